@@ -1,0 +1,108 @@
+//! The only reader of time: real, scaled (tests and demo live through days in seconds) or set by hand.
+//! Never decides anything; who needs *now* in a run takes the time of receipt.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
+
+/// A clock that is handed around; clones tell the same time.
+#[derive(Clone, Debug)]
+pub struct Clock(Arc<Kind>);
+
+#[derive(Debug)]
+enum Kind {
+    Real,
+    Scaled { start: Timestamp, began: Instant, factor: f64 },
+    Set { now: Mutex<Timestamp>, moved: Notify },
+}
+
+impl Clock {
+    /// The machine's clock.
+    pub fn real() -> Clock {
+        Clock(Arc::new(Kind::Real))
+    }
+
+    /// A clock that starts at `start` and runs `factor` times as fast as the machine's.
+    pub fn scaled(start: Timestamp, factor: f64) -> Clock {
+        Clock(Arc::new(Kind::Scaled { start, began: Instant::now(), factor: factor.max(0.001) }))
+    }
+
+    /// A clock that stands until somebody moves it.
+    pub fn set(now: Timestamp) -> Clock {
+        Clock(Arc::new(Kind::Set { now: Mutex::new(now), moved: Notify::new() }))
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        match &*self.0 {
+            Kind::Real => Timestamp::now(),
+            Kind::Scaled { start, began, factor } => {
+                let gone = began.elapsed().mul_f64(*factor);
+                start
+                    .checked_add(SignedDuration::try_from(gone).unwrap_or(SignedDuration::MAX))
+                    .unwrap_or(Timestamp::MAX)
+            }
+            Kind::Set { now, .. } => *now.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// The civil date in Germany, on which birthdays and deadlines of the law depend.
+    pub fn today_in_berlin(&self) -> Date {
+        in_berlin(self.now())
+    }
+
+    /// Moves a set clock forward or back; other clocks cannot be moved.
+    pub fn move_to(&self, to: Timestamp) {
+        if let Kind::Set { now, moved } = &*self.0 {
+            *now.lock().unwrap_or_else(PoisonError::into_inner) = to;
+            moved.notify_waiters();
+        }
+    }
+
+    /// Sleeps for a duration of this clock.
+    pub async fn sleep(&self, duration: Duration) {
+        let until =
+            self.now().saturating_add(SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX));
+        match until {
+            Ok(until) => self.sleep_until(until).await,
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Sleeps until a moment of this clock; returns at once when it has passed.
+    pub async fn sleep_until(&self, until: Timestamp) {
+        loop {
+            let left = until.duration_since(self.now());
+            if left <= SignedDuration::ZERO {
+                return;
+            }
+            let left = Duration::try_from(left).unwrap_or(Duration::ZERO);
+            match &*self.0 {
+                // Bounded naps, so that a machine clock that jumps is noticed.
+                Kind::Real => tokio::time::sleep(left.min(Duration::from_secs(30))).await,
+                Kind::Scaled { factor, .. } => {
+                    tokio::time::sleep(
+                        left.div_f64(*factor).clamp(Duration::from_micros(50), Duration::from_secs(30)),
+                    )
+                    .await
+                }
+                Kind::Set { moved, .. } => {
+                    let notified = moved.notified();
+                    if self.now() < until {
+                        notified.await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The civil date in Germany at a moment.
+pub fn in_berlin(at: Timestamp) -> Date {
+    let zone = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC);
+    at.to_zoned(zone).date()
+}

@@ -1,0 +1,239 @@
+//! What a message causes, as values: changes of the mirror and of the Vorgang, timers, envelopes to send, a reply,
+//! audit lines, together with the guards it was decided on. Nothing here performs anything.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::envelope::{Part, Reply};
+use crate::register::keys::SearchKey;
+use crate::register::record::Registersatz;
+
+/// A bucket of the store whose version a decision was made on; in clear here, an HMAC in the store.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GuardKey(pub SearchKey);
+
+impl std::fmt::Debug for GuardKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("GuardKey(..)")
+    }
+}
+
+/// A guard as seen by a lookup: the version is 0 where nothing was ever written under the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// The bucket.
+    pub key: GuardKey,
+    /// The version that was seen.
+    pub seen: u64,
+}
+
+/// What a step asks the store; the answer comes as a [`Fact`] with guards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// All Registersätze of the mirror that stand under this key.
+    Mirror(SearchKey),
+    /// The Vorgang with this key.
+    Vorgang(SearchKey),
+    /// The tombstone under this key, if a record was deleted.
+    Tombstone(SearchKey),
+}
+
+impl Question {
+    /// The key that the answer's guard stands on.
+    pub fn key(&self) -> GuardKey {
+        match self {
+            Question::Mirror(key) | Question::Vorgang(key) | Question::Tombstone(key) => {
+                GuardKey(key.clone())
+            }
+        }
+    }
+}
+
+/// A Registersatz as stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// The record's id in the mirror.
+    pub id: Uuid,
+    /// The Mandant that is responsible for it.
+    pub mandant: String,
+    /// The partner that delivered it.
+    pub partner: String,
+    /// The record.
+    pub registersatz: Registersatz,
+}
+
+/// The store's answer to one [`Question`], in the order asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact {
+    /// The Registersätze found, possibly none.
+    Mirror(Vec<Stored>),
+    /// The Vorgang found.
+    Vorgang(Option<Vorgang>),
+    /// When the deleted record was created at its author.
+    Tombstone(Option<Timestamp>),
+}
+
+/// A fact together with the guard that commit will compare.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// What the store knows.
+    pub fact: Fact,
+    /// What the decision rests on.
+    pub guard: Guard,
+}
+
+/// State of a Vorgang (rules.md 4); the stored words are the serialised ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VorgangState {
+    /// A request came in.
+    Eingegangen,
+    /// Decided by the table.
+    Entschieden,
+    /// Waits for the Jugendamt.
+    BeimJugendamt,
+    /// Waits for the mother.
+    Rueckfrage,
+    /// The answer was delivered.
+    Zugestellt,
+    /// Its deadline passed.
+    Abgelaufen,
+    /// Withdrawn.
+    Zurueckgezogen,
+}
+
+/// A case: it spans request, questions, tasks, answer and delivery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vorgang {
+    /// Its id.
+    pub id: Uuid,
+    /// The responsible Jugendamt.
+    pub owner: String,
+    /// Its state.
+    pub state: VorgangState,
+    /// When it lapses.
+    pub deadline: Option<Timestamp>,
+}
+
+/// A change of the mirror.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MirrorChange {
+    /// Insert, or replace the record with the same id.
+    Put {
+        /// The record's id; derived from the delivery for a new one.
+        id: Uuid,
+        /// The record.
+        registersatz: Box<Registersatz>,
+        /// All keys under which it is found.
+        keys: Vec<SearchKey>,
+    },
+    /// Remove completely and leave a tombstone.
+    Remove {
+        /// The record's id.
+        id: Uuid,
+        /// Key of the tombstone.
+        tombstone: SearchKey,
+        /// `erstellungszeitpunkt` of the deletion.
+        created: Timestamp,
+        /// When the tombstone may go.
+        until: Timestamp,
+    },
+}
+
+/// A change of a Vorgang; the guard of its key protects the transition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VorgangChange {
+    /// Key under which it is found.
+    pub key: SearchKey,
+    /// Its new shape.
+    pub vorgang: Vorgang,
+}
+
+/// A timer: when due, it comes in as an envelope of the timer source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timer {
+    /// Its id; also the transport id of the envelope it becomes.
+    pub id: Uuid,
+    /// When it is due.
+    pub due: Timestamp,
+    /// The binding value: `timer <name>`.
+    pub name: String,
+    /// The document that the envelope carries.
+    pub body: Bytes,
+}
+
+/// One envelope to send: a row of the outbox, in the same transaction as everything else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The id that the receiver sees, fixed before the first attempt.
+    pub id: Uuid,
+    /// Where to: `connection:partner`, such as `callback:kita-portal`.
+    pub destination: String,
+    /// The receiving partner.
+    pub partner: String,
+    /// Order is kept under this key; `None` means no order (one lane per message).
+    pub order: Option<SearchKey>,
+    /// Message type of the body, such as `xfamilie.0011`.
+    pub message: String,
+    /// Media type of the body.
+    pub content_type: String,
+    /// The document.
+    pub body: Bytes,
+    /// Attachments.
+    pub parts: Vec<Part>,
+    /// What it answers.
+    pub correlation: Option<String>,
+    /// Leaves only when this one was delivered.
+    pub after: Option<Uuid>,
+    /// Given up and parked after this time.
+    pub deadline: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Outgoing({} {} to {})", self.id, self.message, self.destination)
+    }
+}
+
+/// A line of the audit trail; the detail holds no person data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditLine {
+    /// What happened, such as `mirror.put`.
+    pub what: String,
+    /// Facts without person data, as ordered pairs.
+    pub detail: Vec<(String, String)>,
+}
+
+/// A retrieval from the mirror, for the Abrufprotokoll (§ 79(4) SGB X).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retrieval {
+    /// Which step asked.
+    pub step: String,
+    /// Ids of the records that were read.
+    pub records: Vec<Uuid>,
+}
+
+/// Everything that one message causes; committed in one transaction.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effects {
+    /// What the decision rests on; compared and bumped by commit.
+    pub guards: Vec<Guard>,
+    /// Changes of the mirror.
+    pub mirror: Vec<MirrorChange>,
+    /// Changes of Vorgänge.
+    pub vorgaenge: Vec<VorgangChange>,
+    /// Timers to set.
+    pub timers: Vec<Timer>,
+    /// Envelopes to send.
+    pub sends: Vec<Outgoing>,
+    /// The answer to the sender.
+    pub reply: Option<Reply>,
+    /// Lines of the audit trail.
+    pub audit: Vec<AuditLine>,
+    /// Retrievals that were made.
+    pub retrievals: Vec<Retrieval>,
+    /// Waiting messages that this one wakes.
+    pub wakes: Vec<SearchKey>,
+}

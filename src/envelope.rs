@@ -1,0 +1,238 @@
+//! The noun that flows: one delivery of a transport, which is exactly one business document, and the verdict on it.
+//! Knows no standard, no transport, no store; never opens the body.
+
+use std::fmt;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Where a process belongs; a process of one stage never touches the store of another (rules.md 7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Real persons; messages marked `test` run dry.
+    Produktion,
+    /// Acceptance with partners; only messages marked `test`.
+    Abnahme,
+    /// Our own tests; faults may be injected.
+    Test,
+    /// The demonstration with invented persons.
+    Demo,
+}
+
+impl Stage {
+    /// The word used in files, rows and certificates.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stage::Produktion => "produktion",
+            Stage::Abnahme => "abnahme",
+            Stage::Test => "test",
+            Stage::Demo => "demo",
+        }
+    }
+}
+
+/// How a partner proved who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// Client certificate of a TLS connection.
+    Certificate,
+    /// Bearer token.
+    Bearer,
+    /// A tray that belongs to exactly one partner by its connection entry.
+    Tray,
+    /// Ourselves: timers and replays.
+    Internal,
+    /// The in-memory transport of tests.
+    Memory,
+}
+
+/// An authenticated partner: set by the transport that checked it, never by the message.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PartnerRef {
+    /// The partner's name in `partners.yaml`.
+    pub id: String,
+    /// How it proved its identity.
+    pub how: How,
+}
+
+/// What the transport says about a delivery; nothing here was read from the document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Our id of this delivery; outbound: the id that the receiver sees, the same on every attempt.
+    pub id: Uuid,
+    /// The connection it came by or leaves by, as named in `connections.yaml`.
+    pub connection: String,
+    /// The `on` entry it belongs to, written `word value` (`http /v1/lieferungen`); outbound: the destination.
+    pub binding: String,
+    /// The transport's own id of this delivery; repeats carry the same one.
+    pub transport_id: String,
+    /// What this delivery answers or belongs to, if the transport says so.
+    pub correlation: Option<String>,
+    /// The media type that the sender claims.
+    pub content_type: Option<String>,
+    /// The authenticated partner; `None` means that nothing of the content may be kept.
+    pub partner: Option<PartnerRef>,
+    /// When the octets were complete here; *now* of the whole run.
+    pub received: Timestamp,
+    /// Name of the destination that takes answers when the source cannot answer in band.
+    pub return_address: Option<String>,
+    /// W3C trace context that came with the delivery or that we give it.
+    pub traceparent: Option<String>,
+}
+
+/// A handle to a sealed part in the claim store; never a path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// HMAC of the content, hex: also the file's name, so it tells nothing.
+    pub name: String,
+    /// The part's data key, wrapped; base64. Destroying it deletes the part, in backups too.
+    pub key: String,
+}
+
+/// One further part of a delivery: an attachment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The name the sender gave it.
+    pub name: String,
+    /// Media type claimed by the sender.
+    pub content_type: String,
+    /// Size in octets.
+    pub size: u64,
+    /// SHA-256 of the content, hex.
+    pub sha256: String,
+    /// Where the sealed content lies.
+    pub claim: Claim,
+}
+
+/// What can be proved about a hand-over, taken at intake (rules.md 8).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// SHA-256 of the octets as they came, hex.
+    pub octets_sha256: String,
+    /// Size of the octets as they came.
+    pub size: u64,
+    /// What was verified and how, such as `mtls` with the certificate's fingerprint.
+    pub verification: String,
+    /// Ids of the protocol.
+    pub protocol_ids: Vec<(String, String)>,
+    /// Address of the peer.
+    pub peer: Option<String>,
+}
+
+/// One delivery: head, one business document, further parts, evidence.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// What the transport says.
+    pub head: Head,
+    /// The business document, at most 8 MiB.
+    pub body: Bytes,
+    /// Attachments, sealed.
+    pub parts: Vec<Part>,
+    /// What can be proved about the hand-over.
+    pub evidence: Evidence,
+}
+
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Envelope")
+            .field("id", &self.head.id)
+            .field("binding", &self.head.binding)
+            .field("body", &format_args!("<{} octets>", self.body.len()))
+            .field("parts", &self.parts.len())
+            .finish()
+    }
+}
+
+/// State of an inbound message; the stored words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Inbound {
+    /// Committed, waits for another message or its deadline.
+    Waiting,
+    /// Its effect is committed.
+    Accepted,
+    /// Refused with the standard's rejection.
+    Rejected,
+    /// Kept apart with its raw octets: a person has to look.
+    Quarantined,
+    /// Our fault or no route: waits for a person, nothing is lost.
+    Parked,
+    /// The sender was not admitted: only hash, size, time and reason are kept.
+    Denied,
+}
+
+impl Inbound {
+    /// The stored word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Inbound::Waiting => "waiting",
+            Inbound::Accepted => "accepted",
+            Inbound::Rejected => "rejected",
+            Inbound::Quarantined => "quarantined",
+            Inbound::Parked => "parked",
+            Inbound::Denied => "denied",
+        }
+    }
+
+    /// The state of a stored word.
+    pub fn from_stored(word: &str) -> Option<Inbound> {
+        [
+            Inbound::Waiting,
+            Inbound::Accepted,
+            Inbound::Rejected,
+            Inbound::Quarantined,
+            Inbound::Parked,
+            Inbound::Denied,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == word)
+    }
+
+    /// What an online service may learn: `in-bearbeitung` or `abgeschlossen` and nothing else (rules.md 3).
+    pub fn stand(self) -> &'static str {
+        match self {
+            Inbound::Waiting | Inbound::Parked | Inbound::Quarantined => "in-bearbeitung",
+            Inbound::Accepted | Inbound::Rejected | Inbound::Denied => "abgeschlossen",
+        }
+    }
+}
+
+/// A committed answer document.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Media type of the body.
+    pub content_type: String,
+    /// The document, such as a 0011.
+    pub body: Bytes,
+    /// The message type, such as `xfamilie.0011`.
+    pub message: String,
+    /// The id inside the document.
+    pub message_id: String,
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({}, <{} octets>)", self.message, self.body.len())
+    }
+}
+
+/// The committed outcome of a delivery; whoever holds one may acknowledge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The delivery's id; a repeat gets the id of the first.
+    pub id: Uuid,
+    /// The state that was committed.
+    pub state: Inbound,
+    /// True when the same key came with other content: quarantined and refused.
+    pub conflict: bool,
+    /// True when this is the verdict of an earlier delivery.
+    pub again: bool,
+    /// Codes of the rejection, empty when accepted.
+    pub codes: Vec<String>,
+    /// The committed answer, for sources that answer in band.
+    pub reply: Option<Reply>,
+}

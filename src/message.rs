@@ -1,0 +1,104 @@
+//! An opened envelope inside one run: document, record, facts, and the effects asked for so far.
+//! Lives on one worker from door to commit; never shared, never stored as it is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::effects::{Answer, AuditLine, Effects, Fact, Question};
+use crate::envelope::{Envelope, Reply};
+use crate::register::record::Record;
+use crate::xml::gate::Document;
+
+/// What the message is, as detected from the document and never from the head.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The standard, such as `xfamilie`.
+    pub standard: String,
+    /// Its version, such as `1.3.0`.
+    pub version: String,
+    /// The type, such as `xfamilie.0804`.
+    pub message: String,
+    /// Whether the document carries the `test` attribute.
+    pub test: bool,
+}
+
+/// What is known about the authenticated partner, besides its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sender {
+    /// The partner's name in `partners.yaml`.
+    pub id: String,
+    /// The name of the office or service, as a letter would write it.
+    pub name: String,
+    /// The Mandant its messages belong to.
+    pub mandant: String,
+    /// Its keys, `praefix:kennung`.
+    pub identities: Vec<String>,
+}
+
+/// A message in its run.
+#[derive(Clone)]
+pub struct Message {
+    /// The delivery.
+    pub envelope: Arc<Envelope>,
+    /// What it is.
+    pub identity: Identity,
+    /// Who sent it.
+    pub sender: Sender,
+    /// The gated document.
+    pub document: Document,
+    /// What it says.
+    pub record: Record,
+    /// Named values that conditions may look at, such as `ergebnis`; never person data.
+    pub values: BTreeMap<&'static str, String>,
+    /// Documents built so far, by the name that `as:` gave.
+    pub built: BTreeMap<String, Reply>,
+    /// What it causes so far.
+    pub effects: Effects,
+    /// Answers to the questions of the step that runs now, in the order asked; cleared when it is done.
+    pub answers: Vec<Answer>,
+    /// For each `choose` of the route, the branch taken.
+    pub branches: Vec<Option<usize>>,
+    /// The order key of the route, once computed.
+    pub order: Option<crate::register::keys::SearchKey>,
+}
+
+impl Message {
+    /// *Now* of this run: the time of receipt; steps know no other.
+    pub fn now(&self) -> Timestamp {
+        self.envelope.head.received
+    }
+
+    /// An id that is the same in every run of this delivery, however often it is run: derived from its id and a purpose.
+    pub fn derived_id(&self, purpose: &str) -> Uuid {
+        Uuid::new_v5(&self.envelope.head.id, purpose.as_bytes())
+    }
+
+    /// The fact that answers the n-th question of the current step, or `None` when it was not asked yet.
+    pub fn fact(&self, nth: usize) -> Option<&Fact> {
+        self.answers.get(nth).map(|answer| &answer.fact)
+    }
+
+    /// True when these questions were answered already for the current step.
+    pub fn answered(&self, questions: &[Question]) -> bool {
+        self.answers.len() >= questions.len()
+            && questions
+                .iter()
+                .zip(&self.answers)
+                .all(|(question, answer)| question.key() == answer.guard.key)
+    }
+
+    /// Adds a line to the audit trail; details hold no person data.
+    pub fn audit(&mut self, what: &str, detail: &[(&str, &str)]) {
+        let detail = detail.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        self.effects.audit.push(AuditLine { what: what.to_owned(), detail });
+    }
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Message({} {})", self.envelope.head.id, self.identity.message)
+    }
+}

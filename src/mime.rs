@@ -1,0 +1,1 @@
+//! Multipart, incremental. No input or output of its own.

@@ -1,0 +1,146 @@
+//! The contract of a step: a pure function of a message and its facts to effects.
+//! A step never waits, never looks at a clock, never asks the store itself: it returns questions.
+
+use jiff::Timestamp;
+
+use crate::effects::{Effects, Question};
+use crate::envelope::Head;
+use crate::message::{Identity, Message, Sender};
+use crate::register::keys::SearchKey;
+use crate::register::record::Record;
+use crate::rejection::Rejection;
+use crate::xoev::contract::Reader;
+
+/// What one worker thread owns: validators and templates that are Send but not Sync.
+pub struct Bench {
+    /// Reads and writes documents of all loaded standards.
+    pub reader: Box<dyn Reader>,
+}
+
+/// How a run goes on after a step.
+#[derive(Debug, PartialEq)]
+pub enum Flow {
+    /// The next step.
+    Next,
+    /// No further step of `do`; effects so far are committed and `send` runs.
+    Stop,
+    /// The same step again, with the facts in `message.answers`.
+    Ask(Vec<Question>),
+    /// Commit the message as waiting; run again when the key is woken or the time is reached.
+    Wait {
+        /// What it waits for.
+        for_: SearchKey,
+        /// How long at most.
+        until: Timestamp,
+    },
+}
+
+/// Why a step did not do its work.
+#[derive(Debug, PartialEq)]
+pub enum Trouble {
+    /// The message is at fault: it is rejected and answered.
+    Rejected(Vec<Rejection>),
+    /// We are at fault (a template, a condition): the message is parked with this plain cause and loses nothing.
+    Ours(String),
+}
+
+impl From<Rejection> for Trouble {
+    fn from(rejection: Rejection) -> Self {
+        Trouble::Rejected(vec![rejection])
+    }
+}
+
+/// One verb of a route.
+pub trait Step: Send + Sync {
+    /// The verb as written in the route.
+    fn name(&self) -> &'static str;
+    /// Does its work on the message, or says what it must know first.
+    ///
+    /// After `Flow::Ask` it is called again with `message.answers` filled in the order asked; it must then not ask the same again.
+    fn apply(&self, message: &mut Message, bench: &mut Bench) -> Result<Flow, Trouble>;
+}
+
+/// What is known of a message that is refused, however early it failed.
+pub struct Original<'a> {
+    /// The octets of the document.
+    pub body: &'a bytes::Bytes,
+    /// Who sent it.
+    pub sender: &'a Sender,
+    /// What it is, when that much could be read.
+    pub identity: Option<&'a Identity>,
+    /// What it says, when it was valid to its schema.
+    pub record: Option<&'a Record>,
+}
+
+/// The one way to refuse: pure, carried by the plan per binding.
+pub trait Refuse: Send + Sync {
+    /// The effects of refusing: the rejection document as reply and an audit line; nothing for messages that are never answered.
+    fn refuse(
+        &self,
+        head: &Head,
+        original: &Original<'_>,
+        rejections: &[Rejection],
+        bench: &mut Bench,
+    ) -> Result<Effects, Trouble>;
+}
+
+/// Where a word of the menu may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Under `do`.
+    Do,
+    /// Under `send`.
+    Send,
+}
+
+/// A fault in the settings of a step: the path of the key (`/to`) and what is allowed there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingFault {
+    /// Path of the key inside the step's settings, `` for the whole.
+    pub path: String,
+    /// What is wrong and what is allowed.
+    pub text: String,
+}
+
+/// A destination that a `send` word may name, resolved from `partners.yaml`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addressee {
+    /// The partner.
+    pub partner: String,
+    /// `connection:partner`.
+    pub destination: String,
+}
+
+/// What a step may be built with.
+pub struct Building<'a> {
+    /// The standards that are loaded.
+    pub standards: &'a dyn crate::xoev::contract::Standards,
+    /// Our own authority block as `partners.yaml` writes it under `platform`; templates know its shape.
+    pub platform: &'a serde_json::Value,
+    /// The addressees of a `send` item's `to`, in the order of their names; empty where the word needs none.
+    pub addressees: Vec<Addressee>,
+    /// How long a sent envelope is tried before it is parked.
+    pub give_up_after: std::time::Duration,
+}
+
+/// How a step is built from its settings.
+pub type BuildStep = fn(
+    settings: &serde_json::Value,
+    building: &Building<'_>,
+) -> Result<std::sync::Arc<dyn Step>, Vec<SettingFault>>;
+
+/// A row of the menu of steps.
+pub struct Entry {
+    /// The verb as written.
+    pub word: &'static str,
+    /// Where it may stand.
+    pub place: Place,
+    /// One sentence for `schema` and `--explain`.
+    pub about: &'static str,
+    /// JSON Schema of its settings.
+    pub schema: fn() -> serde_json::Value,
+    /// Values it sets, each with all it can be; conditions are checked against them.
+    pub declares: &'static [(&'static str, &'static [&'static str])],
+    /// Builds it.
+    pub build: BuildStep,
+}

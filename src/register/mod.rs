@@ -1,0 +1,4 @@
+//! The register's own rooms: records, keys, matching, decisions. Pure: no clock, no disk, no socket, no standard.
+
+pub mod keys;
+pub mod record;

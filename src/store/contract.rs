@@ -1,0 +1,535 @@
+//! What the house asks of a store, kept narrow so that every back end passes one contract suite.
+//! Keys come in clear and are turned into HMACs here; payloads come in clear and are sealed here; neither ever leaves
+//! a back end unsealed. Times are the caller's: a store reads no clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::effects::{Answer, Effects, Question};
+use crate::envelope::{Claim, Envelope, Inbound, Stage, Verdict};
+use crate::register::keys::SearchKey;
+use crate::rejection::Rejection;
+
+/// Why a store could not do what it was asked; never holds a value of a message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Our trouble that may pass: busy, disk full, connection lost. Nothing was committed.
+    #[error("store cannot commit now: {0}; nothing was acknowledged, it is tried again")]
+    Later(String),
+    /// This very entry cannot be stored; others can.
+    #[error("entry cannot be stored: {0}; it is quarantined with its raw octets")]
+    Entry(String),
+    /// The store belongs to another stage, version or key.
+    #[error("store refused: {0}")]
+    Refused(String),
+    /// Sealed octets do not open: damaged or of another key.
+    #[error("sealed octets do not open: {0}; restore the file from backup or check the key")]
+    Corrupt(String),
+}
+
+/// The attributes of every row (rules.md 7).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// The Jugendamt as Verantwortlicher.
+    pub mandant: String,
+    /// The authenticated partner, empty where nobody was admitted.
+    pub partner: String,
+    /// How the partner proved it.
+    pub how: String,
+    /// The stage of the process.
+    pub stage: Stage,
+    /// Whether the message is marked as test.
+    pub test: bool,
+    /// The key that seals: id of the Mandant's key; filled in by the store.
+    pub key_id: String,
+    /// The person that caused it, empty for the machine.
+    pub acting_person: String,
+    /// Version of the document's standard, such as `xfamilie/1.3.0`.
+    pub doc_version: String,
+    /// W3C trace context.
+    pub traceparent: String,
+    /// Hash of route, packages, partners, table and program.
+    pub decided_by: String,
+}
+
+/// A key of idempotency; same key and content repeat the verdict, other content is a conflict.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// `transport`, `business` or `conflict`.
+    pub class: &'static str,
+    /// The parts: connection and transport id, or partner, standard and message UUID.
+    pub parts: Vec<String>,
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Key({}, ..)", self.class)
+    }
+}
+
+/// How much of the original is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Sealed octets of head, body and parts.
+    Original,
+    /// Hash, size, time and reason only.
+    HashOnly,
+}
+
+/// One message to commit, with everything it causes; all ids are fixed, so repeating a commit is safe.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The delivery.
+    pub envelope: Arc<Envelope>,
+    /// The attributes of all its rows.
+    pub stamp: Stamp,
+    /// The keys of idempotency.
+    pub keys: Vec<Key>,
+    /// SHA-256 over body and part hashes.
+    pub content: [u8; 32],
+    /// The message type, such as `xfamilie.0804`, where detected.
+    pub message: Option<String>,
+    /// The route that took it.
+    pub route: Option<String>,
+    /// The state it is committed in.
+    pub state: Inbound,
+    /// Plain cause for parked, quarantined, denied.
+    pub cause: Option<String>,
+    /// One safe next step for a person.
+    pub next_step: Option<String>,
+    /// The rejections, without values.
+    pub rejections: Vec<Rejection>,
+    /// What it waits for and until when.
+    pub waits: Option<(SearchKey, Timestamp)>,
+    /// True when this settles a message that was waiting or replayed: the row exists already.
+    pub resumes: bool,
+    /// How much is kept.
+    pub keep: Keep,
+    /// What it causes.
+    pub effects: Effects,
+    /// When it is committed, by the engine's clock.
+    pub now: Timestamp,
+}
+
+/// What became of one entry of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Committed {
+    /// Stored, with all its effects.
+    New,
+    /// The key and content were there already; nothing was written, here is the first verdict (`again` set).
+    Again(Verdict),
+    /// The key was there with other content; nothing was written.
+    Conflict,
+    /// A guard has moved since the lookup; nothing was written, run it again.
+    Stale,
+}
+
+/// One row of the outbox, opened, as a worker gets it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Due {
+    /// The id that the receiver sees.
+    pub id: Uuid,
+    /// The row's attributes.
+    pub stamp: Stamp,
+    /// The inbound message that caused it.
+    pub cause: Uuid,
+    /// `connection:partner`.
+    pub destination: String,
+    /// How many attempts were settled before.
+    pub attempts: u32,
+    /// When it was put in the outbox.
+    pub queued: Timestamp,
+    /// When it is given up.
+    pub deadline: Option<Timestamp>,
+    /// True when an attempt of unknown outcome was made before.
+    pub unclear: bool,
+    /// The envelope to send.
+    pub envelope: Envelope,
+}
+
+/// A leased lane with its heads in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lane {
+    /// The lane's id.
+    pub id: i64,
+    /// The fence: a settle with an older one is refused.
+    pub fence: i64,
+    /// `connection:partner`.
+    pub destination: String,
+    /// Rows in their order, at most as many as were asked for.
+    pub heads: Vec<Due>,
+}
+
+/// What a worker wants of the lanes.
+#[derive(Clone, Debug)]
+pub struct Want {
+    /// Name of the worker, for the operator.
+    pub worker: String,
+    /// Now.
+    pub now: Timestamp,
+    /// How long the lease holds.
+    pub lease: Duration,
+    /// At most so many lanes.
+    pub lanes: usize,
+    /// At most so many rows of each lane.
+    pub heads: usize,
+    /// Destinations that must not be touched now (paused, breaker open, busy enough).
+    pub except: Vec<String>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Delivered; the receiver's reference and evidence.
+    Sent {
+        /// What the far end calls it.
+        reference: String,
+        /// What proves it.
+        evidence: String,
+    },
+    /// Not delivered, tried again at this time.
+    Later {
+        /// When.
+        at: Timestamp,
+        /// Plain cause without values.
+        cause: String,
+    },
+    /// Nobody tries again by itself.
+    Parked {
+        /// Plain cause.
+        cause: String,
+        /// One safe next step.
+        next_step: String,
+    },
+    /// It may or may not have arrived, and repeating is not safe.
+    Unclear {
+        /// Plain cause.
+        cause: String,
+    },
+}
+
+/// The settling of one row of a leased lane.
+#[derive(Clone, Debug)]
+pub struct Settle {
+    /// The lane.
+    pub lane: i64,
+    /// The fence of the lease.
+    pub fence: i64,
+    /// The row.
+    pub row: Uuid,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// True when the worker is done with the lane and the lease ends.
+    pub release: bool,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Who reads: every read is scoped (rules.md 7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The operator of the process: figures and states of all Mandanten, no payloads.
+    Operator,
+    /// One Mandant.
+    Mandant(String),
+    /// One partner of one Mandant: its own messages only.
+    Partner {
+        /// The Mandant.
+        mandant: String,
+        /// The partner.
+        partner: String,
+    },
+}
+
+/// An inbound message as listed; no payload.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Listed {
+    /// Its id.
+    pub id: Uuid,
+    /// Its state.
+    pub state: Inbound,
+    /// When it was received.
+    pub received: Timestamp,
+    /// The `on` entry.
+    pub binding: String,
+    /// The route.
+    pub route: Option<String>,
+    /// The type.
+    pub message: Option<String>,
+    /// The partner.
+    pub partner: String,
+    /// The Mandant.
+    pub mandant: String,
+    /// Whether it is a test.
+    pub test: bool,
+    /// Codes of its rejection.
+    pub codes: Vec<String>,
+    /// Plain cause.
+    pub cause: Option<String>,
+    /// One safe next step.
+    pub next_step: Option<String>,
+    /// Size of its octets.
+    pub size: u64,
+    /// Hash of its octets.
+    pub octets_sha256: String,
+    /// What decided it.
+    pub decided_by: String,
+    /// What it sent.
+    pub sends: Vec<ListedSend>,
+}
+
+/// A row of the outbox as listed; no payload.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ListedSend {
+    /// The id that the receiver sees.
+    pub id: Uuid,
+    /// The message that caused it.
+    pub cause_id: Uuid,
+    /// `connection:partner`.
+    pub destination: String,
+    /// The type.
+    pub message: String,
+    /// `queued`, `retrying`, `sent`, `parked` or `unclear`.
+    pub state: String,
+    /// Settled attempts.
+    pub attempts: u32,
+    /// When it was queued.
+    pub queued: Timestamp,
+    /// When it is tried next.
+    pub next_try: Option<Timestamp>,
+    /// Plain cause of the last failure.
+    pub cause: Option<String>,
+    /// One safe next step.
+    pub next_step: Option<String>,
+}
+
+/// What to list.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only these states.
+    pub states: Vec<Inbound>,
+    /// At most so many, newest first; 0 means 100.
+    pub limit: usize,
+    /// Only older than this id.
+    pub before: Option<Uuid>,
+    /// Only this id.
+    pub id: Option<Uuid>,
+    /// Only this transport id (for repeats by key).
+    pub transport_id: Option<String>,
+}
+
+/// What waits for one destination.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Backlog {
+    /// `connection:partner`.
+    pub destination: String,
+    /// Rows queued or retrying.
+    pub waiting: u64,
+    /// When the oldest of them was queued.
+    pub oldest: Option<Timestamp>,
+    /// Rows parked.
+    pub parked: u64,
+    /// Rows unclear.
+    pub unclear: u64,
+    /// Rows delivered.
+    pub sent: u64,
+    /// Attempts that were settled, of all rows.
+    pub attempts: u64,
+    /// Plain cause of the newest failure of a waiting row.
+    pub last_cause: Option<String>,
+}
+
+/// The figures of a store at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Figures {
+    /// Inbound messages by state.
+    pub inbound: Vec<(String, u64)>,
+    /// Rejections by code.
+    pub codes: Vec<(String, u64)>,
+    /// Oldest waiting inbound message.
+    pub oldest_waiting: Option<Timestamp>,
+    /// Per destination.
+    pub backlog: Vec<Backlog>,
+    /// Registersätze in the mirror.
+    pub mirror: u64,
+    /// Repeats that were answered with the first verdict since the store was made.
+    pub repeats: u64,
+    /// Timers not yet due or not yet taken.
+    pub timers: u64,
+}
+
+/// A stored pause that all replicas obey.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// `route`, `partner` or `destination`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Ends by itself at this time.
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub person: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A command of a person that the running engine claims.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// Its id.
+    pub id: Uuid,
+    /// What: `pause`, `resume`, `replay`, `apply`.
+    pub what: String,
+    /// Its arguments as JSON.
+    pub arguments: String,
+    /// Who, and whether verified.
+    pub person: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// State of a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CommandState {
+    /// Nobody took it yet.
+    Waiting,
+    /// Done, with a plain sentence.
+    Done(String),
+    /// Refused, with a plain sentence.
+    Refused(String),
+}
+
+/// A breaker of a destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    /// `connection:partner`.
+    pub destination: String,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Closed for sending until this time; then one attempt probes.
+    pub open_until: Option<Timestamp>,
+}
+
+/// A message that shall run again: woken, past its time, or replayed.
+#[derive(Clone, Debug)]
+pub struct Resumed {
+    /// The envelope, opened.
+    pub envelope: Envelope,
+    /// True when its waiting time is over.
+    pub expired: bool,
+    /// Set when a person replayed it.
+    pub acting_person: Option<String>,
+}
+
+/// Writes one part into a sealed claim.
+#[async_trait]
+pub trait SpoolWrite: Send {
+    /// Seals and appends.
+    async fn write(&mut self, octets: Bytes) -> Result<(), StoreError>;
+    /// Makes it durable and names it by the HMAC of its content; returns the claim, size and SHA-256 in hex.
+    async fn finish(self: Box<Self>) -> Result<(Claim, u64, String), StoreError>;
+}
+
+/// Reads one sealed claim back; every octet was authenticated before it is handed out.
+#[async_trait]
+pub trait SpoolRead: Send {
+    /// The next octets, `None` at the end.
+    async fn read(&mut self) -> Result<Option<Bytes>, StoreError>;
+}
+
+/// A store.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Facts and guards, in the order asked; for steps only, reads across Mandanten (rules.md 7).
+    async fn lookup(&self, questions: Vec<Question>) -> Result<Vec<Answer>, StoreError>;
+
+    /// One transaction for all entries: only those whose keys are new take part. An error means that nothing was written.
+    ///
+    /// Idempotency is looked at first (`Again`, `Conflict`), then guards (`Stale`). Entries of one batch never share a guard or a key.
+    async fn commit(&self, entries: Vec<Entry>) -> Result<Vec<Committed>, StoreError>;
+
+    /// Leases due lanes and returns their heads.
+    async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError>;
+    /// Settles rows; `false` for each one whose fence is stale (nothing was written for it).
+    async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError>;
+    /// The earliest time at which a lane is due, if any waits.
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// The breakers.
+    async fn breakers(&self) -> Result<Vec<Breaker>, StoreError>;
+    /// Writes one breaker.
+    async fn set_breaker(&self, breaker: Breaker) -> Result<(), StoreError>;
+
+    /// Waiting messages that are woken or past their time, and replayed ones; leased so that each is returned once per lease.
+    async fn resume(&self, now: Timestamp, lease: Duration, limit: usize)
+    -> Result<Vec<Resumed>, StoreError>;
+    /// Due timers as envelopes of the connection `timer`; a timer is gone when the message it became is committed.
+    async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Envelope>, StoreError>;
+
+    /// Replays a parked, unclear or quarantined message or outbox row; the person and reason are audited.
+    /// `false` when it is not in such a state.
+    async fn replay(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Lists messages in a scope.
+    async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError>;
+    /// Lists parked and unclear outbox rows in a scope.
+    async fn list_parked_sends(&self, scope: &Scope, limit: usize) -> Result<Vec<ListedSend>, StoreError>;
+    /// The original of a message, opened; the view is written to the Abrufprotokoll with person and reason.
+    async fn original(
+        &self,
+        scope: &Scope,
+        id: Uuid,
+        person: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Option<Envelope>, StoreError>;
+    /// The figures.
+    async fn figures(&self, scope: &Scope) -> Result<Figures, StoreError>;
+
+    /// All pauses that hold.
+    async fn pauses(&self, now: Timestamp) -> Result<Vec<Pause>, StoreError>;
+    /// Sets (`Some`) or ends (`None`) a pause; audited.
+    async fn set_pause(
+        &self,
+        kind: &str,
+        name: &str,
+        pause: Option<Pause>,
+        person: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Writes a command of a person.
+    async fn post_command(&self, command: Command) -> Result<(), StoreError>;
+    /// Takes waiting commands.
+    async fn take_commands(&self, limit: usize) -> Result<Vec<Command>, StoreError>;
+    /// Ends a command.
+    async fn end_command(&self, id: Uuid, state: CommandState) -> Result<(), StoreError>;
+    /// Where a command stands.
+    async fn command_state(&self, id: Uuid) -> Result<Option<CommandState>, StoreError>;
+
+    /// A small durable note of a transport.
+    async fn note(&self, connection: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Writes (`Some`) or removes (`None`) a note.
+    async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError>;
+
+    /// Starts a sealed claim for a Mandant.
+    async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError>;
+    /// Opens a sealed claim.
+    async fn open_claim(&self, mandant: &str, claim: &Claim) -> Result<Box<dyn SpoolRead>, StoreError>;
+    /// Removes claim files that no committed row names and that no run holds; returns how many.
+    async fn collect_garbage(&self) -> Result<u64, StoreError>;
+
+    /// A dump of everything that must be equal after any crash: decrypted contents, states and counts, without generated ids,
+    /// times and nonces; sorted lines. Only stages test and demo answer it.
+    async fn essence(&self) -> Result<Vec<String>, StoreError>;
+}

@@ -1,0 +1,3 @@
+//! The transports: how octets come in and leave. The menu of the room.
+
+pub mod port;

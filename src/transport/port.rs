@@ -1,0 +1,313 @@
+//! The contracts between transports and the house: what a transport implements and what it is given.
+//! No transport knows a standard, a route, a step or a store.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::envelope::{Envelope, Part, PartnerRef, Stage, Verdict};
+
+/// Stops a source: no new delivery is begun, begun ones are finished.
+pub type Stop = CancellationToken;
+
+/// How a source gives answers back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers {
+    /// The committed reply goes back on the same exchange.
+    InBand,
+    /// The reply becomes an outbox row to the partner's return address.
+    ByMessage,
+}
+
+/// Our trouble: nothing was committed, nothing may be acknowledged, the source slows down.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("busy: {cause}; nothing was taken, try again after {retry_after:?}")]
+pub struct Busy {
+    /// Plain cause.
+    pub cause: String,
+    /// When it makes sense to try again.
+    pub retry_after: Duration,
+}
+
+/// Where a source delivers; returning a verdict is the permission to acknowledge.
+#[async_trait]
+pub trait Intake: Send + Sync {
+    /// Runs one delivery to its commit.
+    async fn deliver(&self, envelope: Envelope) -> Result<Verdict, Busy>;
+}
+
+/// Why a source ended.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// It cannot start or go on; the supervisor tries again with back-off and raises an alarm.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// Takes deliveries in.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Runs until stopped.
+    async fn run(&self, stop: Stop) -> Result<(), SourceError>;
+}
+
+/// A far end's confirmation.
+#[derive(Clone, Debug, Default)]
+pub struct Receipt {
+    /// What the far end calls it.
+    pub reference: String,
+    /// What proves it, without personal data.
+    pub evidence: String,
+    /// Documents that came back; they are delivered to the intake as messages.
+    pub answers: Vec<Envelope>,
+}
+
+/// Why an envelope did not leave; the texts hold no value of the message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// Certainly not accepted, may work later.
+    #[error("not delivered, may work later: {cause}")]
+    Later {
+        /// Plain cause.
+        cause: String,
+        /// What the far end asked for.
+        retry_after: Option<Duration>,
+        /// True when the far end as a whole is in trouble (counts for the breaker).
+        far_end: bool,
+    },
+    /// Certainly not accepted and never will be as it is.
+    #[error("refused by the receiver: {cause}")]
+    Never {
+        /// Plain cause.
+        cause: String,
+    },
+    /// It may or may not have arrived.
+    #[error("outcome unknown: {cause}")]
+    Unclear {
+        /// Plain cause.
+        cause: String,
+    },
+}
+
+/// Sends envelopes out.
+#[async_trait]
+pub trait Destination: Send + Sync {
+    /// Sends one envelope; the same envelope may come again with the same id.
+    async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError>;
+
+    /// Whether a repeat with the same id is harmless at the receiver; then an unknown outcome is simply sent again.
+    fn repeat_is_safe(&self) -> bool;
+
+    /// Looks an earlier attempt up at the far end; `Ok(None)` means it certainly did not arrive.
+    async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError>;
+
+    /// How many envelopes may be under way at once.
+    fn width(&self) -> usize;
+}
+
+/// Why a part could not be spooled or read back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpoolError {
+    /// Our trouble; the delivery is answered with `Busy`.
+    #[error("part cannot be stored now: {0}")]
+    Later(String),
+    /// The stored part does not open.
+    #[error("stored part does not open: {0}; it is not sent")]
+    Corrupt(String),
+}
+
+/// A part being written.
+#[async_trait]
+pub trait PartWriter: Send {
+    /// Appends octets; memory stays bounded.
+    async fn write(&mut self, octets: Bytes) -> Result<(), SpoolError>;
+    /// Makes it durable.
+    async fn finish(self: Box<Self>, name: &str, content_type: &str) -> Result<Part, SpoolError>;
+}
+
+/// A part being read.
+#[async_trait]
+pub trait PartReader: Send {
+    /// The next octets, `None` at the end; each was authenticated before.
+    async fn read(&mut self) -> Result<Option<Bytes>, SpoolError>;
+}
+
+/// Streams parts into sealed claims and back.
+#[async_trait]
+pub trait Spool: Send + Sync {
+    /// Begins a part of a delivery of this partner.
+    async fn begin(&self, partner: &PartnerRef) -> Result<Box<dyn PartWriter>, SpoolError>;
+    /// Opens a part of an outgoing envelope to this partner.
+    async fn open(&self, partner: &str, part: &Part) -> Result<Box<dyn PartReader>, SpoolError>;
+}
+
+/// What a partner may see of its own message.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct Standing {
+    /// The message's id.
+    pub id: uuid::Uuid,
+    /// `in-bearbeitung` or `abgeschlossen`.
+    pub stand: String,
+}
+
+/// Tells a partner where its own message stands.
+#[async_trait]
+pub trait Standings: Send + Sync {
+    /// `None` when there is no such message of this partner.
+    async fn standing(&self, partner: &PartnerRef, id: uuid::Uuid) -> Result<Option<Standing>, Busy>;
+}
+
+/// Small durable state of a transport: cursors, tokens, what was fetched but not closed.
+#[async_trait]
+pub trait Notes: Send + Sync {
+    /// A note of this connection.
+    async fn note(&self, connection: &str, key: &str) -> Result<Option<Vec<u8>>, Busy>;
+    /// Writes (`Some`) or removes (`None`) a note.
+    async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), Busy>;
+}
+
+/// Hands out due timers as envelopes.
+#[async_trait]
+pub trait DueTimers: Send + Sync {
+    /// Those due now, at most so many; each comes again until its message is committed.
+    async fn due(&self, limit: usize) -> Result<Vec<Envelope>, Busy>;
+}
+
+/// A credential that a transport compares; secrets are kept as hashes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// SHA-256 of a client certificate (DER), hex lower case.
+    CertificateSha256(String),
+    /// SHA-256 of a bearer token, hex lower case.
+    BearerSha256(String),
+}
+
+/// Who may come in: built from `partners.yaml`, swapped whole on reload.
+#[derive(Clone, Debug, Default)]
+pub struct Admission {
+    /// Credentials with the partner each belongs to and its validity (from, to), as RFC 3339 civil dates.
+    pub entries: Vec<Admitted>,
+}
+
+/// One admitted credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// The partner's name.
+    pub partner: String,
+    /// What it shows.
+    pub credential: Credential,
+    /// Valid from this moment.
+    pub from: Option<jiff::Timestamp>,
+    /// Valid until this moment, exclusive.
+    pub to: Option<jiff::Timestamp>,
+}
+
+/// One path of the HTTP door, composed from the routes; what OpenAPI shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpBinding {
+    /// The path, such as `/v1/lieferungen`.
+    pub path: String,
+    /// The route's name.
+    pub route: String,
+    /// The route's `about`.
+    pub about: String,
+    /// Message types it accepts.
+    pub messages: Vec<String>,
+    /// Partners that may use it; others get 403.
+    pub partners: Vec<String>,
+    /// Largest body in octets.
+    pub max_body: usize,
+    /// Largest part in octets.
+    pub max_part: u64,
+}
+
+/// What the running set tells transports; swapped whole on reload, so a transport asks at each delivery.
+pub trait Doors: Send + Sync {
+    /// Who may come in.
+    fn admission(&self) -> Arc<Admission>;
+    /// The HTTP paths of the running routes.
+    fn http(&self) -> Arc<Vec<HttpBinding>>;
+}
+
+/// How to reach one partner by a connection, from `partners.yaml`; each transport reads its own settings.
+#[derive(Clone, Debug, Default)]
+pub struct Channel {
+    /// The partner's name.
+    pub partner: String,
+    /// Settings as written, secrets resolved; keys are the transport's own.
+    pub settings: serde_json::Value,
+}
+
+/// Everything a transport may be given when it is built.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Where to deliver.
+    pub intake: Arc<dyn Intake>,
+    /// Who may come in and by which paths.
+    pub doors: Arc<dyn Doors>,
+    /// Parts.
+    pub spool: Arc<dyn Spool>,
+    /// Standings.
+    pub standings: Arc<dyn Standings>,
+    /// Notes.
+    pub notes: Arc<dyn Notes>,
+    /// Timers.
+    pub timers: Arc<dyn DueTimers>,
+    /// Time.
+    pub clock: Clock,
+    /// The stage of the process.
+    pub stage: Stage,
+}
+
+/// A transport's description in the menu: how it is checked and built.
+pub struct Entry {
+    /// The word in `connections.yaml` (`kind`) and in routes.
+    pub word: &'static str,
+    /// How its sources answer; `None` when it has no source.
+    pub answers: Option<Answers>,
+    /// Whether it can be a destination.
+    pub sends: bool,
+    /// Checks the settings of a connection: all faults as (path of the key such as `/listen`, text saying what is allowed).
+    pub check: fn(settings: &serde_json::Value) -> Vec<(String, String)>,
+    /// Checks the settings of a partner's channel, in the same way.
+    pub check_channel: fn(settings: &serde_json::Value) -> Vec<(String, String)>,
+    /// JSON Schema of the settings of a connection.
+    pub schema: fn() -> serde_json::Value,
+    /// Builds the source, if the connection has one.
+    pub source: BuildSource,
+    /// Builds the destination of one partner by this connection, if the transport sends.
+    pub destination: BuildDestination,
+}
+
+/// How a source is built.
+pub type BuildSource = fn(
+    name: &str,
+    settings: &serde_json::Value,
+    around: &Surroundings,
+) -> Result<Option<Arc<dyn Source>>, BuildError>;
+
+/// How the destination of one partner is built.
+pub type BuildDestination = fn(
+    name: &str,
+    settings: &serde_json::Value,
+    channel: &Channel,
+    around: &Surroundings,
+) -> Result<Option<Arc<dyn Destination>>, BuildError>;
+
+/// Why a transport could not be built from its settings.
+#[derive(Debug, thiserror::Error)]
+#[error("connection {connection}: {text}")]
+pub struct BuildError {
+    /// The connection's name.
+    pub connection: String,
+    /// What is wrong and what to do.
+    pub text: String,
+}
+
+/// The destinations of a running set, by `connection:partner`.
+pub type Destinations = BTreeMap<String, Arc<dyn Destination>>;

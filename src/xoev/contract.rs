@@ -1,0 +1,94 @@
+//! What the engine and the steps may ask of the standards: detect, read (validate and map), write.
+//! Names no standard; never waits, never reads a clock or a file.
+
+use bytes::Bytes;
+
+use crate::register::record::Record;
+use crate::rejection::Rejection;
+use crate::xml::gate::Document;
+
+/// What a document is, found by looking at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detected {
+    /// The standard, such as `xfamilie`.
+    pub standard: String,
+    /// The version, such as `1.3.0`.
+    pub version: String,
+    /// The type, such as `xfamilie.0804`.
+    pub message: String,
+    /// Whether the root carries the `test` attribute.
+    pub test: bool,
+    /// Which package of the set; only meaningful to the set that detected it.
+    pub package: usize,
+}
+
+/// A message type that a loaded package knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The type, such as `xfamilie.0804`.
+    pub message: String,
+    /// Standard.
+    pub standard: String,
+    /// Version.
+    pub version: String,
+    /// Whether the package maps it to a record (it can be accepted).
+    pub reads: bool,
+    /// Whether the package has a template for it (it can be sent).
+    pub writes: bool,
+}
+
+/// How a standard answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answering {
+    /// Type of the receipt, such as `xfamilie.0011`.
+    pub receipt: Option<String>,
+    /// Type of the rejection, such as `xfamilie.0001`.
+    pub rejection: Option<String>,
+    /// Types that are never answered.
+    pub never: Vec<String>,
+    /// Version used when the original could not be read: the newest loaded one.
+    pub version: String,
+}
+
+/// Why a document of ours could not be written: our fault, so the message is parked.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The package has no template for this message.
+    #[error("no template for this message: {0}; add write/*.xml to the package")]
+    NoTemplate(String),
+    /// The template failed.
+    #[error("template failed: {0}; correct write/*.xml of the package")]
+    Template(String),
+    /// What was written is not valid to the standard's own schema.
+    #[error("written document is not valid: {0}; correct write/*.xml of the package")]
+    Invalid(String),
+}
+
+/// The loaded set of packages; shared by all threads.
+pub trait Standards: Send + Sync {
+    /// Standard, version and message of a document, or the rejection V000.
+    fn detect(&self, document: &Document) -> Result<Detected, Rejection>;
+    /// How a standard answers; `None` for an unknown standard.
+    fn answering(&self, standard: &str, version: Option<&str>) -> Option<Answering>;
+    /// All message types of all packages.
+    fn known(&self) -> Vec<Known>;
+    /// Hash over all packages, for `decided_by`.
+    fn hash(&self) -> String;
+    /// A reader for one thread: validators are Send but not Sync.
+    fn reader(&self) -> Box<dyn Reader>;
+}
+
+/// One thread's validators and templates.
+pub trait Reader: Send {
+    /// Validates and maps a detected document; on failure all rejections of the first failing stage.
+    fn read(&mut self, detected: &Detected, document: &Document) -> Result<Record, Vec<Rejection>>;
+    /// Writes a message from its values and validates it before it leaves.
+    ///
+    /// `values` has the shape that the package's templates name; see `xsd/<standard>/<version>/write`.
+    fn write(
+        &mut self,
+        message: &str,
+        version: &str,
+        values: &serde_json::Value,
+    ) -> Result<Bytes, WriteError>;
+}
