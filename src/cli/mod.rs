@@ -1,0 +1,1 @@
+//! The commands, one file each. The menu of the room.

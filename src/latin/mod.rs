@@ -1,0 +1,1 @@
+//! DIN 91379. The menu of the room.
