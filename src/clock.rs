@@ -101,6 +101,22 @@ impl Clock {
     }
 }
 
+/// A moment of the machine's steady clock, only to measure how long our own work took.
+#[derive(Clone, Copy, Debug)]
+pub struct Tick(Instant);
+
+impl Tick {
+    /// Now.
+    pub fn now() -> Tick {
+        Tick(Instant::now())
+    }
+
+    /// How long ago.
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
 /// The civil date in Germany at a moment.
 pub fn in_berlin(at: Timestamp) -> Date {
     let zone = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC);

@@ -1,1 +1,16 @@
-//! The engine: door, read, do, commit, dispatch. The menu of the room; knows only contracts.
+//! The engine: door, read, do, commit, dispatch. The menu of the room; it knows only contracts.
+
+pub mod points;
+pub mod backoff;
+pub mod breaker;
+pub mod run;
+pub mod entry;
+pub mod door;
+pub mod core;
+pub mod lookup;
+pub mod receive;
+pub mod commit;
+pub mod dispatch;
+pub mod housekeeping;
+pub mod ports;
+pub mod start;

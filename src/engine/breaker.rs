@@ -1,0 +1,109 @@
+//! The breaker of a destination: opens after failures in a row, closes by itself when one attempt succeeds.
+//! Pure transitions; `dispatch` keeps the table and the store keeps the rows.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::plan::Patience;
+use crate::store::contract::Breaker;
+
+/// The breakers of this process, by destination.
+#[derive(Default)]
+pub struct Breakers(HashMap<String, Breaker>);
+
+impl Breakers {
+    /// From the stored rows.
+    pub fn from_rows(rows: Vec<Breaker>) -> Breakers {
+        Breakers(rows.into_iter().map(|row| (row.destination.clone(), row)).collect())
+    }
+
+    /// Destinations that must not be tried now: open, or already being probed.
+    pub fn closed_for(&self, now: Timestamp, under_way: impl Fn(&str) -> usize) -> Vec<String> {
+        self.0
+            .values()
+            .filter(|breaker| match breaker.open_until {
+                Some(until) => until > now || under_way(&breaker.destination) > 0,
+                None => false,
+            })
+            .map(|breaker| breaker.destination.clone())
+            .collect()
+    }
+
+    /// Whether a destination is on probation: its breaker was open and no attempt has succeeded since.
+    pub fn probing(&self, destination: &str) -> bool {
+        self.0.get(destination).is_some_and(|breaker| breaker.open_until.is_some())
+    }
+
+    /// When the next open breaker may be probed.
+    pub fn next_probe(&self, now: Timestamp) -> Option<Timestamp> {
+        self.0.values().filter_map(|breaker| breaker.open_until).filter(|until| *until > now).min()
+    }
+
+    /// An attempt succeeded; returns the row to store if the breaker closes.
+    pub fn succeeded(&mut self, destination: &str) -> Option<Breaker> {
+        let breaker = self.0.get_mut(destination)?;
+        let was_open = breaker.open_until.is_some();
+        breaker.failures = 0;
+        breaker.open_until = None;
+        was_open.then(|| breaker.clone())
+    }
+
+    /// The far end failed; returns the row to store if the breaker opens (again).
+    pub fn failed(&mut self, destination: &str, patience: &Patience, now: Timestamp) -> Option<Breaker> {
+        let breaker = self.0.entry(destination.to_owned()).or_insert_with(|| Breaker {
+            destination: destination.to_owned(),
+            failures: 0,
+            open_until: None,
+        });
+        breaker.failures = breaker.failures.saturating_add(1);
+        if breaker.failures < patience.breaker_after {
+            return None;
+        }
+        // Each further failure doubles the pause, within the bound of the retries.
+        let further = (breaker.failures - patience.breaker_after).min(16);
+        let open = patience
+            .breaker_open
+            .saturating_mul(1 << further)
+            .min(patience.longest.max(patience.breaker_open));
+        breaker.open_until = now.checked_add(signed(open)).ok();
+        Some(breaker.clone())
+    }
+}
+
+/// A std duration as jiff's signed one.
+pub fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opens_probes_and_closes_by_itself() {
+        let patience = Patience {
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(60),
+            breaker_after: 3,
+            breaker_open: Duration::from_secs(10),
+        };
+        let start: Timestamp = "2026-11-21T10:00:00Z".parse().expect("a time");
+        let after = |seconds: i64| start + SignedDuration::from_secs(seconds);
+        let mut breakers = Breakers::default();
+        assert!(breakers.failed("a", &patience, start).is_none());
+        assert!(breakers.failed("a", &patience, start).is_none());
+        assert_eq!(breakers.failed("a", &patience, start).and_then(|row| row.open_until), Some(after(10)));
+        assert_eq!(breakers.closed_for(after(9), |_| 0), vec!["a".to_owned()]);
+        assert!(breakers.closed_for(after(10), |_| 0).is_empty(), "one attempt may probe");
+        assert_eq!(breakers.closed_for(after(10), |_| 1), vec!["a".to_owned()], "only one");
+        assert_eq!(
+            breakers.failed("a", &patience, after(10)).and_then(|row| row.open_until),
+            Some(after(30))
+        );
+        assert_eq!(breakers.succeeded("a").map(|row| row.open_until), Some(None));
+        assert!(breakers.succeeded("a").is_none(), "closed already");
+        assert!(breakers.closed_for(after(11), |_| 0).is_empty());
+    }
+}

@@ -1,0 +1,201 @@
+//! Group commit: what waits is committed together; who is stale runs again, who collides is refused, a culprit is quarantined.
+//! The only place where a verdict is made, and only after the store said so.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::effects::Effects;
+use crate::envelope::{Inbound, Verdict};
+use crate::store::contract::{Committed, Entry, Store, StoreError};
+use crate::telemetry;
+
+use super::core::{Core, Pending, Task, busy};
+use super::entry;
+use super::points::Point;
+
+/// Runs until all senders are gone.
+pub async fn run(core: Arc<Core>, mut pending: mpsc::UnboundedReceiver<Pending>) {
+    let mut queue: VecDeque<Pending> = VecDeque::new();
+    loop {
+        if queue.is_empty() {
+            match pending.recv().await {
+                Some(first) => queue.push_back(first),
+                None => return,
+            }
+        }
+        // What arrived while the last batch was written is the next batch: full batches under load, no waiting without.
+        while queue.len() < core.settings.batch * 2 {
+            match pending.try_recv() {
+                Ok(next) => queue.push_back(next),
+                Err(_) => break,
+            }
+        }
+        let batch = pick(&mut queue, core.settings.batch);
+        if core.points.reach(Point::BeforeCommit).is_err() {
+            return;
+        }
+        let entries = batch.iter().map(|pending| pending.entry().clone()).collect();
+        let began = crate::clock::Tick::now();
+        let outcomes = halving(&*core.store, entries).await;
+        telemetry::stretch("commit", began.elapsed());
+        if core.points.reach(Point::AfterCommit).is_err() {
+            return;
+        }
+        for (pending, outcome) in batch.into_iter().zip(outcomes) {
+            settle(&core, pending, outcome).await;
+        }
+    }
+}
+
+/// The next batch: in order, without two entries that share a key, because the second must see the first committed.
+fn pick(queue: &mut VecDeque<Pending>, most: usize) -> Vec<Pending> {
+    let mut seen = HashSet::new();
+    let mut batch = Vec::new();
+    let mut later = VecDeque::new();
+    while let Some(pending) = queue.pop_front() {
+        let free = batch.len() < most && pending.entry().keys.iter().all(|key| !seen.contains(key));
+        // Keys of those that are left behind count too, or a third delivery would overtake the second.
+        seen.extend(pending.entry().keys.iter().cloned());
+        if free {
+            batch.push(pending);
+        } else {
+            later.push_back(pending);
+        }
+    }
+    *queue = later;
+    batch
+}
+
+/// Commits a batch; one that fails by an entry is halved down to the culprit.
+async fn halving(store: &dyn Store, entries: Vec<Entry>) -> Vec<Result<Committed, StoreError>> {
+    let mut done: Vec<Option<Result<Committed, StoreError>>> = entries.iter().map(|_| None).collect();
+    let mut open = vec![0..entries.len()];
+    while let Some(range) = open.pop() {
+        match store.commit(entries[range.clone()].to_vec()).await {
+            Ok(outcomes) => {
+                for (index, outcome) in range.zip(outcomes) {
+                    done[index] = Some(Ok(outcome));
+                }
+            }
+            Err(StoreError::Entry(_)) if range.len() > 1 => {
+                let middle = range.start + range.len() / 2;
+                open.push(middle..range.end);
+                open.push(range.start..middle);
+            }
+            Err(error) => {
+                for index in range {
+                    done[index] = Some(Err(error.clone()));
+                }
+            }
+        }
+    }
+    let lost = || Err(StoreError::Later("the store gave no outcome".to_owned()));
+    done.into_iter().map(|outcome| outcome.unwrap_or_else(lost)).collect()
+}
+
+async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, StoreError>) {
+    let Pending { mut decided, ticket } = pending;
+    let leased = std::mem::take(&mut decided.leased);
+    match outcome {
+        Ok(Committed::New) => {
+            core.release(leased);
+            committed(core, &decided.entry);
+            telemetry::stretch("delivery", ticket.began.elapsed());
+            ticket.tell(Ok(verdict(&decided.entry)));
+        }
+        Ok(Committed::Again(mut verdict)) => {
+            core.release(leased);
+            verdict.again = true;
+            verdict.conflict = verdict.state == Inbound::Quarantined;
+            ticket.tell(Ok(verdict));
+        }
+        Ok(Committed::Conflict) => {
+            core.release(leased);
+            let rejections = vec![entry::conflict_rejection()];
+            let _ = core.ready.send(Task::Conflict(decided, rejections, ticket));
+        }
+        Ok(Committed::Stale) => {
+            core.release(leased.clone());
+            telemetry::rerun();
+            let mut ground = decided.ground;
+            ground.reruns += 1;
+            ground.prior = leased;
+            if ground.reruns > RERUNS {
+                ticket.tell(Err(busy("others change the same record all the time")));
+            } else {
+                let _ = core.ready.send(Task::Deliver(ground, ticket));
+            }
+        }
+        Err(StoreError::Entry(cause)) => {
+            core.release(leased);
+            let outcome = culprit(core, &decided.entry, cause).await;
+            ticket.tell(outcome);
+        }
+        Err(error) => {
+            core.release(leased);
+            telemetry::alarm(telemetry::Alarm::StoreBusy, &[("cause", &error.to_string())]);
+            ticket.tell(Err(busy("the store cannot commit now")));
+        }
+    }
+}
+
+/// Reruns on moved guards before the source is asked to come again; other replicas can move them, runs of this process cannot.
+const RERUNS: u32 = 16;
+
+async fn culprit(core: &Core, first: &Entry, cause: String) -> Result<Verdict, crate::transport::port::Busy> {
+    let entry = Entry {
+        state: Inbound::Quarantined,
+        cause: Some(format!("cannot be stored with its effects: {cause}")),
+        next_step: Some("send a support bundle to the maintainers, then replay".to_owned()),
+        effects: Effects::default(),
+        waits: None,
+        ..first.clone()
+    };
+    match core.store.commit(vec![entry.clone()]).await.map(|mut outcomes| outcomes.pop()) {
+        Ok(Some(Committed::New)) => {
+            committed(core, &entry);
+            Ok(verdict(&entry))
+        }
+        Ok(Some(Committed::Again(verdict))) => Ok(verdict),
+        _ => Err(busy("the store cannot take this delivery now")),
+    }
+}
+
+fn committed(core: &Core, entry: &Entry) {
+    if !entry.effects.sends.is_empty() {
+        core.outbox.notify_one();
+    }
+    if !entry.effects.wakes.is_empty() {
+        core.woken.notify_one();
+    }
+    match entry.state {
+        Inbound::Denied => telemetry::alarm(
+            telemetry::Alarm::SenderNotAdmitted,
+            &[("binding", &entry.envelope.head.binding)],
+        ),
+        Inbound::Parked => telemetry::alarm(
+            telemetry::Alarm::MessageParked,
+            &[("route", entry.route.as_deref().unwrap_or("-"))],
+        ),
+        Inbound::Quarantined => {
+            telemetry::alarm(
+                telemetry::Alarm::MessageQuarantined,
+                &[("route", entry.route.as_deref().unwrap_or("-"))],
+            );
+        }
+        Inbound::Waiting | Inbound::Accepted | Inbound::Rejected => {}
+    }
+}
+
+fn verdict(entry: &Entry) -> Verdict {
+    Verdict {
+        id: entry.envelope.head.id,
+        state: entry.state,
+        conflict: entry.state == Inbound::Quarantined,
+        again: false,
+        codes: entry.rejections.iter().map(|rejection| rejection.code.clone()).collect(),
+        reply: entry.effects.reply.clone(),
+    }
+}

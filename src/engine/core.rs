@@ -1,0 +1,188 @@
+//! What the rooms of the engine share: store, clock, running set, queues, permits.
+//! Holds no logic of any stretch; see `receive`, `lookup`, `commit`, `dispatch`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+use crate::clock::{Clock, Tick};
+use crate::effects::{GuardKey, Question};
+use crate::envelope::Verdict;
+use crate::plan::PlanSet;
+use crate::rejection::Rejection;
+use crate::store::contract::{Entry, Pause, Store};
+use crate::transport::port::{Busy, Stop};
+
+use super::points::Points;
+use super::run::{Decided, Ground, Run};
+
+/// Bounds of the engine; all have defaults.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Worker threads.
+    pub workers: usize,
+    /// Deliveries under way at once.
+    pub in_flight: usize,
+    /// Octets of bodies under way at once.
+    pub in_flight_octets: usize,
+    /// Largest batch of a commit or lookup.
+    pub batch: usize,
+    /// How long a lane is leased.
+    pub lease: Duration,
+    /// Lanes leased at once.
+    pub lanes: usize,
+    /// Rows taken of one lane at once.
+    pub heads: usize,
+    /// How long one attempt may take.
+    pub send_timeout: Duration,
+    /// How long a delivery waits for room before its source is told `Busy`.
+    pub patience_for_room: Duration,
+    /// After so many `Busy` in a row for one transport id its raw octets are quarantined.
+    pub busy_limit: u32,
+    /// Name of this process, for the operator.
+    pub name: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            workers: std::thread::available_parallelism().map_or(2, usize::from),
+            in_flight: 512,
+            in_flight_octets: 48 * 1024 * 1024,
+            batch: 128,
+            lease: Duration::from_secs(60),
+            lanes: 128,
+            heads: 16,
+            send_timeout: Duration::from_secs(30),
+            patience_for_room: Duration::from_secs(5),
+            busy_limit: 5,
+            name: "drehscheibe".to_owned(),
+        }
+    }
+}
+
+/// Who waits for a verdict, and the room that is held meanwhile.
+pub struct Ticket {
+    sender: Option<oneshot::Sender<Result<Verdict, Busy>>>,
+    /// When it came, for the latency histograms.
+    pub began: Tick,
+    _permits: Vec<OwnedSemaphorePermit>,
+}
+
+impl Ticket {
+    /// A ticket with its receiving end.
+    pub fn new(
+        began: Tick,
+        permits: Vec<OwnedSemaphorePermit>,
+    ) -> (Ticket, oneshot::Receiver<Result<Verdict, Busy>>) {
+        let (sender, receiver) = oneshot::channel();
+        (Ticket { sender: Some(sender), began, _permits: permits }, receiver)
+    }
+
+    /// Tells whoever waits; a source that is gone meanwhile changes nothing, the verdict is committed.
+    pub fn tell(mut self, outcome: Result<Verdict, Busy>) {
+        if let Some(sender) = self.sender.take() {
+            let _ = sender.send(outcome);
+        }
+    }
+}
+
+/// Work for a worker thread.
+pub enum Task {
+    /// A delivery at the door.
+    Deliver(Ground, Ticket),
+    /// A run whose facts are there.
+    Continue(Box<Run>, Ticket),
+    /// A decided delivery whose key came before with other content: write its refusal.
+    Conflict(Box<Decided>, Vec<Rejection>, Ticket),
+}
+
+/// A run that asks.
+pub struct Ask {
+    /// The run.
+    pub run: Box<Run>,
+    /// What it asks.
+    pub questions: Vec<Question>,
+    /// Who waits.
+    pub ticket: Ticket,
+}
+
+/// Orders for the lookup room.
+pub enum LookupOrder {
+    /// Lease the keys, then look up.
+    Ask(Ask),
+    /// Keys whose run is over.
+    Release(Vec<GuardKey>),
+}
+
+/// A decided delivery on its way to commit.
+pub struct Pending {
+    /// What is decided.
+    pub decided: Box<Decided>,
+    /// Who waits.
+    pub ticket: Ticket,
+}
+
+impl Pending {
+    /// Its entry.
+    pub fn entry(&self) -> &Entry {
+        &self.decided.entry
+    }
+}
+
+/// Shared by all rooms of the engine.
+pub struct Core {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Time.
+    pub clock: Clock,
+    /// Crash points.
+    pub points: Points,
+    /// What runs now.
+    pub set: ArcSwap<PlanSet>,
+    /// Bounds.
+    pub settings: Settings,
+    /// Work for the workers; bounded by the permits, so sending never waits.
+    pub ready: crossbeam_channel::Sender<Task>,
+    /// Orders for the lookup room.
+    pub lookups: mpsc::UnboundedSender<LookupOrder>,
+    /// Decided deliveries.
+    pub commits: mpsc::UnboundedSender<Pending>,
+    /// Room for deliveries.
+    pub room: Arc<Semaphore>,
+    /// Room for octets.
+    pub octets: Arc<Semaphore>,
+    /// Pauses that hold.
+    pub pauses: ArcSwap<Vec<Pause>>,
+    /// Something was put in the outbox.
+    pub outbox: Notify,
+    /// Something was woken or replayed.
+    pub woken: Notify,
+    /// The engine drains and ends.
+    pub stop: Stop,
+}
+
+impl Core {
+    /// Whether something is paused now.
+    pub fn paused(&self, kind: &str, name: &str) -> bool {
+        let now = self.clock.now();
+        self.pauses.load().iter().any(|pause| {
+            pause.kind == kind && pause.name == name && pause.until.is_none_or(|until| until > now)
+        })
+    }
+
+    /// Releases guard keys of a run that is over.
+    pub fn release(&self, keys: Vec<GuardKey>) {
+        if !keys.is_empty() {
+            // The lookup room ends only after everything else, so nobody is left to care if it is gone.
+            let _ = self.lookups.send(LookupOrder::Release(keys));
+        }
+    }
+}
+
+/// The `Busy` that a source is told, with a pause that suits a store or room that is full.
+pub fn busy(cause: impl Into<String>) -> Busy {
+    Busy { cause: cause.into(), retry_after: Duration::from_secs(2) }
+}

@@ -1,0 +1,339 @@
+//! Dispatch: leases due lanes, sends their heads in order, settles with the fence. One slow destination never holds another.
+//! Sends nothing that was not first in the outbox; decides nothing about content.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::clock::Tick;
+use crate::plan::Patience;
+use crate::store::contract::{Due, Lane, Outcome, Settle, Want};
+use crate::telemetry;
+use crate::transport::port::{Destination, Intake, Receipt, SendError};
+
+use super::backoff;
+use super::breaker::{Breakers, signed};
+use super::core::Core;
+use super::points::{Crashed, Point};
+
+/// What all lane tasks share.
+struct Table {
+    breakers: Mutex<Breakers>,
+    /// Lanes under way by destination.
+    under_way: Mutex<HashMap<String, usize>>,
+    widths: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+impl Table {
+    fn under_way(&self, destination: &str) -> usize {
+        lock(&self.under_way).get(destination).copied().unwrap_or(0)
+    }
+
+    fn width(&self, destination: &str, width: usize) -> Arc<Semaphore> {
+        let mut widths = lock(&self.widths);
+        widths.entry(destination.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(width.max(1)))).clone()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs until the engine stops; then ends what is under way.
+pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
+    let rows = loop {
+        match core.store.breakers().await {
+            Ok(rows) => break rows,
+            Err(error) => {
+                telemetry::alarm(telemetry::Alarm::StoreBusy, &[("cause", &error.to_string())]);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                if core.stop.is_cancelled() {
+                    return;
+                }
+            }
+        }
+    };
+    let table = Arc::new(Table {
+        breakers: Mutex::new(Breakers::from_rows(rows)),
+        under_way: Mutex::default(),
+        widths: Mutex::default(),
+    });
+    let mut lanes: JoinSet<Result<(), Crashed>> = JoinSet::new();
+    while !core.stop.is_cancelled() && !core.points.crashed() {
+        while lanes.try_join_next().is_some() {}
+        let now = core.clock.now();
+        let claimed = claim(&core, &table, now).await;
+        match claimed {
+            Ok(Some(claimed)) if !claimed.is_empty() => {
+                if core.points.reach(Point::AfterClaim).is_err() {
+                    break;
+                }
+                for lane in claimed {
+                    *lock(&table.under_way).entry(lane.destination.clone()).or_default() += 1;
+                    let (core, table, intake) = (core.clone(), table.clone(), intake.clone());
+                    lanes.spawn(async move {
+                        let destination = lane.destination.clone();
+                        let done = serve(&core, &table, &*intake, lane).await;
+                        if let Some(count) = lock(&table.under_way).get_mut(&destination) {
+                            *count = count.saturating_sub(1);
+                        }
+                        done
+                    });
+                }
+            }
+            Ok(Some(_)) => idle(&core, &table, now, &mut lanes).await,
+            Ok(None) => break,
+            Err(cause) => {
+                telemetry::alarm(telemetry::Alarm::StoreBusy, &[("cause", &cause)]);
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        }
+    }
+    if core.points.crashed() {
+        lanes.abort_all();
+    }
+    while lanes.join_next().await.is_some() {}
+}
+
+async fn claim(core: &Core, table: &Table, now: Timestamp) -> Result<Option<Vec<Lane>>, String> {
+    if core.points.reach(Point::BeforeClaim).is_err() {
+        return Ok(None);
+    }
+    let set = core.set.load();
+    let mut except = lock(&table.breakers).closed_for(now, |destination| table.under_way(destination));
+    for (name, destination) in &set.destinations {
+        let partner = name.split_once(':').map_or("", |(_, partner)| partner);
+        if table.under_way(name) >= destination.width().max(1) * 2
+            || core.paused("destination", name)
+            || core.paused("partner", partner)
+        {
+            except.push(name.clone());
+        }
+    }
+    let want = Want {
+        worker: core.settings.name.clone(),
+        now,
+        lease: core.settings.lease,
+        lanes: core.settings.lanes,
+        heads: core.settings.heads,
+        except,
+    };
+    core.store.claim(want).await.map(Some).map_err(|error| error.to_string())
+}
+
+/// Waits for work: a commit, the next due lane, a breaker that may be probed, a lane that ended.
+async fn idle(core: &Core, table: &Table, now: Timestamp, lanes: &mut JoinSet<Result<(), Crashed>>) {
+    let due = core.store.next_due().await.ok().flatten();
+    let probe = lock(&table.breakers).next_probe(now);
+    // A lane that is due but excluded must not make this spin.
+    let due = due.map(|due| due.max(now.checked_add(signed(Duration::from_millis(20))).unwrap_or(now)));
+    let until = [due, probe].into_iter().flatten().min();
+    let timer = async {
+        match until {
+            Some(until) => core.clock.sleep_until(until).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = core.outbox.notified() => {}
+        () = timer => {}
+        Some(_) = lanes.join_next(), if !lanes.is_empty() => {}
+        // Polling is the fall-back for what other processes commit.
+        () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        () = core.stop.cancelled() => {}
+    }
+}
+
+/// Sends the heads of one lane in order until one does not arrive.
+async fn serve(core: &Core, table: &Table, intake: &dyn Intake, lane: Lane) -> Result<(), Crashed> {
+    let set = core.set.load_full();
+    let destination = set.destinations.get(&lane.destination).cloned();
+    let connection =
+        lane.destination.split_once(':').map_or(lane.destination.as_str(), |(connection, _)| connection);
+    let patience = set.patience.get(connection).cloned().unwrap_or_else(default_patience);
+    let width = table.width(&lane.destination, destination.as_ref().map_or(1, |to| to.width()));
+    let Ok(_permit) = width.acquire().await else { return Ok(()) };
+    let leased_until = core.clock.now().checked_add(signed(core.settings.lease / 2));
+    let last = lane.heads.len().saturating_sub(1);
+    for (index, due) in lane.heads.iter().enumerate() {
+        let now = core.clock.now();
+        let outcome = if due.deadline.is_some_and(|deadline| deadline <= now) {
+            Outcome::Parked {
+                cause: "not delivered before its deadline".to_owned(),
+                next_step: "find out why the receiver did not take it, then replay".to_owned(),
+            }
+        } else {
+            attempt(core, table, intake, destination.as_deref(), due, &patience).await?
+        };
+        let arrived = matches!(outcome, Outcome::Sent { .. });
+        // The rest of the lane is left to a fresh lease when this one is half used up.
+        let tired = leased_until.as_ref().is_ok_and(|until| core.clock.now() > *until);
+        let release = !arrived || index == last || tired || core.stop.is_cancelled();
+        report(&lane.destination, &outcome);
+        let settle =
+            Settle { lane: lane.id, fence: lane.fence, row: due.id, outcome, release, now: core.clock.now() };
+        let settled = settle_until_stored(core, settle).await;
+        core.points.reach(Point::AfterSettle)?;
+        if !settled || release {
+            break;
+        }
+    }
+    // Rows beyond the heads and lanes of other messages may be due now.
+    core.outbox.notify_one();
+    Ok(())
+}
+
+/// Settling is repeated while the store is busy: the lease runs out in the worst case, and the fence refuses us then.
+async fn settle_until_stored(core: &Core, settle: Settle) -> bool {
+    loop {
+        match core.store.settle(vec![settle.clone()]).await {
+            Ok(done) => {
+                let done = done.first().copied().unwrap_or(false);
+                if !done {
+                    telemetry::fenced();
+                }
+                return done;
+            }
+            Err(error) => {
+                telemetry::alarm(telemetry::Alarm::StoreBusy, &[("cause", &error.to_string())]);
+                if core.stop.is_cancelled() || core.points.crashed() {
+                    return false;
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        }
+    }
+}
+
+async fn attempt(
+    core: &Core,
+    table: &Table,
+    intake: &dyn Intake,
+    destination: Option<&dyn Destination>,
+    due: &Due,
+    patience: &Patience,
+) -> Result<Outcome, Crashed> {
+    let Some(destination) = destination else {
+        return Ok(later(core, due, patience, None, "destination is not configured in this stage"));
+    };
+    core.points.reach(Point::BeforeSend)?;
+    let began = Tick::now();
+    let sent = match due.unclear && !destination.repeat_is_safe() {
+        true => look_up_or_send(core, destination, due).await,
+        false => send(core, destination, due).await,
+    };
+    core.points.reach(Point::AfterSend)?;
+    telemetry::attempt(&due.destination, began.elapsed());
+    let outcome = match sent {
+        Ok(receipt) => {
+            note_success(core, table, &due.destination).await;
+            for answer in receipt.answers {
+                // An answer that cannot be taken now comes again, because the row stays unsettled.
+                if intake.deliver(answer).await.is_err() {
+                    return Ok(later(
+                        core,
+                        due,
+                        patience,
+                        None,
+                        "the answer of the receiver could not be taken in",
+                    ));
+                }
+            }
+            Outcome::Sent { reference: receipt.reference, evidence: receipt.evidence }
+        }
+        Err(SendError::Later { cause, retry_after, far_end }) => {
+            if far_end {
+                note_failure(core, table, &due.destination, patience).await;
+            }
+            later(core, due, patience, retry_after, &cause)
+        }
+        Err(SendError::Never { cause }) => Outcome::Parked {
+            cause: format!("refused by the receiver: {cause}"),
+            next_step: "ask the receiver why, correct it, then replay".to_owned(),
+        },
+        Err(SendError::Unclear { cause }) if destination.repeat_is_safe() => {
+            later(core, due, patience, None, &cause)
+        }
+        Err(SendError::Unclear { cause }) => match destination.find_by_reference(&due.envelope).await {
+            Ok(Some(receipt)) => Outcome::Sent { reference: receipt.reference, evidence: receipt.evidence },
+            Ok(None) => later(core, due, patience, None, &cause),
+            Err(_) => Outcome::Unclear { cause },
+        },
+    };
+    Ok(outcome)
+}
+
+async fn send(core: &Core, destination: &dyn Destination, due: &Due) -> Result<Receipt, SendError> {
+    match tokio::time::timeout(core.settings.send_timeout, destination.send(&due.envelope)).await {
+        Ok(sent) => sent,
+        Err(_) => Err(SendError::Unclear { cause: "the receiver did not answer in time".to_owned() }),
+    }
+}
+
+/// An attempt of unknown outcome came before: look first, send only if it certainly did not arrive.
+async fn look_up_or_send(
+    core: &Core,
+    destination: &dyn Destination,
+    due: &Due,
+) -> Result<Receipt, SendError> {
+    match destination.find_by_reference(&due.envelope).await {
+        Ok(Some(receipt)) => Ok(receipt),
+        Ok(None) => send(core, destination, due).await,
+        Err(_) => Err(SendError::Unclear { cause: "an earlier attempt cannot be looked up".to_owned() }),
+    }
+}
+
+fn later(core: &Core, due: &Due, patience: &Patience, asked: Option<Duration>, cause: &str) -> Outcome {
+    let pause =
+        backoff::with_retry_after(backoff::pause(patience, due.attempts + 1, due.id.as_u128()), asked);
+    let at = core.clock.now().checked_add(signed(pause)).unwrap_or(Timestamp::MAX);
+    // The deadline is an attempt of its own, so that the row is parked then and not a pause later.
+    let at = due.deadline.map_or(at, |deadline| at.min(deadline));
+    Outcome::Later { at, cause: cause.to_owned() }
+}
+
+async fn note_success(core: &Core, table: &Table, destination: &str) {
+    let row = lock(&table.breakers).succeeded(destination);
+    if let Some(row) = row {
+        telemetry::breaker(destination, false);
+        let _ = core.store.set_breaker(row).await;
+    }
+}
+
+async fn note_failure(core: &Core, table: &Table, destination: &str, patience: &Patience) {
+    let row = lock(&table.breakers).failed(destination, patience, core.clock.now());
+    if let Some(row) = row {
+        telemetry::breaker(destination, true);
+        telemetry::alarm(telemetry::Alarm::DestinationDown, &[("destination", destination)]);
+        let _ = core.store.set_breaker(row).await;
+    }
+}
+
+fn report(destination: &str, outcome: &Outcome) {
+    let word = match outcome {
+        Outcome::Sent { .. } => "sent",
+        Outcome::Later { .. } => "later",
+        Outcome::Parked { .. } => {
+            telemetry::alarm(telemetry::Alarm::SendParked, &[("destination", destination)]);
+            "parked"
+        }
+        Outcome::Unclear { .. } => {
+            telemetry::alarm(telemetry::Alarm::OutcomeUnclear, &[("destination", destination)]);
+            "unclear"
+        }
+    };
+    telemetry::dispatched(destination, word);
+}
+
+fn default_patience() -> Patience {
+    Patience {
+        first: Duration::from_secs(10),
+        longest: Duration::from_secs(3600),
+        breaker_after: 5,
+        breaker_open: Duration::from_secs(30),
+    }
+}

@@ -1,0 +1,242 @@
+//! Door and Read: from octets to a run, or to the entry that refuses, parks or denies them.
+//! Believes nothing that the head claims; performs nothing: all outcomes are values.
+
+use std::sync::Arc;
+
+use crate::effects::Effects;
+use crate::envelope::{Inbound, Stage};
+use crate::message::{Identity, Message, Sender};
+use crate::pipeline::step::{Bench, Trouble};
+use crate::plan::{Binding, Partner, Plan, PlanSet};
+use crate::rejection::{Fault, Rejection};
+use crate::store::contract::{Entry, Keep};
+use crate::xml::gate;
+
+use super::entry::{self, Settled};
+use super::run::{Decided, Ground, Refusal, Run};
+
+/// What the door made of a delivery.
+pub enum Opened {
+    /// It may run.
+    Run(Box<Run>),
+    /// It is decided already.
+    Decided(Box<Decided>),
+}
+
+/// Opens a delivery: admission, gate, detection, route, validation, mapping.
+pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
+    let set = ground.set.clone();
+    let head = ground.envelope.head.clone();
+    let Some(partner) = admitted(&set, &ground) else {
+        return denied(ground, "absender nicht zugelassen");
+    };
+    let bound: Vec<(Arc<Plan>, Binding)> =
+        set.by_binding(&head.binding).map(|(plan, binding)| (plan.clone(), binding.clone())).collect();
+    let Some((first_plan, binding)) = bound.first().cloned() else {
+        return parked(
+            ground,
+            &partner,
+            None,
+            None,
+            "no route takes deliveries from here",
+            "apply a route with this `on` entry, then replay",
+        );
+    };
+    let admitted_here = bound
+        .iter()
+        .any(|(plan, _)| plan.accept.iter().any(|accept| accept.partners.contains(&partner.sender.id)));
+    if !admitted_here {
+        return denied(ground, "absender fuer diesen eingang nicht zugelassen");
+    }
+    let limits = gate::Limits { bytes: first_plan.limits.max_body, ..gate::Limits::default() };
+    let document = match gate::pass(ground.envelope.body.clone(), &limits) {
+        Ok(document) => document,
+        Err(error) => {
+            let rejection = gate_rejection(&error);
+            return refused(ground, &partner, (&first_plan, &binding), None, vec![rejection], bench);
+        }
+    };
+    let marked_test = document
+        .root()
+        .attributes
+        .iter()
+        .any(|(name, value)| name == "test" && !matches!(value.trim(), "false" | "0"));
+    if set.stage != Stage::Produktion && !marked_test {
+        let text = "Diese Stage nimmt nur Nachrichten mit dem Attribut test an.";
+        let rejection = Rejection::new(Fault::Other, text).rule("stage-ohne-test");
+        let opened = refused(ground, &partner, (&first_plan, &binding), None, vec![rejection], bench);
+        return hash_only(opened);
+    }
+    let detected = match set.standards.detect(&document) {
+        Ok(detected) => detected,
+        Err(rejection) => {
+            return refused(ground, &partner, (&first_plan, &binding), None, vec![rejection], bench);
+        }
+    };
+    let identity = Identity {
+        standard: detected.standard.clone(),
+        version: detected.version.clone(),
+        message: detected.message.clone(),
+        test: marked_test,
+    };
+    let claimed = bound.iter().find(|(plan, _)| {
+        plan.accept
+            .iter()
+            .any(|accept| accept.message == identity.message && accept.partners.contains(&partner.sender.id))
+    });
+    let Some((plan, taken)) = claimed.cloned() else {
+        return parked(
+            ground,
+            &partner,
+            Some(&binding),
+            Some(&identity),
+            "no route takes this message from this partner here",
+            "apply a route that accepts it, then replay; or tell the partner",
+        );
+    };
+    let record = match bench.reader.read(&detected, &document) {
+        Ok(record) => record,
+        Err(rejections) => {
+            return refused(ground, &partner, (&plan, &taken), Some(&identity), rejections, bench);
+        }
+    };
+    let message = Message {
+        envelope: ground.envelope.clone(),
+        identity,
+        sender: partner.sender.clone(),
+        document,
+        record,
+        values: Default::default(),
+        built: Default::default(),
+        effects: Effects::default(),
+        answers: Vec::new(),
+        branches: vec![None; plan.chooses],
+        order: None,
+    };
+    Opened::Run(Box::new(Run {
+        ground,
+        plan,
+        binding: taken,
+        partner,
+        message,
+        at: 0,
+        answered: false,
+        leased: Vec::new(),
+    }))
+}
+
+fn admitted(set: &PlanSet, ground: &Ground) -> Option<Partner> {
+    let reference = ground.envelope.head.partner.as_ref()?;
+    let partner = set.partners.get(&reference.id)?;
+    let now = ground.envelope.head.received;
+    let begun = partner.from.is_none_or(|from| from <= now);
+    let over = partner.to.is_some_and(|to| to <= now);
+    (begun && !over).then(|| partner.clone())
+}
+
+fn gate_rejection(error: &gate::GateError) -> Rejection {
+    let (fault, text) = match error.fault {
+        gate::GateFault::NotUtf8 => (Fault::NotUtf8, "Die Nachricht ist nicht in UTF-8 codiert."),
+        gate::GateFault::Doctype => {
+            (Fault::NotWellFormed, "Eine Dokumenttypdeklaration (DTD) ist nicht erlaubt.")
+        }
+        gate::GateFault::NotWellFormed(_) => {
+            (Fault::NotWellFormed, "Die Nachricht ist kein wohlgeformtes XML.")
+        }
+        gate::GateFault::TooLarge => (Fault::NotWellFormed, "Die Nachricht ist zu groß."),
+        gate::GateFault::TooDeep => (Fault::NotWellFormed, "Die Nachricht ist zu tief geschachtelt."),
+        gate::GateFault::TooManyAttributes => (Fault::NotWellFormed, "Ein Element trägt zu viele Attribute."),
+        gate::GateFault::NameTooLong => (Fault::NotWellFormed, "Ein Name in der Nachricht ist zu lang."),
+        gate::GateFault::TooManyNodes => (Fault::NotWellFormed, "Die Nachricht hat zu viele Elemente."),
+    };
+    Rejection::new(fault, text).at(error.place.line, error.place.column)
+}
+
+fn denied(ground: Ground, cause: &str) -> Opened {
+    let mandant = ground
+        .set
+        .by_binding(&ground.envelope.head.binding)
+        .next()
+        .map(|(_, binding)| binding.mandant.clone())
+        .unwrap_or_default();
+    let sender = Sender { mandant, ..Sender::default() };
+    let settled = Settled {
+        state: Inbound::Denied,
+        cause: Some(cause.to_owned()),
+        next_step: Some("credential und gueltigkeit in partners.yaml pruefen".to_owned()),
+        keep: Keep::HashOnly,
+        ..Settled::new(Inbound::Denied)
+    };
+    let entry = entry::build(&ground, &sender, None, None, settled);
+    // No key: a stranger must not be able to occupy the key of a partner's later delivery.
+    let entry = Entry { keys: Vec::new(), ..entry };
+    Opened::Decided(Box::new(Decided { ground, entry, refusal: None, leased: Vec::new() }))
+}
+
+fn parked(
+    ground: Ground,
+    partner: &Partner,
+    binding: Option<&Binding>,
+    identity: Option<&Identity>,
+    cause: &str,
+    next_step: &str,
+) -> Opened {
+    let settled = Settled {
+        cause: Some(cause.to_owned()),
+        next_step: Some(next_step.to_owned()),
+        ..Settled::new(Inbound::Parked)
+    };
+    let entry = entry::build(&ground, &partner.sender, identity, None, settled);
+    let refusal = binding.map(|binding| refusal(binding, partner, identity));
+    Opened::Decided(Box::new(Decided { ground, entry, refusal, leased: Vec::new() }))
+}
+
+fn refusal(binding: &Binding, partner: &Partner, identity: Option<&Identity>) -> Refusal {
+    Refusal {
+        binding: binding.clone(),
+        sender: partner.sender.clone(),
+        return_address: partner.return_address.clone(),
+        identity: identity.cloned(),
+        record: None,
+    }
+}
+
+fn refused(
+    ground: Ground,
+    partner: &Partner,
+    (plan, binding): (&Plan, &Binding),
+    identity: Option<&Identity>,
+    rejections: Vec<Rejection>,
+    bench: &mut Bench,
+) -> Opened {
+    let refusal = refusal(binding, partner, identity);
+    let settled = match refusal.effects(&ground.envelope, &rejections, bench) {
+        Ok(effects) => Settled { effects, rejections, ..Settled::new(Inbound::Rejected) },
+        Err(trouble) => entry::ours(trouble_text(trouble)),
+    };
+    let settled = Settled { route: Some(plan.route.clone()), ..settled };
+    let settled = entry::answer_by_message(&ground, &refusal, settled);
+    let entry = entry::build(&ground, &partner.sender, identity, None, settled);
+    Opened::Decided(Box::new(Decided { ground, entry, refusal: Some(refusal), leased: Vec::new() }))
+}
+
+fn hash_only(opened: Opened) -> Opened {
+    match opened {
+        Opened::Decided(mut decided) => {
+            decided.entry.keep = Keep::HashOnly;
+            Opened::Decided(decided)
+        }
+        run => run,
+    }
+}
+
+/// The plain cause in a trouble that is ours.
+pub fn trouble_text(trouble: Trouble) -> String {
+    match trouble {
+        Trouble::Ours(cause) => cause,
+        Trouble::Rejected(rejections) => {
+            let codes: Vec<&str> = rejections.iter().map(|rejection| rejection.code.as_str()).collect();
+            format!("refusing failed with {}", codes.join(", "))
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! From an outcome to the entry that is committed: stamp, keys, content hash, answers by message, dry tests.
+//! The one place that fills in the attributes of rows; decides nothing about the message itself.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+
+use crate::effects::{AuditLine, Effects, Outgoing};
+use crate::envelope::{Envelope, Inbound, Stage};
+use crate::message::{Identity, Message, Sender};
+use crate::rejection::{Fault, Rejection};
+use crate::store::contract::{Entry, Keep, Stamp};
+use crate::transport::port::Answers;
+
+use super::run::{self, Ground, Refusal, Wait};
+
+/// How a message is settled, before it has the attributes of a row.
+pub struct Settled {
+    /// The state.
+    pub state: Inbound,
+    /// The route that took it.
+    pub route: Option<String>,
+    /// Plain cause.
+    pub cause: Option<String>,
+    /// One safe next step.
+    pub next_step: Option<String>,
+    /// Why it is refused.
+    pub rejections: Vec<Rejection>,
+    /// What it waits for.
+    pub waits: Option<Wait>,
+    /// What it causes.
+    pub effects: Effects,
+    /// How much is kept.
+    pub keep: Keep,
+}
+
+impl Settled {
+    /// Settled in a state, with nothing caused yet.
+    pub fn new(state: Inbound) -> Settled {
+        Settled {
+            state,
+            route: None,
+            cause: None,
+            next_step: None,
+            rejections: Vec::new(),
+            waits: None,
+            effects: Effects::default(),
+            keep: Keep::Original,
+        }
+    }
+}
+
+/// Parked by our own fault: nothing of what it would have caused is kept.
+pub fn ours(cause: String) -> Settled {
+    Settled {
+        cause: Some(cause),
+        next_step: Some("correct the route or package, then replay".to_owned()),
+        ..Settled::new(Inbound::Parked)
+    }
+}
+
+/// Builds the entry of a settled message.
+pub fn build(
+    ground: &Ground,
+    sender: &Sender,
+    identity: Option<&Identity>,
+    message: Option<&Message>,
+    settled: Settled,
+) -> Entry {
+    let envelope = ground.envelope.clone();
+    let mut settled = settled;
+    let test = identity.is_some_and(|identity| identity.test) || ground.set.stage != Stage::Produktion;
+    if ground.set.stage == Stage::Produktion && test && settled.state == Inbound::Accepted {
+        settled.effects = dry(settled.effects);
+    }
+    let head = &envelope.head;
+    let stamp = Stamp {
+        mandant: sender.mandant.clone(),
+        partner: sender.id.clone(),
+        how: head
+            .partner
+            .as_ref()
+            .map(|partner| format!("{:?}", partner.how).to_lowercase())
+            .unwrap_or_default(),
+        stage: ground.set.stage,
+        test,
+        key_id: String::new(),
+        acting_person: ground
+            .resumed
+            .as_ref()
+            .and_then(|resume| resume.acting_person.clone())
+            .unwrap_or_default(),
+        doc_version: identity
+            .map(|identity| format!("{}/{}", identity.standard, identity.version))
+            .unwrap_or_default(),
+        traceparent: head.traceparent.clone().unwrap_or_default(),
+        decided_by: ground.set.version.clone(),
+    };
+    Entry {
+        keys: run::keys(&envelope, message),
+        content: content_hash(&envelope),
+        message: identity.map(|identity| identity.message.clone()),
+        route: settled.route,
+        state: settled.state,
+        cause: settled.cause,
+        next_step: settled.next_step,
+        rejections: settled.rejections,
+        waits: settled.waits.map(|wait| (wait.for_.0, wait.until)),
+        resumes: ground.resumed.is_some(),
+        keep: settled.keep,
+        effects: settled.effects,
+        now: head.received,
+        stamp,
+        envelope,
+    }
+}
+
+/// Turns the reply into an outbox row where the source cannot answer in band.
+pub fn answer_by_message(ground: &Ground, refusal: &Refusal, mut settled: Settled) -> Settled {
+    // A resumed message has no exchange left to answer on, whatever its source was.
+    if refusal.binding.answers == Answers::InBand && ground.resumed.is_none() {
+        return settled;
+    }
+    let Some(reply) = settled.effects.reply.clone() else { return settled };
+    let head = &ground.envelope.head;
+    let Some(destination) = head.return_address.as_deref().or(refusal.return_address.as_deref()) else {
+        settled.effects.audit.push(AuditLine {
+            what: "reply.no-return-address".to_owned(),
+            detail: vec![("message".to_owned(), reply.message.clone())],
+        });
+        return settled;
+    };
+    settled.effects.sends.push(Outgoing {
+        id: uuid::Uuid::new_v5(&head.id, b"reply"),
+        destination: destination.to_owned(),
+        partner: refusal.sender.id.clone(),
+        order: None,
+        message: reply.message,
+        content_type: reply.content_type,
+        body: reply.body,
+        parts: Vec::new(),
+        correlation: Some(head.transport_id.clone()),
+        after: None,
+        deadline: None,
+    });
+    settled
+}
+
+/// The entry of a delivery whose key came before with other content: quarantined **and** refused (rules.md 5).
+pub fn conflict(ground: &Ground, first: &Entry, effects: Effects, rejection: Rejection) -> Entry {
+    let mut parts = vec![hex::encode(first.content)];
+    if let Some(key) = first.keys.first() {
+        parts.extend(key.parts.iter().cloned());
+    }
+    Entry {
+        // Its own key, so that a repeat of the conflicting delivery gets the same answer.
+        keys: vec![crate::store::contract::Key { class: "conflict", parts }],
+        state: Inbound::Quarantined,
+        cause: Some("same key as an earlier delivery, other content".to_owned()),
+        next_step: Some("compare both originals, ask the sender which one holds".to_owned()),
+        rejections: vec![rejection],
+        waits: None,
+        effects,
+        envelope: Arc::clone(&ground.envelope),
+        ..first.clone()
+    }
+}
+
+/// What the sender of a conflicting delivery is told.
+pub fn conflict_rejection() -> Rejection {
+    Rejection::new(
+        Fault::Other,
+        "Unter dieser Kennung wurde bereits eine Nachricht mit anderem Inhalt geliefert.",
+    )
+    .rule("kennung-mit-anderem-inhalt")
+}
+
+/// SHA-256 over the body and the hashes of the parts.
+pub fn content_hash(envelope: &Envelope) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(&(envelope.body.len() as u64).to_be_bytes());
+    context.update(&envelope.body);
+    for part in &envelope.parts {
+        context.update(part.sha256.as_bytes());
+        context.update(&part.size.to_be_bytes());
+    }
+    let mut hash = [0u8; 32];
+    hash.copy_from_slice(context.finish().as_ref());
+    hash
+}
+
+/// In `produktion` a test message is receipted and touches nothing (rules.md 7).
+fn dry(effects: Effects) -> Effects {
+    let mut audit = effects.audit;
+    audit.push(AuditLine { what: "test.dry".to_owned(), detail: Vec::new() });
+    Effects { reply: effects.reply, audit, ..Effects::default() }
+}

@@ -1,0 +1,162 @@
+//! What goes on beside deliveries: waking waiting messages, commands of persons, pauses, figures.
+//! Each loop survives a store that is busy; none of them decides about content.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::store::contract::{Command, CommandState, Pause, Scope};
+use crate::telemetry;
+
+use super::core::Core;
+use super::points::Point;
+use super::receive::Reception;
+use super::run::Resume;
+
+/// What only the composition root can do when a person commands it.
+#[async_trait]
+pub trait Commands: Send + Sync {
+    /// Handles a command that the engine does not know, such as `apply`; the sentence is for the person.
+    async fn handle(&self, command: &Command) -> CommandState;
+}
+
+/// Runs messages again that were woken, are past their time, or were replayed.
+pub async fn resume(core: Arc<Core>, reception: Arc<Reception>) {
+    let mut pause = Duration::from_millis(200);
+    while !core.stop.is_cancelled() && !core.points.crashed() {
+        match core.store.resume(core.clock.now(), core.settings.lease, core.settings.batch).await {
+            Ok(woken) => {
+                pause = Duration::from_millis(if woken.is_empty() { 200 } else { 1 });
+                for resumed in woken {
+                    if core.points.reach(Point::Resumed).is_err() {
+                        return;
+                    }
+                    let again = Resume { expired: resumed.expired, acting_person: resumed.acting_person };
+                    // `Busy` leaves it as it is: the lease runs out and it comes again.
+                    let _ = reception.resume(resumed.envelope, again).await;
+                }
+            }
+            Err(error) => telemetry::alarm(telemetry::Alarm::StoreBusy, &[("cause", &error.to_string())]),
+        }
+        tokio::select! {
+            () = core.woken.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+            () = core.stop.cancelled() => {}
+        }
+    }
+}
+
+/// Claims commands that persons committed, and keeps the pauses of this process fresh.
+pub async fn commands(core: Arc<Core>, others: Arc<dyn Commands>) {
+    while !core.stop.is_cancelled() && !core.points.crashed() {
+        if let Ok(pauses) = core.store.pauses(core.clock.now()).await {
+            core.pauses.store(Arc::new(pauses));
+        }
+        match core.store.take_commands(16).await {
+            Ok(commands) => {
+                for command in commands {
+                    let state = handle(&core, &*others, &command).await;
+                    tracing::info!(command = %command.what, person = %command.person, ?state, "command");
+                    let _ = core.store.end_command(command.id, state).await;
+                }
+            }
+            Err(error) => telemetry::alarm(telemetry::Alarm::StoreBusy, &[("cause", &error.to_string())]),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(250)) => {}
+            () = core.stop.cancelled() => {}
+        }
+    }
+}
+
+async fn handle(core: &Core, others: &dyn Commands, command: &Command) -> CommandState {
+    let arguments: serde_json::Value = serde_json::from_str(&command.arguments).unwrap_or_default();
+    let text =
+        |key: &str| arguments.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let now = core.clock.now();
+    match command.what.as_str() {
+        "pause" | "resume" => {
+            let (kind, name) = (text("kind"), text("name"));
+            let known = match kind.as_str() {
+                "route" => core.set.load().plans.iter().any(|plan| plan.route == name),
+                "partner" => core.set.load().partners.contains_key(&name),
+                "destination" => core.set.load().destinations.contains_key(&name),
+                _ => false,
+            };
+            if !known && command.what == "pause" {
+                return CommandState::Refused(format!("there is no {kind} of this name in the running set"));
+            }
+            let until = arguments
+                .get("until")
+                .and_then(|until| until.as_str())
+                .and_then(|until| until.parse::<Timestamp>().ok());
+            let pause = (command.what == "pause").then(|| Pause {
+                kind: kind.clone(),
+                name: name.clone(),
+                until,
+                reason: command.reason.clone(),
+                person: command.person.clone(),
+                since: now,
+            });
+            let stored = core.store.set_pause(&kind, &name, pause, &command.person, now).await;
+            if let Ok(pauses) = core.store.pauses(now).await {
+                core.pauses.store(Arc::new(pauses));
+            }
+            core.outbox.notify_one();
+            match stored {
+                Ok(()) => CommandState::Done(format!("{kind} {name}: {}d", command.what)),
+                Err(error) => CommandState::Refused(error.to_string()),
+            }
+        }
+        "replay" => {
+            let Ok(id) = text("id").parse() else {
+                return CommandState::Refused("this is not the id of a message".to_owned());
+            };
+            match core.store.replay(id, &command.person, &command.reason, now).await {
+                Ok(true) => {
+                    core.woken.notify_one();
+                    core.outbox.notify_one();
+                    CommandState::Done("replayed; see `messages show` for what became of it".to_owned())
+                }
+                Ok(false) => {
+                    CommandState::Refused("nothing of this id is parked, unclear or quarantined".to_owned())
+                }
+                Err(error) => CommandState::Refused(error.to_string()),
+            }
+        }
+        _ => others.handle(command).await,
+    }
+}
+
+/// Sets the figures that an operator watches, every few seconds.
+pub async fn figures(core: Arc<Core>) {
+    let mut last = core.clock.now();
+    while !core.stop.is_cancelled() && !core.points.crashed() {
+        let now = core.clock.now();
+        if now < last {
+            telemetry::alarm(telemetry::Alarm::ClockJumped, &[]);
+        }
+        last = now;
+        if let Ok(figures) = core.store.figures(&Scope::Operator).await {
+            telemetry::mirror_entries(figures.mirror);
+            for backlog in &figures.backlog {
+                let age =
+                    backlog.oldest.map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64().max(0.0));
+                telemetry::waiting(&backlog.destination, backlog.waiting, age);
+                telemetry::held(&backlog.destination, backlog.parked, backlog.unclear);
+            }
+            for (state, count) in &figures.inbound {
+                telemetry::inbound(state, *count);
+            }
+        }
+        telemetry::under_way(
+            (core.settings.in_flight - core.room.available_permits().min(core.settings.in_flight)) as u64,
+        );
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            () = core.stop.cancelled() => {}
+        }
+    }
+}

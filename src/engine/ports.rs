@@ -1,0 +1,124 @@
+//! The ports of the transports, implemented over the store and the running set.
+//! Scopes every read by the partner; knows no transport.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::envelope::{Envelope, Part, PartnerRef};
+use crate::store::contract::{Filter, Scope, SpoolRead, SpoolWrite, StoreError};
+use crate::transport::port::{
+    Admission, Busy, Doors, DueTimers, HttpBinding, Notes, PartReader, PartWriter, Spool, SpoolError,
+    Standing, Standings,
+};
+
+use super::core::{Core, busy};
+
+/// All ports of one engine.
+pub struct Ports(pub Arc<Core>);
+
+impl Ports {
+    fn mandant(&self, partner: &str) -> Result<String, SpoolError> {
+        let set = self.0.set.load();
+        set.partners
+            .get(partner)
+            .map(|partner| partner.sender.mandant.clone())
+            .ok_or_else(|| SpoolError::Later("the partner is not in the running set".to_owned()))
+    }
+}
+
+impl Doors for Ports {
+    fn admission(&self) -> Arc<Admission> {
+        self.0.set.load().admission.clone()
+    }
+
+    fn http(&self) -> Arc<Vec<HttpBinding>> {
+        self.0.set.load().http.clone()
+    }
+}
+
+#[async_trait]
+impl Standings for Ports {
+    async fn standing(&self, partner: &PartnerRef, id: Uuid) -> Result<Option<Standing>, Busy> {
+        let Some(mandant) =
+            self.0.set.load().partners.get(&partner.id).map(|known| known.sender.mandant.clone())
+        else {
+            return Ok(None);
+        };
+        let scope = Scope::Partner { mandant, partner: partner.id.clone() };
+        let filter = Filter { id: Some(id), limit: 1, ..Filter::default() };
+        let listed =
+            self.0.store.list(&scope, filter).await.map_err(|_| busy("the store cannot be read now"))?;
+        Ok(listed.first().map(|message| Standing { id: message.id, stand: message.state.stand().to_owned() }))
+    }
+}
+
+#[async_trait]
+impl Notes for Ports {
+    async fn note(&self, connection: &str, key: &str) -> Result<Option<Vec<u8>>, Busy> {
+        self.0.store.note(connection, key).await.map_err(|_| busy("the store cannot be read now"))
+    }
+
+    async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), Busy> {
+        self.0
+            .store
+            .set_note(connection, key, value)
+            .await
+            .map_err(|_| busy("the store cannot be written now"))
+    }
+}
+
+#[async_trait]
+impl DueTimers for Ports {
+    async fn due(&self, limit: usize) -> Result<Vec<Envelope>, Busy> {
+        let now = self.0.clock.now();
+        self.0.store.due_timers(now, limit).await.map_err(|_| busy("the store cannot be read now"))
+    }
+}
+
+#[async_trait]
+impl Spool for Ports {
+    async fn begin(&self, partner: &PartnerRef) -> Result<Box<dyn PartWriter>, SpoolError> {
+        let mandant = self.mandant(&partner.id)?;
+        let writer = self.0.store.spool(&mandant).await.map_err(spool_error)?;
+        Ok(Box::new(Writing(writer)))
+    }
+
+    async fn open(&self, partner: &str, part: &Part) -> Result<Box<dyn PartReader>, SpoolError> {
+        let mandant = self.mandant(partner)?;
+        let reader = self.0.store.open_claim(&mandant, &part.claim).await.map_err(spool_error)?;
+        Ok(Box::new(Reading(reader)))
+    }
+}
+
+struct Writing(Box<dyn SpoolWrite>);
+
+#[async_trait]
+impl PartWriter for Writing {
+    async fn write(&mut self, octets: Bytes) -> Result<(), SpoolError> {
+        self.0.write(octets).await.map_err(spool_error)
+    }
+
+    async fn finish(self: Box<Self>, name: &str, content_type: &str) -> Result<Part, SpoolError> {
+        let (claim, size, sha256) = self.0.finish().await.map_err(spool_error)?;
+        Ok(Part { name: name.to_owned(), content_type: content_type.to_owned(), size, sha256, claim })
+    }
+}
+
+struct Reading(Box<dyn SpoolRead>);
+
+#[async_trait]
+impl PartReader for Reading {
+    async fn read(&mut self) -> Result<Option<Bytes>, SpoolError> {
+        self.0.read().await.map_err(spool_error)
+    }
+}
+
+fn spool_error(error: StoreError) -> SpoolError {
+    match error {
+        StoreError::Corrupt(cause) => SpoolError::Corrupt(cause),
+        other => SpoolError::Later(other.to_string()),
+    }
+}

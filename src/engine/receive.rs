@@ -1,0 +1,334 @@
+//! The intake and the workers: deliveries wait here for room, plain threads run them, nobody else does CPU work.
+//! Never acknowledges anything: a verdict exists only once `commit` has made it.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use crate::clock::Tick;
+use crate::envelope::{Envelope, Inbound, Verdict};
+use crate::pipeline::step::Bench;
+use crate::plan::PlanSet;
+use crate::store::contract::Keep;
+use crate::telemetry;
+use crate::transport::port::{Busy, Intake, Stop};
+
+use super::core::{Ask, Core, LookupOrder, Pending, Task, Ticket, busy};
+use super::door::{self, Opened};
+use super::entry::{self, Settled};
+use super::points::Point;
+use super::run::{Decided, Ended, Ground, Refusal, Resume, Run};
+
+/// Where sources deliver.
+pub struct Reception {
+    core: Arc<Core>,
+    /// `Busy` in a row by connection and transport id; forgotten on any verdict and bounded.
+    failures: Mutex<HashMap<(String, String), u32>>,
+}
+
+impl Reception {
+    /// A reception of this engine.
+    pub fn new(core: Arc<Core>) -> Reception {
+        Reception { core, failures: Mutex::new(HashMap::new()) }
+    }
+
+    /// Runs a message that was waiting or is replayed; nobody waits for its verdict on an exchange.
+    pub async fn resume(&self, envelope: Envelope, resume: Resume) -> Result<Verdict, Busy> {
+        self.run(envelope, Some(resume)).await
+    }
+
+    async fn run(&self, mut envelope: Envelope, resumed: Option<Resume>) -> Result<Verdict, Busy> {
+        let core = &self.core;
+        let began = Tick::now();
+        if core.points.reach(Point::Received).is_err() || core.stop.is_cancelled() {
+            return Err(busy("the engine is stopping"));
+        }
+        let set = core.set.load_full();
+        if let Some(cause) = self.paused(&set, &envelope) {
+            return Err(Busy { cause, retry_after: Duration::from_secs(30) });
+        }
+        if envelope.head.traceparent.is_none() {
+            envelope.head.traceparent = Some(telemetry::new_traceparent());
+        }
+        let ticket = self.room(&envelope, began).await?;
+        let (ticket, verdict) = ticket;
+        let ground = Ground { envelope: Arc::new(envelope), set, resumed, reruns: 0, prior: Vec::new() };
+        if core.ready.send(Task::Deliver(ground, ticket)).is_err() {
+            return Err(busy("the engine has stopped"));
+        }
+        let outcome = verdict.await.unwrap_or_else(|_| Err(busy("the engine has stopped")));
+        if core.points.reach(Point::Answered).is_err() {
+            return Err(busy("the engine has stopped"));
+        }
+        outcome
+    }
+
+    fn paused(&self, set: &PlanSet, envelope: &Envelope) -> Option<String> {
+        let head = &envelope.head;
+        if let Some(partner) = &head.partner
+            && self.core.paused("partner", &partner.id)
+        {
+            return Some("deliveries of this partner are paused by the operator".to_owned());
+        }
+        let mut routes = set.by_binding(&head.binding).peekable();
+        routes.peek()?;
+        routes
+            .all(|(plan, _)| self.core.paused("route", &plan.route))
+            .then(|| "the route is paused by the operator".to_owned())
+    }
+
+    async fn room(
+        &self,
+        envelope: &Envelope,
+        began: Tick,
+    ) -> Result<(Ticket, tokio::sync::oneshot::Receiver<Result<Verdict, Busy>>), Busy> {
+        let core = &self.core;
+        let octets = envelope.body.len().clamp(1, core.settings.in_flight_octets) as u32;
+        let wait = async {
+            let one = core.room.clone().acquire_owned().await;
+            let many = core.octets.clone().acquire_many_owned(octets).await;
+            one.and_then(|one| many.map(|many| vec![one, many]))
+        };
+        match tokio::time::timeout(core.settings.patience_for_room, wait).await {
+            Ok(Ok(permits)) => Ok(Ticket::new(began, permits)),
+            Ok(Err(_)) => Err(busy("the engine has stopped")),
+            Err(_) => {
+                telemetry::busy("no-room");
+                Err(busy("too many deliveries are under way"))
+            }
+        }
+    }
+
+    /// Counts a `Busy`; true when this delivery has to be quarantined instead of refused for ever.
+    fn count_failure(&self, envelope: &Envelope) -> bool {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        if failures.len() > 10_000 {
+            failures.clear();
+        }
+        let key = (envelope.head.connection.clone(), envelope.head.transport_id.clone());
+        let count = failures.entry(key).or_default();
+        *count += 1;
+        *count > self.core.settings.busy_limit
+    }
+
+    fn forget_failures(&self, connection: &str, transport_id: &str) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        if !failures.is_empty() {
+            failures.remove(&(connection.to_owned(), transport_id.to_owned()));
+        }
+    }
+}
+
+#[async_trait]
+impl Intake for Reception {
+    async fn deliver(&self, envelope: Envelope) -> Result<Verdict, Busy> {
+        let (connection, transport_id) =
+            (envelope.head.connection.clone(), envelope.head.transport_id.clone());
+        telemetry::received(&connection);
+        let outcome = self.run(envelope.clone(), None).await;
+        match &outcome {
+            Ok(verdict) => {
+                self.forget_failures(&connection, &transport_id);
+                telemetry::committed(verdict.state.as_str(), verdict.again);
+                for code in &verdict.codes {
+                    telemetry::rejected(code);
+                }
+            }
+            Err(busy) => {
+                telemetry::busy("not-taken");
+                let ours = busy.cause == POISONED;
+                if ours && self.count_failure(&envelope) {
+                    return self.quarantine(envelope).await;
+                }
+            }
+        }
+        outcome
+    }
+}
+
+/// The cause of a `Busy` whose delivery breaks a worker each time.
+const POISONED: &str = "this delivery could not be processed here";
+
+impl Reception {
+    async fn quarantine(&self, envelope: Envelope) -> Result<Verdict, Busy> {
+        let core = &self.core;
+        let set = core.set.load_full();
+        let sender = envelope
+            .head
+            .partner
+            .as_ref()
+            .and_then(|partner| set.partners.get(&partner.id))
+            .map(|partner| partner.sender.clone())
+            .unwrap_or_default();
+        let (ticket, verdict) = self.room(&envelope, Tick::now()).await?;
+        let keep = if envelope.head.partner.is_some() { Keep::Original } else { Keep::HashOnly };
+        let ground =
+            Ground { envelope: Arc::new(envelope), set, resumed: None, reruns: 0, prior: Vec::new() };
+        let settled = Settled {
+            cause: Some("processing failed again and again, an error of this program".to_owned()),
+            next_step: Some("send a support bundle to the maintainers, then replay".to_owned()),
+            keep,
+            ..Settled::new(Inbound::Quarantined)
+        };
+        let entry = entry::build(&ground, &sender, None, None, settled);
+        let decided = Box::new(Decided { ground, entry, refusal: None, leased: Vec::new() });
+        if core.commits.send(Pending { decided, ticket }).is_err() {
+            return Err(busy("the engine has stopped"));
+        }
+        verdict.await.unwrap_or_else(|_| Err(busy("the engine has stopped")))
+    }
+}
+
+/// One worker thread: owns its bench, ends when the engine is gone.
+pub fn work(core: &Arc<Core>, tasks: &Receiver<Task>, ended: &Stop) {
+    let mut bench: Option<(String, Bench)> = None;
+    loop {
+        let task = match tasks.recv_timeout(Duration::from_millis(20)) {
+            Ok(task) => task,
+            Err(RecvTimeoutError::Timeout) if !ended.is_cancelled() => continue,
+            Err(_) => return,
+        };
+        let set = match &task {
+            Task::Deliver(ground, _) => ground.set.clone(),
+            Task::Continue(run, _) => run.ground.set.clone(),
+            Task::Conflict(decided, ..) => decided.ground.set.clone(),
+        };
+        // A panic is a fault of this program; it must cost one delivery, never the thread with all that wait for it.
+        let worked = catch_unwind(AssertUnwindSafe(|| {
+            let version = set.standards.hash();
+            if bench.as_ref().is_none_or(|(of, _)| *of != version) {
+                bench = Some((version, Bench { reader: set.standards.reader() }));
+            }
+            if let Some((_, bench)) = bench.as_mut() {
+                handle(core, task, bench);
+            }
+        }));
+        if worked.is_err() {
+            bench = None;
+            telemetry::alarm(telemetry::Alarm::WorkerPanicked, &[]);
+        }
+    }
+}
+
+fn handle(core: &Arc<Core>, task: Task, bench: &mut Bench) {
+    match task {
+        Task::Deliver(ground, ticket) => {
+            let _span = telemetry::span("deliver", ground.envelope.head.traceparent.as_deref());
+            // The guard tells the source if a panic unwinds from here.
+            let mut told = Told(Some(ticket));
+            let opened = door::open(ground, bench);
+            match opened {
+                Opened::Decided(decided) => commit(core, decided, told.take()),
+                Opened::Run(run) => drive(core, run, &mut told, bench),
+            }
+        }
+        Task::Continue(run, ticket) => {
+            let _span = telemetry::span("continue", run.ground.envelope.head.traceparent.as_deref());
+            let leased = run.leased.clone();
+            let mut told = Told(Some(ticket));
+            let unwound = catch_unwind(AssertUnwindSafe(|| drive(core, run, &mut told, bench)));
+            if let Err(panic) = unwound {
+                core.release(leased);
+                drop(told);
+                std::panic::resume_unwind(panic);
+            }
+        }
+        Task::Conflict(decided, rejections, ticket) => conflict(core, *decided, rejections, ticket, bench),
+    }
+}
+
+/// Holds a ticket while code runs that may panic.
+struct Told(Option<Ticket>);
+
+impl Told {
+    fn take(&mut self) -> Option<Ticket> {
+        self.0.take()
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.0.take() {
+            ticket.tell(Err(busy(POISONED)));
+        }
+    }
+}
+
+fn commit(core: &Core, decided: Box<Decided>, ticket: Option<Ticket>) {
+    let Some(ticket) = ticket else { return };
+    let _ = core.commits.send(Pending { decided, ticket });
+}
+
+fn drive(core: &Arc<Core>, mut run: Box<Run>, told: &mut Told, bench: &mut Bench) {
+    let ended = run.drive(bench);
+    if let Ended::Asks(questions) = ended {
+        if let Some(ticket) = told.take() {
+            let _ = core.lookups.send(LookupOrder::Ask(Ask { run, questions, ticket }));
+        }
+        return;
+    }
+    let decided = decide(*run, ended, bench);
+    commit(core, Box::new(decided), told.take());
+}
+
+fn decide(mut run: Run, ended: Ended, bench: &mut Bench) -> Decided {
+    run.keep_guards();
+    let Run { ground, plan, binding, partner, message, leased, .. } = run;
+    let refusal = Refusal {
+        binding,
+        sender: partner.sender.clone(),
+        return_address: partner.return_address.clone(),
+        identity: Some(message.identity.clone()),
+        record: Some(Box::new(message.record.clone())),
+    };
+    let guards = message.effects.guards.clone();
+    let settled = match ended {
+        Ended::Accepted => {
+            let effects = message.effects.clone();
+            Settled { effects, ..Settled::new(Inbound::Accepted) }
+        }
+        Ended::Waits(wait) => {
+            let effects = crate::effects::Effects { guards, ..Default::default() };
+            Settled { effects, waits: Some(wait), ..Settled::new(Inbound::Waiting) }
+        }
+        Ended::Rejected(rejections) => match refusal.effects(&ground.envelope, &rejections, bench) {
+            // The refusal rests on the same facts as an acceptance would.
+            Ok(mut effects) => {
+                effects.guards = guards;
+                Settled { effects, rejections, ..Settled::new(Inbound::Rejected) }
+            }
+            Err(trouble) => entry::ours(door::trouble_text(trouble)),
+        },
+        Ended::Ours(cause) => entry::ours(cause),
+        Ended::Asks(_) => entry::ours("a step asks where nobody can answer".to_owned()),
+    };
+    let settled = Settled { route: Some(plan.route.clone()), ..settled };
+    let settled = entry::answer_by_message(&ground, &refusal, settled);
+    let entry = entry::build(&ground, &refusal.sender, refusal.identity.as_ref(), Some(&message), settled);
+    Decided { ground, entry, refusal: Some(refusal), leased }
+}
+
+fn conflict(
+    core: &Core,
+    decided: Decided,
+    rejections: Vec<crate::rejection::Rejection>,
+    ticket: Ticket,
+    bench: &mut Bench,
+) {
+    let Decided { ground, entry: first, refusal, .. } = decided;
+    let Some(refusal) = refusal else {
+        let rejection = entry::conflict_rejection();
+        let entry = entry::conflict(&ground, &first, Default::default(), rejection);
+        commit(core, Box::new(Decided { ground, entry, refusal: None, leased: Vec::new() }), Some(ticket));
+        return;
+    };
+    let effects = refusal.effects(&ground.envelope, &rejections, bench).unwrap_or_default();
+    let settled = Settled { effects, ..Settled::new(Inbound::Quarantined) };
+    let settled = entry::answer_by_message(&ground, &refusal, settled);
+    let entry = entry::conflict(&ground, &first, settled.effects, entry::conflict_rejection());
+    commit(core, Box::new(Decided { ground, entry, refusal: None, leased: Vec::new() }), Some(ticket));
+}

@@ -1,0 +1,249 @@
+//! One delivery on its way: what it holds from door to commit, and how its steps are driven.
+//! Pure besides the bench it is given; asks nobody, waits for nothing, writes nothing.
+
+use std::sync::Arc;
+
+use crate::effects::{Answer, GuardKey, Question};
+use crate::envelope::{Envelope, Inbound};
+use crate::message::{Identity, Message, Sender};
+use crate::pipeline::step::{Bench, Flow, Original, Trouble};
+use crate::plan::{Binding, Partner, Plan, PlanSet};
+use crate::register::record::Record;
+use crate::rejection::Rejection;
+use crate::store::contract::{Entry, Key};
+
+/// What a delivery is run under; the same for every rerun of it.
+#[derive(Clone)]
+pub struct Ground {
+    /// The delivery.
+    pub envelope: Arc<Envelope>,
+    /// The set that decides it, kept although a newer one may be applied meanwhile.
+    pub set: Arc<PlanSet>,
+    /// Set when it was waiting or is replayed.
+    pub resumed: Option<Resume>,
+    /// How often it was rerun on moved guards.
+    pub reruns: u32,
+    /// Guard keys that an earlier run needed, so that the next one leases all of them at once.
+    pub prior: Vec<GuardKey>,
+}
+
+/// How a message came back.
+#[derive(Clone, Debug, Default)]
+pub struct Resume {
+    /// Its waiting time is over.
+    pub expired: bool,
+    /// The person that replayed it.
+    pub acting_person: Option<String>,
+}
+
+/// A run between two steps.
+pub struct Run {
+    /// What it is run under.
+    pub ground: Ground,
+    /// The route.
+    pub plan: Arc<Plan>,
+    /// The `on` entry.
+    pub binding: Binding,
+    /// The partner, as the set knew it at the door.
+    pub partner: Partner,
+    /// The message.
+    pub message: Message,
+    /// The next step.
+    pub at: usize,
+    /// Whether the facts of the step at `at` are there.
+    pub answered: bool,
+    /// Guard keys that are leased for this run.
+    pub leased: Vec<GuardKey>,
+}
+
+/// What became of a run on the worker.
+pub enum Done {
+    /// It needs facts.
+    Ask(Box<Run>, Vec<Question>),
+    /// It is decided.
+    Commit(Box<Decided>),
+    /// Not now; nothing is committed.
+    Busy(Ground, String),
+}
+
+/// A decided message, ready to commit.
+pub struct Decided {
+    /// What it was run under, for reruns and conflicts.
+    pub ground: Ground,
+    /// The entry.
+    pub entry: Entry,
+    /// How to refuse it if its key is there with other content.
+    pub refusal: Option<Refusal>,
+    /// Guard keys to release after the commit.
+    pub leased: Vec<GuardKey>,
+}
+
+/// What is needed to refuse a message after its run is over.
+#[derive(Clone)]
+pub struct Refusal {
+    /// The `on` entry.
+    pub binding: Binding,
+    /// Who sent it.
+    pub sender: Sender,
+    /// Where answers to the sender go when its source cannot answer in band.
+    pub return_address: Option<String>,
+    /// What it is, where that was read.
+    pub identity: Option<Identity>,
+    /// What it says, where it was valid.
+    pub record: Option<Box<Record>>,
+}
+
+/// What a waiting message waits for.
+pub struct Wait {
+    /// The key that wakes it.
+    pub for_: crate::effects::GuardKey,
+    /// How long at most.
+    pub until: jiff::Timestamp,
+}
+
+/// How the steps ended.
+pub enum Ended {
+    /// All steps ran.
+    Accepted,
+    /// A step asks.
+    Asks(Vec<Question>),
+    /// A step waits.
+    Waits(Wait),
+    /// The message is at fault.
+    Rejected(Vec<Rejection>),
+    /// We are at fault.
+    Ours(String),
+}
+
+impl Run {
+    /// Drives the steps until they ask, wait, fail or are done.
+    pub fn drive(&mut self, bench: &mut Bench) -> Ended {
+        while let Some(planned) = self.plan.steps.get(self.at).cloned() {
+            if let Some((choose, branch)) = planned.branch
+                && self.message.branches.get(choose).copied().flatten() != Some(branch)
+            {
+                self.next();
+                continue;
+            }
+            if let Some(condition) = &planned.when {
+                match condition.holds(&self.message) {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        self.next();
+                        continue;
+                    }
+                    Err(trouble) => return ended(trouble),
+                }
+            }
+            if let Some((choose, branches)) = &planned.choose {
+                let mut taken = None;
+                for (index, condition) in branches.iter().enumerate() {
+                    match condition.holds(&self.message) {
+                        Ok(true) => {
+                            taken = Some(index);
+                            break;
+                        }
+                        Ok(false) => {}
+                        Err(trouble) => return ended(trouble),
+                    }
+                }
+                if let Some(slot) = self.message.branches.get_mut(*choose) {
+                    *slot = taken;
+                }
+                self.next();
+                continue;
+            }
+            match planned.step.apply(&mut self.message, bench) {
+                Ok(Flow::Next) => self.next(),
+                Ok(Flow::Stop) => {
+                    self.next();
+                    self.at = self.at.max(self.plan.send_from);
+                }
+                Ok(Flow::Ask(questions)) if self.answered => {
+                    let _ = questions;
+                    return Ended::Ours(format!(
+                        "step {} asks again although it was answered",
+                        planned.step.name()
+                    ));
+                }
+                Ok(Flow::Ask(questions)) => return Ended::Asks(questions),
+                Ok(Flow::Wait { for_, until }) => {
+                    return Ended::Waits(Wait { for_: GuardKey(for_), until });
+                }
+                Err(trouble) => return ended(trouble),
+            }
+        }
+        Ended::Accepted
+    }
+
+    /// Gives the facts to the step that asked.
+    pub fn answer(&mut self, answers: Vec<Answer>) {
+        self.message.answers = answers;
+        self.answered = true;
+    }
+
+    /// Records what the decision rests on, so that no step can forget it.
+    pub fn keep_guards(&mut self) {
+        for answer in &self.message.answers {
+            if !self.message.effects.guards.iter().any(|guard| guard.key == answer.guard.key) {
+                self.message.effects.guards.push(answer.guard.clone());
+            }
+        }
+    }
+
+    fn next(&mut self) {
+        self.keep_guards();
+        self.at += 1;
+        self.answered = false;
+        self.message.answers.clear();
+    }
+}
+
+fn ended(trouble: Trouble) -> Ended {
+    match trouble {
+        Trouble::Rejected(rejections) => Ended::Rejected(rejections),
+        Trouble::Ours(cause) => Ended::Ours(cause),
+    }
+}
+
+impl Refusal {
+    /// The effects of refusing this delivery.
+    pub fn effects(
+        &self,
+        envelope: &Envelope,
+        rejections: &[Rejection],
+        bench: &mut Bench,
+    ) -> Result<crate::effects::Effects, Trouble> {
+        let original = Original {
+            body: &envelope.body,
+            sender: &self.sender,
+            identity: self.identity.as_ref(),
+            record: self.record.as_deref(),
+        };
+        self.binding.refuse.refuse(&envelope.head, &original, rejections, bench)
+    }
+}
+
+/// The keys of idempotency of a delivery.
+pub fn keys(envelope: &Envelope, message: Option<&Message>) -> Vec<Key> {
+    let mut keys = vec![Key {
+        class: "transport",
+        parts: vec![envelope.head.connection.clone(), envelope.head.transport_id.clone()],
+    }];
+    if let Some(message) = message
+        && !message.record.kopf.nachrichten_uuid.is_empty()
+    {
+        // Case and braces of a UUID are no difference between two messages.
+        let uuid = message.record.kopf.nachrichten_uuid.trim().to_ascii_lowercase();
+        keys.push(Key {
+            class: "business",
+            parts: vec![message.sender.id.clone(), message.identity.standard.clone(), uuid],
+        });
+    }
+    keys
+}
+
+/// The state that a verdict tells its source as final.
+pub fn is_refusal(state: Inbound) -> bool {
+    matches!(state, Inbound::Rejected | Inbound::Quarantined | Inbound::Denied)
+}

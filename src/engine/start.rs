@@ -1,0 +1,131 @@
+//! Starting and draining the engine: threads, tasks and their order of ending.
+//! Builds nothing that a transport or step is; takes what the composition root made.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{Clock, Tick};
+use crate::plan::PlanSet;
+use crate::store::contract::Store;
+
+use super::core::{Core, Settings};
+use super::housekeeping::{self, Commands};
+use super::points::Points;
+use super::receive::{self, Reception};
+use super::{commit, dispatch, lookup};
+
+/// A running engine.
+pub struct Engine {
+    /// What its rooms share.
+    pub core: Arc<Core>,
+    /// Where sources deliver.
+    pub reception: Arc<Reception>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+    stretches: Vec<JoinHandle<()>>,
+    keepers: Vec<JoinHandle<()>>,
+}
+
+/// What an engine is started with.
+pub struct Start {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Time.
+    pub clock: Clock,
+    /// Crash points.
+    pub points: Points,
+    /// What runs first; may be a set without routes.
+    pub set: Arc<PlanSet>,
+    /// Bounds.
+    pub settings: Settings,
+}
+
+impl Engine {
+    /// Starts workers and stretches; deliveries may come at once. Dispatch begins with [`Engine::open_dispatch`].
+    pub fn start(start: Start) -> std::io::Result<Engine> {
+        let (ready, tasks) = crossbeam_channel::unbounded();
+        let (lookups, lookup_orders) = mpsc::unbounded_channel();
+        let (commits, pending) = mpsc::unbounded_channel();
+        let Start { store, clock, points, set, settings } = start;
+        let core = Arc::new(Core {
+            store,
+            clock,
+            points,
+            set: ArcSwap::new(set),
+            ready,
+            lookups,
+            commits,
+            room: Arc::new(Semaphore::new(settings.in_flight)),
+            octets: Arc::new(Semaphore::new(settings.in_flight_octets)),
+            pauses: ArcSwap::default(),
+            outbox: Notify::new(),
+            woken: Notify::new(),
+            stop: CancellationToken::new(),
+            settings,
+        });
+        let mut threads = Vec::new();
+        for index in 0..core.settings.workers.max(1) {
+            let (core, tasks) = (core.clone(), tasks.clone());
+            let ended = core.stop.clone();
+            let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+                receive::work(&core, &tasks, &ended);
+            })?;
+            threads.push(thread);
+        }
+        let stretches = vec![
+            tokio::spawn(lookup::run(core.clone(), lookup_orders)),
+            tokio::spawn(commit::run(core.clone(), pending)),
+        ];
+        let reception = Arc::new(Reception::new(core.clone()));
+        Ok(Engine { core, reception, threads, stretches, keepers: Vec::new() })
+    }
+
+    /// Opens dispatch and the keepers: from now on what is in the outbox leaves.
+    pub fn open_dispatch(&mut self, commands: Arc<dyn Commands>) {
+        let core = &self.core;
+        self.keepers = vec![
+            tokio::spawn(dispatch::run(core.clone(), self.reception.clone())),
+            tokio::spawn(housekeeping::resume(core.clone(), self.reception.clone())),
+            tokio::spawn(housekeeping::commands(core.clone(), commands)),
+            tokio::spawn(housekeeping::figures(core.clone())),
+        ];
+    }
+
+    /// Swaps what runs; deliveries under way keep the set they began with.
+    pub fn apply(&self, set: Arc<PlanSet>) {
+        self.core.set.store(set);
+        self.core.outbox.notify_one();
+    }
+
+    /// Ends: nothing new is begun, what is under way is finished within the patience. Sources must have been stopped before.
+    pub async fn drain(self, patience: Duration) {
+        let began = Tick::now();
+        let all = self.core.settings.in_flight;
+        while self.core.room.available_permits() < all
+            && began.elapsed() < patience
+            && !self.core.points.crashed()
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.core.stop.cancel();
+        for keeper in self.keepers {
+            let left = patience.saturating_sub(began.elapsed()).max(Duration::from_millis(100));
+            let abort = keeper.abort_handle();
+            if tokio::time::timeout(left, keeper).await.is_err() {
+                // What it had under way is settled by nobody: its lease runs out and it is taken up again.
+                abort.abort();
+            }
+        }
+        for stretch in self.stretches {
+            stretch.abort();
+        }
+        for thread in self.threads {
+            // A worker looks at the stop each few milliseconds and never blocks on input or output.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
