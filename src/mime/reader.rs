@@ -123,10 +123,8 @@ impl Reader {
         self.held.extend_from_slice(&piece[..taken]);
         self.fed += taken as u64;
         let mut events = Vec::new();
-        let outcome = self.understand(&mut events).and_then(|()| match taken < piece.len() {
-            true => Err(MimeError::BodyTooLarge),
-            false => Ok(()),
-        });
+        let cut_short = if taken < piece.len() { Err(MimeError::BodyTooLarge) } else { Ok(()) };
+        let outcome = self.understand(&mut events).and(cut_short);
         if let Err(fault) = outcome {
             self.state = State::Refused(fault);
             self.held = BytesMut::new();
