@@ -1,1 +1,4 @@
-//! DIN 91379. The menu of the room.
+//! The menu of what the program knows about the characters of DIN 91379 (String.Latin).
+//! It never holds logic of its own and never re-exports.
+
+pub mod datatype;

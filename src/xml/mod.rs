@@ -5,5 +5,5 @@ pub mod chars;
 pub mod gate;
 pub mod scope;
 pub mod tag;
-mod walk;
+pub mod walk;
 pub mod write;

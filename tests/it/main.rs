@@ -1,1 +1,5 @@
-//! The one integration binary; each module tests one boundary.
+//! The one integration binary: each module tests rooms at their boundary, through public items only.
+
+mod latin;
+mod mime;
+mod xml;
