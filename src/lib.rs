@@ -4,6 +4,25 @@
 //! The `mod` lines stand from the ground floor up; a room imports only from rooms above its line.
 
 #![forbid(unsafe_code)]
-pub mod latin;
-pub mod mime;
+
+pub mod rejection;
+pub mod envelope;
+pub mod config;
+pub mod telemetry;
+pub mod clock;
 pub mod xml;
+pub mod mime;
+pub mod latin;
+pub mod seal;
+pub mod register;
+pub mod effects;
+pub mod xoev;
+pub mod message;
+pub mod pipeline;
+pub mod store;
+pub mod transport;
+pub mod plan;
+pub mod engine;
+pub mod route;
+pub mod app;
+pub mod cli;

@@ -71,7 +71,7 @@ fn pick(queue: &mut VecDeque<Pending>, most: usize) -> Vec<Pending> {
 /// Commits a batch; one that fails by an entry is halved down to the culprit.
 async fn halving(store: &dyn Store, entries: Vec<Entry>) -> Vec<Result<Committed, StoreError>> {
     let mut done: Vec<Option<Result<Committed, StoreError>>> = entries.iter().map(|_| None).collect();
-    let mut open = vec![0..entries.len()];
+    let mut open = Vec::from_iter([0..entries.len()]);
     while let Some(range) = open.pop() {
         match store.commit(entries[range.clone()].to_vec()).await {
             Ok(outcomes) => {

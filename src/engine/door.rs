@@ -197,7 +197,7 @@ fn refusal(binding: &Binding, partner: &Partner, identity: Option<&Identity>) ->
         sender: partner.sender.clone(),
         return_address: partner.return_address.clone(),
         identity: identity.cloned(),
-        record: None,
+        message: None,
     }
 }
 

@@ -16,16 +16,21 @@ use super::points::Point;
 ///
 /// A run asks for all keys of a round at once and takes its place in all queues at once, so rounds cannot block each other in a
 /// circle; a run that already holds keys and meets a held one gives up and is rerun asking for all of them together.
-#[derive(Default)]
-pub struct Leases {
-    queues: HashMap<GuardKey, VecDeque<u64>>,
-    wants: HashMap<u64, Vec<GuardKey>>,
+pub struct Leases<K> {
+    queues: HashMap<K, VecDeque<u64>>,
+    wants: HashMap<u64, Vec<K>>,
     next: u64,
 }
 
-impl Leases {
+impl<K> Default for Leases<K> {
+    fn default() -> Self {
+        Leases { queues: HashMap::new(), wants: HashMap::new(), next: 0 }
+    }
+}
+
+impl<K: Clone + Eq + std::hash::Hash> Leases<K> {
     /// Takes a place for these keys; returns the place and whether all of them are held at once.
-    pub fn ask(&mut self, keys: Vec<GuardKey>) -> (u64, bool) {
+    pub fn ask(&mut self, keys: Vec<K>) -> (u64, bool) {
         let place = self.next;
         self.next += 1;
         for key in &keys {
@@ -43,12 +48,12 @@ impl Leases {
     }
 
     /// True when nobody holds or wants any of these keys.
-    pub fn free(&self, keys: &[GuardKey]) -> bool {
+    pub fn free(&self, keys: &[K]) -> bool {
         keys.iter().all(|key| !self.queues.contains_key(key))
     }
 
     /// Ends the holding of keys; returns the places that may be granted now.
-    pub fn release(&mut self, keys: &[GuardKey]) -> Vec<u64> {
+    pub fn release(&mut self, keys: &[K]) -> Vec<u64> {
         let mut freed = HashSet::new();
         for key in keys {
             let Some(queue) = self.queues.get_mut(key) else { continue };
@@ -97,7 +102,7 @@ pub async fn run(core: Arc<Core>, mut orders: mpsc::UnboundedReceiver<LookupOrde
 fn take(
     core: &Core,
     order: LookupOrder,
-    leases: &mut Leases,
+    leases: &mut Leases<GuardKey>,
     waiting: &mut HashMap<u64, Ask>,
     batch: &mut Vec<Ask>,
 ) {
@@ -140,7 +145,7 @@ fn give_up(
     core: &Core,
     ask: Ask,
     keys: Vec<GuardKey>,
-    leases: &mut Leases,
+    leases: &mut Leases<GuardKey>,
     waiting: &mut HashMap<u64, Ask>,
     batch: &mut Vec<Ask>,
 ) {
@@ -183,36 +188,30 @@ async fn look_up(core: &Arc<Core>, asks: Vec<Ask>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::effects::Question;
-
-    fn key(name: &str) -> GuardKey {
-        // Through a question, because the engine knows no key of the register by itself.
-        Question::Mirror(crate::register::keys::SearchKey::new("test", [name])).key()
-    }
 
     #[test]
     fn keys_are_held_first_come_first_served() {
         let mut leases = Leases::default();
-        let (a, held) = leases.ask(vec![key("1"), key("2")]);
+        let (a, held) = leases.ask(vec![1, 2]);
         assert!(held && leases.granted(a));
-        let (b, held) = leases.ask(vec![key("2"), key("3")]);
+        let (b, held) = leases.ask(vec![2, 3]);
         assert!(!held);
-        let (c, held) = leases.ask(vec![key("3")]);
+        let (c, held) = leases.ask(vec![3]);
         assert!(!held, "c must not pass b");
-        assert_eq!(leases.release(&[key("1"), key("2")]), vec![b]);
-        assert_eq!(leases.release(&[key("2"), key("3")]), vec![c]);
-        assert!(leases.release(&[key("3")]).is_empty());
-        assert!(leases.free(&[key("1"), key("2"), key("3")]) && leases.wants.is_empty());
+        assert_eq!(leases.release(&[1, 2]), vec![b]);
+        assert_eq!(leases.release(&[2, 3]), vec![c]);
+        assert!(leases.release(&[3]).is_empty());
+        assert!(leases.free(&[1, 2, 3]) && leases.wants.is_empty());
     }
 
     #[test]
     fn a_place_waits_for_all_its_keys() {
         let mut leases = Leases::default();
-        leases.ask(vec![key("1")]);
-        leases.ask(vec![key("2")]);
-        let (both, held) = leases.ask(vec![key("1"), key("2")]);
+        leases.ask(vec![1]);
+        leases.ask(vec![2]);
+        let (both, held) = leases.ask(vec![1, 2]);
         assert!(!held);
-        assert!(leases.release(&[key("1")]).is_empty());
-        assert_eq!(leases.release(&[key("2")]), vec![both]);
+        assert!(leases.release(&[1]).is_empty());
+        assert_eq!(leases.release(&[2]), vec![both]);
     }
 }

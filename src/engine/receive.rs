@@ -283,7 +283,7 @@ fn decide(mut run: Run, ended: Ended, bench: &mut Bench) -> Decided {
         sender: partner.sender.clone(),
         return_address: partner.return_address.clone(),
         identity: Some(message.identity.clone()),
-        record: Some(Box::new(message.record.clone())),
+        message: Some(Box::new(message.clone())),
     };
     let guards = message.effects.guards.clone();
     let settled = match ended {

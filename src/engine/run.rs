@@ -8,7 +8,6 @@ use crate::envelope::{Envelope, Inbound};
 use crate::message::{Identity, Message, Sender};
 use crate::pipeline::step::{Bench, Flow, Original, Trouble};
 use crate::plan::{Binding, Partner, Plan, PlanSet};
-use crate::register::record::Record;
 use crate::rejection::Rejection;
 use crate::store::contract::{Entry, Key};
 
@@ -89,8 +88,8 @@ pub struct Refusal {
     pub return_address: Option<String>,
     /// What it is, where that was read.
     pub identity: Option<Identity>,
-    /// What it says, where it was valid.
-    pub record: Option<Box<Record>>,
+    /// The opened message, where it was valid.
+    pub message: Option<Box<Message>>,
 }
 
 /// What a waiting message waits for.
@@ -218,7 +217,7 @@ impl Refusal {
             body: &envelope.body,
             sender: &self.sender,
             identity: self.identity.as_ref(),
-            record: self.record.as_deref(),
+            record: self.message.as_ref().map(|message| &message.record),
         };
         self.binding.refuse.refuse(&envelope.head, &original, rejections, bench)
     }

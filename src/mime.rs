@@ -1,1 +1,0 @@
-//! Multipart, incremental. No input or output of its own.
