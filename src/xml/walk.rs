@@ -76,7 +76,7 @@ impl<'a> Walk<'a> {
         let mut start = 0;
         loop {
             // Refused before the tokenizer walks through it.
-            if self.text[start..].as_bytes().starts_with(b"<!D") {
+            if self.text.as_bytes()[start..].starts_with(b"<!D") {
                 return Err(Stop { fault: GateFault::Doctype, at: start });
             }
             let event = reader.read_event().map_err(|error| ill(words_for(&error), start))?;

@@ -1,1 +1,10 @@
 //! The one integration binary; each module tests one boundary.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may end the test")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test measures and waits by the machine's clock, to fail instead of hanging"
+)]
+
+#[path = "../house.rs"]
+mod house;
