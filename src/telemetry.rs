@@ -1,1 +1,0 @@
-//! Logs, metrics, traces and alarms through one door. Never takes a value of a message.
