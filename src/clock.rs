@@ -1,6 +1,8 @@
 //! The only reader of time: real, scaled (tests and demo live through days in seconds) or set by hand.
 //! Never decides anything; who needs *now* in a run takes the time of receipt.
 
+#![expect(clippy::disallowed_methods, reason = "this is the one reader of time")]
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 

@@ -3,6 +3,7 @@
 //! `main.rs` is the program; this library exists so that tests and benchmarks reach the rooms.
 //! The `mod` lines stand from the ground floor up; a room imports only from rooms above its line.
 
+#![doc = include_str!("ARCHITECTURE.md")]
 #![forbid(unsafe_code)]
 
 pub mod rejection;

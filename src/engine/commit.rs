@@ -9,7 +9,8 @@ use tokio::sync::mpsc;
 use crate::effects::Effects;
 use crate::envelope::{Inbound, Verdict};
 use crate::store::contract::{Committed, Entry, Store, StoreError};
-use crate::telemetry;
+use crate::telemetry::alarm::{Alarm, raise};
+use crate::telemetry::metric::{self, Stretch};
 
 use super::core::{Core, Pending, Task, busy};
 use super::entry;
@@ -39,7 +40,7 @@ pub async fn run(core: Arc<Core>, mut pending: mpsc::UnboundedReceiver<Pending>)
         let entries = batch.iter().map(|pending| pending.entry().clone()).collect();
         let began = crate::clock::Tick::now();
         let outcomes = halving(&*core.store, entries).await;
-        telemetry::stretch("commit", began.elapsed());
+        metric::took(Stretch::Commit, began.elapsed());
         if core.points.reach(Point::AfterCommit).is_err() {
             return;
         }
@@ -71,7 +72,8 @@ fn pick(queue: &mut VecDeque<Pending>, most: usize) -> Vec<Pending> {
 /// Commits a batch; one that fails by an entry is halved down to the culprit.
 async fn halving(store: &dyn Store, entries: Vec<Entry>) -> Vec<Result<Committed, StoreError>> {
     let mut done: Vec<Option<Result<Committed, StoreError>>> = entries.iter().map(|_| None).collect();
-    let mut open = Vec::from_iter([0..entries.len()]);
+    let mut open = Vec::new();
+    open.push(0..entries.len());
     while let Some(range) = open.pop() {
         match store.commit(entries[range.clone()].to_vec()).await {
             Ok(outcomes) => {
@@ -102,7 +104,6 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
         Ok(Committed::New) => {
             core.release(leased);
             committed(core, &decided.entry);
-            telemetry::stretch("delivery", ticket.began.elapsed());
             ticket.tell(Ok(verdict(&decided.entry)));
         }
         Ok(Committed::Again(mut verdict)) => {
@@ -118,7 +119,7 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
         }
         Ok(Committed::Stale) => {
             core.release(leased.clone());
-            telemetry::rerun();
+            metric::rerun();
             let mut ground = decided.ground;
             ground.reruns += 1;
             ground.prior = leased;
@@ -135,7 +136,7 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
         }
         Err(error) => {
             core.release(leased);
-            telemetry::alarm(telemetry::Alarm::StoreBusy, &[("cause", &error.to_string())]);
+            raise(Alarm::StoreBusy, "store", &[("cause", &error.to_string())]);
             ticket.tell(Err(busy("the store cannot commit now")));
         }
     }
@@ -171,19 +172,10 @@ fn committed(core: &Core, entry: &Entry) {
         core.woken.notify_one();
     }
     match entry.state {
-        Inbound::Denied => telemetry::alarm(
-            telemetry::Alarm::SenderNotAdmitted,
-            &[("binding", &entry.envelope.head.binding)],
-        ),
-        Inbound::Parked => telemetry::alarm(
-            telemetry::Alarm::MessageParked,
-            &[("route", entry.route.as_deref().unwrap_or("-"))],
-        ),
+        Inbound::Denied => raise(Alarm::SenderNotAdmitted, &entry.envelope.head.binding, &[]),
+        Inbound::Parked => raise(Alarm::MessageParked, entry.route.as_deref().unwrap_or("-"), &[]),
         Inbound::Quarantined => {
-            telemetry::alarm(
-                telemetry::Alarm::MessageQuarantined,
-                &[("route", entry.route.as_deref().unwrap_or("-"))],
-            );
+            raise(Alarm::MessageQuarantined, entry.route.as_deref().unwrap_or("-"), &[]);
         }
         Inbound::Waiting | Inbound::Accepted | Inbound::Rejected => {}
     }

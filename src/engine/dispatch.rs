@@ -12,7 +12,8 @@ use tokio::task::JoinSet;
 use crate::clock::Tick;
 use crate::plan::Patience;
 use crate::store::contract::{Due, Lane, Outcome, Settle, Want};
-use crate::telemetry;
+use crate::telemetry::alarm::{Alarm, raise};
+use crate::telemetry::metric::{self, Sent, Stretch};
 use crate::transport::port::{Destination, Intake, Receipt, SendError};
 
 use super::backoff;
@@ -49,7 +50,7 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
         match core.store.breakers().await {
             Ok(rows) => break rows,
             Err(error) => {
-                telemetry::alarm(telemetry::Alarm::StoreBusy, &[("cause", &error.to_string())]);
+                raise(Alarm::StoreBusy, "store", &[("cause", &error.to_string())]);
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 if core.stop.is_cancelled() {
                     return;
@@ -88,7 +89,7 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
             Ok(Some(_)) => idle(&core, &table, now, &mut lanes).await,
             Ok(None) => break,
             Err(cause) => {
-                telemetry::alarm(telemetry::Alarm::StoreBusy, &[("cause", &cause)]);
+                raise(Alarm::StoreBusy, "store", &[("cause", &cause)]);
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
         }
@@ -194,12 +195,15 @@ async fn settle_until_stored(core: &Core, settle: Settle) -> bool {
             Ok(done) => {
                 let done = done.first().copied().unwrap_or(false);
                 if !done {
-                    telemetry::fenced();
+                    tracing::warn!(
+                        lane = settle.lane,
+                        "the lease of a lane was lost, its settling was refused"
+                    );
                 }
                 return done;
             }
             Err(error) => {
-                telemetry::alarm(telemetry::Alarm::StoreBusy, &[("cause", &error.to_string())]);
+                raise(Alarm::StoreBusy, "store", &[("cause", &error.to_string())]);
                 if core.stop.is_cancelled() || core.points.crashed() {
                     return false;
                 }
@@ -227,7 +231,7 @@ async fn attempt(
         false => send(core, destination, due).await,
     };
     core.points.reach(Point::AfterSend)?;
-    telemetry::attempt(&due.destination, began.elapsed());
+    metric::took(Stretch::Dispatch, began.elapsed());
     let outcome = match sent {
         Ok(receipt) => {
             note_success(core, table, &due.destination).await;
@@ -299,7 +303,7 @@ fn later(core: &Core, due: &Due, patience: &Patience, asked: Option<Duration>, c
 async fn note_success(core: &Core, table: &Table, destination: &str) {
     let row = lock(&table.breakers).succeeded(destination);
     if let Some(row) = row {
-        telemetry::breaker(destination, false);
+        metric::breaker(destination, false);
         let _ = core.store.set_breaker(row).await;
     }
 }
@@ -307,26 +311,26 @@ async fn note_success(core: &Core, table: &Table, destination: &str) {
 async fn note_failure(core: &Core, table: &Table, destination: &str, patience: &Patience) {
     let row = lock(&table.breakers).failed(destination, patience, core.clock.now());
     if let Some(row) = row {
-        telemetry::breaker(destination, true);
-        telemetry::alarm(telemetry::Alarm::DestinationDown, &[("destination", destination)]);
+        metric::breaker(destination, true);
+        raise(Alarm::DestinationDown, destination, &[]);
         let _ = core.store.set_breaker(row).await;
     }
 }
 
 fn report(destination: &str, outcome: &Outcome) {
-    let word = match outcome {
-        Outcome::Sent { .. } => "sent",
-        Outcome::Later { .. } => "later",
+    let sent = match outcome {
+        Outcome::Sent { .. } => Sent::Sent,
+        Outcome::Later { .. } => Sent::Later,
         Outcome::Parked { .. } => {
-            telemetry::alarm(telemetry::Alarm::SendParked, &[("destination", destination)]);
-            "parked"
+            raise(Alarm::DeliveryParked, destination, &[]);
+            Sent::Never
         }
         Outcome::Unclear { .. } => {
-            telemetry::alarm(telemetry::Alarm::OutcomeUnclear, &[("destination", destination)]);
-            "unclear"
+            raise(Alarm::OutcomeUnclear, destination, &[]);
+            Sent::Unclear
         }
     };
-    telemetry::dispatched(destination, word);
+    metric::dispatched(destination, sent);
 }
 
 fn default_patience() -> Patience {

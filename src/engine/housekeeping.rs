@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::store::contract::{Command, CommandState, Pause, Scope};
-use crate::telemetry;
+use crate::telemetry::alarm::{Alarm, raise};
+use crate::telemetry::metric;
 
 use super::core::Core;
 use super::points::Point;
@@ -38,7 +39,7 @@ pub async fn resume(core: Arc<Core>, reception: Arc<Reception>) {
                     let _ = reception.resume(resumed.envelope, again).await;
                 }
             }
-            Err(error) => telemetry::alarm(telemetry::Alarm::StoreBusy, &[("cause", &error.to_string())]),
+            Err(error) => raise(Alarm::StoreBusy, "store", &[("cause", &error.to_string())]),
         }
         tokio::select! {
             () = core.woken.notified() => {}
@@ -62,7 +63,7 @@ pub async fn commands(core: Arc<Core>, others: Arc<dyn Commands>) {
                     let _ = core.store.end_command(command.id, state).await;
                 }
             }
-            Err(error) => telemetry::alarm(telemetry::Alarm::StoreBusy, &[("cause", &error.to_string())]),
+            Err(error) => raise(Alarm::StoreBusy, "store", &[("cause", &error.to_string())]),
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(250)) => {}
@@ -130,29 +131,35 @@ async fn handle(core: &Core, others: &dyn Commands, command: &Command) -> Comman
     }
 }
 
+/// A row that waits longer than this calls a person.
+const OLD: Duration = Duration::from_secs(4 * 3600);
+
 /// Sets the figures that an operator watches, every few seconds.
 pub async fn figures(core: Arc<Core>) {
     let mut last = core.clock.now();
     while !core.stop.is_cancelled() && !core.points.crashed() {
         let now = core.clock.now();
         if now < last {
-            telemetry::alarm(telemetry::Alarm::ClockJumped, &[]);
+            raise(Alarm::ClockJumped, "engine", &[]);
         }
         last = now;
         if let Ok(figures) = core.store.figures(&Scope::Operator).await {
-            telemetry::mirror_entries(figures.mirror);
+            metric::mirror_entries(figures.mirror);
             for backlog in &figures.backlog {
-                let age =
-                    backlog.oldest.map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64().max(0.0));
-                telemetry::waiting(&backlog.destination, backlog.waiting, age);
-                telemetry::held(&backlog.destination, backlog.parked, backlog.unclear);
+                let age = backlog.oldest.map(|oldest| now.duration_since(oldest)).unwrap_or_default();
+                let age = Duration::try_from(age).unwrap_or_default();
+                metric::backlog(&backlog.destination, backlog.waiting, age, backlog.parked + backlog.unclear);
+                if age > OLD {
+                    raise(Alarm::BacklogOld, &backlog.destination, &[]);
+                }
             }
             for (state, count) in &figures.inbound {
-                telemetry::inbound(state, *count);
+                metric::inbound(state, *count);
             }
         }
-        telemetry::under_way(
-            (core.settings.in_flight - core.room.available_permits().min(core.settings.in_flight)) as u64,
+        metric::queue_depth(
+            "in-flight",
+            core.settings.in_flight - core.room.available_permits().min(core.settings.in_flight),
         );
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(5)) => {}

@@ -14,7 +14,9 @@ use crate::envelope::{Envelope, Inbound, Verdict};
 use crate::pipeline::step::Bench;
 use crate::plan::PlanSet;
 use crate::store::contract::Keep;
-use crate::telemetry;
+use crate::telemetry::alarm::{Alarm, raise};
+use crate::telemetry::metric::{self, Stretch};
+use crate::telemetry::trace::{Traceparent, adopt};
 use crate::transport::port::{Busy, Intake, Stop};
 
 use super::core::{Ask, Core, LookupOrder, Pending, Task, Ticket, busy};
@@ -52,7 +54,7 @@ impl Reception {
             return Err(Busy { cause, retry_after: Duration::from_secs(30) });
         }
         if envelope.head.traceparent.is_none() {
-            envelope.head.traceparent = Some(telemetry::new_traceparent());
+            envelope.head.traceparent = Some(Traceparent::begin().to_string());
         }
         let ticket = self.room(&envelope, began).await?;
         let (ticket, verdict) = ticket;
@@ -96,10 +98,7 @@ impl Reception {
         match tokio::time::timeout(core.settings.patience_for_room, wait).await {
             Ok(Ok(permits)) => Ok(Ticket::new(began, permits)),
             Ok(Err(_)) => Err(busy("the engine has stopped")),
-            Err(_) => {
-                telemetry::busy("no-room");
-                Err(busy("too many deliveries are under way"))
-            }
+            Err(_) => Err(busy("too many deliveries are under way")),
         }
     }
 
@@ -128,18 +127,21 @@ impl Intake for Reception {
     async fn deliver(&self, envelope: Envelope) -> Result<Verdict, Busy> {
         let (connection, transport_id) =
             (envelope.head.connection.clone(), envelope.head.transport_id.clone());
-        telemetry::received(&connection);
+        metric::received(&connection);
         let outcome = self.run(envelope.clone(), None).await;
         match &outcome {
             Ok(verdict) => {
                 self.forget_failures(&connection, &transport_id);
-                telemetry::committed(verdict.state.as_str(), verdict.again);
+                metric::committed(verdict.state.as_str());
+                if verdict.again {
+                    metric::repeated();
+                }
                 for code in &verdict.codes {
-                    telemetry::rejected(code);
+                    metric::rejected(code);
                 }
             }
             Err(busy) => {
-                telemetry::busy("not-taken");
+                metric::busy(&connection);
                 let ours = busy.cause == POISONED;
                 if ours && self.count_failure(&envelope) {
                     return self.quarantine(envelope).await;
@@ -209,7 +211,7 @@ pub fn work(core: &Arc<Core>, tasks: &Receiver<Task>, ended: &Stop) {
         }));
         if worked.is_err() {
             bench = None;
-            telemetry::alarm(telemetry::Alarm::WorkerPanicked, &[]);
+            raise(Alarm::WorkerFailed, "engine", &[]);
         }
     }
 }
@@ -217,17 +219,23 @@ pub fn work(core: &Arc<Core>, tasks: &Receiver<Task>, ended: &Stop) {
 fn handle(core: &Arc<Core>, task: Task, bench: &mut Bench) {
     match task {
         Task::Deliver(ground, ticket) => {
-            let _span = telemetry::span("deliver", ground.envelope.head.traceparent.as_deref());
+            let span = tracing::info_span!("deliver");
+            adopt(&span, ground.envelope.head.traceparent.as_deref());
+            let _entered = span.enter();
             // The guard tells the source if a panic unwinds from here.
             let mut told = Told(Some(ticket));
+            let began = Tick::now();
             let opened = door::open(ground, bench);
+            metric::took(Stretch::Read, began.elapsed());
             match opened {
                 Opened::Decided(decided) => commit(core, decided, told.take()),
                 Opened::Run(run) => drive(core, run, &mut told, bench),
             }
         }
         Task::Continue(run, ticket) => {
-            let _span = telemetry::span("continue", run.ground.envelope.head.traceparent.as_deref());
+            let span = tracing::info_span!("continue");
+            adopt(&span, run.ground.envelope.head.traceparent.as_deref());
+            let _entered = span.enter();
             let leased = run.leased.clone();
             let mut told = Told(Some(ticket));
             let unwound = catch_unwind(AssertUnwindSafe(|| drive(core, run, &mut told, bench)));
@@ -264,7 +272,9 @@ fn commit(core: &Core, decided: Box<Decided>, ticket: Option<Ticket>) {
 }
 
 fn drive(core: &Arc<Core>, mut run: Box<Run>, told: &mut Told, bench: &mut Bench) {
+    let began = Tick::now();
     let ended = run.drive(bench);
+    metric::took(Stretch::Do, began.elapsed());
     if let Ended::Asks(questions) = ended {
         if let Some(ticket) = told.take() {
             let _ = core.lookups.send(LookupOrder::Ask(Ask { run, questions, ticket }));

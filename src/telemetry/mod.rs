@@ -1,0 +1,6 @@
+//! Logs, metrics, traces and alarms through one door. The menu of the room; nothing here takes a value of a message.
+
+pub mod alarm;
+pub mod metric;
+pub mod start;
+pub mod trace;
