@@ -1,1 +1,0 @@
-//! The composition root: the one place, with the menus, that knows names.

@@ -1,0 +1,223 @@
+//! The running house: store, engine, destinations, sources, in the order in which they are built and end.
+//! Every part is built once, here; nothing below knows who built it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use crate::clock::Clock;
+use crate::engine::core::{Core, Settings};
+use crate::engine::points::Points;
+use crate::engine::ports::Ports;
+use crate::engine::start::{Engine, Start};
+use crate::plan::PlanSet;
+use crate::route::compiled::Compiled;
+use crate::store::contract::{Store, StoreError};
+use crate::store::sqlite;
+use crate::transport::http::HttpSource;
+use crate::transport::port::{BuildError, Destinations, Source, Surroundings};
+use crate::transport::{self};
+use crate::xoev::contract::Standards;
+
+use super::ops;
+use super::place::{self, Fit, Place, Unfit};
+use super::reload::Reload;
+use super::sources::{Sources, Wanted};
+
+/// Why the house does not stand.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The files do not fit.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// The store does not open.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// A transport cannot be built.
+    #[error("{0}")]
+    Build(#[from] BuildError),
+    /// A thread or folder cannot be made.
+    #[error("the process cannot start: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// How a house is started.
+pub struct Options {
+    /// Where it lies.
+    pub place: Place,
+    /// Its time.
+    pub clock: Clock,
+    /// Crash points.
+    pub points: Points,
+    /// Bounds of the engine.
+    pub settings: Settings,
+}
+
+/// What the running parts share, so that a reload can swap them.
+pub struct Shared {
+    /// Where it lies.
+    pub place: Place,
+    /// What transports are given.
+    pub around: Surroundings,
+    /// The engine's shared part.
+    pub core: Arc<Core>,
+    /// The sources.
+    pub sources: Mutex<Sources>,
+    /// What was compiled last, for the difference that `routes plan` shows.
+    pub compiled: Mutex<serde_json::Value>,
+}
+
+/// A running house.
+pub struct House {
+    engine: Engine,
+    /// What a reload swaps.
+    pub shared: Arc<Shared>,
+    /// Held until the end: nobody else may run on this store.
+    _lock: sqlite::store::RunLock,
+}
+
+/// Opens the store of a compiled stage.
+pub fn open_store(place: &Place, compiled: &Compiled, read_only: bool) -> Result<sqlite::store::SqliteStore, StoreError> {
+    sqlite::store::SqliteStore::open(sqlite::store::Settings {
+        path: store_folder(place, compiled),
+        stage: compiled.stage.stage,
+        master: secrecy::SecretBox::new(Box::new(*secrecy::ExposeSecret::expose_secret(&compiled.stage.key))),
+        read_only,
+    })
+}
+
+/// The folder of the store.
+pub fn store_folder(place: &Place, compiled: &Compiled) -> PathBuf {
+    place.data.join(&compiled.stage.store_path)
+}
+
+impl House {
+    /// Starts: store, engine, destinations, sources, dispatch.
+    pub async fn start(options: Options) -> Result<House, StartError> {
+        let fit = place::compile(&options.place, Some(options.clock.now()))?;
+        House::start_with(options, fit).await
+    }
+
+    /// Starts with files that were compiled already.
+    pub async fn start_with(options: Options, fit: Fit) -> Result<House, StartError> {
+        let Options { place, clock, points, settings } = options;
+        std::fs::create_dir_all(&place.data)?;
+        let lock = sqlite::store::lock_for_run(&store_folder(&place, &fit.compiled))?;
+        let store: Arc<dyn Store> = Arc::new(open_store(&place, &fit.compiled, false)?);
+        let garbage = store.collect_garbage().await?;
+        if garbage > 0 {
+            tracing::info!(files = garbage, "claims that nobody names were removed");
+        }
+        let stage = fit.compiled.stage.stage;
+        let empty = empty_set(&fit.compiled, &fit.standards);
+        let start = Start { store, clock: clock.clone(), points, set: Arc::new(empty), settings };
+        let mut engine = Engine::start(start)?;
+        let ports = Arc::new(Ports(engine.core.clone()));
+        let around = Surroundings {
+            intake: engine.reception.clone(),
+            doors: ports.clone(),
+            spool: ports.clone(),
+            standings: ports.clone(),
+            notes: ports.clone(),
+            timers: ports,
+            clock,
+            stage,
+            base: place.data.clone(),
+        };
+        let shared = Arc::new(Shared {
+            place,
+            around,
+            core: engine.core.clone(),
+            sources: Mutex::default(),
+            compiled: Mutex::default(),
+        });
+        shared.install(fit).await?;
+        engine.open_dispatch(Arc::new(Reload(shared.clone())));
+        Ok(House { engine, shared, _lock: lock })
+    }
+
+    /// Ends in order: sources first, then what is under way, then dispatch, then the store.
+    pub async fn stop(self, patience: Duration) {
+        self.shared.sources.lock().await.stop().await;
+        self.engine.drain(patience).await;
+    }
+}
+
+impl Shared {
+    /// Builds destinations and sources of a compiled set and swaps everything at once; a fault leaves what runs.
+    pub async fn install(&self, fit: Fit) -> Result<(), StartError> {
+        let Fit { compiled, standards } = fit;
+        let destinations = destinations(&compiled, &self.around)?;
+        let mut sources = self.sources.lock().await;
+        let mut fresh = Vec::new();
+        let mut kept = Vec::new();
+        for wanted in &compiled.sources {
+            let fingerprint = format!("{} {}", wanted.kind, wanted.settings);
+            kept.push((wanted.connection.clone(), fingerprint.clone()));
+            if sources.has(&wanted.connection, &fingerprint) {
+                continue;
+            }
+            if let Some(source) = self.source(&wanted.kind, &wanted.connection, &wanted.settings)? {
+                fresh.push(Wanted { connection: wanted.connection.clone(), fingerprint, source });
+            }
+        }
+        let effective = compiled.effective.clone();
+        let set = compiled.into_plan_set(destinations, standards, self.around.stage);
+        let note = serde_json::json!({ "version": set.version, "effective": effective });
+        // Best effort: the note only serves `routes plan`, which says so when it is missing.
+        let _ = self.core.store.set_note("app", "running", Some(note.to_string().into_bytes())).await;
+        *self.compiled.lock().await = effective;
+        self.core.set.store(Arc::new(set));
+        self.core.outbox.notify_one();
+        sources.retain(|connection, fingerprint| kept.iter().any(|(c, f)| c == connection && f == fingerprint)).await;
+        for wanted in fresh {
+            sources.start(wanted, &self.around.clock);
+        }
+        Ok(())
+    }
+
+    fn source(
+        &self,
+        kind: &str,
+        connection: &str,
+        settings: &serde_json::Value,
+    ) -> Result<Option<Arc<dyn Source>>, BuildError> {
+        // The one source that carries paths which are not a transport's: health and metrics.
+        if kind == transport::http::ENTRY.word {
+            let source = HttpSource::new(connection, settings, &self.around, ops::router(self.core.clone()))?;
+            return Ok(Some(Arc::new(source)));
+        }
+        match transport::TRANSPORTS.iter().find(|entry| entry.word == kind) {
+            Some(entry) => (entry.source)(connection, settings, &self.around),
+            None => Ok(None),
+        }
+    }
+}
+
+fn destinations(compiled: &Compiled, around: &Surroundings) -> Result<Destinations, BuildError> {
+    let mut destinations = Destinations::new();
+    for wanted in &compiled.destinations {
+        let Some(entry) = transport::TRANSPORTS.iter().find(|entry| entry.word == wanted.kind) else { continue };
+        let built = (entry.destination)(&wanted.connection, &wanted.settings, &wanted.channel, around)?;
+        if let Some(destination) = built {
+            destinations.insert(wanted.key(), destination);
+        }
+    }
+    Ok(destinations)
+}
+
+fn empty_set(compiled: &Compiled, standards: &Arc<dyn Standards>) -> PlanSet {
+    PlanSet {
+        version: compiled.version.clone(),
+        stage: compiled.stage.stage,
+        plans: Vec::new(),
+        standards: standards.clone(),
+        partners: Default::default(),
+        admission: Arc::default(),
+        http: Arc::default(),
+        destinations: Destinations::new(),
+        patience: Default::default(),
+    }
+}

@@ -1,0 +1,8 @@
+//! The composition root: the one place, with the menus, that knows names. The menu of the room.
+
+pub mod place;
+pub mod sources;
+pub mod ops;
+pub mod house;
+pub mod reload;
+pub mod player;

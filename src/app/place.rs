@@ -1,0 +1,74 @@
+//! Where a stage lies on disk, and how its files become a compiled set. Starts nothing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::pipeline;
+use crate::pipeline::refuse::Refusal;
+use crate::route::compile::{self, Menus};
+use crate::route::compiled::Compiled;
+use crate::route::fault::Faults;
+use crate::route::load;
+use crate::transport;
+use crate::xoev::contract::Standards;
+use crate::xoev::set::Packages;
+
+/// The folders that a process works in.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Folder of the stage: `connections.yaml`, `partners.yaml`, secrets.
+    pub config: PathBuf,
+    /// Folder of the route files.
+    pub routes: PathBuf,
+    /// Folder of the packages of the standards.
+    pub xsd: PathBuf,
+    /// Folder of what is stored; relative paths of connections are relative to it.
+    pub data: PathBuf,
+}
+
+/// Why the files of a stage cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    /// Faults in route, connection or partner files, each with its place.
+    #[error("{} fault(s) in the files of this stage", .0.faults.len())]
+    Files(Faults),
+    /// Faults in the packages of the standards.
+    #[error("the packages below {folder} cannot be loaded:\n{text}")]
+    Packages {
+        /// The folder.
+        folder: String,
+        /// All faults.
+        text: String,
+    },
+}
+
+/// A compiled set with the standards it was compiled against.
+pub struct Fit {
+    /// The set.
+    pub compiled: Compiled,
+    /// The standards.
+    pub standards: Arc<dyn Standards>,
+}
+
+/// Loads the packages of the standards.
+pub fn standards(xsd: &Path) -> Result<Arc<dyn Standards>, Unfit> {
+    match Packages::load(xsd) {
+        Ok(packages) => Ok(Arc::new(packages)),
+        Err(faults) => Err(Unfit::Packages { folder: xsd.display().to_string(), text: faults.to_string() }),
+    }
+}
+
+/// Loads and compiles everything of a stage; all faults of all files at once.
+pub fn compile(place: &Place, now: Option<Timestamp>) -> Result<Fit, Unfit> {
+    let standards = standards(&place.xsd)?;
+    let files = load::files(&place.routes, &place.config).map_err(Unfit::Files)?;
+    let menus = Menus { steps: pipeline::STEPS, transports: transport::TRANSPORTS };
+    let refuse = {
+        let standards = standards.clone();
+        move |standard: &str, platform: &serde_json::Value| Refusal::build(&*standards, standard, platform)
+    };
+    let compiled = compile::compile(&files, &menus, &standards, &refuse, now).map_err(Unfit::Files)?;
+    Ok(Fit { compiled, standards })
+}

@@ -1,0 +1,302 @@
+//! Plays deliveries through a whole house in one process: real store, real engine, partners in memory that fail and
+//! engines that stop at crash points. What `test` runs; touches no network and no store but its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::clock::{Clock, Tick};
+use crate::engine::core::Settings;
+use crate::engine::housekeeping::Commands;
+use crate::engine::points::Points;
+use crate::engine::start::{Engine, Start};
+use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef, Stage, Verdict};
+use crate::plan::PlanSet;
+use crate::store::contract::{Command, CommandState, Figures, Filter, Listed, Scope, Store, StoreError};
+use crate::store::sqlite;
+use crate::transport::port::{Destination, Destinations, Intake, Receipt, SendError};
+
+use super::place::Fit;
+
+/// One delivery to play.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// The `on` entry, such as `http /v1/lieferungen`.
+    pub binding: String,
+    /// The partner that delivers; `None` plays a stranger.
+    pub partner: Option<String>,
+    /// The transport's id.
+    pub transport_id: String,
+    /// The document.
+    pub body: Bytes,
+}
+
+/// What goes wrong on purpose.
+#[derive(Clone, Debug, Default)]
+pub struct Troubles {
+    /// Engines that stop, one after the other; then one that does not.
+    pub crashes: Vec<Points>,
+    /// What each partner does with the first attempts of every envelope.
+    pub partners: BTreeMap<String, Vec<Mishap>>,
+    /// How often each delivery is made.
+    pub times: usize,
+}
+
+/// What a partner does with an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mishap {
+    /// Takes it, and the answer is lost.
+    Timeout,
+    /// Says that it is out of order.
+    Unavailable,
+    /// Takes it.
+    Fine,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub struct Played {
+    /// The verdict on each delivery, in their order.
+    pub verdicts: Vec<Verdict>,
+    /// What the store holds, without generated ids and times.
+    pub essence: Vec<String>,
+    /// The messages.
+    pub messages: Vec<Listed>,
+    /// The figures.
+    pub figures: Figures,
+    /// What each destination took: one entry per id.
+    pub taken: BTreeMap<String, Vec<Envelope>>,
+    /// Attempts with an id that was taken already.
+    pub repeated: u64,
+}
+
+/// Why a play could not be played.
+#[derive(Debug, thiserror::Error)]
+pub enum PlayError {
+    /// The store failed.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// A thread or folder could not be made.
+    #[error("the play cannot be set up: {0}")]
+    System(#[from] std::io::Error),
+    /// It did not come to rest.
+    #[error("the play did not come to rest: {0}")]
+    Restless(String),
+}
+
+/// A partner in memory.
+struct Partner {
+    mishaps: Vec<Mishap>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    attempts: BTreeMap<uuid::Uuid, usize>,
+    ids: BTreeSet<uuid::Uuid>,
+    taken: Vec<Envelope>,
+    repeated: u64,
+}
+
+#[async_trait]
+impl Destination for Partner {
+    async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let attempt = seen.attempts.entry(envelope.head.id).or_default();
+        let mishap = self.mishaps.get(*attempt).copied().unwrap_or(Mishap::Fine);
+        *attempt += 1;
+        if mishap == Mishap::Unavailable {
+            let cause = "the partner of the test is out of order".to_owned();
+            return Err(SendError::Later { cause, retry_after: None, far_end: true });
+        }
+        if seen.ids.insert(envelope.head.id) {
+            seen.taken.push(envelope.clone());
+        } else {
+            seen.repeated += 1;
+        }
+        match mishap {
+            Mishap::Timeout => Err(SendError::Unclear { cause: "the answer of the partner of the test is lost".to_owned() }),
+            _ => Ok(Receipt { reference: envelope.head.id.to_string(), ..Receipt::default() }),
+        }
+    }
+
+    fn repeat_is_safe(&self) -> bool {
+        true
+    }
+
+    async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = seen.ids.contains(&envelope.head.id);
+        Ok(known.then(|| Receipt { reference: envelope.head.id.to_string(), ..Receipt::default() }))
+    }
+
+    fn width(&self) -> usize {
+        4
+    }
+}
+
+struct NoCommands;
+
+#[async_trait]
+impl Commands for NoCommands {
+    async fn handle(&self, _: &Command) -> CommandState {
+        CommandState::Refused("there are no commands in a play".to_owned())
+    }
+}
+
+/// Plays a list of deliveries in a folder of its own that must be empty.
+pub async fn play(fit: Fit, folder: &Path, given: &[Given], troubles: &Troubles) -> Result<Played, PlayError> {
+    let Fit { compiled, standards } = fit;
+    let stage = if compiled.stage.stage == Stage::Produktion { Stage::Test } else { compiled.stage.stage };
+    let mut partners: BTreeMap<String, Arc<Partner>> = BTreeMap::new();
+    for wanted in &compiled.destinations {
+        let mishaps = troubles.partners.get(&wanted.channel.partner).cloned().unwrap_or_default();
+        partners.insert(wanted.key(), Arc::new(Partner { mishaps, seen: Mutex::default() }));
+    }
+    let destinations: Destinations =
+        partners.iter().map(|(key, partner)| (key.clone(), partner.clone() as Arc<dyn Destination>)).collect();
+    let set = Arc::new(compiled.into_plan_set(destinations, standards, stage));
+    let clock = Clock::scaled("2026-11-21T09:00:00Z".parse().unwrap_or(Timestamp::UNIX_EPOCH), 5_000.0);
+    let mut verdicts: Vec<Option<Verdict>> = vec![None; given.len()];
+    let mut crashes = troubles.crashes.iter();
+    let store = loop {
+        let points = crashes.next().cloned().unwrap_or_default();
+        let store = Arc::new(open(folder, stage)?);
+        let mut engine = start(store.clone(), &clock, points.clone(), &set)?;
+        let calm = live(&engine, &clock, given, troubles.times.max(1), &mut verdicts, &points).await;
+        let rest = match calm {
+            true => rest(&*store, &clock, &points).await?,
+            false => false,
+        };
+        let crashed = points.crashed();
+        engine.core.stop.cancel();
+        engine.drain(Duration::from_secs(5)).await;
+        if rest && !crashed {
+            break store;
+        }
+    };
+    let mut taken = BTreeMap::new();
+    let mut repeated = 0;
+    for (key, partner) in &partners {
+        let seen = partner.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.insert(key.clone(), seen.taken.clone());
+        repeated += seen.repeated;
+    }
+    Ok(Played {
+        verdicts: verdicts.into_iter().flatten().collect(),
+        essence: store.essence().await?,
+        messages: store.list(&Scope::Operator, Filter { limit: 10_000, ..Filter::default() }).await?,
+        figures: store.figures(&Scope::Operator).await?,
+        taken,
+        repeated,
+    })
+}
+
+fn open(folder: &Path, stage: Stage) -> Result<sqlite::store::SqliteStore, PlayError> {
+    let path: PathBuf = folder.join("store");
+    // Lanes that the engine before left leased are free again for the only process that may run here.
+    let _lock = sqlite::store::lock_for_run(&path)?;
+    let master = secrecy::SecretBox::new(Box::new([7u8; 32]));
+    Ok(sqlite::store::SqliteStore::open(sqlite::store::Settings { path, stage, master, read_only: false })?)
+}
+
+fn start(
+    store: Arc<dyn Store>,
+    clock: &Clock,
+    points: Points,
+    set: &Arc<PlanSet>,
+) -> Result<Engine, PlayError> {
+    let settings = Settings { workers: 1, ..Settings::default() };
+    let mut engine = Engine::start(Start { store, clock: clock.clone(), points, set: set.clone(), settings })?;
+    engine.open_dispatch(Arc::new(NoCommands));
+    Ok(engine)
+}
+
+/// Delivers what has no verdict yet, in order; `false` when the engine stopped at a crash point.
+async fn live(
+    engine: &Engine,
+    clock: &Clock,
+    given: &[Given],
+    times: usize,
+    verdicts: &mut [Option<Verdict>],
+    points: &Points,
+) -> bool {
+    for (index, given) in given.iter().enumerate() {
+        if verdicts[index].is_some() {
+            continue;
+        }
+        for _ in 0..times {
+            loop {
+                match engine.reception.deliver(envelope(given, clock.now())).await {
+                    Ok(verdict) => {
+                        verdicts[index].get_or_insert(verdict);
+                        break;
+                    }
+                    Err(_) if points.crashed() => return false,
+                    Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
+                }
+            }
+        }
+    }
+    !points.crashed()
+}
+
+fn envelope(given: &Given, now: Timestamp) -> Envelope {
+    let connection = given.binding.split_once(' ').map_or("play", |(word, value)| match word {
+        "folder" => value,
+        word => word,
+    });
+    let sha256 = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &given.body);
+    Envelope {
+        head: Head {
+            id: uuid::Uuid::now_v7(),
+            connection: connection.to_owned(),
+            binding: given.binding.clone(),
+            transport_id: given.transport_id.clone(),
+            correlation: None,
+            content_type: Some("application/xml".to_owned()),
+            partner: given.partner.clone().map(|id| PartnerRef { id, how: How::Memory }),
+            received: now,
+            return_address: None,
+            traceparent: None,
+        },
+        body: given.body.clone(),
+        parts: Vec::new(),
+        evidence: Evidence {
+            octets_sha256: hex::encode(sha256),
+            size: given.body.len() as u64,
+            verification: "memory".to_owned(),
+            ..Evidence::default()
+        },
+    }
+}
+
+/// Waits until nothing is left to send; `false` when the engine stopped at a crash point meanwhile.
+async fn rest(store: &dyn Store, clock: &Clock, points: &Points) -> Result<bool, PlayError> {
+    let began = Tick::now();
+    loop {
+        if points.crashed() {
+            return Ok(false);
+        }
+        let figures = store.figures(&Scope::Operator).await?;
+        let open: u64 = figures.backlog.iter().map(|backlog| backlog.waiting).sum();
+        if open == 0 {
+            return Ok(true);
+        }
+        if began.elapsed() > Duration::from_secs(20) {
+            let causes: Vec<String> = figures
+                .backlog
+                .iter()
+                .filter(|backlog| backlog.waiting > 0)
+                .map(|backlog| format!("{}: {}", backlog.destination, backlog.last_cause.clone().unwrap_or_default()))
+                .collect();
+            return Err(PlayError::Restless(causes.join("; ")));
+        }
+        clock.sleep(Duration::from_secs(2)).await;
+    }
+}

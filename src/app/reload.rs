@@ -1,0 +1,77 @@
+//! All-or-nothing reload: new files are compiled beside what runs and swapped whole, or nothing changes.
+//! Refuses what would strand messages unless the person said `--drain`.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::engine::housekeeping::Commands;
+use crate::store::contract::{Command, CommandState, Scope};
+use crate::telemetry::alarm::{Alarm, raise};
+
+use super::house::Shared;
+use super::place;
+
+/// Handles the commands that only the composition root can.
+pub struct Reload(pub Arc<Shared>);
+
+impl Reload {
+    /// Compiles the files of the stage and swaps them in; the sentence is for the person.
+    pub async fn apply(&self, drain: bool) -> Result<String, String> {
+        let shared = &self.0;
+        let place = shared.place.clone();
+        let now = shared.around.clock.now();
+        let compiled = tokio::task::spawn_blocking(move || place::compile(&place, Some(now)))
+            .await
+            .map_err(|_| "compiling failed by an error of this program".to_owned())?;
+        let fit = compiled.map_err(|unfit| format!("{unfit}; what runs goes on unchanged, see `check`"))?;
+        if fit.compiled.stage.stage != shared.around.stage {
+            return Err("the stage of a running process cannot change; start another process".to_owned());
+        }
+        if !drain {
+            self.refuse_stranding(&fit).await?;
+        }
+        let version = fit.compiled.version.clone();
+        shared.install(fit).await.map_err(|error| format!("{error}; what runs goes on unchanged"))?;
+        Ok(format!("applied, now running {version}"))
+    }
+
+    async fn refuse_stranding(&self, fit: &place::Fit) -> Result<(), String> {
+        let figures = self.0.core.store.figures(&Scope::Operator).await.map_err(|error| error.to_string())?;
+        let stranded: Vec<String> = figures
+            .backlog
+            .iter()
+            .filter(|backlog| backlog.waiting + backlog.parked + backlog.unclear > 0)
+            .filter(|backlog| !fit.compiled.destinations.iter().any(|wanted| wanted.key() == backlog.destination))
+            .map(|backlog| {
+                let open = backlog.waiting + backlog.parked + backlog.unclear;
+                format!("{} ({open} not delivered)", backlog.destination)
+            })
+            .collect();
+        if stranded.is_empty() {
+            return Ok(());
+        }
+        Err(format!(
+            "these destinations are in use and would be gone: {}; keep them, or apply with --drain",
+            stranded.join(", ")
+        ))
+    }
+}
+
+#[async_trait]
+impl Commands for Reload {
+    async fn handle(&self, command: &Command) -> CommandState {
+        if command.what != "apply" {
+            return CommandState::Refused(format!("this version knows no command `{}`", command.what));
+        }
+        let arguments: serde_json::Value = serde_json::from_str(&command.arguments).unwrap_or_default();
+        let drain = arguments.get("drain").and_then(serde_json::Value::as_bool).unwrap_or(false);
+        match self.apply(drain).await {
+            Ok(sentence) => CommandState::Done(sentence),
+            Err(cause) => {
+                raise(Alarm::ReloadRefused, "routes", &[("cause", &cause)]);
+                CommandState::Refused(cause)
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Keeps the sources of the running set alive: a broken one is started again with a growing pause and an alarm.
+//! Knows no transport by name; takes what the menu built.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::clock::{Clock, Tick};
+use crate::telemetry::alarm::{Alarm, raise};
+use crate::transport::port::{Source, Stop};
+
+/// A source under supervision.
+struct Kept {
+    /// What it was built from; another fingerprint means another source.
+    fingerprint: String,
+    stop: Stop,
+    task: JoinHandle<()>,
+}
+
+/// All sources of a process.
+#[derive(Default)]
+pub struct Sources(BTreeMap<String, Kept>);
+
+/// A source to keep, with what it was built from.
+pub struct Wanted {
+    /// Its connection.
+    pub connection: String,
+    /// Hash or text of its settings.
+    pub fingerprint: String,
+    /// The source.
+    pub source: Arc<dyn Source>,
+}
+
+impl Sources {
+    /// Whether a source of this fingerprint runs already and need not be built.
+    pub fn has(&self, connection: &str, fingerprint: &str) -> bool {
+        self.0.get(connection).is_some_and(|kept| kept.fingerprint == fingerprint && !kept.task.is_finished())
+    }
+
+    /// Stops the sources whose connection or fingerprint is not kept and waits until they have ended their deliveries.
+    pub async fn retain(&mut self, keep: impl Fn(&str, &str) -> bool) {
+        let gone: Vec<String> = self
+            .0
+            .iter()
+            .filter(|(connection, kept)| !keep(connection, &kept.fingerprint))
+            .map(|(connection, _)| connection.clone())
+            .collect();
+        let mut ending = Vec::new();
+        for connection in gone {
+            if let Some(kept) = self.0.remove(&connection) {
+                kept.stop.cancel();
+                ending.push(kept.task);
+            }
+        }
+        for task in ending {
+            let abort = task.abort_handle();
+            if tokio::time::timeout(PATIENCE, task).await.is_err() {
+                abort.abort();
+            }
+        }
+    }
+
+    /// Starts a source and keeps it running until stopped.
+    pub fn start(&mut self, wanted: Wanted, clock: &Clock) {
+        let stop = Stop::new();
+        let task = tokio::spawn(keep(wanted.connection.clone(), wanted.source, stop.clone(), clock.clone()));
+        self.0.insert(wanted.connection, Kept { fingerprint: wanted.fingerprint, stop, task });
+    }
+
+    /// Stops all.
+    pub async fn stop(&mut self) {
+        self.retain(|_, _| false).await;
+    }
+}
+
+/// How long a stopped source may take to end its deliveries.
+const PATIENCE: Duration = Duration::from_secs(35);
+
+async fn keep(connection: String, source: Arc<dyn Source>, stop: Stop, clock: Clock) {
+    let mut pause = Duration::from_millis(500);
+    while !stop.is_cancelled() {
+        let began = Tick::now();
+        let outcome = source.run(stop.clone()).await;
+        if stop.is_cancelled() {
+            return;
+        }
+        let cause = match outcome {
+            Ok(()) => "it ended without being asked to".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        raise(Alarm::SourceBroken, &connection, &[("cause", &cause)]);
+        // One that ran for a while is not in trouble from its start on.
+        pause = if began.elapsed() > Duration::from_secs(60) {
+            Duration::from_millis(500)
+        } else {
+            (pause * 2).min(Duration::from_secs(60))
+        };
+        tokio::select! {
+            () = clock.sleep(pause) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
