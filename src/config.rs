@@ -62,8 +62,10 @@ pub type Resolve = Arc<dyn Fn(&SecretRef) -> Result<SecretString, ConfigError> +
 /// Reads a UTF-8 text file of at most [`MAX_TEXT`] octets.
 pub fn read_text(path: &Path) -> Result<String, ConfigError> {
     let shown = path.display().to_string();
-    let unreadable =
-        |error: std::io::Error| ConfigError::Unreadable { path: shown.clone(), cause: error.kind().to_string() };
+    let unreadable = |error: std::io::Error| ConfigError::Unreadable {
+        path: shown.clone(),
+        cause: error.kind().to_string(),
+    };
     let file = File::open(path).map_err(unreadable)?;
     let mut octets = Vec::new();
     // One octet more than allowed tells a file that is too large from one that just fits, also for pipes.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::plan::{Limits, OrderBy};
 use crate::route::fault::Desk;
 use crate::route::reading;
-use crate::route::tree::{At, Kind, Node, Place};
+use crate::route::tree::{At, Kind, Node};
 
 /// The words of a route file, in the order in which they must stand.
 pub const WORDS: &[&str] =
@@ -19,6 +19,9 @@ pub const ORDERS: &[(&str, OrderBy)] = &[
     ("partner", OrderBy::Partner),
     ("none", OrderBy::None),
 ];
+
+/// What may stand under `settings`.
+pub const SETTINGS: &[&str] = &["max-body", "max-part", "reruns", "give-up-after"];
 
 /// What `login` may be, weakest first (rules.md 1).
 pub const LOGINS: &[&str] = &["niedrig", "substanziell", "hoch"];
@@ -56,6 +59,8 @@ pub struct RouteFile {
     pub deadline: Option<Deadline>,
     /// Bounds, defaults filled in.
     pub limits: Limits,
+    /// Which of the bounds are defaults.
+    pub defaults: Vec<&'static str>,
 }
 
 /// One `on` entry: `{word: value, standard?}`.
@@ -167,6 +172,7 @@ pub fn read(desk: Desk<'_>, root: &Node) -> Option<RouteFile> {
     }
     let deadline = root.get("deadline").and_then(|node| deadline(desk, node));
     let limits = root.get("settings").map_or(DEFAULT_LIMITS, |node| limits(desk, node));
+    let unset = |key: &&str| root.get("settings").is_none_or(|settings| settings.get(key).is_none());
     Some(RouteFile {
         file: desk.file.to_owned(),
         route: route?,
@@ -178,6 +184,7 @@ pub fn read(desk: Desk<'_>, root: &Node) -> Option<RouteFile> {
         sends,
         deadline,
         limits,
+        defaults: SETTINGS.iter().copied().filter(unset).collect(),
     })
 }
 
@@ -199,7 +206,10 @@ fn order(desk: Desk<'_>, root: &Node) {
 fn on(desk: Desk<'_>, node: &Node) -> Vec<On> {
     let items = reading::list(desk, node, "`on`");
     if matches!(&node.kind, Kind::List(items) if items.is_empty()) {
-        desk.fault(node.at, "`on` is empty; a route needs at least one source such as `{ http: /v1/lieferungen }`");
+        desk.fault(
+            node.at,
+            "`on` is empty; a route needs at least one source such as `{ http: /v1/lieferungen }`",
+        );
     }
     items.iter().filter_map(|item| on_entry(desk, item)).collect()
 }
@@ -207,7 +217,10 @@ fn on(desk: Desk<'_>, node: &Node) -> Vec<On> {
 fn on_entry(desk: Desk<'_>, item: &Node) -> Option<On> {
     let mut words = item.entries().iter().filter(|(key, _)| key.value != "standard");
     let (Some((word, value)), None) = (words.next(), words.next()) else {
-        desk.fault(item.at, "an `on` entry has one transport with its value, such as `{ http: /v1/lieferungen }`");
+        desk.fault(
+            item.at,
+            "an `on` entry has one transport with its value, such as `{ http: /v1/lieferungen }`",
+        );
         return None;
     };
     let value = reading::text(desk, value, &format!("`{}`", word.value))?;
@@ -286,7 +299,10 @@ pub const NEIGHBOURS: &[&str] = &["as", "when", "after"];
 fn neighbour<'n>(desk: Desk<'_>, item: &'n Node, settings: &'n Node, key: &str) -> Option<&'n Node> {
     let (beside, inside) = (item.get(key), settings.get(key));
     if let (Some(_), Some(inside)) = (beside, inside) {
-        desk.fault(inside.at, format!("`{key}` is written twice: beside the verb and inside its settings; keep one"));
+        desk.fault(
+            inside.at,
+            format!("`{key}` is written twice: beside the verb and inside its settings; keep one"),
+        );
     }
     beside.or(inside)
 }
@@ -319,7 +335,10 @@ fn branches(desk: Desk<'_>, node: &Node) -> Vec<Branch> {
             desk.fault(item.at, "`else` is not the last branch; what follows would never be taken");
         }
         if last && item.get("else").is_none() {
-            desk.fault(item.at, "`choose` must end with `else`; write `- { else: [ { park: unerwartet } ] }`");
+            desk.fault(
+                item.at,
+                "`choose` must end with `else`; write `- { else: [ { park: unerwartet } ] }`",
+            );
         }
         read.extend(branch(desk, item));
     }
@@ -352,14 +371,13 @@ fn deadline(desk: Desk<'_>, node: &Node) -> Option<Deadline> {
     let node = reading::map(desk, node, "`deadline`", &["after", "then"])?;
     reading::need(desk, node, "`deadline`", "after");
     let after = reading::duration(desk, node, "after", Duration::from_secs(1)..=DAY * 3650);
-    let then = reading::need(desk, node, "`deadline`", "then")
-        .and_then(|node| reading::text(desk, node, "`then`"));
+    let then =
+        reading::need(desk, node, "`deadline`", "then").and_then(|node| reading::text(desk, node, "`then`"));
     Some(Deadline { after: after?, then: then? })
 }
 
 fn limits(desk: Desk<'_>, node: &Node) -> Limits {
-    let keys = ["max-body", "max-part", "reruns", "give-up-after"];
-    let Some(node) = reading::map(desk, node, "`settings`", &keys) else { return DEFAULT_LIMITS };
+    let Some(node) = reading::map(desk, node, "`settings`", SETTINGS) else { return DEFAULT_LIMITS };
     let usual = DEFAULT_LIMITS;
     let max_body = reading::size(desk, node, "max-body", 1024..=8 << 20);
     Limits {
@@ -368,14 +386,5 @@ fn limits(desk: Desk<'_>, node: &Node) -> Limits {
         reruns: reading::count(desk, node, "reruns", 1..=100).unwrap_or(usual.reruns),
         give_up_after: reading::duration(desk, node, "give-up-after", Duration::from_secs(60)..=DAY * 365)
             .unwrap_or(usual.give_up_after),
-    }
-}
-
-/// The place of a whole branch list, for faults that concern all of it.
-pub fn place_of(item: &Item) -> Place {
-    match item {
-        Item::Step(step) => step.verb.at,
-        Item::Choose(branches) => branches.at,
-        Item::Park(cause) => cause.at,
     }
 }

@@ -65,7 +65,10 @@ pub fn name(desk: Desk<'_>, written: &At<String>, what: &str) -> bool {
     if !good {
         desk.fault(
             written.at,
-            format!("{what} `{}` is no name; write lower case letters, digits and hyphens, at most 64", written.value),
+            format!(
+                "{what} `{}` is no name; write lower case letters, digits and hyphens, at most 64",
+                written.value
+            ),
         );
     }
     good
@@ -96,13 +99,23 @@ pub fn word<T: Copy>(desk: Desk<'_>, node: &Node, what: &str, words: &[(&str, T)
     let found = words.iter().find(|(word, _)| *word == written.value).map(|(_, value)| *value);
     if found.is_none() {
         let allowed = words.iter().map(|(word, _)| word);
-        desk.unknown(written.at, format!("unknown value of {what}: `{}`", written.value), &written.value, allowed);
+        desk.unknown(
+            written.at,
+            format!("unknown value of {what}: `{}`", written.value),
+            &written.value,
+            allowed,
+        );
     }
     found
 }
 
 /// A duration within bounds, under an optional key.
-pub fn duration(desk: Desk<'_>, node: &Node, key: &str, bounds: RangeInclusive<Duration>) -> Option<Duration> {
+pub fn duration(
+    desk: Desk<'_>,
+    node: &Node,
+    key: &str,
+    bounds: RangeInclusive<Duration>,
+) -> Option<Duration> {
     let node = node.get(key)?;
     let read = node.text().and_then(config::duration);
     match read {
@@ -150,7 +163,10 @@ pub fn count(desk: Desk<'_>, node: &Node, key: &str, bounds: RangeInclusive<u32>
     };
     let read = read.filter(|read| bounds.contains(read));
     if read.is_none() {
-        desk.fault(node.at, format!("`{key}` must be a whole number from {} to {}", bounds.start(), bounds.end()));
+        desk.fault(
+            node.at,
+            format!("`{key}` must be a whole number from {} to {}", bounds.start(), bounds.end()),
+        );
     }
     read
 }

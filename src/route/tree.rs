@@ -102,9 +102,11 @@ impl Node {
             Kind::Number(number) => number.clone().into(),
             Kind::Text(text) => text.as_str().into(),
             Kind::List(items) => items.iter().map(Node::json).collect(),
-            Kind::Map(entries) => {
-                entries.iter().map(|(key, node)| (key.value.clone(), node.json())).collect::<serde_json::Map<_, _>>().into()
-            }
+            Kind::Map(entries) => entries
+                .iter()
+                .map(|(key, node)| (key.value.clone(), node.json()))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
         }
     }
 
