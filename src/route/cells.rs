@@ -160,28 +160,33 @@ impl Cells<'_> {
                 "this is no path; write such as `/v1/lieferungen`: letters, digits, `-`, `_`, `.`",
             );
         }
-        let mut declared = Vec::new();
-        let mut any = false;
-        for connection in self.connections.of_kind(word) {
-            any = true;
-            texts_under(&connection.written, "binding", &mut declared);
-        }
-        if !any && self.connections.settings.is_some() {
+        self.served(desk, on);
+        Some(answers)
+    }
+
+    /// A connection must serve the value: it is its name, or it lists it under `binding`. Paths and timers come from
+    /// the routes themselves.
+    fn served(&self, desk: Desk<'_>, on: &On) {
+        let word = on.word.value.as_str();
+        let of_kind: Vec<_> = self.connections.of_kind(word).collect();
+        // A connection that has faults of its own may be the one that is meant.
+        if of_kind.is_empty() && self.connections.by_name.len() == self.connections.written.len() {
             let kinds: BTreeSet<&str> =
                 self.connections.by_name.values().map(|known| known.kind.as_str()).collect();
-            desk.unknown(
-                on.word.at,
-                format!("no connection of kind `{word}` in connections.yaml; write one"),
-                "",
-                kinds,
-            );
+            let text = format!("no connection of kind `{word}` in connections.yaml; write one");
+            desk.unknown(on.word.at, text, "", kinds);
         }
-        let values: Vec<&str> = declared.iter().map(|(value, _)| value.as_str()).collect();
-        if !values.is_empty() && !values.contains(&on.value.value.as_str()) {
+        if of_kind.is_empty() || matches!(word, HTTP | TIMER) {
+            return;
+        }
+        let mut listed = Vec::new();
+        of_kind.iter().for_each(|connection| texts_under(&connection.written, "binding", &mut listed));
+        let names = of_kind.iter().map(|connection| connection.name.value.as_str());
+        let values: Vec<&str> = names.chain(listed.iter().map(|(value, _)| value.as_str())).collect();
+        if !values.contains(&on.value.value.as_str()) {
             let text = format!("no connection of kind `{word}` serves `{}`", on.value.value);
             desk.unknown(on.value.at, text, &on.value.value, values);
         }
-        Some(answers)
     }
 
     fn standard(&self, desk: Desk<'_>, on: &On, accepted: &BTreeSet<&str>) -> Option<String> {
@@ -216,7 +221,9 @@ impl Cells<'_> {
             return;
         }
         let mut trays = Vec::new();
-        for connection in self.connections.of_kind(&on.word.value) {
+        let serves =
+            |name: &str| on.value.value == name || self.connections.by_name.get(&on.value.value).is_none();
+        for connection in self.connections.of_kind(&on.word.value).filter(|known| serves(&known.name.value)) {
             texts_under(&connection.written, "partner", &mut trays);
         }
         let comes = |id: &str| trays.is_empty() || trays.iter().any(|(partner, _)| partner == id);

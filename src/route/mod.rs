@@ -14,3 +14,7 @@ pub mod compile;
 pub mod compiled;
 pub mod explain;
 pub mod steps;
+pub mod case;
+pub mod load;
+pub mod plan_diff;
+pub mod schema;
