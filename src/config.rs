@@ -1,1 +1,206 @@
-//! Text and secrets in, nothing else: files are read, references to secrets resolved. Knows no route and no transport.
+//! Text and secrets in, nothing else: files are read bounded, references to secrets resolved, durations and sizes
+//! read as people write them. Knows no route and no transport, never prints a secret, never takes one that is
+//! written out.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+/// Largest text file that is read, octets (1 MiB).
+pub const MAX_TEXT: usize = 1024 * 1024;
+
+/// Why a file, a secret or a value could not be read; the texts never hold the content.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is missing or cannot be opened.
+    #[error("file cannot be read: {path}: {cause}; create it or correct its rights")]
+    Unreadable {
+        /// The path as given.
+        path: String,
+        /// What the system says.
+        cause: String,
+    },
+    /// The file is larger than [`MAX_TEXT`].
+    #[error("file is too large: {path}; at most 1 MiB is read")]
+    TooLarge {
+        /// The path as given.
+        path: String,
+    },
+    /// The file is not UTF-8.
+    #[error("file is not UTF-8: {path}; save it as UTF-8")]
+    NotUtf8 {
+        /// The path as given.
+        path: String,
+    },
+    /// The environment variable is not set, empty, or not UTF-8.
+    #[error("environment variable is not set: {0}; set it before the start")]
+    NoVariable(String),
+    /// The path of a secret leaves the stage folder.
+    #[error("path leaves the stage folder: {0}; write a path relative to it, without `..`")]
+    Outside(String),
+    /// The secret is empty.
+    #[error("secret is empty: {0}; write its content")]
+    Empty(String),
+}
+
+/// Where a secret stands; the only way in which configuration names one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretRef {
+    /// Name of an environment variable.
+    Env(String),
+    /// Path relative to the stage folder.
+    File(String),
+}
+
+/// Resolves references to secrets; given to whoever must not touch files.
+pub type Resolve = Arc<dyn Fn(&SecretRef) -> Result<SecretString, ConfigError> + Send + Sync>;
+
+/// Reads a UTF-8 text file of at most [`MAX_TEXT`] octets.
+pub fn read_text(path: &Path) -> Result<String, ConfigError> {
+    let shown = path.display().to_string();
+    let unreadable = |error: std::io::Error| ConfigError::Unreadable {
+        path: shown.clone(),
+        cause: error.kind().to_string(),
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    let mut octets = Vec::new();
+    // One octet more than allowed tells a file that is too large from one that just fits, also for pipes.
+    file.take(MAX_TEXT as u64 + 1).read_to_end(&mut octets).map_err(unreadable)?;
+    if octets.len() > MAX_TEXT {
+        return Err(ConfigError::TooLarge { path: shown });
+    }
+    String::from_utf8(octets).map_err(|_| ConfigError::NotUtf8 { path: shown })
+}
+
+/// Resolves one reference; one trailing newline of a file is not part of the secret.
+pub fn resolve(stage_folder: &Path, secret: &SecretRef) -> Result<SecretString, ConfigError> {
+    let (name, text) = match secret {
+        SecretRef::Env(name) => {
+            (name, std::env::var(name).map_err(|_| ConfigError::NoVariable(name.clone()))?)
+        }
+        SecretRef::File(path) => (path, read_text(&inside(stage_folder, path)?)?),
+    };
+    let text = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
+    if text.is_empty() {
+        return Err(match secret {
+            SecretRef::Env(_) => ConfigError::NoVariable(name.clone()),
+            SecretRef::File(_) => ConfigError::Empty(name.clone()),
+        });
+    }
+    Ok(SecretString::from(text.to_owned()))
+}
+
+/// A resolver for one stage folder.
+pub fn resolver(stage_folder: &Path) -> Resolve {
+    let folder = stage_folder.to_owned();
+    Arc::new(move |secret| resolve(&folder, secret))
+}
+
+fn inside(folder: &Path, written: &str) -> Result<PathBuf, ConfigError> {
+    let path = Path::new(written);
+    let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if written.is_empty() || !plain {
+        return Err(ConfigError::Outside(written.to_owned()));
+    }
+    Ok(folder.join(path))
+}
+
+/// Reads a duration such as `10s`, `5m`, `14d`; `None` when it is none.
+pub fn duration(written: &str) -> Option<Duration> {
+    humantime::parse_duration(written.trim()).ok()
+}
+
+/// Writes a duration as [`duration`] reads it.
+pub fn show_duration(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string().replace("days", "d").replace("day", "d")
+}
+
+/// Reads a size such as `512KiB`, `8MiB`, `2GiB` or a number of octets; `None` when it is none.
+pub fn size(written: &str) -> Option<u64> {
+    let written = written.trim();
+    let digits = written.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit: u64 = match &written[digits.len()..] {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    let number = digits.trim_end();
+    if number.is_empty() || !number.bytes().all(|octet| octet.is_ascii_digit()) {
+        return None;
+    }
+    number.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+/// Writes a size as [`size`] reads it, in the largest unit that divides it.
+pub fn show_size(octets: u64) -> String {
+    for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
+        if octets >= unit && octets.is_multiple_of(unit) {
+            return format!("{}{name}", octets / unit);
+        }
+    }
+    format!("{octets}B")
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn sizes_and_durations_are_read_as_written_and_shown_the_same() {
+        for (written, octets) in [("8MiB", 8 << 20), ("512KiB", 512 << 10), ("3", 3), ("2GiB", 2 << 30)] {
+            assert_eq!(size(written), Some(octets));
+            assert_eq!(size(&show_size(octets)), Some(octets));
+        }
+        for wrong in ["", "MiB", "8MB", "8 Mib", "-1", "99999999999GiB", "1.5MiB"] {
+            assert_eq!(size(wrong), None, "{wrong}");
+        }
+        assert_eq!(duration("14d"), Some(Duration::from_secs(14 * 86_400)));
+        assert_eq!(show_duration(Duration::from_secs(14 * 86_400)), "14d");
+        assert_eq!(duration("soon"), None);
+    }
+
+    #[test]
+    fn secrets_come_from_files_inside_the_stage_folder_only() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("token"), "geheim-aber-erfunden\n").unwrap();
+        std::fs::write(folder.path().join("empty"), "\n").unwrap();
+        let secret = resolve(folder.path(), &SecretRef::File("token".into())).unwrap();
+        assert_eq!(secret.expose_secret(), "geheim-aber-erfunden");
+        assert!(!format!("{secret:?}").contains("geheim"));
+        for outside in ["../token", "/etc/hostname", "a/../../b", ""] {
+            assert!(matches!(
+                resolve(folder.path(), &SecretRef::File(outside.into())),
+                Err(ConfigError::Outside(_))
+            ));
+        }
+        assert!(matches!(
+            resolve(folder.path(), &SecretRef::File("empty".into())),
+            Err(ConfigError::Empty(_))
+        ));
+        assert!(matches!(
+            resolve(folder.path(), &SecretRef::Env("DREHSCHEIBE_NO_SUCH_VARIABLE".into())),
+            Err(ConfigError::NoVariable(_))
+        ));
+    }
+
+    #[test]
+    fn a_file_beyond_the_bound_or_not_utf8_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        std::fs::write(&path, vec![b'a'; MAX_TEXT]).unwrap();
+        assert_eq!(read_text(&path).unwrap().len(), MAX_TEXT);
+        std::fs::write(&path, vec![b'a'; MAX_TEXT + 1]).unwrap();
+        assert!(matches!(read_text(&path), Err(ConfigError::TooLarge { .. })));
+        std::fs::write(&path, [0xff, 0xfe]).unwrap();
+        assert!(matches!(read_text(&path), Err(ConfigError::NotUtf8 { .. })));
+        assert!(matches!(read_text(&folder.path().join("none")), Err(ConfigError::Unreadable { .. })));
+    }
+}

@@ -1,0 +1,306 @@
+//! Compiles all files into what runs together, or into all faults of all files. Pure: touches no file, opens
+//! nothing, and what it makes is never half-valid.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::config::Resolve;
+use crate::message::Sender;
+use crate::pipeline;
+use crate::plan::{Partner, Plan, Planned};
+use crate::route::branch::SetDeadline;
+use crate::route::cells::{self, Cells, MakeRefuse, TIMER};
+use crate::route::compiled::{Compiled, WantedDestination, WantedSource};
+use crate::route::connections::{self, Connections};
+use crate::route::explain;
+use crate::route::fault::{Collector, Desk, Fault, Faults};
+use crate::route::file::{self, RouteFile};
+use crate::route::partners::{self, Partners};
+use crate::route::steps::Steps;
+use crate::route::tree;
+use crate::transport;
+use crate::transport::port::{Admission, Channel};
+use crate::xoev::contract::{Known, Standards};
+
+/// A text with the name by which the reader knows its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextFile {
+    /// Path relative to where the operator stands.
+    pub name: String,
+    /// The text.
+    pub text: String,
+}
+
+/// All that is compiled together.
+#[derive(Clone)]
+pub struct Files {
+    /// The route files, in the order of their names.
+    pub routes: Vec<TextFile>,
+    /// `connections.yaml` of the stage.
+    pub connections: TextFile,
+    /// `partners.yaml` of the stage.
+    pub partners: TextFile,
+    /// Resolves references to secrets of the stage.
+    pub resolve: Resolve,
+}
+
+/// The menus: what a route may name.
+pub struct Menus<'a> {
+    /// The steps.
+    pub steps: &'a [pipeline::step::Entry],
+    /// The transports.
+    pub transports: &'a [transport::port::Entry],
+}
+
+/// Compiles; on failure every fault of every file. `now` lets expired partners be warned of.
+pub fn compile(
+    files: &Files,
+    menus: &Menus<'_>,
+    standards: &Arc<dyn Standards>,
+    make_refuse: MakeRefuse<'_>,
+    now: Option<Timestamp>,
+) -> Result<Compiled, Faults> {
+    let collector = Collector::default();
+    let known = standards.known();
+    let connections = {
+        let desk = collector.desk(&files.connections.name, &files.connections.text);
+        tree::parse(&files.connections.text, desk)
+            .map(|root| connections::read(desk, &root, menus.transports, &files.resolve))
+            .unwrap_or_default()
+    };
+    let partners = {
+        let desk = collector.desk(&files.partners.name, &files.partners.text);
+        tree::parse(&files.partners.text, desk)
+            .map(|root| partners::read(desk, &root, &connections, menus.transports, &files.resolve, now))
+            .unwrap_or_default()
+    };
+    cells::trays(collector.again(&files.connections.name), &connections, &partners);
+    let mut compiler = Compiler {
+        collector: &collector,
+        menus,
+        standards: standards.as_ref(),
+        known: &known,
+        connections: &connections,
+        partners: &partners,
+        make_refuse,
+        shown: Vec::new(),
+    };
+    let routes = compiler.routes(&files.routes);
+    cells::conflicts(&collector, &routes);
+    deadlines(&collector, &routes);
+    let shown = compiler.shown;
+    let packages = packages(&known, &routes);
+    let (faults, warnings) = collector.finish();
+    if !faults.faults.is_empty() {
+        return Err(faults);
+    }
+    let version = version(files, standards.as_ref());
+    let plans = routes.into_iter().map(|(_, plan)| plan).collect();
+    assemble(connections, partners, menus, plans, Rest { version, packages, warnings, shown })
+        .ok_or_else(|| Faults::of_file(&files.connections.name, "the stage has no settings; write them"))
+}
+
+struct Compiler<'a> {
+    collector: &'a Collector,
+    menus: &'a Menus<'a>,
+    standards: &'a dyn Standards,
+    known: &'a [Known],
+    connections: &'a Connections,
+    partners: &'a Partners,
+    make_refuse: MakeRefuse<'a>,
+    shown: Vec<Value>,
+}
+
+impl<'a> Compiler<'a> {
+    fn routes(&mut self, texts: &'a [TextFile]) -> Vec<(RouteFile, Plan)> {
+        let mut routes: Vec<(RouteFile, Plan)> = Vec::new();
+        for text in texts {
+            let desk = self.collector.desk(&text.name, &text.text);
+            let Some(read) = tree::parse(&text.text, desk).and_then(|root| file::read(desk, &root)) else {
+                continue;
+            };
+            if let Some((other, _)) = routes.iter().find(|(other, _)| other.route.value == read.route.value) {
+                desk.fault(
+                    read.route.at,
+                    format!("route `{}` stands in {} too; rename one", read.route.value, other.file),
+                );
+            }
+            let plan = self.route(desk, &read, hash(&[text.text.as_bytes()]));
+            routes.push((read, plan));
+        }
+        routes
+    }
+
+    fn route(&mut self, desk: Desk<'a>, read: &RouteFile, version: String) -> Plan {
+        let cells = Cells {
+            menus: self.menus,
+            connections: self.connections,
+            partners: self.partners,
+            known: self.known,
+            make_refuse: self.make_refuse,
+        };
+        let accept = cells.accepts(desk, read);
+        let mandant = self.connections.settings.as_ref().map_or("", |settings| settings.mandant.as_str());
+        let bindings = cells.bindings(desk, read, &accept, mandant);
+        let mut steps = Steps::new(
+            desk,
+            self.menus,
+            self.standards,
+            self.partners,
+            self.connections,
+            read.limits.give_up_after,
+        );
+        let does = steps.items(&read.does, pipeline::step::Place::Do, None);
+        let send_from = steps.planned.len();
+        // Under `send`, so that a route that stops early has its deadline all the same.
+        if let Some(deadline) = &read.deadline {
+            let step =
+                SetDeadline { after: deadline.after, binding: format!("{TIMER} {}", deadline.then.value) };
+            steps.planned.push(Planned { step: Arc::new(step), branch: None, when: None, choose: None });
+        }
+        let sends = steps.items(&read.sends, pipeline::step::Place::Send, None);
+        let plan = Plan {
+            route: read.route.value.clone(),
+            about: read.about.clone(),
+            version,
+            bindings,
+            accept,
+            order_by: read.order_by,
+            chooses: steps.chooses,
+            steps: steps.planned,
+            send_from,
+            limits: read.limits.clone(),
+        };
+        self.shown.push(explain::route(read, &plan, does, sends));
+        plan
+    }
+}
+
+/// The document of a deadline must be taken by a route.
+fn deadlines(collector: &Collector, routes: &[(RouteFile, Plan)]) {
+    let timers: Vec<&str> = routes
+        .iter()
+        .flat_map(|(_, plan)| &plan.bindings)
+        .filter_map(|binding| binding.key.strip_prefix(TIMER)?.strip_prefix(' '))
+        .collect();
+    for (route, _) in routes {
+        let Some(deadline) = &route.deadline else { continue };
+        if !timers.contains(&deadline.then.value.as_str()) {
+            let name = &deadline.then.value;
+            let text =
+                format!("no route has `on: [ {{ {TIMER}: {name} }} ]`; the deadline would reach nobody");
+            collector.again(&route.file).unknown(deadline.then.at, text, name, &timers);
+        }
+    }
+}
+
+fn packages(known: &[Known], routes: &[(RouteFile, Plan)]) -> Vec<String> {
+    let used = |known: &&Known| {
+        routes.iter().any(|(_, plan)| {
+            plan.accept.iter().any(|accept| accept.message == known.message)
+                || plan.bindings.iter().any(|binding| binding.standard == known.standard)
+        })
+    };
+    let mut names: Vec<String> =
+        known.iter().filter(used).map(|known| format!("{} {}", known.standard, known.version)).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn version(files: &Files, standards: &dyn Standards) -> String {
+    let packages = standards.hash();
+    let all = files.routes.iter().chain([&files.connections, &files.partners]);
+    // Each length stands before its octets, so that no two sets of files run into the same octets.
+    let parts: Vec<Vec<u8>> = all
+        .flat_map(|file| [file.name.as_bytes(), file.text.as_bytes()])
+        .chain([packages.as_bytes()])
+        .map(|part| [&(part.len() as u64).to_be_bytes()[..], part].concat())
+        .collect();
+    hash(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())
+}
+
+fn hash(parts: &[&[u8]]) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    parts.iter().for_each(|part| context.update(part));
+    hex::encode(context.finish())
+}
+
+struct Rest {
+    version: String,
+    packages: Vec<String>,
+    warnings: Vec<Fault>,
+    shown: Vec<Value>,
+}
+
+fn assemble(
+    connections: Connections,
+    written: Partners,
+    menus: &Menus<'_>,
+    plans: Vec<Plan>,
+    rest: Rest,
+) -> Option<Compiled> {
+    let effective = explain::whole(&connections, &written, rest.shown);
+    let admission = Admission { entries: written.admitted() };
+    let stage = connections.settings?;
+    let mut partners = BTreeMap::new();
+    let mut destinations = Vec::new();
+    for (id, partner) in written.by_name {
+        for channel in &partner.channels {
+            let Some(connection) = connections.by_name.get(&channel.connection.value) else { continue };
+            destinations.push(WantedDestination {
+                connection: connection.name.value.clone(),
+                kind: connection.kind.clone(),
+                settings: connection.settings.clone(),
+                channel: Channel { partner: id.clone(), settings: channel.settings.clone() },
+            });
+        }
+        let sender = Sender {
+            id: id.clone(),
+            name: partner.name,
+            mandant: partner.mandant.unwrap_or_else(|| stage.mandant.clone()),
+            identities: partner.identities,
+        };
+        let known = Partner {
+            sender,
+            groups: partner.groups.into_iter().map(|group| group.value).collect(),
+            uses: partner.uses,
+            return_address: partner.answers_by.map(|connection| format!("{}:{id}", connection.value)),
+            from: partner.from,
+            to: partner.to,
+        };
+        partners.insert(id, known);
+    }
+    let takes_in =
+        |kind: &str| menus.transports.iter().any(|entry| entry.word == kind && entry.answers.is_some());
+    let sources = connections
+        .by_name
+        .values()
+        .filter(|connection| takes_in(&connection.kind))
+        .map(|connection| WantedSource {
+            connection: connection.name.value.clone(),
+            kind: connection.kind.clone(),
+            settings: connection.settings.clone(),
+        })
+        .collect();
+    let patience =
+        connections.by_name.iter().map(|(name, known)| (name.clone(), known.patience.clone())).collect();
+    Some(Compiled {
+        version: rest.version,
+        http: cells::http(&plans),
+        stage,
+        plans,
+        partners,
+        admission,
+        destinations,
+        sources,
+        patience,
+        packages: rest.packages,
+        warnings: rest.warnings,
+        effective,
+    })
+}

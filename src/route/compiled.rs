@@ -1,0 +1,113 @@
+//! What compiling makes: everything that runs together, without a single live part. The composition root builds
+//! sources and destinations from it; never half-valid, because it exists only when there was no fault.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::envelope::Stage;
+use crate::plan::{Partner, Patience, Plan, PlanSet};
+use crate::route::connections::StageSettings;
+use crate::route::fault::Fault;
+use crate::transport::port::{Admission, Channel, Destinations, HttpBinding};
+use crate::xoev::contract::Standards;
+
+/// A destination that must be built: one partner by one connection.
+#[derive(Clone)]
+pub struct WantedDestination {
+    /// The connection's name.
+    pub connection: String,
+    /// The word of its transport.
+    pub kind: String,
+    /// Settings of the connection, secrets resolved.
+    pub settings: Value,
+    /// How the partner is reached, secrets resolved.
+    pub channel: Channel,
+}
+
+impl WantedDestination {
+    /// Its key in a running set: `connection:partner`.
+    pub fn key(&self) -> String {
+        format!("{}:{}", self.connection, self.channel.partner)
+    }
+}
+
+impl std::fmt::Debug for WantedDestination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "WantedDestination({} {})", self.kind, self.key())
+    }
+}
+
+/// A source that must be built.
+#[derive(Clone)]
+pub struct WantedSource {
+    /// The connection's name.
+    pub connection: String,
+    /// The word of its transport.
+    pub kind: String,
+    /// Settings of the connection, secrets resolved.
+    pub settings: Value,
+}
+
+impl std::fmt::Debug for WantedSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "WantedSource({} {})", self.kind, self.connection)
+    }
+}
+
+/// All files, compiled.
+pub struct Compiled {
+    /// Hash over the octets of all files and over the packages.
+    pub version: String,
+    /// What belongs to the stage as a whole.
+    pub stage: StageSettings,
+    /// The routes, in the order of their files.
+    pub plans: Vec<Plan>,
+    /// The partners.
+    pub partners: BTreeMap<String, Partner>,
+    /// Who may come in.
+    pub admission: Admission,
+    /// The HTTP paths, one entry each.
+    pub http: Vec<HttpBinding>,
+    /// The destinations to build.
+    pub destinations: Vec<WantedDestination>,
+    /// The sources to build.
+    pub sources: Vec<WantedSource>,
+    /// Patience by connection.
+    pub patience: BTreeMap<String, Patience>,
+    /// `standard version` of the packages that the routes accept or answer in.
+    pub packages: Vec<String>,
+    /// What deserves a look but stops nothing.
+    pub warnings: Vec<Fault>,
+    /// The effective configuration with every default; see `explain`.
+    pub effective: Value,
+}
+
+impl Compiled {
+    /// The set that runs, once the destinations are built.
+    pub fn into_plan_set(
+        self,
+        destinations: Destinations,
+        standards: Arc<dyn Standards>,
+        stage: Stage,
+    ) -> PlanSet {
+        PlanSet {
+            version: self.version,
+            stage,
+            plans: self.plans.into_iter().map(Arc::new).collect(),
+            standards,
+            partners: self.partners,
+            admission: Arc::new(self.admission),
+            http: Arc::new(self.http),
+            destinations,
+            patience: self.patience,
+        }
+    }
+}
+
+impl std::fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Compiled({}, {} routes)", self.version, self.plans.len())
+    }
+}

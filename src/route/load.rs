@@ -1,0 +1,61 @@
+//! Reads a folder of route files and a stage folder into [`Files`]: the only part of the room that touches files.
+//! Sorted and bounded; never looks into subfolders, where tests stand.
+
+use std::path::{Path, PathBuf};
+
+use crate::config;
+use crate::route::compile::{Files, TextFile};
+use crate::route::fault::Faults;
+
+/// Most route files that are read.
+const MOST_ROUTES: usize = 1000;
+
+/// Reads all files, or tells of every one that cannot be read.
+///
+/// A fault leaves what runs as it is: whoever reloads keeps the old set until this and `compile` have succeeded.
+pub fn load(routes: &Path, stage: &Path) -> Result<Files, Faults> {
+    let mut faults = Faults::default();
+    let mut read = |path: &Path| match config::read_text(path) {
+        Ok(text) => TextFile { name: path.display().to_string(), text },
+        Err(error) => {
+            faults.faults.extend(Faults::of_file(&path.display().to_string(), error.to_string()).faults);
+            TextFile { name: path.display().to_string(), text: String::new() }
+        }
+    };
+    let connections = read(&stage.join("connections.yaml"));
+    let partners = read(&stage.join("partners.yaml"));
+    let routes = match yaml_files(routes) {
+        Ok(paths) => paths.iter().map(|path| read(path)).collect(),
+        Err(text) => {
+            faults.faults.extend(Faults::of_file(&routes.display().to_string(), text).faults);
+            Vec::new()
+        }
+    };
+    if !faults.faults.is_empty() {
+        return Err(faults);
+    }
+    Ok(Files { routes, connections, partners, resolve: config::resolver(stage) })
+}
+
+/// The YAML files of a folder, sorted by name; hidden ones are left out.
+pub fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let unreadable = |error: std::io::Error| {
+        format!("folder cannot be read: {}; create it or correct its rights", error.kind())
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+        let wanted = (name.ends_with(".yaml") || name.ends_with(".yml")) && !name.starts_with('.');
+        if wanted && path.is_file() {
+            paths.push(path);
+        }
+        if paths.len() > MOST_ROUTES {
+            return Err(format!(
+                "folder has more than {MOST_ROUTES} files; spread the routes over several processes"
+            ));
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}

@@ -1,0 +1,426 @@
+//! What is written in `partners.yaml` of a stage: who the partners are, how they prove it, what they may do and how
+//! they are reached. Secrets come in by reference and leave as hashes or inside a transport's settings only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_lc_rs::digest;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use crate::config::{Resolve, SecretRef};
+use crate::route::connections::{self, Connections};
+use crate::route::fault::Desk;
+use crate::route::reading;
+use crate::route::tree::{At, Kind, Node, Place};
+use crate::transport::port::{Admitted, Credential, Entry};
+
+/// Shortest bearer token, characters.
+const SHORTEST_TOKEN: usize = 16;
+
+/// How a partner is reached by a connection.
+#[derive(Clone)]
+pub struct WrittenChannel {
+    /// The connection.
+    pub connection: At<String>,
+    /// Settings, secrets resolved: never shown.
+    pub settings: Value,
+    /// Settings as written.
+    pub written: Node,
+}
+
+/// A partner as written.
+#[derive(Clone)]
+pub struct WrittenPartner {
+    /// Its key in the file.
+    pub id: At<String>,
+    /// The name as a letter would write it.
+    pub name: String,
+    /// Its Mandant; that of the stage where nothing is written.
+    pub mandant: Option<String>,
+    /// Groups.
+    pub groups: Vec<At<String>>,
+    /// Keys, `praefix:kennung`.
+    pub identities: Vec<String>,
+    /// Uses it is admitted for.
+    pub uses: Vec<String>,
+    /// Credentials with the kind that is shown.
+    pub credentials: Vec<(Credential, Place)>,
+    /// How it is reached.
+    pub channels: Vec<WrittenChannel>,
+    /// The connection that takes answers.
+    pub answers_by: Option<At<String>>,
+    /// Admitted from this moment.
+    pub from: Option<Timestamp>,
+    /// Admitted until this moment, exclusive.
+    pub to: Option<Timestamp>,
+    /// What a Mandant tightens; read by the steps that know it.
+    pub policy: Value,
+}
+
+/// The file, read; partners with faults are missing from `by_name` but stand in `written`.
+#[derive(Default)]
+pub struct Partners {
+    /// Our own authority block, as templates know it.
+    pub platform: Value,
+    /// The partners.
+    pub by_name: BTreeMap<String, WrittenPartner>,
+    /// All names written, also with faults.
+    pub written: Vec<String>,
+}
+
+impl Partners {
+    /// All groups.
+    pub fn groups(&self) -> BTreeSet<&str> {
+        self.by_name.values().flat_map(|partner| &partner.groups).map(|group| group.value.as_str()).collect()
+    }
+
+    /// All uses.
+    pub fn uses(&self) -> BTreeSet<&str> {
+        self.by_name.values().flat_map(|partner| &partner.uses).map(String::as_str).collect()
+    }
+
+    /// The partners of a group, or the one partner of this name; empty when there is neither.
+    pub fn named<'a>(&'a self, name: &str) -> Vec<&'a WrittenPartner> {
+        match self.by_name.get(name) {
+            Some(partner) => vec![partner],
+            None => self
+                .by_name
+                .values()
+                .filter(|partner| partner.groups.iter().any(|group| group.value == name))
+                .collect(),
+        }
+    }
+
+    /// The credentials of all partners.
+    pub fn admitted(&self) -> Vec<Admitted> {
+        let of = |partner: &WrittenPartner| {
+            let (id, from, to) = (partner.id.value.clone(), partner.from, partner.to);
+            partner
+                .credentials
+                .iter()
+                .map(move |(credential, _)| Admitted {
+                    partner: id.clone(),
+                    credential: credential.clone(),
+                    from,
+                    to,
+                })
+                .collect::<Vec<_>>()
+        };
+        self.by_name.values().flat_map(of).collect()
+    }
+}
+
+/// Reads the file.
+pub fn read(
+    desk: Desk<'_>,
+    root: &Node,
+    connections: &Connections,
+    transports: &[Entry],
+    resolve: &Resolve,
+    now: Option<Timestamp>,
+) -> Partners {
+    let mut read = Partners::default();
+    let Some(root) = reading::map(desk, root, "partners.yaml", &["platform", "partners"]) else {
+        return read;
+    };
+    if let Some(node) = reading::need(desk, root, "partners.yaml", "platform") {
+        read.platform = platform(desk, node);
+    }
+    let Some(node) = reading::need(desk, root, "partners.yaml", "partners") else { return read };
+    if !matches!(node.kind, Kind::Map(_)) {
+        desk.fault(node.at, format!("`partners` is {}; write names with what is known", node.what()));
+    }
+    for (id, node) in node.entries() {
+        read.written.push(id.value.clone());
+        let reader = Reader { desk, connections, transports, resolve, now };
+        if let Some(partner) = reader.partner(id, node) {
+            read.by_name.insert(id.value.clone(), partner);
+        }
+    }
+    conflicts(desk, &read);
+    read
+}
+
+fn platform(desk: Desk<'_>, node: &Node) -> Value {
+    let keys = ["praefix", "kennung", "name", "erreichbarkeit", "anschrift"];
+    if let Some(node) = reading::map(desk, node, "`platform`", &keys) {
+        for key in ["praefix", "kennung", "name"] {
+            if let Some(node) = reading::need(desk, node, "`platform`", key) {
+                reading::text(desk, node, &format!("`{key}`"));
+            }
+        }
+        if let Some(node) = node.get("erreichbarkeit") {
+            reading::list(desk, node, "`erreichbarkeit`");
+        }
+        if let Some(node) = node.get("anschrift").filter(|node| !matches!(node.kind, Kind::Map(_))) {
+            desk.fault(node.at, format!("`anschrift` is {}; write keys with values", node.what()));
+        }
+    }
+    node.json()
+}
+
+/// What is wrong between partners: one credential for two, a group named like a partner.
+fn conflicts(desk: Desk<'_>, read: &Partners) {
+    let mut seen: Vec<(&Credential, &str)> = Vec::new();
+    for partner in read.by_name.values() {
+        for (credential, at) in &partner.credentials {
+            match seen.iter().find(|(known, _)| *known == credential) {
+                Some((_, other)) => desk.fault(
+                    *at,
+                    format!("the same credential belongs to `{other}` too; every partner has its own"),
+                ),
+                None => seen.push((credential, &partner.id.value)),
+            }
+        }
+        for group in partner.groups.iter().filter(|group| read.written.contains(&group.value)) {
+            desk.fault(
+                group.at,
+                format!("group `{}` is named like a partner; rename the group", group.value),
+            );
+        }
+    }
+}
+
+struct Reader<'a> {
+    desk: Desk<'a>,
+    connections: &'a Connections,
+    transports: &'a [Entry],
+    resolve: &'a Resolve,
+    now: Option<Timestamp>,
+}
+
+impl Reader<'_> {
+    fn partner(&self, id: &At<String>, node: &Node) -> Option<WrittenPartner> {
+        let desk = self.desk;
+        let what = format!("partner `{}`", id.value);
+        let keys = [
+            "name",
+            "mandant",
+            "groups",
+            "identities",
+            "uses",
+            "credentials",
+            "channels",
+            "answers-by",
+            "policy",
+            "valid",
+        ];
+        let named = reading::name(desk, id, "partner");
+        let node = reading::map(desk, node, &what, &keys)?;
+        let name =
+            reading::need(desk, node, &what, "name").and_then(|node| reading::text(desk, node, "`name`"));
+        let mandant = reading::optional_text(desk, node, "mandant")
+            .filter(|written| reading::name(desk, written, "Mandant"));
+        let texts = |key: &str| {
+            node.get(key)
+                .map(|node| reading::list(desk, node, &format!("`{key}`")))
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|item| reading::text(desk, item, &format!("an entry of `{key}`")))
+                .collect::<Vec<_>>()
+        };
+        let mut groups = texts("groups");
+        groups.retain(|group| reading::name(desk, group, "group"));
+        let identities = texts("identities");
+        for key in identities.iter().filter(|key| !is_identity(&key.value)) {
+            desk.fault(
+                key.at,
+                format!("`{}` is no key; write `praefix:kennung` such as `jga:04011000`", key.value),
+            );
+        }
+        let credentials = node
+            .get("credentials")
+            .map(|node| reading::list(desk, node, "`credentials`"))
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|item| self.credential(item))
+            .collect();
+        let channels = node.get("channels").map(|node| self.channels(&what, node)).unwrap_or_default();
+        let answers_by = reading::optional_text(desk, node, "answers-by")
+            .filter(|connection| self.answers_by(connection, node));
+        let (from, to) = node.get("valid").map(|node| self.valid(&what, node)).unwrap_or_default();
+        let partner = WrittenPartner {
+            id: id.clone(),
+            name: name?.value,
+            mandant: mandant.map(|written| written.value),
+            groups,
+            identities: identities.into_iter().map(|key| key.value).collect(),
+            uses: texts("uses").into_iter().map(|use_| use_.value).collect(),
+            credentials,
+            channels,
+            answers_by,
+            from,
+            to,
+            policy: node.get("policy").map(Node::json).unwrap_or_default(),
+        };
+        named.then_some(partner)
+    }
+
+    fn credential(&self, item: &Node) -> Option<(Credential, Place)> {
+        let desk = self.desk;
+        let keys = ["bearer", "certificate-sha256", "certificate"];
+        let item = reading::map(desk, item, "a credential", &keys)?;
+        let [(key, value)] = item.entries() else {
+            desk.unknown(item.at, "a credential has exactly one key", "", keys);
+            return None;
+        };
+        let credential = match key.value.as_str() {
+            "bearer" => self.bearer(value)?,
+            "certificate-sha256" => {
+                let written = reading::text(desk, value, "`certificate-sha256`")?;
+                let hex: String = written.value.to_lowercase().chars().filter(|c| *c != ':').collect();
+                if hex.len() != 64 || !hex.chars().all(|c| c.is_ascii_hexdigit()) {
+                    desk.fault(
+                        value.at,
+                        "a SHA-256 has 64 hex digits; take it of the certificate's DER octets",
+                    );
+                    return None;
+                }
+                Credential::CertificateSha256(hex)
+            }
+            "certificate" => self.certificate(value)?,
+            _ => return None,
+        };
+        Some((credential, value.at))
+    }
+
+    fn bearer(&self, value: &Node) -> Option<Credential> {
+        let reference = reading::secret(self.desk, value, "`bearer`")?;
+        let token = connections::resolved(self.desk, value.at, &reference, self.resolve)?;
+        if token.expose_secret().chars().count() < SHORTEST_TOKEN {
+            self.desk.fault(
+                value.at,
+                format!("the token has fewer than {SHORTEST_TOKEN} characters; make a longer one"),
+            );
+            return None;
+        }
+        Some(Credential::BearerSha256(sha256(token.expose_secret().as_bytes())))
+    }
+
+    fn certificate(&self, value: &Node) -> Option<Credential> {
+        let path = reading::text(self.desk, value, "`certificate`")?;
+        let pem = connections::resolved(self.desk, value.at, &SecretRef::File(path.value), self.resolve)?;
+        match CertificateDer::from_pem_slice(pem.expose_secret().as_bytes()) {
+            Ok(certificate) => Some(Credential::CertificateSha256(sha256(&certificate))),
+            Err(_) => {
+                self.desk.fault(
+                    value.at,
+                    "the file holds no certificate in PEM; it begins with BEGIN CERTIFICATE",
+                );
+                None
+            }
+        }
+    }
+
+    fn channels(&self, what: &str, node: &Node) -> Vec<WrittenChannel> {
+        let desk = self.desk;
+        if !matches!(node.kind, Kind::Map(_)) {
+            desk.fault(node.at, format!("`channels` is {}; write connections with settings", node.what()));
+        }
+        let mut channels = Vec::new();
+        for (name, node) in node.entries() {
+            if !self.known_connection(name) {
+                continue;
+            }
+            let empty = Node { kind: Kind::Map(Vec::new()), at: name.at };
+            let written = if matches!(node.kind, Kind::Null) { &empty } else { node };
+            let Some(settings) = connections::resolve_all(desk, written, self.resolve) else { continue };
+            // A connection with faults of its own is written but not read; its channels are checked next time.
+            let Some(connection) = self.connections.by_name.get(&name.value) else { continue };
+            let Some(entry) = self.transports.iter().find(|entry| entry.word == connection.kind) else {
+                continue;
+            };
+            if !entry.sends {
+                desk.fault(
+                    name.at,
+                    format!(
+                        "connection `{}` is {}, which takes in but does not send",
+                        name.value, entry.word
+                    ),
+                );
+                continue;
+            }
+            connections::checked(
+                desk,
+                &format!("{what}, channel `{}`", name.value),
+                written,
+                (entry.check_channel)(&settings),
+            );
+            channels.push(WrittenChannel { connection: name.clone(), settings, written: written.clone() });
+        }
+        channels
+    }
+
+    fn known_connection(&self, name: &At<String>) -> bool {
+        let known = self.connections.written.contains(&name.value);
+        if !known {
+            let text = format!("unknown connection: `{}`; write it in connections.yaml", name.value);
+            self.desk.unknown(name.at, text, &name.value, &self.connections.written);
+        }
+        known
+    }
+
+    fn answers_by(&self, connection: &At<String>, node: &Node) -> bool {
+        if !self.known_connection(connection) {
+            return false;
+        }
+        let has = node.get("channels").is_some_and(|channels| channels.get(&connection.value).is_some());
+        if !has {
+            let text = format!(
+                "answers go by `{0}`, but there is no channel on it; write `channels: {{ {0}: {{}} }}`",
+                connection.value
+            );
+            self.desk.fault(connection.at, text);
+        }
+        has
+    }
+
+    fn valid(&self, what: &str, node: &Node) -> (Option<Timestamp>, Option<Timestamp>) {
+        let desk = self.desk;
+        let Some(node) = reading::map(desk, node, "`valid`", &["from", "to"]) else { return (None, None) };
+        let from = civil(desk, node, "from").and_then(start_in_berlin);
+        // `to` is a civil date and belongs to the time of validity.
+        let to = civil(desk, node, "to").and_then(|date| date.tomorrow().ok()).and_then(start_in_berlin);
+        if let (Some(from), Some(to)) = (from, to)
+            && from >= to
+        {
+            desk.fault(node.at, "`to` lies before `from`; it would never be valid");
+        }
+        if let (Some(now), Some(to)) = (self.now, to)
+            && to <= now
+        {
+            desk.warn(node.locate("/to"), format!("{what} is no longer valid; nothing is taken from it"));
+        }
+        (from, to)
+    }
+}
+
+fn civil(desk: Desk<'_>, node: &Node, key: &str) -> Option<Date> {
+    let node = node.get(key)?;
+    let date = node.text().and_then(|text| text.parse::<Date>().ok());
+    if date.is_none() {
+        desk.fault(node.at, format!("`{key}` is no date; write such as 2026-12-31"));
+    }
+    date
+}
+
+fn start_in_berlin(date: Date) -> Option<Timestamp> {
+    let zone = TimeZone::get("Europe/Berlin").ok()?;
+    date.to_zoned(zone).ok().map(|start| start.timestamp())
+}
+
+fn is_identity(key: &str) -> bool {
+    key.split_once(':').is_some_and(|(prefix, name)| {
+        let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic());
+        plain(prefix) && plain(name)
+    })
+}
+
+fn sha256(octets: &[u8]) -> String {
+    hex::encode(digest::digest(&digest::SHA256, octets))
+}
