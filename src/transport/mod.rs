@@ -8,9 +8,10 @@ pub mod tls;
 
 pub mod callback;
 pub mod folder;
-//pub mod http;
+pub mod http;
 pub mod memory;
 pub mod timer;
 
 /// Every transport by the word it has in `connections.yaml` and in routes.
-pub const TRANSPORTS: &[port::Entry] = &[folder::ENTRY, callback::ENTRY, timer::ENTRY, memory::ENTRY];
+pub const TRANSPORTS: &[port::Entry] =
+    &[http::ENTRY, folder::ENTRY, callback::ENTRY, timer::ENTRY, memory::ENTRY];
