@@ -1,3 +1,17 @@
-//! The transports: how octets come in and leave. The menu of the room.
+//! The transports: how octets come in and leave. The menu of the room; a transport is one module and one line here.
+//! No transport knows a standard, a route, a step or a store.
 
+pub mod ids;
 pub mod port;
+pub mod settings;
+pub mod tls;
+
+pub mod callback;
+pub mod folder;
+pub mod http;
+pub mod memory;
+pub mod timer;
+
+/// Every transport by the word it has in `connections.yaml` and in routes.
+pub const TRANSPORTS: &[port::Entry] =
+    &[http::ENTRY, folder::ENTRY, callback::ENTRY, timer::ENTRY, memory::ENTRY];

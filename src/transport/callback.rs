@@ -1,0 +1,296 @@
+//! Callbacks to partners as Standard Webhooks: signed, to the host of the partner's channel and nowhere else.
+//! Follows no redirect, asks no proxy of the environment, reaches no private address that is not allowed by name,
+//! and never logs an answer.
+
+pub mod address;
+pub mod sign;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Response, Url};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::port::{BuildError, Channel, Destination, Entry, Receipt, SendError, Surroundings};
+use super::settings::{self, Secret, Span};
+use super::tls::{self, Identity};
+use crate::clock::Clock;
+use crate::envelope::Envelope;
+use address::{Refused, Resolver};
+use sign::Key;
+
+/// The menu entry.
+pub const ENTRY: Entry = Entry {
+    word: "callback",
+    answers: None,
+    sends: true,
+    check: |written| settings::check::<Settings>(written, |_, _| {}),
+    check_channel: |written| settings::check::<ChannelSettings>(written, further),
+    schema: settings::schema_of::<Settings>,
+    source: |_, _, _| Ok(None),
+    destination: |name, written, channel, around| {
+        Ok(Some(Arc::new(CallbackDestination::new(name, written, channel, around)?)))
+    },
+};
+
+/// Settings of a callback connection.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Settings {
+    /// How many callbacks to one partner may be under way at once.
+    #[serde(default = "width")]
+    #[schemars(range(min = 1, max = 64))]
+    pub width: usize,
+}
+
+fn width() -> usize {
+    8
+}
+
+/// Settings of a partner's channel; secrets stand here resolved.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ChannelSettings {
+    /// Where callbacks go; https unless the host is listed in `allow-private`.
+    pub url: String,
+    /// The key, `whsec_` and Base64.
+    pub secret: Secret,
+    /// Further keys while keys are exchanged: one signature for each.
+    #[serde(default)]
+    pub secrets: Vec<Secret>,
+    /// PEM file with the authorities that may vouch for the host; without it those of the machine.
+    pub ca: Option<PathBuf>,
+    /// Our own certificate.
+    pub client_certificate: Option<Identity>,
+    /// The longest a callback may take.
+    #[serde(default = "ten_seconds")]
+    pub timeout: Span,
+    /// Hosts that may have private addresses, and for which http is allowed; by name, exactly as in `url`.
+    #[serde(default)]
+    pub allow_private: Vec<String>,
+}
+
+fn ten_seconds() -> Span {
+    Span(Duration::from_secs(10))
+}
+
+fn further(channel: &ChannelSettings, faults: &mut Vec<(String, String)>) {
+    if let Err(text) = target(channel) {
+        faults.push(("/url".to_owned(), text.to_owned()));
+    }
+    if let Err(text) = Key::read(&channel.secret.0) {
+        faults.push(("/secret".to_owned(), text.to_owned()));
+    }
+    for (at, secret) in channel.secrets.iter().enumerate() {
+        if let Err(text) = Key::read(&secret.0) {
+            faults.push((format!("/secrets/{at}"), text.to_owned()));
+        }
+    }
+    if channel.timeout.0.is_zero() {
+        faults.push(("/timeout".to_owned(), "must be more than zero".to_owned()));
+    }
+}
+
+/// The URL of a channel, if it may be called at all.
+fn target(channel: &ChannelSettings) -> Result<Url, &'static str> {
+    let url = Url::parse(&channel.url).map_err(|_| "must be an absolute URL such as https://host/path")?;
+    let host = url.host_str().ok_or("must name a host")?;
+    let allowed = channel.allow_private.iter().any(|name| name.eq_ignore_ascii_case(host));
+    match url.scheme() {
+        "https" => {}
+        "http" if allowed => {}
+        "http" => return Err("must begin with https:// unless `allow-private` lists the host"),
+        _ => return Err("must begin with https://"),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user or password");
+    }
+    if !allowed && address::literal(host).is_some_and(address::is_private) {
+        return Err("must not be a private address unless `allow-private` lists it");
+    }
+    Ok(url)
+}
+
+/// Sends callbacks to one partner.
+pub struct CallbackDestination {
+    url: Url,
+    keys: Vec<Key>,
+    client: reqwest::Client,
+    width: usize,
+    clock: Clock,
+}
+
+impl CallbackDestination {
+    /// Builds the destination of one partner.
+    pub fn new(
+        name: &str,
+        written: &serde_json::Value,
+        channel: &Channel,
+        around: &Surroundings,
+    ) -> Result<CallbackDestination, BuildError> {
+        let settings: Settings = settings::read(name, written)?;
+        let channel: ChannelSettings = settings::read(name, &channel.settings)?;
+        let broken = |text: String| BuildError { connection: name.to_owned(), text };
+        let url = target(&channel).map_err(|text| broken(format!("url of the channel {text}")))?;
+        let keys = std::iter::once(&channel.secret)
+            .chain(&channel.secrets)
+            .map(|secret| {
+                Key::read(&secret.0).map_err(|text| broken(format!("secret of the channel {text}")))
+            })
+            .collect::<Result<Vec<Key>, BuildError>>()?;
+        let client = client(&channel, url.host_str().unwrap_or_default()).map_err(broken)?;
+        Ok(CallbackDestination { url, keys, client, width: settings.width, clock: around.clock.clone() })
+    }
+
+    fn headers(&self, envelope: &Envelope) -> HeaderMap {
+        let id = envelope.head.id.to_string();
+        let timestamp = self.clock.now().as_second().to_string();
+        let signature = sign::header(&self.keys, &id, &timestamp, &envelope.body);
+        let content_type = envelope.head.content_type.as_deref().unwrap_or("application/json");
+        let mut headers = HeaderMap::new();
+        let mut put = |name: &'static str, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        };
+        put("webhook-id", &id);
+        put("webhook-timestamp", &timestamp);
+        put("webhook-signature", &signature);
+        put(CONTENT_TYPE.as_str(), content_type);
+        if let Some(traceparent) = &envelope.head.traceparent {
+            put("traceparent", traceparent);
+        }
+        headers
+    }
+}
+
+/// The client of one channel; it can reach nothing but what the channel allows.
+fn client(channel: &ChannelSettings, host: &str) -> Result<reqwest::Client, String> {
+    let allowed = channel.allow_private.iter().any(|name| name.eq_ignore_ascii_case(host));
+    let builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        // Whether a send is repeated is the dispatcher's decision.
+        .retry(reqwest::retry::never())
+        .timeout(channel.timeout.0)
+        .connect_timeout(channel.timeout.0.min(Duration::from_secs(5)))
+        .dns_resolver(Resolver { private: allowed })
+        .user_agent("drehscheibe");
+    let identity = channel.client_certificate.as_ref();
+    let builder = match (&channel.ca, identity) {
+        (Some(ca), identity) => {
+            let config = tls::client_config(ca, identity).map_err(|fault| fault.to_string())?;
+            builder.tls_backend_preconfigured(config)
+        }
+        (None, Some(identity)) => {
+            let mut pem = tls::read(&identity.key, "key").map_err(|fault| fault.to_string())?;
+            pem.push(b'\n');
+            pem.extend(tls::read(&identity.certificate, "certificate").map_err(|fault| fault.to_string())?);
+            let pem = zeroize::Zeroizing::new(pem);
+            let identity = reqwest::Identity::from_pem(&pem)
+                .map_err(|_| "client-certificate holds no usable certificate and key".to_owned())?;
+            builder.identity(identity)
+        }
+        (None, None) => builder,
+    };
+    builder.build().map_err(|_| "http client cannot be built; check ca and client-certificate".to_owned())
+}
+
+#[async_trait]
+impl Destination for CallbackDestination {
+    async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
+        if !envelope.parts.is_empty() {
+            return Err(SendError::Never { cause: "a callback carries no parts".to_owned() });
+        }
+        let request = self.client.post(self.url.clone()).headers(self.headers(envelope));
+        match request.body(envelope.body.clone()).send().await {
+            Ok(response) => {
+                let status = response.status().as_u16();
+                let retry_after = retry_after(&response, self.clock.now());
+                drain(response).await;
+                outcome(status, retry_after, envelope)
+            }
+            Err(error) => Err(not_sent(&error)),
+        }
+    }
+
+    fn repeat_is_safe(&self) -> bool {
+        // The receiver knows the repeat by its webhook-id.
+        true
+    }
+
+    async fn find_by_reference(&self, _: &Envelope) -> Result<Option<Receipt>, SendError> {
+        Err(SendError::Unclear { cause: "a webhook cannot be looked up; send it again".to_owned() })
+    }
+
+    fn width(&self) -> usize {
+        self.width
+    }
+}
+
+/// What a status means for the envelope.
+fn outcome(status: u16, retry_after: Option<Duration>, envelope: &Envelope) -> Result<Receipt, SendError> {
+    let later = |cause: &str, far_end: bool| {
+        Err(SendError::Later { cause: format!("{cause} (HTTP {status})"), retry_after, far_end })
+    };
+    match status {
+        200..=299 | 409 => Ok(Receipt {
+            reference: envelope.head.id.to_string(),
+            evidence: format!("http {status}"),
+            answers: Vec::new(),
+        }),
+        300..=399 => later("the receiver redirects, which is not followed; correct the url", false),
+        401 | 403 | 404 => later("the receiver does not take it; keys or url may be wrong", false),
+        408 | 425 | 429 => later("the receiver asks for time", true),
+        400..=499 => Err(SendError::Never { cause: format!("the receiver refuses it (HTTP {status})") }),
+        _ => later("the receiver is in trouble", true),
+    }
+}
+
+/// What a failed exchange means; the library's text is not used, it holds the URL.
+fn not_sent(error: &reqwest::Error) -> SendError {
+    let later =
+        |cause: &str, far_end| SendError::Later { cause: cause.to_owned(), retry_after: None, far_end };
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(inner) = source {
+        if inner.downcast_ref::<Refused>().is_some() {
+            return later("the host has only private addresses and is not listed in allow-private", false);
+        }
+        source = inner.source();
+    }
+    if error.is_timeout() {
+        later("no answer in time", true)
+    } else if error.is_connect() {
+        later("no connection, or its TLS was not accepted", true)
+    } else {
+        later("the exchange broke off", true)
+    }
+}
+
+/// When the receiver wants to be asked again: seconds or an HTTP date.
+fn retry_after(response: &Response, now: Timestamp) -> Option<Duration> {
+    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    let wait = at.duration_since(now);
+    Some(Duration::try_from(wait.max(SignedDuration::ZERO)).unwrap_or(Duration::ZERO))
+}
+
+/// Reads at most 4 KiB so that the connection can be used again; the content is of no interest.
+async fn drain(mut response: Response) {
+    let mut left = 4096usize;
+    while let Ok(Some(chunk)) = response.chunk().await {
+        match left.checked_sub(chunk.len()) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The HTTP door: paths come from the running routes at each request, answers only from what was committed.
+//! Never keeps a path of its own, never tells an unknown caller anything, never holds a large part in memory.
+
+pub mod admit;
+pub mod answer;
+pub mod body;
+pub mod openapi;
+pub mod problem;
+pub mod request;
+pub mod server;
+pub mod shares;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::port::{Answers, BuildError, Entry, Source, SourceError, Stop, Surroundings};
+use super::settings::{self, SOCKET_ADDRESS, Span};
+use super::tls::{self, ServerTls, TlsSettings};
+use request::Door;
+
+/// The menu entry.
+pub const ENTRY: Entry = Entry {
+    word: "http",
+    answers: Some(Answers::InBand),
+    sends: false,
+    check: |written| settings::check::<Settings>(written, further),
+    check_channel: |written| settings::check::<NoChannel>(written, |_, _| {}),
+    schema: settings::schema_of::<Settings>,
+    source: |name, written, around| {
+        Ok(Some(Arc::new(HttpSource::new(name, written, around, axum::Router::new())?)))
+    },
+    destination: |_, _, _, _| Ok(None),
+};
+
+/// Settings of an HTTP listener.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Settings {
+    /// Where to listen.
+    #[schemars(with = "String", extend("format" = SOCKET_ADDRESS))]
+    pub listen: SocketAddr,
+    /// TLS; without it only for a machine of its own or behind a gateway.
+    pub tls: Option<TlsSettings>,
+    /// How many deliveries may be under way at once; more are answered 503.
+    #[serde(default = "max_in_flight")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_in_flight: usize,
+    /// How many of them one partner may have; more are answered 429.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub per_partner: Option<usize>,
+    /// How many connections may be open at once.
+    #[serde(default = "max_connections")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_connections: usize,
+    /// How long a client may keep us waiting for the head of a request or the next piece of its body.
+    #[serde(default = "read_timeout")]
+    pub read_timeout: Span,
+    /// True when this listener also answers for health and metrics.
+    #[serde(default)]
+    pub ops: bool,
+}
+
+fn max_in_flight() -> usize {
+    256
+}
+
+fn max_connections() -> usize {
+    1024
+}
+
+fn read_timeout() -> Span {
+    Span(Duration::from_secs(30))
+}
+
+/// Answers go back on the same exchange, so no partner needs a channel.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NoChannel {}
+
+fn further(settings: &Settings, faults: &mut Vec<(String, String)>) {
+    if let Some(tls) = &settings.tls {
+        tls::check(tls, "/tls", faults);
+    }
+    if settings.read_timeout.0.is_zero() {
+        faults.push(("/read-timeout".to_owned(), "must be more than zero".to_owned()));
+    }
+}
+
+/// How long begun requests may take when the listener is stopped.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// One listener.
+pub struct HttpSource {
+    name: String,
+    settings: Settings,
+    around: Surroundings,
+    extra: axum::Router,
+    bound: watch::Sender<Option<SocketAddr>>,
+}
+
+impl HttpSource {
+    /// Builds the listener of a connection; `extra` (health, metrics) is served when the settings say `ops: true`.
+    pub fn new(
+        name: &str,
+        written: &serde_json::Value,
+        around: &Surroundings,
+        extra: axum::Router,
+    ) -> Result<HttpSource, BuildError> {
+        let settings: Settings = settings::read(name, written)?;
+        let extra = if settings.ops { extra } else { axum::Router::new() };
+        let bound = watch::Sender::new(None);
+        Ok(HttpSource { name: name.to_owned(), settings, around: around.clone(), extra, bound })
+    }
+
+    /// The address it listens on, as soon as it does; with port 0 in the settings this tells the real one.
+    pub async fn bound(&self) -> Option<SocketAddr> {
+        let mut receiver = self.bound.subscribe();
+        let bound = receiver.wait_for(Option::is_some).await.ok()?;
+        *bound
+    }
+}
+
+#[async_trait]
+impl Source for HttpSource {
+    async fn run(&self, stop: Stop) -> Result<(), SourceError> {
+        let broken = |text: String| SourceError::Broken(format!("connection {}: {text}", self.name));
+        let tls = match &self.settings.tls {
+            None => None,
+            Some(settings) => {
+                let opened = ServerTls::open(settings.clone());
+                Some(Arc::new(opened.map_err(|fault| broken(fault.to_string()))?))
+            }
+        };
+        let listener = tokio::net::TcpListener::bind(self.settings.listen).await.map_err(|error| {
+            broken(format!(
+                "cannot listen on {}: {}; choose a free address",
+                self.settings.listen,
+                error.kind()
+            ))
+        })?;
+        // Everything that lives as long as this run ends with it, also when the run itself is dropped.
+        let ended = stop.child_token();
+        let _end = ended.clone().drop_guard();
+        if let Some(tls) = &tls {
+            tokio::spawn(tls.clone().watch(self.name.clone(), ended.clone()));
+        }
+        let door = Arc::new(Door::new(&self.name, &self.settings, &self.around));
+        let app = self.extra.clone().fallback_service(request::router(door.clone()));
+        self.bound.send_replace(listener.local_addr().ok());
+        let served = server::serve(listener, tls, &self.settings, app, &stop, GRACE).await;
+        self.bound.send_replace(None);
+        // Deliveries whose client went away are finished too.
+        let begun = door.begun();
+        begun.close();
+        if tokio::time::timeout(GRACE, begun.wait()).await.is_err() {
+            tracing::warn!(connection = self.name, "deliveries still under way after the time of grace");
+        }
+        served.map_err(|error| broken(format!("listener failed: {}", error.kind())))
+    }
+}

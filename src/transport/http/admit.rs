@@ -1,0 +1,141 @@
+//! Who a caller is: by client certificate, bearer token or both, against what the running set admits.
+//! Never tells why somebody was not admitted.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest;
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use jiff::Timestamp;
+
+use crate::envelope::{How, PartnerRef};
+use crate::transport::port::{Admission, Credential};
+
+/// An admitted caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The partner.
+    pub partner: PartnerRef,
+    /// What was verified, for the evidence.
+    pub verification: String,
+}
+
+/// Admits a caller; everything it shows must be known, valid now and name the same partner.
+pub fn admit(
+    admission: &Admission,
+    certificate: Option<&str>,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Option<Caller> {
+    let shown: Vec<_> = headers.get_all(AUTHORIZATION).iter().collect();
+    let bearer = match shown[..] {
+        [] => None,
+        [one] => Some(token(one.to_str().ok()?)?),
+        _ => return None,
+    };
+    let by_certificate = match certificate {
+        None => None,
+        Some(shown) => Some(owner(admission, now, |known| match known {
+            Credential::CertificateSha256(hash) => same(hash, shown),
+            Credential::BearerSha256(_) => false,
+        })?),
+    };
+    let by_bearer = match bearer {
+        None => None,
+        Some(token) => {
+            let shown = hex::encode(digest::digest(&digest::SHA256, token.as_bytes()));
+            Some(owner(admission, now, |known| match known {
+                Credential::BearerSha256(hash) => same(hash, &shown),
+                Credential::CertificateSha256(_) => false,
+            })?)
+        }
+    };
+    let (id, how, verification) = match (by_certificate, by_bearer) {
+        (Some(one), Some(other)) if one != other => return None,
+        (Some(id), _) => (id, How::Certificate, format!("mtls:{}", certificate.unwrap_or_default())),
+        (None, Some(id)) => (id, How::Bearer, "bearer".to_owned()),
+        (None, None) => return None,
+    };
+    Some(Caller { partner: PartnerRef { id: id.to_owned(), how }, verification })
+}
+
+/// The one partner whose valid credential matches; all are compared, so that time tells nothing.
+fn owner(admission: &Admission, now: Timestamp, matches: impl Fn(&Credential) -> bool) -> Option<&str> {
+    let mut found: Option<&str> = None;
+    let mut ambiguous = false;
+    for entry in &admission.entries {
+        let fits = matches(&entry.credential);
+        let valid = entry.from.is_none_or(|from| from <= now) && entry.to.is_none_or(|to| now < to);
+        if fits && valid {
+            ambiguous |= found.is_some_and(|known| known != entry.partner);
+            found = Some(&entry.partner);
+        }
+    }
+    found.filter(|_| !ambiguous)
+}
+
+fn same(one: &str, other: &str) -> bool {
+    verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
+}
+
+/// The token of an `Authorization: Bearer` header.
+fn token(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= 4096).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::port::Admitted;
+
+    fn admission() -> Admission {
+        let entry = |partner: &str, credential, to: Option<&str>| Admitted {
+            partner: partner.to_owned(),
+            credential,
+            from: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+            to: to.map(|to| to.parse().unwrap()),
+        };
+        let hash = |token: &str| hex::encode(digest::digest(&digest::SHA256, token.as_bytes()));
+        Admission {
+            entries: vec![
+                entry("a", Credential::CertificateSha256("aa".into()), None),
+                entry("a", Credential::BearerSha256(hash("geheim-a")), Some("2026-06-01T00:00:00Z")),
+                entry("b", Credential::BearerSha256(hash("geheim-b")), None),
+                entry("c", Credential::CertificateSha256("cc".into()), None),
+                entry("d", Credential::CertificateSha256("cc".into()), None),
+            ],
+        }
+    }
+
+    fn who(certificate: Option<&str>, bearer: &[&str], now: &str) -> Option<(String, How, String)> {
+        let mut headers = HeaderMap::new();
+        for value in bearer {
+            headers.append(AUTHORIZATION, value.parse().unwrap());
+        }
+        admit(&admission(), certificate, &headers, now.parse().unwrap())
+            .map(|caller| (caller.partner.id, caller.partner.how, caller.verification))
+    }
+
+    #[test]
+    fn everything_shown_must_name_the_same_partner_and_be_valid() {
+        const MAY: &str = "2026-05-31T23:59:59Z";
+        let a = |how, verification: &str| Some(("a".to_owned(), how, verification.to_owned()));
+        assert_eq!(who(Some("aa"), &[], MAY), a(How::Certificate, "mtls:aa"));
+        assert_eq!(who(None, &["bearer geheim-a"], MAY), a(How::Bearer, "bearer"));
+        assert_eq!(who(Some("aa"), &["Bearer geheim-a"], MAY), a(How::Certificate, "mtls:aa"));
+        // Two partners, an unknown one beside a known one, two partners with one certificate.
+        assert_eq!(who(Some("aa"), &["Bearer geheim-b"], MAY), None);
+        assert_eq!(who(Some("ff"), &["Bearer geheim-b"], MAY), None);
+        assert_eq!(who(Some("aa"), &["Bearer falsch"], MAY), None);
+        assert_eq!(who(Some("cc"), &[], MAY), None);
+        // Outside its validity: before, and at the end, which is exclusive.
+        assert_eq!(who(None, &["Bearer geheim-a"], "2025-12-31T23:59:59Z"), None);
+        assert_eq!(who(None, &["Bearer geheim-a"], "2026-06-01T00:00:00Z"), None);
+        for bad in
+            [&["Basic geheim-a"][..], &["Bearer "], &["Bearer"], &[], &["Bearer geheim-a", "Bearer geheim-b"]]
+        {
+            assert_eq!(who(None, bad, MAY), None);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What a committed verdict looks like on the wire. Never says more than the verdict: a request without a reply is
+//! answered with its id and stand only.
+
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
+
+use super::problem::Problem;
+use crate::envelope::{Inbound, Verdict};
+use crate::transport::port::Standing;
+
+/// Where a partner asks for the stand of its message.
+pub const MESSAGES: &str = "/v1/nachrichten/";
+
+/// The answer to a delivery.
+pub fn of_verdict(verdict: Verdict) -> Response {
+    let stand = verdict.state.stand();
+    let taken = matches!(verdict.state, Inbound::Accepted | Inbound::Waiting | Inbound::Parked);
+    let mut response = match verdict.reply {
+        _ if verdict.state == Inbound::Denied => Problem::Forbidden.response(verdict.id),
+        Some(reply) => {
+            let mut response = Response::new(Body::from(reply.body));
+            *response.status_mut() =
+                if taken && !verdict.conflict { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+            let content_type = HeaderValue::from_str(&reply.content_type)
+                .unwrap_or(HeaderValue::from_static("application/octet-stream"));
+            response.headers_mut().insert(CONTENT_TYPE, content_type);
+            response
+        }
+        None if verdict.conflict => Problem::Conflict.response(verdict.id),
+        None if verdict.state == Inbound::Rejected => Problem::Rejected(verdict.codes).response(verdict.id),
+        None => {
+            let standing = Standing { id: verdict.id, stand: stand.to_owned() };
+            let mut response = of_standing(&standing);
+            *response.status_mut() = StatusCode::ACCEPTED;
+            response
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(HeaderName::from_static("stand"), HeaderValue::from_static(stand));
+    if let Ok(location) = HeaderValue::from_str(&format!("{MESSAGES}{}", verdict.id)) {
+        headers.insert(LOCATION, location);
+    }
+    if verdict.again {
+        headers.insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
+    }
+    response
+}
+
+/// The stand of a message.
+pub fn of_standing(standing: &Standing) -> Response {
+    json(serde_json::to_vec(standing).unwrap_or_default())
+}
+
+/// A JSON document that no cache keeps.
+pub fn json(document: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(document));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,297 @@
+//! One request from its head to its answer: path, method, caller, share, key, body, delivery.
+//! Never acknowledges what the intake did not commit; a begun delivery is finished even when its client goes away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, Method};
+use axum::response::Response;
+use axum::{Extension, Router};
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::admit::{Caller, admit};
+use super::answer::{self, MESSAGES};
+use super::body::{self, Bounds, Received};
+use super::problem::Problem;
+use super::server::Peer;
+use super::shares::{Full, HeldKey, Shares};
+use super::{Settings, openapi};
+use crate::envelope::{Envelope, Evidence, Head};
+use crate::transport::ids::fresh_id;
+use crate::transport::port::{HttpBinding, Surroundings};
+use crate::transport::tls::ClientCertificates;
+
+/// Where the description of all paths is.
+pub const OPENAPI: &str = "/openapi.json";
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// What a client is told to wait when the listener or its own share is full.
+const FULL: Duration = Duration::from_secs(1);
+
+/// What every request of one listener needs.
+pub struct Door {
+    connection: String,
+    around: Surroundings,
+    shares: Shares,
+    patience: Duration,
+    takes_certificates: bool,
+    begun: TaskTracker,
+}
+
+impl Door {
+    /// The door of a connection.
+    pub fn new(connection: &str, settings: &Settings, around: &Surroundings) -> Door {
+        let clients = settings.tls.as_ref().map_or(ClientCertificates::Off, |tls| tls.client_certificates);
+        Door {
+            connection: connection.to_owned(),
+            around: around.clone(),
+            shares: Shares::new(
+                settings.max_in_flight,
+                settings.per_partner.unwrap_or(settings.max_in_flight),
+            ),
+            patience: settings.read_timeout.0,
+            takes_certificates: clients != ClientCertificates::Off,
+            begun: TaskTracker::new(),
+        }
+    }
+
+    /// Deliveries that were begun.
+    pub fn begun(&self) -> &TaskTracker {
+        &self.begun
+    }
+}
+
+/// Serves every path that nobody else serves.
+pub fn router(door: Arc<Door>) -> Router {
+    Router::new().fallback(handle).with_state(door)
+}
+
+async fn handle(
+    State(door): State<Arc<Door>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Response {
+    let id = fresh_id(door.around.clock.now());
+    let (head, body) = request.into_parts();
+    let expects = head.headers.contains_key("expect");
+    let mut body = Some(body);
+    match door.answer(id, &peer, &head.method, head.uri.path(), &head.headers, &mut body).await {
+        Ok(response) => response,
+        Err(problem) => {
+            if problem == Problem::Unknown {
+                tracing::warn!(connection = door.connection, "caller not admitted");
+            }
+            // Whoever waits for 100-continue has sent nothing yet and need not.
+            if let Some(body) = body.filter(|_| !expects) {
+                body::drain(body).await;
+            }
+            problem.response(id)
+        }
+    }
+}
+
+impl Door {
+    async fn answer(
+        self: &Arc<Self>,
+        id: Uuid,
+        peer: &Peer,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: &mut Option<Body>,
+    ) -> Result<Response, Problem> {
+        let reads = matches!(*method, Method::GET | Method::HEAD);
+        let paths = self.around.doors.http();
+        let here: Vec<&HttpBinding> = paths.iter().filter(|binding| binding.path == path).collect();
+        if here.is_empty() {
+            if path == OPENAPI {
+                let document = openapi::document(&paths, self.takes_certificates);
+                return if reads { Ok(answer::json(document)) } else { Err(Problem::Method("GET, HEAD")) };
+            }
+            let wanted = path.strip_prefix(MESSAGES).ok_or(Problem::NotFound)?;
+            if !reads {
+                return Err(Problem::Method("GET, HEAD"));
+            }
+            return self.standing(self.caller(peer, headers)?, wanted).await;
+        }
+        if method != Method::POST {
+            return Err(Problem::Method("POST"));
+        }
+        let caller = self.caller(peer, headers)?;
+        let own: Vec<&HttpBinding> =
+            here.into_iter().filter(|binding| binding.partners.contains(&caller.partner.id)).collect();
+        let bounds = Bounds {
+            document: own.iter().map(|binding| binding.max_body).max().ok_or(Problem::Forbidden)?,
+            part: own.iter().map(|binding| binding.max_part).max().unwrap_or(0),
+            patience: self.patience,
+        };
+        let place = self.shares.take(&caller.partner.id).map_err(|full| match full {
+            Full::All => Problem::Busy(FULL),
+            Full::Partner => Problem::TooMany(FULL),
+        })?;
+        let key = idempotency_key(headers)?;
+        let held = match &key {
+            None => None,
+            Some(key) => Some(self.shares.take_key(&caller.partner.id, key).ok_or(Problem::KeyInUse)?),
+        };
+        let shape = body::shape(headers, &bounds)?;
+        let whole = body.take().unwrap_or_default();
+        let spool = self.around.spool.as_ref();
+        let received = body::receive(whole, shape, bounds, &caller.partner, spool).await?;
+        // Without a key the content is the key: two equal requests at once are one delivery after the other.
+        let (key, held): (String, Option<HeldKey>) = match key {
+            Some(key) => (key, held),
+            None => (received.sha256.clone(), None),
+        };
+        let envelope = self.envelope(id, peer, path, headers, caller, received, key);
+        let door = self.clone();
+        let delivery = self.begun.spawn(async move {
+            let _until_done = (place, held);
+            door.around.intake.deliver(envelope).await
+        });
+        match delivery.await {
+            Ok(Ok(verdict)) => Ok(answer::of_verdict(verdict)),
+            Ok(Err(busy)) => Err(Problem::Busy(busy.retry_after)),
+            Err(_) => Err(Problem::Busy(FULL)),
+        }
+    }
+
+    fn caller(&self, peer: &Peer, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let admission = self.around.doors.admission();
+        admit(&admission, peer.certificate.as_deref(), headers, self.around.clock.now())
+            .ok_or(Problem::Unknown)
+    }
+
+    async fn standing(&self, caller: Caller, wanted: &str) -> Result<Response, Problem> {
+        let wanted = Uuid::try_parse(wanted).map_err(|_| Problem::NotFound)?;
+        match self.around.standings.standing(&caller.partner, wanted).await {
+            Ok(Some(standing)) => Ok(answer::of_standing(&standing)),
+            Ok(None) => Err(Problem::NotFound),
+            Err(busy) => Err(Problem::Busy(busy.retry_after)),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is one field of the envelope")]
+    fn envelope(
+        &self,
+        id: Uuid,
+        peer: &Peer,
+        path: &str,
+        headers: &HeaderMap,
+        caller: Caller,
+        received: Received,
+        transport_id: String,
+    ) -> Envelope {
+        Envelope {
+            head: Head {
+                id,
+                connection: self.connection.clone(),
+                binding: format!("http {path}"),
+                transport_id,
+                correlation: None,
+                content_type: received.content_type,
+                partner: Some(caller.partner),
+                received: self.around.clock.now(),
+                return_address: None,
+                traceparent: traceparent(headers),
+            },
+            body: received.document,
+            parts: received.parts,
+            evidence: Evidence {
+                octets_sha256: received.sha256,
+                size: received.size,
+                verification: caller.verification,
+                protocol_ids: Vec::new(),
+                peer: peer.address.map(|address| address.to_string()),
+            },
+        }
+    }
+}
+
+/// The idempotency key: 1 to 255 visible ASCII characters, quoted or not.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    const BAD: Problem = Problem::Unreadable(
+        "Der Idempotency-Key braucht 1 bis 255 sichtbare ASCII-Zeichen und steht nur einmal.",
+    );
+    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = given.next() else { return Ok(None) };
+    let value = value.to_str().map_err(|_| BAD)?.trim();
+    let key = match value.strip_prefix('"') {
+        Some(quoted) => quoted.strip_suffix('"').ok_or(BAD)?,
+        None => value,
+    };
+    let lawful =
+        (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+    if given.next().is_some() || !lawful {
+        return Err(BAD);
+    }
+    Ok(Some(key.to_owned()))
+}
+
+/// The trace context that came along, if it is well-formed; another one is not worth a refusal.
+fn traceparent(headers: &HeaderMap) -> Option<String> {
+    let mut given = headers.get_all(TRACEPARENT).iter();
+    let (Some(value), None) = (given.next(), given.next()) else { return None };
+    let value = value.to_str().ok()?;
+    let fields: Vec<&str> = value.split('-').collect();
+    let [version, trace, parent, flags] = fields[..] else { return None };
+    let hex = |field: &str, length: usize| {
+        field.len() == length && field.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let zero = |field: &str| field.bytes().all(|byte| byte == b'0');
+    let well_formed = version == "00"
+        && hex(trace, 32)
+        && hex(parent, 16)
+        && hex(flags, 2)
+        && !zero(trace)
+        && !zero(parent);
+    well_formed.then(|| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(name.clone(), value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn keys_are_read_quoted_or_not() {
+        let read = |values: &[&str]| idempotency_key(&headers(IDEMPOTENCY_KEY, values));
+        assert_eq!(read(&[]), Ok(None));
+        assert_eq!(read(&["abc"]), Ok(Some("abc".into())));
+        assert_eq!(read(&["\"8e03978e-40d5\""]), Ok(Some("8e03978e-40d5".into())));
+        assert!(read(&[&"x".repeat(255)]).is_ok());
+        for bad in
+            [&["" as &str][..], &["\"\""], &["\"a"], &["a b"], &["a", "b"], &["a\"b"], &[&"x".repeat(256)]]
+        {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_well_formed_trace_context_is_kept() {
+        let read = |value: &str| traceparent(&headers(TRACEPARENT, &[value]));
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(read(good).as_deref(), Some(good));
+        for bad in [
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+            "",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! TLS material for every transport: server side with client certificates and reload, client side with our own
+//! trust anchors and identity. Trust never comes from a message; a torn file never replaces what works.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use aws_lc_rs::digest;
+use rustls::crypto::CryptoProvider;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ids::sha256_hex;
+use super::port::Stop;
+use super::settings::Span;
+
+/// Whether a client has to show a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientCertificates {
+    /// None is asked for.
+    #[default]
+    Off,
+    /// One is asked for; who shows none needs a bearer token.
+    Optional,
+    /// Nobody comes in without one.
+    Required,
+}
+
+/// TLS of a listener, as written.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct TlsSettings {
+    /// PEM file with our certificate and its chain.
+    pub certificate: PathBuf,
+    /// PEM file with our private key.
+    pub key: PathBuf,
+    /// PEM file with the authorities whose client certificates are taken.
+    pub client_ca: Option<PathBuf>,
+    /// Whether clients have to show a certificate.
+    #[serde(default)]
+    pub client_certificates: ClientCertificates,
+    /// How often the files are looked at for a change.
+    #[serde(default = "five_seconds")]
+    pub reload_every: Span,
+}
+
+fn five_seconds() -> Span {
+    Span(std::time::Duration::from_secs(5))
+}
+
+/// Our own certificate towards a server, as written.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Identity {
+    /// PEM file with the certificate and its chain.
+    pub certificate: PathBuf,
+    /// PEM file with the private key.
+    pub key: PathBuf,
+}
+
+/// What is wrong with TLS material; names the role of a file, never its content.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("{role} file cannot be read; check path and rights")]
+    Unreadable {
+        /// Which file.
+        role: &'static str,
+    },
+    /// A file holds nothing of the kind expected.
+    #[error("{role} file holds no usable PEM; write a complete file")]
+    NotPem {
+        /// Which file.
+        role: &'static str,
+    },
+    /// Certificate, key or authorities do not fit.
+    #[error("{0}; use material that belongs together")]
+    Unfit(&'static str),
+}
+
+/// The faults of TLS settings that their type cannot say; `path` is where they stand.
+pub fn check(settings: &TlsSettings, path: &str, faults: &mut Vec<(String, String)>) {
+    match (settings.client_certificates, &settings.client_ca) {
+        (ClientCertificates::Off, Some(_)) => faults.push((
+            format!("{path}/client-certificates"),
+            "must be `optional` or `required` where `client-ca` is given".to_owned(),
+        )),
+        (ClientCertificates::Optional | ClientCertificates::Required, None) => faults.push((
+            format!("{path}/client-ca"),
+            "is missing; client certificates need the authorities that issue them".to_owned(),
+        )),
+        _ => {}
+    }
+    if settings.reload_every.0.is_zero() {
+        faults.push((format!("{path}/reload-every"), "must be more than zero".to_owned()));
+    }
+}
+
+/// The TLS configuration of a listener; connections take the current one, so a reload needs no restart.
+pub struct ServerTls {
+    settings: TlsSettings,
+    current: ArcSwap<ServerConfig>,
+    seen: Mutex<[u8; 32]>,
+}
+
+impl ServerTls {
+    /// Loads the material for the first time.
+    pub fn open(settings: TlsSettings) -> Result<ServerTls, TlsError> {
+        let files = Files::read(&settings)?;
+        let config = files.server_config(settings.client_certificates)?;
+        Ok(ServerTls { settings, current: ArcSwap::from_pointee(config), seen: Mutex::new(files.digest()) })
+    }
+
+    /// The configuration that new connections get.
+    pub fn config(&self) -> Arc<ServerConfig> {
+        self.current.load_full()
+    }
+
+    /// Loads the material if it changed; true when another one is in use now. On a fault the last good one stays,
+    /// and the same broken content is reported once.
+    pub fn reload(&self) -> Result<bool, TlsError> {
+        let files = Files::read(&self.settings)?;
+        let digest = files.digest();
+        {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if *seen == digest {
+                return Ok(false);
+            }
+            *seen = digest;
+        }
+        self.current.store(Arc::new(files.server_config(self.settings.client_certificates)?));
+        Ok(true)
+    }
+
+    /// Looks for changes until stopped. Contents are compared, not times: a replaced link or a restored file counts.
+    pub async fn watch(self: Arc<Self>, connection: String, stop: Stop) {
+        let mut told = None;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(self.settings.reload_every.0) => {}
+            }
+            let this = self.clone();
+            match tokio::task::spawn_blocking(move || this.reload()).await {
+                Ok(Ok(true)) => tracing::info!(connection, "new tls material in use"),
+                Ok(Ok(false)) => continue,
+                Ok(Err(fault)) if told.as_ref() != Some(&fault) => {
+                    tracing::warn!(connection, %fault, "tls material not usable, the last good one stays in use");
+                    told = Some(fault);
+                    continue;
+                }
+                Ok(Err(_)) | Err(_) => continue,
+            }
+            told = None;
+        }
+    }
+}
+
+/// The contents of the files, read once so that what is compared is what is used.
+struct Files {
+    certificate: Vec<u8>,
+    key: zeroize::Zeroizing<Vec<u8>>,
+    client_ca: Option<Vec<u8>>,
+}
+
+impl Files {
+    fn read(settings: &TlsSettings) -> Result<Files, TlsError> {
+        Ok(Files {
+            certificate: read(&settings.certificate, "certificate")?,
+            key: zeroize::Zeroizing::new(read(&settings.key, "key")?),
+            client_ca: settings.client_ca.as_deref().map(|path| read(path, "client-ca")).transpose()?,
+        })
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        let mut context = digest::Context::new(&digest::SHA256);
+        for file in [&self.certificate, &*self.key, self.client_ca.as_ref().unwrap_or(&Vec::new())] {
+            context.update(&(file.len() as u64).to_be_bytes());
+            context.update(file);
+        }
+        let mut out = [0; 32];
+        out.copy_from_slice(context.finish().as_ref());
+        out
+    }
+
+    fn server_config(&self, clients: ClientCertificates) -> Result<ServerConfig, TlsError> {
+        let builder = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|_| TlsError::Unfit("no protocol version usable"))?;
+        let builder = match (clients, &self.client_ca) {
+            (ClientCertificates::Off, _) | (_, None) => builder.with_no_client_auth(),
+            (wanted, Some(pem)) => {
+                let roots = Arc::new(roots(pem, "client-ca")?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
+                let verifier = match wanted {
+                    ClientCertificates::Optional => verifier.allow_unauthenticated(),
+                    _ => verifier,
+                };
+                let verifier =
+                    verifier.build().map_err(|_| TlsError::Unfit("client authorities not usable"))?;
+                builder.with_client_cert_verifier(verifier)
+            }
+        };
+        let mut config = builder
+            .with_single_cert(certificates(&self.certificate, "certificate")?, private_key(&self.key)?)
+            .map_err(|_| TlsError::Unfit("certificate and key do not fit"))?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(config)
+    }
+}
+
+/// The TLS configuration towards a server that only the authorities in `ca` may vouch for.
+pub fn client_config(ca: &Path, identity: Option<&Identity>) -> Result<ClientConfig, TlsError> {
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|_| TlsError::Unfit("no protocol version usable"))?
+        .with_root_certificates(roots(&read(ca, "ca")?, "ca")?);
+    let mut config = match identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let chain = certificates(&read(&identity.certificate, "certificate")?, "certificate")?;
+            let key = zeroize::Zeroizing::new(read(&identity.key, "key")?);
+            builder
+                .with_client_auth_cert(chain, private_key(&key)?)
+                .map_err(|_| TlsError::Unfit("certificate and key do not fit"))?
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// SHA-256 of a certificate (DER), hex lower case.
+pub fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+    sha256_hex(certificate)
+}
+
+/// The one cryptographic provider, passed explicitly so that no process-wide default is needed.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// Reads a file of a role; the largest sensible one is 1 MiB.
+pub fn read(path: &Path, role: &'static str) -> Result<Vec<u8>, TlsError> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_file() && found.len() <= 1 << 20 => {}
+        _ => return Err(TlsError::Unreadable { role }),
+    }
+    std::fs::read(path).map_err(|_| TlsError::Unreadable { role })
+}
+
+fn certificates(pem: &[u8], role: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        _ => Err(TlsError::NotPem { role }),
+    }
+}
+
+fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_slice(pem).map_err(|_| TlsError::NotPem { role: "key" })
+}
+
+fn roots(pem: &[u8], role: &'static str) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(pem, role)? {
+        roots.add(certificate).map_err(|_| TlsError::NotPem { role })?;
+    }
+    Ok(roots)
+}
