@@ -6,3 +6,4 @@ pub mod ops;
 pub mod house;
 pub mod reload;
 pub mod player;
+pub mod cases;

@@ -63,7 +63,7 @@ pub fn standards(xsd: &Path) -> Result<Arc<dyn Standards>, Unfit> {
 /// Loads and compiles everything of a stage; all faults of all files at once.
 pub fn compile(place: &Place, now: Option<Timestamp>) -> Result<Fit, Unfit> {
     let standards = standards(&place.xsd)?;
-    let files = load::files(&place.routes, &place.config).map_err(Unfit::Files)?;
+    let files = load::load(&place.routes, &place.config).map_err(Unfit::Files)?;
     let menus = Menus { steps: pipeline::STEPS, transports: transport::TRANSPORTS };
     let refuse = {
         let standards = standards.clone();

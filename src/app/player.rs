@@ -69,8 +69,8 @@ pub struct Played {
     pub messages: Vec<Listed>,
     /// The figures.
     pub figures: Figures,
-    /// What each destination took: one entry per id.
-    pub taken: BTreeMap<String, Vec<Envelope>>,
+    /// What partners took, one entry per id: transport word, partner, envelope.
+    pub taken: Vec<(String, String, Envelope)>,
     /// Attempts with an id that was taken already.
     pub repeated: u64,
 }
@@ -91,6 +91,8 @@ pub enum PlayError {
 
 /// A partner in memory.
 struct Partner {
+    word: String,
+    name: String,
     mishaps: Vec<Mishap>,
     seen: Mutex<Seen>,
 }
@@ -156,7 +158,8 @@ pub async fn play(fit: Fit, folder: &Path, given: &[Given], troubles: &Troubles)
     let mut partners: BTreeMap<String, Arc<Partner>> = BTreeMap::new();
     for wanted in &compiled.destinations {
         let mishaps = troubles.partners.get(&wanted.channel.partner).cloned().unwrap_or_default();
-        partners.insert(wanted.key(), Arc::new(Partner { mishaps, seen: Mutex::default() }));
+        let (word, name) = (wanted.kind.clone(), wanted.channel.partner.clone());
+        partners.insert(wanted.key(), Arc::new(Partner { word, name, mishaps, seen: Mutex::default() }));
     }
     let destinations: Destinations =
         partners.iter().map(|(key, partner)| (key.clone(), partner.clone() as Arc<dyn Destination>)).collect();
@@ -180,11 +183,12 @@ pub async fn play(fit: Fit, folder: &Path, given: &[Given], troubles: &Troubles)
             break store;
         }
     };
-    let mut taken = BTreeMap::new();
+    let mut taken = Vec::new();
     let mut repeated = 0;
-    for (key, partner) in &partners {
+    for partner in partners.values() {
         let seen = partner.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.insert(key.clone(), seen.taken.clone());
+        let of = |envelope: &Envelope| (partner.word.clone(), partner.name.clone(), envelope.clone());
+        taken.extend(seen.taken.iter().map(of));
         repeated += seen.repeated;
     }
     Ok(Played {

@@ -1,0 +1,323 @@
+//! Route tests: every case of `routes/tests/<route>/` plainly, and again repeated, crashed at every point and with failing
+//! partners; the same final state every time. Plays in stores of its own below a temporary folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::engine::points::{self, Points};
+use crate::envelope::Inbound;
+use crate::plan::Plan;
+use crate::route::case::{self, By, Case, Delivery, Expected, Failure};
+use crate::route::load::yaml_files;
+
+use super::place::{self, Place, Unfit};
+use super::player::{self, Given, Mishap, Played, Troubles};
+
+/// What became of one case.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Outcome {
+    /// `route/case`.
+    pub case: String,
+    /// What it shows.
+    pub about: Option<String>,
+    /// How many plays were compared.
+    pub plays: usize,
+    /// What was not as expected; empty when it passed.
+    pub faults: Vec<String>,
+}
+
+/// A case that was read, or why not.
+pub struct Found {
+    name: String,
+    file: PathBuf,
+    route: String,
+    case: Result<Case, String>,
+}
+
+/// All cases below a folder of routes, sorted; `only` keeps those whose `route/case` contains it.
+pub fn find(routes: &Path, only: Option<&str>) -> Vec<Found> {
+    let tests = routes.join("tests");
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir(&tests).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default();
+    folders.retain(|folder| folder.is_dir());
+    folders.sort();
+    let mut found = Vec::new();
+    for folder in folders {
+        let route = file_name(&folder);
+        for file in yaml_files(&folder).unwrap_or_default() {
+            let name = format!("{route}/{}", file_name(&file).trim_end_matches(".yaml").trim_end_matches(".yml"));
+            if only.is_some_and(|only| !name.contains(only)) {
+                continue;
+            }
+            let case = std::fs::read_to_string(&file)
+                .map_err(|error| format!("cannot be read: {}", error.kind()))
+                .and_then(|text| case::read(&file.display().to_string(), &text).map_err(|faults| faults.to_string()));
+            found.push(Found { name, file, route: route.clone(), case });
+        }
+    }
+    found
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Plays one case in all its variants.
+pub async fn run(place: &Place, found: &Found) -> Outcome {
+    let mut outcome = Outcome { case: found.name.clone(), about: None, plays: 0, faults: Vec::new() };
+    let case = match &found.case {
+        Ok(case) => case,
+        Err(text) => {
+            outcome.faults.push(text.clone());
+            return outcome;
+        }
+    };
+    outcome.about = case.about.clone();
+    let given = match deliveries(place, found, case) {
+        Ok(given) => given,
+        Err(faults) => {
+            outcome.faults = faults;
+            return outcome;
+        }
+    };
+    let mut calm: Option<Vec<String>> = None;
+    for (variant, troubles) in variants(case) {
+        outcome.plays += 1;
+        let played = match play(place, &given, &troubles).await {
+            Ok(played) => played,
+            Err(text) => {
+                outcome.faults.push(format!("{variant}: {text}"));
+                continue;
+            }
+        };
+        let mut faults = compare(&case.then, &played);
+        let mut essence = played.essence;
+        if played.verdicts.iter().any(|verdict| verdict.state == Inbound::Denied) {
+            // A stranger occupies no key, so each of its attempts is noted: how often does not matter here.
+            essence.dedup();
+        }
+        match &calm {
+            None => calm = Some(essence),
+            Some(calm) if *calm != essence => {
+                let missing = calm.iter().filter(|line| !essence.contains(line)).count();
+                let more = essence.iter().filter(|line| !calm.contains(line)).count();
+                faults.push(format!("the final state differs from the plain play: {missing} missing, {more} unexpected"));
+            }
+            Some(_) => {}
+        }
+        outcome.faults.extend(faults.into_iter().map(|fault| format!("{variant}: {fault}")));
+    }
+    outcome
+}
+
+async fn play(place: &Place, given: &[Given], troubles: &Troubles) -> Result<Played, String> {
+    let fit = place::compile(place, None).map_err(|unfit: Unfit| unfit.to_string())?;
+    let folder = Scratch::new().map_err(|error| format!("no temporary folder: {}", error.kind()))?;
+    player::play(fit, &folder.0, given, troubles).await.map_err(|error| error.to_string())
+}
+
+/// A folder below the system's temporary one, removed at the end.
+pub struct Scratch(pub PathBuf);
+
+impl Scratch {
+    /// A new, empty one.
+    pub fn new() -> std::io::Result<Scratch> {
+        let path = std::env::temp_dir().join(format!("drehscheibe-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir_all(&path)?;
+        Ok(Scratch(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A folder that cannot be removed holds invented persons only.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn variants(case: &Case) -> Vec<(String, Troubles)> {
+    let written = written_mishaps(case);
+    let plain = Troubles { times: 1, partners: written.clone(), ..Troubles::default() };
+    let mut variants = vec![
+        ("plain".to_owned(), plain.clone()),
+        ("three times".to_owned(), Troubles { times: 3, ..plain.clone() }),
+    ];
+    let partners = all_partners(case);
+    for (name, mishaps) in [
+        ("partners out of order twice", vec![Mishap::Unavailable, Mishap::Unavailable]),
+        ("answers of partners lost", vec![Mishap::Timeout]),
+    ] {
+        let partners = partners.iter().map(|partner| (partner.clone(), mishaps.clone())).collect();
+        variants.push((name.to_owned(), Troubles { partners, ..plain.clone() }));
+    }
+    for point in points::ALL {
+        let crashes = vec![Points::halt_at(*point, 1)];
+        variants.push((format!("crash at {}", point.word()), Troubles { crashes, ..plain.clone() }));
+    }
+    variants
+}
+
+fn written_mishaps(case: &Case) -> BTreeMap<String, Vec<Mishap>> {
+    let mishap = |failure: &Failure| match failure {
+        Failure::Timeout => Mishap::Timeout,
+        Failure::Status(status) if (200..300).contains(status) => Mishap::Fine,
+        Failure::Status(_) => Mishap::Unavailable,
+        Failure::Ok => Mishap::Fine,
+    };
+    case.partners_fail
+        .iter()
+        .map(|(partner, failures)| (partner.clone(), failures.iter().map(mishap).collect()))
+        .collect()
+}
+
+fn all_partners(case: &Case) -> Vec<String> {
+    let sent = case.then.sent.iter().flatten().map(|sent| sent.partner.value.clone());
+    let delivered = case.when.iter().map(|delivery| delivery.partner.value.clone());
+    sent.chain(delivered).collect()
+}
+
+fn deliveries(place: &Place, found: &Found, case: &Case) -> Result<Vec<Given>, Vec<String>> {
+    let fit = place::compile(place, None).map_err(|unfit| vec![unfit.to_string()])?;
+    let Some(plan) = fit.compiled.plans.iter().find(|plan| plan.route == found.route) else {
+        return Err(vec![format!("there is no route `{}`; name the folder after the route", found.route)]);
+    };
+    let mut faults = Vec::new();
+    let mut given = Vec::new();
+    let first = case.when.first().map(|delivery| delivery.partner.value.clone());
+    for (index, sample) in case.mirror.iter().enumerate() {
+        match body(place, &found.file, &sample.value) {
+            Ok(body) => given.push(Given {
+                binding: binding(plan, "http").or_else(|| binding(plan, "folder")).unwrap_or_default(),
+                partner: first.clone(),
+                transport_id: format!("given-{index}"),
+                body,
+            }),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    for (index, Delivery { by, body: file, partner, id }) in case.when.iter().enumerate() {
+        let word = match by {
+            By::Http => "http",
+            By::Folder => "folder",
+        };
+        let Some(binding) = binding(plan, word) else {
+            faults.push(format!("the route has no `{word}` under `on`"));
+            continue;
+        };
+        let transport_id = id.as_ref().map_or_else(|| format!("when-{index}"), |id| id.value.clone());
+        // A name that is in no partner file plays a stranger.
+        let partner = fit.compiled.partners.contains_key(&partner.value).then(|| partner.value.clone());
+        match body(place, &found.file, &file.value) {
+            Ok(body) => given.push(Given { binding, partner, transport_id, body }),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if faults.is_empty() { Ok(given) } else { Err(faults) }
+}
+
+fn binding(plan: &Plan, word: &str) -> Option<String> {
+    let prefix = format!("{word} ");
+    plan.bindings.iter().map(|binding| binding.key.clone()).find(|key| key.starts_with(&prefix))
+}
+
+/// A file beside the case, or a sample of a package by its name.
+fn body(place: &Place, case: &Path, name: &str) -> Result<Bytes, String> {
+    let beside = case.parent().map(|folder| folder.join(name)).filter(|path| path.is_file());
+    let path = beside.or_else(|| sample(&place.xsd, name));
+    let Some(path) = path else {
+        return Err(format!("`{name}` is neither beside the case nor a sample of a package"));
+    };
+    std::fs::read(&path).map(Bytes::from).map_err(|error| format!("`{name}` cannot be read: {}", error.kind()))
+}
+
+fn sample(xsd: &Path, name: &str) -> Option<PathBuf> {
+    let folders = |path: &Path| -> Vec<PathBuf> {
+        std::fs::read_dir(path).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default()
+    };
+    let mut found: Vec<PathBuf> = folders(xsd)
+        .iter()
+        .flat_map(|standard| folders(standard))
+        .map(|version| version.join("samples").join(name))
+        .filter(|path| path.is_file())
+        .collect();
+    found.sort();
+    found.pop()
+}
+
+fn compare(then: &Expected, played: &Played) -> Vec<String> {
+    let mut faults = Vec::new();
+    let last = played.verdicts.last();
+    if let (Some(state), Some(last)) = (then.state, last)
+        && last.state != state
+    {
+        faults.push(format!("state is {}, expected {}{}", last.state.as_str(), state.as_str(), why(played, last.state)));
+    }
+    if let (Some(codes), Some(last)) = (&then.codes, last)
+        && last.codes != *codes
+    {
+        faults.push(format!("codes are [{}], expected [{}]", last.codes.join(", "), codes.join(", ")));
+    }
+    if let Some(mirror) = then.mirror
+        && played.figures.mirror != u64::from(mirror)
+    {
+        faults.push(format!("the mirror holds {}, expected {mirror}", played.figures.mirror));
+    }
+    if let (Some(reply), Some(last)) = (&then.reply, last) {
+        let message = last.reply.as_ref().map_or("none", |reply| reply.message.as_str());
+        if message != reply.value {
+            faults.push(format!("the answer is {message}, expected {}", reply.value));
+        }
+    }
+    if let Some(expected) = &then.sent {
+        let body = |octets: &Bytes| serde_json::from_slice::<Value>(octets).ok();
+        let mut open: Vec<(String, Option<Value>)> = played
+            .taken
+            .iter()
+            .map(|(word, partner, envelope)| (format!("{word} {partner}"), body(&envelope.body)))
+            .collect();
+        for sent in expected {
+            let key = format!("{} {}", sent.word.value, sent.partner.value);
+            let fits = |(taken, body): &(String, Option<Value>)| {
+                *taken == key && sent.body.as_ref().is_none_or(|wanted| body.as_ref().is_some_and(|body| like(wanted, body)))
+            };
+            match open.iter().position(fits) {
+                Some(index) => {
+                    open.remove(index);
+                }
+                None => faults.push(format!("`{key}` was not sent as expected")),
+            }
+        }
+        for (key, _) in open {
+            faults.push(format!("`{key}` was sent and not expected"));
+        }
+    }
+    faults
+}
+
+fn why(played: &Played, state: Inbound) -> String {
+    let cause = played.messages.iter().find(|message| message.state == state).and_then(|message| message.cause.clone());
+    let codes: Vec<String> = played.messages.iter().flat_map(|message| message.codes.clone()).collect();
+    match (cause, codes.is_empty()) {
+        (Some(cause), _) => format!(" ({cause})"),
+        (None, false) => format!(" (codes {})", codes.join(", ")),
+        (None, true) => String::new(),
+    }
+}
+
+/// Equal, where `*` in the expectation stands for anything.
+fn like(wanted: &Value, body: &Value) -> bool {
+    match (wanted, body) {
+        (Value::String(any), _) if any == "*" => true,
+        (Value::Object(wanted), Value::Object(body)) => {
+            wanted.len() == body.len()
+                && wanted.iter().all(|(key, wanted)| body.get(key).is_some_and(|body| like(wanted, body)))
+        }
+        (Value::Array(wanted), Value::Array(body)) => {
+            wanted.len() == body.len() && wanted.iter().zip(body).all(|(wanted, body)| like(wanted, body))
+        }
+        _ => wanted == body,
+    }
+}
