@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use crate::register::record::Record;
+use crate::register::record::{Kopf, Record};
 use crate::rejection::Rejection;
 use crate::xml::gate::Document;
 
@@ -82,6 +82,12 @@ pub trait Standards: Send + Sync {
 pub trait Reader: Send {
     /// Validates and maps a detected document; on failure all rejections of the first failing stage.
     fn read(&mut self, detected: &Detected, document: &Document) -> Result<Record, Vec<Rejection>>;
+    /// The header of a document that is valid to its schema, whatever code lists and rules say of it; `None` otherwise.
+    ///
+    /// A rejection names the original by it although nothing else of it may be used.
+    fn header(&mut self, _detected: &Detected, _document: &Document) -> Option<Kopf> {
+        None
+    }
     /// Writes a message from its values and validates it before it leaves.
     ///
     /// `values` has the shape that the package's templates name; see `xsd/<standard>/<version>/write`.

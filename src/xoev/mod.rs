@@ -1,3 +1,14 @@
 //! XÖV standards as data: packages, mappings, templates and validation. The menu of the room.
 
+pub mod codelist;
 pub mod contract;
+pub mod fault;
+pub mod manifest;
+pub mod mapping;
+pub mod package;
+pub mod reader;
+pub mod rules;
+pub mod schema;
+pub mod set;
+pub mod shape;
+pub mod template;

@@ -11,3 +11,4 @@ mod house;
 mod latin;
 mod mime;
 mod xml;
+mod xoev;

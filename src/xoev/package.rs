@@ -1,0 +1,367 @@
+//! Loads the folder of packages: the only place of this room that touches files. Every fault of every file is
+//! collected; a set is loaded whole or not at all.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use jiff::civil::Date;
+use serde::de::DeserializeOwned;
+use serde_saphyr::Spanned;
+
+use crate::rejection::{Fault, Rejection};
+use crate::xoev::codelist::{CodeList, CodeLists};
+use crate::xoev::fault::{PackageFault, nearest};
+use crate::xoev::manifest::{PackageFile, ReadFile, RulesFile};
+use crate::xoev::mapping::{self, Automaton, Paths, did_you_mean};
+use crate::xoev::rules::Rules;
+use crate::xoev::schema::{Blueprint, Files};
+use crate::xoev::set::PackageSet;
+use crate::xoev::shape::{Name, Shape};
+use crate::xoev::template::Templates;
+
+/// Folder of schemas that all packages may use.
+const BASE: &str = "base";
+/// Largest file that is read, octets.
+const LARGEST_FILE: u64 = 16 << 20;
+
+/// A message that can be accepted.
+#[derive(Debug)]
+pub struct Reading {
+    /// What is done where.
+    pub automaton: Automaton,
+    /// The text rules.
+    pub rules: Rules,
+}
+
+/// A message type of a package.
+#[derive(Debug)]
+pub struct MessageType {
+    /// The type, such as `xfamilie.0804`.
+    pub message: String,
+    /// Its root element.
+    pub root: Name,
+    /// How it is read; `None` when the package does not map it.
+    pub reading: Option<Reading>,
+    /// How its header is read, also where nothing else is.
+    pub header: Automaton,
+}
+
+/// One version of one standard, compiled.
+#[derive(Debug)]
+pub struct Package {
+    /// Kennung of the standard.
+    pub id: String,
+    /// What it is, for people.
+    pub about: String,
+    /// The standard, such as `xfamilie`.
+    pub standard: String,
+    /// Value of the root's `standard` attribute.
+    pub attribute: String,
+    /// The version.
+    pub version: String,
+    /// First day on which a message of this version may be made.
+    pub from: Option<Date>,
+    /// Last day on which a message of this version may be made.
+    pub until: Option<Date>,
+    /// Its messages, in the order of their types.
+    pub messages: Vec<MessageType>,
+    /// Type of the receipt.
+    pub receipt: Option<String>,
+    /// Type of the rejection.
+    pub rejection: Option<String>,
+    /// Types that are never answered.
+    pub never: Vec<String>,
+    /// Codes of this standard that differ from the usual ones.
+    pub faults: BTreeMap<Fault, String>,
+    /// Its code lists.
+    pub codelists: CodeLists,
+    /// Its schemas.
+    pub blueprint: Blueprint,
+    /// What it can write.
+    pub templates: Templates,
+}
+
+impl Package {
+    /// A rejection with this standard's own code.
+    pub fn coded(&self, mut rejection: Rejection) -> Rejection {
+        if let Some(code) = self.faults.get(&rejection.fault) {
+            rejection.code.clone_from(code);
+        }
+        rejection
+    }
+
+    /// Whether a message of this version may be made on this day.
+    pub fn valid_on(&self, day: Date) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
+    }
+}
+
+/// Loads all packages below `folder` (`<standard>/<version>/package.yaml`), with the schemas of `base/`.
+///
+/// Gives every fault of every file; a folder without packages is one.
+pub fn load(folder: &Path) -> Result<PackageSet, Vec<PackageFault>> {
+    let mut faults = Vec::new();
+    let mut packages = Vec::new();
+    let mut base = Files::new();
+    read_folder(&folder.join(BASE), BASE, &mut base, &mut faults);
+    let mut hash = Context::new(&SHA256);
+    update(&mut hash, &base);
+    for standard in folders(folder, "", &mut faults).into_iter().filter(|name| name != BASE) {
+        for version in folders(&folder.join(&standard), &standard, &mut faults) {
+            let at = format!("{standard}/{version}");
+            let mut files = Files::new();
+            read_folder(&folder.join(&standard).join(&version), &at, &mut files, &mut faults);
+            update(&mut hash, &files);
+            files.extend(base.iter().map(|(name, text)| (name.clone(), text.clone())));
+            match build(&at, files) {
+                Ok(package) => packages.push(package),
+                Err(more) => faults.extend(more),
+            }
+        }
+    }
+    for (at, package) in packages.iter().enumerate() {
+        if packages[..at]
+            .iter()
+            .any(|other: &Package| other.standard == package.standard && other.version == package.version)
+        {
+            let text = format!("loaded twice: {} {}; remove one of the folders", package.standard, package.version);
+            faults.push(PackageFault::of(&package.standard, text));
+        }
+    }
+    if packages.is_empty() && faults.is_empty() {
+        faults.push(PackageFault::of("", "no packages; expected <standard>/<version>/package.yaml"));
+    }
+    if faults.is_empty() {
+        Ok(PackageSet::new(packages, hex::encode(hash.finish())))
+    } else {
+        faults.sort();
+        faults.dedup();
+        Err(faults)
+    }
+}
+
+fn update(hash: &mut Context, files: &Files) {
+    for (name, text) in files {
+        for part in [name.as_bytes(), text.as_bytes()] {
+            hash.update(&(part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+    }
+}
+
+fn folders(folder: &Path, at: &str, faults: &mut Vec<PackageFault>) -> Vec<String> {
+    let mut names: Vec<String> = match std::fs::read_dir(folder) {
+        Ok(entries) => entries
+            .filter_map(Result::ok)
+            .filter(|entry| entry.path().is_dir())
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| !name.starts_with('.'))
+            .collect(),
+        Err(error) => {
+            faults.push(PackageFault::of(at, format!("cannot read the folder: {}", error.kind())));
+            Vec::new()
+        }
+    };
+    names.sort();
+    names
+}
+
+/// Reads the text files of a folder and of the folders in it; samples are data of tests, not of the package.
+fn read_folder(folder: &Path, at: &str, files: &mut Files, faults: &mut Vec<PackageFault>) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        faults.push(PackageFault::of(at, "cannot read the folder"));
+        return;
+    };
+    for entry in entries.filter_map(Result::ok) {
+        let path = entry.path();
+        let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+        let inner = format!("{at}/{name}");
+        if path.is_dir() {
+            if name != "samples" {
+                read_folder(&path, &inner, files, faults);
+            }
+        } else if name.ends_with(".xsd") || name.ends_with(".xml") || name.ends_with(".yaml") {
+            let size = entry.metadata().map_or(0, |data| data.len());
+            if size > LARGEST_FILE {
+                faults.push(PackageFault::of(&inner, "file is too large; at most 16 MiB"));
+                continue;
+            }
+            match std::fs::read_to_string(&path) {
+                Ok(text) => {
+                    files.insert(inner, text);
+                }
+                Err(error) => faults.push(PackageFault::of(&inner, format!("cannot read the file: {}", error.kind()))),
+            }
+        }
+    }
+}
+
+/// Builds one package from its files; `at` is its folder.
+fn build(at: &str, files: Files) -> Result<Package, Vec<PackageFault>> {
+    let mut faults = Vec::new();
+    let name = |file: &str| format!("{at}/{file}");
+    let manifest_name = name("package.yaml");
+    let manifest: PackageFile = parse(&files, &manifest_name).map_err(|fault| vec![fault])?;
+    let fault = |text: String, place: &Spanned<String>| {
+        PackageFault::of(&manifest_name, text).at(place.referenced.line(), place.referenced.column())
+    };
+    if format!("{}/{}", manifest.standard, manifest.version) != at {
+        let text = format!("folder does not fit; expected {}/{}", manifest.standard, manifest.version);
+        faults.push(PackageFault::of(&manifest_name, text));
+    }
+    for schema in manifest.schemas.iter().filter(|schema| !files.contains_key(&name(&schema.value))) {
+        faults.push(fault(format!("schema is missing: {}; put it into the package", schema.value), schema));
+    }
+    let known: Vec<&str> = manifest.messages.keys().map(String::as_str).collect();
+    let named = manifest.receipt.iter().chain(&manifest.rejection).chain(&manifest.never_answer);
+    for message in named.filter(|message| !known.contains(&message.value.as_str())) {
+        let near = nearest(&message.value, known.iter().copied());
+        faults.push(fault(format!("unknown message: {}{}", message.value, did_you_mean(near)), message));
+    }
+    let mut day = |text: &Option<String>| {
+        text.as_ref().and_then(|text| {
+            text.parse::<Date>()
+                .map_err(|_| {
+                    faults.push(PackageFault::of(&manifest_name, "valid: a day is written YYYY-MM-DD"));
+                })
+                .ok()
+        })
+    };
+    let (from, until) = (day(&manifest.valid.from), day(&manifest.valid.until));
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+
+    let entries = manifest.schemas.iter().map(|schema| name(&schema.value)).collect();
+    let (blueprint, set) = Blueprint::new(Arc::new(files.clone()), entries)?;
+    let shape = Shape::new(&set);
+    drop(set);
+    let paths = |file| Paths { file, namespaces: &manifest.namespaces, shape: &shape };
+
+    let read_name = name("read.yaml");
+    let rules_name = name("rules.yaml");
+    let read: ReadFile = parse(&files, &read_name).map_err(|fault| vec![fault])?;
+    let rules: RulesFile = match files.contains_key(&rules_name) {
+        true => parse(&files, &rules_name).map_err(|fault| vec![fault])?,
+        false => RulesFile::default(),
+    };
+    for message in read.messages.keys().filter(|message| !known.contains(&message.as_str())) {
+        let near = did_you_mean(nearest(message, known.iter().copied()));
+        faults.push(PackageFault::of(&read_name, format!("unknown message: {message}{near}")));
+    }
+    let readable: Vec<&str> = read.messages.keys().map(String::as_str).collect();
+    for message in rules.rules.iter().flat_map(|rule| rule.messages.iter().flatten()) {
+        if !readable.contains(&message.value.as_str()) {
+            let near = did_you_mean(nearest(&message.value, readable.iter().copied()));
+            let text = format!("unknown or unread message: {}{near}", message.value);
+            let place = &message.referenced;
+            faults.push(PackageFault::of(&rules_name, text).at(place.line(), place.column()));
+        }
+    }
+
+    let mut messages = Vec::new();
+    for (message, root) in &manifest.messages {
+        let root_name = match paths(&manifest_name).name(&root.value) {
+            Ok(root_name) if shape.root(&root_name) => root_name,
+            Ok(root_name) => {
+                let near = did_you_mean(nearest(&root_name.1, shape.roots()));
+                faults.push(fault(format!("no such root element: {}{near}", root.value), root));
+                continue;
+            }
+            Err(text) => {
+                faults.push(fault(text, root));
+                continue;
+            }
+        };
+        let mut header = Automaton::new();
+        faults.extend(mapping::compile(&paths(&manifest_name), &root_name, &manifest.header, &mut header));
+        let reading = read.messages.get(message).map(|lines| {
+            let mut automaton = Automaton::new();
+            let mut compile = |file, lines| mapping::compile(&paths(file), &root_name, lines, &mut automaton);
+            let mut more = compile(&manifest_name, &manifest.header);
+            more.extend(compile(&read_name, lines));
+            let number = message.rsplit_once('.').map_or("", |(_, number)| number);
+            let mut compiled = Rules::new(number);
+            for rule in &rules.rules {
+                let applies = rule
+                    .messages
+                    .as_ref()
+                    .is_none_or(|only| only.iter().any(|only| only.value == *message));
+                if applies {
+                    more.extend(compiled.add(rule, &paths(&rules_name), &root_name, &mut automaton));
+                }
+            }
+            faults.extend(more);
+            Reading { automaton, rules: compiled }
+        });
+        messages.push(MessageType { message: message.clone(), root: root_name, reading, header });
+    }
+
+    let mut held = Vec::new();
+    for file in &manifest.codelists.held {
+        match files.get(&name(&file.value)).map(|text| CodeList::read(text)) {
+            None => faults.push(fault(format!("code list is missing: {}", file.value), file)),
+            Some(Err(text)) => faults.push(PackageFault::of(&name(&file.value), text)),
+            Some(Ok(list)) => held.push(list),
+        }
+    }
+    let mut free = Vec::new();
+    for element in &manifest.codelists.free {
+        match paths(&manifest_name).name(&element.value) {
+            Ok(element) => free.push(element),
+            Err(text) => faults.push(fault(text, element)),
+        }
+    }
+
+    let mut templates = Templates::new();
+    let folder = format!("{at}/write/");
+    for (file, text) in files.range(folder.clone()..).take_while(|(file, _)| file.starts_with(&folder)) {
+        let number = file[folder.len()..].trim_end_matches(".xml");
+        let message = format!("{}.{number}", manifest.standard);
+        if !known.contains(&message.as_str()) {
+            let near = did_you_mean(nearest(&message, known.iter().copied()));
+            faults.push(PackageFault::of(file, format!("template for an unknown message: {message}{near}")));
+        }
+        if let Err((line, text)) = templates.add(&message, text) {
+            faults.push(PackageFault::of(file, format!("template cannot be used: {text}")).at(line as u64, 0));
+        }
+    }
+    for message in manifest.receipt.iter().chain(&manifest.rejection) {
+        if !templates.has(&message.value) {
+            faults.push(fault(format!("no template for {}; add it to write/", message.value), message));
+        }
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    Ok(Package {
+        id: manifest.id,
+        about: manifest.about,
+        standard: manifest.standard,
+        attribute: manifest.attribute,
+        version: manifest.version,
+        from,
+        until,
+        messages,
+        receipt: manifest.receipt.map(|message| message.value),
+        rejection: manifest.rejection.map(|message| message.value),
+        never: manifest.never_answer.into_iter().map(|message| message.value).collect(),
+        faults: manifest.faults,
+        codelists: CodeLists::new(held, manifest.codelists.open, free),
+        blueprint,
+        templates,
+    })
+}
+
+fn parse<T: DeserializeOwned>(files: &Files, name: &str) -> Result<T, PackageFault> {
+    let text = files.get(name).ok_or_else(|| PackageFault::of(name, "file is missing; every package has one"))?;
+    serde_saphyr::from_str(text).map_err(|error| {
+        let fault = PackageFault::of(name, error.without_snippet().to_string());
+        match error.location() {
+            Some(place) => fault.at(place.line(), place.column()),
+            None => fault,
+        }
+    })
+}

@@ -1,0 +1,393 @@
+//! The one module around the schema validator: compiles the schemas of a package and walks a document once, validating
+//! it and showing it to a visitor. Its schemas come from memory only; it opens no file and no network address.
+//! The library's messages can quote the document and never leave this module: only constraint codes and places do.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use xsd_schema::validation::{
+    AttributeView, DriveWithError, ElementStartView, EndElementInfo, EndOfAttributesView, SchemaValidator, TextKind,
+    ValidationError, ValidationEventHandler, ValidationFlags, ValidationSink, ValidationSubject, ValidationWarning,
+    drive_quick_xml_with,
+};
+use xsd_schema::{ResolverConfig, SchemaError, SchemaLoader, SchemaResolver, SchemaResult, SchemaSet, SchemaSetBuilder};
+
+use crate::xoev::fault::PackageFault;
+
+/// Text of the files a package may use, by path relative to the folder of packages.
+pub type Files = BTreeMap<String, String>;
+
+/// Most faults that are told of one document.
+pub const MOST_FAULTS: usize = 20;
+
+/// Documents after which a thread compiles its schemas anew: the library keeps every name it ever saw.
+const DOCUMENTS_PER_SET: u32 = 50_000;
+/// Names of documents a set may have taken in before it is compiled anew.
+const NAMES_PER_SET: usize = 20_000;
+/// Sets one thread keeps at once.
+const SETS_PER_THREAD: usize = 16;
+/// Scheme of the made-up addresses under which the loader knows the files.
+const SCHEME: &str = "package:///";
+
+/// Everything needed to compile the schemas of one package, as often as needed.
+#[derive(Debug)]
+pub struct Blueprint {
+    /// Tells this blueprint from every other one of the process.
+    id: u64,
+    files: Arc<Files>,
+    entries: Vec<String>,
+    names: Names,
+}
+
+/// The names that the schemas know: only these may be shown in a path, any other name is the sender's text.
+#[derive(Debug, Default)]
+struct Names {
+    index: HashMap<Box<str>, u32>,
+    list: Vec<Box<str>>,
+}
+
+impl Names {
+    fn add(&mut self, name: &str) {
+        if !self.index.contains_key(name) {
+            self.index.insert(name.into(), self.list.len() as u32);
+            self.list.push(name.into());
+        }
+    }
+
+    fn show(&self, name: Option<u32>) -> &str {
+        name.and_then(|name| self.list.get(name as usize)).map_or("*", |name| name)
+    }
+}
+
+/// Serves the files of one package and nothing else.
+#[derive(Debug)]
+struct MemoryLoader(Arc<Files>);
+
+impl SchemaLoader for MemoryLoader {
+    fn load(&self, location: &str) -> SchemaResult<String> {
+        location
+            .strip_prefix(SCHEME)
+            .and_then(|path| self.0.get(path))
+            .cloned()
+            .ok_or_else(|| SchemaError::resolution(format!("not in the package: {location}")))
+    }
+
+    fn can_load(&self, _location: &str) -> bool {
+        true
+    }
+}
+
+impl Blueprint {
+    /// Compiles once to find every fault, and keeps what later compilations need.
+    ///
+    /// `entries` are paths in `files`. A schema document that is missing is a fault, never silently left out.
+    pub fn new(files: Arc<Files>, entries: Vec<String>) -> Result<(Blueprint, SchemaSet), Vec<PackageFault>> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let set = compile(&files, &entries)?;
+        let mut names = Names::default();
+        for element in set.arenas.elements.values() {
+            element.name.iter().for_each(|name| names.add(set.name_table.resolve_ref(*name)));
+        }
+        for complex in set.arenas.complex_types.values() {
+            for attribute in complex.attributes.iter().filter_map(|attribute| attribute.attribute.name) {
+                names.add(set.name_table.resolve_ref(attribute));
+            }
+        }
+        Ok((Blueprint { id, files, entries, names }, set))
+    }
+}
+
+fn compile(files: &Arc<Files>, entries: &[String]) -> Result<SchemaSet, Vec<PackageFault>> {
+    let config = ResolverConfig { allow_network: false, ..ResolverConfig::default() };
+    let resolver = SchemaResolver::with_config_and_loader(config, Box::new(MemoryLoader(files.clone())));
+    let mut builder = SchemaSetBuilder::with_resolver(resolver, xsd_schema::XsdVersion::V1_0);
+    for entry in entries {
+        builder = builder.add("", &format!("{SCHEME}{entry}")).map_err(|error| vec![schema_fault(entry, &error)])?;
+    }
+    let first = entries.first().map_or("", String::as_str);
+    let compiled = builder.compile().map_err(|error| vec![schema_fault(first, &error)])?;
+    let missing: Vec<PackageFault> = compiled
+        .directive_failures()
+        .iter()
+        .map(|failure| {
+            let (file, line, column) = failure.location().map_or((first, 0, 0), |location| {
+                (plain(&location.base_uri), location.line as u64, location.column as u64)
+            });
+            let wanted = failure.schema_location().or(failure.namespace()).unwrap_or("a schema without address");
+            PackageFault::of(file, format!("schema document is missing: {wanted}; put it into the package")).at(line, column)
+        })
+        .collect();
+    if missing.is_empty() { Ok(compiled.into_schema_set()) } else { Err(missing) }
+}
+
+fn plain(uri: &str) -> &str {
+    uri.strip_prefix(SCHEME).unwrap_or(uri)
+}
+
+/// Schemas are ours, so the library's words may be shown here.
+fn schema_fault(entry: &str, error: &SchemaError) -> PackageFault {
+    let text = format!("schema cannot be used: {error}; correct it or install the official package");
+    match error.location() {
+        Some(location) => PackageFault::of(plain(&location.base_uri), text)
+            .at(location.line as u64, location.column as u64),
+        None => PackageFault::of(entry, text),
+    }
+}
+
+self_cell::self_cell!(
+    struct Held {
+        owner: SchemaSet,
+        #[not_covariant]
+        dependent: SchemaValidator,
+    }
+);
+
+struct Kept {
+    id: u64,
+    held: Held,
+    documents: u32,
+    names_at_first: usize,
+}
+
+thread_local! {
+    /// A compiled set is not Sync and its validator not Send, so every thread keeps its own.
+    static KEPT: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Kept {
+    fn new(blueprint: &Blueprint) -> Result<Kept, Vec<PackageFault>> {
+        let set = compile(&blueprint.files, &blueprint.entries)?;
+        let names_at_first = set.name_table.len();
+        let held = Held::new(set, |set| SchemaValidator::new(set, ValidationFlags::empty()));
+        Ok(Kept { id: blueprint.id, held, documents: 0, names_at_first })
+    }
+
+    fn spent(&self) -> bool {
+        let names = self.held.borrow_owner().name_table.len();
+        self.documents >= DOCUMENTS_PER_SET || names > self.names_at_first + NAMES_PER_SET
+    }
+}
+
+/// Where the walk is: the open elements, each with the octet its tag begins at.
+#[derive(Debug)]
+pub struct Trail<'a> {
+    names: &'a Names,
+    open: Vec<(Option<u32>, usize)>,
+}
+
+impl Trail<'_> {
+    /// The path of the element that is open now; names that the schema does not know show as `*`.
+    pub fn path(&self) -> String {
+        let mut path = String::new();
+        for (name, _) in &self.open {
+            path.push('/');
+            path.push_str(self.names.show(*name));
+        }
+        path
+    }
+
+    /// The octet at which the element that is open now begins.
+    pub fn offset(&self) -> usize {
+        self.open.last().map_or(0, |(_, offset)| *offset)
+    }
+}
+
+/// Sees a document while it is validated; what it gathers counts only when the document is valid.
+pub trait Visitor {
+    /// An element begins.
+    fn open(&mut self, namespace: &str, local: &str, trail: &Trail<'_>);
+    /// An attribute of it, also one that the schema supplies.
+    fn attribute(&mut self, local: &str, value: &str);
+    /// Text in it; may come in pieces.
+    fn text(&mut self, text: &str);
+    /// The element that is open ends.
+    fn close(&mut self, trail: &Trail<'_>);
+}
+
+/// Sees nothing: for documents that only have to be valid.
+pub struct Blind;
+
+impl Visitor for Blind {
+    fn open(&mut self, _: &str, _: &str, _: &Trail<'_>) {}
+    fn attribute(&mut self, _: &str, _: &str) {}
+    fn text(&mut self, _: &str) {}
+    fn close(&mut self, _: &Trail<'_>) {}
+}
+
+/// A breach of the schema: the constraint's code and where; never a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// Code such as `cvc-pattern-valid`.
+    pub constraint: &'static str,
+    /// Octet at which the element concerned begins.
+    pub offset: usize,
+    /// Its path.
+    pub path: String,
+}
+
+/// Why a walk did not come to an end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WalkError {
+    /// The document is not well-formed after all; the octet.
+    NotWellFormed(usize),
+    /// The schemas no longer compile: our fault.
+    Ours(String),
+}
+
+/// Walks `document` once; the breaches found, at most [`MOST_FAULTS`], are empty exactly when it is valid.
+pub fn walk(blueprint: &Blueprint, document: &[u8], visitor: &mut dyn Visitor) -> Result<Vec<Breach>, WalkError> {
+    let kept = KEPT.with_borrow_mut(|kept| {
+        kept.iter().position(|kept| kept.id == blueprint.id).map(|at| kept.remove(at))
+    });
+    let mut kept = match kept {
+        Some(kept) => kept,
+        None => Kept::new(blueprint).map_err(|faults| {
+            WalkError::Ours(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        })?,
+    };
+    kept.documents += 1;
+    let result = kept.held.with_dependent(|set, validator| run(&blueprint.names, set, validator, document, visitor));
+    if !kept.spent() {
+        KEPT.with_borrow_mut(|all| {
+            if all.len() >= SETS_PER_THREAD {
+                all.remove(0);
+            }
+            all.push(kept);
+        });
+    }
+    result
+}
+
+fn run(
+    names: &Names,
+    set: &SchemaSet,
+    validator: &SchemaValidator<'_>,
+    document: &[u8],
+    visitor: &mut dyn Visitor,
+) -> Result<Vec<Breach>, WalkError> {
+    let trail = RefCell::new(Trail { names, open: Vec::with_capacity(16) });
+    let count = Cell::new(0);
+    let mut runtime = validator.start_run(Sink { trail: &trail, count: &count, breaches: Vec::new() });
+    let mut handler = Handler { set, trail: &trail, count: &count, offset: 0, visitor };
+    // A byte order mark is the gate's to judge; the offsets count it.
+    let driven = drive_quick_xml_with(document, &mut runtime, set, &mut handler);
+    match driven {
+        Ok(_) => {
+            // Its own error comes to the sink as well.
+            let _ = runtime.end_validation();
+        }
+        Err(DriveWithError::Hook(Full)) => {}
+        Err(DriveWithError::NotWellFormed(error)) => return Err(WalkError::NotWellFormed(usize::try_from(error.position()).unwrap_or(0))),
+        Err(_) => return Err(WalkError::NotWellFormed(0)),
+    }
+    Ok(std::mem::take(&mut runtime.sink.breaches))
+}
+
+/// As many faults as are told are found.
+struct Full;
+
+struct Sink<'a> {
+    trail: &'a RefCell<Trail<'a>>,
+    count: &'a Cell<usize>,
+    breaches: Vec<Breach>,
+}
+
+impl ValidationSink for Sink<'_> {
+    fn on_error(&mut self, error: ValidationError) {
+        let trail = self.trail.borrow();
+        let mut path = trail.path();
+        if let Some(ValidationSubject::Attribute(name)) = error.subject() {
+            let known = trail.names.index.get(name.local_name()).copied();
+            path = format!("{path}/@{}", trail.names.show(known));
+        }
+        let breach = Breach { constraint: error.constraint, offset: trail.offset(), path };
+        if self.breaches.len() < MOST_FAULTS && !self.breaches.contains(&breach) {
+            self.breaches.push(breach);
+            self.count.set(self.breaches.len());
+        }
+    }
+
+    fn on_warning(&mut self, _: ValidationWarning) {}
+}
+
+struct Handler<'a, 'v> {
+    set: &'a SchemaSet,
+    trail: &'a RefCell<Trail<'a>>,
+    count: &'a Cell<usize>,
+    offset: usize,
+    visitor: &'v mut dyn Visitor,
+}
+
+impl ValidationEventHandler for Handler<'_, '_> {
+    type Error = Full;
+
+    fn on_element_start_offset(&mut self, offset: usize) -> Result<(), Full> {
+        self.offset = offset;
+        Ok(())
+    }
+
+    fn before_element(&mut self, view: ElementStartView<'_>) -> Result<(), Full> {
+        if self.count.get() >= MOST_FAULTS {
+            return Err(Full);
+        }
+        let mut trail = self.trail.borrow_mut();
+        let name = trail.names.index.get(view.local_name).copied();
+        trail.open.push((name, self.offset));
+        self.visitor.open(view.namespace_uri, view.local_name, &trail);
+        Ok(())
+    }
+
+    fn before_attribute(&mut self, view: AttributeView<'_>) -> Result<(), Full> {
+        if view.namespace_uri.is_empty() {
+            self.visitor.attribute(view.local_name, view.value);
+        }
+        Ok(())
+    }
+
+    fn after_end_of_attributes(&mut self, view: EndOfAttributesView<'_>) -> Result<(), Full> {
+        for attribute in view.default_attributes.iter().filter(|attribute| attribute.namespace.is_none()) {
+            self.visitor.attribute(self.set.name_table.resolve_ref(attribute.local_name), &attribute.value);
+        }
+        Ok(())
+    }
+
+    fn on_text(&mut self, _: TextKind, text: &str) -> Result<(), Full> {
+        self.visitor.text(text);
+        Ok(())
+    }
+
+    fn after_end_element(&mut self, _: &EndElementInfo, _: usize) -> Result<(), Full> {
+        let mut trail = self.trail.borrow_mut();
+        self.visitor.close(&trail);
+        trail.open.pop();
+        Ok(())
+    }
+}
+
+/// Our own sentence for a constraint; German, because clerks of the sending office read it.
+pub fn sentence(constraint: &str) -> &'static str {
+    let begins = |prefix: &str| constraint.starts_with(prefix);
+    match constraint {
+        "cvc-pattern-valid" => "Der Wert hat nicht die vorgeschriebene Form oder enthält ein Zeichen, das DIN 91379 nicht vorsieht.",
+        "cvc-enumeration-valid" => "Der Wert steht nicht in der Liste der zulässigen Werte.",
+        "cvc-complex-type.3.2.2" => "Das Attribut ist hier nicht vorgesehen.",
+        "cvc-complex-type.4" => "Ein vorgeschriebenes Attribut fehlt.",
+        "cvc-complex-type.2.1" | "cvc-complex-type.2.2" | "cvc-complex-type.2.3" => "Hier darf dieser Inhalt nicht stehen.",
+        "cvc-elt.1" => "Das Schema kennt dieses Element nicht.",
+        _ if begins("cvc-complex-type.2.4") => "Ein Element fehlt, ist hier nicht vorgesehen oder steht an falscher Stelle.",
+        _ if begins("cvc-elt.5.2.2") || begins("cvc-attribute.4") || begins("cvc-au") => {
+            "Der Wert weicht vom festgelegten Wert ab."
+        }
+        _ if begins("cvc-datatype-valid") || begins("cvc-simple-type") || begins("cvc-attribute") => {
+            "Der Wert entspricht nicht dem vorgeschriebenen Datentyp."
+        }
+        _ if begins("cvc-min") || begins("cvc-max") || begins("cvc-length") || constraint.ends_with("Digits-valid") => {
+            "Der Wert liegt außerhalb der vorgeschriebenen Grenzen."
+        }
+        _ if begins("cvc-id") => "Ein Verweis oder Schlüssel ist nicht eindeutig oder zeigt ins Leere.",
+        _ => "Die Nachricht ist an dieser Stelle nicht schemavalide.",
+    }
+}

@@ -1,0 +1,141 @@
+//! The loaded packages as one set: tells what a document is and how a standard answers. Several versions stand side by
+//! side; an unknown one is refused, never guessed at. Names no standard.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::rejection::{Fault, Rejection};
+use crate::xml::gate::Document;
+use crate::xoev::contract::{Answering, Detected, Known, Reader, Standards};
+use crate::xoev::package::{MessageType, Package};
+use crate::xoev::reader::PackageReader;
+
+/// All packages of one folder; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct PackageSet {
+    packages: Arc<Vec<Package>>,
+    hash: Arc<str>,
+}
+
+impl PackageSet {
+    /// A set of built packages with the hash over their files.
+    pub fn new(packages: Vec<Package>, hash: String) -> PackageSet {
+        PackageSet { packages: Arc::new(packages), hash: hash.into() }
+    }
+
+    /// The packages.
+    pub fn packages(&self) -> &[Package] {
+        &self.packages
+    }
+
+    /// The package and message type of a detected document; `None` when it was detected by another set.
+    pub fn found(&self, detected: &Detected) -> Option<(&Package, &MessageType)> {
+        let package = self.packages.get(detected.package)?;
+        if package.standard != detected.standard || package.version != detected.version {
+            return None;
+        }
+        let message = package.messages.iter().find(|message| message.message == detected.message)?;
+        Some((package, message))
+    }
+
+    /// The package of a standard with this version.
+    pub fn package(&self, standard: &str, version: &str) -> Option<&Package> {
+        self.packages.iter().find(|package| package.standard == standard && package.version == version)
+    }
+
+    fn newest(&self, standard: &str) -> Option<&Package> {
+        self.packages
+            .iter()
+            .filter(|package| package.standard == standard)
+            .max_by(|one, other| version_key(&one.version).cmp(&version_key(&other.version)))
+    }
+}
+
+/// Orders `1.10.0` after `1.9.0` and `26.11a` after `26.11`.
+fn version_key(version: &str) -> Vec<(u64, &str)> {
+    version
+        .split('.')
+        .map(|part| {
+            let digits = part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+            (part[..digits].parse().unwrap_or(0), &part[digits..])
+        })
+        .collect()
+}
+
+impl Standards for PackageSet {
+    fn detect(&self, document: &Document) -> Result<Detected, Rejection> {
+        let root = document.root();
+        let attribute = |wanted: &str| {
+            root.attributes.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
+        };
+        let (standard, version) = (attribute("standard"), attribute("version"));
+        for (at, package) in self.packages.iter().enumerate() {
+            let message =
+                package.messages.iter().find(|message| message.root.1 == root.local && message.root.0 == root.namespace);
+            if let Some(message) = message
+                && standard == Some(&package.attribute)
+                && version == Some(&package.version)
+            {
+                let test = attribute("test").is_some_and(|test| !matches!(test.trim(), "false" | "0"));
+                return Ok(Detected {
+                    standard: package.standard.clone(),
+                    version: package.version.clone(),
+                    message: message.message.clone(),
+                    test,
+                    package: at,
+                });
+            }
+        }
+        let supported: BTreeSet<String> =
+            self.packages.iter().map(|package| format!("{} {}", package.attribute, package.version)).collect();
+        let supported = supported.into_iter().collect::<Vec<_>>().join(", ");
+        let text = format!("Standard, Version oder Nachricht wird nicht unterstützt; unterstützt: {supported}.");
+        Err(Rejection::new(Fault::Version, text).at(1, 1))
+    }
+
+    fn answering(&self, standard: &str, version: Option<&str>) -> Option<Answering> {
+        let newest = self.newest(standard)?;
+        let package = version.and_then(|version| self.package(standard, version)).unwrap_or(newest);
+        Some(Answering {
+            receipt: package.receipt.clone(),
+            rejection: package.rejection.clone(),
+            never: package.never.clone(),
+            version: newest.version.clone(),
+        })
+    }
+
+    fn known(&self) -> Vec<Known> {
+        self.packages
+            .iter()
+            .flat_map(|package| {
+                package.messages.iter().map(|message| Known {
+                    message: message.message.clone(),
+                    standard: package.standard.clone(),
+                    version: package.version.clone(),
+                    reads: message.reading.is_some(),
+                    writes: package.templates.has(&message.message),
+                })
+            })
+            .collect()
+    }
+
+    fn hash(&self) -> String {
+        self.hash.to_string()
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(PackageReader::new(self.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_ordered_by_number() {
+        let mut versions = ["1.10.0", "26.11a", "1.9.0", "26.11", "1.9"];
+        versions.sort_by_key(|version| version_key(version).into_iter().map(|(n, t)| (n, t.to_owned())).collect::<Vec<_>>());
+        assert_eq!(versions, ["1.9", "1.9.0", "1.10.0", "26.11", "26.11a"]);
+    }
+}
