@@ -13,7 +13,7 @@ use crate::route::fault::Faults;
 use crate::route::load;
 use crate::transport;
 use crate::xoev::contract::Standards;
-use crate::xoev::set::Packages;
+use crate::xoev::package;
 
 /// The folders that a process works in.
 #[derive(Clone, Debug)]
@@ -54,9 +54,12 @@ pub struct Fit {
 
 /// Loads the packages of the standards.
 pub fn standards(xsd: &Path) -> Result<Arc<dyn Standards>, Unfit> {
-    match Packages::load(xsd) {
+    match package::load(xsd) {
         Ok(packages) => Ok(Arc::new(packages)),
-        Err(faults) => Err(Unfit::Packages { folder: xsd.display().to_string(), text: faults.to_string() }),
+        Err(faults) => {
+            let text = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+            Err(Unfit::Packages { folder: xsd.display().to_string(), text })
+        }
     }
 }
 

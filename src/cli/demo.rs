@@ -64,13 +64,13 @@ fn told() -> Story {
 
 /// Plays the demonstration; with `once` it ends with the story and says whether it ended as told.
 pub async fn run(global: &Global, once: bool, out: &mut Output) -> Result<Exit, CliError> {
-    let scratch = Scratch::new().map_err(|error| CliError::CannotRun(format!("no temporary folder: {}", error.kind())))?;
+    let scratch = Scratch::new().map_err(|error| CliError::Usage(format!("no temporary folder: {}", error.kind())))?;
     let partners = [DemoPartner::start(2).await, DemoPartner::start(4).await];
     let [Ok(kita), Ok(wohngeld)] = partners else {
-        return Err(CliError::CannotRun("no free port for the demonstration's partners".to_owned()));
+        return Err(CliError::Usage("no free port for the demonstration's partners".to_owned()));
     };
     let stage = Stage::write(&scratch.0, global, kita.address, wohngeld.address)
-        .map_err(|error| CliError::CannotRun(format!("the demonstration's files cannot be written: {}", error.kind())))?;
+        .map_err(|error| CliError::Usage(format!("the demonstration's files cannot be written: {}", error.kind())))?;
     let options = Options {
         place: stage.place.clone(),
         clock: Clock::real(),
@@ -115,7 +115,7 @@ pub async fn run(global: &Global, once: bool, out: &mut Output) -> Result<Exit, 
     if !as_told && !out.is_json() {
         out.say(&format!("the story should have ended otherwise:\n   told  {wanted:?}\n   ended {story:?}"))?;
     }
-    Ok(if as_told { Exit::Done } else { Exit::No })
+    Ok(if as_told { Exit::Ok } else { Exit::No })
 }
 
 async fn linger(stage: &Stage, out: &mut Output) -> Result<(), CliError> {

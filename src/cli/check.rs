@@ -1,0 +1,85 @@
+//! `check` and `partners check`: whether the files of a stage can run, and what they mean with every default.
+
+use crate::cli::args::{CheckArgs, Global};
+use crate::cli::exit::{CliError, Exit};
+use crate::cli::output::{Output, counted};
+use crate::cli::stage;
+use crate::app::place;
+use crate::clock::Clock;
+use crate::route::{explain, show};
+
+/// Checks all files of a stage.
+pub fn run(global: &Global, args: &CheckArgs, out: &mut Output) -> Result<Exit, CliError> {
+    let place = stage::place(global);
+    let fit = match place::compile(&place, Some(Clock::real().now())) {
+        Ok(fit) => fit,
+        Err(place::Unfit::Files(faults)) => {
+            out.say(&show::render(&faults.faults, &[], false))?;
+            out.say(&counted(faults.faults.len() as u64, "fault"))?;
+            out.value(&faults.json())?;
+            return Ok(Exit::No);
+        }
+        Err(other) => return Err(CliError::Usage(other.to_string())),
+    };
+    if !fit.compiled.warnings.is_empty() {
+        out.say(&show::render(&[], &fit.compiled.warnings, false))?;
+    }
+    if args.explain {
+        out.say(&explain::text(&fit.compiled.effective))?;
+    }
+    out.say(&format!(
+        "{}, {}, {}: no fault; version {}",
+        counted(fit.compiled.plans.len() as u64, "route"),
+        counted(fit.compiled.partners.len() as u64, "partner"),
+        counted(fit.standards.known().len() as u64, "known message"),
+        fit.compiled.version
+    ))?;
+    out.value(&serde_json::json!({
+        "faults": [],
+        "warnings": fit.compiled.warnings,
+        "version": fit.compiled.version,
+        "effective": if args.explain { fit.compiled.effective } else { serde_json::Value::Null },
+    }))?;
+    Ok(Exit::Ok)
+}
+
+/// Checks that each partner can come in and be reached.
+pub fn partners(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
+    let fit = stage::compile(global, out)?;
+    let now = Clock::real().now();
+    let mut rows = Vec::new();
+    let mut values = Vec::new();
+    let mut fine = true;
+    for (name, partner) in &fit.compiled.partners {
+        let ways: Vec<&str> = fit
+            .compiled
+            .destinations
+            .iter()
+            .filter(|wanted| wanted.channel.partner == *name)
+            .map(|wanted| wanted.connection.as_str())
+            .collect();
+        let credentials = fit.compiled.admission.entries.iter().filter(|entry| entry.partner == *name).count();
+        let valid = partner.from.is_none_or(|from| from <= now) && partner.to.is_none_or(|to| now < to);
+        let useless = credentials == 0 && ways.is_empty();
+        fine &= valid && !useless;
+        let word = match (valid, useless) {
+            (false, _) => "not valid today: deliveries are refused",
+            (true, true) => "cannot come in and cannot be reached",
+            (true, false) => "ok",
+        };
+        rows.push(vec![
+            name.clone(),
+            partner.groups.join(", "),
+            counted(credentials as u64, "credential"),
+            if ways.is_empty() { "-".to_owned() } else { ways.join(", ") },
+            word.to_owned(),
+        ]);
+        values.push(serde_json::json!({
+            "partner": name, "groups": partner.groups, "credentials": credentials, "reached-by": ways,
+            "valid": valid, "verdict": word,
+        }));
+    }
+    out.table(&["partner", "groups", "comes in by", "reached by", "verdict"], &rows)?;
+    out.value(&values)?;
+    Ok(if fine { Exit::Ok } else { Exit::No })
+}

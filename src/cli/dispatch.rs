@@ -1,0 +1,62 @@
+//! From the parsed arguments to the command, and from its outcome to the exit code. Decides nothing else.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::args::{Cli, Command, PartnersCommand};
+use crate::cli::exit::{CliError, Exit};
+use crate::cli::output::Output;
+use crate::cli::{bench, check, completions, demo, doctor, dry_run, inspect, messages, parked, pause, routes, run, schema, stage, status, test};
+use crate::clock::Clock;
+
+/// Parses the arguments, runs the command, gives the exit code of the process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = Output::stdout(cli.global.json);
+    let outcome = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(command(&cli, &mut out));
+            runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+            outcome
+        }
+        Err(error) => Err(CliError::Output(error)),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(error) if error.is_closed_pipe() => Exit::Ok.into(),
+        Err(error) => {
+            complain(&error);
+            Exit::Cannot.into()
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the one place where a command that cannot run says why")]
+fn complain(error: &CliError) {
+    eprintln!("drehscheibe: {error}");
+}
+
+async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
+    let global = &cli.global;
+    let clock = Clock::real();
+    match &cli.command {
+        Command::Run => run::run(global, out).await,
+        Command::Check(args) => check::run(global, args, out),
+        Command::Routes(command) => routes::run(global, command, out).await,
+        Command::Test(args) => test::run(global, args, out).await,
+        Command::DryRun(args) => dry_run::run(global, args, out).await,
+        Command::Inspect(args) => inspect::run(global, args, out),
+        Command::Schema(args) => schema::run(*args, out),
+        Command::Status => status::run(&*stage::read_store(global, out)?, &clock, out).await,
+        Command::Messages(command) => messages::run(&*stage::read_store(global, out)?, &clock, command, out).await,
+        Command::Parked(command) => parked::run(&*stage::write_store(global, out)?, &clock, command, out).await,
+        Command::Pause(args) => pause::pause(&*stage::write_store(global, out)?, &clock, args, out).await,
+        Command::Resume(args) => pause::resume(&*stage::write_store(global, out)?, &clock, args, out).await,
+        Command::Partners(PartnersCommand::Check) => check::partners(global, out),
+        Command::Doctor => doctor::run(global, out).await,
+        Command::Bench(args) => bench::run(&stage::place(global), args, out).await,
+        Command::Demo(args) => demo::run(global, args.once, out).await,
+        Command::Completions(args) => completions::run(args, out),
+    }
+}

@@ -1,0 +1,114 @@
+//! `doctor`: whether this machine and these files can carry a run, each finding with what to do.
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::app::house;
+use crate::cli::args::Global;
+use crate::cli::exit::{CliError, Exit};
+use crate::cli::output::Output;
+use crate::cli::stage;
+use crate::clock::Clock;
+use crate::store::contract::{Scope, Store};
+
+#[derive(Serialize)]
+struct Finding {
+    what: &'static str,
+    fine: bool,
+    text: String,
+}
+
+/// Looks at everything that a run needs.
+pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
+    let place = stage::place(global);
+    let mut findings = Vec::new();
+    let fit = match crate::app::place::compile(&place, Some(Clock::real().now())) {
+        Ok(fit) => {
+            findings.push(Finding { what: "files", fine: true, text: format!("version {}", fit.compiled.version) });
+            Some(fit)
+        }
+        Err(unfit) => {
+            findings.push(Finding { what: "files", fine: false, text: format!("{unfit}; see `check`") });
+            None
+        }
+    };
+    findings.push(folder(&place.data));
+    findings.push(clock());
+    if let Some(fit) = &fit {
+        for wanted in &fit.compiled.sources {
+            if let Some(listen) = wanted.settings.get("listen").and_then(|listen| listen.as_str()) {
+                findings.push(port(listen));
+            }
+        }
+        if house::store_folder(&place, &fit.compiled).is_dir() {
+            findings.push(store(&place, fit).await);
+        } else {
+            findings.push(Finding { what: "store", fine: true, text: "none yet; the first run makes it".to_owned() });
+        }
+    }
+    let rows: Vec<Vec<String>> = findings
+        .iter()
+        .map(|finding| {
+            let mark = if finding.fine { "ok" } else { "NOT OK" };
+            vec![mark.to_owned(), finding.what.to_owned(), finding.text.clone()]
+        })
+        .collect();
+    out.table(&["", "what", "finding"], &rows)?;
+    out.value(&findings)?;
+    Ok(if findings.iter().all(|finding| finding.fine) { Exit::Ok } else { Exit::No })
+}
+
+fn folder(data: &Path) -> Finding {
+    let probe = data.join(format!(".doctor-{}", uuid::Uuid::new_v4()));
+    let written = std::fs::create_dir_all(data)
+        .and_then(|()| std::fs::write(&probe, b"drehscheibe"))
+        .and_then(|()| std::fs::File::open(&probe).and_then(|file| file.sync_all()))
+        .and_then(|()| std::fs::remove_file(&probe));
+    match written {
+        Ok(()) => Finding { what: "data folder", fine: true, text: format!("{} can be written and synced", data.display()) },
+        Err(error) => Finding {
+            what: "data folder",
+            fine: false,
+            text: format!("{} cannot be written: {}; create it for this user", data.display(), error.kind()),
+        },
+    }
+}
+
+fn clock() -> Finding {
+    let now = Clock::real().now();
+    // The law's deadlines end at midnight in Germany: a machine without a plausible date must not decide them.
+    let plausible = now.as_second() > 1_760_000_000;
+    let text = match plausible {
+        true => format!("{now}, in Germany {}", Clock::real().today_in_berlin()),
+        false => format!("{now} lies before this program was made; set the machine's clock"),
+    };
+    Finding { what: "clock", fine: plausible, text }
+}
+
+fn port(listen: &str) -> Finding {
+    match TcpListener::bind(listen) {
+        Ok(_) => Finding { what: "port", fine: true, text: format!("{listen} is free") },
+        Err(error) => Finding {
+            what: "port",
+            fine: false,
+            text: format!("{listen} cannot be taken: {}; is a run up already?", error.kind()),
+        },
+    }
+}
+
+async fn store(place: &crate::app::place::Place, fit: &crate::app::place::Fit) -> Finding {
+    let opened = match house::open_store(place, &fit.compiled, true) {
+        Ok(store) => store.figures(&Scope::Operator).await,
+        Err(error) => Err(error),
+    };
+    match opened {
+        Ok(figures) => Finding {
+            what: "store",
+            fine: true,
+            text: format!("opens; {} Registersätze, {} destinations with rows", figures.mirror, figures.backlog.len()),
+        },
+        Err(error) => Finding { what: "store", fine: false, text: error.to_string() },
+    }
+}

@@ -1,0 +1,132 @@
+//! `dry-run`: a message through the routes as they are written now, in a store of its own that is thrown away.
+//! Shows what would happen and, for a stored message, what differs from what happened then.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::app::cases::Scratch;
+use crate::app::player::{self, Given, Played, Troubles};
+use crate::cli::args::{DryRunArgs, Global};
+use crate::cli::exit::{CliError, Exit};
+use crate::cli::output::Output;
+use crate::cli::{person, stage};
+use crate::clock::Clock;
+use crate::envelope::Stage;
+use crate::store::contract::{Filter, Listed, Scope, Store};
+
+#[derive(Serialize)]
+struct Shown {
+    state: String,
+    codes: Vec<String>,
+    reply: Option<String>,
+    sends: Vec<String>,
+    mirror: u64,
+    differs: Vec<String>,
+}
+
+/// Plays one message and prints what it would cause.
+pub async fn run(global: &Global, args: &DryRunArgs, out: &mut Output) -> Result<Exit, CliError> {
+    let (given, then) = match (&args.message, &args.file) {
+        (Some(id), _) => {
+            let (given, listed) = stored(global, *id, args.reason.as_deref(), out).await?;
+            (given, Some(listed))
+        }
+        (None, Some(file)) => {
+            let octets = std::fs::read(file)
+                .map_err(|error| CliError::Usage(format!("{}: {}", file.display(), error.kind())))?;
+            (from_file(global, Bytes::from(octets), args.partner.clone(), out)?, None)
+        }
+        (None, None) => return Err(CliError::Usage("name a stored message with --message, or a file".to_owned())),
+    };
+    let fit = stage::compile(global, out)?;
+    if fit.compiled.stage.stage == Stage::Produktion {
+        out.say("the play runs as stage test: a message without the attribute `test` is refused there (S999)")?;
+    }
+    let scratch = Scratch::new()?;
+    let played = player::play(fit, &scratch.0, &[given], &Troubles { times: 1, ..Troubles::default() })
+        .await
+        .map_err(|error| CliError::Usage(error.to_string()))?;
+    let shown = shown(&played, then.as_ref());
+    out.say(&format!("state  {}{}", shown.state, codes(&shown.codes)))?;
+    out.say(&format!("answer {}", shown.reply.as_deref().unwrap_or("none")))?;
+    for send in &shown.sends {
+        out.say(&format!("sends  {send}"))?;
+    }
+    out.say(&format!("mirror {} Registersätze in an empty mirror", shown.mirror))?;
+    for line in &shown.differs {
+        out.say(&format!("differs from then: {line}"))?;
+    }
+    out.value(&shown)?;
+    Ok(if shown.differs.is_empty() { Exit::Ok } else { Exit::No })
+}
+
+fn codes(codes: &[String]) -> String {
+    if codes.is_empty() { String::new() } else { format!(" ({})", codes.join(", ")) }
+}
+
+fn shown(played: &Played, then: Option<&Listed>) -> Shown {
+    let verdict = played.verdicts.first();
+    let state = verdict.map(|verdict| verdict.state.as_str().to_owned()).unwrap_or_default();
+    let codes: Vec<String> = verdict.map(|verdict| verdict.codes.clone()).unwrap_or_default();
+    let mut sends: Vec<String> =
+        played.taken.iter().map(|(word, partner, envelope)| format!("{word} {partner}: {} octets", envelope.body.len())).collect();
+    sends.sort();
+    let mut differs = Vec::new();
+    if let Some(then) = then {
+        if then.state.as_str() != state {
+            differs.push(format!("state was {}, would be {state}", then.state.as_str()));
+        }
+        if then.codes != codes {
+            differs.push(format!("codes were [{}], would be [{}]", then.codes.join(", "), codes.join(", ")));
+        }
+        if then.sends.len() != sends.len() {
+            differs.push(format!("{} were sent, {} would be", then.sends.len(), sends.len()));
+        }
+    }
+    let reply = verdict.and_then(|verdict| verdict.reply.as_ref()).map(|reply| reply.message.clone());
+    Shown { state, codes, reply, sends, mirror: played.figures.mirror, differs }
+}
+
+async fn stored(
+    global: &Global,
+    id: uuid::Uuid,
+    reason: Option<&str>,
+    out: &mut Output,
+) -> Result<(Given, Listed), CliError> {
+    let Some(reason) = reason else {
+        return Err(CliError::Usage("say why with --reason: looking at a stored message is recorded".to_owned()));
+    };
+    let store = stage::write_store(global, out)?;
+    let now = Clock::real().now();
+    let missing = || CliError::Usage(format!("there is no message {id} whose original is kept"));
+    let original =
+        store.original(&Scope::Operator, id, &person::acting(), reason, now).await?.ok_or_else(missing)?;
+    let filter = Filter { id: Some(id), limit: 1, ..Filter::default() };
+    let listed = store.list(&Scope::Operator, filter).await?.pop().ok_or_else(missing)?;
+    let given = Given {
+        binding: original.head.binding,
+        partner: original.head.partner.map(|partner| partner.id),
+        transport_id: original.head.transport_id,
+        body: original.body,
+    };
+    Ok((given, listed))
+}
+
+fn from_file(global: &Global, body: Bytes, partner: Option<String>, out: &mut Output) -> Result<Given, CliError> {
+    let fit = stage::compile(global, out)?;
+    let first = fit.compiled.plans.first().and_then(|plan| {
+        let binding = plan.bindings.first()?;
+        let partner = plan.accept.first().and_then(|accept| accept.partners.first()).cloned();
+        Some((binding.key.clone(), partner))
+    });
+    let Some((binding, first_partner)) = first else {
+        return Err(CliError::Usage("there is no route that could take the file".to_owned()));
+    };
+    let partner = partner.or(first_partner);
+    if let Some(name) = &partner
+        && !fit.compiled.partners.contains_key(name)
+    {
+        return Err(CliError::Usage(format!("there is no partner `{name}` in partners.yaml")));
+    }
+    Ok(Given { binding, partner, transport_id: "dry-run".to_owned(), body })
+}

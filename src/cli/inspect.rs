@@ -1,0 +1,40 @@
+//! `inspect`: what a file is, whether it is valid, and where not. Needs no store and no stage; shows no value of the file.
+
+use crate::cli::args::{Global, InspectArgs};
+use crate::cli::exit::{CliError, Exit};
+use crate::cli::output::Output;
+use crate::xoev::{inspect, package};
+
+/// Largest file that is looked at, octets.
+const LARGEST: u64 = 8 * 1024 * 1024;
+
+/// Looks at one file.
+pub fn run(global: &Global, args: &InspectArgs, out: &mut Output) -> Result<Exit, CliError> {
+    let cannot = |cause: String| CliError::Usage(format!("{}: {cause}", args.file.display()));
+    let size = std::fs::metadata(&args.file).map_err(|error| cannot(error.kind().to_string()))?.len();
+    if size > LARGEST {
+        return Err(cannot(format!("the file has {size} octets, at most {LARGEST} are taken in")));
+    }
+    let octets = std::fs::read(&args.file).map_err(|error| cannot(error.kind().to_string()))?;
+    let set = package::load(&global.xsd)
+        .map_err(|faults| CliError::Usage(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
+    let seen = inspect::inspect(octets.into(), &set);
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    out.say(&format!(
+        "{} {} {}, id {}: {}",
+        or_dash(&seen.standard),
+        or_dash(&seen.version),
+        or_dash(&seen.message),
+        or_dash(&seen.id),
+        if seen.valid { "valid" } else { "not valid" }
+    ))?;
+    for rejection in &seen.rejections {
+        let place = match (rejection.line, rejection.column) {
+            (Some(line), Some(column)) => format!(" {line}:{column}"),
+            _ => String::new(),
+        };
+        out.say(&format!("  {}{place} {} {}", rejection.code, rejection.path.as_deref().unwrap_or(""), rejection.text))?;
+    }
+    out.value(&seen)?;
+    Ok(if seen.valid { Exit::Ok } else { Exit::No })
+}

@@ -1,0 +1,94 @@
+//! `run`: the house stands until a signal; the first one drains, the second ends at once. SIGHUP applies changed files.
+
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::house::{House, Options};
+use crate::app::reload::Reload;
+use crate::cli::args::Global;
+use crate::cli::exit::{CliError, Exit};
+use crate::cli::output::Output;
+use crate::cli::stage;
+use crate::clock::{Clock, Tick};
+use crate::engine::core::Settings;
+use crate::engine::points::Points;
+use crate::envelope::Stage;
+use crate::telemetry::start;
+
+/// How long a drain may take.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Runs until it is told to end.
+pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
+    let began = Tick::now();
+    let fit = stage::compile(global, out)?;
+    let word = fit.compiled.stage.stage;
+    let settings = start::Settings {
+        levels: format!("off,drehscheibe={}", fit.compiled.stage.log),
+        json: global.json,
+        otlp: fit.compiled.stage.otlp.clone(),
+        ..start::Settings::default()
+    };
+    let guard = start::init(&settings, word.as_str()).map_err(|error| CliError::Usage(error.to_string()))?;
+    for warning in &fit.compiled.warnings {
+        tracing::warn!(file = %warning.file, line = warning.line, "{}", warning.text);
+    }
+    let routes = fit.compiled.plans.len();
+    let version = fit.compiled.version.clone();
+    let options = Options {
+        place: stage::place(global),
+        clock: clock(word)?,
+        points: points(word)?,
+        settings: Settings { name: format!("drehscheibe-{}", std::process::id()), ..Settings::default() },
+    };
+    let house = House::start_with(options, fit).await.map_err(CliError::from_start)?;
+    tracing::info!(stage = word.as_str(), routes, version, millis = began.elapsed().as_millis() as u64, "ready");
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut reload = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = tokio::signal::ctrl_c() => break,
+            _ = reload.recv() => {
+                match Reload(house.shared.clone()).apply(false).await {
+                    Ok(sentence) => tracing::info!("{sentence}"),
+                    Err(cause) => tracing::error!(cause, "the changed files were not applied"),
+                }
+            }
+        }
+    }
+    tracing::info!("draining: nothing new is taken, what is under way is finished");
+    tokio::select! {
+        () = house.stop(DRAIN) => tracing::info!("ended"),
+        _ = terminate.recv() => tracing::warn!("ended at once; what was under way is taken up again at the next start"),
+        _ = tokio::signal::ctrl_c() => tracing::warn!("ended at once; what was under way is taken up again at the next start"),
+    }
+    // The last traces are sent by a blocking exporter.
+    let _ = tokio::task::spawn_blocking(move || drop(guard)).await;
+    Ok(Exit::Ok)
+}
+
+/// A crash point from the environment, in stages for tests only.
+fn points(stage: Stage) -> Result<Points, CliError> {
+    match std::env::var("DREHSCHEIBE_CRASH_AT") {
+        Ok(text) if matches!(stage, Stage::Test | Stage::Demo) => Points::parse_abort(&text)
+            .ok_or_else(|| CliError::Usage("DREHSCHEIBE_CRASH_AT names no crash point; write POINT or POINT:N".to_owned())),
+        Ok(_) => Err(CliError::Usage("DREHSCHEIBE_CRASH_AT is for the stages test and demo; unset it".to_owned())),
+        Err(_) => Ok(Points::none()),
+    }
+}
+
+/// A scaled clock from the environment, in stages for tests only.
+fn clock(stage: Stage) -> Result<Clock, CliError> {
+    match std::env::var("DREHSCHEIBE_CLOCK_FACTOR") {
+        Ok(text) if matches!(stage, Stage::Test | Stage::Demo) => text
+            .parse::<f64>()
+            .ok()
+            .filter(|factor| (0.1..=1_000_000.0).contains(factor))
+            .map(|factor| Clock::scaled(Clock::real().now(), factor))
+            .ok_or_else(|| CliError::Usage("DREHSCHEIBE_CLOCK_FACTOR is no factor; write a number such as 100".to_owned())),
+        Ok(_) => Err(CliError::Usage("DREHSCHEIBE_CLOCK_FACTOR is for the stages test and demo; unset it".to_owned())),
+        Err(_) => Ok(Clock::real()),
+    }
+}

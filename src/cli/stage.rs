@@ -1,0 +1,61 @@
+//! From the global arguments to the place, the compiled set and the store of a stage. Prints nothing itself.
+
+use std::sync::Arc;
+
+use crate::app::house;
+use crate::app::place::{self, Fit, Place, Unfit};
+use crate::cli::args::Global;
+use crate::cli::exit::CliError;
+use crate::cli::output::Output;
+use crate::clock::Clock;
+use crate::route::show;
+use crate::store::contract::Store;
+
+/// The folders that the global arguments name.
+pub fn place(global: &Global) -> Place {
+    Place {
+        config: global.config.clone(),
+        routes: global.routes.clone(),
+        xsd: global.xsd.clone(),
+        data: global.data.clone().unwrap_or_else(|| global.config.join("data")),
+    }
+}
+
+/// Compiles the stage; shows every fault before it gives up.
+pub fn compile(global: &Global, out: &mut Output) -> Result<Fit, CliError> {
+    place::compile(&place(global), Some(Clock::real().now())).map_err(|unfit| shown(unfit, out))
+}
+
+/// Shows the faults of files as a person reads them, or as JSON, and leaves the error that ends the command.
+pub fn shown(unfit: Unfit, out: &mut Output) -> CliError {
+    let cause = unfit.to_string();
+    if let Unfit::Files(faults) = unfit {
+        // An output that is gone leaves the exit code, which says the same.
+        let _ = out.say(&show::render(&faults.faults, &[], false));
+        let _ = out.value(&faults.json());
+    }
+    CliError::Usage(cause)
+}
+
+/// The store of the stage for reading: no lock, nothing is changed.
+pub fn read_store(global: &Global, out: &mut Output) -> Result<Arc<dyn Store>, CliError> {
+    store(global, out, true)
+}
+
+/// The store of the stage for posting commands to the running process.
+pub fn write_store(global: &Global, out: &mut Output) -> Result<Arc<dyn Store>, CliError> {
+    store(global, out, false)
+}
+
+fn store(global: &Global, out: &mut Output, read_only: bool) -> Result<Arc<dyn Store>, CliError> {
+    let fit = compile(global, out)?;
+    let place = place(global);
+    let folder = house::store_folder(&place, &fit.compiled);
+    if !folder.is_dir() {
+        return Err(CliError::Usage(format!(
+            "there is no store at {} yet; start `drehscheibe run` once, or name another folder with --data",
+            folder.display()
+        )));
+    }
+    Ok(Arc::new(house::open_store(&place, &fit.compiled, read_only)?))
+}

@@ -1,0 +1,61 @@
+//! `test`: the samples of the packages and the cases beside the routes; the closing line counts both.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::app::cases::{self, Outcome};
+use crate::app::place;
+use crate::cli::args::{Global, TestArgs};
+use crate::cli::exit::{CliError, Exit};
+use crate::cli::output::Output;
+use crate::cli::stage;
+use crate::xoev::samples;
+
+#[derive(Serialize)]
+struct Report {
+    passed: usize,
+    failed: usize,
+    cases: Vec<Outcome>,
+}
+
+/// Runs all cases, or those that a path names.
+pub async fn run(global: &Global, args: &TestArgs, out: &mut Output) -> Result<Exit, CliError> {
+    let place = stage::place(global);
+    let mut outcomes = Vec::new();
+    if args.path.is_none() {
+        let set = crate::xoev::package::load(&place.xsd)
+            .map_err(|faults| CliError::Usage(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
+        for sample in samples::run(&set, &place.xsd) {
+            tell(Outcome { case: sample.name, about: None, plays: 1, faults: sample.faults }, &mut outcomes, out)?;
+        }
+    }
+    // Faults of the stage's own files are shown once, not once for each case.
+    place::compile(&place, None).map_err(|unfit| stage::shown(unfit, out))?;
+    let only = args.path.as_deref().map(|path| name_of(&place.routes, path));
+    for found in cases::find(&place.routes, only.as_deref()) {
+        tell(cases::run(&place, &found).await, &mut outcomes, out)?;
+    }
+    let failed = outcomes.iter().filter(|outcome| !outcome.faults.is_empty()).count();
+    let report = Report { passed: outcomes.len() - failed, failed, cases: outcomes };
+    out.say(&format!("{} passed, {} failed", report.passed, report.failed))?;
+    out.value(&report)?;
+    Ok(if report.failed == 0 && report.passed > 0 { Exit::Ok } else { Exit::No })
+}
+
+fn tell(outcome: Outcome, outcomes: &mut Vec<Outcome>, out: &mut Output) -> Result<(), CliError> {
+    let mark = if outcome.faults.is_empty() { "ok    " } else { "FAILED" };
+    let plays = if outcome.plays > 1 { format!(" ({} plays)", outcome.plays) } else { String::new() };
+    out.say(&format!("{mark} {}{plays}", outcome.case))?;
+    for fault in &outcome.faults {
+        out.say(&format!("       {fault}"))?;
+    }
+    outcomes.push(outcome);
+    Ok(())
+}
+
+/// `routes/tests/route/case.yaml`, `route/case` and `route` all name cases.
+fn name_of(routes: &Path, path: &Path) -> String {
+    let inside = path.strip_prefix(routes.join("tests")).unwrap_or(path);
+    inside.with_extension("").display().to_string()
+}
