@@ -259,33 +259,35 @@ impl Stopwatch {
     }
 }
 
-static RENDERER: OnceLock<PrometheusHandle> = OnceLock::new();
+// `None` inside means that a recorder of somebody else was there first.
+static RENDERER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// Installs the recorder of the process; further calls do nothing. `false` when another recorder is installed already.
 pub fn install() -> bool {
-    if RENDERER.get().is_some() {
-        return true;
-    }
-    let recorder = recorder();
-    let handle = recorder.handle();
-    if metrics::set_global_recorder(recorder).is_err() {
-        // Another thread may have been faster with the same recorder.
-        return RENDERER.get().is_some();
-    }
-    describe();
-    RENDERER.set(handle).is_ok()
+    let installed = RENDERER.get_or_init(|| {
+        let recorder = recorder();
+        let handle = recorder.handle();
+        metrics::set_global_recorder(recorder).ok()?;
+        describe();
+        Some(handle)
+    });
+    installed.is_some()
 }
 
 /// All metrics in the text format of Prometheus; empty before [`install`].
 pub fn render() -> String {
-    RENDERER.get().map(PrometheusHandle::render).unwrap_or_default()
+    handle().map(PrometheusHandle::render).unwrap_or_default()
 }
 
 /// Moves recorded distributions into their buckets, so that memory stays bounded while nobody asks.
 pub(super) fn upkeep() {
-    if let Some(handle) = RENDERER.get() {
+    if let Some(handle) = handle() {
         handle.run_upkeep();
     }
+}
+
+fn handle() -> Option<&'static PrometheusHandle> {
+    RENDERER.get()?.as_ref()
 }
 
 fn recorder() -> PrometheusRecorder {

@@ -227,6 +227,17 @@ mod tests {
     }
 
     #[test]
+    fn telemetry_starts_once_in_a_process() {
+        let settings = Settings { levels: "off,drehscheibe=error".to_owned(), ..Settings::default() };
+        let guard = init(&settings, "test").unwrap();
+        assert!(matches!(init(&settings, "test"), Err(StartError::Twice)));
+        let shown = metric::render();
+        assert!(shown.contains("drehscheibe_build_info{version=\""), "{shown}");
+        assert!(shown.contains("stage=\"test\"} 1"), "{shown}");
+        drop(guard);
+    }
+
+    #[test]
     fn settings_that_are_not_understood_are_refused() {
         let wrong = Settings { levels: "drehscheibe=loudly".to_owned(), ..Settings::default() };
         assert!(matches!(levels(&wrong), Err(StartError::Levels(_))));

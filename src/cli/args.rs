@@ -1,0 +1,514 @@
+//! The whole tree of commands: what can be written, with help that teaches. It never does anything itself.
+//! Exit codes of every command: 0 done, 1 the answer is no, 2 it cannot run.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// Integration adapter of the Sorgeregister-Plattform.
+#[derive(Debug, Parser)]
+#[command(name = "drehscheibe", version, arg_required_else_help = true, max_term_width = 110)]
+#[command(after_help = "First steps:\n  \
+    drehscheibe demo              see deliveries come in, be refused, doubled and told on\n  \
+    drehscheibe check --explain   read what the routes do, with every default\n  \
+    drehscheibe run               run the stage folder deploy/stages/demo\n  \
+    drehscheibe status            see what waits, how old, whose fault, and what to do next\n\n\
+    Exit codes: 0 done, 1 the answer is no (invalid, not found, failed tests), 2 it cannot run.")]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What holds for every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Print one JSON value instead of text.
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub json: bool,
+    /// Folder of the stage: connections.yaml, partners.yaml, settings.
+    #[arg(long, global = true, value_name = "DIR", default_value = "deploy/stages/demo")]
+    #[arg(env = "DREHSCHEIBE_CONFIG", help_heading = "Everywhere")]
+    pub config: PathBuf,
+    /// Folder of the routes.
+    #[arg(long, global = true, value_name = "DIR", default_value = "routes")]
+    #[arg(env = "DREHSCHEIBE_ROUTES", help_heading = "Everywhere")]
+    pub routes: PathBuf,
+    /// Folder of the standards' packages.
+    #[arg(long, global = true, value_name = "DIR", default_value = "xsd")]
+    #[arg(env = "DREHSCHEIBE_XSD", help_heading = "Everywhere")]
+    pub xsd: PathBuf,
+    /// Folder of store, claims and keys; the stage's own when not given.
+    #[arg(long, global = true, value_name = "DIR", env = "DREHSCHEIBE_DATA", help_heading = "Everywhere")]
+    pub data: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run: take deliveries in, commit their effects, send what they cause.
+    ///
+    /// Holds the store's lock until it ends. The first signal (SIGTERM, Ctrl-C) drains, the second ends at once;
+    /// nothing is lost by either.
+    #[command(
+        after_help = "Example:\n  drehscheibe run --config deploy/stages/produktion --data /var/lib/drehscheibe"
+    )]
+    Run,
+    /// Check routes, standards, partners and connections, and show all faults of all files at once.
+    #[command(after_help = "Example:\n  drehscheibe check --config deploy/stages/abnahme --explain")]
+    Check(CheckArgs),
+    /// See or apply changed routes in a running process.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  drehscheibe routes plan && drehscheibe routes apply --reason \"new callback\""
+    )]
+    Routes(RoutesCommand),
+    /// Run the test cases beside the routes and the samples of the standards, also with crashes and failing partners.
+    #[command(
+        after_help = "Examples:\n  drehscheibe test\n  drehscheibe test routes/tests/registerlieferung"
+    )]
+    Test(TestArgs),
+    /// Run a message through the routes as they are written now, roll back, and show what would differ.
+    #[command(
+        after_help = "Examples:\n  drehscheibe dry-run --message 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10\n  \
+        drehscheibe dry-run xsd/xfamilie/1.3.0/samples/0804.xml --as jugendamt-musterstadt"
+    )]
+    DryRun(DryRunArgs),
+    /// Say what a file is, whether it is valid, and where not. Needs no store.
+    #[command(after_help = "Example:\n  drehscheibe inspect lieferung.xml --json\n\n\
+        Exit code 1 when the file is not valid.")]
+    Inspect(InspectArgs),
+    /// Print the JSON Schema of a kind of file, for your editor.
+    #[command(after_help = "Example:\n  drehscheibe schema route > route.schema.json")]
+    Schema(SchemaArgs),
+    /// Show what waits, how old it is, whose fault it is, and what to do next.
+    #[command(
+        after_help = "Examples:\n  drehscheibe status\n  drehscheibe status --json | jq '.items[] | select(.whose == \"far-end\")'"
+    )]
+    Status,
+    /// List messages or show one; never their content.
+    #[command(subcommand, after_help = "Example:\n  drehscheibe messages list --state rejected --limit 20")]
+    Messages(MessagesCommand),
+    /// See what waits for a person (zurückgestellt, Zustellung ungeklärt) and process it again (erneut verarbeiten).
+    #[command(
+        subcommand,
+        after_help = "Example:\n  drehscheibe parked list\n  \
+        drehscheibe parked replay 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --reason \"route added\""
+    )]
+    Parked(ParkedCommand),
+    /// Hold a route, a partner or a destination; all replicas obey, nothing is lost.
+    #[command(
+        after_help = "Example:\n  drehscheibe pause destination callback:kita-portal --reason \"Wartung\" --until 2h"
+    )]
+    Pause(PauseArgs),
+    /// Let a route, a partner or a destination go on.
+    #[command(
+        after_help = "Example:\n  drehscheibe resume destination callback:kita-portal --reason \"Wartung beendet\""
+    )]
+    Resume(ResumeArgs),
+    /// Look after partners.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  drehscheibe partners check --config deploy/stages/produktion"
+    )]
+    Partners(PartnersCommand),
+    /// Look whether this machine and its settings can carry a run: folders, rights, disk, clock, keys, certificates, ports.
+    #[command(
+        after_help = "Example:\n  drehscheibe doctor --config deploy/stages/produktion --data /var/lib/drehscheibe"
+    )]
+    Doctor,
+    /// Measure the full path on this machine: rate, latency, memory.
+    #[command(after_help = "Example:\n  drehscheibe bench --messages 20000 --json")]
+    Bench(BenchArgs),
+    /// Play the demonstration: good, broken and doubled deliveries by HTTP and folder, partners that fail at first.
+    #[command(after_help = "Examples:\n  drehscheibe demo\n  drehscheibe demo --once --json\n\n\
+        With --once the exit code is 0 only if the story ended as told.")]
+    Demo(DemoArgs),
+    /// Print the completions of a shell.
+    #[command(
+        after_help = "Examples:\n  drehscheibe completions bash > ~/.local/share/bash-completion/completions/drehscheibe\n  \
+        drehscheibe completions fish > ~/.config/fish/completions/drehscheibe.fish"
+    )]
+    Completions(CompletionsArgs),
+}
+
+/// Arguments of `check`.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// Also show what each route does, with every default that holds.
+    #[arg(long)]
+    pub explain: bool,
+}
+
+/// Commands of `routes`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum RoutesCommand {
+    /// Show the difference to what runs, and the messages in flight per version.
+    #[command(after_help = "Example:\n  drehscheibe routes plan --json")]
+    Plan,
+    /// Let the running process take over all files, or none of them.
+    #[command(after_help = "Example:\n  drehscheibe routes apply --drain --reason \"partner left\"")]
+    Apply(ApplyArgs),
+}
+
+/// Arguments of `routes apply`.
+#[derive(Clone, Debug, Args)]
+pub struct ApplyArgs {
+    /// Also remove what messages still use: it takes nothing new and goes when its last message has gone.
+    #[arg(long)]
+    pub drain: bool,
+    /// Why; recorded with the acting person.
+    #[arg(long, value_parser = reason)]
+    pub reason: String,
+    /// How long to wait for the running process.
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+/// Arguments of `test`.
+#[derive(Clone, Debug, Args)]
+pub struct TestArgs {
+    /// A case, or a folder of cases; all when not given.
+    pub path: Option<PathBuf>,
+}
+
+/// Arguments of `dry-run`.
+#[derive(Clone, Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["message", "file"]))]
+pub struct DryRunArgs {
+    /// The id of a stored message; the look is recorded.
+    #[arg(long, value_name = "ID")]
+    pub message: Option<Uuid>,
+    /// Why a stored message is looked at; recorded with the acting person.
+    #[arg(long, value_parser = reason, requires = "message")]
+    pub reason: Option<String>,
+    /// A file with a document.
+    pub file: Option<PathBuf>,
+    /// The partner that would send the file.
+    #[arg(long = "as", value_name = "PARTNER", requires = "file")]
+    pub partner: Option<String>,
+}
+
+/// Arguments of `inspect`.
+#[derive(Clone, Debug, Args)]
+pub struct InspectArgs {
+    /// The file.
+    pub file: PathBuf,
+}
+
+/// Arguments of `schema`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct SchemaArgs {
+    /// Of which kind of file.
+    #[arg(value_enum, default_value_t = SchemaOf::Route)]
+    pub of: SchemaOf,
+}
+
+/// Kinds of files that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// A file in `routes`.
+    Route,
+    /// `connections.yaml` of a stage.
+    Connections,
+    /// `partners.yaml` of a stage.
+    Partners,
+}
+
+/// Commands of `messages`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum MessagesCommand {
+    /// List messages, newest first.
+    #[command(after_help = "Example:\n  drehscheibe messages list --state parked --state quarantined")]
+    List(ListArgs),
+    /// Show one message: states, causes, what it sent; never its content.
+    #[command(after_help = "Example:\n  drehscheibe messages show 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10")]
+    Show(ShowArgs),
+}
+
+/// States that can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StateWord {
+    /// Waits for another message or its deadline.
+    Waiting,
+    /// Its effect is committed.
+    Accepted,
+    /// Refused with the standard's rejection.
+    Rejected,
+    /// Kept apart.
+    Quarantined,
+    /// Waits for a person (zurückgestellt).
+    Parked,
+    /// The sender was not admitted.
+    Denied,
+}
+
+/// Arguments of `messages list`.
+#[derive(Clone, Debug, Args)]
+pub struct ListArgs {
+    /// Only this state; may be given several times.
+    #[arg(long = "state", value_enum)]
+    pub states: Vec<StateWord>,
+    /// At most so many.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
+    /// Only older than this message, to turn the page.
+    #[arg(long, value_name = "ID")]
+    pub before: Option<Uuid>,
+}
+
+/// Arguments of the commands that show one thing.
+#[derive(Clone, Debug, Args)]
+pub struct ShowArgs {
+    /// Its id.
+    pub id: Uuid,
+}
+
+/// Commands of `parked`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ParkedCommand {
+    /// List what waits for a person, with cause and one safe next step.
+    #[command(after_help = "Example:\n  drehscheibe parked list --json")]
+    List,
+    /// Show one of them.
+    #[command(after_help = "Example:\n  drehscheibe parked show 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10")]
+    Show(ShowArgs),
+    /// Process it again (erneut verarbeiten); person and reason are recorded.
+    #[command(
+        after_help = "Example:\n  drehscheibe parked replay 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --reason \"partner corrected its address\""
+    )]
+    Replay(ReplayArgs),
+}
+
+/// Arguments of `parked replay`.
+#[derive(Clone, Debug, Args)]
+pub struct ReplayArgs {
+    /// The id of a message or of something it sent.
+    pub id: Uuid,
+    /// Why; recorded with the acting person.
+    #[arg(long, value_parser = reason)]
+    pub reason: String,
+    /// How long to wait for the running process.
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+/// How long a command waits for the running process.
+#[derive(Clone, Debug, Args)]
+pub struct Patience {
+    /// Wait at most so long for the running process to carry it out.
+    #[arg(long, default_value = "30s", value_parser = duration, value_name = "DURATION")]
+    pub wait: Duration,
+}
+
+/// What can be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Held {
+    /// A route, by its name.
+    Route,
+    /// A partner, by its name in partners.yaml.
+    Partner,
+    /// A destination, written `connection:partner`.
+    Destination,
+}
+
+impl Held {
+    /// The stored word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Held::Route => "route",
+            Held::Partner => "partner",
+            Held::Destination => "destination",
+        }
+    }
+}
+
+/// Arguments of `pause`.
+#[derive(Clone, Debug, Args)]
+pub struct PauseArgs {
+    /// What kind of thing.
+    #[arg(value_enum)]
+    pub kind: Held,
+    /// Its name.
+    pub name: String,
+    /// Why; recorded with the acting person.
+    #[arg(long, value_parser = reason)]
+    pub reason: String,
+    /// Ends by itself: a moment (2026-12-24T18:00:00Z) or a time from now (2h, 3d).
+    #[arg(long, value_parser = until, value_name = "WHEN")]
+    pub until: Option<Until>,
+    /// How long to wait for the running process.
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+/// Arguments of `resume`.
+#[derive(Clone, Debug, Args)]
+pub struct ResumeArgs {
+    /// What kind of thing.
+    #[arg(value_enum)]
+    pub kind: Held,
+    /// Its name.
+    pub name: String,
+    /// Why; recorded with the acting person.
+    #[arg(long, value_parser = reason)]
+    pub reason: String,
+    /// How long to wait for the running process.
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+/// The end of a pause as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// A moment.
+    At(Timestamp),
+    /// A time from now.
+    In(Duration),
+}
+
+/// Commands of `partners`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum PartnersCommand {
+    /// Check that each partner can come in and be reached: credentials, validity, certificates, addresses.
+    #[command(after_help = "Example:\n  drehscheibe partners check --json")]
+    Check,
+}
+
+/// Arguments of `bench`.
+#[derive(Clone, Debug, Args)]
+pub struct BenchArgs {
+    /// How many messages.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub messages: u32,
+    /// At this rate per second; as fast as it goes when not given.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rate: Option<u32>,
+}
+
+/// Arguments of `demo`.
+#[derive(Clone, Debug, Args)]
+pub struct DemoArgs {
+    /// Play the story once and end, instead of staying to be looked at.
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Clone, Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    match text.chars().count() {
+        0..3 => Err("a reason is a sentence that a colleague understands next year".to_owned()),
+        3..=500 => Ok(text.to_owned()),
+        _ => Err("a reason has at most 500 characters and names no person of a message".to_owned()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "write for example 30s, 5m, 2h or 3d".to_owned())
+}
+
+fn until(text: &str) -> Result<Until, String> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(Until::At(at));
+    }
+    duration(text).map(Until::In).map_err(|_| {
+        "write a moment such as 2026-12-24T18:00:00Z, or a time from now such as 2h or 3d".to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_tree_is_sound_and_every_command_shows_an_example() {
+        fn walk(command: &clap::Command) {
+            for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("Example") && help.contains("drehscheibe "), "{}", command.get_name());
+                assert!(command.get_about().is_some(), "{}", command.get_name());
+                walk(command);
+            }
+        }
+        Cli::command().debug_assert();
+        walk(&Cli::command());
+    }
+
+    #[test]
+    fn the_examples_can_be_parsed() {
+        fn examples(command: &clap::Command, found: &mut Vec<String>) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            found.extend(
+                help.lines().filter_map(|line| line.strip_prefix("  drehscheibe ")).map(str::to_owned),
+            );
+            command.get_subcommands().for_each(|command| examples(command, found));
+        }
+        let mut found = Vec::new();
+        examples(&Cli::command(), &mut found);
+        assert!(found.len() > 20, "{found:?}");
+        for example in found {
+            // As a shell would cut it, up to a pipe, a redirection, a second command or the explanation beside it.
+            let plain = example.split(['|', '>', '&']).next().unwrap().split("   ").next().unwrap();
+            let mut words = vec!["drehscheibe".to_owned()];
+            for (at, piece) in plain.split('"').enumerate() {
+                match at % 2 {
+                    0 => words.extend(piece.split_whitespace().map(str::to_owned)),
+                    _ => words.push(piece.to_owned()),
+                }
+            }
+            Cli::try_parse_from(&words).unwrap_or_else(|fault| panic!("{example}\n{fault}"));
+        }
+    }
+
+    #[test]
+    fn what_may_stand_before_or_after_the_command() {
+        let cli = parse("drehscheibe status --json --data d").unwrap();
+        assert!(cli.global.json && cli.global.data == Some(PathBuf::from("d")));
+        assert!(parse("drehscheibe --json status").unwrap().global.json);
+        assert_eq!(parse("drehscheibe status").unwrap().global.config, PathBuf::from("deploy/stages/demo"));
+    }
+
+    #[test]
+    fn wrong_usage_is_refused() {
+        for bad in [
+            "drehscheibe parked replay 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10",
+            "drehscheibe parked replay x --reason because",
+            "drehscheibe pause destination d --reason x",
+            "drehscheibe pause office d --reason because",
+            "drehscheibe pause route r --reason because --until soon",
+            "drehscheibe dry-run",
+            "drehscheibe dry-run --message 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 file.xml",
+            "drehscheibe messages list --limit 0",
+            "drehscheibe unknown",
+        ] {
+            let fault = parse(bad).expect_err(bad);
+            assert_eq!(fault.exit_code(), 2, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_pause_ends_at_a_moment_or_after_a_time() {
+        assert_eq!(until("2h"), Ok(Until::In(Duration::from_secs(7_200))));
+        assert_eq!(until("2026-12-24T18:00:00Z"), Ok(Until::At("2026-12-24T18:00:00Z".parse().unwrap())));
+    }
+}

@@ -1,0 +1,60 @@
+//! How a command ends: three exit codes, and one error with a plain sentence.
+//! Never shows a text that holds a value of a message.
+
+use std::process::ExitCode;
+
+use crate::store::contract::StoreError;
+
+/// The exit code of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or the answer is yes.
+    Ok,
+    /// It ran, and the answer is no: invalid, not found, failed tests, refused.
+    No,
+    /// It cannot run: wrong usage, broken configuration, no store.
+    Cannot,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Ok => 0,
+            Exit::No => 1,
+            Exit::Cannot => 2,
+        })
+    }
+}
+
+/// Why a command could not run; always exit code 2.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The arguments do not fit together.
+    #[error("{0}")]
+    Usage(String),
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nothing can be printed.
+    #[error("output cannot be written: {0}; check where it is sent")]
+    Output(#[from] std::io::Error),
+}
+
+impl CliError {
+    /// Whether only the reader of a pipe went away, which is no fault: `messages list | head`.
+    pub fn is_closed_pipe(&self) -> bool {
+        matches!(self, CliError::Output(fault) if fault.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_pipe_is_told_from_a_full_disk() {
+        let fault = |kind| CliError::from(std::io::Error::from(kind));
+        assert!(fault(std::io::ErrorKind::BrokenPipe).is_closed_pipe());
+        assert!(!fault(std::io::ErrorKind::StorageFull).is_closed_pipe());
+    }
+}

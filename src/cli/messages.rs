@@ -1,0 +1,234 @@
+//! Lists messages and shows one: states, codes, causes, hashes. Never the content, which needs a reason and a record.
+
+use super::args::{ListArgs, MessagesCommand, ShowArgs, StateWord};
+use super::exit::{CliError, Exit};
+use super::output::{Output, age, counted, moment, or_dash};
+use crate::clock::Clock;
+use crate::envelope::Inbound;
+use crate::store::contract::{Filter, Listed, ListedSend, Scope, Store};
+use jiff::Timestamp;
+
+/// Runs one of the commands.
+pub async fn run(
+    store: &dyn Store,
+    clock: &Clock,
+    command: &MessagesCommand,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
+    match command {
+        MessagesCommand::List(args) => {
+            let listed = store.list(&Scope::Operator, filter(args)).await?;
+            print_list(&listed, clock.now(), out)?;
+            Ok(Exit::Ok)
+        }
+        MessagesCommand::Show(ShowArgs { id }) => {
+            let filter = Filter { id: Some(*id), limit: 1, ..Filter::default() };
+            match store.list(&Scope::Operator, filter).await?.pop() {
+                Some(listed) => {
+                    print_one(&listed, clock.now(), out)?;
+                    Ok(Exit::Ok)
+                }
+                None => {
+                    out.say(&format!("no message with id {id}; see `drehscheibe messages list`"))?;
+                    out.value(&serde_json::Value::Null)?;
+                    Ok(Exit::No)
+                }
+            }
+        }
+    }
+}
+
+fn filter(args: &ListArgs) -> Filter {
+    let states = args.states.iter().map(|state| match state {
+        StateWord::Waiting => Inbound::Waiting,
+        StateWord::Accepted => Inbound::Accepted,
+        StateWord::Rejected => Inbound::Rejected,
+        StateWord::Quarantined => Inbound::Quarantined,
+        StateWord::Parked => Inbound::Parked,
+        StateWord::Denied => Inbound::Denied,
+    });
+    Filter {
+        states: states.collect(),
+        limit: usize::try_from(args.limit).unwrap_or(usize::MAX),
+        before: args.before,
+        ..Filter::default()
+    }
+}
+
+/// Prints a list: a row for each message.
+pub fn print_list(listed: &[Listed], now: Timestamp, out: &mut Output) -> std::io::Result<()> {
+    if listed.is_empty() {
+        out.say("no messages")?;
+    } else {
+        let rows: Vec<Vec<String>> = listed
+            .iter()
+            .map(|listed| {
+                vec![
+                    listed.id.to_string(),
+                    state(listed),
+                    format!("{} ago", age(now, listed.received)),
+                    or_dash(listed.message.as_deref()),
+                    listed.partner.clone(),
+                    or_dash(listed.route.as_deref()),
+                    listed.sends.len().to_string(),
+                    listed.codes.join(" "),
+                ]
+            })
+            .collect();
+        out.table(&["ID", "STATE", "RECEIVED", "MESSAGE", "PARTNER", "ROUTE", "SENDS", "CODES"], &rows)?;
+    }
+    out.value(&listed)
+}
+
+/// Prints one message with what it sent.
+pub fn print_one(listed: &Listed, now: Timestamp, out: &mut Output) -> std::io::Result<()> {
+    let received = format!("{} ({} ago)", moment(listed.received), age(now, listed.received));
+    let rows = [
+        ("id", listed.id.to_string()),
+        ("state", state(listed)),
+        ("received", received),
+        ("by", listed.binding.clone()),
+        ("message", or_dash(listed.message.as_deref())),
+        ("route", or_dash(listed.route.as_deref())),
+        ("partner", listed.partner.clone()),
+        ("mandant", listed.mandant.clone()),
+        ("size", counted(listed.size, "octet")),
+        ("sha256", listed.octets_sha256.clone()),
+        ("decided by", listed.decided_by.clone()),
+    ];
+    let optional = [
+        ("codes", (!listed.codes.is_empty()).then(|| listed.codes.join(" "))),
+        ("cause", listed.cause.clone()),
+        ("next step", listed.next_step.clone()),
+    ];
+    let optional = optional.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    for (name, value) in rows.into_iter().chain(optional) {
+        out.say(&format!("{name:<11}{value}"))?;
+    }
+    if !listed.sends.is_empty() {
+        out.say("")?;
+        print_sends(&listed.sends, now, out)?;
+    }
+    out.value(listed)
+}
+
+/// Prints rows of the outbox as a table; prints no JSON.
+pub fn print_sends(sends: &[ListedSend], now: Timestamp, out: &mut Output) -> std::io::Result<()> {
+    let rows: Vec<Vec<String>> = sends
+        .iter()
+        .map(|send| {
+            vec![
+                send.id.to_string(),
+                send.state.clone(),
+                send.destination.clone(),
+                send.message.clone(),
+                send.attempts.to_string(),
+                format!("{} ago", age(now, send.queued)),
+                or_dash(send.cause.as_deref()),
+            ]
+        })
+        .collect();
+    out.table(&["SENDS", "STATE", "DESTINATION", "MESSAGE", "ATTEMPTS", "QUEUED", "CAUSE"], &rows)
+}
+
+fn state(listed: &Listed) -> String {
+    let test = if listed.test { " (test)" } else { "" };
+    format!("{}{test}", listed.state.as_str())
+}
+
+#[cfg(test)]
+pub mod tests {
+    //! Examples of listed messages, for the tests of this room.
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::cli::output::tests::Printed;
+
+    /// Noon.
+    pub fn noon() -> Timestamp {
+        "2026-11-21T12:00:00Z".parse().unwrap()
+    }
+
+    /// A parked message that had sent one thing.
+    pub fn example() -> Listed {
+        let received = "2026-11-21T11:57:00Z".parse().unwrap();
+        Listed {
+            id: Uuid::from_u128(1),
+            state: Inbound::Parked,
+            received,
+            binding: "http /v1/lieferungen".to_owned(),
+            route: None,
+            message: Some("xfamilie.0804".to_owned()),
+            partner: "jugendamt-musterstadt".to_owned(),
+            mandant: "musterstadt".to_owned(),
+            test: true,
+            codes: Vec::new(),
+            cause: Some("no route claims it".to_owned()),
+            next_step: Some("add the route, then replay".to_owned()),
+            size: 5_120,
+            octets_sha256: "ab".repeat(32),
+            decided_by: "cd".repeat(8),
+            sends: vec![send()],
+        }
+    }
+
+    /// A row of the outbox whose outcome is unknown.
+    pub fn send() -> ListedSend {
+        ListedSend {
+            id: Uuid::from_u128(2),
+            cause_id: Uuid::from_u128(1),
+            destination: "callback:kita-portal".to_owned(),
+            message: "stand".to_owned(),
+            state: "unclear".to_owned(),
+            attempts: 3,
+            queued: "2026-11-21T10:00:00Z".parse().unwrap(),
+            next_try: None,
+            cause: Some("connection cut after the request".to_owned()),
+            next_step: None,
+        }
+    }
+
+    #[test]
+    fn a_list_is_a_table_or_an_array() {
+        let printed = Printed::default();
+        print_list(&[example()], noon(), &mut printed.output(false)).unwrap();
+        let text = printed.text();
+        let row = text.lines().nth(1).unwrap();
+        for cell in ["parked (test)", "3 minutes ago", "xfamilie.0804", "jugendamt-musterstadt", " – "] {
+            assert!(row.contains(cell), "{cell}: {row}");
+        }
+        let printed = Printed::default();
+        print_list(&[example()], noon(), &mut printed.output(true)).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&printed.text()).unwrap();
+        assert_eq!(json[0]["state"], "parked");
+        assert_eq!(json[0]["sends"][0]["attempts"], 3);
+        let printed = Printed::default();
+        print_list(&[], noon(), &mut printed.output(true)).unwrap();
+        assert_eq!(printed.text(), "[]\n");
+    }
+
+    #[test]
+    fn one_message_shows_cause_next_step_and_what_it_sent() {
+        let printed = Printed::default();
+        print_one(&example(), noon(), &mut printed.output(false)).unwrap();
+        let text = printed.text();
+        assert!(
+            text.contains("cause      no route claims it\nnext step  add the route, then replay\n"),
+            "{text}"
+        );
+        assert!(text.contains("received   2026-11-21 11:57:00Z (3 minutes ago)"), "{text}");
+        assert!(text.contains("callback:kita-portal  stand    3         2 hours ago"), "{text}");
+    }
+
+    #[test]
+    fn the_words_of_states_are_the_stored_ones() {
+        use clap::ValueEnum;
+        for word in StateWord::value_variants() {
+            let args = ListArgs { states: vec![*word], limit: 7, before: None };
+            let filter = filter(&args);
+            assert_eq!(filter.states[0].as_str(), word.to_possible_value().unwrap().get_name());
+            assert_eq!(filter.limit, 7);
+        }
+    }
+}

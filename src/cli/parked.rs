@@ -1,0 +1,184 @@
+//! What waits for a person: messages that are zurückgestellt or kept apart, deliveries that are unzustellbar or ungeklärt.
+//! Never processes anything again by itself: a replay is posted with person and reason.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::args::{ParkedCommand, ReplayArgs, ShowArgs};
+use super::command::{self, Asked};
+use super::exit::{CliError, Exit};
+use super::messages;
+use super::output::{Output, age, moment, or_dash};
+use crate::clock::Clock;
+use crate::envelope::Inbound;
+use crate::store::contract::{Filter, Listed, ListedSend, Scope, Store};
+
+/// At most so many of each are listed; more are said to be there.
+const LIMIT: usize = 200;
+
+/// Everything that waits for a person.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Parked {
+    /// Messages that came in.
+    pub messages: Vec<Listed>,
+    /// Deliveries that did not go out, or may not have.
+    pub sends: Vec<ListedSend>,
+}
+
+/// Runs one of the commands.
+pub async fn run(
+    store: &dyn Store,
+    clock: &Clock,
+    command: &ParkedCommand,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
+    match command {
+        ParkedCommand::List => {
+            print_list(&all(store, LIMIT).await?, clock.now(), out)?;
+            Ok(Exit::Ok)
+        }
+        ParkedCommand::Show(ShowArgs { id }) => show(store, clock, *id, out).await,
+        ParkedCommand::Replay(ReplayArgs { id, reason, patience }) => {
+            command::post(store, clock, &Asked::Replay(*id), reason, patience.wait, out).await
+        }
+    }
+}
+
+async fn all(store: &dyn Store, limit: usize) -> Result<Parked, CliError> {
+    let states = vec![Inbound::Parked, Inbound::Quarantined];
+    let messages = store.list(&Scope::Operator, Filter { states, limit, ..Filter::default() }).await?;
+    let sends = store.list_parked_sends(&Scope::Operator, limit).await?;
+    Ok(Parked { messages, sends })
+}
+
+async fn show(store: &dyn Store, clock: &Clock, id: Uuid, out: &mut Output) -> Result<Exit, CliError> {
+    let filter = Filter { id: Some(id), limit: 1, ..Filter::default() };
+    let message = store.list(&Scope::Operator, filter).await?.pop();
+    let parked = |listed: &Listed| matches!(listed.state, Inbound::Parked | Inbound::Quarantined);
+    if let Some(message) = message.filter(parked) {
+        messages::print_one(&message, clock.now(), out)?;
+        return Ok(Exit::Ok);
+    }
+    // The contract finds parked rows only as a list; there are few, or something else is wrong.
+    let sends = store.list_parked_sends(&Scope::Operator, usize::from(u16::MAX)).await?;
+    if let Some(send) = sends.iter().find(|send| send.id == id) {
+        print_send(send, clock.now(), out)?;
+        return Ok(Exit::Ok);
+    }
+    out.say(&format!("nothing with id {id} waits for a person; see `drehscheibe parked list`"))?;
+    out.value(&serde_json::Value::Null)?;
+    Ok(Exit::No)
+}
+
+/// Prints the lists with cause and next step of each.
+pub fn print_list(parked: &Parked, now: Timestamp, out: &mut Output) -> std::io::Result<()> {
+    if parked.messages.is_empty() && parked.sends.is_empty() {
+        out.say("nothing waits for a person")?;
+    }
+    let message = |listed: &Listed| {
+        vec![
+            listed.id.to_string(),
+            listed.state.as_str().to_owned(),
+            age(now, listed.received),
+            or_dash(listed.message.as_deref()),
+            listed.partner.clone(),
+            or_dash(listed.cause.as_deref()),
+            or_dash(listed.next_step.as_deref()),
+        ]
+    };
+    if !parked.messages.is_empty() {
+        let rows: Vec<_> = parked.messages.iter().map(message).collect();
+        out.table(&["MESSAGE ID", "STATE", "FOR", "MESSAGE", "PARTNER", "CAUSE", "NEXT STEP"], &rows)?;
+    }
+    let send = |send: &ListedSend| {
+        vec![
+            send.id.to_string(),
+            send.state.clone(),
+            age(now, send.queued),
+            send.message.clone(),
+            send.destination.clone(),
+            or_dash(send.cause.as_deref()),
+            or_dash(send.next_step.as_deref()),
+        ]
+    };
+    if !parked.sends.is_empty() {
+        let rows: Vec<_> = parked.sends.iter().map(send).collect();
+        out.table(&["DELIVERY ID", "STATE", "FOR", "MESSAGE", "DESTINATION", "CAUSE", "NEXT STEP"], &rows)?;
+    }
+    if parked.messages.len() >= LIMIT || parked.sends.len() >= LIMIT {
+        out.say(&format!("only the first {LIMIT} of each are shown"))?;
+    }
+    out.value(parked)
+}
+
+fn print_send(send: &ListedSend, now: Timestamp, out: &mut Output) -> std::io::Result<()> {
+    let rows = [
+        ("id", send.id.to_string()),
+        ("state", send.state.clone()),
+        ("destination", send.destination.clone()),
+        ("message", send.message.clone()),
+        ("caused by", send.cause_id.to_string()),
+        ("queued", format!("{} ({} ago)", moment(send.queued), age(now, send.queued))),
+        ("attempts", send.attempts.to_string()),
+        ("cause", or_dash(send.cause.as_deref())),
+        ("next step", or_dash(send.next_step.as_deref())),
+    ];
+    for (name, value) in rows {
+        out.say(&format!("{name:<13}{value}"))?;
+    }
+    out.value(send)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::messages::tests::{example, noon, send};
+    use crate::cli::output::tests::Printed;
+
+    #[test]
+    fn both_kinds_are_listed_with_cause_and_next_step() {
+        let parked = Parked { messages: vec![example()], sends: vec![send()] };
+        let printed = Printed::default();
+        print_list(&parked, noon(), &mut printed.output(false)).unwrap();
+        let text = printed.text();
+        assert!(text.contains("no route claims it  add the route, then replay"), "{text}");
+        assert!(text.contains("connection cut after the request  –"), "{text}");
+        assert!(!text.contains("only the first"));
+        let printed = Printed::default();
+        print_list(&parked, noon(), &mut printed.output(true)).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&printed.text()).unwrap();
+        assert_eq!(json["messages"][0]["cause"], "no route claims it");
+        assert_eq!(json["sends"][0]["state"], "unclear");
+    }
+
+    #[test]
+    fn nothing_is_said_plainly_and_is_an_empty_object() {
+        let printed = Printed::default();
+        print_list(&Parked::default(), noon(), &mut printed.output(false)).unwrap();
+        assert_eq!(printed.text(), "nothing waits for a person\n");
+        let printed = Printed::default();
+        print_list(&Parked::default(), noon(), &mut printed.output(true)).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&printed.text()).unwrap();
+        assert_eq!(json, serde_json::json!({"messages": [], "sends": []}));
+    }
+
+    #[test]
+    fn a_cut_list_says_so() {
+        let parked = Parked { messages: Vec::new(), sends: vec![send(); LIMIT] };
+        let printed = Printed::default();
+        print_list(&parked, noon(), &mut printed.output(false)).unwrap();
+        assert!(printed.text().contains("only the first 200"));
+    }
+
+    #[test]
+    fn a_delivery_is_shown_whole() {
+        let printed = Printed::default();
+        print_send(&send(), noon(), &mut printed.output(false)).unwrap();
+        assert!(
+            printed.text().contains("queued       2026-11-21 10:00:00Z (2 hours ago)"),
+            "{}",
+            printed.text()
+        );
+    }
+}

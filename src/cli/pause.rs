@@ -1,0 +1,60 @@
+//! Holds a route, a partner or a destination, and lets it go on. Stored by the running process, obeyed by all replicas.
+//! Never throws anything away: what is held waits.
+
+use super::args::{Held, PauseArgs, ResumeArgs};
+use super::command::{self, Asked};
+use super::exit::{CliError, Exit};
+use super::output::Output;
+use crate::clock::Clock;
+use crate::store::contract::Store;
+
+/// Holds something.
+pub async fn pause(
+    store: &dyn Store,
+    clock: &Clock,
+    args: &PauseArgs,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
+    let name = checked(args.kind, &args.name)?;
+    let asked = Asked::Pause(args.kind, name, args.until);
+    command::post(store, clock, &asked, &args.reason, args.patience.wait, out).await
+}
+
+/// Lets something go on.
+pub async fn resume(
+    store: &dyn Store,
+    clock: &Clock,
+    args: &ResumeArgs,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
+    let asked = Asked::Resume(args.kind, checked(args.kind, &args.name)?);
+    command::post(store, clock, &asked, &args.reason, args.patience.wait, out).await
+}
+
+/// A destination is `connection:partner`; the most common slip is to give only the partner.
+fn checked(kind: Held, name: &str) -> Result<String, CliError> {
+    let name = name.trim();
+    if name.is_empty() {
+        return Err(CliError::Usage(format!("{} has no name; give it after the kind", kind.as_str())));
+    }
+    if kind == Held::Destination && !name.contains(':') {
+        return Err(CliError::Usage(format!(
+            "a destination is written connection:partner; `{name}` has no connection, \
+             see `drehscheibe status`, or write `partner {name}`"
+        )));
+    }
+    Ok(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_destination_has_two_halves() {
+        assert_eq!(checked(Held::Destination, "callback:kita").unwrap(), "callback:kita");
+        assert!(checked(Held::Destination, "kita").unwrap_err().to_string().contains("write `partner kita`"));
+        assert_eq!(checked(Held::Partner, "kita").unwrap(), "kita");
+        assert!(checked(Held::Route, " ").is_err());
+    }
+}

@@ -1,0 +1,374 @@
+//! What waits, how old it is, whose fault it is, and what to do next: one look for the operator.
+//! Never shows content and never decides: it reads figures, pauses and breakers.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::exit::{CliError, Exit};
+use super::output::{Output, age, counted, moment, or_dash};
+use crate::clock::Clock;
+use crate::store::contract::{Backlog, Breaker, Figures, Pause, Scope, Store};
+
+/// Younger than this (seconds) a waiting row is simply under way.
+const UNDER_WAY: i64 = 60;
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Whose {
+    /// The receiver's side.
+    FarEnd,
+    /// The sender's side.
+    Sender,
+    /// Ours: configuration or program.
+    Ours,
+    /// A person held it or has to decide.
+    Person,
+    /// Nobody's: it waits as intended.
+    Nobody,
+}
+
+impl Whose {
+    fn as_str(self) -> &'static str {
+        match self {
+            Whose::FarEnd => "far end",
+            Whose::Sender => "sender",
+            Whose::Ours => "ours",
+            Whose::Person => "a person",
+            Whose::Nobody => "nobody",
+        }
+    }
+}
+
+/// One thing that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Item {
+    /// What it is: a destination, `messages parked`, a pause.
+    pub what: String,
+    /// How many.
+    pub count: u64,
+    /// Since when the oldest waits.
+    pub since: Option<Timestamp>,
+    /// Whose turn it is.
+    pub whose: Whose,
+    /// Plain cause.
+    pub cause: Option<String>,
+    /// What to do next.
+    pub next: String,
+}
+
+/// The whole look.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// When it was taken.
+    pub at: Timestamp,
+    /// What waits, what needs a person first.
+    pub items: Vec<Item>,
+    /// The figures behind it.
+    pub figures: Figures,
+    /// The pauses that hold.
+    pub pauses: Vec<Pause>,
+}
+
+/// Looks and prints.
+pub async fn run(store: &dyn Store, clock: &Clock, out: &mut Output) -> Result<Exit, CliError> {
+    let now = clock.now();
+    let figures = store.figures(&Scope::Operator).await?;
+    let pauses = store.pauses(now).await?;
+    let breakers = store.breakers().await?;
+    print(&report(figures, pauses, &breakers, now), out)?;
+    Ok(Exit::Ok)
+}
+
+/// Makes the report of what the store says at a moment.
+pub fn report(figures: Figures, pauses: Vec<Pause>, breakers: &[Breaker], now: Timestamp) -> Report {
+    let mut items: Vec<Item> =
+        figures.backlog.iter().flat_map(|backlog| of_destination(backlog, &pauses, breakers, now)).collect();
+    items.extend(of_inbound(&figures));
+    items.extend(pauses.iter().map(of_pause));
+    items.sort_by_key(|item| (urgency(item), item.since));
+    Report { at: now, items, figures, pauses }
+}
+
+fn urgency(item: &Item) -> u8 {
+    match item.whose {
+        Whose::Person => 0,
+        Whose::Ours => 1,
+        Whose::Sender => 2,
+        Whose::FarEnd => 3,
+        Whose::Nobody => 4,
+    }
+}
+
+fn of_destination(backlog: &Backlog, pauses: &[Pause], breakers: &[Breaker], now: Timestamp) -> Vec<Item> {
+    let name = &backlog.destination;
+    let mut items = Vec::new();
+    if backlog.unclear > 0 {
+        items.push(Item {
+            what: format!("{name}, Zustellung ungeklärt"),
+            count: backlog.unclear,
+            since: None,
+            whose: Whose::Person,
+            cause: None,
+            next: "ask the receiver whether it arrived (`drehscheibe parked list`), then replay or leave it"
+                .to_owned(),
+        });
+    }
+    if backlog.parked > 0 {
+        items.push(Item {
+            what: format!("{name}, unzustellbar"),
+            count: backlog.parked,
+            since: None,
+            whose: Whose::Person,
+            cause: None,
+            next: "read the cause with `drehscheibe parked list`, mend it, replay".to_owned(),
+        });
+    }
+    if backlog.waiting > 0 {
+        let (whose, cause, next) = why_it_waits(backlog, pauses, breakers, now);
+        let (count, since) = (backlog.waiting, backlog.oldest);
+        items.push(Item { what: name.clone(), count, since, whose, cause, next });
+    }
+    items
+}
+
+fn why_it_waits(
+    backlog: &Backlog,
+    pauses: &[Pause],
+    breakers: &[Breaker],
+    now: Timestamp,
+) -> (Whose, Option<String>, String) {
+    let partner = backlog.destination.split_once(':').map(|(_, partner)| partner);
+    let held = pauses.iter().find(|pause| match pause.kind.as_str() {
+        "destination" => pause.name == backlog.destination,
+        "partner" => Some(pause.name.as_str()) == partner,
+        _ => false,
+    });
+    if let Some(pause) = held {
+        let next =
+            format!("`drehscheibe resume {} {} --reason …` when the reason is gone", pause.kind, pause.name);
+        return (Whose::Person, Some(format!("held: {}", pause.reason)), next);
+    }
+    let open_until = breakers
+        .iter()
+        .find(|breaker| breaker.destination == backlog.destination)
+        .and_then(|breaker| breaker.open_until)
+        .filter(|until| *until > now);
+    if let Some(until) = open_until {
+        let next = format!("tried again by itself at {}; call the receiver if it lasts", moment(until));
+        return (Whose::FarEnd, backlog.last_cause.clone(), next);
+    }
+    if let Some(cause) = &backlog.last_cause {
+        let next = "tried again by itself; call the receiver if it lasts".to_owned();
+        return (Whose::FarEnd, Some(cause.clone()), next);
+    }
+    let old = backlog.oldest.is_some_and(|oldest| now.duration_since(oldest).as_secs() >= UNDER_WAY);
+    if old {
+        let next = "look whether `drehscheibe run` is running and not overloaded".to_owned();
+        (Whose::Ours, Some("no attempt has failed, yet it was not sent".to_owned()), next)
+    } else {
+        (Whose::Nobody, None, "nothing; it is under way".to_owned())
+    }
+}
+
+fn of_inbound(figures: &Figures) -> Vec<Item> {
+    let counted = |state: &str| {
+        figures.inbound.iter().filter(|(name, _)| name == state).map(|(_, count)| *count).sum::<u64>()
+    };
+    let rows = [
+        (
+            "parked",
+            "messages zurückgestellt",
+            Whose::Ours,
+            "read the cause with `drehscheibe parked list`, mend it, replay",
+        ),
+        (
+            "quarantined",
+            "messages kept apart",
+            Whose::Sender,
+            "read the cause with `drehscheibe parked list` and ask the sender which version holds",
+        ),
+        (
+            "waiting",
+            "messages waiting for another",
+            Whose::Nobody,
+            "nothing; they go on when it comes or their time is over",
+        ),
+    ];
+    rows.into_iter()
+        .map(|(state, what, whose, next)| (counted(state), state, what, whose, next))
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, state, what, whose, next)| Item {
+            what: what.to_owned(),
+            count,
+            since: figures.oldest_waiting.filter(|_| state == "waiting"),
+            whose,
+            cause: None,
+            next: next.to_owned(),
+        })
+        .collect()
+}
+
+fn of_pause(pause: &Pause) -> Item {
+    let end = match pause.until {
+        Some(until) => format!("ends by itself at {}", moment(until)),
+        None => "does not end by itself".to_owned(),
+    };
+    Item {
+        what: format!("{} {} is held", pause.kind, pause.name),
+        count: 1,
+        since: Some(pause.since),
+        whose: Whose::Person,
+        cause: Some(format!("{} ({})", pause.reason, pause.person)),
+        next: format!("{end}; `drehscheibe resume {} {} --reason …`", pause.kind, pause.name),
+    }
+}
+
+/// Prints a report.
+pub fn print(report: &Report, out: &mut Output) -> std::io::Result<()> {
+    let figures = &report.figures;
+    let states: Vec<String> =
+        figures.inbound.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    let states = if states.is_empty() { "none".to_owned() } else { states.join(", ") };
+    out.say(&format!("messages   {states}; {}", counted(figures.repeats, "repeat")))?;
+    let sent: u64 = figures.backlog.iter().map(|backlog| backlog.sent).sum();
+    let attempts: u64 = figures.backlog.iter().map(|backlog| backlog.attempts).sum();
+    out.say(&format!("sent       {} in {}", counted(sent, "delivery"), counted(attempts, "attempt")))?;
+    let (mirror, timers) = (figures.mirror, counted(figures.timers, "timer"));
+    out.say(&format!("mirror     {mirror} Registersätze; {timers}"))?;
+    if !figures.codes.is_empty() {
+        let codes: Vec<String> =
+            figures.codes.iter().map(|(code, count)| format!("{code} {count}")).collect();
+        out.say(&format!("rejected   {}", codes.join(", ")))?;
+    }
+    out.say("")?;
+    if report.items.is_empty() {
+        out.say("nothing waits")?;
+    } else {
+        let row = |item: &Item| {
+            vec![
+                item.what.clone(),
+                item.count.to_string(),
+                item.since.map_or_else(|| "–".to_owned(), |since| age(report.at, since)),
+                item.whose.as_str().to_owned(),
+                or_dash(item.cause.as_deref()),
+                item.next.clone(),
+            ]
+        };
+        let rows: Vec<_> = report.items.iter().map(row).collect();
+        out.table(&["WAITS", "COUNT", "FOR", "WHOSE", "CAUSE", "NEXT"], &rows)?;
+    }
+    out.value(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::output::tests::Printed;
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-11-21T{text}Z").parse().unwrap()
+    }
+
+    fn backlog(destination: &str, waiting: u64, cause: Option<&str>) -> Backlog {
+        Backlog {
+            destination: destination.to_owned(),
+            waiting,
+            oldest: (waiting > 0).then(|| at("11:00:00")),
+            parked: 0,
+            unclear: 0,
+            sent: 10,
+            attempts: 12,
+            last_cause: cause.map(str::to_owned),
+        }
+    }
+
+    fn pause(kind: &str, name: &str) -> Pause {
+        Pause {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            until: None,
+            reason: "Wartung".to_owned(),
+            person: "os:leitung (unverified)".to_owned(),
+            since: at("09:00:00"),
+        }
+    }
+
+    fn whose(backlog: Backlog, pauses: Vec<Pause>, breakers: &[Breaker]) -> (Whose, String) {
+        let destination = backlog.destination.clone();
+        let figures = Figures { backlog: vec![backlog], ..Figures::default() };
+        let report = report(figures, pauses, breakers, at("12:00:00"));
+        let item = report.items.into_iter().find(|item| item.what == destination).unwrap();
+        (item.whose, item.next)
+    }
+
+    #[test]
+    fn the_one_whose_turn_it_is_is_named() {
+        let open = |until: &str| Breaker {
+            destination: "callback:kita".to_owned(),
+            failures: 5,
+            open_until: Some(at(until)),
+        };
+        let failing = || backlog("callback:kita", 2, Some("http 503"));
+        assert_eq!(whose(failing(), vec![], &[]).0, Whose::FarEnd);
+        let (far, next) = whose(failing(), vec![], &[open("12:05:00")]);
+        assert!(far == Whose::FarEnd && next.contains("2026-11-21 12:05:00Z"), "{next}");
+        let (far, next) = whose(failing(), vec![], &[open("11:05:00")]);
+        assert!(far == Whose::FarEnd && !next.contains("11:05"), "{next}");
+        let (person, next) =
+            whose(failing(), vec![pause("destination", "callback:kita")], &[open("12:05:00")]);
+        assert!(person == Whose::Person && next.contains("resume destination callback:kita"), "{next}");
+        assert_eq!(whose(failing(), vec![pause("partner", "kita")], &[]).0, Whose::Person);
+        assert_eq!(whose(failing(), vec![pause("partner", "other")], &[]).0, Whose::FarEnd);
+        assert_eq!(whose(backlog("callback:kita", 1, None), vec![], &[]).0, Whose::Ours);
+        let fresh = Backlog { oldest: Some(at("11:59:30")), ..backlog("callback:kita", 1, None) };
+        assert_eq!(whose(fresh, vec![], &[]).0, Whose::Nobody);
+    }
+
+    #[test]
+    fn what_needs_a_person_comes_first() {
+        let stuck = Backlog { parked: 1, unclear: 1, ..backlog("callback:kita", 3, Some("http 503")) };
+        let figures = Figures {
+            inbound: vec![("accepted".to_owned(), 7), ("parked".to_owned(), 2), ("waiting".to_owned(), 1)],
+            codes: vec![("X001".to_owned(), 4)],
+            oldest_waiting: Some(at("10:00:00")),
+            backlog: vec![stuck],
+            mirror: 7,
+            repeats: 1,
+            timers: 2,
+        };
+        let report = report(figures, vec![pause("route", "registerlieferung")], &[], at("12:00:00"));
+        let order: Vec<(&str, Whose)> =
+            report.items.iter().map(|item| (item.what.as_str(), item.whose)).collect();
+        assert_eq!(
+            order,
+            [
+                ("callback:kita, Zustellung ungeklärt", Whose::Person),
+                ("callback:kita, unzustellbar", Whose::Person),
+                ("route registerlieferung is held", Whose::Person),
+                ("messages zurückgestellt", Whose::Ours),
+                ("callback:kita", Whose::FarEnd),
+                ("messages waiting for another", Whose::Nobody),
+            ]
+        );
+        let printed = Printed::default();
+        print(&report, &mut printed.output(false)).unwrap();
+        let text = printed.text();
+        assert!(text.starts_with("messages   7 accepted, 2 parked, 1 waiting; 1 repeat\n"), "{text}");
+        assert!(text.contains("sent       10 deliveries in 12 attempts\n"), "{text}");
+        assert!(text.contains("rejected   X001 4\n"), "{text}");
+        assert!(text.contains("1 hour   far end   http 503"), "{text}");
+        let printed = Printed::default();
+        print(&report, &mut printed.output(true)).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&printed.text()).unwrap();
+        assert_eq!(json["items"][4]["whose"], "far-end");
+        assert_eq!(json["figures"]["mirror"], 7);
+    }
+
+    #[test]
+    fn an_empty_house_says_so() {
+        let printed = Printed::default();
+        print(&report(Figures::default(), vec![], &[], at("12:00:00")), &mut printed.output(false)).unwrap();
+        assert!(printed.text().ends_with("\nnothing waits\n"), "{}", printed.text());
+    }
+}

@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# Sets up a fresh Debian 12 with a Rust toolchain and runs everything that must hold before a change lands.
+# Stops at the first failing stage; ends with the line `N passed, N failed`.
+# Usage: tests/run.sh [--long]     --long sets DREHSCHEIBE_LONG=1, which tests may read to do more rounds.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+DENY_VERSION=0.20.2
+
+for argument in "$@"; do
+  case "$argument" in
+    --long) export DREHSCHEIBE_LONG=1 ;;
+    *)
+      echo "unknown argument: $argument; usage: tests/run.sh [--long]" >&2
+      exit 2
+      ;;
+  esac
+done
+
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+passed=0
+failed=0
+
+closing_line() {
+  echo "$passed passed, $failed failed"
+}
+
+# stage NAME COMMAND…: runs the command, shows its output and its duration, ends the script when it fails.
+stage() {
+  local name=$1 begun=$EPOCHREALTIME code=0
+  shift
+  echo "== $name"
+  "$@" 2>&1 | tee "$logs/output" || code=$?
+  local ended=$EPOCHREALTIME
+  local took=$(((${ended/[.,]/} - ${begun/[.,]/}) / 100000))
+  count
+  if [ "$code" -ne 0 ]; then
+    echo "== $name: FAILED after $((took / 10)).$((took % 10)) s"
+    # A stage that is no test counts as one failure, so that the closing line never looks green.
+    [ "$failed" -gt 0 ] || failed=1
+    closing_line
+    exit 1
+  fi
+  echo "== $name: ok, $((took / 10)).$((took % 10)) s"
+}
+
+# Adds what the test runners of the last stage counted.
+count() {
+  local line
+  while read -r line; do
+    passed=$((passed + $(sed -E 's/.*[^0-9]([0-9]+) passed.*/\1/' <<<" $line")))
+    failed=$((failed + $(sed -E 's/.*[^0-9]([0-9]+) failed.*/\1/' <<<" $line")))
+  done < <(grep -E '^(test result: .* )?[0-9]+ passed[,;] [0-9]+ failed' "$logs/output" || true)
+}
+
+# Installs Debian packages as root or with sudo.
+install_packages() {
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+      echo "missing: $*; install them with apt-get as root (this user is not root and there is no sudo)"
+      return 1
+    fi
+    as_root=(sudo)
+  fi
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq update
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq install -y \
+    --no-install-recommends "$@"
+}
+
+set_up() {
+  if ! command -v cargo >/dev/null; then
+    echo "missing: cargo; install a Rust toolchain of at least the version in Cargo.toml"
+    return 1
+  fi
+  local packages=()
+  command -v cc >/dev/null || packages+=(build-essential)
+  command -v xmllint >/dev/null || packages+=(libxml2-utils)
+  if [ "${#packages[@]}" -gt 0 ]; then
+    install_packages "${packages[@]}" || return 1
+  fi
+  cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt || return 1
+  cargo clippy --version >/dev/null 2>&1 || rustup component add clippy || return 1
+  if ! cargo deny --version >/dev/null 2>&1; then
+    cargo install --locked --quiet cargo-deny --version "$DENY_VERSION" || return 1
+  fi
+  cargo --version
+  cargo deny --version
+}
+
+# The product tests its own routes; without its closing line nothing was tested. The stage before built the program
+# for the integration tests; `cargo run` would compile much of the tree again with other features.
+route_tests() {
+  local program="${CARGO_TARGET_DIR:-target}/debug/drehscheibe"
+  if [ -x "$program" ]; then
+    "$program" test
+  else
+    cargo run --locked -q -- test
+  fi
+}
+
+stage "set-up" set_up
+stage "format" cargo fmt --check
+stage "clippy" cargo clippy --locked --all-targets -- -D warnings
+stage "licences, bans, sources" cargo deny check licenses bans sources
+stage "tests" cargo test --locked --no-fail-fast
+stage "route tests" route_tests
+if ! grep -qE '^[0-9]+ passed, [0-9]+ failed' "$logs/output"; then
+  echo "route tests: no closing line; \`drehscheibe test\` ran nothing"
+  failed=$((failed + 1))
+fi
+closing_line
+[ "$failed" -eq 0 ]
