@@ -229,7 +229,7 @@ impl Cells<'_> {
         let comes = |id: &str| trays.is_empty() || trays.iter().any(|(partner, _)| partner == id);
         let senders: BTreeSet<&String> = accepts.iter().flat_map(|accept| &accept.partners).collect();
         for id in senders.into_iter().filter(|id| comes(id)) {
-            if self.partners.by_name.get(id).is_some_and(|partner| partner.answers_by.is_none()) {
+            if self.partners.by_name.get(id).is_some_and(|partner| !partner.answers_written) {
                 desk.fault(
                     on.value.at,
                     format!(

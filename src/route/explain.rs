@@ -206,13 +206,12 @@ fn scalar(value: &Value) -> String {
 }
 
 fn needs_quotes(text: &str) -> bool {
-    let plain =
-        |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ' ' | '(' | ')' | ';' | 'ß');
-    let inner = |c: char| plain(c) || matches!(c, ':' | ',');
-    text.is_empty()
-        || text.ends_with([' ', ':'])
-        || !text.starts_with(|c: char| c.is_alphabetic() || c == '/')
+    let plain = |c: char| c.is_alphanumeric() || "-_./ ();:,".contains(c);
+    text.ends_with([' ', ':'])
+        || !text.starts_with(|c: char| c.is_alphanumeric() || c == '/')
         || text.contains(": ")
-        || !text.chars().all(inner)
+        || !text.chars().all(plain)
         || matches!(text, "true" | "false" | "null")
+        // What could be read as a number is text here, so it says so.
+        || text.replace('_', "").parse::<f64>().is_ok()
 }

@@ -52,8 +52,10 @@ pub struct WrittenPartner {
     pub credentials: Vec<(Credential, Place)>,
     /// How it is reached.
     pub channels: Vec<WrittenChannel>,
-    /// The connection that takes answers.
+    /// The connection that takes answers; `None` where nothing or nothing valid is written.
     pub answers_by: Option<At<String>>,
+    /// True when something is written there, valid or not, so that no second fault follows from the first.
+    pub answers_written: bool,
     /// Admitted from this moment.
     pub from: Option<Timestamp>,
     /// Admitted until this moment, exclusive.
@@ -254,6 +256,7 @@ impl Reader<'_> {
             credentials,
             channels,
             answers_by,
+            answers_written: node.get("answers-by").is_some(),
             from,
             to,
             policy: node.get("policy").map(Node::json).unwrap_or_default(),

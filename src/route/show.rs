@@ -4,7 +4,8 @@
 use std::fmt;
 
 use miette::{
-    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode,
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents,
+    Severity, SourceCode, SourceSpan, SpanContents,
 };
 
 use crate::route::fault::Fault;
@@ -13,7 +14,24 @@ use crate::route::fault::Fault;
 pub struct Shown<'a> {
     fault: &'a Fault,
     severity: Severity,
-    source: NamedSource<String>,
+    source: Line<'a>,
+}
+
+/// The one masked line of a fault as the source of the drawing: nothing else of the file is shown.
+struct Line<'a>(&'a Fault);
+
+impl SourceCode for Line<'_> {
+    fn read_span<'b>(
+        &'b self,
+        _: &SourceSpan,
+        _: usize,
+        _: usize,
+    ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
+        let line = self.0.excerpt.as_bytes();
+        let number = self.0.line.saturating_sub(1) as usize;
+        let span = (0, line.len()).into();
+        Ok(Box::new(MietteSpanContents::new_named(self.0.file.clone(), line, span, number, 0, 1)))
+    }
 }
 
 impl<'a> Shown<'a> {
@@ -28,13 +46,7 @@ impl<'a> Shown<'a> {
     }
 
     fn with(fault: &'a Fault, severity: Severity) -> Shown<'a> {
-        // Only the masked line is given to the drawing; empty lines before it make the line number right.
-        let before = "\n".repeat(fault.line.saturating_sub(1) as usize);
-        Shown {
-            fault,
-            severity,
-            source: NamedSource::new(&fault.file, format!("{before}{}\n", fault.excerpt)),
-        }
+        Shown { fault, severity, source: Line(fault) }
     }
 }
 
@@ -80,8 +92,7 @@ impl Diagnostic for Shown<'_> {
         let column = self.fault.column.saturating_sub(1) as usize;
         let start = octets(column);
         let end = octets(column + self.fault.width.max(1) as usize).max(start);
-        let before = self.fault.line.saturating_sub(1) as usize;
-        let label = LabeledSpan::new(Some("here".to_owned()), before + start, end - start);
+        let label = LabeledSpan::new(Some("here".to_owned()), start, end - start);
         Some(Box::new(std::iter::once(label)))
     }
 }

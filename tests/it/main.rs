@@ -10,5 +10,6 @@
 mod house;
 mod latin;
 mod mime;
+mod route;
 mod xml;
 mod xoev;

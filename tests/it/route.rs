@@ -1,0 +1,7 @@
+//! The route language at its boundary: texts in, a compiled set or all faults out.
+
+mod conditions;
+mod faults;
+mod house;
+mod sets;
+mod shipped;

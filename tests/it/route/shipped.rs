@@ -1,0 +1,156 @@
+//! The files that are shipped: they compile with the words they use, and the schemas accept them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use drehscheibe::route::{load, schema};
+use drehscheibe::transport::port::Answers;
+use serde_json::Value;
+
+use super::house::{CONNECTIONS, MENUS, PARTNERS, ROUTE, compile_files, secret};
+
+fn shipped() -> drehscheibe::route::compile::Files {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = load::load(&root.join("routes"), &root.join("deploy/stages/demo")).unwrap();
+    files.resolve = Arc::new(secret);
+    files.routes.retain(|file| file.name.ends_with("registerlieferung.yaml"));
+    files
+}
+
+#[test]
+fn the_shipped_route_compiles_in_the_demo_stage() {
+    let compiled = compile_files(&shipped()).unwrap_or_else(|faults| panic!("{faults}"));
+    let plan = &compiled.plans[0];
+    assert_eq!(plan.route, "registerlieferung");
+    let bindings: Vec<_> =
+        plan.bindings.iter().map(|binding| (binding.key.as_str(), binding.answers)).collect();
+    assert_eq!(
+        bindings,
+        [("http /v1/lieferungen", Answers::InBand), ("folder lieferungen", Answers::ByMessage)]
+    );
+    assert_eq!(plan.accept[0].partners, ["jugendamt-bremen", "jugendamt-hamburg"]);
+    let steps: Vec<&str> = plan.steps.iter().map(|planned| planned.step.name()).collect();
+    assert_eq!(steps, ["mirror", "receipt", "callback", "callback"]);
+    assert_eq!(plan.send_from, 1);
+    let sends = &compiled.effective["routes"][0]["send"];
+    assert_eq!(sends[1]["goes-to"][0], "callback:kita-portal-nord");
+    assert_eq!(sends[2]["goes-to"][0], "callback:wohngeld-online");
+    assert_eq!(
+        compiled.partners["jugendamt-bremen"].return_address.as_deref(),
+        Some("lieferungen:jugendamt-bremen")
+    );
+    assert!(compiled.warnings.is_empty());
+}
+
+/// What a schema says of a value, as far as our schemas go; the path of the first thing that does not fit.
+fn fits(root: &Value, schema: &Value, value: &Value, path: &str) -> Result<(), String> {
+    let fault = |what: &str| Err(format!("{path}: {what}"));
+    if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
+        let target = root.pointer(target.trim_start_matches('#')).ok_or_else(|| format!("no {target}"))?;
+        return fits(root, target, value, path);
+    }
+    if let Some(choices) = schema.get("anyOf").and_then(Value::as_array)
+        && !choices.iter().any(|choice| fits(root, choice, value, path).is_ok())
+    {
+        return fault("fits none of the choices");
+    }
+    if let Some(words) = schema.get("enum").and_then(Value::as_array)
+        && !words.contains(value)
+    {
+        return fault("not one of the words");
+    }
+    if schema.get("const").is_some_and(|constant| constant != value) {
+        return fault("not the constant");
+    }
+    let is = |word: &str| match word {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "integer" => value.is_u64(),
+        "boolean" => value.is_boolean(),
+        _ => false,
+    };
+    match schema.get("type") {
+        Some(Value::String(word)) if !is(word) => return fault(word),
+        Some(Value::Array(words)) if !words.iter().filter_map(Value::as_str).any(is) => return fault("type"),
+        _ => {}
+    }
+    for key in
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    {
+        if value.is_object() && value.get(key).is_none() {
+            return fault(&format!("{key} is missing"));
+        }
+    }
+    for (key, inner) in value.as_object().into_iter().flatten() {
+        let path = format!("{path}/{key}");
+        match (schema.get("properties").and_then(|all| all.get(key)), schema.get("additionalProperties")) {
+            (Some(property), _) => fits(root, property, inner, &path)?,
+            (None, Some(Value::Bool(false))) => return Err(format!("{path}: not allowed")),
+            (None, Some(rest)) => fits(root, rest, inner, &path)?,
+            (None, None) => {}
+        }
+    }
+    for (nth, item) in value.as_array().into_iter().flatten().enumerate() {
+        if let Some(items) = schema.get("items") {
+            fits(root, items, item, &format!("{path}/{nth}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn check(schema: &schemars::Schema, text: &str) -> Result<(), String> {
+    let schema = schema.as_value();
+    let value: Value = serde_saphyr::from_str(text).unwrap();
+    fits(schema, schema, &value, "")
+}
+
+#[test]
+fn the_schemas_accept_what_is_shipped_and_refuse_what_is_wrong() {
+    let files = shipped();
+    let (route, connections, partners) =
+        (schema::route(&MENUS), schema::connections(&MENUS), schema::partners());
+    for text in [&files.routes[0].text, ROUTE] {
+        check(&route, text).unwrap();
+    }
+    for text in [&files.connections.text, CONNECTIONS] {
+        check(&connections, text).unwrap();
+    }
+    for text in [&files.partners.text, PARTNERS] {
+        check(&partners, text).unwrap();
+    }
+    for (from, to) in [
+        ("order-by: child", "order-by: kind"),
+        ("mirror: {}", "miror: {}"),
+        ("about: ", "abuot: "),
+        ("- receipt: {}", "- mirror: {}"),
+        ("max-body: 2MiB", "max-boddy: 2MiB"),
+        ("{ else: [ { park: unerwartet } ] }", "{ otherwise: [] }"),
+    ] {
+        assert!(check(&route, &ROUTE.replace(from, to)).is_err(), "{to}");
+    }
+    assert!(check(&connections, &CONNECTIONS.replace("kind: timer", "kind: watch")).is_err());
+    assert!(check(&connections, &CONNECTIONS.replace("{ env: KEY }", "abc")).is_err());
+    assert!(check(&partners, &PARTNERS.replace("bearer: { env: BREMEN }", "bearer: abc")).is_err());
+}
+
+#[test]
+fn every_reference_inside_the_schemas_leads_somewhere() {
+    fn walk(root: &Value, value: &Value) {
+        match value {
+            Value::Object(map) => {
+                if let Some(target) = map.get("$ref").and_then(Value::as_str) {
+                    assert!(root.pointer(target.trim_start_matches('#')).is_some(), "{target}");
+                }
+                map.values().for_each(|value| walk(root, value));
+            }
+            Value::Array(items) => items.iter().for_each(|value| walk(root, value)),
+            _ => {}
+        }
+    }
+    for schema in [schema::route(&MENUS), schema::connections(&MENUS), schema::partners()] {
+        walk(schema.as_value(), schema.as_value());
+        let text = serde_json::to_string(&schema).unwrap();
+        assert!(text.starts_with('{') && text.contains("\"$schema\""));
+    }
+}
