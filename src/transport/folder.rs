@@ -308,7 +308,11 @@ impl Keeper {
                 connection: self.connection.clone(),
                 binding: format!("folder {}", self.connection),
                 // The name goes in as a hash: senders write persons' names into file names.
-                transport_id: format!("{}-{sha256}", sha256_hex(taken.name.as_encoded_bytes())),
+                transport_id: format!(
+                    "{}:{}-{sha256}",
+                    self.settings.partner,
+                    sha256_hex(taken.name.as_encoded_bytes())
+                ),
                 correlation: None,
                 content_type,
                 partner: Some(PartnerRef { id: self.settings.partner.clone(), how: How::Tray }),

@@ -146,6 +146,8 @@ impl Door {
             Some(key) => (key, held),
             None => (received.sha256.clone(), None),
         };
+        // Keys of one partner never meet those of another: the verdict, and so the reply, belongs to its partner.
+        let key = format!("{}:{key}", caller.partner.id);
         let envelope = self.envelope(id, peer, path, headers, caller, received, key);
         let door = self.clone();
         let delivery = self.begun.spawn(async move {

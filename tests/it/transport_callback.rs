@@ -1,0 +1,146 @@
+//! Callbacks over real sockets: signatures of the specification, meanings of answers, and places never reached.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use drehscheibe::clock::Clock;
+use drehscheibe::transport::callback::CallbackDestination;
+use drehscheibe::transport::port::{Channel, Destination, SendError};
+use serde_json::{Value, json};
+use wiremock::matchers::{header, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::transport_support::{House, envelope};
+
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const NOW: &str = "2026-11-21T12:00:00Z";
+
+fn build(url: &str, more: Value) -> Result<CallbackDestination, String> {
+    let mut settings = json!({"url": url, "secret": SECRET, "allow-private": ["localhost"], "timeout": "2s"});
+    for (key, value) in more.as_object().unwrap() {
+        settings[key] = value.clone();
+    }
+    let around = House::new().around(Clock::set(NOW.parse().unwrap()));
+    let channel = Channel { partner: "dienst".to_owned(), settings };
+    CallbackDestination::new("rueckruf", &json!({}), &channel, &around).map_err(|error| error.to_string())
+}
+
+fn local(server: &MockServer, path: &str) -> String {
+    format!("http://localhost:{}{path}", server.address().port())
+}
+
+async fn answer(response: ResponseTemplate) -> Result<String, SendError> {
+    let server = MockServer::start().await;
+    Mock::given(method("POST")).respond_with(response).mount(&server).await;
+    let destination = build(&local(&server, "/hook"), json!({})).unwrap();
+    destination.send(&envelope("{}", "application/json")).await.map(|receipt| receipt.evidence)
+}
+
+#[tokio::test]
+async fn a_callback_is_signed_and_carries_its_id() {
+    let server = MockServer::start().await;
+    let sent = envelope("{\"test\": 2432232314}", "application/json");
+    Mock::given(method("POST"))
+        .and(path("/hook"))
+        .and(header("webhook-id", sent.head.id.to_string().as_str()))
+        .and(header("webhook-timestamp", "1795262400"))
+        .and(header("content-type", "application/json"))
+        .and(header("traceparent", sent.head.traceparent.as_deref().unwrap()))
+        .respond_with(ResponseTemplate::new(204))
+        .expect(2)
+        .mount(&server)
+        .await;
+    let second = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let destination = build(&local(&server, "/hook"), json!({"secrets": [second]})).unwrap();
+    let receipt = destination.send(&sent).await.unwrap();
+    assert_eq!(receipt.reference, sent.head.id.to_string());
+    destination.send(&sent).await.unwrap();
+    let requests = server.received_requests().await.unwrap();
+    let signatures = requests[0].headers["webhook-signature"].to_str().unwrap();
+    assert_eq!(signatures, requests[1].headers["webhook-signature"].to_str().unwrap(), "a repeat is the same");
+    let signed = format!("{}.1795262400.{{\"test\": 2432232314}}", sent.head.id);
+    let mut of_keys = Vec::new();
+    for secret in [SECRET, second] {
+        use base64::Engine;
+        let encoded = base64::engine::general_purpose::STANDARD;
+        let key = encoded.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
+        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &key);
+        of_keys.push(format!("v1,{}", encoded.encode(aws_lc_rs::hmac::sign(&key, signed.as_bytes()))));
+    }
+    assert_eq!(signatures, of_keys.join(" "));
+}
+
+#[tokio::test]
+async fn statuses_mean_what_the_brief_of_webhooks_says() {
+    for status in [200, 202, 204, 409] {
+        assert_eq!(answer(ResponseTemplate::new(status)).await, Ok(format!("http {status}")));
+    }
+    for status in [400, 410, 413, 422] {
+        assert!(matches!(answer(ResponseTemplate::new(status)).await, Err(SendError::Never { .. })), "{status}");
+    }
+    for (status, whole) in [(401, false), (403, false), (404, false), (429, true), (500, true), (502, true), (503, true)] {
+        match answer(ResponseTemplate::new(status)).await {
+            Err(SendError::Later { far_end, retry_after: None, .. }) => assert_eq!(far_end, whole, "{status}"),
+            other => panic!("{status}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn retry_after_is_read_in_both_forms() {
+    let wait = async |status: u16, text: &str| {
+        match answer(ResponseTemplate::new(status).insert_header("retry-after", text)).await {
+            Err(SendError::Later { retry_after, .. }) => retry_after,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(wait(503, "120").await, Some(Duration::from_secs(120)));
+    assert_eq!(wait(429, "Sat, 21 Nov 2026 12:01:30 GMT").await, Some(Duration::from_secs(90)));
+    assert_eq!(wait(429, "Sat, 21 Nov 2026 11:00:00 GMT").await, Some(Duration::ZERO));
+    assert_eq!(wait(503, "bald").await, None);
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed_and_long_answers_not_read() {
+    let other = MockServer::start().await;
+    Mock::given(method("POST")).respond_with(ResponseTemplate::new(204)).expect(0).mount(&other).await;
+    Mock::given(method("GET")).respond_with(ResponseTemplate::new(204)).expect(0).mount(&other).await;
+    for status in [301, 302, 307, 308] {
+        let response = ResponseTemplate::new(status).insert_header("location", local(&other, "/").as_str());
+        assert!(matches!(answer(response).await, Err(SendError::Later { far_end: false, .. })), "{status}");
+    }
+    let long = ResponseTemplate::new(200).set_body_bytes(vec![b'x'; 1 << 20]);
+    assert_eq!(answer(long).await, Ok("http 200".to_owned()));
+}
+
+#[tokio::test]
+async fn private_addresses_are_refused_when_connecting() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST")).respond_with(ResponseTemplate::new(204)).expect(0).mount(&server).await;
+    // A name that leads into our own machine, not allowed by name: the resolver refuses it, whatever the port.
+    let url = format!("https://localhost:{}/hook", server.address().port());
+    let destination = build(&url, json!({"allow-private": []})).unwrap();
+    match destination.send(&envelope("{}", "application/json")).await {
+        Err(SendError::Later { far_end: false, cause, .. }) => assert!(cause.contains("allow-private"), "{cause}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(build(&format!("https://127.0.0.1:{}/", server.address().port()), json!({"allow-private": []})).is_err());
+    assert!(build("https://169.254.169.254/", json!({})).is_err());
+}
+
+#[tokio::test]
+async fn what_does_not_come_through_is_tried_later() {
+    let slow = ResponseTemplate::new(204).set_delay(Duration::from_secs(5));
+    assert!(matches!(answer(slow).await, Err(SendError::Later { far_end: true, .. })));
+    let port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let nobody = build(&format!("http://localhost:{port}/"), json!({})).unwrap();
+    let sent = envelope("{}", "application/json");
+    assert!(matches!(nobody.send(&sent).await, Err(SendError::Later { far_end: true, .. })));
+    assert!(nobody.repeat_is_safe());
+    assert!(nobody.find_by_reference(&sent).await.is_err());
+    let destination: Arc<dyn Destination> = Arc::new(nobody);
+    assert_eq!(destination.width(), 8);
+}

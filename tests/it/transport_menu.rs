@@ -1,0 +1,112 @@
+//! The menu of the transports: every entry checks its settings, tells all faults and has a schema that says the same.
+
+use drehscheibe::clock::Clock;
+use drehscheibe::transport::TRANSPORTS;
+use drehscheibe::transport::port::{Channel, Entry};
+use serde_json::{Value, json};
+
+use crate::transport_support::House;
+
+fn entry(word: &str) -> &'static Entry {
+    TRANSPORTS.iter().find(|entry| entry.word == word).unwrap()
+}
+
+fn paths(faults: Vec<(String, String)>) -> Vec<String> {
+    faults.into_iter().map(|(path, _)| path).collect()
+}
+
+#[test]
+fn every_transport_is_in_the_menu_with_a_strict_schema() {
+    let words: Vec<&str> = TRANSPORTS.iter().map(|entry| entry.word).collect();
+    assert_eq!(words, ["http", "folder", "callback", "timer", "memory"]);
+    for entry in TRANSPORTS {
+        let schema = (entry.schema)();
+        assert_eq!(schema.get("additionalProperties"), Some(&Value::Bool(false)), "{}", entry.word);
+        let faults = (entry.check)(&json!({"gibtesnicht": 1}));
+        assert!(faults.iter().any(|(path, _)| path == "/gibtesnicht"), "{}", entry.word);
+        assert!(!(entry.check_channel)(&json!({"gibtesnicht": 1})).is_empty(), "{}", entry.word);
+    }
+}
+
+#[test]
+fn settings_that_make_no_sense_are_all_told() {
+    let http = (entry("http").check)(&json!({"listen": "0.0.0.0", "read-timeout": "x", "max-in-flight": 0, "tsl": {}}));
+    assert_eq!(paths(http), ["/listen", "/read-timeout", "/max-in-flight", "/tsl"]);
+    let tls = json!({"listen": "127.0.0.1:0", "tls": {"certificate": "c", "key": "k", "client-certificates": "required"}});
+    assert_eq!(paths((entry("http").check)(&tls)), ["/tls/client-ca"]);
+    let tls = json!({"listen": "127.0.0.1:0", "tls": {"certificate": "c", "key": "k", "client-ca": "a"}});
+    assert_eq!(paths((entry("http").check)(&tls)), ["/tls/client-certificates"]);
+    assert!((entry("http").check)(&json!({"listen": "127.0.0.1:8080"})).is_empty());
+
+    let folder = json!({"trays": [
+        {"partner": "a", "in": "/x", "out": "/o"}, {"partner": "b", "in": "/x"},
+        {"partner": "c", "in": "/o", "every": "0s", "suffixes": []}, {"partner": "", "in": "/z"}
+    ]});
+    assert_eq!(paths((entry("folder").check)(&folder)), ["/trays/3/partner"]);
+    let folder = json!({"trays": [
+        {"partner": "a", "in": "/x", "out": "/o"}, {"partner": "b", "in": "/x"},
+        {"partner": "a", "in": "/o", "out": "/p", "every": "0s", "suffixes": []}
+    ]});
+    assert_eq!(
+        paths((entry("folder").check)(&folder)),
+        ["/trays/1/in", "/trays/2/out", "/trays/2/in", "/trays/2/every", "/trays/2/suffixes"]
+    );
+}
+
+#[test]
+fn a_channel_reaches_no_private_place_and_needs_a_good_key() {
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let check = |url: &str, allow: &[&str]| {
+        paths((entry("callback").check_channel)(&json!({"url": url, "secret": secret, "allow-private": allow})))
+    };
+    assert!(check("https://partner.example/hook", &[]).is_empty());
+    assert!(check("http://localhost:1/hook", &["localhost"]).is_empty());
+    for (url, allow) in [
+        ("http://partner.example/hook", &[][..]),
+        ("http://127.0.0.1/hook", &["localhost"]),
+        ("https://127.0.0.1/", &[]),
+        ("https://[::1]/", &[]),
+        ("https://2130706433/", &[]),
+        ("https://0x7f.1/", &[]),
+        ("https://169.254.169.254/latest/meta-data", &[]),
+        ("https://[::ffff:10.0.0.1]/", &[]),
+        ("https://user:pw@partner.example/", &[]),
+        ("ftp://partner.example/", &[]),
+        ("partner.example", &[]),
+    ] {
+        assert_eq!(check(url, allow), ["/url"], "{url}");
+    }
+    let faults = (entry("callback").check_channel)(
+        &json!({"url": "https://a.example/", "secret": "geheim", "secrets": ["whsec_kurz"], "timeout": "0s"}),
+    );
+    assert!(!format!("{faults:?}").contains("geheim"));
+    assert_eq!(paths(faults), ["/secret", "/secrets/0", "/timeout"]);
+}
+
+#[tokio::test]
+async fn the_menu_builds_what_it_promises() {
+    let house = House::new();
+    let around = house.around(Clock::real());
+    let folder = tempfile::tempdir().unwrap();
+    let settings = |word: &str| match word {
+        "http" => json!({"listen": "127.0.0.1:0"}),
+        "folder" => json!({"trays": [{"partner": "p", "in": folder.path(), "out": folder.path().join("o")}]}),
+        _ => json!({}),
+    };
+    for entry in TRANSPORTS {
+        let settings = settings(entry.word);
+        assert!((entry.check)(&settings).is_empty(), "{}", entry.word);
+        let source = (entry.source)("c", &settings, &around).unwrap();
+        assert_eq!(source.is_some(), entry.answers.is_some(), "{}", entry.word);
+        let channel = match entry.word {
+            "callback" => json!({"url": "https://a.example/", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}),
+            _ => json!({}),
+        };
+        let channel = Channel { partner: "p".to_owned(), settings: channel };
+        assert!((entry.check_channel)(&channel.settings).is_empty(), "{}", entry.word);
+        let destination = (entry.destination)("c", &settings, &channel, &around).unwrap();
+        assert_eq!(destination.is_some(), entry.sends, "{}", entry.word);
+    }
+    let nobody = Channel { partner: "q".to_owned(), settings: json!({}) };
+    assert!((entry("folder").destination)("c", &settings("folder"), &nobody, &around).is_err());
+}

@@ -1,0 +1,280 @@
+//! What the tests of the transports share: a scripted house (intake, doors, spool, standings, timers) that records
+//! what it is given. Never decides anything itself.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use drehscheibe::clock::Clock;
+use drehscheibe::envelope::{Claim, Envelope, Evidence, Head, How, Inbound, Part, PartnerRef, Reply, Stage, Verdict};
+use drehscheibe::transport::ids::sha256_hex;
+use drehscheibe::transport::port::*;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+/// The scripted house.
+pub struct House {
+    /// What was delivered.
+    pub delivered: Mutex<Vec<Envelope>>,
+    /// What deliveries get in turn; behind the last one they are accepted.
+    pub script: Mutex<VecDeque<Result<Verdict, Busy>>>,
+    /// While set, deliveries wait until told to go on.
+    pub hold: Mutex<Option<Arc<Notify>>>,
+    /// Who may come in.
+    pub admission: Mutex<Arc<Admission>>,
+    /// The paths.
+    pub http: Mutex<Arc<Vec<HttpBinding>>>,
+    /// Where parts are written.
+    pub spooled: tempfile::TempDir,
+    /// Due timers, handed out once each.
+    pub timers: Mutex<VecDeque<Envelope>>,
+    /// The one message that standings know: partner, id, stand.
+    pub standing: Mutex<Option<(String, Standing)>>,
+    /// True makes the spool refuse.
+    pub spool_full: Mutex<bool>,
+}
+
+impl House {
+    pub fn new() -> Arc<House> {
+        let credential = |partner: &str| Admitted {
+            partner: partner.to_owned(),
+            credential: Credential::BearerSha256(sha256_hex(format!("geheim-{partner}").as_bytes())),
+            from: None,
+            to: None,
+        };
+        let entries = ["ja-nord", "ja-sued", "fremd"].map(credential).to_vec();
+        let binding = HttpBinding {
+            path: "/v1/lieferungen".to_owned(),
+            route: "registerlieferung".to_owned(),
+            about: "Jugendämter liefern.".to_owned(),
+            messages: vec!["xfamilie.0804".to_owned()],
+            partners: vec!["ja-nord".to_owned(), "ja-sued".to_owned()],
+            max_body: 64 << 10,
+            max_part: 64 << 20,
+        };
+        Arc::new(House {
+            delivered: Mutex::default(),
+            script: Mutex::default(),
+            hold: Mutex::default(),
+            admission: Mutex::new(Arc::new(Admission { entries })),
+            http: Mutex::new(Arc::new(vec![binding])),
+            spooled: tempfile::tempdir().unwrap(),
+            timers: Mutex::default(),
+            standing: Mutex::default(),
+            spool_full: Mutex::new(false),
+        })
+    }
+
+    pub fn around(self: &Arc<Self>, clock: Clock) -> Surroundings {
+        Surroundings {
+            intake: self.clone(),
+            doors: self.clone(),
+            spool: self.clone(),
+            standings: self.clone(),
+            notes: self.clone(),
+            timers: self.clone(),
+            clock,
+            stage: Stage::Test,
+        }
+    }
+
+    pub fn then(&self, outcome: Result<Verdict, Busy>) {
+        self.script.lock().unwrap().push_back(outcome);
+    }
+
+    pub fn delivered(&self) -> Vec<Envelope> {
+        self.delivered.lock().unwrap().clone()
+    }
+
+    /// Waits until so many were delivered, at most ten seconds.
+    pub async fn wait_for(&self, count: usize) -> Vec<Envelope> {
+        eventually(|| self.delivered.lock().unwrap().len() >= count).await;
+        self.delivered()
+    }
+
+    pub fn hold(&self) -> Arc<Notify> {
+        let notify = Arc::new(Notify::new());
+        *self.hold.lock().unwrap() = Some(notify.clone());
+        notify
+    }
+}
+
+/// Waits until it is so, at most ten seconds.
+pub async fn eventually(mut is_so: impl FnMut() -> bool) {
+    for _ in 0..2000 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("it did not come about within ten seconds");
+}
+
+pub fn verdict(state: Inbound) -> Verdict {
+    Verdict { id: Uuid::from_u128(7), state, conflict: false, again: false, codes: Vec::new(), reply: None }
+}
+
+pub fn reply(text: &str) -> Option<Reply> {
+    Some(Reply {
+        content_type: "application/xml".to_owned(),
+        body: Bytes::copy_from_slice(text.as_bytes()),
+        message: "xfamilie.0011".to_owned(),
+        message_id: "m".to_owned(),
+    })
+}
+
+pub fn busy(after: Duration) -> Busy {
+    Busy { cause: "test".to_owned(), retry_after: after }
+}
+
+pub fn envelope(body: &str, content_type: &str) -> Envelope {
+    Envelope {
+        head: Head {
+            id: Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001),
+            connection: "c".to_owned(),
+            binding: "c:p".to_owned(),
+            transport_id: "t".to_owned(),
+            correlation: None,
+            content_type: Some(content_type.to_owned()),
+            partner: Some(PartnerRef { id: "p".to_owned(), how: How::Internal }),
+            received: "2026-11-21T12:00:00Z".parse().unwrap(),
+            return_address: None,
+            traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+        },
+        body: Bytes::copy_from_slice(body.as_bytes()),
+        parts: Vec::new(),
+        evidence: Evidence::default(),
+    }
+}
+
+/// A source under way.
+pub struct Running {
+    pub stop: Stop,
+    pub task: JoinHandle<Result<(), SourceError>>,
+}
+
+pub fn start(source: Arc<dyn Source>) -> Running {
+    let stop = Stop::new();
+    let inner = stop.clone();
+    Running { stop, task: tokio::spawn(async move { source.run(inner).await }) }
+}
+
+impl Running {
+    pub async fn end(self) -> Result<(), SourceError> {
+        self.stop.cancel();
+        tokio::time::timeout(Duration::from_secs(35), self.task).await.unwrap().unwrap()
+    }
+}
+
+#[async_trait]
+impl Intake for House {
+    async fn deliver(&self, envelope: Envelope) -> Result<Verdict, Busy> {
+        let hold = self.hold.lock().unwrap().clone();
+        self.delivered.lock().unwrap().push(envelope);
+        if let Some(hold) = hold {
+            hold.notified().await;
+        }
+        let next = self.script.lock().unwrap().pop_front();
+        next.unwrap_or_else(|| Ok(verdict(Inbound::Accepted)))
+    }
+}
+
+impl Doors for House {
+    fn admission(&self) -> Arc<Admission> {
+        self.admission.lock().unwrap().clone()
+    }
+
+    fn http(&self) -> Arc<Vec<HttpBinding>> {
+        self.http.lock().unwrap().clone()
+    }
+}
+
+struct Writer {
+    file: std::fs::File,
+    path: PathBuf,
+    largest: usize,
+    size: u64,
+}
+
+#[async_trait]
+impl PartWriter for Writer {
+    async fn write(&mut self, octets: Bytes) -> Result<(), SpoolError> {
+        use std::io::Write;
+        self.largest = self.largest.max(octets.len());
+        assert!(self.largest <= 1 << 20, "pieces stay small");
+        self.size += octets.len() as u64;
+        self.file.write_all(&octets).map_err(|error| SpoolError::Later(error.kind().to_string()))
+    }
+
+    async fn finish(self: Box<Self>, name: &str, content_type: &str) -> Result<Part, SpoolError> {
+        Ok(Part {
+            name: name.to_owned(),
+            content_type: content_type.to_owned(),
+            size: self.size,
+            sha256: String::new(),
+            claim: Claim { name: self.path.to_string_lossy().into_owned(), key: String::new() },
+        })
+    }
+}
+
+struct Reader(std::fs::File);
+
+#[async_trait]
+impl PartReader for Reader {
+    async fn read(&mut self) -> Result<Option<Bytes>, SpoolError> {
+        use std::io::Read;
+        let mut buffer = vec![0; 4096];
+        let read = self.0.read(&mut buffer).map_err(|error| SpoolError::Later(error.kind().to_string()))?;
+        buffer.truncate(read);
+        Ok((read > 0).then(|| buffer.into()))
+    }
+}
+
+#[async_trait]
+impl Spool for House {
+    async fn begin(&self, _: &PartnerRef) -> Result<Box<dyn PartWriter>, SpoolError> {
+        if *self.spool_full.lock().unwrap() {
+            return Err(SpoolError::Later("full".to_owned()));
+        }
+        let path = self.spooled.path().join(Uuid::new_v4().to_string());
+        let file = std::fs::File::create(&path).unwrap();
+        Ok(Box::new(Writer { file, path, largest: 0, size: 0 }))
+    }
+
+    async fn open(&self, _: &str, part: &Part) -> Result<Box<dyn PartReader>, SpoolError> {
+        let file = std::fs::File::open(&part.claim.name);
+        Ok(Box::new(Reader(file.map_err(|_| SpoolError::Corrupt("missing".to_owned()))?)))
+    }
+}
+
+#[async_trait]
+impl Standings for House {
+    async fn standing(&self, partner: &PartnerRef, id: Uuid) -> Result<Option<Standing>, Busy> {
+        let known = self.standing.lock().unwrap().clone();
+        Ok(known.filter(|(owner, standing)| *owner == partner.id && standing.id == id).map(|(_, standing)| standing))
+    }
+}
+
+#[async_trait]
+impl Notes for House {
+    async fn note(&self, _: &str, _: &str) -> Result<Option<Vec<u8>>, Busy> {
+        Ok(None)
+    }
+
+    async fn set_note(&self, _: &str, _: &str, _: Option<Vec<u8>>) -> Result<(), Busy> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl DueTimers for House {
+    async fn due(&self, limit: usize) -> Result<Vec<Envelope>, Busy> {
+        let mut timers = self.timers.lock().unwrap();
+        let count = limit.min(timers.len());
+        Ok(timers.drain(..count).collect())
+    }
+}
