@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use xsd_schema::validation::{
-    AttributeView, DriveWithError, ElementStartView, EndElementInfo, EndOfAttributesView, SchemaValidator, TextKind,
+    AttributeView, DriveWithError, ElementStartView, EndElementInfo, EndOfAttributesView, SchemaInfo, SchemaValidator, TextKind,
     ValidationError, ValidationEventHandler, ValidationFlags, ValidationSink, ValidationSubject, ValidationWarning,
     drive_quick_xml_with,
 };
@@ -270,8 +270,10 @@ fn run(
 ) -> Result<Vec<Breach>, WalkError> {
     let trail = RefCell::new(Trail { names, open: Vec::with_capacity(16) });
     let count = Cell::new(0);
-    let mut runtime = validator.start_run(Sink { trail: &trail, count: &count, breaches: Vec::new() });
-    let mut handler = Handler { set, trail: &trail, count: &count, offset: 0, visitor };
+    let opening = Cell::new(false);
+    let sink = Sink { trail: &trail, count: &count, opening: &opening, spoiled: Vec::new(), breaches: Vec::new() };
+    let mut runtime = validator.start_run(sink);
+    let mut handler = Handler { set, trail: &trail, count: &count, opening: &opening, offset: 0, visitor };
     // A byte order mark is the gate's to judge; the offsets count it.
     let driven = drive_quick_xml_with(document, &mut runtime, set, &mut handler);
     match driven {
@@ -292,12 +294,23 @@ struct Full;
 struct Sink<'a> {
     trail: &'a RefCell<Trail<'a>>,
     count: &'a Cell<usize>,
+    opening: &'a Cell<bool>,
+    /// Elements, by their octet, whose content is known to be wrong: what follows inside is a consequence.
+    spoiled: Vec<usize>,
     breaches: Vec<Breach>,
 }
 
 impl ValidationSink for Sink<'_> {
     fn on_error(&mut self, error: ValidationError) {
         let trail = self.trail.borrow();
+        if error.constraint.starts_with("cvc-complex-type.2.4") || error.constraint == "cvc-elt.1" {
+            let parent = trail.open.iter().rev().nth(1).map_or(0, |(_, offset)| *offset);
+            let whole = if self.opening.get() { parent } else { trail.offset() };
+            if self.spoiled.contains(&whole) {
+                return;
+            }
+            self.spoiled.extend([whole, trail.offset()]);
+        }
         let mut path = trail.path();
         if let Some(ValidationSubject::Attribute(name)) = error.subject() {
             let known = trail.names.index.get(name.local_name()).copied();
@@ -317,6 +330,7 @@ struct Handler<'a, 'v> {
     set: &'a SchemaSet,
     trail: &'a RefCell<Trail<'a>>,
     count: &'a Cell<usize>,
+    opening: &'a Cell<bool>,
     offset: usize,
     visitor: &'v mut dyn Visitor,
 }
@@ -337,6 +351,12 @@ impl ValidationEventHandler for Handler<'_, '_> {
         let name = trail.names.index.get(view.local_name).copied();
         trail.open.push((name, self.offset));
         self.visitor.open(view.namespace_uri, view.local_name, &trail);
+        self.opening.set(true);
+        Ok(())
+    }
+
+    fn after_element(&mut self, _: ElementStartView<'_>, _: &SchemaInfo) -> Result<(), Full> {
+        self.opening.set(false);
         Ok(())
     }
 

@@ -88,7 +88,7 @@ fn samples_are_judged_as_expected() {
                 .iter()
                 .map(|r| Expected { code: r.code.clone(), rule: r.rule.clone(), path: r.path.clone() })
                 .collect();
-            assert_eq!(found, case.rejections, "{file}");
+            assert_eq!(found, case.rejections, "{file}: {rejections:?}");
             assert!(rejections.iter().all(|r| r.line.is_some() && r.column.is_some()), "{file}");
         }
     }
