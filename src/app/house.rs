@@ -14,6 +14,7 @@ use crate::engine::ports::Ports;
 use crate::engine::start::{Engine, Start};
 use crate::plan::PlanSet;
 use crate::route::compiled::Compiled;
+use crate::route::plan_diff::Picture;
 use crate::store::contract::{Store, StoreError};
 use crate::store::sqlite;
 use crate::transport::http::HttpSource;
@@ -65,8 +66,6 @@ pub struct Shared {
     pub core: Arc<Core>,
     /// The sources.
     pub sources: Mutex<Sources>,
-    /// What was compiled last, for the difference that `routes plan` shows.
-    pub compiled: Mutex<serde_json::Value>,
 }
 
 /// A running house.
@@ -124,14 +123,14 @@ impl House {
             timers: ports,
             clock,
             stage,
-            base: place.data.clone(),
+            data: place.data.clone(),
+            config: place.config.clone(),
         };
         let shared = Arc::new(Shared {
             place,
             around,
             core: engine.core.clone(),
             sources: Mutex::default(),
-            compiled: Mutex::default(),
         });
         shared.install(fit).await?;
         engine.open_dispatch(Arc::new(Reload(shared.clone())));
@@ -163,12 +162,10 @@ impl Shared {
                 fresh.push(Wanted { connection: wanted.connection.clone(), fingerprint, source });
             }
         }
-        let effective = compiled.effective.clone();
+        let picture = serde_json::to_vec(&Picture::of_compiled(&compiled)).unwrap_or_default();
         let set = compiled.into_plan_set(destinations, standards, self.around.stage);
-        let note = serde_json::json!({ "version": set.version, "effective": effective });
         // Best effort: the note only serves `routes plan`, which says so when it is missing.
-        let _ = self.core.store.set_note("app", "running", Some(note.to_string().into_bytes())).await;
-        *self.compiled.lock().await = effective;
+        let _ = self.core.store.set_note("app", "running", Some(picture)).await;
         self.core.set.store(Arc::new(set));
         self.core.outbox.notify_one();
         sources.retain(|connection, fingerprint| kept.iter().any(|(c, f)| c == connection && f == fingerprint)).await;

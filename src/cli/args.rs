@@ -390,6 +390,12 @@ pub struct BenchArgs {
     /// At this rate per second; as fast as it goes when not given.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rate: Option<u32>,
+    /// Also let so many rows wait for a partner that is down, and say how much memory that takes.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub waiting: Option<u32>,
+    /// Also stream a part of so many MiB, and say how much memory that takes.
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub part: Option<u32>,
 }
 
 /// Arguments of `demo`.

@@ -3,6 +3,8 @@
 
 use std::process::ExitCode;
 
+use crate::app::house::StartError;
+use crate::app::place::Unfit;
 use crate::store::contract::StoreError;
 
 /// The exit code of a command.
@@ -41,6 +43,22 @@ pub enum CliError {
 }
 
 impl CliError {
+    /// Why a house does not stand, as a command that cannot run.
+    pub fn from_start(error: StartError) -> CliError {
+        match error {
+            StartError::Store(error) => CliError::Store(error),
+            other => CliError::Usage(other.to_string()),
+        }
+    }
+
+    /// Why files do not fit, as a command that cannot run.
+    pub fn from_unfit(unfit: Unfit) -> CliError {
+        match unfit {
+            Unfit::Files(faults) => CliError::Usage(faults.to_string()),
+            other => CliError::Usage(other.to_string()),
+        }
+    }
+
     /// Whether only the reader of a pipe went away, which is no fault: `messages list | head`.
     pub fn is_closed_pipe(&self) -> bool {
         matches!(self, CliError::Output(fault) if fault.kind() == std::io::ErrorKind::BrokenPipe)

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::plan::{Plan, PlanSet};
 use crate::route::compiled::Compiled;
 
 /// What a set looks like from outside; comparable, without live parts and secrets.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Picture {
     /// Hash of the whole set.
     pub version: String,
@@ -26,7 +26,7 @@ pub struct Picture {
 }
 
 /// What a route looks like from outside.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoutePicture {
     /// Hash of its file.
     pub version: String,

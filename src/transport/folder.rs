@@ -142,7 +142,7 @@ fn destination(
         connection: name.to_owned(),
         text: "the partner has no `out`; give its tray or its channel one".to_owned(),
     })?;
-    Ok(FolderDestination::new(out, channel.partner.clone(), around))
+    Ok(FolderDestination::new(around.data.join(out), channel.partner.clone(), around))
 }
 
 /// Takes files out of the trays of one connection, in the order of their names, one at a time per tray.
@@ -159,11 +159,12 @@ impl FolderSource {
         written: &serde_json::Value,
         around: &Surroundings,
     ) -> Result<FolderSource, BuildError> {
-        Ok(FolderSource {
-            name: name.to_owned(),
-            settings: settings::read(name, written)?,
-            around: around.clone(),
-        })
+        let mut settings: Settings = settings::read(name, written)?;
+        for tray in &mut settings.trays {
+            tray.incoming = around.data.join(&tray.incoming);
+            tray.quarantine = tray.quarantine.take().map(|folder| around.data.join(folder));
+        }
+        Ok(FolderSource { name: name.to_owned(), settings, around: around.clone() })
     }
 }
 

@@ -112,7 +112,8 @@ impl HttpSource {
         around: &Surroundings,
         extra: axum::Router,
     ) -> Result<HttpSource, BuildError> {
-        let settings: Settings = settings::read(name, written)?;
+        let mut settings: Settings = settings::read(name, written)?;
+        settings.tls = settings.tls.map(|tls| tls.below(&around.config));
         let extra = if settings.ops { extra } else { axum::Router::new() };
         let bound = watch::Sender::new(None);
         Ok(HttpSource { name: name.to_owned(), settings, around: around.clone(), extra, bound })

@@ -2,6 +2,7 @@
 //! No transport knows a standard, a route, a step or a store.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -262,6 +263,10 @@ pub struct Surroundings {
     pub clock: Clock,
     /// The stage of the process.
     pub stage: Stage,
+    /// Folder that relative paths of trays are relative to.
+    pub data: PathBuf,
+    /// Folder that relative paths of certificates are relative to.
+    pub config: PathBuf,
 }
 
 /// A transport's description in the menu: how it is checked and built.

@@ -83,6 +83,25 @@ pub enum TlsError {
     Unfit(&'static str),
 }
 
+impl TlsSettings {
+    /// The same with relative paths below a folder.
+    pub fn below(self, folder: &Path) -> TlsSettings {
+        TlsSettings {
+            certificate: folder.join(&self.certificate),
+            key: folder.join(&self.key),
+            client_ca: self.client_ca.as_ref().map(|ca| folder.join(ca)),
+            ..self
+        }
+    }
+}
+
+impl Identity {
+    /// The same with relative paths below a folder.
+    pub fn below(self, folder: &Path) -> Identity {
+        Identity { certificate: folder.join(&self.certificate), key: folder.join(&self.key) }
+    }
+}
+
 /// The faults of TLS settings that their type cannot say; `path` is where they stand.
 pub fn check(settings: &TlsSettings, path: &str, faults: &mut Vec<(String, String)>) {
     match (settings.client_certificates, &settings.client_ca) {

@@ -79,6 +79,8 @@ impl House {
             timers: self.clone(),
             clock,
             stage: Stage::Test,
+            data: self.spooled.path().to_owned(),
+            config: self.spooled.path().to_owned(),
         }
     }
 
