@@ -73,14 +73,16 @@ pub struct House {
     engine: Engine,
     /// What a reload swaps.
     pub shared: Arc<Shared>,
-    /// Held until the end: nobody else may run on this store.
-    _lock: sqlite::store::RunLock,
 }
 
 /// Opens the store of a compiled stage.
 pub fn open_store(place: &Place, compiled: &Compiled, read_only: bool) -> Result<sqlite::store::SqliteStore, StoreError> {
-    sqlite::store::SqliteStore::open(sqlite::store::Settings {
-        path: store_folder(place, compiled),
+    let path = store_folder(place, compiled);
+    if !read_only {
+        std::fs::create_dir_all(&path).map_err(|error| StoreError::Refused(format!("no folder: {}", error.kind())))?;
+    }
+    sqlite::store::SqliteStore::open(sqlite::open::Settings {
+        path,
         stage: compiled.stage.stage,
         master: secrecy::SecretBox::new(Box::new(*secrecy::ExposeSecret::expose_secret(&compiled.stage.key))),
         read_only,
@@ -103,9 +105,9 @@ impl House {
     pub async fn start_with(options: Options, fit: Fit) -> Result<House, StartError> {
         let Options { place, clock, points, settings } = options;
         std::fs::create_dir_all(&place.data)?;
-        let lock = sqlite::store::lock_for_run(&store_folder(&place, &fit.compiled))?;
-        let store: Arc<dyn Store> = Arc::new(open_store(&place, &fit.compiled, false)?);
-        let garbage = store.collect_garbage().await?;
+        let store = open_store(&place, &fit.compiled, false)?;
+        let garbage = store.lock_for_run().await?;
+        let store: Arc<dyn Store> = Arc::new(store);
         if garbage > 0 {
             tracing::info!(files = garbage, "claims that nobody names were removed");
         }
@@ -134,7 +136,7 @@ impl House {
         });
         shared.install(fit).await?;
         engine.open_dispatch(Arc::new(Reload(shared.clone())));
-        Ok(House { engine, shared, _lock: lock })
+        Ok(House { engine, shared })
     }
 
     /// Ends in order: sources first, then what is under way, then dispatch, then the store.

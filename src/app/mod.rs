@@ -7,3 +7,4 @@ pub mod house;
 pub mod reload;
 pub mod player;
 pub mod cases;
+pub mod samples;

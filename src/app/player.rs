@@ -169,7 +169,7 @@ pub async fn play(fit: Fit, folder: &Path, given: &[Given], troubles: &Troubles)
     let mut crashes = troubles.crashes.iter();
     let store = loop {
         let points = crashes.next().cloned().unwrap_or_default();
-        let store = Arc::new(open(folder, stage)?);
+        let store = Arc::new(open(folder, stage).await?);
         let mut engine = start(store.clone(), &clock, points.clone(), &set)?;
         let calm = live(&engine, &clock, given, troubles.times.max(1), &mut verdicts, &points).await;
         let rest = match calm {
@@ -201,12 +201,14 @@ pub async fn play(fit: Fit, folder: &Path, given: &[Given], troubles: &Troubles)
     })
 }
 
-fn open(folder: &Path, stage: Stage) -> Result<sqlite::store::SqliteStore, PlayError> {
+async fn open(folder: &Path, stage: Stage) -> Result<sqlite::store::SqliteStore, PlayError> {
     let path: PathBuf = folder.join("store");
-    // Lanes that the engine before left leased are free again for the only process that may run here.
-    let _lock = sqlite::store::lock_for_run(&path)?;
+    std::fs::create_dir_all(&path)?;
     let master = secrecy::SecretBox::new(Box::new([7u8; 32]));
-    Ok(sqlite::store::SqliteStore::open(sqlite::store::Settings { path, stage, master, read_only: false })?)
+    let store = sqlite::store::SqliteStore::open(sqlite::open::Settings { path, stage, master, read_only: false })?;
+    // Lanes that the engine before left leased are free again for the only process that may run here.
+    store.lock_for_run().await?;
+    Ok(store)
 }
 
 fn start(

@@ -24,7 +24,7 @@ use crate::engine::points::Points;
 use crate::engine::start::{Engine, Start};
 use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef};
 use crate::store::contract::{Command, CommandState, Scope, Store};
-use crate::store::sqlite::store as sqlite;
+use crate::store::sqlite;
 use crate::transport::memory::{Sink};
 use crate::transport::port::{Destination, Destinations, Intake, SendError, Spool};
 
@@ -149,8 +149,10 @@ fn start(place: &Place, folder: &Path, down: bool) -> Result<(Engine, Arc<dyn St
         destinations.insert(wanted.key(), destination);
     }
     let set = Arc::new(fit.compiled.into_plan_set(destinations, fit.standards, stage));
-    let store: Arc<dyn Store> = Arc::new(sqlite::SqliteStore::open(sqlite::Settings {
-        path: folder.join("store"),
+    let path = folder.join("store");
+    std::fs::create_dir_all(&path)?;
+    let store: Arc<dyn Store> = Arc::new(sqlite::store::SqliteStore::open(sqlite::open::Settings {
+        path,
         stage,
         master: secrecy::SecretBox::new(Box::new([7u8; 32])),
         read_only: false,

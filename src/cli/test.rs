@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use crate::app::cases::{self, Outcome};
 use crate::app::place;
+use crate::app::samples;
 use crate::cli::args::{Global, TestArgs};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::stage;
-use crate::xoev::samples;
 
 #[derive(Serialize)]
 struct Report {

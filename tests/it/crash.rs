@@ -11,7 +11,8 @@ use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::engine::points;
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::Store;
-use drehscheibe::store::sqlite::store::{Settings, SqliteStore};
+use drehscheibe::store::sqlite::open::Settings;
+use drehscheibe::store::sqlite::store::SqliteStore;
 use tokio::sync::Semaphore;
 
 use crate::support::{Receiver, Running, Seeded, StageDir, TOKEN, put, ready, until};
