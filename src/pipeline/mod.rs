@@ -1,3 +1,14 @@
 //! The steps: what a route may do. The menu of the room; every step is a file and two lines here.
 
+pub mod answer;
+pub mod mirror;
+pub mod note;
+pub mod receipt;
+pub mod refuse;
 pub mod step;
+pub mod tell;
+#[cfg(test)]
+mod testing;
+
+/// All verbs, in the order in which help shows them.
+pub const STEPS: &[step::Entry] = &[mirror::ENTRY, note::ENTRY, receipt::ENTRY, tell::CALLBACK];

@@ -86,10 +86,12 @@ pub const FIELDS: &[Field] = &[
     field!(One, "mutter.geburtsdatum", |r, t| mutter(r).geburtsdatum = datum(t)?),
     field!(One, "mutter.familienstand", |r, t| mutter(r).familienstand = Some(token(t))),
     field!(Entry, "mutter.anschriften[]", |r, _| mutter(r).anschriften.push(Anschrift::default())),
-    field!(One, "mutter.anschriften[].gemeindeschluessel", |r, t| anschrift(r)?.gemeindeschluessel = Some(token(t))),
+    field!(One, "mutter.anschriften[].gemeindeschluessel", |r, t| anschrift(r)?.gemeindeschluessel =
+        Some(token(t))),
     field!(One, "mutter.anschriften[].strasse", |r, t| anschrift(r)?.strasse = Some(t.to_owned())),
     field!(One, "mutter.anschriften[].hausnummer", |r, t| anschrift(r)?.hausnummer = Some(t.to_owned())),
-    field!(One, "mutter.anschriften[].hausnummer_zusatz", |r, t| anschrift(r)?.hausnummer_zusatz = Some(t.to_owned())),
+    field!(One, "mutter.anschriften[].hausnummer_zusatz", |r, t| anschrift(r)?.hausnummer_zusatz =
+        Some(t.to_owned())),
     field!(One, "mutter.anschriften[].postleitzahl", |r, t| anschrift(r)?.postleitzahl = Some(t.to_owned())),
     field!(One, "mutter.anschriften[].wohnort", |r, t| anschrift(r)?.wohnort = Some(t.to_owned())),
     field!(Entry, "kind.namen[]", |r, _| kind(r).namen.push(Personenname::default())),
@@ -112,7 +114,6 @@ pub const FIELDS: &[Field] = &[
     field!(One, "bezug", |r, t| r.bezug = Some(t.to_owned())),
     field!(Many, "gruende", |r, t| r.gruende.push(token(t))),
 ];
-
 
 /// White space at both ends of a token means nothing.
 fn token(text: &str) -> String {
@@ -197,7 +198,11 @@ mod tests {
             ("eintragung.vorhanden", "ja"),
             ("kopf.autor", "ohnepraefix"),
         ] {
-            assert_eq!((find(target).unwrap().set)(&mut Record::default(), text), Err(Unreadable), "{target}");
+            assert_eq!(
+                (find(target).unwrap().set)(&mut Record::default(), text),
+                Err(Unreadable),
+                "{target}"
+            );
         }
     }
 }

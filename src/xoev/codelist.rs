@@ -44,10 +44,7 @@ impl CodeList {
             };
             match event {
                 Event::Start(tag) | Event::Empty(tag) if !ours => {
-                    return Err(format!(
-                        "foreign element in genericode: {}",
-                        tag.local_name().as_ref()
-                    ));
+                    return Err(format!("foreign element in genericode: {}", tag.local_name().as_ref()));
                 }
                 Event::Empty(tag) => {
                     if tag.local_name().as_ref() == "ColumnRef" && key.is_none() {
@@ -162,7 +159,8 @@ mod tests {
     fn lists_versions_and_codes_are_judged() {
         let list = CodeList::read(LIST).unwrap();
         assert_eq!((list.uri.as_str(), list.version.as_str(), list.codes.len()), ("urn:x", "3", 1));
-        let lists = CodeLists::new(vec![list], vec!["urn:open".into()], vec![(String::new(), "kennung".into())]);
+        let lists =
+            CodeLists::new(vec![list], vec!["urn:open".into()], vec![(String::new(), "kennung".into())]);
         assert_eq!(lists.judge("urn:x", "3", "01"), None);
         assert_eq!(lists.judge("urn:x", "3", "02"), Some(Fault::Code));
         assert_eq!(lists.judge("urn:x", "2", "01"), Some(Fault::CodeList));

@@ -171,18 +171,14 @@ pub fn compile<'a>(
     let mut faults = Vec::new();
     let mut entries: BTreeMap<&str, Vec<Vec<Name>>> = BTreeMap::new();
     // Entries first: the fields below them need their paths.
-    let (first, second): (Vec<_>, Vec<_>) =
-        lines.into_iter().partition(|(target, _)| target.ends_with("[]"));
+    let (first, second): (Vec<_>, Vec<_>) = lines.into_iter().partition(|(target, _)| target.ends_with("[]"));
     for (target, path) in first.into_iter().chain(second) {
         // The place of the path: it stands on the line of its target.
         let place = &path.referenced;
         let fault = |text: String| PackageFault::of(paths.file, text).at(place.line(), place.column());
         let Some(field) = fields::find(target) else {
             let known = FIELDS.iter().map(|field| field.target);
-            faults.push(fault(format!(
-                "unknown target: {target}{}",
-                did_you_mean(nearest(&target, known))
-            )));
+            faults.push(fault(format!("unknown target: {target}{}", did_you_mean(nearest(&target, known)))));
             continue;
         };
         let bases = match fields::entry_of(field.target) {

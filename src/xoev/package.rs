@@ -126,7 +126,8 @@ pub fn load(folder: &Path) -> Result<PackageSet, Vec<PackageFault>> {
             .iter()
             .any(|other: &Package| other.standard == package.standard && other.version == package.version)
         {
-            let text = format!("loaded twice: {} {}; remove one of the folders", package.standard, package.version);
+            let text =
+                format!("loaded twice: {} {}; remove one of the folders", package.standard, package.version);
             faults.push(PackageFault::of(&package.standard, text));
         }
     }
@@ -192,7 +193,9 @@ fn read_folder(folder: &Path, at: &str, files: &mut Files, faults: &mut Vec<Pack
                 Ok(text) => {
                     files.insert(inner, text);
                 }
-                Err(error) => faults.push(PackageFault::of(&inner, format!("cannot read the file: {}", error.kind()))),
+                Err(error) => {
+                    faults.push(PackageFault::of(&inner, format!("cannot read the file: {}", error.kind())))
+                }
             }
         }
     }
@@ -285,10 +288,8 @@ fn build(at: &str, files: Files) -> Result<Package, Vec<PackageFault>> {
             let number = message.rsplit_once('.').map_or("", |(_, number)| number);
             let mut compiled = Rules::new(number);
             for rule in &rules.rules {
-                let applies = rule
-                    .messages
-                    .as_ref()
-                    .is_none_or(|only| only.iter().any(|only| only.value == *message));
+                let applies =
+                    rule.messages.as_ref().is_none_or(|only| only.iter().any(|only| only.value == *message));
                 if applies {
                     more.extend(compiled.add(rule, &paths(&rules_name), &root_name, &mut automaton));
                 }
@@ -325,7 +326,8 @@ fn build(at: &str, files: Files) -> Result<Package, Vec<PackageFault>> {
             faults.push(PackageFault::of(file, format!("template for an unknown message: {message}{near}")));
         }
         if let Err((line, text)) = templates.add(&message, text) {
-            faults.push(PackageFault::of(file, format!("template cannot be used: {text}")).at(line as u64, 0));
+            faults
+                .push(PackageFault::of(file, format!("template cannot be used: {text}")).at(line as u64, 0));
         }
     }
     for message in manifest.receipt.iter().chain(&manifest.rejection) {
@@ -356,7 +358,8 @@ fn build(at: &str, files: Files) -> Result<Package, Vec<PackageFault>> {
 }
 
 fn parse<T: DeserializeOwned>(files: &Files, name: &str) -> Result<T, PackageFault> {
-    let text = files.get(name).ok_or_else(|| PackageFault::of(name, "file is missing; every package has one"))?;
+    let text =
+        files.get(name).ok_or_else(|| PackageFault::of(name, "file is missing; every package has one"))?;
     serde_saphyr::from_str(text).map_err(|error| {
         let fault = PackageFault::of(name, error.without_snippet().to_string());
         match error.location() {

@@ -43,7 +43,9 @@ impl Reader for PackageReader {
             .and_then(|()| stage(document, &pass.broken_rules));
         match outcome {
             Ok(()) => Ok(pass.record),
-            Err(rejections) => Err(rejections.into_iter().map(|rejection| package.coded(rejection)).collect()),
+            Err(rejections) => {
+                Err(rejections.into_iter().map(|rejection| package.coded(rejection)).collect())
+            }
         }
     }
 
@@ -52,7 +54,12 @@ impl Reader for PackageReader {
         header(package, message, document)
     }
 
-    fn write(&mut self, message: &str, version: &str, values: &serde_json::Value) -> Result<Bytes, WriteError> {
+    fn write(
+        &mut self,
+        message: &str,
+        version: &str,
+        values: &serde_json::Value,
+    ) -> Result<Bytes, WriteError> {
         let standard = message.split_once('.').map_or(message, |(standard, _)| standard);
         let package = self
             .set

@@ -67,7 +67,8 @@ impl Rules {
                 Ok(resolved) => {
                     for place in resolved {
                         if text && !place.text {
-                            let text = format!("no text at this path: {}; a rule on values needs text", path.value);
+                            let text =
+                                format!("no text at this path: {}; a rule on values needs text", path.value);
                             let place = &path.referenced;
                             faults.push(PackageFault::of(paths.file, text).at(place.line(), place.column()));
                             continue;
@@ -95,7 +96,9 @@ impl Rules {
                 }
                 None
             }
-            _ => Some("a rule has either values and must, or within and then (with when if it needs a condition)"),
+            _ => Some(
+                "a rule has either values and must, or within and then (with when if it needs a condition)",
+            ),
         };
         if let Some(text) = shape_fault {
             let place = &rule.code.referenced;
@@ -178,7 +181,11 @@ mod tests {
         let rules = Rules::new("0804");
         let holds = |form, text: &str| rules.holds(&Must::Be(form), text);
         for (form, good, bad) in [
-            (Form::Uuid, "7b2d4c10-1f3a-4e55-8b7a-00000000002F", "urn:uuid:7b2d4c10-1f3a-4e55-8b7a-00000000002f"),
+            (
+                Form::Uuid,
+                "7b2d4c10-1f3a-4e55-8b7a-00000000002F",
+                "urn:uuid:7b2d4c10-1f3a-4e55-8b7a-00000000002f",
+            ),
             (Form::Uuid, "7B2D4C10-1F3A-4E55-8B7A-000000000020", "7b2d4c101f3a4e558b7a000000000020"),
             (Form::Uuid, "7b2d4c10-1f3a-4e55-8b7a-000000000020", " 7b2d4c10-1f3a-4e55-8b7a-00000000002"),
             (Form::Zeitpunkt, "2026-11-21T10:15:30.123+01:00", "2026-11-21T10:15:30.123"),

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use xsd_schema::validation::{
-    AttributeView, DriveWithError, ElementStartView, EndElementInfo, EndOfAttributesView, SchemaInfo, SchemaValidator, TextKind,
-    ValidationError, ValidationEventHandler, ValidationFlags, ValidationSink, ValidationSubject, ValidationWarning,
-    drive_quick_xml_with,
+    AttributeView, DriveWithError, ElementStartView, EndElementInfo, EndOfAttributesView, SchemaInfo,
+    SchemaValidator, TextKind, ValidationError, ValidationEventHandler, ValidationFlags, ValidationSink,
+    ValidationSubject, ValidationWarning, drive_quick_xml_with,
 };
-use xsd_schema::{ResolverConfig, SchemaError, SchemaLoader, SchemaResolver, SchemaResult, SchemaSet, SchemaSetBuilder};
+use xsd_schema::{
+    ResolverConfig, SchemaError, SchemaLoader, SchemaResolver, SchemaResult, SchemaSet, SchemaSetBuilder,
+};
 
 use crate::xoev::fault::PackageFault;
 
@@ -105,7 +107,9 @@ fn compile(files: &Arc<Files>, entries: &[String]) -> Result<SchemaSet, Vec<Pack
     let resolver = SchemaResolver::with_config_and_loader(config, Box::new(MemoryLoader(files.clone())));
     let mut builder = SchemaSetBuilder::with_resolver(resolver, xsd_schema::XsdVersion::V1_0);
     for entry in entries {
-        builder = builder.add("", &format!("{SCHEME}{entry}")).map_err(|error| vec![schema_fault(entry, &error)])?;
+        builder = builder
+            .add("", &format!("{SCHEME}{entry}"))
+            .map_err(|error| vec![schema_fault(entry, &error)])?;
     }
     let first = entries.first().map_or("", String::as_str);
     let compiled = builder.compile().map_err(|error| vec![schema_fault(first, &error)])?;
@@ -116,8 +120,10 @@ fn compile(files: &Arc<Files>, entries: &[String]) -> Result<SchemaSet, Vec<Pack
             let (file, line, column) = failure.location().map_or((first, 0, 0), |location| {
                 (plain(&location.base_uri), location.line as u64, location.column as u64)
             });
-            let wanted = failure.schema_location().or(failure.namespace()).unwrap_or("a schema without address");
-            PackageFault::of(file, format!("schema document is missing: {wanted}; put it into the package")).at(line, column)
+            let wanted =
+                failure.schema_location().or(failure.namespace()).unwrap_or("a schema without address");
+            PackageFault::of(file, format!("schema document is missing: {wanted}; put it into the package"))
+                .at(line, column)
         })
         .collect();
     if missing.is_empty() { Ok(compiled.into_schema_set()) } else { Err(missing) }
@@ -131,8 +137,9 @@ fn plain(uri: &str) -> &str {
 fn schema_fault(entry: &str, error: &SchemaError) -> PackageFault {
     let text = format!("schema cannot be used: {error}; correct it or install the official package");
     match error.location() {
-        Some(location) => PackageFault::of(plain(&location.base_uri), text)
-            .at(location.line as u64, location.column as u64),
+        Some(location) => {
+            PackageFault::of(plain(&location.base_uri), text).at(location.line as u64, location.column as u64)
+        }
         None => PackageFault::of(entry, text),
     }
 }
@@ -238,7 +245,11 @@ pub enum WalkError {
 }
 
 /// Walks `document` once; the breaches found, at most [`MOST_FAULTS`], are empty exactly when it is valid.
-pub fn walk(blueprint: &Blueprint, document: &[u8], visitor: &mut dyn Visitor) -> Result<Vec<Breach>, WalkError> {
+pub fn walk(
+    blueprint: &Blueprint,
+    document: &[u8],
+    visitor: &mut dyn Visitor,
+) -> Result<Vec<Breach>, WalkError> {
     let kept = KEPT.with_borrow_mut(|kept| {
         kept.iter().position(|kept| kept.id == blueprint.id).map(|at| kept.remove(at))
     });
@@ -249,7 +260,8 @@ pub fn walk(blueprint: &Blueprint, document: &[u8], visitor: &mut dyn Visitor) -
         })?,
     };
     kept.documents += 1;
-    let result = kept.held.with_dependent(|set, validator| run(&blueprint.names, set, validator, document, visitor));
+    let result =
+        kept.held.with_dependent(|set, validator| run(&blueprint.names, set, validator, document, visitor));
     if !kept.spent() {
         KEPT.with_borrow_mut(|all| {
             if all.len() >= SETS_PER_THREAD {
@@ -271,7 +283,8 @@ fn run(
     let trail = RefCell::new(Trail { names, open: Vec::with_capacity(16) });
     let count = Cell::new(0);
     let opening = Cell::new(false);
-    let sink = Sink { trail: &trail, count: &count, opening: &opening, spoiled: Vec::new(), breaches: Vec::new() };
+    let sink =
+        Sink { trail: &trail, count: &count, opening: &opening, spoiled: Vec::new(), breaches: Vec::new() };
     let mut runtime = validator.start_run(sink);
     let mut handler = Handler { set, trail: &trail, count: &count, opening: &opening, offset: 0, visitor };
     // A byte order mark is the gate's to judge; the offsets count it.
@@ -282,7 +295,9 @@ fn run(
             let _ = runtime.end_validation();
         }
         Err(DriveWithError::Hook(Full)) => {}
-        Err(DriveWithError::NotWellFormed(error)) => return Err(WalkError::NotWellFormed(usize::try_from(error.position()).unwrap_or(0))),
+        Err(DriveWithError::NotWellFormed(error)) => {
+            return Err(WalkError::NotWellFormed(usize::try_from(error.position()).unwrap_or(0)));
+        }
         Err(_) => return Err(WalkError::NotWellFormed(0)),
     }
     Ok(std::mem::take(&mut runtime.sink.breaches))
@@ -391,20 +406,30 @@ impl ValidationEventHandler for Handler<'_, '_> {
 pub fn sentence(constraint: &str) -> &'static str {
     let begins = |prefix: &str| constraint.starts_with(prefix);
     match constraint {
-        "cvc-pattern-valid" => "Der Wert hat nicht die vorgeschriebene Form oder enthält ein Zeichen, das DIN 91379 nicht vorsieht.",
+        "cvc-pattern-valid" => {
+            "Der Wert hat nicht die vorgeschriebene Form oder enthält ein Zeichen, das DIN 91379 nicht vorsieht."
+        }
         "cvc-enumeration-valid" => "Der Wert steht nicht in der Liste der zulässigen Werte.",
         "cvc-complex-type.3.2.2" => "Das Attribut ist hier nicht vorgesehen.",
         "cvc-complex-type.4" => "Ein vorgeschriebenes Attribut fehlt.",
-        "cvc-complex-type.2.1" | "cvc-complex-type.2.2" | "cvc-complex-type.2.3" => "Hier darf dieser Inhalt nicht stehen.",
+        "cvc-complex-type.2.1" | "cvc-complex-type.2.2" | "cvc-complex-type.2.3" => {
+            "Hier darf dieser Inhalt nicht stehen."
+        }
         "cvc-elt.1" => "Das Schema kennt dieses Element nicht.",
-        _ if begins("cvc-complex-type.2.4") => "Ein Element fehlt, ist hier nicht vorgesehen oder steht an falscher Stelle.",
+        _ if begins("cvc-complex-type.2.4") => {
+            "Ein Element fehlt, ist hier nicht vorgesehen oder steht an falscher Stelle."
+        }
         _ if begins("cvc-elt.5.2.2") || begins("cvc-attribute.4") || begins("cvc-au") => {
             "Der Wert weicht vom festgelegten Wert ab."
         }
         _ if begins("cvc-datatype-valid") || begins("cvc-simple-type") || begins("cvc-attribute") => {
             "Der Wert entspricht nicht dem vorgeschriebenen Datentyp."
         }
-        _ if begins("cvc-min") || begins("cvc-max") || begins("cvc-length") || constraint.ends_with("Digits-valid") => {
+        _ if begins("cvc-min")
+            || begins("cvc-max")
+            || begins("cvc-length")
+            || constraint.ends_with("Digits-valid") =>
+        {
             "Der Wert liegt außerhalb der vorgeschriebenen Grenzen."
         }
         _ if begins("cvc-id") => "Ein Verweis oder Schlüssel ist nicht eindeutig oder zeigt ins Leere.",

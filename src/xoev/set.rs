@@ -70,8 +70,10 @@ impl Standards for PackageSet {
         };
         let (standard, version) = (attribute("standard"), attribute("version"));
         for (at, package) in self.packages.iter().enumerate() {
-            let message =
-                package.messages.iter().find(|message| message.root.1 == root.local && message.root.0 == root.namespace);
+            let message = package
+                .messages
+                .iter()
+                .find(|message| message.root.1 == root.local && message.root.0 == root.namespace);
             if let Some(message) = message
                 && standard == Some(&package.attribute)
                 && version == Some(&package.version)
@@ -86,10 +88,14 @@ impl Standards for PackageSet {
                 });
             }
         }
-        let supported: BTreeSet<String> =
-            self.packages.iter().map(|package| format!("{} {}", package.attribute, package.version)).collect();
+        let supported: BTreeSet<String> = self
+            .packages
+            .iter()
+            .map(|package| format!("{} {}", package.attribute, package.version))
+            .collect();
         let supported = supported.into_iter().collect::<Vec<_>>().join(", ");
-        let text = format!("Standard, Version oder Nachricht wird nicht unterstützt; unterstützt: {supported}.");
+        let text =
+            format!("Standard, Version oder Nachricht wird nicht unterstützt; unterstützt: {supported}.");
         Err(Rejection::new(Fault::Version, text).at(1, 1))
     }
 
@@ -135,7 +141,9 @@ mod tests {
     #[test]
     fn versions_are_ordered_by_number() {
         let mut versions = ["1.10.0", "26.11a", "1.9.0", "26.11", "1.9"];
-        versions.sort_by_key(|version| version_key(version).into_iter().map(|(n, t)| (n, t.to_owned())).collect::<Vec<_>>());
+        versions.sort_by_key(|version| {
+            version_key(version).into_iter().map(|(n, t)| (n, t.to_owned())).collect::<Vec<_>>()
+        });
         assert_eq!(versions, ["1.9", "1.9.0", "1.10.0", "26.11", "26.11a"]);
     }
 }

@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 
-use xsd_schema::parser::frames::{ComplexContentResult, DerivationMethod, ParticleResult, ParticleTerm, TypeRefResult};
+use xsd_schema::parser::frames::{
+    ComplexContentResult, DerivationMethod, ParticleResult, ParticleTerm, TypeRefResult,
+};
 use xsd_schema::{ComplexTypeKey, NameId, SchemaSet, TypeKey};
 
 use crate::xoev::fault::nearest;
@@ -224,7 +226,9 @@ impl Builder<'_> {
                     .and_then(|element| element.resolved_type)
                     .or_else(|| walk.types.get(at).copied().flatten())
                     .or_else(|| match &element.type_ref {
-                        Some(TypeRefResult::QName(name)) => self.set.lookup_type(name.namespace, name.local_name),
+                        Some(TypeRefResult::QName(name)) => {
+                            self.set.lookup_type(name.namespace, name.local_name)
+                        }
                         _ => None,
                     });
                 // A type that is not found is a built-in one: text.

@@ -53,7 +53,11 @@ fn document(octets: impl Into<Bytes>) -> Document {
     gate::pass(octets.into(), &Limits::default()).expect("the gate lets samples through")
 }
 
-fn read(set: &PackageSet, reader: &mut dyn Reader, octets: Vec<u8>) -> Result<(Detected, Record), Vec<Rejection>> {
+fn read(
+    set: &PackageSet,
+    reader: &mut dyn Reader,
+    octets: Vec<u8>,
+) -> Result<(Detected, Record), Vec<Rejection>> {
     let document = document(octets);
     let detected = set.detect(&document).map_err(|rejection| vec![rejection])?;
     let record = reader.read(&detected, &document)?;
@@ -64,7 +68,8 @@ fn read(set: &PackageSet, reader: &mut dyn Reader, octets: Vec<u8>) -> Result<(D
 fn samples_are_judged_as_expected() {
     let set = own();
     let mut reader = set.reader();
-    let cases: Cases = serde_saphyr::from_str(&fs::read_to_string(format!("{SAMPLES}/cases.yaml")).unwrap()).unwrap();
+    let cases: Cases =
+        serde_saphyr::from_str(&fs::read_to_string(format!("{SAMPLES}/cases.yaml")).unwrap()).unwrap();
     let mut named: Vec<String> = Vec::new();
     for case in &cases.cases {
         let file = &case.file;

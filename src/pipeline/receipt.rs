@@ -1,0 +1,138 @@
+//! The verb `receipt`: answers an accepted message with the receipt of its standard.
+//! Never answers what must not be answered, and promises nothing but that the message was received and checked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::envelope::Reply;
+use crate::message::Message;
+use crate::pipeline::answer;
+use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
+use crate::xoev::contract::Answering;
+
+/// The row of the menu.
+pub const ENTRY: Entry = Entry {
+    word: "receipt",
+    place: Place::Send,
+    about: "Answers the sender with the receipt of the message's standard (XFamilie 0011).",
+    schema: || json!({ "type": "object", "properties": {}, "additionalProperties": false }),
+    declares: &[],
+    build,
+};
+
+struct Receipt {
+    platform: Value,
+    /// By standard and version, since answers are written in the version of the original.
+    answering: BTreeMap<(String, String), Answering>,
+}
+
+fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
+    let empty = settings.is_null() || settings.as_object().is_some_and(serde_json::Map::is_empty);
+    if !empty {
+        let key = settings.as_object().and_then(|map| map.keys().next());
+        let path = key.map(|key| format!("/{key}")).unwrap_or_default();
+        let text = "unknown setting; receipt has none, write `receipt: {}`".to_owned();
+        return Err(vec![SettingFault { path, text }]);
+    }
+    answer::rehearse(building.standards, building.platform).map_err(|fault| vec![fault])?;
+    let answering = building
+        .standards
+        .known()
+        .into_iter()
+        .filter_map(|known| {
+            let answering = building.standards.answering(&known.standard, Some(&known.version))?;
+            Some(((known.standard, known.version), answering))
+        })
+        .collect();
+    Ok(Arc::new(Receipt { platform: building.platform.clone(), answering }))
+}
+
+impl Step for Receipt {
+    fn name(&self) -> &'static str {
+        ENTRY.word
+    }
+
+    fn apply(&self, message: &mut Message, bench: &mut Bench) -> Result<Flow, Trouble> {
+        let identity = &message.identity;
+        let standard = (identity.standard.clone(), identity.version.clone());
+        let Some(answering) = self.answering.get(&standard) else {
+            return Err(Trouble::Ours(format!("standard is not loaded: {} {}", standard.0, standard.1)));
+        };
+        let Some(receipt) = &answering.receipt else { return Ok(Flow::Next) };
+        if answering.never.contains(&identity.message) {
+            return Ok(Flow::Next);
+        }
+        let id = message.derived_id(ENTRY.word);
+        let kopf = &message.record.kopf;
+        let mut values = answer::values(id, message.now(), identity.test, &self.platform, &kopf.autor);
+        values["original"] = answer::original(kopf);
+        let body = bench
+            .reader
+            .write(receipt, &identity.version, &values)
+            .map_err(|error| Trouble::Ours(error.to_string()))?;
+        message.effects.reply = Some(Reply {
+            content_type: answer::XML.to_owned(),
+            body,
+            message: receipt.clone(),
+            message_id: id.to_string(),
+        });
+        Ok(Flow::Next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::testing::{bench, building, message, platform, standards};
+    use crate::xml::gate;
+    use crate::xoev::contract::Standards;
+
+    #[test]
+    fn the_receipt_names_the_original_and_is_the_same_again() {
+        let step = building(|building| build(&json!({}), building)).unwrap();
+        let (mut one, mut other, mut bench) = (message(), message(), bench());
+        assert_eq!(step.apply(&mut one, &mut bench), Ok(Flow::Next));
+        step.apply(&mut other, &mut bench).unwrap();
+        assert!(one.effects == other.effects);
+        let reply = one.effects.reply.unwrap();
+        assert_eq!(reply.message, "xfamilie.0011");
+        let document = gate::pass(reply.body, &gate::Limits::default()).unwrap();
+        let detected = standards().detect(&document).unwrap();
+        assert!(detected.test, "the test attribute is echoed");
+        let record = bench.reader.read(&detected, &document).unwrap();
+        assert_eq!(record.bezug.as_deref(), Some("7b2d4c10-1f3a-4e55-8b7a-000000000020"));
+        assert_eq!(record.kopf.nachrichten_uuid, reply.message_id);
+        assert_eq!(record.kopf.erstellungszeitpunkt, "2026-11-21T09:16:00.250Z");
+        assert_eq!(record.kopf.leser, other.record.kopf.autor);
+        assert_eq!(record.kopf.autor.name, platform()["name"].as_str().unwrap());
+    }
+
+    #[test]
+    fn what_is_never_answered_gets_no_receipt() {
+        let step = building(|building| build(&Value::Null, building)).unwrap();
+        for never in ["xfamilie.0001", "xfamilie.0011"] {
+            let mut message = message();
+            message.identity.message = never.to_owned();
+            step.apply(&mut message, &mut bench()).unwrap();
+            assert!(message.effects.reply.is_none());
+        }
+    }
+
+    #[test]
+    fn a_wrong_platform_block_is_found_when_built() {
+        let mut wrong = platform();
+        wrong["anschrift"].as_object_mut().unwrap().remove("postleitzahl");
+        let standards = standards();
+        let building = Building {
+            standards: &standards,
+            platform: &wrong,
+            addressees: vec![],
+            give_up_after: std::time::Duration::from_secs(60),
+        };
+        let faults = build(&json!({}), &building).err().unwrap();
+        assert!(faults[0].text.contains("platform"), "{}", faults[0].text);
+        assert_eq!(build(&json!({ "to": 1 }), &building).err().unwrap()[0].path, "/to");
+    }
+}
