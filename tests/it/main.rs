@@ -1,1 +1,4 @@
 //! The one integration binary; each module tests one boundary.
+
+mod store;
+mod store_contract;
