@@ -1,3 +1,27 @@
 //! The stores: a narrow contract and its back ends. The menu of the room.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use secrecy::SecretBox;
+
+use crate::envelope::Stage;
+use crate::store::contract::{Store, StoreError};
+
 pub mod contract;
+pub mod sqlite;
+
+/// How a back end is opened: place (of the embedded one its folder), stage of the process, master key, for reading only.
+pub type Open = fn(
+    place: &Path,
+    stage: Stage,
+    master: SecretBox<[u8; 32]>,
+    read_only: bool,
+) -> Result<Arc<dyn Store>, StoreError>;
+
+/// The back ends by name.
+pub const BACK_ENDS: &[(&str, Open)] = &[("sqlite", |place, stage, master, read_only| {
+    let path = place.to_owned();
+    let settings = sqlite::open::Settings { path, stage, master, read_only };
+    Ok(Arc::new(sqlite::store::SqliteStore::open(settings)?))
+})];

@@ -11,6 +11,8 @@ mod house;
 mod latin;
 mod mime;
 mod route;
+mod store;
+mod store_contract;
 mod transport_callback;
 mod transport_folder;
 mod transport_http;

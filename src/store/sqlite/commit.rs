@@ -1,0 +1,482 @@
+//! Writes prepared entries: idempotency first, then guards, then everything the message causes.
+//! Never writes half an entry: all checks stand before the first change, and the caller holds a savepoint.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{OptionalExtension, params};
+use uuid::Uuid;
+
+use crate::envelope::Inbound;
+use crate::seal::index::Tag;
+use crate::seal::key::Key;
+use crate::store::contract::{Committed, StoreError};
+use crate::store::sqlite::audit::{self, Change};
+use crate::store::sqlite::blob::{Opened, Owner};
+use crate::store::sqlite::claims::Pending;
+use crate::store::sqlite::keyring::SubjectKey;
+use crate::store::sqlite::prepare::{MirrorWork, SendWork, Work, claim_place};
+use crate::store::sqlite::values::{Stored, micros, sealing, sql, trouble, uuid};
+use crate::store::sqlite::writer::Scene;
+use crate::store::sqlite::{lanes, remove};
+
+/// What became of an entry; the verdict of a repeat is opened outside the transaction.
+#[derive(Debug)]
+pub enum Written {
+    /// As the contract says, nothing to open.
+    Done(Committed),
+    /// A repeat of this message.
+    Again(First),
+}
+
+/// The first message under a key.
+#[derive(Debug)]
+pub struct First {
+    /// Its id.
+    pub id: Uuid,
+    /// Its state.
+    pub state: String,
+    /// Whether it was a conflict.
+    pub conflict: bool,
+    /// Its codes.
+    pub codes: String,
+    /// Where its reply lies, if the message still exists.
+    pub sealed: Option<i64>,
+}
+
+struct Row {
+    row: i64,
+    content: Vec<u8>,
+    sealed: i64,
+    may_resume: bool,
+    first: First,
+}
+
+/// Writes one entry.
+pub fn entry(scene: &mut Scene<'_>, pending: &Pending, work: &Work) -> Stored<Written> {
+    let row = find(scene, work.id)?;
+    if let Some(already) = already(scene, work, row.as_ref())? {
+        return Ok(already);
+    }
+    for (key, seen) in &work.guards {
+        if version(scene, key)? != *seen {
+            return Ok(Written::Done(Committed::Stale));
+        }
+    }
+    let stamp = scene.stamp(&work.stamp)?;
+    let mut bumps: BTreeSet<Tag> = work.guards.iter().map(|(key, _)| *key).collect();
+    let (subject, vorgang_keys) = subjects(scene, work)?;
+    let inbox = match row {
+        Some(row) => resumed(scene, work, &row, stamp, subject.as_ref())?,
+        None => inserted(scene, pending, work, stamp, subject.as_ref())?,
+    };
+    for key in &work.keys {
+        scene.run(
+            sql!("idempotency_add"),
+            params![key, work.content, work.id, work.conflict, work.state.as_str(), work.codes],
+        )?;
+    }
+    scene.run(sql!("waiting_delete"), [inbox])?;
+    if let Some((key, until)) = &work.waits {
+        scene.run(sql!("waiting_put"), params![inbox, key, until, until, None::<String>])?;
+    }
+    if let Some(timer) = work.timer {
+        drop_timer(scene, timer)?;
+    }
+    for change in &work.mirror {
+        mirror(scene, work, stamp, subject.as_ref(), change, &mut bumps)?;
+    }
+    for ((key, vorgang), subject) in work.vorgaenge.iter().zip(vorgang_keys) {
+        bumps.insert(*key);
+        let state = serde_json::to_value(vorgang.state).ok();
+        scene.run(
+            sql!("vorgang_put"),
+            params![
+                key,
+                vorgang.id,
+                stamp,
+                work.stamp.traceparent,
+                vorgang.owner,
+                state.as_ref().and_then(|s| s.as_str()),
+                vorgang.deadline.map(micros),
+                subject.row
+            ],
+        )?;
+    }
+    for key in &bumps {
+        scene.run(sql!("guard_bump"), params![key])?;
+    }
+    for timer in &work.timers {
+        let sealed = timer.content.insert(scene.connection, &work.mandant, None)?;
+        let values = params![timer.id, timer.due, timer.name, stamp, work.stamp.traceparent, sealed];
+        scene.run(sql!("timer_add"), values)?;
+    }
+    for send in &work.sends {
+        queue(scene, pending, work, stamp, subject.as_ref(), send)?;
+    }
+    for key in &work.wakes {
+        scene.run(sql!("waiting_wake"), params![key, micros(work.now)])?;
+    }
+    for retrieval in &work.retrievals {
+        let records: Vec<u8> = retrieval.records.iter().flat_map(|id| id.into_bytes()).collect();
+        scene.run(
+            sql!("abruf_add"),
+            params![
+                micros(work.now),
+                stamp,
+                work.stamp.traceparent,
+                work.id,
+                retrieval.step,
+                records,
+                None::<Vec<u8>>
+            ],
+        )?;
+    }
+    audit::write(
+        scene,
+        &Change {
+            at: work.now,
+            stamp,
+            traceparent: &work.stamp.traceparent,
+            subject: Some(work.id),
+            what: &format!("inbox.{}", work.state.as_str()),
+            detail: &serde_json::json!({
+                "content": hex::encode(work.hash),
+                "codes": work.codes,
+                "sends": work.sends.iter().map(|s| s.id).collect::<Vec<_>>(),
+                "lines": work.audit,
+            }),
+        },
+    )?;
+    Ok(Written::Done(Committed::New))
+}
+
+/// Whether the message was there already, by its id or by a key.
+fn already(scene: &mut Scene<'_>, work: &Work, row: Option<&Row>) -> Stored<Option<Written>> {
+    match (row, work.resumes) {
+        (None, true) => return Err(StoreError::Entry("the message that it resumes does not exist".into())),
+        (Some(row), true) if !row.may_resume => return Ok(Some(again(scene, work, row.first.id)?)),
+        // The same delivery committed once more after an unknown outcome.
+        (Some(row), false) if row.content == work.content => {
+            return Ok(Some(again(scene, work, row.first.id)?));
+        }
+        (Some(_), false) => return Ok(Some(Written::Done(Committed::Conflict))),
+        _ => {}
+    }
+    let mut same = None;
+    for key in &work.keys {
+        let mut get = scene.connection.prepare_cached(sql!("idempotency_get")).map_err(trouble)?;
+        let found = get
+            .query_row([&key[..]], |r| {
+                let first = First {
+                    id: uuid(r.get(1)?)?,
+                    conflict: r.get(2)?,
+                    state: r.get(3)?,
+                    codes: r.get(4)?,
+                    sealed: None,
+                };
+                Ok((r.get::<_, Vec<u8>>(0)?, first))
+            })
+            .optional()
+            .map_err(trouble)?;
+        match found {
+            Some((_, first)) if first.id == work.id => {}
+            Some((content, _)) if content != work.content => {
+                return Ok(Some(Written::Done(Committed::Conflict)));
+            }
+            Some((_, first)) => same = same.or(Some(first)),
+            None => {}
+        }
+    }
+    let Some(first) = same else { return Ok(None) };
+    if let Some(row) = row {
+        // A replayed message that another delivery has settled meanwhile: it is not run again and again.
+        scene.run(sql!("waiting_delete"), [row.row])?;
+    }
+    scene.run(sql!("repeat_count"), params![work.stamp.mandant, work.stamp.partner])?;
+    let id = first.id;
+    Ok(Some(match find(scene, id)? {
+        Some(row) => Written::Again(row.first),
+        None => Written::Again(first),
+    }))
+}
+
+fn again(scene: &Scene<'_>, work: &Work, id: Uuid) -> Stored<Written> {
+    match find(scene, id)? {
+        Some(row) => Ok(Written::Again(row.first)),
+        None => Ok(Written::Again(First {
+            id,
+            state: work.state.as_str().into(),
+            conflict: false,
+            codes: String::new(),
+            sealed: None,
+        })),
+    }
+}
+
+fn find(scene: &Scene<'_>, id: Uuid) -> Stored<Option<Row>> {
+    let mut find = scene.connection.prepare_cached(sql!("inbox_find")).map_err(trouble)?;
+    find.query_row([id], |r| {
+        let sealed = r.get(6)?;
+        Ok(Row {
+            row: r.get(0)?,
+            content: r.get(5)?,
+            sealed,
+            may_resume: r.get(7)?,
+            first: First {
+                id: uuid(r.get(1)?)?,
+                state: r.get(2)?,
+                conflict: r.get(3)?,
+                codes: r.get(4)?,
+                sealed: Some(sealed),
+            },
+        })
+    })
+    .optional()
+    .map_err(trouble)
+}
+
+fn version(scene: &Scene<'_>, key: &Tag) -> Stored<i64> {
+    let mut get = scene.connection.prepare_cached(sql!("guard_get")).map_err(trouble)?;
+    Ok(get.query_row([&key[..]], |r| r.get(0)).optional().map_err(trouble)?.unwrap_or(0))
+}
+
+/// The key that wraps this message's contents (of exactly one child, else of exactly one Vorgang), and those of its Vorgänge.
+fn subjects(scene: &Scene<'_>, work: &Work) -> Stored<(Option<SubjectKey>, Vec<SubjectKey>)> {
+    let existing = |sql: &str, key: &[u8], column: usize| -> Stored<Option<SubjectKey>> {
+        let mut find = scene.connection.prepare_cached(sql).map_err(trouble)?;
+        let row: Option<i64> = find.query_row([key], |r| r.get(column)).optional().map_err(trouble)?;
+        row.map(|row| scene.keyring.subject(scene.connection, row)).transpose().map(Option::flatten)
+    };
+    let mut vorgaenge = Vec::new();
+    for (key, _) in &work.vorgaenge {
+        vorgaenge.push(match existing(sql!("vorgang_key"), key, 0)? {
+            Some(key) => key,
+            None => scene.keyring.new_subject(&work.mandant)?,
+        });
+    }
+    let one = match work.mirror.as_slice() {
+        [MirrorWork::Put { id, .. }] => Some(match existing(sql!("mirror_find"), id.as_bytes(), 1)? {
+            Some(key) => key,
+            None => scene.keyring.new_subject(&work.mandant)?,
+        }),
+        [] if vorgaenge.len() == 1 => vorgaenge.first().cloned(),
+        _ => None,
+    };
+    Ok((one, vorgaenge))
+}
+
+fn inserted(
+    scene: &mut Scene<'_>,
+    pending: &Pending,
+    work: &Work,
+    stamp: i64,
+    subject: Option<&SubjectKey>,
+) -> Stored<i64> {
+    let sealed = work.sealed.insert(scene.connection, &work.mandant, subject)?;
+    scene.run(
+        sql!("inbox_add"),
+        params![
+            work.id,
+            stamp,
+            work.stamp.traceparent,
+            work.state.as_str(),
+            work.conflict,
+            micros(work.received),
+            micros(work.now),
+            work.connection,
+            work.binding,
+            work.transport,
+            work.message,
+            work.route,
+            work.codes,
+            work.size,
+            work.content,
+            work.kept,
+            sealed
+        ],
+    )?;
+    let row = scene.connection.last_insert_rowid();
+    use_claims(scene, pending, work, sealed, subject, &work.claims)?;
+    Ok(row)
+}
+
+/// A message that waited or is replayed: what came stays sealed as it was, what became of it changes.
+fn resumed(
+    scene: &mut Scene<'_>,
+    work: &Work,
+    row: &Row,
+    stamp: i64,
+    subject: Option<&SubjectKey>,
+) -> Stored<i64> {
+    let owner = Owner::new("inbox", work.id);
+    if let Some(opened) = Opened::read(scene.connection, scene.keyring, row.sealed, owner)? {
+        let note = opened.seal_note(&work.note)?;
+        scene.run(sql!("sealed_note"), params![row.sealed, note])?;
+        if let Some(subject) = subject {
+            // Now it is known whose it is: what came dies with that key too.
+            opened.rewrap(scene.connection, row.sealed, &work.mandant, Some(subject))?;
+            for (name, key) in &work.claims {
+                let wrapped = subject.key.wrap(&claim_place(name), key).map_err(sealing)?;
+                scene.run(sql!("claim_use_rewrap"), params![name, row.sealed, wrapped])?;
+            }
+        }
+    }
+    // Where the original may no longer be kept, it goes.
+    let kept = work.kept;
+    scene.run(
+        sql!("inbox_resumed"),
+        params![
+            row.row,
+            stamp,
+            work.stamp.traceparent,
+            work.state.as_str(),
+            work.conflict,
+            micros(work.now),
+            work.message,
+            work.route,
+            work.codes,
+            kept
+        ],
+    )?;
+    if !kept {
+        work.sealed.replace(scene.connection, row.sealed, &work.mandant, None)?;
+        scene.run(sql!("claim_use_delete"), [row.sealed])?;
+    }
+    Ok(row.row)
+}
+
+fn drop_timer(scene: &Scene<'_>, timer: Uuid) -> Stored<()> {
+    let mut find = scene.connection.prepare_cached(sql!("timer_find")).map_err(trouble)?;
+    let sealed: Option<i64> = find.query_row([timer], |r| r.get(0)).optional().map_err(trouble)?;
+    if let Some(sealed) = sealed {
+        scene.run(sql!("timer_delete"), [timer])?;
+        scene.run(sql!("sealed_delete"), [sealed])?;
+    }
+    Ok(())
+}
+
+fn mirror(
+    scene: &mut Scene<'_>,
+    work: &Work,
+    stamp: i64,
+    subject: Option<&SubjectKey>,
+    change: &MirrorWork,
+    bumps: &mut BTreeSet<Tag>,
+) -> Stored<()> {
+    match change {
+        MirrorWork::Remove { id, tombstone, created, until } => {
+            bumps.insert(*tombstone);
+            remove::record(scene, *id, bumps)?;
+            scene.run(
+                sql!("tombstone_put"),
+                params![tombstone, stamp, work.stamp.traceparent, micros(*created), micros(*until)],
+            )?;
+        }
+        MirrorWork::Put { id, record, keys } => {
+            let mut find = scene.connection.prepare_cached(sql!("mirror_find")).map_err(trouble)?;
+            let found: Option<(i64, i64, i64)> = find
+                .query_row([id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+                .optional()
+                .map_err(trouble)?;
+            let row = match found {
+                Some((row, child, sealed)) => {
+                    let child = scene.keyring.subject(scene.connection, child)?.ok_or_else(|| {
+                        StoreError::Corrupt("the key of a record of the mirror is missing".into())
+                    })?;
+                    record.replace(scene.connection, sealed, &work.mandant, Some(&child))?;
+                    let values = params![row, stamp, work.stamp.traceparent, work.id, micros(work.now)];
+                    scene.run(sql!("mirror_change"), values)?;
+                    bumps.extend(remove::keys_of(scene, row)?);
+                    scene.run(sql!("mirror_key_delete"), [row])?;
+                    row
+                }
+                None => {
+                    let child = match subject {
+                        Some(child) if work.mirror.len() == 1 => child.clone(),
+                        _ => scene.keyring.new_subject(&work.mandant)?,
+                    };
+                    let sealed = record.insert(scene.connection, &work.mandant, Some(&child))?;
+                    let values = params![
+                        id,
+                        stamp,
+                        work.stamp.traceparent,
+                        work.id,
+                        micros(work.now),
+                        child.row,
+                        sealed
+                    ];
+                    scene.run(sql!("mirror_add"), values)?;
+                    scene.connection.last_insert_rowid()
+                }
+            };
+            for key in keys {
+                bumps.insert(*key);
+                scene.run(sql!("mirror_key_add"), params![key, row])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn queue(
+    scene: &mut Scene<'_>,
+    pending: &Pending,
+    work: &Work,
+    stamp: i64,
+    subject: Option<&SubjectKey>,
+    send: &SendWork,
+) -> Stored<()> {
+    if let Some(after) = send.after {
+        let mut exists = scene.connection.prepare_cached(sql!("outbox_exists")).map_err(trouble)?;
+        if !exists.exists([after]).map_err(trouble)? {
+            return Err(StoreError::Entry("a send comes after one that does not exist".into()));
+        }
+    }
+    let lane = lanes::lane_for(scene, send.lane.as_ref(), &send.destination)?;
+    let sealed = send.content.insert(scene.connection, &work.mandant, subject)?;
+    scene.run(
+        sql!("outbox_add"),
+        params![
+            send.id,
+            lane,
+            stamp,
+            work.stamp.traceparent,
+            work.id,
+            send.destination,
+            send.partner,
+            send.message,
+            micros(work.now),
+            send.deadline,
+            send.after,
+            sealed
+        ],
+    )?;
+    use_claims(scene, pending, work, sealed, subject, &send.claims)?;
+    lanes::arm(scene, lane, micros(work.now), false)
+}
+
+fn use_claims(
+    scene: &Scene<'_>,
+    pending: &Pending,
+    work: &Work,
+    sealed: i64,
+    subject: Option<&SubjectKey>,
+    claims: &[(String, Key)],
+) -> Stored<()> {
+    for (name, key) in claims {
+        let mut any = scene.connection.prepare_cached(sql!("claim_use_any")).map_err(trouble)?;
+        if !pending.holds(name) && !any.exists([name]).map_err(trouble)? {
+            return Err(StoreError::Entry("a part's claim was collected as garbage; send it again".into()));
+        }
+        let outer = subject.map_or(&work.mandant.key, |subject| &subject.key);
+        let wrapped = outer.wrap(&claim_place(name), key).map_err(sealing)?;
+        scene.run(sql!("claim_use_add"), params![name, sealed, wrapped])?;
+    }
+    Ok(())
+}
+
+/// The state of a stored word.
+pub fn state(word: &str) -> Stored<Inbound> {
+    Inbound::from_stored(word)
+        .ok_or_else(|| StoreError::Corrupt("a message has a state that no program wrote".into()))
+}

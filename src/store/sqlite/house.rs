@@ -1,0 +1,255 @@
+//! The small durable state of the house: pauses, commands, breakers, notes. Free texts of persons and values of notes are sealed.
+//! Never acts on them.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::envelope::Stage;
+use crate::seal::index::Tag;
+use crate::seal::key::Place;
+use crate::store::contract::{Breaker, Command, CommandState, Pause, Stamp, StoreError};
+use crate::store::sqlite::audit::{self, Change};
+use crate::store::sqlite::blob::{from_json, to_json};
+use crate::store::sqlite::keyring::{HOUSE, Keyring, MandantKey};
+use crate::store::sqlite::values::{Stored, limit, micros, sealing, sql, time, trouble, uuid};
+use crate::store::sqlite::writer::Scene;
+
+#[derive(Serialize, Deserialize)]
+struct Words {
+    person: String,
+    reason: String,
+    #[serde(default)]
+    arguments: String,
+}
+
+fn house_key(connection: &Connection, keyring: &Keyring) -> Stored<Arc<MandantKey>> {
+    keyring
+        .find(connection, HOUSE)?
+        .ok_or_else(|| StoreError::Corrupt("the store has lost the key of the house".into()))
+}
+
+/// Seals a free text under the key of the house; base64.
+pub fn seal_text(scene: &Scene<'_>, id: Uuid, text: &str) -> Stored<String> {
+    use base64::Engine;
+    let key = house_key(scene.connection, scene.keyring)?;
+    let place = Place::new("audit", id.as_bytes(), "reason");
+    let sealed = key.key.seal(&place, text.as_bytes()).map_err(sealing)?;
+    Ok(base64::engine::general_purpose::STANDARD.encode(sealed))
+}
+
+/// Seals person and reason of a view for the Abrufprotokoll.
+pub fn seal_view(scene: &Scene<'_>, id: Uuid, person: &str, reason: &str) -> Stored<Vec<u8>> {
+    let words = Words { person: person.to_owned(), reason: reason.to_owned(), arguments: String::new() };
+    let key = house_key(scene.connection, scene.keyring)?;
+    let place = Place::new("abrufprotokoll", id.as_bytes(), "sealed");
+    key.key.seal(&place, &to_json(&words)?).map_err(sealing)
+}
+
+fn open_words(connection: &Connection, keyring: &Keyring, place: &Place, sealed: &[u8]) -> Stored<Words> {
+    let key = house_key(connection, keyring)?;
+    from_json(&key.key.open(place, sealed).map_err(sealing)?)
+}
+
+/// The stamp of a change that belongs to no message.
+pub fn own_stamp(stage: Stage, key_id: &str, person: &str) -> Stamp {
+    Stamp {
+        mandant: String::new(),
+        partner: String::new(),
+        how: "internal".into(),
+        stage,
+        test: false,
+        key_id: key_id.to_owned(),
+        acting_person: person.to_owned(),
+        doc_version: String::new(),
+        traceparent: String::new(),
+        decided_by: String::new(),
+    }
+}
+
+/// The breakers.
+pub fn breakers(connection: &Connection) -> Stored<Vec<Breaker>> {
+    let mut list = connection.prepare_cached(sql!("breaker_list")).map_err(trouble)?;
+    list.query_map([], |r| {
+        Ok(Breaker {
+            destination: r.get(0)?,
+            failures: u32::try_from(r.get::<_, i64>(1)?).unwrap_or(u32::MAX),
+            open_until: r.get::<_, Option<i64>>(2)?.map(time),
+        })
+    })
+    .and_then(Iterator::collect)
+    .map_err(trouble)
+}
+
+/// Writes one breaker.
+pub fn set_breaker(scene: &Scene<'_>, breaker: &Breaker) -> Stored<()> {
+    let values = params![breaker.destination, breaker.failures, breaker.open_until.map(micros)];
+    scene.run(sql!("breaker_set"), values).map(drop)
+}
+
+fn note_key(keyring: &Keyring, connection: &str, key: &str) -> Tag {
+    keyring.note.tag_of(&[connection.as_bytes(), key.as_bytes()])
+}
+
+/// A note, opened.
+pub fn note(db: &Connection, keyring: &Keyring, connection: &str, key: &str) -> Stored<Option<Vec<u8>>> {
+    let tag = note_key(keyring, connection, key);
+    let mut get = db.prepare_cached(sql!("note_get")).map_err(trouble)?;
+    let sealed: Option<Vec<u8>> = get.query_row([&tag[..]], |r| r.get(0)).optional().map_err(trouble)?;
+    let Some(sealed) = sealed else { return Ok(None) };
+    let opened = house_key(db, keyring)?.key.open(&Place::new("note", &tag, "value"), &sealed);
+    opened.map(Some).map_err(sealing)
+}
+
+/// Writes or removes a note.
+pub fn set_note(scene: &Scene<'_>, connection: &str, key: &str, value: Option<&[u8]>) -> Stored<()> {
+    let tag = note_key(scene.keyring, connection, key);
+    match value {
+        None => scene.run(sql!("note_delete"), [&tag[..]]).map(drop),
+        Some(value) => {
+            let house = house_key(scene.connection, scene.keyring)?;
+            let sealed = house.key.seal(&Place::new("note", &tag, "value"), value).map_err(sealing)?;
+            scene.run(sql!("note_set"), params![tag, connection, sealed]).map(drop)
+        }
+    }
+}
+
+fn pause_place(kind: &str, name: &str) -> Place {
+    Place::new("pause", format!("{kind} {name}").as_bytes(), "sealed")
+}
+
+/// The pauses that hold.
+pub fn pauses(connection: &Connection, keyring: &Keyring, now: Timestamp) -> Stored<Vec<Pause>> {
+    let rows: Vec<(String, String, Option<i64>, i64, Vec<u8>)> = {
+        let mut list = connection.prepare_cached(sql!("pause_list")).map_err(trouble)?;
+        list.query_map([micros(now)], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)))
+            .and_then(Iterator::collect)
+            .map_err(trouble)?
+    };
+    rows.into_iter()
+        .map(|(kind, name, until, since, sealed)| {
+            let words = open_words(connection, keyring, &pause_place(&kind, &name), &sealed)?;
+            Ok(Pause {
+                kind,
+                name,
+                until: until.map(time),
+                reason: words.reason,
+                person: words.person,
+                since: time(since),
+            })
+        })
+        .collect()
+}
+
+/// Sets or ends a pause, audited.
+pub fn set_pause(
+    scene: &mut Scene<'_>,
+    stage: Stage,
+    (kind, name): (&str, &str),
+    pause: Option<&Pause>,
+    person: &str,
+    now: Timestamp,
+) -> Stored<()> {
+    let house = house_key(scene.connection, scene.keyring)?;
+    match pause {
+        None => {
+            scene.run(sql!("pause_delete"), [kind, name])?;
+        }
+        Some(pause) => {
+            let words = Words {
+                person: pause.person.clone(),
+                reason: pause.reason.clone(),
+                arguments: String::new(),
+            };
+            let sealed = house.key.seal(&pause_place(kind, name), &to_json(&words)?).map_err(sealing)?;
+            let values = params![kind, name, pause.until.map(micros), micros(pause.since), sealed];
+            scene.run(sql!("pause_set"), values)?;
+        }
+    }
+    let stamp = scene.stamp(&own_stamp(stage, &house.id, person))?;
+    let what = if pause.is_some() { "pause.set" } else { "pause.ended" };
+    let detail = json!({ "kind": kind, "name": name });
+    audit::write(scene, &Change { at: now, stamp, traceparent: "", subject: None, what, detail: &detail })
+}
+
+fn command_place(id: Uuid) -> Place {
+    Place::new("command", id.as_bytes(), "sealed")
+}
+
+/// Writes a command, audited.
+pub fn post_command(scene: &mut Scene<'_>, stage: Stage, command: &Command) -> Stored<()> {
+    let house = house_key(scene.connection, scene.keyring)?;
+    let words = Words {
+        person: command.person.clone(),
+        reason: command.reason.clone(),
+        arguments: command.arguments.clone(),
+    };
+    let sealed = house.key.seal(&command_place(command.id), &to_json(&words)?).map_err(sealing)?;
+    let values = params![command.id, command.what, micros(command.at), sealed];
+    if scene.run(sql!("command_add"), values)? == 0 {
+        return Ok(());
+    }
+    let stamp = scene.stamp(&own_stamp(stage, &house.id, &command.person))?;
+    let what = format!("command.{}", command.what);
+    audit::write(
+        scene,
+        &Change {
+            at: command.at,
+            stamp,
+            traceparent: "",
+            subject: Some(command.id),
+            what: &what,
+            detail: &json!({}),
+        },
+    )
+}
+
+/// Takes waiting commands.
+pub fn take_commands(scene: &mut Scene<'_>, most: usize) -> Stored<Vec<Command>> {
+    let rows: Vec<(i64, Uuid, String, i64, Vec<u8>)> = {
+        let mut list = scene.connection.prepare_cached(sql!("command_waiting")).map_err(trouble)?;
+        list.query_map([limit(most)], |r| Ok((r.get(0)?, uuid(r.get(1)?)?, r.get(2)?, r.get(3)?, r.get(4)?)))
+            .and_then(Iterator::collect)
+            .map_err(trouble)?
+    };
+    let mut commands = Vec::with_capacity(rows.len());
+    for (row, id, what, at, sealed) in rows {
+        scene.run(sql!("command_take"), [row])?;
+        let words = open_words(scene.connection, scene.keyring, &command_place(id), &sealed)?;
+        commands.push(Command {
+            id,
+            what,
+            arguments: words.arguments,
+            person: words.person,
+            reason: words.reason,
+            at: time(at),
+        });
+    }
+    Ok(commands)
+}
+
+/// Ends a command.
+pub fn end_command(scene: &Scene<'_>, id: Uuid, state: &CommandState) -> Stored<()> {
+    let (state, said) = match state {
+        CommandState::Waiting => ("waiting", ""),
+        CommandState::Done(said) => ("done", said.as_str()),
+        CommandState::Refused(said) => ("refused", said.as_str()),
+    };
+    scene.run(sql!("command_end"), params![id, state, said]).map(drop)
+}
+
+/// Where a command stands.
+pub fn command_state(connection: &Connection, id: Uuid) -> Stored<Option<CommandState>> {
+    let mut get = connection.prepare_cached(sql!("command_state")).map_err(trouble)?;
+    let found: Option<(String, String)> =
+        get.query_row([id], |r| Ok((r.get(0)?, r.get(1)?))).optional().map_err(trouble)?;
+    Ok(found.map(|(state, said)| match state.as_str() {
+        "done" => CommandState::Done(said),
+        "refused" => CommandState::Refused(said),
+        _ => CommandState::Waiting,
+    }))
+}

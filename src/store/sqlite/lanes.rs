@@ -1,0 +1,419 @@
+//! Lanes of the outbox: leases, fences, settling. A waiting, parked or unclear head holds its lane.
+//! Never reads a clock and never sends.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef};
+use crate::seal::index::Tag;
+use crate::seal::key::sha256;
+use crate::store::contract::{Due, Lane, Outcome, Settle, Stamp, StoreError, Want};
+use crate::store::sqlite::audit::{self, Change};
+use crate::store::sqlite::blob::{Opened, Owner, to_json};
+use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::prepare::{SendHead, SendNote};
+use crate::store::sqlite::read::stamp_of;
+use crate::store::sqlite::values::{Stored, later, limit, micros, sql, time, trouble, uuid};
+use crate::store::sqlite::writer::Scene;
+
+/// No lease lasts longer; one that ends later than that was given before the clock jumped back.
+pub const LONGEST_LEASE: std::time::Duration = std::time::Duration::from_secs(15 * 60);
+
+/// A row of the outbox as read, still sealed.
+#[derive(Debug)]
+pub struct ClosedDue {
+    id: Uuid,
+    stamp: i64,
+    traceparent: String,
+    cause: Uuid,
+    destination: String,
+    partner: String,
+    attempts: i64,
+    unclear: bool,
+    queued: i64,
+    deadline: Option<i64>,
+    sealed: i64,
+}
+
+/// A leased lane, still sealed.
+#[derive(Debug)]
+pub struct ClosedLane {
+    /// The lane.
+    pub id: i64,
+    /// The fence.
+    pub fence: i64,
+    /// Where to.
+    pub destination: String,
+    /// The heads.
+    pub heads: Vec<ClosedDue>,
+}
+
+/// The lane of an order key, made where it is missing; without order a lane of its own.
+pub fn lane_for(scene: &Scene<'_>, name: Option<&Tag>, destination: &str) -> Stored<i64> {
+    if let Some(name) = name {
+        let mut find = scene.connection.prepare_cached(sql!("lane_find")).map_err(trouble)?;
+        let found = find.query_row([&name[..]], |r| r.get(0)).optional().map_err(trouble)?;
+        if let Some(row) = found {
+            return Ok(row);
+        }
+    }
+    scene.run(sql!("lane_add"), params![name, destination, None::<i64>])?;
+    Ok(scene.connection.last_insert_rowid())
+}
+
+/// Sets when a lane can go: `at` if its head can leave and it was idle (or `anew`), never while the head is held.
+/// A lane without unsettled rows and lease goes.
+pub fn arm(scene: &Scene<'_>, lane: i64, at: i64, anew: bool) -> Stored<()> {
+    let mut get = scene.connection.prepare_cached(sql!("lane_state")).map_err(trouble)?;
+    let found: Option<(Option<i64>, bool)> =
+        get.query_row([lane], |r| Ok((r.get(0)?, r.get(1)?))).optional().map_err(trouble)?;
+    let Some((next, leased)) = found else { return Ok(()) };
+    let mut head = scene.connection.prepare_cached(sql!("outbox_head")).map_err(trouble)?;
+    let head: Option<(String, bool)> =
+        head.query_row([lane], |r| Ok((r.get(0)?, r.get(1)?))).optional().map_err(trouble)?;
+    let (next, held) = match head {
+        None if !leased => {
+            scene.run(sql!("lane_delete"), [lane])?;
+            return Ok(());
+        }
+        None => (None, false),
+        Some((state, _)) if state == "parked" || state == "unclear" => (None, true),
+        Some((_, false)) => (None, false),
+        Some(_) => (Some(if anew { at } else { next.unwrap_or(at) }), false),
+    };
+    scene.run(sql!("lane_set"), params![lane, next, held])?;
+    Ok(())
+}
+
+/// Ends leases that are over, or all of them; rows that were handed out under them are in doubt.
+pub fn end_leases(scene: &Scene<'_>, now: Option<Timestamp>) -> Stored<()> {
+    let (over, absurd) = match now {
+        Some(now) => (micros(now), later(now, LONGEST_LEASE)),
+        None => (i64::MAX, i64::MAX),
+    };
+    let ended: Vec<(i64, Option<i64>)> = {
+        let mut list = scene.connection.prepare_cached(sql!("lane_expired")).map_err(trouble)?;
+        let rows = list.query_map([over, absurd], |r| Ok((r.get(0)?, r.get(1)?))).map_err(trouble)?;
+        rows.collect::<Result<_, _>>().map_err(trouble)?
+    };
+    for (lane, handed) in ended {
+        if let Some(handed) = handed {
+            scene.run(sql!("outbox_doubt"), [lane, handed])?;
+        }
+        scene.run(sql!("lane_end_lease"), [lane])?;
+        arm(scene, lane, now.map_or(0, micros), false)?;
+    }
+    Ok(())
+}
+
+/// Leases due lanes, the destinations in turn so that none crowds out another.
+pub fn claim(scene: &mut Scene<'_>, want: &Want) -> Stored<Vec<ClosedLane>> {
+    end_leases(scene, Some(want.now))?;
+    let mut queues = Vec::new();
+    let mut last = String::new();
+    loop {
+        let mut next = scene.connection.prepare_cached(sql!("lane_destinations")).map_err(trouble)?;
+        let found: Option<String> = next.query_row([&last], |r| r.get(0)).optional().map_err(trouble)?;
+        let Some(destination) = found else { break };
+        last.clone_from(&destination);
+        if want.except.contains(&destination) {
+            continue;
+        }
+        let mut due = scene.connection.prepare_cached(sql!("lane_due")).map_err(trouble)?;
+        let lanes: Vec<(i64, i64)> = due
+            .query_map(params![destination, micros(want.now), limit(want.lanes)], |r| {
+                Ok((r.get(0)?, r.get(1)?))
+            })
+            .and_then(Iterator::collect)
+            .map_err(trouble)?;
+        queues.push((destination, lanes.into_iter()));
+    }
+    let mut taken = Vec::new();
+    while taken.len() < want.lanes && !queues.is_empty() {
+        let mut left = Vec::new();
+        for (destination, mut lanes) in queues {
+            if taken.len() >= want.lanes {
+                break;
+            }
+            if let Some((lane, fence)) = lanes.next() {
+                if let Some(lane) = lease(scene, want, lane, fence, &destination)? {
+                    taken.push(lane);
+                }
+                left.push((destination, lanes));
+            }
+        }
+        queues = left;
+    }
+    Ok(taken)
+}
+
+fn lease(
+    scene: &mut Scene<'_>,
+    want: &Want,
+    lane: i64,
+    fence: i64,
+    destination: &str,
+) -> Stored<Option<ClosedLane>> {
+    let mut heads = Vec::new();
+    let mut handed: Option<i64> = None;
+    {
+        let mut list = scene.connection.prepare_cached(sql!("outbox_heads")).map_err(trouble)?;
+        let mut rows = list.query(params![lane, limit(want.heads.max(1))]).map_err(trouble)?;
+        while let Some(r) = rows.next().map_err(trouble)? {
+            let (due, can_go) = due_of(r).map_err(trouble)?;
+            if !can_go {
+                break;
+            }
+            handed = r.get(0).map_err(trouble)?;
+            heads.push(due);
+        }
+    }
+    if heads.is_empty() {
+        arm(scene, lane, micros(want.now), false)?;
+        return Ok(None);
+    }
+    let until = later(want.now, want.lease.min(LONGEST_LEASE));
+    scene.run(sql!("lane_lease"), params![lane, until, want.worker, handed])?;
+    Ok(Some(ClosedLane { id: lane, fence: fence + 1, destination: destination.to_owned(), heads }))
+}
+
+fn due_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<(ClosedDue, bool)> {
+    let state: String = r.get(8)?;
+    let free: bool = r.get(13)?;
+    let due = ClosedDue {
+        id: uuid(r.get(1)?)?,
+        stamp: r.get(2)?,
+        traceparent: r.get(3)?,
+        cause: uuid(r.get(4)?)?,
+        destination: r.get(5)?,
+        partner: r.get(6)?,
+        attempts: r.get(9)?,
+        unclear: r.get(10)?,
+        queued: r.get(11)?,
+        deadline: r.get(12)?,
+        sealed: r.get(14)?,
+    };
+    Ok((due, free && (state == "queued" || state == "retrying")))
+}
+
+/// Opens leased lanes; rows that do not open come back apart, to be parked.
+pub fn open(
+    connection: &Connection,
+    keyring: &Keyring,
+    closed: Vec<ClosedLane>,
+) -> Stored<(Vec<Lane>, Vec<(i64, i64, Uuid)>)> {
+    let (mut lanes, mut broken) = (Vec::new(), Vec::new());
+    for lane in closed {
+        let mut heads = Vec::new();
+        for due in lane.heads {
+            let id = due.id;
+            match open_one(connection, keyring, due) {
+                Ok(due) => heads.push(due),
+                Err(StoreError::Corrupt(_)) => {
+                    broken.push((lane.id, lane.fence, id));
+                    break;
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        if !heads.is_empty() {
+            lanes.push(Lane { id: lane.id, fence: lane.fence, destination: lane.destination, heads });
+        }
+    }
+    Ok((lanes, broken))
+}
+
+fn open_one(connection: &Connection, keyring: &Keyring, due: ClosedDue) -> Stored<Due> {
+    let gone = || StoreError::Corrupt("a row of the outbox has lost its content".into());
+    let opened =
+        Opened::read(connection, keyring, due.sealed, Owner::new("outbox", due.id))?.ok_or_else(gone)?;
+    let head: SendHead = opened.head()?.ok_or_else(gone)?;
+    let body = opened.body()?.ok_or_else(gone)?;
+    let queued = time(due.queued);
+    let stamp = Stamp { traceparent: due.traceparent.clone(), ..stamp_of(connection, due.stamp)? };
+    let traceparent = (!due.traceparent.is_empty()).then_some(due.traceparent);
+    let envelope = Envelope {
+        head: Head {
+            id: due.id,
+            connection: due.destination.split(':').next().unwrap_or_default().to_owned(),
+            binding: due.destination.clone(),
+            transport_id: due.id.to_string(),
+            correlation: head.correlation,
+            content_type: Some(head.content_type),
+            partner: Some(PartnerRef { id: due.partner, how: How::Internal }),
+            received: queued,
+            return_address: None,
+            traceparent,
+        },
+        evidence: Evidence {
+            octets_sha256: hex::encode(sha256(&body)),
+            size: body.len() as u64,
+            ..Evidence::default()
+        },
+        body: body.into(),
+        parts: head.parts,
+    };
+    Ok(Due {
+        id: due.id,
+        stamp,
+        cause: due.cause,
+        destination: due.destination,
+        attempts: u32::try_from(due.attempts).unwrap_or(u32::MAX),
+        queued,
+        deadline: due.deadline.map(time),
+        unclear: due.unclear,
+        envelope,
+    })
+}
+
+struct OutRow {
+    row: i64,
+    lane: i64,
+    stamp: i64,
+    traceparent: String,
+    state: String,
+    sealed: i64,
+}
+
+fn out_row(scene: &Scene<'_>, id: Uuid) -> Stored<Option<OutRow>> {
+    let mut get = scene.connection.prepare_cached(sql!("outbox_row")).map_err(trouble)?;
+    get.query_row([id], |r| {
+        Ok(OutRow {
+            row: r.get(0)?,
+            lane: r.get(1)?,
+            stamp: r.get(2)?,
+            traceparent: r.get(3)?,
+            state: r.get(4)?,
+            sealed: r.get(5)?,
+        })
+    })
+    .optional()
+    .map_err(trouble)
+}
+
+/// Settles one row; `false` when the fence is stale or the row is not this lane's to settle.
+pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
+    let mut get = scene.connection.prepare_cached(sql!("lane_get")).map_err(trouble)?;
+    let fence: Option<i64> = get.query_row([settle.lane], |r| r.get(0)).optional().map_err(trouble)?;
+    drop(get);
+    let Some(row) = out_row(scene, settle.row)? else { return Ok(false) };
+    let open = row.state == "queued" || row.state == "retrying";
+    if fence != Some(settle.fence) || row.lane != settle.lane || !open {
+        return Ok(false);
+    }
+    let now = micros(settle.now);
+    let (state, unclear, note) = match &settle.outcome {
+        Outcome::Sent { reference, evidence } => (
+            "sent",
+            Some(false),
+            SendNote {
+                reference: Some(reference.clone()),
+                evidence: Some(evidence.clone()),
+                ..SendNote::default()
+            },
+        ),
+        Outcome::Later { cause, .. } => {
+            ("retrying", None, SendNote { cause: Some(cause.clone()), ..SendNote::default() })
+        }
+        Outcome::Parked { cause, next_step } => (
+            "parked",
+            None,
+            SendNote {
+                cause: Some(cause.clone()),
+                next_step: Some(next_step.clone()),
+                ..SendNote::default()
+            },
+        ),
+        Outcome::Unclear { cause } => (
+            "unclear",
+            Some(true),
+            SendNote {
+                cause: Some(cause.clone()),
+                next_step: Some("ask the receiver whether it arrived, then replay it".into()),
+                ..SendNote::default()
+            },
+        ),
+    };
+    write_note(scene, settle.row, row.sealed, &note)?;
+    scene.run(sql!("outbox_settle"), params![row.row, state, 1, unclear, now])?;
+    if settle.release {
+        scene.run(sql!("lane_end_lease"), [settle.lane])?;
+    }
+    match &settle.outcome {
+        Outcome::Later { at, .. } => arm(scene, row.lane, micros(*at), true)?,
+        _ => arm(scene, row.lane, now, true)?,
+    }
+    if state == "sent" {
+        for lane in lanes_after(scene, settle.row)? {
+            arm(scene, lane, now, false)?;
+        }
+    }
+    if state != row.state {
+        let what = format!("outbox.{state}");
+        let detail = json!({ "fence": settle.fence });
+        change(scene, &row, settle.row, settle.now, &what, &detail)?;
+    }
+    Ok(true)
+}
+
+fn lanes_after(scene: &Scene<'_>, id: Uuid) -> Stored<Vec<i64>> {
+    let mut list = scene.connection.prepare_cached(sql!("outbox_waiting_for")).map_err(trouble)?;
+    list.query_map([id], |r| r.get(0)).and_then(Iterator::collect).map_err(trouble)
+}
+
+fn write_note(scene: &Scene<'_>, id: Uuid, sealed: i64, note: &SendNote) -> Stored<()> {
+    let owner = Owner::new("outbox", id);
+    // A content that does not open takes no note: its state still changes.
+    let opened = match Opened::read(scene.connection, scene.keyring, sealed, owner) {
+        Ok(opened) => opened,
+        Err(StoreError::Corrupt(_)) => None,
+        Err(other) => return Err(other),
+    };
+    if let Some(opened) = opened {
+        let note = opened.seal_note(&to_json(note)?)?;
+        scene.run(sql!("sealed_note"), params![sealed, note])?;
+    }
+    Ok(())
+}
+
+fn change(
+    scene: &mut Scene<'_>,
+    row: &OutRow,
+    id: Uuid,
+    at: Timestamp,
+    what: &str,
+    detail: &serde_json::Value,
+) -> Stored<()> {
+    let traceparent = &row.traceparent;
+    let change = Change { at, stamp: row.stamp, traceparent, subject: Some(id), what, detail };
+    audit::write(scene, &change)
+}
+
+/// Frees a parked or unclear row; `None` when there is no such row at all.
+pub fn replay(
+    scene: &mut Scene<'_>,
+    id: Uuid,
+    detail: &serde_json::Value,
+    now: Timestamp,
+) -> Stored<Option<bool>> {
+    let Some(row) = out_row(scene, id)? else { return Ok(None) };
+    if row.state != "parked" && row.state != "unclear" {
+        return Ok(Some(false));
+    }
+    scene.run(sql!("outbox_settle"), params![row.row, "queued", 0, None::<bool>, micros(now)])?;
+    arm(scene, row.lane, micros(now), true)?;
+    change(scene, &row, id, now, "outbox.replayed", detail)?;
+    Ok(Some(true))
+}
+
+/// When a lane can go at the earliest.
+pub fn next_due(connection: &Connection) -> Stored<Option<Timestamp>> {
+    let one = |sql: &str| -> Stored<Option<i64>> {
+        let mut get = connection.prepare_cached(sql).map_err(trouble)?;
+        get.query_row([], |r| r.get(0)).map_err(trouble)
+    };
+    let next = [one(sql!("lane_next_free"))?, one(sql!("lane_next_leased"))?];
+    Ok(next.into_iter().flatten().min().map(time))
+}

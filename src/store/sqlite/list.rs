@@ -1,0 +1,301 @@
+//! What people may see: lists, figures and originals, each narrowed to a scope in the statement itself.
+//! Never shows a payload in a list.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use crate::envelope::{Envelope, Verdict};
+use crate::store::contract::{Backlog, Figures, Filter, Listed, ListedSend, Scope, StoreError};
+use crate::store::sqlite::blob::{Opened, Owner};
+use crate::store::sqlite::commit::{First, state};
+use crate::store::sqlite::house;
+use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::prepare::{InboxNote, SealedReply, SendNote, transport};
+use crate::store::sqlite::values::{Stored, count, limit, micros, narrow, sql, time, trouble, uuid};
+use crate::store::sqlite::waiting;
+use crate::store::sqlite::writer::Scene;
+
+/// A row of the list, still sealed.
+struct Row {
+    id: Uuid,
+    state: String,
+    codes: String,
+    sealed: i64,
+    listed: Listed,
+}
+
+/// Codes as they stand in rows.
+pub fn codes(joined: &str) -> Vec<String> {
+    joined.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Lists messages, newest first.
+pub fn list(
+    connection: &Connection,
+    keyring: &Keyring,
+    scope: &Scope,
+    filter: &Filter,
+) -> Stored<Vec<Listed>> {
+    let (mandant, partner) = narrow(scope);
+    let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
+    let states = serde_json::Value::from(states).to_string();
+    let transport = filter.transport_id.as_deref().map(|id| transport(keyring, id));
+    let most = if filter.limit == 0 { 100 } else { filter.limit };
+    let rows: Vec<Row> = {
+        let mut list = connection.prepare_cached(sql!("inbox_list")).map_err(trouble)?;
+        list.query_map(
+            params![mandant, partner, filter.id, transport, states, filter.before, limit(most)],
+            row_of,
+        )
+        .and_then(Iterator::collect)
+        .map_err(trouble)?
+    };
+    rows.into_iter()
+        .map(|row| {
+            let note: InboxNote = note(connection, keyring, row.sealed, Owner::new("inbox", row.id))?;
+            Ok(Listed {
+                state: state(&row.state)?,
+                codes: codes(&row.codes),
+                cause: note.cause,
+                next_step: note.next_step,
+                octets_sha256: note.octets_sha256,
+                sends: sends(
+                    connection,
+                    keyring,
+                    sql!("outbox_of_cause"),
+                    params![row.id, mandant, partner],
+                )?,
+                ..row.listed
+            })
+        })
+        .collect()
+}
+
+fn row_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    let id = uuid(r.get(1)?)?;
+    Ok(Row {
+        id,
+        state: r.get(2)?,
+        codes: r.get(10)?,
+        sealed: r.get(13)?,
+        listed: Listed {
+            id,
+            state: crate::envelope::Inbound::Parked,
+            received: time(r.get(3)?),
+            binding: r.get(4)?,
+            route: r.get(5)?,
+            message: r.get(6)?,
+            partner: r.get(7)?,
+            mandant: r.get(8)?,
+            test: r.get(9)?,
+            codes: Vec::new(),
+            cause: None,
+            next_step: None,
+            size: count(r.get(11)?),
+            octets_sha256: String::new(),
+            decided_by: r.get(12)?,
+            sends: Vec::new(),
+        },
+    })
+}
+
+/// What became of a row; empty where the content was destroyed or does not open, so that a list still shows the rest.
+fn note<T: serde::de::DeserializeOwned + Default>(
+    connection: &Connection,
+    keyring: &Keyring,
+    sealed: i64,
+    owner: Owner,
+) -> Stored<T> {
+    match Opened::read(connection, keyring, sealed, owner).and_then(|o| o.map(|o| o.note()).transpose()) {
+        Ok(note) => Ok(note.unwrap_or_default()),
+        Err(StoreError::Corrupt(_)) => Ok(T::default()),
+        Err(other) => Err(other),
+    }
+}
+
+fn sends(
+    connection: &Connection,
+    keyring: &Keyring,
+    sql: &str,
+    values: impl rusqlite::Params,
+) -> Stored<Vec<ListedSend>> {
+    let rows: Vec<(ListedSend, i64)> = {
+        let mut list = connection.prepare_cached(sql).map_err(trouble)?;
+        list.query_map(values, |r| {
+            let send = ListedSend {
+                id: uuid(r.get(1)?)?,
+                cause_id: uuid(r.get(2)?)?,
+                destination: r.get(3)?,
+                message: r.get(4)?,
+                state: r.get(5)?,
+                attempts: u32::try_from(r.get::<_, i64>(6)?).unwrap_or(u32::MAX),
+                queued: time(r.get(7)?),
+                next_try: r.get::<_, Option<i64>>(8)?.map(time),
+                cause: None,
+                next_step: None,
+            };
+            Ok((send, r.get(9)?))
+        })
+        .and_then(Iterator::collect)
+        .map_err(trouble)?
+    };
+    rows.into_iter()
+        .map(|(mut send, sealed)| {
+            let note: SendNote = note(connection, keyring, sealed, Owner::new("outbox", send.id))?;
+            (send.cause, send.next_step) = (note.cause, note.next_step);
+            if send.state != "queued" && send.state != "retrying" {
+                send.next_try = None;
+            }
+            Ok(send)
+        })
+        .collect()
+}
+
+/// Lists parked and unclear sends, newest first.
+pub fn parked_sends(
+    connection: &Connection,
+    keyring: &Keyring,
+    scope: &Scope,
+    most: usize,
+) -> Stored<Vec<ListedSend>> {
+    let (mandant, partner) = narrow(scope);
+    let most = if most == 0 { 100 } else { most };
+    sends(connection, keyring, sql!("outbox_held"), params![mandant, partner, limit(most)])
+}
+
+/// The verdict of the first message under a key, as a repeat gets it.
+pub fn verdict(connection: &Connection, keyring: &Keyring, first: First) -> Stored<Verdict> {
+    let note: InboxNote = match first.sealed {
+        Some(sealed) => note(connection, keyring, sealed, Owner::new("inbox", first.id))?,
+        None => InboxNote::default(),
+    };
+    Ok(Verdict {
+        id: first.id,
+        state: state(&first.state)?,
+        conflict: first.conflict,
+        again: true,
+        codes: codes(&first.codes),
+        reply: note.reply.map(SealedReply::open).transpose()?,
+    })
+}
+
+/// Opens an original and writes the view to the Abrufprotokoll in the same transaction; nothing is shown that was not written.
+pub fn original(
+    scene: &mut Scene<'_>,
+    scope: &Scope,
+    id: Uuid,
+    person: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Stored<Option<Envelope>> {
+    if *scope == Scope::Operator {
+        return Err(StoreError::Refused(
+            "the operator sees states and figures, no payloads; ask for one Mandant".into(),
+        ));
+    }
+    let (mandant, partner) = narrow(scope);
+    let found: Option<(String, i64, i64)> = {
+        let mut get = scene.connection.prepare_cached(sql!("inbox_original")).map_err(trouble)?;
+        get.query_row(params![id, mandant, partner], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+            .optional()
+            .map_err(trouble)?
+    };
+    let Some((traceparent, stamp, sealed)) = found else { return Ok(None) };
+    let Some(envelope) = waiting::envelope(scene.connection, scene.keyring, id, sealed)? else {
+        return Ok(None);
+    };
+    let words = house::seal_view(scene, id, person, reason)?;
+    scene.run(
+        sql!("abruf_add"),
+        params![micros(now), stamp, traceparent, id, "view", Vec::<u8>::new(), words],
+    )?;
+    Ok(Some(envelope))
+}
+
+/// The figures of a scope.
+pub fn figures(connection: &Connection, keyring: &Keyring, scope: &Scope) -> Stored<Figures> {
+    let (mandant, partner) = narrow(scope);
+    let pairs = |sql: &str| -> Stored<Vec<(String, u64)>> {
+        let mut list = connection.prepare_cached(sql).map_err(trouble)?;
+        list.query_map([mandant, partner], |r| Ok((r.get(0)?, count(r.get(1)?))))
+            .and_then(Iterator::collect)
+            .map_err(trouble)
+    };
+    let one = |sql: &str| -> Stored<Option<i64>> {
+        let mut get = connection.prepare_cached(sql).map_err(trouble)?;
+        get.query_row([mandant, partner], |r| r.get(0)).map_err(trouble)
+    };
+    let mut by_code: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
+    for (joined, n) in pairs(sql!("figures_codes"))? {
+        for code in codes(&joined) {
+            *by_code.entry(code).or_default() += n;
+        }
+    }
+    Ok(Figures {
+        inbound: pairs(sql!("figures_inbound"))?,
+        codes: by_code.into_iter().collect(),
+        oldest_waiting: one(sql!("figures_oldest_waiting"))?.map(time),
+        backlog: backlog(connection, keyring, mandant, partner)?,
+        mirror: one(sql!("figures_mirror"))?.map_or(0, count),
+        repeats: one(sql!("figures_repeats"))?.map_or(0, count),
+        timers: one(sql!("figures_timers"))?.map_or(0, count),
+    })
+}
+
+fn backlog(
+    connection: &Connection,
+    keyring: &Keyring,
+    mandant: Option<&str>,
+    partner: Option<&str>,
+) -> Stored<Vec<Backlog>> {
+    let rows: Vec<(String, String, u64, u64, i64)> = {
+        let mut list = connection.prepare_cached(sql!("figures_backlog")).map_err(trouble)?;
+        list.query_map([mandant, partner], |r| {
+            Ok((r.get(0)?, r.get(1)?, count(r.get(2)?), count(r.get(3)?), r.get(4)?))
+        })
+        .and_then(Iterator::collect)
+        .map_err(trouble)?
+    };
+    let mut backlog: Vec<Backlog> = Vec::new();
+    for (destination, state, n, attempts, oldest) in rows {
+        if backlog.last().is_none_or(|last| last.destination != destination) {
+            let (waiting, parked, unclear, sent) = (0, 0, 0, 0);
+            let (oldest, last_cause) = (None, None);
+            backlog.push(Backlog {
+                destination,
+                waiting,
+                oldest,
+                parked,
+                unclear,
+                sent,
+                attempts: 0,
+                last_cause,
+            });
+        }
+        let Some(last) = backlog.last_mut() else { continue };
+        last.attempts += attempts;
+        match state.as_str() {
+            "sent" => last.sent += n,
+            "parked" => last.parked += n,
+            "unclear" => last.unclear += n,
+            _ => {
+                last.waiting += n;
+                last.oldest = Some(last.oldest.map_or(time(oldest), |o| o.min(time(oldest))));
+            }
+        }
+    }
+    for one in backlog.iter_mut().filter(|one| one.waiting > 0) {
+        let newest: Option<(Uuid, i64)> = {
+            let mut get = connection.prepare_cached(sql!("figures_last_cause")).map_err(trouble)?;
+            get.query_row(params![mandant, partner, one.destination], |r| Ok((uuid(r.get(0)?)?, r.get(1)?)))
+                .optional()
+                .map_err(trouble)?
+        };
+        if let Some((id, sealed)) = newest {
+            let note: SendNote = note(connection, keyring, sealed, Owner::new("outbox", id))?;
+            one.last_cause = note.cause;
+        }
+    }
+    Ok(backlog)
+}

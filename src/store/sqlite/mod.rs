@@ -1,0 +1,20 @@
+//! The embedded store: one SQLite file, a key store beside it and a folder of claims. The menu of the room.
+//! Never needs a server, never writes personal data in clear.
+
+mod audit;
+mod blob;
+mod claims;
+mod commit;
+mod essence;
+mod house;
+mod keyring;
+mod lanes;
+mod list;
+pub mod open;
+mod prepare;
+mod read;
+mod remove;
+pub mod store;
+mod values;
+mod waiting;
+mod writer;

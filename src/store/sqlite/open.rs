@@ -1,0 +1,211 @@
+//! Opening a store: files, refusal of a store of another stage, version or key, migrations, and the lock of the running process.
+//! Never changes a store that it refuses.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use secrecy::SecretBox;
+use uuid::Uuid;
+
+use crate::envelope::Stage;
+use crate::seal::key::{KEY_LEN, Master};
+use crate::store::contract::StoreError;
+use crate::store::sqlite::values::{Stored, disk, sealing, sql, trouble};
+
+mod house {
+    refinery::embed_migrations!("src/store/sqlite/migrations");
+}
+
+mod keys {
+    refinery::embed_migrations!("src/store/sqlite/migrations_keys");
+}
+
+/// What a store is opened with.
+#[derive(Debug)]
+pub struct Settings {
+    /// The data folder; it holds the database, the key store, the claims and the lock.
+    pub path: PathBuf,
+    /// The stage of the process.
+    pub stage: Stage,
+    /// The master key.
+    pub master: SecretBox<[u8; KEY_LEN]>,
+    /// True where nothing may be written.
+    pub read_only: bool,
+}
+
+/// The files of an opened store.
+pub(crate) struct Files {
+    pub main: Connection,
+    pub keys: Connection,
+    pub master: Master,
+}
+
+/// The database's file in a data folder.
+pub(crate) fn file(folder: &Path) -> PathBuf {
+    folder.join("drehscheibe.db")
+}
+
+/// Opens one file with the settings that protect data.
+pub(crate) fn connect(path: &Path, read_only: bool) -> Stored<Connection> {
+    let flags = if read_only {
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+    } else {
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
+    };
+    let connection =
+        Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(trouble)?;
+    connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(trouble)?;
+    connection.set_prepared_statement_cache_capacity(160);
+    let settings = if read_only {
+        "PRAGMA query_only = ON;"
+    } else {
+        // Contents are some kilobytes: larger pages keep them off overflow chains.
+        "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+         PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 2000;
+         PRAGMA journal_size_limit = 67108864;"
+    };
+    connection.execute_batch(settings).map_err(trouble)?;
+    Ok(connection)
+}
+
+/// Opens the files of a store, or refuses it before anything is changed.
+pub(crate) fn open(settings: &Settings) -> Stored<Files> {
+    let master = Master::new(&settings.master).map_err(sealing)?;
+    let folder = &settings.path;
+    let (main, keys) = (file(folder), folder.join("keys.db"));
+    if settings.read_only && !main.exists() {
+        return refused("this folder holds no store; run the program once, or name the right folder");
+    }
+    if !settings.read_only {
+        make_folder(folder)?;
+    }
+    // Two processes that open at once would both migrate.
+    let _turn = if settings.read_only { None } else { Some(turn(folder)?) };
+    let fresh = !main.exists();
+    if !fresh && !keys.exists() {
+        return refused(
+            "the key store keys.db is missing beside the database; put it back, without it nothing opens",
+        );
+    }
+    let mut main = connect(&main, settings.read_only)?;
+    let mut keys = connect(&keys, settings.read_only)?;
+    version(&main, house::migrations::runner().get_migrations())?;
+    version(&keys, keys::migrations::runner().get_migrations())?;
+    same_store(&main, settings.stage, &master)?;
+    if settings.read_only {
+        if meta(&main, "store")?.is_none() {
+            return refused("this folder holds no complete store; run the program once");
+        }
+    } else {
+        let failed = |_| StoreError::Later("the store's tables cannot be made; is the disk full?".into());
+        house::migrations::runner().run(&mut main).map_err(failed)?;
+        keys::migrations::runner().run(&mut keys).map_err(failed)?;
+        if meta(&main, "store")?.is_none() {
+            let store = Uuid::new_v4().to_string();
+            set(&keys, "store", &store)?;
+            // A crash before now leaves a key store that belongs to nobody yet: its word counts.
+            let store = meta(&keys, "store")?.unwrap_or(store);
+            set(&main, "stage", settings.stage.as_str())?;
+            set(&main, "key", &check_value(&master)?)?;
+            set(&main, "store", &store)?;
+        }
+    }
+    if meta(&main, "store")? != meta(&keys, "store")? {
+        return refused(
+            "keys.db belongs to another store than drehscheibe.db; put the two that belong together",
+        );
+    }
+    Ok(Files { main, keys, master })
+}
+
+/// Takes the lock that only one running process holds; it is free again when the file is dropped.
+pub(crate) fn lock(folder: &Path) -> Stored<File> {
+    let file = File::create(folder.join("lock")).map_err(disk)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            refused("another process runs on this store; stop it, or run on another folder")
+        }
+        Err(TryLockError::Error(error)) => Err(disk(error)),
+    }
+}
+
+fn turn(folder: &Path) -> Stored<File> {
+    let file = File::create(folder.join("open.lock")).map_err(disk)?;
+    file.lock().map_err(disk)?;
+    Ok(file)
+}
+
+fn make_folder(folder: &Path) -> Stored<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(folder).map_err(disk)
+}
+
+fn refused<T>(text: &str) -> Stored<T> {
+    Err(StoreError::Refused(text.to_owned()))
+}
+
+fn has_table(connection: &Connection, name: &str) -> Stored<bool> {
+    let sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1";
+    connection.prepare_cached(sql).and_then(|mut s| s.exists([name])).map_err(trouble)
+}
+
+fn version(connection: &Connection, known: &[refinery::Migration]) -> Stored<()> {
+    if !has_table(connection, "refinery_schema_history")? {
+        return Ok(());
+    }
+    let sql = "SELECT max(version) FROM refinery_schema_history";
+    let found: Option<i64> = connection.query_row(sql, [], |r| r.get(0)).map_err(trouble)?;
+    let newest = known.iter().map(|m| i64::from(m.version())).max().unwrap_or(0);
+    match found {
+        Some(found) if found > newest => Err(StoreError::Refused(format!(
+            "the store has schema version {found}, this program knows up to {newest}; start the newer program, \
+             or restore the backup made before the update"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn same_store(main: &Connection, stage: Stage, master: &Master) -> Stored<()> {
+    if !has_table(main, "meta")? {
+        return Ok(());
+    }
+    if let Some(found) = meta(main, "stage")?.filter(|found| found != stage.as_str()) {
+        return Err(StoreError::Refused(format!(
+            "the store belongs to stage {found}, this process is of stage {}; name the folder of stage {}, \
+             or start the process for stage {found}",
+            stage.as_str(),
+            stage.as_str()
+        )));
+    }
+    match meta(main, "key")? {
+        Some(found) if found != check_value(master)? => refused(
+            "the store was sealed under another master key than this process was given; give it the store's own key",
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn check_value(master: &Master) -> Stored<String> {
+    Ok(hex::encode(master.index("check").map_err(sealing)?.tag(b"drehscheibe")))
+}
+
+fn meta(connection: &Connection, name: &str) -> Stored<Option<String>> {
+    if !has_table(connection, "meta")? {
+        return Ok(None);
+    }
+    let mut get = connection.prepare_cached(sql!("meta_get")).map_err(trouble)?;
+    get.query_row([name], |r| r.get(0)).optional().map_err(trouble)
+}
+
+fn set(connection: &Connection, name: &str, value: &str) -> Stored<()> {
+    let mut set = connection.prepare_cached(sql!("meta_set")).map_err(trouble)?;
+    set.execute([name, value]).map(drop).map_err(trouble)
+}

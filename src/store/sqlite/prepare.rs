@@ -1,0 +1,368 @@
+//! What can be done before the transaction: sealing contents and turning keys into HMACs, off the writing thread.
+//! Never touches the database.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::effects::{AuditLine, MirrorChange, Retrieval, Vorgang};
+use crate::envelope::{Evidence, Head, Inbound, Part, Reply};
+use crate::register::keys::SearchKey;
+use crate::rejection::Rejection;
+use crate::seal::index::Tag;
+use crate::seal::key::{Key, Place};
+use crate::store::contract::{Entry, Keep, Key as OnceKey, Stamp, StoreError};
+use crate::store::sqlite::blob::{Fresh, Owner, to_json};
+use crate::store::sqlite::keyring::{Keyring, MandantKey};
+use crate::store::sqlite::values::{Stored, micros};
+
+/// Head, parts and evidence of a stored envelope.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SealedHead {
+    /// What the transport said.
+    pub head: Head,
+    /// The attachments.
+    pub parts: Vec<Part>,
+    /// The evidence.
+    pub evidence: Evidence,
+}
+
+/// What became of an inbound message.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct InboxNote {
+    /// Plain cause.
+    pub cause: Option<String>,
+    /// One safe next step.
+    pub next_step: Option<String>,
+    /// The rejections.
+    pub rejections: Vec<Rejection>,
+    /// Hash of the octets as received.
+    pub octets_sha256: String,
+    /// The committed answer.
+    pub reply: Option<SealedReply>,
+}
+
+/// A committed answer as it is sealed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SealedReply {
+    content_type: String,
+    message: String,
+    message_id: String,
+    body: String,
+}
+
+impl SealedReply {
+    fn new(reply: &Reply) -> SealedReply {
+        SealedReply {
+            content_type: reply.content_type.clone(),
+            message: reply.message.clone(),
+            message_id: reply.message_id.clone(),
+            body: STANDARD.encode(&reply.body),
+        }
+    }
+
+    /// The answer.
+    pub fn open(self) -> Stored<Reply> {
+        let body = STANDARD
+            .decode(&self.body)
+            .map_err(|_| StoreError::Corrupt("a sealed reply has no readable body".into()))?;
+        let SealedReply { content_type, message, message_id, .. } = self;
+        Ok(Reply { content_type, body: body.into(), message, message_id })
+    }
+}
+
+/// Head of a row of the outbox.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SendHead {
+    /// Media type of the body.
+    pub content_type: String,
+    /// What it answers.
+    pub correlation: Option<String>,
+    /// Attachments.
+    pub parts: Vec<Part>,
+}
+
+/// What became of a row of the outbox.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct SendNote {
+    /// Plain cause of the last failure.
+    pub cause: Option<String>,
+    /// One safe next step.
+    pub next_step: Option<String>,
+    /// What the far end calls it.
+    pub reference: Option<String>,
+    /// What proves the delivery.
+    pub evidence: Option<String>,
+}
+
+/// A change of the mirror, sealed.
+#[derive(Debug)]
+pub enum MirrorWork {
+    /// Insert or replace.
+    Put {
+        /// The record's id.
+        id: Uuid,
+        /// The record.
+        record: Fresh,
+        /// Its keys.
+        keys: Vec<Tag>,
+    },
+    /// Remove.
+    Remove {
+        /// The record's id.
+        id: Uuid,
+        /// Key of the tombstone.
+        tombstone: Tag,
+        /// When the deletion was made.
+        created: Timestamp,
+        /// When the tombstone may go.
+        until: Timestamp,
+    },
+}
+
+/// A row of the outbox, sealed.
+#[derive(Debug)]
+pub struct SendWork {
+    /// Its id.
+    pub id: Uuid,
+    /// Where to.
+    pub destination: String,
+    /// The receiver.
+    pub partner: String,
+    /// Name of its lane; `None` means no order.
+    pub lane: Option<Tag>,
+    /// The type.
+    pub message: String,
+    /// Leaves after this one.
+    pub after: Option<Uuid>,
+    /// Given up after.
+    pub deadline: Option<i64>,
+    /// The content.
+    pub content: Fresh,
+    /// Its claims.
+    pub claims: Vec<(String, Key)>,
+}
+
+/// A timer, sealed.
+#[derive(Debug)]
+pub struct TimerWork {
+    /// Its id.
+    pub id: Uuid,
+    /// When it is due.
+    pub due: i64,
+    /// Its name.
+    pub name: String,
+    /// The document.
+    pub content: Fresh,
+}
+
+/// An entry, ready for the transaction.
+#[derive(Debug)]
+pub struct Work {
+    /// The message's id.
+    pub id: Uuid,
+    /// The Mandant's key.
+    pub mandant: Arc<MandantKey>,
+    /// The attributes, key_id filled in.
+    pub stamp: Stamp,
+    /// Keys of idempotency.
+    pub keys: Vec<Tag>,
+    /// True when it was taken as a conflict.
+    pub conflict: bool,
+    /// HMAC of the content's hash.
+    pub content: Tag,
+    /// The state.
+    pub state: Inbound,
+    /// Codes, joined by a space.
+    pub codes: String,
+    /// The type.
+    pub message: Option<String>,
+    /// The route.
+    pub route: Option<String>,
+    /// When received.
+    pub received: Timestamp,
+    /// When committed.
+    pub now: Timestamp,
+    /// The connection.
+    pub connection: String,
+    /// The binding.
+    pub binding: String,
+    /// HMAC of connection and transport id.
+    pub transport: Tag,
+    /// Size of the octets.
+    pub size: i64,
+    /// Whether head and body are kept.
+    pub kept: bool,
+    /// What it waits for and until when.
+    pub waits: Option<(Tag, i64)>,
+    /// The row exists already.
+    pub resumes: bool,
+    /// Head, body and note.
+    pub sealed: Fresh,
+    /// The note alone, for a row that exists.
+    pub note: Vec<u8>,
+    /// Its claims.
+    pub claims: Vec<(String, Key)>,
+    /// The timer that it came from.
+    pub timer: Option<Uuid>,
+    /// Guards with the version seen.
+    pub guards: Vec<(Tag, i64)>,
+    /// Changes of the mirror.
+    pub mirror: Vec<MirrorWork>,
+    /// Changes of Vorgänge.
+    pub vorgaenge: Vec<(Tag, Vorgang)>,
+    /// Timers.
+    pub timers: Vec<TimerWork>,
+    /// Sends.
+    pub sends: Vec<SendWork>,
+    /// Lines of the audit trail.
+    pub audit: Vec<AuditLine>,
+    /// Retrievals.
+    pub retrievals: Vec<Retrieval>,
+    /// Keys that are woken.
+    pub wakes: Vec<Tag>,
+    /// Hash of the content, for the audit trail.
+    pub hash: [u8; 32],
+}
+
+/// Seals an entry.
+pub fn prepare(keyring: &Keyring, mandant: Arc<MandantKey>, entry: Entry) -> Stored<Work> {
+    let envelope = &entry.envelope;
+    let search = |key: &SearchKey| keyring.search.tag(&key.octets());
+    let note = to_json(&InboxNote {
+        cause: entry.cause,
+        next_step: entry.next_step,
+        rejections: entry.rejections.clone(),
+        octets_sha256: envelope.evidence.octets_sha256.clone(),
+        reply: entry.effects.reply.as_ref().map(SealedReply::new),
+    })?;
+    let kept = entry.keep == Keep::Original;
+    let head = if kept {
+        Some(to_json(&SealedHead {
+            head: envelope.head.clone(),
+            parts: envelope.parts.clone(),
+            evidence: envelope.evidence.clone(),
+        })?)
+    } else {
+        None
+    };
+    let body = kept.then_some(&envelope.body[..]);
+    let sealed = Fresh::seal(Owner::new("inbox", envelope.head.id), head.as_deref(), body, Some(&note))?;
+    let claims = if kept { open_claims(&mandant, &envelope.parts)? } else { Vec::new() };
+    let effects = entry.effects;
+    let mut mirror = Vec::with_capacity(effects.mirror.len());
+    for change in effects.mirror {
+        mirror.push(match change {
+            MirrorChange::Put { id, registersatz, keys } => MirrorWork::Put {
+                id,
+                record: Fresh::seal(Owner::new("mirror", id), None, Some(&to_json(&registersatz)?), None)?,
+                keys: keys.iter().map(search).collect(),
+            },
+            MirrorChange::Remove { id, tombstone, created, until } => {
+                MirrorWork::Remove { id, tombstone: search(&tombstone), created, until }
+            }
+        });
+    }
+    let mut sends = Vec::with_capacity(effects.sends.len());
+    for send in effects.sends {
+        let head = to_json(&SendHead {
+            content_type: send.content_type,
+            correlation: send.correlation,
+            parts: send.parts.clone(),
+        })?;
+        sends.push(SendWork {
+            content: Fresh::seal(Owner::new("outbox", send.id), Some(&head), Some(&send.body), None)?,
+            claims: open_claims(&mandant, &send.parts)?,
+            lane: send.order.map(|key| keyring.order.tag_of(&[send.destination.as_bytes(), &key.octets()])),
+            id: send.id,
+            destination: send.destination,
+            partner: send.partner,
+            message: send.message,
+            after: send.after,
+            deadline: send.deadline.map(micros),
+        });
+    }
+    let mut timers = Vec::with_capacity(effects.timers.len());
+    for timer in effects.timers {
+        let content = Fresh::seal(Owner::new("timer", timer.id), None, Some(&timer.body), None)?;
+        timers.push(TimerWork { id: timer.id, due: micros(timer.due), name: timer.name, content });
+    }
+    let mut codes: Vec<String> = Vec::new();
+    for rejection in entry.rejections {
+        if !codes.contains(&rejection.code) {
+            codes.push(rejection.code);
+        }
+    }
+    Ok(Work {
+        id: envelope.head.id,
+        stamp: Stamp { key_id: mandant.id.clone(), ..entry.stamp },
+        keys: entry.keys.iter().map(|key| once(keyring, key)).collect(),
+        conflict: entry.keys.iter().any(|key| key.class == "conflict"),
+        content: keyring.once.tag_of(&[b"content", &entry.content]),
+        state: entry.state,
+        codes: codes.join(" "),
+        message: entry.message,
+        route: entry.route,
+        received: envelope.head.received,
+        now: entry.now,
+        connection: envelope.head.connection.clone(),
+        binding: envelope.head.binding.clone(),
+        transport: transport(keyring, &envelope.head.transport_id),
+        size: i64::try_from(envelope.evidence.size).unwrap_or(i64::MAX),
+        kept,
+        waits: entry.waits.map(|(key, until)| (search(&key), micros(until))),
+        resumes: entry.resumes,
+        sealed,
+        note,
+        claims,
+        timer: (envelope.head.connection == "timer")
+            .then(|| Uuid::parse_str(&envelope.head.transport_id).ok())
+            .flatten(),
+        guards: effects
+            .guards
+            .iter()
+            .map(|guard| (search(&guard.key.0), i64::try_from(guard.seen).unwrap_or(i64::MAX)))
+            .collect(),
+        mirror,
+        vorgaenge: effects.vorgaenge.into_iter().map(|c| (search(&c.key), c.vorgang)).collect(),
+        timers,
+        sends,
+        audit: effects.audit,
+        retrievals: effects.retrievals,
+        wakes: effects.wakes.iter().map(search).collect(),
+        hash: entry.content,
+        mandant,
+    })
+}
+
+/// HMAC of a transport id, under which lists find it.
+pub fn transport(keyring: &Keyring, id: &str) -> Tag {
+    keyring.once.tag_of(&[b"transport-id", id.as_bytes()])
+}
+
+fn once(keyring: &Keyring, key: &OnceKey) -> Tag {
+    let mut parts: Vec<&[u8]> = vec![b"key", key.class.as_bytes()];
+    parts.extend(key.parts.iter().map(String::as_bytes));
+    keyring.once.tag_of(&parts)
+}
+
+/// What a claim's key is bound to.
+pub fn claim_place(name: &str) -> Place {
+    Place::new("claim", name.as_bytes(), "key")
+}
+
+fn open_claims(mandant: &MandantKey, parts: &[Part]) -> Stored<Vec<(String, Key)>> {
+    parts
+        .iter()
+        .map(|part| {
+            let foreign = || StoreError::Entry("a part's claim was not made for this Mandant".into());
+            let wrapped = STANDARD.decode(&part.claim.key).map_err(|_| foreign())?;
+            let key = mandant.key.unwrap(&claim_place(&part.claim.name), &wrapped).map_err(|_| foreign())?;
+            Ok((part.claim.name.clone(), key))
+        })
+        .collect()
+}

@@ -1,0 +1,146 @@
+//! Facts and guards for the steps, read across Mandanten in one snapshot (rules.md 7), and the pool of reading connections.
+//! Never writes.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension};
+use uuid::Uuid;
+
+use crate::effects::{Answer, Fact, Guard, Question, Stored as StoredRecord, Vorgang, VorgangState};
+use crate::envelope::Stage;
+use crate::store::contract::{Stamp, StoreError};
+use crate::store::sqlite::blob::{Opened, Owner, from_json};
+use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::open;
+use crate::store::sqlite::values::{Stored, count, sql, time, trouble, uuid};
+
+/// Reading connections kept open between reads.
+const KEPT: usize = 4;
+
+/// Connections for reading; each read runs on a thread that may block.
+pub struct Readers {
+    file: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    keyring: Arc<Keyring>,
+}
+
+impl Readers {
+    /// Readers of a database file.
+    pub fn new(file: PathBuf, keyring: Arc<Keyring>) -> Readers {
+        Readers { file, idle: Mutex::default(), keyring }
+    }
+
+    /// Runs a read in one snapshot that sees all that was committed before the call.
+    pub async fn read<T, F>(self: &Arc<Self>, act: F) -> Stored<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &Keyring) -> Stored<T> + Send + 'static,
+    {
+        let readers = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => open::connect(&readers.file, true)?,
+            };
+            let snapshot = connection.transaction().map_err(trouble)?;
+            let made = act(&snapshot, &readers.keyring);
+            drop(snapshot);
+            let mut idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() < KEPT {
+                idle.push(connection);
+            }
+            made
+        });
+        done.await.map_err(|_| StoreError::Later("a read was broken off".into()))?
+    }
+}
+
+/// Answers questions in their order.
+pub fn lookup(connection: &Connection, keyring: &Keyring, questions: &[Question]) -> Stored<Vec<Answer>> {
+    questions
+        .iter()
+        .map(|question| {
+            let guard = question.key();
+            let tag = keyring.search.tag(&guard.0.octets());
+            let fact = match question {
+                Question::Mirror(_) => Fact::Mirror(records(connection, keyring, &tag)?),
+                Question::Vorgang(_) => Fact::Vorgang(vorgang(connection, &tag)?),
+                Question::Tombstone(_) => {
+                    let mut get = connection.prepare_cached(sql!("tombstone_get")).map_err(trouble)?;
+                    let created: Option<i64> =
+                        get.query_row([&tag[..]], |r| r.get(0)).optional().map_err(trouble)?;
+                    Fact::Tombstone(created.map(time))
+                }
+            };
+            let mut get = connection.prepare_cached(sql!("guard_get")).map_err(trouble)?;
+            let seen = get.query_row([&tag[..]], |r| r.get(0)).optional().map_err(trouble)?;
+            Ok(Answer { fact, guard: Guard { key: guard, seen: seen.map_or(0, count) } })
+        })
+        .collect()
+}
+
+fn records(connection: &Connection, keyring: &Keyring, tag: &[u8]) -> Stored<Vec<StoredRecord>> {
+    let mut list = connection.prepare_cached(sql!("mirror_by_key")).map_err(trouble)?;
+    let found: Vec<(Uuid, String, String, i64)> = list
+        .query_map([tag], |r| Ok((uuid(r.get(0)?)?, r.get(1)?, r.get(2)?, r.get(3)?)))
+        .and_then(Iterator::collect)
+        .map_err(trouble)?;
+    found
+        .into_iter()
+        .map(|(id, mandant, partner, sealed)| {
+            let lost = || StoreError::Corrupt("the key of a record of the mirror is missing".into());
+            let opened =
+                Opened::read(connection, keyring, sealed, Owner::new("mirror", id))?.ok_or_else(lost)?;
+            let registersatz = from_json(&opened.body()?.ok_or_else(lost)?)?;
+            Ok(StoredRecord { id, mandant, partner, registersatz })
+        })
+        .collect()
+}
+
+fn vorgang(connection: &Connection, tag: &[u8]) -> Stored<Option<Vorgang>> {
+    let mut get = connection.prepare_cached(sql!("vorgang_get")).map_err(trouble)?;
+    let found: Option<(Uuid, String, String, Option<i64>)> = get
+        .query_row([tag], |r| Ok((uuid(r.get(0)?)?, r.get(1)?, r.get(2)?, r.get(3)?)))
+        .optional()
+        .map_err(trouble)?;
+    found
+        .map(|(id, owner, state, deadline)| {
+            let state: VorgangState = serde_json::from_value(serde_json::Value::String(state))
+                .map_err(|_| StoreError::Corrupt("a Vorgang has a state that no program wrote".into()))?;
+            Ok(Vorgang { id, owner, state, deadline: deadline.map(time) })
+        })
+        .transpose()
+}
+
+/// The attributes behind a stamp's number, without trace context.
+pub fn stamp_of(connection: &Connection, row: i64) -> Stored<Stamp> {
+    let mut get = connection.prepare_cached(sql!("stamp_get")).map_err(trouble)?;
+    let (stage, stamp): (String, Stamp) = get
+        .query_row([row], |r| {
+            let stamp = Stamp {
+                mandant: r.get(0)?,
+                partner: r.get(1)?,
+                how: r.get(2)?,
+                stage: Stage::Produktion,
+                test: r.get(4)?,
+                key_id: r.get(5)?,
+                acting_person: r.get(6)?,
+                doc_version: r.get(7)?,
+                traceparent: String::new(),
+                decided_by: r.get(8)?,
+            };
+            Ok((r.get(3)?, stamp))
+        })
+        .map_err(trouble)?;
+    Ok(Stamp { stage: stage_of(&stage)?, ..stamp })
+}
+
+/// The stage of a stored word.
+pub fn stage_of(word: &str) -> Stored<Stage> {
+    [Stage::Produktion, Stage::Abnahme, Stage::Test, Stage::Demo]
+        .into_iter()
+        .find(|stage| stage.as_str() == word)
+        .ok_or_else(|| StoreError::Corrupt("a row has a stage that no program wrote".into()))
+}

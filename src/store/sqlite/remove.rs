@@ -1,0 +1,87 @@
+//! Deletion: a record goes with its keys, and the child's key is destroyed, which reaches every copy and every backup.
+//! Never stops what still has to leave: that is wrapped anew by its Mandant's key first.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use crate::seal::index::Tag;
+use crate::store::sqlite::blob::{Closed, Owner};
+use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::prepare::claim_place;
+use crate::store::sqlite::values::{Stored, sealing, sql, trouble};
+use crate::store::sqlite::writer::Scene;
+
+/// The search keys of a record, which are also its guards.
+pub fn keys_of(scene: &Scene<'_>, mirror: i64) -> Stored<Vec<Tag>> {
+    let mut list = scene.connection.prepare_cached(sql!("mirror_key_list")).map_err(trouble)?;
+    let keys = list.query_map([mirror], |r| r.get::<_, Tag>(0)).map_err(trouble)?;
+    keys.collect::<Result<_, _>>().map_err(trouble)
+}
+
+/// Removes a record, if it is there, with everything sealed under its child's key.
+pub fn record(scene: &mut Scene<'_>, id: Uuid, bumps: &mut BTreeSet<Tag>) -> Stored<()> {
+    let mut find = scene.connection.prepare_cached(sql!("mirror_find")).map_err(trouble)?;
+    let found: Option<(i64, i64, i64)> =
+        find.query_row([id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional().map_err(trouble)?;
+    let Some((row, child, sealed)) = found else { return Ok(()) };
+    bumps.extend(keys_of(scene, row)?);
+    scene.run(sql!("mirror_key_delete"), [row])?;
+    scene.run(sql!("mirror_delete"), [row])?;
+    scene.run(sql!("sealed_delete"), [sealed])?;
+    keep_unsent(scene, child)?;
+    scene.run(sql!("audit_salt_destroy"), [child])?;
+    scene.run(sql!("claim_use_destroy"), [child])?;
+    scene.run(sql!("sealed_destroy"), [child])?;
+    scene.run(sql!("key_to_destroy_add"), [child])?;
+    scene.destroys_keys();
+    Ok(())
+}
+
+fn keep_unsent(scene: &Scene<'_>, subject: i64) -> Stored<()> {
+    let unsent: Vec<(i64, Uuid)> = {
+        let mut list = scene.connection.prepare_cached(sql!("sealed_unsent_of_subject")).map_err(trouble)?;
+        let rows = list.query_map([subject], |r| Ok((r.get(0)?, r.get(2)?))).map_err(trouble)?;
+        rows.collect::<Result<_, _>>().map_err(trouble)?
+    };
+    let Some(key) = scene.keyring.subject(scene.connection, subject)? else { return Ok(()) };
+    for (row, id) in unsent {
+        let closed = Closed::read(scene.connection, row)?;
+        let mandant = scene.keyring.by_row(scene.connection, closed.mandant())?;
+        let Some(opened) = closed.open(scene.connection, scene.keyring, Owner::new("outbox", id))? else {
+            continue;
+        };
+        let claims: Vec<(String, Vec<u8>)> = {
+            let mut list = scene.connection.prepare_cached(sql!("claim_use_of")).map_err(trouble)?;
+            let rows = list.query_map([row], |r| Ok((r.get(0)?, r.get(1)?))).map_err(trouble)?;
+            rows.collect::<Result<_, _>>().map_err(trouble)?
+        };
+        for (name, wrapped) in claims {
+            let place = claim_place(&name);
+            let inner = key.key.unwrap(&place, &wrapped).map_err(sealing)?;
+            let wrapped = mandant.key.wrap(&place, &inner).map_err(sealing)?;
+            scene.run(sql!("claim_use_rewrap"), params![name, row, wrapped])?;
+        }
+        opened.rewrap(scene.connection, row, &mandant, None)?;
+    }
+    Ok(())
+}
+
+/// Destroys the keys that committed removals listed; outside any transaction.
+pub fn destroy_listed(connection: &Connection, keyring: &Keyring) -> Stored<()> {
+    let listed: Vec<i64> = {
+        let mut list = connection.prepare_cached(sql!("key_to_destroy_list")).map_err(trouble)?;
+        let rows = list.query_map([], |r| r.get(0)).map_err(trouble)?;
+        rows.collect::<Result<_, _>>().map_err(trouble)?
+    };
+    if listed.is_empty() {
+        return Ok(());
+    }
+    keyring.destroy(&listed)?;
+    for row in listed {
+        let mut done = connection.prepare_cached(sql!("key_to_destroy_done")).map_err(trouble)?;
+        done.execute([row]).map_err(trouble)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,1 @@
+DELETE FROM claim_use WHERE sealed = ?1

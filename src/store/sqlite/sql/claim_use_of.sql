@@ -1,0 +1,1 @@
+SELECT name, data_key FROM claim_use WHERE sealed = ?1

@@ -1,0 +1,1 @@
+UPDATE claim_use SET data_key = ?3 WHERE name = ?1 AND sealed = ?2

@@ -1,0 +1,1 @@
+UPDATE command SET state = 'taken' WHERE row = ?1

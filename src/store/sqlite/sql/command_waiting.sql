@@ -1,0 +1,1 @@
+SELECT row, id, what, at, sealed FROM command WHERE state = 'waiting' ORDER BY row LIMIT ?1

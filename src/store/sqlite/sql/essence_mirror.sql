@@ -1,0 +1,1 @@
+SELECT m.id, m.sealed FROM mirror m

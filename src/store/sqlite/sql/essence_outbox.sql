@@ -1,0 +1,1 @@
+SELECT o.id, o.state, o.destination, o.message, o.sealed FROM outbox o

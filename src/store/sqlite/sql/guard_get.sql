@@ -1,0 +1,1 @@
+SELECT version FROM guard WHERE key = ?1

@@ -1,0 +1,3 @@
+INSERT INTO idempotency (key, content, message, conflict, state, codes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+-- A resumed message has its keys already: only the verdict changes, and only where the key is its own.
+ON CONFLICT (key) DO UPDATE SET state = excluded.state, codes = excluded.codes WHERE message = excluded.message

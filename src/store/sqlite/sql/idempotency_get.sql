@@ -1,0 +1,1 @@
+SELECT content, message, conflict, state, codes FROM idempotency WHERE key = ?1

@@ -1,0 +1,1 @@
+INSERT INTO nachweiskette (row, hash, chain) VALUES (?1, ?2, ?3)

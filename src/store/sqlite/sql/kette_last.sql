@@ -1,0 +1,1 @@
+SELECT chain FROM nachweiskette ORDER BY row DESC LIMIT 1

@@ -1,0 +1,1 @@
+DELETE FROM key_to_destroy WHERE subject_key = ?1

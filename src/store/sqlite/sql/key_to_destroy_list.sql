@@ -1,0 +1,1 @@
+SELECT subject_key FROM key_to_destroy

@@ -1,0 +1,1 @@
+INSERT INTO lane (name, destination, next_try) VALUES (?1, ?2, ?3)

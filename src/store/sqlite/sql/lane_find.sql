@@ -1,0 +1,1 @@
+SELECT row, next_try, held FROM lane WHERE name = ?1

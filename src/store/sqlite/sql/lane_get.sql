@@ -1,0 +1,1 @@
+SELECT fence FROM lane WHERE row = ?1

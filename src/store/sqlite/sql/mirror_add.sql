@@ -1,0 +1,1 @@
+INSERT INTO mirror (id, stamp, traceparent, cause, changed, subject_key, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)

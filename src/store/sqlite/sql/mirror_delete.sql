@@ -1,0 +1,1 @@
+DELETE FROM mirror WHERE row = ?1

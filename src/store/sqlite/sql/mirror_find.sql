@@ -1,0 +1,1 @@
+SELECT row, subject_key, sealed FROM mirror WHERE id = ?1

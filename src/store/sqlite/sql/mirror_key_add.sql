@@ -1,0 +1,1 @@
+INSERT OR IGNORE INTO mirror_key (key, mirror) VALUES (?1, ?2)

@@ -1,0 +1,1 @@
+DELETE FROM mirror_key WHERE mirror = ?1

@@ -1,0 +1,1 @@
+SELECT key FROM mirror_key WHERE mirror = ?1

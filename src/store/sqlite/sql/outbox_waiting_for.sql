@@ -1,0 +1,2 @@
+-- Lanes whose rows leave only after this one.
+SELECT DISTINCT lane FROM outbox WHERE after = ?1 AND state <> 'sent'

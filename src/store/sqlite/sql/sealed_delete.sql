@@ -1,0 +1,1 @@
+DELETE FROM sealed WHERE row = ?1

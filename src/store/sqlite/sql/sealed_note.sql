@@ -1,0 +1,1 @@
+UPDATE sealed SET note = ?2 WHERE row = ?1

@@ -1,0 +1,1 @@
+UPDATE sealed SET mandant_key = ?2, subject_key = ?3, data_key = ?4 WHERE row = ?1

@@ -1,0 +1,1 @@
+SELECT mandant, partner, how, stage, test, key_id, acting_person, doc_version, decided_by FROM stamp WHERE row = ?1

@@ -1,0 +1,1 @@
+INSERT INTO subject_key (mandant_key, wrapped) VALUES (?1, ?2)

@@ -1,0 +1,1 @@
+SELECT sealed FROM timer WHERE id = ?1

@@ -1,0 +1,1 @@
+SELECT created FROM tombstone WHERE key = ?1

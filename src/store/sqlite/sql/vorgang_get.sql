@@ -1,0 +1,1 @@
+SELECT id, owner, state, deadline FROM vorgang WHERE key = ?1

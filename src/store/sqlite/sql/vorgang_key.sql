@@ -1,0 +1,1 @@
+SELECT subject_key FROM vorgang WHERE key = ?1

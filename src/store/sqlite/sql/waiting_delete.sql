@@ -1,0 +1,1 @@
+DELETE FROM waiting WHERE inbox = ?1

@@ -1,0 +1,1 @@
+UPDATE waiting SET lease_until = ?2 WHERE inbox = ?1

@@ -1,0 +1,337 @@
+//! The embedded store behind the contract: hands each call to the writing thread or to a reader.
+//! Never blocks the runtime and never decides anything itself.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::effects::{Answer, Question};
+use crate::envelope::{Claim, Envelope, Stage};
+use crate::store::contract::{
+    Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Lane, Listed, ListedSend, Outcome,
+    Pause, Resumed, Scope, Settle, SpoolRead, SpoolWrite, Store, StoreError, Want,
+};
+use crate::store::sqlite::claims::{self, Folder, Pending, Reading, Writing};
+use crate::store::sqlite::commit::{self, Written};
+use crate::store::sqlite::keyring::{HOUSE, Keyring, MandantKey};
+use crate::store::sqlite::open::Settings;
+use crate::store::sqlite::read::{self, Readers};
+use crate::store::sqlite::values::{Stored, sql, trouble};
+use crate::store::sqlite::writer::{Scene, Writer};
+use crate::store::sqlite::{essence, house, lanes, list, open, prepare, remove, waiting};
+
+/// The embedded store.
+pub struct SqliteStore {
+    folder: PathBuf,
+    stage: Stage,
+    keyring: Arc<Keyring>,
+    readers: Arc<Readers>,
+    writer: Option<Writer>,
+    claims: Folder,
+    pending: Arc<Pending>,
+    lock: Mutex<Option<File>>,
+}
+
+impl SqliteStore {
+    /// Opens the store of a data folder, made where it is missing. Refused with a plain sentence where stage, schema
+    /// version, key or files do not fit; then nothing was changed.
+    pub fn open(settings: Settings) -> Result<SqliteStore, StoreError> {
+        let files = open::open(&settings)?;
+        let keyring = Arc::new(Keyring::new(files.master, files.keys)?);
+        let readers = Arc::new(Readers::new(open::file(&settings.path), keyring.clone()));
+        let claims = Folder::open(&settings.path, settings.read_only)?;
+        let writer = if settings.read_only {
+            None
+        } else {
+            if keyring.find(&files.main, HOUSE)?.is_none() {
+                keyring.make(&files.main, HOUSE)?;
+            }
+            remove::destroy_listed(&files.main, &keyring)?;
+            Some(Writer::start(files.main, keyring.clone())?)
+        };
+        Ok(SqliteStore {
+            folder: settings.path,
+            stage: settings.stage,
+            keyring,
+            readers,
+            writer,
+            claims,
+            pending: Arc::default(),
+            lock: Mutex::new(None),
+        })
+    }
+
+    /// Makes this the one running process of the store, and clears up after the last: its leases end, commands it had taken
+    /// wait again, claims that no row names go (their number is returned).
+    pub async fn lock_for_run(&self) -> Result<u64, StoreError> {
+        let file = open::lock(&self.folder)?;
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        self.write(|scene| {
+            lanes::end_leases(scene, None)?;
+            scene.run(sql!("waiting_end_leases"), [])?;
+            scene.run(sql!("command_retake"), [])?;
+            Ok(())
+        })
+        .await?;
+        self.collect_garbage().await
+    }
+
+    /// Holds the database at so many pages (8 KiB each); beyond, commits are answered as on a full disk.
+    pub async fn limit_pages(&self, pages: u32) -> Result<(), StoreError> {
+        self.write(move |scene| {
+            let set = format!("PRAGMA max_page_count = {pages}");
+            scene.connection.query_row(&set, [], |_| Ok(())).map_err(trouble)
+        })
+        .await
+    }
+
+    async fn write<T, F>(&self, act: F) -> Stored<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Scene<'_>) -> Stored<T> + Send + 'static,
+    {
+        match &self.writer {
+            Some(writer) => writer.write(act).await,
+            None => Err(StoreError::Refused("the store is open for reading only".into())),
+        }
+    }
+
+    /// The Mandant's key, made where it is missing and durable before it is used.
+    async fn mandant(&self, mandant: &str) -> Stored<Arc<MandantKey>> {
+        if let Some(key) = self.keyring.known(mandant) {
+            return Ok(key);
+        }
+        let name = mandant.to_owned();
+        let find = move |db: &rusqlite::Connection, keyring: &Keyring| keyring.find(db, &name);
+        if let Some(key) = self.readers.read(find.clone()).await? {
+            return Ok(key);
+        }
+        let name = mandant.to_owned();
+        self.write(move |scene| scene.keyring.make(scene.connection, &name)).await?;
+        self.readers
+            .read(find)
+            .await?
+            .ok_or_else(|| StoreError::Later("a Mandant's key could not be made".into()))
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn lookup(&self, questions: Vec<Question>) -> Result<Vec<Answer>, StoreError> {
+        self.readers.read(move |db, keyring| read::lookup(db, keyring, &questions)).await
+    }
+
+    async fn commit(&self, entries: Vec<Entry>) -> Result<Vec<Committed>, StoreError> {
+        let mut keys = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            keys.push(self.mandant(&entry.stamp.mandant).await?);
+        }
+        let keyring = self.keyring.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            let prepared = entries.into_iter().zip(keys);
+            prepared.map(|(entry, key)| prepare::prepare(&keyring, key, entry)).collect::<Stored<Vec<_>>>()
+        });
+        let work = work.await.map_err(|_| StoreError::Later("sealing was broken off".into()))??;
+        let pending = self.pending.clone();
+        let written = self
+            .write(move |scene| {
+                work.iter().map(|work| commit::entry(scene, &pending, work)).collect::<Stored<Vec<_>>>()
+            })
+            .await?;
+        if written.iter().all(|one| matches!(one, Written::Done(_))) {
+            let done = |one| match one {
+                Written::Done(committed) => Some(committed),
+                Written::Again(_) => None,
+            };
+            return Ok(written.into_iter().filter_map(done).collect());
+        }
+        let open = move |db: &rusqlite::Connection, keyring: &Keyring| {
+            written
+                .into_iter()
+                .map(|one| match one {
+                    Written::Done(committed) => Ok(committed),
+                    Written::Again(first) => list::verdict(db, keyring, first).map(Committed::Again),
+                })
+                .collect()
+        };
+        self.readers.read(open).await
+    }
+
+    async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError> {
+        let now = want.now;
+        let closed = self.write(move |scene| lanes::claim(scene, &want)).await?;
+        if closed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (lanes, broken) = self.readers.read(move |db, keyring| lanes::open(db, keyring, closed)).await?;
+        if !broken.is_empty() {
+            // One row that does not open must not stop the others.
+            let settles = broken.into_iter().map(|(lane, fence, row)| Settle {
+                lane,
+                fence,
+                row,
+                outcome: Outcome::Parked {
+                    cause: "its sealed content does not open".into(),
+                    next_step: "restore the store's files from the backup, then replay it".into(),
+                },
+                release: !lanes.iter().any(|open: &Lane| open.id == lane),
+                now,
+            });
+            self.settle(settles.collect()).await?;
+        }
+        Ok(lanes)
+    }
+
+    async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError> {
+        self.write(move |scene| settles.iter().map(|one| lanes::settle(scene, one)).collect()).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.readers.read(|db, _| lanes::next_due(db)).await
+    }
+
+    async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
+        self.readers.read(|db, _| house::breakers(db)).await
+    }
+
+    async fn set_breaker(&self, breaker: Breaker) -> Result<(), StoreError> {
+        self.write(move |scene| house::set_breaker(scene, &breaker)).await
+    }
+
+    async fn resume(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<Resumed>, StoreError> {
+        let closed = self.write(move |scene| waiting::resume(scene, now, lease, limit)).await?;
+        if closed.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.readers.read(move |db, keyring| waiting::open(db, keyring, closed)).await
+    }
+
+    async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Envelope>, StoreError> {
+        self.readers.read(move |db, keyring| waiting::due_timers(db, keyring, now, limit)).await
+    }
+
+    async fn replay(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let (person, reason) = (person.to_owned(), reason.to_owned());
+        self.write(move |scene| waiting::replay(scene, id, &person, &reason, now)).await
+    }
+
+    async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError> {
+        let scope = scope.clone();
+        self.readers.read(move |db, keyring| list::list(db, keyring, &scope, &filter)).await
+    }
+
+    async fn list_parked_sends(&self, scope: &Scope, limit: usize) -> Result<Vec<ListedSend>, StoreError> {
+        let scope = scope.clone();
+        self.readers.read(move |db, keyring| list::parked_sends(db, keyring, &scope, limit)).await
+    }
+
+    async fn original(
+        &self,
+        scope: &Scope,
+        id: Uuid,
+        person: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Option<Envelope>, StoreError> {
+        let (scope, person, reason) = (scope.clone(), person.to_owned(), reason.to_owned());
+        self.write(move |scene| list::original(scene, &scope, id, &person, &reason, now)).await
+    }
+
+    async fn figures(&self, scope: &Scope) -> Result<Figures, StoreError> {
+        let scope = scope.clone();
+        self.readers.read(move |db, keyring| list::figures(db, keyring, &scope)).await
+    }
+
+    async fn pauses(&self, now: Timestamp) -> Result<Vec<Pause>, StoreError> {
+        self.readers.read(move |db, keyring| house::pauses(db, keyring, now)).await
+    }
+
+    async fn set_pause(
+        &self,
+        kind: &str,
+        name: &str,
+        pause: Option<Pause>,
+        person: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (kind, name, person) = (kind.to_owned(), name.to_owned(), person.to_owned());
+        let stage = self.stage;
+        self.write(move |scene| house::set_pause(scene, stage, (&kind, &name), pause.as_ref(), &person, now))
+            .await
+    }
+
+    async fn post_command(&self, command: Command) -> Result<(), StoreError> {
+        let stage = self.stage;
+        self.write(move |scene| house::post_command(scene, stage, &command)).await
+    }
+
+    async fn take_commands(&self, limit: usize) -> Result<Vec<Command>, StoreError> {
+        self.write(move |scene| house::take_commands(scene, limit)).await
+    }
+
+    async fn end_command(&self, id: Uuid, state: CommandState) -> Result<(), StoreError> {
+        self.write(move |scene| house::end_command(scene, id, &state)).await
+    }
+
+    async fn command_state(&self, id: Uuid) -> Result<Option<CommandState>, StoreError> {
+        self.readers.read(move |db, _| house::command_state(db, id)).await
+    }
+
+    async fn note(&self, connection: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let (connection, key) = (connection.to_owned(), key.to_owned());
+        self.readers.read(move |db, keyring| house::note(db, keyring, &connection, &key)).await
+    }
+
+    async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError> {
+        let (connection, key) = (connection.to_owned(), key.to_owned());
+        self.write(move |scene| house::set_note(scene, &connection, &key, value.as_deref())).await
+    }
+
+    async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError> {
+        if self.writer.is_none() {
+            return Err(StoreError::Refused("the store is open for reading only".into()));
+        }
+        let mandant = self.mandant(mandant).await?;
+        let (folder, pending) = (self.claims.clone(), self.pending.clone());
+        let (keyring, readers) = (self.keyring.clone(), self.readers.clone());
+        let begun =
+            tokio::task::spawn_blocking(move || Writing::begin(folder, pending, keyring, readers, mandant));
+        let begun = begun.await.map_err(|_| StoreError::Later("beginning a part was broken off".into()))?;
+        Ok(Box::new(begun?))
+    }
+
+    async fn open_claim(&self, mandant: &str, claim: &Claim) -> Result<Box<dyn SpoolRead>, StoreError> {
+        let name = mandant.to_owned();
+        let key = self.readers.read(move |db, keyring| keyring.find(db, &name)).await?;
+        let key = key.ok_or_else(|| StoreError::Corrupt("this Mandant has no claims".into()))?;
+        let (folder, claim) = (self.claims.clone(), claim.clone());
+        let begun = tokio::task::spawn_blocking(move || Reading::begin(&folder, &key, &claim));
+        let begun = begun.await.map_err(|_| StoreError::Later("opening a part was broken off".into()))?;
+        Ok(Box::new(begun?))
+    }
+
+    async fn collect_garbage(&self) -> Result<u64, StoreError> {
+        let (folder, pending) = (self.claims.clone(), self.pending.clone());
+        self.write(move |scene| claims::collect(scene.connection, &folder, &pending)).await
+    }
+
+    async fn essence(&self) -> Result<Vec<String>, StoreError> {
+        if !matches!(self.stage, Stage::Test | Stage::Demo) {
+            return Err(StoreError::Refused(format!(
+                "a store of stage {} shows no contents; only stages test and demo do",
+                self.stage.as_str()
+            )));
+        }
+        self.readers.read(essence::essence).await
+    }
+}

@@ -1,0 +1,219 @@
+//! The one thread that writes: it takes what is queued and commits it together, each piece of work under a savepoint of its own.
+//! Never answers before the commit is durable.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, params};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::contract::{Stamp, StoreError};
+use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::remove;
+use crate::store::sqlite::values::{Stored, sql, trouble};
+
+/// How many pieces of work wait at most; more callers wait for a place.
+const QUEUE: usize = 256;
+/// How many pieces are committed together at most.
+const TOGETHER: usize = 64;
+
+/// What a piece of work sees inside the transaction.
+pub struct Scene<'a> {
+    /// The writing connection, inside a transaction.
+    pub connection: &'a Connection,
+    /// The keys.
+    pub keyring: &'a Keyring,
+    stamps: &'a mut HashMap<Stamp2, i64>,
+    destroys: &'a mut bool,
+}
+
+/// A stamp without the trace context, which is kept per row.
+type Stamp2 = (String, String, String, &'static str, bool, String, String, String, String);
+
+impl Scene<'_> {
+    /// The number of a stamp's combination.
+    pub fn stamp(&mut self, stamp: &Stamp) -> Stored<i64> {
+        let key: Stamp2 = (
+            stamp.mandant.clone(),
+            stamp.partner.clone(),
+            stamp.how.clone(),
+            stamp.stage.as_str(),
+            stamp.test,
+            stamp.key_id.clone(),
+            stamp.acting_person.clone(),
+            stamp.doc_version.clone(),
+            stamp.decided_by.clone(),
+        );
+        if let Some(row) = self.stamps.get(&key) {
+            return Ok(*row);
+        }
+        let values = params![key.0, key.1, key.2, key.3, key.4, key.5, key.6, key.7, key.8];
+        self.run(sql!("stamp_add"), values)?;
+        let mut find = self.connection.prepare_cached(sql!("stamp_find")).map_err(trouble)?;
+        let row = find.query_row(values, |r| r.get(0)).map_err(trouble)?;
+        // Bounded: persons make combinations without end.
+        if self.stamps.len() > 10_000 {
+            self.stamps.clear();
+        }
+        self.stamps.insert(key, row);
+        Ok(row)
+    }
+
+    /// Runs one statement; returns how many rows it changed.
+    pub fn run(&self, sql: &str, values: impl rusqlite::Params) -> Stored<usize> {
+        self.connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(trouble)
+    }
+
+    /// Says that keys are to be destroyed once this is committed.
+    pub fn destroys_keys(&mut self) {
+        *self.destroys = true;
+    }
+}
+
+trait Work: Send {
+    fn act(&mut self, scene: &mut Scene<'_>) -> Stored<()>;
+    fn answer(self: Box<Self>, ended: Stored<()>);
+}
+
+struct Piece<T, F> {
+    act: Option<F>,
+    made: Option<T>,
+    reply: oneshot::Sender<Stored<T>>,
+}
+
+impl<T, F> Work for Piece<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut Scene<'_>) -> Stored<T> + Send,
+{
+    fn act(&mut self, scene: &mut Scene<'_>) -> Stored<()> {
+        if let Some(act) = self.act.take() {
+            self.made = Some(act(scene)?);
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, ended: Stored<()>) {
+        let lost = || StoreError::Later("the work was not done".into());
+        // Nobody listens when the caller was cancelled; what is committed stays committed.
+        let Piece { made, reply, .. } = *self;
+        let _ = reply.send(ended.and_then(|()| made.ok_or_else(lost)));
+    }
+}
+
+/// The handle to the writing thread; dropping it ends the thread after the queued work.
+pub struct Writer {
+    queue: Option<mpsc::Sender<Box<dyn Work>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread on a connection.
+    pub fn start(connection: Connection, keyring: Arc<Keyring>) -> Stored<Writer> {
+        let (queue, inlet) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || write(connection, &keyring, inlet))
+            .map_err(|_| StoreError::Later("the system gives no thread for writing".into()))?;
+        Ok(Writer { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Does a piece of work in a transaction and returns when it is durable.
+    pub async fn write<T, F>(&self, act: F) -> Stored<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Scene<'_>) -> Stored<T> + Send + 'static,
+    {
+        let gone = || StoreError::Later("the writing thread has ended; restart the process".into());
+        let (reply, answer) = oneshot::channel();
+        let piece = Box::new(Piece { act: Some(act), made: None, reply });
+        let queue = self.queue.as_ref().ok_or_else(gone)?;
+        queue.send(piece).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue.take();
+        if let Some(thread) = self.thread.take() {
+            // A panicked writer has answered nobody; there is nothing to add here.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write(connection: Connection, keyring: &Keyring, mut inlet: mpsc::Receiver<Box<dyn Work>>) {
+    let mut stamps = HashMap::new();
+    while let Some(first) = inlet.blocking_recv() {
+        let mut destroys = false;
+        let mut done = Vec::new();
+        let mut next = Some(first);
+        let mut whole = connection.execute_batch("BEGIN IMMEDIATE").map_err(trouble);
+        while let Some(mut work) = next {
+            let ended = match &whole {
+                Ok(()) => {
+                    let mut scene = Scene {
+                        connection: &connection,
+                        keyring,
+                        stamps: &mut stamps,
+                        destroys: &mut destroys,
+                    };
+                    let ended = one(&mut scene, work.as_mut());
+                    if ended.is_err() {
+                        stamps.clear();
+                        // A full or failing disk makes SQLite roll everything back.
+                        if connection.is_autocommit() {
+                            whole = ended.clone();
+                        }
+                    }
+                    ended
+                }
+                Err(error) => Err(error.clone()),
+            };
+            done.push((work, ended));
+            next = if done.len() < TOGETHER && whole.is_ok() { inlet.try_recv().ok() } else { None };
+        }
+        if whole.is_ok() {
+            whole = connection.execute_batch("COMMIT").map_err(trouble);
+        }
+        if whole.is_err() {
+            stamps.clear();
+            if !connection.is_autocommit() {
+                // Where even the rollback fails the next BEGIN says so.
+                let _ = connection.execute_batch("ROLLBACK");
+            }
+        }
+        if destroys && whole.is_ok() {
+            // Where it fails now, opening the store does it: the list is durable.
+            let _ = remove::destroy_listed(&connection, keyring);
+        }
+        for (work, ended) in done {
+            work.answer(match &whole {
+                Ok(()) => ended,
+                Err(error) => Err(all_failed(error)),
+            });
+        }
+    }
+    // The last one out leaves one file; where another process still reads, SQLite leaves the log and nothing is lost.
+    let _ = connection.execute_batch("PRAGMA optimize");
+}
+
+/// A failure of the whole transaction is nobody's entry's fault.
+fn all_failed(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Entry(text) => StoreError::Later(text.clone()),
+        other => other.clone(),
+    }
+}
+
+fn one(scene: &mut Scene<'_>, work: &mut dyn Work) -> Stored<()> {
+    scene.connection.execute_batch("SAVEPOINT piece").map_err(trouble)?;
+    let ended = work.act(scene);
+    let end = if ended.is_ok() { "RELEASE piece" } else { "ROLLBACK TO piece; RELEASE piece" };
+    if !scene.connection.is_autocommit() {
+        scene.connection.execute_batch(end).map_err(trouble)?;
+    }
+    ended
+}

@@ -1,0 +1,274 @@
+//! The embedded store: the contract suite, and what only files can show.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use base64::Engine;
+use drehscheibe::envelope::Stage;
+use drehscheibe::store::contract::{Command, CommandState, Scope, Store, StoreError};
+use drehscheibe::store::sqlite::open::Settings;
+use drehscheibe::store::sqlite::store::SqliteStore;
+use secrecy::SecretBox;
+use uuid::Uuid;
+
+use crate::store_contract::{self as suite, House, at, claims_of, commit_one, delivery};
+
+/// An embedded store in a folder that goes with the test.
+struct Embedded {
+    folder: tempfile::TempDir,
+}
+
+fn house() -> Embedded {
+    Embedded { folder: tempfile::tempdir().unwrap() }
+}
+
+fn settings(path: &Path, stage: Stage, key: u8, read_only: bool) -> Settings {
+    Settings { path: path.to_owned(), stage, master: SecretBox::new(Box::new([key; 32])), read_only }
+}
+
+#[async_trait]
+impl House for Embedded {
+    async fn open(&self, stage: Stage, key: u8) -> Result<Arc<dyn Store>, StoreError> {
+        Ok(Arc::new(SqliteStore::open(settings(self.folder.path(), stage, key, false))?))
+    }
+
+    async fn run(&self) -> Result<(Arc<dyn Store>, u64), StoreError> {
+        let store = SqliteStore::open(settings(self.folder.path(), Stage::Test, 1, false))?;
+        let removed = store.lock_for_run().await?;
+        Ok((Arc::new(store), removed))
+    }
+
+    fn claims(&self) -> PathBuf {
+        self.folder.path().join("claims")
+    }
+
+    async fn raise_schema_version(&self) {
+        let db = rusqlite::Connection::open(self.folder.path().join("drehscheibe.db")).unwrap();
+        db.execute(
+            "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
+             VALUES (999, 'later', '2030-01-01T00:00:00Z', '1')",
+            [],
+        )
+        .unwrap();
+    }
+}
+
+crate::store_contract!(sqlite, super::house());
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+#[tokio::test]
+async fn marked_personal_data_is_in_clear_in_no_file() {
+    let house = house();
+    let store = house.open(Stage::Test, 1).await.unwrap();
+    let marker = "Zaubermarke-Amaryllis-Quendel";
+    suite::fill_with(&*store, marker).await;
+    let open = files(house.folder.path());
+    assert!(open.iter().any(|f| f.to_string_lossy().ends_with("-wal")), "the log is searched too: {open:?}");
+    search(&open, marker);
+    drop(store);
+    search(&files(house.folder.path()), marker);
+}
+
+fn search(files: &[PathBuf], marker: &str) {
+    let utf16: Vec<u8> = marker.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let engine = base64::engine::general_purpose::STANDARD_NO_PAD;
+    let mut wanted = vec![marker.as_bytes().to_vec(), utf16, marker.to_uppercase().into_bytes()];
+    for shift in 0..3 {
+        // Base64 of the marker at each of the three alignments, without the characters that neighbours change.
+        let shifted = [&b"   "[..shift], marker.as_bytes()].concat();
+        let text = engine.encode(shifted).into_bytes();
+        wanted.push(text[4..text.len() - 3].to_vec());
+    }
+    let mut octets_seen = 0;
+    for file in files {
+        assert!(!file.to_string_lossy().contains(marker));
+        let octets = std::fs::read(file).unwrap();
+        octets_seen += octets.len();
+        for (n, form) in wanted.iter().enumerate() {
+            assert!(!octets.windows(form.len()).any(|w| w == form), "form {n} in {}", file.display());
+        }
+    }
+    assert!(octets_seen > 10_000);
+}
+
+#[tokio::test]
+async fn a_second_process_posts_a_command_while_the_first_runs() {
+    let house = house();
+    let (running, _) = house.run().await.unwrap();
+    let other = SqliteStore::open(settings(house.folder.path(), Stage::Test, 1, false)).unwrap();
+    let refused = other.lock_for_run().await.unwrap_err();
+    assert!(
+        matches!(&refused, StoreError::Refused(text) if text.contains("another process runs")),
+        "{refused}"
+    );
+    let id = Uuid::new_v4();
+    let command = Command {
+        id,
+        what: "replay".into(),
+        arguments: "{}".into(),
+        person: "os:rita".into(),
+        reason: "again".into(),
+        at: at(0),
+    };
+    other.post_command(command.clone()).await.unwrap();
+    assert_eq!(running.take_commands(10).await.unwrap(), [command]);
+    assert_eq!(running.take_commands(10).await.unwrap(), []);
+    running.end_command(id, CommandState::Done("done".into())).await.unwrap();
+    assert_eq!(other.command_state(id).await.unwrap(), Some(CommandState::Done("done".into())));
+    // And what one commits the other sees at once.
+    let mut entry = delivery("a", "p", "seen");
+    entry.stamp.mandant = "a new one".into();
+    commit_one(&other, entry).await;
+    assert_eq!(running.list(&Scope::Mandant("a new one".into()), Default::default()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn opened_for_reading_it_reads_and_refuses_to_write() {
+    let house = house();
+    let missing = SqliteStore::open(settings(&house.folder.path().join("no"), Stage::Test, 1, true));
+    assert!(matches!(missing.err(), Some(StoreError::Refused(_))));
+    assert!(!house.folder.path().join("no").exists());
+    let store = house.open(Stage::Test, 1).await.unwrap();
+    commit_one(&*store, delivery("a", "p", "one")).await;
+    for running in [true, false] {
+        let reader = SqliteStore::open(settings(house.folder.path(), Stage::Test, 1, true)).unwrap();
+        assert_eq!(reader.list(&Scope::Operator, Default::default()).await.unwrap().len(), 1, "{running}");
+        let refused = reader.commit(vec![delivery("a", "p", "two")]).await;
+        assert!(matches!(refused, Err(StoreError::Refused(_))));
+        assert!(matches!(reader.spool("a").await.err(), Some(StoreError::Refused(_))));
+        if !running {
+            break;
+        }
+    }
+    drop(store);
+    let reader = SqliteStore::open(settings(house.folder.path(), Stage::Test, 1, true)).unwrap();
+    assert_eq!(reader.list(&Scope::Operator, Default::default()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_store_of_another_store_is_refused() {
+    let (one, other) = (house(), house());
+    drop(one.open(Stage::Test, 1).await.unwrap());
+    drop(other.open(Stage::Test, 1).await.unwrap());
+    std::fs::copy(other.folder.path().join("keys.db"), one.folder.path().join("keys.db")).unwrap();
+    let refused = one.open(Stage::Test, 1).await.err().unwrap();
+    assert!(matches!(&refused, StoreError::Refused(text) if text.contains("keys.db")), "{refused}");
+    std::fs::remove_file(one.folder.path().join("keys.db")).unwrap();
+    let refused = one.open(Stage::Test, 1).await.err().unwrap();
+    assert!(matches!(&refused, StoreError::Refused(text) if text.contains("keys.db")), "{refused}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused_with_its_cause() {
+    let house = house();
+    drop(house.open(Stage::Test, 1).await.unwrap());
+    std::fs::write(house.folder.path().join("drehscheibe.db"), vec![7u8; 20_000]).unwrap();
+    let refused = house.open(Stage::Test, 1).await.err().unwrap();
+    assert!(matches!(&refused, StoreError::Corrupt(text) if text.contains("damaged")), "{refused}");
+}
+
+#[tokio::test]
+async fn a_full_database_answers_later_and_keeps_what_was_committed() {
+    let house = house();
+    let store = house.open(Stage::Test, 1).await.unwrap();
+    commit_one(&*store, delivery("a", "p", "first")).await;
+    drop(store);
+    let folder = house.folder.path().to_owned();
+    let store = SqliteStore::open(settings(&folder, Stage::Test, 1, false)).unwrap();
+    store.limit_pages(120).await.unwrap();
+    let mut failed = None;
+    let mut stored = 1;
+    for n in 0..400 {
+        let mut entry = delivery("a", "p", &format!("n{n}"));
+        let envelope = Arc::make_mut(&mut entry.envelope);
+        envelope.body = vec![b'x'; 5000].into();
+        match store.commit(vec![entry]).await {
+            Ok(_) => stored += 1,
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+    assert!(matches!(&failed, Some(StoreError::Later(text)) if text.contains("disk is full")), "{failed:?}");
+    let filter = drehscheibe::store::contract::Filter { limit: 1000, ..Default::default() };
+    assert_eq!(store.list(&Scope::Operator, filter).await.unwrap().len(), stored);
+}
+
+#[tokio::test]
+async fn deleting_a_record_destroys_what_came_with_it_and_keeps_what_has_to_leave() {
+    let house = house();
+    let store = house.open(Stage::Test, 1).await.unwrap();
+    suite::removal(&*store).await;
+    let keys = rusqlite::Connection::open(house.folder.path().join("keys.db")).unwrap();
+    let db = rusqlite::Connection::open(house.folder.path().join("drehscheibe.db")).unwrap();
+    let listed: i64 = db.query_row("SELECT count(*) FROM key_to_destroy", [], |r| r.get(0)).unwrap();
+    assert_eq!(listed, 0);
+    let (made, left): (i64, i64) = keys
+        .query_row("SELECT max(row), count(*) FROM subject_key", [], |r| Ok((r.get(0)?, r.get(1)?)))
+        .unwrap();
+    assert_eq!(made - left, 1, "exactly the child's key is gone");
+    let salts: i64 = db.query_row("SELECT count(*) FROM audit WHERE salt IS NULL", [], |r| r.get(0)).unwrap();
+    assert!(salts > 0);
+}
+
+#[tokio::test]
+async fn the_nachweiskette_holds_and_shows_a_change() {
+    let house = house();
+    let store = house.open(Stage::Test, 1).await.unwrap();
+    for n in 0..5 {
+        commit_one(&*store, delivery("a", "p", &format!("n{n}"))).await;
+    }
+    drop(store);
+    let db = rusqlite::Connection::open(house.folder.path().join("drehscheibe.db")).unwrap();
+    assert_eq!(broken_links(&db), 0);
+    db.execute("UPDATE nachweiskette SET hash = zeroblob(32) WHERE row = 3", []).unwrap();
+    assert_eq!(broken_links(&db), 1);
+}
+
+fn broken_links(db: &rusqlite::Connection) -> usize {
+    let mut rows = db.prepare("SELECT hash, chain FROM nachweiskette ORDER BY row").unwrap();
+    let links: Vec<(Vec<u8>, Vec<u8>)> =
+        rows.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap().map(Result::unwrap).collect();
+    assert_eq!(links.len(), 5);
+    let mut before = Vec::new();
+    let mut broken = 0;
+    for (hash, chain) in links {
+        let joined = [before.as_slice(), hash.as_slice()].concat();
+        broken += usize::from(drehscheibe::seal::key::sha256(&joined)[..] != chain[..]);
+        before = chain;
+    }
+    broken
+}
+
+#[tokio::test]
+async fn the_same_content_twice_is_one_file() {
+    let house = house();
+    let (store, _) = house.run().await.unwrap();
+    let one = suite::spool(&*store, "a", &[1u8; 200_000]).await;
+    let two = suite::spool(&*store, "a", &[1u8; 200_000]).await;
+    assert_eq!(one.claim.name, two.claim.name);
+    assert_eq!(claims_of(&house).len(), 1);
+    assert_eq!(suite::read_claim(&*store, "a", &one.claim).await.unwrap().len(), 200_000);
+    assert_eq!(suite::read_claim(&*store, "a", &two.claim).await.unwrap().len(), 200_000);
+    // Also when the first is committed and another process spools it again.
+    let mut entry = delivery("a", "p", "part");
+    Arc::make_mut(&mut entry.envelope).parts = vec![one.clone()];
+    commit_one(&*store, entry).await;
+    drop(store);
+    let (store, removed) = house.run().await.unwrap();
+    assert_eq!(removed, 0);
+    let three = suite::spool(&*store, "b", &[1u8; 200_000]).await;
+    assert_eq!(claims_of(&house).len(), 1);
+    assert_eq!(suite::read_claim(&*store, "b", &three.claim).await.unwrap().len(), 200_000);
+    assert_eq!(suite::read_claim(&*store, "a", &one.claim).await.unwrap().len(), 200_000);
+}
