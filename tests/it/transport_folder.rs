@@ -145,7 +145,7 @@ async fn what_a_crash_left_in_work_is_delivered_again_under_the_same_id() {
 #[tokio::test]
 async fn busy_gives_the_file_back_and_slows_the_tray_down() {
     let place = Place::new();
-    place.house.then(Err(busy(Duration::from_millis(300))));
+    place.house.then(Err(busy(Duration::from_millis(1500))));
     place.drop_file("a.xml", b"<a/>");
     let running = place.start(json!({}));
     place.house.wait_for(1).await;
@@ -223,7 +223,7 @@ async fn a_name_of_any_octets_is_only_a_name() {
 async fn a_file_must_have_settled_and_two_sources_share_a_tray() {
     let place = Place::new();
     place.drop_file("a.xml", b"<a/>");
-    let slow = place.start(json!({"settled-after": "400ms"}));
+    let slow = place.start(json!({"settled-after": "2s"}));
     tokio::time::sleep(Duration::from_millis(150)).await;
     assert!(place.house.delivered().is_empty());
     place.house.wait_for(1).await;
@@ -272,7 +272,9 @@ async fn envelopes_leave_whole_under_our_id_and_a_repeat_changes_nothing() {
         ("fremd".to_owned(), Some(old)),
     ] {
         let file = fs::File::create(place.path(&format!("out/.{name}.tmp"))).unwrap();
-        old.map(|old| file.set_modified(old).unwrap());
+        if let Some(old) = old {
+            file.set_modified(old).unwrap();
+        }
     }
     for _ in 0..2 {
         assert_eq!(destination.send(&leaving).await.unwrap().reference, format!("{id}.xml"));

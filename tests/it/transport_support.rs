@@ -180,9 +180,11 @@ impl Running {
 impl Intake for House {
     async fn deliver(&self, envelope: Envelope) -> Result<Verdict, Busy> {
         let hold = self.hold.lock().unwrap().clone();
+        // Made before the delivery is seen, so that no call to go on is missed.
+        let waiting = hold.as_ref().map(|hold| hold.notified());
         self.delivered.lock().unwrap().push(envelope);
-        if let Some(hold) = hold {
-            hold.notified().await;
+        if let Some(waiting) = waiting {
+            waiting.await;
         }
         let next = self.script.lock().unwrap().pop_front();
         next.unwrap_or_else(|| Ok(verdict(Inbound::Accepted)))
