@@ -66,7 +66,8 @@ pub struct TraySettings {
     /// Endings of file names that are taken; others are left alone.
     #[serde(default = "suffixes")]
     pub suffixes: Vec<String>,
-    /// How long a file must have been unchanged before it is taken.
+    /// How long a file must have been unchanged before it is taken; with `0s` senders have to write under another
+    /// name (`.part`, `.tmp`) and rename.
     #[serde(default = "no_time")]
     pub settled_after: Span,
     /// True keeps delivered files in `.done`.

@@ -57,7 +57,11 @@ async fn a_callback_is_signed_and_carries_its_id() {
     destination.send(&sent).await.unwrap();
     let requests = server.received_requests().await.unwrap();
     let signatures = requests[0].headers["webhook-signature"].to_str().unwrap();
-    assert_eq!(signatures, requests[1].headers["webhook-signature"].to_str().unwrap(), "a repeat is the same");
+    assert_eq!(
+        signatures,
+        requests[1].headers["webhook-signature"].to_str().unwrap(),
+        "a repeat is the same"
+    );
     let signed = format!("{}.1795262400.{{\"test\": 2432232314}}", sent.head.id);
     let mut of_keys = Vec::new();
     for secret in [SECRET, second] {
@@ -76,11 +80,18 @@ async fn statuses_mean_what_the_brief_of_webhooks_says() {
         assert_eq!(answer(ResponseTemplate::new(status)).await, Ok(format!("http {status}")));
     }
     for status in [400, 410, 413, 422] {
-        assert!(matches!(answer(ResponseTemplate::new(status)).await, Err(SendError::Never { .. })), "{status}");
+        assert!(
+            matches!(answer(ResponseTemplate::new(status)).await, Err(SendError::Never { .. })),
+            "{status}"
+        );
     }
-    for (status, whole) in [(401, false), (403, false), (404, false), (429, true), (500, true), (502, true), (503, true)] {
+    for (status, whole) in
+        [(401, false), (403, false), (404, false), (429, true), (500, true), (502, true), (503, true)]
+    {
         match answer(ResponseTemplate::new(status)).await {
-            Err(SendError::Later { far_end, retry_after: None, .. }) => assert_eq!(far_end, whole, "{status}"),
+            Err(SendError::Later { far_end, retry_after: None, .. }) => {
+                assert_eq!(far_end, whole, "{status}")
+            }
             other => panic!("{status}: {other:?}"),
         }
     }
@@ -88,11 +99,13 @@ async fn statuses_mean_what_the_brief_of_webhooks_says() {
 
 #[tokio::test]
 async fn retry_after_is_read_in_both_forms() {
-    let wait = async |status: u16, text: &str| {
-        match answer(ResponseTemplate::new(status).insert_header("retry-after", text)).await {
-            Err(SendError::Later { retry_after, .. }) => retry_after,
-            other => panic!("{other:?}"),
-        }
+    let wait = async |status: u16, text: &str| match answer(
+        ResponseTemplate::new(status).insert_header("retry-after", text),
+    )
+    .await
+    {
+        Err(SendError::Later { retry_after, .. }) => retry_after,
+        other => panic!("{other:?}"),
     };
     assert_eq!(wait(503, "120").await, Some(Duration::from_secs(120)));
     assert_eq!(wait(429, "Sat, 21 Nov 2026 12:01:30 GMT").await, Some(Duration::from_secs(90)));
@@ -121,10 +134,15 @@ async fn private_addresses_are_refused_when_connecting() {
     let url = format!("https://localhost:{}/hook", server.address().port());
     let destination = build(&url, json!({"allow-private": []})).unwrap();
     match destination.send(&envelope("{}", "application/json")).await {
-        Err(SendError::Later { far_end: false, cause, .. }) => assert!(cause.contains("allow-private"), "{cause}"),
+        Err(SendError::Later { far_end: false, cause, .. }) => {
+            assert!(cause.contains("allow-private"), "{cause}")
+        }
         other => panic!("{other:?}"),
     }
-    assert!(build(&format!("https://127.0.0.1:{}/", server.address().port()), json!({"allow-private": []})).is_err());
+    assert!(
+        build(&format!("https://127.0.0.1:{}/", server.address().port()), json!({"allow-private": []}))
+            .is_err()
+    );
     assert!(build("https://169.254.169.254/", json!({})).is_err());
 }
 

@@ -30,7 +30,9 @@ fn every_transport_is_in_the_menu_with_a_strict_schema() {
 
 #[test]
 fn settings_that_make_no_sense_are_all_told() {
-    let http = (entry("http").check)(&json!({"listen": "0.0.0.0", "read-timeout": "x", "max-in-flight": 0, "tsl": {}}));
+    let http = (entry("http").check)(
+        &json!({"listen": "0.0.0.0", "read-timeout": "x", "max-in-flight": 0, "tsl": {}}),
+    );
     assert_eq!(paths(http), ["/listen", "/read-timeout", "/max-in-flight", "/tsl"]);
     let tls = json!({"listen": "127.0.0.1:0", "tls": {"certificate": "c", "key": "k", "client-certificates": "required"}});
     assert_eq!(paths((entry("http").check)(&tls)), ["/tls/client-ca"]);
@@ -57,7 +59,9 @@ fn settings_that_make_no_sense_are_all_told() {
 fn a_channel_reaches_no_private_place_and_needs_a_good_key() {
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let check = |url: &str, allow: &[&str]| {
-        paths((entry("callback").check_channel)(&json!({"url": url, "secret": secret, "allow-private": allow})))
+        paths((entry("callback").check_channel)(
+            &json!({"url": url, "secret": secret, "allow-private": allow}),
+        ))
     };
     assert!(check("https://partner.example/hook", &[]).is_empty());
     assert!(check("http://localhost:1/hook", &["localhost"]).is_empty());
@@ -99,7 +103,9 @@ async fn the_menu_builds_what_it_promises() {
         let source = (entry.source)("c", &settings, &around).unwrap();
         assert_eq!(source.is_some(), entry.answers.is_some(), "{}", entry.word);
         let channel = match entry.word {
-            "callback" => json!({"url": "https://a.example/", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}),
+            "callback" => {
+                json!({"url": "https://a.example/", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"})
+            }
             _ => json!({}),
         };
         let channel = Channel { partner: "p".to_owned(), settings: channel };

@@ -3,13 +3,16 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use drehscheibe::clock::Clock;
-use drehscheibe::envelope::{Claim, Envelope, Evidence, Head, How, Inbound, Part, PartnerRef, Reply, Stage, Verdict};
+use drehscheibe::envelope::{
+    Claim, Envelope, Evidence, Head, How, Inbound, Part, PartnerRef, Reply, Stage, Verdict,
+};
 use drehscheibe::transport::ids::sha256_hex;
 use drehscheibe::transport::port::*;
 use tokio::sync::Notify;
@@ -34,6 +37,8 @@ pub struct House {
     pub timers: Mutex<VecDeque<Envelope>>,
     /// The one message that standings know: partner, id, stand.
     pub standing: Mutex<Option<(String, Standing)>>,
+    /// Octets that the spool has written so far.
+    pub written: Arc<AtomicU64>,
     /// True makes the spool refuse.
     pub spool_full: Mutex<bool>,
 }
@@ -65,6 +70,7 @@ impl House {
             spooled: tempfile::tempdir().unwrap(),
             timers: Mutex::default(),
             standing: Mutex::default(),
+            written: Arc::default(),
             spool_full: Mutex::new(false),
         })
     }
@@ -176,9 +182,11 @@ impl Running {
 impl Intake for House {
     async fn deliver(&self, envelope: Envelope) -> Result<Verdict, Busy> {
         let hold = self.hold.lock().unwrap().clone();
+        // Made before the delivery is seen, so that no call to go on is missed.
+        let waiting = hold.as_ref().map(|hold| hold.notified());
         self.delivered.lock().unwrap().push(envelope);
-        if let Some(hold) = hold {
-            hold.notified().await;
+        if let Some(waiting) = waiting {
+            waiting.await;
         }
         let next = self.script.lock().unwrap().pop_front();
         next.unwrap_or_else(|| Ok(verdict(Inbound::Accepted)))
@@ -198,7 +206,7 @@ impl Doors for House {
 struct Writer {
     file: std::fs::File,
     path: PathBuf,
-    largest: usize,
+    written: Arc<AtomicU64>,
     size: u64,
 }
 
@@ -206,8 +214,8 @@ struct Writer {
 impl PartWriter for Writer {
     async fn write(&mut self, octets: Bytes) -> Result<(), SpoolError> {
         use std::io::Write;
-        self.largest = self.largest.max(octets.len());
-        assert!(self.largest <= 1 << 20, "pieces stay small");
+        assert!(octets.len() <= 1 << 20, "pieces stay small");
+        self.written.fetch_add(octets.len() as u64, Ordering::Relaxed);
         self.size += octets.len() as u64;
         self.file.write_all(&octets).map_err(|error| SpoolError::Later(error.kind().to_string()))
     }
@@ -244,7 +252,7 @@ impl Spool for House {
         }
         let path = self.spooled.path().join(Uuid::new_v4().to_string());
         let file = std::fs::File::create(&path).unwrap();
-        Ok(Box::new(Writer { file, path, largest: 0, size: 0 }))
+        Ok(Box::new(Writer { file, path, written: self.written.clone(), size: 0 }))
     }
 
     async fn open(&self, _: &str, part: &Part) -> Result<Box<dyn PartReader>, SpoolError> {
@@ -257,7 +265,9 @@ impl Spool for House {
 impl Standings for House {
     async fn standing(&self, partner: &PartnerRef, id: Uuid) -> Result<Option<Standing>, Busy> {
         let known = self.standing.lock().unwrap().clone();
-        Ok(known.filter(|(owner, standing)| *owner == partner.id && standing.id == id).map(|(_, standing)| standing))
+        Ok(known
+            .filter(|(owner, standing)| *owner == partner.id && standing.id == id)
+            .map(|(_, standing)| standing))
     }
 }
 
@@ -279,4 +289,63 @@ impl DueTimers for House {
         let count = limit.min(timers.len());
         Ok(timers.drain(..count).collect())
     }
+}
+
+/// A running HTTP door.
+pub struct HttpDoor {
+    pub house: Arc<House>,
+    pub clock: Clock,
+    pub base: String,
+    pub port: u16,
+    pub running: Running,
+}
+
+/// Starts an HTTP door with these further settings.
+pub async fn http_door(house: Arc<House>, more: serde_json::Value) -> HttpDoor {
+    http_door_with(house, more, axum::Router::new()).await
+}
+
+/// Starts an HTTP door that also serves `extra`.
+pub async fn http_door_with(house: Arc<House>, more: serde_json::Value, extra: axum::Router) -> HttpDoor {
+    let clock = Clock::set("2026-11-21T12:00:00Z".parse().unwrap());
+    let mut settings = serde_json::json!({"listen": "127.0.0.1:0"});
+    for (key, value) in more.as_object().unwrap() {
+        settings[key] = value.clone();
+    }
+    let around = house.around(clock.clone());
+    let source =
+        Arc::new(drehscheibe::transport::http::HttpSource::new("tuer", &settings, &around, extra).unwrap());
+    let running = start(source.clone());
+    let port = source.bound().await.unwrap().port();
+    let scheme = if settings.get("tls").is_some() { "https" } else { "http" };
+    HttpDoor { house, clock, base: format!("{scheme}://localhost:{port}"), port, running }
+}
+
+impl HttpDoor {
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// A delivery of `ja-nord` to be sent.
+    pub fn post(&self) -> reqwest::RequestBuilder {
+        reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .unwrap()
+            .post(self.url("/v1/lieferungen"))
+            .bearer_auth("geheim-ja-nord")
+            .header("content-type", "application/xml")
+    }
+}
+
+/// Checks that an answer is a problem of RFC 9457 with this status, and gives its document.
+pub async fn problem(response: reqwest::Response, status: u16) -> serde_json::Value {
+    assert_eq!(response.status().as_u16(), status);
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    let document: serde_json::Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+    assert_eq!(document["status"], status);
+    for key in ["type", "title", "detail", "instance"] {
+        assert!(!document[key].as_str().unwrap().is_empty(), "{key}");
+    }
+    document
 }

@@ -15,7 +15,8 @@ use crate::transport_support::{House, busy, envelope, eventually, start};
 async fn due_timers_are_delivered_when_the_clock_says_so() {
     let house = House::new();
     let clock = Clock::set("2026-11-21T12:00:00Z".parse().unwrap());
-    let source = TimerSource::new("uhr", &json!({"every": "10s", "batch": 2}), &house.around(clock.clone())).unwrap();
+    let source =
+        TimerSource::new("uhr", &json!({"every": "10s", "batch": 2}), &house.around(clock.clone())).unwrap();
     house.timers.lock().unwrap().extend((0..3).map(|_| envelope("{}", "application/json")));
     let running = start(Arc::new(source));
     // A full batch and the rest, without the clock moving.

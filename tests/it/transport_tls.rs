@@ -1,1 +1,274 @@
-//! placeholder
+//! TLS of the HTTP door and of callbacks with certificates made on the spot: who is let in, and what a reload changes.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use drehscheibe::clock::Clock;
+use drehscheibe::envelope::How;
+use drehscheibe::transport::callback::CallbackDestination;
+use drehscheibe::transport::ids::sha256_hex;
+use drehscheibe::transport::port::{Admission, Admitted, Channel, Credential, Destination, SendError};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use serde_json::{Value, json};
+
+use crate::transport_support::{House, HttpDoor, envelope, http_door, problem};
+
+type Authority = CertifiedIssuer<'static, KeyPair>;
+
+fn authority(name: &str) -> Authority {
+    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// A certificate with its key, both PEM, and its fingerprint.
+struct Leaf {
+    certificate: String,
+    key: String,
+    fingerprint: String,
+}
+
+fn leaf(authority: &Authority, server: bool, to_year: i32) -> Leaf {
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(to_year, 1, 1);
+    let usage =
+        if server { ExtendedKeyUsagePurpose::ServerAuth } else { ExtendedKeyUsagePurpose::ClientAuth };
+    params.insert_extended_key_usage(usage);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.signed_by(&key, authority).unwrap();
+    Leaf {
+        fingerprint: sha256_hex(certificate.der()),
+        certificate: certificate.pem(),
+        key: key.serialize_pem(),
+    }
+}
+
+struct Files {
+    dir: tempfile::TempDir,
+    servers: Authority,
+    clients: Authority,
+}
+
+impl Files {
+    fn new() -> Files {
+        let files = Files {
+            dir: tempfile::tempdir().unwrap(),
+            servers: authority("servers"),
+            clients: authority("clients"),
+        };
+        files.write_server();
+        fs::write(files.path("clients.pem"), files.clients.pem()).unwrap();
+        fs::write(files.path("servers.pem"), files.servers.pem()).unwrap();
+        files
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn write_server(&self) -> String {
+        let server = leaf(&self.servers, true, 2100);
+        fs::write(self.path("server.pem"), &server.certificate).unwrap();
+        fs::write(self.path("server.key"), &server.key).unwrap();
+        server.fingerprint
+    }
+
+    fn settings(&self, clients: &str) -> Value {
+        let mut tls = json!({
+            "certificate": self.path("server.pem"), "key": self.path("server.key"),
+            "client-certificates": clients, "reload-every": "20ms"
+        });
+        if clients != "off" {
+            tls["client-ca"] = json!(self.path("clients.pem"));
+        }
+        json!({"tls": tls, "read-timeout": "2s"})
+    }
+
+    fn client(&self, shown: Option<&Leaf>) -> reqwest::Client {
+        let ca = reqwest::Certificate::from_pem(self.servers.pem().as_bytes()).unwrap();
+        let builder = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().tls_info(true);
+        match shown {
+            None => builder.build().unwrap(),
+            Some(leaf) => {
+                let pem = format!("{}{}", leaf.key, leaf.certificate);
+                builder.identity(reqwest::Identity::from_pem(pem.as_bytes()).unwrap()).build().unwrap()
+            }
+        }
+    }
+}
+
+fn admit(house: &House, leaf: &Leaf, partner: &str, to: Option<&str>) {
+    let mut admission = Admission::clone(&house.admission.lock().unwrap());
+    admission.entries.push(Admitted {
+        partner: partner.to_owned(),
+        credential: Credential::CertificateSha256(leaf.fingerprint.clone()),
+        from: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+        to: to.map(|to| to.parse().unwrap()),
+    });
+    *house.admission.lock().unwrap() = Arc::new(admission);
+}
+
+fn post(door: &HttpDoor, client: &reqwest::Client) -> reqwest::RequestBuilder {
+    client.post(door.url("/v1/lieferungen")).header("content-type", "text/xml").body("<a/>")
+}
+
+#[tokio::test]
+async fn a_certificate_names_its_partner() {
+    let files = Files::new();
+    let house = House::new();
+    let (good, unknown, late) = (
+        leaf(&files.clients, false, 2100),
+        leaf(&files.clients, false, 2100),
+        leaf(&files.clients, false, 2100),
+    );
+    admit(&house, &good, "ja-nord", None);
+    admit(&house, &late, "ja-nord", Some("2026-11-21T12:30:00Z"));
+    let door = http_door(house, files.settings("optional")).await;
+
+    let known = files.client(Some(&good));
+    let response = post(&door, &known).send().await.unwrap();
+    assert_eq!(response.status(), 202);
+    assert_eq!(response.version(), reqwest::Version::HTTP_2);
+    let last = door.house.delivered().pop().unwrap();
+    let partner = last.head.partner.unwrap();
+    assert_eq!((partner.id.as_str(), partner.how), ("ja-nord", How::Certificate));
+    assert_eq!(last.evidence.verification, format!("mtls:{}", good.fingerprint));
+    // Certificate and token of the same partner, of two partners.
+    assert_eq!(post(&door, &known).bearer_auth("geheim-ja-nord").send().await.unwrap().status(), 202);
+    problem(post(&door, &known).bearer_auth("geheim-ja-sued").send().await.unwrap(), 401).await;
+    // One that our authority issued but no partner has; none at all; none but a token.
+    problem(post(&door, &files.client(Some(&unknown))).send().await.unwrap(), 401).await;
+    problem(post(&door, &files.client(None)).send().await.unwrap(), 401).await;
+    assert_eq!(
+        post(&door, &files.client(None)).bearer_auth("geheim-ja-sued").send().await.unwrap().status(),
+        202
+    );
+    // Its admission ends by the clock, on an open connection too.
+    let ending = files.client(Some(&late));
+    assert_eq!(post(&door, &ending).send().await.unwrap().status(), 202);
+    door.clock.move_to("2026-11-21T12:30:00Z".parse().unwrap());
+    problem(post(&door, &ending).send().await.unwrap(), 401).await;
+    let description = files.client(None).get(door.url("/openapi.json")).send().await.unwrap();
+    assert!(description.text().await.unwrap().contains("mutualTLS"));
+    door.running.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn certificates_of_other_authorities_and_expired_ones_end_at_the_hand_shake() {
+    let files = Files::new();
+    let house = House::new();
+    let (good, foreign, expired) = (
+        leaf(&files.clients, false, 2100),
+        leaf(&authority("foreign"), false, 2100),
+        leaf(&files.clients, false, 2020),
+    );
+    for leaf in [&good, &foreign, &expired] {
+        admit(&house, leaf, "ja-nord", None);
+    }
+    let door = http_door(house, files.settings("required")).await;
+    assert_eq!(post(&door, &files.client(Some(&good))).send().await.unwrap().status(), 202);
+    for bad in [Some(&foreign), Some(&expired), None] {
+        let outcome = post(&door, &files.client(bad)).bearer_auth("geheim-ja-nord").send().await;
+        assert!(outcome.is_err());
+    }
+    // Plain text on a TLS port, and a client that never begins its hand-shake.
+    assert!(reqwest::get(format!("http://localhost:{}/", door.port)).await.is_err());
+    let mut silent = tokio::net::TcpStream::connect(("127.0.0.1", door.port)).await.unwrap();
+    let mut nothing = Vec::new();
+    let ended = tokio::io::AsyncReadExt::read_to_end(&mut silent, &mut nothing);
+    assert!(tokio::time::timeout(Duration::from_secs(8), ended).await.is_ok());
+    assert_eq!(door.house.delivered().len(), 1);
+    door.running.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn changed_files_are_taken_without_a_restart_and_torn_ones_are_not() {
+    let files = Files::new();
+    let door = http_door(House::new(), files.settings("off")).await;
+    let shown = async || {
+        let response = post(&door, &files.client(None)).bearer_auth("geheim-ja-nord").send().await.unwrap();
+        let info = response.extensions().get::<reqwest::tls::TlsInfo>().unwrap();
+        sha256_hex(info.peer_certificate().unwrap())
+    };
+    let until = async |wanted: &str| {
+        for _ in 0..200 {
+            if shown().await == wanted {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the new certificate never came");
+    };
+    let first = shown().await;
+    let second = files.write_server();
+    assert_ne!(first, second);
+    until(&second).await;
+    // Half a file, and a certificate whose key is not there yet: the last good pair stays.
+    let whole = fs::read(files.path("server.pem")).unwrap();
+    fs::write(files.path("server.pem"), &whole[..whole.len() / 2]).unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(shown().await, second);
+    let third = leaf(&files.servers, true, 2100);
+    fs::write(files.path("server.pem"), &third.certificate).unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(shown().await, second);
+    fs::write(files.path("server.key"), &third.key).unwrap();
+    until(&third.fingerprint).await;
+    fs::remove_file(files.path("server.key")).unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(shown().await, third.fingerprint);
+    door.running.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn without_usable_material_it_does_not_start() {
+    let files = Files::new();
+    fs::write(files.path("server.key"), "geheim").unwrap();
+    let mut settings = files.settings("off");
+    settings["listen"] = json!("127.0.0.1:0");
+    let around = House::new().around(Clock::real());
+    let source =
+        drehscheibe::transport::http::HttpSource::new("tuer", &settings, &around, axum::Router::new());
+    let running = crate::transport_support::start(Arc::new(source.unwrap()));
+    let text = running.task.await.unwrap().unwrap_err().to_string();
+    assert!(text.contains("key file") && !text.contains("geheim"), "{text}");
+}
+
+#[tokio::test]
+async fn a_callback_trusts_the_authorities_of_its_channel_and_shows_our_certificate() {
+    let files = Files::new();
+    let house = House::new();
+    let ours = leaf(&files.clients, false, 2100);
+    admit(&house, &ours, "ja-nord", None);
+    fs::write(files.path("ours.pem"), &ours.certificate).unwrap();
+    fs::write(files.path("ours.key"), &ours.key).unwrap();
+    let door = http_door(house, files.settings("required")).await;
+    let send = async |more: Value| {
+        let mut settings = json!({
+            "url": door.url("/v1/lieferungen"), "allow-private": ["localhost"],
+            "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+        });
+        for (key, value) in more.as_object().unwrap() {
+            settings[key] = value.clone();
+        }
+        let channel = Channel { partner: "p".to_owned(), settings };
+        let around = House::new().around(Clock::real());
+        let destination = CallbackDestination::new("c", &json!({}), &channel, &around).unwrap();
+        destination.send(&envelope("{}", "application/json")).await
+    };
+    let identity = json!({"certificate": files.path("ours.pem"), "key": files.path("ours.key")});
+    let whole = json!({"ca": files.path("servers.pem"), "client-certificate": identity});
+    assert_eq!(send(whole).await.unwrap().evidence, "http 202");
+    assert_eq!(door.house.delivered().len(), 1);
+    for bad in [
+        json!({"ca": files.path("servers.pem")}),
+        json!({"ca": files.path("clients.pem"), "client-certificate": identity}),
+        json!({"client-certificate": identity}),
+    ] {
+        assert!(matches!(send(bad).await, Err(SendError::Later { far_end: true, .. })));
+    }
+    door.running.end().await.unwrap();
+}

@@ -4,10 +4,12 @@
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 
-use super::tray::{Temporary, write_whole};
+use super::tray::{Temporary, sweep, write_whole};
+use crate::clock::Clock;
 use crate::envelope::{Envelope, Part};
 use crate::transport::port::{Destination, Receipt, SendError, Spool, SpoolError, Surroundings};
 
@@ -16,12 +18,15 @@ pub struct FolderDestination {
     out: PathBuf,
     partner: String,
     spool: Arc<dyn Spool>,
+    clock: Clock,
+    swept: AtomicBool,
 }
 
 impl FolderDestination {
     /// A destination that writes to this folder, which must be there.
     pub fn new(out: PathBuf, partner: String, around: &Surroundings) -> FolderDestination {
-        FolderDestination { out, partner, spool: around.spool.clone() }
+        let (spool, clock) = (around.spool.clone(), around.clock.clone());
+        FolderDestination { out, partner, spool, clock, swept: AtomicBool::new(false) }
     }
 
     async fn write_part(&self, name: String, part: &Part) -> Result<(), SendError> {
@@ -42,6 +47,10 @@ impl FolderDestination {
 #[async_trait]
 impl Destination for FolderDestination {
     async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
+        if !self.swept.swap(true, Ordering::Relaxed) {
+            let (folder, now) = (self.out.clone(), self.clock.now());
+            blocking(move || sweep(&folder, now)).await?;
+        }
         for (at, part) in envelope.parts.iter().enumerate() {
             self.write_part(format!("{}.part-{}", envelope.head.id, at + 1), part).await?;
         }

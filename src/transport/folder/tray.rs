@@ -87,6 +87,14 @@ impl Tray {
         if self.keep {
             fs::create_dir_all(&self.done)?;
         }
+        // Found now rather than after the first verdict, when the file could no longer be moved.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            if fs::metadata(&self.incoming)?.dev() != fs::metadata(&self.apart)?.dev() {
+                return Err(ErrorKind::CrossesDevices.into());
+            }
+        }
         Ok(())
     }
 
@@ -302,6 +310,25 @@ impl Drop for Temporary {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// Removes what a crash left of files that were being written: older than a day by the given time.
+pub fn sweep(folder: &Path, now: Timestamp) -> io::Result<()> {
+    const OLD: Duration = Duration::from_secs(24 * 3600);
+    for entry in fs::read_dir(folder)?.flatten() {
+        let name = entry.file_name();
+        let id = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(".tmp"));
+        if id.is_none_or(|id| Uuid::try_parse(id).is_err()) {
+            continue;
+        }
+        let changed = entry.metadata().and_then(|found| found.modified()).ok();
+        let age =
+            changed.and_then(|changed| Timestamp::try_from(changed).ok()).map(|at| now.duration_since(at));
+        if age.is_some_and(|age| Duration::try_from(age).is_ok_and(|age| age > OLD)) {
+            gone_is_fine(fs::remove_file(entry.path()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Moves without ever overwriting; false when the new name is used.

@@ -279,23 +279,25 @@ impl<'a> Assembly<'a> {
     }
 
     async fn data(&mut self, octets: Bytes) -> Result<(), Problem> {
-        if let Current::Document(document) = &mut self.current {
-            if document.content.len() + octets.len() <= self.bounds.document {
+        self.current = match std::mem::replace(&mut self.current, Current::Nothing) {
+            Current::Document(mut document)
+                if document.content.len() + octets.len() <= self.bounds.document =>
+            {
                 document.content.extend_from_slice(&octets);
+                self.current = Current::Document(document);
                 return Ok(());
             }
-            if document.named {
-                return Err(Problem::TooLarge);
+            Current::Document(document) if document.named => return Err(Problem::TooLarge),
+            // A first part too large for a document may still be an attachment before a part named `document`.
+            Current::Document(document) => {
+                self.first_was_large = true;
+                let mut writer = self.spool.begin(self.partner).await.map_err(not_stored)?;
+                let size = document.content.len() as u64;
+                writer.write(document.content.freeze()).await.map_err(not_stored)?;
+                Current::Part { writer, headers: document.headers, size }
             }
-        }
-        // A first part too large for a document may still be an attachment before a part named `document`.
-        if let Current::Document(document) = std::mem::replace(&mut self.current, Current::Nothing) {
-            self.first_was_large = true;
-            let mut writer = self.spool.begin(self.partner).await.map_err(not_stored)?;
-            let size = document.content.len() as u64;
-            writer.write(document.content.freeze()).await.map_err(not_stored)?;
-            self.current = Current::Part { writer, headers: document.headers, size };
-        }
+            other => other,
+        };
         if let Current::Part { writer, size, .. } = &mut self.current {
             *size += octets.len() as u64;
             if *size > self.bounds.part {
