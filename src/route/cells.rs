@@ -222,7 +222,7 @@ impl Cells<'_> {
         }
         let mut trays = Vec::new();
         let serves =
-            |name: &str| on.value.value == name || self.connections.by_name.get(&on.value.value).is_none();
+            |name: &str| on.value.value == name || !self.connections.by_name.contains_key(&on.value.value);
         for connection in self.connections.of_kind(&on.word.value).filter(|known| serves(&known.name.value)) {
             texts_under(&connection.written, "partner", &mut trays);
         }

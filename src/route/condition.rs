@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use cel::common::ast::{Expr, IdedExpr};
 use cel::{Context, Program, Value};
 
 use crate::message::Message;
@@ -139,6 +140,13 @@ pub fn expression(desk: Desk<'_>, written: &At<String>, declared: &Declared) -> 
             return None;
         }
     };
+    if !is_plain(program.expression()) {
+        desk.fault(
+            written.at,
+            "the expression loops or builds maps; compare values with `==`, `in`, `&&`, `||`, `!` only",
+        );
+        return None;
+    }
     let names = used_names(desk, written, &program, declared)?;
     let combinations =
         names.iter().try_fold(1usize, |product, name| product.checked_mul(declared[name].len().max(1)));
@@ -161,6 +169,20 @@ pub fn expression(desk: Desk<'_>, written: &At<String>, declared: &Declared) -> 
         }
     }
     Some(Arc::new(Expression { program, text: written.value.clone() }))
+}
+
+/// True for comparisons and calls over names, constants and lists: without loops an expression ends as fast as it is
+/// short, however it is written.
+fn is_plain(node: &IdedExpr) -> bool {
+    match &node.expr {
+        Expr::Ident(_) | Expr::Literal(_) => true,
+        Expr::Select(select) => is_plain(&select.operand),
+        Expr::List(list) => list.elements.iter().all(is_plain),
+        Expr::Call(call) => {
+            call.target.iter().all(|target| is_plain(target)) && call.args.iter().all(is_plain)
+        }
+        Expr::Comprehension(_) | Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => false,
+    }
 }
 
 /// The declared names that an expression depends on; faults for those that nobody declares.

@@ -196,12 +196,35 @@ pub fn nearest(written: &str, allowed: &[String]) -> Option<String> {
 
 /// The same text with every value of a secret key replaced by `*`, character by character, so that places stay.
 pub fn mask(text: &str) -> String {
-    text.split_inclusive('\n').map(mask_line).collect()
+    let mut masked = String::with_capacity(text.len());
+    // The indentation of a secret key whose value stands on the lines below it.
+    let mut above: Option<usize> = None;
+    for line in text.split_inclusive('\n') {
+        let indent = line.len() - line.trim_start_matches([' ', '-']).len();
+        let blank = line.trim().is_empty();
+        above = above.filter(|key| blank || indent > *key);
+        let reference = line.trim_start_matches([' ', '-', '{', '[']);
+        if above.is_some() && !blank && !(reference.starts_with("env:") || reference.starts_with("file:")) {
+            let hidden = |c: char| if matches!(c, ' ' | '\n' | '\r') { c } else { '*' };
+            masked.extend(line.chars().map(hidden));
+            continue;
+        }
+        let (line, open) = mask_line(line);
+        masked.push_str(&line);
+        if open {
+            above = Some(indent);
+        }
+    }
+    masked
 }
 
-fn mask_line(line: &str) -> String {
+/// One line masked, and whether it ends with a secret key whose value stands below.
+fn mask_line(line: &str) -> (String, bool) {
     let mut masked: Vec<char> = line.chars().collect();
-    for key in SECRET_KEYS {
+    let mut open = false;
+    // The key of the stage is a secret too; elsewhere `key` names a file.
+    let stage_key: &[&str] = if line.starts_with("key") { &["key"] } else { &[] };
+    for key in SECRET_KEYS.iter().chain(stage_key) {
         let written: Vec<char> = key.chars().collect();
         let mut at = 0;
         while at + written.len() < masked.len() {
@@ -218,16 +241,20 @@ fn mask_line(line: &str) -> String {
             if masked.get(end) != Some(&':') {
                 continue;
             }
-            let value = (end + 1..masked.len()).find(|i| !masked[*i].is_whitespace());
-            // A reference is no secret and helps the reader.
-            if let Some(start) = value.filter(|start| masked[*start] != '{') {
-                for c in masked[start..].iter_mut().take_while(|c| !matches!(c, '\n' | '\r' | '}')) {
-                    *c = '*';
+            match (end + 1..masked.len()).find(|i| !masked[*i].is_whitespace()) {
+                None => open = true,
+                // A reference is no secret and helps the reader.
+                Some(start) if masked[start] == '{' => {}
+                Some(start) => {
+                    open |= matches!(masked[start], '|' | '>');
+                    for c in masked[start..].iter_mut().take_while(|c| !matches!(c, '\n' | '\r' | '}')) {
+                        *c = '*';
+                    }
                 }
             }
         }
     }
-    masked.into_iter().collect()
+    (masked.into_iter().collect(), open)
 }
 
 #[cfg(test)]
@@ -242,6 +269,22 @@ mod tests {
         assert!(masked.contains("{ env: T }"));
         assert_eq!(masked.chars().count(), text.chars().count());
         assert_eq!(mask("secretary: anna\n"), "secretary: anna\n");
+    }
+
+    #[test]
+    fn secrets_on_the_lines_below_their_key_and_the_key_of_the_stage_are_masked() {
+        for text in [
+            "a:\n  secret:\n    geheim\n  url: https\n",
+            "a:\n  secret: |\n    geheim\n\n    geheim\n  url: https\n",
+            "a:\n  secrets:\n    - geheim\n    - { env: B }\n  url: https\n",
+            "key: geheim\nurl: https\n",
+        ] {
+            let masked = mask(text);
+            assert!(!masked.contains("geheim") && masked.contains("url: https"), "{masked}");
+            assert_eq!(masked.chars().count(), text.chars().count());
+        }
+        let reference = "secret:\n  env: NAME\ntls: { key: server.pem }\n";
+        assert_eq!(mask(reference), reference);
     }
 
     #[test]

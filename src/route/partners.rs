@@ -3,24 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_lc_rs::digest;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
-use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use crate::config::{Resolve, SecretRef};
+use crate::config::Resolve;
 use crate::route::connections::{self, Connections};
+use crate::route::credentials;
 use crate::route::fault::Desk;
 use crate::route::reading;
 use crate::route::tree::{At, Kind, Node, Place};
 use crate::transport::port::{Admitted, Credential, Entry};
-
-/// Shortest bearer token, characters.
-const SHORTEST_TOKEN: usize = 16;
 
 /// How a partner is reached by a connection.
 #[derive(Clone)]
@@ -240,7 +234,7 @@ impl Reader<'_> {
             .map(|node| reading::list(desk, node, "`credentials`"))
             .unwrap_or_default()
             .iter()
-            .filter_map(|item| self.credential(item))
+            .filter_map(|item| credentials::read(desk, item, self.resolve))
             .collect();
         let channels = node.get("channels").map(|node| self.channels(&what, node)).unwrap_or_default();
         let answers_by = reading::optional_text(desk, node, "answers-by")
@@ -262,62 +256,6 @@ impl Reader<'_> {
             policy: node.get("policy").map(Node::json).unwrap_or_default(),
         };
         named.then_some(partner)
-    }
-
-    fn credential(&self, item: &Node) -> Option<(Credential, Place)> {
-        let desk = self.desk;
-        let keys = ["bearer", "certificate-sha256", "certificate"];
-        let item = reading::map(desk, item, "a credential", &keys)?;
-        let [(key, value)] = item.entries() else {
-            desk.unknown(item.at, "a credential has exactly one key", "", keys);
-            return None;
-        };
-        let credential = match key.value.as_str() {
-            "bearer" => self.bearer(value)?,
-            "certificate-sha256" => {
-                let written = reading::text(desk, value, "`certificate-sha256`")?;
-                let hex: String = written.value.to_lowercase().chars().filter(|c| *c != ':').collect();
-                if hex.len() != 64 || !hex.chars().all(|c| c.is_ascii_hexdigit()) {
-                    desk.fault(
-                        value.at,
-                        "a SHA-256 has 64 hex digits; take it of the certificate's DER octets",
-                    );
-                    return None;
-                }
-                Credential::CertificateSha256(hex)
-            }
-            "certificate" => self.certificate(value)?,
-            _ => return None,
-        };
-        Some((credential, value.at))
-    }
-
-    fn bearer(&self, value: &Node) -> Option<Credential> {
-        let reference = reading::secret(self.desk, value, "`bearer`")?;
-        let token = connections::resolved(self.desk, value.at, &reference, self.resolve)?;
-        if token.expose_secret().chars().count() < SHORTEST_TOKEN {
-            self.desk.fault(
-                value.at,
-                format!("the token has fewer than {SHORTEST_TOKEN} characters; make a longer one"),
-            );
-            return None;
-        }
-        Some(Credential::BearerSha256(sha256(token.expose_secret().as_bytes())))
-    }
-
-    fn certificate(&self, value: &Node) -> Option<Credential> {
-        let path = reading::text(self.desk, value, "`certificate`")?;
-        let pem = connections::resolved(self.desk, value.at, &SecretRef::File(path.value), self.resolve)?;
-        match CertificateDer::from_pem_slice(pem.expose_secret().as_bytes()) {
-            Ok(certificate) => Some(Credential::CertificateSha256(sha256(&certificate))),
-            Err(_) => {
-                self.desk.fault(
-                    value.at,
-                    "the file holds no certificate in PEM; it begins with BEGIN CERTIFICATE",
-                );
-                None
-            }
-        }
     }
 
     fn channels(&self, what: &str, node: &Node) -> Vec<WrittenChannel> {
@@ -422,8 +360,4 @@ fn is_identity(key: &str) -> bool {
         let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic());
         plain(prefix) && plain(name)
     })
-}
-
-fn sha256(octets: &[u8]) -> String {
-    hex::encode(digest::digest(&digest::SHA256, octets))
 }

@@ -30,7 +30,9 @@ impl SourceCode for Line<'_> {
         let line = self.0.excerpt.as_bytes();
         let number = self.0.line.saturating_sub(1) as usize;
         let span = (0, line.len()).into();
-        Ok(Box::new(MietteSpanContents::new_named(self.0.file.clone(), line, span, number, 0, 1)))
+        // Only the heading reads it: the drawing takes the places of the labels.
+        let column = self.0.column.saturating_sub(1) as usize;
+        Ok(Box::new(MietteSpanContents::new_named(self.0.file.clone(), line, span, number, column, 1)))
     }
 }
 

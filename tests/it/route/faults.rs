@@ -159,6 +159,13 @@ const CASES: &[Case] = &[
         "the deadline would reach nobody",
         None,
     ),
+    (
+        Route,
+        "'ergebnis == \"eintragung\"'",
+        "‹'[1, 2].all(x, ergebnis == \"negativ\")'",
+        "loops or builds maps",
+        None,
+    ),
     // syntax
     (Route, "order-by: child", "order-by: child\n‹order-by: child", "written twice", None),
     (Route, "about: Jugendämter", "about: &a ‹Jugendämter", "anchors and aliases", None),
