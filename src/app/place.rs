@@ -1,5 +1,7 @@
 //! Where a stage lies on disk, and how its files become a compiled set. Starts nothing.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::pipeline;
 use crate::pipeline::refuse::Refusal;
+use crate::pipeline::step::Refuse;
 use crate::route::compile::{self, Menus};
 use crate::route::compiled::Compiled;
 use crate::route::fault::Faults;
@@ -68,9 +71,15 @@ pub fn compile(place: &Place, now: Option<Timestamp>) -> Result<Fit, Unfit> {
     let standards = standards(&place.xsd)?;
     let files = load::load(&place.routes, &place.config).map_err(Unfit::Files)?;
     let menus = Menus { steps: pipeline::STEPS, transports: transport::TRANSPORTS };
-    let refuse = {
-        let standards = standards.clone();
-        move |standard: &str, platform: &serde_json::Value| Refusal::build(&*standards, standard, platform)
+    // Made once for each standard: making one rehearses all its answers.
+    let made: RefCell<BTreeMap<String, Arc<dyn Refuse>>> = RefCell::default();
+    let refuse = |standard: &str, platform: &serde_json::Value| {
+        if let Some(refuse) = made.borrow().get(standard) {
+            return Ok(refuse.clone());
+        }
+        let refuse: Arc<dyn Refuse> = Arc::new(Refusal::new(standards.clone(), platform.clone(), standard)?);
+        made.borrow_mut().insert(standard.to_owned(), refuse.clone());
+        Ok(refuse)
     };
     let compiled = compile::compile(&files, &menus, &standards, &refuse, now).map_err(Unfit::Files)?;
     Ok(Fit { compiled, standards })

@@ -170,7 +170,7 @@ pub async fn play(fit: Fit, folder: &Path, given: &[Given], troubles: &Troubles)
     let store = loop {
         let points = crashes.next().cloned().unwrap_or_default();
         let store = Arc::new(open(folder, stage).await?);
-        let mut engine = start(store.clone(), &clock, points.clone(), &set)?;
+        let engine = start(store.clone(), &clock, points.clone(), &set)?;
         let calm = live(&engine, &clock, given, troubles.times.max(1), &mut verdicts, &points).await;
         let rest = match calm {
             true => rest(&*store, &clock, &points).await?,

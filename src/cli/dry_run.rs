@@ -12,7 +12,7 @@ use crate::cli::output::Output;
 use crate::cli::{person, stage};
 use crate::clock::Clock;
 use crate::envelope::Stage;
-use crate::store::contract::{Filter, Listed, Scope, Store};
+use crate::store::contract::{Filter, Listed, Scope};
 
 #[derive(Serialize)]
 struct Shown {

@@ -1,8 +1,10 @@
 //! The steps: what a route may do. The menu of the room; every step is a file and two lines here.
 
 pub mod answer;
+pub mod branch;
 pub mod mirror;
 pub mod note;
+pub mod order;
 pub mod receipt;
 pub mod refuse;
 pub mod step;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::pipeline::step::Refuse;
+use crate::pipeline::step::{Refuse, SettingFault};
 use crate::plan::{Accept, Binding, Plan};
 use crate::route::compile::Menus;
 use crate::route::connections::Connections;
@@ -27,7 +27,7 @@ const RECEIPT: &str = "receipt";
 const AUTHORISE: &str = "authorise";
 
 /// Makes the refusal of a standard from the platform's own data.
-pub type MakeRefuse<'a> = &'a dyn Fn(&str, &Value) -> Arc<dyn Refuse>;
+pub type MakeRefuse<'a> = &'a dyn Fn(&str, &Value) -> Result<Arc<dyn Refuse>, SettingFault>;
 
 /// What bindings and acceptance are checked against.
 pub struct Cells<'a> {
@@ -132,10 +132,17 @@ impl Cells<'_> {
                 continue;
             }
             self.way_back(desk, route, on, answers, accepts);
+            let refuse = match (self.make_refuse)(&standard, &self.partners.platform) {
+                Ok(refuse) => refuse,
+                Err(fault) => {
+                    desk.fault(on.value.at, fault.text);
+                    continue;
+                }
+            };
             bindings.push(Binding {
                 key,
                 answers,
-                refuse: (self.make_refuse)(&standard, &self.partners.platform),
+                refuse,
                 standard,
                 mandant: mandant.to_owned(),
             });

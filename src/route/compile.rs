@@ -11,8 +11,9 @@ use serde_json::Value;
 use crate::config::Resolve;
 use crate::message::Sender;
 use crate::pipeline;
-use crate::plan::{Partner, Plan, Planned};
-use crate::route::branch::SetDeadline;
+use crate::pipeline::branch::SetDeadline;
+use crate::pipeline::order::Order;
+use crate::plan::{OrderBy, Partner, Plan, Planned};
 use crate::route::cells::{self, Cells, MakeRefuse, TIMER};
 use crate::route::compiled::{Compiled, WantedDestination, WantedSource};
 use crate::route::connections::{self, Connections};
@@ -154,6 +155,15 @@ impl<'a> Compiler<'a> {
             self.connections,
             read.limits.give_up_after,
         );
+        let order = match read.order_by {
+            OrderBy::Child => Some(Order::Child),
+            OrderBy::Vorgang => Some(Order::Vorgang),
+            OrderBy::Partner => Some(Order::Partner),
+            OrderBy::None => None,
+        };
+        if let Some(order) = order {
+            steps.planned.push(Planned { step: Arc::new(order), branch: None, when: None, choose: None });
+        }
         let does = steps.items(&read.does, pipeline::step::Place::Do, None);
         let send_from = steps.planned.len();
         // Under `send`, so that a route that stops early has its deadline all the same.

@@ -1,6 +1,5 @@
 //! The route language: what is written becomes a plan. The menu of the room.
 
-pub mod branch;
 pub mod case;
 pub mod cells;
 pub mod compile;

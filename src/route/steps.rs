@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use crate::pipeline::branch::{Choose, Park};
 use crate::pipeline::step::{Addressee, Building, Place as Stands};
 use crate::plan::{Condition, Planned};
-use crate::route::branch::{Choose, Park};
 use crate::route::compile::Menus;
 use crate::route::condition::{self, Declared, Otherwise};
 use crate::route::connections::Connections;

@@ -20,8 +20,4 @@ pub type Open = fn(
 ) -> Result<Arc<dyn Store>, StoreError>;
 
 /// The back ends by name.
-pub const BACK_ENDS: &[(&str, Open)] = &[("sqlite", |place, stage, master, read_only| {
-    let path = place.to_owned();
-    let settings = sqlite::open::Settings { path, stage, master, read_only };
-    Ok(Arc::new(sqlite::store::SqliteStore::open(settings)?))
-})];
+pub const BACK_ENDS: &[(&str, Open)] = &[("sqlite", sqlite::store::boxed)];

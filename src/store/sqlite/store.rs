@@ -2,12 +2,13 @@
 //! Never blocks the runtime and never decides anything itself.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use secrecy::SecretBox;
 use uuid::Uuid;
 
 use crate::effects::{Answer, Question};
@@ -35,6 +36,17 @@ pub struct SqliteStore {
     claims: Folder,
     pending: Arc<Pending>,
     lock: Mutex<Option<File>>,
+}
+
+/// Opens the embedded store as the menu of back ends has it.
+pub fn boxed(
+    place: &Path,
+    stage: Stage,
+    master: SecretBox<[u8; 32]>,
+    read_only: bool,
+) -> Result<Arc<dyn Store>, StoreError> {
+    let settings = Settings { path: place.to_owned(), stage, master, read_only };
+    Ok(Arc::new(SqliteStore::open(settings)?))
 }
 
 impl SqliteStore {
