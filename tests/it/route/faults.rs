@@ -445,3 +445,27 @@ proptest! {
         _ = built(&[&cut(ROUTE)], &cut(CONNECTIONS), &cut(PARTNERS)).map_err(|faults| faults.json());
     }
 }
+
+#[test]
+fn broken_yaml_is_told_in_our_words() {
+    let mut wrong = Vec::new();
+    for (text, words, line) in [
+        ("route: [a\n", "never closed", 1),
+        ("route: a\n b: c\n", "this is not YAML", 2),
+        ("route: a\n\tb: c\n", "a tab stands", 1),
+        ("route: a\nroute: b\n", "written twice", 2),
+        ("route: a\n---\nroute: b\n", "one document per file", 2),
+        ("a: &x 1\nb: *x\n", "anchors and aliases", 1),
+        ("a: { <<: { b: 1 } }\n", "merge keys", 1),
+        ("", "the route file is nothing", 1),
+        ("- a\n", "the route file is a list", 1),
+        ("a: !!python/object x\n", "tags such as", 1),
+    ] {
+        let faults = built(&[text], CONNECTIONS, PARTNERS).unwrap_err().faults;
+        let told: Vec<_> = faults.iter().map(|fault| (fault.line, fault.text.as_str())).collect();
+        if !told.iter().any(|(at, text)| *at == line && text.contains(words)) {
+            wrong.push(format!("{text:?}: {told:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
