@@ -254,7 +254,7 @@ fn assemble(
     plans: Vec<Plan>,
     rest: Rest,
 ) -> Option<Compiled> {
-    let effective = explain::whole(&connections, &written, rest.shown);
+    let effective = explain::whole(&connections, &written, menus.transports, rest.shown);
     let admission = Admission { entries: written.admitted() };
     let stage = connections.settings?;
     let mut partners = BTreeMap::new();

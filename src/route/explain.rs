@@ -8,12 +8,13 @@ use serde_json::{Map, Value, json};
 use crate::config::{show_duration, show_size};
 use crate::plan::{OrderBy, Plan};
 use crate::route::connections::{Connection, Connections, DEFAULT_PATIENCE};
+use crate::route::defaults;
 use crate::route::file::{ORDERS, RouteFile};
 use crate::route::partners::{Partners, WrittenPartner};
-use crate::transport::port::Answers;
+use crate::transport::port::{Answers, Entry};
 
 /// Key under which the paths of values stand that are defaults.
-const DEFAULTS: &str = "defaults";
+pub const DEFAULTS: &str = "defaults";
 
 /// One route as it takes effect; `does` and `sends` are its items as they were built.
 pub fn route(read: &RouteFile, plan: &Plan, does: Vec<Value>, sends: Vec<Value>) -> Value {
@@ -61,7 +62,12 @@ pub fn route(read: &RouteFile, plan: &Plan, does: Vec<Value>, sends: Vec<Value>)
 }
 
 /// The whole set: `{stage, routes, connections, partners}`.
-pub fn whole(connections: &Connections, partners: &Partners, routes: Vec<Value>) -> Value {
+pub fn whole(
+    connections: &Connections,
+    partners: &Partners,
+    transports: &[Entry],
+    routes: Vec<Value>,
+) -> Value {
     let mut shown = Map::new();
     let mut mandant = "";
     if let Some(stage) = &connections.settings {
@@ -76,20 +82,24 @@ pub fn whole(connections: &Connections, partners: &Partners, routes: Vec<Value>)
     }
     shown.insert("routes".to_owned(), Value::Array(routes));
     let named = |map: Map<String, Value>| Value::Object(map);
-    let all = connections.by_name.iter().map(|(name, known)| (name.clone(), connection(known)));
+    let all = connections.by_name.iter().map(|(name, known)| (name.clone(), connection(known, transports)));
     shown.insert("connections".to_owned(), named(all.collect()));
     let all = partners.by_name.iter().map(|(name, known)| (name.clone(), partner(known, mandant)));
     shown.insert("partners".to_owned(), named(all.collect()));
     Value::Object(shown)
 }
 
-fn connection(known: &Connection) -> Value {
+fn connection(known: &Connection, transports: &[Entry]) -> Value {
     let mut shown = Map::from_iter([("kind".to_owned(), json!(known.kind))]);
-    if let Value::Object(settings) = known.written.json() {
+    let mut settings = known.written.json();
+    let mut defaults = Vec::new();
+    if let Some(entry) = transports.iter().find(|entry| entry.word == known.kind) {
+        defaults = defaults::fill(&(entry.schema)(), &mut settings, "");
+    }
+    if let Value::Object(settings) = settings {
         shown.extend(settings);
     }
     let (patience, usual) = (&known.patience, DEFAULT_PATIENCE);
-    let mut defaults = Vec::new();
     let mut retry = Map::new();
     for (key, value, is_usual) in [
         ("first", json!(show_duration(patience.first)), patience.first == usual.first),

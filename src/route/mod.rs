@@ -7,6 +7,7 @@ pub mod compiled;
 pub mod condition;
 pub mod connections;
 pub mod credentials;
+pub mod defaults;
 pub mod explain;
 pub mod fault;
 pub mod file;

@@ -12,6 +12,8 @@ use crate::plan::{Condition, Planned};
 use crate::route::compile::Menus;
 use crate::route::condition::{self, Declared, Otherwise};
 use crate::route::connections::Connections;
+use crate::route::defaults;
+use crate::route::explain;
 use crate::route::fault::Desk;
 use crate::route::file::{Branch, Item, StepItem, Test, When};
 use crate::route::partners::{Partners, WrittenPartner};
@@ -300,8 +302,16 @@ impl<'a> Steps<'a> {
     }
 
     fn show(&self, item: &StepItem, when: Option<Value>, addressees: &[Addressee]) -> Value {
-        let mut shown = Map::new();
-        shown.insert(item.verb.value.clone(), effective_settings(item));
+        let word = item.verb.value.as_str();
+        let mut settings = effective_settings(item);
+        let entry = self.menus.steps.iter().find(|entry| entry.word == word);
+        let filled = entry
+            .map(|entry| defaults::fill(&(entry.schema)(), &mut settings, &format!("/{word}")))
+            .unwrap_or_default();
+        let mut shown = Map::from_iter([(word.to_owned(), settings)]);
+        if !filled.is_empty() {
+            shown.insert(explain::DEFAULTS.to_owned(), json!(filled));
+        }
         if let Some(when) = when {
             shown.insert("when".to_owned(), when);
         }

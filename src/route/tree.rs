@@ -179,25 +179,25 @@ fn options() -> serde_saphyr::Options {
 
 /// Our own sentence: the parser's text is kept only where it cannot quote what is written.
 fn explain(error: &serde_saphyr::Error) -> String {
-    let said = error.to_string();
-    let lower = said.to_lowercase();
-    let ours = if lower.contains("duplicate") {
-        "the same key is written twice; keep one of them"
-    } else if lower.contains("alias") || lower.contains("anchor") {
-        "anchors and aliases are not read; write the value out"
-    } else if lower.contains("merge") {
-        "merge keys are not read; write the keys out"
-    } else if lower.contains("budget") || lower.contains("limit") || lower.contains("depth") {
-        "the file is too large or nested too deeply; at most 50000 values, 32 levels, one document"
-    } else if lower.contains("tab") {
-        "a tab stands where spaces belong; indent with spaces"
-    } else if lower.contains("multiple") && lower.contains("document") {
-        "one document per file; remove `---` and what follows"
-    } else if lower.contains("eof") || lower.contains("end of") {
-        "the file ends too early or is empty; close what was opened"
-    } else {
-        "this is not YAML; check indentation, colons, quotes and brackets here and on the line before"
-    };
+    let said = error.to_string().to_lowercase();
+    // The first that fits, so what is more special stands first. A test holds the words of the pinned parser.
+    let sentences: &[(&[&str], &str)] = &[
+        (&["duplicate mapping key"], "the same key is written twice; keep one of them"),
+        (&["documents {", "multiple documents"], "one document per file; remove `---` and what follows"),
+        (&["anchor", "alias"], "anchors and aliases are not read; write the value out"),
+        (&["merge key"], "merge keys are not read; write the keys out"),
+        (
+            &["budget", "limit", "depth"],
+            "the file is too large or nested too deeply; at most 50000 values, 32 levels, one document",
+        ),
+        (&["unclosed", "end of"], "a bracket or quote is opened here and never closed; close it"),
+        (&["found a tab", "tabs"], "a tab stands where spaces belong; indent with spaces"),
+        (&["unsupported tag"], "tags such as `!name` are not read; write the plain value"),
+    ];
+    let found = sentences.iter().find(|(words, _)| words.iter().any(|word| said.contains(word)));
+    let usual =
+        "this is not YAML; check indentation, colons, quotes and brackets here and on the line before";
+    let ours = found.map_or(usual, |(_, sentence)| sentence);
     ours.to_owned()
 }
 

@@ -435,13 +435,41 @@ proptest! {
     }
 
     #[test]
-    fn a_file_cut_anywhere_never_panics_and_a_cut_token_is_never_shown(at in 0usize..900, insert in "\\PC{0,3}") {
+    fn a_file_with_a_slip_anywhere_never_panics_and_never_shows_a_secret(at in 0usize..900, insert in "\\PC{0,3}") {
         let cut = |text: &str| -> String {
             let mut chars: Vec<char> = text.chars().collect();
             let at = at % (chars.len() + 1);
             chars.splice(at..at, insert.chars());
             chars.into_iter().collect()
         };
-        _ = built(&[&cut(ROUTE)], &cut(CONNECTIONS), &cut(PARTNERS)).map_err(|faults| faults.json());
+        let shown = match built(&[&cut(ROUTE)], &cut(CONNECTIONS), &cut(PARTNERS)) {
+            Ok(compiled) => compiled.effective.to_string(),
+            Err(faults) => faults.json().to_string() + &show::render(&faults.faults, &[], false),
+        };
+        prop_assert!(!shown.contains("token-of"), "{}", shown);
     }
+}
+
+#[test]
+fn broken_yaml_is_told_in_our_words() {
+    let mut wrong = Vec::new();
+    for (text, words, line) in [
+        ("route: [a\n", "never closed", 1),
+        ("route: a\n b: c\n", "this is not YAML", 2),
+        ("route: a\n\tb: c\n", "a tab stands", 1),
+        ("route: a\nroute: b\n", "written twice", 2),
+        ("route: a\n---\nroute: b\n", "one document per file", 2),
+        ("a: &x 1\nb: *x\n", "anchors and aliases", 1),
+        ("a: { <<: { b: 1 } }\n", "merge keys", 1),
+        ("", "the route file is nothing", 1),
+        ("- a\n", "the route file is a list", 1),
+        ("a: !!python/object x\n", "tags such as", 1),
+    ] {
+        let faults = built(&[text], CONNECTIONS, PARTNERS).unwrap_err().faults;
+        let told: Vec<_> = faults.iter().map(|fault| (fault.line, fault.text.as_str())).collect();
+        if !told.iter().any(|(at, text)| *at == line && text.contains(words)) {
+            wrong.push(format!("{text:?}: {told:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

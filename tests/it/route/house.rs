@@ -95,7 +95,8 @@ pub const STEPS: &[step::Entry] = &[
                 "type": "object", "required": ["to"], "additionalProperties": false,
                 "properties": {
                     "to": { "anyOf": [{ "type": "string" }, { "type": "array" }] },
-                    "body": { "$ref": "#/$defs/Body" }
+                    "body": { "$ref": "#/$defs/Body" },
+                    "urgent": { "type": "boolean", "default": false }
                 }
             })
         },
@@ -136,6 +137,14 @@ const fn transport(word: &'static str, answers: Option<Answers>, sends: bool) ->
 pub const TRANSPORTS: &[port::Entry] = &[
     port::Entry {
         check: |settings| required(settings, &["listen"], &["ops"]),
+        schema: || {
+            json!({
+                "type": "object", "required": ["listen"], "additionalProperties": false,
+                "properties": {
+                    "listen": { "type": "string" }, "ops": { "type": "boolean", "default": false }
+                }
+            })
+        },
         ..transport("http", Some(Answers::InBand), false)
     },
     transport("folder", Some(Answers::ByMessage), true),

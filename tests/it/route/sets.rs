@@ -152,6 +152,7 @@ routes:
           to: portal
           body:
             id: vorgang
+          urgent: false  # default
         when: schreiben
         goes-to: [hooks:portal]
         given-up-after: 14d
@@ -164,6 +165,7 @@ connections:
   door:
     kind: http
     listen: 127.0.0.1:0
+    ops: false  # default
     retry:
       first: 1s  # default
 ";
