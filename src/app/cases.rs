@@ -40,21 +40,25 @@ pub struct Found {
 /// All cases below a folder of routes, sorted; `only` keeps those whose `route/case` contains it.
 pub fn find(routes: &Path, only: Option<&str>) -> Vec<Found> {
     let tests = routes.join("tests");
-    let mut folders: Vec<PathBuf> =
-        std::fs::read_dir(&tests).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(&tests)
+        .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+        .unwrap_or_default();
     folders.retain(|folder| folder.is_dir());
     folders.sort();
     let mut found = Vec::new();
     for folder in folders {
         let route = file_name(&folder);
         for file in yaml_files(&folder).unwrap_or_default() {
-            let name = format!("{route}/{}", file_name(&file).trim_end_matches(".yaml").trim_end_matches(".yml"));
+            let name =
+                format!("{route}/{}", file_name(&file).trim_end_matches(".yaml").trim_end_matches(".yml"));
             if only.is_some_and(|only| !name.contains(only)) {
                 continue;
             }
             let case = std::fs::read_to_string(&file)
                 .map_err(|error| format!("cannot be read: {}", error.kind()))
-                .and_then(|text| case::read(&file.display().to_string(), &text).map_err(|faults| faults.to_string()));
+                .and_then(|text| {
+                    case::read(&file.display().to_string(), &text).map_err(|faults| faults.to_string())
+                });
             found.push(Found { name, file, route: route.clone(), case });
         }
     }
@@ -104,7 +108,9 @@ pub async fn run(place: &Place, found: &Found) -> Outcome {
             Some(calm) if *calm != essence => {
                 let missing = calm.iter().filter(|line| !essence.contains(line)).count();
                 let more = essence.iter().filter(|line| !calm.contains(line)).count();
-                faults.push(format!("the final state differs from the plain play: {missing} missing, {more} unexpected"));
+                faults.push(format!(
+                    "the final state differs from the plain play: {missing} missing, {more} unexpected"
+                ));
             }
             Some(_) => {}
         }
@@ -230,12 +236,16 @@ fn body(place: &Place, case: &Path, name: &str) -> Result<Bytes, String> {
     let Some(path) = path else {
         return Err(format!("`{name}` is neither beside the case nor a sample of a package"));
     };
-    std::fs::read(&path).map(Bytes::from).map_err(|error| format!("`{name}` cannot be read: {}", error.kind()))
+    std::fs::read(&path)
+        .map(Bytes::from)
+        .map_err(|error| format!("`{name}` cannot be read: {}", error.kind()))
 }
 
 fn sample(xsd: &Path, name: &str) -> Option<PathBuf> {
     let folders = |path: &Path| -> Vec<PathBuf> {
-        std::fs::read_dir(path).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default()
+        std::fs::read_dir(path)
+            .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+            .unwrap_or_default()
     };
     let mut found: Vec<PathBuf> = folders(xsd)
         .iter()
@@ -253,7 +263,12 @@ fn compare(then: &Expected, played: &Played) -> Vec<String> {
     if let (Some(state), Some(last)) = (then.state, last)
         && last.state != state
     {
-        faults.push(format!("state is {}, expected {}{}", last.state.as_str(), state.as_str(), why(played, last.state)));
+        faults.push(format!(
+            "state is {}, expected {}{}",
+            last.state.as_str(),
+            state.as_str(),
+            why(played, last.state)
+        ));
     }
     if let (Some(codes), Some(last)) = (&then.codes, last)
         && last.codes != *codes
@@ -281,7 +296,11 @@ fn compare(then: &Expected, played: &Played) -> Vec<String> {
         for sent in expected {
             let key = format!("{} {}", sent.word.value, sent.partner.value);
             let fits = |(taken, body): &(String, Option<Value>)| {
-                *taken == key && sent.body.as_ref().is_none_or(|wanted| body.as_ref().is_some_and(|body| like(wanted, body)))
+                *taken == key
+                    && sent
+                        .body
+                        .as_ref()
+                        .is_none_or(|wanted| body.as_ref().is_some_and(|body| like(wanted, body)))
             };
             match open.iter().position(fits) {
                 Some(index) => {
@@ -298,7 +317,11 @@ fn compare(then: &Expected, played: &Played) -> Vec<String> {
 }
 
 fn why(played: &Played, state: Inbound) -> String {
-    let cause = played.messages.iter().find(|message| message.state == state).and_then(|message| message.cause.clone());
+    let cause = played
+        .messages
+        .iter()
+        .find(|message| message.state == state)
+        .and_then(|message| message.cause.clone());
     let codes: Vec<String> = played.messages.iter().flat_map(|message| message.codes.clone()).collect();
     match (cause, codes.is_empty()) {
         (Some(cause), _) => format!(" ({cause})"),

@@ -76,10 +76,15 @@ pub struct House {
 }
 
 /// Opens the store of a compiled stage.
-pub fn open_store(place: &Place, compiled: &Compiled, read_only: bool) -> Result<sqlite::store::SqliteStore, StoreError> {
+pub fn open_store(
+    place: &Place,
+    compiled: &Compiled,
+    read_only: bool,
+) -> Result<sqlite::store::SqliteStore, StoreError> {
     let path = store_folder(place, compiled);
     if !read_only {
-        std::fs::create_dir_all(&path).map_err(|error| StoreError::Refused(format!("no folder: {}", error.kind())))?;
+        std::fs::create_dir_all(&path)
+            .map_err(|error| StoreError::Refused(format!("no folder: {}", error.kind())))?;
     }
     sqlite::store::SqliteStore::open(sqlite::open::Settings {
         path,
@@ -128,12 +133,7 @@ impl House {
             data: place.data.clone(),
             config: place.config.clone(),
         };
-        let shared = Arc::new(Shared {
-            place,
-            around,
-            core: engine.core.clone(),
-            sources: Mutex::default(),
-        });
+        let shared = Arc::new(Shared { place, around, core: engine.core.clone(), sources: Mutex::default() });
         shared.install(fit).await?;
         engine.open_dispatch(Arc::new(Reload(shared.clone())));
         Ok(House { engine, shared })
@@ -170,7 +170,9 @@ impl Shared {
         let _ = self.core.store.set_note("app", "running", Some(picture)).await;
         self.core.set.store(Arc::new(set));
         self.core.outbox.notify_one();
-        sources.retain(|connection, fingerprint| kept.iter().any(|(c, f)| c == connection && f == fingerprint)).await;
+        sources
+            .retain(|connection, fingerprint| kept.iter().any(|(c, f)| c == connection && f == fingerprint))
+            .await;
         for wanted in fresh {
             sources.start(wanted, &self.around.clock);
         }
@@ -198,7 +200,9 @@ impl Shared {
 fn destinations(compiled: &Compiled, around: &Surroundings) -> Result<Destinations, BuildError> {
     let mut destinations = Destinations::new();
     for wanted in &compiled.destinations {
-        let Some(entry) = transport::TRANSPORTS.iter().find(|entry| entry.word == wanted.kind) else { continue };
+        let Some(entry) = transport::TRANSPORTS.iter().find(|entry| entry.word == wanted.kind) else {
+            continue;
+        };
         let built = (entry.destination)(&wanted.connection, &wanted.settings, &wanted.channel, around)?;
         if let Some(destination) = built {
             destinations.insert(wanted.key(), destination);

@@ -122,7 +122,9 @@ impl Destination for Partner {
             seen.repeated += 1;
         }
         match mishap {
-            Mishap::Timeout => Err(SendError::Unclear { cause: "the answer of the partner of the test is lost".to_owned() }),
+            Mishap::Timeout => {
+                Err(SendError::Unclear { cause: "the answer of the partner of the test is lost".to_owned() })
+            }
             _ => Ok(Receipt { reference: envelope.head.id.to_string(), ..Receipt::default() }),
         }
     }
@@ -152,7 +154,12 @@ impl Commands for NoCommands {
 }
 
 /// Plays a list of deliveries in a folder of its own that must be empty.
-pub async fn play(fit: Fit, folder: &Path, given: &[Given], troubles: &Troubles) -> Result<Played, PlayError> {
+pub async fn play(
+    fit: Fit,
+    folder: &Path,
+    given: &[Given],
+    troubles: &Troubles,
+) -> Result<Played, PlayError> {
     let Fit { compiled, standards } = fit;
     let stage = if compiled.stage.stage == Stage::Produktion { Stage::Test } else { compiled.stage.stage };
     let mut partners: BTreeMap<String, Arc<Partner>> = BTreeMap::new();
@@ -161,8 +168,10 @@ pub async fn play(fit: Fit, folder: &Path, given: &[Given], troubles: &Troubles)
         let (word, name) = (wanted.kind.clone(), wanted.channel.partner.clone());
         partners.insert(wanted.key(), Arc::new(Partner { word, name, mishaps, seen: Mutex::default() }));
     }
-    let destinations: Destinations =
-        partners.iter().map(|(key, partner)| (key.clone(), partner.clone() as Arc<dyn Destination>)).collect();
+    let destinations: Destinations = partners
+        .iter()
+        .map(|(key, partner)| (key.clone(), partner.clone() as Arc<dyn Destination>))
+        .collect();
     let set = Arc::new(compiled.into_plan_set(destinations, standards, stage));
     let clock = Clock::scaled("2026-11-21T09:00:00Z".parse().unwrap_or(Timestamp::UNIX_EPOCH), 5_000.0);
     let mut verdicts: Vec<Option<Verdict>> = vec![None; given.len()];
@@ -205,7 +214,8 @@ async fn open(folder: &Path, stage: Stage) -> Result<sqlite::store::SqliteStore,
     let path: PathBuf = folder.join("store");
     std::fs::create_dir_all(&path)?;
     let master = secrecy::SecretBox::new(Box::new([7u8; 32]));
-    let store = sqlite::store::SqliteStore::open(sqlite::open::Settings { path, stage, master, read_only: false })?;
+    let store =
+        sqlite::store::SqliteStore::open(sqlite::open::Settings { path, stage, master, read_only: false })?;
     // Lanes that the engine before left leased are free again for the only process that may run here.
     store.lock_for_run().await?;
     Ok(store)
@@ -218,7 +228,8 @@ fn start(
     set: &Arc<PlanSet>,
 ) -> Result<Engine, PlayError> {
     let settings = Settings { workers: 1, ..Settings::default() };
-    let mut engine = Engine::start(Start { store, clock: clock.clone(), points, set: set.clone(), settings })?;
+    let mut engine =
+        Engine::start(Start { store, clock: clock.clone(), points, set: set.clone(), settings })?;
     engine.open_dispatch(Arc::new(NoCommands));
     Ok(engine)
 }
@@ -299,7 +310,9 @@ async fn rest(store: &dyn Store, clock: &Clock, points: &Points) -> Result<bool,
                 .backlog
                 .iter()
                 .filter(|backlog| backlog.waiting > 0)
-                .map(|backlog| format!("{}: {}", backlog.destination, backlog.last_cause.clone().unwrap_or_default()))
+                .map(|backlog| {
+                    format!("{}: {}", backlog.destination, backlog.last_cause.clone().unwrap_or_default())
+                })
                 .collect();
             return Err(PlayError::Restless(causes.join("; ")));
         }

@@ -42,7 +42,9 @@ impl Reload {
             .backlog
             .iter()
             .filter(|backlog| backlog.waiting + backlog.parked + backlog.unclear > 0)
-            .filter(|backlog| !fit.compiled.destinations.iter().any(|wanted| wanted.key() == backlog.destination))
+            .filter(|backlog| {
+                !fit.compiled.destinations.iter().any(|wanted| wanted.key() == backlog.destination)
+            })
             .map(|backlog| {
                 let open = backlog.waiting + backlog.parked + backlog.unclear;
                 format!("{} ({open} not delivered)", backlog.destination)

@@ -67,7 +67,10 @@ pub fn run(set: &PackageSet, xsd: &Path) -> Vec<Judged> {
             named.push(case.file.clone());
         }
         for file in files(&samples).into_iter().filter(|file| !named.contains(file)) {
-            judged.push(Judged { name: format!("{at}/{file}"), faults: vec!["nothing is expected of it".to_owned()] });
+            judged.push(Judged {
+                name: format!("{at}/{file}"),
+                faults: vec!["nothing is expected of it".to_owned()],
+            });
         }
     }
     judged
@@ -75,7 +78,9 @@ pub fn run(set: &PackageSet, xsd: &Path) -> Vec<Judged> {
 
 fn files(samples: &Path) -> Vec<String> {
     let mut files: Vec<String> = std::fs::read_dir(samples)
-        .map(|entries| entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
+        .map(|entries| {
+            entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+        })
         .unwrap_or_default();
     files.retain(|file| file.ends_with(".xml"));
     files.sort();
@@ -106,15 +111,24 @@ fn judge(set: &PackageSet, reader: &mut dyn Reader, samples: &Path, case: &Case)
         (None, Err(rejections)) => {
             let found: Vec<Expected> = rejections
                 .iter()
-                .map(|found| Expected { code: found.code.clone(), rule: found.rule.clone(), path: found.path.clone() })
+                .map(|found| Expected {
+                    code: found.code.clone(),
+                    rule: found.rule.clone(),
+                    path: found.path.clone(),
+                })
                 .collect();
-            if found == case.rejections { Vec::new() } else { vec![format!("found {found:?}, expected {:?}", case.rejections)] }
+            if found == case.rejections {
+                Vec::new()
+            } else {
+                vec![format!("found {found:?}, expected {:?}", case.rejections)]
+            }
         }
     }
 }
 
 fn same(record: &Record, file: &Path) -> Vec<String> {
-    let stored = std::fs::read_to_string(file).ok().and_then(|text| serde_json::from_str::<Record>(&text).ok());
+    let stored =
+        std::fs::read_to_string(file).ok().and_then(|text| serde_json::from_str::<Record>(&text).ok());
     match stored {
         Some(stored) if stored == *record => Vec::new(),
         Some(_) => vec!["the record is not the expected one".to_owned()],

@@ -25,7 +25,7 @@ use crate::engine::start::{Engine, Start};
 use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef};
 use crate::store::contract::{Command, CommandState, Scope, Store};
 use crate::store::sqlite;
-use crate::transport::memory::{Sink};
+use crate::transport::memory::Sink;
 use crate::transport::port::{Destination, Destinations, Intake, SendError, Spool};
 
 /// The figures of one measurement.
@@ -77,7 +77,8 @@ impl Commands for NoCommands {
 /// Measures and prints.
 pub async fn run(place: &Place, args: &BenchArgs, out: &mut Output) -> Result<Exit, CliError> {
     let scratch = Scratch::new()?;
-    let mut measured = Measured { messages: u64::from(args.messages), rate: args.rate, ..Measured::default() };
+    let mut measured =
+        Measured { messages: u64::from(args.messages), rate: args.rate, ..Measured::default() };
     let began = Tick::now();
     let (mut engine, store) = start(place, &scratch.0, args.waiting.is_some())?;
     engine.open_dispatch(Arc::new(NoCommands));
@@ -95,7 +96,8 @@ pub async fn run(place: &Place, args: &BenchArgs, out: &mut Output) -> Result<Ex
     }
     progress.finish_and_clear();
     latencies.sort_unstable();
-    let at = |share: f64| latencies.get((latencies.len() as f64 * share) as usize).copied().map_or(0.0, millis);
+    let at =
+        |share: f64| latencies.get((latencies.len() as f64 * share) as usize).copied().map_or(0.0, millis);
     (measured.p50_ms, measured.p99_ms) = (at(0.5), at(0.99));
     measured.max_ms = latencies.last().copied().map_or(0.0, millis);
     measured.rss_after_mib = rss("VmRSS");
@@ -123,12 +125,27 @@ fn print(measured: &Measured, out: &mut Output) -> Result<(), CliError> {
     }
     let row = |name: &str, value: String| vec![name.to_owned(), value];
     let mut rows = vec![
-        row("messages", format!("{} of {} octets, each told to two partners", measured.messages, measured.octets)),
+        row(
+            "messages",
+            format!("{} of {} octets, each told to two partners", measured.messages, measured.octets),
+        ),
         row("start", format!("{:.1} ms", measured.start_ms)),
         row("verdicts", format!("{:.0}/s", measured.verdicts_per_second)),
         row("full path", format!("{:.0}/s", measured.full_path_per_second)),
-        row("latency", format!("p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms", measured.p50_ms, measured.p99_ms, measured.max_ms)),
-        row("memory", format!("{:.1} MiB before, {:.1} after, peak {:.1}", measured.rss_before_mib, measured.rss_after_mib, measured.rss_peak_mib)),
+        row(
+            "latency",
+            format!(
+                "p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms",
+                measured.p50_ms, measured.p99_ms, measured.max_ms
+            ),
+        ),
+        row(
+            "memory",
+            format!(
+                "{:.1} MiB before, {:.1} after, peak {:.1}",
+                measured.rss_before_mib, measured.rss_after_mib, measured.rss_peak_mib
+            ),
+        ),
     ];
     if let Some(mib) = measured.rss_waiting_mib {
         rows.push(row("waiting", format!("{} rows, {mib:.1} MiB", measured.waiting)));
@@ -157,8 +174,13 @@ fn start(place: &Place, folder: &Path, down: bool) -> Result<(Engine, Arc<dyn St
         master: secrecy::SecretBox::new(Box::new([7u8; 32])),
         read_only: false,
     })?);
-    let start =
-        Start { store: store.clone(), clock: Clock::real(), points: Points::none(), set, settings: Settings::default() };
+    let start = Start {
+        store: store.clone(),
+        clock: Clock::real(),
+        points: Points::none(),
+        set,
+        settings: Settings::default(),
+    };
     Ok((Engine::start(start)?, store))
 }
 
@@ -168,14 +190,21 @@ struct Down;
 #[async_trait::async_trait]
 impl Destination for Down {
     async fn send(&self, _: &Envelope) -> Result<crate::transport::port::Receipt, SendError> {
-        Err(SendError::Later { cause: "down".to_owned(), retry_after: Some(Duration::from_secs(86_400)), far_end: true })
+        Err(SendError::Later {
+            cause: "down".to_owned(),
+            retry_after: Some(Duration::from_secs(86_400)),
+            far_end: true,
+        })
     }
 
     fn repeat_is_safe(&self) -> bool {
         true
     }
 
-    async fn find_by_reference(&self, _: &Envelope) -> Result<Option<crate::transport::port::Receipt>, SendError> {
+    async fn find_by_reference(
+        &self,
+        _: &Envelope,
+    ) -> Result<Option<crate::transport::port::Receipt>, SendError> {
         Ok(None)
     }
 
@@ -294,6 +323,9 @@ fn millis(time: Duration) -> f64 {
 fn rss(line: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let fields: BTreeMap<&str, &str> = status.lines().filter_map(|line| line.split_once(':')).collect();
-    let kib = fields.get(line).and_then(|value| value.split_whitespace().next()).and_then(|kib| kib.parse::<f64>().ok());
+    let kib = fields
+        .get(line)
+        .and_then(|value| value.split_whitespace().next())
+        .and_then(|kib| kib.parse::<f64>().ok());
     kib.unwrap_or(0.0) / 1024.0
 }

@@ -1,10 +1,10 @@
 //! `check` and `partners check`: whether the files of a stage can run, and what they mean with every default.
 
+use crate::app::place;
 use crate::cli::args::{CheckArgs, Global};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::{Output, counted};
 use crate::cli::stage;
-use crate::app::place;
 use crate::clock::Clock;
 use crate::route::{explain, show};
 
@@ -58,7 +58,8 @@ pub fn partners(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
             .filter(|wanted| wanted.channel.partner == *name)
             .map(|wanted| wanted.connection.as_str())
             .collect();
-        let credentials = fit.compiled.admission.entries.iter().filter(|entry| entry.partner == *name).count();
+        let credentials =
+            fit.compiled.admission.entries.iter().filter(|entry| entry.partner == *name).count();
         let valid = partner.from.is_none_or(|from| from <= now) && partner.to.is_none_or(|to| now < to);
         let useless = credentials == 0 && ways.is_empty();
         fine &= valid && !useless;

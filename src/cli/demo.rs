@@ -64,13 +64,15 @@ fn told() -> Story {
 
 /// Plays the demonstration; with `once` it ends with the story and says whether it ended as told.
 pub async fn run(global: &Global, once: bool, out: &mut Output) -> Result<Exit, CliError> {
-    let scratch = Scratch::new().map_err(|error| CliError::Usage(format!("no temporary folder: {}", error.kind())))?;
+    let scratch =
+        Scratch::new().map_err(|error| CliError::Usage(format!("no temporary folder: {}", error.kind())))?;
     let partners = [DemoPartner::start(2).await, DemoPartner::start(4).await];
     let [Ok(kita), Ok(wohngeld)] = partners else {
         return Err(CliError::Usage("no free port for the demonstration's partners".to_owned()));
     };
-    let stage = Stage::write(&scratch.0, global, kita.address, wohngeld.address)
-        .map_err(|error| CliError::Usage(format!("the demonstration's files cannot be written: {}", error.kind())))?;
+    let stage = Stage::write(&scratch.0, global, kita.address, wohngeld.address).map_err(|error| {
+        CliError::Usage(format!("the demonstration's files cannot be written: {}", error.kind()))
+    })?;
     let options = Options {
         place: stage.place.clone(),
         clock: Clock::real(),
@@ -79,7 +81,8 @@ pub async fn run(global: &Global, once: bool, out: &mut Output) -> Result<Exit, 
     };
     let began = Tick::now();
     let house = House::start(options).await.map_err(CliError::from_start)?;
-    let mut teller = Teller { out, stage: &stage, client: reqwest::Client::new(), story: Story::default(), line: 0 };
+    let mut teller =
+        Teller { out, stage: &stage, client: reqwest::Client::new(), story: Story::default(), line: 0 };
     teller.say(&format!(
         "the house stands after {} ms: door http://{}, trays {}, partners on ports {} and {}",
         began.elapsed().as_millis(),
@@ -157,13 +160,21 @@ struct Stage {
 }
 
 impl Stage {
-    fn write(scratch: &Path, global: &Global, kita: SocketAddr, wohngeld: SocketAddr) -> std::io::Result<Stage> {
+    fn write(
+        scratch: &Path,
+        global: &Global,
+        kita: SocketAddr,
+        wohngeld: SocketAddr,
+    ) -> std::io::Result<Stage> {
         let http = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let (config, data) = (scratch.join("stage"), scratch.join("data"));
         std::fs::create_dir_all(config.join("secrets"))?;
         std::fs::create_dir_all(&data)?;
-        let connections = CONNECTIONS.replace("127.0.0.1:8080", &http.to_string()).replace("first: 1s", "first: 150ms");
-        let partners = PARTNERS.replace("127.0.0.1:8091", &kita.to_string()).replace("127.0.0.1:8092", &wohngeld.to_string());
+        let connections =
+            CONNECTIONS.replace("127.0.0.1:8080", &http.to_string()).replace("first: 1s", "first: 150ms");
+        let partners = PARTNERS
+            .replace("127.0.0.1:8091", &kita.to_string())
+            .replace("127.0.0.1:8092", &wohngeld.to_string());
         std::fs::write(config.join("connections.yaml"), connections)?;
         std::fs::write(config.join("partners.yaml"), partners)?;
         let secret = || base64::engine::general_purpose::STANDARD.encode(random());
@@ -209,9 +220,15 @@ impl Teller<'_> {
         self.post("an Eintragung (01 Sorgeerklärungen)", "a-1", with(3, "01").into_bytes()).await?;
         self.post("a child without Eintragung", "a-2", plain(4).into_bytes()).await?;
         self.post("a court decision (02)", "a-3", with(5, "02").into_bytes()).await?;
-        self.post("the first delivery once more, same key: same answer, no second effect", "a-1", with(3, "01").into_bytes()).await?;
+        self.post(
+            "the first delivery once more, same key: same answer, no second effect",
+            "a-1",
+            with(3, "01").into_bytes(),
+        )
+        .await?;
         self.put("a delivery by folder", 7, plain(7)).await?;
-        self.put("one that came by HTTP already, now by folder: same answer, no second effect", 4, plain(4)).await?;
+        self.put("one that came by HTTP already, now by folder: same answer, no second effect", 4, plain(4))
+            .await?;
         for n in [10, 11, 13, 14] {
             self.post("a plain delivery", &format!("a-{n}"), plain(n).into_bytes()).await?;
         }
@@ -219,13 +236,26 @@ impl Teller<'_> {
         let latin1: Vec<u8> = good.chars().map(|c| if (c as u32) < 256 { c as u8 } else { b'?' }).collect();
         self.post("not UTF-8", "b-1", latin1).await?;
         self.post("not well-formed", "b-2", good.replace("</xfg:geburt>", "").into_bytes()).await?;
-        self.post("a version nobody knows", "b-3", good.replace("version=\"1.3.0\"", "version=\"9.9.9\"").into_bytes()).await?;
-        self.post("not valid to the schema", "b-4", plain(21).replace("<code>0804</code>", "<code>4711</code>").into_bytes()).await?;
+        self.post(
+            "a version nobody knows",
+            "b-3",
+            good.replace("version=\"1.3.0\"", "version=\"9.9.9\"").into_bytes(),
+        )
+        .await?;
+        self.post(
+            "not valid to the schema",
+            "b-4",
+            plain(21).replace("<code>0804</code>", "<code>4711</code>").into_bytes(),
+        )
+        .await?;
         let rule = plain(22).replace(">false</xfg:eintragungVorhanden>", ">true</xfg:eintragungVorhanden>");
-        self.post("an Eintragung without its kind, against a rule of the standard", "b-5", rule.into_bytes()).await?;
+        self.post("an Eintragung without its kind, against a rule of the standard", "b-5", rule.into_bytes())
+            .await?;
         self.post("the key of an earlier delivery with other content", "a-2", plain(23).into_bytes()).await?;
         self.stranger(plain(24)).await?;
-        self.say("both online services are out of order at first; callbacks are tried again until they arrive …")
+        self.say(
+            "both online services are out of order at first; callbacks are tried again until they arrive …",
+        )
     }
 
     fn say(&mut self, text: &str) -> Result<(), CliError> {
@@ -291,12 +321,18 @@ impl Teller<'_> {
     }
 
     fn working(&self) -> bool {
-        std::fs::read_dir(self.stage.tray("in").join(".work")).is_ok_and(|mut entries| entries.next().is_some())
+        std::fs::read_dir(self.stage.tray("in").join(".work"))
+            .is_ok_and(|mut entries| entries.next().is_some())
     }
 
     fn receipts(&self) -> usize {
         std::fs::read_dir(self.stage.tray("out"))
-            .map(|entries| entries.flatten().filter(|entry| entry.path().extension().is_some_and(|ext| ext == "xml")).count())
+            .map(|entries| {
+                entries
+                    .flatten()
+                    .filter(|entry| entry.path().extension().is_some_and(|ext| ext == "xml"))
+                    .count()
+            })
             .unwrap_or(0)
     }
 
@@ -327,7 +363,11 @@ fn codes(body: &str) -> Vec<String> {
         .split("<code>")
         .skip(1)
         .filter_map(|rest| rest.split('<').next())
-        .filter(|code| code.len() == 4 && code.starts_with(['S', 'T', 'V', 'X']) && code[1..].bytes().all(|b| b.is_ascii_digit()))
+        .filter(|code| {
+            code.len() == 4
+                && code.starts_with(['S', 'T', 'V', 'X'])
+                && code[1..].bytes().all(|b| b.is_ascii_digit())
+        })
         .map(str::to_owned)
         .collect();
     codes.dedup();

@@ -57,7 +57,8 @@ async fn receive(State(partner): State<DemoPartner>, headers: HeaderMap, body: S
         seen.failures_left -= 1;
         return StatusCode::SERVICE_UNAVAILABLE;
     }
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let text =
+        |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     // A partner that is not signed to does not count as told.
     if !text("webhook-signature").starts_with("v1,") || text("webhook-id").is_empty() {
         return StatusCode::UNAUTHORIZED;

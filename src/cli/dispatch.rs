@@ -7,7 +7,10 @@ use clap::Parser;
 use crate::cli::args::{Cli, Command, PartnersCommand};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
-use crate::cli::{bench, check, completions, demo, doctor, dry_run, inspect, messages, parked, pause, routes, run, schema, stage, status, test};
+use crate::cli::{
+    bench, check, completions, demo, doctor, dry_run, inspect, messages, parked, pause, routes, run, schema,
+    stage, status, test,
+};
 use crate::clock::Clock;
 
 /// Parses the arguments, runs the command, gives the exit code of the process.
@@ -49,8 +52,12 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Inspect(args) => inspect::run(global, args, out),
         Command::Schema(args) => schema::run(*args, out),
         Command::Status => status::run(&*stage::read_store(global, out)?, &clock, out).await,
-        Command::Messages(command) => messages::run(&*stage::read_store(global, out)?, &clock, command, out).await,
-        Command::Parked(command) => parked::run(&*stage::write_store(global, out)?, &clock, command, out).await,
+        Command::Messages(command) => {
+            messages::run(&*stage::read_store(global, out)?, &clock, command, out).await
+        }
+        Command::Parked(command) => {
+            parked::run(&*stage::write_store(global, out)?, &clock, command, out).await
+        }
         Command::Pause(args) => pause::pause(&*stage::write_store(global, out)?, &clock, args, out).await,
         Command::Resume(args) => pause::resume(&*stage::write_store(global, out)?, &clock, args, out).await,
         Command::Partners(PartnersCommand::Check) => check::partners(global, out),

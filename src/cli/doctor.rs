@@ -26,7 +26,11 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
     let mut findings = Vec::new();
     let fit = match crate::app::place::compile(&place, Some(Clock::real().now())) {
         Ok(fit) => {
-            findings.push(Finding { what: "files", fine: true, text: format!("version {}", fit.compiled.version) });
+            findings.push(Finding {
+                what: "files",
+                fine: true,
+                text: format!("version {}", fit.compiled.version),
+            });
             Some(fit)
         }
         Err(unfit) => {
@@ -45,7 +49,11 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
         if house::store_folder(&place, &fit.compiled).is_dir() {
             findings.push(store(&place, fit).await);
         } else {
-            findings.push(Finding { what: "store", fine: true, text: "none yet; the first run makes it".to_owned() });
+            findings.push(Finding {
+                what: "store",
+                fine: true,
+                text: "none yet; the first run makes it".to_owned(),
+            });
         }
     }
     let rows: Vec<Vec<String>> = findings
@@ -67,7 +75,11 @@ fn folder(data: &Path) -> Finding {
         .and_then(|()| std::fs::File::open(&probe).and_then(|file| file.sync_all()))
         .and_then(|()| std::fs::remove_file(&probe));
     match written {
-        Ok(()) => Finding { what: "data folder", fine: true, text: format!("{} can be written and synced", data.display()) },
+        Ok(()) => Finding {
+            what: "data folder",
+            fine: true,
+            text: format!("{} can be written and synced", data.display()),
+        },
         Err(error) => Finding {
             what: "data folder",
             fine: false,
@@ -107,7 +119,11 @@ async fn store(place: &crate::app::place::Place, fit: &crate::app::place::Fit) -
         Ok(figures) => Finding {
             what: "store",
             fine: true,
-            text: format!("opens; {} Registersätze, {} destinations with rows", figures.mirror, figures.backlog.len()),
+            text: format!(
+                "opens; {} Registersätze, {} destinations with rows",
+                figures.mirror,
+                figures.backlog.len()
+            ),
         },
         Err(error) => Finding { what: "store", fine: false, text: error.to_string() },
     }

@@ -36,11 +36,15 @@ pub async fn run(global: &Global, args: &DryRunArgs, out: &mut Output) -> Result
                 .map_err(|error| CliError::Usage(format!("{}: {}", file.display(), error.kind())))?;
             (from_file(global, Bytes::from(octets), args.partner.clone(), out)?, None)
         }
-        (None, None) => return Err(CliError::Usage("name a stored message with --message, or a file".to_owned())),
+        (None, None) => {
+            return Err(CliError::Usage("name a stored message with --message, or a file".to_owned()));
+        }
     };
     let fit = stage::compile(global, out)?;
     if fit.compiled.stage.stage == Stage::Produktion {
-        out.say("the play runs as stage test: a message without the attribute `test` is refused there (S999)")?;
+        out.say(
+            "the play runs as stage test: a message without the attribute `test` is refused there (S999)",
+        )?;
     }
     let scratch = Scratch::new()?;
     let played = player::play(fit, &scratch.0, &[given], &Troubles { times: 1, ..Troubles::default() })
@@ -68,8 +72,11 @@ fn shown(played: &Played, then: Option<&Listed>) -> Shown {
     let verdict = played.verdicts.first();
     let state = verdict.map(|verdict| verdict.state.as_str().to_owned()).unwrap_or_default();
     let codes: Vec<String> = verdict.map(|verdict| verdict.codes.clone()).unwrap_or_default();
-    let mut sends: Vec<String> =
-        played.taken.iter().map(|(word, partner, envelope)| format!("{word} {partner}: {} octets", envelope.body.len())).collect();
+    let mut sends: Vec<String> = played
+        .taken
+        .iter()
+        .map(|(word, partner, envelope)| format!("{word} {partner}: {} octets", envelope.body.len()))
+        .collect();
     sends.sort();
     let mut differs = Vec::new();
     if let Some(then) = then {
@@ -94,7 +101,9 @@ async fn stored(
     out: &mut Output,
 ) -> Result<(Given, Listed), CliError> {
     let Some(reason) = reason else {
-        return Err(CliError::Usage("say why with --reason: looking at a stored message is recorded".to_owned()));
+        return Err(CliError::Usage(
+            "say why with --reason: looking at a stored message is recorded".to_owned(),
+        ));
     };
     let store = stage::write_store(global, out)?;
     let now = Clock::real().now();
@@ -112,7 +121,12 @@ async fn stored(
     Ok((given, listed))
 }
 
-fn from_file(global: &Global, body: Bytes, partner: Option<String>, out: &mut Output) -> Result<Given, CliError> {
+fn from_file(
+    global: &Global,
+    body: Bytes,
+    partner: Option<String>,
+    out: &mut Output,
+) -> Result<Given, CliError> {
     let fit = stage::compile(global, out)?;
     let first = fit.compiled.plans.first().and_then(|plan| {
         let binding = plan.bindings.first()?;

@@ -3,6 +3,7 @@
 use crate::cli::args::{Global, InspectArgs};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
+use crate::xoev::contract::Standards;
 use crate::xoev::{inspect, package};
 
 /// Largest file that is looked at, octets.
@@ -16,9 +17,10 @@ pub fn run(global: &Global, args: &InspectArgs, out: &mut Output) -> Result<Exit
         return Err(cannot(format!("the file has {size} octets, at most {LARGEST} are taken in")));
     }
     let octets = std::fs::read(&args.file).map_err(|error| cannot(error.kind().to_string()))?;
-    let set = package::load(&global.xsd)
-        .map_err(|faults| CliError::Usage(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
-    let seen = inspect::inspect(octets.into(), &set);
+    let set = package::load(&global.xsd).map_err(|faults| {
+        CliError::Usage(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })?;
+    let seen = inspect::inspect(octets.into(), &set, set.reader().as_mut());
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     out.say(&format!(
         "{} {} {}, id {}: {}",
@@ -33,7 +35,12 @@ pub fn run(global: &Global, args: &InspectArgs, out: &mut Output) -> Result<Exit
             (Some(line), Some(column)) => format!(" {line}:{column}"),
             _ => String::new(),
         };
-        out.say(&format!("  {}{place} {} {}", rejection.code, rejection.path.as_deref().unwrap_or(""), rejection.text))?;
+        out.say(&format!(
+            "  {}{place} {} {}",
+            rejection.code,
+            rejection.path.as_deref().unwrap_or(""),
+            rejection.text
+        ))?;
     }
     out.value(&seen)?;
     Ok(if seen.valid { Exit::Ok } else { Exit::No })

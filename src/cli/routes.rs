@@ -45,7 +45,8 @@ async fn in_flight(store: &dyn Store) -> Result<InFlight, CliError> {
     for backlog in store.figures(&Scope::Operator).await?.backlog {
         flying.destinations.insert(backlog.destination, backlog.waiting + backlog.parked + backlog.unclear);
     }
-    let filter = Filter { states: vec![Inbound::Waiting, Inbound::Parked], limit: 10_000, ..Filter::default() };
+    let filter =
+        Filter { states: vec![Inbound::Waiting, Inbound::Parked], limit: 10_000, ..Filter::default() };
     for message in store.list(&Scope::Operator, filter).await? {
         let Some(route) = message.route else { continue };
         *flying.routes.entry((route, message.decided_by)).or_default() += 1;
@@ -79,7 +80,10 @@ fn print(found: &Difference, out: &mut Output) -> Result<(), CliError> {
     names(out, "package", &found.packages)?;
     for flying in &found.in_flight {
         let orphaned = if flying.orphaned { ", its route is gone then" } else { "" };
-        out.say(&format!("  in flight: {} of {} decided by {}{orphaned}", flying.messages, flying.route, flying.version))?;
+        out.say(&format!(
+            "  in flight: {} of {} decided by {}{orphaned}",
+            flying.messages, flying.route, flying.version
+        ))?;
     }
     for refused in &found.refused {
         out.say(&format!("! {refused}"))?;

@@ -43,7 +43,13 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
         settings: Settings { name: format!("drehscheibe-{}", std::process::id()), ..Settings::default() },
     };
     let house = House::start_with(options, fit).await.map_err(CliError::from_start)?;
-    tracing::info!(stage = word.as_str(), routes, version, millis = began.elapsed().as_millis() as u64, "ready");
+    tracing::info!(
+        stage = word.as_str(),
+        routes,
+        version,
+        millis = began.elapsed().as_millis() as u64,
+        "ready"
+    );
     let mut terminate = signal(SignalKind::terminate())?;
     let mut reload = signal(SignalKind::hangup())?;
     loop {
@@ -72,9 +78,16 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
 /// A crash point from the environment, in stages for tests only.
 fn points(stage: Stage) -> Result<Points, CliError> {
     match std::env::var("DREHSCHEIBE_CRASH_AT") {
-        Ok(text) if matches!(stage, Stage::Test | Stage::Demo) => Points::parse_abort(&text)
-            .ok_or_else(|| CliError::Usage("DREHSCHEIBE_CRASH_AT names no crash point; write POINT or POINT:N".to_owned())),
-        Ok(_) => Err(CliError::Usage("DREHSCHEIBE_CRASH_AT is for the stages test and demo; unset it".to_owned())),
+        Ok(text) if matches!(stage, Stage::Test | Stage::Demo) => {
+            Points::parse_abort(&text).ok_or_else(|| {
+                CliError::Usage(
+                    "DREHSCHEIBE_CRASH_AT names no crash point; write POINT or POINT:N".to_owned(),
+                )
+            })
+        }
+        Ok(_) => {
+            Err(CliError::Usage("DREHSCHEIBE_CRASH_AT is for the stages test and demo; unset it".to_owned()))
+        }
         Err(_) => Ok(Points::none()),
     }
 }
@@ -87,8 +100,14 @@ fn clock(stage: Stage) -> Result<Clock, CliError> {
             .ok()
             .filter(|factor| (0.1..=1_000_000.0).contains(factor))
             .map(|factor| Clock::scaled(Clock::real().now(), factor))
-            .ok_or_else(|| CliError::Usage("DREHSCHEIBE_CLOCK_FACTOR is no factor; write a number such as 100".to_owned())),
-        Ok(_) => Err(CliError::Usage("DREHSCHEIBE_CLOCK_FACTOR is for the stages test and demo; unset it".to_owned())),
+            .ok_or_else(|| {
+                CliError::Usage(
+                    "DREHSCHEIBE_CLOCK_FACTOR is no factor; write a number such as 100".to_owned(),
+                )
+            }),
+        Ok(_) => Err(CliError::Usage(
+            "DREHSCHEIBE_CLOCK_FACTOR is for the stages test and demo; unset it".to_owned(),
+        )),
         Err(_) => Ok(Clock::real()),
     }
 }

@@ -3,10 +3,32 @@
 
 use uuid::Uuid;
 
-const FAMILIENNAMEN: &[&str] =
-    &["Ćirković-Müller", "Özdemir", "Jørgensen", "Weiß", "Šťastná", "Nguyễn", "Łukowska", "von der Aue", "Þórsdóttir", "Brandt"];
-const VORNAMEN_MUTTER: &[&str] = &["Zoë Marie", "İpek", "Ane", "Klara Sophie", "Ludmila", "Thị Mai", "Agnieszka", "Dorothée", "Björk", "Ida"];
-const VORNAMEN_KIND: &[&str] = &["Lía", "Emre", "Nils-Ole", "Frieda", "Tomáš", "An", "Zofia", "Anton", "Sól", "Jonte"];
+const FAMILIENNAMEN: &[&str] = &[
+    "Ćirković-Müller",
+    "Özdemir",
+    "Jørgensen",
+    "Weiß",
+    "Šťastná",
+    "Nguyễn",
+    "Łukowska",
+    "von der Aue",
+    "Þórsdóttir",
+    "Brandt",
+];
+const VORNAMEN_MUTTER: &[&str] = &[
+    "Zoë Marie",
+    "İpek",
+    "Ane",
+    "Klara Sophie",
+    "Ludmila",
+    "Thị Mai",
+    "Agnieszka",
+    "Dorothée",
+    "Björk",
+    "Ida",
+];
+const VORNAMEN_KIND: &[&str] =
+    &["Lía", "Emre", "Nils-Ole", "Frieda", "Tomáš", "An", "Zofia", "Anton", "Sól", "Jonte"];
 
 /// What the n-th delivery says besides its persons.
 #[derive(Clone, Debug)]
@@ -46,7 +68,9 @@ impl Wish {
 
 /// A XFamilie 0804 as a Jugendamt would deliver it.
 pub fn eintragung(wish: &Wish) -> String {
-    let pick = |names: &'static [&'static str], salt: u64| names[((wish.child / salt.max(1)) % names.len() as u64) as usize];
+    let pick = |names: &'static [&'static str], salt: u64| {
+        names[((wish.child / salt.max(1)) % names.len() as u64) as usize]
+    };
     let (mutter, vorname) = (pick(FAMILIENNAMEN, 1), pick(VORNAMEN_MUTTER, 3));
     let kind = pick(VORNAMEN_KIND, 7);
     // The number in the given name keeps children apart, whatever the names repeat.
@@ -57,7 +81,11 @@ pub fn eintragung(wish: &Wish) -> String {
     let arten: String = wish
         .arten
         .iter()
-        .map(|art| format!("\n    <xfg:eintragungSorgeregisterArt><code>{art}</code></xfg:eintragungSorgeregisterArt>"))
+        .map(|art| {
+            format!(
+                "\n    <xfg:eintragungSorgeregisterArt><code>{art}</code></xfg:eintragungSorgeregisterArt>"
+            )
+        })
         .collect();
     let (stunde, minute, sekunde) = (wish.second / 3600, wish.second / 60 % 60, wish.second % 60);
     let (amt, amt_name) = (wish.jugendamt, wish.jugendamt_name);
@@ -83,7 +111,11 @@ pub fn eintragung(wish: &Wish) -> String {
       <xfb:behoerdenname>{name}</xfb:behoerdenname>"#
         )
     };
-    let leser = stelle("Sorgeregister-Plattform (Nachweisregister)", "plattform@sorgeregister.example", "Beispielweg");
+    let leser = stelle(
+        "Sorgeregister-Plattform (Nachweisregister)",
+        "plattform@sorgeregister.example",
+        "Beispielweg",
+    );
     let autor = stelle(amt_name, "sorgeregister@jugendamt.example", "Musterwall");
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>

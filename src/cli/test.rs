@@ -24,10 +24,15 @@ pub async fn run(global: &Global, args: &TestArgs, out: &mut Output) -> Result<E
     let place = stage::place(global);
     let mut outcomes = Vec::new();
     if args.path.is_none() {
-        let set = crate::xoev::package::load(&place.xsd)
-            .map_err(|faults| CliError::Usage(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
+        let set = crate::xoev::package::load(&place.xsd).map_err(|faults| {
+            CliError::Usage(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        })?;
         for sample in samples::run(&set, &place.xsd) {
-            tell(Outcome { case: sample.name, about: None, plays: 1, faults: sample.faults }, &mut outcomes, out)?;
+            tell(
+                Outcome { case: sample.name, about: None, plays: 1, faults: sample.faults },
+                &mut outcomes,
+                out,
+            )?;
         }
     }
     // Faults of the stage's own files are shown once, not once for each case.

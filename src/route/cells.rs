@@ -139,13 +139,7 @@ impl Cells<'_> {
                     continue;
                 }
             };
-            bindings.push(Binding {
-                key,
-                answers,
-                refuse,
-                standard,
-                mandant: mandant.to_owned(),
-            });
+            bindings.push(Binding { key, answers, refuse, standard, mandant: mandant.to_owned() });
         }
         bindings
     }

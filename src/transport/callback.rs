@@ -136,7 +136,8 @@ impl CallbackDestination {
         let settings: Settings = settings::read(name, written)?;
         let mut channel: ChannelSettings = settings::read(name, &channel.settings)?;
         channel.ca = channel.ca.map(|ca| around.config.join(ca));
-        channel.client_certificate = channel.client_certificate.map(|identity| identity.below(&around.config));
+        channel.client_certificate =
+            channel.client_certificate.map(|identity| identity.below(&around.config));
         let broken = |text: String| BuildError { connection: name.to_owned(), text };
         let url = target(&channel).map_err(|text| broken(format!("url of the channel {text}")))?;
         let keys = std::iter::once(&channel.secret)

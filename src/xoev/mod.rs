@@ -2,6 +2,7 @@
 
 pub mod codelist;
 pub mod contract;
+pub mod inspect;
 pub mod fault;
 pub mod manifest;
 pub mod mapping;

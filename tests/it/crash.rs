@@ -108,7 +108,10 @@ async fn finish(
     let by_folder = (0..messages).filter(|n| n % 6 == 5).count();
     until("every delivery by folder is answered", 120, || receipts(stage) >= by_folder).await;
     let accepted = (0..messages).filter(|n| n % 10 != 3).count();
-    until("both partners were told everything", 120, || partners.iter().all(|partner| partner.accepted() >= accepted)).await;
+    until("both partners were told everything", 120, || {
+        partners.iter().all(|partner| partner.accepted() >= accepted)
+    })
+    .await;
     assert!(running.terminate(), "it ends by itself when asked\n{}", tail(&stage.log()));
     let store = SqliteStore::open(Settings {
         path: stage.data().join("store"),
@@ -142,7 +145,9 @@ fn tail(log: &str) -> String {
 
 fn receipts(stage: &StageDir) -> usize {
     fs::read_dir(stage.tray("out"))
-        .map(|entries| entries.flatten().filter(|entry| entry.path().extension().is_some_and(|ext| ext == "xml")).count())
+        .map(|entries| {
+            entries.flatten().filter(|entry| entry.path().extension().is_some_and(|ext| ext == "xml")).count()
+        })
         .unwrap_or(0)
 }
 
@@ -199,9 +204,14 @@ fn undisturbed() -> Disturbance {
 
 fn compare(calm: &Left, disturbed: &Left) {
     assert_eq!(calm.answers, disturbed.answers, "answers differ");
-    assert_eq!((calm.receipts, calm.effects), (disturbed.receipts, disturbed.effects), "receipts or effects differ");
+    assert_eq!(
+        (calm.receipts, calm.effects),
+        (disturbed.receipts, disturbed.effects),
+        "receipts or effects differ"
+    );
     let lost: Vec<&String> = calm.essence.iter().filter(|line| !disturbed.essence.contains(line)).collect();
-    let doubled: Vec<&String> = disturbed.essence.iter().filter(|line| !calm.essence.contains(line)).collect();
+    let doubled: Vec<&String> =
+        disturbed.essence.iter().filter(|line| !calm.essence.contains(line)).collect();
     assert!(
         calm.essence == disturbed.essence,
         "the stores differ: {} lines against {}; lost {}, unexpected {}",

@@ -8,11 +8,13 @@
 
 #[path = "../house.rs"]
 mod house;
+mod crash;
 mod latin;
 mod mime;
 mod route;
 mod store;
 mod store_contract;
+mod support;
 mod transport_callback;
 mod transport_folder;
 mod transport_http;

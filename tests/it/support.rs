@@ -209,7 +209,9 @@ impl Drop for Running {
 
 /// A port that was free a moment ago.
 pub fn free_port() -> SocketAddr {
-    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a free port")
+    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|socket| socket.local_addr())
+        .expect("a free port")
 }
 
 /// What a callback partner saw.
@@ -266,10 +268,14 @@ async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Str
     let mut seen = receiver.seen.lock().expect("seen");
     let attempt = seen.attempts.entry(id.clone()).or_default();
     *attempt += 1;
-    let mut lot = Seeded(id.bytes().fold(u64::from(*attempt), |sum, byte| sum.wrapping_mul(31) + u64::from(byte)));
+    let mut lot =
+        Seeded(id.bytes().fold(u64::from(*attempt), |sum, byte| sum.wrapping_mul(31) + u64::from(byte)));
     if lot.below(100) < failing {
-        return [StatusCode::SERVICE_UNAVAILABLE, StatusCode::INTERNAL_SERVER_ERROR, StatusCode::TOO_MANY_REQUESTS]
-            [lot.below(3) as usize];
+        return [
+            StatusCode::SERVICE_UNAVAILABLE,
+            StatusCode::INTERNAL_SERVER_ERROR,
+            StatusCode::TOO_MANY_REQUESTS,
+        ][lot.below(3) as usize];
     }
     match seen.accepted.get(&id) {
         Some(first) if *first != body => {
