@@ -108,10 +108,11 @@ async fn stored(
     let store = stage::write_store(global, out)?;
     let now = Clock::real().now();
     let missing = || CliError::Usage(format!("there is no message {id} whose original is kept"));
-    let original =
-        store.original(&Scope::Operator, id, &person::acting(), reason, now).await?.ok_or_else(missing)?;
     let filter = Filter { id: Some(id), limit: 1, ..Filter::default() };
     let listed = store.list(&Scope::Operator, filter).await?.pop().ok_or_else(missing)?;
+    // A payload is opened in the scope of its Mandant only, and the view is recorded with person and reason.
+    let scope = Scope::Mandant(listed.mandant.clone());
+    let original = store.original(&scope, id, &person::acting(), reason, now).await?.ok_or_else(missing)?;
     let given = Given {
         binding: original.head.binding,
         partner: original.head.partner.map(|partner| partner.id),

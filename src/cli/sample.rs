@@ -53,7 +53,7 @@ impl Wish {
         Wish {
             child: n,
             message: n,
-            arten: if n % 3 == 0 { vec!["01"] } else { Vec::new() },
+            arten: if n.is_multiple_of(3) { vec!["01"] } else { Vec::new() },
             second: (n % 80_000) as u32,
             jugendamt: "040110000000",
             jugendamt_name: "Amt für Soziale Dienste Bremen (Jugendamt)",

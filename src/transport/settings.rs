@@ -251,7 +251,7 @@ mod tests {
 
     #[derive(Deserialize, JsonSchema)]
     #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-    #[allow(dead_code)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
     struct Sample {
         #[schemars(extend("format" = SOCKET_ADDRESS))]
         listen: String,
@@ -267,7 +267,7 @@ mod tests {
 
     #[derive(Deserialize, JsonSchema)]
     #[serde(rename_all = "kebab-case")]
-    #[allow(dead_code)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
     enum Mode {
         /// One.
         Off,
@@ -277,7 +277,7 @@ mod tests {
 
     #[derive(Deserialize, JsonSchema)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
     struct Inner {
         partner: String,
     }

@@ -330,5 +330,5 @@ pub fn built(routes: &[&str], connections: &str, partners: &str) -> Result<Compi
 pub fn compile_files(files: &Files) -> Result<Compiled, Faults> {
     let standards: Arc<dyn Standards> = Arc::new(Names);
     let now = "2026-11-21T12:00:00Z".parse().unwrap();
-    compile(files, &MENUS, &standards, &|_, _| Arc::new(Silent), Some(now))
+    compile(files, &MENUS, &standards, &|_, _| Ok(Arc::new(Silent)), Some(now))
 }
