@@ -198,12 +198,15 @@ fn due_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<(ClosedDue, bool)> {
     Ok((due, free && (state == "queued" || state == "retrying")))
 }
 
+/// A row that does not open: lane, fence, row.
+pub type Broken = (i64, i64, Uuid);
+
 /// Opens leased lanes; rows that do not open come back apart, to be parked.
 pub fn open(
     connection: &Connection,
     keyring: &Keyring,
     closed: Vec<ClosedLane>,
-) -> Stored<(Vec<Lane>, Vec<(i64, i64, Uuid)>)> {
+) -> Stored<(Vec<Lane>, Vec<Broken>)> {
     let (mut lanes, mut broken) = (Vec::new(), Vec::new());
     for lane in closed {
         let mut heads = Vec::new();
