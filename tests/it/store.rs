@@ -271,3 +271,21 @@ async fn the_same_content_twice_is_one_file() {
     assert_eq!(suite::read_claim(&*store, "b", &three.claim).await.unwrap().len(), 200_000);
     assert_eq!(suite::read_claim(&*store, "a", &one.claim).await.unwrap().len(), 200_000);
 }
+
+#[tokio::test]
+async fn a_damaged_row_is_parked_and_stops_nobody() {
+    let house = house();
+    let store = house.open(Stage::Test, 1).await.unwrap();
+    let (row, waits) = suite::two_sends_and_two_waiting(&*store).await;
+    let db = rusqlite::Connection::open(house.folder.path().join("drehscheibe.db")).unwrap();
+    let damage = |table: &str, id: Uuid| {
+        let sql = format!(
+            "UPDATE sealed SET body = zeroblob(length(body)), note = NULL, data_key = zeroblob(61)
+             WHERE row = (SELECT sealed FROM {table} WHERE id = ?1)"
+        );
+        assert_eq!(db.execute(&sql, [id]).unwrap(), 1);
+    };
+    damage("outbox", row);
+    damage("inbox", waits);
+    suite::only_the_sound_ones_come(&*store, row, waits).await;
+}

@@ -1424,3 +1424,30 @@ pub async fn fill_with(store: &dyn Store, marker: &str) {
         1
     );
 }
+
+/// Two sends of two lanes and two waiting messages; the ids of the first of each.
+pub async fn two_sends_and_two_waiting(store: &dyn Store) -> (Uuid, Uuid) {
+    let (bad, good) = (send("c:x", Some("bad"), "bad"), send("c:x", Some("good"), "good"));
+    let row = bad.id;
+    commit_sends(store, "sends", vec![bad, good]).await;
+    let waits = commit_one(store, waiting("w1", 10)).await;
+    commit_one(store, waiting("w2", 10)).await;
+    (row, waits)
+}
+
+/// What is damaged is parked with a plain cause; the others come as ever.
+pub async fn only_the_sound_ones_come(store: &dyn Store, row: Uuid, waits: Uuid) {
+    let lanes = claim(store, 20).await;
+    assert_eq!(lanes.iter().map(bodies).collect::<Vec<_>>(), [vec!["good"]]);
+    let held = store.list_parked_sends(&Scope::Operator, 10).await.unwrap();
+    assert_eq!((held.len(), held[0].id, held[0].state.as_str()), (1, row, "parked"));
+    assert!(held[0].cause.is_some() && held[0].next_step.is_some());
+    let resumed = store.resume(at(20), LEASE, 10).await.unwrap();
+    assert_eq!(resumed.len(), 1);
+    assert_ne!(resumed[0].envelope.head.id, waits);
+    let parked = Filter { states: vec![Inbound::Parked], ..all() };
+    let listed = store.list(&Scope::Operator, parked).await.unwrap();
+    assert_eq!((listed.len(), listed[0].id), (1, waits));
+    assert!(listed[0].cause.is_some() && listed[0].next_step.is_some());
+    assert_eq!(store.resume(at(30), LEASE, 10).await.unwrap().len(), 0);
+}

@@ -213,7 +213,12 @@ impl Store for SqliteStore {
         if closed.is_empty() {
             return Ok(Vec::new());
         }
-        self.readers.read(move |db, keyring| waiting::open(db, keyring, closed)).await
+        let open = move |db: &rusqlite::Connection, keyring: &Keyring| waiting::open(db, keyring, closed);
+        let (resumed, broken) = self.readers.read(open).await?;
+        if !broken.is_empty() {
+            self.write(move |scene| waiting::park(scene, &broken, now)).await?;
+        }
+        Ok(resumed)
     }
 
     async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Envelope>, StoreError> {
