@@ -81,7 +81,7 @@ impl SqliteStore {
         self.collect_garbage().await
     }
 
-    /// Holds the database at so many pages (8 KiB each); beyond, commits are answered as on a full disk.
+    /// Holds the database at so many pages (4 KiB each); beyond, commits are answered as on a full disk.
     pub async fn limit_pages(&self, pages: u32) -> Result<(), StoreError> {
         self.write(move |scene| {
             let set = format!("PRAGMA max_page_count = {pages}");
