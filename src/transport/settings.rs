@@ -267,7 +267,6 @@ mod tests {
 
     #[derive(Deserialize, JsonSchema)]
     #[serde(rename_all = "kebab-case")]
-    #[expect(dead_code, reason = "only its schema is looked at")]
     enum Mode {
         /// One.
         Off,

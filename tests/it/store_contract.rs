@@ -44,7 +44,7 @@ macro_rules! store_contract {
         $crate::store_contract!(@each $name, $house,
             guards_compare_and_bump guards_of_what_is_written_move_too
             repeats_get_the_first_verdict other_content_is_a_conflict a_repeat_by_id_is_the_same_delivery
-            a_batch_is_stored_whole_or_not_at_all what_failed_leaves_nothing
+            callers_at_once_have_one_effect a_batch_is_stored_whole_or_not_at_all what_failed_leaves_nothing
             a_lane_keeps_order_and_is_leased_once a_stale_fence_is_refused an_expired_lease_casts_doubt
             a_clock_that_jumps_back_frees_leases a_parked_head_holds_its_lane_until_replayed
             a_retry_delays_the_whole_lane unordered_rows_do_not_wait_for_each_other
@@ -401,6 +401,37 @@ pub async fn a_repeat_by_id_is_the_same_delivery(house: &dyn House) {
     let done = store.commit(vec![entry]).await.unwrap().remove(0);
     assert!(matches!(done, Committed::Again(_)));
     assert_eq!(claim(&*store, 1).await.len(), 1);
+}
+
+pub async fn callers_at_once_have_one_effect(house: &dyn House) {
+    let store = open(house).await;
+    let second = open(house).await;
+    let mut tasks = Vec::new();
+    for n in 0..24 {
+        let store = if n % 3 == 0 { second.clone() } else { store.clone() };
+        tasks.push(tokio::spawn(async move {
+            // Twelve pairs of one delivery each; half of the pairs share one guard.
+            let mut entry = delivery("a", "p", &format!("d{}", n / 2));
+            if n < 12 {
+                entry.effects.guards = vec![guard("shared", 0)];
+                entry.effects.mirror = vec![put(Uuid::new_v4(), "N", &["shared"])];
+            }
+            store.commit(vec![entry]).await.unwrap().remove(0)
+        }));
+    }
+    let mut count = (0, 0, 0);
+    for task in tasks {
+        match task.await.unwrap() {
+            Committed::New => count.0 += 1,
+            Committed::Again(_) => count.1 += 1,
+            Committed::Stale => count.2 += 1,
+            Committed::Conflict => panic!("equal content"),
+        }
+    }
+    // Of the guarded six pairs one delivery is stored (and its pair is a repeat), the other ten callers are stale.
+    assert_eq!(count, (7, 7, 10));
+    assert_eq!((mirrored(&*store, "shared").await, seen(&*store, "shared").await), (1, 1));
+    assert_eq!(store.list(&Scope::Operator, all()).await.unwrap().len(), 7);
 }
 
 // ---- atomicity ----
@@ -983,7 +1014,7 @@ pub async fn notes_and_breakers_are_kept(house: &dyn House) {
     assert_eq!(store.note("d", "k").await.unwrap().as_deref(), Some(&b"two"[..]));
     store.set_note("c", "k", None).await.unwrap();
     assert_eq!(store.note("c", "k").await.unwrap(), None);
-    assert_eq!(store.breakers().await.unwrap(), [breaker.clone()]);
+    assert_eq!(store.breakers().await.unwrap(), std::slice::from_ref(&breaker));
     let closed = Breaker { failures: 0, open_until: None, ..breaker };
     store.set_breaker(closed.clone()).await.unwrap();
     assert_eq!(store.breakers().await.unwrap(), [closed]);
@@ -1392,4 +1423,31 @@ pub async fn fill_with(store: &dyn Store, marker: &str) {
         store.list(&scope, Filter { transport_id: Some(m("transport")), ..all() }).await.unwrap().len(),
         1
     );
+}
+
+/// Two sends of two lanes and two waiting messages; the ids of the first of each.
+pub async fn two_sends_and_two_waiting(store: &dyn Store) -> (Uuid, Uuid) {
+    let (bad, good) = (send("c:x", Some("bad"), "bad"), send("c:x", Some("good"), "good"));
+    let row = bad.id;
+    commit_sends(store, "sends", vec![bad, good]).await;
+    let waits = commit_one(store, waiting("w1", 10)).await;
+    commit_one(store, waiting("w2", 10)).await;
+    (row, waits)
+}
+
+/// What is damaged is parked with a plain cause; the others come as ever.
+pub async fn only_the_sound_ones_come(store: &dyn Store, row: Uuid, waits: Uuid) {
+    let lanes = claim(store, 20).await;
+    assert_eq!(lanes.iter().map(bodies).collect::<Vec<_>>(), [vec!["good"]]);
+    let held = store.list_parked_sends(&Scope::Operator, 10).await.unwrap();
+    assert_eq!((held.len(), held[0].id, held[0].state.as_str()), (1, row, "parked"));
+    assert!(held[0].cause.is_some() && held[0].next_step.is_some());
+    let resumed = store.resume(at(20), LEASE, 10).await.unwrap();
+    assert_eq!(resumed.len(), 1);
+    assert_ne!(resumed[0].envelope.head.id, waits);
+    let parked = Filter { states: vec![Inbound::Parked], ..all() };
+    let listed = store.list(&Scope::Operator, parked).await.unwrap();
+    assert_eq!((listed.len(), listed[0].id), (1, waits));
+    assert!(listed[0].cause.is_some() && listed[0].next_step.is_some());
+    assert_eq!(store.resume(at(30), LEASE, 10).await.unwrap().len(), 0);
 }

@@ -1,10 +1,8 @@
 //! The room of the standards at its boundary: packages are loaded from folders, documents judged, messages written.
 //! Where the official base schemas and a second validator are at hand, both have to agree.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use bytes::Bytes;
 use drehscheibe::register::record::Record;

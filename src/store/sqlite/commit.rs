@@ -432,7 +432,9 @@ fn queue(
             return Err(StoreError::Entry("a send comes after one that does not exist".into()));
         }
     }
-    let lane = lanes::lane_for(scene, send.lane.as_ref(), &send.destination)?;
+    let now = micros(work.now);
+    let free = send.after.is_none().then_some(now);
+    let (lane, made) = lanes::lane_for(scene, send.lane.as_ref(), &send.destination, free)?;
     let sealed = send.content.insert(scene.connection, &work.mandant, subject)?;
     scene.run(
         sql!("outbox_add"),
@@ -445,14 +447,15 @@ fn queue(
             send.destination,
             send.partner,
             send.message,
-            micros(work.now),
+            now,
             send.deadline,
             send.after,
             sealed
         ],
     )?;
     use_claims(scene, pending, work, sealed, subject, &send.claims)?;
-    lanes::arm(scene, lane, micros(work.now), false)
+    // A new lane whose only row can leave is armed already.
+    if made && free.is_some() { Ok(()) } else { lanes::arm(scene, lane, now, false) }
 }
 
 fn use_claims(

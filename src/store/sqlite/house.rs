@@ -122,12 +122,10 @@ fn pause_place(kind: &str, name: &str) -> Place {
     Place::new("pause", format!("{kind} {name}").as_bytes(), "sealed")
 }
 
-/// Kind, name, until, since, sealed person and reason.
-type PauseRow = (String, String, Option<i64>, i64, Vec<u8>);
-
 /// The pauses that hold.
 pub fn pauses(connection: &Connection, keyring: &Keyring, now: Timestamp) -> Stored<Vec<Pause>> {
-    let rows: Vec<PauseRow> = {
+    type Row = (String, String, Option<i64>, i64, Vec<u8>);
+    let rows: Vec<Row> = {
         let mut list = connection.prepare_cached(sql!("pause_list")).map_err(trouble)?;
         list.query_map([micros(now)], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)))
             .and_then(Iterator::collect)

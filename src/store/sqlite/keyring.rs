@@ -146,6 +146,8 @@ impl Keyring {
             made.push(SubjectKey { row, key: Arc::new(key) });
         }
         transaction.commit().map_err(trouble)?;
+        // Handed out in the order of their numbers.
+        made.reverse();
         let key = made.pop().ok_or_else(|| StoreError::Later("no key could be made".into()))?;
         subjects.free.insert(mandant.row, made);
         Ok(key)

@@ -50,17 +50,23 @@ pub struct ClosedLane {
     pub heads: Vec<ClosedDue>,
 }
 
-/// The lane of an order key, made where it is missing; without order a lane of its own.
-pub fn lane_for(scene: &Scene<'_>, name: Option<&Tag>, destination: &str) -> Stored<i64> {
+/// The lane of an order key, made where it is missing; without order a lane of its own. Says whether it was made: then it
+/// can go at `free`.
+pub fn lane_for(
+    scene: &Scene<'_>,
+    name: Option<&Tag>,
+    destination: &str,
+    free: Option<i64>,
+) -> Stored<(i64, bool)> {
     if let Some(name) = name {
         let mut find = scene.connection.prepare_cached(sql!("lane_find")).map_err(trouble)?;
         let found = find.query_row([&name[..]], |r| r.get(0)).optional().map_err(trouble)?;
         if let Some(row) = found {
-            return Ok(row);
+            return Ok((row, false));
         }
     }
-    scene.run(sql!("lane_add"), params![name, destination, None::<i64>])?;
-    Ok(scene.connection.last_insert_rowid())
+    scene.run(sql!("lane_add"), params![name, destination, free])?;
+    Ok((scene.connection.last_insert_rowid(), true))
 }
 
 /// Sets when a lane can go: `at` if its head can leave and it was idle (or `anew`), never while the head is held.
@@ -198,15 +204,15 @@ fn due_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<(ClosedDue, bool)> {
     Ok((due, free && (state == "queued" || state == "retrying")))
 }
 
-/// A row that does not open: its lane, the fence, its id.
-pub type BrokenRow = (i64, i64, Uuid);
+/// A row that does not open: lane, fence, row.
+pub type Broken = (i64, i64, Uuid);
 
 /// Opens leased lanes; rows that do not open come back apart, to be parked.
 pub fn open(
     connection: &Connection,
     keyring: &Keyring,
     closed: Vec<ClosedLane>,
-) -> Stored<(Vec<Lane>, Vec<BrokenRow>)> {
+) -> Stored<(Vec<Lane>, Vec<Broken>)> {
     let (mut lanes, mut broken) = (Vec::new(), Vec::new());
     for lane in closed {
         let mut heads = Vec::new();

@@ -100,8 +100,9 @@ fn row_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     })
 }
 
-/// What became of a row; empty where the content was destroyed or does not open, so that a list still shows the rest.
-fn note<T: serde::de::DeserializeOwned + Default>(
+/// What became of a row; empty where the content was destroyed, and saying so where it does not open: a list still shows
+/// the rest.
+fn note<T: serde::de::DeserializeOwned + Default + Broken>(
     connection: &Connection,
     keyring: &Keyring,
     sealed: i64,
@@ -109,8 +110,27 @@ fn note<T: serde::de::DeserializeOwned + Default>(
 ) -> Stored<T> {
     match Opened::read(connection, keyring, sealed, owner).and_then(|o| o.map(|o| o.note()).transpose()) {
         Ok(note) => Ok(note.unwrap_or_default()),
-        Err(StoreError::Corrupt(_)) => Ok(T::default()),
+        Err(StoreError::Corrupt(_)) => Ok(T::broken()),
         Err(other) => Err(other),
+    }
+}
+
+trait Broken {
+    fn broken() -> Self;
+}
+
+const CAUSE: &str = "its sealed content does not open";
+const STEP: &str = "restore the store's files from the backup, then replay it";
+
+impl Broken for InboxNote {
+    fn broken() -> Self {
+        InboxNote { cause: Some(CAUSE.into()), next_step: Some(STEP.into()), ..InboxNote::default() }
+    }
+}
+
+impl Broken for SendNote {
+    fn broken() -> Self {
+        SendNote { cause: Some(CAUSE.into()), next_step: Some(STEP.into()), ..SendNote::default() }
     }
 }
 

@@ -93,7 +93,7 @@ impl SqliteStore {
         self.collect_garbage().await
     }
 
-    /// Holds the database at so many pages (8 KiB each); beyond, commits are answered as on a full disk.
+    /// Holds the database at so many pages (4 KiB each); beyond, commits are answered as on a full disk.
     pub async fn limit_pages(&self, pages: u32) -> Result<(), StoreError> {
         self.write(move |scene| {
             let set = format!("PRAGMA max_page_count = {pages}");
@@ -225,7 +225,12 @@ impl Store for SqliteStore {
         if closed.is_empty() {
             return Ok(Vec::new());
         }
-        self.readers.read(move |db, keyring| waiting::open(db, keyring, closed)).await
+        let open = move |db: &rusqlite::Connection, keyring: &Keyring| waiting::open(db, keyring, closed);
+        let (resumed, broken) = self.readers.read(open).await?;
+        if !broken.is_empty() {
+            self.write(move |scene| waiting::park(scene, &broken, now)).await?;
+        }
+        Ok(resumed)
     }
 
     async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Envelope>, StoreError> {

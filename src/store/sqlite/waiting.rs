@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef};
+use crate::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef};
 use crate::seal::key::sha256;
 use crate::store::contract::{Resumed, StoreError};
 use crate::store::sqlite::audit::{self, Change};
@@ -56,19 +56,41 @@ pub fn resume(
     Ok(due.into_iter().map(|(_, resumed)| resumed).collect())
 }
 
-/// Opens messages that shall run again; one whose key was destroyed or that does not open is left out and its lease runs out.
-pub fn open(connection: &Connection, keyring: &Keyring, closed: Vec<ClosedResumed>) -> Stored<Vec<Resumed>> {
-    let mut resumed = Vec::with_capacity(closed.len());
+/// Opens messages that shall run again; those that do not open any more come back apart, to be parked.
+pub fn open(
+    connection: &Connection,
+    keyring: &Keyring,
+    closed: Vec<ClosedResumed>,
+) -> Stored<(Vec<Resumed>, Vec<Uuid>)> {
+    let (mut resumed, mut broken) = (Vec::with_capacity(closed.len()), Vec::new());
     for one in closed {
         match envelope(connection, keyring, one.id, one.sealed) {
             Ok(Some(envelope)) => {
                 resumed.push(Resumed { envelope, expired: one.expired, acting_person: one.person });
             }
-            Ok(None) | Err(StoreError::Corrupt(_)) => {}
+            Ok(None) | Err(StoreError::Corrupt(_)) => broken.push(one.id),
             Err(other) => return Err(other),
         }
     }
-    Ok(resumed)
+    Ok((resumed, broken))
+}
+
+/// Parks messages whose content does not open any more, so that they do not come again and again.
+pub fn park(scene: &mut Scene<'_>, ids: &[Uuid], now: Timestamp) -> Stored<()> {
+    for id in ids {
+        let found: Option<(i64, i64, String)> = {
+            let mut get = scene.connection.prepare_cached(sql!("inbox_stamp")).map_err(trouble)?;
+            get.query_row([id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional().map_err(trouble)?
+        };
+        let Some((row, stamp, traceparent)) = found else { continue };
+        scene.run(sql!("waiting_delete"), [row])?;
+        scene.run(sql!("inbox_state"), params![row, Inbound::Parked.as_str()])?;
+        let (what, detail) = ("inbox.parked", json!({ "cause": "sealed content does not open" }));
+        let (traceparent, subject) = (traceparent.as_str(), Some(*id));
+        let change = Change { at: now, stamp, traceparent, subject, what, detail: &detail };
+        audit::write(scene, &change)?;
+    }
+    Ok(())
 }
 
 /// The original of a message, opened; `None` where it was not kept or was deleted.

@@ -16,7 +16,7 @@ use crate::store::sqlite::values::{Stored, sql, trouble};
 /// How many pieces of work wait at most; more callers wait for a place.
 const QUEUE: usize = 256;
 /// How many pieces are committed together at most.
-const TOGETHER: usize = 64;
+const TOGETHER: usize = 32;
 
 /// What a piece of work sees inside the transaction.
 pub struct Scene<'a> {

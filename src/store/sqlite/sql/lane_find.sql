@@ -1,1 +1,1 @@
-SELECT row, next_try, held FROM lane WHERE name = ?1
+SELECT row FROM lane WHERE name = ?1

@@ -1,0 +1,1 @@
+SELECT row, stamp, traceparent FROM inbox WHERE id = ?1

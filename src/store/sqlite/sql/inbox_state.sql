@@ -1,0 +1,1 @@
+UPDATE inbox SET state = ?2 WHERE row = ?1
