@@ -1,0 +1,109 @@
+//! Judges one document from its octets alone, for `inspect FILE` and for tests: gate, then detection, then reading.
+//! Pure; what it returns holds the message's id and places, and no other value.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::rejection::{Fault, Rejection};
+use crate::xml::gate::{self, GateError, GateFault, Limits};
+use crate::xoev::contract::{Reader, Standards};
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Inspection {
+    /// The standard, such as `xfamilie`.
+    pub standard: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+    /// The type, such as `xfamilie.0804`.
+    pub message: Option<String>,
+    /// The message's UUID, when the document is valid to its schema.
+    pub id: Option<String>,
+    /// Whether the message would be read.
+    pub valid: bool,
+    /// What is wrong, of the first failing stage.
+    pub rejections: Vec<Finding>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Code of the standard, such as `X001`.
+    pub code: String,
+    /// 1-based line.
+    pub line: Option<u32>,
+    /// 1-based column in characters.
+    pub column: Option<u32>,
+    /// Path of elements.
+    pub path: Option<String>,
+    /// Our own sentence, with the sub-code of a rule in front.
+    pub text: String,
+}
+
+impl From<Rejection> for Finding {
+    fn from(rejection: Rejection) -> Self {
+        let text = match rejection.rule {
+            Some(rule) => format!("{rule}: {}", rejection.text),
+            None => rejection.text,
+        };
+        Finding {
+            code: rejection.code,
+            line: rejection.line,
+            column: rejection.column,
+            path: rejection.path,
+            text,
+        }
+    }
+}
+
+/// The rejection that a refusal of the gate is told as.
+pub fn gate_rejection(error: &GateError) -> Rejection {
+    let (fault, text) = match error.fault {
+        GateFault::NotUtf8 => {
+            (Fault::NotUtf8, "Die Nachricht ist nicht in UTF-8 geschrieben oder gibt etwas anderes an.")
+        }
+        GateFault::NotWellFormed(_) => (Fault::NotWellFormed, "Die Nachricht ist nicht wohlgeformt."),
+        GateFault::Doctype => (Fault::NotWellFormed, "Eine Dokumenttyp-Deklaration ist nicht zugelassen."),
+        GateFault::TooLarge => {
+            (Fault::NotWellFormed, "Die Nachricht ist zu groß; Dateien gehören in Anlagen.")
+        }
+        GateFault::TooDeep => (Fault::NotWellFormed, "Die Elemente sind zu tief geschachtelt."),
+        GateFault::TooManyAttributes => (Fault::NotWellFormed, "Ein Element hat zu viele Attribute."),
+        GateFault::NameTooLong => (Fault::NotWellFormed, "Ein Name ist zu lang."),
+        GateFault::TooManyNodes => (Fault::NotWellFormed, "Die Nachricht hat zu viele Elemente."),
+    };
+    Rejection::new(fault, text).at(error.place.line, error.place.column)
+}
+
+/// Inspects a document.
+pub fn inspect(octets: Bytes, standards: &dyn Standards, reader: &mut dyn Reader) -> Inspection {
+    let mut inspection = Inspection::default();
+    let document = match gate::pass(octets, &Limits::default()) {
+        Ok(document) => document,
+        Err(error) => {
+            inspection.rejections = vec![gate_rejection(&error).into()];
+            return inspection;
+        }
+    };
+    let detected = match standards.detect(&document) {
+        Ok(detected) => detected,
+        Err(rejection) => {
+            inspection.rejections = vec![rejection.into()];
+            return inspection;
+        }
+    };
+    inspection.standard = Some(detected.standard.clone());
+    inspection.version = Some(detected.version.clone());
+    inspection.message = Some(detected.message.clone());
+    match reader.read(&detected, &document) {
+        Ok(record) => {
+            inspection.valid = true;
+            inspection.id = Some(record.kopf.nachrichten_uuid);
+        }
+        Err(rejections) => {
+            inspection.id = reader.header(&detected, &document).map(|kopf| kopf.nachrichten_uuid);
+            inspection.rejections = rejections.into_iter().map(Finding::from).collect();
+        }
+    }
+    inspection
+}
