@@ -178,7 +178,7 @@ pub fn compile<'a>(
         let fault = |text: String| PackageFault::of(paths.file, text).at(place.line(), place.column());
         let Some(field) = fields::find(target) else {
             let known = FIELDS.iter().map(|field| field.target);
-            faults.push(fault(format!("unknown target: {target}{}", did_you_mean(nearest(&target, known)))));
+            faults.push(fault(format!("unknown target: {target}{}", did_you_mean(nearest(target, known)))));
             continue;
         };
         let bases = match fields::entry_of(field.target) {
