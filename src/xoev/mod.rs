@@ -4,6 +4,7 @@ pub mod codelist;
 pub mod contract;
 pub mod inspect;
 pub mod fault;
+pub mod inspect;
 pub mod manifest;
 pub mod mapping;
 pub mod package;

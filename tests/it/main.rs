@@ -25,3 +25,4 @@ mod transport_timer;
 mod transport_tls;
 mod xml;
 mod xoev;
+mod xoev_oracle;

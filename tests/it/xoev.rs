@@ -2,13 +2,14 @@
 //! Where the official base schemas and a second validator are at hand, both have to agree.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use drehscheibe::register::record::Record;
 use drehscheibe::rejection::Rejection;
 use drehscheibe::xml::gate::{self, Document, Limits};
 use drehscheibe::xoev::contract::{Detected, Reader, Standards};
+use drehscheibe::xoev::inspect::inspect;
 use drehscheibe::xoev::package;
 use drehscheibe::xoev::set::PackageSet;
 use serde::Deserialize;
@@ -103,4 +104,228 @@ fn samples_are_judged_as_expected() {
     there.sort();
     named.sort();
     assert_eq!(there, named, "every sample has its expectation");
+}
+
+#[test]
+fn inspection_tells_one_code_for_every_stage() {
+    let set = own();
+    let mut reader = set.reader();
+    let sample = |name: &str| fs::read(format!("{SAMPLES}/{name}.xml")).unwrap();
+    let good = sample("0804-eintragung-vorhanden");
+    let broken = good[..good.len() - 20].to_vec();
+    let latin1 = String::from_utf8(good.clone()).unwrap().replace("Müller", "M").replace("Ć", "\u{fffd}");
+    let latin1: Vec<u8> = latin1.into_bytes().iter().map(|b| if *b == 0xef { 0xff } else { *b }).collect();
+    for (octets, code, message, id) in [
+        (latin1, "S001", false, false),
+        (broken, "X000", false, false),
+        (b"<!DOCTYPE a><a/>".to_vec(), "X000", false, false),
+        (sample("version-0804-unbekannt"), "V000", false, false),
+        (sample("invalid-0804-nfd"), "X001", true, false),
+        (sample("code-0804-liste-unbekannt"), "S010", true, true),
+        (sample("code-0804-code-unbekannt"), "S011", true, true),
+        (sample("rule-0804-ohne-kind"), "X002", true, true),
+    ] {
+        let found = inspect(Bytes::from(octets), &set, reader.as_mut());
+        assert!(!found.valid);
+        assert_eq!(found.rejections[0].code, code);
+        assert_eq!((found.message.is_some(), found.id.is_some()), (message, id), "{code}");
+    }
+    let found = serde_json::to_value(inspect(Bytes::from(good), &set, reader.as_mut())).unwrap();
+    assert_eq!(
+        found,
+        serde_json::json!({
+            "standard": "xfamilie", "version": "1.3.0", "message": "xfamilie.0804",
+            "id": "7b2d4c10-1f3a-4e55-8b7a-000000000020", "valid": true, "rejections": [],
+        })
+    );
+}
+
+#[test]
+fn rejections_hold_no_value_of_the_message() {
+    const CANARY: &str = "Kanarienvogel";
+    let set = own();
+    let mut reader = set.reader();
+    let good = fs::read_to_string(format!("{SAMPLES}/0804-eintragung-vorhanden.xml")).unwrap();
+    let mut seen = 0;
+    for (from, to) in [
+        ("2024-08-05", CANARY),
+        ("<xfb:name>Lía</xfb:name>", "<xfb:name>Kanarienvogel\u{4e2d}</xfb:name>"),
+        (
+            "<code>01</code>\n    </xfg:eintragungSorgeregisterArt>",
+            "<code>Kanarienvogel</code></xfg:eintragungSorgeregisterArt>",
+        ),
+        ("<code>01</code>", "<code>Kanarienvogel</code>"),
+        ("listVersionID=\"3\"", "listVersionID=\"Kanarienvogel\""),
+        ("7b2d4c10-1f3a-4e55-8b7a-000000000020", CANARY),
+        ("<xfg:familienstand>", "<xfg:Kanarienvogel>a</xfg:Kanarienvogel><xfg:familienstand>"),
+        ("<xfg:familienstand>", "<xfg:familienstand Kanarienvogel=\"Kanarienvogel\">"),
+        ("produkt=\"Muster\"", "Kanarienvogel=\"Muster\""),
+        ("version=\"1.3.0\"", "version=\"Kanarienvogel\""),
+        ("<xfg:eintragungVorhanden>true", "<xfg:eintragungVorhanden>Kanarienvogel"),
+        (
+            "<xfg:geburt>",
+            "<xfg:geburt xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"Kanarienvogel\">",
+        ),
+        (
+            "</xfg:sorge.nachweisregister.eintragung.0804>",
+            "<Kanarienvogel/></xfg:sorge.nachweisregister.eintragung.0804>",
+        ),
+        ("<?xml version=\"1.0\" encoding=\"UTF-8\"?>", "<Kanarienvogel>"),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let octets = Bytes::from(good.replacen(from, to, 1));
+        let found = inspect(octets, &set, reader.as_mut());
+        assert!(!found.valid, "{from}");
+        let text = format!("{:?}", found.rejections);
+        assert!(!text.contains(CANARY), "{text}");
+        seen += found.rejections.len();
+    }
+    assert!(seen >= 14);
+}
+
+/// Copies the packages into a temporary folder so that a test may change them.
+fn copied() -> tempfile::TempDir {
+    fn copy(from: &Path, to: &Path) {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            let target = to.join(entry.file_name());
+            if entry.path().is_dir() {
+                copy(&entry.path(), &target);
+            } else {
+                fs::copy(entry.path(), target).unwrap();
+            }
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    copy(Path::new("xsd"), folder.path());
+    folder
+}
+
+fn change(file: PathBuf, from: &str, to: &str) {
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains(from), "{} in {}", from, file.display());
+    fs::write(file, text.replacen(from, to, 1)).unwrap();
+}
+
+#[test]
+fn two_versions_stand_side_by_side() {
+    let folder = copied();
+    let (old, new) = (folder.path().join("xfamilie/1.3.0"), folder.path().join("xfamilie/1.10.0"));
+    for part in ["", "write", "codelists"] {
+        fs::create_dir_all(new.join(part)).unwrap();
+        for entry in fs::read_dir(old.join(part)).unwrap().map(Result::unwrap).filter(|e| e.path().is_file())
+        {
+            // The invented version renames one element and was in force for one year only.
+            let text = fs::read_to_string(entry.path()).unwrap();
+            let text =
+                text.replace("1.3.0", "1.10.0").replace("wohnortJugendamtMutter", "jugendamtDerMutter");
+            let text = text.replace("valid: {}", "valid: { from: \"2026-01-01\", until: \"2026-12-31\" }");
+            fs::write(new.join(part).join(entry.file_name()), text).unwrap();
+        }
+    }
+    let set = package::load(folder.path()).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    assert_ne!(set.hash(), own().hash());
+    assert_eq!(set.known().len(), 2 * own().known().len());
+    assert_eq!(set.answering("xfamilie", None).unwrap().version, "1.10.0");
+    assert!(set.answering("xmeld", None).is_none());
+    let mut reader = set.reader();
+    let text = fs::read_to_string(format!("{SAMPLES}/0804-eintragung-vorhanden.xml")).unwrap();
+    let newer = text.replace("1.3.0", "1.10.0").replace("wohnortJugendamtMutter", "jugendamtDerMutter");
+    for _ in 0..2 {
+        let (one, first) = read(&set, reader.as_mut(), text.clone().into_bytes()).unwrap();
+        let (other, second) = read(&set, reader.as_mut(), newer.clone().into_bytes()).unwrap();
+        assert_eq!((one.version.as_str(), other.version.as_str()), ("1.3.0", "1.10.0"));
+        assert!(first == second, "both versions give one record");
+    }
+    // The element of one version in the message of the other, and a mixture of both, are refused.
+    let mixed = text.replace("wohnortJugendamtMutter", "jugendamtDerMutter").into_bytes();
+    assert_eq!(read(&set, reader.as_mut(), mixed).unwrap_err()[0].code, "X001");
+    let lying = text.replace("version=\"1.3.0\"", "version=\"1.10.0\"").into_bytes();
+    assert_eq!(read(&set, reader.as_mut(), lying).unwrap_err()[0].code, "V000");
+    let late = newer.replace("2026-11-21T10:15:30", "2027-01-01T10:15:30").into_bytes();
+    assert_eq!(read(&set, reader.as_mut(), late).unwrap_err()[0].code, "V000");
+}
+
+#[test]
+fn broken_packages_are_refused_with_place_and_nearest_name() {
+    for (file, from, to, expected) in [
+        (
+            "read.yaml",
+            "xfg:angabenZurMutter/xfg:geburt/xfb:geburtsort\n",
+            "xfg:angabenZurMutter/xfg:geburt/xfb:geburtsrt\n",
+            "did you mean geburtsort?",
+        ),
+        ("read.yaml", "mutter.geburtsort:", "mutter.geburtsot:", "did you mean mutter.geburtsort?"),
+        (
+            "read.yaml",
+            "xfg:angabenZurMutter/xfg:anschrift\n",
+            "xfx:angabenZurMutter/xfg:anschrift\n",
+            "unknown prefix: xfx; did you mean xf",
+        ),
+        ("read.yaml", "mutter.anschriften[]: ", "# ", "target without its list: mutter.anschriften[]"),
+        ("read.yaml", "eintragung.arten:", "eintragung.wohnort_jugendamt:", "duplicate"),
+        (
+            "read.yaml",
+            "kind.geburtsort: xfg:angabenZumKind/xfg:nachgeburtlicheAngabenZumKind/xfg:geburtsort",
+            "kind.geburtsort: xfg:angabenZumKind/xfg:nachgeburtlicheAngabenZumKind",
+            "no text at this path",
+        ),
+        (
+            "read.yaml",
+            "mutter.familienstand: xfg:angabenZurMutter/xfg:familienstand/code",
+            "mutter.familienstand: xfg:angabenZumKind/xfg:nachgeburtlicheAngabenZumKind/xfg:nameDesKindes/xfb:vornamen/xfb:name",
+            "more than once",
+        ),
+        (
+            "read.yaml",
+            "  xfamilie.0011:",
+            "  xfamilie.0012:",
+            "unknown message: xfamilie.0012; did you mean xfamilie.00",
+        ),
+        (
+            "rules.yaml",
+            "path: xfg:eintragungVorhanden",
+            "path: xfg:eintragungVorhnden",
+            "did you mean eintragungVorhanden?",
+        ),
+        ("rules.yaml", "be: uuid", "be: uid", "uuid"),
+        ("package.yaml", "receipt: xfamilie.0011", "receipt: xfamilie.011", "did you mean xfamilie.0011?"),
+        (
+            "package.yaml",
+            "eintragung.0804",
+            "eintragun.0804",
+            "did you mean sorge.nachweisregister.eintragung.0804?",
+        ),
+        ("package.yaml", "standard: xfamilie", "standart: xfamilie", "standart"),
+        ("package.yaml", "valid: {}", "valid: { from: gestern }", "YYYY-MM-DD"),
+        ("xfamilie-geburt.xsd", "xfamilie-baukasten.xsd", "xfamilie-baukaste.xsd", "xfamilie-baukaste.xsd"),
+        ("xfamilie-geburt.xsd", "../../base/din-91379.xsd", "https://xoev.de/din.xsd", "din.xsd"),
+        ("xfamilie-geburt.xsd", "xfamilie-baukasten.xsd", "../../../etc/passwd", "passwd"),
+        ("codelists/erreichbarkeit-3.xml", "<CanonicalUri>urn", "<CanonicalUri/><x>", "genericode"),
+        ("write/0011.xml", "{% if test %}", "{% if %}", "template cannot be used"),
+    ] {
+        let folder = copied();
+        change(folder.path().join("xfamilie/1.3.0").join(file), from, to);
+        let faults = package::load(folder.path()).expect_err(&format!("{file}: {to}"));
+        let text = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        assert!(text.contains(expected), "{file}: {to}\nexpected {expected}\n{text}");
+        assert!(faults.iter().all(|fault| fault.file.starts_with("xfamilie/1.3.0")), "{text}");
+    }
+}
+
+#[test]
+fn all_faults_of_all_files_are_told_at_once() {
+    let folder = copied();
+    let package = folder.path().join("xfamilie/1.3.0");
+    change(package.join("read.yaml"), "mutter.geburtsort:", "mutter.geburtsot:");
+    change(package.join("read.yaml"), "kind.geburtsort:", "kind.geburtsot:");
+    change(package.join("rules.yaml"), "xfg:angabenZumKind\n", "xfg:angabenZumKid\n");
+    let faults = package::load(folder.path()).unwrap_err();
+    assert_eq!(faults.len(), 3, "{faults:#?}");
+    let line =
+        |text: &str, wanted: &str| text.lines().position(|line| line.contains(wanted)).unwrap() as u32 + 1;
+    let read = fs::read_to_string(package.join("read.yaml")).unwrap();
+    assert_eq!(faults[0].line, Some(line(&read, "mutter.geburtsot")));
+    assert!(package::load(tempfile::tempdir().unwrap().path()).is_err(), "no packages is a fault");
 }

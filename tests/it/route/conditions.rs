@@ -81,6 +81,7 @@ fn branches_are_planned_under_their_choose() {
     assert_eq!(
         names,
         [
+            ("order-by", None),
             ("mirror", None),
             ("find", None),
             ("decide", None),

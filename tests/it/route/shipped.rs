@@ -30,8 +30,8 @@ fn the_shipped_route_compiles_in_the_demo_stage() {
     );
     assert_eq!(plan.accept[0].partners, ["jugendamt-bremen", "jugendamt-hamburg"]);
     let steps: Vec<&str> = plan.steps.iter().map(|planned| planned.step.name()).collect();
-    assert_eq!(steps, ["mirror", "receipt", "callback", "callback"]);
-    assert_eq!(plan.send_from, 1);
+    assert_eq!(steps, ["order-by", "mirror", "receipt", "callback", "callback"]);
+    assert_eq!(plan.send_from, 2);
     let sends = &compiled.effective["routes"][0]["send"];
     assert_eq!(sends[1]["goes-to"][0], "callback:kita-portal-nord");
     assert_eq!(sends[2]["goes-to"][0], "callback:wohngeld-online");
