@@ -2,7 +2,6 @@
 
 pub mod codelist;
 pub mod contract;
-pub mod inspect;
 pub mod fault;
 pub mod inspect;
 pub mod manifest;
