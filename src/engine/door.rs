@@ -88,7 +88,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
         return parked(
             ground,
             &partner,
-            Some(&binding),
+            Some((&first_plan, &binding)),
             Some(&identity),
             "no route takes this message from this partner here",
             "apply a route that accepts it, then replay; or tell the partner",
@@ -176,7 +176,7 @@ fn denied(ground: Ground, cause: &str) -> Opened {
 fn parked(
     ground: Ground,
     partner: &Partner,
-    binding: Option<&Binding>,
+    bound: Option<(&Plan, &Binding)>,
     identity: Option<&Identity>,
     cause: &str,
     next_step: &str,
@@ -187,15 +187,16 @@ fn parked(
         ..Settled::new(Inbound::Parked)
     };
     let entry = entry::build(&ground, &partner.sender, identity, None, settled);
-    let refusal = binding.map(|binding| refusal(binding, partner, identity));
+    let refusal = bound.map(|(plan, binding)| refusal(plan, binding, partner, identity));
     Opened::Decided(Box::new(Decided { ground, entry, refusal, leased: Vec::new() }))
 }
 
-fn refusal(binding: &Binding, partner: &Partner, identity: Option<&Identity>) -> Refusal {
+fn refusal(plan: &Plan, binding: &Binding, partner: &Partner, identity: Option<&Identity>) -> Refusal {
     Refusal {
         binding: binding.clone(),
         sender: partner.sender.clone(),
         return_address: partner.return_address.clone(),
+        give_up_after: plan.limits.give_up_after,
         identity: identity.cloned(),
         message: None,
     }
@@ -209,7 +210,7 @@ fn refused(
     rejections: Vec<Rejection>,
     bench: &mut Bench,
 ) -> Opened {
-    let refusal = refusal(binding, partner, identity);
+    let refusal = refusal(plan, binding, partner, identity);
     let settled = match refusal.effects(&ground.envelope, &rejections, bench) {
         Ok(effects) => Settled { effects, rejections, ..Settled::new(Inbound::Rejected) },
         Err(trouble) => entry::ours(trouble_text(trouble)),

@@ -292,6 +292,7 @@ fn decide(mut run: Run, ended: Ended, bench: &mut Bench) -> Decided {
         binding,
         sender: partner.sender.clone(),
         return_address: partner.return_address.clone(),
+        give_up_after: plan.limits.give_up_after,
         identity: Some(message.identity.clone()),
         message: Some(Box::new(message.clone())),
     };
