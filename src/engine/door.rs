@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::effects::Effects;
-use crate::envelope::{Inbound, Stage};
+use crate::envelope::{Envelope, Inbound, Stage};
 use crate::message::{Identity, Message, Sender};
 use crate::pipeline::step::{Bench, Trouble};
 use crate::plan::{Binding, Partner, Plan, PlanSet};
@@ -64,8 +66,13 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
     if set.stage != Stage::Produktion && !marked_test {
         let text = "Diese Stage nimmt nur Nachrichten mit dem Attribut test an.";
         let rejection = Rejection::new(Fault::Other, text).rule("stage-ohne-test");
+        // A rejection quotes an original that is not valid to its schema; of this one nothing may be kept, so it is not quoted.
+        let header =
+            set.standards.detect(&document).ok().and_then(|found| bench.reader.header(&found, &document));
+        let content = entry::content_hash(&ground.envelope);
+        let ground = if header.is_some() { ground } else { unquotable(ground) };
         let opened = refused(ground, &partner, (&first_plan, &binding), None, vec![rejection], bench);
-        return hash_only(opened);
+        return hash_only(opened, content);
     }
     let detected = match set.standards.detect(&document) {
         Ok(detected) => detected,
@@ -221,10 +228,19 @@ fn refused(
     Opened::Decided(Box::new(Decided { ground, entry, refusal: Some(refusal), leased: Vec::new() }))
 }
 
-fn hash_only(opened: Opened) -> Opened {
+/// The same delivery without its octets; hash and size stand in the evidence.
+fn unquotable(ground: Ground) -> Ground {
+    let envelope = Envelope { body: Bytes::new(), ..Envelope::clone(&ground.envelope) };
+    Ground { envelope: Arc::new(envelope), ..ground }
+}
+
+fn hash_only(opened: Opened, content: [u8; 32]) -> Opened {
     match opened {
         Opened::Decided(mut decided) => {
             decided.entry.keep = Keep::HashOnly;
+            decided.entry.content = content;
+            // Refusing it once more, for a conflict, must not quote it either.
+            decided.refusal = None;
             Opened::Decided(decided)
         }
         run => run,
