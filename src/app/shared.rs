@@ -8,7 +8,6 @@ use tokio::sync::Mutex;
 use crate::engine::core::Core;
 use crate::route::compiled::Compiled;
 use crate::route::plan_diff::Picture;
-use crate::store::contract::Store;
 use crate::transport;
 use crate::transport::http::HttpSource;
 use crate::transport::port::{BuildError, Destinations, Source, Surroundings};
