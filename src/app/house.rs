@@ -140,9 +140,13 @@ impl House {
     }
 
     /// Ends in order: sources first, then what is under way, then dispatch, then the store.
+    ///
+    /// A listener that answers for health ends last, so that it can say meanwhile that nobody shall come any more.
     pub async fn stop(self, patience: Duration) {
-        self.shared.sources.lock().await.stop().await;
+        self.shared.core.leaving.cancel();
+        self.shared.sources.lock().await.stop_but_last().await;
         self.engine.drain(patience).await;
+        self.shared.sources.lock().await.stop().await;
     }
 }
 
@@ -161,7 +165,9 @@ impl Shared {
                 continue;
             }
             if let Some(source) = self.source(&wanted.kind, &wanted.connection, &wanted.settings)? {
-                fresh.push(Wanted { connection: wanted.connection.clone(), fingerprint, source });
+                let ops = wanted.settings.get("ops").and_then(serde_json::Value::as_bool);
+                let last = ops.unwrap_or(false);
+                fresh.push(Wanted { connection: wanted.connection.clone(), fingerprint, source, last });
             }
         }
         let picture = serde_json::to_vec(&Picture::of_compiled(&compiled)).unwrap_or_default();
