@@ -39,7 +39,7 @@ pub async fn resume(core: Arc<Core>, reception: Arc<Reception>) {
                     let _ = reception.resume(resumed.envelope, again).await;
                 }
             }
-            Err(error) => raise(Alarm::StoreBusy, "store", &[("cause", &error.to_string())]),
+            Err(error) => core.store_failed(&error),
         }
         tokio::select! {
             () = core.woken.notified() => {}
@@ -63,7 +63,7 @@ pub async fn commands(core: Arc<Core>, others: Arc<dyn Commands>) {
                     let _ = core.store.end_command(command.id, state).await;
                 }
             }
-            Err(error) => raise(Alarm::StoreBusy, "store", &[("cause", &error.to_string())]),
+            Err(error) => core.store_failed(&error),
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(250)) => {}
