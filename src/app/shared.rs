@@ -43,7 +43,9 @@ impl Shared {
                 continue;
             }
             if let Some(source) = self.source(&wanted.kind, &wanted.connection, &wanted.settings)? {
-                fresh.push(Wanted { connection: wanted.connection.clone(), fingerprint, source });
+                let ops = wanted.settings.get("ops").and_then(serde_json::Value::as_bool);
+                let last = ops.unwrap_or(false);
+                fresh.push(Wanted { connection: wanted.connection.clone(), fingerprint, source, last });
             }
         }
         let picture = serde_json::to_vec(&Picture::of_compiled(&compiled)).unwrap_or_default();
