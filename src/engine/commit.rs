@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::effects::Effects;
 use crate::envelope::{Inbound, Verdict};
+use crate::rejection::Rejection;
 use crate::store::contract::{Committed, Entry, Store, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Stretch};
@@ -196,7 +197,18 @@ fn verdict(entry: &Entry) -> Verdict {
         state: entry.state,
         conflict: entry.state == Inbound::Quarantined,
         again: false,
-        codes: entry.rejections.iter().map(|rejection| rejection.code.clone()).collect(),
+        codes: codes(&entry.rejections),
         reply: entry.effects.reply.clone(),
     }
+}
+
+/// Each code once, in the order of the rejections: what the store keeps, so that a repeat gets the very same verdict.
+fn codes(rejections: &[Rejection]) -> Vec<String> {
+    let mut codes: Vec<String> = Vec::new();
+    for rejection in rejections {
+        if !codes.contains(&rejection.code) {
+            codes.push(rejection.code.clone());
+        }
+    }
+    codes
 }

@@ -9,6 +9,7 @@
 
 #[path = "../house.rs"]
 mod house;
+mod cli;
 mod crash;
 mod latin;
 mod mime;
