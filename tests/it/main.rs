@@ -8,6 +8,8 @@
 
 #[path = "../house.rs"]
 mod house;
+mod canary;
+mod collector;
 mod crash;
 mod latin;
 mod mime;
