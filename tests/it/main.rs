@@ -25,6 +25,7 @@ mod transport_multipart;
 mod transport_support;
 mod transport_timer;
 mod transport_tls;
+mod trouble;
 mod xml;
 mod xoev;
 mod xoev_oracle;
