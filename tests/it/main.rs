@@ -9,7 +9,9 @@
 
 #[path = "../house.rs"]
 mod house;
+mod canary;
 mod cli;
+mod collector;
 mod crash;
 mod latin;
 mod mime;
@@ -25,6 +27,7 @@ mod transport_multipart;
 mod transport_support;
 mod transport_timer;
 mod transport_tls;
+mod trouble;
 mod xml;
 mod xoev;
 mod xoev_oracle;
