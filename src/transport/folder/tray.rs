@@ -202,6 +202,15 @@ impl Tray {
         self.clear(taken)
     }
 
+    /// Notes why a file was refused and lets the file go: what of it may be kept is sealed in the store, and a copy in clear
+    /// would outlive every deletion there.
+    pub fn note_refused(&self, taken: &Taken, reason: &str) -> io::Result<()> {
+        let beside = OsString::from(format!("{}.grund.txt", self.own_name(taken)));
+        write_whole(&self.apart, &beside, reason.as_bytes())?;
+        gone_is_fine(fs::remove_file(taken.file()))?;
+        self.clear(taken)
+    }
+
     /// Gives a file back so that any replica may take it again; false when it stays with us, because its name was
     /// used anew.
     pub fn put_back(&self, taken: &Taken) -> io::Result<bool> {
@@ -235,11 +244,15 @@ impl Tray {
         })
     }
 
+    fn own_name(&self, taken: &Taken) -> String {
+        let ours = taken.place.file_name().unwrap_or_default().to_string_lossy();
+        format!("{ours}.{}", taken.ending().unwrap_or("datei"))
+    }
+
     /// Moves a file under a name of ours, because senders write persons into theirs; gives the name, or `None` when
     /// another replica moved it.
     fn move_to(&self, taken: &Taken, folder: &Path) -> io::Result<Option<String>> {
-        let ours = taken.place.file_name().unwrap_or_default().to_string_lossy();
-        let name = format!("{ours}.{}", taken.ending().unwrap_or("datei"));
+        let name = self.own_name(taken);
         match link_then_remove(&taken.file(), &folder.join(&name)) {
             Ok(true) => Ok(Some(name)),
             // Only this very file can have the name: a crash came between linking and removing.
