@@ -38,7 +38,8 @@ pub async fn run(core: Arc<Core>, mut pending: mpsc::UnboundedReceiver<Pending>)
         if core.points.reach(Point::BeforeCommit).is_err() {
             return;
         }
-        let entries = batch.iter().map(|pending| pending.entry().clone()).collect();
+        let entries: Vec<Entry> = batch.iter().map(|pending| pending.entry().clone()).collect();
+        metric::commit_entries(entries.len());
         let began = crate::clock::Tick::now();
         let outcomes = halving(&*core.store, entries).await;
         metric::took(Stretch::Commit, began.elapsed());
@@ -103,6 +104,7 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
     let leased = std::mem::take(&mut decided.leased);
     match outcome {
         Ok(Committed::New) => {
+            core.store_wrote();
             core.release(leased);
             committed(core, &decided.entry);
             ticket.tell(Ok(verdict(&decided.entry)));
@@ -137,7 +139,7 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
         }
         Err(error) => {
             core.release(leased);
-            raise(Alarm::StoreBusy, "store", &[("cause", &error.to_string())]);
+            core.store_failed(&error);
             ticket.tell(Err(busy("the store cannot commit now")));
         }
     }
@@ -166,6 +168,13 @@ async fn culprit(core: &Core, first: &Entry, cause: String) -> Result<Verdict, c
 }
 
 fn committed(core: &Core, entry: &Entry) {
+    tracing::debug!(
+        message = %entry.envelope.head.id,
+        state = entry.state.as_str(),
+        route = entry.route.as_deref().unwrap_or("-"),
+        trace = entry.envelope.head.traceparent.as_deref().unwrap_or("-"),
+        "committed"
+    );
     if !entry.effects.sends.is_empty() {
         core.outbox.notify_one();
     }
