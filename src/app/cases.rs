@@ -130,7 +130,7 @@ async fn play(
 ) -> Result<Played, String> {
     let fit =
         place::compile_with(place, standards.clone(), None).map_err(|unfit: Unfit| unfit.to_string())?;
-    let folder = Scratch::new().map_err(|error| format!("no temporary folder: {}", error.kind()))?;
+    let folder = Scratch::in_memory().map_err(|error| format!("no temporary folder: {}", error.kind()))?;
     player::play(fit, &folder.0, given, troubles).await.map_err(|error| error.to_string())
 }
 
@@ -140,8 +140,17 @@ pub struct Scratch(pub PathBuf);
 impl Scratch {
     /// A new, empty one.
     pub fn new() -> std::io::Result<Scratch> {
-        let path = std::env::temp_dir().join(format!("drehscheibe-{}", uuid::Uuid::new_v4()));
-        std::fs::create_dir_all(&path)?;
+        Scratch::below(&std::env::temp_dir())
+    }
+
+    /// A new, empty one in memory where the system has such a place: a play survives no power cut and waits for no disk.
+    pub fn in_memory() -> std::io::Result<Scratch> {
+        Scratch::below(Path::new("/dev/shm")).or_else(|_| Scratch::new())
+    }
+
+    fn below(folder: &Path) -> std::io::Result<Scratch> {
+        let path = folder.join(format!("drehscheibe-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&path)?;
         Ok(Scratch(path))
     }
 }
