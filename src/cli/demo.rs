@@ -169,7 +169,9 @@ impl Stage {
         let http = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let (config, data) = (scratch.join("stage"), scratch.join("data"));
         std::fs::create_dir_all(config.join("secrets"))?;
-        std::fs::create_dir_all(&data)?;
+        for tray in ["in", "out"] {
+            std::fs::create_dir_all(data.join("trays/jugendamt-bremen").join(tray))?;
+        }
         let connections =
             CONNECTIONS.replace("127.0.0.1:8080", &http.to_string()).replace("first: 1s", "first: 150ms");
         let partners = PARTNERS

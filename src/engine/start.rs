@@ -104,6 +104,8 @@ impl Engine {
     /// Ends: nothing new is begun, what is under way is finished within the patience. Sources must have been stopped before.
     pub async fn drain(self, patience: Duration) {
         let began = Tick::now();
+        // Who waits for room is told to come again; who has room is finished.
+        self.core.room.close();
         let all = self.core.settings.in_flight;
         while self.core.room.available_permits() < all
             && began.elapsed() < patience

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::effects::{Answer, Effects, Question};
+use crate::effects::{Answer, Effects, Outgoing, Question};
 use crate::envelope::{Claim, Envelope, Inbound, Stage, Verdict};
 use crate::register::keys::SearchKey;
 use crate::rejection::Rejection;
@@ -181,6 +181,8 @@ pub struct Want {
     pub heads: usize,
     /// Destinations that must not be touched now (paused, breaker open, busy enough).
     pub except: Vec<String>,
+    /// At most so many lanes of these destinations; of the others as many as `lanes` allows.
+    pub most: Vec<(String, usize)>,
 }
 
 /// How an attempt ended.
@@ -458,6 +460,11 @@ pub trait Store: Send + Sync {
     ///
     /// Idempotency is looked at first (`Again`, `Conflict`), then guards (`Stale`). Entries of one batch never share a guard or a key.
     async fn commit(&self, entries: Vec<Entry>) -> Result<Vec<Committed>, StoreError>;
+
+    /// Queues the committed answer to a message once more, for a sender that repeats it: a row of this id that was sent goes
+    /// again, one that is on its way or waits for a person stays, a missing one is added to what the message caused.
+    /// `false` when nothing had to be queued or the message is gone.
+    async fn answer_again(&self, first: Uuid, answer: Outgoing, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Leases due lanes and returns their heads.
     async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError>;

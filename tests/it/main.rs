@@ -9,6 +9,7 @@
 #[path = "../house.rs"]
 mod house;
 mod crash;
+mod engine;
 mod latin;
 mod mime;
 mod route;

@@ -205,6 +205,7 @@ async fn commit_sends(store: &dyn Store, name: &str, sends: Vec<Outgoing>) -> Uu
 
 fn want(now: i64) -> Want {
     Want {
+        most: Vec::new(),
         worker: "w".into(),
         now: at(now),
         lease: Duration::from_secs(60),

@@ -54,7 +54,9 @@ impl StageDir {
         let stage = dir.path().join("stage");
         let data = dir.path().join("data");
         fs::create_dir_all(stage.join("secrets")).expect("stage folder");
-        fs::create_dir_all(&data).expect("data folder");
+        for tray in ["in", "out"] {
+            fs::create_dir_all(data.join("trays/bremen").join(tray)).expect("trays");
+        }
         fs::write(stage.join("secrets/key"), "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n").expect("key");
         fs::write(stage.join("secrets/bremen"), TOKEN).expect("token");
         fs::write(stage.join("secrets/whsec"), WHSEC).expect("secret");
@@ -66,7 +68,7 @@ mandant: plattform
 store: {{ kind: sqlite, path: store }}
 key: {{ file: secrets/key }}
 connections:
-  http: {{ kind: http, listen: "{http}" }}
+  http: {{ kind: http, listen: "{http}", ops: true }}
   lieferungen:
     kind: folder
     trays:
