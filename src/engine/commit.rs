@@ -152,10 +152,8 @@ fn reruns(ground: &Ground, route: Option<&str>) -> u32 {
 
 /// A repeat gets the first answer once more where its source cannot give it in band; without it nothing is acknowledged.
 async fn answer_again(core: &Core, decided: &Decided, first: &Verdict) -> Result<(), Busy> {
-    let answer = decided
-        .refusal
-        .as_ref()
-        .and_then(|refusal| entry::answer_to_repeat(&decided.ground, refusal, first));
+    let answer =
+        decided.refusal.as_ref().and_then(|refusal| entry::answer_to_repeat(&decided.ground, refusal, first));
     let Some(answer) = answer else { return Ok(()) };
     match core.store.answer_again(first.id, answer, core.clock.now()).await {
         Ok(queued) => {

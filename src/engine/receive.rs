@@ -87,9 +87,7 @@ impl Reception {
         }
         let mut routes = set.by_binding(&head.binding).peekable();
         routes.peek()?;
-        routes
-            .all(|(plan, _)| self.core.paused("route", &plan.route))
-            .then_some(ROUTE_PAUSED)
+        routes.all(|(plan, _)| self.core.paused("route", &plan.route)).then_some(ROUTE_PAUSED)
     }
 
     async fn room(
@@ -184,8 +182,7 @@ impl Reception {
             .unwrap_or_default();
         let (ticket, verdict) = self.room(&envelope, Tick::now()).await?;
         let keep = if envelope.head.partner.is_some() { Keep::Original } else { Keep::HashOnly };
-        let ground =
-            Ground { envelope: Arc::new(envelope), set, resumed, reruns: 0, prior: Vec::new() };
+        let ground = Ground { envelope: Arc::new(envelope), set, resumed, reruns: 0, prior: Vec::new() };
         let settled = Settled {
             cause: Some("processing failed again and again, an error of this program".to_owned()),
             next_step: Some("send a support bundle to the maintainers, then replay".to_owned()),

@@ -131,9 +131,7 @@ pub fn claim(scene: &mut Scene<'_>, want: &Want) -> Stored<Vec<ClosedLane>> {
         let most = most.min(want.lanes);
         let mut due = scene.connection.prepare_cached(sql!("lane_due")).map_err(trouble)?;
         let lanes: Vec<(i64, i64)> = due
-            .query_map(params![destination, micros(want.now), limit(most)], |r| {
-                Ok((r.get(0)?, r.get(1)?))
-            })
+            .query_map(params![destination, micros(want.now), limit(most)], |r| Ok((r.get(0)?, r.get(1)?)))
             .and_then(Iterator::collect)
             .map_err(trouble)?;
         queues.push((destination, lanes.into_iter()));

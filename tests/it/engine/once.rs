@@ -122,7 +122,8 @@ async fn other_content_under_a_known_key_is_kept_apart_and_always_answered_alike
     assert_eq!((conflict.state, conflict.conflict, conflict.again), (Inbound::Quarantined, true, false));
     assert_eq!(conflict.codes, ["S999"]);
     assert!(reply(&conflict).contains("S999"));
-    let told = |verdict: &Verdict| (verdict.id, verdict.conflict, verdict.codes.clone(), verdict.reply.clone());
+    let told =
+        |verdict: &Verdict| (verdict.id, verdict.conflict, verdict.codes.clone(), verdict.reply.clone());
     // The same again, under another transport id and by another connection.
     for repeat in ["t-1001", "t-else"] {
         let again = deliver(&engine, rig.envelope_of(repeat, other.clone())).await;

@@ -167,7 +167,8 @@ async fn five_hundred_deliveries_at_once_end_as_one_after_the_other() {
     let mirror = |lines: Vec<String>| -> Vec<String> {
         lines.into_iter().filter(|line| line.starts_with("mirror ")).collect()
     };
-    let (got, wanted) = (mirror(rig.store.essence().await.unwrap()), mirror(calm.store.essence().await.unwrap()));
+    let (got, wanted) =
+        (mirror(rig.store.essence().await.unwrap()), mirror(calm.store.essence().await.unwrap()));
     assert_eq!(wanted.len(), children as usize);
     assert!(got == wanted, "erstellungszeitpunkt decides, not the order of arrival");
     assert_eq!(rig.listed().await.len(), (children * each) as usize);
@@ -232,7 +233,11 @@ async fn no_more_lanes_are_leased_than_a_partner_can_serve() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     let folder = rusqlite::Connection::open(rig.folder.path().join("drehscheibe.db")).unwrap();
     let leased: i64 = folder
-        .query_row("SELECT count(*) FROM lane WHERE destination = ?1 AND lease_until IS NOT NULL", [NORD], |r| r.get(0))
+        .query_row(
+            "SELECT count(*) FROM lane WHERE destination = ?1 AND lease_until IS NOT NULL",
+            [NORD],
+            |r| r.get(0),
+        )
         .unwrap();
     assert_eq!(leased, 2);
     troubled.no_settle.store(false, Ordering::SeqCst);

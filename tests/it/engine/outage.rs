@@ -21,7 +21,8 @@ async fn three_days_without_one_partner_hurt_nobody_else() {
     rig.settings.lease = Duration::from_secs(15 * 60);
     let down = Arc::new(AtomicBool::new(true));
     let is_down = down.clone();
-    let nord = rig.far(NORD, move |_, _| if is_down.load(Ordering::SeqCst) { Does::Down } else { Does::Take });
+    let nord =
+        rig.far(NORD, move |_, _| if is_down.load(Ordering::SeqCst) { Does::Down } else { Does::Take });
     let (wohngeld, hort) = (rig.far(WOHNGELD, |_, _| Does::Take), rig.far(HORT, |_, _| Does::Take));
     let engine = rig.engine();
     let (mut first, mut second) = (Vec::new(), Vec::new());
@@ -136,7 +137,8 @@ async fn a_pause_that_the_receiver_asks_for_is_kept() {
 async fn an_unknown_outcome_is_looked_up_where_a_repeat_would_harm() {
     let mut rig = Rig::new(fast(500.0)).await;
     let clock = rig.clock.clone();
-    let nord = rig.put(NORD, Far::new(clock.clone(), false, |_, n| if n == 1 { Does::Lose } else { Does::Take }));
+    let nord =
+        rig.put(NORD, Far::new(clock.clone(), false, |_, n| if n == 1 { Does::Lose } else { Does::Take }));
     let wohngeld =
         rig.put(WOHNGELD, Far::new(clock, false, |_, n| if n == 1 { Does::Vanish } else { Does::Take }));
     let engine = rig.engine();

@@ -77,7 +77,8 @@ fn base() -> &'static PlanSet {
         fs::write(&partners, format!("{}{PARTNERS}", written.trim_end())).unwrap();
         let routes = stage.dir.path().join("routes");
         fs::create_dir(&routes).unwrap();
-        fs::copy(root().join("routes/registerlieferung.yaml"), routes.join("registerlieferung.yaml")).unwrap();
+        fs::copy(root().join("routes/registerlieferung.yaml"), routes.join("registerlieferung.yaml"))
+            .unwrap();
         fs::write(routes.join("zweitlieferung.yaml"), ZWEITE).unwrap();
         let place = Place { config: stage.stage(), routes, xsd: root().join("xsd"), data: stage.data() };
         let fit = place::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}"));
@@ -141,7 +142,11 @@ impl Rig {
     }
 
     /// Puts a partner at a destination that does what the rule says on each attempt (1 is the first).
-    pub fn far(&mut self, name: &str, rule: impl Fn(&Envelope, u32) -> Does + Send + Sync + 'static) -> Arc<Far> {
+    pub fn far(
+        &mut self,
+        name: &str,
+        rule: impl Fn(&Envelope, u32) -> Does + Send + Sync + 'static,
+    ) -> Arc<Far> {
         self.put(name, Far::new(self.clock.clone(), true, rule))
     }
 
@@ -593,7 +598,12 @@ impl Store for Troubled {
         self.inner.set_breaker(breaker).await
     }
 
-    async fn resume(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Resumed>, StoreError> {
+    async fn resume(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<Resumed>, StoreError> {
         self.inner.resume(now, lease, limit).await
     }
 

@@ -34,7 +34,11 @@ async fn in_produktion_a_test_message_runs_dry_and_is_receipted() {
         assert!(rig.show(verdict.id).await.test);
     }
     tray.has(1).await;
-    assert_eq!(tray.seen.lock().unwrap().taken[0].body, by_tray.reply.unwrap().body, "the tray gets its receipt");
+    assert_eq!(
+        tray.seen.lock().unwrap().taken[0].body,
+        by_tray.reply.unwrap().body,
+        "the tray gets its receipt"
+    );
     rig.at_rest().await;
     assert_eq!((rig.figures().await.mirror, nord.attempts(), wohngeld.attempts()), (1, 1, 1));
     assert_eq!(rows(&rig, "abrufprotokoll"), 1, "what was read for it is on record all the same");

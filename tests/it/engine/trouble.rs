@@ -36,7 +36,11 @@ async fn a_message_that_breaks_a_worker_is_quarantined_in_the_end_and_costs_nobo
     assert_eq!(rig.listed().await.len(), 3);
     let last = rig.envelope(&wish(1, 1));
     let verdict = engine.reception.deliver(last.clone()).await.unwrap();
-    assert_eq!((verdict.state, verdict.conflict), (Inbound::Quarantined, false), "no conflict of two messages");
+    assert_eq!(
+        (verdict.state, verdict.conflict),
+        (Inbound::Quarantined, false),
+        "no conflict of two messages"
+    );
     assert_eq!(original(&rig, verdict.id).await, Some(last.body));
     let shown = rig.show(verdict.id).await;
     assert!(shown.cause.is_some() && shown.next_step.is_some() && shown.sends.is_empty());
@@ -90,7 +94,10 @@ async fn a_busy_store_makes_sources_wait_and_dispatch_recovers_by_itself() {
             let busy = engine.reception.deliver(rig.envelope(&wish(n, 1))).await.unwrap_err();
             assert!(!busy.retry_after.is_zero());
         }
-        assert!(plain.list(&Scope::Operator, Filter::default()).await.unwrap().is_empty(), "nothing was taken");
+        assert!(
+            plain.list(&Scope::Operator, Filter::default()).await.unwrap().is_empty(),
+            "nothing was taken"
+        );
         trouble.store(false, Ordering::SeqCst);
     }
     troubled.no_claim.store(true, Ordering::SeqCst);
@@ -171,7 +178,8 @@ async fn stopping_leaves_no_delivery_between_yes_and_no() {
     }
     let drained = tokio::time::timeout(Duration::from_secs(20), engine.drain(Duration::from_secs(10))).await;
     assert!(drained.is_ok(), "it ends");
-    outcomes.extend(tokio::time::timeout(Duration::from_secs(5), tasks.join_all()).await.expect("all are told"));
+    outcomes
+        .extend(tokio::time::timeout(Duration::from_secs(5), tasks.join_all()).await.expect("all are told"));
     assert_eq!(outcomes.len(), 200);
     let mut taken = 0;
     for (transport_id, outcome) in outcomes {

@@ -63,7 +63,8 @@ fn waits(message: &mut Message) -> Result<Flow, Trouble> {
 fn audit_lines(rig: &Rig, text: &str) -> i64 {
     let db = rusqlite::Connection::open(rig.folder.path().join("drehscheibe.db")).unwrap();
     let like = format!("%{text}%");
-    db.query_row("SELECT count(*) FROM audit WHERE CAST(detail AS TEXT) LIKE ?1", [like], |r| r.get(0)).unwrap()
+    db.query_row("SELECT count(*) FROM audit WHERE CAST(detail AS TEXT) LIKE ?1", [like], |r| r.get(0))
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -211,11 +212,7 @@ async fn a_timer_comes_in_as_a_delivery_when_it_is_due_and_only_once() {
     });
     let mut plan = rig.plan("registerlieferung");
     let binding = plan.bindings[0].clone();
-    plan.bindings.push(Binding {
-        key: "timer erinnern".to_owned(),
-        answers: Answers::ByMessage,
-        ..binding
-    });
+    plan.bindings.push(Binding { key: "timer erinnern".to_owned(), answers: Answers::ByMessage, ..binding });
     rig.replace(plan);
     let engine = rig.engine();
     let (end, task) = timers(&rig, &engine);
