@@ -484,7 +484,8 @@ pub trait Store: Send + Sync {
     async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Envelope>, StoreError>;
 
     /// Replays a parked, unclear or quarantined message or outbox row; the person and reason are audited.
-    /// `false` when it is not in such a state.
+    /// `false` when it is not in such a state. A row of the outbox then has no deadline any more, and doubt that the person
+    /// was told of (unclear) no longer holds it up.
     async fn replay(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Lists messages in a scope.

@@ -49,7 +49,8 @@ macro_rules! store_contract {
             a_clock_that_jumps_back_frees_leases a_parked_head_holds_its_lane_until_replayed
             a_retry_delays_the_whole_lane unordered_rows_do_not_wait_for_each_other
             a_row_leaves_only_after_another lanes_of_a_thousand excepted_destinations_are_not_touched
-            destinations_take_turns waiting_messages_are_woken waiting_messages_expire_and_finish
+            destinations_take_turns a_destination_gets_no_more_lanes_than_wanted an_answer_goes_again
+            waiting_messages_are_woken waiting_messages_expire_and_finish
             replayed_messages_run_again_once a_replay_settled_by_another_is_a_repeat
             timers_come_until_committed vorgaenge_change_and_are_found tombstones_stay_and_bar
             commands_are_taken_once pauses_hold_until_their_end notes_and_breakers_are_kept
@@ -598,13 +599,52 @@ pub async fn a_parked_head_holds_its_lane_until_replayed(house: &dyn House) {
         assert_eq!(store.list_parked_sends(&Scope::Operator, 10).await.unwrap().len(), 0);
         let lane = claim(&*store, 10_001).await.remove(0);
         assert_eq!(bodies(&lane), ["1", "2", "3"]);
-        assert_eq!((lane.heads[0].unclear, lane.heads[0].attempts), (unclear, 1));
+        // The person has decided: neither its time nor the doubt holds it up.
+        assert_eq!((lane.heads[0].unclear, lane.heads[0].attempts, lane.heads[0].deadline), (false, 1, None));
         for n in 0..3 {
             assert!(settle(&*store, &lane, n, sent(), n == 2, 10_002).await);
         }
     }
     let store = open(house).await;
     assert!(!store.replay(Uuid::new_v4(), "os:rita", "nothing there", at(3)).await.unwrap());
+}
+
+pub async fn a_destination_gets_no_more_lanes_than_wanted(house: &dyn House) {
+    let store = open(house).await;
+    for n in 0..5 {
+        let sends = vec![send("c:x", None, "x"), send("c:y", None, "y")];
+        commit_sends(&*store, &n.to_string(), sends).await;
+    }
+    let few = Want { most: vec![("c:x".into(), 2), ("c:y".into(), 99)], lanes: 6, ..want(1) };
+    let lanes = store.claim(few).await.unwrap();
+    let of = |name: &str| lanes.iter().filter(|lane| lane.destination == name).count();
+    assert_eq!((of("c:x"), of("c:y")), (2, 4));
+}
+
+pub async fn an_answer_goes_again(house: &dyn House) {
+    let store = open(house).await;
+    let mut entry = delivery("a", "p", "1");
+    entry.effects.mirror = vec![put(Uuid::new_v4(), "N", &["k"])];
+    let answer = Outgoing { deadline: None, ..send("c:x", None, "0011") };
+    let none = Uuid::new_v4();
+    assert!(!store.answer_again(none, answer.clone(), at(1)).await.unwrap(), "no such message");
+    let first = commit_one(&*store, entry).await;
+    assert!(store.answer_again(first, answer.clone(), at(1)).await.unwrap(), "added to what it caused");
+    for round in 0..3u32 {
+        let now = 10 * i64::from(round) + 2;
+        assert!(!store.answer_again(first, answer.clone(), at(now)).await.unwrap(), "it is on its way");
+        let lane = claim(&*store, now).await.remove(0);
+        assert_eq!((bodies(&lane), lane.heads[0].id), (vec!["0011".to_owned()], answer.id));
+        assert_eq!((lane.heads[0].cause, lane.heads[0].attempts), (first, round));
+        assert!(!store.answer_again(first, answer.clone(), at(now)).await.unwrap(), "it is being sent");
+        assert!(settle(&*store, &lane, 0, sent(), true, now).await);
+        assert_eq!(claim(&*store, now + 1).await.len(), 0);
+        assert!(store.answer_again(first, answer.clone(), at(now + 2)).await.unwrap());
+    }
+    let lane = claim(&*store, 50).await.remove(0);
+    assert!(settle(&*store, &lane, 0, parked(), true, 51).await);
+    assert!(!store.answer_again(first, answer.clone(), at(52)).await.unwrap(), "a person has it");
+    assert_eq!(store.list(&Scope::Operator, all()).await.unwrap().len(), 1, "no message of its own");
 }
 
 pub async fn a_retry_delays_the_whole_lane(house: &dyn House) {

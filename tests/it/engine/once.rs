@@ -8,7 +8,8 @@ use drehscheibe::envelope::{Envelope, Inbound, Verdict};
 use drehscheibe::store::contract::{Filter, Scope};
 use drehscheibe::transport::port::Intake;
 
-use super::rig::{Does, NORD, Rig, TRAY, deliver, fast, stop, wish};
+use super::far::Does;
+use super::rig::{NORD, Rig, TRAY, deliver, fast, stop, wish};
 
 fn document(envelope: &Envelope) -> String {
     String::from_utf8(envelope.body.to_vec()).unwrap()

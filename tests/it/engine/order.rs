@@ -14,7 +14,9 @@ use drehscheibe::register::keys::SearchKey;
 use drehscheibe::transport::port::Intake;
 use uuid::Uuid;
 
-use super::rig::{Does, Far, HORT, NORD, Rig, TestStep, WOHNGELD, deliver, fast, stop, wish};
+use super::far::{Does, Far, told_of};
+use super::rig::{HORT, NORD, Rig, TestStep, WOHNGELD, deliver, fast, stop, wish};
+use super::troubled::Hook;
 use crate::support::{Seeded, until};
 
 /// Fails about every third attempt, by the id, so that a rerun fails alike.
@@ -39,7 +41,7 @@ async fn order_is_kept_for_each_child_on_two_routes_while_children_overtake() {
     let nord = flaky(1);
     // The very first message is held back until all other children are through.
     let nord = rig.far(NORD, move |envelope, attempt| {
-        if *holds.lock().unwrap() == Some(super::rig::told_of(envelope)) {
+        if *holds.lock().unwrap() == Some(told_of(envelope)) {
             return Does::Later;
         }
         nord(envelope, attempt)
@@ -99,7 +101,7 @@ async fn a_guard_that_another_process_moves_means_a_rerun_and_one_effect() {
     let meanwhile = |wishes: Vec<Wish>| {
         let envelopes: Vec<_> = wishes.iter().map(|wish| rig.envelope(wish)).collect();
         let (other, left) = (other.clone(), Arc::new(std::sync::Mutex::new(envelopes)));
-        let hook: super::rig::Hook = Box::new(move || {
+        let hook: Hook = Box::new(move || {
             let (other, next) = (other.clone(), left.lock().unwrap().pop());
             Box::pin(async move {
                 if let Some(envelope) = next {
@@ -224,11 +226,14 @@ async fn no_more_lanes_are_leased_than_a_partner_can_serve() {
     let far = Far::new(rig.clock.clone(), false, |_, _| Does::Take);
     let nord = rig.put(NORD, far);
     let troubled = rig.troubled();
+    // All of them are due before the first is leased.
+    troubled.no_claim.store(true, Ordering::SeqCst);
     troubled.no_settle.store(true, Ordering::SeqCst);
     let engine = rig.engine();
     for n in 0..20 {
         deliver(&engine, rig.envelope(&wish(n, n))).await;
     }
+    troubled.no_claim.store(false, Ordering::SeqCst);
     until("the partner is as busy as it can be", 10, || nord.attempts() == 2).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     let folder = rusqlite::Connection::open(rig.folder.path().join("drehscheibe.db")).unwrap();

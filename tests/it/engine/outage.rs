@@ -12,7 +12,8 @@ use drehscheibe::transport::port::{Intake, SendError};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use super::rig::{Does, Far, HORT, NORD, Rig, WOHNGELD, deliver, fast, start_of_time, stop, wish};
+use super::far::{Does, Far};
+use super::rig::{HORT, NORD, Rig, WOHNGELD, deliver, fast, start_of_time, stop, wish};
 use crate::support::until;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

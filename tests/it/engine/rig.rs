@@ -1,23 +1,20 @@
-//! What the tests of the engine are built on: a compiled stage, a store in a folder of its own, partners that follow a rule,
-//! and a store that fails on demand. Decides nothing that the product decides.
+//! What the tests of the engine are built on: a compiled stage, a store in a folder of its own, a clock, steps of the test.
+//! Decides nothing that the product decides.
 
-use std::collections::HashMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use drehscheibe::app::place::{self, Place};
 use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::clock::Clock;
-use drehscheibe::effects::{Answer, Outgoing, Question};
 use drehscheibe::engine::core::Settings;
 use drehscheibe::engine::housekeeping::Commands;
 use drehscheibe::engine::points::Points;
 use drehscheibe::engine::start::{Engine, Start};
-use drehscheibe::envelope::{Claim, Envelope, Evidence, Head, How, PartnerRef, Stage, Verdict};
+use drehscheibe::envelope::{Envelope, Evidence, Head, How, PartnerRef, Stage, Verdict};
 use drehscheibe::message::Message;
 use drehscheibe::pipeline::step::{Bench, Flow, Step, Trouble};
 use drehscheibe::plan::{Patience, Plan, PlanSet, Planned};
@@ -25,11 +22,13 @@ use drehscheibe::store::contract::*;
 use drehscheibe::store::sqlite;
 use drehscheibe::store::sqlite::store::SqliteStore;
 use drehscheibe::transport::ids::sha256_hex;
-use drehscheibe::transport::port::{Busy, Destination, Intake, Receipt, SendError};
+use drehscheibe::transport::port::Intake;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::support::{StageDir, root, until};
+use super::far::{Does, Far};
+use super::troubled::Troubled;
+use crate::support::{StageDir, root};
 
 pub const NORD: &str = "callback:kita-portal-nord";
 pub const WOHNGELD: &str = "callback:wohngeld-online";
@@ -374,326 +373,6 @@ impl Step for TestStep {
     }
 }
 
-/// What a partner does with an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Does {
-    /// Takes it.
-    Take,
-    /// Does not take this one now.
-    Later,
-    /// Asks for a pause.
-    LaterFor(Duration),
-    /// Is out of order as a whole.
-    Down,
-    /// Takes it, and the answer is lost.
-    Lose,
-    /// Does not take it, and nobody knows.
-    Vanish,
-}
-
-type Rule = Box<dyn Fn(&Envelope, u32) -> Does + Send + Sync>;
-
-/// A partner in memory.
-pub struct Far {
-    clock: Clock,
-    rule: Rule,
-    safe: bool,
-    /// True when an earlier attempt can be looked up.
-    pub finds: AtomicBool,
-    pub seen: Mutex<Seen>,
-}
-
-#[derive(Default)]
-pub struct Seen {
-    pub attempts: HashMap<Uuid, u32>,
-    pub times: Vec<Timestamp>,
-    pub taken: Vec<Envelope>,
-    pub repeated: u32,
-}
-
-impl Far {
-    pub fn new(
-        clock: Clock,
-        safe: bool,
-        rule: impl Fn(&Envelope, u32) -> Does + Send + Sync + 'static,
-    ) -> Far {
-        Far { clock, rule: Box::new(rule), safe, finds: AtomicBool::new(true), seen: Mutex::default() }
-    }
-
-    pub fn taken(&self) -> usize {
-        self.seen.lock().unwrap().taken.len()
-    }
-
-    pub fn attempts(&self) -> usize {
-        self.seen.lock().unwrap().times.len()
-    }
-
-    /// The ids of the messages that it was told of, in the order in which it took them.
-    pub fn told(&self) -> Vec<Uuid> {
-        let seen = self.seen.lock().unwrap();
-        seen.taken.iter().map(|envelope| told_of(envelope)).collect()
-    }
-
-    pub async fn has(&self, count: usize) {
-        until(&format!("{count} envelopes"), 20, || self.taken() >= count).await;
-    }
-}
-
-/// The message that a callback speaks of.
-pub fn told_of(envelope: &Envelope) -> Uuid {
-    let body: serde_json::Value = serde_json::from_slice(&envelope.body).unwrap();
-    body["id"].as_str().unwrap().parse().unwrap()
-}
-
-#[async_trait]
-impl Destination for Far {
-    async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
-        let attempt = {
-            let mut seen = self.seen.lock().unwrap();
-            seen.times.push(self.clock.now());
-            let attempt = seen.attempts.entry(envelope.head.id).or_default();
-            *attempt += 1;
-            *attempt
-        };
-        let does = (self.rule)(envelope, attempt);
-        let later = |far_end, retry_after| {
-            Err(SendError::Later { cause: "out of order for the test".to_owned(), retry_after, far_end })
-        };
-        match does {
-            Does::Later => return later(false, None),
-            Does::LaterFor(pause) => return later(false, Some(pause)),
-            Does::Down => return later(true, None),
-            Does::Vanish => return Err(SendError::Unclear { cause: "the line went dead".to_owned() }),
-            Does::Take | Does::Lose => {}
-        }
-        let mut seen = self.seen.lock().unwrap();
-        match seen.taken.iter().find(|known| known.head.id == envelope.head.id) {
-            Some(known) => {
-                assert!(known.body == envelope.body, "one id, two bodies");
-                seen.repeated += 1;
-            }
-            None => seen.taken.push(envelope.clone()),
-        }
-        match does {
-            Does::Lose => Err(SendError::Unclear { cause: "the answer was lost".to_owned() }),
-            _ => Ok(Receipt { reference: envelope.head.id.to_string(), ..Receipt::default() }),
-        }
-    }
-
-    fn repeat_is_safe(&self) -> bool {
-        self.safe
-    }
-
-    async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError> {
-        if !self.finds.load(Ordering::SeqCst) {
-            return Err(SendError::Unclear { cause: "there is no way to ask".to_owned() });
-        }
-        let seen = self.seen.lock().unwrap();
-        let known = seen.taken.iter().any(|known| known.head.id == envelope.head.id);
-        Ok(known.then(Receipt::default))
-    }
-
-    fn width(&self) -> usize {
-        2
-    }
-}
-
-pub type Hook = Box<dyn Fn() -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
-
-/// The real store behind a gate: refuses what it is told to refuse, and counts.
-pub struct Troubled {
-    inner: Arc<dyn Store>,
-    pub no_commit: AtomicBool,
-    pub no_lookup: AtomicBool,
-    pub no_settle: AtomicBool,
-    pub no_claim: AtomicBool,
-    /// Entries with this transport id cannot be stored with their effects.
-    pub cursed: Mutex<Option<String>>,
-    /// Passed before each commit.
-    pub turnstile: tokio::sync::Semaphore,
-    pub guarded: AtomicBool,
-    /// Runs after each lookup, before its facts are used.
-    pub after_lookup: tokio::sync::Mutex<Option<Hook>>,
-    pub lookups: AtomicUsize,
-    pub most_entries: AtomicUsize,
-}
-
-impl Troubled {
-    fn new(inner: Arc<dyn Store>) -> Troubled {
-        Troubled {
-            inner,
-            no_commit: AtomicBool::default(),
-            no_lookup: AtomicBool::default(),
-            no_settle: AtomicBool::default(),
-            no_claim: AtomicBool::default(),
-            cursed: Mutex::default(),
-            turnstile: tokio::sync::Semaphore::new(0),
-            guarded: AtomicBool::default(),
-            after_lookup: tokio::sync::Mutex::default(),
-            lookups: AtomicUsize::default(),
-            most_entries: AtomicUsize::default(),
-        }
-    }
-
-    fn pass(&self, closed: &AtomicBool) -> Result<(), StoreError> {
-        match closed.load(Ordering::SeqCst) {
-            true => Err(StoreError::Later("the test says so".to_owned())),
-            false => Ok(()),
-        }
-    }
-}
-
-#[async_trait]
-impl Store for Troubled {
-    async fn lookup(&self, questions: Vec<Question>) -> Result<Vec<Answer>, StoreError> {
-        self.pass(&self.no_lookup)?;
-        self.lookups.fetch_add(1, Ordering::SeqCst);
-        let answers = self.inner.lookup(questions).await;
-        if let Some(hook) = &*self.after_lookup.lock().await {
-            hook().await;
-        }
-        answers
-    }
-
-    async fn commit(&self, entries: Vec<Entry>) -> Result<Vec<Committed>, StoreError> {
-        self.most_entries.fetch_max(entries.len(), Ordering::SeqCst);
-        if self.guarded.load(Ordering::SeqCst) {
-            self.turnstile.acquire().await.unwrap().forget();
-        }
-        self.pass(&self.no_commit)?;
-        let cursed = self.cursed.lock().unwrap().clone();
-        let hit = |entry: &Entry| {
-            Some(&entry.envelope.head.transport_id) == cursed.as_ref() && !entry.effects.sends.is_empty()
-        };
-        if entries.iter().any(hit) {
-            return Err(StoreError::Entry("the test says so".to_owned()));
-        }
-        self.inner.commit(entries).await
-    }
-
-    async fn answer_again(&self, first: Uuid, answer: Outgoing, now: Timestamp) -> Result<bool, StoreError> {
-        self.pass(&self.no_commit)?;
-        self.inner.answer_again(first, answer, now).await
-    }
-
-    async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError> {
-        self.pass(&self.no_claim)?;
-        self.inner.claim(want).await
-    }
-
-    async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError> {
-        self.pass(&self.no_settle)?;
-        self.inner.settle(settles).await
-    }
-
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.inner.next_due().await
-    }
-
-    async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
-        self.inner.breakers().await
-    }
-
-    async fn set_breaker(&self, breaker: Breaker) -> Result<(), StoreError> {
-        self.inner.set_breaker(breaker).await
-    }
-
-    async fn resume(
-        &self,
-        now: Timestamp,
-        lease: Duration,
-        limit: usize,
-    ) -> Result<Vec<Resumed>, StoreError> {
-        self.inner.resume(now, lease, limit).await
-    }
-
-    async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Envelope>, StoreError> {
-        self.inner.due_timers(now, limit).await
-    }
-
-    async fn replay(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
-        self.inner.replay(id, person, reason, now).await
-    }
-
-    async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError> {
-        self.inner.list(scope, filter).await
-    }
-
-    async fn list_parked_sends(&self, scope: &Scope, limit: usize) -> Result<Vec<ListedSend>, StoreError> {
-        self.inner.list_parked_sends(scope, limit).await
-    }
-
-    async fn original(
-        &self,
-        scope: &Scope,
-        id: Uuid,
-        person: &str,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<Option<Envelope>, StoreError> {
-        self.inner.original(scope, id, person, reason, now).await
-    }
-
-    async fn figures(&self, scope: &Scope) -> Result<Figures, StoreError> {
-        self.inner.figures(scope).await
-    }
-
-    async fn pauses(&self, now: Timestamp) -> Result<Vec<Pause>, StoreError> {
-        self.inner.pauses(now).await
-    }
-
-    async fn set_pause(
-        &self,
-        kind: &str,
-        name: &str,
-        pause: Option<Pause>,
-        person: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.inner.set_pause(kind, name, pause, person, now).await
-    }
-
-    async fn post_command(&self, command: Command) -> Result<(), StoreError> {
-        self.inner.post_command(command).await
-    }
-
-    async fn take_commands(&self, limit: usize) -> Result<Vec<Command>, StoreError> {
-        self.inner.take_commands(limit).await
-    }
-
-    async fn end_command(&self, id: Uuid, state: CommandState) -> Result<(), StoreError> {
-        self.inner.end_command(id, state).await
-    }
-
-    async fn command_state(&self, id: Uuid) -> Result<Option<CommandState>, StoreError> {
-        self.inner.command_state(id).await
-    }
-
-    async fn note(&self, connection: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.inner.note(connection, key).await
-    }
-
-    async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError> {
-        self.inner.set_note(connection, key, value).await
-    }
-
-    async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError> {
-        self.inner.spool(mandant).await
-    }
-
-    async fn open_claim(&self, mandant: &str, claim: &Claim) -> Result<Box<dyn SpoolRead>, StoreError> {
-        self.inner.open_claim(mandant, claim).await
-    }
-
-    async fn collect_garbage(&self) -> Result<u64, StoreError> {
-        self.inner.collect_garbage().await
-    }
-
-    async fn essence(&self) -> Result<Vec<String>, StoreError> {
-        self.inner.essence().await
-    }
-}
-
 pub fn start_of_time() -> Timestamp {
     "2026-11-21T09:00:00Z".parse().unwrap()
 }
@@ -701,9 +380,4 @@ pub fn start_of_time() -> Timestamp {
 /// A clock that runs so many times as fast as the machine's.
 pub fn fast(factor: f64) -> Clock {
     Clock::scaled(start_of_time(), factor)
-}
-
-/// Whether a delivery was refused as busy.
-pub fn is_busy(outcome: &Result<Verdict, Busy>) -> bool {
-    outcome.is_err()
 }

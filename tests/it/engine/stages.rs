@@ -4,7 +4,8 @@ use drehscheibe::cli::sample::eintragung;
 use drehscheibe::envelope::{Inbound, Stage};
 use drehscheibe::store::contract::Scope;
 
-use super::rig::{Does, NORD, Rig, TRAY, WOHNGELD, deliver, fast, stop, wish};
+use super::far::Does;
+use super::rig::{NORD, Rig, TRAY, WOHNGELD, deliver, fast, stop, wish};
 
 fn rows(rig: &Rig, table: &str) -> i64 {
     let db = rusqlite::Connection::open(rig.folder.path().join("drehscheibe.db")).unwrap();

@@ -20,7 +20,8 @@ use drehscheibe::transport::timer::TimerSource;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use super::rig::{Does, NORD, Rig, deliver, fast, start_of_time, stop, wish};
+use super::far::Does;
+use super::rig::{NORD, Rig, deliver, fast, start_of_time, stop, wish};
 
 fn is(message: &Message, child: u64, n: u64) -> bool {
     message.record.kopf.nachrichten_uuid == wish(child, n).uuid().to_string()
