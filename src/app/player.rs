@@ -216,9 +216,16 @@ async fn open(folder: &Path, stage: Stage) -> Result<sqlite::store::SqliteStore,
     let master = secrecy::SecretBox::new(Box::new([7u8; 32]));
     let store =
         sqlite::store::SqliteStore::open(sqlite::open::Settings { path, stage, master, read_only: false })?;
-    // Lanes that the engine before left leased are free again for the only process that may run here.
-    store.lock_for_run().await?;
-    Ok(store)
+    // Lanes that the engine before left leased are free again for the only process that may run here. Its last tasks may
+    // still be ending, and the lock ends with them.
+    let began = Tick::now();
+    loop {
+        match store.lock_for_run().await {
+            Ok(_) => return Ok(store),
+            Err(error) if began.elapsed() > Duration::from_secs(10) => return Err(error.into()),
+            Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
+        }
+    }
 }
 
 fn start(

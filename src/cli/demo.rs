@@ -17,6 +17,7 @@ use crate::cli::demo_partner::DemoPartner;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::sample::{Wish, eintragung};
+use crate::cli::shipped;
 use crate::clock::{Clock, Tick};
 use crate::engine::core::Settings;
 use crate::engine::points::Points;
@@ -190,7 +191,9 @@ impl Stage {
         ] {
             std::fs::write(config.join("secrets").join(name), text)?;
         }
-        let place = Place { config, routes: global.routes.clone(), xsd: global.xsd.clone(), data };
+        let (routes, xsd) =
+            (shipped::routes(&global.routes, scratch)?, shipped::packages(&global.xsd, scratch)?);
+        let place = Place { config, routes, xsd, data };
         Ok(Stage { place, http, token })
     }
 

@@ -45,6 +45,12 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
             if let Some(listen) = wanted.settings.get("listen").and_then(|listen| listen.as_str()) {
                 findings.push(port(listen));
             }
+            let trays = wanted.settings.get("trays").and_then(|trays| trays.as_array());
+            for tray in trays.into_iter().flatten() {
+                for folder in ["in", "out"].iter().filter_map(|key| tray.get(key)?.as_str()) {
+                    findings.push(self::tray(&place.data.join(folder)));
+                }
+            }
         }
         if house::store_folder(&place, &fit.compiled).is_dir() {
             findings.push(store(&place, fit).await);
@@ -86,6 +92,15 @@ fn folder(data: &Path) -> Finding {
             text: format!("{} cannot be written: {}; create it for this user", data.display(), error.kind()),
         },
     }
+}
+
+/// A run makes no tray itself, else a missing mount would go unnoticed.
+fn tray(tray: &Path) -> Finding {
+    let text = match tray.is_dir() {
+        true => format!("{} is there", tray.display()),
+        false => format!("{} is missing; mount it, or make it with mkdir -p", tray.display()),
+    };
+    Finding { what: "tray", fine: tray.is_dir(), text }
 }
 
 fn clock() -> Finding {

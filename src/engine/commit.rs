@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::effects::Effects;
 use crate::envelope::{Inbound, Verdict};
+use crate::rejection::Rejection;
 use crate::store::contract::{Committed, Entry, Store, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Stretch};
@@ -39,7 +40,8 @@ pub async fn run(core: Arc<Core>, mut pending: mpsc::UnboundedReceiver<Pending>)
         if core.points.reach(Point::BeforeCommit).is_err() {
             return;
         }
-        let entries = batch.iter().map(|pending| pending.entry().clone()).collect();
+        let entries: Vec<Entry> = batch.iter().map(|pending| pending.entry().clone()).collect();
+        metric::commit_entries(entries.len());
         let began = crate::clock::Tick::now();
         let outcomes = halving(&*core.store, entries).await;
         metric::took(Stretch::Commit, began.elapsed());
@@ -104,6 +106,7 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
     let leased = std::mem::take(&mut decided.leased);
     match outcome {
         Ok(Committed::New) => {
+            core.store_wrote();
             core.release(leased);
             committed(core, &decided.entry);
             ticket.tell(Ok(verdict(&decided.entry)));
@@ -138,7 +141,7 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
         }
         Err(error) => {
             core.release(leased);
-            raise(Alarm::StoreBusy, "store", &[("cause", &error.to_string())]);
+            core.store_failed(&error);
             ticket.tell(Err(busy("the store cannot commit now")));
         }
     }
@@ -189,6 +192,13 @@ async fn culprit(core: &Core, first: &Entry, cause: String) -> Result<Verdict, B
 }
 
 fn committed(core: &Core, entry: &Entry) {
+    tracing::debug!(
+        message = %entry.envelope.head.id,
+        state = entry.state.as_str(),
+        route = entry.route.as_deref().unwrap_or("-"),
+        trace = entry.envelope.head.traceparent.as_deref().unwrap_or("-"),
+        "committed"
+    );
     if !entry.effects.sends.is_empty() {
         core.outbox.notify_one();
     }
@@ -211,7 +221,18 @@ fn verdict(entry: &Entry) -> Verdict {
         state: entry.state,
         conflict: entry.keys.iter().any(|key| key.class == "conflict"),
         again: false,
-        codes: entry.rejections.iter().map(|rejection| rejection.code.clone()).collect(),
+        codes: codes(&entry.rejections),
         reply: entry.effects.reply.clone(),
     }
+}
+
+/// Each code once, in the order of the rejections: what the store keeps, so that a repeat gets the very same verdict.
+fn codes(rejections: &[Rejection]) -> Vec<String> {
+    let mut codes: Vec<String> = Vec::new();
+    for rejection in rejections {
+        if !codes.contains(&rejection.code) {
+            codes.push(rejection.code.clone());
+        }
+    }
+    codes
 }

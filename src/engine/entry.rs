@@ -131,7 +131,7 @@ pub fn answer_by_message(ground: &Ground, refusal: &Refusal, mut settled: Settle
         });
         return settled;
     };
-    settled.effects.sends.push(answer(head.id, &head.transport_id, destination, refusal, reply));
+    settled.effects.sends.push(answer(ground, head.id, destination, refusal, reply));
     settled
 }
 
@@ -139,7 +139,8 @@ fn return_address<'a>(ground: &'a Ground, refusal: &'a Refusal) -> Option<&'a st
     ground.envelope.head.return_address.as_deref().or(refusal.return_address.as_deref())
 }
 
-fn answer(id: Uuid, asked: &str, destination: &str, refusal: &Refusal, reply: Reply) -> Outgoing {
+fn answer(ground: &Ground, id: Uuid, destination: &str, refusal: &Refusal, reply: Reply) -> Outgoing {
+    let (asked, now) = (&ground.envelope.head.transport_id, ground.now());
     Outgoing {
         id: reply_row(id, destination),
         destination: destination.to_owned(),
@@ -149,9 +150,9 @@ fn answer(id: Uuid, asked: &str, destination: &str, refusal: &Refusal, reply: Re
         content_type: reply.content_type,
         body: reply.body,
         parts: Vec::new(),
-        correlation: Some(asked.to_owned()),
+        correlation: Some(asked.clone()),
         after: None,
-        deadline: None,
+        deadline: now.checked_add(super::breaker::signed(refusal.give_up_after)).ok(),
     }
 }
 
@@ -163,7 +164,7 @@ pub fn answer_to_repeat(ground: &Ground, refusal: &Refusal, first: &Verdict) -> 
         return None;
     }
     let (reply, destination) = (first.reply.clone()?, return_address(ground, refusal)?);
-    Some(answer(first.id, &head.transport_id, destination, refusal, reply))
+    Some(answer(ground, first.id, destination, refusal, reply))
 }
 
 /// The entry of a delivery whose key came before with other content: quarantined **and** refused (rules.md 5).

@@ -12,7 +12,8 @@ use drehscheibe::store::sqlite::store::SqliteStore;
 use secrecy::SecretBox;
 use uuid::Uuid;
 
-use crate::store_contract::{self as suite, House, at, claims_of, commit_one, delivery};
+use crate::store_contract::common::{House, at, claims_of, commit_one, delivery, read_claim, spool};
+use crate::store_contract::{damage, waiting};
 
 /// An embedded store in a folder that goes with the test.
 struct Embedded {
@@ -70,7 +71,7 @@ async fn marked_personal_data_is_in_clear_in_no_file() {
     let house = house();
     let store = house.open(Stage::Test, 1).await.unwrap();
     let marker = "Zaubermarke-Amaryllis-Quendel";
-    suite::fill_with(&*store, marker).await;
+    damage::fill_with(&*store, marker).await;
     let open = files(house.folder.path());
     assert!(open.iter().any(|f| f.to_string_lossy().ends_with("-wal")), "the log is searched too: {open:?}");
     search(&open, marker);
@@ -208,7 +209,7 @@ async fn a_full_database_answers_later_and_keeps_what_was_committed() {
 async fn deleting_a_record_destroys_what_came_with_it_and_keeps_what_has_to_leave() {
     let house = house();
     let store = house.open(Stage::Test, 1).await.unwrap();
-    suite::removal(&*store).await;
+    waiting::removal(&*store).await;
     let keys = rusqlite::Connection::open(house.folder.path().join("keys.db")).unwrap();
     let db = rusqlite::Connection::open(house.folder.path().join("drehscheibe.db")).unwrap();
     let listed: i64 = db.query_row("SELECT count(*) FROM key_to_destroy", [], |r| r.get(0)).unwrap();
@@ -253,12 +254,12 @@ fn broken_links(db: &rusqlite::Connection) -> usize {
 async fn the_same_content_twice_is_one_file() {
     let house = house();
     let (store, _) = house.run().await.unwrap();
-    let one = suite::spool(&*store, "a", &[1u8; 200_000]).await;
-    let two = suite::spool(&*store, "a", &[1u8; 200_000]).await;
+    let one = spool(&*store, "a", &[1u8; 200_000]).await;
+    let two = spool(&*store, "a", &[1u8; 200_000]).await;
     assert_eq!(one.claim.name, two.claim.name);
     assert_eq!(claims_of(&house).len(), 1);
-    assert_eq!(suite::read_claim(&*store, "a", &one.claim).await.unwrap().len(), 200_000);
-    assert_eq!(suite::read_claim(&*store, "a", &two.claim).await.unwrap().len(), 200_000);
+    assert_eq!(read_claim(&*store, "a", &one.claim).await.unwrap().len(), 200_000);
+    assert_eq!(read_claim(&*store, "a", &two.claim).await.unwrap().len(), 200_000);
     // Also when the first is committed and another process spools it again.
     let mut entry = delivery("a", "p", "part");
     Arc::make_mut(&mut entry.envelope).parts = vec![one.clone()];
@@ -266,17 +267,17 @@ async fn the_same_content_twice_is_one_file() {
     drop(store);
     let (store, removed) = house.run().await.unwrap();
     assert_eq!(removed, 0);
-    let three = suite::spool(&*store, "b", &[1u8; 200_000]).await;
+    let three = spool(&*store, "b", &[1u8; 200_000]).await;
     assert_eq!(claims_of(&house).len(), 1);
-    assert_eq!(suite::read_claim(&*store, "b", &three.claim).await.unwrap().len(), 200_000);
-    assert_eq!(suite::read_claim(&*store, "a", &one.claim).await.unwrap().len(), 200_000);
+    assert_eq!(read_claim(&*store, "b", &three.claim).await.unwrap().len(), 200_000);
+    assert_eq!(read_claim(&*store, "a", &one.claim).await.unwrap().len(), 200_000);
 }
 
 #[tokio::test]
 async fn a_damaged_row_is_parked_and_stops_nobody() {
     let house = house();
     let store = house.open(Stage::Test, 1).await.unwrap();
-    let (row, waits) = suite::two_sends_and_two_waiting(&*store).await;
+    let (row, waits) = damage::two_sends_and_two_waiting(&*store).await;
     let db = rusqlite::Connection::open(house.folder.path().join("drehscheibe.db")).unwrap();
     let damage = |table: &str, id: Uuid| {
         let sql = format!(
@@ -287,5 +288,5 @@ async fn a_damaged_row_is_parked_and_stops_nobody() {
     };
     damage("outbox", row);
     damage("inbox", waits);
-    suite::only_the_sound_ones_come(&*store, row, waits).await;
+    damage::only_the_sound_ones_come(&*store, row, waits).await;
 }

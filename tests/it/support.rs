@@ -44,6 +44,8 @@ pub struct StageDir {
     pub dir: tempfile::TempDir,
     /// Where the HTTP door listens.
     pub http: SocketAddr,
+    /// The folder of the routes; the shipped ones unless a test writes its own.
+    pub routes: PathBuf,
 }
 
 impl StageDir {
@@ -115,7 +117,7 @@ partners:
             ),
         )
         .expect("partners.yaml");
-        StageDir { dir, http }
+        StageDir { dir, http, routes: root().join("routes") }
     }
 
     /// The data folder.
@@ -141,7 +143,7 @@ partners:
             .arg("--config")
             .arg(self.stage())
             .arg("--routes")
-            .arg(root().join("routes"))
+            .arg(&self.routes)
             .arg("--xsd")
             .arg(root().join("xsd"))
             .arg("--data")

@@ -25,7 +25,8 @@ pub fn answer(scene: &mut Scene<'_>, first: Uuid, answer: &Outgoing, now: Timest
                 Err(other) => return Err(other),
             }
             let (lane, _) = lanes::lane_for(scene, None, &answer.destination, Some(micros(now)))?;
-            scene.run(sql!("outbox_again"), params![row.row, lane, micros(now)])?;
+            let deadline = answer.deadline.map(micros);
+            scene.run(sql!("outbox_again"), params![row.row, lane, micros(now), deadline])?;
             lanes::change(scene, &row, answer.id, now, "outbox.again", &json!({}))?;
             Ok(true)
         }
@@ -72,7 +73,7 @@ fn added(scene: &mut Scene<'_>, first: Uuid, answer: &Outgoing, now: Timestamp) 
             answer.partner,
             answer.message,
             micros(now),
-            None::<i64>,
+            answer.deadline.map(micros),
             None::<Uuid>,
             sealed
         ],

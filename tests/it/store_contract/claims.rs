@@ -1,0 +1,132 @@
+//! What every store must hold of the claims of parts.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use drehscheibe::effects::Outgoing;
+use drehscheibe::envelope::Claim;
+use drehscheibe::seal::key::sha256;
+use drehscheibe::store::contract::StoreError;
+use uuid::Uuid;
+
+use super::common::{House, claim, claims_of, commit_one, delivery, open, put, read_claim, send, spool};
+
+pub async fn parts_go_round_in_bounded_memory(house: &dyn House) {
+    let store = open(house).await;
+    let octets: Vec<u8> = (0..5 * 1024 * 1024_u32).map(|n| (n % 251) as u8).collect();
+    let part = spool(&*store, "a", &octets).await;
+    assert_eq!((part.size, part.sha256.clone()), (octets.len() as u64, hex::encode(sha256(&octets))));
+    assert_eq!(part.claim.name.len(), 64);
+    assert_ne!(part.claim.name, part.sha256);
+    let mut reader = store.open_claim("a", &part.claim).await.unwrap();
+    let (mut read, mut largest) = (Vec::new(), 0);
+    while let Some(piece) = reader.read().await.unwrap() {
+        largest = largest.max(piece.len());
+        read.extend_from_slice(&piece);
+    }
+    assert!(read == octets, "the same octets");
+    assert!(largest <= 256 * 1024, "in pieces: {largest}");
+    assert_eq!(reader.read().await.unwrap(), None);
+    // Committed with a message, it comes back with the message and leaves with what is sent.
+    let mut entry = delivery("a", "p", "1");
+    Arc::make_mut(&mut entry.envelope).parts = vec![part.clone()];
+    entry.effects.mirror = vec![put(Uuid::new_v4(), "N", &["k"])];
+    entry.effects.sends = vec![Outgoing { parts: vec![part], ..send("c:x", None, "{}") }];
+    commit_one(&*store, entry).await;
+    drop(store);
+    let (store, removed) = house.run().await.unwrap();
+    assert_eq!(removed, 0);
+    let lane = claim(&*store, 1).await.remove(0);
+    let again = read_claim(&*store, "a", &lane.heads[0].envelope.parts[0].claim).await.unwrap();
+    assert!(again == octets, "also after a restart");
+}
+
+pub async fn small_and_empty_parts(house: &dyn House) {
+    let store = open(house).await;
+    for len in [0_usize, 1, 65_535, 65_536, 65_537, 131_072] {
+        let octets = vec![b'z'; len];
+        let part = spool(&*store, "a", &octets).await;
+        assert!(read_claim(&*store, "a", &part.claim).await.unwrap() == octets, "{len}");
+    }
+}
+
+pub async fn damaged_claims_are_found(house: &dyn House) {
+    let store = open(house).await;
+    let part = spool(&*store, "a", &vec![b'q'; 200_000]).await;
+    let file = claims_of(house).remove(0);
+    assert!(!file.file_name().unwrap().to_string_lossy().contains("n.pdf"));
+    let good = std::fs::read(&file).unwrap();
+    for at in [0, 1, 70_000, good.len() - 1] {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        std::fs::write(&file, bad).unwrap();
+        let read = read_claim(&*store, "a", &part.claim).await;
+        assert!(matches!(read, Err(StoreError::Corrupt(_))), "octet {at}");
+    }
+    // Cut, also exactly between two chunks, and lengthened.
+    for len in [0, 1, 1 + 65_552, good.len() - 1] {
+        std::fs::write(&file, &good[..len]).unwrap();
+        let read = read_claim(&*store, "a", &part.claim).await;
+        assert!(matches!(read, Err(StoreError::Corrupt(_))), "cut to {len}");
+    }
+    std::fs::write(&file, [good.as_slice(), b"more"].concat()).unwrap();
+    assert!(matches!(read_claim(&*store, "a", &part.claim).await, Err(StoreError::Corrupt(_))));
+    std::fs::remove_file(&file).unwrap();
+    assert!(matches!(read_claim(&*store, "a", &part.claim).await, Err(StoreError::Corrupt(_))));
+    std::fs::write(&file, good).unwrap();
+    assert_eq!(read_claim(&*store, "a", &part.claim).await.unwrap().len(), 200_000);
+    for name in ["../../etc/passwd", "", "tmp", &"A".repeat(64)] {
+        let odd = Claim { name: name.into(), key: part.claim.key.clone() };
+        assert!(matches!(store.open_claim("a", &odd).await.err(), Some(StoreError::Corrupt(_))), "{name}");
+    }
+}
+
+pub async fn a_claim_of_another_mandant_does_not_open(house: &dyn House) {
+    let store = open(house).await;
+    commit_one(&*store, delivery("b", "p", "0")).await;
+    let part = spool(&*store, "a", b"secret").await;
+    for mandant in ["b", "c"] {
+        let opened = store.open_claim(mandant, &part.claim).await;
+        assert!(matches!(opened.err(), Some(StoreError::Corrupt(_))));
+    }
+    let mut entry = delivery("b", "p", "1");
+    Arc::make_mut(&mut entry.envelope).parts = vec![part];
+    assert!(matches!(store.commit(vec![entry]).await, Err(StoreError::Entry(_))));
+}
+
+pub async fn claims_nobody_needs_are_collected(house: &dyn House) {
+    let (store, _) = house.run().await.unwrap();
+    let kept = spool(&*store, "a", b"kept").await;
+    let mut entry = delivery("a", "p", "1");
+    Arc::make_mut(&mut entry.envelope).parts = vec![kept.clone()];
+    commit_one(&*store, entry).await;
+    let pending = spool(&*store, "a", b"finished, not committed yet").await;
+    let mut writing = store.spool("a").await.unwrap();
+    writing.write(Bytes::from_static(b"half")).await.unwrap();
+    assert_eq!(store.collect_garbage().await.unwrap(), 0, "a run still holds them");
+    let mut late = delivery("a", "p", "2");
+    Arc::make_mut(&mut late.envelope).parts = vec![pending];
+    commit_one(&*store, late).await;
+    let (claim, ..) = writing.finish().await.unwrap();
+    assert_eq!(read_claim(&*store, "a", &claim).await.unwrap(), b"half");
+    // Dropped unfinished: nothing stays.
+    let mut dropped = store.spool("a").await.unwrap();
+    dropped.write(Bytes::from(vec![b'd'; 100_000])).await.unwrap();
+    drop(dropped);
+    assert_eq!(std::fs::read_dir(house.claims().join("tmp")).unwrap().count(), 0);
+    // A crash: one finished that nobody committed, one half written, one file from nowhere.
+    drop(store);
+    std::fs::write(house.claims().join("tmp").join("0123"), b"half").unwrap();
+    std::fs::write(house.claims().join("f".repeat(64)), b"whole").unwrap();
+    assert_eq!(claims_of(house).len(), 4);
+    let (store, removed) = house.run().await.unwrap();
+    assert_eq!((removed, claims_of(house).len()), (3, 2));
+    assert_eq!(read_claim(&*store, "a", &kept.claim).await.unwrap(), b"kept");
+    // A finished claim that a run gave up goes as well, in time.
+    spool(&*store, "a", b"given up").await;
+    let mut removed = 0;
+    for _ in 0..5 {
+        removed += store.collect_garbage().await.unwrap();
+    }
+    assert_eq!((removed, claims_of(house).len()), (1, 2));
+}

@@ -1,0 +1,304 @@
+//! What every store must hold of lanes: order, leases, fences.
+
+use std::time::Duration;
+
+use drehscheibe::effects::Outgoing;
+use drehscheibe::envelope::Inbound;
+use drehscheibe::store::contract::{Outcome, Scope, Settle, Want};
+use uuid::Uuid;
+
+use super::common::{
+    House, all, at, bodies, claim, commit_one, commit_sends, delivery, key, later, open, parked, put, send,
+    sent, settle, want,
+};
+use super::waiting::{LEASE, waiting};
+
+pub async fn a_lane_keeps_order_and_is_leased_once(house: &dyn House) {
+    let store = open(house).await;
+    assert_eq!(store.next_due().await.unwrap(), None);
+    let cause =
+        commit_sends(&*store, "1", vec![send("c:x", Some("k"), "1"), send("c:x", Some("l"), "other")]).await;
+    commit_sends(&*store, "2", vec![send("c:x", Some("k"), "2"), send("c:y", Some("k"), "elsewhere")]).await;
+    assert_eq!(store.next_due().await.unwrap(), Some(at(0)));
+    assert_eq!(claim(&*store, -1).await.len(), 0, "not due yet");
+    let lanes = claim(&*store, 1).await;
+    let mut found: Vec<_> = lanes.iter().map(bodies).collect();
+    found.sort();
+    assert_eq!(found, [vec!["1", "2"], vec!["elsewhere"], vec!["other"]]);
+    assert_eq!(claim(&*store, 1).await.len(), 0, "leased once");
+    assert_eq!(store.next_due().await.unwrap(), Some(at(61)), "when the leases end");
+    let lane = lanes.iter().find(|lane| lane.heads.len() == 2).unwrap();
+    let due = &lane.heads[0];
+    assert_eq!((due.cause, due.attempts, due.unclear, due.deadline), (cause, 0, false, Some(at(9_999))));
+    assert_eq!((due.stamp.mandant.as_str(), due.stamp.partner.as_str(), due.stamp.test), ("a", "p", true));
+    assert!(!due.stamp.key_id.is_empty() && !due.stamp.traceparent.is_empty());
+    let head = &due.envelope.head;
+    assert_eq!((head.id, head.connection.as_str(), head.binding.as_str()), (due.id, "c", "c:x"));
+    assert_eq!((head.partner.as_ref().unwrap().id.as_str(), head.correlation.as_deref()), ("x", Some("c1")));
+    // A third row comes while the lane is leased: it is behind the others and comes with the next lease.
+    commit_sends(&*store, "3", vec![send("c:x", Some("k"), "3")]).await;
+    assert!(settle(&*store, lane, 0, sent(), false, 2).await);
+    assert!(!settle(&*store, lane, 0, sent(), false, 2).await, "settled once");
+    assert!(settle(&*store, lane, 1, sent(), true, 2).await);
+    let lanes = claim(&*store, 3).await;
+    assert_eq!(lanes.iter().map(bodies).collect::<Vec<_>>(), [vec!["3"]]);
+    assert!(settle(&*store, &lanes[0], 0, sent(), true, 3).await);
+    assert_eq!(claim(&*store, 4).await.len(), 0);
+}
+
+pub async fn a_stale_fence_is_refused(house: &dyn House) {
+    let store = open(house).await;
+    commit_sends(&*store, "1", vec![send("c:x", Some("k"), "1")]).await;
+    let old = claim(&*store, 0).await.remove(0);
+    let new = claim(&*store, 61).await.remove(0);
+    assert_eq!(old.id, new.id);
+    assert!(new.fence > old.fence);
+    assert!(!settle(&*store, &old, 0, sent(), true, 62).await);
+    assert!(settle(&*store, &new, 0, sent(), true, 62).await);
+    // The lane is empty now and may be gone; a lane made later never fits the old fence.
+    commit_sends(&*store, "2", vec![send("c:x", Some("k"), "2")]).await;
+    let next = claim(&*store, 63).await.remove(0);
+    let stale = Settle {
+        lane: new.id,
+        fence: new.fence,
+        row: next.heads[0].id,
+        outcome: sent(),
+        release: true,
+        now: at(64),
+    };
+    assert_eq!(store.settle(vec![stale]).await.unwrap(), [false]);
+    assert_eq!(store.figures(&Scope::Operator).await.unwrap().backlog[0].waiting, 1);
+}
+
+pub async fn an_expired_lease_casts_doubt(house: &dyn House) {
+    let store = open(house).await;
+    commit_sends(&*store, "1", vec![send("c:x", Some("k"), "1"), send("c:x", Some("k"), "2")]).await;
+    let mut one = want(0);
+    one.heads = 1;
+    assert_eq!(store.claim(one).await.unwrap()[0].heads.len(), 1);
+    let lane = claim(&*store, 100).await.remove(0);
+    let doubt: Vec<_> = lane.heads.iter().map(|due| (due.unclear, due.attempts)).collect();
+    assert_eq!(doubt, [(true, 0), (false, 0)], "only what was handed out");
+    assert!(settle(&*store, &lane, 0, later(110), true, 101).await);
+    let lane = claim(&*store, 111).await.remove(0);
+    assert_eq!((lane.heads[0].unclear, lane.heads[0].attempts), (true, 1), "doubt stays until it is sent");
+}
+
+pub async fn a_clock_that_jumps_back_frees_leases(house: &dyn House) {
+    let store = open(house).await;
+    let mut waits = delivery("a", "p", "w");
+    (waits.state, waits.waits) = (Inbound::Waiting, Some((key("w"), at(-20_000))));
+    commit_one(&*store, waits).await;
+    let mut entry = delivery("a", "p", "1");
+    entry.now = at(-30_000);
+    entry.effects.sends = vec![send("c:x", Some("k"), "1")];
+    commit_one(&*store, entry).await;
+    let lease = Duration::from_secs(60);
+    assert_eq!(claim(&*store, 0).await.len(), 1);
+    assert_eq!(store.resume(at(0), lease, 10).await.unwrap().len(), 1);
+    // A lease of a minute that ends hours ahead is none.
+    assert_eq!(claim(&*store, -10_000).await.len(), 1);
+    assert_eq!(store.resume(at(-10_000), lease, 10).await.unwrap().len(), 1);
+    // A small step back does not steal.
+    assert_eq!(claim(&*store, -10_010).await.len(), 0);
+    assert_eq!(store.resume(at(-10_010), lease, 10).await.unwrap().len(), 0);
+}
+
+pub async fn a_parked_head_holds_its_lane_until_replayed(house: &dyn House) {
+    for unclear in [false, true] {
+        let store = open(house).await;
+        let outcome = if unclear { Outcome::Unclear { cause: "cut off".into() } } else { parked() };
+        let name = format!("h{unclear}");
+        commit_sends(&*store, &name, vec![send("c:x", Some(&name), "1"), send("c:x", Some(&name), "2")])
+            .await;
+        let lane = claim(&*store, 1).await.remove(0);
+        assert!(settle(&*store, &lane, 0, outcome, true, 2).await);
+        commit_sends(&*store, &format!("{name}+"), vec![send("c:x", Some(&name), "3")]).await;
+        assert_eq!(claim(&*store, 10_000).await.len(), 0, "held");
+        assert_eq!(store.next_due().await.unwrap(), None);
+        let held = store.list_parked_sends(&Scope::Operator, 10).await.unwrap();
+        assert_eq!(held.len(), 1);
+        assert_eq!(held[0].state, if unclear { "unclear" } else { "parked" });
+        assert!(held[0].cause.is_some() && held[0].next_step.is_some());
+        let row = lane.heads[0].id;
+        assert!(!store.replay(lane.heads[1].id, "os:rita", "wrong one", at(3)).await.unwrap());
+        assert!(store.replay(row, "os:rita", "they are back", at(3)).await.unwrap());
+        assert!(!store.replay(row, "os:rita", "twice", at(3)).await.unwrap());
+        assert_eq!(store.list_parked_sends(&Scope::Operator, 10).await.unwrap().len(), 0);
+        let lane = claim(&*store, 10_001).await.remove(0);
+        assert_eq!(bodies(&lane), ["1", "2", "3"]);
+        // The person has decided: neither its time nor the doubt holds it up.
+        assert_eq!((lane.heads[0].unclear, lane.heads[0].attempts, lane.heads[0].deadline), (false, 1, None));
+        for n in 0..3 {
+            assert!(settle(&*store, &lane, n, sent(), n == 2, 10_002).await);
+        }
+    }
+    let store = open(house).await;
+    assert!(!store.replay(Uuid::new_v4(), "os:rita", "nothing there", at(3)).await.unwrap());
+}
+
+pub async fn a_destination_gets_no_more_lanes_than_wanted(house: &dyn House) {
+    let store = open(house).await;
+    for n in 0..5 {
+        let sends = vec![send("c:x", None, "x"), send("c:y", None, "y")];
+        commit_sends(&*store, &n.to_string(), sends).await;
+    }
+    let few = Want { most: vec![("c:x".into(), 2), ("c:y".into(), 99)], lanes: 6, ..want(1) };
+    let lanes = store.claim(few).await.unwrap();
+    let of = |name: &str| lanes.iter().filter(|lane| lane.destination == name).count();
+    assert_eq!((of("c:x"), of("c:y")), (2, 4));
+}
+
+pub async fn an_answer_goes_again(house: &dyn House) {
+    let store = open(house).await;
+    let mut entry = delivery("a", "p", "1");
+    entry.effects.mirror = vec![put(Uuid::new_v4(), "N", &["k"])];
+    let answer = Outgoing { deadline: None, ..send("c:x", None, "0011") };
+    let none = Uuid::new_v4();
+    assert!(!store.answer_again(none, answer.clone(), at(1)).await.unwrap(), "no such message");
+    let first = commit_one(&*store, entry).await;
+    assert!(store.answer_again(first, answer.clone(), at(1)).await.unwrap(), "added to what it caused");
+    for round in 0..3u32 {
+        let now = 10 * i64::from(round) + 2;
+        assert!(!store.answer_again(first, answer.clone(), at(now)).await.unwrap(), "it is on its way");
+        let lane = claim(&*store, now).await.remove(0);
+        assert_eq!((bodies(&lane), lane.heads[0].id), (vec!["0011".to_owned()], answer.id));
+        assert_eq!((lane.heads[0].cause, lane.heads[0].attempts), (first, round));
+        assert!(!store.answer_again(first, answer.clone(), at(now)).await.unwrap(), "it is being sent");
+        assert!(settle(&*store, &lane, 0, sent(), true, now).await);
+        assert_eq!(claim(&*store, now + 1).await.len(), 0);
+        assert!(store.answer_again(first, answer.clone(), at(now + 2)).await.unwrap());
+    }
+    let lane = claim(&*store, 50).await.remove(0);
+    assert!(settle(&*store, &lane, 0, parked(), true, 51).await);
+    assert!(!store.answer_again(first, answer.clone(), at(52)).await.unwrap(), "a person has it");
+    assert_eq!(store.list(&Scope::Operator, all()).await.unwrap().len(), 1, "no message of its own");
+}
+
+pub async fn a_retry_delays_the_whole_lane(house: &dyn House) {
+    let store = open(house).await;
+    commit_sends(&*store, "1", vec![send("c:x", Some("k"), "1"), send("c:x", Some("k"), "2")]).await;
+    let lane = claim(&*store, 1).await.remove(0);
+    assert!(settle(&*store, &lane, 0, later(500), true, 2).await);
+    commit_sends(&*store, "2", vec![send("c:x", Some("k"), "3")]).await;
+    assert_eq!(store.next_due().await.unwrap(), Some(at(500)));
+    assert_eq!(claim(&*store, 499).await.len(), 0);
+    let listed = &store.list(&Scope::Operator, all()).await.unwrap()[1].sends;
+    assert_eq!((listed[0].state.as_str(), listed[0].attempts), ("retrying", 1));
+    assert_eq!((listed[0].next_try, listed[0].cause.as_deref()), (Some(at(500)), Some("no answer")));
+    let backlog = store.figures(&Scope::Operator).await.unwrap().backlog;
+    assert_eq!((backlog[0].waiting, backlog[0].attempts, backlog[0].oldest), (3, 1, Some(at(0))));
+    assert_eq!(backlog[0].last_cause.as_deref(), Some("no answer"));
+    assert_eq!(bodies(&claim(&*store, 500).await[0]), ["1", "2", "3"]);
+}
+
+pub async fn unordered_rows_do_not_wait_for_each_other(house: &dyn House) {
+    let store = open(house).await;
+    commit_sends(&*store, "1", vec![send("c:x", None, "1"), send("c:x", None, "2")]).await;
+    let lanes = claim(&*store, 1).await;
+    assert_eq!(lanes.len(), 2);
+    assert!(settle(&*store, &lanes[0], 0, parked(), true, 2).await);
+    assert!(settle(&*store, &lanes[1], 0, sent(), true, 2).await);
+    commit_sends(&*store, "2", vec![send("c:x", None, "3")]).await;
+    assert_eq!(claim(&*store, 3).await.len(), 1);
+}
+
+pub async fn a_row_leaves_only_after_another(house: &dyn House) {
+    let store = open(house).await;
+    let first = send("seal:s", None, "first");
+    let second = Outgoing { after: Some(first.id), ..send("post:m", Some("k"), "second") };
+    let behind = send("post:m", Some("k"), "behind");
+    commit_sends(&*store, "1", vec![first.clone(), second, behind]).await;
+    let lanes = claim(&*store, 1).await;
+    assert_eq!(lanes.iter().map(bodies).collect::<Vec<_>>(), [vec!["first"]]);
+    assert!(settle(&*store, &lanes[0], 0, parked(), true, 2).await);
+    assert_eq!(claim(&*store, 3).await.len(), 0);
+    assert_eq!(store.next_due().await.unwrap(), None);
+    assert!(store.replay(first.id, "os:rita", "go", at(4)).await.unwrap());
+    let lane = claim(&*store, 5).await.remove(0);
+    assert!(settle(&*store, &lane, 0, sent(), true, 6).await);
+    assert_eq!(store.next_due().await.unwrap(), Some(at(6)));
+    assert_eq!(bodies(&claim(&*store, 7).await[0]), ["second", "behind"]);
+    // After one that is sent already: at once.
+    let next = Outgoing { after: Some(first.id), ..send("post:n", None, "next") };
+    commit_sends(&*store, "2", vec![next]).await;
+    assert_eq!(bodies(&claim(&*store, 8).await[0]), ["next"]);
+}
+
+pub async fn lanes_of_a_thousand(house: &dyn House) {
+    for count in [999_usize, 1_000, 1_001] {
+        let store = open(house).await;
+        let name = format!("n{count}");
+        let sends = (0..count).map(|n| send("c:x", Some(&name), &n.to_string())).collect();
+        commit_sends(&*store, &name, sends).await;
+        let mut wanted = want(1);
+        wanted.heads = 5_000;
+        let lane = store.claim(wanted).await.unwrap().remove(0);
+        assert_eq!(bodies(&lane), (0..count).map(|n| n.to_string()).collect::<Vec<_>>());
+        let settles = (0..count).map(|n| Settle {
+            lane: lane.id,
+            fence: lane.fence,
+            row: lane.heads[n].id,
+            outcome: sent(),
+            release: n + 1 == count,
+            now: at(2),
+        });
+        assert!(store.settle(settles.collect()).await.unwrap().iter().all(|done| *done));
+        assert_eq!(claim(&*store, 100).await.len(), 0);
+        // As many lanes.
+        let sends = (0..count).map(|n| send("c:y", Some(&format!("{name}.{n}")), "x")).collect();
+        commit_sends(&*store, &format!("{name} lanes"), sends).await;
+        let mut wanted = want(1);
+        wanted.lanes = 5_000;
+        let lanes = store.claim(wanted).await.unwrap();
+        assert_eq!(lanes.len(), count);
+        let settles = lanes.iter().map(|lane| Settle {
+            lane: lane.id,
+            fence: lane.fence,
+            row: lane.heads[0].id,
+            outcome: sent(),
+            release: true,
+            now: at(2),
+        });
+        assert!(store.settle(settles.collect()).await.unwrap().iter().all(|done| *done));
+    }
+}
+
+pub async fn excepted_destinations_are_not_touched(house: &dyn House) {
+    let store = open(house).await;
+    commit_sends(&*store, "1", vec![send("c:x", None, "x"), send("c:y", None, "y"), send("c:z", None, "z")])
+        .await;
+    let mut wanted = want(1);
+    wanted.except = vec!["c:x".into(), "c:z".into()];
+    let lanes = store.claim(wanted).await.unwrap();
+    assert_eq!(lanes.iter().map(|lane| lane.destination.as_str()).collect::<Vec<_>>(), ["c:y"]);
+    let mut rest: Vec<_> = claim(&*store, 1).await.into_iter().map(|lane| lane.destination).collect();
+    rest.sort();
+    assert_eq!(rest, ["c:x", "c:z"]);
+}
+
+pub async fn destinations_take_turns(house: &dyn House) {
+    let store = open(house).await;
+    let mut sends: Vec<_> = (0..50).map(|_| send("c:many", None, "m")).collect();
+    sends.push(send("d:few", None, "f"));
+    commit_sends(&*store, "1", sends).await;
+    let mut wanted = want(1);
+    wanted.lanes = 2;
+    let mut found: Vec<_> =
+        store.claim(wanted).await.unwrap().into_iter().map(|lane| lane.destination).collect();
+    found.sort();
+    assert_eq!(found, ["c:many", "d:few"]);
+}
+
+pub async fn a_crash_of_the_holder_frees_at_start(house: &dyn House) {
+    let (store, _) = house.run().await.unwrap();
+    commit_sends(&*store, "1", vec![send("c:x", Some("k"), "1")]).await;
+    commit_one(&*store, waiting("w", 0)).await;
+    assert_eq!(claim(&*store, 1).await.len(), 1);
+    assert_eq!(store.resume(at(1), LEASE, 10).await.unwrap().len(), 1);
+    drop(store);
+    let (store, _) = house.run().await.unwrap();
+    let lane = claim(&*store, 2).await.remove(0);
+    assert!(lane.heads[0].unclear, "an attempt may have been made");
+    assert_eq!(store.resume(at(2), LEASE, 10).await.unwrap().len(), 1);
+}

@@ -1,0 +1,46 @@
+//! What every store must hold, whatever it is built on: one suite, run for each back end by a macro.
+
+pub mod claims;
+pub mod common;
+pub mod damage;
+pub mod guards;
+pub mod house;
+pub mod lanes;
+pub mod reading;
+pub mod waiting;
+
+/// Runs the suite for a back end: a name, and an expression that makes a [`common::House`].
+#[macro_export]
+macro_rules! store_contract {
+    ($name:ident, $house:expr) => {
+        $crate::store_contract!(@each $name, $house,
+            guards: guards_compare_and_bump guards_of_what_is_written_move_too repeats_get_the_first_verdict
+                other_content_is_a_conflict a_repeat_by_id_is_the_same_delivery
+                callers_at_once_have_one_effect a_batch_is_stored_whole_or_not_at_all
+                what_failed_leaves_nothing;
+            lanes: a_lane_keeps_order_and_is_leased_once a_stale_fence_is_refused
+                an_expired_lease_casts_doubt a_clock_that_jumps_back_frees_leases
+                a_parked_head_holds_its_lane_until_replayed a_retry_delays_the_whole_lane
+                unordered_rows_do_not_wait_for_each_other a_row_leaves_only_after_another
+                lanes_of_a_thousand excepted_destinations_are_not_touched destinations_take_turns
+                a_destination_gets_no_more_lanes_than_wanted an_answer_goes_again
+                a_crash_of_the_holder_frees_at_start;
+            waiting: waiting_messages_are_woken waiting_messages_expire_and_finish
+                replayed_messages_run_again_once a_replay_settled_by_another_is_a_repeat
+                timers_come_until_committed vorgaenge_change_and_are_found tombstones_stay_and_bar;
+            house: commands_are_taken_once pauses_hold_until_their_end notes_and_breakers_are_kept
+                other_stage_key_and_version_are_refused essence_is_equal_for_equal_work;
+            reading: reads_are_scoped_by_mandant_and_partner figures_count_what_is_there
+                originals_are_shown_only_in_scope a_hash_only_message_keeps_no_content;
+            claims: parts_go_round_in_bounded_memory damaged_claims_are_found small_and_empty_parts
+                claims_nobody_needs_are_collected a_claim_of_another_mandant_does_not_open;);
+    };
+    (@each $name:ident, $house:expr, $($part:ident: $($case:ident)*;)*) => {
+        mod $name {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                $crate::store_contract::$part::$case(&$house).await;
+            })*)*
+        }
+    };
+}

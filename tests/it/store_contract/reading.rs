@@ -1,0 +1,142 @@
+//! What every store must hold of reading: scopes, figures, originals.
+
+use std::sync::Arc;
+
+use drehscheibe::effects::Timer;
+use drehscheibe::envelope::Inbound;
+use drehscheibe::rejection::{Fault, Rejection};
+use drehscheibe::store::contract::{Filter, Keep, Outcome, Scope, Store, StoreError};
+use uuid::Uuid;
+
+use super::common::{
+    House, all, at, claim, claims_of, commit_one, delivery, key, open, parked, put, send, sent, settle, spool,
+};
+
+async fn two_mandanten_two_partners(store: &dyn Store) -> Vec<(&'static str, &'static str, Uuid)> {
+    let mut made = Vec::new();
+    for (mandant, partner) in [("a", "p"), ("a", "q"), ("b", "p"), ("b", "q")] {
+        let name = format!("{mandant}{partner}");
+        let mut entry = delivery(mandant, partner, &name);
+        (entry.state, entry.rejections) =
+            (Inbound::Waiting, vec![Rejection::new(Fault::Rule, "Regel verletzt.")]);
+        entry.waits = Some((key("w"), at(5_000)));
+        entry.effects.mirror = vec![put(Uuid::new_v4(), &name, &[&name])];
+        entry.effects.timers =
+            vec![Timer { id: Uuid::new_v4(), due: at(1), name: "timer t".into(), body: "".into() }];
+        entry.effects.sends = vec![send("r:p", None, &name), send("r:q", None, &name)];
+        made.push((mandant, partner, commit_one(store, entry).await));
+        store.commit(vec![delivery(mandant, partner, &name)]).await.unwrap();
+    }
+    for lane in claim(store, 1).await {
+        assert!(settle(store, &lane, 0, parked(), true, 2).await);
+    }
+    made
+}
+
+pub async fn reads_are_scoped_by_mandant_and_partner(house: &dyn House) {
+    let store = open(house).await;
+    let made = two_mandanten_two_partners(&*store).await;
+    let scopes = [
+        (Scope::Operator, 4, 8),
+        (Scope::Mandant("a".into()), 2, 4),
+        (Scope::Mandant("c".into()), 0, 0),
+        (Scope::Partner { mandant: "a".into(), partner: "p".into() }, 1, 2),
+        (Scope::Partner { mandant: "b".into(), partner: "p".into() }, 1, 2),
+        (Scope::Partner { mandant: "a".into(), partner: "nobody".into() }, 0, 0),
+        (Scope::Partner { mandant: String::new(), partner: "p".into() }, 0, 0),
+    ];
+    for (scope, messages, held) in scopes {
+        let inside = |mandant: &str, partner: &str| match &scope {
+            Scope::Operator => true,
+            Scope::Mandant(m) => m == mandant,
+            Scope::Partner { mandant: m, partner: p } => m == mandant && p == partner,
+        };
+        let listed = store.list(&scope, all()).await.unwrap();
+        assert_eq!(listed.len(), messages, "{scope:?}");
+        for one in &listed {
+            assert!(inside(&one.mandant, &one.partner));
+            assert_eq!((one.codes.clone(), one.test), (vec!["X002".to_owned()], true));
+            let narrow = matches!(scope, Scope::Partner { .. });
+            assert_eq!(one.sends.len(), if narrow { 1 } else { 2 }, "not who else is told");
+        }
+        assert_eq!(store.list_parked_sends(&scope, 100).await.unwrap().len(), held, "{scope:?}");
+        for (mandant, partner, id) in &made {
+            let by_id = Filter { id: Some(*id), ..all() };
+            let by_transport = Filter { transport_id: Some(format!("{mandant}{partner}")), ..all() };
+            for filter in [by_id, by_transport] {
+                let found = store.list(&scope, filter).await.unwrap().len();
+                assert_eq!(found, usize::from(inside(mandant, partner)), "{scope:?}");
+            }
+            if scope != Scope::Operator {
+                let seen = store.original(&scope, *id, "rita", "why", at(3)).await.unwrap();
+                assert_eq!(seen.is_some(), inside(mandant, partner), "{scope:?}");
+            }
+        }
+        let figures = store.figures(&scope).await.unwrap();
+        let counted = |list: &[(String, u64)]| list.iter().map(|(_, n)| *n as usize).sum::<usize>();
+        assert_eq!((counted(&figures.inbound), counted(&figures.codes)), (messages, messages));
+        assert_eq!((figures.mirror as usize, figures.timers as usize), (messages, messages));
+        assert_eq!((figures.repeats as usize, figures.oldest_waiting.is_some()), (messages, messages > 0));
+        assert_eq!(figures.backlog.iter().map(|b| b.parked as usize).sum::<usize>(), held);
+    }
+}
+
+pub async fn figures_count_what_is_there(house: &dyn House) {
+    let store = open(house).await;
+    assert_eq!(store.figures(&Scope::Operator).await.unwrap(), Default::default());
+    for n in 0..3 {
+        let mut entry = delivery("a", "p", &n.to_string());
+        if n > 0 {
+            entry.state = Inbound::Rejected;
+            entry.rejections = vec![Rejection::new(Fault::Schema, "x"), Rejection::new(Fault::Rule, "y")];
+        }
+        entry.effects.sends = vec![send("c:x", Some("k"), "1")];
+        commit_one(&*store, entry).await;
+    }
+    let lane = claim(&*store, 1).await.remove(0);
+    assert!(settle(&*store, &lane, 0, sent(), false, 2).await);
+    assert!(settle(&*store, &lane, 1, Outcome::Unclear { cause: "cut".into() }, true, 2).await);
+    let figures = store.figures(&Scope::Operator).await.unwrap();
+    assert_eq!(figures.inbound, [("accepted".to_owned(), 1), ("rejected".to_owned(), 2)]);
+    assert_eq!(figures.codes, [("X001".to_owned(), 2), ("X002".to_owned(), 2)]);
+    let backlog = &figures.backlog[0];
+    assert_eq!((backlog.waiting, backlog.sent, backlog.unclear, backlog.parked), (1, 1, 1, 0));
+    let listed = store.list(&Scope::Operator, Filter { limit: 2, ..Default::default() }).await.unwrap();
+    assert_eq!(listed.len(), 2);
+    let before = Filter { before: Some(listed[1].id), ..all() };
+    let rest = store.list(&Scope::Operator, before).await.unwrap();
+    assert_eq!((rest.len(), rest[0].state), (1, Inbound::Accepted), "newest first, page by page");
+}
+
+pub async fn originals_are_shown_only_in_scope(house: &dyn House) {
+    let store = open(house).await;
+    let entry = delivery("a", "p", "1");
+    let id = commit_one(&*store, entry.clone()).await;
+    let refused = store.original(&Scope::Operator, id, "rita", "curious", at(1)).await;
+    assert!(matches!(refused, Err(StoreError::Refused(_))));
+    let scope = Scope::Partner { mandant: "a".into(), partner: "p".into() };
+    assert_eq!(
+        store.original(&scope, id, "rita", "call", at(1)).await.unwrap().as_ref(),
+        Some(&*entry.envelope)
+    );
+    assert_eq!(store.original(&scope, Uuid::new_v4(), "rita", "call", at(1)).await.unwrap(), None);
+}
+
+pub async fn a_hash_only_message_keeps_no_content(house: &dyn House) {
+    let store = open(house).await;
+    let mut entry = delivery("a", "", "1");
+    (entry.keep, entry.state, entry.cause) = (Keep::HashOnly, Inbound::Denied, Some("not admitted".into()));
+    Arc::make_mut(&mut entry.envelope).parts = vec![spool(&*store, "a", b"part").await];
+    let id = commit_one(&*store, entry.clone()).await;
+    assert_eq!(store.original(&Scope::Mandant("a".into()), id, "r", "r", at(1)).await.unwrap(), None);
+    let listed = store.list(&Scope::Operator, all()).await.unwrap().remove(0);
+    assert_eq!(listed.octets_sha256, entry.envelope.evidence.octets_sha256);
+    assert_eq!((listed.size, listed.cause.as_deref()), (entry.envelope.evidence.size, Some("not admitted")));
+    let mut parked = delivery("a", "", "2");
+    (parked.keep, parked.state) = (Keep::HashOnly, Inbound::Parked);
+    let id = commit_one(&*store, parked).await;
+    assert!(!store.replay(id, "rita", "r", at(1)).await.unwrap(), "there is nothing to run");
+    drop(store);
+    house.run().await.unwrap();
+    assert_eq!(claims_of(house).len(), 0, "nor the part");
+}
