@@ -38,6 +38,15 @@ pub struct Sender {
     pub identities: Vec<String>,
 }
 
+/// How a message came back that waited or is replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resumed {
+    /// When it was taken up again.
+    pub at: Timestamp,
+    /// True when it waited in vain: its time is over.
+    pub expired: bool,
+}
+
 /// A message in its run.
 #[derive(Clone)]
 pub struct Message {
@@ -63,12 +72,14 @@ pub struct Message {
     pub branches: Vec<Option<usize>>,
     /// The order key of the route, once computed.
     pub order: Option<crate::register::keys::SearchKey>,
+    /// Set when it waited or is replayed.
+    pub resumed: Option<Resumed>,
 }
 
 impl Message {
-    /// *Now* of this run: the time of receipt; steps know no other.
+    /// *Now* of this run: the time of receipt, or of its being taken up again; steps know no other.
     pub fn now(&self) -> Timestamp {
-        self.envelope.head.received
+        self.resumed.map_or(self.envelope.head.received, |resumed| resumed.at)
     }
 
     /// An id that is the same in every run of this delivery, however often it is run: derived from its id and a purpose.

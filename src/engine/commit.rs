@@ -12,10 +12,12 @@ use crate::rejection::Rejection;
 use crate::store::contract::{Committed, Entry, Store, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Stretch};
+use crate::transport::port::Busy;
 
 use super::core::{Core, Pending, Task, busy};
 use super::entry;
 use super::points::Point;
+use super::run::{Decided, Ground};
 
 /// Runs until all senders are gone.
 pub async fn run(core: Arc<Core>, mut pending: mpsc::UnboundedReceiver<Pending>) {
@@ -112,8 +114,8 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
         Ok(Committed::Again(mut verdict)) => {
             core.release(leased);
             verdict.again = true;
-            verdict.conflict = verdict.state == Inbound::Quarantined;
-            ticket.tell(Ok(verdict));
+            let answered = answer_again(core, &decided, &verdict).await;
+            ticket.tell(answered.map(|()| verdict));
         }
         Ok(Committed::Conflict) => {
             core.release(leased);
@@ -126,7 +128,7 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
             let mut ground = decided.ground;
             ground.reruns += 1;
             ground.prior = leased;
-            if ground.reruns > RERUNS {
+            if ground.reruns > reruns(&ground, decided.entry.route.as_deref()) {
                 ticket.tell(Err(busy("others change the same record all the time")));
             } else {
                 let _ = core.ready.send(Task::Deliver(ground, ticket));
@@ -146,9 +148,31 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
 }
 
 /// Reruns on moved guards before the source is asked to come again; other replicas can move them, runs of this process cannot.
-const RERUNS: u32 = 16;
+fn reruns(ground: &Ground, route: Option<&str>) -> u32 {
+    let plan = ground.set.plans.iter().find(|plan| Some(plan.route.as_str()) == route);
+    plan.map_or(0, |plan| plan.limits.reruns)
+}
 
-async fn culprit(core: &Core, first: &Entry, cause: String) -> Result<Verdict, crate::transport::port::Busy> {
+/// A repeat gets the first answer once more where its source cannot give it in band; without it nothing is acknowledged.
+async fn answer_again(core: &Core, decided: &Decided, first: &Verdict) -> Result<(), Busy> {
+    let answer =
+        decided.refusal.as_ref().and_then(|refusal| entry::answer_to_repeat(&decided.ground, refusal, first));
+    let Some(answer) = answer else { return Ok(()) };
+    match core.store.answer_again(first.id, answer, core.clock.now()).await {
+        Ok(queued) => {
+            if queued {
+                core.outbox.notify_one();
+            }
+            Ok(())
+        }
+        Err(error) => {
+            raise(Alarm::StoreBusy, "store", &[("cause", &error.to_string())]);
+            Err(busy("the store cannot commit now"))
+        }
+    }
+}
+
+async fn culprit(core: &Core, first: &Entry, cause: String) -> Result<Verdict, Busy> {
     let entry = Entry {
         state: Inbound::Quarantined,
         cause: Some(format!("cannot be stored with its effects: {cause}")),
@@ -195,7 +219,7 @@ fn verdict(entry: &Entry) -> Verdict {
     Verdict {
         id: entry.envelope.head.id,
         state: entry.state,
-        conflict: entry.state == Inbound::Quarantined,
+        conflict: entry.keys.iter().any(|key| key.class == "conflict"),
         again: false,
         codes: codes(&entry.rejections),
         reply: entry.effects.reply.clone(),

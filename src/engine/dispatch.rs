@@ -1,7 +1,7 @@
 //! Dispatch: leases due lanes, sends their heads in order, settles with the fence. One slow destination never holds another.
 //! Sends nothing that was not first in the outbox; decides nothing about content.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -108,14 +108,24 @@ async fn claim(core: &Core, table: &Table, now: Timestamp) -> Result<Option<Vec<
         return Ok(None);
     }
     let set = core.set.load();
-    let mut except = lock(&table.breakers).closed_for(now, |destination| table.under_way(destination));
+    let (mut except, probing) = {
+        let breakers = lock(&table.breakers);
+        let closed = breakers.closed_for(now, |destination| table.under_way(destination));
+        let probing: HashSet<String> =
+            set.destinations.keys().filter(|name| breakers.probing(name)).cloned().collect();
+        (closed, probing)
+    };
+    let mut most = Vec::new();
     for (name, destination) in &set.destinations {
         let partner = name.split_once(':').map_or("", |(_, partner)| partner);
-        if table.under_way(name) >= destination.width().max(1) * 2
-            || core.paused("destination", name)
-            || core.paused("partner", partner)
-        {
+        // A lane that waits for its turn uses up its lease; where a repeat does harm none may be lost, so none waits.
+        let waiting = if destination.repeat_is_safe() { 2 } else { 1 };
+        let room = (destination.width().max(1) * waiting).saturating_sub(table.under_way(name));
+        let room = if probing.contains(name) { room.min(1) } else { room };
+        if room == 0 || core.paused("destination", name) || core.paused("partner", partner) {
             except.push(name.clone());
+        } else {
+            most.push((name.clone(), room));
         }
     }
     let want = Want {
@@ -125,6 +135,7 @@ async fn claim(core: &Core, table: &Table, now: Timestamp) -> Result<Option<Vec<
         lanes: core.settings.lanes,
         heads: core.settings.heads,
         except,
+        most,
     };
     core.store.claim(want).await.map(Some)
 }
@@ -133,9 +144,10 @@ async fn claim(core: &Core, table: &Table, now: Timestamp) -> Result<Option<Vec<
 async fn idle(core: &Core, table: &Table, now: Timestamp, lanes: &mut JoinSet<Result<(), Crashed>>) {
     let due = core.store.next_due().await.ok().flatten();
     let probe = lock(&table.breakers).next_probe(now);
-    // A lane that is due but excluded must not make this spin.
-    let due = due.map(|due| due.max(now.checked_add(signed(Duration::from_millis(20))).unwrap_or(now)));
-    let until = [due, probe].into_iter().flatten().min();
+    // A lane that is due but excluded hides the next one; it must not make this spin, however fast the clock runs.
+    let hidden = due.is_some_and(|due| due <= now);
+    let poll = Duration::from_millis(if hidden { 20 } else { 1000 });
+    let until = [due.filter(|_| !hidden), probe].into_iter().flatten().min();
     let timer = async {
         match until {
             Some(until) => core.clock.sleep_until(until).await,
@@ -147,13 +159,15 @@ async fn idle(core: &Core, table: &Table, now: Timestamp, lanes: &mut JoinSet<Re
         () = timer => {}
         Some(_) = lanes.join_next(), if !lanes.is_empty() => {}
         // Polling is the fall-back for what other processes commit.
-        () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        () = tokio::time::sleep(poll) => {}
         () = core.stop.cancelled() => {}
     }
 }
 
 /// Sends the heads of one lane in order until one does not arrive.
 async fn serve(core: &Core, table: &Table, intake: &dyn Intake, lane: Lane) -> Result<(), Crashed> {
+    let leased = core.clock.now();
+    let (half, whole) = (signed(core.settings.lease / 2), signed(core.settings.lease));
     let set = core.set.load_full();
     let destination = set.destinations.get(&lane.destination).cloned();
     let connection =
@@ -161,7 +175,11 @@ async fn serve(core: &Core, table: &Table, intake: &dyn Intake, lane: Lane) -> R
     let patience = set.patience.get(connection).cloned().unwrap_or_else(default_patience);
     let width = table.width(&lane.destination, destination.as_ref().map_or(1, |to| to.width()));
     let Ok(_permit) = width.acquire().await else { return Ok(()) };
-    let leased_until = core.clock.now().checked_add(signed(core.settings.lease / 2));
+    let over = |share| leased.checked_add(share).is_ok_and(|until| core.clock.now() > until);
+    if over(whole) {
+        // Another holds it by now; the order of the lane is his to keep.
+        return Ok(());
+    }
     let last = lane.heads.len().saturating_sub(1);
     for (index, due) in lane.heads.iter().enumerate() {
         let now = core.clock.now();
@@ -175,8 +193,7 @@ async fn serve(core: &Core, table: &Table, intake: &dyn Intake, lane: Lane) -> R
         };
         let arrived = matches!(outcome, Outcome::Sent { .. });
         // The rest of the lane is left to a fresh lease when this one is half used up.
-        let tired = leased_until.as_ref().is_ok_and(|until| core.clock.now() > *until);
-        let release = !arrived || index == last || tired || core.stop.is_cancelled();
+        let release = !arrived || index == last || over(half) || core.stop.is_cancelled();
         report(due, &outcome);
         let settle =
             Settle { lane: lane.id, fence: lane.fence, row: due.id, outcome, release, now: core.clock.now() };

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::effects::Effects;
 use crate::envelope::{Envelope, Inbound, Stage};
-use crate::message::{Identity, Message, Sender};
+use crate::message::{Identity, Message, Resumed, Sender};
 use crate::pipeline::step::{Bench, Trouble};
 use crate::plan::{Binding, Partner, Plan, PlanSet};
 use crate::rejection::{Fault, Rejection};
@@ -119,6 +119,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
         answers: Vec::new(),
         branches: vec![None; plan.chooses],
         order: None,
+        resumed: ground.resumed.as_ref().map(|resume| Resumed { at: resume.at, expired: resume.expired }),
     };
     Opened::Run(Box::new(Run {
         ground,

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
+use uuid::Uuid;
 
 use crate::effects::{AuditLine, Effects, Outgoing};
-use crate::envelope::{Envelope, Inbound, Stage};
+use crate::envelope::{Envelope, Inbound, Reply, Stage, Verdict};
 use crate::message::{Identity, Message, Sender};
 use crate::rejection::{Fault, Rejection};
 use crate::store::contract::{Entry, Keep, Stamp};
@@ -69,11 +70,11 @@ pub fn build(
 ) -> Entry {
     let envelope = ground.envelope.clone();
     let mut settled = settled;
+    let head = &envelope.head;
     let test = identity.is_some_and(|identity| identity.test) || ground.set.stage != Stage::Produktion;
     if ground.set.stage == Stage::Produktion && test && settled.state == Inbound::Accepted {
-        settled.effects = dry(settled.effects);
+        settled.effects = dry(head.id, settled.effects);
     }
-    let head = &envelope.head;
     let stamp = Stamp {
         mandant: sender.mandant.clone(),
         partner: sender.id.clone(),
@@ -109,7 +110,7 @@ pub fn build(
         resumes: ground.resumed.is_some(),
         keep: settled.keep,
         effects: settled.effects,
-        now: head.received,
+        now: ground.now(),
         stamp,
         envelope,
     }
@@ -123,15 +124,25 @@ pub fn answer_by_message(ground: &Ground, refusal: &Refusal, mut settled: Settle
     }
     let Some(reply) = settled.effects.reply.clone() else { return settled };
     let head = &ground.envelope.head;
-    let Some(destination) = head.return_address.as_deref().or(refusal.return_address.as_deref()) else {
+    let Some(destination) = return_address(ground, refusal) else {
         settled.effects.audit.push(AuditLine {
             what: "reply.no-return-address".to_owned(),
             detail: vec![("message".to_owned(), reply.message.clone())],
         });
         return settled;
     };
-    settled.effects.sends.push(Outgoing {
-        id: uuid::Uuid::new_v5(&head.id, b"reply"),
+    settled.effects.sends.push(answer(ground, head.id, destination, refusal, reply));
+    settled
+}
+
+fn return_address<'a>(ground: &'a Ground, refusal: &'a Refusal) -> Option<&'a str> {
+    ground.envelope.head.return_address.as_deref().or(refusal.return_address.as_deref())
+}
+
+fn answer(ground: &Ground, id: Uuid, destination: &str, refusal: &Refusal, reply: Reply) -> Outgoing {
+    let (asked, now) = (&ground.envelope.head.transport_id, ground.now());
+    Outgoing {
+        id: reply_row(id, destination),
         destination: destination.to_owned(),
         partner: refusal.sender.id.clone(),
         order: None,
@@ -139,17 +150,28 @@ pub fn answer_by_message(ground: &Ground, refusal: &Refusal, mut settled: Settle
         content_type: reply.content_type,
         body: reply.body,
         parts: Vec::new(),
-        correlation: Some(head.transport_id.clone()),
+        correlation: Some(asked.clone()),
         after: None,
-        deadline: head.received.checked_add(super::breaker::signed(refusal.give_up_after)).ok(),
-    });
-    settled
+        deadline: now.checked_add(super::breaker::signed(refusal.give_up_after)).ok(),
+    }
+}
+
+/// The answer that a repeat is owed where its source cannot give it in band: the document of the first, on this one's way.
+pub fn answer_to_repeat(ground: &Ground, refusal: &Refusal, first: &Verdict) -> Option<Outgoing> {
+    let head = &ground.envelope.head;
+    // A commit of unknown outcome that was tried again is no repeat of the sender's.
+    if refusal.binding.answers == Answers::InBand || ground.resumed.is_some() || first.id == head.id {
+        return None;
+    }
+    let (reply, destination) = (first.reply.clone()?, return_address(ground, refusal)?);
+    Some(answer(ground, first.id, destination, refusal, reply))
 }
 
 /// The entry of a delivery whose key came before with other content: quarantined **and** refused (rules.md 5).
 pub fn conflict(ground: &Ground, first: &Entry, effects: Effects, rejection: Rejection) -> Entry {
     let mut parts = vec![hex::encode(first.content)];
-    if let Some(key) = first.keys.first() {
+    // The business key where there is one: the same conflict may come again under another transport id.
+    if let Some(key) = first.keys.last() {
         parts.extend(key.parts.iter().cloned());
     }
     Entry {
@@ -189,9 +211,15 @@ pub fn content_hash(envelope: &Envelope) -> [u8; 32] {
     hash
 }
 
-/// In `produktion` a test message is receipted and touches nothing (rules.md 7).
-fn dry(effects: Effects) -> Effects {
-    let mut audit = effects.audit;
+/// In `produktion` a test message is receipted and touches nothing (rules.md 7); what was read for it stays on record.
+fn dry(id: Uuid, effects: Effects) -> Effects {
+    let Effects { mut sends, reply, mut audit, retrievals, .. } = effects;
+    sends.retain(|send| send.id == reply_row(id, &send.destination));
     audit.push(AuditLine { what: "test.dry".to_owned(), detail: Vec::new() });
-    Effects { reply: effects.reply, audit, ..Effects::default() }
+    Effects { sends, reply, audit, retrievals, ..Effects::default() }
+}
+
+/// The id of the row that carries the answer to a message: one for each way on which it may go, however often it is asked for.
+fn reply_row(id: Uuid, destination: &str) -> Uuid {
+    Uuid::new_v5(&id, format!("reply {destination}").as_bytes())
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::clock::Tick;
-use crate::store::contract::{Command, CommandState, Pause, Scope};
+use crate::store::contract::{Command, CommandState, Pause, Resumed, Scope};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
 
@@ -35,9 +35,10 @@ pub async fn resume(core: Arc<Core>, reception: Arc<Reception>) {
                     if core.points.reach(Point::Resumed).is_err() {
                         return;
                     }
-                    let again = Resume { expired: resumed.expired, acting_person: resumed.acting_person };
+                    let Resumed { envelope, expired, acting_person } = resumed;
+                    let again = Resume { at: core.clock.now(), expired, acting_person };
                     // `Busy` leaves it as it is: the lease runs out and it comes again.
-                    let _ = reception.resume(resumed.envelope, again).await;
+                    let _ = reception.resume(envelope, again).await;
                 }
             }
             Err(error) => core.store_failed(&error),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use jiff::Timestamp;
 
 use crate::clock::Tick;
 use crate::envelope::{Envelope, Inbound, Verdict};
@@ -40,7 +41,15 @@ impl Reception {
 
     /// Runs a message that was waiting or is replayed; nobody waits for its verdict on an exchange.
     pub async fn resume(&self, envelope: Envelope, resume: Resume) -> Result<Verdict, Busy> {
-        self.run(envelope, Some(resume)).await
+        let outcome = self.run(envelope.clone(), Some(resume.clone())).await;
+        match &outcome {
+            Ok(_) => self.forget_failures(&envelope.head.connection, &envelope.head.transport_id),
+            Err(busy) if busy.cause == POISONED && self.count_failure(&envelope) => {
+                return self.quarantine(envelope, Some(resume)).await;
+            }
+            Err(_) => {}
+        }
+        outcome
     }
 
     async fn run(&self, mut envelope: Envelope, resumed: Option<Resume>) -> Result<Verdict, Busy> {
@@ -51,7 +60,7 @@ impl Reception {
         }
         let set = core.set.load_full();
         if let Some(cause) = self.paused(&set, &envelope) {
-            return Err(Busy { cause, retry_after: Duration::from_secs(30) });
+            return Err(paused(cause));
         }
         if envelope.head.traceparent.is_none() {
             envelope.head.traceparent = Some(Traceparent::begin().to_string());
@@ -69,18 +78,16 @@ impl Reception {
         outcome
     }
 
-    fn paused(&self, set: &PlanSet, envelope: &Envelope) -> Option<String> {
+    fn paused(&self, set: &PlanSet, envelope: &Envelope) -> Option<&'static str> {
         let head = &envelope.head;
         if let Some(partner) = &head.partner
             && self.core.paused("partner", &partner.id)
         {
-            return Some("deliveries of this partner are paused by the operator".to_owned());
+            return Some("deliveries of this partner are paused by the operator");
         }
         let mut routes = set.by_binding(&head.binding).peekable();
         routes.peek()?;
-        routes
-            .all(|(plan, _)| self.core.paused("route", &plan.route))
-            .then(|| "the route is paused by the operator".to_owned())
+        routes.all(|(plan, _)| self.core.paused("route", &plan.route)).then_some(ROUTE_PAUSED)
     }
 
     async fn room(
@@ -144,7 +151,7 @@ impl Intake for Reception {
                 metric::busy(&connection);
                 let ours = busy.cause == POISONED;
                 if ours && self.count_failure(&envelope) {
-                    return self.quarantine(envelope).await;
+                    return self.quarantine(envelope, None).await;
                 }
             }
         }
@@ -152,11 +159,18 @@ impl Intake for Reception {
     }
 }
 
+/// The cause of a `Busy` for a route that a person has paused.
+const ROUTE_PAUSED: &str = "the route is paused by the operator";
+
+fn paused(cause: &str) -> Busy {
+    Busy { cause: cause.to_owned(), retry_after: Duration::from_secs(30) }
+}
+
 /// The cause of a `Busy` whose delivery breaks a worker each time.
 const POISONED: &str = "this delivery could not be processed here";
 
 impl Reception {
-    async fn quarantine(&self, envelope: Envelope) -> Result<Verdict, Busy> {
+    async fn quarantine(&self, envelope: Envelope, resumed: Option<Resume>) -> Result<Verdict, Busy> {
         let core = &self.core;
         let set = core.set.load_full();
         let sender = envelope
@@ -168,8 +182,7 @@ impl Reception {
             .unwrap_or_default();
         let (ticket, verdict) = self.room(&envelope, Tick::now()).await?;
         let keep = if envelope.head.partner.is_some() { Keep::Original } else { Keep::HashOnly };
-        let ground =
-            Ground { envelope: Arc::new(envelope), set, resumed: None, reruns: 0, prior: Vec::new() };
+        let ground = Ground { envelope: Arc::new(envelope), set, resumed, reruns: 0, prior: Vec::new() };
         let settled = Settled {
             cause: Some("processing failed again and again, an error of this program".to_owned()),
             next_step: Some("send a support bundle to the maintainers, then replay".to_owned()),
@@ -229,6 +242,12 @@ fn handle(core: &Arc<Core>, task: Task, bench: &mut Bench) {
             metric::took(Stretch::Read, began.elapsed());
             match opened {
                 Opened::Decided(decided) => commit(core, decided, told.take()),
+                // A binding may lead to several routes; which one it is shows only here.
+                Opened::Run(run) if core.paused("route", &run.plan.route) => {
+                    if let Some(ticket) = told.take() {
+                        ticket.tell(Err(paused(ROUTE_PAUSED)));
+                    }
+                }
                 Opened::Run(run) => drive(core, run, &mut told, bench),
             }
         }
@@ -245,7 +264,9 @@ fn handle(core: &Arc<Core>, task: Task, bench: &mut Bench) {
                 std::panic::resume_unwind(panic);
             }
         }
-        Task::Conflict(decided, rejections, ticket) => conflict(core, *decided, rejections, ticket, bench),
+        Task::Conflict(decided, rejections, ticket) => {
+            conflict(core, *decided, rejections, &mut Told(Some(ticket)), bench)
+        }
     }
 }
 
@@ -281,11 +302,11 @@ fn drive(core: &Arc<Core>, mut run: Box<Run>, told: &mut Told, bench: &mut Bench
         }
         return;
     }
-    let decided = decide(*run, ended, bench);
+    let decided = decide(*run, ended, core.clock.now(), bench);
     commit(core, Box::new(decided), told.take());
 }
 
-fn decide(mut run: Run, ended: Ended, bench: &mut Bench) -> Decided {
+fn decide(mut run: Run, ended: Ended, now: Timestamp, bench: &mut Bench) -> Decided {
     run.keep_guards();
     let Run { ground, plan, binding, partner, message, leased, .. } = run;
     let refusal = Refusal {
@@ -302,6 +323,10 @@ fn decide(mut run: Run, ended: Ended, bench: &mut Bench) -> Decided {
             let effects = message.effects.clone();
             Settled { effects, ..Settled::new(Inbound::Accepted) }
         }
+        // It would come again at once and for ever.
+        Ended::Waits(wait) if message.resumed.is_some_and(|resumed| resumed.expired) && wait.until <= now => {
+            entry::ours("a step waits on although its waiting time is over".to_owned())
+        }
         Ended::Waits(wait) => {
             let effects = crate::effects::Effects { guards, ..Default::default() };
             Settled { effects, waits: Some(wait), ..Settled::new(Inbound::Waiting) }
@@ -317,7 +342,9 @@ fn decide(mut run: Run, ended: Ended, bench: &mut Bench) -> Decided {
         Ended::Ours(cause) => entry::ours(cause),
         Ended::Asks(_) => entry::ours("a step asks where nobody can answer".to_owned()),
     };
-    let settled = Settled { route: Some(plan.route.clone()), ..settled };
+    let mut settled = Settled { route: Some(plan.route.clone()), ..settled };
+    // What was read stays on record, whatever came of it.
+    settled.effects.retrievals = message.effects.retrievals.clone();
     let settled = entry::answer_by_message(&ground, &refusal, settled);
     let entry = entry::build(&ground, &refusal.sender, refusal.identity.as_ref(), Some(&message), settled);
     Decided { ground, entry, refusal: Some(refusal), leased }
@@ -327,19 +354,21 @@ fn conflict(
     core: &Core,
     decided: Decided,
     rejections: Vec<crate::rejection::Rejection>,
-    ticket: Ticket,
+    told: &mut Told,
     bench: &mut Bench,
 ) {
     let Decided { ground, entry: first, refusal, .. } = decided;
     let Some(refusal) = refusal else {
         let rejection = entry::conflict_rejection();
         let entry = entry::conflict(&ground, &first, Default::default(), rejection);
-        commit(core, Box::new(Decided { ground, entry, refusal: None, leased: Vec::new() }), Some(ticket));
+        commit(core, Box::new(Decided { ground, entry, refusal: None, leased: Vec::new() }), told.take());
         return;
     };
     let effects = refusal.effects(&ground.envelope, &rejections, bench).unwrap_or_default();
     let settled = Settled { effects, ..Settled::new(Inbound::Quarantined) };
     let settled = entry::answer_by_message(&ground, &refusal, settled);
     let entry = entry::conflict(&ground, &first, settled.effects, entry::conflict_rejection());
-    commit(core, Box::new(Decided { ground, entry, refusal: None, leased: Vec::new() }), Some(ticket));
+    // A repeat of the conflict is owed the same answer.
+    let decided = Decided { ground, entry, refusal: Some(refusal), leased: Vec::new() };
+    commit(core, Box::new(decided), told.take());
 }

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::effects::{Answer, GuardKey, Question};
 use crate::envelope::{Envelope, Inbound};
 use crate::message::{Identity, Message, Sender};
@@ -27,8 +29,10 @@ pub struct Ground {
 }
 
 /// How a message came back.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Resume {
+    /// When it was taken up again.
+    pub at: Timestamp,
     /// Its waiting time is over.
     pub expired: bool,
     /// The person that replayed it.
@@ -114,6 +118,13 @@ pub enum Ended {
     Rejected(Vec<Rejection>),
     /// We are at fault.
     Ours(String),
+}
+
+impl Ground {
+    /// *Now* of this run: when it was received, or taken up again.
+    pub fn now(&self) -> Timestamp {
+        self.resumed.as_ref().map_or(self.envelope.head.received, |resume| resume.at)
+    }
 }
 
 impl Run {

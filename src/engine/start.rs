@@ -109,6 +109,8 @@ impl Engine {
         self.core.leaving.cancel();
         self.core.draining.cancel();
         let began = Tick::now();
+        // Who waits for room is told to come again; who has room is finished.
+        self.core.room.close();
         let all = self.core.settings.in_flight;
         while self.core.room.available_permits() < all
             && began.elapsed() < patience

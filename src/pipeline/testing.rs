@@ -102,5 +102,6 @@ pub fn message() -> Message {
         answers: vec![],
         branches: vec![],
         order: Some(SearchKey::new("kind", ["a"])),
+        resumed: None,
     }
 }

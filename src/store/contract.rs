@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::effects::{Answer, Effects, Question};
+use crate::effects::{Answer, Effects, Outgoing, Question};
 use crate::envelope::{Claim, Envelope, Inbound, Stage, Verdict};
 use crate::register::keys::SearchKey;
 use crate::rejection::Rejection;
@@ -191,6 +191,8 @@ pub struct Want {
     pub heads: usize,
     /// Destinations that must not be touched now (paused, breaker open, busy enough).
     pub except: Vec<String>,
+    /// At most so many lanes of these destinations; of the others as many as `lanes` allows.
+    pub most: Vec<(String, usize)>,
 }
 
 /// How an attempt ended.
@@ -469,6 +471,11 @@ pub trait Store: Send + Sync {
     /// Idempotency is looked at first (`Again`, `Conflict`), then guards (`Stale`). Entries of one batch never share a guard or a key.
     async fn commit(&self, entries: Vec<Entry>) -> Result<Vec<Committed>, StoreError>;
 
+    /// Queues the committed answer to a message once more, for a sender that repeats it: a row of this id that was sent goes
+    /// again, one that is on its way or waits for a person stays, a missing one is added to what the message caused.
+    /// `false` when nothing had to be queued or the message is gone.
+    async fn answer_again(&self, first: Uuid, answer: Outgoing, now: Timestamp) -> Result<bool, StoreError>;
+
     /// Leases due lanes and returns their heads.
     async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError>;
     /// Settles rows; `false` for each one whose fence is stale (nothing was written for it).
@@ -487,7 +494,8 @@ pub trait Store: Send + Sync {
     async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Envelope>, StoreError>;
 
     /// Replays a parked, unclear or quarantined message or outbox row; the person and reason are audited.
-    /// `false` when it is not in such a state.
+    /// `false` when it is not in such a state. A row of the outbox then has no deadline any more, and doubt that the person
+    /// was told of (unclear) no longer holds it up.
     async fn replay(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Lists messages in a scope.

@@ -13,6 +13,7 @@ mod canary;
 mod cli;
 mod collector;
 mod crash;
+mod engine;
 mod latin;
 mod mime;
 mod route;

@@ -55,6 +55,10 @@ struct Row {
 pub fn entry(scene: &mut Scene<'_>, pending: &Pending, work: &Work) -> Stored<Written> {
     let row = find(scene, work.id)?;
     if let Some(already) = already(scene, work, row.as_ref())? {
+        if let (Written::Again(_), Some(timer)) = (&already, work.timer) {
+            // Its document was taken in another way: it must not become due again and again.
+            drop_timer(scene, timer)?;
+        }
         return Ok(already);
     }
     for (key, seen) in &work.guards {

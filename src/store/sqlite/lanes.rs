@@ -127,11 +127,11 @@ pub fn claim(scene: &mut Scene<'_>, want: &Want) -> Stored<Vec<ClosedLane>> {
         if want.except.contains(&destination) {
             continue;
         }
+        let most = want.most.iter().find(|(of, _)| *of == destination).map_or(want.lanes, |(_, most)| *most);
+        let most = most.min(want.lanes);
         let mut due = scene.connection.prepare_cached(sql!("lane_due")).map_err(trouble)?;
         let lanes: Vec<(i64, i64)> = due
-            .query_map(params![destination, micros(want.now), limit(want.lanes)], |r| {
-                Ok((r.get(0)?, r.get(1)?))
-            })
+            .query_map(params![destination, micros(want.now), limit(most)], |r| Ok((r.get(0)?, r.get(1)?)))
             .and_then(Iterator::collect)
             .map_err(trouble)?;
         queues.push((destination, lanes.into_iter()));
@@ -277,16 +277,23 @@ fn open_one(connection: &Connection, keyring: &Keyring, due: ClosedDue) -> Store
     })
 }
 
-struct OutRow {
-    row: i64,
-    lane: i64,
+/// What settling, replaying and repeating need of a row.
+#[derive(Debug)]
+pub struct OutRow {
+    /// Its number.
+    pub row: i64,
+    /// Its lane, which may be gone when it was sent.
+    pub lane: i64,
     stamp: i64,
     traceparent: String,
-    state: String,
-    sealed: i64,
+    /// Its state.
+    pub state: String,
+    /// Its content.
+    pub sealed: i64,
 }
 
-fn out_row(scene: &Scene<'_>, id: Uuid) -> Stored<Option<OutRow>> {
+/// A row of the outbox by its id.
+pub fn out_row(scene: &Scene<'_>, id: Uuid) -> Stored<Option<OutRow>> {
     let mut get = scene.connection.prepare_cached(sql!("outbox_row")).map_err(trouble)?;
     get.query_row([id], |r| {
         Ok(OutRow {
@@ -387,7 +394,8 @@ fn write_note(scene: &Scene<'_>, id: Uuid, sealed: i64, note: &SendNote) -> Stor
     Ok(())
 }
 
-fn change(
+/// Writes what happened to a row.
+pub fn change(
     scene: &mut Scene<'_>,
     row: &OutRow,
     id: Uuid,
@@ -411,7 +419,7 @@ pub fn replay(
     if row.state != "parked" && row.state != "unclear" {
         return Ok(Some(false));
     }
-    scene.run(sql!("outbox_settle"), params![row.row, "queued", 0, None::<bool>, micros(now)])?;
+    scene.run(sql!("outbox_replay"), [row.row])?;
     arm(scene, row.lane, micros(now), true)?;
     change(scene, &row, id, now, "outbox.replayed", detail)?;
     Ok(Some(true))

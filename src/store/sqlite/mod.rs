@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file, a key store beside it and a folder of claims. The menu of the room.
 //! Never needs a server, never writes personal data in clear.
 
+mod again;
 mod audit;
 mod blob;
 mod claims;

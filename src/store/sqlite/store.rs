@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use secrecy::SecretBox;
 use uuid::Uuid;
 
-use crate::effects::{Answer, Question};
+use crate::effects::{Answer, Outgoing, Question};
 use crate::envelope::{Claim, Envelope, Stage};
 use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Lane, Listed, ListedSend, Outcome,
@@ -24,7 +24,7 @@ use crate::store::sqlite::open::Settings;
 use crate::store::sqlite::read::{self, Readers};
 use crate::store::sqlite::values::{Stored, sql, trouble};
 use crate::store::sqlite::writer::{Scene, Writer};
-use crate::store::sqlite::{essence, house, lanes, list, open, prepare, remove, waiting};
+use crate::store::sqlite::{again, essence, house, lanes, list, open, prepare, remove, waiting};
 
 /// The embedded store.
 pub struct SqliteStore {
@@ -172,6 +172,10 @@ impl Store for SqliteStore {
                 .collect()
         };
         self.readers.read(open).await
+    }
+
+    async fn answer_again(&self, first: Uuid, answer: Outgoing, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(move |scene| again::answer(scene, first, &answer, now)).await
     }
 
     async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError> {

@@ -43,6 +43,7 @@ fn message(values: &[(&'static str, &str)]) -> Message {
         answers: Vec::new(),
         branches: Vec::new(),
         order: None,
+        resumed: None,
     }
 }
 

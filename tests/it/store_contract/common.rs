@@ -166,6 +166,7 @@ pub async fn commit_sends(store: &dyn Store, name: &str, sends: Vec<Outgoing>) -
 
 pub fn want(now: i64) -> Want {
     Want {
+        most: Vec::new(),
         worker: "w".into(),
         now: at(now),
         lease: Duration::from_secs(60),

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use drehscheibe::effects::Outgoing;
 use drehscheibe::envelope::Inbound;
-use drehscheibe::store::contract::{Outcome, Scope, Settle};
+use drehscheibe::store::contract::{Outcome, Scope, Settle, Want};
 use uuid::Uuid;
 
 use super::common::{
-    House, all, at, bodies, claim, commit_one, commit_sends, delivery, key, later, open, parked, send, sent,
-    settle, want,
+    House, all, at, bodies, claim, commit_one, commit_sends, delivery, key, later, open, parked, put, send,
+    sent, settle, want,
 };
 use super::waiting::{LEASE, waiting};
 
@@ -127,13 +127,52 @@ pub async fn a_parked_head_holds_its_lane_until_replayed(house: &dyn House) {
         assert_eq!(store.list_parked_sends(&Scope::Operator, 10).await.unwrap().len(), 0);
         let lane = claim(&*store, 10_001).await.remove(0);
         assert_eq!(bodies(&lane), ["1", "2", "3"]);
-        assert_eq!((lane.heads[0].unclear, lane.heads[0].attempts), (unclear, 1));
+        // The person has decided: neither its time nor the doubt holds it up.
+        assert_eq!((lane.heads[0].unclear, lane.heads[0].attempts, lane.heads[0].deadline), (false, 1, None));
         for n in 0..3 {
             assert!(settle(&*store, &lane, n, sent(), n == 2, 10_002).await);
         }
     }
     let store = open(house).await;
     assert!(!store.replay(Uuid::new_v4(), "os:rita", "nothing there", at(3)).await.unwrap());
+}
+
+pub async fn a_destination_gets_no_more_lanes_than_wanted(house: &dyn House) {
+    let store = open(house).await;
+    for n in 0..5 {
+        let sends = vec![send("c:x", None, "x"), send("c:y", None, "y")];
+        commit_sends(&*store, &n.to_string(), sends).await;
+    }
+    let few = Want { most: vec![("c:x".into(), 2), ("c:y".into(), 99)], lanes: 6, ..want(1) };
+    let lanes = store.claim(few).await.unwrap();
+    let of = |name: &str| lanes.iter().filter(|lane| lane.destination == name).count();
+    assert_eq!((of("c:x"), of("c:y")), (2, 4));
+}
+
+pub async fn an_answer_goes_again(house: &dyn House) {
+    let store = open(house).await;
+    let mut entry = delivery("a", "p", "1");
+    entry.effects.mirror = vec![put(Uuid::new_v4(), "N", &["k"])];
+    let answer = Outgoing { deadline: None, ..send("c:x", None, "0011") };
+    let none = Uuid::new_v4();
+    assert!(!store.answer_again(none, answer.clone(), at(1)).await.unwrap(), "no such message");
+    let first = commit_one(&*store, entry).await;
+    assert!(store.answer_again(first, answer.clone(), at(1)).await.unwrap(), "added to what it caused");
+    for round in 0..3u32 {
+        let now = 10 * i64::from(round) + 2;
+        assert!(!store.answer_again(first, answer.clone(), at(now)).await.unwrap(), "it is on its way");
+        let lane = claim(&*store, now).await.remove(0);
+        assert_eq!((bodies(&lane), lane.heads[0].id), (vec!["0011".to_owned()], answer.id));
+        assert_eq!((lane.heads[0].cause, lane.heads[0].attempts), (first, round));
+        assert!(!store.answer_again(first, answer.clone(), at(now)).await.unwrap(), "it is being sent");
+        assert!(settle(&*store, &lane, 0, sent(), true, now).await);
+        assert_eq!(claim(&*store, now + 1).await.len(), 0);
+        assert!(store.answer_again(first, answer.clone(), at(now + 2)).await.unwrap());
+    }
+    let lane = claim(&*store, 50).await.remove(0);
+    assert!(settle(&*store, &lane, 0, parked(), true, 51).await);
+    assert!(!store.answer_again(first, answer.clone(), at(52)).await.unwrap(), "a person has it");
+    assert_eq!(store.list(&Scope::Operator, all()).await.unwrap().len(), 1, "no message of its own");
 }
 
 pub async fn a_retry_delays_the_whole_lane(house: &dyn House) {

@@ -23,6 +23,7 @@ macro_rules! store_contract {
                 a_parked_head_holds_its_lane_until_replayed a_retry_delays_the_whole_lane
                 unordered_rows_do_not_wait_for_each_other a_row_leaves_only_after_another
                 lanes_of_a_thousand excepted_destinations_are_not_touched destinations_take_turns
+                a_destination_gets_no_more_lanes_than_wanted an_answer_goes_again
                 a_crash_of_the_holder_frees_at_start;
             waiting: waiting_messages_are_woken waiting_messages_expire_and_finish
                 replayed_messages_run_again_once a_replay_settled_by_another_is_a_repeat

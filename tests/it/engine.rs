@@ -1,0 +1,12 @@
+//! The engine at its boundary: real store, real routes, partners that a test tells what to do, and a store that can be
+//! told to fail. Every wait is bounded; nothing is asserted about time by the clock on the wall.
+
+mod far;
+mod once;
+mod order;
+mod outage;
+mod rig;
+mod stages;
+mod trouble;
+mod troubled;
+mod waiting;

@@ -1,0 +1,208 @@
+//! The real store behind a gate: refuses what a test tells it to refuse, and counts. Every call that it lets pass is real.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use drehscheibe::effects::{Answer, Outgoing, Question};
+use drehscheibe::envelope::{Claim, Envelope};
+use drehscheibe::store::contract::*;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+pub type Hook = Box<dyn Fn() -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// The real store behind a gate: refuses what it is told to refuse, and counts.
+pub struct Troubled {
+    inner: Arc<dyn Store>,
+    pub no_commit: AtomicBool,
+    pub no_lookup: AtomicBool,
+    pub no_settle: AtomicBool,
+    pub no_claim: AtomicBool,
+    /// Entries with this transport id cannot be stored with their effects.
+    pub cursed: Mutex<Option<String>>,
+    /// Passed before each commit.
+    pub turnstile: tokio::sync::Semaphore,
+    pub guarded: AtomicBool,
+    /// Runs after each lookup, before its facts are used.
+    pub after_lookup: tokio::sync::Mutex<Option<Hook>>,
+    pub lookups: AtomicUsize,
+    pub most_entries: AtomicUsize,
+}
+
+impl Troubled {
+    pub fn new(inner: Arc<dyn Store>) -> Troubled {
+        Troubled {
+            inner,
+            no_commit: AtomicBool::default(),
+            no_lookup: AtomicBool::default(),
+            no_settle: AtomicBool::default(),
+            no_claim: AtomicBool::default(),
+            cursed: Mutex::default(),
+            turnstile: tokio::sync::Semaphore::new(0),
+            guarded: AtomicBool::default(),
+            after_lookup: tokio::sync::Mutex::default(),
+            lookups: AtomicUsize::default(),
+            most_entries: AtomicUsize::default(),
+        }
+    }
+
+    fn pass(&self, closed: &AtomicBool) -> Result<(), StoreError> {
+        match closed.load(Ordering::SeqCst) {
+            true => Err(StoreError::Later("the test says so".to_owned())),
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Troubled {
+    async fn lookup(&self, questions: Vec<Question>) -> Result<Vec<Answer>, StoreError> {
+        self.pass(&self.no_lookup)?;
+        self.lookups.fetch_add(1, Ordering::SeqCst);
+        let answers = self.inner.lookup(questions).await;
+        if let Some(hook) = &*self.after_lookup.lock().await {
+            hook().await;
+        }
+        answers
+    }
+
+    async fn commit(&self, entries: Vec<Entry>) -> Result<Vec<Committed>, StoreError> {
+        self.most_entries.fetch_max(entries.len(), Ordering::SeqCst);
+        if self.guarded.load(Ordering::SeqCst) {
+            self.turnstile.acquire().await.unwrap().forget();
+        }
+        self.pass(&self.no_commit)?;
+        let cursed = self.cursed.lock().unwrap().clone();
+        let hit = |entry: &Entry| {
+            Some(&entry.envelope.head.transport_id) == cursed.as_ref() && !entry.effects.sends.is_empty()
+        };
+        if entries.iter().any(hit) {
+            return Err(StoreError::Entry("the test says so".to_owned()));
+        }
+        self.inner.commit(entries).await
+    }
+
+    async fn answer_again(&self, first: Uuid, answer: Outgoing, now: Timestamp) -> Result<bool, StoreError> {
+        self.pass(&self.no_commit)?;
+        self.inner.answer_again(first, answer, now).await
+    }
+
+    async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError> {
+        self.pass(&self.no_claim)?;
+        self.inner.claim(want).await
+    }
+
+    async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError> {
+        self.pass(&self.no_settle)?;
+        self.inner.settle(settles).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.next_due().await
+    }
+
+    async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
+        self.inner.breakers().await
+    }
+
+    async fn set_breaker(&self, breaker: Breaker) -> Result<(), StoreError> {
+        self.inner.set_breaker(breaker).await
+    }
+
+    async fn resume(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<Resumed>, StoreError> {
+        self.inner.resume(now, lease, limit).await
+    }
+
+    async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Envelope>, StoreError> {
+        self.inner.due_timers(now, limit).await
+    }
+
+    async fn replay(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.inner.replay(id, person, reason, now).await
+    }
+
+    async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError> {
+        self.inner.list(scope, filter).await
+    }
+
+    async fn list_parked_sends(&self, scope: &Scope, limit: usize) -> Result<Vec<ListedSend>, StoreError> {
+        self.inner.list_parked_sends(scope, limit).await
+    }
+
+    async fn original(
+        &self,
+        scope: &Scope,
+        id: Uuid,
+        person: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Option<Envelope>, StoreError> {
+        self.inner.original(scope, id, person, reason, now).await
+    }
+
+    async fn figures(&self, scope: &Scope) -> Result<Figures, StoreError> {
+        self.inner.figures(scope).await
+    }
+
+    async fn pauses(&self, now: Timestamp) -> Result<Vec<Pause>, StoreError> {
+        self.inner.pauses(now).await
+    }
+
+    async fn set_pause(
+        &self,
+        kind: &str,
+        name: &str,
+        pause: Option<Pause>,
+        person: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.inner.set_pause(kind, name, pause, person, now).await
+    }
+
+    async fn post_command(&self, command: Command) -> Result<(), StoreError> {
+        self.inner.post_command(command).await
+    }
+
+    async fn take_commands(&self, limit: usize) -> Result<Vec<Command>, StoreError> {
+        self.inner.take_commands(limit).await
+    }
+
+    async fn end_command(&self, id: Uuid, state: CommandState) -> Result<(), StoreError> {
+        self.inner.end_command(id, state).await
+    }
+
+    async fn command_state(&self, id: Uuid) -> Result<Option<CommandState>, StoreError> {
+        self.inner.command_state(id).await
+    }
+
+    async fn note(&self, connection: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.note(connection, key).await
+    }
+
+    async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError> {
+        self.inner.set_note(connection, key, value).await
+    }
+
+    async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError> {
+        self.inner.spool(mandant).await
+    }
+
+    async fn open_claim(&self, mandant: &str, claim: &Claim) -> Result<Box<dyn SpoolRead>, StoreError> {
+        self.inner.open_claim(mandant, claim).await
+    }
+
+    async fn collect_garbage(&self) -> Result<u64, StoreError> {
+        self.inner.collect_garbage().await
+    }
+
+    async fn essence(&self) -> Result<Vec<String>, StoreError> {
+        self.inner.essence().await
+    }
+}
