@@ -287,20 +287,19 @@ fn drive(core: &Arc<Core>, mut run: Box<Run>, told: &mut Told, bench: &mut Bench
 
 fn decide(mut run: Run, ended: Ended, bench: &mut Bench) -> Decided {
     run.keep_guards();
-    let Run { ground, plan, binding, partner, message, leased, .. } = run;
+    let Run { ground, plan, binding, partner, mut message, leased, .. } = run;
+    // Moved, not copied: a refusal looks at what was read, never at what it would have caused.
+    let caused = std::mem::take(&mut message.effects);
     let refusal = Refusal {
         binding,
-        sender: partner.sender.clone(),
-        return_address: partner.return_address.clone(),
+        sender: partner.sender,
+        return_address: partner.return_address,
         identity: Some(message.identity.clone()),
-        message: Some(Box::new(message.clone())),
+        message: Some(Box::new(message)),
     };
-    let guards = message.effects.guards.clone();
+    let guards = caused.guards.clone();
     let settled = match ended {
-        Ended::Accepted => {
-            let effects = message.effects.clone();
-            Settled { effects, ..Settled::new(Inbound::Accepted) }
-        }
+        Ended::Accepted => Settled { effects: caused, ..Settled::new(Inbound::Accepted) },
         Ended::Waits(wait) => {
             let effects = crate::effects::Effects { guards, ..Default::default() };
             Settled { effects, waits: Some(wait), ..Settled::new(Inbound::Waiting) }
@@ -318,7 +317,8 @@ fn decide(mut run: Run, ended: Ended, bench: &mut Bench) -> Decided {
     };
     let settled = Settled { route: Some(plan.route.clone()), ..settled };
     let settled = entry::answer_by_message(&ground, &refusal, settled);
-    let entry = entry::build(&ground, &refusal.sender, refusal.identity.as_ref(), Some(&message), settled);
+    let (identity, message) = (refusal.identity.as_ref(), refusal.message.as_deref());
+    let entry = entry::build(&ground, &refusal.sender, identity, message, settled);
     Decided { ground, entry, refusal: Some(refusal), leased }
 }
 
