@@ -131,7 +131,7 @@ pub fn answer_by_message(ground: &Ground, refusal: &Refusal, mut settled: Settle
         return settled;
     };
     settled.effects.sends.push(Outgoing {
-        id: uuid::Uuid::new_v5(&head.id, b"reply"),
+        id: head.derived_id("reply"),
         destination: destination.to_owned(),
         partner: refusal.sender.id.clone(),
         order: None,
