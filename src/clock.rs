@@ -52,6 +52,11 @@ impl Clock {
         }
     }
 
+    /// Whether this is the machine's clock, which runs as fast as [`Tick`].
+    pub fn is_real(&self) -> bool {
+        matches!(*self.0, Kind::Real)
+    }
+
     /// The civil date in Germany, on which birthdays and deadlines of the law depend.
     pub fn today_in_berlin(&self) -> Date {
         in_berlin(self.now())

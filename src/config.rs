@@ -8,7 +8,8 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use base64::Engine as _;
+use secrecy::{ExposeSecret, SecretString};
 
 /// Largest text file that is read, octets (1 MiB).
 pub const MAX_TEXT: usize = 1024 * 1024;
@@ -42,6 +43,9 @@ pub enum ConfigError {
     /// The path of a secret leaves the stage folder.
     #[error("path leaves the stage folder: {0}; write a path relative to it, without `..`")]
     Outside(String),
+    /// The secret is one of the demonstration's, which everybody can read.
+    #[error("secret is the published one of the demonstration: {0}; make one of your own")]
+    Published(String),
     /// The secret is empty.
     #[error("secret is empty: {0}; write its content")]
     Empty(String),
@@ -100,6 +104,24 @@ pub fn resolver(stage_folder: &Path) -> Resolve {
     Arc::new(move |secret| resolve(&folder, secret))
 }
 
+/// What every published secret of the demonstration holds, written out or in Base64.
+const PUBLISHED: &str = "NUR-FUER-DEMO";
+
+/// The same resolver, which refuses the published secrets of the demonstration.
+pub fn unpublished(resolve: Resolve) -> Resolve {
+    Arc::new(move |secret| {
+        let found = resolve(secret)?;
+        let text = found.expose_secret();
+        let coded = text.strip_prefix("whsec_").unwrap_or(text);
+        let decoded = base64::engine::general_purpose::STANDARD.decode(coded).unwrap_or_default();
+        if text.contains(PUBLISHED) || String::from_utf8_lossy(&decoded).contains(PUBLISHED) {
+            let (SecretRef::Env(name) | SecretRef::File(name)) = secret;
+            return Err(ConfigError::Published(name.clone()));
+        }
+        Ok(found)
+    })
+}
+
 fn inside(folder: &Path, written: &str) -> Result<PathBuf, ConfigError> {
     let path = Path::new(written);
     let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
@@ -149,8 +171,6 @@ pub fn show_size(octets: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret;
-
     use super::*;
 
     #[test]
@@ -189,6 +209,18 @@ mod tests {
             resolve(folder.path(), &SecretRef::Env("DREHSCHEIBE_NO_SUCH_VARIABLE".into())),
             Err(ConfigError::NoVariable(_))
         ));
+    }
+
+    #[test]
+    fn the_secrets_of_the_demonstration_are_known_as_such_in_every_form() {
+        let coded = base64::engine::general_purpose::STANDARD.encode("NUR-FUER-DEMO-NICHT-GEHEIM-0001!");
+        for published in ["NUR-FUER-DEMO-bremen".to_owned(), coded.clone(), format!("whsec_{coded}")] {
+            let resolve = unpublished(Arc::new(move |_| Ok(SecretString::from(published.clone()))));
+            let refused = resolve(&SecretRef::File("secrets/key".into())).unwrap_err();
+            assert_eq!(refused, ConfigError::Published("secrets/key".into()));
+        }
+        let resolve = unpublished(Arc::new(|_| Ok(SecretString::from("ein-eigenes-geheimnis".to_owned()))));
+        assert!(resolve(&SecretRef::Env("X".into())).is_ok());
     }
 
     #[test]

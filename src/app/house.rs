@@ -8,24 +8,20 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use crate::clock::Clock;
-use crate::engine::core::{Core, Settings};
+use crate::engine::core::Settings;
 use crate::engine::points::Points;
 use crate::engine::ports::Ports;
 use crate::engine::start::{Engine, Start};
 use crate::plan::PlanSet;
 use crate::route::compiled::Compiled;
-use crate::route::plan_diff::Picture;
 use crate::store::contract::{Store, StoreError};
 use crate::store::sqlite;
-use crate::transport::http::HttpSource;
-use crate::transport::port::{BuildError, Destinations, Source, Surroundings};
-use crate::transport::{self};
+use crate::transport::port::{BuildError, Destinations, Surroundings};
 use crate::xoev::contract::Standards;
 
-use super::ops;
 use super::place::{self, Fit, Place, Unfit};
 use super::reload::Reload;
-use super::sources::{Sources, Wanted};
+use super::shared::Shared;
 
 /// Why the house does not stand.
 #[derive(Debug, thiserror::Error)]
@@ -54,18 +50,6 @@ pub struct Options {
     pub points: Points,
     /// Bounds of the engine.
     pub settings: Settings,
-}
-
-/// What the running parts share, so that a reload can swap them.
-pub struct Shared {
-    /// Where it lies.
-    pub place: Place,
-    /// What transports are given.
-    pub around: Surroundings,
-    /// The engine's shared part.
-    pub core: Arc<Core>,
-    /// The sources.
-    pub sources: Mutex<Sources>,
 }
 
 /// A running house.
@@ -140,75 +124,14 @@ impl House {
     }
 
     /// Ends in order: sources first, then what is under way, then dispatch, then the store.
+    ///
+    /// A listener that answers for health ends last, so that it can say meanwhile that nobody shall come any more.
     pub async fn stop(self, patience: Duration) {
-        self.shared.sources.lock().await.stop().await;
+        self.shared.core.leaving.cancel();
+        self.shared.sources.lock().await.stop_but_last().await;
         self.engine.drain(patience).await;
+        self.shared.sources.lock().await.stop().await;
     }
-}
-
-impl Shared {
-    /// Builds destinations and sources of a compiled set and swaps everything at once; a fault leaves what runs.
-    pub async fn install(&self, fit: Fit) -> Result<(), StartError> {
-        let Fit { compiled, standards } = fit;
-        let destinations = destinations(&compiled, &self.around)?;
-        let mut sources = self.sources.lock().await;
-        let mut fresh = Vec::new();
-        let mut kept = Vec::new();
-        for wanted in &compiled.sources {
-            let fingerprint = format!("{} {}", wanted.kind, wanted.settings);
-            kept.push((wanted.connection.clone(), fingerprint.clone()));
-            if sources.has(&wanted.connection, &fingerprint) {
-                continue;
-            }
-            if let Some(source) = self.source(&wanted.kind, &wanted.connection, &wanted.settings)? {
-                fresh.push(Wanted { connection: wanted.connection.clone(), fingerprint, source });
-            }
-        }
-        let picture = serde_json::to_vec(&Picture::of_compiled(&compiled)).unwrap_or_default();
-        let set = compiled.into_plan_set(destinations, standards, self.around.stage);
-        // Best effort: the note only serves `routes plan`, which says so when it is missing.
-        let _ = self.core.store.set_note("app", "running", Some(picture)).await;
-        self.core.set.store(Arc::new(set));
-        self.core.outbox.notify_one();
-        sources
-            .retain(|connection, fingerprint| kept.iter().any(|(c, f)| c == connection && f == fingerprint))
-            .await;
-        for wanted in fresh {
-            sources.start(wanted, &self.around.clock);
-        }
-        Ok(())
-    }
-
-    fn source(
-        &self,
-        kind: &str,
-        connection: &str,
-        settings: &serde_json::Value,
-    ) -> Result<Option<Arc<dyn Source>>, BuildError> {
-        // The one source that carries paths which are not a transport's: health and metrics.
-        if kind == transport::http::ENTRY.word {
-            let source = HttpSource::new(connection, settings, &self.around, ops::router(self.core.clone()))?;
-            return Ok(Some(Arc::new(source)));
-        }
-        match transport::TRANSPORTS.iter().find(|entry| entry.word == kind) {
-            Some(entry) => (entry.source)(connection, settings, &self.around),
-            None => Ok(None),
-        }
-    }
-}
-
-fn destinations(compiled: &Compiled, around: &Surroundings) -> Result<Destinations, BuildError> {
-    let mut destinations = Destinations::new();
-    for wanted in &compiled.destinations {
-        let Some(entry) = transport::TRANSPORTS.iter().find(|entry| entry.word == wanted.kind) else {
-            continue;
-        };
-        let built = (entry.destination)(&wanted.connection, &wanted.settings, &wanted.channel, around)?;
-        if let Some(destination) = built {
-            destinations.insert(wanted.key(), destination);
-        }
-    }
-    Ok(destinations)
 }
 
 fn empty_set(compiled: &Compiled, standards: &Arc<dyn Standards>) -> PlanSet {

@@ -3,8 +3,9 @@
 pub mod place;
 pub mod sources;
 pub mod ops;
-pub mod house;
+pub mod shared;
 pub mod reload;
+pub mod house;
 pub mod player;
 pub mod cases;
 pub mod samples;

@@ -21,13 +21,16 @@ pub fn router(core: Arc<Core>) -> Router {
 }
 
 async fn ready(State(core): State<Arc<Core>>) -> Response {
-    if core.stop.is_cancelled() {
+    if core.leaving.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "wird beendet\n").into_response();
     }
     if core.set.load().plans.is_empty() {
         return (StatusCode::SERVICE_UNAVAILABLE, "noch keine Route\n").into_response();
     }
     match core.store.next_due().await {
+        Ok(_) if core.store_in_trouble() => {
+            (StatusCode::SERVICE_UNAVAILABLE, "Speicher gestört\n").into_response()
+        }
         Ok(_) => "bereit\n".into_response(),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "Speicher nicht erreichbar\n").into_response(),
     }

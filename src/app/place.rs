@@ -68,7 +68,15 @@ pub fn standards(xsd: &Path) -> Result<Arc<dyn Standards>, Unfit> {
 
 /// Loads and compiles everything of a stage; all faults of all files at once.
 pub fn compile(place: &Place, now: Option<Timestamp>) -> Result<Fit, Unfit> {
-    let standards = standards(&place.xsd)?;
+    compile_with(place, standards(&place.xsd)?, now)
+}
+
+/// The same with packages that are loaded already.
+pub fn compile_with(
+    place: &Place,
+    standards: Arc<dyn Standards>,
+    now: Option<Timestamp>,
+) -> Result<Fit, Unfit> {
     let files = load::load(&place.routes, &place.config).map_err(Unfit::Files)?;
     let menus = Menus { steps: pipeline::STEPS, transports: transport::TRANSPORTS };
     // Made once for each standard: making one rehearses all its answers.

@@ -176,9 +176,12 @@ pub async fn play(
     let clock = Clock::scaled("2026-11-21T09:00:00Z".parse().unwrap_or(Timestamp::UNIX_EPOCH), 5_000.0);
     let mut verdicts: Vec<Option<Verdict>> = vec![None; given.len()];
     let mut crashes = troubles.crashes.iter();
+    // A key of its own that ends with the play: `dry-run` plays messages with real data, too.
+    let mut key = [0u8; 32];
+    aws_lc_rs::rand::fill(&mut key).map_err(|_| std::io::Error::other("no random octets"))?;
     let store = loop {
         let points = crashes.next().cloned().unwrap_or_default();
-        let store = Arc::new(open(folder, stage).await?);
+        let store = Arc::new(open(folder, stage, key).await?);
         let engine = start(store.clone(), &clock, points.clone(), &set)?;
         let calm = live(&engine, &clock, given, troubles.times.max(1), &mut verdicts, &points).await;
         let rest = match calm {
@@ -210,15 +213,22 @@ pub async fn play(
     })
 }
 
-async fn open(folder: &Path, stage: Stage) -> Result<sqlite::store::SqliteStore, PlayError> {
+async fn open(folder: &Path, stage: Stage, key: [u8; 32]) -> Result<sqlite::store::SqliteStore, PlayError> {
     let path: PathBuf = folder.join("store");
     std::fs::create_dir_all(&path)?;
-    let master = secrecy::SecretBox::new(Box::new([7u8; 32]));
+    let master = secrecy::SecretBox::new(Box::new(key));
     let store =
         sqlite::store::SqliteStore::open(sqlite::open::Settings { path, stage, master, read_only: false })?;
-    // Lanes that the engine before left leased are free again for the only process that may run here.
-    store.lock_for_run().await?;
-    Ok(store)
+    // Lanes that the engine before left leased are free again for the only process that may run here. Its last tasks may
+    // still be ending, and the lock ends with them.
+    let began = Tick::now();
+    loop {
+        match store.lock_for_run().await {
+            Ok(_) => return Ok(store),
+            Err(error) if began.elapsed() > Duration::from_secs(10) => return Err(error.into()),
+            Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
+        }
+    }
 }
 
 fn start(

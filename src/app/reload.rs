@@ -9,8 +9,8 @@ use crate::engine::housekeeping::Commands;
 use crate::store::contract::{Command, CommandState, Scope};
 use crate::telemetry::alarm::{Alarm, raise};
 
-use super::house::Shared;
 use super::place;
+use super::shared::Shared;
 
 /// Handles the commands that only the composition root can.
 pub struct Reload(pub Arc<Shared>);

@@ -15,6 +15,7 @@ use crate::transport::port::{Source, Stop};
 struct Kept {
     /// What it was built from; another fingerprint means another source.
     fingerprint: String,
+    last: bool,
     stop: Stop,
     task: JoinHandle<()>,
 }
@@ -31,6 +32,8 @@ pub struct Wanted {
     pub fingerprint: String,
     /// The source.
     pub source: Arc<dyn Source>,
+    /// True where it ends after everything else.
+    pub last: bool,
 }
 
 impl Sources {
@@ -66,7 +69,17 @@ impl Sources {
     pub fn start(&mut self, wanted: Wanted, clock: &Clock) {
         let stop = Stop::new();
         let task = tokio::spawn(keep(wanted.connection.clone(), wanted.source, stop.clone(), clock.clone()));
-        self.0.insert(wanted.connection, Kept { fingerprint: wanted.fingerprint, stop, task });
+        self.0.insert(
+            wanted.connection,
+            Kept { fingerprint: wanted.fingerprint, last: wanted.last, stop, task },
+        );
+    }
+
+    /// Stops all but those that end last.
+    pub async fn stop_but_last(&mut self) {
+        let last: Vec<String> =
+            self.0.iter().filter(|(_, kept)| kept.last).map(|(connection, _)| connection.clone()).collect();
+        self.retain(|connection, _| last.iter().any(|last| last == connection)).await;
     }
 
     /// Stops all.

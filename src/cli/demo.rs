@@ -17,6 +17,7 @@ use crate::cli::demo_partner::DemoPartner;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::sample::{Wish, eintragung};
+use crate::cli::shipped;
 use crate::clock::{Clock, Tick};
 use crate::engine::core::Settings;
 use crate::engine::points::Points;
@@ -169,7 +170,9 @@ impl Stage {
         let http = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let (config, data) = (scratch.join("stage"), scratch.join("data"));
         std::fs::create_dir_all(config.join("secrets"))?;
-        std::fs::create_dir_all(&data)?;
+        for tray in ["in", "out"] {
+            std::fs::create_dir_all(data.join("trays/jugendamt-bremen").join(tray))?;
+        }
         let connections =
             CONNECTIONS.replace("127.0.0.1:8080", &http.to_string()).replace("first: 1s", "first: 150ms");
         let partners = PARTNERS
@@ -188,7 +191,9 @@ impl Stage {
         ] {
             std::fs::write(config.join("secrets").join(name), text)?;
         }
-        let place = Place { config, routes: global.routes.clone(), xsd: global.xsd.clone(), data };
+        let (routes, xsd) =
+            (shipped::routes(&global.routes, scratch)?, shipped::packages(&global.xsd, scratch)?);
+        let place = Place { config, routes, xsd, data };
         Ok(Stage { place, http, token })
     }
 

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::app::house;
 use crate::cli::args::Global;
@@ -12,6 +12,7 @@ use crate::cli::output::Output;
 use crate::cli::stage;
 use crate::clock::Clock;
 use crate::store::contract::{Scope, Store};
+use crate::transport::tls::{ServerTls, TlsSettings};
 
 #[derive(Serialize)]
 struct Finding {
@@ -44,6 +45,15 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
         for wanted in &fit.compiled.sources {
             if let Some(listen) = wanted.settings.get("listen").and_then(|listen| listen.as_str()) {
                 findings.push(port(listen));
+            }
+            if let Some(tls) = wanted.settings.get("tls").filter(|tls| !tls.is_null()) {
+                findings.push(certificates(&place.config, tls));
+            }
+            let trays = wanted.settings.get("trays").and_then(|trays| trays.as_array());
+            for tray in trays.into_iter().flatten() {
+                for folder in ["in", "out"].iter().filter_map(|key| tray.get(key)?.as_str()) {
+                    findings.push(self::tray(&place.data.join(folder)));
+                }
             }
         }
         if house::store_folder(&place, &fit.compiled).is_dir() {
@@ -86,6 +96,25 @@ fn folder(data: &Path) -> Finding {
             text: format!("{} cannot be written: {}; create it for this user", data.display(), error.kind()),
         },
     }
+}
+
+fn certificates(config: &Path, written: &serde_json::Value) -> Finding {
+    let opened = TlsSettings::deserialize(written)
+        .map_err(|_| "the settings cannot be read; see `check`".to_owned())
+        .and_then(|tls| ServerTls::open(tls.below(config)).map_err(|error| error.to_string()));
+    match opened {
+        Ok(_) => Finding { what: "certificates", fine: true, text: "certificate and key fit".to_owned() },
+        Err(text) => Finding { what: "certificates", fine: false, text },
+    }
+}
+
+/// A run makes no tray itself, else a missing mount would go unnoticed.
+fn tray(tray: &Path) -> Finding {
+    let text = match tray.is_dir() {
+        true => format!("{} is there", tray.display()),
+        false => format!("{} is missing; mount it, or make it with mkdir -p", tray.display()),
+    };
+    Finding { what: "tray", fine: tray.is_dir(), text }
 }
 
 fn clock() -> Finding {

@@ -46,7 +46,7 @@ pub async fn run(global: &Global, args: &DryRunArgs, out: &mut Output) -> Result
             "the play runs as stage test: a message without the attribute `test` is refused there (S999)",
         )?;
     }
-    let scratch = Scratch::new()?;
+    let scratch = Scratch::in_memory()?;
     let played = player::play(fit, &scratch.0, &[given], &Troubles { times: 1, ..Troubles::default() })
         .await
         .map_err(|error| CliError::Usage(error.to_string()))?;

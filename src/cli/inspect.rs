@@ -1,8 +1,10 @@
 //! `inspect`: what a file is, whether it is valid, and where not. Needs no store and no stage; shows no value of the file.
 
+use crate::app::cases::Scratch;
 use crate::cli::args::{Global, InspectArgs};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
+use crate::cli::shipped;
 use crate::xoev::contract::Standards;
 use crate::xoev::{inspect, package};
 
@@ -17,7 +19,8 @@ pub fn run(global: &Global, args: &InspectArgs, out: &mut Output) -> Result<Exit
         return Err(cannot(format!("the file has {size} octets, at most {LARGEST} are taken in")));
     }
     let octets = std::fs::read(&args.file).map_err(|error| cannot(error.kind().to_string()))?;
-    let set = package::load(&global.xsd).map_err(|faults| {
+    let scratch = Scratch::new()?;
+    let set = package::load(&shipped::packages(&global.xsd, &scratch.0)?).map_err(|faults| {
         CliError::Usage(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     })?;
     let seen = inspect::inspect(octets.into(), &set, set.reader().as_mut());

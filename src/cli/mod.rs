@@ -21,6 +21,7 @@ pub mod routes;
 pub mod run;
 pub mod sample;
 pub mod schema;
+pub mod shipped;
 pub mod stage;
 pub mod status;
 pub mod test;

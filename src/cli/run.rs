@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::house::{House, Options};
+use crate::app::house::{House, Options, StartError};
 use crate::app::reload::Reload;
 use crate::cli::args::Global;
 use crate::cli::exit::{CliError, Exit};
@@ -14,6 +14,8 @@ use crate::clock::{Clock, Tick};
 use crate::engine::core::Settings;
 use crate::engine::points::Points;
 use crate::envelope::Stage;
+use crate::store::contract::StoreError;
+use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::start;
 
 /// How long a drain may take.
@@ -42,7 +44,18 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
         points: points(word)?,
         settings: Settings { name: format!("drehscheibe-{}", std::process::id()), ..Settings::default() },
     };
-    let house = House::start_with(options, fit).await.map_err(CliError::from_start)?;
+    let house = House::start_with(options, fit).await.map_err(|error| {
+        if let StartError::Store(error) = &error {
+            let alarm = match error {
+                StoreError::Refused(_) => Alarm::StoreRefused,
+                StoreError::Corrupt(_) => Alarm::StoreDamaged,
+                error if error.is_disk_full() => Alarm::StoreDiskFull,
+                _ => Alarm::StoreBusy,
+            };
+            raise(alarm, "store", &[("cause", &error.to_string())]);
+        }
+        CliError::from_start(error)
+    })?;
     tracing::info!(
         stage = word.as_str(),
         routes,

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::effects::Effects;
 use crate::envelope::{Inbound, Verdict};
+use crate::rejection::Rejection;
 use crate::store::contract::{Committed, Entry, Store, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Stretch};
@@ -37,6 +38,7 @@ pub async fn run(core: Arc<Core>, mut pending: mpsc::UnboundedReceiver<Pending>)
         if core.points.reach(Point::BeforeCommit).is_err() {
             return;
         }
+        metric::commit_entries(batch.len());
         let began = crate::clock::Tick::now();
         let outcomes = halving(&*core.store, &batch).await;
         metric::took(Stretch::Commit, began.elapsed());
@@ -102,6 +104,7 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
     let leased = std::mem::take(&mut decided.leased);
     match outcome {
         Ok(Committed::New) => {
+            core.store_wrote();
             core.release(leased);
             committed(core, &decided.entry);
             ticket.tell(Ok(verdict(&decided.entry)));
@@ -136,7 +139,7 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
         }
         Err(error) => {
             core.release(leased);
-            raise(Alarm::StoreBusy, "store", &[("cause", &error.to_string())]);
+            core.store_failed(&error);
             ticket.tell(Err(busy("the store cannot commit now")));
         }
     }
@@ -165,6 +168,13 @@ async fn culprit(core: &Core, first: &Entry, cause: String) -> Result<Verdict, c
 }
 
 fn committed(core: &Core, entry: &Entry) {
+    tracing::debug!(
+        message = %entry.envelope.head.id,
+        state = entry.state.as_str(),
+        route = entry.route.as_deref().unwrap_or("-"),
+        trace = entry.envelope.head.traceparent.as_deref().unwrap_or("-"),
+        "committed"
+    );
     if !entry.effects.sends.is_empty() {
         core.outbox.notify_one();
     }
@@ -187,7 +197,18 @@ fn verdict(entry: &Entry) -> Verdict {
         state: entry.state,
         conflict: entry.state == Inbound::Quarantined,
         again: false,
-        codes: entry.rejections.iter().map(|rejection| rejection.code.clone()).collect(),
+        codes: codes(&entry.rejections),
         reply: entry.effects.reply.clone(),
     }
+}
+
+/// Each code once, in the order of the rejections: what the store keeps, so that a repeat gets the very same verdict.
+fn codes(rejections: &[Rejection]) -> Vec<String> {
+    let mut codes: Vec<String> = Vec::new();
+    for rejection in rejections {
+        if !codes.contains(&rejection.code) {
+            codes.push(rejection.code.clone());
+        }
+    }
+    codes
 }

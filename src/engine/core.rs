@@ -1,7 +1,7 @@
 //! What the rooms of the engine share: store, clock, running set, queues, permits.
 //! Holds no logic of any stretch; see `receive`, `lookup`, `commit`, `dispatch`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -12,7 +12,8 @@ use crate::effects::{GuardKey, Question};
 use crate::envelope::Verdict;
 use crate::plan::PlanSet;
 use crate::rejection::Rejection;
-use crate::store::contract::{Entry, Pause, Store};
+use crate::store::contract::{Entry, Pause, Store, StoreError};
+use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::{Busy, Stop};
 
 use super::points::Points;
@@ -160,9 +161,18 @@ pub struct Core {
     pub outbox: Notify,
     /// Something was woken or replayed.
     pub woken: Notify,
+    /// The process is about to end: not ready for anybody.
+    pub leaving: Stop,
+    /// Nothing new is taken any more; what is under way is finished.
+    pub draining: Stop,
     /// The engine drains and ends.
     pub stop: Stop,
+    /// When the store last failed, until it does something again.
+    pub trouble: Mutex<Option<Tick>>,
 }
+
+/// How long a failure of the store makes the process unready: then one delivery may try again, or none ever would.
+const UNREADY: Duration = Duration::from_secs(10);
 
 impl Core {
     /// Whether something is paused now.
@@ -171,6 +181,28 @@ impl Core {
         self.pauses.load().iter().any(|pause| {
             pause.kind == kind && pause.name == name && pause.until.is_none_or(|until| until > now)
         })
+    }
+
+    /// Calls a person because the store did not do what it was asked, and makes the process unready.
+    pub fn store_failed(&self, error: &StoreError) {
+        let alarm = match error {
+            StoreError::Corrupt(_) => Alarm::StoreDamaged,
+            error if error.is_disk_full() => Alarm::StoreDiskFull,
+            _ => Alarm::StoreBusy,
+        };
+        raise(alarm, "store", &[("cause", &error.to_string())]);
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(Tick::now());
+    }
+
+    /// The store wrote something: it is sound again.
+    pub fn store_wrote(&self) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether the store failed a moment ago.
+    pub fn store_in_trouble(&self) -> bool {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.is_some_and(|since| since.elapsed() < UNREADY)
     }
 
     /// Releases guard keys of a run that is over.

@@ -8,12 +8,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use crate::clock::Tick;
+use crate::envelope::Envelope;
 use crate::plan::Patience;
-use crate::store::contract::{Due, Lane, Outcome, Settle, Want};
+use crate::store::contract::{Due, Lane, Outcome, Settle, StoreError, Want};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Sent, Stretch};
+use crate::telemetry::trace::{adopt, carry};
 use crate::transport::port::{Destination, Intake, Receipt, SendError};
 
 use super::backoff;
@@ -52,7 +55,7 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
         match core.store.breakers().await {
             Ok(rows) => break rows,
             Err(error) => {
-                raise(Alarm::StoreBusy, "store", &[("cause", &error.to_string())]);
+                core.store_failed(&error);
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 if core.stop.is_cancelled() {
                     return;
@@ -92,7 +95,7 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
             Ok(Some(_)) => idle(&core, &table, now, &mut lanes).await,
             Ok(None) => break,
             Err(cause) => {
-                raise(Alarm::StoreBusy, "store", &[("cause", &cause)]);
+                core.store_failed(&cause);
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
         }
@@ -103,7 +106,7 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
     while lanes.join_next().await.is_some() {}
 }
 
-async fn claim(core: &Core, table: &Table, now: Timestamp) -> Result<Option<Vec<Lane>>, String> {
+async fn claim(core: &Core, table: &Table, now: Timestamp) -> Result<Option<Vec<Lane>>, StoreError> {
     if core.points.reach(Point::BeforeClaim).is_err() {
         return Ok(None);
     }
@@ -126,7 +129,7 @@ async fn claim(core: &Core, table: &Table, now: Timestamp) -> Result<Option<Vec<
         heads: core.settings.heads,
         except,
     };
-    core.store.claim(want).await.map(Some).map_err(|error| error.to_string())
+    core.store.claim(want).await.map(Some)
 }
 
 /// Waits for work: a commit, the next due lane, a breaker that may be probed, a lane that ended.
@@ -177,7 +180,7 @@ async fn serve(core: &Core, table: &Table, intake: &dyn Intake, lane: Lane) -> R
         // The rest of the lane is left to a fresh lease when this one is half used up.
         let tired = leased_until.as_ref().is_ok_and(|until| core.clock.now() > *until);
         let release = !arrived || index == last || tired || core.stop.is_cancelled();
-        report(&lane.destination, &outcome);
+        report(due, &outcome);
         let settle =
             Settle { lane: lane.id, fence: lane.fence, row: due.id, outcome, release, now: core.clock.now() };
         let settled = settle_until_stored(core, &table.settling, settle).await;
@@ -205,7 +208,7 @@ async fn settle_until_stored(core: &Core, settling: &Settling, settle: Settle) -
                 return done;
             }
             Err(error) => {
-                raise(Alarm::StoreBusy, "store", &[("cause", &error.to_string())]);
+                core.store_failed(&error);
                 if core.stop.is_cancelled() || core.points.crashed() {
                     return false;
                 }
@@ -228,10 +231,26 @@ async fn attempt(
     };
     core.points.reach(Point::BeforeSend)?;
     let began = Tick::now();
-    let sent = match due.unclear && !destination.repeat_is_safe() {
-        true => look_up_or_send(core, destination, due).await,
-        false => send(core, destination, due).await,
+    let span = tracing::info_span!("dispatch", destination = %due.destination);
+    adopt(&span, due.envelope.head.traceparent.as_deref());
+    // The receiver continues this very attempt.
+    let mut envelope = due.envelope.clone();
+    envelope.head.traceparent = Some(carry(&span, due.envelope.head.traceparent.as_deref()));
+    let sending = async {
+        let sent = match due.unclear && !destination.repeat_is_safe() {
+            true => look_up_or_send(core, destination, &envelope).await,
+            false => send(core, destination, &envelope).await,
+        };
+        tracing::debug!(
+            message = %due.id,
+            cause = %due.cause,
+            arrived = sent.is_ok(),
+            trace = envelope.head.traceparent.as_deref().unwrap_or("-"),
+            "attempt"
+        );
+        sent
     };
+    let sent = sending.instrument(span).await;
     core.points.reach(Point::AfterSend)?;
     metric::took(Stretch::Dispatch, began.elapsed());
     let outcome = match sent {
@@ -273,8 +292,8 @@ async fn attempt(
     Ok(outcome)
 }
 
-async fn send(core: &Core, destination: &dyn Destination, due: &Due) -> Result<Receipt, SendError> {
-    match tokio::time::timeout(core.settings.send_timeout, destination.send(&due.envelope)).await {
+async fn send(core: &Core, destination: &dyn Destination, envelope: &Envelope) -> Result<Receipt, SendError> {
+    match tokio::time::timeout(core.settings.send_timeout, destination.send(envelope)).await {
         Ok(sent) => sent,
         Err(_) => Err(SendError::Unclear { cause: "the receiver did not answer in time".to_owned() }),
     }
@@ -284,11 +303,11 @@ async fn send(core: &Core, destination: &dyn Destination, due: &Due) -> Result<R
 async fn look_up_or_send(
     core: &Core,
     destination: &dyn Destination,
-    due: &Due,
+    envelope: &Envelope,
 ) -> Result<Receipt, SendError> {
-    match destination.find_by_reference(&due.envelope).await {
+    match destination.find_by_reference(envelope).await {
         Ok(Some(receipt)) => Ok(receipt),
-        Ok(None) => send(core, destination, due).await,
+        Ok(None) => send(core, destination, envelope).await,
         Err(_) => Err(SendError::Unclear { cause: "an earlier attempt cannot be looked up".to_owned() }),
     }
 }
@@ -319,7 +338,11 @@ async fn note_failure(core: &Core, table: &Table, destination: &str, patience: &
     }
 }
 
-fn report(destination: &str, outcome: &Outcome) {
+fn report(due: &Due, outcome: &Outcome) {
+    let destination = due.destination.as_str();
+    if !matches!(outcome, Outcome::Later { .. }) {
+        metric::attempts(destination, due.attempts + 1);
+    }
     let sent = match outcome {
         Outcome::Sent { .. } => Sent::Sent,
         Outcome::Later { .. } => Sent::Later,

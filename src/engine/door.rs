@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::effects::Effects;
-use crate::envelope::{Inbound, Stage};
+use crate::envelope::{Envelope, Inbound, Stage};
 use crate::message::{Identity, Message, Sender};
 use crate::pipeline::step::{Bench, Trouble};
 use crate::plan::{Binding, Partner, Plan, PlanSet};
@@ -64,8 +66,13 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
     if set.stage != Stage::Produktion && !marked_test {
         let text = "Diese Stage nimmt nur Nachrichten mit dem Attribut test an.";
         let rejection = Rejection::new(Fault::Other, text).rule("stage-ohne-test");
+        // A rejection quotes an original that is not valid to its schema; of this one nothing may be kept, so it is not quoted.
+        let header =
+            set.standards.detect(&document).ok().and_then(|found| bench.reader.header(&found, &document));
+        let content = entry::content_hash(&ground.envelope);
+        let ground = if header.is_some() { ground } else { unquotable(ground) };
         let opened = refused(ground, &partner, (&first_plan, &binding), None, vec![rejection], bench);
-        return hash_only(opened);
+        return hash_only(opened, content);
     }
     let detected = match set.standards.detect(&document) {
         Ok(detected) => detected,
@@ -88,7 +95,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
         return parked(
             ground,
             &partner,
-            Some(&binding),
+            Some((&first_plan, &binding)),
             Some(&identity),
             "no route takes this message from this partner here",
             "apply a route that accepts it, then replay; or tell the partner",
@@ -168,15 +175,20 @@ fn denied(ground: Ground, cause: &str) -> Opened {
         ..Settled::new(Inbound::Denied)
     };
     let entry = entry::build(&ground, &sender, None, None, settled);
-    // No key: a stranger must not be able to occupy the key of a partner's later delivery.
-    let entry = Entry { keys: Vec::new(), ..entry };
+    // No key: a stranger must not be able to occupy the key of a partner's later delivery. Its octets stand for the
+    // content, which the transport may not have kept.
+    let mut content = entry.content;
+    if hex::decode_to_slice(&entry.envelope.evidence.octets_sha256, &mut content).is_err() {
+        content = entry.content;
+    }
+    let entry = Entry { keys: Vec::new(), content, ..entry };
     Opened::Decided(Box::new(Decided { ground, entry, refusal: None, leased: Vec::new() }))
 }
 
 fn parked(
     ground: Ground,
     partner: &Partner,
-    binding: Option<&Binding>,
+    bound: Option<(&Plan, &Binding)>,
     identity: Option<&Identity>,
     cause: &str,
     next_step: &str,
@@ -187,15 +199,16 @@ fn parked(
         ..Settled::new(Inbound::Parked)
     };
     let entry = entry::build(&ground, &partner.sender, identity, None, settled);
-    let refusal = binding.map(|binding| refusal(binding, partner, identity));
+    let refusal = bound.map(|(plan, binding)| refusal(plan, binding, partner, identity));
     Opened::Decided(Box::new(Decided { ground, entry, refusal, leased: Vec::new() }))
 }
 
-fn refusal(binding: &Binding, partner: &Partner, identity: Option<&Identity>) -> Refusal {
+fn refusal(plan: &Plan, binding: &Binding, partner: &Partner, identity: Option<&Identity>) -> Refusal {
     Refusal {
         binding: binding.clone(),
         sender: partner.sender.clone(),
         return_address: partner.return_address.clone(),
+        give_up_after: plan.limits.give_up_after,
         identity: identity.cloned(),
         message: None,
     }
@@ -209,7 +222,7 @@ fn refused(
     rejections: Vec<Rejection>,
     bench: &mut Bench,
 ) -> Opened {
-    let refusal = refusal(binding, partner, identity);
+    let refusal = refusal(plan, binding, partner, identity);
     let settled = match refusal.effects(&ground.envelope, &rejections, bench) {
         Ok(effects) => Settled { effects, rejections, ..Settled::new(Inbound::Rejected) },
         Err(trouble) => entry::ours(trouble_text(trouble)),
@@ -220,10 +233,19 @@ fn refused(
     Opened::Decided(Box::new(Decided { ground, entry, refusal: Some(refusal), leased: Vec::new() }))
 }
 
-fn hash_only(opened: Opened) -> Opened {
+/// The same delivery without its octets; hash and size stand in the evidence.
+fn unquotable(ground: Ground) -> Ground {
+    let envelope = Envelope { body: Bytes::new(), ..Envelope::clone(&ground.envelope) };
+    Ground { envelope: Arc::new(envelope), ..ground }
+}
+
+fn hash_only(opened: Opened, content: [u8; 32]) -> Opened {
     match opened {
         Opened::Decided(mut decided) => {
             decided.entry.keep = Keep::HashOnly;
+            decided.entry.content = content;
+            // Refusing it once more, for a conflict, must not quote it either.
+            decided.refusal = None;
             Opened::Decided(decided)
         }
         run => run,

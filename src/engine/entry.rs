@@ -141,7 +141,7 @@ pub fn answer_by_message(ground: &Ground, refusal: &Refusal, mut settled: Settle
         parts: Vec::new(),
         correlation: Some(head.transport_id.clone()),
         after: None,
-        deadline: None,
+        deadline: head.received.checked_add(super::breaker::signed(refusal.give_up_after)).ok(),
     });
     settled
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::clock::Tick;
 use crate::store::contract::{Command, CommandState, Pause, Scope};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
@@ -39,7 +40,7 @@ pub async fn resume(core: Arc<Core>, reception: Arc<Reception>) {
                     let _ = reception.resume(resumed.envelope, again).await;
                 }
             }
-            Err(error) => raise(Alarm::StoreBusy, "store", &[("cause", &error.to_string())]),
+            Err(error) => core.store_failed(&error),
         }
         tokio::select! {
             () = core.woken.notified() => {}
@@ -63,7 +64,7 @@ pub async fn commands(core: Arc<Core>, others: Arc<dyn Commands>) {
                     let _ = core.store.end_command(command.id, state).await;
                 }
             }
-            Err(error) => raise(Alarm::StoreBusy, "store", &[("cause", &error.to_string())]),
+            Err(error) => core.store_failed(&error),
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(250)) => {}
@@ -134,15 +135,19 @@ async fn handle(core: &Core, others: &dyn Commands, command: &Command) -> Comman
 /// A row that waits longer than this calls a person.
 const OLD: Duration = Duration::from_secs(4 * 3600);
 
+/// A clock that gains more than this on the steady one between two looks has jumped.
+const JUMP: Duration = Duration::from_secs(30);
+
 /// Sets the figures that an operator watches, every few seconds.
 pub async fn figures(core: Arc<Core>) {
-    let mut last = core.clock.now();
+    let (mut last, mut tick) = (core.clock.now(), Tick::now());
     while !core.stop.is_cancelled() && !core.points.crashed() {
         let now = core.clock.now();
-        if now < last {
+        let ahead = Duration::try_from(now.duration_since(last)).unwrap_or_default();
+        if now < last || (core.clock.is_real() && ahead > tick.elapsed() + JUMP) {
             raise(Alarm::ClockJumped, "engine", &[]);
         }
-        last = now;
+        (last, tick) = (now, Tick::now());
         if let Ok(figures) = core.store.figures(&Scope::Operator).await {
             metric::mirror_entries(figures.mirror);
             for backlog in &figures.backlog {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::effects::GuardKey;
-use crate::telemetry::alarm::{Alarm, raise};
 
 use super::core::{Ask, Core, LookupOrder, Task, busy};
 use super::points::Point;
@@ -176,7 +175,7 @@ async fn look_up(core: &Arc<Core>, asks: Vec<Ask>) {
             }
         }
         Err(error) => {
-            raise(Alarm::StoreBusy, "store", &[("cause", &error.to_string())]);
+            core.store_failed(&error);
             for Ask { run, ticket, .. } in asks {
                 core.release(run.leased);
                 ticket.tell(Err(busy("the store cannot look up now")));

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::envelope::{Envelope, Part, PartnerRef};
 use crate::store::contract::{Filter, Scope, SpoolRead, SpoolWrite, StoreError};
+use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::{
     Admission, Busy, Doors, DueTimers, HttpBinding, Notes, PartReader, PartWriter, Spool, SpoolError,
     Standing, Standings,
@@ -88,8 +89,9 @@ impl Spool for Ports {
 
     async fn open(&self, partner: &str, part: &Part) -> Result<Box<dyn PartReader>, SpoolError> {
         let mandant = self.mandant(partner)?;
-        let reader = self.0.store.open_claim(&mandant, &part.claim).await.map_err(spool_error)?;
-        Ok(Box::new(Reading(reader)))
+        let opened = self.0.store.open_claim(&mandant, &part.claim).await;
+        let reader = opened.map_err(|error| not_opened(error, partner))?;
+        Ok(Box::new(Reading { reader, partner: partner.to_owned() }))
     }
 }
 
@@ -107,13 +109,24 @@ impl PartWriter for Writing {
     }
 }
 
-struct Reading(Box<dyn SpoolRead>);
+struct Reading {
+    reader: Box<dyn SpoolRead>,
+    partner: String,
+}
 
 #[async_trait]
 impl PartReader for Reading {
     async fn read(&mut self) -> Result<Option<Bytes>, SpoolError> {
-        self.0.read().await.map_err(spool_error)
+        self.reader.read().await.map_err(|error| not_opened(error, &self.partner))
     }
+}
+
+/// A part that does not open calls a person: nothing repairs it by itself.
+fn not_opened(error: StoreError, partner: &str) -> SpoolError {
+    if matches!(error, StoreError::Corrupt(_)) {
+        raise(Alarm::ClaimCorrupt, partner, &[]);
+    }
+    spool_error(error)
 }
 
 fn spool_error(error: StoreError) -> SpoolError {

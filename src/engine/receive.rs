@@ -46,7 +46,7 @@ impl Reception {
     async fn run(&self, mut envelope: Envelope, resumed: Option<Resume>) -> Result<Verdict, Busy> {
         let core = &self.core;
         let began = Tick::now();
-        if core.points.reach(Point::Received).is_err() || core.stop.is_cancelled() {
+        if core.points.reach(Point::Received).is_err() || core.draining.is_cancelled() {
             return Err(busy("the engine is stopping"));
         }
         let set = core.set.load_full();
@@ -219,7 +219,7 @@ pub fn work(core: &Arc<Core>, tasks: &Receiver<Task>, ended: &Stop) {
 fn handle(core: &Arc<Core>, task: Task, bench: &mut Bench) {
     match task {
         Task::Deliver(ground, ticket) => {
-            let span = tracing::info_span!("deliver");
+            let span = tracing::info_span!("deliver", message = %ground.envelope.head.id);
             adopt(&span, ground.envelope.head.traceparent.as_deref());
             let _entered = span.enter();
             // The guard tells the source if a panic unwinds from here.
@@ -233,7 +233,7 @@ fn handle(core: &Arc<Core>, task: Task, bench: &mut Bench) {
             }
         }
         Task::Continue(run, ticket) => {
-            let span = tracing::info_span!("continue");
+            let span = tracing::info_span!("continue", message = %run.ground.envelope.head.id);
             adopt(&span, run.ground.envelope.head.traceparent.as_deref());
             let _entered = span.enter();
             let leased = run.leased.clone();
@@ -294,6 +294,7 @@ fn decide(mut run: Run, ended: Ended, bench: &mut Bench) -> Decided {
         binding,
         sender: partner.sender,
         return_address: partner.return_address,
+        give_up_after: plan.limits.give_up_after,
         identity: Some(message.identity.clone()),
         message: Some(Box::new(message)),
     };

@@ -86,6 +86,8 @@ pub struct Refusal {
     pub sender: Sender,
     /// Where answers to the sender go when its source cannot answer in band.
     pub return_address: Option<String>,
+    /// How long an answer by message is tried before it is parked.
+    pub give_up_after: std::time::Duration,
     /// What it is, where that was read.
     pub identity: Option<Identity>,
     /// The opened message, where it was valid.

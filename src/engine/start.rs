@@ -1,7 +1,7 @@
 //! Starting and draining the engine: threads, tasks and their order of ending.
 //! Builds nothing that a transport or step is; takes what the composition root made.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -64,7 +64,10 @@ impl Engine {
             pauses: ArcSwap::default(),
             outbox: Notify::new(),
             woken: Notify::new(),
+            leaving: CancellationToken::new(),
+            draining: CancellationToken::new(),
             stop: CancellationToken::new(),
+            trouble: Mutex::default(),
             settings,
         });
         let mut threads = Vec::new();
@@ -103,6 +106,8 @@ impl Engine {
 
     /// Ends: nothing new is begun, what is under way is finished within the patience. Sources must have been stopped before.
     pub async fn drain(self, patience: Duration) {
+        self.core.leaving.cancel();
+        self.core.draining.cancel();
         let began = Tick::now();
         let all = self.core.settings.in_flight;
         while self.core.room.available_permits() < all

@@ -8,7 +8,7 @@ use aws_lc_rs::digest;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::config::Resolve;
+use crate::config::{self, Resolve};
 use crate::message::Sender;
 use crate::pipeline;
 use crate::pipeline::branch::SetDeadline;
@@ -67,16 +67,22 @@ pub fn compile(
 ) -> Result<Compiled, Faults> {
     let collector = Collector::default();
     let known = standards.known();
+    let mut resolve = files.resolve.clone();
     let connections = {
         let desk = collector.desk(&files.connections.name, &files.connections.text);
         tree::parse(&files.connections.text, desk)
-            .map(|root| connections::read(desk, &root, menus.transports, &files.resolve))
+            .map(|root| {
+                if connections::is_real(&root) {
+                    resolve = config::unpublished(resolve.clone());
+                }
+                connections::read(desk, &root, menus.transports, &resolve)
+            })
             .unwrap_or_default()
     };
     let partners = {
         let desk = collector.desk(&files.partners.name, &files.partners.text);
         tree::parse(&files.partners.text, desk)
-            .map(|root| partners::read(desk, &root, &connections, menus.transports, &files.resolve, now))
+            .map(|root| partners::read(desk, &root, &connections, menus.transports, &resolve, now))
             .unwrap_or_default()
     };
     cells::trays(collector.again(&files.connections.name), &connections, &partners);

@@ -111,6 +111,11 @@ pub fn read(desk: Desk<'_>, root: &Node, transports: &[Entry], resolve: &Resolve
     read
 }
 
+/// Whether the stage carries real data, or data made of it: there only secrets hold that nobody published.
+pub fn is_real(root: &Node) -> bool {
+    matches!(root.get("stage").map(|node| &node.kind), Some(Kind::Text(stage)) if matches!(stage.as_str(), "produktion" | "abnahme"))
+}
+
 fn stage_settings(desk: Desk<'_>, root: &Node, resolve: &Resolve) -> Option<StageSettings> {
     let file = "connections.yaml";
     let stage = reading::need(desk, root, file, "stage")

@@ -68,6 +68,8 @@ alarms! {
     StoreDiskFull = "store-disk-full",
     /// The store belongs to another stage, version or key.
     StoreRefused = "store-refused",
+    /// The store's files are damaged.
+    StoreDamaged = "store-damaged",
     /// A sealed part does not open.
     ClaimCorrupt = "claim-corrupt",
     /// The clock of the machine jumped.

@@ -269,6 +269,9 @@ pub fn install() -> bool {
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).ok()?;
         describe();
+        // Shown from the start, because their absence would look like a fault.
+        counter!("drehscheibe_repeats_total").increment(0);
+        counter!("drehscheibe_reruns_total").increment(0);
         Some(handle)
     });
     installed.is_some()

@@ -57,8 +57,8 @@ pub struct TraySettings {
     pub incoming: PathBuf,
     /// Where files for it are laid.
     pub out: Option<PathBuf>,
-    /// Where refused files go, each with its reason; without it `.quarantine` in the incoming folder. On the same file
-    /// system as `in`.
+    /// Where a reason is written for each refused file, and where files go that could not be taken at all; without it
+    /// `.quarantine` in the incoming folder. On the same file system as `in`.
     pub quarantine: Option<PathBuf>,
     /// How often the tray is looked at when the system reports nothing.
     #[serde(default = "two_seconds")]
@@ -280,7 +280,7 @@ impl Keeper {
         match self.around.intake.deliver(self.envelope(&taken, octets)).await {
             Ok(verdict) => {
                 self.disk(move |tray| match refusal(&verdict) {
-                    Some(reason) => tray.put_apart(&taken, &reason),
+                    Some(reason) => tray.note_refused(&taken, &reason),
                     None => tray.done(&taken),
                 })
                 .await?;

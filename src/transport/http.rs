@@ -9,6 +9,7 @@ pub mod problem;
 pub mod request;
 pub mod server;
 pub mod shares;
+pub mod stranger;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -70,18 +70,21 @@ async fn play(messages: u64, disturbance: Disturbance) -> (Left, [u64; 2]) {
         gate.add_permits(messages as usize + 6);
     }
     let mut lots = Seeded(disturbance.seed);
+    let mut missed = Vec::new();
     for index in 0..disturbances {
         let share = messages / disturbances + u64::from(index < messages % disturbances);
         running.kill();
         running = stage.start(disturbance.points.get(index as usize).map(String::as_str));
         gate.add_permits(share as usize);
-        if disturbance.points.get(index as usize).is_some() {
-            // A point that no message of this share passes is passed by a later one, or by none: bounded patience.
-            for _ in 0..150 {
+        if let Some(point) = disturbance.points.get(index as usize) {
+            for _ in 0..500 {
                 if running.ended() {
                     break;
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            if !running.ended() {
+                missed.push(point.clone());
             }
         } else {
             tokio::time::sleep(Duration::from_millis(30 + lots.below(300))).await;
@@ -92,6 +95,7 @@ async fn play(messages: u64, disturbance: Disturbance) -> (Left, [u64; 2]) {
         running = stage.start(None);
         gate.add_permits(messages as usize + 6);
     }
+    assert!(missed.is_empty(), "no message passed these points: {missed:?}");
     for driver in drivers {
         driver.await.expect("a driver");
     }

@@ -1,6 +1,7 @@
 //! The one integration binary: each module tests one boundary, through public items only.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may end the test")]
+#![allow(clippy::print_stdout, reason = "what cannot run says so")]
 #![allow(
     clippy::disallowed_methods,
     reason = "a test measures and waits by the machine's clock, to fail instead of hanging"
@@ -8,6 +9,9 @@
 
 #[path = "../house.rs"]
 mod house;
+mod canary;
+mod cli;
+mod collector;
 mod crash;
 mod latin;
 mod mime;
@@ -23,6 +27,7 @@ mod transport_multipart;
 mod transport_support;
 mod transport_timer;
 mod transport_tls;
+mod trouble;
 mod xml;
 mod xoev;
 mod xoev_oracle;

@@ -44,6 +44,8 @@ pub struct StageDir {
     pub dir: tempfile::TempDir,
     /// Where the HTTP door listens.
     pub http: SocketAddr,
+    /// The folder of the routes; the shipped ones unless a test writes its own.
+    pub routes: PathBuf,
 }
 
 impl StageDir {
@@ -54,7 +56,9 @@ impl StageDir {
         let stage = dir.path().join("stage");
         let data = dir.path().join("data");
         fs::create_dir_all(stage.join("secrets")).expect("stage folder");
-        fs::create_dir_all(&data).expect("data folder");
+        for tray in ["in", "out"] {
+            fs::create_dir_all(data.join("trays/bremen").join(tray)).expect("trays");
+        }
         fs::write(stage.join("secrets/key"), "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n").expect("key");
         fs::write(stage.join("secrets/bremen"), TOKEN).expect("token");
         fs::write(stage.join("secrets/whsec"), WHSEC).expect("secret");
@@ -66,7 +70,7 @@ mandant: plattform
 store: {{ kind: sqlite, path: store }}
 key: {{ file: secrets/key }}
 connections:
-  http: {{ kind: http, listen: "{http}" }}
+  http: {{ kind: http, listen: "{http}", ops: true }}
   lieferungen:
     kind: folder
     trays:
@@ -113,7 +117,7 @@ partners:
             ),
         )
         .expect("partners.yaml");
-        StageDir { dir, http }
+        StageDir { dir, http, routes: root().join("routes") }
     }
 
     /// The data folder.
@@ -139,7 +143,7 @@ partners:
             .arg("--config")
             .arg(self.stage())
             .arg("--routes")
-            .arg(root().join("routes"))
+            .arg(&self.routes)
             .arg("--xsd")
             .arg(root().join("xsd"))
             .arg("--data")

@@ -93,30 +93,30 @@ async fn files_are_delivered_in_order_and_removed() {
 #[tokio::test]
 async fn refused_files_are_put_apart_with_codes_only_and_kept_ones_stay() {
     let place = Place::new();
-    fs::write(place.path("apart/schlecht.xml"), "an earlier one").unwrap();
+    fs::write(place.path("apart/schlecht-Vorname.xml"), "an earlier one").unwrap();
     let refused = Verdict { codes: vec!["X001".into(), "X002".into()], ..verdict(Inbound::Rejected) };
     place.house.then(Ok(verdict(Inbound::Accepted)));
     place.house.then(Ok(Verdict { conflict: true, ..verdict(Inbound::Quarantined) }));
     place.house.then(Ok(refused));
-    place.drop_file("a-gut.xml", b"<gut/>");
-    place.drop_file("konflikt.xml", b"<k/>");
-    place.drop_file("schlecht.xml", b"<schlecht/>");
+    place.drop_file("a-gut-Vorname.xml", b"<gut/>");
+    place.drop_file("konflikt-Vorname.xml", b"<k/>");
+    place.drop_file("schlecht-Vorname.xml", b"<schlecht/>");
     let running = place.start(json!({"keep": true}));
-    eventually(|| names(&place.path("apart")).len() == 5).await;
+    // The earlier file and two reasons; what was refused lies sealed in the store and not in clear here.
+    eventually(|| names(&place.path("apart")).len() == 3).await;
     running.end().await.unwrap();
-    assert_eq!(names(&place.path("in/.done")), ["a-gut.xml"]);
-    assert_eq!(fs::read_to_string(place.path("apart/schlecht.xml")).unwrap(), "an earlier one");
-    assert!(
-        fs::read_to_string(place.path("apart/konflikt.xml.grund.txt"))
-            .unwrap()
-            .starts_with("grund: konflikt\n")
-    );
-    let other = names(&place.path("apart"))
-        .into_iter()
-        .find(|name| name.ends_with(".xml") && name.len() > 20)
-        .unwrap();
-    assert_eq!(fs::read(place.path("apart").join(&other)).unwrap(), b"<schlecht/>");
-    let reason = fs::read_to_string(place.path("apart").join(format!("{other}.grund.txt"))).unwrap();
+    assert_eq!(fs::read_to_string(place.path("apart/schlecht-Vorname.xml")).unwrap(), "an earlier one");
+    fs::remove_file(place.path("apart/schlecht-Vorname.xml")).unwrap();
+    let kept = names(&place.path("in/.done"));
+    assert_eq!(kept.len(), 1);
+    assert_eq!(fs::read(place.path("in/.done").join(&kept[0])).unwrap(), b"<gut/>");
+    let apart = names(&place.path("apart"));
+    // Senders write persons into the names of files; none of them stays.
+    assert!(kept.iter().chain(&apart).all(|name| !name.contains("Vorname")), "{kept:?} {apart:?}");
+    let reasons: Vec<String> =
+        apart.iter().map(|name| fs::read_to_string(place.path("apart").join(name)).unwrap()).collect();
+    assert!(reasons.iter().any(|reason| reason.starts_with("grund: konflikt\n")), "{reasons:?}");
+    let reason = reasons.iter().find(|reason| reason.starts_with("grund: rejected\n")).unwrap();
     assert!(reason.contains("grund: rejected\ncodes: X001 X002\n"), "{reason}");
     assert!(!reason.contains("schlecht"));
 }
@@ -193,14 +193,20 @@ async fn links_and_large_files_are_put_apart_folders_left_alone_strange_names_ta
     place.house.then(Ok(verdict(Inbound::Rejected)));
     let running = place.start(json!({}));
     let delivered = place.house.wait_for(1).await;
-    eventually(|| names(&place.path("apart")).len() == 6).await;
+    eventually(|| names(&place.path("apart")).len() == 5).await;
     running.end().await.unwrap();
     assert_eq!(place.house.delivered().len(), 1, "only the long name: names beginning with a dot wait");
     assert_eq!(&delivered[0].body[..], b"<long/>");
-    assert!(fs::symlink_metadata(place.path("apart/link.xml")).unwrap().is_symlink());
-    assert_eq!(fs::read_to_string(place.path("apart/link.xml.grund.txt")).unwrap(), "grund: verweis\n");
-    assert_eq!(fs::read_to_string(place.path("apart/large.xml.grund.txt")).unwrap(), "grund: zu-gross\n");
-    assert!(place.path("apart").join(&long).exists());
+    let apart: Vec<(PathBuf, String)> = names(&place.path("apart"))
+        .iter()
+        .filter_map(|name| name.strip_suffix(".grund.txt"))
+        .map(|name| place.path("apart").join(name))
+        .map(|file| (file.clone(), fs::read_to_string(format!("{}.grund.txt", file.display())).unwrap()))
+        .collect();
+    let of = |reason: &str| &apart.iter().find(|(_, text)| text.starts_with(reason)).unwrap().0;
+    assert!(fs::symlink_metadata(of("grund: verweis\n")).unwrap().is_symlink());
+    assert_eq!(fs::metadata(of("grund: zu-gross\n")).unwrap().len(), (8 << 20) + 1);
+    assert!(!of("grund: rejected\n").exists(), "what was refused lies sealed in the store only");
     assert!(place.path("in/folder.xml").is_dir());
     assert_eq!(fs::read_to_string(secret).unwrap(), "GEHEIM");
 }

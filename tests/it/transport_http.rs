@@ -104,11 +104,48 @@ async fn who_is_not_admitted_gets_nothing() {
     problem(request().basic_auth("ja-nord", Some("geheim-ja-nord")).send().await.unwrap(), 401).await;
     problem(request().bearer_auth("geheim-fremd").send().await.unwrap(), 403).await;
     problem(client.get(door.url("/v1/nachrichten/x")).send().await.unwrap(), 401).await;
-    assert!(door.house.delivered().is_empty());
+    // Four came with a document: noted with hash, size and time, nothing of the content.
+    let noted = door.house.delivered();
+    assert_eq!(noted.len(), 4);
+    for envelope in &noted {
+        assert!(envelope.body.is_empty() && envelope.parts.is_empty());
+        assert_eq!(envelope.head.content_type, None);
+        assert_eq!(envelope.head.transport_id, envelope.head.id.to_string());
+        assert_eq!(envelope.evidence.size, 4);
+        assert_eq!(envelope.evidence.octets_sha256, drehscheibe::transport::ids::sha256_hex(b"<a/>"),);
+    }
+    let partners: Vec<_> = noted.iter().map(|envelope| envelope.head.partner.clone()).collect();
+    assert!(partners[..3].iter().all(Option::is_none), "{partners:?}");
+    assert_eq!(partners[3].as_ref().unwrap().id, "fremd");
     // A swapped set counts at the next request: nobody is admitted any more.
     assert_eq!(request().bearer_auth("geheim-ja-nord").send().await.unwrap().status(), 202);
     *door.house.admission.lock().unwrap() = Arc::new(Admission::default());
     problem(request().bearer_auth("geheim-ja-nord").send().await.unwrap(), 401).await;
+    door.running.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_flood_of_strangers_is_noted_in_part_and_always_turned_away() {
+    let door = plain().await;
+    let client = reqwest::Client::new();
+    let began = std::time::Instant::now();
+    for _ in 0..60 {
+        let turned = client.post(door.url("/v1/lieferungen")).header("content-type", "application/xml");
+        problem(turned.body("<a/>").send().await.unwrap(), 401).await;
+    }
+    let seconds = began.elapsed().as_secs() as usize + 1;
+    let noted = door.house.delivered().len();
+    assert!((5..=5 * (seconds + 1)).contains(&noted) && noted < 60, "{noted} in {seconds} s");
+    // Too long a document is turned away as well; there is no hash of a half.
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let large = client.post(door.url("/v1/lieferungen")).body(vec![b' '; (64 << 10) + 1]);
+    problem(large.send().await.unwrap(), 401).await;
+    let delivered = door.house.delivered();
+    let last = delivered.last().unwrap();
+    assert!(last.evidence.octets_sha256.is_empty() && last.evidence.size > 0 && last.body.is_empty());
+    // Our trouble changes nothing about the answer.
+    door.house.then(Err(busy(std::time::Duration::from_secs(1))));
+    problem(client.post(door.url("/v1/lieferungen")).body("<a/>").send().await.unwrap(), 401).await;
     door.running.end().await.unwrap();
 }
 

@@ -6,7 +6,7 @@ use rusqlite::types::Type;
 use uuid::Uuid;
 
 use crate::seal::key::SealError;
-use crate::store::contract::{Scope, StoreError};
+use crate::store::contract::{DISK_FULL, Scope, StoreError};
 
 /// The text of a statement, kept in a file of its own.
 macro_rules! sql {
@@ -63,7 +63,7 @@ pub fn trouble(error: rusqlite::Error) -> StoreError {
         other => return StoreError::Later(format!("the database cannot be used ({})", kind(other))),
     };
     match code {
-        ErrorCode::DiskFull => StoreError::Later("the disk is full; free space where the store lies".into()),
+        ErrorCode::DiskFull => StoreError::Later(DISK_FULL.into()),
         ErrorCode::ReadOnly => {
             StoreError::Later("the store's file is read-only; give the process the right to write".into())
         }
@@ -106,9 +106,7 @@ pub fn sealing(error: SealError) -> StoreError {
 pub fn disk(error: std::io::Error) -> StoreError {
     use std::io::ErrorKind;
     match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            StoreError::Later("the disk is full; free space where the store lies".into())
-        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Later(DISK_FULL.into()),
         ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
             StoreError::Later("the store's folder cannot be written; give the process the right to".into())
         }

@@ -14,7 +14,6 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::TraySettings;
-use crate::transport::ids::sha256_hex;
 
 /// The largest document, in octets.
 pub const MOST: u64 = 8 << 20;
@@ -197,14 +196,18 @@ impl Tray {
     /// Puts a file apart with its reason, which holds codes only.
     pub fn put_apart(&self, taken: &Taken, reason: &str) -> io::Result<()> {
         if let Some(name) = self.move_to(taken, &self.apart)? {
-            let mut beside = name.clone();
-            beside.push(".grund.txt");
-            let written = write_whole(&self.apart, &beside, reason.as_bytes());
-            if written.is_err() {
-                // The name was too long for one more ending.
-                write_whole(&self.apart, &reason_name(&name), reason.as_bytes())?;
-            }
+            let beside = OsString::from(format!("{name}.grund.txt"));
+            write_whole(&self.apart, &beside, reason.as_bytes())?;
         }
+        self.clear(taken)
+    }
+
+    /// Notes why a file was refused and lets the file go: what of it may be kept is sealed in the store, and a copy in clear
+    /// would outlive every deletion there.
+    pub fn note_refused(&self, taken: &Taken, reason: &str) -> io::Result<()> {
+        let beside = OsString::from(format!("{}.grund.txt", self.own_name(taken)));
+        write_whole(&self.apart, &beside, reason.as_bytes())?;
+        gone_is_fine(fs::remove_file(taken.file()))?;
         self.clear(taken)
     }
 
@@ -241,23 +244,22 @@ impl Tray {
         })
     }
 
-    /// Moves a file under its own name or, where that is used, one with a number; gives the name, or `None` when
+    fn own_name(&self, taken: &Taken) -> String {
+        let ours = taken.place.file_name().unwrap_or_default().to_string_lossy();
+        format!("{ours}.{}", taken.ending().unwrap_or("datei"))
+    }
+
+    /// Moves a file under a name of ours, because senders write persons into theirs; gives the name, or `None` when
     /// another replica moved it.
-    fn move_to(&self, taken: &Taken, folder: &Path) -> io::Result<Option<OsString>> {
-        for attempt in 0u32.. {
-            let mut name = taken.name.clone();
-            if attempt > 0 {
-                name = OsString::from(format!("{}.{}", Uuid::new_v4(), taken.ending().unwrap_or("datei")));
-            }
-            match link_then_remove(&taken.file(), &folder.join(&name)) {
-                Ok(true) => return Ok(Some(name)),
-                Ok(false) if attempt < 3 => {}
-                Ok(false) => return Err(ErrorKind::AlreadyExists.into()),
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(error),
-            }
+    fn move_to(&self, taken: &Taken, folder: &Path) -> io::Result<Option<String>> {
+        let name = self.own_name(taken);
+        match link_then_remove(&taken.file(), &folder.join(&name)) {
+            Ok(true) => Ok(Some(name)),
+            // Only this very file can have the name: a crash came between linking and removing.
+            Ok(false) => gone_is_fine(fs::remove_file(taken.file())).map(|()| Some(name)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
-        Ok(None)
     }
 
     fn clear(&self, taken: &Taken) -> io::Result<()> {
@@ -346,10 +348,6 @@ fn link_then_remove(from: &Path, to: &Path) -> io::Result<bool> {
             Err(_) => fs::rename(from, to).map(|()| true),
         },
     }
-}
-
-fn reason_name(name: &OsStr) -> OsString {
-    OsString::from(format!("{}.grund.txt", sha256_hex(name.as_encoded_bytes())))
 }
 
 fn gone_is_fine(outcome: io::Result<()>) -> io::Result<()> {

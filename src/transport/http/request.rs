@@ -9,6 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, Method};
 use axum::response::Response;
 use axum::{Extension, Router};
+use bytes::Bytes;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -18,8 +19,10 @@ use super::body::{self, Bounds, Received};
 use super::problem::Problem;
 use super::server::Peer;
 use super::shares::{Full, HeldKey, Shares};
+use super::stranger::{self, Turnstile};
 use super::{Settings, openapi};
 use crate::envelope::{Envelope, Evidence, Head};
+use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::ids::fresh_id;
 use crate::transport::port::{HttpBinding, Surroundings};
 use crate::transport::tls::ClientCertificates;
@@ -38,6 +41,7 @@ pub struct Door {
     shares: Shares,
     patience: Duration,
     takes_certificates: bool,
+    strangers: Turnstile,
     begun: TaskTracker,
 }
 
@@ -54,6 +58,7 @@ impl Door {
             ),
             patience: settings.read_timeout.0,
             takes_certificates: clients != ClientCertificates::Off,
+            strangers: Turnstile::default(),
             begun: TaskTracker::new(),
         }
     }
@@ -81,11 +86,11 @@ async fn handle(
     match door.answer(id, &peer, &head.method, head.uri.path(), &head.headers, &mut body).await {
         Ok(response) => response,
         Err(problem) => {
-            if problem == Problem::Unknown {
-                tracing::warn!(connection = door.connection, "caller not admitted");
-            }
             // Whoever waits for 100-continue has sent nothing yet and need not.
-            if let Some(body) = body.filter(|_| !expects) {
+            let body = body.filter(|_| !expects);
+            if matches!(problem, Problem::Unknown | Problem::Forbidden) {
+                door.note_stranger(id, &peer, &head.method, head.uri.path(), &head.headers, body).await;
+            } else if let Some(body) = body {
                 body::drain(body).await;
             }
             problem.response(id)
@@ -165,6 +170,54 @@ impl Door {
         let admission = self.around.doors.admission();
         admit(&admission, peer.certificate.as_deref(), headers, self.around.clock.now())
             .ok_or(Problem::Unknown)
+    }
+
+    /// Notes who was turned away, so that it is seen and can be proved; the answer is the same whatever becomes of it.
+    async fn note_stranger(
+        &self,
+        id: Uuid,
+        peer: &Peer,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: Option<Body>,
+    ) {
+        let paths = self.around.doors.http();
+        let here = paths.iter().filter(|binding| binding.path == path);
+        let most = here.map(|binding| binding.max_body).max().filter(|_| method == Method::POST);
+        let (Some(most), true) = (most, self.strangers.pass()) else {
+            raise(Alarm::SenderNotAdmitted, &self.connection, &[]);
+            if let Some(body) = body {
+                body::drain(body).await;
+            }
+            return;
+        };
+        let address = peer.address.map(|address| address.to_string());
+        let evidence = stranger::witness(body.unwrap_or_default(), most, address).await;
+        let envelope = Envelope {
+            head: Head {
+                id,
+                connection: self.connection.clone(),
+                binding: format!("http {path}"),
+                // Its own: a stranger occupies no key.
+                transport_id: id.to_string(),
+                correlation: None,
+                content_type: None,
+                partner: self.caller(peer, headers).ok().map(|caller| caller.partner),
+                received: self.around.clock.now(),
+                return_address: None,
+                traceparent: traceparent(headers),
+            },
+            body: Bytes::new(),
+            parts: Vec::new(),
+            evidence,
+        };
+        let intake = self.around.intake.clone();
+        let noted = self.begun.spawn(async move { intake.deliver(envelope).await });
+        // A commit raises the alarm; where there is none it must not be missed.
+        if !matches!(noted.await, Ok(Ok(_))) {
+            raise(Alarm::SenderNotAdmitted, &self.connection, &[]);
+        }
     }
 
     async fn standing(&self, caller: Caller, wanted: &str) -> Result<Response, Problem> {

@@ -93,7 +93,7 @@ fn branches_are_planned_under_their_choose() {
             ("callback", None),
         ]
     );
-    assert_eq!((plan.chooses, plan.send_from), (1, 7));
+    assert_eq!((plan.chooses, plan.send_from), (1, 8));
 }
 
 #[test]

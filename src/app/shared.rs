@@ -1,0 +1,96 @@
+//! What the running parts share, so that a reload can swap all of it at once: destinations, sources, the running set.
+//! Starts and ends nothing that it did not build.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use crate::engine::core::Core;
+use crate::route::compiled::Compiled;
+use crate::route::plan_diff::Picture;
+use crate::transport;
+use crate::transport::http::HttpSource;
+use crate::transport::port::{BuildError, Destinations, Source, Surroundings};
+
+use super::ops;
+use super::place::{Fit, Place};
+use super::sources::{Sources, Wanted};
+
+/// What the running parts share, so that a reload can swap them.
+pub struct Shared {
+    /// Where it lies.
+    pub place: Place,
+    /// What transports are given.
+    pub around: Surroundings,
+    /// The engine's shared part.
+    pub core: Arc<Core>,
+    /// The sources.
+    pub sources: Mutex<Sources>,
+}
+
+impl Shared {
+    /// Builds destinations and sources of a compiled set and swaps everything at once; a fault leaves what runs.
+    pub async fn install(&self, fit: Fit) -> Result<(), BuildError> {
+        let Fit { compiled, standards } = fit;
+        let destinations = destinations(&compiled, &self.around)?;
+        let mut sources = self.sources.lock().await;
+        let mut fresh = Vec::new();
+        let mut kept = Vec::new();
+        for wanted in &compiled.sources {
+            let fingerprint = format!("{} {}", wanted.kind, wanted.settings);
+            kept.push((wanted.connection.clone(), fingerprint.clone()));
+            if sources.has(&wanted.connection, &fingerprint) {
+                continue;
+            }
+            if let Some(source) = self.source(&wanted.kind, &wanted.connection, &wanted.settings)? {
+                let ops = wanted.settings.get("ops").and_then(serde_json::Value::as_bool);
+                let last = ops.unwrap_or(false);
+                fresh.push(Wanted { connection: wanted.connection.clone(), fingerprint, source, last });
+            }
+        }
+        let picture = serde_json::to_vec(&Picture::of_compiled(&compiled)).unwrap_or_default();
+        let set = compiled.into_plan_set(destinations, standards, self.around.stage);
+        // Best effort: the note only serves `routes plan`, which says so when it is missing.
+        let _ = self.core.store.set_note("app", "running", Some(picture)).await;
+        self.core.set.store(Arc::new(set));
+        self.core.outbox.notify_one();
+        sources
+            .retain(|connection, fingerprint| kept.iter().any(|(c, f)| c == connection && f == fingerprint))
+            .await;
+        for wanted in fresh {
+            sources.start(wanted, &self.around.clock);
+        }
+        Ok(())
+    }
+
+    fn source(
+        &self,
+        kind: &str,
+        connection: &str,
+        settings: &serde_json::Value,
+    ) -> Result<Option<Arc<dyn Source>>, BuildError> {
+        // The one source that carries paths which are not a transport's: health and metrics.
+        if kind == transport::http::ENTRY.word {
+            let source = HttpSource::new(connection, settings, &self.around, ops::router(self.core.clone()))?;
+            return Ok(Some(Arc::new(source)));
+        }
+        match transport::TRANSPORTS.iter().find(|entry| entry.word == kind) {
+            Some(entry) => (entry.source)(connection, settings, &self.around),
+            None => Ok(None),
+        }
+    }
+}
+
+fn destinations(compiled: &Compiled, around: &Surroundings) -> Result<Destinations, BuildError> {
+    let mut destinations = Destinations::new();
+    for wanted in &compiled.destinations {
+        let Some(entry) = transport::TRANSPORTS.iter().find(|entry| entry.word == wanted.kind) else {
+            continue;
+        };
+        let built = (entry.destination)(&wanted.connection, &wanted.settings, &wanted.channel, around)?;
+        if let Some(destination) = built {
+            destinations.insert(wanted.key(), destination);
+        }
+    }
+    Ok(destinations)
+}
