@@ -84,7 +84,7 @@ impl Message {
 
     /// An id that is the same in every run of this delivery, however often it is run: derived from its id and a purpose.
     pub fn derived_id(&self, purpose: &str) -> Uuid {
-        Uuid::new_v5(&self.envelope.head.id, purpose.as_bytes())
+        self.envelope.head.derived_id(purpose)
     }
 
     /// The fact that answers the n-th question of the current step, or `None` when it was not asked yet.

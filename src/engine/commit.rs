@@ -40,10 +40,9 @@ pub async fn run(core: Arc<Core>, mut pending: mpsc::UnboundedReceiver<Pending>)
         if core.points.reach(Point::BeforeCommit).is_err() {
             return;
         }
-        let entries: Vec<Entry> = batch.iter().map(|pending| pending.entry().clone()).collect();
-        metric::commit_entries(entries.len());
+        metric::commit_entries(batch.len());
         let began = crate::clock::Tick::now();
-        let outcomes = halving(&*core.store, entries).await;
+        let outcomes = halving(&*core.store, &batch).await;
         metric::took(Stretch::Commit, began.elapsed());
         if core.points.reach(Point::AfterCommit).is_err() {
             return;
@@ -74,12 +73,13 @@ fn pick(queue: &mut VecDeque<Pending>, most: usize) -> Vec<Pending> {
 }
 
 /// Commits a batch; one that fails by an entry is halved down to the culprit.
-async fn halving(store: &dyn Store, entries: Vec<Entry>) -> Vec<Result<Committed, StoreError>> {
-    let mut done: Vec<Option<Result<Committed, StoreError>>> = entries.iter().map(|_| None).collect();
+async fn halving(store: &dyn Store, batch: &[Pending]) -> Vec<Result<Committed, StoreError>> {
+    let mut done: Vec<Option<Result<Committed, StoreError>>> = batch.iter().map(|_| None).collect();
     let mut open = Vec::new();
-    open.push(0..entries.len());
+    open.push(0..batch.len());
     while let Some(range) = open.pop() {
-        match store.commit(entries[range.clone()].to_vec()).await {
+        let entries = batch[range.clone()].iter().map(|pending| pending.entry().clone()).collect();
+        match store.commit(entries).await {
             Ok(outcomes) => {
                 for (index, outcome) in range.zip(outcomes) {
                     done[index] = Some(Ok(outcome));

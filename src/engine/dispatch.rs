@@ -23,6 +23,7 @@ use super::backoff;
 use super::breaker::{Breakers, signed};
 use super::core::Core;
 use super::points::{Crashed, Point};
+use super::settle::Settling;
 
 /// What all lane tasks share.
 struct Table {
@@ -30,6 +31,7 @@ struct Table {
     /// Lanes under way by destination.
     under_way: Mutex<HashMap<String, usize>>,
     widths: Mutex<HashMap<String, Arc<Semaphore>>>,
+    settling: Settling,
 }
 
 impl Table {
@@ -65,6 +67,7 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
         breakers: Mutex::new(Breakers::from_rows(rows)),
         under_way: Mutex::default(),
         widths: Mutex::default(),
+        settling: Settling::start(core.store.clone(), core.settings.batch),
     });
     let mut lanes: JoinSet<Result<(), Crashed>> = JoinSet::new();
     while !core.stop.is_cancelled() && !core.points.crashed() {
@@ -197,7 +200,7 @@ async fn serve(core: &Core, table: &Table, intake: &dyn Intake, lane: Lane) -> R
         report(due, &outcome);
         let settle =
             Settle { lane: lane.id, fence: lane.fence, row: due.id, outcome, release, now: core.clock.now() };
-        let settled = settle_until_stored(core, settle).await;
+        let settled = settle_until_stored(core, &table.settling, settle).await;
         core.points.reach(Point::AfterSettle)?;
         if !settled || release {
             break;
@@ -209,11 +212,10 @@ async fn serve(core: &Core, table: &Table, intake: &dyn Intake, lane: Lane) -> R
 }
 
 /// Settling is repeated while the store is busy: the lease runs out in the worst case, and the fence refuses us then.
-async fn settle_until_stored(core: &Core, settle: Settle) -> bool {
+async fn settle_until_stored(core: &Core, settling: &Settling, settle: Settle) -> bool {
     loop {
-        match core.store.settle(vec![settle.clone()]).await {
+        match settling.settle(settle.clone()).await {
             Ok(done) => {
-                let done = done.first().copied().unwrap_or(false);
                 if !done {
                     tracing::warn!(
                         lane = settle.lane,

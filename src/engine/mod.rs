@@ -4,6 +4,7 @@ pub mod points;
 pub mod backoff;
 pub mod breaker;
 pub mod run;
+pub mod settle;
 pub mod entry;
 pub mod door;
 pub mod core;

@@ -308,23 +308,24 @@ fn drive(core: &Arc<Core>, mut run: Box<Run>, told: &mut Told, bench: &mut Bench
 
 fn decide(mut run: Run, ended: Ended, now: Timestamp, bench: &mut Bench) -> Decided {
     run.keep_guards();
-    let Run { ground, plan, binding, partner, message, leased, .. } = run;
+    let Run { ground, plan, binding, partner, mut message, leased, .. } = run;
+    // Moved, not copied: a refusal looks at what was read, never at what it would have caused.
+    let caused = std::mem::take(&mut message.effects);
+    let resumed = message.resumed;
+    let retrievals = caused.retrievals.clone();
     let refusal = Refusal {
         binding,
-        sender: partner.sender.clone(),
-        return_address: partner.return_address.clone(),
+        sender: partner.sender,
+        return_address: partner.return_address,
         give_up_after: plan.limits.give_up_after,
         identity: Some(message.identity.clone()),
-        message: Some(Box::new(message.clone())),
+        message: Some(Box::new(message)),
     };
-    let guards = message.effects.guards.clone();
+    let guards = caused.guards.clone();
     let settled = match ended {
-        Ended::Accepted => {
-            let effects = message.effects.clone();
-            Settled { effects, ..Settled::new(Inbound::Accepted) }
-        }
+        Ended::Accepted => Settled { effects: caused, ..Settled::new(Inbound::Accepted) },
         // It would come again at once and for ever.
-        Ended::Waits(wait) if message.resumed.is_some_and(|resumed| resumed.expired) && wait.until <= now => {
+        Ended::Waits(wait) if resumed.is_some_and(|resumed| resumed.expired) && wait.until <= now => {
             entry::ours("a step waits on although its waiting time is over".to_owned())
         }
         Ended::Waits(wait) => {
@@ -344,9 +345,10 @@ fn decide(mut run: Run, ended: Ended, now: Timestamp, bench: &mut Bench) -> Deci
     };
     let mut settled = Settled { route: Some(plan.route.clone()), ..settled };
     // What was read stays on record, whatever came of it.
-    settled.effects.retrievals = message.effects.retrievals.clone();
+    settled.effects.retrievals = retrievals;
     let settled = entry::answer_by_message(&ground, &refusal, settled);
-    let entry = entry::build(&ground, &refusal.sender, refusal.identity.as_ref(), Some(&message), settled);
+    let (identity, message) = (refusal.identity.as_ref(), refusal.message.as_deref());
+    let entry = entry::build(&ground, &refusal.sender, identity, message, settled);
     Decided { ground, entry, refusal: Some(refusal), leased }
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::effects::{AuditLine, Effects};
 use crate::envelope::{Head, Reply};
@@ -87,7 +86,7 @@ impl Refuse for Refusal {
             (None, Some(document)) => says_test(document),
             (None, None) => false,
         };
-        let id = Uuid::new_v5(&head.id, b"refusal");
+        let id = head.derived_id("refusal");
         let leser = match &kopf {
             Some(kopf) if !kopf.autor.kennung.is_empty() => kopf.autor.clone(),
             _ => behoerde(original.sender),

@@ -240,7 +240,7 @@ fn build(at: &str, files: Files) -> Result<Package, Vec<PackageFault>> {
     let entries = manifest.schemas.iter().map(|schema| name(&schema.value)).collect();
     let (blueprint, set) = Blueprint::new(Arc::new(files.clone()), entries)?;
     let shape = Shape::new(&set);
-    drop(set);
+    blueprint.keep(set);
     let paths = |file| Paths { file, namespaces: &manifest.namespaces, shape: &shape };
 
     let read_name = name("read.yaml");

@@ -4,8 +4,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use xsd_schema::validation::{
     AttributeView, DriveWithError, ElementStartView, EndElementInfo, EndOfAttributesView, SchemaInfo,
@@ -41,6 +41,8 @@ pub struct Blueprint {
     files: Arc<Files>,
     entries: Vec<String>,
     names: Names,
+    /// The set of the first compilation, until the first thread that needs one takes it.
+    spare: Mutex<Option<Box<SchemaSet>>>,
 }
 
 /// The names that the schemas know: only these may be shown in a path, any other name is the sender's text.
@@ -98,7 +100,12 @@ impl Blueprint {
                 names.add(set.name_table.resolve_ref(attribute));
             }
         }
-        Ok((Blueprint { id, files, entries, names }, set))
+        Ok((Blueprint { id, files, entries, names, spare: Mutex::default() }, set))
+    }
+
+    /// Takes back the set that [`Blueprint::new`] made, so that the first thread need not compile it again.
+    pub fn keep(&self, set: SchemaSet) {
+        *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(set));
     }
 }
 
@@ -166,7 +173,11 @@ thread_local! {
 
 impl Kept {
     fn new(blueprint: &Blueprint) -> Result<Kept, Vec<PackageFault>> {
-        let set = compile(&blueprint.files, &blueprint.entries)?;
+        let spare = blueprint.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let set = match spare {
+            Some(set) => *set,
+            None => compile(&blueprint.files, &blueprint.entries)?,
+        };
         let names_at_first = set.name_table.len();
         let held = Held::new(set, |set| SchemaValidator::new(set, ValidationFlags::empty()));
         Ok(Kept { id: blueprint.id, held, documents: 0, names_at_first })

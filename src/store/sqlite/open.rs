@@ -4,6 +4,7 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use secrecy::SecretBox;
 use uuid::Uuid;
@@ -57,12 +58,14 @@ pub(crate) fn connect(path: &Path, read_only: bool) -> Stored<Connection> {
         Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(trouble)?;
     connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(trouble)?;
     connection.set_prepared_statement_cache_capacity(160);
+    // Without it a statement is planned anew for each value that meets a partial index: a third of the writing thread's time.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(trouble)?;
     let settings = if read_only {
         "PRAGMA query_only = ON;"
     } else {
         // Small pages: index rows fall at random, and a content of 5 KB wastes less of its overflow pages than of a large one.
         "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-         PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000;
+         PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000;
          PRAGMA journal_size_limit = 67108864;"
     };
     connection.execute_batch(settings).map_err(trouble)?;
