@@ -205,11 +205,18 @@ fn committed(core: &Core, entry: &Entry) {
     if !entry.effects.wakes.is_empty() {
         core.woken.notify_one();
     }
+    let id = entry.envelope.head.id.to_string();
     match entry.state {
         Inbound::Denied => raise(Alarm::SenderNotAdmitted, &entry.envelope.head.binding, &[]),
-        Inbound::Parked => raise(Alarm::MessageParked, entry.route.as_deref().unwrap_or("-"), &[]),
+        Inbound::Parked => match &entry.route {
+            None => {
+                let message = entry.message.as_deref().unwrap_or("-");
+                raise(Alarm::NoRoute, &entry.envelope.head.binding, &[("message", message), ("id", &id)]);
+            }
+            Some(route) => raise(Alarm::MessageParked, route, &[("id", &id)]),
+        },
         Inbound::Quarantined => {
-            raise(Alarm::MessageQuarantined, entry.route.as_deref().unwrap_or("-"), &[]);
+            raise(Alarm::MessageQuarantined, entry.route.as_deref().unwrap_or("-"), &[("id", &id)]);
         }
         Inbound::Waiting | Inbound::Accepted | Inbound::Rejected => {}
     }
