@@ -36,12 +36,13 @@ fn flaky(seed: u64) -> impl Fn(&drehscheibe::envelope::Envelope, u32) -> Does + 
 async fn order_is_kept_for_each_child_on_two_routes_while_children_overtake() {
     let mut rig = Rig::new(fast(500.0)).await;
     let (children, each) = (6, 10);
-    let held: Arc<std::sync::Mutex<Option<Uuid>>> = Arc::default();
+    // Until the first message is known everything is held back, or it could be through before anybody knows its id.
+    let held: Arc<std::sync::Mutex<Option<Uuid>>> = Arc::new(std::sync::Mutex::new(Some(Uuid::nil())));
     let holds = held.clone();
     let nord = flaky(1);
     // The very first message is held back until all other children are through.
     let nord = rig.far(NORD, move |envelope, attempt| {
-        if *holds.lock().unwrap() == Some(told_of(envelope)) {
+        if holds.lock().unwrap().is_some_and(|held| held.is_nil() || held == told_of(envelope)) {
             return Does::Later;
         }
         nord(envelope, attempt)
