@@ -55,7 +55,15 @@ fn commit(criterion: &mut Criterion) {
 async fn claim_and_settle(store: &dyn Store) {
     let now = Clock::real().now();
     let lease = Duration::from_secs(60);
-    let want = Want { worker: "benchmark".into(), now, lease, lanes: 128, heads: 16, except: vec![] };
+    let want = Want {
+        worker: "benchmark".into(),
+        now,
+        lease,
+        lanes: 128,
+        heads: 16,
+        except: vec![],
+        most: Default::default(),
+    };
     let lanes = store.claim(want).await.unwrap();
     assert_eq!(lanes.len(), 128);
     let settles = lanes.iter().flat_map(|lane| {
