@@ -166,7 +166,7 @@ async fn answer_again(core: &Core, decided: &Decided, first: &Verdict) -> Result
             Ok(())
         }
         Err(error) => {
-            raise(Alarm::StoreBusy, "store", &[("cause", &error.to_string())]);
+            core.store_failed(&error);
             Err(busy("the store cannot commit now"))
         }
     }

@@ -13,6 +13,7 @@ use crate::plan::{Binding, Partner, Plan, PlanSet};
 use crate::rejection::{Fault, Rejection};
 use crate::store::contract::{Entry, Keep};
 use crate::xml::gate;
+use crate::xoev::contract::{gate_rejection, is_test};
 
 use super::entry::{self, Settled};
 use super::run::{Decided, Ground, Refusal, Run};
@@ -58,11 +59,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
             return refused(ground, &partner, (&first_plan, &binding), None, vec![rejection], bench);
         }
     };
-    let marked_test = document
-        .root()
-        .attributes
-        .iter()
-        .any(|(name, value)| name == "test" && !matches!(value.trim(), "false" | "0"));
+    let marked_test = is_test(&document);
     if set.stage != Stage::Produktion && !marked_test {
         let text = "Diese Stage nimmt nur Nachrichten mit dem Attribut test an.";
         let rejection = Rejection::new(Fault::Other, text).rule("stage-ohne-test");
@@ -140,24 +137,6 @@ fn admitted(set: &PlanSet, ground: &Ground) -> Option<Partner> {
     let begun = partner.from.is_none_or(|from| from <= now);
     let over = partner.to.is_some_and(|to| to <= now);
     (begun && !over).then(|| partner.clone())
-}
-
-fn gate_rejection(error: &gate::GateError) -> Rejection {
-    let (fault, text) = match error.fault {
-        gate::GateFault::NotUtf8 => (Fault::NotUtf8, "Die Nachricht ist nicht in UTF-8 codiert."),
-        gate::GateFault::Doctype => {
-            (Fault::NotWellFormed, "Eine Dokumenttypdeklaration (DTD) ist nicht erlaubt.")
-        }
-        gate::GateFault::NotWellFormed(_) => {
-            (Fault::NotWellFormed, "Die Nachricht ist kein wohlgeformtes XML.")
-        }
-        gate::GateFault::TooLarge => (Fault::NotWellFormed, "Die Nachricht ist zu groß."),
-        gate::GateFault::TooDeep => (Fault::NotWellFormed, "Die Nachricht ist zu tief geschachtelt."),
-        gate::GateFault::TooManyAttributes => (Fault::NotWellFormed, "Ein Element trägt zu viele Attribute."),
-        gate::GateFault::NameTooLong => (Fault::NotWellFormed, "Ein Name in der Nachricht ist zu lang."),
-        gate::GateFault::TooManyNodes => (Fault::NotWellFormed, "Die Nachricht hat zu viele Elemente."),
-    };
-    Rejection::new(fault, text).at(error.place.line, error.place.column)
 }
 
 fn denied(ground: Ground, cause: &str) -> Opened {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::effects::{Answer, GuardKey, Question};
-use crate::envelope::{Envelope, Inbound};
+use crate::envelope::Envelope;
 use crate::message::{Identity, Message, Sender};
 use crate::pipeline::step::{Bench, Flow, Original, Trouble};
 use crate::plan::{Binding, Partner, Plan, PlanSet};
@@ -57,16 +57,6 @@ pub struct Run {
     pub answered: bool,
     /// Guard keys that are leased for this run.
     pub leased: Vec<GuardKey>,
-}
-
-/// What became of a run on the worker.
-pub enum Done {
-    /// It needs facts.
-    Ask(Box<Run>, Vec<Question>),
-    /// It is decided.
-    Commit(Box<Decided>),
-    /// Not now; nothing is committed.
-    Busy(Ground, String),
 }
 
 /// A decided message, ready to commit.
@@ -253,9 +243,4 @@ pub fn keys(envelope: &Envelope, message: Option<&Message>) -> Vec<Key> {
         });
     }
     keys
-}
-
-/// The state that a verdict tells its source as final.
-pub fn is_refusal(state: Inbound) -> bool {
-    matches!(state, Inbound::Rejected | Inbound::Quarantined | Inbound::Denied)
 }

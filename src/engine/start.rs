@@ -98,12 +98,6 @@ impl Engine {
         ];
     }
 
-    /// Swaps what runs; deliveries under way keep the set they began with.
-    pub fn apply(&self, set: Arc<PlanSet>) {
-        self.core.set.store(set);
-        self.core.outbox.notify_one();
-    }
-
     /// Ends: nothing new is begun, what is under way is finished within the patience. Sources must have been stopped before.
     pub async fn drain(self, patience: Duration) {
         self.core.leaving.cancel();

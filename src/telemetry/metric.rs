@@ -2,7 +2,7 @@
 //! never an id of a message, never anything of a person, and never a case of the decision table.
 
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
@@ -243,22 +243,6 @@ pub(super) fn alarm(code: &'static str) {
     counter!("drehscheibe_alarms_total", "code" => code).increment(1);
 }
 
-/// Measures how long work takes; says nothing about what time it is.
-pub struct Stopwatch(Instant);
-
-impl Stopwatch {
-    /// Starts now.
-    #[expect(clippy::disallowed_methods, reason = "measures a length of real time; nothing is decided by it")]
-    pub fn start() -> Stopwatch {
-        Stopwatch(Instant::now())
-    }
-
-    /// Records the time of a stretch since the start.
-    pub fn stop(self, stretch: Stretch) {
-        took(stretch, self.0.elapsed());
-    }
-}
-
 // `None` inside means that a recorder of somebody else was there first.
 static RENDERER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -335,7 +319,7 @@ mod tests {
             rerun();
             dispatched("callback:kita", Sent::Later);
             attempts("callback:kita", 3);
-            Stopwatch::start().stop(Stretch::Door);
+            took(Stretch::Door, Duration::ZERO);
             commit_entries(17);
             backlog("callback:kita", 2, Duration::from_secs(90), 1);
             breaker("callback:kita", true);

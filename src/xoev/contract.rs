@@ -4,8 +4,8 @@
 use bytes::Bytes;
 
 use crate::register::record::{Kopf, Record};
-use crate::rejection::Rejection;
-use crate::xml::gate::Document;
+use crate::rejection::{Fault, Rejection};
+use crate::xml::gate::{Document, GateError, GateFault};
 
 /// What a document is, found by looking at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,4 +97,25 @@ pub trait Reader: Send {
         version: &str,
         values: &serde_json::Value,
     ) -> Result<Bytes, WriteError>;
+}
+
+/// The rejection that a refusal of the gate is told as, the same to a sender and to whoever inspects a file.
+pub fn gate_rejection(error: &GateError) -> Rejection {
+    let (fault, text) = match error.fault {
+        GateFault::NotUtf8 => (Fault::NotUtf8, "Die Nachricht ist nicht in UTF-8 codiert."),
+        GateFault::Doctype => (Fault::NotWellFormed, "Eine Dokumenttypdeklaration (DTD) ist nicht erlaubt."),
+        GateFault::NotWellFormed(_) => (Fault::NotWellFormed, "Die Nachricht ist kein wohlgeformtes XML."),
+        GateFault::TooLarge => (Fault::NotWellFormed, "Die Nachricht ist zu groß."),
+        GateFault::TooDeep => (Fault::NotWellFormed, "Die Nachricht ist zu tief geschachtelt."),
+        GateFault::TooManyAttributes => (Fault::NotWellFormed, "Ein Element trägt zu viele Attribute."),
+        GateFault::NameTooLong => (Fault::NotWellFormed, "Ein Name in der Nachricht ist zu lang."),
+        GateFault::TooManyNodes => (Fault::NotWellFormed, "Die Nachricht hat zu viele Elemente."),
+    };
+    Rejection::new(fault, text).at(error.place.line, error.place.column)
+}
+
+/// Whether the root carries the `test` attribute with any value that does not deny it.
+pub fn is_test(document: &Document) -> bool {
+    let mut attributes = document.root().attributes.iter();
+    attributes.any(|(name, value)| name == "test" && !matches!(value.trim(), "false" | "0"))
 }

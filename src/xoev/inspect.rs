@@ -4,9 +4,9 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::rejection::{Fault, Rejection};
-use crate::xml::gate::{self, GateError, GateFault, Limits};
-use crate::xoev::contract::{Reader, Standards};
+use crate::rejection::Rejection;
+use crate::xml::gate::{self, Limits};
+use crate::xoev::contract::{Reader, Standards, gate_rejection};
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -54,25 +54,6 @@ impl From<Rejection> for Finding {
             text,
         }
     }
-}
-
-/// The rejection that a refusal of the gate is told as.
-pub fn gate_rejection(error: &GateError) -> Rejection {
-    let (fault, text) = match error.fault {
-        GateFault::NotUtf8 => {
-            (Fault::NotUtf8, "Die Nachricht ist nicht in UTF-8 geschrieben oder gibt etwas anderes an.")
-        }
-        GateFault::NotWellFormed(_) => (Fault::NotWellFormed, "Die Nachricht ist nicht wohlgeformt."),
-        GateFault::Doctype => (Fault::NotWellFormed, "Eine Dokumenttyp-Deklaration ist nicht zugelassen."),
-        GateFault::TooLarge => {
-            (Fault::NotWellFormed, "Die Nachricht ist zu groß; Dateien gehören in Anlagen.")
-        }
-        GateFault::TooDeep => (Fault::NotWellFormed, "Die Elemente sind zu tief geschachtelt."),
-        GateFault::TooManyAttributes => (Fault::NotWellFormed, "Ein Element hat zu viele Attribute."),
-        GateFault::NameTooLong => (Fault::NotWellFormed, "Ein Name ist zu lang."),
-        GateFault::TooManyNodes => (Fault::NotWellFormed, "Die Nachricht hat zu viele Elemente."),
-    };
-    Rejection::new(fault, text).at(error.place.line, error.place.column)
 }
 
 /// Inspects a document.

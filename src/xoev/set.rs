@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::rejection::{Fault, Rejection};
 use crate::xml::gate::Document;
-use crate::xoev::contract::{Answering, Detected, Known, Reader, Standards};
+use crate::xoev::contract::{Answering, Detected, Known, Reader, Standards, is_test};
 use crate::xoev::package::{MessageType, Package};
 use crate::xoev::reader::PackageReader;
 
@@ -78,12 +78,11 @@ impl Standards for PackageSet {
                 && standard == Some(&package.attribute)
                 && version == Some(&package.version)
             {
-                let test = attribute("test").is_some_and(|test| !matches!(test.trim(), "false" | "0"));
                 return Ok(Detected {
                     standard: package.standard.clone(),
                     version: package.version.clone(),
                     message: message.message.clone(),
-                    test,
+                    test: is_test(document),
                     package: at,
                 });
             }
