@@ -119,8 +119,7 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
         }
         Ok(Committed::Conflict) => {
             core.release(leased);
-            let rejections = vec![entry::conflict_rejection()];
-            let _ = core.ready.send(Task::Conflict(decided, rejections, ticket));
+            let _ = core.ready.send(Task::Conflict(decided, ticket));
         }
         Ok(Committed::Stale) => {
             core.release(leased.clone());

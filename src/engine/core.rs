@@ -11,7 +11,6 @@ use crate::clock::{Clock, Tick};
 use crate::effects::{GuardKey, Question};
 use crate::envelope::Verdict;
 use crate::plan::PlanSet;
-use crate::rejection::Rejection;
 use crate::store::contract::{Entry, Pause, Store, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::{Busy, Stop};
@@ -97,7 +96,7 @@ pub enum Task {
     /// A run whose facts are there.
     Continue(Box<Run>, Ticket),
     /// A decided delivery whose key came before with other content: write its refusal.
-    Conflict(Box<Decided>, Vec<Rejection>, Ticket),
+    Conflict(Box<Decided>, Ticket),
 }
 
 /// A run that asks.

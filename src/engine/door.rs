@@ -29,13 +29,12 @@ pub enum Opened {
 /// Opens a delivery: admission, gate, detection, route, validation, mapping.
 pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
     let set = ground.set.clone();
-    let head = ground.envelope.head.clone();
     let Some(partner) = admitted(&set, &ground) else {
         return denied(ground, "absender nicht zugelassen");
     };
-    let bound: Vec<(Arc<Plan>, Binding)> =
-        set.by_binding(&head.binding).map(|(plan, binding)| (plan.clone(), binding.clone())).collect();
-    let Some((first_plan, binding)) = bound.first().cloned() else {
+    let key = ground.envelope.head.binding.clone();
+    let bound: Vec<(&Arc<Plan>, &Binding)> = set.by_binding(&key).collect();
+    let Some(&(first_plan, binding)) = bound.first() else {
         return parked(
             ground,
             &partner,
@@ -56,7 +55,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
         Ok(document) => document,
         Err(error) => {
             let rejection = gate_rejection(&error);
-            return refused(ground, &partner, (&first_plan, &binding), None, vec![rejection], bench);
+            return refused(ground, &partner, (first_plan, binding), None, vec![rejection], bench);
         }
     };
     let marked_test = is_test(&document);
@@ -68,13 +67,13 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
             set.standards.detect(&document).ok().and_then(|found| bench.reader.header(&found, &document));
         let content = entry::content_hash(&ground.envelope);
         let ground = if header.is_some() { ground } else { unquotable(ground) };
-        let opened = refused(ground, &partner, (&first_plan, &binding), None, vec![rejection], bench);
+        let opened = refused(ground, &partner, (first_plan, binding), None, vec![rejection], bench);
         return hash_only(opened, content);
     }
     let detected = match set.standards.detect(&document) {
         Ok(detected) => detected,
         Err(rejection) => {
-            return refused(ground, &partner, (&first_plan, &binding), None, vec![rejection], bench);
+            return refused(ground, &partner, (first_plan, binding), None, vec![rejection], bench);
         }
     };
     let identity = Identity {
@@ -88,11 +87,11 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
             .iter()
             .any(|accept| accept.message == identity.message && accept.partners.contains(&partner.sender.id))
     });
-    let Some((plan, taken)) = claimed.cloned() else {
+    let Some(&(plan, taken)) = claimed else {
         return parked(
             ground,
             &partner,
-            Some((&first_plan, &binding)),
+            Some((first_plan, binding)),
             Some(&identity),
             "no route takes this message from this partner here",
             "apply a route that accepts it, then replay; or tell the partner",
@@ -101,7 +100,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
     let record = match bench.reader.read(&detected, &document) {
         Ok(record) => record,
         Err(rejections) => {
-            return refused(ground, &partner, (&plan, &taken), Some(&identity), rejections, bench);
+            return refused(ground, &partner, (plan, taken), Some(&identity), rejections, bench);
         }
     };
     let message = Message {
@@ -120,8 +119,8 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
     };
     Opened::Run(Box::new(Run {
         ground,
-        plan,
-        binding: taken,
+        plan: plan.clone(),
+        binding: taken.clone(),
         partner,
         message,
         at: 0,

@@ -264,9 +264,7 @@ fn handle(core: &Arc<Core>, task: Task, bench: &mut Bench) {
                 std::panic::resume_unwind(panic);
             }
         }
-        Task::Conflict(decided, rejections, ticket) => {
-            conflict(core, *decided, rejections, &mut Told(Some(ticket)), bench)
-        }
+        Task::Conflict(decided, ticket) => conflict(core, *decided, &mut Told(Some(ticket)), bench),
     }
 }
 
@@ -352,25 +350,20 @@ fn decide(mut run: Run, ended: Ended, now: Timestamp, bench: &mut Bench) -> Deci
     Decided { ground, entry, refusal: Some(refusal), leased }
 }
 
-fn conflict(
-    core: &Core,
-    decided: Decided,
-    rejections: Vec<crate::rejection::Rejection>,
-    told: &mut Told,
-    bench: &mut Bench,
-) {
+/// Decides a delivery whose key came before with other content; without a way to refuse it is only kept apart.
+fn conflict(core: &Core, decided: Decided, told: &mut Told, bench: &mut Bench) {
     let Decided { ground, entry: first, refusal, .. } = decided;
-    let Some(refusal) = refusal else {
-        let rejection = entry::conflict_rejection();
-        let entry = entry::conflict(&ground, &first, Default::default(), rejection);
-        commit(core, Box::new(Decided { ground, entry, refusal: None, leased: Vec::new() }), told.take());
-        return;
+    let rejection = entry::conflict_rejection();
+    let effects = match &refusal {
+        Some(refusal) => {
+            let rejections = std::slice::from_ref(&rejection);
+            let effects = refusal.effects(&ground.envelope, rejections, bench).unwrap_or_default();
+            let settled = Settled { effects, ..Settled::new(Inbound::Quarantined) };
+            entry::answer_by_message(&ground, refusal, settled).effects
+        }
+        None => Default::default(),
     };
-    let effects = refusal.effects(&ground.envelope, &rejections, bench).unwrap_or_default();
-    let settled = Settled { effects, ..Settled::new(Inbound::Quarantined) };
-    let settled = entry::answer_by_message(&ground, &refusal, settled);
-    let entry = entry::conflict(&ground, &first, settled.effects, entry::conflict_rejection());
-    // A repeat of the conflict is owed the same answer.
-    let decided = Decided { ground, entry, refusal: Some(refusal), leased: Vec::new() };
-    commit(core, Box::new(decided), told.take());
+    let entry = entry::conflict(&ground, &first, effects, rejection);
+    // The refusal stays with it: a repeat of the conflict is owed the same answer.
+    commit(core, Box::new(Decided { ground, entry, refusal, leased: Vec::new() }), told.take());
 }

@@ -120,7 +120,8 @@ impl Ground {
 impl Run {
     /// Drives the steps until they ask, wait, fail or are done.
     pub fn drive(&mut self, bench: &mut Bench) -> Ended {
-        while let Some(planned) = self.plan.steps.get(self.at).cloned() {
+        let plan = self.plan.clone();
+        while let Some(planned) = plan.steps.get(self.at) {
             if let Some((choose, branch)) = planned.branch
                 && self.message.branches.get(choose).copied().flatten() != Some(branch)
             {
@@ -159,10 +160,9 @@ impl Run {
                 Ok(Flow::Next) => self.next(),
                 Ok(Flow::Stop) => {
                     self.next();
-                    self.at = self.at.max(self.plan.send_from);
+                    self.at = self.at.max(plan.send_from);
                 }
-                Ok(Flow::Ask(questions)) if self.answered => {
-                    let _ = questions;
+                Ok(Flow::Ask(_)) if self.answered => {
                     return Ended::Ours(format!(
                         "step {} asks again although it was answered",
                         planned.step.name()
@@ -235,7 +235,7 @@ pub fn keys(envelope: &Envelope, message: Option<&Message>) -> Vec<Key> {
     if let Some(message) = message
         && !message.record.kopf.nachrichten_uuid.is_empty()
     {
-        // Case and braces of a UUID are no difference between two messages.
+        // Case and white space around a UUID are no difference between two messages.
         let uuid = message.record.kopf.nachrichten_uuid.trim().to_ascii_lowercase();
         keys.push(Key {
             class: "business",
