@@ -82,6 +82,9 @@ pub struct Head {
     pub return_address: Option<String>,
     /// W3C trace context that came with the delivery or that we give it.
     pub traceparent: Option<String>,
+    /// The person that ordered it, where a person did.
+    #[serde(default)]
+    pub acting_person: Option<String>,
 }
 
 impl Head {
@@ -118,6 +121,38 @@ pub struct Part {
     pub sha256: String,
     /// Where the sealed content lies.
     pub claim: Claim,
+    /// The content itself where it is JSON and small (at most [`SMALL_PART`] octets), so that a step that never waits can read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub small: Option<Small>,
+}
+
+/// Largest content that a [`Part`] carries with it, octets.
+pub const SMALL_PART: usize = 16 * 1024;
+
+/// A small content; prints redacted.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Small(#[serde(with = "small_base64")] pub Bytes);
+
+impl fmt::Debug for Small {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Small(<{} octets>)", self.0.len())
+    }
+}
+
+mod small_base64 {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use bytes::Bytes;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(octets: &Bytes, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&STANDARD.encode(octets))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
+        let text = String::deserialize(from)?;
+        STANDARD.decode(text).map(Bytes::from).map_err(|_| D::Error::custom("small content is not base64"))
+    }
 }
 
 /// What can be proved about a hand-over, taken at intake (rules.md 8).
@@ -265,6 +300,7 @@ mod tests {
             received: Timestamp::UNIX_EPOCH,
             return_address: None,
             traceparent: None,
+            acting_person: None,
         }
     }
 

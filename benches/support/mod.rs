@@ -138,6 +138,7 @@ impl Entries {
                 erstellungszeitpunkt: now,
                 transaktionsid: None,
             },
+            vermerk: Default::default(),
         };
         registersatz.quelle.nachrichten_uuid = envelope.head.id.to_string();
         let key = keys::child(&registersatz.kind, &registersatz.mutter);

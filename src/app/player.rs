@@ -291,6 +291,7 @@ fn envelope(given: &Given, now: Timestamp) -> Envelope {
             received: now,
             return_address: None,
             traceparent: None,
+            acting_person: None,
         },
         body: given.body.clone(),
         parts: Vec::new(),

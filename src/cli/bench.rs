@@ -289,6 +289,7 @@ pub fn envelope(n: u64, body: Bytes) -> Envelope {
             received: Clock::real().now(),
             return_address: None,
             traceparent: None,
+            acting_person: None,
         },
         evidence: Evidence { size: body.len() as u64, ..Evidence::default() },
         body,

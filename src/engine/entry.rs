@@ -90,6 +90,7 @@ pub fn build(
             .resumed
             .as_ref()
             .and_then(|resume| resume.acting_person.clone())
+            .or_else(|| head.acting_person.clone())
             .unwrap_or_default(),
         doc_version: identity
             .map(|identity| format!("{}/{}", identity.standard, identity.version))

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::envelope::{Envelope, Part, PartnerRef};
+use crate::envelope::{Envelope, Part, PartnerRef, SMALL_PART, Small};
 use crate::store::contract::{Filter, Scope, SpoolRead, SpoolWrite, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::{
@@ -84,7 +84,7 @@ impl Spool for Ports {
     async fn begin(&self, partner: &PartnerRef) -> Result<Box<dyn PartWriter>, SpoolError> {
         let mandant = self.mandant(&partner.id)?;
         let writer = self.0.store.spool(&mandant).await.map_err(spool_error)?;
-        Ok(Box::new(Writing(writer)))
+        Ok(Box::new(Writing { writer, small: Some(Vec::new()) }))
     }
 
     async fn open(&self, partner: &str, part: &Part) -> Result<Box<dyn PartReader>, SpoolError> {
@@ -95,17 +95,33 @@ impl Spool for Ports {
     }
 }
 
-struct Writing(Box<dyn SpoolWrite>);
+/// Whether a media type names JSON, whatever parameters follow.
+fn is_json(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind == "application/json" || kind.ends_with("+json")
+}
+
+struct Writing {
+    writer: Box<dyn SpoolWrite>,
+    /// What came so far, as long as it is small.
+    small: Option<Vec<u8>>,
+}
 
 #[async_trait]
 impl PartWriter for Writing {
     async fn write(&mut self, octets: Bytes) -> Result<(), SpoolError> {
-        self.0.write(octets).await.map_err(spool_error)
+        match &mut self.small {
+            Some(small) if small.len() + octets.len() <= SMALL_PART => small.extend_from_slice(&octets),
+            _ => self.small = None,
+        }
+        self.writer.write(octets).await.map_err(spool_error)
     }
 
     async fn finish(self: Box<Self>, name: &str, content_type: &str) -> Result<Part, SpoolError> {
-        let (claim, size, sha256) = self.0.finish().await.map_err(spool_error)?;
-        Ok(Part { name: name.to_owned(), content_type: content_type.to_owned(), size, sha256, claim })
+        let (claim, size, sha256) = self.writer.finish().await.map_err(spool_error)?;
+        // Only what a step may want to read stays with the envelope; documents lie in their claims alone.
+        let small = self.small.filter(|_| is_json(content_type)).map(|octets| Small(octets.into()));
+        Ok(Part { name: name.to_owned(), content_type: content_type.to_owned(), size, sha256, claim, small })
     }
 }
 

@@ -101,6 +101,7 @@ fn registersatz(message: &Message) -> Result<Registersatz, Rejection> {
             erstellungszeitpunkt,
             transaktionsid: record.kopf.transaktionsid.clone(),
         },
+        vermerk: Default::default(),
     })
 }
 

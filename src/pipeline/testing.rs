@@ -66,6 +66,7 @@ pub fn head() -> Head {
         received: "2026-11-21T10:16:00.250+01:00".parse().unwrap(),
         return_address: None,
         traceparent: None,
+        acting_person: None,
     }
 }
 

@@ -137,6 +137,15 @@ pub struct Eintragung {
     pub registerfuehrendes_jugendamt: Option<String>,
 }
 
+/// What an authorised person of the Jugendamt marked on a Registersatz; any mark ends automatic answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vermerk {
+    /// The data are contested (§ 84(2) SGB X).
+    pub bestritten: bool,
+    /// The office is clarifying the data.
+    pub klaerung: bool,
+}
+
 /// Where a record came from.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quelle {
@@ -163,6 +172,9 @@ pub struct Registersatz {
     pub eintragung: Eintragung,
     /// Where it came from.
     pub quelle: Quelle,
+    /// What a person marked on it; outlives deliveries until a person takes it back.
+    #[serde(default)]
+    pub vermerk: Vermerk,
 }
 
 /// An authority as a header names it.
@@ -198,6 +210,140 @@ pub struct Kopf {
     pub leser: Behoerde,
     /// The author's id of the Vorgang.
     pub transaktionsid: Option<String>,
+    /// What makes the message unique besides its UUID: with the same text of the same partner it is the same message.
+    #[serde(default)]
+    pub einmalig: Option<String>,
+    /// The way to the citizen's mailbox.
+    #[serde(default)]
+    pub postkorb: Option<Postkorb>,
+}
+
+/// The way to a citizen's mailbox as a message names it; binding only where it equals that of the Anmeldung.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Postkorb {
+    /// The handle.
+    pub handle: Option<String>,
+    /// Whether the citizen agreed to an electronic notice.
+    pub zustimmung: Option<bool>,
+}
+
+/// A document that a message speaks of; its content travels as a part of the delivery.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nachweis {
+    /// Its id.
+    pub dokumentid: Option<String>,
+    /// File name.
+    pub dateiname: Option<String>,
+    /// Media type.
+    pub mimetype: Option<String>,
+    /// Kind of document.
+    pub kategorie: Option<String>,
+}
+
+/// What the mother says of her marriage, of decisions and declarations (0801 `zusatzangaben`).
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Zusatzangaben {
+    /// Is or was married to the father.
+    pub mit_vater_verheiratet: Option<bool>,
+    /// Was married when the child was born.
+    pub bei_geburt_verheiratet: Option<bool>,
+    /// There is a court decision on custody, provisional ones included.
+    pub gerichtliche_entscheidung: Option<bool>,
+    /// There is a joint declaration of custody.
+    pub gemeinsame_erklaerung: Option<bool>,
+    /// Documents.
+    pub nachweise: Vec<Nachweis>,
+}
+
+/// A wish for an appointment.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terminwunsch {
+    /// Days.
+    pub wochentage: Vec<String>,
+    /// Hours.
+    pub uhrzeiten: Vec<String>,
+}
+
+/// Who is logged in at the online service that asks (rules.md 1); said by the authenticated service, never by the 0801.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anmeldung {
+    /// The account.
+    pub konto: Option<String>,
+    /// The procedure of the login.
+    pub verfahren: Option<String>,
+    /// `basisregistrierung`, `normal`, `substanziell` or `hoch`.
+    pub vertrauensniveau: Option<String>,
+    /// When she logged in, as written.
+    pub zeitpunkt: Option<String>,
+    /// Name as the account gives it.
+    pub name: Personenname,
+    /// Date of birth as the account gives it.
+    pub geburtsdatum: Option<TeilDatum>,
+    /// `mutter` or `bevollmaechtigt`.
+    pub rolle: Option<String>,
+    /// Handle of the mailbox that belongs to the login.
+    pub postkorb_handle: Option<String>,
+    /// For what application the answer is asked (LeiKa key); only once-only requests have one.
+    pub zweck: Option<String>,
+    /// When she released the answer for this application after she had seen it, as written.
+    pub freigabe: Option<String>,
+}
+
+/// What a notice of another authority says about custody: a hint for the Jugendamt, never an Eintragung (rules.md 10).
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hinweis {
+    /// The father is said to have custody.
+    pub sorgeberechtigt: bool,
+    /// A declaration of custody is said to exist.
+    pub sorgerechtserklaerung: bool,
+}
+
+/// A person as a search of the registration offices finds or asks for.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// Present name.
+    pub name: Personenname,
+    /// Earlier family names.
+    pub fruehere_familiennamen: Vec<String>,
+    /// Given name in use.
+    pub rufname: Option<String>,
+    /// Date of birth.
+    pub geburtsdatum: Option<TeilDatum>,
+    /// Place of birth.
+    pub geburtsort: Option<String>,
+    /// State of birth; `None` means Germany.
+    pub geburtsstaat: Option<String>,
+    /// Sex, as coded.
+    pub geschlecht: Option<String>,
+    /// Marital status, DSMeld code.
+    pub familienstand: Option<String>,
+    /// Addresses.
+    pub anschriften: Vec<Anschrift>,
+    /// Auskunftssperren, as coded.
+    pub sperren: Vec<String>,
+    /// When the person died.
+    pub sterbedatum: Option<TeilDatum>,
+}
+
+/// What an authority says of its own register (daily Bestandsmeldung) or a person orders about it (rules.md 6).
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registermeldung {
+    /// What: `beginn`, `abgleich`, `erklaerung`, `meldung`, `marke`, `rueckzug`.
+    pub was: String,
+    /// The Jugendamt, as named in `partners.yaml`.
+    pub jugendamt: Option<String>,
+    /// How many Registersätze its register holds.
+    pub anzahl: Option<u64>,
+    /// How many of its Registersätze were missing here, by an Abgleich.
+    pub fehlend: Option<u64>,
+    /// How many stood here that its register does not hold, by an Abgleich.
+    pub ueberzaehlig: Option<u64>,
+    /// UUID of the last message that it sent.
+    pub letzte_uuid: Option<String>,
+    /// Id of the Registersatz or Vorgang that is meant.
+    pub id: Option<String>,
+    /// Mark to set: `bestritten`, `klaerung` or `keine`.
+    pub marke: Option<String>,
 }
 
 /// A message as a record: what every version of a standard is mapped to.
@@ -215,6 +361,33 @@ pub struct Record {
     pub bezug: Option<String>,
     /// Codes of a Rückweisung.
     pub gruende: Vec<String>,
+    /// What a Korrektur replaces the given data by; parts that it leaves as they are stay `None`.
+    pub neu: Option<Box<Angaben>>,
+    /// What the mother says besides.
+    pub zusatz: Option<Zusatzangaben>,
+    /// Wishes for an appointment.
+    pub termine: Vec<Terminwunsch>,
+    /// Who is logged in where the document itself says so.
+    pub anmeldung: Option<Anmeldung>,
+    /// What a notice says about custody.
+    pub hinweis: Option<Hinweis>,
+    /// Persons that a search asks for or found.
+    pub personen: Vec<Person>,
+    /// How a search ended, as coded.
+    pub ergebnisstatus: Option<String>,
+    /// What is said of a register as a whole.
+    pub registermeldung: Option<Registermeldung>,
+}
+
+/// The parts of a Registersatz that a message may give one by one.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Angaben {
+    /// The mother.
+    pub mutter: Option<Mutter>,
+    /// The child.
+    pub kind: Option<Kind>,
+    /// The entry.
+    pub eintragung: Option<Eintragung>,
 }
 
 macro_rules! redacted {
@@ -226,4 +399,7 @@ macro_rules! redacted {
         }
     )*};
 }
-redacted!(Personenname, TeilDatum, Anschrift, Mutter, Kind, Eintragung, Quelle, Registersatz, Record);
+redacted!(
+    Personenname, TeilDatum, Anschrift, Mutter, Kind, Eintragung, Quelle, Registersatz, Record, Postkorb, Nachweis,
+    Zusatzangaben, Terminwunsch, Anmeldung, Hinweis, Person, Registermeldung, Angaben
+);

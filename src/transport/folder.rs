@@ -321,6 +321,7 @@ impl Keeper {
                 received: now,
                 return_address: Some(format!("{}:{}", self.connection, self.settings.partner)),
                 traceparent: None,
+                acting_person: None,
             },
             evidence: Evidence {
                 octets_sha256: sha256,

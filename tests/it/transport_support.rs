@@ -152,6 +152,7 @@ pub fn envelope(body: &str, content_type: &str) -> Envelope {
             received: "2026-11-21T12:00:00Z".parse().unwrap(),
             return_address: None,
             traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+            acting_person: None,
         },
         body: Bytes::copy_from_slice(body.as_bytes()),
         parts: Vec::new(),
@@ -227,6 +228,7 @@ impl PartWriter for Writer {
             size: self.size,
             sha256: String::new(),
             claim: Claim { name: self.path.to_string_lossy().into_owned(), key: String::new() },
+            small: None,
         })
     }
 }

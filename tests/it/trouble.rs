@@ -355,6 +355,7 @@ impl Inside {
                 received: self.clock.now(),
                 return_address: None,
                 traceparent: None,
+                acting_person: None,
             },
             evidence: Evidence { size: body.len() as u64, ..Evidence::default() },
             body,

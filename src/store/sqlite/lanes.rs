@@ -255,6 +255,7 @@ fn open_one(connection: &Connection, keyring: &Keyring, due: ClosedDue) -> Store
             received: queued,
             return_address: None,
             traceparent,
+            acting_person: None,
         },
         evidence: Evidence {
             octets_sha256: hex::encode(sha256(&body)),

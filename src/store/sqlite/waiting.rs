@@ -141,6 +141,7 @@ pub fn due_timers(
                 received: now,
                 return_address: None,
                 traceparent: (!traceparent.is_empty()).then_some(traceparent),
+                acting_person: None,
             },
             evidence: Evidence {
                 octets_sha256: hex::encode(sha256(&body)),

@@ -242,6 +242,7 @@ impl Rig {
                 received: self.clock.now(),
                 return_address: None,
                 traceparent: None,
+                acting_person: None,
             },
             evidence: Evidence {
                 octets_sha256: sha256_hex(body.as_bytes()),

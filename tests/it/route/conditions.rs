@@ -25,6 +25,7 @@ fn message(values: &[(&'static str, &str)]) -> Message {
         received: "2026-11-21T12:00:00Z".parse().unwrap(),
         return_address: None,
         traceparent: None,
+        acting_person: None,
     };
     Message {
         envelope: Arc::new(Envelope {

@@ -70,6 +70,7 @@ pub fn delivery(mandant: &str, partner: &str, transport_id: &str) -> Entry {
                 received: at(0),
                 return_address: None,
                 traceparent: None,
+                acting_person: None,
             },
             evidence: Evidence {
                 octets_sha256: hex::encode(sha256(&body)),
@@ -135,6 +136,7 @@ pub fn record(name: &str) -> Box<Registersatz> {
             erstellungszeitpunkt: at(-10),
             transaktionsid: None,
         },
+        vermerk: Default::default(),
     })
 }
 
