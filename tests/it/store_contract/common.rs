@@ -237,7 +237,7 @@ pub async fn spool(store: &dyn Store, mandant: &str, octets: &[u8]) -> Part {
         part.write(Bytes::copy_from_slice(piece)).await.unwrap();
     }
     let (claim, size, sha256) = part.finish().await.unwrap();
-    Part { name: "n.pdf".into(), content_type: "application/pdf".into(), size, sha256, claim }
+    Part { name: "n.pdf".into(), content_type: "application/pdf".into(), size, sha256, claim, small: None }
 }
 
 /// Reads a claim whole.
