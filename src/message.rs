@@ -114,6 +114,13 @@ impl Message {
                 .all(|(question, answer)| question.key() == answer.guard.key)
     }
 
+    /// Keeps the Vorgang of this message as it is now; a later call under the same key replaces an earlier one.
+    pub fn keep_vorgang(&mut self, change: VorgangChange) {
+        self.effects.vorgaenge.retain(|other| other.key != change.key);
+        self.effects.vorgaenge.push(change.clone());
+        self.vorgang = Some(change);
+    }
+
     /// Adds a line to the audit trail; details hold no person data.
     pub fn audit(&mut self, what: &str, detail: &[(&str, &str)]) {
         let detail = detail.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
