@@ -16,6 +16,7 @@ use xsd_schema::{
     ResolverConfig, SchemaError, SchemaLoader, SchemaResolver, SchemaResult, SchemaSet, SchemaSetBuilder,
 };
 
+use crate::xoev::dintext::{self, Text, Texts};
 use crate::xoev::fault::PackageFault;
 
 /// Text of the files a package may use, by path relative to the folder of packages.
@@ -30,6 +31,8 @@ const DOCUMENTS_PER_SET: u32 = 50_000;
 const NAMES_PER_SET: usize = 20_000;
 /// Sets one thread keeps at once.
 const SETS_PER_THREAD: usize = 16;
+/// The constraint that a text of DIN 91379 breaks.
+const PATTERN: &str = "cvc-pattern-valid";
 /// Scheme of the made-up addresses under which the loader knows the files.
 const SCHEME: &str = "package:///";
 
@@ -41,6 +44,8 @@ pub struct Blueprint {
     files: Arc<Files>,
     entries: Vec<String>,
     names: Names,
+    /// Whether texts of DIN 91379 are checked beside the validator, whose schemas then have no patterns for them.
+    own_texts: bool,
     /// The set of the first compilation, until the first thread that needs one takes it.
     spare: Mutex<Option<Box<SchemaSet>>>,
 }
@@ -90,7 +95,8 @@ impl Blueprint {
     pub fn new(files: Arc<Files>, entries: Vec<String>) -> Result<(Blueprint, SchemaSet), Vec<PackageFault>> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let set = compile(&files, &entries)?;
+        // Told of in the files as they are written, whatever is compiled afterwards.
+        let (files, set, own_texts) = lean(files, &entries)?;
         let mut names = Names::default();
         for element in set.arenas.elements.values() {
             element.name.iter().for_each(|name| names.add(set.name_table.resolve_ref(*name)));
@@ -100,13 +106,25 @@ impl Blueprint {
                 names.add(set.name_table.resolve_ref(attribute));
             }
         }
-        Ok((Blueprint { id, files, entries, names, spare: Mutex::default() }, set))
+        Ok((Blueprint { id, files, entries, names, own_texts, spare: Mutex::default() }, set))
     }
 
     /// Takes back the set that [`Blueprint::new`] made, so that the first thread need not compile it again.
     pub fn keep(&self, set: SchemaSet) {
         *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(set));
     }
+}
+
+/// Compiles without the patterns of DIN 91379 where the texts can be checked beside, else as the files are.
+fn lean(files: Arc<Files>, entries: &[String]) -> Result<(Arc<Files>, SchemaSet, bool), Vec<PackageFault>> {
+    if let Some(stripped) = dintext::without_patterns(&files).map(Arc::new)
+        && let Ok(set) = compile(&stripped, entries)
+        && Texts::find(&set).is_some()
+    {
+        return Ok((stripped, set, true));
+    }
+    let set = compile(&files, entries)?;
+    Ok((files, set, false))
 }
 
 fn compile(files: &Arc<Files>, entries: &[String]) -> Result<SchemaSet, Vec<PackageFault>> {
@@ -162,6 +180,7 @@ self_cell::self_cell!(
 struct Kept {
     id: u64,
     held: Held,
+    texts: Texts,
     documents: u32,
     names_at_first: usize,
 }
@@ -179,8 +198,10 @@ impl Kept {
             None => compile(&blueprint.files, &blueprint.entries)?,
         };
         let names_at_first = set.name_table.len();
+        let texts = if blueprint.own_texts { Texts::find(&set) } else { None };
+        let texts = texts.unwrap_or_default();
         let held = Held::new(set, |set| SchemaValidator::new(set, ValidationFlags::empty()));
-        Ok(Kept { id: blueprint.id, held, documents: 0, names_at_first })
+        Ok(Kept { id: blueprint.id, held, texts, documents: 0, names_at_first })
     }
 
     fn spent(&self) -> bool {
@@ -271,8 +292,9 @@ pub fn walk(
         })?,
     };
     kept.documents += 1;
-    let result =
-        kept.held.with_dependent(|set, validator| run(&blueprint.names, set, validator, document, visitor));
+    let Kept { held, texts, .. } = &kept;
+    let result = held
+        .with_dependent(|set, validator| run(&blueprint.names, (set, texts), validator, document, visitor));
     if !kept.spent() {
         KEPT.with_borrow_mut(|all| {
             if all.len() >= SETS_PER_THREAD {
@@ -286,18 +308,27 @@ pub fn walk(
 
 fn run(
     names: &Names,
-    set: &SchemaSet,
+    (set, texts): (&SchemaSet, &Texts),
     validator: &SchemaValidator<'_>,
     document: &[u8],
     visitor: &mut dyn Visitor,
 ) -> Result<Vec<Breach>, WalkError> {
     let trail = RefCell::new(Trail { names, open: Vec::with_capacity(16) });
-    let count = Cell::new(0);
     let opening = Cell::new(false);
-    let sink =
-        Sink { trail: &trail, count: &count, opening: &opening, spoiled: Vec::new(), breaches: Vec::new() };
+    let breaches = RefCell::new(Vec::new());
+    let sink = Sink { trail: &trail, opening: &opening, spoiled: Vec::new(), breaches: &breaches };
     let mut runtime = validator.start_run(sink);
-    let mut handler = Handler { set, trail: &trail, count: &count, opening: &opening, offset: 0, visitor };
+    let mut handler = Handler {
+        set,
+        texts,
+        trail: &trail,
+        opening: &opening,
+        breaches: &breaches,
+        offset: 0,
+        checked: None,
+        text: String::new(),
+        visitor,
+    };
     // A byte order mark is the gate's to judge; the offsets count it.
     let driven = drive_quick_xml_with(document, &mut runtime, set, &mut handler);
     match driven {
@@ -311,7 +342,15 @@ fn run(
         }
         Err(_) => return Err(WalkError::NotWellFormed(0)),
     }
-    Ok(std::mem::take(&mut runtime.sink.breaches))
+    Ok(breaches.take())
+}
+
+/// Adds a breach, unless it is told already or enough are.
+fn add(breaches: &RefCell<Vec<Breach>>, breach: Breach) {
+    let mut breaches = breaches.borrow_mut();
+    if breaches.len() < MOST_FAULTS && !breaches.contains(&breach) {
+        breaches.push(breach);
+    }
 }
 
 /// As many faults as are told are found.
@@ -319,11 +358,10 @@ struct Full;
 
 struct Sink<'a> {
     trail: &'a RefCell<Trail<'a>>,
-    count: &'a Cell<usize>,
     opening: &'a Cell<bool>,
     /// Elements, by their octet, whose content is known to be wrong: what follows inside is a consequence.
     spoiled: Vec<usize>,
-    breaches: Vec<Breach>,
+    breaches: &'a RefCell<Vec<Breach>>,
 }
 
 impl ValidationSink for Sink<'_> {
@@ -342,11 +380,7 @@ impl ValidationSink for Sink<'_> {
             let known = trail.names.index.get(name.local_name()).copied();
             path = format!("{path}/@{}", trail.names.show(known));
         }
-        let breach = Breach { constraint: error.constraint, offset: trail.offset(), path };
-        if self.breaches.len() < MOST_FAULTS && !self.breaches.contains(&breach) {
-            self.breaches.push(breach);
-            self.count.set(self.breaches.len());
-        }
+        add(self.breaches, Breach { constraint: error.constraint, offset: trail.offset(), path });
     }
 
     fn on_warning(&mut self, _: ValidationWarning) {}
@@ -354,10 +388,14 @@ impl ValidationSink for Sink<'_> {
 
 struct Handler<'a, 'v> {
     set: &'a SchemaSet,
+    texts: &'a Texts,
     trail: &'a RefCell<Trail<'a>>,
-    count: &'a Cell<usize>,
     opening: &'a Cell<bool>,
+    breaches: &'a RefCell<Vec<Breach>>,
     offset: usize,
+    /// How the text of the element that is open is checked; such an element has no children.
+    checked: Option<Text>,
+    text: String,
     visitor: &'v mut dyn Visitor,
 }
 
@@ -370,7 +408,7 @@ impl ValidationEventHandler for Handler<'_, '_> {
     }
 
     fn before_element(&mut self, view: ElementStartView<'_>) -> Result<(), Full> {
-        if self.count.get() >= MOST_FAULTS {
+        if self.breaches.borrow().len() >= MOST_FAULTS {
             return Err(Full);
         }
         let mut trail = self.trail.borrow_mut();
@@ -381,14 +419,27 @@ impl ValidationEventHandler for Handler<'_, '_> {
         Ok(())
     }
 
-    fn after_element(&mut self, _: ElementStartView<'_>, _: &SchemaInfo) -> Result<(), Full> {
+    fn after_element(&mut self, _: ElementStartView<'_>, info: &SchemaInfo) -> Result<(), Full> {
         self.opening.set(false);
+        self.checked = self.texts.of(info.schema_type);
+        self.text.clear();
         Ok(())
     }
 
     fn before_attribute(&mut self, view: AttributeView<'_>) -> Result<(), Full> {
         if view.namespace_uri.is_empty() {
             self.visitor.attribute(view.local_name, view.value);
+        }
+        Ok(())
+    }
+
+    fn after_attribute(&mut self, view: AttributeView<'_>, info: &SchemaInfo) -> Result<(), Full> {
+        let wrong = self.texts.of(info.schema_type).is_some_and(|text| !text.holds(view.value));
+        if wrong {
+            let trail = self.trail.borrow();
+            let known = trail.names.index.get(view.local_name).copied();
+            let path = format!("{}/@{}", trail.path(), trail.names.show(known));
+            add(self.breaches, Breach { constraint: PATTERN, offset: trail.offset(), path });
         }
         Ok(())
     }
@@ -401,12 +452,19 @@ impl ValidationEventHandler for Handler<'_, '_> {
     }
 
     fn on_text(&mut self, _: TextKind, text: &str) -> Result<(), Full> {
+        if self.checked.is_some() {
+            self.text.push_str(text);
+        }
         self.visitor.text(text);
         Ok(())
     }
 
     fn after_end_element(&mut self, _: &EndElementInfo, _: usize) -> Result<(), Full> {
         let mut trail = self.trail.borrow_mut();
+        if self.checked.take().is_some_and(|text| !text.holds(&self.text)) {
+            let (offset, path) = (trail.offset(), trail.path());
+            add(self.breaches, Breach { constraint: PATTERN, offset, path });
+        }
         self.visitor.close(&trail);
         trail.open.pop();
         Ok(())
