@@ -29,8 +29,6 @@ const LONGEST: i64 = 16_000;
 const LITTLE: i64 = 2_000;
 /// How long the writer waits for readers when it begins the log anew.
 const FOR_READERS: Duration = Duration::from_millis(50);
-/// Pause between two looks at the log.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// What the writer and its helpers share.
 #[derive(Clone, Debug, Default)]
@@ -187,7 +185,6 @@ fn copy(connection: &Connection, look: &Receiver<()>, signs: &Signs) {
                 signs.anew.store(true, Ordering::Release);
             }
         }
-        std::thread::sleep(PAUSE);
     }
 }
 
