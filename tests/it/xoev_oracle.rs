@@ -312,7 +312,11 @@ fn generated_messages_are_read_or_refused_by_rule_and_what_is_read_is_written_th
     let (mut written, mut refused) = (BTreeMap::<String, u32>::new(), BTreeMap::<String, u32>::new());
     for (at, message) in xoev_generate::numbers().enumerate() {
         let mut numbers = Numbers(0x5EED_1000 + at as u64);
-        for _ in 0..120 {
+        // Few requests keep all rules by chance.
+        for _ in 0..4000 {
+            if written.get(message).is_some_and(|written| *written >= 40) {
+                break;
+            }
             let text = xoev_generate::message(message, &mut numbers);
             let document = gate::pass(Bytes::from(text.clone()), &Limits::default()).unwrap();
             let detected = set.detect(&document).unwrap();
@@ -329,7 +333,7 @@ fn generated_messages_are_read_or_refused_by_rule_and_what_is_read_is_written_th
                 }
             };
             if record.mutter.is_none() {
-                continue;
+                break;
             }
             let platform = serde_json::json!({
                 "praefix": "jga", "kennung": "000000000001", "name": "Plattform",
@@ -360,7 +364,7 @@ fn generated_messages_are_read_or_refused_by_rule_and_what_is_read_is_written_th
     }
     println!("written and read again: {written:?}; refused by rule: {refused:?}");
     assert!(
-        ["0801", "0803", "0804", "0805", "0806"].iter().all(|message| written[*message] >= 5),
+        ["0801", "0803", "0804", "0805", "0806"].iter().all(|message| written[*message] >= 40),
         "{written:?}"
     );
     assert!(refused.len() >= 10, "{refused:?}");
