@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::register::fields_weitere::FURTHER;
 use crate::register::record::{
     Anschrift, Behoerde, Eintragung, Kind, Mutter, Personenname, Record, TeilDatum,
 };
@@ -39,9 +40,14 @@ impl fmt::Debug for Field {
     }
 }
 
+/// All fields there are.
+pub fn all() -> impl Iterator<Item = &'static Field> {
+    FIELDS.iter().chain(FURTHER)
+}
+
 /// The field with this name.
 pub fn find(target: &str) -> Option<&'static Field> {
-    FIELDS.iter().find(|field| field.target == target)
+    all().find(|field| field.target == target)
 }
 
 /// The field that begins the list entry this field belongs to: `kind.namen[]` for `kind.namen[].vornamen`.
@@ -63,7 +69,7 @@ macro_rules! field {
     };
 }
 
-/// All fields, in the order of the record.
+/// The fields of what Jugendämter, courts and mothers send; those of other messages stand in `fields_weitere.rs`.
 pub const FIELDS: &[Field] = &[
     field!(One, "kopf.nachrichten_uuid", |r, t| r.kopf.nachrichten_uuid = t.to_owned()),
     field!(One, "kopf.nachrichtentyp", |r, t| r.kopf.nachrichtentyp = token(t)),
@@ -116,15 +122,15 @@ pub const FIELDS: &[Field] = &[
 ];
 
 /// White space at both ends of a token means nothing.
-fn token(text: &str) -> String {
+pub(super) fn token(text: &str) -> String {
     text.trim().to_owned()
 }
 
-fn datum(text: &str) -> Result<TeilDatum, Unreadable> {
+pub(super) fn datum(text: &str) -> Result<TeilDatum, Unreadable> {
     TeilDatum::parse(text.trim()).ok_or(Unreadable)
 }
 
-fn wahrheit(text: &str) -> Result<bool, Unreadable> {
+pub(super) fn wahrheit(text: &str) -> Result<bool, Unreadable> {
     match text.trim() {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
@@ -165,16 +171,19 @@ mod tests {
 
     #[test]
     fn every_field_changes_the_record_and_names_are_unique() {
-        for (at, field) in FIELDS.iter().enumerate() {
-            assert!(FIELDS[..at].iter().all(|other| other.target != field.target), "{} twice", field.target);
+        for (at, field) in all().enumerate() {
+            assert!(all().take(at).all(|other| other.target != field.target), "{} twice", field.target);
             let mut record = Record::default();
-            if let Some(entry) = entry_of(field.target) {
+            let mut entries: Vec<&Field> =
+                std::iter::successors(entry_of(field.target), |entry| entry_of(entry.target)).collect();
+            while let Some(entry) = entries.pop() {
                 (entry.set)(&mut record, "").unwrap();
             }
             let before = record.clone();
             let text = match field.target {
                 target if target.ends_with("datum") || target.ends_with("erwartet") => "2024-08-05",
-                "eintragung.vorhanden" => "true",
+                "eintragung.vorhanden" | "hinweis.sorgeberechtigt" => "true",
+                "registermeldung.anzahl" | "registermeldung.fehlend" | "registermeldung.ueberzaehlig" => "7",
                 _ => "jga:1",
             };
             (field.set)(&mut record, text).unwrap();
