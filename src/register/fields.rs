@@ -5,7 +5,8 @@ use std::fmt;
 
 use crate::register::fields_weitere::FURTHER;
 use crate::register::record::{
-    Anschrift, Behoerde, Eintragung, Kind, Mutter, Personenname, Record, TeilDatum,
+    Anmeldung, Anschrift, Behoerde, Eintragung, Kind, Mutter, Personenname, Postkorb, Record, TeilDatum,
+    Zusatzangaben,
 };
 
 /// How often a field may be filled from one message.
@@ -84,6 +85,9 @@ pub const FIELDS: &[Field] = &[
     field!(One, "kopf.autor", |r, t| behoerde(&mut r.kopf.autor, t)?),
     field!(One, "kopf.leser", |r, t| behoerde(&mut r.kopf.leser, t)?),
     field!(One, "kopf.transaktionsid", |r, t| r.kopf.transaktionsid = Some(t.to_owned())),
+    field!(One, "kopf.einmalig", |r, t| r.kopf.einmalig = Some(token(t))),
+    field!(One, "kopf.postkorb.handle", |r, t| postkorb(r).handle = Some(t.to_owned())),
+    field!(One, "kopf.postkorb.zustimmung", |r, t| postkorb(r).zustimmung = Some(wahrheit(t)?)),
     field!(One, "mutter.name.familienname", |r, t| mutter(r).name.familienname = Some(t.to_owned())),
     field!(One, "mutter.name.geburtsname", |r, t| mutter(r).name.geburtsname = Some(t.to_owned())),
     field!(One, "mutter.name.vornamen", |r, t| mutter(r).name.vornamen = Some(t.to_owned())),
@@ -117,6 +121,25 @@ pub const FIELDS: &[Field] = &[
     field!(One, "eintragung.registerfuehrendes_jugendamt", |r, t| {
         eintragung(r).registerfuehrendes_jugendamt = Some(t.to_owned())
     }),
+    field!(One, "zusatz.mit_vater_verheiratet", |r, t| zusatz(r).mit_vater_verheiratet = Some(wahrheit(t)?)),
+    field!(One, "zusatz.bei_geburt_verheiratet", |r, t| zusatz(r).bei_geburt_verheiratet =
+        Some(wahrheit(t)?)),
+    field!(One, "zusatz.gerichtliche_entscheidung", |r, t| {
+        zusatz(r).gerichtliche_entscheidung = Some(wahrheit(t)?)
+    }),
+    field!(One, "zusatz.gemeinsame_erklaerung", |r, t| zusatz(r).gemeinsame_erklaerung = Some(wahrheit(t)?)),
+    field!(One, "anmeldung.konto", |r, t| anmeldung(r).konto = Some(t.to_owned())),
+    field!(One, "anmeldung.verfahren", |r, t| anmeldung(r).verfahren = Some(token(t))),
+    field!(One, "anmeldung.vertrauensniveau", |r, t| anmeldung(r).vertrauensniveau = Some(token(t))),
+    field!(One, "anmeldung.zeitpunkt", |r, t| anmeldung(r).zeitpunkt = Some(token(t))),
+    field!(One, "anmeldung.name.familienname", |r, t| anmeldung(r).name.familienname = Some(t.to_owned())),
+    field!(One, "anmeldung.name.geburtsname", |r, t| anmeldung(r).name.geburtsname = Some(t.to_owned())),
+    field!(One, "anmeldung.name.vornamen", |r, t| anmeldung(r).name.vornamen = Some(t.to_owned())),
+    field!(One, "anmeldung.geburtsdatum", |r, t| anmeldung(r).geburtsdatum = Some(datum(t)?)),
+    field!(One, "anmeldung.rolle", |r, t| anmeldung(r).rolle = Some(token(t))),
+    field!(One, "anmeldung.postkorb_handle", |r, t| anmeldung(r).postkorb_handle = Some(t.to_owned())),
+    field!(One, "anmeldung.zweck", |r, t| anmeldung(r).zweck = Some(token(t))),
+    field!(One, "anmeldung.freigabe", |r, t| anmeldung(r).freigabe = Some(token(t))),
     field!(One, "bezug", |r, t| r.bezug = Some(t.to_owned())),
     field!(Many, "gruende", |r, t| r.gruende.push(token(t))),
 ];
@@ -165,6 +188,18 @@ fn kindname(record: &mut Record) -> Result<&mut Personenname, Unreadable> {
     kind(record).namen.last_mut().ok_or(Unreadable)
 }
 
+fn postkorb(record: &mut Record) -> &mut Postkorb {
+    record.kopf.postkorb.get_or_insert_default()
+}
+
+fn zusatz(record: &mut Record) -> &mut Zusatzangaben {
+    record.zusatz.get_or_insert_default()
+}
+
+fn anmeldung(record: &mut Record) -> &mut Anmeldung {
+    record.anmeldung.get_or_insert_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,7 +217,8 @@ mod tests {
             let before = record.clone();
             let text = match field.target {
                 target if target.ends_with("datum") || target.ends_with("erwartet") => "2024-08-05",
-                "eintragung.vorhanden" | "hinweis.sorgeberechtigt" => "true",
+                "eintragung.vorhanden" | "hinweis.sorgeberechtigt" | "kopf.postkorb.zustimmung" => "true",
+                target if target.starts_with("zusatz.") => "true",
                 "registermeldung.anzahl" | "registermeldung.fehlend" | "registermeldung.ueberzaehlig" => "7",
                 _ => "jga:1",
             };
