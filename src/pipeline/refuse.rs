@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn an_unknown_standard_or_a_wrong_platform_is_found_when_built() {
-        let fault = Refusal::new(Arc::new(standards()), platform(), "xmeld").err().unwrap();
+        let fault = Refusal::new(Arc::new(standards()), platform(), "xunbekannt").err().unwrap();
         assert_eq!(fault.path, "/standard");
         assert!(Refusal::new(Arc::new(standards()), json!({}), "xfamilie").is_err());
     }
