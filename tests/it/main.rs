@@ -35,3 +35,4 @@ mod xoev;
 mod xoev_oracle;
 mod xoev_oracle_weitere;
 mod xoev_weitere;
+mod xoev_xmeld;

@@ -20,6 +20,7 @@ const PACKAGES: &[(&str, &str, Option<&str>)] = &[
         "xinneres-rueckweisung.xsd",
         Some("xinneres-26.11/xinneres-rueckweisung.reconstructed.xsd"),
     ),
+    ("xmeld/26.11", "xmeld-freie-suche.xsd", None),
     (
         "xpersonenstand/26.11",
         "xpersonenstand-sta2ja.xsd",

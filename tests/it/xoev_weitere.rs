@@ -23,7 +23,7 @@ use drehscheibe::xoev::set::PackageSet;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const FURTHER: [&str; 3] = ["drehscheibe-json", "xinneres", "xpersonenstand"];
+const FURTHER: [&str; 4] = ["drehscheibe-json", "xinneres", "xmeld", "xpersonenstand"];
 
 fn own() -> PackageSet {
     package::load(Path::new("xsd")).unwrap_or_else(|faults| panic!("{faults:#?}"))
