@@ -63,10 +63,13 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
         let text = "Diese Stage nimmt nur Nachrichten mit dem Attribut test an.";
         let rejection = Rejection::new(Fault::Other, text).rule("stage-ohne-test");
         // A rejection quotes an original that is not valid to its schema; of this one nothing may be kept, so it is not quoted.
-        let header =
-            set.standards.detect(&document).ok().and_then(|found| bench.reader.header(&found, &document));
+        let unquoted = set.standards.detect(&document).is_ok_and(|found| {
+            let answering = set.standards.answering(&found.standard, Some(&found.version));
+            !answering.is_some_and(|answering| answering.quotes_always)
+                && bench.reader.header(&found, &document).is_some()
+        });
         let content = entry::content_hash(&ground.envelope);
-        let ground = if header.is_some() { ground } else { unquotable(ground) };
+        let ground = if unquoted { ground } else { unquotable(ground) };
         let opened = refused(ground, &partner, (first_plan, binding), None, vec![rejection], bench);
         return hash_only(opened, content);
     }

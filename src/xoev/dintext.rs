@@ -181,7 +181,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::xoev::schema::{Blind, Blueprint, Breach, walk};
+    use crate::xoev::schema::{Blueprint, Breach, Trail, Visitor, walk};
 
     const NORM: &str = include_str!("../../xsd/base/din-91379.xsd");
 
@@ -209,6 +209,16 @@ mod tests {
         let norm = NORM.replace("</xs:schema>", extra);
         assert!(strip(&norm).is_none());
         blueprint(&norm)
+    }
+
+    /// Sees nothing: only the verdict counts.
+    struct Blind;
+
+    impl Visitor for Blind {
+        fn open(&mut self, _: &str, _: &str, _: &Trail<'_>) {}
+        fn attribute(&mut self, _: &str, _: &str) {}
+        fn text(&mut self, _: &str) {}
+        fn close(&mut self, _: &Trail<'_>) {}
     }
 
     fn judged(blueprint: &Blueprint, text: &str) -> Vec<Breach> {

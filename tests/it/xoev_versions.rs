@@ -210,6 +210,7 @@ fn a_rejection_is_written_in_the_version_of_its_original_and_in_the_newest_where
         name: "Amt".into(),
         mandant: "bremen".into(),
         identities: vec!["jga:040110000000".into()],
+        ..Default::default()
     };
     let broken = samples().remove("rule-0806-leeres-kind.xml").unwrap();
     let third = broken.replace(OLD, "1.5.0");
