@@ -70,7 +70,11 @@ impl Templates {
             if value.is_none() {
                 return Err(Error::new(ErrorKind::UndefinedError, "value is null; ask with `if` first"));
             }
-            let text: String = value.to_string().nfc().collect();
+            let text = match value.kind() {
+                // The library writes them with capitals.
+                ValueKind::Bool => value.is_true().to_string(),
+                _ => value.to_string().nfc().collect(),
+            };
             if matches!(state.auto_escape(), AutoEscape::Json) {
                 return match value.kind() {
                     ValueKind::Bool | ValueKind::Number => out.write_str(&text).map_err(Error::from),
