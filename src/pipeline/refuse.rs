@@ -14,7 +14,7 @@ use crate::message::Sender;
 use crate::pipeline::answer;
 use crate::pipeline::step::{Bench, Original, Refuse, SettingFault, Trouble};
 use crate::register::record::{Behoerde, Kopf};
-use crate::rejection::Rejection;
+use crate::rejection::{Rejection, UNQUOTED};
 use crate::xml::gate::{self, Document, Limits};
 use crate::xoev::contract::{Answering, Standards};
 
@@ -96,7 +96,9 @@ impl Refuse for Refusal {
         values["gruende"] = gruende(rejections);
         values["original"] = kopf.as_ref().map_or(Value::Null, answer::original);
         if kopf.is_none() || answering.quotes_always {
-            values["nachricht"] = Value::String(STANDARD.encode(original.body));
+            let unquoted = rejections.iter().any(|found| found.rule.as_deref() == Some(UNQUOTED));
+            let quoted = if kopf.is_some() && unquoted { &[] } else { original.body.as_ref() };
+            values["nachricht"] = Value::String(STANDARD.encode(quoted));
         }
         let body = bench
             .reader

@@ -291,7 +291,7 @@ mod tests {
             (r#"{"test":{}}"#, "nachricht, version or test that is not one plain value", 1),
             (r#"{"version":["1","2"]}"#, "nachricht, version or test that is not one plain value", 1),
             (r#"{"a":1} {"#, "text that is not json", 8),
-            (r#"{"a":01}"#, "text that is not json", 5),
+            (r#"{"a":01}"#, "text that is not json", 6),
             (r#"{"a":"\ud800"}"#, "text that is not json", 5),
             (r#"{"a":1,}"#, "text that is not json", 7),
             (r#"{"a":NaN}"#, "text that is not json", 5),

@@ -15,7 +15,7 @@ use drehscheibe::message::{Identity, Sender};
 use drehscheibe::pipeline::refuse::Refusal;
 use drehscheibe::pipeline::step::{Bench, Original, Refuse};
 use drehscheibe::register::record::Record;
-use drehscheibe::rejection::{Fault, Rejection};
+use drehscheibe::rejection::{Fault, Rejection, UNQUOTED};
 use drehscheibe::xoev::contract::Standards;
 use drehscheibe::xoev::inspect::inspect;
 use drehscheibe::xoev::package;
@@ -152,6 +152,12 @@ fn a_birth_notice_is_refused_with_the_rejection_of_xinneres_and_its_original() {
         let leser = if name.starts_with("invalid") { "fap:7" } else { "psw:04011001" };
         assert_eq!(record.kopf.leser.key(), leser);
     }
+    // Of a message that is no test where only tests are taken nothing is kept, so it is not sent back either.
+    let body = sample("xpersonenstand/26.11/samples/141010-sorgeerklaerung.xml");
+    let rejections = [Rejection::new(Fault::Other, "Nur Tests.").rule(UNQUOTED)];
+    let (_, written, record) = refuse(&set, &body, Some(&identity(&set, &body)), &rejections);
+    assert!(String::from_utf8(written.to_vec()).unwrap().contains("<nachricht></nachricht>"));
+    assert_eq!(record.gruende, ["S999"]);
 }
 
 #[test]
