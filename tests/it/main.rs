@@ -31,4 +31,6 @@ mod transport_tls;
 mod trouble;
 mod xml;
 mod xoev;
+mod xoev_generate;
 mod xoev_oracle;
+mod xoev_versions;
