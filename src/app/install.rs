@@ -150,7 +150,7 @@ pub fn import(wanted: &Wanted<'_>) -> Result<Import, ImportError> {
     import.notes = adopted.notes;
     let octets = raw.get(&lender).cloned().unwrap_or_default();
     let new = Package { at: &at, files: &mut adopted.files, octets: &octets };
-    import = prove(import, new, &base, &lender, wanted.folder)?;
+    import = prove(import, new, (&base, &others), &lender, wanted.folder)?;
     if import.fits() && !wanted.dry_run {
         install(wanted.folder, &at, &adopted.files, &octets).map_err(unreadable)?;
         import.installed = true;
@@ -198,15 +198,22 @@ struct Package<'a> {
 fn prove(
     mut import: Import,
     new: Package<'_>,
-    base: &Files,
+    (base, others): (&Files, &[(String, &Ours)]),
     lender: &str,
     folder: &Path,
 ) -> Result<Import, ImportError> {
     let scratch = Scratch::new().map_err(|error| ImportError::Folder("temporary folder".to_owned(), error))?;
     let unwritten = |error| ImportError::Folder("temporary folder".to_owned(), error);
     write(&scratch.0.join(BASE), base, &BTreeMap::new()).map_err(unwritten)?;
+    // A package may lean on another one, such as for its rejection; the samples of those are no matter here.
+    for (other, ours) in others {
+        let files = ours.files.iter().filter(|(name, _)| !name.starts_with("samples/"));
+        let files: Files = files.map(|(name, text)| (name.clone(), text.clone())).collect();
+        write(&scratch.0.join(other), &files, &BTreeMap::new()).map_err(unwritten)?;
+    }
     let place = scratch.0.join(new.at);
     write(&place, new.files, new.octets).map_err(unwritten)?;
+    let only = [new.at.to_owned()];
     let outline = packages::outline(&scratch.0, new.at);
     if let (Ok(old), Ok(new)) = (packages::outline(folder, lender), &outline) {
         import.changes = Some(diff::difference(&old, new));
@@ -218,7 +225,7 @@ fn prove(
             return Ok(import.refused(faults));
         }
     };
-    let (judged, mut faults) = packages::proven(&set, &scratch.0);
+    let (judged, mut faults) = packages::proven(&set, &scratch.0, &only);
     let (must, may): (Vec<&Judged>, Vec<&Judged>) =
         judged.iter().filter(|judged| !judged.faults.is_empty()).partition(|judged| judged.read);
     faults.extend(must.into_iter().flat_map(packages::told));
@@ -233,7 +240,7 @@ fn prove(
         }
         std::fs::remove_dir_all(&place).map_err(unwritten)?;
         write(&place, new.files, new.octets).map_err(unwritten)?;
-        let (judged, more) = packages::proven(&set, &scratch.0);
+        let (judged, more) = packages::proven(&set, &scratch.0, &only);
         faults.extend(more);
         faults.extend(judged.iter().flat_map(packages::told));
     }

@@ -63,6 +63,11 @@ pub struct ListedMessage {
     pub writes: bool,
 }
 
+/// What every version of the loader reads of a package; the program's own copy is compared by it.
+fn is_compared(name: &str) -> bool {
+    [".xsd", ".xml", ".yaml"].iter().any(|ending| name.ends_with(ending))
+}
+
 /// Lists the packages of a folder; `shipped` gives the files that the program carries of one.
 pub fn list(folder: &Path, shipped: &dyn Fn(&str) -> Files) -> Result<Vec<Listed>, Vec<PackageFault>> {
     let set = package::load(folder)?;
@@ -72,7 +77,8 @@ pub fn list(folder: &Path, shipped: &dyn Fn(&str) -> Files) -> Result<Vec<Listed
         let at = format!("{}/{}", package.standard, package.version);
         let files = package::files(folder, &at)?;
         let carried = shipped(&at);
-        let from = match (carried.is_empty(), carried == files) {
+        let own = files.iter().filter(|(name, _)| is_compared(name));
+        let from = match (carried.is_empty(), own.eq(carried.iter())) {
             (true, _) => "installed",
             (false, true) => "shipped",
             (false, false) => "changed",
@@ -129,7 +135,8 @@ pub fn check(folder: &Path) -> Checked {
             Checked { packages: 0, messages: 0, samples: 0, faults }
         }
         Ok(set) => {
-            let (judged, mut faults) = proven(&set, folder);
+            let all = package::found(folder).unwrap_or_default();
+            let (judged, mut faults) = proven(&set, folder, &all);
             faults.extend(judged.iter().flat_map(told));
             faults.sort();
             faults.dedup();
@@ -139,17 +146,15 @@ pub fn check(folder: &Path) -> Checked {
     }
 }
 
-/// What loading alone does not show: templates that write what no schema allows, and samples.
-pub fn proven(set: &PackageSet, folder: &Path) -> (Vec<Judged>, Vec<PackageFault>) {
-    let all: Vec<String> =
-        set.packages().iter().map(|package| format!("{}/{}", package.standard, package.version)).collect();
-    let mut faults = templates(folder, &all);
+/// What loading alone does not show: templates that write what no schema allows, and samples. Templates are looked at
+/// by name for the packages `of` only; the samples are all that lie in the folder.
+pub fn proven(set: &PackageSet, folder: &Path, of: &[String]) -> (Vec<Judged>, Vec<PackageFault>) {
+    let mut faults = templates(folder, of);
     // Told by name above; filling one in finds what names alone do not show.
     if faults.is_empty()
         && let Err(fault) = answer::rehearse(set, &invented_platform())
     {
-        let named = all.iter().find(|at| fault.text.contains(&at.replace('/', ".")));
-        faults.push(PackageFault::of(named.map_or("", String::as_str), fault.text));
+        faults.push(PackageFault::of(of.first().filter(|_| of.len() == 1).map_or("", String::as_str), fault.text));
     }
     (samples::run(set, folder), faults)
 }

@@ -90,7 +90,6 @@ impl Outline {
         let templates = files
             .range(folder.clone()..)
             .take_while(|(file, _)| file.starts_with(&folder))
-            .filter(|(file, _)| file.ends_with(".xml"))
             .map(|(file, text)| (file.clone(), text.clone()))
             .collect();
         let namespaces = shape.namespaces();
@@ -124,8 +123,9 @@ impl Outline {
     /// Whether a message is read or written.
     fn uses(&self, message: &str) -> bool {
         let number = message.rsplit_once('.').map_or(message, |(_, number)| number);
+        let template = |ending: &str| format!("{}/write/{number}.{ending}", self.at);
         self.read.messages.contains_key(message)
-            || self.templates.contains_key(&format!("{}/write/{number}.xml", self.at))
+            || ["xml", "json"].into_iter().any(|ending| self.templates.contains_key(&template(ending)))
     }
 
     /// The namespace of the same thing in this package, whatever its version.
@@ -165,8 +165,13 @@ impl Outline {
                 }
             }
         }
-        for (file, text) in &self.templates {
-            faults.extend(skeleton::check(file, text, &other.shape, &to));
+        let part = |part: &str| self.templates.get(&name(&format!("write/{part}"))).cloned();
+        let parts = name("write/_");
+        // Only what writes XML has elements; a part shows in whatever includes it.
+        for (file, text) in self.templates.iter().filter(|(file, _)| file.ends_with(".xml")) {
+            if !file.starts_with(&parts) {
+                faults.extend(skeleton::check(file, text, &part, &other.shape, &to));
+            }
         }
         faults.sort();
         faults.dedup();

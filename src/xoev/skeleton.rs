@@ -9,11 +9,23 @@ use crate::xoev::fault::PackageFault;
 use crate::xoev::mapping::astray;
 use crate::xoev::shape::{Name, Shape};
 
-/// The faults of one template; `namespaces` maps those it writes to those of the schemas.
+/// Parts that include each other are followed no deeper.
+const DEEPEST: usize = 8;
+/// How a template includes a part.
+const INCLUDE: &str = "{% include \"";
+
+/// The faults of one template; `part` gives the text of a part that it includes, `namespace` maps a namespace that it
+/// writes to that of the schemas.
 ///
 /// A template whose tags only fit together when it is filled in is left to the validation of what it writes.
-pub fn check(file: &str, text: &str, shape: &Shape, namespace: &dyn Fn(&str) -> String) -> Vec<PackageFault> {
-    let plain = without_statements(text);
+pub fn check(
+    file: &str,
+    text: &str,
+    part: &dyn Fn(&str) -> Option<String>,
+    shape: &Shape,
+    namespace: &dyn Fn(&str) -> String,
+) -> Vec<PackageFault> {
+    let plain = without_statements(&included(text, part, 0));
     let mut reader = NsReader::from_str(&plain);
     let mut open: Vec<(Name, usize)> = Vec::new();
     let mut faults = Vec::new();
@@ -47,6 +59,20 @@ pub fn check(file: &str, text: &str, shape: &Shape, namespace: &dyn Fn(&str) -> 
             _ => {}
         }
     }
+}
+
+/// The text with its parts put in; they take no line of their own, so that the lines of the template stay.
+fn included(text: &str, part: &dyn Fn(&str) -> Option<String>, depth: usize) -> String {
+    let mut pieces = text.split(INCLUDE);
+    let mut whole = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (name, rest) = piece.split_once('"').unwrap_or((piece, ""));
+        if let Some(inner) = part(name).filter(|_| depth < DEEPEST) {
+            whole.push_str(&included(&inner, part, depth + 1).replace(['\n', '\r'], " "));
+        }
+        whole.push_str(rest.split_once("%}").map_or("", |(_, rest)| rest));
+    }
+    whole
 }
 
 fn local(tag: &BytesStart<'_>) -> String {
@@ -118,5 +144,14 @@ mod tests {
     fn statements_leave_only_their_lines() {
         assert_eq!(without_statements("{# a\nb #}<a b=\"{{ x }}\">{% if y %}{c}\n</a>"), "\n<a b=\"\">{c}\n</a>");
         assert_eq!(without_statements("{{ open"), "{{ open");
+    }
+
+    #[test]
+    fn parts_take_no_line() {
+        let part = |name: &str| (name == "_p.xml").then(|| "<b>\n</b>".to_owned());
+        assert_eq!(included("<a>{% include \"_p.xml\" %}\n</a>", &part, 0), "<a><b> </b>\n</a>");
+        assert_eq!(included("<a>{% include \"_q.xml\" %}</a>", &part, 0), "<a></a>");
+        let endless = |_: &str| Some("x{% include \"_p.xml\" %}".to_owned());
+        assert_eq!(included("{% include \"_p.xml\" %}", &endless, 0), "x".repeat(DEEPEST));
     }
 }
