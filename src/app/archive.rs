@@ -81,7 +81,9 @@ impl Taken {
             || name.split(['/', '\\']).any(|part| part == "..")
             || name.contains('\\');
         if leads_out || name.is_empty() || name.chars().any(char::is_control) {
-            return Err(refused("has an entry whose name leads out of the package; do not trust this archive"));
+            return Err(refused(
+                "has an entry whose name leads out of the package; do not trust this archive",
+            ));
         }
         if !self.names.insert(name.to_lowercase()) {
             return Err(refused(format!("has two entries of one name: {name}; remove one of them")));

@@ -202,7 +202,8 @@ fn prove(
     lender: &str,
     folder: &Path,
 ) -> Result<Import, ImportError> {
-    let scratch = Scratch::new().map_err(|error| ImportError::Folder("temporary folder".to_owned(), error))?;
+    let scratch =
+        Scratch::new().map_err(|error| ImportError::Folder("temporary folder".to_owned(), error))?;
     let unwritten = |error| ImportError::Folder("temporary folder".to_owned(), error);
     write(&scratch.0.join(BASE), base, &BTreeMap::new()).map_err(unwritten)?;
     // A package may lean on another one, such as for its rejection; the samples of those are no matter here.
@@ -253,7 +254,9 @@ fn without(cases: &str, file: &str) -> String {
     let is_file = |line: &str| {
         let said = line.trim_start().trim_start_matches("- ").trim_start_matches("{ ").trim_start();
         said.strip_prefix("file:").is_some_and(|name| {
-            name.split([',', '}', '#']).next().is_some_and(|name| name.trim().trim_matches(['"', '\'']) == file)
+            name.split([',', '}', '#'])
+                .next()
+                .is_some_and(|name| name.trim().trim_matches(['"', '\'']) == file)
         })
     };
     let mut kept = String::new();

@@ -154,7 +154,10 @@ pub fn proven(set: &PackageSet, folder: &Path, of: &[String]) -> (Vec<Judged>, V
     if faults.is_empty()
         && let Err(fault) = answer::rehearse(set, &invented_platform())
     {
-        faults.push(PackageFault::of(of.first().filter(|_| of.len() == 1).map_or("", String::as_str), fault.text));
+        faults.push(PackageFault::of(
+            of.first().filter(|_| of.len() == 1).map_or("", String::as_str),
+            fault.text,
+        ));
     }
     (samples::run(set, folder), faults)
 }

@@ -36,7 +36,8 @@ pub fn routes(named: &Path, scratch: &Path) -> io::Result<PathBuf> {
 pub fn package(at: &str) -> Files {
     let folder = format!("{at}/");
     let is_read = |name: &str| {
-        let inner = name.strip_prefix(&folder).filter(|inner| !inner.split('/').any(|part| part == "samples"));
+        let inner =
+            name.strip_prefix(&folder).filter(|inner| !inner.split('/').any(|part| part == "samples"));
         inner.is_some_and(|name| [".xsd", ".xml", ".yaml"].iter().any(|ending| name.ends_with(ending)))
     };
     Packages::iter()

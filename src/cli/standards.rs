@@ -141,10 +141,10 @@ fn told(found: &Import, out: &mut Output) -> Result<(), CliError> {
         out.say(&format!("! {fault}"))?;
     }
     out.say(&match (found.fits(), found.installed) {
-        (false, _) => format!("refused: {}; nothing was changed", counted(found.faults.len() as u64, "fault")),
-        (true, true) => {
-            "installed; a running process takes it over with `routes apply` or SIGHUP".to_owned()
+        (false, _) => {
+            format!("refused: {}; nothing was changed", counted(found.faults.len() as u64, "fault"))
         }
+        (true, true) => "installed; a running process takes it over with `routes apply` or SIGHUP".to_owned(),
         (true, false) => "fits; nothing was changed".to_owned(),
     })?;
     Ok(())

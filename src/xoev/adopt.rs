@@ -320,9 +320,8 @@ fn renewed(
     held: &[String],
 ) -> Result<String, Vec<PackageFault>> {
     let mut text = ours.files.get(MANIFEST).cloned().unwrap_or_default();
-    let list = |indent: &str, of: &[String]| {
-        of.iter().map(|file| format!("{indent}- {file}\n")).collect::<String>()
-    };
+    let list =
+        |indent: &str, of: &[String]| of.iter().map(|file| format!("{indent}- {file}\n")).collect::<String>();
     let mut replace = |key: &str, indent: usize, new: String| {
         if let Some(changed) = replaced(&text, key, indent, &new) {
             text = changed;
@@ -417,7 +416,9 @@ mod tests {
         let namespaces = BTreeMap::from([("urn:a/1.0".to_owned(), "urn:a/1.1".to_owned())]);
         let retold = Retold { namespaces: &namespaces, old: "1.0", new: "1.1" };
         assert_eq!(
-            retold.text("<?xml version=\"1.0\"?><a xmlns=\"urn:a/1.0\" version=\"1.0\" listVersionID=\"1.0\"/>"),
+            retold.text(
+                "<?xml version=\"1.0\"?><a xmlns=\"urn:a/1.0\" version=\"1.0\" listVersionID=\"1.0\"/>"
+            ),
             "<?xml version=\"1.0\"?><a xmlns=\"urn:a/1.1\" version=\"1.1\" listVersionID=\"1.0\"/>"
         );
     }

@@ -298,7 +298,8 @@ pub fn arrange<'a>(
         return Err(faults);
     }
     for (spot, changes) in written {
-        let (Some((text, _)), Some(name)) = (catalogs[spot.0].1.documents.get(spot.1), names.get(&spot)) else {
+        let (Some((text, _)), Some(name)) = (catalogs[spot.0].1.documents.get(spot.1), names.get(&spot))
+        else {
             continue;
         };
         arranged.files.insert(format!("{FOLDER}/{name}"), rewritten(text, &changes));
@@ -306,8 +307,7 @@ pub fn arrange<'a>(
             arranged.installed.insert(spot.1.to_owned(), format!("{FOLDER}/{name}"));
         }
     }
-    arranged.entries =
-        entries.iter().filter_map(|entry| arranged.installed.get(*entry).cloned()).collect();
+    arranged.entries = entries.iter().filter_map(|entry| arranged.installed.get(*entry).cloned()).collect();
     Ok(arranged)
 }
 
@@ -428,9 +428,10 @@ mod tests {
             ("unused.xsd", schema("urn:unused", "")),
         ]);
         let base = files(&[("base.xsd", schema("urn:base", ""))]);
-        let other = files(&[
-            ("o.xsd", schema("urn:other", "<xs:import namespace=\"urn:b\" schemaLocation=\"../../b.xsd\"/>")),
-        ]);
+        let other = files(&[(
+            "o.xsd",
+            schema("urn:other", "<xs:import namespace=\"urn:b\" schemaLocation=\"../../b.xsd\"/>"),
+        )]);
         let official = Catalog::of(&official).unwrap();
         assert_eq!(official.heads("urn:a"), ["xsd/a.xsd"]);
         let elsewhere = Elsewhere {

@@ -153,8 +153,7 @@ impl Outline {
                 continue;
             }
             let mut automaton = Automaton::new();
-            let mut compile =
-                |file, lines| mapping::compile(&paths(file), &root_name, lines, &mut automaton);
+            let mut compile = |file, lines| mapping::compile(&paths(file), &root_name, lines, &mut automaton);
             faults.extend(compile(&manifest_name, &self.manifest.header));
             let Some(lines) = self.read.messages.get(message) else { continue };
             faults.extend(compile(&read_name, lines));
@@ -263,7 +262,8 @@ fn lists(from: &Outline, to: &Outline) -> Vec<Change> {
                 Some(before) if before == codes => {}
                 Some(before) => tell(uri, format!("version {version}: codes {}", sets(before, codes))),
                 None => {
-                    let before = old.iter().max_by(|one, other| version_key(one.0).cmp(&version_key(other.0)));
+                    let before =
+                        old.iter().max_by(|one, other| version_key(one.0).cmp(&version_key(other.0)));
                     let more = before.map(|(before, old)| match old == codes {
                         true => format!(", the same codes as {before}"),
                         false => format!(", against {before} codes {}", sets(old, codes)),
@@ -335,7 +335,10 @@ impl Pairs<'_> {
                 self.tell(&at, if other.must { "must stand now" } else { "may be left out now" }.to_owned());
             }
             if child.many != other.many {
-                self.tell(&at, if other.many { "may repeat now" } else { "may not repeat any more" }.to_owned());
+                self.tell(
+                    &at,
+                    if other.many { "may repeat now" } else { "may not repeat any more" }.to_owned(),
+                );
             }
             self.kinds(&child.kind, &other.kind, &at);
             self.compare(child.inside, other.inside, &at);

@@ -95,7 +95,8 @@ pub fn attributes(set: &SchemaSet, key: ComplexTypeKey) -> BTreeMap<String, Stri
     for _ in 0..DEEPEST {
         let Some(data) = at.and_then(|key| set.arenas.get_complex_type(key)) else { break };
         for attribute in &data.attributes {
-            let local = attribute.attribute.name.or(attribute.attribute.ref_name.as_ref().map(|n| n.local_name));
+            let local =
+                attribute.attribute.name.or(attribute.attribute.ref_name.as_ref().map(|n| n.local_name));
             let Some(local) = local.map(|local| set.name_table.resolve(local)) else { continue };
             let word = match attribute.use_kind {
                 AttributeUseKind::Prohibited => {

@@ -95,7 +95,8 @@ fn fits(
         if !known {
             let near = crate::xoev::fault::nearest(&name.1, shape.roots());
             let near = crate::xoev::mapping::did_you_mean(near);
-            faults.push(PackageFault::of(file, format!("no such root element: {}{near}", name.1)).at(line, 0));
+            faults
+                .push(PackageFault::of(file, format!("no such root element: {}{near}", name.1)).at(line, 0));
         }
         return known;
     };
@@ -142,7 +143,10 @@ mod tests {
 
     #[test]
     fn statements_leave_only_their_lines() {
-        assert_eq!(without_statements("{# a\nb #}<a b=\"{{ x }}\">{% if y %}{c}\n</a>"), "\n<a b=\"\">{c}\n</a>");
+        assert_eq!(
+            without_statements("{# a\nb #}<a b=\"{{ x }}\">{% if y %}{c}\n</a>"),
+            "\n<a b=\"\">{c}\n</a>"
+        );
         assert_eq!(without_statements("{{ open"), "{{ open");
     }
 

@@ -17,6 +17,7 @@ mod engine;
 mod latin;
 mod mime;
 mod route;
+mod standards;
 mod store;
 mod store_contract;
 mod support;
