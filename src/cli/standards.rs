@@ -124,8 +124,8 @@ fn import(global: &Global, args: &ImportArgs, out: &mut Output) -> Result<Exit, 
 fn told(found: &Import, out: &mut Output) -> Result<(), CliError> {
     if let (Some(package), Some(from)) = (&found.package, &found.mapping_from) {
         out.say(&match package == from {
-            true => format!("{package}: takes the place of ours, whose mapping is kept"),
-            false => format!("{package}: new beside {from}, whose mapping it takes"),
+            true => format!("{package}: over ours, whose mapping is kept"),
+            false => format!("{package}: beside {from}, whose mapping it takes"),
         })?;
     }
     for note in &found.notes {
