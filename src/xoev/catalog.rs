@@ -234,6 +234,9 @@ pub struct Arranged {
 /// A document in one of the catalogues: 0 is the official one, the others follow.
 type Spot<'a> = (usize, &'a str);
 
+/// The octets of a tag and the file that its address shall name.
+type Moved = (Range<usize>, String);
+
 /// Takes the documents that the entries need and makes every reference lead to one of them or to the shared ones.
 ///
 /// A reference that leads nowhere is a fault that names what is missing.
@@ -250,7 +253,7 @@ pub fn arrange<'a>(
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut queue: Vec<Spot<'a>> = entries.iter().map(|entry| (0, *entry)).collect();
     let mut done: BTreeSet<Spot<'a>> = BTreeSet::new();
-    let mut written: Vec<(Spot<'a>, Vec<(Range<usize>, String)>)> = Vec::new();
+    let mut written: Vec<(Spot<'a>, Vec<Moved>)> = Vec::new();
     while let Some(spot) = queue.pop() {
         if !done.insert(spot) {
             continue;
@@ -366,7 +369,7 @@ fn missing(
 }
 
 /// The text with the addresses of some tags replaced; all else stays as it is, octet for octet.
-fn rewritten(text: &str, changes: &[(Range<usize>, String)]) -> String {
+fn rewritten(text: &str, changes: &[Moved]) -> String {
     let mut new = String::with_capacity(text.len());
     let mut at = 0;
     for (tag, location) in changes {
