@@ -207,8 +207,7 @@ fn prove(
     let unwritten = |error| ImportError::Folder("temporary folder".to_owned(), error);
     write(&scratch.0.join(BASE), base, &BTreeMap::new()).map_err(unwritten)?;
     // A package may lean on another one, such as for its rejection; the samples of those are no matter here.
-    // Nor is the one that lends its mapping: that may have been corrected for the new version already.
-    for (other, ours) in others.iter().filter(|(other, _)| other != lender) {
+    for (other, ours) in others {
         let files = ours.files.iter().filter(|(name, _)| !name.starts_with("samples/"));
         let files: Files = files.map(|(name, text)| (name.clone(), text.clone())).collect();
         write(&scratch.0.join(other), &files, &BTreeMap::new()).map_err(unwritten)?;
@@ -220,7 +219,16 @@ fn prove(
     if let (Ok(old), Ok(new)) = (packages::outline(folder, lender), &outline) {
         import.changes = Some(diff::difference(&old, new));
     }
-    let set = match package::load(&scratch.0) {
+    let mut loaded = package::load(&scratch.0);
+    let lent = format!("{lender}/");
+    // The version that lends its mapping may have been corrected for the new one already, and fit its own schemas no more.
+    if lender != new.at
+        && loaded.as_ref().is_err_and(|faults| faults.iter().all(|fault| fault.file.starts_with(&lent)))
+    {
+        std::fs::remove_dir_all(scratch.0.join(lender)).map_err(unwritten)?;
+        loaded = package::load(&scratch.0);
+    }
+    let set = match loaded {
         Ok(set) => set,
         Err(mut faults) => {
             faults.extend(outline.iter().flat_map(|outline| outline.unfit_for(outline)));

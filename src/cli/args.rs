@@ -77,7 +77,7 @@ pub enum Command {
     /// Run a message through the routes as they are written now, roll back, and show what would differ.
     #[command(
         after_help = "Examples:\n  drehscheibe dry-run --message 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10\n  \
-        drehscheibe dry-run xsd/xfamilie/1.3.0/samples/0804.xml --as jugendamt-musterstadt"
+        drehscheibe dry-run xsd/xfamilie/1.3.0/samples/0804-eintragung-vorhanden.xml --as jugendamt-bremen"
     )]
     DryRun(DryRunArgs),
     /// Say what a file is, whether it is valid, and where not. Needs no store.
@@ -111,12 +111,12 @@ pub enum Command {
     Parked(ParkedCommand),
     /// Hold a route, a partner or a destination; all replicas obey, nothing is lost.
     #[command(
-        after_help = "Example:\n  drehscheibe pause destination callback:kita-portal --reason \"Wartung\" --until 2h"
+        after_help = "Example:\n  drehscheibe pause destination callback:kita-portal-nord --reason \"Wartung\" --until 2h"
     )]
     Pause(PauseArgs),
     /// Let a route, a partner or a destination go on.
     #[command(
-        after_help = "Example:\n  drehscheibe resume destination callback:kita-portal --reason \"Wartung beendet\""
+        after_help = "Example:\n  drehscheibe resume destination callback:kita-portal-nord --reason \"Wartung beendet\""
     )]
     Resume(ResumeArgs),
     /// Look after partners.
