@@ -164,6 +164,33 @@ pub fn load(folder: &Path) -> Result<PackageSet, Vec<PackageFault>> {
     }
 }
 
+/// The files that belong to a package, for whoever compares or renews it: those of the folder `<standard>/<version>` or of
+/// `base`, by path below the folder of packages.
+pub fn files(folder: &Path, at: &str) -> Result<Files, Vec<PackageFault>> {
+    let (mut files, mut faults) = (Files::new(), Vec::new());
+    read_folder(&folder.join(at), at, &mut files, &mut faults);
+    if faults.is_empty() { Ok(files) } else { Err(faults) }
+}
+
+/// The folders `<standard>/<version>` of packages, in the order in which they are loaded.
+pub fn found(folder: &Path) -> Result<Vec<String>, Vec<PackageFault>> {
+    let mut faults = Vec::new();
+    let mut found = Vec::new();
+    for standard in folders(folder, "", &mut faults).into_iter().filter(|name| name != BASE) {
+        for version in folders(&folder.join(&standard), &standard, &mut faults) {
+            found.push(format!("{standard}/{version}"));
+        }
+    }
+    if faults.is_empty() { Ok(found) } else { Err(faults) }
+}
+
+/// SHA-256 over files, in hexadecimal digits.
+pub fn digest(files: &Files) -> String {
+    let mut hash = Context::new(&SHA256);
+    update(&mut hash, files);
+    hex::encode(hash.finish())
+}
+
 fn update(hash: &mut Context, files: &Files) {
     for (name, text) in files {
         for part in [name.as_bytes(), text.as_bytes()] {
@@ -397,7 +424,8 @@ fn build(at: &str, files: Files) -> Result<Package, Vec<PackageFault>> {
     })
 }
 
-fn parse<T: DeserializeOwned>(files: &Files, name: &str) -> Result<T, PackageFault> {
+/// Reads one of the YAML files of a package.
+pub fn parse<T: DeserializeOwned>(files: &Files, name: &str) -> Result<T, PackageFault> {
     let text =
         files.get(name).ok_or_else(|| PackageFault::of(name, "file is missing; every package has one"))?;
     serde_saphyr::from_str(text).map_err(|error| {

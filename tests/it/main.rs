@@ -18,6 +18,7 @@ mod json;
 mod latin;
 mod mime;
 mod route;
+mod standards;
 mod store;
 mod store_contract;
 mod support;
