@@ -13,6 +13,9 @@ use crate::plan::{Binding, Partner, Plan, PlanSet};
 use crate::rejection::Rejection;
 use crate::store::contract::{Entry, Key};
 
+/// The connection of timers, which bring a document that we keep.
+const TIMER: &str = "timer";
+
 /// What a delivery is run under; the same for every rerun of it.
 #[derive(Clone)]
 pub struct Ground {
@@ -162,7 +165,7 @@ impl Run {
                     self.next();
                     self.at = self.at.max(plan.send_from);
                 }
-                Ok(Flow::Ask(_)) if self.answered => {
+                Ok(Flow::Ask(questions)) if self.answered && !self.asks_more(&questions) => {
                     return Ended::Ours(format!(
                         "step {} asks again although it was answered",
                         planned.step.name()
@@ -178,10 +181,18 @@ impl Run {
         Ended::Accepted
     }
 
-    /// Gives the facts to the step that asked.
+    /// Gives the facts to the step that asked; what it was told before in this step stands before them.
     pub fn answer(&mut self, answers: Vec<Answer>) {
-        self.message.answers = answers;
+        self.message.answers.extend(answers);
         self.answered = true;
+    }
+
+    /// Whether each of these questions is a new one: one answer may lead to the next question, never to the same.
+    fn asks_more(&self, questions: &[Question]) -> bool {
+        let known = |question: &Question| {
+            self.message.answers.iter().any(|answer| answer.guard.key == question.key())
+        };
+        !questions.is_empty() && !questions.iter().any(known)
     }
 
     /// Records what the decision rests on, so that no step can forget it.
@@ -232,6 +243,8 @@ pub fn keys(envelope: &Envelope, message: Option<&Message>) -> Vec<Key> {
         class: "transport",
         parts: vec![envelope.head.connection.clone(), envelope.head.transport_id.clone()],
     }];
+    // A timer brings back a document that was received before; it is no repeat of it.
+    let message = message.filter(|_| envelope.head.connection != TIMER);
     if let Some(message) = message
         && !message.record.kopf.nachrichten_uuid.is_empty()
     {

@@ -2,16 +2,42 @@
 
 pub mod answer;
 pub mod branch;
+pub mod build;
+pub mod erinnern;
+pub mod forward;
+pub mod freigabe;
+pub mod jugendamt;
 pub mod mirror;
+pub mod nachweis;
 pub mod note;
 pub mod order;
+pub mod postfach;
 pub mod receipt;
 pub mod refuse;
+pub mod schreiben;
+pub mod sending;
+pub mod settle;
 pub mod step;
 pub mod tell;
 pub mod werte;
 #[cfg(test)]
 mod testing;
+pub mod uebergaenge;
+pub mod vorgang;
 
 /// All verbs, in the order in which help shows them.
-pub const STEPS: &[step::Entry] = &[mirror::ENTRY, note::ENTRY, receipt::ENTRY, tell::CALLBACK];
+pub const STEPS: &[step::Entry] = &[
+    mirror::ENTRY,
+    freigabe::ENTRY,
+    build::ENTRY,
+    forward::ENTRY,
+    vorgang::ENTRY,
+    settle::ENTRY,
+    erinnern::ENTRY,
+    note::ENTRY,
+    receipt::ENTRY,
+    postfach::ENTRY,
+    jugendamt::ENTRY,
+    nachweis::ENTRY,
+    tell::CALLBACK,
+];

@@ -57,6 +57,7 @@ pub trait Step: Send + Sync {
     /// Does its work on the message, or says what it must know first.
     ///
     /// After `Flow::Ask` it is called again with `message.answers` filled in the order asked; it must then not ask the same again.
+    /// Where an answer leads to a further question it asks only that one, and finds its answer behind the earlier ones.
     fn apply(&self, message: &mut Message, bench: &mut Bench) -> Result<Flow, Trouble>;
 }
 
