@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use unicode_normalization::UnicodeNormalization;
+
 /// What a name of a place means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ort<'a> {
@@ -47,4 +49,11 @@ impl Gemeinden {
     pub fn is_empty(&self) -> bool {
         self.by_name.is_empty()
     }
+}
+
+/// The form under which a name of a place is compared: what stands after a comma is a title and left out.
+pub fn falten(name: &str) -> String {
+    let name = name.split(',').next().unwrap_or_default();
+    let folded: String = name.nfc().flat_map(char::to_uppercase).collect();
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
