@@ -9,6 +9,7 @@ pub mod receipt;
 pub mod refuse;
 pub mod step;
 pub mod tell;
+pub mod werte;
 #[cfg(test)]
 mod testing;
 

@@ -79,7 +79,6 @@ impl Refuse for Refusal {
         if is_answer(&answering, message, document.as_ref()) {
             return Ok(effects);
         }
-        let version = version.unwrap_or(&answering.version);
         let kopf = self.kopf(original, document.as_ref(), bench);
         let test = match (original.identity, &document) {
             (Some(identity), _) => identity.test,
@@ -99,7 +98,7 @@ impl Refuse for Refusal {
         }
         let body = bench
             .reader
-            .write(rejection, version, &values)
+            .write(rejection, &answering.version, &values)
             .map_err(|error| Trouble::Ours(error.to_string()))?;
         effects.reply = Some(Reply {
             content_type: answer::XML.to_owned(),

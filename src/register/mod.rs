@@ -4,6 +4,7 @@ pub mod aemter;
 pub mod bestand;
 pub mod entscheidung;
 pub mod fields;
+pub mod fields_satz;
 pub mod gemeinden;
 pub mod keys;
 pub mod record;

@@ -46,7 +46,7 @@ pub struct Answering {
     pub rejection: Option<String>,
     /// Types that are never answered.
     pub never: Vec<String>,
-    /// Version used when the original could not be read: the newest loaded one.
+    /// Version that answers are written in: the one asked for, or the newest loaded one where that is unknown.
     pub version: String,
 }
 

@@ -108,7 +108,7 @@ pub struct RuleText {
     /// How a value must be.
     #[serde(default)]
     pub must: Option<Must>,
-    /// Path of the element that is looked at as a whole.
+    /// Path of the element that is looked at as a whole; `.` is the message.
     #[serde(default)]
     pub within: Option<Spanned<String>>,
     /// When the rule applies; always if it is not given.
@@ -145,14 +145,18 @@ pub enum Form {
     Nachrichtennummer,
 }
 
-/// A condition on a value inside the element.
+/// A condition on a value inside the element: either `is` or `is-not`.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct When {
     /// Path below the element.
     pub path: Spanned<String>,
-    /// Values, any of them.
+    /// A value there is any of these.
+    #[serde(default)]
     pub is: Vec<String>,
+    /// A value there is none of these.
+    #[serde(default)]
+    pub is_not: Vec<String>,
 }
 
 /// How often something must stand inside the element.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_saphyr::Spanned;
 
-use crate::register::fields::{self, Cardinality, FIELDS, Field};
+use crate::register::fields::{self, Cardinality, Field};
 use crate::xoev::fault::{PackageFault, nearest};
 use crate::xoev::rules::Probe;
 use crate::xoev::shape::{Name, Shape};
@@ -177,7 +177,7 @@ pub fn compile<'a>(
         let place = &path.referenced;
         let fault = |text: String| PackageFault::of(paths.file, text).at(place.line(), place.column());
         let Some(field) = fields::find(target) else {
-            let known = FIELDS.iter().map(|field| field.target);
+            let known = fields::all().map(|field| field.target);
             faults.push(fault(format!("unknown target: {target}{}", did_you_mean(nearest(target, known)))));
             continue;
         };

@@ -319,9 +319,12 @@ fn build(at: &str, files: Files) -> Result<Package, Vec<PackageFault>> {
     let mut templates = Templates::new();
     let folder = format!("{at}/write/");
     for (file, text) in files.range(folder.clone()..).take_while(|(file, _)| file.starts_with(&folder)) {
-        let number = file[folder.len()..].trim_end_matches(".xml");
-        let message = format!("{}.{number}", manifest.standard);
-        if !known.contains(&message.as_str()) {
+        let part = &file[folder.len()..];
+        let message = match part.starts_with('_') {
+            true => part.to_owned(),
+            false => format!("{}.{}", manifest.standard, part.trim_end_matches(".xml")),
+        };
+        if !part.starts_with('_') && !known.contains(&message.as_str()) {
             let near = did_you_mean(nearest(&message, known.iter().copied()));
             faults.push(PackageFault::of(file, format!("template for an unknown message: {message}{near}")));
         }
@@ -329,6 +332,9 @@ fn build(at: &str, files: Files) -> Result<Package, Vec<PackageFault>> {
             faults
                 .push(PackageFault::of(file, format!("template cannot be used: {text}")).at(line as u64, 0));
         }
+    }
+    for (from, part) in templates.missing_parts() {
+        faults.push(PackageFault::of(at, format!("{from} includes a part that is missing: write/{part}")));
     }
     for message in manifest.receipt.iter().chain(&manifest.rejection) {
         if !templates.has(&message.value) {

@@ -13,7 +13,7 @@ use crate::xoev::contract::{Detected, Reader, WriteError};
 use crate::xoev::mapping::Automaton;
 use crate::xoev::package::{MessageType, Package};
 use crate::xoev::rules::{Rules, Seen};
-use crate::xoev::schema::{self, Blind, MOST_FAULTS, Trail, Visitor, WalkError};
+use crate::xoev::schema::{self, MOST_FAULTS, Trail, Visitor, WalkError};
 use crate::xoev::set::PackageSet;
 
 /// Reads and writes for one thread; the compiled schemas themselves are kept by the thread.
@@ -70,20 +70,32 @@ impl Reader for PackageReader {
         let bytes = Bytes::from(text);
         let document = gate::pass(bytes.clone(), &gate::Limits::default())
             .map_err(|error| WriteError::Invalid(error.to_string()))?;
-        let root = package.messages.iter().find(|known| known.message == message).map(|known| &known.root);
+        let kind = package.messages.iter().find(|known| known.message == message);
         let written = document.root();
-        if root.is_none_or(|(namespace, local)| *namespace != written.namespace || *local != written.local) {
+        let Some(kind) = kind.filter(|kind| {
+            let (namespace, local) = &kind.root;
+            *namespace == written.namespace && *local == written.local
+        }) else {
             return Err(WriteError::Invalid("another root element than the message has".to_owned()));
+        };
+        // A receipt or rejection repeats what the original says of itself, and that may be what is wrong with it.
+        let answer = [&package.receipt, &package.rejection].into_iter().flatten().any(|own| own == message);
+        let reading = kind.reading.as_ref().filter(|_| !answer);
+        let (none, automaton) = (Automaton::new(), reading.map(|reading| &reading.automaton));
+        let mut pass = Pass::new(package, automaton.unwrap_or(&none), reading.map(|reading| &reading.rules));
+        judge(package, &document, &mut pass).map_err(|wrong| invalid(&wrong))?;
+        if reading.is_some() {
+            stage(&document, &pass.wrong_codes)
+                .and_then(|()| stage(&document, &pass.broken_rules))
+                .map_err(|wrong| invalid(&wrong))?;
         }
-        match schema::walk(&package.blueprint, &bytes, &mut Blind) {
-            Ok(breaches) => match breaches.first() {
-                None => Ok(bytes),
-                Some(breach) => Err(WriteError::Invalid(format!("{} at {}", breach.constraint, breach.path))),
-            },
-            Err(WalkError::NotWellFormed(_)) => Err(WriteError::Invalid("not well-formed".to_owned())),
-            Err(WalkError::Ours(text)) => Err(WriteError::Invalid(text)),
-        }
+        Ok(bytes)
     }
+}
+
+/// What is wrong with a document of ours; the texts are ours, so they hold no value.
+fn invalid(rejections: &[Rejection]) -> WriteError {
+    WriteError::Invalid(rejections.first().map(ToString::to_string).unwrap_or_default())
 }
 
 /// The header of a document that is valid to its schema.

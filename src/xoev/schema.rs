@@ -225,16 +225,6 @@ pub trait Visitor {
     fn close(&mut self, trail: &Trail<'_>);
 }
 
-/// Sees nothing: for documents that only have to be valid.
-pub struct Blind;
-
-impl Visitor for Blind {
-    fn open(&mut self, _: &str, _: &str, _: &Trail<'_>) {}
-    fn attribute(&mut self, _: &str, _: &str) {}
-    fn text(&mut self, _: &str) {}
-    fn close(&mut self, _: &Trail<'_>) {}
-}
-
 /// A breach of the schema: the constraint's code and where; never a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Breach {

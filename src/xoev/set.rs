@@ -99,13 +99,15 @@ impl Standards for PackageSet {
     }
 
     fn answering(&self, standard: &str, version: Option<&str>) -> Option<Answering> {
-        let newest = self.newest(standard)?;
-        let package = version.and_then(|version| self.package(standard, version)).unwrap_or(newest);
+        let package = match version.and_then(|version| self.package(standard, version)) {
+            Some(package) => package,
+            None => self.newest(standard)?,
+        };
         Some(Answering {
             receipt: package.receipt.clone(),
             rejection: package.rejection.clone(),
             never: package.never.clone(),
-            version: newest.version.clone(),
+            version: package.version.clone(),
         })
     }
 

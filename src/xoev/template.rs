@@ -1,7 +1,7 @@
 //! Templates of what we send: every value is put into NFC and escaped for XML, whatever the template forgets.
 //! Opens no file and never lets a value pass as markup.
 
-use minijinja::value::Serde;
+use minijinja::value::{Serde, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use unicode_normalization::UnicodeNormalization;
 
@@ -35,7 +35,11 @@ impl Templates {
                 return Err(Error::new(ErrorKind::UndefinedError, "value is null; ask with `if` first"));
             }
             let _ = state;
-            let text: String = value.to_string().nfc().collect();
+            let text: String = match value.kind() {
+                // As XML Schema writes it; the library writes it as Python does.
+                ValueKind::Bool => value.is_true().to_string(),
+                _ => value.to_string().nfc().collect(),
+            };
             // The text of the error names no value, only the position of the character.
             let escaped = escape_attribute(&text)
                 .map_err(|error| Error::new(ErrorKind::BadEscape, error.to_string()))?;
@@ -44,11 +48,25 @@ impl Templates {
         Templates(environment)
     }
 
-    /// Adds the template of a message; the error tells line and cause and holds no value.
+    /// Adds the template of a message, or a part (`_name.xml`) that templates include; the error tells line and cause and holds no value.
     pub fn add(&mut self, message: &str, text: &str) -> Result<(), (usize, String)> {
         self.0
             .add_template_owned(message.to_owned(), text.to_owned())
             .map_err(|error| (error.line().unwrap_or(0), plain(&error)))
+    }
+
+    /// The parts that any template includes and that are not there, each with the name of who includes it.
+    pub fn missing_parts(&self) -> Vec<(String, String)> {
+        let mut missing = Vec::new();
+        for (name, template) in self.0.templates() {
+            let pieces = template.source().split("{% include \"").skip(1);
+            for part in pieces.filter_map(|piece| piece.split('"').next()) {
+                if self.0.get_template(part).is_err() {
+                    missing.push((name.to_owned(), part.to_owned()));
+                }
+            }
+        }
+        missing
     }
 
     /// Whether there is a template for this message.
@@ -83,6 +101,21 @@ mod tests {
         templates.add("m", "<a b=\"{{ x }}\">{{ x | safe }}</a>").unwrap();
         let text = templates.render("m", &json!({"x": "<&\"e\u{301}"})).unwrap();
         assert_eq!(text, "<a b=\"&lt;&amp;&quot;é\">&lt;&amp;&quot;é</a>");
+        templates.add("b", "{{ yes }} {{ no }} {{ n }}").unwrap();
+        assert_eq!(
+            templates.render("b", &json!({"yes": true, "no": false, "n": 3})).unwrap(),
+            "true false 3"
+        );
+    }
+
+    #[test]
+    fn parts_are_included_with_the_same_escaping_and_missing_ones_are_named() {
+        let mut templates = Templates::new();
+        templates.add("m", "{% set typ = x %}<a>{% include \"_part.xml\" %}</a>").unwrap();
+        assert_eq!(templates.missing_parts(), [("m".to_owned(), "_part.xml".to_owned())]);
+        templates.add("_part.xml", "{{ typ }}").unwrap();
+        assert!(templates.missing_parts().is_empty());
+        assert_eq!(templates.render("m", &json!({"x": "<"})).unwrap(), "<a>&lt;</a>");
     }
 
     #[test]
