@@ -1,7 +1,11 @@
 //! The steps: what a route may do. The menu of the room; every step is a file and two lines here.
 
 pub mod answer;
+pub mod authorise;
 pub mod branch;
+pub mod decide;
+pub mod entschieden;
+pub mod find;
 pub mod mirror;
 pub mod note;
 pub mod order;
