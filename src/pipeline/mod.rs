@@ -1,6 +1,7 @@
 //! The steps: what a route may do. The menu of the room; every step is a file and two lines here.
 
 pub mod answer;
+pub mod authorise_area;
 pub mod branch;
 pub mod mirror;
 pub mod note;
@@ -14,4 +15,5 @@ pub mod werte;
 mod testing;
 
 /// All verbs, in the order in which help shows them.
-pub const STEPS: &[step::Entry] = &[mirror::ENTRY, note::ENTRY, receipt::ENTRY, tell::CALLBACK];
+pub const STEPS: &[step::Entry] =
+    &[authorise_area::ENTRY, mirror::ENTRY, note::ENTRY, receipt::ENTRY, tell::CALLBACK];
