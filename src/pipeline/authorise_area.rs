@@ -10,6 +10,7 @@ use crate::message::Message;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::register::aemter::{Zustaendig, tag};
 use crate::register::gemeinden::{Ort, falten};
+use crate::register::keys;
 use crate::register::record::Kind;
 use crate::register::tafeln::Tafeln;
 use crate::rejection::{Fault, Rejection};
@@ -89,6 +90,10 @@ impl Step for Area {
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
         let am = tag(message.now());
         let record = &message.record;
+        // Refused or parked here, it still speaks of this child: a deletion must reach it.
+        if let (Some(kind), Some(mutter)) = (&record.kind, &record.mutter) {
+            message.effects.subjects = vec![keys::child(kind, mutter)];
+        }
         let mut against = Vec::new();
         if !message.sender.identities.contains(&record.kopf.autor.key()) {
             let text = "Der Autor der Nachricht ist nicht die Stelle, die sie übermittelt hat.";

@@ -103,6 +103,7 @@ impl Step for Mirror {
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
         let delivery = Delivery::of(message)?;
+        message.effects.subjects = delivery.keys().to_vec();
         let mut questions = delivery.questions();
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
@@ -217,7 +218,7 @@ fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::effects::Guard;
+    use crate::effects::{Effects, Guard};
     use crate::message::Resumed;
     use crate::pipeline::testing::{bench, building, message};
     use crate::register::aemter::{Aemter, Amt, Gebiet};
@@ -242,7 +243,8 @@ mod tests {
         for _ in 0..3 {
             let flow = step.apply(message, &mut bench)?;
             let Flow::Ask(questions) = flow else { return Ok(flow) };
-            assert!(message.effects == Default::default(), "asking has no effect");
+            let effects = Effects { subjects: vec![], ..message.effects.clone() };
+            assert!(effects == Effects::default(), "asking has no effect");
             let fact = |question: &Question| match question {
                 Question::Mirror(key) => {
                     let here = |s: &&Stored| keys::of(&s.registersatz).contains(key);
