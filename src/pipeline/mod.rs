@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod authorise;
+pub mod authorise_area;
 pub mod branch;
 pub mod decide;
 pub mod entschieden;
@@ -18,4 +19,13 @@ pub mod werte;
 mod testing;
 
 /// All verbs, in the order in which help shows them.
-pub const STEPS: &[step::Entry] = &[mirror::ENTRY, note::ENTRY, receipt::ENTRY, tell::CALLBACK];
+pub const STEPS: &[step::Entry] =
+    &[
+        authorise::ENTRY,
+        find::ENTRY,
+        decide::ENTRY,
+        mirror::ENTRY,
+        note::ENTRY,
+        receipt::ENTRY,
+        tell::CALLBACK,
+    ];
