@@ -15,6 +15,8 @@ use crate::store::contract::{Entry, Key};
 
 /// The connection of timers, which bring a document that we keep.
 const TIMER: &str = "timer";
+/// How often one step may ask: what it learns may raise one further question, but nothing goes on for ever.
+const MOST_ROUNDS: u8 = 3;
 
 /// What a delivery is run under; the same for every rerun of it.
 #[derive(Clone)]
@@ -56,8 +58,8 @@ pub struct Run {
     pub message: Message,
     /// The next step.
     pub at: usize,
-    /// Whether the facts of the step at `at` are there.
-    pub answered: bool,
+    /// How often the step at `at` was given facts.
+    pub answered: u8,
     /// Guard keys that are leased for this run.
     pub leased: Vec<GuardKey>,
 }
@@ -165,7 +167,10 @@ impl Run {
                     self.next();
                     self.at = self.at.max(plan.send_from);
                 }
-                Ok(Flow::Ask(questions)) if self.answered && !self.asks_more(&questions) => {
+                Ok(Flow::Ask(questions))
+                    if self.answered >= MOST_ROUNDS
+                        || (self.answered > 0 && self.message.answered(&questions)) =>
+                {
                     return Ended::Ours(format!(
                         "step {} asks again although it was answered",
                         planned.step.name()
@@ -181,19 +186,14 @@ impl Run {
         Ended::Accepted
     }
 
-    /// Gives the facts to the step that asked; what it was told before in this step stands before them.
+    /// Gives the facts to the step that asked.
     pub fn answer(&mut self, answers: Vec<Answer>) {
-        self.message.answers.extend(answers);
-        self.answered = true;
+        // What an earlier round of the same step rested on stays a ground of the decision.
+        self.keep_guards();
+        self.message.answers = answers;
+        self.answered += 1;
     }
 
-    /// Whether each of these questions is a new one: one answer may lead to the next question, never to the same.
-    fn asks_more(&self, questions: &[Question]) -> bool {
-        let known = |question: &Question| {
-            self.message.answers.iter().any(|answer| answer.guard.key == question.key())
-        };
-        !questions.is_empty() && !questions.iter().any(known)
-    }
 
     /// Records what the decision rests on, so that no step can forget it.
     pub fn keep_guards(&mut self) {
@@ -207,7 +207,7 @@ impl Run {
     fn next(&mut self) {
         self.keep_guards();
         self.at += 1;
-        self.answered = false;
+        self.answered = 0;
         self.message.answers.clear();
     }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::message::Message;
+use crate::pipeline::authorise;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::register::record::Anmeldung;
 use crate::rejection::{Fault, Rejection};
@@ -46,8 +47,13 @@ impl Step for Freigabe {
         ENTRY.word
     }
 
-    fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
-        let anmeldung = message.record.anmeldung.clone().unwrap_or_default();
+    fn apply(&self, message: &mut Message, bench: &mut Bench) -> Result<Flow, Trouble> {
+        let Ok(anmeldung) = authorise::anmeldung(message, bench) else {
+            // A login that nobody can read is turned away by `authorise`, not by this.
+            message.values.insert(VALUE, NEIN.to_owned());
+            return Ok(Flow::Next);
+        };
+        let anmeldung = anmeldung.unwrap_or_default();
         let zweck = anmeldung.zweck.as_deref().map(str::trim).filter(|zweck| !zweck.is_empty());
         let Some(zweck) = zweck else {
             let text =

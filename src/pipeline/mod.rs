@@ -1,9 +1,14 @@
 //! The steps: what a route may do. The menu of the room; every step is a file and two lines here.
 
 pub mod answer;
+pub mod authorise;
+pub mod authorise_area;
 pub mod branch;
 pub mod build;
+pub mod decide;
+pub mod entschieden;
 pub mod erinnern;
+pub mod find;
 pub mod forward;
 pub mod freigabe;
 pub mod jugendamt;
@@ -27,8 +32,11 @@ pub mod vorgang;
 
 /// All verbs, in the order in which help shows them.
 pub const STEPS: &[step::Entry] = &[
-    mirror::ENTRY,
+    authorise::ENTRY,
     freigabe::ENTRY,
+    find::ENTRY,
+    decide::ENTRY,
+    mirror::ENTRY,
     build::ENTRY,
     forward::ENTRY,
     vorgang::ENTRY,

@@ -72,8 +72,9 @@ impl Step for Settle {
         }
         let Some(key) = leads_to(message.fact(0)) else { return unknown(message, answer) };
         let second = Question::Vorgang(key.clone());
-        if !message.answered(&[first, second.clone()]) {
-            return Ok(Flow::Ask(vec![second]));
+        let both = [first, second];
+        if !message.answered(&both) {
+            return Ok(Flow::Ask(both.into()));
         }
         let Some(Fact::Vorgang(Some(vorgang))) = message.fact(1).cloned() else {
             return unknown(message, answer);

@@ -56,8 +56,8 @@ pub trait Step: Send + Sync {
     fn name(&self) -> &'static str;
     /// Does its work on the message, or says what it must know first.
     ///
-    /// After `Flow::Ask` it is called again with `message.answers` filled in the order asked; it must then not ask the same again.
-    /// Where an answer leads to a further question it asks only that one, and finds its answer behind the earlier ones.
+    /// After `Flow::Ask` it is called again with `message.answers` filled in the order asked; it must then not ask the same again,
+    /// but may ask further questions that the answers raise (at most three rounds).
     fn apply(&self, message: &mut Message, bench: &mut Bench) -> Result<Flow, Trouble>;
 }
 

@@ -228,7 +228,7 @@ pub fn answering(
                     fact: answer(question),
                     guard: Guard { key: question.key(), seen: 0 },
                 };
-                message.answers.extend(questions.iter().map(of));
+                message.answers = questions.iter().map(of).collect();
             }
             flow => return Ok(flow),
         }

@@ -121,8 +121,9 @@ impl Vorgang {
             return Err(refused(Fault::Authority, "vorgang-mehrdeutig", text));
         }
         let second = Question::Vorgang(key.clone());
-        if !message.answered(&[first, second.clone()]) {
-            return Ok(Flow::Ask(vec![second]));
+        let both = [first, second];
+        if !message.answered(&both) {
+            return Ok(Flow::Ask(both.into()));
         }
         let Some(Fact::Vorgang(Some(vorgang))) = message.fact(1).cloned() else { return Err(unknown()) };
         if !responsible(&self.tafeln.aemter, &vorgang.owner, &message.sender.id) {

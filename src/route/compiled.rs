@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::envelope::Stage;
 use crate::pipeline::jugendamt::OFFICE;
 use crate::plan::{Partner, Patience, Plan, PlanSet};
+use crate::register::tafeln::Tafeln;
 use crate::route::connections::StageSettings;
 use crate::route::fault::Fault;
 use crate::transport::port::{Admission, Channel, Destinations, HttpBinding};
@@ -83,6 +84,8 @@ pub struct Compiled {
     pub warnings: Vec<Fault>,
     /// The effective configuration with every default; see `explain`.
     pub effective: Value,
+    /// The tables of the stage.
+    pub tafeln: Arc<Tafeln>,
 }
 
 impl Compiled {
