@@ -194,7 +194,6 @@ impl Run {
         self.answered += 1;
     }
 
-
     /// Records what the decision rests on, so that no step can forget it.
     pub fn keep_guards(&mut self) {
         for answer in &self.message.answers {

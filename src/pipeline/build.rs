@@ -37,7 +37,8 @@ enum What {
 }
 
 struct Build {
-    what: What,
+    /// The first that suits the standard of the request is made, else the last.
+    what: Vec<What>,
     named: String,
     platform: Value,
     tafeln: Arc<Tafeln>,
@@ -48,8 +49,8 @@ fn schema() -> Value {
         "type": "object",
         "properties": {
             "build": {
-                "description": "What is made: a message of a standard such as `xfamilie.0803`, or `auskunft.json`.",
-                "type": "string",
+                "description": "What is made: a message of a standard such as `xfamilie.0803`, or `auskunft.json`; of several the first in the standard of the request.",
+                "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" }, "minItems": 1 }],
             },
             "as": { "description": "Name under which later words find it.", "type": "string" },
         },
@@ -60,28 +61,48 @@ fn schema() -> Value {
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
     let map = sending::keys(settings, ENTRY.word, &[ENTRY.word, "as"])?;
-    let written = sending::text(map, ENTRY.word, "a message such as `xfamilie.0803`, or `auskunft.json`,")?;
     let named = sending::text(map, "as", "name for what is made")?;
-    let what = if written == AUSKUNFT {
-        What::Schreiben
-    } else {
-        let known = building.standards.known();
-        let writes: Vec<_> = known.iter().filter(|known| known.writes && known.message == written).collect();
-        let Some(first) = writes.first() else {
-            let mut all: Vec<&str> =
-                known.iter().filter(|known| known.writes).map(|known| known.message.as_str()).collect();
-            all.push(AUSKUNFT);
-            all.dedup();
-            let text = format!("nothing makes `{written}`; allowed: {}", all.join(", "));
-            return Err(vec![SettingFault { path: format!("/{}", ENTRY.word), text }]);
-        };
-        let standard = first.standard.clone();
-        let mut versions: Vec<String> = writes.iter().map(|known| known.version.clone()).collect();
-        versions.sort();
-        What::Message { message: written, standard, versions }
+    let written: Vec<&str> = match map.get(ENTRY.word) {
+        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
+        Some(Value::String(one)) => vec![one],
+        _ => Vec::new(),
     };
+    if written.is_empty() {
+        let text = "a message such as `xfamilie.0803`, or `auskunft.json`, expected".to_owned();
+        return Err(vec![SettingFault { path: format!("/{}", ENTRY.word), text }]);
+    }
+    let what = written.into_iter().map(|written| what(written, building)).collect::<Result<_, _>>()?;
     let (platform, tafeln) = (building.platform.clone(), building.tafeln.clone());
     Ok(Arc::new(Build { what, named, platform, tafeln }))
+}
+
+fn what(written: &str, building: &Building<'_>) -> Result<What, Vec<SettingFault>> {
+    if written == AUSKUNFT {
+        return Ok(What::Schreiben);
+    }
+    let known = building.standards.known();
+    let writes: Vec<_> = known.iter().filter(|known| known.writes && known.message == written).collect();
+    let Some(first) = writes.first() else {
+        let mut all: Vec<&str> =
+            known.iter().filter(|known| known.writes).map(|known| known.message.as_str()).collect();
+        all.push(AUSKUNFT);
+        all.dedup();
+        let text = format!("nothing makes `{written}`; allowed: {}", all.join(", "));
+        return Err(vec![SettingFault { path: format!("/{}", ENTRY.word), text }]);
+    };
+    let standard = first.standard.clone();
+    let mut versions: Vec<String> = writes.iter().map(|known| known.version.clone()).collect();
+    versions.sort();
+    Ok(What::Message { message: written.to_owned(), standard, versions })
+}
+
+impl What {
+    fn suits(&self, asked: &str) -> bool {
+        match self {
+            What::Schreiben => true,
+            What::Message { standard, .. } => standard == asked,
+        }
+    }
 }
 
 impl Step for Build {
@@ -90,7 +111,10 @@ impl Step for Build {
     }
 
     fn apply(&self, message: &mut Message, bench: &mut Bench) -> Result<Flow, Trouble> {
-        let reply = match &self.what {
+        let asked = message.identity.standard.as_str();
+        let what = self.what.iter().find(|what| what.suits(asked)).or(self.what.last());
+        let Some(what) = what else { return Err(Trouble::Ours("nothing to build".to_owned())) };
+        let reply = match what {
             What::Schreiben => schreiben::schreiben(message, &self.tafeln)
                 .map_err(|fehlt| Trouble::Ours(fehlt.to_string()))?,
             What::Message { message: type_, standard, versions } => {
@@ -221,11 +245,24 @@ mod tests {
     }
 
     #[test]
+    fn of_several_the_first_in_the_standard_of_the_request_is_made() {
+        let step = step(json!({ "build": ["xfamilie.0803", "auskunft.json"], "as": "nachweis" }));
+        for (standard, made) in [("xfamilie", "xfamilie.0803"), ("drehscheibe-json", "drehscheibe.auskunft")]
+        {
+            let mut message = decided(antrag(), Fall::A);
+            message.identity.standard = standard.to_owned();
+            step.apply(&mut message, &mut bench()).unwrap();
+            assert_eq!(message.built["nachweis"].message, made);
+        }
+    }
+
+    #[test]
     fn wrong_settings_are_named() {
         for (settings, path) in [
             (json!("xfamilie.0803"), ""),
             (json!({ "build": "xfamilie.0803" }), "/as"),
             (json!({ "build": "xfamilie.4711", "as": "a" }), "/build"),
+            (json!({ "build": [], "as": "a" }), "/build"),
             (json!({ "build": "auskunft.json", "as": "a", "to": "x" }), "/to"),
         ] {
             let faults = building(|building| build(&settings, building)).err().unwrap();

@@ -85,16 +85,16 @@ impl Step for Jugendamt {
         };
         let amt = self.office(message);
         let uuid = Uuid::parse_str(&document.message_id).ok();
-        // Only what an office answers with a message of its own is found by the id of the request.
-        let answered = match &message.vorgang {
-            Some(change) => change.vorgang.akte.transaktionsid.as_deref().map(keys::klaerfall),
-            None => None,
-        };
+        // Only the request itself is answered and receipted by messages of the office; a reminder is not.
+        let request = message.vorgang.as_ref().filter(|_| message.entscheidung.is_some());
+        let answered =
+            request.and_then(|change| change.vorgang.akte.transaktionsid.as_deref()).map(keys::klaerfall);
+        let request = request.cloned();
         let questions: Vec<Question> = answered.iter().cloned().map(Question::Vorgang).collect();
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
         }
-        if let Some(mut change) = message.vorgang.clone() {
+        if let Some(mut change) = request {
             let alias = alias(&change.vorgang);
             if let Some(uuid) = uuid {
                 let gesendet = Gesendet {
@@ -160,7 +160,7 @@ fn alias(vorgang: &Vorgang) -> Vorgang {
 /// Two requests of different partners with the same id: which one an answer means is then not certain, and stays so.
 fn together(mut alias: Vorgang, before: Option<&Fact>) -> Vorgang {
     if let Some(Fact::Vorgang(Some(before))) = before
-        && before.id != alias.id
+        && (before.id != alias.id || !before.akte.offen.is_empty())
     {
         let mut all = before.akte.offen.clone();
         all.extend([before.id, alias.id]);

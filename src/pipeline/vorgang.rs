@@ -28,6 +28,10 @@ pub const ENTRY: Entry = Entry {
 
 /// Code of the Sperrvermerk, which no mother is told.
 const SPERRVERMERK: &str = "03";
+/// What a withdrawal says it is.
+const RUECKZUG: &str = "rueckzug";
+/// Message type of what tells the office of it.
+const MESSAGE: &str = "drehscheibe.rueckzug";
 /// How many successors of an office are followed; longer chains are a fault of the table.
 const SUCCESSORS: usize = 16;
 
@@ -43,45 +47,32 @@ const WHAT: &[(&str, What)] = &[("schliessen", What::Schliessen), ("zurueckziehe
 
 struct Vorgang {
     what: What,
-    named: Option<String>,
+    named: String,
     tafeln: Arc<Tafeln>,
 }
 
 fn schema() -> Value {
     let words: Vec<&str> = WHAT.iter().map(|(word, _)| *word).collect();
     json!({
-        "anyOf": [
-            { "enum": ["zurueckziehen"] },
-            {
-                "type": "object",
-                "properties": {
-                    "vorgang": { "description": "What the message does to it.", "enum": words },
-                    "as": { "description": "Name under which later words find the answer of the office.", "type": "string" },
-                },
-                "required": ["vorgang"],
-                "additionalProperties": false,
-            },
-        ],
+        "type": "object",
+        "properties": {
+            "vorgang": { "description": "What the message does to it.", "enum": words },
+            "as": { "description": "Name of the answer of the office, or of what tells the office that nothing is asked any more.", "type": "string" },
+        },
+        "required": ["vorgang", "as"],
+        "additionalProperties": false,
     })
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    let (written, named) = match settings {
-        Value::String(word) => (Some(word.clone()), None),
-        _ => {
-            let map = sending::keys(settings, ENTRY.word, &[ENTRY.word, "as"])?;
-            let text = |key: &str| map.get(key).and_then(Value::as_str).map(str::to_owned);
-            (text(ENTRY.word), text("as"))
-        }
-    };
-    let fault = |path: &str, text: &str| vec![SettingFault { path: path.to_owned(), text: text.to_owned() }];
-    let known = WHAT.iter().find(|(word, _)| written.as_deref() == Some(word));
+    let map = sending::keys(settings, ENTRY.word, &[ENTRY.word, "as"])?;
+    let written = map.get(ENTRY.word).and_then(Value::as_str);
+    let known = WHAT.iter().find(|(word, _)| written == Some(word));
     let Some((_, what)) = known else {
-        return Err(fault(&format!("/{}", ENTRY.word), "unknown change; allowed: schliessen, zurueckziehen"));
+        let text = "unknown change; allowed: schliessen, zurueckziehen".to_owned();
+        return Err(vec![SettingFault { path: format!("/{}", ENTRY.word), text }]);
     };
-    if (*what == What::Schliessen) != named.is_some() {
-        return Err(fault("/as", "`schliessen` names the answer with `as`, `zurueckziehen` makes none"));
-    }
+    let named = sending::text(map, "as", "name for what is told then")?;
     Ok(Arc::new(Vorgang { what: *what, named, tafeln: building.tafeln.clone() }))
 }
 
@@ -93,7 +84,7 @@ impl Step for Vorgang {
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
         match self.what {
             What::Schliessen => self.schliessen(message),
-            What::Zurueckziehen => zurueckziehen(message),
+            What::Zurueckziehen => zurueckziehen(message, &self.named),
         }
     }
 }
@@ -142,16 +133,14 @@ impl Vorgang {
         let mut vorgang = vorgang;
         vorgang.state = state;
         message.keep_vorgang(VorgangChange { key, vorgang });
-        if let Some(named) = &self.named {
-            let head = &message.envelope.head;
-            let answer = Reply {
-                content_type: head.content_type.clone().unwrap_or_else(|| answer::XML.to_owned()),
-                body: message.envelope.body.clone(),
-                message: message.identity.message.clone(),
-                message_id: message.record.kopf.nachrichten_uuid.clone(),
-            };
-            message.built.insert(named.clone(), answer);
-        }
+        let head = &message.envelope.head;
+        let answer = Reply {
+            content_type: head.content_type.clone().unwrap_or_else(|| answer::XML.to_owned()),
+            body: message.envelope.body.clone(),
+            message: message.identity.message.clone(),
+            message_id: message.record.kopf.nachrichten_uuid.clone(),
+        };
+        message.built.insert(self.named.clone(), answer);
         message.values.insert(ENTRY.word, "geschlossen".to_owned());
         message.audit("vorgang.geschlossen", &[]);
         Ok(Flow::Next)
@@ -174,10 +163,14 @@ fn responsible(aemter: &Aemter, owner: &str, sender: &str) -> bool {
 }
 
 /// The key holds the sender, so nobody withdraws what another began.
-fn zurueckziehen(message: &mut Message) -> Result<Flow, Trouble> {
+fn zurueckziehen(message: &mut Message, named: &str) -> Result<Flow, Trouble> {
     let meldung = message.record.registermeldung.as_ref();
-    let named = meldung.and_then(|meldung| meldung.id.clone());
-    let Some(id) = named.or_else(|| message.record.kopf.transaktionsid.clone()) else {
+    if meldung.is_some_and(|meldung| meldung.was != RUECKZUG) {
+        let text = "Diese Meldung ist kein Rückzug; andere nimmt dieser Eingang nicht an.";
+        return Err(refused(Fault::Other, "kein-rueckzug", text));
+    }
+    let of_meldung = meldung.and_then(|meldung| meldung.id.clone());
+    let Some(id) = of_meldung.or_else(|| message.record.kopf.transaktionsid.clone()) else {
         return Err(unknown());
     };
     let key = keys::vorgang(&message.sender.id, &id);
@@ -188,9 +181,11 @@ fn zurueckziehen(message: &mut Message) -> Result<Flow, Trouble> {
     let Some(Fact::Vorgang(Some(vorgang))) = message.fact(0).cloned() else { return Err(unknown()) };
     // One answer for every Vorgang of theirs: whether it could still be withdrawn would tell how it was decided.
     let mut vorgang = vorgang;
-    let withdrawn = uebergaenge::allowed(vorgang.state, VorgangState::Zurueckgezogen);
-    if let Ok(state) = withdrawn {
+    if let Ok(state) = uebergaenge::allowed(vorgang.state, VorgangState::Zurueckgezogen) {
         vorgang.state = state;
+        let told = json!({ "art": RUECKZUG, "transaktionsid": id });
+        let document = sending::json_document(MESSAGE, message.derived_id(RUECKZUG), &told);
+        message.built.insert(named.to_owned(), document);
         message.keep_vorgang(VorgangChange { key, vorgang });
     }
     message.values.insert(ENTRY.word, "zurueckgezogen".to_owned());
@@ -320,7 +315,9 @@ mod tests {
 
     #[test]
     fn whoever_began_it_withdraws_it_and_learns_nothing_by_it() {
-        let step = building(|building| build(&json!("zurueckziehen"), building)).unwrap();
+        let step =
+            building(|building| build(&json!({ "vorgang": "zurueckziehen", "as": "rueckzug" }), building))
+                .unwrap();
         let withdraw = |stored: Option<Stored>| {
             let mut message = antrag();
             let id = message.record.kopf.transaktionsid.take();
@@ -345,9 +342,9 @@ mod tests {
     fn wrong_settings_are_named() {
         for (settings, path) in [
             (json!(1), ""),
-            (json!("oeffnen"), "/vorgang"),
-            (json!("schliessen"), "/as"),
-            (json!({ "vorgang": "zurueckziehen", "as": "a" }), "/as"),
+            (json!("schliessen"), ""),
+            (json!({ "vorgang": "oeffnen", "as": "a" }), "/vorgang"),
+            (json!({ "vorgang": "schliessen" }), "/as"),
         ] {
             let faults = building(|building| build(&settings, building)).err().unwrap();
             assert_eq!(faults[0].path, path, "{settings}");

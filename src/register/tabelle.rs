@@ -101,7 +101,12 @@ impl Tabelle {
     }
 
     /// The first row that holds, tightened by the offices that are concerned.
-    pub fn entscheiden(&self, sachverhalt: &Sachverhalt, aemter: &[Option<&str>], heute: Date) -> (Fall, Ergebnis) {
+    pub fn entscheiden(
+        &self,
+        sachverhalt: &Sachverhalt,
+        aemter: &[Option<&str>],
+        heute: Date,
+    ) -> (Fall, Ergebnis) {
         let holds = |zeile: &&Zeile| zeile.wenn.iter().any(|kasten| kasten.enthaelt(sachverhalt));
         let Some(zeile) = self.zeilen.iter().find(holds) else {
             // A table that was loaded is total; one that is missing answers nothing.
@@ -277,15 +282,19 @@ impl Pruefung {
     }
 
     /// Takes the situations of a row from the rest, and judges those it really gets.
-    fn nehmen(&mut self, zeile: &GeschriebeneZeile, wenn: &[Kasten], rest: Vec<Kasten>) -> Option<Vec<Kasten>> {
+    fn nehmen(
+        &mut self,
+        zeile: &GeschriebeneZeile,
+        wenn: &[Kasten],
+        rest: Vec<Kasten>,
+    ) -> Option<Vec<Kasten>> {
         let mut rest = rest;
         let mut takes_any = wenn.is_empty();
         let mut told = false;
         for (kasten, punkt) in wenn.iter().zip(&zeile.wenn) {
             let taken: Vec<Kasten> = rest.iter().filter_map(|part| part.schnitt(kasten)).collect();
             takes_any |= !taken.is_empty();
-            let looser =
-                taken.iter().find_map(|part| lockerer(zeile.fall.value, zeile.ergebnis.value, part));
+            let looser = taken.iter().find_map(|part| lockerer(zeile.fall.value, zeile.ergebnis.value, part));
             if let Some(text) = looser.filter(|_| !told) {
                 self.fault(zeile.ergebnis.referenced, text);
                 told = true;
@@ -293,7 +302,10 @@ impl Pruefung {
             match abziehen(rest, kasten) {
                 Some(left) => rest = left,
                 None => {
-                    self.fault(punkt.referenced, "the table is too entangled to be checked; write fewer facts per row");
+                    self.fault(
+                        punkt.referenced,
+                        "the table is too entangled to be checked; write fewer facts per row",
+                    );
                     return None;
                 }
             }
@@ -302,7 +314,10 @@ impl Pruefung {
             self.fault(zeile.fall.referenced, "the row has no condition; write what must hold under `wenn`");
         }
         if !takes_any {
-            self.fault(zeile.fall.referenced, "the rows above take everything this one could; remove or move it");
+            self.fault(
+                zeile.fall.referenced,
+                "the rows above take everything this one could; remove or move it",
+            );
         }
         Some(rest)
     }
@@ -339,13 +354,18 @@ impl Pruefung {
     fn verschaerfungen(&mut self, written: Vec<GeschriebeneVerschaerfung>) -> Vec<Verschaerfung> {
         let mut read = Vec::with_capacity(written.len());
         for one in written {
-            for (text, what) in
-                [(&one.jugendamt, "jugendamt"), (&one.freigegeben_von, "freigegeben-von"), (&one.grund, "grund")]
-            {
+            for (text, what) in [
+                (&one.jugendamt, "jugendamt"),
+                (&one.freigegeben_von, "freigegeben-von"),
+                (&one.grund, "grund"),
+            ] {
                 self.given(text, what);
             }
             for fall in one.faelle.iter().filter(|fall| !matches!(fall.value, Fall::A | Fall::B)) {
-                self.fault(fall.referenced, "only A and B are automatic and can be made stricter; allowed: A, B");
+                self.fault(
+                    fall.referenced,
+                    "only A and B are automatic and can be made stricter; allowed: A, B",
+                );
             }
             if let Some(datum) = self.datum(&one.datum) {
                 read.push(Verschaerfung {
