@@ -82,7 +82,7 @@ fn files(samples: &Path) -> Vec<String> {
             entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
         })
         .unwrap_or_default();
-    files.retain(|file| file.ends_with(".xml"));
+    files.retain(|file| file.ends_with(".xml") || file.ends_with(".json") && !file.ends_with(".record.json"));
     files.sort();
     files
 }

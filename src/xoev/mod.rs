@@ -2,6 +2,7 @@
 
 pub mod codelist;
 pub mod contract;
+pub mod dintext;
 pub mod fault;
 pub mod inspect;
 pub mod manifest;

@@ -108,6 +108,9 @@ impl Standards for PackageSet {
             rejection: package.rejection.clone(),
             never: package.never.clone(),
             version: package.version.clone(),
+            rejection_version: package.rejection_version.clone(),
+            quotes_always: package.quotes_always,
+            codes: package.faults.clone(),
         })
     }
 
