@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::message::Message;
+use crate::pipeline::authorise_area;
 use crate::pipeline::entschieden::{ANMELDUNG, UNGUELTIG, VERWENDUNG, festhalten};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::register::aemter::tag;
@@ -27,12 +28,13 @@ const PART: &str = "anmeldung";
 pub const ENTRY: Entry = Entry {
     word: "authorise",
     place: Place::Do,
-    about: "Lets a request pass when its partner is admitted for the use and the login beside it is the mother's own.",
+    about: "Lets a request pass when its login is the mother's own (use), a delivery when its author keeps the register (area).",
     schema: || {
         json!({
             "type": "object",
             "properties": {
                 "use": { "description": "What the request is made for.", "enum": USES },
+                "area": { "description": "What the sender may write.", "enum": authorise_area::AREAS },
             },
             "additionalProperties": false,
             "minProperties": 1,
@@ -47,17 +49,16 @@ pub const ENTRY: Entry = Entry {
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
     let fault = |path: &str, text: &str| vec![SettingFault { path: path.to_owned(), text: text.to_owned() }];
     let Some(map) = settings.as_object() else {
-        return Err(fault("", "not a mapping; write `authorise: { use: … }`"));
+        return Err(fault("", "not a mapping; write `authorise: { use: … }` or `authorise: { area: … }`"));
     };
     let mut written = map.iter();
     match (written.next(), written.next()) {
-        (None, _) => Err(fault("", "nothing to authorise; write `authorise: { use: … }`")),
-        (Some(_), Some((other, _))) => {
-            Err(fault(&format!("/{other}"), "one setting only; remove the others"))
-        }
+        (None, _) => Err(fault("", "nothing to authorise; write `{ use: … }` or `{ area: … }`")),
+        (Some(_), Some((other, _))) => Err(fault(&format!("/{other}"), "one setting only; remove the others")),
         (Some((key, value)), None) => match key.as_str() {
             "use" => build_use(value, building),
-            other => Err(fault(&format!("/{other}"), "unknown setting; allowed: use")),
+            "area" => authorise_area::build_area(settings, building),
+            other => Err(fault(&format!("/{other}"), "unknown setting; allowed: use, area")),
         },
     }
 }
@@ -86,22 +87,24 @@ impl Step for Use {
     fn apply(&self, message: &mut Message, bench: &mut Bench) -> Result<Flow, Trouble> {
         message.values.insert(VERWENDUNG, self.verwendung.to_owned());
         message.audit(ENTRY.word, &[("use", self.verwendung)]);
-        let gruende = match anmeldung(message, bench) {
-            Err(grund) => vec![grund],
+        let geprueft = match anmeldung(message, bench) {
+            Err(grund) => Err(vec![grund]),
             Ok(anmeldung) => {
                 message.record.anmeldung = anmeldung;
-                match self.geprueft(message) {
-                    Ok(rolle) => {
-                        message.values.insert(ANMELDUNG, rolle.as_str().to_owned());
-                        return Ok(Flow::Next);
-                    }
-                    Err(gruende) => gruende,
-                }
+                self.geprueft(message)
             }
         };
-        debug_assert!(!gruende.is_empty(), "a request is turned away for a reason");
-        self.fall_k(message);
-        Ok(Flow::Stop)
+        match geprueft {
+            Ok(rolle) => {
+                message.values.insert(ANMELDUNG, rolle.as_str().to_owned());
+                Ok(Flow::Next)
+            }
+            // The reasons stay here: an audit trail that knew them would tell the case.
+            Err(_) => {
+                self.fall_k(message);
+                Ok(Flow::Stop)
+            }
+        }
     }
 }
 
@@ -173,8 +176,8 @@ pub fn anmeldung(message: &Message, bench: &mut Bench) -> Result<Option<Anmeldun
 
 /// The login of a small part, where it is one and valid.
 fn opened(bench: &mut Bench, octets: &bytes::Bytes) -> Option<Anmeldung> {
-    let _ = (bench, octets);
-    None
+    let (_, record) = bench.reader.open(octets.clone()).ok()?;
+    record.anmeldung
 }
 
 /// Whether the purpose is one the partner is admitted for, and she released the answer for it before now (rules.md 3).
@@ -182,8 +185,7 @@ fn zweck(anmeldung: Option<&Anmeldung>, policy: &Value, now: Timestamp) -> bool 
     let Some(anmeldung) = anmeldung else { return false };
     let zweck = anmeldung.zweck.as_deref().filter(|zweck| !zweck.trim().is_empty());
     let leika = policy["leika"].as_array();
-    let admitted =
-        zweck.zip(leika).is_some_and(|(zweck, leika)| leika.iter().any(|key| key.as_str() == Some(zweck)));
+    let admitted = zweck.zip(leika).is_some_and(|(zweck, leika)| leika.iter().any(|key| key.as_str() == Some(zweck)));
     let released = anmeldung.freigabe.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
     admitted && released.is_some_and(|released| released <= now)
 }
