@@ -127,7 +127,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
         partner,
         message,
         at: 0,
-        answered: false,
+        answered: 0,
         leased: Vec::new(),
     }))
 }

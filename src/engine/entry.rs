@@ -171,6 +171,7 @@ pub fn answer_to_repeat(ground: &Ground, refusal: &Refusal, first: &Verdict) -> 
 
 /// The entry of a delivery whose key came before with other content: quarantined **and** refused (rules.md 5).
 pub fn conflict(ground: &Ground, first: &Entry, effects: Effects, rejection: Rejection) -> Entry {
+    let effects = Effects { subjects: first.effects.subjects.clone(), ..effects };
     let mut parts = vec![hex::encode(first.content)];
     // The business key where there is one: the same conflict may come again under another transport id.
     if let Some(key) = first.keys.last() {

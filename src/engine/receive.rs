@@ -320,6 +320,7 @@ fn decide(mut run: Run, ended: Ended, now: Timestamp, bench: &mut Bench) -> Deci
         message: Some(Box::new(message)),
     };
     let guards = caused.guards.clone();
+    let subjects = caused.subjects.clone();
     let settled = match ended {
         Ended::Accepted => Settled { effects: caused, ..Settled::new(Inbound::Accepted) },
         // It would come again at once and for ever.
@@ -344,6 +345,8 @@ fn decide(mut run: Run, ended: Ended, now: Timestamp, bench: &mut Bench) -> Deci
     let mut settled = Settled { route: Some(plan.route.clone()), ..settled };
     // What was read stays on record, whatever came of it.
     settled.effects.retrievals = retrievals;
+    // So does whom it speaks of, so that a deletion reaches it.
+    settled.effects.subjects = subjects;
     let settled = entry::answer_by_message(&ground, &refusal, settled);
     let (identity, message) = (refusal.identity.as_ref(), refusal.message.as_deref());
     let entry = entry::build(&ground, &refusal.sender, identity, message, settled);

@@ -1,7 +1,9 @@
 //! Which Jugendamt is competent for a place: areas by longest prefix of the ARS, with the days on which they hold (Gebietsreform).
 //! Data of a stage; no area is built in, and an ambiguous one names nobody.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 /// An area of a Jugendamt.
@@ -57,6 +59,18 @@ impl Amt {
             && since(self.freigabe_seit)
             && self.freigabe_bis.is_none_or(|last| am <= last)
     }
+
+    /// Whether it holds any area on this day.
+    pub fn hat_gebiet(&self, am: Date) -> bool {
+        self.gebiete.iter().any(|gebiet| gebiet.gilt(am))
+    }
+}
+
+impl Gebiet {
+    /// Whether it holds on this day.
+    pub fn gilt(&self, am: Date) -> bool {
+        self.von.is_none_or(|first| first <= am) && self.bis.is_none_or(|last| am <= last)
+    }
 }
 
 /// Who is competent.
@@ -97,11 +111,7 @@ impl Aemter {
 
     /// The office of a place on a day; an AGS (8 digits) is read as an ARS with unknown Verband.
     pub fn zustaendig(&self, ars: &str, am: Date) -> Zustaendig<'_> {
-        let holds = |gebiet: &&Gebiet| {
-            ars.starts_with(&gebiet.ars)
-                && gebiet.von.is_none_or(|first| first <= am)
-                && gebiet.bis.is_none_or(|last| am <= last)
-        };
+        let holds = |gebiet: &&Gebiet| ars.starts_with(&gebiet.ars) && gebiet.gilt(am);
         let fits = self
             .aemter
             .iter()
@@ -109,10 +119,40 @@ impl Aemter {
         one(longest(fits))
     }
 
+    /// Whether what `lieferant` delivered belongs to `amt` on this day: it is the same office, or took over when the areas of
+    /// the other had ended.
+    pub fn gehoert(&self, lieferant: &str, amt: &str, am: Date) -> bool {
+        let mut owner = lieferant;
+        // As many steps as there are offices: a circle of successors ends here, too.
+        for _ in 0..=self.aemter.len() {
+            if owner == amt {
+                return true;
+            }
+            let Some(old) = self.amt(owner) else { return false };
+            let ended = old.gebiete.iter().all(|gebiet| gebiet.bis.is_some_and(|last| last < am));
+            match &old.nachfolge {
+                Some(next) if ended => owner = next,
+                _ => return false,
+            }
+        }
+        false
+    }
+
+    /// The offices that `amt` took over from by this day, itself included.
+    pub fn mit_vorgaengern(&self, amt: &str, am: Date) -> Vec<String> {
+        let before = self.aemter.iter().filter(|other| other.id != amt && self.gehoert(&other.id, amt, am));
+        std::iter::once(amt.to_owned()).chain(before.map(|other| other.id.clone())).collect()
+    }
+
     /// The office that keeps the register for births abroad.
     pub fn fuer_auslandsgeburten(&self) -> Zustaendig<'_> {
         one(self.aemter.iter().filter(|amt| amt.auslandsgeburten).collect())
     }
+}
+
+/// The civil date in Germany at a moment: the day on which competence is asked for.
+pub fn tag(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC)).date()
 }
 
 fn longest<'a>(fits: impl Iterator<Item = (usize, &'a Amt)>) -> Vec<&'a Amt> {

@@ -230,6 +230,8 @@ pub struct Work {
     pub retrievals: Vec<Retrieval>,
     /// Keys that are woken.
     pub wakes: Vec<Tag>,
+    /// Children that it speaks of.
+    pub subjects: Vec<Tag>,
     /// Hash of the content, for the audit trail.
     pub hash: [u8; 32],
 }
@@ -353,6 +355,7 @@ pub fn prepare(keyring: &Keyring, mandant: Arc<MandantKey>, entry: Entry) -> Sto
         audit: effects.audit,
         retrievals: effects.retrievals,
         wakes: effects.wakes.iter().map(search).collect(),
+        subjects: effects.subjects.iter().map(search).collect(),
         hash: entry.content,
         mandant,
     })

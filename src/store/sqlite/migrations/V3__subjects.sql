@@ -1,0 +1,5 @@
+-- Messages that speak of a child without being sealed by its key (refused, parked, waiting, kept apart): found by the child's
+-- blind key when it is deleted. Only adds, so that the program before this one still reads the file.
+CREATE TABLE inbox_subject (
+  key BLOB NOT NULL, inbox INTEGER NOT NULL REFERENCES inbox, PRIMARY KEY (key, inbox)
+) WITHOUT ROWID;
