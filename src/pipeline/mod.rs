@@ -2,7 +2,10 @@
 
 pub mod answer;
 pub mod authorise_area;
+pub mod bestand;
 pub mod branch;
+pub mod hinweis;
+pub mod marke;
 pub mod mirror;
 pub mod note;
 pub mod order;
@@ -15,5 +18,13 @@ pub mod werte;
 mod testing;
 
 /// All verbs, in the order in which help shows them.
-pub const STEPS: &[step::Entry] =
-    &[authorise_area::ENTRY, mirror::ENTRY, note::ENTRY, receipt::ENTRY, tell::CALLBACK];
+pub const STEPS: &[step::Entry] = &[
+    authorise_area::ENTRY,
+    bestand::ENTRY,
+    hinweis::ENTRY,
+    marke::ENTRY,
+    mirror::ENTRY,
+    note::ENTRY,
+    receipt::ENTRY,
+    tell::CALLBACK,
+];

@@ -92,7 +92,12 @@ pub fn offen(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
     keys
 }
 
-/// All keys under which a Registersatz is found.
+/// The key of a Registersatz by its id in the mirror, for persons that speak of exactly this one.
+pub fn satz(id: uuid::Uuid) -> SearchKey {
+    SearchKey::new("satz", [id.hyphenated().to_string().as_str()])
+}
+
+/// All keys under which a Registersatz is found, besides that of its id.
 pub fn of(registersatz: &Registersatz) -> Vec<SearchKey> {
     vec![child(&registersatz.kind, &registersatz.mutter)]
 }
