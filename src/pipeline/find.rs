@@ -88,7 +88,9 @@ impl Step for Find {
                     gefunden.offen |= vorgang.as_ref().is_some_and(offen);
                 }
                 (Question::Bestand(_), Fact::Bestand(bestand)) => gefunden.bestand.clone_from(bestand),
-                _ => return Err(Trouble::Ours("find got answers to other questions than it asked".to_owned())),
+                _ => {
+                    return Err(Trouble::Ours("find got answers to other questions than it asked".to_owned()));
+                }
             }
         }
         if !gefunden.gelesen.is_empty() {
@@ -104,7 +106,9 @@ impl Step for Find {
 impl Find {
     fn questions(&self, message: &Message) -> Vec<Question> {
         let mut questions = vec![Question::Vorgang(key(message))];
-        let (Some(kind), Some(mutter)) = (&message.record.kind, &message.record.mutter) else { return questions };
+        let (Some(kind), Some(mutter)) = (&message.record.kind, &message.record.mutter) else {
+            return questions;
+        };
         questions.extend(keys::gesucht(kind, mutter).into_iter().map(Question::Mirror));
         questions.extend(keys::offen(Some(kind), mutter).into_iter().map(Question::Vorgang));
         let amt = geburtsort(kind, &self.tafeln, tag(message.now())).amt();

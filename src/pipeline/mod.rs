@@ -19,13 +19,12 @@ pub mod werte;
 mod testing;
 
 /// All verbs, in the order in which help shows them.
-pub const STEPS: &[step::Entry] =
-    &[
-        authorise::ENTRY,
-        find::ENTRY,
-        decide::ENTRY,
-        mirror::ENTRY,
-        note::ENTRY,
-        receipt::ENTRY,
-        tell::CALLBACK,
-    ];
+pub const STEPS: &[step::Entry] = &[
+    authorise::ENTRY,
+    find::ENTRY,
+    decide::ENTRY,
+    mirror::ENTRY,
+    note::ENTRY,
+    receipt::ENTRY,
+    tell::CALLBACK,
+];

@@ -62,10 +62,10 @@ impl Massstab {
                 .and_then(Vertrauensniveau::lesen)
                 .map_or(Vertrauensniveau::Hoch, |niveau| niveau.max(least.niveau)),
         };
-        let minuten = anmeldung["hoechstalter-minuten"].as_u64().and_then(|minuten| i64::try_from(minuten).ok());
-        let hoechstalter = minuten
-            .map(|minuten| SignedDuration::from_mins(minuten.min(15)))
-            .unwrap_or(least.hoechstalter);
+        let minuten =
+            anmeldung["hoechstalter-minuten"].as_u64().and_then(|minuten| i64::try_from(minuten).ok());
+        let hoechstalter =
+            minuten.map(|minuten| SignedDuration::from_mins(minuten.min(15))).unwrap_or(least.hoechstalter);
         Massstab { niveau, hoechstalter: hoechstalter.min(least.hoechstalter) }
     }
 }
@@ -198,8 +198,9 @@ fn gleicher_name(anmeldung: &Anmeldung, mutter: &Mutter) -> bool {
     let vornamen = |name: &Option<String>| vergleichsform(name.as_deref().unwrap_or_default());
     let (eigene, angegebene) = (vornamen(&anmeldung.name.vornamen), vornamen(&mutter.name.vornamen));
     let gemeinsam = eigene.split_whitespace().zip(angegebene.split_whitespace());
-    let vornamen_gleich =
-        !eigene.is_empty() && !angegebene.is_empty() && gemeinsam.clone().all(|(eins, anderes)| eins == anderes);
+    let vornamen_gleich = !eigene.is_empty()
+        && !angegebene.is_empty()
+        && gemeinsam.clone().all(|(eins, anderes)| eins == anderes);
     vornamen_gleich && !familiennamen(&anmeldung.name).is_disjoint(&familiennamen(&mutter.name))
 }
 

@@ -180,9 +180,12 @@ mod tests {
 
     fn situations() -> impl Strategy<Value = Sachverhalt> {
         prop::array::uniform14(any::<u8>()).prop_map(|random| {
-            MERKMALE.iter().zip(random).fold(Sachverhalt::einwandfrei(), |all, ((merkmal, _, werte), random)| {
-                all.mit(*merkmal, werte[usize::from(random) % werte.len()])
-            })
+            MERKMALE.iter().zip(random).fold(
+                Sachverhalt::einwandfrei(),
+                |all, ((merkmal, _, werte), random)| {
+                    all.mit(*merkmal, werte[usize::from(random) % werte.len()])
+                },
+            )
         })
     }
 

@@ -68,7 +68,9 @@ pub fn treffer(kind: &Kind, mutter: &Mutter, satz: &Registersatz) -> Treffer {
 
 fn genau(kind: &Kind, mutter: &Mutter, satz: &Registersatz) -> bool {
     // The order of several names is not marked, so which one is that of the registration is not known.
-    let ([gefragt], [gespeichert]) = (kind.namen.as_slice(), satz.kind.namen.as_slice()) else { return false };
+    let ([gefragt], [gespeichert]) = (kind.namen.as_slice(), satz.kind.namen.as_slice()) else {
+        return false;
+    };
     let ganz = |datum: &TeilDatum| datum.vollstaendig();
     ein_name(gefragt)
         && ein_name(gespeichert)
@@ -182,10 +184,7 @@ fn namen_gemein(eigene: &[Personenname], andere: &[Personenname]) -> bool {
 
 fn mutter_gemein(eigene: &Personenname, andere: &Personenname) -> bool {
     let familie = |name: &Personenname| -> Vec<String> {
-        [&name.familienname, &name.geburtsname]
-            .into_iter()
-            .flat_map(|name| worte(name.as_deref()))
-            .collect()
+        [&name.familienname, &name.geburtsname].into_iter().flat_map(|name| worte(name.as_deref())).collect()
     };
     teilen_ein_wort(&worte(eigene.vornamen.as_deref()), &worte(andere.vornamen.as_deref()))
         || teilen_ein_wort(&familie(eigene), &familie(andere))
@@ -246,42 +245,165 @@ mod tests {
             ("more spaces", |k, _| k.namen[0].vornamen = Some(" Lia   Marie ".into()), same, Genau),
             ("no given name asked", |k, _| k.namen[0].vornamen = None, same, Aehnlich),
             ("no given name stored", same, |k, _| k.namen[0].vornamen = None, Aehnlich),
-            ("no family name on both sides", |k, _| k.namen[0].familienname = None, |k, _| k.namen[0].familienname = None, Aehnlich),
+            (
+                "no family name on both sides",
+                |k, _| k.namen[0].familienname = None,
+                |k, _| k.namen[0].familienname = None,
+                Aehnlich,
+            ),
             ("two names stored", same, |k, _| k.namen.push(k.namen[0].clone()), Aehnlich),
             ("two names asked", |k, _| k.namen.push(k.namen[0].clone()), same, Aehnlich),
-            ("another name at birth stored", same, |k, _| k.namen[0].geburtsname = Some("Sommer".into()), Aehnlich),
-            ("the same name at birth stored", same, |k, _| k.namen[0].geburtsname = Some("Mueller".into()), Genau),
+            (
+                "another name at birth stored",
+                same,
+                |k, _| k.namen[0].geburtsname = Some("Sommer".into()),
+                Aehnlich,
+            ),
+            (
+                "the same name at birth stored",
+                same,
+                |k, _| k.namen[0].geburtsname = Some("Mueller".into()),
+                Genau,
+            ),
             ("no name stored", same, |k, _| k.namen.clear(), Aehnlich),
             ("another day", |k, _| k.geburtsdatum = Some(day("2024-08-06")), same, Aehnlich),
-            ("partial date on both sides", |k, _| k.geburtsdatum = Some(day("2024-08")), |k, _| k.geburtsdatum = Some(day("2024-08")), Aehnlich),
+            (
+                "partial date on both sides",
+                |k, _| k.geburtsdatum = Some(day("2024-08")),
+                |k, _| k.geburtsdatum = Some(day("2024-08")),
+                Aehnlich,
+            ),
             ("no date", |k, _| k.geburtsdatum = None, same, Aehnlich),
             ("another place, same ARS", |k, _| k.geburtsort = Some("Bremen-Mitte".into()), same, Genau),
-            ("another place and ARS", |k, _| { k.geburtsort = Some("Hamburg".into()); k.register_ars = Some("020000000000".into()) }, same, Aehnlich),
-            ("another place, no ARS", |k, _| { k.geburtsort = Some("Hamburg".into()); k.register_ars = None }, same, Aehnlich),
-            ("no place, no ARS", |k, _| { k.geburtsort = None; k.register_ars = None }, |k, _| { k.geburtsort = None; k.register_ars = None }, Aehnlich),
+            (
+                "another place and ARS",
+                |k, _| {
+                    k.geburtsort = Some("Hamburg".into());
+                    k.register_ars = Some("020000000000".into())
+                },
+                same,
+                Aehnlich,
+            ),
+            (
+                "another place, no ARS",
+                |k, _| {
+                    k.geburtsort = Some("Hamburg".into());
+                    k.register_ars = None
+                },
+                same,
+                Aehnlich,
+            ),
+            (
+                "no place, no ARS",
+                |k, _| {
+                    k.geburtsort = None;
+                    k.register_ars = None
+                },
+                |k, _| {
+                    k.geburtsort = None;
+                    k.register_ars = None
+                },
+                Aehnlich,
+            ),
             ("state given as code", |k, _| k.geburtsstaat = Some("000".into()), same, Genau),
             ("another state", same, |k, _| k.geburtsstaat = Some("151".into()), Aehnlich),
-            ("mother: only name at birth agrees", |_, m| m.name.familienname = Some("Sommer".into()), same, Genau),
-            ("mother: asked under her birth name", |_, m| { m.name.familienname = Some("Müller".into()); m.name.geburtsname = None }, same, Genau),
-            ("mother: no family name agrees", |_, m| { m.name.familienname = Some("Sommer".into()); m.name.geburtsname = None }, same, Aehnlich),
+            (
+                "mother: only name at birth agrees",
+                |_, m| m.name.familienname = Some("Sommer".into()),
+                same,
+                Genau,
+            ),
+            (
+                "mother: asked under her birth name",
+                |_, m| {
+                    m.name.familienname = Some("Müller".into());
+                    m.name.geburtsname = None
+                },
+                same,
+                Genau,
+            ),
+            (
+                "mother: no family name agrees",
+                |_, m| {
+                    m.name.familienname = Some("Sommer".into());
+                    m.name.geburtsname = None
+                },
+                same,
+                Aehnlich,
+            ),
             ("mother: second given name missing", |_, m| m.name.vornamen = Some("Zoe".into()), same, Genau),
             ("mother: another given name", |_, m| m.name.vornamen = Some("Marie".into()), same, Aehnlich),
             ("mother: no given name", |_, m| m.name.vornamen = None, |_, m| m.name.vornamen = None, Aehnlich),
             ("mother: another day", |_, m| m.geburtsdatum = day("1994-03-13"), same, Aehnlich),
-            ("mother: partial date on both sides", |_, m| m.geburtsdatum = day("1994"), |_, m| m.geburtsdatum = day("1994"), Aehnlich),
-            ("both dates another", |k, m| { k.geburtsdatum = Some(day("2024-08-06")); m.geburtsdatum = day("1994-03-13") }, same, Keiner),
-            ("another day and name", |k, _| { k.geburtsdatum = Some(day("2024-08-06")); k.namen[0].vornamen = Some("Ida".into()) }, same, Keiner),
-            ("only the two days by chance", |k, m| {
-                k.namen[0].familienname = Some("Sommer".into());
-                k.namen[0].vornamen = Some("Ida".into());
-                m.name = Personenname { familienname: Some("Sommer".into()), geburtsname: None, vornamen: Some("Petra".into()) };
-            }, same, Keiner),
+            (
+                "mother: partial date on both sides",
+                |_, m| m.geburtsdatum = day("1994"),
+                |_, m| m.geburtsdatum = day("1994"),
+                Aehnlich,
+            ),
+            (
+                "both dates another",
+                |k, m| {
+                    k.geburtsdatum = Some(day("2024-08-06"));
+                    m.geburtsdatum = day("1994-03-13")
+                },
+                same,
+                Keiner,
+            ),
+            (
+                "another day and name",
+                |k, _| {
+                    k.geburtsdatum = Some(day("2024-08-06"));
+                    k.namen[0].vornamen = Some("Ida".into())
+                },
+                same,
+                Keiner,
+            ),
+            (
+                "only the two days by chance",
+                |k, m| {
+                    k.namen[0].familienname = Some("Sommer".into());
+                    k.namen[0].vornamen = Some("Ida".into());
+                    m.name = Personenname {
+                        familienname: Some("Sommer".into()),
+                        geburtsname: None,
+                        vornamen: Some("Petra".into()),
+                    };
+                },
+                same,
+                Keiner,
+            ),
             ("twin, same number", |k, _| k.namen[0].vornamen = Some("Ida".into()), same, Aehnlich),
-            ("twin, another number", |k, _| k.namen[0].vornamen = Some("Ida".into()), |k, _| k.geburtsregister_nummer = Some("1235/2024".into()), Keiner),
-            ("twin, another number, a name shared", |k, _| k.namen[0].vornamen = Some("Ida Marie".into()), |k, _| k.geburtsregister_nummer = Some("1235/2024".into()), Aehnlich),
-            ("twin, a name nearly shared", |k, _| k.namen[0].vornamen = Some("Ida Maria".into()), |k, _| k.geburtsregister_nummer = Some("1235/2024".into()), Aehnlich),
-            ("twin, one number unknown", |k, _| k.namen[0].vornamen = Some("Ida".into()), |k, _| k.geburtsregister_nummer = None, Aehnlich),
-            ("twin, number written otherwise", |k, _| k.namen[0].vornamen = Some("Ida".into()), |k, _| k.geburtsregister_nummer = Some("G 01234/24".into()), Aehnlich),
+            (
+                "twin, another number",
+                |k, _| k.namen[0].vornamen = Some("Ida".into()),
+                |k, _| k.geburtsregister_nummer = Some("1235/2024".into()),
+                Keiner,
+            ),
+            (
+                "twin, another number, a name shared",
+                |k, _| k.namen[0].vornamen = Some("Ida Marie".into()),
+                |k, _| k.geburtsregister_nummer = Some("1235/2024".into()),
+                Aehnlich,
+            ),
+            (
+                "twin, a name nearly shared",
+                |k, _| k.namen[0].vornamen = Some("Ida Maria".into()),
+                |k, _| k.geburtsregister_nummer = Some("1235/2024".into()),
+                Aehnlich,
+            ),
+            (
+                "twin, one number unknown",
+                |k, _| k.namen[0].vornamen = Some("Ida".into()),
+                |k, _| k.geburtsregister_nummer = None,
+                Aehnlich,
+            ),
+            (
+                "twin, number written otherwise",
+                |k, _| k.namen[0].vornamen = Some("Ida".into()),
+                |k, _| k.geburtsregister_nummer = Some("G 01234/24".into()),
+                Aehnlich,
+            ),
         ];
         for (what, asked, stored, expected) in rows {
             assert_eq!(judged(*asked, *stored), *expected, "{what}");

@@ -86,8 +86,10 @@ impl<'a> Geburtsort<'a> {
 pub fn feststellen(lage: &Lage<'_>) -> Tatsachen {
     let heute = tag(lage.now);
     let record = lage.record;
-    let wohnort = record.mutter.as_ref().map_or(Zustaendig::Keines, |mutter| wohnort(mutter, lage.tafeln, heute));
-    let ort = record.kind.as_ref().map_or(Geburtsort::NichtEindeutig, |kind| geburtsort(kind, lage.tafeln, heute));
+    let wohnort =
+        record.mutter.as_ref().map_or(Zustaendig::Keines, |mutter| wohnort(mutter, lage.tafeln, heute));
+    let ort =
+        record.kind.as_ref().map_or(Geburtsort::NichtEindeutig, |kind| geburtsort(kind, lage.tafeln, heute));
     let geburts_amt = ort.amt();
     let (treffer, kandidat) = treffer(&lage.befund.kandidaten);
     let anmeldung = lage.rolle.map_or("ungueltig", Rolle::as_str);
@@ -99,7 +101,8 @@ pub fn feststellen(lage: &Lage<'_>) -> Tatsachen {
         geburts_amt.is_some_and(|amt| lage.tafeln.aemter.gehoert(&kandidat.partner, &amt.id, heute))
             && klar(&kandidat.registersatz)
     });
-    let gesperrt = |kandidat: &Kandidat| kandidat.registersatz.eintragung.arten.iter().any(|a| a == SPERRVERMERK);
+    let gesperrt =
+        |kandidat: &Kandidat| kandidat.registersatz.eintragung.arten.iter().any(|a| a == SPERRVERMERK);
     let sachverhalt = Sachverhalt::einwandfrei()
         .mit(Merkmal::Anmeldung, anmeldung)
         .mit(Merkmal::Partner, if lage.zugelassen { "zugelassen" } else { "nicht-zugelassen" })
@@ -119,7 +122,10 @@ pub fn feststellen(lage: &Lage<'_>) -> Tatsachen {
             if geboren.is_some_and(|datum| datum.vollstaendig()) { "vollstaendig" } else { "unvollstaendig" },
         )
         .mit(Merkmal::Jugendamt, aussteller(wohnort, lage.angebunden, heute))
-        .mit(Merkmal::Register, if frisch { "vollstaendig-und-frisch" } else { "unvollstaendig-oder-veraltet" })
+        .mit(
+            Merkmal::Register,
+            if frisch { "vollstaendig-und-frisch" } else { "unvollstaendig-oder-veraltet" },
+        )
         .mit(Merkmal::Offen, ja_nein(lage.befund.offen))
         .mit(Merkmal::Sperrvermerk, ja_nein(lage.befund.kandidaten.iter().any(gesperrt)))
         .mit(Merkmal::Treffer, treffer)
@@ -141,7 +147,9 @@ pub fn wohnort<'a>(mutter: &Mutter, tafeln: &'a Tafeln, am: Date) -> Zustaendig<
         let amt = schluessel.map_or(Zustaendig::Keines, |key| tafeln.aemter.zustaendig(key, am));
         found = match (amt, found) {
             (Zustaendig::Keines | Zustaendig::Mehrere, _) => return amt,
-            (Zustaendig::Eines(one), Zustaendig::Eines(other)) if one.id != other.id => return Zustaendig::Mehrere,
+            (Zustaendig::Eines(one), Zustaendig::Eines(other)) if one.id != other.id => {
+                return Zustaendig::Mehrere;
+            }
             (amt, _) => amt,
         };
     }

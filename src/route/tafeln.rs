@@ -350,8 +350,9 @@ mod tests {
             let (place, rest) = expected.split_once(' ').unwrap();
             let line_of = |place: &str| place.split(':').next().unwrap().to_owned();
             let words: Vec<&str> = rest.split(' ').collect();
-            let meant =
-                |line: &String| line_of(line) == line_of(place) && words.iter().all(|word| line.contains(word));
+            let meant = |line: &String| {
+                line_of(line) == line_of(place) && words.iter().all(|word| line.contains(word))
+            };
             assert!(found.iter().any(meant), "{expected}: {found:?}");
         }
         let csv = "040110000000;Bremen\n04011;Bremen\n040110000000\n040110000000;\n040110000000;BREMEN\n";

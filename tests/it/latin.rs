@@ -39,7 +39,10 @@ fn listed() -> Vec<String> {
 
 /// The letters and sequences that names are made of.
 fn letters() -> Vec<String> {
-    listed().into_iter().filter(|unit| check(unit, Datatype::A).is_ok() && unit.chars().all(is_letter)).collect()
+    listed()
+        .into_iter()
+        .filter(|unit| check(unit, Datatype::A).is_ok() && unit.chars().all(is_letter))
+        .collect()
 }
 
 fn is_letter(character: char) -> bool {

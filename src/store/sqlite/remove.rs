@@ -46,9 +46,8 @@ pub fn record(scene: &mut Scene<'_>, id: Uuid, bumps: &mut BTreeSet<Tag>) -> Sto
 pub fn messages(scene: &mut Scene<'_>, key: &Tag, own: Uuid) -> Stored<()> {
     let found: Vec<(i64, Uuid, i64)> = {
         let mut list = scene.connection.prepare_cached(sql!("inbox_subject_list")).map_err(trouble)?;
-        let rows = list
-            .query_map([&key[..]], |r| Ok((r.get(0)?, uuid(r.get(1)?)?, r.get(2)?)))
-            .map_err(trouble)?;
+        let rows =
+            list.query_map([&key[..]], |r| Ok((r.get(0)?, uuid(r.get(1)?)?, r.get(2)?))).map_err(trouble)?;
         rows.collect::<Result<_, _>>().map_err(trouble)?
     };
     for (row, id, sealed) in found {
