@@ -98,9 +98,13 @@ pub fn incomplete() -> Trouble {
 
 fn hindered(hindernis: Hindernis) -> Trouble {
     let (rule, text) = match hindernis {
-        Hindernis::NichtBegonnen => ("kein-beginn", "Für dieses Register wurde keine Erstbefüllung begonnen."),
+        Hindernis::NichtBegonnen => {
+            ("kein-beginn", "Für dieses Register wurde keine Erstbefüllung begonnen.")
+        }
         Hindernis::KeinAbgleich => ("kein-abgleich", "Seit dem Beginn wurde nicht abgeglichen."),
-        Hindernis::Luecken => ("luecken", "Der letzte Abgleich hat Lücken ergeben; jede Lücke steht dagegen."),
+        Hindernis::Luecken => {
+            ("luecken", "Der letzte Abgleich hat Lücken ergeben; jede Lücke steht dagegen.")
+        }
         Hindernis::OhnePerson => ("ohne-person", "Eine Unterschrift braucht eine Person."),
         Hindernis::DieselbePerson => ("dieselbe-person", "Dieselbe Person hat bereits unterschrieben."),
     };
@@ -321,7 +325,10 @@ mod tests {
             nachfolge: nachfolge.map(str::to_owned),
             nachweise: vec![],
         };
-        let aemter = vec![amt("alt", Some("2026-01-01"), Some("jugendamt-bremen")), amt("jugendamt-bremen", None, None)];
+        let aemter = vec![
+            amt("alt", Some("2026-01-01"), Some("jugendamt-bremen")),
+            amt("jugendamt-bremen", None, None),
+        ];
         let tafeln = Arc::new(Tafeln { aemter: Aemter { aemter }, ..Default::default() });
         let step = Stand { standard: STANDARD.into(), tafeln };
         let mut world = World { anzahl: 2, eingang: Some(Inbound::Accepted), ..World::default() };
@@ -338,9 +345,12 @@ mod tests {
         let other = run(&step(), &mut ordered(said("rueckzug", |_| ()), Some("a")), &mut World::default());
         assert!(other.unwrap_err().starts_with("bestand takes"));
         assert!(run(&step(), &mut message(), &mut World::default()).is_err());
-        for (settings, right) in
-            [(json!({}), true), (json!({ "standard": "" }), false), (json!({ "x": 1 }), false), (json!(1), false)]
-        {
+        for (settings, right) in [
+            (json!({}), true),
+            (json!({ "standard": "" }), false),
+            (json!({ "x": 1 }), false),
+            (json!(1), false),
+        ] {
             assert_eq!(building(|building| build(&settings, building)).is_ok(), right, "{settings}");
         }
     }

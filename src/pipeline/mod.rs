@@ -1,9 +1,13 @@
 //! The steps: what a route may do. The menu of the room; every step is a file and two lines here.
 
 pub mod answer;
+pub mod authorise;
 pub mod authorise_area;
 pub mod bestand;
 pub mod branch;
+pub mod decide;
+pub mod entschieden;
+pub mod find;
 pub mod hinweis;
 pub mod marke;
 pub mod mirror;
@@ -19,7 +23,9 @@ mod testing;
 
 /// All verbs, in the order in which help shows them.
 pub const STEPS: &[step::Entry] = &[
-    authorise_area::ENTRY,
+    authorise::ENTRY,
+    find::ENTRY,
+    decide::ENTRY,
     bestand::ENTRY,
     hinweis::ENTRY,
     marke::ENTRY,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use unicode_normalization::UnicodeNormalization;
+use crate::latin::searchform::vergleichsform;
 
 /// What a name of a place means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,9 +51,7 @@ impl Gemeinden {
     }
 }
 
-/// The form under which a name of a place is compared: what stands after a comma is a title and left out.
+/// The form under which a name of a place is compared, its search form: what stands after a comma is a title and left out.
 pub fn falten(name: &str) -> String {
-    let name = name.split(',').next().unwrap_or_default();
-    let folded: String = name.nfc().flat_map(char::to_uppercase).collect();
-    folded.split_whitespace().collect::<Vec<_>>().join(" ")
+    vergleichsform(name.split(',').next().unwrap_or_default())
 }

@@ -18,4 +18,5 @@ pub const ENTRY: Entry = Entry {
     destination: |_, _, _, _| Ok(None),
 };
 
-const NO_CONNECTION: &str = "commands of persons need no connection; remove it, `on: [ { person: … } ]` is enough";
+const NO_CONNECTION: &str =
+    "commands of persons need no connection; remove it, `on: [ { person: … } ]` is enough";

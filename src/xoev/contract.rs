@@ -88,6 +88,10 @@ pub trait Reader: Send {
     fn header(&mut self, _detected: &Detected, _document: &Document) -> Option<Kopf> {
         None
     }
+    /// Gate, detection and reading in one, for a small part that travels beside a document.
+    fn open(&mut self, _octets: Bytes) -> Result<(Detected, Record), Vec<Rejection>> {
+        Err(vec![Rejection::new(Fault::Version, "Dieser Teil der Nachricht kann hier nicht gelesen werden.")])
+    }
     /// Writes a message from its values and validates it before it leaves.
     ///
     /// `values` has the shape that the package's templates name; see `xsd/<standard>/<version>/write`.
