@@ -54,7 +54,9 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
     let mut written = map.iter();
     match (written.next(), written.next()) {
         (None, _) => Err(fault("", "nothing to authorise; write `{ use: … }` or `{ area: … }`")),
-        (Some(_), Some((other, _))) => Err(fault(&format!("/{other}"), "one setting only; remove the others")),
+        (Some(_), Some((other, _))) => {
+            Err(fault(&format!("/{other}"), "one setting only; remove the others"))
+        }
         (Some((key, value)), None) => match key.as_str() {
             "use" => build_use(value, building),
             "area" => authorise_area::build_area(settings, building),
@@ -185,7 +187,8 @@ fn zweck(anmeldung: Option<&Anmeldung>, policy: &Value, now: Timestamp) -> bool 
     let Some(anmeldung) = anmeldung else { return false };
     let zweck = anmeldung.zweck.as_deref().filter(|zweck| !zweck.trim().is_empty());
     let leika = policy["leika"].as_array();
-    let admitted = zweck.zip(leika).is_some_and(|(zweck, leika)| leika.iter().any(|key| key.as_str() == Some(zweck)));
+    let admitted =
+        zweck.zip(leika).is_some_and(|(zweck, leika)| leika.iter().any(|key| key.as_str() == Some(zweck)));
     let released = anmeldung.freigabe.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
     admitted && released.is_some_and(|released| released <= now)
 }
