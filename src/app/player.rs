@@ -15,7 +15,7 @@ use crate::engine::core::Settings;
 use crate::engine::housekeeping::Commands;
 use crate::engine::points::Points;
 use crate::engine::start::{Engine, Start};
-use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef, Stage, Verdict};
+use crate::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, Stage, Verdict};
 use crate::plan::PlanSet;
 use crate::store::contract::{Command, CommandState, Figures, Filter, Listed, Scope, Store, StoreError};
 use crate::store::sqlite;
@@ -304,16 +304,26 @@ fn envelope(given: &Given, now: Timestamp) -> Envelope {
     }
 }
 
+/// How long a woken message may take until it runs again.
+const WOKEN: Duration = Duration::from_millis(600);
+
 /// Waits until nothing is left to send; `false` when the engine stopped at a crash point meanwhile.
 async fn rest(store: &dyn Store, clock: &Clock, points: &Points) -> Result<bool, PlayError> {
     let began = Tick::now();
+    let mut calm = began;
     loop {
         if points.crashed() {
             return Ok(false);
         }
         let figures = store.figures(&Scope::Operator).await?;
         let open: u64 = figures.backlog.iter().map(|backlog| backlog.waiting).sum();
-        if open == 0 {
+        let waits =
+            figures.inbound.iter().any(|(state, count)| state == Inbound::Waiting.as_str() && *count > 0);
+        if !waits {
+            calm = Tick::now();
+        }
+        // A message that was woken runs again a moment later; one that still waits after that waits for good.
+        if open == 0 && (!waits || calm.elapsed() > WOKEN) {
             return Ok(true);
         }
         if began.elapsed() > Duration::from_secs(20) {
