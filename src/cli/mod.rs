@@ -1,12 +1,17 @@
 //! The commands, one file each. The menu of the room; a command reads its arguments, asks, prints, and decides nothing else.
 
 pub mod args;
+pub mod args_register;
 pub mod bench;
+pub mod bestand;
 pub mod check;
 pub mod command;
 pub mod completions;
 pub mod demo;
 pub mod demo_partner;
+pub mod demo_stage;
+pub mod demo_story;
+pub mod demo_teller;
 pub mod dispatch;
 pub mod doctor;
 pub mod dry_run;
@@ -20,9 +25,12 @@ pub mod person;
 pub mod routes;
 pub mod run;
 pub mod sample;
+pub mod sample_antrag;
+pub mod sample_xml;
 pub mod schema;
 pub mod shipped;
 pub mod stage;
 pub mod standards;
 pub mod status;
+pub mod tables;
 pub mod test;
