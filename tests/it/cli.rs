@@ -442,6 +442,10 @@ fn the_demonstration_ends_as_told() {
         [
             "delivered",
             "mirror_entries",
+            "requests",
+            "answers",
+            "letters",
+            "forwarded",
             "duplicates",
             "rejected",
             "callbacks_delivered",
@@ -450,6 +454,10 @@ fn the_demonstration_ends_as_told() {
             "lost"
         ]
     );
+    assert_eq!(story["answers"], serde_json::json!({ "A": 1, "B": 1, "F": 1, "I": 1, "K": 1, "Q": 1 }));
+    for code in ["S001", "X000", "V000", "X001", "X002", "S999", "T070"] {
+        assert!(story["rejected"][code].as_u64() >= Some(1), "{code}");
+    }
     assert_eq!((&story["lost"], &story["parked"]), (&0.into(), &0.into()));
     assert!(story["callback_attempts"].as_u64() > story["callbacks_delivered"].as_u64());
 }
