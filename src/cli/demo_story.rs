@@ -95,7 +95,8 @@ async fn deliveries(teller: &mut Teller<'_>) -> Result<u64, CliError> {
 }
 
 async fn say_of_register(teller: &mut Teller<'_>, what: &str, person: &str, said: Value) -> Result<bool, CliError> {
-    let document = registermeldung(0, teller.now(), &said);
+    // What a person says has an id of its own, as every message.
+    let document = registermeldung(teller.next(), teller.now(), &said);
     teller.order(what, &format!("demo:{person}"), document).await
 }
 
@@ -115,7 +116,7 @@ async fn bestand(teller: &mut Teller<'_>, held: u64) -> Result<(), CliError> {
         partner: BREMEN,
         key: "m-1".to_owned(),
         content_type: JSON,
-        body: registermeldung(1, teller.now(), &said).into_bytes(),
+        body: registermeldung(teller.next(), teller.now(), &said).into_bytes(),
         callbacks: 0,
     };
     teller.post(post).await.map(|_| ())

@@ -14,7 +14,7 @@ use crate::cli::demo_stage::DemoStage;
 use crate::cli::exit::CliError;
 use crate::cli::output::Output;
 use crate::clock::{Clock, Tick};
-use crate::store::contract::{Command, CommandState};
+use crate::store::contract::{Command, CommandState, Scope};
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -66,13 +66,14 @@ pub struct Teller<'a> {
     pub due: Due,
     client: reqwest::Client,
     line: u32,
+    messages: u64,
 }
 
 impl<'a> Teller<'a> {
     /// One that has told nothing yet.
     pub fn new(out: &'a mut Output, stage: &'a DemoStage, house: &'a House, clock: Clock) -> Teller<'a> {
         let (story, due) = (Story::default(), Due::default());
-        Teller { out, stage, house, clock, story, due, client: reqwest::Client::new(), line: 0 }
+        Teller { out, stage, house, clock, story, due, client: reqwest::Client::new(), line: 0, messages: 0 }
     }
 
     /// Says one line; nothing where a program reads along.
@@ -144,10 +145,11 @@ impl<'a> Teller<'a> {
         self.say(&format!("HTTP: somebody without a credential → {status}, nothing of the content is kept"))
     }
 
-    /// Lays a document into a partner's tray; `true` when it was answered by a Quittung in the out tray.
+    /// Lays a document into a partner's tray; `true` when it was answered by a Quittung in the out tray and is no repeat.
     pub async fn put(&mut self, what: &str, partner: &str, document: String) -> Result<bool, CliError> {
         let (inward, outward) = (format!("{partner}/in"), format!("{partner}/out"));
         let before = self.stage.documents(&outward, "quittung.0011");
+        let repeats = self.repeats().await?;
         let tray = self.stage.tray(&inward);
         let name = format!("{}.xml", Uuid::new_v4());
         let hidden = tray.join(format!(".{name}.tmp"));
@@ -163,16 +165,26 @@ impl<'a> Teller<'a> {
         while began.elapsed() < PATIENCE && working() {
             tokio::time::sleep(LOOK).await;
         }
-        // A repeat has no second answer by message: then the file is simply taken.
+        // Whether a repeat is answered once more depends on where the first one was answered.
         let receipts = || self.stage.documents(&outward, "quittung.0011");
         let taken = Tick::now();
         while taken.elapsed() < Duration::from_secs(3) && receipts() == before {
             tokio::time::sleep(LOOK).await;
         }
         let receipted = receipts() > before;
-        let answer = if receipted { "Quittung in" } else { "taken, nothing new in" };
+        let again = self.repeats().await? > repeats;
+        let answer = match (receipted, again) {
+            (true, false) => "Quittung in",
+            (true, true) => "Quittung, as the first time, in",
+            (false, _) => "taken, nothing new in",
+        };
         self.say(&format!("folder: {what} → {answer} {}", self.stage.tray(&outward).display()))?;
-        Ok(receipted)
+        Ok(receipted && !again)
+    }
+
+    /// How many messages were answered with the verdict of an earlier one.
+    async fn repeats(&self) -> Result<u64, CliError> {
+        Ok(self.house.shared.core.store.figures(&Scope::Operator).await?.repeats)
     }
 
     /// Waits until so many documents with this text lie in a tray, bounded, and says it.
@@ -211,6 +223,12 @@ impl<'a> Teller<'a> {
         };
         self.say(&format!("command of {person}: {what} → {}", ended.1))?;
         Ok(ended.0)
+    }
+
+    /// A number that no message of the story had yet.
+    pub fn next(&mut self) -> u64 {
+        self.messages += 1;
+        self.messages
     }
 
     /// Now, as documents of the story say it.
