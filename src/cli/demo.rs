@@ -115,7 +115,8 @@ pub async fn run(global: &Global, once: bool, out: &mut Output) -> Result<Exit, 
         addresses[0].port(),
         addresses[1].port()
     ))?;
-    teller.say("both online services are out of order at first; callbacks are tried again until they arrive")?;
+    teller
+        .say("both online services are out of order at first; callbacks are tried again until they arrive")?;
     demo_story::tell(&mut teller).await?;
     let (due, mut story) = (teller.due, teller.story);
     settle(&house, &stage, &services, &clock, &due, &mut story).await?;

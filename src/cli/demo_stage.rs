@@ -19,7 +19,13 @@ const TABLES: &[(&str, &str)] = &[
     ("gemeinden.csv", include_str!("../../deploy/stages/demo/tables/gemeinden.csv")),
 ];
 /// Below the data folder: trays that the shipped connections and partners name.
-const TRAYS: &[&str] = &["jugendamt-bremen/in", "jugendamt-bremen/out", "jugendamt-hamburg/in", "jugendamt-hamburg/out", "postfach/out"];
+const TRAYS: &[&str] = &[
+    "jugendamt-bremen/in",
+    "jugendamt-bremen/out",
+    "jugendamt-hamburg/in",
+    "jugendamt-hamburg/out",
+    "postfach/out",
+];
 
 /// The stage of the demonstration.
 pub struct DemoStage {

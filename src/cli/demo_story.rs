@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use crate::cli::demo_teller::{Post, Teller, with_login};
 use crate::cli::exit::CliError;
 use crate::cli::sample::{Wish, eintragung, korrektur, loeschung, vor_der_geburt};
-use crate::cli::sample_antrag::{Antrag, anmeldung, auskunft, json as antrag_json, registermeldung, xml as antrag_xml};
+use crate::cli::sample_antrag::{
+    Antrag, anmeldung, auskunft, json as antrag_json, registermeldung, xml as antrag_xml,
+};
 
 const BREMEN: &str = "jugendamt-bremen";
 const HAMBURG: &str = "jugendamt-hamburg";
@@ -43,7 +45,12 @@ fn without(n: u64) -> Wish {
 }
 
 /// A delivery of Bremen; both online services are told when it is accepted.
-async fn deliver(teller: &mut Teller<'_>, what: &str, key: &str, body: impl Into<Vec<u8>>) -> Result<bool, CliError> {
+async fn deliver(
+    teller: &mut Teller<'_>,
+    what: &str,
+    key: &str,
+    body: impl Into<Vec<u8>>,
+) -> Result<bool, CliError> {
     teller.story.delivered += 1;
     let post = Post {
         what,
@@ -81,12 +88,15 @@ async fn deliveries(teller: &mut Teller<'_>) -> Result<u64, CliError> {
         held += u64::from(deliver(teller, what, key, eintragung(&wish)).await?);
     }
     let again = eintragung(&with(ERKLAERT, "01"));
-    deliver(teller, "the first delivery once more, same key: same answer, no second effect", "a-1", again).await?;
+    deliver(teller, "the first delivery once more, same key: same answer, no second effect", "a-1", again)
+        .await?;
     held += u64::from(lay(teller, "0804 by folder", eintragung(&without(7))).await?);
     let again = eintragung(&without(NEGATIV));
     lay(teller, "one that came by HTTP already, now by folder: no second effect", again).await?;
     let expected = vor_der_geburt(&with(ERWARTET, "01"));
-    held += u64::from(deliver(teller, "0804 before a birth, of which only the mother is known", "a-7", expected).await?);
+    held += u64::from(
+        deliver(teller, "0804 before a birth, of which only the mother is known", "a-7", expected).await?,
+    );
     let corrected = Wish { message: 1010, second: 20_000, ..with(KORRIGIERT, "01") };
     deliver(teller, "0805, there is an Eintragung now", "a-8", korrektur(&corrected, &[])).await?;
     let deleted = Wish { message: 1011, second: 30_000, ..without(GELOESCHT) };
@@ -94,7 +104,12 @@ async fn deliveries(teller: &mut Teller<'_>) -> Result<u64, CliError> {
     Ok(held)
 }
 
-async fn say_of_register(teller: &mut Teller<'_>, what: &str, person: &str, said: Value) -> Result<bool, CliError> {
+async fn say_of_register(
+    teller: &mut Teller<'_>,
+    what: &str,
+    person: &str,
+    said: Value,
+) -> Result<bool, CliError> {
     // What a person says has an id of its own, as every message.
     let document = registermeldung(teller.next(), teller.now(), &said);
     teller.order(what, &format!("demo:{person}"), document).await
@@ -138,7 +153,8 @@ async fn broken(teller: &mut Teller<'_>) -> Result<(), CliError> {
     let other = eintragung(&without(23));
     deliver(teller, "the key of an earlier delivery with other content", "a-2", other).await?;
     let late = Wish { message: 2011, second: 25_000, ..without(GELOESCHT) };
-    deliver(teller, "a late 0804 about the deleted child, older than the deletion", "b-6", eintragung(&late)).await?;
+    deliver(teller, "a late 0804 about the deleted child, older than the deletion", "b-6", eintragung(&late))
+        .await?;
     teller.story.delivered += 1;
     teller.stranger(LIEFERUNGEN, eintragung(&without(24))).await
 }

@@ -153,7 +153,10 @@ impl<'a> Teller<'a> {
         let tray = self.stage.tray(&inward);
         let name = format!("{}.xml", Uuid::new_v4());
         let hidden = tray.join(format!(".{name}.tmp"));
-        if std::fs::write(&hidden, document).and_then(|()| std::fs::rename(&hidden, tray.join(&name))).is_err() {
+        if std::fs::write(&hidden, document)
+            .and_then(|()| std::fs::rename(&hidden, tray.join(&name)))
+            .is_err()
+        {
             self.say(&format!("folder: {what}: the tray cannot be written"))?;
             return Ok(false);
         }
@@ -188,7 +191,13 @@ impl<'a> Teller<'a> {
     }
 
     /// Waits until so many documents with this text lie in a tray, bounded, and says it.
-    pub async fn arrives(&mut self, what: &str, tray: &str, containing: &str, count: u64) -> Result<bool, CliError> {
+    pub async fn arrives(
+        &mut self,
+        what: &str,
+        tray: &str,
+        containing: &str,
+        count: u64,
+    ) -> Result<bool, CliError> {
         let began = Tick::now();
         while began.elapsed() < PATIENCE && self.stage.documents(tray, containing) < count {
             tokio::time::sleep(LOOK).await;
@@ -202,7 +211,8 @@ impl<'a> Teller<'a> {
     /// A person orders something about a register; the running house takes it as a message.
     pub async fn order(&mut self, what: &str, person: &str, document: String) -> Result<bool, CliError> {
         let (id, store) = (Uuid::now_v7(), &self.house.shared.core.store);
-        let arguments = json!({ "binding": "person register", "partner": "jugendamt-bremen", "document": document });
+        let arguments =
+            json!({ "binding": "person register", "partner": "jugendamt-bremen", "document": document });
         let command = Command {
             id,
             what: "deliver".to_owned(),
@@ -291,9 +301,13 @@ mod tests {
 
     #[test]
     fn codes_are_read_from_both_kinds_of_rueckweisung() {
-        let xml = "<x:rueckweisung.0001><code>0001</code><code>X001</code><code>X001</code></x:rueckweisung.0001>";
+        let xml =
+            "<x:rueckweisung.0001><code>0001</code><code>X001</code><code>X001</code></x:rueckweisung.0001>";
         assert_eq!(codes(xml), ["X001"]);
-        assert_eq!(codes(r#"{"nachricht":"rueckweisung","gruende":[{"code":"S100","hinweise":[]}]}"#), ["S100"]);
+        assert_eq!(
+            codes(r#"{"nachricht":"rueckweisung","gruende":[{"code":"S100","hinweise":[]}]}"#),
+            ["S100"]
+        );
         assert!(codes("<quittung.0011><code>S001</code></quittung.0011>").is_empty());
     }
 }

@@ -161,10 +161,8 @@ pub fn korrektur(wish: &Wish, before: &[&str]) -> String {
 /// A XFamilie 0806 that deletes the child.
 pub fn loeschung(wish: &Wish) -> String {
     let familie = wish.familie();
-    let inhalt = [
-        sample_xml::mutter("angabenZurMutter", &familie),
-        sample_xml::kind("angabenZumKind", &familie),
-    ];
+    let inhalt =
+        [sample_xml::mutter("angabenZurMutter", &familie), sample_xml::kind("angabenZumKind", &familie)];
     sample_xml::nachricht(&wish.kopf("sorge.nachweisregister.loeschung.0806", "0806"), &inhalt.concat())
 }
 
