@@ -169,13 +169,16 @@ impl<'a> Teller<'a> {
             tokio::time::sleep(LOOK).await;
         }
         // Whether a repeat is answered once more depends on where the first one was answered.
-        let receipts = || self.stage.documents(&outward, "quittung.0011");
         let taken = Tick::now();
-        while taken.elapsed() < Duration::from_secs(3) && receipts() == before {
+        let (receipted, again) = loop {
+            let receipted = self.stage.documents(&outward, "quittung.0011") > before;
+            let again = self.repeats().await? > repeats;
+            let patience = if again { Duration::from_secs(2) } else { PATIENCE };
+            if receipted || taken.elapsed() > patience {
+                break (receipted, again);
+            }
             tokio::time::sleep(LOOK).await;
-        }
-        let receipted = receipts() > before;
-        let again = self.repeats().await? > repeats;
+        };
         let answer = match (receipted, again) {
             (true, false) => "Quittung in",
             (true, true) => "Quittung, as the first time, in",
