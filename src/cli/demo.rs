@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use crate::app::cases::Scratch;
@@ -23,6 +24,8 @@ use crate::store::contract::{Figures, Scope, Store, View};
 
 /// How many times as fast as the machine's its clock runs: answers leave a minute after the request.
 const FACTOR: f64 = 20.0;
+/// How far it starts behind the machine's.
+const BEHIND: SignedDuration = SignedDuration::from_hours(6);
 /// How long the end is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -97,7 +100,9 @@ pub async fn run(global: &Global, once: bool, out: &mut Output) -> Result<Exit, 
     let stage = DemoStage::write(&scratch.0, global, addresses).map_err(|error| {
         CliError::Usage(format!("the demonstration's files cannot be written: {}", error.kind()))
     })?;
-    let clock = Clock::scaled(Clock::real().now(), FACTOR);
+    // Behind the machine, so that what others look at with the right time lies in the past.
+    let real = Clock::real().now();
+    let clock = Clock::scaled(real.checked_sub(BEHIND).unwrap_or(real), FACTOR);
     let options = Options {
         place: stage.place.clone(),
         clock: clock.clone(),
@@ -108,7 +113,7 @@ pub async fn run(global: &Global, once: bool, out: &mut Output) -> Result<Exit, 
     let house = House::start(options).await.map_err(CliError::from_start)?;
     let mut teller = Teller::new(out, &stage, &house, clock.clone());
     teller.say(&format!(
-        "the house stands after {} ms: door http://{}, trays {}, online services on ports {} and {}, clock {FACTOR} times as fast",
+        "the house stands after {} ms: door http://{}, trays {}, online services on ports {} and {}, clock {FACTOR} times as fast and some hours behind",
         began.elapsed().as_millis(),
         stage.http,
         stage.tray("").display(),
