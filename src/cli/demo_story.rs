@@ -200,6 +200,15 @@ async fn answer(teller: &mut Teller<'_>, asked: &Antrag) -> Result<(), CliError>
     teller.chapter("a Klärfall is answered by the Jugendamt of the mother's residence, and by no other")?;
     let transaktionsid = asked.transaktionsid().to_string();
     teller.arrives("the request", &format!("{HAMBURG}/out"), &transaktionsid, 1).await?;
+    teller
+        .arrives(
+            "what the office in Bremen has to decide",
+            "jugendamt-bremen/out",
+            "alleinsorge.antrag.0801",
+            2,
+        )
+        .await?;
+    teller.arrives("a letter to each mother who was logged in", "postfach/out", "\"art\"", 5).await?;
     let foreign = Post {
         what: "0803 of an office that is not responsible",
         path: "/v1/antworten",
