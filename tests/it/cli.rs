@@ -244,7 +244,7 @@ async fn changed_files_are_taken_over_whole_or_not_at_all() {
     assert!(cli(&stage, &["routes", "plan"]).out.contains("nothing differs"));
 
     // A changed file takes effect without a restart, and what was parked can be processed then.
-    edit(&route, "message: xfamilie.0011", "message: xfamilie.0804");
+    edit(&route, "message: [xfamilie.0011", "message: [xfamilie.0804");
     let plan = cli(&stage, &["routes", "plan", "--json"]);
     assert_eq!(plan.code, 0);
     assert_eq!(plan.json()["changed"][0]["messages"]["added"][0], "xfamilie.0804", "{}", plan.out);

@@ -307,7 +307,7 @@ async fn inside() -> Inside {
     let stage = StageDir::new([nobody, nobody]);
     let place = Place {
         config: stage.stage(),
-        routes: root().join("routes"),
+        routes: stage.routes.clone(),
         xsd: root().join("xsd"),
         data: stage.data(),
     };
