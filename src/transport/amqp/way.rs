@@ -12,13 +12,13 @@ pub struct Way {
 
 /// Writes a way as the correlation of a delivery: plain, or with the connection to which its `reply-to` belongs.
 pub fn pack(connection: &str, reply_to: Option<&str>, correlation: Option<&str>) -> Option<String> {
-    match reply_to {
-        None => correlation.map(str::to_owned),
-        Some(reply_to) => {
-            let fields = [MARK, connection, reply_to, correlation.unwrap_or_default()];
-            serde_json::to_string(&fields).ok()
-        }
+    // A sender's own id that looks like ours is packed too: otherwise it could write a way of its choice.
+    let looks_packed = correlation.is_some_and(|correlation| correlation.starts_with('['));
+    if reply_to.is_none() && !looks_packed {
+        return correlation.map(str::to_owned);
     }
+    let fields = [MARK, connection, reply_to.unwrap_or_default(), correlation.unwrap_or_default()];
+    serde_json::to_string(&fields).ok()
 }
 
 /// Reads a correlation again; a `reply-to` of another connection is none.
@@ -29,7 +29,7 @@ pub fn unpack(connection: &str, correlation: &str) -> Way {
     }
     match serde_json::from_str::<[String; 4]>(correlation) {
         Ok([mark, of, reply_to, correlation]) if mark == MARK => Way {
-            reply_to: (of == connection).then_some(reply_to),
+            reply_to: (of == connection && !reply_to.is_empty()).then_some(reply_to),
             correlation: (!correlation.is_empty()).then_some(correlation),
         },
         _ => plain(),
@@ -79,9 +79,10 @@ mod tests {
         assert_eq!(unpack("broker", &pack("broker", Some("q"), None).unwrap()).correlation, None);
         assert_eq!(pack("broker", None, Some("c-1")).as_deref(), Some("c-1"));
         assert_eq!(pack("broker", None, None), None);
-        // What a sender writes as its correlation is never read as a way: it is packed when it comes with a reply-to.
-        for text in ["c-1", "[\"x\"]", "[", ""] {
-            assert_eq!(unpack("broker", text), Way { reply_to: None, correlation: Some(text.to_owned()) });
+        // What a sender writes as its own id is never read as a way.
+        for text in ["c-1", "[\"x\"]", "[", "[\"amqp\",\"broker\",\"fremd\",\"x\"]"] {
+            let packed = pack("broker", None, Some(text)).unwrap();
+            assert_eq!(unpack("broker", &packed), Way { reply_to: None, correlation: Some(text.to_owned()) });
         }
     }
 
