@@ -77,6 +77,8 @@ set_up() {
   local packages=()
   command -v cc >/dev/null || packages+=(build-essential)
   command -v xmllint >/dev/null || packages+=(libxml2-utils)
+  # Tests start their own broker with deploy/dev/rabbitmq.sh; the system's stays off (see install_packages).
+  [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || packages+=(rabbitmq-server)
   if [ "${#packages[@]}" -gt 0 ]; then
     install_packages "${packages[@]}" || return 1
   fi

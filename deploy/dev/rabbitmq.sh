@@ -8,7 +8,7 @@
 #   DREHSCHEIBE_RABBITMQ_DIST   Erlang's own port       (port + 20000)
 #   DREHSCHEIBE_RABBITMQ_EPMD   port of its epmd        (port + 10000)
 #   DREHSCHEIBE_RABBITMQ_CONF   file with further lines of rabbitmq.conf, such as a TLS listener
-#   DREHSCHEIBE_RABBITMQ_WHILE  pid; when this process is gone, the broker is stopped
+#   DREHSCHEIBE_RABBITMQ_WHILE  pid; when this process is gone, the broker is stopped and its folder removed
 set -euo pipefail
 
 dir=${DREHSCHEIBE_RABBITMQ_DIR:-/tmp/drehscheibe-rabbitmq-$(id -u)}
@@ -83,7 +83,7 @@ start() {
   exit 1
 }
 
-# Stops the broker when a process is gone, however that one ended.
+# Stops the broker and removes its folder when a process is gone, however that one ended.
 watch_over() {
   local over=${DREHSCHEIBE_RABBITMQ_WHILE:-} self
   [ -n "$over" ] || return 0
@@ -91,7 +91,7 @@ watch_over() {
   DREHSCHEIBE_RABBITMQ_DIR=$dir DREHSCHEIBE_RABBITMQ_PORT=$port DREHSCHEIBE_RABBITMQ_EPMD=$epmd \
     setsid bash -c '
       while [ -d "/proc/$1" ]; do sleep 1; done
-      "$2" stop' _ "$over" "$self" >/dev/null 2>&1 </dev/null &
+      "$2" stop && [ -f "$3/rabbitmq.conf" ] && rm -rf "$3"' _ "$over" "$self" "$dir" >/dev/null 2>&1 </dev/null &
 }
 
 stop() {

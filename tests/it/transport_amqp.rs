@@ -7,7 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use drehscheibe::clock::Clock;
 use drehscheibe::envelope::{Envelope, How, PartnerRef};
-use drehscheibe::transport::amqp::ENTRY;
+use drehscheibe::transport::amqp::fault::Fault;
+use drehscheibe::transport::amqp::link::{Direction, Link};
+use drehscheibe::transport::amqp::settings::Settings;
+use drehscheibe::transport::amqp::{ENTRY, topology};
 use drehscheibe::transport::port::*;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
@@ -27,6 +30,18 @@ fn destination(house: &Arc<House>, settings: &Value, channel: Value) -> Arc<dyn 
     assert_eq!((ENTRY.check_channel)(&channel), []);
     let channel = Channel { partner: "ja-nord".to_owned(), settings: channel };
     (ENTRY.destination)("broker", settings, &channel, &house.around(Clock::real())).unwrap().unwrap()
+}
+
+/// Sends until the broker has it, as the dispatcher does: a queue that was just made may have no leader yet.
+async fn until_sent(to: &Arc<dyn Destination>, envelope: &Envelope) -> Receipt {
+    for _ in 0..300 {
+        match to.send(envelope).await {
+            Ok(receipt) => return receipt,
+            Err(SendError::Never { cause }) => panic!("{cause}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+    panic!("not sent");
 }
 
 fn one_queue(broker: &Broker, name: &str, more: Value) -> Value {
@@ -210,7 +225,7 @@ async fn a_message_with_parts_goes_out_and_comes_back_the_same() {
         envelope.parts.push(writer.finish(name, content_type).await.unwrap());
     }
     let to = destination(&house, &settings, json!({"routing-key": "in.teile"}));
-    let receipt = to.send(&envelope).await.unwrap();
+    let receipt = until_sent(&to, &envelope).await;
     assert_eq!(receipt.reference, envelope.head.id.to_string());
     let back = house.wait_for(1).await.remove(0);
     assert_eq!((back.body.as_ref(), back.head.content_type.as_deref()), (&b"<antrag/>"[..], Some("application/xml")));
@@ -235,7 +250,7 @@ async fn what_leaves_is_persistent_and_has_the_same_id_on_each_attempt() {
     let to = destination(&house, &broker.settings(json!({})), json!({"routing-key": "out.antwort"}));
     let envelope = outgoing("<quittung/>");
     for _ in 0..2 {
-        to.send(&envelope).await.unwrap();
+        until_sent(&to, &envelope).await;
         let got = client.take("out.antwort").await;
         let id = envelope.head.id.to_string();
         assert_eq!(got.data, b"<quittung/>");
@@ -263,7 +278,14 @@ async fn each_outcome_belongs_to_its_own_message_though_many_are_under_way() {
     for n in 0..400 {
         let to = if n % 3 == 0 { bad.clone() } else { good.clone() };
         let envelope = outgoing(&format!("<n>{n}</n>"));
-        sending.spawn(async move { (n, to.send(&envelope).await) });
+        sending.spawn(async move {
+            let mut outcome = to.send(&envelope).await;
+            while matches!(outcome, Err(SendError::Later { .. })) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                outcome = to.send(&envelope).await;
+            }
+            (n, outcome)
+        });
     }
     let mut sent = 0;
     while let Some(done) = sending.join_next().await {
@@ -349,21 +371,21 @@ async fn a_reply_to_is_followed_only_where_the_channel_allows_it() {
     let denied = house.wait_for(2).await[1].head.correlation.clone();
     let channel = json!({"routing-key": "antwort.fest", "reply-to": ["antwort.nord.*"]});
     let to = destination(&house, &settings, channel);
-    let answer = async |to: &Arc<dyn Destination>, correlation: Option<String>| {
+    let with = |correlation: Option<String>| {
         let mut envelope = outgoing("<antwort/>");
         envelope.head.correlation = correlation;
-        to.send(&envelope).await
+        envelope
     };
-    answer(&to, allowed).await.unwrap();
+    until_sent(&to, &with(allowed)).await;
     let got = client.take("antwort.nord.1").await;
     assert_eq!(got.properties.correlation_id().as_ref().unwrap().as_str(), "c-7");
-    answer(&to, denied.clone()).await.unwrap();
+    until_sent(&to, &with(denied.clone())).await;
     let got = client.take("antwort.fest").await;
     assert_eq!(got.properties.correlation_id().as_ref().unwrap().as_str(), "c-7");
     assert_eq!(client.ready("antwort.fremd").await, Some(0));
     // With nowhere else to go a person has to look.
     let only = destination(&house, &settings, json!({"reply-to": ["antwort.nord.*"]}));
-    assert!(matches!(answer(&only, denied).await, Err(SendError::Never { .. })));
+    assert!(matches!(only.send(&with(denied)).await, Err(SendError::Never { .. })));
     running.end().await.unwrap();
 }
 
@@ -412,6 +434,24 @@ async fn only_quorum_queues_are_consumed_unless_a_classic_one_is_allowed_by_name
         house.wait_for(1).await;
         running.end().await.unwrap();
     }
+    // What the operator is told.
+    let told = async |settings: &Value| {
+        let settings: Settings = serde_json::from_value(settings.clone()).unwrap();
+        let link = Link::open("broker", &settings, Direction::In).await.unwrap();
+        topology::prepare(&link, &settings, &settings.queues[0]).await
+    };
+    let classic = Err(Fault::Classic);
+    let expected = [classic.clone(), classic.clone(), classic, Err(Fault::Unseen), Err(Fault::Other("x-single-active-consumer"))];
+    for ((settings, _), expected) in runs.iter().zip(expected) {
+        assert_eq!(told(settings).await, expected, "{settings}");
+    }
+    let poor = json!({"topology": "check", "user": "ohne-rechte", "password": "ohne-rechte-probe-geheim"});
+    assert_eq!(told(&with("in.quorum", check.clone())).await, Ok(()));
+    assert_eq!(told(&with("in.quorum", json!({"topology": "declare"}))).await, Err(Fault::Other("x-delivery-limit")));
+    assert_eq!(told(&with("in.fehlt", check.clone())).await, Err(Fault::Missing));
+    assert_eq!(told(&with("in.quorum", poor)).await, Err(Fault::Unseen));
+    let reader = json!({"topology": "declare", "user": "nur-lesen", "password": "nur-lesen-probe-geheim"});
+    assert_eq!(told(&with("in.neu", reader)).await, Err(Fault::Permission));
     // A queue that is missing is waited for, and consumed as soon as it is there.
     let house = House::new();
     let running = source(&house, &with("in.fehlt", check));
@@ -593,8 +633,11 @@ async fn a_broker_is_trusted_only_by_our_authorities_and_knows_us_by_certificate
     let send = async |settings: Value| {
         destination(&house, &settings, json!({"routing-key": "out.tls"})).send(&outgoing("<a/>")).await
     };
-    send(with("servers.pem", Some("client"), true)).await.unwrap();
-    send(with("servers.pem", Some("client"), false)).await.unwrap();
+    for login in [true, false] {
+        let settings = with("servers.pem", Some("client"), login);
+        let to = destination(&house, &settings, json!({"routing-key": "out.tls"}));
+        until_sent(&to, &outgoing("<a/>")).await;
+    }
     // Another authority than ours, no certificate of ours, one that the broker does not trust.
     for settings in [
         with("strangers.pem", Some("client"), true),
@@ -623,21 +666,11 @@ async fn a_broker_that_restarts_is_killed_or_blocks_loses_nothing() {
     let running = source(&house, &settings);
     let to = destination(&house, &settings, json!({"routing-key": "in.sturm"}));
     broker.client(USER).await.exists_soon("in.sturm").await;
-    let until_sent = async |envelope: &Envelope| {
-        for _ in 0..300 {
-            match to.send(envelope).await {
-                Ok(_) => return,
-                Err(SendError::Never { cause }) => panic!("{cause}"),
-                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-            }
-        }
-        panic!("not sent");
-    };
     let seen = |body: String| {
         let house = house.clone();
         move || house.delivered().iter().any(|envelope| envelope.body == body)
     };
-    until_sent(&outgoing("<vorher/>")).await;
+    until_sent(&to, &outgoing("<vorher/>")).await;
     eventually(seen("<vorher/>".to_owned())).await;
     // An orderly restart, then a kill, each in the middle of traffic.
     for (name, kill) in [("neustart", false), ("absturz", true)] {
@@ -648,7 +681,7 @@ async fn a_broker_that_restarts_is_killed_or_blocks_loses_nothing() {
                 assert!(!matches!(down, Ok(_) | Err(SendError::Never { .. })), "{down:?}");
                 broker.script("start");
             }
-            until_sent(&outgoing(&format!("<{name}>{n}</{name}>"))).await;
+            until_sent(&to, &outgoing(&format!("<{name}>{n}</{name}>"))).await;
         }
         for n in 0..40 {
             eventually(seen(format!("<{name}>{n}</{name}>"))).await;
@@ -669,7 +702,7 @@ async fn a_broker_that_restarts_is_killed_or_blocks_loses_nothing() {
     }
     assert!(told.is_some(), "a blocked broker must be told as such");
     broker.control(&["set_vm_memory_high_watermark", "0.4"]);
-    until_sent(&outgoing("<wieder/>")).await;
+    until_sent(&to, &outgoing("<wieder/>")).await;
     eventually(seen("<wieder/>".to_owned())).await;
     running.end().await.unwrap();
     assert_eq!(other.ready("in.sturm").await, Some(0));

@@ -118,6 +118,9 @@ impl Broker {
         let pid = fs::read_to_string(self.folder.join("pid")).unwrap();
         assert!(Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap().success());
         fs::remove_file(self.folder.join("pid")).unwrap();
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// The operators' tool; takes some seconds.
@@ -238,9 +241,17 @@ impl Client {
     pub async fn publish_to(&self, exchange: &str, key: &str, octets: &[u8], properties: BasicProperties) {
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let properties = properties.with_delivery_mode(2);
-        let confirm =
-            self.channel.basic_publish(exchange.into(), key.into(), options, octets, properties).await.unwrap();
-        assert_eq!(confirm.await.unwrap(), Confirmation::Ack(None), "the queue must take it");
+        // A queue that was just made may have no leader yet.
+        for _ in 0..100 {
+            let (exchange, key, properties) = (exchange.into(), key.into(), properties.clone());
+            let confirm = self.channel.basic_publish(exchange, key, options, octets, properties).await.unwrap();
+            match confirm.await.unwrap() {
+                Confirmation::Ack(None) => return,
+                Confirmation::Nack(None) => tokio::time::sleep(Duration::from_millis(50)).await,
+                other => panic!("the queue must take it: {other:?}"),
+            }
+        }
+        panic!("the queue does not take it");
     }
 
     pub async fn declare(&self, queue: &str, kind: &str, arguments: &[(&str, AMQPValue)]) {

@@ -10,7 +10,7 @@ use lapin::tcp::{AMQPUriTcpExt, RustlsConnector, TLSConfig};
 use lapin::uri::{
     AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism,
 };
-use lapin::{Channel, Connection, ConnectionProperties, Event};
+use lapin::{Channel, Connection, ConnectionProperties, ConnectionStatus, Event};
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
@@ -62,20 +62,21 @@ impl Link {
             metric::broker(name, direction.as_str(), false);
             raise(Alarm::BrokerDown, name, &[("cause", &fault.to_string())]);
         })?;
-        let (lost, blocked, ear) = (Stop::new(), Arc::new(AtomicBool::new(false)), Stop::new());
+        let (lost, blocked, dropped) = (Stop::new(), Arc::new(AtomicBool::new(false)), Stop::new());
         metric::broker(name, direction.as_str(), true);
         metric::broker_blocked(name, false);
         tracing::info!(connection = name, direction = direction.as_str(), "connected to the broker");
         let events = connection.events_listener();
-        let listening = listen(name.to_owned(), direction, events, lost.clone(), blocked.clone());
-        let ended = ear.clone();
+        let ear = Ear { name: name.to_owned(), direction, lost: lost.clone(), blocked: blocked.clone() };
+        let listening = ear.listen(events, connection.status().clone());
+        let ended = dropped.clone();
         tokio::spawn(async move {
             tokio::select! {
                 () = listening => {}
                 () = ended.cancelled() => {}
             }
         });
-        Ok(Link { connection, blocked, lost, _ear: ear.drop_guard() })
+        Ok(Link { connection, blocked, lost, _ear: dropped.drop_guard() })
     }
 
     /// Whether it can be used.
@@ -159,34 +160,48 @@ fn uri(settings: &Settings) -> AMQPUri {
     }
 }
 
+/// How often it is looked whether a connection still stands; events come at once, this is for what has none.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// Makes what the broker says of itself visible, until the connection is gone.
-async fn listen(
+struct Ear {
     name: String,
     direction: Direction,
-    events: impl futures_util::Stream<Item = Event> + Send,
     lost: Stop,
     blocked: Arc<AtomicBool>,
-) {
-    let mut events = std::pin::pin!(events);
-    while let Some(event) = events.next().await {
-        match event {
-            // The broker's reason is not shown: it is its own text, and our line says what to do.
-            Event::ConnectionBlocked(_) => {
-                blocked.store(true, Ordering::Relaxed);
-                metric::broker_blocked(&name, true);
-                raise(Alarm::BrokerBlocked, &name, &[]);
+}
+
+impl Ear {
+    async fn listen(self, events: impl futures_util::Stream<Item = Event> + Send, status: ConnectionStatus) {
+        let mut events = std::pin::pin!(events);
+        while status.connected() {
+            let event = tokio::select! {
+                event = events.next() => event,
+                () = tokio::time::sleep(LOOK) => continue,
+            };
+            match event {
+                // The broker's reason is not shown: it is its own text, and our line says what to do.
+                Some(Event::ConnectionBlocked(_)) => {
+                    self.note_blocked(true);
+                    raise(Alarm::BrokerBlocked, &self.name, &[]);
+                }
+                Some(Event::ConnectionUnblocked) => {
+                    self.note_blocked(false);
+                    tracing::info!(connection = self.name, "the broker takes messages again");
+                }
+                // An error may be of one channel only, which is its holder's business.
+                Some(_) => {}
+                None => break,
             }
-            Event::ConnectionUnblocked => {
-                blocked.store(false, Ordering::Relaxed);
-                metric::broker_blocked(&name, false);
-                tracing::info!(connection = name, "the broker takes messages again");
-            }
-            Event::Error(_) => break,
-            _ => {}
         }
+        metric::broker(&self.name, self.direction.as_str(), false);
+        self.lost.cancel();
     }
-    metric::broker(&name, direction.as_str(), false);
-    lost.cancel();
+
+    fn note_blocked(&self, blocked: bool) {
+        self.blocked.store(blocked, Ordering::Relaxed);
+        metric::broker_blocked(&self.name, blocked);
+    }
 }
 
 /// The pauses between attempts: from half a second doubling up to a bound, with chance in them, so that replicas do

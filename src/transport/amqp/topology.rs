@@ -31,7 +31,14 @@ pub async fn prepare(link: &Link, settings: &Settings, queue: &QueueSettings) ->
             }
             Topology::Declare => {
                 declare(link, &queue.dead(), quorum()).await?;
-                declare(link, &name, arguments(queue)).await?;
+                match declare(link, &name, arguments(queue)).await {
+                    // The first difference need not be the one that matters: a classic queue differs in all.
+                    Err(other @ Fault::Other(_)) => {
+                        judge(link, queue, &name).await?;
+                        return Err(other);
+                    }
+                    declared => declared?,
+                }
             }
         }
     }
