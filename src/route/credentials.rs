@@ -40,7 +40,10 @@ pub fn read(desk: Desk<'_>, item: &Node, resolve: &Resolve) -> Option<(Credentia
             let written = reading::text(desk, value, "`amqp-user`")?;
             if !matches!(written.value.split_once('/'), Some((connection, user)) if !connection.is_empty() && !user.is_empty())
             {
-                desk.fault(value.at, "a user of a broker is written `connection/user`, such as `broker/ja-nord`");
+                desk.fault(
+                    value.at,
+                    "a user of a broker is written `connection/user`, such as `broker/ja-nord`",
+                );
                 return None;
             }
             Credential::BrokerUser(written.value)

@@ -127,7 +127,13 @@ async fn a_busy_house_is_asked_again_with_pauses_and_nothing_is_given_back() {
     // Pauses grow from a quarter of a second: three of them are no hot loop.
     assert!(began.elapsed() > Duration::from_millis(1500), "{:?}", began.elapsed());
     assert!(delivered.iter().all(|one| one.head.id == delivered[0].head.id), "held, not fetched anew");
-    assert!(!delivered.iter().any(|one| one.evidence.protocol_ids.iter().any(|(name, _)| name == "amqp.redelivered")));
+    assert!(
+        !delivered.iter().any(|one| one
+            .evidence
+            .protocol_ids
+            .iter()
+            .any(|(name, _)| name == "amqp.redelivered"))
+    );
     running.end().await.unwrap();
     emptied(broker, "in.besetzt").await;
 }
@@ -148,8 +154,8 @@ async fn the_user_that_the_broker_checked_is_the_partner_and_nobody_else() {
         admitted("broker/haus", "altes-amt", Some("2020-01-01T00:00:00Z")),
     ];
     *house.admission.lock().unwrap() = Arc::new(Admission { entries });
-    let settings =
-        broker.settings(json!({"queues": [{"binding": "in.nutzer", "partner-by-user": true, "prefetch": 1}]}));
+    let settings = broker
+        .settings(json!({"queues": [{"binding": "in.nutzer", "partner-by-user": true, "prefetch": 1}]}));
     let running = source(&house, &settings);
     let nord = broker.client("ja-nord").await;
     nord.exists_soon("in.nutzer").await;
@@ -173,7 +179,8 @@ async fn the_user_that_the_broker_checked_is_the_partner_and_nobody_else() {
     let channel = nord.connection.create_channel().await.unwrap();
     channel.confirm_select(Default::default()).await.unwrap();
     let claimed = properties("m-2").with_user_id("haus".into());
-    let sent = channel.basic_publish("".into(), "in.nutzer".into(), Default::default(), b"<a/>", claimed).await;
+    let sent =
+        channel.basic_publish("".into(), "in.nutzer".into(), Default::default(), b"<a/>", claimed).await;
     assert!(sent.unwrap().await.is_err());
     running.end().await.unwrap();
     emptied(broker, "in.nutzer").await;
@@ -189,7 +196,13 @@ async fn what_cannot_be_opened_is_set_apart_and_acknowledged() {
     let client = broker.client("ja-nord").await;
     client.exists_soon("in.gross").await;
     client.publish("in.gross", &vec![b'x'; 65537], properties("gross")).await;
-    client.publish("in.gross", b"nix", properties("mime").with_content_type("multipart/mixed; boundary=b".into())).await;
+    client
+        .publish(
+            "in.gross",
+            b"nix",
+            properties("mime").with_content_type("multipart/mixed; boundary=b".into()),
+        )
+        .await;
     client.publish("in.gross", b"nix", properties("gzip").with_content_encoding("gzip".into())).await;
     eventually(|| house.apart.lock().unwrap().len() == 3).await;
     let mut apart = house.apart.lock().unwrap().clone();
@@ -217,9 +230,10 @@ async fn a_message_with_parts_goes_out_and_comes_back_the_same() {
     let partner = PartnerRef { id: "ja-nord".to_owned(), how: How::Internal };
     let mut envelope = outgoing("<antrag/>");
     let content = Bytes::from(vec![0u8, 13, 10, 45, 45, 255].repeat(5000));
-    for (name, content_type, content) in
-        [("anmeldung", "application/json", Bytes::from("{}")), ("Geburt \"1\".pdf", "application/pdf", content.clone())]
-    {
+    for (name, content_type, content) in [
+        ("anmeldung", "application/json", Bytes::from("{}")),
+        ("Geburt \"1\".pdf", "application/pdf", content.clone()),
+    ] {
         let mut writer = around.spool.begin(&partner).await.unwrap();
         writer.write(content).await.unwrap();
         envelope.parts.push(writer.finish(name, content_type).await.unwrap());
@@ -228,10 +242,16 @@ async fn a_message_with_parts_goes_out_and_comes_back_the_same() {
     let receipt = until_sent(&to, &envelope).await;
     assert_eq!(receipt.reference, envelope.head.id.to_string());
     let back = house.wait_for(1).await.remove(0);
-    assert_eq!((back.body.as_ref(), back.head.content_type.as_deref()), (&b"<antrag/>"[..], Some("application/xml")));
+    assert_eq!(
+        (back.body.as_ref(), back.head.content_type.as_deref()),
+        (&b"<antrag/>"[..], Some("application/xml"))
+    );
     let labels: Vec<(&str, &str, u64)> =
         back.parts.iter().map(|part| (part.name.as_str(), part.content_type.as_str(), part.size)).collect();
-    assert_eq!(labels, [("anmeldung", "application/json", 2), ("Geburt \"1\".pdf", "application/pdf", 30_000)]);
+    assert_eq!(
+        labels,
+        [("anmeldung", "application/json", 2), ("Geburt \"1\".pdf", "application/pdf", 30_000)]
+    );
     let mut reader = around.spool.open("ja-nord", &back.parts[1]).await.unwrap();
     let mut read = Vec::new();
     while let Some(piece) = reader.read().await.unwrap() {
@@ -317,16 +337,25 @@ async fn trouble_at_the_far_end_is_told_apart() {
     };
     // Nobody takes it: a person has to look.
     let unroutable = send(&settings, json!({"routing-key": "out.niemand"}), "<a/>").await;
-    assert!(matches!(&unroutable, SendError::Never { cause } if cause.contains("lead nowhere")), "{unroutable}");
+    assert!(
+        matches!(&unroutable, SendError::Never { cause } if cause.contains("lead nowhere")),
+        "{unroutable}"
+    );
     // Missing, forbidden, full: may be put right.
     let missing = send(&settings, json!({"exchange": "gibtesnicht"}), "<a/>").await;
-    assert!(matches!(&missing, SendError::Later { cause, far_end: true, .. } if cause.contains("missing")), "{missing}");
+    assert!(
+        matches!(&missing, SendError::Later { cause, far_end: true, .. } if cause.contains("missing")),
+        "{missing}"
+    );
     let mut poor = settings.clone();
     poor["user"] = json!("ohne-rechte");
     poor["password"] = json!("ohne-rechte-probe-geheim");
     let refused = send(&poor, json!({"exchange": "amq.topic", "routing-key": "x"}), "<a/>").await;
     assert!(matches!(&refused, SendError::Later { cause, .. } if cause.contains("permission")), "{refused}");
-    let limits = [("x-max-length", AMQPValue::LongInt(1)), ("x-overflow", AMQPValue::LongString("reject-publish".into()))];
+    let limits = [
+        ("x-max-length", AMQPValue::LongInt(1)),
+        ("x-overflow", AMQPValue::LongString("reject-publish".into())),
+    ];
     client.declare("out.voll", "quorum", &limits).await;
     let full = destination(&house, &settings, json!({"routing-key": "out.voll"}));
     let mut outcome = Ok(Receipt::default());
@@ -338,12 +367,18 @@ async fn trouble_at_the_far_end_is_told_apart() {
     let ours = send(&settings, json!({"routing-key": "out.voll"}), &"x".repeat((4 << 20) + 1)).await;
     assert!(matches!(&ours, SendError::Never { cause } if cause.contains("max-body")), "{ours}");
     let theirs = send(&settings, json!({"routing-key": "out.voll"}), &"x".repeat(2 << 20)).await;
-    assert!(matches!(&theirs, SendError::Never { cause } if cause.contains("larger than the broker")), "{theirs}");
+    assert!(
+        matches!(&theirs, SendError::Never { cause } if cause.contains("larger than the broker")),
+        "{theirs}"
+    );
     // A login that is refused and a broker that is not there.
     let mut wrong = settings.clone();
     wrong["password"] = json!("falsch");
     let login = send(&wrong, json!({"routing-key": "q"}), "<a/>").await;
-    assert!(matches!(&login, SendError::Later { cause, far_end: true, .. } if cause.contains("login")), "{login}");
+    assert!(
+        matches!(&login, SendError::Later { cause, far_end: true, .. } if cause.contains("login")),
+        "{login}"
+    );
     let mut nowhere = settings.clone();
     nowhere["port"] = json!(1);
     let down = send(&nowhere, json!({"routing-key": "q"}), "<a/>").await;
@@ -441,13 +476,22 @@ async fn only_quorum_queues_are_consumed_unless_a_classic_one_is_allowed_by_name
         topology::prepare(&link, &settings, &settings.queues[0]).await
     };
     let classic = Err(Fault::Classic);
-    let expected = [classic.clone(), classic.clone(), classic, Err(Fault::Unseen), Err(Fault::Other("x-single-active-consumer"))];
+    let expected = [
+        classic.clone(),
+        classic.clone(),
+        classic,
+        Err(Fault::Unseen),
+        Err(Fault::Other("x-single-active-consumer")),
+    ];
     for ((settings, _), expected) in runs.iter().zip(expected) {
         assert_eq!(told(settings).await, expected, "{settings}");
     }
     let poor = json!({"topology": "check", "user": "ohne-rechte", "password": "ohne-rechte-probe-geheim"});
     assert_eq!(told(&with("in.quorum", check.clone())).await, Ok(()));
-    assert_eq!(told(&with("in.quorum", json!({"topology": "declare"}))).await, Err(Fault::Other("x-delivery-limit")));
+    assert_eq!(
+        told(&with("in.quorum", json!({"topology": "declare"}))).await,
+        Err(Fault::Other("x-delivery-limit"))
+    );
     assert_eq!(told(&with("in.fehlt", check.clone())).await, Err(Fault::Missing));
     assert_eq!(told(&with("in.quorum", poor)).await, Err(Fault::Unseen));
     let reader = json!({"topology": "declare", "user": "nur-lesen", "password": "nur-lesen-probe-geheim"});
@@ -472,7 +516,9 @@ async fn several_consumers_share_a_queue_and_each_delivery_goes_to_one() {
     client.exists_soon("in.wettbewerb").await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     for n in 0..150 {
-        client.publish("in.wettbewerb", format!("<n>{n}</n>").as_bytes(), properties(&format!("m-{n}"))).await;
+        client
+            .publish("in.wettbewerb", format!("<n>{n}</n>").as_bytes(), properties(&format!("m-{n}")))
+            .await;
     }
     let count = || houses.iter().map(|house| house.delivered().len()).sum::<usize>();
     eventually(|| count() >= 150).await;
@@ -489,7 +535,8 @@ async fn several_consumers_share_a_queue_and_each_delivery_goes_to_one() {
 
 /// The numbers that were delivered for a key, in the order of delivery.
 fn numbers(house: &House, key: &str) -> Vec<u32> {
-    let texts = house.delivered().into_iter().map(|envelope| String::from_utf8(envelope.body.to_vec()).unwrap());
+    let texts =
+        house.delivered().into_iter().map(|envelope| String::from_utf8(envelope.body.to_vec()).unwrap());
     let of_key = texts.filter_map(|text| text.strip_prefix(&format!("<{key}>")).map(str::to_owned));
     of_key.map(|rest| rest.split('<').next().unwrap().parse().unwrap()).collect()
 }
@@ -537,7 +584,9 @@ async fn order_within_a_key_is_kept_over_partitions() {
     for n in 0..30u32 {
         for key in ["a", "b", "c", "d", "e", "f"] {
             let id = format!("m-{key}-{n}");
-            client.publish_to("ex.kind", key, format!("<{key}>{n}</{key}>").as_bytes(), properties(&id)).await;
+            client
+                .publish_to("ex.kind", key, format!("<{key}>{n}</{key}>").as_bytes(), properties(&id))
+                .await;
         }
     }
     house.wait_for(180).await;
@@ -622,8 +671,7 @@ async fn a_broker_is_trusted_only_by_our_authorities_and_knows_us_by_certificate
         let mut settings = broker.settings(json!({"host": "localhost", "port": broker.tls_port}));
         settings["tls"] = json!({"ca": path(ca)});
         if let Some(identity) = identity {
-            settings["tls"]["client-certificate"] =
-                json!({"certificate": path(&format!("{identity}.pem")), "key": path(&format!("{identity}.key"))});
+            settings["tls"]["client-certificate"] = json!({"certificate": path(&format!("{identity}.pem")), "key": path(&format!("{identity}.key"))});
         }
         if !login {
             settings.as_object_mut().unwrap().retain(|key, _| key != "user" && key != "password");
@@ -676,7 +724,11 @@ async fn a_broker_that_restarts_is_killed_or_blocks_loses_nothing() {
     for (name, kill) in [("neustart", false), ("absturz", true)] {
         for n in 0..40 {
             if n == 20 {
-                if kill { broker.kill() } else { broker.script("stop") }
+                if kill {
+                    broker.kill()
+                } else {
+                    broker.script("stop")
+                }
                 let down = to.send(&outgoing("<a/>")).await;
                 assert!(!matches!(down, Ok(_) | Err(SendError::Never { .. })), "{down:?}");
                 broker.script("start");

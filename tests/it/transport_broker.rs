@@ -53,9 +53,11 @@ fn installed() -> bool {
 /// The broker that tests share, which none of them may disturb.
 pub async fn shared() -> Option<&'static Broker> {
     static SHARED: OnceLock<Option<Broker>> = OnceLock::new();
-    tokio::task::spawn_blocking(|| SHARED.get_or_init(|| installed().then(|| Broker::start("shared", false))).as_ref())
-        .await
-        .unwrap()
+    tokio::task::spawn_blocking(|| {
+        SHARED.get_or_init(|| installed().then(|| Broker::start("shared", false))).as_ref()
+    })
+    .await
+    .unwrap()
 }
 
 /// A broker of the test's own, stopped with it.
@@ -70,7 +72,8 @@ fn free_ports<const N: usize>() -> [u16; N] {
 
 impl Broker {
     fn start(name: &str, own: bool) -> Broker {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("rabbitmq-{}-{name}", std::process::id()));
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("rabbitmq-{}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         let [port, tls_port, dist, epmd] = free_ports();
@@ -244,7 +247,8 @@ impl Client {
         // A queue that was just made may have no leader yet.
         for _ in 0..100 {
             let (exchange, key, properties) = (exchange.into(), key.into(), properties.clone());
-            let confirm = self.channel.basic_publish(exchange, key, options, octets, properties).await.unwrap();
+            let confirm =
+                self.channel.basic_publish(exchange, key, options, octets, properties).await.unwrap();
             match confirm.await.unwrap() {
                 Confirmation::Ack(None) => return,
                 Confirmation::Nack(None) => tokio::time::sleep(Duration::from_millis(50)).await,

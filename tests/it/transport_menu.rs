@@ -107,7 +107,8 @@ fn a_broker_is_reached_safely_and_a_queue_has_one_owner() {
     assert_eq!(check(json!({"user": null})), ["/user"]);
     assert_eq!(check(json!({"user": null, "password": null})), ["/user"]);
     let identity = json!({"certificate": "c.pem", "key": "k.pem"});
-    let external = json!({"user": null, "password": null, "tls": {"ca": "a", "client-certificate": identity}});
+    let external =
+        json!({"user": null, "password": null, "tls": {"ca": "a", "client-certificate": identity}});
     assert!(check(external).is_empty());
     assert_eq!(
         check(json!({"heartbeat": "0s", "reconnect-longest": "0s", "confirm-timeout": "2h"})),
@@ -144,7 +145,10 @@ fn a_broker_is_reached_safely_and_a_queue_has_one_owner() {
     assert_eq!(channel(json!({})), ["/routing-key"]);
     assert!(channel(json!({"exchange": "antworten"})).is_empty());
     assert!(channel(json!({"reply-to": ["antwort.*"]})).is_empty());
-    assert_eq!(channel(json!({"routing-key": "q", "reply-to": ["*", "a b", "ok.*"]})), ["/reply-to/0", "/reply-to/1"]);
+    assert_eq!(
+        channel(json!({"routing-key": "q", "reply-to": ["*", "a b", "ok.*"]})),
+        ["/reply-to/0", "/reply-to/1"]
+    );
 }
 
 #[tokio::test]

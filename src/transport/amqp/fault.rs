@@ -10,7 +10,9 @@ use crate::transport::tls::TlsError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// Nobody answers, or it does not speak with us.
-    #[error("broker does not answer; check that it runs, its address, and with tls the authorities on both sides")]
+    #[error(
+        "broker does not answer; check that it runs, its address, and with tls the authorities on both sides"
+    )]
     Unreachable,
     /// Our own TLS files are not usable.
     #[error("tls: {0}")]
@@ -34,7 +36,9 @@ pub enum Fault {
     #[error("queue is classic; make it a quorum queue, or name it under `allow-classic`")]
     Classic,
     /// What the queue is cannot be seen with our permissions.
-    #[error("cannot see whether the queue is a quorum queue; give our user configure on it, or name it under `allow-classic`")]
+    #[error(
+        "cannot see whether the queue is a quorum queue; give our user configure on it, or name it under `allow-classic`"
+    )]
     Unseen,
     /// An input queue has other settings than the connection wants.
     #[error("queue has another `{0}` than wanted here; make it anew or change the connection")]
@@ -83,6 +87,8 @@ impl Fault {
 pub fn was_closed_before(error: &lapin::Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::InvalidChannelState(..) | ErrorKind::InvalidConnectionState(_) | ErrorKind::InvalidChannel(_)
+        ErrorKind::InvalidChannelState(..)
+            | ErrorKind::InvalidConnectionState(_)
+            | ErrorKind::InvalidChannel(_)
     )
 }

@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use lapin::tcp::{AMQPUriTcpExt, RustlsConnector, TLSConfig};
-use lapin::uri::{
-    AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism,
-};
+use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
 use lapin::{Channel, Connection, ConnectionProperties, ConnectionStatus, Event};
 use secrecy::ExposeSecret;
 use uuid::Uuid;
@@ -64,7 +62,10 @@ impl Link {
         })?;
         let (lost, blocked, dropped) = (Stop::new(), Arc::new(AtomicBool::new(false)), Stop::new());
         metric::broker(name, direction.as_str(), true);
-        metric::broker_blocked(name, false);
+        // Only who publishes is blocked.
+        if direction == Direction::Out {
+            metric::broker_blocked(name, false);
+        }
         tracing::info!(connection = name, direction = direction.as_str(), "connected to the broker");
         let events = connection.events_listener();
         let ear = Ear { name: name.to_owned(), direction, lost: lost.clone(), blocked: blocked.clone() };
@@ -105,8 +106,8 @@ async fn connect(name: &str, settings: &Settings, direction: Direction) -> Resul
     let tls = match &settings.tls {
         None => None,
         Some(written) => {
-            let mut config = tls::client_config(&written.ca, written.client_certificate.as_ref())
-                .map_err(Fault::Tls)?;
+            let mut config =
+                tls::client_config(&written.ca, written.client_certificate.as_ref()).map_err(Fault::Tls)?;
             // AMQP has no protocol to negotiate.
             config.alpn_protocols.clear();
             Some(RustlsConnector::from(Arc::new(config)))

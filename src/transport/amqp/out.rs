@@ -74,7 +74,8 @@ impl AmqpDestination {
         }
         if self.channel.exchange.is_empty() && self.channel.routing_key.is_none() {
             return Err(SendError::Never {
-                cause: "the asker named no queue that its channel allows, and the channel names none itself".to_owned(),
+                cause: "the asker named no queue that its channel allows, and the channel names none itself"
+                    .to_owned(),
             });
         }
         let routing_key = self.channel.routing_key.clone().unwrap_or_default();
@@ -82,8 +83,7 @@ impl AmqpDestination {
     }
 
     async fn octets(&self, envelope: &Envelope) -> Result<(Vec<u8>, String), SendError> {
-        let content_type =
-            envelope.head.content_type.clone().unwrap_or_else(|| "application/xml".to_owned());
+        let content_type = envelope.head.content_type.clone().unwrap_or_else(|| "application/xml".to_owned());
         let parts: u64 = envelope.parts.iter().map(|part| part.size).sum();
         if (envelope.body.len() as u64).saturating_add(parts) > self.max_body as u64 {
             return Err(SendError::Never {
@@ -98,10 +98,8 @@ impl AmqpDestination {
         let boundary = Boundary::new(&format!("drehscheibe-{}", Uuid::new_v4())).map_err(broken)?;
         let mut writer = Writer::new(&boundary);
         let mut octets = Vec::new();
-        let document = [
-            ("Content-Type", content_type.as_str()),
-            ("Content-Disposition", "inline; name=\"document\""),
-        ];
+        let document =
+            [("Content-Type", content_type.as_str()), ("Content-Disposition", "inline; name=\"document\"")];
         octets.extend(writer.start_part(&document).map_err(broken)?);
         octets.extend(writer.data(envelope.body.clone()).map_err(broken)?);
         for part in &envelope.parts {
@@ -114,10 +112,8 @@ impl AmqpDestination {
     async fn part(&self, writer: &mut Writer, octets: &mut Vec<u8>, part: &Part) -> Result<(), SendError> {
         let broken = |_| SendError::Never { cause: "the parts cannot be written as multipart".to_owned() };
         let disposition = format!("attachment; name={}", quoted(&part.name).map_err(broken)?);
-        let headers = [
-            ("Content-Type", part.content_type.as_str()),
-            ("Content-Disposition", disposition.as_str()),
-        ];
+        let headers =
+            [("Content-Type", part.content_type.as_str()), ("Content-Disposition", disposition.as_str())];
         octets.extend(writer.start_part(&headers).map_err(broken)?);
         let mut reader = self.spool.open(&self.partner, part).await.map_err(not_read)?;
         while let Some(piece) = reader.read().await.map_err(not_read)? {

@@ -72,9 +72,13 @@ impl Opener {
             // Some libraries write the charset here.
             && !encoding.as_str().eq_ignore_ascii_case("utf-8")
         {
-            return Ok(Opened::Apart(Box::new(envelope), "the message is compressed or encoded; send it as it is"));
+            return Ok(Opened::Apart(
+                Box::new(envelope),
+                "the message is compressed or encoded; send it as it is",
+            ));
         }
-        let content_type = parcel.properties.content_type().as_ref().map(|written| written.as_str().to_owned());
+        let content_type =
+            parcel.properties.content_type().as_ref().map(|written| written.as_str().to_owned());
         let essence = content_type.as_deref().unwrap_or_default().trim_start().to_ascii_lowercase();
         if !essence.starts_with("multipart/") {
             envelope.head.content_type = content_type;
@@ -107,9 +111,10 @@ impl Opener {
                 envelope.body = Bytes::new();
                 Ok(Opened::Apart(Box::new(envelope), "the document is larger than 8 MiB"))
             }
-            Err(Problem::MediaType) => {
-                Ok(Opened::Apart(Box::new(envelope), "the document of the multipart body is neither XML nor JSON"))
-            }
+            Err(Problem::MediaType) => Ok(Opened::Apart(
+                Box::new(envelope),
+                "the document of the multipart body is neither XML nor JSON",
+            )),
             Err(_) => Ok(Opened::Apart(Box::new(envelope), unreadable)),
         }
     }
@@ -138,8 +143,11 @@ impl Opener {
         let properties = &parcel.properties;
         let message_id =
             properties.message_id().as_ref().map(|written| written.as_str()).filter(|text| !text.is_empty());
-        let correlation =
-            properties.correlation_id().as_ref().map(|written| written.as_str()).filter(|text| !text.is_empty());
+        let correlation = properties
+            .correlation_id()
+            .as_ref()
+            .map(|written| written.as_str())
+            .filter(|text| !text.is_empty());
         let reply_to = properties.reply_to().as_ref().map(|written| written.as_str());
         let reply_to = reply_to.filter(|text| !text.is_empty());
         // A redelivery has the same properties and octets, so it has the same id.

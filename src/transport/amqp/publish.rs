@@ -18,6 +18,7 @@ use super::fault::{self, Fault};
 use super::link::{Direction, Link, Pauses};
 use super::settings::Settings;
 use crate::clock::Tick;
+use crate::transport::ids::sha256_hex;
 use crate::transport::port::SendError;
 
 /// A message to be published.
@@ -56,8 +57,14 @@ static PUBLISHERS: LazyLock<Mutex<HashMap<String, Weak<Publisher>>>> = LazyLock:
 
 impl Publisher {
     /// The publisher of a connection with these settings: the same for all its partners and over reloads.
-    pub fn shared(name: &str, written: &serde_json::Value, settings: Settings, folder: &Path) -> Arc<Publisher> {
-        let key = format!("{name}\n{}\n{written}", folder.display());
+    pub fn shared(
+        name: &str,
+        written: &serde_json::Value,
+        settings: Settings,
+        folder: &Path,
+    ) -> Arc<Publisher> {
+        // As a hash: a password is among what is written.
+        let key = sha256_hex(format!("{name}\n{}\n{written}", folder.display()).as_bytes());
         let mut publishers = PUBLISHERS.lock().unwrap_or_else(PoisonError::into_inner);
         publishers.retain(|_, publisher| publisher.strong_count() > 0);
         if let Some(publisher) = publishers.get(&key).and_then(Weak::upgrade) {
@@ -100,7 +107,8 @@ impl Publisher {
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let (exchange, routing_key) = (exchange.as_str().into(), routing_key.as_str().into());
         let publishing = async {
-            let begun = channel.basic_publish(exchange, routing_key, options, octets, properties.clone()).await;
+            let begun =
+                channel.basic_publish(exchange, routing_key, options, octets, properties.clone()).await;
             match begun {
                 Ok(confirm) => Ok(confirm.await),
                 Err(error) => Err(error),
@@ -115,9 +123,12 @@ impl Publisher {
         };
         match published {
             Ok(Ok(Confirmation::Ack(None))) => Published::Kept,
-            Ok(Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)))) => Published::Refused(SendError::Never {
-                cause: "no queue takes it: exchange and routing key (or `reply-to`) lead nowhere".to_owned(),
-            }),
+            Ok(Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)))) => {
+                Published::Refused(SendError::Never {
+                    cause: "no queue takes it: exchange and routing key (or `reply-to`) lead nowhere"
+                        .to_owned(),
+                })
+            }
             Ok(Ok(Confirmation::Nack(None))) => {
                 Published::Refused(later("the queue does not take it: it is full or has no majority"))
             }

@@ -209,8 +209,7 @@ impl Settings {
     pub fn below(mut self, folder: &std::path::Path) -> Settings {
         if let Some(tls) = &mut self.tls {
             tls.ca = folder.join(&tls.ca);
-            tls.client_certificate =
-                tls.client_certificate.take().map(|identity| identity.below(folder));
+            tls.client_certificate = tls.client_certificate.take().map(|identity| identity.below(folder));
         }
         self
     }
@@ -250,12 +249,18 @@ pub fn further(settings: &Settings, faults: &mut Vec<(String, String)>) {
         (Some(_), None) => fault("/password", "is missing; a user logs in with a password"),
         (None, Some(_)) => fault("/user", "is missing; a password belongs to a user"),
         (None, None) if settings.tls.as_ref().is_none_or(|tls| tls.client_certificate.is_none()) => {
-            fault("/user", "is missing; give `user` and `password`, or `tls.client-certificate` to log in by it");
+            fault(
+                "/user",
+                "is missing; give `user` and `password`, or `tls.client-certificate` to log in by it",
+            );
         }
         _ => {}
     }
     if settings.tls.is_none() && !settings.allow_plain && !settings.is_here() {
-        fault("/tls", "is missing; without it messages cross the network unencrypted (`allow-plain: true` allows that)");
+        fault(
+            "/tls",
+            "is missing; without it messages cross the network unencrypted (`allow-plain: true` allows that)",
+        );
     }
     let seconds = settings.heartbeat.0.as_secs();
     if !(1..=600).contains(&seconds) {
@@ -278,9 +283,12 @@ fn further_queue(settings: &Settings, at: usize, queue: &QueueSettings, faults: 
     match (&queue.partner, queue.partner_by_user) {
         (Some(_), false) | (None, true) => {}
         (Some(_), true) => fault("/partner-by-user", "must not stand beside `partner`; keep one of them"),
-        (None, false) => fault("/partner", "is missing; name the one partner, or write `partner-by-user: true`"),
+        (None, false) => {
+            fault("/partner", "is missing; name the one partner, or write `partner-by-user: true`")
+        }
     }
-    if settings.queues[..at].iter().any(|other| other.name() == queue.name()) {
+    let names = queue.names();
+    if settings.queues[..at].iter().any(|other| other.names().iter().any(|name| names.contains(name))) {
         fault("/queue", "is the queue of an earlier entry already");
     }
     let names = [Some(queue.name()), queue.dead_letter.as_deref()];
@@ -291,7 +299,8 @@ fn further_queue(settings: &Settings, at: usize, queue: &QueueSettings, faults: 
         fault("/dead-letter", "must be another queue");
     }
     let hashed = queue.order == Order::ConsistentHash;
-    for (key, given) in [("/exchange", queue.exchange.is_some()), ("/partitions", queue.partitions.is_some())] {
+    for (key, given) in [("/exchange", queue.exchange.is_some()), ("/partitions", queue.partitions.is_some())]
+    {
         match (hashed, given) {
             (true, false) => fault(key, "is missing; `order: consistent-hash` needs it"),
             (false, true) => fault(key, "is only for `order: consistent-hash`"),

@@ -126,7 +126,9 @@ impl Keeper {
         match end {
             End::Stopped | End::Broken(Fault::Lost) => {}
             // Why the house is busy its own alarm says.
-            End::GaveBack => tracing::warn!(connection, queue, "deliveries given back, the house was busy for long"),
+            End::GaveBack => {
+                tracing::warn!(connection, queue, "deliveries given back, the house was busy for long")
+            }
             End::Broken(fault) => {
                 raise(Alarm::QueueUnusable, connection, &[("queue", queue), ("cause", &fault.to_string())]);
             }

@@ -117,8 +117,13 @@ async fn bind(link: &Link, queue: &QueueSettings) -> Result<(), Fault> {
         .map_err(|error| Fault::of(&error))?;
     for name in queue.names() {
         // The weight: all partitions get the same share.
-        let bound =
-            channel.queue_bind(name.into(), exchange.into(), "1".into(), QueueBindOptions::default(), table());
+        let bound = channel.queue_bind(
+            name.into(),
+            exchange.into(),
+            "1".into(),
+            QueueBindOptions::default(),
+            table(),
+        );
         bound.await.map_err(|error| Fault::of(&error))?;
     }
     goodbye(channel).await;
@@ -220,12 +225,16 @@ mod tests {
         let said = "PRECONDITION_FAILED - inequivalent arg 'x-overflow' for queue 'a' in vhost '/': received none but \
                     current is the value 'reject-publish' of type 'longstr'";
         let found = read(said).unwrap();
-        assert_eq!((found.argument.as_str(), found.value.clone()), ("x-overflow", Some(text("reject-publish"))));
+        assert_eq!(
+            (found.argument.as_str(), found.value.clone()),
+            ("x-overflow", Some(text("reject-publish")))
+        );
         assert_eq!(found.fault(), Fault::Other("x-overflow"));
         let said = "inequivalent arg 'x-delivery-limit' for queue 'a': received none but current is the value '500' of \
                     type 'long'";
         assert_eq!(read(said).unwrap().value, Some(AMQPValue::LongLongInt(500)));
-        let said = "inequivalent arg 'durable' for queue 'a' in vhost '/': received 'true' but current is 'false'";
+        let said =
+            "inequivalent arg 'durable' for queue 'a' in vhost '/': received 'true' but current is 'false'";
         assert_eq!(read(said).unwrap().fault(), Fault::Classic);
         assert_eq!(read("anything else"), None);
     }

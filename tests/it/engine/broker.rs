@@ -59,7 +59,8 @@ async fn a_line_cut_between_commit_and_acknowledgement_has_one_effect() {
     let mut rig = Rig::new(Clock::real()).await;
     let plan = rig.plan("registerlieferung");
     let mut bindings: Vec<Binding> = plan.bindings.clone();
-    let by_queue = Binding { key: "amqp in.register".to_owned(), answers: Answers::ByMessage, ..bindings[0].clone() };
+    let by_queue =
+        Binding { key: "amqp in.register".to_owned(), answers: Answers::ByMessage, ..bindings[0].clone() };
     bindings.push(by_queue);
     rig.replace(Plan { bindings, ..plan });
     let engine = rig.engine();
