@@ -22,6 +22,8 @@ mod standards;
 mod store;
 mod store_contract;
 mod support;
+mod transport_amqp;
+mod transport_broker;
 mod transport_callback;
 mod transport_folder;
 mod transport_http;
