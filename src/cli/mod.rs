@@ -25,3 +25,4 @@ pub mod shipped;
 pub mod stage;
 pub mod status;
 pub mod test;
+pub mod vorgang;
