@@ -1,5 +1,6 @@
 //! The composition root: the one place, with the menus, that knows names. The menu of the room.
 
+pub mod orders;
 pub mod place;
 pub mod sources;
 pub mod ops;

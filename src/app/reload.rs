@@ -10,6 +10,7 @@ use crate::pipeline::jugendamt::OFFICE;
 use crate::store::contract::{Command, CommandState, Scope};
 use crate::telemetry::alarm::{Alarm, raise};
 
+use super::orders;
 use super::place;
 use super::shared::Shared;
 
@@ -66,8 +67,10 @@ impl Reload {
 #[async_trait]
 impl Commands for Reload {
     async fn handle(&self, command: &Command) -> CommandState {
-        if command.what != "apply" {
-            return CommandState::Refused(format!("this version knows no command `{}`", command.what));
+        match command.what.as_str() {
+            "deliver" => return orders::deliver(&self.0, command).await,
+            "apply" => {}
+            other => return CommandState::Refused(format!("this version knows no command `{other}`")),
         }
         let arguments: serde_json::Value = serde_json::from_str(&command.arguments).unwrap_or_default();
         let drain = arguments.get("drain").and_then(serde_json::Value::as_bool).unwrap_or(false);

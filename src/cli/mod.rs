@@ -26,3 +26,4 @@ pub mod stage;
 pub mod standards;
 pub mod status;
 pub mod test;
+pub mod vorgang;

@@ -4,33 +4,16 @@
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::message::Message;
-use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
+use crate::pipeline::step::{Bench, Building, Flow, SettingFault, Step, Trouble};
 use crate::register::aemter::{Zustaendig, tag};
 use crate::register::gemeinden::{Ort, falten};
 use crate::register::keys;
 use crate::register::record::Kind;
 use crate::register::tafeln::Tafeln;
 use crate::rejection::{Fault, Rejection};
-
-/// The row of the menu.
-pub const ENTRY: Entry = Entry {
-    word: "authorise",
-    place: Place::Do,
-    about: "Lets a delivery pass only when its author is the sender and keeps the register of the birthplace.",
-    schema: || {
-        json!({
-            "type": "object",
-            "properties": { "area": { "type": "string", "enum": AREAS } },
-            "required": ["area"],
-            "additionalProperties": false,
-        })
-    },
-    declares: &[],
-    build: build_area,
-};
 
 /// The areas that may be written.
 pub const AREAS: &[&str] = &["register"];
@@ -192,6 +175,8 @@ impl Area {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::pipeline::testing::{bench, message, platform, standards};
     use crate::register::aemter::{Aemter, Amt, Gebiet};

@@ -191,7 +191,8 @@ impl Mirror {
         let (old, created, now) = (delivery.key().clone(), delivery.made(), message.now());
         let Some(mut registersatz) = delivery.into_registersatz() else { return };
         registersatz.vermerk = vermerk;
-        let keys = keys::of(&registersatz);
+        let mut keys = keys::of(&registersatz);
+        keys.push(keys::satz(id));
         let key = keys::child(&registersatz.kind, &registersatz.mutter);
         if key != old {
             // Under the old data nothing older may come in again; there is no record left, only its place is marked.

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod authorise;
 pub mod authorise_area;
+pub mod bestand;
 pub mod branch;
 pub mod build;
 pub mod decide;
@@ -11,7 +12,9 @@ pub mod erinnern;
 pub mod find;
 pub mod forward;
 pub mod freigabe;
+pub mod hinweis;
 pub mod jugendamt;
+pub mod marke;
 pub mod mirror;
 pub mod nachweis;
 pub mod note;
@@ -36,6 +39,9 @@ pub const STEPS: &[step::Entry] = &[
     freigabe::ENTRY,
     find::ENTRY,
     decide::ENTRY,
+    bestand::ENTRY,
+    hinweis::ENTRY,
+    marke::ENTRY,
     mirror::ENTRY,
     build::ENTRY,
     forward::ENTRY,

@@ -155,7 +155,12 @@ pub fn offen(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
     keys
 }
 
-/// All keys under which a Registersatz is found; the first is that of [`child`].
+/// The key of a Registersatz by its id in the mirror, for persons that speak of exactly this one.
+pub fn satz(id: uuid::Uuid) -> SearchKey {
+    SearchKey::new("satz", [id.hyphenated().to_string().as_str()])
+}
+
+/// All keys under which a Registersatz is found, besides that of its id; the first is that of [`child`].
 ///
 /// A near match must stay an index look-up, so there is a key for each combination with one part left out. Five parts would
 /// give five combinations, but the two names and the place need none of their own: a record that differs in one of them

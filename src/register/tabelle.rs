@@ -392,3 +392,174 @@ fn unknown<'a>(what: &str, word: &str, allowed: impl Iterator<Item = &'a str>) -
     let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
     format!("unknown {what} `{word}`; allowed: {}{hint}", allowed.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::register::merkmale::Merkmal;
+
+    fn faults(from: &str, to: &str) -> Vec<Fehler> {
+        assert!(EINGEBAUT.contains(from), "{from}");
+        match lesen(&EINGEBAUT.replacen(from, to, 1)) {
+            Ok(_) => panic!("accepted: {to}"),
+            Err(faults) => faults,
+        }
+    }
+
+    #[test]
+    fn the_built_in_table_is_total_and_strict() {
+        let table = lesen(EINGEBAUT).unwrap();
+        assert_eq!(table, Tabelle::default());
+        assert_eq!(table.stempel(), "auskunft 1 2026-11-22");
+        let letters: String = table.zeilen().iter().map(|zeile| format!("{:?}", zeile.fall)).collect();
+        assert_eq!(letters, "KVLGNOMJQFIHCEBA");
+        assert!(table.zeilen().iter().all(|zeile| zeile.recht.contains('§')));
+        assert_eq!(
+            Tabelle::leer().entscheiden(&Sachverhalt::einwandfrei(), &[], Date::ZERO).1,
+            Ergebnis::Klaerfall
+        );
+    }
+
+    /// Every situation there is, one by one: what the algebra proves holds when it is counted out.
+    #[test]
+    fn only_one_situation_ends_in_a_and_one_in_b() {
+        let table = Tabelle::default();
+        let mut automatic = Vec::new();
+        let mut all = vec![Sachverhalt::einwandfrei()];
+        for (merkmal, _, werte) in MERKMALE {
+            // All pairs would be one and a half million; two values of each fact, the best and every other in turn, are enough
+            // to meet each row with each other row.
+            let values: Vec<&str> = if merkmal == Merkmal::Arten {
+                werte.to_vec()
+            } else {
+                vec![werte[0], werte[werte.len() - 1]]
+            };
+            all = all
+                .iter()
+                .flat_map(|one| values.iter().map(|wert| one.mit(merkmal, wert)).collect::<Vec<_>>())
+                .collect();
+        }
+        assert_eq!(all.len(), 8192 * 6);
+        for situation in all {
+            let (fall, ergebnis) = table.entscheiden(&situation, &[], Date::ZERO);
+            if matches!(ergebnis, Ergebnis::Negativ | Ergebnis::Eintragung) {
+                automatic.push((fall, situation));
+            }
+        }
+        let best = Sachverhalt::einwandfrei();
+        assert_eq!(automatic, [(Fall::A, best), (Fall::B, best.mit(Merkmal::Arten, "nur-01"))]);
+    }
+
+    #[test]
+    fn every_single_value_that_is_not_the_best_ends_with_a_person_or_an_office() {
+        for (merkmal, name, werte) in MERKMALE.iter().filter(|(merkmal, _, _)| *merkmal != Merkmal::Arten) {
+            for wert in &werte[1..] {
+                let situation = Sachverhalt::einwandfrei().mit(*merkmal, wert);
+                let (_, ergebnis) = Tabelle::default().entscheiden(&situation, &[], Date::ZERO);
+                assert!(
+                    matches!(ergebnis, Ergebnis::Klaerfall | Ergebnis::Zustaendigkeit),
+                    "{name}: {wert} {ergebnis:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_that_is_looser_is_refused() {
+        for (from, to, says) in [
+            // A condition left out: the answer would be given although it holds.
+            ("      - { offen: [ja] }", "      - { offen: [ja], treffer: [keiner] }", "only a clean"),
+            (
+                "register: [unvollstaendig-oder-veraltet]",
+                "register: [unvollstaendig-oder-veraltet], offen: [ja]",
+                "only a clean",
+            ),
+            ("treffer: [mehrere, aehnlich, keiner]", "treffer: [mehrere, aehnlich]", "only a clean"),
+            (
+                "      - { sperrvermerk: [ja] }",
+                "      - { sperrvermerk: [ja], arten: [keine] }",
+                "exactly 01",
+            ),
+            ("ergebnis: eintragung", "ergebnis: negativ", "case B may not end"),
+            ("ergebnis: negativ", "ergebnis: zustaendigkeit", "case A may not end"),
+            ("      - { arten: [nur-01] }", "      - { arten: [nur-01, keine] }", "exactly 01"),
+            ("      - { anmeldung: [ungueltig] }\n", "", "nothing is decided"),
+            (
+                "      - { kind-alter: [volljaehrig] }",
+                "      - { kind-alter: [volljaehrig, unbekannt] }",
+                "never refuses",
+            ),
+        ] {
+            let faults = faults(from, to);
+            assert!(faults.iter().any(|fault| fault.text.contains(says)), "{to}: {faults:?}");
+            assert!(faults.iter().all(|fault| fault.line > 0 && fault.column > 0), "{faults:?}");
+        }
+    }
+
+    #[test]
+    fn a_table_that_is_stricter_is_taken() {
+        for (from, to) in [
+            (
+                "    ergebnis: zustaendigkeit\n    recht: \"§ 1626 Abs. 1",
+                "    ergebnis: klaerfall\n    recht: \"§ 1626 Abs. 1",
+            ),
+            (
+                "      - { arten: [mehrere] }",
+                "      - { arten: [mehrere, nur-02] }\n      - { geburtsort: [eindeutig], arten: [nur-04], daten: [klar] }",
+            ),
+        ] {
+            assert!(EINGEBAUT.contains(from), "{from}");
+            let read = lesen(&EINGEBAUT.replacen(from, to, 1));
+            // What the row above takes leaves nothing for the row below, which is then named.
+            match read {
+                Ok(_) => {}
+                Err(faults) => {
+                    assert!(faults.iter().all(|fault| fault.text.contains("take everything")), "{faults:?}");
+                }
+            }
+        }
+        let without_b = EINGEBAUT
+            .replace("      - { arten: [nur-02] }", "      - { arten: [nur-02, nur-01] }")
+            .replace("  - fall: B\n    wenn:\n      - { arten: [nur-01] }\n    ergebnis: eintragung\n", "");
+        let start = without_b.find("    recht: \"§ 58 Abs. 1 Nr. 1 SGB VIII, § 1626a").unwrap();
+        let end = start + without_b[start..].find('\n').unwrap() + 1;
+        let without_b = format!("{}{}", &without_b[..start], &without_b[end..]);
+        let table = lesen(&without_b).unwrap();
+        let entry = Sachverhalt::einwandfrei().mit(Merkmal::Arten, "nur-01");
+        assert_eq!(table.entscheiden(&entry, &[], Date::ZERO), (Fall::C, Ergebnis::Klaerfall));
+    }
+
+    #[test]
+    fn what_is_written_wrongly_is_named_with_its_place() {
+        for (from, to, says) in [
+            ("{ offen: [ja] }", "{ ofen: [ja] }", "unknown fact `ofen`"),
+            ("{ offen: [ja] }", "{ offen: [vielleicht] }", "unknown value `vielleicht`; allowed: nein, ja"),
+            ("{ offen: [ja] }", "{ offen: [] }", "has no value"),
+            ("{ offen: [ja] }", "{}", "no fact is named"),
+            ("      - { arten: [keine] }", "      - { arten: [keine], offen: [ja] }", "take everything"),
+            ("arten: [mehrere] }", "arten: [mehrere], treffer: [keiner] }", "take everything"),
+            ("datum: 2026-11-22", "datum: gestern", "no day"),
+            ("fassung: \"1\"", "fassung: \"\"", "`fassung` is empty"),
+            ("tafel: auskunft", "tafel: auskünfte", "unknown table"),
+            ("    werte: [klar, unklar]", "    werte: [klar]", "can also be `unklar`"),
+            ("    werte: [klar, unklar]", "    werte: [klar, unklar, trüb]", "unknown value `trüb`"),
+            ("  daten:\n    heisst: Ob", "  datum:\n    heisst: Ob", "did you mean"),
+            ("fall: V", "fall: X", ""),
+            (
+                "verschaerfungen: []",
+                "verschaerfungen: [{ jugendamt: a, faelle: [I], datum: 2026-01-01, freigegeben-von: b, grund: c }]",
+                "allowed: A, B",
+            ),
+            ("tafel: auskunft", "tafel: auskunft\nunbekannt: 1", ""),
+        ] {
+            let faults = faults(from, to);
+            assert!(
+                faults.iter().any(|fault| fault.text.contains(says) && fault.line > 0),
+                "{to}: {faults:?}"
+            );
+        }
+        let gap = faults("      - { arten: [unbekannt] }\n", "");
+        assert_eq!(gap.len(), 1);
+        assert!(gap[0].text.contains("no row takes this: arten: unbekannt"), "{}", gap[0].text);
+    }
+}

@@ -11,8 +11,9 @@ pub mod callback;
 pub mod folder;
 pub mod http;
 pub mod memory;
+pub mod person;
 pub mod timer;
 
 /// Every transport by the word it has in `connections.yaml` and in routes.
 pub const TRANSPORTS: &[port::Entry] =
-    &[http::ENTRY, folder::ENTRY, callback::ENTRY, amqp::ENTRY, timer::ENTRY, memory::ENTRY];
+    &[http::ENTRY, folder::ENTRY, callback::ENTRY, amqp::ENTRY, person::ENTRY, timer::ENTRY, memory::ENTRY];

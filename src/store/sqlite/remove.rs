@@ -59,6 +59,7 @@ pub fn messages(scene: &mut Scene<'_>, key: &Tag, own: Uuid) -> Stored<()> {
         }
         scene.run(sql!("sealed_clear"), [sealed])?;
         scene.run(sql!("sealed_clear_sent"), [id])?;
+        scene.run(sql!("outbox_doom_cause"), [id])?;
         scene.run(sql!("waiting_delete"), [row])?;
     }
     scene.run(sql!("inbox_subject_delete"), [&key[..]])?;
@@ -90,6 +91,7 @@ fn keep_unsent(scene: &Scene<'_>, subject: i64) -> Stored<()> {
             scene.run(sql!("claim_use_rewrap"), params![name, row, wrapped])?;
         }
         opened.rewrap(scene.connection, row, &mandant, None)?;
+        scene.run(sql!("outbox_doom"), [id])?;
     }
     Ok(())
 }

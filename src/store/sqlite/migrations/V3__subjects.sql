@@ -3,3 +3,6 @@
 CREATE TABLE inbox_subject (
   key BLOB NOT NULL, inbox INTEGER NOT NULL REFERENCES inbox, PRIMARY KEY (key, inbox)
 ) WITHOUT ROWID;
+
+-- Sends that still had to leave when their child was deleted: their content goes when they have arrived.
+CREATE TABLE outbox_doomed (id BLOB PRIMARY KEY) WITHOUT ROWID;
