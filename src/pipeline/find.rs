@@ -89,7 +89,9 @@ impl Step for Find {
                 }
                 (Question::Bestand(_), Fact::Bestand(bestand)) => gefunden.bestand.clone_from(bestand),
                 _ => {
-                    return Err(Trouble::Ours("find got answers to other questions than it asked".to_owned()));
+                    return Err(Trouble::Ours(
+                        "find got answers to other questions than it asked".to_owned(),
+                    ));
                 }
             }
         }
