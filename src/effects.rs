@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::envelope::{Part, Reply};
+use crate::envelope::{Inbound, Part, Reply};
+use crate::register::bestand::Bestand;
 use crate::register::keys::SearchKey;
 use crate::register::record::Registersatz;
+use crate::register::vorgang::Akte;
 
 /// A bucket of the store whose version a decision was made on; in clear here, an HMAC in the store.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +40,19 @@ pub enum Question {
     Vorgang(SearchKey),
     /// The tombstone under this key, if a record was deleted.
     Tombstone(SearchKey),
+    /// What is known of the completeness of this Jugendamt's register (partner).
+    Bestand(String),
+    /// How many Registersätze of this partner stand in the mirror; costs a count, so not for every message.
+    Anzahl(String),
+    /// What became of a message of a partner.
+    Eingang {
+        /// The partner.
+        partner: String,
+        /// The standard, such as `xfamilie`.
+        standard: String,
+        /// The message's UUID.
+        uuid: String,
+    },
 }
 
 impl Question {
@@ -47,8 +62,18 @@ impl Question {
             Question::Mirror(key) | Question::Vorgang(key) | Question::Tombstone(key) => {
                 GuardKey(key.clone())
             }
+            Question::Bestand(amt) => GuardKey(bestand_key(amt)),
+            Question::Anzahl(partner) => GuardKey(SearchKey::new("anzahl", [partner.as_str()])),
+            Question::Eingang { partner, standard, uuid } => {
+                GuardKey(SearchKey::new("eingang", [partner.as_str(), standard, uuid]))
+            }
         }
     }
+}
+
+/// The key that a Bestand stands and is guarded under.
+pub fn bestand_key(amt: &str) -> SearchKey {
+    SearchKey::new("bestand", [amt])
 }
 
 /// A Registersatz as stored.
@@ -73,6 +98,12 @@ pub enum Fact {
     Vorgang(Option<Vorgang>),
     /// When the deleted record was created at its author.
     Tombstone(Option<Timestamp>),
+    /// The Bestand, if any was begun.
+    Bestand(Option<Bestand>),
+    /// How many.
+    Anzahl(u64),
+    /// The state it was committed in, if it ever came.
+    Eingang(Option<Inbound>),
 }
 
 /// A fact together with the guard that commit will compare.
@@ -115,6 +146,9 @@ pub struct Vorgang {
     pub state: VorgangState,
     /// When it lapses.
     pub deadline: Option<Timestamp>,
+    /// Its restricted record; sealed in the store.
+    #[serde(default)]
+    pub akte: Akte,
 }
 
 /// A change of the mirror.
@@ -149,6 +183,15 @@ pub struct VorgangChange {
     pub key: SearchKey,
     /// Its new shape.
     pub vorgang: Vorgang,
+}
+
+/// A change of what is known of a Jugendamt's register; the guard of its key protects it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BestandChange {
+    /// The Jugendamt (partner).
+    pub amt: String,
+    /// Its new shape.
+    pub bestand: Bestand,
 }
 
 /// A timer: when due, it comes in as an envelope of the timer source.
@@ -189,6 +232,8 @@ pub struct Outgoing {
     pub after: Option<Uuid>,
     /// Given up and parked after this time.
     pub deadline: Option<Timestamp>,
+    /// Does not leave before this time; only for envelopes without order, which have a lane of their own.
+    pub not_before: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for Outgoing {
@@ -224,6 +269,8 @@ pub struct Effects {
     pub mirror: Vec<MirrorChange>,
     /// Changes of Vorgänge.
     pub vorgaenge: Vec<VorgangChange>,
+    /// Changes of what is known of registers.
+    pub bestaende: Vec<BestandChange>,
     /// Timers to set.
     pub timers: Vec<Timer>,
     /// Envelopes to send.

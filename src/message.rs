@@ -7,8 +7,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::effects::{Answer, AuditLine, Effects, Fact, Question};
+use crate::effects::{Answer, AuditLine, Effects, Fact, Question, VorgangChange};
 use crate::envelope::{Envelope, Reply};
+use crate::register::entscheidung::{Befund, Entscheidung};
 use crate::register::record::Record;
 use crate::xml::gate::Document;
 
@@ -36,6 +37,12 @@ pub struct Sender {
     pub mandant: String,
     /// Its keys, `praefix:kennung`.
     pub identities: Vec<String>,
+    /// Groups it belongs to.
+    pub groups: Vec<String>,
+    /// Uses it is admitted for, such as `self-service`.
+    pub uses: Vec<String>,
+    /// What its entry in `partners.yaml` tightens; the steps that know a key read it.
+    pub policy: serde_json::Value,
 }
 
 /// How a message came back that waited or is replayed.
@@ -62,6 +69,12 @@ pub struct Message {
     pub record: Record,
     /// Named values that conditions may look at, such as `ergebnis`; never person data.
     pub values: BTreeMap<&'static str, String>,
+    /// What the search met, once `find` ran.
+    pub befund: Option<Befund>,
+    /// What was decided, once `decide` ran.
+    pub entscheidung: Option<Entscheidung>,
+    /// The Vorgang that this message belongs to, once it is known.
+    pub vorgang: Option<VorgangChange>,
     /// Documents built so far, by the name that `as:` gave.
     pub built: BTreeMap<String, Reply>,
     /// What it causes so far.
@@ -99,6 +112,13 @@ impl Message {
                 .iter()
                 .zip(&self.answers)
                 .all(|(question, answer)| question.key() == answer.guard.key)
+    }
+
+    /// Keeps the Vorgang of this message as it is now; a later call under the same key replaces an earlier one.
+    pub fn keep_vorgang(&mut self, change: VorgangChange) {
+        self.effects.vorgaenge.retain(|other| other.key != change.key);
+        self.effects.vorgaenge.push(change.clone());
+        self.vorgang = Some(change);
     }
 
     /// Adds a line to the audit trail; details hold no person data.

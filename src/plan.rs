@@ -109,10 +109,6 @@ pub struct Plan {
 pub struct Partner {
     /// Name, Mandant and keys.
     pub sender: Sender,
-    /// Groups it belongs to.
-    pub groups: Vec<String>,
-    /// Uses it is admitted for.
-    pub uses: Vec<String>,
     /// Destination that takes answers to its messages: `connection:partner`.
     pub return_address: Option<String>,
     /// Admitted from this moment.

@@ -154,6 +154,7 @@ impl Entries {
             correlation: Some(envelope.head.id.to_string()),
             after: None,
             deadline: None,
+            not_before: None,
         });
         let effects = Effects {
             guards: vec![Guard { key: GuardKey(key), seen: 0 }],

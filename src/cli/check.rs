@@ -70,13 +70,13 @@ pub fn partners(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
         };
         rows.push(vec![
             name.clone(),
-            partner.groups.join(", "),
+            partner.sender.groups.join(", "),
             counted(credentials as u64, "credential"),
             if ways.is_empty() { "-".to_owned() } else { ways.join(", ") },
             word.to_owned(),
         ]);
         values.push(serde_json::json!({
-            "partner": name, "groups": partner.groups, "credentials": credentials, "reached-by": ways,
+            "partner": name, "groups": partner.sender.groups, "credentials": credentials, "reached-by": ways,
             "valid": valid, "verdict": word,
         }));
     }

@@ -154,6 +154,7 @@ fn answer(ground: &Ground, id: Uuid, destination: &str, refusal: &Refusal, reply
         correlation: Some(asked.clone()),
         after: None,
         deadline: now.checked_add(super::breaker::signed(refusal.give_up_after)).ok(),
+        not_before: None,
     }
 }
 

@@ -242,5 +242,16 @@ pub fn keys(envelope: &Envelope, message: Option<&Message>) -> Vec<Key> {
             parts: vec![message.sender.id.clone(), message.identity.standard.clone(), uuid],
         });
     }
+    // A second key where the standard has one: a request is one by its Vorgang, too.
+    if let Some(message) = message
+        && let Some(einmalig) = &message.record.kopf.einmalig
+    {
+        let parts = vec![
+            message.sender.id.clone(),
+            message.identity.message.clone(),
+            einmalig.trim().to_ascii_lowercase(),
+        ];
+        keys.push(Key { class: "einmalig", parts });
+    }
     keys
 }

@@ -32,7 +32,7 @@ impl Step for Order {
                 .kopf
                 .transaktionsid
                 .as_deref()
-                .map(|id| SearchKey::new("vorgang", [message.sender.id.as_str(), id])),
+                .map(|id| keys::vorgang(&message.sender.id, id)),
             Order::Partner => Some(SearchKey::new("partner", [message.sender.id.as_str()])),
         };
         Ok(Flow::Next)

@@ -130,6 +130,8 @@ mod tests {
             platform: &wrong,
             addressees: vec![],
             give_up_after: std::time::Duration::from_secs(60),
+            reach: Default::default(),
+            tafeln: Default::default(),
         };
         let faults = build(&json!({}), &building).err().unwrap();
         assert!(faults[0].text.contains("platform"), "{}", faults[0].text);

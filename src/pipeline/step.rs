@@ -121,6 +121,21 @@ pub struct Building<'a> {
     pub addressees: Vec<Addressee>,
     /// How long a sent envelope is tried before it is parked.
     pub give_up_after: std::time::Duration,
+    /// How partners are reached whom only the message names (`to: wohnort`, `to: onlinedienst`).
+    pub reach: std::sync::Arc<Reach>,
+    /// The tables of the stage.
+    pub tafeln: std::sync::Arc<crate::register::tafeln::Tafeln>,
+}
+
+/// How partners are reached, for addressees that are known only when a message runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// By partner: the destination of its `answers-by`, `connection:partner`.
+    pub answers: std::collections::BTreeMap<String, String>,
+    /// By word of a transport and partner: the destination, where the partner has exactly one channel by it.
+    pub channels: std::collections::BTreeMap<(String, String), String>,
+    /// Partners by group.
+    pub groups: std::collections::BTreeMap<String, Vec<String>>,
 }
 
 /// How a step is built from its settings.

@@ -157,6 +157,7 @@ impl Step for Tell {
                 correlation: Some(message.envelope.head.id.to_string()),
                 after: None,
                 deadline,
+                not_before: None,
             });
         }
         Ok(Flow::Next)

@@ -51,6 +51,8 @@ pub fn building<T>(build: impl FnOnce(&Building<'_>) -> T) -> T {
         platform: &platform,
         addressees: vec![addressee("kita"), addressee("portal")],
         give_up_after: Duration::from_secs(24 * 3600),
+        reach: Default::default(),
+        tafeln: Default::default(),
     })
 }
 
@@ -76,6 +78,7 @@ pub fn sender() -> Sender {
         name: "Amt für Soziale Dienste Bremen".into(),
         mandant: "bremen".into(),
         identities: vec!["jga:040110000000".into()],
+        ..Default::default()
     }
 }
 
@@ -98,6 +101,9 @@ pub fn message() -> Message {
         document,
         record,
         values: BTreeMap::new(),
+        befund: None,
+        entscheidung: None,
+        vorgang: None,
         built: BTreeMap::new(),
         effects: Effects::default(),
         answers: vec![],

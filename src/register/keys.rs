@@ -67,6 +67,31 @@ pub fn child(kind: &Kind, mutter: &Mutter) -> SearchKey {
     )
 }
 
+/// The key of a Vorgang: the partner that began it and its id of it.
+pub fn vorgang(partner: &str, transaktionsid: &str) -> SearchKey {
+    SearchKey::new("vorgang", [partner, transaktionsid])
+}
+
+/// The key that leads from a message we sent to its Vorgang.
+pub fn sendung(uuid: &str) -> SearchKey {
+    SearchKey::new("sendung", [uuid])
+}
+
+/// The keys under which something open around a child or its mother stands (case Q).
+///
+/// Coarse on purpose: a name that was spelled otherwise must not hide it, and who is found too much only waits for a person.
+pub fn offen(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
+    let mother_born = mutter.geburtsdatum.to_string();
+    let first_given = mutter.name.vornamen.as_deref().unwrap_or_default();
+    let first_given = first_given.split_whitespace().next().unwrap_or_default();
+    let mut keys = vec![SearchKey::new("offen-mutter", [mother_born.as_str(), first_given])];
+    let born = kind.and_then(|kind| kind.geburtsdatum.as_ref().or(kind.erwartet.as_ref()));
+    if let Some(born) = born {
+        keys.push(SearchKey::new("offen-kind", [born.to_string().as_str(), mother_born.as_str()]));
+    }
+    keys
+}
+
 /// All keys under which a Registersatz is found.
 pub fn of(registersatz: &Registersatz) -> Vec<SearchKey> {
     vec![child(&registersatz.kind, &registersatz.mutter)]

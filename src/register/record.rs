@@ -400,6 +400,22 @@ macro_rules! redacted {
     )*};
 }
 redacted!(
-    Personenname, TeilDatum, Anschrift, Mutter, Kind, Eintragung, Quelle, Registersatz, Record, Postkorb, Nachweis,
-    Zusatzangaben, Terminwunsch, Anmeldung, Hinweis, Person, Registermeldung, Angaben
+    Personenname,
+    TeilDatum,
+    Anschrift,
+    Mutter,
+    Kind,
+    Eintragung,
+    Quelle,
+    Registersatz,
+    Record,
+    Postkorb,
+    Nachweis,
+    Zusatzangaben,
+    Terminwunsch,
+    Anmeldung,
+    Hinweis,
+    Person,
+    Registermeldung,
+    Angaben
 );

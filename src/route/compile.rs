@@ -13,7 +13,9 @@ use crate::message::Sender;
 use crate::pipeline;
 use crate::pipeline::branch::SetDeadline;
 use crate::pipeline::order::Order;
+use crate::pipeline::step::Reach;
 use crate::plan::{OrderBy, Partner, Plan, Planned};
+use crate::register::tafeln::Tafeln;
 use crate::route::cells::{self, Cells, MakeRefuse, TIMER};
 use crate::route::compiled::{Compiled, WantedDestination, WantedSource};
 use crate::route::connections::{self, Connections};
@@ -47,6 +49,8 @@ pub struct Files {
     pub partners: TextFile,
     /// Resolves references to secrets of the stage.
     pub resolve: Resolve,
+    /// The tables of the stage, read.
+    pub tafeln: Arc<Tafeln>,
 }
 
 /// The menus: what a route may name.
@@ -94,6 +98,8 @@ pub fn compile(
         connections: &connections,
         partners: &partners,
         make_refuse,
+        reach: Arc::new(reach(&partners, &connections)),
+        tafeln: files.tafeln.clone(),
         shown: Vec::new(),
     };
     let routes = compiler.routes(&files.routes);
@@ -111,6 +117,31 @@ pub fn compile(
         .ok_or_else(|| Faults::of_file(&files.connections.name, "the stage has no settings; write them"))
 }
 
+/// How partners are reached whom only a message names.
+fn reach(partners: &Partners, connections: &Connections) -> Reach {
+    let mut reach = Reach::default();
+    for (id, partner) in &partners.by_name {
+        if let Some(connection) = &partner.answers_by {
+            reach.answers.insert(id.clone(), format!("{}:{id}", connection.value));
+        }
+        for group in &partner.groups {
+            reach.groups.entry(group.value.clone()).or_default().push(id.clone());
+        }
+        let mut ways: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for channel in &partner.channels {
+            if let Some(known) = connections.by_name.get(&channel.connection.value) {
+                ways.entry(&known.kind).or_default().push(&known.name.value);
+            }
+        }
+        for (kind, ways) in ways {
+            if let [way] = ways.as_slice() {
+                reach.channels.insert((kind.to_owned(), id.clone()), format!("{way}:{id}"));
+            }
+        }
+    }
+    reach
+}
+
 struct Compiler<'a> {
     collector: &'a Collector,
     menus: &'a Menus<'a>,
@@ -119,6 +150,8 @@ struct Compiler<'a> {
     connections: &'a Connections,
     partners: &'a Partners,
     make_refuse: MakeRefuse<'a>,
+    reach: Arc<Reach>,
+    tafeln: Arc<Tafeln>,
     shown: Vec<Value>,
 }
 
@@ -160,6 +193,7 @@ impl<'a> Compiler<'a> {
             self.partners,
             self.connections,
             read.limits.give_up_after,
+            (self.reach.clone(), self.tafeln.clone()),
         );
         let order = match read.order_by {
             OrderBy::Child => Some(Order::Child),
@@ -280,11 +314,12 @@ fn assemble(
             name: partner.name,
             mandant: partner.mandant.unwrap_or_else(|| stage.mandant.clone()),
             identities: partner.identities,
+            groups: partner.groups.into_iter().map(|group| group.value).collect(),
+            uses: partner.uses,
+            policy: partner.policy,
         };
         let known = Partner {
             sender,
-            groups: partner.groups.into_iter().map(|group| group.value).collect(),
-            uses: partner.uses,
             return_address: partner.answers_by.map(|connection| format!("{}:{id}", connection.value)),
             from: partner.from,
             to: partner.to,

@@ -34,7 +34,7 @@ pub fn load(routes: &Path, stage: &Path) -> Result<Files, Faults> {
     if !faults.faults.is_empty() {
         return Err(faults);
     }
-    Ok(Files { routes, connections, partners, resolve: config::resolver(stage) })
+    Ok(Files { routes, connections, partners, resolve: config::resolver(stage), tafeln: Default::default() })
 }
 
 /// The YAML files of a folder, sorted by name; hidden ones are left out.

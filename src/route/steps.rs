@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::pipeline::branch::{Choose, Park};
-use crate::pipeline::step::{Addressee, Building, Place as Stands};
+use crate::pipeline::step::{Addressee, Building, Place as Stands, Reach};
 use crate::plan::{Condition, Planned};
+use crate::register::tafeln::Tafeln;
 use crate::route::compile::Menus;
 use crate::route::condition::{self, Declared, Otherwise};
 use crate::route::connections::Connections;
@@ -40,6 +41,10 @@ pub struct Steps<'a> {
     pub connections: &'a Connections,
     /// How long a sent envelope is tried.
     pub give_up_after: Duration,
+    /// How partners are reached whom only a message names.
+    pub reach: Arc<Reach>,
+    /// The tables of the stage.
+    pub tafeln: Arc<Tafeln>,
     /// Steps built so far.
     pub planned: Vec<Planned>,
     /// How many `choose` were met.
@@ -57,6 +62,7 @@ impl<'a> Steps<'a> {
         partners: &'a Partners,
         connections: &'a Connections,
         give_up_after: Duration,
+        (reach, tafeln): (Arc<Reach>, Arc<Tafeln>),
     ) -> Steps<'a> {
         Steps {
             desk,
@@ -65,6 +71,8 @@ impl<'a> Steps<'a> {
             partners,
             connections,
             give_up_after,
+            reach,
+            tafeln,
             planned: Vec::new(),
             chooses: 0,
             declared: Declared::new(),
@@ -154,6 +162,8 @@ impl<'a> Steps<'a> {
                 platform: &self.partners.platform,
                 addressees: addressees.clone(),
                 give_up_after: self.give_up_after,
+                reach: self.reach.clone(),
+                tafeln: self.tafeln.clone(),
             };
             match (entry.build)(&settings, &building) {
                 Ok(step) => self.plan(step, taken, when.as_ref().and_then(|(_, when)| when.clone())),

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::effects::{Answer, Effects, Outgoing, Question};
+use crate::effects::{Answer, Effects, Outgoing, Question, Stored, Vorgang};
 use crate::envelope::{Claim, Envelope, Inbound, Stage, Verdict};
 use crate::register::keys::SearchKey;
 use crate::rejection::Rejection;
@@ -433,6 +433,21 @@ pub struct Breaker {
     pub open_until: Option<Timestamp>,
 }
 
+/// Who reads what is not for everybody, and why: written to the Abrufprotokoll with what was read (rules.md 8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// Whose rows.
+    pub scope: Scope,
+    /// At most so many.
+    pub limit: usize,
+    /// Who.
+    pub person: String,
+    /// Why.
+    pub reason: String,
+    /// Now.
+    pub now: Timestamp,
+}
+
 /// A message that shall run again: woken, past its time, or replayed.
 #[derive(Clone, Debug)]
 pub struct Resumed {
@@ -511,6 +526,11 @@ pub trait Store: Send + Sync {
         reason: &str,
         now: Timestamp,
     ) -> Result<Option<Envelope>, StoreError>;
+    /// Vorgänge of a scope with their restricted records, newest first; the view is written to the Abrufprotokoll.
+    async fn vorgaenge(&self, view: View) -> Result<Vec<Vorgang>, StoreError>;
+    /// Registersätze of a scope in the order in which they came, from the one after `after`; the view is written to the
+    /// Abrufprotokoll.
+    async fn registersaetze(&self, view: View, after: Option<Uuid>) -> Result<Vec<Stored>, StoreError>;
     /// The figures.
     async fn figures(&self, scope: &Scope) -> Result<Figures, StoreError>;
 

@@ -75,7 +75,8 @@ fn added(scene: &mut Scene<'_>, first: Uuid, answer: &Outgoing, now: Timestamp) 
             micros(now),
             answer.deadline.map(micros),
             None::<Uuid>,
-            sealed
+            sealed,
+            None::<i64>
         ],
     )?;
     let (what, detail) = ("outbox.again", json!({ "answer": answer.id }));

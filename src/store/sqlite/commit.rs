@@ -17,7 +17,7 @@ use crate::store::sqlite::keyring::SubjectKey;
 use crate::store::sqlite::prepare::{MirrorWork, SendWork, Work, claim_place};
 use crate::store::sqlite::values::{Stored, micros, sealing, sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{lanes, remove};
+use crate::store::sqlite::{lanes, register, remove};
 
 /// What became of an entry; the verdict of a repeat is opened outside the transaction.
 #[derive(Debug)]
@@ -89,22 +89,13 @@ pub fn entry(scene: &mut Scene<'_>, pending: &Pending, work: &Work) -> Stored<Wr
     for change in &work.mirror {
         mirror(scene, work, stamp, subject.as_ref(), change, &mut bumps)?;
     }
-    for ((key, vorgang), subject) in work.vorgaenge.iter().zip(vorgang_keys) {
+    for (change, subject) in work.vorgaenge.iter().zip(vorgang_keys) {
+        bumps.insert(change.0);
+        register::put_vorgang(scene, work, stamp, change, &subject)?;
+    }
+    for (key, content) in &work.bestaende {
         bumps.insert(*key);
-        let state = serde_json::to_value(vorgang.state).ok();
-        scene.run(
-            sql!("vorgang_put"),
-            params![
-                key,
-                vorgang.id,
-                stamp,
-                work.stamp.traceparent,
-                vorgang.owner,
-                state.as_ref().and_then(|s| s.as_str()),
-                vorgang.deadline.map(micros),
-                subject.row
-            ],
-        )?;
+        register::put_bestand(scene, work, stamp, key, content)?;
     }
     for key in &bumps {
         scene.run(sql!("guard_bump"), params![key])?;
@@ -252,7 +243,7 @@ fn subjects(scene: &Scene<'_>, work: &Work) -> Stored<(Option<SubjectKey>, Vec<S
         row.map(|row| scene.keyring.subject(scene.connection, row)).transpose().map(Option::flatten)
     };
     let mut vorgaenge = Vec::new();
-    for (key, _) in &work.vorgaenge {
+    for (key, ..) in &work.vorgaenge {
         vorgaenge.push(match existing(sql!("vorgang_key"), key, 0)? {
             Some(key) => key,
             None => scene.keyring.new_subject(&work.mandant)?,
@@ -437,7 +428,7 @@ fn queue(
         }
     }
     let now = micros(work.now);
-    let free = send.after.is_none().then_some(now);
+    let free = send.after.is_none().then_some(now.max(send.not_before.unwrap_or(now)));
     let (lane, made) = lanes::lane_for(scene, send.lane.as_ref(), &send.destination, free)?;
     let sealed = send.content.insert(scene.connection, &work.mandant, subject)?;
     scene.run(
@@ -454,7 +445,8 @@ fn queue(
             now,
             send.deadline,
             send.after,
-            sealed
+            sealed,
+            send.not_before
         ],
     )?;
     use_claims(scene, pending, work, sealed, subject, &send.claims)?;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::envelope::Stage;
 use crate::seal::index::Tag;
 use crate::seal::key::Place;
-use crate::store::contract::{Breaker, Command, CommandState, Pause, Stamp, StoreError};
+use crate::store::contract::{Breaker, Command, CommandState, Pause, Stamp, StoreError, View};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::blob::{from_json, to_json};
 use crate::store::sqlite::keyring::{HOUSE, Keyring, MandantKey};
@@ -48,6 +48,23 @@ pub fn seal_view(scene: &Scene<'_>, id: Uuid, person: &str, reason: &str) -> Sto
     let key = house_key(scene.connection, scene.keyring)?;
     let place = Place::new("abrufprotokoll", id.as_bytes(), "sealed");
     key.key.seal(&place, &to_json(&words)?).map_err(sealing)
+}
+
+/// Writes a reading of several records into the Abrufprotokoll.
+pub fn protocol(
+    scene: &mut Scene<'_>,
+    stage: Stage,
+    view: &View,
+    step: &str,
+    records: &[Uuid],
+) -> Stored<()> {
+    let key = house_key(scene.connection, scene.keyring)?.id.clone();
+    let stamp = scene.stamp(&own_stamp(stage, &key, &view.person))?;
+    let id = Uuid::now_v7();
+    let words = seal_view(scene, id, &view.person, &view.reason)?;
+    let records: Vec<u8> = records.iter().flat_map(|id| id.into_bytes()).collect();
+    let values = params![micros(view.now), stamp, "", id, step, records, words];
+    scene.run(sql!("abruf_add"), values).map(drop)
 }
 
 fn open_words(connection: &Connection, keyring: &Keyring, place: &Place, sealed: &[u8]) -> Stored<Words> {

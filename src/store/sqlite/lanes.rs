@@ -77,17 +77,20 @@ pub fn arm(scene: &Scene<'_>, lane: i64, at: i64, anew: bool) -> Stored<()> {
         get.query_row([lane], |r| Ok((r.get(0)?, r.get(1)?))).optional().map_err(trouble)?;
     let Some((next, leased)) = found else { return Ok(()) };
     let mut head = scene.connection.prepare_cached(sql!("outbox_head")).map_err(trouble)?;
-    let head: Option<(String, bool)> =
-        head.query_row([lane], |r| Ok((r.get(0)?, r.get(1)?))).optional().map_err(trouble)?;
+    let head: Option<(String, bool, Option<i64>)> =
+        head.query_row([lane], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional().map_err(trouble)?;
     let (next, held) = match head {
         None if !leased => {
             scene.run(sql!("lane_delete"), [lane])?;
             return Ok(());
         }
         None => (None, false),
-        Some((state, _)) if state == "parked" || state == "unclear" => (None, true),
-        Some((_, false)) => (None, false),
-        Some(_) => (Some(if anew { at } else { next.unwrap_or(at) }), false),
+        Some((state, ..)) if state == "parked" || state == "unclear" => (None, true),
+        Some((_, false, _)) => (None, false),
+        Some((_, true, not_before)) => {
+            let next = if anew { at } else { next.unwrap_or(at) };
+            (Some(next.max(not_before.unwrap_or(next))), false)
+        }
     };
     scene.run(sql!("lane_set"), params![lane, next, held])?;
     Ok(())
@@ -169,7 +172,8 @@ fn lease(
         let mut rows = list.query(params![lane, limit(want.heads.max(1))]).map_err(trouble)?;
         while let Some(r) = rows.next().map_err(trouble)? {
             let (due, can_go) = due_of(r).map_err(trouble)?;
-            if !can_go {
+            let not_before: Option<i64> = r.get(16).map_err(trouble)?;
+            if !can_go || not_before.is_some_and(|not_before| not_before > micros(want.now)) {
                 break;
             }
             handed = r.get(0).map_err(trouble)?;

@@ -14,6 +14,7 @@ mod list;
 pub mod open;
 mod prepare;
 mod read;
+mod register;
 mod remove;
 pub mod store;
 mod values;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::effects::{AuditLine, MirrorChange, Retrieval, Vorgang};
+use crate::effects::{AuditLine, MirrorChange, Retrieval, Vorgang, bestand_key};
 use crate::envelope::{Evidence, Head, Inbound, Part, Reply};
 use crate::register::keys::SearchKey;
 use crate::rejection::Rejection;
@@ -18,6 +18,7 @@ use crate::seal::key::{Key, Place};
 use crate::store::contract::{Entry, Keep, Key as OnceKey, Stamp, StoreError};
 use crate::store::sqlite::blob::{Fresh, Owner, to_json};
 use crate::store::sqlite::keyring::{Keyring, MandantKey};
+use crate::store::sqlite::register::owner;
 use crate::store::sqlite::values::{Stored, micros};
 
 /// Head, parts and evidence of a stored envelope.
@@ -141,6 +142,8 @@ pub struct SendWork {
     pub after: Option<Uuid>,
     /// Given up after.
     pub deadline: Option<i64>,
+    /// Does not leave before.
+    pub not_before: Option<i64>,
     /// The content.
     pub content: Fresh,
     /// Its claims.
@@ -214,7 +217,9 @@ pub struct Work {
     /// Changes of the mirror.
     pub mirror: Vec<MirrorWork>,
     /// Changes of Vorgänge.
-    pub vorgaenge: Vec<(Tag, Vorgang)>,
+    pub vorgaenge: Vec<(Tag, Vorgang, Fresh)>,
+    /// Changes of Bestände.
+    pub bestaende: Vec<(Tag, Fresh)>,
     /// Timers.
     pub timers: Vec<TimerWork>,
     /// Sends.
@@ -284,12 +289,25 @@ pub fn prepare(keyring: &Keyring, mandant: Arc<MandantKey>, entry: Entry) -> Sto
             message: send.message,
             after: send.after,
             deadline: send.deadline.map(micros),
+            not_before: send.not_before.map(micros),
         });
     }
     let mut timers = Vec::with_capacity(effects.timers.len());
     for timer in effects.timers {
         let content = Fresh::seal(Owner::new("timer", timer.id), None, Some(&timer.body), None)?;
         timers.push(TimerWork { id: timer.id, due: micros(timer.due), name: timer.name, content });
+    }
+    let mut vorgaenge = Vec::with_capacity(effects.vorgaenge.len());
+    for change in effects.vorgaenge {
+        let key = search(&change.key);
+        let akte = Fresh::seal(owner("vorgang", &key), None, Some(&to_json(&change.vorgang.akte)?), None)?;
+        vorgaenge.push((key, change.vorgang, akte));
+    }
+    let mut bestaende = Vec::with_capacity(effects.bestaende.len());
+    for change in effects.bestaende {
+        let key = search(&bestand_key(&change.amt));
+        let content = Fresh::seal(owner("bestand", &key), None, Some(&to_json(&change.bestand)?), None)?;
+        bestaende.push((key, content));
     }
     let mut codes: Vec<String> = Vec::new();
     for rejection in entry.rejections {
@@ -328,7 +346,8 @@ pub fn prepare(keyring: &Keyring, mandant: Arc<MandantKey>, entry: Entry) -> Sto
             .map(|guard| (search(&guard.key.0), i64::try_from(guard.seen).unwrap_or(i64::MAX)))
             .collect(),
         mirror,
-        vorgaenge: effects.vorgaenge.into_iter().map(|c| (search(&c.key), c.vorgang)).collect(),
+        vorgaenge,
+        bestaende,
         timers,
         sends,
         audit: effects.audit,
@@ -344,7 +363,8 @@ pub fn transport(keyring: &Keyring, id: &str) -> Tag {
     keyring.once.tag_of(&[b"transport-id", id.as_bytes()])
 }
 
-fn once(keyring: &Keyring, key: &OnceKey) -> Tag {
+/// HMAC of a key of idempotency.
+pub fn once(keyring: &Keyring, key: &OnceKey) -> Tag {
     let mut parts: Vec<&[u8]> = vec![b"key", key.class.as_bytes()];
     parts.extend(key.parts.iter().map(String::as_bytes));
     keyring.once.tag_of(&parts)

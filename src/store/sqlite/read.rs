@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
-use crate::effects::{Answer, Fact, Guard, Question, Stored as StoredRecord, Vorgang, VorgangState};
+use crate::effects::{Answer, Fact, Guard, Question, Stored as StoredRecord};
 use crate::envelope::Stage;
-use crate::store::contract::{Stamp, StoreError};
+use crate::store::contract::{Key as OnceKey, Stamp, StoreError};
 use crate::store::sqlite::blob::{Opened, Owner, from_json};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::open;
 use crate::store::sqlite::values::{Stored, count, sql, time, trouble, uuid};
+use crate::store::sqlite::{open, register};
 
 /// Reading connections kept open between reads.
 const KEPT: usize = 4;
@@ -66,12 +66,19 @@ pub fn lookup(connection: &Connection, keyring: &Keyring, questions: &[Question]
             let tag = keyring.search.tag(&guard.0.octets());
             let fact = match question {
                 Question::Mirror(_) => Fact::Mirror(records(connection, keyring, &tag)?),
-                Question::Vorgang(_) => Fact::Vorgang(vorgang(connection, &tag)?),
+                Question::Vorgang(_) => Fact::Vorgang(register::vorgang(connection, keyring, &tag)?),
                 Question::Tombstone(_) => {
                     let mut get = connection.prepare_cached(sql!("tombstone_get")).map_err(trouble)?;
                     let created: Option<i64> =
                         get.query_row([&tag[..]], |r| r.get(0)).optional().map_err(trouble)?;
                     Fact::Tombstone(created.map(time))
+                }
+                Question::Bestand(_) => Fact::Bestand(register::bestand(connection, keyring, &tag)?),
+                Question::Anzahl(partner) => Fact::Anzahl(register::anzahl(connection, partner)?),
+                Question::Eingang { partner, standard, uuid } => {
+                    let parts = vec![partner.clone(), standard.clone(), uuid.to_ascii_lowercase()];
+                    let key = OnceKey { class: "business", parts };
+                    Fact::Eingang(register::eingang(connection, keyring, &key)?)
                 }
             };
             let mut get = connection.prepare_cached(sql!("guard_get")).map_err(trouble)?;
@@ -97,21 +104,6 @@ fn records(connection: &Connection, keyring: &Keyring, tag: &[u8]) -> Stored<Vec
             Ok(StoredRecord { id, mandant, partner, registersatz })
         })
         .collect()
-}
-
-fn vorgang(connection: &Connection, tag: &[u8]) -> Stored<Option<Vorgang>> {
-    let mut get = connection.prepare_cached(sql!("vorgang_get")).map_err(trouble)?;
-    let found: Option<(Uuid, String, String, Option<i64>)> = get
-        .query_row([tag], |r| Ok((uuid(r.get(0)?)?, r.get(1)?, r.get(2)?, r.get(3)?)))
-        .optional()
-        .map_err(trouble)?;
-    found
-        .map(|(id, owner, state, deadline)| {
-            let state: VorgangState = serde_json::from_value(serde_json::Value::String(state))
-                .map_err(|_| StoreError::Corrupt("a Vorgang has a state that no program wrote".into()))?;
-            Ok(Vorgang { id, owner, state, deadline: deadline.map(time) })
-        })
-        .transpose()
 }
 
 /// The attributes behind a stamp's number, without trace context.

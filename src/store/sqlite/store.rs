@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use secrecy::SecretBox;
 use uuid::Uuid;
 
-use crate::effects::{Answer, Outgoing, Question};
+use crate::effects::{Answer, Outgoing, Question, Stored as StoredRecord, Vorgang};
 use crate::envelope::{Claim, Envelope, Stage};
 use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Lane, Listed, ListedSend, Outcome,
-    Pause, Resumed, Scope, Settle, SpoolRead, SpoolWrite, Store, StoreError, Want,
+    Pause, Resumed, Scope, Settle, SpoolRead, SpoolWrite, Store, StoreError, View, Want,
 };
 use crate::store::sqlite::claims::{self, Folder, Pending, Reading, Writing};
 use crate::store::sqlite::commit::{self, Written};
@@ -24,7 +24,7 @@ use crate::store::sqlite::open::Settings;
 use crate::store::sqlite::read::{self, Readers};
 use crate::store::sqlite::values::{Stored, sql, trouble};
 use crate::store::sqlite::writer::{Scene, Writer};
-use crate::store::sqlite::{again, essence, house, lanes, list, open, prepare, remove, waiting};
+use crate::store::sqlite::{again, essence, house, lanes, list, open, prepare, register, remove, waiting};
 
 /// The embedded store.
 pub struct SqliteStore {
@@ -266,6 +266,16 @@ impl Store for SqliteStore {
     ) -> Result<Option<Envelope>, StoreError> {
         let (scope, person, reason) = (scope.clone(), person.to_owned(), reason.to_owned());
         self.write(move |scene| list::original(scene, &scope, id, &person, &reason, now)).await
+    }
+
+    async fn vorgaenge(&self, view: View) -> Result<Vec<Vorgang>, StoreError> {
+        let stage = self.stage;
+        self.write(move |scene| register::vorgaenge(scene, stage, &view)).await
+    }
+
+    async fn registersaetze(&self, view: View, after: Option<Uuid>) -> Result<Vec<StoredRecord>, StoreError> {
+        let stage = self.stage;
+        self.write(move |scene| register::registersaetze(scene, stage, &view, after)).await
     }
 
     async fn figures(&self, scope: &Scope) -> Result<Figures, StoreError> {

@@ -193,6 +193,7 @@ fn counting(odd: bool) -> Arc<dyn Step> {
             owner: "x".to_owned(),
             state: VorgangState::Eingegangen,
             deadline: None,
+            akte: Default::default(),
         };
         message.effects.vorgaenge.push(VorgangChange { key, vorgang });
         Ok::<_, Trouble>(Flow::Next)

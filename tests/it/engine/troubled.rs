@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use drehscheibe::effects::{Answer, Outgoing, Question};
+use drehscheibe::effects::{Answer, Outgoing, Question, Stored, Vorgang};
 use drehscheibe::envelope::{Claim, Envelope};
 use drehscheibe::store::contract::*;
 use jiff::Timestamp;
@@ -145,6 +145,14 @@ impl Store for Troubled {
         now: Timestamp,
     ) -> Result<Option<Envelope>, StoreError> {
         self.inner.original(scope, id, person, reason, now).await
+    }
+
+    async fn vorgaenge(&self, view: View) -> Result<Vec<Vorgang>, StoreError> {
+        self.inner.vorgaenge(view).await
+    }
+
+    async fn registersaetze(&self, view: View, after: Option<Uuid>) -> Result<Vec<Stored>, StoreError> {
+        self.inner.registersaetze(view, after).await
     }
 
     async fn figures(&self, scope: &Scope) -> Result<Figures, StoreError> {

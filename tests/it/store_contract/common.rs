@@ -157,6 +157,7 @@ pub fn send(destination: &str, order: Option<&str>, body: &str) -> Outgoing {
         correlation: Some("c1".into()),
         after: None,
         deadline: Some(at(9_999)),
+        not_before: None,
     }
 }
 

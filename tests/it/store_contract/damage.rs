@@ -46,6 +46,7 @@ pub async fn fill_with(store: &dyn Store, marker: &str) {
         owner: "jga:1".into(),
         state: VorgangState::Eingegangen,
         deadline: None,
+        akte: Default::default(),
     };
     entry.effects.vorgaenge = vec![VorgangChange { key: key(&m("vorgang")), vorgang }];
     entry.effects.timers =

@@ -7,6 +7,7 @@ pub mod guards;
 pub mod house;
 pub mod lanes;
 pub mod reading;
+pub mod register;
 pub mod waiting;
 
 /// Runs the suite for a back end: a name, and an expression that makes a [`common::House`].
@@ -32,6 +33,9 @@ macro_rules! store_contract {
                 other_stage_key_and_version_are_refused essence_is_equal_for_equal_work;
             reading: reads_are_scoped_by_mandant_and_partner figures_count_what_is_there
                 originals_are_shown_only_in_scope a_hash_only_message_keeps_no_content;
+            register: akten_are_kept_with_their_vorgang bestaende_are_kept_and_guarded
+                records_are_counted_and_read_page_by_page what_became_of_a_message_is_known
+                a_send_waits_for_its_time;
             claims: parts_go_round_in_bounded_memory damaged_claims_are_found small_and_empty_parts
                 claims_nobody_needs_are_collected a_claim_of_another_mandant_does_not_open;);
     };

@@ -170,6 +170,7 @@ pub async fn vorgaenge_change_and_are_found(house: &dyn House) {
         owner: "jga:1".into(),
         state: VorgangState::BeimJugendamt,
         deadline: Some(at(77)),
+        akte: Default::default(),
     };
     for (n, state) in [VorgangState::BeimJugendamt, VorgangState::Zugestellt].into_iter().enumerate() {
         vorgang.state = state;

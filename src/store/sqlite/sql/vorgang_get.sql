@@ -1,1 +1,1 @@
-SELECT id, owner, state, deadline FROM vorgang WHERE key = ?1
+SELECT id, owner, state, deadline, sealed FROM vorgang WHERE key = ?1

@@ -1,1 +1,1 @@
-SELECT subject_key FROM vorgang WHERE key = ?1
+SELECT subject_key, sealed FROM vorgang WHERE key = ?1

@@ -1,0 +1,69 @@
+//! What a Vorgang keeps besides its state: the restricted record of a request or a notice (rules.md 4).
+//! Sealed in the store; never shown outside the responsible office, and no metric counts its letters.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::register::entscheidung::Fall;
+
+/// A message that a Vorgang sent, and what the far end said of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gesendet {
+    /// UUID inside the message.
+    pub uuid: Uuid,
+    /// The partner it went to.
+    pub an: String,
+    /// Message type, such as `xfamilie.0801`.
+    pub message: String,
+    /// `true` for a Quittung, `false` for a Rückweisung, nothing yet otherwise.
+    #[serde(default)]
+    pub quittiert: Option<bool>,
+}
+
+/// The restricted record of a Vorgang.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Akte {
+    /// `antrag`, `hinweis`, or `sendung` for an alias that leads from a sent message to its Vorgang.
+    #[serde(default)]
+    pub art: String,
+    /// The online service or authority that it came from (partner).
+    #[serde(default)]
+    pub partner: String,
+    /// The id that callbacks and replies name: our id of the delivery that began it.
+    #[serde(default)]
+    pub nummer: Option<Uuid>,
+    /// The partner's id of the Vorgang.
+    #[serde(default)]
+    pub transaktionsid: Option<String>,
+    /// `self-service` or `once-only`.
+    #[serde(default)]
+    pub use_: Option<String>,
+    /// The row of the table.
+    #[serde(default)]
+    pub fall: Option<Fall>,
+    /// Version of the table.
+    #[serde(default)]
+    pub tabelle: Option<String>,
+    /// As of when the register was read.
+    #[serde(default)]
+    pub stand: Option<Timestamp>,
+    /// Mailbox handle of the login.
+    #[serde(default)]
+    pub postkorb: Option<String>,
+    /// Ids of open notices and tasks that stand under this key.
+    #[serde(default)]
+    pub offen: Vec<Uuid>,
+    /// What was sent.
+    #[serde(default)]
+    pub gesendet: Vec<Gesendet>,
+    /// How often the office was reminded.
+    #[serde(default)]
+    pub erinnerungen: u32,
+}
+
+impl std::fmt::Debug for Akte {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Akte({})", self.art)
+    }
+}

@@ -1,0 +1,177 @@
+//! The register's own state: restricted records of Vorgänge, Bestände, and the readings that persons order.
+//! Every reading by a person is written to the Abrufprotokoll in the same transaction.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use crate::effects::{Stored as StoredRecord, Vorgang, VorgangState};
+use crate::envelope::Stage;
+use crate::register::bestand::Bestand;
+use crate::register::vorgang::Akte;
+use crate::seal::index::Tag;
+use crate::store::contract::{Key as OnceKey, StoreError, View};
+use crate::store::sqlite::blob::{Fresh, Opened, Owner, from_json};
+use crate::store::sqlite::house;
+use crate::store::sqlite::keyring::{Keyring, SubjectKey};
+use crate::store::sqlite::prepare::{Work, once};
+use crate::store::sqlite::values::{Stored, count, limit, micros, narrow, sql, time, trouble, uuid};
+use crate::store::sqlite::writer::Scene;
+
+/// What a Vorgang's or Bestand's content is bound to: its blind key, which is never used for another one.
+pub fn owner(table: &'static str, key: &Tag) -> Owner {
+    Owner { table, id: *key }
+}
+
+/// A row of the table, still sealed.
+type VorgangRow = (Uuid, String, String, Option<i64>, Option<i64>);
+
+/// The Vorgang under a key.
+pub fn vorgang(connection: &Connection, keyring: &Keyring, key: &Tag) -> Stored<Option<Vorgang>> {
+    let mut get = connection.prepare_cached(sql!("vorgang_get")).map_err(trouble)?;
+    let found: Option<VorgangRow> = get
+        .query_row([&key[..]], |r| Ok((uuid(r.get(0)?)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)))
+        .optional()
+        .map_err(trouble)?;
+    found.map(|row| opened(connection, keyring, key, row)).transpose()
+}
+
+fn opened(connection: &Connection, keyring: &Keyring, key: &Tag, row: VorgangRow) -> Stored<Vorgang> {
+    let (id, owner_name, state, deadline, sealed) = row;
+    let state: VorgangState = serde_json::from_value(serde_json::Value::String(state))
+        .map_err(|_| StoreError::Corrupt("a Vorgang has a state that no program wrote".into()))?;
+    // A record whose key was destroyed is deleted; the state alone is no person data.
+    let akte: Akte = match sealed {
+        None => Akte::default(),
+        Some(sealed) => match Opened::read(connection, keyring, sealed, owner("vorgang", key))? {
+            Some(opened) => opened.body()?.map(|body| from_json(&body)).transpose()?.unwrap_or_default(),
+            None => Akte::default(),
+        },
+    };
+    Ok(Vorgang { id, owner: owner_name, state, deadline: deadline.map(time), akte })
+}
+
+/// Writes a Vorgang with its restricted record, sealed under its own key.
+pub fn put_vorgang(
+    scene: &Scene<'_>,
+    work: &Work,
+    stamp: i64,
+    (key, vorgang, akte): &(Tag, Vorgang, Fresh),
+    subject: &SubjectKey,
+) -> Stored<()> {
+    let mut find = scene.connection.prepare_cached(sql!("vorgang_key")).map_err(trouble)?;
+    let before: Option<Option<i64>> = find.query_row([&key[..]], |r| r.get(1)).optional().map_err(trouble)?;
+    let sealed = match before.flatten() {
+        Some(sealed) => {
+            akte.replace(scene.connection, sealed, &work.mandant, Some(subject))?;
+            sealed
+        }
+        None => akte.insert(scene.connection, &work.mandant, Some(subject))?,
+    };
+    let state = serde_json::to_value(vorgang.state).ok();
+    scene.run(
+        sql!("vorgang_put"),
+        params![
+            key,
+            vorgang.id,
+            stamp,
+            work.stamp.traceparent,
+            vorgang.owner,
+            state.as_ref().and_then(|s| s.as_str()),
+            vorgang.deadline.map(micros),
+            subject.row,
+            sealed
+        ],
+    )?;
+    Ok(())
+}
+
+/// The Bestand under a key.
+pub fn bestand(connection: &Connection, keyring: &Keyring, key: &Tag) -> Stored<Option<Bestand>> {
+    let mut get = connection.prepare_cached(sql!("bestand_get")).map_err(trouble)?;
+    let sealed: Option<i64> = get.query_row([&key[..]], |r| r.get(0)).optional().map_err(trouble)?;
+    let Some(sealed) = sealed else { return Ok(None) };
+    let opened = Opened::read(connection, keyring, sealed, owner("bestand", key))?;
+    opened.map(|o| o.body()).transpose()?.flatten().map(|body| from_json(&body)).transpose()
+}
+
+/// Writes a Bestand.
+pub fn put_bestand(scene: &Scene<'_>, work: &Work, stamp: i64, key: &Tag, content: &Fresh) -> Stored<()> {
+    let mut get = scene.connection.prepare_cached(sql!("bestand_get")).map_err(trouble)?;
+    let before: Option<i64> = get.query_row([&key[..]], |r| r.get(0)).optional().map_err(trouble)?;
+    let sealed = match before {
+        Some(sealed) => {
+            content.replace(scene.connection, sealed, &work.mandant, None)?;
+            sealed
+        }
+        None => content.insert(scene.connection, &work.mandant, None)?,
+    };
+    let values = params![key, stamp, work.stamp.traceparent, micros(work.now), sealed];
+    scene.run(sql!("bestand_put"), values).map(drop)
+}
+
+/// How many records a partner has in the mirror.
+pub fn anzahl(connection: &Connection, partner: &str) -> Stored<u64> {
+    let mut get = connection.prepare_cached(sql!("mirror_count")).map_err(trouble)?;
+    Ok(count(get.query_row([partner], |r| r.get(0)).map_err(trouble)?))
+}
+
+/// What became of a message of a partner, by its business key.
+pub fn eingang(
+    connection: &Connection,
+    keyring: &Keyring,
+    key: &OnceKey,
+) -> Stored<Option<crate::envelope::Inbound>> {
+    let mut get = connection.prepare_cached(sql!("eingang_get")).map_err(trouble)?;
+    let found: Option<String> =
+        get.query_row([once(keyring, key)], |r| r.get(0)).optional().map_err(trouble)?;
+    found.map(|word| crate::store::sqlite::commit::state(&word)).transpose()
+}
+
+/// Vorgänge of a scope, newest first; the view is protocolled.
+pub fn vorgaenge(scene: &mut Scene<'_>, stage: Stage, view: &View) -> Stored<Vec<Vorgang>> {
+    let (mandant, partner) = narrow(&view.scope);
+    let rows: Vec<(Tag, VorgangRow)> = {
+        let mut list = scene.connection.prepare_cached(sql!("vorgang_list")).map_err(trouble)?;
+        list.query_map(params![mandant, partner, limit(view.limit)], |r| {
+            let row = (uuid(r.get(1)?)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?);
+            Ok((r.get::<_, Tag>(0)?, row))
+        })
+        .and_then(Iterator::collect)
+        .map_err(trouble)?
+    };
+    let mut found = Vec::with_capacity(rows.len());
+    for (key, row) in rows {
+        found.push(opened(scene.connection, scene.keyring, &key, row)?);
+    }
+    let ids: Vec<Uuid> = found.iter().map(|vorgang| vorgang.id).collect();
+    house::protocol(scene, stage, view, "vorgaenge", &ids)?;
+    Ok(found)
+}
+
+/// Records of a scope in the order in which they came, page by page; the view is protocolled.
+pub fn registersaetze(
+    scene: &mut Scene<'_>,
+    stage: Stage,
+    view: &View,
+    after: Option<Uuid>,
+) -> Stored<Vec<StoredRecord>> {
+    let (mandant, partner) = narrow(&view.scope);
+    let rows: Vec<(Uuid, String, String, i64)> = {
+        let mut list = scene.connection.prepare_cached(sql!("mirror_list")).map_err(trouble)?;
+        list.query_map(params![mandant, partner, after, limit(view.limit)], |r| {
+            Ok((uuid(r.get(0)?)?, r.get(1)?, r.get(2)?, r.get(3)?))
+        })
+        .and_then(Iterator::collect)
+        .map_err(trouble)?
+    };
+    let mut found = Vec::with_capacity(rows.len());
+    for (id, mandant, partner, sealed) in rows {
+        let lost = || StoreError::Corrupt("the key of a record of the mirror is missing".into());
+        let opened = Opened::read(scene.connection, scene.keyring, sealed, Owner::new("mirror", id))?;
+        let body = opened.ok_or_else(lost)?.body()?.ok_or_else(lost)?;
+        found.push(StoredRecord { id, mandant, partner, registersatz: from_json(&body)? });
+    }
+    let ids: Vec<Uuid> = found.iter().map(|record| record.id).collect();
+    house::protocol(scene, stage, view, "registersaetze", &ids)?;
+    Ok(found)
+}

@@ -1,0 +1,1 @@
+SELECT sealed FROM bestand WHERE key = ?1

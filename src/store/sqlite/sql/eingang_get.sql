@@ -1,0 +1,1 @@
+SELECT state FROM idempotency WHERE key = ?1

@@ -1,0 +1,134 @@
+//! The register's own state: restricted records, Bestände, counts, what became of a message, sends that wait for their time,
+//! and readings by persons.
+
+use drehscheibe::effects::{
+    BestandChange, Fact, MirrorChange, Question, Vorgang, VorgangChange, VorgangState,
+};
+use drehscheibe::envelope::Inbound;
+use drehscheibe::register::bestand::{Bestand, Meldung};
+use drehscheibe::register::entscheidung::Fall;
+use drehscheibe::register::vorgang::Akte;
+use drehscheibe::store::contract::{Key, Lane, Scope, Store, View};
+use uuid::Uuid;
+
+use super::common::{
+    House, at, bodies, claim, commit_one, delivery, guard, key, open, put, send, sent, settle,
+};
+
+async fn ask(store: &dyn Store, question: Question) -> (Fact, u64) {
+    let answer = store.lookup(vec![question]).await.unwrap().remove(0);
+    (answer.fact, answer.guard.seen)
+}
+
+fn view(scope: Scope, limit: usize) -> View {
+    View { scope, limit, person: "pruefer".into(), reason: "Abgleich".into(), now: at(5) }
+}
+
+pub async fn akten_are_kept_with_their_vorgang(house: &dyn House) {
+    let store = open(house).await;
+    let vorgang = |fall, erinnerungen| Vorgang {
+        id: Uuid::from_u128(9),
+        owner: "jugendamt-bremen".into(),
+        state: VorgangState::BeimJugendamt,
+        deadline: None,
+        akte: Akte { art: "antrag".into(), fall: Some(fall), erinnerungen, ..Default::default() },
+    };
+    for (n, fall) in [Fall::I, Fall::A].into_iter().enumerate() {
+        let mut entry = delivery("a", "p", &n.to_string());
+        entry.effects.guards = vec![guard("v", n as u64)];
+        entry.effects.vorgaenge = vec![VorgangChange { key: key("v"), vorgang: vorgang(fall, n as u32) }];
+        commit_one(&*store, entry).await;
+        let found = ask(&*store, Question::Vorgang(key("v"))).await;
+        assert_eq!(found, (Fact::Vorgang(Some(vorgang(fall, n as u32))), n as u64 + 1));
+    }
+    for (scope, expected) in [
+        (Scope::Operator, 1),
+        (Scope::Mandant("a".into()), 1),
+        (Scope::Mandant("b".into()), 0),
+        (Scope::Partner { mandant: "a".into(), partner: "other".into() }, 0),
+    ] {
+        assert_eq!(store.vorgaenge(view(scope.clone(), 10)).await.unwrap().len(), expected, "{scope:?}");
+    }
+}
+
+pub async fn bestaende_are_kept_and_guarded(house: &dyn House) {
+    let store = open(house).await;
+    let question = || Question::Bestand("jugendamt-bremen".into());
+    assert_eq!(ask(&*store, question()).await, (Fact::Bestand(None), 0));
+    for n in 1..=2u64 {
+        let meldung = Meldung { am: at(n as i64), anzahl: n, stimmt: true };
+        let bestand = Bestand { begonnen: Some(at(0)), meldung: Some(meldung), ..Default::default() };
+        let mut entry = delivery("a", "p", &n.to_string());
+        entry.effects.bestaende =
+            vec![BestandChange { amt: "jugendamt-bremen".into(), bestand: bestand.clone() }];
+        commit_one(&*store, entry).await;
+        assert_eq!(ask(&*store, question()).await, (Fact::Bestand(Some(bestand)), n));
+    }
+    assert_eq!(ask(&*store, Question::Bestand("jugendamt-hamburg".into())).await, (Fact::Bestand(None), 0));
+}
+
+pub async fn records_are_counted_and_read_page_by_page(house: &dyn House) {
+    let store = open(house).await;
+    let ids: Vec<Uuid> = (1..=5).map(Uuid::from_u128).collect();
+    for (n, id) in ids.iter().enumerate() {
+        let partner = if n < 3 { "p" } else { "q" };
+        let mut entry = delivery("a", partner, &n.to_string());
+        entry.effects.mirror = vec![put(*id, "Beispiel", &[&format!("k{n}")])];
+        commit_one(&*store, entry).await;
+    }
+    assert_eq!(ask(&*store, Question::Anzahl("p".into())).await.0, Fact::Anzahl(3));
+    assert_eq!(ask(&*store, Question::Anzahl("nobody".into())).await.0, Fact::Anzahl(0));
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.registersaetze(view(Scope::Mandant("a".into()), 2), after).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        seen.extend(page.iter().map(|record| record.id));
+    }
+    assert_eq!(seen, ids);
+    let scope = Scope::Partner { mandant: "a".into(), partner: "q".into() };
+    let mine = store.registersaetze(view(scope, 100), None).await.unwrap();
+    assert_eq!(mine.iter().map(|record| record.id).collect::<Vec<_>>(), ids[3..]);
+    let mut gone = delivery("a", "p", "gone");
+    gone.effects.mirror =
+        vec![MirrorChange::Remove { id: ids[0], tombstone: key("k0"), created: at(1), until: at(9) }];
+    commit_one(&*store, gone).await;
+    assert_eq!(ask(&*store, Question::Anzahl("p".into())).await.0, Fact::Anzahl(2));
+}
+
+pub async fn what_became_of_a_message_is_known(house: &dyn House) {
+    let store = open(house).await;
+    let question = |uuid: &str| Question::Eingang {
+        partner: "p".into(),
+        standard: "xfamilie".into(),
+        uuid: uuid.into(),
+    };
+    assert_eq!(ask(&*store, question("U-1")).await.0, Fact::Eingang(None));
+    let mut entry = delivery("a", "p", "1");
+    entry.state = Inbound::Rejected;
+    entry.keys.push(Key { class: "business", parts: vec!["p".into(), "xfamilie".into(), "u-1".into()] });
+    commit_one(&*store, entry).await;
+    assert_eq!(ask(&*store, question("U-1")).await.0, Fact::Eingang(Some(Inbound::Rejected)));
+}
+
+pub async fn a_send_waits_for_its_time(house: &dyn House) {
+    let store = open(house).await;
+    let mut entry = delivery("a", "p", "1");
+    let mut early = send("c:x", None, "early");
+    early.not_before = Some(at(50));
+    let mut ordered = send("c:y", Some("o"), "first");
+    ordered.not_before = None;
+    let mut second = send("c:y", Some("o"), "second");
+    second.not_before = Some(at(60));
+    entry.effects.sends = vec![early, ordered, second];
+    commit_one(&*store, entry).await;
+    let due = |lanes: &[Lane]| lanes.iter().flat_map(bodies).collect::<Vec<_>>();
+    let lanes = claim(&*store, 10).await;
+    assert_eq!(due(&lanes), ["first"]);
+    assert!(settle(&*store, &lanes[0], 0, sent(), true, 11).await);
+    assert!(claim(&*store, 49).await.is_empty());
+    assert_eq!(store.next_due().await.unwrap(), Some(at(50)));
+    assert_eq!(due(&claim(&*store, 50).await), ["early"]);
+    assert_eq!(due(&claim(&*store, 61).await), ["second"]);
+}
