@@ -28,11 +28,9 @@ impl Step for Order {
                 (Some(kind), Some(mutter)) => Some(keys::child(kind, mutter)),
                 _ => None,
             },
-            Order::Vorgang => record
-                .kopf
-                .transaktionsid
-                .as_deref()
-                .map(|id| keys::vorgang(&message.sender.id, id)),
+            Order::Vorgang => {
+                record.kopf.transaktionsid.as_deref().map(|id| keys::vorgang(&message.sender.id, id))
+            }
             Order::Partner => Some(SearchKey::new("partner", [message.sender.id.as_str()])),
         };
         Ok(Flow::Next)

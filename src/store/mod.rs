@@ -9,6 +9,7 @@ use crate::envelope::Stage;
 use crate::store::contract::{Store, StoreError};
 
 pub mod contract;
+mod sealing;
 pub mod sqlite;
 
 /// How a back end is opened: place (of the embedded one its folder), stage of the process, master key, for reading only.

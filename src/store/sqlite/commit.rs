@@ -6,16 +6,17 @@ use std::collections::BTreeSet;
 use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
-use crate::envelope::Inbound;
 use crate::seal::index::Tag;
 use crate::seal::key::Key;
 use crate::store::contract::{Committed, StoreError};
+use crate::store::sealing::content::{Opened, Owner};
+use crate::store::sealing::keys::SubjectKey;
+use crate::store::sealing::prepare::{MirrorWork, SendWork, Work, claim_place};
+use crate::store::sealing::shown::First;
+use crate::store::sealing::values::{Stored, micros, sealing};
 use crate::store::sqlite::audit::{self, Change};
-use crate::store::sqlite::blob::{Opened, Owner};
 use crate::store::sqlite::claims::Pending;
-use crate::store::sqlite::keyring::SubjectKey;
-use crate::store::sqlite::prepare::{MirrorWork, SendWork, Work, claim_place};
-use crate::store::sqlite::values::{Stored, micros, sealing, sql, trouble, uuid};
+use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
 use crate::store::sqlite::{lanes, register, remove};
 
@@ -26,21 +27,6 @@ pub enum Written {
     Done(Committed),
     /// A repeat of this message.
     Again(First),
-}
-
-/// The first message under a key.
-#[derive(Debug)]
-pub struct First {
-    /// Its id.
-    pub id: Uuid,
-    /// Its state.
-    pub state: String,
-    /// Whether it was a conflict.
-    pub conflict: bool,
-    /// Its codes.
-    pub codes: String,
-    /// Where its reply lies, if the message still exists.
-    pub sealed: Option<i64>,
 }
 
 struct Row {
@@ -472,10 +458,4 @@ fn use_claims(
         scene.run(sql!("claim_use_add"), params![name, sealed, wrapped])?;
     }
     Ok(())
-}
-
-/// The state of a stored word.
-pub fn state(word: &str) -> Stored<Inbound> {
-    Inbound::from_stored(word)
-        .ok_or_else(|| StoreError::Corrupt("a message has a state that no program wrote".into()))
 }

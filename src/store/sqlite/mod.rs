@@ -12,7 +12,6 @@ mod keyring;
 mod lanes;
 mod list;
 pub mod open;
-mod prepare;
 mod read;
 mod register;
 mod remove;
