@@ -233,6 +233,18 @@ pub struct Work {
     pub hash: [u8; 32],
 }
 
+impl Work {
+    /// What the audit trail says of it: no personal data.
+    pub fn detail(&self) -> serde_json::Value {
+        serde_json::json!({
+            "content": hex::encode(self.hash),
+            "codes": self.codes,
+            "sends": self.sends.iter().map(|s| s.id).collect::<Vec<_>>(),
+            "lines": self.audit,
+        })
+    }
+}
+
 /// Seals an entry.
 pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry) -> Stored<Work> {
     let envelope = &entry.envelope;

@@ -16,7 +16,7 @@ use crate::store::sealing::prepare::{InboxNote, SealedReply, SendHead, SendNote}
 use crate::store::sealing::values::{Stored, codes, state, time};
 
 /// The first message under a key.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct First {
     /// Its id.
     pub id: Uuid,

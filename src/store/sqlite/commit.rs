@@ -120,12 +120,7 @@ pub fn entry(scene: &mut Scene<'_>, pending: &Pending, work: &Work) -> Stored<Wr
             traceparent: &work.stamp.traceparent,
             subject: Some(work.id),
             what: &format!("inbox.{}", work.state.as_str()),
-            detail: &serde_json::json!({
-                "content": hex::encode(work.hash),
-                "codes": work.codes,
-                "sends": work.sends.iter().map(|s| s.id).collect::<Vec<_>>(),
-                "lines": work.audit,
-            }),
+            detail: &work.detail(),
         },
     )?;
     Ok(Written::Done(Committed::New))

@@ -138,6 +138,10 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
+    async fn begin_run(&self) -> Result<u64, StoreError> {
+        self.lock_for_run().await
+    }
+
     async fn lookup(&self, questions: Vec<Question>) -> Result<Vec<Answer>, StoreError> {
         self.readers.read(move |db, keyring| read::lookup(db, keyring, &questions)).await
     }

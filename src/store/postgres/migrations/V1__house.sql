@@ -62,6 +62,7 @@ CREATE TABLE inbox (
 CREATE INDEX inbox_transport ON inbox (transport);
 CREATE INDEX inbox_state ON inbox (state, stamp);
 CREATE INDEX inbox_stamp ON inbox (stamp, nr);
+CREATE INDEX inbox_codes ON inbox (codes, stamp) WHERE codes <> '';
 -- Where a message lies: an id is unique over all months.
 CREATE TABLE inbox_id (id uuid PRIMARY KEY, nr bigint NOT NULL);
 
