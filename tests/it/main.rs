@@ -16,6 +16,7 @@ mod crash;
 mod engine;
 mod latin;
 mod mime;
+mod postgres;
 mod route;
 mod store;
 mod store_contract;

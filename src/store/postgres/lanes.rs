@@ -214,7 +214,7 @@ async fn lease(base: &Base, tx: &Tx<'_>, want: &Want) -> Stored<Vec<ClosedLane>>
     let (mut leased, mut handed) = (Vec::new(), Vec::new());
     for (lane, fence, destination) in chosen {
         let mut due = Vec::new();
-        let mut last = 0;
+        let mut last: i64 = 0;
         for r in heads.remove(&lane).unwrap_or_default() {
             let (state, free): (&str, bool) = (get(&r, 8)?, get(&r, 14)?);
             let not_before: Option<i64> = get(&r, 13)?;
