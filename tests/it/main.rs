@@ -17,6 +17,7 @@ mod engine;
 mod json;
 mod latin;
 mod mime;
+mod postgres;
 mod register;
 mod route;
 mod standards;
