@@ -10,3 +10,6 @@ pub mod house;
 pub mod player;
 pub mod cases;
 pub mod samples;
+pub mod archive;
+pub mod packages;
+pub mod install;

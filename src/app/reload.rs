@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::engine::housekeeping::Commands;
+use crate::pipeline::jugendamt::OFFICE;
 use crate::store::contract::{Command, CommandState, Scope};
 use crate::telemetry::alarm::{Alarm, raise};
 
@@ -45,6 +46,8 @@ impl Reload {
             .filter(|backlog| backlog.waiting + backlog.parked + backlog.unclear > 0)
             .filter(|backlog| {
                 !fit.compiled.destinations.iter().any(|wanted| wanted.key() == backlog.destination)
+                    // Waits for its office to be connected, which only an apply can do.
+                    && !backlog.destination.starts_with(&format!("{OFFICE}:"))
             })
             .map(|backlog| {
                 let open = backlog.waiting + backlog.parked + backlog.unclear;

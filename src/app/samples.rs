@@ -18,6 +18,8 @@ pub struct Judged {
     pub name: String,
     /// What was not as expected; empty when it passed.
     pub faults: Vec<String>,
+    /// Whether a record is expected of it.
+    pub read: bool,
 }
 
 #[derive(Deserialize)]
@@ -56,20 +58,23 @@ pub fn run(set: &PackageSet, xsd: &Path) -> Vec<Judged> {
         let cases: Cases = match serde_saphyr::from_str(&text) {
             Ok(cases) => cases,
             Err(error) => {
-                judged.push(Judged { name: format!("{at}/cases.yaml"), faults: vec![error.to_string()] });
+                let faults = vec![error.to_string()];
+                judged.push(Judged { name: format!("{at}/cases.yaml"), faults, read: true });
                 continue;
             }
         };
         let mut named: Vec<String> = Vec::new();
         for case in &cases.cases {
             let faults = judge(set, reader.as_mut(), &samples, case);
-            judged.push(Judged { name: format!("{at}/{}", case.file), faults });
+            let read = case.record.is_some();
+            judged.push(Judged { name: format!("{at}/{}", case.file), faults, read });
             named.push(case.file.clone());
         }
         for file in files(&samples).into_iter().filter(|file| !named.contains(file)) {
             judged.push(Judged {
                 name: format!("{at}/{file}"),
                 faults: vec!["nothing is expected of it".to_owned()],
+                read: false,
             });
         }
     }
@@ -82,7 +87,7 @@ fn files(samples: &Path) -> Vec<String> {
             entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
         })
         .unwrap_or_default();
-    files.retain(|file| file.ends_with(".xml"));
+    files.retain(|file| file.ends_with(".xml") || file.ends_with(".json") && !file.ends_with(".record.json"));
     files.sort();
     files
 }

@@ -25,6 +25,7 @@ pub mod sample;
 pub mod schema;
 pub mod shipped;
 pub mod stage;
+pub mod standards;
 pub mod status;
 pub mod tables;
 pub mod test;

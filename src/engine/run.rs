@@ -13,6 +13,8 @@ use crate::plan::{Binding, Partner, Plan, PlanSet};
 use crate::rejection::Rejection;
 use crate::store::contract::{Entry, Key};
 
+/// The connection of timers, which bring a document that we keep.
+const TIMER: &str = "timer";
 /// How often one step may ask: what it learns may raise one further question, but nothing goes on for ever.
 const MOST_ROUNDS: u8 = 3;
 
@@ -240,6 +242,8 @@ pub fn keys(envelope: &Envelope, message: Option<&Message>) -> Vec<Key> {
         class: "transport",
         parts: vec![envelope.head.connection.clone(), envelope.head.transport_id.clone()],
     }];
+    // A timer brings back a document that was received before; it is no repeat of it.
+    let message = message.filter(|_| envelope.head.connection != TIMER);
     if let Some(message) = message
         && !message.record.kopf.nachrichten_uuid.is_empty()
     {

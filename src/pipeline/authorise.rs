@@ -159,7 +159,7 @@ impl Use {
 }
 
 /// The login that came with the request: in the document itself, or as the one part of this name.
-fn anmeldung(message: &Message, bench: &mut Bench) -> Result<Option<Anmeldung>, Grund> {
+pub fn anmeldung(message: &Message, bench: &mut Bench) -> Result<Option<Anmeldung>, Grund> {
     let own = message.record.anmeldung.clone();
     let mut parts = message.envelope.parts.iter().filter(|part| part.name == PART);
     let beside = match (parts.next(), parts.next()) {

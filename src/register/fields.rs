@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::register::fields_satz::{GEGEBEN, NEU};
+use crate::register::fields_weitere::FURTHER;
 use crate::register::record::{
     Anmeldung, Behoerde, Nachweis, Postkorb, Record, TeilDatum, Terminwunsch, Zusatzangaben,
 };
@@ -42,7 +43,7 @@ impl fmt::Debug for Field {
 
 /// Every field there is.
 pub fn all() -> impl Iterator<Item = &'static Field> {
-    FIELDS.iter().chain(GEGEBEN).chain(NEU)
+    FIELDS.iter().chain(GEGEBEN).chain(NEU).chain(FURTHER)
 }
 
 /// The field with this name.
@@ -175,13 +176,17 @@ mod tests {
         for (at, field) in all().enumerate() {
             assert!(all().take(at).all(|other| other.target != field.target), "{} twice", field.target);
             let mut record = Record::default();
-            if let Some(entry) = entry_of(field.target) {
+            let mut entries: Vec<&Field> =
+                std::iter::successors(entry_of(field.target), |entry| entry_of(entry.target)).collect();
+            while let Some(entry) = entries.pop() {
                 (entry.set)(&mut record, "").unwrap();
             }
             let before = record.clone();
             let text = match field.target {
                 target if target.ends_with("datum") || target.ends_with("erwartet") => "2024-08-05",
                 target if target.ends_with("vorhanden") || target.ends_with("zustimmung") => "true",
+                "hinweis.sorgeberechtigt" => "true",
+                "registermeldung.anzahl" | "registermeldung.fehlend" | "registermeldung.ueberzaehlig" => "7",
                 target if target.starts_with("zusatz.") && !target.contains("[]") => "true",
                 _ => "jga:1",
             };

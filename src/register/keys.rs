@@ -137,6 +137,11 @@ pub fn sendung(uuid: &str) -> SearchKey {
     SearchKey::new("sendung", [uuid])
 }
 
+/// The key that leads from the id of a request that was forwarded to its Vorgang: the answer of the office names nothing else.
+pub fn klaerfall(transaktionsid: &str) -> SearchKey {
+    SearchKey::new("klaerfall", [transaktionsid])
+}
+
 /// The keys under which something open around a child or its mother stands (case Q).
 ///
 /// Coarse on purpose: a name that was spelled otherwise must not hide it, and who is found too much only waits for a person.

@@ -6,6 +6,7 @@ pub mod bestand;
 pub mod entscheidung;
 pub mod fields;
 pub mod fields_satz;
+pub mod fields_weitere;
 pub mod gemeinden;
 pub mod keys;
 pub mod merkmale;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::envelope::Stage;
+use crate::pipeline::jugendamt::OFFICE;
 use crate::plan::{Partner, Patience, Plan, PlanSet};
 use crate::register::tafeln::Tafeln;
 use crate::route::connections::StageSettings;
@@ -91,10 +92,17 @@ impl Compiled {
     /// The set that runs, once the destinations are built.
     pub fn into_plan_set(
         self,
-        destinations: Destinations,
+        mut destinations: Destinations,
         standards: Arc<dyn Standards>,
         stage: Stage,
     ) -> PlanSet {
+        // What was addressed to an office before it had a channel finds its way once it has one.
+        for (id, partner) in &self.partners {
+            let way = partner.return_address.as_ref().and_then(|way| destinations.get(way)).cloned();
+            if let Some(way) = way {
+                destinations.insert(format!("{OFFICE}:{id}"), way);
+            }
+        }
         PlanSet {
             version: self.version,
             stage,

@@ -34,9 +34,15 @@ pub struct PackageFile {
     /// Type of the receipt.
     #[serde(default)]
     pub receipt: Option<Spanned<String>>,
-    /// Type of the rejection.
+    /// Type of the rejection; it may belong to another standard.
     #[serde(default)]
     pub rejection: Option<Spanned<String>>,
+    /// Version of that other standard.
+    #[serde(default)]
+    pub rejection_version: Option<String>,
+    /// Whether the rejection carries the original even when that was valid to its schema.
+    #[serde(default)]
+    pub rejection_quotes_always: bool,
     /// Types that are never answered.
     #[serde(default)]
     pub never_answer: Vec<Spanned<String>>,

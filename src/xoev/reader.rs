@@ -7,14 +7,15 @@ use jiff::tz::TimeZone;
 
 use crate::register::record::{Kopf, Record};
 use crate::rejection::{Fault, Rejection};
-use crate::xml::gate::{self, Document, place_of};
+use crate::xml::gate::{self, Document};
 use crate::xoev::codelist;
-use crate::xoev::contract::{Detected, Reader, WriteError};
+use crate::xoev::contract::{Detected, Reader, Standards, WriteError, gate_rejection};
 use crate::xoev::mapping::Automaton;
 use crate::xoev::package::{MessageType, Package};
 use crate::xoev::rules::{Rules, Seen};
 use crate::xoev::schema::{self, MOST_FAULTS, Trail, Visitor, WalkError};
 use crate::xoev::set::PackageSet;
+use crate::xoev::template::Form;
 
 /// Reads and writes for one thread; the compiled schemas themselves are kept by the thread.
 pub struct PackageReader {
@@ -52,6 +53,20 @@ impl Reader for PackageReader {
     fn header(&mut self, detected: &Detected, document: &Document) -> Option<Kopf> {
         let (package, message) = self.set.found(detected)?;
         header(package, message, document)
+    }
+
+    fn open(&mut self, octets: Bytes) -> Result<(Detected, Record), Vec<Rejection>> {
+        let document =
+            gate::pass(octets, &gate::Limits::default()).map_err(|error| vec![gate_rejection(&error)])?;
+        let detected = self.set.detect(&document).map_err(|rejection| vec![rejection])?;
+        let record = self.read(&detected, &document)?;
+        Ok((detected, record))
+    }
+
+    fn media_type(&self, message: &str, version: &str) -> &'static str {
+        let standard = message.split_once('.').map_or(message, |(standard, _)| standard);
+        let form = self.set.package(standard, version).and_then(|package| package.templates.form(message));
+        form.unwrap_or(Form::Xml).media_type()
     }
 
     fn write(
@@ -115,19 +130,18 @@ fn unread() -> Rejection {
 
 /// Validates; the pass gathers what it sees on the way.
 fn judge(package: &Package, document: &Document, pass: &mut Pass<'_>) -> Result<(), Vec<Rejection>> {
-    let bytes = document.bytes();
-    match schema::walk(&package.blueprint, bytes, pass) {
+    match schema::walk(&package.blueprint, document.bytes(), pass) {
         Ok(breaches) if breaches.is_empty() => Ok(()),
         Ok(breaches) => Err(breaches
             .into_iter()
             .map(|breach| {
-                let place = place_of(bytes, breach.offset);
+                let place = document.place_of(breach.offset);
                 let text = format!("{} ({})", schema::sentence(breach.constraint), breach.constraint);
                 Rejection::new(Fault::Schema, text).at(place.line, place.column).path(breach.path)
             })
             .collect()),
         Err(WalkError::NotWellFormed(offset)) => {
-            let place = place_of(bytes, offset);
+            let place = document.place_of(offset);
             let rejection = Rejection::new(Fault::NotWellFormed, "Die Nachricht ist nicht wohlgeformt.");
             Err(vec![rejection.at(place.line, place.column)])
         }
@@ -155,7 +169,7 @@ fn stage(document: &Document, found: &[(usize, Rejection)]) -> Result<(), Vec<Re
         return Ok(());
     }
     let located = found.iter().map(|(offset, rejection)| {
-        let place = place_of(document.bytes(), *offset);
+        let place = document.place_of(*offset);
         rejection.clone().at(place.line, place.column)
     });
     Err(located.collect())

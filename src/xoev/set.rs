@@ -52,7 +52,7 @@ impl PackageSet {
 }
 
 /// Orders `1.10.0` after `1.9.0` and `26.11a` after `26.11`.
-fn version_key(version: &str) -> Vec<(u64, &str)> {
+pub fn version_key(version: &str) -> Vec<(u64, &str)> {
     version
         .split('.')
         .map(|part| {
@@ -108,6 +108,9 @@ impl Standards for PackageSet {
             rejection: package.rejection.clone(),
             never: package.never.clone(),
             version: package.version.clone(),
+            rejection_version: package.rejection_version.clone(),
+            quotes_always: package.quotes_always,
+            codes: package.faults.clone(),
         })
     }
 

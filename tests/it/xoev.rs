@@ -44,7 +44,7 @@ fn samples_are_judged_as_expected() {
         .map(|sample| format!("{}: {}", sample.name, sample.faults.join("; ")))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(judged.len() >= 80, "{}", judged.len());
+    assert!(judged.len() >= 74, "{}", judged.len());
 }
 
 #[test]
@@ -183,42 +183,25 @@ fn change(file: PathBuf, from: &str, to: &str) {
 }
 
 #[test]
-fn two_versions_stand_side_by_side() {
+fn a_version_is_refused_before_and_after_it_is_in_force() {
     let folder = copied();
-    let (old, new) = (folder.path().join("xfamilie/1.3.0"), folder.path().join("xfamilie/1.10.0"));
-    for part in ["", "write", "codelists"] {
-        fs::create_dir_all(new.join(part)).unwrap();
-        for entry in fs::read_dir(old.join(part)).unwrap().map(Result::unwrap).filter(|e| e.path().is_file())
-        {
-            // The invented version renames one element and was in force for one year only.
-            let text = fs::read_to_string(entry.path()).unwrap();
-            let text =
-                text.replace("1.3.0", "1.10.0").replace("wohnortJugendamtMutter", "jugendamtDerMutter");
-            let text = text.replace("valid: {}", "valid: { from: \"2026-01-01\", until: \"2026-12-31\" }");
-            fs::write(new.join(part).join(entry.file_name()), text).unwrap();
-        }
-    }
+    let package = folder.path().join("xfamilie/1.3.0/package.yaml");
+    change(package, "valid: {}", "valid: { from: \"2026-01-01\", until: \"2026-12-31\" }");
     let set = package::load(folder.path()).unwrap_or_else(|faults| panic!("{faults:#?}"));
     assert_ne!(set.hash(), own().hash());
-    assert_eq!(set.known().len(), 2 * own().known().len());
-    assert_eq!(set.answering("xfamilie", None).unwrap().version, "1.10.0");
-    assert!(set.answering("xmeld", None).is_none());
     let mut reader = set.reader();
     let text = fs::read_to_string(format!("{SAMPLES}/0804-eintragung-vorhanden.xml")).unwrap();
-    let newer = text.replace("1.3.0", "1.10.0").replace("wohnortJugendamtMutter", "jugendamtDerMutter");
-    for _ in 0..2 {
-        let (one, first) = read(&set, reader.as_mut(), text.clone().into_bytes()).unwrap();
-        let (other, second) = read(&set, reader.as_mut(), newer.clone().into_bytes()).unwrap();
-        assert_eq!((one.version.as_str(), other.version.as_str()), ("1.3.0", "1.10.0"));
-        assert!(first == second, "both versions give one record");
+    for (made, taken) in [
+        ("2025-12-31T23:59:59.999+01:00", false),
+        ("2025-12-31T23:00:00Z", true),
+        ("2026-12-31T23:59:59.999+01:00", true),
+        ("2026-12-31T23:00:00Z", false),
+    ] {
+        let octets = text.replace("2026-11-21T10:15:30.123+01:00", made).into_bytes();
+        let outcome = read(&set, reader.as_mut(), octets);
+        assert_eq!(outcome.is_ok(), taken, "{made}");
+        assert!(outcome.err().is_none_or(|rejections| rejections[0].code == "V000"), "{made}");
     }
-    // The element of one version in the message of the other, and a mixture of both, are refused.
-    let mixed = text.replace("wohnortJugendamtMutter", "jugendamtDerMutter").into_bytes();
-    assert_eq!(read(&set, reader.as_mut(), mixed).unwrap_err()[0].code, "X001");
-    let lying = text.replace("version=\"1.3.0\"", "version=\"1.10.0\"").into_bytes();
-    assert_eq!(read(&set, reader.as_mut(), lying).unwrap_err()[0].code, "V000");
-    let late = newer.replace("2026-11-21T10:15:30", "2027-01-01T10:15:30").into_bytes();
-    assert_eq!(read(&set, reader.as_mut(), late).unwrap_err()[0].code, "V000");
 }
 
 #[test]
@@ -264,6 +247,10 @@ fn broken_packages_are_refused_with_place_and_nearest_name() {
             "did you mean eintragungVorhanden?",
         ),
         ("rules.yaml", "be: uuid", "be: uid", "uuid"),
+        ("rules.yaml", "is-not: [jga]", "is: []", "either is or is-not"),
+        ("rules.yaml", "within: .", "within: ..", "unknown path: .."),
+        ("write/0803.xml", "\"_kind.xml\"", "\"_knd.xml\"", "missing: write/_knd.xml"),
+        ("write/_name.xml", "{% else %}", "{% els %}", "template cannot be used"),
         ("package.yaml", "receipt: xfamilie.0011", "receipt: xfamilie.011", "did you mean xfamilie.0011?"),
         (
             "package.yaml",

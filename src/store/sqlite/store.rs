@@ -19,6 +19,7 @@ use crate::store::contract::{
 };
 use crate::store::sqlite::claims::{self, Folder, Pending, Reading, Writing};
 use crate::store::sqlite::commit::{self, Written};
+use crate::store::sqlite::durable::Durable;
 use crate::store::sqlite::keyring::{HOUSE, Keyring, MandantKey};
 use crate::store::sqlite::open::Settings;
 use crate::store::sqlite::read::{self, Readers};
@@ -64,7 +65,10 @@ impl SqliteStore {
                 keyring.make(&files.main, HOUSE)?;
             }
             remove::destroy_listed(&files.main, &keyring)?;
-            Some(Writer::start(files.main, keyring.clone())?)
+            let database = open::file(&settings.path);
+            let beside = open::connect(&database, false)?;
+            let durable = Durable::start(&files.main, &database, beside)?;
+            Some(Writer::start(files.main, keyring.clone(), durable)?)
         };
         Ok(SqliteStore {
             folder: settings.path,
