@@ -111,6 +111,12 @@ pub enum Command {
         drehscheibe parked replay 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --reason \"route added\""
     )]
     Parked(ParkedCommand),
+    /// List Vorgänge or show one, with a reason; every view is recorded.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  drehscheibe vorgang list --reason \"Rückfrage des Jugendamts\""
+    )]
+    Vorgang(VorgangCommand),
     /// Hold a route, a partner or a destination; all replicas obey, nothing is lost.
     #[command(
         after_help = "Example:\n  drehscheibe pause destination callback:kita-portal-nord --reason \"Wartung\" --until 2h"
@@ -364,6 +370,46 @@ pub enum ParkedCommand {
         after_help = "Example:\n  drehscheibe parked replay 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --reason \"partner corrected its address\""
     )]
     Replay(ReplayArgs),
+}
+
+/// Commands of `vorgang`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum VorgangCommand {
+    /// List them, newest first.
+    #[command(after_help = "Example:\n  drehscheibe vorgang list --reason \"Rückfrage des Jugendamts\"")]
+    List(VorgangListArgs),
+    /// Show one of them by its id or by the id that the online service was told.
+    #[command(
+        after_help = "Example:\n  drehscheibe vorgang show 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --mandant jugendamt-bremen --reason \"Aktenzeichen 7\""
+    )]
+    Show(VorgangShowArgs),
+}
+
+/// Arguments of `vorgang list`.
+#[derive(Clone, Debug, Args)]
+pub struct VorgangListArgs {
+    /// At most so many.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
+    /// Only those of this Mandant, with what only it may see.
+    #[arg(long)]
+    pub mandant: Option<String>,
+    /// Why; recorded with the acting person.
+    #[arg(long, value_parser = reason)]
+    pub reason: String,
+}
+
+/// Arguments of `vorgang show`.
+#[derive(Clone, Debug, Args)]
+pub struct VorgangShowArgs {
+    /// Its id.
+    pub id: Uuid,
+    /// As this Mandant, with what only it may see.
+    #[arg(long)]
+    pub mandant: Option<String>,
+    /// Why; recorded with the acting person.
+    #[arg(long, value_parser = reason)]
+    pub reason: String,
 }
 
 /// Arguments of `parked replay`.

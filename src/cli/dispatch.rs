@@ -9,7 +9,7 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::{
     bench, bestand, check, completions, demo, doctor, dry_run, inspect, messages, parked, pause, routes, run,
-    schema, stage, standards, status, tables, test,
+    schema, stage, standards, status, tables, test, vorgang,
 };
 use crate::clock::Clock;
 
@@ -58,6 +58,9 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         }
         Command::Parked(command) => {
             parked::run(&*stage::write_store(global, out)?, &clock, command, out).await
+        }
+        Command::Vorgang(command) => {
+            vorgang::run(&*stage::write_store(global, out)?, &clock, command, out).await
         }
         Command::Pause(args) => pause::pause(&*stage::write_store(global, out)?, &clock, args, out).await,
         Command::Resume(args) => pause::resume(&*stage::write_store(global, out)?, &clock, args, out).await,

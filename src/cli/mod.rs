@@ -34,3 +34,4 @@ pub mod standards;
 pub mod status;
 pub mod tables;
 pub mod test;
+pub mod vorgang;

@@ -161,6 +161,7 @@ async fn idle(core: &Core, table: &Table, now: Timestamp, lanes: &mut JoinSet<Re
         () = core.outbox.notified() => {}
         () = timer => {}
         Some(_) = lanes.join_next(), if !lanes.is_empty() => {}
+        () = core.store.woken() => {}
         // Polling is the fall-back for what other processes commit.
         () = tokio::time::sleep(poll) => {}
         () = core.stop.cancelled() => {}

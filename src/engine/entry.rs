@@ -141,7 +141,9 @@ fn return_address<'a>(ground: &'a Ground, refusal: &'a Refusal) -> Option<&'a st
 }
 
 fn answer(ground: &Ground, id: Uuid, destination: &str, refusal: &Refusal, reply: Reply) -> Outgoing {
-    let (asked, now) = (&ground.envelope.head.transport_id, ground.now());
+    let (head, now) = (&ground.envelope.head, ground.now());
+    // What the asker itself calls the exchange says more to it than our key of its delivery.
+    let asked = head.correlation.as_ref().unwrap_or(&head.transport_id);
     Outgoing {
         id: reply_row(id, destination),
         destination: destination.to_owned(),

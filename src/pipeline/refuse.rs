@@ -102,7 +102,7 @@ impl Refuse for Refusal {
         }
         let body = bench
             .reader
-            .write(rejection, &answering.version, &values)
+            .write(rejection, version, &values)
             .map_err(|error| Trouble::Ours(error.to_string()))?;
         effects.reply = Some(Reply {
             content_type: bench.reader.media_type(rejection, version).to_owned(),

@@ -131,6 +131,7 @@ pub fn partners() -> Schema {
             json!({ "type": "string", "description": "SHA-256 of the DER octets, hex." }),
         ),
         one("certificate", json!({ "type": "string", "description": "PEM file in the stage folder." })),
+        one("amqp-user", json!({ "type": "string", "description": "User of a broker, `connection/user`." })),
     ];
     let date = json!({ "type": "string", "description": "A civil date in Germany, such as 2026-12-31." });
     json_schema!({

@@ -478,6 +478,15 @@ pub trait SpoolRead: Send {
 /// A store.
 #[async_trait]
 pub trait Store: Send + Sync {
+    /// Makes this a running process of the store and clears up after those that died: their leases end, commands that they
+    /// had taken wait again, claims that nobody needs go (their number is returned). Refused where only one may run and one does.
+    async fn begin_run(&self) -> Result<u64, StoreError>;
+
+    /// Returns when another process may have brought work; a store of one process never returns. Polling suffices without it.
+    async fn woken(&self) {
+        std::future::pending().await
+    }
+
     /// Facts and guards, in the order asked; for steps only, reads across Mandanten (rules.md 7).
     async fn lookup(&self, questions: Vec<Question>) -> Result<Vec<Answer>, StoreError>;
 

@@ -9,9 +9,11 @@ use crate::envelope::Stage;
 use crate::store::contract::{Store, StoreError};
 
 pub mod contract;
+pub mod postgres;
+mod sealing;
 pub mod sqlite;
 
-/// How a back end is opened: place (of the embedded one its folder), stage of the process, master key, for reading only.
+/// How a back end is opened: place (of the embedded one its folder, of PostgreSQL its URL), stage of the process, master key, for reading only.
 pub type Open = fn(
     place: &Path,
     stage: Stage,
@@ -20,4 +22,5 @@ pub type Open = fn(
 ) -> Result<Arc<dyn Store>, StoreError>;
 
 /// The back ends by name.
-pub const BACK_ENDS: &[(&str, Open)] = &[("sqlite", sqlite::store::boxed)];
+pub const BACK_ENDS: &[(&str, Open)] =
+    &[("postgres", postgres::store::boxed), ("sqlite", sqlite::store::boxed)];

@@ -89,6 +89,18 @@ pub const METRICS: &[Metric] = &[
     row("drehscheibe_mirror_entries", Shape::Gauge, &[], "Registersätze in the mirror"),
     row("drehscheibe_inbound", Shape::Gauge, &["state"], "inbound messages in the store, by state"),
     row("drehscheibe_breaker_open", Shape::Gauge, &["destination"], "1 while the breaker is open, else 0"),
+    row(
+        "drehscheibe_broker_connected",
+        Shape::Gauge,
+        &["connection", "direction"],
+        "1 while a connection to a broker stands, else 0",
+    ),
+    row(
+        "drehscheibe_broker_blocked",
+        Shape::Gauge,
+        &["connection"],
+        "1 while a broker takes no messages for want of memory or disk, else 0",
+    ),
     row("drehscheibe_queue_depth", Shape::Gauge, &["queue"], "runs or entries waiting inside the engine"),
     row(
         "drehscheibe_alarms_total",
@@ -233,6 +245,18 @@ pub fn inbound(state: &str, messages: u64) {
     gauge!("drehscheibe_inbound", "state" => state.to_owned()).set(messages as f64);
 }
 
+/// A connection to a broker stands or not.
+pub fn broker(connection: &str, direction: &'static str, up: bool) {
+    gauge!("drehscheibe_broker_connected", "connection" => connection.to_owned(), "direction" => direction)
+        .set(f64::from(u8::from(up)));
+}
+
+/// A broker takes no messages, or takes them again.
+pub fn broker_blocked(connection: &str, blocked: bool) {
+    gauge!("drehscheibe_broker_blocked", "connection" => connection.to_owned())
+        .set(f64::from(u8::from(blocked)));
+}
+
 /// So many runs or entries wait inside the engine.
 pub fn queue_depth(queue: &'static str, depth: usize) {
     gauge!("drehscheibe_queue_depth", "queue" => queue).set(depth as f64);
@@ -324,6 +348,8 @@ mod tests {
             backlog("callback:kita", 2, Duration::from_secs(90), 1);
             breaker("callback:kita", true);
             queue_depth("runs", 5);
+            broker("broker", "in", true);
+            broker_blocked("broker", false);
             mirror_entries(7);
             inbound("accepted", 9);
             alarm("no-route");
@@ -350,8 +376,19 @@ mod tests {
 
     #[test]
     fn no_label_can_hold_an_id() {
-        let known =
-            ["version", "stage", "binding", "state", "code", "destination", "outcome", "stretch", "queue"];
+        let known = [
+            "version",
+            "stage",
+            "binding",
+            "state",
+            "code",
+            "destination",
+            "outcome",
+            "stretch",
+            "queue",
+            "connection",
+            "direction",
+        ];
         for metric in METRICS {
             assert!(metric.labels.iter().all(|label| known.contains(label)), "{}", metric.name);
         }

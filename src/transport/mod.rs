@@ -6,6 +6,7 @@ pub mod port;
 pub mod settings;
 pub mod tls;
 
+pub mod amqp;
 pub mod callback;
 pub mod folder;
 pub mod http;
@@ -15,4 +16,4 @@ pub mod timer;
 
 /// Every transport by the word it has in `connections.yaml` and in routes.
 pub const TRANSPORTS: &[port::Entry] =
-    &[http::ENTRY, folder::ENTRY, callback::ENTRY, timer::ENTRY, memory::ENTRY, person::ENTRY];
+    &[http::ENTRY, folder::ENTRY, callback::ENTRY, amqp::ENTRY, person::ENTRY, timer::ENTRY, memory::ENTRY];

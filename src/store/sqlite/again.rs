@@ -7,11 +7,12 @@ use uuid::Uuid;
 
 use crate::effects::Outgoing;
 use crate::store::contract::StoreError;
+use crate::store::sealing::content::{Fresh, Opened, Owner, to_json};
+use crate::store::sealing::prepare::SendHead;
+use crate::store::sealing::values::{Stored, micros};
 use crate::store::sqlite::audit::{self, Change};
-use crate::store::sqlite::blob::{Fresh, Opened, Owner, to_json};
 use crate::store::sqlite::lanes;
-use crate::store::sqlite::prepare::SendHead;
-use crate::store::sqlite::values::{Stored, micros, sql, trouble};
+use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::Scene;
 
 /// Queues an answer; `false` when it is on its way, waits for a person, or was deleted with its message.

@@ -3,12 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
-use std::io::{BufReader, Read, Write};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -16,12 +13,14 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::envelope::Claim;
 use crate::seal::key::{Key, random};
-use crate::seal::stream::{CHUNK, HEAD, Opener, SEALED_CHUNK, Sealer};
-use crate::store::contract::{SpoolRead, SpoolWrite, StoreError};
-use crate::store::sqlite::keyring::{Keyring, MandantKey};
-use crate::store::sqlite::prepare::claim_place;
+use crate::store::contract::{SpoolWrite, StoreError};
+use crate::store::sealing::claim_file::{Draft, Folder};
+use crate::store::sealing::keys::MandantKey;
+use crate::store::sealing::prepare::claim_place;
+use crate::store::sealing::values::{Stored, disk, sealing};
+use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::read::Readers;
-use crate::store::sqlite::values::{Stored, disk, sealing, sql, trouble};
+use crate::store::sqlite::values::{sql, trouble};
 
 /// So many collections a finished claim that no row names survives.
 const SPARED: u32 = 2;
@@ -47,66 +46,6 @@ impl Pending {
     }
 }
 
-/// The folder of claims.
-#[derive(Clone, Debug)]
-pub struct Folder(PathBuf);
-
-impl Folder {
-    /// The folder below a store's folder; made where it is missing.
-    pub fn open(store: &Path, read_only: bool) -> Stored<Folder> {
-        let folder = store.join("claims");
-        if !read_only {
-            fs::create_dir_all(folder.join("tmp")).map_err(disk)?;
-        }
-        Ok(Folder(folder))
-    }
-
-    fn file(&self, name: &str) -> Stored<PathBuf> {
-        let plain = name.len() == 64 && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if plain {
-            Ok(self.0.join(name))
-        } else {
-            Err(StoreError::Corrupt("a claim has no proper name".into()))
-        }
-    }
-
-    fn aside(&self, name: &str) -> PathBuf {
-        self.0.join("tmp").join(name)
-    }
-}
-
-struct Open {
-    file: File,
-    sealer: Sealer,
-    hash: digest::Context,
-    size: u64,
-    buffer: Vec<u8>,
-}
-
-impl Open {
-    fn take(&mut self, mut octets: &[u8]) -> Stored<()> {
-        self.hash.update(octets);
-        self.size += octets.len() as u64;
-        while !octets.is_empty() {
-            // The last full chunk stays until it is known whether more comes.
-            if self.buffer.len() == CHUNK {
-                self.flush(false)?;
-            }
-            let (now, rest) = octets.split_at(octets.len().min(CHUNK - self.buffer.len()));
-            self.buffer.extend_from_slice(now);
-            octets = rest;
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self, last: bool) -> Stored<()> {
-        self.sealer.chunk(&mut self.buffer, last).map_err(sealing)?;
-        self.file.write_all(&self.buffer).map_err(disk)?;
-        self.buffer.clear();
-        Ok(())
-    }
-}
-
 /// A claim being written; dropped unfinished it leaves nothing.
 pub struct Writing {
     folder: Folder,
@@ -115,7 +54,7 @@ pub struct Writing {
     readers: Arc<Readers>,
     mandant: Arc<MandantKey>,
     aside: String,
-    open: Option<Open>,
+    open: Option<Draft>,
 }
 
 impl Writing {
@@ -130,18 +69,13 @@ impl Writing {
         let aside = hex::encode(random::<16>().map_err(sealing)?);
         pending.lock().writing.insert(aside.clone());
         let mut writing = Writing { folder, pending, keyring, readers, mandant, aside, open: None };
-        let mut file = File::create_new(writing.folder.aside(&writing.aside)).map_err(disk)?;
-        file.write_all(&HEAD).map_err(disk)?;
-        let sealer = Sealer::new(Key::random().map_err(sealing)?);
-        let hash = digest::Context::new(&digest::SHA256);
-        let buffer = Vec::with_capacity(SEALED_CHUNK);
-        writing.open = Some(Open { file, sealer, hash, size: 0, buffer });
+        writing.open = Some(Draft::begin(&writing.folder.aside(&writing.aside))?);
         Ok(writing)
     }
 
     async fn blocking<T: Send + 'static>(
         &mut self,
-        act: impl FnOnce(Open) -> (Option<Open>, Stored<T>) + Send + 'static,
+        act: impl FnOnce(Draft) -> (Option<Draft>, Stored<T>) + Send + 'static,
     ) -> Stored<T> {
         let broken = || StoreError::Later("this part was broken off; begin it again".into());
         let open = self.open.take().ok_or_else(broken)?;
@@ -172,8 +106,8 @@ impl SpoolWrite for Writing {
     async fn finish(mut self: Box<Self>) -> Stored<(Claim, u64, String)> {
         let (sha256, size, key) = self
             .blocking(|mut open| {
-                let ended = open.flush(true).and_then(|()| open.file.sync_all().map_err(disk));
-                let Open { sealer, hash, size, .. } = open;
+                let ended = open.end();
+                let Draft { sealer, hash, size, .. } = open;
                 (None, ended.map(|()| (hash.finish(), size, sealer.into_key())))
             })
             .await?;
@@ -195,7 +129,7 @@ impl SpoolWrite for Writing {
                     Some(key) if there => key,
                     _ => {
                         fs::rename(folder.aside(&aside), &target).map_err(disk)?;
-                        File::open(&folder.0).and_then(|dir| dir.sync_all()).map_err(disk)?;
+                        File::open(folder.path()).and_then(|dir| dir.sync_all()).map_err(disk)?;
                         key
                     }
                 },
@@ -228,56 +162,6 @@ fn stored_key(connection: &Connection, keyring: &Keyring, name: &str) -> Stored<
     key.map(Some).map_err(sealing)
 }
 
-/// A claim being read.
-pub struct Reading {
-    open: Option<(BufReader<File>, Opener, Vec<u8>)>,
-}
-
-impl Reading {
-    /// Opens a claim of a Mandant.
-    pub fn begin(folder: &Folder, mandant: &MandantKey, claim: &Claim) -> Stored<Reading> {
-        let path = folder.file(&claim.name)?;
-        let corrupt = || StoreError::Corrupt("a claim's handle is of another Mandant or damaged".into());
-        let wrapped = STANDARD.decode(&claim.key).map_err(|_| corrupt())?;
-        let key = mandant.key.unwrap(&claim_place(&claim.name), &wrapped).map_err(|_| corrupt())?;
-        let mut file = BufReader::with_capacity(SEALED_CHUNK, File::open(path).map_err(disk)?);
-        let head = fill(&mut file, HEAD.len())?;
-        if head != HEAD {
-            return Err(StoreError::Corrupt(
-                "a claim file has a form that this program does not know".into(),
-            ));
-        }
-        let first = fill(&mut file, SEALED_CHUNK)?;
-        Ok(Reading { open: Some((file, Opener::new(key), first)) })
-    }
-}
-
-fn fill(file: &mut impl Read, most: usize) -> Stored<Vec<u8>> {
-    let mut octets = Vec::with_capacity(most);
-    file.take(most as u64).read_to_end(&mut octets).map_err(disk)?;
-    Ok(octets)
-}
-
-#[async_trait]
-impl SpoolRead for Reading {
-    async fn read(&mut self) -> Stored<Option<Bytes>> {
-        let Some((mut file, mut opener, mut chunk)) = self.open.take() else { return Ok(None) };
-        let read = tokio::task::spawn_blocking(move || {
-            let next = fill(&mut file, SEALED_CHUNK)?;
-            let last = next.is_empty();
-            opener.chunk(&mut chunk, last).map_err(|_| {
-                StoreError::Corrupt("a claim file is damaged; restore it from the backup".into())
-            })?;
-            Ok((chunk, (!last).then_some((file, opener, next))))
-        });
-        let broken = |_| StoreError::Later("reading a claim was broken off".into());
-        let (octets, open) = read.await.map_err(broken)??;
-        self.open = open;
-        // An empty part is one empty chunk.
-        Ok(if octets.is_empty() { None } else { Some(octets.into()) })
-    }
-}
-
 /// Removes files that no row names and nobody holds. On the writing thread, so that no commit comes between.
 pub fn collect(connection: &Connection, folder: &Folder, pending: &Pending) -> Stored<u64> {
     let mut held = pending.lock();
@@ -286,7 +170,7 @@ pub fn collect(connection: &Connection, folder: &Folder, pending: &Pending) -> S
         *survived <= SPARED
     });
     let mut removed = 0;
-    for (dir, aside) in [(folder.0.clone(), false), (folder.0.join("tmp"), true)] {
+    for (dir, aside) in [(folder.path().to_owned(), false), (folder.path().join("tmp"), true)] {
         for found in fs::read_dir(&dir).map_err(disk)? {
             let found = found.map_err(disk)?;
             if !found.file_type().map_err(disk)?.is_file() {

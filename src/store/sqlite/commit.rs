@@ -10,12 +10,14 @@ use crate::envelope::Inbound;
 use crate::seal::index::Tag;
 use crate::seal::key::Key;
 use crate::store::contract::{Committed, StoreError};
+use crate::store::sealing::content::{Opened, Owner};
+use crate::store::sealing::keys::SubjectKey;
+use crate::store::sealing::prepare::{MirrorWork, SendWork, Work, claim_place};
+use crate::store::sealing::shown::First;
+use crate::store::sealing::values::{Stored, micros, sealing};
 use crate::store::sqlite::audit::{self, Change};
-use crate::store::sqlite::blob::{Opened, Owner};
 use crate::store::sqlite::claims::Pending;
-use crate::store::sqlite::keyring::SubjectKey;
-use crate::store::sqlite::prepare::{MirrorWork, SendWork, Work, claim_place};
-use crate::store::sqlite::values::{Stored, micros, sealing, sql, trouble, uuid};
+use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
 use crate::store::sqlite::{lanes, register, remove};
 
@@ -26,21 +28,6 @@ pub enum Written {
     Done(Committed),
     /// A repeat of this message.
     Again(First),
-}
-
-/// The first message under a key.
-#[derive(Debug)]
-pub struct First {
-    /// Its id.
-    pub id: Uuid,
-    /// Its state.
-    pub state: String,
-    /// Whether it was a conflict.
-    pub conflict: bool,
-    /// Its codes.
-    pub codes: String,
-    /// Where its reply lies, if the message still exists.
-    pub sealed: Option<i64>,
 }
 
 struct Row {
@@ -138,12 +125,7 @@ pub fn entry(scene: &mut Scene<'_>, pending: &Pending, work: &Work) -> Stored<Wr
             traceparent: &work.stamp.traceparent,
             subject: Some(work.id),
             what: &format!("inbox.{}", work.state.as_str()),
-            detail: &serde_json::json!({
-                "content": hex::encode(work.hash),
-                "codes": work.codes,
-                "sends": work.sends.iter().map(|s| s.id).collect::<Vec<_>>(),
-                "lines": work.audit,
-            }),
+            detail: &work.detail(),
         },
     )?;
     Ok(Written::Done(Committed::New))
@@ -505,10 +487,4 @@ fn use_claims(
         scene.run(sql!("claim_use_add"), params![name, sealed, wrapped])?;
     }
     Ok(())
-}
-
-/// The state of a stored word.
-pub fn state(word: &str) -> Stored<Inbound> {
-    Inbound::from_stored(word)
-        .ok_or_else(|| StoreError::Corrupt("a message has a state that no program wrote".into()))
 }

@@ -17,7 +17,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use rusqlite::Connection;
 
 use crate::store::contract::StoreError;
-use crate::store::sqlite::values::{Stored, disk, trouble};
+use crate::store::sealing::values::{Stored, disk};
+use crate::store::sqlite::values::trouble;
 
 /// Groups that wait for the disk at most; the writer waits for a place.
 const GROUPS: usize = 64;

@@ -5,27 +5,21 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::envelope::Stage;
 use crate::seal::index::Tag;
 use crate::seal::key::Place;
-use crate::store::contract::{Breaker, Command, CommandState, Pause, Stamp, StoreError, View};
+use crate::store::contract::{Breaker, Command, CommandState, Pause, StoreError, View};
+use crate::store::sealing::content::{from_json, to_json};
+use crate::store::sealing::house::{self as words, Words, command_place, own_stamp, pause_place};
+use crate::store::sealing::keys::{HOUSE, MandantKey};
+use crate::store::sealing::values::{Stored, limit, micros, sealing, time};
 use crate::store::sqlite::audit::{self, Change};
-use crate::store::sqlite::blob::{from_json, to_json};
-use crate::store::sqlite::keyring::{HOUSE, Keyring, MandantKey};
-use crate::store::sqlite::values::{Stored, limit, micros, sealing, sql, time, trouble, uuid};
+use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
-
-#[derive(Serialize, Deserialize)]
-struct Words {
-    person: String,
-    reason: String,
-    #[serde(default)]
-    arguments: String,
-}
 
 fn house_key(connection: &Connection, keyring: &Keyring) -> Stored<Arc<MandantKey>> {
     keyring
@@ -35,19 +29,12 @@ fn house_key(connection: &Connection, keyring: &Keyring) -> Stored<Arc<MandantKe
 
 /// Seals a free text under the key of the house; base64.
 pub fn seal_text(scene: &Scene<'_>, id: Uuid, text: &str) -> Stored<String> {
-    use base64::Engine;
-    let key = house_key(scene.connection, scene.keyring)?;
-    let place = Place::new("audit", id.as_bytes(), "reason");
-    let sealed = key.key.seal(&place, text.as_bytes()).map_err(sealing)?;
-    Ok(base64::engine::general_purpose::STANDARD.encode(sealed))
+    words::seal_text(&house_key(scene.connection, scene.keyring)?.key, id, text)
 }
 
 /// Seals person and reason of a view for the Abrufprotokoll.
 pub fn seal_view(scene: &Scene<'_>, id: Uuid, person: &str, reason: &str) -> Stored<Vec<u8>> {
-    let words = Words { person: person.to_owned(), reason: reason.to_owned(), arguments: String::new() };
-    let key = house_key(scene.connection, scene.keyring)?;
-    let place = Place::new("abrufprotokoll", id.as_bytes(), "sealed");
-    key.key.seal(&place, &to_json(&words)?).map_err(sealing)
+    words::seal_view(&house_key(scene.connection, scene.keyring)?.key, id, person, reason)
 }
 
 /// Writes a reading of several records into the Abrufprotokoll.
@@ -70,22 +57,6 @@ pub fn protocol(
 fn open_words(connection: &Connection, keyring: &Keyring, place: &Place, sealed: &[u8]) -> Stored<Words> {
     let key = house_key(connection, keyring)?;
     from_json(&key.key.open(place, sealed).map_err(sealing)?)
-}
-
-/// The stamp of a change that belongs to no message.
-pub fn own_stamp(stage: Stage, key_id: &str, person: &str) -> Stamp {
-    Stamp {
-        mandant: String::new(),
-        partner: String::new(),
-        how: "internal".into(),
-        stage,
-        test: false,
-        key_id: key_id.to_owned(),
-        acting_person: person.to_owned(),
-        doc_version: String::new(),
-        traceparent: String::new(),
-        decided_by: String::new(),
-    }
 }
 
 /// The breakers.
@@ -133,10 +104,6 @@ pub fn set_note(scene: &Scene<'_>, connection: &str, key: &str, value: Option<&[
             scene.run(sql!("note_set"), params![tag, connection, sealed]).map(drop)
         }
     }
-}
-
-fn pause_place(kind: &str, name: &str) -> Place {
-    Place::new("pause", format!("{kind} {name}").as_bytes(), "sealed")
 }
 
 /// The pauses that hold.
@@ -192,10 +159,6 @@ pub fn set_pause(
     let what = if pause.is_some() { "pause.set" } else { "pause.ended" };
     let detail = json!({ "kind": kind, "name": name });
     audit::write(scene, &Change { at: now, stamp, traceparent: "", subject: None, what, detail: &detail })
-}
-
-fn command_place(id: Uuid) -> Place {
-    Place::new("command", id.as_bytes(), "sealed")
 }
 
 /// Writes a command, audited.

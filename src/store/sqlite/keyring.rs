@@ -3,57 +3,30 @@
 //! between two files. Never hands out a key's octets.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::seal::index::Index;
-use crate::seal::key::{Key, Master, Place, sha256};
+use crate::seal::key::{Key, Master};
 use crate::store::contract::StoreError;
-use crate::store::sqlite::values::{Stored, sealing, sql, trouble};
-
-/// How many child and Vorgang keys are made at once.
-const POOL: usize = 256;
-/// The Mandant under which the house itself seals: notes, commands, pauses.
-pub const HOUSE: &str = "";
-
-/// The key of one Mandant.
-#[derive(Debug)]
-pub struct MandantKey {
-    /// Its row.
-    pub row: i64,
-    /// What rows show as key_id.
-    pub id: String,
-    /// The key.
-    pub key: Key,
-}
-
-/// A child or Vorgang key.
-#[derive(Clone, Debug)]
-pub struct SubjectKey {
-    /// Its number in the key store.
-    pub row: i64,
-    /// The key.
-    pub key: Arc<Key>,
-}
+use crate::store::sealing::keys::{Keys, MandantKey, POOL, SubjectKey, WrappedMandant, subject_place};
+use crate::store::sealing::values::{Stored, sealing};
+use crate::store::sqlite::values::{sql, trouble};
 
 /// All keys of a store.
 #[derive(Debug)]
 pub struct Keyring {
-    master: Master,
-    by_name: RwLock<HashMap<String, Arc<MandantKey>>>,
-    by_row: RwLock<HashMap<i64, Arc<MandantKey>>>,
+    keys: Keys,
     subjects: Mutex<Subjects>,
-    /// Search keys and guards.
-    pub search: Index,
-    /// Lanes.
-    pub order: Index,
-    /// Keys of idempotency, transport ids and contents.
-    pub once: Index,
-    /// Names of claims.
-    pub claim: Index,
-    /// Keys of notes.
-    pub note: Index,
+}
+
+impl Deref for Keyring {
+    type Target = Keys;
+
+    fn deref(&self) -> &Keys {
+        &self.keys
+    }
 }
 
 #[derive(Debug)]
@@ -65,23 +38,9 @@ struct Subjects {
 impl Keyring {
     /// The keys under a master key, with an open key store.
     pub fn new(master: Master, keys: Connection) -> Stored<Keyring> {
-        let index = |used_for| master.index(used_for).map_err(sealing);
-        Ok(Keyring {
-            search: index("search")?,
-            order: index("order")?,
-            once: index("once")?,
-            claim: index("claim")?,
-            note: index("note")?,
-            master,
-            by_name: RwLock::default(),
-            by_row: RwLock::default(),
-            subjects: Mutex::new(Subjects { connection: keys, free: HashMap::new() }),
-        })
-    }
-
-    /// The Mandant's key, if this process met it already.
-    pub fn known(&self, mandant: &str) -> Option<Arc<MandantKey>> {
-        self.by_name.read().unwrap_or_else(PoisonError::into_inner).get(mandant).cloned()
+        let keys_of_master = Keys::new(master)?;
+        let subjects = Mutex::new(Subjects { connection: keys, free: HashMap::new() });
+        Ok(Keyring { keys: keys_of_master, subjects })
     }
 
     /// The Mandant's key from the store, if it has one.
@@ -96,8 +55,8 @@ impl Keyring {
 
     /// The key with this number.
     pub fn by_row(&self, connection: &Connection, row: i64) -> Stored<Arc<MandantKey>> {
-        if let Some(key) = self.by_row.read().unwrap_or_else(PoisonError::into_inner).get(&row) {
-            return Ok(key.clone());
+        if let Some(key) = self.known_row(row) {
+            return Ok(key);
         }
         let mut statement = connection.prepare_cached(sql!("mandant_key_by_row")).map_err(trouble)?;
         let found = statement.query_row([row], row_of).map_err(trouble)?;
@@ -107,20 +66,10 @@ impl Keyring {
     /// Makes the Mandant's key in the caller's transaction where it is missing. It is remembered only when it is found
     /// again after the commit.
     pub fn make(&self, connection: &Connection, mandant: &str) -> Stored<()> {
-        let key = Key::random().map_err(sealing)?;
-        let wrapped = self.master.wrapping().wrap(&mandant_place(mandant), &key).map_err(sealing)?;
-        let id = hex::encode(&sha256(&wrapped)[..6]);
+        let (id, wrapped) = self.fresh(mandant)?;
         let mut statement = connection.prepare_cached(sql!("mandant_key_add")).map_err(trouble)?;
         statement.execute(params![id, mandant, wrapped]).map_err(trouble)?;
         Ok(())
-    }
-
-    fn open(&self, (row, id, mandant, wrapped): (i64, String, String, Vec<u8>)) -> Stored<Arc<MandantKey>> {
-        let key = self.master.wrapping().unwrap(&mandant_place(&mandant), &wrapped).map_err(sealing)?;
-        let key = Arc::new(MandantKey { row, id, key });
-        self.by_name.write().unwrap_or_else(PoisonError::into_inner).insert(mandant, key.clone());
-        self.by_row.write().unwrap_or_else(PoisonError::into_inner).insert(row, key.clone());
-        Ok(key)
     }
 
     /// A key for a new child or Vorgang; it is durable already.
@@ -180,14 +129,6 @@ impl Keyring {
     }
 }
 
-fn row_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, String, String, Vec<u8>)> {
+fn row_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<WrappedMandant> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-}
-
-fn mandant_place(mandant: &str) -> Place {
-    Place::new("mandant_key", mandant.as_bytes(), "wrapped")
-}
-
-fn subject_place(row: i64) -> Place {
-    Place::new("subject_key", &row.to_be_bytes(), "wrapped")
 }

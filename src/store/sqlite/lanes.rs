@@ -6,36 +6,17 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef};
 use crate::seal::index::Tag;
-use crate::seal::key::sha256;
-use crate::store::contract::{Due, Lane, Outcome, Settle, Stamp, StoreError, Want};
+use crate::store::contract::{Due, Lane, Outcome, Settle, StoreError, Want};
+use crate::store::sealing::content::{Opened, Owner, to_json};
+use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, settled};
+use crate::store::sealing::prepare::SendNote;
+use crate::store::sealing::values::{Stored, later, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
-use crate::store::sqlite::blob::{Opened, Owner, to_json};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::prepare::{SendHead, SendNote};
 use crate::store::sqlite::read::stamp_of;
-use crate::store::sqlite::values::{Stored, later, limit, micros, sql, time, trouble, uuid};
+use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
-
-/// No lease lasts longer; one that ends later than that was given before the clock jumped back.
-pub const LONGEST_LEASE: std::time::Duration = std::time::Duration::from_secs(15 * 60);
-
-/// A row of the outbox as read, still sealed.
-#[derive(Debug)]
-pub struct ClosedDue {
-    id: Uuid,
-    stamp: i64,
-    traceparent: String,
-    cause: Uuid,
-    destination: String,
-    partner: String,
-    attempts: i64,
-    unclear: bool,
-    queued: i64,
-    deadline: Option<i64>,
-    sealed: i64,
-}
 
 /// A leased lane, still sealed.
 #[derive(Debug)]
@@ -239,47 +220,9 @@ pub fn open(
 }
 
 fn open_one(connection: &Connection, keyring: &Keyring, due: ClosedDue) -> Stored<Due> {
-    let gone = || StoreError::Corrupt("a row of the outbox has lost its content".into());
-    let opened =
-        Opened::read(connection, keyring, due.sealed, Owner::new("outbox", due.id))?.ok_or_else(gone)?;
-    let head: SendHead = opened.head()?.ok_or_else(gone)?;
-    let body = opened.body()?.ok_or_else(gone)?;
-    let queued = time(due.queued);
-    let stamp = Stamp { traceparent: due.traceparent.clone(), ..stamp_of(connection, due.stamp)? };
-    let traceparent = (!due.traceparent.is_empty()).then_some(due.traceparent);
-    let envelope = Envelope {
-        head: Head {
-            id: due.id,
-            connection: due.destination.split(':').next().unwrap_or_default().to_owned(),
-            binding: due.destination.clone(),
-            transport_id: due.id.to_string(),
-            correlation: head.correlation,
-            content_type: Some(head.content_type),
-            partner: Some(PartnerRef { id: due.partner, how: How::Internal }),
-            received: queued,
-            return_address: None,
-            traceparent,
-            acting_person: None,
-        },
-        evidence: Evidence {
-            octets_sha256: hex::encode(sha256(&body)),
-            size: body.len() as u64,
-            ..Evidence::default()
-        },
-        body: body.into(),
-        parts: head.parts,
-    };
-    Ok(Due {
-        id: due.id,
-        stamp,
-        cause: due.cause,
-        destination: due.destination,
-        attempts: u32::try_from(due.attempts).unwrap_or(u32::MAX),
-        queued,
-        deadline: due.deadline.map(time),
-        unclear: due.unclear,
-        envelope,
-    })
+    let opened = Opened::read(connection, keyring, due.sealed, Owner::new("outbox", due.id))?;
+    let stamp = stamp_of(connection, due.stamp)?;
+    due.open(stamp, opened)
 }
 
 /// What settling, replaying and repeating need of a row.
@@ -325,38 +268,7 @@ pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
         return Ok(false);
     }
     let now = micros(settle.now);
-    let (state, unclear, note) = match &settle.outcome {
-        Outcome::Sent { reference, evidence } => (
-            "sent",
-            Some(false),
-            SendNote {
-                reference: Some(reference.clone()),
-                evidence: Some(evidence.clone()),
-                ..SendNote::default()
-            },
-        ),
-        Outcome::Later { cause, .. } => {
-            ("retrying", None, SendNote { cause: Some(cause.clone()), ..SendNote::default() })
-        }
-        Outcome::Parked { cause, next_step } => (
-            "parked",
-            None,
-            SendNote {
-                cause: Some(cause.clone()),
-                next_step: Some(next_step.clone()),
-                ..SendNote::default()
-            },
-        ),
-        Outcome::Unclear { cause } => (
-            "unclear",
-            Some(true),
-            SendNote {
-                cause: Some(cause.clone()),
-                next_step: Some("ask the receiver whether it arrived, then replay it".into()),
-                ..SendNote::default()
-            },
-        ),
-    };
+    let (state, unclear, note) = settled(&settle.outcome);
     write_note(scene, settle.row, row.sealed, &note)?;
     scene.run(sql!("outbox_settle"), params![row.row, state, 1, unclear, now])?;
     if settle.release {

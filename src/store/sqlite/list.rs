@@ -7,12 +7,14 @@ use uuid::Uuid;
 
 use crate::envelope::{Envelope, Verdict};
 use crate::store::contract::{Backlog, Figures, Filter, Listed, ListedSend, Scope, StoreError};
-use crate::store::sqlite::blob::{Opened, Owner};
-use crate::store::sqlite::commit::{First, state};
+use crate::store::sealing::content::{Opened, Owner};
+use crate::store::sealing::prepare::{InboxNote, SendNote, transport};
+use crate::store::sealing::shown::{self, Broken, First};
+use crate::store::sealing::values::{Stored, count, limit, micros, narrow, time};
+use crate::store::sealing::values::{codes, state};
 use crate::store::sqlite::house;
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::prepare::{InboxNote, SealedReply, SendNote, transport};
-use crate::store::sqlite::values::{Stored, count, limit, micros, narrow, sql, time, trouble, uuid};
+use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::waiting;
 use crate::store::sqlite::writer::Scene;
 
@@ -23,11 +25,6 @@ struct Row {
     codes: String,
     sealed: i64,
     listed: Listed,
-}
-
-/// Codes as they stand in rows.
-pub fn codes(joined: &str) -> Vec<String> {
-    joined.split_whitespace().map(str::to_owned).collect()
 }
 
 /// Lists messages, newest first.
@@ -100,38 +97,14 @@ fn row_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     })
 }
 
-/// What became of a row; empty where the content was destroyed, and saying so where it does not open: a list still shows
-/// the rest.
+/// What became of a row; a list still shows the rest where one does not open.
 fn note<T: serde::de::DeserializeOwned + Default + Broken>(
     connection: &Connection,
     keyring: &Keyring,
     sealed: i64,
     owner: Owner,
 ) -> Stored<T> {
-    match Opened::read(connection, keyring, sealed, owner).and_then(|o| o.map(|o| o.note()).transpose()) {
-        Ok(note) => Ok(note.unwrap_or_default()),
-        Err(StoreError::Corrupt(_)) => Ok(T::broken()),
-        Err(other) => Err(other),
-    }
-}
-
-trait Broken {
-    fn broken() -> Self;
-}
-
-const CAUSE: &str = "its sealed content does not open";
-const STEP: &str = "restore the store's files from the backup, then replay it";
-
-impl Broken for InboxNote {
-    fn broken() -> Self {
-        InboxNote { cause: Some(CAUSE.into()), next_step: Some(STEP.into()), ..InboxNote::default() }
-    }
-}
-
-impl Broken for SendNote {
-    fn broken() -> Self {
-        SendNote { cause: Some(CAUSE.into()), next_step: Some(STEP.into()), ..SendNote::default() }
-    }
+    shown::note(Opened::read(connection, keyring, sealed, owner))
 }
 
 fn sends(
@@ -190,14 +163,7 @@ pub fn verdict(connection: &Connection, keyring: &Keyring, first: First) -> Stor
         Some(sealed) => note(connection, keyring, sealed, Owner::new("inbox", first.id))?,
         None => InboxNote::default(),
     };
-    Ok(Verdict {
-        id: first.id,
-        state: state(&first.state)?,
-        conflict: first.conflict,
-        again: true,
-        codes: codes(&first.codes),
-        reply: note.reply.map(SealedReply::open).transpose()?,
-    })
+    shown::verdict(first, note)
 }
 
 /// Opens an original and writes the view to the Abrufprotokoll in the same transaction; nothing is shown that was not written.
@@ -246,15 +212,9 @@ pub fn figures(connection: &Connection, keyring: &Keyring, scope: &Scope) -> Sto
         let mut get = connection.prepare_cached(sql).map_err(trouble)?;
         get.query_row([mandant, partner], |r| r.get(0)).map_err(trouble)
     };
-    let mut by_code: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
-    for (joined, n) in pairs(sql!("figures_codes"))? {
-        for code in codes(&joined) {
-            *by_code.entry(code).or_default() += n;
-        }
-    }
     Ok(Figures {
         inbound: pairs(sql!("figures_inbound"))?,
-        codes: by_code.into_iter().collect(),
+        codes: shown::by_code(pairs(sql!("figures_codes"))?),
         oldest_waiting: one(sql!("figures_oldest_waiting"))?.map(time),
         backlog: backlog(connection, keyring, mandant, partner)?,
         mirror: one(sql!("figures_mirror"))?.map_or(0, count),
@@ -277,34 +237,7 @@ fn backlog(
         .and_then(Iterator::collect)
         .map_err(trouble)?
     };
-    let mut backlog: Vec<Backlog> = Vec::new();
-    for (destination, state, n, attempts, oldest) in rows {
-        if backlog.last().is_none_or(|last| last.destination != destination) {
-            let (waiting, parked, unclear, sent) = (0, 0, 0, 0);
-            let (oldest, last_cause) = (None, None);
-            backlog.push(Backlog {
-                destination,
-                waiting,
-                oldest,
-                parked,
-                unclear,
-                sent,
-                attempts: 0,
-                last_cause,
-            });
-        }
-        let Some(last) = backlog.last_mut() else { continue };
-        last.attempts += attempts;
-        match state.as_str() {
-            "sent" => last.sent += n,
-            "parked" => last.parked += n,
-            "unclear" => last.unclear += n,
-            _ => {
-                last.waiting += n;
-                last.oldest = Some(last.oldest.map_or(time(oldest), |o| o.min(time(oldest))));
-            }
-        }
-    }
+    let mut backlog = shown::backlog(rows);
     for one in backlog.iter_mut().filter(|one| one.waiting > 0) {
         let newest: Option<(Uuid, i64)> = {
             let mut get = connection.prepare_cached(sql!("figures_last_cause")).map_err(trouble)?;

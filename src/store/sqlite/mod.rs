@@ -13,7 +13,6 @@ mod keyring;
 mod lanes;
 mod list;
 pub mod open;
-mod prepare;
 mod read;
 mod register;
 mod remove;

@@ -12,7 +12,9 @@ use uuid::Uuid;
 use crate::envelope::Stage;
 use crate::seal::key::{KEY_LEN, Master};
 use crate::store::contract::StoreError;
-use crate::store::sqlite::values::{Stored, disk, sealing, sql, trouble};
+use crate::store::sealing::keys::check_value;
+use crate::store::sealing::values::{Stored, disk, sealing};
+use crate::store::sqlite::values::{sql, trouble};
 
 mod house {
     refinery::embed_migrations!("src/store/sqlite/migrations");
@@ -198,10 +200,6 @@ fn same_store(main: &Connection, stage: Stage, master: &Master) -> Stored<()> {
         ),
         _ => Ok(()),
     }
-}
-
-fn check_value(master: &Master) -> Stored<String> {
-    Ok(hex::encode(master.index("check").map_err(sealing)?.tag(b"drehscheibe")))
 }
 
 fn meta(connection: &Connection, name: &str) -> Stored<Option<String>> {

@@ -10,9 +10,10 @@ use uuid::Uuid;
 use crate::effects::{Answer, Fact, Guard, Question, Stored as StoredRecord};
 use crate::envelope::Stage;
 use crate::store::contract::{Key as OnceKey, Stamp, StoreError};
-use crate::store::sqlite::blob::{Opened, Owner, from_json};
+use crate::store::sealing::content::{Opened, Owner, from_json};
+use crate::store::sealing::values::{Stored, count, stage_of, time};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::values::{Stored, count, sql, time, trouble, uuid};
+use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::{open, register};
 
 /// Reading connections kept open between reads.
@@ -127,12 +128,4 @@ pub fn stamp_of(connection: &Connection, row: i64) -> Stored<Stamp> {
         })
         .map_err(trouble)?;
     Ok(Stamp { stage: stage_of(&stage)?, ..stamp })
-}
-
-/// The stage of a stored word.
-pub fn stage_of(word: &str) -> Stored<Stage> {
-    [Stage::Produktion, Stage::Abnahme, Stage::Test, Stage::Demo]
-        .into_iter()
-        .find(|stage| stage.as_str() == word)
-        .ok_or_else(|| StoreError::Corrupt("a row has a stage that no program wrote".into()))
 }

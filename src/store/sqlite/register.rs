@@ -4,23 +4,20 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use crate::effects::{Stored as StoredRecord, Vorgang, VorgangState};
+use crate::effects::{Stored as StoredRecord, Vorgang};
 use crate::envelope::Stage;
 use crate::register::bestand::Bestand;
-use crate::register::vorgang::Akte;
 use crate::seal::index::Tag;
 use crate::store::contract::{Key as OnceKey, StoreError, View};
-use crate::store::sqlite::blob::{Fresh, Opened, Owner, from_json};
+use crate::store::sealing::content::{Fresh, Opened, Owner, from_json};
+use crate::store::sealing::keys::SubjectKey;
+use crate::store::sealing::prepare::{Work, once};
+use crate::store::sealing::shown;
+use crate::store::sealing::values::{Stored, count, limit, micros, narrow};
 use crate::store::sqlite::house;
-use crate::store::sqlite::keyring::{Keyring, SubjectKey};
-use crate::store::sqlite::prepare::{Work, once};
-use crate::store::sqlite::values::{Stored, count, limit, micros, narrow, sql, time, trouble, uuid};
+use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
-
-/// What a Vorgang's or Bestand's content is bound to: its blind key, which is never used for another one.
-pub fn owner(table: &'static str, key: &Tag) -> Owner {
-    Owner { table, id: *key }
-}
 
 /// A row of the table, still sealed.
 type VorgangRow = (Uuid, String, String, Option<i64>, Option<i64>);
@@ -36,18 +33,12 @@ pub fn vorgang(connection: &Connection, keyring: &Keyring, key: &Tag) -> Stored<
 }
 
 fn opened(connection: &Connection, keyring: &Keyring, key: &Tag, row: VorgangRow) -> Stored<Vorgang> {
-    let (id, owner_name, state, deadline, sealed) = row;
-    let state: VorgangState = serde_json::from_value(serde_json::Value::String(state))
-        .map_err(|_| StoreError::Corrupt("a Vorgang has a state that no program wrote".into()))?;
-    // A record whose key was destroyed is deleted; the state alone is no person data.
-    let akte: Akte = match sealed {
-        None => Akte::default(),
-        Some(sealed) => match Opened::read(connection, keyring, sealed, owner("vorgang", key))? {
-            Some(opened) => opened.body()?.map(|body| from_json(&body)).transpose()?.unwrap_or_default(),
-            None => Akte::default(),
-        },
+    let (id, owner, state, deadline, sealed) = row;
+    let akte = match sealed {
+        None => None,
+        Some(sealed) => Opened::read(connection, keyring, sealed, Owner::of_key("vorgang", key))?,
     };
-    Ok(Vorgang { id, owner: owner_name, state, deadline: deadline.map(time), akte })
+    shown::vorgang((id, owner, state, deadline), akte)
 }
 
 /// Writes a Vorgang with its restricted record, sealed under its own key.
@@ -67,7 +58,6 @@ pub fn put_vorgang(
         }
         None => akte.insert(scene.connection, &work.mandant, Some(subject))?,
     };
-    let state = serde_json::to_value(vorgang.state).ok();
     scene.run(
         sql!("vorgang_put"),
         params![
@@ -76,7 +66,7 @@ pub fn put_vorgang(
             stamp,
             work.stamp.traceparent,
             vorgang.owner,
-            state.as_ref().and_then(|s| s.as_str()),
+            shown::vorgang_word(vorgang.state),
             vorgang.deadline.map(micros),
             subject.row,
             sealed
@@ -90,7 +80,7 @@ pub fn bestand(connection: &Connection, keyring: &Keyring, key: &Tag) -> Stored<
     let mut get = connection.prepare_cached(sql!("bestand_get")).map_err(trouble)?;
     let sealed: Option<i64> = get.query_row([&key[..]], |r| r.get(0)).optional().map_err(trouble)?;
     let Some(sealed) = sealed else { return Ok(None) };
-    let opened = Opened::read(connection, keyring, sealed, owner("bestand", key))?;
+    let opened = Opened::read(connection, keyring, sealed, Owner::of_key("bestand", key))?;
     opened.map(|o| o.body()).transpose()?.flatten().map(|body| from_json(&body)).transpose()
 }
 
@@ -124,7 +114,7 @@ pub fn eingang(
     let mut get = connection.prepare_cached(sql!("eingang_get")).map_err(trouble)?;
     let found: Option<String> =
         get.query_row([once(keyring, key)], |r| r.get(0)).optional().map_err(trouble)?;
-    found.map(|word| crate::store::sqlite::commit::state(&word)).transpose()
+    found.map(|word| crate::store::sealing::values::state(&word)).transpose()
 }
 
 /// Vorgänge of a scope, newest first; the view is protocolled.

@@ -7,10 +7,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use crate::seal::index::Tag;
-use crate::store::sqlite::blob::{Closed, Owner};
+use crate::store::sealing::content::{Closed, Owner};
+use crate::store::sealing::prepare::claim_place;
+use crate::store::sealing::values::{Stored, sealing};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::prepare::claim_place;
-use crate::store::sqlite::values::{Stored, sealing, sql, trouble, uuid};
+use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
 
 /// The search keys of a record, which are also its guards.

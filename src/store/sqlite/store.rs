@@ -17,15 +17,19 @@ use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Lane, Listed, ListedSend, Outcome,
     Pause, Resumed, Scope, Settle, SpoolRead, SpoolWrite, Store, StoreError, View, Want,
 };
-use crate::store::sqlite::claims::{self, Folder, Pending, Reading, Writing};
+use crate::store::sealing::claim_file::{Folder, Reading};
+use crate::store::sealing::keys::{HOUSE, MandantKey};
+use crate::store::sealing::prepare;
+use crate::store::sealing::values::Stored;
+use crate::store::sqlite::claims::{self, Pending, Writing};
 use crate::store::sqlite::commit::{self, Written};
 use crate::store::sqlite::durable::Durable;
-use crate::store::sqlite::keyring::{HOUSE, Keyring, MandantKey};
+use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::open::Settings;
 use crate::store::sqlite::read::{self, Readers};
-use crate::store::sqlite::values::{Stored, sql, trouble};
+use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::{Scene, Writer};
-use crate::store::sqlite::{again, essence, house, lanes, list, open, prepare, register, remove, waiting};
+use crate::store::sqlite::{again, essence, house, lanes, list, open, register, remove, waiting};
 
 /// The embedded store.
 pub struct SqliteStore {
@@ -138,6 +142,10 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
+    async fn begin_run(&self) -> Result<u64, StoreError> {
+        self.lock_for_run().await
+    }
+
     async fn lookup(&self, questions: Vec<Question>) -> Result<Vec<Answer>, StoreError> {
         self.readers.read(move |db, keyring| read::lookup(db, keyring, &questions)).await
     }

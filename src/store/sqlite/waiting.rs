@@ -7,15 +7,15 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef};
-use crate::seal::key::sha256;
+use crate::envelope::{Envelope, Inbound};
 use crate::store::contract::{Resumed, StoreError};
+use crate::store::sealing::content::{Opened, Owner};
+use crate::store::sealing::due;
+use crate::store::sealing::values::{Stored, later, limit, micros};
 use crate::store::sqlite::audit::{self, Change};
-use crate::store::sqlite::blob::{Opened, Owner};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::prepare::SealedHead;
 use crate::store::sqlite::read::stamp_of;
-use crate::store::sqlite::values::{Stored, later, limit, micros, sql, trouble, uuid};
+use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
 use crate::store::sqlite::{house, lanes};
 
@@ -35,8 +35,8 @@ pub fn resume(
     lease: Duration,
     most: usize,
 ) -> Stored<Vec<ClosedResumed>> {
-    let absurd = later(now, lanes::LONGEST_LEASE);
-    let due: Vec<(i64, ClosedResumed)> = {
+    let absurd = later(now, due::LONGEST_LEASE);
+    let rows_due: Vec<(i64, ClosedResumed)> = {
         let mut list = scene.connection.prepare_cached(sql!("waiting_due")).map_err(trouble)?;
         let rows = list
             .query_map(params![micros(now), absurd, limit(most)], |r| {
@@ -49,11 +49,11 @@ pub fn resume(
             .map_err(trouble)?;
         rows.collect::<Result<_, _>>().map_err(trouble)?
     };
-    let until = later(now, lease.min(lanes::LONGEST_LEASE));
-    for (row, _) in &due {
+    let until = later(now, lease.min(due::LONGEST_LEASE));
+    for (row, _) in &rows_due {
         scene.run(sql!("waiting_lease"), [*row, until])?;
     }
-    Ok(due.into_iter().map(|(_, resumed)| resumed).collect())
+    Ok(rows_due.into_iter().map(|(_, resumed)| resumed).collect())
 }
 
 /// Opens messages that shall run again; those that do not open any more come back apart, to be parked.
@@ -100,12 +100,7 @@ pub fn envelope(
     id: Uuid,
     sealed: i64,
 ) -> Stored<Option<Envelope>> {
-    let Some(opened) = Opened::read(connection, keyring, sealed, Owner::new("inbox", id))? else {
-        return Ok(None);
-    };
-    let (Some(head), Some(body)) = (opened.head::<SealedHead>()?, opened.body()?) else { return Ok(None) };
-    let SealedHead { head, parts, evidence } = head;
-    Ok(Some(Envelope { head, body: body.into(), parts, evidence }))
+    due::envelope(Opened::read(connection, keyring, sealed, Owner::new("inbox", id))?)
 }
 
 /// Due timers as envelopes.
@@ -115,7 +110,7 @@ pub fn due_timers(
     now: Timestamp,
     most: usize,
 ) -> Stored<Vec<Envelope>> {
-    let due: Vec<(Uuid, String, i64, String, i64)> = {
+    let rows: Vec<(Uuid, String, i64, String, i64)> = {
         let mut list = connection.prepare_cached(sql!("timer_due")).map_err(trouble)?;
         list.query_map(params![micros(now), limit(most)], |r| {
             Ok((uuid(r.get(0)?)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?))
@@ -123,35 +118,12 @@ pub fn due_timers(
         .and_then(Iterator::collect)
         .map_err(trouble)?
     };
-    let mut envelopes = Vec::with_capacity(due.len());
-    for (id, name, stamp, traceparent, sealed) in due {
+    let mut envelopes = Vec::with_capacity(rows.len());
+    for (id, name, stamp, traceparent, sealed) in rows {
         let opened = Opened::read(connection, keyring, sealed, Owner::new("timer", id))?;
         let Some(opened) = opened else { continue };
-        let body = opened.body()?.unwrap_or_default();
         let partner = stamp_of(connection, stamp)?.partner;
-        envelopes.push(Envelope {
-            head: Head {
-                id,
-                connection: "timer".into(),
-                binding: name,
-                transport_id: id.to_string(),
-                correlation: None,
-                content_type: None,
-                partner: Some(PartnerRef { id: partner, how: How::Internal }),
-                received: now,
-                return_address: None,
-                traceparent: (!traceparent.is_empty()).then_some(traceparent),
-                acting_person: None,
-            },
-            evidence: Evidence {
-                octets_sha256: hex::encode(sha256(&body)),
-                size: body.len() as u64,
-                verification: "own timer".into(),
-                ..Evidence::default()
-            },
-            body: body.into(),
-            parts: Vec::new(),
-        });
+        envelopes.push(due::timer((id, name, traceparent, partner), &opened, now)?);
     }
     Ok(envelopes)
 }

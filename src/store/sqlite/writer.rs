@@ -9,10 +9,11 @@ use rusqlite::{Connection, params};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::store::contract::{Stamp, StoreError};
+use crate::store::sealing::values::Stored;
 use crate::store::sqlite::durable::{Durable, Waiting};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::remove;
-use crate::store::sqlite::values::{Stored, sql, trouble};
+use crate::store::sqlite::values::{sql, trouble};
 
 /// How many pieces of work wait at most; more callers wait for a place.
 const QUEUE: usize = 256;

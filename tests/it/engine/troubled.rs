@@ -58,6 +58,10 @@ impl Troubled {
 
 #[async_trait]
 impl Store for Troubled {
+    async fn begin_run(&self) -> Result<u64, StoreError> {
+        self.inner.begin_run().await
+    }
+
     async fn lookup(&self, questions: Vec<Question>) -> Result<Vec<Answer>, StoreError> {
         self.pass(&self.no_lookup)?;
         self.lookups.fetch_add(1, Ordering::SeqCst);

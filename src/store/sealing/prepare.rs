@@ -16,10 +16,9 @@ use crate::rejection::Rejection;
 use crate::seal::index::Tag;
 use crate::seal::key::{Key, Place};
 use crate::store::contract::{Entry, Keep, Key as OnceKey, Stamp, StoreError};
-use crate::store::sqlite::blob::{Fresh, Owner, to_json};
-use crate::store::sqlite::keyring::{Keyring, MandantKey};
-use crate::store::sqlite::register::owner;
-use crate::store::sqlite::values::{Stored, micros};
+use crate::store::sealing::content::{Fresh, Owner, to_json};
+use crate::store::sealing::keys::{Keys, MandantKey};
+use crate::store::sealing::values::{Stored, micros};
 
 /// Head, parts and evidence of a stored envelope.
 #[derive(Debug, Serialize, Deserialize)]
@@ -236,8 +235,20 @@ pub struct Work {
     pub hash: [u8; 32],
 }
 
+impl Work {
+    /// What the audit trail says of it: no personal data.
+    pub fn detail(&self) -> serde_json::Value {
+        serde_json::json!({
+            "content": hex::encode(self.hash),
+            "codes": self.codes,
+            "sends": self.sends.iter().map(|s| s.id).collect::<Vec<_>>(),
+            "lines": self.audit,
+        })
+    }
+}
+
 /// Seals an entry.
-pub fn prepare(keyring: &Keyring, mandant: Arc<MandantKey>, entry: Entry) -> Stored<Work> {
+pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry) -> Stored<Work> {
     let envelope = &entry.envelope;
     let search = |key: &SearchKey| keyring.search.tag(&key.octets());
     let note = to_json(&InboxNote {
@@ -302,13 +313,15 @@ pub fn prepare(keyring: &Keyring, mandant: Arc<MandantKey>, entry: Entry) -> Sto
     let mut vorgaenge = Vec::with_capacity(effects.vorgaenge.len());
     for change in effects.vorgaenge {
         let key = search(&change.key);
-        let akte = Fresh::seal(owner("vorgang", &key), None, Some(&to_json(&change.vorgang.akte)?), None)?;
+        let akte =
+            Fresh::seal(Owner::of_key("vorgang", &key), None, Some(&to_json(&change.vorgang.akte)?), None)?;
         vorgaenge.push((key, change.vorgang, akte));
     }
     let mut bestaende = Vec::with_capacity(effects.bestaende.len());
     for change in effects.bestaende {
         let key = search(&bestand_key(&change.amt));
-        let content = Fresh::seal(owner("bestand", &key), None, Some(&to_json(&change.bestand)?), None)?;
+        let content =
+            Fresh::seal(Owner::of_key("bestand", &key), None, Some(&to_json(&change.bestand)?), None)?;
         bestaende.push((key, content));
     }
     let mut codes: Vec<String> = Vec::new();
@@ -362,12 +375,12 @@ pub fn prepare(keyring: &Keyring, mandant: Arc<MandantKey>, entry: Entry) -> Sto
 }
 
 /// HMAC of a transport id, under which lists find it.
-pub fn transport(keyring: &Keyring, id: &str) -> Tag {
+pub fn transport(keyring: &Keys, id: &str) -> Tag {
     keyring.once.tag_of(&[b"transport-id", id.as_bytes()])
 }
 
 /// HMAC of a key of idempotency.
-pub fn once(keyring: &Keyring, key: &OnceKey) -> Tag {
+pub fn once(keyring: &Keys, key: &OnceKey) -> Tag {
     let mut parts: Vec<&[u8]> = vec![b"key", key.class.as_bytes()];
     parts.extend(key.parts.iter().map(String::as_bytes));
     keyring.once.tag_of(&parts)

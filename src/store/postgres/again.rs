@@ -1,0 +1,100 @@
+//! The committed answer to a message once more, for a sender that repeats it. Never makes an answer and never counts a message.
+
+use jiff::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::effects::Outgoing;
+use crate::store::contract::StoreError;
+use crate::store::postgres::audit::Trail;
+use crate::store::postgres::base::{Base, Numbers};
+use crate::store::postgres::blob::{self, Columns};
+use crate::store::postgres::lanes::{self, Wish};
+use crate::store::postgres::pool::{Tx, one, run, transact};
+use crate::store::postgres::settle::out_rows;
+use crate::store::postgres::values::{get, sql};
+use crate::store::sealing::content::{Fresh, Owner, to_json};
+use crate::store::sealing::prepare::SendHead;
+use crate::store::sealing::values::{Stored, micros};
+
+/// Queues an answer; `false` when it is on its way, waits for a person, or was deleted with its message.
+pub async fn answer(base: &Base, first: Uuid, answer: &Outgoing, now: Timestamp) -> Stored<bool> {
+    let month = base.month(now).await?;
+    let head = to_json(&SendHead {
+        content_type: answer.content_type.clone(),
+        correlation: answer.correlation.clone(),
+        parts: Vec::new(),
+    })?;
+    let content = Fresh::seal(Owner::new("outbox", answer.id), Some(&head), Some(&answer.body), None)?;
+    transact!(base.db, tx => queue(base, &tx, (first, answer, &content), now, month).await)
+}
+
+async fn queue(
+    base: &Base,
+    tx: &Tx<'_>,
+    (first, answer, content): (Uuid, &Outgoing, &Fresh),
+    now: Timestamp,
+    month: i64,
+) -> Stored<bool> {
+    let mut trail = Trail::default();
+    let mut numbers = Numbers::draw(tx, month, 2).await?;
+    let wish =
+        Wish { name: None, destination: &answer.destination, free: Some(micros(now)), now: micros(now) };
+    let deadline = answer.deadline.map(micros);
+    match out_rows(tx, &[answer.id]).await?.remove(&answer.id) {
+        Some(row) if row.state == "sent" => {
+            let owner = Owner::new("outbox", answer.id);
+            let closed = blob::read_one(tx, row.nr).await?;
+            match base.keyring.open_one(tx, owner, closed).await {
+                Ok(Some(_)) => {}
+                Ok(None) | Err(StoreError::Corrupt(_)) => return Ok(false),
+                Err(other) => return Err(other),
+            }
+            let (lane, _) = lanes::lanes_for(tx, &mut numbers, &[wish]).await?;
+            run(tx, sql!("outbox_again"), &[&row.nr, &lane[0], &micros(now), &deadline]).await?;
+            trail.push(now, (row.stamp, &row.traceparent), Some(answer.id), "outbox.again", &json!({}))?;
+        }
+        Some(_) => return Ok(false),
+        // The first answer of this kind: the message came on another way before.
+        None => {
+            let Some(r) = one(tx, sql!("inbox_answered"), &[&first]).await? else { return Ok(false) };
+            let (stamp, traceparent): (i64, String) = (get(&r, 0)?, get(&r, 1)?);
+            let (mandant, subject): (i64, Option<i64>) = (get(&r, 2)?, get(&r, 3)?);
+            let lost = || StoreError::Corrupt("the key of a Mandant is missing".into());
+            let mandant = base.keyring.by_rows(tx, [mandant]).await?.remove(&mandant).ok_or_else(lost)?;
+            // The answer dies with the key that the message dies with.
+            let subject = match subject {
+                Some(subject) => match base.keyring.subjects(tx, &[subject]).await?.remove(&subject) {
+                    Some(key) => Some(key),
+                    None => return Ok(false),
+                },
+                None => None,
+            };
+            let nr = numbers.passing()?;
+            let mut columns = Columns::default();
+            columns.push(nr, content, &mandant, subject.as_ref())?;
+            columns.add(tx).await?;
+            let (lane, _) = lanes::lanes_for(tx, &mut numbers, &[wish]).await?;
+            let values: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[
+                &vec![nr],
+                &vec![answer.id],
+                &lane,
+                &vec![stamp],
+                &vec![traceparent.as_str()],
+                &vec![first],
+                &vec![answer.destination.as_str()],
+                &vec![answer.partner.as_str()],
+                &vec![answer.message.as_str()],
+                &vec![micros(now)],
+                &vec![deadline],
+                &vec![None::<Uuid>],
+                &vec![None::<i64>],
+            ];
+            run(tx, sql!("outbox_add"), values).await?;
+            let detail = json!({ "answer": answer.id });
+            trail.push(now, (stamp, &traceparent), Some(first), "outbox.again", &detail)?;
+        }
+    }
+    trail.write(tx, month).await?;
+    Ok(true)
+}

@@ -1,0 +1,216 @@
+//! Claims on a folder that all processes share: a finished file is held by a row of its process until a message names it, so
+//! that no other process collects it. Never removes what a row names or a living process holds.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+
+use crate::envelope::Claim;
+use crate::seal::key::{Key, Place, random};
+use crate::store::contract::{SpoolWrite, StoreError};
+use crate::store::postgres::base::Base;
+use crate::store::postgres::pool::{Tx, one, rows, run};
+use crate::store::postgres::values::{get, sql, trouble};
+use crate::store::sealing::claim_file::Draft;
+use crate::store::sealing::keys::MandantKey;
+use crate::store::sealing::prepare::claim_place;
+use crate::store::sealing::values::{Stored, disk, sealing};
+
+/// So many collections a finished claim that no row names survives.
+const SPARED: i64 = 2;
+
+/// Names of the files that this process is writing.
+pub type Begun = Arc<Mutex<HashSet<String>>>;
+
+fn broken() -> StoreError {
+    StoreError::Later("this part was broken off; begin it again".into())
+}
+
+/// A claim being written; dropped unfinished it leaves nothing.
+pub struct Writing {
+    base: Arc<Base>,
+    begun: Begun,
+    mandant: Arc<MandantKey>,
+    aside: String,
+    open: Option<Draft>,
+}
+
+impl Writing {
+    /// Begins a claim of a Mandant. The file's name says whose it is while it is written.
+    pub fn begin(base: Arc<Base>, begun: Begun, mandant: Arc<MandantKey>) -> Stored<Writing> {
+        let aside = format!("{}-{}", base.lauf, hex::encode(random::<16>().map_err(sealing)?));
+        begun.lock().unwrap_or_else(PoisonError::into_inner).insert(aside.clone());
+        let mut writing = Writing { base, begun, mandant, aside, open: None };
+        writing.open = Some(Draft::begin(&writing.base.claims.aside(&writing.aside))?);
+        Ok(writing)
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &mut self,
+        act: impl FnOnce(Draft) -> (Option<Draft>, Stored<T>) + Send + 'static,
+    ) -> Stored<T> {
+        let open = self.open.take().ok_or_else(broken)?;
+        let (open, made) = tokio::task::spawn_blocking(move || act(open)).await.map_err(|_| broken())?;
+        self.open = open;
+        made
+    }
+
+    /// Puts the file where its name says, or takes the one that is there; holds it for this process. One process at a time
+    /// looks after a name.
+    async fn place(&self, name: &str, key: Key) -> Stored<Key> {
+        let base = &self.base;
+        let target = base.claims.file(name)?;
+        let mut client = base.db.get().await?;
+        let tx = client.transaction().await.map_err(trouble)?;
+        one(&tx, sql!("claim_turn"), &[&name]).await?;
+        let house = base.keyring.house(&tx).await?;
+        let there = tokio::fs::try_exists(&target).await.map_err(disk)?;
+        let known = if there { known_key(base, &tx, name, &house).await? } else { None };
+        let key = match known {
+            // The same content is there already: its file and key serve both.
+            Some(key) => key,
+            None => {
+                let (from, folder) = (base.claims.aside(&self.aside), base.claims.path().to_owned());
+                let moved = move || {
+                    fs::rename(from, target).and_then(|()| File::open(folder)?.sync_all()).map_err(disk)
+                };
+                tokio::task::spawn_blocking(moved).await.map_err(|_| broken())??;
+                key
+            }
+        };
+        let held = house.key.wrap(&held_place(name), &key).map_err(sealing)?;
+        run(&tx, sql!("claim_pending_add"), &[&name, &base.lauf, &held]).await?;
+        tx.commit().await.map_err(trouble)?;
+        Ok(key)
+    }
+}
+
+fn held_place(name: &str) -> Place {
+    Place::new("claim_pending", name.as_bytes(), "key")
+}
+
+/// The key of a claim file that a row names or a process holds.
+async fn known_key(base: &Base, tx: &Tx<'_>, name: &str, house: &MandantKey) -> Stored<Option<Key>> {
+    if let Some(r) = one(tx, sql!("claim_use_any"), &[&vec![name]]).await? {
+        let (wrapped, mandant, subject): (Vec<u8>, i64, Option<i64>) =
+            (get(&r, 1)?, get(&r, 2)?, get(&r, 3)?);
+        let place = claim_place(name);
+        let key = match subject {
+            None => base
+                .keyring
+                .by_rows(tx, [mandant])
+                .await?
+                .get(&mandant)
+                .map(|m| m.key.unwrap(&place, &wrapped)),
+            Some(subject) => {
+                let subjects = base.keyring.subjects(tx, &[subject]).await?;
+                subjects.get(&subject).map(|s| s.key.unwrap(&place, &wrapped))
+            }
+        };
+        if let Some(key) = key {
+            return key.map(Some).map_err(sealing);
+        }
+    }
+    match one(tx, sql!("claim_pending_key"), &[&name]).await? {
+        Some(r) => house.key.unwrap(&held_place(name), get(&r, 0)?).map(Some).map_err(sealing),
+        None => Ok(None),
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        // Where it was renamed there is nothing left to remove.
+        let _ = fs::remove_file(self.base.claims.aside(&self.aside));
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.aside);
+    }
+}
+
+#[async_trait]
+impl SpoolWrite for Writing {
+    async fn write(&mut self, octets: Bytes) -> Stored<()> {
+        self.blocking(move |mut open| match open.take(&octets) {
+            Ok(()) => (Some(open), Ok(())),
+            Err(error) => (None, Err(error)),
+        })
+        .await
+    }
+
+    async fn finish(mut self: Box<Self>) -> Stored<(Claim, u64, String)> {
+        let (sha256, size, key) = self
+            .blocking(|mut open| {
+                let ended = open.end();
+                let Draft { sealer, hash, size, .. } = open;
+                (None, ended.map(|()| (hash.finish(), size, sealer.into_key())))
+            })
+            .await?;
+        let name = hex::encode(self.base.keyring.claim.full(&[sha256.as_ref()]));
+        let key = self.place(&name, key).await?;
+        let wrapped = self.mandant.key.wrap(&claim_place(&name), &key).map_err(sealing)?;
+        Ok((Claim { name, key: STANDARD.encode(wrapped) }, size, hex::encode(sha256)))
+    }
+}
+
+/// Removes files that no row names and no living process holds.
+pub async fn collect(base: &Base, begun: &Begun, dead: &[i64]) -> Stored<u64> {
+    let client = base.db.get().await?;
+    run(&client, sql!("claim_pending_age"), &[&base.lauf]).await?;
+    run(&client, sql!("claim_pending_forget"), &[&base.lauf, &SPARED, &dead]).await?;
+    drop(client);
+    let folder = base.claims.path().to_owned();
+    let listed = tokio::task::spawn_blocking(move || -> Stored<[Vec<String>; 2]> {
+        Ok([files(&folder)?, files(&folder.join("tmp"))?])
+    });
+    let [finished, asides] = listed.await.map_err(|_| broken())??;
+    let mut removed = 0;
+    let client = base.db.get().await?;
+    let needless = rows(&client, sql!("claim_needless"), &[&finished]).await?;
+    drop(client);
+    for r in needless {
+        removed += u64::from(remove_unless_needed(base, get(&r, 0)?).await?);
+    }
+    for aside in asides {
+        let own = begun.lock().unwrap_or_else(PoisonError::into_inner).contains(&aside);
+        if !own && !written_by_another(base, &aside).await? {
+            tokio::fs::remove_file(base.claims.aside(&aside)).await.map_err(disk)?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+fn files(folder: &std::path::Path) -> Stored<Vec<String>> {
+    let mut names = Vec::new();
+    for found in fs::read_dir(folder).map_err(disk)? {
+        let found = found.map_err(disk)?;
+        if found.file_type().map_err(disk)?.is_file() {
+            names.push(found.file_name().to_string_lossy().into_owned());
+        }
+    }
+    Ok(names)
+}
+
+async fn remove_unless_needed(base: &Base, name: &str) -> Stored<bool> {
+    let mut client = base.db.get().await?;
+    let tx = client.transaction().await.map_err(trouble)?;
+    one(&tx, sql!("claim_turn"), &[&name]).await?;
+    let needed = one(&tx, sql!("claim_needed"), &[&name]).await?;
+    if needed.map(|r| get(&r, 0)).transpose()?.unwrap_or(true) {
+        return Ok(false);
+    }
+    tokio::fs::remove_file(base.claims.path().join(name)).await.map_err(disk)?;
+    Ok(true)
+}
+
+/// Whether a living other process writes this file.
+async fn written_by_another(base: &Base, aside: &str) -> Stored<bool> {
+    let lauf = aside.split_once('-').and_then(|(lauf, _)| lauf.parse::<i64>().ok());
+    let Some(lauf) = lauf.filter(|lauf| *lauf != base.lauf) else { return Ok(false) };
+    let mut client = base.db.get().await?;
+    let tx = client.transaction().await.map_err(trouble)?;
+    Ok(rows(&tx, sql!("lauf_dead"), &[&vec![lauf]]).await?.is_empty())
+}

@@ -1,0 +1,293 @@
+//! Lanes of the outbox: found or made, armed, leased, opened. A waiting, parked or unclear head holds its lane; a lane that
+//! another process takes at the same moment is passed over. Never reads a clock and never sends.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::seal::index::Tag;
+use crate::store::contract::{Lane, StoreError, Want};
+use crate::store::postgres::base::{Base, Numbers, no_stamp, stamps};
+use crate::store::postgres::blob;
+use crate::store::postgres::commit::tag;
+use crate::store::postgres::pool::{Tx, one, rows, run, transact};
+use crate::store::postgres::values::{get, sql};
+use crate::store::sealing::content::{Closed, Owner};
+use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE};
+use crate::store::sealing::values::{Stored, later, limit, micros, time};
+
+/// What a row to send asks of its lane.
+#[derive(Debug)]
+pub struct Wish<'a> {
+    /// Name of the lane; `None`: one of its own.
+    pub name: Option<&'a Tag>,
+    /// Where to.
+    pub destination: &'a str,
+    /// When a new lane can go; `None`: to be found out.
+    pub free: Option<i64>,
+    /// Now.
+    pub now: i64,
+}
+
+/// A lane to be armed: number, time, whether anew.
+pub type Arm = (i64, i64, bool);
+
+/// The lanes of rows, in their order, made where they are missing and held locked; and those that have to be armed once the
+/// rows stand.
+pub async fn lanes_for(
+    tx: &Tx<'_>,
+    numbers: &mut Numbers,
+    wishes: &[Wish<'_>],
+) -> Stored<(Vec<i64>, Vec<Arm>)> {
+    let mut named: BTreeMap<&Tag, &Wish<'_>> = BTreeMap::new();
+    for wish in wishes {
+        if let Some(name) = wish.name {
+            named.entry(name).or_insert(wish);
+        }
+    }
+    let mut found: HashMap<Tag, i64> = HashMap::new();
+    let mut arms = Vec::new();
+    if !named.is_empty() {
+        let nr = named.iter().map(|_| numbers.lasting()).collect::<Stored<Vec<i64>>>()?;
+        let names: Vec<&[u8]> = named.keys().map(|name| &name[..]).collect();
+        let destinations: Vec<&str> = named.values().map(|wish| wish.destination).collect();
+        let free: Vec<Option<i64>> = named.values().map(|wish| wish.free).collect();
+        for r in rows(tx, sql!("lane_named"), &[&nr, &names, &destinations, &free]).await? {
+            let (name, lane, made): (Tag, i64, bool) = (tag(get(&r, 0)?)?, get(&r, 1)?, get(&r, 2)?);
+            found.insert(name, lane);
+            // A new lane whose first row can leave is armed already.
+            if let Some(wish) = named.get(&name).filter(|wish| !made || wish.free.is_none()) {
+                arms.push((lane, wish.now, false));
+            }
+        }
+    }
+    let (mut own, mut destinations, mut free) = (Vec::new(), Vec::new(), Vec::new());
+    let mut lanes = Vec::with_capacity(wishes.len());
+    for wish in wishes {
+        let lost = || StoreError::Later("a lane could not be made".into());
+        lanes.push(match wish.name {
+            Some(name) => *found.get(name).ok_or_else(lost)?,
+            None => {
+                let lane = numbers.lasting()?;
+                own.push(lane);
+                destinations.push(wish.destination);
+                free.push(wish.free);
+                if wish.free.is_none() {
+                    arms.push((lane, wish.now, false));
+                }
+                lane
+            }
+        });
+    }
+    if !own.is_empty() {
+        run(tx, sql!("lane_add"), &[&own, &destinations, &free]).await?;
+    }
+    Ok((lanes, arms))
+}
+
+/// Arms lanes that the caller holds locked; of two wishes for one lane the later counts.
+pub async fn arm(tx: &Tx<'_>, arms: &[Arm]) -> Stored<()> {
+    let by_lane: BTreeMap<i64, (i64, bool)> =
+        arms.iter().map(|(lane, at, anew)| (*lane, (*at, *anew))).collect();
+    if by_lane.is_empty() {
+        return Ok(());
+    }
+    let lanes: Vec<i64> = by_lane.keys().copied().collect();
+    let (at, anew): (Vec<i64>, Vec<bool>) = by_lane.values().copied().unzip();
+    run(tx, sql!("lane_arm"), &[&lanes, &at, &anew]).await.map(drop)
+}
+
+/// Locks lanes; returns the fence of each that exists.
+pub async fn lock(tx: &Tx<'_>, lanes: &[i64]) -> Stored<HashMap<i64, i64>> {
+    if lanes.is_empty() {
+        return Ok(HashMap::new());
+    }
+    rows(tx, sql!("lane_lock"), &[&lanes]).await?.iter().map(|r| Ok((get(r, 0)?, get(r, 1)?))).collect()
+}
+
+/// Ends leases of rows (lane, last place handed out); what was handed out under them is in doubt.
+async fn end(tx: &Tx<'_>, ended: &[tokio_postgres::Row], at: i64) -> Stored<()> {
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let (mut lanes, mut doubted, mut handed) = (Vec::new(), Vec::new(), Vec::new());
+    for r in ended {
+        let (lane, last): (i64, Option<i64>) = (get(r, 0)?, get(r, 1)?);
+        lanes.push(lane);
+        if let Some(last) = last {
+            doubted.push(lane);
+            handed.push(last);
+        }
+    }
+    if !doubted.is_empty() {
+        run(tx, sql!("outbox_doubt"), &[&doubted, &handed]).await?;
+    }
+    run(tx, sql!("lane_end_lease"), &[&lanes]).await?;
+    let arms: Vec<Arm> = lanes.iter().map(|lane| (*lane, at, false)).collect();
+    arm(tx, &arms).await
+}
+
+/// Ends the leases of processes that died.
+pub async fn end_orphaned(tx: &Tx<'_>, dead: &[i64]) -> Stored<()> {
+    let ended = rows(tx, sql!("lane_orphaned"), &[&dead]).await?;
+    end(tx, &ended, 0).await
+}
+
+/// A leased lane, still sealed.
+#[derive(Debug)]
+struct ClosedLane {
+    id: i64,
+    fence: i64,
+    destination: String,
+    heads: Vec<(ClosedDue, Closed)>,
+}
+
+/// A row that does not open: lane, fence, row.
+pub type Broken = (i64, i64, Uuid);
+
+/// Leases due lanes and opens their heads; rows that do not open come back apart, to be parked.
+pub async fn claim(base: &Base, want: &Want) -> Stored<(Vec<Lane>, Vec<Broken>)> {
+    let closed = transact!(base.db, tx => lease(base, &tx, want).await)?;
+    if closed.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let client = base.db.get().await?;
+    let mut numbers: Vec<i64> =
+        closed.iter().flat_map(|l| l.heads.iter().map(|(due, _)| due.stamp)).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let stamps = stamps(&client, &numbers).await?;
+    let mut contents = Vec::new();
+    let mut taken = Vec::with_capacity(closed.len());
+    for lane in closed {
+        let mut heads = Vec::with_capacity(lane.heads.len());
+        for (due, content) in lane.heads {
+            contents.push((Owner::new("outbox", due.id), content));
+            heads.push(due);
+        }
+        taken.push((lane.id, lane.fence, lane.destination, heads));
+    }
+    let mut opened = base.keyring.open_all(&client, contents).await?.into_iter();
+    let (mut lanes, mut broken) = (Vec::new(), Vec::new());
+    for (id, fence, destination, dues) in taken {
+        let mut heads = Vec::with_capacity(dues.len());
+        let mut sound = true;
+        for due in dues {
+            let content = opened.next().unwrap_or(Ok(None));
+            if !sound {
+                continue;
+            }
+            let row = due.id;
+            let stamp = stamps.get(&due.stamp).cloned().ok_or_else(no_stamp)?;
+            match content.and_then(|content| due.open(stamp, content)) {
+                Ok(due) => heads.push(due),
+                Err(StoreError::Corrupt(_)) => {
+                    broken.push((id, fence, row));
+                    sound = false;
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        if !heads.is_empty() {
+            lanes.push(Lane { id, fence, destination, heads });
+        }
+    }
+    Ok((lanes, broken))
+}
+
+async fn lease(base: &Base, tx: &Tx<'_>, want: &Want) -> Stored<Vec<ClosedLane>> {
+    let now = micros(want.now);
+    let absurd = later(want.now, LONGEST_LEASE);
+    let ended = rows(tx, sql!("lane_expired"), &[&now, &absurd]).await?;
+    end(tx, &ended, now).await?;
+    let chosen = choose(tx, want, now).await?;
+    if chosen.is_empty() {
+        return Ok(Vec::new());
+    }
+    let lanes: Vec<i64> = chosen.iter().map(|(lane, ..)| *lane).collect();
+    let mut heads: HashMap<i64, Vec<tokio_postgres::Row>> = HashMap::new();
+    for r in rows(tx, sql!("outbox_heads"), &[&lanes, &limit(want.heads.max(1))]).await? {
+        heads.entry(get(&r, 0)?).or_default().push(r);
+    }
+    let (mut taken, mut idle) = (Vec::new(), Vec::new());
+    let (mut leased, mut handed) = (Vec::new(), Vec::new());
+    for (lane, fence, destination) in chosen {
+        let mut due = Vec::new();
+        let mut last: i64 = 0;
+        for r in heads.remove(&lane).unwrap_or_default() {
+            let (state, free): (&str, bool) = (get(&r, 8)?, get(&r, 14)?);
+            let not_before: Option<i64> = get(&r, 13)?;
+            let can_go = free && (state == "queued" || state == "retrying");
+            if !can_go || not_before.is_some_and(|not_before| not_before > now) {
+                break;
+            }
+            last = get(&r, 1)?;
+            due.push((closed_due(&r)?, blob::closed(&r, 16)?));
+        }
+        if due.is_empty() {
+            idle.push((lane, now, false));
+            continue;
+        }
+        leased.push(lane);
+        handed.push(last);
+        taken.push(ClosedLane { id: lane, fence: fence + 1, destination, heads: due });
+    }
+    arm(tx, &idle).await?;
+    let until = later(want.now, want.lease.min(LONGEST_LEASE));
+    run(tx, sql!("lane_lease"), &[&leased, &handed, &until, &want.worker, &base.lauf]).await?;
+    Ok(taken)
+}
+
+/// Due lanes, the destinations in turn so that none crowds out another: lane, fence, destination.
+async fn choose(tx: &Tx<'_>, want: &Want, now: i64) -> Stored<Vec<(i64, i64, String)>> {
+    let mut queues = Vec::new();
+    for r in rows(tx, sql!("lane_destinations"), &[]).await? {
+        let destination: String = get(&r, 0)?;
+        if want.except.contains(&destination) {
+            continue;
+        }
+        let most = want.most.iter().find(|(of, _)| *of == destination).map_or(want.lanes, |(_, most)| *most);
+        let due = rows(tx, sql!("lane_due"), &[&destination, &now, &limit(most.min(want.lanes))]).await?;
+        let due: Vec<(i64, i64)> = due.iter().map(|r| Ok((get(r, 0)?, get(r, 1)?))).collect::<Stored<_>>()?;
+        queues.push((destination, due.into_iter()));
+    }
+    let mut chosen = Vec::new();
+    while chosen.len() < want.lanes && !queues.is_empty() {
+        let mut left = Vec::new();
+        for (destination, mut lanes) in queues {
+            if chosen.len() >= want.lanes {
+                break;
+            }
+            if let Some((lane, fence)) = lanes.next() {
+                chosen.push((lane, fence, destination.clone()));
+                left.push((destination, lanes));
+            }
+        }
+        queues = left;
+    }
+    Ok(chosen)
+}
+
+fn closed_due(r: &tokio_postgres::Row) -> Stored<ClosedDue> {
+    Ok(ClosedDue {
+        id: get(r, 2)?,
+        stamp: get(r, 3)?,
+        traceparent: get(r, 4)?,
+        cause: get(r, 5)?,
+        destination: get(r, 6)?,
+        partner: get(r, 7)?,
+        attempts: get(r, 9)?,
+        unclear: get(r, 10)?,
+        queued: get(r, 11)?,
+        deadline: get(r, 12)?,
+        sealed: get(r, 15)?,
+    })
+}
+
+/// When a lane can go at the earliest.
+pub async fn next_due(base: &Base) -> Stored<Option<Timestamp>> {
+    let client = base.db.get().await?;
+    let next = one(&client, sql!("lane_next"), &[]).await?;
+    Ok(next.map(|r| get::<Option<i64>>(&r, 0)).transpose()?.flatten().map(time))
+}

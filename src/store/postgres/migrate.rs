@@ -1,0 +1,152 @@
+//! Migrations: forward only, each one readable and writable by the program before it, so that old and new run together while
+//! an update is rolled out. One process migrates at a time. Never runs on the rights of the running program where the owner
+//! is named. Never changes a store that is newer than the program.
+
+use std::time::Duration;
+
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::store::contract::StoreError;
+use crate::store::postgres::open::Settings;
+use crate::store::postgres::values::trouble;
+use crate::store::sealing::values::Stored;
+
+mod house {
+    refinery::embed_migrations!("src/store/postgres/migrations");
+}
+
+mod keys {
+    refinery::embed_migrations!("src/store/postgres/migrations_keys");
+}
+
+/// Schema of the house.
+pub(crate) const HOUSE: &str = "drehscheibe";
+/// Schema of child and Vorgang keys.
+pub(crate) const KEYS: &str = "schluessel";
+/// How long one process waits for another one that migrates.
+const TURN: Duration = Duration::from_secs(120);
+
+/// A connection of its own, driven until it is dropped.
+pub(crate) async fn connect(config: &Config, tls: MakeRustlsConnect) -> Stored<Client> {
+    let (client, connection) = config.connect(tls).await.map_err(|error| match error.code() {
+        None => StoreError::Later("PostgreSQL cannot be reached".into()),
+        Some(code) if code.code().starts_with("28") => {
+            StoreError::Refused("PostgreSQL refuses the login; check user, password and pg_hba.conf".into())
+        }
+        Some(&SqlState::UNDEFINED_DATABASE) => {
+            StoreError::Refused("the database does not exist; create it once, as the owner".into())
+        }
+        Some(_) => trouble(error),
+    })?;
+    tokio::spawn(async move {
+        // What broke the connection is said to whoever asks on it.
+        let _ = connection.await;
+    });
+    Ok(client)
+}
+
+/// Brings both schemas up to this program's version; returns how many migrations were made. Safe to call at any time and by
+/// several processes at once.
+pub async fn migrate(settings: &Settings) -> Result<u32, StoreError> {
+    let main = connect(&settings.owner(HOUSE)?, settings.tls()?).await?;
+    let keys = connect(&settings.owner_of_keys(KEYS)?, settings.tls()?).await?;
+    let made = one_schema(main, HOUSE, house::migrations::runner(), &settings.login()?).await?;
+    Ok(made + one_schema(keys, KEYS, keys::migrations::runner(), &settings.login_of_keys()?).await?)
+}
+
+/// Whether both schemas are of this program's version; refuses newer ones.
+pub(crate) async fn is_current(main: &Client, keys: &Client) -> Stored<bool> {
+    let main = version(main, HOUSE, newest(house::migrations::runner().get_migrations())).await?;
+    let keys = version(keys, KEYS, newest(keys::migrations::runner().get_migrations())).await?;
+    Ok(main && keys)
+}
+
+fn newest(known: &[refinery::Migration]) -> i64 {
+    known.iter().map(|m| i64::from(m.version())).max().unwrap_or(0)
+}
+
+async fn version(client: &Client, schema: &str, newest: i64) -> Stored<bool> {
+    let table = format!("{schema}.refinery_schema_history");
+    let there = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await.map_err(trouble)?;
+    if !there.get::<_, bool>(0) {
+        return Ok(false);
+    }
+    let found = format!("SELECT max(version)::bigint FROM {table}");
+    let found: i64 =
+        client.query_one(&found, &[]).await.map_err(trouble)?.get::<_, Option<i64>>(0).unwrap_or(0);
+    if found > newest {
+        return Err(StoreError::Refused(format!(
+            "the store has schema version {found}, this program knows up to {newest}; start the newer program, \
+             or restore the backup made before the update"
+        )));
+    }
+    Ok(found == newest)
+}
+
+async fn one_schema(mut client: Client, schema: &str, runner: refinery::Runner, login: &str) -> Stored<u32> {
+    let denied = |error: tokio_postgres::Error| {
+        match error.code() {
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => StoreError::Refused(
+            "this database login may not make tables; run `migrate` with the owner's login (`owner` of the store)"
+                .into(),
+        ),
+        _ => trouble(error),
+    }
+    };
+    client
+        .batch_execute(&format!("SET statement_timeout = 0; SET lock_timeout = '{}s'", TURN.as_secs()))
+        .await
+        .map_err(trouble)?;
+    // Two processes that open at once would both migrate; roles belong to the whole server and have a turn of their own.
+    client.batch_execute("SELECT pg_advisory_lock(20033, 0)").await.map_err(trouble)?;
+    version(&client, schema, newest(runner.get_migrations())).await?;
+    client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {schema}")).await.map_err(denied)?;
+    let made = runner.run_async(&mut client).await.map_err(|error| {
+        let source =
+            std::error::Error::source(&error).and_then(|s| s.downcast_ref::<tokio_postgres::Error>());
+        match source.and_then(tokio_postgres::Error::code) {
+            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => StoreError::Refused(
+                "this database login may not make tables or roles; run `migrate` with the owner's login"
+                    .into(),
+            ),
+            Some(code) => {
+                StoreError::Later(format!("the tables cannot be made: PostgreSQL answers {}", code.code()))
+            }
+            None => StoreError::Later("the tables cannot be made; the connection was lost".into()),
+        }
+    })?;
+    member(&client, schema, login).await?;
+    client.batch_execute("SELECT pg_advisory_unlock(20033, 0)").await.map_err(trouble)?;
+    Ok(u32::try_from(made.applied_migrations().len()).unwrap_or(u32::MAX))
+}
+
+/// Makes the running program's login a member of its roles, where it is not yet.
+async fn member(client: &Client, schema: &str, login: &str) -> Stored<()> {
+    let roles: &[&str] = match schema {
+        HOUSE => &["drehscheibe_lauf", "drehscheibe_abruf", "drehscheibe_sicht"],
+        _ => &["drehscheibe_lauf"],
+    };
+    for role in roles {
+        let has = client
+            .query_one("SELECT pg_has_role($1::text::name, $2::text::name, 'MEMBER')", &[&login, role])
+            .await
+            .map_err(|error| match error.code() {
+                Some(&SqlState::UNDEFINED_OBJECT) => StoreError::Refused(
+                    "the running program's login does not exist in PostgreSQL; create it".into(),
+                ),
+                _ => trouble(error),
+            })?;
+        if has.get::<_, bool>(0) {
+            continue;
+        }
+        let quoted = login.replace('"', "\"\"");
+        client.batch_execute(&format!("GRANT {role} TO \"{quoted}\"")).await.map_err(|_| {
+            StoreError::Refused(format!(
+                "the owner may not give {role} to the program's login; let an administrator do it"
+            ))
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! The store on PostgreSQL, for several processes at once: one schema for the house, one for child and Vorgang keys, a folder
+//! of claims that all processes share. The menu of the room. Never writes personal data in clear.
+
+mod again;
+mod audit;
+mod base;
+mod blob;
+mod claims;
+mod commit;
+mod essence;
+mod house;
+mod keyring;
+mod lanes;
+mod list;
+mod listen;
+pub mod migrate;
+pub mod open;
+mod pool;
+mod read;
+mod register;
+mod remove;
+mod resumed;
+mod settle;
+pub mod statements;
+pub mod store;
+mod values;
+mod waiting;
+mod write;

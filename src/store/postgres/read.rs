@@ -1,0 +1,125 @@
+//! Facts and guards for the steps, read across Mandanten in one snapshot and under a role of its own (rules.md 7).
+//! Never writes.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use crate::effects::{Answer, Fact, Guard, Question, Stored as StoredRecord, Vorgang};
+use crate::register::bestand::Bestand;
+use crate::seal::index::Tag;
+use crate::store::contract::{Key as OnceKey, StoreError};
+use crate::store::postgres::base::Base;
+use crate::store::postgres::blob;
+use crate::store::postgres::commit::tag;
+use crate::store::postgres::pool::{Tx, abruf, one, rows};
+use crate::store::postgres::values::{get, sql};
+use crate::store::sealing::content::{Owner, from_json};
+use crate::store::sealing::prepare::once;
+use crate::store::sealing::shown;
+use crate::store::sealing::values::{Stored, count, state, time};
+
+/// Answers questions in their order; those of one kind in one statement.
+pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> {
+    let mut client = base.db.get().await?;
+    let tx = abruf(&mut client).await?;
+    let search = |question: &Question| base.keyring.search.tag(&question.key().0.octets());
+    let tags: Vec<Tag> = questions.iter().map(search).collect();
+    let of = |kind: fn(&Question) -> bool| -> Vec<&[u8]> {
+        questions.iter().zip(&tags).filter(|(q, _)| kind(q)).map(|(_, tag)| &tag[..]).collect()
+    };
+    let mut versions: HashMap<Tag, i64> = HashMap::new();
+    let all: Vec<&[u8]> = tags.iter().map(|tag| &tag[..]).collect();
+    for r in rows(&tx, sql!("guard_get"), &[&all]).await? {
+        versions.insert(tag(get(&r, 0)?)?, get(&r, 1)?);
+    }
+    let records = records(base, &tx, of(|q| matches!(q, Question::Mirror(_)))).await?;
+    let vorgaenge = vorgaenge(base, &tx, of(|q| matches!(q, Question::Vorgang(_)))).await?;
+    let stones = tombstones(&tx, of(|q| matches!(q, Question::Tombstone(_)))).await?;
+    let bestaende = bestaende(base, &tx, of(|q| matches!(q, Question::Bestand(_)))).await?;
+    let mut answers = Vec::with_capacity(questions.len());
+    for (question, tag) in questions.iter().zip(&tags) {
+        let fact = match question {
+            Question::Mirror(_) => Fact::Mirror(records.get(tag).cloned().unwrap_or_default()),
+            Question::Vorgang(_) => Fact::Vorgang(vorgaenge.get(tag).cloned()),
+            Question::Tombstone(_) => Fact::Tombstone(stones.get(tag).copied()),
+            Question::Bestand(_) => Fact::Bestand(bestaende.get(tag).cloned()),
+            Question::Anzahl(partner) => {
+                let found = one(&tx, sql!("mirror_count"), &[partner]).await?;
+                Fact::Anzahl(found.map(|r| get::<i64>(&r, 0)).transpose()?.map_or(0, count))
+            }
+            Question::Eingang { partner, standard, uuid } => {
+                let parts = vec![partner.clone(), standard.clone(), uuid.to_ascii_lowercase()];
+                let key = once(&base.keyring, &OnceKey { class: "business", parts });
+                let found = one(&tx, sql!("eingang_get"), &[&&key[..]]).await?;
+                let word: Option<String> = found.map(|r| get(&r, 0)).transpose()?;
+                Fact::Eingang(word.map(|word| state(&word)).transpose()?)
+            }
+        };
+        let seen = versions.get(tag).copied().map_or(0, count);
+        answers.push(Answer { fact, guard: Guard { key: question.key(), seen } });
+    }
+    Ok(answers)
+}
+
+async fn asked(tx: &Tx<'_>, sql: &str, keys: &[&[u8]]) -> Stored<Vec<tokio_postgres::Row>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let values: &[&(dyn ToSql + Sync)] = &[&keys];
+    rows(tx, sql, values).await
+}
+
+async fn records(base: &Base, tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, Vec<StoredRecord>>> {
+    let lost = || StoreError::Corrupt("the key of a record of the mirror is missing".into());
+    let (mut facts, mut closed) = (Vec::new(), Vec::new());
+    for r in asked(tx, sql!("mirror_by_key"), &keys).await? {
+        let (key, id): (Tag, Uuid) = (tag(get(&r, 0)?)?, get(&r, 1)?);
+        let (mandant, partner): (String, String) = (get(&r, 2)?, get(&r, 3)?);
+        facts.push((key, id, mandant, partner));
+        closed.push((Owner::new("mirror", id), blob::closed(&r, 5)?));
+    }
+    let mut records: HashMap<Tag, Vec<StoredRecord>> = HashMap::new();
+    let opened = base.keyring.open_all(tx, closed).await?;
+    for ((key, id, mandant, partner), opened) in facts.into_iter().zip(opened) {
+        let registersatz = from_json(&opened?.ok_or_else(lost)?.body()?.ok_or_else(lost)?)?;
+        records.entry(key).or_default().push(StoredRecord { id, mandant, partner, registersatz });
+    }
+    Ok(records)
+}
+
+async fn vorgaenge(base: &Base, tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, Vorgang>> {
+    let (mut facts, mut closed) = (Vec::new(), Vec::new());
+    for r in asked(tx, sql!("vorgang_get"), &keys).await? {
+        let key = tag(get(&r, 0)?)?;
+        facts.push((key, (get(&r, 1)?, get(&r, 2)?, get(&r, 3)?, get(&r, 4)?)));
+        closed.push((Owner::of_key("vorgang", &key), blob::closed(&r, 6)?));
+    }
+    let opened = base.keyring.open_all(tx, closed).await?;
+    let found = facts.into_iter().zip(opened);
+    found.map(|((key, row), opened)| Ok((key, shown::vorgang(row, opened?)?))).collect()
+}
+
+async fn tombstones(tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, Timestamp>> {
+    let found = asked(tx, sql!("tombstone_get"), &keys).await?;
+    found.iter().map(|r| Ok((tag(get(r, 0)?)?, time(get(r, 1)?)))).collect()
+}
+
+async fn bestaende(base: &Base, tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, Bestand>> {
+    let (mut tags, mut closed) = (Vec::new(), Vec::new());
+    for r in asked(tx, sql!("bestand_get"), &keys).await? {
+        let key = tag(get(&r, 0)?)?;
+        tags.push(key);
+        closed.push((Owner::of_key("bestand", &key), blob::closed(&r, 2)?));
+    }
+    let mut found = HashMap::new();
+    for (key, opened) in tags.into_iter().zip(base.keyring.open_all(tx, closed).await?) {
+        let body = opened?.map(|opened| opened.body()).transpose()?.flatten();
+        if let Some(body) = body {
+            found.insert(key, from_json(&body)?);
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,189 @@
+//! Settling rows of leased lanes, and replaying rows that wait for a person. A stale fence changes nothing.
+//! Never reads a clock.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use jiff::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::store::contract::{Outcome, Settle};
+use crate::store::postgres::audit::Trail;
+use crate::store::postgres::base::Base;
+use crate::store::postgres::pool::{Tx, rows, run, transact};
+use crate::store::postgres::values::{get, sql};
+use crate::store::postgres::{blob, lanes};
+use crate::store::sealing::content::{Owner, to_json};
+use crate::store::sealing::due::settled;
+use crate::store::sealing::prepare::SendNote;
+use crate::store::sealing::values::{Stored, micros};
+
+/// What settling, replaying and repeating need of a row.
+#[derive(Clone, Debug)]
+pub struct OutRow {
+    /// Its number, also of its content.
+    pub nr: i64,
+    /// Its lane, which may be gone when it was sent.
+    pub lane: i64,
+    /// Its stamp.
+    pub stamp: i64,
+    /// Trace context.
+    pub traceparent: String,
+    /// Its state.
+    pub state: String,
+}
+
+/// Rows of the outbox by their ids, held locked.
+pub async fn out_rows(tx: &Tx<'_>, ids: &[Uuid]) -> Stored<HashMap<Uuid, OutRow>> {
+    rows(tx, sql!("outbox_row"), &[&ids])
+        .await?
+        .iter()
+        .map(|r| {
+            let row = OutRow {
+                nr: get(r, 0)?,
+                lane: get(r, 2)?,
+                stamp: get(r, 3)?,
+                traceparent: get(r, 4)?,
+                state: get(r, 5)?,
+            };
+            Ok((get(r, 1)?, row))
+        })
+        .collect()
+}
+
+/// Settles rows in their order; `false` for each one whose fence is stale or that is not its lane's to settle.
+pub async fn settle(base: &Base, settles: &[Settle]) -> Stored<Vec<bool>> {
+    let Some(last) = settles.iter().map(|one| one.now).max() else { return Ok(Vec::new()) };
+    let month = base.month(last).await?;
+    transact!(base.db, tx => in_rounds(base, &tx, settles, month).await)
+}
+
+/// A row that is settled twice in one call is settled in two rounds.
+async fn in_rounds(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stored<Vec<bool>> {
+    let mut done = Vec::with_capacity(settles.len());
+    let mut begin = 0;
+    while begin < settles.len() {
+        let mut seen = HashSet::new();
+        let end = settles[begin..].iter().position(|one| !seen.insert(one.row));
+        let end = end.map_or(settles.len(), |n| begin + n);
+        done.extend(round(base, tx, &settles[begin..end], month).await?);
+        begin = end;
+    }
+    Ok(done)
+}
+
+async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stored<Vec<bool>> {
+    // Lanes before rows, as everywhere; with them the lanes whose rows leave only after one of these.
+    let sent: Vec<Uuid> =
+        settles.iter().filter(|one| matches!(one.outcome, Outcome::Sent { .. })).map(|one| one.row).collect();
+    let mut wanted: BTreeSet<i64> = settles.iter().map(|one| one.lane).collect();
+    wanted.extend(waiting_for(tx, &sent).await?);
+    let wanted: Vec<i64> = wanted.into_iter().collect();
+    let fences = lanes::lock(tx, &wanted).await?;
+    let ids: Vec<Uuid> = settles.iter().map(|one| one.row).collect();
+    let found = out_rows(tx, &ids).await?;
+    let mut valid: Vec<(&Settle, &OutRow)> = Vec::with_capacity(settles.len());
+    let mut done = Vec::with_capacity(settles.len());
+    for one in settles {
+        let row = found.get(&one.row).filter(|row| {
+            let open = row.state == "queued" || row.state == "retrying";
+            fences.get(&one.lane) == Some(&one.fence) && row.lane == one.lane && open
+        });
+        done.push(row.is_some());
+        valid.extend(row.map(|row| (one, row)));
+    }
+    if valid.is_empty() {
+        return Ok(done);
+    }
+    let mut trail = Trail::default();
+    let (mut notes, mut arms, mut released) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut nr, mut states, mut doubts, mut at) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (one, row) in &valid {
+        let (state, unclear, note) = settled(&one.outcome);
+        notes.push((one.row, row.nr, note));
+        nr.push(row.nr);
+        states.push(state);
+        doubts.push(unclear);
+        at.push(micros(one.now));
+        if one.release {
+            released.push(one.lane);
+        }
+        let next = match &one.outcome {
+            Outcome::Later { at, .. } => *at,
+            _ => one.now,
+        };
+        arms.push((row.lane, micros(next), true));
+        if state != row.state {
+            let (what, detail) = (format!("outbox.{state}"), json!({ "fence": one.fence }));
+            trail.push(one.now, (row.stamp, &row.traceparent), Some(one.row), &what, &detail)?;
+        }
+    }
+    write_notes(base, tx, notes).await?;
+    run(tx, sql!("outbox_settle"), &[&nr, &states, &doubts, &at]).await?;
+    if !released.is_empty() {
+        run(tx, sql!("lane_end_lease"), &[&released]).await?;
+    }
+    lanes::arm(tx, &arms).await?;
+    if !sent.is_empty() {
+        // A lane that was armed anew above keeps its time.
+        let armed: HashSet<i64> = arms.iter().map(|(lane, ..)| *lane).collect();
+        let after = waiting_for(tx, &sent).await?.into_iter().filter(|lane| !armed.contains(lane));
+        let now = valid.iter().map(|(one, _)| micros(one.now)).max().unwrap_or_default();
+        let after: Vec<lanes::Arm> = after.map(|lane| (lane, now, false)).collect();
+        let unlocked: Vec<i64> = after.iter().map(|(lane, ..)| *lane).collect();
+        lanes::lock(tx, &unlocked).await?;
+        lanes::arm(tx, &after).await?;
+    }
+    trail.write(tx, month).await?;
+    Ok(done)
+}
+
+async fn waiting_for(tx: &Tx<'_>, sent: &[Uuid]) -> Stored<Vec<i64>> {
+    if sent.is_empty() {
+        return Ok(Vec::new());
+    }
+    rows(tx, sql!("outbox_waiting_for"), &[&sent]).await?.iter().map(|r| get(r, 0)).collect()
+}
+
+/// A content that does not open takes no note: its state still changes.
+async fn write_notes(base: &Base, tx: &Tx<'_>, notes: Vec<(Uuid, i64, SendNote)>) -> Stored<()> {
+    let numbers: Vec<i64> = notes.iter().map(|(_, nr, _)| *nr).collect();
+    let mut closed = blob::read(tx, &numbers, true).await?;
+    let (mut asked, mut wanted) = (Vec::new(), Vec::new());
+    for (id, nr, note) in &notes {
+        if let Some(closed) = closed.remove(nr) {
+            asked.push((Owner::new("outbox", *id), closed));
+            wanted.push((*nr, note));
+        }
+    }
+    let (mut nr, mut sealed) = (Vec::new(), Vec::new());
+    for (opened, (row, note)) in base.keyring.open_all(tx, asked).await?.into_iter().zip(wanted) {
+        if let Ok(Some(opened)) = opened {
+            nr.push(row);
+            sealed.push(opened.seal_note(&to_json(note)?)?);
+        }
+    }
+    if nr.is_empty() {
+        return Ok(());
+    }
+    run(tx, sql!("sealed_note"), &[&nr, &sealed]).await.map(drop)
+}
+
+/// Frees a parked or unclear row; `None` when there is no such row at all.
+pub async fn replay(
+    tx: &Tx<'_>,
+    trail: &mut Trail,
+    id: Uuid,
+    detail: &serde_json::Value,
+    now: Timestamp,
+) -> Stored<Option<bool>> {
+    let Some(row) = out_rows(tx, &[id]).await?.remove(&id) else { return Ok(None) };
+    if row.state != "parked" && row.state != "unclear" {
+        return Ok(Some(false));
+    }
+    lanes::lock(tx, &[row.lane]).await?;
+    run(tx, sql!("outbox_replay"), &[&row.nr]).await?;
+    lanes::arm(tx, &[(row.lane, micros(now), true)]).await?;
+    trail.push(now, (row.stamp, &row.traceparent), Some(id), "outbox.replayed", detail)?;
+    Ok(Some(true))
+}

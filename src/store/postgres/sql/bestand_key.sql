@@ -1,0 +1,2 @@
+-- Bestaende that exist.
+SELECT key, nr FROM bestand WHERE key = ANY($1::bytea[])

@@ -1,0 +1,1 @@
+SELECT destination, failures, open_until FROM breaker ORDER BY destination

@@ -1,0 +1,1 @@
+SELECT state, said FROM command WHERE id = $1

@@ -1,0 +1,2 @@
+-- The state under a key of idempotency.
+SELECT state FROM idempotency WHERE key = $1

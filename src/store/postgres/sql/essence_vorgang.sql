@@ -1,0 +1,1 @@
+SELECT 'vorgang ' || state || ' ' || owner, count(*) FROM vorgang GROUP BY state, owner

@@ -1,0 +1,2 @@
+-- Versions; a missing row is 0.
+SELECT key, version FROM guard WHERE key = ANY($1::bytea[])

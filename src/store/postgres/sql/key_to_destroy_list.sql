@@ -1,0 +1,2 @@
+-- Keys whose removal is committed.
+SELECT subject_key FROM key_to_destroy

@@ -1,0 +1,2 @@
+-- The number of a process that opens the store.
+SELECT nextval('lauf')

@@ -1,0 +1,2 @@
+-- Records that go.
+DELETE FROM mirror WHERE nr = ANY($1::bigint[])

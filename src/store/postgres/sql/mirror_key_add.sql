@@ -1,0 +1,3 @@
+-- Search keys of records.
+INSERT INTO mirror_key (key, mirror) SELECT * FROM unnest($1::bytea[], $2::bigint[]) AS n(key, mirror) ORDER BY n.key
+ON CONFLICT DO NOTHING

@@ -1,0 +1,2 @@
+-- All search keys of records.
+DELETE FROM mirror_key WHERE mirror = ANY($1::bigint[])

@@ -1,0 +1,2 @@
+-- The last word counts.
+INSERT INTO note (key, connection, value) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE SET value = excluded.value

@@ -1,0 +1,2 @@
+-- Which of these rows exist.
+SELECT id FROM outbox_id WHERE id = ANY($1::uuid[])

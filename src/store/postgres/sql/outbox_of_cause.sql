@@ -1,0 +1,7 @@
+-- What messages sent, in order.
+SELECT o.nr, o.id, o.cause, o.destination, o.message, o.state, o.attempts, o.queued, l.next_try
+FROM outbox o JOIN stamp s ON s.nr = o.stamp LEFT JOIN lane l ON l.nr = o.lane
+WHERE o.cause = ANY($1::uuid[])
+  -- A partner sees what goes to itself, not who else is told.
+  AND ($2::text IS NULL OR s.mandant = $2) AND ($3::text IS NULL OR o.partner = $3)
+ORDER BY o.folge

@@ -1,0 +1,2 @@
+-- Contents of rows that go.
+DELETE FROM sealed WHERE nr = ANY($1::bigint[])

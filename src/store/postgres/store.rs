@@ -1,0 +1,362 @@
+//! The store on PostgreSQL behind the contract. Never decides anything itself.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::SecretBox;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use uuid::Uuid;
+
+use crate::effects::{Answer, Outgoing, Question, Stored as StoredRecord, Vorgang};
+use crate::envelope::{Claim, Envelope, Stage};
+use crate::store::contract::{
+    Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Lane, Listed, ListedSend, Outcome,
+    Pause, Resumed, Scope, Settle, SpoolRead, SpoolWrite, Store, StoreError, View, Want,
+};
+use crate::store::postgres::base::Base;
+use crate::store::postgres::claims::{self, Begun, Writing};
+use crate::store::postgres::commit::{self, Written};
+use crate::store::postgres::listen::Watch;
+use crate::store::postgres::open::{self, Settings};
+use crate::store::postgres::pool::{rows, run, transact};
+use crate::store::postgres::values::{get, sql};
+use crate::store::postgres::{again, essence, house, lanes, list, read, register, remove, settle, waiting};
+use crate::store::sealing::claim_file::Reading;
+use crate::store::sealing::prepare::{self, MirrorWork, Work};
+use crate::store::sealing::values::Stored;
+
+/// So often it is looked whether a process that left something behind is dead; a connection takes a moment to end.
+const LOOKS: u32 = 12;
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(25);
+
+/// The store on PostgreSQL.
+pub struct PostgresStore {
+    base: Arc<Base>,
+    watch: Option<Watch>,
+    begun: Begun,
+}
+
+/// Opens the store as the menu of back ends has it; inside a multi-threaded runtime, which it blocks for a moment.
+pub fn boxed(
+    place: &Path,
+    stage: Stage,
+    master: SecretBox<[u8; 32]>,
+    read_only: bool,
+) -> Result<Arc<dyn Store>, StoreError> {
+    let settings = Settings::of_place(place, stage, master, read_only)?;
+    let no_runtime = || StoreError::Refused("PostgreSQL needs a runtime of several threads".into());
+    let handle = Handle::try_current().map_err(|_| no_runtime())?;
+    if handle.runtime_flavor() == RuntimeFlavor::CurrentThread {
+        return Err(no_runtime());
+    }
+    let opened = std::thread::spawn(move || handle.block_on(PostgresStore::open(settings)));
+    let opened = opened.join().map_err(|_| StoreError::Later("opening the store was broken off".into()))?;
+    Ok(Arc::new(opened?))
+}
+
+impl PostgresStore {
+    /// Opens the store, migrated where it is older. Refused with a plain sentence where stage, schema version, key or key store
+    /// do not fit; then nothing was changed.
+    pub async fn open(settings: Settings) -> Result<PostgresStore, StoreError> {
+        let (base, watch) = open::open(&settings).await?;
+        Ok(PostgresStore { base, watch, begun: Begun::default() })
+    }
+
+    fn watch(&self) -> Stored<&Watch> {
+        self.watch.as_ref().ok_or_else(|| StoreError::Refused("the store is open for reading only".into()))
+    }
+
+    /// Ends what processes that died have left behind; returns their numbers.
+    async fn bury(&self) -> Stored<Vec<i64>> {
+        let base = &*self.base;
+        let mut dead = Vec::new();
+        for look in 1..=LOOKS {
+            let left = {
+                let client = base.db.get().await?;
+                rows(&client, sql!("lauf_of_leases"), &[]).await?
+            };
+            let left = left.iter().map(|r| get(r, 0)).collect::<Stored<Vec<i64>>>()?;
+            let others: Vec<i64> = left.into_iter().filter(|lauf| *lauf != base.lauf).collect();
+            if others.is_empty() {
+                break;
+            }
+            let found: Vec<i64> = transact!(base.db, tx => async {
+                let found = rows(&tx, sql!("lauf_dead"), &[&others]).await?;
+                let found = found.iter().map(|r| get(r, 0)).collect::<Stored<Vec<i64>>>()?;
+                lanes::end_orphaned(&tx, &found).await?;
+                run(&tx, sql!("waiting_orphaned"), &[&found]).await?;
+                run(&tx, sql!("command_retake"), &[&found]).await?;
+                run(&tx, sql!("claim_pending_forget"), &[&base.lauf, &i64::MAX, &found]).await?;
+                Ok(found)
+            }.await)?;
+            let all = found.len() == others.len();
+            dead.extend(found);
+            if all || look == LOOKS {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(dead)
+    }
+
+    /// Seals entries off the runtime's threads and finds the numbers of their stamps.
+    async fn prepared(&self, entries: Vec<Entry>) -> Stored<(Arc<Vec<Work>>, Vec<i64>)> {
+        let base = &self.base;
+        let mut keys = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            keys.push(base.keyring.mandant(&base.db, &entry.stamp.mandant).await?);
+        }
+        let shared = base.clone();
+        let works = tokio::task::spawn_blocking(move || {
+            let prepared = entries.into_iter().zip(keys);
+            prepared
+                .map(|(entry, key)| prepare::prepare(&shared.keyring, key, entry))
+                .collect::<Stored<Vec<_>>>()
+        });
+        let works = works.await.map_err(|_| StoreError::Later("sealing was broken off".into()))??;
+        let mut stamps = Vec::with_capacity(works.len());
+        for work in &works {
+            stamps.push(base.stamp(&work.stamp).await?);
+        }
+        Ok((Arc::new(works), stamps))
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn begin_run(&self) -> Result<u64, StoreError> {
+        self.watch()?;
+        let dead = self.bury().await?;
+        claims::collect(&self.base, &self.begun, &dead).await
+    }
+
+    async fn woken(&self) {
+        match &self.watch {
+            Some(watch) => watch.woken().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn lookup(&self, questions: Vec<Question>) -> Result<Vec<Answer>, StoreError> {
+        read::lookup(&self.base, &questions).await
+    }
+
+    async fn commit(&self, entries: Vec<Entry>) -> Result<Vec<Committed>, StoreError> {
+        let watch = self.watch()?;
+        let (works, stamps) = self.prepared(entries).await?;
+        let written = commit::commit(&self.base, &works, &stamps).await?;
+        if works.iter().any(|work| work.mirror.iter().any(|c| matches!(c, MirrorWork::Remove { .. }))) {
+            // Where it fails now, opening the store does it: the list is durable.
+            let _ = remove::destroy_listed(&self.base).await;
+        }
+        if works.iter().any(|work| !work.sends.is_empty() || !work.wakes.is_empty()) {
+            watch.tell();
+        }
+        let firsts = written.iter().filter_map(|one| match one {
+            Written::Again(first) => Some(first.clone()),
+            Written::Done(_) => None,
+        });
+        let firsts: Vec<_> = firsts.collect();
+        let mut verdicts = match firsts.is_empty() {
+            true => Vec::new(),
+            false => list::verdicts(&self.base, firsts).await?,
+        }
+        .into_iter();
+        let lost = || StoreError::Later("a verdict was lost".into());
+        written
+            .into_iter()
+            .map(|one| match one {
+                Written::Done(committed) => Ok(committed),
+                Written::Again(_) => verdicts.next().map(Committed::Again).ok_or_else(lost),
+            })
+            .collect()
+    }
+
+    async fn answer_again(&self, first: Uuid, answer: Outgoing, now: Timestamp) -> Result<bool, StoreError> {
+        let watch = self.watch()?;
+        let queued = again::answer(&self.base, first, &answer, now).await?;
+        watch.tell();
+        Ok(queued)
+    }
+
+    async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError> {
+        self.watch()?;
+        let now = want.now;
+        let (lanes, broken) = lanes::claim(&self.base, &want).await?;
+        if !broken.is_empty() {
+            // One row that does not open must not stop the others.
+            let settles = broken.into_iter().map(|(lane, fence, row)| Settle {
+                lane,
+                fence,
+                row,
+                outcome: Outcome::Parked {
+                    cause: "its sealed content does not open".into(),
+                    next_step: "restore the store's files from the backup, then replay it".into(),
+                },
+                release: !lanes.iter().any(|open: &Lane| open.id == lane),
+                now,
+            });
+            self.settle(settles.collect()).await?;
+        }
+        Ok(lanes)
+    }
+
+    async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError> {
+        self.watch()?;
+        settle::settle(&self.base, &settles).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        lanes::next_due(&self.base).await
+    }
+
+    async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
+        house::breakers(&self.base).await
+    }
+
+    async fn set_breaker(&self, breaker: Breaker) -> Result<(), StoreError> {
+        self.watch()?;
+        house::set_breaker(&self.base, &breaker).await
+    }
+
+    async fn resume(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<Resumed>, StoreError> {
+        self.watch()?;
+        waiting::resume(&self.base, now, lease, limit).await
+    }
+
+    async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Envelope>, StoreError> {
+        waiting::due_timers(&self.base, now, limit).await
+    }
+
+    async fn replay(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let watch = self.watch()?;
+        let done = waiting::replay(&self.base, id, person, reason, now).await?;
+        watch.tell();
+        Ok(done)
+    }
+
+    async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError> {
+        list::list(&self.base, scope, &filter).await
+    }
+
+    async fn list_parked_sends(&self, scope: &Scope, limit: usize) -> Result<Vec<ListedSend>, StoreError> {
+        list::parked_sends(&self.base, scope, limit).await
+    }
+
+    async fn original(
+        &self,
+        scope: &Scope,
+        id: Uuid,
+        person: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Option<Envelope>, StoreError> {
+        self.watch()?;
+        list::original(&self.base, scope, id, (person, reason), now).await
+    }
+
+    async fn vorgaenge(&self, view: View) -> Result<Vec<Vorgang>, StoreError> {
+        self.watch()?;
+        register::vorgaenge(&self.base, &view).await
+    }
+
+    async fn registersaetze(&self, view: View, after: Option<Uuid>) -> Result<Vec<StoredRecord>, StoreError> {
+        self.watch()?;
+        register::registersaetze(&self.base, &view, after).await
+    }
+
+    async fn figures(&self, scope: &Scope) -> Result<Figures, StoreError> {
+        list::figures(&self.base, scope).await
+    }
+
+    async fn pauses(&self, now: Timestamp) -> Result<Vec<Pause>, StoreError> {
+        house::pauses(&self.base, now).await
+    }
+
+    async fn set_pause(
+        &self,
+        kind: &str,
+        name: &str,
+        pause: Option<Pause>,
+        person: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.watch()?;
+        house::set_pause(&self.base, (kind, name), pause.as_ref(), person, now).await
+    }
+
+    async fn post_command(&self, command: Command) -> Result<(), StoreError> {
+        let watch = self.watch()?;
+        house::post_command(&self.base, &command).await?;
+        watch.tell();
+        Ok(())
+    }
+
+    async fn take_commands(&self, limit: usize) -> Result<Vec<Command>, StoreError> {
+        self.watch()?;
+        house::take_commands(&self.base, limit).await
+    }
+
+    async fn end_command(&self, id: Uuid, state: CommandState) -> Result<(), StoreError> {
+        self.watch()?;
+        house::end_command(&self.base, id, &state).await
+    }
+
+    async fn command_state(&self, id: Uuid) -> Result<Option<CommandState>, StoreError> {
+        house::command_state(&self.base, id).await
+    }
+
+    async fn note(&self, connection: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        house::note(&self.base, connection, key).await
+    }
+
+    async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError> {
+        self.watch()?;
+        house::set_note(&self.base, connection, key, value.as_deref()).await
+    }
+
+    async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError> {
+        self.watch()?;
+        let mandant = self.base.keyring.mandant(&self.base.db, mandant).await?;
+        let (base, begun) = (self.base.clone(), self.begun.clone());
+        let begun = tokio::task::spawn_blocking(move || Writing::begin(base, begun, mandant));
+        let begun = begun.await.map_err(|_| StoreError::Later("beginning a part was broken off".into()))?;
+        Ok(Box::new(begun?))
+    }
+
+    async fn open_claim(&self, mandant: &str, claim: &Claim) -> Result<Box<dyn SpoolRead>, StoreError> {
+        let key = {
+            let client = self.base.db.get().await?;
+            self.base.keyring.find(&client, mandant).await?
+        };
+        let key = key.ok_or_else(|| StoreError::Corrupt("this Mandant has no claims".into()))?;
+        let (base, claim) = (self.base.clone(), claim.clone());
+        let begun = tokio::task::spawn_blocking(move || Reading::begin(&base.claims, &key, &claim));
+        let begun = begun.await.map_err(|_| StoreError::Later("opening a part was broken off".into()))?;
+        Ok(Box::new(begun?))
+    }
+
+    async fn collect_garbage(&self) -> Result<u64, StoreError> {
+        self.watch()?;
+        claims::collect(&self.base, &self.begun, &[]).await
+    }
+
+    async fn essence(&self) -> Result<Vec<String>, StoreError> {
+        if !matches!(self.base.stage, Stage::Test | Stage::Demo) {
+            return Err(StoreError::Refused(format!(
+                "a store of stage {} shows no contents; only stages test and demo do",
+                self.base.stage.as_str()
+            )));
+        }
+        essence::essence(&self.base).await
+    }
+}

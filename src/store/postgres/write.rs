@@ -1,0 +1,643 @@
+//! Writes a wave of new messages with everything they cause, each table in one statement. The order of the tables is the same
+//! in every process: guards, lanes, then rows of their own; so two processes never wait for each other in a circle for long.
+//! Never writes what a moved guard forbids.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use uuid::Uuid;
+
+use crate::seal::index::Tag;
+use crate::seal::key::Key;
+use crate::store::contract::StoreError;
+use crate::store::postgres::audit::Trail;
+use crate::store::postgres::base::{Base, Numbers};
+use crate::store::postgres::blob::Columns;
+use crate::store::postgres::commit::{Old, tag};
+use crate::store::postgres::pool::{Tx, rows, run};
+use crate::store::postgres::values::{get, race, sql};
+use crate::store::postgres::{lanes, remove, resumed};
+use crate::store::sealing::keys::{MandantKey, SubjectKey};
+use crate::store::sealing::prepare::{MirrorWork, SendWork, Work, claim_place};
+use crate::store::sealing::shown::vorgang_word;
+use crate::store::sealing::values::{Stored, micros, sealing};
+
+/// An entry that is written.
+#[derive(Debug)]
+pub struct Winner<'a> {
+    /// Its place in the batch.
+    pub place: usize,
+    /// The entry.
+    pub work: &'a Work,
+    /// The number of its stamp.
+    pub stamp: i64,
+    /// The number of its message where it exists already.
+    pub row: Option<i64>,
+}
+
+/// The key that wraps a message's contents (of exactly one child, else of exactly one Vorgang), and those of its Vorgänge.
+type Subjects = (Option<SubjectKey>, Vec<SubjectKey>);
+
+/// Writes them all.
+pub async fn all(
+    base: &Base,
+    tx: &Tx<'_>,
+    winners: &[Winner<'_>],
+    mirror: &HashMap<Uuid, Old>,
+    month: i64,
+) -> Stored<()> {
+    bump(tx, winners, mirror).await?;
+    let (vorgaenge, bestaende) = standing(tx, winners).await?;
+    let subjects = subjects(base, tx, winners, mirror, &vorgaenge).await?;
+    let mut numbers = Numbers::draw(tx, month, winners.iter().map(wanted).sum()).await?;
+    let (mut fresh, mut over) = (Columns::default(), Columns::default());
+    let mut claims = Claims::default();
+    messages(base, tx, winners, &subjects, &mut numbers, &mut fresh, &mut claims).await?;
+    keys(tx, winners).await?;
+    records(base, tx, winners, mirror, &subjects, &mut numbers, (&mut fresh, &mut over)).await?;
+    cases(tx, winners, &subjects, (&vorgaenge, &bestaende), &mut numbers, (&mut fresh, &mut over)).await?;
+    timers(tx, winners, &mut numbers, &mut fresh).await?;
+    sends(tx, winners, &subjects, &mut numbers, &mut fresh, &mut claims).await?;
+    fresh.add(tx).await?;
+    over.replace(tx).await?;
+    claims.add(tx).await?;
+    let woken: Vec<(&Tag, i64)> =
+        winners.iter().flat_map(|w| w.work.wakes.iter().map(|key| (key, micros(w.work.now)))).collect();
+    if !woken.is_empty() {
+        let (keys, at): (Vec<&[u8]>, Vec<i64>) = woken.iter().map(|(key, at)| (&key[..], *at)).unzip();
+        run(tx, sql!("waiting_wake"), &[&keys, &at]).await?;
+    }
+    retrievals(tx, winners, &mut numbers).await?;
+    let mut trail = Trail::default();
+    for Winner { work, stamp, .. } in winners {
+        let what = format!("inbox.{}", work.state.as_str());
+        let place = (*stamp, work.stamp.traceparent.as_str());
+        trail.push(work.now, place, Some(work.id), &what, &work.detail())?;
+    }
+    trail.write(tx, month).await
+}
+
+/// How many numbers an entry needs at most.
+fn wanted(winner: &Winner<'_>) -> usize {
+    let work = winner.work;
+    1 + work.mirror.len()
+        + work.vorgaenge.len()
+        + work.bestaende.len()
+        + work.timers.len()
+        + 2 * work.sends.len()
+        + work.retrievals.len()
+}
+
+/// Bumps every bucket that is written, and finds out whether a guard moved since the look.
+async fn bump(tx: &Tx<'_>, winners: &[Winner<'_>], mirror: &HashMap<Uuid, Old>) -> Stored<()> {
+    let mut bumps: BTreeSet<Tag> = BTreeSet::new();
+    let mut guards: HashMap<Tag, i64> = HashMap::new();
+    for Winner { work, .. } in winners {
+        guards.extend(work.guards.iter().copied());
+        bumps.extend(work.guards.iter().map(|(key, _)| *key));
+        bumps.extend(work.vorgaenge.iter().map(|(key, ..)| *key));
+        bumps.extend(work.bestaende.iter().map(|(key, _)| *key));
+        for change in &work.mirror {
+            let id = match change {
+                MirrorWork::Put { id, keys, .. } => {
+                    bumps.extend(keys);
+                    id
+                }
+                MirrorWork::Remove { id, tombstone, .. } => {
+                    bumps.insert(*tombstone);
+                    id
+                }
+            };
+            bumps.extend(mirror.get(id).iter().flat_map(|old| &old.keys));
+        }
+    }
+    if bumps.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<&[u8]> = bumps.iter().map(|key| &key[..]).collect();
+    for row in rows(tx, sql!("guard_bump"), &[&keys]).await? {
+        let (key, version): (Tag, i64) = (tag(get(&row, 0)?)?, get(&row, 1)?);
+        if guards.get(&key).is_some_and(|seen| version != seen + 1) {
+            return Err(race());
+        }
+    }
+    Ok(())
+}
+
+/// Numbers of Vorgänge (with their key's number) and Bestände that exist.
+type Standing = (HashMap<Tag, (i64, i64)>, HashMap<Tag, i64>);
+
+async fn standing(tx: &Tx<'_>, winners: &[Winner<'_>]) -> Stored<Standing> {
+    let vorgaenge: Vec<&[u8]> =
+        winners.iter().flat_map(|w| w.work.vorgaenge.iter().map(|(key, ..)| &key[..])).collect();
+    let bestaende: Vec<&[u8]> =
+        winners.iter().flat_map(|w| w.work.bestaende.iter().map(|(key, _)| &key[..])).collect();
+    let (mut cases, mut stocks) = (HashMap::new(), HashMap::new());
+    if !vorgaenge.is_empty() {
+        for r in rows(tx, sql!("vorgang_key"), &[&vorgaenge]).await? {
+            cases.insert(tag(get(&r, 0)?)?, (get(&r, 1)?, get(&r, 2)?));
+        }
+    }
+    if !bestaende.is_empty() {
+        for r in rows(tx, sql!("bestand_key"), &[&bestaende]).await? {
+            stocks.insert(tag(get(&r, 0)?)?, get(&r, 1)?);
+        }
+    }
+    Ok((cases, stocks))
+}
+
+async fn subjects(
+    base: &Base,
+    tx: &Tx<'_>,
+    winners: &[Winner<'_>],
+    mirror: &HashMap<Uuid, Old>,
+    vorgaenge: &HashMap<Tag, (i64, i64)>,
+) -> Stored<Vec<Subjects>> {
+    let mut numbers: Vec<i64> = vorgaenge.values().map(|(_, subject)| *subject).collect();
+    for Winner { work, .. } in winners {
+        if let [MirrorWork::Put { id, .. }] = work.mirror.as_slice() {
+            numbers.extend(mirror.get(id).map(|old| old.subject));
+        }
+    }
+    let known = base.keyring.subjects(tx, &numbers).await?;
+    let mut made = Vec::with_capacity(winners.len());
+    for Winner { work, .. } in winners {
+        let mut cases = Vec::with_capacity(work.vorgaenge.len());
+        for (key, ..) in &work.vorgaenge {
+            let existing = vorgaenge.get(key).and_then(|(_, subject)| known.get(subject));
+            cases.push(subject(base, &work.mandant, existing).await?);
+        }
+        let one = match work.mirror.as_slice() {
+            [MirrorWork::Put { id, .. }] => {
+                let existing = mirror.get(id).and_then(|old| known.get(&old.subject));
+                Some(subject(base, &work.mandant, existing).await?)
+            }
+            [] if cases.len() == 1 => cases.first().cloned(),
+            _ => None,
+        };
+        made.push((one, cases));
+    }
+    Ok(made)
+}
+
+async fn subject(base: &Base, mandant: &MandantKey, existing: Option<&SubjectKey>) -> Stored<SubjectKey> {
+    if let Some(key) = existing {
+        return Ok(key.clone());
+    }
+    let none = || StoreError::Later("no key could be made".into());
+    base.keyring.new_subjects(mandant, 1).await?.pop().ok_or_else(none)
+}
+
+/// The messages themselves, new and resumed, and what waits.
+async fn messages<'a>(
+    base: &Base,
+    tx: &Tx<'_>,
+    winners: &[Winner<'a>],
+    subjects: &[Subjects],
+    numbers: &mut Numbers,
+    fresh: &mut Columns<'a>,
+    claims: &mut Claims<'a>,
+) -> Stored<()> {
+    let (mut new, mut nr, mut settled) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut waits, mut keys, mut until) = (Vec::new(), Vec::new(), Vec::new());
+    for (winner, (subject, _)) in winners.iter().zip(subjects) {
+        let work = winner.work;
+        let row = match winner.row {
+            Some(row) => {
+                resumed::settle(base, tx, winner, row, subject.as_ref()).await?;
+                settled.push(row);
+                row
+            }
+            None => {
+                let row = numbers.passing()?;
+                fresh.push(row, &work.sealed, &work.mandant, subject.as_ref())?;
+                claims.take(&work.claims, row, &work.mandant, subject.as_ref())?;
+                new.push(winner);
+                nr.push(row);
+                row
+            }
+        };
+        if let Some((key, end)) = &work.waits {
+            waits.push(row);
+            keys.push(&key[..]);
+            until.push(*end);
+        }
+    }
+    if !nr.is_empty() {
+        let of = |column: fn(&Work) -> i64| new.iter().map(|w| column(w.work)).collect::<Vec<_>>();
+        let ids: Vec<Uuid> = new.iter().map(|w| w.work.id).collect();
+        let stamps: Vec<i64> = new.iter().map(|w| w.stamp).collect();
+        let traces: Vec<&str> = new.iter().map(|w| w.work.stamp.traceparent.as_str()).collect();
+        let states: Vec<&str> = new.iter().map(|w| w.work.state.as_str()).collect();
+        let conflicts: Vec<bool> = new.iter().map(|w| w.work.conflict).collect();
+        let (received, committed) = (of(|w| micros(w.received)), of(|w| micros(w.now)));
+        let connections: Vec<&str> = new.iter().map(|w| w.work.connection.as_str()).collect();
+        let bindings: Vec<&str> = new.iter().map(|w| w.work.binding.as_str()).collect();
+        let transports: Vec<&[u8]> = new.iter().map(|w| &w.work.transport[..]).collect();
+        let messages: Vec<Option<&str>> = new.iter().map(|w| w.work.message.as_deref()).collect();
+        let routes: Vec<Option<&str>> = new.iter().map(|w| w.work.route.as_deref()).collect();
+        let codes: Vec<&str> = new.iter().map(|w| w.work.codes.as_str()).collect();
+        let sizes = of(|w| w.size);
+        let contents: Vec<&[u8]> = new.iter().map(|w| &w.work.content[..]).collect();
+        let kept: Vec<bool> = new.iter().map(|w| w.work.kept).collect();
+        run(
+            tx,
+            sql!("inbox_add"),
+            &[
+                &nr,
+                &ids,
+                &stamps,
+                &traces,
+                &states,
+                &conflicts,
+                &received,
+                &committed,
+                &connections,
+                &bindings,
+                &transports,
+                &messages,
+                &routes,
+                &codes,
+                &sizes,
+                &contents,
+                &kept,
+            ],
+        )
+        .await?;
+    }
+    if !settled.is_empty() {
+        run(tx, sql!("waiting_delete"), &[&settled]).await?;
+    }
+    if !waits.is_empty() {
+        run(tx, sql!("waiting_put"), &[&waits, &keys, &until]).await?;
+    }
+    let timers: Vec<Uuid> = winners.iter().filter_map(|w| w.work.timer).collect();
+    if !timers.is_empty() {
+        run(tx, sql!("timer_delete"), &[&timers]).await?;
+    }
+    Ok(())
+}
+
+async fn keys(tx: &Tx<'_>, winners: &[Winner<'_>]) -> Stored<()> {
+    // A key that an entry names twice is one.
+    let mut keys: BTreeMap<&[u8], &Work> = BTreeMap::new();
+    for Winner { work, .. } in winners {
+        keys.extend(work.keys.iter().map(|key| (&key[..], *work)));
+    }
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let works: Vec<&&Work> = keys.values().collect();
+    let contents: Vec<&[u8]> = works.iter().map(|w| &w.content[..]).collect();
+    let ids: Vec<Uuid> = works.iter().map(|w| w.id).collect();
+    let conflicts: Vec<bool> = works.iter().map(|w| w.conflict).collect();
+    let states: Vec<&str> = works.iter().map(|w| w.state.as_str()).collect();
+    let codes: Vec<&str> = works.iter().map(|w| w.codes.as_str()).collect();
+    let names: Vec<&[u8]> = keys.keys().copied().collect();
+    let written =
+        run(tx, sql!("idempotency_add"), &[&names, &contents, &ids, &conflicts, &states, &codes]).await?;
+    // Some other process has written a key since we looked.
+    if written < names.len() as u64 { Err(race()) } else { Ok(()) }
+}
+
+/// The mirror.
+async fn records<'a>(
+    base: &Base,
+    tx: &Tx<'_>,
+    winners: &[Winner<'a>],
+    mirror: &HashMap<Uuid, Old>,
+    subjects: &[Subjects],
+    numbers: &mut Numbers,
+    (fresh, over): (&mut Columns<'a>, &mut Columns<'a>),
+) -> Stored<()> {
+    let mut gone = Vec::new();
+    let (mut new, mut changed) = (Rows::default(), Rows::default());
+    let (mut keys, mut of) = (Vec::new(), Vec::new());
+    let mut stones = Rows::default();
+    let (mut stone_keys, mut created, mut until) = (Vec::new(), Vec::new(), Vec::new());
+    let mut children = Vec::new();
+    let replaced: Vec<i64> = winners
+        .iter()
+        .flat_map(|w| &w.work.mirror)
+        .filter_map(|change| match change {
+            MirrorWork::Put { id, .. } => mirror.get(id).map(|old| old.subject),
+            MirrorWork::Remove { .. } => None,
+        })
+        .collect();
+    let known = base.keyring.subjects(tx, &replaced).await?;
+    for (winner, (subject_key, _)) in winners.iter().zip(subjects) {
+        let work = winner.work;
+        for change in &work.mirror {
+            match change {
+                MirrorWork::Remove { id, tombstone, created: made, until: end } => {
+                    gone.extend(mirror.get(id).cloned());
+                    stone_keys.push(&tombstone[..]);
+                    stones.push(0, winner, *id);
+                    created.push(micros(*made));
+                    until.push(micros(*end));
+                }
+                MirrorWork::Put { id, record, keys: found_by } => {
+                    let nr = match mirror.get(id) {
+                        Some(old) => {
+                            let lost =
+                                || StoreError::Corrupt("the key of a record of the mirror is missing".into());
+                            let child = known.get(&old.subject).ok_or_else(lost)?;
+                            over.push(old.nr, record, &work.mandant, Some(child))?;
+                            changed.push(old.nr, winner, *id);
+                            old.nr
+                        }
+                        None => {
+                            let child = match subject_key {
+                                Some(child) if work.mirror.len() == 1 => child.clone(),
+                                _ => subject(base, &work.mandant, None).await?,
+                            };
+                            let nr = numbers.lasting()?;
+                            fresh.push(nr, record, &work.mandant, Some(&child))?;
+                            new.push(nr, winner, *id);
+                            children.push(child.row);
+                            nr
+                        }
+                    };
+                    keys.extend(found_by.iter().map(|key| &key[..]));
+                    of.extend(found_by.iter().map(|_| nr));
+                }
+            }
+        }
+    }
+    if !stone_keys.is_empty() {
+        let values: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
+            &[&stone_keys, &stones.stamp, &stones.trace, &created, &until];
+        run(tx, sql!("tombstone_put"), values).await?;
+    }
+    for old in gone {
+        remove::record(base, tx, &old).await?;
+    }
+    if !new.nr.is_empty() {
+        let Rows { nr, id, stamp, trace, cause, at } = &new;
+        run(tx, sql!("mirror_add"), &[nr, id, stamp, trace, cause, at, &children]).await?;
+    }
+    if !changed.nr.is_empty() {
+        let Rows { nr, stamp, trace, cause, at, .. } = &changed;
+        run(tx, sql!("mirror_change"), &[nr, stamp, trace, cause, at]).await?;
+        run(tx, sql!("mirror_key_delete"), &[nr]).await?;
+    }
+    if !keys.is_empty() {
+        run(tx, sql!("mirror_key_add"), &[&keys, &of]).await?;
+    }
+    Ok(())
+}
+
+/// Columns that rows of the mirror share.
+#[derive(Default)]
+struct Rows<'a> {
+    nr: Vec<i64>,
+    id: Vec<Uuid>,
+    stamp: Vec<i64>,
+    trace: Vec<&'a str>,
+    cause: Vec<Uuid>,
+    at: Vec<i64>,
+}
+
+impl<'a> Rows<'a> {
+    fn push(&mut self, nr: i64, winner: &Winner<'a>, id: Uuid) {
+        self.nr.push(nr);
+        self.id.push(id);
+        self.stamp.push(winner.stamp);
+        self.trace.push(&winner.work.stamp.traceparent);
+        self.cause.push(winner.work.id);
+        self.at.push(micros(winner.work.now));
+    }
+}
+
+/// By key of a Vorgang: its key row and the row of its content.
+type Cases = HashMap<Tag, (i64, i64)>;
+
+/// Vorgänge and Bestände.
+async fn cases<'a>(
+    tx: &Tx<'_>,
+    winners: &[Winner<'a>],
+    subjects: &[Subjects],
+    (vorgaenge, bestaende): (&Cases, &HashMap<Tag, i64>),
+    numbers: &mut Numbers,
+    (fresh, over): (&mut Columns<'a>, &mut Columns<'a>),
+) -> Stored<()> {
+    let mut rows = Rows::default();
+    let (mut keys, mut owners, mut states) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut deadlines, mut of) = (Vec::new(), Vec::new());
+    let mut stocks = Rows::default();
+    let mut stock_keys = Vec::new();
+    for (winner, (_, cases)) in winners.iter().zip(subjects) {
+        let work = winner.work;
+        for ((key, vorgang, akte), subject) in work.vorgaenge.iter().zip(cases) {
+            let nr = match vorgaenge.get(key) {
+                Some((nr, _)) => {
+                    over.push(*nr, akte, &work.mandant, Some(subject))?;
+                    *nr
+                }
+                None => {
+                    let nr = numbers.lasting()?;
+                    fresh.push(nr, akte, &work.mandant, Some(subject))?;
+                    nr
+                }
+            };
+            rows.push(nr, winner, vorgang.id);
+            keys.push(&key[..]);
+            owners.push(vorgang.owner.as_str());
+            states.push(vorgang_word(vorgang.state));
+            deadlines.push(vorgang.deadline.map(micros));
+            of.push(subject.row);
+        }
+        for (key, content) in &work.bestaende {
+            let nr = match bestaende.get(key) {
+                Some(nr) => {
+                    over.push(*nr, content, &work.mandant, None)?;
+                    *nr
+                }
+                None => {
+                    let nr = numbers.lasting()?;
+                    fresh.push(nr, content, &work.mandant, None)?;
+                    nr
+                }
+            };
+            stocks.push(nr, winner, work.id);
+            stock_keys.push(&key[..]);
+        }
+    }
+    if !keys.is_empty() {
+        let Rows { nr, id, stamp, trace, .. } = &rows;
+        let values: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
+            &[nr, &keys, id, stamp, trace, &owners, &states, &deadlines, &of];
+        run(tx, sql!("vorgang_put"), values).await?;
+    }
+    if !stock_keys.is_empty() {
+        let Rows { nr, stamp, trace, at, .. } = &stocks;
+        run(tx, sql!("bestand_put"), &[&stock_keys, nr, stamp, trace, at]).await?;
+    }
+    Ok(())
+}
+
+async fn timers<'a>(
+    tx: &Tx<'_>,
+    winners: &[Winner<'a>],
+    numbers: &mut Numbers,
+    fresh: &mut Columns<'a>,
+) -> Stored<()> {
+    let mut rows = Rows::default();
+    let (mut due, mut names) = (Vec::new(), Vec::new());
+    for winner in winners {
+        for timer in &winner.work.timers {
+            let nr = numbers.lasting()?;
+            fresh.push(nr, &timer.content, &winner.work.mandant, None)?;
+            rows.push(nr, winner, timer.id);
+            due.push(timer.due);
+            names.push(timer.name.as_str());
+        }
+    }
+    if due.is_empty() {
+        return Ok(());
+    }
+    let Rows { nr, id, stamp, trace, .. } = &rows;
+    run(tx, sql!("timer_add"), &[id, nr, &due, &names, stamp, trace]).await.map(drop)
+}
+
+/// What has to leave, with its lanes.
+async fn sends<'a>(
+    tx: &Tx<'_>,
+    winners: &[Winner<'a>],
+    subjects: &[Subjects],
+    numbers: &mut Numbers,
+    fresh: &mut Columns<'a>,
+    claims: &mut Claims<'a>,
+) -> Stored<()> {
+    let all: Vec<(&Winner<'a>, &'a SendWork, Option<&SubjectKey>)> = winners
+        .iter()
+        .zip(subjects)
+        .flat_map(|(winner, (subject, _))| {
+            winner.work.sends.iter().map(move |send| (winner, send, subject.as_ref()))
+        })
+        .collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    after_what_exists(tx, &all).await?;
+    let wishes: Vec<lanes::Wish<'_>> = all
+        .iter()
+        .map(|(winner, send, _)| {
+            let now = micros(winner.work.now);
+            let free = send.after.is_none().then_some(now.max(send.not_before.unwrap_or(now)));
+            lanes::Wish { name: send.lane.as_ref(), destination: &send.destination, free, now }
+        })
+        .collect();
+    let (lane, arms) = lanes::lanes_for(tx, numbers, &wishes).await?;
+    let mut rows = Rows::default();
+    let (mut destinations, mut partners, mut messages) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut deadlines, mut afters, mut not_before) = (Vec::new(), Vec::new(), Vec::new());
+    for (winner, send, subject) in &all {
+        let nr = numbers.passing()?;
+        fresh.push(nr, &send.content, &winner.work.mandant, *subject)?;
+        claims.take(&send.claims, nr, &winner.work.mandant, *subject)?;
+        rows.push(nr, winner, send.id);
+        destinations.push(send.destination.as_str());
+        partners.push(send.partner.as_str());
+        messages.push(send.message.as_str());
+        deadlines.push(send.deadline);
+        afters.push(send.after);
+        not_before.push(send.not_before);
+    }
+    let Rows { nr, id, stamp, trace, cause, at } = &rows;
+    let values: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[
+        nr,
+        id,
+        &lane,
+        stamp,
+        trace,
+        cause,
+        &destinations,
+        &partners,
+        &messages,
+        at,
+        &deadlines,
+        &afters,
+        &not_before,
+    ];
+    run(tx, sql!("outbox_add"), values).await?;
+    lanes::arm(tx, &arms).await
+}
+
+async fn after_what_exists(tx: &Tx<'_>, all: &[(&Winner<'_>, &SendWork, Option<&SubjectKey>)]) -> Stored<()> {
+    let mut before: BTreeSet<Uuid> = BTreeSet::new();
+    let mut asked = Vec::new();
+    for (_, send, _) in all {
+        asked.extend(send.after.filter(|id| !before.contains(id)));
+        before.insert(send.id);
+    }
+    asked.sort_unstable();
+    asked.dedup();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    if rows(tx, sql!("outbox_exist"), &[&asked]).await?.len() < asked.len() {
+        return Err(StoreError::Entry("a send comes after one that does not exist".into()));
+    }
+    Ok(())
+}
+
+async fn retrievals(tx: &Tx<'_>, winners: &[Winner<'_>], numbers: &mut Numbers) -> Stored<()> {
+    let mut rows = Rows::default();
+    let (mut steps, mut records, mut sealed) = (Vec::new(), Vec::new(), Vec::new());
+    for winner in winners {
+        for retrieval in &winner.work.retrievals {
+            rows.push(numbers.passing()?, winner, winner.work.id);
+            steps.push(retrieval.step.as_str());
+            records.push(retrieval.records.iter().flat_map(|id| id.into_bytes()).collect::<Vec<u8>>());
+            sealed.push(None::<Vec<u8>>);
+        }
+    }
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let Rows { nr, stamp, trace, cause, at, .. } = &rows;
+    run(tx, sql!("abruf_add"), &[nr, at, stamp, trace, cause, &steps, &records, &sealed]).await.map(drop)
+}
+
+/// Claims that rows need, column by column.
+#[derive(Default)]
+struct Claims<'a> {
+    names: Vec<&'a str>,
+    rows: Vec<i64>,
+    keys: Vec<Vec<u8>>,
+}
+
+impl<'a> Claims<'a> {
+    fn take(
+        &mut self,
+        claims: &'a [(String, Key)],
+        row: i64,
+        mandant: &MandantKey,
+        subject: Option<&SubjectKey>,
+    ) -> Stored<()> {
+        for (name, key) in claims {
+            let outer = subject.map_or(&mandant.key, |subject| &subject.key);
+            self.keys.push(outer.wrap(&claim_place(name), key).map_err(sealing)?);
+            self.names.push(name);
+            self.rows.push(row);
+        }
+        Ok(())
+    }
+
+    /// Writes them; each must be held by a process or named by a row, and stays held until the commit.
+    async fn add(&self, tx: &Tx<'_>) -> Stored<()> {
+        if self.names.is_empty() {
+            return Ok(());
+        }
+        let held = rows(tx, sql!("claim_pending_hold"), &[&self.names]).await?;
+        let mut there: BTreeSet<String> = held.iter().map(|r| get(r, 0)).collect::<Stored<_>>()?;
+        if self.names.iter().any(|name| !there.contains(*name)) {
+            let used = rows(tx, sql!("claim_use_any"), &[&self.names]).await?;
+            there.extend(used.iter().map(|r| get(r, 0)).collect::<Stored<Vec<String>>>()?);
+        }
+        if self.names.iter().any(|name| !there.contains(*name)) {
+            return Err(StoreError::Entry("a part's claim was collected as garbage; send it again".into()));
+        }
+        run(tx, sql!("claim_use_add"), &[&self.names, &self.rows, &self.keys]).await.map(drop)
+    }
+}

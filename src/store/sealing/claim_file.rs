@@ -1,0 +1,156 @@
+//! Claim files: long parts, sealed in chunks, in a folder, named by the HMAC of their content.
+//! Never holds more than a few chunks, never writes clear octets to a disk, never takes a path from a handle.
+
+use std::fs::{self, File};
+use std::io::{BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+
+use crate::envelope::Claim;
+use crate::seal::key::Key;
+use crate::seal::stream::{CHUNK, HEAD, Opener, SEALED_CHUNK, Sealer};
+use crate::store::contract::{SpoolRead, StoreError};
+use crate::store::sealing::keys::MandantKey;
+use crate::store::sealing::prepare::claim_place;
+use crate::store::sealing::values::{Stored, disk, sealing};
+
+/// The folder of claims.
+#[derive(Clone, Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// The folder below a store's folder; made where it is missing.
+    pub fn open(store: &Path, read_only: bool) -> Stored<Folder> {
+        let folder = store.join("claims");
+        if !read_only {
+            fs::create_dir_all(folder.join("tmp")).map_err(disk)?;
+        }
+        Ok(Folder(folder))
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The file of a claim; its name is checked, so that no handle leads elsewhere.
+    pub fn file(&self, name: &str) -> Stored<PathBuf> {
+        let plain = name.len() == 64 && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if plain {
+            Ok(self.0.join(name))
+        } else {
+            Err(StoreError::Corrupt("a claim has no proper name".into()))
+        }
+    }
+
+    /// A file that is being written.
+    pub fn aside(&self, name: &str) -> PathBuf {
+        self.0.join("tmp").join(name)
+    }
+}
+
+/// A claim file being written.
+pub struct Draft {
+    file: File,
+    /// What seals it.
+    pub sealer: Sealer,
+    /// Of its content so far.
+    pub hash: digest::Context,
+    /// Of its content so far.
+    pub size: u64,
+    buffer: Vec<u8>,
+}
+
+impl Draft {
+    /// Begins a file under a new key.
+    pub fn begin(path: &Path) -> Stored<Draft> {
+        let mut file = File::create_new(path).map_err(disk)?;
+        file.write_all(&HEAD).map_err(disk)?;
+        let sealer = Sealer::new(Key::random().map_err(sealing)?);
+        let hash = digest::Context::new(&digest::SHA256);
+        Ok(Draft { file, sealer, hash, size: 0, buffer: Vec::with_capacity(SEALED_CHUNK) })
+    }
+
+    /// Seals and appends.
+    pub fn take(&mut self, mut octets: &[u8]) -> Stored<()> {
+        self.hash.update(octets);
+        self.size += octets.len() as u64;
+        while !octets.is_empty() {
+            // The last full chunk stays until it is known whether more comes.
+            if self.buffer.len() == CHUNK {
+                self.flush(false)?;
+            }
+            let (now, rest) = octets.split_at(octets.len().min(CHUNK - self.buffer.len()));
+            self.buffer.extend_from_slice(now);
+            octets = rest;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, last: bool) -> Stored<()> {
+        self.sealer.chunk(&mut self.buffer, last).map_err(sealing)?;
+        self.file.write_all(&self.buffer).map_err(disk)?;
+        self.buffer.clear();
+        Ok(())
+    }
+    /// Writes the last chunk and makes the file durable.
+    pub fn end(&mut self) -> Stored<()> {
+        self.flush(true)?;
+        self.file.sync_all().map_err(disk)
+    }
+}
+
+/// A claim being read.
+pub struct Reading {
+    open: Option<(BufReader<File>, Opener, Vec<u8>)>,
+}
+
+impl Reading {
+    /// Opens a claim of a Mandant.
+    pub fn begin(folder: &Folder, mandant: &MandantKey, claim: &Claim) -> Stored<Reading> {
+        let path = folder.file(&claim.name)?;
+        let corrupt = || StoreError::Corrupt("a claim's handle is of another Mandant or damaged".into());
+        let wrapped = STANDARD.decode(&claim.key).map_err(|_| corrupt())?;
+        let key = mandant.key.unwrap(&claim_place(&claim.name), &wrapped).map_err(|_| corrupt())?;
+        let mut file = BufReader::with_capacity(SEALED_CHUNK, File::open(path).map_err(disk)?);
+        let head = fill(&mut file, HEAD.len())?;
+        if head != HEAD {
+            return Err(StoreError::Corrupt(
+                "a claim file has a form that this program does not know".into(),
+            ));
+        }
+        let first = fill(&mut file, SEALED_CHUNK)?;
+        Ok(Reading { open: Some((file, Opener::new(key), first)) })
+    }
+}
+
+fn fill(file: &mut impl Read, most: usize) -> Stored<Vec<u8>> {
+    let mut octets = Vec::with_capacity(most);
+    file.take(most as u64).read_to_end(&mut octets).map_err(disk)?;
+    Ok(octets)
+}
+
+#[async_trait]
+impl SpoolRead for Reading {
+    async fn read(&mut self) -> Stored<Option<Bytes>> {
+        let Some((mut file, mut opener, mut chunk)) = self.open.take() else { return Ok(None) };
+        let read = tokio::task::spawn_blocking(move || {
+            let next = fill(&mut file, SEALED_CHUNK)?;
+            let last = next.is_empty();
+            opener.chunk(&mut chunk, last).map_err(|_| {
+                StoreError::Corrupt("a claim file is damaged; restore it from the backup".into())
+            })?;
+            Ok((chunk, (!last).then_some((file, opener, next))))
+        });
+        let broken = |_| StoreError::Later("reading a claim was broken off".into());
+        let (octets, open) = read.await.map_err(broken)??;
+        self.open = open;
+        // An empty part is one empty chunk.
+        Ok(if octets.is_empty() { None } else { Some(octets.into()) })
+    }
+}

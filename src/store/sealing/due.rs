@@ -1,0 +1,164 @@
+//! Rows of the outbox, waiting messages and timers as the engine gets them, and outcomes as rows keep them; alike for every
+//! back end. Never reads a clock and never sends.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef};
+use crate::seal::key::sha256;
+use crate::store::contract::{Due, Outcome, Stamp, StoreError};
+use crate::store::sealing::content::Opened;
+use crate::store::sealing::prepare::{SealedHead, SendHead, SendNote};
+use crate::store::sealing::values::{Stored, time};
+
+/// No lease lasts longer; one that ends later than that was given before the clock jumped back.
+pub const LONGEST_LEASE: std::time::Duration = std::time::Duration::from_secs(15 * 60);
+
+/// A row of the outbox as read, still sealed.
+#[derive(Debug)]
+pub struct ClosedDue {
+    /// Its id.
+    pub id: Uuid,
+    /// Its stamp.
+    pub stamp: i64,
+    /// Trace context.
+    pub traceparent: String,
+    /// The message that caused it.
+    pub cause: Uuid,
+    /// Where to.
+    pub destination: String,
+    /// The receiver.
+    pub partner: String,
+    /// Settled attempts.
+    pub attempts: i64,
+    /// An attempt of unknown outcome was made.
+    pub unclear: bool,
+    /// When it was queued.
+    pub queued: i64,
+    /// Given up after.
+    pub deadline: Option<i64>,
+    /// Where its content lies.
+    pub sealed: i64,
+}
+
+impl ClosedDue {
+    /// The row as a worker gets it.
+    pub fn open(self, stamp: Stamp, opened: Option<Opened>) -> Stored<Due> {
+        let gone = || StoreError::Corrupt("a row of the outbox has lost its content".into());
+        let opened = opened.ok_or_else(gone)?;
+        let head: SendHead = opened.head()?.ok_or_else(gone)?;
+        let body = opened.body()?.ok_or_else(gone)?;
+        let queued = time(self.queued);
+        let stamp = Stamp { traceparent: self.traceparent.clone(), ..stamp };
+        let traceparent = (!self.traceparent.is_empty()).then_some(self.traceparent);
+        let envelope = Envelope {
+            head: Head {
+                id: self.id,
+                connection: self.destination.split(':').next().unwrap_or_default().to_owned(),
+                binding: self.destination.clone(),
+                transport_id: self.id.to_string(),
+                correlation: head.correlation,
+                content_type: Some(head.content_type),
+                partner: Some(PartnerRef { id: self.partner, how: How::Internal }),
+                received: queued,
+                return_address: None,
+                traceparent,
+                acting_person: None,
+            },
+            evidence: Evidence {
+                octets_sha256: hex::encode(sha256(&body)),
+                size: body.len() as u64,
+                ..Evidence::default()
+            },
+            body: body.into(),
+            parts: head.parts,
+        };
+        Ok(Due {
+            id: self.id,
+            stamp,
+            cause: self.cause,
+            destination: self.destination,
+            attempts: u32::try_from(self.attempts).unwrap_or(u32::MAX),
+            queued,
+            deadline: self.deadline.map(time),
+            unclear: self.unclear,
+            envelope,
+        })
+    }
+}
+
+/// An outcome as rows keep it: state, doubt where it says something of it, note.
+pub fn settled(outcome: &Outcome) -> (&'static str, Option<bool>, SendNote) {
+    match outcome {
+        Outcome::Sent { reference, evidence } => (
+            "sent",
+            Some(false),
+            SendNote {
+                reference: Some(reference.clone()),
+                evidence: Some(evidence.clone()),
+                ..SendNote::default()
+            },
+        ),
+        Outcome::Later { cause, .. } => {
+            ("retrying", None, SendNote { cause: Some(cause.clone()), ..SendNote::default() })
+        }
+        Outcome::Parked { cause, next_step } => (
+            "parked",
+            None,
+            SendNote {
+                cause: Some(cause.clone()),
+                next_step: Some(next_step.clone()),
+                ..SendNote::default()
+            },
+        ),
+        Outcome::Unclear { cause } => (
+            "unclear",
+            Some(true),
+            SendNote {
+                cause: Some(cause.clone()),
+                next_step: Some("ask the receiver whether it arrived, then replay it".into()),
+                ..SendNote::default()
+            },
+        ),
+    }
+}
+
+/// The original of a message; `None` where it was not kept or was deleted.
+pub fn envelope(opened: Option<Opened>) -> Stored<Option<Envelope>> {
+    let Some(opened) = opened else { return Ok(None) };
+    let (Some(head), Some(body)) = (opened.head::<SealedHead>()?, opened.body()?) else { return Ok(None) };
+    let SealedHead { head, parts, evidence } = head;
+    Ok(Some(Envelope { head, body: body.into(), parts, evidence }))
+}
+
+/// A due timer as an envelope of the connection `timer`: id, name, trace context and partner of its row.
+pub fn timer(
+    (id, name, traceparent, partner): (Uuid, String, String, String),
+    opened: &Opened,
+    now: Timestamp,
+) -> Stored<Envelope> {
+    let body = opened.body()?.unwrap_or_default();
+    Ok(Envelope {
+        head: Head {
+            id,
+            connection: "timer".into(),
+            binding: name,
+            transport_id: id.to_string(),
+            correlation: None,
+            content_type: None,
+            partner: Some(PartnerRef { id: partner, how: How::Internal }),
+            received: now,
+            return_address: None,
+            traceparent: (!traceparent.is_empty()).then_some(traceparent),
+            acting_person: None,
+        },
+        evidence: Evidence {
+            octets_sha256: hex::encode(sha256(&body)),
+            size: body.len() as u64,
+            verification: "own timer".into(),
+            ..Evidence::default()
+        },
+        body: body.into(),
+        parts: Vec::new(),
+    })
+}

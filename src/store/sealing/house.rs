@@ -1,0 +1,86 @@
+//! Words of persons and links of the Nachweiskette, sealed and hashed alike for every back end. Never acts on them.
+
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::envelope::Stage;
+use crate::seal::key::{Key, Place};
+use crate::store::contract::Stamp;
+use crate::store::sealing::content::to_json;
+use crate::store::sealing::values::{Stored, sealing};
+
+/// What a person wrote, sealed together.
+#[derive(Serialize, Deserialize)]
+pub struct Words {
+    /// Who.
+    pub person: String,
+    /// Why.
+    pub reason: String,
+    /// Arguments of a command.
+    #[serde(default)]
+    pub arguments: String,
+}
+
+/// Seals a free text under the key of the house; base64.
+pub fn seal_text(house: &Key, id: Uuid, text: &str) -> Stored<String> {
+    let place = Place::new("audit", id.as_bytes(), "reason");
+    let sealed = house.seal(&place, text.as_bytes()).map_err(sealing)?;
+    Ok(STANDARD.encode(sealed))
+}
+
+/// Seals person and reason of a view for the Abrufprotokoll.
+pub fn seal_view(house: &Key, id: Uuid, person: &str, reason: &str) -> Stored<Vec<u8>> {
+    let words = Words { person: person.to_owned(), reason: reason.to_owned(), arguments: String::new() };
+    let place = Place::new("abrufprotokoll", id.as_bytes(), "sealed");
+    house.seal(&place, &to_json(&words)?).map_err(sealing)
+}
+
+/// The stamp of a change that belongs to no message.
+pub fn own_stamp(stage: Stage, key_id: &str, person: &str) -> Stamp {
+    Stamp {
+        mandant: String::new(),
+        partner: String::new(),
+        how: "internal".into(),
+        stage,
+        test: false,
+        key_id: key_id.to_owned(),
+        acting_person: person.to_owned(),
+        doc_version: String::new(),
+        traceparent: String::new(),
+        decided_by: String::new(),
+    }
+}
+
+/// What a pause's words are bound to.
+pub fn pause_place(kind: &str, name: &str) -> Place {
+    Place::new("pause", format!("{kind} {name}").as_bytes(), "sealed")
+}
+
+/// What a command's words are bound to.
+pub fn command_place(id: Uuid) -> Place {
+    Place::new("command", id.as_bytes(), "sealed")
+}
+
+/// The salted hash of a change: numbers of its place in the chain and time, subject, word and canonical octets.
+pub fn hash(salt: &[u8], numbers: [i64; 2], subject: Option<Uuid>, what: &str, detail: &[u8]) -> Vec<u8> {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    hash.update(salt);
+    let subject = subject.map(Uuid::into_bytes).unwrap_or_default();
+    let numbers = numbers.map(i64::to_be_bytes);
+    for part in [&numbers[0][..], &numbers[1], &subject, what.as_bytes(), detail] {
+        hash.update(&(part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finish().as_ref().to_vec()
+}
+
+/// The link after another one.
+pub fn link(before: &[u8], hash: &[u8]) -> Vec<u8> {
+    let mut link = digest::Context::new(&digest::SHA256);
+    link.update(before);
+    link.update(hash);
+    link.finish().as_ref().to_vec()
+}

@@ -1,0 +1,11 @@
+//! What every back end does alike: sealing before the transaction, opening after it, words of rows. The menu of the room.
+//! Never touches a database.
+
+pub mod claim_file;
+pub mod content;
+pub mod due;
+pub mod house;
+pub mod keys;
+pub mod prepare;
+pub mod shown;
+pub mod values;

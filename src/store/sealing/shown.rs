@@ -1,0 +1,174 @@
+//! What lists, figures and repeats show of rows, alike for every back end. Never shows a payload.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::effects::{Vorgang, VorgangState};
+use crate::envelope::Verdict;
+use crate::register::vorgang::Akte;
+use crate::seal::key::sha256;
+use crate::store::contract::{Backlog, StoreError};
+use crate::store::sealing::content::{Opened, from_json};
+use crate::store::sealing::prepare::{InboxNote, SealedReply, SendHead, SendNote};
+use crate::store::sealing::values::{Stored, codes, state, time};
+
+/// The first message under a key.
+#[derive(Clone, Debug)]
+pub struct First {
+    /// Its id.
+    pub id: Uuid,
+    /// Its state.
+    pub state: String,
+    /// Whether it was a conflict.
+    pub conflict: bool,
+    /// Its codes.
+    pub codes: String,
+    /// Where its reply lies, if the message still exists.
+    pub sealed: Option<i64>,
+}
+
+/// What a list shows of a row whose content does not open.
+pub trait Broken {
+    /// A plain cause and one safe next step.
+    fn broken() -> Self;
+}
+
+const CAUSE: &str = "its sealed content does not open";
+const STEP: &str = "restore the store's files from the backup, then replay it";
+
+impl Broken for InboxNote {
+    fn broken() -> Self {
+        InboxNote { cause: Some(CAUSE.into()), next_step: Some(STEP.into()), ..InboxNote::default() }
+    }
+}
+
+impl Broken for SendNote {
+    fn broken() -> Self {
+        SendNote { cause: Some(CAUSE.into()), next_step: Some(STEP.into()), ..SendNote::default() }
+    }
+}
+
+/// What became of a row; empty where the content was destroyed, and saying so where it does not open.
+pub fn note<T: DeserializeOwned + Default + Broken>(opened: Stored<Option<Opened>>) -> Stored<T> {
+    match opened.and_then(|opened| opened.map(|opened| opened.note()).transpose()) {
+        Ok(note) => Ok(note.unwrap_or_default()),
+        Err(StoreError::Corrupt(_)) => Ok(T::broken()),
+        Err(other) => Err(other),
+    }
+}
+
+/// The verdict of the first message under a key, as a repeat gets it.
+pub fn verdict(first: First, note: InboxNote) -> Stored<Verdict> {
+    Ok(Verdict {
+        id: first.id,
+        state: state(&first.state)?,
+        conflict: first.conflict,
+        again: true,
+        codes: codes(&first.codes),
+        reply: note.reply.map(SealedReply::open).transpose()?,
+    })
+}
+
+/// Counts by code from counts by joined codes.
+pub fn by_code(joined: Vec<(String, u64)>) -> Vec<(String, u64)> {
+    let mut by_code: BTreeMap<String, u64> = BTreeMap::new();
+    for (joined, n) in joined {
+        for code in codes(&joined) {
+            *by_code.entry(code).or_default() += n;
+        }
+    }
+    by_code.into_iter().collect()
+}
+
+/// Backlogs from rows of (destination, state, rows, attempts, oldest), sorted by destination.
+pub fn backlog(rows: Vec<(String, String, u64, u64, i64)>) -> Vec<Backlog> {
+    let mut backlog: Vec<Backlog> = Vec::new();
+    for (destination, state, n, attempts, oldest) in rows {
+        if backlog.last().is_none_or(|last| last.destination != destination) {
+            let (waiting, parked, unclear, sent) = (0, 0, 0, 0);
+            let (oldest, last_cause) = (None, None);
+            backlog.push(Backlog {
+                destination,
+                waiting,
+                oldest,
+                parked,
+                unclear,
+                sent,
+                attempts: 0,
+                last_cause,
+            });
+        }
+        let Some(last) = backlog.last_mut() else { continue };
+        last.attempts += attempts;
+        match state.as_str() {
+            "sent" => last.sent += n,
+            "parked" => last.parked += n,
+            "unclear" => last.unclear += n,
+            _ => {
+                last.waiting += n;
+                last.oldest = Some(last.oldest.map_or(time(oldest), |o| o.min(time(oldest))));
+            }
+        }
+    }
+    backlog
+}
+
+/// A Vorgang as it stands in its row: id, owner, state, deadline.
+pub type VorgangRow = (Uuid, String, String, Option<i64>);
+
+/// A Vorgang with its restricted record. A record whose key was destroyed is deleted; the state alone is no person data.
+pub fn vorgang((id, owner, state, deadline): VorgangRow, akte: Option<Opened>) -> Stored<Vorgang> {
+    let state: VorgangState = serde_json::from_value(Value::String(state))
+        .map_err(|_| StoreError::Corrupt("a Vorgang has a state that no program wrote".into()))?;
+    let body = akte.map(|opened| opened.body()).transpose()?.flatten();
+    let akte: Akte = body.map(|body| from_json(&body)).transpose()?.unwrap_or_default();
+    Ok(Vorgang { id, owner, state, deadline: deadline.map(time), akte })
+}
+
+/// The stored word of a Vorgang's state.
+pub fn vorgang_word(state: VorgangState) -> String {
+    serde_json::to_value(state).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// The line of a record in the essence.
+pub fn essence_mirror(opened: Option<Opened>) -> Stored<String> {
+    let body = opened.map(|o| o.body()).transpose()?.flatten().unwrap_or_default();
+    Ok(format!("mirror {}", String::from_utf8_lossy(&body)))
+}
+
+/// The line of a message in the essence.
+pub fn essence_inbox(columns: &[String], opened: Option<Opened>) -> Stored<String> {
+    let body = opened.map(|o| o.body()).transpose()?.flatten();
+    let body = body.map_or("-".to_owned(), |body| hex::encode(sha256(&body)));
+    Ok(format!("inbox {} {body}", columns.join(" ")))
+}
+
+/// The line of a row of the outbox in the essence.
+pub fn essence_outbox(columns: &[String], opened: Option<Opened>) -> Stored<String> {
+    let shown = match opened {
+        None => "-".to_owned(),
+        Some(opened) => {
+            let parts = opened.head::<SendHead>()?.map_or(0, |head| head.parts.len());
+            format!("{} parts={parts}", without_ids(&opened.body()?.unwrap_or_default()))
+        }
+    };
+    Ok(format!("outbox {} {shown}", columns.join(" ")))
+}
+
+/// A JSON object with its generated id masked; of anything else, such as XML, only that it is there: it holds ids and times.
+fn without_ids(body: &[u8]) -> String {
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(mut object)) => {
+            for key in ["id", "referenz"] {
+                if let Some(id) = object.get_mut(key) {
+                    *id = Value::from("*");
+                }
+            }
+            Value::Object(object).to_string()
+        }
+        _ => "document".to_owned(),
+    }
+}

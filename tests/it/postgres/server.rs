@@ -1,0 +1,236 @@
+//! A PostgreSQL of the tests' own: one server per test run, in a folder that goes with it, and one database per test.
+//! Never touches a server of the machine. Where PostgreSQL is not installed the tests say so and are counted.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use drehscheibe::envelope::Stage;
+use drehscheibe::store::postgres::migrate::migrate;
+use drehscheibe::store::postgres::open::Settings;
+use secrecy::SecretBox;
+use tokio::sync::OnceCell;
+use tokio_postgres::{Client, NoTls};
+
+/// A running server; it ends when this is dropped or the process ends, however it ends.
+pub struct Server {
+    pub data: PathBuf,
+    pub port: u16,
+    // Its end is what the guard waits for.
+    guard: Child,
+}
+
+/// Ends the server and removes its folder when the test process is gone: then its input is closed.
+const GUARD: &str = r#"
+folder=$1; shift
+"$@" >"$folder/log" 2>&1 </dev/null &
+server=$!
+read -r _
+kill -INT $server
+wait $server
+[ -e "$folder/keep" ] || rm -rf "$folder"
+"#;
+
+/// The folder of PostgreSQL's programs, the newest version installed.
+pub fn programs() -> Option<PathBuf> {
+    let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+        .ok()?
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let version = path.file_name()?.to_str()?.parse().ok()?;
+            path.join("bin/initdb").exists().then(|| (version, path.join("bin")))
+        })
+        .collect();
+    found.sort();
+    found.pop().map(|(_, path)| path)
+}
+
+fn is_root() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().any(|line| line.starts_with("Uid:") && line.split_whitespace().nth(2) == Some("0"))
+}
+
+/// A program as a user that is not root: initdb refuses root.
+fn as_user(program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);
+    command
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Server {
+    /// Makes a server; `None` where PostgreSQL is not installed.
+    pub async fn start() -> Option<Server> {
+        let programs = programs()?;
+        let folder = std::env::temp_dir().join(format!("drehscheibe-pg-{}", uuid::Uuid::new_v4().simple()));
+        std::fs::create_dir_all(&folder).unwrap();
+        if is_root() {
+            assert!(Command::new("chown").arg("postgres:").arg(&folder).status().unwrap().success());
+        }
+        let data = folder.join("data");
+        let made = as_user(&programs.join("initdb"))
+            .arg("-D")
+            .arg(&data)
+            .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
+            .current_dir("/")
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let server = Server::run(data, free_port());
+        server.ready().await;
+        Some(server)
+    }
+
+    /// Starts the server of a data folder.
+    fn run(data: PathBuf, port: u16) -> Server {
+        let postgres = programs().unwrap().join("postgres");
+        let server = as_user(&postgres);
+        let guard = Command::new("sh")
+            .args(["-c", GUARD, "sh"])
+            .arg(data.parent().unwrap())
+            .arg(server.get_program())
+            .args(server.get_args())
+            .arg("-D")
+            .arg(&data)
+            // A test survives no fall of the machine, only of processes: nothing is lost without fsync.
+            .args(["-c", "fsync=off", "-c", "max_connections=300", "-c", "shared_buffers=128MB"])
+            .args(["-c", "listen_addresses=127.0.0.1", "-c", &format!("port={port}")])
+            .arg("-c")
+            .arg(format!("unix_socket_directories={}", data.parent().unwrap().display()))
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Server { data, port, guard }
+    }
+
+    async fn ready(&self) {
+        for _ in 0..600 {
+            if tokio_postgres::connect(&self.url("postgres", "postgres"), NoTls).await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let log = std::fs::read_to_string(self.data.join("../log")).unwrap_or_default();
+        panic!("PostgreSQL does not start: {log}");
+    }
+
+    /// Stops the server; its folder stays.
+    pub fn halt(&mut self) {
+        std::fs::write(self.data.join("../keep"), "").unwrap();
+        self.stop();
+    }
+
+    /// Starts it again on the same data and port.
+    pub async fn resume(&mut self) {
+        std::fs::remove_file(self.data.join("../keep")).unwrap();
+        let mut again = Server::run(self.data.clone(), self.port);
+        std::mem::swap(&mut self.guard, &mut again.guard);
+        std::mem::forget(again);
+        self.ready().await;
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut input) = self.guard.stdin.take() {
+            let _ = input.write_all(b"\n");
+        }
+        let _ = self.guard.wait();
+    }
+
+    /// URL of a database for a user.
+    pub fn url(&self, user: &str, database: &str) -> String {
+        format!("postgresql://{user}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// A connection of the superuser.
+    pub async fn admin(&self, database: &str) -> Client {
+        let (client, connection) =
+            tokio_postgres::connect(&self.url("postgres", database), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    /// The two logins and a migrated database that others are copied from.
+    pub async fn furnish(&self) {
+        let admin = self.admin("postgres").await;
+        admin
+            .batch_execute("CREATE ROLE besitzer LOGIN CREATEROLE; CREATE ROLE laufzeit LOGIN")
+            .await
+            .unwrap();
+        admin.batch_execute("CREATE DATABASE vorlage OWNER besitzer").await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        migrate(&self.settings("vorlage", folder.path(), Stage::Test, 1)).await.unwrap();
+        let template = self.admin("vorlage").await;
+        // The month of the suite's clock.
+        template.batch_execute("SELECT drehscheibe.monat_anlegen(202701)").await.unwrap();
+    }
+
+    /// A new database.
+    pub async fn database(&self) -> String {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let admin = self.admin("postgres").await;
+        let make = format!("CREATE DATABASE {name} TEMPLATE vorlage OWNER besitzer");
+        for _ in 0..100 {
+            match admin.batch_execute(&make).await {
+                Ok(()) => return name,
+                // A connection to the template is still ending.
+                Err(error) if error.code() == Some(&tokio_postgres::error::SqlState::OBJECT_IN_USE) => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        panic!("the template stays in use");
+    }
+
+    /// What a store of a database is opened with.
+    pub fn settings(&self, database: &str, folder: &Path, stage: Stage, key: u8) -> Settings {
+        Settings {
+            url: self.url("laufzeit", database).into(),
+            owner: Some(self.url("besitzer", database).into()),
+            keys: None,
+            authority: None,
+            identity: None,
+            folder: folder.to_owned(),
+            stage,
+            master: SecretBox::new(Box::new([key; 32])),
+            read_only: false,
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The server of this test run; `None`, said and counted, where PostgreSQL is not installed.
+pub async fn shared() -> Option<&'static Server> {
+    static SHARED: OnceCell<Option<Server>> = OnceCell::const_new();
+    static WITHOUT: AtomicUsize = AtomicUsize::new(0);
+    let made = SHARED.get_or_init(|| async {
+        let server = Server::start().await;
+        if let Some(server) = &server {
+            server.furnish().await;
+        }
+        server
+    });
+    let server = made.await.as_ref();
+    if server.is_none() {
+        let n = WITHOUT.fetch_add(1, Ordering::Relaxed) + 1;
+        eprintln!("PostgreSQL is not installed: {n} tests of the store on PostgreSQL did not run");
+    }
+    server
+}
