@@ -2,12 +2,14 @@
 //! told to fail. Every wait is bounded; nothing is asserted about time by the clock on the wall.
 
 mod broker;
+mod deletion;
 mod far;
 mod once;
 mod order;
 mod outage;
 mod rig;
 mod stages;
+mod stand;
 mod trouble;
 mod troubled;
 mod waiting;
