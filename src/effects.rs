@@ -151,6 +151,13 @@ pub enum VorgangState {
     Zurueckgezogen,
 }
 
+impl VorgangState {
+    /// Whether something is still to be answered or asked.
+    pub fn open(self) -> bool {
+        matches!(self, VorgangState::Eingegangen | VorgangState::BeimJugendamt | VorgangState::Rueckfrage)
+    }
+}
+
 /// A case: it spans request, questions, tasks, answer and delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vorgang {
@@ -165,6 +172,17 @@ pub struct Vorgang {
     /// Its restricted record; sealed in the store.
     #[serde(default)]
     pub akte: Akte,
+}
+
+impl Vorgang {
+    /// What the service that began it may learn of it: `in-bearbeitung` or `abgeschlossen`. Of a request for another
+    /// application it learns nothing by it, because every outcome but one is the same.
+    pub fn stand(&self) -> &'static str {
+        match self.state.open() && !self.akte.once_only() {
+            true => Inbound::Waiting.stand(),
+            false => Inbound::Accepted.stand(),
+        }
+    }
 }
 
 /// A change of the mirror.

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::envelope::{Envelope, Part, PartnerRef, SMALL_PART, Small};
+use crate::effects::{Fact, Question, Vorgang};
+use crate::envelope::{Envelope, Inbound, Part, PartnerRef, SMALL_PART, Small};
+use crate::register::keys::{self, SearchKey};
 use crate::store::contract::{Filter, Scope, SpoolRead, SpoolWrite, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::{
@@ -27,6 +29,32 @@ impl Ports {
             .get(partner)
             .map(|partner| partner.sender.mandant.clone())
             .ok_or_else(|| SpoolError::Later("the partner is not in the running set".to_owned()))
+    }
+}
+
+impl Ports {
+    /// The stand of the Vorgang that a message of this partner began, if it began one: nothing is told of it before its fixed
+    /// delay is over, so that asking is not quicker than waiting and all Klärfälle look the same.
+    async fn begun(&self, partner: &str, id: Uuid) -> Result<Option<&'static str>, Busy> {
+        let Some(alias) = self.vorgang(keys::nummer(id)).await? else { return Ok(None) };
+        if alias.akte.partner != partner {
+            return Ok(None);
+        }
+        if alias.deadline.is_some_and(|until| self.0.clock.now() < until) {
+            return Ok(Some(Inbound::Waiting.stand()));
+        }
+        let known = alias.akte.transaktionsid.as_deref().unwrap_or_default();
+        let vorgang = self.vorgang(keys::vorgang(partner, known)).await?;
+        Ok(Some(vorgang.unwrap_or(alias).stand()))
+    }
+
+    async fn vorgang(&self, key: SearchKey) -> Result<Option<Vorgang>, Busy> {
+        let answers = self.0.store.lookup(vec![Question::Vorgang(key)]).await;
+        let answers = answers.map_err(|_| busy("the store cannot be read now"))?;
+        Ok(answers.into_iter().find_map(|answer| match answer.fact {
+            Fact::Vorgang(vorgang) => vorgang,
+            _ => None,
+        }))
     }
 }
 
@@ -52,7 +80,13 @@ impl Standings for Ports {
         let filter = Filter { id: Some(id), limit: 1, ..Filter::default() };
         let listed =
             self.0.store.list(&scope, filter).await.map_err(|_| busy("the store cannot be read now"))?;
-        Ok(listed.first().map(|message| Standing { id: message.id, stand: message.state.stand().to_owned() }))
+        let Some(message) = listed.first() else { return Ok(None) };
+        let begun = match message.state {
+            Inbound::Accepted => self.begun(&partner.id, id).await?,
+            _ => None,
+        };
+        let stand = begun.unwrap_or(message.state.stand());
+        Ok(Some(Standing { id, stand: stand.to_owned() }))
     }
 }
 

@@ -16,11 +16,11 @@ use crate::register::entscheidung::{Entscheidung, Ergebnis, Fall};
 use crate::register::record::Anmeldung;
 use crate::register::tafeln::Tafeln;
 use crate::register::tatsachen;
+use crate::register::vorgang::ONCE_ONLY;
 
 /// What a request may be made for.
 pub const USES: &[&str] = &[SELF_SERVICE, ONCE_ONLY];
 const SELF_SERVICE: &str = "self-service";
-const ONCE_ONLY: &str = "once-only";
 /// Name of the part that brings the login.
 const PART: &str = "anmeldung";
 

@@ -118,8 +118,8 @@ impl Step for Stand {
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
         let said = registermeldung(message)?.clone();
-        if said.was == "marke" {
-            // For the step of that name, which stands beside this one.
+        if matches!(said.was.as_str(), "marke" | "erledigt") {
+            // For the steps of these names, which stand beside this one.
             return Ok(Flow::Next);
         }
         let amt = message.sender.id.clone();

@@ -3,6 +3,7 @@
 
 use crate::effects::{Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
+use crate::pipeline::jugendamt::alias;
 use crate::register::entscheidung::{Entscheidung, Ergebnis};
 use crate::register::keys::{self, SearchKey};
 use crate::register::record::{Postkorb, Record};
@@ -19,9 +20,13 @@ pub const UNGUELTIG: &str = "ungueltig";
 
 /// The key of the Vorgang that a request begins; a request without a transaktionsid has one of its own.
 pub fn key(message: &Message) -> SearchKey {
-    let own = message.envelope.head.id.to_string();
-    let id = message.record.kopf.transaktionsid.as_deref().filter(|id| !id.trim().is_empty());
-    keys::vorgang(&message.sender.id, id.unwrap_or(&own))
+    keys::vorgang(&message.sender.id, &transaktionsid(message))
+}
+
+/// The partner's id of the Vorgang, else ours.
+fn transaktionsid(message: &Message) -> String {
+    let id = message.record.kopf.transaktionsid.as_ref().filter(|id| !id.trim().is_empty());
+    id.cloned().unwrap_or_else(|| message.envelope.head.id.to_string())
 }
 
 /// Keeps a decision: on the message, as value for the route, and as Vorgang.
@@ -54,7 +59,19 @@ pub fn festhalten(message: &mut Message, entscheidung: Entscheidung) {
     message.audit("decide", &[("vorgang", &id.to_string()), ("tabelle", &entscheidung.tabelle)]);
     let key = key(message);
     message.entscheidung = Some(entscheidung);
+    let nummer = nummer(message, &vorgang);
     message.keep_vorgang(VorgangChange { key, vorgang });
+    message.effects.vorgaenge.retain(|other| other.key != nummer.key);
+    message.effects.vorgaenge.push(nummer);
+}
+
+/// What leads from the id of the delivery to its Vorgang, for whoever asks for its stand. Its deadline is the time before
+/// which nothing is told; the words that tell set it.
+fn nummer(message: &Message, vorgang: &Vorgang) -> VorgangChange {
+    let mut alias = alias(vorgang);
+    alias.akte.transaktionsid = Some(transaktionsid(message));
+    alias.akte.use_.clone_from(&vorgang.akte.use_);
+    VorgangChange { key: keys::nummer(message.envelope.head.id), vorgang: alias }
 }
 
 /// The mailbox of the login. Another one that the request names, or one without her consent, ends in a letter.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
+use crate::pipeline::jugendamt::ALIAS;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::register::aemter::{Zustaendig, tag};
 use crate::register::gemeinden::{Ort, falten};
@@ -14,6 +15,7 @@ use crate::register::keys;
 use crate::register::record::Kind;
 use crate::register::tafeln::Tafeln;
 use crate::register::vorgang::Akte;
+use crate::rejection::{Fault, Rejection};
 
 /// What a notice is: something for the office, or a birth of which nothing is said about custody.
 const WORDS: &[&str] = &["offen", "keiner"];
@@ -64,38 +66,61 @@ impl Step for Hinweis {
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
         let record = &message.record;
-        let (Some(hinweis), Some(mutter)) = (&record.hinweis, &record.mutter) else {
-            let text = "this notice names no mother or says nothing about custody; forward it by hand";
+        let Some(mutter) = &record.mutter else {
+            let text = "this notice names no mother; forward it by hand";
             return Err(Trouble::Ours(text.to_owned()));
         };
-        if !hinweis.sorgeberechtigt && !hinweis.sorgerechtserklaerung {
-            message.values.insert(ENTRY.word, WORDS[1].to_owned());
-            return Ok(Flow::Next);
-        }
+        let uuid = record.kopf.nachrichten_uuid.clone();
         let under = keys::offen(record.kind.as_ref(), mutter);
-        let questions: Vec<Question> = under.iter().cloned().map(Question::Vorgang).collect();
-        if !message.answered(&questions) {
-            return Ok(Flow::Ask(questions));
-        }
-        let offen = message.derived_id("hinweis");
-        let owner = self.geburts_amt(record.kind.as_ref(), message);
-        let mut changes = Vec::with_capacity(under.len());
-        for (nth, key) in under.into_iter().enumerate() {
-            let Some(Fact::Vorgang(before)) = message.fact(nth) else {
-                return Err(Trouble::Ours("hinweis got other answers than it asked for".to_owned()));
-            };
-            // What is open there already stays open.
-            let mut vorgang = before.clone().unwrap_or_else(|| Vorgang {
-                id: message.derived_id(&format!("hinweis {nth}")),
-                owner: owner.clone(),
+        let change = VorgangChange {
+            key: keys::hinweis(&uuid),
+            vorgang: Vorgang {
+                id: message.derived_id(ENTRY.word),
+                owner: self.geburts_amt(record.kind.as_ref(), message),
                 state: VorgangState::BeimJugendamt,
                 deadline: None,
                 akte: Akte {
                     art: ENTRY.word.to_owned(),
                     partner: message.sender.id.clone(),
                     nummer: Some(message.envelope.head.id),
+                    unter: keys::in_worten(&under),
                     ..Akte::default()
                 },
+            },
+        };
+        let custody =
+            record.hinweis.as_ref().is_some_and(|said| said.sorgeberechtigt || said.sorgerechtserklaerung);
+        if !custody {
+            // The office is told of the birth all the same; nothing is open that would have to be kept.
+            message.vorgang = Some(change);
+            message.values.insert(ENTRY.word, WORDS[1].to_owned());
+            return Ok(Flow::Next);
+        }
+        let questions: Vec<Question> =
+            std::iter::once(&change.key).chain(&under).cloned().map(Question::Vorgang).collect();
+        if !message.answered(&questions) {
+            return Ok(Flow::Ask(questions));
+        }
+        if let Some(Fact::Vorgang(Some(before))) = message.fact(0)
+            && before.id != change.vorgang.id
+        {
+            // The office closes a notice by this id, so it must mean one notice only, whoever sent them.
+            let text = "Ein anderer Hinweis trägt bereits diese nachrichtenUUID.";
+            return Err(Rejection::new(Fault::Other, text).rule("uuid-vergeben").into());
+        }
+        let offen = change.vorgang.id;
+        let mut changes = Vec::with_capacity(under.len());
+        for (nth, key) in under.into_iter().enumerate() {
+            let Some(Fact::Vorgang(before)) = message.fact(nth + 1) else {
+                return Err(Trouble::Ours("hinweis got other answers than it asked for".to_owned()));
+            };
+            // What is open there already stays open. It is of no office: notices of several may meet under it.
+            let mut vorgang = before.clone().unwrap_or_else(|| Vorgang {
+                id: message.derived_id(&format!("hinweis {nth}")),
+                owner: String::new(),
+                state: VorgangState::BeimJugendamt,
+                deadline: None,
+                akte: Akte { art: ALIAS.to_owned(), ..Akte::default() },
             });
             if !vorgang.akte.offen.contains(&offen) {
                 vorgang.akte.offen.push(offen);
@@ -103,9 +128,8 @@ impl Step for Hinweis {
             vorgang.state = VorgangState::BeimJugendamt;
             changes.push(VorgangChange { key, vorgang });
         }
-        for change in changes {
-            message.keep_vorgang(change);
-        }
+        message.effects.vorgaenge.extend(changes);
+        message.keep_vorgang(change);
         message.values.insert(ENTRY.word, WORDS[0].to_owned());
         message.audit("hinweis.offen", &[("hinweis", &offen.to_string())]);
         Ok(Flow::Next)
@@ -118,7 +142,7 @@ mod tests {
 
     use super::*;
     use crate::effects::{Answer, Guard};
-    use crate::pipeline::testing::{bench, building, message};
+    use crate::pipeline::testing::{answering, bench, building, message};
     use crate::register::record;
 
     fn notice(erklaerung: bool) -> Message {
@@ -145,13 +169,14 @@ mod tests {
     fn a_notice_is_open_under_child_and_mother_and_no_entry() {
         let mut message = notice(true);
         assert_eq!(run(&mut message, &[]), Flow::Next);
-        assert_eq!(message.effects.vorgaenge.len(), 2);
-        let id = message.derived_id("hinweis");
-        for change in &message.effects.vorgaenge {
-            assert_eq!(change.vorgang.akte.offen, [id]);
-            assert_eq!(change.vorgang.akte.art, "hinweis");
+        let [kind, mutter, own] = <[VorgangChange; 3]>::try_from(message.effects.vorgaenge.clone()).unwrap();
+        for change in [kind, mutter] {
+            assert_eq!(change.vorgang.akte.offen, [own.vorgang.id]);
+            assert_eq!(change.vorgang.akte.art, ALIAS, "shown as one Vorgang");
             assert_eq!(change.vorgang.state, VorgangState::BeimJugendamt);
         }
+        assert_eq!((own.vorgang.akte.art.as_str(), own.vorgang.akte.unter.len()), ("hinweis", 2));
+        assert_eq!(message.vorgang.as_ref().map(|change| &change.key), Some(&own.key));
         assert!(message.effects.mirror.is_empty(), "never an Eintragung");
         assert_eq!(message.values["hinweis"], "offen");
     }
@@ -160,13 +185,13 @@ mod tests {
     fn what_is_open_already_stays_open() {
         let earlier = Vorgang {
             id: Uuid::from_u128(5),
-            owner: "jugendamt-bremen".into(),
+            owner: String::new(),
             state: VorgangState::Zugestellt,
             deadline: None,
-            akte: Akte { art: "hinweis".into(), offen: vec![Uuid::from_u128(6)], ..Akte::default() },
+            akte: Akte { art: ALIAS.into(), offen: vec![Uuid::from_u128(6)], ..Akte::default() },
         };
         let mut message = notice(true);
-        run(&mut message, &[Some(earlier)]);
+        run(&mut message, &[None, Some(earlier)]);
         let first = &message.effects.vorgaenge[0].vorgang;
         assert_eq!(first.id, Uuid::from_u128(5));
         assert_eq!(first.akte.offen, [Uuid::from_u128(6), message.derived_id("hinweis")]);
@@ -174,10 +199,33 @@ mod tests {
     }
 
     #[test]
+    fn one_id_means_one_notice() {
+        let mut first = notice(true);
+        run(&mut first, &[]);
+        let mut other = first.effects.vorgaenge[2].vorgang.clone();
+        other.id = Uuid::from_u128(7);
+        let step = building(|building| build(&json!({}), building)).unwrap();
+        let mut message = notice(true);
+        let outcome = answering(
+            &mut message,
+            |message| step.apply(message, &mut bench()),
+            |question| match question.key()
+                == Question::Vorgang(keys::hinweis(&first.record.kopf.nachrichten_uuid)).key()
+            {
+                true => Fact::Vorgang(Some(other.clone())),
+                false => Fact::Vorgang(None),
+            },
+        );
+        let Err(Trouble::Rejected(rejections)) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(rejections[0].rule.as_deref(), Some("uuid-vergeben"));
+    }
+
+    #[test]
     fn a_birth_without_a_word_on_custody_opens_nothing() {
         let mut message = notice(false);
         assert_eq!(run(&mut message, &[]), Flow::Next);
         assert!(message.effects == Default::default());
+        assert!(message.vorgang.is_some(), "so that the office is told of the birth");
         assert_eq!(message.values["hinweis"], "keiner");
     }
 }

@@ -145,8 +145,8 @@ impl Jugendamt {
     }
 }
 
-/// What leads to a Vorgang from a message that was sent of it.
-fn alias(vorgang: &Vorgang) -> Vorgang {
+/// What leads to a Vorgang from a message that was sent of it, or from an id.
+pub fn alias(vorgang: &Vorgang) -> Vorgang {
     let akte = Akte {
         art: ALIAS.to_owned(),
         partner: vorgang.akte.partner.clone(),

@@ -113,8 +113,8 @@ impl Step for Mirror {
         let (partner, am) = (message.sender.id.as_str(), tag(message.now()));
         let owns = |stored: &Stored| self.tafeln.aemter.gehoert(&stored.partner, partner, am);
         let judged = delivery.judge(&known, &owns);
-        // A repeat is no fault while a load is declared; only then is the Bestand asked for, because all deliveries of the
-        // partner would have to wait for each other at its key.
+        // A repeat is no fault while a load is declared; only then is the Bestand asked for: no other delivery
+        // depends on it, nor is to be decided again because it changed.
         let mut laedt = false;
         if matches!(judged, Ok(Judged::Repeated(_))) {
             questions.push(Question::Bestand(partner.to_owned()));

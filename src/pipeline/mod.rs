@@ -9,6 +9,7 @@ pub mod build;
 pub mod decide;
 pub mod entschieden;
 pub mod erinnern;
+pub mod erledigt;
 pub mod find;
 pub mod forward;
 pub mod freigabe;
@@ -43,6 +44,7 @@ pub const STEPS: &[step::Entry] = &[
     bestand::ENTRY,
     marke::ENTRY,
     hinweis::ENTRY,
+    erledigt::ENTRY,
     build::ENTRY,
     forward::ENTRY,
     vorgang::ENTRY,

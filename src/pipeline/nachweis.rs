@@ -74,6 +74,7 @@ impl Step for Nachweis {
     }
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
+        sending::not_told_before(message, self.delay);
         let document = match released(message) {
             true => message.built.get(&self.document).cloned().ok_or_else(|| {
                 Trouble::Ours(format!("nothing named `{}` was made; correct the route", self.document))
@@ -114,7 +115,8 @@ mod tests {
 
     fn told(fall: Fall, release: &str) -> Outgoing {
         let mut message = decided(antrag(), fall);
-        message.vorgang.as_mut().unwrap().vorgang.akte.use_ = Some(sending::ONCE_ONLY.to_owned());
+        message.vorgang.as_mut().unwrap().vorgang.akte.use_ =
+            Some(crate::register::vorgang::ONCE_ONLY.to_owned());
         message.values.insert(freigabe::VALUE, release.to_owned());
         if let Ok(built) = schreiben::nachweis(&message, &Tafeln::default()) {
             message.built.insert("nachweis".into(), built);

@@ -90,6 +90,7 @@ impl Step for Postfach {
     }
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
+        sending::not_told_before(message, self.delay);
         let undecided = message
             .entscheidung
             .as_ref()

@@ -13,6 +13,7 @@ use crate::message::Message;
 use crate::pipeline::step::SettingFault;
 use crate::pipeline::uebergaenge;
 use crate::register::entscheidung::Ergebnis;
+use crate::register::keys;
 use crate::register::vorgang::Akte;
 
 /// How long after its receipt anything leaves that tells of a request, where the route says nothing.
@@ -21,9 +22,6 @@ pub const DELAY: SignedDuration = SignedDuration::from_secs(60);
 pub const DELAY_WORD: &str = "60s";
 /// The longest delay.
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
-
-/// The use of an application of another authority (Once-Only).
-pub const ONCE_ONLY: &str = "once-only";
 
 /// JSON Schema of the setting `delay`.
 pub fn delay_schema() -> Value {
@@ -96,26 +94,30 @@ pub fn nummer(message: &Message) -> uuid::Uuid {
     akte(message).and_then(|akte| akte.nummer).unwrap_or(message.envelope.head.id)
 }
 
-/// What an online service may learn of it: `in-bearbeitung` or `abgeschlossen`. Of a request for another application it
-/// learns nothing by it, because every outcome but one is the same.
+/// What an online service may learn of it: `in-bearbeitung` or `abgeschlossen`.
 pub fn stand(message: &Message) -> &'static str {
-    let (open, done) = (Inbound::Waiting.stand(), Inbound::Accepted.stand());
-    if once_only(message) {
-        return done;
-    }
     match (&message.vorgang, &message.entscheidung) {
-        (Some(change), _) => match change.vorgang.state {
-            VorgangState::Eingegangen | VorgangState::BeimJugendamt | VorgangState::Rueckfrage => open,
-            _ => done,
-        },
-        (None, Some(entscheidung)) if entscheidung.ergebnis == Ergebnis::Klaerfall => open,
-        _ => done,
+        (Some(change), _) => change.vorgang.stand(),
+        (None, Some(entscheidung)) if entscheidung.ergebnis == Ergebnis::Klaerfall => {
+            Inbound::Waiting.stand()
+        }
+        _ => Inbound::Accepted.stand(),
     }
 }
 
 /// Whether the Vorgang was begun for another application.
 pub fn once_only(message: &Message) -> bool {
-    akte(message).and_then(|akte| akte.use_.as_deref()) == Some(ONCE_ONLY)
+    akte(message).is_some_and(Akte::once_only)
+}
+
+/// Whoever asks for the stand of the request that this message is learns no more than whoever is told: nothing before
+/// `delay` is over.
+pub fn not_told_before(message: &mut Message, delay: SignedDuration) {
+    let (id, received) = (message.envelope.head.id, message.envelope.head.received);
+    let (key, at) = (keys::nummer(id), received.checked_add(delay).ok());
+    for change in message.effects.vorgaenge.iter_mut().filter(|change| change.key == key) {
+        change.vorgang.deadline = change.vorgang.deadline.max(at);
+    }
 }
 
 /// A row of the outbox without order that leaves `delay` after the receipt of the message.

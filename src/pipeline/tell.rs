@@ -201,6 +201,7 @@ impl Tell {
 
     /// Tells whoever asked. What asked for another application was told everything at once, and never more.
     fn onlinedienst(&self, message: &mut Message, reach: &Reach, delay: SignedDuration) {
+        sending::not_told_before(message, delay);
         let nummer = sending::nummer(message);
         if sending::once_only(message) && nummer != message.envelope.head.id {
             return;
@@ -320,7 +321,7 @@ mod tests {
         assert_eq!(send.body, format!(r#"{{"id":"{nummer}","stand":"abgeschlossen"}}"#).as_bytes());
         // A second word to a service that asked for another application would tell that there was a Klaerfall.
         message.effects.sends.clear();
-        change.vorgang.akte.use_ = Some(sending::ONCE_ONLY.to_owned());
+        change.vorgang.akte.use_ = Some(crate::register::vorgang::ONCE_ONLY.to_owned());
         message.keep_vorgang(change);
         assert!(told(&mut message).is_empty());
     }
@@ -329,7 +330,8 @@ mod tests {
     fn what_asked_for_another_application_learns_no_stand() {
         for fall in [Fall::A, Fall::F, Fall::K] {
             let mut message = decided(antrag(), fall);
-            message.vorgang.as_mut().unwrap().vorgang.akte.use_ = Some(sending::ONCE_ONLY.to_owned());
+            message.vorgang.as_mut().unwrap().vorgang.akte.use_ =
+                Some(crate::register::vorgang::ONCE_ONLY.to_owned());
             let sends = told(&mut message);
             assert!(String::from_utf8_lossy(&sends[0].body).contains("abgeschlossen"), "{fall:?}");
         }

@@ -148,7 +148,7 @@ impl Vorgang {
 }
 
 /// Whether an office is the responsible one or took over from it.
-fn responsible(aemter: &Aemter, owner: &str, sender: &str) -> bool {
+pub fn responsible(aemter: &Aemter, owner: &str, sender: &str) -> bool {
     let mut office = owner;
     for _ in 0..SUCCESSORS {
         if office == sender {

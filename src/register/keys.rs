@@ -142,15 +142,45 @@ pub fn klaerfall(transaktionsid: &str) -> SearchKey {
     SearchKey::new("klaerfall", [transaktionsid])
 }
 
+/// The key of a notice by the UUID of its message, which the office reads in what is handed on to it.
+pub fn hinweis(uuid: &str) -> SearchKey {
+    SearchKey::new("hinweis", [uuid])
+}
+
+/// The key that leads from the id of the delivery that began a Vorgang to it: the service asks by nothing else.
+pub fn nummer(id: uuid::Uuid) -> SearchKey {
+    SearchKey::new("nummer", [id.hyphenated().to_string().as_str()])
+}
+
+const OFFEN_MUTTER: &str = "offen-mutter";
+const OFFEN_KIND: &str = "offen-kind";
+/// Between class and value of a key that is kept as a word.
+const IN_WORDS: char = '\u{1e}';
+
+/// Keys of [`offen`] as words, for a sealed Akte only: whoever closes a notice no longer has the persons they are made of.
+pub fn in_worten(keys: &[SearchKey]) -> Vec<String> {
+    keys.iter().map(|key| format!("{}{IN_WORDS}{}", key.class, key.value)).collect()
+}
+
+/// The keys of [`in_worten`] again; a word that is none of them is left out.
+pub fn aus_worten(words: &[String]) -> Vec<SearchKey> {
+    let key = |word: &String| {
+        let (class, value) = word.split_once(IN_WORDS)?;
+        let class = [OFFEN_MUTTER, OFFEN_KIND].into_iter().find(|known| *known == class)?;
+        Some(SearchKey { class, value: value.to_owned() })
+    };
+    words.iter().filter_map(key).collect()
+}
+
 /// The keys under which something open around a child or its mother stands (case Q).
 ///
 /// Coarse on purpose: a name that was spelled otherwise must not hide it, and who is found too much only waits for a person.
 pub fn offen(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
     let mother_born = mutter.geburtsdatum.to_string();
-    let mut keys = vec![gefaltet("offen-mutter", [mother_born.as_str(), erster_vorname(mutter)])];
+    let mut keys = vec![gefaltet(OFFEN_MUTTER, [mother_born.as_str(), erster_vorname(mutter)])];
     let born = kind.and_then(|kind| kind.geburtsdatum.as_ref().or(kind.erwartet.as_ref()));
     if let Some(born) = born {
-        keys.push(gefaltet("offen-kind", [born.to_string().as_str(), mother_born.as_str()]));
+        keys.push(gefaltet(OFFEN_KIND, [born.to_string().as_str(), mother_born.as_str()]));
     }
     keys
 }
@@ -264,6 +294,14 @@ mod tests {
         assert_eq!(keys[0], child(&satz.kind, &satz.mutter));
         let printed = format!("{keys:?}");
         assert!(printed.contains("tage") && !printed.contains("MUELLER") && !printed.contains("2024"));
+    }
+
+    #[test]
+    fn keys_of_what_is_open_come_back_from_words() {
+        let keys = offen(Some(&kind()), &mutter());
+        assert_eq!(aus_worten(&in_worten(&keys)), keys);
+        assert_eq!(keys.len(), 2);
+        assert!(aus_worten(&["kind\u{1e}X".to_owned(), "offen-kind".to_owned()]).is_empty());
     }
 
     #[test]

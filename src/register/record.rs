@@ -331,7 +331,7 @@ pub struct Person {
 /// What an authority says of its own register (daily Bestandsmeldung) or a person orders about it (rules.md 6).
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registermeldung {
-    /// What: `beginn`, `abgleich`, `erklaerung`, `meldung`, `marke`, `rueckzug`.
+    /// What: `beginn`, `abgleich`, `erklaerung`, `meldung`, `marke`, `rueckzug`, `erledigt`.
     pub was: String,
     /// The Jugendamt, as named in `partners.yaml`.
     pub jugendamt: Option<String>,
@@ -343,7 +343,7 @@ pub struct Registermeldung {
     pub ueberzaehlig: Option<u64>,
     /// UUID of the last message that it sent.
     pub letzte_uuid: Option<String>,
-    /// Id of the Registersatz or Vorgang that is meant.
+    /// Id of the Registersatz or Vorgang that is meant; of a notice the UUID of its message.
     pub id: Option<String>,
     /// Mark to set: `bestritten`, `klaerung` or `keine`.
     pub marke: Option<String>,

@@ -24,7 +24,7 @@ pub struct Gesendet {
 /// The restricted record of a Vorgang.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Akte {
-    /// `antrag`, `hinweis`, or `sendung` for an alias that leads from a sent message to its Vorgang.
+    /// `antrag`, `hinweis`, or `sendung` for an alias: what only leads to Vorgänge, from a message, an id, a child or a mother.
     #[serde(default)]
     pub art: String,
     /// The online service or authority that it came from (partner).
@@ -54,12 +54,25 @@ pub struct Akte {
     /// Ids of open notices and tasks that stand under this key.
     #[serde(default)]
     pub offen: Vec<Uuid>,
+    /// Of a notice: the keys under which it is open, in the words of `keys::in_worten`.
+    #[serde(default)]
+    pub unter: Vec<String>,
     /// What was sent.
     #[serde(default)]
     pub gesendet: Vec<Gesendet>,
     /// How often the office was reminded.
     #[serde(default)]
     pub erinnerungen: u32,
+}
+
+/// The use of an application of another authority (Once-Only).
+pub const ONCE_ONLY: &str = "once-only";
+
+impl Akte {
+    /// Whether the Vorgang was begun for another application.
+    pub fn once_only(&self) -> bool {
+        self.use_.as_deref() == Some(ONCE_ONLY)
+    }
 }
 
 impl std::fmt::Debug for Akte {

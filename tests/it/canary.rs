@@ -2,9 +2,9 @@
 //! it stands anywhere but sealed in the store. Also shows that the search would find it.
 
 #[path = "canary/marks.rs"]
-mod marks;
+pub mod marks;
 #[path = "canary/search.rs"]
-mod search;
+pub mod search;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -2,6 +2,7 @@
 //! told to fail. Every wait is bounded; nothing is asserted about time by the clock on the wall.
 
 mod broker;
+mod deletion;
 mod far;
 mod once;
 mod order;
@@ -9,6 +10,7 @@ mod outage;
 mod parts;
 mod rig;
 mod stages;
+mod stand;
 mod trouble;
 mod troubled;
 mod waiting;

@@ -23,7 +23,12 @@ fn an_answer_is_kept_with_its_table_and_its_mailbox() {
     assert_eq!(entscheidung.registersatz, Some(Uuid::from_u128(1)));
     assert_eq!(entscheidung.stand, welt.now);
     assert_eq!(message.values["ergebnis"], "negativ");
-    let [change] = message.effects.vorgaenge.as_slice() else { panic!("one Vorgang") };
+    let [change, alias] = message.effects.vorgaenge.as_slice() else {
+        panic!("one Vorgang, and what leads to it")
+    };
+    assert_eq!(alias.key, keys::nummer(message.envelope.head.id));
+    assert_eq!(alias.vorgang.akte.partner, "portal");
+    assert!(alias.vorgang.akte.fall.is_none() && alias.vorgang.akte.postkorb.is_none());
     let transaktionsid = welt.record.kopf.transaktionsid.as_deref().unwrap();
     assert_eq!(change.key, keys::vorgang("portal", transaktionsid));
     assert_eq!((change.vorgang.state, change.vorgang.owner.as_str()), (VorgangState::Entschieden, WOHNORT));
