@@ -8,6 +8,7 @@ pub mod shared;
 pub mod reload;
 pub mod house;
 pub mod player;
+pub mod script;
 pub mod cases;
 pub mod samples;
 pub mod archive;
