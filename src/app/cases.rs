@@ -278,6 +278,9 @@ fn compare(then: &Expected, played: &Played) -> Vec<String> {
                 (format!("{word} {partner}"), body(&envelope.body), delay)
             })
             .collect();
+        // What is looked at closely chooses first.
+        let mut expected: Vec<_> = expected.iter().collect();
+        expected.sort_by_key(|sent| sent.body.is_none());
         for sent in expected {
             let key = format!("{} {}", sent.word.value, sent.partner.value);
             let wanted = sent.delay.and_then(|delay| SignedDuration::try_from(delay).ok());
