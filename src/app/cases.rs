@@ -15,8 +15,9 @@ use crate::route::case::{self, Case, Expected, Failure, When};
 use crate::route::load::yaml_files;
 use crate::xoev::contract::Standards;
 
+use super::far::Mishap;
 use super::place::{self, Place, Unfit};
-use super::player::{self, Mishap, Played, Script, Troubles};
+use super::player::{self, Played, Script, Troubles};
 use super::script;
 
 /// What became of one case.

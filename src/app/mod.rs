@@ -7,6 +7,7 @@ pub mod ops;
 pub mod shared;
 pub mod reload;
 pub mod house;
+pub mod far;
 pub mod player;
 pub mod script;
 pub mod cases;

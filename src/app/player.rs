@@ -1,7 +1,7 @@
 //! Plays deliveries through a whole house in one process: real store, real engine, partners in memory that fail and
 //! engines that stop at crash points. What `test` runs; touches no network and no store but its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,8 +23,9 @@ use crate::store::contract::{
     Command, CommandState, Figures, Filter, Listed, Scope, Store, StoreError, View,
 };
 use crate::store::sqlite;
-use crate::transport::port::{Destination, Destinations, Intake, Receipt, SendError, Spool};
+use crate::transport::port::{Destination, Destinations, Intake, Spool};
 
+use super::far::{Mishap, Partner, Seen};
 use super::place::Fit;
 
 /// One delivery to play.
@@ -75,17 +76,6 @@ pub struct Troubles {
     pub times: usize,
 }
 
-/// What a partner does with an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mishap {
-    /// Takes it, and the answer is lost.
-    Timeout,
-    /// Says that it is out of order.
-    Unavailable,
-    /// Takes it.
-    Fine,
-}
-
 /// How it ended.
 #[derive(Debug)]
 pub struct Played {
@@ -126,61 +116,6 @@ pub enum PlayError {
     /// What must have happened before was refused.
     #[error("what is given was not taken: delivery {0} became {1}")]
     NotGiven(usize, String),
-}
-
-/// A partner in memory.
-struct Partner {
-    word: String,
-    name: String,
-    mishaps: Vec<Mishap>,
-    seen: Mutex<Seen>,
-}
-
-#[derive(Default)]
-struct Seen {
-    attempts: BTreeMap<uuid::Uuid, usize>,
-    ids: BTreeSet<uuid::Uuid>,
-    taken: Vec<Envelope>,
-    repeated: u64,
-}
-
-#[async_trait]
-impl Destination for Partner {
-    async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let attempt = seen.attempts.entry(envelope.head.id).or_default();
-        let mishap = self.mishaps.get(*attempt).copied().unwrap_or(Mishap::Fine);
-        *attempt += 1;
-        if mishap == Mishap::Unavailable {
-            let cause = "the partner of the test is out of order".to_owned();
-            return Err(SendError::Later { cause, retry_after: None, far_end: true });
-        }
-        if seen.ids.insert(envelope.head.id) {
-            seen.taken.push(envelope.clone());
-        } else {
-            seen.repeated += 1;
-        }
-        match mishap {
-            Mishap::Timeout => {
-                Err(SendError::Unclear { cause: "the answer of the partner of the test is lost".to_owned() })
-            }
-            _ => Ok(Receipt { reference: envelope.head.id.to_string(), ..Receipt::default() }),
-        }
-    }
-
-    fn repeat_is_safe(&self) -> bool {
-        true
-    }
-
-    async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = seen.ids.contains(&envelope.head.id);
-        Ok(known.then(|| Receipt { reference: envelope.head.id.to_string(), ..Receipt::default() }))
-    }
-
-    fn width(&self) -> usize {
-        4
-    }
 }
 
 struct NoCommands;
