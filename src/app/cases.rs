@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::engine::points::{self, Points};
 use crate::envelope::Inbound;
-use crate::plan::Plan;
-use crate::route::case::{self, By, Case, Delivery, Expected, Failure};
+use crate::route::case::{self, Case, Expected, Failure, When};
 use crate::route::load::yaml_files;
 use crate::xoev::contract::Standards;
 
+use super::far::Mishap;
 use super::place::{self, Place, Unfit};
-use super::player::{self, Given, Mishap, Played, Troubles};
+use super::player::{self, Played, Script, Troubles};
+use super::script;
 
 /// What became of one case.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -82,8 +84,8 @@ pub async fn run(place: &Place, standards: &Arc<dyn Standards>, found: &Found) -
         }
     };
     outcome.about = case.about.clone();
-    let given = match deliveries(place, standards, found, case) {
-        Ok(given) => given,
+    let script = match script(place, standards, found, case) {
+        Ok(script) => script,
         Err(faults) => {
             outcome.faults = faults;
             return outcome;
@@ -92,7 +94,7 @@ pub async fn run(place: &Place, standards: &Arc<dyn Standards>, found: &Found) -
     let mut calm: Option<Vec<String>> = None;
     for (variant, troubles) in variants(case) {
         outcome.plays += 1;
-        let played = match play(place, standards, &given, &troubles).await {
+        let played = match play(place, standards, &script, &troubles).await {
             Ok(played) => played,
             Err(text) => {
                 outcome.faults.push(format!("{variant}: {text}"));
@@ -101,7 +103,7 @@ pub async fn run(place: &Place, standards: &Arc<dyn Standards>, found: &Found) -
         };
         let mut faults = compare(&case.then, &played);
         let mut essence = played.essence;
-        if played.verdicts.iter().any(|verdict| verdict.state == Inbound::Denied) {
+        if played.verdicts.iter().flatten().any(|verdict| verdict.state == Inbound::Denied) {
             // A stranger occupies no key, so each of its attempts is noted: how often does not matter here.
             essence.dedup();
             essence.retain(|line| !line.starts_with("count inbox "));
@@ -125,13 +127,13 @@ pub async fn run(place: &Place, standards: &Arc<dyn Standards>, found: &Found) -
 async fn play(
     place: &Place,
     standards: &Arc<dyn Standards>,
-    given: &[Given],
+    script: &Script,
     troubles: &Troubles,
 ) -> Result<Played, String> {
     let fit =
         place::compile_with(place, standards.clone(), None).map_err(|unfit: Unfit| unfit.to_string())?;
     let folder = Scratch::in_memory().map_err(|error| format!("no temporary folder: {}", error.kind()))?;
-    player::play(fit, &folder.0, given, troubles).await.map_err(|error| error.to_string())
+    player::play(fit, &folder.0, script, troubles).await.map_err(|error| error.to_string())
 }
 
 /// A folder below the system's temporary one, removed at the end.
@@ -199,95 +201,31 @@ fn written_mishaps(case: &Case) -> BTreeMap<String, Vec<Mishap>> {
 
 fn all_partners(case: &Case) -> Vec<String> {
     let sent = case.then.sent.iter().flatten().map(|sent| sent.partner.value.clone());
-    let delivered = case.when.iter().map(|delivery| delivery.partner.value.clone());
+    let delivered = case.when.iter().filter_map(|when| match when {
+        When::Delivery(delivery) => Some(delivery.partner.value.clone()),
+        When::Timer(_) => None,
+    });
     sent.chain(delivered).collect()
 }
 
-fn deliveries(
+fn script(
     place: &Place,
     standards: &Arc<dyn Standards>,
     found: &Found,
     case: &Case,
-) -> Result<Vec<Given>, Vec<String>> {
+) -> Result<Script, Vec<String>> {
     let fit = place::compile_with(place, standards.clone(), None).map_err(|unfit| vec![unfit.to_string()])?;
-    let Some(plan) = fit.compiled.plans.iter().find(|plan| plan.route == found.route) else {
-        return Err(vec![format!("there is no route `{}`; name the folder after the route", found.route)]);
-    };
-    let mut faults = Vec::new();
-    let mut given = Vec::new();
-    let first = case.when.first().map(|delivery| delivery.partner.value.clone());
-    for (index, sample) in case.mirror.iter().enumerate() {
-        match body(place, &found.file, &sample.value) {
-            Ok(body) => given.push(Given {
-                binding: binding(plan, "http").or_else(|| binding(plan, "folder")).unwrap_or_default(),
-                partner: first.clone(),
-                transport_id: format!("given-{index}"),
-                body,
-            }),
-            Err(fault) => faults.push(fault),
-        }
-    }
-    for (index, Delivery { by, body: file, partner, id, route }) in case.when.iter().enumerate() {
-        let word = match by {
-            By::Http => "http",
-            By::Folder => "folder",
-        };
-        let name = route.as_ref().map_or(found.route.as_str(), |route| &route.value);
-        let Some(plan) = fit.compiled.plans.iter().find(|plan| plan.route == name) else {
-            faults.push(format!("there is no route `{name}`"));
-            continue;
-        };
-        let Some(binding) = binding(plan, word) else {
-            faults.push(format!("the route has no `{word}` under `on`"));
-            continue;
-        };
-        let transport_id = id.as_ref().map_or_else(|| format!("when-{index}"), |id| id.value.clone());
-        // A name that is in no partner file plays a stranger.
-        let partner = fit.compiled.partners.contains_key(&partner.value).then(|| partner.value.clone());
-        match body(place, &found.file, &file.value) {
-            Ok(body) => given.push(Given { binding, partner, transport_id, body }),
-            Err(fault) => faults.push(fault),
-        }
-    }
-    if faults.is_empty() { Ok(given) } else { Err(faults) }
-}
-
-fn binding(plan: &Plan, word: &str) -> Option<String> {
-    let prefix = format!("{word} ");
-    plan.bindings.iter().map(|binding| binding.key.clone()).find(|key| key.starts_with(&prefix))
-}
-
-/// A file beside the case, or a sample of a package by its name.
-fn body(place: &Place, case: &Path, name: &str) -> Result<Bytes, String> {
-    let beside = case.parent().map(|folder| folder.join(name)).filter(|path| path.is_file());
-    let path = beside.or_else(|| sample(&place.xsd, name));
-    let Some(path) = path else {
-        return Err(format!("`{name}` is neither beside the case nor a sample of a package"));
-    };
-    std::fs::read(&path)
-        .map(Bytes::from)
-        .map_err(|error| format!("`{name}` cannot be read: {}", error.kind()))
-}
-
-fn sample(xsd: &Path, name: &str) -> Option<PathBuf> {
-    let folders = |path: &Path| -> Vec<PathBuf> {
-        std::fs::read_dir(path)
-            .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
-            .unwrap_or_default()
-    };
-    let mut found: Vec<PathBuf> = folders(xsd)
-        .iter()
-        .flat_map(|standard| folders(standard))
-        .map(|version| version.join("samples").join(name))
-        .filter(|path| path.is_file())
-        .collect();
-    found.sort();
-    found.pop()
+    script::of(
+        &script::Shelf { compiled: &fit.compiled, xsd: &place.xsd, case: &found.file },
+        &found.route,
+        case,
+    )
 }
 
 fn compare(then: &Expected, played: &Played) -> Vec<String> {
     let mut faults = Vec::new();
-    let last = played.verdicts.last();
+    // A verdict that a crash took along is made up for by the comparison with the plain play.
+    let last = played.verdicts.last().and_then(Option::as_ref);
     if let (Some(state), Some(last)) = (then.state, last)
         && last.state != state
     {
@@ -314,6 +252,17 @@ fn compare(then: &Expected, played: &Played) -> Vec<String> {
         let (are, wanted) = (played.vorgaenge.join(", "), states.join(", "));
         faults.push(format!("the Vorgaenge are [{are}], expected [{wanted}]"));
     }
+    if let Some(faelle) = &then.faelle
+        && *faelle != played.faelle
+    {
+        let (are, wanted) = (played.faelle.join(", "), faelle.join(", "));
+        faults.push(format!("the cases are [{are}], expected [{wanted}]"));
+    }
+    if let Some(timers) = then.timers
+        && usize::try_from(timers) != Ok(played.timers)
+    {
+        faults.push(format!("{} timers came in, expected {timers}", played.timers));
+    }
     if let (Some(reply), Some(last)) = (&then.reply, last) {
         let message = last.reply.as_ref().map_or("none", |reply| reply.message.as_str());
         if message != reply.value {
@@ -322,15 +271,23 @@ fn compare(then: &Expected, played: &Played) -> Vec<String> {
     }
     if let Some(expected) = &then.sent {
         let body = |octets: &Bytes| serde_json::from_slice::<Value>(octets).ok();
-        let mut open: Vec<(String, Option<Value>)> = played
+        let mut open: Vec<(String, Option<Value>, Option<SignedDuration>)> = played
             .taken
             .iter()
-            .map(|(word, partner, envelope)| (format!("{word} {partner}"), body(&envelope.body)))
+            .map(|(word, partner, envelope)| {
+                let delay = played.delays.get(&envelope.head.id).copied();
+                (format!("{word} {partner}"), body(&envelope.body), delay)
+            })
             .collect();
+        // What is looked at closely chooses first.
+        let mut expected: Vec<_> = expected.iter().collect();
+        expected.sort_by_key(|sent| sent.body.is_none());
         for sent in expected {
             let key = format!("{} {}", sent.word.value, sent.partner.value);
-            let fits = |(taken, body): &(String, Option<Value>)| {
+            let wanted = sent.delay.and_then(|delay| SignedDuration::try_from(delay).ok());
+            let fits = |(taken, body, delay): &(String, Option<Value>, Option<SignedDuration>)| {
                 *taken == key
+                    && (sent.delay.is_none() || *delay == wanted)
                     && sent
                         .body
                         .as_ref()
@@ -343,7 +300,7 @@ fn compare(then: &Expected, played: &Played) -> Vec<String> {
                 None => faults.push(format!("`{key}` was not sent as expected")),
             }
         }
-        for (key, _) in open {
+        for (key, _, _) in open {
             faults.push(format!("`{key}` was sent and not expected"));
         }
     }

@@ -1,7 +1,7 @@
 //! Plays deliveries through a whole house in one process: real store, real engine, partners in memory that fail and
 //! engines that stop at crash points. What `test` runs; touches no network and no store but its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use crate::clock::{Clock, Tick};
 use crate::engine::core::Settings;
 use crate::engine::housekeeping::Commands;
 use crate::engine::points::Points;
+use crate::engine::ports::Ports;
 use crate::engine::start::{Engine, Start};
 use crate::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, Stage, Verdict};
 use crate::pipeline::jugendamt::ALIAS;
@@ -22,12 +23,13 @@ use crate::store::contract::{
     Command, CommandState, Figures, Filter, Listed, Scope, Store, StoreError, View,
 };
 use crate::store::sqlite;
-use crate::transport::port::{Destination, Destinations, Intake, Receipt, SendError};
+use crate::transport::port::{Destination, Destinations, Intake, Spool};
 
+use super::far::{Mishap, Partner, Seen};
 use super::place::Fit;
 
 /// One delivery to play.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Given {
     /// The `on` entry, such as `http /v1/lieferungen`.
     pub binding: String,
@@ -37,6 +39,30 @@ pub struct Given {
     pub transport_id: String,
     /// The document.
     pub body: Bytes,
+    /// Further parts, JSON, by their names.
+    pub parts: Vec<(String, Bytes)>,
+    /// The person that orders it in the partner's name.
+    pub acting: Option<String>,
+    /// When it is received, from the beginning of the play.
+    pub at: SignedDuration,
+}
+
+/// What happens in a play.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Somebody delivers.
+    Given(Box<Given>),
+    /// So long after the beginning timers that are due come in.
+    Timer(SignedDuration),
+}
+
+/// A play.
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    /// What has happened before; calm, once, and what it sends is not looked at.
+    pub before: Vec<Given>,
+    /// What happens then.
+    pub events: Vec<Event>,
 }
 
 /// What goes wrong on purpose.
@@ -50,22 +76,13 @@ pub struct Troubles {
     pub times: usize,
 }
 
-/// What a partner does with an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mishap {
-    /// Takes it, and the answer is lost.
-    Timeout,
-    /// Says that it is out of order.
-    Unavailable,
-    /// Takes it.
-    Fine,
-}
-
 /// How it ended.
 #[derive(Debug)]
 pub struct Played {
-    /// The verdict on each delivery, in their order.
-    pub verdicts: Vec<Verdict>,
+    /// The verdict on each event, in their order; `None` where a process ended between its commit and its answer to a timer.
+    pub verdicts: Vec<Option<Verdict>>,
+    /// How many timers came in.
+    pub timers: usize,
     /// What the store holds, without generated ids and times.
     pub essence: Vec<String>,
     /// The messages.
@@ -74,10 +91,14 @@ pub struct Played {
     pub figures: Figures,
     /// The states of the Vorgänge, in alphabetical order; what only leads to one is left out.
     pub vorgaenge: Vec<String>,
+    /// The letters of their cases, in alphabetical order.
+    pub faelle: Vec<String>,
     /// What partners took, one entry per id: transport word, partner, envelope.
     pub taken: Vec<(String, String, Envelope)>,
     /// Attempts with an id that was taken already.
     pub repeated: u64,
+    /// How long after the receipt of its cause each envelope may leave at the earliest.
+    pub delays: BTreeMap<uuid::Uuid, SignedDuration>,
 }
 
 /// Why a play could not be played.
@@ -92,61 +113,9 @@ pub enum PlayError {
     /// It did not come to rest.
     #[error("the play did not come to rest: {0}")]
     Restless(String),
-}
-
-/// A partner in memory.
-struct Partner {
-    word: String,
-    name: String,
-    mishaps: Vec<Mishap>,
-    seen: Mutex<Seen>,
-}
-
-#[derive(Default)]
-struct Seen {
-    attempts: BTreeMap<uuid::Uuid, usize>,
-    ids: BTreeSet<uuid::Uuid>,
-    taken: Vec<Envelope>,
-    repeated: u64,
-}
-
-#[async_trait]
-impl Destination for Partner {
-    async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let attempt = seen.attempts.entry(envelope.head.id).or_default();
-        let mishap = self.mishaps.get(*attempt).copied().unwrap_or(Mishap::Fine);
-        *attempt += 1;
-        if mishap == Mishap::Unavailable {
-            let cause = "the partner of the test is out of order".to_owned();
-            return Err(SendError::Later { cause, retry_after: None, far_end: true });
-        }
-        if seen.ids.insert(envelope.head.id) {
-            seen.taken.push(envelope.clone());
-        } else {
-            seen.repeated += 1;
-        }
-        match mishap {
-            Mishap::Timeout => {
-                Err(SendError::Unclear { cause: "the answer of the partner of the test is lost".to_owned() })
-            }
-            _ => Ok(Receipt { reference: envelope.head.id.to_string(), ..Receipt::default() }),
-        }
-    }
-
-    fn repeat_is_safe(&self) -> bool {
-        true
-    }
-
-    async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = seen.ids.contains(&envelope.head.id);
-        Ok(known.then(|| Receipt { reference: envelope.head.id.to_string(), ..Receipt::default() }))
-    }
-
-    fn width(&self) -> usize {
-        4
-    }
+    /// What must have happened before was refused.
+    #[error("what is given was not taken: delivery {0} became {1}")]
+    NotGiven(usize, String),
 }
 
 struct NoCommands;
@@ -158,11 +127,11 @@ impl Commands for NoCommands {
     }
 }
 
-/// Plays a list of deliveries in a folder of its own that must be empty.
+/// Plays a script in a folder of its own that must be empty.
 pub async fn play(
     fit: Fit,
     folder: &Path,
-    given: &[Given],
+    script: &Script,
     troubles: &Troubles,
 ) -> Result<Played, PlayError> {
     let Fit { compiled, standards } = fit;
@@ -178,28 +147,37 @@ pub async fn play(
         .map(|(key, partner)| (key.clone(), partner.clone() as Arc<dyn Destination>))
         .collect();
     let set = Arc::new(compiled.into_plan_set(destinations, standards, stage));
-    let clock = Clock::scaled(began(), 5_000.0);
-    let mut verdicts: Vec<Option<Verdict>> = vec![None; given.len()];
-    let mut crashes = troubles.crashes.iter();
     // A key of its own that ends with the play: `dry-run` plays messages with real data, too.
     let mut key = [0u8; 32];
     aws_lc_rs::rand::fill(&mut key).map_err(|_| std::io::Error::other("no random octets"))?;
-    let store = loop {
-        let points = crashes.next().cloned().unwrap_or_default();
-        let store = Arc::new(open(folder, stage, key).await?);
-        let engine = start(store.clone(), &clock, points.clone(), &set)?;
-        let calm = live(&engine, given, troubles.times.max(1), &mut verdicts, &points).await;
-        let rest = match calm {
-            true => rest(&*store, &clock, &points).await?,
-            false => false,
-        };
-        let crashed = points.crashed();
-        engine.core.stop.cancel();
-        engine.drain(Duration::from_secs(5)).await;
-        if rest && !crashed {
-            break store;
+    let house = House { folder, stage, key, set };
+    let mut state = State::default();
+    if !script.before.is_empty() {
+        let events: Vec<Event> =
+            script.before.iter().map(|given| Event::Given(Box::new(given.clone()))).collect();
+        let calm = Troubles { times: 1, ..Troubles::default() };
+        house.act(&events, &calm, &mut Vec::new().iter(), &mut state).await?;
+        for (index, verdict) in std::mem::take(&mut state.verdicts).into_iter().enumerate() {
+            if let Some(verdict) = verdict.filter(|verdict| verdict.state != Inbound::Accepted) {
+                let became = format!("{} {}", verdict.state.as_str(), verdict.codes.join(", "));
+                return Err(PlayError::NotGiven(index, became));
+            }
         }
-    };
+        for partner in partners.values() {
+            *partner.seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen::default();
+        }
+    }
+    // Time is set forward where timers are waited for, and a process of its own begins then.
+    let mut crashes = troubles.crashes.iter();
+    let mut rest = script.events.as_slice();
+    let mut verdicts = Vec::new();
+    while !rest.is_empty() {
+        let next = rest[1..].iter().position(|event| matches!(event, Event::Timer(_)));
+        let (act, after) = rest.split_at(next.map_or(rest.len(), |next| next + 1));
+        house.act(act, troubles, &mut crashes, &mut state).await?;
+        verdicts.append(&mut state.verdicts);
+        rest = after;
+    }
     let mut taken = Vec::new();
     let mut repeated = 0;
     for partner in partners.values() {
@@ -208,32 +186,114 @@ pub async fn play(
         taken.extend(seen.taken.iter().map(of));
         repeated += seen.repeated;
     }
+    let store = open(folder, stage, key).await?;
     let essence = store.essence().await?;
+    let (vorgaenge, faelle) = vorgaenge(&store).await?;
     Ok(Played {
-        vorgaenge: vorgaenge(&*store, &clock).await?,
-        verdicts: verdicts.into_iter().flatten().collect(),
+        vorgaenge,
+        faelle,
+        verdicts,
+        timers: state.timers,
         essence,
         messages: store.list(&Scope::Operator, Filter { limit: 10_000, ..Filter::default() }).await?,
         figures: store.figures(&Scope::Operator).await?,
         taken,
         repeated,
+        delays: state.delays,
     })
 }
 
-async fn vorgaenge(store: &dyn Store, clock: &Clock) -> Result<Vec<String>, PlayError> {
+/// What every process of a play has.
+struct House<'a> {
+    folder: &'a Path,
+    stage: Stage,
+    key: [u8; 32],
+    set: Arc<PlanSet>,
+}
+
+/// What is known between the processes of a play.
+#[derive(Default)]
+struct State {
+    verdicts: Vec<Option<Verdict>>,
+    done: Vec<bool>,
+    timers: usize,
+    delays: BTreeMap<uuid::Uuid, SignedDuration>,
+}
+
+impl House<'_> {
+    /// One act: everything up to the next time that is set, until all is at rest; processes that crash are followed by others.
+    async fn act(
+        &self,
+        events: &[Event],
+        troubles: &Troubles,
+        crashes: &mut std::slice::Iter<'_, Points>,
+        state: &mut State,
+    ) -> Result<(), PlayError> {
+        let begins = match events.first() {
+            Some(Event::Timer(after)) => *after,
+            Some(Event::Given(given)) => given.at,
+            None => return Ok(()),
+        };
+        let clock = Clock::scaled(moment(begins), 5_000.0);
+        state.verdicts = vec![None; events.len()];
+        state.done = vec![false; events.len()];
+        loop {
+            let points = crashes.next().cloned().unwrap_or_default();
+            let store = Arc::new(open(self.folder, self.stage, self.key).await?);
+            let mut engine = start(store.clone(), &clock, points.clone(), &self.set)?;
+            let calm = live(&engine, events, troubles.times.max(1), state, &points).await;
+            if calm {
+                // What leaves when is read before anything may leave.
+                delays(&*store, state).await?;
+            }
+            engine.open_dispatch(Arc::new(NoCommands));
+            let rest = match calm {
+                true => rest(&*store, &clock, &points).await?,
+                false => false,
+            };
+            let crashed = points.crashed();
+            engine.core.stop.cancel();
+            engine.drain(Duration::from_secs(5)).await;
+            if rest && !crashed {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Notes of every envelope that was not tried yet how long after the receipt of its cause it may leave.
+async fn delays(store: &dyn Store, state: &mut State) -> Result<(), PlayError> {
+    let messages = store.list(&Scope::Operator, Filter { limit: 10_000, ..Filter::default() }).await?;
+    for message in messages {
+        for send in message.sends.iter().filter(|send| send.attempts == 0) {
+            if let Some(next) = send.next_try {
+                state.delays.entry(send.id).or_insert(next.duration_since(message.received));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn vorgaenge(store: &dyn Store) -> Result<(Vec<String>, Vec<String>), PlayError> {
     let view = View {
         scope: Scope::Operator,
         limit: 10_000,
         person: "play".to_owned(),
         reason: "route test".to_owned(),
-        now: clock.now(),
+        now: moment(SignedDuration::ZERO),
     };
     let all = store.vorgaenge(view).await?;
     let word = |state| serde_json::to_value(state).ok().and_then(|state| state.as_str().map(str::to_owned));
     let mut states: Vec<String> =
         all.iter().filter(|v| v.akte.art != ALIAS).filter_map(|v| word(v.state)).collect();
     states.sort();
-    Ok(states)
+    let mut faelle: Vec<String> = all
+        .iter()
+        .filter(|v| v.akte.art != ALIAS)
+        .filter_map(|v| Some(format!("{:?}", v.akte.fall?)))
+        .collect();
+    faelle.sort();
+    Ok((states, faelle))
 }
 
 async fn open(folder: &Path, stage: Stage, key: [u8; 32]) -> Result<sqlite::store::SqliteStore, PlayError> {
@@ -261,57 +321,80 @@ fn start(
     set: &Arc<PlanSet>,
 ) -> Result<Engine, PlayError> {
     let settings = Settings { workers: 1, ..Settings::default() };
-    let mut engine =
-        Engine::start(Start { store, clock: clock.clone(), points, set: set.clone(), settings })?;
-    engine.open_dispatch(Arc::new(NoCommands));
-    Ok(engine)
+    Ok(Engine::start(Start { store, clock: clock.clone(), points, set: set.clone(), settings })?)
 }
 
-/// Delivers what has no verdict yet, in order; `false` when the engine stopped at a crash point.
-async fn live(
-    engine: &Engine,
-    given: &[Given],
-    times: usize,
-    verdicts: &mut [Option<Verdict>],
-    points: &Points,
-) -> bool {
-    for (index, given) in given.iter().enumerate() {
-        if verdicts[index].is_some() {
+/// Delivers what is not done yet, in order; `false` when the engine stopped at a crash point.
+async fn live(engine: &Engine, events: &[Event], times: usize, state: &mut State, points: &Points) -> bool {
+    for (index, event) in events.iter().enumerate() {
+        if state.done[index] {
             continue;
         }
+        let envelopes = loop {
+            match envelopes(engine, event).await {
+                Ok(envelopes) => break envelopes,
+                Err(_) if points.crashed() => return false,
+                Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
+            }
+        };
+        if matches!(event, Event::Timer(_)) {
+            // A process that ended after the commit leaves none for the next.
+            state.timers = state.timers.max(envelopes.len());
+        }
         for _ in 0..times {
-            loop {
-                match engine.reception.deliver(envelope(given, received(index))).await {
-                    Ok(verdict) => {
-                        verdicts[index].get_or_insert(verdict);
-                        break;
+            for envelope in &envelopes {
+                let mut envelope = envelope.clone();
+                if matches!(event, Event::Given(_)) {
+                    envelope.head.id = uuid::Uuid::now_v7();
+                }
+                loop {
+                    match engine.reception.deliver(envelope.clone()).await {
+                        Ok(verdict) => {
+                            state.verdicts[index].get_or_insert(verdict);
+                            break;
+                        }
+                        Err(_) if points.crashed() => return false,
+                        Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
                     }
-                    Err(_) if points.crashed() => return false,
-                    Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
                 }
             }
         }
+        state.done[index] = true;
     }
     !points.crashed()
 }
 
-/// When the n-th delivery is received: the same in every play, because a login is old after a quarter of an hour and the
-/// clock of a play makes one of a moment.
-fn received(index: usize) -> Timestamp {
-    let minutes = SignedDuration::from_mins(i64::try_from(index).unwrap_or_default());
-    began().checked_add(minutes).unwrap_or_else(|_| began())
+/// What comes in: a delivery with its parts in claims, or the timers that are due.
+async fn envelopes(engine: &Engine, event: &Event) -> Result<Vec<Envelope>, PlayError> {
+    let given = match event {
+        Event::Timer(after) => return Ok(engine.core.store.due_timers(moment(*after), 64).await?),
+        Event::Given(given) => given,
+    };
+    let mut envelope = envelope(given);
+    let ports = Ports(engine.core.clone());
+    for (name, octets) in &given.parts {
+        let Some(partner) = &envelope.head.partner else { continue };
+        let later = |_| StoreError::Later("a part cannot be stored".to_owned());
+        let mut writer = ports.begin(partner).await.map_err(later)?;
+        writer.write(octets.clone()).await.map_err(later)?;
+        envelope.parts.push(writer.finish(name, "application/json").await.map_err(later)?);
+    }
+    Ok(vec![envelope])
 }
 
-/// When a play begins.
-fn began() -> Timestamp {
-    "2026-11-21T09:00:00Z".parse().unwrap_or(Timestamp::UNIX_EPOCH)
+/// A moment of a play: the same in every one, because a login is old after a quarter of an hour and the clock of a play makes
+/// one of a moment.
+fn moment(after: SignedDuration) -> Timestamp {
+    let began = "2026-11-21T09:00:00Z".parse().unwrap_or(Timestamp::UNIX_EPOCH);
+    began.checked_add(after).unwrap_or(began)
 }
 
-fn envelope(given: &Given, now: Timestamp) -> Envelope {
+fn envelope(given: &Given) -> Envelope {
     let connection = given.binding.split_once(' ').map_or("play", |(word, value)| match word {
         "folder" => value,
         word => word,
     });
+    let how = if given.acting.is_some() { How::Internal } else { How::Memory };
     let sha256 = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &given.body);
     Envelope {
         head: Head {
@@ -321,11 +404,11 @@ fn envelope(given: &Given, now: Timestamp) -> Envelope {
             transport_id: given.transport_id.clone(),
             correlation: None,
             content_type: Some("application/xml".to_owned()),
-            partner: given.partner.clone().map(|id| PartnerRef { id, how: How::Memory }),
-            received: now,
+            partner: given.partner.clone().map(|id| PartnerRef { id, how }),
+            received: moment(given.at),
             return_address: None,
             traceparent: None,
-            acting_person: None,
+            acting_person: given.acting.clone(),
         },
         body: given.body.clone(),
         parts: Vec::new(),

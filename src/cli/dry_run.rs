@@ -5,13 +5,13 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::app::cases::Scratch;
-use crate::app::player::{self, Given, Played, Troubles};
+use crate::app::player::{self, Event, Given, Played, Script, Troubles};
 use crate::cli::args::{DryRunArgs, Global};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::{person, stage};
 use crate::clock::Clock;
-use crate::envelope::Stage;
+use crate::envelope::{Part, Stage};
 use crate::store::contract::{Filter, Listed, Scope};
 
 #[derive(Serialize)]
@@ -47,7 +47,8 @@ pub async fn run(global: &Global, args: &DryRunArgs, out: &mut Output) -> Result
         )?;
     }
     let scratch = Scratch::in_memory()?;
-    let played = player::play(fit, &scratch.0, &[given], &Troubles { times: 1, ..Troubles::default() })
+    let script = Script { events: vec![Event::Given(Box::new(given))], ..Script::default() };
+    let played = player::play(fit, &scratch.0, &script, &Troubles { times: 1, ..Troubles::default() })
         .await
         .map_err(|error| CliError::Usage(error.to_string()))?;
     let shown = shown(&played, then.as_ref());
@@ -69,7 +70,7 @@ fn codes(codes: &[String]) -> String {
 }
 
 fn shown(played: &Played, then: Option<&Listed>) -> Shown {
-    let verdict = played.verdicts.first();
+    let verdict = played.verdicts.first().and_then(Option::as_ref);
     let state = verdict.map(|verdict| verdict.state.as_str().to_owned()).unwrap_or_default();
     let codes: Vec<String> = verdict.map(|verdict| verdict.codes.clone()).unwrap_or_default();
     let mut sends: Vec<String> = played
@@ -113,11 +114,16 @@ async fn stored(
     // A payload is opened in the scope of its Mandant only, and the view is recorded with person and reason.
     let scope = Scope::Mandant(listed.mandant.clone());
     let original = store.original(&scope, id, &person::acting(), reason, now).await?.ok_or_else(missing)?;
+    // Documents beside it are read by no step, so only what is small comes along.
+    let small = |part: Part| Some((part.name, part.small?.0));
     let given = Given {
         binding: original.head.binding,
         partner: original.head.partner.map(|partner| partner.id),
         transport_id: original.head.transport_id,
         body: original.body,
+        parts: original.parts.into_iter().filter_map(small).collect(),
+        acting: original.head.acting_person,
+        ..Given::default()
     };
     Ok((given, listed))
 }
@@ -143,5 +149,5 @@ fn from_file(
     {
         return Err(CliError::Usage(format!("there is no partner `{name}` in partners.yaml")));
     }
-    Ok(Given { binding, partner, transport_id: "dry-run".to_owned(), body })
+    Ok(Given { binding, partner, transport_id: "dry-run".to_owned(), body, ..Given::default() })
 }

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::message::Message;
@@ -119,9 +118,8 @@ impl Use {
         if !message.sender.uses.iter().any(|admitted| admitted == self.verwendung) {
             gruende.push(Grund::NichtZugelassen);
         }
-        if self.verwendung == ONCE_ONLY
-            && !zweck(record.anmeldung.as_ref(), &message.sender.policy, message.now())
-        {
+        // Whether she released it for this purpose decides what the service is told, not what she is: `freigabe` looks at that.
+        if self.verwendung == ONCE_ONLY && !zweck(record.anmeldung.as_ref()) {
             gruende.push(Grund::Zweck);
         }
         match geprueft {
@@ -182,13 +180,8 @@ fn opened(bench: &mut Bench, octets: &bytes::Bytes) -> Option<Anmeldung> {
     record.anmeldung
 }
 
-/// Whether the purpose is one the partner is admitted for, and she released the answer for it before now (rules.md 3).
-fn zweck(anmeldung: Option<&Anmeldung>, policy: &Value, now: Timestamp) -> bool {
-    let Some(anmeldung) = anmeldung else { return false };
-    let zweck = anmeldung.zweck.as_deref().filter(|zweck| !zweck.trim().is_empty());
-    let leika = policy["leika"].as_array();
-    let admitted =
-        zweck.zip(leika).is_some_and(|(zweck, leika)| leika.iter().any(|key| key.as_str() == Some(zweck)));
-    let released = anmeldung.freigabe.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
-    admitted && released.is_some_and(|released| released <= now)
+/// Whether a purpose is named at all (rules.md 3).
+fn zweck(anmeldung: Option<&Anmeldung>) -> bool {
+    let zweck = anmeldung.and_then(|anmeldung| anmeldung.zweck.as_deref());
+    zweck.is_some_and(|zweck| !zweck.trim().is_empty())
 }

@@ -2,6 +2,7 @@
 //! Parses and checks only; running belongs to somebody else.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -17,21 +18,77 @@ pub struct Case {
     pub about: Option<String>,
     /// Samples that lie in the mirror before.
     pub mirror: Vec<At<String>>,
-    /// Deliveries, in this order.
-    pub when: Vec<Delivery>,
+    /// Registers that were loaded before, in this order.
+    pub registers: Vec<Register>,
+    /// What happens, in this order.
+    pub when: Vec<When>,
     /// What must be so afterwards.
     pub then: Expected,
     /// How the far ends of partners fail, attempt by attempt; then they work.
     pub partners_fail: BTreeMap<String, Vec<Failure>>,
 }
 
+/// A document: a sample of a standard or a file beside the case, with texts in it replaced.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Body {
+    /// Its name.
+    pub file: At<String>,
+    /// Texts and what stands in their place; each must occur.
+    pub replace: Vec<(String, String)>,
+}
+
+/// How far the load of a register has come; each step has those before it behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Until {
+    /// A person began it.
+    Beginn,
+    /// The office delivered.
+    Lieferung,
+    /// A person compared the counts.
+    Abgleich,
+    /// One person signed.
+    Unterschrift,
+    /// A second person signed: it is declared complete.
+    Erklaerung,
+    /// The office reported its count and its last message.
+    Meldung,
+}
+
+/// A register as a route test finds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Register {
+    /// The office that keeps it.
+    pub jugendamt: At<String>,
+    /// What it delivered.
+    pub mirror: Vec<Body>,
+    /// How far its load has come; declared and reported where nothing is written.
+    pub until: Until,
+    /// How many Registersätze the office counts; one for each delivery where nothing is written.
+    pub count: Option<u32>,
+    /// How long ago that was.
+    pub age: Duration,
+}
+
+/// What happens.
+#[derive(Clone, Debug, PartialEq)]
+pub enum When {
+    /// Somebody delivers.
+    Delivery(Delivery),
+    /// So much time has passed since the test began, and timers that are due come in.
+    Timer(Duration),
+}
+
 /// One delivery.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivery {
-    /// The transport: `http` or `folder`.
+    /// The transport: `http` or `folder`, or the order of a `person`.
     pub by: By,
-    /// The file of the body, a sample of the standard or beside the case.
-    pub body: At<String>,
+    /// The document.
+    pub body: Body,
+    /// Further parts of the delivery by their names; they are JSON.
+    pub parts: Vec<(String, Body)>,
+    /// The person that orders it.
+    pub acting: Option<At<String>>,
     /// Who delivers.
     pub partner: At<String>,
     /// The transport's own id; the same one makes a repeat.
@@ -47,6 +104,8 @@ pub enum By {
     Http,
     /// As a file in the partner's tray.
     Folder,
+    /// As the order of a person.
+    Person,
 }
 
 /// How a far end fails once.
@@ -75,6 +134,10 @@ pub struct Expected {
     pub reply: Option<At<String>>,
     /// States of all Vorgänge, in any order.
     pub vorgaenge: Option<Vec<String>>,
+    /// Letters of the cases of all Vorgänge as their restricted records hold them, in any order.
+    pub faelle: Option<Vec<String>>,
+    /// How many timers came in at once at most.
+    pub timers: Option<u32>,
 }
 
 /// One envelope that was sent.
@@ -86,6 +149,8 @@ pub struct Sent {
     pub partner: At<String>,
     /// The body, if it is looked at; `*` stands for any value.
     pub body: Option<Value>,
+    /// How long after the receipt of what caused it it may leave, if that is looked at.
+    pub delay: Option<Duration>,
 }
 
 /// Reads a case, or tells every fault.
@@ -104,53 +169,115 @@ pub fn read(file: &str, text: &str) -> Result<Case, Faults> {
 
 fn case(desk: Desk<'_>, root: &Node) -> Option<Case> {
     let root = reading::map(desk, root, "the case", &["about", "given", "when", "then", "partners-fail"])?;
-    let mirror = root
-        .get("given")
-        .and_then(|node| reading::map(desk, node, "`given`", &["mirror"]))
+    let given =
+        root.get("given").and_then(|node| reading::map(desk, node, "`given`", &["mirror", "registers"]));
+    let mirror = given
         .and_then(|node| node.get("mirror"))
         .map(|node| reading::texts(desk, node, "`mirror`"))
         .unwrap_or_default();
-    let when = reading::need(desk, root, "the case", "when").map(|node| deliveries(desk, node));
+    let registers = given
+        .and_then(|node| node.get("registers"))
+        .map(|node| reading::list(desk, node, "`registers`"))
+        .unwrap_or_default();
+    let registers = registers.iter().filter_map(|node| register(desk, node)).collect();
+    let when = reading::need(desk, root, "the case", "when").map(|node| whens(desk, node));
     let then = reading::need(desk, root, "the case", "then").and_then(|node| expected(desk, node));
     let partners_fail = root.get("partners-fail").map(|node| failures(desk, node)).unwrap_or_default();
     let about = reading::optional_text(desk, root, "about").map(|about| about.value);
-    Some(Case { about, mirror, when: when?, then: then?, partners_fail })
+    Some(Case { about, mirror, registers, when: when?, then: then?, partners_fail })
 }
 
-fn deliveries(desk: Desk<'_>, node: &Node) -> Vec<Delivery> {
+fn register(desk: Desk<'_>, node: &Node) -> Option<Register> {
+    const UNTIL: &[(&str, Until)] = &[
+        ("beginn", Until::Beginn),
+        ("lieferung", Until::Lieferung),
+        ("abgleich", Until::Abgleich),
+        ("unterschrift", Until::Unterschrift),
+        ("erklaerung", Until::Erklaerung),
+        ("meldung", Until::Meldung),
+    ];
+    let node = reading::map(desk, node, "a register", &["jugendamt", "mirror", "until", "count", "age"])?;
+    let jugendamt = reading::need(desk, node, "a register", "jugendamt")
+        .and_then(|node| reading::text(desk, node, "`jugendamt`"));
+    let mirror = node.get("mirror").map(|node| reading::list(desk, node, "`mirror`")).unwrap_or_default();
+    let until = node.get("until").and_then(|node| reading::word(desk, node, "`until`", UNTIL));
+    Some(Register {
+        jugendamt: jugendamt?,
+        mirror: mirror.iter().filter_map(|node| body(desk, node, "a delivery")).collect(),
+        until: until.unwrap_or(Until::Meldung),
+        count: reading::count(desk, node, "count", 0..=1_000_000),
+        age: reading::duration(desk, node, "age", Duration::ZERO..=YEAR).unwrap_or_default(),
+    })
+}
+
+/// The longest time of a case.
+const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
+
+fn whens(desk: Desk<'_>, node: &Node) -> Vec<When> {
     match &node.kind {
         Kind::List(items) => {
             if items.is_empty() {
                 desk.fault(node.at, "`when` is empty; write at least one delivery");
             }
-            items.iter().filter_map(|item| delivery(desk, item)).collect()
+            items.iter().filter_map(|item| happens(desk, item)).collect()
         }
-        _ => delivery(desk, node).into_iter().collect(),
+        _ => happens(desk, node).into_iter().collect(),
     }
 }
 
-fn delivery(desk: Desk<'_>, node: &Node) -> Option<Delivery> {
-    const WAYS: &[(&str, By)] = &[("http", By::Http), ("folder", By::Folder)];
-    let words = WAYS.iter().map(|(word, _)| *word).collect::<Vec<_>>();
+fn happens(desk: Desk<'_>, node: &Node) -> Option<When> {
+    const WAYS: &[(&str, By)] = &[("http", By::Http), ("folder", By::Folder), ("person", By::Person)];
+    const TIMER: &str = "timer";
+    let words = WAYS.iter().map(|(word, _)| *word).chain([TIMER]).collect::<Vec<_>>();
     let node = reading::map(desk, node, "a delivery", &words)?;
     let [(word, inner)] = node.entries() else {
         desk.unknown(node.at, "a delivery comes one way, such as `http: { body: …, partner: … }`", "", words);
         return None;
     };
-    let (_, by) = WAYS.iter().find(|(known, _)| *known == word.value)?;
     let what = format!("`{}`", word.value);
-    let inner = reading::map(desk, inner, &what, &["body", "partner", "id", "route"])?;
-    let needed = |key| {
-        reading::need(desk, inner, &what, key).and_then(|node| reading::text(desk, node, &format!("`{key}`")))
+    if word.value == TIMER {
+        let inner = reading::map(desk, inner, &what, &["after"])?;
+        reading::need(desk, inner, &what, "after")?;
+        return reading::duration(desk, inner, "after", Duration::ZERO..=YEAR).map(When::Timer);
+    }
+    let (_, by) = WAYS.iter().find(|(known, _)| *known == word.value)?;
+    let keys: &[&str] = match by {
+        By::Person => &["body", "partner", "id", "route", "acting"],
+        By::Http | By::Folder => &["body", "parts", "partner", "id", "route"],
     };
-    let (body, partner) = (needed("body"), needed("partner"));
-    Some(Delivery {
+    let inner = reading::map(desk, inner, &what, keys)?;
+    let body_of = reading::need(desk, inner, &what, "body").and_then(|node| body(desk, node, "`body`"));
+    let partner =
+        reading::need(desk, inner, &what, "partner").and_then(|node| reading::text(desk, node, "`partner`"));
+    let parts = inner.get("parts").map(Node::entries).unwrap_or_default();
+    let part = |(name, node): &(At<String>, Node)| Some((name.value.clone(), body(desk, node, "a part")?));
+    Some(When::Delivery(Delivery {
         by: *by,
-        body: body?,
+        body: body_of?,
+        parts: parts.iter().filter_map(part).collect(),
+        acting: reading::optional_text(desk, inner, "acting"),
         partner: partner?,
         id: reading::optional_text(desk, inner, "id"),
         route: reading::optional_text(desk, inner, "route"),
-    })
+    }))
+}
+
+/// A file by its name, or `{ file: …, replace: { this: that } }`.
+fn body(desk: Desk<'_>, node: &Node, what: &str) -> Option<Body> {
+    if !matches!(node.kind, Kind::Map(_)) {
+        return reading::text(desk, node, what).map(|file| Body { file, replace: Vec::new() });
+    }
+    let node = reading::map(desk, node, what, &["file", "replace"])?;
+    let file = reading::need(desk, node, what, "file").and_then(|node| reading::text(desk, node, "`file`"));
+    let entries = node.get("replace").map(Node::entries).unwrap_or_default();
+    let mut replace = Vec::new();
+    for (from, to) in entries {
+        match &to.kind {
+            Kind::Text(to) => replace.push((from.value.clone(), to.clone())),
+            _ => desk.fault(to.at, format!("what replaces a text is {}; write it in quotes", to.what())),
+        }
+    }
+    Some(Body { file: file?, replace })
 }
 
 fn expected(desk: Desk<'_>, node: &Node) -> Option<Expected> {
@@ -162,8 +289,12 @@ fn expected(desk: Desk<'_>, node: &Node) -> Option<Expected> {
         ("parked", Inbound::Parked),
         ("denied", Inbound::Denied),
     ];
-    let node =
-        reading::map(desk, node, "`then`", &["state", "codes", "mirror", "sent", "reply", "vorgaenge"])?;
+    let node = reading::map(
+        desk,
+        node,
+        "`then`",
+        &["state", "codes", "mirror", "sent", "reply", "vorgaenge", "faelle", "timers"],
+    )?;
     if node.entries().is_empty() {
         desk.fault(node.at, "`then` is empty; a test that looks at nothing cannot fail");
     }
@@ -178,17 +309,22 @@ fn expected(desk: Desk<'_>, node: &Node) -> Option<Expected> {
             reading::list(desk, node, "`sent`").iter().filter_map(|item| sent(desk, item)).collect()
         }),
         reply: reading::optional_text(desk, node, "reply"),
-        vorgaenge: node.get("vorgaenge").map(|node| {
-            let states = reading::texts(desk, node, "a state of a Vorgang");
-            let mut states: Vec<String> = states.into_iter().map(|state| state.value).collect();
-            states.sort();
-            states
-        }),
+        vorgaenge: node.get("vorgaenge").map(|node| sorted(desk, node, "a state of a Vorgang")),
+        faelle: node.get("faelle").map(|node| sorted(desk, node, "a letter of a case")),
+        timers: reading::count(desk, node, "timers", 0..=1_000),
     })
 }
 
+fn sorted(desk: Desk<'_>, node: &Node, what: &str) -> Vec<String> {
+    let mut texts: Vec<String> =
+        reading::texts(desk, node, what).into_iter().map(|text| text.value).collect();
+    texts.sort();
+    texts
+}
+
 fn sent(desk: Desk<'_>, node: &Node) -> Option<Sent> {
-    let mut words = node.entries().iter().filter(|(key, _)| key.value != "body");
+    let looked = |key: &str| matches!(key, "body" | "delay");
+    let mut words = node.entries().iter().filter(|(key, _)| !looked(&key.value));
     let (Some((word, partner)), None) = (words.next(), words.next()) else {
         desk.fault(
             node.at,
@@ -197,7 +333,8 @@ fn sent(desk: Desk<'_>, node: &Node) -> Option<Sent> {
         return None;
     };
     let partner = reading::text(desk, partner, &format!("`{}`", word.value))?;
-    Some(Sent { word: word.clone(), partner, body: node.get("body").map(Node::json) })
+    let delay = reading::duration(desk, node, "delay", Duration::ZERO..=YEAR);
+    Some(Sent { word: word.clone(), partner, body: node.get("body").map(Node::json), delay })
 }
 
 fn failures(desk: Desk<'_>, node: &Node) -> BTreeMap<String, Vec<Failure>> {

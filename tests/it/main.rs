@@ -15,6 +15,7 @@ mod collector;
 mod crash;
 mod engine;
 mod json;
+mod klaerfall;
 mod latin;
 mod mime;
 mod postgres;

@@ -138,7 +138,7 @@ fn a_login_beside_the_document_is_read_once_and_never_guessed() {
 }
 
 #[test]
-fn once_only_needs_a_purpose_that_she_released_and_the_partner_is_admitted_for() {
+fn once_only_needs_a_purpose_and_her_login_alone_decides_what_she_is_told() {
     let once = |change: fn(&mut Welt)| {
         let mut welt = Welt::neu();
         welt.verwendung = "once-only";
@@ -151,15 +151,19 @@ fn once_only_needs_a_purpose_that_she_released_and_the_partner_is_admitted_for()
         welt.lauf().fall().0
     };
     assert_eq!(once(|_| {}), Fall::A);
-    assert_eq!(once(|w| w.anmeldung.as_mut().unwrap().zweck = None), Fall::K);
-    assert_eq!(once(|w| w.anmeldung.as_mut().unwrap().zweck = Some("1".into())), Fall::K);
-    assert_eq!(once(|w| w.anmeldung.as_mut().unwrap().freigabe = None), Fall::K);
-    assert_eq!(
-        once(|w| w.anmeldung.as_mut().unwrap().freigabe = Some("2026-11-21T11:12:00+01:00".into())),
-        Fall::K
-    );
-    assert_eq!(once(|w| w.sender.policy = json!(null)), Fall::K);
+    // A release that is missing, or for another purpose, keeps the proof back, not her letter.
+    assert_eq!(once(|w| w.anmeldung.as_mut().unwrap().zweck = Some("1".into())), Fall::A);
+    assert_eq!(once(|w| w.anmeldung.as_mut().unwrap().freigabe = None), Fall::A);
+    assert_eq!(once(|w| w.sender.policy = json!(null)), Fall::A);
+    for zweck in [None, Some(" ".to_owned())] {
+        let mut welt = Welt::neu();
+        (welt.verwendung, welt.sender.uses) = ("once-only", vec!["once-only".into()]);
+        welt.anmeldung.as_mut().unwrap().zweck = zweck;
+        let lauf = welt.lauf();
+        assert_eq!((lauf.fall().0, lauf.fragen), (Fall::K, 0));
+    }
     assert_eq!(once(|w| w.sender.uses = vec!["self-service".into()]), Fall::K);
+    assert_eq!(once(|w| w.anmeldung.as_mut().unwrap().zeitpunkt = None), Fall::K);
 }
 
 #[test]

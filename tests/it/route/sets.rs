@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use drehscheibe::envelope::{Inbound, Stage};
 use drehscheibe::plan::OrderBy;
-use drehscheibe::route::case::{self, By, Failure};
+use drehscheibe::route::case::{self, Body, By, Failure, Until, When};
 use drehscheibe::route::plan_diff::{InFlight, Picture, difference};
 use drehscheibe::route::{explain, load};
 use drehscheibe::transport::port::{Answers, Credential};
@@ -301,7 +301,8 @@ partners-fail: { kita-portal-nord: [timeout, 503, ok] }
 fn a_case_is_read_and_its_faults_have_places() {
     let read = case::read("case.yaml", CASE).unwrap();
     assert_eq!(read.when.len(), 2);
-    assert_eq!((read.when[1].by, read.when[0].by), (By::Folder, By::Http));
+    let [When::Delivery(first), When::Delivery(second)] = &read.when[..] else { panic!() };
+    assert_eq!((second.by, first.by), (By::Folder, By::Http));
     assert_eq!(read.then.state, Some(Inbound::Rejected));
     assert_eq!(read.then.codes.as_deref(), Some(&["X001".to_owned()][..]));
     assert_eq!(read.partners_fail["kita-portal-nord"], [Failure::Timeout, Failure::Status(503), Failure::Ok]);
@@ -321,5 +322,42 @@ fn a_case_is_read_and_its_faults_have_places() {
         let faults = case::read("case.yaml", &CASE.replace(from, to)).unwrap_err().faults;
         let fits = faults.iter().any(|fault| fault.line == line && fault.text.contains(words));
         assert!(fits, "{to}: {faults:?}");
+    }
+}
+
+#[test]
+fn a_case_has_registers_parts_persons_and_time() {
+    let text = r#"given:
+  registers:
+    - { jugendamt: amt, mirror: [a.xml, { file: b.xml, replace: { "Lía": "Ole" } }], until: unterschrift, count: 3, age: 3d }
+when:
+  - http: { body: { file: c.xml }, parts: { anmeldung: d.json }, partner: portal }
+  - person: { body: e.json, partner: amt, acting: anna }
+  - timer: { after: 14d }
+then:
+  sent:
+    - { callback: portal, delay: 60s }
+"#;
+    let read = case::read("case.yaml", text).unwrap();
+    let [register] = &read.registers[..] else { panic!() };
+    assert_eq!((register.until, register.count), (Until::Unterschrift, Some(3)));
+    assert_eq!(register.age, Duration::from_secs(3 * 24 * 3600));
+    assert_eq!(register.mirror[1].replace, [("Lía".to_owned(), "Ole".to_owned())]);
+    let [When::Delivery(http), When::Delivery(person), When::Timer(after)] = &read.when[..] else { panic!() };
+    let name = |body: &Body| body.file.value.clone();
+    assert_eq!((name(&http.body), http.parts[0].0.as_str()), ("c.xml".to_owned(), "anmeldung"));
+    assert_eq!((person.by, person.acting.as_ref().unwrap().value.as_str()), (By::Person, "anna"));
+    assert_eq!(*after, Duration::from_secs(14 * 24 * 3600));
+    assert_eq!(read.then.sent.unwrap()[0].delay, Some(Duration::from_secs(60)));
+    for (from, to, words) in [
+        ("until: unterschrift", "until: bald", "unknown value of `until`"),
+        ("{ after: 14d }", "{}", "has no `after`"),
+        ("{ after: 14d }", "{ after: bald }", "no duration"),
+        ("delay: 60s", "delay: 9999d", "out of bounds"),
+        ("\"Ole\"", "[]", "what replaces a text"),
+        ("parts:", "teile:", "unknown key in `http`"),
+    ] {
+        let faults = case::read("case.yaml", &text.replace(from, to)).unwrap_err().faults;
+        assert!(faults.iter().any(|fault| fault.text.contains(words)), "{to}: {faults:?}");
     }
 }
