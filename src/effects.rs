@@ -163,7 +163,8 @@ pub enum MirrorChange {
         /// All keys under which it is found.
         keys: Vec<SearchKey>,
     },
-    /// Remove completely and leave a tombstone.
+    /// Remove completely, with every message that spoke of it, and leave a tombstone; without a record of this id, and beside a
+    /// `Put`, only the tombstone is left.
     Remove {
         /// The record's id.
         id: Uuid,
@@ -283,4 +284,7 @@ pub struct Effects {
     pub retrievals: Vec<Retrieval>,
     /// Waiting messages that this one wakes.
     pub wakes: Vec<SearchKey>,
+    /// Children (keys of their Registersätze) that this message speaks of: deleting one reaches what came with it, whatever
+    /// became of the message.
+    pub subjects: Vec<SearchKey>,
 }

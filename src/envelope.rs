@@ -44,6 +44,8 @@ pub enum How {
     Bearer,
     /// A tray that belongs to exactly one partner by its connection entry.
     Tray,
+    /// A broker vouches: the queue belongs to exactly one partner by its connection entry, or it checked the user.
+    Broker,
     /// Ourselves: timers and replays.
     Internal,
     /// The in-memory transport of tests.

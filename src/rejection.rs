@@ -64,6 +64,9 @@ impl Fault {
     }
 }
 
+/// Sub-code of a message without `test` where only tests are taken: nothing of it is kept, so no rejection quotes it.
+pub const UNQUOTED: &str = "stage-ohne-test";
+
 /// One fault of one message, with its place: a value that is committed and answered, never thrown away.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Rejection {

@@ -65,8 +65,18 @@ install_packages() {
     as_root=(sudo)
   fi
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq update
+  # What is installed must not start by itself: the tests start private servers of their own.
+  local policy=/usr/sbin/policy-rc.d kept=1
+  if [ ! -e "$policy" ]; then
+    kept=0
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+    "${as_root[@]}" chmod +x "$policy"
+  fi
+  local status=0
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq install -y \
-    --no-install-recommends "$@"
+    --no-install-recommends "$@" || status=$?
+  [ "$kept" -eq 1 ] || "${as_root[@]}" rm -f "$policy"
+  return "$status"
 }
 
 set_up() {
@@ -77,6 +87,10 @@ set_up() {
   local packages=()
   command -v cc >/dev/null || packages+=(build-essential)
   command -v xmllint >/dev/null || packages+=(libxml2-utils)
+  # Tests start their own PostgreSQL with initdb.
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages+=(postgresql)
+  # Tests start their own broker with deploy/dev/rabbitmq.sh; the system's stays off (see install_packages).
+  [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || packages+=(rabbitmq-server)
   if [ "${#packages[@]}" -gt 0 ]; then
     install_packages "${packages[@]}" || return 1
   fi

@@ -227,10 +227,15 @@ fn deliveries(
             Err(fault) => faults.push(fault),
         }
     }
-    for (index, Delivery { by, body: file, partner, id }) in case.when.iter().enumerate() {
+    for (index, Delivery { by, body: file, partner, id, route }) in case.when.iter().enumerate() {
         let word = match by {
             By::Http => "http",
             By::Folder => "folder",
+        };
+        let name = route.as_ref().map_or(found.route.as_str(), |route| &route.value);
+        let Some(plan) = fit.compiled.plans.iter().find(|plan| plan.route == name) else {
+            faults.push(format!("there is no route `{name}`"));
+            continue;
         };
         let Some(binding) = binding(plan, word) else {
             faults.push(format!("the route has no `{word}` under `on`"));
@@ -302,6 +307,12 @@ fn compare(then: &Expected, played: &Played) -> Vec<String> {
         && played.figures.mirror != u64::from(mirror)
     {
         faults.push(format!("the mirror holds {}, expected {mirror}", played.figures.mirror));
+    }
+    if let Some(states) = &then.vorgaenge
+        && *states != played.vorgaenge
+    {
+        let (are, wanted) = (played.vorgaenge.join(", "), states.join(", "));
+        faults.push(format!("the Vorgaenge are [{are}], expected [{wanted}]"));
     }
     if let (Some(reply), Some(last)) = (&then.reply, last) {
         let message = last.reply.as_ref().map_or("none", |reply| reply.message.as_str());

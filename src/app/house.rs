@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 
 use crate::clock::Clock;
@@ -14,8 +15,9 @@ use crate::engine::ports::Ports;
 use crate::engine::start::{Engine, Start};
 use crate::plan::PlanSet;
 use crate::route::compiled::Compiled;
+use crate::store::BACK_ENDS;
 use crate::store::contract::{Store, StoreError};
-use crate::store::sqlite;
+use crate::store::postgres::open::encode;
 use crate::transport::port::{BuildError, Destinations, Surroundings};
 use crate::xoev::contract::Standards;
 
@@ -59,23 +61,32 @@ pub struct House {
     pub shared: Arc<Shared>,
 }
 
-/// Opens the store of a compiled stage.
-pub fn open_store(
-    place: &Place,
-    compiled: &Compiled,
-    read_only: bool,
-) -> Result<sqlite::store::SqliteStore, StoreError> {
-    let path = store_folder(place, compiled);
+/// Opens the store of a compiled stage, with the back end that it names.
+pub fn open_store(place: &Place, compiled: &Compiled, read_only: bool) -> Result<Arc<dyn Store>, StoreError> {
+    let stage = &compiled.stage;
+    let folder = store_folder(place, compiled);
     if !read_only {
-        std::fs::create_dir_all(&path)
+        std::fs::create_dir_all(&folder)
             .map_err(|error| StoreError::Refused(format!("no folder: {}", error.kind())))?;
     }
-    sqlite::store::SqliteStore::open(sqlite::open::Settings {
-        path,
-        stage: compiled.stage.stage,
-        master: secrecy::SecretBox::new(Box::new(*secrecy::ExposeSecret::expose_secret(&compiled.stage.key))),
-        read_only,
-    })
+    let Some((_, open)) = BACK_ENDS.iter().find(|(name, _)| *name == stage.store_kind) else {
+        return Err(StoreError::Refused("there is no store of this kind".into()));
+    };
+    let mut lies = folder.clone();
+    if let Some((_, url)) = stage.store_access.iter().find(|(name, _)| *name == "url") {
+        let mut text = url.expose_secret().to_owned();
+        let mut next = if text.contains('?') { '&' } else { '?' };
+        let claims = folder.to_string_lossy().into_owned();
+        let others = stage.store_access.iter().filter(|(name, _)| *name != "url");
+        let others = others.map(|(name, value)| (*name, value.expose_secret()));
+        for (name, value) in others.chain([("claims", claims.as_str())]) {
+            text.push_str(&format!("{next}{name}={}", encode(value)));
+            next = '&';
+        }
+        lies = text.into();
+    }
+    let key = secrecy::SecretBox::new(Box::new(*stage.key.expose_secret()));
+    open(&lies, stage.stage, key, read_only)
 }
 
 /// The folder of the store.
@@ -95,8 +106,7 @@ impl House {
         let Options { place, clock, points, settings } = options;
         std::fs::create_dir_all(&place.data)?;
         let store = open_store(&place, &fit.compiled, false)?;
-        let garbage = store.lock_for_run().await?;
-        let store: Arc<dyn Store> = Arc::new(store);
+        let garbage = store.begin_run().await?;
         if garbage > 0 {
             tracing::info!(files = garbage, "claims that nobody names were removed");
         }

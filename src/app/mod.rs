@@ -1,5 +1,6 @@
 //! The composition root: the one place, with the menus, that knows names. The menu of the room.
 
+pub mod orders;
 pub mod place;
 pub mod sources;
 pub mod ops;
@@ -9,3 +10,6 @@ pub mod house;
 pub mod player;
 pub mod cases;
 pub mod samples;
+pub mod archive;
+pub mod packages;
+pub mod install;

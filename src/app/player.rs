@@ -8,16 +8,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::{Clock, Tick};
 use crate::engine::core::Settings;
 use crate::engine::housekeeping::Commands;
 use crate::engine::points::Points;
 use crate::engine::start::{Engine, Start};
-use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef, Stage, Verdict};
+use crate::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, Stage, Verdict};
+use crate::pipeline::jugendamt::ALIAS;
 use crate::plan::PlanSet;
-use crate::store::contract::{Command, CommandState, Figures, Filter, Listed, Scope, Store, StoreError};
+use crate::store::contract::{
+    Command, CommandState, Figures, Filter, Listed, Scope, Store, StoreError, View,
+};
 use crate::store::sqlite;
 use crate::transport::port::{Destination, Destinations, Intake, Receipt, SendError};
 
@@ -69,6 +72,8 @@ pub struct Played {
     pub messages: Vec<Listed>,
     /// The figures.
     pub figures: Figures,
+    /// The states of the Vorgänge, in alphabetical order; what only leads to one is left out.
+    pub vorgaenge: Vec<String>,
     /// What partners took, one entry per id: transport word, partner, envelope.
     pub taken: Vec<(String, String, Envelope)>,
     /// Attempts with an id that was taken already.
@@ -173,7 +178,7 @@ pub async fn play(
         .map(|(key, partner)| (key.clone(), partner.clone() as Arc<dyn Destination>))
         .collect();
     let set = Arc::new(compiled.into_plan_set(destinations, standards, stage));
-    let clock = Clock::scaled("2026-11-21T09:00:00Z".parse().unwrap_or(Timestamp::UNIX_EPOCH), 5_000.0);
+    let clock = Clock::scaled(began(), 5_000.0);
     let mut verdicts: Vec<Option<Verdict>> = vec![None; given.len()];
     let mut crashes = troubles.crashes.iter();
     // A key of its own that ends with the play: `dry-run` plays messages with real data, too.
@@ -203,14 +208,32 @@ pub async fn play(
         taken.extend(seen.taken.iter().map(of));
         repeated += seen.repeated;
     }
+    let essence = store.essence().await?;
     Ok(Played {
+        vorgaenge: vorgaenge(&*store, &clock).await?,
         verdicts: verdicts.into_iter().flatten().collect(),
-        essence: store.essence().await?,
+        essence,
         messages: store.list(&Scope::Operator, Filter { limit: 10_000, ..Filter::default() }).await?,
         figures: store.figures(&Scope::Operator).await?,
         taken,
         repeated,
     })
+}
+
+async fn vorgaenge(store: &dyn Store, clock: &Clock) -> Result<Vec<String>, PlayError> {
+    let view = View {
+        scope: Scope::Operator,
+        limit: 10_000,
+        person: "play".to_owned(),
+        reason: "route test".to_owned(),
+        now: clock.now(),
+    };
+    let all = store.vorgaenge(view).await?;
+    let word = |state| serde_json::to_value(state).ok().and_then(|state| state.as_str().map(str::to_owned));
+    let mut states: Vec<String> =
+        all.iter().filter(|v| v.akte.art != ALIAS).filter_map(|v| word(v.state)).collect();
+    states.sort();
+    Ok(states)
 }
 
 async fn open(folder: &Path, stage: Stage, key: [u8; 32]) -> Result<sqlite::store::SqliteStore, PlayError> {
@@ -259,7 +282,7 @@ async fn live(
         }
         for _ in 0..times {
             loop {
-                match engine.reception.deliver(envelope(given, clock.now())).await {
+                match engine.reception.deliver(envelope(given, received(index))).await {
                     Ok(verdict) => {
                         verdicts[index].get_or_insert(verdict);
                         break;
@@ -271,6 +294,18 @@ async fn live(
         }
     }
     !points.crashed()
+}
+
+/// When the n-th delivery is received: the same in every play, because a login is old after a quarter of an hour and the
+/// clock of a play makes one of a moment.
+fn received(index: usize) -> Timestamp {
+    let minutes = SignedDuration::from_mins(i64::try_from(index).unwrap_or_default());
+    began().checked_add(minutes).unwrap_or_else(|_| began())
+}
+
+/// When a play begins.
+fn began() -> Timestamp {
+    "2026-11-21T09:00:00Z".parse().unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 fn envelope(given: &Given, now: Timestamp) -> Envelope {
@@ -304,16 +339,26 @@ fn envelope(given: &Given, now: Timestamp) -> Envelope {
     }
 }
 
+/// How long a woken message may take until it runs again.
+const WOKEN: Duration = Duration::from_millis(600);
+
 /// Waits until nothing is left to send; `false` when the engine stopped at a crash point meanwhile.
 async fn rest(store: &dyn Store, clock: &Clock, points: &Points) -> Result<bool, PlayError> {
     let began = Tick::now();
+    let mut calm = began;
     loop {
         if points.crashed() {
             return Ok(false);
         }
         let figures = store.figures(&Scope::Operator).await?;
         let open: u64 = figures.backlog.iter().map(|backlog| backlog.waiting).sum();
-        if open == 0 {
+        let waits =
+            figures.inbound.iter().any(|(state, count)| state == Inbound::Waiting.as_str() && *count > 0);
+        if !waits {
+            calm = Tick::now();
+        }
+        // A message that was woken runs again a moment later; one that still waits after that waits for good.
+        if open == 0 && (!waits || calm.elapsed() > WOKEN) {
             return Ok(true);
         }
         if began.elapsed() > Duration::from_secs(20) {

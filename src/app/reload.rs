@@ -6,9 +6,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::engine::housekeeping::Commands;
+use crate::pipeline::jugendamt::OFFICE;
 use crate::store::contract::{Command, CommandState, Scope};
 use crate::telemetry::alarm::{Alarm, raise};
 
+use super::orders;
 use super::place;
 use super::shared::Shared;
 
@@ -44,6 +46,8 @@ impl Reload {
             .filter(|backlog| backlog.waiting + backlog.parked + backlog.unclear > 0)
             .filter(|backlog| {
                 !fit.compiled.destinations.iter().any(|wanted| wanted.key() == backlog.destination)
+                    // Waits for its office to be connected, which only an apply can do.
+                    && !backlog.destination.starts_with(&format!("{OFFICE}:"))
             })
             .map(|backlog| {
                 let open = backlog.waiting + backlog.parked + backlog.unclear;
@@ -63,8 +67,10 @@ impl Reload {
 #[async_trait]
 impl Commands for Reload {
     async fn handle(&self, command: &Command) -> CommandState {
-        if command.what != "apply" {
-            return CommandState::Refused(format!("this version knows no command `{}`", command.what));
+        match command.what.as_str() {
+            "deliver" => return orders::deliver(&self.0, command).await,
+            "apply" => {}
+            other => return CommandState::Refused(format!("this version knows no command `{other}`")),
         }
         let arguments: serde_json::Value = serde_json::from_str(&command.arguments).unwrap_or_default();
         let drain = arguments.get("drain").and_then(serde_json::Value::as_bool).unwrap_or(false);

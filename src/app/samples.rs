@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::register::record::Record;
 use crate::rejection::Rejection;
 use crate::xml::gate::{self, Limits};
-use crate::xoev::contract::{Reader, Standards};
+use crate::xoev::contract::{Reader, Standards, gate_rejection};
 use crate::xoev::set::PackageSet;
 
 /// What became of one sample.
@@ -18,6 +18,8 @@ pub struct Judged {
     pub name: String,
     /// What was not as expected; empty when it passed.
     pub faults: Vec<String>,
+    /// Whether a record is expected of it.
+    pub read: bool,
 }
 
 #[derive(Deserialize)]
@@ -56,20 +58,23 @@ pub fn run(set: &PackageSet, xsd: &Path) -> Vec<Judged> {
         let cases: Cases = match serde_saphyr::from_str(&text) {
             Ok(cases) => cases,
             Err(error) => {
-                judged.push(Judged { name: format!("{at}/cases.yaml"), faults: vec![error.to_string()] });
+                let faults = vec![error.to_string()];
+                judged.push(Judged { name: format!("{at}/cases.yaml"), faults, read: true });
                 continue;
             }
         };
         let mut named: Vec<String> = Vec::new();
         for case in &cases.cases {
             let faults = judge(set, reader.as_mut(), &samples, case);
-            judged.push(Judged { name: format!("{at}/{}", case.file), faults });
+            let read = case.record.is_some();
+            judged.push(Judged { name: format!("{at}/{}", case.file), faults, read });
             named.push(case.file.clone());
         }
         for file in files(&samples).into_iter().filter(|file| !named.contains(file)) {
             judged.push(Judged {
                 name: format!("{at}/{file}"),
                 faults: vec!["nothing is expected of it".to_owned()],
+                read: false,
             });
         }
     }
@@ -82,7 +87,7 @@ fn files(samples: &Path) -> Vec<String> {
             entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
         })
         .unwrap_or_default();
-    files.retain(|file| file.ends_with(".xml"));
+    files.retain(|file| file.ends_with(".xml") || file.ends_with(".json") && !file.ends_with(".record.json"));
     files.sort();
     files
 }
@@ -94,36 +99,50 @@ fn judge(set: &PackageSet, reader: &mut dyn Reader, samples: &Path, case: &Case)
     };
     let document = match gate::pass(octets, &Limits::default()) {
         Ok(document) => document,
-        Err(error) => return vec![error.to_string()],
+        Err(error) => return refused(&[gate_rejection(&error)], case),
     };
-    let outcome = set
-        .detect(&document)
-        .map_err(|rejection| vec![rejection])
-        .and_then(|detected| reader.read(&detected, &document));
-    match (&case.record, outcome) {
+    let detected = match set.detect(&document) {
+        Ok(detected) => detected,
+        Err(rejection) => return refused(&[rejection], case),
+    };
+    match (&case.record, reader.read(&detected, &document)) {
         (Some(file), Ok(record)) => same(&record, &samples.join(file)),
         (None, Ok(_)) => vec!["it was read, and something else is expected".to_owned()],
-        (Some(_), Err(rejections)) => rejections.iter().map(ToString::to_string).collect(),
-        (None, Err(rejections)) if case.schema_valid => match rejections.first() {
-            Some(Rejection { code, .. }) if code == "V000" => Vec::new(),
-            _ => rejections.iter().map(ToString::to_string).collect(),
-        },
-        (None, Err(rejections)) => {
-            let found: Vec<Expected> = rejections
-                .iter()
-                .map(|found| Expected {
-                    code: found.code.clone(),
-                    rule: found.rule.clone(),
-                    path: found.path.clone(),
-                })
-                .collect();
-            if found == case.rejections {
-                Vec::new()
-            } else {
-                vec![format!("found {found:?}, expected {:?}", case.rejections)]
+        (None, Err(rejections)) if case.schema_valid => {
+            let mut faults = Vec::new();
+            if reader.header(&detected, &document).is_none() {
+                faults.push("its header cannot be read, so it is not valid to its schema".to_owned());
             }
+            if rejections.first().is_none_or(|first| first.code != "V000") {
+                faults.extend(rejections.iter().map(ToString::to_string));
+            }
+            faults
         }
+        (_, Err(rejections)) => refused(&rejections, case),
     }
+}
+
+/// What differs from the rejections that are expected; each has to name a place.
+fn refused(rejections: &[Rejection], case: &Case) -> Vec<String> {
+    let found: Vec<Expected> = rejections
+        .iter()
+        .map(|found| Expected {
+            code: found.code.clone(),
+            rule: found.rule.clone(),
+            path: found.path.clone(),
+        })
+        .collect();
+    if case.record.is_some() || case.schema_valid {
+        return rejections.iter().map(ToString::to_string).collect();
+    }
+    let mut faults = Vec::new();
+    if found != case.rejections {
+        faults.push(format!("found {found:?}, expected {:?}", case.rejections));
+    }
+    if rejections.iter().any(|rejection| rejection.line.is_none() || rejection.column.is_none()) {
+        faults.push("a rejection names no line and column".to_owned());
+    }
+    faults
 }
 
 fn same(record: &Record, file: &Path) -> Vec<String> {

@@ -77,13 +77,20 @@ pub enum Command {
     /// Run a message through the routes as they are written now, roll back, and show what would differ.
     #[command(
         after_help = "Examples:\n  drehscheibe dry-run --message 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10\n  \
-        drehscheibe dry-run xsd/xfamilie/1.3.0/samples/0804.xml --as jugendamt-musterstadt"
+        drehscheibe dry-run xsd/xfamilie/1.3.0/samples/0804-eintragung-vorhanden.xml --as jugendamt-bremen"
     )]
     DryRun(DryRunArgs),
     /// Say what a file is, whether it is valid, and where not. Needs no store.
     #[command(after_help = "Example:\n  drehscheibe inspect lieferung.xml --json\n\n\
         Exit code 1 when the file is not valid.")]
     Inspect(InspectArgs),
+    /// Look after the packages of the standards: list, check and compare them, take in an official one.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  drehscheibe standards list\n  \
+        drehscheibe standards import xfamilie-1.3.0.zip --dry-run"
+    )]
+    Standards(StandardsCommand),
     /// Print the JSON Schema of a kind of file, for your editor.
     #[command(after_help = "Example:\n  drehscheibe schema route > route.schema.json")]
     Schema(SchemaArgs),
@@ -102,14 +109,20 @@ pub enum Command {
         drehscheibe parked replay 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --reason \"route added\""
     )]
     Parked(ParkedCommand),
+    /// List Vorgänge or show one, with a reason; every view is recorded.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  drehscheibe vorgang list --reason \"Rückfrage des Jugendamts\""
+    )]
+    Vorgang(VorgangCommand),
     /// Hold a route, a partner or a destination; all replicas obey, nothing is lost.
     #[command(
-        after_help = "Example:\n  drehscheibe pause destination callback:kita-portal --reason \"Wartung\" --until 2h"
+        after_help = "Example:\n  drehscheibe pause destination callback:kita-portal-nord --reason \"Wartung\" --until 2h"
     )]
     Pause(PauseArgs),
     /// Let a route, a partner or a destination go on.
     #[command(
-        after_help = "Example:\n  drehscheibe resume destination callback:kita-portal --reason \"Wartung beendet\""
+        after_help = "Example:\n  drehscheibe resume destination callback:kita-portal-nord --reason \"Wartung beendet\""
     )]
     Resume(ResumeArgs),
     /// Look after partners.
@@ -202,6 +215,61 @@ pub struct InspectArgs {
     pub file: PathBuf,
 }
 
+/// Commands of `standards`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum StandardsCommand {
+    /// List the packages: their messages, what is read and written, whose text it is, validity, hash.
+    #[command(after_help = "Example:\n  drehscheibe standards list --json")]
+    List,
+    /// Install an official package, next to ours or over it, or refuse it with every path that no longer fits.
+    ///
+    /// Takes its schemas and code lists; mapping, rules, templates and samples come from the same version of ours, else
+    /// from the nearest one. References into the net are made to lead to files at hand. All or nothing is written.
+    #[command(after_help = "Examples:\n  drehscheibe standards import xfamilie-1.3.0.zip --dry-run\n  \
+        drehscheibe standards import entpackt/ --as xfamilie/1.4.0")]
+    Import(ImportArgs),
+    /// Load all packages as a run does, fill in their templates, judge their samples; show every fault.
+    #[command(after_help = "Examples:\n  drehscheibe standards check\n  drehscheibe standards check neu/xsd")]
+    Check(StandardsCheckArgs),
+    /// Show what differs between two packages, and what of one's mapping does not fit the other.
+    ///
+    /// The exit code is 0 when nothing differs.
+    #[command(after_help = "Example:\n  drehscheibe standards diff xfamilie/1.3.0 neu/xsd/xfamilie/1.4.0")]
+    Diff(StandardsDiffArgs),
+}
+
+/// Arguments of `standards import`.
+#[derive(Clone, Debug, Args)]
+pub struct ImportArgs {
+    /// The archive (ZIP) or the folder of the official package.
+    pub source: PathBuf,
+    /// Which package it is, when it does not say so itself.
+    #[arg(long = "as", value_name = "STANDARD/VERSION")]
+    pub named: Option<String>,
+    /// Only say what would change and what breaks.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `standards check`.
+#[derive(Clone, Debug, Args)]
+pub struct StandardsCheckArgs {
+    /// The folder of packages; the one of --xsd when not given.
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+}
+
+/// Arguments of `standards diff`.
+#[derive(Clone, Debug, Args)]
+pub struct StandardsDiffArgs {
+    /// The first package: standard/version, or its folder.
+    #[arg(value_name = "A")]
+    pub from: String,
+    /// The second package.
+    #[arg(value_name = "B")]
+    pub to: String,
+}
+
 /// Arguments of `schema`.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct SchemaArgs {
@@ -284,6 +352,46 @@ pub enum ParkedCommand {
         after_help = "Example:\n  drehscheibe parked replay 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --reason \"partner corrected its address\""
     )]
     Replay(ReplayArgs),
+}
+
+/// Commands of `vorgang`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum VorgangCommand {
+    /// List them, newest first.
+    #[command(after_help = "Example:\n  drehscheibe vorgang list --reason \"Rückfrage des Jugendamts\"")]
+    List(VorgangListArgs),
+    /// Show one of them by its id or by the id that the online service was told.
+    #[command(
+        after_help = "Example:\n  drehscheibe vorgang show 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --mandant jugendamt-bremen --reason \"Aktenzeichen 7\""
+    )]
+    Show(VorgangShowArgs),
+}
+
+/// Arguments of `vorgang list`.
+#[derive(Clone, Debug, Args)]
+pub struct VorgangListArgs {
+    /// At most so many.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
+    /// Only those of this Mandant, with what only it may see.
+    #[arg(long)]
+    pub mandant: Option<String>,
+    /// Why; recorded with the acting person.
+    #[arg(long, value_parser = reason)]
+    pub reason: String,
+}
+
+/// Arguments of `vorgang show`.
+#[derive(Clone, Debug, Args)]
+pub struct VorgangShowArgs {
+    /// Its id.
+    pub id: Uuid,
+    /// As this Mandant, with what only it may see.
+    #[arg(long)]
+    pub mandant: Option<String>,
+    /// Why; recorded with the acting person.
+    #[arg(long, value_parser = reason)]
+    pub reason: String,
 }
 
 /// Arguments of `parked replay`.

@@ -25,6 +25,10 @@ use crate::store::contract::{Figures, Scope};
 
 const CONNECTIONS: &str = include_str!("../../deploy/stages/demo/connections.yaml");
 const PARTNERS: &str = include_str!("../../deploy/stages/demo/partners.yaml");
+const TABLES: &[(&str, &str)] = &[
+    ("aemter.yaml", include_str!("../../deploy/stages/demo/tables/aemter.yaml")),
+    ("gemeinden.csv", include_str!("../../deploy/stages/demo/tables/gemeinden.csv")),
+];
 
 /// How the story ended, as `--json` prints it.
 #[derive(Debug, Default, PartialEq, Serialize)]
@@ -180,6 +184,10 @@ impl Stage {
             .replace("127.0.0.1:8092", &wohngeld.to_string());
         std::fs::write(config.join("connections.yaml"), connections)?;
         std::fs::write(config.join("partners.yaml"), partners)?;
+        std::fs::create_dir_all(config.join("tables"))?;
+        for (name, text) in TABLES {
+            std::fs::write(config.join("tables").join(name), text)?;
+        }
         let secret = || base64::engine::general_purpose::STANDARD.encode(random());
         let token = secret();
         for (name, text) in [

@@ -9,7 +9,7 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::{
     bench, check, completions, demo, doctor, dry_run, inspect, messages, parked, pause, routes, run, schema,
-    stage, status, test,
+    stage, standards, status, test, vorgang,
 };
 use crate::clock::Clock;
 
@@ -50,6 +50,7 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Test(args) => test::run(global, args, out).await,
         Command::DryRun(args) => dry_run::run(global, args, out).await,
         Command::Inspect(args) => inspect::run(global, args, out),
+        Command::Standards(command) => standards::run(global, command, out),
         Command::Schema(args) => schema::run(*args, out),
         Command::Status => status::run(&*stage::read_store(global, out)?, &clock, out).await,
         Command::Messages(command) => {
@@ -57,6 +58,9 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         }
         Command::Parked(command) => {
             parked::run(&*stage::write_store(global, out)?, &clock, command, out).await
+        }
+        Command::Vorgang(command) => {
+            vorgang::run(&*stage::write_store(global, out)?, &clock, command, out).await
         }
         Command::Pause(args) => pause::pause(&*stage::write_store(global, out)?, &clock, args, out).await,
         Command::Resume(args) => pause::resume(&*stage::write_store(global, out)?, &clock, args, out).await,

@@ -23,5 +23,7 @@ pub mod sample;
 pub mod schema;
 pub mod shipped;
 pub mod stage;
+pub mod standards;
 pub mod status;
 pub mod test;
+pub mod vorgang;

@@ -245,6 +245,16 @@ async fn attempt(
     patience: &Patience,
 ) -> Result<Outcome, Crashed> {
     let Some(destination) = destination else {
+        // No connection of this name: it stands for an addressee whom nobody knows how to reach, and waiting does not change that.
+        let connection =
+            due.destination.split_once(':').map_or(&*due.destination, |(connection, _)| connection);
+        if !core.set.load().patience.contains_key(connection) {
+            return Ok(Outcome::Parked {
+                cause: "nobody knows how this addressee is reached in this stage".to_owned(),
+                next_step: "give the partner a channel and `answers-by` in partners.yaml, apply, then replay"
+                    .to_owned(),
+            });
+        }
         return Ok(later(core, due, patience, None, "destination is not configured in this stage"));
     };
     core.points.reach(Point::BeforeSend)?;

@@ -10,7 +10,7 @@ use crate::envelope::{Envelope, Inbound, Stage};
 use crate::message::{Identity, Message, Resumed, Sender};
 use crate::pipeline::step::{Bench, Trouble};
 use crate::plan::{Binding, Partner, Plan, PlanSet};
-use crate::rejection::{Fault, Rejection};
+use crate::rejection::{Fault, Rejection, UNQUOTED};
 use crate::store::contract::{Entry, Keep};
 use crate::xml::gate;
 use crate::xoev::contract::{gate_rejection, is_test};
@@ -61,7 +61,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
     let marked_test = is_test(&document);
     if set.stage != Stage::Produktion && !marked_test {
         let text = "Diese Stage nimmt nur Nachrichten mit dem Attribut test an.";
-        let rejection = Rejection::new(Fault::Other, text).rule("stage-ohne-test");
+        let rejection = Rejection::new(Fault::Other, text).rule(UNQUOTED);
         // A rejection quotes an original that is not valid to its schema; of this one nothing may be kept, so it is not quoted.
         let header =
             set.standards.detect(&document).ok().and_then(|found| bench.reader.header(&found, &document));
@@ -127,7 +127,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
         partner,
         message,
         at: 0,
-        answered: false,
+        answered: 0,
         leased: Vec::new(),
     }))
 }

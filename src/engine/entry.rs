@@ -141,7 +141,9 @@ fn return_address<'a>(ground: &'a Ground, refusal: &'a Refusal) -> Option<&'a st
 }
 
 fn answer(ground: &Ground, id: Uuid, destination: &str, refusal: &Refusal, reply: Reply) -> Outgoing {
-    let (asked, now) = (&ground.envelope.head.transport_id, ground.now());
+    let (head, now) = (&ground.envelope.head, ground.now());
+    // What the asker itself calls the exchange says more to it than our key of its delivery.
+    let asked = head.correlation.as_ref().unwrap_or(&head.transport_id);
     Outgoing {
         id: reply_row(id, destination),
         destination: destination.to_owned(),
@@ -171,6 +173,7 @@ pub fn answer_to_repeat(ground: &Ground, refusal: &Refusal, first: &Verdict) -> 
 
 /// The entry of a delivery whose key came before with other content: quarantined **and** refused (rules.md 5).
 pub fn conflict(ground: &Ground, first: &Entry, effects: Effects, rejection: Rejection) -> Entry {
+    let effects = Effects { subjects: first.effects.subjects.clone(), ..effects };
     let mut parts = vec![hex::encode(first.content)];
     // The business key where there is one: the same conflict may come again under another transport id.
     if let Some(key) = first.keys.last() {

@@ -45,7 +45,7 @@ impl Reception {
         match &outcome {
             Ok(_) => self.forget_failures(&envelope.head.connection, &envelope.head.transport_id),
             Err(busy) if busy.cause == POISONED && self.count_failure(&envelope) => {
-                return self.quarantine(envelope, Some(resume)).await;
+                return self.quarantine(envelope, Some(resume), FAILS_AGAIN).await;
             }
             Err(_) => {}
         }
@@ -151,9 +151,22 @@ impl Intake for Reception {
                 metric::busy(&connection);
                 let ours = busy.cause == POISONED;
                 if ours && self.count_failure(&envelope) {
-                    return self.quarantine(envelope, None).await;
+                    return self.quarantine(envelope, None, FAILS_AGAIN).await;
                 }
             }
+        }
+        outcome
+    }
+
+    async fn set_apart(&self, envelope: Envelope, cause: &'static str) -> Result<Verdict, Busy> {
+        metric::received(&envelope.head.connection);
+        if self.core.draining.is_cancelled() {
+            return Err(busy("the engine is stopping"));
+        }
+        let reason = Reason { cause, next_step: "tell the partner what to send instead" };
+        let outcome = self.quarantine(envelope, None, reason).await;
+        if let Ok(verdict) = &outcome {
+            metric::committed(verdict.state.as_str());
         }
         outcome
     }
@@ -169,27 +182,46 @@ fn paused(cause: &str) -> Busy {
 /// The cause of a `Busy` whose delivery breaks a worker each time.
 const POISONED: &str = "this delivery could not be processed here";
 
+/// Why a delivery is quarantined without a run, and what a person does about it.
+struct Reason {
+    cause: &'static str,
+    next_step: &'static str,
+}
+
+const FAILS_AGAIN: Reason = Reason {
+    cause: "processing failed again and again, an error of this program",
+    next_step: "send a support bundle to the maintainers, then replay",
+};
+
 impl Reception {
-    async fn quarantine(&self, envelope: Envelope, resumed: Option<Resume>) -> Result<Verdict, Busy> {
+    async fn quarantine(
+        &self,
+        envelope: Envelope,
+        resumed: Option<Resume>,
+        reason: Reason,
+    ) -> Result<Verdict, Busy> {
         let core = &self.core;
         let set = core.set.load_full();
-        let sender = envelope
-            .head
-            .partner
-            .as_ref()
-            .and_then(|partner| set.partners.get(&partner.id))
-            .map(|partner| partner.sender.clone())
-            .unwrap_or_default();
+        let known = envelope.head.partner.as_ref().and_then(|partner| set.partners.get(&partner.id));
+        let whole = known.is_some() && !envelope.body.is_empty();
+        let sender = known.map(|partner| partner.sender.clone()).unwrap_or_default();
         let (ticket, verdict) = self.room(&envelope, Tick::now()).await?;
-        let keep = if envelope.head.partner.is_some() { Keep::Original } else { Keep::HashOnly };
+        let keep = if whole { Keep::Original } else { Keep::HashOnly };
         let ground = Ground { envelope: Arc::new(envelope), set, resumed, reruns: 0, prior: Vec::new() };
         let settled = Settled {
-            cause: Some("processing failed again and again, an error of this program".to_owned()),
-            next_step: Some("send a support bundle to the maintainers, then replay".to_owned()),
+            cause: Some(reason.cause.to_owned()),
+            next_step: Some(reason.next_step.to_owned()),
             keep,
             ..Settled::new(Inbound::Quarantined)
         };
-        let entry = entry::build(&ground, &sender, None, None, settled);
+        let mut entry = entry::build(&ground, &sender, None, None, settled);
+        if !whole {
+            // What is not kept is told apart by the hash of its octets, or every such delivery would be the same.
+            let mut content = entry.content;
+            if hex::decode_to_slice(&entry.envelope.evidence.octets_sha256, &mut content).is_ok() {
+                entry.content = content;
+            }
+        }
         let decided = Box::new(Decided { ground, entry, refusal: None, leased: Vec::new() });
         if core.commits.send(Pending { decided, ticket }).is_err() {
             return Err(busy("the engine has stopped"));
@@ -320,6 +352,7 @@ fn decide(mut run: Run, ended: Ended, now: Timestamp, bench: &mut Bench) -> Deci
         message: Some(Box::new(message)),
     };
     let guards = caused.guards.clone();
+    let subjects = caused.subjects.clone();
     let settled = match ended {
         Ended::Accepted => Settled { effects: caused, ..Settled::new(Inbound::Accepted) },
         // It would come again at once and for ever.
@@ -344,6 +377,8 @@ fn decide(mut run: Run, ended: Ended, now: Timestamp, bench: &mut Bench) -> Deci
     let mut settled = Settled { route: Some(plan.route.clone()), ..settled };
     // What was read stays on record, whatever came of it.
     settled.effects.retrievals = retrievals;
+    // So does whom it speaks of, so that a deletion reaches it.
+    settled.effects.subjects = subjects;
     let settled = entry::answer_by_message(&ground, &refusal, settled);
     let (identity, message) = (refusal.identity.as_ref(), refusal.message.as_deref());
     let entry = entry::build(&ground, &refusal.sender, identity, message, settled);

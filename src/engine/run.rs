@@ -13,6 +13,11 @@ use crate::plan::{Binding, Partner, Plan, PlanSet};
 use crate::rejection::Rejection;
 use crate::store::contract::{Entry, Key};
 
+/// The connection of timers, which bring a document that we keep.
+const TIMER: &str = "timer";
+/// How often one step may ask: what it learns may raise one further question, but nothing goes on for ever.
+const MOST_ROUNDS: u8 = 3;
+
 /// What a delivery is run under; the same for every rerun of it.
 #[derive(Clone)]
 pub struct Ground {
@@ -53,8 +58,8 @@ pub struct Run {
     pub message: Message,
     /// The next step.
     pub at: usize,
-    /// Whether the facts of the step at `at` are there.
-    pub answered: bool,
+    /// How often the step at `at` was given facts.
+    pub answered: u8,
     /// Guard keys that are leased for this run.
     pub leased: Vec<GuardKey>,
 }
@@ -162,7 +167,10 @@ impl Run {
                     self.next();
                     self.at = self.at.max(plan.send_from);
                 }
-                Ok(Flow::Ask(_)) if self.answered => {
+                Ok(Flow::Ask(questions))
+                    if self.answered >= MOST_ROUNDS
+                        || (self.answered > 0 && self.message.answered(&questions)) =>
+                {
                     return Ended::Ours(format!(
                         "step {} asks again although it was answered",
                         planned.step.name()
@@ -180,8 +188,10 @@ impl Run {
 
     /// Gives the facts to the step that asked.
     pub fn answer(&mut self, answers: Vec<Answer>) {
+        // What an earlier round of the same step rested on stays a ground of the decision.
+        self.keep_guards();
         self.message.answers = answers;
-        self.answered = true;
+        self.answered += 1;
     }
 
     /// Records what the decision rests on, so that no step can forget it.
@@ -196,7 +206,7 @@ impl Run {
     fn next(&mut self) {
         self.keep_guards();
         self.at += 1;
-        self.answered = false;
+        self.answered = 0;
         self.message.answers.clear();
     }
 }
@@ -232,6 +242,8 @@ pub fn keys(envelope: &Envelope, message: Option<&Message>) -> Vec<Key> {
         class: "transport",
         parts: vec![envelope.head.connection.clone(), envelope.head.transport_id.clone()],
     }];
+    // A timer brings back a document that was received before; it is no repeat of it.
+    let message = message.filter(|_| envelope.head.connection != TIMER);
     if let Some(message) = message
         && !message.record.kopf.nachrichten_uuid.is_empty()
     {

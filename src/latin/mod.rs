@@ -2,3 +2,4 @@
 //! It never holds logic of its own and never re-exports.
 
 pub mod datatype;
+pub mod searchform;

@@ -62,6 +62,7 @@ pub fn rehearse(standards: &dyn Standards, platform: &Value) -> Result<(), Setti
             "nachrichtentyp": known.message.rsplit_once('.').map_or("", |(_, number)| number),
             "erstellungszeitpunkt": zeitpunkt(Timestamp::UNIX_EPOCH),
         });
+        values["nachricht"] = json!("PHByb2JlLz4=");
         values["gruende"] = json!([{ "code": "X001", "spezifisch": [] }]);
         reader.write(&known.message, &known.version, &values).map_err(|error| SettingFault {
             path: String::new(),

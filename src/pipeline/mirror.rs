@@ -1,46 +1,99 @@
-//! The verb `mirror`: brings a delivered Registersatz into the mirror, or says why not.
+//! The verb `mirror`: brings a delivery (0804, 0805, 0806) into the mirror, or says why not.
 //! Never overwrites what is newer or belongs to another partner, never revives what was deleted later.
+
+mod judge;
+mod plan;
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::effects::{Fact, MirrorChange, Question, Retrieval, Stored};
+use crate::effects::{Answer, Fact, MirrorChange, Question, Retrieval, Stored};
 use crate::message::Message;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
+use crate::register::aemter::tag;
 use crate::register::keys;
-use crate::register::record::{Quelle, Registersatz};
+use crate::register::tafeln::Tafeln;
 use crate::rejection::{Fault, Rejection};
+
+use judge::{Judged, Known};
+use plan::Delivery;
 
 /// The row of the menu.
 pub const ENTRY: Entry = Entry {
     word: "mirror",
     place: Place::Do,
-    about: "Stores the delivered Registersatz in the mirror; refuses repeats, older states and foreign records.",
-    schema: || json!({ "type": "object", "properties": {}, "additionalProperties": false }),
+    about: "Brings a delivery (0804, 0805, 0806) into the mirror; refuses repeats, older states and foreign records.",
+    schema: || {
+        json!({
+            "type": "object",
+            "properties": {
+                "wait": {
+                    "type": "string",
+                    "pattern": "^[1-9][0-9]*[smhd]$",
+                    "default": "24h",
+                    "description": "how long a Korrektur or Löschung waits for its Registersatz; 1s to 30d",
+                },
+            },
+            "additionalProperties": false,
+        })
+    },
     declares: &[],
     build,
 };
 
-struct Mirror;
+/// How long a Korrektur or Löschung waits for its Registersatz where the route says nothing.
+const WAIT: SignedDuration = SignedDuration::from_hours(24);
+/// Longest wait that may be written.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long a tombstone is kept (rules.md 5).
+const TOMBSTONE: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-fn build(settings: &Value, _: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    match settings {
-        Value::Null => Ok(Arc::new(Mirror)),
-        Value::Object(map) => match map.keys().next() {
-            None => Ok(Arc::new(Mirror)),
-            Some(key) => Err(vec![SettingFault {
-                path: format!("/{key}"),
-                text: "unknown setting; mirror has none, write `mirror: {}`".to_owned(),
-            }]),
-        },
-        _ => Err(vec![SettingFault {
-            path: String::new(),
-            text: "not a mapping; mirror has no settings, write `mirror: {}`".to_owned(),
-        }]),
+struct Mirror {
+    wait: SignedDuration,
+    tafeln: Arc<Tafeln>,
+}
+
+fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
+    let fault = |path: &str, text: &str| SettingFault { path: path.to_owned(), text: text.to_owned() };
+    let empty = serde_json::Map::new();
+    let map = match settings {
+        Value::Null => &empty,
+        Value::Object(map) => map,
+        _ => return Err(vec![fault("", "not a mapping; write `mirror: {}` or `mirror: { wait: 24h }`")]),
+    };
+    let mut faults: Vec<SettingFault> = map
+        .keys()
+        .filter(|key| *key != "wait")
+        .map(|key| fault(&format!("/{key}"), "unknown setting; allowed: wait"))
+        .collect();
+    let wait = match map.get("wait") {
+        None => Some(WAIT),
+        Some(written) => written.as_str().and_then(duration),
+    };
+    if wait.is_none() {
+        faults.push(fault("/wait", "no duration from 1s to 30d; write such as `24h`"));
     }
+    match (wait, faults.is_empty()) {
+        (Some(wait), true) => Ok(Arc::new(Mirror { wait, tafeln: building.tafeln.clone() })),
+        _ => Err(faults),
+    }
+}
+
+fn duration(written: &str) -> Option<SignedDuration> {
+    let unit = written.chars().last()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let number: i64 = written.strip_suffix(unit)?.parse().ok()?;
+    let wait = SignedDuration::from_secs(number.checked_mul(seconds)?);
+    (wait > SignedDuration::ZERO && wait <= LONGEST_WAIT).then_some(wait)
 }
 
 impl Step for Mirror {
@@ -49,217 +102,464 @@ impl Step for Mirror {
     }
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
-        let registersatz = registersatz(message)?;
-        let key = keys::child(&registersatz.kind, &registersatz.mutter);
-        let questions = [Question::Mirror(key.clone()), Question::Tombstone(key)];
+        let delivery = Delivery::of(message)?;
+        message.effects.subjects = delivery.keys().to_vec();
+        let mut questions = delivery.questions();
         if !message.answered(&questions) {
-            return Ok(Flow::Ask(questions.into()));
+            return Ok(Flow::Ask(questions));
         }
-        let (stored, deleted) = match (message.fact(0), message.fact(1)) {
-            (Some(Fact::Mirror(stored)), Some(Fact::Tombstone(deleted))) => (stored.clone(), *deleted),
-            _ => return Err(Trouble::Ours("mirror got answers to other questions than it asked".to_owned())),
-        };
+        let known = Known::of(&message.answers, delivery.keys().len())
+            .ok_or_else(|| Trouble::Ours("mirror got answers to other questions than it asked".to_owned()))?;
+        let (partner, am) = (message.sender.id.as_str(), tag(message.now()));
+        let owns = |stored: &Stored| self.tafeln.aemter.gehoert(&stored.partner, partner, am);
+        let judged = delivery.judge(&known, &owns);
+        // A repeat is no fault while a load is declared; only then is the Bestand asked for, because all deliveries of the
+        // partner would have to wait for each other at its key.
+        let mut laedt = false;
+        if matches!(judged, Ok(Judged::Repeated(_))) {
+            questions.push(Question::Bestand(partner.to_owned()));
+            if !message.answered(&questions) {
+                return Ok(Flow::Ask(questions));
+            }
+            laedt = matches!(message.answers.last(), Some(Answer { fact: Fact::Bestand(Some(bestand)), .. }) if bestand.laedt());
+        }
         message.effects.guards.extend(message.answers.iter().map(|answer| answer.guard.clone()));
-        if !stored.is_empty() {
-            let records = stored.iter().map(|stored| stored.id).collect();
+        let records = known.ids();
+        if !records.is_empty() {
             message.effects.retrievals.push(Retrieval { step: ENTRY.word.to_owned(), records });
         }
-        let id = match judge(&registersatz, &message.sender.id, &stored, deleted)? {
-            Judged::New => message.derived_id("registersatz"),
-            Judged::Replaces(id) => id,
-            Judged::Same(id) => {
-                message.audit("mirror.same", &[("record", &id.to_string())]);
-                return Ok(Flow::Next);
-            }
+        self.perform(message, delivery, judged?, laedt)
+    }
+}
+
+impl Mirror {
+    fn perform(
+        &self,
+        message: &mut Message,
+        delivery: Delivery,
+        judged: Judged,
+        laedt: bool,
+    ) -> Result<Flow, Trouble> {
+        let audit = |message: &mut Message, what: &str, id: Uuid| {
+            message.audit(what, &[("record", &id.to_string())]);
         };
-        let keys = keys::of(&registersatz);
-        message.effects.mirror.push(MirrorChange::Put { id, registersatz: Box::new(registersatz), keys });
-        message.audit("mirror.put", &[("record", &id.to_string())]);
+        match judged {
+            Judged::Same(id) => audit(message, "mirror.same", id),
+            Judged::Repeated(id) if laedt => audit(message, "mirror.repeated", id),
+            Judged::Repeated(_) => {
+                let text =
+                    "Derselbe Registersatz wurde bereits unter einer anderen nachrichtenUUID geliefert.";
+                return Err(Rejection::new(Fault::Repeated, text).into());
+            }
+            Judged::New => {
+                let id = message.derived_id("registersatz");
+                self.put(message, delivery, id, Default::default());
+            }
+            Judged::Replaces(id, vermerk) => self.put(message, delivery, id, vermerk),
+            Judged::Remove(id) => {
+                self.remove(message, &delivery, id);
+                audit(message, "mirror.remove", id);
+            }
+            Judged::Gone(deleted) => {
+                // What shall not be there is not there: the sender has what it wants. A later deletion renews the tombstone,
+                // so that a record made between both is not taken for a new one.
+                if delivery.made() > deleted {
+                    let nobody = message.derived_id("loeschung");
+                    self.remove(message, &delivery, nobody);
+                }
+                message.audit("mirror.already-removed", &[]);
+            }
+            Judged::Unknown => {
+                if message.resumed.is_some_and(|resumed| resumed.expired) {
+                    let text = "Zu dieser Nachricht ist in der Wartezeit kein Registersatz eingegangen.";
+                    return Err(Rejection::new(Fault::Other, text).rule("registersatz-unbekannt").into());
+                }
+                let received = message.envelope.head.received;
+                return Ok(Flow::Wait { for_: delivery.key().clone(), until: later(received, self.wait) });
+            }
+        }
         Ok(Flow::Next)
     }
-}
 
-/// The record of the message as it would stand in the mirror.
-fn registersatz(message: &Message) -> Result<Registersatz, Rejection> {
-    let record = &message.record;
-    let (Some(mutter), Some(kind), Some(eintragung)) = (&record.mutter, &record.kind, &record.eintragung)
-    else {
-        let text = "Die Angaben zu Mutter, Kind oder Eintragung fehlen.";
-        return Err(Rejection::new(Fault::Other, text).rule("angaben-fehlen"));
-    };
-    let erstellungszeitpunkt = record.kopf.erstellungszeitpunkt.parse::<Timestamp>().map_err(|_| {
-        Rejection::new(Fault::Rule, "Der erstellungszeitpunkt braucht Datum, Uhrzeit und Zeitzone.")
-    })?;
-    Ok(Registersatz {
-        mutter: mutter.clone(),
-        kind: kind.clone(),
-        eintragung: eintragung.clone(),
-        quelle: Quelle {
-            message: message.identity.message.clone(),
-            nachrichten_uuid: record.kopf.nachrichten_uuid.clone(),
-            autor: record.kopf.autor.key(),
-            erstellungszeitpunkt,
-            transaktionsid: record.kopf.transaktionsid.clone(),
-        },
-        vermerk: Default::default(),
-    })
-}
-
-#[derive(Debug, PartialEq)]
-enum Judged {
-    New,
-    Replaces(Uuid),
-    /// The very same message is stored already: nothing to do, and nothing to complain of.
-    Same(Uuid),
-}
-
-/// Who may write, then whether it was deleted, then whether it says anything new.
-fn judge(
-    new: &Registersatz,
-    partner: &str,
-    stored: &[Stored],
-    deleted: Option<Timestamp>,
-) -> Result<Judged, Rejection> {
-    if stored.iter().any(|stored| stored.partner != partner) {
-        let text =
-            "Der Registersatz wurde von einer anderen Stelle geliefert und kann nur von ihr geändert werden.";
-        return Err(Rejection::new(Fault::Authority, text).rule("fremder-registersatz"));
-    }
-    let made = new.quelle.erstellungszeitpunkt;
-    if deleted.is_some_and(|deleted| deleted >= made) {
-        let text = "Der Registersatz wurde nach dem erstellungszeitpunkt dieser Nachricht gelöscht.";
-        return Err(Rejection::new(Fault::Other, text).rule("nach-loeschung"));
-    }
-    let stored = match stored {
-        [] => return Ok(Judged::New),
-        [stored] => stored,
-        _ => {
-            let text = "Zu diesem Kind liegen mehrere Registersätze vor; die Lieferung ist nicht zuzuordnen.";
-            return Err(Rejection::new(Fault::Other, text).rule("mehrdeutig"));
+    fn put(
+        &self,
+        message: &mut Message,
+        delivery: Delivery,
+        id: Uuid,
+        vermerk: crate::register::record::Vermerk,
+    ) {
+        let (old, created, now) = (delivery.key().clone(), delivery.made(), message.now());
+        let Some(mut registersatz) = delivery.into_registersatz() else { return };
+        registersatz.vermerk = vermerk;
+        let mut keys = keys::of(&registersatz);
+        keys.push(keys::satz(id));
+        let key = keys::child(&registersatz.kind, &registersatz.mutter);
+        if key != old {
+            // Under the old data nothing older may come in again; there is no record left, only its place is marked.
+            let id = message.derived_id("altschluessel");
+            let until = later(now, TOMBSTONE);
+            message.effects.mirror.push(MirrorChange::Remove { id, tombstone: old, created, until });
         }
-    };
-    let old = &stored.registersatz;
-    let same = old.mutter == new.mutter && old.kind == new.kind && old.eintragung == new.eintragung;
-    let same_autor = old.quelle.autor == new.quelle.autor;
-    // UUIDs are compared as numbers: the case of their digits means nothing.
-    let same_uuid = old.quelle.nachrichten_uuid.eq_ignore_ascii_case(&new.quelle.nachrichten_uuid);
-    if same && same_autor {
-        if same_uuid {
-            return Ok(Judged::Same(stored.id));
-        }
-        let text = "Derselbe Registersatz wurde bereits unter einer anderen nachrichtenUUID geliefert.";
-        return Err(Rejection::new(Fault::Repeated, text));
+        message.effects.mirror.push(MirrorChange::Put { id, registersatz: Box::new(registersatz), keys });
+        message.effects.wakes.push(key);
+        message.audit("mirror.put", &[("record", &id.to_string())]);
     }
-    if old.quelle.erstellungszeitpunkt >= made {
-        let text = "Im Bestand liegt ein neuerer oder gleich alter Stand dieses Registersatzes.";
-        return Err(Rejection::new(Fault::Other, text).rule("aelter-als-bestand"));
+
+    fn remove(&self, message: &mut Message, delivery: &Delivery, id: Uuid) {
+        let until = later(message.now(), TOMBSTONE);
+        let tombstone = delivery.key().clone();
+        message.effects.mirror.push(MirrorChange::Remove { id, tombstone, created: delivery.made(), until });
     }
-    Ok(Judged::Replaces(stored.id))
+}
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::effects::{Answer, Guard};
-    use crate::pipeline::step::Bench;
-    use crate::pipeline::testing::{bench, message};
-    use crate::register::record::Record;
+    use crate::effects::{Effects, Guard};
+    use crate::message::Resumed;
+    use crate::pipeline::testing::{bench, building, message};
+    use crate::register::aemter::{Aemter, Amt, Gebiet};
+    use crate::register::bestand::Bestand;
+    use crate::register::keys::SearchKey;
+    use crate::register::record::{Angaben, Eintragung, Kind, Record, Registersatz, Vermerk};
 
-    fn run(message: &mut Message, stored: Vec<Stored>, deleted: Option<&str>) -> Result<Flow, Trouble> {
-        let mut bench: Bench = bench();
-        let Flow::Ask(questions) = Mirror.apply(message, &mut bench)? else { panic!("asks first") };
-        assert!(message.effects == Default::default(), "asking has no effect");
-        let facts = [Fact::Mirror(stored), Fact::Tombstone(deleted.map(|at| at.parse().unwrap()))];
-        message.answers = questions
-            .iter()
-            .zip(facts)
-            .map(|(question, fact)| Answer { fact, guard: Guard { key: question.key(), seen: 3 } })
-            .collect();
-        Mirror.apply(message, &mut bench)
+    /// What the store holds in a test.
+    #[derive(Clone, Default)]
+    struct World {
+        stored: Vec<Stored>,
+        deleted: Vec<(SearchKey, &'static str)>,
+        bestand: Option<Bestand>,
     }
 
+    fn mirror() -> Mirror {
+        Mirror { wait: WAIT, tafeln: Default::default() }
+    }
+
+    fn run_with(step: &Mirror, message: &mut Message, world: &World) -> Result<Flow, Trouble> {
+        let mut bench = bench();
+        for _ in 0..3 {
+            let flow = step.apply(message, &mut bench)?;
+            let Flow::Ask(questions) = flow else { return Ok(flow) };
+            let effects = Effects { subjects: vec![], ..message.effects.clone() };
+            assert!(effects == Effects::default(), "asking has no effect");
+            let fact = |question: &Question| match question {
+                Question::Mirror(key) => {
+                    let here = |s: &&Stored| keys::of(&s.registersatz).contains(key);
+                    Fact::Mirror(world.stored.iter().filter(here).cloned().collect())
+                }
+                Question::Tombstone(key) => {
+                    let found = world.deleted.iter().find(|(other, _)| other == key);
+                    Fact::Tombstone(found.map(|(_, at)| at.parse().unwrap()))
+                }
+                Question::Bestand(_) => Fact::Bestand(world.bestand.clone()),
+                _ => panic!("unexpected question"),
+            };
+            let answer = |question: &Question| Answer {
+                fact: fact(question),
+                guard: Guard { key: question.key(), seen: 3 },
+            };
+            message.answers = questions.iter().map(answer).collect();
+        }
+        panic!("asks for ever")
+    }
+
+    fn outcome(message: &mut Message, world: &World) -> String {
+        match run_with(&mirror(), message, world) {
+            Ok(flow) => format!("{flow:?}").chars().take(4).collect(),
+            Err(Trouble::Rejected(all)) => {
+                format!("{} {}", all[0].code, all[0].rule.clone().unwrap_or_default())
+            }
+            Err(Trouble::Ours(text)) => text,
+        }
+    }
+
+    const OLD: &str = "2026-01-01T00:00:00Z";
+
+    fn satz(message: &Message) -> Registersatz {
+        Delivery::of(message).ok().and_then(Delivery::into_registersatz).unwrap()
+    }
+
+    /// The sample's record as another message of the same office left it.
     fn stored(change: impl FnOnce(&mut Stored)) -> Stored {
-        let registersatz = registersatz(&message()).unwrap();
         let mut stored = Stored {
             id: Uuid::from_u128(7),
             mandant: "bremen".into(),
             partner: "jugendamt-bremen".into(),
-            registersatz,
+            registersatz: satz(&message()),
         };
         stored.registersatz.quelle.nachrichten_uuid = "7b2d4c10-1f3a-4e55-8b7a-000000000001".into();
         change(&mut stored);
         stored
     }
 
+    fn old(change: impl FnOnce(&mut Stored)) -> Stored {
+        stored(|s| {
+            s.registersatz.quelle.erstellungszeitpunkt = OLD.parse().unwrap();
+            change(s);
+        })
+    }
+
+    fn world(stored: Vec<Stored>) -> World {
+        World { stored, ..World::default() }
+    }
+
+    fn key() -> SearchKey {
+        let satz = satz(&message());
+        keys::child(&satz.kind, &satz.mutter)
+    }
+
+    fn korrektur(change: impl FnOnce(&mut Angaben)) -> Message {
+        let mut message = message();
+        message.identity.message = "xfamilie.0805".into();
+        let mut neu = Angaben::default();
+        change(&mut neu);
+        message.record.neu = Some(Box::new(neu));
+        message
+    }
+
+    fn other_entry(neu: &mut Angaben) {
+        neu.eintragung =
+            Some(Eintragung { vorhanden: true, arten: vec!["02".into()], ..Eintragung::default() });
+    }
+
+    fn other_place(neu: &mut Angaben) {
+        let kind = message().record.kind.unwrap();
+        neu.kind = Some(Kind { geburtsort: Some("Bremerhaven".into()), ..kind });
+    }
+
+    fn loeschung() -> Message {
+        let mut message = message();
+        message.identity.message = "xfamilie.0806".into();
+        message.record.eintragung = None;
+        message
+    }
+
     #[test]
     fn a_new_record_is_put_under_guards_and_the_same_way_again() {
         let (mut one, mut other) = (message(), message());
-        assert_eq!(run(&mut one, vec![], None), Ok(Flow::Next));
-        assert_eq!(run(&mut other, vec![], None), Ok(Flow::Next));
+        assert_eq!(outcome(&mut one, &World::default()), "Next");
+        assert_eq!(outcome(&mut other, &World::default()), "Next");
         assert!(one.effects == other.effects);
         assert_eq!(one.effects.guards.len(), 2);
-        assert!(one.effects.guards.iter().all(|guard| guard.seen == 3));
         assert!(one.effects.retrievals.is_empty());
         let id = one.derived_id("registersatz");
         let [MirrorChange::Put { id: put, registersatz, keys }] = one.effects.mirror.as_slice() else {
             panic!()
         };
         assert_eq!(*put, id);
-        assert_eq!(keys.len(), 1);
+        assert!(!keys.is_empty());
         assert_eq!(registersatz.quelle.autor, "jga:040110000000");
-        assert_eq!(one.effects.audit.len(), 1);
+        assert_eq!(one.effects.wakes, [key()]);
         assert_eq!(one.effects.audit[0].detail, [("record".to_owned(), id.to_string())]);
     }
 
     #[test]
     fn every_state_of_the_mirror_has_its_outcome() {
-        let newer = |s: &mut Stored| s.registersatz.eintragung.arten = vec!["02".into()];
-        let older = |s: &mut Stored| {
-            s.registersatz.eintragung.arten = vec!["02".into()];
-            s.registersatz.quelle.erstellungszeitpunkt = "2026-01-01T00:00:00Z".parse().unwrap();
-        };
-        let code = |stored: Vec<Stored>, deleted: Option<&str>| match run(&mut message(), stored, deleted) {
-            Ok(flow) => format!("{flow:?}"),
-            Err(Trouble::Rejected(all)) => {
-                format!("{} {}", all[0].code, all[0].rule.clone().unwrap_or_default())
-            }
-            Err(Trouble::Ours(text)) => text,
+        let entry = |s: &mut Stored| s.registersatz.eintragung.arten = vec!["02".into()];
+        let same_uuid = |s: &mut Stored| {
+            s.registersatz.quelle.nachrichten_uuid = "7B2D4C10-1F3A-4E55-8B7A-000000000020".into()
         };
         for (stored, deleted, expected) in [
             (vec![stored(|_| ())], None, "S100 "),
-            (vec![stored(newer)], None, "S999 aelter-als-bestand"),
-            (vec![stored(older)], None, "Next"),
+            (vec![stored(entry)], None, "S999 aelter-als-bestand"),
+            (vec![old(entry)], None, "Next"),
             (vec![stored(|s| s.partner = "andere".into())], None, "T070 fremder-registersatz"),
-            (vec![stored(older), stored(|s| s.id = Uuid::from_u128(8))], None, "S999 mehrdeutig"),
+            (vec![old(entry), stored(|s| s.id = Uuid::from_u128(8))], None, "S999 mehrdeutig"),
             (vec![], Some("2026-11-21T09:15:30.123Z"), "S999 nach-loeschung"),
             (vec![], Some("2026-11-21T09:15:30.122Z"), "Next"),
-            (
-                vec![stored(|s| {
-                    s.registersatz.quelle.nachrichten_uuid = "7B2D4C10-1F3A-4E55-8B7A-000000000020".into()
-                })],
-                None,
-                "Next",
-            ),
+            (vec![stored(same_uuid)], None, "Next"),
         ] {
-            assert_eq!(code(stored, deleted), expected);
+            let deleted = deleted.map(|at| (key(), at)).into_iter().collect();
+            let world = World { stored, deleted, bestand: None };
+            assert_eq!(outcome(&mut message(), &world), expected);
         }
     }
 
     #[test]
-    fn a_newer_state_replaces_under_the_same_id_and_is_logged_as_read() {
+    fn a_newer_state_replaces_under_the_same_id_and_keeps_the_mark() {
         let mut newer = message();
-        let old = stored(|s| {
+        let before = old(|s| {
             s.registersatz.eintragung.vorhanden = false;
-            s.registersatz.quelle.erstellungszeitpunkt = "2026-01-01T00:00:00Z".parse().unwrap();
+            s.registersatz.vermerk = Vermerk { bestritten: true, klaerung: false };
         });
-        run(&mut newer, vec![old], None).unwrap();
-        assert!(
-            matches!(&newer.effects.mirror[..], [MirrorChange::Put { id, .. }] if *id == Uuid::from_u128(7))
-        );
+        assert_eq!(outcome(&mut newer, &world(vec![before])), "Next");
+        let [MirrorChange::Put { id, registersatz, .. }] = &newer.effects.mirror[..] else { panic!() };
+        assert_eq!(*id, Uuid::from_u128(7));
+        assert!(registersatz.vermerk.bestritten);
+        let read = Retrieval { step: "mirror".into(), records: vec![Uuid::from_u128(7)] };
+        assert_eq!(newer.effects.retrievals, [read]);
+    }
+
+    #[test]
+    fn a_repeat_is_counted_while_a_load_is_declared_and_refused_otherwise() {
+        let begun = Bestand::beginnen(OLD.parse().unwrap());
+        let mut world = World { bestand: Some(begun), ..world(vec![stored(|_| ())]) };
+        let mut repeat = message();
+        assert_eq!(outcome(&mut repeat, &world), "Next");
+        assert!(repeat.effects.mirror.is_empty());
+        assert_eq!(repeat.effects.audit[0].what, "mirror.repeated");
+        assert_eq!(repeat.effects.guards.len(), 3, "it rests on the Bestand, too");
+        world.bestand = Some(Bestand::default());
+        assert_eq!(outcome(&mut message(), &world), "S100 ");
+    }
+
+    #[test]
+    fn a_korrektur_replaces_what_is_given_and_leaves_the_rest() {
+        let mut message = korrektur(other_entry);
         assert_eq!(
-            newer.effects.retrievals,
-            [Retrieval { step: "mirror".into(), records: vec![Uuid::from_u128(7)] }]
+            outcome(&mut message, &world(vec![old(|s| s.registersatz.vermerk.klaerung = true)])),
+            "Next"
         );
+        let [MirrorChange::Put { id, registersatz, .. }] = &message.effects.mirror[..] else { panic!() };
+        assert_eq!(*id, Uuid::from_u128(7));
+        assert_eq!(registersatz.eintragung.arten, ["02"]);
+        let before = satz(&super::tests::message());
+        assert!(registersatz.kind == before.kind && registersatz.mutter == before.mutter);
+        assert!(registersatz.vermerk.klaerung);
+        assert_eq!(registersatz.quelle.message, "xfamilie.0805");
+    }
+
+    #[test]
+    fn a_korrektur_of_the_key_moves_the_record_and_marks_the_old_place() {
+        let mut message = korrektur(other_place);
+        assert_eq!(outcome(&mut message, &world(vec![old(|_| ())])), "Next");
+        let [MirrorChange::Remove { id: none, tombstone, .. }, MirrorChange::Put { id, keys, registersatz }] =
+            &message.effects.mirror[..]
+        else {
+            panic!()
+        };
+        let moved = keys::child(&registersatz.kind, &registersatz.mutter);
+        assert_eq!((*id, tombstone), (Uuid::from_u128(7), &key()));
+        assert_ne!(none, id, "the record itself stays");
+        assert!(keys.contains(&moved) && !keys.contains(&key()));
+        assert_eq!(message.effects.guards.len(), 4, "both keys are guarded");
+        assert_eq!(message.effects.wakes, [moved]);
+    }
+
+    #[test]
+    fn every_korrektur_has_its_outcome() {
+        let entry = |s: &mut Stored| s.registersatz.eintragung.arten = vec!["04".into()];
+        let moved = |s: &mut Stored| s.registersatz.kind.geburtsort = Some("Bremerhaven".into());
+        let foreign = |s: &mut Stored| s.partner = "andere".into();
+        let done = |s: &mut Stored| s.registersatz = satz(&korrektur(other_entry));
+        for (what, message, stored, expected) in [
+            ("deviates", korrektur(other_entry), vec![old(entry)], "S999 alt-weicht-ab"),
+            ("older", korrektur(other_entry), vec![stored(|_| ())], "S999 aelter-als-bestand"),
+            ("foreign", korrektur(other_entry), vec![old(foreign)], "T070 fremder-registersatz"),
+            ("no part", korrektur(|_| ()), vec![old(|_| ())], "Next"),
+            (
+                "place taken",
+                korrektur(other_place),
+                vec![
+                    old(|_| ()),
+                    old(|s| {
+                        moved(s);
+                        entry(s);
+                        s.id = Uuid::from_u128(8);
+                    }),
+                ],
+                "S999 mehrdeutig",
+            ),
+            (
+                "place foreign",
+                korrektur(other_place),
+                vec![
+                    old(|_| ()),
+                    old(|s| {
+                        moved(s);
+                        foreign(s);
+                    }),
+                ],
+                "T070 fremder-registersatz",
+            ),
+            ("corrected before", korrektur(other_place), vec![stored(moved)], "S100 "),
+            ("the same again", korrektur(other_entry), vec![stored(done)], "Next"),
+            ("unknown", korrektur(other_entry), vec![], "Wait"),
+        ] {
+            let mut message = message;
+            assert_eq!(outcome(&mut message, &world(stored)), expected, "{what}");
+        }
+        let mut late = korrektur(other_entry);
+        let gone = World { deleted: vec![(key(), "2026-11-21T09:15:30.123Z")], ..World::default() };
+        assert_eq!(outcome(&mut late, &gone), "S999 nach-loeschung");
+    }
+
+    #[test]
+    fn what_has_no_record_waits_from_its_receipt_on_and_is_refused_at_the_end() {
+        for make in [|| korrektur(other_entry), loeschung] {
+            let mut message = make();
+            let flow = run_with(&mirror(), &mut message, &World::default());
+            let until = message.envelope.head.received.checked_add(WAIT).unwrap();
+            assert_eq!(flow, Ok(Flow::Wait { for_: key(), until }));
+            let mut woken = make();
+            woken.resumed = Some(Resumed { at: OLD.parse().unwrap(), expired: false });
+            assert_eq!(
+                run_with(&mirror(), &mut woken, &World::default()),
+                Ok(Flow::Wait { for_: key(), until })
+            );
+            let mut expired = make();
+            expired.resumed = Some(Resumed { at: until, expired: true });
+            assert_eq!(outcome(&mut expired, &World::default()), "S999 registersatz-unbekannt");
+        }
+    }
+
+    #[test]
+    fn a_loeschung_removes_and_leaves_a_tombstone() {
+        let mut message = loeschung();
+        assert_eq!(outcome(&mut message, &world(vec![old(|_| ())])), "Next");
+        let until = message.now().checked_add(TOMBSTONE).unwrap();
+        let created = "2026-11-21T09:15:30.123Z".parse().unwrap();
+        let id = Uuid::from_u128(7);
+        assert_eq!(message.effects.mirror, [MirrorChange::Remove { id, tombstone: key(), created, until }]);
+        assert_eq!(message.effects.audit[0].what, "mirror.remove");
+        assert_eq!(outcome(&mut loeschung(), &world(vec![stored(|_| ())])), "Next", "of the same moment");
+        let newer =
+            stored(|s| s.registersatz.quelle.erstellungszeitpunkt = "2026-11-22T00:00:00Z".parse().unwrap());
+        assert_eq!(outcome(&mut loeschung(), &world(vec![newer])), "S999 aelter-als-bestand");
+        let foreign = old(|s| s.partner = "andere".into());
+        assert_eq!(outcome(&mut loeschung(), &world(vec![foreign])), "T070 fremder-registersatz");
+    }
+
+    #[test]
+    fn a_second_loeschung_is_accepted_and_only_a_later_one_renews_the_tombstone() {
+        for (deleted, renewed) in [("2026-11-21T09:15:30.123Z", 0), (OLD, 1)] {
+            let mut again = loeschung();
+            let gone = World { deleted: vec![(key(), deleted)], ..World::default() };
+            assert_eq!(outcome(&mut again, &gone), "Next");
+            assert_eq!(again.effects.mirror.len(), renewed);
+            assert_eq!(again.effects.audit[0].what, "mirror.already-removed");
+        }
+    }
+
+    #[test]
+    fn a_successor_owns_what_its_predecessor_delivered_once_that_has_ended() {
+        let amt = |id: &str, bis: Option<&str>, nachfolge: Option<&str>| Amt {
+            id: id.into(),
+            name: id.into(),
+            gebiete: vec![Gebiet { ars: "04".into(), von: None, bis: bis.map(|day| day.parse().unwrap()) }],
+            auslandsgeburten: false,
+            auftrag_seit: None,
+            freigabe_seit: None,
+            freigabe_bis: None,
+            nachfolge: nachfolge.map(str::to_owned),
+            nachweise: vec![],
+        };
+        for (last, nachfolge, owns) in [
+            (Some("2026-11-20"), Some("jugendamt-bremen"), true),
+            (Some("2026-11-21"), Some("jugendamt-bremen"), false),
+            (Some("2026-11-20"), None, false),
+        ] {
+            let aemter = vec![amt("jugendamt-alt", last, nachfolge), amt("jugendamt-bremen", None, None)];
+            let tafeln = Tafeln { aemter: Aemter { aemter }, ..Default::default() };
+            let step = Mirror { wait: WAIT, tafeln: Arc::new(tafeln) };
+            let theirs = world(vec![old(|s| s.partner = "jugendamt-alt".into())]);
+            let done = run_with(&step, &mut loeschung(), &theirs);
+            assert_eq!(done.is_ok(), owns, "{last:?} {nachfolge:?}");
+        }
     }
 
     #[test]
@@ -268,8 +568,25 @@ mod tests {
         for cut in cuts {
             let mut message = message();
             cut(&mut message.record);
-            let Err(Trouble::Rejected(all)) = Mirror.apply(&mut message, &mut bench()) else { panic!() };
-            assert_eq!(all[0].rule.as_deref(), Some("angaben-fehlen"));
+            assert_eq!(outcome(&mut message, &World::default()), "S999 angaben-fehlen");
+        }
+    }
+
+    #[test]
+    fn the_wait_is_read_and_bounded() {
+        for (written, right) in [
+            (json!({}), true),
+            (json!(null), true),
+            (json!({ "wait": "30d" }), true),
+            (json!({ "wait": "90s" }), true),
+            (json!({ "wait": "31d" }), false),
+            (json!({ "wait": "0s" }), false),
+            (json!({ "wait": 5 }), false),
+            (json!({ "wait": "ä" }), false),
+            (json!({ "wiat": "1h" }), false),
+            (json!("1h"), false),
+        ] {
+            assert_eq!(building(|building| build(&written, building)).is_ok(), right, "{written}");
         }
     }
 }

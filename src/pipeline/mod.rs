@@ -1,16 +1,57 @@
 //! The steps: what a route may do. The menu of the room; every step is a file and two lines here.
 
 pub mod answer;
+pub mod authorise;
+pub mod authorise_area;
+pub mod bestand;
 pub mod branch;
+pub mod build;
+pub mod decide;
+pub mod entschieden;
+pub mod erinnern;
+pub mod find;
+pub mod forward;
+pub mod freigabe;
+pub mod hinweis;
+pub mod jugendamt;
+pub mod marke;
 pub mod mirror;
+pub mod nachweis;
 pub mod note;
 pub mod order;
+pub mod postfach;
 pub mod receipt;
 pub mod refuse;
+pub mod schreiben;
+pub mod sending;
+pub mod settle;
 pub mod step;
 pub mod tell;
+pub mod werte;
 #[cfg(test)]
 mod testing;
+pub mod uebergaenge;
+pub mod vorgang;
 
 /// All verbs, in the order in which help shows them.
-pub const STEPS: &[step::Entry] = &[mirror::ENTRY, note::ENTRY, receipt::ENTRY, tell::CALLBACK];
+pub const STEPS: &[step::Entry] = &[
+    authorise::ENTRY,
+    freigabe::ENTRY,
+    find::ENTRY,
+    decide::ENTRY,
+    bestand::ENTRY,
+    hinweis::ENTRY,
+    marke::ENTRY,
+    mirror::ENTRY,
+    build::ENTRY,
+    forward::ENTRY,
+    vorgang::ENTRY,
+    settle::ENTRY,
+    erinnern::ENTRY,
+    note::ENTRY,
+    receipt::ENTRY,
+    postfach::ENTRY,
+    jugendamt::ENTRY,
+    nachweis::ENTRY,
+    tell::CALLBACK,
+];

@@ -73,7 +73,7 @@ impl Step for Receipt {
             .write(receipt, &identity.version, &values)
             .map_err(|error| Trouble::Ours(error.to_string()))?;
         message.effects.reply = Some(Reply {
-            content_type: answer::XML.to_owned(),
+            content_type: bench.reader.media_type(receipt, &identity.version).to_owned(),
             body,
             message: receipt.clone(),
             message_id: id.to_string(),

@@ -14,7 +14,7 @@ use crate::message::Sender;
 use crate::pipeline::answer;
 use crate::pipeline::step::{Bench, Original, Refuse, SettingFault, Trouble};
 use crate::register::record::{Behoerde, Kopf};
-use crate::rejection::Rejection;
+use crate::rejection::{Rejection, UNQUOTED};
 use crate::xml::gate::{self, Document, Limits};
 use crate::xoev::contract::{Answering, Standards};
 
@@ -66,7 +66,6 @@ impl Refuse for Refusal {
     ) -> Result<Effects, Trouble> {
         let mut effects = Effects::default();
         let message = original.identity.map_or("", |identity| identity.message.as_str());
-        effects.audit.push(audit(message, rejections));
         let document = gate::pass(original.body.clone(), &Limits::default()).ok();
         let (standard, version) = match original.identity {
             Some(identity) => (identity.standard.as_str(), Some(identity.version.as_str())),
@@ -75,11 +74,13 @@ impl Refuse for Refusal {
         let Some(answering) = self.standards.answering(standard, version) else {
             return Err(Trouble::Ours(format!("standard is not loaded: {standard}")));
         };
+        let rejections = &coded(&answering, rejections);
+        effects.audit.push(audit(message, rejections));
         let Some(rejection) = &answering.rejection else { return Ok(effects) };
         if is_answer(&answering, message, document.as_ref()) {
             return Ok(effects);
         }
-        let version = version.unwrap_or(&answering.version);
+        let version = answering.rejection_version.as_deref().unwrap_or(&answering.version);
         let kopf = self.kopf(original, document.as_ref(), bench);
         let test = match (original.identity, &document) {
             (Some(identity), _) => identity.test,
@@ -94,21 +95,32 @@ impl Refuse for Refusal {
         let mut values = answer::values(id, head.received, test, &self.platform, &leser);
         values["gruende"] = gruende(rejections);
         values["original"] = kopf.as_ref().map_or(Value::Null, answer::original);
-        if kopf.is_none() {
-            values["nachricht"] = Value::String(STANDARD.encode(original.body));
+        if kopf.is_none() || answering.quotes_always {
+            let unquoted = rejections.iter().any(|found| found.rule.as_deref() == Some(UNQUOTED));
+            let quoted = if kopf.is_some() && unquoted { &[] } else { original.body.as_ref() };
+            values["nachricht"] = Value::String(STANDARD.encode(quoted));
         }
         let body = bench
             .reader
             .write(rejection, version, &values)
             .map_err(|error| Trouble::Ours(error.to_string()))?;
         effects.reply = Some(Reply {
-            content_type: answer::XML.to_owned(),
+            content_type: bench.reader.media_type(rejection, version).to_owned(),
             body,
             message: rejection.clone(),
             message_id: id.to_string(),
         });
         Ok(effects)
     }
+}
+
+/// The same rejections with the codes of the standard that answers: a step only knows the usual ones.
+fn coded(answering: &Answering, rejections: &[Rejection]) -> Vec<Rejection> {
+    let own = |rejection: &Rejection| match answering.codes.get(&rejection.fault) {
+        Some(code) => Rejection { code: code.clone(), ..rejection.clone() },
+        None => rejection.clone(),
+    };
+    rejections.iter().map(own).collect()
 }
 
 fn audit(message: &str, rejections: &[Rejection]) -> AuditLine {
@@ -134,9 +146,7 @@ fn is_answer(answering: &Answering, message: &str, document: Option<&Document>) 
         never == message
             || message.is_empty()
                 && never.rsplit_once('.').is_some_and(|(_, number)| {
-                    document.is_some_and(|document| {
-                        document.root().local.rsplit_once('.').is_some_and(|(_, last)| last == number)
-                    })
+                    document.is_some_and(|document| document.root().local.rsplit('.').next() == Some(number))
                 })
     })
 }
@@ -294,7 +304,7 @@ mod tests {
 
     #[test]
     fn an_unknown_standard_or_a_wrong_platform_is_found_when_built() {
-        let fault = Refusal::new(Arc::new(standards()), platform(), "xmeld").err().unwrap();
+        let fault = Refusal::new(Arc::new(standards()), platform(), "xunbekannt").err().unwrap();
         assert_eq!(fault.path, "/standard");
         assert!(Refusal::new(Arc::new(standards()), json!({}), "xfamilie").is_err());
     }

@@ -56,7 +56,8 @@ pub trait Step: Send + Sync {
     fn name(&self) -> &'static str;
     /// Does its work on the message, or says what it must know first.
     ///
-    /// After `Flow::Ask` it is called again with `message.answers` filled in the order asked; it must then not ask the same again.
+    /// After `Flow::Ask` it is called again with `message.answers` filled in the order asked; it must then not ask the same again,
+    /// but may ask further questions that the answers raise (at most three rounds).
     fn apply(&self, message: &mut Message, bench: &mut Bench) -> Result<Flow, Trouble>;
 }
 

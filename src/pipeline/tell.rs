@@ -9,12 +9,19 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use crate::effects::Outgoing;
-use crate::envelope::Inbound;
+use crate::envelope::{Inbound, Reply};
 use crate::message::Message;
-use crate::pipeline::step::{Addressee, Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
+use crate::pipeline::sending;
+use crate::pipeline::step::{
+    Addressee, Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble,
+};
 
 /// Message type of what is told.
 const MESSAGE: &str = "drehscheibe.stand";
+/// The role of the online service that asked; who that is only the message tells.
+pub const ONLINEDIENST: &str = "onlinedienst";
+/// What `to` of a word may be besides partners and groups.
+pub const ROLES: &[&str] = &[ONLINEDIENST];
 /// Most keys a body may have.
 const MOST_KEYS: usize = 16;
 
@@ -46,6 +53,14 @@ enum Source {
     Message,
 }
 
+/// Who is told.
+enum To {
+    /// Named in the route.
+    Named(Vec<Addressee>),
+    /// The online service that began the Vorgang, so long after the receipt of the message.
+    Onlinedienst(Arc<Reach>, SignedDuration),
+}
+
 const SOURCES: &[(&str, Source)] = &[
     ("vorgang", Source::Vorgang),
     ("id", Source::Id),
@@ -54,7 +69,7 @@ const SOURCES: &[(&str, Source)] = &[
 ];
 
 struct Tell {
-    addressees: Vec<Addressee>,
+    to: To,
     body: Vec<(String, Source)>,
     give_up_after: Duration,
 }
@@ -65,7 +80,11 @@ fn schema() -> Value {
         "type": "object",
         "properties": {
             "to": {
-                "description": "Partner or group that is told.",
+                "description": "Partner or group that is told, or `onlinedienst`: whoever asked.",
+                "type": "string",
+            },
+            "delay": {
+                "description": "Only for `onlinedienst`: how long after its receipt it leaves, the same for every outcome; up to 1h, usually 60s.",
                 "type": "string",
             },
             "body": {
@@ -88,10 +107,26 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
         return Err(vec![fault(String::new(), "not a mapping; write `{ to: … }`")]);
     };
     let mut faults = Vec::new();
-    for key in map.keys().filter(|key| !matches!(key.as_str(), "to" | "body")) {
-        faults.push(fault(format!("/{key}"), "unknown setting; allowed: to, body"));
+    for key in map.keys().filter(|key| !matches!(key.as_str(), "to" | "body" | "delay")) {
+        faults.push(fault(format!("/{key}"), "unknown setting; allowed: to, body, delay"));
     }
-    if !map.get("to").is_some_and(Value::is_string) {
+    let role = map.get("to").and_then(Value::as_str) == Some(ONLINEDIENST);
+    let delay = sending::delay(map.get("delay")).unwrap_or_else(|wrong| {
+        faults.push(wrong);
+        sending::DELAY
+    });
+    if !role && map.contains_key("delay") {
+        faults.push(fault("/delay".to_owned(), "only for `to: onlinedienst`; others are told at once"));
+    }
+    if role {
+        let reached = building.reach.channels.keys().any(|(word, _)| word == CALLBACK.word);
+        if !reached {
+            faults.push(fault(
+                "/to".to_owned(),
+                "no partner has a channel of this kind; give one to the online services",
+            ));
+        }
+    } else if !map.get("to").is_some_and(Value::is_string) {
         faults.push(fault("/to".to_owned(), "name of a partner or group expected"));
     } else if building.addressees.is_empty() {
         faults.push(fault(
@@ -119,8 +154,11 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
     if !faults.is_empty() {
         return Err(faults);
     }
-    let addressees = building.addressees.clone();
-    Ok(Arc::new(Tell { addressees, body, give_up_after: building.give_up_after }))
+    let to = match role {
+        true => To::Onlinedienst(building.reach.clone(), delay),
+        false => To::Named(building.addressees.clone()),
+    };
+    Ok(Arc::new(Tell { to, body, give_up_after: building.give_up_after }))
 }
 
 impl Step for Tell {
@@ -129,45 +167,82 @@ impl Step for Tell {
     }
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
+        match &self.to {
+            To::Named(addressees) => addressees.iter().for_each(|addressee| self.named(message, addressee)),
+            To::Onlinedienst(reach, delay) => self.onlinedienst(message, reach, *delay),
+        }
+        Ok(Flow::Next)
+    }
+}
+
+impl Tell {
+    fn named(&self, message: &mut Message, addressee: &Addressee) {
         // A time beyond the calendar means: never given up.
         let deadline = SignedDuration::try_from(self.give_up_after)
             .ok()
             .and_then(|wait| message.now().checked_add(wait).ok());
-        for addressee in &self.addressees {
-            let id = message.derived_id(&format!("tell:{}", addressee.destination));
-            let mut body = Map::new();
-            for (key, source) in &self.body {
-                let value = match source {
-                    Source::Vorgang => message.envelope.head.id.to_string(),
-                    Source::Id => id.to_string(),
-                    Source::Stand => Inbound::Accepted.stand().to_owned(),
-                    Source::Message => message.identity.message.clone(),
-                };
-                body.insert(key.clone(), Value::String(value));
-            }
-            message.effects.sends.push(Outgoing {
-                id,
-                destination: addressee.destination.clone(),
-                partner: addressee.partner.clone(),
-                order: message.order.clone(),
-                message: MESSAGE.to_owned(),
-                content_type: "application/json".to_owned(),
-                body: Bytes::from(Value::Object(body).to_string()),
-                parts: Vec::new(),
-                correlation: Some(message.envelope.head.id.to_string()),
-                after: None,
-                deadline,
-                not_before: None,
-            });
+        let id = message.derived_id(&format!("tell:{}", addressee.destination));
+        let body = self.body(message, id, message.envelope.head.id, Inbound::Accepted.stand());
+        message.effects.sends.push(Outgoing {
+            id,
+            destination: addressee.destination.clone(),
+            partner: addressee.partner.clone(),
+            order: message.order.clone(),
+            message: MESSAGE.to_owned(),
+            content_type: "application/json".to_owned(),
+            body,
+            parts: Vec::new(),
+            correlation: Some(message.envelope.head.id.to_string()),
+            after: None,
+            deadline,
+            not_before: None,
+        });
+    }
+
+    /// Tells whoever asked. What asked for another application was told everything at once, and never more.
+    fn onlinedienst(&self, message: &mut Message, reach: &Reach, delay: SignedDuration) {
+        let nummer = sending::nummer(message);
+        if sending::once_only(message) && nummer != message.envelope.head.id {
+            return;
         }
-        Ok(Flow::Next)
+        let partner = sending::onlinedienst(message).to_owned();
+        let Some(destination) = reach.channels.get(&(CALLBACK.word.to_owned(), partner.clone())) else {
+            message.audit("tell.kein-weg", &[("partner", &partner)]);
+            return;
+        };
+        let id = message.derived_id(&format!("tell:{destination}"));
+        let document = Reply {
+            content_type: "application/json".to_owned(),
+            body: self.body(message, id, nummer, sending::stand(message)),
+            message: MESSAGE.to_owned(),
+            message_id: id.to_string(),
+        };
+        let (to, patience) = ((partner.as_str(), destination.as_str()), (delay, self.give_up_after));
+        let send = sending::outgoing(message, "tell", to, document, Vec::new(), patience);
+        message.effects.sends.push(send);
+    }
+
+    fn body(&self, message: &Message, id: uuid::Uuid, nummer: uuid::Uuid, stand: &str) -> Bytes {
+        let mut body = Map::new();
+        for (key, source) in &self.body {
+            let value = match source {
+                Source::Vorgang => nummer.to_string(),
+                Source::Id => id.to_string(),
+                Source::Stand => stand.to_owned(),
+                Source::Message => message.identity.message.clone(),
+            };
+            body.insert(key.clone(), Value::String(value));
+        }
+        Bytes::from(Value::Object(body).to_string())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::testing::{bench, building, message};
+    use crate::effects::VorgangState;
+    use crate::pipeline::testing::{KLAERFAELLE, antrag, bench, building, decided, message, sample};
+    use crate::register::entscheidung::Fall;
 
     #[test]
     fn every_addressee_is_told_the_written_keys_in_their_order() {
@@ -203,6 +278,70 @@ mod tests {
         assert_eq!(message.effects.sends[0].body, text.as_bytes());
     }
 
+    fn told(message: &mut Message) -> Vec<Outgoing> {
+        let settings =
+            json!({ "to": "onlinedienst", "body": { "id": "vorgang", "stand": "stand" }, "delay": "90s" });
+        let step =
+            building(|building| build(&settings, building)).unwrap_or_else(|faults| panic!("{faults:?}"));
+        step.apply(message, &mut bench()).unwrap();
+        message.effects.sends.clone()
+    }
+
+    #[test]
+    fn whoever_asked_learns_id_and_stand_after_the_fixed_delay() {
+        let mut first = None;
+        for fall in KLAERFAELLE.iter().chain(&[Fall::A, Fall::B, Fall::K, Fall::L]) {
+            let mut message = decided(antrag(), *fall);
+            let [send] = <[Outgoing; 1]>::try_from(told(&mut message)).unwrap();
+            let open = KLAERFAELLE.contains(fall);
+            let stand = if open { "in-bearbeitung" } else { "abgeschlossen" };
+            let id = message.envelope.head.id;
+            assert_eq!(send.body, format!(r#"{{"id":"{id}","stand":"{stand}"}}"#).as_bytes(), "{fall:?}");
+            assert_eq!((send.partner.as_str(), &*send.destination), ("kita", "callback:kita"));
+            let leaves = message.now().checked_add(SignedDuration::from_secs(90)).ok();
+            assert_eq!((send.order.clone(), send.not_before), (None, leaves));
+            if open {
+                assert_eq!(*first.get_or_insert(send.clone()), send, "{fall:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_answer_of_the_office_is_told_to_the_service_that_began_it_under_its_id() {
+        let begun = decided(antrag(), Fall::I);
+        let mut message = sample("0803-auskunft-negativauskunft", "jugendamt-bremen");
+        let mut change = begun.vorgang.clone().unwrap();
+        change.vorgang.state = VorgangState::Zugestellt;
+        let nummer = uuid::Uuid::from_u128(77);
+        change.vorgang.akte.nummer = Some(nummer);
+        message.keep_vorgang(change.clone());
+        let [send] = <[Outgoing; 1]>::try_from(told(&mut message)).unwrap();
+        assert_eq!(send.partner, "kita");
+        assert_eq!(send.body, format!(r#"{{"id":"{nummer}","stand":"abgeschlossen"}}"#).as_bytes());
+        // A second word to a service that asked for another application would tell that there was a Klaerfall.
+        message.effects.sends.clear();
+        change.vorgang.akte.use_ = Some(sending::ONCE_ONLY.to_owned());
+        message.keep_vorgang(change);
+        assert!(told(&mut message).is_empty());
+    }
+
+    #[test]
+    fn what_asked_for_another_application_learns_no_stand() {
+        for fall in [Fall::A, Fall::F, Fall::K] {
+            let mut message = decided(antrag(), fall);
+            message.vorgang.as_mut().unwrap().vorgang.akte.use_ = Some(sending::ONCE_ONLY.to_owned());
+            let sends = told(&mut message);
+            assert!(String::from_utf8_lossy(&sends[0].body).contains("abgeschlossen"), "{fall:?}");
+        }
+    }
+
+    #[test]
+    fn a_service_without_callback_asks_itself() {
+        let mut message = decided(sample("0801-antrag", "fremd"), Fall::A);
+        assert!(told(&mut message).is_empty());
+        assert_eq!(message.effects.audit[0].what, "tell.kein-weg");
+    }
+
     #[test]
     fn wrong_settings_are_named() {
         for (settings, path) in [
@@ -212,6 +351,8 @@ mod tests {
             (json!({ "to": "a", "url": "x" }), "/url"),
             (json!({ "to": "a", "body": {} }), "/body"),
             (json!({ "to": "a", "body": { "id": "ergebnis" } }), "/body/id"),
+            (json!({ "to": "a", "delay": "1s" }), "/delay"),
+            (json!({ "to": "onlinedienst", "delay": "2h" }), "/delay"),
         ] {
             let faults = building(|building| build(&settings, building)).err().unwrap();
             assert_eq!(faults[0].path, path, "{settings}");

@@ -10,11 +10,13 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::effects::Effects;
+use crate::effects::{Answer, Effects, Fact, Guard, Question, Vorgang, VorgangChange, VorgangState};
 use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef};
 use crate::message::{Identity, Message, Sender};
-use crate::pipeline::step::{Addressee, Bench, Building};
-use crate::register::keys::SearchKey;
+use crate::pipeline::step::{Addressee, Bench, Building, Flow, Reach, Trouble};
+use crate::register::entscheidung::{Entscheidung, Ergebnis, Fall};
+use crate::register::keys::{self, SearchKey};
+use crate::register::vorgang::Akte;
 use crate::xml::gate::{self, Limits};
 use crate::xoev::contract::Standards;
 use crate::xoev::package;
@@ -51,9 +53,27 @@ pub fn building<T>(build: impl FnOnce(&Building<'_>) -> T) -> T {
         platform: &platform,
         addressees: vec![addressee("kita"), addressee("portal")],
         give_up_after: Duration::from_secs(24 * 3600),
-        reach: Default::default(),
+        reach: Arc::new(reach()),
         tafeln: Default::default(),
     })
+}
+
+/// Two offices with trays, the mailbox, and online services with a callback.
+pub fn reach() -> Reach {
+    let mut reach = Reach::default();
+    for (partner, way) in [
+        ("jugendamt-bremen", "trays:jugendamt-bremen"),
+        ("jugendamt-hamburg", "trays:jugendamt-hamburg"),
+        ("postfach", "trays:postfach"),
+    ] {
+        reach.answers.insert(partner.into(), way.into());
+    }
+    for partner in ["kita", "portal"] {
+        reach.channels.insert(("callback".into(), partner.into()), format!("callback:{partner}"));
+    }
+    reach.groups.insert("postfaecher".into(), vec!["postfach".into()]);
+    reach.groups.insert("jugendaemter".into(), vec!["jugendamt-bremen".into(), "jugendamt-hamburg".into()]);
+    reach
 }
 
 pub fn head() -> Head {
@@ -111,4 +131,107 @@ pub fn message() -> Message {
         order: Some(SearchKey::new("kind", ["a"])),
         resumed: None,
     }
+}
+
+/// All rows of the decision table that the Jugendamt decides.
+pub const KLAERFAELLE: &[Fall] = &[
+    Fall::V,
+    Fall::G,
+    Fall::N,
+    Fall::O,
+    Fall::M,
+    Fall::J,
+    Fall::Q,
+    Fall::F,
+    Fall::I,
+    Fall::C,
+    Fall::D,
+    Fall::E,
+    Fall::H,
+];
+
+/// A sample of the package as a message from this partner.
+pub fn sample(name: &str, partner: &str) -> Message {
+    let octets = std::fs::read(format!("xsd/xfamilie/1.3.0/samples/{name}.xml"));
+    let body = Bytes::from(octets.unwrap_or_else(|_| panic!("{name}")));
+    let document = gate::pass(body.clone(), &Limits::default()).unwrap();
+    let set = standards();
+    let detected = set.detect(&document).unwrap();
+    let record = set.reader().read(&detected, &document).unwrap();
+    let mut message = message();
+    let head = Head { partner: Some(PartnerRef { id: partner.into(), how: How::Memory }), ..head() };
+    message.envelope = Arc::new(Envelope { head, body, parts: vec![], evidence: Evidence::default() });
+    message.identity.message = detected.message;
+    message.sender = Sender { id: partner.into(), ..Sender::default() };
+    (message.document, message.record) = (document, record);
+    message
+}
+
+/// A request of the mother, from an online service.
+pub fn antrag() -> Message {
+    sample("0801-antrag", "kita")
+}
+
+/// The same after `decide`.
+pub fn decided(mut message: Message, fall: Fall) -> Message {
+    let ergebnis = match fall {
+        Fall::A => Ergebnis::Negativ,
+        Fall::B => Ergebnis::Eintragung,
+        Fall::K | Fall::L => Ergebnis::Zustaendigkeit,
+        _ => Ergebnis::Klaerfall,
+    };
+    message.entscheidung = Some(Entscheidung {
+        fall,
+        ergebnis,
+        tabelle: "probe-1".into(),
+        stand: message.now(),
+        wohnort_amt: Some("jugendamt-bremen".into()),
+        geburts_amt: Some("jugendamt-hamburg".into()),
+        registersatz: None,
+    });
+    message.values.insert("ergebnis", ergebnis.as_str().to_owned());
+    let transaktionsid = message.record.kopf.transaktionsid.clone().unwrap();
+    let vorgang = Vorgang {
+        id: message.derived_id("vorgang"),
+        owner: "jugendamt-bremen".into(),
+        state: match ergebnis {
+            Ergebnis::Klaerfall => VorgangState::BeimJugendamt,
+            _ => VorgangState::Entschieden,
+        },
+        deadline: None,
+        akte: Akte {
+            art: "antrag".into(),
+            partner: message.sender.id.clone(),
+            nummer: Some(message.envelope.head.id),
+            transaktionsid: Some(transaktionsid.clone()),
+            use_: Some("self-service".into()),
+            fall: Some(fall),
+            postkorb: Some("handle-1".into()),
+            ..Akte::default()
+        },
+    };
+    let key = keys::vorgang(&message.sender.id, &transaktionsid);
+    message.keep_vorgang(VorgangChange { key, vorgang });
+    message
+}
+
+/// Runs a step that asks, answering each question in its turn, as the engine does.
+pub fn answering(
+    message: &mut Message,
+    apply: impl Fn(&mut Message) -> Result<Flow, Trouble>,
+    answer: impl Fn(&Question) -> Fact,
+) -> Result<Flow, Trouble> {
+    for _ in 0..8 {
+        match apply(message)? {
+            Flow::Ask(questions) => {
+                let of = |question: &Question| Answer {
+                    fact: answer(question),
+                    guard: Guard { key: question.key(), seen: 0 },
+                };
+                message.answers = questions.iter().map(of).collect();
+            }
+            flow => return Ok(flow),
+        }
+    }
+    panic!("it asks and asks")
 }

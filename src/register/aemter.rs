@@ -1,7 +1,9 @@
 //! Which Jugendamt is competent for a place: areas by longest prefix of the ARS, with the days on which they hold (Gebietsreform).
 //! Data of a stage; no area is built in, and an ambiguous one names nobody.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 /// An area of a Jugendamt.
@@ -57,6 +59,18 @@ impl Amt {
             && since(self.freigabe_seit)
             && self.freigabe_bis.is_none_or(|last| am <= last)
     }
+
+    /// Whether it holds any area on this day.
+    pub fn hat_gebiet(&self, am: Date) -> bool {
+        self.gebiete.iter().any(|gebiet| gebiet.gilt(am))
+    }
+}
+
+impl Gebiet {
+    /// Whether it holds on this day.
+    pub fn gilt(&self, am: Date) -> bool {
+        self.von.is_none_or(|first| first <= am) && self.bis.is_none_or(|last| am <= last)
+    }
 }
 
 /// Who is competent.
@@ -95,13 +109,13 @@ impl Aemter {
         self.aemter.iter().find(|amt| amt.id == id)
     }
 
-    /// The office of a place on a day; an AGS (8 digits) is read as an ARS with unknown Verband.
+    /// The office of a place on a day; an AGS (8 digits) is read as an ARS with unknown Verband, and where that Verband would
+    /// make a difference it is `Mehrere`.
     pub fn zustaendig(&self, ars: &str, am: Date) -> Zustaendig<'_> {
-        let holds = |gebiet: &&Gebiet| {
-            ars.starts_with(&gebiet.ars)
-                && gebiet.von.is_none_or(|first| first <= am)
-                && gebiet.bis.is_none_or(|last| am <= last)
-        };
+        if ars.len() == AGS {
+            return self.nach_ags(ars, am);
+        }
+        let holds = |gebiet: &&Gebiet| ars.starts_with(&gebiet.ars) && gebiet.gilt(am);
         let fits = self
             .aemter
             .iter()
@@ -109,9 +123,91 @@ impl Aemter {
         one(longest(fits))
     }
 
+    /// The AGS leaves out the four digits of the Verband that stand in the ARS between Kreis and Gemeinde.
+    fn nach_ags(&self, ags: &str, am: Date) -> Zustaendig<'_> {
+        let mut fits = Vec::new();
+        let mut may = Vec::new();
+        for amt in &self.aemter {
+            for gebiet in amt.gebiete.iter().filter(|gebiet| gebiet.gilt(am)) {
+                match ags_in(ags, &gebiet.ars) {
+                    Liegt::Ja => fits.push((gebiet.ars.len(), amt)),
+                    Liegt::Vielleicht => may.push(amt),
+                    Liegt::Nein => {}
+                }
+            }
+        }
+        match one(longest(fits.into_iter())) {
+            Zustaendig::Eines(amt) if may.iter().all(|other| other.id == amt.id) => Zustaendig::Eines(amt),
+            Zustaendig::Keines if may.is_empty() => Zustaendig::Keines,
+            _ => Zustaendig::Mehrere,
+        }
+    }
+
+    /// Whether what `lieferant` delivered belongs to `amt` on this day: it is the same office, or took over when the areas of
+    /// the other had ended.
+    pub fn gehoert(&self, lieferant: &str, amt: &str, am: Date) -> bool {
+        let mut owner = lieferant;
+        // As many steps as there are offices: a circle of successors ends here, too.
+        for _ in 0..=self.aemter.len() {
+            if owner == amt {
+                return true;
+            }
+            let Some(old) = self.amt(owner) else { return false };
+            let ended = old.gebiete.iter().all(|gebiet| gebiet.bis.is_some_and(|last| last < am));
+            match &old.nachfolge {
+                Some(next) if ended => owner = next,
+                _ => return false,
+            }
+        }
+        false
+    }
+
+    /// The offices that `amt` took over from by this day, itself included.
+    pub fn mit_vorgaengern(&self, amt: &str, am: Date) -> Vec<String> {
+        let before = self.aemter.iter().filter(|other| other.id != amt && self.gehoert(&other.id, amt, am));
+        std::iter::once(amt.to_owned()).chain(before.map(|other| other.id.clone())).collect()
+    }
+
     /// The office that keeps the register for births abroad.
     pub fn fuer_auslandsgeburten(&self) -> Zustaendig<'_> {
         one(self.aemter.iter().filter(|amt| amt.auslandsgeburten).collect())
+    }
+}
+
+/// The civil date in Germany at a moment: the day on which competence is asked for.
+pub fn tag(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC)).date()
+}
+
+/// Digits of an AGS: Land 2, Regierungsbezirk 1, Kreis 2, Gemeinde 3.
+const AGS: usize = 8;
+/// Digits that AGS and ARS have in common at their beginning.
+const KREIS: usize = 5;
+/// Where the Gemeinde begins in an ARS.
+const GEMEINDE: usize = 9;
+
+/// Whether a Gemeinde lies in an area.
+enum Liegt {
+    Ja,
+    Nein,
+    Vielleicht,
+}
+
+fn ags_in(ags: &str, gebiet: &str) -> Liegt {
+    let part = |text: &str, from: usize, to: usize| text.get(from..to).unwrap_or_default().to_owned();
+    if gebiet.len() <= KREIS {
+        return if ags.starts_with(gebiet) { Liegt::Ja } else { Liegt::Nein };
+    }
+    if part(ags, 0, KREIS) != part(gebiet, 0, KREIS) {
+        return Liegt::Nein;
+    }
+    let gemeinde = part(gebiet, GEMEINDE, gebiet.len());
+    match gebiet.len() {
+        12 if part(ags, KREIS, AGS) == gemeinde => Liegt::Ja,
+        GEMEINDE..=12 if !part(ags, KREIS, AGS).starts_with(&gemeinde) => Liegt::Nein,
+        // People write the area of a city without Verband as its AGS.
+        ..=AGS if ags.starts_with(gebiet) => Liegt::Ja,
+        _ => Liegt::Vielleicht,
     }
 }
 
@@ -133,5 +229,60 @@ fn one(found: Vec<&Amt>) -> Zustaendig<'_> {
         [] => Zustaendig::Keines,
         [amt] => Zustaendig::Eines(amt),
         _ => Zustaendig::Mehrere,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn amt(id: &str, gebiete: &[&str]) -> Amt {
+        let gebiete = gebiete.iter().map(|ars| Gebiet { ars: (*ars).into(), von: None, bis: None }).collect();
+        serde_json::from_value::<Amt>(serde_json::json!({ "id": id, "name": id }))
+            .map(|amt| Amt { gebiete, ..amt })
+            .unwrap()
+    }
+
+    fn found(aemter: &Aemter, key: &str) -> String {
+        match aemter.zustaendig(key, Date::constant(2026, 11, 21)) {
+            Zustaendig::Eines(amt) => amt.id.clone(),
+            Zustaendig::Keines => "keines".into(),
+            Zustaendig::Mehrere => "mehrere".into(),
+        }
+    }
+
+    #[test]
+    fn a_city_inside_a_kreis_is_not_its_kreis_by_either_key() {
+        let aemter = Aemter {
+            aemter: vec![
+                amt("kreis", &["05974"]),
+                amt("stadt", &["059740040040"]),
+                amt("hamburg", &["02"]),
+                amt("bremen", &["04011000"]),
+                amt("land", &["03351"]),
+                amt("verband", &["033510501"]),
+            ],
+        };
+        for (key, office) in [
+            ("059740040040", "stadt"),
+            ("059740004004", "kreis"),
+            ("05974040", "stadt"),
+            ("05974004", "kreis"),
+            ("02000000", "hamburg"),
+            ("04011000", "bremen"),
+            ("040110000000", "bremen"),
+            ("033510501001", "verband"),
+            ("033519999001", "land"),
+            ("03351001", "mehrere"),
+            ("09162000", "keines"),
+        ] {
+            assert_eq!(found(&aemter, key), office, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_verband_makes_no_difference_inside_one_office() {
+        let aemter = Aemter { aemter: vec![amt("land", &["03351", "033510501"])] };
+        assert_eq!(found(&aemter, "03351001"), "land");
     }
 }

@@ -1,7 +1,9 @@
 //! What is known of the completeness and freshness of a Jugendamt's register (rules.md 6): without it *known, no entry* is no answer.
 //! Pure: counts and moments come in, no person data is held.
 
-use jiff::Timestamp;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A comparison of the office's list with the mirror.
@@ -56,4 +58,167 @@ pub struct Bestand {
     /// The last Bestandsmeldung.
     #[serde(default)]
     pub meldung: Option<Meldung>,
+}
+
+/// Why a step of the Bestand cannot be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Hindernis {
+    /// No load was begun.
+    #[error("no load was begun; begin it first")]
+    NichtBegonnen,
+    /// No comparison was made since it was begun.
+    #[error("no comparison was made since the load was begun; compare first")]
+    KeinAbgleich,
+    /// The comparison found gaps.
+    #[error("the comparison found gaps; deliver what is missing and compare again")]
+    Luecken,
+    /// Nobody is named who signs.
+    #[error("nobody is named who signs; a signature needs a person")]
+    OhnePerson,
+    /// The same person signed already.
+    #[error("the same person signed already; a second person has to sign")]
+    DieselbePerson,
+}
+
+impl Abgleich {
+    /// Whether both sides hold the same: every gap blocks.
+    pub fn lueckenlos(&self) -> bool {
+        self.fehlend == 0 && self.ueberzaehlig == 0 && self.erwartet == self.gezaehlt
+    }
+}
+
+impl Bestand {
+    /// Begins the load anew: all that was compared, signed and reported before no longer counts.
+    pub fn beginnen(am: Timestamp) -> Bestand {
+        Bestand { begonnen: Some(am), ..Bestand::default() }
+    }
+
+    /// Takes a comparison in; one with gaps takes signatures back.
+    pub fn abgleichen(&mut self, abgleich: Abgleich) -> Result<(), Hindernis> {
+        let begonnen = self.begonnen.ok_or(Hindernis::NichtBegonnen)?;
+        if abgleich.am < begonnen {
+            return Err(Hindernis::NichtBegonnen);
+        }
+        if !abgleich.lueckenlos() {
+            self.unterschriften.clear();
+        }
+        self.abgleich = Some(abgleich);
+        Ok(())
+    }
+
+    /// Takes a signature in; `true` when the completeness is declared with it.
+    pub fn unterschreiben(&mut self, person: &str, am: Timestamp) -> Result<bool, Hindernis> {
+        self.begonnen.ok_or(Hindernis::NichtBegonnen)?;
+        let abgleich = self.abgleich.as_ref().ok_or(Hindernis::KeinAbgleich)?;
+        if !abgleich.lueckenlos() {
+            return Err(Hindernis::Luecken);
+        }
+        if person.trim().is_empty() {
+            return Err(Hindernis::OhnePerson);
+        }
+        if self.unterschriften.iter().any(|other| other.person == person) {
+            return Err(Hindernis::DieselbePerson);
+        }
+        self.unterschriften.push(Unterschrift { person: person.to_owned(), am });
+        Ok(self.erklaert())
+    }
+
+    /// Whether two different persons signed the completeness after a comparison without a gap.
+    pub fn erklaert(&self) -> bool {
+        let compared = self.abgleich.as_ref().is_some_and(Abgleich::lueckenlos);
+        let mut persons: Vec<&str> = self.unterschriften.iter().map(|one| one.person.as_str()).collect();
+        persons.sort_unstable();
+        persons.dedup();
+        self.begonnen.is_some() && compared && persons.len() >= 2
+    }
+
+    /// Whether a declared load is under way: records that come again are counted, not refused.
+    pub fn laedt(&self) -> bool {
+        self.begonnen.is_some() && !self.erklaert()
+    }
+
+    /// Whether absence may be read from the mirror now: declared complete, and the last Bestandsmeldung agreed and is not
+    /// older than `max_age`.
+    pub fn vollstaendig_und_frisch(&self, now: Timestamp, max_age: Duration) -> bool {
+        let longest = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
+        let fresh = self.meldung.as_ref().is_some_and(|meldung| {
+            meldung.stimmt && meldung.am <= now && now.duration_since(meldung.am) <= longest
+        });
+        self.erklaert() && fresh
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hour: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + hour * 3600).unwrap()
+    }
+
+    fn abgleich(hour: i64, fehlend: u64, ueberzaehlig: u64) -> Abgleich {
+        let gezaehlt = 10 + ueberzaehlig - fehlend;
+        Abgleich { am: at(hour), erwartet: 10, gezaehlt, fehlend, ueberzaehlig, person: "a".into() }
+    }
+
+    #[test]
+    fn completeness_needs_a_begin_a_comparison_without_gap_and_two_persons() {
+        let mut bestand = Bestand::default();
+        assert_eq!(bestand.abgleichen(abgleich(1, 0, 0)), Err(Hindernis::NichtBegonnen));
+        assert_eq!(bestand.unterschreiben("a", at(1)), Err(Hindernis::NichtBegonnen));
+        bestand = Bestand::beginnen(at(2));
+        assert!(bestand.laedt() && !bestand.erklaert());
+        assert_eq!(
+            bestand.abgleichen(abgleich(1, 0, 0)),
+            Err(Hindernis::NichtBegonnen),
+            "made before the begin"
+        );
+        assert_eq!(bestand.unterschreiben("a", at(2)), Err(Hindernis::KeinAbgleich));
+        for (fehlend, ueberzaehlig) in [(1, 0), (0, 1), (1, 1)] {
+            bestand.abgleichen(abgleich(3, fehlend, ueberzaehlig)).unwrap();
+            assert_eq!(bestand.unterschreiben("a", at(3)), Err(Hindernis::Luecken));
+        }
+        bestand.abgleichen(abgleich(4, 0, 0)).unwrap();
+        assert_eq!(bestand.unterschreiben(" ", at(4)), Err(Hindernis::OhnePerson));
+        assert_eq!(bestand.unterschreiben("a", at(4)), Ok(false));
+        assert_eq!(bestand.unterschreiben("a", at(4)), Err(Hindernis::DieselbePerson));
+        assert!(bestand.laedt());
+        assert_eq!(bestand.unterschreiben("b", at(5)), Ok(true));
+        assert!(bestand.erklaert() && !bestand.laedt());
+    }
+
+    #[test]
+    fn a_gap_takes_signatures_back_and_a_new_begin_everything() {
+        let mut bestand = declared();
+        bestand.abgleichen(abgleich(6, 0, 0)).unwrap();
+        assert!(bestand.erklaert(), "a comparison without gap confirms");
+        bestand.abgleichen(abgleich(7, 1, 0)).unwrap();
+        assert!(!bestand.erklaert());
+        bestand.abgleichen(abgleich(8, 0, 0)).unwrap();
+        assert!(!bestand.erklaert(), "signatures do not come back by themselves");
+        bestand = Bestand::beginnen(at(9));
+        assert_eq!(bestand.unterschriften.len(), 0);
+        assert!(bestand.meldung.is_none() && bestand.abgleich.is_none());
+    }
+
+    #[test]
+    fn freshness_ends() {
+        let day = Duration::from_secs(26 * 3600);
+        let mut bestand = declared();
+        assert!(!bestand.vollstaendig_und_frisch(at(10), day), "never reported");
+        bestand.meldung = Some(Meldung { am: at(10), anzahl: 10, stimmt: true });
+        assert!(bestand.vollstaendig_und_frisch(at(36), day));
+        assert!(!bestand.vollstaendig_und_frisch(at(37), day), "too old");
+        assert!(!bestand.vollstaendig_und_frisch(at(9), day), "from the future");
+        bestand.meldung = Some(Meldung { am: at(10), anzahl: 10, stimmt: false });
+        assert!(!bestand.vollstaendig_und_frisch(at(11), day), "did not agree");
+    }
+
+    fn declared() -> Bestand {
+        let mut bestand = Bestand::beginnen(at(1));
+        bestand.abgleichen(abgleich(2, 0, 0)).unwrap();
+        bestand.unterschreiben("a", at(3)).unwrap();
+        bestand.unterschreiben("b", at(4)).unwrap();
+        bestand
+    }
 }

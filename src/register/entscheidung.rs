@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::register::bestand::Bestand;
 use crate::register::record::Registersatz;
 
 /// A row of the decision table, by its letter.
@@ -114,6 +115,8 @@ pub struct Befund {
     pub kandidaten: Vec<Kandidat>,
     /// A notice, task or pre-birth record touches this child or mother.
     pub offen: bool,
+    /// What is known of the register of the birthplace, where it is kept by exactly one office.
+    pub bestand: Option<Bestand>,
 }
 
 /// A decision, as it is kept in the restricted record and stamped on the answer.

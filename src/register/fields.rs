@@ -3,8 +3,10 @@
 
 use std::fmt;
 
+use crate::register::fields_satz::{GEGEBEN, NEU};
+use crate::register::fields_weitere::FURTHER;
 use crate::register::record::{
-    Anschrift, Behoerde, Eintragung, Kind, Mutter, Personenname, Record, TeilDatum,
+    Anmeldung, Behoerde, Nachweis, Postkorb, Record, TeilDatum, Terminwunsch, Zusatzangaben,
 };
 
 /// How often a field may be filled from one message.
@@ -39,9 +41,14 @@ impl fmt::Debug for Field {
     }
 }
 
+/// Every field there is.
+pub fn all() -> impl Iterator<Item = &'static Field> {
+    FIELDS.iter().chain(GEGEBEN).chain(NEU).chain(FURTHER)
+}
+
 /// The field with this name.
 pub fn find(target: &str) -> Option<&'static Field> {
-    FIELDS.iter().find(|field| field.target == target)
+    all().find(|field| field.target == target)
 }
 
 /// The field that begins the list entry this field belongs to: `kind.namen[]` for `kind.namen[].vornamen`.
@@ -51,10 +58,10 @@ pub fn entry_of(target: &str) -> Option<&'static Field> {
 }
 
 macro_rules! field {
-    ($cardinality:ident, $target:literal, |$record:ident, $text:pat_param| $body:expr) => {
-        Field {
+    ($cardinality:ident, $target:expr, |$record:ident, $text:pat_param| $body:expr) => {
+        $crate::register::fields::Field {
             target: $target,
-            cardinality: Cardinality::$cardinality,
+            cardinality: $crate::register::fields::Cardinality::$cardinality,
             set: |$record, $text| {
                 $body;
                 Ok(())
@@ -63,7 +70,9 @@ macro_rules! field {
     };
 }
 
-/// All fields, in the order of the record.
+pub(super) use field;
+
+/// The fields outside the Registersatz, in the order of the record.
 pub const FIELDS: &[Field] = &[
     field!(One, "kopf.nachrichten_uuid", |r, t| r.kopf.nachrichten_uuid = t.to_owned()),
     field!(One, "kopf.nachrichtentyp", |r, t| r.kopf.nachrichtentyp = token(t)),
@@ -78,53 +87,52 @@ pub const FIELDS: &[Field] = &[
     field!(One, "kopf.autor", |r, t| behoerde(&mut r.kopf.autor, t)?),
     field!(One, "kopf.leser", |r, t| behoerde(&mut r.kopf.leser, t)?),
     field!(One, "kopf.transaktionsid", |r, t| r.kopf.transaktionsid = Some(t.to_owned())),
-    field!(One, "mutter.name.familienname", |r, t| mutter(r).name.familienname = Some(t.to_owned())),
-    field!(One, "mutter.name.geburtsname", |r, t| mutter(r).name.geburtsname = Some(t.to_owned())),
-    field!(One, "mutter.name.vornamen", |r, t| mutter(r).name.vornamen = Some(t.to_owned())),
-    field!(One, "mutter.geburtsort", |r, t| mutter(r).geburtsort = Some(t.to_owned())),
-    field!(One, "mutter.geburtsstaat", |r, t| mutter(r).geburtsstaat = Some(token(t))),
-    field!(One, "mutter.geburtsdatum", |r, t| mutter(r).geburtsdatum = datum(t)?),
-    field!(One, "mutter.familienstand", |r, t| mutter(r).familienstand = Some(token(t))),
-    field!(Entry, "mutter.anschriften[]", |r, _| mutter(r).anschriften.push(Anschrift::default())),
-    field!(One, "mutter.anschriften[].gemeindeschluessel", |r, t| anschrift(r)?.gemeindeschluessel =
-        Some(token(t))),
-    field!(One, "mutter.anschriften[].strasse", |r, t| anschrift(r)?.strasse = Some(t.to_owned())),
-    field!(One, "mutter.anschriften[].hausnummer", |r, t| anschrift(r)?.hausnummer = Some(t.to_owned())),
-    field!(One, "mutter.anschriften[].hausnummer_zusatz", |r, t| anschrift(r)?.hausnummer_zusatz =
-        Some(t.to_owned())),
-    field!(One, "mutter.anschriften[].postleitzahl", |r, t| anschrift(r)?.postleitzahl = Some(t.to_owned())),
-    field!(One, "mutter.anschriften[].wohnort", |r, t| anschrift(r)?.wohnort = Some(t.to_owned())),
-    field!(Entry, "kind.namen[]", |r, _| kind(r).namen.push(Personenname::default())),
-    field!(One, "kind.namen[].familienname", |r, t| kindname(r)?.familienname = Some(t.to_owned())),
-    field!(One, "kind.namen[].geburtsname", |r, t| kindname(r)?.geburtsname = Some(t.to_owned())),
-    field!(One, "kind.namen[].vornamen", |r, t| kindname(r)?.vornamen = Some(t.to_owned())),
-    field!(One, "kind.geburtsort", |r, t| kind(r).geburtsort = Some(t.to_owned())),
-    field!(One, "kind.geburtsstaat", |r, t| kind(r).geburtsstaat = Some(token(t))),
-    field!(One, "kind.geburtsdatum", |r, t| kind(r).geburtsdatum = Some(datum(t)?)),
-    field!(One, "kind.geburtsregister_nummer", |r, t| kind(r).geburtsregister_nummer = Some(t.to_owned())),
-    field!(One, "kind.geburtsstandesamt", |r, t| kind(r).geburtsstandesamt = Some(t.to_owned())),
-    field!(One, "kind.register_ars", |r, t| kind(r).register_ars = Some(token(t))),
-    field!(One, "kind.erwartet", |r, t| kind(r).erwartet = Some(datum(t)?)),
-    field!(One, "eintragung.vorhanden", |r, t| eintragung(r).vorhanden = wahrheit(t)?),
-    field!(Many, "eintragung.arten", |r, t| eintragung(r).arten.push(token(t))),
-    field!(One, "eintragung.wohnort_jugendamt", |r, t| eintragung(r).wohnort_jugendamt = Some(t.to_owned())),
-    field!(One, "eintragung.registerfuehrendes_jugendamt", |r, t| {
-        eintragung(r).registerfuehrendes_jugendamt = Some(t.to_owned())
+    field!(One, "kopf.antragszeit", |r, t| r.kopf.antragszeit = Some(token(t))),
+    field!(One, "kopf.einmalig", |r, t| r.kopf.einmalig = Some(token(t))),
+    field!(One, "kopf.postkorb.handle", |r, t| postkorb(r).handle = Some(t.to_owned())),
+    field!(One, "kopf.postkorb.zustimmung", |r, t| postkorb(r).zustimmung = Some(wahrheit(t)?)),
+    // Mother, child and entry, also those of `neu`, stand in `fields_satz`.
+    field!(One, "zusatz.mit_vater_verheiratet", |r, t| zusatz(r).mit_vater_verheiratet = Some(wahrheit(t)?)),
+    field!(One, "zusatz.bei_geburt_verheiratet", |r, t| zusatz(r).bei_geburt_verheiratet =
+        Some(wahrheit(t)?)),
+    field!(One, "zusatz.gerichtliche_entscheidung", |r, t| {
+        zusatz(r).gerichtliche_entscheidung = Some(wahrheit(t)?)
     }),
+    field!(One, "zusatz.gemeinsame_erklaerung", |r, t| zusatz(r).gemeinsame_erklaerung = Some(wahrheit(t)?)),
+    field!(Entry, "zusatz.nachweise[]", |r, _| zusatz(r).nachweise.push(Nachweis::default())),
+    field!(One, "zusatz.nachweise[].dokumentid", |r, t| nachweis(r)?.dokumentid = Some(t.to_owned())),
+    field!(One, "zusatz.nachweise[].dateiname", |r, t| nachweis(r)?.dateiname = Some(t.to_owned())),
+    field!(One, "zusatz.nachweise[].mimetype", |r, t| nachweis(r)?.mimetype = Some(t.to_owned())),
+    field!(One, "zusatz.nachweise[].kategorie", |r, t| nachweis(r)?.kategorie = Some(t.to_owned())),
+    field!(Entry, "termine[]", |r, _| r.termine.push(Terminwunsch::default())),
+    field!(Many, "termine[].wochentage", |r, t| termin(r)?.wochentage.push(t.to_owned())),
+    field!(Many, "termine[].uhrzeiten", |r, t| termin(r)?.uhrzeiten.push(t.to_owned())),
+    field!(One, "anmeldung.konto", |r, t| anmeldung(r).konto = Some(t.to_owned())),
+    field!(One, "anmeldung.verfahren", |r, t| anmeldung(r).verfahren = Some(token(t))),
+    field!(One, "anmeldung.vertrauensniveau", |r, t| anmeldung(r).vertrauensniveau = Some(token(t))),
+    field!(One, "anmeldung.zeitpunkt", |r, t| anmeldung(r).zeitpunkt = Some(token(t))),
+    field!(One, "anmeldung.name.familienname", |r, t| anmeldung(r).name.familienname = Some(t.to_owned())),
+    field!(One, "anmeldung.name.geburtsname", |r, t| anmeldung(r).name.geburtsname = Some(t.to_owned())),
+    field!(One, "anmeldung.name.vornamen", |r, t| anmeldung(r).name.vornamen = Some(t.to_owned())),
+    field!(One, "anmeldung.geburtsdatum", |r, t| anmeldung(r).geburtsdatum = Some(datum(t)?)),
+    field!(One, "anmeldung.rolle", |r, t| anmeldung(r).rolle = Some(token(t))),
+    field!(One, "anmeldung.postkorb_handle", |r, t| anmeldung(r).postkorb_handle = Some(t.to_owned())),
+    field!(One, "anmeldung.zweck", |r, t| anmeldung(r).zweck = Some(token(t))),
+    field!(One, "anmeldung.freigabe", |r, t| anmeldung(r).freigabe = Some(token(t))),
     field!(One, "bezug", |r, t| r.bezug = Some(t.to_owned())),
     field!(Many, "gruende", |r, t| r.gruende.push(token(t))),
 ];
 
 /// White space at both ends of a token means nothing.
-fn token(text: &str) -> String {
+pub(super) fn token(text: &str) -> String {
     text.trim().to_owned()
 }
 
-fn datum(text: &str) -> Result<TeilDatum, Unreadable> {
+pub(super) fn datum(text: &str) -> Result<TeilDatum, Unreadable> {
     TeilDatum::parse(text.trim()).ok_or(Unreadable)
 }
 
-fn wahrheit(text: &str) -> Result<bool, Unreadable> {
+pub(super) fn wahrheit(text: &str) -> Result<bool, Unreadable> {
     match text.trim() {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
@@ -139,24 +147,24 @@ fn behoerde(behoerde: &mut Behoerde, text: &str) -> Result<(), Unreadable> {
     Ok(())
 }
 
-fn mutter(record: &mut Record) -> &mut Mutter {
-    record.mutter.get_or_insert_default()
+fn postkorb(record: &mut Record) -> &mut Postkorb {
+    record.kopf.postkorb.get_or_insert_default()
 }
 
-fn kind(record: &mut Record) -> &mut Kind {
-    record.kind.get_or_insert_default()
+fn zusatz(record: &mut Record) -> &mut Zusatzangaben {
+    record.zusatz.get_or_insert_default()
 }
 
-fn eintragung(record: &mut Record) -> &mut Eintragung {
-    record.eintragung.get_or_insert_default()
+fn nachweis(record: &mut Record) -> Result<&mut Nachweis, Unreadable> {
+    zusatz(record).nachweise.last_mut().ok_or(Unreadable)
 }
 
-fn anschrift(record: &mut Record) -> Result<&mut Anschrift, Unreadable> {
-    mutter(record).anschriften.last_mut().ok_or(Unreadable)
+fn termin(record: &mut Record) -> Result<&mut Terminwunsch, Unreadable> {
+    record.termine.last_mut().ok_or(Unreadable)
 }
 
-fn kindname(record: &mut Record) -> Result<&mut Personenname, Unreadable> {
-    kind(record).namen.last_mut().ok_or(Unreadable)
+fn anmeldung(record: &mut Record) -> &mut Anmeldung {
+    record.anmeldung.get_or_insert_default()
 }
 
 #[cfg(test)]
@@ -165,16 +173,21 @@ mod tests {
 
     #[test]
     fn every_field_changes_the_record_and_names_are_unique() {
-        for (at, field) in FIELDS.iter().enumerate() {
-            assert!(FIELDS[..at].iter().all(|other| other.target != field.target), "{} twice", field.target);
+        for (at, field) in all().enumerate() {
+            assert!(all().take(at).all(|other| other.target != field.target), "{} twice", field.target);
             let mut record = Record::default();
-            if let Some(entry) = entry_of(field.target) {
+            let mut entries: Vec<&Field> =
+                std::iter::successors(entry_of(field.target), |entry| entry_of(entry.target)).collect();
+            while let Some(entry) = entries.pop() {
                 (entry.set)(&mut record, "").unwrap();
             }
             let before = record.clone();
             let text = match field.target {
                 target if target.ends_with("datum") || target.ends_with("erwartet") => "2024-08-05",
-                "eintragung.vorhanden" => "true",
+                target if target.ends_with("vorhanden") || target.ends_with("zustimmung") => "true",
+                "hinweis.sorgeberechtigt" => "true",
+                "registermeldung.anzahl" | "registermeldung.fehlend" | "registermeldung.ueberzaehlig" => "7",
+                target if target.starts_with("zusatz.") && !target.contains("[]") => "true",
                 _ => "jga:1",
             };
             (field.set)(&mut record, text).unwrap();
@@ -191,11 +204,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_and_what_is_new_are_kept_apart() {
+        let mut record = Record::default();
+        for (target, text) in [
+            ("neu.kind.namen[]", ""),
+            ("neu.kind.namen[].vornamen", "Lía"),
+            ("kind.geburtsort", "Bremen"),
+            ("neu.eintragung.arten", "01"),
+            ("neu.eintragung.arten", "02"),
+        ] {
+            (find(target).unwrap().set)(&mut record, text).unwrap();
+        }
+        let neu = record.neu.unwrap();
+        assert_eq!(neu.kind.unwrap().namen[0].vornamen.as_deref(), Some("Lía"));
+        assert_eq!(neu.eintragung.unwrap().arten, ["01", "02"]);
+        assert!(neu.mutter.is_none() && record.mutter.is_none() && record.eintragung.is_none());
+        let kind = record.kind.unwrap();
+        assert!(kind.namen.is_empty() && kind.geburtsort.as_deref() == Some("Bremen"));
+    }
+
+    #[test]
     fn what_cannot_be_read_is_refused() {
         for (target, text) in [
             ("kind.geburtsdatum", "2024-02-30"),
             ("mutter.geburtsdatum", "gestern"),
             ("eintragung.vorhanden", "ja"),
+            ("neu.eintragung.vorhanden", ""),
+            ("zusatz.gemeinsame_erklaerung", "vielleicht"),
+            ("kopf.postkorb.zustimmung", "J"),
             ("kopf.autor", "ohnepraefix"),
         ] {
             assert_eq!(

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::latin::searchform::vergleichsform;
+
 /// What a name of a place means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ort<'a> {
@@ -47,4 +49,9 @@ impl Gemeinden {
     pub fn is_empty(&self) -> bool {
         self.by_name.is_empty()
     }
+}
+
+/// The form under which a name of a place is compared, its search form: what stands after a comma is a title and left out.
+pub fn falten(name: &str) -> String {
+    vergleichsform(name.split(',').next().unwrap_or_default())
 }

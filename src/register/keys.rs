@@ -5,7 +5,8 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::register::record::{Kind, Mutter, Registersatz};
+use crate::latin::searchform::search_form;
+use crate::register::record::{Kind, Mutter, Personenname, Registersatz};
 
 /// A key in clear: a class (what kind of key, no person data) and its value (person data).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,27 +45,86 @@ impl fmt::Debug for SearchKey {
     }
 }
 
+/// A key made of parts of persons and places: each in its search form, so that spellings that are one name meet.
+fn gefaltet<'a>(class: &'static str, parts: impl IntoIterator<Item = &'a str>) -> SearchKey {
+    let parts: Vec<String> = parts.into_iter().map(falten).collect();
+    SearchKey::new(class, parts.iter().map(String::as_str))
+}
+
+/// The form of a part of a person or place inside a key: its search form, and of it letters A–Z and digits only.
+///
+/// Dates are made of digits and hyphens only and keep both: `2020-11` and `20201-1` are not to meet.
+pub fn falten(part: &str) -> String {
+    if is_date(part) {
+        return part.to_owned();
+    }
+    let form = search_form(part);
+    let folded: String = form.chars().filter(|c| c.is_ascii_uppercase() || c.is_ascii_digit()).collect();
+    // A text of other letters only must not meet every other text of other letters.
+    if folded.is_empty() { form.split_whitespace().collect() } else { folded }
+}
+
+fn is_date(part: &str) -> bool {
+    part.len() >= 4
+        && part.bytes().take(4).all(|octet| octet.is_ascii_digit())
+        && part.bytes().all(|octet| octet.is_ascii_digit() || octet == b'-')
+}
+
+/// The parts of a child that keys are made of, empty where nothing is given.
+struct Teile<'a> {
+    geboren: String,
+    ort: &'a str,
+    mutter_geboren: String,
+}
+
+impl<'a> Teile<'a> {
+    fn of(kind: &'a Kind, mutter: &Mutter) -> Self {
+        let geboren = kind.geburtsdatum.as_ref().or(kind.erwartet.as_ref());
+        Teile {
+            geboren: geboren.map(|datum| datum.to_string()).unwrap_or_default(),
+            ort: kind.geburtsort.as_deref().unwrap_or_default(),
+            mutter_geboren: mutter.geburtsdatum.to_string(),
+        }
+    }
+
+    fn alle(&self, name: Option<&Personenname>) -> SearchKey {
+        let (familie, vornamen) = name_of(name);
+        gefaltet("kind", [&self.geboren, self.ort, familie, vornamen, &self.mutter_geboren])
+    }
+
+    fn tage(&self) -> SearchKey {
+        gefaltet("tage", [self.geboren.as_str(), self.mutter_geboren.as_str()])
+    }
+
+    fn ohne_geburtsdatum(&self, name: &Personenname) -> SearchKey {
+        let (familie, vornamen) = name_of(Some(name));
+        gefaltet("ohne-geburtsdatum", [self.ort, familie, vornamen, &self.mutter_geboren])
+    }
+
+    fn ohne_mutterdatum(&self, name: &Personenname) -> SearchKey {
+        let (familie, vornamen) = name_of(Some(name));
+        gefaltet("ohne-mutterdatum", [&self.geboren, self.ort, familie, vornamen])
+    }
+}
+
+fn name_of(name: Option<&Personenname>) -> (&str, &str) {
+    let familie = name.and_then(|name| name.familienname.as_deref()).unwrap_or_default();
+    let vornamen = name.and_then(|name| name.vornamen.as_deref()).unwrap_or_default();
+    (familie, vornamen)
+}
+
+/// The first given name, the beginning of a double name: coarse, so that `Anna-Lena`, `Anna Lena` and `Anna` meet.
+fn erster_vorname(mutter: &Mutter) -> &str {
+    let vornamen = mutter.name.vornamen.as_deref().unwrap_or_default();
+    vornamen.split(|c: char| c.is_whitespace() || c == '-').find(|part| !part.is_empty()).unwrap_or_default()
+}
+
 /// The key of a child together with its mother: what makes two deliveries speak of the same Registersatz.
 ///
 /// The three legal data of the child (§ 1626d(2) BGB: birth date, birth place, name at registration) and the mother's birth
 /// date, which keeps twins of different mothers with equal names apart.
 pub fn child(kind: &Kind, mutter: &Mutter) -> SearchKey {
-    let name = kind.namen.first();
-    SearchKey::new(
-        "kind",
-        [
-            kind.geburtsdatum
-                .as_ref()
-                .or(kind.erwartet.as_ref())
-                .map(|d| d.to_string())
-                .unwrap_or_default()
-                .as_str(),
-            kind.geburtsort.as_deref().unwrap_or_default(),
-            name.and_then(|n| n.familienname.as_deref()).unwrap_or_default(),
-            name.and_then(|n| n.vornamen.as_deref()).unwrap_or_default(),
-            mutter.geburtsdatum.to_string().as_str(),
-        ],
-    )
+    Teile::of(kind, mutter).alle(kind.namen.first())
 }
 
 /// The key of a Vorgang: the partner that began it and its id of it.
@@ -77,28 +137,230 @@ pub fn sendung(uuid: &str) -> SearchKey {
     SearchKey::new("sendung", [uuid])
 }
 
+/// The key that leads from the id of a request that was forwarded to its Vorgang: the answer of the office names nothing else.
+pub fn klaerfall(transaktionsid: &str) -> SearchKey {
+    SearchKey::new("klaerfall", [transaktionsid])
+}
+
 /// The keys under which something open around a child or its mother stands (case Q).
 ///
 /// Coarse on purpose: a name that was spelled otherwise must not hide it, and who is found too much only waits for a person.
 pub fn offen(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
     let mother_born = mutter.geburtsdatum.to_string();
-    let first_given = mutter.name.vornamen.as_deref().unwrap_or_default();
-    let first_given = first_given.split_whitespace().next().unwrap_or_default();
-    let mut keys = vec![SearchKey::new("offen-mutter", [mother_born.as_str(), first_given])];
+    let mut keys = vec![gefaltet("offen-mutter", [mother_born.as_str(), erster_vorname(mutter)])];
     let born = kind.and_then(|kind| kind.geburtsdatum.as_ref().or(kind.erwartet.as_ref()));
     if let Some(born) = born {
-        keys.push(SearchKey::new("offen-kind", [born.to_string().as_str(), mother_born.as_str()]));
+        keys.push(gefaltet("offen-kind", [born.to_string().as_str(), mother_born.as_str()]));
     }
     keys
 }
 
-/// All keys under which a Registersatz is found.
+/// The key of a Registersatz by its id in the mirror, for persons that speak of exactly this one.
+pub fn satz(id: uuid::Uuid) -> SearchKey {
+    SearchKey::new("satz", [id.hyphenated().to_string().as_str()])
+}
+
+/// All keys under which a Registersatz is found, besides that of its id; the first is that of [`child`].
+///
+/// A near match must stay an index look-up, so there is a key for each combination with one part left out. Five parts would
+/// give five combinations, but the two names and the place need none of their own: a record that differs in one of them
+/// only still has both birth dates, so `tage` finds it, and with it everything that differs in names and place at will. Only
+/// a wrong birth date is left: the child's (`ohne-geburtsdatum`) or the mother's (`ohne-mutterdatum`). So these three and
+/// the whole (`kind`) cover "one part left out". Those with a name stand once for each name of the child, because which one is
+/// that of the registration is not marked. A record of a child not yet born has neither name nor date to be found by: it
+/// stands under its mother (`vorgeburtlich`).
 pub fn of(registersatz: &Registersatz) -> Vec<SearchKey> {
-    vec![child(&registersatz.kind, &registersatz.mutter)]
+    let (kind, mutter) = (&registersatz.kind, &registersatz.mutter);
+    let mut keys = schluessel(kind, mutter);
+    if vorgeburtlich(kind) {
+        keys.push(vorgeburt(mutter));
+    }
+    einmal(keys)
+}
+
+/// All keys under which the Registersätze near what is asked for stand; the last is that of records from before a birth.
+pub fn gesucht(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+    let mut keys = schluessel(kind, mutter);
+    keys.push(vorgeburt(mutter));
+    einmal(keys)
+}
+
+/// Whether a record speaks of a child not yet born.
+pub fn vorgeburtlich(kind: &Kind) -> bool {
+    kind.geburtsdatum.is_none()
+}
+
+fn vorgeburt(mutter: &Mutter) -> SearchKey {
+    gefaltet("vorgeburtlich", [mutter.geburtsdatum.to_string().as_str(), erster_vorname(mutter)])
+}
+
+fn schluessel(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+    let teile = Teile::of(kind, mutter);
+    let mut keys = vec![child(kind, mutter), teile.tage()];
+    for name in &kind.namen {
+        keys.push(teile.ohne_geburtsdatum(name));
+        keys.push(teile.ohne_mutterdatum(name));
+    }
+    keys
+}
+
+/// Each key once, in its place.
+fn einmal(keys: Vec<SearchKey>) -> Vec<SearchKey> {
+    let mut once: Vec<SearchKey> = Vec::with_capacity(keys.len());
+    for key in keys {
+        if !once.contains(&key) {
+            once.push(key);
+        }
+    }
+    once
 }
 
 /// NFC, single spaces, upper case: equal spellings meet, different ones never do.
 fn normalise(part: &str) -> String {
     let folded: String = part.nfc().flat_map(char::to_uppercase).collect();
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::register::record::TeilDatum;
+    use crate::register::testing::{kind, mutter, satz};
+    use proptest::prelude::*;
+
+    fn finds(query: (&Kind, &Mutter), kind: &Kind, mutter: &Mutter) -> bool {
+        let keys = of(&satz(kind.clone(), mutter.clone()));
+        gesucht(query.0, query.1).iter().any(|key| keys.contains(key))
+    }
+
+    fn day(text: &str) -> TeilDatum {
+        TeilDatum::parse(text).unwrap()
+    }
+
+    #[test]
+    fn spellings_that_are_one_name_meet_and_others_do_not() {
+        let with = |family: &str| {
+            let mut kind = kind();
+            kind.namen[0].familienname = Some(family.into());
+            child(&kind, &mutter())
+        };
+        assert_eq!(with("Müller"), with("MUELLER"));
+        assert_eq!(with("Ćirković-Müller"), with("Cirkovic Mueller"));
+        assert_ne!(with("Müller"), with("Muller"));
+        assert_ne!(with("Γ"), with("Δ"), "letters that the table does not list stay apart");
+        assert_ne!(with("Γ"), with(""));
+    }
+
+    #[test]
+    fn keys_of_ids_are_not_folded() {
+        assert_ne!(vorgang("kita", "a-b"), vorgang("kita", "ab"));
+        assert_ne!(vorgang("kita", "ä"), vorgang("kita", "ae"));
+    }
+
+    #[test]
+    fn keys_print_redacted_and_the_first_is_the_identity() {
+        let satz = satz(kind(), mutter());
+        let keys = of(&satz);
+        assert_eq!(keys[0], child(&satz.kind, &satz.mutter));
+        let printed = format!("{keys:?}");
+        assert!(printed.contains("tage") && !printed.contains("MUELLER") && !printed.contains("2024"));
+    }
+
+    #[test]
+    fn a_second_name_has_keys_of_its_own_but_no_identity() {
+        let mut both = kind();
+        let mut other = both.namen[0].clone();
+        other.familienname = Some("Sommer".into());
+        both.namen.push(other.clone());
+        let keys = of(&satz(both, mutter()));
+        assert_eq!(keys.iter().filter(|key| key.class() == "kind").count(), 1);
+        assert_eq!(keys.iter().filter(|key| key.class() == "ohne-geburtsdatum").count(), 2);
+        let mut asked = kind();
+        asked.namen = vec![other];
+        asked.geburtsdatum = Some(day("2024-08-06"));
+        assert!(gesucht(&asked, &mutter()).iter().any(|key| keys.contains(key)));
+    }
+
+    #[test]
+    fn a_child_not_yet_born_is_found_by_its_mother() {
+        let unborn = Kind { erwartet: Some(day("2024-08-01")), ..Kind::default() };
+        assert!(finds((&kind(), &mutter()), &unborn, &mutter()));
+        let mut double = mutter();
+        double.name.vornamen = Some("ZOE-Marie".into());
+        assert!(finds((&kind(), &mutter()), &unborn, &double));
+        let mut another = mutter();
+        another.geburtsdatum = day("1994-03-13");
+        assert!(!finds((&kind(), &mutter()), &unborn, &another));
+    }
+
+    fn names() -> impl Strategy<Value = String> {
+        prop_oneof!["[A-ZÄÖÜ][a-zäöüßéł]{1,8}", "[A-Z][a-z]{1,4}[ -][A-Z][a-z]{1,4}", "[A-Z]{2,9}"]
+    }
+
+    fn days() -> impl Strategy<Value = TeilDatum> {
+        (1960i16..2026, 1i8..13, 1i8..29).prop_map(|(jahr, monat, tag)| TeilDatum {
+            jahr,
+            monat: Some(monat),
+            tag: Some(tag),
+        })
+    }
+
+    prop_compose! {
+        fn children()(family in names(), given in names(), place in names(), born in days(), mother in days())
+            -> (Kind, Mutter)
+        {
+            let (mut kind, mut mutter) = (kind(), mutter());
+            kind.namen[0].familienname = Some(family);
+            kind.namen[0].vornamen = Some(given);
+            kind.geburtsort = Some(place);
+            kind.geburtsdatum = Some(born);
+            mutter.geburtsdatum = mother;
+            (kind, mutter)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_differs_in_one_part_is_found(
+            (kind, mutter) in children(),
+            (other_kind, other_mutter) in children(),
+            part in 0usize..5,
+        ) {
+            let (mut near, mut near_mutter) = (kind.clone(), mutter.clone());
+            match part {
+                0 => near.geburtsdatum = other_kind.geburtsdatum,
+                1 => near.geburtsort = other_kind.geburtsort,
+                2 => near.namen[0].familienname = other_kind.namen[0].familienname.clone(),
+                3 => near.namen[0].vornamen = other_kind.namen[0].vornamen.clone(),
+                _ => near_mutter.geburtsdatum = other_mutter.geburtsdatum,
+            }
+            prop_assert!(finds((&kind, &mutter), &near, &near_mutter));
+        }
+
+        #[test]
+        fn a_part_may_also_be_missing(pair in children(), part in 0usize..4) {
+            let (kind, mutter) = pair;
+            let mut near = kind.clone();
+            match part {
+                0 => near.geburtsdatum = None,
+                1 => near.geburtsort = None,
+                2 => near.namen[0].familienname = None,
+                _ => near.namen[0].vornamen = None,
+            }
+            prop_assert!(finds((&kind, &mutter), &near, &mutter));
+        }
+
+        #[test]
+        fn other_children_have_another_identity(one in children(), other in children()) {
+            let same = |a: &Option<String>, b: &Option<String>| {
+                falten(a.as_deref().unwrap_or_default()) == falten(b.as_deref().unwrap_or_default())
+            };
+            let equal = same(&one.0.namen[0].familienname, &other.0.namen[0].familienname)
+                && same(&one.0.namen[0].vornamen, &other.0.namen[0].vornamen)
+                && same(&one.0.geburtsort, &other.0.geburtsort)
+                && one.0.geburtsdatum == other.0.geburtsdatum
+                && one.1.geburtsdatum == other.1.geburtsdatum;
+            prop_assert_eq!(child(&one.0, &one.1) == child(&other.0, &other.1), equal);
+        }
+    }
 }

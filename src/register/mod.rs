@@ -1,11 +1,21 @@
 //! The register's own rooms: records, keys, matching, decisions. Pure: no clock, no disk, no socket, no standard.
 
 pub mod aemter;
+pub mod anmeldung;
 pub mod bestand;
 pub mod entscheidung;
 pub mod fields;
+pub mod fields_satz;
+pub mod fields_weitere;
 pub mod gemeinden;
 pub mod keys;
+pub mod merkmale;
 pub mod record;
+pub mod schranke;
+pub mod suche;
+pub mod tabelle;
 pub mod tafeln;
+pub mod tatsachen;
+#[cfg(test)]
+mod testing;
 pub mod vorgang;

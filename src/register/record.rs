@@ -210,6 +210,9 @@ pub struct Kopf {
     pub leser: Behoerde,
     /// The author's id of the Vorgang.
     pub transaktionsid: Option<String>,
+    /// When the citizen applied, as written.
+    #[serde(default)]
+    pub antragszeit: Option<String>,
     /// What makes the message unique besides its UUID: with the same text of the same partner it is the same message.
     #[serde(default)]
     pub einmalig: Option<String>,
@@ -346,8 +349,9 @@ pub struct Registermeldung {
     pub marke: Option<String>,
 }
 
-/// A message as a record: what every version of a standard is mapped to.
+/// A message as a record: what every version of a standard is mapped to. A part that is not written is not there.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Record {
     /// The header.
     pub kopf: Kopf,

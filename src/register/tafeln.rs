@@ -3,6 +3,7 @@
 
 use crate::register::aemter::Aemter;
 use crate::register::gemeinden::Gemeinden;
+use crate::register::tabelle::Tabelle;
 
 /// All tables of a stage.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -11,4 +12,6 @@ pub struct Tafeln {
     pub aemter: Aemter,
     /// The places.
     pub gemeinden: Gemeinden,
+    /// The decision table; the built-in one where the stage brings none.
+    pub auskunft: Tabelle,
 }

@@ -36,6 +36,8 @@ pub struct Delivery {
     pub partner: At<String>,
     /// The transport's own id; the same one makes a repeat.
     pub id: Option<At<String>>,
+    /// The route that takes it, where it is not the one that is tested.
+    pub route: Option<At<String>>,
 }
 
 /// How a delivery comes.
@@ -71,6 +73,8 @@ pub struct Expected {
     pub sent: Option<Vec<Sent>>,
     /// Message type of the answer.
     pub reply: Option<At<String>>,
+    /// States of all Vorgänge, in any order.
+    pub vorgaenge: Option<Vec<String>>,
 }
 
 /// One envelope that was sent.
@@ -135,12 +139,18 @@ fn delivery(desk: Desk<'_>, node: &Node) -> Option<Delivery> {
     };
     let (_, by) = WAYS.iter().find(|(known, _)| *known == word.value)?;
     let what = format!("`{}`", word.value);
-    let inner = reading::map(desk, inner, &what, &["body", "partner", "id"])?;
+    let inner = reading::map(desk, inner, &what, &["body", "partner", "id", "route"])?;
     let needed = |key| {
         reading::need(desk, inner, &what, key).and_then(|node| reading::text(desk, node, &format!("`{key}`")))
     };
     let (body, partner) = (needed("body"), needed("partner"));
-    Some(Delivery { by: *by, body: body?, partner: partner?, id: reading::optional_text(desk, inner, "id") })
+    Some(Delivery {
+        by: *by,
+        body: body?,
+        partner: partner?,
+        id: reading::optional_text(desk, inner, "id"),
+        route: reading::optional_text(desk, inner, "route"),
+    })
 }
 
 fn expected(desk: Desk<'_>, node: &Node) -> Option<Expected> {
@@ -152,7 +162,8 @@ fn expected(desk: Desk<'_>, node: &Node) -> Option<Expected> {
         ("parked", Inbound::Parked),
         ("denied", Inbound::Denied),
     ];
-    let node = reading::map(desk, node, "`then`", &["state", "codes", "mirror", "sent", "reply"])?;
+    let node =
+        reading::map(desk, node, "`then`", &["state", "codes", "mirror", "sent", "reply", "vorgaenge"])?;
     if node.entries().is_empty() {
         desk.fault(node.at, "`then` is empty; a test that looks at nothing cannot fail");
     }
@@ -167,6 +178,12 @@ fn expected(desk: Desk<'_>, node: &Node) -> Option<Expected> {
             reading::list(desk, node, "`sent`").iter().filter_map(|item| sent(desk, item)).collect()
         }),
         reply: reading::optional_text(desk, node, "reply"),
+        vorgaenge: node.get("vorgaenge").map(|node| {
+            let states = reading::texts(desk, node, "a state of a Vorgang");
+            let mut states: Vec<String> = states.into_iter().map(|state| state.value).collect();
+            states.sort();
+            states
+        }),
     })
 }
 

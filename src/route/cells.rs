@@ -21,6 +21,8 @@ use crate::xoev::contract::Known;
 const HTTP: &str = "http";
 /// The transport whose envelopes are due timers.
 pub const TIMER: &str = "timer";
+/// The word of what persons order; it needs no connection.
+const PERSON: &str = "person";
 /// The send word that answers the sender.
 const RECEIPT: &str = "receipt";
 /// The step that holds a login against what the route asks for.
@@ -169,6 +171,9 @@ impl Cells<'_> {
     /// the routes themselves.
     fn served(&self, desk: Desk<'_>, on: &On) {
         let word = on.word.value.as_str();
+        if word == PERSON {
+            return;
+        }
         let of_kind: Vec<_> = self.connections.of_kind(word).collect();
         // A connection that has faults of its own may be the one that is meant.
         if of_kind.is_empty() && self.connections.by_name.len() == self.connections.written.len() {

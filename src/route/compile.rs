@@ -24,6 +24,7 @@ use crate::route::fault::{Collector, Desk, Fault, Faults};
 use crate::route::file::{self, RouteFile};
 use crate::route::partners::{self, Partners};
 use crate::route::steps::Steps;
+use crate::route::tafeln;
 use crate::route::tree;
 use crate::transport;
 use crate::transport::port::{Admission, Channel};
@@ -49,8 +50,8 @@ pub struct Files {
     pub partners: TextFile,
     /// Resolves references to secrets of the stage.
     pub resolve: Resolve,
-    /// The tables of the stage, read.
-    pub tafeln: Arc<Tafeln>,
+    /// The tables of the stage, in the order of their names; a missing one is empty.
+    pub tables: Vec<TextFile>,
 }
 
 /// The menus: what a route may name.
@@ -89,6 +90,7 @@ pub fn compile(
             .map(|root| partners::read(desk, &root, &connections, menus.transports, &resolve, now))
             .unwrap_or_default()
     };
+    let tafeln = Arc::new(tafeln::read(&collector, &files.tables, &partners.written));
     cells::trays(collector.again(&files.connections.name), &connections, &partners);
     let mut compiler = Compiler {
         collector: &collector,
@@ -99,7 +101,7 @@ pub fn compile(
         partners: &partners,
         make_refuse,
         reach: Arc::new(reach(&partners, &connections)),
-        tafeln: files.tafeln.clone(),
+        tafeln: tafeln.clone(),
         shown: Vec::new(),
     };
     let routes = compiler.routes(&files.routes);
@@ -113,7 +115,7 @@ pub fn compile(
     }
     let version = version(files, standards.as_ref());
     let plans = routes.into_iter().map(|(_, plan)| plan).collect();
-    assemble(connections, partners, menus, plans, Rest { version, packages, warnings, shown })
+    assemble(connections, partners, menus, plans, Rest { version, packages, warnings, shown, tafeln })
         .ok_or_else(|| Faults::of_file(&files.connections.name, "the stage has no settings; write them"))
 }
 
@@ -264,7 +266,7 @@ fn packages(known: &[Known], routes: &[(RouteFile, Plan)]) -> Vec<String> {
 
 fn version(files: &Files, standards: &dyn Standards) -> String {
     let packages = standards.hash();
-    let all = files.routes.iter().chain([&files.connections, &files.partners]);
+    let all = files.routes.iter().chain([&files.connections, &files.partners]).chain(&files.tables);
     // Each length stands before its octets, so that no two sets of files run into the same octets.
     let parts: Vec<Vec<u8>> = all
         .flat_map(|file| [file.name.as_bytes(), file.text.as_bytes()])
@@ -285,6 +287,7 @@ struct Rest {
     packages: Vec<String>,
     warnings: Vec<Fault>,
     shown: Vec<Value>,
+    tafeln: Arc<Tafeln>,
 }
 
 fn assemble(
@@ -353,5 +356,6 @@ fn assemble(
         packages: rest.packages,
         warnings: rest.warnings,
         effective,
+        tafeln: rest.tafeln,
     })
 }

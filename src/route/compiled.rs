@@ -7,7 +7,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::envelope::Stage;
+use crate::pipeline::jugendamt::OFFICE;
 use crate::plan::{Partner, Patience, Plan, PlanSet};
+use crate::register::tafeln::Tafeln;
 use crate::route::connections::StageSettings;
 use crate::route::fault::Fault;
 use crate::transport::port::{Admission, Channel, Destinations, HttpBinding};
@@ -82,16 +84,25 @@ pub struct Compiled {
     pub warnings: Vec<Fault>,
     /// The effective configuration with every default; see `explain`.
     pub effective: Value,
+    /// The tables of the stage.
+    pub tafeln: Arc<Tafeln>,
 }
 
 impl Compiled {
     /// The set that runs, once the destinations are built.
     pub fn into_plan_set(
         self,
-        destinations: Destinations,
+        mut destinations: Destinations,
         standards: Arc<dyn Standards>,
         stage: Stage,
     ) -> PlanSet {
+        // What was addressed to an office before it had a channel finds its way once it has one.
+        for (id, partner) in &self.partners {
+            let way = partner.return_address.as_ref().and_then(|way| destinations.get(way)).cloned();
+            if let Some(way) = way {
+                destinations.insert(format!("{OFFICE}:{id}"), way);
+            }
+        }
         PlanSet {
             version: self.version,
             stage,

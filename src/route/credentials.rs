@@ -18,7 +18,7 @@ const SHORTEST_TOKEN: usize = 16;
 
 /// Reads one entry of `credentials` with the place of its value.
 pub fn read(desk: Desk<'_>, item: &Node, resolve: &Resolve) -> Option<(Credential, Place)> {
-    let keys = ["bearer", "certificate-sha256", "certificate"];
+    let keys = ["bearer", "certificate-sha256", "certificate", "amqp-user"];
     let item = reading::map(desk, item, "a credential", &keys)?;
     let [(key, value)] = item.entries() else {
         desk.unknown(item.at, "a credential has exactly one key", "", keys);
@@ -36,6 +36,18 @@ pub fn read(desk: Desk<'_>, item: &Node, resolve: &Resolve) -> Option<(Credentia
             Credential::CertificateSha256(hex)
         }
         "certificate" => certificate(desk, value, resolve)?,
+        "amqp-user" => {
+            let written = reading::text(desk, value, "`amqp-user`")?;
+            if !matches!(written.value.split_once('/'), Some((connection, user)) if !connection.is_empty() && !user.is_empty())
+            {
+                desk.fault(
+                    value.at,
+                    "a user of a broker is written `connection/user`, such as `broker/ja-nord`",
+                );
+                return None;
+            }
+            Credential::BrokerUser(written.value)
+        }
         _ => return None,
     };
     Some((credential, value.at))

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::config;
 use crate::route::compile::{Files, TextFile};
 use crate::route::fault::Faults;
+use crate::route::tafeln;
 
 /// Most route files that are read.
 const MOST_ROUTES: usize = 1000;
@@ -24,6 +25,13 @@ pub fn load(routes: &Path, stage: &Path) -> Result<Files, Faults> {
     };
     let connections = read(&stage.join("connections.yaml"));
     let partners = read(&stage.join("partners.yaml"));
+    // A stage without tables is a stage whose steps get empty ones; a table that is there must be readable.
+    let tables = tafeln::NAMES
+        .iter()
+        .map(|name| stage.join(tafeln::FOLDER).join(name))
+        .filter(|path| path.exists())
+        .map(|path| read(&path))
+        .collect();
     let routes = match yaml_files(routes) {
         Ok(paths) => paths.iter().map(|path| read(path)).collect(),
         Err(text) => {
@@ -34,7 +42,7 @@ pub fn load(routes: &Path, stage: &Path) -> Result<Files, Faults> {
     if !faults.faults.is_empty() {
         return Err(faults);
     }
-    Ok(Files { routes, connections, partners, resolve: config::resolver(stage), tafeln: Default::default() })
+    Ok(Files { routes, connections, partners, resolve: config::resolver(stage), tables })
 }
 
 /// The YAML files of a folder, sorted by name; hidden ones are left out.

@@ -18,4 +18,5 @@ pub mod reading;
 pub mod schema;
 pub mod show;
 pub mod steps;
+pub mod tafeln;
 pub mod tree;

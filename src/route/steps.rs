@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::pipeline::branch::{Choose, Park};
 use crate::pipeline::step::{Addressee, Building, Place as Stands, Reach};
+use crate::pipeline::tell::ROLES;
 use crate::plan::{Condition, Planned};
 use crate::register::tafeln::Tafeln;
 use crate::route::compile::Menus;
@@ -24,6 +25,9 @@ use crate::xoev::contract::Standards;
 
 /// Words of the language itself that may stand like verbs under `do`.
 const OWN_WORDS: &[&str] = &["choose"];
+
+/// Settings of a send word that name a document.
+const DOCUMENTS: &[&str] = &["document", "message"];
 
 type Taken = Option<(usize, usize)>;
 
@@ -152,6 +156,9 @@ impl<'a> Steps<'a> {
                 desk.unknown(after.at, text, &after.value, made);
             }
         }
+        if stands == Stands::Send {
+            self.documents(item);
+        }
         let verb = item.verb.value.as_str();
         let mut addressees = Vec::new();
         if let Some(entry) = self.entry(&item.verb, stands) {
@@ -189,6 +196,19 @@ impl<'a> Steps<'a> {
             self.name(named, taken);
         }
         self.show(item, when.map(|(shown, _)| shown), &addressees)
+    }
+
+    /// A document that is sent must have been made by an earlier item.
+    fn documents(&self, item: &StepItem) {
+        let made = self.made_names();
+        for key in DOCUMENTS {
+            let Some(node) = item.settings.get(key) else { continue };
+            let Some(name) = node.text().filter(|name| !made.iter().any(|known| known == name)) else {
+                continue;
+            };
+            let text = format!("no earlier step makes `{name}`; name one with `as:` before");
+            self.desk.unknown(node.at, text, name, &made);
+        }
     }
 
     fn name(&mut self, named: &At<String>, taken: Taken) {
@@ -243,6 +263,10 @@ impl<'a> Steps<'a> {
         };
         let mut found: Vec<Addressee> = Vec::new();
         for name in reading::texts(desk, to, "`to`") {
+            // Who that is only a message tells.
+            if ROLES.contains(&name.value.as_str()) {
+                continue;
+            }
             for addressee in self.resolve(word, &name) {
                 if !found.contains(&addressee) {
                     found.push(addressee);
@@ -268,7 +292,13 @@ impl<'a> Steps<'a> {
         let named = self.partners.named(name_only);
         if named.is_empty() && !self.partners.written.iter().any(|known| known == name_only) {
             let all = self.partners.written.iter().map(String::as_str).chain(self.partners.groups());
-            self.desk.unknown(name.at, format!("unknown partner or group: `{name_only}`"), name_only, all);
+            let all = all.chain(ROLES.iter().copied());
+            self.desk.unknown(
+                name.at,
+                format!("unknown partner or group: `{name_only}`; or a role: {}", ROLES.join(", ")),
+                name_only,
+                all,
+            );
         }
         named.into_iter().filter_map(|partner| self.channel(word, by, partner, name)).collect()
     }

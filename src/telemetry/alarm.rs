@@ -58,6 +58,12 @@ alarms! {
     PauseLong = "pause-long",
     /// A source cannot start or ended.
     SourceBroken = "source-broken",
+    /// A broker does not answer, refuses us, or the connection broke off.
+    BrokerDown = "broker-down",
+    /// A broker takes no messages for want of memory or disk.
+    BrokerBlocked = "broker-blocked",
+    /// An input queue is missing, forbidden or not fit to be consumed.
+    QueueUnusable = "queue-unusable",
     /// A changed set of files was not taken over.
     ReloadRefused = "reload-refused",
     /// A certificate expires soon.

@@ -89,6 +89,18 @@ pub const METRICS: &[Metric] = &[
     row("drehscheibe_mirror_entries", Shape::Gauge, &[], "Registersätze in the mirror"),
     row("drehscheibe_inbound", Shape::Gauge, &["state"], "inbound messages in the store, by state"),
     row("drehscheibe_breaker_open", Shape::Gauge, &["destination"], "1 while the breaker is open, else 0"),
+    row(
+        "drehscheibe_broker_connected",
+        Shape::Gauge,
+        &["connection", "direction"],
+        "1 while a connection to a broker stands, else 0",
+    ),
+    row(
+        "drehscheibe_broker_blocked",
+        Shape::Gauge,
+        &["connection"],
+        "1 while a broker takes no messages for want of memory or disk, else 0",
+    ),
     row("drehscheibe_queue_depth", Shape::Gauge, &["queue"], "runs or entries waiting inside the engine"),
     row(
         "drehscheibe_alarms_total",
@@ -231,6 +243,18 @@ pub fn mirror_entries(entries: u64) {
 /// So many inbound messages stand in the store in a state.
 pub fn inbound(state: &str, messages: u64) {
     gauge!("drehscheibe_inbound", "state" => state.to_owned()).set(messages as f64);
+}
+
+/// A connection to a broker stands or not.
+pub fn broker(connection: &str, direction: &'static str, up: bool) {
+    gauge!("drehscheibe_broker_connected", "connection" => connection.to_owned(), "direction" => direction)
+        .set(f64::from(u8::from(up)));
+}
+
+/// A broker takes no messages, or takes them again.
+pub fn broker_blocked(connection: &str, blocked: bool) {
+    gauge!("drehscheibe_broker_blocked", "connection" => connection.to_owned())
+        .set(f64::from(u8::from(blocked)));
 }
 
 /// So many runs or entries wait inside the engine.

@@ -6,12 +6,14 @@ pub mod port;
 pub mod settings;
 pub mod tls;
 
+pub mod amqp;
 pub mod callback;
 pub mod folder;
 pub mod http;
 pub mod memory;
+pub mod person;
 pub mod timer;
 
 /// Every transport by the word it has in `connections.yaml` and in routes.
 pub const TRANSPORTS: &[port::Entry] =
-    &[http::ENTRY, folder::ENTRY, callback::ENTRY, timer::ENTRY, memory::ENTRY];
+    &[http::ENTRY, folder::ENTRY, callback::ENTRY, amqp::ENTRY, person::ENTRY, timer::ENTRY, memory::ENTRY];

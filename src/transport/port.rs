@@ -40,6 +40,9 @@ pub struct Busy {
 pub trait Intake: Send + Sync {
     /// Runs one delivery to its commit.
     async fn deliver(&self, envelope: Envelope) -> Result<Verdict, Busy>;
+
+    /// Commits a delivery that cannot be opened into quarantine; an empty body means that only hash and size are kept.
+    async fn set_apart(&self, envelope: Envelope, cause: &'static str) -> Result<Verdict, Busy>;
 }
 
 /// Why a source ended.
@@ -186,6 +189,8 @@ pub enum Credential {
     CertificateSha256(String),
     /// SHA-256 of a bearer token, hex lower case.
     BearerSha256(String),
+    /// A user of the broker of a connection, written `connection/user`; the broker compares the secret.
+    BrokerUser(String),
 }
 
 /// Who may come in: built from `partners.yaml`, swapped whole on reload.

@@ -4,7 +4,8 @@
 //! of the document. The tokenizer below it (quick-xml) accepts much that is no XML; every rule is checked here.
 //!
 //! Stricter than XML 1.0 on purpose: no document type, no encoding but UTF-8 (also not one that is a subset of
-//! it), no version but 1.0. The pass itself is in `walk.rs`.
+//! it), no version but 1.0. The pass itself is in `walk.rs`. A JSON document is recognised by its first octet and goes
+//! through `json.rs` before it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::json::{self, Translation};
 use super::walk::{self, Stop};
 
 /// The octets of U+FEFF in UTF-8, which a document may begin with.
@@ -115,12 +117,32 @@ impl fmt::Debug for Root {
 pub struct Document {
     bytes: Bytes,
     root: Arc<Root>,
+    /// Of a document that came as JSON.
+    came: Option<Arc<Came>>,
+}
+
+struct Came {
+    octets: Bytes,
+    places: Vec<(usize, usize)>,
 }
 
 impl Document {
-    /// The document's octets exactly as they came, byte order mark included.
+    /// The document as XML: its octets exactly as they came, byte order mark included, or the translation of JSON.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
+    }
+
+    /// The document's octets exactly as they came.
+    pub fn original(&self) -> &Bytes {
+        self.came.as_ref().map_or(&self.bytes, |came| &came.octets)
+    }
+
+    /// The place, in what came, of an octet of [`Document::bytes`].
+    pub fn place_of(&self, offset: usize) -> Place {
+        match &self.came {
+            None => place_of(&self.bytes, offset),
+            Some(came) => place_of(&came.octets, Translation::source(&came.places, offset)),
+        }
     }
 
     /// The root element.
@@ -139,10 +161,18 @@ impl fmt::Debug for Document {
 ///
 /// Costs time and memory linear in the size, whatever the octets are. See [`GateFault`] for the refusals.
 pub fn pass(bytes: Bytes, limits: &Limits) -> Result<Document, GateError> {
-    match walk::look(&bytes, limits) {
-        Ok(root) => Ok(Document { bytes, root: Arc::new(root) }),
-        Err(Stop { fault, at }) => Err(GateError { fault, place: place_of(&bytes, at) }),
+    let refused = |Stop { fault, at }| GateError { fault, place: place_of(&bytes, at) };
+    if !json::is_json(&bytes) {
+        let root = walk::look(&bytes, limits).map_err(refused)?;
+        return Ok(Document { bytes, root: Arc::new(root), came: None });
     }
+    let Translation { xml, places } = json::translate(&bytes, limits).map_err(refused)?;
+    // A few octets more than the document had are no fault of it.
+    let wider = Limits { bytes: usize::MAX, ..limits.clone() };
+    let root = walk::look(&xml, &wider)
+        .map_err(|stop| refused(Stop { at: Translation::source(&places, stop.at), ..stop }))?;
+    let came = Arc::new(Came { octets: bytes, places });
+    Ok(Document { bytes: xml.into(), root: Arc::new(root), came: Some(came) })
 }
 
 /// Finds the place of the octet at `offset` in `bytes`, which need not be UTF-8; an offset behind the end means

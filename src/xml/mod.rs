@@ -3,6 +3,7 @@
 
 pub mod chars;
 pub mod gate;
+pub mod json;
 pub mod scope;
 pub mod tag;
 pub mod walk;

@@ -1,6 +1,8 @@
 //! What the engine and the steps may ask of the standards: detect, read (validate and map), write.
 //! Names no standard; never waits, never reads a clock or a file.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use crate::register::record::{Kopf, Record};
@@ -46,8 +48,14 @@ pub struct Answering {
     pub rejection: Option<String>,
     /// Types that are never answered.
     pub never: Vec<String>,
-    /// Version used when the original could not be read: the newest loaded one.
+    /// Version that answers are written in: the one asked for, or the newest loaded one where that is unknown.
     pub version: String,
+    /// Version of the rejection where it belongs to another standard.
+    pub rejection_version: Option<String>,
+    /// Whether a rejection carries the original even when that was valid to its schema.
+    pub quotes_always: bool,
+    /// Codes of this standard that differ from the usual ones.
+    pub codes: BTreeMap<Fault, String>,
 }
 
 /// Why a document of ours could not be written: our fault, so the message is parked.
@@ -88,6 +96,14 @@ pub trait Reader: Send {
     fn header(&mut self, _detected: &Detected, _document: &Document) -> Option<Kopf> {
         None
     }
+    /// Gate, detection and reading in one, for a small part that travels beside a document.
+    fn open(&mut self, _octets: Bytes) -> Result<(Detected, Record), Vec<Rejection>> {
+        Err(vec![Rejection::new(Fault::Version, "Dieser Teil der Nachricht kann hier nicht gelesen werden.")])
+    }
+    /// Media type of what [`Reader::write`] makes of this message.
+    fn media_type(&self, _message: &str, _version: &str) -> &'static str {
+        "application/xml"
+    }
     /// Writes a message from its values and validates it before it leaves.
     ///
     /// `values` has the shape that the package's templates name; see `xsd/<standard>/<version>/write`.
@@ -104,7 +120,9 @@ pub fn gate_rejection(error: &GateError) -> Rejection {
     let (fault, text) = match error.fault {
         GateFault::NotUtf8 => (Fault::NotUtf8, "Die Nachricht ist nicht in UTF-8 codiert."),
         GateFault::Doctype => (Fault::NotWellFormed, "Eine Dokumenttypdeklaration (DTD) ist nicht erlaubt."),
-        GateFault::NotWellFormed(_) => (Fault::NotWellFormed, "Die Nachricht ist kein wohlgeformtes XML."),
+        GateFault::NotWellFormed(_) => {
+            (Fault::NotWellFormed, "Die Nachricht ist kein wohlgeformtes XML oder JSON.")
+        }
         GateFault::TooLarge => (Fault::NotWellFormed, "Die Nachricht ist zu groß."),
         GateFault::TooDeep => (Fault::NotWellFormed, "Die Nachricht ist zu tief geschachtelt."),
         GateFault::TooManyAttributes => (Fault::NotWellFormed, "Ein Element trägt zu viele Attribute."),

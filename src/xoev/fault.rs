@@ -3,8 +3,10 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// What is wrong with a file of a package and what to write instead.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct PackageFault {
     /// The file, relative to the folder of packages.
     pub file: String,

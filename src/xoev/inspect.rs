@@ -4,9 +4,11 @@
 use bytes::Bytes;
 use serde::Serialize;
 
+use crate::register::record::Kopf;
 use crate::rejection::Rejection;
 use crate::xml::gate::{self, Limits};
 use crate::xoev::contract::{Reader, Standards, gate_rejection};
+use crate::xoev::rules::is_uuid;
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -17,7 +19,7 @@ pub struct Inspection {
     pub version: Option<String>,
     /// The type, such as `xfamilie.0804`.
     pub message: Option<String>,
-    /// The message's UUID, when the document is valid to its schema.
+    /// The message's UUID, when the document is valid to its schema and has one; any other text there is not shown.
     pub id: Option<String>,
     /// Whether the message would be read.
     pub valid: bool,
@@ -76,13 +78,14 @@ pub fn inspect(octets: Bytes, standards: &dyn Standards, reader: &mut dyn Reader
     inspection.standard = Some(detected.standard.clone());
     inspection.version = Some(detected.version.clone());
     inspection.message = Some(detected.message.clone());
+    let id = |kopf: Kopf| Some(kopf.nachrichten_uuid).filter(|id| is_uuid(id));
     match reader.read(&detected, &document) {
         Ok(record) => {
             inspection.valid = true;
-            inspection.id = Some(record.kopf.nachrichten_uuid);
+            inspection.id = id(record.kopf);
         }
         Err(rejections) => {
-            inspection.id = reader.header(&detected, &document).map(|kopf| kopf.nachrichten_uuid);
+            inspection.id = reader.header(&detected, &document).and_then(id);
             inspection.rejections = rejections.into_iter().map(Finding::from).collect();
         }
     }

@@ -34,9 +34,15 @@ pub struct PackageFile {
     /// Type of the receipt.
     #[serde(default)]
     pub receipt: Option<Spanned<String>>,
-    /// Type of the rejection.
+    /// Type of the rejection; it may belong to another standard.
     #[serde(default)]
     pub rejection: Option<Spanned<String>>,
+    /// Version of that other standard.
+    #[serde(default)]
+    pub rejection_version: Option<String>,
+    /// Whether the rejection carries the original even when that was valid to its schema.
+    #[serde(default)]
+    pub rejection_quotes_always: bool,
     /// Types that are never answered.
     #[serde(default)]
     pub never_answer: Vec<Spanned<String>>,
@@ -108,7 +114,7 @@ pub struct RuleText {
     /// How a value must be.
     #[serde(default)]
     pub must: Option<Must>,
-    /// Path of the element that is looked at as a whole.
+    /// Path of the element that is looked at as a whole; `.` is the message.
     #[serde(default)]
     pub within: Option<Spanned<String>>,
     /// When the rule applies; always if it is not given.
@@ -145,14 +151,18 @@ pub enum Form {
     Nachrichtennummer,
 }
 
-/// A condition on a value inside the element.
+/// A condition on a value inside the element: either `is` or `is-not`.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct When {
     /// Path below the element.
     pub path: Spanned<String>,
-    /// Values, any of them.
+    /// A value there is any of these.
+    #[serde(default)]
     pub is: Vec<String>,
+    /// A value there is none of these.
+    #[serde(default)]
+    pub is_not: Vec<String>,
 }
 
 /// How often something must stand inside the element.

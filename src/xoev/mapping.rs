@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_saphyr::Spanned;
 
-use crate::register::fields::{self, Cardinality, FIELDS, Field};
+use crate::register::fields::{self, Cardinality, Field};
 use crate::xoev::fault::{PackageFault, nearest};
 use crate::xoev::rules::Probe;
-use crate::xoev::shape::{Name, Shape};
+use crate::xoev::shape::{Astray, Name, Shape};
 
 /// A place in a document that something is done at.
 #[derive(Debug, Default)]
@@ -129,12 +129,7 @@ impl Paths<'_> {
                 // Names are shown as the file writes them; the step index counts from the root.
                 let steps: Vec<&str> = text.value.split('/').collect();
                 let at = astray.step.saturating_sub(base.len()).min(steps.len() - 1);
-                fault(format!(
-                    "unknown path: {} (no {} there in the schema){}",
-                    text.value,
-                    steps[at],
-                    did_you_mean(astray.near.as_deref())
-                ))
+                fault(self::astray(&text.value, steps[at], &astray))
             })?;
             // Whether it repeats counts from the base only: a list entry begins anew for every base.
             let many = (base.len()..full.len()).any(|end| self.shape.repeats(root, &full[..=end]));
@@ -153,6 +148,16 @@ pub struct Resolved {
     pub many: bool,
     /// Whether text may stand there.
     pub text: bool,
+}
+
+/// What is told of a path that the schemas do not allow: the nearest name, else the names that may stand there.
+pub fn astray(path: &str, step: &str, astray: &Astray) -> String {
+    let hint = match &astray.near {
+        Some(near) => did_you_mean(Some(near)),
+        None if astray.there.is_empty() => "; nothing may stand there".to_owned(),
+        None => format!("; there may stand: {}", astray.there.join(", ")),
+    };
+    format!("unknown path: {path} (no {step} there in the schema){hint}")
 }
 
 /// `; did you mean x?` or nothing.
@@ -177,7 +182,7 @@ pub fn compile<'a>(
         let place = &path.referenced;
         let fault = |text: String| PackageFault::of(paths.file, text).at(place.line(), place.column());
         let Some(field) = fields::find(target) else {
-            let known = FIELDS.iter().map(|field| field.target);
+            let known = fields::all().map(|field| field.target);
             faults.push(fault(format!("unknown target: {target}{}", did_you_mean(nearest(target, known)))));
             continue;
         };

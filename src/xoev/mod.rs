@@ -1,9 +1,14 @@
 //! XÖV standards as data: packages, mappings, templates and validation. The menu of the room.
 
+pub mod adopt;
+pub mod catalog;
 pub mod codelist;
 pub mod contract;
+pub mod dintext;
+pub mod diff;
 pub mod fault;
 pub mod inspect;
+pub mod kind;
 pub mod manifest;
 pub mod mapping;
 pub mod package;
@@ -12,4 +17,5 @@ pub mod rules;
 pub mod schema;
 pub mod set;
 pub mod shape;
+pub mod skeleton;
 pub mod template;

@@ -19,7 +19,7 @@ use crate::xoev::rules::Rules;
 use crate::xoev::schema::{Blueprint, Files};
 use crate::xoev::set::PackageSet;
 use crate::xoev::shape::{Name, Shape};
-use crate::xoev::template::Templates;
+use crate::xoev::template::{Form, Templates};
 
 /// Folder of schemas that all packages may use.
 const BASE: &str = "base";
@@ -71,6 +71,10 @@ pub struct Package {
     pub receipt: Option<String>,
     /// Type of the rejection.
     pub rejection: Option<String>,
+    /// Version of the rejection where it belongs to another standard.
+    pub rejection_version: Option<String>,
+    /// Whether the rejection carries the original even when that was valid to its schema.
+    pub quotes_always: bool,
     /// Types that are never answered.
     pub never: Vec<String>,
     /// Codes of this standard that differ from the usual ones.
@@ -131,6 +135,23 @@ pub fn load(folder: &Path) -> Result<PackageSet, Vec<PackageFault>> {
             faults.push(PackageFault::of(&package.standard, text));
         }
     }
+    for package in &packages {
+        let (Some(message), Some(version)) = (&package.rejection, &package.rejection_version) else {
+            continue;
+        };
+        let written = packages.iter().any(|other: &Package| {
+            message.split_once('.').is_some_and(|(standard, _)| standard == other.standard)
+                && other.version == *version
+                && other.templates.has(message)
+        });
+        if !written && faults.is_empty() {
+            let at = format!("{}/{}/package.yaml", package.standard, package.version);
+            let text = format!(
+                "no package writes {message} {version}; add it or correct rejection, rejection-version"
+            );
+            faults.push(PackageFault::of(&at, text));
+        }
+    }
     if packages.is_empty() && faults.is_empty() {
         faults.push(PackageFault::of("", "no packages; expected <standard>/<version>/package.yaml"));
     }
@@ -141,6 +162,33 @@ pub fn load(folder: &Path) -> Result<PackageSet, Vec<PackageFault>> {
         faults.dedup();
         Err(faults)
     }
+}
+
+/// The files that belong to a package, for whoever compares or renews it: those of the folder `<standard>/<version>` or of
+/// `base`, by path below the folder of packages.
+pub fn files(folder: &Path, at: &str) -> Result<Files, Vec<PackageFault>> {
+    let (mut files, mut faults) = (Files::new(), Vec::new());
+    read_folder(&folder.join(at), at, &mut files, &mut faults);
+    if faults.is_empty() { Ok(files) } else { Err(faults) }
+}
+
+/// The folders `<standard>/<version>` of packages, in the order in which they are loaded.
+pub fn found(folder: &Path) -> Result<Vec<String>, Vec<PackageFault>> {
+    let mut faults = Vec::new();
+    let mut found = Vec::new();
+    for standard in folders(folder, "", &mut faults).into_iter().filter(|name| name != BASE) {
+        for version in folders(&folder.join(&standard), &standard, &mut faults) {
+            found.push(format!("{standard}/{version}"));
+        }
+    }
+    if faults.is_empty() { Ok(found) } else { Err(faults) }
+}
+
+/// SHA-256 over files, in hexadecimal digits.
+pub fn digest(files: &Files) -> String {
+    let mut hash = Context::new(&SHA256);
+    update(&mut hash, files);
+    hex::encode(hash.finish())
 }
 
 fn update(hash: &mut Context, files: &Files) {
@@ -183,7 +231,7 @@ fn read_folder(folder: &Path, at: &str, files: &mut Files, faults: &mut Vec<Pack
             if name != "samples" {
                 read_folder(&path, &inner, files, faults);
             }
-        } else if name.ends_with(".xsd") || name.ends_with(".xml") || name.ends_with(".yaml") {
+        } else if [".xsd", ".xml", ".yaml", ".json"].iter().any(|ending| name.ends_with(ending)) {
             let size = entry.metadata().map_or(0, |data| data.len());
             if size > LARGEST_FILE {
                 faults.push(PackageFault::of(&inner, "file is too large; at most 16 MiB"));
@@ -218,7 +266,12 @@ fn build(at: &str, files: Files) -> Result<Package, Vec<PackageFault>> {
         faults.push(fault(format!("schema is missing: {}; put it into the package", schema.value), schema));
     }
     let known: Vec<&str> = manifest.messages.keys().map(String::as_str).collect();
-    let named = manifest.receipt.iter().chain(&manifest.rejection).chain(&manifest.never_answer);
+    // A rejection of another standard is looked for when all packages are loaded.
+    let own = |message: &&Spanned<String>| {
+        manifest.rejection_version.is_none() || known.contains(&message.value.as_str())
+    };
+    let rejection = || manifest.rejection.iter().filter(own);
+    let named = manifest.receipt.iter().chain(rejection()).chain(&manifest.never_answer);
     for message in named.filter(|message| !known.contains(&message.value.as_str())) {
         let near = nearest(&message.value, known.iter().copied());
         faults.push(fault(format!("unknown message: {}{}", message.value, did_you_mean(near)), message));
@@ -319,18 +372,30 @@ fn build(at: &str, files: Files) -> Result<Package, Vec<PackageFault>> {
     let mut templates = Templates::new();
     let folder = format!("{at}/write/");
     for (file, text) in files.range(folder.clone()..).take_while(|(file, _)| file.starts_with(&folder)) {
-        let number = file[folder.len()..].trim_end_matches(".xml");
-        let message = format!("{}.{number}", manifest.standard);
-        if !known.contains(&message.as_str()) {
+        let file_name = &file[folder.len()..];
+        let Some(form) = Form::of(file_name) else {
+            faults.push(PackageFault::of(file, "no template: expected .xml or .json"));
+            continue;
+        };
+        let part = file_name.starts_with('_');
+        let number = file_name.rsplit_once('.').map_or(file_name, |(number, _)| number);
+        let message = match part {
+            true => file_name.to_owned(),
+            false => format!("{}.{number}", manifest.standard),
+        };
+        if !part && !known.contains(&message.as_str()) {
             let near = did_you_mean(nearest(&message, known.iter().copied()));
             faults.push(PackageFault::of(file, format!("template for an unknown message: {message}{near}")));
         }
-        if let Err((line, text)) = templates.add(&message, text) {
+        if let Err((line, text)) = templates.add(&message, form, text) {
             faults
                 .push(PackageFault::of(file, format!("template cannot be used: {text}")).at(line as u64, 0));
         }
     }
-    for message in manifest.receipt.iter().chain(&manifest.rejection) {
+    for (from, part) in templates.missing_parts() {
+        faults.push(PackageFault::of(at, format!("{from} includes a part that is missing: write/{part}")));
+    }
+    for message in manifest.receipt.iter().chain(rejection()) {
         if !templates.has(&message.value) {
             faults.push(fault(format!("no template for {}; add it to write/", message.value), message));
         }
@@ -349,6 +414,8 @@ fn build(at: &str, files: Files) -> Result<Package, Vec<PackageFault>> {
         messages,
         receipt: manifest.receipt.map(|message| message.value),
         rejection: manifest.rejection.map(|message| message.value),
+        rejection_version: manifest.rejection_version,
+        quotes_always: manifest.rejection_quotes_always,
         never: manifest.never_answer.into_iter().map(|message| message.value).collect(),
         faults: manifest.faults,
         codelists: CodeLists::new(held, manifest.codelists.open, free),
@@ -357,7 +424,8 @@ fn build(at: &str, files: Files) -> Result<Package, Vec<PackageFault>> {
     })
 }
 
-fn parse<T: DeserializeOwned>(files: &Files, name: &str) -> Result<T, PackageFault> {
+/// Reads one of the YAML files of a package.
+pub fn parse<T: DeserializeOwned>(files: &Files, name: &str) -> Result<T, PackageFault> {
     let text =
         files.get(name).ok_or_else(|| PackageFault::of(name, "file is missing; every package has one"))?;
     serde_saphyr::from_str(text).map_err(|error| {

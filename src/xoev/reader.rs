@@ -7,14 +7,15 @@ use jiff::tz::TimeZone;
 
 use crate::register::record::{Kopf, Record};
 use crate::rejection::{Fault, Rejection};
-use crate::xml::gate::{self, Document, place_of};
+use crate::xml::gate::{self, Document};
 use crate::xoev::codelist;
-use crate::xoev::contract::{Detected, Reader, WriteError};
+use crate::xoev::contract::{Detected, Reader, Standards, WriteError, gate_rejection};
 use crate::xoev::mapping::Automaton;
 use crate::xoev::package::{MessageType, Package};
 use crate::xoev::rules::{Rules, Seen};
-use crate::xoev::schema::{self, Blind, MOST_FAULTS, Trail, Visitor, WalkError};
+use crate::xoev::schema::{self, MOST_FAULTS, Trail, Visitor, WalkError};
 use crate::xoev::set::PackageSet;
+use crate::xoev::template::Form;
 
 /// Reads and writes for one thread; the compiled schemas themselves are kept by the thread.
 pub struct PackageReader {
@@ -54,6 +55,20 @@ impl Reader for PackageReader {
         header(package, message, document)
     }
 
+    fn open(&mut self, octets: Bytes) -> Result<(Detected, Record), Vec<Rejection>> {
+        let document =
+            gate::pass(octets, &gate::Limits::default()).map_err(|error| vec![gate_rejection(&error)])?;
+        let detected = self.set.detect(&document).map_err(|rejection| vec![rejection])?;
+        let record = self.read(&detected, &document)?;
+        Ok((detected, record))
+    }
+
+    fn media_type(&self, message: &str, version: &str) -> &'static str {
+        let standard = message.split_once('.').map_or(message, |(standard, _)| standard);
+        let form = self.set.package(standard, version).and_then(|package| package.templates.form(message));
+        form.unwrap_or(Form::Xml).media_type()
+    }
+
     fn write(
         &mut self,
         message: &str,
@@ -70,20 +85,32 @@ impl Reader for PackageReader {
         let bytes = Bytes::from(text);
         let document = gate::pass(bytes.clone(), &gate::Limits::default())
             .map_err(|error| WriteError::Invalid(error.to_string()))?;
-        let root = package.messages.iter().find(|known| known.message == message).map(|known| &known.root);
+        let kind = package.messages.iter().find(|known| known.message == message);
         let written = document.root();
-        if root.is_none_or(|(namespace, local)| *namespace != written.namespace || *local != written.local) {
+        let Some(kind) = kind.filter(|kind| {
+            let (namespace, local) = &kind.root;
+            *namespace == written.namespace && *local == written.local
+        }) else {
             return Err(WriteError::Invalid("another root element than the message has".to_owned()));
+        };
+        // A receipt or rejection repeats what the original says of itself, and that may be what is wrong with it.
+        let answer = [&package.receipt, &package.rejection].into_iter().flatten().any(|own| own == message);
+        let reading = kind.reading.as_ref().filter(|_| !answer);
+        let (none, automaton) = (Automaton::new(), reading.map(|reading| &reading.automaton));
+        let mut pass = Pass::new(package, automaton.unwrap_or(&none), reading.map(|reading| &reading.rules));
+        judge(package, &document, &mut pass).map_err(|wrong| invalid(&wrong))?;
+        if reading.is_some() {
+            stage(&document, &pass.wrong_codes)
+                .and_then(|()| stage(&document, &pass.broken_rules))
+                .map_err(|wrong| invalid(&wrong))?;
         }
-        match schema::walk(&package.blueprint, &bytes, &mut Blind) {
-            Ok(breaches) => match breaches.first() {
-                None => Ok(bytes),
-                Some(breach) => Err(WriteError::Invalid(format!("{} at {}", breach.constraint, breach.path))),
-            },
-            Err(WalkError::NotWellFormed(_)) => Err(WriteError::Invalid("not well-formed".to_owned())),
-            Err(WalkError::Ours(text)) => Err(WriteError::Invalid(text)),
-        }
+        Ok(bytes)
     }
+}
+
+/// What is wrong with a document of ours; the texts are ours, so they hold no value.
+fn invalid(rejections: &[Rejection]) -> WriteError {
+    WriteError::Invalid(rejections.first().map(ToString::to_string).unwrap_or_default())
 }
 
 /// The header of a document that is valid to its schema.
@@ -103,19 +130,18 @@ fn unread() -> Rejection {
 
 /// Validates; the pass gathers what it sees on the way.
 fn judge(package: &Package, document: &Document, pass: &mut Pass<'_>) -> Result<(), Vec<Rejection>> {
-    let bytes = document.bytes();
-    match schema::walk(&package.blueprint, bytes, pass) {
+    match schema::walk(&package.blueprint, document.bytes(), pass) {
         Ok(breaches) if breaches.is_empty() => Ok(()),
         Ok(breaches) => Err(breaches
             .into_iter()
             .map(|breach| {
-                let place = place_of(bytes, breach.offset);
+                let place = document.place_of(breach.offset);
                 let text = format!("{} ({})", schema::sentence(breach.constraint), breach.constraint);
                 Rejection::new(Fault::Schema, text).at(place.line, place.column).path(breach.path)
             })
             .collect()),
         Err(WalkError::NotWellFormed(offset)) => {
-            let place = place_of(bytes, offset);
+            let place = document.place_of(offset);
             let rejection = Rejection::new(Fault::NotWellFormed, "Die Nachricht ist nicht wohlgeformt.");
             Err(vec![rejection.at(place.line, place.column)])
         }
@@ -143,7 +169,7 @@ fn stage(document: &Document, found: &[(usize, Rejection)]) -> Result<(), Vec<Re
         return Ok(());
     }
     let located = found.iter().map(|(offset, rejection)| {
-        let place = place_of(document.bytes(), *offset);
+        let place = document.place_of(*offset);
         rejection.clone().at(place.line, place.column)
     });
     Err(located.collect())

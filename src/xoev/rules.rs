@@ -10,6 +10,9 @@ use crate::xoev::manifest::{Form, Must, RuleText};
 use crate::xoev::mapping::{Automaton, Paths};
 use crate::xoev::shape::Name;
 
+/// How `within` names the whole message.
+const WHOLE: &str = ".";
+
 /// What a rule looks at in a place; the number is the rule's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Probe {
@@ -28,9 +31,22 @@ struct Rule {
     code: String,
     text: String,
     must: Option<Must>,
-    when: Option<Vec<String>>,
+    when: Option<Condition>,
     least: u32,
     most: u32,
+}
+
+/// On which values a rule applies: on these, or on all but these.
+#[derive(Debug)]
+struct Condition {
+    values: Vec<String>,
+    listed: bool,
+}
+
+impl Condition {
+    fn met(&self, text: &str) -> bool {
+        self.values.iter().any(|value| value == text.trim()) == self.listed
+    }
 }
 
 /// The rules of one message.
@@ -62,6 +78,10 @@ impl Rules {
         let mut faults = Vec::new();
         let mut probe = |base: &[Name], path: &Spanned<String>, probe: Probe, text: bool| {
             let mut found = Vec::new();
+            if path.value == WHOLE && matches!(probe, Probe::Within(_)) {
+                automaton.insert(&[]).probes.push(probe);
+                return vec![Vec::new()];
+            }
             match paths.resolve(root, base, path) {
                 Err(fault) => faults.push(fault),
                 Ok(resolved) => {
@@ -87,6 +107,11 @@ impl Rules {
                 }
                 None
             }
+            (None, Some(_), Some(_))
+                if rule.when.as_ref().is_some_and(|when| when.is.is_empty() == when.is_not.is_empty()) =>
+            {
+                Some("a condition has either is or is-not")
+            }
             (None, Some(within), Some(then)) if rule.values.is_empty() => {
                 for base in probe(&[], within, Probe::Within(at), false) {
                     if let Some(when) = &rule.when {
@@ -108,7 +133,10 @@ impl Rules {
             code: rule.code.value.clone(),
             text: rule.text.clone(),
             must: rule.must.clone(),
-            when: rule.when.as_ref().map(|when| when.is.clone()),
+            when: rule.when.as_ref().map(|when| Condition {
+                values: if when.is_not.is_empty() { when.is.clone() } else { when.is_not.clone() },
+                listed: when.is_not.is_empty(),
+            }),
             least: rule.then.as_ref().map_or(0, |then| then.at_least),
             most: rule.then.as_ref().and_then(|then| then.at_most).unwrap_or(u32::MAX),
         });
@@ -137,8 +165,8 @@ impl Rules {
                 rule.must.as_ref().is_some_and(|must| !self.holds(must, text)).then_some(rule)
             }
             Probe::When(at) => {
-                if let Some(values) = &self.rules[at].when {
-                    seen.0[at].0 |= values.iter().any(|value| value == text.trim());
+                if let Some(condition) = &self.rules[at].when {
+                    seen.0[at].0 |= condition.met(text);
                 }
                 None
             }
@@ -164,7 +192,7 @@ impl Rules {
 }
 
 /// 8-4-4-4-12 hexadecimal digits, upper or lower case, and nothing else.
-fn is_uuid(text: &str) -> bool {
+pub fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {
             8 | 13 | 18 | 23 => byte == b'-',
@@ -175,6 +203,15 @@ fn is_uuid(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn conditions_name_values_or_all_but_them() {
+        let condition = |listed| Condition { values: vec!["jga".to_owned(), "t\u{f6}j".to_owned()], listed };
+        for (text, among) in [("jga", true), (" jga\n", true), ("fap", false), ("", false)] {
+            assert_eq!(condition(true).met(text), among, "{text}");
+            assert_eq!(condition(false).met(text), !among, "{text}");
+        }
+    }
 
     #[test]
     fn forms() {

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use xsd_schema::validation::{
     AttributeView, DriveWithError, ElementStartView, EndElementInfo, EndOfAttributesView, SchemaInfo,
     SchemaValidator, TextKind, ValidationError, ValidationEventHandler, ValidationFlags, ValidationSink,
@@ -16,6 +18,7 @@ use xsd_schema::{
     ResolverConfig, SchemaError, SchemaLoader, SchemaResolver, SchemaResult, SchemaSet, SchemaSetBuilder,
 };
 
+use crate::xoev::dintext::{self, Text, Texts};
 use crate::xoev::fault::PackageFault;
 
 /// Text of the files a package may use, by path relative to the folder of packages.
@@ -30,6 +33,8 @@ const DOCUMENTS_PER_SET: u32 = 50_000;
 const NAMES_PER_SET: usize = 20_000;
 /// Sets one thread keeps at once.
 const SETS_PER_THREAD: usize = 16;
+/// The constraint that a text of DIN 91379 breaks.
+const PATTERN: &str = "cvc-pattern-valid";
 /// Scheme of the made-up addresses under which the loader knows the files.
 const SCHEME: &str = "package:///";
 
@@ -41,6 +46,8 @@ pub struct Blueprint {
     files: Arc<Files>,
     entries: Vec<String>,
     names: Names,
+    /// Whether texts of DIN 91379 are checked beside the validator, whose schemas then have no patterns for them.
+    own_texts: bool,
     /// The set of the first compilation, until the first thread that needs one takes it.
     spare: Mutex<Option<Box<SchemaSet>>>,
 }
@@ -90,7 +97,8 @@ impl Blueprint {
     pub fn new(files: Arc<Files>, entries: Vec<String>) -> Result<(Blueprint, SchemaSet), Vec<PackageFault>> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let set = compile(&files, &entries)?;
+        // Told of in the files as they are written, whatever is compiled afterwards.
+        let (files, set, own_texts) = lean(files, &entries)?;
         let mut names = Names::default();
         for element in set.arenas.elements.values() {
             element.name.iter().for_each(|name| names.add(set.name_table.resolve_ref(*name)));
@@ -100,13 +108,25 @@ impl Blueprint {
                 names.add(set.name_table.resolve_ref(attribute));
             }
         }
-        Ok((Blueprint { id, files, entries, names, spare: Mutex::default() }, set))
+        Ok((Blueprint { id, files, entries, names, own_texts, spare: Mutex::default() }, set))
     }
 
     /// Takes back the set that [`Blueprint::new`] made, so that the first thread need not compile it again.
     pub fn keep(&self, set: SchemaSet) {
         *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(set));
     }
+}
+
+/// Compiles without the patterns of DIN 91379 where the texts can be checked beside, else as the files are.
+fn lean(files: Arc<Files>, entries: &[String]) -> Result<(Arc<Files>, SchemaSet, bool), Vec<PackageFault>> {
+    if let Some(stripped) = dintext::without_patterns(&files).map(Arc::new)
+        && let Ok(set) = compile(&stripped, entries)
+        && Texts::find(&set).is_some()
+    {
+        return Ok((stripped, set, true));
+    }
+    let set = compile(&files, entries)?;
+    Ok((files, set, false))
 }
 
 fn compile(files: &Arc<Files>, entries: &[String]) -> Result<SchemaSet, Vec<PackageFault>> {
@@ -162,6 +182,7 @@ self_cell::self_cell!(
 struct Kept {
     id: u64,
     held: Held,
+    texts: Texts,
     documents: u32,
     names_at_first: usize,
 }
@@ -179,8 +200,10 @@ impl Kept {
             None => compile(&blueprint.files, &blueprint.entries)?,
         };
         let names_at_first = set.name_table.len();
+        let texts = if blueprint.own_texts { Texts::find(&set) } else { None };
+        let texts = texts.unwrap_or_default();
         let held = Held::new(set, |set| SchemaValidator::new(set, ValidationFlags::empty()));
-        Ok(Kept { id: blueprint.id, held, documents: 0, names_at_first })
+        Ok(Kept { id: blueprint.id, held, texts, documents: 0, names_at_first })
     }
 
     fn spent(&self) -> bool {
@@ -225,16 +248,6 @@ pub trait Visitor {
     fn close(&mut self, trail: &Trail<'_>);
 }
 
-/// Sees nothing: for documents that only have to be valid.
-pub struct Blind;
-
-impl Visitor for Blind {
-    fn open(&mut self, _: &str, _: &str, _: &Trail<'_>) {}
-    fn attribute(&mut self, _: &str, _: &str) {}
-    fn text(&mut self, _: &str) {}
-    fn close(&mut self, _: &Trail<'_>) {}
-}
-
 /// A breach of the schema: the constraint's code and where; never a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Breach {
@@ -271,8 +284,9 @@ pub fn walk(
         })?,
     };
     kept.documents += 1;
-    let result =
-        kept.held.with_dependent(|set, validator| run(&blueprint.names, set, validator, document, visitor));
+    let Kept { held, texts, .. } = &kept;
+    let result = held
+        .with_dependent(|set, validator| run(&blueprint.names, (set, texts), validator, document, visitor));
     if !kept.spent() {
         KEPT.with_borrow_mut(|all| {
             if all.len() >= SETS_PER_THREAD {
@@ -286,18 +300,27 @@ pub fn walk(
 
 fn run(
     names: &Names,
-    set: &SchemaSet,
+    (set, texts): (&SchemaSet, &Texts),
     validator: &SchemaValidator<'_>,
     document: &[u8],
     visitor: &mut dyn Visitor,
 ) -> Result<Vec<Breach>, WalkError> {
     let trail = RefCell::new(Trail { names, open: Vec::with_capacity(16) });
-    let count = Cell::new(0);
     let opening = Cell::new(false);
-    let sink =
-        Sink { trail: &trail, count: &count, opening: &opening, spoiled: Vec::new(), breaches: Vec::new() };
+    let breaches = RefCell::new(Vec::new());
+    let sink = Sink { trail: &trail, opening: &opening, spoiled: Vec::new(), breaches: &breaches };
     let mut runtime = validator.start_run(sink);
-    let mut handler = Handler { set, trail: &trail, count: &count, opening: &opening, offset: 0, visitor };
+    let mut handler = Handler {
+        set,
+        texts,
+        trail: &trail,
+        opening: &opening,
+        breaches: &breaches,
+        offset: 0,
+        checked: None,
+        text: String::new(),
+        visitor,
+    };
     // A byte order mark is the gate's to judge; the offsets count it.
     let driven = drive_quick_xml_with(document, &mut runtime, set, &mut handler);
     match driven {
@@ -311,7 +334,15 @@ fn run(
         }
         Err(_) => return Err(WalkError::NotWellFormed(0)),
     }
-    Ok(std::mem::take(&mut runtime.sink.breaches))
+    Ok(breaches.take())
+}
+
+/// Adds a breach, unless it is told already or enough are.
+fn add(breaches: &RefCell<Vec<Breach>>, breach: Breach) {
+    let mut breaches = breaches.borrow_mut();
+    if breaches.len() < MOST_FAULTS && !breaches.contains(&breach) {
+        breaches.push(breach);
+    }
 }
 
 /// As many faults as are told are found.
@@ -319,15 +350,17 @@ struct Full;
 
 struct Sink<'a> {
     trail: &'a RefCell<Trail<'a>>,
-    count: &'a Cell<usize>,
     opening: &'a Cell<bool>,
     /// Elements, by their octet, whose content is known to be wrong: what follows inside is a consequence.
     spoiled: Vec<usize>,
-    breaches: Vec<Breach>,
+    breaches: &'a RefCell<Vec<Breach>>,
 }
 
 impl ValidationSink for Sink<'_> {
     fn on_error(&mut self, error: ValidationError) {
+        if is_spaced_base64(&error.message) {
+            return;
+        }
         let trail = self.trail.borrow();
         if error.constraint.starts_with("cvc-complex-type.2.4") || error.constraint == "cvc-elt.1" {
             let parent = trail.open.iter().rev().nth(1).map_or(0, |(_, offset)| *offset);
@@ -342,22 +375,36 @@ impl ValidationSink for Sink<'_> {
             let known = trail.names.index.get(name.local_name()).copied();
             path = format!("{path}/@{}", trail.names.show(known));
         }
-        let breach = Breach { constraint: error.constraint, offset: trail.offset(), path };
-        if self.breaches.len() < MOST_FAULTS && !self.breaches.contains(&breach) {
-            self.breaches.push(breach);
-            self.count.set(self.breaches.len());
-        }
+        add(self.breaches, Breach { constraint: error.constraint, offset: trail.offset(), path });
     }
 
     fn on_warning(&mut self, _: ValidationWarning) {}
 }
 
+/// Whether the complaint is only that base64 holds white space. The datatype allows it, as line breaks of mail programs
+/// show, and the library does not. Its text begins with the name of the datatype, which no value can imitate.
+fn is_spaced_base64(complaint: &str) -> bool {
+    let value = complaint
+        .strip_prefix("Invalid base64Binary value '")
+        .and_then(|rest| rest.rsplit_once("': "))
+        .map(|(value, _)| value);
+    value.is_some_and(|value| {
+        let bare: String =
+            value.chars().filter(|letter| !matches!(letter, ' ' | '\t' | '\n' | '\r')).collect();
+        STANDARD.decode(bare).is_ok()
+    })
+}
+
 struct Handler<'a, 'v> {
     set: &'a SchemaSet,
+    texts: &'a Texts,
     trail: &'a RefCell<Trail<'a>>,
-    count: &'a Cell<usize>,
     opening: &'a Cell<bool>,
+    breaches: &'a RefCell<Vec<Breach>>,
     offset: usize,
+    /// How the text of the element that is open is checked; such an element has no children.
+    checked: Option<Text>,
+    text: String,
     visitor: &'v mut dyn Visitor,
 }
 
@@ -370,7 +417,7 @@ impl ValidationEventHandler for Handler<'_, '_> {
     }
 
     fn before_element(&mut self, view: ElementStartView<'_>) -> Result<(), Full> {
-        if self.count.get() >= MOST_FAULTS {
+        if self.breaches.borrow().len() >= MOST_FAULTS {
             return Err(Full);
         }
         let mut trail = self.trail.borrow_mut();
@@ -381,14 +428,27 @@ impl ValidationEventHandler for Handler<'_, '_> {
         Ok(())
     }
 
-    fn after_element(&mut self, _: ElementStartView<'_>, _: &SchemaInfo) -> Result<(), Full> {
+    fn after_element(&mut self, _: ElementStartView<'_>, info: &SchemaInfo) -> Result<(), Full> {
         self.opening.set(false);
+        self.checked = self.texts.of(info.schema_type);
+        self.text.clear();
         Ok(())
     }
 
     fn before_attribute(&mut self, view: AttributeView<'_>) -> Result<(), Full> {
         if view.namespace_uri.is_empty() {
             self.visitor.attribute(view.local_name, view.value);
+        }
+        Ok(())
+    }
+
+    fn after_attribute(&mut self, view: AttributeView<'_>, info: &SchemaInfo) -> Result<(), Full> {
+        let wrong = self.texts.of(info.schema_type).is_some_and(|text| !text.holds(view.value));
+        if wrong {
+            let trail = self.trail.borrow();
+            let known = trail.names.index.get(view.local_name).copied();
+            let path = format!("{}/@{}", trail.path(), trail.names.show(known));
+            add(self.breaches, Breach { constraint: PATTERN, offset: trail.offset(), path });
         }
         Ok(())
     }
@@ -401,12 +461,19 @@ impl ValidationEventHandler for Handler<'_, '_> {
     }
 
     fn on_text(&mut self, _: TextKind, text: &str) -> Result<(), Full> {
+        if self.checked.is_some() {
+            self.text.push_str(text);
+        }
         self.visitor.text(text);
         Ok(())
     }
 
     fn after_end_element(&mut self, _: &EndElementInfo, _: usize) -> Result<(), Full> {
         let mut trail = self.trail.borrow_mut();
+        if self.checked.take().is_some_and(|text| !text.holds(&self.text)) {
+            let (offset, path) = (trail.offset(), trail.path());
+            add(self.breaches, Breach { constraint: PATTERN, offset, path });
+        }
         self.visitor.close(&trail);
         trail.open.pop();
         Ok(())
@@ -445,5 +512,22 @@ pub fn sentence(constraint: &str) -> &'static str {
         }
         _ if begins("cvc-id") => "Ein Verweis oder Schlüssel ist nicht eindeutig oder zeigt ins Leere.",
         _ => "Die Nachricht ist an dieser Stelle nicht schemavalide.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_white_space_in_base64_is_forgiven() {
+        let complaint = |datatype: &str, value: &str| {
+            is_spaced_base64(&format!("Invalid {datatype} value '{value}': Invalid symbol 32, offset 3."))
+        };
+        assert!(complaint("base64Binary", "PGE vPg =="));
+        assert!(complaint("base64Binary", "PGEv\r\n Pg=="));
+        assert!(!complaint("base64Binary", "PGE vPg ="));
+        assert!(!complaint("base64Binary", "PG\u{e4} vPg=="));
+        assert!(!complaint("date", "Invalid base64Binary value 'PGE vPg ==': "));
     }
 }

@@ -52,7 +52,7 @@ impl PackageSet {
 }
 
 /// Orders `1.10.0` after `1.9.0` and `26.11a` after `26.11`.
-fn version_key(version: &str) -> Vec<(u64, &str)> {
+pub fn version_key(version: &str) -> Vec<(u64, &str)> {
     version
         .split('.')
         .map(|part| {
@@ -99,13 +99,18 @@ impl Standards for PackageSet {
     }
 
     fn answering(&self, standard: &str, version: Option<&str>) -> Option<Answering> {
-        let newest = self.newest(standard)?;
-        let package = version.and_then(|version| self.package(standard, version)).unwrap_or(newest);
+        let package = match version.and_then(|version| self.package(standard, version)) {
+            Some(package) => package,
+            None => self.newest(standard)?,
+        };
         Some(Answering {
             receipt: package.receipt.clone(),
             rejection: package.rejection.clone(),
             never: package.never.clone(),
-            version: newest.version.clone(),
+            version: package.version.clone(),
+            rejection_version: package.rejection_version.clone(),
+            quotes_always: package.quotes_always,
+            codes: package.faults.clone(),
         })
     }
 

@@ -1,14 +1,16 @@
 //! What the compiled schemas allow, as a plain tree: which elements stand in which, how often, and where text stands.
-//! Only asked while a package is loaded, to check every path that a mapping or rule names.
+//! Only asked while a package is loaded, to check every path that a mapping or rule names, and while two are compared.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use xsd_schema::parser::frames::{
-    ComplexContentResult, DerivationMethod, ParticleResult, ParticleTerm, TypeRefResult,
+    ComplexContentResult, Compositor, DerivationMethod, ParticleResult, ParticleTerm, TypeRefResult,
 };
 use xsd_schema::{ComplexTypeKey, NameId, SchemaSet, TypeKey};
 
 use crate::xoev::fault::nearest;
+use crate::xoev::kind::{self, Kind};
 
 /// The expanded name of an element: namespace, empty for none, and local name.
 pub type Name = (String, String);
@@ -18,17 +20,25 @@ const DEEPEST_GROUP: usize = 32;
 
 /// An element as it may stand in a parent.
 #[derive(Clone, Debug)]
-struct Child {
-    name: Name,
-    inside: Option<usize>,
+pub struct Child {
+    /// Its expanded name.
+    pub name: Name,
+    /// Its own content, by [`Shape::children`]; `None` for text only.
+    pub inside: Option<usize>,
+    /// What text may stand in it.
+    pub kind: Arc<Kind>,
+    /// Whether it must stand there in every document that has its parent.
+    pub must: bool,
     text: bool,
-    many: bool,
+    /// Whether it may stand there more than once.
+    pub many: bool,
 }
 
 /// The shape of all documents that the schemas allow.
 #[derive(Debug)]
 pub struct Shape {
     types: Vec<Vec<Child>>,
+    attributes: Vec<BTreeMap<String, String>>,
     roots: HashMap<Name, Option<usize>>,
 }
 
@@ -46,12 +56,20 @@ pub struct Astray {
     pub step: usize,
     /// Local name of the nearest element that may stand there.
     pub near: Option<String>,
+    /// Local names of all elements that may stand there.
+    pub there: Vec<String>,
 }
 
 impl Shape {
     /// Reads the shape out of a compiled set.
     pub fn new(set: &SchemaSet) -> Shape {
-        let mut builder = Builder { set, types: Vec::new(), known: HashMap::new() };
+        let mut builder = Builder {
+            set,
+            types: Vec::new(),
+            attributes: Vec::new(),
+            known: HashMap::new(),
+            kinds: HashMap::new(),
+        };
         let mut roots = HashMap::new();
         for (key, element) in set.arenas.elements.iter() {
             let Some(local) = element.name else { continue };
@@ -60,7 +78,28 @@ impl Shape {
                 roots.insert(builder.name(element.target_namespace, local), inside);
             }
         }
-        Shape { types: builder.types, roots }
+        Shape { types: builder.types, attributes: builder.attributes, roots }
+    }
+
+    /// The global elements by their expanded names, each with its content.
+    pub fn elements(&self) -> impl Iterator<Item = (&Name, Option<usize>)> {
+        self.roots.iter().map(|(name, inside)| (name, *inside))
+    }
+
+    /// All namespaces of its elements.
+    pub fn namespaces(&self) -> BTreeSet<String> {
+        let inner = self.types.iter().flatten().map(|child| &child.name.0);
+        self.roots.keys().map(|(namespace, _)| namespace).chain(inner).cloned().collect()
+    }
+
+    /// The elements that may stand in a content.
+    pub fn children(&self, inside: usize) -> &[Child] {
+        self.types.get(inside).map_or(&[], Vec::as_slice)
+    }
+
+    /// The attributes of an element with this content, each with what the schema says of it.
+    pub fn attributes(&self, inside: usize) -> Option<&BTreeMap<String, String>> {
+        self.attributes.get(inside)
     }
 
     /// Whether a document may begin with this element.
@@ -94,7 +133,8 @@ impl Shape {
             let children = inside.map(|inside| self.types[inside].as_slice()).unwrap_or_default();
             let Some(child) = children.iter().find(|child| child.name == *name) else {
                 let near = nearest(&name.1, children.iter().map(|child| child.name.1.as_str()));
-                return Err(Astray { step, near: near.map(str::to_owned) });
+                let there = children.iter().map(|child| child.name.1.clone()).collect();
+                return Err(Astray { step, near: near.map(str::to_owned), there });
             };
             led = Led { text: child.text };
             inside = child.inside;
@@ -106,7 +146,10 @@ impl Shape {
 struct Builder<'a> {
     set: &'a SchemaSet,
     types: Vec<Vec<Child>>,
+    attributes: Vec<BTreeMap<String, String>>,
     known: HashMap<ComplexTypeKey, usize>,
+    /// Long patterns stand in many places: one copy of each is kept.
+    kinds: HashMap<TypeKey, Arc<Kind>>,
 }
 
 impl Builder<'_> {
@@ -128,6 +171,7 @@ impl Builder<'_> {
         }
         let at = self.types.len();
         self.types.push(Vec::new());
+        self.attributes.push(kind::attributes(self.set, key));
         self.known.insert(key, at);
         let children = self.children(key, 0);
         self.types[at] = children;
@@ -152,13 +196,16 @@ impl Builder<'_> {
                 elements: &data.resolved_content_particle_elements,
                 at: 0,
             };
-            self.particle(particle, false, &mut walk, 0, &mut children);
+            self.particle(particle, (false, true), &mut walk, 0, &mut children);
         }
         // A name that stands twice is treated as one that may repeat: whoever maps it has to be ready for both.
         let mut merged: Vec<Child> = Vec::new();
         for child in children {
             match merged.iter_mut().find(|known| known.name == child.name) {
-                Some(known) => known.many = true,
+                Some(known) => {
+                    known.many = true;
+                    known.must |= child.must;
+                }
                 None => merged.push(child),
             }
         }
@@ -168,12 +215,13 @@ impl Builder<'_> {
     fn particle(
         &mut self,
         particle: &ParticleResult,
-        many: bool,
+        (many, must): (bool, bool),
         walk: &mut Walk<'_>,
         depth: usize,
         children: &mut Vec<Child>,
     ) {
         let many = many || particle.max_occurs.is_none_or(|most| most > 1);
+        let must = must && particle.min_occurs > 0;
         match &particle.term {
             ParticleTerm::Any(_) => {}
             ParticleTerm::Group(group) => match &group.ref_name {
@@ -183,6 +231,7 @@ impl Builder<'_> {
                         .lookup_model_group(reference.namespace, reference.local_name)
                         .and_then(|key| set.arenas.get_model_group(key));
                     if let Some(data) = data {
+                        let must = must && data.compositor != Some(Compositor::Choice);
                         let mut inner = Walk {
                             target: data.target_namespace,
                             types: &data.resolved_particle_types,
@@ -190,14 +239,15 @@ impl Builder<'_> {
                             at: 0,
                         };
                         for particle in &data.particles {
-                            self.particle(particle, many, &mut inner, depth + 1, children);
+                            self.particle(particle, (many, must), &mut inner, depth + 1, children);
                         }
                     }
                 }
                 Some(_) => {}
                 None => {
+                    let must = must && group.compositor != Some(Compositor::Choice);
                     for particle in &group.particles {
-                        self.particle(particle, many, walk, depth, children);
+                        self.particle(particle, (many, must), walk, depth, children);
                     }
                 }
             },
@@ -233,7 +283,15 @@ impl Builder<'_> {
                     });
                 // A type that is not found is a built-in one: text.
                 let (inside, text) = kind.map_or((None, true), |kind| self.kind(kind));
-                children.push(Child { name: self.name(namespace, local), inside, text, many });
+                let kind = match kind {
+                    Some(kind) if text => {
+                        let set = self.set;
+                        self.kinds.entry(kind).or_insert_with(|| Arc::new(kind::of(set, kind))).clone()
+                    }
+                    _ => Arc::default(),
+                };
+                let name = self.name(namespace, local);
+                children.push(Child { name, inside, kind, must, text, many });
             }
         }
     }

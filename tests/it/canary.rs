@@ -135,6 +135,9 @@ fn staged(partners: [SocketAddr; 2], collector: SocketAddr) -> StageDir {
         &format!("telemetry: {{ log: trace, otlp: \"http://{collector}\" }}\nconnections:\n"),
     );
     fs::write(path, text).expect("connections");
+    // The marked birthplace is a place, else every delivery would wait for a person.
+    let places = format!("040110000000;Bremen\n040110000000;{}\n", marks::BIRTHPLACE);
+    fs::write(stage.stage().join("tables/gemeinden.csv"), places).expect("places");
     stage
 }
 

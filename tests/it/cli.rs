@@ -338,6 +338,21 @@ async fn files_are_judged_without_a_store() {
     assert_eq!(rejection.keys().collect::<Vec<_>>(), ["code", "line", "column", "path", "text"]);
     assert_eq!((&seen["valid"], &rejection["code"]), (&false.into(), &"X001".into()));
     assert!(rejection["line"].as_u64().is_some_and(|line| line > 1));
+    for (file, code) in [
+        ("0801-antrag.xml", None),
+        ("0806-loeschung.xml", None),
+        ("0802-vorbereitung.xml", Some("V000")),
+        ("gate-0801-latin1.xml", Some("S001")),
+        ("gate-0806-dtd.xml", Some("X000")),
+        ("stage-0806-code-vor-regel.xml", Some("S010")),
+        ("rule-0805-alt-und-neu.xml", Some("X002")),
+    ] {
+        let seen = cli(&stage, &["inspect", &sample(file), "--json"]);
+        assert_eq!(seen.code, i32::from(code.is_some()), "{file}");
+        let seen = seen.json();
+        assert_eq!(seen["valid"], Value::Bool(code.is_none()), "{file}");
+        assert_eq!(seen["rejections"][0]["code"].as_str(), code, "{file}");
+    }
     assert_eq!(cli(&stage, &["inspect", "/nirgends/datei.xml"]).code, 2);
 
     for of in ["route", "connections", "partners"] {

@@ -1,11 +1,14 @@
-//! The datatypes of DIN 91379 at their boundary: agreement with the official patterns, and rules between them.
+//! The datatypes and the search form of DIN 91379 at their boundary: agreement with the official patterns, and rules between
+//! them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use drehscheibe::latin::datatype::{Datatype, check, normalise};
+use drehscheibe::latin::searchform::{search_form, vergleichsform};
 use proptest::prelude::*;
+use unicode_normalization::UnicodeNormalization;
 
 const ALL: [(Datatype, &str); 5] = [
     (Datatype::A, "datatypeA"),
@@ -32,6 +35,19 @@ fn listed() -> Vec<String> {
             .collect()
     };
     list.lines().map(unit).collect()
+}
+
+/// The letters and sequences that names are made of.
+fn letters() -> Vec<String> {
+    listed()
+        .into_iter()
+        .filter(|unit| check(unit, Datatype::A).is_ok() && unit.chars().all(is_letter))
+        .collect()
+}
+
+fn is_letter(character: char) -> bool {
+    character.is_alphabetic() && !('\u{2B0}'..='\u{2FF}').contains(&character)
+        || ('\u{300}'..='\u{36F}').contains(&character)
 }
 
 /// Deterministic numbers, so that the oracle is asked the same at each run.
@@ -168,5 +184,32 @@ proptest! {
                 prop_assert!((1..=text.chars().count()).contains(&fault.position));
             }
         }
+    }
+
+    #[test]
+    fn the_search_form_of_a_search_form_is_itself(text in near()) {
+        let form = search_form(&text);
+        prop_assert_eq!(&search_form(&form), &form);
+        let compared = vergleichsform(&text);
+        prop_assert_eq!(&vergleichsform(&compared), &compared);
+    }
+
+    #[test]
+    fn letters_of_the_table_become_capitals_only(
+        units in prop::collection::vec(prop::sample::select(letters()), 0..8),
+    ) {
+        let form = search_form(&units.concat());
+        prop_assert!(form.bytes().all(|octet| octet.is_ascii_uppercase()), "{}", form);
+    }
+
+    #[test]
+    fn composed_and_decomposed_texts_have_one_search_form(text in near()) {
+        let decomposed: String = text.nfd().collect();
+        prop_assert_eq!(search_form(&decomposed), search_form(&normalise(&text)));
+    }
+
+    #[test]
+    fn capitals_and_small_letters_of_a_name_have_one_search_form(text in "[A-Za-zÄÖÜäöüéèøØłŁşŞ '-]{0,16}") {
+        prop_assert_eq!(search_form(&text.to_uppercase()), search_form(&text));
     }
 }

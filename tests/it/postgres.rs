@@ -10,7 +10,10 @@ use drehscheibe::store::postgres::store::PostgresStore;
 
 use crate::store_contract::common::House;
 
+mod plans;
+mod rights;
 pub mod server;
+mod trouble;
 
 /// A database of the shared server, and a folder of claims that goes with the test.
 pub struct Served {

@@ -117,6 +117,14 @@ partners:
             ),
         )
         .expect("partners.yaml");
+        let tables = stage.join("tables");
+        fs::create_dir_all(&tables).expect("tables");
+        fs::write(
+            tables.join("aemter.yaml"),
+            "aemter:\n  - { id: jugendamt-bremen, name: Jugendamt Bremen, gebiete: [ { ars: \"04011\" } ] }\n",
+        )
+        .expect("aemter.yaml");
+        fs::write(tables.join("gemeinden.csv"), "040110000000;Bremen\n").expect("gemeinden.csv");
         StageDir { dir, http, routes: root().join("routes") }
     }
 

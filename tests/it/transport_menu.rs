@@ -18,7 +18,7 @@ fn paths(faults: Vec<(String, String)>) -> Vec<String> {
 #[test]
 fn every_transport_is_in_the_menu_with_a_strict_schema() {
     let words: Vec<&str> = TRANSPORTS.iter().map(|entry| entry.word).collect();
-    assert_eq!(words, ["http", "folder", "callback", "timer", "memory"]);
+    assert_eq!(words, ["http", "folder", "callback", "amqp", "timer", "memory"]);
     for entry in TRANSPORTS {
         let schema = (entry.schema)();
         assert_eq!(schema.get("additionalProperties"), Some(&Value::Bool(false)), "{}", entry.word);
@@ -87,6 +87,70 @@ fn a_channel_reaches_no_private_place_and_needs_a_good_key() {
     assert_eq!(paths(faults), ["/secret", "/secrets/0", "/timeout"]);
 }
 
+#[test]
+fn a_broker_is_reached_safely_and_a_queue_has_one_owner() {
+    let check = |more: Value| {
+        let mut settings = json!({"host": "localhost", "user": "u", "password": "geheim-1"});
+        for (key, value) in more.as_object().unwrap() {
+            settings[key] = value.clone();
+        }
+        let faults = (entry("amqp").check)(&settings);
+        assert!(!format!("{faults:?}").contains("geheim-1"));
+        paths(faults)
+    };
+    assert!(check(json!({})).is_empty());
+    assert!(check(json!({"host": "::1"})).is_empty());
+    assert_eq!(check(json!({"host": "broker.example"})), ["/tls"]);
+    assert!(check(json!({"host": "broker.example", "allow-plain": true})).is_empty());
+    assert!(check(json!({"host": "broker.example", "tls": {"ca": "ca.pem"}})).is_empty());
+    assert_eq!(check(json!({"password": null})), ["/password"]);
+    assert_eq!(check(json!({"user": null})), ["/user"]);
+    assert_eq!(check(json!({"user": null, "password": null})), ["/user"]);
+    let identity = json!({"certificate": "c.pem", "key": "k.pem"});
+    let external =
+        json!({"user": null, "password": null, "tls": {"ca": "a", "client-certificate": identity}});
+    assert!(check(external).is_empty());
+    assert_eq!(
+        check(json!({"heartbeat": "0s", "reconnect-longest": "0s", "confirm-timeout": "2h"})),
+        ["/heartbeat", "/reconnect-longest", "/confirm-timeout"]
+    );
+    assert_eq!(
+        check(json!({"topology": "chek", "max-body": 1, "prefetch": 3, "queues": [{"order": "x"}]})),
+        ["/topology", "/max-body", "/prefetch", "/queues/0/order", "/queues/0/binding"]
+    );
+    let queues = json!({"queues": [
+        {"binding": "a", "partner": "p", "partner-by-user": true},
+        {"binding": "a"},
+        {"binding": "amq.x", "partner": "p", "dead-letter": "amq.x"},
+        {"binding": "h", "partner": "p", "order": "consistent-hash"},
+        {"binding": "i", "partner": "p", "exchange": "e", "partitions": 4},
+        {"binding": "i", "queue": "i.2", "partner": "p", "order": "consistent-hash", "exchange": "e", "partitions": 4},
+        {"binding": "j", "partner-by-user": true, "order": "single-active-consumer"}
+    ]});
+    assert_eq!(
+        check(queues),
+        [
+            "/queues/0/partner-by-user",
+            "/queues/1/partner",
+            "/queues/1/queue",
+            "/queues/2/queue",
+            "/queues/2/dead-letter",
+            "/queues/3/exchange",
+            "/queues/3/partitions",
+            "/queues/4/exchange",
+            "/queues/4/partitions",
+        ]
+    );
+    let channel = |written: Value| paths((entry("amqp").check_channel)(&written));
+    assert_eq!(channel(json!({})), ["/routing-key"]);
+    assert!(channel(json!({"exchange": "antworten"})).is_empty());
+    assert!(channel(json!({"reply-to": ["antwort.*"]})).is_empty());
+    assert_eq!(
+        channel(json!({"routing-key": "q", "reply-to": ["*", "a b", "ok.*"]})),
+        ["/reply-to/0", "/reply-to/1"]
+    );
+}
+
 #[tokio::test]
 async fn the_menu_builds_what_it_promises() {
     let house = House::new();
@@ -95,6 +159,8 @@ async fn the_menu_builds_what_it_promises() {
     let settings = |word: &str| match word {
         "http" => json!({"listen": "127.0.0.1:0"}),
         "folder" => json!({"trays": [{"partner": "p", "in": folder.path(), "out": folder.path().join("o")}]}),
+        "amqp" => json!({"host": "localhost", "user": "u", "password": "p",
+            "queues": [{"binding": "q", "partner": "p"}]}),
         _ => json!({}),
     };
     for entry in TRANSPORTS {
@@ -106,6 +172,7 @@ async fn the_menu_builds_what_it_promises() {
             "callback" => {
                 json!({"url": "https://a.example/", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"})
             }
+            "amqp" => json!({"routing-key": "antworten.p"}),
             _ => json!({}),
         };
         let channel = Channel { partner: "p".to_owned(), settings: channel };

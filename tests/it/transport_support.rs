@@ -23,6 +23,8 @@ use uuid::Uuid;
 pub struct House {
     /// What was delivered.
     pub delivered: Mutex<Vec<Envelope>>,
+    /// What was set apart, with the reason.
+    pub apart: Mutex<Vec<(Envelope, &'static str)>>,
     /// What deliveries get in turn; behind the last one they are accepted.
     pub script: Mutex<VecDeque<Result<Verdict, Busy>>>,
     /// While set, deliveries wait until told to go on.
@@ -63,6 +65,7 @@ impl House {
         };
         Arc::new(House {
             delivered: Mutex::default(),
+            apart: Mutex::default(),
             script: Mutex::default(),
             hold: Mutex::default(),
             admission: Mutex::new(Arc::new(Admission { entries })),
@@ -191,6 +194,12 @@ impl Intake for House {
         }
         let next = self.script.lock().unwrap().pop_front();
         next.unwrap_or_else(|| Ok(verdict(Inbound::Accepted)))
+    }
+
+    async fn set_apart(&self, envelope: Envelope, cause: &'static str) -> Result<Verdict, Busy> {
+        self.apart.lock().unwrap().push((envelope, cause));
+        let next = self.script.lock().unwrap().pop_front();
+        next.unwrap_or_else(|| Ok(verdict(Inbound::Quarantined)))
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
+use crate::envelope::Inbound;
 use crate::seal::index::Tag;
 use crate::seal::key::Key;
 use crate::store::contract::StoreError;
@@ -51,7 +52,7 @@ pub async fn all(
     let mut numbers = Numbers::draw(tx, month, winners.iter().map(wanted).sum()).await?;
     let (mut fresh, mut over) = (Columns::default(), Columns::default());
     let mut claims = Claims::default();
-    messages(base, tx, winners, &subjects, &mut numbers, &mut fresh, &mut claims).await?;
+    let rows_of = messages(base, tx, winners, &subjects, &mut numbers, &mut fresh, &mut claims).await?;
     keys(tx, winners).await?;
     records(base, tx, winners, mirror, &subjects, &mut numbers, (&mut fresh, &mut over)).await?;
     cases(tx, winners, &subjects, (&vorgaenge, &bestaende), &mut numbers, (&mut fresh, &mut over)).await?;
@@ -60,6 +61,7 @@ pub async fn all(
     fresh.add(tx).await?;
     over.replace(tx).await?;
     claims.add(tx).await?;
+    traces(tx, winners, &subjects, mirror, &rows_of).await?;
     let woken: Vec<(&Tag, i64)> =
         winners.iter().flat_map(|w| w.work.wakes.iter().map(|key| (key, micros(w.work.now)))).collect();
     if !woken.is_empty() {
@@ -154,8 +156,8 @@ async fn subjects(
 ) -> Stored<Vec<Subjects>> {
     let mut numbers: Vec<i64> = vorgaenge.values().map(|(_, subject)| *subject).collect();
     for Winner { work, .. } in winners {
-        if let [MirrorWork::Put { id, .. }] = work.mirror.as_slice() {
-            numbers.extend(mirror.get(id).map(|old| old.subject));
+        if let [id] = puts(work).as_slice() {
+            numbers.extend(mirror.get(*id).map(|old| old.subject));
         }
     }
     let known = base.keyring.subjects(tx, &numbers).await?;
@@ -166,17 +168,67 @@ async fn subjects(
             let existing = vorgaenge.get(key).and_then(|(_, subject)| known.get(subject));
             cases.push(subject(base, &work.mandant, existing).await?);
         }
-        let one = match work.mirror.as_slice() {
-            [MirrorWork::Put { id, .. }] => {
-                let existing = mirror.get(id).and_then(|old| known.get(&old.subject));
+        let one = match puts(work).as_slice() {
+            [id] => {
+                let existing = mirror.get(*id).and_then(|old| known.get(&old.subject));
                 Some(subject(base, &work.mandant, existing).await?)
             }
-            [] if cases.len() == 1 => cases.first().cloned(),
+            [] if work.mirror.is_empty() && cases.len() == 1 => cases.first().cloned(),
             _ => None,
         };
         made.push((one, cases));
     }
     Ok(made)
+}
+
+/// The ids of the records that an entry writes.
+fn puts<'a>(work: &'a Work) -> Vec<&'a Uuid> {
+    let put = |change: &'a MirrorWork| match change {
+        MirrorWork::Put { id, .. } => Some(id),
+        MirrorWork::Remove { .. } => None,
+    };
+    work.mirror.iter().filter_map(put).collect()
+}
+
+/// Leaves a trace from each child to messages that its key does not seal. Of a child that is deleted, or is now, nothing is
+/// kept of the messages that spoke of it.
+async fn traces(
+    tx: &Tx<'_>,
+    winners: &[Winner<'_>],
+    subjects: &[Subjects],
+    mirror: &HashMap<Uuid, Old>,
+    rows_of: &HashMap<usize, i64>,
+) -> Stored<()> {
+    let (mut keys, mut inboxes) = (Vec::new(), Vec::new());
+    let mut untraced = Vec::new();
+    for (winner, (subject, _)) in winners.iter().zip(subjects) {
+        let Some(row) = rows_of.get(&winner.place).filter(|_| subject.is_none()) else { continue };
+        keys.extend(winner.work.subjects.iter().map(|key| &key[..]));
+        inboxes.extend(winner.work.subjects.iter().map(|_| *row));
+        untraced.push(winner);
+    }
+    if !keys.is_empty() {
+        run(tx, sql!("inbox_subject_add"), &[&keys, &inboxes]).await?;
+    }
+    for Winner { work, .. } in untraced {
+        if work.state == Inbound::Rejected && !work.subjects.is_empty() {
+            let own: Vec<&[u8]> = work.subjects.iter().map(|key| &key[..]).collect();
+            let gone = rows(tx, sql!("inbox_subject_gone"), &[&own]).await?;
+            let gone = gone.iter().map(|r| get(r, 0)).collect::<Stored<Vec<&[u8]>>>()?;
+            if !gone.is_empty() {
+                remove::messages(tx, &gone, work.id).await?;
+            }
+        }
+    }
+    for Winner { work, .. } in winners.iter().filter(|winner| puts(winner.work).is_empty()) {
+        for change in &work.mirror {
+            let MirrorWork::Remove { id, tombstone, .. } = change else { continue };
+            let mut gone: Vec<&[u8]> = vec![&tombstone[..]];
+            gone.extend(mirror.get(id).iter().flat_map(|old| &old.keys).map(|key| &key[..]));
+            remove::messages(tx, &gone, work.id).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn subject(base: &Base, mandant: &MandantKey, existing: Option<&SubjectKey>) -> Stored<SubjectKey> {
@@ -187,7 +239,7 @@ async fn subject(base: &Base, mandant: &MandantKey, existing: Option<&SubjectKey
     base.keyring.new_subjects(mandant, 1).await?.pop().ok_or_else(none)
 }
 
-/// The messages themselves, new and resumed, and what waits.
+/// The messages themselves, new and resumed, and what waits; returns the number of each by its place in the batch.
 async fn messages<'a>(
     base: &Base,
     tx: &Tx<'_>,
@@ -196,8 +248,9 @@ async fn messages<'a>(
     numbers: &mut Numbers,
     fresh: &mut Columns<'a>,
     claims: &mut Claims<'a>,
-) -> Stored<()> {
+) -> Stored<HashMap<usize, i64>> {
     let (mut new, mut nr, mut settled) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rows_of = HashMap::with_capacity(winners.len());
     let (mut waits, mut keys, mut until) = (Vec::new(), Vec::new(), Vec::new());
     for (winner, (subject, _)) in winners.iter().zip(subjects) {
         let work = winner.work;
@@ -216,6 +269,7 @@ async fn messages<'a>(
                 row
             }
         };
+        rows_of.insert(winner.place, row);
         if let Some((key, end)) = &work.waits {
             waits.push(row);
             keys.push(&key[..]);
@@ -274,7 +328,7 @@ async fn messages<'a>(
     if !timers.is_empty() {
         run(tx, sql!("timer_delete"), &[&timers]).await?;
     }
-    Ok(())
+    Ok(rows_of)
 }
 
 async fn keys(tx: &Tx<'_>, winners: &[Winner<'_>]) -> Stored<()> {
@@ -347,7 +401,7 @@ async fn records<'a>(
                         }
                         None => {
                             let child = match subject_key {
-                                Some(child) if work.mirror.len() == 1 => child.clone(),
+                                Some(child) if puts(work).len() == 1 => child.clone(),
                                 _ => subject(base, &work.mandant, None).await?,
                             };
                             let nr = numbers.lasting()?;

@@ -229,6 +229,8 @@ pub struct Work {
     pub retrievals: Vec<Retrieval>,
     /// Keys that are woken.
     pub wakes: Vec<Tag>,
+    /// Children that it speaks of.
+    pub subjects: Vec<Tag>,
     /// Hash of the content, for the audit trail.
     pub hash: [u8; 32],
 }
@@ -366,6 +368,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry) -> Stored
         audit: effects.audit,
         retrievals: effects.retrievals,
         wakes: effects.wakes.iter().map(search).collect(),
+        subjects: effects.subjects.iter().map(search).collect(),
         hash: entry.content,
         mandant,
     })

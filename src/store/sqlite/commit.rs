@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
+use crate::envelope::Inbound;
 use crate::seal::index::Tag;
 use crate::seal::key::Key;
 use crate::store::contract::{Committed, StoreError};
@@ -71,6 +72,10 @@ pub fn entry(scene: &mut Scene<'_>, pending: &Pending, work: &Work) -> Stored<Wr
     }
     if let Some(timer) = work.timer {
         drop_timer(scene, timer)?;
+    }
+    // What the child's own key seals needs no other trace to it.
+    if subject.is_none() {
+        remember_subjects(scene, work, inbox)?;
     }
     for change in &work.mirror {
         mirror(scene, work, stamp, subject.as_ref(), change, &mut bumps)?;
@@ -230,12 +235,12 @@ fn subjects(scene: &Scene<'_>, work: &Work) -> Stored<(Option<SubjectKey>, Vec<S
             None => scene.keyring.new_subject(&work.mandant)?,
         });
     }
-    let one = match work.mirror.as_slice() {
-        [MirrorWork::Put { id, .. }] => Some(match existing(sql!("mirror_find"), id.as_bytes(), 1)? {
+    let one = match puts(work).as_slice() {
+        [id] => Some(match existing(sql!("mirror_find"), id.as_bytes(), 1)? {
             Some(key) => key,
             None => scene.keyring.new_subject(&work.mandant)?,
         }),
-        [] if vorgaenge.len() == 1 => vorgaenge.first().cloned(),
+        [] if work.mirror.is_empty() && vorgaenge.len() == 1 => vorgaenge.first().cloned(),
         _ => None,
     };
     Ok((one, vorgaenge))
@@ -321,6 +326,30 @@ fn resumed(
     Ok(row.row)
 }
 
+/// The ids of the records that an entry writes.
+fn puts<'a>(work: &'a Work) -> Vec<&'a Uuid> {
+    let put = |change: &'a MirrorWork| match change {
+        MirrorWork::Put { id, .. } => Some(id),
+        MirrorWork::Remove { .. } => None,
+    };
+    work.mirror.iter().filter_map(put).collect()
+}
+
+/// Leaves a trace from each child to a message that its key does not seal; of a child that is deleted already nothing is kept.
+fn remember_subjects(scene: &mut Scene<'_>, work: &Work, inbox: i64) -> Stored<()> {
+    for key in &work.subjects {
+        scene.run(sql!("inbox_subject_add"), params![key, inbox])?;
+        let mut deleted = scene.connection.prepare_cached(sql!("tombstone_get")).map_err(trouble)?;
+        let mut known = scene.connection.prepare_cached(sql!("mirror_by_key")).map_err(trouble)?;
+        let gone = deleted.exists([key]).map_err(trouble)? && !known.exists([key]).map_err(trouble)?;
+        drop((deleted, known));
+        if gone && work.state == Inbound::Rejected {
+            remove::messages(scene, key, work.id)?;
+        }
+    }
+    Ok(())
+}
+
 fn drop_timer(scene: &Scene<'_>, timer: Uuid) -> Stored<()> {
     let mut find = scene.connection.prepare_cached(sql!("timer_find")).map_err(trouble)?;
     let sealed: Option<i64> = find.query_row([timer], |r| r.get(0)).optional().map_err(trouble)?;
@@ -342,7 +371,12 @@ fn mirror(
     match change {
         MirrorWork::Remove { id, tombstone, created, until } => {
             bumps.insert(*tombstone);
-            remove::record(scene, *id, bumps)?;
+            let keys = remove::record(scene, *id, bumps)?;
+            if puts(work).is_empty() {
+                for key in keys.iter().chain([tombstone]) {
+                    remove::messages(scene, key, work.id)?;
+                }
+            }
             scene.run(
                 sql!("tombstone_put"),
                 params![tombstone, stamp, work.stamp.traceparent, micros(*created), micros(*until)],
@@ -368,7 +402,7 @@ fn mirror(
                 }
                 None => {
                     let child = match subject {
-                        Some(child) if work.mirror.len() == 1 => child.clone(),
+                        Some(child) if puts(work).len() == 1 => child.clone(),
                         _ => scene.keyring.new_subject(&work.mandant)?,
                     };
                     let sealed = record.insert(scene.connection, &work.mandant, Some(&child))?;

@@ -279,6 +279,11 @@ pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
         _ => arm(scene, row.lane, now, true)?,
     }
     if state == "sent" {
+        // Its child was deleted while it was on its way: now its content goes, too.
+        if scene.run(sql!("outbox_is_doomed"), [settle.row])? > 0 {
+            scene.run(sql!("claim_use_delete"), [row.sealed])?;
+            scene.run(sql!("sealed_clear"), [row.sealed])?;
+        }
         for lane in lanes_after(scene, settle.row)? {
             arm(scene, lane, now, false)?;
         }

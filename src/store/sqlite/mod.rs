@@ -6,6 +6,7 @@ mod audit;
 mod blob;
 mod claims;
 mod commit;
+mod durable;
 mod essence;
 mod house;
 mod keyring;

@@ -37,6 +37,9 @@ pub struct Settings {
     pub read_only: bool,
 }
 
+/// How long a connection waits for another one.
+pub(crate) const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// The files of an opened store.
 pub(crate) struct Files {
     pub main: Connection,
@@ -58,7 +61,7 @@ pub(crate) fn connect(path: &Path, read_only: bool) -> Stored<Connection> {
     };
     let connection =
         Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(trouble)?;
-    connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(trouble)?;
+    connection.busy_timeout(BUSY).map_err(trouble)?;
     connection.set_prepared_statement_cache_capacity(160);
     // Without it a statement is planned anew for each value that meets a partial index: a third of the writing thread's time.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(trouble)?;

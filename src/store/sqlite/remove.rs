@@ -11,7 +11,7 @@ use crate::store::sealing::content::{Closed, Owner};
 use crate::store::sealing::prepare::claim_place;
 use crate::store::sealing::values::{Stored, sealing};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::values::{sql, trouble};
+use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
 
 /// The search keys of a record, which are also its guards.
@@ -21,13 +21,14 @@ pub fn keys_of(scene: &Scene<'_>, mirror: i64) -> Stored<Vec<Tag>> {
     keys.collect::<Result<_, _>>().map_err(trouble)
 }
 
-/// Removes a record, if it is there, with everything sealed under its child's key.
-pub fn record(scene: &mut Scene<'_>, id: Uuid, bumps: &mut BTreeSet<Tag>) -> Stored<()> {
+/// Removes a record, if it is there, with everything sealed under its child's key; returns the keys it stood under.
+pub fn record(scene: &mut Scene<'_>, id: Uuid, bumps: &mut BTreeSet<Tag>) -> Stored<Vec<Tag>> {
     let mut find = scene.connection.prepare_cached(sql!("mirror_find")).map_err(trouble)?;
     let found: Option<(i64, i64, i64)> =
         find.query_row([id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional().map_err(trouble)?;
-    let Some((row, child, sealed)) = found else { return Ok(()) };
-    bumps.extend(keys_of(scene, row)?);
+    let Some((row, child, sealed)) = found else { return Ok(Vec::new()) };
+    let keys = keys_of(scene, row)?;
+    bumps.extend(keys.iter().copied());
     scene.run(sql!("mirror_key_delete"), [row])?;
     scene.run(sql!("mirror_delete"), [row])?;
     scene.run(sql!("sealed_delete"), [sealed])?;
@@ -37,6 +38,32 @@ pub fn record(scene: &mut Scene<'_>, id: Uuid, bumps: &mut BTreeSet<Tag>) -> Sto
     scene.run(sql!("sealed_destroy"), [child])?;
     scene.run(sql!("key_to_destroy_add"), [child])?;
     scene.destroys_keys();
+    Ok(keys)
+}
+
+/// Clears the contents of all messages that spoke of a child, whatever became of them, and of what they sent and has arrived.
+///
+/// Of the message `own`, which is being committed, only what came is cleared: its answer is still owed.
+pub fn messages(scene: &mut Scene<'_>, key: &Tag, own: Uuid) -> Stored<()> {
+    let found: Vec<(i64, Uuid, i64)> = {
+        let mut list = scene.connection.prepare_cached(sql!("inbox_subject_list")).map_err(trouble)?;
+        let rows =
+            list.query_map([&key[..]], |r| Ok((r.get(0)?, uuid(r.get(1)?)?, r.get(2)?))).map_err(trouble)?;
+        rows.collect::<Result<_, _>>().map_err(trouble)?
+    };
+    for (row, id, sealed) in found {
+        scene.run(sql!("claim_use_delete"), [sealed])?;
+        scene.run(sql!("inbox_forget"), [row])?;
+        if id == own {
+            scene.run(sql!("sealed_clear_original"), [sealed])?;
+            continue;
+        }
+        scene.run(sql!("sealed_clear"), [sealed])?;
+        scene.run(sql!("sealed_clear_sent"), [id])?;
+        scene.run(sql!("outbox_doom_cause"), [id])?;
+        scene.run(sql!("waiting_delete"), [row])?;
+    }
+    scene.run(sql!("inbox_subject_delete"), [&key[..]])?;
     Ok(())
 }
 
@@ -65,6 +92,7 @@ fn keep_unsent(scene: &Scene<'_>, subject: i64) -> Stored<()> {
             scene.run(sql!("claim_use_rewrap"), params![name, row, wrapped])?;
         }
         opened.rewrap(scene.connection, row, &mandant, None)?;
+        scene.run(sql!("outbox_doom"), [id])?;
     }
     Ok(())
 }

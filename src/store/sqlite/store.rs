@@ -23,6 +23,7 @@ use crate::store::sealing::prepare;
 use crate::store::sealing::values::Stored;
 use crate::store::sqlite::claims::{self, Pending, Writing};
 use crate::store::sqlite::commit::{self, Written};
+use crate::store::sqlite::durable::Durable;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::open::Settings;
 use crate::store::sqlite::read::{self, Readers};
@@ -68,7 +69,10 @@ impl SqliteStore {
                 keyring.make(&files.main, HOUSE)?;
             }
             remove::destroy_listed(&files.main, &keyring)?;
-            Some(Writer::start(files.main, keyring.clone())?)
+            let database = open::file(&settings.path);
+            let beside = open::connect(&database, false)?;
+            let durable = Durable::start(&files.main, &database, beside)?;
+            Some(Writer::start(files.main, keyring.clone(), durable)?)
         };
         Ok(SqliteStore {
             folder: settings.path,

@@ -1,5 +1,5 @@
 //! The one thread that writes: it takes what is queued and commits it together, each piece of work under a savepoint of its own.
-//! Never answers before the commit is durable.
+//! Never answers itself: what is committed is answered once it is durable.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::store::contract::{Stamp, StoreError};
 use crate::store::sealing::values::Stored;
+use crate::store::sqlite::durable::{Durable, Waiting};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::remove;
 use crate::store::sqlite::values::{sql, trouble};
@@ -111,11 +112,11 @@ pub struct Writer {
 
 impl Writer {
     /// Starts the thread on a connection.
-    pub fn start(connection: Connection, keyring: Arc<Keyring>) -> Stored<Writer> {
+    pub fn start(connection: Connection, keyring: Arc<Keyring>, durable: Durable) -> Stored<Writer> {
         let (queue, inlet) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || write(connection, &keyring, inlet))
+            .spawn(move || write(connection, &keyring, inlet, &durable))
             .map_err(|_| StoreError::Later("the system gives no thread for writing".into()))?;
         Ok(Writer { queue: Some(queue), thread: Some(thread) })
     }
@@ -145,13 +146,36 @@ impl Drop for Writer {
     }
 }
 
-fn write(connection: Connection, keyring: &Keyring, mut inlet: mpsc::Receiver<Box<dyn Work>>) {
+/// Pieces of one transaction, each with how it ended.
+struct Group(Vec<(Box<dyn Work>, Stored<()>)>);
+
+impl Waiting for Group {
+    fn answer(self: Box<Self>, durable: &Stored<()>) {
+        for (work, ended) in self.0 {
+            work.answer(match durable {
+                Ok(()) => ended,
+                Err(error) => Err(all_failed(error)),
+            });
+        }
+    }
+}
+
+fn write(
+    connection: Connection,
+    keyring: &Keyring,
+    mut inlet: mpsc::Receiver<Box<dyn Work>>,
+    durable: &Durable,
+) {
     let mut stamps = HashMap::new();
     while let Some(first) = inlet.blocking_recv() {
         let mut destroys = false;
         let mut done = Vec::new();
         let mut next = Some(first);
-        let mut whole = connection.execute_batch("BEGIN IMMEDIATE").map_err(trouble);
+        durable.tidy(&connection);
+        let mut whole = durable
+            .signs()
+            .sound()
+            .and_then(|()| connection.execute_batch("BEGIN IMMEDIATE").map_err(trouble));
         while let Some(mut work) = next {
             let ended = match &whole {
                 Ok(()) => {
@@ -187,14 +211,17 @@ fn write(connection: Connection, keyring: &Keyring, mut inlet: mpsc::Receiver<Bo
             }
         }
         if destroys && whole.is_ok() {
-            // Where it fails now, opening the store does it: the list is durable.
-            let _ = remove::destroy_listed(&connection, keyring);
+            // A key must not be gone for good while the removal that orders it could still be lost. Where destroying fails
+            // now, opening the store does it: the list is durable.
+            whole = durable.now();
+            if whole.is_ok() {
+                let _ = remove::destroy_listed(&connection, keyring);
+            }
         }
-        for (work, ended) in done {
-            work.answer(match &whole {
-                Ok(()) => ended,
-                Err(error) => Err(all_failed(error)),
-            });
+        let group = Box::new(Group(done));
+        match whole {
+            Ok(()) => durable.when_durable(group),
+            failed => group.answer(&failed),
         }
     }
     // The last one out leaves one file; where another process still reads, SQLite leaves the log and nothing is lost.

@@ -36,7 +36,7 @@ pub fn admit(
         None => None,
         Some(shown) => Some(owner(admission, now, |known| match known {
             Credential::CertificateSha256(hash) => same(hash, shown),
-            Credential::BearerSha256(_) => false,
+            Credential::BearerSha256(_) | Credential::BrokerUser(_) => false,
         })?),
     };
     let by_bearer = match bearer {
@@ -45,7 +45,7 @@ pub fn admit(
             let shown = hex::encode(digest::digest(&digest::SHA256, token.as_bytes()));
             Some(owner(admission, now, |known| match known {
                 Credential::BearerSha256(hash) => same(hash, &shown),
-                Credential::CertificateSha256(_) => false,
+                Credential::CertificateSha256(_) | Credential::BrokerUser(_) => false,
             })?)
         }
     };

@@ -2,6 +2,9 @@
 
 use drehscheibe::cli::sample::{Wish, eintragung};
 
+/// Where marked children are born.
+pub const BIRTHPLACE: &str = "Dünkeloogšand";
+
 /// Marks of the document: name, opening of the element, which of its occurrences, value.
 const FIELDS: &[(&str, &str, usize, &str)] = &[
     ("mother's family name", "<xfb:name>", 0, "Żyrafiński-Öxlmåq"),
@@ -9,7 +12,7 @@ const FIELDS: &[(&str, &str, usize, &str)] = &[
     ("child's family name", "<xfb:name>", 2, "Vřesovičová-Thjøq"),
     ("child's given names", "<xfb:name>", 3, "Pžemislav Uldarikôn"),
     ("mother's birthplace", "<xfb:geburtsort>", 0, "Kloßwürmelingen"),
-    ("child's birthplace", "<xfg:geburtsort>", 0, "Dünkeloogšand"),
+    ("child's birthplace", "<xfg:geburtsort>", 0, BIRTHPLACE),
     ("mother's birth date", "<xfb:jahrMonatTag>", 0, "1951-02-27"),
     ("child's birth date", "<xfb:jahrMonatTag>", 1, "2004-02-29"),
     ("street", "<xfb:strasse>", 2, "Ğümüşkäferstieg"),

@@ -315,7 +315,7 @@ pub fn files(routes: &[&str], connections: &str, partners: &str) -> Files {
         connections: text("connections.yaml", connections),
         partners: text("partners.yaml", partners),
         resolve: Arc::new(secret),
-        tafeln: Default::default(),
+        tables: Default::default(),
     }
 }
 

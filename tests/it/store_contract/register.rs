@@ -132,3 +132,74 @@ pub async fn a_send_waits_for_its_time(house: &dyn House) {
     assert_eq!(due(&claim(&*store, 50).await), ["early"]);
     assert_eq!(due(&claim(&*store, 61).await), ["second"]);
 }
+
+/// What of a message can still be opened: by replay, by a person's view, as the verdict of a repeat.
+async fn opens(store: &dyn Store, id: Uuid) -> bool {
+    let scope = Scope::Mandant("a".into());
+    store.original(&scope, id, "pruefer", "Probe", at(9)).await.ok().flatten().is_some()
+}
+
+pub async fn a_deletion_reaches_all_that_spoke_of_the_child(house: &dyn House) {
+    let store = open(house).await;
+    let speaks = |n: &str, of: &str, state: Inbound| {
+        let mut entry = delivery("a", "p", n);
+        entry.state = state;
+        entry.effects.subjects = vec![key(of)];
+        entry
+    };
+    let id = Uuid::from_u128(7);
+    let mut first = speaks("put", "k", Inbound::Accepted);
+    first.effects.mirror = vec![put(id, "Quendel", &["k"])];
+    let first = commit_one(&*store, first).await;
+    let mut ids = vec![first];
+    for (n, state) in [
+        ("parked", Inbound::Parked),
+        ("rejected", Inbound::Rejected),
+        ("quarantined", Inbound::Quarantined),
+        ("waiting", Inbound::Waiting),
+    ] {
+        let mut entry = speaks(n, "k", state);
+        if state == Inbound::Waiting {
+            entry.waits = Some((key("other"), at(1000)));
+        }
+        ids.push(commit_one(&*store, entry).await);
+    }
+    let other = commit_one(&*store, speaks("other", "z", Inbound::Parked)).await;
+    for id in ids.iter().chain([&other]) {
+        assert!(opens(&*store, *id).await, "kept so far");
+    }
+    let mut last = speaks("remove", "k", Inbound::Accepted);
+    last.effects.mirror =
+        vec![MirrorChange::Remove { id, tombstone: key("k"), created: at(5), until: at(1000) }];
+    ids.push(commit_one(&*store, last).await);
+    let late = commit_one(&*store, speaks("late", "k", Inbound::Rejected)).await;
+    for id in ids.iter().chain([&late]) {
+        assert!(!opens(&*store, *id).await, "nothing of the child can be opened");
+    }
+    assert!(opens(&*store, other).await, "another child's is untouched");
+    assert!(!store.replay(ids[1], "os:rita", "again", at(10)).await.unwrap(), "nothing is left to replay");
+    let due = store.resume(at(2000), std::time::Duration::from_secs(5), 10).await.unwrap();
+    assert!(due.is_empty(), "what waited is over");
+    assert_eq!(ask(&*store, Question::Tombstone(key("k"))).await.0, Fact::Tombstone(Some(at(5))));
+
+    // A change of the key marks the old place, and what was delivered before stays as it is.
+    let moved = Uuid::from_u128(8);
+    let mut again = speaks("again", "m", Inbound::Accepted);
+    again.effects.mirror = vec![put(moved, "Quendel", &["m"])];
+    let again = commit_one(&*store, again).await;
+    let mut change = speaks("change", "m", Inbound::Accepted);
+    change.effects.subjects.push(key("n"));
+    change.effects.mirror = vec![
+        MirrorChange::Remove { id: Uuid::from_u128(9), tombstone: key("m"), created: at(6), until: at(1000) },
+        put(moved, "Quendel", &["n"]),
+    ];
+    let change = commit_one(&*store, change).await;
+    assert!(opens(&*store, again).await && opens(&*store, change).await);
+    let (Fact::Mirror(found), _) = ask(&*store, Question::Mirror(key("n"))).await else { panic!() };
+    assert_eq!(found.len(), 1);
+    let mut gone = speaks("gone", "n", Inbound::Accepted);
+    gone.effects.mirror =
+        vec![MirrorChange::Remove { id: moved, tombstone: key("n"), created: at(7), until: at(1000) }];
+    commit_one(&*store, gone).await;
+    assert!(!opens(&*store, again).await && !opens(&*store, change).await, "its key reaches the past");
+}

@@ -1,0 +1,79 @@
+//! What a person orders becomes a message like any other: routed, committed, audited, and answered by its verdict.
+//! Never decides anything itself; the person stands in the head, never in the document.
+
+use aws_lc_rs::digest;
+use bytes::Bytes;
+use serde::Deserialize;
+
+use crate::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef};
+use crate::store::contract::{Command, CommandState};
+
+use super::shared::Shared;
+
+/// The connection that orders come by.
+pub const CONNECTION: &str = "befehl";
+
+/// The arguments of the command `deliver`.
+#[derive(Deserialize)]
+struct Order {
+    /// The `on` entry, such as `person register`.
+    binding: String,
+    /// The Jugendamt in whose name it is ordered.
+    partner: String,
+    /// The document.
+    document: String,
+}
+
+/// Hands an order in and tells what became of it.
+pub async fn deliver(shared: &Shared, command: &Command) -> CommandState {
+    let order: Order = match serde_json::from_str(&command.arguments) {
+        Ok(order) => order,
+        Err(_) => return CommandState::Refused("the order has no binding, partner or document".to_owned()),
+    };
+    let taken = shared.core.set.load().by_binding(&order.binding).next().is_some();
+    if !order.binding.starts_with("person ") || !taken {
+        let text = format!("no route takes `{}`; apply one with `on: [ {{ person: … }} ]`", order.binding);
+        return CommandState::Refused(text);
+    }
+    match shared.around.intake.deliver(envelope(order, command, shared)).await {
+        Ok(verdict) if verdict.state == Inbound::Accepted => {
+            CommandState::Done(format!("accepted as message {}", verdict.id))
+        }
+        Ok(verdict) => CommandState::Refused(format!(
+            "{}{}{}; see `messages show {}`",
+            verdict.state.as_str(),
+            if verdict.codes.is_empty() { "" } else { " with " },
+            verdict.codes.join(", "),
+            verdict.id
+        )),
+        Err(busy) => CommandState::Refused(busy.to_string()),
+    }
+}
+
+/// The id of the command is that of the delivery, too: taken again after a crash it is the same one.
+fn envelope(order: Order, command: &Command, shared: &Shared) -> Envelope {
+    let body = Bytes::from(order.document);
+    Envelope {
+        head: Head {
+            id: command.id,
+            connection: CONNECTION.to_owned(),
+            binding: order.binding,
+            transport_id: command.id.to_string(),
+            correlation: None,
+            content_type: Some("application/json".to_owned()),
+            partner: Some(PartnerRef { id: order.partner, how: How::Internal }),
+            received: shared.around.clock.now(),
+            return_address: None,
+            traceparent: None,
+            acting_person: Some(command.person.clone()),
+        },
+        evidence: Evidence {
+            octets_sha256: hex::encode(digest::digest(&digest::SHA256, &body)),
+            size: body.len() as u64,
+            verification: "command of a person".to_owned(),
+            ..Evidence::default()
+        },
+        body,
+        parts: Vec::new(),
+    }
+}

@@ -1,0 +1,205 @@
+//! Lists Vorgänge and shows one, to a person with a reason: every view is written to the Abrufprotokoll.
+//! The case letter is shown to the responsible Mandant only; no person of a request is ever shown.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::args::{VorgangCommand, VorgangListArgs, VorgangShowArgs};
+use super::exit::{CliError, Exit};
+use super::output::{Output, moment, or_dash};
+use super::person;
+use crate::clock::Clock;
+use crate::effects::Vorgang;
+use crate::pipeline::jugendamt::ALIAS;
+use crate::store::contract::{Scope, Store, View};
+
+/// How many are looked through for one.
+const ALL: usize = 100_000;
+
+/// A Vorgang as shown.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Shown {
+    /// Its id.
+    pub id: Uuid,
+    /// Our id of the delivery that began it.
+    pub nummer: Option<Uuid>,
+    /// `antrag` or `hinweis`.
+    pub art: String,
+    /// Its state.
+    pub state: String,
+    /// The responsible Jugendamt.
+    pub jugendamt: String,
+    /// Who began it.
+    pub partner: String,
+    /// As of when the register was read.
+    pub stand: Option<Timestamp>,
+    /// How often the office was reminded.
+    pub erinnerungen: u32,
+    /// What was sent and whether it was receipted.
+    pub gesendet: Vec<String>,
+    /// The row of the table; only for the responsible Mandant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fall: Option<String>,
+}
+
+/// Runs one of the commands.
+pub async fn run(
+    store: &dyn Store,
+    clock: &Clock,
+    command: &VorgangCommand,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
+    match command {
+        VorgangCommand::List(VorgangListArgs { limit, mandant, reason }) => {
+            let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
+            print_list(&shown(store, clock, limit, mandant, reason).await?, out)?;
+            Ok(Exit::Ok)
+        }
+        VorgangCommand::Show(VorgangShowArgs { id, mandant, reason }) => {
+            let all = shown(store, clock, ALL, mandant, reason).await?;
+            match all.iter().find(|one| one.id == *id || one.nummer == Some(*id)) {
+                Some(one) => {
+                    print_one(one, out)?;
+                    Ok(Exit::Ok)
+                }
+                None => {
+                    out.say(&format!("no Vorgang with id {id}; see `drehscheibe vorgang list`"))?;
+                    out.value(&serde_json::Value::Null)?;
+                    Ok(Exit::No)
+                }
+            }
+        }
+    }
+}
+
+async fn shown(
+    store: &dyn Store,
+    clock: &Clock,
+    limit: usize,
+    mandant: &Option<String>,
+    reason: &str,
+) -> Result<Vec<Shown>, CliError> {
+    let scope = mandant.clone().map_or(Scope::Operator, Scope::Mandant);
+    let with_letter = mandant.is_some();
+    let view = View { scope, limit, person: person::acting(), reason: reason.to_owned(), now: clock.now() };
+    let all = store.vorgaenge(view).await?;
+    Ok(all.iter().filter(|one| one.akte.art != ALIAS).map(|one| show(one, with_letter)).collect())
+}
+
+fn show(vorgang: &Vorgang, with_letter: bool) -> Shown {
+    let akte = &vorgang.akte;
+    let state = serde_json::to_value(vorgang.state).ok();
+    let sent = akte.gesendet.iter().map(|sent| {
+        let receipt = match sent.quittiert {
+            Some(true) => "quittiert",
+            Some(false) => "zurückgewiesen",
+            None => "offen",
+        };
+        format!("{} an {}: {receipt}", sent.message, sent.an)
+    });
+    Shown {
+        id: vorgang.id,
+        nummer: akte.nummer,
+        art: akte.art.clone(),
+        state: state.and_then(|state| state.as_str().map(str::to_owned)).unwrap_or_default(),
+        jugendamt: vorgang.owner.clone(),
+        partner: akte.partner.clone(),
+        stand: akte.stand,
+        erinnerungen: akte.erinnerungen,
+        gesendet: sent.collect(),
+        fall: akte.fall.filter(|_| with_letter).map(|fall| format!("{fall:?}")),
+    }
+}
+
+/// Prints a list: a row for each Vorgang.
+pub fn print_list(all: &[Shown], out: &mut Output) -> std::io::Result<()> {
+    if all.is_empty() {
+        out.say("no Vorgang")?;
+    } else {
+        let row = |one: &Shown| {
+            vec![
+                one.id.to_string(),
+                one.art.clone(),
+                one.state.clone(),
+                or_dash(Some(one.jugendamt.as_str()).filter(|office| !office.is_empty())),
+                one.partner.clone(),
+                or_dash(one.stand.map(moment).as_deref()),
+                one.erinnerungen.to_string(),
+            ]
+        };
+        let rows: Vec<_> = all.iter().map(row).collect();
+        out.table(&["ID", "ART", "STATE", "JUGENDAMT", "PARTNER", "STAND", "REMINDED"], &rows)?;
+    }
+    out.value(&all)
+}
+
+fn print_one(one: &Shown, out: &mut Output) -> std::io::Result<()> {
+    let rows = [
+        ("id", one.id.to_string()),
+        ("nummer", or_dash(one.nummer.map(|id| id.to_string()).as_deref())),
+        ("art", one.art.clone()),
+        ("state", one.state.clone()),
+        ("jugendamt", or_dash(Some(one.jugendamt.as_str()).filter(|office| !office.is_empty()))),
+        ("partner", one.partner.clone()),
+        ("stand", or_dash(one.stand.map(moment).as_deref())),
+        ("reminded", one.erinnerungen.to_string()),
+    ];
+    for (name, value) in rows {
+        out.say(&format!("{name:<11}{value}"))?;
+    }
+    for sent in &one.gesendet {
+        out.say(&format!("{:<11}{sent}", "sent"))?;
+    }
+    if let Some(fall) = &one.fall {
+        out.say(&format!("{:<11}{fall}", "fall"))?;
+    }
+    out.value(one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::output::tests::Printed;
+    use crate::effects::VorgangState;
+    use crate::register::entscheidung::Fall;
+    use crate::register::vorgang::Akte;
+
+    fn example() -> Vorgang {
+        Vorgang {
+            id: Uuid::from_u128(7),
+            owner: "jugendamt-bremen".into(),
+            state: VorgangState::BeimJugendamt,
+            deadline: None,
+            akte: Akte {
+                art: "antrag".into(),
+                partner: "kita".into(),
+                fall: Some(Fall::F),
+                postkorb: Some("handle-geheim".into()),
+                ..Akte::default()
+            },
+        }
+    }
+
+    #[test]
+    fn the_letter_is_for_the_responsible_mandant_only() {
+        assert_eq!(show(&example(), true).fall.as_deref(), Some("F"));
+        let printed = Printed::default();
+        print_one(&show(&example(), false), &mut printed.output(false)).unwrap();
+        assert!(printed.text().contains("beim-jugendamt") && !printed.text().contains("fall"));
+        let printed = Printed::default();
+        print_list(&[show(&example(), false)], &mut printed.output(true)).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&printed.text()).unwrap();
+        assert_eq!(json[0]["state"], "beim-jugendamt");
+        assert!(json[0].get("fall").is_none());
+    }
+
+    #[test]
+    fn no_mailbox_is_ever_shown() {
+        for (with_letter, json) in [(true, true), (true, false), (false, true)] {
+            let printed = Printed::default();
+            print_one(&show(&example(), with_letter), &mut printed.output(json)).unwrap();
+            assert!(!printed.text().contains("geheim"));
+        }
+    }
+}

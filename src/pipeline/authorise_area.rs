@@ -1,0 +1,351 @@
+//! `authorise: { area: register }`: who may change the mirror (rules.md 5). The authenticated partner must be the author, we the
+//! reader, and the register of the birthplace must be the partner's. Never refuses by guess: an unclear place is parked.
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use serde_json::Value;
+
+use crate::message::Message;
+use crate::pipeline::step::{Bench, Building, Flow, SettingFault, Step, Trouble};
+use crate::register::aemter::{Zustaendig, tag};
+use crate::register::gemeinden::{Ort, falten};
+use crate::register::keys;
+use crate::register::record::Kind;
+use crate::register::tafeln::Tafeln;
+use crate::rejection::{Fault, Rejection};
+
+/// The areas that may be written.
+pub const AREAS: &[&str] = &["register"];
+/// Germany in the list of states.
+const DEUTSCHLAND: &str = "000";
+
+struct Area {
+    tafeln: Arc<Tafeln>,
+    leser: String,
+}
+
+/// Builds the step; a stage without tables cannot check anything and is a fault.
+pub fn build_area(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
+    let fault = |path: &str, text: &str| SettingFault { path: path.to_owned(), text: text.to_owned() };
+    let mut faults = Vec::new();
+    let area = settings.get("area").and_then(Value::as_str).unwrap_or_default();
+    if !AREAS.contains(&area) {
+        faults.push(fault("/area", "unknown area; allowed: register"));
+    }
+    for key in settings.as_object().into_iter().flat_map(|map| map.keys()).filter(|key| *key != "area") {
+        faults.push(fault(&format!("/{key}"), "unknown setting; allowed beside an area: none"));
+    }
+    if building.tafeln.aemter.aemter.is_empty() {
+        faults.push(fault(
+            "/area",
+            "this stage has no offices; write tables/aemter.yaml, else everybody could write",
+        ));
+    }
+    if building.tafeln.gemeinden.is_empty() {
+        faults.push(fault(
+            "/area",
+            "this stage has no places; write tables/gemeinden.csv, else no birthplace is known",
+        ));
+    }
+    let part = |key: &str| building.platform.get(key).and_then(Value::as_str).unwrap_or_default();
+    let leser = format!("{}:{}", part("praefix"), part("kennung"));
+    if faults.is_empty() {
+        Ok(Arc::new(Area { tafeln: building.tafeln.clone(), leser }))
+    } else {
+        Err(faults)
+    }
+}
+
+/// Whether the register of a child is the partner's.
+#[derive(Debug, PartialEq)]
+enum Stand {
+    Eigen,
+    Fremd(&'static str, &'static str),
+    Unklar(&'static str),
+}
+
+impl Step for Area {
+    fn name(&self) -> &'static str {
+        "authorise"
+    }
+
+    fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
+        let am = tag(message.now());
+        let record = &message.record;
+        // Refused or parked here, it still speaks of this child: a deletion must reach it.
+        if let (Some(kind), Some(mutter)) = (&record.kind, &record.mutter) {
+            message.effects.subjects = vec![keys::child(kind, mutter)];
+        }
+        let mut against = Vec::new();
+        if !message.sender.identities.contains(&record.kopf.autor.key()) {
+            let text = "Der Autor der Nachricht ist nicht die Stelle, die sie übermittelt hat.";
+            against.push(Rejection::new(Fault::Authority, text).rule("autor-nicht-absender"));
+        }
+        if record.kopf.leser.key() != self.leser {
+            let text = "Die Nachricht ist an einen anderen Leser gerichtet.";
+            against.push(Rejection::new(Fault::WrongReader, text).rule("anderer-leser"));
+        }
+        let neu = record.neu.as_ref().and_then(|neu| neu.kind.as_ref());
+        let mut unclear = None;
+        // A change of the birthplace needs both areas.
+        for kind in record.kind.iter().chain(neu) {
+            match self.stand(&message.sender.id, kind, am) {
+                Stand::Eigen => {}
+                Stand::Fremd(rule, text) => {
+                    let rejection = Rejection::new(Fault::Authority, text).rule(rule);
+                    if !against.contains(&rejection) {
+                        against.push(rejection);
+                    }
+                }
+                Stand::Unklar(cause) => unclear = unclear.or(Some(cause)),
+            }
+        }
+        match (against.is_empty(), unclear) {
+            (false, _) => Err(Trouble::Rejected(against)),
+            (true, Some(cause)) => Err(Trouble::Ours(cause.to_owned())),
+            (true, None) => Ok(Flow::Next),
+        }
+    }
+}
+
+const KEIN_GEBIET: Stand =
+    Stand::Fremd("kein-gebiet", "Die liefernde Stelle führt am heutigen Tag kein Sorgeregister.");
+const FREMDES_GEBIET: Stand = Stand::Fremd(
+    "fremdes-gebiet",
+    "Die registerführende Stelle liegt nicht im Gebiet der liefernden Stelle.",
+);
+const FREMDER_ORT: Stand =
+    Stand::Fremd("fremder-geburtsort", "Der Geburtsort liegt nicht im Gebiet der liefernden Stelle.");
+const AUSLAND: Stand = Stand::Fremd(
+    "auslandsgeburt",
+    "Für Geburten im Ausland führt eine andere Stelle das Register (§ 88 Absatz 1 SGB VIII).",
+);
+
+impl Area {
+    fn stand(&self, partner: &str, kind: &Kind, am: Date) -> Stand {
+        let aemter = &self.tafeln.aemter;
+        let Some(amt) = aemter.amt(partner) else { return KEIN_GEBIET };
+        if !amt.auslandsgeburten && !amt.hat_gebiet(am) {
+            return KEIN_GEBIET;
+        }
+        // Before birth there is no birthplace yet; the area of the key is all that can be looked at.
+        let vor_der_geburt = kind.geburtsdatum.is_none() && kind.erwartet.is_some();
+        if kind.geburtsstaat.as_deref().is_some_and(|staat| staat != DEUTSCHLAND) {
+            return match aemter.fuer_auslandsgeburten() {
+                Zustaendig::Eines(office) if office.id == amt.id => Stand::Eigen,
+                Zustaendig::Eines(_) => AUSLAND,
+                _ => Stand::Unklar(
+                    "no office is known for births abroad; complete tables/aemter.yaml, apply, then replay",
+                ),
+            };
+        }
+        if let Some(ars) = &kind.register_ars {
+            match aemter.zustaendig(ars, am) {
+                Zustaendig::Eines(office) if office.id == amt.id => {}
+                Zustaendig::Mehrere => {
+                    return Stand::Unklar(
+                        "several offices hold the area of the register; correct tables/aemter.yaml, apply, then replay",
+                    );
+                }
+                _ => return FREMDES_GEBIET,
+            }
+        }
+        if vor_der_geburt {
+            return Stand::Eigen;
+        }
+        let ort = kind.geburtsort.as_deref().unwrap_or_default();
+        match self.tafeln.gemeinden.ort(&falten(ort)) {
+            Ort::Einer(ars) => match aemter.zustaendig(ars, am) {
+                Zustaendig::Eines(office) if office.id == amt.id => Stand::Eigen,
+                Zustaendig::Eines(_) => FREMDER_ORT,
+                _ => Stand::Unklar(
+                    "no office is known for the birthplace; complete tables/aemter.yaml, apply, then replay",
+                ),
+            },
+            Ort::Mehrere => Stand::Unklar(
+                "the birthplace names several Gemeinden; ask the office which one is meant, it delivers again with a unique name",
+            ),
+            Ort::Keiner => Stand::Unklar(
+                "the birthplace names no known Gemeinde; complete tables/gemeinden.csv, apply, then replay, or ask the office",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::pipeline::testing::{bench, message, platform, standards};
+    use crate::register::aemter::{Aemter, Amt, Gebiet};
+    use crate::register::gemeinden::Gemeinden;
+    use crate::register::record::Angaben;
+
+    fn amt(id: &str, gebiete: &[(&str, Option<&str>, Option<&str>)]) -> Amt {
+        let day = |day: &Option<&str>| day.map(|day| day.parse().unwrap());
+        let gebiete = gebiete
+            .iter()
+            .map(|(ars, von, bis)| Gebiet { ars: (*ars).into(), von: day(von), bis: day(bis) })
+            .collect();
+        Amt {
+            id: id.into(),
+            name: id.into(),
+            gebiete,
+            auslandsgeburten: id == "jugendamt-berlin",
+            auftrag_seit: None,
+            freigabe_seit: None,
+            freigabe_bis: None,
+            nachfolge: None,
+            nachweise: vec![],
+        }
+    }
+
+    fn tafeln() -> Tafeln {
+        let aemter = vec![
+            amt("jugendamt-bremen", &[("04011", None, None)]),
+            amt("jugendamt-bremerhaven", &[("04012", None, None)]),
+            amt("jugendamt-berlin", &[("11", None, None)]),
+            amt("jugendamt-alt", &[("04013", None, Some("2025-12-31"))]),
+        ];
+        let mut gemeinden = Gemeinden::default();
+        for (ars, name) in [
+            ("040110000000", "Bremen"),
+            ("040120000000", "Bremerhaven"),
+            ("010010000000", "Neustadt"),
+            ("020010000000", "Neustadt"),
+            ("990000000000", "Niemandsort"),
+        ] {
+            gemeinden.add(falten(name), ars);
+        }
+        Tafeln { aemter: Aemter { aemter }, gemeinden, ..Default::default() }
+    }
+
+    fn with<T>(tafeln: Tafeln, build: impl FnOnce(&Building<'_>) -> T) -> T {
+        let (standards, mut platform) = (standards(), platform());
+        platform["kennung"] = json!("040110000000");
+        build(&Building {
+            standards: &standards,
+            platform: &platform,
+            addressees: vec![],
+            give_up_after: Default::default(),
+            reach: Default::default(),
+            tafeln: Arc::new(tafeln),
+        })
+    }
+
+    fn outcome(change: impl FnOnce(&mut Message)) -> String {
+        let step = with(tafeln(), |building| build_area(&json!({ "area": "register" }), building)).unwrap();
+        let mut message = message();
+        change(&mut message);
+        match step.apply(&mut message, &mut bench()) {
+            Ok(flow) => format!("{flow:?}"),
+            Err(Trouble::Rejected(all)) => all
+                .iter()
+                .map(|one| format!("{} {}", one.code, one.rule.clone().unwrap_or_default()))
+                .collect::<Vec<_>>()
+                .join(", "),
+            Err(Trouble::Ours(cause)) => cause,
+        }
+    }
+
+    fn kind(message: &mut Message) -> &mut Kind {
+        message.record.kind.as_mut().unwrap()
+    }
+
+    #[test]
+    fn the_author_is_the_sender_and_we_are_the_reader() {
+        assert_eq!(outcome(|_| ()), "Next");
+        assert_eq!(outcome(|m| m.record.kopf.autor.kennung = "1".into()), "T070 autor-nicht-absender");
+        assert_eq!(outcome(|m| m.sender.identities.clear()), "T070 autor-nicht-absender");
+        assert_eq!(outcome(|m| m.record.kopf.leser.kennung = "1".into()), "T080 anderer-leser");
+        let both = outcome(|m| {
+            m.record.kopf.leser.kennung = "1".into();
+            m.record.kopf.autor.praefix = "psw".into();
+        });
+        assert_eq!(both, "T070 autor-nicht-absender, T080 anderer-leser");
+    }
+
+    #[test]
+    fn register_and_birthplace_belong_to_the_sender() {
+        for (ars, ort, expected) in [
+            (Some("040110000000"), "BREMEN", "Next"),
+            (None, "Bremen", "Next"),
+            (Some("040120000000"), "Bremen", "T070 fremdes-gebiet"),
+            (Some("770000000000"), "Bremen", "T070 fremdes-gebiet"),
+            (Some("040110000000"), "Bremerhaven", "T070 fremder-geburtsort"),
+            (None, "Bremerhaven", "T070 fremder-geburtsort"),
+        ] {
+            let found = outcome(|m| {
+                kind(m).register_ars = ars.map(str::to_owned);
+                kind(m).geburtsort = Some(ort.to_owned());
+            });
+            assert_eq!(found, expected, "{ars:?} {ort}");
+        }
+        for (ort, expected) in [
+            (Some("Neustadt"), "several Gemeinden"),
+            (Some("Nirgendwo"), "no known Gemeinde"),
+            (None, "no known Gemeinde"),
+            (Some("Niemandsort"), "no office is known for the birthplace"),
+        ] {
+            let found = outcome(|m| kind(m).geburtsort = ort.map(str::to_owned));
+            assert!(found.contains(expected), "{ort:?}: {found}");
+        }
+        assert_eq!(outcome(|m| m.sender.id = "jugendamt-x".into()), "T070 kein-gebiet");
+        assert_eq!(outcome(|m| m.sender.id = "jugendamt-alt".into()), "T070 kein-gebiet");
+    }
+
+    #[test]
+    fn births_abroad_belong_to_berlin_and_unborn_children_to_the_area() {
+        let abroad = |m: &mut Message| {
+            kind(m).geburtsstaat = Some("129".into());
+            kind(m).geburtsort = Some("Paris".into());
+        };
+        assert_eq!(outcome(abroad), "T070 auslandsgeburt");
+        let berlin = outcome(|m| {
+            abroad(m);
+            m.sender.id = "jugendamt-berlin".into();
+        });
+        assert_eq!(berlin, "Next");
+        assert_eq!(outcome(|m| kind(m).geburtsstaat = Some("000".into())), "Next");
+        let unborn = |m: &mut Message| {
+            let born = kind(m).geburtsdatum.take();
+            *kind(m) = Kind { erwartet: born, ..Kind::default() };
+        };
+        assert_eq!(outcome(unborn), "Next");
+        let elsewhere = outcome(|m| {
+            unborn(m);
+            kind(m).register_ars = Some("040120000000".into());
+        });
+        assert_eq!(elsewhere, "T070 fremdes-gebiet");
+    }
+
+    #[test]
+    fn a_change_of_the_birthplace_needs_both_areas() {
+        let neu = |ort: &str, ars: &str| {
+            let (ort, ars) = (ort.to_owned(), ars.to_owned());
+            outcome(move |m| {
+                let kind = Kind { geburtsort: Some(ort), register_ars: Some(ars), ..kind(m).clone() };
+                m.record.neu = Some(Box::new(Angaben { kind: Some(kind), ..Angaben::default() }));
+            })
+        };
+        assert_eq!(neu("Bremen", "040110000000"), "Next");
+        assert_eq!(neu("Bremerhaven", "040120000000"), "T070 fremdes-gebiet");
+        assert_eq!(neu("Bremerhaven", "040110000000"), "T070 fremder-geburtsort");
+        assert!(neu("Neustadt", "040110000000").contains("several Gemeinden"));
+    }
+
+    #[test]
+    fn a_stage_without_tables_is_a_fault() {
+        let faults = |tafeln: Tafeln, settings: Value| {
+            let built = with(tafeln, |building| build_area(&settings, building));
+            built.err().unwrap_or_default().iter().map(|fault| fault.path.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(faults(Tafeln::default(), json!({ "area": "register" })), ["/area", "/area"]);
+        let no_places = Tafeln { gemeinden: Gemeinden::default(), ..tafeln() };
+        assert_eq!(faults(no_places, json!({ "area": "register" })), ["/area"]);
+        assert_eq!(faults(tafeln(), json!({ "area": "x", "b": 1 })), ["/area", "/b"]);
+        assert!(faults(tafeln(), json!({ "area": "register" })).is_empty());
+    }
+}

@@ -1,0 +1,357 @@
+//! The verb `bestand`: what is known of the completeness and freshness of a Jugendamt's register (rules.md 6).
+//! Persons begin, compare and sign; the office itself only reports. Never lets a partner's system sign for a person.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::effects::{BestandChange, Fact, Question};
+use crate::envelope::{How, Inbound};
+use crate::message::Message;
+use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
+use crate::register::aemter::tag;
+use crate::register::bestand::{Abgleich, Bestand, Hindernis, Meldung};
+use crate::register::record::Registermeldung;
+use crate::register::tafeln::Tafeln;
+use crate::rejection::{Fault, Rejection};
+
+/// The standard of deliveries where the route says nothing.
+const STANDARD: &str = "xfamilie";
+
+/// The row of the menu.
+pub const ENTRY: Entry = Entry {
+    word: "bestand",
+    place: Place::Do,
+    about: "Takes in what is said of a register as a whole: begin, comparison, signature, daily Bestandsmeldung.",
+    schema: || {
+        json!({
+            "type": "object",
+            "properties": {
+                "standard": {
+                    "type": "string",
+                    "default": STANDARD,
+                    "description": "the standard in which the office delivers; its last message is looked for there",
+                },
+            },
+            "additionalProperties": false,
+        })
+    },
+    declares: &[],
+    build,
+};
+
+struct Stand {
+    standard: String,
+    tafeln: Arc<Tafeln>,
+}
+
+fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
+    let fault = |path: &str, text: &str| vec![SettingFault { path: path.to_owned(), text: text.to_owned() }];
+    let standard = match settings {
+        Value::Null => STANDARD,
+        Value::Object(map) => {
+            if let Some(key) = map.keys().find(|key| *key != "standard") {
+                return Err(fault(&format!("/{key}"), "unknown setting; allowed: standard"));
+            }
+            map.get("standard").map_or(Some(STANDARD), Value::as_str).unwrap_or_default()
+        }
+        _ => return Err(fault("", "not a mapping; write `bestand: {}`")),
+    };
+    if standard.is_empty() {
+        return Err(fault("/standard", "name a standard, such as `xfamilie`"));
+    }
+    Ok(Arc::new(Stand { standard: standard.to_owned(), tafeln: building.tafeln.clone() }))
+}
+
+/// The person that ordered a message, where a person did: by a command of this house, never by what a partner sent.
+pub fn person(message: &Message) -> Option<&str> {
+    let head = &message.envelope.head;
+    let ours = head.partner.as_ref().is_some_and(|partner| partner.how == How::Internal);
+    head.acting_person.as_deref().filter(|person| ours && !person.trim().is_empty())
+}
+
+/// What is said of a register; of another office's than the sender's it is refused.
+pub fn registermeldung(message: &Message) -> Result<&Registermeldung, Trouble> {
+    let Some(said) = &message.record.registermeldung else {
+        return Err(Trouble::Ours(
+            "this message says nothing of a register; take it off the route".to_owned(),
+        ));
+    };
+    if said.jugendamt.as_ref().is_some_and(|jugendamt| *jugendamt != message.sender.id) {
+        let text = "Die Meldung spricht von dem Register einer anderen Stelle.";
+        return Err(Rejection::new(Fault::Authority, text).rule("fremdes-register").into());
+    }
+    Ok(said)
+}
+
+/// What only a person may order.
+pub fn only_persons() -> Trouble {
+    let text = "Das ordnet nur eine berechtigte Person an, nicht ein Fachverfahren.";
+    Rejection::new(Fault::Authority, text).rule("nur-auf-anordnung").into()
+}
+
+/// The refusal of what is not complete enough to be worked with.
+pub fn incomplete() -> Trouble {
+    let text = "Der Meldung fehlen Angaben.";
+    Rejection::new(Fault::Other, text).rule("angaben-fehlen").into()
+}
+
+fn hindered(hindernis: Hindernis) -> Trouble {
+    let (rule, text) = match hindernis {
+        Hindernis::NichtBegonnen => {
+            ("kein-beginn", "Für dieses Register wurde keine Erstbefüllung begonnen.")
+        }
+        Hindernis::KeinAbgleich => ("kein-abgleich", "Seit dem Beginn wurde nicht abgeglichen."),
+        Hindernis::Luecken => {
+            ("luecken", "Der letzte Abgleich hat Lücken ergeben; jede Lücke steht dagegen.")
+        }
+        Hindernis::OhnePerson => ("ohne-person", "Eine Unterschrift braucht eine Person."),
+        Hindernis::DieselbePerson => ("dieselbe-person", "Dieselbe Person hat bereits unterschrieben."),
+    };
+    Rejection::new(Fault::Other, text).rule(rule).into()
+}
+
+impl Step for Stand {
+    fn name(&self) -> &'static str {
+        ENTRY.word
+    }
+
+    fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
+        let said = registermeldung(message)?.clone();
+        if said.was == "marke" {
+            // For the step of that name, which stands beside this one.
+            return Ok(Flow::Next);
+        }
+        let amt = message.sender.id.clone();
+        let counts = matches!(said.was.as_str(), "abgleich" | "meldung");
+        let mut questions = vec![Question::Bestand(amt.clone())];
+        if counts {
+            // A successor answers for what its predecessors delivered.
+            let of = self.tafeln.aemter.mit_vorgaengern(&amt, tag(message.now()));
+            questions.extend(of.into_iter().map(Question::Anzahl));
+        }
+        let uuid = said.letzte_uuid.as_deref().map(|uuid| uuid.trim().to_ascii_lowercase());
+        if let (Some(uuid), "meldung") = (&uuid, said.was.as_str()) {
+            let (partner, standard, uuid) = (amt.clone(), self.standard.clone(), uuid.clone());
+            questions.push(Question::Eingang { partner, standard, uuid });
+        }
+        if !message.answered(&questions) {
+            return Ok(Flow::Ask(questions));
+        }
+        let mut bestand = Bestand::default();
+        let (mut gezaehlt, mut eingang) = (0, None);
+        for answer in &message.answers {
+            match &answer.fact {
+                Fact::Bestand(found) => bestand = found.clone().unwrap_or_default(),
+                Fact::Anzahl(n) => gezaehlt += n,
+                Fact::Eingang(state) => eingang = *state,
+                _ => return Err(Trouble::Ours("bestand got other answers than it asked for".to_owned())),
+            }
+        }
+        let (now, who) = (message.now(), person(message).map(str::to_owned));
+        let mut detail = vec![("was", said.was.clone()), ("gezaehlt", gezaehlt.to_string())];
+        match said.was.as_str() {
+            "beginn" => {
+                who.ok_or_else(only_persons)?;
+                bestand = Bestand::beginnen(now);
+            }
+            "abgleich" => {
+                let person = who.ok_or_else(only_persons)?;
+                let erwartet = said.anzahl.ok_or_else(incomplete)?;
+                // A comparison of counts alone knows only the difference; it can hide as many gaps as surplus records.
+                let fehlend = said.fehlend.unwrap_or(erwartet.saturating_sub(gezaehlt));
+                let ueberzaehlig = said.ueberzaehlig.unwrap_or(gezaehlt.saturating_sub(erwartet));
+                let abgleich = Abgleich { am: now, erwartet, gezaehlt, fehlend, ueberzaehlig, person };
+                detail.push(("lueckenlos", abgleich.lueckenlos().to_string()));
+                bestand.abgleichen(abgleich).map_err(hindered)?;
+            }
+            "erklaerung" => {
+                let person = who.ok_or_else(only_persons)?;
+                let declared = bestand.unterschreiben(&person, now).map_err(hindered)?;
+                detail.push(("erklaert", declared.to_string()));
+            }
+            "meldung" => {
+                let anzahl = said.anzahl.ok_or_else(incomplete)?;
+                // An empty register has no last message; every other one has, and it must have been taken in here.
+                let last = if uuid.is_some() { eingang == Some(Inbound::Accepted) } else { anzahl == 0 };
+                let stimmt = last && anzahl == gezaehlt;
+                detail.push(("stimmt", stimmt.to_string()));
+                bestand.meldung = Some(Meldung { am: now, anzahl, stimmt });
+            }
+            _ => {
+                let text = "bestand takes beginn, abgleich, erklaerung and meldung only; take this message off the route";
+                return Err(Trouble::Ours(text.to_owned()));
+            }
+        }
+        message.effects.bestaende.push(BestandChange { amt, bestand });
+        let detail: Vec<(&str, &str)> = detail.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        message.audit("bestand", &detail);
+        Ok(Flow::Next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::effects::{Answer, Guard};
+    use crate::envelope::{Envelope, PartnerRef};
+    use crate::pipeline::testing::{bench, building, message};
+    use crate::register::aemter::{Aemter, Amt, Gebiet};
+
+    /// What the store holds.
+    #[derive(Clone, Default)]
+    struct World {
+        bestand: Bestand,
+        anzahl: u64,
+        eingang: Option<Inbound>,
+    }
+
+    fn said(was: &str, change: impl FnOnce(&mut Registermeldung)) -> Registermeldung {
+        let mut said = Registermeldung { was: was.into(), ..Registermeldung::default() };
+        change(&mut said);
+        said
+    }
+
+    fn ordered(said: Registermeldung, person: Option<&str>) -> Message {
+        let mut message = message();
+        message.record.registermeldung = Some(said);
+        let mut envelope = Envelope::clone(&message.envelope);
+        if let Some(person) = person {
+            envelope.head.partner = Some(PartnerRef { id: "jugendamt-bremen".into(), how: How::Internal });
+            envelope.head.acting_person = Some(person.into());
+        }
+        message.envelope = Arc::new(envelope);
+        message
+    }
+
+    fn run(step: &Stand, message: &mut Message, world: &mut World) -> Result<(), String> {
+        let mut bench = bench();
+        let told = |trouble| match trouble {
+            Trouble::Rejected(all) => format!("{} {}", all[0].code, all[0].rule.clone().unwrap_or_default()),
+            Trouble::Ours(text) => text,
+        };
+        if let Flow::Ask(questions) = step.apply(message, &mut bench).map_err(told)? {
+            let fact = |question: &Question| match question {
+                Question::Bestand(_) => Fact::Bestand(Some(world.bestand.clone())),
+                Question::Anzahl(_) => Fact::Anzahl(world.anzahl),
+                Question::Eingang { .. } => Fact::Eingang(world.eingang),
+                _ => panic!("unexpected question"),
+            };
+            let answer = |q: &Question| Answer { fact: fact(q), guard: Guard { key: q.key(), seen: 1 } };
+            message.answers = questions.iter().map(answer).collect();
+            step.apply(message, &mut bench).map_err(told)?;
+        }
+        for change in &message.effects.bestaende {
+            assert_eq!(change.amt, "jugendamt-bremen");
+            world.bestand = change.bestand.clone();
+        }
+        Ok(())
+    }
+
+    fn step() -> Stand {
+        Stand { standard: STANDARD.into(), tafeln: Default::default() }
+    }
+
+    #[test]
+    fn two_persons_declare_a_compared_load_complete() {
+        let (step, mut world) = (step(), World { anzahl: 3, ..World::default() });
+        let mut order = |said, person| run(&step, &mut ordered(said, person), &mut world);
+        let abgleich = |n: u64| said("abgleich", |s| s.anzahl = Some(n));
+        assert_eq!(order(abgleich(3), Some("a")), Err("S999 kein-beginn".into()));
+        assert_eq!(order(said("beginn", |_| ()), None), Err("T070 nur-auf-anordnung".into()));
+        assert_eq!(order(said("beginn", |_| ()), Some("a")), Ok(()));
+        assert_eq!(order(said("erklaerung", |_| ()), Some("a")), Err("S999 kein-abgleich".into()));
+        assert_eq!(order(said("abgleich", |_| ()), Some("a")), Err("S999 angaben-fehlen".into()));
+        assert_eq!(order(abgleich(4), Some("a")), Ok(()));
+        assert_eq!(order(said("erklaerung", |_| ()), Some("a")), Err("S999 luecken".into()));
+        let exchanged = said("abgleich", |s| {
+            (s.anzahl, s.fehlend, s.ueberzaehlig) = (Some(3), Some(1), Some(1));
+        });
+        assert_eq!(order(exchanged, Some("a")), Ok(()));
+        assert_eq!(order(said("erklaerung", |_| ()), Some("a")), Err("S999 luecken".into()));
+        assert_eq!(order(abgleich(3), None), Err("T070 nur-auf-anordnung".into()));
+        assert_eq!(order(abgleich(3), Some("a")), Ok(()));
+        assert_eq!(order(said("erklaerung", |_| ()), None), Err("T070 nur-auf-anordnung".into()));
+        assert_eq!(order(said("erklaerung", |_| ()), Some("a")), Ok(()));
+        assert_eq!(order(said("erklaerung", |_| ()), Some("a")), Err("S999 dieselbe-person".into()));
+        assert_eq!(order(said("erklaerung", |_| ()), Some("b")), Ok(()));
+        assert!(world.bestand.erklaert());
+    }
+
+    #[test]
+    fn a_person_named_by_a_partner_is_nobody() {
+        let mut message = ordered(said("beginn", |_| ()), Some("a"));
+        let mut envelope = Envelope::clone(&message.envelope);
+        envelope.head.partner = Some(PartnerRef { id: "jugendamt-bremen".into(), how: How::Bearer });
+        message.envelope = Arc::new(envelope);
+        let refused = run(&step(), &mut message, &mut World::default());
+        assert_eq!(refused, Err("T070 nur-auf-anordnung".into()));
+    }
+
+    #[test]
+    fn the_daily_meldung_agrees_only_in_count_and_last_message() {
+        let now: Timestamp = message().now();
+        for (anzahl, uuid, held, eingang, stimmt) in [
+            (2, Some("7B2D4C10-1F3A-4E55-8B7A-000000000020"), 2, Some(Inbound::Accepted), true),
+            (2, Some("x"), 2, Some(Inbound::Rejected), false),
+            (2, Some("x"), 2, Some(Inbound::Waiting), false),
+            (2, Some("x"), 2, None, false),
+            (2, None, 2, None, false),
+            (3, Some("x"), 2, Some(Inbound::Accepted), false),
+            (0, None, 0, None, true),
+        ] {
+            let mut world = World { anzahl: held, eingang, ..World::default() };
+            let meldung = said("meldung", |s| {
+                s.anzahl = Some(anzahl);
+                s.letzte_uuid = uuid.map(str::to_owned);
+            });
+            run(&step(), &mut ordered(meldung, None), &mut world).unwrap();
+            assert_eq!(world.bestand.meldung, Some(Meldung { am: now, anzahl, stimmt }), "{anzahl} {uuid:?}");
+        }
+    }
+
+    #[test]
+    fn a_successor_counts_what_its_predecessor_delivered() {
+        let amt = |id: &str, bis: Option<&str>, nachfolge: Option<&str>| Amt {
+            id: id.into(),
+            name: id.into(),
+            gebiete: vec![Gebiet { ars: "04".into(), von: None, bis: bis.map(|day| day.parse().unwrap()) }],
+            auslandsgeburten: false,
+            auftrag_seit: None,
+            freigabe_seit: None,
+            freigabe_bis: None,
+            nachfolge: nachfolge.map(str::to_owned),
+            nachweise: vec![],
+        };
+        let aemter = vec![
+            amt("alt", Some("2026-01-01"), Some("jugendamt-bremen")),
+            amt("jugendamt-bremen", None, None),
+        ];
+        let tafeln = Arc::new(Tafeln { aemter: Aemter { aemter }, ..Default::default() });
+        let step = Stand { standard: STANDARD.into(), tafeln };
+        let mut world = World { anzahl: 2, eingang: Some(Inbound::Accepted), ..World::default() };
+        let meldung = said("meldung", |s| (s.anzahl, s.letzte_uuid) = (Some(4), Some("x".into())));
+        run(&step, &mut ordered(meldung, None), &mut world).unwrap();
+        assert!(world.bestand.meldung.unwrap().stimmt, "two of each");
+    }
+
+    #[test]
+    fn another_register_and_other_words_are_refused() {
+        let foreign = said("meldung", |s| s.jugendamt = Some("jugendamt-hamburg".into()));
+        let refused = run(&step(), &mut ordered(foreign, None), &mut World::default());
+        assert_eq!(refused, Err("T070 fremdes-register".into()));
+        let other = run(&step(), &mut ordered(said("rueckzug", |_| ()), Some("a")), &mut World::default());
+        assert!(other.unwrap_err().starts_with("bestand takes"));
+        assert!(run(&step(), &mut message(), &mut World::default()).is_err());
+        for (settings, right) in [
+            (json!({}), true),
+            (json!({ "standard": "" }), false),
+            (json!({ "x": 1 }), false),
+            (json!(1), false),
+        ] {
+            assert_eq!(building(|building| build(&settings, building)).is_ok(), right, "{settings}");
+        }
+    }
+}

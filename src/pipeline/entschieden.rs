@@ -1,0 +1,66 @@
+//! What every decision leaves behind, whoever made it: the decision on the message, the Vorgang with its restricted record, and
+//! one line of the audit trail that is the same for all cases. The case letter stands in the restricted record only.
+
+use crate::effects::{Vorgang, VorgangChange, VorgangState};
+use crate::message::Message;
+use crate::register::entscheidung::{Entscheidung, Ergebnis};
+use crate::register::keys::{self, SearchKey};
+use crate::register::record::{Postkorb, Record};
+use crate::register::vorgang::Akte;
+
+/// Value that says what becomes of a request.
+pub const ERGEBNIS: &str = "ergebnis";
+/// Value that says what a request is made for.
+pub const VERWENDUNG: &str = "verwendung";
+/// Value that says who is logged in.
+pub const ANMELDUNG: &str = "anmeldung";
+/// Of [`ANMELDUNG`]: the login does not carry the request.
+pub const UNGUELTIG: &str = "ungueltig";
+
+/// The key of the Vorgang that a request begins; a request without a transaktionsid has one of its own.
+pub fn key(message: &Message) -> SearchKey {
+    let own = message.envelope.head.id.to_string();
+    let id = message.record.kopf.transaktionsid.as_deref().filter(|id| !id.trim().is_empty());
+    keys::vorgang(&message.sender.id, id.unwrap_or(&own))
+}
+
+/// Keeps a decision: on the message, as value for the route, and as Vorgang.
+pub fn festhalten(message: &mut Message, entscheidung: Entscheidung) {
+    let state = match entscheidung.ergebnis {
+        Ergebnis::Klaerfall => VorgangState::BeimJugendamt,
+        Ergebnis::Negativ | Ergebnis::Eintragung | Ergebnis::Zustaendigkeit => VorgangState::Entschieden,
+    };
+    let id = message.derived_id("vorgang");
+    let akte = Akte {
+        art: "antrag".to_owned(),
+        partner: message.sender.id.clone(),
+        nummer: Some(message.envelope.head.id),
+        transaktionsid: message.record.kopf.transaktionsid.clone(),
+        use_: message.values.get(VERWENDUNG).cloned(),
+        fall: Some(entscheidung.fall),
+        tabelle: Some(entscheidung.tabelle.clone()),
+        stand: Some(entscheidung.stand),
+        postkorb: postkorb(&message.record),
+        ..Akte::default()
+    };
+    let vorgang = Vorgang {
+        id,
+        owner: entscheidung.wohnort_amt.clone().unwrap_or_default(),
+        state,
+        deadline: None,
+        akte,
+    };
+    message.values.insert(ERGEBNIS, entscheidung.ergebnis.as_str().to_owned());
+    message.audit("decide", &[("vorgang", &id.to_string()), ("tabelle", &entscheidung.tabelle)]);
+    let key = key(message);
+    message.entscheidung = Some(entscheidung);
+    message.keep_vorgang(VorgangChange { key, vorgang });
+}
+
+/// The mailbox of the login. Another one that the request names, or one without her consent, ends in a letter.
+fn postkorb(record: &Record) -> Option<String> {
+    let of_login = record.anmeldung.as_ref()?.postkorb_handle.clone().filter(|handle| !handle.is_empty())?;
+    let Some(Postkorb { handle, zustimmung }) = &record.kopf.postkorb else { return Some(of_login) };
+    let same = handle.as_ref().is_none_or(|handle| *handle == of_login);
+    (same && *zustimmung != Some(false)).then_some(of_login)
+}

@@ -1,0 +1,165 @@
+//! The verb `find`: what the mirror knows of the child that is asked for, what is open around child and mother, and what is
+//! known of the register of the birthplace. Every record that was read is written down; nothing is decided here.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::effects::{Fact, Question, Retrieval, Stored, Vorgang, VorgangState};
+use crate::message::Message;
+use crate::pipeline::entschieden::{ANMELDUNG, UNGUELTIG, key};
+use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
+use crate::register::aemter::tag;
+use crate::register::bestand::Bestand;
+use crate::register::entscheidung::Befund;
+use crate::register::keys;
+use crate::register::record::{Kind, Mutter};
+use crate::register::suche::sichten;
+use crate::register::tafeln::Tafeln;
+use crate::register::tatsachen::geburtsort;
+use crate::rejection::{Fault, Rejection};
+
+/// The row of the menu.
+pub const ENTRY: Entry = Entry {
+    word: "find",
+    place: Place::Do,
+    about: "Looks for the child in the mirror, exact and near, and for what is open around it; writes every retrieval down.",
+    schema: || {
+        json!({
+            "type": "object",
+            "properties": { "in": { "enum": ["mirror"], "default": "mirror" } },
+            "additionalProperties": false,
+        })
+    },
+    declares: &[],
+    build,
+};
+
+struct Find {
+    tafeln: Arc<Tafeln>,
+}
+
+fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
+    let fault = |path: String, text: &str| SettingFault { path, text: text.to_owned() };
+    let mut faults = Vec::new();
+    match settings {
+        Value::Null => {}
+        Value::Object(map) => {
+            for (key, value) in map {
+                match key.as_str() {
+                    "in" if value == "mirror" => {}
+                    "in" => faults.push(fault("/in".to_owned(), "unknown place; allowed: mirror")),
+                    _ => faults.push(fault(format!("/{key}"), "unknown setting; allowed: in")),
+                }
+            }
+        }
+        _ => faults.push(fault(String::new(), "not a mapping; write `find: {}`")),
+    }
+    if faults.is_empty() { Ok(Arc::new(Find { tafeln: building.tafeln.clone() })) } else { Err(faults) }
+}
+
+impl Step for Find {
+    fn name(&self) -> &'static str {
+        ENTRY.word
+    }
+
+    fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
+        if message.values.get(ANMELDUNG).is_none_or(|anmeldung| anmeldung == UNGUELTIG) {
+            // A route that forgot `authorise` must not look anything up.
+            let text = "find without a login that holds; put `authorise: { use: … }` before it";
+            return Err(Trouble::Ours(text.to_owned()));
+        }
+        let questions = self.questions(message);
+        if !message.answered(&questions) {
+            return Ok(Flow::Ask(questions));
+        }
+        let mut gefunden = Gefunden::default();
+        for (question, answer) in questions.iter().zip(&message.answers) {
+            match (question, &answer.fact) {
+                (Question::Mirror(_), Fact::Mirror(stored)) => gefunden.saetze(stored),
+                (Question::Vorgang(asked), Fact::Vorgang(vorgang)) if *asked == key(message) => {
+                    if vorgang.is_some() {
+                        let text = "Zu dieser transaktionsid besteht bereits ein Vorgang.";
+                        return Err(Rejection::new(Fault::Other, text).rule("vorgang-besteht").into());
+                    }
+                }
+                (Question::Vorgang(_), Fact::Vorgang(vorgang)) => {
+                    gefunden.offen |= vorgang.as_ref().is_some_and(offen);
+                }
+                (Question::Bestand(_), Fact::Bestand(bestand)) => gefunden.bestand.clone_from(bestand),
+                _ => {
+                    return Err(Trouble::Ours(
+                        "find got answers to other questions than it asked".to_owned(),
+                    ));
+                }
+            }
+        }
+        if !gefunden.gelesen.is_empty() {
+            let records = std::mem::take(&mut gefunden.gelesen);
+            message.effects.retrievals.push(Retrieval { step: ENTRY.word.to_owned(), records });
+        }
+        let (kind, mutter) = asked_for(message);
+        message.befund = Some(gefunden.befund(&kind, &mutter));
+        Ok(Flow::Next)
+    }
+}
+
+impl Find {
+    fn questions(&self, message: &Message) -> Vec<Question> {
+        let mut questions = vec![Question::Vorgang(key(message))];
+        let (Some(kind), Some(mutter)) = (&message.record.kind, &message.record.mutter) else {
+            return questions;
+        };
+        questions.extend(keys::gesucht(kind, mutter).into_iter().map(Question::Mirror));
+        questions.extend(keys::offen(Some(kind), mutter).into_iter().map(Question::Vorgang));
+        let amt = geburtsort(kind, &self.tafeln, tag(message.now())).amt();
+        questions.extend(amt.map(|amt| Question::Bestand(amt.id.clone())));
+        questions
+    }
+}
+
+fn asked_for(message: &Message) -> (Kind, Mutter) {
+    (message.record.kind.clone().unwrap_or_default(), message.record.mutter.clone().unwrap_or_default())
+}
+
+/// Whether something under this key still waits for an office or a person.
+fn offen(vorgang: &Vorgang) -> bool {
+    let ended = matches!(
+        vorgang.state,
+        VorgangState::Zugestellt | VorgangState::Abgelaufen | VorgangState::Zurueckgezogen
+    );
+    !vorgang.akte.offen.is_empty() && !ended
+}
+
+/// What the answers bring together.
+#[derive(Default)]
+struct Gefunden {
+    saetze: Vec<Stored>,
+    gelesen: Vec<Uuid>,
+    offen: bool,
+    bestand: Option<Bestand>,
+}
+
+impl Gefunden {
+    /// Takes records in, each once: several keys lead to the same one.
+    fn saetze(&mut self, stored: &[Stored]) {
+        for one in stored {
+            if self.gelesen.contains(&one.id) {
+                continue;
+            }
+            self.gelesen.push(one.id);
+            if keys::vorgeburtlich(&one.registersatz.kind) {
+                // What was delivered before the birth is no record of the child, but it may well be about it.
+                self.offen = true;
+            } else {
+                self.saetze.push(one.clone());
+            }
+        }
+    }
+
+    fn befund(self, kind: &Kind, mutter: &Mutter) -> Befund {
+        let gefunden = self.saetze.into_iter().map(|stored| (stored.id, stored.partner, stored.registersatz));
+        Befund { kandidaten: sichten(kind, mutter, gefunden), offen: self.offen, bestand: self.bestand }
+    }
+}

@@ -1,0 +1,176 @@
+//! The verb `forward`: makes of a request what is handed on to an office: the original, unchanged, with all its parts, or
+//! the same request in a message that the office reads. Sends nothing itself and adds nothing.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::envelope::Reply;
+use crate::message::Message;
+use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
+use crate::pipeline::{answer, build, sending};
+use crate::register::record::Behoerde;
+use crate::register::tafeln::Tafeln;
+
+/// The row of the menu.
+pub const ENTRY: Entry = Entry {
+    word: "forward",
+    place: Place::Do,
+    about: "Hands the original on, unchanged with all its parts, or as a message such as `xfamilie.0801` where it came otherwise.",
+    schema,
+    declares: &[],
+    build: build_step,
+};
+
+/// The original as it came.
+const ORIGINAL: &str = "original";
+/// Prefix of the key of a Jugendamt.
+const JUGENDAMT: &str = "jga";
+/// Digits of an ARS.
+const ARS: usize = 12;
+
+struct Forward {
+    /// The message it is written as where it came otherwise, with the version.
+    message: Option<(String, String)>,
+    named: String,
+    platform: Value,
+    tafeln: Arc<Tafeln>,
+}
+
+fn schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "forward": {
+                "description": "`original`, or the message it is written as where it came otherwise, such as `xfamilie.0801`.",
+                "type": "string",
+            },
+            "as": { "description": "Name under which later words find it.", "type": "string" },
+        },
+        "required": ["forward", "as"],
+        "additionalProperties": false,
+    })
+}
+
+fn build_step(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
+    let map = sending::keys(settings, ENTRY.word, &[ENTRY.word, "as"])?;
+    let written = sending::text(map, ENTRY.word, "`original` or a message such as `xfamilie.0801`")?;
+    let named = sending::text(map, "as", "name for what is handed on")?;
+    let message = if written == ORIGINAL {
+        None
+    } else {
+        let known = building.standards.known();
+        let mut versions: Vec<&str> = known
+            .iter()
+            .filter(|known| known.writes && known.message == written)
+            .map(|known| known.version.as_str())
+            .collect();
+        versions.sort_unstable();
+        let Some(version) = versions.last() else {
+            let text = format!("nothing writes `{written}`; allowed: {ORIGINAL} or a message of a package");
+            return Err(vec![SettingFault { path: format!("/{}", ENTRY.word), text }]);
+        };
+        Some((written, (*version).to_owned()))
+    };
+    let (platform, tafeln) = (building.platform.clone(), building.tafeln.clone());
+    Ok(Arc::new(Forward { message, named, platform, tafeln }))
+}
+
+impl Step for Forward {
+    fn name(&self) -> &'static str {
+        ENTRY.word
+    }
+
+    fn apply(&self, message: &mut Message, bench: &mut Bench) -> Result<Flow, Trouble> {
+        let reply = match &self.message {
+            Some((type_, version)) if *type_ != message.identity.message => {
+                let id = message.derived_id(&format!("{}:{type_}", ENTRY.word));
+                let leser = self.leser(message);
+                let record = message.record.clone();
+                build::write(bench, id, (type_, version), message, &self.platform, (&record, &leser))?
+            }
+            _ => Reply {
+                content_type: message
+                    .envelope
+                    .head
+                    .content_type
+                    .clone()
+                    .unwrap_or_else(|| answer::XML.to_owned()),
+                body: message.envelope.body.clone(),
+                message: message.identity.message.clone(),
+                message_id: message.record.kopf.nachrichten_uuid.clone(),
+            },
+        };
+        message.audit(ENTRY.word, &[("message", &reply.message)]);
+        message.built.insert(self.named.clone(), reply);
+        Ok(Flow::Next)
+    }
+}
+
+impl Forward {
+    /// The office as a header names it; the key is the first area of its, filled up to twelve digits.
+    fn leser(&self, message: &Message) -> Behoerde {
+        let id = message.entscheidung.as_ref().and_then(|entscheidung| entscheidung.wohnort_amt.as_deref());
+        let amt = id.and_then(|id| self.tafeln.aemter.amt(id));
+        let ars = amt.and_then(|amt| amt.gebiete.first()).map(|gebiet| gebiet.ars.as_str());
+        Behoerde {
+            praefix: JUGENDAMT.to_owned(),
+            kennung: format!("{:0<ARS$}", ars.unwrap_or_default()),
+            name: amt.map_or_else(|| "Jugendamt".to_owned(), |amt| amt.name.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::testing::{antrag, bench, building, decided, standards};
+    use crate::register::entscheidung::Fall;
+    use crate::xml::gate::{self, Limits};
+    use crate::xoev::contract::Standards;
+
+    fn step(what: &str) -> Arc<dyn Step> {
+        let settings = json!({ "forward": what, "as": "klaerfall" });
+        building(|building| build_step(&settings, building)).unwrap_or_else(|faults| panic!("{faults:?}"))
+    }
+
+    #[test]
+    fn the_original_is_handed_on_octet_by_octet() {
+        for what in ["original", "xfamilie.0801"] {
+            let mut message = decided(antrag(), Fall::I);
+            step(what).apply(&mut message, &mut bench()).unwrap();
+            let built = &message.built["klaerfall"];
+            assert_eq!(built.body, message.envelope.body);
+            assert_eq!(built.message_id, message.record.kopf.nachrichten_uuid);
+            assert_eq!(built.message, "xfamilie.0801");
+        }
+    }
+
+    #[test]
+    fn what_came_otherwise_is_written_as_the_message_that_the_office_reads() {
+        let mut message = decided(antrag(), Fall::I);
+        message.identity.message = "drehscheibe-json.antrag".to_owned();
+        step("xfamilie.0801").apply(&mut message, &mut bench()).unwrap();
+        let built = message.built["klaerfall"].clone();
+        assert_ne!(built.body, message.envelope.body);
+        let document = gate::pass(built.body, &Limits::default()).unwrap();
+        let detected = standards().detect(&document).unwrap();
+        assert_eq!(detected.message, "xfamilie.0801");
+        let record = bench().reader.read(&detected, &document).unwrap();
+        assert_eq!(record.kopf.transaktionsid, message.record.kopf.transaktionsid);
+        assert!(record.mutter == message.record.mutter && record.kind == message.record.kind);
+        assert_eq!(record.kopf.leser.praefix, "jga");
+    }
+
+    #[test]
+    fn wrong_settings_are_named() {
+        for (settings, path) in [
+            (json!("original"), ""),
+            (json!({ "forward": "original" }), "/as"),
+            (json!({ "forward": "xfamilie.4711", "as": "a" }), "/forward"),
+        ] {
+            let faults = building(|building| build_step(&settings, building)).err().unwrap();
+            assert_eq!(faults[0].path, path, "{settings}");
+        }
+    }
+}

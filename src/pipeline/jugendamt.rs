@@ -1,0 +1,288 @@
+//! The word `jugendamt`: hands a document to the office that is responsible, and keeps the keys by which its answer and its
+//! receipt are found. An office that nobody can reach holds up its own row only: outside nothing looks different.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::effects::{Fact, Question, Vorgang, VorgangChange};
+use crate::message::Message;
+use crate::pipeline::sending;
+use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
+use crate::register::keys;
+use crate::register::vorgang::{Akte, Gesendet};
+
+/// The row of the menu.
+pub const ENTRY: Entry = Entry {
+    word: "jugendamt",
+    place: Place::Send,
+    about: "Hands a document, the original with all its parts, to the Jugendamt of residence or of birth.",
+    schema,
+    declares: &[],
+    build,
+};
+
+/// The first part of a destination that stands for an office without a channel: `jugendamt:<office>`.
+pub const OFFICE: &str = "jugendamt";
+/// The office where nobody knows which.
+const UNKNOWN: &str = "unbekannt";
+/// `art` of a Vorgang that only leads to another.
+pub const ALIAS: &str = "sendung";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum To {
+    /// Of the mother's residence.
+    Wohnort,
+    /// Of the child's birth, which keeps the register.
+    Geburt,
+}
+
+const ROLES: &[(&str, To)] = &[("wohnort", To::Wohnort), ("geburt", To::Geburt)];
+
+struct Jugendamt {
+    to: To,
+    document: String,
+    reach: Arc<Reach>,
+    give_up_after: Duration,
+}
+
+fn schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "to": { "description": "The office of residence or of birth.", "enum": ["wohnort", "geburt"] },
+            "message": { "description": "Name of the document, as an earlier `as` gave it.", "type": "string" },
+        },
+        "required": ["to", "message"],
+        "additionalProperties": false,
+    })
+}
+
+fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
+    let map = sending::keys(settings, ENTRY.word, &["to", "message"])?;
+    let to = map.get("to").and_then(Value::as_str);
+    let Some((_, to)) = ROLES.iter().find(|(word, _)| to == Some(word)) else {
+        let text = "unknown office; allowed: wohnort, geburt".to_owned();
+        return Err(vec![SettingFault { path: "/to".to_owned(), text }]);
+    };
+    let document = sending::text(map, "message", "name that an earlier `as` gave")?;
+    let (reach, give_up_after) = (building.reach.clone(), building.give_up_after);
+    Ok(Arc::new(Jugendamt { to: *to, document, reach, give_up_after }))
+}
+
+impl Step for Jugendamt {
+    fn name(&self) -> &'static str {
+        ENTRY.word
+    }
+
+    fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
+        let Some(document) = message.built.get(&self.document).cloned() else {
+            let text = format!("nothing named `{}` was made; correct the route", self.document);
+            return Err(Trouble::Ours(text));
+        };
+        let amt = self.office(message);
+        let uuid = Uuid::parse_str(&document.message_id).ok();
+        // Only the request itself is answered and receipted by messages of the office; a reminder is not.
+        let request = message.vorgang.as_ref().filter(|_| message.entscheidung.is_some());
+        let answered =
+            request.and_then(|change| change.vorgang.akte.transaktionsid.as_deref()).map(keys::klaerfall);
+        let request = request.cloned();
+        let questions: Vec<Question> = answered.iter().cloned().map(Question::Vorgang).collect();
+        if !message.answered(&questions) {
+            return Ok(Flow::Ask(questions));
+        }
+        if let Some(mut change) = request {
+            let alias = alias(&change.vorgang);
+            if let Some(uuid) = uuid {
+                let gesendet = Gesendet {
+                    uuid,
+                    an: amt.clone().unwrap_or_default(),
+                    message: document.message.clone(),
+                    quittiert: None,
+                };
+                change.vorgang.akte.gesendet.push(gesendet);
+                let key = keys::sendung(&document.message_id);
+                message.effects.vorgaenge.push(VorgangChange { key, vorgang: alias.clone() });
+            }
+            if let Some(key) = answered {
+                let vorgang = together(alias, message.fact(0));
+                message.effects.vorgaenge.push(VorgangChange { key, vorgang });
+            }
+            message.keep_vorgang(change);
+        }
+        // The original travels with its Nachweise; what we wrote ourselves has none.
+        let parts = match document.body == message.envelope.body {
+            true => message.envelope.parts.clone(),
+            false => Vec::new(),
+        };
+        let way = amt.as_ref().and_then(|amt| self.reach.answers.get(amt));
+        let known = way.is_some();
+        let partner = amt.clone().unwrap_or_else(|| UNKNOWN.to_owned());
+        let destination = way.cloned().unwrap_or_else(|| format!("{OFFICE}:{partner}"));
+        let patience = (SignedDuration::ZERO, self.give_up_after);
+        let mut send =
+            sending::outgoing(message, ENTRY.word, (&partner, &destination), document, parts, patience);
+        send.not_before = None;
+        message.effects.sends.push(send);
+        message.audit(ENTRY.word, &[("erreichbar", if known { "ja" } else { "nein" })]);
+        Ok(Flow::Next)
+    }
+}
+
+impl Jugendamt {
+    /// The responsible office: of the decision, else that of the Vorgang.
+    fn office(&self, message: &Message) -> Option<String> {
+        let decided = message.entscheidung.as_ref().and_then(|entscheidung| match self.to {
+            To::Wohnort => entscheidung.wohnort_amt.clone(),
+            To::Geburt => entscheidung.geburts_amt.clone(),
+        });
+        let owner = message.vorgang.as_ref().map(|change| change.vorgang.owner.clone());
+        let of_vorgang = owner.filter(|owner| !owner.is_empty() && message.entscheidung.is_none());
+        decided.or(of_vorgang)
+    }
+}
+
+/// What leads to a Vorgang from a message that was sent of it.
+fn alias(vorgang: &Vorgang) -> Vorgang {
+    let akte = Akte {
+        art: ALIAS.to_owned(),
+        partner: vorgang.akte.partner.clone(),
+        nummer: vorgang.akte.nummer,
+        transaktionsid: vorgang.akte.transaktionsid.clone(),
+        ..Akte::default()
+    };
+    Vorgang { id: vorgang.id, owner: vorgang.owner.clone(), state: vorgang.state, deadline: None, akte }
+}
+
+/// Two requests of different partners with the same id: which one an answer means is then not certain, and stays so.
+fn together(mut alias: Vorgang, before: Option<&Fact>) -> Vorgang {
+    if let Some(Fact::Vorgang(Some(before))) = before
+        && (before.id != alias.id || !before.akte.offen.is_empty())
+    {
+        let mut all = before.akte.offen.clone();
+        all.extend([before.id, alias.id]);
+        all.sort_unstable();
+        all.dedup();
+        alias.akte.offen = all;
+    }
+    alias
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effects::{Answer, Guard};
+    use crate::envelope::{Claim, Part};
+    use crate::pipeline::testing::{antrag, bench, building, decided};
+    use crate::register::entscheidung::Fall;
+
+    fn step(to: &str) -> Arc<dyn Step> {
+        let settings = json!({ "to": to, "message": "klaerfall" });
+        building(|building| build(&settings, building)).unwrap_or_else(|faults| panic!("{faults:?}"))
+    }
+
+    fn with_parts() -> Message {
+        let mut message = decided(antrag(), Fall::F);
+        let part = Part {
+            name: "nachweis".into(),
+            content_type: "application/pdf".into(),
+            size: 3,
+            sha256: "00".into(),
+            claim: Claim { name: "ab".into(), key: "k".into() },
+            small: None,
+        };
+        let mut envelope = crate::envelope::Envelope::clone(&message.envelope);
+        envelope.parts = vec![part];
+        message.envelope = Arc::new(envelope);
+        let original = crate::envelope::Reply {
+            content_type: "application/xml".into(),
+            body: message.envelope.body.clone(),
+            message: message.identity.message.clone(),
+            message_id: message.record.kopf.nachrichten_uuid.clone(),
+        };
+        message.built.insert("klaerfall".into(), original);
+        message
+    }
+
+    fn sent(message: &mut Message, to: &str, stored: Option<Vorgang>) {
+        let step = step(to);
+        let Ok(Flow::Ask(questions)) = step.apply(message, &mut bench()) else { panic!("it asks first") };
+        message.answers = questions
+            .iter()
+            .map(|question| Answer {
+                fact: Fact::Vorgang(stored.clone()),
+                guard: Guard { key: question.key(), seen: 0 },
+            })
+            .collect();
+        assert_eq!(step.apply(message, &mut bench()), Ok(Flow::Next));
+    }
+
+    #[test]
+    fn the_original_goes_to_the_office_with_all_its_parts() {
+        for (to, office) in [("wohnort", "jugendamt-bremen"), ("geburt", "jugendamt-hamburg")] {
+            let mut message = with_parts();
+            sent(&mut message, to, None);
+            let [send] = message.effects.sends.as_slice() else { panic!() };
+            assert_eq!((send.partner.as_str(), &*send.destination), (office, &*format!("trays:{office}")));
+            assert_eq!(send.body, message.envelope.body);
+            assert_eq!(send.parts, message.envelope.parts);
+            assert_eq!(send.not_before, None);
+        }
+    }
+
+    #[test]
+    fn what_was_sent_is_found_by_its_uuid_and_by_the_id_of_the_request() {
+        let mut message = with_parts();
+        sent(&mut message, "wohnort", None);
+        let transaktionsid = message.record.kopf.transaktionsid.clone().unwrap();
+        let uuid = message.record.kopf.nachrichten_uuid.clone();
+        let under = |key| message.effects.vorgaenge.iter().find(|change| change.key == key).unwrap();
+        for key in [keys::sendung(&uuid), keys::klaerfall(&transaktionsid)] {
+            let akte = &under(key).vorgang.akte;
+            assert_eq!((akte.art.as_str(), akte.partner.as_str()), ("sendung", "kita"));
+            assert_eq!(akte.transaktionsid.as_deref(), Some(transaktionsid.as_str()));
+            assert!(akte.fall.is_none() && akte.postkorb.is_none() && akte.offen.is_empty());
+        }
+        let gesendet = &under(keys::vorgang("kita", &transaktionsid)).vorgang.akte.gesendet;
+        assert_eq!(gesendet.len(), 1);
+        assert_eq!((gesendet[0].an.as_str(), gesendet[0].quittiert), ("jugendamt-bremen", None));
+    }
+
+    #[test]
+    fn the_same_id_of_another_partner_makes_it_uncertain_for_ever() {
+        let mut message = with_parts();
+        let other = Vorgang { id: Uuid::from_u128(7), ..alias(&message.vorgang.clone().unwrap().vorgang) };
+        sent(&mut message, "wohnort", Some(other));
+        let key = keys::klaerfall(&message.record.kopf.transaktionsid.clone().unwrap());
+        let stored = message.effects.vorgaenge.iter().find(|change| change.key == key).unwrap();
+        assert_eq!(stored.vorgang.akte.offen.len(), 2);
+    }
+
+    #[test]
+    fn an_office_that_cannot_be_reached_holds_up_its_own_row_only() {
+        for (office, destination) in
+            [(Some("jugendamt-celle"), "jugendamt:jugendamt-celle"), (None, "jugendamt:unbekannt")]
+        {
+            let mut message = with_parts();
+            message.entscheidung.as_mut().unwrap().wohnort_amt = office.map(str::to_owned);
+            sent(&mut message, "wohnort", None);
+            assert_eq!(message.effects.sends[0].destination, destination);
+        }
+    }
+
+    #[test]
+    fn wrong_settings_are_named() {
+        for (settings, path) in [
+            (json!("x"), ""),
+            (json!({ "to": "mutter", "message": "a" }), "/to"),
+            (json!({ "to": "wohnort" }), "/message"),
+            (json!({ "to": "wohnort", "message": "a", "delay": "1s" }), "/delay"),
+        ] {
+            let faults = building(|building| build(&settings, building)).err().unwrap();
+            assert_eq!(faults[0].path, path, "{settings}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! A delivery as the mirror sees it: which record it speaks of, under which keys, and what it would make of it.
+//! Reads the message only.
+
+use jiff::Timestamp;
+
+use crate::effects::{Question, Stored};
+use crate::message::Message;
+use crate::pipeline::step::Trouble;
+use crate::register::keys::{self, SearchKey};
+use crate::register::record::{Eintragung, Kind, Mutter, Quelle, Registersatz};
+use crate::rejection::{Fault, Rejection};
+
+use super::judge::{self, Judged, Known};
+
+/// What a delivery is.
+pub enum Art {
+    /// 0804: the record as it is now.
+    Eintragung(Registersatz),
+    /// 0805: the record as it was and as it is now.
+    Korrektur {
+        /// As it was.
+        alt: Registersatz,
+        /// As it is now.
+        neu: Registersatz,
+        /// False where no part of it is given anew.
+        aendert: bool,
+    },
+    /// 0806: the record goes.
+    Loeschung,
+}
+
+/// A delivery.
+pub struct Delivery {
+    art: Art,
+    made: Timestamp,
+    keys: Vec<SearchKey>,
+}
+
+impl Delivery {
+    /// The delivery of a message; what lacks a part that every delivery has is refused.
+    pub fn of(message: &Message) -> Result<Delivery, Trouble> {
+        let record = &message.record;
+        let missing = || {
+            let text = "Die Angaben zu Mutter, Kind oder Eintragung fehlen.";
+            Rejection::new(Fault::Other, text).rule("angaben-fehlen")
+        };
+        let (Some(mutter), Some(kind)) = (&record.mutter, &record.kind) else { return Err(missing().into()) };
+        let made = record.kopf.erstellungszeitpunkt.parse::<Timestamp>().map_err(|_| {
+            Rejection::new(Fault::Rule, "Der erstellungszeitpunkt braucht Datum, Uhrzeit und Zeitzone.")
+        })?;
+        let satz = |mutter: &Mutter, kind: &Kind, eintragung: &Eintragung| Registersatz {
+            mutter: mutter.clone(),
+            kind: kind.clone(),
+            eintragung: eintragung.clone(),
+            quelle: Quelle {
+                message: message.identity.message.clone(),
+                nachrichten_uuid: record.kopf.nachrichten_uuid.clone(),
+                autor: record.kopf.autor.key(),
+                erstellungszeitpunkt: made,
+                transaktionsid: record.kopf.transaktionsid.clone(),
+            },
+            vermerk: Default::default(),
+        };
+        let mut keys = vec![keys::child(kind, mutter)];
+        let eintragung = record.eintragung.as_ref();
+        // The number of the message and nothing in it says whether it enters, corrects or deletes.
+        let art = match message.identity.message.rsplit('.').next() {
+            Some("0804") => Art::Eintragung(satz(mutter, kind, eintragung.ok_or_else(missing)?)),
+            Some("0805") => {
+                let alt = satz(mutter, kind, eintragung.ok_or_else(missing)?);
+                let given = record.neu.as_deref();
+                let neu = satz(
+                    given.and_then(|neu| neu.mutter.as_ref()).unwrap_or(mutter),
+                    given.and_then(|neu| neu.kind.as_ref()).unwrap_or(kind),
+                    given.and_then(|neu| neu.eintragung.as_ref()).unwrap_or(&alt.eintragung),
+                );
+                let key = keys::child(&neu.kind, &neu.mutter);
+                if keys[0] != key {
+                    keys.push(key);
+                }
+                let aendert =
+                    given.is_some_and(|n| n.mutter.is_some() || n.kind.is_some() || n.eintragung.is_some());
+                Art::Korrektur { alt, neu, aendert }
+            }
+            Some("0806") => Art::Loeschung,
+            _ => {
+                let text =
+                    "mirror takes deliveries 0804, 0805 and 0806 only; take this message off the route";
+                return Err(Trouble::Ours(text.to_owned()));
+            }
+        };
+        Ok(Delivery { art, made, keys })
+    }
+
+    /// The keys of the record: as it stands in the mirror, then the new one where it changes.
+    pub fn keys(&self) -> &[SearchKey] {
+        &self.keys
+    }
+
+    /// The key under which the record stands, or shall stand, in the mirror before this delivery.
+    pub fn key(&self) -> &SearchKey {
+        &self.keys[0]
+    }
+
+    /// When the author made it.
+    pub fn made(&self) -> Timestamp {
+        self.made
+    }
+
+    /// What must be known: for each key the records and the tombstone.
+    pub fn questions(&self) -> Vec<Question> {
+        self.keys
+            .iter()
+            .flat_map(|key| [Question::Mirror(key.clone()), Question::Tombstone(key.clone())])
+            .collect()
+    }
+
+    /// What is to be done.
+    pub fn judge(&self, known: &Known, owns: &dyn Fn(&Stored) -> bool) -> Result<Judged, Rejection> {
+        match &self.art {
+            Art::Eintragung(new) => judge::eintragung(new, known, owns),
+            Art::Korrektur { alt, neu, aendert } => judge::korrektur((alt, neu), *aendert, known, owns),
+            Art::Loeschung => judge::loeschung(self.made, known, owns),
+        }
+    }
+
+    /// The record as it stands after this delivery; none after a deletion.
+    pub fn into_registersatz(self) -> Option<Registersatz> {
+        match self.art {
+            Art::Eintragung(satz) | Art::Korrektur { neu: satz, .. } => Some(satz),
+            Art::Loeschung => None,
+        }
+    }
+}

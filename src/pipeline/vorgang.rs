@@ -1,0 +1,353 @@
+//! The verb `vorgang`: what a later message does to a Vorgang: the answer of the responsible office closes it, the service
+//! that began it withdraws it. Believes no id alone: who may do it is asked of the Vorgang.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::effects::{Fact, Question, VorgangChange, VorgangState};
+use crate::envelope::Reply;
+use crate::message::Message;
+use crate::pipeline::settle::leads_to;
+use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
+use crate::pipeline::{answer, sending, uebergaenge};
+use crate::register::aemter::Aemter;
+use crate::register::keys;
+use crate::register::tafeln::Tafeln;
+use crate::rejection::{Fault, Rejection};
+
+/// The row of the menu.
+pub const ENTRY: Entry = Entry {
+    word: "vorgang",
+    place: Place::Do,
+    about: "`schliessen`: the answer of the responsible office closes the Vorgang; `zurueckziehen`: whoever began it withdraws it.",
+    schema,
+    declares: &[("vorgang", &["geschlossen", "zurueckgezogen"])],
+    build,
+};
+
+/// Code of the Sperrvermerk, which no mother is told.
+const SPERRVERMERK: &str = "03";
+/// What a withdrawal says it is.
+const RUECKZUG: &str = "rueckzug";
+/// Message type of what tells the office of it.
+const MESSAGE: &str = "drehscheibe.rueckzug";
+/// How many successors of an office are followed; longer chains are a fault of the table.
+const SUCCESSORS: usize = 16;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    /// The office answered.
+    Schliessen,
+    /// Whoever began it takes it back.
+    Zurueckziehen,
+}
+
+const WHAT: &[(&str, What)] = &[("schliessen", What::Schliessen), ("zurueckziehen", What::Zurueckziehen)];
+
+struct Vorgang {
+    what: What,
+    named: String,
+    tafeln: Arc<Tafeln>,
+}
+
+fn schema() -> Value {
+    let words: Vec<&str> = WHAT.iter().map(|(word, _)| *word).collect();
+    json!({
+        "type": "object",
+        "properties": {
+            "vorgang": { "description": "What the message does to it.", "enum": words },
+            "as": { "description": "Name of the answer of the office, or of what tells the office that nothing is asked any more.", "type": "string" },
+        },
+        "required": ["vorgang", "as"],
+        "additionalProperties": false,
+    })
+}
+
+fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
+    let map = sending::keys(settings, ENTRY.word, &[ENTRY.word, "as"])?;
+    let written = map.get(ENTRY.word).and_then(Value::as_str);
+    let known = WHAT.iter().find(|(word, _)| written == Some(word));
+    let Some((_, what)) = known else {
+        let text = "unknown change; allowed: schliessen, zurueckziehen".to_owned();
+        return Err(vec![SettingFault { path: format!("/{}", ENTRY.word), text }]);
+    };
+    let named = sending::text(map, "as", "name for what is told then")?;
+    Ok(Arc::new(Vorgang { what: *what, named, tafeln: building.tafeln.clone() }))
+}
+
+impl Step for Vorgang {
+    fn name(&self) -> &'static str {
+        ENTRY.word
+    }
+
+    fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
+        match self.what {
+            What::Schliessen => self.schliessen(message),
+            What::Zurueckziehen => zurueckziehen(message, &self.named),
+        }
+    }
+}
+
+fn refused(fault: Fault, rule: &str, text: &str) -> Trouble {
+    Rejection::new(fault, text).rule(rule).into()
+}
+
+fn unknown() -> Trouble {
+    refused(Fault::Other, "vorgang-unbekannt", "Zu dieser transaktionsid ist kein Vorgang offen.")
+}
+
+impl Vorgang {
+    fn schliessen(&self, message: &mut Message) -> Result<Flow, Trouble> {
+        let Some(transaktionsid) = message.record.kopf.transaktionsid.clone() else { return Err(unknown()) };
+        let first = Question::Vorgang(keys::klaerfall(&transaktionsid));
+        if !message.answered(std::slice::from_ref(&first)) {
+            return Ok(Flow::Ask(vec![first]));
+        }
+        let Some(key) = leads_to(message.fact(0)) else { return Err(unknown()) };
+        if let Some(Fact::Vorgang(Some(alias))) = message.fact(0)
+            && !alias.akte.offen.is_empty()
+        {
+            let text = "Diese transaktionsid bezeichnet mehrere Vorgänge; die Auskunft ist nicht zuzuordnen.";
+            return Err(refused(Fault::Authority, "vorgang-mehrdeutig", text));
+        }
+        let second = Question::Vorgang(key.clone());
+        let both = [first, second];
+        if !message.answered(&both) {
+            return Ok(Flow::Ask(both.into()));
+        }
+        let Some(Fact::Vorgang(Some(vorgang))) = message.fact(1).cloned() else { return Err(unknown()) };
+        if !responsible(&self.tafeln.aemter, &vorgang.owner, &message.sender.id) {
+            let text = "Für diesen Vorgang ist eine andere Stelle zuständig.";
+            return Err(refused(Fault::Authority, "nicht-zustaendig", text));
+        }
+        let Ok(state) = uebergaenge::allowed(vorgang.state, VorgangState::Zugestellt) else {
+            let text = "Der Vorgang ist bereits abgeschlossen oder zurückgezogen.";
+            return Err(refused(Fault::Other, "vorgang-beendet", text));
+        };
+        let arten = message.record.eintragung.iter().flat_map(|eintragung| &eintragung.arten);
+        if arten.into_iter().any(|art| art.trim() == SPERRVERMERK) {
+            let text = "Eine Auskunft mit Sperrvermerk wird nicht zugestellt; bitte ohne ihn erteilen.";
+            return Err(refused(Fault::Other, "sperrvermerk", text));
+        }
+        let mut vorgang = vorgang;
+        vorgang.state = state;
+        message.keep_vorgang(VorgangChange { key, vorgang });
+        let head = &message.envelope.head;
+        let answer = Reply {
+            content_type: head.content_type.clone().unwrap_or_else(|| answer::XML.to_owned()),
+            body: message.envelope.body.clone(),
+            message: message.identity.message.clone(),
+            message_id: message.record.kopf.nachrichten_uuid.clone(),
+        };
+        message.built.insert(self.named.clone(), answer);
+        message.values.insert(ENTRY.word, "geschlossen".to_owned());
+        message.audit("vorgang.geschlossen", &[]);
+        Ok(Flow::Next)
+    }
+}
+
+/// Whether an office is the responsible one or took over from it.
+fn responsible(aemter: &Aemter, owner: &str, sender: &str) -> bool {
+    let mut office = owner;
+    for _ in 0..SUCCESSORS {
+        if office == sender {
+            return !office.is_empty();
+        }
+        match aemter.amt(office).and_then(|amt| amt.nachfolge.as_deref()) {
+            Some(next) => office = next,
+            None => return false,
+        }
+    }
+    false
+}
+
+/// The key holds the sender, so nobody withdraws what another began.
+fn zurueckziehen(message: &mut Message, named: &str) -> Result<Flow, Trouble> {
+    let meldung = message.record.registermeldung.as_ref();
+    if meldung.is_some_and(|meldung| meldung.was != RUECKZUG) {
+        let text = "Diese Meldung ist kein Rückzug; andere nimmt dieser Eingang nicht an.";
+        return Err(refused(Fault::Other, "kein-rueckzug", text));
+    }
+    let of_meldung = meldung.and_then(|meldung| meldung.id.clone());
+    let Some(id) = of_meldung.or_else(|| message.record.kopf.transaktionsid.clone()) else {
+        return Err(unknown());
+    };
+    let key = keys::vorgang(&message.sender.id, &id);
+    let question = Question::Vorgang(key.clone());
+    if !message.answered(std::slice::from_ref(&question)) {
+        return Ok(Flow::Ask(vec![question]));
+    }
+    let Some(Fact::Vorgang(Some(vorgang))) = message.fact(0).cloned() else { return Err(unknown()) };
+    // One answer for every Vorgang of theirs: whether it could still be withdrawn would tell how it was decided.
+    let mut vorgang = vorgang;
+    if let Ok(state) = uebergaenge::allowed(vorgang.state, VorgangState::Zurueckgezogen) {
+        vorgang.state = state;
+        let told = json!({ "art": RUECKZUG, "transaktionsid": id });
+        let document = sending::json_document(MESSAGE, message.derived_id(RUECKZUG), &told);
+        message.built.insert(named.to_owned(), document);
+        message.keep_vorgang(VorgangChange { key, vorgang });
+    }
+    message.values.insert(ENTRY.word, "zurueckgezogen".to_owned());
+    message.audit("vorgang.rueckzug", &[]);
+    Ok(Flow::Next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effects::Vorgang as Stored;
+    use crate::pipeline::jugendamt::ALIAS;
+    use crate::pipeline::testing::{answering, antrag, bench, building, decided, sample};
+    use crate::register::aemter::Amt;
+    use crate::register::entscheidung::Fall;
+    use crate::register::record::{Eintragung, Registermeldung};
+
+    fn begun() -> Stored {
+        decided(antrag(), Fall::I).vorgang.unwrap().vorgang
+    }
+
+    fn alias() -> Stored {
+        let mut alias = begun();
+        alias.akte.art = ALIAS.to_owned();
+        alias
+    }
+
+    fn answer(from: &str) -> Message {
+        let mut message = sample("0803-auskunft-negativauskunft", from);
+        message.record.kopf.transaktionsid = antrag().record.kopf.transaktionsid;
+        message
+    }
+
+    fn close(message: &mut Message, alias: Option<Stored>, stored: Option<Stored>) -> Result<Flow, Trouble> {
+        let step = building(|building| {
+            let mut tafeln = Tafeln::default();
+            for (id, next) in [("jugendamt-alt", "jugendamt-neu"), ("jugendamt-neu", "jugendamt-bremen")] {
+                tafeln.aemter.aemter.push(amt(id, Some(next)));
+            }
+            let building = Building { tafeln: Arc::new(tafeln), ..copy(building) };
+            build(&json!({ "vorgang": "schliessen", "as": "antwort" }), &building)
+        })
+        .unwrap();
+        let class = |question: &Question| match question {
+            Question::Vorgang(key) => key.class(),
+            _ => panic!(),
+        };
+        answering(
+            message,
+            |message| step.apply(message, &mut bench()),
+            |question| {
+                Fact::Vorgang(if class(question) == "klaerfall" { alias.clone() } else { stored.clone() })
+            },
+        )
+    }
+
+    fn copy<'a>(building: &Building<'a>) -> Building<'a> {
+        Building {
+            standards: building.standards,
+            platform: building.platform,
+            addressees: Vec::new(),
+            give_up_after: building.give_up_after,
+            reach: building.reach.clone(),
+            tafeln: building.tafeln.clone(),
+        }
+    }
+
+    fn amt(id: &str, nachfolge: Option<&str>) -> Amt {
+        Amt {
+            id: id.into(),
+            name: id.into(),
+            gebiete: vec![],
+            auslandsgeburten: false,
+            auftrag_seit: None,
+            freigabe_seit: None,
+            freigabe_bis: None,
+            nachfolge: nachfolge.map(str::to_owned),
+            nachweise: vec![],
+        }
+    }
+
+    fn code(outcome: Result<Flow, Trouble>) -> String {
+        let Err(Trouble::Rejected(rejections)) = outcome else { panic!("{outcome:?}") };
+        format!("{} {}", rejections[0].code, rejections[0].rule.clone().unwrap())
+    }
+
+    #[test]
+    fn the_answer_of_the_office_closes_and_is_delivered_as_it_came() {
+        let mut message = answer("jugendamt-bremen");
+        assert_eq!(close(&mut message, Some(alias()), Some(begun())), Ok(Flow::Next));
+        let change = message.vorgang.clone().unwrap();
+        assert_eq!(change.vorgang.state, VorgangState::Zugestellt);
+        assert_eq!(change.vorgang.akte.partner, "kita");
+        assert_eq!(message.built["antwort"].body, message.envelope.body);
+        assert_eq!(message.values["vorgang"], "geschlossen");
+    }
+
+    #[test]
+    fn a_successor_may_answer_and_a_foreign_office_may_not() {
+        let old = || Stored { owner: "jugendamt-alt".into(), ..begun() };
+        let mut message = answer("jugendamt-bremen");
+        assert_eq!(close(&mut message, Some(alias()), Some(old())), Ok(Flow::Next));
+        let nobody = || Stored { owner: String::new(), ..begun() };
+        for stored in [begun(), old(), nobody()] {
+            let outcome = close(&mut answer("jugendamt-hamburg"), Some(alias()), Some(stored));
+            assert_eq!(code(outcome), "T070 nicht-zustaendig");
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_uncertain_over_or_barred_is_refused() {
+        let mut uncertain = alias();
+        uncertain.akte.offen = vec![uuid::Uuid::nil(), uuid::Uuid::from_u128(1)];
+        let over = |state| Some(Stored { state, ..begun() });
+        let from = || answer("jugendamt-bremen");
+        assert_eq!(code(close(&mut from(), None, None)), "S999 vorgang-unbekannt");
+        assert_eq!(code(close(&mut from(), Some(alias()), None)), "S999 vorgang-unbekannt");
+        assert_eq!(code(close(&mut from(), Some(uncertain), Some(begun()))), "T070 vorgang-mehrdeutig");
+        for state in [VorgangState::Zugestellt, VorgangState::Zurueckgezogen] {
+            assert_eq!(code(close(&mut from(), Some(alias()), over(state))), "S999 vorgang-beendet");
+        }
+        let mut barred = from();
+        barred.record.eintragung =
+            Some(Eintragung { vorhanden: true, arten: vec!["03".into()], ..Default::default() });
+        assert_eq!(code(close(&mut barred, Some(alias()), Some(begun()))), "S999 sperrvermerk");
+    }
+
+    #[test]
+    fn whoever_began_it_withdraws_it_and_learns_nothing_by_it() {
+        let step =
+            building(|building| build(&json!({ "vorgang": "zurueckziehen", "as": "rueckzug" }), building))
+                .unwrap();
+        let withdraw = |stored: Option<Stored>| {
+            let mut message = antrag();
+            let id = message.record.kopf.transaktionsid.take();
+            message.record.registermeldung =
+                Some(Registermeldung { was: "rueckzug".into(), id, ..Default::default() });
+            let outcome = answering(
+                &mut message,
+                |message| step.apply(message, &mut bench()),
+                |_| Fact::Vorgang(stored.clone()),
+            );
+            outcome.map(|_| message)
+        };
+        let open = withdraw(Some(begun())).unwrap();
+        assert_eq!(open.vorgang.unwrap().vorgang.state, VorgangState::Zurueckgezogen);
+        let done = withdraw(Some(Stored { state: VorgangState::Zugestellt, ..begun() })).unwrap();
+        assert!(done.vorgang.is_none());
+        assert_eq!((done.values, done.effects.audit), (open.values, open.effects.audit));
+        assert_eq!(code(withdraw(None).map(|_| Flow::Next)), "S999 vorgang-unbekannt");
+    }
+
+    #[test]
+    fn wrong_settings_are_named() {
+        for (settings, path) in [
+            (json!(1), ""),
+            (json!("schliessen"), ""),
+            (json!({ "vorgang": "oeffnen", "as": "a" }), "/vorgang"),
+            (json!({ "vorgang": "schliessen" }), "/as"),
+        ] {
+            let faults = building(|building| build(&settings, building)).err().unwrap();
+            assert_eq!(faults[0].path, path, "{settings}");
+        }
+    }
+}

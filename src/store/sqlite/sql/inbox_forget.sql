@@ -1,0 +1,1 @@
+UPDATE inbox SET kept = 0 WHERE row = ?1

@@ -1,0 +1,1 @@
+DELETE FROM inbox_subject WHERE key = ?1

@@ -1,0 +1,1 @@
+INSERT OR IGNORE INTO outbox_doomed (id) VALUES (?1)

@@ -1,0 +1,22 @@
+//! What persons order by a command: the word `person` of a route. There is no source to run and nothing to connect: the running
+//! process takes commands out of the store and hands them in. Never carries anything from outside.
+
+use serde_json::json;
+
+use super::port::{Answers, Entry};
+
+/// The menu entry.
+pub const ENTRY: Entry = Entry {
+    word: "person",
+    // The verdict is what the person is told; nothing is sent to the office for it.
+    answers: Some(Answers::InBand),
+    sends: false,
+    check: |_| vec![(String::new(), NO_CONNECTION.to_owned())],
+    check_channel: |_| vec![(String::new(), NO_CONNECTION.to_owned())],
+    schema: || json!({ "type": "object", "properties": {}, "additionalProperties": false }),
+    source: |_, _, _| Ok(None),
+    destination: |_, _, _, _| Ok(None),
+};
+
+const NO_CONNECTION: &str =
+    "commands of persons need no connection; remove it, `on: [ { person: … } ]` is enough";

@@ -1,0 +1,7 @@
+//! The answer side of the register at its boundary: a request with its login goes through `authorise`, `find` and `decide` as
+//! a route would drive them, against records that stand under their own keys. All persons are invented.
+
+mod faelle;
+mod unbekannt;
+mod vorgang;
+mod welt;
