@@ -67,7 +67,8 @@ start() {
   } >"$dir/rabbitmq.conf"
   setsid "$programs/rabbitmq-server" >"$dir/log/stdout" 2>"$dir/log/stderr" </dev/null &
   local starter=$!
-  for _ in $(seq 600); do
+  # Two seconds where the machine is free; a busy one may need much more.
+  for _ in $(seq 1800); do
     if answers "$port" && [ -s "$dir/rabbit.pid" ]; then
       # Read now: the broker deletes its own file when it ends.
       cp "$dir/rabbit.pid" "$dir/pid"
@@ -78,6 +79,7 @@ start() {
     kill -0 "$starter" 2>/dev/null || break
     sleep 0.1
   done
+  kill "$starter" 2>/dev/null || true
   echo "rabbitmq: did not start; its words are in $dir/log" >&2
   tail -n 5 "$dir/log/stderr" >&2 || true
   exit 1

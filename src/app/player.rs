@@ -188,7 +188,7 @@ pub async fn play(
         let points = crashes.next().cloned().unwrap_or_default();
         let store = Arc::new(open(folder, stage, key).await?);
         let engine = start(store.clone(), &clock, points.clone(), &set)?;
-        let calm = live(&engine, &clock, given, troubles.times.max(1), &mut verdicts, &points).await;
+        let calm = live(&engine, given, troubles.times.max(1), &mut verdicts, &points).await;
         let rest = match calm {
             true => rest(&*store, &clock, &points).await?,
             false => false,
@@ -270,7 +270,6 @@ fn start(
 /// Delivers what has no verdict yet, in order; `false` when the engine stopped at a crash point.
 async fn live(
     engine: &Engine,
-    clock: &Clock,
     given: &[Given],
     times: usize,
     verdicts: &mut [Option<Verdict>],

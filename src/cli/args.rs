@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::args_register::{BestandCommand, MirrorCommand, TablesCommand};
+
 /// Integration adapter of the Sorgeregister-Plattform.
 #[derive(Debug, Parser)]
 #[command(name = "drehscheibe", version, arg_required_else_help = true, max_term_width = 110)]
@@ -125,6 +127,22 @@ pub enum Command {
         after_help = "Example:\n  drehscheibe resume destination callback:kita-portal-nord --reason \"Wartung beendet\""
     )]
     Resume(ResumeArgs),
+    /// Load, compare and declare a Jugendamt's register in the mirror.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  drehscheibe bestand begin --jugendamt jugendamt-musterstadt --reason \"Erstbefuellung\""
+    )]
+    Bestand(BestandCommand),
+    /// Mark a Registersatz as contested or in clarification.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  drehscheibe mirror mark 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --klaerung \\\n    \
+        --jugendamt jugendamt-musterstadt --reason \"Rueckfrage beim Gericht\""
+    )]
+    Mirror(MirrorCommand),
+    /// List, check and import the tables of a stage: offices, areas, places.
+    #[command(subcommand, after_help = "Example:\n  drehscheibe tables import ars Regionalschluessel.xml")]
+    Tables(TablesCommand),
     /// Look after partners.
     #[command(
         subcommand,
@@ -522,7 +540,8 @@ pub struct CompletionsArgs {
     pub shell: clap_complete::Shell,
 }
 
-fn reason(text: &str) -> Result<String, String> {
+/// A reason as a person may give it: 3 to 500 characters.
+pub fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
     match text.chars().count() {
         0..3 => Err("a reason is a sentence that a colleague understands next year".to_owned()),

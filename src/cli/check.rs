@@ -28,16 +28,22 @@ pub fn run(global: &Global, args: &CheckArgs, out: &mut Output) -> Result<Exit, 
         out.say(&explain::text(&fit.compiled.effective))?;
     }
     out.say(&format!(
-        "{}, {}, {}: no fault; version {}",
+        "{}, {}, {}, {}, {}: no fault; version {}",
         counted(fit.compiled.plans.len() as u64, "route"),
         counted(fit.compiled.partners.len() as u64, "partner"),
         counted(fit.standards.known().len() as u64, "known message"),
+        counted(fit.compiled.tafeln.aemter.aemter.len() as u64, "office"),
+        counted(fit.compiled.tafeln.gemeinden.len() as u64, "place"),
         fit.compiled.version
     ))?;
     out.value(&serde_json::json!({
         "faults": [],
         "warnings": fit.compiled.warnings,
         "version": fit.compiled.version,
+        "tables": {
+            "offices": fit.compiled.tafeln.aemter.aemter.len(),
+            "places": fit.compiled.tafeln.gemeinden.len(),
+        },
         "effective": if args.explain { fit.compiled.effective } else { serde_json::Value::Null },
     }))?;
     Ok(Exit::Ok)

@@ -28,6 +28,15 @@ pub enum Asked {
     Pause(Held, String, Option<Until>),
     /// Let something go on. Arguments: `{"kind", "name"}`.
     Resume(Held, String),
+    /// Hand in what a person says as a message. Arguments: `{"binding", "partner", "document"}`.
+    Deliver {
+        /// The `on` entry.
+        binding: String,
+        /// In whose name.
+        partner: String,
+        /// The document.
+        document: String,
+    },
     /// Take over the files as they are. Arguments: `{"drain"}`.
     Apply {
         /// Also remove what is in use, when its last message has gone.
@@ -43,6 +52,7 @@ impl Asked {
             Asked::Pause(..) => "pause",
             Asked::Resume(..) => "resume",
             Asked::Apply { .. } => "apply",
+            Asked::Deliver { .. } => "deliver",
         }
     }
 
@@ -52,6 +62,9 @@ impl Asked {
             Asked::Replay(id) => json!({"id": id}),
             Asked::Resume(kind, name) => json!({"kind": kind.as_str(), "name": name}),
             Asked::Apply { drain } => json!({"drain": drain}),
+            Asked::Deliver { binding, partner, document } => {
+                json!({"binding": binding, "partner": partner, "document": document})
+            }
             Asked::Pause(kind, name, until) => {
                 let until = match until {
                     None => None,

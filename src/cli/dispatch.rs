@@ -8,8 +8,8 @@ use crate::cli::args::{Cli, Command, PartnersCommand};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::{
-    bench, check, completions, demo, doctor, dry_run, inspect, messages, parked, pause, routes, run, schema,
-    stage, standards, status, test, vorgang,
+    bench, bestand, check, completions, demo, doctor, dry_run, inspect, messages, parked, pause, routes, run,
+    schema, stage, standards, status, tables, test, vorgang,
 };
 use crate::clock::Clock;
 
@@ -64,6 +64,9 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         }
         Command::Pause(args) => pause::pause(&*stage::write_store(global, out)?, &clock, args, out).await,
         Command::Resume(args) => pause::resume(&*stage::write_store(global, out)?, &clock, args, out).await,
+        Command::Bestand(command) => bestand::run(global, &clock, command, out).await,
+        Command::Mirror(command) => bestand::mirror(global, &clock, command, out).await,
+        Command::Tables(command) => tables::run(global, command, out),
         Command::Partners(PartnersCommand::Check) => check::partners(global, out),
         Command::Doctor => doctor::run(global, out).await,
         Command::Bench(args) => bench::run(&stage::place(global), args, out).await,

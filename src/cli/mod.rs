@@ -1,7 +1,9 @@
 //! The commands, one file each. The menu of the room; a command reads its arguments, asks, prints, and decides nothing else.
 
 pub mod args;
+pub mod args_register;
 pub mod bench;
+pub mod bestand;
 pub mod check;
 pub mod command;
 pub mod completions;
@@ -25,5 +27,6 @@ pub mod shipped;
 pub mod stage;
 pub mod standards;
 pub mod status;
+pub mod tables;
 pub mod test;
 pub mod vorgang;

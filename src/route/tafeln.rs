@@ -54,7 +54,7 @@ pub fn aemter(desk: Desk<'_>, text: &str, partners: &[String]) -> Aemter {
             desk.fault(id.at, format!("the office `{}` stands twice; keep one entry", id.value));
             continue;
         }
-        if !partners.iter().any(|partner| *partner == id.value) {
+        if !partners.contains(&id.value) {
             let text =
                 format!("the office `{}` is no partner; nothing comes from it or goes to it", id.value);
             desk.warn(id.at, text);

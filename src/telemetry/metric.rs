@@ -348,6 +348,8 @@ mod tests {
             backlog("callback:kita", 2, Duration::from_secs(90), 1);
             breaker("callback:kita", true);
             queue_depth("runs", 5);
+            broker("broker", "in", true);
+            broker_blocked("broker", false);
             mirror_entries(7);
             inbound("accepted", 9);
             alarm("no-route");
@@ -374,8 +376,19 @@ mod tests {
 
     #[test]
     fn no_label_can_hold_an_id() {
-        let known =
-            ["version", "stage", "binding", "state", "code", "destination", "outcome", "stretch", "queue"];
+        let known = [
+            "version",
+            "stage",
+            "binding",
+            "state",
+            "code",
+            "destination",
+            "outcome",
+            "stretch",
+            "queue",
+            "connection",
+            "direction",
+        ];
         for metric in METRICS {
             assert!(metric.labels.iter().all(|label| known.contains(label)), "{}", metric.name);
         }

@@ -15,13 +15,13 @@ use super::judge::{self, Judged, Known};
 /// What a delivery is.
 pub enum Art {
     /// 0804: the record as it is now.
-    Eintragung(Registersatz),
+    Eintragung(Box<Registersatz>),
     /// 0805: the record as it was and as it is now.
     Korrektur {
         /// As it was.
-        alt: Registersatz,
+        alt: Box<Registersatz>,
         /// As it is now.
-        neu: Registersatz,
+        neu: Box<Registersatz>,
         /// False where no part of it is given anew.
         aendert: bool,
     },
@@ -65,7 +65,7 @@ impl Delivery {
         let eintragung = record.eintragung.as_ref();
         // The number of the message and nothing in it says whether it enters, corrects or deletes.
         let art = match message.identity.message.rsplit('.').next() {
-            Some("0804") => Art::Eintragung(satz(mutter, kind, eintragung.ok_or_else(missing)?)),
+            Some("0804") => Art::Eintragung(Box::new(satz(mutter, kind, eintragung.ok_or_else(missing)?))),
             Some("0805") => {
                 let alt = satz(mutter, kind, eintragung.ok_or_else(missing)?);
                 let given = record.neu.as_deref();
@@ -80,7 +80,7 @@ impl Delivery {
                 }
                 let aendert =
                     given.is_some_and(|n| n.mutter.is_some() || n.kind.is_some() || n.eintragung.is_some());
-                Art::Korrektur { alt, neu, aendert }
+                Art::Korrektur { alt: Box::new(alt), neu: Box::new(neu), aendert }
             }
             Some("0806") => Art::Loeschung,
             _ => {
@@ -127,7 +127,8 @@ impl Delivery {
     /// The record as it stands after this delivery; none after a deletion.
     pub fn into_registersatz(self) -> Option<Registersatz> {
         match self.art {
-            Art::Eintragung(satz) | Art::Korrektur { neu: satz, .. } => Some(satz),
+            Art::Eintragung(satz) => Some(*satz),
+            Art::Korrektur { neu: satz, .. } => Some(*satz),
             Art::Loeschung => None,
         }
     }

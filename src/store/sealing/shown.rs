@@ -162,8 +162,10 @@ pub fn essence_outbox(columns: &[String], opened: Option<Opened>) -> Stored<Stri
 fn without_ids(body: &[u8]) -> String {
     match serde_json::from_slice(body) {
         Ok(Value::Object(mut object)) => {
-            if let Some(id) = object.get_mut("id") {
-                *id = Value::from("*");
+            for key in ["id", "referenz"] {
+                if let Some(id) = object.get_mut(key) {
+                    *id = Value::from("*");
+                }
             }
             Value::Object(object).to_string()
         }

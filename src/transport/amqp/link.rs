@@ -222,7 +222,7 @@ impl Pauses {
     }
 
     /// The next pause: between half and the whole of what is due.
-    pub fn next(&mut self) -> Duration {
+    pub fn due(&mut self) -> Duration {
         let due = self.next;
         self.next = (due * 2).min(self.longest);
         jittered(due)
@@ -252,9 +252,9 @@ mod tests {
             assert!(pause >= due / 2 && pause <= due, "{pause:?} of {due:?}");
         };
         for due in [500, 1000, 2000, 3000, 3000] {
-            within(pauses.next(), due);
+            within(pauses.due(), due);
         }
         pauses.reset();
-        within(pauses.next(), 500);
+        within(pauses.due(), 500);
     }
 }

@@ -164,7 +164,7 @@ impl Publisher {
                 Ok(live)
             }
             Err(fault) => {
-                let pause = current.pauses.next();
+                let pause = current.pauses.due();
                 current.rests = Some((Tick::now(), pause));
                 Err(later(&fault.to_string()))
             }

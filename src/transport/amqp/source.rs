@@ -96,7 +96,7 @@ impl Keeper {
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 () = self.link.lost.cancelled() => {}
-                () = tokio::time::sleep(pauses.next()) => {}
+                () = tokio::time::sleep(pauses.due()) => {}
             }
         }
     }
@@ -156,7 +156,7 @@ impl Source for AmqpSource {
             }
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = tokio::time::sleep(pauses.next()) => {}
+                () = tokio::time::sleep(pauses.due()) => {}
             }
         }
         Ok(())

@@ -1,0 +1,99 @@
+//! Arguments of the commands about registers and tables: `bestand`, `mirror`, `tables`. Decides nothing.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use uuid::Uuid;
+
+use super::args::{Patience, reason};
+
+/// Whose register, and why; recorded with the acting person.
+#[derive(Clone, Debug, Args)]
+pub struct Ordered {
+    /// The Jugendamt, by its name in partners.yaml.
+    #[arg(long, value_name = "PARTNER")]
+    pub jugendamt: String,
+    /// Why; recorded with the acting person.
+    #[arg(long, value_parser = reason)]
+    pub reason: String,
+    /// How long to wait for the running process.
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+/// Commands of `bestand`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum BestandCommand {
+    /// Begin the load of a register: from now on repeated records are counted, not refused.
+    Begin(Ordered),
+    /// Compare the mirror with the office's register; every gap blocks the declaration.
+    #[command(group = clap::ArgGroup::new("against").required(true).args(["liste", "anzahl"]))]
+    Abgleich {
+        /// Whose and why.
+        #[command(flatten)]
+        ordered: Ordered,
+        /// One HMAC-SHA256 (hex) per line over the key of each child, under the office's secret `policy: { abgleich: … }`.
+        #[arg(long, value_name = "FILE")]
+        liste: Option<PathBuf>,
+        /// Only a count; a difference shows, an exchange does not.
+        #[arg(long, value_name = "N")]
+        anzahl: Option<u64>,
+    },
+    /// Sign the completeness; it holds when a second person has signed, too.
+    Erklaeren(Ordered),
+    /// Show what is known of a register.
+    Status {
+        /// The Jugendamt, by its name in partners.yaml; all of the group when not given.
+        #[arg(long, value_name = "PARTNER")]
+        jugendamt: Option<String>,
+    },
+}
+
+/// Commands of `mirror`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum MirrorCommand {
+    /// Mark a Registersatz: it is no longer answered automatically until the mark is taken back.
+    #[command(group = clap::ArgGroup::new("mark").required(true).args(["bestritten", "klaerung", "keine"]))]
+    Mark {
+        /// Id of the Registersatz.
+        id: Uuid,
+        /// Whose and why.
+        #[command(flatten)]
+        ordered: Ordered,
+        /// Its data are contested (§ 84(2) SGB X).
+        #[arg(long)]
+        bestritten: bool,
+        /// The office is clarifying its data.
+        #[arg(long)]
+        klaerung: bool,
+        /// Take the mark back.
+        #[arg(long)]
+        keine: bool,
+    },
+}
+
+/// Commands of `tables`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum TablesCommand {
+    /// List the offices with their areas.
+    List,
+    /// Check the tables of the stage and count what they hold.
+    Check,
+    /// Write `tables/gemeinden.csv` of the stage from a genericode list of the statistical offices.
+    Import {
+        /// Which list it is.
+        #[arg(value_enum)]
+        list: KeyList,
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// Lists of places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KeyList {
+    /// Amtlicher Regionalschlüssel, 12 digits: all places.
+    Ars,
+    /// Amtlicher Gemeindeschlüssel, 8 digits: only towns that are a Kreis of their own, because the Verband is missing.
+    Ags,
+}
