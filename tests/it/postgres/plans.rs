@@ -30,6 +30,8 @@ const BIG: &[&str] = &[
     "guard",
     "claim_use",
     "lane",
+    "inbox_subject",
+    "outbox_doomed",
     "waiting",
     "vorgang",
     "timer",
@@ -55,6 +57,7 @@ const FILL: &str = "
   INSERT INTO lane (nr, name, destination, next_try, lease_until)
     SELECT n, decode(md5(n::text), 'hex'), 'c:' || n % 50, n, CASE WHEN n % 100 = 0 THEN n END FROM generate_series(1, 100000) n;
   INSERT INTO inbox_subject SELECT decode(md5(n::text), 'hex'), n FROM generate_series(1, 100000) n;
+  INSERT INTO outbox_doomed SELECT nr FROM outbox;
   INSERT INTO idempotency SELECT decode(md5(n::text), 'hex'), '', md5(n::text)::uuid, false, 'accepted', '' FROM generate_series(1, 100000) n;
   INSERT INTO guard SELECT decode(md5(n::text), 'hex'), 1 FROM generate_series(1, 100000) n;
   INSERT INTO mirror SELECT n, md5(n::text)::uuid, n % 200 + 1, '', md5(n::text)::uuid, n, n FROM generate_series(1, 100000) n;

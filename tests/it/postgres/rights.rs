@@ -151,6 +151,9 @@ async fn no_role_may_do_more_than_it_needs() {
         ("drehscheibe_abruf", "DELETE FROM mirror"),
         ("drehscheibe_sicht", "SELECT body FROM sealed"),
         ("drehscheibe_sicht", "SELECT * FROM guard"),
+        ("drehscheibe_sicht", "SELECT * FROM inbox_subject"),
+        ("drehscheibe_abruf", "SELECT * FROM inbox_subject"),
+        ("drehscheibe_lauf", "UPDATE outbox_doomed SET nr = 0"),
         ("drehscheibe_sicht", "DELETE FROM inbox"),
         ("drehscheibe_sicht", "SELECT * FROM schluessel.subject_key"),
     ];

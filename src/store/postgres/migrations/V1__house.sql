@@ -66,10 +66,6 @@ CREATE INDEX inbox_codes ON inbox (codes, stamp) WHERE codes <> '';
 -- Where a message lies: an id is unique over all months.
 CREATE TABLE inbox_id (id uuid PRIMARY KEY, nr bigint NOT NULL);
 
--- Messages that speak of a child without being sealed by its key (refused, parked, waiting, kept apart): found by the child's
--- blind key when it is deleted.
-CREATE TABLE inbox_subject (key bytea NOT NULL, inbox bigint NOT NULL, PRIMARY KEY (key, inbox));
-
 -- Keys of idempotency. They outlive the messages, therefore the verdict's parts stand here too.
 CREATE TABLE idempotency (
   key bytea PRIMARY KEY, content bytea NOT NULL, message uuid NOT NULL,
