@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretBox};
 use tokio::sync::Mutex;
 
 use crate::clock::Clock;
@@ -15,9 +15,10 @@ use crate::engine::ports::Ports;
 use crate::engine::start::{Engine, Start};
 use crate::plan::PlanSet;
 use crate::route::compiled::Compiled;
-use crate::store::BACK_ENDS;
 use crate::store::contract::{Store, StoreError};
+use crate::store::migrated::Migrated;
 use crate::store::postgres::open::encode;
+use crate::store::{BACK_ENDS, MIGRATIONS};
 use crate::transport::port::{BuildError, Destinations, Surroundings};
 use crate::xoev::contract::Standards;
 
@@ -72,6 +73,26 @@ pub fn open_store(place: &Place, compiled: &Compiled, read_only: bool) -> Result
     let Some((_, open)) = BACK_ENDS.iter().find(|(name, _)| *name == stage.store_kind) else {
         return Err(StoreError::Refused("there is no store of this kind".into()));
     };
+    open(&lies(place, compiled), stage.stage, key(compiled), read_only)
+}
+
+/// Brings the tables of the store of a compiled stage up to this program's version; says what was made.
+pub fn migrate_store(place: &Place, compiled: &Compiled) -> Result<Vec<Migrated>, StoreError> {
+    let stage = &compiled.stage;
+    let Some((_, migrate)) = MIGRATIONS.iter().find(|(name, _)| *name == stage.store_kind) else {
+        return Err(StoreError::Refused("there is no store of this kind".into()));
+    };
+    migrate(&lies(place, compiled), stage.stage, key(compiled))
+}
+
+fn key(compiled: &Compiled) -> SecretBox<[u8; 32]> {
+    SecretBox::new(Box::new(*compiled.stage.key.expose_secret()))
+}
+
+/// Where the store lies, as its back end is told: a folder, or a URL with everything else as parameters.
+fn lies(place: &Place, compiled: &Compiled) -> PathBuf {
+    let stage = &compiled.stage;
+    let folder = store_folder(place, compiled);
     let mut lies = folder.clone();
     if let Some((_, url)) = stage.store_access.iter().find(|(name, _)| *name == "url") {
         let mut text = url.expose_secret().to_owned();
@@ -85,8 +106,7 @@ pub fn open_store(place: &Place, compiled: &Compiled, read_only: bool) -> Result
         }
         lies = text.into();
     }
-    let key = secrecy::SecretBox::new(Box::new(*stage.key.expose_secret()));
-    open(&lies, stage.stage, key, read_only)
+    lies
 }
 
 /// The folder of the store.

@@ -84,3 +84,20 @@ async fn another_process_is_woken() {
     assert!(woken.is_ok());
     drop(two);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_ends_when_its_test_process_is_gone() {
+    let Some(mut server) = Server::start().await else { return };
+    let folder = server.data.parent().unwrap().to_owned();
+    let pid = std::fs::read_to_string(server.data.join("postmaster.pid")).unwrap();
+    let process = std::path::PathBuf::from(format!("/proc/{}", pid.lines().next().unwrap()));
+    assert!(process.exists());
+    server.abandon();
+    for _ in 0..1_000 {
+        if !folder.exists() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(!folder.exists() && !process.exists(), "server and folder are gone");
+}
