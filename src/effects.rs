@@ -16,6 +16,22 @@ use crate::register::vorgang::Akte;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GuardKey(pub SearchKey);
 
+/// Classes of what every request of an office reads and next to nobody writes: see [`GuardKey::shared`].
+const BESTAND: &str = "bestand";
+const ANZAHL: &str = "anzahl";
+const EINGANG: &str = "eingang";
+
+impl GuardKey {
+    /// Whether a decision on this bucket is compared by commit, but neither held alone from lookup to commit nor bumped.
+    ///
+    /// Every request of an office rests on its Bestand. Were the readers to hold it alone, or to bump it, they would all stand
+    /// in one queue, or each would send all others back. Whoever writes the bucket bumps it all the same, so no one decides on
+    /// a Bestand that was replaced before, and of two writers the later is stale.
+    pub fn shared(&self) -> bool {
+        matches!(self.0.class(), BESTAND | ANZAHL | EINGANG)
+    }
+}
+
 impl std::fmt::Debug for GuardKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("GuardKey(..)")
@@ -63,9 +79,9 @@ impl Question {
                 GuardKey(key.clone())
             }
             Question::Bestand(amt) => GuardKey(bestand_key(amt)),
-            Question::Anzahl(partner) => GuardKey(SearchKey::new("anzahl", [partner.as_str()])),
+            Question::Anzahl(partner) => GuardKey(SearchKey::new(ANZAHL, [partner.as_str()])),
             Question::Eingang { partner, standard, uuid } => {
-                GuardKey(SearchKey::new("eingang", [partner.as_str(), standard, uuid]))
+                GuardKey(SearchKey::new(EINGANG, [partner.as_str(), standard, uuid]))
             }
         }
     }
@@ -73,7 +89,7 @@ impl Question {
 
 /// The key that a Bestand stands and is guarded under.
 pub fn bestand_key(amt: &str) -> SearchKey {
-    SearchKey::new("bestand", [amt])
+    SearchKey::new(BESTAND, [amt])
 }
 
 /// A Registersatz as stored.
@@ -264,7 +280,7 @@ pub struct Retrieval {
 /// Everything that one message causes; committed in one transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Effects {
-    /// What the decision rests on; compared and bumped by commit.
+    /// What the decision rests on; compared by commit, and bumped unless shared.
     pub guards: Vec<Guard>,
     /// Changes of the mirror.
     pub mirror: Vec<MirrorChange>,

@@ -123,6 +123,9 @@ pub struct Part {
     pub sha256: String,
     /// Where the sealed content lies.
     pub claim: Claim,
+    /// The Mandant whose key opens the claim: that of whoever delivered it, wherever the part is handed on to.
+    #[serde(default)]
+    pub mandant: String,
     /// The content itself where it is JSON and small (at most [`SMALL_PART`] octets), so that a step that never waits can read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub small: Option<Small>,

@@ -130,14 +130,14 @@ pub enum Command {
     /// Load, compare and declare a Jugendamt's register in the mirror.
     #[command(
         subcommand,
-        after_help = "Example:\n  drehscheibe bestand begin --jugendamt jugendamt-musterstadt --reason \"Erstbefuellung\""
+        after_help = "Example:\n  drehscheibe bestand begin --jugendamt jugendamt-bremen --reason \"Erstbefüllung\""
     )]
     Bestand(BestandCommand),
     /// Mark a Registersatz as contested or in clarification.
     #[command(
         subcommand,
-        after_help = "Example:\n  drehscheibe mirror mark 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --klaerung \\\n    \
-        --jugendamt jugendamt-musterstadt --reason \"Rueckfrage beim Gericht\""
+        after_help = "Example:\n  drehscheibe mirror mark 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --klaerung --jugendamt jugendamt-bremen \
+        --reason \"Rückfrage beim Gericht\""
     )]
     Mirror(MirrorCommand),
     /// List, check and import the tables of a stage: offices, areas, places.

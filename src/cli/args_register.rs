@@ -25,9 +25,16 @@ pub struct Ordered {
 #[derive(Clone, Debug, Subcommand)]
 pub enum BestandCommand {
     /// Begin the load of a register: from now on repeated records are counted, not refused.
+    #[command(
+        after_help = "Example:\n  drehscheibe bestand begin --jugendamt jugendamt-bremen --reason \"Erstbefüllung\""
+    )]
     Begin(Ordered),
     /// Compare the mirror with the office's register; every gap blocks the declaration.
-    #[command(group = clap::ArgGroup::new("against").required(true).args(["liste", "anzahl"]))]
+    #[command(
+        group = clap::ArgGroup::new("against").required(true).args(["liste", "anzahl"]),
+        after_help = "Examples:\n  drehscheibe bestand abgleich --jugendamt jugendamt-bremen --liste kinder.hmac --reason \"Erstbefüllung\"\n  \
+            drehscheibe bestand abgleich --jugendamt jugendamt-bremen --anzahl 155000 --reason \"Erstbefüllung\""
+    )]
     Abgleich {
         /// Whose and why.
         #[command(flatten)]
@@ -40,8 +47,12 @@ pub enum BestandCommand {
         anzahl: Option<u64>,
     },
     /// Sign the completeness; it holds when a second person has signed, too.
+    #[command(
+        after_help = "Example:\n  drehscheibe bestand erklaeren --jugendamt jugendamt-bremen --reason \"Abgleich ohne Lücken\""
+    )]
     Erklaeren(Ordered),
     /// Show what is known of a register.
+    #[command(after_help = "Example:\n  drehscheibe bestand status --json")]
     Status {
         /// The Jugendamt, by its name in partners.yaml; all of the group when not given.
         #[arg(long, value_name = "PARTNER")]
@@ -53,7 +64,11 @@ pub enum BestandCommand {
 #[derive(Clone, Debug, Subcommand)]
 pub enum MirrorCommand {
     /// Mark a Registersatz: it is no longer answered automatically until the mark is taken back.
-    #[command(group = clap::ArgGroup::new("mark").required(true).args(["bestritten", "klaerung", "keine"]))]
+    #[command(
+        group = clap::ArgGroup::new("mark").required(true).args(["bestritten", "klaerung", "keine"]),
+        after_help = "Example:\n  drehscheibe mirror mark 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --bestritten \
+            --jugendamt jugendamt-bremen --reason \"Widerspruch vom 12. Mai\""
+    )]
     Mark {
         /// Id of the Registersatz.
         id: Uuid,
@@ -76,10 +91,13 @@ pub enum MirrorCommand {
 #[derive(Clone, Debug, Subcommand)]
 pub enum TablesCommand {
     /// List the offices with their areas.
+    #[command(after_help = "Example:\n  drehscheibe tables list --json")]
     List,
     /// Check the tables of the stage and count what they hold.
+    #[command(after_help = "Example:\n  drehscheibe tables check --config deploy/stages/abnahme")]
     Check,
     /// Write `tables/gemeinden.csv` of the stage from a genericode list of the statistical offices.
+    #[command(after_help = "Example:\n  drehscheibe tables import ars Regionalschluessel.xml")]
     Import {
         /// Which list it is.
         #[arg(value_enum)]

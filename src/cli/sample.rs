@@ -3,6 +3,8 @@
 
 use uuid::Uuid;
 
+use crate::cli::sample_xml::{self, Kopf, Stelle};
+
 const FAMILIENNAMEN: &[&str] = &[
     "Ćirković-Müller",
     "Özdemir",
@@ -66,114 +68,102 @@ impl Wish {
     }
 }
 
+/// The persons of a message, as all messages about them name them.
+#[derive(Clone, Debug)]
+pub struct Familie {
+    /// Family name of both.
+    pub familienname: &'static str,
+    /// Given names of the mother.
+    pub mutter: &'static str,
+    /// Her date of birth.
+    pub mutter_geboren: String,
+    /// Where she lives: AGS, postal code, place.
+    pub wohnort: (&'static str, &'static str, &'static str),
+    /// Given names of the child.
+    pub kind: String,
+    /// Its date of birth.
+    pub kind_geboren: String,
+    /// Its number in the register of births.
+    pub register: String,
+    /// Who keeps the Sorgeregister, 12 digits.
+    pub register_ars: &'static str,
+}
+
+impl Wish {
+    /// Mother and child, who live in Bremen.
+    pub fn familie(&self) -> Familie {
+        let pick = |names: &'static [&'static str], salt: u64| {
+            names[((self.child / salt.max(1)) % names.len() as u64) as usize]
+        };
+        let (monat, tag) = (1 + self.child % 12, 1 + (self.child / 12) % 28);
+        let (jahr_kind, jahr_mutter) = (2012 + self.child % 12, 1980 + self.child % 20);
+        Familie {
+            familienname: pick(FAMILIENNAMEN, 1),
+            mutter: pick(VORNAMEN_MUTTER, 3),
+            mutter_geboren: format!("{jahr_mutter}-{:02}-{tag:02}", 1 + self.child % 11),
+            wohnort: ("04011000", "28195", "Bremen"),
+            // The number in the given name keeps children apart, whatever the names repeat.
+            kind: format!("{} {}", pick(VORNAMEN_KIND, 7), letters(self.child)),
+            kind_geboren: format!("{jahr_kind}-{monat:02}-{tag:02}"),
+            register: format!("{}/{jahr_kind}", self.child),
+            register_ars: self.jugendamt,
+        }
+    }
+
+    fn kopf(&self, wurzel: &'static str, typ: &'static str) -> Kopf<'static> {
+        let uuid = self.uuid();
+        Kopf {
+            wurzel,
+            typ,
+            uuid,
+            second: self.second,
+            leser: Stelle::plattform(),
+            autor: Stelle::jugendamt(self.jugendamt, self.jugendamt_name),
+            transaktionsid: Uuid::new_v5(&uuid, b"transaktion"),
+        }
+    }
+}
+
 /// A XFamilie 0804 as a Jugendamt would deliver it.
 pub fn eintragung(wish: &Wish) -> String {
-    let pick = |names: &'static [&'static str], salt: u64| {
-        names[((wish.child / salt.max(1)) % names.len() as u64) as usize]
-    };
-    let (mutter, vorname) = (pick(FAMILIENNAMEN, 1), pick(VORNAMEN_MUTTER, 3));
-    let kind = pick(VORNAMEN_KIND, 7);
-    // The number in the given name keeps children apart, whatever the names repeat.
-    let zweiter = letters(wish.child);
-    let (monat, tag) = (1 + wish.child % 12, 1 + (wish.child / 12) % 28);
-    let (jahr_kind, jahr_mutter) = (2012 + wish.child % 12, 1980 + wish.child % 20);
-    let vorhanden = !wish.arten.is_empty();
-    let arten: String = wish
-        .arten
-        .iter()
-        .map(|art| {
-            format!(
-                "\n    <xfg:eintragungSorgeregisterArt><code>{art}</code></xfg:eintragungSorgeregisterArt>"
-            )
-        })
-        .collect();
-    let (stunde, minute, sekunde) = (wish.second / 3600, wish.second / 60 % 60, wish.second % 60);
-    let (amt, amt_name) = (wish.jugendamt, wish.jugendamt_name);
-    let (uuid, vorgang) = (wish.uuid(), Uuid::new_v5(&wish.uuid(), b"transaktion"));
-    let stelle = |name: &str, mail: &str, strasse: &str| {
-        format!(
-            r#"<xfb:behoerdenkennung>
-        <xfb:praefix listVersionID="51"><code>jga</code></xfb:praefix>
-        <xfb:kennung listURI="urn:de:bund:destatis:bevoelkerungsstatistik:schluessel:rs" listVersionID="2026-04-30"><code>{amt}</code></xfb:kennung>
-      </xfb:behoerdenkennung>
-      <xfb:erreichbarkeit>
-        <xfb:kanal listVersionID="3"><code>01</code></xfb:kanal>
-        <xfb:kennung>{mail}</xfb:kennung>
-      </xfb:erreichbarkeit>
-      <xfb:anschrift>
-        <xfb:gebaeude>
-          <xfb:hausnummer>5</xfb:hausnummer>
-          <xfb:postleitzahl>28195</xfb:postleitzahl>
-          <xfb:strasse>{strasse}</xfb:strasse>
-          <xfb:wohnort>Bremen</xfb:wohnort>
-        </xfb:gebaeude>
-      </xfb:anschrift>
-      <xfb:behoerdenname>{name}</xfb:behoerdenname>"#
-        )
-    };
-    let leser = stelle(
-        "Sorgeregister-Plattform (Nachweisregister)",
-        "plattform@sorgeregister.example",
-        "Beispielweg",
-    );
-    let autor = stelle(amt_name, "sorgeregister@jugendamt.example", "Musterwall");
-    format!(
-        r#"<?xml version="1.0" encoding="UTF-8"?>
-<xfg:sorge.nachweisregister.eintragung.0804 xmlns:xfg="http://www.xoev.de/xfamilie/geburt/1.3.0" xmlns:xfb="http://www.xoev.de/xfamilie/baukasten/1.3.0" standard="XFamilie" version="1.3.0" produkt="Musterverfahren" produkthersteller="Muster GmbH" produktversion="4.2" test="true">
-  <xfb:nachrichtenkopf>
-    <xfb:identifikation.nachricht>
-      <xfb:nachrichtenUUID>{uuid}</xfb:nachrichtenUUID>
-      <xfb:nachrichtentyp><code>0804</code></xfb:nachrichtentyp>
-      <xfb:erstellungszeitpunkt>2026-11-20T{stunde:02}:{minute:02}:{sekunde:02}.000+01:00</xfb:erstellungszeitpunkt>
-    </xfb:identifikation.nachricht>
-    <xfb:leser>
-      {leser}
-    </xfb:leser>
-    <xfb:autor>
-      {autor}
-    </xfb:autor>
-  </xfb:nachrichtenkopf>
-  <xfb:zeitstempelAntragsstellung>2026-11-20T08:00:00.000+01:00</xfb:zeitstempelAntragsstellung>
-  <xfb:transaktionsid>{vorgang}</xfb:transaktionsid>
-  <xfg:angabenZurMutter>
-    <xfg:nameElternteil2>
-      <xfb:familienname.unstrukturiert><xfb:name>{mutter}</xfb:name></xfb:familienname.unstrukturiert>
-      <xfb:vornamen><xfb:name>{vorname}</xfb:name></xfb:vornamen>
-    </xfg:nameElternteil2>
-    <xfg:geburt>
-      <xfb:geburtsort>Bremen</xfb:geburtsort>
-      <xfb:geburtsdatum><xfb:jahrMonatTag>{jahr_mutter}-{tag_mutter:02}-{tag:02}</xfb:jahrMonatTag></xfb:geburtsdatum>
-    </xfg:geburt>
-    <xfg:anschrift>
-      <xfb:gemeindeschluessel listVersionID="2026-04-30"><code>04011000</code></xfb:gemeindeschluessel>
-      <xfb:hausnummer>12</xfb:hausnummer>
-      <xfb:postleitzahl>28195</xfb:postleitzahl>
-      <xfb:strasse>Musterstraße</xfb:strasse>
-      <xfb:wohnort>Bremen</xfb:wohnort>
-    </xfg:anschrift>
-    <xfg:familienstand><code>LD</code></xfg:familienstand>
-  </xfg:angabenZurMutter>
-  <xfg:angabenZumKind>
-    <xfg:nachgeburtlicheAngabenZumKind>
-      <xfg:nameDesKindes>
-        <xfb:familienname.unstrukturiert><xfb:name>{mutter}</xfb:name></xfb:familienname.unstrukturiert>
-        <xfb:vornamen><xfb:name>{kind} {zweiter}</xfb:name></xfb:vornamen>
-      </xfg:nameDesKindes>
-      <xfg:geburtsort>Bremen</xfg:geburtsort>
-      <xfg:geburtsdatum><xfb:jahrMonatTag>{jahr_kind}-{monat:02}-{tag:02}</xfb:jahrMonatTag></xfg:geburtsdatum>
-      <xfg:geburtsregisterNummer>{child}/{jahr_kind}</xfg:geburtsregisterNummer>
-      <xfg:geburtsstandesamt>Standesamt Bremen-Mitte</xfg:geburtsstandesamt>
-      <xfg:registerfuehrendeStelleARS listVersionID="2026-04-30"><code>{amt}</code></xfg:registerfuehrendeStelleARS>
-    </xfg:nachgeburtlicheAngabenZumKind>
-  </xfg:angabenZumKind>
-  <xfg:eintragungNachweisregister>
-    <xfg:eintragungVorhanden>{vorhanden}</xfg:eintragungVorhanden>{arten}
-  </xfg:eintragungNachweisregister>
-</xfg:sorge.nachweisregister.eintragung.0804>
-"#,
-        tag_mutter = 1 + wish.child % 11,
-        child = wish.child,
-    )
+    let familie = wish.familie();
+    let inhalt = [
+        sample_xml::mutter("angabenZurMutter", &familie),
+        sample_xml::kind("angabenZumKind", &familie),
+        sample_xml::arten("eintragungNachweisregister", &wish.arten),
+    ];
+    sample_xml::nachricht(&wish.kopf("sorge.nachweisregister.eintragung.0804", "0804"), &inhalt.concat())
+}
+
+/// A XFamilie 0804 about a child that is not born yet: only the mother and an expected month.
+pub fn vor_der_geburt(wish: &Wish) -> String {
+    let kind = "  <xfg:angabenZumKind>\n    <xfg:angabenZumKindVorGeburt><xfb:jahrMonat>2027-02</xfb:jahrMonat></xfg:angabenZumKindVorGeburt>\n  </xfg:angabenZumKind>\n";
+    let inhalt = [
+        sample_xml::mutter("angabenZurMutter", &wish.familie()),
+        kind.to_owned(),
+        sample_xml::arten("eintragungNachweisregister", &wish.arten),
+    ];
+    sample_xml::nachricht(&wish.kopf("sorge.nachweisregister.eintragung.0804", "0804"), &inhalt.concat())
+}
+
+/// A XFamilie 0805 that corrects what was said of entries: from `before` to what the wish says.
+pub fn korrektur(wish: &Wish, before: &[&str]) -> String {
+    let familie = wish.familie();
+    let inhalt = [
+        sample_xml::mutter("angabenZurMutterAlt", &familie),
+        sample_xml::kind("angabenZumKindAlt", &familie),
+        sample_xml::arten("eintragungNachweisregisterAlt", before),
+        sample_xml::arten("eintragungNachweisregisterNeu", &wish.arten),
+    ];
+    sample_xml::nachricht(&wish.kopf("sorge.nachweisregister.korrektur.0805", "0805"), &inhalt.concat())
+}
+
+/// A XFamilie 0806 that deletes the child.
+pub fn loeschung(wish: &Wish) -> String {
+    let familie = wish.familie();
+    let inhalt =
+        [sample_xml::mutter("angabenZurMutter", &familie), sample_xml::kind("angabenZumKind", &familie)];
+    sample_xml::nachricht(&wish.kopf("sorge.nachweisregister.loeschung.0806", "0806"), &inhalt.concat())
 }
 
 /// A number as an invented given name: base 26 with a capital first letter.

@@ -119,7 +119,8 @@ fn take(
             }
             keys.sort_unstable();
             keys.dedup();
-            keys.retain(|key| !ask.run.leased.contains(key));
+            // A shared bucket is nobody's alone: two runs may decide on it at once, and commit compares it.
+            keys.retain(|key| !key.shared() && !ask.run.leased.contains(key));
             if keys.is_empty() {
                 batch.push(ask);
                 return;

@@ -84,11 +84,15 @@ impl Spool for Ports {
     async fn begin(&self, partner: &PartnerRef) -> Result<Box<dyn PartWriter>, SpoolError> {
         let mandant = self.mandant(&partner.id)?;
         let writer = self.0.store.spool(&mandant).await.map_err(spool_error)?;
-        Ok(Box::new(Writing { writer, small: Some(Vec::new()) }))
+        Ok(Box::new(Writing { writer, mandant, small: Some(Vec::new()) }))
     }
 
     async fn open(&self, partner: &str, part: &Part) -> Result<Box<dyn PartReader>, SpoolError> {
-        let mandant = self.mandant(partner)?;
+        // A part that is handed on keeps the key of the Mandant it was delivered under; only who holds its envelope gets here.
+        let mandant = match part.mandant.is_empty() {
+            true => self.mandant(partner)?,
+            false => part.mandant.clone(),
+        };
         let opened = self.0.store.open_claim(&mandant, &part.claim).await;
         let reader = opened.map_err(|error| not_opened(error, partner))?;
         Ok(Box::new(Reading { reader, partner: partner.to_owned() }))
@@ -103,6 +107,7 @@ fn is_json(content_type: &str) -> bool {
 
 struct Writing {
     writer: Box<dyn SpoolWrite>,
+    mandant: String,
     /// What came so far, as long as it is small.
     small: Option<Vec<u8>>,
 }
@@ -121,7 +126,8 @@ impl PartWriter for Writing {
         let (claim, size, sha256) = self.writer.finish().await.map_err(spool_error)?;
         // Only what a step may want to read stays with the envelope; documents lie in their claims alone.
         let small = self.small.filter(|_| is_json(content_type)).map(|octets| Small(octets.into()));
-        Ok(Part { name: name.to_owned(), content_type: content_type.to_owned(), size, sha256, claim, small })
+        let (name, content_type, mandant) = (name.to_owned(), content_type.to_owned(), self.mandant);
+        Ok(Part { name, content_type, size, sha256, claim, mandant, small })
     }
 }
 

@@ -192,6 +192,7 @@ mod tests {
             size: 3,
             sha256: "00".into(),
             claim: Claim { name: "ab".into(), key: "k".into() },
+            mandant: String::new(),
             small: None,
         };
         let mut envelope = crate::envelope::Envelope::clone(&message.envelope);

@@ -492,7 +492,8 @@ pub trait Store: Send + Sync {
 
     /// One transaction for all entries: only those whose keys are new take part. An error means that nothing was written.
     ///
-    /// Idempotency is looked at first (`Again`, `Conflict`), then guards (`Stale`). Entries of one batch never share a guard or a key.
+    /// Idempotency is looked at first (`Again`, `Conflict`), then guards (`Stale`). Entries of one batch never share a key, nor a
+    /// guard unless it is a shared one ([`crate::effects::GuardKey::shared`]), which is compared and not bumped.
     async fn commit(&self, entries: Vec<Entry>) -> Result<Vec<Committed>, StoreError>;
 
     /// Queues the committed answer to a message once more, for a sender that repeats it: a row of this id that was sent goes

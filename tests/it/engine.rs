@@ -6,6 +6,7 @@ mod far;
 mod once;
 mod order;
 mod outage;
+mod parts;
 mod rig;
 mod stages;
 mod trouble;

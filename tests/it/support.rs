@@ -44,7 +44,7 @@ pub struct StageDir {
     pub dir: tempfile::TempDir,
     /// Where the HTTP door listens.
     pub http: SocketAddr,
-    /// The folder of the routes; the shipped ones unless a test writes its own.
+    /// The folder of the routes: the shipped one of deliveries, for which this stage has partners, unless a test writes its own.
     pub routes: PathBuf,
 }
 
@@ -125,7 +125,12 @@ partners:
         )
         .expect("aemter.yaml");
         fs::write(tables.join("gemeinden.csv"), "040110000000;Bremen\n").expect("gemeinden.csv");
-        StageDir { dir, http, routes: root().join("routes") }
+        let routes = dir.path().join("lieferung");
+        fs::create_dir_all(routes.join("tables")).expect("routes");
+        for file in ["registerlieferung.yaml", "tables/auskunft.yaml"] {
+            fs::copy(root().join("routes").join(file), routes.join(file)).expect("copied");
+        }
+        StageDir { dir, http, routes }
     }
 
     /// The data folder.

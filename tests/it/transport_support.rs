@@ -237,6 +237,7 @@ impl PartWriter for Writer {
             size: self.size,
             sha256: String::new(),
             claim: Claim { name: self.path.to_string_lossy().into_owned(), key: String::new() },
+            mandant: String::new(),
             small: None,
         })
     }

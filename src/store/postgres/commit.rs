@@ -92,7 +92,7 @@ fn apart(works: &[Work], open: &[usize], mirror: &HashMap<Uuid, Old>) -> Vec<usi
         let work = &works[*place];
         let mut own: Vec<(u8, Tag)> = vec![(0, work.id.into_bytes())];
         own.extend(work.keys.iter().map(|key| (1, *key)));
-        own.extend(work.guards.iter().map(|(key, _)| (2, *key)));
+        own.extend(work.held().map(|key| (2, *key)));
         own.extend(work.vorgaenge.iter().map(|(key, ..)| (2, *key)));
         own.extend(work.bestaende.iter().map(|(key, _)| (2, *key)));
         own.extend(work.subjects.iter().map(|key| (2, *key)));

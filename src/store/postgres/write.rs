@@ -95,7 +95,7 @@ async fn bump(tx: &Tx<'_>, winners: &[Winner<'_>], mirror: &HashMap<Uuid, Old>) 
     let mut guards: HashMap<Tag, i64> = HashMap::new();
     for Winner { work, .. } in winners {
         guards.extend(work.guards.iter().copied());
-        bumps.extend(work.guards.iter().map(|(key, _)| *key));
+        bumps.extend(work.held());
         bumps.extend(work.vorgaenge.iter().map(|(key, ..)| *key));
         bumps.extend(work.bestaende.iter().map(|(key, _)| *key));
         for change in &work.mirror {

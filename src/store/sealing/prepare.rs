@@ -1,6 +1,7 @@
 //! What can be done before the transaction: sealing contents and turning keys into HMACs, off the writing thread.
 //! Never touches the database.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -211,8 +212,10 @@ pub struct Work {
     pub claims: Vec<(String, Key)>,
     /// The timer that it came from.
     pub timer: Option<Uuid>,
-    /// Guards with the version seen.
+    /// Guards with the version seen, all of them to compare.
     pub guards: Vec<(Tag, i64)>,
+    /// Those of them that are shared by readers: compared only.
+    pub shared: BTreeSet<Tag>,
     /// Changes of the mirror.
     pub mirror: Vec<MirrorWork>,
     /// Changes of Vorgänge.
@@ -236,6 +239,11 @@ pub struct Work {
 }
 
 impl Work {
+    /// The guards that this entry bumps although it may write nothing under them.
+    pub fn held(&self) -> impl Iterator<Item = &Tag> {
+        self.guards.iter().map(|(key, _)| key).filter(|key| !self.shared.contains(*key))
+    }
+
     /// What the audit trail says of it: no personal data.
     pub fn detail(&self) -> serde_json::Value {
         serde_json::json!({
@@ -330,6 +338,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry) -> Stored
             codes.push(rejection.code);
         }
     }
+    let shared = effects.guards.iter().filter(|guard| guard.key.shared());
     Ok(Work {
         id: envelope.head.id,
         stamp: Stamp { key_id: mandant.id.clone(), ..entry.stamp },
@@ -360,6 +369,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry) -> Stored
             .iter()
             .map(|guard| (search(&guard.key.0), i64::try_from(guard.seen).unwrap_or(i64::MAX)))
             .collect(),
+        shared: shared.map(|guard| search(&guard.key.0)).collect(),
         mirror,
         vorgaenge,
         bestaende,

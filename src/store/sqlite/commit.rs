@@ -54,7 +54,7 @@ pub fn entry(scene: &mut Scene<'_>, pending: &Pending, work: &Work) -> Stored<Wr
         }
     }
     let stamp = scene.stamp(&work.stamp)?;
-    let mut bumps: BTreeSet<Tag> = work.guards.iter().map(|(key, _)| *key).collect();
+    let mut bumps: BTreeSet<Tag> = work.held().copied().collect();
     let (subject, vorgang_keys) = subjects(scene, work)?;
     let inbox = match row {
         Some(row) => resumed(scene, work, &row, stamp, subject.as_ref())?,

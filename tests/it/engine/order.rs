@@ -221,6 +221,37 @@ async fn steps_that_ask_twice_with_crossed_keys_do_not_block_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_of_one_office_are_looked_up_at_the_same_time() {
+    let mut rig = Rig::new(fast(1.0)).await;
+    rig.step(false, |message| {
+        let own = SearchKey::new("vorgang", [message.envelope.head.transport_id.as_str()]);
+        let questions = vec![Question::Bestand("jugendamt-bremen".to_owned()), Question::Vorgang(own)];
+        if !message.answered(&questions) {
+            return Ok(Flow::Ask(questions));
+        }
+        Ok(Flow::Next)
+    });
+    let troubled = rig.troubled();
+    troubled.guarded.store(true, Ordering::SeqCst);
+    let rig = Arc::new(rig);
+    let engine = Arc::new(rig.engine());
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..4 {
+        let (rig, engine) = (rig.clone(), engine.clone());
+        tasks.spawn(async move { deliver(&engine, rig.envelope(&wish(n, 1))).await.state });
+        // One after the other, so that nobody is looked up in the batch of another.
+        until("it is looked up, though none before it is committed", 10, || {
+            troubled.lookups.load(Ordering::SeqCst) == n as usize + 1
+        })
+        .await;
+    }
+    troubled.turnstile.add_permits(10_000);
+    assert!(tasks.join_all().await.iter().all(|state| *state == Inbound::Accepted));
+    assert_eq!(troubled.lookups.load(Ordering::SeqCst), 4, "and none sends another back");
+    stop(Arc::into_inner(engine).unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_more_lanes_are_leased_than_a_partner_can_serve() {
     let mut rig = Rig::new(fast(1.0)).await;
     rig.settings.lanes = 100;

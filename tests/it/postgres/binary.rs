@@ -104,5 +104,5 @@ async fn another_stage_is_not_migrated() {
     let ended = stage.command(&["migrate"]).output().unwrap();
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert_eq!(ended.status.code(), Some(2), "{said}");
-    assert!(said.contains("stage test"), "{said}");
+    assert!(said.contains("belongs to stage test"), "{said}");
 }

@@ -117,6 +117,7 @@ fn a_login_beside_the_document_is_read_once_and_never_guessed() {
         size: 10,
         sha256: String::new(),
         claim: Claim { name: String::new(), key: String::new() },
+        mandant: String::new(),
         small: text.map(|text| Small(bytes::Bytes::from_static(text))),
     };
     for parts in

@@ -238,7 +238,8 @@ pub async fn spool(store: &dyn Store, mandant: &str, octets: &[u8]) -> Part {
         part.write(Bytes::copy_from_slice(piece)).await.unwrap();
     }
     let (claim, size, sha256) = part.finish().await.unwrap();
-    Part { name: "n.pdf".into(), content_type: "application/pdf".into(), size, sha256, claim, small: None }
+    let (name, content_type) = ("n.pdf".into(), "application/pdf".into());
+    Part { name, content_type, size, sha256, claim, mandant: mandant.into(), small: None }
 }
 
 /// Reads a claim whole.

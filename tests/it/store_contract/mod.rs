@@ -34,6 +34,7 @@ macro_rules! store_contract {
             reading: reads_are_scoped_by_mandant_and_partner figures_count_what_is_there
                 originals_are_shown_only_in_scope a_hash_only_message_keeps_no_content;
             register: akten_are_kept_with_their_vorgang bestaende_are_kept_and_guarded
+                readers_of_a_bestand_do_not_hinder_each_other
                 records_are_counted_and_read_page_by_page what_became_of_a_message_is_known
                 a_send_waits_for_its_time a_deletion_reaches_all_that_spoke_of_the_child
                 what_leaves_after_a_deletion_goes_when_it_has_arrived;

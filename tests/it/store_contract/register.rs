@@ -1,6 +1,8 @@
 //! The register's own state: restricted records, Bestände, counts, what became of a message, sends that wait for their time,
 //! and readings by persons.
 
+use std::sync::Arc;
+
 use drehscheibe::effects::{
     BestandChange, Fact, MirrorChange, Question, Vorgang, VorgangChange, VorgangState,
 };
@@ -8,7 +10,7 @@ use drehscheibe::envelope::Inbound;
 use drehscheibe::register::bestand::{Bestand, Meldung};
 use drehscheibe::register::entscheidung::Fall;
 use drehscheibe::register::vorgang::Akte;
-use drehscheibe::store::contract::{Key, Lane, Scope, Store, View};
+use drehscheibe::store::contract::{Committed, Key, Lane, Scope, Store, View};
 use uuid::Uuid;
 
 use super::common::{
@@ -65,6 +67,56 @@ pub async fn bestaende_are_kept_and_guarded(house: &dyn House) {
         assert_eq!(ask(&*store, question()).await, (Fact::Bestand(Some(bestand)), n));
     }
     assert_eq!(ask(&*store, Question::Bestand("jugendamt-hamburg".into())).await, (Fact::Bestand(None), 0));
+}
+
+pub async fn readers_of_a_bestand_do_not_hinder_each_other(house: &dyn House) {
+    let store = open(house).await;
+    let questions = || {
+        let eingang =
+            Question::Eingang { partner: "p".into(), standard: "xfamilie".into(), uuid: "u".into() };
+        vec![Question::Bestand("jugendamt-bremen".into()), Question::Anzahl("p".into()), eingang]
+    };
+    let guards = |own: &str| {
+        let store = store.clone();
+        let own = guard(own, 0);
+        async move {
+            let answers = store.lookup(questions()).await.unwrap();
+            answers.into_iter().map(|answer| answer.guard).chain([own]).collect::<Vec<_>>()
+        }
+    };
+    let reader = |name: &str, guards| {
+        let mut entry = delivery("a", "p", name);
+        entry.effects.guards = guards;
+        entry
+    };
+    let writer = |name: &str, guards| {
+        let mut entry = reader(name, guards);
+        let bestand = Bestand { begonnen: Some(at(0)), ..Default::default() };
+        entry.effects.bestaende = vec![BestandChange { amt: "jugendamt-bremen".into(), bestand }];
+        entry
+    };
+    let seen = |store: Arc<dyn Store>| async move { store.lookup(questions()).await.unwrap()[0].guard.seen };
+    // In one batch and one after the other: what they only read does not move.
+    let before = guards("x").await;
+    let both = vec![reader("1", guards("one").await), reader("2", guards("two").await)];
+    assert_eq!(store.commit(both).await.unwrap(), [Committed::New, Committed::New]);
+    let mut third = guards("three").await;
+    third[..3].clone_from_slice(&before[..3]);
+    assert_eq!(store.commit(vec![reader("3", third)]).await.unwrap(), [Committed::New]);
+    assert_eq!(seen(store.clone()).await, 0);
+    let answers = store.lookup(vec![Question::Vorgang(key("one"))]).await.unwrap();
+    assert_eq!(answers[0].guard.seen, 1, "its own guards are bumped as ever");
+    // Whoever writes it moves it: readers of before are stale, and so is the later of two writers.
+    let late = [reader("4", guards("four").await), writer("5", guards("five").await)];
+    assert_eq!(store.commit(vec![writer("6", guards("six").await)]).await.unwrap(), [Committed::New]);
+    assert_eq!(seen(store.clone()).await, 1);
+    for entry in late {
+        assert_eq!(store.commit(vec![entry]).await.unwrap(), [Committed::Stale]);
+    }
+    let writers = vec![writer("7", guards("seven").await), writer("8", guards("eight").await)];
+    assert_eq!(store.commit(writers).await.unwrap(), [Committed::New, Committed::Stale]);
+    assert_eq!(store.commit(vec![reader("9", guards("nine").await)]).await.unwrap(), [Committed::New]);
+    assert_eq!(seen(store).await, 2);
 }
 
 pub async fn records_are_counted_and_read_page_by_page(house: &dyn House) {
