@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretBox};
 use tokio::sync::Mutex;
 
 use crate::clock::Clock;
@@ -15,7 +16,9 @@ use crate::engine::start::{Engine, Start};
 use crate::plan::PlanSet;
 use crate::route::compiled::Compiled;
 use crate::store::contract::{Store, StoreError};
-use crate::store::sqlite;
+use crate::store::migrated::Migrated;
+use crate::store::postgres::open::encode;
+use crate::store::{BACK_ENDS, MIGRATIONS};
 use crate::transport::port::{BuildError, Destinations, Surroundings};
 use crate::xoev::contract::Standards;
 
@@ -59,23 +62,51 @@ pub struct House {
     pub shared: Arc<Shared>,
 }
 
-/// Opens the store of a compiled stage.
-pub fn open_store(
-    place: &Place,
-    compiled: &Compiled,
-    read_only: bool,
-) -> Result<sqlite::store::SqliteStore, StoreError> {
-    let path = store_folder(place, compiled);
+/// Opens the store of a compiled stage, with the back end that it names.
+pub fn open_store(place: &Place, compiled: &Compiled, read_only: bool) -> Result<Arc<dyn Store>, StoreError> {
+    let stage = &compiled.stage;
+    let folder = store_folder(place, compiled);
     if !read_only {
-        std::fs::create_dir_all(&path)
+        std::fs::create_dir_all(&folder)
             .map_err(|error| StoreError::Refused(format!("no folder: {}", error.kind())))?;
     }
-    sqlite::store::SqliteStore::open(sqlite::open::Settings {
-        path,
-        stage: compiled.stage.stage,
-        master: secrecy::SecretBox::new(Box::new(*secrecy::ExposeSecret::expose_secret(&compiled.stage.key))),
-        read_only,
-    })
+    let Some((_, open)) = BACK_ENDS.iter().find(|(name, _)| *name == stage.store_kind) else {
+        return Err(StoreError::Refused("there is no store of this kind".into()));
+    };
+    open(&lies(place, compiled), stage.stage, key(compiled), read_only)
+}
+
+/// Brings the tables of the store of a compiled stage up to this program's version; says what was made.
+pub fn migrate_store(place: &Place, compiled: &Compiled) -> Result<Vec<Migrated>, StoreError> {
+    let stage = &compiled.stage;
+    let Some((_, migrate)) = MIGRATIONS.iter().find(|(name, _)| *name == stage.store_kind) else {
+        return Err(StoreError::Refused("there is no store of this kind".into()));
+    };
+    migrate(&lies(place, compiled), stage.stage, key(compiled))
+}
+
+fn key(compiled: &Compiled) -> SecretBox<[u8; 32]> {
+    SecretBox::new(Box::new(*compiled.stage.key.expose_secret()))
+}
+
+/// Where the store lies, as its back end is told: a folder, or a URL with everything else as parameters.
+fn lies(place: &Place, compiled: &Compiled) -> PathBuf {
+    let stage = &compiled.stage;
+    let folder = store_folder(place, compiled);
+    let mut lies = folder.clone();
+    if let Some((_, url)) = stage.store_access.iter().find(|(name, _)| *name == "url") {
+        let mut text = url.expose_secret().to_owned();
+        let mut next = if text.contains('?') { '&' } else { '?' };
+        let claims = folder.to_string_lossy().into_owned();
+        let others = stage.store_access.iter().filter(|(name, _)| *name != "url");
+        let others = others.map(|(name, value)| (*name, value.expose_secret()));
+        for (name, value) in others.chain([("claims", claims.as_str())]) {
+            text.push_str(&format!("{next}{name}={}", encode(value)));
+            next = '&';
+        }
+        lies = text.into();
+    }
+    lies
 }
 
 /// The folder of the store.
@@ -95,8 +126,7 @@ impl House {
         let Options { place, clock, points, settings } = options;
         std::fs::create_dir_all(&place.data)?;
         let store = open_store(&place, &fit.compiled, false)?;
-        let garbage = store.lock_for_run().await?;
-        let store: Arc<dyn Store> = Arc::new(store);
+        let garbage = store.begin_run().await?;
         if garbage > 0 {
             tracing::info!(files = garbage, "claims that nobody names were removed");
         }

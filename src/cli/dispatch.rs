@@ -8,8 +8,8 @@ use crate::cli::args::{Cli, Command, PartnersCommand};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::{
-    bench, bestand, check, completions, demo, doctor, dry_run, inspect, messages, parked, pause, routes, run,
-    schema, stage, standards, status, tables, test, vorgang,
+    bench, bestand, check, completions, demo, doctor, dry_run, inspect, messages, migrate, parked, pause,
+    routes, run, schema, stage, standards, status, tables, test, vorgang,
 };
 use crate::clock::Clock;
 
@@ -68,6 +68,7 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Mirror(command) => bestand::mirror(global, &clock, command, out).await,
         Command::Tables(command) => tables::run(global, command, out),
         Command::Partners(PartnersCommand::Check) => check::partners(global, out),
+        Command::Migrate => migrate::run(global, out),
         Command::Doctor => doctor::run(global, out).await,
         Command::Bench(args) => bench::run(&stage::place(global), args, out).await,
         Command::Demo(args) => demo::run(global, args.once, out).await,

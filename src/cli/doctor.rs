@@ -11,7 +11,7 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::stage;
 use crate::clock::Clock;
-use crate::store::contract::{Scope, Store};
+use crate::store::contract::Scope;
 use crate::transport::tls::{ServerTls, TlsSettings};
 
 #[derive(Serialize)]

@@ -18,6 +18,7 @@ pub mod dry_run;
 pub mod exit;
 pub mod inspect;
 pub mod messages;
+pub mod migrate;
 pub mod output;
 pub mod parked;
 pub mod pause;

@@ -57,5 +57,5 @@ fn store(global: &Global, out: &mut Output, read_only: bool) -> Result<Arc<dyn S
             folder.display()
         )));
     }
-    Ok(Arc::new(house::open_store(&place, &fit.compiled, read_only)?))
+    Ok(house::open_store(&place, &fit.compiled, read_only)?)
 }

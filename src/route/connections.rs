@@ -39,8 +39,10 @@ pub struct StageSettings {
     pub mandant: String,
     /// Kind of the store, such as `sqlite`.
     pub store_kind: String,
-    /// Where it lies, relative to the data folder.
+    /// Where it lies, relative to the data folder; of PostgreSQL the folder of claims.
     pub store_path: String,
+    /// What PostgreSQL needs besides, by name: `url`, `owner`, `keys`, `ca`.
+    pub store_access: Vec<(&'static str, secrecy::SecretString)>,
     /// The key that wraps the keys of the Mandanten.
     pub key: SecretBox<[u8; 32]>,
     /// Where traces go, as a URL.
@@ -124,26 +126,50 @@ fn stage_settings(desk: Desk<'_>, root: &Node, resolve: &Resolve) -> Option<Stag
         .and_then(|node| reading::text(desk, node, "`mandant`"))
         .filter(|written| reading::name(desk, written, "Mandant"));
     let store = reading::need(desk, root, file, "store")
-        .and_then(|node| reading::map(desk, node, "`store`", &["kind", "path"]))
+        .and_then(|node| reading::map(desk, node, "`store`", &["kind", "path", "url", "owner", "keys", "ca"]))
         .map(|node| {
+            let kinds = &[("postgres", "postgres"), ("sqlite", "sqlite")];
             let kind = reading::need(desk, node, "`store`", "kind")
-                .and_then(|node| reading::word(desk, node, "`kind`", &[("sqlite", "sqlite")]));
+                .and_then(|node| reading::word(desk, node, "`kind`", kinds));
             let path = reading::need(desk, node, "`store`", "path")
                 .and_then(|node| reading::text(desk, node, "`path`"));
-            (kind, path)
+            let access =
+                if kind == Some("postgres") { access(desk, node, resolve) } else { Some(Vec::new()) };
+            (kind, path, access)
         });
     let key = reading::need(desk, root, file, "key").and_then(|node| key(desk, node, resolve));
     let (otlp, log) = telemetry(desk, root);
-    let (kind, path) = store?;
+    let (kind, path, access) = store?;
     Some(StageSettings {
         stage: stage?,
         mandant: mandant?.value,
         store_kind: kind?.to_owned(),
         store_path: path?.value,
+        store_access: access?,
         key: key?,
         otlp,
         log,
     })
+}
+
+/// What PostgreSQL needs besides: URLs are secrets, because they may hold a password.
+fn access(
+    desk: Desk<'_>,
+    node: &Node,
+    resolve: &Resolve,
+) -> Option<Vec<(&'static str, secrecy::SecretString)>> {
+    reading::need(desk, node, "`store`", "url")?;
+    let mut access = Vec::new();
+    for name in ["url", "owner", "keys"] {
+        if let Some(url) = node.get(name) {
+            let reference = reading::secret(desk, url, &format!("`{name}`"))?;
+            access.push((name, resolved(desk, url.at, &reference, resolve)?));
+        }
+    }
+    if let Some(file) = reading::optional_text(desk, node, "ca") {
+        access.push(("ca", file.value.into()));
+    }
+    Some(access)
 }
 
 fn telemetry(desk: Desk<'_>, root: &Node) -> (Option<String>, String) {

@@ -104,7 +104,14 @@ pub fn connections(menus: &Menus<'_>) -> Schema {
             "mandant": name("The Mandant of what belongs to nobody yet."),
             "store": {
                 "type": "object", "additionalProperties": false, "required": ["kind", "path"],
-                "properties": { "kind": { "enum": ["sqlite"] }, "path": { "type": "string" } }
+                "properties": {
+                    "kind": { "enum": ["postgres", "sqlite"] },
+                    "path": { "type": "string" },
+                    "url": secret("URL of the program's login at PostgreSQL."),
+                    "owner": secret("URL of the login that makes tables; without it the program's own."),
+                    "keys": secret("URL of another database for child and Vorgang keys."),
+                    "ca": { "type": "string", "description": "File of the authority of PostgreSQL's certificate." }
+                }
             },
             "key": secret("32 octets in base64."),
             "telemetry": {

@@ -10,7 +10,11 @@ use drehscheibe::store::postgres::store::PostgresStore;
 
 use crate::store_contract::common::House;
 
+mod binary;
+mod plans;
+mod rights;
 pub mod server;
+mod trouble;
 
 /// A database of the shared server, and a folder of claims that goes with the test.
 pub struct Served {
@@ -23,6 +27,12 @@ pub struct Served {
 pub async fn house() -> Option<Served> {
     let server = server::shared().await?;
     Some(Served { server, database: server.database().await, folder: tempfile::tempdir().unwrap() })
+}
+
+/// The same without any tables.
+pub async fn empty() -> Option<Served> {
+    let server = server::shared().await?;
+    Some(Served { server, database: server.empty_database().await, folder: tempfile::tempdir().unwrap() })
 }
 
 impl Served {

@@ -95,6 +95,7 @@ fn apart(works: &[Work], open: &[usize], mirror: &HashMap<Uuid, Old>) -> Vec<usi
         own.extend(work.held().map(|key| (2, *key)));
         own.extend(work.vorgaenge.iter().map(|(key, ..)| (2, *key)));
         own.extend(work.bestaende.iter().map(|(key, _)| (2, *key)));
+        own.extend(work.subjects.iter().map(|key| (2, *key)));
         own.extend(work.waits.iter().map(|(key, _)| (3, *key)));
         own.extend(work.wakes.iter().map(|key| (3, *key)));
         own.extend(work.timer.iter().map(|id| (4, id.into_bytes())));

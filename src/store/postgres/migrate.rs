@@ -9,6 +9,7 @@ use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::store::contract::StoreError;
+use crate::store::migrated::Migrated;
 use crate::store::postgres::open::Settings;
 use crate::store::postgres::values::trouble;
 use crate::store::sealing::values::Stored;
@@ -47,13 +48,14 @@ pub(crate) async fn connect(config: &Config, tls: MakeRustlsConnect) -> Stored<C
     Ok(client)
 }
 
-/// Brings both schemas up to this program's version; returns how many migrations were made. Safe to call at any time and by
-/// several processes at once.
-pub async fn migrate(settings: &Settings) -> Result<u32, StoreError> {
+/// Brings both schemas up to this program's version; returns what was made of each. Safe to call at any time and by several
+/// processes at once.
+pub async fn migrate(settings: &Settings) -> Result<Vec<Migrated>, StoreError> {
     let main = connect(&settings.owner(HOUSE)?, settings.tls()?).await?;
     let keys = connect(&settings.owner_of_keys(KEYS)?, settings.tls()?).await?;
-    let made = one_schema(main, HOUSE, house::migrations::runner(), &settings.login()?).await?;
-    Ok(made + one_schema(keys, KEYS, keys::migrations::runner(), &settings.login_of_keys()?).await?)
+    let house = one_schema(main, HOUSE, house::migrations::runner(), &settings.login()?).await?;
+    let keys = one_schema(keys, KEYS, keys::migrations::runner(), &settings.login_of_keys()?).await?;
+    Ok(vec![house, keys])
 }
 
 /// Whether both schemas are of this program's version; refuses newer ones.
@@ -85,7 +87,12 @@ async fn version(client: &Client, schema: &str, newest: i64) -> Stored<bool> {
     Ok(found == newest)
 }
 
-async fn one_schema(mut client: Client, schema: &str, runner: refinery::Runner, login: &str) -> Stored<u32> {
+async fn one_schema(
+    mut client: Client,
+    schema: &str,
+    runner: refinery::Runner,
+    login: &str,
+) -> Stored<Migrated> {
     let denied = |error: tokio_postgres::Error| {
         match error.code() {
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => StoreError::Refused(
@@ -119,7 +126,8 @@ async fn one_schema(mut client: Client, schema: &str, runner: refinery::Runner, 
     })?;
     member(&client, schema, login).await?;
     client.batch_execute("SELECT pg_advisory_unlock(20033, 0)").await.map_err(trouble)?;
-    Ok(u32::try_from(made.applied_migrations().len()).unwrap_or(u32::MAX))
+    let tables = if schema == HOUSE { "house" } else { "keys" };
+    Ok(Migrated::of(tables, newest(runner.get_migrations()), made.applied_migrations()))
 }
 
 /// Makes the running program's login a member of its roles, where it is not yet.

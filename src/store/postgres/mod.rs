@@ -17,6 +17,7 @@ pub mod migrate;
 pub mod open;
 mod pool;
 mod read;
+mod records;
 mod register;
 mod remove;
 mod resumed;

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::envelope::Stage;
 use crate::seal::key::{KEY_LEN, Master};
 use crate::store::contract::StoreError;
+use crate::store::migrated::Migrated;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::keyring::Keyring;
 use crate::store::postgres::listen::Watch;
@@ -284,6 +285,20 @@ pub(crate) async fn open(settings: &Settings) -> Stored<(Arc<Base>, Option<Watch
     let base = Arc::new(Base::new(db, keyring, settings.stage, lauf, claims));
     remove::destroy_listed(&base).await?;
     Ok((base, Some(watch)))
+}
+
+/// Makes the tables or brings them up to this program's version, and writes whose store it is; all with the owner's login.
+pub(crate) async fn prepare(settings: &Settings) -> Stored<Vec<Migrated>> {
+    let master = Master::new(&settings.master).map_err(sealing)?;
+    let main = migrate::connect(&settings.owner(HOUSE)?, settings.tls()?).await?;
+    let keys = migrate::connect(&settings.owner_of_keys(KEYS)?, settings.tls()?).await?;
+    same_store(&main, settings.stage, &master).await?;
+    let made = migrate::migrate(settings).await?;
+    if meta(&main, "store").await?.is_none() {
+        complete(&main, &keys, settings.stage, &master).await?;
+    }
+    same_store(&main, settings.stage, &master).await?;
+    Ok(made)
 }
 
 /// Writes whose store it is; two processes that do it at once agree, because the first one's word stays.

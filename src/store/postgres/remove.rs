@@ -27,9 +27,41 @@ pub async fn record(base: &Base, tx: &Tx<'_>, old: &Old) -> Stored<()> {
     Ok(())
 }
 
+/// Clears the contents of all messages that spoke of a child, whatever became of them, and of what they sent: at once where it
+/// has arrived, else when it arrives.
+///
+/// Of the message `own`, which is being committed, only what came is cleared: its answer is still owed.
+pub async fn messages(tx: &Tx<'_>, keys: &[&[u8]], own: Uuid) -> Stored<()> {
+    let (mut of_own, mut all, mut others, mut causes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for r in rows(tx, sql!("inbox_subject_list"), &[&keys]).await? {
+        let (nr, id): (i64, Uuid) = (get(&r, 0)?, get(&r, 1)?);
+        all.push(nr);
+        match id == own {
+            true => of_own.push(nr),
+            false => {
+                others.push(nr);
+                causes.push(id);
+            }
+        }
+    }
+    if all.is_empty() {
+        return Ok(());
+    }
+    run(tx, sql!("claim_use_delete"), &[&all]).await?;
+    run(tx, sql!("inbox_forget"), &[&all]).await?;
+    run(tx, sql!("sealed_clear_original"), &[&of_own]).await?;
+    run(tx, sql!("sealed_clear"), &[&others]).await?;
+    // Marked first: what is settled meanwhile is then seen as sent by the next statement.
+    run(tx, sql!("outbox_doom_cause"), &[&causes]).await?;
+    run(tx, sql!("sealed_clear_sent"), &[&causes]).await?;
+    run(tx, sql!("waiting_delete"), &[&others]).await?;
+    run(tx, sql!("inbox_subject_delete"), &[&keys]).await.map(drop)
+}
+
 async fn keep_unsent(base: &Base, tx: &Tx<'_>, subject: i64) -> Stored<()> {
     let unsent = rows(tx, sql!("sealed_unsent_of_subject"), &[&subject]).await?;
     let Some(key) = base.keyring.subjects(tx, &[subject]).await?.remove(&subject) else { return Ok(()) };
+    let mut doomed: Vec<i64> = Vec::new();
     for r in unsent {
         let (nr, closed, id): (i64, _, Uuid) = (get(&r, 0)?, blob::closed(&r, 1)?, get(&r, 7)?);
         let lost = || StoreError::Corrupt("the key of a Mandant is missing".into());
@@ -45,8 +77,12 @@ async fn keep_unsent(base: &Base, tx: &Tx<'_>, subject: i64) -> Stored<()> {
         }
         let data_key = opened.wrap(&mandant, None)?;
         run(tx, sql!("sealed_rewrap"), &[&nr, &mandant.row, &None::<i64>, &data_key]).await?;
+        doomed.push(nr);
     }
-    Ok(())
+    if doomed.is_empty() {
+        return Ok(());
+    }
+    run(tx, sql!("outbox_doom"), &[&doomed]).await.map(drop)
 }
 
 /// Destroys the keys that committed removals listed; outside any transaction, and repeated where it was broken off.

@@ -54,7 +54,7 @@ pub async fn settle(
         let mut over = Columns::default();
         over.push(row, &work.sealed, &work.mandant, None)?;
         over.replace(tx).await?;
-        run(tx, sql!("claim_use_delete"), &[&row]).await?;
+        run(tx, sql!("claim_use_delete"), &[&vec![row]]).await?;
     }
     Ok(())
 }

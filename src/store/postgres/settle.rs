@@ -120,6 +120,9 @@ async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stor
     }
     write_notes(base, tx, notes).await?;
     run(tx, sql!("outbox_settle"), &[&nr, &states, &doubts, &at]).await?;
+    let arrived: Vec<i64> =
+        nr.iter().zip(&states).filter(|(_, state)| **state == "sent").map(|(nr, _)| *nr).collect();
+    clear_doomed(tx, &arrived).await?;
     if !released.is_empty() {
         run(tx, sql!("lane_end_lease"), &[&released]).await?;
     }
@@ -136,6 +139,20 @@ async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stor
     }
     trail.write(tx, month).await?;
     Ok(done)
+}
+
+/// Clears what has arrived and whose child was deleted while it was on its way.
+async fn clear_doomed(tx: &Tx<'_>, arrived: &[i64]) -> Stored<()> {
+    if arrived.is_empty() {
+        return Ok(());
+    }
+    let doomed = rows(tx, sql!("outbox_is_doomed"), &[&arrived]).await?;
+    let doomed: Vec<i64> = doomed.iter().map(|r| get(r, 0)).collect::<Stored<_>>()?;
+    if doomed.is_empty() {
+        return Ok(());
+    }
+    run(tx, sql!("claim_use_delete"), &[&doomed]).await?;
+    run(tx, sql!("sealed_clear"), &[&doomed]).await.map(drop)
 }
 
 async fn waiting_for(tx: &Tx<'_>, sent: &[Uuid]) -> Stored<Vec<i64>> {

@@ -16,6 +16,7 @@ use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Lane, Listed, ListedSend, Outcome,
     Pause, Resumed, Scope, Settle, SpoolRead, SpoolWrite, Store, StoreError, View, Want,
 };
+use crate::store::migrated::Migrated;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::claims::{self, Begun, Writing};
 use crate::store::postgres::commit::{self, Written};
@@ -48,14 +49,28 @@ pub fn boxed(
     read_only: bool,
 ) -> Result<Arc<dyn Store>, StoreError> {
     let settings = Settings::of_place(place, stage, master, read_only)?;
+    Ok(Arc::new(apart(PostgresStore::open(settings))?))
+}
+
+/// Makes the tables or brings them up to this program's version, as the menu of back ends has it; blocks like [`boxed`].
+pub fn migrated(
+    place: &Path,
+    stage: Stage,
+    master: SecretBox<[u8; 32]>,
+) -> Result<Vec<Migrated>, StoreError> {
+    let settings = Settings::of_place(place, stage, master, false)?;
+    apart(async move { open::prepare(&settings).await })
+}
+
+/// Does it on a thread of its own that the caller waits for.
+fn apart<T: Send + 'static>(work: impl Future<Output = Stored<T>> + Send + 'static) -> Stored<T> {
     let no_runtime = || StoreError::Refused("PostgreSQL needs a runtime of several threads".into());
     let handle = Handle::try_current().map_err(|_| no_runtime())?;
     if handle.runtime_flavor() == RuntimeFlavor::CurrentThread {
         return Err(no_runtime());
     }
-    let opened = std::thread::spawn(move || handle.block_on(PostgresStore::open(settings)));
-    let opened = opened.join().map_err(|_| StoreError::Later("opening the store was broken off".into()))?;
-    Ok(Arc::new(opened?))
+    let opened = std::thread::spawn(move || handle.block_on(work));
+    opened.join().map_err(|_| StoreError::Later("opening the store was broken off".into()))?
 }
 
 impl PostgresStore {

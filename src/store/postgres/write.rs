@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
+use crate::envelope::Inbound;
 use crate::seal::index::Tag;
 use crate::seal::key::Key;
 use crate::store::contract::StoreError;
@@ -14,11 +15,11 @@ use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::blob::Columns;
 use crate::store::postgres::commit::{Old, tag};
 use crate::store::postgres::pool::{Tx, rows, run};
+use crate::store::postgres::records::{Rows, cases, records, timers};
 use crate::store::postgres::values::{get, race, sql};
 use crate::store::postgres::{lanes, remove, resumed};
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
 use crate::store::sealing::prepare::{MirrorWork, SendWork, Work, claim_place};
-use crate::store::sealing::shown::vorgang_word;
 use crate::store::sealing::values::{Stored, micros, sealing};
 
 /// An entry that is written.
@@ -35,7 +36,7 @@ pub struct Winner<'a> {
 }
 
 /// The key that wraps a message's contents (of exactly one child, else of exactly one Vorgang), and those of its Vorgänge.
-type Subjects = (Option<SubjectKey>, Vec<SubjectKey>);
+pub type Subjects = (Option<SubjectKey>, Vec<SubjectKey>);
 
 /// Writes them all.
 pub async fn all(
@@ -51,7 +52,7 @@ pub async fn all(
     let mut numbers = Numbers::draw(tx, month, winners.iter().map(wanted).sum()).await?;
     let (mut fresh, mut over) = (Columns::default(), Columns::default());
     let mut claims = Claims::default();
-    messages(base, tx, winners, &subjects, &mut numbers, &mut fresh, &mut claims).await?;
+    let rows_of = messages(base, tx, winners, &subjects, &mut numbers, &mut fresh, &mut claims).await?;
     keys(tx, winners).await?;
     records(base, tx, winners, mirror, &subjects, &mut numbers, (&mut fresh, &mut over)).await?;
     cases(tx, winners, &subjects, (&vorgaenge, &bestaende), &mut numbers, (&mut fresh, &mut over)).await?;
@@ -60,6 +61,7 @@ pub async fn all(
     fresh.add(tx).await?;
     over.replace(tx).await?;
     claims.add(tx).await?;
+    traces(tx, winners, &subjects, mirror, &rows_of).await?;
     let woken: Vec<(&Tag, i64)> =
         winners.iter().flat_map(|w| w.work.wakes.iter().map(|key| (key, micros(w.work.now)))).collect();
     if !woken.is_empty() {
@@ -154,8 +156,8 @@ async fn subjects(
 ) -> Stored<Vec<Subjects>> {
     let mut numbers: Vec<i64> = vorgaenge.values().map(|(_, subject)| *subject).collect();
     for Winner { work, .. } in winners {
-        if let [MirrorWork::Put { id, .. }] = work.mirror.as_slice() {
-            numbers.extend(mirror.get(id).map(|old| old.subject));
+        if let [id] = puts(work).as_slice() {
+            numbers.extend(mirror.get(*id).map(|old| old.subject));
         }
     }
     let known = base.keyring.subjects(tx, &numbers).await?;
@@ -166,12 +168,12 @@ async fn subjects(
             let existing = vorgaenge.get(key).and_then(|(_, subject)| known.get(subject));
             cases.push(subject(base, &work.mandant, existing).await?);
         }
-        let one = match work.mirror.as_slice() {
-            [MirrorWork::Put { id, .. }] => {
-                let existing = mirror.get(id).and_then(|old| known.get(&old.subject));
+        let one = match puts(work).as_slice() {
+            [id] => {
+                let existing = mirror.get(*id).and_then(|old| known.get(&old.subject));
                 Some(subject(base, &work.mandant, existing).await?)
             }
-            [] if cases.len() == 1 => cases.first().cloned(),
+            [] if work.mirror.is_empty() && cases.len() == 1 => cases.first().cloned(),
             _ => None,
         };
         made.push((one, cases));
@@ -179,7 +181,58 @@ async fn subjects(
     Ok(made)
 }
 
-async fn subject(base: &Base, mandant: &MandantKey, existing: Option<&SubjectKey>) -> Stored<SubjectKey> {
+/// The ids of the records that an entry writes.
+pub fn puts<'a>(work: &'a Work) -> Vec<&'a Uuid> {
+    let put = |change: &'a MirrorWork| match change {
+        MirrorWork::Put { id, .. } => Some(id),
+        MirrorWork::Remove { .. } => None,
+    };
+    work.mirror.iter().filter_map(put).collect()
+}
+
+/// Leaves a trace from each child to messages that its key does not seal. Of a child that is deleted, or is now, nothing is
+/// kept of the messages that spoke of it.
+async fn traces(
+    tx: &Tx<'_>,
+    winners: &[Winner<'_>],
+    subjects: &[Subjects],
+    mirror: &HashMap<Uuid, Old>,
+    rows_of: &HashMap<usize, i64>,
+) -> Stored<()> {
+    let (mut keys, mut inboxes) = (Vec::new(), Vec::new());
+    let mut untraced = Vec::new();
+    for (winner, (subject, _)) in winners.iter().zip(subjects) {
+        let Some(row) = rows_of.get(&winner.place).filter(|_| subject.is_none()) else { continue };
+        keys.extend(winner.work.subjects.iter().map(|key| &key[..]));
+        inboxes.extend(winner.work.subjects.iter().map(|_| *row));
+        untraced.push(winner);
+    }
+    if !keys.is_empty() {
+        run(tx, sql!("inbox_subject_add"), &[&keys, &inboxes]).await?;
+    }
+    for Winner { work, .. } in untraced {
+        if work.state == Inbound::Rejected && !work.subjects.is_empty() {
+            let own: Vec<&[u8]> = work.subjects.iter().map(|key| &key[..]).collect();
+            let gone = rows(tx, sql!("inbox_subject_gone"), &[&own]).await?;
+            let gone = gone.iter().map(|r| get(r, 0)).collect::<Stored<Vec<&[u8]>>>()?;
+            if !gone.is_empty() {
+                remove::messages(tx, &gone, work.id).await?;
+            }
+        }
+    }
+    for Winner { work, .. } in winners.iter().filter(|winner| puts(winner.work).is_empty()) {
+        for change in &work.mirror {
+            let MirrorWork::Remove { id, tombstone, .. } = change else { continue };
+            let mut gone: Vec<&[u8]> = vec![&tombstone[..]];
+            gone.extend(mirror.get(id).iter().flat_map(|old| &old.keys).map(|key| &key[..]));
+            remove::messages(tx, &gone, work.id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A key that exists, or a new one.
+pub async fn subject(base: &Base, mandant: &MandantKey, existing: Option<&SubjectKey>) -> Stored<SubjectKey> {
     if let Some(key) = existing {
         return Ok(key.clone());
     }
@@ -187,7 +240,7 @@ async fn subject(base: &Base, mandant: &MandantKey, existing: Option<&SubjectKey
     base.keyring.new_subjects(mandant, 1).await?.pop().ok_or_else(none)
 }
 
-/// The messages themselves, new and resumed, and what waits.
+/// The messages themselves, new and resumed, and what waits; returns the number of each by its place in the batch.
 async fn messages<'a>(
     base: &Base,
     tx: &Tx<'_>,
@@ -196,8 +249,9 @@ async fn messages<'a>(
     numbers: &mut Numbers,
     fresh: &mut Columns<'a>,
     claims: &mut Claims<'a>,
-) -> Stored<()> {
+) -> Stored<HashMap<usize, i64>> {
     let (mut new, mut nr, mut settled) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rows_of = HashMap::with_capacity(winners.len());
     let (mut waits, mut keys, mut until) = (Vec::new(), Vec::new(), Vec::new());
     for (winner, (subject, _)) in winners.iter().zip(subjects) {
         let work = winner.work;
@@ -216,6 +270,7 @@ async fn messages<'a>(
                 row
             }
         };
+        rows_of.insert(winner.place, row);
         if let Some((key, end)) = &work.waits {
             waits.push(row);
             keys.push(&key[..]);
@@ -274,7 +329,7 @@ async fn messages<'a>(
     if !timers.is_empty() {
         run(tx, sql!("timer_delete"), &[&timers]).await?;
     }
-    Ok(())
+    Ok(rows_of)
 }
 
 async fn keys(tx: &Tx<'_>, winners: &[Winner<'_>]) -> Stored<()> {
@@ -297,206 +352,6 @@ async fn keys(tx: &Tx<'_>, winners: &[Winner<'_>]) -> Stored<()> {
         run(tx, sql!("idempotency_add"), &[&names, &contents, &ids, &conflicts, &states, &codes]).await?;
     // Some other process has written a key since we looked.
     if written < names.len() as u64 { Err(race()) } else { Ok(()) }
-}
-
-/// The mirror.
-async fn records<'a>(
-    base: &Base,
-    tx: &Tx<'_>,
-    winners: &[Winner<'a>],
-    mirror: &HashMap<Uuid, Old>,
-    subjects: &[Subjects],
-    numbers: &mut Numbers,
-    (fresh, over): (&mut Columns<'a>, &mut Columns<'a>),
-) -> Stored<()> {
-    let mut gone = Vec::new();
-    let (mut new, mut changed) = (Rows::default(), Rows::default());
-    let (mut keys, mut of) = (Vec::new(), Vec::new());
-    let mut stones = Rows::default();
-    let (mut stone_keys, mut created, mut until) = (Vec::new(), Vec::new(), Vec::new());
-    let mut children = Vec::new();
-    let replaced: Vec<i64> = winners
-        .iter()
-        .flat_map(|w| &w.work.mirror)
-        .filter_map(|change| match change {
-            MirrorWork::Put { id, .. } => mirror.get(id).map(|old| old.subject),
-            MirrorWork::Remove { .. } => None,
-        })
-        .collect();
-    let known = base.keyring.subjects(tx, &replaced).await?;
-    for (winner, (subject_key, _)) in winners.iter().zip(subjects) {
-        let work = winner.work;
-        for change in &work.mirror {
-            match change {
-                MirrorWork::Remove { id, tombstone, created: made, until: end } => {
-                    gone.extend(mirror.get(id).cloned());
-                    stone_keys.push(&tombstone[..]);
-                    stones.push(0, winner, *id);
-                    created.push(micros(*made));
-                    until.push(micros(*end));
-                }
-                MirrorWork::Put { id, record, keys: found_by } => {
-                    let nr = match mirror.get(id) {
-                        Some(old) => {
-                            let lost =
-                                || StoreError::Corrupt("the key of a record of the mirror is missing".into());
-                            let child = known.get(&old.subject).ok_or_else(lost)?;
-                            over.push(old.nr, record, &work.mandant, Some(child))?;
-                            changed.push(old.nr, winner, *id);
-                            old.nr
-                        }
-                        None => {
-                            let child = match subject_key {
-                                Some(child) if work.mirror.len() == 1 => child.clone(),
-                                _ => subject(base, &work.mandant, None).await?,
-                            };
-                            let nr = numbers.lasting()?;
-                            fresh.push(nr, record, &work.mandant, Some(&child))?;
-                            new.push(nr, winner, *id);
-                            children.push(child.row);
-                            nr
-                        }
-                    };
-                    keys.extend(found_by.iter().map(|key| &key[..]));
-                    of.extend(found_by.iter().map(|_| nr));
-                }
-            }
-        }
-    }
-    if !stone_keys.is_empty() {
-        let values: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
-            &[&stone_keys, &stones.stamp, &stones.trace, &created, &until];
-        run(tx, sql!("tombstone_put"), values).await?;
-    }
-    for old in gone {
-        remove::record(base, tx, &old).await?;
-    }
-    if !new.nr.is_empty() {
-        let Rows { nr, id, stamp, trace, cause, at } = &new;
-        run(tx, sql!("mirror_add"), &[nr, id, stamp, trace, cause, at, &children]).await?;
-    }
-    if !changed.nr.is_empty() {
-        let Rows { nr, stamp, trace, cause, at, .. } = &changed;
-        run(tx, sql!("mirror_change"), &[nr, stamp, trace, cause, at]).await?;
-        run(tx, sql!("mirror_key_delete"), &[nr]).await?;
-    }
-    if !keys.is_empty() {
-        run(tx, sql!("mirror_key_add"), &[&keys, &of]).await?;
-    }
-    Ok(())
-}
-
-/// Columns that rows of the mirror share.
-#[derive(Default)]
-struct Rows<'a> {
-    nr: Vec<i64>,
-    id: Vec<Uuid>,
-    stamp: Vec<i64>,
-    trace: Vec<&'a str>,
-    cause: Vec<Uuid>,
-    at: Vec<i64>,
-}
-
-impl<'a> Rows<'a> {
-    fn push(&mut self, nr: i64, winner: &Winner<'a>, id: Uuid) {
-        self.nr.push(nr);
-        self.id.push(id);
-        self.stamp.push(winner.stamp);
-        self.trace.push(&winner.work.stamp.traceparent);
-        self.cause.push(winner.work.id);
-        self.at.push(micros(winner.work.now));
-    }
-}
-
-/// By key of a Vorgang: its key row and the row of its content.
-type Cases = HashMap<Tag, (i64, i64)>;
-
-/// Vorgänge and Bestände.
-async fn cases<'a>(
-    tx: &Tx<'_>,
-    winners: &[Winner<'a>],
-    subjects: &[Subjects],
-    (vorgaenge, bestaende): (&Cases, &HashMap<Tag, i64>),
-    numbers: &mut Numbers,
-    (fresh, over): (&mut Columns<'a>, &mut Columns<'a>),
-) -> Stored<()> {
-    let mut rows = Rows::default();
-    let (mut keys, mut owners, mut states) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut deadlines, mut of) = (Vec::new(), Vec::new());
-    let mut stocks = Rows::default();
-    let mut stock_keys = Vec::new();
-    for (winner, (_, cases)) in winners.iter().zip(subjects) {
-        let work = winner.work;
-        for ((key, vorgang, akte), subject) in work.vorgaenge.iter().zip(cases) {
-            let nr = match vorgaenge.get(key) {
-                Some((nr, _)) => {
-                    over.push(*nr, akte, &work.mandant, Some(subject))?;
-                    *nr
-                }
-                None => {
-                    let nr = numbers.lasting()?;
-                    fresh.push(nr, akte, &work.mandant, Some(subject))?;
-                    nr
-                }
-            };
-            rows.push(nr, winner, vorgang.id);
-            keys.push(&key[..]);
-            owners.push(vorgang.owner.as_str());
-            states.push(vorgang_word(vorgang.state));
-            deadlines.push(vorgang.deadline.map(micros));
-            of.push(subject.row);
-        }
-        for (key, content) in &work.bestaende {
-            let nr = match bestaende.get(key) {
-                Some(nr) => {
-                    over.push(*nr, content, &work.mandant, None)?;
-                    *nr
-                }
-                None => {
-                    let nr = numbers.lasting()?;
-                    fresh.push(nr, content, &work.mandant, None)?;
-                    nr
-                }
-            };
-            stocks.push(nr, winner, work.id);
-            stock_keys.push(&key[..]);
-        }
-    }
-    if !keys.is_empty() {
-        let Rows { nr, id, stamp, trace, .. } = &rows;
-        let values: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
-            &[nr, &keys, id, stamp, trace, &owners, &states, &deadlines, &of];
-        run(tx, sql!("vorgang_put"), values).await?;
-    }
-    if !stock_keys.is_empty() {
-        let Rows { nr, stamp, trace, at, .. } = &stocks;
-        run(tx, sql!("bestand_put"), &[&stock_keys, nr, stamp, trace, at]).await?;
-    }
-    Ok(())
-}
-
-async fn timers<'a>(
-    tx: &Tx<'_>,
-    winners: &[Winner<'a>],
-    numbers: &mut Numbers,
-    fresh: &mut Columns<'a>,
-) -> Stored<()> {
-    let mut rows = Rows::default();
-    let (mut due, mut names) = (Vec::new(), Vec::new());
-    for winner in winners {
-        for timer in &winner.work.timers {
-            let nr = numbers.lasting()?;
-            fresh.push(nr, &timer.content, &winner.work.mandant, None)?;
-            rows.push(nr, winner, timer.id);
-            due.push(timer.due);
-            names.push(timer.name.as_str());
-        }
-    }
-    if due.is_empty() {
-        return Ok(());
-    }
-    let Rows { nr, id, stamp, trace, .. } = &rows;
-    run(tx, sql!("timer_add"), &[id, nr, &due, &names, stamp, trace]).await.map(drop)
 }
 
 /// What has to leave, with its lanes.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::envelope::Stage;
 use crate::seal::key::{KEY_LEN, Master};
 use crate::store::contract::StoreError;
+use crate::store::migrated::Migrated;
 use crate::store::sealing::keys::check_value;
 use crate::store::sealing::values::{Stored, disk, sealing};
 use crate::store::sqlite::values::{sql, trouble};
@@ -45,6 +46,8 @@ pub(crate) struct Files {
     pub main: Connection,
     pub keys: Connection,
     pub master: Master,
+    /// What opening made of the tables; empty when opened for reading.
+    pub made: Vec<Migrated>,
 }
 
 /// The database's file in a data folder.
@@ -102,14 +105,21 @@ pub(crate) fn open(settings: &Settings) -> Stored<Files> {
     }
     let mut keys = connect(&keys, settings.read_only)?;
     version(&keys, keys::migrations::runner().get_migrations())?;
+    let mut made = Vec::new();
     if settings.read_only {
         if meta(&main, "store")?.is_none() {
             return refused("this folder holds no complete store; run the program once");
         }
     } else {
         let failed = |_| StoreError::Later("the store's tables cannot be made; is the disk full?".into());
-        house::migrations::runner().run(&mut main).map_err(failed)?;
-        keys::migrations::runner().run(&mut keys).map_err(failed)?;
+        for (tables, runner, connection) in [
+            ("house", house::migrations::runner(), &mut main),
+            ("keys", keys::migrations::runner(), &mut keys),
+        ] {
+            let report = runner.run(connection).map_err(failed)?;
+            let version = newest(runner.get_migrations());
+            made.push(Migrated::of(tables, version, report.applied_migrations()));
+        }
         if meta(&main, "store")?.is_none() {
             let store = Uuid::new_v4().to_string();
             set(&keys, "store", &store)?;
@@ -125,7 +135,7 @@ pub(crate) fn open(settings: &Settings) -> Stored<Files> {
             "keys.db belongs to another store than drehscheibe.db; put the two that belong together",
         );
     }
-    Ok(Files { main, keys, master })
+    Ok(Files { main, keys, master, made })
 }
 
 /// Takes the lock that only one running process holds; it is free again when the file is dropped.
@@ -166,13 +176,17 @@ fn has_table(connection: &Connection, name: &str) -> Stored<bool> {
     connection.prepare_cached(sql).and_then(|mut s| s.exists([name])).map_err(trouble)
 }
 
+fn newest(known: &[refinery::Migration]) -> i64 {
+    known.iter().map(|m| i64::from(m.version())).max().unwrap_or(0)
+}
+
 fn version(connection: &Connection, known: &[refinery::Migration]) -> Stored<()> {
     if !has_table(connection, "refinery_schema_history")? {
         return Ok(());
     }
     let sql = "SELECT max(version) FROM refinery_schema_history";
     let found: Option<i64> = connection.query_row(sql, [], |r| r.get(0)).map_err(trouble)?;
-    let newest = known.iter().map(|m| i64::from(m.version())).max().unwrap_or(0);
+    let newest = newest(known);
     match found {
         Some(found) if found > newest => Err(StoreError::Refused(format!(
             "the store has schema version {found}, this program knows up to {newest}; start the newer program, \

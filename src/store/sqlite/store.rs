@@ -17,6 +17,7 @@ use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Lane, Listed, ListedSend, Outcome,
     Pause, Resumed, Scope, Settle, SpoolRead, SpoolWrite, Store, StoreError, View, Want,
 };
+use crate::store::migrated::Migrated;
 use crate::store::sealing::claim_file::{Folder, Reading};
 use crate::store::sealing::keys::{HOUSE, MandantKey};
 use crate::store::sealing::prepare;
@@ -52,6 +53,15 @@ pub fn boxed(
 ) -> Result<Arc<dyn Store>, StoreError> {
     let settings = Settings { path: place.to_owned(), stage, master, read_only };
     Ok(Arc::new(SqliteStore::open(settings)?))
+}
+
+/// Makes the tables or brings them up to this program's version, as the menu of back ends has it.
+pub fn migrated(
+    place: &Path,
+    stage: Stage,
+    master: SecretBox<[u8; 32]>,
+) -> Result<Vec<Migrated>, StoreError> {
+    Ok(open::open(&Settings { path: place.to_owned(), stage, master, read_only: false })?.made)
 }
 
 impl SqliteStore {

@@ -2,6 +2,7 @@
 //! Never touches a server of the machine. Where PostgreSQL is not installed the tests say so and are counted.
 
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,20 +23,26 @@ pub struct Server {
     guard: Child,
 }
 
-/// Ends the server and removes its folder when the test process is gone: then its input is closed.
+/// Ends the server, by its own pid, and removes its folder when the test process is gone, however it went: then its input is
+/// closed. A signal that ends the test ends the guard's waiting, not its work.
 const GUARD: &str = r#"
+trap : INT TERM HUP
 folder=$1; shift
 "$@" >"$folder/log" 2>&1 </dev/null &
 server=$!
 read -r _
 kill -INT $server
+n=0
+while kill -0 $server 2>/dev/null && [ $n -lt 200 ]; do sleep 0.1; n=$((n + 1)); done
+kill -KILL $server 2>/dev/null
 wait $server
 [ -e "$folder/keep" ] || rm -rf "$folder"
 "#;
 
-/// The folder of PostgreSQL's programs, the newest version installed.
+/// The folder of PostgreSQL's programs, the newest version installed. `DREHSCHEIBE_PG_PROGRAMS`: another folder of versions.
 pub fn programs() -> Option<PathBuf> {
-    let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+    let folder = std::env::var_os("DREHSCHEIBE_PG_PROGRAMS").unwrap_or_else(|| "/usr/lib/postgresql".into());
+    let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir(folder)
         .ok()?
         .filter_map(|entry| {
             let path = entry.ok()?.path();
@@ -67,9 +74,12 @@ fn free_port() -> u16 {
 }
 
 impl Server {
-    /// Makes a server; `None` where PostgreSQL is not installed.
+    /// Makes a server; `None`, said and counted, where PostgreSQL is not installed.
     pub async fn start() -> Option<Server> {
-        let programs = programs()?;
+        let Some(programs) = programs() else {
+            say_without();
+            return None;
+        };
         let folder = std::env::temp_dir().join(format!("drehscheibe-pg-{}", uuid::Uuid::new_v4().simple()));
         std::fs::create_dir_all(&folder).unwrap();
         if is_root() {
@@ -106,6 +116,8 @@ impl Server {
             .arg("-c")
             .arg(format!("unix_socket_directories={}", data.parent().unwrap().display()))
             .current_dir("/")
+            // A signal to the group of the test must not take the guard along before it has done its work.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -131,6 +143,11 @@ impl Server {
         self.stop();
     }
 
+    /// Leaves the server as a test process does that is killed: nobody says a word.
+    pub fn abandon(&mut self) {
+        drop(self.guard.stdin.take());
+    }
+
     /// Starts it again on the same data and port.
     pub async fn resume(&mut self) {
         std::fs::remove_file(self.data.join("../keep")).unwrap();
@@ -145,6 +162,14 @@ impl Server {
             let _ = input.write_all(b"\n");
         }
         let _ = self.guard.wait();
+    }
+
+    /// A new database without any tables.
+    pub async fn empty_database(&self) -> String {
+        let name = format!("leer{}", uuid::Uuid::new_v4().simple());
+        let make = format!("CREATE DATABASE {name} TEMPLATE template0 OWNER besitzer");
+        self.admin("postgres").await.batch_execute(&make).await.unwrap();
+        name
     }
 
     /// URL of a database for a user.
@@ -216,21 +241,27 @@ impl Drop for Server {
     }
 }
 
+/// Says, past the capture of the test runner, that one more test did not run.
+fn say_without() {
+    static WITHOUT: AtomicUsize = AtomicUsize::new(0);
+    let n = WITHOUT.fetch_add(1, Ordering::Relaxed) + 1;
+    let line = format!(
+        "not run: PostgreSQL is not installed; tests of the store on PostgreSQL left out so far: {n}\n"
+    );
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
 /// The server of this test run; `None`, said and counted, where PostgreSQL is not installed.
 pub async fn shared() -> Option<&'static Server> {
-    static SHARED: OnceCell<Option<Server>> = OnceCell::const_new();
-    static WITHOUT: AtomicUsize = AtomicUsize::new(0);
+    static SHARED: OnceCell<Server> = OnceCell::const_new();
+    if programs().is_none() {
+        say_without();
+        return None;
+    }
     let made = SHARED.get_or_init(|| async {
-        let server = Server::start().await;
-        if let Some(server) = &server {
-            server.furnish().await;
-        }
+        let server = Server::start().await.expect("its programs are there");
+        server.furnish().await;
         server
     });
-    let server = made.await.as_ref();
-    if server.is_none() {
-        let n = WITHOUT.fetch_add(1, Ordering::Relaxed) + 1;
-        eprintln!("PostgreSQL is not installed: {n} tests of the store on PostgreSQL did not run");
-    }
-    server
+    Some(made.await)
 }

@@ -36,7 +36,8 @@ macro_rules! store_contract {
             register: akten_are_kept_with_their_vorgang bestaende_are_kept_and_guarded
                 readers_of_a_bestand_do_not_hinder_each_other
                 records_are_counted_and_read_page_by_page what_became_of_a_message_is_known
-                a_send_waits_for_its_time a_deletion_reaches_all_that_spoke_of_the_child;
+                a_send_waits_for_its_time a_deletion_reaches_all_that_spoke_of_the_child
+                what_leaves_after_a_deletion_goes_when_it_has_arrived;
             claims: parts_go_round_in_bounded_memory damaged_claims_are_found small_and_empty_parts
                 claims_nobody_needs_are_collected a_claim_of_another_mandant_does_not_open;);
     };

@@ -14,7 +14,7 @@ use drehscheibe::store::contract::{Committed, Key, Lane, Scope, Store, View};
 use uuid::Uuid;
 
 use super::common::{
-    House, at, bodies, claim, commit_one, delivery, guard, key, open, put, send, sent, settle,
+    House, at, bodies, claim, commit_one, delivery, guard, key, open, parked, put, send, sent, settle,
 };
 
 async fn ask(store: &dyn Store, question: Question) -> (Fact, u64) {
@@ -254,4 +254,52 @@ pub async fn a_deletion_reaches_all_that_spoke_of_the_child(house: &dyn House) {
         vec![MirrorChange::Remove { id: moved, tombstone: key("n"), created: at(7), until: at(1000) }];
     commit_one(&*store, gone).await;
     assert!(!opens(&*store, again).await && !opens(&*store, change).await, "its key reaches the past");
+}
+
+pub async fn what_leaves_after_a_deletion_goes_when_it_has_arrived(house: &dyn House) {
+    let store = open(house).await;
+    let id = Uuid::from_u128(7);
+    let mut stored = delivery("a", "p", "put");
+    stored.effects.subjects = vec![key("k")];
+    stored.effects.mirror = vec![put(id, "Quendel", &["k"])];
+    stored.effects.sends = vec![send("c:x", Some("k"), "under the child's key")];
+    commit_one(&*store, stored).await;
+    let mut refused = delivery("a", "p", "rejected");
+    refused.state = Inbound::Rejected;
+    refused.effects.subjects = vec![key("k")];
+    refused.effects.sends =
+        vec![send("c:y", Some("k"), "arrived before"), send("c:z", Some("k"), "under the Mandant's key")];
+    commit_one(&*store, refused).await;
+    let mut bystander = delivery("a", "p", "other");
+    bystander.effects.sends = vec![send("c:o", None, "of nobody")];
+    commit_one(&*store, bystander).await;
+    let shown = |lines: Vec<String>| {
+        lines.into_iter().filter(|line| line.starts_with("outbox") && !line.ends_with(" -")).count()
+    };
+    let lanes = claim(&*store, 10).await;
+    let before = lanes.iter().find(|lane| lane.destination == "c:y").unwrap();
+    assert!(settle(&*store, before, 0, sent(), true, 11).await);
+    assert_eq!(shown(store.essence().await.unwrap()), 4, "nothing is deleted yet");
+
+    let mut gone = delivery("a", "p", "remove");
+    gone.effects.subjects = vec![key("k")];
+    gone.effects.mirror =
+        vec![MirrorChange::Remove { id, tombstone: key("k"), created: at(5), until: at(1000) }];
+    commit_one(&*store, gone).await;
+    assert_eq!(shown(store.essence().await.unwrap()), 3, "what had arrived is gone, what is owed is not");
+
+    // Owed, tried in vain, parked, replayed: it leaves all the same, and goes only then.
+    let on_the_way = lanes.iter().find(|lane| lane.destination == "c:x").unwrap();
+    assert!(settle(&*store, on_the_way, 0, parked(), true, 12).await);
+    assert!(store.replay(on_the_way.heads[0].id, "os:rita", "again", at(13)).await.unwrap());
+    let again = claim(&*store, 14).await;
+    let again = again.iter().find(|lane| lane.destination == "c:x").unwrap();
+    assert_eq!(bodies(again), ["under the child's key"]);
+    assert!(settle(&*store, again, 0, sent(), true, 15).await);
+    assert_eq!(shown(store.essence().await.unwrap()), 2, "the first has arrived");
+    for destination in ["c:z", "c:o"] {
+        let lane = lanes.iter().find(|lane| lane.destination == destination).unwrap();
+        assert!(settle(&*store, lane, 0, sent(), true, 16).await);
+    }
+    assert_eq!(shown(store.essence().await.unwrap()), 1, "only what nobody deleted is left");
 }

@@ -1,2 +1,2 @@
--- The original may no longer be kept.
-DELETE FROM claim_use WHERE sealed = $1
+-- The originals may no longer be kept.
+DELETE FROM claim_use WHERE sealed = ANY($1::bigint[])

@@ -6,8 +6,8 @@ WITH asked AS (
   JOIN lane l ON l.nr = a.nr
   LEFT JOIN LATERAL (
     -- The first unsettled row, and whether what it comes after was sent.
-    SELECT o.state, o.not_before, o.after IS NULL OR EXISTS (
-        SELECT 1 FROM outbox_id d JOIN outbox f ON f.nr = d.nr WHERE d.id = o.after AND f.state = 'sent') AS free
+    SELECT o.state, o.not_before, coalesce((SELECT f.state = 'sent' FROM outbox_id d JOIN outbox f ON f.nr = d.nr WHERE d.id = o.after),
+      o.after IS NULL) AS free
     FROM outbox o WHERE o.lane = a.nr AND o.state <> 'sent' ORDER BY o.folge LIMIT 1
   ) h ON true
 ), gone AS (

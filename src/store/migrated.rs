@@ -1,0 +1,22 @@
+//! What a migration made of a store, for the person who ordered it. Never names a place or a login.
+
+use serde::Serialize;
+
+/// What was done with one set of tables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Migrated {
+    /// Which set: `house`, or `keys` for the store of child and Vorgang keys.
+    pub tables: &'static str,
+    /// The version it has now.
+    pub version: i64,
+    /// The steps that were made, in order, such as `V3 subjects`; empty where it was of this version already.
+    pub made: Vec<String>,
+}
+
+impl Migrated {
+    /// From what the migrating library reports, and the version of this program.
+    pub fn of(tables: &'static str, version: i64, applied: &[refinery::Migration]) -> Migrated {
+        let made = applied.iter().map(|step| format!("V{} {}", step.version(), step.name())).collect();
+        Migrated { tables, version, made }
+    }
+}

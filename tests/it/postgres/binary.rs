@@ -1,0 +1,108 @@
+//! The real program on PostgreSQL, as `connections.yaml` names it: migrated once, run, stopped, run again.
+//! Waits are bounded.
+
+use std::fs;
+use std::process::Command;
+
+use drehscheibe::cli::sample::{Wish, eintragung};
+use serde_json::Value;
+
+use super::house;
+use crate::support::{Receiver, Running, StageDir, TOKEN, ready};
+
+async fn stage(house: &super::Served) -> StageDir {
+    let partners = [Receiver::start().await, Receiver::start().await];
+    let stage = StageDir::new([partners[0].address, partners[1].address]);
+    let file = stage.stage().join("connections.yaml");
+    let store =
+        "store: { kind: postgres, path: store, url: { file: secrets/url }, owner: { file: secrets/owner } }";
+    let written = fs::read_to_string(&file).unwrap();
+    let changed = written.replace("store: { kind: sqlite, path: store }", store);
+    assert_ne!(written, changed);
+    fs::write(&file, changed).unwrap();
+    let secrets = stage.stage().join("secrets");
+    fs::write(secrets.join("url"), house.server.url("laufzeit", &house.database)).unwrap();
+    fs::write(secrets.join("owner"), house.server.url("besitzer", &house.database)).unwrap();
+    stage
+}
+
+async fn up(stage: &StageDir) -> Running {
+    let running = stage.start(None);
+    let client = reqwest::Client::new();
+    for _ in 0..1_500 {
+        if ready(&client, stage.http).await {
+            return running;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("not ready\n{}", stage.log());
+}
+
+async fn post(stage: &StageDir, key: &str, body: String) -> (u16, String) {
+    let answer = reqwest::Client::new()
+        .post(format!("http://{}/v1/lieferungen", stage.http))
+        .bearer_auth(TOKEN)
+        .header("content-type", "application/xml")
+        .header("idempotency-key", key)
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+/// The program's exit code and what it prints as JSON.
+fn asked(stage: &StageDir, words: &[&str]) -> (i32, Value) {
+    let mut command: Command = stage.command(words);
+    let ended = command.arg("--json").output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    let shown = serde_json::from_str(&said);
+    let shown = shown.unwrap_or_else(|_| panic!("{said}\n{}", String::from_utf8_lossy(&ended.stderr)));
+    (ended.status.code().unwrap(), shown)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_program_stored_is_there_when_it_runs_again() {
+    let Some(house) = super::empty().await else { return };
+    let stage = stage(&house).await;
+    let (code, made) = asked(&stage, &["migrate"]);
+    assert_eq!(code, 0);
+    assert_eq!(made[0]["tables"], "house");
+    assert_eq!(made[0]["made"][0], "V1 house");
+    assert_eq!(made[1]["made"][0], "V1 keys");
+    let (code, made) = asked(&stage, &["migrate"]);
+    assert_eq!((code, made[0]["made"].as_array().map(Vec::len)), (0, Some(0)), "a second time nothing");
+
+    let body = eintragung(&Wish::plain(3));
+    let mut running = up(&stage).await;
+    let (status, first) = post(&stage, "eins", body.clone()).await;
+    assert_eq!(status, 200, "{first}\n{}", stage.log());
+    assert!(running.terminate(), "it ends by itself\n{}", stage.log());
+
+    let mut again = up(&stage).await;
+    let (status, repeated) = post(&stage, "eins", body).await;
+    assert_eq!(status, 200, "{repeated}");
+    assert_eq!(first, repeated, "the first answer, word for word");
+    let (code, listed) = asked(&stage, &["messages", "list"]);
+    assert_eq!(code, 0);
+    let listed = listed.as_array().unwrap();
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    assert_eq!(listed[0]["state"], "accepted");
+    let admin = house.server.admin(&house.database).await;
+    let mirrored = admin.query_one("SELECT count(*) FROM drehscheibe.mirror", &[]).await.unwrap();
+    assert_eq!(mirrored.get::<_, i64>(0), 1);
+    assert!(again.terminate(), "{}", stage.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_stage_is_not_migrated() {
+    let Some(house) = house().await else { return };
+    let stage = stage(&house).await;
+    assert_eq!(asked(&stage, &["migrate"]).0, 0);
+    let file = stage.stage().join("connections.yaml");
+    fs::write(&file, fs::read_to_string(&file).unwrap().replace("stage: test", "stage: demo")).unwrap();
+    let ended = stage.command(&["migrate"]).output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(2), "{said}");
+    assert!(said.contains("belongs to stage test"), "{said}");
+}
