@@ -111,7 +111,7 @@ async fn say_of_register(
     said: Value,
 ) -> Result<bool, CliError> {
     // What a person says has an id of its own, as every message.
-    let document = registermeldung(teller.next(), teller.now(), &said);
+    let document = registermeldung(teller.fresh(), teller.now(), &said);
     teller.order(what, &format!("demo:{person}"), document).await
 }
 
@@ -131,7 +131,7 @@ async fn bestand(teller: &mut Teller<'_>, held: u64) -> Result<(), CliError> {
         partner: BREMEN,
         key: "m-1".to_owned(),
         content_type: JSON,
-        body: registermeldung(teller.next(), teller.now(), &said).into_bytes(),
+        body: registermeldung(teller.fresh(), teller.now(), &said).into_bytes(),
         callbacks: 0,
     };
     teller.post(post).await.map(|_| ())

@@ -239,7 +239,7 @@ impl<'a> Teller<'a> {
     }
 
     /// A number that no message of the story had yet.
-    pub fn next(&mut self) -> u64 {
+    pub fn fresh(&mut self) -> u64 {
         self.messages += 1;
         self.messages
     }

@@ -21,7 +21,7 @@ use crate::register::vorgang::ONCE_ONLY;
 pub const USES: &[&str] = &[SELF_SERVICE, ONCE_ONLY];
 const SELF_SERVICE: &str = "self-service";
 /// Name of the part that brings the login.
-const PART: &str = "anmeldung";
+pub const PART: &str = "anmeldung";
 
 /// The row of the menu.
 pub const ENTRY: Entry = Entry {

@@ -1,4 +1,4 @@
-//! The verb `forward`: makes of a request what is handed on to an office: the original, unchanged, with all its parts, or
+//! The verb `forward`: makes of a request what is handed on to an office: the original, unchanged, with its Nachweise, or
 //! the same request in a message that the office reads. Sends nothing itself and adds nothing.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::register::tafeln::Tafeln;
 pub const ENTRY: Entry = Entry {
     word: "forward",
     place: Place::Do,
-    about: "Hands the original on, unchanged with all its parts, or as a message such as `xfamilie.0801` where it came otherwise.",
+    about: "Hands the original on, unchanged with its Nachweise, or as a message such as `xfamilie.0801` where it came otherwise.",
     schema,
     declares: &[],
     build: build_step,

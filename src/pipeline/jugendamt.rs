@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::effects::{Fact, Question, Vorgang, VorgangChange};
 use crate::message::Message;
+use crate::pipeline::authorise;
 use crate::pipeline::sending;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
 use crate::register::keys;
@@ -19,7 +20,7 @@ use crate::register::vorgang::{Akte, Gesendet};
 pub const ENTRY: Entry = Entry {
     word: "jugendamt",
     place: Place::Send,
-    about: "Hands a document, the original with all its parts, to the Jugendamt of residence or of birth.",
+    about: "Hands a document, the original with its Nachweise, to the Jugendamt of residence or of birth.",
     schema,
     declares: &[],
     build,
@@ -113,9 +114,12 @@ impl Step for Jugendamt {
             }
             message.keep_vorgang(change);
         }
-        // The original travels with its Nachweise; what we wrote ourselves has none.
+        // The original travels with its Nachweise; what we wrote ourselves has none. The login is what the service told us:
+        // the office decides on papers, not on an account.
         let parts = match document.body == message.envelope.body {
-            true => message.envelope.parts.clone(),
+            true => {
+                message.envelope.parts.iter().filter(|part| part.name != authorise::PART).cloned().collect()
+            }
             false => Vec::new(),
         };
         let way = amt.as_ref().and_then(|amt| self.reach.answers.get(amt));
@@ -186,8 +190,8 @@ mod tests {
 
     fn with_parts() -> Message {
         let mut message = decided(antrag(), Fall::F);
-        let part = Part {
-            name: "nachweis".into(),
+        let part = |name: &str| Part {
+            name: name.into(),
             content_type: "application/pdf".into(),
             size: 3,
             sha256: "00".into(),
@@ -196,7 +200,7 @@ mod tests {
             small: None,
         };
         let mut envelope = crate::envelope::Envelope::clone(&message.envelope);
-        envelope.parts = vec![part];
+        envelope.parts = vec![part("nachweis"), part("anmeldung")];
         message.envelope = Arc::new(envelope);
         let original = crate::envelope::Reply {
             content_type: "application/xml".into(),
@@ -222,14 +226,14 @@ mod tests {
     }
 
     #[test]
-    fn the_original_goes_to_the_office_with_all_its_parts() {
+    fn the_original_goes_to_the_office_with_its_nachweise_and_without_the_login() {
         for (to, office) in [("wohnort", "jugendamt-bremen"), ("geburt", "jugendamt-hamburg")] {
             let mut message = with_parts();
             sent(&mut message, to, None);
             let [send] = message.effects.sends.as_slice() else { panic!() };
             assert_eq!((send.partner.as_str(), &*send.destination), (office, &*format!("trays:{office}")));
             assert_eq!(send.body, message.envelope.body);
-            assert_eq!(send.parts, message.envelope.parts);
+            assert_eq!(send.parts, message.envelope.parts[..1]);
             assert_eq!(send.not_before, None);
         }
     }
