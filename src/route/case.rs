@@ -73,7 +73,7 @@ pub struct Register {
 #[derive(Clone, Debug, PartialEq)]
 pub enum When {
     /// Somebody delivers.
-    Delivery(Delivery),
+    Delivery(Box<Delivery>),
     /// So much time has passed since the test began, and timers that are due come in.
     Timer(Duration),
 }
@@ -251,7 +251,7 @@ fn happens(desk: Desk<'_>, node: &Node) -> Option<When> {
         reading::need(desk, inner, &what, "partner").and_then(|node| reading::text(desk, node, "`partner`"));
     let parts = inner.get("parts").map(Node::entries).unwrap_or_default();
     let part = |(name, node): &(At<String>, Node)| Some((name.value.clone(), body(desk, node, "a part")?));
-    Some(When::Delivery(Delivery {
+    Some(When::Delivery(Box::new(Delivery {
         by: *by,
         body: body_of?,
         parts: parts.iter().filter_map(part).collect(),
@@ -259,7 +259,7 @@ fn happens(desk: Desk<'_>, node: &Node) -> Option<When> {
         partner: partner?,
         id: reading::optional_text(desk, inner, "id"),
         route: reading::optional_text(desk, inner, "route"),
-    }))
+    })))
 }
 
 /// A file by its name, or `{ file: …, replace: { this: that } }`.
