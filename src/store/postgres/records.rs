@@ -134,12 +134,15 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// By key of a Vorgang: the number of its row and content, and that of its key in the key store.
+pub type Cases = HashMap<Tag, (i64, i64)>;
+
 /// Vorgänge and Bestände.
 pub async fn cases<'a>(
     tx: &Tx<'_>,
     winners: &[Winner<'a>],
     subjects: &[Subjects],
-    (vorgaenge, bestaende): (&HashMap<Tag, (i64, i64)>, &HashMap<Tag, i64>),
+    (vorgaenge, bestaende): (&Cases, &HashMap<Tag, i64>),
     numbers: &mut Numbers,
     (fresh, over): (&mut Columns<'a>, &mut Columns<'a>),
 ) -> Stored<()> {
