@@ -134,8 +134,8 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// By key of a Vorgang: its key row and the row of its content.
-type Cases = HashMap<Tag, (i64, i64)>;
+/// By key of a Vorgang: the number of its row and content, and that of its key in the key store.
+pub type Cases = HashMap<Tag, (i64, i64)>;
 
 /// Vorgänge and Bestände.
 pub async fn cases<'a>(
