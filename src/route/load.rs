@@ -28,8 +28,12 @@ pub fn load(routes: &Path, stage: &Path) -> Result<Files, Faults> {
     // A stage without tables is a stage whose steps get empty ones; a table that is there must be readable.
     let tables = tafeln::NAMES
         .iter()
-        .map(|name| stage.join(tafeln::FOLDER).join(name))
-        .filter(|path| path.exists())
+        .filter_map(|name| {
+            let of_stage = stage.join(tafeln::FOLDER).join(name);
+            // The decision table is the same everywhere unless a stage tightens it.
+            let shared = (*name == tafeln::AUSKUNFT).then(|| routes.join(tafeln::FOLDER).join(name));
+            [Some(of_stage), shared].into_iter().flatten().find(|path| path.exists())
+        })
         .map(|path| read(&path))
         .collect();
     let routes = match yaml_files(routes) {

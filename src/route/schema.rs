@@ -18,7 +18,11 @@ pub fn route(menus: &Menus<'_>) -> Schema {
     {
         for entry in words(place) {
             let name = format!("step-{}", entry.word);
-            let settings = embed(&mut defs, &name, (entry.schema)());
+            let schema = (entry.schema)();
+            // A setting that is named like its verb may stand bare: `build: xfamilie.0803` beside `as:`.
+            let bare = schema.get("properties").and_then(|all| all.get(entry.word)).cloned();
+            items.extend(bare.map(|bare| verb(entry.word, entry.about, bare)));
+            let settings = embed(&mut defs, &name, schema);
             items.push(verb(entry.word, entry.about, settings));
         }
     }

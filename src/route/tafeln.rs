@@ -1,4 +1,4 @@
-//! Reads the tables of a stage: offices with their areas, places. Every fault of every line is collected, and nothing
+//! Reads the tables of a stage: offices with their areas, places, the decision table. Every fault of every line is collected, and nothing
 //! ambiguous passes: two offices that hold the same area on the same day are a fault, not a matter of order.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,6 +7,7 @@ use jiff::civil::Date;
 
 use crate::register::aemter::{Aemter, Amt, Gebiet};
 use crate::register::gemeinden::{Gemeinden, falten};
+use crate::register::tabelle;
 use crate::register::tafeln::Tafeln;
 use crate::route::compile::TextFile;
 use crate::route::fault::{Collector, Desk};
@@ -19,8 +20,10 @@ pub const FOLDER: &str = "tables";
 pub const AEMTER: &str = "aemter.yaml";
 /// The file of the places.
 pub const GEMEINDEN: &str = "gemeinden.csv";
+/// The file of the decision table; a stage without one has that of the routes, else the one that is built in.
+pub const AUSKUNFT: &str = "auskunft.yaml";
 /// All files that are read there, in this order.
-pub const NAMES: &[&str] = &[AEMTER, GEMEINDEN];
+pub const NAMES: &[&str] = &[AEMTER, GEMEINDEN, AUSKUNFT];
 
 /// Which table a text is, by the end of its name.
 pub fn kind_of(file: &TextFile) -> Option<&'static str> {
@@ -35,6 +38,14 @@ pub fn read(collector: &Collector, files: &[TextFile], partners: &[String]) -> T
         match kind_of(file) {
             Some(AEMTER) => tafeln.aemter = aemter(desk, &file.text, partners),
             Some(GEMEINDEN) => tafeln.gemeinden = gemeinden(desk, &file.text),
+            Some(AUSKUNFT) => match tabelle::lesen(&file.text) {
+                Ok(tabelle) => tafeln.auskunft = tabelle,
+                Err(faults) => {
+                    for fault in faults {
+                        desk.fault(Place { line: fault.line, column: fault.column, width: 1 }, fault.text);
+                    }
+                }
+            },
             _ => desk.unknown(Place::default(), "this is no table", &file.name, NAMES),
         }
     }
@@ -288,6 +299,20 @@ mod tests {
             .iter()
             .map(|f| format!("{}:{} {} {}", f.line, f.column, f.text, f.nearest.clone().unwrap_or_default()))
             .collect()
+    }
+
+    #[test]
+    fn a_stage_may_bring_its_own_decision_table_and_no_looser_one() {
+        let shipped = include_str!("../../routes/tables/auskunft.yaml");
+        let own = shipped.replacen("fassung: \"1\"", "fassung: \"1-bremen\"", 1);
+        let collector = Collector::default();
+        let tafeln = read(&collector, &[file(AUSKUNFT, &own)], &[]);
+        assert_eq!(collector.finish().0.to_string(), "");
+        assert!(tafeln.auskunft != Tafeln::default().auskunft, "its own version is taken");
+        // A Sperrvermerk answered automatically.
+        let looser = shipped.replacen("- { sperrvermerk: [ja] }", "- { sperrvermerk: [nein] }", 1);
+        assert!(looser != shipped && !faults(AUSKUNFT, &looser).is_empty());
+        assert!(faults(AUSKUNFT, "tafel: auskunft\n")[0].contains(':'));
     }
 
     #[test]

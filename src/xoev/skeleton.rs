@@ -88,6 +88,10 @@ fn fits(
     name: &Name,
     faults: &mut Vec<PackageFault>,
 ) -> bool {
+    // An element that a value names is judged when a document is written.
+    if name.1.is_empty() {
+        return false;
+    }
     // The tag begins at its bracket; what stands before it on the line is no matter.
     let line = text.get(..at).map_or(0, |before| before.matches('\n').count()) as u64 + 1;
     let Some(((root, _), above)) = open.split_first() else {

@@ -18,11 +18,19 @@ fn paths(faults: Vec<(String, String)>) -> Vec<String> {
 #[test]
 fn every_transport_is_in_the_menu_with_a_strict_schema() {
     let words: Vec<&str> = TRANSPORTS.iter().map(|entry| entry.word).collect();
-    assert_eq!(words, ["http", "folder", "callback", "amqp", "timer", "memory"]);
+    assert_eq!(words, ["http", "folder", "callback", "amqp", "person", "timer", "memory"]);
     for entry in TRANSPORTS {
         let schema = (entry.schema)();
         assert_eq!(schema.get("additionalProperties"), Some(&Value::Bool(false)), "{}", entry.word);
         let faults = (entry.check)(&json!({"gibtesnicht": 1}));
+        if entry.word == "person" {
+            // Orders of persons come by the store: whatever is written, there is nothing to connect.
+            assert_eq!(
+                (paths(faults), paths((entry.check)(&json!({})))),
+                (vec![String::new()], vec![String::new()])
+            );
+            continue;
+        }
         assert!(faults.iter().any(|(path, _)| path == "/gibtesnicht"), "{}", entry.word);
         assert!(!(entry.check_channel)(&json!({"gibtesnicht": 1})).is_empty(), "{}", entry.word);
     }
@@ -163,7 +171,7 @@ async fn the_menu_builds_what_it_promises() {
             "queues": [{"binding": "q", "partner": "p"}]}),
         _ => json!({}),
     };
-    for entry in TRANSPORTS {
+    for entry in TRANSPORTS.iter().filter(|entry| entry.word != "person") {
         let settings = settings(entry.word);
         assert!((entry.check)(&settings).is_empty(), "{}", entry.word);
         let source = (entry.source)("c", &settings, &around).unwrap();

@@ -228,12 +228,14 @@ async fn a_timer_comes_in_as_a_delivery_when_it_is_due_and_only_once() {
     }
     assert_eq!(rig.figures().await.timers, 0, "none comes again and again");
     let listed = rig.listed().await;
-    assert_eq!(listed.len(), 2);
-    let timed = listed.iter().find(|listed| listed.id != first.id).unwrap();
-    assert_eq!((timed.binding.as_str(), timed.state), ("timer erinnern", Inbound::Accepted));
-    assert!(timed.received >= start_of_time() + SignedDuration::from_mins(30), "not before it was due");
+    // Its own document once more is a delivery of its own too: what a timer brings is judged by the route that takes it.
+    assert_eq!(listed.len(), 3);
+    for timed in listed.iter().filter(|listed| listed.id != first.id) {
+        assert_eq!((timed.binding.as_str(), timed.state), ("timer erinnern", Inbound::Accepted));
+        assert!(timed.received >= start_of_time() + SignedDuration::from_mins(30), "not before it was due");
+    }
     rig.at_rest().await;
-    assert_eq!(nord.attempts(), 2, "a document that was taken before has no second effect");
+    assert_eq!(nord.attempts(), 3, "each is told once");
     end.cancel();
     task.await.unwrap();
     stop(engine).await;
