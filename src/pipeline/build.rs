@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::envelope::Reply;
 use crate::message::Message;
+use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::pipeline::{answer, schreiben, sending, werte};
 use crate::register::entscheidung::Ergebnis;
@@ -60,8 +61,8 @@ fn schema() -> Value {
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    let map = sending::keys(settings, ENTRY.word, &[ENTRY.word, "as"])?;
-    let named = sending::text(map, "as", "name for what is made")?;
+    let map = settings::keys(settings, ENTRY.word, &[ENTRY.word, "as"])?;
+    let named = settings::text(map, "as", "name for what is made")?;
     let written: Vec<&str> = match map.get(ENTRY.word) {
         Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
         Some(Value::String(one)) => vec![one],

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::effects::{Fact, Question, Timer, VorgangChange, VorgangState};
 use crate::message::Message;
+use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::pipeline::{answer, sending, uebergaenge};
 use crate::register::keys;
@@ -49,8 +50,8 @@ fn schema() -> Value {
 }
 
 fn build(settings: &Value, _: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    let map = sending::keys(settings, ENTRY.word, &["every", "most", "as"])?;
-    let named = sending::text(map, "as", "name for the reminder")?;
+    let map = settings::keys(settings, ENTRY.word, &["every", "most", "as"])?;
+    let named = settings::text(map, "as", "name for the reminder")?;
     let fault = |path: &str, text: &str| vec![SettingFault { path: path.to_owned(), text: text.to_owned() }];
     let range = SignedDuration::from_hours(1)..=SignedDuration::from_hours(365 * 24);
     let every = match map.get("every") {

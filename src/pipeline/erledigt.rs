@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::effects::{Fact, Question, VorgangChange, VorgangState};
 use crate::message::Message;
 use crate::pipeline::bestand::{incomplete, registermeldung};
+use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::pipeline::uebergaenge;
 use crate::pipeline::vorgang::responsible;
@@ -30,11 +31,7 @@ struct Erledigt {
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    let empty = settings.is_null() || settings.as_object().is_some_and(|map| map.is_empty());
-    if !empty {
-        let text = "erledigt has no settings; write `erledigt: {}`".to_owned();
-        return Err(vec![SettingFault { path: String::new(), text }]);
-    }
+    settings::none(settings, ENTRY.word)?;
     Ok(Arc::new(Erledigt { tafeln: building.tafeln.clone() }))
 }
 

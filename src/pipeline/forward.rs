@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use crate::envelope::Reply;
 use crate::message::Message;
+use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
-use crate::pipeline::{answer, build, sending};
+use crate::pipeline::{answer, build};
 use crate::register::record::Behoerde;
 use crate::register::tafeln::Tafeln;
 
@@ -53,9 +54,9 @@ fn schema() -> Value {
 }
 
 fn build_step(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    let map = sending::keys(settings, ENTRY.word, &[ENTRY.word, "as"])?;
-    let written = sending::text(map, ENTRY.word, "`original` or a message such as `xfamilie.0801`")?;
-    let named = sending::text(map, "as", "name for what is handed on")?;
+    let map = settings::keys(settings, ENTRY.word, &[ENTRY.word, "as"])?;
+    let written = settings::text(map, ENTRY.word, "`original` or a message such as `xfamilie.0801`")?;
+    let named = settings::text(map, "as", "name for what is handed on")?;
     let message = if written == ORIGINAL {
         None
     } else {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::message::Message;
 use crate::pipeline::authorise;
+use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::register::record::Anmeldung;
 use crate::rejection::{Fault, Rejection};
@@ -34,12 +35,8 @@ const LEIKA: &str = "leika";
 struct Freigabe;
 
 fn build(settings: &Value, _: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    if settings.is_null() || settings.as_object().is_some_and(serde_json::Map::is_empty) {
-        return Ok(Arc::new(Freigabe));
-    }
-    let key = settings.as_object().and_then(|map| map.keys().next());
-    let path = key.map(|key| format!("/{key}")).unwrap_or_default();
-    Err(vec![SettingFault { path, text: "freigabe has no settings, write `freigabe: {}`".to_owned() }])
+    settings::none(settings, ENTRY.word)?;
+    Ok(Arc::new(Freigabe))
 }
 
 impl Step for Freigabe {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
 use crate::pipeline::jugendamt::ALIAS;
+use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::register::aemter::{Zustaendig, tag};
 use crate::register::gemeinden::{Ort, falten};
@@ -35,11 +36,7 @@ struct Hinweis {
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    let empty = settings.is_null() || settings.as_object().is_some_and(|map| map.is_empty());
-    if !empty {
-        let text = "hinweis has no settings; write `hinweis: {}`".to_owned();
-        return Err(vec![SettingFault { path: String::new(), text }]);
-    }
+    settings::none(settings, ENTRY.word)?;
     Ok(Arc::new(Hinweis { tafeln: building.tafeln.clone() }))
 }
 

@@ -12,6 +12,7 @@ use crate::effects::{Fact, Question, Vorgang, VorgangChange};
 use crate::message::Message;
 use crate::pipeline::authorise;
 use crate::pipeline::sending;
+use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
 use crate::register::keys;
 use crate::register::vorgang::{Akte, Gesendet};
@@ -63,13 +64,13 @@ fn schema() -> Value {
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    let map = sending::keys(settings, ENTRY.word, &["to", "message"])?;
+    let map = settings::keys(settings, ENTRY.word, &["to", "message"])?;
     let to = map.get("to").and_then(Value::as_str);
     let Some((_, to)) = ROLES.iter().find(|(word, _)| to == Some(word)) else {
         let text = "unknown office; allowed: wohnort, geburt".to_owned();
         return Err(vec![SettingFault { path: "/to".to_owned(), text }]);
     };
-    let document = sending::text(map, "message", "name that an earlier `as` gave")?;
+    let document = settings::text(map, "message", "name that an earlier `as` gave")?;
     let (reach, give_up_after) = (building.reach.clone(), building.give_up_after);
     Ok(Arc::new(Jugendamt { to: *to, document, reach, give_up_after }))
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::effects::{Fact, MirrorChange, Question, Retrieval};
 use crate::message::Message;
 use crate::pipeline::bestand::{incomplete, only_persons, person, registermeldung};
+use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::register::aemter::tag;
 use crate::register::keys;
@@ -31,11 +32,7 @@ struct Marke {
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    let empty = settings.is_null() || settings.as_object().is_some_and(|map| map.is_empty());
-    if !empty {
-        let text = "marke has no settings; write `marke: {}`".to_owned();
-        return Err(vec![SettingFault { path: String::new(), text }]);
-    }
+    settings::none(settings, ENTRY.word)?;
     Ok(Arc::new(Marke { tafeln: building.tafeln.clone() }))
 }
 

@@ -25,6 +25,7 @@ pub mod receipt;
 pub mod refuse;
 pub mod schreiben;
 pub mod sending;
+pub mod settings;
 pub mod settle;
 pub mod step;
 pub mod tell;

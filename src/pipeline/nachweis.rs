@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::envelope::Reply;
 use crate::message::Message;
+use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
 use crate::pipeline::tell::ONLINEDIENST;
 use crate::pipeline::{freigabe, sending};
@@ -50,12 +51,12 @@ fn schema() -> Value {
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    let map = sending::keys(settings, ENTRY.word, &["to", "document", "delay"])?;
+    let map = settings::keys(settings, ENTRY.word, &["to", "document", "delay"])?;
     if map.get("to").and_then(Value::as_str) != Some(ONLINEDIENST) {
         let text = format!("only the service that asked gets it; write `{ONLINEDIENST}`");
         return Err(vec![SettingFault { path: "/to".to_owned(), text }]);
     }
-    let document = sending::text(map, "document", "name that an earlier `as` gave")?;
+    let document = settings::text(map, "document", "name that an earlier `as` gave")?;
     let delay = sending::delay(map.get("delay")).map_err(|fault| vec![fault])?;
     let (reach, give_up_after) = (building.reach.clone(), building.give_up_after);
     Ok(Arc::new(Nachweis { document, delay, reach, give_up_after }))

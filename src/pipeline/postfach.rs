@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::message::Message;
+use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::pipeline::{schreiben, sending};
 use crate::register::entscheidung::Ergebnis;
@@ -51,7 +52,7 @@ fn schema() -> Value {
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    let map = sending::keys(settings, ENTRY.word, &["to", "document", "delay"])?;
+    let map = settings::keys(settings, ENTRY.word, &["to", "document", "delay"])?;
     let fault = |path: &str, text: String| SettingFault { path: path.to_owned(), text };
     let mut faults = Vec::new();
     if map.get("to").and_then(Value::as_str) != Some(MUTTER) {
@@ -61,10 +62,11 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
         faults.push(wrong);
         sending::DELAY
     });
-    let document = sending::text(map, "document", "name that an earlier `as` gave").unwrap_or_else(|wrong| {
-        faults.extend(wrong);
-        String::new()
-    });
+    let document =
+        settings::text(map, "document", "name that an earlier `as` gave").unwrap_or_else(|wrong| {
+            faults.extend(wrong);
+            String::new()
+        });
     let keeper = match building.reach.groups.get(GROUP).map(Vec::as_slice) {
         Some([one]) => building.reach.answers.get(one).map(|way| (one.clone(), way.clone())),
         _ => None,

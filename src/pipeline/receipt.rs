@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::envelope::Reply;
 use crate::message::Message;
 use crate::pipeline::answer;
+use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::xoev::contract::Answering;
 
@@ -29,13 +30,7 @@ struct Receipt {
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    let empty = settings.is_null() || settings.as_object().is_some_and(serde_json::Map::is_empty);
-    if !empty {
-        let key = settings.as_object().and_then(|map| map.keys().next());
-        let path = key.map(|key| format!("/{key}")).unwrap_or_default();
-        let text = "unknown setting; receipt has none, write `receipt: {}`".to_owned();
-        return Err(vec![SettingFault { path, text }]);
-    }
+    settings::none(settings, ENTRY.word)?;
     answer::rehearse(building.standards, building.platform).map_err(|fault| vec![fault])?;
     let answering = building
         .standards

@@ -45,37 +45,6 @@ pub fn delay(written: Option<&Value>) -> Result<SignedDuration, SettingFault> {
         })
 }
 
-/// Settings as a mapping with these keys and no others.
-pub fn keys<'v>(
-    settings: &'v Value,
-    word: &str,
-    allowed: &[&str],
-) -> Result<&'v serde_json::Map<String, Value>, Vec<SettingFault>> {
-    let fault = |path: String, text: String| SettingFault { path, text };
-    let Some(map) = settings.as_object() else {
-        let text = format!("not a mapping; write `{word}: {{ {}: … }}`", allowed.first().unwrap_or(&"as"));
-        return Err(vec![fault(String::new(), text)]);
-    };
-    let faults: Vec<SettingFault> = map
-        .keys()
-        .filter(|key| !allowed.contains(&key.as_str()))
-        .map(|key| fault(format!("/{key}"), format!("unknown setting; allowed: {}", allowed.join(", "))))
-        .collect();
-    if faults.is_empty() { Ok(map) } else { Err(faults) }
-}
-
-/// A required text of the settings.
-pub fn text(
-    map: &serde_json::Map<String, Value>,
-    key: &str,
-    expected: &str,
-) -> Result<String, Vec<SettingFault>> {
-    match map.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()) {
-        Some(text) => Ok(text.to_owned()),
-        None => Err(vec![SettingFault { path: format!("/{key}"), text: format!("{expected} expected") }]),
-    }
-}
-
 /// The Vorgang that the message belongs to.
 pub fn akte(message: &Message) -> Option<&Akte> {
     message.vorgang.as_ref().map(|change| &change.vorgang.akte)

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::effects::{Fact, Question, VorgangChange};
 use crate::message::Message;
+use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::register::keys::{self, SearchKey};
 
@@ -23,12 +24,8 @@ pub const ENTRY: Entry = Entry {
 struct Settle;
 
 fn build(settings: &Value, _: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    if settings.is_null() || settings.as_object().is_some_and(serde_json::Map::is_empty) {
-        return Ok(Arc::new(Settle));
-    }
-    let key = settings.as_object().and_then(|map| map.keys().next());
-    let path = key.map(|key| format!("/{key}")).unwrap_or_default();
-    Err(vec![SettingFault { path, text: "settle has no settings, write `settle: {}`".to_owned() }])
+    settings::none(settings, ENTRY.word)?;
+    Ok(Arc::new(Settle))
 }
 
 /// The key of the Vorgang that an alias leads to.

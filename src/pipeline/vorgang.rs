@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::effects::{Fact, Question, VorgangChange, VorgangState};
 use crate::envelope::Reply;
 use crate::message::Message;
+use crate::pipeline::settings;
 use crate::pipeline::settle::leads_to;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::pipeline::{answer, sending, uebergaenge};
@@ -65,14 +66,14 @@ fn schema() -> Value {
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    let map = sending::keys(settings, ENTRY.word, &[ENTRY.word, "as"])?;
+    let map = settings::keys(settings, ENTRY.word, &[ENTRY.word, "as"])?;
     let written = map.get(ENTRY.word).and_then(Value::as_str);
     let known = WHAT.iter().find(|(word, _)| written == Some(word));
     let Some((_, what)) = known else {
         let text = "unknown change; allowed: schliessen, zurueckziehen".to_owned();
         return Err(vec![SettingFault { path: format!("/{}", ENTRY.word), text }]);
     };
-    let named = sending::text(map, "as", "name for what is told then")?;
+    let named = settings::text(map, "as", "name for what is told then")?;
     Ok(Arc::new(Vorgang { what: *what, named, tafeln: building.tafeln.clone() }))
 }
 
