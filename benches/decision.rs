@@ -5,7 +5,6 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot be set up ends")]
 #![allow(missing_docs, reason = "the macros of the harness write the only public items")]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -161,23 +160,9 @@ fn antrag(n: u64, document: &gate::Document, now: Timestamp) -> Message {
         acting_person: None,
     };
     let body = Bytes::from_static(b"<antrag/>");
-    Message {
-        envelope: Arc::new(Envelope { head, body, parts: vec![], evidence: Evidence::default() }),
-        identity: Identity::default(),
-        sender: Sender { id: "portal".into(), uses: vec!["self-service".into()], ..Sender::default() },
-        document: document.clone(),
-        record,
-        values: BTreeMap::new(),
-        befund: None,
-        entscheidung: None,
-        vorgang: None,
-        built: BTreeMap::new(),
-        effects: Effects::default(),
-        answers: vec![],
-        branches: vec![],
-        order: None,
-        resumed: None,
-    }
+    let envelope = Envelope { head, body, parts: vec![], evidence: Evidence::default() };
+    let sender = Sender { id: "portal".into(), uses: vec!["self-service".into()], ..Sender::default() };
+    Message::begin(Arc::new(envelope), Identity::default(), sender, document.clone(), record)
 }
 
 fn steps(standards: &PackageSet) -> [Arc<dyn Step>; 3] {

@@ -90,6 +90,33 @@ pub struct Message {
 }
 
 impl Message {
+    /// A message before its first step.
+    pub fn begin(
+        envelope: Arc<Envelope>,
+        identity: Identity,
+        sender: Sender,
+        document: Document,
+        record: Record,
+    ) -> Message {
+        Message {
+            envelope,
+            identity,
+            sender,
+            document,
+            record,
+            values: BTreeMap::new(),
+            befund: None,
+            entscheidung: None,
+            vorgang: None,
+            built: BTreeMap::new(),
+            effects: Effects::default(),
+            answers: Vec::new(),
+            branches: Vec::new(),
+            order: None,
+            resumed: None,
+        }
+    }
+
     /// *Now* of this run: the time of receipt, or of its being taken up again; steps know no other.
     pub fn now(&self) -> Timestamp {
         self.resumed.map_or(self.envelope.head.received, |resumed| resumed.at)

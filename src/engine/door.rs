@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::effects::Effects;
 use crate::envelope::{Envelope, Inbound, Stage};
 use crate::message::{Identity, Message, Resumed, Sender};
 use crate::pipeline::step::{Bench, Trouble};
@@ -104,21 +103,9 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
         }
     };
     let message = Message {
-        envelope: ground.envelope.clone(),
-        identity,
-        sender: partner.sender.clone(),
-        document,
-        record,
-        values: Default::default(),
-        befund: None,
-        entscheidung: None,
-        vorgang: None,
-        built: Default::default(),
-        effects: Effects::default(),
-        answers: Vec::new(),
         branches: vec![None; plan.chooses],
-        order: None,
         resumed: ground.resumed.as_ref().map(|resume| Resumed { at: resume.at, expired: resume.expired }),
+        ..Message::begin(ground.envelope.clone(), identity, partner.sender.clone(), document, record)
     };
     Opened::Run(Box::new(Run {
         ground,

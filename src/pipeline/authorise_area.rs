@@ -194,11 +194,7 @@ mod tests {
             name: id.into(),
             gebiete,
             auslandsgeburten: id == "jugendamt-berlin",
-            auftrag_seit: None,
-            freigabe_seit: None,
-            freigabe_bis: None,
-            nachfolge: None,
-            nachweise: vec![],
+            ..Amt::default()
         }
     }
 

@@ -318,12 +318,8 @@ mod tests {
             id: id.into(),
             name: id.into(),
             gebiete: vec![Gebiet { ars: "04".into(), von: None, bis: bis.map(|day| day.parse().unwrap()) }],
-            auslandsgeburten: false,
-            auftrag_seit: None,
-            freigabe_seit: None,
-            freigabe_bis: None,
             nachfolge: nachfolge.map(str::to_owned),
-            nachweise: vec![],
+            ..Amt::default()
         };
         let aemter = vec![
             amt("alt", Some("2026-01-01"), Some("jugendamt-bremen")),

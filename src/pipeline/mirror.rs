@@ -541,12 +541,8 @@ mod tests {
             id: id.into(),
             name: id.into(),
             gebiete: vec![Gebiet { ars: "04".into(), von: None, bis: bis.map(|day| day.parse().unwrap()) }],
-            auslandsgeburten: false,
-            auftrag_seit: None,
-            freigabe_seit: None,
-            freigabe_bis: None,
             nachfolge: nachfolge.map(str::to_owned),
-            nachweise: vec![],
+            ..Amt::default()
         };
         for (last, nachfolge, owns) in [
             (Some("2026-11-20"), Some("jugendamt-bremen"), true),

@@ -1,7 +1,6 @@
 //! What the tests of the steps share: one real delivery of the sample 0804 and the real package.
 //! Only compiled for tests.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,7 +9,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::effects::{Answer, Effects, Fact, Guard, Question, Vorgang, VorgangChange, VorgangState};
+use crate::effects::{Answer, Fact, Guard, Question, Vorgang, VorgangChange, VorgangState};
 use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef};
 use crate::message::{Identity, Message, Sender};
 use crate::pipeline::step::{Addressee, Bench, Building, Flow, Reach, Trouble};
@@ -109,27 +108,16 @@ pub fn message() -> Message {
     let set = standards();
     let detected = set.detect(&document).unwrap();
     let record = set.reader().read(&detected, &document).unwrap();
+    let envelope = Envelope { head: head(), body, parts: vec![], evidence: Evidence::default() };
+    let identity = Identity {
+        standard: detected.standard,
+        version: detected.version,
+        message: detected.message,
+        test: detected.test,
+    };
     Message {
-        envelope: Arc::new(Envelope { head: head(), body, parts: vec![], evidence: Evidence::default() }),
-        identity: Identity {
-            standard: detected.standard,
-            version: detected.version,
-            message: detected.message,
-            test: detected.test,
-        },
-        sender: sender(),
-        document,
-        record,
-        values: BTreeMap::new(),
-        befund: None,
-        entscheidung: None,
-        vorgang: None,
-        built: BTreeMap::new(),
-        effects: Effects::default(),
-        answers: vec![],
-        branches: vec![],
         order: Some(SearchKey::new("kind", ["a"])),
-        resumed: None,
+        ..Message::begin(Arc::new(envelope), identity, sender(), document, record)
     }
 }
 

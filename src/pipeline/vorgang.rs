@@ -255,17 +255,7 @@ mod tests {
     }
 
     fn amt(id: &str, nachfolge: Option<&str>) -> Amt {
-        Amt {
-            id: id.into(),
-            name: id.into(),
-            gebiete: vec![],
-            auslandsgeburten: false,
-            auftrag_seit: None,
-            freigabe_seit: None,
-            freigabe_bis: None,
-            nachfolge: nachfolge.map(str::to_owned),
-            nachweise: vec![],
-        }
+        Amt { id: id.into(), name: id.into(), nachfolge: nachfolge.map(str::to_owned), ..Amt::default() }
     }
 
     fn code(outcome: Result<Flow, Trouble>) -> String {

@@ -21,7 +21,7 @@ pub struct Gebiet {
 }
 
 /// A Jugendamt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Amt {
     /// Its name in `partners.yaml`, which is also its Mandant; an office that is not connected has none there.

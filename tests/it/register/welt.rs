@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use drehscheibe::effects::{Answer, Effects, Fact, Guard, Question, Stored, Vorgang, VorgangState};
+use drehscheibe::effects::{Answer, Fact, Guard, Question, Stored, Vorgang, VorgangState};
 use drehscheibe::envelope::{Envelope, Evidence, Head, How, Part, PartnerRef};
 use drehscheibe::message::{Identity, Message, Sender};
 use drehscheibe::pipeline::STEPS;
@@ -176,28 +176,14 @@ impl Welt {
         };
         let body = Bytes::from_static(b"<antrag/>");
         let parts = self.parts.clone();
-        Message {
-            envelope: Arc::new(Envelope { head, body, parts, evidence: Evidence::default() }),
-            identity: Identity {
-                standard: detected.standard.clone(),
-                version: detected.version.clone(),
-                message: detected.message.clone(),
-                test: detected.test,
-            },
-            sender: self.sender.clone(),
-            document: document.clone(),
-            record,
-            values: BTreeMap::new(),
-            befund: None,
-            entscheidung: None,
-            vorgang: None,
-            built: BTreeMap::new(),
-            effects: Effects::default(),
-            answers: vec![],
-            branches: vec![],
-            order: None,
-            resumed: None,
-        }
+        let envelope = Envelope { head, body, parts, evidence: Evidence::default() };
+        let identity = Identity {
+            standard: detected.standard.clone(),
+            version: detected.version.clone(),
+            message: detected.message.clone(),
+            test: detected.test,
+        };
+        Message::begin(Arc::new(envelope), identity, self.sender.clone(), document.clone(), record)
     }
 
     fn step(&self, word: &str, settings: &Value) -> Arc<dyn Step> {

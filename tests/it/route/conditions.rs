@@ -27,27 +27,17 @@ fn message(values: &[(&'static str, &str)]) -> Message {
         traceparent: None,
         acting_person: None,
     };
+    let envelope = Envelope { head, body: body.clone(), parts: Vec::new(), evidence: Evidence::default() };
+    let document = gate::pass(body, &gate::Limits::default()).unwrap();
     Message {
-        envelope: Arc::new(Envelope {
-            head,
-            body: body.clone(),
-            parts: Vec::new(),
-            evidence: Evidence::default(),
-        }),
-        identity: Identity::default(),
-        sender: Sender::default(),
-        document: gate::pass(body, &gate::Limits::default()).unwrap(),
-        record: Record::default(),
         values: values.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
-        befund: None,
-        entscheidung: None,
-        vorgang: None,
-        built: Default::default(),
-        effects: Default::default(),
-        answers: Vec::new(),
-        branches: Vec::new(),
-        order: None,
-        resumed: None,
+        ..Message::begin(
+            Arc::new(envelope),
+            Identity::default(),
+            Sender::default(),
+            document,
+            Record::default(),
+        )
     }
 }
 
