@@ -190,6 +190,6 @@ mod tests {
         assert_eq!(step.apply(&mut message, &mut bench()), Ok(Flow::Next));
         assert!(message.effects == Default::default());
         let faults = building(|building| build(&json!({ "x": 1 }), building)).err().unwrap();
-        assert_eq!(faults[0].path, "");
+        assert_eq!(faults[0].path, "/x");
     }
 }

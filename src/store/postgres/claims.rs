@@ -12,11 +12,11 @@ use bytes::Bytes;
 
 use crate::envelope::Claim;
 use crate::seal::key::{Key, Place, random};
-use crate::store::contract::{SpoolWrite, StoreError};
+use crate::store::contract::SpoolWrite;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, one, rows, run};
 use crate::store::postgres::values::{get, sql, trouble};
-use crate::store::sealing::claim_file::Draft;
+use crate::store::sealing::claim_file::{Begun as Open, Ended, broken};
 use crate::store::sealing::keys::MandantKey;
 use crate::store::sealing::prepare::claim_place;
 use crate::store::sealing::values::{Stored, disk, sealing};
@@ -27,17 +27,13 @@ const SPARED: i64 = 2;
 /// Names of the files that this process is writing.
 pub type Begun = Arc<Mutex<HashSet<String>>>;
 
-fn broken() -> StoreError {
-    StoreError::Later("this part was broken off; begin it again".into())
-}
-
 /// A claim being written; dropped unfinished it leaves nothing.
 pub struct Writing {
     base: Arc<Base>,
     begun: Begun,
     mandant: Arc<MandantKey>,
     aside: String,
-    open: Option<Draft>,
+    open: Open,
 }
 
 impl Writing {
@@ -45,19 +41,8 @@ impl Writing {
     pub fn begin(base: Arc<Base>, begun: Begun, mandant: Arc<MandantKey>) -> Stored<Writing> {
         let aside = format!("{}-{}", base.lauf, hex::encode(random::<16>().map_err(sealing)?));
         begun.lock().unwrap_or_else(PoisonError::into_inner).insert(aside.clone());
-        let mut writing = Writing { base, begun, mandant, aside, open: None };
-        writing.open = Some(Draft::begin(&writing.base.claims.aside(&writing.aside))?);
-        Ok(writing)
-    }
-
-    async fn blocking<T: Send + 'static>(
-        &mut self,
-        act: impl FnOnce(Draft) -> (Option<Draft>, Stored<T>) + Send + 'static,
-    ) -> Stored<T> {
-        let open = self.open.take().ok_or_else(broken)?;
-        let (open, made) = tokio::task::spawn_blocking(move || act(open)).await.map_err(|_| broken())?;
-        self.open = open;
-        made
+        let open = Open::begin(&base.claims.aside(&aside))?;
+        Ok(Writing { base, begun, mandant, aside, open })
     }
 
     /// Puts the file where its name says, or takes the one that is there; holds it for this process. One process at a time
@@ -133,21 +118,11 @@ impl Drop for Writing {
 #[async_trait]
 impl SpoolWrite for Writing {
     async fn write(&mut self, octets: Bytes) -> Stored<()> {
-        self.blocking(move |mut open| match open.take(&octets) {
-            Ok(()) => (Some(open), Ok(())),
-            Err(error) => (None, Err(error)),
-        })
-        .await
+        self.open.write(octets).await
     }
 
     async fn finish(mut self: Box<Self>) -> Stored<(Claim, u64, String)> {
-        let (sha256, size, key) = self
-            .blocking(|mut open| {
-                let ended = open.end();
-                let Draft { sealer, hash, size, .. } = open;
-                (None, ended.map(|()| (hash.finish(), size, sealer.into_key())))
-            })
-            .await?;
+        let Ended { sha256, size, key } = self.open.end().await?;
         let name = hex::encode(self.base.keyring.claim.full(&[sha256.as_ref()]));
         let key = self.place(&name, key).await?;
         let wrapped = self.mandant.key.wrap(&claim_place(&name), &key).map_err(sealing)?;

@@ -54,21 +54,17 @@ impl Folder {
     }
 }
 
-/// A claim file being written.
-pub struct Draft {
+struct Draft {
     file: File,
-    /// What seals it.
-    pub sealer: Sealer,
-    /// Of its content so far.
-    pub hash: digest::Context,
-    /// Of its content so far.
-    pub size: u64,
+    sealer: Sealer,
+    // Hash and size are of the content, not of what stands on the disk.
+    hash: digest::Context,
+    size: u64,
     buffer: Vec<u8>,
 }
 
 impl Draft {
-    /// Begins a file under a new key.
-    pub fn begin(path: &Path) -> Stored<Draft> {
+    fn begin(path: &Path) -> Stored<Draft> {
         let mut file = File::create_new(path).map_err(disk)?;
         file.write_all(&HEAD).map_err(disk)?;
         let sealer = Sealer::new(Key::random().map_err(sealing)?);
@@ -76,8 +72,7 @@ impl Draft {
         Ok(Draft { file, sealer, hash, size: 0, buffer: Vec::with_capacity(SEALED_CHUNK) })
     }
 
-    /// Seals and appends.
-    pub fn take(&mut self, mut octets: &[u8]) -> Stored<()> {
+    fn take(&mut self, mut octets: &[u8]) -> Stored<()> {
         self.hash.update(octets);
         self.size += octets.len() as u64;
         while !octets.is_empty() {
@@ -99,10 +94,64 @@ impl Draft {
         Ok(())
     }
     /// Writes the last chunk and makes the file durable.
-    pub fn end(&mut self) -> Stored<()> {
+    fn end(&mut self) -> Stored<()> {
         self.flush(true)?;
         self.file.sync_all().map_err(disk)
     }
+}
+
+/// A claim being written, on threads that may wait; broken for good once anything of it failed.
+pub struct Begun(Option<Draft>);
+
+/// What a written claim is named by and opened with.
+pub struct Ended {
+    /// Hash of its content.
+    pub sha256: digest::Digest,
+    /// Size of its content.
+    pub size: u64,
+    /// Its data key.
+    pub key: Key,
+}
+
+impl Begun {
+    /// Begins a file under a new key.
+    pub fn begin(path: &Path) -> Stored<Begun> {
+        Draft::begin(path).map(|draft| Begun(Some(draft)))
+    }
+
+    /// Seals and appends.
+    pub async fn write(&mut self, octets: Bytes) -> Stored<()> {
+        self.blocking(move |mut draft| match draft.take(&octets) {
+            Ok(()) => (Some(draft), Ok(())),
+            Err(error) => (None, Err(error)),
+        })
+        .await
+    }
+
+    /// Makes the file durable.
+    pub async fn end(&mut self) -> Stored<Ended> {
+        self.blocking(|mut draft| {
+            let ended = draft.end();
+            let Draft { sealer, hash, size, .. } = draft;
+            (None, ended.map(|()| Ended { sha256: hash.finish(), size, key: sealer.into_key() }))
+        })
+        .await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &mut self,
+        act: impl FnOnce(Draft) -> (Option<Draft>, Stored<T>) + Send + 'static,
+    ) -> Stored<T> {
+        let draft = self.0.take().ok_or_else(broken)?;
+        let (draft, made) = tokio::task::spawn_blocking(move || act(draft)).await.map_err(|_| broken())?;
+        self.0 = draft;
+        made
+    }
+}
+
+/// A part whose writing did not come to its end.
+pub fn broken() -> StoreError {
+    StoreError::Later("this part was broken off; begin it again".into())
 }
 
 /// A claim being read.

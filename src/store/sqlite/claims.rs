@@ -13,8 +13,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::envelope::Claim;
 use crate::seal::key::{Key, random};
-use crate::store::contract::{SpoolWrite, StoreError};
-use crate::store::sealing::claim_file::{Draft, Folder};
+use crate::store::contract::SpoolWrite;
+use crate::store::sealing::claim_file::{Begun, Ended, Folder, broken};
 use crate::store::sealing::keys::MandantKey;
 use crate::store::sealing::prepare::claim_place;
 use crate::store::sealing::values::{Stored, disk, sealing};
@@ -54,7 +54,7 @@ pub struct Writing {
     readers: Arc<Readers>,
     mandant: Arc<MandantKey>,
     aside: String,
-    open: Option<Draft>,
+    open: Begun,
 }
 
 impl Writing {
@@ -68,20 +68,8 @@ impl Writing {
     ) -> Stored<Writing> {
         let aside = hex::encode(random::<16>().map_err(sealing)?);
         pending.lock().writing.insert(aside.clone());
-        let mut writing = Writing { folder, pending, keyring, readers, mandant, aside, open: None };
-        writing.open = Some(Draft::begin(&writing.folder.aside(&writing.aside))?);
-        Ok(writing)
-    }
-
-    async fn blocking<T: Send + 'static>(
-        &mut self,
-        act: impl FnOnce(Draft) -> (Option<Draft>, Stored<T>) + Send + 'static,
-    ) -> Stored<T> {
-        let broken = || StoreError::Later("this part was broken off; begin it again".into());
-        let open = self.open.take().ok_or_else(broken)?;
-        let (open, made) = tokio::task::spawn_blocking(move || act(open)).await.map_err(|_| broken())?;
-        self.open = open;
-        made
+        let open = Begun::begin(&folder.aside(&aside))?;
+        Ok(Writing { folder, pending, keyring, readers, mandant, aside, open })
     }
 }
 
@@ -96,21 +84,11 @@ impl Drop for Writing {
 #[async_trait]
 impl SpoolWrite for Writing {
     async fn write(&mut self, octets: Bytes) -> Stored<()> {
-        self.blocking(move |mut open| match open.take(&octets) {
-            Ok(()) => (Some(open), Ok(())),
-            Err(error) => (None, Err(error)),
-        })
-        .await
+        self.open.write(octets).await
     }
 
     async fn finish(mut self: Box<Self>) -> Stored<(Claim, u64, String)> {
-        let (sha256, size, key) = self
-            .blocking(|mut open| {
-                let ended = open.end();
-                let Draft { sealer, hash, size, .. } = open;
-                (None, ended.map(|()| (hash.finish(), size, sealer.into_key())))
-            })
-            .await?;
+        let Ended { sha256, size, key } = self.open.end().await?;
         let name = hex::encode(self.keyring.claim.full(&[sha256.as_ref()]));
         let known = {
             let name = name.clone();
@@ -138,9 +116,7 @@ impl SpoolWrite for Writing {
             held.finished.insert(named, (key, 0));
             Ok(wrapped)
         };
-        let wrapped = tokio::task::spawn_blocking(place)
-            .await
-            .map_err(|_| StoreError::Later("this part was broken off; begin it again".into()))??;
+        let wrapped = tokio::task::spawn_blocking(place).await.map_err(|_| broken())??;
         Ok((Claim { name, key: STANDARD.encode(wrapped) }, size, hex::encode(sha256)))
     }
 }
