@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
+use crate::engine::alone::Alone;
 use crate::engine::core::Core;
+use crate::engine::duty::of_source;
 use crate::route::compiled::Compiled;
 use crate::route::plan_diff::Picture;
 use crate::transport;
@@ -45,7 +47,9 @@ impl Shared {
             if let Some(source) = self.source(&wanted.kind, &wanted.connection, &wanted.settings)? {
                 let ops = wanted.settings.get("ops").and_then(serde_json::Value::as_bool);
                 let last = ops.unwrap_or(false);
-                fresh.push(Wanted { connection: wanted.connection.clone(), fingerprint, source, last });
+                let alone = is_alone(&wanted.kind).then(|| self.core.duties.clone());
+                let connection = wanted.connection.clone();
+                fresh.push(Wanted { connection, fingerprint, source, last, alone });
             }
         }
         let picture = serde_json::to_vec(&Picture::of_compiled(&compiled)).unwrap_or_default();
@@ -75,10 +79,23 @@ impl Shared {
             return Ok(Some(Arc::new(source)));
         }
         match transport::TRANSPORTS.iter().find(|entry| entry.word == kind) {
+            Some(entry) if entry.alone => (entry.source)(connection, settings, &self.alone(connection)),
             Some(entry) => (entry.source)(connection, settings, &self.around),
             None => Ok(None),
         }
     }
+
+    /// What a source is given that only one replica may run.
+    fn alone(&self, connection: &str) -> Surroundings {
+        let alone = Alone::new(self.core.clone(), self.around.intake.clone(), of_source(connection));
+        let alone = Arc::new(alone);
+        Surroundings { intake: alone.clone(), notes: alone.clone(), timers: alone, ..self.around.clone() }
+    }
+}
+
+/// Whether sources of a kind may run in one replica only.
+fn is_alone(kind: &str) -> bool {
+    transport::TRANSPORTS.iter().any(|entry| entry.word == kind && entry.alone)
 }
 
 fn destinations(compiled: &Compiled, around: &Surroundings) -> Result<Destinations, BuildError> {

@@ -101,6 +101,12 @@ pub const METRICS: &[Metric] = &[
         &["connection"],
         "1 while a broker takes no messages for want of memory or disk, else 0",
     ),
+    row(
+        "drehscheibe_duty_held",
+        Shape::Gauge,
+        &["duty"],
+        "1 while this replica does alone what only one may do, else 0",
+    ),
     row("drehscheibe_queue_depth", Shape::Gauge, &["queue"], "runs or entries waiting inside the engine"),
     row(
         "drehscheibe_alarms_total",
@@ -255,6 +261,11 @@ pub fn broker(connection: &str, direction: &'static str, up: bool) {
 pub fn broker_blocked(connection: &str, blocked: bool) {
     gauge!("drehscheibe_broker_blocked", "connection" => connection.to_owned())
         .set(f64::from(u8::from(blocked)));
+}
+
+/// This replica holds a duty or not.
+pub fn duty(name: &str, held: bool) {
+    gauge!("drehscheibe_duty_held", "duty" => name.to_owned()).set(f64::from(u8::from(held)));
 }
 
 /// So many runs or entries wait inside the engine.
