@@ -14,6 +14,7 @@ use crate::transport;
 use crate::transport::http::HttpSource;
 use crate::transport::port::{BuildError, Destinations, Source, Surroundings};
 
+use super::follow::Applied;
 use super::ops;
 use super::place::{Fit, Place};
 use super::sources::{Sources, Wanted};
@@ -28,6 +29,8 @@ pub struct Shared {
     pub core: Arc<Core>,
     /// The sources.
     pub sources: Mutex<Sources>,
+    /// What was applied last by any replica, as far as this one knows.
+    pub applied: Mutex<Option<Applied>>,
 }
 
 impl Shared {
