@@ -68,7 +68,8 @@ pub async fn follow(shared: Arc<Shared>) {
                 tracing::info!(version, drain = found.drain, "applied, as another replica did");
             }
             Ok(version) => {
-                let cause = format!("this replica's files are others than those that were applied ({version})");
+                let cause =
+                    format!("this replica's files are others than those that were applied ({version})");
                 raise(Alarm::ReloadRefused, "routes", &[("cause", &cause)]);
             }
             Err(cause) => raise(Alarm::ReloadRefused, "routes", &[("cause", &cause)]),

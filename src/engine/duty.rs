@@ -294,7 +294,9 @@ impl Keeper {
 
     async fn clear_up(&self) {
         if let Some(1..) = self.within(self.store.clear_up()).await {
-            tracing::warn!("a process of this store died; what it had leased or taken goes on with the others");
+            tracing::warn!(
+                "a process of this store died; what it had leased or taken goes on with the others"
+            );
         }
     }
 }

@@ -49,7 +49,8 @@ pub async fn again(base: &Base, before: &HashSet<i64>) -> Stored<(u64, HashSet<i
     let (seen, fresh): (Vec<i64>, Vec<i64>) = others.into_iter().partition(|lauf| before.contains(lauf));
     let buried = if seen.is_empty() { 0 } else { bury(base, &seen).await?.len() as u64 };
     let client = base.db.get().await?;
-    let dead = if fresh.is_empty() { Vec::new() } else { rows(&client, sql!("lauf_dead"), &[&fresh]).await? };
+    let dead =
+        if fresh.is_empty() { Vec::new() } else { rows(&client, sql!("lauf_dead"), &[&fresh]).await? };
     Ok((buried, dead.iter().map(|r| get(r, 0)).collect::<Stored<_>>()?))
 }
 

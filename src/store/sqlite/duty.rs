@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-
 use crate::store::duty::{Ask, Duty, Holding, LONGEST, Taken};
 use crate::store::sealing::values::{later, time};
 
