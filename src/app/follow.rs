@@ -4,9 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::route::plan_diff::Picture;
 use crate::store::contract::StoreError;
 use crate::telemetry::alarm::{Alarm, raise};
 
@@ -23,10 +25,17 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct Applied {
     /// The command that ordered it.
     pub command: Uuid,
-    /// What ran afterwards.
-    pub version: String,
+    /// What ran afterwards, as far as it is the same in every replica: routes, partners, packages; not the places of a machine.
+    pub runs: String,
     /// Whether messages in flight might be stranded.
     pub drain: bool,
+}
+
+/// A hash of what runs, without what may differ between machines.
+pub fn runs(shared: &Shared) -> String {
+    let picture = Picture::of_set(&shared.core.set.load(), []);
+    let picture = serde_json::to_vec(&Picture { version: String::new(), ..picture }).unwrap_or_default();
+    hex::encode(digest::digest(&digest::SHA256, &picture))
 }
 
 /// What was applied last by any replica.
@@ -64,7 +73,7 @@ pub async fn follow(shared: Arc<Shared>) {
         }
         // The one that was ordered has looked whether anything would be stranded.
         match Reload(shared.clone()).swap(true).await {
-            Ok(version) if version == found.version => {
+            Ok(version) if runs(&shared) == found.runs => {
                 tracing::info!(version, drain = found.drain, "applied, as another replica did");
             }
             Ok(version) => {

@@ -83,7 +83,8 @@ impl Commands for Reload {
         match self.swap(drain).await {
             Ok(version) => {
                 let sentence = format!("applied, now running {version}");
-                follow::tell(&self.0, &Applied { command: command.id, version, drain }).await;
+                let runs = follow::runs(&self.0);
+                follow::tell(&self.0, &Applied { command: command.id, runs, drain }).await;
                 CommandState::Done(sentence)
             }
             Err(cause) => {

@@ -359,6 +359,7 @@ mod tests {
             backlog("callback:kita", 2, Duration::from_secs(90), 1);
             breaker("callback:kita", true);
             queue_depth("runs", 5);
+            duty("source trays", true);
             broker("broker", "in", true);
             broker_blocked("broker", false);
             mirror_entries(7);
@@ -399,6 +400,7 @@ mod tests {
             "queue",
             "connection",
             "direction",
+            "duty",
         ];
         for metric in METRICS {
             assert!(metric.labels.iter().all(|label| known.contains(label)), "{}", metric.name);

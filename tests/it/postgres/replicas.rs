@@ -253,10 +253,10 @@ async fn ten_replicas_behave_as_one() {
     assert_eq!(answers, (files + timers) as usize, "each file and timer is answered once");
 
     // The tray and the timers came in by one replica, each delivery at its door once.
-    let by_tray = cluster.sum("drehscheibe_received_total", "folder lieferungen").await;
+    let by_tray = cluster.sum("drehscheibe_received_total", "\"lieferungen\"").await;
     assert_eq!(by_tray.iter().filter(|n| **n > 0.0).count(), 1, "{by_tray:?}");
     assert_eq!(by_tray.iter().sum::<f64>(), files as f64);
-    let by_timer = cluster.sum("drehscheibe_received_total", "timer wecken").await;
+    let by_timer = cluster.sum("drehscheibe_received_total", "\"timer\"").await;
     assert_eq!(by_timer.iter().filter(|n| **n > 0.0).count(), 1, "{by_timer:?}");
     assert_eq!(by_timer.iter().sum::<f64>(), timers as f64);
     let sent = cluster.sum("drehscheibe_dispatched_total", "outcome=\"sent\"").await;
@@ -330,8 +330,8 @@ async fn what_one_does_alone_goes_on_when_it_is_frozen_killed_or_told_to_end() {
         let took = since.elapsed();
         assert!(took < TAKEN_OVER, "{way}: {took:?}");
         if way == "TERM" {
-            // Given back, not waited for.
-            assert!(took < Duration::from_secs(5), "{took:?}");
+            // Given back: the lease was renewed less than four seconds ago, so waiting for its end takes longer.
+            assert!(took < Duration::from_secs(6), "{took:?}");
         }
         let _ = std::io::Write::write_all(
             &mut std::io::stderr(),
