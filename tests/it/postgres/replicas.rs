@@ -295,7 +295,7 @@ async fn ten_replicas_behave_as_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_does_alone_goes_on_when_it_is_frozen_killed_or_told_to_end() {
-    let Some(mut cluster) = Cluster::start(3).await else { return };
+    let Some(mut cluster) = Cluster::start(2).await else { return };
     let mut effects = 0;
     let mut child = 0;
     let mut before = cluster.until_other(usize::MAX, Instant::now()).await;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::house;
 use crate::store_contract::common::{
-    at, claim, commit_one, commit_sends, delivery, guard, key, open, put, send, sent, settle,
+    House, at, claim, commit_one, commit_sends, delivery, guard, key, open, put, send, sent, settle,
 };
 
 fn office(n: usize) -> String {
@@ -132,6 +132,20 @@ async fn a_deletion_and_a_settling_do_not_wait_for_each_other_in_a_circle() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     let count = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
     assert_eq!(admin.query_one(count, &[]).await.unwrap().get::<_, i64>(0), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_start_at_once_do_not_trip_over_what_each_of_them_removes() {
+    let Some(house) = house().await else { return };
+    drop(house.store(Stage::Test, 1).await.unwrap());
+    let claims = house.claims();
+    for n in 0..200 {
+        std::fs::write(claims.join(format!("{n:064x}")), "of nobody").unwrap();
+        std::fs::write(claims.join("tmp").join(format!("999999-{n}")), "half written").unwrap();
+    }
+    let (one, two) = (house.store(Stage::Test, 1).await.unwrap(), house.store(Stage::Test, 1).await.unwrap());
+    let (first, second) = tokio::join!(one.begin_run(), two.begin_run());
+    assert_eq!(first.unwrap() + second.unwrap(), 400, "each file is removed by one of them");
 }
 
 async fn held(store: &dyn Store, name: &str, now: i64) -> Option<Duty> {
