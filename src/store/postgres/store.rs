@@ -17,6 +17,7 @@ use crate::store::contract::{
     Pause, Resumed, Scope, Settle, SpoolRead, SpoolWrite, Store, StoreError, View, Want,
 };
 use crate::store::migrated::Migrated;
+use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::claims::{self, Begun, Writing};
 use crate::store::postgres::commit::{self, Written};
@@ -24,7 +25,9 @@ use crate::store::postgres::listen::Watch;
 use crate::store::postgres::open::{self, Settings};
 use crate::store::postgres::pool::{rows, run, transact};
 use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::{again, essence, house, lanes, list, read, register, remove, settle, waiting};
+use crate::store::postgres::{
+    again, essence, house, lanes, list, read, register, remove, retention, settle, waiting,
+};
 use crate::store::sealing::claim_file::Reading;
 use crate::store::sealing::prepare::{self, MirrorWork, Work};
 use crate::store::sealing::values::Stored;
@@ -373,5 +376,17 @@ impl Store for PostgresStore {
             )));
         }
         essence::essence(&self.base).await
+    }
+}
+
+#[async_trait]
+impl Retention for PostgresStore {
+    async fn retention_plan(&self, stichtag: &Stichtag) -> Result<Vec<Faellig>, StoreError> {
+        retention::plan(&self.base, stichtag).await
+    }
+
+    async fn retain(&self, stichtag: &Stichtag, limit: usize) -> Result<Option<Scheibe>, StoreError> {
+        self.watch()?;
+        retention::retain(&self.base, stichtag, limit).await
     }
 }
