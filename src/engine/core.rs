@@ -11,6 +11,7 @@ use crate::clock::{Clock, Tick};
 use crate::effects::{GuardKey, Question};
 use crate::envelope::Verdict;
 use crate::plan::PlanSet;
+use crate::register::fristen::Fristen;
 use crate::store::contract::{Entry, Pause, Store, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::{Busy, Stop};
@@ -43,6 +44,8 @@ pub struct Settings {
     pub busy_limit: u32,
     /// Name of this process, for the operator.
     pub name: String,
+    /// How long each class of data is kept, and when the daily run begins.
+    pub fristen: Fristen,
 }
 
 impl Default for Settings {
@@ -59,6 +62,7 @@ impl Default for Settings {
             patience_for_room: Duration::from_secs(5),
             busy_limit: 5,
             name: "drehscheibe".to_owned(),
+            fristen: Fristen::default(),
         }
     }
 }

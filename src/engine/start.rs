@@ -17,7 +17,7 @@ use super::core::{Core, Settings};
 use super::housekeeping::{self, Commands};
 use super::points::Points;
 use super::receive::{self, Reception};
-use super::{commit, dispatch, lookup};
+use super::{commit, dispatch, lookup, retention};
 
 /// A running engine.
 pub struct Engine {
@@ -95,6 +95,7 @@ impl Engine {
             tokio::spawn(housekeeping::resume(core.clone(), self.reception.clone())),
             tokio::spawn(housekeeping::commands(core.clone(), commands)),
             tokio::spawn(housekeeping::figures(core.clone())),
+            tokio::spawn(retention::daily(core.clone(), || true)),
         ];
     }
 

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use drehscheibe::effects::{Answer, Outgoing, Question, Stored, Vorgang};
 use drehscheibe::envelope::{Claim, Envelope};
 use drehscheibe::store::contract::*;
+use drehscheibe::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -216,5 +217,17 @@ impl Store for Troubled {
 
     async fn essence(&self) -> Result<Vec<String>, StoreError> {
         self.inner.essence().await
+    }
+}
+
+#[async_trait]
+impl Retention for Troubled {
+    async fn retention_plan(&self, stichtag: &Stichtag) -> Result<Vec<Faellig>, StoreError> {
+        self.inner.retention_plan(stichtag).await
+    }
+
+    async fn retain(&self, stichtag: &Stichtag, limit: usize) -> Result<Option<Scheibe>, StoreError> {
+        self.pass(&self.no_commit)?;
+        self.inner.retain(stichtag, limit).await
     }
 }
