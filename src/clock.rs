@@ -129,7 +129,9 @@ pub fn daily_in_berlin(now: Timestamp, hour: i8) -> Timestamp {
     let zone = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC);
     let today = now.to_zoned(zone.clone()).date();
     let of = |date: Date| {
-        zone.to_ambiguous_timestamp(date.at(hour.clamp(0, 23), 0, 0, 0)).compatible().unwrap_or(Timestamp::MIN)
+        zone.to_ambiguous_timestamp(date.at(hour.clamp(0, 23), 0, 0, 0))
+            .compatible()
+            .unwrap_or(Timestamp::MIN)
     };
     match of(today) {
         then if then <= now => then,

@@ -11,7 +11,9 @@ pub enum RetentionCommand {
     #[command(after_help = "Example:\n  drehscheibe retention plan --json")]
     Plan,
     /// Let the running process remove now what is over, without waiting for the daily run.
-    #[command(after_help = "Example:\n  drehscheibe retention run --reason \"Prüfung durch den Datenschutz\"")]
+    #[command(
+        after_help = "Example:\n  drehscheibe retention run --reason \"Prüfung durch den Datenschutz\""
+    )]
     Run(RunNowArgs),
 }
 

@@ -114,10 +114,19 @@ mod tests {
         let printed = Printed::default();
         print(&all, &stichtag, &mut printed.output(false)).unwrap();
         let text = printed.text();
-        for wanted in ["zurueckgestellt", "90 days", "2 more wait", "1 Registersätze have no birth date", "at 2 o'clock"] {
+        for wanted in [
+            "zurueckgestellt",
+            "90 days",
+            "2 more wait",
+            "1 Registersätze have no birth date",
+            "at 2 o'clock",
+        ] {
             assert!(text.contains(wanted), "{wanted}: {text}");
         }
         let json = serde_json::to_value(&all[1]).unwrap();
-        assert_eq!((&json["klasse"], &json["anzahl"], &json["tage"]), (&json!("zurueckgestellt"), &json!(3), &json!(90)));
+        assert_eq!(
+            (&json["klasse"], &json["anzahl"], &json["tage"]),
+            (&json!("zurueckgestellt"), &json!(3), &json!(90))
+        );
     }
 }

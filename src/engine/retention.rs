@@ -55,7 +55,11 @@ pub async fn daily(core: Arc<Core>, may_run: impl Fn() -> bool + Send + Sync) {
 }
 
 /// Does the run that was due then, unless it was done by whomever; whether it is done.
-async fn scheduled(core: &Core, due: Timestamp, may_run: &(impl Fn() -> bool + Sync)) -> Result<bool, StoreError> {
+async fn scheduled(
+    core: &Core,
+    due: Timestamp,
+    may_run: &(impl Fn() -> bool + Sync),
+) -> Result<bool, StoreError> {
     let noted = core.store.note(NOTE.0, NOTE.1).await?;
     let noted = noted.and_then(|text| String::from_utf8(text).ok()?.parse::<Timestamp>().ok());
     // A note of the future is of a clock that was wrong.

@@ -207,9 +207,21 @@ impl Fristen {
     pub fn widersprueche(&self) -> Vec<String> {
         let mut found = Vec::new();
         for (longer, shorter, why) in [
-            (Klasse::Schluessel, Klasse::Nachrichten, "a repeat is known by its key as long as the message is kept"),
-            (Klasse::Schluessel, Klasse::Zurueckgestellt, "a repeat is known by its key as long as the message is kept"),
-            (Klasse::Nachweise, Klasse::Schluessel, "what happened stays provable as long as it can be repeated"),
+            (
+                Klasse::Schluessel,
+                Klasse::Nachrichten,
+                "a repeat is known by its key as long as the message is kept",
+            ),
+            (
+                Klasse::Schluessel,
+                Klasse::Zurueckgestellt,
+                "a repeat is known by its key as long as the message is kept",
+            ),
+            (
+                Klasse::Nachweise,
+                Klasse::Schluessel,
+                "what happened stays provable as long as it can be repeated",
+            ),
         ] {
             if self.tage(longer) < self.tage(shorter) {
                 let (longer, shorter) = (longer.wort(), shorter.wort());

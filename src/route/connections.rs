@@ -13,8 +13,8 @@ use crate::envelope::Stage;
 use crate::plan::Patience;
 use crate::register::fristen::Fristen;
 use crate::route::fault::{Desk, SECRET_KEYS};
-use crate::route::{reading, retention};
 use crate::route::tree::{At, Kind, Node, Place};
+use crate::route::{reading, retention};
 use crate::transport::port::Entry;
 
 /// Patience with a destination where its connection says nothing.

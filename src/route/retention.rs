@@ -54,7 +54,10 @@ pub fn schema() -> Value {
     for regel in tunable() {
         let text = format!("{} From {} to {} days.", regel.grund, regel.mindestens, regel.hoechstens);
         let default = config::show_duration(days(regel.tage));
-        properties.insert(regel.wort.to_owned(), json!({ "type": "string", "description": text, "default": default }));
+        properties.insert(
+            regel.wort.to_owned(),
+            json!({ "type": "string", "description": text, "default": default }),
+        );
     }
     let text = "Hour of the daily run (Europe/Berlin).";
     properties.insert(

@@ -12,6 +12,7 @@ use crate::store_contract::common::House;
 
 mod binary;
 mod plans;
+mod retention;
 mod rights;
 pub mod server;
 mod trouble;

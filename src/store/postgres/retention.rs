@@ -61,8 +61,7 @@ async fn of_class(base: &Base, stichtag: &Stichtag, klasse: Klasse) -> Stored<Fa
     let counts = match klasse {
         Klasse::Registersaetze => {
             drop(client);
-            (faellig.anzahl, faellig.ohne_datum) =
-                retention_rows::records_over(base, stichtag.heute).await?;
+            (faellig.anzahl, faellig.ohne_datum) = retention_rows::records_over(base, stichtag.heute).await?;
             return Ok(faellig);
         }
         Klasse::Zurueckgestellt => {
@@ -224,13 +223,7 @@ async fn log(base: &Base, tx: &Tx<'_>, table: &str, klasse: Klasse, bis: Timesta
 
 /// Messages by months: a month in which all is over is cleared of what names its rows, in slices, and then dropped; of one in
 /// which something still waits the rows that are over go one by one.
-async fn messages(
-    base: &Base,
-    tx: &Tx<'_>,
-    bis: Timestamp,
-    moment: i64,
-    most: usize,
-) -> Stored<Removed> {
+async fn messages(base: &Base, tx: &Tx<'_>, bis: Timestamp, moment: i64, most: usize) -> Stored<Removed> {
     let grenze = micros(bis);
     for of in months(tx, "inbox", bis).await? {
         let range = (i64::from(of) << 40, (i64::from(of) + 1) << 40);

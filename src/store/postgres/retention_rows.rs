@@ -60,12 +60,7 @@ async fn unname_outbox(tx: &Tx<'_>, (numbers, ids): &Pairs) -> Stored<()> {
 }
 
 /// Removes what leads to the next rows of a month that goes whole; the number to go on at, `None` at the end.
-pub async fn unname(
-    tx: &Tx<'_>,
-    sends: bool,
-    (from, to): (i64, i64),
-    most: usize,
-) -> Stored<Option<i64>> {
+pub async fn unname(tx: &Tx<'_>, sends: bool, (from, to): (i64, i64), most: usize) -> Stored<Option<i64>> {
     let sql = if sends { sql!("ret_outbox_page") } else { sql!("ret_inbox_page") };
     let page = pairs(&rows(tx, sql, &[&from, &to, &limit(most)]).await?)?;
     if !page.0.is_empty() {
@@ -152,13 +147,7 @@ pub async fn held(tx: &Tx<'_>, bis: i64, now: Timestamp, most: usize) -> Stored<
 }
 
 /// Vorgänge in which nothing is open: with the key of each goes whatever it seals.
-pub async fn vorgaenge(
-    base: &Base,
-    tx: &Tx<'_>,
-    bis: i64,
-    now: Timestamp,
-    most: usize,
-) -> Stored<Removed> {
+pub async fn vorgaenge(base: &Base, tx: &Tx<'_>, bis: i64, now: Timestamp, most: usize) -> Stored<Removed> {
     if run(tx, sql!("ret_vorgang_undated"), &[&micros(now), &limit(most)]).await? > 0 {
         return Ok(Removed { prepared: true, ..Removed::default() });
     }

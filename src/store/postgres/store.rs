@@ -17,7 +17,6 @@ use crate::store::contract::{
     Pause, Resumed, Scope, Settle, SpoolRead, SpoolWrite, Store, StoreError, View, Want,
 };
 use crate::store::migrated::Migrated;
-use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::claims::{self, Begun, Writing};
 use crate::store::postgres::commit::{self, Written};
@@ -28,6 +27,7 @@ use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{
     again, essence, house, lanes, list, read, register, remove, retention, settle, waiting,
 };
+use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use crate::store::sealing::claim_file::Reading;
 use crate::store::sealing::prepare::{self, MirrorWork, Work};
 use crate::store::sealing::values::Stored;

@@ -36,7 +36,11 @@ pub fn zu_ende(registersatz: &Registersatz, heute: Date) -> bool {
 
 /// All days that have come.
 pub fn bis(keys: &Keys, heute: Date) -> Vec<Tag> {
-    FRUEHESTENS.series(jiff::Span::new().days(1)).take_while(|day| *day <= heute).map(|day| of_day(keys, day)).collect()
+    FRUEHESTENS
+        .series(jiff::Span::new().days(1))
+        .take_while(|day| *day <= heute)
+        .map(|day| of_day(keys, day))
+        .collect()
 }
 
 /// The key under which the removal of a record leaves its tombstone: that of its child and mother.

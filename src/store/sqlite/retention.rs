@@ -134,7 +134,7 @@ fn one_class(scene: &mut Scene<'_>, stichtag: &Stichtag, klasse: Klasse, most: u
         Klasse::Nachrichten => {
             let moment = micros(stichtag.fristen.moment(klasse, stichtag.now));
             rows::messages(scene, (bis, moment), most)
-        },
+        }
         Klasse::Vorgaenge => rows::vorgaenge(scene, bis, stichtag.now, most),
         Klasse::Schluessel => keys(scene, bis, stichtag, most),
         Klasse::Loeschmarken => tombstones(scene, bis, most),
@@ -176,7 +176,9 @@ fn keys(scene: &mut Scene<'_>, bis: i64, stichtag: &Stichtag, most: usize) -> St
 fn tombstones(scene: &mut Scene<'_>, bis: i64, most: usize) -> Stored<Removed> {
     let due: Vec<Tag> = {
         let mut list = scene.connection.prepare_cached(sql!("ret_tombstone_due")).map_err(trouble)?;
-        list.query_map(params![bis, limit(most)], |r| r.get(0)).and_then(Iterator::collect).map_err(trouble)?
+        list.query_map(params![bis, limit(most)], |r| r.get(0))
+            .and_then(Iterator::collect)
+            .map_err(trouble)?
     };
     for key in &due {
         scene.run(sql!("guard_bump"), params![key])?;

@@ -31,9 +31,7 @@ use crate::store::sqlite::open::Settings;
 use crate::store::sqlite::read::{self, Readers};
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::{Scene, Writer};
-use crate::store::sqlite::{
-    again, essence, house, lanes, list, open, register, remove, retention, waiting,
-};
+use crate::store::sqlite::{again, essence, house, lanes, list, open, register, remove, retention, waiting};
 
 /// The embedded store.
 pub struct SqliteStore {

@@ -16,8 +16,8 @@ use jiff::civil::Date;
 use uuid::Uuid;
 
 use super::common::{
-    House, all, at, bodies, claim, claims_of, commit_one, delivery, id_of, key, mirrored, open, parked, record, seen, send,
-    sent, settle, spool,
+    House, all, at, bodies, claim, claims_of, commit_one, delivery, id_of, key, mirrored, open, parked,
+    record, seen, send, sent, settle, spool,
 };
 
 fn day(text: &str) -> Date {
@@ -246,7 +246,10 @@ pub async fn records_go_on_the_eighteenth_birthday(house: &dyn House) {
     assert_eq!((mirrored(&*store, "jung").await, mirrored(&*store, "anderer").await), (1, 1));
     let scope = Scope::Mandant("a".into());
     let original = store.original(&scope, spoke, "os:rita", "Probe", at(101)).await.unwrap();
-    assert!(original.is_none_or(|original| original.body.is_empty()), "what spoke of the child is gone with it");
+    assert!(
+        original.is_none_or(|original| original.body.is_empty()),
+        "what spoke of the child is gone with it"
+    );
     let satz = match born("ganz", "2009-05-12") {
         MirrorChange::Put { registersatz, .. } => registersatz,
         other => panic!("{other:?}"),
@@ -267,7 +270,8 @@ pub async fn a_corrected_birthday_counts(house: &dyn House) {
         run(&*store, &heute("2027-01-01")).await;
     }
     let mut unknown = delivery("a", "p", "unknown");
-    unknown.effects.mirror = vec![MirrorChange::Put { id: Uuid::new_v4(), registersatz: record("nie"), keys: vec![key("nie")] }];
+    unknown.effects.mirror =
+        vec![MirrorChange::Put { id: Uuid::new_v4(), registersatz: record("nie"), keys: vec![key("nie")] }];
     commit_one(&*store, unknown).await;
     assert_eq!(of(&*store, &heute("2028-06-29"), Klasse::Registersaetze).await.ohne_datum, 1);
     goes(&*store, Klasse::Registersaetze, &heute("2028-06-29"), &heute("2028-06-30"), 1).await;
@@ -302,7 +306,12 @@ pub async fn logs_and_evidence_go_by_months(house: &dyn House) {
     goes(&*store, Klasse::Abrufprotokoll, &before, &after, 1).await;
     // What runs removed stands in the evidence, too, which itself goes at last; its newest month is never over.
     let (before, after) = (moment("2030-01-30T23:59:59Z"), moment("2030-01-31T00:00:01Z"));
-    commit_one(&*store, { let mut entry = delivery("a", "p", "new"); entry.now = before.now; entry }).await;
+    commit_one(&*store, {
+        let mut entry = delivery("a", "p", "new");
+        entry.now = before.now;
+        entry
+    })
+    .await;
     let n = of(&*store, &after, Klasse::Nachweise).await.anzahl;
     assert!(n > 0);
     goes(&*store, Klasse::Nachweise, &before, &after, n).await;

@@ -75,11 +75,11 @@ BEGIN
     -- Nobody may begin to send or run one of them between this look and the drop.
     EXECUTE format('LOCK TABLE %I, %I IN SHARE ROW EXCLUSIVE MODE', 'inbox_' || monat, 'outbox_' || monat);
     EXECUTE format('SELECT EXISTS (SELECT 1 FROM %1$I i WHERE i.committed >= $1 OR i.state IN (''waiting'', ''parked'', ''quarantined'')
-        OR EXISTS (SELECT 1 FROM waiting w WHERE w.inbox = i.nr)
         OR EXISTS (SELECT 1 FROM outbox o WHERE o.cause = i.id AND o.state <> ''sent''))
+      OR EXISTS (SELECT 1 FROM waiting w WHERE w.inbox >= $2 AND w.inbox < $3)
       OR EXISTS (SELECT 1 FROM %2$I o WHERE o.state <> ''sent'' OR o.settled IS NULL OR o.settled >= $1
         OR EXISTS (SELECT 1 FROM outbox n WHERE n.after = o.id AND n.state <> ''sent''))', 'inbox_' || monat, 'outbox_' || monat)
-      INTO offen USING bis;
+      INTO offen USING bis, monat::bigint << 40, (monat + 1)::bigint << 40;
     IF offen THEN
       RETURN NULL;
     END IF;
