@@ -25,6 +25,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_secs(60);
 /// Where the last whole run is noted.
 const NOTE: (&str, &str) = ("engine", "retention");
+/// A machine's clock that is further ahead of the last run is not believed: what goes does not come back.
+const LEAP: SignedDuration = SignedDuration::from_hours(92 * 24);
 /// A run that is late by more calls a person.
 const LATE: SignedDuration = SignedDuration::from_hours(24);
 
@@ -37,7 +39,7 @@ pub async fn daily(core: Arc<Core>, may_run: impl Fn() -> bool + Send + Sync) {
         if done.is_none_or(|done| done < due) && may_run() {
             match scheduled(&core, due, &may_run).await {
                 Ok(true) => done = Some(due),
-                Ok(false) => {}
+                Ok(false) => pause = AGAIN,
                 Err(error) => {
                     core.store_failed(&error);
                     if core.clock.now().duration_since(due) > LATE {
@@ -66,13 +68,26 @@ async fn scheduled(
     if noted.is_some_and(|noted| noted >= due && noted <= core.clock.now()) {
         return Ok(true);
     }
+    let ahead = noted.map(|noted| core.clock.now().duration_since(noted)).unwrap_or_default();
+    if core.clock.is_real() && ahead > LEAP {
+        raise(
+            Alarm::RetentionLate,
+            "retention",
+            &[("cause", "the last run is more than 92 days ago by this clock")],
+        );
+        return Ok(false);
+    }
     let stichtag = stichtag(core, "");
     if once(core, &stichtag, may_run).await?.is_none() {
         return Ok(false);
     }
     warn(core, &stichtag).await?;
-    core.store.set_note(NOTE.0, NOTE.1, Some(stichtag.now.to_string().into_bytes())).await?;
+    note(core, &stichtag).await?;
     Ok(true)
+}
+
+async fn note(core: &Core, stichtag: &Stichtag) -> Result<(), StoreError> {
+    core.store.set_note(NOTE.0, NOTE.1, Some(stichtag.now.to_string().into_bytes())).await
 }
 
 fn stichtag(core: &Core, person: &str) -> Stichtag {
@@ -120,7 +135,13 @@ async fn warn(core: &Core, stichtag: &Stichtag) -> Result<(), StoreError> {
 
 /// A run that a person ordered.
 pub async fn ordered(core: &Core, person: &str) -> CommandState {
-    match once(core, &stichtag(core, person), &|| true).await {
+    let stichtag = stichtag(core, person);
+    let done = match once(core, &stichtag, &|| true).await {
+        // A whole run is a whole run, whoever ordered it.
+        Ok(Some(gone)) => note(core, &stichtag).await.map(|()| Some(gone)),
+        other => other,
+    };
+    match done {
         Ok(Some(gone)) if gone.is_empty() => CommandState::Done("nothing is over".to_owned()),
         Ok(Some(gone)) => {
             let each: Vec<String> = gone.iter().map(|(klasse, n)| format!("{} {n}", klasse.wort())).collect();

@@ -10,7 +10,8 @@ use drehscheibe::envelope::Inbound;
 use drehscheibe::register::fristen::{Fristen, Klasse};
 use drehscheibe::store::contract::{Command, CommandState};
 use drehscheibe::store::retention::Stichtag;
-use jiff::Timestamp;
+use drehscheibe::telemetry::metric;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::rig::{Rig, deliver, stop, wish};
@@ -117,6 +118,28 @@ async fn a_child_of_age_goes_on_its_birthday_and_a_person_may_order_the_run() {
         rig.store.command_state(id).await.unwrap(),
         Some(CommandState::Done("nothing is over".to_owned()))
     );
+    stop(engine).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_leapt_removes_nothing_until_a_person_orders_it() {
+    let rig = Rig::new(Clock::real()).await;
+    let long_ago = rig.clock.now().checked_sub(SignedDuration::from_hours(100 * 24)).unwrap();
+    rig.store.set_note("engine", "retention", Some(long_ago.to_string().into_bytes())).await.unwrap();
+    let engine = rig.engine();
+    let raised = || async { metric::render().contains("drehscheibe_alarms_total{code=\"retention-late\"}") };
+    until("a person is called", raised).await;
+    assert_eq!(noted(&rig).await, Some(long_ago), "no run was made");
+    let command = Command {
+        id: Uuid::now_v7(),
+        what: "retention".to_owned(),
+        arguments: "{}".to_owned(),
+        person: "os:rita (unverified)".to_owned(),
+        reason: "Uhr geprüft".to_owned(),
+        at: rig.clock.now(),
+    };
+    rig.store.post_command(command).await.unwrap();
+    until("it was ordered", || async { noted(&rig).await.is_some_and(|noted| noted > long_ago) }).await;
     stop(engine).await;
 }
 
