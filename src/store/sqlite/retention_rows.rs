@@ -161,7 +161,10 @@ pub fn records_over(db: &Connection, keyring: &Keyring, heute: Date) -> Stored<(
     Ok((over, never))
 }
 
-fn listed_unsorted(db: &Connection, most: i64) -> Stored<Vec<(i64, Uuid, Vec<u8>, i64)>> {
+/// A record as its row names it: row, id, cause, content.
+type Unsorted = (i64, Uuid, Vec<u8>, i64);
+
+fn listed_unsorted(db: &Connection, most: i64) -> Stored<Vec<Unsorted>> {
     let mut list = db.prepare_cached(sql!("ret_mirror_unsorted")).map_err(trouble)?;
     list.query_map([most], |r| Ok((r.get(0)?, uuid(r.get(1)?)?, r.get(2)?, r.get(3)?)))
         .and_then(Iterator::collect)

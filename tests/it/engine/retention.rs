@@ -123,6 +123,7 @@ async fn a_child_of_age_goes_on_its_birthday_and_a_person_may_order_the_run() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_leapt_removes_nothing_until_a_person_orders_it() {
+    assert!(metric::install());
     let rig = Rig::new(Clock::real()).await;
     let long_ago = rig.clock.now().checked_sub(SignedDuration::from_hours(100 * 24)).unwrap();
     rig.store.set_note("engine", "retention", Some(long_ago.to_string().into_bytes())).await.unwrap();
