@@ -124,6 +124,21 @@ impl Tick {
     }
 }
 
+/// The last moment, now included, at which a clock in Germany showed a full hour; an hour that a day leaves out is the next one.
+pub fn daily_in_berlin(now: Timestamp, hour: i8) -> Timestamp {
+    let zone = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC);
+    let today = now.to_zoned(zone.clone()).date();
+    let of = |date: Date| {
+        zone.to_ambiguous_timestamp(date.at(hour.clamp(0, 23), 0, 0, 0))
+            .compatible()
+            .unwrap_or(Timestamp::MIN)
+    };
+    match of(today) {
+        then if then <= now => then,
+        _ => today.yesterday().map_or(Timestamp::MIN, of),
+    }
+}
+
 /// The civil date in Germany at a moment.
 pub fn in_berlin(at: Timestamp) -> Date {
     let zone = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC);

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::args_register::{BestandCommand, MirrorCommand, TablesCommand};
+use super::args_retention::RetentionCommand;
 
 /// Integration adapter of the Sorgeregister-Plattform.
 #[derive(Debug, Parser)]
@@ -143,6 +144,9 @@ pub enum Command {
     /// List, check and import the tables of a stage: offices, areas, places.
     #[command(subcommand, after_help = "Example:\n  drehscheibe tables import ars Regionalschluessel.xml")]
     Tables(TablesCommand),
+    /// See what is kept no longer, class by class, and let it be removed before the daily run.
+    #[command(subcommand, after_help = "Example:\n  drehscheibe retention plan")]
+    Retention(RetentionCommand),
     /// Look after partners.
     #[command(
         subcommand,

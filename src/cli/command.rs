@@ -42,6 +42,8 @@ pub enum Asked {
         /// Also remove what is in use, when its last message has gone.
         drain: bool,
     },
+    /// Remove now what is over. No arguments.
+    Retention,
 }
 
 impl Asked {
@@ -53,6 +55,7 @@ impl Asked {
             Asked::Resume(..) => "resume",
             Asked::Apply { .. } => "apply",
             Asked::Deliver { .. } => "deliver",
+            Asked::Retention => "retention",
         }
     }
 
@@ -60,6 +63,7 @@ impl Asked {
     pub fn arguments(&self, now: jiff::Timestamp) -> Result<Value, CliError> {
         Ok(match self {
             Asked::Replay(id) => json!({"id": id}),
+            Asked::Retention => json!({}),
             Asked::Resume(kind, name) => json!({"kind": kind.as_str(), "name": name}),
             Asked::Apply { drain } => json!({"drain": drain}),
             Asked::Deliver { binding, partner, document } => {

@@ -9,7 +9,7 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::{
     bench, bestand, check, completions, demo, doctor, dry_run, inspect, messages, migrate, parked, pause,
-    routes, run, schema, stage, standards, status, tables, test, vorgang,
+    retention, routes, run, schema, stage, standards, status, tables, test, vorgang,
 };
 use crate::clock::Clock;
 
@@ -67,6 +67,7 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Bestand(command) => bestand::run(global, &clock, command, out).await,
         Command::Mirror(command) => bestand::mirror(global, &clock, command, out).await,
         Command::Tables(command) => tables::run(global, command, out),
+        Command::Retention(command) => retention::run(global, &clock, command, out).await,
         Command::Partners(PartnersCommand::Check) => check::partners(global, out),
         Command::Migrate => migrate::run(global, out),
         Command::Doctor => doctor::run(global, out).await,

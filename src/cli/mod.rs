@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod args_register;
+pub mod args_retention;
 pub mod bench;
 pub mod bestand;
 pub mod check;
@@ -23,6 +24,7 @@ pub mod output;
 pub mod parked;
 pub mod pause;
 pub mod person;
+pub mod retention;
 pub mod routes;
 pub mod run;
 pub mod sample;

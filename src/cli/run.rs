@@ -38,11 +38,12 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
     }
     let routes = fit.compiled.plans.len();
     let version = fit.compiled.version.clone();
+    let fristen = fit.compiled.stage.fristen.clone();
     let options = Options {
         place: stage::place(global),
         clock: clock(word)?,
         points: points(word)?,
-        settings: Settings { name: name(), ..Settings::default() },
+        settings: Settings { name: name(), fristen, ..Settings::default() },
     };
     let house = House::start_with(options, fit).await.map_err(|error| {
         if let StartError::Store(error) = &error {

@@ -11,6 +11,7 @@ use crate::clock::{Clock, Tick};
 use crate::effects::{GuardKey, Question};
 use crate::envelope::Verdict;
 use crate::plan::PlanSet;
+use crate::register::fristen::Fristen;
 use crate::store::contract::{Entry, Pause, Store, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::{Busy, Stop};
@@ -46,6 +47,8 @@ pub struct Settings {
     pub name: String,
     /// How long a duty is leased.
     pub duty_lease: Duration,
+    /// How long each class of data is kept, and when the daily run begins.
+    pub fristen: Fristen,
 }
 
 impl Default for Settings {
@@ -63,6 +66,7 @@ impl Default for Settings {
             busy_limit: 5,
             name: "drehscheibe".to_owned(),
             duty_lease: LEASE,
+            fristen: Fristen::default(),
         }
     }
 }

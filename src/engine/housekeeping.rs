@@ -15,6 +15,7 @@ use crate::telemetry::metric;
 use super::core::Core;
 use super::points::Point;
 use super::receive::Reception;
+use super::retention;
 use super::run::Resume;
 
 /// What only the composition root can do when a person commands it.
@@ -60,6 +61,11 @@ pub async fn commands(core: Arc<Core>, others: Arc<dyn Commands>) {
         match core.store.take_commands(16).await {
             Ok(commands) => {
                 for command in commands {
+                    if command.what == "retention" {
+                        // May take long; other commands do not wait for it. Broken off, it is taken again at the next start.
+                        tokio::spawn(retention_ordered(core.clone(), command));
+                        continue;
+                    }
                     let state = handle(&core, &*others, &command).await;
                     tracing::info!(command = %command.what, person = %command.person, ?state, "command");
                     let _ = core.store.end_command(command.id, state).await;
@@ -72,6 +78,12 @@ pub async fn commands(core: Arc<Core>, others: Arc<dyn Commands>) {
             () = core.stop.cancelled() => {}
         }
     }
+}
+
+async fn retention_ordered(core: Arc<Core>, command: Command) {
+    let state = retention::ordered(&core, &command.person).await;
+    tracing::info!(command = %command.what, person = %command.person, ?state, "command");
+    let _ = core.store.end_command(command.id, state).await;
 }
 
 async fn handle(core: &Core, others: &dyn Commands, command: &Command) -> CommandState {

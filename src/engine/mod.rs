@@ -16,4 +16,5 @@ pub mod commit;
 pub mod dispatch;
 pub mod housekeeping;
 pub mod ports;
+pub mod retention;
 pub mod start;

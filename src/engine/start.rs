@@ -18,7 +18,7 @@ use super::duty::Keeper;
 use super::housekeeping::{self, Commands};
 use super::points::Points;
 use super::receive::{self, Reception};
-use super::{commit, dispatch, lookup};
+use super::{commit, dispatch, lookup, retention};
 
 /// A running engine.
 pub struct Engine {
@@ -99,6 +99,7 @@ impl Engine {
             tokio::spawn(housekeeping::resume(core.clone(), self.reception.clone())),
             tokio::spawn(housekeeping::commands(core.clone(), commands)),
             tokio::spawn(housekeeping::figures(core.clone())),
+            tokio::spawn(retain(core.clone())),
         ];
     }
 
@@ -141,4 +142,10 @@ impl Engine {
 /// Duties are held until the last source has ended; a crash holds none and gives none back.
 async fn keep_duties(core: Arc<Core>) {
     core.duties.clone().run(|| core.points.crashed()).await;
+}
+
+/// Of several replicas one does the daily run; two at once would find less to do and harm nothing.
+async fn retain(core: Arc<Core>) {
+    let _wish = core.duties.wish(retention::DUTY);
+    retention::daily(core.clone(), || core.duties.held(retention::DUTY).is_some()).await;
 }

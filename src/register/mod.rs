@@ -7,6 +7,7 @@ pub mod entscheidung;
 pub mod fields;
 pub mod fields_satz;
 pub mod fields_weitere;
+pub mod fristen;
 pub mod gemeinden;
 pub mod keys;
 pub mod merkmale;

@@ -11,9 +11,10 @@ use serde_json::Value;
 use crate::config::{Resolve, SecretRef};
 use crate::envelope::Stage;
 use crate::plan::Patience;
+use crate::register::fristen::Fristen;
 use crate::route::fault::{Desk, SECRET_KEYS};
-use crate::route::reading;
 use crate::route::tree::{At, Kind, Node, Place};
+use crate::route::{reading, retention};
 use crate::transport::port::Entry;
 
 /// Patience with a destination where its connection says nothing.
@@ -49,6 +50,8 @@ pub struct StageSettings {
     pub otlp: Option<String>,
     /// Level of the log.
     pub log: String,
+    /// How long each class of data is kept, and when the daily run begins.
+    pub fristen: Fristen,
 }
 
 /// One connection.
@@ -92,7 +95,7 @@ impl Connections {
 
 /// Reads the file.
 pub fn read(desk: Desk<'_>, root: &Node, transports: &[Entry], resolve: &Resolve) -> Connections {
-    let keys = ["stage", "mandant", "store", "key", "telemetry", "connections"];
+    let keys = ["stage", "mandant", "store", "key", "telemetry", "retention", "connections"];
     let Some(root) = reading::map(desk, root, "connections.yaml", &keys) else {
         return Connections::default();
     };
@@ -139,6 +142,7 @@ fn stage_settings(desk: Desk<'_>, root: &Node, resolve: &Resolve) -> Option<Stag
         });
     let key = reading::need(desk, root, file, "key").and_then(|node| key(desk, node, resolve));
     let (otlp, log) = telemetry(desk, root);
+    let fristen = retention::read(desk, root);
     let (kind, path, access) = store?;
     Some(StageSettings {
         stage: stage?,
@@ -149,6 +153,7 @@ fn stage_settings(desk: Desk<'_>, root: &Node, resolve: &Resolve) -> Option<Stag
         key: key?,
         otlp,
         log,
+        fristen,
     })
 }
 

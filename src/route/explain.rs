@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use crate::config::{show_duration, show_size};
 use crate::plan::{OrderBy, Plan};
 use crate::route::connections::{Connection, Connections, DEFAULT_PATIENCE};
-use crate::route::defaults;
 use crate::route::file::{ORDERS, RouteFile};
 use crate::route::partners::{Partners, WrittenPartner};
+use crate::route::{defaults, retention};
 use crate::transport::port::{Answers, Entry};
 
 /// Key under which the paths of values stand that are defaults.
@@ -77,6 +77,7 @@ pub fn whole(
             "mandant": stage.mandant,
             "store": { "kind": stage.store_kind, "path": stage.store_path },
             "telemetry": { "otlp": stage.otlp, "log": stage.log },
+            "retention": retention::shown(&stage.fristen),
         });
         shown.insert("stage".to_owned(), settings);
     }

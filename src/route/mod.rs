@@ -15,6 +15,7 @@ pub mod load;
 pub mod partners;
 pub mod plan_diff;
 pub mod reading;
+pub mod retention;
 pub mod schema;
 pub mod show;
 pub mod steps;

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::route::compile::Menus;
 use crate::route::file::{LOGINS, ORDERS, WORDS};
+use crate::route::retention;
 
 /// Schema of a route file.
 pub fn route(menus: &Menus<'_>) -> Schema {
@@ -125,6 +126,7 @@ pub fn connections(menus: &Menus<'_>) -> Schema {
                     "log": { "enum": ["error", "warn", "info", "debug", "trace"] }
                 }
             },
+            "retention": retention::schema(),
             "connections": { "type": "object", "additionalProperties": { "anyOf": kinds } }
         },
         "$defs": defs

@@ -13,6 +13,7 @@ pub mod contract;
 pub mod duty;
 pub mod migrated;
 pub mod postgres;
+pub mod retention;
 mod sealing;
 pub mod sqlite;
 

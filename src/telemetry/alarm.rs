@@ -82,6 +82,10 @@ alarms! {
     DutyLost = "duty-lost",
     /// The clock of the machine jumped.
     ClockJumped = "clock-jumped",
+    /// What waits for a person goes soon.
+    RetentionSoon = "retention-soon",
+    /// What is over could not be removed for more than a day.
+    RetentionLate = "retention-late",
     /// A thread of ours ended unexpectedly.
     WorkerFailed = "worker-failed",
 }

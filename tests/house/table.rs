@@ -32,6 +32,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "transport::port",
             "store::contract",
             "store::duty",
+            "store::retention",
             "xoev::contract",
             "xml::gate",
             "effects",

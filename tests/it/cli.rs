@@ -465,3 +465,49 @@ fn the_demonstration_ends_as_told() {
     assert_eq!((&story["lost"], &story["parked"]), (&0.into(), &0.into()));
     assert!(story["callback_attempts"].as_u64() > story["callbacks_delivered"].as_u64());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retention_is_planned_tuned_and_ordered_by_a_person() {
+    let partners = partners().await;
+    let stage = stage_of(&partners);
+    let connections = stage.stage().join("connections.yaml");
+    let written = fs::read_to_string(&connections).expect("connections");
+    let with = |settings: &str| {
+        fs::write(&connections, format!("retention: {settings}\n{written}")).expect("written");
+        cli(&stage, &["check"])
+    };
+    for (settings, said) in [
+        ("{ nachrichten: 1d }", "out of bounds"),
+        ("{ nachrichten: 36h }", "out of bounds"),
+        ("{ nachrichten: 200h }", "whole days"),
+        ("{ abrufprotokoll: 200d }", "out of bounds"),
+        ("{ loeschmarken: 10d }", "loeschmarken"),
+        ("{ nachrichten: 300d, schluessel: 100d }", "shorter than"),
+        ("{ hour: 24 }", "hour"),
+    ] {
+        let refused = with(settings);
+        assert!(
+            refused.code != 0 && refused.out.contains(said),
+            "{settings}: {}{}",
+            refused.out,
+            refused.err
+        );
+    }
+    let fits = with("{ nachrichten: 60d, hour: 4 }");
+    assert_eq!(fits.code, 0, "{}", fits.out);
+    let mut running = up(&stage).await;
+    assert_eq!(post(&stage, "eins", eintragung(&Wish::plain(1))).await.0, 200);
+    let plan = cli(&stage, &["retention", "plan", "--json"]);
+    assert_eq!(plan.code, 0, "{}", plan.err);
+    let plan = plan.json();
+    let classes = plan["classes"].as_array().expect("classes");
+    assert_eq!((classes.len(), &plan["hour"]), (10, &4.into()));
+    let messages = classes.iter().find(|one| one["klasse"] == "nachrichten").expect("nachrichten");
+    assert_eq!((&messages["tage"], &messages["anzahl"]), (&60.into(), &0.into()));
+    let shown = cli(&stage, &["retention", "plan"]);
+    assert!(shown.out.contains("registersaetze") && shown.out.contains("60 days"), "{}", shown.out);
+    assert_eq!(cli(&stage, &["retention", "run"]).code, 2, "a reason is needed");
+    let ordered = cli(&stage, &["retention", "run", "--reason", REASON]);
+    assert!(ordered.code == 0 && ordered.out.contains("nothing is over"), "{}{}", ordered.out, ordered.err);
+    assert!(running.terminate(), "{}", stage.log());
+}

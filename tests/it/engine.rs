@@ -9,6 +9,7 @@ mod once;
 mod order;
 mod outage;
 mod parts;
+mod retention;
 mod rig;
 mod stages;
 mod stand;

@@ -13,6 +13,7 @@ use crate::store_contract::common::House;
 mod binary;
 mod plans;
 mod replicas;
+mod retention;
 mod rights;
 pub mod server;
 mod sharing;

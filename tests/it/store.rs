@@ -13,7 +13,7 @@ use secrecy::SecretBox;
 use uuid::Uuid;
 
 use crate::store_contract::common::{House, at, claims_of, commit_one, delivery, read_claim, spool};
-use crate::store_contract::{damage, waiting};
+use crate::store_contract::{damage, retention, waiting};
 
 /// An embedded store in a folder that goes with the test.
 struct Embedded {
@@ -289,4 +289,42 @@ async fn a_damaged_row_is_parked_and_stops_nobody() {
     damage("outbox", row);
     damage("inbox", waits);
     damage::only_the_sound_ones_come(&*store, row, waits).await;
+}
+
+#[tokio::test]
+async fn what_retention_leaves_is_sealed_and_the_chain_holds_from_its_new_beginning() {
+    let house = house();
+    let store = house.open(Stage::Test, 1).await.unwrap();
+    let marker = "Zaubermarke-Amaryllis-Quendel";
+    damage::fill_with(&*store, marker).await;
+    let mut entry = delivery("a", "p", "young");
+    entry.now = "2027-02-10T00:00:00Z".parse().unwrap();
+    commit_one(&*store, entry).await;
+    let db = rusqlite::Connection::open(house.folder.path().join("drehscheibe.db")).unwrap();
+    for time in [at(0), at(26 * 86_400)] {
+        let sql = "INSERT INTO cockpitlog (at, stamp, traceparent, message, sealed) VALUES (?1, 1, '', x'00', x'00')";
+        db.execute(sql, [time.as_microsecond()]).unwrap();
+    }
+    let number = |sql: &str| db.query_row(sql, [], |r| r.get::<_, i64>(0)).unwrap();
+    for (now, left) in [("2029-01-30T23:59:59Z", 2), ("2029-01-31T00:00:01Z", 1)] {
+        retention::run(&*store, &retention::on(now.parse().unwrap())).await;
+        assert_eq!(number("SELECT count(*) FROM cockpitlog"), left, "{now}");
+    }
+    retention::run(&*store, &retention::on("2030-02-01T00:00:01Z".parse().unwrap())).await;
+    let settled =
+        "SELECT count(*) FROM inbox i WHERE NOT EXISTS (SELECT 1 FROM outbox o WHERE o.cause = i.id)
+      AND NOT EXISTS (SELECT 1 FROM waiting w WHERE w.inbox = i.row)";
+    assert_eq!(number(settled), 0);
+    let first = number("SELECT min(row) FROM nachweiskette");
+    assert_eq!(number("SELECT row FROM kette_anfang"), first - 1, "it begins where the rest ended");
+    assert_eq!(number("SELECT min(row) FROM audit"), first);
+    let mut rows = db.prepare("SELECT hash, chain FROM nachweiskette ORDER BY row").unwrap();
+    let mut before: Vec<u8> = db.query_row("SELECT chain FROM kette_anfang", [], |r| r.get(0)).unwrap();
+    let links = rows.query_map([], |r| Ok((r.get::<_, Vec<u8>>(0)?, r.get::<_, Vec<u8>>(1)?))).unwrap();
+    for link in links {
+        let (hash, chain) = link.unwrap();
+        assert_eq!(drehscheibe::seal::key::sha256(&[before, hash].concat())[..], chain[..]);
+        before = chain;
+    }
+    search(&files(house.folder.path()), marker);
 }

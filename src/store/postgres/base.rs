@@ -89,6 +89,13 @@ impl Base {
     }
 }
 
+impl Base {
+    /// Says that a month has lost its partitions: a row of that time, should one come, makes them anew.
+    pub fn forget_month(&self, month: i64) {
+        self.months.lock().unwrap_or_else(PoisonError::into_inner).remove(&month);
+    }
+}
+
 /// Running numbers, drawn at once for a transaction.
 #[derive(Debug)]
 pub struct Numbers {

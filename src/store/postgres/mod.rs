@@ -23,6 +23,8 @@ mod records;
 mod register;
 mod remove;
 mod resumed;
+mod retention;
+mod retention_rows;
 mod settle;
 pub mod statements;
 pub mod store;

@@ -189,9 +189,9 @@ pub async fn cases<'a>(
         }
     }
     if !keys.is_empty() {
-        let Rows { nr, id, stamp, trace, .. } = &rows;
+        let Rows { nr, id, stamp, trace, at, .. } = &rows;
         let values: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
-            &[nr, &keys, id, stamp, trace, &owners, &states, &deadlines, &of];
+            &[nr, &keys, id, stamp, trace, &owners, &states, &deadlines, &of, at];
         run(tx, sql!("vorgang_put"), values).await?;
     }
     if !stock_keys.is_empty() {

@@ -58,7 +58,8 @@ pub async fn messages(tx: &Tx<'_>, keys: &[&[u8]], own: Uuid) -> Stored<()> {
     run(tx, sql!("inbox_subject_delete"), &[&keys]).await.map(drop)
 }
 
-async fn keep_unsent(base: &Base, tx: &Tx<'_>, subject: i64) -> Stored<()> {
+/// Wraps what a child or Vorgang still has to send by its Mandant's key, so that it outlives its own.
+pub async fn keep_unsent(base: &Base, tx: &Tx<'_>, subject: i64) -> Stored<()> {
     let unsent = rows(tx, sql!("sealed_unsent_of_subject"), &[&subject]).await?;
     let Some(key) = base.keyring.subjects(tx, &[subject]).await?.remove(&subject) else { return Ok(()) };
     let mut doomed: Vec<i64> = Vec::new();

@@ -25,8 +25,9 @@ use crate::store::postgres::commit::{self, Written};
 use crate::store::postgres::listen::Watch;
 use crate::store::postgres::open::{self, Settings};
 use crate::store::postgres::{
-    again, bury, duty, essence, house, lanes, list, read, register, remove, settle, waiting,
+    again, bury, duty, essence, house, lanes, list, read, register, remove, retention, settle, waiting,
 };
+use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use crate::store::sealing::claim_file::Reading;
 use crate::store::sealing::prepare::{self, MirrorWork, Work};
 use crate::store::sealing::values::Stored;
@@ -388,5 +389,17 @@ impl Duties for PostgresStore {
             watch.tell();
         }
         Ok(buried)
+    }
+}
+
+#[async_trait]
+impl Retention for PostgresStore {
+    async fn retention_plan(&self, stichtag: &Stichtag) -> Result<Vec<Faellig>, StoreError> {
+        retention::plan(&self.base, stichtag).await
+    }
+
+    async fn retain(&self, stichtag: &Stichtag, limit: usize) -> Result<Option<Scheibe>, StoreError> {
+        self.watch()?;
+        retention::retain(&self.base, stichtag, limit).await
     }
 }

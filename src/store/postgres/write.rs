@@ -384,8 +384,10 @@ async fn keys(tx: &Tx<'_>, winners: &[Winner<'_>]) -> Stored<()> {
     let states: Vec<&str> = works.iter().map(|w| w.state.as_str()).collect();
     let codes: Vec<&str> = works.iter().map(|w| w.codes.as_str()).collect();
     let names: Vec<&[u8]> = keys.keys().copied().collect();
-    let written =
-        run(tx, sql!("idempotency_add"), &[&names, &contents, &ids, &conflicts, &states, &codes]).await?;
+    let since: Vec<i64> = works.iter().map(|w| micros(w.now)).collect();
+    let values: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
+        &[&names, &contents, &ids, &conflicts, &states, &codes, &since];
+    let written = run(tx, sql!("idempotency_add"), values).await?;
     // Some other process has written a key since we looked.
     if written < names.len() as u64 { Err(race()) } else { Ok(()) }
 }

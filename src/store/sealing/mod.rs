@@ -4,6 +4,7 @@
 pub mod claim_file;
 pub mod content;
 pub mod due;
+pub mod endet;
 pub mod house;
 pub mod keys;
 pub mod prepare;

@@ -63,7 +63,15 @@ pub fn entry(scene: &mut Scene<'_>, pending: &Pending, work: &Work) -> Stored<Wr
     for key in &work.keys {
         scene.run(
             sql!("idempotency_add"),
-            params![key, work.content, work.id, work.conflict, work.state.as_str(), work.codes],
+            params![
+                key,
+                work.content,
+                work.id,
+                work.conflict,
+                work.state.as_str(),
+                work.codes,
+                micros(work.now)
+            ],
         )?;
     }
     scene.run(sql!("waiting_delete"), [inbox])?;

@@ -17,6 +17,8 @@ pub mod open;
 mod read;
 mod register;
 mod remove;
+mod retention;
+mod retention_rows;
 pub mod store;
 mod values;
 mod waiting;

@@ -69,7 +69,8 @@ pub fn put_vorgang(
             shown::vorgang_word(vorgang.state),
             vorgang.deadline.map(micros),
             subject.row,
-            sealed
+            sealed,
+            micros(work.now)
         ],
     )?;
     Ok(())

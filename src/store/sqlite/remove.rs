@@ -67,7 +67,8 @@ pub fn messages(scene: &mut Scene<'_>, key: &Tag, own: Uuid) -> Stored<()> {
     Ok(())
 }
 
-fn keep_unsent(scene: &Scene<'_>, subject: i64) -> Stored<()> {
+/// Wraps what a child or Vorgang still has to send by its Mandant's key, so that it outlives its own.
+pub fn keep_unsent(scene: &Scene<'_>, subject: i64) -> Stored<()> {
     let unsent: Vec<(i64, Uuid)> = {
         let mut list = scene.connection.prepare_cached(sql!("sealed_unsent_of_subject")).map_err(trouble)?;
         let rows = list.query_map([subject], |r| Ok((r.get(0)?, r.get(2)?))).map_err(trouble)?;

@@ -19,6 +19,7 @@ use crate::store::contract::{
 };
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use crate::store::migrated::Migrated;
+use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use crate::store::sealing::claim_file::{Folder, Reading};
 use crate::store::sealing::keys::{HOUSE, MandantKey};
 use crate::store::sealing::prepare;
@@ -32,7 +33,7 @@ use crate::store::sqlite::open::Settings;
 use crate::store::sqlite::read::{self, Readers};
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::{Scene, Writer};
-use crate::store::sqlite::{again, essence, house, lanes, list, open, register, remove, waiting};
+use crate::store::sqlite::{again, essence, house, lanes, list, open, register, remove, retention, waiting};
 
 /// The embedded store.
 pub struct SqliteStore {
@@ -442,5 +443,18 @@ impl Duties for SqliteStore {
 
     async fn clear_up(&self) -> Result<u64, StoreError> {
         Ok(0)
+    }
+}
+
+#[async_trait]
+impl Retention for SqliteStore {
+    async fn retention_plan(&self, stichtag: &Stichtag) -> Result<Vec<Faellig>, StoreError> {
+        let stichtag = stichtag.clone();
+        self.readers.read(move |db, keyring| retention::plan(db, keyring, &stichtag)).await
+    }
+
+    async fn retain(&self, stichtag: &Stichtag, limit: usize) -> Result<Option<Scheibe>, StoreError> {
+        let (stage, stichtag) = (self.stage, stichtag.clone());
+        self.write(move |scene| retention::retain(scene, stage, &stichtag, limit)).await
     }
 }

@@ -9,6 +9,7 @@ use drehscheibe::effects::{Answer, Outgoing, Question, Stored, Vorgang};
 use drehscheibe::envelope::{Claim, Envelope};
 use drehscheibe::store::contract::*;
 use drehscheibe::store::duty::{Ask, Duties, Duty, Holding, Taken};
+use drehscheibe::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -259,5 +260,17 @@ impl Duties for Troubled {
 
     async fn clear_up(&self) -> Result<u64, StoreError> {
         self.inner.clear_up().await
+    }
+}
+
+#[async_trait]
+impl Retention for Troubled {
+    async fn retention_plan(&self, stichtag: &Stichtag) -> Result<Vec<Faellig>, StoreError> {
+        self.inner.retention_plan(stichtag).await
+    }
+
+    async fn retain(&self, stichtag: &Stichtag, limit: usize) -> Result<Option<Scheibe>, StoreError> {
+        self.pass(&self.no_commit)?;
+        self.inner.retain(stichtag, limit).await
     }
 }

@@ -9,6 +9,7 @@ pub mod house;
 pub mod lanes;
 pub mod reading;
 pub mod register;
+pub mod retention;
 pub mod waiting;
 
 /// Runs the suite for a back end: a name, and an expression that makes a [`common::House`].
@@ -42,6 +43,11 @@ macro_rules! store_contract {
                 records_are_counted_and_read_page_by_page what_became_of_a_message_is_known
                 a_send_waits_for_its_time a_deletion_reaches_all_that_spoke_of_the_child
                 what_leaves_after_a_deletion_goes_when_it_has_arrived;
+            retention: settled_messages_go_with_their_month whole_months_go_and_the_next_one_stays
+                what_nobody_came_for_goes_after_a_warning ended_vorgaenge_go_with_their_keys
+                keys_outlive_their_messages_as_hashes records_go_on_the_eighteenth_birthday
+                a_corrected_birthday_counts tombstones_go_when_they_are_over logs_and_evidence_go_by_months
+                commands_and_pauses_that_ended_go parts_of_what_went_are_collected two_at_once_do_it_once;
             claims: parts_go_round_in_bounded_memory damaged_claims_are_found small_and_empty_parts
                 claims_nobody_needs_are_collected a_claim_of_another_mandant_does_not_open;);
     };

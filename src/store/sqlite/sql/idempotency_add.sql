@@ -1,3 +1,4 @@
-INSERT INTO idempotency (key, content, message, conflict, state, codes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+INSERT INTO idempotency (key, content, message, conflict, state, codes, seit) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 -- A resumed message has its keys already: only the verdict changes, and only where the key is its own.
-ON CONFLICT (key) DO UPDATE SET state = excluded.state, codes = excluded.codes WHERE message = excluded.message
+ON CONFLICT (key) DO UPDATE SET state = excluded.state, codes = excluded.codes, seit = excluded.seit
+  WHERE message = excluded.message

@@ -1,0 +1,1 @@
+DELETE FROM inbox WHERE nr = ANY($1::bigint[])

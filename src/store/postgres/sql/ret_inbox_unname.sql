@@ -1,0 +1,1 @@
+DELETE FROM inbox_id WHERE id = ANY($1::uuid[])

@@ -1,0 +1,1 @@
+SELECT count(*), min(seit) FROM idempotency WHERE seit < $1

@@ -1,0 +1,1 @@
+DELETE FROM outbox WHERE nr = ANY($1::bigint[])

@@ -1,0 +1,1 @@
+DELETE FROM outbox_id WHERE id = ANY($1::uuid[])

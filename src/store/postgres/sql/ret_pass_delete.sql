@@ -1,0 +1,1 @@
+DELETE FROM raeumung WHERE was = ANY($1::text[])

@@ -1,0 +1,1 @@
+SELECT grenze, key, nr, fertig FROM raeumung WHERE was = $1

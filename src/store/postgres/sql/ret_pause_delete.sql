@@ -1,0 +1,1 @@
+DELETE FROM pause WHERE until < $1

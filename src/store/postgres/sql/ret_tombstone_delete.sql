@@ -1,0 +1,1 @@
+DELETE FROM tombstone WHERE key = ANY($1::bytea[])

@@ -1,0 +1,1 @@
+SELECT key FROM tombstone WHERE until <= $1 ORDER BY until LIMIT $2::bigint

@@ -1,0 +1,1 @@
+DELETE FROM vorgang WHERE nr = ANY($1::bigint[])

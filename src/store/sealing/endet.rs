@@ -1,0 +1,49 @@
+//! Blind days on which Registersätze end, alike for every back end: a record is sealed, its day stands beside it as an HMAC.
+//! Never tells a day.
+
+use jiff::civil::Date;
+
+use crate::register::fristen::{FRUEHESTENS, satz_endet};
+use crate::register::keys::{SearchKey, child};
+use crate::register::record::Registersatz;
+use crate::seal::index::Tag;
+use crate::store::sealing::keys::Keys;
+
+const CLASS: &str = "endet";
+
+fn of_day(keys: &Keys, day: Date) -> Tag {
+    keys.search.tag(&SearchKey::new(CLASS, [day.to_string().as_str()]).octets())
+}
+
+/// What stands beside a record of which no date is known, or that does not open.
+pub fn nie(keys: &Keys) -> Tag {
+    keys.search.tag(&SearchKey::new(CLASS, ["nie"]).octets())
+}
+
+/// What stands beside a record.
+pub fn of(keys: &Keys, registersatz: &Registersatz) -> Tag {
+    match satz_endet(&registersatz.kind) {
+        // What was over before any run is found under the first day.
+        Some(day) => of_day(keys, day.max(FRUEHESTENS)),
+        None => nie(keys),
+    }
+}
+
+/// Whether a record has ended on a day.
+pub fn zu_ende(registersatz: &Registersatz, heute: Date) -> bool {
+    satz_endet(&registersatz.kind).is_some_and(|day| day <= heute)
+}
+
+/// All days that have come.
+pub fn bis(keys: &Keys, heute: Date) -> Vec<Tag> {
+    FRUEHESTENS
+        .series(jiff::Span::new().days(1))
+        .take_while(|day| *day <= heute)
+        .map(|day| of_day(keys, day))
+        .collect()
+}
+
+/// The key under which the removal of a record leaves its tombstone: that of its child and mother.
+pub fn loeschmarke(keys: &Keys, registersatz: &Registersatz) -> Tag {
+    keys.search.tag(&child(&registersatz.kind, &registersatz.mutter).octets())
+}

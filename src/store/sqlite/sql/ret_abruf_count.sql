@@ -1,0 +1,1 @@
+SELECT count(*), min(at) FROM abrufprotokoll WHERE at < ?1

@@ -1,0 +1,1 @@
+DELETE FROM audit WHERE row <= ?1

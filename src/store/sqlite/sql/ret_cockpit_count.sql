@@ -1,0 +1,1 @@
+SELECT count(*), min(at) FROM cockpitlog WHERE at < ?1

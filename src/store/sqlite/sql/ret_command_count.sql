@@ -1,0 +1,3 @@
+SELECT sum(n), min(at) FROM (
+  SELECT count(*) AS n, min(at) AS at FROM command WHERE state IN ('done', 'refused') AND at < ?1
+  UNION ALL SELECT count(*), min(until) FROM pause WHERE until < ?1)

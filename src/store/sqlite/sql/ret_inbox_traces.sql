@@ -1,0 +1,1 @@
+DELETE FROM inbox_subject WHERE inbox = ?1

@@ -1,0 +1,1 @@
+DELETE FROM nachweiskette WHERE row <= ?1

@@ -1,0 +1,1 @@
+DELETE FROM outbox_doomed WHERE id = ?1

@@ -1,0 +1,1 @@
+SELECT grenze, key, fertig FROM raeumung WHERE was = ?1

@@ -1,0 +1,1 @@
+SELECT count(*), min(until) FROM tombstone WHERE until <= ?1
