@@ -12,6 +12,7 @@ use crate::store::migrated::Migrated;
 pub mod contract;
 pub mod migrated;
 pub mod postgres;
+pub mod recovery;
 mod sealing;
 pub mod sqlite;
 

@@ -22,9 +22,10 @@ use crate::store::postgres::claims::{self, Begun, Writing};
 use crate::store::postgres::commit::{self, Written};
 use crate::store::postgres::listen::Watch;
 use crate::store::postgres::open::{self, Settings};
+use crate::store::postgres::outside::Outside;
 use crate::store::postgres::pool::{rows, run, transact};
 use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::{again, essence, house, lanes, list, read, register, remove, settle, waiting};
+use crate::store::postgres::{again, essence, house, lanes, ledger, list, read, recovery, register, settle, waiting};
 use crate::store::sealing::claim_file::Reading;
 use crate::store::sealing::prepare::{self, MirrorWork, Work};
 use crate::store::sealing::values::Stored;
@@ -36,7 +37,8 @@ const LOOK: Duration = Duration::from_millis(25);
 
 /// The store on PostgreSQL.
 pub struct PostgresStore {
-    base: Arc<Base>,
+    pub(super) base: Arc<Base>,
+    pub(super) outside: Outside,
     watch: Option<Watch>,
     begun: Begun,
 }
@@ -63,7 +65,7 @@ pub fn migrated(
 }
 
 /// Does it on a thread of its own that the caller waits for.
-fn apart<T: Send + 'static>(work: impl Future<Output = Stored<T>> + Send + 'static) -> Stored<T> {
+pub(super) fn apart<T: Send + 'static>(work: impl Future<Output = Stored<T>> + Send + 'static) -> Stored<T> {
     let no_runtime = || StoreError::Refused("PostgreSQL needs a runtime of several threads".into());
     let handle = Handle::try_current().map_err(|_| no_runtime())?;
     if handle.runtime_flavor() == RuntimeFlavor::CurrentThread {
@@ -78,10 +80,11 @@ impl PostgresStore {
     /// do not fit; then nothing was changed.
     pub async fn open(settings: Settings) -> Result<PostgresStore, StoreError> {
         let (base, watch) = open::open(&settings).await?;
-        Ok(PostgresStore { base, watch, begun: Begun::default() })
+        let outside = Outside::of(&settings)?;
+        Ok(PostgresStore { base, outside, watch, begun: Begun::default() })
     }
 
-    fn watch(&self) -> Stored<&Watch> {
+    pub(super) fn watch(&self) -> Stored<&Watch> {
         self.watch.as_ref().ok_or_else(|| StoreError::Refused("the store is open for reading only".into()))
     }
 
@@ -146,6 +149,7 @@ impl Store for PostgresStore {
     async fn begin_run(&self) -> Result<u64, StoreError> {
         self.watch()?;
         let dead = self.bury().await?;
+        recovery::next_epoch(&self.base).await?;
         claims::collect(&self.base, &self.begun, &dead).await
     }
 
@@ -166,7 +170,7 @@ impl Store for PostgresStore {
         let written = commit::commit(&self.base, &works, &stamps).await?;
         if works.iter().any(|work| work.mirror.iter().any(|c| matches!(c, MirrorWork::Remove { .. }))) {
             // Where it fails now, opening the store does it: the list is durable.
-            let _ = remove::destroy_listed(&self.base).await;
+            let _ = ledger::write_listed(&self.base).await;
         }
         if works.iter().any(|work| !work.sends.is_empty() || !work.wakes.is_empty()) {
             watch.tell();

@@ -6,6 +6,7 @@ pub mod content;
 pub mod due;
 pub mod house;
 pub mod keys;
+pub mod ledger;
 pub mod prepare;
 pub mod shown;
 pub mod values;
