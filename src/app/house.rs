@@ -130,10 +130,14 @@ impl House {
         if garbage > 0 {
             tracing::info!(files = garbage, "claims that nobody names were removed");
         }
+        let recovering = recovering(&*store, &clock).await?;
         let stage = fit.compiled.stage.stage;
         let empty = empty_set(&fit.compiled, &fit.standards);
         let start = Start { store, clock: clock.clone(), points, set: Arc::new(empty), settings };
         let mut engine = Engine::start(start)?;
+        if recovering {
+            engine.core.gate.close();
+        }
         let ports = Arc::new(Ports(engine.core.clone()));
         let around = Surroundings {
             intake: engine.reception.clone(),
@@ -162,6 +166,23 @@ impl House {
         self.engine.drain(patience).await;
         self.shared.sources.lock().await.stop().await;
     }
+}
+
+/// Whether the store was put back and is not open; then the deletion ledger is applied before anything else runs.
+async fn recovering(store: &dyn Store, clock: &Clock) -> Result<bool, StoreError> {
+    let Some(found) = store.recovery().await? else { return Ok(false) };
+    if !found.applied {
+        let done = store.reapply(clock.now()).await?;
+        tracing::warn!(
+            entries = done.entries,
+            records = done.records,
+            lost = done.lost,
+            doubtful = done.doubtful,
+            "the deletion ledger was applied to the store that was put back"
+        );
+    }
+    tracing::warn!("sources and dispatch are closed until a person opens the store: drehscheibe recover --open");
+    Ok(true)
 }
 
 fn empty_set(compiled: &Compiled, standards: &Arc<dyn Standards>) -> PlanSet {

@@ -69,6 +69,7 @@ impl Commands for Reload {
     async fn handle(&self, command: &Command) -> CommandState {
         match command.what.as_str() {
             "deliver" => return orders::deliver(&self.0, command).await,
+            "recover-open" => return orders::open(&self.0, command).await,
             "apply" => {}
             other => return CommandState::Refused(format!("this version knows no command `{other}`")),
         }

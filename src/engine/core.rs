@@ -16,6 +16,7 @@ use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::{Busy, Stop};
 
 use super::points::Points;
+use super::recover::Gate;
 use super::run::{Decided, Ground, Run};
 
 /// Bounds of the engine; all have defaults.
@@ -156,6 +157,8 @@ pub struct Core {
     pub octets: Arc<Semaphore>,
     /// Pauses that hold.
     pub pauses: ArcSwap<Vec<Pause>>,
+    /// Closed while a store that was put back waits for a person.
+    pub gate: Gate,
     /// Something was put in the outbox.
     pub outbox: Notify,
     /// Something was woken or replayed.

@@ -14,4 +14,5 @@ pub mod commit;
 pub mod dispatch;
 pub mod housekeeping;
 pub mod ports;
+pub mod recover;
 pub mod start;

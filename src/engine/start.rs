@@ -17,6 +17,7 @@ use super::core::{Core, Settings};
 use super::housekeeping::{self, Commands};
 use super::points::Points;
 use super::receive::{self, Reception};
+use super::recover::{self, Gate};
 use super::{commit, dispatch, lookup};
 
 /// A running engine.
@@ -62,6 +63,7 @@ impl Engine {
             room: Arc::new(Semaphore::new(settings.in_flight)),
             octets: Arc::new(Semaphore::new(settings.in_flight_octets)),
             pauses: ArcSwap::default(),
+            gate: Gate::default(),
             outbox: Notify::new(),
             woken: Notify::new(),
             leaving: CancellationToken::new(),
@@ -95,6 +97,7 @@ impl Engine {
             tokio::spawn(housekeeping::resume(core.clone(), self.reception.clone())),
             tokio::spawn(housekeeping::commands(core.clone(), commands)),
             tokio::spawn(housekeeping::figures(core.clone())),
+            tokio::spawn(recover::run(core.clone())),
         ];
     }
 

@@ -11,11 +11,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::envelope::Stage;
+use crate::store::backup::{CLAIMS, Manifest};
 use crate::store::contract::{Due, Settle, StoreError};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, no_stamp, stamps};
 use crate::store::postgres::open::{self, Settings};
-use crate::store::postgres::outside::{DATABASE, KEYS};
+use crate::store::postgres::migrate::HOUSE;
+use crate::store::postgres::outside::{DATABASE, KEYS, readable};
 use crate::store::postgres::pool::{Tx, one, rows, run, transact};
 use crate::store::postgres::store::{PostgresStore, apart};
 use crate::store::postgres::values::{get, sql, trouble};
@@ -24,6 +26,7 @@ use crate::store::recovery::{
     Copied, Finding, KEYS_OLDER, LedgerLine, NOT_APPLIED, OLDER, RECOVERS, Reapplied, Recovering, Recovery,
     Restored,
 };
+use crate::store::restore::PutBack;
 use crate::store::sealing::content::Owner;
 use crate::store::sealing::ledger as shared;
 use crate::store::sealing::values::{Stored, count, limit, micros, time};
@@ -126,6 +129,36 @@ pub fn mark(
         }
         let (at, copied) = (micros(restored.at), restored.copied.map(micros));
         client.execute(sql!("recovery_mark"), &[&at, &copied]).await.map(drop).map_err(trouble)
+    })
+}
+
+/// Looks at a copied database, as the menu of back ends has it: only the server's own program reads it.
+pub fn look(file: &Path) -> Result<Option<Copied>, StoreError> {
+    readable(file).map(|()| None)
+}
+
+/// What the owner of the database does to put a backup back, as the menu of back ends has it.
+pub fn by_owner(
+    place: &Path,
+    stage: Stage,
+    master: SecretBox<[u8; 32]>,
+    (backup, manifest): (&Path, &Manifest),
+    _: &Restored,
+) -> Result<PutBack, StoreError> {
+    let settings = Settings::of_place(place, stage, master, false)?;
+    let (backup, claims) = (backup.display(), settings.folder.join(CLAIMS));
+    Ok(PutBack::ByOwner {
+        commands: vec![
+            "# stop every process of this store; OWNER is the URL of the login that owns the tables".into(),
+            format!("psql \"$OWNER\" -c 'ALTER SCHEMA {HOUSE} RENAME TO {HOUSE}_before'"),
+            format!(
+                "pg_restore --exit-on-error --single-transaction --dbname \"$OWNER\" {backup}/{}",
+                manifest.database.file
+            ),
+            format!("cp -a {backup}/{CLAIMS}/. {}/", claims.display()),
+            "drehscheibe recover --after-restore --reason \"...\"".into(),
+            format!("# when all is well: psql \"$OWNER\" -c 'DROP SCHEMA {HOUSE}_before CASCADE'"),
+        ],
     })
 }
 

@@ -19,6 +19,7 @@ mod reapply;
 pub mod recovery;
 mod register;
 mod remove;
+pub mod restore;
 pub mod store;
 mod values;
 mod waiting;
