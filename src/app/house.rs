@@ -1,7 +1,7 @@
 //! The running house: store, engine, destinations, sources, in the order in which they are built and end.
 //! Every part is built once, here; nothing below knows who built it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +15,13 @@ use crate::engine::ports::Ports;
 use crate::engine::start::{Engine, Start};
 use crate::plan::PlanSet;
 use crate::route::compiled::Compiled;
+use crate::store::backup::Manifest;
 use crate::store::contract::{Store, StoreError};
 use crate::store::migrated::Migrated;
 use crate::store::postgres::open::encode;
-use crate::store::{BACK_ENDS, MIGRATIONS};
+use crate::store::recovery::Restored;
+use crate::store::restore::PutBack;
+use crate::store::{BACK_ENDS, MARKS, MIGRATIONS, RESTORES};
 use crate::transport::port::{BuildError, Destinations, Surroundings};
 use crate::xoev::contract::Standards;
 
@@ -83,6 +86,29 @@ pub fn migrate_store(place: &Place, compiled: &Compiled) -> Result<Vec<Migrated>
         return Err(StoreError::Refused("there is no store of this kind".into()));
     };
     migrate(&lies(place, compiled), stage.stage, key(compiled))
+}
+
+/// Marks a stopped store whose database was put back, so that it starts closed.
+pub fn mark_store(place: &Place, compiled: &Compiled, restored: &Restored) -> Result<(), StoreError> {
+    let stage = &compiled.stage;
+    let Some((_, mark)) = MARKS.iter().find(|(name, _)| *name == stage.store_kind) else {
+        return Err(StoreError::Refused("there is no store of this kind".into()));
+    };
+    mark(&lies(place, compiled), stage.stage, key(compiled), restored)
+}
+
+/// Puts a verified backup in the place of a stopped store, or says what its owner has to do.
+pub fn put_back(
+    place: &Place,
+    compiled: &Compiled,
+    backup: (&Path, &Manifest),
+    restored: &Restored,
+) -> Result<PutBack, StoreError> {
+    let stage = &compiled.stage;
+    let Some((_, restore)) = RESTORES.iter().find(|(name, _)| *name == stage.store_kind) else {
+        return Err(StoreError::Refused("there is no store of this kind".into()));
+    };
+    restore(&lies(place, compiled), stage.stage, key(compiled), backup, restored)
 }
 
 fn key(compiled: &Compiled) -> SecretBox<[u8; 32]> {

@@ -1,7 +1,9 @@
 //! The commands, one file each. The menu of the room; a command reads its arguments, asks, prints, and decides nothing else.
 
 pub mod args;
+pub mod args_backup;
 pub mod args_register;
+pub mod backup;
 pub mod bench;
 pub mod bestand;
 pub mod check;
@@ -23,6 +25,7 @@ pub mod output;
 pub mod parked;
 pub mod pause;
 pub mod person;
+pub mod recover;
 pub mod routes;
 pub mod run;
 pub mod sample;

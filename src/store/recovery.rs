@@ -92,17 +92,13 @@ pub struct Copied {
     pub claims: Vec<String>,
 }
 
-/// Who put a store back, when, and of which backup.
-#[derive(Clone, Debug)]
+/// When a store was put back, and of which backup.
+#[derive(Clone, Copy, Debug)]
 pub struct Restored {
     /// When.
     pub at: Timestamp,
     /// When the backup was taken, where that is known.
     pub copied: Option<Timestamp>,
-    /// Who.
-    pub person: String,
-    /// Why.
-    pub reason: String,
 }
 
 /// The operations of backup and recovery.

@@ -7,7 +7,10 @@ use async_trait::async_trait;
 use base64::Engine;
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::{Command, CommandState, Scope, Store, StoreError};
+use drehscheibe::store::backup;
+use drehscheibe::store::recovery::Restored;
 use drehscheibe::store::sqlite::open::Settings;
+use drehscheibe::store::sqlite::restore;
 use drehscheibe::store::sqlite::store::SqliteStore;
 use secrecy::SecretBox;
 use uuid::Uuid;
@@ -42,6 +45,27 @@ impl House for Embedded {
 
     fn claims(&self) -> PathBuf {
         self.folder.path().join("claims")
+    }
+
+    async fn put_back(&self, backup: &Path, marked: bool) {
+        let folder = self.folder.path();
+        if marked {
+            let (manifest, faults) = backup::verify(backup).unwrap();
+            assert_eq!(faults, Vec::<String>::new());
+            let master = SecretBox::new(Box::new([1; 32]));
+            let restored = Restored { at: at(500), copied: Some(manifest.created) };
+            restore::put_back(folder, Stage::Test, master, (backup, &manifest), &restored).unwrap();
+            return;
+        }
+        for gone in ["drehscheibe.db-wal", "drehscheibe.db-shm"] {
+            let _ = std::fs::remove_file(folder.join(gone));
+        }
+        std::fs::copy(backup.join("drehscheibe.db"), folder.join("drehscheibe.db")).unwrap();
+    }
+
+    async fn empty_ledger(&self) {
+        let keys = rusqlite::Connection::open(self.folder.path().join("keys.db")).unwrap();
+        keys.execute("DELETE FROM ledger", []).unwrap();
     }
 
     async fn raise_schema_version(&self) {

@@ -120,7 +120,7 @@ pub fn mark(
     restored: &Restored,
 ) -> Result<(), StoreError> {
     let settings = Settings::of_place(place, stage, master, false)?;
-    let restored = restored.clone();
+    let restored = *restored;
     apart(async move {
         let client = open::current(&settings).await?;
         let running = client.query_one(sql!("lauf_living"), &[]).await.map_err(trouble)?;

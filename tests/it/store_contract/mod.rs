@@ -7,6 +7,7 @@ pub mod guards;
 pub mod house;
 pub mod lanes;
 pub mod reading;
+pub mod recovery;
 pub mod register;
 pub mod waiting;
 
@@ -38,6 +39,10 @@ macro_rules! store_contract {
                 records_are_counted_and_read_page_by_page what_became_of_a_message_is_known
                 a_send_waits_for_its_time a_deletion_reaches_all_that_spoke_of_the_child
                 what_leaves_after_a_deletion_goes_when_it_has_arrived;
+            recovery: what_was_deleted_since_is_deleted_again doubtful_rows_end_as_they_were_found
+                a_database_older_than_its_keys_is_refused keys_older_than_the_database_are_refused
+                a_recovering_store_is_neither_copied_nor_opened_early no_bestand_is_fresh_after_a_recovery
+                a_backup_is_read_back_whole;
             claims: parts_go_round_in_bounded_memory damaged_claims_are_found small_and_empty_parts
                 claims_nobody_needs_are_collected a_claim_of_another_mandant_does_not_open;);
     };
