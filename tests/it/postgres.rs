@@ -15,7 +15,7 @@ use secrecy::SecretBox;
 
 use crate::store_contract::common::{House, at};
 
-mod binary;
+pub mod binary;
 mod plans;
 mod rights;
 pub mod server;
