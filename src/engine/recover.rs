@@ -143,7 +143,101 @@ async fn look_up(destination: &dyn Destination, due: &Due, patience: Duration) -
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::envelope::{Envelope, Stage};
+    use crate::store::contract::Stamp;
+    use crate::transport::port::Receipt;
+
+    /// A far end that knows one thing to say.
+    struct Says(Result<Option<Receipt>, SendError>, bool);
+
+    #[async_trait]
+    impl Destination for Says {
+        async fn send(&self, _: &Envelope) -> Result<Receipt, SendError> {
+            Err(SendError::Never { cause: "nothing is sent here".to_owned() })
+        }
+
+        fn repeat_is_safe(&self) -> bool {
+            self.1
+        }
+
+        async fn find_by_reference(&self, _: &Envelope) -> Result<Option<Receipt>, SendError> {
+            self.0.clone()
+        }
+
+        fn width(&self) -> usize {
+            1
+        }
+    }
+
+    fn due() -> Due {
+        let stamp = Stamp {
+            mandant: String::new(),
+            partner: String::new(),
+            how: String::new(),
+            stage: Stage::Test,
+            test: true,
+            key_id: String::new(),
+            acting_person: String::new(),
+            doc_version: String::new(),
+            traceparent: String::new(),
+            decided_by: String::new(),
+        };
+        let envelope = Envelope {
+            head: crate::envelope::Head {
+                id: Uuid::from_u128(1),
+                connection: "c".to_owned(),
+                binding: "c:x".to_owned(),
+                transport_id: "1".to_owned(),
+                correlation: None,
+                content_type: None,
+                partner: None,
+                received: jiff::Timestamp::UNIX_EPOCH,
+                return_address: None,
+                traceparent: None,
+                acting_person: None,
+            },
+            evidence: Default::default(),
+            body: Default::default(),
+            parts: Vec::new(),
+        };
+        Due {
+            id: Uuid::from_u128(1),
+            stamp,
+            cause: Uuid::from_u128(2),
+            destination: "c:x".to_owned(),
+            attempts: 0,
+            queued: jiff::Timestamp::UNIX_EPOCH,
+            deadline: None,
+            unclear: true,
+            envelope,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_row_ends_as_its_far_end_says() {
+        let unclear = || Err(SendError::Unclear { cause: "no lookup".to_owned() });
+        let later = || Err(SendError::Later { cause: "down".to_owned(), retry_after: None, far_end: true });
+        let there = Receipt { reference: "r".to_owned(), evidence: "e".to_owned(), answers: Vec::new() };
+        let arrived = Finding::Arrived { reference: "r".to_owned(), evidence: "e".to_owned() };
+        for (says, safe, expected) in [
+            (Ok(Some(there.clone())), false, Some(arrived.clone())),
+            (Ok(Some(there)), true, Some(arrived)),
+            (Ok(None), false, Some(Finding::Queued)),
+            (Ok(None), true, Some(Finding::Queued)),
+            (unclear(), true, Some(Finding::Queued)),
+            (later(), true, Some(Finding::Queued)),
+            (later(), false, None),
+        ] {
+            let found = look_up(&Says(says, safe), &due(), Duration::from_secs(5)).await;
+            assert_eq!(found, expected, "repeat is safe: {safe}");
+        }
+        let found = look_up(&Says(unclear(), false), &due(), Duration::from_secs(5)).await;
+        assert!(matches!(found, Some(Finding::Unknown { cause }) if cause.contains("no lookup")));
+    }
 
     #[tokio::test]
     async fn who_waits_at_the_gate_goes_on_when_it_opens() {

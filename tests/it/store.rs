@@ -314,3 +314,40 @@ async fn a_damaged_row_is_parked_and_stops_nobody() {
     damage("inbox", waits);
     damage::only_the_sound_ones_come(&*store, row, waits).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_between_ledger_and_list_is_made_good_and_no_restore() {
+    use drehscheibe::effects::MirrorChange;
+    let house = house();
+    let (store, _) = house.run().await.unwrap();
+    let id = Uuid::from_u128(7);
+    let mut first = delivery("a", "p", "put");
+    first.effects.mirror = vec![crate::store_contract::common::put(id, "Quendel", &["k"])];
+    commit_one(&*store, first).await;
+    let tombstone = crate::store_contract::common::key("k");
+    let mut gone = delivery("a", "p", "remove");
+    gone.effects.mirror = vec![MirrorChange::Remove { id, tombstone, created: at(5), until: at(9_000) }];
+    commit_one(&*store, gone).await;
+    let lines = store.ledger(0, 100).await.unwrap();
+    drop(store);
+    // As if the process had died after the key store took the deletion and before the database knew it.
+    let db = rusqlite::Connection::open(house.folder.path().join("drehscheibe.db")).unwrap();
+    db.execute("ATTACH ?1 AS keys", [house.folder.path().join("keys.db").to_str().unwrap()]).unwrap();
+    db.execute_batch(
+        "INSERT INTO deletion (id, at, class, kind, record, subject_key, keys, created, until)
+           SELECT id, at, class, kind, record, subject_key, keys, created, until FROM keys.ledger;
+         INSERT INTO key_to_destroy VALUES (4711);
+         UPDATE recovery SET ledger = 0",
+    )
+    .unwrap();
+    drop(db);
+    let (store, _) = house.run().await.unwrap();
+    let again = store.ledger(0, 100).await.unwrap();
+    assert_eq!(again[..lines.len()], lines, "the same entries, once");
+    // A key that went without an entry of its own stands in the ledger all the same.
+    let rest: Vec<(&str, &str)> =
+        again[lines.len()..].iter().map(|line| (line.kind.as_str(), line.class.as_str())).collect();
+    assert_eq!(rest, [("subject", "frist")]);
+    drop(store);
+    drop(house.run().await.unwrap());
+}

@@ -24,7 +24,7 @@ use crate::store::postgres::keyring::Keyring;
 use crate::store::postgres::listen::Watch;
 use crate::store::postgres::migrate::{self, HOUSE, KEYS};
 use crate::store::postgres::pool::{Db, one};
-use crate::store::postgres::{ledger, recovery};
+use crate::store::postgres::{recovery, remove};
 use crate::store::postgres::values::{get, sql, trouble};
 use crate::store::sealing::claim_file::Folder;
 use crate::store::sealing::keys::check_value;
@@ -283,7 +283,7 @@ pub(crate) async fn open(settings: &Settings) -> Stored<(Arc<Base>, Option<Watch
     };
     let watch = Watch::start(settings.main()?, settings.tls()?, lauf).await?;
     let base = Arc::new(Base::new(db, keyring, settings.stage, lauf, claims));
-    ledger::write_listed(&base).await?;
+    remove::destroy_listed(&base).await?;
     recovery::check(&base).await?;
     Ok((base, Some(watch)))
 }

@@ -14,7 +14,7 @@ use crate::store::postgres::pool::{Tx, run};
 use crate::store::postgres::{ledger, remove};
 use crate::store::postgres::values::sql;
 use crate::store::postgres::write::{Subjects, Winner, puts, subject};
-use crate::store::sealing::ledger::Deleted;
+use crate::store::sealing::ledger::{Deleted, MITTEILUNG};
 use crate::store::sealing::prepare::MirrorWork;
 use crate::store::sealing::shown::vorgang_word;
 use crate::store::sealing::values::{Stored, micros};
@@ -86,6 +86,7 @@ pub async fn records<'a>(
         }
     }
     if !stone_keys.is_empty() {
+        remove::because(tx, MITTEILUNG).await?;
         let values: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
             &[&stone_keys, &stones.stamp, &stones.trace, &created, &until];
         run(tx, sql!("tombstone_put"), values).await?;

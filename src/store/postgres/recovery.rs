@@ -224,9 +224,7 @@ impl Recovery for PostgresStore {
 
     async fn reapply(&self, now: Timestamp) -> Stored<Reapplied> {
         self.watch()?;
-        let done = reapply::reapply(&self.base, now).await?;
-        ledger::write_listed(&self.base).await?;
-        Ok(done)
+        reapply::reapply(&self.base, now).await
     }
 
     async fn doubtful(&self, after: Option<Uuid>, most: usize) -> Stored<Vec<Due>> {

@@ -20,6 +20,7 @@ pub async fn record(base: &Base, tx: &Tx<'_>, old: &Old) -> Stored<()> {
     let ids = row(tx, old).await?;
     keep_unsent(base, tx, old.subject).await?;
     sealed_under(tx, old.subject).await?;
+    run(tx, sql!("key_to_destroy_add"), &[&vec![old.subject]]).await?;
     let of = |id| Deleted::Record { id, subject: old.subject, keys: old.keys.clone() };
     ledger::note(tx, &ids.into_iter().map(of).collect::<Vec<_>>()).await
 }
@@ -33,12 +34,16 @@ pub async fn row(tx: &Tx<'_>, old: &Old) -> Stored<Vec<Uuid>> {
     ids.iter().map(|r| get(r, 0)).collect()
 }
 
-/// Destroys everything that is sealed under a child's or Vorgang's key, and orders that the key is destroyed.
+/// Destroys everything that is sealed under a child's or Vorgang's key.
 pub async fn sealed_under(tx: &Tx<'_>, subject: i64) -> Stored<()> {
     run(tx, sql!("audit_salt_destroy"), &[&subject]).await?;
     run(tx, sql!("claim_use_destroy"), &[&subject]).await?;
-    run(tx, sql!("sealed_destroy"), &[&subject]).await?;
-    run(tx, sql!("key_to_destroy_add"), &[&vec![subject]]).await.map(drop)
+    run(tx, sql!("sealed_destroy"), &[&subject]).await.map(drop)
+}
+
+/// Says why the rest of this transaction deletes: a class for the ledger, such as `mitteilung`.
+pub async fn because(tx: &Tx<'_>, class: &str) -> Stored<()> {
+    rows(tx, sql!("deletion_why"), &[&class]).await.map(drop)
 }
 
 /// Clears the contents of all messages that spoke of a child, whatever became of them, and of what they sent: at once where it
@@ -104,4 +109,9 @@ async fn keep_unsent(base: &Base, tx: &Tx<'_>, subject: i64) -> Stored<()> {
         return Ok(());
     }
     run(tx, sql!("outbox_doom"), &[&doomed]).await.map(drop)
+}
+
+/// Destroys the keys that committed removals listed, and writes in the ledger what went; outside any transaction.
+pub async fn destroy_listed(base: &Base) -> Stored<()> {
+    ledger::write_listed(base).await
 }

@@ -25,7 +25,7 @@ use crate::store::postgres::open::{self, Settings};
 use crate::store::postgres::outside::Outside;
 use crate::store::postgres::pool::{rows, run, transact};
 use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::{again, essence, house, lanes, ledger, list, read, recovery, register, settle, waiting};
+use crate::store::postgres::{again, essence, house, lanes, list, read, recovery, register, remove, settle, waiting};
 use crate::store::sealing::claim_file::Reading;
 use crate::store::sealing::prepare::{self, MirrorWork, Work};
 use crate::store::sealing::values::Stored;
@@ -170,7 +170,7 @@ impl Store for PostgresStore {
         let written = commit::commit(&self.base, &works, &stamps).await?;
         if works.iter().any(|work| work.mirror.iter().any(|c| matches!(c, MirrorWork::Remove { .. }))) {
             // Where it fails now, opening the store does it: the list is durable.
-            let _ = ledger::write_listed(&self.base).await;
+            let _ = remove::destroy_listed(&self.base).await;
         }
         if works.iter().any(|work| !work.sends.is_empty() || !work.wakes.is_empty()) {
             watch.tell();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use crate::seal::index::Tag;
@@ -11,6 +11,7 @@ use crate::store::sealing::content::{Closed, Owner};
 use crate::store::sealing::ledger::Deleted;
 use crate::store::sealing::prepare::claim_place;
 use crate::store::sealing::values::{Stored, sealing};
+use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::ledger;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
@@ -28,6 +29,8 @@ pub fn record(scene: &mut Scene<'_>, id: Uuid, bumps: &mut BTreeSet<Tag>) -> Sto
     let Some((child, keys)) = row(scene, id, bumps)? else { return Ok(Vec::new()) };
     keep_unsent(scene, child)?;
     sealed_under(scene, child)?;
+    scene.run(sql!("key_to_destroy_add"), [child])?;
+    scene.destroys_keys();
     ledger::note(scene, &Deleted::Record { id, subject: child, keys: keys.clone() })?;
     Ok(keys)
 }
@@ -46,14 +49,11 @@ pub fn row(scene: &Scene<'_>, id: Uuid, bumps: &mut BTreeSet<Tag>) -> Stored<Opt
     Ok(Some((child, keys)))
 }
 
-/// Destroys everything that is sealed under a child's or Vorgang's key, and orders that the key is destroyed.
-pub fn sealed_under(scene: &mut Scene<'_>, subject: i64) -> Stored<()> {
+/// Destroys everything that is sealed under a child's or Vorgang's key.
+pub fn sealed_under(scene: &Scene<'_>, subject: i64) -> Stored<()> {
     scene.run(sql!("audit_salt_destroy"), [subject])?;
     scene.run(sql!("claim_use_destroy"), [subject])?;
-    scene.run(sql!("sealed_destroy"), [subject])?;
-    scene.run(sql!("key_to_destroy_add"), [subject])?;
-    scene.destroys_keys();
-    Ok(())
+    scene.run(sql!("sealed_destroy"), [subject]).map(drop)
 }
 
 /// Clears the contents of all messages that spoke of a child, whatever became of them, and of what they sent and has arrived.
@@ -116,4 +116,9 @@ fn keep_unsent(scene: &Scene<'_>, subject: i64) -> Stored<()> {
         scene.run(sql!("outbox_doom"), [id])?;
     }
     Ok(())
+}
+
+/// Destroys the keys that committed removals listed, and writes in the ledger what went; outside any transaction.
+pub fn destroy_listed(connection: &Connection, keyring: &Keyring) -> Stored<()> {
+    ledger::write_listed(connection, keyring)
 }

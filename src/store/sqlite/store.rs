@@ -30,7 +30,7 @@ use crate::store::sqlite::open::Settings;
 use crate::store::sqlite::read::{self, Readers};
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::{Scene, Writer};
-use crate::store::sqlite::{again, essence, house, lanes, ledger, list, open, recovery, register, waiting};
+use crate::store::sqlite::{again, essence, house, lanes, list, open, recovery, register, remove, waiting};
 
 /// The embedded store.
 pub struct SqliteStore {
@@ -78,7 +78,7 @@ impl SqliteStore {
             if keyring.find(&files.main, HOUSE)?.is_none() {
                 keyring.make(&files.main, HOUSE)?;
             }
-            ledger::write_listed(&files.main, &keyring)?;
+            remove::destroy_listed(&files.main, &keyring)?;
             recovery::check(&files.main, &keyring)?;
             let database = open::file(&settings.path);
             let beside = open::connect(&database, false)?;

@@ -13,7 +13,7 @@ use crate::store::sealing::ledger::MITTEILUNG;
 use crate::store::sealing::values::Stored;
 use crate::store::sqlite::durable::{Durable, Waiting};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::ledger;
+use crate::store::sqlite::remove;
 use crate::store::sqlite::values::{sql, trouble};
 
 /// How many pieces of work wait at most; more callers wait for a place.
@@ -219,7 +219,7 @@ fn write(
             // now, opening the store does it: the list is durable.
             whole = durable.now();
             if whole.is_ok() {
-                let _ = ledger::write_listed(&connection, keyring);
+                let _ = remove::destroy_listed(&connection, keyring);
             }
         }
         let group = Box::new(Group(done));
