@@ -207,7 +207,9 @@ async fn recovering(store: &dyn Store, clock: &Clock) -> Result<bool, StoreError
             "the deletion ledger was applied to the store that was put back"
         );
     }
-    tracing::warn!("sources and dispatch are closed until a person opens the store: drehscheibe recover --open");
+    tracing::warn!(
+        "sources and dispatch are closed until a person opens the store: drehscheibe recover --open"
+    );
     Ok(true)
 }
 

@@ -28,7 +28,8 @@ async fn ready(State(core): State<Arc<Core>>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, "noch keine Route\n").into_response();
     }
     if core.gate.is_closed() {
-        let text = "Speicher aus einer Sicherung zurückgespielt, Versand geschlossen: drehscheibe recover --open\n";
+        let text =
+            "Speicher aus einer Sicherung zurückgespielt, Versand geschlossen: drehscheibe recover --open\n";
         return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     }
     match core.store.next_due().await {

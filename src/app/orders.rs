@@ -60,7 +60,9 @@ pub async fn open(shared: &Shared, command: &Command) -> CommandState {
             core.woken.notify_one();
             CommandState::Done("open: sources and dispatch run".to_owned())
         }
-        Ok(false) => CommandState::Refused("the store is not recovering; there is nothing to open".to_owned()),
+        Ok(false) => {
+            CommandState::Refused("the store is not recovering; there is nothing to open".to_owned())
+        }
         Err(error) => CommandState::Refused(error.to_string()),
     }
 }

@@ -160,8 +160,10 @@ pub enum Command {
         On PostgreSQL with the login `owner` of the store; several at once wait for each other.")]
     Migrate,
     /// Copy the store while it runs: database, sealed parts, manifest; never the keys. `verify` reads one back, `keys` copies those.
-    #[command(after_help = "Examples:\n  drehscheibe backup /backup/2026-11-22\n  drehscheibe backup verify /backup/2026-11-22\n  \
-        drehscheibe backup keys /mnt/keys/drehscheibe")]
+    #[command(
+        after_help = "Examples:\n  drehscheibe backup /backup/2026-11-22\n  drehscheibe backup verify /backup/2026-11-22\n  \
+        drehscheibe backup keys /mnt/keys/drehscheibe"
+    )]
     Backup(BackupArgs),
     /// Put a backup in place of a stopped store, or open a store that recovers; without arguments say how it stands.
     ///

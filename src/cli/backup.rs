@@ -46,7 +46,9 @@ async fn made(global: &Global, clock: &Clock, into: &Path, out: &mut Output) -> 
     // Only `doctor` reads it; the backup stands without it.
     let _ = store.set_note("app", LAST, Some(note.into_bytes())).await;
     shown(&manifest, into, out)?;
-    out.say("keys and deletion ledger are not in it: `drehscheibe backup keys DIR` copies them to another place")?;
+    out.say(
+        "keys and deletion ledger are not in it: `drehscheibe backup keys DIR` copies them to another place",
+    )?;
     out.value(&manifest)?;
     Ok(Exit::Ok)
 }

@@ -8,8 +8,8 @@ use crate::cli::args::{Cli, Command, PartnersCommand};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::{
-    backup, bench, bestand, check, completions, demo, doctor, dry_run, inspect, messages, migrate, parked, pause,
-    recover, routes, run, schema, stage, standards, status, tables, test, vorgang,
+    backup, bench, bestand, check, completions, demo, doctor, dry_run, inspect, messages, migrate, parked,
+    pause, recover, routes, run, schema, stage, standards, status, tables, test, vorgang,
 };
 use crate::clock::Clock;
 

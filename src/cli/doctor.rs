@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::house;
 use crate::cli::args::Global;
+use crate::cli::backup::LAST;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::stage;
-use crate::cli::backup::LAST;
 use crate::clock::Clock;
 use crate::envelope::Stage;
 use crate::store::contract::Scope;
@@ -169,14 +169,17 @@ async fn backup(place: &crate::app::place::Place, fit: &crate::app::place::Fit) 
 fn judged(last: Option<&LastBackup>, store: &Path, now: Timestamp) -> Finding {
     let wrong = |text: String| Finding { what: "backup", fine: false, text };
     let Some(last) = last else {
-        return wrong("none was ever taken; run `drehscheibe backup DIR` each day, on another disk".to_owned());
+        return wrong(
+            "none was ever taken; run `drehscheibe backup DIR` each day, on another disk".to_owned(),
+        );
     };
     if now.duration_since(last.created) > BACKUP_AGE {
         return wrong(format!("the last one is of {}; run `drehscheibe backup DIR` each day", last.created));
     }
     let disk = |path: &Path| std::fs::metadata(path).map(|found| found.dev()).ok();
     if disk(store).is_some() && disk(store) == disk(&last.dir) {
-        let text = format!("{} lies on the disk of the store and its keys; copy it elsewhere", last.dir.display());
+        let text =
+            format!("{} lies on the disk of the store and its keys; copy it elsewhere", last.dir.display());
         return wrong(text);
     }
     Finding { what: "backup", fine: true, text: format!("the last one is of {}", last.created) }
@@ -210,7 +213,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
         assert!(judged(None, folder.path(), now).text.contains("none"));
-        let last = |created: &str, dir: &str| LastBackup { created: created.parse().unwrap(), dir: dir.into() };
+        let last =
+            |created: &str, dir: &str| LastBackup { created: created.parse().unwrap(), dir: dir.into() };
         let old = judged(Some(&last("2026-11-21T09:00:00Z", "/proc")), folder.path(), now);
         assert!(!old.fine && old.text.contains("each day"), "{}", old.text);
         let here = folder.path().to_string_lossy().into_owned();

@@ -124,10 +124,16 @@ async fn status(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
         return Ok(Exit::Ok);
     };
     let copied = found.copied.map_or_else(|| "at an unknown time".to_owned(), |at| at.to_string());
-    out.say(&format!("put back {}, from a backup taken {copied}; sources and dispatch are closed", found.since))?;
+    out.say(&format!(
+        "put back {}, from a backup taken {copied}; sources and dispatch are closed",
+        found.since
+    ))?;
     let applied = if found.applied { "applied" } else { "not applied yet; start `drehscheibe run`" };
     out.say(&format!("deletion ledger: {applied}"))?;
-    out.say(&format!("rows to send still in doubt: {}; `drehscheibe parked list` shows what nobody can tell", found.doubtful))?;
+    out.say(&format!(
+        "rows to send still in doubt: {}; `drehscheibe parked list` shows what nobody can tell",
+        found.doubtful
+    ))?;
     out.value(&found)?;
     Ok(Exit::No)
 }

@@ -153,14 +153,18 @@ pub async fn make(store: &dyn Store, into: &Path, now: Timestamp) -> Result<Mani
         aside.named(&into)?;
         Ok(manifest)
     };
-    tokio::task::spawn_blocking(finish).await.map_err(|_| StoreError::Later("the backup was broken off".into()))?
+    tokio::task::spawn_blocking(finish)
+        .await
+        .map_err(|_| StoreError::Later("the backup was broken off".into()))?
 }
 
 /// Copies key store and ledger to a folder of their own. An older copy there is replaced, because a key that was destroyed
 /// since must not live on in it.
 pub async fn keys(store: &dyn Store, into: &Path) -> Result<(), StoreError> {
     if into.join(MANIFEST).exists() {
-        return refused("this is a backup of the database; the keys belong to another place, or both are lost or stolen together");
+        return refused(
+            "this is a backup of the database; the keys belong to another place, or both are lost or stolen together",
+        );
     }
     let aside = Aside::make(into)?;
     let file = store.copy_keys(&aside.0).await?;

@@ -45,7 +45,8 @@ pub const MIGRATIONS: &[(&str, Migrate)] =
 pub type Look = fn(file: &Path) -> Result<Option<Copied>, StoreError>;
 
 /// The copies of the back ends by name.
-pub const COPIES: &[(&str, Look)] = &[("postgres", postgres::recovery::look), ("sqlite", sqlite::recovery::look)];
+pub const COPIES: &[(&str, Look)] =
+    &[("postgres", postgres::recovery::look), ("sqlite", sqlite::recovery::look)];
 
 /// How a stopped store whose database was put back is marked, so that it starts closed.
 pub type Mark = fn(
@@ -56,7 +57,8 @@ pub type Mark = fn(
 ) -> Result<(), StoreError>;
 
 /// The marks of the back ends by name.
-pub const MARKS: &[(&str, Mark)] = &[("postgres", postgres::recovery::mark), ("sqlite", sqlite::restore::mark)];
+pub const MARKS: &[(&str, Mark)] =
+    &[("postgres", postgres::recovery::mark), ("sqlite", sqlite::restore::mark)];
 
 /// How a verified backup is put in the place of a stopped store.
 pub type Restore = fn(

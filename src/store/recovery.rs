@@ -142,10 +142,13 @@ pub(crate) const OLDER: &str = "the database is older than the key store and the
 
 /// What a person is told who opens a key store that is older than its database.
 pub(crate) const KEYS_OLDER: &str = "the key store and its deletion ledger are older than the database: keys that were destroyed may be \
-     back in it; put back the newest copy of the key store";
+     back in it; put back the newest copy of the key store, or, where there is none, run `drehscheibe recover --after-restore --reason \
+     TEXT` and throw away every backup older than this key store";
 
 /// What a person is told who opens dispatch too early.
-pub(crate) const NOT_APPLIED: &str = "the deletion ledger was not applied yet; start `drehscheibe run` once, it does so first";
+pub(crate) const NOT_APPLIED: &str =
+    "the deletion ledger was not applied yet; start `drehscheibe run` once, it does so first";
 
 /// What a person is told who copies a recovering store.
-pub(crate) const RECOVERS: &str = "the store is recovering; open it with `drehscheibe recover --open` before it is backed up";
+pub(crate) const RECOVERS: &str =
+    "the store is recovering; open it with `drehscheibe recover --open` before it is backed up";

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::{Store, StoreError};
-use drehscheibe::store::backup;
 use drehscheibe::store::postgres::open::encode;
 use drehscheibe::store::postgres::recovery;
 use drehscheibe::store::postgres::store::PostgresStore;
@@ -80,28 +79,33 @@ impl House for Served {
             std::fs::copy(claim.path(), self.claims().join(claim.file_name())).unwrap();
         }
         if marked {
-            let url = self.server.url("laufzeit", &self.database);
-            let (claims, owner) = (self.folder.path().to_string_lossy().into_owned(), encode(&owner));
-            let place = PathBuf::from(format!("{url}?claims={}&owner={owner}", encode(&claims)));
-            let (manifest, _) = backup::verify(backup).unwrap();
-            let restored = Restored { at: at(500), copied: Some(manifest.created) };
-            // A connection of the test before may take a moment to end.
-            for _ in 0..100 {
-                let master = SecretBox::new(Box::new([1; 32]));
-                match recovery::mark(&place, Stage::Test, master, &restored) {
-                    Err(StoreError::Refused(text)) if text.contains("runs") => {
-                        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                    }
-                    done => return done.unwrap(),
-                }
-            }
-            panic!("a process runs for ever");
+            self.mark().await;
         }
+    }
+
+    async fn mark(&self) {
+        let url = self.server.url("laufzeit", &self.database);
+        let owner = encode(&self.server.url("besitzer", &self.database));
+        let claims = encode(&self.folder.path().to_string_lossy());
+        let place = PathBuf::from(format!("{url}?claims={claims}&owner={owner}"));
+        let restored = Restored { at: at(500), copied: Some(at(100)) };
+        // A connection of the store before may take a moment to end.
+        for _ in 0..100 {
+            let master = SecretBox::new(Box::new([1; 32]));
+            match recovery::mark(&place, Stage::Test, master, &restored) {
+                Err(StoreError::Refused(text)) if text.contains("runs") => {
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                }
+                done => return done.unwrap(),
+            }
+        }
+        panic!("a process runs for ever");
     }
 
     async fn empty_ledger(&self) {
         let admin = self.server.admin(&self.database).await;
-        admin.batch_execute("DELETE FROM schluessel.ledger").await.unwrap();
+        let older = "DELETE FROM schluessel.ledger; ALTER TABLE schluessel.ledger ALTER nr RESTART";
+        admin.batch_execute(older).await.unwrap();
     }
 
     async fn raise_schema_version(&self) {

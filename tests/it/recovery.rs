@@ -207,7 +207,8 @@ async fn story(ground: Ground) {
         *partner.failing.lock().unwrap() = 0;
     }
     until("what was owed arrives", 30, all_sent(3 * of_one)).await;
-    let (status, said) = post(&stage, "loeschung", marked("routes/tests/registerlieferung/loeschung.xml")).await;
+    let (status, said) =
+        post(&stage, "loeschung", marked("routes/tests/registerlieferung/loeschung.xml")).await;
     assert_eq!(status, 200, "{said}");
     let (status, said) = post(&stage, "kind-3", eintragung(&Wish::plain(3))).await;
     assert_eq!(status, 200, "{said}");
@@ -237,7 +238,10 @@ async fn story(ground: Ground) {
     // It starts closed, and says so; the ledger is applied.
     let (mut running, said) = up(&stage, 503).await;
     assert!(said.contains("recover --open"), "{said}");
-    assert_eq!(cli(&stage, &["recover", &backup_word, reason[0], reason[1]]).0, if matches!(ground, Ground::Embedded) { 2 } else { 1 });
+    assert_eq!(
+        cli(&stage, &["recover", &backup_word, reason[0], reason[1]]).0,
+        if matches!(ground, Ground::Embedded) { 2 } else { 1 }
+    );
     assert_eq!(post(&stage, "zu-frueh", eintragung(&Wish::plain(9))).await.0, 503, "nothing comes in");
     until("the doubtful rows are looked up", 30, || json(&stage, &["recover"]).1["doubtful"] == 0).await;
     let (code, state) = json(&stage, &["recover"]);
@@ -250,7 +254,10 @@ async fn story(ground: Ground) {
         assert!(listed.to_string().contains(&row.id.to_string()), "{listed}");
     }
     let essence = store().essence().await.unwrap().join("\n");
-    assert!(search.find(&Hay::new("essence", essence)).is_empty(), "no person opens, with all keys that are left");
+    assert!(
+        search.find(&Hay::new("essence", essence)).is_empty(),
+        "no person opens, with all keys that are left"
+    );
     assert_eq!(store().figures(&Scope::Operator).await.unwrap().mirror, 2, "the marked child has no record");
     assert_eq!(ids(&partners), before, "nothing leaves while it is closed");
 
@@ -280,7 +287,11 @@ async fn story(ground: Ground) {
     let late = marked("routes/tests/registerlieferung/eintragung-vor-loeschung.xml");
     let (_, said) = post(&stage, "verspaetet", late).await;
     assert!(said.contains("S999"), "{said}");
-    assert_eq!(store().figures(&Scope::Operator).await.unwrap().mirror, 2, "the late one brings nothing back");
+    assert_eq!(
+        store().figures(&Scope::Operator).await.unwrap().mirror,
+        2,
+        "the late one brings nothing back"
+    );
     let folders = ground.folders(&stage);
     assert_eq!(found(&search, &folders), Vec::<String>::new(), "while it runs");
     assert!(running.terminate(), "{}", stage.log());

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use base64::Engine;
 use drehscheibe::envelope::Stage;
-use drehscheibe::store::contract::{Command, CommandState, Scope, Store, StoreError};
 use drehscheibe::store::backup;
+use drehscheibe::store::contract::{Command, CommandState, Scope, Store, StoreError};
 use drehscheibe::store::recovery::Restored;
 use drehscheibe::store::sqlite::open::Settings;
 use drehscheibe::store::sqlite::restore;
@@ -63,9 +63,15 @@ impl House for Embedded {
         std::fs::copy(backup.join("drehscheibe.db"), folder.join("drehscheibe.db")).unwrap();
     }
 
+    async fn mark(&self) {
+        let restored = Restored { at: at(500), copied: Some(at(100)) };
+        let master = SecretBox::new(Box::new([1; 32]));
+        restore::mark(self.folder.path(), Stage::Test, master, &restored).unwrap();
+    }
+
     async fn empty_ledger(&self) {
         let keys = rusqlite::Connection::open(self.folder.path().join("keys.db")).unwrap();
-        keys.execute("DELETE FROM ledger", []).unwrap();
+        keys.execute_batch("DELETE FROM ledger; DELETE FROM sqlite_sequence WHERE name = 'ledger'").unwrap();
     }
 
     async fn raise_schema_version(&self) {

@@ -171,7 +171,8 @@ impl Keyring {
             let at: Vec<i64> = deletions.iter().map(|one| one.at).collect();
             let classes: Vec<&str> = deletions.iter().map(|one| one.class.as_str()).collect();
             let Columns { kind, record, subject, keys, created, until } = &columns;
-            run(&tx, sql!("ledger_add"), &[&ids, &at, &classes, kind, record, subject, keys, created, until]).await?;
+            run(&tx, sql!("ledger_add"), &[&ids, &at, &classes, kind, record, subject, keys, created, until])
+                .await?;
         }
         run(&tx, sql!("subject_key_destroy"), &[&numbers]).await?;
         let last = match one(&tx, sql!("ledger_last"), &[]).await? {

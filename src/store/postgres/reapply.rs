@@ -73,7 +73,9 @@ async fn one(
             }
             done.lost += subject(base, tx, *child, (month, now), trail).await?;
         }
-        Deleted::Subject { subject: key } => done.lost += subject(base, tx, *key, (month, now), trail).await?,
+        Deleted::Subject { subject: key } => {
+            done.lost += subject(base, tx, *key, (month, now), trail).await?
+        }
         Deleted::Messages { keys } => {
             let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
             remove::clear_messages(tx, &keys, Uuid::nil()).await?;
@@ -115,7 +117,13 @@ async fn subject(
             lanes::lock(tx, &[lane]).await?;
             run(tx, sql!("outbox_lost"), &[&nr, &own, &micros(now)]).await?;
             lanes::arm(tx, &[(lane, micros(now), false)]).await?;
-            trail.push(now, (stamp, traceparent), Some(id), "outbox.unclear", &json!({ "content": "deleted" }))?;
+            trail.push(
+                now,
+                (stamp, traceparent),
+                Some(id),
+                "outbox.unclear",
+                &json!({ "content": "deleted" }),
+            )?;
         }
     }
     run(tx, sql!("vorgang_of_subject_delete"), &[&key]).await?;

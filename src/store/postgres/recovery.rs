@@ -15,8 +15,8 @@ use crate::store::backup::{CLAIMS, Manifest};
 use crate::store::contract::{Due, Settle, StoreError};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, no_stamp, stamps};
-use crate::store::postgres::open::{self, Settings};
 use crate::store::postgres::migrate::HOUSE;
+use crate::store::postgres::open::{self, Settings};
 use crate::store::postgres::outside::{DATABASE, KEYS, readable};
 use crate::store::postgres::pool::{Tx, one, rows, run, transact};
 use crate::store::postgres::store::{PostgresStore, apart};
@@ -122,12 +122,18 @@ pub fn mark(
     let settings = Settings::of_place(place, stage, master, false)?;
     let restored = *restored;
     apart(async move {
-        let client = open::current(&settings).await?;
+        let (client, keys) = open::current(&settings).await?;
         let running = client.query_one(sql!("lauf_living"), &[]).await.map_err(trouble)?;
         if get::<i64>(&running, 0)? > 0 {
             return Err(StoreError::Refused("a process runs on this store; stop it first".into()));
         }
         let (at, copied) = (micros(restored.at), restored.copied.map(micros));
+        let known: i64 = get(&client.query_one(sql!("recovery_get"), &[]).await.map_err(trouble)?, 1)?;
+        let last: i64 = get(&keys.query_one(sql!("ledger_last"), &[]).await.map_err(trouble)?, 0)?;
+        if known > last {
+            let gap: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&at, &shared::LUECKE, &(known - last)];
+            keys.execute(sql!("ledger_gap"), gap).await.map_err(trouble)?;
+        }
         client.execute(sql!("recovery_mark"), &[&at, &copied]).await.map(drop).map_err(trouble)
     })
 }

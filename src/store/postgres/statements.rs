@@ -97,6 +97,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("lauf_next", include_str!("sql/lauf_next.sql")),
     ("lauf_of_leases", include_str!("sql/lauf_of_leases.sql")),
     ("ledger_add", include_str!("sql/ledger_add.sql")),
+    ("ledger_gap", include_str!("sql/ledger_gap.sql")),
     ("ledger_known", include_str!("sql/ledger_known.sql")),
     ("ledger_last", include_str!("sql/ledger_last.sql")),
     ("ledger_list", include_str!("sql/ledger_list.sql")),

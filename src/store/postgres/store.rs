@@ -25,7 +25,9 @@ use crate::store::postgres::open::{self, Settings};
 use crate::store::postgres::outside::Outside;
 use crate::store::postgres::pool::{rows, run, transact};
 use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::{again, essence, house, lanes, list, read, recovery, register, remove, settle, waiting};
+use crate::store::postgres::{
+    again, essence, house, lanes, list, read, recovery, register, remove, settle, waiting,
+};
 use crate::store::sealing::claim_file::Reading;
 use crate::store::sealing::prepare::{self, MirrorWork, Work};
 use crate::store::sealing::values::Stored;

@@ -14,6 +14,9 @@ use crate::store::sealing::values::{Stored, micros, time};
 /// The class of a deletion that a message of its author ordered.
 pub const MITTEILUNG: &str = "mitteilung";
 
+/// The class of an entry that stands for one that was lost with a key store: it deletes nothing.
+pub const LUECKE: &str = "luecke";
+
 /// What was deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deleted {

@@ -125,7 +125,9 @@ impl Keyring {
             transaction
                 .prepare_cached(sql!("ledger_add"))
                 .and_then(|mut add| {
-                    add.execute(params![one.id, one.at, one.class, kind, record, subject, keys, created, until])
+                    add.execute(params![
+                        one.id, one.at, one.class, kind, record, subject, keys, created, until
+                    ])
                 })
                 .map_err(trouble)?;
         }

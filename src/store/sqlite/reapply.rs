@@ -88,9 +88,11 @@ fn subject(scene: &mut Scene<'_>, key: i64, now: Timestamp) -> Stored<u64> {
     type Row = (i64, Uuid, i64, String, i64, i64);
     let owed: Vec<Row> = {
         let mut list = scene.connection.prepare_cached(sql!("outbox_of_subject")).map_err(trouble)?;
-        list.query_map([key], |r| Ok((r.get(0)?, uuid(r.get(1)?)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?)))
-            .and_then(Iterator::collect)
-            .map_err(trouble)?
+        list.query_map([key], |r| {
+            Ok((r.get(0)?, uuid(r.get(1)?)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?))
+        })
+        .and_then(Iterator::collect)
+        .map_err(trouble)?
     };
     let lost = owed.len() as u64;
     for (row, id, lane, destination, sealed, mandant) in owed {
@@ -132,7 +134,8 @@ fn bestaende(scene: &mut Scene<'_>, bumps: &mut BTreeSet<Tag>) -> Stored<()> {
         let owner = Owner::of_key("bestand", &key);
         let closed = Closed::read(scene.connection, sealed)?;
         let mandant = scene.keyring.by_row(scene.connection, closed.mandant())?;
-        let body = closed.open(scene.connection, scene.keyring, owner)?.map(|open| open.body()).transpose()?;
+        let body =
+            closed.open(scene.connection, scene.keyring, owner)?.map(|open| open.body()).transpose()?;
         let Some(body) = body.flatten() else { continue };
         let bestand = Bestand { meldung: None, ..from_json(&body)? };
         let content = Fresh::seal(owner, None, Some(&to_json(&bestand)?), None)?;

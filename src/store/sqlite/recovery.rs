@@ -16,7 +16,7 @@ use crate::store::recovery::{
 };
 use crate::store::sealing::house::own_stamp;
 use crate::store::sealing::keys::HOUSE;
-use crate::store::sealing::ledger as shared;
+use crate::store::sealing::ledger::{self as shared, Deleted, LUECKE};
 use crate::store::sealing::values::{Stored, count, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::keyring::Keyring;
@@ -56,7 +56,10 @@ pub fn state(connection: &Connection) -> Stored<State> {
             applied: r.get(4)?,
         })
     };
-    connection.prepare_cached(sql!("recovery_get")).and_then(|mut get| get.query_row([], read)).map_err(trouble)
+    connection
+        .prepare_cached(sql!("recovery_get"))
+        .and_then(|mut get| get.query_row([], read))
+        .map_err(trouble)
 }
 
 fn epoch(keys: &Connection) -> Stored<i64> {
@@ -91,6 +94,20 @@ pub fn doubts(connection: &Connection) -> Stored<u64> {
 pub fn mark(connection: &Connection, restored: &Restored) -> Stored<()> {
     let values = params![micros(restored.at), restored.copied.map(micros)];
     connection.execute(sql!("recovery_mark"), values).map(drop).map_err(trouble)
+}
+
+/// Fills the ledger of an older key store up to the entry that the database remembers, with entries that delete nothing, so that
+/// no number is given out twice.
+pub fn fill_gap(connection: &Connection, keys: &Connection, at: Timestamp) -> Stored<()> {
+    let known = state(connection)?.ledger;
+    let gap = Deleted::Messages { keys: Vec::new() };
+    let (kind, record, subject, blind, created, until) = gap.columns();
+    for _ in ledger::last(keys)?..known {
+        let values =
+            params![Uuid::new_v4(), micros(at), LUECKE, kind, record, subject, blind, created, until];
+        keys.execute(sql!("ledger_add"), values).map_err(trouble)?;
+    }
+    Ok(())
 }
 
 /// Counts the epoch on in the database, beyond the one of the keys; returns it.

@@ -24,6 +24,7 @@ pub fn mark(
 ) -> Result<(), StoreError> {
     let _lock = stopped(place)?;
     let files = open::open(&Settings { path: place.to_owned(), stage, master, read_only: false })?;
+    recovery::fill_gap(&files.main, &files.keys, restored.at)?;
     recovery::mark(&files.main, restored)
 }
 
@@ -51,9 +52,12 @@ pub fn put_back(
     fs::create_dir(coming.join(CLAIMS).join("tmp")).map_err(disk)?;
     // Looked at and marked before it is in place: what stands there is then closed, whatever happens.
     {
-        let files = open::beside(&Settings { path: place.to_owned(), stage, master, read_only: false }, &coming)?;
+        let files =
+            open::beside(&Settings { path: place.to_owned(), stage, master, read_only: false }, &coming)?;
         recovery::mark(&files, restored)?;
-        files.close().map_err(|_| StoreError::Later("the copy cannot be closed; is the disk full?".into()))?;
+        files
+            .close()
+            .map_err(|_| StoreError::Later("the copy cannot be closed; is the disk full?".into()))?;
     }
     for name in [DATABASE, CLAIMS] {
         synced(&coming.join(name))?;

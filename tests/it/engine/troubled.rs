@@ -91,11 +91,7 @@ impl Recovery for Troubled {
         self.inner.copy_keys(into).await
     }
 
-    async fn copy_claims(
-        &self,
-        names: &[String],
-        into: &std::path::Path,
-    ) -> Result<Vec<String>, StoreError> {
+    async fn copy_claims(&self, names: &[String], into: &std::path::Path) -> Result<Vec<String>, StoreError> {
         self.inner.copy_claims(names, into).await
     }
 }

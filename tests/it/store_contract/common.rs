@@ -30,6 +30,8 @@ pub trait House: Send + Sync {
     fn claims(&self) -> PathBuf;
     /// Puts the database and claims of a backup in the place of the closed store's; marked as the program does it, or not.
     async fn put_back(&self, backup: &Path, marked: bool);
+    /// Marks the closed store as put back.
+    async fn mark(&self);
     /// Empties the deletion ledger of the closed store, as an older copy of the key store would.
     async fn empty_ledger(&self);
     /// Makes the closed store one of a newer program.

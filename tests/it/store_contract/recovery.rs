@@ -136,7 +136,11 @@ pub async fn doubtful_rows_end_as_they_were_found(house: &dyn House) {
         entry.effects.sends.push(send(&format!("c:{n}"), Some(&n.to_string()), &n.to_string()));
     }
     commit_one(&*store, entry).await;
-    assert_eq!(store.doubtful(None, 10).await.unwrap(), [], "nothing is in doubt in a store that was never put back");
+    assert_eq!(
+        store.doubtful(None, 10).await.unwrap(),
+        [],
+        "nothing is in doubt in a store that was never put back"
+    );
     let (_folder, backup) = backed_up(&*store).await;
     drop(store);
     house.put_back(&backup, true).await;
@@ -207,13 +211,24 @@ pub async fn keys_older_than_the_database_are_refused(house: &dyn House) {
     gone.effects.mirror =
         vec![MirrorChange::Remove { id, tombstone: key("k"), created: at(5), until: at(9_000) }];
     commit_one(&*store, gone).await;
-    assert!(!store.ledger(0, 10).await.unwrap().is_empty());
+    let before = store.ledger(0, 10).await.unwrap();
+    assert!(!before.is_empty());
     drop(store);
     house.empty_ledger().await;
     match house.run().await.map(drop) {
         Err(StoreError::Refused(text)) => assert!(text.contains("newest copy of the key store"), "{text}"),
         other => panic!("{other:?}"),
     }
+    // Where there is no newer copy a person says so; the gap stays visible, and no number is given out twice.
+    house.mark().await;
+    let store = running(house).await;
+    assert_eq!(store.reapply(at(501)).await.unwrap().records, 0);
+    assert!(store.open_dispatch("os:rita", "keine neuere Kopie", at(502)).await.unwrap());
+    let after = store.ledger(0, 10).await.unwrap();
+    assert_eq!(after.len(), before.len());
+    assert!(after.iter().all(|line| line.class == "luecke"), "{after:?}");
+    drop(store);
+    drop(running(house).await);
 }
 
 pub async fn a_recovering_store_is_neither_copied_nor_opened_early(house: &dyn House) {
