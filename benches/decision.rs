@@ -1,6 +1,6 @@
 //! Deciding a 0801 with its look-up: login, search for near matches in the embedded store, decision by the table. The record of
 //! the request is read before; nothing is committed. Questions of 64 runs are asked together, as the engine does. The same is
-//! measured over ten thousand records and over more, because the cost of a decision is not to depend on their number.
+//! measured over ten thousand records and over up to a million, because the cost of a decision is not to depend on their number.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot be set up ends")]
 #![allow(missing_docs, reason = "the macros of the harness write the only public items")]
@@ -36,8 +36,8 @@ mod support;
 
 /// Runs whose questions are asked together.
 const TOGETHER: u64 = 64;
-/// How many records stand in the mirror.
-const SIZES: [u64; 2] = [10_000, 50_000];
+/// How many records stand in the mirror; the last only with `DREHSCHEIBE_LONG` set, filling it takes minutes.
+const SIZES: [u64; 3] = [10_000, 50_000, 1_000_000];
 /// The office of everybody.
 const AMT: &str = "jugendamt-bremen";
 
@@ -205,7 +205,8 @@ fn decision(criterion: &mut Criterion) {
     let now = drehscheibe::clock::Clock::real().now();
     let mut group = criterion.benchmark_group("decision");
     group.throughput(Throughput::Elements(TOGETHER));
-    for size in SIZES {
+    let sizes = if std::env::var_os("DREHSCHEIBE_LONG").is_some() { &SIZES[..] } else { &SIZES[..2] };
+    for &size in sizes {
         let folder = tempfile::tempdir().unwrap();
         let store = support::store(folder.path());
         fill(&store, &runtime, size, now);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretBox};
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::engine::core::Settings;
@@ -25,6 +26,7 @@ use crate::store::{BACK_ENDS, MARKS, MIGRATIONS, RESTORES};
 use crate::transport::port::{BuildError, Destinations, Surroundings};
 use crate::xoev::contract::Standards;
 
+use super::follow;
 use super::place::{self, Fit, Place, Unfit};
 use super::reload::Reload;
 use super::shared::Shared;
@@ -61,6 +63,7 @@ pub struct Options {
 /// A running house.
 pub struct House {
     engine: Engine,
+    follower: JoinHandle<()>,
     /// What a reload swaps.
     pub shared: Arc<Shared>,
 }
@@ -177,10 +180,13 @@ impl House {
             data: place.data.clone(),
             config: place.config.clone(),
         };
-        let shared = Arc::new(Shared { place, around, core: engine.core.clone(), sources: Mutex::default() });
+        let (sources, applied) = (Mutex::default(), Mutex::default());
+        let shared = Arc::new(Shared { place, around, core: engine.core.clone(), sources, applied });
+        *shared.applied.lock().await = follow::last(&shared).await?;
         shared.install(fit).await?;
         engine.open_dispatch(Arc::new(Reload(shared.clone())));
-        Ok(House { engine, shared })
+        let follower = tokio::spawn(follow::follow(shared.clone()));
+        Ok(House { engine, follower, shared })
     }
 
     /// Ends in order: sources first, then what is under way, then dispatch, then the store.
@@ -188,6 +194,9 @@ impl House {
     /// A listener that answers for health ends last, so that it can say meanwhile that nobody shall come any more.
     pub async fn stop(self, patience: Duration) {
         self.shared.core.leaving.cancel();
+        self.follower.abort();
+        // It was broken off where it was swapping files in: the next start reads them anyway.
+        let _ = self.follower.await;
         self.shared.sources.lock().await.stop_but_last().await;
         self.engine.drain(patience).await;
         self.shared.sources.lock().await.stop().await;

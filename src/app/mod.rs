@@ -5,6 +5,7 @@ pub mod place;
 pub mod sources;
 pub mod ops;
 pub mod shared;
+pub mod follow;
 pub mod reload;
 pub mod house;
 pub mod far;

@@ -10,6 +10,7 @@ use crate::pipeline::jugendamt::OFFICE;
 use crate::store::contract::{Command, CommandState, Scope};
 use crate::telemetry::alarm::{Alarm, raise};
 
+use super::follow::{self, Applied};
 use super::orders;
 use super::place;
 use super::shared::Shared;
@@ -20,6 +21,11 @@ pub struct Reload(pub Arc<Shared>);
 impl Reload {
     /// Compiles the files of the stage and swaps them in; the sentence is for the person.
     pub async fn apply(&self, drain: bool) -> Result<String, String> {
+        self.swap(drain).await.map(|version| format!("applied, now running {version}"))
+    }
+
+    /// The same; returns the version that runs now.
+    pub async fn swap(&self, drain: bool) -> Result<String, String> {
         let shared = &self.0;
         let place = shared.place.clone();
         let now = shared.around.clock.now();
@@ -35,7 +41,7 @@ impl Reload {
         }
         let version = fit.compiled.version.clone();
         shared.install(fit).await.map_err(|error| format!("{error}; what runs goes on unchanged"))?;
-        Ok(format!("applied, now running {version}"))
+        Ok(version)
     }
 
     async fn refuse_stranding(&self, fit: &place::Fit) -> Result<(), String> {
@@ -77,8 +83,13 @@ impl Commands for Reload {
         }
         let arguments: serde_json::Value = serde_json::from_str(&command.arguments).unwrap_or_default();
         let drain = arguments.get("drain").and_then(serde_json::Value::as_bool).unwrap_or(false);
-        match self.apply(drain).await {
-            Ok(sentence) => CommandState::Done(sentence),
+        match self.swap(drain).await {
+            Ok(version) => {
+                let sentence = format!("applied, now running {version}");
+                let runs = follow::runs(&self.0);
+                follow::tell(&self.0, &Applied { command: command.id, runs, drain }).await;
+                CommandState::Done(sentence)
+            }
             Err(cause) => {
                 raise(Alarm::ReloadRefused, "routes", &[("cause", &cause)]);
                 CommandState::Refused(cause)

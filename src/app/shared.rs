@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
+use crate::engine::alone::Alone;
 use crate::engine::core::Core;
+use crate::engine::duty::of_source;
 use crate::route::compiled::Compiled;
 use crate::route::plan_diff::Picture;
 use crate::transport;
 use crate::transport::http::HttpSource;
 use crate::transport::port::{BuildError, Destinations, Source, Surroundings};
 
+use super::follow::Applied;
 use super::ops;
 use super::place::{Fit, Place};
 use super::sources::{Sources, Wanted};
@@ -26,6 +29,8 @@ pub struct Shared {
     pub core: Arc<Core>,
     /// The sources.
     pub sources: Mutex<Sources>,
+    /// What was applied last by any replica, as far as this one knows.
+    pub applied: Mutex<Option<Applied>>,
 }
 
 impl Shared {
@@ -45,7 +50,9 @@ impl Shared {
             if let Some(source) = self.source(&wanted.kind, &wanted.connection, &wanted.settings)? {
                 let ops = wanted.settings.get("ops").and_then(serde_json::Value::as_bool);
                 let last = ops.unwrap_or(false);
-                fresh.push(Wanted { connection: wanted.connection.clone(), fingerprint, source, last });
+                let alone = is_alone(&wanted.kind).then(|| self.core.duties.clone());
+                let connection = wanted.connection.clone();
+                fresh.push(Wanted { connection, fingerprint, source, last, alone });
             }
         }
         let picture = serde_json::to_vec(&Picture::of_compiled(&compiled)).unwrap_or_default();
@@ -75,10 +82,23 @@ impl Shared {
             return Ok(Some(Arc::new(source)));
         }
         match transport::TRANSPORTS.iter().find(|entry| entry.word == kind) {
+            Some(entry) if entry.alone => (entry.source)(connection, settings, &self.alone(connection)),
             Some(entry) => (entry.source)(connection, settings, &self.around),
             None => Ok(None),
         }
     }
+
+    /// What a source is given that only one replica may run.
+    fn alone(&self, connection: &str) -> Surroundings {
+        let alone = Alone::new(self.core.clone(), self.around.intake.clone(), of_source(connection));
+        let alone = Arc::new(alone);
+        Surroundings { intake: alone.clone(), notes: alone.clone(), timers: alone, ..self.around.clone() }
+    }
+}
+
+/// Whether sources of a kind may run in one replica only.
+fn is_alone(kind: &str) -> bool {
+    transport::TRANSPORTS.iter().any(|entry| entry.word == kind && entry.alone)
 }
 
 fn destinations(compiled: &Compiled, around: &Surroundings) -> Result<Destinations, BuildError> {

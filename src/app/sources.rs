@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, Tick};
+use crate::engine::duty::{Keeper, Term, of_source};
 use crate::telemetry::alarm::{Alarm, raise};
-use crate::transport::port::{Source, Stop};
+use crate::transport::port::{Source, SourceError, Stop};
 
 /// A source under supervision.
 struct Kept {
@@ -34,6 +35,8 @@ pub struct Wanted {
     pub source: Arc<dyn Source>,
     /// True where it ends after everything else.
     pub last: bool,
+    /// The keeper of the duty to run it, where only one replica may.
+    pub alone: Option<Arc<Keeper>>,
 }
 
 impl Sources {
@@ -68,11 +71,10 @@ impl Sources {
     /// Starts a source and keeps it running until stopped.
     pub fn start(&mut self, wanted: Wanted, clock: &Clock) {
         let stop = Stop::new();
-        let task = tokio::spawn(keep(wanted.connection.clone(), wanted.source, stop.clone(), clock.clone()));
-        self.0.insert(
-            wanted.connection,
-            Kept { fingerprint: wanted.fingerprint, last: wanted.last, stop, task },
-        );
+        let Wanted { connection, fingerprint, source, last, alone } = wanted;
+        let kept = keep(connection.clone(), source, alone, stop.clone(), clock.clone());
+        let task = tokio::spawn(kept);
+        self.0.insert(connection, Kept { fingerprint, last, stop, task });
     }
 
     /// Stops all but those that end last.
@@ -91,17 +93,42 @@ impl Sources {
 /// How long a stopped source may take to end its deliveries.
 const PATIENCE: Duration = Duration::from_secs(35);
 
-async fn keep(connection: String, source: Arc<dyn Source>, stop: Stop, clock: Clock) {
+async fn keep(
+    connection: String,
+    source: Arc<dyn Source>,
+    alone: Option<Arc<Keeper>>,
+    stop: Stop,
+    clock: Clock,
+) {
     let mut pause = Duration::from_millis(500);
     while !stop.is_cancelled() {
+        let wish = alone.as_ref().map(|keeper| keeper.wish(&of_source(&connection)));
+        let term = match &wish {
+            None => None,
+            Some(wish) => tokio::select! {
+                term = wish.term() => Some(term),
+                () = stop.cancelled() => return,
+            },
+        };
         let began = Tick::now();
-        let outcome = source.run(stop.clone()).await;
+        let outcome = match &term {
+            None => Some(source.run(stop.clone()).await),
+            Some(term) => run_for(term, &*source, &stop).await,
+        };
+        // Also where it broke here: another replica may have better luck meanwhile.
+        if let Some(wish) = wish {
+            wish.give_back().await;
+        }
         if stop.is_cancelled() {
             return;
         }
         let cause = match outcome {
-            Ok(()) => "it ended without being asked to".to_owned(),
-            Err(error) => error.to_string(),
+            None => {
+                tracing::warn!(connection, "another replica may run this source; here it has ended");
+                continue;
+            }
+            Some(Ok(())) => "it ended without being asked to".to_owned(),
+            Some(Err(error)) => error.to_string(),
         };
         raise(Alarm::SourceBroken, &connection, &[("cause", &cause)]);
         // One that ran for a while is not in trouble from its start on.
@@ -113,6 +140,23 @@ async fn keep(connection: String, source: Arc<dyn Source>, stop: Stop, clock: Cl
         tokio::select! {
             () = clock.sleep(pause) => {}
             () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Runs a source for a term at most; `None` when the term ended first. Then it ends its deliveries while the lease still holds,
+/// or is broken off.
+async fn run_for(term: &Term, source: &dyn Source, stop: &Stop) -> Option<Result<(), SourceError>> {
+    let own = stop.child_token();
+    let running = source.run(own.clone());
+    tokio::pin!(running);
+    tokio::select! {
+        outcome = &mut running => Some(outcome),
+        () = term.ended().cancelled() => {
+            own.cancel();
+            // Broken off: nothing of it was acknowledged, and whoever takes it over finds it again.
+            let _ = tokio::time::timeout(term.left(), running).await;
+            None
         }
     }
 }

@@ -42,7 +42,7 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
         place: stage::place(global),
         clock: clock(word)?,
         points: points(word)?,
-        settings: Settings { name: format!("drehscheibe-{}", std::process::id()), ..Settings::default() },
+        settings: Settings { name: name(), ..Settings::default() },
     };
     let house = House::start_with(options, fit).await.map_err(|error| {
         if let StartError::Store(error) = &error {
@@ -86,6 +86,13 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
     // The last traces are sent by a blocking exporter.
     let _ = tokio::task::spawn_blocking(move || drop(guard)).await;
     Ok(Exit::Ok)
+}
+
+/// How this replica is called for the operator: machine or container, and process.
+fn name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "drehscheibe" } else { host.trim() };
+    format!("{host}/{}", std::process::id())
 }
 
 /// A crash point from the environment, in stages for tests only.

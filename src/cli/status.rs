@@ -8,6 +8,7 @@ use super::exit::{CliError, Exit};
 use super::output::{Output, age, counted, moment, or_dash};
 use crate::clock::Clock;
 use crate::store::contract::{Backlog, Breaker, Figures, Pause, Scope, Store};
+use crate::store::duty::Holding;
 
 /// Younger than this (seconds) a waiting row is simply under way.
 const UNDER_WAY: i64 = 60;
@@ -68,6 +69,8 @@ pub struct Report {
     pub figures: Figures,
     /// The pauses that hold.
     pub pauses: Vec<Pause>,
+    /// What one replica does alone, and which; empty where there is one process only.
+    pub duties: Vec<Holding>,
 }
 
 /// Looks and prints.
@@ -76,7 +79,8 @@ pub async fn run(store: &dyn Store, clock: &Clock, out: &mut Output) -> Result<E
     let figures = store.figures(&Scope::Operator).await?;
     let pauses = store.pauses(now).await?;
     let breakers = store.breakers().await?;
-    print(&report(figures, pauses, &breakers, now), out)?;
+    let duties = store.duties().await?;
+    print(&Report { duties, ..report(figures, pauses, &breakers, now) }, out)?;
     Ok(Exit::Ok)
 }
 
@@ -87,7 +91,7 @@ pub fn report(figures: Figures, pauses: Vec<Pause>, breakers: &[Breaker], now: T
     items.extend(of_inbound(&figures));
     items.extend(pauses.iter().map(of_pause));
     items.sort_by_key(|item| (urgency(item), item.since));
-    Report { at: now, items, figures, pauses }
+    Report { at: now, items, figures, pauses, duties: Vec::new() }
 }
 
 fn urgency(item: &Item) -> u8 {
@@ -224,6 +228,14 @@ fn of_pause(pause: &Pause) -> Item {
     }
 }
 
+/// Who holds a duty, and since when.
+fn of_duty(held: &Holding, now: Timestamp) -> String {
+    match held.holds(now) {
+        true => format!("{} since {}", held.worker, moment(held.since)),
+        false => format!("nobody, {} had it until {}", held.worker, moment(held.until)),
+    }
+}
+
 /// Prints a report.
 pub fn print(report: &Report, out: &mut Output) -> std::io::Result<()> {
     let figures = &report.figures;
@@ -236,6 +248,9 @@ pub fn print(report: &Report, out: &mut Output) -> std::io::Result<()> {
     out.say(&format!("sent       {} in {}", counted(sent, "delivery"), counted(attempts, "attempt")))?;
     let (mirror, timers) = (figures.mirror, counted(figures.timers, "timer"));
     out.say(&format!("mirror     {mirror} Registersätze; {timers}"))?;
+    for held in &report.duties {
+        out.say(&format!("duty       {}: {}", held.name, of_duty(held, report.at)))?;
+    }
     if !figures.codes.is_empty() {
         let codes: Vec<String> =
             figures.codes.iter().map(|(code, count)| format!("{code} {count}")).collect();
@@ -363,6 +378,26 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&printed.text()).unwrap();
         assert_eq!(json["items"][4]["whose"], "far-end");
         assert_eq!(json["figures"]["mirror"], 7);
+    }
+
+    #[test]
+    fn who_does_what_alone_is_said() {
+        let held = |until: &str| Holding {
+            name: "source wecker".to_owned(),
+            worker: "knoten-1/42".to_owned(),
+            fence: 7,
+            since: at("09:00:00"),
+            until: at(until),
+        };
+        for (until, said) in [
+            ("12:00:10", "duty       source wecker: knoten-1/42 since 2026-11-21 09:00:00Z\n"),
+            ("11:59:00", "duty       source wecker: nobody, knoten-1/42 had it until 2026-11-21 11:59:00Z\n"),
+        ] {
+            let report = report(Figures::default(), vec![], &[], at("12:00:00"));
+            let printed = Printed::default();
+            print(&Report { duties: vec![held(until)], ..report }, &mut printed.output(false)).unwrap();
+            assert!(printed.text().contains(said), "{}", printed.text());
+        }
     }
 
     #[test]

@@ -9,19 +9,45 @@ use jiff::{SignedDuration, Timestamp};
 use crate::plan::Patience;
 use crate::store::contract::Breaker;
 
-/// The breakers of this process, by destination.
+/// The breakers of this process, by destination, and the rows as all replicas know them.
 #[derive(Default)]
-pub struct Breakers(HashMap<String, Breaker>);
+pub struct Breakers {
+    own: HashMap<String, Breaker>,
+    told: HashMap<String, Breaker>,
+}
 
 impl Breakers {
     /// From the stored rows.
     pub fn from_rows(rows: Vec<Breaker>) -> Breakers {
-        Breakers(rows.into_iter().map(|row| (row.destination.clone(), row)).collect())
+        let mut breakers = Breakers::default();
+        breakers.hear(rows);
+        breakers
+    }
+
+    /// Takes over what other replicas wrote since the rows were looked at last: one that opens or closes a breaker does it for
+    /// all. What this one knows beyond that, such as its own failures, stays. Returns what changed: destination, whether open.
+    pub fn hear(&mut self, rows: Vec<Breaker>) -> Vec<(String, bool)> {
+        let mut news = Vec::new();
+        for row in rows {
+            let known = self.told.get(&row.destination).map(|told| (told.failures, told.open_until));
+            if known != Some((row.failures, row.open_until)) {
+                news.push((row.destination.clone(), row.open_until.is_some()));
+                self.told.insert(row.destination.clone(), row.clone());
+                self.own.insert(row.destination.clone(), row);
+            }
+        }
+        news
+    }
+
+    /// What this replica is about to tell the others is no news to itself.
+    fn tell(&mut self, row: Breaker) -> Breaker {
+        self.told.insert(row.destination.clone(), row.clone());
+        row
     }
 
     /// Destinations that must not be tried now: open, or already being probed.
     pub fn closed_for(&self, now: Timestamp, under_way: impl Fn(&str) -> usize) -> Vec<String> {
-        self.0
+        self.own
             .values()
             .filter(|breaker| match breaker.open_until {
                 Some(until) => until > now || under_way(&breaker.destination) > 0,
@@ -33,26 +59,27 @@ impl Breakers {
 
     /// Whether a destination is on probation: its breaker was open and no attempt has succeeded since.
     pub fn probing(&self, destination: &str) -> bool {
-        self.0.get(destination).is_some_and(|breaker| breaker.open_until.is_some())
+        self.own.get(destination).is_some_and(|breaker| breaker.open_until.is_some())
     }
 
     /// When the next open breaker may be probed.
     pub fn next_probe(&self, now: Timestamp) -> Option<Timestamp> {
-        self.0.values().filter_map(|breaker| breaker.open_until).filter(|until| *until > now).min()
+        self.own.values().filter_map(|breaker| breaker.open_until).filter(|until| *until > now).min()
     }
 
     /// An attempt succeeded; returns the row to store if the breaker closes.
     pub fn succeeded(&mut self, destination: &str) -> Option<Breaker> {
-        let breaker = self.0.get_mut(destination)?;
+        let breaker = self.own.get_mut(destination)?;
         let was_open = breaker.open_until.is_some();
         breaker.failures = 0;
         breaker.open_until = None;
-        was_open.then(|| breaker.clone())
+        let row = was_open.then(|| breaker.clone())?;
+        Some(self.tell(row))
     }
 
     /// The far end failed; returns the row to store if the breaker opens (again).
     pub fn failed(&mut self, destination: &str, patience: &Patience, now: Timestamp) -> Option<Breaker> {
-        let breaker = self.0.entry(destination.to_owned()).or_insert_with(|| Breaker {
+        let breaker = self.own.entry(destination.to_owned()).or_insert_with(|| Breaker {
             destination: destination.to_owned(),
             failures: 0,
             open_until: None,
@@ -68,7 +95,8 @@ impl Breakers {
             .saturating_mul(1 << further)
             .min(patience.longest.max(patience.breaker_open));
         breaker.open_until = now.checked_add(signed(open)).ok();
-        Some(breaker.clone())
+        let row = breaker.clone();
+        Some(self.tell(row))
     }
 }
 
@@ -105,5 +133,28 @@ mod tests {
         assert_eq!(breakers.succeeded("a").map(|row| row.open_until), Some(None));
         assert!(breakers.succeeded("a").is_none(), "closed already");
         assert!(breakers.closed_for(after(11), |_| 0).is_empty());
+    }
+    #[test]
+    fn what_another_replica_wrote_counts_here_and_what_is_known_does_not_come_back() {
+        let patience = Patience {
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(60),
+            breaker_after: 1,
+            breaker_open: Duration::from_secs(10),
+        };
+        let start: Timestamp = "2026-11-21T10:00:00Z".parse().expect("a time");
+        let mut here = Breakers::default();
+        let mut there = Breakers::default();
+        let row = here.failed("a", &patience, start).expect("it opens");
+        there.hear(vec![row.clone()]);
+        assert_eq!(there.closed_for(start, |_| 0), vec!["a".to_owned()], "opened for all");
+        let closed = there.succeeded("a").expect("it closes");
+        // The row of before is read once more before the other one's write arrives: it is no news.
+        there.hear(vec![closed.clone()]);
+        assert!(!there.probing("a"));
+        here.hear(vec![row]);
+        assert!(here.probing("a"), "nothing new was said");
+        here.hear(vec![closed]);
+        assert!(!here.probing("a"), "closed for all");
     }
 }

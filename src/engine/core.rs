@@ -15,6 +15,7 @@ use crate::store::contract::{Entry, Pause, Store, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::{Busy, Stop};
 
+use super::duty::{Keeper, LEASE};
 use super::points::Points;
 use super::recover::Gate;
 use super::run::{Decided, Ground, Run};
@@ -44,6 +45,8 @@ pub struct Settings {
     pub busy_limit: u32,
     /// Name of this process, for the operator.
     pub name: String,
+    /// How long a duty is leased.
+    pub duty_lease: Duration,
 }
 
 impl Default for Settings {
@@ -60,6 +63,7 @@ impl Default for Settings {
             patience_for_room: Duration::from_secs(5),
             busy_limit: 5,
             name: "drehscheibe".to_owned(),
+            duty_lease: LEASE,
         }
     }
 }
@@ -155,6 +159,8 @@ pub struct Core {
     pub room: Arc<Semaphore>,
     /// Room for octets.
     pub octets: Arc<Semaphore>,
+    /// What this replica does alone.
+    pub duties: Arc<Keeper>,
     /// Pauses that hold.
     pub pauses: ArcSwap<Vec<Pause>>,
     /// Closed while a store that was put back waits for a person.

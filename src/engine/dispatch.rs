@@ -25,6 +25,9 @@ use super::core::Core;
 use super::points::{Crashed, Point};
 use super::settle::Settling;
 
+/// How often it is looked at what other replicas know of destinations.
+const HEAR: Duration = Duration::from_secs(1);
+
 /// What all lane tasks share.
 struct Table {
     breakers: Mutex<Breakers>,
@@ -74,7 +77,17 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
         settling: Settling::start(core.store.clone(), core.settings.batch),
     });
     let mut lanes: JoinSet<Result<(), Crashed>> = JoinSet::new();
+    let mut heard = Tick::now();
     while !core.stop.is_cancelled() && !core.points.crashed() {
+        if heard.elapsed() >= HEAR {
+            heard = Tick::now();
+            // Where they cannot be read the next look tells.
+            if let Ok(rows) = core.store.breakers().await {
+                for (destination, open) in lock(&table.breakers).hear(rows) {
+                    metric::breaker(&destination, open);
+                }
+            }
+        }
         while lanes.try_join_next().is_some() {}
         let now = core.clock.now();
         let claimed = claim(&core, &table, now).await;

@@ -8,6 +8,8 @@ pub mod settle;
 pub mod entry;
 pub mod door;
 pub mod core;
+pub mod duty;
+pub mod alone;
 pub mod lookup;
 pub mod receive;
 pub mod commit;

@@ -14,6 +14,7 @@ use crate::plan::PlanSet;
 use crate::store::contract::Store;
 
 use super::core::{Core, Settings};
+use super::duty::Keeper;
 use super::housekeeping::{self, Commands};
 use super::points::Points;
 use super::receive::{self, Reception};
@@ -52,6 +53,7 @@ impl Engine {
         let (lookups, lookup_orders) = mpsc::unbounded_channel();
         let (commits, pending) = mpsc::unbounded_channel();
         let Start { store, clock, points, set, settings } = start;
+        let duties = Keeper::new(store.clone(), settings.name.clone(), settings.duty_lease);
         let core = Arc::new(Core {
             store,
             clock,
@@ -62,6 +64,7 @@ impl Engine {
             commits,
             room: Arc::new(Semaphore::new(settings.in_flight)),
             octets: Arc::new(Semaphore::new(settings.in_flight_octets)),
+            duties,
             pauses: ArcSwap::default(),
             gate: Gate::default(),
             outbox: Notify::new(),
@@ -84,6 +87,7 @@ impl Engine {
         let stretches = vec![
             tokio::spawn(lookup::run(core.clone(), lookup_orders)),
             tokio::spawn(commit::run(core.clone(), pending)),
+            tokio::spawn(keep_duties(core.clone())),
         ];
         let reception = Arc::new(Reception::new(core.clone()));
         Ok(Engine { core, reception, threads, stretches, keepers: Vec::new() })
@@ -124,6 +128,9 @@ impl Engine {
                 abort.abort();
             }
         }
+        if !self.core.points.crashed() {
+            self.core.duties.give_back().await;
+        }
         for stretch in self.stretches {
             stretch.abort();
         }
@@ -132,4 +139,9 @@ impl Engine {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
     }
+}
+
+/// Duties are held until the last source has ended; a crash holds none and gives none back.
+async fn keep_duties(core: Arc<Core>) {
+    core.duties.clone().run(|| core.points.crashed()).await;
 }

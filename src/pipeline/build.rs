@@ -92,8 +92,7 @@ fn what(written: &str, building: &Building<'_>) -> Result<What, Vec<SettingFault
         return Err(vec![SettingFault { path: format!("/{}", ENTRY.word), text }]);
     };
     let standard = first.standard.clone();
-    let mut versions: Vec<String> = writes.iter().map(|known| known.version.clone()).collect();
-    versions.sort();
+    let versions: Vec<String> = writes.iter().map(|known| known.version.clone()).collect();
     Ok(What::Message { message: written.to_owned(), standard, versions })
 }
 

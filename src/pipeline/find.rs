@@ -112,7 +112,7 @@ impl Find {
             return questions;
         };
         questions.extend(keys::gesucht(kind, mutter).into_iter().map(Question::Mirror));
-        questions.extend(keys::offen(Some(kind), mutter).into_iter().map(Question::Vorgang));
+        questions.extend(keys::offen_gesucht(kind, mutter).into_iter().map(Question::Vorgang));
         let amt = geburtsort(kind, &self.tafeln, tag(message.now())).amt();
         questions.extend(amt.map(|amt| Question::Bestand(amt.id.clone())));
         questions

@@ -61,17 +61,12 @@ fn build_step(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>
         None
     } else {
         let known = building.standards.known();
-        let mut versions: Vec<&str> = known
-            .iter()
-            .filter(|known| known.writes && known.message == written)
-            .map(|known| known.version.as_str())
-            .collect();
-        versions.sort_unstable();
-        let Some(version) = versions.last() else {
+        let newest = known.iter().rfind(|known| known.writes && known.message == written);
+        let Some(newest) = newest else {
             let text = format!("nothing writes `{written}`; allowed: {ORIGINAL} or a message of a package");
             return Err(vec![SettingFault { path: format!("/{}", ENTRY.word), text }]);
         };
-        Some((written, (*version).to_owned()))
+        Some((written, newest.version.clone()))
     };
     let (platform, tafeln) = (building.platform.clone(), building.tafeln.clone());
     Ok(Arc::new(Forward { message, named, platform, tafeln }))

@@ -69,6 +69,8 @@ impl Step for Hinweis {
         };
         let uuid = record.kopf.nachrichten_uuid.clone();
         let under = keys::offen(record.kind.as_ref(), mutter);
+        // What came of this child goes with its Registersatz; that the notice is open stays, it names nobody.
+        let subjects: Vec<_> = record.kind.iter().map(|kind| keys::child(kind, mutter)).collect();
         let change = VorgangChange {
             key: keys::hinweis(&uuid),
             vorgang: Vorgang {
@@ -85,13 +87,21 @@ impl Step for Hinweis {
                 },
             },
         };
-        let custody =
-            record.hinweis.as_ref().is_some_and(|said| said.sorgeberechtigt || said.sorgerechtserklaerung);
+        message.effects.subjects = subjects;
+        let custody = message
+            .record
+            .hinweis
+            .as_ref()
+            .is_some_and(|said| said.sorgeberechtigt || said.sorgerechtserklaerung);
         if !custody {
             // The office is told of the birth all the same; nothing is open that would have to be kept.
             message.vorgang = Some(change);
             message.values.insert(ENTRY.word, WORDS[1].to_owned());
             return Ok(Flow::Next);
+        }
+        if under.is_empty() {
+            let text = "this notice says too little of the mother to be found again; forward it by hand";
+            return Err(Trouble::Ours(text.to_owned()));
         }
         let questions: Vec<Question> =
             std::iter::once(&change.key).chain(&under).cloned().map(Question::Vorgang).collect();
@@ -166,13 +176,14 @@ mod tests {
     fn a_notice_is_open_under_child_and_mother_and_no_entry() {
         let mut message = notice(true);
         assert_eq!(run(&mut message, &[]), Flow::Next);
-        let [kind, mutter, own] = <[VorgangChange; 3]>::try_from(message.effects.vorgaenge.clone()).unwrap();
-        for change in [kind, mutter] {
+        let [mutter, kind, vorname, own] =
+            <[VorgangChange; 4]>::try_from(message.effects.vorgaenge.clone()).unwrap();
+        for change in [kind, mutter, vorname] {
             assert_eq!(change.vorgang.akte.offen, [own.vorgang.id]);
             assert_eq!(change.vorgang.akte.art, ALIAS, "shown as one Vorgang");
             assert_eq!(change.vorgang.state, VorgangState::BeimJugendamt);
         }
-        assert_eq!((own.vorgang.akte.art.as_str(), own.vorgang.akte.unter.len()), ("hinweis", 2));
+        assert_eq!((own.vorgang.akte.art.as_str(), own.vorgang.akte.unter.len()), ("hinweis", 3));
         assert_eq!(message.vorgang.as_ref().map(|change| &change.key), Some(&own.key));
         assert!(message.effects.mirror.is_empty(), "never an Eintragung");
         assert_eq!(message.values["hinweis"], "offen");
@@ -199,7 +210,7 @@ mod tests {
     fn one_id_means_one_notice() {
         let mut first = notice(true);
         run(&mut first, &[]);
-        let mut other = first.effects.vorgaenge[2].vorgang.clone();
+        let mut other = first.effects.vorgaenge.last().unwrap().vorgang.clone();
         other.id = Uuid::from_u128(7);
         let step = building(|building| build(&json!({}), building)).unwrap();
         let mut message = notice(true);
@@ -218,10 +229,23 @@ mod tests {
     }
 
     #[test]
+    fn a_notice_that_nobody_could_find_again_waits_for_a_person() {
+        let step = building(|building| build(&json!({}), building)).unwrap();
+        let mut message = notice(true);
+        message.record.mutter = Some(record::Mutter::default());
+        let outcome = step.apply(&mut message, &mut bench());
+        assert!(matches!(outcome, Err(Trouble::Ours(_))), "{outcome:?}");
+        message.record.hinweis = notice(false).record.hinweis;
+        assert_eq!(step.apply(&mut message, &mut bench()), Ok(Flow::Next), "nothing has to be kept open");
+    }
+
+    #[test]
     fn a_birth_without_a_word_on_custody_opens_nothing() {
         let mut message = notice(false);
         assert_eq!(run(&mut message, &[]), Flow::Next);
-        assert!(message.effects == Default::default());
+        let (kind, mutter) = (message.record.kind.as_ref().unwrap(), message.record.mutter.as_ref().unwrap());
+        let subjects = vec![keys::child(kind, mutter)];
+        assert!(message.effects == crate::effects::Effects { subjects, ..Default::default() });
         assert!(message.vorgang.is_some(), "so that the office is told of the birth");
         assert_eq!(message.values["hinweis"], "keiner");
     }

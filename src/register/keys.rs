@@ -6,7 +6,7 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::latin::searchform::search_form;
-use crate::register::record::{Kind, Mutter, Personenname, Registersatz};
+use crate::register::record::{Kind, Mutter, Personenname, Registersatz, TeilDatum};
 
 /// A key in clear: a class (what kind of key, no person data) and its value (person data).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -152,8 +152,15 @@ pub fn nummer(id: uuid::Uuid) -> SearchKey {
     SearchKey::new("nummer", [id.hyphenated().to_string().as_str()])
 }
 
-const OFFEN_MUTTER: &str = "offen-mutter";
-const OFFEN_KIND: &str = "offen-kind";
+/// The classes of [`offen`]: a pair of what is known of child and mother each.
+const OFFEN: [&str; 6] = [
+    "offen-mutter",
+    "offen-kind",
+    "offen-vorname",
+    "offen-mutter-familie",
+    "offen-kind-familie",
+    "offen-name",
+];
 /// Between class and value of a key that is kept as a word.
 const IN_WORDS: char = '\u{1e}';
 
@@ -166,23 +173,63 @@ pub fn in_worten(keys: &[SearchKey]) -> Vec<String> {
 pub fn aus_worten(words: &[String]) -> Vec<SearchKey> {
     let key = |word: &String| {
         let (class, value) = word.split_once(IN_WORDS)?;
-        let class = [OFFEN_MUTTER, OFFEN_KIND].into_iter().find(|known| *known == class)?;
+        let class = OFFEN.into_iter().find(|known| *known == class)?;
         Some(SearchKey { class, value: value.to_owned() })
     };
     words.iter().filter_map(key).collect()
 }
 
-/// The keys under which something open around a child or its mother stands (case Q).
-///
-/// Coarse on purpose: a name that was spelled otherwise must not hide it, and who is found too much only waits for a person.
-pub fn offen(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
-    let mother_born = mutter.geburtsdatum.to_string();
-    let mut keys = vec![gefaltet(OFFEN_MUTTER, [mother_born.as_str(), erster_vorname(mutter)])];
-    let born = kind.and_then(|kind| kind.geburtsdatum.as_ref().or(kind.erwartet.as_ref()));
-    if let Some(born) = born {
-        keys.push(gefaltet(OFFEN_KIND, [born.to_string().as_str(), mother_born.as_str()]));
+/// What is known of a child and its mother, as far as something open is kept and looked for by it.
+struct Bekannt<'a> {
+    kind: Option<String>,
+    mutter: Option<String>,
+    vorname: Option<&'a str>,
+    familie: Option<&'a str>,
+}
+
+impl<'a> Bekannt<'a> {
+    fn of(kind: Option<&Kind>, mutter: &'a Mutter) -> Self {
+        let day = |datum: &TeilDatum| datum.vollstaendig().then(|| datum.to_string());
+        let born = kind.and_then(|kind| kind.geburtsdatum.as_ref().or(kind.erwartet.as_ref()));
+        let some = |part: &'a str| Some(part).filter(|part| !part.is_empty());
+        Bekannt {
+            kind: born.and_then(day),
+            mutter: day(&mutter.geburtsdatum),
+            vorname: some(erster_vorname(mutter)),
+            familie: some(mutter.name.familienname.as_deref().unwrap_or_default()),
+        }
     }
-    keys
+
+    /// A key for each pair of which both parts are known.
+    fn paare(&self, classes: &[&'static str]) -> Vec<SearchKey> {
+        let (kind, mutter) = (self.kind.as_deref(), self.mutter.as_deref());
+        let pairs = [
+            (mutter, self.vorname),
+            (kind, mutter),
+            (kind, self.vorname),
+            (mutter, self.familie),
+            (kind, self.familie),
+            (self.vorname, self.familie),
+        ];
+        let known = OFFEN.iter().zip(pairs).filter(|(class, _)| classes.contains(class));
+        known.filter_map(|(class, (one, other))| Some(gefaltet(class, [one?, other?]))).collect()
+    }
+}
+
+/// The keys under which something open around a child or its mother is kept (case Q); [`offen_gesucht`] finds it again.
+///
+/// Coarse on purpose: what is known otherwise must not hide it, and who is found too much only waits for a person. Two of the
+/// child's day, the mother's day and her first name suffice, so one of the three may differ. Where a day is not known, her
+/// family name stands in for it.
+pub fn offen(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
+    let known = Bekannt::of(kind, mutter);
+    let days = known.kind.is_some() && known.mutter.is_some();
+    known.paare(if days { &OFFEN[..3] } else { &OFFEN })
+}
+
+/// All keys under which something open around a child or its mother may be kept.
+pub fn offen_gesucht(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+    Bekannt::of(Some(kind), mutter).paare(&OFFEN)
 }
 
 /// The key of a Registersatz by its id in the mirror, for persons that speak of exactly this one.
@@ -198,20 +245,20 @@ pub fn satz(id: uuid::Uuid) -> SearchKey {
 /// a wrong birth date is left: the child's (`ohne-geburtsdatum`) or the mother's (`ohne-mutterdatum`). So these three and
 /// the whole (`kind`) cover "one part left out". Those with a name stand once for each name of the child, because which one is
 /// that of the registration is not marked. A record of a child not yet born has neither name nor date to be found by: it
-/// stands under its mother (`vorgeburtlich`).
+/// stands under its mother (`vorgeburtlich` and its like).
 pub fn of(registersatz: &Registersatz) -> Vec<SearchKey> {
     let (kind, mutter) = (&registersatz.kind, &registersatz.mutter);
     let mut keys = schluessel(kind, mutter);
     if vorgeburtlich(kind) {
-        keys.push(vorgeburt(mutter));
+        keys.extend(vorgeburt(mutter, false));
     }
     einmal(keys)
 }
 
-/// All keys under which the Registersätze near what is asked for stand; the last is that of records from before a birth.
+/// All keys under which the Registersätze near what is asked for stand; the last are those of records from before a birth.
 pub fn gesucht(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
     let mut keys = schluessel(kind, mutter);
-    keys.push(vorgeburt(mutter));
+    keys.extend(vorgeburt(mutter, true));
     einmal(keys)
 }
 
@@ -220,8 +267,17 @@ pub fn vorgeburtlich(kind: &Kind) -> bool {
     kind.geburtsdatum.is_none()
 }
 
-fn vorgeburt(mutter: &Mutter) -> SearchKey {
-    gefaltet("vorgeburtlich", [mutter.geburtsdatum.to_string().as_str(), erster_vorname(mutter)])
+/// The mother's day with each of her names, which may be spelled otherwise; the names alone only where `alle`, because too many
+/// mothers share them.
+fn vorgeburt(mutter: &Mutter, alle: bool) -> Vec<SearchKey> {
+    let known = Bekannt::of(None, mutter);
+    let (tag, vorname, familie) = (known.mutter.as_deref(), known.vorname, known.familie);
+    let pairs = [
+        ("vorgeburtlich", tag, vorname),
+        ("vorgeburtlich-familie", tag, familie),
+        ("vorgeburtlich-name", vorname, familie.filter(|_| alle || tag.is_none())),
+    ];
+    pairs.into_iter().filter_map(|(class, one, other)| Some(gefaltet(class, [one?, other?]))).collect()
 }
 
 fn schluessel(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
@@ -254,7 +310,6 @@ fn normalise(part: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::register::record::TeilDatum;
     use crate::register::testing::{kind, mutter, satz};
     use proptest::prelude::*;
 
@@ -298,10 +353,75 @@ mod tests {
 
     #[test]
     fn keys_of_what_is_open_come_back_from_words() {
-        let keys = offen(Some(&kind()), &mutter());
+        let keys = offen_gesucht(&kind(), &mutter());
         assert_eq!(aus_worten(&in_worten(&keys)), keys);
-        assert_eq!(keys.len(), 2);
+        assert_eq!(keys.len(), 6);
         assert!(aus_worten(&["kind\u{1e}X".to_owned(), "offen-kind".to_owned()]).is_empty());
+    }
+
+    #[test]
+    fn what_is_open_is_found_whatever_one_part_was_unknown_or_different() {
+        let (asked_kind, asked_mutter) = (kind(), mutter());
+        let found = |kind: Option<&Kind>, mutter: &Mutter| {
+            let asked = offen_gesucht(&asked_kind, &asked_mutter);
+            offen(kind, mutter).iter().any(|key| asked.contains(key))
+        };
+        let kinder = [
+            ("as asked", Some(asked_kind.clone())),
+            ("no child", None),
+            ("no day of the child", Some(Kind { geburtsdatum: None, ..asked_kind.clone() })),
+            (
+                "its month only",
+                Some(Kind { geburtsdatum: TeilDatum::parse("2024-08"), ..asked_kind.clone() }),
+            ),
+            (
+                "another day",
+                Some(Kind { geburtsdatum: TeilDatum::parse("2019-01-01"), ..asked_kind.clone() }),
+            ),
+        ];
+        let muetter = [
+            ("as asked", asked_mutter.clone()),
+            ("no day of the mother", Mutter { geburtsdatum: TeilDatum::default(), ..asked_mutter.clone() }),
+            ("her year only", Mutter { geburtsdatum: day("1990"), ..asked_mutter.clone() }),
+            ("another day of hers", Mutter { geburtsdatum: day("1971-01-01"), ..asked_mutter.clone() }),
+            ("another first name", mit(&asked_mutter, |name| name.vornamen = Some("Rosa".into()))),
+            ("no first name", mit(&asked_mutter, |name| name.vornamen = None)),
+            ("another family name", mit(&asked_mutter, |name| name.familienname = Some("Sommer".into()))),
+        ];
+        for (of_kind, kind) in &kinder {
+            for (of_mutter, mutter) in &muetter {
+                // Only where two of three known parts differ it is hidden.
+                let hidden = *of_kind == "another day"
+                    && ["another day of hers", "another first name", "no first name"].contains(of_mutter);
+                assert_eq!(found(kind.as_ref(), mutter), !hidden, "{of_kind}, {of_mutter}");
+            }
+        }
+        let other = Mutter {
+            geburtsdatum: day("1971-01-01"),
+            ..mit(&asked_mutter, |name| name.vornamen = Some("Rosa".into()))
+        };
+        assert!(!found(Some(&asked_kind), &other), "a child of the same day alone is no reason");
+        assert!(!found(None, &mit(&Mutter::default(), |name| name.vornamen = Some("Rosa".into()))));
+    }
+
+    fn mit(mutter: &Mutter, change: impl Fn(&mut Personenname)) -> Mutter {
+        let mut other = mutter.clone();
+        change(&mut other.name);
+        other
+    }
+
+    #[test]
+    fn a_record_from_before_the_birth_is_found_without_one_part_of_its_mother() {
+        let unborn = Kind { geburtsdatum: None, namen: vec![], ..kind() };
+        let rosa = mit(&mutter(), |name| name.vornamen = Some("Rosa".into()));
+        let sommer = mit(&mutter(), |name| name.familienname = Some("Sommer".into()));
+        let unknown = |mutter: Mutter| Mutter { geburtsdatum: day("1994"), ..mutter };
+        for other in [&rosa, &sommer, &unknown(mutter())] {
+            assert!(finds((&kind(), &mutter()), &unborn, other));
+        }
+        for other in [&unknown(rosa), &unknown(sommer)] {
+            assert!(!finds((&kind(), &mutter()), &unborn, other));
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::effects::{Answer, Effects, Outgoing, Question, Stored, Vorgang};
 use crate::envelope::{Claim, Envelope, Inbound, Stage, Verdict};
 use crate::register::keys::SearchKey;
 use crate::rejection::Rejection;
+use crate::store::duty::Duties;
 use crate::store::recovery::Recovery;
 
 /// Why a store could not do what it was asked; never holds a value of a message.
@@ -478,7 +479,7 @@ pub trait SpoolRead: Send {
 
 /// A store.
 #[async_trait]
-pub trait Store: Recovery + Send + Sync {
+pub trait Store: Duties + Recovery + Send + Sync {
     /// Makes this a running process of the store and clears up after those that died: their leases end, commands that they
     /// had taken wait again, claims that nobody needs go (their number is returned). Refused where only one may run and one does.
     async fn begin_run(&self) -> Result<u64, StoreError>;

@@ -14,6 +14,7 @@ use crate::store::restore::PutBack;
 
 pub mod backup;
 pub mod contract;
+pub mod duty;
 pub mod migrated;
 pub mod postgres;
 pub mod recovery;

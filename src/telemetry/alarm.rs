@@ -78,6 +78,8 @@ alarms! {
     StoreDamaged = "store-damaged",
     /// A sealed part does not open.
     ClaimCorrupt = "claim-corrupt",
+    /// This replica could not renew what it did alone; another one does it now.
+    DutyLost = "duty-lost",
     /// The clock of the machine jumped.
     ClockJumped = "clock-jumped",
     /// A thread of ours ended unexpectedly.

@@ -101,6 +101,12 @@ pub const METRICS: &[Metric] = &[
         &["connection"],
         "1 while a broker takes no messages for want of memory or disk, else 0",
     ),
+    row(
+        "drehscheibe_duty_held",
+        Shape::Gauge,
+        &["duty"],
+        "1 while this replica does alone what only one may do, else 0",
+    ),
     row("drehscheibe_queue_depth", Shape::Gauge, &["queue"], "runs or entries waiting inside the engine"),
     row(
         "drehscheibe_alarms_total",
@@ -257,6 +263,11 @@ pub fn broker_blocked(connection: &str, blocked: bool) {
         .set(f64::from(u8::from(blocked)));
 }
 
+/// This replica holds a duty or not.
+pub fn duty(name: &str, held: bool) {
+    gauge!("drehscheibe_duty_held", "duty" => name.to_owned()).set(f64::from(u8::from(held)));
+}
+
 /// So many runs or entries wait inside the engine.
 pub fn queue_depth(queue: &'static str, depth: usize) {
     gauge!("drehscheibe_queue_depth", "queue" => queue).set(depth as f64);
@@ -348,6 +359,7 @@ mod tests {
             backlog("callback:kita", 2, Duration::from_secs(90), 1);
             breaker("callback:kita", true);
             queue_depth("runs", 5);
+            duty("source trays", true);
             broker("broker", "in", true);
             broker_blocked("broker", false);
             mirror_entries(7);
@@ -388,6 +400,7 @@ mod tests {
             "queue",
             "connection",
             "direction",
+            "duty",
         ];
         for metric in METRICS {
             assert!(metric.labels.iter().all(|label| known.contains(label)), "{}", metric.name);

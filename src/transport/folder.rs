@@ -27,6 +27,7 @@ pub const ENTRY: Entry = Entry {
     word: "folder",
     answers: Some(Answers::ByMessage),
     sends: true,
+    alone: true,
     check: |written| settings::check::<Settings>(written, further),
     check_channel: |written| settings::check::<ChannelSettings>(written, |_, _| {}),
     schema: settings::schema_of::<Settings>,

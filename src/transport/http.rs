@@ -30,6 +30,7 @@ pub const ENTRY: Entry = Entry {
     word: "http",
     answers: Some(Answers::InBand),
     sends: false,
+    alone: false,
     check: |written| settings::check::<Settings>(written, further),
     check_channel: |written| settings::check::<NoChannel>(written, |_, _| {}),
     schema: settings::schema_of::<Settings>,

@@ -282,6 +282,8 @@ pub struct Entry {
     pub answers: Option<Answers>,
     /// Whether it can be a destination.
     pub sends: bool,
+    /// Whether only one replica may run a source of it at a time: it polls what all replicas share.
+    pub alone: bool,
     /// Checks the settings of a connection: all faults as (path of the key such as `/listen`, text saying what is allowed).
     pub check: fn(settings: &serde_json::Value) -> Vec<(String, String)>,
     /// Checks the settings of a partner's channel, in the same way.

@@ -78,7 +78,7 @@ pub trait Standards: Send + Sync {
     fn detect(&self, document: &Document) -> Result<Detected, Rejection>;
     /// How a standard answers; `None` for an unknown standard.
     fn answering(&self, standard: &str, version: Option<&str>) -> Option<Answering>;
-    /// All message types of all packages.
+    /// All message types of all packages; of each standard the oldest version first.
     fn known(&self) -> Vec<Known>;
     /// Hash over all packages, for `decided_by`.
     fn hash(&self) -> String;

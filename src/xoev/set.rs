@@ -18,8 +18,12 @@ pub struct PackageSet {
 }
 
 impl PackageSet {
-    /// A set of built packages with the hash over their files.
-    pub fn new(packages: Vec<Package>, hash: String) -> PackageSet {
+    /// A set of built packages with the hash over their files; of each standard the oldest version stands first.
+    pub fn new(mut packages: Vec<Package>, hash: String) -> PackageSet {
+        packages.sort_by(|one, other| {
+            let version = || version_key(&one.version).cmp(&version_key(&other.version));
+            one.standard.cmp(&other.standard).then_with(version)
+        });
         PackageSet { packages: Arc::new(packages), hash: hash.into() }
     }
 
@@ -44,10 +48,7 @@ impl PackageSet {
     }
 
     fn newest(&self, standard: &str) -> Option<&Package> {
-        self.packages
-            .iter()
-            .filter(|package| package.standard == standard)
-            .max_by(|one, other| version_key(&one.version).cmp(&version_key(&other.version)))
+        self.packages.iter().rfind(|package| package.standard == standard)
     }
 }
 

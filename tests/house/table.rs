@@ -31,6 +31,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "pipeline::step",
             "transport::port",
             "store::contract",
+            "store::duty",
             "store::recovery",
             "xoev::contract",
             "xml::gate",

@@ -3,6 +3,7 @@
 
 mod broker;
 mod deletion;
+mod duty;
 mod far;
 mod once;
 mod order;

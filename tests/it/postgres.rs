@@ -16,8 +16,10 @@ use crate::store_contract::common::{House, at};
 
 pub mod binary;
 mod plans;
+mod replicas;
 mod rights;
 pub mod server;
+mod sharing;
 mod trouble;
 
 /// A database of the shared server, and a folder of claims that goes with the test.

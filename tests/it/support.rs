@@ -150,11 +150,16 @@ partners:
 
     /// The program with this stage.
     pub fn command(&self, words: &[&str]) -> Command {
+        self.command_of(&self.stage(), words)
+    }
+
+    /// The program with another folder of connections and partners, on the same routes and data.
+    pub fn command_of(&self, config: &Path, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_drehscheibe"));
         command
             .args(words)
             .arg("--config")
-            .arg(self.stage())
+            .arg(config)
             .arg("--routes")
             .arg(&self.routes)
             .arg("--xsd")
@@ -179,6 +184,14 @@ partners:
         Running { child: command.spawn().expect("the program starts") }
     }
 
+    /// Starts `run` as one of several replicas, with a folder and a log of its own.
+    pub fn start_of(&self, config: &Path) -> Running {
+        let log = fs::File::create(config.join("run.log")).expect("log file");
+        let mut command = self.command_of(config, &["run"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::from(log));
+        Running { child: command.spawn().expect("the program starts") }
+    }
+
     /// What it logged so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.dir.path().join("run.log")).unwrap_or_default()
@@ -195,6 +208,17 @@ impl Running {
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// Its number, for the operator and for signals.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal by its name.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
     }
 
     /// Whether it is gone.

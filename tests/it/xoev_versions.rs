@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 const OLD: &str = "1.3.0";
-const NEW: &str = "1.4.0-erfunden";
+const NEW: &str = "1.10.0-erfunden";
 const PACKAGE: &str = "xsd/xfamilie/1.3.0";
 const NUMMER: &str = r#"<xs:element name="geburtsregisterNummer" minOccurs="0" type="din91379:datatypeC"/>"#;
 const AMT: &str = r#"<xs:element name="geburtsstandesamt" minOccurs="0" type="din91379:datatypeC"/>"#;
@@ -151,7 +151,7 @@ fn a_mixture_of_two_versions_and_a_third_one_are_refused() {
         ("<xfg:geburtsstandesamt>Standesamt Bremen-Mitte</xfg:geburtsstandesamt>", "<xfg:beurkundung/>"),
         (
             "xmlns:xfb=\"http://www.xoev.de/xfamilie/baukasten/1.3.0\"",
-            "xmlns:xfb=\"http://www.xoev.de/xfamilie/baukasten/1.4.0-erfunden\"",
+            "xmlns:xfb=\"http://www.xoev.de/xfamilie/baukasten/1.10.0-erfunden\"",
         ),
     ] {
         assert!(text.contains(old), "{old}");
@@ -165,6 +165,18 @@ fn a_mixture_of_two_versions_and_a_third_one_are_refused() {
     let found = inspect(Bytes::from(text.replace(OLD, "1.5.0")), &set, reader.as_mut());
     let told = &found.rejections[0].text;
     assert!(told.contains("XFamilie 1.3.0") && told.contains(NEW) && !told.contains("1.5.0"), "{told}");
+}
+
+/// As texts, `1.10` would stand before `1.3`.
+#[test]
+fn the_newest_version_stands_last() {
+    let (_folder, set) = both();
+    let of = |message: &str| -> Vec<String> {
+        set.known().into_iter().filter(|known| known.message == message).map(|known| known.version).collect()
+    };
+    for message in ["xfamilie.0001", "xfamilie.0801", "xfamilie.0803"] {
+        assert_eq!(of(message), [OLD, NEW]);
+    }
 }
 
 #[test]

@@ -151,8 +151,7 @@ pub async fn collect(base: &Base, begun: &Begun, dead: &[i64]) -> Stored<u64> {
     for aside in asides {
         let own = begun.lock().unwrap_or_else(PoisonError::into_inner).contains(&aside);
         if !own && !written_by_another(base, &aside).await? {
-            tokio::fs::remove_file(base.claims.aside(&aside)).await.map_err(disk)?;
-            removed += 1;
+            removed += u64::from(remove(&base.claims.aside(&aside)).await?);
         }
     }
     Ok(removed)
@@ -177,8 +176,16 @@ async fn remove_unless_needed(base: &Base, name: &str) -> Stored<bool> {
     if needed.map(|r| get(&r, 0)).transpose()?.unwrap_or(true) {
         return Ok(false);
     }
-    tokio::fs::remove_file(base.claims.path().join(name)).await.map_err(disk)?;
-    Ok(true)
+    remove(&base.claims.path().join(name)).await
+}
+
+/// Removes a file; `false` where another process that collects at the same moment was faster.
+async fn remove(file: &std::path::Path) -> Stored<bool> {
+    match tokio::fs::remove_file(file).await {
+        Ok(()) => Ok(true),
+        Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(disk(error)),
+    }
 }
 
 /// Whether a living other process writes this file.

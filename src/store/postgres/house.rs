@@ -1,6 +1,7 @@
 //! The small durable state of the house: pauses, commands, breakers, notes. Free texts of persons and values of notes are sealed.
 //! Never acts on them.
 
+use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use serde_json::json;
 use tokio_postgres::types::ToSql;
@@ -112,14 +113,24 @@ pub async fn note(base: &Base, connection: &str, key: &str) -> Stored<Option<Vec
 
 /// Writes or removes a note.
 pub async fn set_note(base: &Base, connection: &str, key: &str, value: Option<&[u8]>) -> Stored<()> {
-    let tag = note_key(base, connection, key);
     let client = base.db.get().await?;
+    write_note(base, &client, (connection, key), value).await
+}
+
+/// The same where a connection or transaction is there already.
+pub async fn write_note(
+    base: &Base,
+    on: &impl GenericClient,
+    (connection, key): (&str, &str),
+    value: Option<&[u8]>,
+) -> Stored<()> {
+    let tag = note_key(base, connection, key);
     match value {
-        None => run(&client, sql!("note_delete"), &[&&tag[..]]).await.map(drop),
+        None => run(on, sql!("note_delete"), &[&&tag[..]]).await.map(drop),
         Some(value) => {
-            let house = base.keyring.house(&client).await?;
+            let house = base.keyring.house(on).await?;
             let sealed = house.key.seal(&Place::new("note", &tag, "value"), value).map_err(sealing)?;
-            run(&client, sql!("note_set"), &[&&tag[..], &connection, &sealed]).await.map(drop)
+            run(on, sql!("note_set"), &[&&tag[..], &connection, &sealed]).await.map(drop)
         }
     }
 }

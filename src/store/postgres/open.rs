@@ -23,7 +23,7 @@ use crate::store::postgres::base::Base;
 use crate::store::postgres::keyring::Keyring;
 use crate::store::postgres::listen::Watch;
 use crate::store::postgres::migrate::{self, HOUSE, KEYS};
-use crate::store::postgres::pool::{Db, one};
+use crate::store::postgres::pool::Db;
 use crate::store::postgres::values::{get, sql, trouble};
 use crate::store::postgres::{recovery, remove};
 use crate::store::sealing::claim_file::Folder;
@@ -268,19 +268,20 @@ pub(crate) async fn open(settings: &Settings) -> Stored<(Arc<Base>, Option<Watch
              together, without its keys nothing opens",
         );
     }
-    let db = Db::new(settings.main()?, settings.tls()?, MOST)?;
-    let keyring = Keyring::new(master, Db::new(settings.keys()?, settings.tls()?, MOST_KEYS)?)?;
-    let claims = Folder::open(&settings.folder, settings.read_only)?;
-    if settings.read_only {
-        return Ok((Arc::new(Base::new(db, keyring, settings.stage, 0, claims)), None));
-    }
-    keyring.mandant(&db, crate::store::sealing::keys::HOUSE).await?;
-    let lauf = {
-        let client = db.get().await?;
-        let drawn = one(&client, sql!("lauf_next"), &[]).await?;
-        let none = || StoreError::Later("PostgreSQL gives no number to this process".into());
-        get(&drawn.ok_or_else(none)?, 0)?
+    let lauf: Option<i64> = match settings.read_only {
+        true => None,
+        false => {
+            let drawn = main.query_one(sql!("lauf_next"), &[]).await.map_err(trouble)?;
+            Some(get(&drawn, 0)?)
+        }
     };
+    let db = Db::new(settings.main()?, settings.tls()?, MOST, lauf)?;
+    let keyring = Keyring::new(master, Db::new(settings.keys()?, settings.tls()?, MOST_KEYS, None)?)?;
+    let claims = Folder::open(&settings.folder, settings.read_only)?;
+    let Some(lauf) = lauf else {
+        return Ok((Arc::new(Base::new(db, keyring, settings.stage, 0, claims)), None));
+    };
+    keyring.mandant(&db, crate::store::sealing::keys::HOUSE).await?;
     let watch = Watch::start(settings.main()?, settings.tls()?, lauf).await?;
     let base = Arc::new(Base::new(db, keyring, settings.stage, lauf, claims));
     remove::destroy_listed(&base).await?;

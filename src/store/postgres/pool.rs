@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{GenericClient, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    GenericClient, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
+};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -27,11 +29,25 @@ pub struct Db {
 }
 
 impl Db {
-    /// A pool of at most so many connections; connects when first asked.
-    pub fn new(config: tokio_postgres::Config, tls: MakeRustlsConnect, most: usize) -> Stored<Db> {
+    /// A pool of at most so many connections; connects when first asked. Each says that the process of the number lives.
+    pub fn new(
+        config: tokio_postgres::Config,
+        tls: MakeRustlsConnect,
+        most: usize,
+        lauf: Option<i64>,
+    ) -> Stored<Db> {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let pool = Pool::builder(Manager::from_config(config, tls, recycling))
             .max_size(most)
+            .post_create(Hook::async_fn(move |client, _| {
+                Box::pin(async move {
+                    if let Some(lauf) = lauf {
+                        let held = client.execute(sql!("lauf_hold_too"), &[&lauf]).await;
+                        held.map_err(HookError::Backend)?;
+                    }
+                    Ok(())
+                })
+            }))
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(PATIENCE))
             .create_timeout(Some(PATIENCE))
@@ -49,6 +65,7 @@ impl Db {
                 None => StoreError::Later("PostgreSQL cannot be reached".into()),
                 Some(_) => trouble(error),
             },
+            PoolError::PostCreateHook(HookError::Backend(error)) => trouble(error),
             PoolError::Timeout(_) => StoreError::Later("no connection to PostgreSQL is free in time".into()),
             _ => StoreError::Later("the pool of connections is closed".into()),
         })

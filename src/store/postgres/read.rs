@@ -75,17 +75,26 @@ async fn asked(tx: &Tx<'_>, sql: &str, keys: &[&[u8]]) -> Stored<Vec<tokio_postg
 async fn records(base: &Base, tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, Vec<StoredRecord>>> {
     let lost = || StoreError::Corrupt("the key of a record of the mirror is missing".into());
     let (mut facts, mut closed) = (Vec::new(), Vec::new());
+    // Several keys lead to one record: it is opened once.
+    let mut places: HashMap<Uuid, usize> = HashMap::new();
+    let mut under: Vec<(Tag, usize)> = Vec::new();
     for r in asked(tx, sql!("mirror_by_key"), &keys).await? {
         let (key, id): (Tag, Uuid) = (tag(get(&r, 0)?)?, get(&r, 1)?);
-        let (mandant, partner): (String, String) = (get(&r, 2)?, get(&r, 3)?);
-        facts.push((key, id, mandant, partner));
-        closed.push((Owner::new("mirror", id), blob::closed(&r, 5)?));
+        let place = *places.entry(id).or_insert(facts.len());
+        under.push((key, place));
+        if place == facts.len() {
+            facts.push((id, get(&r, 2)?, get(&r, 3)?));
+            closed.push((Owner::new("mirror", id), blob::closed(&r, 5)?));
+        }
+    }
+    let mut found: Vec<StoredRecord> = Vec::with_capacity(facts.len());
+    for ((id, mandant, partner), opened) in facts.into_iter().zip(base.keyring.open_all(tx, closed).await?) {
+        let registersatz = from_json(&opened?.ok_or_else(lost)?.body()?.ok_or_else(lost)?)?;
+        found.push(StoredRecord { id, mandant, partner, registersatz });
     }
     let mut records: HashMap<Tag, Vec<StoredRecord>> = HashMap::new();
-    let opened = base.keyring.open_all(tx, closed).await?;
-    for ((key, id, mandant, partner), opened) in facts.into_iter().zip(opened) {
-        let registersatz = from_json(&opened?.ok_or_else(lost)?.body()?.ok_or_else(lost)?)?;
-        records.entry(key).or_default().push(StoredRecord { id, mandant, partner, registersatz });
+    for (key, place) in under {
+        records.entry(key).or_default().push(found[place].clone());
     }
     Ok(records)
 }

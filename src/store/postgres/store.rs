@@ -1,7 +1,8 @@
 //! The store on PostgreSQL behind the contract. Never decides anything itself.
 
+use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Lane, Listed, ListedSend, Outcome,
     Pause, Resumed, Scope, Settle, SpoolRead, SpoolWrite, Store, StoreError, View, Want,
 };
+use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use crate::store::migrated::Migrated;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::claims::{self, Begun, Writing};
@@ -23,19 +25,12 @@ use crate::store::postgres::commit::{self, Written};
 use crate::store::postgres::listen::Watch;
 use crate::store::postgres::open::{self, Settings};
 use crate::store::postgres::outside::Outside;
-use crate::store::postgres::pool::{rows, run, transact};
-use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{
-    again, essence, house, lanes, list, read, recovery, register, remove, settle, waiting,
+    again, bury, duty, essence, house, lanes, list, read, recovery, register, remove, settle, waiting,
 };
 use crate::store::sealing::claim_file::Reading;
 use crate::store::sealing::prepare::{self, MirrorWork, Work};
 use crate::store::sealing::values::Stored;
-
-/// So often it is looked whether a process that left something behind is dead; a connection takes a moment to end.
-const LOOKS: u32 = 12;
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(25);
 
 /// The store on PostgreSQL.
 pub struct PostgresStore {
@@ -43,6 +38,8 @@ pub struct PostgresStore {
     pub(super) outside: Outside,
     watch: Option<Watch>,
     begun: Begun,
+    /// Processes that looked dead when they were looked at last.
+    dead: Mutex<HashSet<i64>>,
 }
 
 /// Opens the store as the menu of back ends has it; inside a multi-threaded runtime, which it blocks for a moment.
@@ -83,44 +80,11 @@ impl PostgresStore {
     pub async fn open(settings: Settings) -> Result<PostgresStore, StoreError> {
         let (base, watch) = open::open(&settings).await?;
         let outside = Outside::of(&settings)?;
-        Ok(PostgresStore { base, outside, watch, begun: Begun::default() })
+        Ok(PostgresStore { base, outside, watch, begun: Begun::default(), dead: Mutex::default() })
     }
 
     pub(super) fn watch(&self) -> Stored<&Watch> {
         self.watch.as_ref().ok_or_else(|| StoreError::Refused("the store is open for reading only".into()))
-    }
-
-    /// Ends what processes that died have left behind; returns their numbers.
-    async fn bury(&self) -> Stored<Vec<i64>> {
-        let base = &*self.base;
-        let mut dead = Vec::new();
-        for look in 1..=LOOKS {
-            let left = {
-                let client = base.db.get().await?;
-                rows(&client, sql!("lauf_of_leases"), &[]).await?
-            };
-            let left = left.iter().map(|r| get(r, 0)).collect::<Stored<Vec<i64>>>()?;
-            let others: Vec<i64> = left.into_iter().filter(|lauf| *lauf != base.lauf).collect();
-            if others.is_empty() {
-                break;
-            }
-            let found: Vec<i64> = transact!(base.db, tx => async {
-                let found = rows(&tx, sql!("lauf_dead"), &[&others]).await?;
-                let found = found.iter().map(|r| get(r, 0)).collect::<Stored<Vec<i64>>>()?;
-                lanes::end_orphaned(&tx, &found).await?;
-                run(&tx, sql!("waiting_orphaned"), &[&found]).await?;
-                run(&tx, sql!("command_retake"), &[&found]).await?;
-                run(&tx, sql!("claim_pending_forget"), &[&base.lauf, &i64::MAX, &found]).await?;
-                Ok(found)
-            }.await)?;
-            let all = found.len() == others.len();
-            dead.extend(found);
-            if all || look == LOOKS {
-                break;
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        Ok(dead)
     }
 
     /// Seals entries off the runtime's threads and finds the numbers of their stamps.
@@ -150,7 +114,7 @@ impl PostgresStore {
 impl Store for PostgresStore {
     async fn begin_run(&self) -> Result<u64, StoreError> {
         self.watch()?;
-        let dead = self.bury().await?;
+        let dead = bury::at_start(&self.base).await?;
         recovery::next_epoch(&self.base).await?;
         claims::collect(&self.base, &self.begun, &dead).await
     }
@@ -379,5 +343,54 @@ impl Store for PostgresStore {
             )));
         }
         essence::essence(&self.base).await
+    }
+}
+
+#[async_trait]
+impl Duties for PostgresStore {
+    async fn take_duty(&self, ask: &Ask) -> Result<Taken, StoreError> {
+        self.watch()?;
+        duty::take(&self.base, ask).await
+    }
+
+    async fn give_back(&self, duty: &Duty) -> Result<bool, StoreError> {
+        self.watch()?;
+        duty::give_back(&self.base, duty).await
+    }
+
+    async fn duties(&self) -> Result<Vec<Holding>, StoreError> {
+        duty::list(&self.base).await
+    }
+
+    async fn due_timers_under(
+        &self,
+        duty: &Duty,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Option<Vec<Envelope>>, StoreError> {
+        self.watch()?;
+        duty::due_timers(&self.base, duty, now, limit).await
+    }
+
+    async fn set_note_under(
+        &self,
+        duty: &Duty,
+        connection: &str,
+        key: &str,
+        value: Option<Vec<u8>>,
+    ) -> Result<bool, StoreError> {
+        self.watch()?;
+        duty::set_note(&self.base, duty, (connection, key), value.as_deref()).await
+    }
+
+    async fn clear_up(&self) -> Result<u64, StoreError> {
+        let watch = self.watch()?;
+        let before = std::mem::take(&mut *self.dead.lock().unwrap_or_else(PoisonError::into_inner));
+        let (buried, dead) = bury::again(&self.base, &before).await?;
+        *self.dead.lock().unwrap_or_else(PoisonError::into_inner) = dead;
+        if buried > 0 {
+            watch.tell();
+        }
+        Ok(buried)
     }
 }

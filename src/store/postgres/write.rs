@@ -54,6 +54,7 @@ pub async fn all(
     let mut claims = Claims::default();
     let rows_of = messages(base, tx, winners, &subjects, &mut numbers, &mut fresh, &mut claims).await?;
     keys(tx, winners).await?;
+    lanes_ahead(tx, winners, mirror).await?;
     records(base, tx, winners, mirror, &subjects, &mut numbers, (&mut fresh, &mut over)).await?;
     cases(tx, winners, &subjects, (&vorgaenge, &bestaende), &mut numbers, (&mut fresh, &mut over)).await?;
     timers(tx, winners, &mut numbers, &mut fresh).await?;
@@ -112,17 +113,52 @@ async fn bump(tx: &Tx<'_>, winners: &[Winner<'_>], mirror: &HashMap<Uuid, Old>) 
             bumps.extend(mirror.get(id).iter().flat_map(|old| &old.keys));
         }
     }
-    if bumps.is_empty() {
+    if !bumps.is_empty() {
+        let keys: Vec<&[u8]> = bumps.iter().map(|key| &key[..]).collect();
+        for row in rows(tx, sql!("guard_bump"), &[&keys]).await? {
+            let (key, version): (Tag, i64) = (tag(get(&row, 0)?)?, get(&row, 1)?);
+            if guards.get(&key).is_some_and(|seen| version != seen + 1) {
+                return Err(race());
+            }
+        }
+    }
+    guards.retain(|key, _| !bumps.contains(key));
+    hold(tx, &guards).await
+}
+
+/// Holds what is only read until the commit: nobody decides on what this transaction writes and writes what it read, unseen by
+/// it. Readers do not hinder each other.
+async fn hold(tx: &Tx<'_>, guards: &HashMap<Tag, i64>) -> Stored<()> {
+    if guards.is_empty() {
         return Ok(());
     }
-    let keys: Vec<&[u8]> = bumps.iter().map(|key| &key[..]).collect();
-    for row in rows(tx, sql!("guard_bump"), &[&keys]).await? {
+    let never: Vec<&[u8]> = guards.iter().filter(|(_, seen)| **seen == 0).map(|(key, _)| &key[..]).collect();
+    if !never.is_empty() {
+        run(tx, sql!("guard_make"), &[&never]).await?;
+    }
+    let keys: Vec<&[u8]> = guards.keys().map(|key| &key[..]).collect();
+    for row in rows(tx, sql!("guard_hold"), &[&keys]).await? {
         let (key, version): (Tag, i64) = (tag(get(&row, 0)?)?, get(&row, 1)?);
-        if guards.get(&key).is_some_and(|seen| version != seen + 1) {
+        if guards.get(&key).is_some_and(|seen| version != *seen) {
             return Err(race());
         }
     }
     Ok(())
+}
+
+/// Locks the lanes of a wave that deletes, before the rows that the deletion holds.
+async fn lanes_ahead(tx: &Tx<'_>, winners: &[Winner<'_>], mirror: &HashMap<Uuid, Old>) -> Stored<()> {
+    let gone = winners.iter().flat_map(|w| &w.work.mirror).filter_map(|change| match change {
+        MirrorWork::Remove { id, .. } => mirror.get(id).map(|old| old.subject),
+        MirrorWork::Put { .. } => None,
+    });
+    let gone: Vec<i64> = gone.collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let sends = winners.iter().flat_map(|w| &w.work.sends);
+    let names: Vec<&[u8]> = sends.filter_map(|send| send.lane.as_ref()).map(|name| &name[..]).collect();
+    rows(tx, sql!("lane_ahead"), &[&gone, &names]).await.map(drop)
 }
 
 /// Numbers of Vorgänge (with their key's number) and Bestände that exist.

@@ -7,6 +7,7 @@ mod blob;
 mod claims;
 mod commit;
 mod durable;
+mod duty;
 mod essence;
 mod house;
 mod keyring;

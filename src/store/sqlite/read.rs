@@ -1,6 +1,7 @@
 //! Facts and guards for the steps, read across Mandanten in one snapshot (rules.md 7), and the pool of reading connections.
 //! Never writes.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,6 +10,8 @@ use uuid::Uuid;
 
 use crate::effects::{Answer, Fact, Guard, Question, Stored as StoredRecord};
 use crate::envelope::Stage;
+use crate::register::bestand::Bestand;
+use crate::seal::index::Tag;
 use crate::store::contract::{Key as OnceKey, Stamp, StoreError};
 use crate::store::sealing::content::{Opened, Owner, from_json};
 use crate::store::sealing::values::{Stored, count, stage_of, time};
@@ -58,15 +61,24 @@ impl Readers {
     }
 }
 
+/// What questions of one look-up have opened already: several keys lead to one record, and all runs ask for one Bestand.
+struct Opening<'a> {
+    connection: &'a Connection,
+    keyring: &'a Keyring,
+    records: HashMap<Uuid, StoredRecord>,
+    bestaende: HashMap<Tag, Option<Bestand>>,
+}
+
 /// Answers questions in their order.
 pub fn lookup(connection: &Connection, keyring: &Keyring, questions: &[Question]) -> Stored<Vec<Answer>> {
+    let mut opening = Opening { connection, keyring, records: HashMap::new(), bestaende: HashMap::new() };
     questions
         .iter()
         .map(|question| {
             let guard = question.key();
             let tag = keyring.search.tag(&guard.0.octets());
             let fact = match question {
-                Question::Mirror(_) => Fact::Mirror(records(connection, keyring, &tag)?),
+                Question::Mirror(_) => Fact::Mirror(opening.records(&tag)?),
                 Question::Vorgang(_) => Fact::Vorgang(register::vorgang(connection, keyring, &tag)?),
                 Question::Tombstone(_) => {
                     let mut get = connection.prepare_cached(sql!("tombstone_get")).map_err(trouble)?;
@@ -74,7 +86,7 @@ pub fn lookup(connection: &Connection, keyring: &Keyring, questions: &[Question]
                         get.query_row([&tag[..]], |r| r.get(0)).optional().map_err(trouble)?;
                     Fact::Tombstone(created.map(time))
                 }
-                Question::Bestand(_) => Fact::Bestand(register::bestand(connection, keyring, &tag)?),
+                Question::Bestand(_) => Fact::Bestand(opening.bestand(tag)?),
                 Question::Anzahl(partner) => Fact::Anzahl(register::anzahl(connection, partner)?),
                 Question::Eingang { partner, standard, uuid } => {
                     let parts = vec![partner.clone(), standard.clone(), uuid.to_ascii_lowercase()];
@@ -89,22 +101,37 @@ pub fn lookup(connection: &Connection, keyring: &Keyring, questions: &[Question]
         .collect()
 }
 
-fn records(connection: &Connection, keyring: &Keyring, tag: &[u8]) -> Stored<Vec<StoredRecord>> {
-    let mut list = connection.prepare_cached(sql!("mirror_by_key")).map_err(trouble)?;
-    let found: Vec<(Uuid, String, String, i64)> = list
-        .query_map([tag], |r| Ok((uuid(r.get(0)?)?, r.get(1)?, r.get(2)?, r.get(3)?)))
-        .and_then(Iterator::collect)
-        .map_err(trouble)?;
-    found
-        .into_iter()
-        .map(|(id, mandant, partner, sealed)| {
+impl Opening<'_> {
+    fn records(&mut self, tag: &[u8]) -> Stored<Vec<StoredRecord>> {
+        let mut list = self.connection.prepare_cached(sql!("mirror_by_key")).map_err(trouble)?;
+        let found: Vec<(Uuid, String, String, i64)> = list
+            .query_map([tag], |r| Ok((uuid(r.get(0)?)?, r.get(1)?, r.get(2)?, r.get(3)?)))
+            .and_then(Iterator::collect)
+            .map_err(trouble)?;
+        let mut records = Vec::with_capacity(found.len());
+        for (id, mandant, partner, sealed) in found {
+            if let Some(known) = self.records.get(&id) {
+                records.push(known.clone());
+                continue;
+            }
             let lost = || StoreError::Corrupt("the key of a record of the mirror is missing".into());
-            let opened =
-                Opened::read(connection, keyring, sealed, Owner::new("mirror", id))?.ok_or_else(lost)?;
-            let registersatz = from_json(&opened.body()?.ok_or_else(lost)?)?;
-            Ok(StoredRecord { id, mandant, partner, registersatz })
-        })
-        .collect()
+            let opened = Opened::read(self.connection, self.keyring, sealed, Owner::new("mirror", id))?;
+            let registersatz = from_json(&opened.ok_or_else(lost)?.body()?.ok_or_else(lost)?)?;
+            let record = StoredRecord { id, mandant, partner, registersatz };
+            self.records.insert(id, record.clone());
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    fn bestand(&mut self, tag: Tag) -> Stored<Option<Bestand>> {
+        if let Some(known) = self.bestaende.get(&tag) {
+            return Ok(known.clone());
+        }
+        let found = register::bestand(self.connection, self.keyring, &tag)?;
+        self.bestaende.insert(tag, found.clone());
+        Ok(found)
+    }
 }
 
 /// The attributes behind a stamp's number, without trace context.

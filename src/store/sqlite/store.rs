@@ -17,6 +17,7 @@ use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Lane, Listed, ListedSend, Outcome,
     Pause, Resumed, Scope, Settle, SpoolRead, SpoolWrite, Store, StoreError, View, Want,
 };
+use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use crate::store::migrated::Migrated;
 use crate::store::sealing::claim_file::{Folder, Reading};
 use crate::store::sealing::keys::{HOUSE, MandantKey};
@@ -25,6 +26,7 @@ use crate::store::sealing::values::Stored;
 use crate::store::sqlite::claims::{self, Pending, Writing};
 use crate::store::sqlite::commit::{self, Written};
 use crate::store::sqlite::durable::Durable;
+use crate::store::sqlite::duty::Roster;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::open::Settings;
 use crate::store::sqlite::read::{self, Readers};
@@ -41,6 +43,7 @@ pub struct SqliteStore {
     writer: Option<Writer>,
     pub(super) claims: Folder,
     pending: Arc<Pending>,
+    duties: Arc<Roster>,
     lock: Mutex<Option<File>>,
 }
 
@@ -93,6 +96,7 @@ impl SqliteStore {
             writer,
             claims,
             pending: Arc::default(),
+            duties: Arc::default(),
             lock: Mutex::new(None),
         })
     }
@@ -388,5 +392,57 @@ impl Store for SqliteStore {
             )));
         }
         self.readers.read(essence::essence).await
+    }
+}
+
+#[async_trait]
+impl Duties for SqliteStore {
+    async fn take_duty(&self, ask: &Ask) -> Result<Taken, StoreError> {
+        match self.writer {
+            Some(_) => Ok(self.duties.take(ask)),
+            None => Err(StoreError::Refused("the store is open for reading only".into())),
+        }
+    }
+
+    async fn give_back(&self, duty: &Duty) -> Result<bool, StoreError> {
+        Ok(self.duties.give_back(duty))
+    }
+
+    async fn duties(&self) -> Result<Vec<Holding>, StoreError> {
+        Ok(self.duties.list())
+    }
+
+    async fn due_timers_under(
+        &self,
+        duty: &Duty,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Option<Vec<Envelope>>, StoreError> {
+        let due = self.due_timers(now, limit).await?;
+        // Looked at afterwards: whoever took the duty meanwhile hands them out now.
+        Ok(self.duties.holds(duty).then_some(due))
+    }
+
+    async fn set_note_under(
+        &self,
+        duty: &Duty,
+        connection: &str,
+        key: &str,
+        value: Option<Vec<u8>>,
+    ) -> Result<bool, StoreError> {
+        let (connection, key) = (connection.to_owned(), key.to_owned());
+        let (duties, duty) = (self.duties.clone(), duty.clone());
+        self.write(move |scene| {
+            let holds = duties.holds(&duty);
+            if holds {
+                house::set_note(scene, &connection, &key, value.as_deref())?;
+            }
+            Ok(holds)
+        })
+        .await
+    }
+
+    async fn clear_up(&self) -> Result<u64, StoreError> {
+        Ok(0)
     }
 }

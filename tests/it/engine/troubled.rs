@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use drehscheibe::effects::{Answer, Outgoing, Question, Stored, Vorgang};
 use drehscheibe::envelope::{Claim, Envelope};
 use drehscheibe::store::contract::*;
+use drehscheibe::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use drehscheibe::store::recovery::{Copied, Finding, LedgerLine, Reapplied, Recovering, Recovery};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -21,6 +22,7 @@ pub struct Troubled {
     pub no_lookup: AtomicBool,
     pub no_settle: AtomicBool,
     pub no_claim: AtomicBool,
+    pub no_duty: AtomicBool,
     /// Entries with this transport id cannot be stored with their effects.
     pub cursed: Mutex<Option<String>>,
     /// Passed before each commit.
@@ -40,6 +42,7 @@ impl Troubled {
             no_lookup: AtomicBool::default(),
             no_settle: AtomicBool::default(),
             no_claim: AtomicBool::default(),
+            no_duty: AtomicBool::default(),
             cursed: Mutex::default(),
             turnstile: tokio::sync::Semaphore::new(0),
             guarded: AtomicBool::default(),
@@ -256,5 +259,45 @@ impl Store for Troubled {
 
     async fn essence(&self) -> Result<Vec<String>, StoreError> {
         self.inner.essence().await
+    }
+}
+
+#[async_trait]
+impl Duties for Troubled {
+    async fn take_duty(&self, ask: &Ask) -> Result<Taken, StoreError> {
+        self.pass(&self.no_duty)?;
+        self.inner.take_duty(ask).await
+    }
+
+    async fn give_back(&self, duty: &Duty) -> Result<bool, StoreError> {
+        self.inner.give_back(duty).await
+    }
+
+    async fn duties(&self) -> Result<Vec<Holding>, StoreError> {
+        self.pass(&self.no_duty)?;
+        self.inner.duties().await
+    }
+
+    async fn due_timers_under(
+        &self,
+        duty: &Duty,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Option<Vec<Envelope>>, StoreError> {
+        self.inner.due_timers_under(duty, now, limit).await
+    }
+
+    async fn set_note_under(
+        &self,
+        duty: &Duty,
+        connection: &str,
+        key: &str,
+        value: Option<Vec<u8>>,
+    ) -> Result<bool, StoreError> {
+        self.inner.set_note_under(duty, connection, key, value).await
+    }
+
+    async fn clear_up(&self) -> Result<u64, StoreError> {
+        self.inner.clear_up().await
     }
 }

@@ -3,6 +3,7 @@
 pub mod claims;
 pub mod common;
 pub mod damage;
+pub mod duty;
 pub mod guards;
 pub mod house;
 pub mod lanes;
@@ -30,6 +31,9 @@ macro_rules! store_contract {
             waiting: waiting_messages_are_woken waiting_messages_expire_and_finish
                 replayed_messages_run_again_once a_replay_settled_by_another_is_a_repeat
                 timers_come_until_committed vorgaenge_change_and_are_found tombstones_stay_and_bar;
+            duty: a_duty_is_held_by_one a_duty_is_renewed_by_its_fence_only a_duty_expires_and_its_fence_grows
+                a_duty_is_given_back_at_once a_stale_fence_acts_no_more a_clock_that_jumps_back_frees_duties
+                many_that_ask_at_once_are_answered_by_one;
             house: commands_are_taken_once pauses_hold_until_their_end notes_and_breakers_are_kept
                 other_stage_key_and_version_are_refused essence_is_equal_for_equal_work;
             reading: reads_are_scoped_by_mandant_and_partner figures_count_what_is_there

@@ -1,0 +1,83 @@
+//! The ports of a source that only one replica may run: what it takes in, asks for and notes, it does under its duty, and a
+//! replica that lost the duty does none of it. Never holds the duty itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::envelope::{Envelope, Verdict};
+use crate::store::contract::Store;
+use crate::store::duty::Duty;
+use crate::transport::port::{Busy, DueTimers, Intake, Notes};
+
+use super::core::{Core, busy};
+
+/// The ports of one such source.
+pub struct Alone {
+    core: Arc<Core>,
+    intake: Arc<dyn Intake>,
+    duty: String,
+}
+
+/// Another replica does it: nothing was taken.
+fn elsewhere() -> Busy {
+    Busy { cause: "another replica does this now".to_owned(), retry_after: Duration::from_secs(1) }
+}
+
+impl Alone {
+    /// The ports under a duty; `intake` is where its deliveries go.
+    pub fn new(core: Arc<Core>, intake: Arc<dyn Intake>, duty: String) -> Alone {
+        Alone { core, intake, duty }
+    }
+
+    fn held(&self) -> Result<Duty, Busy> {
+        self.core.duties.held(&self.duty).ok_or_else(elsewhere)
+    }
+
+    fn store(&self) -> &dyn Store {
+        &*self.core.store
+    }
+}
+
+#[async_trait]
+impl Intake for Alone {
+    async fn deliver(&self, envelope: Envelope) -> Result<Verdict, Busy> {
+        // What was begun before the term ended is finished: its keys let it have one effect, whoever delivers it again.
+        self.held()?;
+        self.intake.deliver(envelope).await
+    }
+
+    async fn set_apart(&self, envelope: Envelope, cause: &'static str) -> Result<Verdict, Busy> {
+        self.held()?;
+        self.intake.set_apart(envelope, cause).await
+    }
+}
+
+#[async_trait]
+impl Notes for Alone {
+    async fn note(&self, connection: &str, key: &str) -> Result<Option<Vec<u8>>, Busy> {
+        self.store().note(connection, key).await.map_err(|_| busy("the store cannot be read now"))
+    }
+
+    async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), Busy> {
+        let duty = self.held()?;
+        match self.store().set_note_under(&duty, connection, key, value).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(elsewhere()),
+            Err(_) => Err(busy("the store cannot be written now")),
+        }
+    }
+}
+
+#[async_trait]
+impl DueTimers for Alone {
+    async fn due(&self, limit: usize) -> Result<Vec<Envelope>, Busy> {
+        let (duty, now) = (self.held()?, self.core.clock.now());
+        match self.store().due_timers_under(&duty, now, limit).await {
+            Ok(Some(due)) => Ok(due),
+            Ok(None) => Err(elsewhere()),
+            Err(_) => Err(busy("the store cannot be read now")),
+        }
+    }
+}
