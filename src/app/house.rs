@@ -1,7 +1,7 @@
 //! The running house: store, engine, destinations, sources, in the order in which they are built and end.
 //! Every part is built once, here; nothing below knows who built it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +16,13 @@ use crate::engine::ports::Ports;
 use crate::engine::start::{Engine, Start};
 use crate::plan::PlanSet;
 use crate::route::compiled::Compiled;
+use crate::store::backup::Manifest;
 use crate::store::contract::{Store, StoreError};
 use crate::store::migrated::Migrated;
 use crate::store::postgres::open::encode;
-use crate::store::{BACK_ENDS, MIGRATIONS};
+use crate::store::recovery::Restored;
+use crate::store::restore::PutBack;
+use crate::store::{BACK_ENDS, MARKS, MIGRATIONS, RESTORES};
 use crate::transport::port::{BuildError, Destinations, Surroundings};
 use crate::xoev::contract::Standards;
 
@@ -88,6 +91,29 @@ pub fn migrate_store(place: &Place, compiled: &Compiled) -> Result<Vec<Migrated>
     migrate(&lies(place, compiled), stage.stage, key(compiled))
 }
 
+/// Marks a stopped store whose database was put back, so that it starts closed.
+pub fn mark_store(place: &Place, compiled: &Compiled, restored: &Restored) -> Result<(), StoreError> {
+    let stage = &compiled.stage;
+    let Some((_, mark)) = MARKS.iter().find(|(name, _)| *name == stage.store_kind) else {
+        return Err(StoreError::Refused("there is no store of this kind".into()));
+    };
+    mark(&lies(place, compiled), stage.stage, key(compiled), restored)
+}
+
+/// Puts a verified backup in the place of a stopped store, or says what its owner has to do.
+pub fn put_back(
+    place: &Place,
+    compiled: &Compiled,
+    backup: (&Path, &Manifest),
+    restored: &Restored,
+) -> Result<PutBack, StoreError> {
+    let stage = &compiled.stage;
+    let Some((_, restore)) = RESTORES.iter().find(|(name, _)| *name == stage.store_kind) else {
+        return Err(StoreError::Refused("there is no store of this kind".into()));
+    };
+    restore(&lies(place, compiled), stage.stage, key(compiled), backup, restored)
+}
+
 fn key(compiled: &Compiled) -> SecretBox<[u8; 32]> {
     SecretBox::new(Box::new(*compiled.stage.key.expose_secret()))
 }
@@ -133,10 +159,14 @@ impl House {
         if garbage > 0 {
             tracing::info!(files = garbage, "claims that nobody names were removed");
         }
+        let recovering = recovering(&*store, &clock).await?;
         let stage = fit.compiled.stage.stage;
         let empty = empty_set(&fit.compiled, &fit.standards);
         let start = Start { store, clock: clock.clone(), points, set: Arc::new(empty), settings };
         let mut engine = Engine::start(start)?;
+        if recovering {
+            engine.core.gate.close();
+        }
         let ports = Arc::new(Ports(engine.core.clone()));
         let around = Surroundings {
             intake: engine.reception.clone(),
@@ -171,6 +201,25 @@ impl House {
         self.engine.drain(patience).await;
         self.shared.sources.lock().await.stop().await;
     }
+}
+
+/// Whether the store was put back and is not open; then the deletion ledger is applied before anything else runs.
+async fn recovering(store: &dyn Store, clock: &Clock) -> Result<bool, StoreError> {
+    let Some(found) = store.recovery().await? else { return Ok(false) };
+    if !found.applied {
+        let done = store.reapply(clock.now()).await?;
+        tracing::warn!(
+            entries = done.entries,
+            records = done.records,
+            lost = done.lost,
+            doubtful = done.doubtful,
+            "the deletion ledger was applied to the store that was put back"
+        );
+    }
+    tracing::warn!(
+        "sources and dispatch are closed until a person opens the store: drehscheibe recover --open"
+    );
+    Ok(true)
 }
 
 fn empty_set(compiled: &Compiled, standards: &Arc<dyn Standards>) -> PlanSet {

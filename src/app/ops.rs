@@ -27,6 +27,11 @@ async fn ready(State(core): State<Arc<Core>>) -> Response {
     if core.set.load().plans.is_empty() {
         return (StatusCode::SERVICE_UNAVAILABLE, "noch keine Route\n").into_response();
     }
+    if core.gate.is_closed() {
+        let text =
+            "Speicher aus einer Sicherung zurückgespielt, Versand geschlossen: drehscheibe recover --open\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    }
     match core.store.next_due().await {
         Ok(_) if core.store_in_trouble() => {
             (StatusCode::SERVICE_UNAVAILABLE, "Speicher gestört\n").into_response()

@@ -50,6 +50,23 @@ pub async fn deliver(shared: &Shared, command: &Command) -> CommandState {
     }
 }
 
+/// Opens a store that was put back: from now on messages come in and leave.
+pub async fn open(shared: &Shared, command: &Command) -> CommandState {
+    let core = &shared.core;
+    match core.store.open_dispatch(&command.person, &command.reason, core.clock.now()).await {
+        Ok(true) => {
+            core.gate.open();
+            core.outbox.notify_one();
+            core.woken.notify_one();
+            CommandState::Done("open: sources and dispatch run".to_owned())
+        }
+        Ok(false) => {
+            CommandState::Refused("the store is not recovering; there is nothing to open".to_owned())
+        }
+        Err(error) => CommandState::Refused(error.to_string()),
+    }
+}
+
 /// The id of the command is that of the delivery, too: taken again after a crash it is the same one.
 fn envelope(order: Order, command: &Command, shared: &Shared) -> Envelope {
     let body = Bytes::from(order.document);

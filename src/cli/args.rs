@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::args_backup::{BackupArgs, RecoverArgs};
 use super::args_register::{BestandCommand, MirrorCommand, TablesCommand};
 use super::args_retention::RetentionCommand;
 
@@ -162,6 +163,20 @@ pub enum Command {
     #[command(after_help = "Example:\n  drehscheibe migrate --config deploy/stages/produktion\n\n\
         On PostgreSQL with the login `owner` of the store; several at once wait for each other.")]
     Migrate,
+    /// Copy the store while it runs: database, sealed parts, manifest; never the keys. `verify` reads one back, `keys` copies those.
+    #[command(
+        after_help = "Examples:\n  drehscheibe backup /backup/2026-11-22\n  drehscheibe backup verify /backup/2026-11-22\n  \
+        drehscheibe backup keys /mnt/keys/drehscheibe"
+    )]
+    Backup(BackupArgs),
+    /// Put a backup in place of a stopped store, or open a store that recovers; without arguments say how it stands.
+    ///
+    /// What was deleted since the backup is deleted again, and nothing comes in or leaves until a person opens it.
+    #[command(
+        after_help = "Examples:\n  drehscheibe recover /backup/2026-11-22 --reason \"Platte ausgefallen\"\n  \
+        drehscheibe recover\n  drehscheibe recover --open --reason \"Ungeklaertes geprueft, Partner informiert\""
+    )]
+    Recover(RecoverArgs),
     /// Measure the full path on this machine: rate, latency, memory.
     #[command(after_help = "Example:\n  drehscheibe bench --messages 20000 --json")]
     Bench(BenchArgs),

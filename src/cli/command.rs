@@ -37,6 +37,8 @@ pub enum Asked {
         /// The document.
         document: String,
     },
+    /// Open a store that was put back from a backup. No arguments.
+    RecoverOpen,
     /// Take over the files as they are. Arguments: `{"drain"}`.
     Apply {
         /// Also remove what is in use, when its last message has gone.
@@ -53,6 +55,7 @@ impl Asked {
             Asked::Replay(_) => "replay",
             Asked::Pause(..) => "pause",
             Asked::Resume(..) => "resume",
+            Asked::RecoverOpen => "recover-open",
             Asked::Apply { .. } => "apply",
             Asked::Deliver { .. } => "deliver",
             Asked::Retention => "retention",
@@ -65,6 +68,7 @@ impl Asked {
             Asked::Replay(id) => json!({"id": id}),
             Asked::Retention => json!({}),
             Asked::Resume(kind, name) => json!({"kind": kind.as_str(), "name": name}),
+            Asked::RecoverOpen => json!({}),
             Asked::Apply { drain } => json!({"drain": drain}),
             Asked::Deliver { binding, partner, document } => {
                 json!({"binding": binding, "partner": partner, "document": document})

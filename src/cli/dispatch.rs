@@ -8,8 +8,8 @@ use crate::cli::args::{Cli, Command, PartnersCommand};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::{
-    bench, bestand, check, completions, demo, doctor, dry_run, inspect, messages, migrate, parked, pause,
-    retention, routes, run, schema, stage, standards, status, tables, test, vorgang,
+    backup, bench, bestand, check, completions, demo, doctor, dry_run, inspect, messages, migrate, parked,
+    pause, recover, retention, routes, run, schema, stage, standards, status, tables, test, vorgang,
 };
 use crate::clock::Clock;
 
@@ -71,6 +71,8 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Partners(PartnersCommand::Check) => check::partners(global, out),
         Command::Migrate => migrate::run(global, out),
         Command::Doctor => doctor::run(global, out).await,
+        Command::Backup(args) => backup::run(global, &clock, args, out).await,
+        Command::Recover(args) => recover::run(global, &clock, args, out).await,
         Command::Bench(args) => bench::run(&stage::place(global), args, out).await,
         Command::Demo(args) => demo::run(global, args.once, out).await,
         Command::Completions(args) => completions::run(args, out),

@@ -1,16 +1,20 @@
 //! `doctor`: whether this machine and these files can carry a run, each finding with what to do.
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::app::house;
 use crate::cli::args::Global;
+use crate::cli::backup::LAST;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::stage;
 use crate::clock::Clock;
+use crate::envelope::Stage;
 use crate::store::contract::Scope;
 use crate::transport::tls::{ServerTls, TlsSettings};
 
@@ -58,6 +62,9 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
         }
         if house::store_folder(&place, &fit.compiled).is_dir() {
             findings.push(store(&place, fit).await);
+            if matches!(fit.compiled.stage.stage, Stage::Produktion | Stage::Abnahme) {
+                findings.push(backup(&place, fit).await);
+            }
         } else {
             findings.push(Finding {
                 what: "store",
@@ -139,6 +146,45 @@ fn port(listen: &str) -> Finding {
     }
 }
 
+/// How old the last backup may be.
+const BACKUP_AGE: SignedDuration = SignedDuration::from_hours(26);
+
+/// What `backup` noted of its last one.
+#[derive(Deserialize)]
+struct LastBackup {
+    created: Timestamp,
+    dir: PathBuf,
+}
+
+/// Whether there is a backup, how old it is, and whether it falls with the store's own disk.
+async fn backup(place: &crate::app::place::Place, fit: &crate::app::place::Fit) -> Finding {
+    let noted = match house::open_store(place, &fit.compiled, true) {
+        Ok(store) => store.note("app", LAST).await.ok().flatten(),
+        Err(_) => None,
+    };
+    let last = noted.and_then(|note| serde_json::from_slice::<LastBackup>(&note).ok());
+    judged(last.as_ref(), &house::store_folder(place, &fit.compiled), Clock::real().now())
+}
+
+fn judged(last: Option<&LastBackup>, store: &Path, now: Timestamp) -> Finding {
+    let wrong = |text: String| Finding { what: "backup", fine: false, text };
+    let Some(last) = last else {
+        return wrong(
+            "none was ever taken; run `drehscheibe backup DIR` each day, on another disk".to_owned(),
+        );
+    };
+    if now.duration_since(last.created) > BACKUP_AGE {
+        return wrong(format!("the last one is of {}; run `drehscheibe backup DIR` each day", last.created));
+    }
+    let disk = |path: &Path| std::fs::metadata(path).map(|found| found.dev()).ok();
+    if disk(store).is_some() && disk(store) == disk(&last.dir) {
+        let text =
+            format!("{} lies on the disk of the store and its keys; copy it elsewhere", last.dir.display());
+        return wrong(text);
+    }
+    Finding { what: "backup", fine: true, text: format!("the last one is of {}", last.created) }
+}
+
 async fn store(place: &crate::app::place::Place, fit: &crate::app::place::Fit) -> Finding {
     let opened = match house::open_store(place, &fit.compiled, true) {
         Ok(store) => store.figures(&Scope::Operator).await,
@@ -155,5 +201,25 @@ async fn store(place: &crate::app::place::Place, fit: &crate::app::place::Fit) -
             ),
         },
         Err(error) => Finding { what: "store", fine: false, text: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_is_young_and_lies_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        assert!(judged(None, folder.path(), now).text.contains("none"));
+        let last =
+            |created: &str, dir: &str| LastBackup { created: created.parse().unwrap(), dir: dir.into() };
+        let old = judged(Some(&last("2026-11-21T09:00:00Z", "/proc")), folder.path(), now);
+        assert!(!old.fine && old.text.contains("each day"), "{}", old.text);
+        let here = folder.path().to_string_lossy().into_owned();
+        let beside = judged(Some(&last("2026-11-22T03:00:00Z", &here)), folder.path(), now);
+        assert!(!beside.fine && beside.text.contains("disk"), "{}", beside.text);
+        assert!(judged(Some(&last("2026-11-22T03:00:00Z", "/proc")), folder.path(), now).fine);
     }
 }

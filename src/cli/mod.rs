@@ -1,8 +1,10 @@
 //! The commands, one file each. The menu of the room; a command reads its arguments, asks, prints, and decides nothing else.
 
 pub mod args;
+pub mod args_backup;
 pub mod args_register;
 pub mod args_retention;
+pub mod backup;
 pub mod bench;
 pub mod bestand;
 pub mod check;
@@ -25,6 +27,7 @@ pub mod parked;
 pub mod pause;
 pub mod person;
 pub mod retention;
+pub mod recover;
 pub mod routes;
 pub mod run;
 pub mod sample;

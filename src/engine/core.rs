@@ -18,6 +18,7 @@ use crate::transport::port::{Busy, Stop};
 
 use super::duty::{Keeper, LEASE};
 use super::points::Points;
+use super::recover::Gate;
 use super::run::{Decided, Ground, Run};
 
 /// Bounds of the engine; all have defaults.
@@ -166,6 +167,8 @@ pub struct Core {
     pub duties: Arc<Keeper>,
     /// Pauses that hold.
     pub pauses: ArcSwap<Vec<Pause>>,
+    /// Closed while a store that was put back waits for a person.
+    pub gate: Gate,
     /// Something was put in the outbox.
     pub outbox: Notify,
     /// Something was woken or replayed.

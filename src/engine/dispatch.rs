@@ -54,6 +54,10 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// Runs until the engine stops; then ends what is under way.
 pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
+    tokio::select! {
+        () = core.gate.opened() => {}
+        () = core.stop.cancelled() => return,
+    }
     let rows = loop {
         match core.store.breakers().await {
             Ok(rows) => break rows,

@@ -27,6 +27,10 @@ pub trait Commands: Send + Sync {
 
 /// Runs messages again that were woken, are past their time, or were replayed.
 pub async fn resume(core: Arc<Core>, reception: Arc<Reception>) {
+    tokio::select! {
+        () = core.gate.opened() => {}
+        () = core.stop.cancelled() => return,
+    }
     let mut pause = Duration::from_millis(200);
     while !core.stop.is_cancelled() && !core.points.crashed() {
         match core.store.resume(core.clock.now(), core.settings.lease, core.settings.batch).await {

@@ -17,4 +17,5 @@ pub mod dispatch;
 pub mod housekeeping;
 pub mod ports;
 pub mod retention;
+pub mod recover;
 pub mod start;

@@ -135,6 +135,7 @@ impl Intake for Reception {
         let (connection, transport_id) =
             (envelope.head.connection.clone(), envelope.head.transport_id.clone());
         metric::received(&connection);
+        self.core.gate.refuse()?;
         let outcome = self.run(envelope.clone(), None).await;
         match &outcome {
             Ok(verdict) => {
@@ -160,6 +161,7 @@ impl Intake for Reception {
 
     async fn set_apart(&self, envelope: Envelope, cause: &'static str) -> Result<Verdict, Busy> {
         metric::received(&envelope.head.connection);
+        self.core.gate.refuse()?;
         if self.core.draining.is_cancelled() {
             return Err(busy("the engine is stopping"));
         }

@@ -18,6 +18,7 @@ use super::duty::Keeper;
 use super::housekeeping::{self, Commands};
 use super::points::Points;
 use super::receive::{self, Reception};
+use super::recover::{self, Gate};
 use super::{commit, dispatch, lookup, retention};
 
 /// A running engine.
@@ -65,6 +66,7 @@ impl Engine {
             octets: Arc::new(Semaphore::new(settings.in_flight_octets)),
             duties,
             pauses: ArcSwap::default(),
+            gate: Gate::default(),
             outbox: Notify::new(),
             woken: Notify::new(),
             leaving: CancellationToken::new(),
@@ -100,6 +102,7 @@ impl Engine {
             tokio::spawn(housekeeping::commands(core.clone(), commands)),
             tokio::spawn(housekeeping::figures(core.clone())),
             tokio::spawn(retain(core.clone())),
+            tokio::spawn(recover::run(core.clone())),
         ];
     }
 
@@ -144,8 +147,10 @@ async fn keep_duties(core: Arc<Core>) {
     core.duties.clone().run(|| core.points.crashed()).await;
 }
 
-/// Of several replicas one does the daily run; two at once would find less to do and harm nothing.
+/// Of several replicas one does the daily run; two at once would find less to do and harm nothing. A store that was put back keeps
+/// what it has until a person opens it.
 async fn retain(core: Arc<Core>) {
     let _wish = core.duties.wish(retention::DUTY);
-    retention::daily(core.clone(), || core.duties.held(retention::DUTY).is_some()).await;
+    let may_run = || !core.gate.is_closed() && core.duties.held(retention::DUTY).is_some();
+    retention::daily(core.clone(), may_run).await;
 }

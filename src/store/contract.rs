@@ -16,6 +16,7 @@ use crate::envelope::{Claim, Envelope, Inbound, Stage, Verdict};
 use crate::register::keys::SearchKey;
 use crate::rejection::Rejection;
 use crate::store::duty::Duties;
+use crate::store::recovery::Recovery;
 use crate::store::retention::Retention;
 
 /// Why a store could not do what it was asked; never holds a value of a message.
@@ -479,7 +480,7 @@ pub trait SpoolRead: Send {
 
 /// A store.
 #[async_trait]
-pub trait Store: Duties + Retention + Send + Sync {
+pub trait Store: Duties + Retention + Recovery + Send + Sync {
     /// Makes this a running process of the store and clears up after those that died: their leases end, commands that they
     /// had taken wait again, claims that nobody needs go (their number is returned). Refused where only one may run and one does.
     async fn begin_run(&self) -> Result<u64, StoreError>;

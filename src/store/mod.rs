@@ -6,14 +6,20 @@ use std::sync::Arc;
 use secrecy::SecretBox;
 
 use crate::envelope::Stage;
+use crate::store::backup::Manifest;
 use crate::store::contract::{Store, StoreError};
 use crate::store::migrated::Migrated;
+use crate::store::recovery::{Copied, Restored};
+use crate::store::restore::PutBack;
 
+pub mod backup;
 pub mod contract;
 pub mod duty;
 pub mod migrated;
 pub mod postgres;
 pub mod retention;
+pub mod recovery;
+pub mod restore;
 mod sealing;
 pub mod sqlite;
 
@@ -36,3 +42,35 @@ pub type Migrate =
 /// The migrations of the back ends by name.
 pub const MIGRATIONS: &[(&str, Migrate)] =
     &[("postgres", postgres::store::migrated), ("sqlite", sqlite::store::migrated)];
+
+/// How a copy of a database is looked at; `None` where only the server's own program can read it and could.
+pub type Look = fn(file: &Path) -> Result<Option<Copied>, StoreError>;
+
+/// The copies of the back ends by name.
+pub const COPIES: &[(&str, Look)] =
+    &[("postgres", postgres::recovery::look), ("sqlite", sqlite::recovery::look)];
+
+/// How a stopped store whose database was put back is marked, so that it starts closed.
+pub type Mark = fn(
+    place: &Path,
+    stage: Stage,
+    master: SecretBox<[u8; 32]>,
+    restored: &Restored,
+) -> Result<(), StoreError>;
+
+/// The marks of the back ends by name.
+pub const MARKS: &[(&str, Mark)] =
+    &[("postgres", postgres::recovery::mark), ("sqlite", sqlite::restore::mark)];
+
+/// How a verified backup is put in the place of a stopped store.
+pub type Restore = fn(
+    place: &Path,
+    stage: Stage,
+    master: SecretBox<[u8; 32]>,
+    backup: (&Path, &Manifest),
+    restored: &Restored,
+) -> Result<PutBack, StoreError>;
+
+/// The restores of the back ends by name.
+pub const RESTORES: &[(&str, Restore)] =
+    &[("postgres", postgres::recovery::by_owner), ("sqlite", sqlite::restore::put_back)];

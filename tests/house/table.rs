@@ -33,6 +33,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "store::contract",
             "store::duty",
             "store::retention",
+            "store::recovery",
             "xoev::contract",
             "xml::gate",
             "effects",

@@ -19,6 +19,7 @@ mod klaerfall;
 mod latin;
 mod mime;
 mod postgres;
+mod recovery;
 mod register;
 mod route;
 mod standards;

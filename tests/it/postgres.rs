@@ -1,16 +1,20 @@
 //! The store on PostgreSQL: the contract suite, and what only several processes, roles and a server that fails can show.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::{Store, StoreError};
+use drehscheibe::store::postgres::open::encode;
+use drehscheibe::store::postgres::recovery;
 use drehscheibe::store::postgres::store::PostgresStore;
+use drehscheibe::store::recovery::Restored;
+use secrecy::SecretBox;
 
-use crate::store_contract::common::House;
+use crate::store_contract::common::{House, at};
 
-mod binary;
+pub mod binary;
 mod plans;
 mod replicas;
 mod retention;
@@ -58,6 +62,53 @@ impl House for Served {
 
     fn claims(&self) -> PathBuf {
         self.folder.path().join("claims")
+    }
+
+    async fn put_back(&self, backup: &Path, marked: bool) {
+        let admin = self.server.admin(&self.database).await;
+        admin.batch_execute("ALTER SCHEMA drehscheibe RENAME TO drehscheibe_before").await.unwrap();
+        let owner = self.server.url("besitzer", &self.database);
+        let done = std::process::Command::new(server::programs().unwrap().join("pg_restore"))
+            .args(["--exit-on-error", "--single-transaction", "--dbname", &owner])
+            .arg(backup.join("database.pgdump"))
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        admin.batch_execute("DROP SCHEMA drehscheibe_before CASCADE").await.unwrap();
+        let _ = std::fs::remove_dir_all(self.claims());
+        std::fs::create_dir_all(self.claims()).unwrap();
+        for claim in std::fs::read_dir(backup.join("claims")).unwrap() {
+            let claim = claim.unwrap();
+            std::fs::copy(claim.path(), self.claims().join(claim.file_name())).unwrap();
+        }
+        if marked {
+            self.mark().await;
+        }
+    }
+
+    async fn mark(&self) {
+        let url = self.server.url("laufzeit", &self.database);
+        let owner = encode(&self.server.url("besitzer", &self.database));
+        let claims = encode(&self.folder.path().to_string_lossy());
+        let place = PathBuf::from(format!("{url}?claims={claims}&owner={owner}"));
+        let restored = Restored { at: at(500), copied: Some(at(100)) };
+        // A connection of the store before may take a moment to end.
+        for _ in 0..100 {
+            let master = SecretBox::new(Box::new([1; 32]));
+            match recovery::mark(&place, Stage::Test, master, &restored) {
+                Err(StoreError::Refused(text)) if text.contains("runs") => {
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                }
+                done => return done.unwrap(),
+            }
+        }
+        panic!("a process runs for ever");
+    }
+
+    async fn empty_ledger(&self) {
+        let admin = self.server.admin(&self.database).await;
+        let older = "DELETE FROM schluessel.ledger; ALTER TABLE schluessel.ledger ALTER nr RESTART";
+        admin.batch_execute(older).await.unwrap();
     }
 
     async fn raise_schema_version(&self) {

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use base64::Engine;
 use drehscheibe::envelope::Stage;
+use drehscheibe::store::backup;
 use drehscheibe::store::contract::{Command, CommandState, Scope, Store, StoreError};
+use drehscheibe::store::recovery::Restored;
 use drehscheibe::store::sqlite::open::Settings;
+use drehscheibe::store::sqlite::restore;
 use drehscheibe::store::sqlite::store::SqliteStore;
 use secrecy::SecretBox;
 use uuid::Uuid;
@@ -42,6 +45,33 @@ impl House for Embedded {
 
     fn claims(&self) -> PathBuf {
         self.folder.path().join("claims")
+    }
+
+    async fn put_back(&self, backup: &Path, marked: bool) {
+        let folder = self.folder.path();
+        if marked {
+            let (manifest, faults) = backup::verify(backup).unwrap();
+            assert_eq!(faults, Vec::<String>::new());
+            let master = SecretBox::new(Box::new([1; 32]));
+            let restored = Restored { at: at(500), copied: Some(manifest.created) };
+            restore::put_back(folder, Stage::Test, master, (backup, &manifest), &restored).unwrap();
+            return;
+        }
+        for gone in ["drehscheibe.db-wal", "drehscheibe.db-shm"] {
+            let _ = std::fs::remove_file(folder.join(gone));
+        }
+        std::fs::copy(backup.join("drehscheibe.db"), folder.join("drehscheibe.db")).unwrap();
+    }
+
+    async fn mark(&self) {
+        let restored = Restored { at: at(500), copied: Some(at(100)) };
+        let master = SecretBox::new(Box::new([1; 32]));
+        restore::mark(self.folder.path(), Stage::Test, master, &restored).unwrap();
+    }
+
+    async fn empty_ledger(&self) {
+        let keys = rusqlite::Connection::open(self.folder.path().join("keys.db")).unwrap();
+        keys.execute_batch("DELETE FROM ledger; DELETE FROM sqlite_sequence WHERE name = 'ledger'").unwrap();
     }
 
     async fn raise_schema_version(&self) {
@@ -327,4 +357,41 @@ async fn what_retention_leaves_is_sealed_and_the_chain_holds_from_its_new_beginn
         before = chain;
     }
     search(&files(house.folder.path()), marker);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_between_ledger_and_list_is_made_good_and_no_restore() {
+    use drehscheibe::effects::MirrorChange;
+    let house = house();
+    let (store, _) = house.run().await.unwrap();
+    let id = Uuid::from_u128(7);
+    let mut first = delivery("a", "p", "put");
+    first.effects.mirror = vec![crate::store_contract::common::put(id, "Quendel", &["k"])];
+    commit_one(&*store, first).await;
+    let tombstone = crate::store_contract::common::key("k");
+    let mut gone = delivery("a", "p", "remove");
+    gone.effects.mirror = vec![MirrorChange::Remove { id, tombstone, created: at(5), until: at(9_000) }];
+    commit_one(&*store, gone).await;
+    let lines = store.ledger(0, 100).await.unwrap();
+    drop(store);
+    // As if the process had died after the key store took the deletion and before the database knew it.
+    let db = rusqlite::Connection::open(house.folder.path().join("drehscheibe.db")).unwrap();
+    db.execute("ATTACH ?1 AS keys", [house.folder.path().join("keys.db").to_str().unwrap()]).unwrap();
+    db.execute_batch(
+        "INSERT INTO deletion (id, at, class, kind, record, subject_key, keys, created, until)
+           SELECT id, at, class, kind, record, subject_key, keys, created, until FROM keys.ledger;
+         INSERT INTO key_to_destroy VALUES (4711);
+         UPDATE recovery SET ledger = 0",
+    )
+    .unwrap();
+    drop(db);
+    let (store, _) = house.run().await.unwrap();
+    let again = store.ledger(0, 100).await.unwrap();
+    assert_eq!(again[..lines.len()], lines, "the same entries, once");
+    // A key that went without an entry of its own stands in the ledger all the same.
+    let rest: Vec<(&str, &str)> =
+        again[lines.len()..].iter().map(|line| (line.kind.as_str(), line.class.as_str())).collect();
+    assert_eq!(rest, [("subject", "frist")]);
+    drop(store);
+    drop(house.run().await.unwrap());
 }

@@ -6,15 +6,18 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use deadpool_postgres::GenericClient;
+use deadpool_postgres::{GenericClient, Object};
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 use crate::seal::key::{Key, Master};
 use crate::store::contract::StoreError;
+use crate::store::postgres::ledger::Columns;
 use crate::store::postgres::pool::{Db, one, rows, run};
-use crate::store::postgres::values::{get, sql};
+use crate::store::postgres::values::{get, sql, trouble};
 use crate::store::sealing::content::{Closed, Opened, Owner};
 use crate::store::sealing::keys::{HOUSE, Keys, MandantKey, POOL, SubjectKey, subject_place};
+use crate::store::sealing::ledger::Entry;
 use crate::store::sealing::values::{Stored, limit, sealing};
 
 /// All keys of a store.
@@ -158,10 +161,31 @@ impl Keyring {
         Ok(opened)
     }
 
-    /// Destroys keys for good.
-    pub async fn destroy(&self, numbers: &[i64]) -> Stored<()> {
-        let client = self.db.get().await?;
-        run(&client, sql!("subject_key_destroy"), &[&numbers]).await.map(drop)
+    /// Writes deletions in the ledger and destroys keys for good, both or neither; returns the last number of the ledger.
+    pub async fn destroy(&self, deletions: &[Entry], numbers: &[i64]) -> Stored<i64> {
+        let mut client = self.db.get().await?;
+        let tx = client.transaction().await.map_err(trouble)?;
+        if !deletions.is_empty() {
+            let columns = Columns::of(deletions.iter().map(|one| &one.what));
+            let ids: Vec<Uuid> = deletions.iter().map(|one| one.id).collect();
+            let at: Vec<i64> = deletions.iter().map(|one| one.at).collect();
+            let classes: Vec<&str> = deletions.iter().map(|one| one.class.as_str()).collect();
+            let Columns { kind, record, subject, keys, created, until } = &columns;
+            run(&tx, sql!("ledger_add"), &[&ids, &at, &classes, kind, record, subject, keys, created, until])
+                .await?;
+        }
+        run(&tx, sql!("subject_key_destroy"), &[&numbers]).await?;
+        let last = match one(&tx, sql!("ledger_last"), &[]).await? {
+            Some(last) => get(&last, 0)?,
+            None => 0,
+        };
+        tx.commit().await.map_err(trouble)?;
+        Ok(last)
+    }
+
+    /// A connection to the key store, for its own tables beside the keys.
+    pub async fn beside(&self) -> Stored<Object> {
+        self.db.get().await
     }
 
     /// Opens contents, each with the key that wraps it; one that does not open stops no other.

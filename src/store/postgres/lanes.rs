@@ -269,7 +269,8 @@ async fn choose(tx: &Tx<'_>, want: &Want, now: i64) -> Stored<Vec<(i64, i64, Str
     Ok(chosen)
 }
 
-fn closed_due(r: &tokio_postgres::Row) -> Stored<ClosedDue> {
+/// A row of the outbox as read.
+pub fn closed_due(r: &tokio_postgres::Row) -> Stored<ClosedDue> {
     Ok(ClosedDue {
         id: get(r, 2)?,
         stamp: get(r, 3)?,

@@ -24,8 +24,8 @@ use crate::store::postgres::keyring::Keyring;
 use crate::store::postgres::listen::Watch;
 use crate::store::postgres::migrate::{self, HOUSE, KEYS};
 use crate::store::postgres::pool::Db;
-use crate::store::postgres::remove;
 use crate::store::postgres::values::{get, sql, trouble};
+use crate::store::postgres::{recovery, remove};
 use crate::store::sealing::claim_file::Folder;
 use crate::store::sealing::keys::check_value;
 use crate::store::sealing::values::{Stored, sealing};
@@ -285,7 +285,26 @@ pub(crate) async fn open(settings: &Settings) -> Stored<(Arc<Base>, Option<Watch
     let watch = Watch::start(settings.main()?, settings.tls()?, lauf).await?;
     let base = Arc::new(Base::new(db, keyring, settings.stage, lauf, claims));
     remove::destroy_listed(&base).await?;
+    recovery::check(&base).await?;
     Ok((base, Some(watch)))
+}
+
+/// Connections to a store of this program's version and its key store that belong to this stage and master key; older tables are
+/// brought up.
+pub(crate) async fn current(settings: &Settings) -> Stored<(Client, Client)> {
+    let master = Master::new(&settings.master).map_err(sealing)?;
+    let main = migrate::connect(&settings.main()?, settings.tls()?).await?;
+    let keys = migrate::connect(&settings.keys()?, settings.tls()?).await?;
+    same_store(&main, settings.stage, &master).await?;
+    if !migrate::is_current(&main, &keys).await? {
+        migrate::migrate(settings).await?;
+    }
+    if meta(&main, "store").await? != meta(&keys, "store").await? {
+        return refused(
+            "the key store belongs to another store than the database; put the two together that belong together",
+        );
+    }
+    Ok((main, keys))
 }
 
 /// Makes the tables or brings them up to this program's version, and writes whose store it is; all with the owner's login.

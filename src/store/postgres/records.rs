@@ -11,9 +11,10 @@ use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::blob::Columns;
 use crate::store::postgres::commit::Old;
 use crate::store::postgres::pool::{Tx, run};
-use crate::store::postgres::remove;
 use crate::store::postgres::values::sql;
 use crate::store::postgres::write::{Subjects, Winner, puts, subject};
+use crate::store::postgres::{ledger, remove};
+use crate::store::sealing::ledger::{Deleted, MITTEILUNG};
 use crate::store::sealing::prepare::MirrorWork;
 use crate::store::sealing::shown::vorgang_word;
 use crate::store::sealing::values::{Stored, micros};
@@ -33,6 +34,7 @@ pub async fn records<'a>(
     let (mut keys, mut of) = (Vec::new(), Vec::new());
     let mut stones = Rows::default();
     let (mut stone_keys, mut created, mut until) = (Vec::new(), Vec::new(), Vec::new());
+    let mut set = Vec::new();
     let mut children = Vec::new();
     let replaced: Vec<i64> = winners
         .iter()
@@ -53,6 +55,7 @@ pub async fn records<'a>(
                     stones.push(0, winner, *id);
                     created.push(micros(*made));
                     until.push(micros(*end));
+                    set.push(Deleted::Tombstone { key: *tombstone, created: *made, until: *end });
                 }
                 MirrorWork::Put { id, record, keys: found_by } => {
                     let nr = match mirror.get(id) {
@@ -83,9 +86,11 @@ pub async fn records<'a>(
         }
     }
     if !stone_keys.is_empty() {
+        remove::because(tx, MITTEILUNG).await?;
         let values: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
             &[&stone_keys, &stones.stamp, &stones.trace, &created, &until];
         run(tx, sql!("tombstone_put"), values).await?;
+        ledger::note(tx, &set).await?;
     }
     for old in gone {
         remove::record(base, tx, &old).await?;

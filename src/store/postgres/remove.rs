@@ -6,25 +6,44 @@ use uuid::Uuid;
 use crate::store::contract::StoreError;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::blob;
-use crate::store::postgres::commit::Old;
+use crate::store::postgres::commit::{Old, tag};
+use crate::store::postgres::ledger;
 use crate::store::postgres::pool::{Tx, rows, run};
 use crate::store::postgres::values::{get, sql};
 use crate::store::sealing::content::Owner;
+use crate::store::sealing::ledger::Deleted;
 use crate::store::sealing::prepare::claim_place;
 use crate::store::sealing::values::{Stored, sealing};
 
-/// Removes a record with everything sealed under its child's key.
+/// Removes a record with everything sealed under its child's key. The ledger learns of it.
 pub async fn record(base: &Base, tx: &Tx<'_>, old: &Old) -> Stored<()> {
-    let (nr, child) = (vec![old.nr], vec![old.subject]);
-    run(tx, sql!("mirror_key_delete"), &[&nr]).await?;
-    run(tx, sql!("mirror_delete"), &[&nr]).await?;
-    run(tx, sql!("sealed_delete"), &[&nr]).await?;
+    let ids = row(tx, old).await?;
     keep_unsent(base, tx, old.subject).await?;
-    run(tx, sql!("audit_salt_destroy"), &[&old.subject]).await?;
-    run(tx, sql!("claim_use_destroy"), &[&old.subject]).await?;
-    run(tx, sql!("sealed_destroy"), &[&old.subject]).await?;
-    run(tx, sql!("key_to_destroy_add"), &[&child]).await?;
-    Ok(())
+    sealed_under(tx, old.subject).await?;
+    run(tx, sql!("key_to_destroy_add"), &[&vec![old.subject]]).await?;
+    let of = |id| Deleted::Record { id, subject: old.subject, keys: old.keys.clone() };
+    ledger::note(tx, &ids.into_iter().map(of).collect::<Vec<_>>()).await
+}
+
+/// Removes the row of a record; returns its id.
+pub async fn row(tx: &Tx<'_>, old: &Old) -> Stored<Vec<Uuid>> {
+    let nr = vec![old.nr];
+    run(tx, sql!("mirror_key_delete"), &[&nr]).await?;
+    let ids = rows(tx, sql!("mirror_delete"), &[&nr]).await?;
+    run(tx, sql!("sealed_delete"), &[&nr]).await?;
+    ids.iter().map(|r| get(r, 0)).collect()
+}
+
+/// Destroys everything that is sealed under a child's or Vorgang's key.
+pub async fn sealed_under(tx: &Tx<'_>, subject: i64) -> Stored<()> {
+    run(tx, sql!("audit_salt_destroy"), &[&subject]).await?;
+    run(tx, sql!("claim_use_destroy"), &[&subject]).await?;
+    run(tx, sql!("sealed_destroy"), &[&subject]).await.map(drop)
+}
+
+/// Says why the rest of this transaction deletes: a class for the ledger, such as `mitteilung`.
+pub async fn because(tx: &Tx<'_>, class: &str) -> Stored<()> {
+    rows(tx, sql!("deletion_why"), &[&class]).await.map(drop)
 }
 
 /// Clears the contents of all messages that spoke of a child, whatever became of them, and of what they sent: at once where it
@@ -32,6 +51,13 @@ pub async fn record(base: &Base, tx: &Tx<'_>, old: &Old) -> Stored<()> {
 ///
 /// Of the message `own`, which is being committed, only what came is cleared: its answer is still owed.
 pub async fn messages(tx: &Tx<'_>, keys: &[&[u8]], own: Uuid) -> Stored<()> {
+    clear_messages(tx, keys, own).await?;
+    let keys = keys.iter().map(|key| tag(key)).collect::<Stored<Vec<_>>>()?;
+    ledger::note(tx, &[Deleted::Messages { keys }]).await
+}
+
+/// The same without telling the ledger, which knows it already.
+pub async fn clear_messages(tx: &Tx<'_>, keys: &[&[u8]], own: Uuid) -> Stored<()> {
     let (mut of_own, mut all, mut others, mut causes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for r in rows(tx, sql!("inbox_subject_list"), &[&keys]).await? {
         let (nr, id): (i64, Uuid) = (get(&r, 0)?, get(&r, 1)?);
@@ -86,14 +112,7 @@ pub async fn keep_unsent(base: &Base, tx: &Tx<'_>, subject: i64) -> Stored<()> {
     run(tx, sql!("outbox_doom"), &[&doomed]).await.map(drop)
 }
 
-/// Destroys the keys that committed removals listed; outside any transaction, and repeated where it was broken off.
+/// Destroys the keys that committed removals listed, and writes in the ledger what went; outside any transaction.
 pub async fn destroy_listed(base: &Base) -> Stored<()> {
-    let client = base.db.get().await?;
-    let listed = rows(&client, sql!("key_to_destroy_list"), &[]).await?;
-    let listed: Vec<i64> = listed.iter().map(|r| get(r, 0)).collect::<Stored<_>>()?;
-    if listed.is_empty() {
-        return Ok(());
-    }
-    base.keyring.destroy(&listed).await?;
-    run(&client, sql!("key_to_destroy_done"), &[&listed]).await.map(drop)
+    ledger::write_listed(base).await
 }

@@ -72,7 +72,8 @@ async fn in_rounds(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> 
     Ok(done)
 }
 
-async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stored<Vec<bool>> {
+/// Settles rows of which none comes twice.
+pub async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stored<Vec<bool>> {
     // Lanes before rows, as everywhere; with them the lanes whose rows leave only after one of these.
     let sent: Vec<Uuid> =
         settles.iter().filter(|one| matches!(one.outcome, Outcome::Sent { .. })).map(|one| one.row).collect();

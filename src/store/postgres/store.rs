@@ -24,8 +24,10 @@ use crate::store::postgres::claims::{self, Begun, Writing};
 use crate::store::postgres::commit::{self, Written};
 use crate::store::postgres::listen::Watch;
 use crate::store::postgres::open::{self, Settings};
+use crate::store::postgres::outside::Outside;
 use crate::store::postgres::{
-    again, bury, duty, essence, house, lanes, list, read, register, remove, retention, settle, waiting,
+    again, bury, duty, essence, house, lanes, list, read, recovery, register, remove, retention, settle,
+    waiting,
 };
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use crate::store::sealing::claim_file::Reading;
@@ -34,7 +36,8 @@ use crate::store::sealing::values::Stored;
 
 /// The store on PostgreSQL.
 pub struct PostgresStore {
-    base: Arc<Base>,
+    pub(super) base: Arc<Base>,
+    pub(super) outside: Outside,
     watch: Option<Watch>,
     begun: Begun,
     /// Processes that looked dead when they were looked at last.
@@ -63,7 +66,7 @@ pub fn migrated(
 }
 
 /// Does it on a thread of its own that the caller waits for.
-fn apart<T: Send + 'static>(work: impl Future<Output = Stored<T>> + Send + 'static) -> Stored<T> {
+pub(super) fn apart<T: Send + 'static>(work: impl Future<Output = Stored<T>> + Send + 'static) -> Stored<T> {
     let no_runtime = || StoreError::Refused("PostgreSQL needs a runtime of several threads".into());
     let handle = Handle::try_current().map_err(|_| no_runtime())?;
     if handle.runtime_flavor() == RuntimeFlavor::CurrentThread {
@@ -78,10 +81,11 @@ impl PostgresStore {
     /// do not fit; then nothing was changed.
     pub async fn open(settings: Settings) -> Result<PostgresStore, StoreError> {
         let (base, watch) = open::open(&settings).await?;
-        Ok(PostgresStore { base, watch, begun: Begun::default(), dead: Mutex::default() })
+        let outside = Outside::of(&settings)?;
+        Ok(PostgresStore { base, outside, watch, begun: Begun::default(), dead: Mutex::default() })
     }
 
-    fn watch(&self) -> Stored<&Watch> {
+    pub(super) fn watch(&self) -> Stored<&Watch> {
         self.watch.as_ref().ok_or_else(|| StoreError::Refused("the store is open for reading only".into()))
     }
 
@@ -113,6 +117,7 @@ impl Store for PostgresStore {
     async fn begin_run(&self) -> Result<u64, StoreError> {
         self.watch()?;
         let dead = bury::at_start(&self.base).await?;
+        recovery::next_epoch(&self.base).await?;
         claims::collect(&self.base, &self.begun, &dead).await
     }
 

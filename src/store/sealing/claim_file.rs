@@ -48,6 +48,20 @@ impl Folder {
         }
     }
 
+    /// Copies claims by name into a folder and makes them durable; returns those that are gone.
+    pub fn copy(&self, names: &[String], into: &Path) -> Stored<Vec<String>> {
+        let mut gone = Vec::new();
+        for name in names {
+            let to = into.join(name);
+            match fs::copy(self.file(name)?, &to) {
+                Ok(_) => File::open(&to).and_then(|copy| copy.sync_all()).map_err(disk)?,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => gone.push(name.clone()),
+                Err(error) => return Err(disk(error)),
+            }
+        }
+        Ok(gone)
+    }
+
     /// A file that is being written.
     pub fn aside(&self, name: &str) -> PathBuf {
         self.0.join("tmp").join(name)

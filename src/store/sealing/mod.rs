@@ -7,6 +7,7 @@ pub mod due;
 pub mod endet;
 pub mod house;
 pub mod keys;
+pub mod ledger;
 pub mod prepare;
 pub mod shown;
 pub mod values;

@@ -12,6 +12,7 @@ use crate::seal::key::Key;
 use crate::store::contract::{Committed, StoreError};
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::keys::SubjectKey;
+use crate::store::sealing::ledger::Deleted;
 use crate::store::sealing::prepare::{MirrorWork, SendWork, Work, claim_place};
 use crate::store::sealing::shown::First;
 use crate::store::sealing::values::{Stored, micros, sealing};
@@ -19,7 +20,7 @@ use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::claims::Pending;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{lanes, register, remove};
+use crate::store::sqlite::{lanes, ledger, register, remove};
 
 /// What became of an entry; the verdict of a repeat is opened outside the transaction.
 #[derive(Debug)]
@@ -389,6 +390,7 @@ fn mirror(
                 sql!("tombstone_put"),
                 params![tombstone, stamp, work.stamp.traceparent, micros(*created), micros(*until)],
             )?;
+            ledger::note(scene, &Deleted::Tombstone { key: *tombstone, created: *created, until: *until })?;
         }
         MirrorWork::Put { id, record, keys } => {
             let mut find = scene.connection.prepare_cached(sql!("mirror_find")).map_err(trouble)?;

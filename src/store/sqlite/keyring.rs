@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::seal::key::{Key, Master};
 use crate::store::contract::StoreError;
 use crate::store::sealing::keys::{Keys, MandantKey, POOL, SubjectKey, WrappedMandant, subject_place};
+use crate::store::sealing::ledger::Entry;
 use crate::store::sealing::values::{Stored, sealing};
 use crate::store::sqlite::values::{sql, trouble};
 
@@ -115,17 +116,35 @@ impl Keyring {
         Ok(Some(SubjectKey { row, key: Arc::new(key) }))
     }
 
-    /// Destroys keys for good.
-    pub fn destroy(&self, rows: &[i64]) -> Stored<()> {
+    /// Writes deletions in the ledger and destroys keys for good, both or neither; returns the last number of the ledger.
+    pub fn destroy(&self, deletions: &[Entry], rows: &[i64]) -> Stored<i64> {
         let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = subjects.connection.transaction().map_err(trouble)?;
+        for one in deletions {
+            let (kind, record, subject, keys, created, until) = one.what.columns();
+            transaction
+                .prepare_cached(sql!("ledger_add"))
+                .and_then(|mut add| {
+                    add.execute(params![
+                        one.id, one.at, one.class, kind, record, subject, keys, created, until
+                    ])
+                })
+                .map_err(trouble)?;
+        }
         for row in rows {
             transaction
                 .prepare_cached(sql!("subject_key_destroy"))
                 .and_then(|mut destroy| destroy.execute([row]))
                 .map_err(trouble)?;
         }
-        transaction.commit().map_err(trouble)
+        let last = transaction.query_row(sql!("ledger_last"), [], |r| r.get(0)).map_err(trouble)?;
+        transaction.commit().map_err(trouble)?;
+        Ok(last)
+    }
+
+    /// Asks or changes the key store's own tables beside the keys.
+    pub fn beside<T>(&self, act: impl FnOnce(&Connection) -> Stored<T>) -> Stored<T> {
+        act(&self.subjects.lock().unwrap_or_else(PoisonError::into_inner).connection)
     }
 }
 

@@ -170,7 +170,8 @@ fn lease(
     Ok(Some(ClosedLane { id: lane, fence: fence + 1, destination: destination.to_owned(), heads }))
 }
 
-fn due_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<(ClosedDue, bool)> {
+/// A row of the outbox as read, and whether it can go.
+pub fn due_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<(ClosedDue, bool)> {
     let state: String = r.get(8)?;
     let free: bool = r.get(13)?;
     let due = ClosedDue {
@@ -219,7 +220,8 @@ pub fn open(
     Ok((lanes, broken))
 }
 
-fn open_one(connection: &Connection, keyring: &Keyring, due: ClosedDue) -> Stored<Due> {
+/// Opens one row.
+pub fn open_one(connection: &Connection, keyring: &Keyring, due: ClosedDue) -> Stored<Due> {
     let opened = Opened::read(connection, keyring, due.sealed, Owner::new("outbox", due.id))?;
     let stamp = stamp_of(connection, due.stamp)?;
     due.open(stamp, opened)

@@ -138,6 +138,22 @@ pub(crate) fn open(settings: &Settings) -> Stored<Files> {
     Ok(Files { main, keys, master, made })
 }
 
+/// Opens a database that lies in another folder and shall take the place of a store's own: of the same stage, master key and
+/// key store, brought up to this program's version.
+pub(crate) fn beside(settings: &Settings, folder: &Path) -> Stored<Connection> {
+    let master = Master::new(&settings.master).map_err(sealing)?;
+    let mut main = connect(&file(folder), false)?;
+    version(&main, house::migrations::runner().get_migrations())?;
+    same_store(&main, settings.stage, &master)?;
+    let keys = connect(&settings.path.join("keys.db"), true)?;
+    if meta(&main, "store")?.is_none() || meta(&main, "store")? != meta(&keys, "store")? {
+        return refused("the backup belongs to another store than the key store keys.db; name the right one");
+    }
+    let failed = |_| StoreError::Later("the store's tables cannot be made; is the disk full?".into());
+    house::migrations::runner().run(&mut main).map_err(failed)?;
+    Ok(main)
+}
+
 /// Takes the lock that only one running process holds; it is free again when the file is dropped.
 pub(crate) fn lock(folder: &Path) -> Stored<File> {
     let file = File::create(folder.join("lock")).map_err(disk)?;

@@ -8,9 +8,11 @@ use uuid::Uuid;
 
 use crate::seal::index::Tag;
 use crate::store::sealing::content::{Closed, Owner};
+use crate::store::sealing::ledger::Deleted;
 use crate::store::sealing::prepare::claim_place;
 use crate::store::sealing::values::{Stored, sealing};
 use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::ledger;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
 
@@ -21,30 +23,49 @@ pub fn keys_of(scene: &Scene<'_>, mirror: i64) -> Stored<Vec<Tag>> {
     keys.collect::<Result<_, _>>().map_err(trouble)
 }
 
-/// Removes a record, if it is there, with everything sealed under its child's key; returns the keys it stood under.
+/// Removes a record, if it is there, with everything sealed under its child's key; returns the keys it stood under. The ledger
+/// learns of it.
 pub fn record(scene: &mut Scene<'_>, id: Uuid, bumps: &mut BTreeSet<Tag>) -> Stored<Vec<Tag>> {
+    let Some((child, keys)) = row(scene, id, bumps)? else { return Ok(Vec::new()) };
+    keep_unsent(scene, child)?;
+    sealed_under(scene, child)?;
+    scene.run(sql!("key_to_destroy_add"), [child])?;
+    scene.destroys_keys();
+    ledger::note(scene, &Deleted::Record { id, subject: child, keys: keys.clone() })?;
+    Ok(keys)
+}
+
+/// Removes the row of a record, if it is there; returns the number of its child's key and the keys it stood under.
+pub fn row(scene: &Scene<'_>, id: Uuid, bumps: &mut BTreeSet<Tag>) -> Stored<Option<(i64, Vec<Tag>)>> {
     let mut find = scene.connection.prepare_cached(sql!("mirror_find")).map_err(trouble)?;
     let found: Option<(i64, i64, i64)> =
         find.query_row([id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional().map_err(trouble)?;
-    let Some((row, child, sealed)) = found else { return Ok(Vec::new()) };
+    let Some((row, child, sealed)) = found else { return Ok(None) };
     let keys = keys_of(scene, row)?;
     bumps.extend(keys.iter().copied());
     scene.run(sql!("mirror_key_delete"), [row])?;
     scene.run(sql!("mirror_delete"), [row])?;
     scene.run(sql!("sealed_delete"), [sealed])?;
-    keep_unsent(scene, child)?;
-    scene.run(sql!("audit_salt_destroy"), [child])?;
-    scene.run(sql!("claim_use_destroy"), [child])?;
-    scene.run(sql!("sealed_destroy"), [child])?;
-    scene.run(sql!("key_to_destroy_add"), [child])?;
-    scene.destroys_keys();
-    Ok(keys)
+    Ok(Some((child, keys)))
+}
+
+/// Destroys everything that is sealed under a child's or Vorgang's key.
+pub fn sealed_under(scene: &Scene<'_>, subject: i64) -> Stored<()> {
+    scene.run(sql!("audit_salt_destroy"), [subject])?;
+    scene.run(sql!("claim_use_destroy"), [subject])?;
+    scene.run(sql!("sealed_destroy"), [subject]).map(drop)
 }
 
 /// Clears the contents of all messages that spoke of a child, whatever became of them, and of what they sent and has arrived.
 ///
 /// Of the message `own`, which is being committed, only what came is cleared: its answer is still owed.
 pub fn messages(scene: &mut Scene<'_>, key: &Tag, own: Uuid) -> Stored<()> {
+    clear_messages(scene, key, own)?;
+    ledger::note(scene, &Deleted::Messages { keys: vec![*key] })
+}
+
+/// The same without telling the ledger, which knows it already.
+pub fn clear_messages(scene: &mut Scene<'_>, key: &Tag, own: Uuid) -> Stored<()> {
     let found: Vec<(i64, Uuid, i64)> = {
         let mut list = scene.connection.prepare_cached(sql!("inbox_subject_list")).map_err(trouble)?;
         let rows =
@@ -98,20 +119,7 @@ pub fn keep_unsent(scene: &Scene<'_>, subject: i64) -> Stored<()> {
     Ok(())
 }
 
-/// Destroys the keys that committed removals listed; outside any transaction.
+/// Destroys the keys that committed removals listed, and writes in the ledger what went; outside any transaction.
 pub fn destroy_listed(connection: &Connection, keyring: &Keyring) -> Stored<()> {
-    let listed: Vec<i64> = {
-        let mut list = connection.prepare_cached(sql!("key_to_destroy_list")).map_err(trouble)?;
-        let rows = list.query_map([], |r| r.get(0)).map_err(trouble)?;
-        rows.collect::<Result<_, _>>().map_err(trouble)?
-    };
-    if listed.is_empty() {
-        return Ok(());
-    }
-    keyring.destroy(&listed)?;
-    for row in listed {
-        let mut done = connection.prepare_cached(sql!("key_to_destroy_done")).map_err(trouble)?;
-        done.execute([row]).map_err(trouble)?;
-    }
-    Ok(())
+    ledger::write_listed(connection, keyring)
 }

@@ -33,16 +33,18 @@ use crate::store::sqlite::open::Settings;
 use crate::store::sqlite::read::{self, Readers};
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::{Scene, Writer};
-use crate::store::sqlite::{again, essence, house, lanes, list, open, register, remove, retention, waiting};
+use crate::store::sqlite::{
+    again, essence, house, lanes, list, open, recovery, register, remove, retention, waiting,
+};
 
 /// The embedded store.
 pub struct SqliteStore {
-    folder: PathBuf,
-    stage: Stage,
-    keyring: Arc<Keyring>,
-    readers: Arc<Readers>,
+    pub(super) folder: PathBuf,
+    pub(super) stage: Stage,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) readers: Arc<Readers>,
     writer: Option<Writer>,
-    claims: Folder,
+    pub(super) claims: Folder,
     pending: Arc<Pending>,
     duties: Arc<Roster>,
     lock: Mutex<Option<File>>,
@@ -83,6 +85,7 @@ impl SqliteStore {
                 keyring.make(&files.main, HOUSE)?;
             }
             remove::destroy_listed(&files.main, &keyring)?;
+            recovery::check(&files.main, &keyring)?;
             let database = open::file(&settings.path);
             let beside = open::connect(&database, false)?;
             let durable = Durable::start(&files.main, &database, beside)?;
@@ -113,6 +116,7 @@ impl SqliteStore {
             Ok(())
         })
         .await?;
+        self.next_epoch().await?;
         self.collect_garbage().await
     }
 
@@ -125,7 +129,7 @@ impl SqliteStore {
         .await
     }
 
-    async fn write<T, F>(&self, act: F) -> Stored<T>
+    pub(super) async fn write<T, F>(&self, act: F) -> Stored<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Scene<'_>) -> Stored<T> + Send + 'static,

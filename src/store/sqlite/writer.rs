@@ -9,6 +9,7 @@ use rusqlite::{Connection, params};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::store::contract::{Stamp, StoreError};
+use crate::store::sealing::ledger::MITTEILUNG;
 use crate::store::sealing::values::Stored;
 use crate::store::sqlite::durable::{Durable, Waiting};
 use crate::store::sqlite::keyring::Keyring;
@@ -28,6 +29,8 @@ pub struct Scene<'a> {
     pub keyring: &'a Keyring,
     stamps: &'a mut HashMap<Stamp2, i64>,
     destroys: &'a mut bool,
+    /// Why what this piece of work deletes is deleted: a class for the ledger.
+    pub why: &'static str,
 }
 
 /// A stamp without the trace context, which is kept per row.
@@ -67,7 +70,7 @@ impl Scene<'_> {
         self.connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(trouble)
     }
 
-    /// Says that keys are to be destroyed once this is committed.
+    /// Says that keys are to be destroyed, and deletions to be written in the ledger, once this is committed.
     pub fn destroys_keys(&mut self) {
         *self.destroys = true;
     }
@@ -184,6 +187,7 @@ fn write(
                         keyring,
                         stamps: &mut stamps,
                         destroys: &mut destroys,
+                        why: MITTEILUNG,
                     };
                     let ended = one(&mut scene, work.as_mut());
                     if ended.is_err() {

@@ -9,6 +9,7 @@ use drehscheibe::effects::{Answer, Outgoing, Question, Stored, Vorgang};
 use drehscheibe::envelope::{Claim, Envelope};
 use drehscheibe::store::contract::*;
 use drehscheibe::store::duty::{Ask, Duties, Duty, Holding, Taken};
+use drehscheibe::store::recovery::{Copied, Finding, LedgerLine, Reapplied, Recovering, Recovery};
 use drehscheibe::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -57,6 +58,45 @@ impl Troubled {
             true => Err(StoreError::Later("the test says so".to_owned())),
             false => Ok(()),
         }
+    }
+}
+
+#[async_trait]
+impl Recovery for Troubled {
+    async fn recovery(&self) -> Result<Option<Recovering>, StoreError> {
+        self.inner.recovery().await
+    }
+
+    async fn reapply(&self, now: Timestamp) -> Result<Reapplied, StoreError> {
+        self.inner.reapply(now).await
+    }
+
+    async fn doubtful(&self, after: Option<Uuid>, limit: usize) -> Result<Vec<Due>, StoreError> {
+        self.inner.doubtful(after, limit).await
+    }
+
+    async fn resolve(&self, row: Uuid, finding: Finding, now: Timestamp) -> Result<bool, StoreError> {
+        self.inner.resolve(row, finding, now).await
+    }
+
+    async fn open_dispatch(&self, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.inner.open_dispatch(person, reason, now).await
+    }
+
+    async fn ledger(&self, after: i64, limit: usize) -> Result<Vec<LedgerLine>, StoreError> {
+        self.inner.ledger(after, limit).await
+    }
+
+    async fn copy(&self, into: &std::path::Path) -> Result<Copied, StoreError> {
+        self.inner.copy(into).await
+    }
+
+    async fn copy_keys(&self, into: &std::path::Path) -> Result<String, StoreError> {
+        self.inner.copy_keys(into).await
+    }
+
+    async fn copy_claims(&self, names: &[String], into: &std::path::Path) -> Result<Vec<String>, StoreError> {
+        self.inner.copy_claims(names, into).await
     }
 }
 

@@ -10,9 +10,8 @@ use serde_json::Value;
 use super::house;
 use crate::support::{Receiver, Running, StageDir, TOKEN, ready};
 
-async fn stage(house: &super::Served) -> StageDir {
-    let partners = [Receiver::start().await, Receiver::start().await];
-    let stage = StageDir::new([partners[0].address, partners[1].address]);
+/// Lets a stage store on a database of the server.
+pub fn on_postgres(stage: &StageDir, house: &super::Served) {
     let file = stage.stage().join("connections.yaml");
     let store =
         "store: { kind: postgres, path: store, url: { file: secrets/url }, owner: { file: secrets/owner } }";
@@ -23,6 +22,12 @@ async fn stage(house: &super::Served) -> StageDir {
     let secrets = stage.stage().join("secrets");
     fs::write(secrets.join("url"), house.server.url("laufzeit", &house.database)).unwrap();
     fs::write(secrets.join("owner"), house.server.url("besitzer", &house.database)).unwrap();
+}
+
+async fn stage(house: &super::Served) -> StageDir {
+    let partners = [Receiver::start().await, Receiver::start().await];
+    let stage = StageDir::new([partners[0].address, partners[1].address]);
+    on_postgres(&stage, house);
     stage
 }
 

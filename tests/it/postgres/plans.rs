@@ -6,6 +6,7 @@ use super::house;
 
 /// Figures and dumps look at everything; so does the list of claims that nobody needs, and the count of all old keys.
 const WHOLE: &[&str] = &[
+    "copy_rows",
     "essence_counts",
     "essence_inbox",
     "essence_mirror",

@@ -1,6 +1,6 @@
 //! What the suite is made of: how a store is opened, and makers of entries, sends and questions.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +28,12 @@ pub trait House: Send + Sync {
     async fn run(&self) -> Result<(Arc<dyn Store>, u64), StoreError>;
     /// The folder of claims.
     fn claims(&self) -> PathBuf;
+    /// Puts the database and claims of a backup in the place of the closed store's; marked as the program does it, or not.
+    async fn put_back(&self, backup: &Path, marked: bool);
+    /// Marks the closed store as put back.
+    async fn mark(&self);
+    /// Empties the deletion ledger of the closed store, as an older copy of the key store would.
+    async fn empty_ledger(&self);
     /// Makes the closed store one of a newer program.
     async fn raise_schema_version(&self);
 }

@@ -1,2 +1,2 @@
 -- Records that go.
-DELETE FROM mirror WHERE nr = ANY($1::bigint[])
+DELETE FROM mirror WHERE nr = ANY($1::bigint[]) RETURNING id

@@ -1,0 +1,258 @@
+//! A store that was put back from a backup: nothing comes in and nothing leaves until a person opens it. Meanwhile every row to
+//! send that may have left after the backup was taken is looked up at its far end.
+//! Sends nothing, and decides nothing that a far end or a person has not said.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::store::contract::{Due, StoreError};
+use crate::store::recovery::Finding;
+use crate::telemetry::alarm::{Alarm, raise};
+use crate::transport::port::{Busy, Destination, SendError};
+
+use super::core::Core;
+
+/// Rows looked up before the next are read.
+const PAGE: usize = 64;
+/// Between two looks at what is left and whether a person has opened.
+const LOOK: Duration = Duration::from_secs(1);
+/// When a source may ask again.
+const RETRY: Duration = Duration::from_secs(30);
+
+/// Whether dispatch and sources are open.
+#[derive(Debug, Default)]
+pub struct Gate {
+    closed: AtomicBool,
+    opened: Notify,
+}
+
+impl Gate {
+    /// Closes it; before anything runs.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    /// Opens it for all who wait.
+    pub fn open(&self) {
+        self.closed.store(false, Ordering::Release);
+        self.opened.notify_waiters();
+    }
+
+    /// Whether it is closed.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Returns when it is open.
+    pub async fn opened(&self) {
+        loop {
+            let opened = self.opened.notified();
+            tokio::pin!(opened);
+            // Heard from now on, so that an opening between the look and the wait is not missed.
+            opened.as_mut().enable();
+            if !self.is_closed() {
+                return;
+            }
+            opened.await;
+        }
+    }
+
+    /// What a source is told while it is closed.
+    pub fn refuse(&self) -> Result<(), Busy> {
+        match self.is_closed() {
+            false => Ok(()),
+            true => Err(Busy {
+                cause: "the store was put back from a backup and a person has not opened it yet".to_owned(),
+                retry_after: RETRY,
+            }),
+        }
+    }
+}
+
+/// Looks up what is in doubt, again and again, until a person has opened the store; by this process or another one.
+pub async fn run(core: Arc<Core>) {
+    while core.gate.is_closed() && !core.stop.is_cancelled() {
+        match pass(&core).await {
+            Ok(0) => {}
+            Ok(settled) => tracing::info!(settled, "rows that may have left after the backup were looked up"),
+            Err(error) => core.store_failed(&error),
+        }
+        match core.store.recovery().await {
+            Ok(None) => {
+                core.gate.open();
+                core.outbox.notify_one();
+                core.woken.notify_one();
+                tracing::info!("a person has opened the store: sources and dispatch run");
+            }
+            Ok(Some(_)) => {}
+            Err(error) => core.store_failed(&error),
+        }
+        tokio::select! {
+            () = core.gate.opened() => {}
+            () = tokio::time::sleep(LOOK) => {}
+            () = core.stop.cancelled() => {}
+        }
+    }
+}
+
+/// One walk over all rows in doubt; returns of how many the doubt ended.
+async fn pass(core: &Core) -> Result<u64, StoreError> {
+    let (mut after, mut settled) = (None, 0);
+    while core.gate.is_closed() && !core.stop.is_cancelled() {
+        let page = core.store.doubtful(after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        for due in &page {
+            // Where the far end is not configured or not reached it stays in doubt: dispatch looks again before it sends.
+            let Some(finding) = found(core, due).await else { continue };
+            if matches!(finding, Finding::Unknown { .. }) {
+                raise(Alarm::OutcomeUnclear, &due.destination, &[]);
+            }
+            settled += u64::from(core.store.resolve(due.id, finding, core.clock.now()).await?);
+        }
+    }
+    Ok(settled)
+}
+
+async fn found(core: &Core, due: &Due) -> Option<Finding> {
+    let destination = core.set.load().destinations.get(&due.destination).cloned()?;
+    look_up(&*destination, due, core.settings.send_timeout).await
+}
+
+/// What the far end says; `None`: nothing for now.
+async fn look_up(destination: &dyn Destination, due: &Due, patience: Duration) -> Option<Finding> {
+    let asked = tokio::time::timeout(patience, destination.find_by_reference(&due.envelope)).await;
+    match asked {
+        Ok(Ok(Some(receipt))) if receipt.answers.is_empty() => {
+            Some(Finding::Arrived { reference: receipt.reference, evidence: receipt.evidence })
+        }
+        // Its answers would have to come in, and nothing comes in now.
+        Ok(Ok(Some(_))) => None,
+        Ok(Ok(None)) => Some(Finding::Queued),
+        // The receiver knows a repeat by its id and says so in the port: a second look at it harms nobody.
+        _ if destination.repeat_is_safe() => Some(Finding::Queued),
+        Ok(Err(SendError::Unclear { cause } | SendError::Never { cause })) => Some(Finding::Unknown {
+            cause: format!("it may have left after the backup was taken, and cannot be looked up: {cause}"),
+        }),
+        Ok(Err(SendError::Later { .. })) | Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::envelope::{Envelope, Stage};
+    use crate::store::contract::Stamp;
+    use crate::transport::port::Receipt;
+
+    /// A far end that knows one thing to say.
+    struct Says(Result<Option<Receipt>, SendError>, bool);
+
+    #[async_trait]
+    impl Destination for Says {
+        async fn send(&self, _: &Envelope) -> Result<Receipt, SendError> {
+            Err(SendError::Never { cause: "nothing is sent here".to_owned() })
+        }
+
+        fn repeat_is_safe(&self) -> bool {
+            self.1
+        }
+
+        async fn find_by_reference(&self, _: &Envelope) -> Result<Option<Receipt>, SendError> {
+            self.0.clone()
+        }
+
+        fn width(&self) -> usize {
+            1
+        }
+    }
+
+    fn due() -> Due {
+        let stamp = Stamp {
+            mandant: String::new(),
+            partner: String::new(),
+            how: String::new(),
+            stage: Stage::Test,
+            test: true,
+            key_id: String::new(),
+            acting_person: String::new(),
+            doc_version: String::new(),
+            traceparent: String::new(),
+            decided_by: String::new(),
+        };
+        let envelope = Envelope {
+            head: crate::envelope::Head {
+                id: Uuid::from_u128(1),
+                connection: "c".to_owned(),
+                binding: "c:x".to_owned(),
+                transport_id: "1".to_owned(),
+                correlation: None,
+                content_type: None,
+                partner: None,
+                received: jiff::Timestamp::UNIX_EPOCH,
+                return_address: None,
+                traceparent: None,
+                acting_person: None,
+            },
+            evidence: Default::default(),
+            body: Default::default(),
+            parts: Vec::new(),
+        };
+        Due {
+            id: Uuid::from_u128(1),
+            stamp,
+            cause: Uuid::from_u128(2),
+            destination: "c:x".to_owned(),
+            attempts: 0,
+            queued: jiff::Timestamp::UNIX_EPOCH,
+            deadline: None,
+            unclear: true,
+            envelope,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_row_ends_as_its_far_end_says() {
+        let unclear = || Err(SendError::Unclear { cause: "no lookup".to_owned() });
+        let later = || Err(SendError::Later { cause: "down".to_owned(), retry_after: None, far_end: true });
+        let there = Receipt { reference: "r".to_owned(), evidence: "e".to_owned(), answers: Vec::new() };
+        let arrived = Finding::Arrived { reference: "r".to_owned(), evidence: "e".to_owned() };
+        for (says, safe, expected) in [
+            (Ok(Some(there.clone())), false, Some(arrived.clone())),
+            (Ok(Some(there)), true, Some(arrived)),
+            (Ok(None), false, Some(Finding::Queued)),
+            (Ok(None), true, Some(Finding::Queued)),
+            (unclear(), true, Some(Finding::Queued)),
+            (later(), true, Some(Finding::Queued)),
+            (later(), false, None),
+        ] {
+            let found = look_up(&Says(says, safe), &due(), Duration::from_secs(5)).await;
+            assert_eq!(found, expected, "repeat is safe: {safe}");
+        }
+        let found = look_up(&Says(unclear(), false), &due(), Duration::from_secs(5)).await;
+        assert!(matches!(found, Some(Finding::Unknown { cause }) if cause.contains("no lookup")));
+    }
+
+    #[tokio::test]
+    async fn who_waits_at_the_gate_goes_on_when_it_opens() {
+        let gate = Arc::new(Gate::default());
+        gate.opened().await;
+        assert_eq!(gate.refuse(), Ok(()));
+        gate.close();
+        assert!(gate.refuse().is_err_and(|busy| busy.retry_after == RETRY));
+        let waiting = tokio::spawn({
+            let gate = gate.clone();
+            async move { gate.opened().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        gate.open();
+        waiting.await.unwrap();
+    }
+}

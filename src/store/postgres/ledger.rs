@@ -1,0 +1,100 @@
+//! The deletion ledger: what a transaction deletes is listed in it, and once that is committed it is written in the key store,
+//! in the act that destroys the keys. Never lists what could name a person.
+
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::store::contract::StoreError;
+use crate::store::postgres::base::Base;
+use crate::store::postgres::pool::{Tx, rows, run};
+use crate::store::postgres::values::{get, sql, trouble};
+use crate::store::sealing::ledger::{Deleted, Entry};
+use crate::store::sealing::values::Stored;
+
+/// Deletions column by column.
+#[derive(Debug, Default)]
+pub struct Columns {
+    /// Kinds.
+    pub kind: Vec<&'static str>,
+    /// Records.
+    pub record: Vec<Option<Uuid>>,
+    /// Numbers of keys.
+    pub subject: Vec<Option<i64>>,
+    /// Blind keys.
+    pub keys: Vec<Vec<u8>>,
+    /// Of tombstones: when made at the author.
+    pub created: Vec<Option<i64>>,
+    /// Of tombstones: until when.
+    pub until: Vec<Option<i64>>,
+}
+
+impl Columns {
+    /// The columns of these.
+    pub fn of<'a>(all: impl Iterator<Item = &'a Deleted>) -> Columns {
+        let mut columns = Columns::default();
+        for (kind, record, subject, keys, created, until) in all.map(Deleted::columns) {
+            columns.kind.push(kind);
+            columns.record.push(record);
+            columns.subject.push(subject);
+            columns.keys.push(keys);
+            columns.created.push(created);
+            columns.until.push(until);
+        }
+        columns
+    }
+}
+
+/// Lists deletions in the transaction that makes them.
+pub async fn note(tx: &Tx<'_>, all: &[Deleted]) -> Stored<()> {
+    if all.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = all.iter().map(|_| Uuid::new_v4()).collect();
+    let Columns { kind, record, subject, keys, created, until } = &Columns::of(all.iter());
+    run(tx, sql!("deletion_add"), &[&ids, kind, record, subject, keys, created, until]).await.map(drop)
+}
+
+/// Writes the listed deletions in the ledger and destroys the listed keys; outside any transaction, by any process, and
+/// repeated where it was broken off.
+pub async fn write_listed(base: &Base) -> Stored<()> {
+    let mut client = base.db.get().await?;
+    let deletions = rows(&client, sql!("deletion_list"), &[]).await?;
+    let deletions = deletions.iter().map(entry).collect::<Stored<Vec<_>>>()?;
+    let keys = rows(&client, sql!("key_to_destroy_list"), &[]).await?;
+    let keys: Vec<i64> = keys.iter().map(|r| get(r, 0)).collect::<Stored<_>>()?;
+    if deletions.is_empty() && keys.is_empty() {
+        return Ok(());
+    }
+    let last = base.keyring.destroy(&deletions, &keys).await?;
+    // What the list loses the ledger is known to hold, or neither happens.
+    let tx = client.transaction().await.map_err(trouble)?;
+    if !deletions.is_empty() {
+        let ids: Vec<Uuid> = deletions.iter().map(|one| one.id).collect();
+        run(&tx, sql!("deletion_done"), &[&ids]).await?;
+        run(&tx, sql!("ledger_known"), &[&last]).await?;
+    }
+    run(&tx, sql!("key_to_destroy_done"), &[&keys]).await?;
+    tx.commit().await.map_err(trouble)
+}
+
+/// An entry of a statement that shows number, id, time, class and columns.
+pub fn entry(r: &Row) -> Stored<Entry> {
+    let keys: Vec<u8> = get(r, 7)?;
+    let what = Deleted::read(get(r, 4)?, get(r, 5)?, get(r, 6)?, &keys, (get(r, 8)?, get(r, 9)?))?;
+    Ok(Entry { nr: get(r, 0)?, id: get(r, 1)?, at: get(r, 2)?, class: get(r, 3)?, what })
+}
+
+/// The entries after a number.
+pub async fn entries(base: &Base, after: i64, most: i64) -> Stored<Vec<Entry>> {
+    let keys = base.keyring.beside().await?;
+    rows(&keys, sql!("ledger_list"), &[&after, &most]).await?.iter().map(entry).collect()
+}
+
+/// The last number of the ledger, and the epoch of the key store.
+pub async fn last(base: &Base) -> Stored<(i64, i64)> {
+    let keys = base.keyring.beside().await?;
+    let none = || StoreError::Corrupt("the key store has lost its epoch".into());
+    let found = rows(&keys, sql!("ledger_last"), &[]).await?;
+    let found = found.first().ok_or_else(none)?;
+    Ok((get(found, 0)?, get::<Option<i64>>(found, 1)?.ok_or_else(none)?))
+}

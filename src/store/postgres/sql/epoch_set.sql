@@ -1,0 +1,2 @@
+-- Never back.
+UPDATE epoch SET n = greatest(n, $1)

@@ -1,0 +1,2 @@
+-- Never back: an entry is known for good.
+UPDATE recovery SET ledger = greatest(ledger, $1)

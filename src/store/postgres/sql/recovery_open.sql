@@ -1,0 +1,1 @@
+UPDATE recovery SET since = NULL, copied = NULL, applied = false

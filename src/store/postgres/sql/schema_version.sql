@@ -1,0 +1,1 @@
+SELECT max(version)::bigint FROM drehscheibe.refinery_schema_history

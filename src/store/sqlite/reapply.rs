@@ -1,0 +1,157 @@
+//! The deletion ledger applied to a database of before: everything that an entry names goes again, however it stands there.
+//! One transaction; never asks a key that was destroyed.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use rusqlite::params;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::envelope::Stage;
+use crate::register::bestand::Bestand;
+use crate::seal::index::Tag;
+use crate::store::recovery::Reapplied;
+use crate::store::sealing::content::{Closed, Fresh, Owner, from_json, to_json};
+use crate::store::sealing::house::own_stamp;
+use crate::store::sealing::keys::HOUSE;
+use crate::store::sealing::ledger::{Deleted, Entry, lost_content};
+use crate::store::sealing::values::{Stored, count, micros};
+use crate::store::sqlite::audit::{self, Change};
+use crate::store::sqlite::values::{sql, trouble, uuid};
+use crate::store::sqlite::writer::Scene;
+use crate::store::sqlite::{lanes, ledger, recovery, remove};
+
+/// Applies what this database does not know of the ledger; nothing where that was done or the store is not recovering.
+pub fn reapply(scene: &mut Scene<'_>, stage: Stage, now: Timestamp) -> Stored<Reapplied> {
+    let state = recovery::state(scene.connection)?;
+    let mut done = Reapplied::default();
+    if state.since.is_none() || state.applied {
+        return Ok(done);
+    }
+    let entries = scene
+        .keyring
+        .beside(|keys| ledger::entries(keys, sql!("ledger_list"), params![state.ledger, i64::MAX]))?;
+    let house = scene.keyring.find(scene.connection, HOUSE)?;
+    let stamp = scene.stamp(&own_stamp(stage, house.as_ref().map_or("", |house| &house.id), ""))?;
+    let mut bumps = BTreeSet::new();
+    let mut last = state.ledger;
+    for entry in &entries {
+        one(scene, entry, (stamp, now), &mut bumps, &mut done)?;
+        last = last.max(entry.nr);
+    }
+    bestaende(scene, &mut bumps)?;
+    for key in &bumps {
+        scene.run(sql!("guard_bump"), params![key])?;
+    }
+    done.entries = entries.len() as u64;
+    scene.run(sql!("doubt_all"), [])?;
+    done.doubtful = recovery::doubts(scene.connection)?;
+    scene.run(sql!("ledger_known"), [last])?;
+    scene.run(sql!("recovery_applied"), [])?;
+    let (what, detail) = ("recovery.applied", json!(done));
+    audit::write(scene, &Change { at: now, stamp, traceparent: "", subject: None, what, detail: &detail })?;
+    Ok(done)
+}
+
+fn one(
+    scene: &mut Scene<'_>,
+    entry: &Entry,
+    (stamp, now): (i64, Timestamp),
+    bumps: &mut BTreeSet<Tag>,
+    done: &mut Reapplied,
+) -> Stored<()> {
+    match &entry.what {
+        Deleted::Record { id, subject: child, keys } => {
+            bumps.extend(keys);
+            if remove::row(scene, *id, bumps)?.is_some() {
+                done.records += 1;
+            }
+            done.lost += subject(scene, *child, now)?;
+        }
+        Deleted::Subject { subject: key } => done.lost += subject(scene, *key, now)?,
+        Deleted::Messages { keys } => {
+            for key in keys {
+                remove::clear_messages(scene, key, Uuid::nil())?;
+            }
+        }
+        Deleted::Tombstone { key, created, until } => {
+            bumps.insert(*key);
+            scene.run(sql!("tombstone_put"), params![key, stamp, "", micros(*created), micros(*until)])?;
+        }
+    }
+    Ok(())
+}
+
+/// Everything under a destroyed key goes; what had to leave under it stays as a row that tells so.
+fn subject(scene: &mut Scene<'_>, key: i64, now: Timestamp) -> Stored<u64> {
+    type Row = (i64, Uuid, i64, String, i64, i64);
+    let owed: Vec<Row> = {
+        let mut list = scene.connection.prepare_cached(sql!("outbox_of_subject")).map_err(trouble)?;
+        list.query_map([key], |r| {
+            Ok((r.get(0)?, uuid(r.get(1)?)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?))
+        })
+        .and_then(Iterator::collect)
+        .map_err(trouble)?
+    };
+    let lost = owed.len() as u64;
+    for (row, id, lane, destination, sealed, mandant) in owed {
+        let mandant = scene.keyring.by_row(scene.connection, mandant)?;
+        scene.run(sql!("claim_use_delete"), [sealed])?;
+        lost_content(id)?.replace(scene.connection, sealed, &mandant, None)?;
+        scene.run(sql!("lane_held_add"), [&destination])?;
+        let own = scene.connection.last_insert_rowid();
+        scene.run(sql!("outbox_lost"), params![row, own, micros(now)])?;
+        lanes::arm(scene, lane, micros(now), false)?;
+        if let Some(row) = lanes::out_row(scene, id)? {
+            lanes::change(scene, &row, id, now, "outbox.unclear", &json!({ "content": "deleted" }))?;
+        }
+    }
+    let cases: Vec<(i64, Tag, Option<i64>)> = {
+        let mut list = scene.connection.prepare_cached(sql!("vorgang_of_subject")).map_err(trouble)?;
+        list.query_map([key], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+            .and_then(Iterator::collect)
+            .map_err(trouble)?
+    };
+    for (row, _, sealed) in cases {
+        scene.run(sql!("vorgang_delete"), [row])?;
+        if let Some(sealed) = sealed {
+            scene.run(sql!("sealed_delete"), [sealed])?;
+        }
+    }
+    remove::sealed_under(scene, key)?;
+    Ok(lost)
+}
+
+/// No Bestand counts as fresh: what was delivered since the backup is missing, so nobody may be answered from the mirror before
+/// the offices have reported anew.
+fn bestaende(scene: &mut Scene<'_>, bumps: &mut BTreeSet<Tag>) -> Stored<()> {
+    let all: Vec<(Tag, i64)> = {
+        let mut list = scene.connection.prepare_cached(sql!("bestand_all")).map_err(trouble)?;
+        list.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).and_then(Iterator::collect).map_err(trouble)?
+    };
+    for (key, sealed) in all {
+        let owner = Owner::of_key("bestand", &key);
+        let closed = Closed::read(scene.connection, sealed)?;
+        let mandant = scene.keyring.by_row(scene.connection, closed.mandant())?;
+        let body =
+            closed.open(scene.connection, scene.keyring, owner)?.map(|open| open.body()).transpose()?;
+        let Some(body) = body.flatten() else { continue };
+        let bestand = Bestand { meldung: None, ..from_json(&body)? };
+        let content = Fresh::seal(owner, None, Some(&to_json(&bestand)?), None)?;
+        content.replace(scene.connection, sealed, &mandant, None)?;
+        bumps.insert(key);
+    }
+    Ok(())
+}
+
+/// Rows by table, and version of the tables, of a database that nobody writes.
+pub fn counted(connection: &rusqlite::Connection) -> Stored<(Vec<(String, u64)>, i64)> {
+    let mut list = connection.prepare(sql!("copy_rows")).map_err(trouble)?;
+    let rows = list
+        .query_map([], |r| Ok((r.get(0)?, count(r.get(1)?))))
+        .and_then(Iterator::collect)
+        .map_err(trouble)?;
+    let version = connection.query_row(sql!("schema_version"), [], |r| r.get(0)).map_err(trouble)?;
+    Ok((rows, version))
+}

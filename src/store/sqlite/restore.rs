@@ -1,0 +1,98 @@
+//! Putting a backup in the place of a stopped embedded store. The old one is kept aside; key store and ledger stay as they are.
+//! Never changes a store that runs, and never one that the backup does not belong to.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use secrecy::SecretBox;
+
+use crate::envelope::Stage;
+use crate::store::backup::{CLAIMS, Manifest};
+use crate::store::contract::StoreError;
+use crate::store::recovery::Restored;
+use crate::store::restore::PutBack;
+use crate::store::sealing::values::{Stored, disk, micros};
+use crate::store::sqlite::open::{self, Settings};
+use crate::store::sqlite::recovery::{self, DATABASE, KEYS};
+
+/// Marks a store whose database was put back by other means, as the menu of back ends has it.
+pub fn mark(
+    place: &Path,
+    stage: Stage,
+    master: SecretBox<[u8; 32]>,
+    restored: &Restored,
+) -> Result<(), StoreError> {
+    let _lock = stopped(place)?;
+    let files = open::open(&Settings { path: place.to_owned(), stage, master, read_only: false })?;
+    recovery::fill_gap(&files.main, &files.keys, restored.at)?;
+    recovery::mark(&files.main, restored)
+}
+
+/// Puts a verified backup in place, marked as recovering, as the menu of back ends has it.
+pub fn put_back(
+    place: &Path,
+    stage: Stage,
+    master: SecretBox<[u8; 32]>,
+    (backup, manifest): (&Path, &Manifest),
+    restored: &Restored,
+) -> Result<PutBack, StoreError> {
+    let _lock = stopped(place)?;
+    let coming = place.join("coming");
+    if coming.exists() {
+        // Of a recovery that was broken off before anything was in place.
+        fs::remove_dir_all(&coming).map_err(disk)?;
+    }
+    fs::create_dir(&coming).map_err(disk)?;
+    fs::create_dir(coming.join(CLAIMS)).map_err(disk)?;
+    for entry in &manifest.files {
+        let to = coming.join(&entry.name);
+        fs::copy(backup.join(&entry.name), &to).map_err(disk)?;
+        synced(&to)?;
+    }
+    fs::create_dir(coming.join(CLAIMS).join("tmp")).map_err(disk)?;
+    // Looked at and marked before it is in place: what stands there is then closed, whatever happens.
+    {
+        let files =
+            open::beside(&Settings { path: place.to_owned(), stage, master, read_only: false }, &coming)?;
+        recovery::mark(&files, restored)?;
+        files
+            .close()
+            .map_err(|_| StoreError::Later("the copy cannot be closed; is the disk full?".into()))?;
+    }
+    for name in [DATABASE, CLAIMS] {
+        synced(&coming.join(name))?;
+    }
+    let aside = place.join(format!("before-recover-{}", micros(restored.at)));
+    fs::create_dir(&aside).map_err(disk)?;
+    for name in [DATABASE, "drehscheibe.db-wal", "drehscheibe.db-shm", CLAIMS] {
+        moved(&place.join(name), &aside.join(name))?;
+    }
+    // A crash from here on leaves a store without a database, which is refused, because its keys know of one.
+    for name in [CLAIMS, DATABASE] {
+        moved(&coming.join(name), &place.join(name))?;
+    }
+    synced(place)?;
+    fs::remove_dir_all(&coming).map_err(disk)?;
+    Ok(PutBack::Done { aside })
+}
+
+/// Holds the lock of the running process, so that none begins.
+fn stopped(place: &Path) -> Stored<File> {
+    if !place.join(KEYS).is_file() {
+        return Err(StoreError::Refused(
+            "the key store keys.db is missing in the data folder; put its newest copy there first, without it nothing opens".into(),
+        ));
+    }
+    open::lock(place)
+}
+
+fn moved(from: &Path, to: &Path) -> Stored<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(disk(error)),
+        _ => Ok(()),
+    }
+}
+
+fn synced(path: &Path) -> Stored<()> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(disk)
+}

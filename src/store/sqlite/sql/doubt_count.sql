@@ -1,0 +1,1 @@
+SELECT count(*) FROM outbox WHERE state IN ('queued', 'retrying') AND unclear = 1

@@ -1,0 +1,2 @@
+-- Never back.
+UPDATE epoch SET n = max(n, ?1)

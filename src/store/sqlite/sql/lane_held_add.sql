@@ -1,0 +1,1 @@
+INSERT INTO lane (destination, held) VALUES (?1, 1)

@@ -1,0 +1,1 @@
+SELECT coalesce(max(nr), 0) FROM ledger

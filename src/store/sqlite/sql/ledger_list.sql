@@ -1,0 +1,1 @@
+SELECT nr, id, at, class, kind, record, subject_key, keys, created, until FROM ledger WHERE nr > ?1 ORDER BY nr LIMIT ?2

@@ -1,0 +1,1 @@
+UPDATE recovery SET applied = 1

@@ -1,0 +1,1 @@
+UPDATE recovery SET epoch = max(epoch, ?1)

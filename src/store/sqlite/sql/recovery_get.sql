@@ -1,0 +1,1 @@
+SELECT epoch, ledger, since, copied, applied FROM recovery

@@ -1,0 +1,1 @@
+DELETE FROM vorgang WHERE row = ?1

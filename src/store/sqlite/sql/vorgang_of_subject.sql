@@ -1,0 +1,1 @@
+SELECT row, key, sealed FROM vorgang WHERE subject_key = ?1
