@@ -16,9 +16,10 @@ use crate::engine::start::{Engine, Start};
 use crate::plan::PlanSet;
 use crate::route::compiled::Compiled;
 use crate::store::contract::{Store, StoreError};
-use crate::store::migrated::Migrated;
+use crate::store::migrated::{Migrated, Version};
 use crate::store::postgres::open::encode;
-use crate::store::{BACK_ENDS, MIGRATIONS};
+use crate::store::{BACK_ENDS, MIGRATIONS, VERSIONS};
+use crate::telemetry::metric;
 use crate::transport::port::{BuildError, Destinations, Surroundings};
 use crate::xoev::contract::Standards;
 
@@ -85,6 +86,15 @@ pub fn migrate_store(place: &Place, compiled: &Compiled) -> Result<Vec<Migrated>
     migrate(&lies(place, compiled), stage.stage, key(compiled))
 }
 
+/// The versions of the tables of the store of a compiled stage; nothing is changed.
+pub fn store_versions(place: &Place, compiled: &Compiled) -> Result<Vec<Version>, StoreError> {
+    let stage = &compiled.stage;
+    let Some((_, versions)) = VERSIONS.iter().find(|(name, _)| *name == stage.store_kind) else {
+        return Err(StoreError::Refused("there is no store of this kind".into()));
+    };
+    versions(&lies(place, compiled), stage.stage, key(compiled))
+}
+
 fn key(compiled: &Compiled) -> SecretBox<[u8; 32]> {
     SecretBox::new(Box::new(*compiled.stage.key.expose_secret()))
 }
@@ -130,6 +140,7 @@ impl House {
         if garbage > 0 {
             tracing::info!(files = garbage, "claims that nobody names were removed");
         }
+        metric::started(clock.now());
         let stage = fit.compiled.stage.stage;
         let empty = empty_set(&fit.compiled, &fit.standards);
         let start = Start { store, clock: clock.clone(), points, set: Arc::new(empty), settings };

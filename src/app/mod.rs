@@ -15,3 +15,4 @@ pub mod samples;
 pub mod archive;
 pub mod packages;
 pub mod install;
+pub mod bundle;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::pipeline;
 use crate::pipeline::refuse::Refusal;
 use crate::pipeline::step::Refuse;
-use crate::route::compile::{self, Menus};
+use crate::route::compile::{self, Files, Menus};
 use crate::route::compiled::Compiled;
 use crate::route::fault::Faults;
 use crate::route::load;
@@ -78,6 +78,15 @@ pub fn compile_with(
     now: Option<Timestamp>,
 ) -> Result<Fit, Unfit> {
     let files = load::load(&place.routes, &place.config).map_err(Unfit::Files)?;
+    compile_files(&files, standards, now)
+}
+
+/// The same with files that are read already.
+pub fn compile_files(
+    files: &Files,
+    standards: Arc<dyn Standards>,
+    now: Option<Timestamp>,
+) -> Result<Fit, Unfit> {
     let menus = Menus { steps: pipeline::STEPS, transports: transport::TRANSPORTS };
     // Made once for each standard: making one rehearses all its answers.
     let made: RefCell<BTreeMap<String, Arc<dyn Refuse>>> = RefCell::default();
@@ -89,6 +98,6 @@ pub fn compile_with(
         made.borrow_mut().insert(standard.to_owned(), refuse.clone());
         Ok(refuse)
     };
-    let compiled = compile::compile(&files, &menus, &standards, &refuse, now).map_err(Unfit::Files)?;
+    let compiled = compile::compile(files, &menus, &standards, &refuse, now).map_err(Unfit::Files)?;
     Ok(Fit { compiled, standards })
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::args_register::{BestandCommand, MirrorCommand, TablesCommand};
+use super::args_support::SupportCommand;
 
 /// Integration adapter of the Sorgeregister-Plattform.
 #[derive(Debug, Parser)]
@@ -158,6 +159,12 @@ pub enum Command {
     #[command(after_help = "Example:\n  drehscheibe migrate --config deploy/stages/produktion\n\n\
         On PostgreSQL with the login `owner` of the store; several at once wait for each other.")]
     Migrate,
+    /// Make a bundle of states and counts with which somebody else can help; never holds a message or a secret.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  drehscheibe support bundle --show --config deploy/stages/produktion"
+    )]
+    Support(SupportCommand),
     /// Measure the full path on this machine: rate, latency, memory.
     #[command(after_help = "Example:\n  drehscheibe bench --messages 20000 --json")]
     Bench(BenchArgs),

@@ -3,9 +3,11 @@
 use std::net::TcpListener;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use crate::app::bundle::gather::Finding;
 use crate::app::house;
+use crate::app::place::{self, Fit, Place};
 use crate::cli::args::Global;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
@@ -14,18 +16,25 @@ use crate::clock::Clock;
 use crate::store::contract::Scope;
 use crate::transport::tls::{ServerTls, TlsSettings};
 
-#[derive(Serialize)]
-struct Finding {
-    what: &'static str,
-    fine: bool,
-    text: String,
-}
-
 /// Looks at everything that a run needs.
 pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
-    let place = stage::place(global);
+    let findings = findings(&stage::place(global)).await;
+    let rows: Vec<Vec<String>> = findings
+        .iter()
+        .map(|finding| {
+            let mark = if finding.fine { "ok" } else { "NOT OK" };
+            vec![mark.to_owned(), finding.what.to_owned(), finding.text.clone()]
+        })
+        .collect();
+    out.table(&["", "what", "finding"], &rows)?;
+    out.value(&findings)?;
+    Ok(if findings.iter().all(|finding| finding.fine) { Exit::Ok } else { Exit::No })
+}
+
+/// What is found at a place.
+pub async fn findings(place: &Place) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let fit = match crate::app::place::compile(&place, Some(Clock::real().now())) {
+    let fit = match place::compile(place, Some(Clock::real().now())) {
         Ok(fit) => {
             findings.push(Finding {
                 what: "files",
@@ -56,8 +65,8 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
                 }
             }
         }
-        if house::store_folder(&place, &fit.compiled).is_dir() {
-            findings.push(store(&place, fit).await);
+        if house::store_folder(place, &fit.compiled).is_dir() {
+            findings.push(store(place, fit).await);
         } else {
             findings.push(Finding {
                 what: "store",
@@ -66,16 +75,7 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
             });
         }
     }
-    let rows: Vec<Vec<String>> = findings
-        .iter()
-        .map(|finding| {
-            let mark = if finding.fine { "ok" } else { "NOT OK" };
-            vec![mark.to_owned(), finding.what.to_owned(), finding.text.clone()]
-        })
-        .collect();
-    out.table(&["", "what", "finding"], &rows)?;
-    out.value(&findings)?;
-    Ok(if findings.iter().all(|finding| finding.fine) { Exit::Ok } else { Exit::No })
+    findings
 }
 
 fn folder(data: &Path) -> Finding {
@@ -139,7 +139,7 @@ fn port(listen: &str) -> Finding {
     }
 }
 
-async fn store(place: &crate::app::place::Place, fit: &crate::app::place::Fit) -> Finding {
+async fn store(place: &Place, fit: &Fit) -> Finding {
     let opened = match house::open_store(place, &fit.compiled, true) {
         Ok(store) => store.figures(&Scope::Operator).await,
         Err(error) => Err(error),

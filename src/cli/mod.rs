@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod args_register;
+pub mod args_support;
 pub mod bench;
 pub mod bestand;
 pub mod check;
@@ -33,6 +34,7 @@ pub mod shipped;
 pub mod stage;
 pub mod standards;
 pub mod status;
+pub mod support;
 pub mod tables;
 pub mod test;
 pub mod vorgang;

@@ -7,7 +7,7 @@ use secrecy::SecretBox;
 
 use crate::envelope::Stage;
 use crate::store::contract::{Store, StoreError};
-use crate::store::migrated::Migrated;
+use crate::store::migrated::{Migrated, Version};
 
 pub mod contract;
 pub mod migrated;
@@ -34,3 +34,11 @@ pub type Migrate =
 /// The migrations of the back ends by name.
 pub const MIGRATIONS: &[(&str, Migrate)] =
     &[("postgres", postgres::store::migrated), ("sqlite", sqlite::store::migrated)];
+
+/// How the versions of the tables of a back end are read; nothing is changed.
+pub type Versions =
+    fn(place: &Path, stage: Stage, master: SecretBox<[u8; 32]>) -> Result<Vec<Version>, StoreError>;
+
+/// The readers of versions by name.
+pub const VERSIONS: &[(&str, Versions)] =
+    &[("postgres", postgres::store::versions), ("sqlite", sqlite::store::versions)];

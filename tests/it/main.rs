@@ -9,6 +9,7 @@
 
 #[path = "../house.rs"]
 mod house;
+mod bundle;
 mod canary;
 mod cli;
 mod collector;

@@ -16,7 +16,7 @@ use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Lane, Listed, ListedSend, Outcome,
     Pause, Resumed, Scope, Settle, SpoolRead, SpoolWrite, Store, StoreError, View, Want,
 };
-use crate::store::migrated::Migrated;
+use crate::store::migrated::{Migrated, Version};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::claims::{self, Begun, Writing};
 use crate::store::postgres::commit::{self, Written};
@@ -24,7 +24,7 @@ use crate::store::postgres::listen::Watch;
 use crate::store::postgres::open::{self, Settings};
 use crate::store::postgres::pool::{rows, run, transact};
 use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::{again, essence, house, lanes, list, read, register, remove, settle, waiting};
+use crate::store::postgres::{again, essence, house, lanes, list, migrate, read, register, remove, settle, waiting};
 use crate::store::sealing::claim_file::Reading;
 use crate::store::sealing::prepare::{self, MirrorWork, Work};
 use crate::store::sealing::values::Stored;
@@ -60,6 +60,16 @@ pub fn migrated(
 ) -> Result<Vec<Migrated>, StoreError> {
     let settings = Settings::of_place(place, stage, master, false)?;
     apart(async move { open::prepare(&settings).await })
+}
+
+/// The versions of the tables as they are, as the menu of back ends has it; blocks like [`boxed`].
+pub fn versions(
+    place: &Path,
+    stage: Stage,
+    master: SecretBox<[u8; 32]>,
+) -> Result<Vec<Version>, StoreError> {
+    let settings = Settings::of_place(place, stage, master, true)?;
+    apart(async move { migrate::versions(&settings).await })
 }
 
 /// Does it on a thread of its own that the caller waits for.

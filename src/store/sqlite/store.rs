@@ -17,7 +17,7 @@ use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Lane, Listed, ListedSend, Outcome,
     Pause, Resumed, Scope, Settle, SpoolRead, SpoolWrite, Store, StoreError, View, Want,
 };
-use crate::store::migrated::Migrated;
+use crate::store::migrated::{Migrated, Version};
 use crate::store::sealing::claim_file::{Folder, Reading};
 use crate::store::sealing::keys::{HOUSE, MandantKey};
 use crate::store::sealing::prepare;
@@ -62,6 +62,15 @@ pub fn migrated(
     master: SecretBox<[u8; 32]>,
 ) -> Result<Vec<Migrated>, StoreError> {
     Ok(open::open(&Settings { path: place.to_owned(), stage, master, read_only: false })?.made)
+}
+
+/// The versions of the tables as they are, as the menu of back ends has it.
+pub fn versions(
+    place: &Path,
+    _stage: Stage,
+    _master: SecretBox<[u8; 32]>,
+) -> Result<Vec<Version>, StoreError> {
+    open::versions(place)
 }
 
 impl SqliteStore {
