@@ -28,6 +28,7 @@ pub mod routes;
 pub mod run;
 pub mod sample;
 pub mod sample_antrag;
+pub mod sample_geburt;
 pub mod sample_xml;
 pub mod schema;
 pub mod shipped;

@@ -450,6 +450,8 @@ fn the_demonstration_ends_as_told() {
             "answers",
             "letters",
             "forwarded",
+            "nachweise",
+            "withdrawn",
             "duplicates",
             "rejected",
             "callbacks_delivered",
@@ -458,7 +460,8 @@ fn the_demonstration_ends_as_told() {
             "lost"
         ]
     );
-    assert_eq!(story["answers"], serde_json::json!({ "A": 1, "B": 1, "F": 1, "I": 1, "K": 1, "Q": 1 }));
+    assert_eq!(story["answers"], serde_json::json!({ "A": 2, "B": 2, "F": 1, "I": 1, "K": 1, "Q": 2 }));
+    assert_eq!((&story["nachweise"], &story["withdrawn"]), (&1.into(), &1.into()));
     for code in ["S001", "X000", "V000", "X001", "X002", "S999", "T070"] {
         assert!(story["rejected"][code].as_u64() >= Some(1), "{code}");
     }

@@ -19,7 +19,7 @@ const OWN: &[&str] = &[
     // Kinds of what is held, and commands.
     "route", "partner", "destination", "pause", "resume", "replay", "apply", "deliver",
     // Outcomes of an attempt, stretches of a run, queues inside the engine, directions.
-    "sent", "later", "never", "unclear", "door", "read", "do", "commit", "dispatch", "runs", "entries", "in", "out",
+    "sent", "later", "never", "unclear", "door", "read", "do", "commit", "dispatch", "in-flight", "in", "out",
     // Severities of alarms; who raises them when it is not a configured name.
     "kritisch", "warnung", "hinweis", "store", "engine", "routes",
 ];
