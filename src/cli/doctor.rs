@@ -1,11 +1,13 @@
 //! `doctor`: whether this machine and these files can carry a run, each finding with what to do.
 
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::app::bundle::gather::Finding;
+use crate::app::bundle::metrics;
 use crate::app::house;
 use crate::app::place::{self, Fit, Place};
 use crate::cli::args::Global;
@@ -53,7 +55,7 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
     if let Some(fit) = &fit {
         for wanted in &fit.compiled.sources {
             if let Some(listen) = wanted.settings.get("listen").and_then(|listen| listen.as_str()) {
-                findings.push(port(listen));
+                findings.push(port(listen).await);
             }
             if let Some(tls) = wanted.settings.get("tls").filter(|tls| !tls.is_null()) {
                 findings.push(certificates(&place.config, tls));
@@ -128,15 +130,22 @@ fn clock() -> Finding {
     Finding { what: "clock", fine: plausible, text }
 }
 
-fn port(listen: &str) -> Finding {
-    match TcpListener::bind(listen) {
-        Ok(_) => Finding { what: "port", fine: true, text: format!("{listen} is free") },
-        Err(error) => Finding {
-            what: "port",
-            fine: false,
-            text: format!("{listen} cannot be taken: {}; is a run up already?", error.kind()),
-        },
-    }
+/// What answers at `/health/live` of a running process.
+const ALIVE: &str = "lebt";
+
+async fn port(listen: &str) -> Finding {
+    let (fine, text) = match TcpListener::bind(listen) {
+        Ok(_) => (true, format!("{listen} is free")),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            let answer = metrics::ask(listen, "/health/live").await;
+            match answer.is_some_and(|answer| answer.trim() == ALIVE) {
+                true => (true, format!("{listen} is held by a drehscheibe that runs")),
+                false => (false, format!("{listen} is held by another program, or by a run that cannot be asked")),
+            }
+        }
+        Err(error) => (false, format!("{listen} cannot be taken: {}; choose another address", error.kind())),
+    };
+    Finding { what: "port", fine, text }
 }
 
 async fn store(place: &Place, fit: &Fit) -> Finding {

@@ -13,6 +13,7 @@ mod bundle;
 mod canary;
 mod cli;
 mod collector;
+mod compose;
 mod crash;
 mod engine;
 mod json;

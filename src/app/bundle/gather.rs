@@ -435,7 +435,11 @@ fn readme(about: &About, pieces: &[Piece], search: &Search, metrics: &str, log: 
     for piece in pieces {
         text.push_str(&format!("  {:<20} {:>8} octets  {}\n", piece.name, piece.text.len(), what(piece.name)));
     }
-    text.push_str(&format!("\nBefore it was shown it was searched for {} secrets of the configuration: {LOOKED_FOR}.\n", search.secrets()));
+    text.push_str(&format!("\nBefore it was shown it was searched; it knows {} secrets. Looked for were\n", search.secrets()));
+    LOOKED_FOR.iter().for_each(|what| text.push_str(&format!("  - {what}\n")));
+    text.push_str(
+        "Names of persons have no shape that could be looked for: they are kept out by the list of what gets in.\n",
+    );
     if !search.too_short().is_empty() {
         text.push_str(&format!("Too short to be looked for: {}.\n", search.too_short().join(", ")));
     }
@@ -452,7 +456,7 @@ mod tests {
             .iter()
             .map(|alarm| format!("{} {}", alarm.explained().cause, alarm.explained().step))
             .collect();
-        let text = format!("{LOOKED_FOR}\n{}\n", alarms.join("\n"));
+        let text = format!("{}\n{}\n", LOOKED_FOR.join("\n"), alarms.join("\n"));
         let found = Search::default().all(&[Piece { name: "README.txt", text }]);
         assert!(found.is_empty(), "{found:?}");
     }

@@ -50,22 +50,23 @@ pub async fn fetch(compiled: &Compiled) -> Result<String, String> {
     if door.settings.get("tls").is_some_and(|tls| !tls.is_null()) {
         return Err("the connection with `ops: true` speaks TLS; save its /metrics and give the file with --metrics".to_owned());
     }
-    let listen = door.settings.get("listen").and_then(Value::as_str).and_then(|listen| listen.parse().ok());
-    let address: SocketAddr = listen.map(reachable).ok_or("the connection with `ops: true` names no address")?;
-    let silent = || "nobody answers on the connection with `ops: true`; is it running?".to_owned();
-    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().map_err(|_| silent())?;
-    let mut answer = client.get(format!("http://{address}/metrics")).send().await.map_err(|_| silent())?;
-    if !answer.status().is_success() {
-        return Err(format!("the connection with `ops: true` answered {}", answer.status().as_u16()));
-    }
+    let listen = door.settings.get("listen").and_then(Value::as_str).unwrap_or_default();
+    ask(listen, "/metrics").await.ok_or_else(|| "nobody answers on the connection with `ops: true`; is it running?".to_owned())
+}
+
+/// Asks whoever listens at an address of this machine, without TLS, bounded; `None` where no good answer comes.
+pub async fn ask(listen: &str, path: &str) -> Option<String> {
+    let address = reachable(listen.parse().ok()?);
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().ok()?;
+    let mut answer = client.get(format!("http://{address}{path}")).send().await.ok()?;
     let mut octets = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|_| silent())? {
+    while let Some(chunk) = answer.chunk().await.ok()? {
         octets.extend_from_slice(&chunk);
         if octets.len() > MOST {
-            return Err("the metrics are longer than 4 MiB".to_owned());
+            return None;
         }
     }
-    String::from_utf8(octets).map_err(|_| "the metrics are no text".to_owned())
+    String::from_utf8(octets).ok().filter(|_| answer.status().is_success())
 }
 
 /// Who listens everywhere is asked at home.

@@ -23,10 +23,13 @@ const MARKS: &[&str] = &[
 ];
 
 /// What the search looks for, for the reader of a bundle.
-pub const LOOKED_FOR: &str = "each secret in clear and as Base64, hexadecimal, percent and JSON text; parts of secrets (lines, \
-passwords of URLs, decoded keys); beginnings of keys and tokens; URLs with a password; mail addresses; dates without a time of \
-day; names of fields of messages; long runs that look like a key. Names of persons have no shape that could be looked for: they \
-are kept out by the list of what gets in";
+pub const LOOKED_FOR: &[&str] = &[
+    "each secret in clear, and as Base64, hexadecimal, percent and JSON text",
+    "parts of secrets: their lines, passwords of URLs, decoded keys",
+    "beginnings of keys and tokens, and long runs that look like a key",
+    "URLs with a password, mail addresses, dates without a time of day",
+    "names of fields of messages",
+];
 
 /// Something that must not leave.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
