@@ -37,6 +37,16 @@ pub enum Unfit {
     /// Faults in route, connection or partner files, each with its place.
     #[error("{} fault(s) in the files of this stage", .0.faults.len())]
     Files(Faults),
+    /// A folder is missing; nothing else was looked at.
+    #[error("there is no folder {folder} with {what}; start where the checkout lies, or name it with {option}")]
+    Missing {
+        /// The folder as it was named.
+        folder: String,
+        /// What should lie there.
+        what: &'static str,
+        /// The option that names it.
+        option: &'static str,
+    },
     /// Faults in the packages of the standards.
     #[error("the packages below {folder} cannot be loaded:\n{text}")]
     Packages {
@@ -57,6 +67,7 @@ pub struct Fit {
 
 /// Loads the packages of the standards.
 pub fn standards(xsd: &Path) -> Result<Arc<dyn Standards>, Unfit> {
+    there(xsd, "the packages of the standards", "--xsd")?;
     match package::load(xsd) {
         Ok(packages) => Ok(Arc::new(packages)),
         Err(faults) => {
@@ -77,8 +88,27 @@ pub fn compile_with(
     standards: Arc<dyn Standards>,
     now: Option<Timestamp>,
 ) -> Result<Fit, Unfit> {
-    let files = load::load(&place.routes, &place.config).map_err(Unfit::Files)?;
-    compile_files(&files, standards, now)
+    compile_files(&read(place)?, standards, now)
+}
+
+/// Reads the files of a stage and its routes.
+pub fn read(place: &Place) -> Result<Files, Unfit> {
+    complete(place)?;
+    load::load(&place.routes, &place.config).map_err(Unfit::Files)
+}
+
+/// Whether there are folders at all where they were named.
+pub fn complete(place: &Place) -> Result<(), Unfit> {
+    there(&place.xsd, "the packages of the standards", "--xsd")?;
+    there(&place.config, "connections.yaml and partners.yaml", "--config")?;
+    there(&place.routes, "the routes", "--routes")
+}
+
+fn there(folder: &Path, what: &'static str, option: &'static str) -> Result<(), Unfit> {
+    match folder.is_dir() {
+        true => Ok(()),
+        false => Err(Unfit::Missing { folder: folder.display().to_string(), what, option }),
+    }
 }
 
 /// The same with files that are read already.

@@ -52,7 +52,7 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Inspect(args) => inspect::run(global, args, out),
         Command::Standards(command) => standards::run(global, command, out),
         Command::Schema(args) => schema::run(*args, out),
-        Command::Status => status::run(&*stage::read_store(global, out)?, &clock, out).await,
+        Command::Status => status::run(global, &clock, out).await,
         Command::Messages(command) => {
             messages::run(&*stage::read_store(global, out)?, &clock, command, out).await
         }

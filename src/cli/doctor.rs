@@ -6,10 +6,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::app::asking::{self, ALIVE};
 use crate::app::bundle::gather::Finding;
-use crate::app::bundle::metrics;
 use crate::app::house;
-use crate::app::place::{self, Fit, Place};
+use crate::app::place::{self, Fit, Place, Unfit};
 use crate::cli::args::Global;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
@@ -46,7 +46,7 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
             Some(fit)
         }
         Err(unfit) => {
-            findings.push(Finding { what: "files", fine: false, text: format!("{unfit}; see `check`") });
+            findings.push(Finding { what: "files", fine: false, text: why(&unfit) });
             None
         }
     };
@@ -80,24 +80,28 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
     findings
 }
 
+fn why(unfit: &Unfit) -> String {
+    match unfit {
+        Unfit::Missing { .. } => unfit.to_string(),
+        _ => format!("{unfit}; see `check`").replace('\n', "; "),
+    }
+}
+
+/// Makes no folder that stays: it would hide that another one was meant.
 fn folder(data: &Path) -> Finding {
-    let probe = data.join(format!(".doctor-{}", uuid::Uuid::new_v4()));
-    let written = std::fs::create_dir_all(data)
-        .and_then(|()| std::fs::write(&probe, b"drehscheibe"))
+    let there = data.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+    let probe = there.join(format!(".doctor-{}", uuid::Uuid::new_v4()));
+    let written = std::fs::write(&probe, b"drehscheibe")
         .and_then(|()| std::fs::File::open(&probe).and_then(|file| file.sync_all()))
         .and_then(|()| std::fs::remove_file(&probe));
-    match written {
-        Ok(()) => Finding {
-            what: "data folder",
-            fine: true,
-            text: format!("{} can be written and synced", data.display()),
-        },
-        Err(error) => Finding {
-            what: "data folder",
-            fine: false,
-            text: format!("{} cannot be written: {}; create it for this user", data.display(), error.kind()),
-        },
-    }
+    let (fine, text) = match written {
+        Ok(()) if there == data => (true, format!("{} can be written and synced", data.display())),
+        Ok(()) => (true, format!("{} is not there yet; the first run makes it", data.display())),
+        Err(error) => {
+            (false, format!("{} cannot be written: {}; create it for this user", data.display(), error.kind()))
+        }
+    };
+    Finding { what: "data folder", fine, text }
 }
 
 fn certificates(config: &Path, written: &serde_json::Value) -> Finding {
@@ -130,15 +134,12 @@ fn clock() -> Finding {
     Finding { what: "clock", fine: plausible, text }
 }
 
-/// What answers at `/health/live` of a running process.
-const ALIVE: &str = "lebt";
-
 async fn port(listen: &str) -> Finding {
     let (fine, text) = match TcpListener::bind(listen) {
         Ok(_) => (true, format!("{listen} is free")),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            let answer = metrics::ask(listen, "/health/live").await;
-            match answer.is_some_and(|answer| answer.trim() == ALIVE) {
+            let answer = asking::ask(listen, "/health/live").await;
+            match answer.is_some_and(|answer| answer.good && answer.text.trim() == ALIVE) {
                 true => (true, format!("{listen} is held by a drehscheibe that runs")),
                 false => (false, format!("{listen} is held by another program, or by a run that cannot be asked")),
             }

@@ -190,6 +190,7 @@ async fn what_is_parked_is_shown_with_cause_and_replayed_by_a_person() {
     let shown = cli(&stage, &["parked", "show", id]);
     assert!(shown.code == 0 && shown.out.contains("next step"), "{}", shown.out);
     let waiting = cli(&stage, &["status"]);
+    assert!(waiting.out.contains("house      runs and takes deliveries at "), "{}", waiting.out);
     assert!(waiting.code == 0 && waiting.out.contains("zurückgestellt"), "{}", waiting.out);
 
     assert_eq!(cli(&stage, &["parked", "replay", id]).code, 2, "a replay needs a reason");
@@ -378,6 +379,13 @@ async fn files_are_judged_without_a_store() {
     assert_eq!(denied.json()["state"], "denied");
     assert_eq!(cli(&stage, &["dry-run", &sample("0801-antrag.xml"), "--as", "niemand"]).code, 2);
 
+    // Of all shipped routes the one that takes it, as a newcomer tries it.
+    let dry = plain(&["dry-run", &sample("0804-eintragung-vorhanden.xml"), "--as", "jugendamt-bremen"]);
+    assert_eq!(dry.code, 0, "{}", dry.err);
+    for said in ["by     http /v1/lieferungen, from jugendamt-bremen", "state  accepted", "answer xfamilie.0011"] {
+        assert!(dry.out.contains(said), "{said}: {}", dry.out);
+    }
+
     let shell = cli(&stage, &["completions", "bash"]);
     assert!(shell.code == 0 && shell.out.contains("_drehscheibe()"));
     let unknown = cli(&stage, &["auskunft"]);
@@ -433,6 +441,25 @@ fn the_published_secrets_are_refused_where_data_are_real() {
         let of = told.iter().filter(|fault| fault.to_string().contains("published one of the demonstration"));
         assert_eq!(of.count(), secrets, "{told:?}");
     }
+}
+
+#[test]
+fn outside_of_a_checkout_it_says_what_is_missing_and_leaves_nothing() {
+    let empty = tempfile::tempdir().expect("a folder");
+    let outside = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drehscheibe"));
+        command.current_dir(empty.path()).args(words);
+        Ended::of(command)
+    };
+    for words in [&["check"][..], &["run"], &["status"], &["test"], &["support", "bundle", "--show"]] {
+        let told = outside(words);
+        assert_eq!(told.code, 2, "{words:?}");
+        assert!(told.err.contains("there is no folder xsd") && told.err.contains("--xsd"), "{}", told.err);
+    }
+    let told = outside(&["doctor"]);
+    assert!(told.code == 1 && told.out.contains("there is no folder xsd"), "{}", told.out);
+    assert_eq!(fs::read_dir(empty.path()).expect("the folder").count(), 0, "nothing was made");
+    assert_eq!(outside(&["inspect", &sample("0804-eintragung-vorhanden.xml")]).code, 0);
 }
 
 #[test]

@@ -18,7 +18,6 @@ use super::words::{Vocabulary, Word};
 use crate::app::house;
 use crate::app::place::{self, Fit, Place, Unfit};
 use crate::config::{self, SecretRef};
-use crate::route::load;
 use crate::store::contract::{Breaker, Figures, Pause, Scope, StoreError};
 use crate::telemetry::alarm::Alarm;
 
@@ -56,7 +55,7 @@ pub struct Finding {
 pub fn compile(place: &Place, now: Timestamp) -> Result<(Fit, Search), Unfit> {
     let heard: Arc<Mutex<Vec<(String, secrecy::SecretString)>>> = Arc::default();
     let standards = place::standards(&place.xsd)?;
-    let mut files = load::load(&place.routes, &place.config).map_err(Unfit::Files)?;
+    let mut files = place::read(place)?;
     let (resolve, ears) = (files.resolve.clone(), heard.clone());
     files.resolve = Arc::new(move |secret| {
         let found = resolve(secret)?;

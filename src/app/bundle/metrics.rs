@@ -2,20 +2,11 @@
 //! table of metrics names. A line that the table does not know is left out.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
-
-use serde_json::Value;
 
 use super::words::{LEFT_OUT, Vocabulary, Word};
+use crate::app::asking;
 use crate::route::compiled::Compiled;
 use crate::telemetry::metric::{METRICS, Shape};
-use crate::transport;
-
-/// How long the running process may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Most octets that are read.
-const MOST: usize = 4 << 20;
 
 /// One value of one metric.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,44 +30,12 @@ impl std::fmt::Display for Sample {
     }
 }
 
-/// Asks the running process of a stage on the connection with `ops: true`; a plain sentence where that cannot be.
+/// Asks the running process of a stage; a plain sentence where that cannot be.
 pub async fn fetch(compiled: &Compiled) -> Result<String, String> {
-    let truth = |settings: &Value, key: &str| settings.get(key).and_then(Value::as_bool).unwrap_or(false);
-    let door = compiled
-        .sources
-        .iter()
-        .find(|source| source.kind == transport::http::ENTRY.word && truth(&source.settings, "ops"))
-        .ok_or("no connection has `ops: true`")?;
-    if door.settings.get("tls").is_some_and(|tls| !tls.is_null()) {
-        return Err("the connection with `ops: true` speaks TLS; save its /metrics and give the file with --metrics".to_owned());
-    }
-    let listen = door.settings.get("listen").and_then(Value::as_str).unwrap_or_default();
-    ask(listen, "/metrics").await.ok_or_else(|| "nobody answers on the connection with `ops: true`; is it running?".to_owned())
-}
-
-/// Asks whoever listens at an address of this machine, without TLS, bounded; `None` where no good answer comes.
-pub async fn ask(listen: &str, path: &str) -> Option<String> {
-    let address = reachable(listen.parse().ok()?);
-    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().ok()?;
-    let mut answer = client.get(format!("http://{address}{path}")).send().await.ok()?;
-    let mut octets = Vec::new();
-    while let Some(chunk) = answer.chunk().await.ok()? {
-        octets.extend_from_slice(&chunk);
-        if octets.len() > MOST {
-            return None;
-        }
-    }
-    String::from_utf8(octets).ok().filter(|_| answer.status().is_success())
-}
-
-/// Who listens everywhere is asked at home.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
+    let listen = asking::door(compiled).map_err(|cause| format!("{cause}; save its /metrics and give it with --metrics"))?;
+    let answer = asking::ask(listen, "/metrics").await;
+    let answer = answer.filter(|answer| answer.good).map(|answer| answer.text);
+    answer.ok_or_else(|| "nobody answers on the connection with `ops: true`; is it running?".to_owned())
 }
 
 /// What the table of metrics knows of a text in the format of Prometheus.
