@@ -36,7 +36,10 @@ pub fn door(compiled: &Compiled) -> Result<&str, &'static str> {
     if door.settings.get("tls").is_some_and(|tls| !tls.is_null()) {
         return Err("the connection with `ops: true` speaks TLS and cannot be asked from here");
     }
-    door.settings.get("listen").and_then(Value::as_str).ok_or("the connection with `ops: true` names no address")
+    door.settings
+        .get("listen")
+        .and_then(Value::as_str)
+        .ok_or("the connection with `ops: true` names no address")
 }
 
 /// Asks whoever listens at an address for a path; `None` where nobody answers.

@@ -38,7 +38,9 @@ pub enum Unfit {
     #[error("{} fault(s) in the files of this stage", .0.faults.len())]
     Files(Faults),
     /// A folder is missing; nothing else was looked at.
-    #[error("there is no folder {folder} with {what}; start where the checkout lies, or name it with {option}")]
+    #[error(
+        "there is no folder {folder} with {what}; start where the checkout lies, or name it with {option}"
+    )]
     Missing {
         /// The folder as it was named.
         folder: String,

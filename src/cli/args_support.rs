@@ -11,7 +11,7 @@ pub enum SupportCommand {
     ///
     /// What may be in it is a list of names: version, states, counts, codes, connections by name and kind, routes, packages,
     /// findings of `doctor`, alarms, metrics, known lines of a log. It is refused where a secret of the configuration is found.
-    #[command(after_help = "Examples:\n  drehscheibe support bundle --show\n  \
+    #[command(after_help = "Examples:\n  drehscheibe support bundle --show | less\n  \
         drehscheibe support bundle --to support.tar.gz --log drehscheibe.log\n  \
         drehscheibe support bundle --to support.tar.gz --yes\n\n\
         Without a terminal and without --yes nothing is written. Exit code 1 when it is refused or not agreed to.")]

@@ -171,7 +171,9 @@ async fn broken(teller: &mut Teller<'_>) -> Result<(), CliError> {
 
 /// A hint and never an Eintragung; from now on nothing about this child or its mother is answered automatically.
 async fn birth(teller: &mut Teller<'_>) -> Result<(), CliError> {
-    teller.chapter("a Standesamt tells of a birth and a Sorgeerklärung: a task for the office, and no Eintragung")?;
+    teller.chapter(
+        "a Standesamt tells of a birth and a Sorgeerklärung: a task for the office, and no Eintragung",
+    )?;
     let notice = geburt(&Wish { message: 3047, ..Wish::plain(GEMELDET) });
     let post = Post {
         what: "141010, a birth with a Sorgeerklärung",
@@ -275,7 +277,8 @@ async fn once_only(teller: &mut Teller<'_>) -> Result<(), CliError> {
 
 /// The request about the Sperrvermerk, which the office in Bremen has and did not answer.
 async fn withdrawal(teller: &mut Teller<'_>) -> Result<(), CliError> {
-    teller.chapter("a mother withdraws her request; the office is told, and its answer is no longer awaited")?;
+    teller
+        .chapter("a mother withdraws her request; the office is told, and its answer is no longer awaited")?;
     let antrag = Antrag::new(GESPERRT, 3);
     let said = json!({ "was": "rueckzug", "id": antrag.transaktionsid() });
     let post = Post {

@@ -97,9 +97,10 @@ fn folder(data: &Path) -> Finding {
     let (fine, text) = match written {
         Ok(()) if there == data => (true, format!("{} can be written and synced", data.display())),
         Ok(()) => (true, format!("{} is not there yet; the first run makes it", data.display())),
-        Err(error) => {
-            (false, format!("{} cannot be written: {}; create it for this user", data.display(), error.kind()))
-        }
+        Err(error) => (
+            false,
+            format!("{} cannot be written: {}; create it for this user", data.display(), error.kind()),
+        ),
     };
     Finding { what: "data folder", fine, text }
 }
@@ -141,7 +142,9 @@ async fn port(listen: &str) -> Finding {
             let answer = asking::ask(listen, "/health/live").await;
             match answer.is_some_and(|answer| answer.good && answer.text.trim() == ALIVE) {
                 true => (true, format!("{listen} is held by a drehscheibe that runs")),
-                false => (false, format!("{listen} is held by another program, or by a run that cannot be asked")),
+                false => {
+                    (false, format!("{listen} is held by another program, or by a run that cannot be asked"))
+                }
             }
         }
         Err(error) => (false, format!("{listen} cannot be taken: {}; choose another address", error.kind())),

@@ -149,10 +149,11 @@ fn from_file(
     let of_partner = of_message()
         .find(|(_, accept)| partner.as_ref().is_none_or(|partner| accept.partners.contains(partner)));
     let taker = of_partner.or_else(|| of_message().next());
-    let taker = taker.or_else(|| fit.compiled.plans.iter().find_map(|plan| Some((plan, plan.accept.first()?))));
-    let Some((binding, first_partner)) =
-        taker.and_then(|(plan, accept)| Some((plan.bindings.first()?.key.clone(), accept.partners.first().cloned())))
-    else {
+    let taker =
+        taker.or_else(|| fit.compiled.plans.iter().find_map(|plan| Some((plan, plan.accept.first()?))));
+    let Some((binding, first_partner)) = taker.and_then(|(plan, accept)| {
+        Some((plan.bindings.first()?.key.clone(), accept.partners.first().cloned()))
+    }) else {
         return Err(CliError::Usage("there is no route that could take the file".to_owned()));
     };
     let partner = partner.or(first_partner);

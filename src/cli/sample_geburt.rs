@@ -29,7 +29,8 @@ mod tests {
     fn the_notice_is_about_the_child_of_the_delivery() {
         let wish = Wish::plain(47);
         let (familie, notice) = (wish.familie(), geburt(&wish));
-        for said in [&familie.kind, &familie.kind_geboren, &familie.mutter_geboren, &wish.uuid().to_string()] {
+        for said in [&familie.kind, &familie.kind_geboren, &familie.mutter_geboren, &wish.uuid().to_string()]
+        {
             assert!(notice.contains(said.as_str()), "{said}");
         }
         assert!(notice.contains("<p:eintragsnummer>47<") && notice.contains("sorgerechtserklaerung"));

@@ -43,7 +43,10 @@ pub async fn run(
 ) -> Result<Exit, CliError> {
     let SupportCommand::Bundle(args) = command;
     if let Some(there) = args.to.as_deref().filter(|to| to.exists()) {
-        return Err(CliError::Usage(format!("{} exists and is not replaced; name another file", there.display())));
+        return Err(CliError::Usage(format!(
+            "{} exists and is not replaced; name another file",
+            there.display()
+        )));
     }
     let (place, at) = (stage::place(global), clock.now());
     let (fit, search) = gather::compile(&place, at).map_err(|unfit| stage::shown(unfit, out))?;
@@ -55,8 +58,12 @@ pub async fn run(
         metrics: args.metrics.clone(),
     };
     let pieces = gather::gather(&place, &fit, &search, asked).await;
-    let mut report =
-        Report { files: Vec::new(), secrets_looked_for: search.secrets(), refused: search.all(&pieces), written: None };
+    let mut report = Report {
+        files: Vec::new(),
+        secrets_looked_for: search.secrets(),
+        refused: search.all(&pieces),
+        written: None,
+    };
     if !report.refused.is_empty() {
         refuse(&report.refused, out)?;
         out.value(&report)?;

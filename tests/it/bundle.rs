@@ -65,7 +65,9 @@ fn unpacked(archive: &Path, to: &Path) -> Vec<Hay> {
     let done = Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(to).output().unwrap();
     assert!(done.status.success(), "{}", text(&done.stderr));
     let found = files(to).into_iter().filter(|path| path.is_file());
-    found.map(|path| Hay::new(path.file_name().unwrap().to_string_lossy(), fs::read(&path).unwrap())).collect()
+    found
+        .map(|path| Hay::new(path.file_name().unwrap().to_string_lossy(), fs::read(&path).unwrap()))
+        .collect()
 }
 
 fn of<'a>(hays: &'a [Hay], name: &str) -> &'a [u8] {
@@ -83,7 +85,13 @@ async fn a_bundle_tells_how_the_house_stands_and_nothing_of_persons_or_secrets()
     assert_eq!(post(&stage, Some(TOKEN), "kaputt", broken).await, 422);
     assert_eq!(post(&stage, Some(marks::TOKEN), "fremd", marked(10)).await, 401);
     until("the services were told", 30, || partners.iter().all(|partner| partner.accepted() >= 4)).await;
-    let paused = stage.command(&["pause", "destination", "callback:kita-portal-nord", "--reason", marks::PARTNER_SAYS]);
+    let paused = stage.command(&[
+        "pause",
+        "destination",
+        "callback:kita-portal-nord",
+        "--reason",
+        marks::PARTNER_SAYS,
+    ]);
     assert!({ paused }.output().unwrap().status.success());
     // A log that somebody else wrote into as well.
     let log = stage.dir.path().join("given.log");
@@ -172,7 +180,8 @@ async fn a_secret_in_an_allowed_field_refuses_the_bundle_and_is_not_shown() {
     let secret = "4711-geheim-0815";
     fs::write(stage.stage().join("secrets/liegengeblieben"), format!("{secret}\n")).unwrap();
     let metrics = stage.dir.path().join("metrics.txt");
-    fs::write(&metrics, format!("drehscheibe_build_info{{version=\"{secret}\",stage=\"test\"}} 1\n")).unwrap();
+    fs::write(&metrics, format!("drehscheibe_build_info{{version=\"{secret}\",stage=\"test\"}} 1\n"))
+        .unwrap();
     let metrics = metrics.display().to_string();
     let refused = bundle(&stage, &["--to", &to_text, "--yes", "--metrics", &metrics]);
     let said = text(&refused.stdout);
@@ -184,8 +193,11 @@ async fn a_secret_in_an_allowed_field_refuses_the_bundle_and_is_not_shown() {
     // A token that is the name of its partner stands wherever the partner is named.
     fs::write(stage.stage().join("secrets/bremen"), "jugendamt-bremen").unwrap();
     let connections = fs::read_to_string(stage.stage().join("connections.yaml")).unwrap();
-    fs::write(stage.stage().join("connections.yaml"), connections.replace("  callback:\n", "  jugendamt-bremen: { kind: timer }\n  callback:\n"))
-        .unwrap();
+    fs::write(
+        stage.stage().join("connections.yaml"),
+        connections.replace("  callback:\n", "  jugendamt-bremen: { kind: timer }\n  callback:\n"),
+    )
+    .unwrap();
     let refused = bundle(&stage, &["--to", &to_text, "--yes", "--json"]);
     assert_eq!(refused.status.code(), Some(1), "{}{}", text(&refused.stdout), text(&refused.stderr));
     let report: Value = serde_json::from_slice(&refused.stdout).unwrap();

@@ -382,7 +382,9 @@ async fn files_are_judged_without_a_store() {
     // Of all shipped routes the one that takes it, as a newcomer tries it.
     let dry = plain(&["dry-run", &sample("0804-eintragung-vorhanden.xml"), "--as", "jugendamt-bremen"]);
     assert_eq!(dry.code, 0, "{}", dry.err);
-    for said in ["by     http /v1/lieferungen, from jugendamt-bremen", "state  accepted", "answer xfamilie.0011"] {
+    for said in
+        ["by     http /v1/lieferungen, from jugendamt-bremen", "state  accepted", "answer xfamilie.0011"]
+    {
         assert!(dry.out.contains(said), "{said}: {}", dry.out);
     }
 

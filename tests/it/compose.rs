@@ -79,7 +79,9 @@ fn its_settings_are_those_that_the_program_and_the_image_have() {
             assert!(compose["volumes"].as_object().unwrap().contains_key(from), "volume {from}");
         }
     }
-    for line in image.lines().filter_map(|line| line.strip_prefix("COPY ")).filter(|line| !line.contains("--from")) {
+    for line in
+        image.lines().filter_map(|line| line.strip_prefix("COPY ")).filter(|line| !line.contains("--from"))
+    {
         assert!(root().join(line.split_whitespace().next().unwrap()).exists(), "{line}");
     }
 
@@ -131,7 +133,10 @@ fn its_secrets_are_made_once_and_its_stage_passes_the_check() {
     for (name, file) in compose["secrets"].as_object().unwrap() {
         assert_eq!(file["file"].as_str().unwrap(), format!("deploy/compose/geheim/secrets/{name}"));
         assert!(made.contains(name), "{name}");
-        assert!(read("deploy/compose/datenbank.sh").contains(&format!("/run/secrets/{name}")) || name == "postgres");
+        assert!(
+            read("deploy/compose/datenbank.sh").contains(&format!("/run/secrets/{name}"))
+                || name == "postgres"
+        );
     }
 
     // The stage as the mounts put it together.
@@ -144,7 +149,10 @@ fn its_secrets_are_made_once_and_its_stage_passes_the_check() {
     copy(&folder.path().join("secrets"), &stage.join("secrets"));
     copy(&root().join("routes"), &routes);
     for (from, to, _) in mounts(&compose["services"]["drehscheibe"]) {
-        let Some(from) = from.strip_prefix("./").filter(|from| !from.contains("geheim") && *from != "routes") else { continue };
+        let Some(from) = from.strip_prefix("./").filter(|from| !from.contains("geheim") && *from != "routes")
+        else {
+            continue;
+        };
         let target = match to.strip_prefix("/etc/drehscheibe/stage/") {
             Some(name) => stage.join(name),
             None => routes.join(to.strip_prefix("/etc/drehscheibe/routes/").unwrap()),
@@ -160,7 +168,8 @@ fn its_secrets_are_made_once_and_its_stage_passes_the_check() {
 
 #[test]
 fn its_route_is_the_shipped_one_and_takes_from_the_broker_too() {
-    let (shipped, own) = (read("routes/registerlieferung.yaml"), read("deploy/compose/registerlieferung.yaml"));
+    let (shipped, own) =
+        (read("routes/registerlieferung.yaml"), read("deploy/compose/registerlieferung.yaml"));
     let added = "  - amqp: register.lieferungen\n";
     assert!(own.contains(added));
     assert_eq!(own.replace(added, ""), shipped, "copy the shipped route anew and add the broker");

@@ -1,7 +1,6 @@
 //! Gathers a support bundle: states, counts, names and versions, each written down here by name and nothing else. What a part
 //! cannot say is said in its place; a bundle is wanted most when something does not work.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,14 +10,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::archive::Piece;
+use super::figures;
 use super::log::{self, Lines};
 use super::metrics::{self, Sample};
 use super::search::{LOOKED_FOR, Search};
 use super::words::{Vocabulary, Word};
-use crate::app::house;
 use crate::app::place::{self, Fit, Place, Unfit};
 use crate::config::{self, SecretRef};
-use crate::store::contract::{Breaker, Figures, Pause, Scope, StoreError};
 use crate::telemetry::alarm::Alarm;
 
 /// Largest file below `secrets/` that is looked at, octets.
@@ -122,14 +120,15 @@ pub async fn gather(place: &Place, fit: &Fit, search: &Search, asked: Asked) -> 
     let findings: Vec<Finding> = asked.findings.iter().map(|finding| shortened(finding, place)).collect();
     let pieces = vec![
         json("about.json", &about),
-        json("store.json", &store(place, fit, &words, asked.at).await),
+        json("store.json", &figures::look(place, fit, &words, asked.at).await),
         json("configuration.json", &configuration(fit, &words)),
         json("doctor.json", &findings),
         json("alarms.json", &alarms(&snapshot)),
         Piece { name: "metrics.txt", text: text_of(snapshot.iter().map(ToString::to_string)) },
         Piece { name: "log.jsonl", text: text_of(lines.lines.iter().map(ToString::to_string)) },
     ];
-    let readme = Piece { name: "README.txt", text: readme(&about, &pieces, search, &metrics_said, &log_said) };
+    let readme =
+        Piece { name: "README.txt", text: readme(&about, &pieces, search, &metrics_said, &log_said) };
     [vec![readme], pieces].concat()
 }
 
@@ -178,131 +177,6 @@ async fn metrics(fit: &Fit, asked: &Asked, words: &Vocabulary) -> (Vec<Sample>, 
             (samples, said)
         }
         Err(cause) => (Vec::new(), cause),
-    }
-}
-
-#[derive(Serialize)]
-struct Store {
-    kind: Word,
-    versions: Vec<Version>,
-    trouble: Option<String>,
-    figures: Option<Told>,
-}
-
-#[derive(Serialize)]
-struct Version {
-    tables: Word,
-    found: Option<i64>,
-    program: i64,
-}
-
-/// The figures of a store without free text: causes and reasons are sentences, and stay.
-#[derive(Serialize)]
-struct Told {
-    inbound: BTreeMap<Word, u64>,
-    codes: BTreeMap<Word, u64>,
-    oldest_waiting: Option<Timestamp>,
-    registersaetze: u64,
-    repeats: u64,
-    timers: u64,
-    destinations: Vec<Destination>,
-    breakers: Vec<Open>,
-    pauses: Vec<Held>,
-}
-
-#[derive(Serialize)]
-struct Destination {
-    destination: Word,
-    waiting: u64,
-    oldest: Option<Timestamp>,
-    parked: u64,
-    unclear: u64,
-    sent: u64,
-    attempts: u64,
-}
-
-#[derive(Serialize)]
-struct Open {
-    destination: Word,
-    failures: u32,
-    open_until: Option<Timestamp>,
-}
-
-#[derive(Serialize)]
-struct Held {
-    kind: Word,
-    name: Word,
-    since: Timestamp,
-    until: Option<Timestamp>,
-}
-
-async fn store(place: &Place, fit: &Fit, words: &Vocabulary, now: Timestamp) -> Store {
-    let kind = words.word(&fit.compiled.stage.store_kind);
-    let versions = house::store_versions(place, &fit.compiled);
-    let looked = match house::open_store(place, &fit.compiled, true) {
-        Ok(store) => look(&*store, now).await,
-        Err(error) => Err(error),
-    };
-    let trouble = [versions.as_ref().err(), looked.as_ref().err()].into_iter().flatten().next();
-    let trouble = trouble.map(|error| shorten(&error.to_string(), place));
-    let versions = versions.unwrap_or_default().into_iter().map(|one| Version {
-        tables: Word::own(one.tables),
-        found: one.found,
-        program: one.program,
-    });
-    let figures = looked.ok().map(|(figures, breakers, pauses)| told(figures, breakers, pauses, words));
-    Store { kind, versions: versions.collect(), trouble, figures }
-}
-
-type Looked = (Figures, Vec<Breaker>, Vec<Pause>);
-
-async fn look(store: &dyn crate::store::contract::Store, now: Timestamp) -> Result<Looked, StoreError> {
-    Ok((store.figures(&Scope::Operator).await?, store.breakers().await?, store.pauses(now).await?))
-}
-
-fn told(figures: Figures, breakers: Vec<Breaker>, pauses: Vec<Pause>, words: &Vocabulary) -> Told {
-    let mut inbound: BTreeMap<Word, u64> = BTreeMap::new();
-    for (state, count) in &figures.inbound {
-        *inbound.entry(words.word(state)).or_default() += count;
-    }
-    let mut codes: BTreeMap<Word, u64> = BTreeMap::new();
-    for (code, count) in &figures.codes {
-        *codes.entry(Word::code(code)).or_default() += count;
-    }
-    let destinations = figures.backlog.iter().map(|backlog| Destination {
-        destination: words.word(&backlog.destination),
-        waiting: backlog.waiting,
-        oldest: backlog.oldest,
-        parked: backlog.parked,
-        unclear: backlog.unclear,
-        sent: backlog.sent,
-        attempts: backlog.attempts,
-    });
-    Told {
-        inbound,
-        codes,
-        oldest_waiting: figures.oldest_waiting,
-        registersaetze: figures.mirror,
-        repeats: figures.repeats,
-        timers: figures.timers,
-        destinations: destinations.collect(),
-        breakers: breakers
-            .iter()
-            .map(|breaker| Open {
-                destination: words.word(&breaker.destination),
-                failures: breaker.failures,
-                open_until: breaker.open_until,
-            })
-            .collect(),
-        pauses: pauses
-            .iter()
-            .map(|pause| Held {
-                kind: words.word(&pause.kind),
-                name: words.word(&pause.name),
-                since: pause.since,
-                until: pause.until,
-            })
-            .collect(),
     }
 }
 
@@ -403,8 +277,13 @@ fn shortened(finding: &Finding, place: &Place) -> Finding {
 }
 
 /// A sentence of ours without the folders of this machine.
-fn shorten(text: &str, place: &Place) -> String {
-    let folders = [("<data>", &place.data), ("<config>", &place.config), ("<routes>", &place.routes), ("<xsd>", &place.xsd)];
+pub(super) fn shorten(text: &str, place: &Place) -> String {
+    let folders = [
+        ("<data>", &place.data),
+        ("<config>", &place.config),
+        ("<routes>", &place.routes),
+        ("<xsd>", &place.xsd),
+    ];
     let shortened = folders.iter().fold(text.to_owned(), |text, (name, folder)| {
         let written = folder.display().to_string();
         if written.len() > 1 { text.replace(&written, name) } else { text }
@@ -421,7 +300,8 @@ fn readme(about: &About, pieces: &[Piece], search: &Search, metrics: &str, log: 
         about.stage.as_str(),
         about.made
     );
-    let what = |name: &str| match name {
+    let what = |name: &str| {
+        match name {
         "about.json" => "version, stage, hash of the files that run, since when it runs".to_owned(),
         "store.json" => "versions of its tables; messages by state, rejections by code, what waits for whom, breakers, pauses".to_owned(),
         "configuration.json" => "connections by name and kind, destinations, routes and their versions, packages".to_owned(),
@@ -430,11 +310,20 @@ fn readme(about: &About, pieces: &[Piece], search: &Search, metrics: &str, log: 
         "metrics.txt" => format!("metrics of the running process: {metrics}"),
         "log.jsonl" => format!("the end of the log, known sentences and fields only: {log}"),
         _ => String::new(),
+    }
     };
     for piece in pieces {
-        text.push_str(&format!("  {:<20} {:>8} octets  {}\n", piece.name, piece.text.len(), what(piece.name)));
+        text.push_str(&format!(
+            "  {:<20} {:>8} octets  {}\n",
+            piece.name,
+            piece.text.len(),
+            what(piece.name)
+        ));
     }
-    text.push_str(&format!("\nBefore it was shown it was searched; it knows {} secrets. Looked for were\n", search.secrets()));
+    text.push_str(&format!(
+        "\nBefore it was shown it was searched; it knows {} secrets. Looked for were\n",
+        search.secrets()
+    ));
     LOOKED_FOR.iter().for_each(|what| text.push_str(&format!("  - {what}\n")));
     text.push_str(
         "Names of persons have no shape that could be looked for: they are kept out by the list of what gets in.\n",

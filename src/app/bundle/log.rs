@@ -18,7 +18,17 @@ const TARGET: &str = "drehscheibe";
 const LEVELS: &[&str] = &["ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
 /// Fields that hold a name or one of the program's words.
 const NAMES: &[&str] = &[
-    "alarm", "severity", "subject", "stage", "connection", "partner", "destination", "queue", "direction", "state", "route",
+    "alarm",
+    "severity",
+    "subject",
+    "stage",
+    "connection",
+    "partner",
+    "destination",
+    "queue",
+    "direction",
+    "state",
+    "route",
     "command",
 ];
 /// Fields that hold a number.
@@ -87,8 +97,11 @@ fn line_of_ours(line: &str, words: &Vocabulary) -> Option<Value> {
     let at: Timestamp = text("timestamp")?.parse().ok()?;
     let level = LEVELS.iter().find(|level| Some(**level) == text("level"))?;
     let target = text("target").filter(|target| {
-        let module = target.strip_prefix(TARGET).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
-        module && target.len() <= 80 && target.bytes().all(|octet| octet.is_ascii_lowercase() || b"_:".contains(&octet))
+        let module =
+            target.strip_prefix(TARGET).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+        module
+            && target.len() <= 80
+            && target.bytes().all(|octet| octet.is_ascii_lowercase() || b"_:".contains(&octet))
     })?;
     let sentence = text("message").and_then(|said| SENTENCES.iter().find(|known| **known == said));
     let mut kept = Map::new();
@@ -151,7 +164,9 @@ mod tests {
     #[test]
     fn the_last_lines_are_kept() {
         let line = |second: u32| {
-            format!("{{\"timestamp\":\"2026-11-22T03:00:{second:02}Z\",\"level\":\"INFO\",\"target\":\"drehscheibe\",\"message\":\"ready\"}}\n")
+            format!(
+                "{{\"timestamp\":\"2026-11-22T03:00:{second:02}Z\",\"level\":\"INFO\",\"target\":\"drehscheibe\",\"message\":\"ready\"}}\n"
+            )
         };
         let text: String = (0..30).map(line).collect();
         let read = allowed(&text, 2, &vocabulary(&[]));

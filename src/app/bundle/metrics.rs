@@ -32,7 +32,8 @@ impl std::fmt::Display for Sample {
 
 /// Asks the running process of a stage; a plain sentence where that cannot be.
 pub async fn fetch(compiled: &Compiled) -> Result<String, String> {
-    let listen = asking::door(compiled).map_err(|cause| format!("{cause}; save its /metrics and give it with --metrics"))?;
+    let listen = asking::door(compiled)
+        .map_err(|cause| format!("{cause}; save its /metrics and give it with --metrics"))?;
     let answer = asking::ask(listen, "/metrics").await;
     let answer = answer.filter(|answer| answer.good).map(|answer| answer.text);
     answer.ok_or_else(|| "nobody answers on the connection with `ops: true`; is it running?".to_owned())

@@ -17,11 +17,34 @@ pub const LEFT_OUT: &str = "(left out)";
 /// Words of the program that figures and log lines may hold besides states and codes of alarms.
 const OWN: &[&str] = &[
     // Kinds of what is held, and commands.
-    "route", "partner", "destination", "pause", "resume", "replay", "apply", "deliver",
+    "route",
+    "partner",
+    "destination",
+    "pause",
+    "resume",
+    "replay",
+    "apply",
+    "deliver",
     // Outcomes of an attempt, stretches of a run, queues inside the engine, directions.
-    "sent", "later", "never", "unclear", "door", "read", "do", "commit", "dispatch", "in-flight", "in", "out",
+    "sent",
+    "later",
+    "never",
+    "unclear",
+    "door",
+    "read",
+    "do",
+    "commit",
+    "dispatch",
+    "in-flight",
+    "in",
+    "out",
     // Severities of alarms; who raises them when it is not a configured name.
-    "kritisch", "warnung", "hinweis", "store", "engine", "routes",
+    "kritisch",
+    "warnung",
+    "hinweis",
+    "store",
+    "engine",
+    "routes",
 ];
 
 /// A word that may leave: made by this file only.

@@ -24,7 +24,9 @@ use crate::store::postgres::listen::Watch;
 use crate::store::postgres::open::{self, Settings};
 use crate::store::postgres::pool::{rows, run, transact};
 use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::{again, essence, house, lanes, list, migrate, read, register, remove, settle, waiting};
+use crate::store::postgres::{
+    again, essence, house, lanes, list, migrate, read, register, remove, settle, waiting,
+};
 use crate::store::sealing::claim_file::Reading;
 use crate::store::sealing::prepare::{self, MirrorWork, Work};
 use crate::store::sealing::values::Stored;
@@ -63,11 +65,7 @@ pub fn migrated(
 }
 
 /// The versions of the tables as they are, as the menu of back ends has it; blocks like [`boxed`].
-pub fn versions(
-    place: &Path,
-    stage: Stage,
-    master: SecretBox<[u8; 32]>,
-) -> Result<Vec<Version>, StoreError> {
+pub fn versions(place: &Path, stage: Stage, master: SecretBox<[u8; 32]>) -> Result<Vec<Version>, StoreError> {
     let settings = Settings::of_place(place, stage, master, true)?;
     apart(async move { migrate::versions(&settings).await })
 }
