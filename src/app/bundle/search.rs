@@ -242,7 +242,7 @@ fn has_date(line: &str) -> bool {
 
 /// Keys have capitals, small letters and digits, and few slashes, which paths have many of.
 fn is_key(run: &str) -> bool {
-    let has = |kind: fn(&u8) -> bool| run.as_bytes().iter().any(|octet| kind(octet));
+    let has = |kind: fn(&u8) -> bool| run.as_bytes().iter().any(kind);
     run.len() >= KEY_RUN
         && has(u8::is_ascii_uppercase)
         && has(u8::is_ascii_lowercase)
