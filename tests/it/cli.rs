@@ -8,7 +8,7 @@ use std::process::Command;
 use drehscheibe::cli::sample::{Wish, eintragung};
 use serde_json::Value;
 
-use crate::support::{Receiver, Running, StageDir, TOKEN, ready, root, until};
+use crate::support::{Receiver, Running, StageDir, TOKEN, free_port, ready, root, until};
 
 const REASON: &str = "Probe der Bedienung";
 
@@ -443,6 +443,36 @@ fn the_published_secrets_are_refused_where_data_are_real() {
         let of = told.iter().filter(|fault| fault.to_string().contains("published one of the demonstration"));
         assert_eq!(of.count(), secrets, "{told:?}");
     }
+}
+
+#[test]
+fn a_stage_of_ones_own_is_made_as_the_readme_says() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("README");
+    let block = readme.split("```sh\n").find(|block| block.starts_with("mkdir -p deploy/stages/abnahme"));
+    let block = block.and_then(|block| block.split("```").next()).expect("the recipe");
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data").display().to_string();
+    // All of it but the run, which would stay; in a folder that has what a checkout has.
+    let recipe: String = block
+        .lines()
+        .filter(|line| !line.starts_with("drehscheibe run"))
+        .map(|line| format!("{}\n", line.replace("/var/lib/drehscheibe", &data)))
+        .collect();
+    assert!(recipe.contains("drehscheibe check") && recipe.contains("drehscheibe doctor"), "{recipe}");
+    // Its door may be taken on this machine, by the demonstration of somebody else.
+    let free = free_port();
+    let prepare = format!(
+        "set -euo pipefail; mkdir -p deploy/stages; cp -r {0}/deploy/stages/demo deploy/stages/; \
+         sed -i 's/127.0.0.1:8080/{free}/' deploy/stages/demo/connections.yaml; cp -r {0}/routes {0}/xsd .; \
+         drehscheibe() {{ '{1}' \"$@\"; }}\n",
+        root().display(),
+        env!("CARGO_BIN_EXE_drehscheibe")
+    );
+    let mut shell = Command::new("bash");
+    shell.current_dir(folder.path()).arg("-c").arg(format!("{prepare}{recipe}"));
+    let made = Ended::of(shell);
+    assert_eq!(made.code, 0, "{}{}", made.out, made.err);
+    assert!(made.out.contains("no fault") && !made.out.contains("NOT OK"), "{}", made.out);
 }
 
 #[test]
