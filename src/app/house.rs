@@ -18,11 +18,12 @@ use crate::plan::PlanSet;
 use crate::route::compiled::Compiled;
 use crate::store::backup::Manifest;
 use crate::store::contract::{Store, StoreError};
-use crate::store::migrated::Migrated;
+use crate::store::migrated::{Migrated, Version};
 use crate::store::postgres::open::encode;
 use crate::store::recovery::Restored;
 use crate::store::restore::PutBack;
-use crate::store::{BACK_ENDS, MARKS, MIGRATIONS, RESTORES};
+use crate::store::{BACK_ENDS, MARKS, MIGRATIONS, RESTORES, VERSIONS};
+use crate::telemetry::metric;
 use crate::transport::port::{BuildError, Destinations, Surroundings};
 use crate::xoev::contract::Standards;
 
@@ -114,6 +115,15 @@ pub fn put_back(
     restore(&lies(place, compiled), stage.stage, key(compiled), backup, restored)
 }
 
+/// The versions of the tables of the store of a compiled stage; nothing is changed.
+pub fn store_versions(place: &Place, compiled: &Compiled) -> Result<Vec<Version>, StoreError> {
+    let stage = &compiled.stage;
+    let Some((_, versions)) = VERSIONS.iter().find(|(name, _)| *name == stage.store_kind) else {
+        return Err(StoreError::Refused("there is no store of this kind".into()));
+    };
+    versions(&lies(place, compiled), stage.stage, key(compiled))
+}
+
 fn key(compiled: &Compiled) -> SecretBox<[u8; 32]> {
     SecretBox::new(Box::new(*compiled.stage.key.expose_secret()))
 }
@@ -160,6 +170,7 @@ impl House {
             tracing::info!(files = garbage, "claims that nobody names were removed");
         }
         let recovering = recovering(&*store, &clock).await?;
+        metric::started(clock.now());
         let stage = fit.compiled.stage.stage;
         let empty = empty_set(&fit.compiled, &fit.standards);
         let start = Start { store, clock: clock.clone(), points, set: Arc::new(empty), settings };

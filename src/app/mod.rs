@@ -16,3 +16,5 @@ pub mod samples;
 pub mod archive;
 pub mod packages;
 pub mod install;
+pub mod asking;
+pub mod bundle;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::pipeline;
 use crate::pipeline::refuse::Refusal;
 use crate::pipeline::step::Refuse;
-use crate::route::compile::{self, Menus};
+use crate::route::compile::{self, Files, Menus};
 use crate::route::compiled::Compiled;
 use crate::route::fault::Faults;
 use crate::route::load;
@@ -37,6 +37,18 @@ pub enum Unfit {
     /// Faults in route, connection or partner files, each with its place.
     #[error("{} fault(s) in the files of this stage", .0.faults.len())]
     Files(Faults),
+    /// A folder is missing; nothing else was looked at.
+    #[error(
+        "there is no folder {folder} with {what}; start where the checkout lies, or name it with {option}"
+    )]
+    Missing {
+        /// The folder as it was named.
+        folder: String,
+        /// What should lie there.
+        what: &'static str,
+        /// The option that names it.
+        option: &'static str,
+    },
     /// Faults in the packages of the standards.
     #[error("the packages below {folder} cannot be loaded:\n{text}")]
     Packages {
@@ -57,6 +69,7 @@ pub struct Fit {
 
 /// Loads the packages of the standards.
 pub fn standards(xsd: &Path) -> Result<Arc<dyn Standards>, Unfit> {
+    there(xsd, "the packages of the standards", "--xsd")?;
     match package::load(xsd) {
         Ok(packages) => Ok(Arc::new(packages)),
         Err(faults) => {
@@ -77,7 +90,35 @@ pub fn compile_with(
     standards: Arc<dyn Standards>,
     now: Option<Timestamp>,
 ) -> Result<Fit, Unfit> {
-    let files = load::load(&place.routes, &place.config).map_err(Unfit::Files)?;
+    compile_files(&read(place)?, standards, now)
+}
+
+/// Reads the files of a stage and its routes.
+pub fn read(place: &Place) -> Result<Files, Unfit> {
+    complete(place)?;
+    load::load(&place.routes, &place.config).map_err(Unfit::Files)
+}
+
+/// Whether there are folders at all where they were named.
+pub fn complete(place: &Place) -> Result<(), Unfit> {
+    there(&place.xsd, "the packages of the standards", "--xsd")?;
+    there(&place.config, "connections.yaml and partners.yaml", "--config")?;
+    there(&place.routes, "the routes", "--routes")
+}
+
+fn there(folder: &Path, what: &'static str, option: &'static str) -> Result<(), Unfit> {
+    match folder.is_dir() {
+        true => Ok(()),
+        false => Err(Unfit::Missing { folder: folder.display().to_string(), what, option }),
+    }
+}
+
+/// The same with files that are read already.
+pub fn compile_files(
+    files: &Files,
+    standards: Arc<dyn Standards>,
+    now: Option<Timestamp>,
+) -> Result<Fit, Unfit> {
     let menus = Menus { steps: pipeline::STEPS, transports: transport::TRANSPORTS };
     // Made once for each standard: making one rehearses all its answers.
     let made: RefCell<BTreeMap<String, Arc<dyn Refuse>>> = RefCell::default();
@@ -89,6 +130,6 @@ pub fn compile_with(
         made.borrow_mut().insert(standard.to_owned(), refuse.clone());
         Ok(refuse)
     };
-    let compiled = compile::compile(&files, &menus, &standards, &refuse, now).map_err(Unfit::Files)?;
+    let compiled = compile::compile(files, &menus, &standards, &refuse, now).map_err(Unfit::Files)?;
     Ok(Fit { compiled, standards })
 }

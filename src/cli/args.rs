@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::args_backup::{BackupArgs, RecoverArgs};
 use super::args_register::{BestandCommand, MirrorCommand, TablesCommand};
 use super::args_retention::RetentionCommand;
+use super::args_support::SupportCommand;
 
 /// Integration adapter of the Sorgeregister-Plattform.
 #[derive(Debug, Parser)]
@@ -177,6 +178,12 @@ pub enum Command {
         drehscheibe recover\n  drehscheibe recover --open --reason \"Ungeklaertes geprueft, Partner informiert\""
     )]
     Recover(RecoverArgs),
+    /// Make a bundle of states and counts with which somebody else can help; never holds a message or a secret.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  drehscheibe support bundle --show --config deploy/stages/produktion"
+    )]
+    Support(SupportCommand),
     /// Measure the full path on this machine: rate, latency, memory.
     #[command(after_help = "Example:\n  drehscheibe bench --messages 20000 --json")]
     Bench(BenchArgs),

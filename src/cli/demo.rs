@@ -44,6 +44,10 @@ pub struct Story {
     pub letters: u64,
     /// Klärfälle that arrived at an office.
     pub forwarded: u64,
+    /// Nachweise that an online service got for an application.
+    pub nachweise: u64,
+    /// Withdrawals that arrived at an office.
+    pub withdrawn: u64,
     /// Messages answered with the verdict of an earlier one.
     pub duplicates: u64,
     /// Refused messages by code.
@@ -54,20 +58,23 @@ pub struct Story {
     pub callback_attempts: u64,
     /// What waits for a person.
     pub parked: u64,
-    /// Callbacks, letters and Klärfälle that are missing.
+    /// Callbacks, letters, Klärfälle, Nachweise and withdrawals that are missing.
     pub lost: u64,
 }
 
 /// What must be so at the end.
 fn told() -> Story {
     Story {
-        delivered: 20,
-        mirror_entries: 7,
-        requests: 6,
-        answers: counts([("A", 1), ("B", 1), ("F", 1), ("I", 1), ("K", 1), ("Q", 1)]),
-        // Of each request but the one under a stranger's login, and the office's answer.
-        letters: 6,
-        forwarded: 3,
+        delivered: 21,
+        mirror_entries: 8,
+        requests: 9,
+        answers: counts([("A", 2), ("B", 2), ("F", 1), ("I", 1), ("K", 1), ("Q", 2)]),
+        // Of each request but the one under a stranger's login and the one whose Nachweis went to the service, and the
+        // office's answer.
+        letters: 8,
+        forwarded: 4,
+        nachweise: 1,
+        withdrawn: 1,
         duplicates: 2,
         rejected: counts([
             ("S001", 1),
@@ -78,8 +85,8 @@ fn told() -> Story {
             ("X001", 1),
             ("X002", 1),
         ]),
-        // Ten deliveries told to two services, six requests, one answer of an office.
-        callbacks_delivered: 27,
+        // Eleven deliveries told to two services, nine requests, one answer of an office.
+        callbacks_delivered: 32,
         callback_attempts: 0,
         parked: 0,
         lost: 0,
@@ -149,7 +156,8 @@ fn summary(story: &Story) -> String {
     };
     format!(
         "\n   {} Registersätze in the mirror, {} repeats without a second effect, sent back: {}\n   \
-         {} requests, decided by row of the table: {}; {} letters, {} requests handed to an office\n   \
+         {} requests, decided by row of the table: {}; {} letters, {} requests handed to an office, {} withdrawn,\n   \
+         {} Nachweis handed to an application\n   \
          {} callbacks arrived in {} attempts, signed and each once; {} parked, {} lost",
         story.mirror_entries,
         story.duplicates,
@@ -158,6 +166,8 @@ fn summary(story: &Story) -> String {
         list(&story.answers),
         story.letters,
         story.forwarded,
+        story.withdrawn,
+        story.nachweise,
         story.callbacks_delivered,
         story.callback_attempts,
         story.parked,
@@ -201,7 +211,7 @@ async fn settle(
         story.answers.iter().filter(|(fall, _)| wanted(fall)).map(|(_, count)| count).sum()
     };
     // Nobody is known to whom case K could be written; cases A, B and L need no office.
-    let letters = due.closed + of(&|fall| fall != "K");
+    let letters = (due.closed + of(&|fall| fall != "K")).saturating_sub(due.nachweise);
     let forwarded = of(&|fall| !matches!(fall, "A" | "B" | "K" | "L"));
     let figures = loop {
         let figures = store.figures(&Scope::Operator).await?;
@@ -211,9 +221,13 @@ async fn settle(
             .map(|tray| stage.documents(tray, "alleinsorge.antrag.0801"))
             .iter()
             .sum();
+        story.nachweise = services.iter().map(|service| service.telling("\"art\":\"auskunft\"")).sum();
+        story.withdrawn = stage.documents("jugendamt-bremen/out", "\"rueckzug\"");
         story.lost = due.callbacks.saturating_sub(story.callbacks_delivered)
             + letters.saturating_sub(story.letters)
-            + forwarded.saturating_sub(story.forwarded);
+            + forwarded.saturating_sub(story.forwarded)
+            + due.nachweise.saturating_sub(story.nachweise)
+            + due.rueckzuege.saturating_sub(story.withdrawn);
         let waiting: u64 = figures.backlog.iter().map(|backlog| backlog.waiting).sum();
         if (waiting == 0 && story.lost == 0) || began.elapsed() > PATIENCE {
             break figures;

@@ -48,6 +48,12 @@ impl DemoPartner {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.bodies.values().collect::<BTreeSet<_>>().len() as u64
     }
+
+    /// Distinct messages that contain a text.
+    pub fn telling(&self, text: &str) -> u64 {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.bodies.values().filter(|body| body.contains(text)).collect::<BTreeSet<_>>().len() as u64
+    }
 }
 
 async fn receive(State(partner): State<DemoPartner>, headers: HeaderMap, body: String) -> StatusCode {

@@ -9,10 +9,15 @@ use crate::cli::sample::{Wish, eintragung, korrektur, loeschung, vor_der_geburt}
 use crate::cli::sample_antrag::{
     Antrag, anmeldung, auskunft, json as antrag_json, registermeldung, xml as antrag_xml,
 };
+use crate::cli::sample_geburt::geburt;
 
 const BREMEN: &str = "jugendamt-bremen";
 const HAMBURG: &str = "jugendamt-hamburg";
+const STANDESAMT: &str = "standesamt-bremen";
 const KITA: &str = "kita-portal-nord";
+const WOHNGELD: &str = "wohngeld-online";
+/// The application that the second service asks for, as partners.yaml admits it.
+const WOHNGELDANTRAG: &str = "99107023017000";
 const LIEFERUNGEN: &str = "/v1/lieferungen";
 const XML: &str = "application/xml";
 const JSON: &str = "application/json";
@@ -26,14 +31,18 @@ const KORRIGIERT: u64 = 10;
 const GELOESCHT: u64 = 11;
 const ERWARTET: u64 = 16;
 const UNBEKANNT: u64 = 30;
+const GEMELDET: u64 = 47;
 
 /// Tells all chapters.
 pub async fn tell(teller: &mut Teller<'_>) -> Result<(), CliError> {
     let held = deliveries(teller).await?;
     bestand(teller, held).await?;
     broken(teller).await?;
+    birth(teller).await?;
     let asked = requests(teller).await?;
-    answer(teller, &asked).await
+    once_only(teller).await?;
+    answer(teller, &asked).await?;
+    withdrawal(teller).await
 }
 
 fn with(n: u64, art: &'static str) -> Wish {
@@ -84,6 +93,7 @@ async fn deliveries(teller: &mut Teller<'_>) -> Result<u64, CliError> {
         ("0804, an Eintragung with Sperrvermerk (03)", "a-4", with(GESPERRT, "03")),
         ("0804, a child that will be corrected", "a-5", without(KORRIGIERT)),
         ("0804, a child that will be deleted", "a-6", without(GELOESCHT)),
+        ("0804, a child of whose birth a registry office will tell", "a-10", without(GEMELDET)),
     ] {
         held += u64::from(deliver(teller, what, key, eintragung(&wish)).await?);
     }
@@ -159,6 +169,25 @@ async fn broken(teller: &mut Teller<'_>) -> Result<(), CliError> {
     teller.stranger(LIEFERUNGEN, eintragung(&without(24))).await
 }
 
+/// A hint and never an Eintragung; from now on nothing about this child or its mother is answered automatically.
+async fn birth(teller: &mut Teller<'_>) -> Result<(), CliError> {
+    teller.chapter(
+        "a Standesamt tells of a birth and a Sorgeerklärung: a task for the office, and no Eintragung",
+    )?;
+    let notice = geburt(&Wish { message: 3047, ..Wish::plain(GEMELDET) });
+    let post = Post {
+        what: "141010, a birth with a Sorgeerklärung",
+        path: "/v1/geburtsmitteilungen",
+        partner: STANDESAMT,
+        key: "g-1".to_owned(),
+        content_type: XML,
+        body: notice.into_bytes(),
+        callbacks: 0,
+    };
+    teller.post(post).await?;
+    teller.arrives("the notice", "jugendamt-bremen/out", "stA2JA.Geburt.141010", 1).await.map(|_| ())
+}
+
 /// What was asked and waits for the office in Hamburg.
 async fn requests(teller: &mut Teller<'_>) -> Result<Antrag, CliError> {
     teller.chapter("mothers ask by an online service; it learns that it is done, never what")?;
@@ -169,7 +198,8 @@ async fn requests(teller: &mut Teller<'_>) -> Result<Antrag, CliError> {
     ask(teller, "0801, child that no register knows", &unknown).await?;
     let sister = Antrag { other: Some("Lena"), ..Antrag::new(GERICHT, 5) };
     ask(teller, "0801 under the login of somebody else", &sister).await?;
-    ask(teller, "0801, something open touches the mother", &Antrag::new(ERWARTET, 6)).await?;
+    ask(teller, "0801, a record from before a birth touches the mother", &Antrag::new(ERWARTET, 6)).await?;
+    ask(teller, "0801, child of whose birth the Standesamt told", &Antrag::new(GEMELDET, 7)).await?;
     Ok(unknown)
 }
 
@@ -191,8 +221,12 @@ async fn request(
     body: Vec<u8>,
 ) -> Result<bool, CliError> {
     teller.story.requests += 1;
+    let (path, partner) = match antrag.zweck {
+        None => ("/v1/antraege", KITA),
+        Some(_) => ("/v1/nachweise", WOHNGELD),
+    };
     let key = format!("r-{}", antrag.number);
-    let post = Post { what, path: "/v1/antraege", partner: KITA, key, content_type, body, callbacks: 1 };
+    let post = Post { what, path, partner, key, content_type, body, callbacks: 1 };
     teller.post(post).await
 }
 
@@ -205,10 +239,10 @@ async fn answer(teller: &mut Teller<'_>, asked: &Antrag) -> Result<(), CliError>
             "what the office in Bremen has to decide",
             "jugendamt-bremen/out",
             "alleinsorge.antrag.0801",
-            2,
+            3,
         )
         .await?;
-    teller.arrives("a letter to each mother who was logged in", "postfach/out", "\"art\"", 5).await?;
+    teller.arrives("a letter to each mother who was logged in", "postfach/out", "\"art\"", 7).await?;
     let foreign = Post {
         what: "0803 of an office that is not responsible",
         path: "/v1/antworten",
@@ -225,4 +259,39 @@ async fn answer(teller: &mut Teller<'_>, asked: &Antrag) -> Result<(), CliError>
         teller.due.closed += 1;
     }
     teller.arrives("its answer to the mother", "postfach/out", &transaktionsid, 1).await.map(|_| ())
+}
+
+/// Released by the mother in both; only *known, no entry* is handed over, and everything else looks the same.
+async fn once_only(teller: &mut Teller<'_>) -> Result<(), CliError> {
+    teller.chapter("another application asks for a Nachweis, which the mother released: it gets one only where there is no Eintragung")?;
+    for (what, child, number) in [
+        ("request for Wohngeld, child without Eintragung", NEGATIV, 8),
+        ("request for Wohngeld, child with Sorgeerklärungen: no Nachweis, a letter to her", ERKLAERT, 9),
+    ] {
+        let antrag = Antrag { zweck: Some(WOHNGELDANTRAG), ..Antrag::new(child, number) };
+        ask_json(teller, what, &antrag).await?;
+    }
+    teller.due.nachweise += 1;
+    Ok(())
+}
+
+/// The request about the Sperrvermerk, which the office in Bremen has and did not answer.
+async fn withdrawal(teller: &mut Teller<'_>) -> Result<(), CliError> {
+    teller
+        .chapter("a mother withdraws her request; the office is told, and its answer is no longer awaited")?;
+    let antrag = Antrag::new(GESPERRT, 3);
+    let said = json!({ "was": "rueckzug", "id": antrag.transaktionsid() });
+    let post = Post {
+        what: "withdrawal of the request about the child with Sperrvermerk",
+        path: "/v1/rueckzuege",
+        partner: KITA,
+        key: "w-1".to_owned(),
+        content_type: JSON,
+        body: registermeldung(teller.fresh(), teller.now(), &said).into_bytes(),
+        callbacks: 0,
+    };
+    if teller.post(post).await? {
+        teller.due.rueckzuege += 1;
+    }
+    teller.arrives("the withdrawal", "jugendamt-bremen/out", "\"rueckzug\"", 1).await.map(|_| ())
 }

@@ -30,6 +30,10 @@ pub struct Due {
     pub callbacks: u64,
     /// Vorgänge that an office closed.
     pub closed: u64,
+    /// Nachweise that a service gets instead of the mother.
+    pub nachweise: u64,
+    /// Withdrawals of which an office is told.
+    pub rueckzuege: u64,
 }
 
 /// Something to hand in by HTTP.
@@ -184,7 +188,7 @@ impl<'a> Teller<'a> {
             (true, true) => "Quittung, as the first time, in",
             (false, _) => "taken, nothing new in",
         };
-        self.say(&format!("folder: {what} → {answer} {}", self.stage.tray(&outward).display()))?;
+        self.say(&format!("folder: {what} → {answer} trays/{outward}"))?;
         Ok(receipted && !again)
     }
 
@@ -207,7 +211,7 @@ impl<'a> Teller<'a> {
         }
         let there = self.stage.documents(tray, containing) >= count;
         let word = if there { "lies in" } else { "did not arrive in" };
-        self.say(&format!("{what} {word} {}", self.stage.tray(tray).display()))?;
+        self.say(&format!("{what} {word} trays/{tray}"))?;
         Ok(there)
     }
 

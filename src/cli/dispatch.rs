@@ -9,7 +9,7 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::{
     backup, bench, bestand, check, completions, demo, doctor, dry_run, inspect, messages, migrate, parked,
-    pause, recover, retention, routes, run, schema, stage, standards, status, tables, test, vorgang,
+    pause, recover, retention, routes, run, schema, stage, standards, status, support, tables, test, vorgang,
 };
 use crate::clock::Clock;
 
@@ -52,7 +52,7 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Inspect(args) => inspect::run(global, args, out),
         Command::Standards(command) => standards::run(global, command, out),
         Command::Schema(args) => schema::run(*args, out),
-        Command::Status => status::run(&*stage::read_store(global, out)?, &clock, out).await,
+        Command::Status => status::run(global, &clock, out).await,
         Command::Messages(command) => {
             messages::run(&*stage::read_store(global, out)?, &clock, command, out).await
         }
@@ -73,6 +73,7 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Doctor => doctor::run(global, out).await,
         Command::Backup(args) => backup::run(global, &clock, args, out).await,
         Command::Recover(args) => recover::run(global, &clock, args, out).await,
+        Command::Support(command) => support::run(global, &clock, command, out).await,
         Command::Bench(args) => bench::run(&stage::place(global), args, out).await,
         Command::Demo(args) => demo::run(global, args.once, out).await,
         Command::Completions(args) => completions::run(args, out),

@@ -1,13 +1,17 @@
 //! `doctor`: whether this machine and these files can carry a run, each finding with what to do.
 
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use crate::app::asking::{self, ALIVE};
+use crate::app::bundle::gather::Finding;
 use crate::app::house;
+use crate::app::place::{self, Fit, Place, Unfit};
 use crate::cli::args::Global;
 use crate::cli::backup::LAST;
 use crate::cli::exit::{CliError, Exit};
@@ -18,61 +22,9 @@ use crate::envelope::Stage;
 use crate::store::contract::Scope;
 use crate::transport::tls::{ServerTls, TlsSettings};
 
-#[derive(Serialize)]
-struct Finding {
-    what: &'static str,
-    fine: bool,
-    text: String,
-}
-
 /// Looks at everything that a run needs.
 pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
-    let place = stage::place(global);
-    let mut findings = Vec::new();
-    let fit = match crate::app::place::compile(&place, Some(Clock::real().now())) {
-        Ok(fit) => {
-            findings.push(Finding {
-                what: "files",
-                fine: true,
-                text: format!("version {}", fit.compiled.version),
-            });
-            Some(fit)
-        }
-        Err(unfit) => {
-            findings.push(Finding { what: "files", fine: false, text: format!("{unfit}; see `check`") });
-            None
-        }
-    };
-    findings.push(folder(&place.data));
-    findings.push(clock());
-    if let Some(fit) = &fit {
-        for wanted in &fit.compiled.sources {
-            if let Some(listen) = wanted.settings.get("listen").and_then(|listen| listen.as_str()) {
-                findings.push(port(listen));
-            }
-            if let Some(tls) = wanted.settings.get("tls").filter(|tls| !tls.is_null()) {
-                findings.push(certificates(&place.config, tls));
-            }
-            let trays = wanted.settings.get("trays").and_then(|trays| trays.as_array());
-            for tray in trays.into_iter().flatten() {
-                for folder in ["in", "out"].iter().filter_map(|key| tray.get(key)?.as_str()) {
-                    findings.push(self::tray(&place.data.join(folder)));
-                }
-            }
-        }
-        if house::store_folder(&place, &fit.compiled).is_dir() {
-            findings.push(store(&place, fit).await);
-            if matches!(fit.compiled.stage.stage, Stage::Produktion | Stage::Abnahme) {
-                findings.push(backup(&place, fit).await);
-            }
-        } else {
-            findings.push(Finding {
-                what: "store",
-                fine: true,
-                text: "none yet; the first run makes it".to_owned(),
-            });
-        }
-    }
+    let findings = findings(&stage::place(global)).await;
     let rows: Vec<Vec<String>> = findings
         .iter()
         .map(|finding| {
@@ -85,24 +37,79 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
     Ok(if findings.iter().all(|finding| finding.fine) { Exit::Ok } else { Exit::No })
 }
 
+/// What is found at a place.
+pub async fn findings(place: &Place) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let fit = match place::compile(place, Some(Clock::real().now())) {
+        Ok(fit) => {
+            findings.push(Finding {
+                what: "files",
+                fine: true,
+                text: format!("version {}", fit.compiled.version),
+            });
+            Some(fit)
+        }
+        Err(unfit) => {
+            findings.push(Finding { what: "files", fine: false, text: why(&unfit) });
+            None
+        }
+    };
+    findings.push(folder(&place.data));
+    findings.push(clock());
+    if let Some(fit) = &fit {
+        for wanted in &fit.compiled.sources {
+            if let Some(listen) = wanted.settings.get("listen").and_then(|listen| listen.as_str()) {
+                findings.push(port(listen).await);
+            }
+            if let Some(tls) = wanted.settings.get("tls").filter(|tls| !tls.is_null()) {
+                findings.push(certificates(&place.config, tls));
+            }
+            let trays = wanted.settings.get("trays").and_then(|trays| trays.as_array());
+            for tray in trays.into_iter().flatten() {
+                for folder in ["in", "out"].iter().filter_map(|key| tray.get(key)?.as_str()) {
+                    findings.push(self::tray(&place.data.join(folder)));
+                }
+            }
+        }
+        if house::store_folder(place, &fit.compiled).is_dir() {
+            findings.push(store(place, fit).await);
+            if matches!(fit.compiled.stage.stage, Stage::Produktion | Stage::Abnahme) {
+                findings.push(backup(place, fit).await);
+            }
+        } else {
+            findings.push(Finding {
+                what: "store",
+                fine: true,
+                text: "none yet; the first run makes it".to_owned(),
+            });
+        }
+    }
+    findings
+}
+
+fn why(unfit: &Unfit) -> String {
+    match unfit {
+        Unfit::Missing { .. } => unfit.to_string(),
+        _ => format!("{unfit}; see `check`").replace('\n', "; "),
+    }
+}
+
+/// Makes no folder that stays: it would hide that another one was meant.
 fn folder(data: &Path) -> Finding {
-    let probe = data.join(format!(".doctor-{}", uuid::Uuid::new_v4()));
-    let written = std::fs::create_dir_all(data)
-        .and_then(|()| std::fs::write(&probe, b"drehscheibe"))
+    let there = data.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+    let probe = there.join(format!(".doctor-{}", uuid::Uuid::new_v4()));
+    let written = std::fs::write(&probe, b"drehscheibe")
         .and_then(|()| std::fs::File::open(&probe).and_then(|file| file.sync_all()))
         .and_then(|()| std::fs::remove_file(&probe));
-    match written {
-        Ok(()) => Finding {
-            what: "data folder",
-            fine: true,
-            text: format!("{} can be written and synced", data.display()),
-        },
-        Err(error) => Finding {
-            what: "data folder",
-            fine: false,
-            text: format!("{} cannot be written: {}; create it for this user", data.display(), error.kind()),
-        },
-    }
+    let (fine, text) = match written {
+        Ok(()) if there == data => (true, format!("{} can be written and synced", data.display())),
+        Ok(()) => (true, format!("{} is not there yet; the first run makes it", data.display())),
+        Err(error) => (
+            false,
+            format!("{} cannot be written: {}; create it for this user", data.display(), error.kind()),
+        ),
+    };
+    Finding { what: "data folder", fine, text }
 }
 
 fn certificates(config: &Path, written: &serde_json::Value) -> Finding {
@@ -135,15 +142,21 @@ fn clock() -> Finding {
     Finding { what: "clock", fine: plausible, text }
 }
 
-fn port(listen: &str) -> Finding {
-    match TcpListener::bind(listen) {
-        Ok(_) => Finding { what: "port", fine: true, text: format!("{listen} is free") },
-        Err(error) => Finding {
-            what: "port",
-            fine: false,
-            text: format!("{listen} cannot be taken: {}; is a run up already?", error.kind()),
-        },
-    }
+async fn port(listen: &str) -> Finding {
+    let (fine, text) = match TcpListener::bind(listen) {
+        Ok(_) => (true, format!("{listen} is free")),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            let answer = asking::ask(listen, "/health/live").await;
+            match answer.is_some_and(|answer| answer.good && answer.text.trim() == ALIVE) {
+                true => (true, format!("{listen} is held by a drehscheibe that runs")),
+                false => {
+                    (false, format!("{listen} is held by another program, or by a run that cannot be asked"))
+                }
+            }
+        }
+        Err(error) => (false, format!("{listen} cannot be taken: {}; choose another address", error.kind())),
+    };
+    Finding { what: "port", fine, text }
 }
 
 /// How old the last backup may be.
@@ -157,7 +170,7 @@ struct LastBackup {
 }
 
 /// Whether there is a backup, how old it is, and whether it falls with the store's own disk.
-async fn backup(place: &crate::app::place::Place, fit: &crate::app::place::Fit) -> Finding {
+async fn backup(place: &Place, fit: &Fit) -> Finding {
     let noted = match house::open_store(place, &fit.compiled, true) {
         Ok(store) => store.note("app", LAST).await.ok().flatten(),
         Err(_) => None,
@@ -185,7 +198,7 @@ fn judged(last: Option<&LastBackup>, store: &Path, now: Timestamp) -> Finding {
     Finding { what: "backup", fine: true, text: format!("the last one is of {}", last.created) }
 }
 
-async fn store(place: &crate::app::place::Place, fit: &crate::app::place::Fit) -> Finding {
+async fn store(place: &Place, fit: &Fit) -> Finding {
     let opened = match house::open_store(place, &fit.compiled, true) {
         Ok(store) => store.figures(&Scope::Operator).await,
         Err(error) => Err(error),

@@ -13,6 +13,7 @@ use crate::cli::{person, stage};
 use crate::clock::Clock;
 use crate::envelope::{Part, Stage};
 use crate::store::contract::{Filter, Listed, Scope};
+use crate::xoev::inspect::inspect;
 
 #[derive(Serialize)]
 struct Shown {
@@ -47,11 +48,13 @@ pub async fn run(global: &Global, args: &DryRunArgs, out: &mut Output) -> Result
         )?;
     }
     let scratch = Scratch::in_memory()?;
+    let from = format!("{}, from {}", given.binding, given.partner.as_deref().unwrap_or("nobody"));
     let script = Script { events: vec![Event::Given(Box::new(given))], ..Script::default() };
     let played = player::play(fit, &scratch.0, &script, &Troubles { times: 1, ..Troubles::default() })
         .await
         .map_err(|error| CliError::Usage(error.to_string()))?;
     let shown = shown(&played, then.as_ref());
+    out.say(&format!("by     {from}"))?;
     out.say(&format!("state  {}{}", shown.state, codes(&shown.codes)))?;
     out.say(&format!("answer {}", shown.reply.as_deref().unwrap_or("none")))?;
     for send in &shown.sends {
@@ -135,12 +138,22 @@ fn from_file(
     out: &mut Output,
 ) -> Result<Given, CliError> {
     let fit = stage::compile(global, out)?;
-    let first = fit.compiled.plans.first().and_then(|plan| {
-        let binding = plan.bindings.first()?;
-        let partner = plan.accept.first().and_then(|accept| accept.partners.first()).cloned();
-        Some((binding.key.clone(), partner))
-    });
-    let Some((binding, first_partner)) = first else {
+    let message = inspect(body.clone(), &*fit.standards, fit.standards.reader().as_mut()).message;
+    // Who takes it in this stage; where nobody does, the play shows how it would be turned away.
+    let of_message = || {
+        fit.compiled.plans.iter().flat_map(|plan| {
+            let accept = plan.accept.iter().filter(|accept| Some(&accept.message) == message.as_ref());
+            accept.map(move |accept| (plan, accept))
+        })
+    };
+    let of_partner = of_message()
+        .find(|(_, accept)| partner.as_ref().is_none_or(|partner| accept.partners.contains(partner)));
+    let taker = of_partner.or_else(|| of_message().next());
+    let taker =
+        taker.or_else(|| fit.compiled.plans.iter().find_map(|plan| Some((plan, plan.accept.first()?))));
+    let Some((binding, first_partner)) = taker.and_then(|(plan, accept)| {
+        Some((plan.bindings.first()?.key.clone(), accept.partners.first().cloned()))
+    }) else {
         return Err(CliError::Usage("there is no route that could take the file".to_owned()));
     };
     let partner = partner.or(first_partner);

@@ -19,12 +19,14 @@ pub struct Antrag {
     pub hamburg: bool,
     /// Given names of whoever is logged in, where it is not she.
     pub other: Option<&'static str>,
+    /// LeiKa key of the application that it is asked for (Once-Only), which she released the answer for.
+    pub zweck: Option<&'static str>,
 }
 
 impl Antrag {
     /// The request of a mother who lives in Bremen and is logged in herself.
     pub fn new(child: u64, number: u64) -> Antrag {
-        Antrag { child, number, hamburg: false, other: None }
+        Antrag { child, number, hamburg: false, other: None, zweck: None }
     }
 
     /// The UUID of the message.
@@ -130,8 +132,9 @@ pub fn json(antrag: &Antrag, now: Timestamp) -> String {
 
 fn login(antrag: &Antrag, now: Timestamp) -> Value {
     let familie = antrag.familie();
-    let at = now.checked_sub(SignedDuration::from_secs(60)).unwrap_or(now);
-    json!({
+    let before = |seconds| now.checked_sub(SignedDuration::from_secs(seconds)).unwrap_or(now);
+    let at = before(60);
+    let mut login = json!({
         "konto": format!("konto-{}", antrag.number),
         "verfahren": "eID",
         "vertrauensniveau": "hoch",
@@ -141,7 +144,12 @@ fn login(antrag: &Antrag, now: Timestamp) -> Value {
         "geburtsdatum": familie.mutter_geboren,
         "rolle": "mutter",
         "postkorbHandle": format!("pk-{}", antrag.number),
-    })
+    });
+    if let Some(zweck) = antrag.zweck {
+        login["zweck"] = json!(zweck);
+        login["freigabe"] = json!(before(30).to_string());
+    }
+    login
 }
 
 /// What a Jugendamt answers to a request that was handed to it (0803): no entry.

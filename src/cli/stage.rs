@@ -49,6 +49,11 @@ pub fn write_store(global: &Global, out: &mut Output) -> Result<Arc<dyn Store>, 
 
 fn store(global: &Global, out: &mut Output, read_only: bool) -> Result<Arc<dyn Store>, CliError> {
     let fit = compile(global, out)?;
+    opened(global, &fit, read_only)
+}
+
+/// The store of a stage that is compiled already.
+pub fn opened(global: &Global, fit: &Fit, read_only: bool) -> Result<Arc<dyn Store>, CliError> {
     let place = place(global);
     let folder = house::store_folder(&place, &fit.compiled);
     if !folder.is_dir() {

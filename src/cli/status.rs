@@ -1,13 +1,17 @@
-//! What waits, how old it is, whose fault it is, and what to do next: one look for the operator.
-//! Never shows content and never decides: it reads figures, pauses and breakers.
+//! Whether the house runs, what waits, how old it is, whose fault it is, and what to do next: one look for the operator.
+//! Never shows content and never decides: it asks the running process, and reads figures, pauses and breakers.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::args::Global;
 use super::exit::{CliError, Exit};
 use super::output::{Output, age, counted, moment, or_dash};
+use super::stage;
+use crate::app::asking::{self, Answered};
 use crate::clock::Clock;
-use crate::store::contract::{Backlog, Breaker, Figures, Pause, Scope, Store};
+use crate::route::compiled::Compiled;
+use crate::store::contract::{Backlog, Breaker, Figures, Pause, Scope};
 use crate::store::duty::Holding;
 
 /// Younger than this (seconds) a waiting row is simply under way.
@@ -63,6 +67,9 @@ pub struct Item {
 pub struct Report {
     /// When it was taken.
     pub at: Timestamp,
+    /// How the running process is; `None` where nobody asked it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub house: Option<String>,
     /// What waits, what needs a person first.
     pub items: Vec<Item>,
     /// The figures behind it.
@@ -74,14 +81,35 @@ pub struct Report {
 }
 
 /// Looks and prints.
-pub async fn run(store: &dyn Store, clock: &Clock, out: &mut Output) -> Result<Exit, CliError> {
+pub async fn run(global: &Global, clock: &Clock, out: &mut Output) -> Result<Exit, CliError> {
+    let fit = stage::compile(global, out)?;
+    let house = house(&fit.compiled).await;
+    // Said before the store is opened: where it does not open, this is half of the answer.
+    out.say(&format!("house      {house}"))?;
+    let store = stage::opened(global, &fit, true)?;
     let now = clock.now();
     let figures = store.figures(&Scope::Operator).await?;
     let pauses = store.pauses(now).await?;
     let breakers = store.breakers().await?;
     let duties = store.duties().await?;
-    print(&Report { duties, ..report(figures, pauses, &breakers, now) }, out)?;
+    print(&Report { house: Some(house), duties, ..report(figures, pauses, &breakers, now) }, out)?;
     Ok(Exit::Ok)
+}
+
+/// Whether a process of this stage takes deliveries, as it says itself.
+async fn house(compiled: &Compiled) -> String {
+    let listen = match asking::door(compiled) {
+        Ok(listen) => listen,
+        Err(cause) => return format!("not asked: {cause}"),
+    };
+    match asking::ask(listen, "/health/ready").await {
+        Some(Answered { good: true, .. }) => format!("runs and takes deliveries at {listen}"),
+        Some(Answered { text, .. }) => {
+            let text: String = text.trim().chars().filter(|c| !c.is_control()).take(80).collect();
+            format!("runs at {listen} and takes nothing: {text}")
+        }
+        None => format!("does not run: nobody answers at {listen}; start `drehscheibe run`"),
+    }
 }
 
 /// Makes the report of what the store says at a moment.
@@ -91,7 +119,7 @@ pub fn report(figures: Figures, pauses: Vec<Pause>, breakers: &[Breaker], now: T
     items.extend(of_inbound(&figures));
     items.extend(pauses.iter().map(of_pause));
     items.sort_by_key(|item| (urgency(item), item.since));
-    Report { at: now, items, figures, pauses, duties: Vec::new() }
+    Report { at: now, house: None, items, figures, pauses, duties: Vec::new() }
 }
 
 fn urgency(item: &Item) -> u8 {
@@ -246,11 +274,13 @@ pub fn print(report: &Report, out: &mut Output) -> std::io::Result<()> {
     let sent: u64 = figures.backlog.iter().map(|backlog| backlog.sent).sum();
     let attempts: u64 = figures.backlog.iter().map(|backlog| backlog.attempts).sum();
     out.say(&format!("sent       {} in {}", counted(sent, "delivery"), counted(attempts, "attempt")))?;
+    let saetze = if figures.mirror == 1 { "Registersatz" } else { "Registersätze" };
     let (mirror, timers) = (figures.mirror, counted(figures.timers, "timer"));
     out.say(&format!("mirror     {mirror} Registersätze; {timers}"))?;
     for held in &report.duties {
         out.say(&format!("duty       {}: {}", held.name, of_duty(held, report.at)))?;
     }
+    out.say(&format!("mirror     {mirror} {saetze}; {timers}"))?;
     if !figures.codes.is_empty() {
         let codes: Vec<String> =
             figures.codes.iter().map(|(code, count)| format!("{code} {count}")).collect();

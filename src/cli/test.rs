@@ -26,6 +26,7 @@ struct Report {
 /// Runs all cases, or those that a path names.
 pub async fn run(global: &Global, args: &TestArgs, out: &mut Output) -> Result<Exit, CliError> {
     let place = stage::place(global);
+    place::complete(&place).map_err(|unfit| stage::shown(unfit, out))?;
     let mut outcomes = Vec::new();
     if args.path.is_none() {
         let set = crate::xoev::package::load(&place.xsd).map_err(|faults| {

@@ -192,7 +192,7 @@ async fn culprit(core: &Core, first: &Entry, cause: String) -> Result<Verdict, B
 
 fn committed(core: &Core, entry: &Entry) {
     tracing::debug!(
-        message = %entry.envelope.head.id,
+        id = %entry.envelope.head.id,
         state = entry.state.as_str(),
         route = entry.route.as_deref().unwrap_or("-"),
         trace = entry.envelope.head.traceparent.as_deref().unwrap_or("-"),

@@ -287,7 +287,7 @@ async fn attempt(
             false => send(core, destination, &envelope).await,
         };
         tracing::debug!(
-            message = %due.id,
+            id = %due.id,
             cause = %due.cause,
             arrived = sent.is_ok(),
             trace = envelope.head.traceparent.as_deref().unwrap_or("-"),

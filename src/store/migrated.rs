@@ -1,4 +1,4 @@
-//! What a migration made of a store, for the person who ordered it. Never names a place or a login.
+//! What a migration made of a store, and of which version its tables are, for the person who asked. Never names a place or a login.
 
 use serde::Serialize;
 
@@ -19,4 +19,15 @@ impl Migrated {
         let made = applied.iter().map(|step| format!("V{} {}", step.version(), step.name())).collect();
         Migrated { tables, version, made }
     }
+}
+
+/// Of which version one set of tables is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Version {
+    /// Which set, as in [`Migrated`].
+    pub tables: &'static str,
+    /// The version that was found; `None` where there are no tables yet.
+    pub found: Option<i64>,
+    /// The newest version that this program knows.
+    pub program: i64,
 }

@@ -8,7 +8,7 @@ use secrecy::SecretBox;
 use crate::envelope::Stage;
 use crate::store::backup::Manifest;
 use crate::store::contract::{Store, StoreError};
-use crate::store::migrated::Migrated;
+use crate::store::migrated::{Migrated, Version};
 use crate::store::recovery::{Copied, Restored};
 use crate::store::restore::PutBack;
 
@@ -74,3 +74,10 @@ pub type Restore = fn(
 /// The restores of the back ends by name.
 pub const RESTORES: &[(&str, Restore)] =
     &[("postgres", postgres::recovery::by_owner), ("sqlite", sqlite::restore::put_back)];
+/// How the versions of the tables of a back end are read; nothing is changed.
+pub type Versions =
+    fn(place: &Path, stage: Stage, master: SecretBox<[u8; 32]>) -> Result<Vec<Version>, StoreError>;
+
+/// The readers of versions by name.
+pub const VERSIONS: &[(&str, Versions)] =
+    &[("postgres", postgres::store::versions), ("sqlite", sqlite::store::versions)];

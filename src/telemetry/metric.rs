@@ -43,6 +43,7 @@ const fn row(
 /// All metrics.
 pub const METRICS: &[Metric] = &[
     row("drehscheibe_build_info", Shape::Gauge, &["version", "stage"], "always 1; what runs"),
+    row("drehscheibe_start_time_seconds", Shape::Gauge, &[], "when this process started, seconds since 1970"),
     row("drehscheibe_received_total", Shape::Counter, &["binding"], "deliveries that reached the door"),
     row("drehscheibe_committed_total", Shape::Counter, &["state"], "inbound messages committed in a state"),
     row("drehscheibe_repeats_total", Shape::Counter, &[], "repeats answered with the first verdict"),
@@ -172,6 +173,11 @@ impl Sent {
 /// What runs; set once at start.
 pub fn build_info(stage: &'static str) {
     gauge!("drehscheibe_build_info", "version" => env!("CARGO_PKG_VERSION"), "stage" => stage).set(1.0);
+}
+
+/// The process started at this moment.
+pub fn started(at: jiff::Timestamp) {
+    gauge!("drehscheibe_start_time_seconds").set(at.as_second() as f64);
 }
 
 /// A delivery reached the door.
@@ -346,6 +352,7 @@ mod tests {
         metrics::with_local_recorder(&recorder, || {
             describe();
             build_info("test");
+            started(jiff::Timestamp::UNIX_EPOCH);
             received("http /v1/lieferungen");
             committed("accepted");
             repeated();

@@ -8,7 +8,7 @@ use std::process::Command;
 use drehscheibe::cli::sample::{Wish, eintragung};
 use serde_json::Value;
 
-use crate::support::{Receiver, Running, StageDir, TOKEN, ready, root, until};
+use crate::support::{Receiver, Running, StageDir, TOKEN, free_port, ready, root, until};
 
 const REASON: &str = "Probe der Bedienung";
 
@@ -190,6 +190,7 @@ async fn what_is_parked_is_shown_with_cause_and_replayed_by_a_person() {
     let shown = cli(&stage, &["parked", "show", id]);
     assert!(shown.code == 0 && shown.out.contains("next step"), "{}", shown.out);
     let waiting = cli(&stage, &["status"]);
+    assert!(waiting.out.contains("house      runs and takes deliveries at "), "{}", waiting.out);
     assert!(waiting.code == 0 && waiting.out.contains("zurückgestellt"), "{}", waiting.out);
 
     assert_eq!(cli(&stage, &["parked", "replay", id]).code, 2, "a replay needs a reason");
@@ -378,6 +379,15 @@ async fn files_are_judged_without_a_store() {
     assert_eq!(denied.json()["state"], "denied");
     assert_eq!(cli(&stage, &["dry-run", &sample("0801-antrag.xml"), "--as", "niemand"]).code, 2);
 
+    // Of all shipped routes the one that takes it, as a newcomer tries it.
+    let dry = plain(&["dry-run", &sample("0804-eintragung-vorhanden.xml"), "--as", "jugendamt-bremen"]);
+    assert_eq!(dry.code, 0, "{}", dry.err);
+    for said in
+        ["by     http /v1/lieferungen, from jugendamt-bremen", "state  accepted", "answer xfamilie.0011"]
+    {
+        assert!(dry.out.contains(said), "{said}: {}", dry.out);
+    }
+
     let shell = cli(&stage, &["completions", "bash"]);
     assert!(shell.code == 0 && shell.out.contains("_drehscheibe()"));
     let unknown = cli(&stage, &["auskunft"]);
@@ -436,6 +446,55 @@ fn the_published_secrets_are_refused_where_data_are_real() {
 }
 
 #[test]
+fn a_stage_of_ones_own_is_made_as_the_readme_says() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("README");
+    let block = readme.split("```sh\n").find(|block| block.starts_with("mkdir -p deploy/stages/abnahme"));
+    let block = block.and_then(|block| block.split("```").next()).expect("the recipe");
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data").display().to_string();
+    // All of it but the run, which would stay; in a folder that has what a checkout has.
+    let recipe: String = block
+        .lines()
+        .filter(|line| !line.starts_with("drehscheibe run"))
+        .map(|line| format!("{}\n", line.replace("/var/lib/drehscheibe", &data)))
+        .collect();
+    assert!(recipe.contains("drehscheibe check") && recipe.contains("drehscheibe doctor"), "{recipe}");
+    // Its door may be taken on this machine, by the demonstration of somebody else.
+    let free = free_port();
+    let prepare = format!(
+        "set -euo pipefail; mkdir -p deploy/stages; cp -r {0}/deploy/stages/demo deploy/stages/; \
+         sed -i 's/127.0.0.1:8080/{free}/' deploy/stages/demo/connections.yaml; cp -r {0}/routes {0}/xsd .; \
+         drehscheibe() {{ '{1}' \"$@\"; }}\n",
+        root().display(),
+        env!("CARGO_BIN_EXE_drehscheibe")
+    );
+    let mut shell = Command::new("bash");
+    shell.current_dir(folder.path()).arg("-c").arg(format!("{prepare}{recipe}"));
+    let made = Ended::of(shell);
+    assert_eq!(made.code, 0, "{}{}", made.out, made.err);
+    assert!(made.out.contains("no fault") && !made.out.contains("NOT OK"), "{}", made.out);
+}
+
+#[test]
+fn outside_of_a_checkout_it_says_what_is_missing_and_leaves_nothing() {
+    let empty = tempfile::tempdir().expect("a folder");
+    let outside = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drehscheibe"));
+        command.current_dir(empty.path()).args(words);
+        Ended::of(command)
+    };
+    for words in [&["check"][..], &["run"], &["status"], &["test"], &["support", "bundle", "--show"]] {
+        let told = outside(words);
+        assert_eq!(told.code, 2, "{words:?}");
+        assert!(told.err.contains("there is no folder xsd") && told.err.contains("--xsd"), "{}", told.err);
+    }
+    let told = outside(&["doctor"]);
+    assert!(told.code == 1 && told.out.contains("there is no folder xsd"), "{}", told.out);
+    assert_eq!(fs::read_dir(empty.path()).expect("the folder").count(), 0, "nothing was made");
+    assert_eq!(outside(&["inspect", &sample("0804-eintragung-vorhanden.xml")]).code, 0);
+}
+
+#[test]
 fn the_demonstration_ends_as_told() {
     let played = plain(&["demo", "--once", "--json"]);
     assert_eq!(played.code, 0, "{}{}", played.out, played.err);
@@ -450,6 +509,8 @@ fn the_demonstration_ends_as_told() {
             "answers",
             "letters",
             "forwarded",
+            "nachweise",
+            "withdrawn",
             "duplicates",
             "rejected",
             "callbacks_delivered",
@@ -458,7 +519,8 @@ fn the_demonstration_ends_as_told() {
             "lost"
         ]
     );
-    assert_eq!(story["answers"], serde_json::json!({ "A": 1, "B": 1, "F": 1, "I": 1, "K": 1, "Q": 1 }));
+    assert_eq!(story["answers"], serde_json::json!({ "A": 2, "B": 2, "F": 1, "I": 1, "K": 1, "Q": 2 }));
+    assert_eq!((&story["nachweise"], &story["withdrawn"]), (&1.into(), &1.into()));
     for code in ["S001", "X000", "V000", "X001", "X002", "S999", "T070"] {
         assert!(story["rejected"][code].as_u64() >= Some(1), "{code}");
     }

@@ -9,9 +9,11 @@
 
 #[path = "../house.rs"]
 mod house;
+mod bundle;
 mod canary;
 mod cli;
 mod collector;
+mod compose;
 mod crash;
 mod engine;
 mod json;

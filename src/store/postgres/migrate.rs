@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::store::contract::StoreError;
-use crate::store::migrated::Migrated;
+use crate::store::migrated::{Migrated, Version};
 use crate::store::postgres::open::Settings;
 use crate::store::postgres::values::trouble;
 use crate::store::sealing::values::Stored;
@@ -69,15 +69,29 @@ fn newest(known: &[refinery::Migration]) -> i64 {
     known.iter().map(|m| i64::from(m.version())).max().unwrap_or(0)
 }
 
-async fn version(client: &Client, schema: &str, newest: i64) -> Stored<bool> {
+/// The versions of both schemas, as they are.
+pub(crate) async fn versions(settings: &Settings) -> Stored<Vec<Version>> {
+    let main = connect(&settings.main()?, settings.tls()?).await?;
+    let keys = connect(&settings.keys()?, settings.tls()?).await?;
+    let of = |tables, found, known: &[refinery::Migration]| Version { tables, found, program: newest(known) };
+    Ok(vec![
+        of("house", found(&main, HOUSE).await?, house::migrations::runner().get_migrations()),
+        of("keys", found(&keys, KEYS).await?, keys::migrations::runner().get_migrations()),
+    ])
+}
+
+async fn found(client: &Client, schema: &str) -> Stored<Option<i64>> {
     let table = format!("{schema}.refinery_schema_history");
     let there = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await.map_err(trouble)?;
     if !there.get::<_, bool>(0) {
-        return Ok(false);
+        return Ok(None);
     }
     let found = format!("SELECT max(version)::bigint FROM {table}");
-    let found: i64 =
-        client.query_one(&found, &[]).await.map_err(trouble)?.get::<_, Option<i64>>(0).unwrap_or(0);
+    Ok(client.query_one(&found, &[]).await.map_err(trouble)?.get(0))
+}
+
+async fn version(client: &Client, schema: &str, newest: i64) -> Stored<bool> {
+    let Some(found) = found(client, schema).await? else { return Ok(false) };
     if found > newest {
         return Err(StoreError::Refused(format!(
             "the store has schema version {found}, this program knows up to {newest}; start the newer program, \

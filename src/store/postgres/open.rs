@@ -143,11 +143,13 @@ impl Settings {
         Ok(config)
     }
 
-    fn main(&self) -> Stored<Config> {
+    /// The running program's connection to the house's database.
+    pub(crate) fn main(&self) -> Stored<Config> {
         self.config(&self.url, HOUSE)
     }
 
-    fn keys(&self) -> Stored<Config> {
+    /// The running program's connection to the database of the keys.
+    pub(crate) fn keys(&self) -> Stored<Config> {
         self.config(self.keys.as_ref().unwrap_or(&self.url), KEYS)
     }
 

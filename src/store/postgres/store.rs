@@ -18,7 +18,7 @@ use crate::store::contract::{
     Pause, Resumed, Scope, Settle, SpoolRead, SpoolWrite, Store, StoreError, View, Want,
 };
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
-use crate::store::migrated::Migrated;
+use crate::store::migrated::{Migrated, Version};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::claims::{self, Begun, Writing};
 use crate::store::postgres::commit::{self, Written};
@@ -26,8 +26,8 @@ use crate::store::postgres::listen::Watch;
 use crate::store::postgres::open::{self, Settings};
 use crate::store::postgres::outside::Outside;
 use crate::store::postgres::{
-    again, bury, duty, essence, house, lanes, list, read, recovery, register, remove, retention, settle,
-    waiting,
+    again, bury, duty, essence, house, lanes, list, migrate, read, recovery, register, remove, retention,
+    settle, waiting,
 };
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use crate::store::sealing::claim_file::Reading;
@@ -63,6 +63,12 @@ pub fn migrated(
 ) -> Result<Vec<Migrated>, StoreError> {
     let settings = Settings::of_place(place, stage, master, false)?;
     apart(async move { open::prepare(&settings).await })
+}
+
+/// The versions of the tables as they are, as the menu of back ends has it; blocks like [`boxed`].
+pub fn versions(place: &Path, stage: Stage, master: SecretBox<[u8; 32]>) -> Result<Vec<Version>, StoreError> {
+    let settings = Settings::of_place(place, stage, master, true)?;
+    apart(async move { migrate::versions(&settings).await })
 }
 
 /// Does it on a thread of its own that the caller waits for.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::envelope::Stage;
 use crate::seal::key::{KEY_LEN, Master};
 use crate::store::contract::StoreError;
-use crate::store::migrated::Migrated;
+use crate::store::migrated::{Migrated, Version};
 use crate::store::sealing::keys::check_value;
 use crate::store::sealing::values::{Stored, disk, sealing};
 use crate::store::sqlite::values::{sql, trouble};
@@ -196,14 +196,29 @@ fn newest(known: &[refinery::Migration]) -> i64 {
     known.iter().map(|m| i64::from(m.version())).max().unwrap_or(0)
 }
 
-fn version(connection: &Connection, known: &[refinery::Migration]) -> Stored<()> {
+fn found(connection: &Connection) -> Stored<Option<i64>> {
     if !has_table(connection, "refinery_schema_history")? {
-        return Ok(());
+        return Ok(None);
     }
     let sql = "SELECT max(version) FROM refinery_schema_history";
-    let found: Option<i64> = connection.query_row(sql, [], |r| r.get(0)).map_err(trouble)?;
+    connection.query_row(sql, [], |r| r.get(0)).map_err(trouble)
+}
+
+/// The versions of both files of a store, as they are.
+pub(crate) fn versions(folder: &Path) -> Stored<Vec<Version>> {
+    let of = |tables, path: &Path, known: &[refinery::Migration]| {
+        let found = if path.exists() { found(&connect(path, true)?)? } else { None };
+        Ok(Version { tables, found, program: newest(known) })
+    };
+    Ok(vec![
+        of("house", &file(folder), house::migrations::runner().get_migrations())?,
+        of("keys", &folder.join("keys.db"), keys::migrations::runner().get_migrations())?,
+    ])
+}
+
+fn version(connection: &Connection, known: &[refinery::Migration]) -> Stored<()> {
     let newest = newest(known);
-    match found {
+    match found(connection)? {
         Some(found) if found > newest => Err(StoreError::Refused(format!(
             "the store has schema version {found}, this program knows up to {newest}; start the newer program, \
              or restore the backup made before the update"

@@ -18,7 +18,7 @@ use crate::store::contract::{
     Pause, Resumed, Scope, Settle, SpoolRead, SpoolWrite, Store, StoreError, View, Want,
 };
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
-use crate::store::migrated::Migrated;
+use crate::store::migrated::{Migrated, Version};
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use crate::store::sealing::claim_file::{Folder, Reading};
 use crate::store::sealing::keys::{HOUSE, MandantKey};
@@ -68,6 +68,15 @@ pub fn migrated(
     master: SecretBox<[u8; 32]>,
 ) -> Result<Vec<Migrated>, StoreError> {
     Ok(open::open(&Settings { path: place.to_owned(), stage, master, read_only: false })?.made)
+}
+
+/// The versions of the tables as they are, as the menu of back ends has it.
+pub fn versions(
+    place: &Path,
+    _stage: Stage,
+    _master: SecretBox<[u8; 32]>,
+) -> Result<Vec<Version>, StoreError> {
+    open::versions(place)
 }
 
 impl SqliteStore {

@@ -67,7 +67,7 @@ impl AmqpDestination {
             Some(_) => tracing::warn!(
                 connection = self.connection,
                 partner = self.partner,
-                message = %envelope.head.id,
+                id = %envelope.head.id,
                 "a reply-to that the partner's channel does not allow is not followed"
             ),
             None => {}
