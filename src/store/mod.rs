@@ -10,6 +10,7 @@ use crate::store::contract::{Store, StoreError};
 use crate::store::migrated::Migrated;
 
 pub mod contract;
+pub mod decide;
 pub mod migrated;
 pub mod postgres;
 mod sealing;

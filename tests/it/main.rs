@@ -17,6 +17,7 @@ mod engine;
 mod json;
 mod klaerfall;
 mod latin;
+mod model;
 mod mime;
 mod postgres;
 mod register;
