@@ -15,6 +15,7 @@ pub mod migrated;
 pub mod postgres;
 mod sealing;
 pub mod sqlite;
+pub mod trouble;
 
 /// How a back end is opened: place (of the embedded one its folder, of PostgreSQL its URL), stage of the process, master key, for reading only.
 pub type Open = fn(
