@@ -8,7 +8,7 @@ mod once;
 mod order;
 mod outage;
 mod parts;
-mod rig;
+pub mod rig;
 mod stages;
 mod stand;
 mod trouble;

@@ -27,6 +27,7 @@ mod store;
 mod store_contract;
 mod support;
 mod transport_amqp;
+mod transport_amqp_neighbours;
 mod transport_amqp_out;
 mod transport_broker;
 mod transport_callback;

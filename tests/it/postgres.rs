@@ -11,6 +11,7 @@ use drehscheibe::store::postgres::store::PostgresStore;
 use crate::store_contract::common::House;
 
 mod binary;
+mod neighbours;
 mod plans;
 mod rights;
 pub mod server;

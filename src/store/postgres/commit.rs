@@ -12,7 +12,7 @@ use crate::store::contract::{Committed, StoreError};
 use crate::store::decide::{self, Known, ORPHAN, Own};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, rows, run, transact};
-use crate::store::postgres::values::{get, sql};
+use crate::store::postgres::values::{first_cause, get, sql};
 use crate::store::postgres::write::{self, Winner};
 use crate::store::sealing::prepare::{MirrorWork, Work};
 use crate::store::sealing::shown::First;
@@ -139,7 +139,7 @@ async fn look(tx: &Tx<'_>, works: &[Work], open: &[usize]) -> Stored<There> {
     };
     let records: Vec<Uuid> = works().flat_map(|work| work.mirror.iter().map(changed)).collect();
     // Sent together, answered in order.
-    let (inbox, keys, versions, mirror) = tokio::try_join!(
+    let found = tokio::join!(
         find(tx, &ids),
         async {
             match keys.is_empty() {
@@ -159,7 +159,13 @@ async fn look(tx: &Tx<'_>, works: &[Work], open: &[usize]) -> Stored<There> {
                 false => rows(tx, sql!("mirror_find"), &[&records]).await,
             }
         },
-    )?;
+    );
+    let (inbox, keys, versions, mirror) = match found {
+        (Ok(inbox), Ok(keys), Ok(versions), Ok(mirror)) => (inbox, keys, versions, mirror),
+        (inbox, keys, versions, mirror) => {
+            return Err(first_cause([inbox.err(), keys.err(), versions.err(), mirror.err()]));
+        }
+    };
     let keys = keys.iter().map(|r| {
         let first = First {
             id: get(r, 2)?,

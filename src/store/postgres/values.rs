@@ -23,6 +23,9 @@ pub(crate) use sql;
 /// An id or key is there already; done again, because another process may have been faster, and then said.
 pub const TAKEN: &str = "an id or key of it is taken by another row";
 
+/// A statement came after one that failed, in the same transaction.
+const OVER: &str = "PostgreSQL had given up the transaction already";
+
 /// Whether a transaction is worth doing again.
 pub fn is_race(error: &StoreError, attempt: u32) -> bool {
     match error {
@@ -30,6 +33,14 @@ pub fn is_race(error: &StoreError, attempt: u32) -> bool {
         StoreError::Entry(text) => text == TAKEN && attempt < 3,
         _ => false,
     }
+}
+
+/// Of statements that were sent together and failed together, what the first one failed of: the others only say that the
+/// transaction was over.
+pub fn first_cause<const N: usize>(errors: [Option<StoreError>; N]) -> StoreError {
+    let is_after = |error: &StoreError| matches!(error, StoreError::Later(text) if text == OVER);
+    let found = errors.into_iter().flatten().reduce(|one, other| if is_after(&one) { other } else { one });
+    found.unwrap_or_else(|| StoreError::Later(OVER.into()))
 }
 
 /// What another process was faster with.
@@ -55,6 +66,7 @@ pub fn trouble(error: tokio_postgres::Error) -> StoreError {
         SqlState::READ_ONLY_SQL_TRANSACTION => later(READ_ONLY),
         SqlState::TOO_MANY_CONNECTIONS => later(NO_CONNECTION),
         SqlState::OUT_OF_MEMORY | SqlState::INSUFFICIENT_RESOURCES => later("PostgreSQL is out of memory"),
+        SqlState::IN_FAILED_SQL_TRANSACTION => later(OVER),
         SqlState::QUERY_CANCELED => later(TOO_SLOW),
         SqlState::LOCK_NOT_AVAILABLE => later(LOCKED),
         SqlState::INSUFFICIENT_PRIVILEGE => later(RIGHTS),
@@ -101,6 +113,15 @@ pub fn month(at: Timestamp) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_came_after_a_failure_never_hides_it() {
+        let later = |text: &str| Some(StoreError::Later(text.to_owned()));
+        let cause = |errors| first_cause::<3>(errors);
+        assert_eq!(cause([later(OVER), None, later(RACE)]), race());
+        assert_eq!(cause([None, later(RACE), later(OVER)]), race());
+        assert_eq!(Some(cause([None, later(OVER), None])), later(OVER));
+    }
 
     #[test]
     fn a_time_lies_in_its_month() {

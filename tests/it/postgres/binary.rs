@@ -11,6 +11,11 @@ use super::house;
 use crate::support::{Receiver, Running, StageDir, TOKEN, ready};
 
 async fn stage(house: &super::Served) -> StageDir {
+    stage_at(&house.server.url("laufzeit", &house.database), &house.server.url("besitzer", &house.database)).await
+}
+
+/// A stage whose store lies at a URL, made by the login of another.
+pub async fn stage_at(url: &str, owner: &str) -> StageDir {
     let partners = [Receiver::start().await, Receiver::start().await];
     let stage = StageDir::new([partners[0].address, partners[1].address]);
     let file = stage.stage().join("connections.yaml");
@@ -21,12 +26,12 @@ async fn stage(house: &super::Served) -> StageDir {
     assert_ne!(written, changed);
     fs::write(&file, changed).unwrap();
     let secrets = stage.stage().join("secrets");
-    fs::write(secrets.join("url"), house.server.url("laufzeit", &house.database)).unwrap();
-    fs::write(secrets.join("owner"), house.server.url("besitzer", &house.database)).unwrap();
+    fs::write(secrets.join("url"), url).unwrap();
+    fs::write(secrets.join("owner"), owner).unwrap();
     stage
 }
 
-async fn up(stage: &StageDir) -> Running {
+pub async fn up(stage: &StageDir) -> Running {
     let running = stage.start(None);
     let client = reqwest::Client::new();
     for _ in 0..1_500 {
@@ -38,7 +43,7 @@ async fn up(stage: &StageDir) -> Running {
     panic!("not ready\n{}", stage.log());
 }
 
-async fn post(stage: &StageDir, key: &str, body: String) -> (u16, String) {
+pub async fn post(stage: &StageDir, key: &str, body: String) -> (u16, String) {
     let answer = reqwest::Client::new()
         .post(format!("http://{}/v1/lieferungen", stage.http))
         .bearer_auth(TOKEN)
