@@ -15,17 +15,20 @@ pub const READ_ONLY: &str = "PostgreSQL is read-only (a standby?); it is tried a
 /// The embedded store's file may not be written.
 pub const FILE_READ_ONLY: &str = "the store's file is read-only; give the process the right to write";
 /// The server has as many connections as it takes.
-pub const NO_CONNECTION: &str = "PostgreSQL has no connection left; raise max_connections or the limit of the login";
+pub const NO_CONNECTION: &str =
+    "PostgreSQL has no connection left; raise max_connections or the limit of the login";
 /// All our own connections are busy for too long.
 pub const POOL_BUSY: &str = "no connection to PostgreSQL is free in time; statements take too long";
 /// A statement took longer than it may.
 pub const TOO_SLOW: &str = "PostgreSQL took too long for a statement; look at its load";
 /// A lock was held for longer than we wait.
-pub const LOCKED: &str = "another process holds a row of the store for too long; look for a transaction that does not end";
+pub const LOCKED: &str =
+    "another process holds a row of the store for too long; look for a transaction that does not end";
 /// Another process wrote at the same moment; the transaction is done again.
 pub const RACE: &str = "another process wrote at the same moment, again and again";
 /// The login may not do what it must.
-pub const RIGHTS: &str = "the database login lacks a right; make it a member of the three roles and run `migrate`";
+pub const RIGHTS: &str =
+    "the database login lacks a right; make it a member of the three roles and run `migrate`";
 /// The login is not accepted.
 pub const LOGIN: &str = "PostgreSQL refuses the login; check user, password and pg_hba.conf";
 /// The database of the URL is not there.

@@ -117,6 +117,7 @@ async fn a_broker_in_trouble_is_told_and_what_waits_goes_on_by_itself() {
     let client = broker.client(USER).await;
     client.channel.queue_delete("in.nachbar".into(), QueueDeleteOptions::default()).await.unwrap();
     lines.alarm(Alarm::QueueUnusable, "nachbar", "queue=in.nachbar, cause=broker ended the consumer").await;
+    client.exists_soon("in.nachbar").await;
     arrives("<wieder/>").await;
 
     // Our user may not read: nothing is taken until he may, and then without a restart.
@@ -189,7 +190,8 @@ async fn an_answer_that_leads_nowhere_waits_for_a_person_and_one_whose_exchange_
     let made = client.channel.exchange_declare("ex.nachbar".into(), ExchangeKind::Direct, options, table);
     made.await.unwrap();
     let (options, table) = (QueueBindOptions::default(), FieldTable::default());
-    let bound = client.channel.queue_bind("out.nachbar".into(), "ex.nachbar".into(), "x".into(), options, table);
+    let bound =
+        client.channel.queue_bind("out.nachbar".into(), "ex.nachbar".into(), "x".into(), options, table);
     bound.await.unwrap();
     rig.until_send(id, WOHNGELD, "sent").await;
     assert_eq!(rig.send_of(id, NORD).await.state, "parked", "nobody said so yet");

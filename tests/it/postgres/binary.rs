@@ -11,7 +11,8 @@ use super::house;
 use crate::support::{Receiver, Running, StageDir, TOKEN, ready};
 
 async fn stage(house: &super::Served) -> StageDir {
-    stage_at(&house.server.url("laufzeit", &house.database), &house.server.url("besitzer", &house.database)).await
+    stage_at(&house.server.url("laufzeit", &house.database), &house.server.url("besitzer", &house.database))
+        .await
 }
 
 /// A stage whose store lies at a URL, made by the login of another.

@@ -8,7 +8,9 @@ use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::{Committed, DISK_FULL, Scope, Store, StoreError};
 use drehscheibe::store::postgres::store::PostgresStore;
-use drehscheibe::store::trouble::{LOCKED, LOGIN, NO_CONNECTION, RACE, READ_ONLY, RIGHTS, TOO_SLOW, UNREACHABLE};
+use drehscheibe::store::trouble::{
+    LOCKED, LOGIN, NO_CONNECTION, RACE, READ_ONLY, RIGHTS, TOO_SLOW, UNREACHABLE,
+};
 use drehscheibe::telemetry::alarm::Alarm;
 use tokio_postgres::{Client, NoTls};
 
@@ -58,7 +60,8 @@ struct Trial {
 
 impl Trial {
     async fn ready(&self) -> (u16, String) {
-        let answer = self.client.get(format!("http://{}/health/ready", self.stage.http)).send().await.unwrap();
+        let answer =
+            self.client.get(format!("http://{}/health/ready", self.stage.http)).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
@@ -169,7 +172,9 @@ async fn each_trouble_of_the_database_stops_the_doors_is_told_and_passes_without
     let mirrored = admin.query_one("SELECT count(*) FROM drehscheibe.mirror", &[]).await.unwrap();
     assert_eq!(u64::try_from(mirrored.get::<_, i64>(0)).unwrap(), trial.n);
     let log = trial.stage.log();
-    for word in ["laufzeit@", "pg_terminate", "could not extend", "FATAL", "recovery mode", "canceling statement"] {
+    for word in
+        ["laufzeit@", "pg_terminate", "could not extend", "FATAL", "recovery mode", "canceling statement"]
+    {
         assert!(!log.contains(word), "{word} is no word of ours");
     }
     assert!(running.terminate(), "{log}");
@@ -196,7 +201,8 @@ async fn refused(store: &PostgresStore, id: &str) -> String {
 async fn what_failed_is_told_in_our_words_and_nothing_of_it_stays() {
     let Some(mut server) = Server::start().await else { return };
     server.furnish().await;
-    let (store, _folder, database) = store_with(&server, "-c statement_timeout=700ms -c lock_timeout=0").await;
+    let (store, _folder, database) =
+        store_with(&server, "-c statement_timeout=700ms -c lock_timeout=0").await;
     let (hasty, _second, other) = store_with(&server, "-c lock_timeout=200ms").await;
     commit_one(&store, delivery("a", "p", "before")).await;
     commit_one(&hasty, delivery("a", "p", "before")).await;
@@ -210,9 +216,9 @@ async fn what_failed_is_told_in_our_words_and_nothing_of_it_stays() {
     }
     // A right is missing.
     let admin = server.admin(&database).await;
-    admin.batch_execute("REVOKE INSERT ON drehscheibe.inbox FROM drehscheibe_laufzeit").await.unwrap();
+    admin.batch_execute("REVOKE INSERT ON drehscheibe.inbox FROM drehscheibe_lauf").await.unwrap();
     assert_eq!(refused(&store, "right").await, RIGHTS);
-    admin.batch_execute("GRANT INSERT ON drehscheibe.inbox TO drehscheibe_laufzeit").await.unwrap();
+    admin.batch_execute("GRANT INSERT ON drehscheibe.inbox TO drehscheibe_lauf").await.unwrap();
     commit_one(&store, delivery("a", "p", "right")).await;
     // The disk is full.
     let size = fill(&admin).await;
@@ -271,9 +277,11 @@ async fn transactions_that_are_in_each_others_way_are_done_again() {
     let (store, folder, database) =
         store_with(&server, "-c default_transaction_isolation=serializable").await;
     let mut settings = server.settings(&database, folder.path(), Stage::Test, 1);
-    settings.url =
-        format!("{}?options=-c%20default_transaction_isolation%3Dserializable", server.url("laufzeit", &database))
-            .into();
+    settings.url = format!(
+        "{}?options=-c%20default_transaction_isolation%3Dserializable",
+        server.url("laufzeit", &database)
+    )
+    .into();
     let stores = [Arc::new(store), Arc::new(PostgresStore::open(settings).await.unwrap())];
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..40 {

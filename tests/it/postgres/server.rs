@@ -160,7 +160,8 @@ impl Server {
         let limit = size.map_or("unlimited".to_owned(), |size| size.to_string());
         for pid in self.pids() {
             // One that has ended meanwhile needs no limit.
-            let set = as_user(Path::new("prlimit")).args(["--pid", &pid, &format!("--fsize={limit}:")]).output();
+            let set =
+                as_user(Path::new("prlimit")).args(["--pid", &pid, &format!("--fsize={limit}:")]).output();
             assert!(set.unwrap().status.success() || !Path::new("/proc").join(&pid).exists());
         }
     }
