@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::engine::core::Core;
+use crate::telemetry::alarm::Alarm;
 use crate::telemetry::metric;
 
 /// The paths `/health/live`, `/health/ready` and `/metrics`.
@@ -32,13 +33,20 @@ async fn ready(State(core): State<Arc<Core>>) -> Response {
             "Speicher aus einer Sicherung zurückgespielt, Versand geschlossen: drehscheibe recover --open\n";
         return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     }
-    match core.store.next_due().await {
-        Ok(_) if core.store_in_trouble() => {
-            (StatusCode::SERVICE_UNAVAILABLE, "Speicher gestört\n").into_response()
-        }
-        Ok(_) => "bereit\n".into_response(),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "Speicher nicht erreichbar\n").into_response(),
+    let trouble = match core.store.next_due().await {
+        Ok(_) => core.store_trouble(),
+        Err(error) => Some(error.alarm()),
+    };
+    match trouble {
+        None => "bereit\n".into_response(),
+        Some(alarm) => (StatusCode::SERVICE_UNAVAILABLE, gestoert(alarm)).into_response(),
     }
+}
+
+/// What an operator is told: the alarm and what its catalogue says.
+fn gestoert(alarm: Alarm) -> String {
+    let explained = alarm.explained();
+    format!("Speicher gestört ({}): {} {}\n", explained.code, explained.cause, explained.step)
 }
 
 async fn metrics() -> Response {

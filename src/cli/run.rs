@@ -14,8 +14,7 @@ use crate::clock::{Clock, Tick};
 use crate::engine::core::Settings;
 use crate::engine::points::Points;
 use crate::envelope::Stage;
-use crate::store::contract::StoreError;
-use crate::telemetry::alarm::{Alarm, raise};
+use crate::telemetry::alarm::raise;
 use crate::telemetry::start;
 
 /// How long a drain may take.
@@ -47,13 +46,7 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
     };
     let house = House::start_with(options, fit).await.map_err(|error| {
         if let StartError::Store(error) = &error {
-            let alarm = match error {
-                StoreError::Refused(_) => Alarm::StoreRefused,
-                StoreError::Corrupt(_) => Alarm::StoreDamaged,
-                error if error.is_disk_full() => Alarm::StoreDiskFull,
-                _ => Alarm::StoreBusy,
-            };
-            raise(alarm, "store", &[("cause", &error.to_string())]);
+            raise(error.alarm(), "store", &[("cause", &error.to_string())]);
         }
         CliError::from_start(error)
     })?;

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::plan::Patience;
 
 /// The pause after the n-th failed attempt (1 is the first): doubling, bounded, spread by ±20 %.
@@ -19,6 +21,29 @@ pub fn with_retry_after(own: Duration, asked: Option<Duration>) -> Duration {
         Some(asked) => own.max(asked.min(Duration::from_secs(24 * 3600))),
         None => own,
     }
+}
+
+/// What failed before, as far as it decides when to try again.
+#[derive(Clone, Copy, Debug)]
+pub struct Failed {
+    /// Settled attempts before this one.
+    pub attempts: u32,
+    /// The row's id as a number.
+    pub seed: u128,
+    /// The pause that the far end asked for.
+    pub asked: Option<Duration>,
+    /// When the row is given up.
+    pub deadline: Option<Timestamp>,
+}
+
+/// When a row is tried again that failed now. The deadline is an attempt of its own, so that the row is parked then and not a
+/// pause later.
+pub fn next_try(patience: &Patience, failed: Failed, now: Timestamp) -> Timestamp {
+    let pause =
+        with_retry_after(pause(patience, failed.attempts.saturating_add(1), failed.seed), failed.asked);
+    let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+    let at = now.checked_add(pause).unwrap_or(Timestamp::MAX);
+    failed.deadline.map_or(at, |deadline| at.min(deadline))
 }
 
 fn mix(value: u128) -> u64 {
@@ -62,5 +87,17 @@ mod tests {
         assert_eq!(with_retry_after(own, Some(Duration::from_secs(5))), own);
         assert_eq!(with_retry_after(own, Some(Duration::from_secs(90))), Duration::from_secs(90));
         assert_eq!(with_retry_after(own, Some(Duration::from_secs(1 << 40))), Duration::from_secs(86_400));
+    }
+
+    #[test]
+    fn the_deadline_is_an_attempt_of_its_own() {
+        let now: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
+        let failed = Failed { attempts: 3, seed: 1, asked: None, deadline: None };
+        let free = next_try(&patience(), failed, now);
+        assert!(free > now + SignedDuration::from_secs(60));
+        let deadline = now + SignedDuration::from_secs(5);
+        assert_eq!(next_try(&patience(), Failed { deadline: Some(deadline), ..failed }, now), deadline);
+        let asked = Failed { asked: Some(Duration::from_secs(500)), ..failed };
+        assert_eq!(next_try(&patience(), asked, now), now + SignedDuration::from_secs(500));
     }
 }

@@ -179,8 +179,8 @@ pub struct Core {
     pub draining: Stop,
     /// The engine drains and ends.
     pub stop: Stop,
-    /// When the store last failed, until it does something again.
-    pub trouble: Mutex<Option<Tick>>,
+    /// When and with which alarm the store last failed, until it does something again.
+    pub trouble: Mutex<Option<(Tick, Alarm)>>,
 }
 
 /// How long a failure of the store makes the process unready: then one delivery may try again, or none ever would.
@@ -197,13 +197,9 @@ impl Core {
 
     /// Calls a person because the store did not do what it was asked, and makes the process unready.
     pub fn store_failed(&self, error: &StoreError) {
-        let alarm = match error {
-            StoreError::Corrupt(_) => Alarm::StoreDamaged,
-            error if error.is_disk_full() => Alarm::StoreDiskFull,
-            _ => Alarm::StoreBusy,
-        };
+        let alarm = error.alarm();
         raise(alarm, "store", &[("cause", &error.to_string())]);
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(Tick::now());
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some((Tick::now(), alarm));
     }
 
     /// The store wrote something: it is sound again.
@@ -211,10 +207,10 @@ impl Core {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Whether the store failed a moment ago.
-    pub fn store_in_trouble(&self) -> bool {
-        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        trouble.is_some_and(|since| since.elapsed() < UNREADY)
+    /// With which alarm the store failed a moment ago, if it did.
+    pub fn store_trouble(&self) -> Option<Alarm> {
+        let trouble = *self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.filter(|(since, _)| since.elapsed() < UNREADY).map(|(_, alarm)| alarm)
     }
 
     /// Releases guard keys of a run that is over.

@@ -19,7 +19,8 @@ use crate::telemetry::metric::{self, Sent, Stretch};
 use crate::telemetry::trace::{adopt, carry};
 use crate::transport::port::{Destination, Intake, Receipt, SendError};
 
-use super::backoff;
+use super::attempt::{self, InDoubt};
+use super::backoff::{self, Failed};
 use super::breaker::{Breakers, signed};
 use super::core::Core;
 use super::points::{Crashed, Point};
@@ -204,17 +205,16 @@ async fn serve(core: &Core, table: &Table, intake: &dyn Intake, lane: Lane) -> R
     let last = lane.heads.len().saturating_sub(1);
     for (index, due) in lane.heads.iter().enumerate() {
         let now = core.clock.now();
-        let outcome = if due.deadline.is_some_and(|deadline| deadline <= now) {
+        let outcome = if attempt::is_too_late(due.deadline, now) {
             Outcome::Parked {
                 cause: "not delivered before its deadline".to_owned(),
                 next_step: "find out why the receiver did not take it, then replay".to_owned(),
             }
         } else {
-            attempt(core, table, intake, destination.as_deref(), due, &patience).await?
+            try_one(core, table, intake, destination.as_deref(), due, &patience).await?
         };
         let arrived = matches!(outcome, Outcome::Sent { .. });
-        // The rest of the lane is left to a fresh lease when this one is half used up.
-        let release = !arrived || index == last || over(half) || core.stop.is_cancelled();
+        let release = attempt::releases(arrived, index == last, over(half), core.stop.is_cancelled());
         report(due, &outcome);
         let settle =
             Settle { lane: lane.id, fence: lane.fence, row: due.id, outcome, release, now: core.clock.now() };
@@ -253,7 +253,7 @@ async fn settle_until_stored(core: &Core, settling: &Settling, settle: Settle) -
     }
 }
 
-async fn attempt(
+async fn try_one(
     core: &Core,
     table: &Table,
     intake: &dyn Intake,
@@ -282,7 +282,7 @@ async fn attempt(
     let mut envelope = due.envelope.clone();
     envelope.head.traceparent = Some(carry(&span, due.envelope.head.traceparent.as_deref()));
     let sending = async {
-        let sent = match due.unclear && !destination.repeat_is_safe() {
+        let sent = match attempt::looks_first(due.unclear, destination.repeat_is_safe()) {
             true => look_up_or_send(core, destination, &envelope).await,
             false => send(core, destination, &envelope).await,
         };
@@ -325,14 +325,22 @@ async fn attempt(
             cause: format!("refused by the receiver: {cause}"),
             next_step: "ask the receiver why, correct it, then replay".to_owned(),
         },
-        Err(SendError::Unclear { cause }) if destination.repeat_is_safe() => {
-            later(core, due, patience, None, &cause)
+        Err(SendError::Unclear { cause }) => {
+            let safe = destination.repeat_is_safe();
+            let doubt = match attempt::in_doubt(safe, None) {
+                InDoubt::Ask => {
+                    attempt::in_doubt(safe, Some(destination.find_by_reference(&due.envelope).await))
+                }
+                known => known,
+            };
+            match doubt {
+                InDoubt::Again => later(core, due, patience, None, &cause),
+                InDoubt::Arrived(receipt) => {
+                    Outcome::Sent { reference: receipt.reference, evidence: receipt.evidence }
+                }
+                InDoubt::Ask | InDoubt::Person => Outcome::Unclear { cause },
+            }
         }
-        Err(SendError::Unclear { cause }) => match destination.find_by_reference(&due.envelope).await {
-            Ok(Some(receipt)) => Outcome::Sent { reference: receipt.reference, evidence: receipt.evidence },
-            Ok(None) => later(core, due, patience, None, &cause),
-            Err(_) => Outcome::Unclear { cause },
-        },
     };
     Ok(outcome)
 }
@@ -358,11 +366,8 @@ async fn look_up_or_send(
 }
 
 fn later(core: &Core, due: &Due, patience: &Patience, asked: Option<Duration>, cause: &str) -> Outcome {
-    let pause =
-        backoff::with_retry_after(backoff::pause(patience, due.attempts + 1, due.id.as_u128()), asked);
-    let at = core.clock.now().checked_add(signed(pause)).unwrap_or(Timestamp::MAX);
-    // The deadline is an attempt of its own, so that the row is parked then and not a pause later.
-    let at = due.deadline.map_or(at, |deadline| at.min(deadline));
+    let (attempts, seed, deadline) = (due.attempts, due.id.as_u128(), due.deadline);
+    let at = backoff::next_try(patience, Failed { attempts, seed, asked, deadline }, core.clock.now());
     Outcome::Later { at, cause: cause.to_owned() }
 }
 

@@ -1,6 +1,7 @@
 //! The engine: door, read, do, commit, dispatch. The menu of the room; it knows only contracts.
 
 pub mod points;
+pub mod attempt;
 pub mod backoff;
 pub mod breaker;
 pub mod run;

@@ -39,13 +39,6 @@ pub enum StoreError {
 /// What a store says when its disk is full; the one trouble that has an alarm of its own.
 pub const DISK_FULL: &str = "the disk is full; free space where the store lies";
 
-impl StoreError {
-    /// Whether the disk is full.
-    pub fn is_disk_full(&self) -> bool {
-        matches!(self, StoreError::Later(text) if text == DISK_FULL)
-    }
-}
-
 /// The attributes of every row (rules.md 7).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {

@@ -14,6 +14,7 @@ use crate::store::restore::PutBack;
 
 pub mod backup;
 pub mod contract;
+pub mod decide;
 pub mod duty;
 pub mod migrated;
 pub mod postgres;
@@ -22,6 +23,7 @@ pub mod recovery;
 pub mod restore;
 mod sealing;
 pub mod sqlite;
+pub mod trouble;
 
 /// How a back end is opened: place (of the embedded one its folder, of PostgreSQL its URL), stage of the process, master key, for reading only.
 pub type Open = fn(

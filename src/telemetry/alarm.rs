@@ -72,6 +72,16 @@ alarms! {
     StoreBusy = "store-busy",
     /// The disk of the store is full.
     StoreDiskFull = "store-disk-full",
+    /// The database of the store does not answer.
+    StoreUnreachable = "store-unreachable",
+    /// The database of the store takes no writes.
+    StoreReadOnly = "store-read-only",
+    /// The database of the store has no connection left.
+    StoreNoConnection = "store-no-connection",
+    /// The database of the store takes too long, or others hold what we need.
+    StoreSlow = "store-slow",
+    /// The database refuses our login, or it lacks a right.
+    StoreLogin = "store-login",
     /// The store belongs to another stage, version or key.
     StoreRefused = "store-refused",
     /// The store's files are damaged.

@@ -10,7 +10,7 @@ mod order;
 mod outage;
 mod parts;
 mod retention;
-mod rig;
+pub mod rig;
 mod stages;
 mod stand;
 mod trouble;

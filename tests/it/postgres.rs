@@ -15,6 +15,7 @@ use secrecy::SecretBox;
 use crate::store_contract::common::{House, at};
 
 pub mod binary;
+mod neighbours;
 mod plans;
 mod replicas;
 mod retention;

@@ -408,12 +408,12 @@ async fn a_full_disk_is_busy_and_alarmed_and_passes_without_a_restart() {
     }
     assert_eq!(refused, 3, "the disk was full");
     assert!(alarmed("store-disk-full"));
-    assert!(house.engine.core.store_in_trouble(), "not ready for anybody");
+    assert!(house.engine.core.store_trouble().is_some(), "not ready for anybody");
     // Somebody makes room; what was refused comes again and is taken.
     house.store.limit_pages(1_000_000).await.unwrap();
     assert_eq!(house.deliver(500).await, Ok(Inbound::Accepted));
     taken += 1;
-    assert!(!house.engine.core.store_in_trouble());
+    assert_eq!(house.engine.core.store_trouble(), None);
     let figures = house.store.figures(&Scope::Operator).await.unwrap();
     assert_eq!(figures.mirror, taken, "nothing was committed in half");
     until("both partners learn of each", 30, || house.taker.0.lock().unwrap().len() as u64 >= taken * 2)

@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use crate::seal::index::Tag;
 use crate::store::contract::{Committed, StoreError};
+use crate::store::decide::{self, Known, ORPHAN, Own};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, rows, run, transact};
-use crate::store::postgres::values::{get, sql};
+use crate::store::postgres::values::{first_cause, get, sql};
 use crate::store::postgres::write::{self, Winner};
 use crate::store::sealing::prepare::{MirrorWork, Work};
 use crate::store::sealing::shown::First;
@@ -138,7 +139,7 @@ async fn look(tx: &Tx<'_>, works: &[Work], open: &[usize]) -> Stored<There> {
     };
     let records: Vec<Uuid> = works().flat_map(|work| work.mirror.iter().map(changed)).collect();
     // Sent together, answered in order.
-    let (inbox, keys, versions, mirror) = tokio::try_join!(
+    let found = tokio::join!(
         find(tx, &ids),
         async {
             match keys.is_empty() {
@@ -158,7 +159,13 @@ async fn look(tx: &Tx<'_>, works: &[Work], open: &[usize]) -> Stored<There> {
                 false => rows(tx, sql!("mirror_find"), &[&records]).await,
             }
         },
-    )?;
+    );
+    let (inbox, keys, versions, mirror) = match found {
+        (Ok(inbox), Ok(keys), Ok(versions), Ok(mirror)) => (inbox, keys, versions, mirror),
+        (inbox, keys, versions, mirror) => {
+            return Err(first_cause([inbox.err(), keys.err(), versions.err(), mirror.err()]));
+        }
+    };
     let keys = keys.iter().map(|r| {
         let first = First {
             id: get(r, 2)?,
@@ -219,15 +226,13 @@ async fn decide<'a>(
     for place in wave {
         let work = &works[*place];
         let row = there.inbox.get(&work.id);
-        let written = match (row, work.resumes) {
-            (None, true) => {
-                return Err(StoreError::Entry("the message that it resumes does not exist".into()));
-            }
-            (Some(row), true) if !row.may_resume => Some(Written::Again(row.first.clone())),
-            // The same delivery committed once more after an unknown outcome.
-            (Some(row), false) if row.content == work.content => Some(Written::Again(row.first.clone())),
-            (Some(_), false) => Some(Written::Done(Committed::Conflict)),
-            _ => match under_keys(work, there) {
+        let own = row
+            .map(|row| Own { same_content: row.content[..] == work.content[..], may_resume: row.may_resume });
+        let written = match (decide::by_id(own, work.resumes), row) {
+            (Known::Orphan, _) => return Err(StoreError::Entry(ORPHAN.into())),
+            (Known::Again, Some(row)) => Some(Written::Again(row.first.clone())),
+            (Known::Conflict, _) => Some(Written::Done(Committed::Conflict)),
+            (Known::New | Known::Again, _) => match under_keys(work, there) {
                 Some(Err(())) => Some(Written::Done(Committed::Conflict)),
                 Some(Ok(first)) => {
                     // A replayed message that another delivery has settled meanwhile: it is not run again and again.
@@ -280,11 +285,11 @@ async fn decide<'a>(
 fn under_keys<'a>(work: &Work, there: &'a There) -> Option<Result<&'a First, ()>> {
     let mut same = None;
     for key in &work.keys {
-        match there.keys.get(key) {
-            Some((_, first)) if first.id == work.id => {}
-            Some((content, _)) if content[..] != work.content[..] => return Some(Err(())),
-            Some((_, first)) => same = same.or(Some(first)),
-            None => {}
+        let Some((content, first)) = there.keys.get(key) else { continue };
+        match decide::by_key(first.id == work.id, content[..] == work.content[..]) {
+            Known::Conflict => return Some(Err(())),
+            Known::Again => same = same.or(Some(first)),
+            Known::New | Known::Orphan => {}
         }
     }
     same.map(Ok)

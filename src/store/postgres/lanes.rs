@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::seal::index::Tag;
 use crate::store::contract::{Lane, StoreError, Want};
+use crate::store::decide::Head;
 use crate::store::postgres::base::{Base, Numbers, no_stamp, stamps};
 use crate::store::postgres::blob;
 use crate::store::postgres::commit::tag;
@@ -217,9 +218,7 @@ async fn lease(base: &Base, tx: &Tx<'_>, want: &Want) -> Stored<Vec<ClosedLane>>
         let mut last: i64 = 0;
         for r in heads.remove(&lane).unwrap_or_default() {
             let (state, free): (&str, bool) = (get(&r, 8)?, get(&r, 14)?);
-            let not_before: Option<i64> = get(&r, 13)?;
-            let can_go = free && (state == "queued" || state == "retrying");
-            if !can_go || not_before.is_some_and(|not_before| not_before > now) {
+            if !(Head { state, free, not_before: get(&r, 13)? }).may_leave(now) {
                 break;
             }
             last = get(&r, 1)?;

@@ -11,8 +11,9 @@ use tokio_postgres::{AsyncMessage, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::store::contract::StoreError;
-use crate::store::postgres::values::{sql, trouble};
+use crate::store::postgres::values::{not_connected, sql, trouble};
 use crate::store::sealing::values::Stored;
+use crate::store::trouble::UNREACHABLE;
 
 /// Pause before a lost connection is made again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -38,7 +39,7 @@ impl Watch {
         let (ready, first) = oneshot::channel();
         let task = tokio::spawn(keep(config, tls, lauf, signals.clone(), ready));
         let watch = Watch { task, signals };
-        first.await.map_err(|_| StoreError::Later("PostgreSQL cannot be reached".into()))??;
+        first.await.map_err(|_| StoreError::Later(UNREACHABLE.into()))??;
         Ok(watch)
     }
 
@@ -87,7 +88,7 @@ async fn attend(
     signals: &Signals,
     ready: &mut Option<oneshot::Sender<Stored<()>>>,
 ) -> Stored<()> {
-    let (client, mut connection) = config.connect(tls).await.map_err(trouble)?;
+    let (client, mut connection) = config.connect(tls).await.map_err(not_connected)?;
     let own = std::sync::atomic::AtomicI32::new(0);
     let mut messages = futures_util::stream::poll_fn(|context| connection.poll_message(context));
     let hearing = async {

@@ -11,8 +11,9 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::store::contract::StoreError;
 use crate::store::migrated::{Migrated, Version};
 use crate::store::postgres::open::Settings;
-use crate::store::postgres::values::trouble;
+use crate::store::postgres::values::{not_connected, trouble};
 use crate::store::sealing::values::Stored;
+use crate::store::trouble::{LOGIN, NO_DATABASE};
 
 mod house {
     refinery::embed_migrations!("src/store/postgres/migrations");
@@ -32,14 +33,10 @@ const TURN: Duration = Duration::from_secs(120);
 /// A connection of its own, driven until it is dropped.
 pub(crate) async fn connect(config: &Config, tls: MakeRustlsConnect) -> Stored<Client> {
     let (client, connection) = config.connect(tls).await.map_err(|error| match error.code() {
-        None => StoreError::Later("PostgreSQL cannot be reached".into()),
-        Some(code) if code.code().starts_with("28") => {
-            StoreError::Refused("PostgreSQL refuses the login; check user, password and pg_hba.conf".into())
-        }
-        Some(&SqlState::UNDEFINED_DATABASE) => {
-            StoreError::Refused("the database does not exist; create it once, as the owner".into())
-        }
-        Some(_) => trouble(error),
+        // At the start these do not pass by themselves.
+        Some(code) if code.code().starts_with("28") => StoreError::Refused(LOGIN.into()),
+        Some(&SqlState::UNDEFINED_DATABASE) => StoreError::Refused(NO_DATABASE.into()),
+        _ => not_connected(error),
     })?;
     tokio::spawn(async move {
         // What broke the connection is said to whoever asks on it.

@@ -133,12 +133,14 @@ impl Settings {
         config.keepalives_idle(Duration::from_secs(20));
         config.tcp_user_timeout(Duration::from_secs(20));
         config.application_name("drehscheibe");
-        let own = format!(
-            "-c search_path={schema},pg_temp -c statement_timeout=60s -c lock_timeout=15s \
-             -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
-        );
-        let own = if self.read_only { format!("{own} -c default_transaction_read_only=on") } else { own };
-        let options = config.get_options().map_or(own.clone(), |written| format!("{written} {own}"));
+        // The last word counts: patience can be tuned by the URL's own `options`, what the statements rest on cannot.
+        let patience =
+            "-c statement_timeout=60s -c lock_timeout=15s -c idle_in_transaction_session_timeout=60s";
+        let fixed = format!("-c search_path={schema},pg_temp -c timezone=UTC");
+        let fixed =
+            if self.read_only { format!("{fixed} -c default_transaction_read_only=on") } else { fixed };
+        let written = config.get_options().unwrap_or_default();
+        let options = format!("{patience} {written} {fixed}");
         config.options(options);
         Ok(config)
     }

@@ -11,8 +11,9 @@ use tokio_postgres::{IsolationLevel, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::store::contract::{Scope, StoreError};
-use crate::store::postgres::values::{is_race, sql, trouble};
+use crate::store::postgres::values::{is_race, not_connected, sql, trouble};
 use crate::store::sealing::values::{Stored, narrow};
+use crate::store::trouble::{POOL_BUSY, READ_ONLY, UNREACHABLE};
 
 /// A transaction.
 pub type Tx<'a> = deadpool_postgres::Transaction<'a>;
@@ -59,14 +60,12 @@ impl Db {
 
     /// A connection.
     pub async fn get(&self) -> Stored<Object> {
-        use deadpool_postgres::PoolError;
+        use deadpool_postgres::{PoolError, TimeoutType};
         self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => match error.code() {
-                None => StoreError::Later("PostgreSQL cannot be reached".into()),
-                Some(_) => trouble(error),
-            },
+            PoolError::Backend(error) => not_connected(error),
             PoolError::PostCreateHook(HookError::Backend(error)) => trouble(error),
-            PoolError::Timeout(_) => StoreError::Later("no connection to PostgreSQL is free in time".into()),
+            PoolError::Timeout(TimeoutType::Wait) => StoreError::Later(POOL_BUSY.into()),
+            PoolError::Timeout(_) => StoreError::Later(UNREACHABLE.into()),
             _ => StoreError::Later("the pool of connections is closed".into()),
         })
     }
@@ -161,7 +160,7 @@ pub(crate) use transact;
 
 /// After a failure: connections to a server that became read-only are of no use.
 pub fn after(db: &Db, error: &StoreError) {
-    if matches!(error, StoreError::Later(text) if text.contains("read-only")) {
+    if matches!(error, StoreError::Later(text) if text == READ_ONLY) {
         db.forget();
     }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::store::contract::{Outcome, Settle};
+use crate::store::decide::{self, Holder};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, rows, run, transact};
@@ -87,8 +88,8 @@ pub async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> 
     let mut done = Vec::with_capacity(settles.len());
     for one in settles {
         let row = found.get(&one.row).filter(|row| {
-            let open = row.state == "queued" || row.state == "retrying";
-            fences.get(&one.lane) == Some(&one.fence) && row.lane == one.lane && open
+            let holder = Holder { lane: one.lane, fence: one.fence };
+            decide::settles(holder, fences.get(&one.lane).copied(), row.lane, &row.state)
         });
         done.push(row.is_some());
         valid.extend(row.map(|row| (one, row)));
@@ -196,7 +197,7 @@ pub async fn replay(
     now: Timestamp,
 ) -> Stored<Option<bool>> {
     let Some(row) = out_rows(tx, &[id]).await?.remove(&id) else { return Ok(None) };
-    if row.state != "parked" && row.state != "unclear" {
+    if !decide::is_held(&row.state) {
         return Ok(Some(false));
     }
     lanes::lock(tx, &[row.lane]).await?;

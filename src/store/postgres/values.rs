@@ -8,6 +8,9 @@ use tokio_postgres::types::FromSql;
 
 use crate::store::contract::{DISK_FULL, StoreError};
 use crate::store::sealing::values::Stored;
+use crate::store::trouble::{
+    ENDED, LOCKED, LOGIN, LOST, NO_CONNECTION, NO_DATABASE, RACE, READ_ONLY, RIGHTS, TOO_SLOW, UNREACHABLE,
+};
 
 /// The text of a statement, kept in a file of its own.
 macro_rules! sql {
@@ -17,10 +20,11 @@ macro_rules! sql {
 }
 pub(crate) use sql;
 
-/// Another process wrote at the same moment; the transaction is done again.
-pub const RACE: &str = "another process wrote at the same moment, again and again";
 /// An id or key is there already; done again, because another process may have been faster, and then said.
 pub const TAKEN: &str = "an id or key of it is taken by another row";
+
+/// A statement came after one that failed, in the same transaction.
+const OVER: &str = "PostgreSQL had given up the transaction already";
 
 /// Whether a transaction is worth doing again.
 pub fn is_race(error: &StoreError, attempt: u32) -> bool {
@@ -29,6 +33,14 @@ pub fn is_race(error: &StoreError, attempt: u32) -> bool {
         StoreError::Entry(text) => text == TAKEN && attempt < 3,
         _ => false,
     }
+}
+
+/// Of statements that were sent together and failed together, what the first one failed of: the others only say that the
+/// transaction was over.
+pub fn first_cause<const N: usize>(errors: [Option<StoreError>; N]) -> StoreError {
+    let is_after = |error: &StoreError| matches!(error, StoreError::Later(text) if text == OVER);
+    let found = errors.into_iter().flatten().reduce(|one, other| if is_after(&one) { other } else { one });
+    found.unwrap_or_else(|| StoreError::Later(OVER.into()))
 }
 
 /// What another process was faster with.
@@ -43,7 +55,7 @@ pub fn trouble(error: tokio_postgres::Error) -> StoreError {
         // Without a code the server said nothing: the connection is gone, or a value has a shape that it refuses to send.
         let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         return match error.is_closed() || source.is_empty() || !source.contains("convert") {
-            true => later("the connection to PostgreSQL was lost"),
+            true => later(LOST),
             false => StoreError::Corrupt("a row of the database has a shape that no program wrote".into()),
         };
     };
@@ -51,27 +63,39 @@ pub fn trouble(error: tokio_postgres::Error) -> StoreError {
         SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => race(),
         SqlState::UNIQUE_VIOLATION => StoreError::Entry(TAKEN.into()),
         SqlState::DISK_FULL => later(DISK_FULL),
-        SqlState::READ_ONLY_SQL_TRANSACTION => {
-            later("PostgreSQL is read-only (a standby?); it is tried again at the primary")
-        }
-        SqlState::TOO_MANY_CONNECTIONS => later("PostgreSQL has no connection left; raise max_connections"),
+        SqlState::READ_ONLY_SQL_TRANSACTION => later(READ_ONLY),
+        SqlState::TOO_MANY_CONNECTIONS => later(NO_CONNECTION),
         SqlState::OUT_OF_MEMORY | SqlState::INSUFFICIENT_RESOURCES => later("PostgreSQL is out of memory"),
-        SqlState::QUERY_CANCELED => later("PostgreSQL took too long for a statement"),
-        SqlState::LOCK_NOT_AVAILABLE => later("another process holds a row of the store for too long"),
-        SqlState::INSUFFICIENT_PRIVILEGE => {
-            later("the database login lacks a right; make it a member of the three roles and run `migrate`")
-        }
+        SqlState::IN_FAILED_SQL_TRANSACTION => later(OVER),
+        SqlState::QUERY_CANCELED => later(TOO_SLOW),
+        SqlState::LOCK_NOT_AVAILABLE => later(LOCKED),
+        SqlState::INSUFFICIENT_PRIVILEGE => later(RIGHTS),
+        SqlState::UNDEFINED_DATABASE => later(NO_DATABASE),
         SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => {
             StoreError::Corrupt("PostgreSQL says that its files are damaged".into())
         }
         SqlState::PROGRAM_LIMIT_EXCEEDED => StoreError::Entry("it is longer than a row can be".into()),
         _ => match code.code().get(..2) {
-            Some("08" | "57") => later("PostgreSQL stops, starts or ended the connection"),
+            Some("08" | "57") => later(ENDED),
+            Some("28") => later(LOGIN),
             Some("22") => StoreError::Entry("a value of it cannot stand in a row".into()),
             Some("23") => StoreError::Entry("it breaks a rule of the tables".into()),
             _ => StoreError::Later(format!("PostgreSQL answers {}", code.code())),
         },
     }
+}
+
+/// What it means that no connection was made. A server that takes no writes is told by the library's own kind of error.
+pub fn not_connected(error: tokio_postgres::Error) -> StoreError {
+    if error.code().is_some() {
+        return trouble(error);
+    }
+    let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<std::io::Error>());
+    let text = match source.map(std::io::Error::kind) {
+        Some(std::io::ErrorKind::PermissionDenied) => READ_ONLY,
+        _ => UNREACHABLE,
+    };
+    StoreError::Later(text.to_owned())
 }
 
 /// A column of a row.
@@ -89,6 +113,15 @@ pub fn month(at: Timestamp) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_came_after_a_failure_never_hides_it() {
+        let later = |text: &str| Some(StoreError::Later(text.to_owned()));
+        let cause = |errors| first_cause::<3>(errors);
+        assert_eq!(cause([later(OVER), None, later(RACE)]), race());
+        assert_eq!(cause([None, later(RACE), later(OVER)]), race());
+        assert_eq!(Some(cause([None, later(OVER), None])), later(OVER));
+    }
 
     #[test]
     fn a_time_lies_in_its_month() {

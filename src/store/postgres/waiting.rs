@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::envelope::{Envelope, Inbound};
 use crate::store::contract::{Resumed, StoreError};
+use crate::store::decide::wait_is_over;
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, one, rows, run, transact};
@@ -35,7 +36,7 @@ pub async fn resume(base: &Base, now: Timestamp, lease: Duration, most: usize) -
     for (_, r) in &found {
         let (until, woken): (Option<i64>, bool) = (get(r, 1)?, get(r, 2)?);
         let (person, id): (Option<String>, Uuid) = (get(r, 3)?, get(r, 4)?);
-        let expired = until.is_some_and(|until| until <= micros(now)) && !woken && person.is_none();
+        let expired = wait_is_over(until, woken, person.is_some(), micros(now));
         facts.push((id, expired, person));
         closed.push((Owner::new("inbox", id), blob::closed(r, 6)?));
     }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef};
 use crate::seal::key::sha256;
 use crate::store::contract::{Due, Outcome, Stamp, StoreError};
+use crate::store::decide::state_after;
 use crate::store::sealing::content::Opened;
 use crate::store::sealing::prepare::{SealedHead, SendHead, SendNote};
 use crate::store::sealing::values::{Stored, time};
@@ -89,38 +90,24 @@ impl ClosedDue {
 
 /// An outcome as rows keep it: state, doubt where it says something of it, note.
 pub fn settled(outcome: &Outcome) -> (&'static str, Option<bool>, SendNote) {
-    match outcome {
-        Outcome::Sent { reference, evidence } => (
-            "sent",
-            Some(false),
-            SendNote {
-                reference: Some(reference.clone()),
-                evidence: Some(evidence.clone()),
-                ..SendNote::default()
-            },
-        ),
-        Outcome::Later { cause, .. } => {
-            ("retrying", None, SendNote { cause: Some(cause.clone()), ..SendNote::default() })
+    let (state, doubt) = state_after(outcome);
+    let note = match outcome {
+        Outcome::Sent { reference, evidence } => SendNote {
+            reference: Some(reference.clone()),
+            evidence: Some(evidence.clone()),
+            ..SendNote::default()
+        },
+        Outcome::Later { cause, .. } => SendNote { cause: Some(cause.clone()), ..SendNote::default() },
+        Outcome::Parked { cause, next_step } => {
+            SendNote { cause: Some(cause.clone()), next_step: Some(next_step.clone()), ..SendNote::default() }
         }
-        Outcome::Parked { cause, next_step } => (
-            "parked",
-            None,
-            SendNote {
-                cause: Some(cause.clone()),
-                next_step: Some(next_step.clone()),
-                ..SendNote::default()
-            },
-        ),
-        Outcome::Unclear { cause } => (
-            "unclear",
-            Some(true),
-            SendNote {
-                cause: Some(cause.clone()),
-                next_step: Some("ask the receiver whether it arrived, then replay it".into()),
-                ..SendNote::default()
-            },
-        ),
-    }
+        Outcome::Unclear { cause } => SendNote {
+            cause: Some(cause.clone()),
+            next_step: Some("ask the receiver whether it arrived, then replay it".into()),
+            ..SendNote::default()
+        },
+    };
+    (state, doubt, note)
 }
 
 /// The original of a message; `None` where it was not kept or was deleted.

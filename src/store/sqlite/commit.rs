@@ -10,6 +10,7 @@ use crate::envelope::Inbound;
 use crate::seal::index::Tag;
 use crate::seal::key::Key;
 use crate::store::contract::{Committed, StoreError};
+use crate::store::decide::{self, Known, ORPHAN, Own};
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::keys::SubjectKey;
 use crate::store::sealing::ledger::Deleted;
@@ -142,15 +143,12 @@ pub fn entry(scene: &mut Scene<'_>, pending: &Pending, work: &Work) -> Stored<Wr
 
 /// Whether the message was there already, by its id or by a key.
 fn already(scene: &mut Scene<'_>, work: &Work, row: Option<&Row>) -> Stored<Option<Written>> {
-    match (row, work.resumes) {
-        (None, true) => return Err(StoreError::Entry("the message that it resumes does not exist".into())),
-        (Some(row), true) if !row.may_resume => return Ok(Some(again(scene, work, row.first.id)?)),
-        // The same delivery committed once more after an unknown outcome.
-        (Some(row), false) if row.content == work.content => {
-            return Ok(Some(again(scene, work, row.first.id)?));
-        }
-        (Some(_), false) => return Ok(Some(Written::Done(Committed::Conflict))),
-        _ => {}
+    let own = row.map(|row| Own { same_content: row.content == work.content, may_resume: row.may_resume });
+    match decide::by_id(own, work.resumes) {
+        Known::New => {}
+        Known::Again => return Ok(Some(again(scene, work, row.map_or(work.id, |row| row.first.id))?)),
+        Known::Conflict => return Ok(Some(Written::Done(Committed::Conflict))),
+        Known::Orphan => return Err(StoreError::Entry(ORPHAN.into())),
     }
     let mut same = None;
     for key in &work.keys {
@@ -168,13 +166,11 @@ fn already(scene: &mut Scene<'_>, work: &Work, row: Option<&Row>) -> Stored<Opti
             })
             .optional()
             .map_err(trouble)?;
-        match found {
-            Some((_, first)) if first.id == work.id => {}
-            Some((content, _)) if content != work.content => {
-                return Ok(Some(Written::Done(Committed::Conflict)));
-            }
-            Some((_, first)) => same = same.or(Some(first)),
-            None => {}
+        let Some((content, first)) = found else { continue };
+        match decide::by_key(first.id == work.id, content == work.content) {
+            Known::Conflict => return Ok(Some(Written::Done(Committed::Conflict))),
+            Known::Again => same = same.or(Some(first)),
+            Known::New | Known::Orphan => {}
         }
     }
     let Some(first) = same else { return Ok(None) };

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::seal::index::Tag;
 use crate::store::contract::{Due, Lane, Outcome, Settle, StoreError, Want};
+use crate::store::decide::{self, Armed, Head, Holder};
 use crate::store::sealing::content::{Opened, Owner, to_json};
 use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, settled};
 use crate::store::sealing::prepare::SendNote;
@@ -60,18 +61,17 @@ pub fn arm(scene: &Scene<'_>, lane: i64, at: i64, anew: bool) -> Stored<()> {
     let mut head = scene.connection.prepare_cached(sql!("outbox_head")).map_err(trouble)?;
     let head: Option<(String, bool, Option<i64>)> =
         head.query_row([lane], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional().map_err(trouble)?;
-    let (next, held) = match head {
-        None if !leased => {
+    let head = head.as_ref().map(|(state, free, not_before)| {
+        let (free, not_before) = (*free, *not_before);
+        Head { state, free, not_before }
+    });
+    let (next, held) = match decide::arm(head, next, leased, at, anew) {
+        Armed::Gone => {
             scene.run(sql!("lane_delete"), [lane])?;
             return Ok(());
         }
-        None => (None, false),
-        Some((state, ..)) if state == "parked" || state == "unclear" => (None, true),
-        Some((_, false, _)) => (None, false),
-        Some((_, true, not_before)) => {
-            let next = if anew { at } else { next.unwrap_or(at) };
-            (Some(next.max(not_before.unwrap_or(next))), false)
-        }
+        Armed::Still { held } => (None, held),
+        Armed::At(at) => (Some(at), false),
     };
     scene.run(sql!("lane_set"), params![lane, next, held])?;
     Ok(())
@@ -152,11 +152,12 @@ fn lease(
         let mut list = scene.connection.prepare_cached(sql!("outbox_heads")).map_err(trouble)?;
         let mut rows = list.query(params![lane, limit(want.heads.max(1))]).map_err(trouble)?;
         while let Some(r) = rows.next().map_err(trouble)? {
-            let (due, can_go) = due_of(r).map_err(trouble)?;
-            let not_before: Option<i64> = r.get(16).map_err(trouble)?;
-            if !can_go || not_before.is_some_and(|not_before| not_before > micros(want.now)) {
+            let state: String = r.get(8).map_err(trouble)?;
+            let (free, not_before) = (r.get(13).map_err(trouble)?, r.get(16).map_err(trouble)?);
+            if !(Head { state: &state, free, not_before }).may_leave(micros(want.now)) {
                 break;
             }
+            let due = due_of(r).map_err(trouble)?;
             handed = r.get(0).map_err(trouble)?;
             heads.push(due);
         }
@@ -170,11 +171,9 @@ fn lease(
     Ok(Some(ClosedLane { id: lane, fence: fence + 1, destination: destination.to_owned(), heads }))
 }
 
-/// A row of the outbox as read, and whether it can go.
-pub fn due_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<(ClosedDue, bool)> {
-    let state: String = r.get(8)?;
-    let free: bool = r.get(13)?;
-    let due = ClosedDue {
+/// A row of the outbox as read.
+pub fn due_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<ClosedDue> {
+    Ok(ClosedDue {
         id: uuid(r.get(1)?)?,
         stamp: r.get(2)?,
         traceparent: r.get(3)?,
@@ -186,8 +185,7 @@ pub fn due_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<(ClosedDue, bool)> {
         queued: r.get(11)?,
         deadline: r.get(12)?,
         sealed: r.get(14)?,
-    };
-    Ok((due, free && (state == "queued" || state == "retrying")))
+    })
 }
 
 /// A row that does not open: lane, fence, row.
@@ -265,8 +263,8 @@ pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
     let fence: Option<i64> = get.query_row([settle.lane], |r| r.get(0)).optional().map_err(trouble)?;
     drop(get);
     let Some(row) = out_row(scene, settle.row)? else { return Ok(false) };
-    let open = row.state == "queued" || row.state == "retrying";
-    if fence != Some(settle.fence) || row.lane != settle.lane || !open {
+    let holder = Holder { lane: settle.lane, fence: settle.fence };
+    if !decide::settles(holder, fence, row.lane, &row.state) {
         return Ok(false);
     }
     let now = micros(settle.now);
@@ -340,7 +338,7 @@ pub fn replay(
     now: Timestamp,
 ) -> Stored<Option<bool>> {
     let Some(row) = out_row(scene, id)? else { return Ok(None) };
-    if row.state != "parked" && row.state != "unclear" {
+    if !decide::is_held(&row.state) {
         return Ok(Some(false));
     }
     scene.run(sql!("outbox_replay"), [row.row])?;

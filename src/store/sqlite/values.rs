@@ -5,6 +5,7 @@ use rusqlite::types::Type;
 use uuid::Uuid;
 
 use crate::store::contract::{DISK_FULL, StoreError};
+use crate::store::trouble::FILE_READ_ONLY;
 
 /// The text of a statement, kept in a file of its own.
 macro_rules! sql {
@@ -34,9 +35,7 @@ pub fn trouble(error: rusqlite::Error) -> StoreError {
     };
     match code {
         ErrorCode::DiskFull => StoreError::Later(DISK_FULL.into()),
-        ErrorCode::ReadOnly => {
-            StoreError::Later("the store's file is read-only; give the process the right to write".into())
-        }
+        ErrorCode::ReadOnly => StoreError::Later(FILE_READ_ONLY.into()),
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
             StoreError::Later("another process writes to the store for too long".into())
         }

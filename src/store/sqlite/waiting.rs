@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::envelope::{Envelope, Inbound};
 use crate::store::contract::{Resumed, StoreError};
+use crate::store::decide::wait_is_over;
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::due;
 use crate::store::sealing::values::{Stored, later, limit, micros};
@@ -43,7 +44,7 @@ pub fn resume(
                 let until: Option<i64> = r.get(1)?;
                 let woken: bool = r.get(2)?;
                 let person: Option<String> = r.get(3)?;
-                let expired = until.is_some_and(|until| until <= micros(now)) && !woken && person.is_none();
+                let expired = wait_is_over(until, woken, person.is_some(), micros(now));
                 Ok((r.get(0)?, ClosedResumed { id: uuid(r.get(4)?)?, sealed: r.get(5)?, expired, person }))
             })
             .map_err(trouble)?;

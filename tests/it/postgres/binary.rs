@@ -12,6 +12,27 @@ use crate::support::{Receiver, Running, StageDir, TOKEN, ready};
 
 /// Lets a stage store on a database of the server.
 pub fn on_postgres(stage: &StageDir, house: &super::Served) {
+    store_at(
+        stage,
+        &house.server.url("laufzeit", &house.database),
+        &house.server.url("besitzer", &house.database),
+    );
+}
+
+async fn stage(house: &super::Served) -> StageDir {
+    stage_at(&house.server.url("laufzeit", &house.database), &house.server.url("besitzer", &house.database))
+        .await
+}
+
+/// A stage whose store lies at a URL, made by the login of another.
+pub async fn stage_at(url: &str, owner: &str) -> StageDir {
+    let partners = [Receiver::start().await, Receiver::start().await];
+    let stage = StageDir::new([partners[0].address, partners[1].address]);
+    store_at(&stage, url, owner);
+    stage
+}
+
+fn store_at(stage: &StageDir, url: &str, owner: &str) {
     let file = stage.stage().join("connections.yaml");
     let store =
         "store: { kind: postgres, path: store, url: { file: secrets/url }, owner: { file: secrets/owner } }";
@@ -20,18 +41,11 @@ pub fn on_postgres(stage: &StageDir, house: &super::Served) {
     assert_ne!(written, changed);
     fs::write(&file, changed).unwrap();
     let secrets = stage.stage().join("secrets");
-    fs::write(secrets.join("url"), house.server.url("laufzeit", &house.database)).unwrap();
-    fs::write(secrets.join("owner"), house.server.url("besitzer", &house.database)).unwrap();
+    fs::write(secrets.join("url"), url).unwrap();
+    fs::write(secrets.join("owner"), owner).unwrap();
 }
 
-async fn stage(house: &super::Served) -> StageDir {
-    let partners = [Receiver::start().await, Receiver::start().await];
-    let stage = StageDir::new([partners[0].address, partners[1].address]);
-    on_postgres(&stage, house);
-    stage
-}
-
-async fn up(stage: &StageDir) -> Running {
+pub async fn up(stage: &StageDir) -> Running {
     let running = stage.start(None);
     let client = reqwest::Client::new();
     for _ in 0..1_500 {
@@ -43,7 +57,7 @@ async fn up(stage: &StageDir) -> Running {
     panic!("not ready\n{}", stage.log());
 }
 
-async fn post(stage: &StageDir, key: &str, body: String) -> (u16, String) {
+pub async fn post(stage: &StageDir, key: &str, body: String) -> (u16, String) {
     let answer = reqwest::Client::new()
         .post(format!("http://{}/v1/lieferungen", stage.http))
         .bearer_auth(TOKEN)

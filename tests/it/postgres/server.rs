@@ -94,13 +94,13 @@ impl Server {
             .output()
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let server = Server::run(data, free_port());
+        let server = Server::run(data, free_port(), &[]);
         server.ready().await;
         Some(server)
     }
 
     /// Starts the server of a data folder.
-    fn run(data: PathBuf, port: u16) -> Server {
+    fn run(data: PathBuf, port: u16, more: &[&str]) -> Server {
         let postgres = programs().unwrap().join("postgres");
         let server = as_user(&postgres);
         let guard = Command::new("sh")
@@ -115,6 +115,8 @@ impl Server {
             .args(["-c", "listen_addresses=127.0.0.1", "-c", &format!("port={port}")])
             .arg("-c")
             .arg(format!("unix_socket_directories={}", data.parent().unwrap().display()))
+            // The last word counts.
+            .args(more.iter().flat_map(|setting| ["-c", setting]))
             .current_dir("/")
             // A signal to the group of the test must not take the guard along before it has done its work.
             .process_group(0)
@@ -143,6 +145,27 @@ impl Server {
         self.stop();
     }
 
+    /// The server's processes: the first one, and those that it made.
+    pub fn pids(&self) -> Vec<String> {
+        let first = std::fs::read_to_string(self.data.join("postmaster.pid")).unwrap();
+        let first = first.lines().next().unwrap().to_owned();
+        let others = Command::new("pgrep").args(["-P", &first]).output().unwrap();
+        let others = String::from_utf8(others.stdout).unwrap();
+        std::iter::once(first).chain(others.lines().map(str::to_owned)).collect()
+    }
+
+    /// Lets no file of the server grow beyond a size (`None`: as before), as a disk that is full does: a write that goes
+    /// beyond it ends short.
+    pub fn limit_files(&self, size: Option<u64>) {
+        let limit = size.map_or("unlimited".to_owned(), |size| size.to_string());
+        for pid in self.pids() {
+            // One that has ended meanwhile needs no limit.
+            let set =
+                as_user(Path::new("prlimit")).args(["--pid", &pid, &format!("--fsize={limit}:")]).output();
+            assert!(set.unwrap().status.success() || !Path::new("/proc").join(&pid).exists());
+        }
+    }
+
     /// Leaves the server as a test process does that is killed: nobody says a word.
     pub fn abandon(&mut self) {
         drop(self.guard.stdin.take());
@@ -150,8 +173,13 @@ impl Server {
 
     /// Starts it again on the same data and port.
     pub async fn resume(&mut self) {
+        self.resume_with(&[]).await;
+    }
+
+    /// The same with settings of its own, such as `max_connections=20`.
+    pub async fn resume_with(&mut self, settings: &[&str]) {
         std::fs::remove_file(self.data.join("../keep")).unwrap();
-        let mut again = Server::run(self.data.clone(), self.port);
+        let mut again = Server::run(self.data.clone(), self.port, settings);
         std::mem::swap(&mut self.guard, &mut again.guard);
         std::mem::forget(again);
         self.ready().await;

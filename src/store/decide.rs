@@ -1,0 +1,212 @@
+//! What a store decides, apart from how it keeps it: repeats, heads of lanes, fences, the end of waiting. Pure functions which
+//! the back ends call, and with which the model of the tests walks through every order of events.
+//! Never reads a row and never looks at a clock. Times are microseconds, or any other unit, of one clock.
+
+use crate::store::contract::Outcome;
+
+/// What is there of an entry that is to be committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing that stands in its way.
+    New,
+    /// The same: its first verdict is repeated.
+    Again,
+    /// The same key or id with other content.
+    Conflict,
+    /// It wants to resume a message that does not exist.
+    Orphan,
+}
+
+/// What is said of an entry that resumes a message which does not exist.
+pub const ORPHAN: &str = "the message that it resumes does not exist";
+
+/// The message that lies under the entry's own id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Own {
+    /// Whether its content is the entry's.
+    pub same_content: bool,
+    /// Whether it waits to run again.
+    pub may_resume: bool,
+}
+
+/// How an entry stands to the message under its own id.
+pub fn by_id(row: Option<Own>, resumes: bool) -> Known {
+    match (row, resumes) {
+        (None, false) => Known::New,
+        (None, true) => Known::Orphan,
+        (Some(row), true) if row.may_resume => Known::New,
+        // Another process has settled it meanwhile.
+        (Some(_), true) => Known::Again,
+        // The same delivery committed once more after an unknown outcome.
+        (Some(row), false) if row.same_content => Known::Again,
+        (Some(_), false) => Known::Conflict,
+    }
+}
+
+/// How an entry stands to the message under one of its keys of idempotency; `own`: that message is the entry itself.
+pub fn by_key(own: bool, same_content: bool) -> Known {
+    match (own, same_content) {
+        (true, _) => Known::New,
+        (false, true) => Known::Again,
+        (false, false) => Known::Conflict,
+    }
+}
+
+/// A row of the outbox, as far as it decides about its lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head<'a> {
+    /// `queued`, `retrying`, `sent`, `parked` or `unclear`.
+    pub state: &'a str,
+    /// Whether what it comes after was sent.
+    pub free: bool,
+    /// It must not leave earlier.
+    pub not_before: Option<i64>,
+}
+
+impl Head<'_> {
+    /// Whether it may be handed out now; the rows behind it may only if it may.
+    pub fn may_leave(&self, now: i64) -> bool {
+        self.free && is_open(self.state) && self.not_before.is_none_or(|not_before| not_before <= now)
+    }
+}
+
+/// Whether a row in this state is still to be sent by itself.
+pub fn is_open(state: &str) -> bool {
+    matches!(state, "queued" | "retrying")
+}
+
+/// Whether a row in this state waits for a person, and its lane with it.
+pub fn is_held(state: &str) -> bool {
+    matches!(state, "parked" | "unclear")
+}
+
+/// When a lane goes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Armed {
+    /// It has no unsettled row and nobody holds it: it goes away.
+    Gone,
+    /// It cannot go by itself; `held`: a person has to look.
+    Still {
+        /// Whether its head waits for a person.
+        held: bool,
+    },
+    /// At this time.
+    At(i64),
+}
+
+/// When a lane goes, by its first unsettled row: at `at` if it was idle (or `anew`), never before the head's own time and
+/// never while the head is held. `lane_arm.sql` says the same for PostgreSQL.
+pub fn arm(head: Option<Head<'_>>, next_try: Option<i64>, leased: bool, at: i64, anew: bool) -> Armed {
+    match head {
+        None if leased => Armed::Still { held: false },
+        None => Armed::Gone,
+        Some(head) if is_held(head.state) => Armed::Still { held: true },
+        Some(head) if !head.free => Armed::Still { held: false },
+        Some(head) => {
+            let next = if anew { at } else { next_try.unwrap_or(at) };
+            Armed::At(next.max(head.not_before.unwrap_or(next)))
+        }
+    }
+}
+
+/// Who settles: lane and fence of its lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The lane.
+    pub lane: i64,
+    /// The fence.
+    pub fence: i64,
+}
+
+/// Whether a settle goes through: its lane stands under its own fence, and the row is this lane's and not yet settled.
+pub fn settles(holder: Holder, fence_of_lane: Option<i64>, row_lane: i64, row_state: &str) -> bool {
+    fence_of_lane == Some(holder.fence) && row_lane == holder.lane && is_open(row_state)
+}
+
+/// The state that an outcome leaves a row in, and whether it is in doubt then; `None`: as before.
+pub fn state_after(outcome: &Outcome) -> (&'static str, Option<bool>) {
+    match outcome {
+        Outcome::Sent { .. } => ("sent", Some(false)),
+        Outcome::Later { .. } => ("retrying", None),
+        Outcome::Parked { .. } => ("parked", None),
+        Outcome::Unclear { .. } => ("unclear", Some(true)),
+    }
+}
+
+/// Whether a waiting message that runs now runs because its time is over: nobody woke it and no person replayed it.
+pub fn wait_is_over(until: Option<i64>, woken: bool, by_person: bool, now: i64) -> bool {
+    until.is_some_and(|until| until <= now) && !woken && !by_person
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FREE: Head<'_> = Head { state: "queued", free: true, not_before: None };
+
+    #[test]
+    fn a_message_is_new_only_where_nothing_of_it_is_there() {
+        let row = |same_content, may_resume| Some(Own { same_content, may_resume });
+        assert_eq!(by_id(None, false), Known::New);
+        assert_eq!(by_id(None, true), Known::Orphan);
+        assert_eq!(by_id(row(true, true), true), Known::New);
+        assert_eq!(by_id(row(true, false), true), Known::Again);
+        assert_eq!(by_id(row(true, true), false), Known::Again);
+        assert_eq!(by_id(row(false, false), false), Known::Conflict);
+        assert_eq!(by_key(false, true), Known::Again);
+        assert_eq!(by_key(false, false), Known::Conflict);
+        assert_eq!(by_key(true, false), Known::New);
+    }
+
+    #[test]
+    fn a_head_leaves_when_it_is_open_free_and_due() {
+        assert!(FREE.may_leave(0));
+        assert!(Head { state: "retrying", ..FREE }.may_leave(0));
+        assert!(!Head { free: false, ..FREE }.may_leave(0));
+        assert!(!Head { not_before: Some(1), ..FREE }.may_leave(0));
+        for state in ["parked", "unclear", "sent"] {
+            assert!(!Head { state, ..FREE }.may_leave(0), "{state}");
+        }
+    }
+
+    #[test]
+    fn a_lane_keeps_its_time_unless_armed_anew_and_never_goes_before_its_head() {
+        assert_eq!(arm(None, Some(3), false, 5, true), Armed::Gone);
+        assert_eq!(arm(None, Some(3), true, 5, true), Armed::Still { held: false });
+        assert_eq!(arm(Some(FREE), None, false, 5, false), Armed::At(5));
+        assert_eq!(arm(Some(FREE), Some(3), false, 5, false), Armed::At(3));
+        assert_eq!(arm(Some(FREE), Some(3), false, 5, true), Armed::At(5));
+        assert_eq!(arm(Some(Head { not_before: Some(9), ..FREE }), Some(3), false, 5, true), Armed::At(9));
+        assert_eq!(
+            arm(Some(Head { free: false, ..FREE }), None, false, 5, true),
+            Armed::Still { held: false }
+        );
+        for state in ["parked", "unclear"] {
+            assert_eq!(
+                arm(Some(Head { state, ..FREE }), Some(3), true, 5, true),
+                Armed::Still { held: true }
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_holder_of_the_lease_settles() {
+        let holder = Holder { lane: 1, fence: 7 };
+        assert!(settles(holder, Some(7), 1, "queued"));
+        assert!(!settles(holder, Some(8), 1, "queued"), "another holds it");
+        assert!(!settles(holder, None, 1, "queued"), "the lane is gone");
+        assert!(!settles(holder, Some(7), 2, "queued"), "the row is another lane's");
+        for state in ["sent", "parked", "unclear"] {
+            assert!(!settles(holder, Some(7), 1, state), "{state}");
+        }
+    }
+
+    #[test]
+    fn waiting_is_over_by_time_alone() {
+        assert!(wait_is_over(Some(5), false, false, 5));
+        assert!(!wait_is_over(Some(5), false, false, 4));
+        assert!(!wait_is_over(Some(5), true, false, 9));
+        assert!(!wait_is_over(Some(5), false, true, 9));
+        assert!(!wait_is_over(None, false, false, 9));
+    }
+}
