@@ -11,39 +11,55 @@ use crate::store::contract::Breaker;
 
 /// The breakers of this process, by destination.
 #[derive(Default)]
-pub struct Breakers(HashMap<String, Breaker>);
+pub struct Breakers(HashMap<String, Kept>);
+
+/// A breaker, and when its pause began: one that began in the future was set before the clock went back, and is over.
+struct Kept {
+    row: Breaker,
+    since: Timestamp,
+}
+
+impl Kept {
+    fn holds(&self, now: Timestamp) -> bool {
+        self.since <= now && self.row.open_until.is_some_and(|until| until > now)
+    }
+}
 
 impl Breakers {
-    /// From the stored rows.
-    pub fn from_rows(rows: Vec<Breaker>) -> Breakers {
-        Breakers(rows.into_iter().map(|row| (row.destination.clone(), row)).collect())
+    /// From the stored rows; when their pauses began is not known, so none lasts longer from now than `longest` says.
+    pub fn from_rows(rows: Vec<Breaker>, now: Timestamp, longest: impl Fn(&str) -> Duration) -> Breakers {
+        let kept = rows.into_iter().map(|mut row| {
+            let most = now.checked_add(signed(longest(&row.destination))).unwrap_or(Timestamp::MAX);
+            row.open_until = row.open_until.map(|until| until.min(most));
+            (row.destination.clone(), Kept { row, since: now })
+        });
+        Breakers(kept.collect())
     }
 
     /// Destinations that must not be tried now: open, or already being probed.
     pub fn closed_for(&self, now: Timestamp, under_way: impl Fn(&str) -> usize) -> Vec<String> {
         self.0
             .values()
-            .filter(|breaker| match breaker.open_until {
-                Some(until) => until > now || under_way(&breaker.destination) > 0,
-                None => false,
+            .filter(|kept| {
+                kept.row.open_until.is_some() && (kept.holds(now) || under_way(&kept.row.destination) > 0)
             })
-            .map(|breaker| breaker.destination.clone())
+            .map(|kept| kept.row.destination.clone())
             .collect()
     }
 
     /// Whether a destination is on probation: its breaker was open and no attempt has succeeded since.
     pub fn probing(&self, destination: &str) -> bool {
-        self.0.get(destination).is_some_and(|breaker| breaker.open_until.is_some())
+        self.0.get(destination).is_some_and(|kept| kept.row.open_until.is_some())
     }
 
     /// When the next open breaker may be probed.
     pub fn next_probe(&self, now: Timestamp) -> Option<Timestamp> {
-        self.0.values().filter_map(|breaker| breaker.open_until).filter(|until| *until > now).min()
+        self.0.values().filter(|kept| kept.holds(now)).filter_map(|kept| kept.row.open_until).min()
     }
 
     /// An attempt succeeded; returns the row to store if the breaker closes.
     pub fn succeeded(&mut self, destination: &str) -> Option<Breaker> {
-        let breaker = self.0.get_mut(destination)?;
+        let breaker = &mut self.0.get_mut(destination)?.row;
         let was_open = breaker.open_until.is_some();
         breaker.failures = 0;
         breaker.open_until = None;
@@ -52,11 +68,12 @@ impl Breakers {
 
     /// The far end failed; returns the row to store if the breaker opens (again).
     pub fn failed(&mut self, destination: &str, patience: &Patience, now: Timestamp) -> Option<Breaker> {
-        let breaker = self.0.entry(destination.to_owned()).or_insert_with(|| Breaker {
-            destination: destination.to_owned(),
-            failures: 0,
-            open_until: None,
+        let kept = self.0.entry(destination.to_owned()).or_insert_with(|| Kept {
+            row: Breaker { destination: destination.to_owned(), failures: 0, open_until: None },
+            since: now,
         });
+        kept.since = now;
+        let breaker = &mut kept.row;
         breaker.failures = breaker.failures.saturating_add(1);
         if breaker.failures < patience.breaker_after {
             return None;
@@ -105,5 +122,28 @@ mod tests {
         assert_eq!(breakers.succeeded("a").map(|row| row.open_until), Some(None));
         assert!(breakers.succeeded("a").is_none(), "closed already");
         assert!(breakers.closed_for(after(11), |_| 0).is_empty());
+    }
+
+    #[test]
+    fn a_pause_that_began_in_the_future_is_over() {
+        let patience = Patience {
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(60),
+            breaker_after: 1,
+            breaker_open: Duration::from_secs(10),
+        };
+        let start: Timestamp = "2026-11-21T10:00:00Z".parse().expect("a time");
+        let hour = SignedDuration::from_hours(1);
+        let mut breakers = Breakers::default();
+        let row = breakers.failed("a", &patience, start + hour).expect("it opens");
+        assert_eq!(breakers.closed_for(start + hour, |_| 0), vec!["a".to_owned()]);
+        assert!(breakers.closed_for(start, |_| 0).is_empty(), "the clock went back: one attempt may probe");
+        assert!(breakers.probing("a"));
+        assert_eq!(breakers.next_probe(start), None);
+        // After a restart nobody knows when it began.
+        let stored = Breakers::from_rows(vec![row], start, |_| Duration::from_secs(60));
+        assert_eq!(stored.next_probe(start), Some(start + SignedDuration::from_secs(60)));
+        assert_eq!(stored.closed_for(start, |_| 0), vec!["a".to_owned()]);
+        assert!(stored.closed_for(start + SignedDuration::from_secs(61), |_| 0).is_empty());
     }
 }

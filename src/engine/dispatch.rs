@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::Instrument;
@@ -13,7 +13,7 @@ use tracing::Instrument;
 use crate::clock::Tick;
 use crate::envelope::Envelope;
 use crate::plan::Patience;
-use crate::store::contract::{Due, Lane, Outcome, Settle, StoreError, Want};
+use crate::store::contract::{Breaker, Due, Lane, Outcome, Settle, StoreError, Want};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Sent, Stretch};
 use crate::telemetry::trace::{adopt, carry};
@@ -64,16 +64,22 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
         }
     };
     let table = Arc::new(Table {
-        breakers: Mutex::new(Breakers::from_rows(rows)),
+        breakers: Mutex::new(stored_breakers(&core, rows)),
         under_way: Mutex::default(),
         widths: Mutex::default(),
         settling: Settling::start(core.store.clone(), core.settings.batch),
     });
     let mut lanes: JoinSet<Result<(), Crashed>> = JoinSet::new();
+    // The latest moment of a claim; nobody knows what the clock said before this process.
+    let mut latest: Option<Timestamp> = None;
     while !core.stop.is_cancelled() && !core.points.crashed() {
         while lanes.try_join_next().is_some() {}
         let now = core.clock.now();
-        let claimed = claim(&core, &table, now).await;
+        let went_back = latest.is_none_or(|latest| now.duration_since(latest) < -STEP);
+        let claimed = claim(&core, &table, now, went_back).await;
+        if matches!(claimed, Ok(Some(_))) {
+            latest = Some(if went_back { now } else { latest.map_or(now, |latest| latest.max(now)) });
+        }
         match claimed {
             Ok(Some(claimed)) if !claimed.is_empty() => {
                 if core.points.reach(Point::AfterClaim).is_err() {
@@ -106,7 +112,25 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
     while lanes.join_next().await.is_some() {}
 }
 
-async fn claim(core: &Core, table: &Table, now: Timestamp) -> Result<Option<Vec<Lane>>, StoreError> {
+/// A clock that is set back by less than this is corrected, not wrong.
+const STEP: SignedDuration = SignedDuration::from_secs(1);
+
+/// The breakers as stored, none of them open for longer than its destination's patience allows from now.
+fn stored_breakers(core: &Core, rows: Vec<Breaker>) -> Breakers {
+    let set = core.set.load();
+    Breakers::from_rows(rows, core.clock.now(), |destination| {
+        let connection = destination.split_once(':').map_or(destination, |(connection, _)| connection);
+        let patience = set.patience.get(connection).cloned().unwrap_or_else(default_patience);
+        patience.longest.max(patience.breaker_open)
+    })
+}
+
+async fn claim(
+    core: &Core,
+    table: &Table,
+    now: Timestamp,
+    went_back: bool,
+) -> Result<Option<Vec<Lane>>, StoreError> {
     if core.points.reach(Point::BeforeClaim).is_err() {
         return Ok(None);
     }
@@ -139,6 +163,7 @@ async fn claim(core: &Core, table: &Table, now: Timestamp) -> Result<Option<Vec<
         heads: core.settings.heads,
         except,
         most,
+        went_back,
     };
     core.store.claim(want).await.map(Some)
 }
