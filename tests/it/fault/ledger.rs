@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use uuid::Uuid;
 
 /// Everything that a run of deliveries left.
@@ -171,7 +173,12 @@ impl Ledger {
     /// Enters a receipt: of which delivery it speaks, found among those known, and its own id.
     pub fn receipt(&mut self, known: &HashMap<Uuid, String>, own: &str, text: &str) {
         let kind = if text.contains("quittung.0011") { "0011" } else { "0001" };
-        let about = uuids(text).find_map(|id| known.get(&id)).map_or("nobody knows of what", String::as_str);
+        // What could not be read is sent back whole.
+        let (_, returned) = text.split_once(":nachricht>").unwrap_or_default();
+        let returned = STANDARD.decode(returned.split('<').next().unwrap_or_default().trim()).unwrap_or_default();
+        let returned = String::from_utf8_lossy(&returned);
+        let about = uuids(text).chain(uuids(&returned)).find_map(|id| known.get(&id));
+        let about = about.map_or("nobody knows of what", String::as_str);
         self.receipts.entry(format!("{about} {kind}")).or_default().insert(own.to_owned());
     }
 }
@@ -217,7 +224,9 @@ mod tests {
         assert_eq!(differs(&|other| other.callbacks[1].clear()), (2, 0, 0));
         assert_eq!(differs(&|other| other.changed = 1), (0, 1, 0));
         assert_eq!(differs(&|other| other.receipts.clear()), (1, 0, 0));
-        let twice = |other: &mut Ledger| drop(other.receipts.entry("2 0011".into()).or_default().insert("r2".into()));
+        let twice = |other: &mut Ledger| {
+            other.receipts.entry("2 0011".into()).or_default().insert("r2".into());
+        };
         assert_eq!(differs(&twice), (0, 1, 0));
     }
 }

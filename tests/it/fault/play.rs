@@ -18,7 +18,7 @@ use crate::fault::ledger::Ledger;
 use crate::support::{Running, StageDir, TOKEN, put};
 
 /// How long a run may take to come to rest after the last disturbance.
-const REST: Duration = Duration::from_secs(180);
+const REST: Duration = Duration::from_secs(150);
 /// Distance of the numbers of corrections from those of deliveries.
 const KORREKTUR: u64 = 1_000_000;
 
@@ -108,7 +108,10 @@ impl Play {
         let numbers = || 0..senders.total;
         let corrections = numbers().filter(|n| corrected(*n)).count();
         let callbacks = numbers().filter(|n| !broken(*n)).count() + corrections;
-        let receipts = numbers().filter(|n| senders.way(*n) != By::Http).count() + corrections;
+        let kind = |n: u64| if broken(n) { "0001" } else { "0011" };
+        let by_message = numbers().filter(|n| senders.way(*n) != By::Http).map(|n| format!("{n} {}", kind(n)));
+        let woken = numbers().filter(|n| corrected(*n)).map(|n| format!("{n} korrektur 0011"));
+        let receipts: BTreeSet<String> = by_message.chain(woken).collect();
         let mut ledger = Ledger::default();
         let mut known = HashMap::new();
         for n in numbers() {
@@ -119,14 +122,15 @@ impl Play {
         loop {
             senders.fetch(lab, &known, &mut ledger).await;
             let told = lab.partners.each_ref().map(|partner| partner.accepted());
-            if told.iter().all(|told| *told >= callbacks) && ledger.receipts.len() >= receipts {
+            if told.iter().all(|told| *told >= callbacks) && receipts.iter().all(|of| ledger.receipts.contains_key(of)) {
                 break;
             }
             assert!(!running.ended(), "the program ended\n{}", tail(&lab.stage.log()));
             assert!(
                 Instant::now() < deadline,
-                "not at rest: {told:?} of {callbacks} callbacks, {} of {receipts} receipts\n{}",
-                ledger.receipts.len(),
+                "not at rest: {told:?} of {callbacks} callbacks, receipts are missing: {:?}, others are there: {:?}\n{}",
+                receipts.iter().filter(|of| !ledger.receipts.contains_key(*of)).collect::<Vec<_>>(),
+                ledger.receipts.keys().filter(|of| !receipts.contains(*of)).collect::<Vec<_>>(),
                 tail(&lab.stage.log())
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -152,7 +156,8 @@ impl Play {
 
 fn wish_of_correction(n: u64) -> Wish {
     let plain = Wish::plain(n);
-    Wish { message: n + KORREKTUR, arten: vec!["01"], second: plain.second + 1, ..plain }
+    let arten = if plain.arten.is_empty() { vec!["01"] } else { vec!["02"] };
+    Wish { message: n + KORREKTUR, arten, second: plain.second + 1, ..plain }
 }
 
 impl Senders {
