@@ -18,10 +18,19 @@ pub struct Clock(Arc<Kind>);
 #[derive(Debug)]
 enum Kind {
     Real,
-    Scaled { start: Timestamp, began: Instant, factor: f64 },
-    Set { now: Mutex<Timestamp>, moved: Notify },
+    Scaled {
+        start: Timestamp,
+        began: Instant,
+        factor: f64,
+    },
+    Set {
+        now: Mutex<Timestamp>,
+        moved: Notify,
+    },
     /// The machine's clock, off by so much.
-    Jumping { off: Mutex<SignedDuration> },
+    Jumping {
+        off: Mutex<SignedDuration>,
+    },
 }
 
 impl Clock {

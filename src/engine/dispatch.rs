@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::Instrument;
@@ -22,6 +22,7 @@ use crate::transport::port::{Destination, Intake, Receipt, SendError};
 use super::backoff;
 use super::breaker::{Breakers, signed};
 use super::core::Core;
+use super::hindsight::Hindsight;
 use super::points::{Crashed, Point};
 use super::settle::Settling;
 
@@ -70,15 +71,14 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
         settling: Settling::start(core.store.clone(), core.settings.batch),
     });
     let mut lanes: JoinSet<Result<(), Crashed>> = JoinSet::new();
-    // The latest moment of a claim; nobody knows what the clock said before this process.
-    let mut latest: Option<Timestamp> = None;
+    let mut hindsight = Hindsight::default();
     while !core.stop.is_cancelled() && !core.points.crashed() {
         while lanes.try_join_next().is_some() {}
         let now = core.clock.now();
-        let went_back = latest.is_none_or(|latest| now.duration_since(latest) < -STEP);
+        let went_back = hindsight.looks_back(now);
         let claimed = claim(&core, &table, now, went_back).await;
-        if matches!(claimed, Ok(Some(_))) {
-            latest = Some(if went_back { now } else { latest.map_or(now, |latest| latest.max(now)) });
+        if went_back && matches!(claimed, Ok(Some(_))) {
+            hindsight.looked();
         }
         match claimed {
             Ok(Some(claimed)) if !claimed.is_empty() => {
@@ -111,9 +111,6 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
     }
     while lanes.join_next().await.is_some() {}
 }
-
-/// A clock that is set back by less than this is corrected, not wrong.
-const STEP: SignedDuration = SignedDuration::from_secs(1);
 
 /// The breakers as stored, none of them open for longer than its destination's patience allows from now.
 fn stored_breakers(core: &Core, rows: Vec<Breaker>) -> Breakers {

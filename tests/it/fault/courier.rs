@@ -91,7 +91,8 @@ impl Courier {
                     .with_delivery_mode(2)
                     .with_message_id(id.into())
                     .with_content_type("application/xml".into());
-                let sent = channel.basic_publish("".into(), queue.into(), options, octets, properties).await?;
+                let sent =
+                    channel.basic_publish("".into(), queue.into(), options, octets, properties).await?;
                 Ok(matches!(sent.await?, Confirmation::Ack(None)).then_some(()))
             });
             if taken.await.is_some() {

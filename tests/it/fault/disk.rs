@@ -153,7 +153,9 @@ async fn a_full_disk_is_survived_without_a_restart_and_costs_nothing() {
     if may_mount() {
         full_and_free_again(Small::Disk).await;
     } else {
-        said::line("not run: a file system of its own needs a user namespace (unshare -Urm), which this machine refuses");
+        said::line(
+            "not run: a file system of its own needs a user namespace (unshare -Urm), which this machine refuses",
+        );
     }
 }
 

@@ -91,7 +91,9 @@ async fn a_replica_frozen_beyond_its_leases_settles_nothing_when_it_wakes() {
         .await;
         // And settles it.
         let began = Instant::now();
-        while lab.essence().await.iter().filter(|line| line.starts_with("outbox sent callback")).count() < all * 2 {
+        while lab.essence().await.iter().filter(|line| line.starts_with("outbox sent callback")).count()
+            < all * 2
+        {
             assert!(began.elapsed().as_secs() < 90, "{}", tail(&other.log()));
             tokio::time::sleep(Duration::from_millis(200)).await;
         }

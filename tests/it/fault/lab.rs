@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::Store;
+use drehscheibe::store::postgres::store::PostgresStore;
 use drehscheibe::store::sqlite::open::Settings;
 use drehscheibe::store::sqlite::store::SqliteStore;
-use drehscheibe::store::postgres::store::PostgresStore;
 
 use crate::fault::courier::Courier;
 use crate::fault::proxy::Proxy;
@@ -149,8 +149,14 @@ impl Lab {
     pub async fn furnish(&self, stage: &StageDir, prefetch: u16) {
         let secrets = stage.stage().join("secrets");
         if let Some((server, name)) = &self.database {
-            let port = self.ways.as_ref().and_then(|ways| ways.database.as_ref()).map_or(server.port, |way| way.port);
-            let url = |user: &str| server.url(user, name).replace(&format!(":{}/", server.port), &format!(":{port}/"));
+            let port = self
+                .ways
+                .as_ref()
+                .and_then(|ways| ways.database.as_ref())
+                .map_or(server.port, |way| way.port);
+            let url = |user: &str| {
+                server.url(user, name).replace(&format!(":{}/", server.port), &format!(":{port}/"))
+            };
             fs::write(secrets.join("url"), url("laufzeit")).unwrap();
             fs::write(secrets.join("owner"), url("besitzer")).unwrap();
             rewrite(
@@ -162,7 +168,8 @@ impl Lab {
         let (Some(broker), Some(courier)) = (&self.broker, &self.courier) else { return };
         let answers = self.answers();
         courier.declare(&answers).await;
-        let port = self.ways.as_ref().and_then(|ways| ways.broker.as_ref()).map_or(broker.port, |way| way.port);
+        let port =
+            self.ways.as_ref().and_then(|ways| ways.broker.as_ref()).map_or(broker.port, |way| way.port);
         let prefetch = if prefetch == 0 { 100 } else { prefetch };
         fs::write(secrets.join("broker"), PASSWORD).unwrap();
         let connection = format!(
@@ -186,7 +193,9 @@ impl Lab {
         rewrite(
             &stage.stage().join("partners.yaml"),
             "channels: { lieferungen: {} }\n    answers-by: lieferungen",
-            &format!("channels: {{ lieferungen: {{}}, broker: {{ routing-key: {answers} }} }}\n    answers-by: broker"),
+            &format!(
+                "channels: {{ lieferungen: {{}}, broker: {{ routing-key: {answers} }} }}\n    answers-by: broker"
+            ),
         );
         rewrite(
             &stage.routes.join("registerlieferung.yaml"),

@@ -86,7 +86,8 @@ impl Count {
 impl Ledger {
     /// What a disturbed run did otherwise than this undisturbed one.
     pub fn against(&self, disturbed: &Ledger) -> Count {
-        let mut count = Count { recovered: disturbed.recovered, repeated: disturbed.repeated, ..Count::default() };
+        let mut count =
+            Count { recovered: disturbed.recovered, repeated: disturbed.repeated, ..Count::default() };
         self.stored(disturbed, &mut count);
         self.answered(disturbed, &mut count);
         self.called(disturbed, &mut count);
@@ -175,7 +176,8 @@ impl Ledger {
         let kind = if text.contains("quittung.0011") { "0011" } else { "0001" };
         // What could not be read is sent back whole.
         let (_, returned) = text.split_once(":nachricht>").unwrap_or_default();
-        let returned = STANDARD.decode(returned.split('<').next().unwrap_or_default().trim()).unwrap_or_default();
+        let returned =
+            STANDARD.decode(returned.split('<').next().unwrap_or_default().trim()).unwrap_or_default();
         let returned = String::from_utf8_lossy(&returned);
         let about = uuids(text).chain(uuids(&returned)).find_map(|id| known.get(&id));
         let about = about.map_or("nobody knows of what", String::as_str);
@@ -200,7 +202,10 @@ mod tests {
             essence: vec!["a".into(), "b".into(), "b".into()],
             answers: [("1/0".to_owned(), "200 0011".to_owned())].into(),
             told: ids(&["n1"]),
-            callbacks: [[("w1".to_owned(), "{n1}".to_owned())].into(), [("w2".to_owned(), "{n1}".to_owned())].into()],
+            callbacks: [
+                [("w1".to_owned(), "{n1}".to_owned())].into(),
+                [("w2".to_owned(), "{n1}".to_owned())].into(),
+            ],
             receipts: [("2 0011".to_owned(), ids(&["r1"]))].into(),
             ..Ledger::default()
         }

@@ -34,7 +34,9 @@ const FALLS: &[(Falls, u64)] = &[
 impl Falls {
     async fn down(self, lab: &mut Lab) {
         match self {
-            Falls::Database(signal) => tokio::task::block_in_place(|| lab.database.as_mut().unwrap().0.end(signal)),
+            Falls::Database(signal) => {
+                tokio::task::block_in_place(|| lab.database.as_mut().unwrap().0.end(signal))
+            }
             Falls::BrokerStops => tokio::task::block_in_place(|| lab.broker.as_ref().unwrap().script("stop")),
             Falls::BrokerDies => tokio::task::block_in_place(|| lab.broker.as_ref().unwrap().kill()),
             Falls::Services => self.services(lab, 100),

@@ -102,14 +102,18 @@ impl Play {
     pub async fn finish(self, lab: &Lab, mut running: Running) -> Ledger {
         self.release(self.left() + 12);
         for driver in self.drivers {
-            tokio::time::timeout(REST, driver).await.expect("every sender gets its verdict").expect("a sender");
+            tokio::time::timeout(REST, driver)
+                .await
+                .expect("every sender gets its verdict")
+                .expect("a sender");
         }
         let senders = self.senders;
         let numbers = || 0..senders.total;
         let corrections = numbers().filter(|n| corrected(*n)).count();
         let callbacks = numbers().filter(|n| !broken(*n)).count() + corrections;
         let kind = |n: u64| if broken(n) { "0001" } else { "0011" };
-        let by_message = numbers().filter(|n| senders.way(*n) != By::Http).map(|n| format!("{n} {}", kind(n)));
+        let by_message =
+            numbers().filter(|n| senders.way(*n) != By::Http).map(|n| format!("{n} {}", kind(n)));
         let woken = numbers().filter(|n| corrected(*n)).map(|n| format!("{n} korrektur 0011"));
         let receipts: BTreeSet<String> = by_message.chain(woken).collect();
         let mut ledger = Ledger::default();
@@ -122,7 +126,9 @@ impl Play {
         loop {
             senders.fetch(lab, &known, &mut ledger).await;
             let told = lab.partners.each_ref().map(|partner| partner.accepted());
-            if told.iter().all(|told| *told >= callbacks) && receipts.iter().all(|of| ledger.receipts.contains_key(of)) {
+            if told.iter().all(|told| *told >= callbacks)
+                && receipts.iter().all(|of| ledger.receipts.contains_key(of))
+            {
                 break;
             }
             assert!(!running.ended(), "the program ended\n{}", tail(&lab.stage.log()));
@@ -228,7 +234,8 @@ impl Senders {
                 let status = answer.status().as_u16();
                 assert!(matches!(status, 200 | 202 | 409 | 422 | 429 | 503), "unexpected status {status}");
                 let place = answer.headers().get("location").and_then(|place| place.to_str().ok());
-                let id = place.and_then(|place| place.rsplit('/').next()).and_then(|id| id.parse::<Uuid>().ok());
+                let id =
+                    place.and_then(|place| place.rsplit('/').next()).and_then(|id| id.parse::<Uuid>().ok());
                 if matches!(status, 200 | 202 | 422)
                     && let Ok(body) = answer.text().await
                 {
@@ -252,7 +259,8 @@ impl Senders {
 
     /// Enters what came for the Jugendamt since the last look.
     async fn fetch(&self, lab: &Lab, known: &HashMap<Uuid, String>, ledger: &mut Ledger) {
-        let entries = fs::read_dir(self.stage.tray("out")).map(|entries| entries.flatten().collect::<Vec<_>>());
+        let entries =
+            fs::read_dir(self.stage.tray("out")).map(|entries| entries.flatten().collect::<Vec<_>>());
         for entry in entries.unwrap_or_default() {
             let path = entry.path();
             if path.extension().is_some_and(|ext| ext == "xml") {

@@ -62,7 +62,10 @@ async fn backlogs_around_the_prefetch_are_taken_whole() {
     let essence = lab.essence().await;
     let count = |start: &str| essence.iter().filter(|line| line.starts_with(start)).count() as u64;
     assert_eq!((count("mirror "), count("inbox accepted"), count("outbox sent")), (first, first, first * 3));
-    assert!(ledger.receipts.iter().all(|(of, ids)| of.ends_with(" 0011") && ids.len() == 1), "one receipt each");
+    assert!(
+        ledger.receipts.iter().all(|(of, ids)| of.ends_with(" 0011") && ids.len() == 1),
+        "one receipt each"
+    );
     assert_eq!(ledger.receipts.len() as u64, first);
     for partner in &lab.partners {
         let seen = partner.seen.lock().unwrap();

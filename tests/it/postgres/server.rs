@@ -148,7 +148,8 @@ impl Server {
     pub fn end(&mut self, signal: &str) {
         let pid = std::fs::read_to_string(self.data.join("postmaster.pid")).unwrap();
         let first = pid.lines().next().unwrap().to_owned();
-        let children = std::fs::read_to_string(format!("/proc/{first}/task/{first}/children")).unwrap_or_default();
+        let children =
+            std::fs::read_to_string(format!("/proc/{first}/task/{first}/children")).unwrap_or_default();
         assert!(Command::new("kill").args([&format!("-{signal}"), &first]).status().unwrap().success());
         self.halt();
         let left = || children.split_whitespace().any(|pid| Path::new("/proc").join(pid).exists());
