@@ -18,8 +18,19 @@ pub struct Clock(Arc<Kind>);
 #[derive(Debug)]
 enum Kind {
     Real,
-    Scaled { start: Timestamp, began: Instant, factor: f64 },
-    Set { now: Mutex<Timestamp>, moved: Notify },
+    Scaled {
+        start: Timestamp,
+        began: Instant,
+        factor: f64,
+    },
+    Set {
+        now: Mutex<Timestamp>,
+        moved: Notify,
+    },
+    /// The machine's clock, off by so much.
+    Jumping {
+        off: Mutex<SignedDuration>,
+    },
 }
 
 impl Clock {
@@ -38,6 +49,11 @@ impl Clock {
         Clock(Arc::new(Kind::Set { now: Mutex::new(now), moved: Notify::new() }))
     }
 
+    /// The machine's clock until somebody moves it; then it runs on from there, as a machine's clock does that was set.
+    pub fn jumping() -> Clock {
+        Clock(Arc::new(Kind::Jumping { off: Mutex::new(SignedDuration::ZERO) }))
+    }
+
     /// Now.
     pub fn now(&self) -> Timestamp {
         match &*self.0 {
@@ -49,12 +65,16 @@ impl Clock {
                     .unwrap_or(Timestamp::MAX)
             }
             Kind::Set { now, .. } => *now.lock().unwrap_or_else(PoisonError::into_inner),
+            Kind::Jumping { off } => {
+                let off = *off.lock().unwrap_or_else(PoisonError::into_inner);
+                Timestamp::now().saturating_add(off).unwrap_or(Timestamp::MAX)
+            }
         }
     }
 
-    /// Whether this is the machine's clock, which runs as fast as [`Tick`].
+    /// Whether this is the machine's clock or one like it, which runs as fast as [`Tick`].
     pub fn is_real(&self) -> bool {
-        matches!(*self.0, Kind::Real)
+        matches!(*self.0, Kind::Real | Kind::Jumping { .. })
     }
 
     /// The civil date in Germany, on which birthdays and deadlines of the law depend.
@@ -62,11 +82,17 @@ impl Clock {
         in_berlin(self.now())
     }
 
-    /// Moves a set clock forward or back; other clocks cannot be moved.
+    /// Moves a clock that is set or jumps, forward or back; other clocks cannot be moved.
     pub fn move_to(&self, to: Timestamp) {
-        if let Kind::Set { now, moved } = &*self.0 {
-            *now.lock().unwrap_or_else(PoisonError::into_inner) = to;
-            moved.notify_waiters();
+        match &*self.0 {
+            Kind::Set { now, moved } => {
+                *now.lock().unwrap_or_else(PoisonError::into_inner) = to;
+                moved.notify_waiters();
+            }
+            Kind::Jumping { off } => {
+                *off.lock().unwrap_or_else(PoisonError::into_inner) = to.duration_since(Timestamp::now());
+            }
+            Kind::Real | Kind::Scaled { .. } => {}
         }
     }
 
@@ -91,6 +117,7 @@ impl Clock {
             match &*self.0 {
                 // Bounded naps, so that a machine clock that jumps is noticed.
                 Kind::Real => tokio::time::sleep(left.min(Duration::from_secs(30))).await,
+                Kind::Jumping { .. } => tokio::time::sleep(left.min(Duration::from_millis(200))).await,
                 Kind::Scaled { factor, .. } => {
                     tokio::time::sleep(
                         left.div_f64(*factor).clamp(Duration::from_micros(50), Duration::from_secs(30)),

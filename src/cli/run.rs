@@ -1,7 +1,9 @@
 //! `run`: the house stands until a signal; the first one drains, the second ends at once. SIGHUP applies changed files.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::house::{House, Options, StartError};
@@ -89,6 +91,29 @@ fn name() -> String {
     format!("{host}/{}", std::process::id())
 }
 
+/// A clock that is off by as many seconds as the file says at any time.
+fn jumping(file: PathBuf) -> Clock {
+    let clock = Clock::jumping();
+    let follow = move |clock: &Clock, before: &mut Option<i64>| {
+        let written = std::fs::read_to_string(&file).ok().and_then(|text| text.trim().parse::<i64>().ok());
+        if written.is_some() && written != *before {
+            *before = written;
+            let off = SignedDuration::from_secs(written.unwrap_or_default());
+            clock.move_to(Clock::real().now().saturating_add(off).unwrap_or(Timestamp::MAX));
+        }
+    };
+    let mut seen = None;
+    follow(&clock, &mut seen);
+    let followed = clock.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            follow(&followed, &mut seen);
+        }
+    });
+    clock
+}
+
 /// A crash point from the environment, in stages for tests only.
 fn points(stage: Stage) -> Result<Points, CliError> {
     match std::env::var("DREHSCHEIBE_CRASH_AT") {
@@ -106,8 +131,19 @@ fn points(stage: Stage) -> Result<Points, CliError> {
     }
 }
 
-/// A scaled clock from the environment, in stages for tests only.
+/// How often the file of a clock that jumps is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A scaled clock, or one that jumps, from the environment, in stages for tests only.
 fn clock(stage: Stage) -> Result<Clock, CliError> {
+    if let Some(file) = std::env::var_os("DREHSCHEIBE_CLOCK_FILE") {
+        return match stage {
+            Stage::Test | Stage::Demo => Ok(jumping(file.into())),
+            _ => Err(CliError::Usage(
+                "DREHSCHEIBE_CLOCK_FILE is for the stages test and demo; unset it".to_owned(),
+            )),
+        };
+    }
     match std::env::var("DREHSCHEIBE_CLOCK_FACTOR") {
         Ok(text) if matches!(stage, Stage::Test | Stage::Demo) => text
             .parse::<f64>()

@@ -12,28 +12,42 @@ use crate::store::contract::Breaker;
 /// The breakers of this process, by destination, and the rows as all replicas know them.
 #[derive(Default)]
 pub struct Breakers {
-    own: HashMap<String, Breaker>,
+    own: HashMap<String, Kept>,
     told: HashMap<String, Breaker>,
 }
 
-impl Breakers {
-    /// From the stored rows.
-    pub fn from_rows(rows: Vec<Breaker>) -> Breakers {
-        let mut breakers = Breakers::default();
-        breakers.hear(rows);
-        breakers
-    }
+/// A breaker, and when its pause began: one that began in the future was set before the clock went back, and is over.
+struct Kept {
+    row: Breaker,
+    since: Timestamp,
+}
 
+impl Kept {
+    fn holds(&self, now: Timestamp) -> bool {
+        self.since <= now && self.row.open_until.is_some_and(|until| until > now)
+    }
+}
+
+impl Breakers {
     /// Takes over what other replicas wrote since the rows were looked at last: one that opens or closes a breaker does it for
     /// all. What this one knows beyond that, such as its own failures, stays. Returns what changed: destination, whether open.
-    pub fn hear(&mut self, rows: Vec<Breaker>) -> Vec<(String, bool)> {
+    ///
+    /// When a stored pause began is not known, so none lasts longer from now than `longest` says.
+    pub fn hear(
+        &mut self,
+        rows: Vec<Breaker>,
+        now: Timestamp,
+        longest: impl Fn(&str) -> Duration,
+    ) -> Vec<(String, bool)> {
         let mut news = Vec::new();
-        for row in rows {
+        for mut row in rows {
             let known = self.told.get(&row.destination).map(|told| (told.failures, told.open_until));
             if known != Some((row.failures, row.open_until)) {
                 news.push((row.destination.clone(), row.open_until.is_some()));
                 self.told.insert(row.destination.clone(), row.clone());
-                self.own.insert(row.destination.clone(), row);
+                let most = now.checked_add(signed(longest(&row.destination))).unwrap_or(Timestamp::MAX);
+                row.open_until = row.open_until.map(|until| until.min(most));
+                self.own.insert(row.destination.clone(), Kept { row, since: now });
             }
         }
         news
@@ -49,27 +63,26 @@ impl Breakers {
     pub fn closed_for(&self, now: Timestamp, under_way: impl Fn(&str) -> usize) -> Vec<String> {
         self.own
             .values()
-            .filter(|breaker| match breaker.open_until {
-                Some(until) => until > now || under_way(&breaker.destination) > 0,
-                None => false,
+            .filter(|kept| {
+                kept.row.open_until.is_some() && (kept.holds(now) || under_way(&kept.row.destination) > 0)
             })
-            .map(|breaker| breaker.destination.clone())
+            .map(|kept| kept.row.destination.clone())
             .collect()
     }
 
     /// Whether a destination is on probation: its breaker was open and no attempt has succeeded since.
     pub fn probing(&self, destination: &str) -> bool {
-        self.own.get(destination).is_some_and(|breaker| breaker.open_until.is_some())
+        self.own.get(destination).is_some_and(|kept| kept.row.open_until.is_some())
     }
 
     /// When the next open breaker may be probed.
     pub fn next_probe(&self, now: Timestamp) -> Option<Timestamp> {
-        self.own.values().filter_map(|breaker| breaker.open_until).filter(|until| *until > now).min()
+        self.own.values().filter(|kept| kept.holds(now)).filter_map(|kept| kept.row.open_until).min()
     }
 
     /// An attempt succeeded; returns the row to store if the breaker closes.
     pub fn succeeded(&mut self, destination: &str) -> Option<Breaker> {
-        let breaker = self.own.get_mut(destination)?;
+        let breaker = &mut self.own.get_mut(destination)?.row;
         let was_open = breaker.open_until.is_some();
         breaker.failures = 0;
         breaker.open_until = None;
@@ -79,11 +92,12 @@ impl Breakers {
 
     /// The far end failed; returns the row to store if the breaker opens (again).
     pub fn failed(&mut self, destination: &str, patience: &Patience, now: Timestamp) -> Option<Breaker> {
-        let breaker = self.own.entry(destination.to_owned()).or_insert_with(|| Breaker {
-            destination: destination.to_owned(),
-            failures: 0,
-            open_until: None,
+        let kept = self.own.entry(destination.to_owned()).or_insert_with(|| Kept {
+            row: Breaker { destination: destination.to_owned(), failures: 0, open_until: None },
+            since: now,
         });
+        kept.since = now;
+        let breaker = &mut kept.row;
         breaker.failures = breaker.failures.saturating_add(1);
         if breaker.failures < patience.breaker_after {
             return None;
@@ -134,6 +148,7 @@ mod tests {
         assert!(breakers.succeeded("a").is_none(), "closed already");
         assert!(breakers.closed_for(after(11), |_| 0).is_empty());
     }
+
     #[test]
     fn what_another_replica_wrote_counts_here_and_what_is_known_does_not_come_back() {
         let patience = Patience {
@@ -143,18 +158,43 @@ mod tests {
             breaker_open: Duration::from_secs(10),
         };
         let start: Timestamp = "2026-11-21T10:00:00Z".parse().expect("a time");
+        let long = |_: &str| Duration::from_secs(60);
         let mut here = Breakers::default();
         let mut there = Breakers::default();
         let row = here.failed("a", &patience, start).expect("it opens");
-        there.hear(vec![row.clone()]);
+        there.hear(vec![row.clone()], start, long);
         assert_eq!(there.closed_for(start, |_| 0), vec!["a".to_owned()], "opened for all");
         let closed = there.succeeded("a").expect("it closes");
         // The row of before is read once more before the other one's write arrives: it is no news.
-        there.hear(vec![closed.clone()]);
+        there.hear(vec![closed.clone()], start, long);
         assert!(!there.probing("a"));
-        here.hear(vec![row]);
+        here.hear(vec![row], start, long);
         assert!(here.probing("a"), "nothing new was said");
-        here.hear(vec![closed]);
+        here.hear(vec![closed], start, long);
         assert!(!here.probing("a"), "closed for all");
+    }
+
+    #[test]
+    fn a_pause_that_began_in_the_future_is_over() {
+        let patience = Patience {
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(60),
+            breaker_after: 1,
+            breaker_open: Duration::from_secs(10),
+        };
+        let start: Timestamp = "2026-11-21T10:00:00Z".parse().expect("a time");
+        let hour = SignedDuration::from_hours(1);
+        let mut breakers = Breakers::default();
+        let row = breakers.failed("a", &patience, start + hour).expect("it opens");
+        assert_eq!(breakers.closed_for(start + hour, |_| 0), vec!["a".to_owned()]);
+        assert!(breakers.closed_for(start, |_| 0).is_empty(), "the clock went back: one attempt may probe");
+        assert!(breakers.probing("a"));
+        assert_eq!(breakers.next_probe(start), None);
+        // After a restart nobody knows when it began.
+        let mut stored = Breakers::default();
+        stored.hear(vec![row], start, |_| Duration::from_secs(60));
+        assert_eq!(stored.next_probe(start), Some(start + SignedDuration::from_secs(60)));
+        assert_eq!(stored.closed_for(start, |_| 0), vec!["a".to_owned()]);
+        assert!(stored.closed_for(start + SignedDuration::from_secs(61), |_| 0).is_empty());
     }
 }

@@ -13,7 +13,7 @@ use tracing::Instrument;
 use crate::clock::Tick;
 use crate::envelope::Envelope;
 use crate::plan::Patience;
-use crate::store::contract::{Due, Lane, Outcome, Settle, StoreError, Want};
+use crate::store::contract::{Breaker, Due, Lane, Outcome, Settle, StoreError, Want};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Sent, Stretch};
 use crate::telemetry::trace::{adopt, carry};
@@ -23,6 +23,7 @@ use super::attempt::{self, InDoubt};
 use super::backoff::{self, Failed};
 use super::breaker::{Breakers, signed};
 use super::core::Core;
+use super::hindsight::Hindsight;
 use super::points::{Crashed, Point};
 use super::settle::Settling;
 
@@ -72,26 +73,32 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
         }
     };
     let table = Arc::new(Table {
-        breakers: Mutex::new(Breakers::from_rows(rows)),
+        breakers: Mutex::default(),
         under_way: Mutex::default(),
         widths: Mutex::default(),
         settling: Settling::start(core.store.clone(), core.settings.batch),
     });
+    hear(&core, &table.breakers, rows);
     let mut lanes: JoinSet<Result<(), Crashed>> = JoinSet::new();
     let mut heard = Tick::now();
+    let mut hindsight = Hindsight::default();
     while !core.stop.is_cancelled() && !core.points.crashed() {
         if heard.elapsed() >= HEAR {
             heard = Tick::now();
             // Where they cannot be read the next look tells.
             if let Ok(rows) = core.store.breakers().await {
-                for (destination, open) in lock(&table.breakers).hear(rows) {
+                for (destination, open) in hear(&core, &table.breakers, rows) {
                     metric::breaker(&destination, open);
                 }
             }
         }
         while lanes.try_join_next().is_some() {}
         let now = core.clock.now();
-        let claimed = claim(&core, &table, now).await;
+        let went_back = hindsight.looks_back(now);
+        let claimed = claim(&core, &table, now, went_back).await;
+        if went_back && matches!(claimed, Ok(Some(_))) {
+            hindsight.looked();
+        }
         match claimed {
             Ok(Some(claimed)) if !claimed.is_empty() => {
                 if core.points.reach(Point::AfterClaim).is_err() {
@@ -124,7 +131,22 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
     while lanes.join_next().await.is_some() {}
 }
 
-async fn claim(core: &Core, table: &Table, now: Timestamp) -> Result<Option<Vec<Lane>>, StoreError> {
+/// Takes over the breakers as stored; returns what changed.
+fn hear(core: &Core, breakers: &Mutex<Breakers>, rows: Vec<Breaker>) -> Vec<(String, bool)> {
+    let set = core.set.load();
+    lock(breakers).hear(rows, core.clock.now(), |destination| {
+        let connection = destination.split_once(':').map_or(destination, |(connection, _)| connection);
+        let patience = set.patience.get(connection).cloned().unwrap_or_else(default_patience);
+        patience.longest.max(patience.breaker_open)
+    })
+}
+
+async fn claim(
+    core: &Core,
+    table: &Table,
+    now: Timestamp,
+    went_back: bool,
+) -> Result<Option<Vec<Lane>>, StoreError> {
     if core.points.reach(Point::BeforeClaim).is_err() {
         return Ok(None);
     }
@@ -157,6 +179,7 @@ async fn claim(core: &Core, table: &Table, now: Timestamp) -> Result<Option<Vec<
         heads: core.settings.heads,
         except,
         most,
+        went_back,
     };
     core.store.claim(want).await.map(Some)
 }

@@ -189,6 +189,8 @@ pub struct Want {
     pub except: Vec<String>,
     /// At most so many lanes of these destinations; of the others as many as `lanes` allows.
     pub most: Vec<(String, usize)>,
+    /// True when the clock may have gone back since the last claim: a pause that began in what is the future now is over.
+    pub went_back: bool,
 }
 
 /// How an attempt ended.

@@ -171,16 +171,24 @@ partners:
 
     /// Starts `run`; a crash point as `DREHSCHEIBE_CRASH_AT` has it.
     pub fn start(&self, crash_at: Option<&str>) -> Running {
+        let crash_at = crash_at.map(|point| ("DREHSCHEIBE_CRASH_AT", point.to_owned()));
+        self.start_with(crash_at.as_slice())
+    }
+
+    /// Starts `run` with variables of its environment.
+    pub fn start_with(&self, environment: &[(&str, String)]) -> Running {
+        self.spawn(self.command(&["run"]), environment)
+    }
+
+    /// Starts a command that becomes the program, with the log where [`StageDir::log`] finds it.
+    pub fn spawn(&self, mut command: Command, environment: &[(&str, String)]) -> Running {
         let log = fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(self.dir.path().join("run.log"))
             .expect("log file");
-        let mut command = self.command(&["run"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::from(log));
-        if let Some(point) = crash_at {
-            command.env("DREHSCHEIBE_CRASH_AT", point);
-        }
+        command.envs(environment.iter().map(|(name, value)| (*name, value.as_str())));
         Running { child: command.spawn().expect("the program starts") }
     }
 
@@ -204,6 +212,17 @@ pub struct Running {
 }
 
 impl Running {
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "signal {name}");
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
@@ -279,6 +298,8 @@ pub struct Receiver {
     pub seen: Arc<Mutex<Seen>>,
     /// Of 100 first attempts so many fail.
     pub failing: Arc<Mutex<u64>>,
+    /// Bodies that hold this text are always answered with this status.
+    pub poison: Arc<Mutex<Option<(String, StatusCode)>>>,
 }
 
 impl Receiver {
@@ -289,6 +310,7 @@ impl Receiver {
             address: listener.local_addr().expect("its address"),
             seen: Arc::default(),
             failing: Arc::default(),
+            poison: Arc::default(),
         };
         let router = axum::Router::new()
             .route("/benachrichtigung", axum::routing::post(receive))
@@ -306,9 +328,13 @@ impl Receiver {
 async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: String) -> StatusCode {
     let id = headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
     let failing = *receiver.failing.lock().expect("failing");
+    let poison = receiver.poison.lock().expect("poison").clone().filter(|(text, _)| body.contains(text));
     let mut seen = receiver.seen.lock().expect("seen");
     let attempt = seen.attempts.entry(id.clone()).or_default();
     *attempt += 1;
+    if let Some((_, status)) = poison {
+        return status;
+    }
     let mut lot =
         Seeded(id.bytes().fold(u64::from(*attempt), |sum, byte| sum.wrapping_mul(31) + u64::from(byte)));
     if lot.below(100) < failing {

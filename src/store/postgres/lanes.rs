@@ -15,7 +15,7 @@ use crate::store::postgres::commit::tag;
 use crate::store::postgres::pool::{Tx, one, rows, run, transact};
 use crate::store::postgres::values::{get, sql};
 use crate::store::sealing::content::{Closed, Owner};
-use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE};
+use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, SKEW};
 use crate::store::sealing::values::{Stored, later, limit, micros, time};
 
 /// What a row to send asks of its lane.
@@ -202,6 +202,11 @@ async fn lease(base: &Base, tx: &Tx<'_>, want: &Want) -> Stored<Vec<ClosedLane>>
     let absurd = later(want.now, LONGEST_LEASE);
     let ended = rows(tx, sql!("lane_expired"), &[&now, &absurd]).await?;
     end(tx, &ended, now).await?;
+    if want.went_back {
+        let ahead = later(want.now, SKEW);
+        run(tx, sql!("outbox_back"), &[&now, &ahead]).await?;
+        run(tx, sql!("lane_back"), &[&now, &ahead]).await?;
+    }
     let chosen = choose(tx, want, now).await?;
     if chosen.is_empty() {
         return Ok(Vec::new());

@@ -1,6 +1,7 @@
 //! Connections: a pool that makes new ones when the server comes back, and the ways to ask on one.
 //! Never waits without end and never keeps a connection that has failed.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{
@@ -22,6 +23,42 @@ pub type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 /// How long a caller waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the server may take to answer: longer than a statement may run there, so who waits longer waits for nobody.
+const ANSWER: Duration = Duration::from_secs(70);
+/// How many connections are asked for a sign of life after one was mute: each of a pool several times over.
+const SUSPECTS: u32 = 100;
+
+/// So many connections are still asked for a sign of life before they are used.
+static SUSPECTED: AtomicU32 = AtomicU32::new(0);
+
+/// An answer of the server, or a plain failure when none comes on a connection that stands: a server that hangs, or something
+/// in between that has forgotten the connection.
+pub async fn in_time<T>(asked: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Stored<T> {
+    match tokio::time::timeout(ANSWER, asked).await {
+        Ok(answered) => answered.map_err(trouble),
+        Err(_) => {
+            SUSPECTED.store(SUSPECTS, Ordering::Relaxed);
+            Err(StoreError::Later("PostgreSQL does not answer on a connection that stands".into()))
+        }
+    }
+}
+
+/// Ends a connection that gives no sign of life, if one was mute a short while ago.
+fn sign_of_life() -> Hook {
+    Hook::async_fn(|client, _| {
+        Box::pin(async move {
+            let fewer = |left: u32| left.checked_sub(1);
+            if SUSPECTED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_err() {
+                return Ok(());
+            }
+            match tokio::time::timeout(PATIENCE, client.simple_query("")).await {
+                Ok(Ok(_)) => Ok(()),
+                _ => Err(HookError::message("gives no sign of life")),
+            }
+        })
+    })
+}
 
 /// A pool of connections.
 #[derive(Clone)]
@@ -53,6 +90,7 @@ impl Db {
             .wait_timeout(Some(PATIENCE))
             .create_timeout(Some(PATIENCE))
             .recycle_timeout(Some(PATIENCE))
+            .pre_recycle(sign_of_life())
             .build()
             .map_err(|_| StoreError::Refused("the pool of connections cannot be made".into()))?;
         Ok(Db { pool })
@@ -78,27 +116,27 @@ impl Db {
 
 /// Rows of a statement.
 pub async fn rows(on: &impl GenericClient, sql: &str, values: Values<'_>) -> Stored<Vec<Row>> {
-    let statement = on.prepare_cached(sql).await.map_err(trouble)?;
-    on.query(&statement, values).await.map_err(trouble)
+    let statement = in_time(on.prepare_cached(sql)).await?;
+    in_time(on.query(&statement, values)).await
 }
 
 /// The row of a statement that has one at most.
 pub async fn one(on: &impl GenericClient, sql: &str, values: Values<'_>) -> Stored<Option<Row>> {
-    let statement = on.prepare_cached(sql).await.map_err(trouble)?;
-    on.query_opt(&statement, values).await.map_err(trouble)
+    let statement = in_time(on.prepare_cached(sql)).await?;
+    in_time(on.query_opt(&statement, values)).await
 }
 
 /// Runs a statement; returns how many rows it changed.
 pub async fn run(on: &impl GenericClient, sql: &str, values: Values<'_>) -> Stored<u64> {
-    let statement = on.prepare_cached(sql).await.map_err(trouble)?;
-    on.execute(&statement, values).await.map_err(trouble)
+    let statement = in_time(on.prepare_cached(sql)).await?;
+    in_time(on.execute(&statement, values)).await
 }
 
 /// Begins a reading transaction of one snapshot that sees what decisions rest on, across Mandanten: for the steps' lookup.
 pub async fn abruf(client: &mut Object) -> Stored<Tx<'_>> {
     let builder = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-    let tx = builder.start().await.map_err(trouble)?;
-    tx.batch_execute("SET LOCAL ROLE drehscheibe_abruf").await.map_err(trouble)?;
+    let tx = in_time(builder.start()).await?;
+    in_time(tx.batch_execute("SET LOCAL ROLE drehscheibe_abruf")).await?;
     Ok(tx)
 }
 
@@ -111,13 +149,13 @@ pub async fn narrow_to(tx: &Tx<'_>, scope: &Scope) -> Stored<()> {
     };
     let (mandant, partner) = narrow(scope);
     one(tx, sql!("scope_set"), &[&kind, &mandant.unwrap_or_default(), &partner.unwrap_or_default()]).await?;
-    tx.batch_execute("SET LOCAL ROLE drehscheibe_sicht").await.map_err(trouble)
+    in_time(tx.batch_execute("SET LOCAL ROLE drehscheibe_sicht")).await
 }
 
 /// Begins a reading transaction of one snapshot in a scope.
 pub async fn sicht<'a>(client: &'a mut Object, scope: &Scope) -> Stored<Tx<'a>> {
     let builder = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-    let tx = builder.start().await.map_err(trouble)?;
+    let tx = in_time(builder.start()).await?;
     narrow_to(&tx, scope).await?;
     Ok(tx)
 }
@@ -139,9 +177,9 @@ macro_rules! transact {
         loop {
             let done: Stored<_> = async {
                 let mut client = $db.get().await?;
-                let $tx = client.transaction().await.map_err($crate::store::postgres::values::trouble)?;
+                let $tx = $crate::store::postgres::pool::in_time(client.transaction()).await?;
                 let made = $body?;
-                $tx.commit().await.map_err($crate::store::postgres::values::trouble)?;
+                $crate::store::postgres::pool::in_time($tx.commit()).await?;
                 Ok(made)
             }
             .await;

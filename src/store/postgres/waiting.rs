@@ -112,7 +112,7 @@ async fn replay_in(
             None => false,
             Some(r) => {
                 let (nr, stamp, traceparent): (i64, i64, &str) = (get(&r, 0)?, get(&r, 1)?, get(&r, 2)?);
-                run(tx, sql!("waiting_replay"), &[&nr, &micros(now), &person]).await?;
+                run(tx, sql!("waiting_replay"), &[&nr, &person]).await?;
                 trail.push(now, (stamp, traceparent), Some(id), "inbox.replayed", detail)?;
                 true
             }

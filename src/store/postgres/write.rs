@@ -63,11 +63,9 @@ pub async fn all(
     over.replace(tx).await?;
     claims.add(tx).await?;
     traces(tx, winners, &subjects, mirror, &rows_of).await?;
-    let woken: Vec<(&Tag, i64)> =
-        winners.iter().flat_map(|w| w.work.wakes.iter().map(|key| (key, micros(w.work.now)))).collect();
+    let woken: Vec<&[u8]> = winners.iter().flat_map(|w| w.work.wakes.iter().map(|key| &key[..])).collect();
     if !woken.is_empty() {
-        let (keys, at): (Vec<&[u8]>, Vec<i64>) = woken.iter().map(|(key, at)| (&key[..], *at)).unzip();
-        run(tx, sql!("waiting_wake"), &[&keys, &at]).await?;
+        run(tx, sql!("waiting_wake"), &[&woken]).await?;
     }
     retrievals(tx, winners, &mut numbers).await?;
     let mut trail = Trail::default();

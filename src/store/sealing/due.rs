@@ -15,6 +15,9 @@ use crate::store::sealing::values::{Stored, time};
 /// No lease lasts longer; one that ends later than that was given before the clock jumped back.
 pub const LONGEST_LEASE: std::time::Duration = std::time::Duration::from_secs(15 * 60);
 
+/// What lies further ahead than this was written before the clock went back; below it clocks of replicas may differ.
+pub const SKEW: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// A row of the outbox as read, still sealed.
 #[derive(Debug)]
 pub struct ClosedDue {

@@ -110,7 +110,7 @@ pub fn entry(scene: &mut Scene<'_>, pending: &Pending, work: &Work) -> Stored<Wr
         queue(scene, pending, work, stamp, subject.as_ref(), send)?;
     }
     for key in &work.wakes {
-        scene.run(sql!("waiting_wake"), params![key, micros(work.now)])?;
+        scene.run(sql!("waiting_wake"), [key])?;
     }
     for retrieval in &work.retrievals {
         let records: Vec<u8> = retrieval.records.iter().flat_map(|id| id.into_bytes()).collect();

@@ -10,7 +10,7 @@ use crate::seal::index::Tag;
 use crate::store::contract::{Due, Lane, Outcome, Settle, StoreError, Want};
 use crate::store::decide::{self, Armed, Head, Holder};
 use crate::store::sealing::content::{Opened, Owner, to_json};
-use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, settled};
+use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, SKEW, settled};
 use crate::store::sealing::prepare::SendNote;
 use crate::store::sealing::values::{Stored, later, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
@@ -101,6 +101,11 @@ pub fn end_leases(scene: &Scene<'_>, now: Option<Timestamp>) -> Stored<()> {
 /// Leases due lanes, the destinations in turn so that none crowds out another.
 pub fn claim(scene: &mut Scene<'_>, want: &Want) -> Stored<Vec<ClosedLane>> {
     end_leases(scene, Some(want.now))?;
+    if want.went_back {
+        let (now, ahead) = (micros(want.now), later(want.now, SKEW));
+        scene.run(sql!("outbox_back"), [now, ahead])?;
+        scene.run(sql!("lane_back"), [now, ahead])?;
+    }
     let mut queues = Vec::new();
     let mut last = String::new();
     loop {

@@ -141,7 +141,7 @@ pub fn replay(scene: &mut Scene<'_>, id: Uuid, person: &str, reason: &str, now: 
         get.query_row([id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional().map_err(trouble)?
     };
     let Some((row, stamp, traceparent)) = found else { return Ok(false) };
-    scene.run(sql!("waiting_replay"), params![row, micros(now), person])?;
+    scene.run(sql!("waiting_replay"), params![row, person])?;
     let what = "inbox.replayed";
     let (traceparent, subject) = (traceparent.as_str(), Some(id));
     audit::write(scene, &Change { at: now, stamp, traceparent, subject, what, detail: &detail })?;

@@ -166,6 +166,25 @@ impl Server {
         }
     }
 
+    /// Ends the server by a signal to its first process: `INT` ends sessions and writes everything, `QUIT` ends at once, `KILL`
+    /// lets it fall; returns when none of its processes is left. Its folder stays.
+    pub fn end(&mut self, signal: &str) {
+        let pid = std::fs::read_to_string(self.data.join("postmaster.pid")).unwrap();
+        let first = pid.lines().next().unwrap().to_owned();
+        let children =
+            std::fs::read_to_string(format!("/proc/{first}/task/{first}/children")).unwrap_or_default();
+        assert!(Command::new("kill").args([&format!("-{signal}"), &first]).status().unwrap().success());
+        self.halt();
+        let left = || children.split_whitespace().any(|pid| Path::new("/proc").join(pid).exists());
+        for _ in 0..600 {
+            if !left() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("processes of the server are left");
+    }
+
     /// Leaves the server as a test process does that is killed: nobody says a word.
     pub fn abandon(&mut self) {
         drop(self.guard.stdin.take());

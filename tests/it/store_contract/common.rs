@@ -182,6 +182,7 @@ pub fn want(now: i64) -> Want {
         lanes: 10,
         heads: 10,
         except: vec![],
+        went_back: false,
     }
 }
 

@@ -302,3 +302,43 @@ pub async fn a_crash_of_the_holder_frees_at_start(house: &dyn House) {
     assert!(lane.heads[0].unclear, "an attempt may have been made");
     assert_eq!(store.resume(at(2), LEASE, 10).await.unwrap().len(), 1);
 }
+
+pub async fn a_clock_that_goes_back_ends_pauses(house: &dyn House) {
+    let store = open(house).await;
+    let hours = |n: i64| n * 3600;
+    commit_sends(
+        &*store,
+        "1",
+        vec![send("c:x", Some("k"), "tried"), send("c:x", Some("l"), "asked for time")],
+    )
+    .await;
+    let lanes = claim(&*store, hours(5)).await;
+    assert_eq!(lanes.len(), 2);
+    for lane in &lanes {
+        let asked = bodies(lane)[0] == "asked for time";
+        let at = if asked { hours(5 + 24) } else { hours(6) };
+        // The one was tried before the jump, the other after it: only its own pause counts.
+        let tried = if asked { hours(2) - 30 } else { hours(5) };
+        assert!(settle(&*store, lane, 0, later(at), true, tried).await);
+    }
+    // Nobody said that the clock went back: a pause is a pause.
+    assert_eq!(claim(&*store, hours(2)).await.len(), 0);
+    let back = Want { went_back: true, ..want(hours(2)) };
+    let lanes = store.claim(back.clone()).await.unwrap();
+    assert_eq!(lanes.iter().map(bodies).collect::<Vec<_>>(), [vec!["tried"]]);
+    assert!(settle(&*store, &lanes[0], 0, sent(), true, hours(2)).await);
+    assert_eq!(store.claim(back).await.unwrap().len(), 0, "what was asked for is kept");
+    assert_eq!(store.next_due().await.unwrap(), Some(at(hours(29))));
+}
+
+pub async fn what_is_woken_runs_though_the_clock_went_back(house: &dyn House) {
+    let store = open(house).await;
+    let mut waits = delivery("a", "p", "w");
+    (waits.state, waits.waits) = (Inbound::Waiting, Some((key("w"), at(90_000))));
+    commit_one(&*store, waits).await;
+    let mut wakes = delivery("a", "p", "1");
+    wakes.now = at(20_000);
+    wakes.effects.wakes = vec![key("w")];
+    commit_one(&*store, wakes).await;
+    assert_eq!(store.resume(at(10), LEASE, 10).await.unwrap().len(), 1);
+}

@@ -1,2 +1,2 @@
--- What waits for this key runs now.
-UPDATE waiting SET woken = 1, due = min(due, ?2), lease_until = NULL WHERE key = ?1
+-- What waits for this key runs now: since ever, because the clock may go back before it does.
+UPDATE waiting SET woken = 1, due = 0, lease_until = NULL WHERE key = ?1
