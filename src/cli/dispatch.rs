@@ -8,8 +8,8 @@ use crate::cli::args::{Cli, Command, PartnersCommand};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::{
-    bench, bestand, check, completions, demo, doctor, dry_run, inspect, messages, migrate, parked, pause,
-    routes, run, schema, stage, standards, status, tables, test, vorgang,
+    bench, bench_floor, bestand, check, completions, demo, doctor, dry_run, inspect, messages, migrate,
+    parked, pause, routes, run, schema, stage, standards, status, tables, test, vorgang,
 };
 use crate::clock::Clock;
 
@@ -70,6 +70,12 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Partners(PartnersCommand::Check) => check::partners(global, out),
         Command::Migrate => migrate::run(global, out),
         Command::Doctor => doctor::run(global, out).await,
+        Command::Bench(args) if args.floor.as_floor.is_some() || args.floor.floor => {
+            match &args.floor.as_floor {
+                Some(orders) => bench_floor::worker::run(orders).await,
+                None => bench_floor::run::run(global, args, out).await,
+            }
+        }
         Command::Bench(args) => bench::run(&stage::place(global), args, out).await,
         Command::Demo(args) => demo::run(global, args.once, out).await,
         Command::Completions(args) => completions::run(args, out),

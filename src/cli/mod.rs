@@ -1,8 +1,10 @@
 //! The commands, one file each. The menu of the room; a command reads its arguments, asks, prints, and decides nothing else.
 
 pub mod args;
+pub mod args_bench;
 pub mod args_register;
 pub mod bench;
+pub mod bench_floor;
 pub mod bestand;
 pub mod check;
 pub mod command;
