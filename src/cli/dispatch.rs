@@ -1,5 +1,6 @@
 //! From the parsed arguments to the command, and from its outcome to the exit code. Decides nothing else.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -13,9 +14,14 @@ use crate::cli::{
 };
 use crate::clock::Clock;
 
-/// Parses the arguments, runs the command, gives the exit code of the process.
+/// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    start(std::env::args_os())
+}
+
+/// Parses the arguments, the program's name first, runs the command, gives the exit code of the process.
+pub fn start(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = Cli::parse_from(words);
     let mut out = Output::stdout(cli.global.json);
     let outcome = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => {

@@ -9,6 +9,7 @@
 
 #[path = "../house.rs"]
 mod house;
+mod bench_floor;
 mod canary;
 mod cli;
 mod collector;

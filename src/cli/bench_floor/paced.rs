@@ -34,9 +34,10 @@ pub async fn at(ground: &Ground<'_>, who: Who, rate: u32, seconds: u32) -> Resul
     let mut child = ground.start(who, &database)?;
     consumes(broker, &mut child).await?;
     // At the rate itself: a burst would be a backlog.
-    run(broker, FIRST, WARM, rate).await?;
+    let warm = WARM.min(u64::from(rate) * 3);
+    run(broker, FIRST, warm, rate).await?;
     let count = u64::from(rate) * u64::from(seconds);
-    let measured = run(broker, FIRST + WARM, count, rate).await;
+    let measured = run(broker, FIRST + warm, count, rate).await;
     child.must_live()?;
     let (took, published) = measured?;
     child.end().await?;
