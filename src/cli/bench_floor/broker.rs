@@ -5,12 +5,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use lapin::options::{
-    BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, QueueDeclareOptions,
-    QueueDeleteOptions, QueuePurgeOptions,
+    BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
+    ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{
-    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, PublisherConfirm,
+    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, ExchangeKind,
+    PublisherConfirm,
 };
 
 use crate::cli::bench_floor::stage::{Queues, broker_settings};
@@ -70,7 +71,7 @@ impl Broker {
         channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(failed("no confirms"))?;
         let broker = Broker { connection, channel, queues: queues.clone() };
         broker.make_inlet(url, prefetch).await?;
-        broker.make_outlet(true).await?;
+        broker.make_outlets().await?;
         Ok(broker)
     }
 
@@ -89,22 +90,43 @@ impl Broker {
         Ok(())
     }
 
-    /// Makes the outlet; one that is not open takes nothing, as that of a partner who is down.
-    pub async fn make_outlet(&self, open: bool) -> Result<(), CliError> {
-        let mut table = FieldTable::default();
-        table.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
-        if !open {
-            table.insert("x-max-length".into(), AMQPValue::LongLongInt(0));
-            table.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
+    /// Makes the ways of receipts: a quorum queue, one that takes nothing, and the exchange that leads to the first.
+    async fn make_outlets(&self) -> Result<(), CliError> {
+        let text = |value: &str| AMQPValue::LongString(value.into());
+        let mut open = FieldTable::default();
+        open.insert("x-queue-type".into(), text("quorum"));
+        let mut closed = FieldTable::default();
+        closed.insert("x-max-length".into(), AMQPValue::LongLongInt(0));
+        closed.insert("x-overflow".into(), text("reject-publish"));
+        for (name, table) in [(&self.queues.outlet, open), (&self.queues.closed, closed)] {
+            let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+            let made = self.channel.queue_declare(name.as_str().into(), options, table).await;
+            made.map_err(failed("no queue for receipts"))?;
         }
-        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        let made = self.channel.queue_declare(self.queues.outlet.as_str().into(), options, table).await;
-        made.map(drop).map_err(failed("no queue for receipts"))
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let (name, table) = (self.queues.exchange.as_str().into(), FieldTable::default());
+        let made = self.channel.exchange_declare(name, ExchangeKind::Direct, options, table).await;
+        made.map_err(failed("no exchange for receipts"))?;
+        self.lead_receipts(true).await
     }
 
-    /// Removes the outlet.
-    pub async fn remove_outlet(&self) -> Result<(), CliError> {
-        self.remove(&self.queues.outlet).await
+    /// Lets receipts arrive, or lets the partner be down: then every receipt is refused.
+    pub async fn lead_receipts(&self, arrive: bool) -> Result<(), CliError> {
+        let Queues { outlet, closed, exchange, .. } = &self.queues;
+        let (to, from) = if arrive { (outlet, closed) } else { (closed, outlet) };
+        // First the new way, then the old one away: a receipt always finds a queue.
+        let key = outlet.as_str();
+        let bound = self.channel.queue_bind(
+            to.as_str().into(),
+            exchange.as_str().into(),
+            key.into(),
+            QueueBindOptions::default(),
+            FieldTable::default(),
+        );
+        bound.await.map_err(failed("receipts cannot be led"))?;
+        let (from, exchange) = (from.as_str().into(), exchange.as_str().into());
+        let unbound = self.channel.queue_unbind(from, exchange, key.into(), FieldTable::default());
+        unbound.await.map_err(failed("receipts cannot be led"))
     }
 
     async fn remove(&self, name: &str) -> Result<(), CliError> {
@@ -124,11 +146,13 @@ impl Broker {
     /// Removes what was made.
     pub async fn end(&self) {
         let dead = format!("{}.dead", self.queues.inlet);
-        for name in [&self.queues.inlet, &self.queues.outlet, &dead] {
+        for name in [&self.queues.inlet, &self.queues.outlet, &self.queues.closed, &dead] {
             if self.remove(name).await.is_err() {
                 tracing::warn!(queue = name, "a queue of a measurement is left over");
             }
         }
+        let exchange = self.queues.exchange.as_str().into();
+        let _ = self.channel.exchange_delete(exchange, ExchangeDeleteOptions::default()).await;
         let _ = self.connection.close(200, "done".into()).await;
     }
 

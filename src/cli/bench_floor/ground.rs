@@ -58,8 +58,7 @@ impl<'a> Ground<'a> {
         folder: PathBuf,
         xsd: PathBuf,
     ) -> Result<Ground<'a>, CliError> {
-        let name = |which: &str| format!("drehscheibe.bench.{}.{which}", std::process::id());
-        let queues = Queues { inlet: name("ein"), outlet: name("aus") };
+        let queues = Queues::named(&format!("drehscheibe.bench.{}", std::process::id()));
         let uri = servers.broker_uri()?;
         let stage = Stage::write(&folder, &xsd, &uri, &queues, args.prefetch)?;
         let broker = Broker::open(&servers.broker, &queues, args.prefetch).await?;
@@ -98,6 +97,7 @@ impl<'a> Ground<'a> {
         let orders = Orders {
             broker: self.servers.broker.clone(),
             inlet: self.queues.inlet.clone(),
+            exchange: self.queues.exchange.clone(),
             outlet: self.queues.outlet.clone(),
             database: self.servers.program(database),
             prefetch: self.prefetch,

@@ -117,12 +117,10 @@ struct Rows {
 /// Receipts wait in the store because their receiver takes nothing; then it is back.
 async fn rows(ground: &Ground<'_>, count: u64) -> Result<Rows, CliError> {
     let broker = &ground.broker;
-    broker.remove_outlet().await?;
-    broker.make_outlet(false).await?;
+    broker.lead_receipts(false).await?;
     let measured = down_and_back(ground, count).await;
-    // Whatever happened, the next measurement finds an outlet that takes.
-    let _ = broker.remove_outlet().await;
-    broker.make_outlet(true).await?;
+    // Whatever happened, receipts of the next measurement arrive.
+    broker.lead_receipts(true).await?;
     measured
 }
 
@@ -136,8 +134,7 @@ async fn down_and_back(ground: &Ground<'_>, count: u64) -> Result<Rows, CliError
     let waits = taken_in(ground, &client, &mut child).await?;
     tokio::time::sleep(IDLE).await;
     let rss_mib = child.memory();
-    broker.remove_outlet().await?;
-    broker.make_outlet(true).await?;
+    broker.lead_receipts(true).await?;
     let back = Tick::now();
     done(broker, &client, &mut child, waits).await?;
     let (seconds, peak_mib) = (back.elapsed().as_secs_f64(), child.peak());

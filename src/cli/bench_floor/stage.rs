@@ -13,6 +13,18 @@ pub struct Queues {
     pub inlet: String,
     /// Where receipts arrive.
     pub outlet: String,
+    /// Where they go while the partner is down: a queue that takes nothing.
+    pub closed: String,
+    /// The exchange that leads to one of the two.
+    pub exchange: String,
+}
+
+impl Queues {
+    /// Queues whose names begin alike.
+    pub fn named(prefix: &str) -> Queues {
+        let name = |which: &str| format!("{prefix}.{which}");
+        Queues { inlet: name("ein"), outlet: name("aus"), closed: name("zu"), exchange: name("quittungen") }
+    }
 }
 
 /// The stage.
@@ -43,7 +55,7 @@ partners:
     mandant: jugendamt-bremen
     groups: [jugendaemter]
     identities: ["jga:040110000000"]
-    channels: { broker: { routing-key: OUTLET } }
+    channels: { broker: { exchange: EXCHANGE, routing-key: OUTLET } }
     answers-by: broker
 "#;
 
@@ -76,7 +88,7 @@ impl Stage {
         std::fs::create_dir_all(folder.join("routes"))?;
         std::fs::create_dir_all(folder.join("data"))?;
         std::fs::write(config.join("connections.yaml"), connections(broker, queues, prefetch))?;
-        std::fs::write(config.join("partners.yaml"), PARTNERS.replace("OUTLET", &queues.outlet))?;
+        std::fs::write(config.join("partners.yaml"), partners(queues))?;
         std::fs::write(folder.join("routes/registerlieferung.yaml"), ROUTE)?;
         for (name, text) in TABLES {
             std::fs::write(config.join("tables").join(name), text)?;
@@ -136,10 +148,17 @@ pub const WIDTH: usize = 64;
 /// Messages that may be unconfirmed at once; the floor publishes with the same.
 pub const WINDOW: usize = 64;
 
+fn partners(queues: &Queues) -> String {
+    PARTNERS.replace("OUTLET", &queues.outlet).replace("EXCHANGE", &queues.exchange)
+}
+
 fn connections(broker: &AMQPUri, queues: &Queues, prefetch: u16) -> String {
     let mut written = broker_settings(broker, queues, prefetch);
     written["kind"] = "amqp".into();
     written["password"] = serde_json::json!({ "file": "secrets/broker" });
+    // A partner that was down is soon asked again, or its backlog would be measured by the pauses.
+    written["retry"] =
+        serde_json::json!({ "first": "1s", "longest": "2s", "breaker-after": 5, "breaker-open": "2s" });
     // JSON is YAML.
     format!(
         "stage: test\nmandant: sorgeregister-plattform\n\
@@ -158,7 +177,7 @@ mod tests {
     fn the_stage_of_a_measurement_compiles() {
         let folder = tempfile::tempdir().unwrap();
         let broker: AMQPUri = "amqp://guest:guest@127.0.0.1:5672/%2f".parse().unwrap();
-        let queues = Queues { inlet: "ein".to_owned(), outlet: "aus".to_owned() };
+        let queues = Queues::named("messung");
         assert_eq!((ENTRY.check)(&broker_settings(&broker, &queues, 300)), []);
         let xsd = Path::new(env!("CARGO_MANIFEST_DIR")).join("xsd");
         let stage = Stage::write(folder.path(), &xsd, &broker, &queues, 300).unwrap();

@@ -34,7 +34,9 @@ pub struct Orders {
     pub broker: String,
     /// Where deliveries wait.
     pub inlet: String,
-    /// Where receipts go.
+    /// The exchange for receipts.
+    pub exchange: String,
+    /// Where receipts go: routing key.
     pub outlet: String,
     /// URL of the database.
     pub database: String,
@@ -205,8 +207,8 @@ async fn send(
                     .with_correlation_id(id.into())
                     .with_content_type("application/xml".into());
                 let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-                let name = orders.outlet.as_str().into();
-                let confirm = outlet.basic_publish("".into(), name, options, &octets, properties).await;
+                let (exchange, name) = (orders.exchange.as_str().into(), orders.outlet.as_str().into());
+                let confirm = outlet.basic_publish(exchange, name, options, &octets, properties).await;
                 unconfirmed.push_back(confirm.map_err(broker::failed("a receipt is not taken"))?);
                 rows.push_back(row);
             }
