@@ -129,11 +129,6 @@ impl Broker {
         unbound.await.map_err(failed("receipts cannot be led"))
     }
 
-    async fn remove(&self, name: &str) -> Result<(), CliError> {
-        let removed = self.channel.queue_delete(name.into(), QueueDeleteOptions::default()).await;
-        removed.map(drop).map_err(failed("a queue cannot be removed"))
-    }
-
     /// Empties both queues.
     pub async fn empty(&self) -> Result<(), CliError> {
         for name in [&self.queues.inlet, &self.queues.outlet] {
@@ -141,19 +136,6 @@ impl Broker {
             emptied.map_err(failed("a queue cannot be emptied"))?;
         }
         Ok(())
-    }
-
-    /// Removes what was made.
-    pub async fn end(&self) {
-        let dead = format!("{}.dead", self.queues.inlet);
-        for name in [&self.queues.inlet, &self.queues.outlet, &self.queues.closed, &dead] {
-            if self.remove(name).await.is_err() {
-                tracing::warn!(queue = name, "a queue of a measurement is left over");
-            }
-        }
-        let exchange = self.queues.exchange.as_str().into();
-        let _ = self.channel.exchange_delete(exchange, ExchangeDeleteOptions::default()).await;
-        let _ = self.connection.close(200, "done".into()).await;
     }
 
     async fn look(&self, name: &str) -> Result<(u32, u32), CliError> {
@@ -227,6 +209,22 @@ impl Broker {
         }
         Err(CliError::Usage("broker: the queue of deliveries takes nothing".to_owned()))
     }
+}
+
+/// Removes queues and exchange of a measurement, those that were never made too.
+pub async fn remove(url: &str, queues: &Queues) -> Result<(), CliError> {
+    let left = "a queue cannot be removed";
+    let connection =
+        Connection::connect(url, ConnectionProperties::default()).await.map_err(failed("cannot connect"))?;
+    let channel = connection.create_channel().await.map_err(failed("no channel"))?;
+    let dead = format!("{}.dead", queues.inlet);
+    for name in [&queues.inlet, &queues.outlet, &queues.closed, &dead] {
+        let removed = channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await;
+        removed.map_err(failed(left))?;
+    }
+    let exchange = queues.exchange.as_str().into();
+    channel.exchange_delete(exchange, ExchangeDeleteOptions::default()).await.map_err(failed(left))?;
+    connection.close(200, "done".into()).await.map_err(failed(left))
 }
 
 /// A delivery is there for certain.

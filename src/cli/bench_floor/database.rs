@@ -72,17 +72,16 @@ impl<'a> Databases<'a> {
         self.admin().await?.batch_execute(&drop).await.map_err(failed("cannot drop a database"))
     }
 
-    /// Drops all that were made.
-    pub async fn drop_all(&self) {
-        for n in 0..self.next.load(Ordering::Relaxed) {
-            // What cannot be dropped is said by its name, which begins like all of this measurement.
-            if self.drop(&format!("{}_{n}", self.prefix)).await.is_err() {
-                tracing::warn!(
-                    database = format!("{}_{n}", self.prefix),
-                    "a database of a measurement is left over"
-                );
-            }
+    /// Drops all of this measurement, by the beginning of their names.
+    pub async fn drop_all(&self) -> Result<(), CliError> {
+        let named = "SELECT datname FROM pg_database WHERE starts_with(datname, $1)";
+        let begins = format!("{}_", self.prefix);
+        let left =
+            self.admin().await?.query(named, &[&begins]).await.map_err(failed("databases are not shown"))?;
+        for row in left {
+            self.drop(row.get(0)).await?;
         }
+        Ok(())
     }
 
     /// A connection that sees everything.

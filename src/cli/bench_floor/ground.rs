@@ -58,20 +58,12 @@ impl<'a> Ground<'a> {
         folder: PathBuf,
         xsd: PathBuf,
     ) -> Result<Ground<'a>, CliError> {
-        let queues = Queues::named(&format!("drehscheibe.bench.{}", std::process::id()));
+        let queues = queues();
         let uri = servers.broker_uri()?;
         let stage = Stage::write(&folder, &xsd, &uri, &queues, args.prefetch)?;
         let broker = Broker::open(&servers.broker, &queues, args.prefetch).await?;
         let databases = Databases::new(servers);
-        let learnt = learn(servers, &databases, &broker, &stage, &folder).await;
-        let (template, shape, before) = match learnt {
-            Ok(learnt) => learnt,
-            Err(error) => {
-                databases.drop_all().await;
-                broker.end().await;
-                return Err(error);
-            }
-        };
+        let (template, shape, before) = learn(servers, &databases, &broker, &stage, &folder).await?;
         Ok(Ground {
             servers,
             databases,
@@ -109,12 +101,22 @@ impl<'a> Ground<'a> {
         std::fs::write(&file, serde_json::to_vec(&orders).map_err(std::io::Error::other)?)?;
         Child::start(who, &self.stage, &self.folder, &file)
     }
+}
 
-    /// Removes everything that was made.
-    pub async fn clear(self) {
-        self.databases.drop_all().await;
-        self.broker.end().await;
+/// The queues of this process's measurement.
+fn queues() -> Queues {
+    Queues::named(&format!("drehscheibe.bench.{}", std::process::id()))
+}
+
+/// Removes everything that a measurement of this process made at the servers, however far it came.
+pub async fn clear(servers: &Servers) -> Result<(), CliError> {
+    if servers.are_private() {
+        // They go with their folder.
+        return Ok(());
     }
+    let databases = Databases::new(servers).drop_all().await;
+    super::broker::remove(&servers.broker, &queues()).await?;
+    databases
 }
 
 /// Waits until a program consumes.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use indicatif::ProgressBar;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::cases::Scratch;
 use crate::cli::args::{BenchArgs, Global};
 use crate::cli::args_bench::{Figure, FloorArgs};
 use crate::cli::bench_floor::figures::{Figures, Full, Rounds, Spread, Who, compared};
 use crate::cli::bench_floor::fill;
-use crate::cli::bench_floor::ground::Ground;
+use crate::cli::bench_floor::ground::{self, Ground};
 use crate::cli::bench_floor::servers::Servers;
 use crate::cli::bench_floor::shape::Filled;
 use crate::cli::bench_floor::{measure, paced, report, stocks};
@@ -27,6 +28,7 @@ const ALL: [Who; 3] = [Who::Adapter, Who::Floor, Who::Bare];
 /// Measures and prints.
 pub async fn run(global: &Global, args: &BenchArgs, out: &mut Output) -> Result<Exit, CliError> {
     let floor = &args.floor;
+    let mut stop = Stop::listen()?;
     let scratch = Scratch::new()?;
     let xsd = std::path::absolute(shipped::packages(&global.xsd, &scratch.0)?)?;
     let progress = if out.is_json() { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
@@ -34,18 +36,41 @@ pub async fn run(global: &Global, args: &BenchArgs, out: &mut Output) -> Result<
     let folder = scratch.0.clone();
     // Scripts wait for the servers; the runtime goes on meanwhile.
     let servers = tokio::task::block_in_place(|| Servers::of(floor, &folder))?;
-    let ground = Ground::lay(&servers, floor, folder, xsd).await?;
     let measured = tokio::select! {
-        measured = measure_all(&ground, args, &progress) => measured,
-        _ = tokio::signal::ctrl_c() => Err(CliError::Usage("broken off".to_owned())),
+        measured = async {
+            let ground = Ground::lay(&servers, floor, folder, xsd).await?;
+            measure_all(&ground, args, &progress).await
+        } => measured,
+        () = stop.wanted() => Err(CliError::Usage("broken off; what was made is removed".to_owned())),
     };
-    ground.clear().await;
+    let cleared = ground::clear(&servers).await;
     progress.finish_and_clear();
     let figures = measured?;
+    cleared?;
     out.value(&figures)?;
     report::print(&figures, servers.are_private(), out)?;
     tokio::task::block_in_place(|| drop(servers));
     Ok(Exit::Ok)
+}
+
+/// A person who breaks it off, heard from the beginning, so that nothing is left behind.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn listen() -> std::io::Result<Stop> {
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Stop { interrupt, terminate })
+    }
+
+    async fn wanted(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 async fn measure_all(
