@@ -1,7 +1,9 @@
 //! `bench --floor` as an operator calls it, on private servers, with a few messages: everything is measured once and nothing
 //! stays behind. Says nothing about how fast anything is.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -13,19 +15,35 @@ const IN_ADVANCE: &str = "schluessel.subject_key";
 /// Whether both servers are installed; where one is not the test says so.
 fn installed() -> bool {
     let postgres = crate::postgres::server::programs().is_some();
-    let rabbitmq = std::path::Path::new("/usr/lib/rabbitmq/bin/rabbitmq-server").exists();
+    let rabbitmq = Path::new("/usr/lib/rabbitmq/bin/rabbitmq-server").exists();
     if !(postgres && rabbitmq) {
         println!("not run: bench --floor needs postgresql and rabbitmq-server");
     }
     postgres && rabbitmq
 }
 
-fn measured(folder: &std::path::Path, words: &[&str]) -> (Option<i32>, String, String) {
+/// A folder below which everything lies that a measurement makes, so that what it leaves behind is seen.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    // The user of the private PostgreSQL must get through to its own folder.
+    let open = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), open).unwrap();
+    folder
+}
+
+fn left_behind(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_drehscheibe"));
-    command.args(["bench", "--floor", "--services", "--json"]).args(words);
-    // Everything that it makes lies below this folder, so that what it leaves behind is seen.
+    command.args(["bench", "--floor", "--services", "--json"]);
     command.current_dir(root()).env("TMPDIR", folder).stdin(Stdio::null());
-    let ended = command.output().unwrap();
+    command
+}
+
+fn measured(folder: &Path, words: &[&str]) -> (Option<i32>, String, String) {
+    let ended = command(folder).args(words).output().unwrap();
     let text = |octets: Vec<u8>| String::from_utf8_lossy(&octets).into_owned();
     (ended.status.code(), text(ended.stdout), text(ended.stderr))
 }
@@ -35,10 +53,7 @@ fn a_measurement_measures_everything_and_leaves_nothing_behind() {
     if !installed() {
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    // The user of the private PostgreSQL must get through to its own folder.
-    let open = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
-    std::fs::set_permissions(folder.path(), open).unwrap();
+    let folder = folder();
     let words =
         ["--figures", "ratio,latency,waiting,stocks", "--messages", "40", "--rounds", "1", "--seconds", "1"];
     let few = ["--waiting", "60", "--records", "500", "--rate", "40"];
@@ -67,8 +82,28 @@ fn a_measurement_measures_everything_and_leaves_nothing_behind() {
     assert_eq!(figures["stocks"]["large"], 500);
     assert!(figures["stocks"]["time"]["median"].as_f64().unwrap() > 0.0);
 
-    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert!(left.is_empty(), "left behind: {left:?}");
+    assert_eq!(left_behind(folder.path()), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_measurement_that_is_broken_off_leaves_nothing_behind() {
+    if !installed() {
+        return;
+    }
+    let folder = folder();
+    let mut child = command(folder.path()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    // Its servers run and it is about to measure.
+    let began = std::time::Instant::now();
+    while !left_behind(folder.path()).iter().any(|made| made.join("stage/secrets/url").exists()) {
+        assert!(began.elapsed() < Duration::from_secs(120), "no stage was written");
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("broken off"), "{ended:?}");
+    assert_eq!(left_behind(folder.path()), Vec::<PathBuf>::new());
 }
 
 /// The floor stands for what must be written: as many rows, and as many octets within what lengths differ from child to child.
