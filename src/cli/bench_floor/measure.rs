@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cli::bench_floor::account;
 use crate::cli::bench_floor::child::Child;
-use crate::cli::bench_floor::database::{settle_down, wal};
+use crate::cli::bench_floor::database::{counts, settle_down, wal};
 use crate::cli::bench_floor::figures::{Full, Waiting, Who};
 use crate::cli::bench_floor::ground::{FIRST, Ground, LOOK, consumes, done};
 use crate::cli::bench_floor::shape::{Filled, filled};
@@ -128,10 +128,12 @@ async fn down_and_back(ground: &Ground<'_>, count: u64) -> Result<Rows, CliError
     let broker = &ground.broker;
     let database = ground.databases.make(Some(&ground.template)).await?;
     let client = ground.databases.look(&database).await?;
+    let (there, _) = counts(&client).await?;
     broker.fill(FIRST, count).await?;
     let mut child = ground.start(Who::Adapter, &database)?;
     consumes(broker, &mut child).await?;
-    let waits = taken_in(ground, &client, &mut child).await?;
+    let wanted = there + i64::try_from(count).unwrap_or(i64::MAX);
+    let waits = taken_in(ground, &client, &mut child, wanted).await?;
     tokio::time::sleep(IDLE).await;
     let rss_mib = child.memory();
     broker.lead_receipts(true).await?;
@@ -150,6 +152,7 @@ async fn taken_in(
     ground: &Ground<'_>,
     client: &tokio_postgres::Client,
     child: &mut Child,
+    wanted: i64,
 ) -> Result<u64, CliError> {
     let mut last = (u64::MAX, Tick::now());
     loop {
@@ -166,8 +169,20 @@ async fn taken_in(
         }
         tokio::time::sleep(LOOK).await;
     }
-    // What was fetched ahead is still under way.
-    tokio::time::sleep(IDLE).await;
-    let (_, lanes) = super::database::counts(client).await?;
-    Ok(u64::try_from(lanes).unwrap_or(0))
+    // What was fetched ahead is still under way; counting costs the server something, so it is done now only.
+    let began = Tick::now();
+    loop {
+        let (inbox, lanes) = counts(client).await?;
+        if inbox >= wanted {
+            return Ok(u64::try_from(lanes).unwrap_or(0));
+        }
+        child.must_live()?;
+        if began.elapsed() > Duration::from_secs(120) {
+            return Err(CliError::Usage(format!(
+                "{inbox} of {wanted} deliveries were taken in: {}",
+                child.words()
+            )));
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
 }
