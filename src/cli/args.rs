@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::args_backup::{BackupArgs, RecoverArgs};
+use super::args_bench::FloorArgs;
 use super::args_register::{BestandCommand, MirrorCommand, TablesCommand};
 use super::args_retention::RetentionCommand;
 use super::args_support::SupportCommand;
@@ -185,7 +186,9 @@ pub enum Command {
     )]
     Support(SupportCommand),
     /// Measure the full path on this machine: rate, latency, memory.
-    #[command(after_help = "Example:\n  drehscheibe bench --messages 20000 --json")]
+    #[command(
+        after_help = "Examples:\n  drehscheibe bench --messages 20000 --json\n  drehscheibe bench --floor --services"
+    )]
     Bench(BenchArgs),
     /// Play the demonstration: good, broken and doubled deliveries by HTTP and folder, partners that fail at first.
     #[command(after_help = "Examples:\n  drehscheibe demo\n  drehscheibe demo --once --json\n\n\
@@ -552,6 +555,9 @@ pub struct BenchArgs {
     /// Also stream a part of so many MiB, and say how much memory that takes.
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub part: Option<u32>,
+    /// On servers, against the least that must be done.
+    #[command(flatten)]
+    pub floor: FloorArgs,
 }
 
 /// Arguments of `demo`.

@@ -1,7 +1,6 @@
 //! Measures the full path on this machine: a real store, the real engine, deliveries in process, partners that only count.
 //! Says how it measured; asserts nothing about time.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use tokio::sync::Semaphore;
 use crate::app::cases::Scratch;
 use crate::app::place::{self, Place};
 use crate::cli::args::BenchArgs;
+use crate::cli::bench_floor::account;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::sample::{Wish, eintragung};
@@ -86,11 +86,11 @@ pub async fn run(place: &Place, args: &BenchArgs, out: &mut Output) -> Result<Ex
     let (mut engine, store) = start(place, &scratch.0, args.waiting.is_some())?;
     engine.open_dispatch(Arc::new(NoCommands));
     measured.start_ms = millis(began.elapsed());
-    measured.rss_before_mib = rss("VmRSS");
+    measured.rss_before_mib = account::memory("self", "VmRSS");
     let progress = if out.is_json() { ProgressBar::hidden() } else { ProgressBar::new(measured.messages) };
     let bodies = Bodies::new();
     measured.octets = bodies.body(1).len() as u64;
-    let cpu_before = cpu();
+    let cpu_before = account::processor("self");
     let began = Tick::now();
     let mut latencies = deliver(&engine, &bodies, 0, args.messages.into(), args.rate, &progress).await;
     measured.verdicts_per_second = f64::from(args.messages) / began.elapsed().as_secs_f64();
@@ -98,26 +98,27 @@ pub async fn run(place: &Place, args: &BenchArgs, out: &mut Output) -> Result<Ex
         settled(&*store).await?;
         measured.full_path_per_second = f64::from(args.messages) / began.elapsed().as_secs_f64();
     }
-    measured.cpu_ms_per_message = millis(cpu().saturating_sub(cpu_before)) / f64::from(args.messages);
+    measured.cpu_ms_per_message =
+        millis(account::processor("self").saturating_sub(cpu_before)) / f64::from(args.messages);
     progress.finish_and_clear();
     latencies.sort_unstable();
     let at =
         |share: f64| latencies.get((latencies.len() as f64 * share) as usize).copied().map_or(0.0, millis);
     (measured.p50_ms, measured.p99_ms) = (at(0.5), at(0.99));
     measured.max_ms = latencies.last().copied().map_or(0.0, millis);
-    measured.rss_after_mib = rss("VmRSS");
+    measured.rss_after_mib = account::memory("self", "VmRSS");
     if let Some(waiting) = args.waiting {
         let more = u64::from(waiting).saturating_sub(2 * measured.messages).div_ceil(2);
         deliver(&engine, &bodies, measured.messages, more, None, &ProgressBar::hidden()).await;
         let figures = store.figures(&Scope::Operator).await?;
         measured.waiting = figures.backlog.iter().map(|backlog| backlog.waiting).sum();
-        measured.rss_waiting_mib = Some(rss("VmRSS"));
+        measured.rss_waiting_mib = Some(account::memory("self", "VmRSS"));
     }
     if let Some(mib) = args.part {
         measured.part_mib = Some(u64::from(mib));
         measured.rss_part_more_mib = Some(part(&engine, u64::from(mib)).await?);
     }
-    measured.rss_peak_mib = rss("VmHWM");
+    measured.rss_peak_mib = account::memory("self", "VmHWM");
     engine.drain(Duration::from_secs(10)).await;
     print(&measured, out)?;
     Ok(Exit::Ok)
@@ -315,14 +316,14 @@ pub async fn settled(store: &dyn Store) -> Result<(), CliError> {
 async fn part(engine: &Engine, mib: u64) -> Result<f64, CliError> {
     let ports = crate::engine::ports::Ports(engine.core.clone());
     let partner = PartnerRef { id: "jugendamt-bremen".to_owned(), how: How::Memory };
-    let before = rss("VmRSS");
+    let before = account::memory("self", "VmRSS");
     let mut most: f64 = before;
     let piece = Bytes::from(vec![0x5a_u8; 64 * 1024]);
     let failed = |error: crate::transport::port::SpoolError| CliError::Usage(error.to_string());
     let mut writer = ports.begin(&partner).await.map_err(failed)?;
     for _ in 0..mib * 16 {
         writer.write(piece.clone()).await.map_err(failed)?;
-        most = most.max(rss("VmRSS"));
+        most = most.max(account::memory("self", "VmRSS"));
     }
     writer.finish("anlage", "application/octet-stream").await.map_err(failed)?;
     Ok(most - before)
@@ -330,24 +331,4 @@ async fn part(engine: &Engine, mib: u64) -> Result<f64, CliError> {
 
 fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
-}
-
-/// Processor time of all threads so far, in the kernel's steps of 10 ms; zero where there is no such account.
-fn cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The name in brackets may hold spaces; user and system time are the 12th and 13th field behind it.
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
-    let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
-    Duration::from_millis(ticks * 10)
-}
-
-/// A line of the kernel's account of this process, MiB; 0 where there is none.
-fn rss(line: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let fields: BTreeMap<&str, &str> = status.lines().filter_map(|line| line.split_once(':')).collect();
-    let kib = fields
-        .get(line)
-        .and_then(|value| value.split_whitespace().next())
-        .and_then(|kib| kib.parse::<f64>().ok());
-    kib.unwrap_or(0.0) / 1024.0
 }

@@ -1,5 +1,6 @@
 //! From the parsed arguments to the command, and from its outcome to the exit code. Decides nothing else.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -8,14 +9,20 @@ use crate::cli::args::{Cli, Command, PartnersCommand};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::{
-    backup, bench, bestand, check, completions, demo, doctor, dry_run, inspect, messages, migrate, parked,
-    pause, recover, retention, routes, run, schema, stage, standards, status, support, tables, test, vorgang,
+    backup, bench, bench_floor, bestand, check, completions, demo, doctor, dry_run, inspect, messages,
+    migrate, parked, pause, recover, retention, routes, run, schema, stage, standards, status, support,
+    tables, test, vorgang,
 };
 use crate::clock::Clock;
 
-/// Parses the arguments, runs the command, gives the exit code of the process.
+/// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    start(std::env::args_os())
+}
+
+/// Parses the arguments, the program's name first, runs the command, gives the exit code of the process.
+pub fn start(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = Cli::parse_from(words);
     let mut out = Output::stdout(cli.global.json);
     let outcome = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => {
@@ -74,6 +81,12 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Backup(args) => backup::run(global, &clock, args, out).await,
         Command::Recover(args) => recover::run(global, &clock, args, out).await,
         Command::Support(command) => support::run(global, &clock, command, out).await,
+        Command::Bench(args) if args.floor.as_floor.is_some() || args.floor.floor => {
+            match &args.floor.as_floor {
+                Some(orders) => bench_floor::worker::run(orders).await,
+                None => bench_floor::run::run(global, args, out).await,
+            }
+        }
         Command::Bench(args) => bench::run(&stage::place(global), args, out).await,
         Command::Demo(args) => demo::run(global, args.once, out).await,
         Command::Completions(args) => completions::run(args, out),

@@ -2,11 +2,13 @@
 
 pub mod args;
 pub mod args_backup;
+pub mod args_bench;
 pub mod args_register;
 pub mod args_retention;
-pub mod backup;
 pub mod args_support;
+pub mod backup;
 pub mod bench;
+pub mod bench_floor;
 pub mod bestand;
 pub mod check;
 pub mod command;
@@ -27,8 +29,8 @@ pub mod output;
 pub mod parked;
 pub mod pause;
 pub mod person;
-pub mod retention;
 pub mod recover;
+pub mod retention;
 pub mod routes;
 pub mod run;
 pub mod sample;

@@ -10,6 +10,7 @@
 #[path = "../house.rs"]
 mod house;
 mod bundle;
+mod bench_floor;
 mod canary;
 mod cli;
 mod collector;
