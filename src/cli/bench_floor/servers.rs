@@ -157,6 +157,8 @@ impl Private {
     fn run(&self, verb: &str) -> Result<(), CliError> {
         let mut command = Command::new(&self.script);
         command.args([verb, "postgres", "rabbitmq"]).envs(self.environment.iter().map(|(n, v)| (n, v)));
+        // What a server drops where it was started goes with their folder.
+        command.current_dir(self.script.parent().unwrap_or(Path::new("/")));
         // The servers must not keep our output open: whoever reads it would wait for them. A file of their own is kept
         // below their folder.
         let said = command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).output()?;
