@@ -17,10 +17,11 @@ use crate::store::postgres::commit::{Old, tag};
 use crate::store::postgres::pool::{Tx, rows, run};
 use crate::store::postgres::retention::Removed;
 use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::{blob, lanes, remove, settle};
+use crate::store::postgres::{blob, lanes, ledger, remove, settle};
 use crate::store::retention::Stichtag;
 use crate::store::sealing::content::{Owner, from_json};
 use crate::store::sealing::endet;
+use crate::store::sealing::ledger::Deleted;
 use crate::store::sealing::values::{Stored, count, limit, micros};
 
 /// How long the tombstone of a child of age bars older deliveries (rules.md 5).
@@ -269,6 +270,8 @@ pub async fn records(base: &Base, tx: &Tx<'_>, stichtag: &Stichtag, most: usize)
     rows(tx, sql!("guard_bump"), &[&keys]).await?;
     let until = stichtag.now.checked_add(TOMBSTONE).unwrap_or(Timestamp::MAX);
     let names: Vec<&[u8]> = stones.keys().map(|key| &key[..]).collect();
+    let set = |key: &Tag| Deleted::Tombstone { key: *key, created: stichtag.now, until };
+    ledger::note(tx, &stones.keys().map(set).collect::<Vec<_>>()).await?;
     let (stamps, traces): (Vec<i64>, Vec<String>) = stones.values().cloned().unzip();
     let (created, until) = (vec![micros(stichtag.now); names.len()], vec![micros(until); names.len()]);
     let values: &[&(dyn ToSql + Sync)] = &[&names, &stamps, &traces, &created, &until];

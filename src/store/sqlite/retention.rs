@@ -111,6 +111,7 @@ pub fn retain(
 ) -> Stored<Option<Scheibe>> {
     for regel in REGELN {
         let klasse = regel.klasse;
+        scene.why = klasse.wort();
         let removed = one_class(scene, stichtag, klasse, most.max(1))?;
         if removed.anzahl > 0 {
             note(scene, stage, stichtag, klasse, &removed)?;

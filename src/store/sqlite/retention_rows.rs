@@ -14,12 +14,13 @@ use crate::store::contract::StoreError;
 use crate::store::retention::Stichtag;
 use crate::store::sealing::content::{Opened, Owner, from_json};
 use crate::store::sealing::endet;
+use crate::store::sealing::ledger::Deleted;
 use crate::store::sealing::values::{Stored, limit, micros};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::retention::Removed;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{lanes, remove};
+use crate::store::sqlite::{lanes, ledger, remove};
 
 /// How long the tombstone of a child of age bars older deliveries (rules.md 5).
 const TOMBSTONE: jiff::SignedDuration = jiff::SignedDuration::from_hours(90 * 24);
@@ -209,6 +210,7 @@ pub fn records(scene: &mut Scene<'_>, stichtag: &Stichtag, most: usize) -> Store
                 sql!("tombstone_put"),
                 params![tombstone, stamp, traceparent, micros(stichtag.now), micros(until)],
             )?;
+            ledger::note(scene, &Deleted::Tombstone { key: tombstone, created: stichtag.now, until })?;
             for key in &bumps {
                 scene.run(sql!("guard_bump"), params![key])?;
             }
