@@ -63,6 +63,7 @@ async fn claim_and_settle(store: &dyn Store) {
         heads: 16,
         except: vec![],
         most: Default::default(),
+        went_back: false,
     };
     let lanes = store.claim(want).await.unwrap();
     assert_eq!(lanes.len(), 128);

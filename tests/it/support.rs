@@ -229,17 +229,6 @@ impl Running {
         let _ = self.child.wait();
     }
 
-    /// Its number, for the operator and for signals.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Sends it a signal by its name.
-    pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
-        assert!(sent.expect("kill runs").success());
-    }
-
     /// Whether it is gone.
     pub fn ended(&mut self) -> bool {
         self.child.try_wait().expect("its state").is_some()

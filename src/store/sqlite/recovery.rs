@@ -238,7 +238,7 @@ impl Recovery for SqliteStore {
         let read = move |db: &Connection, keyring: &Keyring| {
             let mut list = db.prepare_cached(sql!("doubt_list")).map_err(trouble)?;
             let closed: Vec<_> = list
-                .query_map(params![after, limit(most)], |r| lanes::due_of(r))
+                .query_map(params![after, limit(most)], lanes::due_of)
                 .and_then(Iterator::collect)
                 .map_err(trouble)?;
             shared::page(closed.into_iter().map(|due| lanes::open_one(db, keyring, due)))

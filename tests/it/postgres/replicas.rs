@@ -153,10 +153,11 @@ impl Cluster {
         loop {
             let (tray, timers) =
                 (self.holder("source lieferungen").await, self.holder("source wecker").await);
-            if let (Some(tray), Some(timers)) = (tray, timers) {
-                if tray != before && timers != before {
-                    return tray;
-                }
+            if let (Some(tray), Some(timers)) = (tray, timers)
+                && tray != before
+                && timers != before
+            {
+                return tray;
             }
             assert!(since.elapsed() < TAKEN_OVER, "tray {tray:?}, timers {timers:?}, before {before}");
             tokio::time::sleep(Duration::from_millis(50)).await;
