@@ -138,6 +138,11 @@ pub fn duration(written: &str) -> Option<Duration> {
 
 /// Writes a duration as [`duration`] reads it.
 pub fn show_duration(duration: Duration) -> String {
+    const DAY: u64 = 24 * 60 * 60;
+    // Months and years of a fixed length are nobody's: days stay days.
+    if duration.subsec_nanos() == 0 && duration.as_secs() >= DAY && duration.as_secs().is_multiple_of(DAY) {
+        return format!("{}d", duration.as_secs() / DAY);
+    }
     humantime::format_duration(duration).to_string().replace("days", "d").replace("day", "d")
 }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::args_backup::{BackupArgs, RecoverArgs};
-use super::args_bench::FloorArgs;
+use super::args_bench::BenchArgs;
 use super::args_register::{BestandCommand, MirrorCommand, TablesCommand};
 use super::args_retention::RetentionCommand;
 use super::args_support::SupportCommand;
@@ -538,26 +538,6 @@ pub enum PartnersCommand {
     /// Check that each partner can come in and be reached: credentials, validity, certificates, addresses.
     #[command(after_help = "Example:\n  drehscheibe partners check --json")]
     Check,
-}
-
-/// Arguments of `bench`.
-#[derive(Clone, Debug, Args)]
-pub struct BenchArgs {
-    /// How many messages.
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    pub messages: u32,
-    /// At this rate per second; as fast as it goes when not given.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub rate: Option<u32>,
-    /// Also let so many rows wait for a partner that is down, and say how much memory that takes.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    pub waiting: Option<u32>,
-    /// Also stream a part of so many MiB, and say how much memory that takes.
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub part: Option<u32>,
-    /// On servers, against the least that must be done.
-    #[command(flatten)]
-    pub floor: FloorArgs,
 }
 
 /// Arguments of `demo`.

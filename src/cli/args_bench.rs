@@ -1,4 +1,4 @@
-//! Arguments of `bench --floor`. Decides nothing.
+//! Arguments of `bench`. Decides nothing.
 
 use std::path::PathBuf;
 
@@ -15,6 +15,26 @@ pub enum Figure {
     Waiting,
     /// Cost per message over a register of many Registersätze against one of 10,000.
     Stocks,
+}
+
+/// Arguments of `bench`.
+#[derive(Clone, Debug, Args)]
+pub struct BenchArgs {
+    /// How many messages.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub messages: u32,
+    /// At this rate per second; as fast as it goes when not given.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rate: Option<u32>,
+    /// Also let so many rows wait for a partner that is down, and say how much memory that takes.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub waiting: Option<u32>,
+    /// Also stream a part of so many MiB, and say how much memory that takes.
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub part: Option<u32>,
+    /// On servers, against the least that must be done.
+    #[command(flatten)]
+    pub floor: FloorArgs,
 }
 
 /// Arguments of `bench --floor`.

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::app::cases::Scratch;
 use crate::app::place::{self, Place};
-use crate::cli::args::BenchArgs;
+use crate::cli::args_bench::BenchArgs;
 use crate::cli::bench_floor::account;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;

@@ -49,8 +49,8 @@ const INBOX: &str = "WITH ids AS (INSERT INTO inbox_id (id, nr) SELECT * FROM un
     '', n.size, n.content, true
   FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bytea[], $5::bigint[], $12::bytea[])
     AS n(nr, id, at, transport, size, content)";
-const ONCE: &str = "INSERT INTO idempotency (key, content, message, conflict, state, codes)
-  SELECT n.key, n.content, n.message, false, 'accepted', '' FROM unnest($1::bytea[], $2::bytea[], $3::uuid[])
+const ONCE: &str = "INSERT INTO idempotency (key, content, message, conflict, state, codes, seit)
+  SELECT n.key, n.content, n.message, false, 'accepted', '', (extract(epoch FROM now()) * 1000000)::bigint FROM unnest($1::bytea[], $2::bytea[], $3::uuid[])
     AS n(key, content, message) ORDER BY n.key";
 const MIRROR: &str = "INSERT INTO mirror (nr, id, stamp, traceparent, cause, changed, subject_key)
   SELECT n.nr, n.id, $5::bigint, $6::text, n.cause, n.at, n.subject

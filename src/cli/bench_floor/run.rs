@@ -6,8 +6,8 @@ use indicatif::ProgressBar;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::cases::Scratch;
-use crate::cli::args::{BenchArgs, Global};
-use crate::cli::args_bench::{Figure, FloorArgs};
+use crate::cli::args::Global;
+use crate::cli::args_bench::{BenchArgs, Figure, FloorArgs};
 use crate::cli::bench_floor::figures::{Figures, Full, Rounds, Spread, Who, compared};
 use crate::cli::bench_floor::fill;
 use crate::cli::bench_floor::ground::{self, Ground};

@@ -192,7 +192,7 @@ async fn remove(file: &std::path::Path) -> Stored<bool> {
 async fn written_by_another(base: &Base, aside: &str) -> Stored<bool> {
     let lauf = aside.split_once('-').and_then(|(lauf, _)| lauf.parse::<i64>().ok());
     let Some(lauf) = lauf.filter(|lauf| *lauf != base.lauf) else { return Ok(false) };
-    let mut client = base.db.get().await?;
-    let tx = client.transaction().await.map_err(trouble)?;
-    Ok(rows(&tx, sql!("lauf_dead"), &[&vec![lauf]]).await?.is_empty())
+    let client = base.db.get().await?;
+    let lives = one(&client, sql!("lauf_lives"), &[&lauf]).await?;
+    Ok(lives.map(|r| get(&r, 0)).transpose()?.unwrap_or(true))
 }

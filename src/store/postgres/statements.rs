@@ -106,6 +106,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("lauf_dead", include_str!("sql/lauf_dead.sql")),
     ("lauf_hold", include_str!("sql/lauf_hold.sql")),
     ("lauf_hold_too", include_str!("sql/lauf_hold_too.sql")),
+    ("lauf_lives", include_str!("sql/lauf_lives.sql")),
     ("lauf_living", include_str!("sql/lauf_living.sql")),
     ("lauf_next", include_str!("sql/lauf_next.sql")),
     ("lauf_of_leases", include_str!("sql/lauf_of_leases.sql")),

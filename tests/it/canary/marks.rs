@@ -14,7 +14,7 @@ const FIELDS: &[(&str, &str, usize, &str)] = &[
     ("mother's birthplace", "<xfb:geburtsort>", 0, "Kloßwürmelingen"),
     ("child's birthplace", "<xfg:geburtsort>", 0, BIRTHPLACE),
     ("mother's birth date", "<xfb:jahrMonatTag>", 0, "1951-02-27"),
-    ("child's birth date", "<xfb:jahrMonatTag>", 1, "2004-02-29"),
+    ("child's birth date", "<xfb:jahrMonatTag>", 1, "2016-02-29"),
     ("street", "<xfb:strasse>", 2, "Ğümüşkäferstieg"),
     ("house number", "<xfb:hausnummer>", 2, "8147zqxbw"),
     ("town", "<xfb:wohnort>", 2, "Fjørdhöllenbek"),

@@ -108,6 +108,16 @@ stage:
   telemetry:
     otlp: ~
     log: info
+  retention:
+    zurueckgestellt: 90d
+    nachrichten: 30d
+    vorgaenge: 180d
+    schluessel: 365d
+    abrufprotokoll: 181d
+    cockpitlog: 730d
+    nachweise: 1095d
+    befehle: 90d
+    hour: 2
 routes:
   - route: lieferung
     about: Jugendämter deliver.
