@@ -19,8 +19,10 @@ const WHOLE: &[&str] = &[
     "figures_oldest_waiting",
     "figures_repeats",
     "figures_timers",
-    // Only for a person that asks for a plan while the pass of the month is not done.
+    // Only where what is over is counted for a plan: a person asked, or the day's run ended. All of it has to be looked at.
+    "ret_inbox_count",
     "ret_key_count",
+    "ret_outbox_count",
 ];
 /// Tables that grow with the work.
 const BIG: &[&str] = &[
