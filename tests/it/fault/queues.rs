@@ -19,8 +19,10 @@ async fn backlogs_around_the_prefetch_are_taken_whole() {
     let wanted = Wanted { postgres: true, amqp: true, prefetch: 1000, ..Wanted::default() };
     let Some(lab) = Lab::new(wanted).await else { return };
     let courier = lab.courier.clone().unwrap();
-    // The program makes its queue.
-    assert!(lab.up(&[]).await.terminate());
+    // The program makes its queue, which may be after it takes deliveries elsewhere.
+    let mut running = lab.up(&[]).await;
+    courier.ready(&lab.queue).await;
+    assert!(running.terminate());
     let (mut first, mut ledger, mut known) = (0, Ledger::default(), HashMap::new());
     for backlog in BACKLOGS {
         let numbers = first..first + backlog;
