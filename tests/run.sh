@@ -87,6 +87,8 @@ set_up() {
   local packages=()
   command -v cc >/dev/null || packages+=(build-essential)
   command -v xmllint >/dev/null || packages+=(libxml2-utils)
+  # Tests signal the servers and programs that they started.
+  command -v pgrep >/dev/null || packages+=(procps)
   # Tests start their own PostgreSQL with initdb.
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages+=(postgresql)
   # Tests start their own broker with deploy/dev/rabbitmq.sh; the system's stays off (see install_packages).
