@@ -230,18 +230,19 @@ impl Inbound {
         }
     }
 
+    /// All of them.
+    pub const ALL: [Inbound; 6] = [
+        Inbound::Waiting,
+        Inbound::Accepted,
+        Inbound::Rejected,
+        Inbound::Quarantined,
+        Inbound::Parked,
+        Inbound::Denied,
+    ];
+
     /// The state of a stored word.
     pub fn from_stored(word: &str) -> Option<Inbound> {
-        [
-            Inbound::Waiting,
-            Inbound::Accepted,
-            Inbound::Rejected,
-            Inbound::Quarantined,
-            Inbound::Parked,
-            Inbound::Denied,
-        ]
-        .into_iter()
-        .find(|state| state.as_str() == word)
+        Inbound::ALL.into_iter().find(|state| state.as_str() == word)
     }
 
     /// What an online service may learn: `in-bearbeitung` or `abgeschlossen` and nothing else (rules.md 3).
@@ -287,6 +288,12 @@ pub struct Verdict {
     pub codes: Vec<String>,
     /// The committed answer, for sources that answer in band.
     pub reply: Option<Reply>,
+}
+
+/// Whether a media type names JSON, whatever parameters follow.
+pub fn is_json(media_type: &str) -> bool {
+    let kind = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind == "application/json" || kind.ends_with("+json")
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::effects::{Fact, Question, Vorgang};
-use crate::envelope::{Envelope, Inbound, Part, PartnerRef, SMALL_PART, Small};
+use crate::envelope::{Envelope, Inbound, Part, PartnerRef, SMALL_PART, Small, is_json};
 use crate::register::keys::{self, SearchKey};
 use crate::store::contract::{Filter, Scope, SpoolRead, SpoolWrite, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
@@ -131,12 +131,6 @@ impl Spool for Ports {
         let reader = opened.map_err(|error| not_opened(error, partner))?;
         Ok(Box::new(Reading { reader, partner: partner.to_owned() }))
     }
-}
-
-/// Whether a media type names JSON, whatever parameters follow.
-fn is_json(content_type: &str) -> bool {
-    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    kind == "application/json" || kind.ends_with("+json")
 }
 
 struct Writing {

@@ -125,6 +125,20 @@ pub enum SpoolError {
     Corrupt(String),
 }
 
+/// A part that cannot be read is not sent: certainly nothing was accepted.
+impl From<SpoolError> for SendError {
+    fn from(error: SpoolError) -> SendError {
+        match error {
+            SpoolError::Later(_) => SendError::Later {
+                cause: "a part cannot be read now".to_owned(),
+                retry_after: None,
+                far_end: false,
+            },
+            SpoolError::Corrupt(_) => SendError::Never { cause: "a stored part does not open".to_owned() },
+        }
+    }
+}
+
 /// A part being written.
 #[async_trait]
 pub trait PartWriter: Send {

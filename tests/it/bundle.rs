@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::canary::marks::{self, marked};
 use crate::canary::search::{Hay, Search, files};
-use crate::support::{Receiver, Running, StageDir, TOKEN, WHSEC, ready, until};
+use crate::support::{Receiver, StageDir, TOKEN, WHSEC, until, up};
 
 const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 
@@ -24,18 +24,6 @@ async fn stage() -> (StageDir, [Receiver; 2]) {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(path, text.replace("connections:\n", "telemetry: { log: debug }\nconnections:\n")).unwrap();
     (stage, partners)
-}
-
-async fn up(stage: &StageDir) -> Running {
-    let running = stage.start(None);
-    let client = reqwest::Client::new();
-    for _ in 0..1_500 {
-        if ready(&client, stage.http).await {
-            return running;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    panic!("not ready\n{}", stage.log());
 }
 
 async fn post(stage: &StageDir, token: Option<&str>, key: &str, body: String) -> u16 {

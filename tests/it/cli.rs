@@ -8,7 +8,7 @@ use std::process::Command;
 use drehscheibe::cli::sample::{Wish, eintragung};
 use serde_json::Value;
 
-use crate::support::{Receiver, Running, StageDir, TOKEN, free_port, ready, root, until};
+use crate::support::{Receiver, StageDir, free_port, post, root, until, up};
 
 const REASON: &str = "Probe der Bedienung";
 
@@ -56,32 +56,6 @@ async fn partners() -> [Receiver; 2] {
 
 fn stage_of(partners: &[Receiver; 2]) -> StageDir {
     StageDir::new([partners[0].address, partners[1].address])
-}
-
-async fn up(stage: &StageDir) -> Running {
-    let running = stage.start(None);
-    let client = reqwest::Client::new();
-    for _ in 0..1_500 {
-        if ready(&client, stage.http).await {
-            return running;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    panic!("not ready\n{}", stage.log());
-}
-
-/// Status, body.
-async fn post(stage: &StageDir, key: &str, body: String) -> (u16, String) {
-    let answer = reqwest::Client::new()
-        .post(format!("http://{}/v1/lieferungen", stage.http))
-        .bearer_auth(TOKEN)
-        .header("content-type", "application/xml")
-        .header("idempotency-key", key)
-        .body(body)
-        .send()
-        .await
-        .expect("an answer");
-    (answer.status().as_u16(), answer.text().await.expect("its body"))
 }
 
 fn only_message(stage: &StageDir) -> Value {

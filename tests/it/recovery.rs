@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::canary::search::{Hay, Search, files};
 use crate::postgres::{self, server};
-use crate::support::{Receiver, Running, StageDir, TOKEN, ready, root, until};
+use crate::support::{Receiver, Running, StageDir, post, ready, root, until};
 
 /// Marks of the child and its mother: strings that stand nowhere else.
 const MARKS: &[(&str, &str)] = &[
@@ -120,19 +120,6 @@ async fn up(stage: &StageDir, status: u16) -> (Running, String) {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     panic!("its door does not answer {status}\n{}", stage.log());
-}
-
-async fn post(stage: &StageDir, key: &str, body: String) -> (u16, String) {
-    let answer = reqwest::Client::new()
-        .post(format!("http://{}/v1/lieferungen", stage.http))
-        .bearer_auth(TOKEN)
-        .header("content-type", "application/xml")
-        .header("idempotency-key", key)
-        .body(body)
-        .send()
-        .await
-        .unwrap();
-    (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
 /// The program's exit code and everything that it printed.

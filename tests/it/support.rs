@@ -367,3 +367,30 @@ pub fn put(tray: &Path, name: &str, octets: &[u8]) {
 pub async fn ready(client: &reqwest::Client, http: SocketAddr) -> bool {
     matches!(client.get(format!("http://{http}/health/ready")).send().await, Ok(answer) if answer.status().is_success())
 }
+
+/// Starts the program of a stage and waits until it takes deliveries.
+pub async fn up(stage: &StageDir) -> Running {
+    let running = stage.start(None);
+    let client = reqwest::Client::new();
+    for _ in 0..1_500 {
+        if ready(&client, stage.http).await {
+            return running;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("not ready\n{}", stage.log());
+}
+
+/// Delivers over HTTP as the Jugendamt of the stage; status and body of the answer.
+pub async fn post(stage: &StageDir, key: &str, body: String) -> (u16, String) {
+    let answer = reqwest::Client::new()
+        .post(format!("http://{}/v1/lieferungen", stage.http))
+        .bearer_auth(TOKEN)
+        .header("content-type", "application/xml")
+        .header("idempotency-key", key)
+        .body(body)
+        .send()
+        .await
+        .expect("an answer");
+    (answer.status().as_u16(), answer.text().await.expect("its body"))
+}

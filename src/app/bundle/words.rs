@@ -98,7 +98,7 @@ impl Vocabulary {
     pub fn of(compiled: &Compiled, standards: &dyn Standards) -> Vocabulary {
         let mut names: BTreeSet<String> = OWN.iter().map(|word| (*word).to_owned()).collect();
         names.extend(Alarm::ALL.iter().map(|alarm| alarm.code().to_owned()));
-        names.extend(STATES.iter().map(|state| state.as_str().to_owned()));
+        names.extend(Inbound::ALL.iter().map(|state| state.as_str().to_owned()));
         names.insert(compiled.stage.stage.as_str().to_owned());
         names.insert(compiled.stage.store_kind.clone());
         names.insert(compiled.stage.mandant.clone());
@@ -134,15 +134,6 @@ impl Vocabulary {
         self.0.contains(text).then(|| Word(text.to_owned()))
     }
 }
-
-const STATES: &[Inbound] = &[
-    Inbound::Waiting,
-    Inbound::Accepted,
-    Inbound::Rejected,
-    Inbound::Quarantined,
-    Inbound::Parked,
-    Inbound::Denied,
-];
 
 #[cfg(test)]
 pub mod tests {

@@ -12,7 +12,7 @@ use crate::store::postgres::keyring::Keyring;
 use crate::store::postgres::pool::{Db, one, rows, run};
 use crate::store::postgres::values::{get, month, sql};
 use crate::store::sealing::claim_file::Folder;
-use crate::store::sealing::values::{Stored, limit, stage_of};
+use crate::store::sealing::values::{StampKey, Stored, limit, stage_of, stamp_key};
 
 /// The base of an opened store.
 pub struct Base {
@@ -30,9 +30,6 @@ pub struct Base {
     months: Mutex<HashSet<i64>>,
 }
 
-/// A stamp without the trace context, which is kept per row.
-type StampKey = (String, String, String, &'static str, bool, String, String, String, String);
-
 impl Base {
     /// The base of a store.
     pub fn new(db: Db, keyring: Keyring, stage: Stage, lauf: i64, claims: Folder) -> Base {
@@ -41,17 +38,7 @@ impl Base {
 
     /// The number of a stamp's combination; made outside of the caller's transaction, because it stays right in any case.
     pub async fn stamp(&self, stamp: &Stamp) -> Stored<i64> {
-        let key: StampKey = (
-            stamp.mandant.clone(),
-            stamp.partner.clone(),
-            stamp.how.clone(),
-            stamp.stage.as_str(),
-            stamp.test,
-            stamp.key_id.clone(),
-            stamp.acting_person.clone(),
-            stamp.doc_version.clone(),
-            stamp.decided_by.clone(),
-        );
+        let key = stamp_key(stamp);
         if let Some(nr) = self.stamps.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(*nr);
         }

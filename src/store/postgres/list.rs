@@ -9,7 +9,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::envelope::{Envelope, Inbound, Verdict};
-use crate::store::contract::{Backlog, Figures, Filter, Listed, ListedSend, Scope, StoreError};
+use crate::store::contract::{Backlog, Figures, Filter, Listed, ListedSend, Scope};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, narrow_to, one, rows, sicht, transact};
 use crate::store::postgres::values::{get, sql, trouble};
@@ -18,7 +18,7 @@ use crate::store::sealing::content::Owner;
 use crate::store::sealing::due;
 use crate::store::sealing::prepare::{InboxNote, SendNote, transport};
 use crate::store::sealing::shown::{self, Broken, First};
-use crate::store::sealing::values::{Stored, codes, count, limit, narrow, state, time};
+use crate::store::sealing::values::{Stored, codes, count, limit, may_see_payloads, narrow, state, time};
 
 /// Lists messages, newest first.
 pub async fn list(base: &Base, scope: &Scope, filter: &Filter) -> Stored<Vec<Listed>> {
@@ -177,11 +177,7 @@ pub async fn original(
     (person, reason): (&str, &str),
     now: Timestamp,
 ) -> Stored<Option<Envelope>> {
-    if *scope == Scope::Operator {
-        return Err(StoreError::Refused(
-            "the operator sees states and figures, no payloads; ask for one Mandant".into(),
-        ));
-    }
+    may_see_payloads(scope)?;
     let (mandant, partner) = narrow(scope);
     let month = base.month(now).await?;
     transact!(base.db, tx => async {

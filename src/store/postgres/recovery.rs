@@ -28,23 +28,8 @@ use crate::store::recovery::{
 };
 use crate::store::restore::PutBack;
 use crate::store::sealing::content::Owner;
-use crate::store::sealing::ledger as shared;
+use crate::store::sealing::ledger::{self as shared, State};
 use crate::store::sealing::values::{Stored, count, limit, micros, time};
-
-/// What the database knows of its key store.
-#[derive(Clone, Copy, Debug)]
-pub struct State {
-    /// Its epoch.
-    pub epoch: i64,
-    /// The last entry of the ledger that it knows.
-    pub ledger: i64,
-    /// Put back then, and not open yet.
-    pub since: Option<i64>,
-    /// When the backup was taken.
-    pub copied: Option<i64>,
-    /// Whether the ledger was applied again.
-    pub applied: bool,
-}
 
 async fn read(on: &impl GenericClient, sql: &str) -> Stored<State> {
     let lost = || StoreError::Corrupt("the store has lost its epoch".into());

@@ -12,26 +12,11 @@ use crate::store::postgres::pool::{Tx, Values, one, rows, run, transact};
 use crate::store::postgres::values::{get, month, sql};
 use crate::store::postgres::{house, remove, retention_rows};
 use crate::store::retention::{Faellig, Scheibe, Stichtag};
+use crate::store::sealing::endet::{PASS, Removed};
 use crate::store::sealing::values::{Stored, count, limit, micros, time};
-use uuid::Uuid;
 
-/// The pass over the keys of idempotency.
-const PASS: &str = "schluessel";
 /// So far ahead months have their partitions before the first row comes.
 const AHEAD: [i64; 3] = [0, 31, 62];
-
-/// What one slice of a class removed, and what its audit row says besides.
-#[derive(Debug, Default)]
-pub struct Removed {
-    /// How many rows.
-    pub anzahl: u64,
-    /// True where something was made ready and nothing went.
-    pub prepared: bool,
-    /// Ids of what went, where each one matters.
-    pub ids: Vec<Uuid>,
-    /// How many rows went along because they never could leave.
-    pub along: u64,
-}
 
 /// The first number of the month of a moment.
 fn first_of(at: Timestamp) -> i64 {

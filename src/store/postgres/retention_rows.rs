@@ -15,12 +15,11 @@ use crate::store::contract::StoreError;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::commit::{Old, tag};
 use crate::store::postgres::pool::{Tx, rows, run};
-use crate::store::postgres::retention::Removed;
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, lanes, ledger, remove, settle};
 use crate::store::retention::Stichtag;
 use crate::store::sealing::content::{Owner, from_json};
-use crate::store::sealing::endet;
+use crate::store::sealing::endet::{self, Removed};
 use crate::store::sealing::ledger::Deleted;
 use crate::store::sealing::values::{Stored, count, limit, micros};
 

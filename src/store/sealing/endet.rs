@@ -1,7 +1,8 @@
-//! Blind days on which Registersätze end, alike for every back end: a record is sealed, its day stands beside it as an HMAC.
-//! Never tells a day.
+//! What retention does alike in every back end: what a slice removed, and the blind days on which Registersätze end: a record is
+//! sealed, its day stands beside it as an HMAC. Never tells a day.
 
 use jiff::civil::Date;
+use uuid::Uuid;
 
 use crate::register::fristen::{FRUEHESTENS, satz_endet};
 use crate::register::keys::{SearchKey, child};
@@ -13,6 +14,22 @@ const CLASS: &str = "endet";
 
 fn of_day(keys: &Keys, day: Date) -> Tag {
     keys.search.tag(&SearchKey::new(CLASS, [day.to_string().as_str()]).octets())
+}
+
+/// The pass over the keys of idempotency.
+pub const PASS: &str = "schluessel";
+
+/// What one slice of a class removed, and what its audit row says besides.
+#[derive(Debug, Default)]
+pub struct Removed {
+    /// How many rows.
+    pub anzahl: u64,
+    /// True where something was made ready and nothing went.
+    pub prepared: bool,
+    /// Ids of what went, where each one matters.
+    pub ids: Vec<Uuid>,
+    /// How many rows went along because they never could leave.
+    pub along: u64,
 }
 
 /// What stands beside a record of which no date is known, or that does not open.

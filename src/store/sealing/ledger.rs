@@ -14,6 +14,21 @@ use crate::store::sealing::values::{Stored, micros, time};
 /// The class of a deletion that a message of its author ordered.
 pub const MITTEILUNG: &str = "mitteilung";
 
+/// What the database knows of its key store.
+#[derive(Clone, Copy, Debug)]
+pub struct State {
+    /// Its epoch.
+    pub epoch: i64,
+    /// The last entry of the ledger that it knows.
+    pub ledger: i64,
+    /// Put back then, and not open yet.
+    pub since: Option<i64>,
+    /// When the backup was taken.
+    pub copied: Option<i64>,
+    /// Whether the ledger was applied again.
+    pub applied: bool,
+}
+
 /// The class of an entry that stands for one that was lost with a key store: it deletes nothing.
 pub const LUECKE: &str = "luecke";
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::envelope::{Inbound, Stage};
 use crate::seal::key::SealError;
-use crate::store::contract::{DISK_FULL, Scope, StoreError};
+use crate::store::contract::{DISK_FULL, Scope, Stamp, StoreError};
 
 /// A result of this room.
 pub type Stored<T> = Result<T, StoreError>;
@@ -53,6 +53,34 @@ pub fn disk(error: std::io::Error) -> StoreError {
         }
         ErrorKind::NotFound => StoreError::Corrupt("a claim file is missing".into()),
         kind => StoreError::Later(format!("a file of the store cannot be used ({kind})")),
+    }
+}
+
+/// A stamp without the trace context, which is kept per row.
+pub type StampKey = (String, String, String, &'static str, bool, String, String, String, String);
+
+/// The combination that a stamp stands for.
+pub fn stamp_key(stamp: &Stamp) -> StampKey {
+    (
+        stamp.mandant.clone(),
+        stamp.partner.clone(),
+        stamp.how.clone(),
+        stamp.stage.as_str(),
+        stamp.test,
+        stamp.key_id.clone(),
+        stamp.acting_person.clone(),
+        stamp.doc_version.clone(),
+        stamp.decided_by.clone(),
+    )
+}
+
+/// Refuses payloads to the operator of the process.
+pub fn may_see_payloads(scope: &Scope) -> Stored<()> {
+    match scope {
+        Scope::Operator => Err(StoreError::Refused(
+            "the operator sees states and figures, no payloads; ask for one Mandant".into(),
+        )),
+        Scope::Mandant(_) | Scope::Partner { .. } => Ok(()),
     }
 }
 

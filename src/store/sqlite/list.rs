@@ -6,12 +6,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use crate::envelope::{Envelope, Verdict};
-use crate::store::contract::{Backlog, Figures, Filter, Listed, ListedSend, Scope, StoreError};
+use crate::store::contract::{Backlog, Figures, Filter, Listed, ListedSend, Scope};
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::prepare::{InboxNote, SendNote, transport};
 use crate::store::sealing::shown::{self, Broken, First};
-use crate::store::sealing::values::{Stored, count, limit, micros, narrow, time};
-use crate::store::sealing::values::{codes, state};
+use crate::store::sealing::values::{
+    Stored, codes, count, limit, may_see_payloads, micros, narrow, state, time,
+};
 use crate::store::sqlite::house;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble, uuid};
@@ -175,11 +176,7 @@ pub fn original(
     reason: &str,
     now: Timestamp,
 ) -> Stored<Option<Envelope>> {
-    if *scope == Scope::Operator {
-        return Err(StoreError::Refused(
-            "the operator sees states and figures, no payloads; ask for one Mandant".into(),
-        ));
-    }
+    may_see_payloads(scope)?;
     let (mandant, partner) = narrow(scope);
     let found: Option<(String, i64, i64)> = {
         let mut get = scene.connection.prepare_cached(sql!("inbox_original")).map_err(trouble)?;

@@ -16,7 +16,7 @@ use crate::store::recovery::{
 };
 use crate::store::sealing::house::own_stamp;
 use crate::store::sealing::keys::HOUSE;
-use crate::store::sealing::ledger::{self as shared, Deleted, LUECKE};
+use crate::store::sealing::ledger::{self as shared, Deleted, LUECKE, State};
 use crate::store::sealing::values::{Stored, count, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::keyring::Keyring;
@@ -29,21 +29,6 @@ use crate::store::sqlite::{house, lanes, ledger, open, reapply};
 pub const DATABASE: &str = "drehscheibe.db";
 /// The file of a copied key store.
 pub const KEYS: &str = "keys.db";
-
-/// What the database knows of its key store.
-#[derive(Clone, Copy, Debug)]
-pub struct State {
-    /// Its epoch.
-    pub epoch: i64,
-    /// The last entry of the ledger that it knows.
-    pub ledger: i64,
-    /// Put back then, and not open yet.
-    pub since: Option<i64>,
-    /// When the backup was taken.
-    pub copied: Option<i64>,
-    /// Whether the ledger was applied again.
-    pub applied: bool,
-}
 
 /// What the database knows of its key store.
 pub fn state(connection: &Connection) -> Stored<State> {

@@ -3,13 +3,13 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
-use uuid::Uuid;
 
 use crate::envelope::Stage;
 use crate::register::fristen::{Klasse, REGELN, VORWARNUNG};
 use crate::seal::index::Tag;
 use crate::store::contract::StoreError;
 use crate::store::retention::{Faellig, Scheibe, Stichtag};
+use crate::store::sealing::endet::{PASS, Removed};
 use crate::store::sealing::house::own_stamp;
 use crate::store::sealing::keys::HOUSE;
 use crate::store::sealing::values::{Stored, count, limit, micros, time};
@@ -18,22 +18,6 @@ use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::retention_rows as rows;
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::Scene;
-
-/// The pass over the keys of idempotency.
-const PASS: &str = "schluessel";
-
-/// What one slice of a class removed, and what its audit row says besides.
-#[derive(Debug, Default)]
-pub struct Removed {
-    /// How many rows.
-    pub anzahl: u64,
-    /// True where something was made ready and nothing went.
-    pub prepared: bool,
-    /// Ids of what went, where each one matters.
-    pub ids: Vec<Uuid>,
-    /// How many rows went along because they never could leave.
-    pub along: u64,
-}
 
 /// The number and the oldest of a counting statement.
 fn counted(db: &Connection, sql: &str, values: impl rusqlite::Params) -> Stored<(u64, Option<i64>)> {

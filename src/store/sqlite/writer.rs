@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::store::contract::{Stamp, StoreError};
 use crate::store::sealing::ledger::MITTEILUNG;
-use crate::store::sealing::values::Stored;
+use crate::store::sealing::values::{StampKey, Stored, stamp_key};
 use crate::store::sqlite::durable::{Durable, Waiting};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::remove;
@@ -27,29 +27,16 @@ pub struct Scene<'a> {
     pub connection: &'a Connection,
     /// The keys.
     pub keyring: &'a Keyring,
-    stamps: &'a mut HashMap<Stamp2, i64>,
+    stamps: &'a mut HashMap<StampKey, i64>,
     destroys: &'a mut bool,
     /// Why what this piece of work deletes is deleted: a class for the ledger.
     pub why: &'static str,
 }
 
-/// A stamp without the trace context, which is kept per row.
-type Stamp2 = (String, String, String, &'static str, bool, String, String, String, String);
-
 impl Scene<'_> {
     /// The number of a stamp's combination.
     pub fn stamp(&mut self, stamp: &Stamp) -> Stored<i64> {
-        let key: Stamp2 = (
-            stamp.mandant.clone(),
-            stamp.partner.clone(),
-            stamp.how.clone(),
-            stamp.stage.as_str(),
-            stamp.test,
-            stamp.key_id.clone(),
-            stamp.acting_person.clone(),
-            stamp.doc_version.clone(),
-            stamp.decided_by.clone(),
-        );
+        let key = stamp_key(stamp);
         if let Some(row) = self.stamps.get(&key) {
             return Ok(*row);
         }

@@ -15,9 +15,7 @@ use crate::clock::Clock;
 use crate::envelope::{Envelope, Part};
 use crate::mime::media::{Boundary, quoted};
 use crate::mime::writer::Writer;
-use crate::transport::port::{
-    BuildError, Channel, Destination, Receipt, SendError, Spool, SpoolError, Surroundings,
-};
+use crate::transport::port::{BuildError, Channel, Destination, Receipt, SendError, Spool, Surroundings};
 use crate::transport::settings;
 
 /// Sends to one partner by a broker.
@@ -115,8 +113,8 @@ impl AmqpDestination {
         let headers =
             [("Content-Type", part.content_type.as_str()), ("Content-Disposition", disposition.as_str())];
         octets.extend(writer.start_part(&headers).map_err(broken)?);
-        let mut reader = self.spool.open(&self.partner, part).await.map_err(not_read)?;
-        while let Some(piece) = reader.read().await.map_err(not_read)? {
+        let mut reader = self.spool.open(&self.partner, part).await?;
+        while let Some(piece) = reader.read().await? {
             octets.extend(writer.data(piece).map_err(broken)?);
         }
         Ok(())
@@ -163,16 +161,5 @@ impl Destination for AmqpDestination {
 
     fn width(&self) -> usize {
         self.width
-    }
-}
-
-fn not_read(error: SpoolError) -> SendError {
-    match error {
-        SpoolError::Later(_) => SendError::Later {
-            cause: "a part cannot be read now".to_owned(),
-            retry_after: None,
-            far_end: false,
-        },
-        SpoolError::Corrupt(_) => SendError::Never { cause: "a stored part does not open".to_owned() },
     }
 }

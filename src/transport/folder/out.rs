@@ -10,8 +10,8 @@ use async_trait::async_trait;
 
 use super::tray::{Temporary, sweep, write_whole};
 use crate::clock::Clock;
-use crate::envelope::{Envelope, Part};
-use crate::transport::port::{Destination, Receipt, SendError, Spool, SpoolError, Surroundings};
+use crate::envelope::{Envelope, Part, is_json};
+use crate::transport::port::{Destination, Receipt, SendError, Spool, Surroundings};
 
 /// The out tray of one partner.
 pub struct FolderDestination {
@@ -30,10 +30,10 @@ impl FolderDestination {
     }
 
     async fn write_part(&self, name: String, part: &Part) -> Result<(), SendError> {
-        let mut reader = self.spool.open(&self.partner, part).await.map_err(not_read)?;
+        let mut reader = self.spool.open(&self.partner, part).await?;
         let folder = self.out.clone();
         let mut temporary = blocking(move || Temporary::create(&folder)).await?;
-        while let Some(octets) = reader.read().await.map_err(not_read)? {
+        while let Some(octets) = reader.read().await? {
             temporary = blocking(move || {
                 temporary.file.write_all(&octets)?;
                 Ok(temporary)
@@ -87,22 +87,8 @@ fn receipt(name: String) -> Receipt {
 
 /// The name of the document: our id and an ending by its media type.
 fn file_name(envelope: &Envelope) -> String {
-    let json = envelope.head.content_type.as_deref().is_some_and(|media_type| {
-        let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        essence == "application/json" || essence.ends_with("+json")
-    });
+    let json = envelope.head.content_type.as_deref().is_some_and(is_json);
     format!("{}.{}", envelope.head.id, if json { "json" } else { "xml" })
-}
-
-fn not_read(error: SpoolError) -> SendError {
-    match error {
-        SpoolError::Later(_) => SendError::Later {
-            cause: "a part cannot be read now".to_owned(),
-            retry_after: None,
-            far_end: false,
-        },
-        SpoolError::Corrupt(_) => SendError::Never { cause: "a stored part does not open".to_owned() },
-    }
 }
 
 async fn blocking<T: Send + 'static>(

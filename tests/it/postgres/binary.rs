@@ -8,7 +8,7 @@ use drehscheibe::cli::sample::{Wish, eintragung};
 use serde_json::Value;
 
 use super::house;
-use crate::support::{Receiver, Running, StageDir, TOKEN, ready};
+use crate::support::{Receiver, StageDir, post, up};
 
 /// Lets a stage store on a database of the server.
 pub fn on_postgres(stage: &StageDir, house: &super::Served) {
@@ -43,31 +43,6 @@ fn store_at(stage: &StageDir, url: &str, owner: &str) {
     let secrets = stage.stage().join("secrets");
     fs::write(secrets.join("url"), url).unwrap();
     fs::write(secrets.join("owner"), owner).unwrap();
-}
-
-pub async fn up(stage: &StageDir) -> Running {
-    let running = stage.start(None);
-    let client = reqwest::Client::new();
-    for _ in 0..1_500 {
-        if ready(&client, stage.http).await {
-            return running;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    panic!("not ready\n{}", stage.log());
-}
-
-pub async fn post(stage: &StageDir, key: &str, body: String) -> (u16, String) {
-    let answer = reqwest::Client::new()
-        .post(format!("http://{}/v1/lieferungen", stage.http))
-        .bearer_auth(TOKEN)
-        .header("content-type", "application/xml")
-        .header("idempotency-key", key)
-        .body(body)
-        .send()
-        .await
-        .unwrap();
-    (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
 /// The program's exit code and what it prints as JSON.

@@ -14,10 +14,10 @@ use drehscheibe::store::trouble::{
 use drehscheibe::telemetry::alarm::Alarm;
 use tokio_postgres::{Client, NoTls};
 
-use super::binary::{post, stage_at, up};
+use super::binary::stage_at;
 use super::server::Server;
 use crate::store_contract::common::{all, commit_one, delivery};
-use crate::support::{StageDir, until};
+use crate::support::{StageDir, post, until, up};
 
 /// Ends every connection of the program, as a failover does.
 async fn cut(admin: &Client) {
