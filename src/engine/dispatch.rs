@@ -27,6 +27,10 @@ use super::hindsight::Hindsight;
 use super::points::{Crashed, Point};
 use super::settle::Settling;
 
+/// How long a look at the lanes may wait for more to look for; far below what a partner notices.
+const GATHER: Duration = Duration::from_millis(3);
+/// How long a lane that becomes due may wait to be seen while others are under way.
+const LOOK: Duration = Duration::from_millis(50);
 /// How often it is looked at what other replicas know of destinations.
 const HEAR: Duration = Duration::from_secs(1);
 
@@ -101,6 +105,7 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
         }
         match claimed {
             Ok(Some(claimed)) if !claimed.is_empty() => {
+                let more = claimed.len() >= core.settings.lanes;
                 if core.points.reach(Point::AfterClaim).is_err() {
                     break;
                 }
@@ -115,6 +120,10 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
                         }
                         done
                     });
+                }
+                // All that was due and has room is leased: the next look waits for a reason.
+                if !more {
+                    busy(&core, &mut lanes).await;
                 }
             }
             Ok(Some(_)) => idle(&core, &table, now, &mut lanes).await,
@@ -184,8 +193,32 @@ async fn claim(
     core.store.claim(want).await.map(Some)
 }
 
+/// Waits while lanes are under way: for a commit, for lanes that end, or for a short time, in which another lane may have become due.
+/// Returns whether something happened.
+async fn busy(core: &Core, lanes: &mut JoinSet<Result<(), Crashed>>) -> bool {
+    let patience = if lanes.is_empty() { GATHER } else { LOOK };
+    tokio::select! {
+        () = core.outbox.notified() => {}
+        Some(_) = lanes.join_next(), if !lanes.is_empty() => {
+            // Lanes end together, because they are settled together: one look for all of them. What is new does not wait.
+            tokio::select! {
+                () = core.outbox.notified() => {}
+                () = tokio::time::sleep(GATHER) => {}
+            }
+        }
+        () = core.store.woken() => {}
+        () = core.stop.cancelled() => {}
+        () = tokio::time::sleep(patience) => return false,
+    }
+    true
+}
+
 /// Waits for work: a commit, the next due lane, a breaker that may be probed, a lane that ended.
 async fn idle(core: &Core, table: &Table, now: Timestamp, lanes: &mut JoinSet<Result<(), Crashed>>) {
+    // Under load something happens at once, and nobody has to ask when the next lane is due.
+    if busy(core, lanes).await {
+        return;
+    }
     let due = core.store.next_due().await.ok().flatten();
     let probe = lock(&table.breakers).next_probe(now);
     // A lane that is due but excluded hides the next one; it must not make this spin, however fast the clock runs.
@@ -247,8 +280,7 @@ async fn serve(core: &Core, table: &Table, intake: &dyn Intake, lane: Lane) -> R
             break;
         }
     }
-    // Rows beyond the heads and lanes of other messages may be due now.
-    core.outbox.notify_one();
+    // Rows beyond the heads and lanes of other messages may be due now: that this lane ended says so, see `busy`.
     Ok(())
 }
 

@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{Client, Config, NoTls};
 
 use crate::cli::bench_floor::servers::Servers;
 use crate::cli::exit::CliError;
+use crate::store::postgres::open::PLANNED;
 
 /// What the server did not do.
 pub fn failed(what: &str) -> impl Fn(tokio_postgres::Error) -> CliError + '_ {
@@ -20,7 +21,18 @@ pub fn failed(what: &str) -> impl Fn(tokio_postgres::Error) -> CliError + '_ {
 
 /// A connection, driven until it is dropped.
 pub async fn connect(url: &str) -> Result<Client, CliError> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.map_err(failed("cannot connect"))?;
+    connect_as(url, "").await
+}
+
+/// A connection whose statements are planned as the adapter's are; the rows that both write are the same.
+pub async fn connect_planned(url: &str) -> Result<Client, CliError> {
+    connect_as(url, PLANNED).await
+}
+
+async fn connect_as(url: &str, options: &str) -> Result<Client, CliError> {
+    let mut config: Config = url.parse().map_err(failed("a URL cannot be read"))?;
+    config.options(format!("{} {options}", config.get_options().unwrap_or_default()));
+    let (client, connection) = config.connect(NoTls).await.map_err(failed("cannot connect"))?;
     tokio::spawn(async move {
         // What broke it is said to whoever asks on it.
         let _ = connection.await;

@@ -19,7 +19,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use uuid::Uuid;
 
 use crate::cli::bench_floor::broker;
-use crate::cli::bench_floor::database::{connect, failed};
+use crate::cli::bench_floor::database::{connect_planned, failed};
 use crate::cli::bench_floor::rows::{Row, Writer};
 use crate::cli::bench_floor::shape::Shape;
 use crate::cli::bench_floor::validate::{Item, Validators};
@@ -66,7 +66,7 @@ pub async fn run(file: &std::path::Path) -> Result<Exit, CliError> {
     let writer = |strand| {
         let orders = &orders;
         async move {
-            let client = connect(&orders.database).await?;
+            let client = connect_planned(&orders.database).await?;
             Writer::new(client, orders.shape.clone(), strand)
                 .await
                 .map_err(failed("statements of the floor do not fit"))

@@ -13,6 +13,10 @@ use crate::store::sealing::content::{Closed, Fresh};
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
 use crate::store::sealing::values::Stored;
 
+/// So many octets of contents in one statement: the library keeps what the largest statement of a connection needed, twice and rounded
+/// up to a power of two, for each connection of the pool.
+const TOGETHER: usize = 192 * 1024;
+
 /// Contents of many rows, column by column.
 #[derive(Debug, Default)]
 pub struct Columns<'a> {
@@ -44,22 +48,40 @@ impl<'a> Columns<'a> {
         Ok(())
     }
 
-    async fn with(&self, on: &impl GenericClient, sql: &str) -> Stored<u64> {
-        if self.nr.is_empty() {
-            return Ok(0);
+    async fn with(&self, on: &impl GenericClient, sql: &str) -> Stored<()> {
+        let mut begin = 0;
+        while begin < self.nr.len() {
+            let of = begin..self.end(begin);
+            let (nr, mandant) = (&self.nr[of.clone()], &self.mandant[of.clone()]);
+            let (subject, keys) = (&self.subject[of.clone()], &self.data_key[of.clone()]);
+            let (head, body, note) = (&self.head[of.clone()], &self.body[of.clone()], &self.note[of.clone()]);
+            run(on, sql, &[&nr, &mandant, &subject, &keys, &head, &body, &note]).await?;
+            begin = of.end;
         }
-        let (keys, notes) = (&self.data_key, &self.note);
-        run(on, sql, &[&self.nr, &self.mandant, &self.subject, keys, &self.head, &self.body, notes]).await
+        Ok(())
+    }
+
+    /// Where a statement ends that begins at a row: at least one row, and no more octets than [`TOGETHER`] if it can be.
+    fn end(&self, begin: usize) -> usize {
+        let octets = |column: &Vec<Option<&[u8]>>, row: usize| column[row].map_or(0, <[u8]>::len);
+        let mut sum = 0;
+        for row in begin..self.nr.len() {
+            sum += octets(&self.head, row) + octets(&self.body, row) + octets(&self.note, row);
+            if sum > TOGETHER && row > begin {
+                return row;
+            }
+        }
+        self.nr.len()
     }
 
     /// Writes them as new rows.
     pub async fn add(&self, on: &impl GenericClient) -> Stored<()> {
-        self.with(on, sql!("sealed_add")).await.map(drop)
+        self.with(on, sql!("sealed_add")).await
     }
 
     /// Writes them over rows.
     pub async fn replace(&self, on: &impl GenericClient) -> Stored<()> {
-        self.with(on, sql!("sealed_replace")).await.map(drop)
+        self.with(on, sql!("sealed_replace")).await
     }
 }
 

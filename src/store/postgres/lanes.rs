@@ -1,7 +1,7 @@
 //! Lanes of the outbox: found or made, armed, leased, opened. A waiting, parked or unclear head holds its lane; a lane that
 //! another process takes at the same moment is passed over. Never reads a clock and never sends.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -97,6 +97,21 @@ pub async fn arm(tx: &Tx<'_>, arms: &[Arm]) -> Stored<()> {
     let lanes: Vec<i64> = by_lane.keys().copied().collect();
     let (at, anew): (Vec<i64>, Vec<bool>) = by_lane.values().copied().unzip();
     run(tx, sql!("lane_arm"), &[&lanes, &at, &anew]).await.map(drop)
+}
+
+/// Gives lanes back that the caller holds locked; returns those that are gone because nothing in them is unsettled, which are most.
+/// The others are still to be armed.
+pub async fn release(tx: &Tx<'_>, lanes: &[i64]) -> Stored<HashSet<i64>> {
+    if lanes.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let gone = rows(tx, sql!("lane_settled"), &[&lanes]).await?;
+    let gone = gone.iter().map(|r| get(r, 0)).collect::<Stored<HashSet<i64>>>()?;
+    let left: Vec<i64> = lanes.iter().copied().filter(|lane| !gone.contains(lane)).collect();
+    if !left.is_empty() {
+        run(tx, sql!("lane_end_lease"), &[&left]).await?;
+    }
+    Ok(gone)
 }
 
 /// Locks lanes; returns the fence of each that exists.

@@ -60,6 +60,24 @@ fn sign_of_life() -> Hook {
     })
 }
 
+/// How long a connection keeps its plans. The server plans a statement for the tables as they are at that moment and then keeps to it until
+/// it counts them again, which a table that grows from nothing to many rows within a minute does not wait for.
+const PLANS: Duration = Duration::from_secs(10);
+
+/// Lets a connection forget its plans, now and then.
+fn plan_anew() -> Hook {
+    Hook::async_fn(|client, metrics| {
+        let used = metrics.age().saturating_sub(metrics.last_used());
+        let due = metrics.age().as_secs() / PLANS.as_secs() > used.as_secs() / PLANS.as_secs();
+        Box::pin(async move {
+            match due {
+                true => client.batch_execute("DISCARD PLANS").await.map_err(HookError::Backend),
+                false => Ok(()),
+            }
+        })
+    })
+}
+
 /// A pool of connections.
 #[derive(Clone)]
 pub struct Db {
@@ -94,6 +112,7 @@ impl Db {
             .create_timeout(Some(PATIENCE))
             .recycle_timeout(Some(PATIENCE))
             .pre_recycle(sign_of_life())
+            .pre_recycle(plan_anew())
             .build()
             .map_err(|_| StoreError::Refused("the pool of connections cannot be made".into()))?;
         Ok(Db { pool })

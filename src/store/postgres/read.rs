@@ -30,15 +30,14 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
     let of = |kind: fn(&Question) -> bool| -> Vec<&[u8]> {
         questions.iter().zip(&tags).filter(|(q, _)| kind(q)).map(|(_, tag)| &tag[..]).collect()
     };
-    let mut versions: HashMap<Tag, i64> = HashMap::new();
-    let all: Vec<&[u8]> = tags.iter().map(|tag| &tag[..]).collect();
-    for r in rows(&tx, sql!("guard_get"), &[&all]).await? {
-        versions.insert(tag(get(&r, 0)?)?, get(&r, 1)?);
-    }
-    let records = records(base, &tx, of(|q| matches!(q, Question::Mirror(_)))).await?;
-    let vorgaenge = vorgaenge(base, &tx, of(|q| matches!(q, Question::Vorgang(_)))).await?;
-    let stones = tombstones(&tx, of(|q| matches!(q, Question::Tombstone(_)))).await?;
-    let bestaende = bestaende(base, &tx, of(|q| matches!(q, Question::Bestand(_)))).await?;
+    // One snapshot, so their order does not matter: sent together.
+    let (versions, records, vorgaenge, stones, bestaende) = tokio::try_join!(
+        versions(&tx, tags.iter().map(|tag| &tag[..]).collect()),
+        records(base, &tx, of(|q| matches!(q, Question::Mirror(_)))),
+        vorgaenge(base, &tx, of(|q| matches!(q, Question::Vorgang(_)))),
+        tombstones(&tx, of(|q| matches!(q, Question::Tombstone(_)))),
+        bestaende(base, &tx, of(|q| matches!(q, Question::Bestand(_)))),
+    )?;
     let mut answers = Vec::with_capacity(questions.len());
     for (question, tag) in questions.iter().zip(&tags) {
         let fact = match question {
@@ -62,6 +61,10 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
         answers.push(Answer { fact, guard: Guard { key: question.key(), seen } });
     }
     Ok(answers)
+}
+
+async fn versions(tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, i64>> {
+    asked(tx, sql!("guard_get"), &keys).await?.iter().map(|r| Ok((tag(get(r, 0)?)?, get(r, 1)?))).collect()
 }
 
 async fn asked(tx: &Tx<'_>, sql: &str, keys: &[&[u8]]) -> Stored<Vec<tokio_postgres::Row>> {

@@ -125,13 +125,12 @@ pub async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> 
     let arrived: Vec<i64> =
         nr.iter().zip(&states).filter(|(_, state)| **state == "sent").map(|(nr, _)| *nr).collect();
     clear_doomed(tx, &arrived).await?;
-    if !released.is_empty() {
-        run(tx, sql!("lane_end_lease"), &[&released]).await?;
-    }
+    let gone = lanes::release(tx, &released).await?;
+    arms.retain(|(lane, ..)| !gone.contains(lane));
     lanes::arm(tx, &arms).await?;
     if !sent.is_empty() {
         // A lane that was armed anew above keeps its time.
-        let armed: HashSet<i64> = arms.iter().map(|(lane, ..)| *lane).collect();
+        let armed: HashSet<i64> = arms.iter().map(|(lane, ..)| *lane).chain(gone).collect();
         let after = waiting_for(tx, &sent).await?.into_iter().filter(|lane| !armed.contains(lane));
         let now = valid.iter().map(|(one, _)| micros(one.now)).max().unwrap_or_default();
         let after: Vec<lanes::Arm> = after.map(|lane| (lane, now, false)).collect();

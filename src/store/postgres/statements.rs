@@ -103,6 +103,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("lane_named", include_str!("sql/lane_named.sql")),
     ("lane_next", include_str!("sql/lane_next.sql")),
     ("lane_orphaned", include_str!("sql/lane_orphaned.sql")),
+    ("lane_settled", include_str!("sql/lane_settled.sql")),
     ("lauf_dead", include_str!("sql/lauf_dead.sql")),
     ("lauf_hold", include_str!("sql/lauf_hold.sql")),
     ("lauf_hold_too", include_str!("sql/lauf_hold_too.sql")),

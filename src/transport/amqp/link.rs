@@ -135,6 +135,10 @@ async fn connect(name: &str, settings: &Settings, direction: Direction) -> Resul
     connected.await.map_err(|error| Fault::of_opening(&error))
 }
 
+/// The largest frame, in octets: a usual delivery fits into one. The library holds 32 of them for each direction of each connection
+/// from the first moment on, 4 MiB each with the broker's own 128 KiB; longer bodies come in several frames.
+const FRAME: u32 = 32 * 1024;
+
 fn uri(settings: &Settings) -> AMQPUri {
     let encrypted = settings.tls.is_some();
     let external = settings.user.is_none();
@@ -154,6 +158,7 @@ fn uri(settings: &Settings) -> AMQPUri {
         },
         vhost: settings.vhost.clone(),
         query: AMQPQueryString {
+            frame_max: Some(FRAME),
             heartbeat: Some(u16::try_from(settings.heartbeat.0.as_secs()).unwrap_or(30)),
             auth_mechanism: external.then_some(SASLMechanism::External),
             ..AMQPQueryString::default()

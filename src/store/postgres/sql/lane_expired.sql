@@ -1,5 +1,6 @@
 -- Leases that are over, or of processes that died. One that lies further ahead than any lease lasts was given before the
--- clock jumped back. What another process ends at this moment is left to it.
+-- clock jumped back. What another process ends at this moment is left to it, so nobody waits here and no order is needed; one
+-- would tempt the server to walk through all lanes.
 SELECT nr, handed FROM lane
 WHERE lease_until IS NOT NULL AND (lease_until <= $1 OR lease_until > $2)
-ORDER BY nr FOR UPDATE SKIP LOCKED
+FOR UPDATE SKIP LOCKED
