@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::seal::key::random;
 use crate::store::postgres::base::Numbers;
 use crate::store::postgres::pool::{one, run};
-use crate::store::postgres::values::{get, race, sql};
+use crate::store::postgres::values::{first_cause, get, race, sql};
 use crate::store::sealing::content::to_json;
 use crate::store::sealing::house::{hash, link};
 use crate::store::sealing::values::{Stored, micros, sealing};
@@ -17,7 +17,7 @@ use crate::store::sealing::values::{Stored, micros, sealing};
 /// How many strands there are; as many transactions write at once.
 const STRANDS: u8 = 16;
 
-/// The changes of one transaction, written at its end, so that a strand is held for a moment only.
+/// The changes of one transaction, written towards its end, so that a strand is held for a moment only.
 #[derive(Debug, Default)]
 pub struct Trail {
     at: Vec<i64>,
@@ -53,8 +53,16 @@ impl Trail {
         if self.at.is_empty() {
             return Ok(());
         }
-        let mut numbers = Numbers::draw(on, month, self.at.len()).await?;
-        let strand = match one(on, sql!("strang_free"), &[]).await? {
+        let drawn = tokio::join!(
+            biased;
+            Numbers::draw(on, month, self.at.len()),
+            one(on, sql!("strang_free"), &[]),
+        );
+        let (mut numbers, free) = match drawn {
+            (Ok(numbers), Ok(free)) => (numbers, free),
+            (numbers, free) => return Err(first_cause([numbers.err(), free.err()])),
+        };
+        let strand = match free {
             Some(strand) => Some(strand),
             None => {
                 let [lot] = random::<1>().map_err(sealing)?;

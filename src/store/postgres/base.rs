@@ -104,6 +104,12 @@ impl Numbers {
         Ok(Numbers { drawn, month })
     }
 
+    /// So many of them for a part of the transaction that runs beside others.
+    pub fn part(&mut self, n: usize) -> Numbers {
+        let n = n.min(self.drawn.len());
+        Numbers { drawn: self.drawn.drain(..n).collect(), month: self.month }
+    }
+
     /// A number of a row that lasts.
     pub fn lasting(&mut self) -> Stored<i64> {
         self.drawn.pop_front().ok_or_else(|| StoreError::Later("too few numbers were drawn".into()))

@@ -48,6 +48,17 @@ impl<'a> Columns<'a> {
         Ok(())
     }
 
+    /// Takes in the contents of another part.
+    pub fn append(&mut self, mut other: Columns<'a>) {
+        self.nr.append(&mut other.nr);
+        self.mandant.append(&mut other.mandant);
+        self.subject.append(&mut other.subject);
+        self.data_key.append(&mut other.data_key);
+        self.head.append(&mut other.head);
+        self.body.append(&mut other.body);
+        self.note.append(&mut other.note);
+    }
+
     async fn with(&self, on: &impl GenericClient, sql: &str) -> Stored<()> {
         let mut begin = 0;
         while begin < self.nr.len() {

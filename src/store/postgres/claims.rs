@@ -1,7 +1,7 @@
 //! Claims on a folder that all processes share: a finished file is held by a row of its process until a message names it, so
-//! that no other process collects it. Never removes what a row names or a living process holds.
+//! that no other process collects it, and what rows need of them. Never removes what a row names or a living process holds.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,12 +12,12 @@ use bytes::Bytes;
 
 use crate::envelope::Claim;
 use crate::seal::key::{Key, Place, random};
-use crate::store::contract::SpoolWrite;
+use crate::store::contract::{SpoolWrite, StoreError};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, one, rows, run};
 use crate::store::postgres::values::{get, sql, trouble};
 use crate::store::sealing::claim_file::{Begun as Open, Ended, broken};
-use crate::store::sealing::keys::MandantKey;
+use crate::store::sealing::keys::{MandantKey, SubjectKey};
 use crate::store::sealing::prepare::claim_place;
 use crate::store::sealing::values::{Stored, disk, sealing};
 
@@ -195,4 +195,55 @@ async fn written_by_another(base: &Base, aside: &str) -> Stored<bool> {
     let client = base.db.get().await?;
     let lives = one(&client, sql!("lauf_lives"), &[&lauf]).await?;
     Ok(lives.map(|r| get(&r, 0)).transpose()?.unwrap_or(true))
+}
+
+/// Claims that rows need, column by column.
+#[derive(Default)]
+pub struct Uses<'a> {
+    names: Vec<&'a str>,
+    rows: Vec<i64>,
+    keys: Vec<Vec<u8>>,
+}
+
+impl<'a> Uses<'a> {
+    /// Takes the claims of a row, their keys wrapped like the row's own.
+    pub fn take(
+        &mut self,
+        claims: &'a [(String, Key)],
+        row: i64,
+        mandant: &MandantKey,
+        subject: Option<&SubjectKey>,
+    ) -> Stored<()> {
+        for (name, key) in claims {
+            let outer = subject.map_or(&mandant.key, |subject| &subject.key);
+            self.keys.push(outer.wrap(&claim_place(name), key).map_err(sealing)?);
+            self.names.push(name);
+            self.rows.push(row);
+        }
+        Ok(())
+    }
+
+    /// Takes in those of another part.
+    pub fn append(&mut self, mut other: Uses<'a>) {
+        self.names.append(&mut other.names);
+        self.rows.append(&mut other.rows);
+        self.keys.append(&mut other.keys);
+    }
+
+    /// Writes them; each must be held by a process or named by a row, and stays held until the commit.
+    pub async fn add(&self, tx: &Tx<'_>) -> Stored<()> {
+        if self.names.is_empty() {
+            return Ok(());
+        }
+        let held = rows(tx, sql!("claim_pending_hold"), &[&self.names]).await?;
+        let mut there: BTreeSet<String> = held.iter().map(|r| get(r, 0)).collect::<Stored<_>>()?;
+        if self.names.iter().any(|name| !there.contains(*name)) {
+            let used = rows(tx, sql!("claim_use_any"), &[&self.names]).await?;
+            there.extend(used.iter().map(|r| get(r, 0)).collect::<Stored<Vec<String>>>()?);
+        }
+        if self.names.iter().any(|name| !there.contains(*name)) {
+            return Err(StoreError::Entry("a part's claim was collected as garbage; send it again".into()));
+        }
+        run(tx, sql!("claim_use_add"), &[&self.names, &self.rows, &self.keys]).await.map(drop)
+    }
 }

@@ -13,7 +13,7 @@ use crate::store::postgres::base::{Base, Numbers, no_stamp, stamps};
 use crate::store::postgres::blob;
 use crate::store::postgres::commit::tag;
 use crate::store::postgres::pool::{Tx, one, rows, run, transact};
-use crate::store::postgres::values::{get, sql};
+use crate::store::postgres::values::{first_cause, get, sql};
 use crate::store::sealing::content::{Closed, Owner};
 use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, SKEW};
 use crate::store::sealing::values::{Stored, later, limit, micros, time};
@@ -215,14 +215,27 @@ pub async fn claim(base: &Base, want: &Want) -> Stored<(Vec<Lane>, Vec<Broken>)>
 async fn lease(base: &Base, tx: &Tx<'_>, want: &Want) -> Stored<Vec<ClosedLane>> {
     let now = micros(want.now);
     let absurd = later(want.now, LONGEST_LEASE);
-    let ended = rows(tx, sql!("lane_expired"), &[&now, &absurd]).await?;
+    let bounds: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&now, &absurd];
+    let (ended, known) = tokio::join!(
+        biased;
+        rows(tx, sql!("lane_expired"), bounds),
+        rows(tx, sql!("lane_destinations"), &[]),
+    );
+    let (ended, mut known) = match (ended, known) {
+        (Ok(ended), Ok(known)) => (ended, known),
+        (ended, known) => return Err(first_cause([ended.err(), known.err()])),
+    };
     end(tx, &ended, now).await?;
     if want.went_back {
         let ahead = later(want.now, SKEW);
         run(tx, sql!("outbox_back"), &[&now, &ahead]).await?;
         run(tx, sql!("lane_back"), &[&now, &ahead]).await?;
     }
-    let chosen = choose(tx, want, now).await?;
+    if !ended.is_empty() || want.went_back {
+        // What has come free may lead to another destination.
+        known = rows(tx, sql!("lane_destinations"), &[]).await?;
+    }
+    let chosen = choose(tx, want, now, &known).await?;
     if chosen.is_empty() {
         return Ok(Vec::new());
     }
@@ -259,10 +272,15 @@ async fn lease(base: &Base, tx: &Tx<'_>, want: &Want) -> Stored<Vec<ClosedLane>>
 }
 
 /// Due lanes, the destinations in turn so that none crowds out another: lane, fence, destination.
-async fn choose(tx: &Tx<'_>, want: &Want, now: i64) -> Stored<Vec<(i64, i64, String)>> {
+async fn choose(
+    tx: &Tx<'_>,
+    want: &Want,
+    now: i64,
+    known: &[tokio_postgres::Row],
+) -> Stored<Vec<(i64, i64, String)>> {
     let mut queues = Vec::new();
-    for r in rows(tx, sql!("lane_destinations"), &[]).await? {
-        let destination: String = get(&r, 0)?;
+    for r in known {
+        let destination: String = get(r, 0)?;
         if want.except.contains(&destination) {
             continue;
         }

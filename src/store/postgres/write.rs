@@ -8,19 +8,19 @@ use uuid::Uuid;
 
 use crate::envelope::Inbound;
 use crate::seal::index::Tag;
-use crate::seal::key::Key;
 use crate::store::contract::StoreError;
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::blob::Columns;
+use crate::store::postgres::claims::Uses;
 use crate::store::postgres::commit::{Old, tag};
 use crate::store::postgres::pool::{Tx, rows, run};
 use crate::store::postgres::records::{Rows, cases, records, timers};
-use crate::store::postgres::values::{get, race, sql};
+use crate::store::postgres::values::{first_cause, get, race, sql};
 use crate::store::postgres::{lanes, remove, resumed};
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
-use crate::store::sealing::prepare::{MirrorWork, SendWork, Work, claim_place};
-use crate::store::sealing::values::{Stored, micros, sealing};
+use crate::store::sealing::prepare::{MirrorWork, SendWork, Work};
+use crate::store::sealing::values::{Stored, micros};
 
 /// An entry that is written.
 #[derive(Debug)]
@@ -46,19 +46,71 @@ pub async fn all(
     mirror: &HashMap<Uuid, Old>,
     month: i64,
 ) -> Stored<()> {
-    bump(tx, winners, mirror).await?;
+    // Guards before all else: from here on nobody else writes under these keys, and what is read below stands.
+    let begun = tokio::join!(
+        biased;
+        bump(tx, winners, mirror),
+        Numbers::draw(tx, month, winners.iter().map(wanted).sum()),
+    );
+    let mut numbers = match begun {
+        (Ok(()), Ok(numbers)) => numbers,
+        (bumped, drawn) => return Err(first_cause([bumped.err(), drawn.err()])),
+    };
     let (vorgaenge, bestaende) = standing(tx, winners).await?;
     let subjects = subjects(base, tx, winners, mirror, &vorgaenge).await?;
-    let mut numbers = Numbers::draw(tx, month, winners.iter().map(wanted).sum()).await?;
+    if !is_plain(winners) {
+        lanes_ahead(tx, winners, mirror).await?;
+    }
     let (mut fresh, mut over) = (Columns::default(), Columns::default());
-    let mut claims = Claims::default();
-    let rows_of = messages(base, tx, winners, &subjects, &mut numbers, &mut fresh, &mut claims).await?;
-    keys(tx, winners).await?;
-    lanes_ahead(tx, winners, mirror).await?;
-    records(base, tx, winners, mirror, &subjects, &mut numbers, (&mut fresh, &mut over)).await?;
-    cases(tx, winners, &subjects, (&vorgaenge, &bestaende), &mut numbers, (&mut fresh, &mut over)).await?;
-    timers(tx, winners, &mut numbers, &mut fresh).await?;
-    sends(tx, winners, &subjects, &mut numbers, &mut fresh, &mut claims).await?;
+    let mut claims = Uses::default();
+    let (mut fresh_records, mut fresh_cases) = (Columns::default(), Columns::default());
+    let (mut over_cases, mut fresh_timers) = (Columns::default(), Columns::default());
+    let (mut fresh_sends, mut claims_of_sends) = (Columns::default(), Uses::default());
+    let count = |of: fn(&Work) -> usize| winners.iter().map(|winner| of(winner.work)).sum();
+    let mut numbers_records = numbers.part(count(|work| work.mirror.len()));
+    let mut numbers_cases = numbers.part(count(|work| work.vorgaenge.len() + work.bestaende.len()));
+    let mut numbers_timers = numbers.part(count(|work| work.timers.len()));
+    let mut numbers_sends = numbers.part(count(|work| 2 * work.sends.len()));
+    let mut numbers_retrievals = numbers.part(count(|work| work.retrievals.len()));
+    // What follows stands beside each other: rows of tables of their own.
+    let messages = messages(base, tx, winners, &subjects, &mut numbers, &mut fresh, &mut claims);
+    let keys = keys(tx, winners);
+    let standing = (&vorgaenge, &bestaende);
+    let columns = (&mut fresh_records, &mut over);
+    let records = records(base, tx, winners, mirror, &subjects, &mut numbers_records, columns);
+    let columns = (&mut fresh_cases, &mut over_cases);
+    let cases = cases(tx, winners, &subjects, standing, &mut numbers_cases, columns);
+    let timers = timers(tx, winners, &mut numbers_timers, &mut fresh_timers);
+    let sends = sends(tx, winners, &subjects, &mut numbers_sends, &mut fresh_sends, &mut claims_of_sends);
+    let retrievals = retrievals(tx, winners, &mut numbers_retrievals);
+    let trail = trail(winners)?.write(tx, month);
+    let (rows_of, late);
+    if is_plain(winners) {
+        // Sent together, answered in order; the one that fails breaks the transaction, and all others with it.
+        let done = tokio::join!(biased; messages, keys, records, cases, timers, sends, retrievals, trail);
+        rows_of = match done {
+            (Ok(rows_of), Ok(()), Ok(()), Ok(()), Ok(()), Ok(()), Ok(()), Ok(())) => rows_of,
+            (a, b, c, d, e, f, g, h) => {
+                let errors = [a.err(), b.err(), c.err(), d.err(), e.err(), f.err(), g.err(), h.err()];
+                return Err(first_cause(errors));
+            }
+        };
+        late = None;
+    } else {
+        rows_of = messages.await?;
+        keys.await?;
+        records.await?;
+        cases.await?;
+        timers.await?;
+        sends.await?;
+        retrievals.await?;
+        late = Some(trail);
+    }
+    for other in [fresh_records, fresh_cases, fresh_timers, fresh_sends] {
+        fresh.append(other);
+    }
+    over.append(over_cases);
+    claims.append(claims_of_sends);
     fresh.add(tx).await?;
     over.replace(tx).await?;
     claims.add(tx).await?;
@@ -67,14 +119,28 @@ pub async fn all(
     if !woken.is_empty() {
         run(tx, sql!("waiting_wake"), &[&woken]).await?;
     }
-    retrievals(tx, winners, &mut numbers).await?;
+    match late {
+        Some(trail) => trail.await,
+        None => Ok(()),
+    }
+}
+
+/// Whether a wave only adds: messages that are new, and nothing that is taken away. Most are, and their statements need not wait for
+/// each other; what deletes or resumes reads what the statement before has left.
+fn is_plain(winners: &[Winner<'_>]) -> bool {
+    let removes = |work: &Work| work.mirror.iter().any(|change| matches!(change, MirrorWork::Remove { .. }));
+    winners.iter().all(|winner| winner.row.is_none() && !removes(winner.work))
+}
+
+/// What happened to each.
+fn trail(winners: &[Winner<'_>]) -> Stored<Trail> {
     let mut trail = Trail::default();
     for Winner { work, stamp, .. } in winners {
         let what = format!("inbox.{}", work.state.as_str());
         let place = (*stamp, work.stamp.traceparent.as_str());
         trail.push(work.now, place, Some(work.id), &what, &work.detail())?;
     }
-    trail.write(tx, month).await
+    Ok(trail)
 }
 
 /// How many numbers an entry needs at most.
@@ -282,7 +348,7 @@ async fn messages<'a>(
     subjects: &[Subjects],
     numbers: &mut Numbers,
     fresh: &mut Columns<'a>,
-    claims: &mut Claims<'a>,
+    claims: &mut Uses<'a>,
 ) -> Stored<HashMap<usize, i64>> {
     let (mut new, mut nr, mut settled) = (Vec::new(), Vec::new(), Vec::new());
     let mut rows_of = HashMap::with_capacity(winners.len());
@@ -397,7 +463,7 @@ async fn sends<'a>(
     subjects: &[Subjects],
     numbers: &mut Numbers,
     fresh: &mut Columns<'a>,
-    claims: &mut Claims<'a>,
+    claims: &mut Uses<'a>,
 ) -> Stored<()> {
     let all: Vec<(&Winner<'a>, &'a SendWork, Option<&SubjectKey>)> = winners
         .iter()
@@ -488,47 +554,4 @@ async fn retrievals(tx: &Tx<'_>, winners: &[Winner<'_>], numbers: &mut Numbers) 
     }
     let Rows { nr, stamp, trace, cause, at, .. } = &rows;
     run(tx, sql!("abruf_add"), &[nr, at, stamp, trace, cause, &steps, &records, &sealed]).await.map(drop)
-}
-
-/// Claims that rows need, column by column.
-#[derive(Default)]
-struct Claims<'a> {
-    names: Vec<&'a str>,
-    rows: Vec<i64>,
-    keys: Vec<Vec<u8>>,
-}
-
-impl<'a> Claims<'a> {
-    fn take(
-        &mut self,
-        claims: &'a [(String, Key)],
-        row: i64,
-        mandant: &MandantKey,
-        subject: Option<&SubjectKey>,
-    ) -> Stored<()> {
-        for (name, key) in claims {
-            let outer = subject.map_or(&mandant.key, |subject| &subject.key);
-            self.keys.push(outer.wrap(&claim_place(name), key).map_err(sealing)?);
-            self.names.push(name);
-            self.rows.push(row);
-        }
-        Ok(())
-    }
-
-    /// Writes them; each must be held by a process or named by a row, and stays held until the commit.
-    async fn add(&self, tx: &Tx<'_>) -> Stored<()> {
-        if self.names.is_empty() {
-            return Ok(());
-        }
-        let held = rows(tx, sql!("claim_pending_hold"), &[&self.names]).await?;
-        let mut there: BTreeSet<String> = held.iter().map(|r| get(r, 0)).collect::<Stored<_>>()?;
-        if self.names.iter().any(|name| !there.contains(*name)) {
-            let used = rows(tx, sql!("claim_use_any"), &[&self.names]).await?;
-            there.extend(used.iter().map(|r| get(r, 0)).collect::<Stored<Vec<String>>>()?);
-        }
-        if self.names.iter().any(|name| !there.contains(*name)) {
-            return Err(StoreError::Entry("a part's claim was collected as garbage; send it again".into()));
-        }
-        run(tx, sql!("claim_use_add"), &[&self.names, &self.rows, &self.keys]).await.map(drop)
-    }
 }
