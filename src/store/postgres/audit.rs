@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::seal::key::random;
 use crate::store::postgres::base::Numbers;
-use crate::store::postgres::pool::{one, run};
-use crate::store::postgres::values::{first_cause, get, race, sql};
+use crate::store::postgres::pool::{one, run, together};
+use crate::store::postgres::values::{get, race, sql};
 use crate::store::sealing::content::to_json;
 use crate::store::sealing::house::{hash, link};
 use crate::store::sealing::values::{Stored, micros, sealing};
@@ -53,15 +53,10 @@ impl Trail {
         if self.at.is_empty() {
             return Ok(());
         }
-        let drawn = tokio::join!(
-            biased;
-            Numbers::draw(on, month, self.at.len()),
-            one(on, sql!("strang_free"), &[]),
-        );
-        let (mut numbers, free) = match drawn {
-            (Ok(numbers), Ok(free)) => (numbers, free),
-            (numbers, free) => return Err(first_cause([numbers.err(), free.err()])),
-        };
+        let (mut numbers, free) = together!(
+            numbers = Numbers::draw(on, month, self.at.len()),
+            free = one(on, sql!("strang_free"), &[]),
+        )?;
         let strand = match free {
             Some(strand) => Some(strand),
             None => {

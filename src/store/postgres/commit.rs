@@ -11,8 +11,8 @@ use crate::seal::index::Tag;
 use crate::store::contract::{Committed, StoreError};
 use crate::store::decide::{self, Known, ORPHAN, Own};
 use crate::store::postgres::base::Base;
-use crate::store::postgres::pool::{Tx, rows, run, transact};
-use crate::store::postgres::values::{first_cause, get, sql};
+use crate::store::postgres::pool::{Tx, rows, run, together, transact};
+use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::write::{self, Winner};
 use crate::store::sealing::prepare::{MirrorWork, Work};
 use crate::store::sealing::shown::First;
@@ -138,34 +138,27 @@ async fn look(tx: &Tx<'_>, works: &[Work], open: &[usize]) -> Stored<There> {
         MirrorWork::Put { id, .. } | MirrorWork::Remove { id, .. } => *id,
     };
     let records: Vec<Uuid> = works().flat_map(|work| work.mirror.iter().map(changed)).collect();
-    // Sent together, answered in order.
-    let found = tokio::join!(
-        find(tx, &ids),
-        async {
+    let (inbox, keys, versions, mirror) = together!(
+        inbox = find(tx, &ids),
+        keys = async {
             match keys.is_empty() {
                 true => Ok(Vec::new()),
                 false => rows(tx, sql!("idempotency_get"), &[&keys]).await,
             }
         },
-        async {
+        versions = async {
             match guards.is_empty() {
                 true => Ok(Vec::new()),
                 false => rows(tx, sql!("guard_get"), &[&guards]).await,
             }
         },
-        async {
+        mirror = async {
             match records.is_empty() {
                 true => Ok(Vec::new()),
                 false => rows(tx, sql!("mirror_find"), &[&records]).await,
             }
         },
-    );
-    let (inbox, keys, versions, mirror) = match found {
-        (Ok(inbox), Ok(keys), Ok(versions), Ok(mirror)) => (inbox, keys, versions, mirror),
-        (inbox, keys, versions, mirror) => {
-            return Err(first_cause([inbox.err(), keys.err(), versions.err(), mirror.err()]));
-        }
-    };
+    )?;
     let keys = keys.iter().map(|r| {
         let first = First {
             id: get(r, 2)?,

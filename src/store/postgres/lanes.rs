@@ -12,8 +12,8 @@ use crate::store::decide::Head;
 use crate::store::postgres::base::{Base, Numbers, no_stamp, stamps};
 use crate::store::postgres::blob;
 use crate::store::postgres::commit::tag;
-use crate::store::postgres::pool::{Tx, one, rows, run, transact};
-use crate::store::postgres::values::{first_cause, get, sql};
+use crate::store::postgres::pool::{Tx, one, rows, run, together, transact};
+use crate::store::postgres::values::{get, sql};
 use crate::store::sealing::content::{Closed, Owner};
 use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, SKEW};
 use crate::store::sealing::values::{Stored, later, limit, micros, time};
@@ -216,15 +216,10 @@ async fn lease(base: &Base, tx: &Tx<'_>, want: &Want) -> Stored<Vec<ClosedLane>>
     let now = micros(want.now);
     let absurd = later(want.now, LONGEST_LEASE);
     let bounds: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&now, &absurd];
-    let (ended, known) = tokio::join!(
-        biased;
-        rows(tx, sql!("lane_expired"), bounds),
-        rows(tx, sql!("lane_destinations"), &[]),
-    );
-    let (ended, mut known) = match (ended, known) {
-        (Ok(ended), Ok(known)) => (ended, known),
-        (ended, known) => return Err(first_cause([ended.err(), known.err()])),
-    };
+    let (ended, mut known) = together!(
+        ended = rows(tx, sql!("lane_expired"), bounds),
+        known = rows(tx, sql!("lane_destinations"), &[]),
+    )?;
     end(tx, &ended, now).await?;
     if want.went_back {
         let ahead = later(want.now, SKEW);

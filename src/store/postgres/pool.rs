@@ -218,6 +218,19 @@ macro_rules! transact {
 }
 pub(crate) use transact;
 
+/// Sends the first statement of each future together, in the given order, and waits for all; of several failures the cause is told
+/// and not what followed from it. Only for what need not wait for each other.
+macro_rules! together {
+    ($($name:ident = $future:expr),+ $(,)?) => {{
+        let ($($name,)+) = tokio::join!(biased; $($future),+);
+        match ($($name,)+) {
+            ($(Ok($name),)+) => Ok(($($name,)+)),
+            ($($name,)+) => Err($crate::store::postgres::values::first_cause([$($name.err()),+])),
+        }
+    }};
+}
+pub(crate) use together;
+
 /// After a failure: connections to a server that became read-only are of no use.
 pub fn after(db: &Db, error: &StoreError) {
     if matches!(error, StoreError::Later(text) if text == READ_ONLY) {

@@ -14,7 +14,7 @@ use crate::store::contract::{Key as OnceKey, StoreError};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::blob;
 use crate::store::postgres::commit::tag;
-use crate::store::postgres::pool::{Tx, abruf, one, rows};
+use crate::store::postgres::pool::{Tx, abruf, one, rows, together};
 use crate::store::postgres::values::{get, sql};
 use crate::store::sealing::content::{Owner, from_json};
 use crate::store::sealing::prepare::once;
@@ -31,12 +31,12 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
         questions.iter().zip(&tags).filter(|(q, _)| kind(q)).map(|(_, tag)| &tag[..]).collect()
     };
     // One snapshot, so their order does not matter: sent together.
-    let (versions, records, vorgaenge, stones, bestaende) = tokio::try_join!(
-        versions(&tx, tags.iter().map(|tag| &tag[..]).collect()),
-        records(base, &tx, of(|q| matches!(q, Question::Mirror(_)))),
-        vorgaenge(base, &tx, of(|q| matches!(q, Question::Vorgang(_)))),
-        tombstones(&tx, of(|q| matches!(q, Question::Tombstone(_)))),
-        bestaende(base, &tx, of(|q| matches!(q, Question::Bestand(_)))),
+    let (versions, records, vorgaenge, stones, bestaende) = together!(
+        versions = versions(&tx, tags.iter().map(|tag| &tag[..]).collect()),
+        records = records(base, &tx, of(|q| matches!(q, Question::Mirror(_)))),
+        vorgaenge = vorgaenge(base, &tx, of(|q| matches!(q, Question::Vorgang(_)))),
+        stones = tombstones(&tx, of(|q| matches!(q, Question::Tombstone(_)))),
+        bestaende = bestaende(base, &tx, of(|q| matches!(q, Question::Bestand(_)))),
     )?;
     let mut answers = Vec::with_capacity(questions.len());
     for (question, tag) in questions.iter().zip(&tags) {

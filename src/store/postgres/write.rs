@@ -14,9 +14,9 @@ use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::blob::Columns;
 use crate::store::postgres::claims::Uses;
 use crate::store::postgres::commit::{Old, tag};
-use crate::store::postgres::pool::{Tx, rows, run};
+use crate::store::postgres::pool::{Tx, rows, run, together};
 use crate::store::postgres::records::{Rows, cases, records, timers};
-use crate::store::postgres::values::{first_cause, get, race, sql};
+use crate::store::postgres::values::{get, race, sql};
 use crate::store::postgres::{lanes, remove, resumed};
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
 use crate::store::sealing::prepare::{MirrorWork, SendWork, Work};
@@ -47,20 +47,13 @@ pub async fn all(
     month: i64,
 ) -> Stored<()> {
     // Guards before all else: from here on nobody else writes under these keys, and what is read below stands.
-    let begun = tokio::join!(
-        biased;
-        bump(tx, winners, mirror),
-        Numbers::draw(tx, month, winners.iter().map(wanted).sum()),
-    );
-    let mut numbers = match begun {
-        (Ok(()), Ok(numbers)) => numbers,
-        (bumped, drawn) => return Err(first_cause([bumped.err(), drawn.err()])),
-    };
+    let ((), mut numbers) = together!(
+        bumped = bump(tx, winners, mirror),
+        numbers = Numbers::draw(tx, month, winners.iter().map(wanted).sum()),
+    )?;
     let (vorgaenge, bestaende) = standing(tx, winners).await?;
     let subjects = subjects(base, tx, winners, mirror, &vorgaenge).await?;
-    if !is_plain(winners) {
-        lanes_ahead(tx, winners, mirror).await?;
-    }
+    lanes_ahead(tx, winners, mirror).await?;
     let (mut fresh, mut over) = (Columns::default(), Columns::default());
     let mut claims = Uses::default();
     let (mut fresh_records, mut fresh_cases) = (Columns::default(), Columns::default());
@@ -86,15 +79,17 @@ pub async fn all(
     let trail = trail(winners)?.write(tx, month);
     let (rows_of, late);
     if is_plain(winners) {
-        // Sent together, answered in order; the one that fails breaks the transaction, and all others with it.
-        let done = tokio::join!(biased; messages, keys, records, cases, timers, sends, retrievals, trail);
-        rows_of = match done {
-            (Ok(rows_of), Ok(()), Ok(()), Ok(()), Ok(()), Ok(()), Ok(()), Ok(())) => rows_of,
-            (a, b, c, d, e, f, g, h) => {
-                let errors = [a.err(), b.err(), c.err(), d.err(), e.err(), f.err(), g.err(), h.err()];
-                return Err(first_cause(errors));
-            }
-        };
+        let done = together!(
+            rows_of = messages,
+            keys = keys,
+            records = records,
+            cases = cases,
+            timers = timers,
+            sends = sends,
+            retrievals = retrievals,
+            trail = trail,
+        );
+        rows_of = done?.0;
         late = None;
     } else {
         rows_of = messages.await?;
