@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use drehscheibe::clock::{Clock, Tick};
-use drehscheibe::store::contract::{Outcome, Settle, Store, Want};
+use drehscheibe::store::contract::Store;
+use drehscheibe::store::lane::{Outcome, Settle, Want};
 
 #[allow(dead_code, reason = "each benchmark uses its part of it")]
 mod support;
@@ -64,6 +65,7 @@ async fn claim_and_settle(store: &dyn Store) {
         except: vec![],
         most: Default::default(),
         went_back: false,
+        ours: None,
     };
     let lanes = store.claim(want).await.unwrap();
     assert_eq!(lanes.len(), 128);

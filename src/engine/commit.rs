@@ -1,7 +1,7 @@
 //! Group commit: what waits is committed together; who is stale runs again, who collides is refused, a culprit is quarantined.
 //! The only place where a verdict is made, and only after the store said so.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -9,13 +9,15 @@ use tokio::sync::mpsc;
 use crate::effects::Effects;
 use crate::envelope::{Inbound, Verdict};
 use crate::rejection::Rejection;
-use crate::store::contract::{Committed, Entry, Store, StoreError};
+use crate::store::contract::{Committed, Entry, Made, StoreError};
+use crate::store::lane::{Lane, Take};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Stretch};
 use crate::transport::port::Busy;
 
-use super::core::{Core, Pending, Task, busy};
+use super::core::{Core, Pending, Settings, Task, busy};
 use super::entry;
+use super::hands::Lanes;
 use super::points::Point;
 use super::run::{Decided, Ground};
 
@@ -42,10 +44,16 @@ pub async fn run(core: Arc<Core>, mut pending: mpsc::UnboundedReceiver<Pending>)
         }
         metric::commit_entries(batch.len());
         let began = crate::clock::Tick::now();
-        let outcomes = halving(&*core.store, &batch).await;
+        let (outcomes, kept) = halving(&core, &batch).await;
         metric::took(Stretch::Commit, began.elapsed());
         if core.points.reach(Point::AfterCommit).is_err() {
             return;
+        }
+        for Kept { reserved, lanes, left } in kept {
+            core.hands.give(&reserved, lanes, left);
+            if left {
+                core.outbox.notify_one();
+            }
         }
         for (pending, outcome) in batch.into_iter().zip(outcomes) {
             settle(&core, pending, outcome).await;
@@ -72,25 +80,49 @@ fn pick(queue: &mut VecDeque<Pending>, most: usize) -> Vec<Pending> {
     batch
 }
 
+/// Lanes that a commit has leased to this process, and whether it put more in the outbox than that.
+struct Kept {
+    reserved: Lanes,
+    lanes: Vec<Lane>,
+    left: bool,
+}
+
 /// Commits a batch; one that fails by an entry is halved down to the culprit.
-async fn halving(store: &dyn Store, batch: &[Pending]) -> Vec<Result<Committed, StoreError>> {
+async fn halving(core: &Core, batch: &[Pending]) -> (Vec<Result<Committed, StoreError>>, Vec<Kept>) {
     let mut done: Vec<Option<Result<Committed, StoreError>>> = batch.iter().map(|_| None).collect();
+    let mut kept = Vec::new();
     let mut open = Vec::new();
     open.push(0..batch.len());
     while let Some(range) = open.pop() {
-        let entries = batch[range.clone()].iter().map(|pending| pending.entry().clone()).collect();
-        match store.commit(entries).await {
-            Ok(outcomes) => {
+        let entries: Vec<Entry> =
+            batch[range.clone()].iter().map(|pending| pending.entry().clone()).collect();
+        let reserved = reserve(core, &entries);
+        match core.store.commit_and_take(entries, take(core, &reserved)).await {
+            Ok(Made { committed: outcomes, lanes, woken }) => {
+                if woken {
+                    core.woken.notify_one();
+                }
+                let new = batch[range.clone()].iter().zip(&outcomes);
+                let new = new.filter(|(_, outcome)| **outcome == Committed::New);
+                let sends: usize = new.map(|(pending, _)| pending.entry().effects.sends.len()).sum();
+                let left = sends > lanes.iter().map(|lane| lane.heads.len()).sum();
+                kept.push(Kept { reserved, lanes, left });
                 for (index, outcome) in range.zip(outcomes) {
                     done[index] = Some(Ok(outcome));
                 }
             }
             Err(StoreError::Entry(_)) if range.len() > 1 => {
+                kept.push(Kept { reserved, lanes: Vec::new(), left: false });
                 let middle = range.start + range.len() / 2;
                 open.push(middle..range.end);
                 open.push(range.start..middle);
             }
             Err(error) => {
+                if matches!(error, StoreError::Entry(_)) || reserved.is_empty() {
+                    kept.push(Kept { reserved, lanes: Vec::new(), left: false });
+                } else {
+                    core.hands.lose(&reserved);
+                }
                 for index in range {
                     done[index] = Some(Err(error.clone()));
                 }
@@ -98,7 +130,26 @@ async fn halving(store: &dyn Store, batch: &[Pending]) -> Vec<Result<Committed, 
         }
     }
     let lost = || Err(StoreError::Later("the store gave no outcome".to_owned()));
-    done.into_iter().map(|outcome| outcome.unwrap_or_else(lost)).collect()
+    (done.into_iter().map(|outcome| outcome.unwrap_or_else(lost)).collect(), kept)
+}
+
+/// Room for lanes that these entries may make and that this process may send itself.
+fn reserve(core: &Core, entries: &[Entry]) -> Lanes {
+    let mut wanted: HashMap<&str, usize> = HashMap::new();
+    for send in entries.iter().flat_map(|entry| &entry.effects.sends) {
+        *wanted.entry(send.destination.as_str()).or_default() += 1;
+    }
+    core.hands.reserve(&wanted, |destination| !core.destination_paused(destination))
+}
+
+fn take(core: &Core, reserved: &Lanes) -> Option<Take> {
+    let Settings { name, lease, heads, .. } = &core.settings;
+    (!reserved.is_empty()).then(|| Take {
+        worker: name.clone(),
+        lease: *lease,
+        heads: *heads,
+        most: reserved.clone(),
+    })
 }
 
 async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, StoreError>) {
@@ -108,7 +159,7 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
         Ok(Committed::New) => {
             core.store_wrote();
             core.release(leased);
-            committed(core, &decided.entry);
+            committed(&decided.entry);
             ticket.tell(Ok(verdict(&decided.entry)));
         }
         Ok(Committed::Again(mut verdict)) => {
@@ -182,7 +233,7 @@ async fn culprit(core: &Core, first: &Entry, cause: String) -> Result<Verdict, B
     };
     match core.store.commit(vec![entry.clone()]).await.map(|mut outcomes| outcomes.pop()) {
         Ok(Some(Committed::New)) => {
-            committed(core, &entry);
+            committed(&entry);
             Ok(verdict(&entry))
         }
         Ok(Some(Committed::Again(verdict))) => Ok(verdict),
@@ -190,7 +241,7 @@ async fn culprit(core: &Core, first: &Entry, cause: String) -> Result<Verdict, B
     }
 }
 
-fn committed(core: &Core, entry: &Entry) {
+fn committed(entry: &Entry) {
     tracing::debug!(
         id = %entry.envelope.head.id,
         state = entry.state.as_str(),
@@ -198,12 +249,6 @@ fn committed(core: &Core, entry: &Entry) {
         trace = entry.envelope.head.traceparent.as_deref().unwrap_or("-"),
         "committed"
     );
-    if !entry.effects.sends.is_empty() {
-        core.outbox.notify_one();
-    }
-    if !entry.effects.wakes.is_empty() {
-        core.woken.notify_one();
-    }
     let id = entry.envelope.head.id.to_string();
     match entry.state {
         Inbound::Denied => raise(Alarm::SenderNotAdmitted, &entry.envelope.head.binding, &[]),

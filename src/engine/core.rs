@@ -17,6 +17,7 @@ use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::{Busy, Stop};
 
 use super::duty::{Keeper, LEASE};
+use super::hands::Hands;
 use super::points::Points;
 use super::recover::Gate;
 use super::run::{Decided, Ground, Run};
@@ -169,7 +170,9 @@ pub struct Core {
     pub pauses: ArcSwap<Vec<Pause>>,
     /// Closed while a store that was put back waits for a person.
     pub gate: Gate,
-    /// Something was put in the outbox.
+    /// What is in hand of the outbox.
+    pub hands: Hands,
+    /// Something was put in the outbox that has to be looked for.
     pub outbox: Notify,
     /// Something was woken or replayed.
     pub woken: Notify,
@@ -193,6 +196,12 @@ impl Core {
         self.pauses.load().iter().any(|pause| {
             pause.kind == kind && pause.name == name && pause.until.is_none_or(|until| until > now)
         })
+    }
+
+    /// Whether nothing may leave for a destination now, for itself or for its partner.
+    pub fn destination_paused(&self, destination: &str) -> bool {
+        let partner = destination.split_once(':').map_or("", |(_, partner)| partner);
+        self.paused("destination", destination) || self.paused("partner", partner)
     }
 
     /// Calls a person because the store did not do what it was asked, and makes the process unready.

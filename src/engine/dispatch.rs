@@ -13,7 +13,8 @@ use tracing::Instrument;
 use crate::clock::Tick;
 use crate::envelope::Envelope;
 use crate::plan::Patience;
-use crate::store::contract::{Breaker, Due, Lane, Outcome, Settle, StoreError, Want};
+use crate::store::contract::{Breaker, StoreError};
+use crate::store::lane::{Due, Lane, Outcome, Settle, Want};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Sent, Stretch};
 use crate::telemetry::trace::{adopt, carry};
@@ -23,6 +24,7 @@ use super::attempt::{self, InDoubt};
 use super::backoff::{self, Failed};
 use super::breaker::{Breakers, signed};
 use super::core::Core;
+use super::hands::{Given, Lanes};
 use super::hindsight::Hindsight;
 use super::points::{Crashed, Point};
 use super::settle::Settling;
@@ -37,17 +39,11 @@ const HEAR: Duration = Duration::from_secs(1);
 /// What all lane tasks share.
 struct Table {
     breakers: Mutex<Breakers>,
-    /// Lanes under way by destination.
-    under_way: Mutex<HashMap<String, usize>>,
     widths: Mutex<HashMap<String, Arc<Semaphore>>>,
     settling: Settling,
 }
 
 impl Table {
-    fn under_way(&self, destination: &str) -> usize {
-        lock(&self.under_way).get(destination).copied().unwrap_or(0)
-    }
-
     fn width(&self, destination: &str, width: usize) -> Arc<Semaphore> {
         let mut widths = lock(&self.widths);
         widths.entry(destination.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(width.max(1)))).clone()
@@ -78,12 +74,11 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
     };
     let table = Arc::new(Table {
         breakers: Mutex::default(),
-        under_way: Mutex::default(),
         widths: Mutex::default(),
         settling: Settling::start(core.store.clone(), core.settings.batch),
     });
     hear(&core, &table.breakers, rows);
-    let mut lanes: JoinSet<Result<(), Crashed>> = JoinSet::new();
+    let mut desk = Desk { core: core.clone(), table: table.clone(), intake, lanes: JoinSet::new() };
     let mut heard = Tick::now();
     let mut hindsight = Hindsight::default();
     while !core.stop.is_cancelled() && !core.points.crashed() {
@@ -96,10 +91,10 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
                 }
             }
         }
-        while lanes.try_join_next().is_some() {}
+        while desk.lanes.try_join_next().is_some() {}
         let now = core.clock.now();
         let went_back = hindsight.looks_back(now);
-        let claimed = claim(&core, &table, now, went_back).await;
+        let claimed = desk.meanwhile(claim(&core, &table, now, went_back)).await;
         if went_back && matches!(claimed, Ok(Some(_))) {
             hindsight.looked();
         }
@@ -110,34 +105,153 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
                     break;
                 }
                 for lane in claimed {
-                    *lock(&table.under_way).entry(lane.destination.clone()).or_default() += 1;
-                    let (core, table, intake) = (core.clone(), table.clone(), intake.clone());
-                    lanes.spawn(async move {
-                        let destination = lane.destination.clone();
-                        let done = serve(&core, &table, &*intake, lane).await;
-                        if let Some(count) = lock(&table.under_way).get_mut(&destination) {
-                            *count = count.saturating_sub(1);
-                        }
-                        done
-                    });
+                    desk.start(lane, now, None);
                 }
                 // All that was due and has room is leased: the next look waits for a reason.
                 if !more {
-                    busy(&core, &mut lanes).await;
+                    desk.busy().await;
                 }
             }
-            Ok(Some(_)) => idle(&core, &table, now, &mut lanes).await,
+            Ok(Some(_)) => desk.idle(now).await,
             Ok(None) => break,
             Err(cause) => {
+                // It may have leased lanes all the same.
+                core.hands.lose(&Vec::new());
                 core.store_failed(&cause);
-                tokio::time::sleep(Duration::from_millis(500)).await;
+                desk.meanwhile(tokio::time::sleep(Duration::from_millis(500))).await;
             }
         }
     }
-    if core.points.crashed() {
-        lanes.abort_all();
+    core.hands.close();
+    desk.end().await;
+}
+
+/// Where lanes are served.
+struct Desk {
+    core: Arc<Core>,
+    table: Arc<Table>,
+    intake: Arc<dyn Intake>,
+    /// Lanes under way; each says at its end whether there is a reason to look at the lanes again.
+    lanes: JoinSet<Result<bool, Crashed>>,
+}
+
+impl Desk {
+    /// Begins to serve a lane that is leased since then, which a look has found or (`left`: how much had been left before) a commit has
+    /// kept.
+    fn start(&mut self, lane: Lane, since: Timestamp, left: Option<u64>) {
+        let (core, table, intake) = (self.core.clone(), self.table.clone(), self.intake.clone());
+        self.lanes.spawn(async move {
+            let (destination, id) = (lane.destination.clone(), lane.id);
+            let mut settling = false;
+            let done = serve(&core, &table, &*intake, (lane, since), &mut settling).await;
+            core.hands.ended(&destination, id, settling);
+            let left = left.is_none_or(|left| core.hands.left_since(left));
+            done.map(|emptied| !emptied || left)
+        });
     }
-    while lanes.join_next().await.is_some() {}
+
+    /// Begins to serve what commits have kept.
+    fn take(&mut self, given: Vec<Given>) {
+        if given.is_empty() || self.core.points.reach(Point::AfterClaim).is_err() {
+            return;
+        }
+        for Given { lane, left } in given {
+            // Its lease began with the first message in it, however long that took to be committed.
+            let since = lane.heads.first().map_or_else(|| self.core.clock.now(), |due| due.queued);
+            self.start(lane, since, Some(left));
+        }
+    }
+
+    /// Waits for an answer; what commits keep meanwhile does not wait for it.
+    async fn meanwhile<T>(&mut self, asked: impl Future<Output = T>) -> T {
+        let core = self.core.clone();
+        tokio::pin!(asked);
+        loop {
+            tokio::select! {
+                answer = &mut asked => return answer,
+                given = core.hands.given() => self.take(given),
+            }
+        }
+    }
+
+    /// Waits while lanes are under way: for a commit, for lanes that end, or for a short time, in which another lane may have become
+    /// due. Returns whether something happened.
+    async fn busy(&mut self) -> bool {
+        let core = self.core.clone();
+        let patience = tokio::time::sleep(if self.lanes.is_empty() { GATHER } else { LOOK });
+        tokio::pin!(patience);
+        loop {
+            tokio::select! {
+                () = core.outbox.notified() => return true,
+                given = core.hands.given() => self.take(given),
+                Some(ended) = self.lanes.join_next(), if !self.lanes.is_empty() => {
+                    if is_no_reason(&ended) {
+                        continue;
+                    }
+                    // Lanes end together, because they are settled together: one look for all of them. What is new does not wait.
+                    tokio::select! {
+                        () = core.outbox.notified() => {}
+                        () = tokio::time::sleep(GATHER) => {}
+                    }
+                    return true;
+                }
+                () = core.store.woken() => return true,
+                () = core.stop.cancelled() => return true,
+                () = &mut patience => return false,
+            }
+        }
+    }
+
+    /// Waits for work: a commit, the next due lane, a breaker that may be probed, a lane that ended.
+    async fn idle(&mut self, now: Timestamp) {
+        // Under load something happens at once, and nobody has to ask when the next lane is due.
+        if self.busy().await {
+            return;
+        }
+        let core = self.core.clone();
+        let due = self.meanwhile(core.store.next_due()).await.ok().flatten();
+        let probe = lock(&self.table.breakers).next_probe(now);
+        // A lane that is due but excluded hides the next one; it must not make this spin, however fast the clock runs.
+        let hidden = due.is_some_and(|due| due <= now);
+        let poll = Duration::from_millis(if hidden { 20 } else { 1000 });
+        let until = [due.filter(|_| !hidden), probe].into_iter().flatten().min();
+        let timer = async {
+            match until {
+                Some(until) => core.clock.sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = core.outbox.notified() => {}
+            () = timer => {}
+            Some(_) = self.lanes.join_next(), if !self.lanes.is_empty() => {}
+            given = core.hands.given() => {
+                self.take(given);
+                // More may follow at once; lanes are looked at for what else has become due, not for each of these.
+                self.busy().await;
+            }
+            () = core.store.woken() => {}
+            // Polling is the fall-back for what other processes commit.
+            () = tokio::time::sleep(poll) => {}
+            () = core.stop.cancelled() => {}
+        }
+    }
+
+    /// Ends what is under way; after a crash nothing is.
+    async fn end(mut self) {
+        let given = self.core.hands.take();
+        self.take(given);
+        if self.core.points.crashed() {
+            self.lanes.abort_all();
+        }
+        while self.lanes.join_next().await.is_some() {}
+    }
+}
+
+/// Whether a lane that ended gives no reason to look at the lanes: all that was in it has arrived, and nothing else was left in
+/// the store since it came.
+fn is_no_reason(ended: &Result<Result<bool, Crashed>, tokio::task::JoinError>) -> bool {
+    matches!(ended, Ok(Ok(false)))
 }
 
 /// Takes over the breakers as stored; returns what changed.
@@ -160,21 +274,30 @@ async fn claim(
         return Ok(None);
     }
     let set = core.set.load();
+    let ours = core.hands.ours();
     let (mut except, probing) = {
         let breakers = lock(&table.breakers);
-        let closed = breakers.closed_for(now, |destination| table.under_way(destination));
+        let closed = breakers.closed_for(now, |destination| core.hands.under_way(destination));
         let probing: HashSet<String> =
             set.destinations.keys().filter(|name| breakers.probing(name)).cloned().collect();
         (closed, probing)
     };
-    let mut most = Vec::new();
+    let (mut most, mut kept) = (Lanes::new(), HashMap::new());
     for (name, destination) in &set.destinations {
-        let partner = name.split_once(':').map_or("", |(_, partner)| partner);
+        let open = !except.contains(name) && !core.destination_paused(name);
         // A lane that waits for its turn uses up its lease; where a repeat does harm none may be lost, so none waits.
         let waiting = if destination.repeat_is_safe() { 2 } else { 1 };
-        let room = (destination.width().max(1) * waiting).saturating_sub(table.under_way(name));
+        let width = destination.width().max(1) * waiting;
+        let room = match destination.repeat_is_safe() {
+            true => core.hands.room(name, width),
+            false => width.saturating_sub(core.hands.under_way(name)),
+        };
         let room = if probing.contains(name) { room.min(1) } else { room };
-        if room == 0 || core.paused("destination", name) || core.paused("partner", partner) {
+        // What a commit keeps is in doubt after a crash even if nobody had begun to send it.
+        if open && destination.repeat_is_safe() && !probing.contains(name) {
+            kept.insert(name.clone(), width);
+        }
+        if room == 0 || !open {
             except.push(name.clone());
         } else {
             most.push((name.clone(), room));
@@ -187,64 +310,25 @@ async fn claim(
         lanes: core.settings.lanes,
         heads: core.settings.heads,
         except,
-        most,
+        most: most.clone(),
         went_back,
+        ours: ours.clone(),
     };
-    core.store.claim(want).await.map(Some)
+    let claimed = core.store.claim(want).await?;
+    let all = claimed.len() < core.settings.lanes;
+    core.hands.looked(&claimed, &most, kept, all, ours.is_some());
+    Ok(Some(claimed))
 }
 
-/// Waits while lanes are under way: for a commit, for lanes that end, or for a short time, in which another lane may have become due.
-/// Returns whether something happened.
-async fn busy(core: &Core, lanes: &mut JoinSet<Result<(), Crashed>>) -> bool {
-    let patience = if lanes.is_empty() { GATHER } else { LOOK };
-    tokio::select! {
-        () = core.outbox.notified() => {}
-        Some(_) = lanes.join_next(), if !lanes.is_empty() => {
-            // Lanes end together, because they are settled together: one look for all of them. What is new does not wait.
-            tokio::select! {
-                () = core.outbox.notified() => {}
-                () = tokio::time::sleep(GATHER) => {}
-            }
-        }
-        () = core.store.woken() => {}
-        () = core.stop.cancelled() => {}
-        () = tokio::time::sleep(patience) => return false,
-    }
-    true
-}
-
-/// Waits for work: a commit, the next due lane, a breaker that may be probed, a lane that ended.
-async fn idle(core: &Core, table: &Table, now: Timestamp, lanes: &mut JoinSet<Result<(), Crashed>>) {
-    // Under load something happens at once, and nobody has to ask when the next lane is due.
-    if busy(core, lanes).await {
-        return;
-    }
-    let due = core.store.next_due().await.ok().flatten();
-    let probe = lock(&table.breakers).next_probe(now);
-    // A lane that is due but excluded hides the next one; it must not make this spin, however fast the clock runs.
-    let hidden = due.is_some_and(|due| due <= now);
-    let poll = Duration::from_millis(if hidden { 20 } else { 1000 });
-    let until = [due.filter(|_| !hidden), probe].into_iter().flatten().min();
-    let timer = async {
-        match until {
-            Some(until) => core.clock.sleep_until(until).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = core.outbox.notified() => {}
-        () = timer => {}
-        Some(_) = lanes.join_next(), if !lanes.is_empty() => {}
-        () = core.store.woken() => {}
-        // Polling is the fall-back for what other processes commit.
-        () = tokio::time::sleep(poll) => {}
-        () = core.stop.cancelled() => {}
-    }
-}
-
-/// Sends the heads of one lane in order until one does not arrive.
-async fn serve(core: &Core, table: &Table, intake: &dyn Intake, lane: Lane) -> Result<(), Crashed> {
-    let leased = core.clock.now();
+/// Sends the heads of one lane in order until one does not arrive; returns whether all have arrived and there can be no more.
+/// `settling` says whether it has told that its turn is over.
+async fn serve(
+    core: &Core,
+    table: &Table,
+    intake: &dyn Intake,
+    (lane, leased): (Lane, Timestamp),
+    settling: &mut bool,
+) -> Result<bool, Crashed> {
     let (half, whole) = (signed(core.settings.lease / 2), signed(core.settings.lease));
     let set = core.set.load_full();
     let destination = set.destinations.get(&lane.destination).cloned();
@@ -252,11 +336,12 @@ async fn serve(core: &Core, table: &Table, intake: &dyn Intake, lane: Lane) -> R
         lane.destination.split_once(':').map_or(lane.destination.as_str(), |(connection, _)| connection);
     let patience = set.patience.get(connection).cloned().unwrap_or_else(default_patience);
     let width = table.width(&lane.destination, destination.as_ref().map_or(1, |to| to.width()));
-    let Ok(_permit) = width.acquire().await else { return Ok(()) };
+    let Ok(permit) = width.acquire().await else { return Ok(false) };
+    let mut turn = Some(permit);
     let over = |share| leased.checked_add(share).is_ok_and(|until| core.clock.now() > until);
     if over(whole) {
         // Another holds it by now; the order of the lane is his to keep.
-        return Ok(());
+        return Ok(false);
     }
     let last = lane.heads.len().saturating_sub(1);
     for (index, due) in lane.heads.iter().enumerate() {
@@ -272,16 +357,24 @@ async fn serve(core: &Core, table: &Table, intake: &dyn Intake, lane: Lane) -> R
         let arrived = matches!(outcome, Outcome::Sent { .. });
         let release = attempt::releases(arrived, index == last, over(half), core.stop.is_cancelled());
         report(due, &outcome);
+        if release && destination.as_ref().is_some_and(|to| to.repeat_is_safe()) {
+            drop(turn.take());
+            core.hands.settling(&lane.destination);
+            *settling = true;
+        }
         let settle =
             Settle { lane: lane.id, fence: lane.fence, row: due.id, outcome, release, now: core.clock.now() };
         let settled = settle_until_stored(core, &table.settling, settle).await;
         core.points.reach(Point::AfterSettle)?;
-        if !settled || release {
-            break;
+        if !settled || !arrived {
+            return Ok(false);
+        }
+        if release && index < last {
+            return Ok(false);
         }
     }
-    // Rows beyond the heads and lanes of other messages may be due now: that this lane ended says so, see `busy`.
-    Ok(())
+    // Where as many were taken as are taken at once there may be more.
+    Ok(lane.heads.len() < core.settings.heads)
 }
 
 /// Settling is repeated while the store is busy: the lease runs out in the worst case, and the fence refuses us then.
@@ -437,6 +530,7 @@ async fn note_success(core: &Core, table: &Table, destination: &str) {
 async fn note_failure(core: &Core, table: &Table, destination: &str, patience: &Patience) {
     let row = lock(&table.breakers).failed(destination, patience, core.clock.now());
     if let Some(row) = row {
+        core.hands.shut(destination);
         metric::breaker(destination, true);
         raise(Alarm::DestinationDown, destination, &[]);
         let _ = core.store.set_breaker(row).await;

@@ -15,6 +15,7 @@ pub mod lookup;
 pub mod receive;
 pub mod commit;
 pub mod dispatch;
+pub mod hands;
 pub mod hindsight;
 pub mod housekeeping;
 pub mod ports;

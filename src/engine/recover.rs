@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::store::contract::{Due, StoreError};
+use crate::store::contract::StoreError;
+use crate::store::lane::Due;
 use crate::store::recovery::Finding;
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::{Busy, Destination, SendError};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::store::contract::{Settle, Store, StoreError};
+use crate::store::contract::{Store, StoreError};
+use crate::store::lane::Settle;
 
 /// One row to settle and who waits for the answer.
 struct Wanted {

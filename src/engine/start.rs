@@ -15,6 +15,7 @@ use crate::store::contract::Store;
 
 use super::core::{Core, Settings};
 use super::duty::Keeper;
+use super::hands::Hands;
 use super::housekeeping::{self, Commands};
 use super::points::Points;
 use super::receive::{self, Reception};
@@ -67,6 +68,7 @@ impl Engine {
             duties,
             pauses: ArcSwap::default(),
             gate: Gate::default(),
+            hands: Hands::default(),
             outbox: Notify::new(),
             woken: Notify::new(),
             leaving: CancellationToken::new(),

@@ -16,6 +16,7 @@ use crate::envelope::{Claim, Envelope, Inbound, Stage, Verdict};
 use crate::register::keys::SearchKey;
 use crate::rejection::Rejection;
 use crate::store::duty::Duties;
+use crate::store::lane::{Lane, Settle, Take, Want};
 use crate::store::recovery::Recovery;
 use crate::store::retention::Retention;
 
@@ -136,109 +137,15 @@ pub enum Committed {
     Stale,
 }
 
-/// One row of the outbox, opened, as a worker gets it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Due {
-    /// The id that the receiver sees.
-    pub id: Uuid,
-    /// The row's attributes.
-    pub stamp: Stamp,
-    /// The inbound message that caused it.
-    pub cause: Uuid,
-    /// `connection:partner`.
-    pub destination: String,
-    /// How many attempts were settled before.
-    pub attempts: u32,
-    /// When it was put in the outbox.
-    pub queued: Timestamp,
-    /// When it is given up.
-    pub deadline: Option<Timestamp>,
-    /// True when an attempt of unknown outcome was made before.
-    pub unclear: bool,
-    /// The envelope to send.
-    pub envelope: Envelope,
-}
-
-/// A leased lane with its heads in order.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Lane {
-    /// The lane's id.
-    pub id: i64,
-    /// The fence: a settle with an older one is refused.
-    pub fence: i64,
-    /// `connection:partner`.
-    pub destination: String,
-    /// Rows in their order, at most as many as were asked for.
-    pub heads: Vec<Due>,
-}
-
-/// What a worker wants of the lanes.
-#[derive(Clone, Debug)]
-pub struct Want {
-    /// Name of the worker, for the operator.
-    pub worker: String,
-    /// Now.
-    pub now: Timestamp,
-    /// How long the lease holds.
-    pub lease: Duration,
-    /// At most so many lanes.
-    pub lanes: usize,
-    /// At most so many rows of each lane.
-    pub heads: usize,
-    /// Destinations that must not be touched now (paused, breaker open, busy enough).
-    pub except: Vec<String>,
-    /// At most so many lanes of these destinations; of the others as many as `lanes` allows.
-    pub most: Vec<(String, usize)>,
-    /// True when the clock may have gone back since the last claim: a pause that began in what is the future now is over.
-    pub went_back: bool,
-}
-
-/// How an attempt ended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// Delivered; the receiver's reference and evidence.
-    Sent {
-        /// What the far end calls it.
-        reference: String,
-        /// What proves it.
-        evidence: String,
-    },
-    /// Not delivered, tried again at this time.
-    Later {
-        /// When.
-        at: Timestamp,
-        /// Plain cause without values.
-        cause: String,
-    },
-    /// Nobody tries again by itself.
-    Parked {
-        /// Plain cause.
-        cause: String,
-        /// One safe next step.
-        next_step: String,
-    },
-    /// It may or may not have arrived, and repeating is not safe.
-    Unclear {
-        /// Plain cause.
-        cause: String,
-    },
-}
-
-/// The settling of one row of a leased lane.
-#[derive(Clone, Debug)]
-pub struct Settle {
-    /// The lane.
-    pub lane: i64,
-    /// The fence of the lease.
-    pub fence: i64,
-    /// The row.
-    pub row: Uuid,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// True when the worker is done with the lane and the lease ends.
-    pub release: bool,
-    /// Now.
-    pub now: Timestamp,
+/// What a commit has made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Made {
+    /// What became of each entry.
+    pub committed: Vec<Committed>,
+    /// The lanes that it leased to this process.
+    pub lanes: Vec<Lane>,
+    /// Whether a message that waited can run now.
+    pub woken: bool,
 }
 
 /// Who reads: every read is scoped (rules.md 7).
@@ -492,7 +399,12 @@ pub trait Store: Duties + Retention + Recovery + Send + Sync {
     ///
     /// Idempotency is looked at first (`Again`, `Conflict`), then guards (`Stale`). Entries of one batch never share a key, nor a
     /// guard unless it is a shared one ([`crate::effects::GuardKey::shared`]), which is compared and not bumped.
-    async fn commit(&self, entries: Vec<Entry>) -> Result<Vec<Committed>, StoreError>;
+    async fn commit(&self, entries: Vec<Entry>) -> Result<Vec<Committed>, StoreError> {
+        self.commit_and_take(entries, None).await.map(|made| made.committed)
+    }
+    /// As `commit`; lanes that are made by it and can go at once come back leased, as `claim` would have returned them. After an
+    /// error nobody knows whether there are any: see [`Want::ours`].
+    async fn commit_and_take(&self, entries: Vec<Entry>, take: Option<Take>) -> Result<Made, StoreError>;
 
     /// Queues the committed answer to a message once more, for a sender that repeats it: a row of this id that was sent goes
     /// again, one that is on its way or waits for a person stays, a missing one is added to what the message caused.

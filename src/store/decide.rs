@@ -2,7 +2,7 @@
 //! the back ends call, and with which the model of the tests walks through every order of events.
 //! Never reads a row and never looks at a clock. Times are microseconds, or any other unit, of one clock.
 
-use crate::store::contract::Outcome;
+use crate::store::lane::Outcome;
 
 /// What is there of an entry that is to be committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,12 @@ impl Head<'_> {
     pub fn may_leave(&self, now: i64) -> bool {
         self.free && is_open(self.state) && self.not_before.is_none_or(|not_before| not_before <= now)
     }
+}
+
+/// Whether a lane may go to the process that commits its first row: it was made just now, so that nothing is in it that another
+/// process knows of, and that row can leave at once (`free`: when it can; `None` when that is to be found out).
+pub fn may_take(made: bool, free: Option<i64>, now: i64) -> bool {
+    made && free.is_some_and(|free| free <= now)
 }
 
 /// Whether a row in this state is still to be sent by itself.

@@ -16,6 +16,7 @@ pub mod backup;
 pub mod contract;
 pub mod decide;
 pub mod duty;
+pub mod lane;
 pub mod migrated;
 pub mod postgres;
 pub mod retention;

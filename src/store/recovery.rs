@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::store::contract::{Due, StoreError};
+use crate::store::contract::StoreError;
+use crate::store::lane::Due;
 
 /// A store that was put back from a backup and whose dispatch is closed until a person opens it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -31,6 +31,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "pipeline::step",
             "transport::port",
             "store::contract",
+            "store::lane",
             "store::duty",
             "store::retention",
             "store::recovery",

@@ -5,6 +5,7 @@ mod broker;
 mod deletion;
 mod duty;
 mod far;
+mod kept;
 mod once;
 mod order;
 mod outage;

@@ -122,6 +122,12 @@ impl House for Served {
             .await
             .unwrap();
     }
+
+    async fn forget_days(&self) {
+        let admin = self.server.admin(&self.database).await;
+        let all = "UPDATE drehscheibe.mirror SET ende = NULL, ende_stand = NULL";
+        admin.batch_execute(all).await.unwrap();
+    }
 }
 
 crate::store_contract!(

@@ -83,6 +83,11 @@ impl House for Embedded {
         )
         .unwrap();
     }
+
+    async fn forget_days(&self) {
+        let db = rusqlite::Connection::open(self.folder.path().join("drehscheibe.db")).unwrap();
+        db.execute("UPDATE mirror SET ende = NULL, ende_stand = NULL", []).unwrap();
+    }
 }
 
 crate::store_contract!(sqlite, super::house());

@@ -38,8 +38,13 @@ async fn queue(
 ) -> Stored<bool> {
     let mut trail = Trail::default();
     let mut numbers = Numbers::draw(tx, month, 2).await?;
-    let wish =
-        Wish { name: None, destination: &answer.destination, free: Some(micros(now)), now: micros(now) };
+    let wish = Wish {
+        name: None,
+        destination: &answer.destination,
+        free: Some(micros(now)),
+        now: micros(now),
+        lease: None,
+    };
     let deadline = answer.deadline.map(micros);
     match out_rows(tx, &[answer.id]).await?.remove(&answer.id) {
         Some(row) if row.state == "sent" => {
@@ -50,7 +55,7 @@ async fn queue(
                 Ok(None) | Err(StoreError::Corrupt(_)) => return Ok(false),
                 Err(other) => return Err(other),
             }
-            let (lane, _) = lanes::lanes_for(tx, &mut numbers, &[wish]).await?;
+            let lane = lanes::lanes_for(base, tx, &mut numbers, &[wish]).await?.lanes;
             run(tx, sql!("outbox_again"), &[&row.nr, &lane[0], &micros(now), &deadline]).await?;
             trail.push(now, (row.stamp, &row.traceparent), Some(answer.id), "outbox.again", &json!({}))?;
         }
@@ -74,7 +79,7 @@ async fn queue(
             let mut columns = Columns::default();
             columns.push(nr, content, &mandant, subject.as_ref())?;
             columns.add(tx).await?;
-            let (lane, _) = lanes::lanes_for(tx, &mut numbers, &[wish]).await?;
+            let lane = lanes::lanes_for(base, tx, &mut numbers, &[wish]).await?.lanes;
             let values: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[
                 &vec![nr],
                 &vec![answer.id],

@@ -1,7 +1,9 @@
 //! What every part of the store stands on: connections, keys, numbers, stamps, months. Never decides anything.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
@@ -12,7 +14,7 @@ use crate::store::postgres::keyring::Keyring;
 use crate::store::postgres::pool::{Db, one, rows, run};
 use crate::store::postgres::values::{get, month, sql};
 use crate::store::sealing::claim_file::Folder;
-use crate::store::sealing::values::{StampKey, Stored, limit, stage_of, stamp_key};
+use crate::store::sealing::values::{StampKey, Stored, later, limit, micros, stage_of, stamp_key, time};
 
 /// The base of an opened store.
 pub struct Base {
@@ -28,12 +30,29 @@ pub struct Base {
     pub claims: Folder,
     stamps: Mutex<HashMap<StampKey, i64>>,
     months: Mutex<HashSet<i64>>,
+    /// When leases that are over were looked for, by the callers' clock.
+    looked: AtomicI64,
 }
+
+/// Leases that are over are looked for once in this time: they last far longer, and the look walks by all that were ended lately.
+const LOOK: Duration = Duration::from_secs(1);
 
 impl Base {
     /// The base of a store.
     pub fn new(db: Db, keyring: Keyring, stage: Stage, lauf: i64, claims: Folder) -> Base {
-        Base { db, keyring, stage, lauf, claims, stamps: Mutex::default(), months: Mutex::default() }
+        let looked = AtomicI64::new(i64::MAX);
+        Base { db, keyring, stage, lauf, claims, stamps: Mutex::default(), months: Mutex::default(), looked }
+    }
+
+    /// Whether it is time to look for leases that are over; where it is, the next time is not before a while. A clock that has
+    /// gone back is a reason to look.
+    pub fn looks_for_leases(&self, now: Timestamp) -> bool {
+        let looked = self.looked.load(Ordering::Relaxed);
+        let due = micros(now) < looked || micros(now) >= later(time(looked), LOOK);
+        if due {
+            self.looked.store(micros(now), Ordering::Relaxed);
+        }
+        due
     }
 
     /// The number of a stamp's combination; made outside of the caller's transaction, because it stays right in any case.

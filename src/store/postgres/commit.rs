@@ -10,12 +10,14 @@ use uuid::Uuid;
 use crate::seal::index::Tag;
 use crate::store::contract::{Committed, StoreError};
 use crate::store::decide::{self, Known, ORPHAN, Own};
+use crate::store::lane::{Lane, Take};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, rows, run, together, transact};
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::write::{self, Winner};
 use crate::store::sealing::prepare::{MirrorWork, Work};
 use crate::store::sealing::shown::First;
+use crate::store::sealing::taking::Taking;
 use crate::store::sealing::values::Stored;
 
 /// What became of an entry; the verdict of a repeat is opened outside the transaction.
@@ -25,6 +27,16 @@ pub enum Written {
     Done(Committed),
     /// A repeat of this message.
     Again(First),
+}
+
+/// What a transaction has written.
+pub struct Batch {
+    /// What became of each entry.
+    pub written: Vec<Written>,
+    /// Lanes that are leased to this process.
+    pub lanes: Vec<Lane>,
+    /// Whether a message that waited can run now.
+    pub woken: bool,
 }
 
 /// A message that is there.
@@ -56,27 +68,41 @@ struct There {
     mirror: HashMap<Uuid, Old>,
 }
 
-/// Commits prepared entries, their stamps found already.
-pub async fn commit(base: &Base, works: &[Work], stamps: &[i64]) -> Stored<Vec<Written>> {
+/// Commits prepared entries, their stamps found already; lanes that this process takes come back leased.
+pub async fn commit(base: &Base, works: &[Work], stamps: &[i64], take: Option<&Take>) -> Stored<Batch> {
     let mut month = 0;
     for work in works {
         month = month.max(base.month(work.now).await?);
     }
-    transact!(base.db, tx => batch(base, &tx, works, stamps, month).await)
+    // Done again it takes anew.
+    let once = async |tx: &Tx<'_>| {
+        let mut taking = take.map(Taking::new);
+        let (written, woken) = batch(base, tx, works, stamps, month, taking.as_mut()).await?;
+        Ok(Batch { written, woken, lanes: taking.map(Taking::lanes).unwrap_or_default() })
+    };
+    transact!(base.db, tx => once(&tx).await)
 }
 
-async fn batch(base: &Base, tx: &Tx<'_>, works: &[Work], stamps: &[i64], month: i64) -> Stored<Vec<Written>> {
+async fn batch(
+    base: &Base,
+    tx: &Tx<'_>,
+    works: &[Work],
+    stamps: &[i64],
+    month: i64,
+    mut taking: Option<&mut Taking<'_>>,
+) -> Stored<(Vec<Written>, bool)> {
     let mut done: Vec<Option<Written>> = works.iter().map(|_| None).collect();
+    let mut woken = false;
     loop {
         let open: Vec<usize> = (0..works.len()).filter(|n| done[*n].is_none()).collect();
         if open.is_empty() {
-            return Ok(done.into_iter().flatten().collect());
+            return Ok((done.into_iter().flatten().collect(), woken));
         }
         let there = look(tx, works, &open).await?;
         let wave = apart(works, &open, &there.mirror);
         let winners = decide(tx, works, stamps, &wave, &there, &mut done).await?;
         if !winners.is_empty() {
-            write::all(base, tx, &winners, &there.mirror, month).await?;
+            woken |= write::all(base, tx, &winners, &there.mirror, month, taking.as_deref_mut()).await?;
             for winner in &winners {
                 done[winner.place] = Some(Written::Done(Committed::New));
             }

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::seal::index::Tag;
-use crate::store::contract::{Lane, StoreError, Want};
+use crate::store::contract::StoreError;
 use crate::store::decide::Head;
+use crate::store::lane::{Lane, Want};
 use crate::store::postgres::base::{Base, Numbers, no_stamp, stamps};
 use crate::store::postgres::blob;
 use crate::store::postgres::commit::tag;
@@ -16,6 +17,7 @@ use crate::store::postgres::pool::{Tx, one, rows, run, together, transact};
 use crate::store::postgres::values::{get, sql};
 use crate::store::sealing::content::{Closed, Owner};
 use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, SKEW};
+use crate::store::sealing::taking::Lease;
 use crate::store::sealing::values::{Stored, later, limit, micros, time};
 
 /// What a row to send asks of its lane.
@@ -29,62 +31,93 @@ pub struct Wish<'a> {
     pub free: Option<i64>,
     /// Now.
     pub now: i64,
+    /// To be leased to this process if it is made.
+    pub lease: Option<Lease<'a>>,
 }
 
 /// A lane to be armed: number, time, whether anew.
 pub type Arm = (i64, i64, bool);
 
-/// The lanes of rows, in their order, made where they are missing and held locked; and those that have to be armed once the
-/// rows stand.
+/// The lanes of rows.
+#[derive(Debug, Default)]
+pub struct Placed {
+    /// In the order of the rows.
+    pub lanes: Vec<i64>,
+    /// Those that have to be armed once the rows stand.
+    pub arms: Vec<Arm>,
+    /// Rows whose lane was made for them and is leased to this process.
+    pub leased: Vec<usize>,
+}
+
+/// The lanes of rows, made where they are missing and held locked.
 pub async fn lanes_for(
+    base: &Base,
     tx: &Tx<'_>,
     numbers: &mut Numbers,
     wishes: &[Wish<'_>],
-) -> Stored<(Vec<i64>, Vec<Arm>)> {
-    let mut named: BTreeMap<&Tag, &Wish<'_>> = BTreeMap::new();
-    for wish in wishes {
+) -> Stored<Placed> {
+    // The first row of a name asks for its lane.
+    let mut named: BTreeMap<&Tag, usize> = BTreeMap::new();
+    for (place, wish) in wishes.iter().enumerate() {
         if let Some(name) = wish.name {
-            named.entry(name).or_insert(wish);
+            named.entry(name).or_insert(place);
         }
     }
+    // One process works for one worker.
+    let worker = wishes.iter().find_map(|wish| wish.lease).map(|lease| lease.worker);
+    let until = |wish: &Wish<'_>| wish.lease.map(|lease| lease.until);
+    let mut placed = Placed::default();
     let mut found: HashMap<Tag, i64> = HashMap::new();
-    let mut arms = Vec::new();
     if !named.is_empty() {
+        let asked = || named.values().filter_map(|place| wishes.get(*place));
         let nr = named.iter().map(|_| numbers.lasting()).collect::<Stored<Vec<i64>>>()?;
         let names: Vec<&[u8]> = named.keys().map(|name| &name[..]).collect();
-        let destinations: Vec<&str> = named.values().map(|wish| wish.destination).collect();
-        let free: Vec<Option<i64>> = named.values().map(|wish| wish.free).collect();
-        for r in rows(tx, sql!("lane_named"), &[&nr, &names, &destinations, &free]).await? {
+        let destinations: Vec<&str> = asked().map(|wish| wish.destination).collect();
+        let free: Vec<Option<i64>> = asked().map(|wish| wish.free).collect();
+        let leases: Vec<Option<i64>> = asked().map(until).collect();
+        let values: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
+            &[&nr, &names, &destinations, &free, &leases, &worker, &base.lauf];
+        for r in rows(tx, sql!("lane_named"), values).await? {
             let (name, lane, made): (Tag, i64, bool) = (tag(get(&r, 0)?)?, get(&r, 1)?, get(&r, 2)?);
             found.insert(name, lane);
+            let Some((place, wish)) = named.get(&name).and_then(|n| Some((*n, wishes.get(*n)?))) else {
+                continue;
+            };
+            if made && wish.lease.is_some() {
+                placed.leased.push(place);
+            }
             // A new lane whose first row can leave is armed already.
-            if let Some(wish) = named.get(&name).filter(|wish| !made || wish.free.is_none()) {
-                arms.push((lane, wish.now, false));
+            if !made || wish.free.is_none() {
+                placed.arms.push((lane, wish.now, false));
             }
         }
     }
-    let (mut own, mut destinations, mut free) = (Vec::new(), Vec::new(), Vec::new());
-    let mut lanes = Vec::with_capacity(wishes.len());
-    for wish in wishes {
+    let (mut own, mut destinations) = (Vec::new(), Vec::new());
+    let (mut free, mut leases) = (Vec::new(), Vec::new());
+    for (place, wish) in wishes.iter().enumerate() {
         let lost = || StoreError::Later("a lane could not be made".into());
-        lanes.push(match wish.name {
+        placed.lanes.push(match wish.name {
             Some(name) => *found.get(name).ok_or_else(lost)?,
             None => {
                 let lane = numbers.lasting()?;
                 own.push(lane);
                 destinations.push(wish.destination);
                 free.push(wish.free);
+                leases.push(until(wish));
+                if wish.lease.is_some() {
+                    placed.leased.push(place);
+                }
                 if wish.free.is_none() {
-                    arms.push((lane, wish.now, false));
+                    placed.arms.push((lane, wish.now, false));
                 }
                 lane
             }
         });
     }
     if !own.is_empty() {
-        run(tx, sql!("lane_add"), &[&own, &destinations, &free]).await?;
+        run(tx, sql!("lane_add"), &[&own, &destinations, &free, &leases, &worker, &base.lauf]).await?;
     }
-    Ok((lanes, arms))
+    Ok(placed)
 }
 
 /// Arms lanes that the caller holds locked; of two wishes for one lane the later counts.
@@ -216,11 +249,21 @@ async fn lease(base: &Base, tx: &Tx<'_>, want: &Want) -> Stored<Vec<ClosedLane>>
     let now = micros(want.now);
     let absurd = later(want.now, LONGEST_LEASE);
     let bounds: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&now, &absurd];
-    let (ended, mut known) = together!(
-        ended = rows(tx, sql!("lane_expired"), bounds),
+    let (mut ended, mut known) = together!(
+        ended = async {
+            match base.looks_for_leases(want.now) {
+                true => rows(tx, sql!("lane_expired"), bounds).await,
+                false => Ok(Vec::new()),
+            }
+        },
         known = rows(tx, sql!("lane_destinations"), &[]),
     )?;
     end(tx, &ended, now).await?;
+    if let Some(ours) = &want.ours {
+        let lost = rows(tx, sql!("lane_lost"), &[&base.lauf, ours]).await?;
+        end(tx, &lost, now).await?;
+        ended.extend(lost);
+    }
     if want.went_back {
         let ahead = later(want.now, SKEW);
         run(tx, sql!("outbox_back"), &[&now, &ahead]).await?;

@@ -106,7 +106,8 @@ async fn attend(
         Ok(())
     };
     let saying = async {
-        client.batch_execute("LISTEN drehscheibe").await.map_err(trouble)?;
+        // A word to the others is no data: nobody waits until it is on disk, and polling finds what a crash leaves unsaid.
+        client.batch_execute("SET synchronous_commit = off; LISTEN drehscheibe").await.map_err(trouble)?;
         let held = client.query_one(sql!("lauf_hold"), &[&lauf]).await.map_err(trouble)?;
         own.store(held.try_get(0).unwrap_or_default(), std::sync::atomic::Ordering::Relaxed);
         if let Some(ready) = ready.take() {

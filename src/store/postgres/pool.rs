@@ -60,15 +60,26 @@ fn sign_of_life() -> Hook {
     })
 }
 
-/// How long a connection keeps its plans. The server plans a statement for the tables as they are at that moment and then keeps to it until
-/// it counts them again, which a table that grows from nothing to many rows within a minute does not wait for.
+/// How long a new connection keeps its plans. The server plans a statement for the tables as they are at that moment and then keeps to it
+/// until it counts them again, which a table that grows from nothing to many rows within a minute does not wait for.
 const PLANS: Duration = Duration::from_secs(10);
+/// How long an old one keeps them: planning anew delays who comes first.
+const OLD_PLANS: Duration = Duration::from_secs(320);
+
+/// How often a connection of this age should have planned: after 10, 20, 40, … 320 seconds, then each 320.
+fn plannings(age: Duration) -> u64 {
+    match age.as_secs() / PLANS.as_secs() {
+        0 => 0,
+        _ if age >= OLD_PLANS => 5 + age.as_secs() / OLD_PLANS.as_secs(),
+        tens => 1 + u64::from(tens.ilog2()),
+    }
+}
 
 /// Lets a connection forget its plans, now and then.
 fn plan_anew() -> Hook {
     Hook::async_fn(|client, metrics| {
         let used = metrics.age().saturating_sub(metrics.last_used());
-        let due = metrics.age().as_secs() / PLANS.as_secs() > used.as_secs() / PLANS.as_secs();
+        let due = plannings(metrics.age()) > plannings(used);
         Box::pin(async move {
             match due {
                 true => client.batch_execute("DISCARD PLANS").await.map_err(HookError::Backend),
@@ -235,5 +246,18 @@ pub(crate) use together;
 pub fn after(db: &Db, error: &StoreError) {
     if matches!(error, StoreError::Later(text) if text == READ_ONLY) {
         db.forget();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_young_connection_plans_often_and_an_old_one_now_and_then() {
+        let due: Vec<u64> = (1..=1_300)
+            .filter(|age| plannings(Duration::from_secs(*age)) > plannings(Duration::from_secs(age - 1)))
+            .collect();
+        assert_eq!(due, [10, 20, 40, 80, 160, 320, 640, 960, 1_280]);
     }
 }

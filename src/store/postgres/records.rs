@@ -31,6 +31,7 @@ pub async fn records<'a>(
 ) -> Stored<()> {
     let mut gone = Vec::new();
     let (mut new, mut changed) = (Rows::default(), Rows::default());
+    let (mut new_ends, mut changed_ends): (Vec<&[u8]>, Vec<&[u8]>) = (Vec::new(), Vec::new());
     let (mut keys, mut of) = (Vec::new(), Vec::new());
     let mut stones = Rows::default();
     let (mut stone_keys, mut created, mut until) = (Vec::new(), Vec::new(), Vec::new());
@@ -57,7 +58,7 @@ pub async fn records<'a>(
                     until.push(micros(*end));
                     set.push(Deleted::Tombstone { key: *tombstone, created: *made, until: *end });
                 }
-                MirrorWork::Put { id, record, keys: found_by } => {
+                MirrorWork::Put { id, record, keys: found_by, ende } => {
                     let nr = match mirror.get(id) {
                         Some(old) => {
                             let lost =
@@ -65,6 +66,7 @@ pub async fn records<'a>(
                             let child = known.get(&old.subject).ok_or_else(lost)?;
                             over.push(old.nr, record, &work.mandant, Some(child))?;
                             changed.push(old.nr, winner, *id);
+                            changed_ends.push(&ende[..]);
                             old.nr
                         }
                         None => {
@@ -75,6 +77,7 @@ pub async fn records<'a>(
                             let nr = numbers.lasting()?;
                             fresh.push(nr, record, &work.mandant, Some(&child))?;
                             new.push(nr, winner, *id);
+                            new_ends.push(&ende[..]);
                             children.push(child.row);
                             nr
                         }
@@ -97,11 +100,11 @@ pub async fn records<'a>(
     }
     if !new.nr.is_empty() {
         let Rows { nr, id, stamp, trace, cause, at } = &new;
-        run(tx, sql!("mirror_add"), &[nr, id, stamp, trace, cause, at, &children]).await?;
+        run(tx, sql!("mirror_add"), &[nr, id, stamp, trace, cause, at, &children, &new_ends]).await?;
     }
     if !changed.nr.is_empty() {
         let Rows { nr, stamp, trace, cause, at, .. } = &changed;
-        run(tx, sql!("mirror_change"), &[nr, stamp, trace, cause, at]).await?;
+        run(tx, sql!("mirror_change"), &[nr, stamp, trace, cause, at, &changed_ends]).await?;
         run(tx, sql!("mirror_key_delete"), &[nr]).await?;
     }
     if !keys.is_empty() {

@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use crate::envelope::Stage;
 use crate::store::backup::{CLAIMS, Manifest};
-use crate::store::contract::{Due, Settle, StoreError};
+use crate::store::contract::StoreError;
+use crate::store::lane::{Due, Settle};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, no_stamp, stamps};
 use crate::store::postgres::migrate::HOUSE;

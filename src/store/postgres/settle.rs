@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::store::contract::{Outcome, Settle};
 use crate::store::decide::{self, Holder};
+use crate::store::lane::{Outcome, Settle};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, rows, run, transact};

@@ -14,14 +14,15 @@ use uuid::Uuid;
 use crate::effects::{Answer, Outgoing, Question, Stored as StoredRecord, Vorgang};
 use crate::envelope::{Claim, Envelope, Stage};
 use crate::store::contract::{
-    Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Lane, Listed, ListedSend, Outcome,
-    Pause, Resumed, Scope, Settle, SpoolRead, SpoolWrite, Store, StoreError, View, Want,
+    Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Listed, ListedSend, Made, Pause,
+    Resumed, Scope, SpoolRead, SpoolWrite, Store, StoreError, View,
 };
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
+use crate::store::lane::{Lane, Outcome, Settle, Take, Want};
 use crate::store::migrated::{Migrated, Version};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::claims::{self, Begun, Writing};
-use crate::store::postgres::commit::{self, Written};
+use crate::store::postgres::commit::{self, Batch, Written};
 use crate::store::postgres::listen::Watch;
 use crate::store::postgres::open::{self, Settings};
 use crate::store::postgres::outside::Outside;
@@ -96,7 +97,11 @@ impl PostgresStore {
     }
 
     /// Seals entries off the runtime's threads and finds the numbers of their stamps.
-    async fn prepared(&self, entries: Vec<Entry>) -> Stored<(Arc<Vec<Work>>, Vec<i64>)> {
+    async fn prepared(
+        &self,
+        entries: Vec<Entry>,
+        take: Option<Arc<Take>>,
+    ) -> Stored<(Arc<Vec<Work>>, Vec<i64>)> {
         let base = &self.base;
         let mut keys = Vec::with_capacity(entries.len());
         for entry in &entries {
@@ -106,7 +111,7 @@ impl PostgresStore {
         let works = tokio::task::spawn_blocking(move || {
             let prepared = entries.into_iter().zip(keys);
             prepared
-                .map(|(entry, key)| prepare::prepare(&shared.keyring, key, entry))
+                .map(|(entry, key)| prepare::prepare(&shared.keyring, key, entry, take.as_deref()))
                 .collect::<Stored<Vec<_>>>()
         });
         let works = works.await.map_err(|_| StoreError::Later("sealing was broken off".into()))??;
@@ -138,15 +143,20 @@ impl Store for PostgresStore {
         read::lookup(&self.base, &questions).await
     }
 
-    async fn commit(&self, entries: Vec<Entry>) -> Result<Vec<Committed>, StoreError> {
+    async fn commit_and_take(&self, entries: Vec<Entry>, take: Option<Take>) -> Result<Made, StoreError> {
         let watch = self.watch()?;
-        let (works, stamps) = self.prepared(entries).await?;
-        let written = commit::commit(&self.base, &works, &stamps).await?;
+        let take = take.map(Arc::new);
+        let (works, stamps) = self.prepared(entries, take.clone()).await?;
+        let Batch { written, lanes, woken } =
+            commit::commit(&self.base, &works, &stamps, take.as_deref()).await?;
         if works.iter().any(|work| work.mirror.iter().any(|c| matches!(c, MirrorWork::Remove { .. }))) {
             // Where it fails now, opening the store does it: the list is durable.
             let _ = remove::destroy_listed(&self.base).await;
         }
-        if works.iter().any(|work| !work.sends.is_empty() || !work.wakes.is_empty()) {
+        // What this process sends itself brings others no work.
+        let sends: usize = works.iter().map(|work| work.sends.len()).sum();
+        let taken: usize = lanes.iter().map(|lane| lane.heads.len()).sum();
+        if sends > taken || woken {
             watch.tell();
         }
         let firsts = written.iter().filter_map(|one| match one {
@@ -160,13 +170,11 @@ impl Store for PostgresStore {
         }
         .into_iter();
         let lost = || StoreError::Later("a verdict was lost".into());
-        written
-            .into_iter()
-            .map(|one| match one {
-                Written::Done(committed) => Ok(committed),
-                Written::Again(_) => verdicts.next().map(Committed::Again).ok_or_else(lost),
-            })
-            .collect()
+        let committed = written.into_iter().map(|one| match one {
+            Written::Done(committed) => Ok(committed),
+            Written::Again(_) => verdicts.next().map(Committed::Again).ok_or_else(lost),
+        });
+        Ok(Made { committed: committed.collect::<Stored<_>>()?, lanes, woken })
     }
 
     async fn answer_again(&self, first: Uuid, answer: Outgoing, now: Timestamp) -> Result<bool, StoreError> {

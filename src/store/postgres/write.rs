@@ -20,6 +20,7 @@ use crate::store::postgres::values::{get, race, sql};
 use crate::store::postgres::{lanes, remove, resumed};
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
 use crate::store::sealing::prepare::{MirrorWork, SendWork, Work};
+use crate::store::sealing::taking::Taking;
 use crate::store::sealing::values::{Stored, micros};
 
 /// An entry that is written.
@@ -38,14 +39,15 @@ pub struct Winner<'a> {
 /// The key that wraps a message's contents (of exactly one child, else of exactly one Vorgang), and those of its Vorgänge.
 pub type Subjects = (Option<SubjectKey>, Vec<SubjectKey>);
 
-/// Writes them all.
+/// Writes them all; returns whether a message that waited can run now.
 pub async fn all(
     base: &Base,
     tx: &Tx<'_>,
     winners: &[Winner<'_>],
     mirror: &HashMap<Uuid, Old>,
     month: i64,
-) -> Stored<()> {
+    taking: Option<&mut Taking<'_>>,
+) -> Stored<bool> {
     // Guards before all else: from here on nobody else writes under these keys, and what is read below stands.
     let ((), mut numbers) = together!(
         bumped = bump(tx, winners, mirror),
@@ -74,7 +76,8 @@ pub async fn all(
     let columns = (&mut fresh_cases, &mut over_cases);
     let cases = cases(tx, winners, &subjects, standing, &mut numbers_cases, columns);
     let timers = timers(tx, winners, &mut numbers_timers, &mut fresh_timers);
-    let sends = sends(tx, winners, &subjects, &mut numbers_sends, &mut fresh_sends, &mut claims_of_sends);
+    let columns = (&mut fresh_sends, &mut claims_of_sends);
+    let sends = sends(base, tx, winners, &subjects, &mut numbers_sends, columns, taking);
     let retrievals = retrievals(tx, winners, &mut numbers_retrievals);
     let trail = trail(winners)?.write(tx, month);
     let (rows_of, late);
@@ -111,13 +114,11 @@ pub async fn all(
     claims.add(tx).await?;
     traces(tx, winners, &subjects, mirror, &rows_of).await?;
     let woken: Vec<&[u8]> = winners.iter().flat_map(|w| w.work.wakes.iter().map(|key| &key[..])).collect();
-    if !woken.is_empty() {
-        run(tx, sql!("waiting_wake"), &[&woken]).await?;
+    let woken = !woken.is_empty() && run(tx, sql!("waiting_wake"), &[&woken]).await? > 0;
+    if let Some(trail) = late {
+        trail.await?;
     }
-    match late {
-        Some(trail) => trail.await,
-        None => Ok(()),
-    }
+    Ok(woken)
 }
 
 /// Whether a wave only adds: messages that are new, and nothing that is taken away. Most are, and their statements need not wait for
@@ -453,12 +454,13 @@ async fn keys(tx: &Tx<'_>, winners: &[Winner<'_>]) -> Stored<()> {
 
 /// What has to leave, with its lanes.
 async fn sends<'a>(
+    base: &Base,
     tx: &Tx<'_>,
     winners: &[Winner<'a>],
     subjects: &[Subjects],
     numbers: &mut Numbers,
-    fresh: &mut Columns<'a>,
-    claims: &mut Uses<'a>,
+    (fresh, claims): (&mut Columns<'a>, &mut Uses<'a>),
+    mut taking: Option<&mut Taking<'_>>,
 ) -> Stored<()> {
     let all: Vec<(&Winner<'a>, &'a SendWork, Option<&SubjectKey>)> = winners
         .iter()
@@ -475,11 +477,20 @@ async fn sends<'a>(
         .iter()
         .map(|(winner, send, _)| {
             let now = micros(winner.work.now);
-            let free = send.after.is_none().then_some(now.max(send.not_before.unwrap_or(now)));
-            lanes::Wish { name: send.lane.as_ref(), destination: &send.destination, free, now }
+            let (name, free) = (send.lane.as_ref(), send.free(now));
+            let lease = taking.as_mut().and_then(|taking| taking.lease(winner.work, send));
+            lanes::Wish { name, destination: &send.destination, free, now, lease }
         })
         .collect();
-    let (lane, arms) = lanes::lanes_for(tx, numbers, &wishes).await?;
+    let lanes::Placed { lanes: lane, arms, leased } = lanes::lanes_for(base, tx, numbers, &wishes).await?;
+    if let Some(taking) = taking {
+        for place in leased {
+            taking.made(lane[place], all[place].1);
+        }
+        for ((winner, send, _), lane) in all.iter().zip(&lane) {
+            taking.put(*lane, winner.work, send);
+        }
+    }
     let mut rows = Rows::default();
     let (mut destinations, mut partners, mut messages) = (Vec::new(), Vec::new(), Vec::new());
     let (mut deadlines, mut afters, mut not_before) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,16 +1,18 @@
 //! Rows of the outbox, waiting messages and timers as the engine gets them, and outcomes as rows keep them; alike for every
 //! back end. Never reads a clock and never sends.
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef};
 use crate::seal::key::sha256;
-use crate::store::contract::{Due, Outcome, Stamp, StoreError};
+use crate::store::contract::{Stamp, StoreError};
 use crate::store::decide::state_after;
+use crate::store::lane::{Due, Outcome};
 use crate::store::sealing::content::Opened;
-use crate::store::sealing::prepare::{SealedHead, SendHead, SendNote};
-use crate::store::sealing::values::{Stored, time};
+use crate::store::sealing::prepare::{Letter, SealedHead, SendHead, SendNote, SendWork, Work};
+use crate::store::sealing::values::{Stored, micros, time};
 
 /// No lease lasts longer; one that ends later than that was given before the clock jumped back.
 pub const LONGEST_LEASE: std::time::Duration = std::time::Duration::from_secs(15 * 60);
@@ -52,6 +54,11 @@ impl ClosedDue {
         let opened = opened.ok_or_else(gone)?;
         let head: SendHead = opened.head()?.ok_or_else(gone)?;
         let body = opened.body()?.ok_or_else(gone)?;
+        Ok(self.due(stamp, head, body.into()))
+    }
+
+    /// The row as a worker gets it, from its content in clear.
+    fn due(self, stamp: Stamp, head: SendHead, body: Bytes) -> Due {
         let queued = time(self.queued);
         let stamp = Stamp { traceparent: self.traceparent.clone(), ..stamp };
         let traceparent = (!self.traceparent.is_empty()).then_some(self.traceparent);
@@ -74,10 +81,10 @@ impl ClosedDue {
                 size: body.len() as u64,
                 ..Evidence::default()
             },
-            body: body.into(),
+            body,
             parts: head.parts,
         };
-        Ok(Due {
+        Due {
             id: self.id,
             stamp,
             cause: self.cause,
@@ -87,8 +94,28 @@ impl ClosedDue {
             deadline: self.deadline.map(time),
             unclear: self.unclear,
             envelope,
-        })
+        }
     }
+}
+
+/// A new row as the process that commits it gets it at once: the same that would be read back. `None` where its content was not
+/// kept open.
+pub fn at_once(work: &Work, send: &SendWork) -> Option<Due> {
+    let Letter { head, body } = send.open.clone()?;
+    let row = ClosedDue {
+        id: send.id,
+        stamp: 0,
+        traceparent: work.stamp.traceparent.clone(),
+        cause: work.id,
+        destination: send.destination.clone(),
+        partner: send.partner.clone(),
+        attempts: 0,
+        unclear: false,
+        queued: micros(work.now),
+        deadline: send.deadline,
+        sealed: 0,
+    };
+    Some(row.due(work.stamp.clone(), head, body))
 }
 
 /// An outcome as rows keep it: state, doubt where it says something of it, note.

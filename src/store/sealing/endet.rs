@@ -1,5 +1,6 @@
 //! What retention does alike in every back end: what a slice removed, and the blind days on which Registersätze end: a record is
-//! sealed, its day stands beside it as an HMAC. Never tells a day.
+//! sealed, its day stands beside it as an HMAC, written with it; records of a program that knew no days get theirs from retention.
+//! Never tells a day.
 
 use jiff::civil::Date;
 use uuid::Uuid;

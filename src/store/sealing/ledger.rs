@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::seal::index::{TAG_LEN, Tag};
-use crate::store::contract::{Due, Outcome, StoreError};
+use crate::store::contract::StoreError;
+use crate::store::lane::{Due, Outcome};
 use crate::store::recovery::{Finding, LedgerLine};
 use crate::store::sealing::content::{Fresh, Owner, to_json};
 use crate::store::sealing::prepare::SendNote;

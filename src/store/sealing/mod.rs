@@ -10,4 +10,5 @@ pub mod keys;
 pub mod ledger;
 pub mod prepare;
 pub mod shown;
+pub mod taking;
 pub mod values;

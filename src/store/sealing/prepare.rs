@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -17,7 +18,9 @@ use crate::rejection::Rejection;
 use crate::seal::index::Tag;
 use crate::seal::key::{Key, Place};
 use crate::store::contract::{Entry, Keep, Key as OnceKey, Stamp, StoreError};
+use crate::store::lane::Take;
 use crate::store::sealing::content::{Fresh, Owner, to_json};
+use crate::store::sealing::endet;
 use crate::store::sealing::keys::{Keys, MandantKey};
 use crate::store::sealing::values::{Stored, micros};
 
@@ -77,7 +80,7 @@ impl SealedReply {
 }
 
 /// Head of a row of the outbox.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SendHead {
     /// Media type of the body.
     pub content_type: String,
@@ -85,6 +88,21 @@ pub struct SendHead {
     pub correlation: Option<String>,
     /// Attachments.
     pub parts: Vec<Part>,
+}
+
+/// Content of a row of the outbox in clear.
+#[derive(Clone)]
+pub struct Letter {
+    /// Its head.
+    pub head: SendHead,
+    /// The document.
+    pub body: Bytes,
+}
+
+impl std::fmt::Debug for Letter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Letter(<{} octets>)", self.body.len())
+    }
 }
 
 /// What became of a row of the outbox.
@@ -111,6 +129,8 @@ pub enum MirrorWork {
         record: Fresh,
         /// Its keys.
         keys: Vec<Tag>,
+        /// Its blind day, see `endet`.
+        ende: Tag,
     },
     /// Remove.
     Remove {
@@ -146,6 +166,8 @@ pub struct SendWork {
     pub not_before: Option<i64>,
     /// The content.
     pub content: Fresh,
+    /// The content in clear, where the process that commits it may send it at once.
+    pub open: Option<Letter>,
     /// Its claims.
     pub claims: Vec<(String, Key)>,
 }
@@ -238,6 +260,13 @@ pub struct Work {
     pub hash: [u8; 32],
 }
 
+impl SendWork {
+    /// When a new lane of it can go; `None`: to be found out.
+    pub fn free(&self, now: i64) -> Option<i64> {
+        self.after.is_none().then_some(now.max(self.not_before.unwrap_or(now)))
+    }
+}
+
 impl Work {
     /// The guards that this entry bumps although it may write nothing under them.
     pub fn held(&self) -> impl Iterator<Item = &Tag> {
@@ -255,8 +284,8 @@ impl Work {
     }
 }
 
-/// Seals an entry.
-pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry) -> Stored<Work> {
+/// Seals an entry; what the committing process may send itself stays open beside it.
+pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Option<&Take>) -> Stored<Work> {
     let envelope = &entry.envelope;
     let search = |key: &SearchKey| keyring.search.tag(&key.octets());
     let note = to_json(&InboxNote {
@@ -285,6 +314,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry) -> Stored
         mirror.push(match change {
             MirrorChange::Put { id, registersatz, keys } => MirrorWork::Put {
                 id,
+                ende: endet::of(keyring, &registersatz),
                 record: Fresh::seal(Owner::new("mirror", id), None, Some(&to_json(&registersatz)?), None)?,
                 keys: keys.iter().map(search).collect(),
             },
@@ -295,14 +325,14 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry) -> Stored
     }
     let mut sends = Vec::with_capacity(effects.sends.len());
     for send in effects.sends {
-        let head = to_json(&SendHead {
-            content_type: send.content_type,
-            correlation: send.correlation,
-            parts: send.parts.clone(),
-        })?;
+        let head =
+            SendHead { content_type: send.content_type, correlation: send.correlation, parts: send.parts };
+        let owner = Owner::new("outbox", send.id);
+        let taken = take.is_some_and(|take| take.most.iter().any(|(of, _)| *of == send.destination));
         sends.push(SendWork {
-            content: Fresh::seal(Owner::new("outbox", send.id), Some(&head), Some(&send.body), None)?,
-            claims: open_claims(&mandant, &send.parts)?,
+            content: Fresh::seal(owner, Some(&to_json(&head)?), Some(&send.body), None)?,
+            claims: open_claims(&mandant, &head.parts)?,
+            open: taken.then(|| Letter { head, body: send.body }),
             lane: send.order.map(|key| keyring.order.tag_of(&[send.destination.as_bytes(), &key.octets()])),
             id: send.id,
             destination: send.destination,

@@ -25,7 +25,7 @@ pub fn answer(scene: &mut Scene<'_>, first: Uuid, answer: &Outgoing, now: Timest
                 Ok(None) | Err(StoreError::Corrupt(_)) => return Ok(false),
                 Err(other) => return Err(other),
             }
-            let (lane, _) = lanes::lane_for(scene, None, &answer.destination, Some(micros(now)))?;
+            let (lane, _) = lanes::lane_for(scene, None, &answer.destination, Some(micros(now)), || None)?;
             let deadline = answer.deadline.map(micros);
             scene.run(sql!("outbox_again"), params![row.row, lane, micros(now), deadline])?;
             lanes::change(scene, &row, answer.id, now, "outbox.again", &json!({}))?;
@@ -61,7 +61,7 @@ fn added(scene: &mut Scene<'_>, first: Uuid, answer: &Outgoing, now: Timestamp) 
     })?;
     let content = Fresh::seal(Owner::new("outbox", answer.id), Some(&head), Some(&answer.body), None)?;
     let sealed = content.insert(scene.connection, &mandant, subject.as_ref())?;
-    let (lane, _) = lanes::lane_for(scene, None, &answer.destination, Some(micros(now)))?;
+    let (lane, _) = lanes::lane_for(scene, None, &answer.destination, Some(micros(now)), || None)?;
     scene.run(
         sql!("outbox_add"),
         params![

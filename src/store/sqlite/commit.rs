@@ -16,6 +16,7 @@ use crate::store::sealing::keys::SubjectKey;
 use crate::store::sealing::ledger::Deleted;
 use crate::store::sealing::prepare::{MirrorWork, SendWork, Work, claim_place};
 use crate::store::sealing::shown::First;
+use crate::store::sealing::taking::Taking;
 use crate::store::sealing::values::{Stored, micros, sealing};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::claims::Pending;
@@ -40,19 +41,24 @@ struct Row {
     first: First,
 }
 
-/// Writes one entry.
-pub fn entry(scene: &mut Scene<'_>, pending: &Pending, work: &Work) -> Stored<Written> {
+/// Writes one entry; says, too, whether a message that waited can run now.
+pub fn entry(
+    scene: &mut Scene<'_>,
+    pending: &Pending,
+    work: &Work,
+    mut taking: Option<&mut Taking<'_>>,
+) -> Stored<(Written, bool)> {
     let row = find(scene, work.id)?;
     if let Some(already) = already(scene, work, row.as_ref())? {
         if let (Written::Again(_), Some(timer)) = (&already, work.timer) {
             // Its document was taken in another way: it must not become due again and again.
             drop_timer(scene, timer)?;
         }
-        return Ok(already);
+        return Ok((already, false));
     }
     for (key, seen) in &work.guards {
         if version(scene, key)? != *seen {
-            return Ok(Written::Done(Committed::Stale));
+            return Ok((Written::Done(Committed::Stale), false));
         }
     }
     let stamp = scene.stamp(&work.stamp)?;
@@ -107,10 +113,11 @@ pub fn entry(scene: &mut Scene<'_>, pending: &Pending, work: &Work) -> Stored<Wr
         scene.run(sql!("timer_add"), values)?;
     }
     for send in &work.sends {
-        queue(scene, pending, work, stamp, subject.as_ref(), send)?;
+        queue(scene, pending, (work, stamp), subject.as_ref(), send, taking.as_deref_mut())?;
     }
+    let mut woken = false;
     for key in &work.wakes {
-        scene.run(sql!("waiting_wake"), [key])?;
+        woken |= scene.run(sql!("waiting_wake"), [key])? > 0;
     }
     for retrieval in &work.retrievals {
         let records: Vec<u8> = retrieval.records.iter().flat_map(|id| id.into_bytes()).collect();
@@ -138,7 +145,7 @@ pub fn entry(scene: &mut Scene<'_>, pending: &Pending, work: &Work) -> Stored<Wr
             detail: &work.detail(),
         },
     )?;
-    Ok(Written::Done(Committed::New))
+    Ok((Written::Done(Committed::New), woken))
 }
 
 /// Whether the message was there already, by its id or by a key.
@@ -388,7 +395,7 @@ fn mirror(
             )?;
             ledger::note(scene, &Deleted::Tombstone { key: *tombstone, created: *created, until: *until })?;
         }
-        MirrorWork::Put { id, record, keys } => {
+        MirrorWork::Put { id, record, keys, ende } => {
             let mut find = scene.connection.prepare_cached(sql!("mirror_find")).map_err(trouble)?;
             let found: Option<(i64, i64, i64)> = find
                 .query_row([id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
@@ -400,7 +407,7 @@ fn mirror(
                         StoreError::Corrupt("the key of a record of the mirror is missing".into())
                     })?;
                     record.replace(scene.connection, sealed, &work.mandant, Some(&child))?;
-                    let values = params![row, stamp, work.stamp.traceparent, work.id, micros(work.now)];
+                    let values = params![row, stamp, work.stamp.traceparent, work.id, micros(work.now), ende];
                     scene.run(sql!("mirror_change"), values)?;
                     bumps.extend(remove::keys_of(scene, row)?);
                     scene.run(sql!("mirror_key_delete"), [row])?;
@@ -419,7 +426,8 @@ fn mirror(
                         work.id,
                         micros(work.now),
                         child.row,
-                        sealed
+                        sealed,
+                        ende
                     ];
                     scene.run(sql!("mirror_add"), values)?;
                     scene.connection.last_insert_rowid()
@@ -437,10 +445,10 @@ fn mirror(
 fn queue(
     scene: &mut Scene<'_>,
     pending: &Pending,
-    work: &Work,
-    stamp: i64,
+    (work, stamp): (&Work, i64),
     subject: Option<&SubjectKey>,
     send: &SendWork,
+    mut taking: Option<&mut Taking<'_>>,
 ) -> Stored<()> {
     if let Some(after) = send.after {
         let mut exists = scene.connection.prepare_cached(sql!("outbox_exists")).map_err(trouble)?;
@@ -449,8 +457,19 @@ fn queue(
         }
     }
     let now = micros(work.now);
-    let free = send.after.is_none().then_some(now.max(send.not_before.unwrap_or(now)));
-    let (lane, made) = lanes::lane_for(scene, send.lane.as_ref(), &send.destination, free)?;
+    let free = send.free(now);
+    let mut leased = false;
+    let (lane, made) = lanes::lane_for(scene, send.lane.as_ref(), &send.destination, free, || {
+        let lease = taking.as_mut().and_then(|taking| taking.lease(work, send));
+        leased = lease.is_some();
+        lease
+    })?;
+    if let Some(taking) = taking {
+        if leased {
+            taking.made(lane, send);
+        }
+        taking.put(lane, work, send);
+    }
     let sealed = send.content.insert(scene.connection, &work.mandant, subject)?;
     scene.run(
         sql!("outbox_add"),

@@ -7,11 +7,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::seal::index::Tag;
-use crate::store::contract::{Due, Lane, Outcome, Settle, StoreError, Want};
+use crate::store::contract::StoreError;
 use crate::store::decide::{self, Armed, Head, Holder};
+use crate::store::lane::{Due, Lane, Outcome, Settle, Want};
 use crate::store::sealing::content::{Opened, Owner, to_json};
 use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, SKEW, settled};
 use crate::store::sealing::prepare::SendNote;
+use crate::store::sealing::taking::Lease;
 use crate::store::sealing::values::{Stored, later, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::keyring::Keyring;
@@ -33,12 +35,13 @@ pub struct ClosedLane {
 }
 
 /// The lane of an order key, made where it is missing; without order a lane of its own. Says whether it was made: then it
-/// can go at `free`.
-pub fn lane_for(
+/// can go at `free`, or is leased at once; what is in it is in doubt then as soon as nobody ends the lease.
+pub fn lane_for<'l>(
     scene: &Scene<'_>,
     name: Option<&Tag>,
     destination: &str,
     free: Option<i64>,
+    lease: impl FnOnce() -> Option<Lease<'l>>,
 ) -> Stored<(i64, bool)> {
     if let Some(name) = name {
         let mut find = scene.connection.prepare_cached(sql!("lane_find")).map_err(trouble)?;
@@ -47,7 +50,9 @@ pub fn lane_for(
             return Ok((row, false));
         }
     }
-    scene.run(sql!("lane_add"), params![name, destination, free])?;
+    let lease = lease();
+    let (until, worker) = (lease.map(|lease| lease.until), lease.map(|lease| lease.worker));
+    scene.run(sql!("lane_add"), params![name, destination, free, until, worker])?;
     Ok((scene.connection.last_insert_rowid(), true))
 }
 
@@ -79,6 +84,10 @@ pub fn arm(scene: &Scene<'_>, lane: i64, at: i64, anew: bool) -> Stored<()> {
 
 /// Ends leases that are over, or all of them; rows that were handed out under them are in doubt.
 pub fn end_leases(scene: &Scene<'_>, now: Option<Timestamp>) -> Stored<()> {
+    end_leases_but(scene, now, |_| false)
+}
+
+fn end_leases_but(scene: &Scene<'_>, now: Option<Timestamp>, stay: impl Fn(i64) -> bool) -> Stored<()> {
     let (over, absurd) = match now {
         Some(now) => (micros(now), later(now, LONGEST_LEASE)),
         None => (i64::MAX, i64::MAX),
@@ -88,7 +97,7 @@ pub fn end_leases(scene: &Scene<'_>, now: Option<Timestamp>) -> Stored<()> {
         let rows = list.query_map([over, absurd], |r| Ok((r.get(0)?, r.get(1)?))).map_err(trouble)?;
         rows.collect::<Result<_, _>>().map_err(trouble)?
     };
-    for (lane, handed) in ended {
+    for (lane, handed) in ended.into_iter().filter(|(lane, _)| !stay(*lane)) {
         if let Some(handed) = handed {
             scene.run(sql!("outbox_doubt"), [lane, handed])?;
         }
@@ -101,6 +110,10 @@ pub fn end_leases(scene: &Scene<'_>, now: Option<Timestamp>) -> Stored<()> {
 /// Leases due lanes, the destinations in turn so that none crowds out another.
 pub fn claim(scene: &mut Scene<'_>, want: &Want) -> Stored<Vec<ClosedLane>> {
     end_leases(scene, Some(want.now))?;
+    if let Some(ours) = &want.ours {
+        // Of a store of one process all leases are its own.
+        end_leases_but(scene, None, |lane| ours.contains(&lane))?;
+    }
     if want.went_back {
         let (now, ahead) = (micros(want.now), later(want.now, SKEW));
         scene.run(sql!("outbox_back"), [now, ahead])?;

@@ -9,7 +9,8 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::store::contract::{Due, Settle, StoreError};
+use crate::store::contract::StoreError;
+use crate::store::lane::{Due, Settle};
 use crate::store::recovery::{
     Copied, Finding, KEYS_OLDER, LedgerLine, NOT_APPLIED, OLDER, RECOVERS, Reapplied, Recovering, Recovery,
     Restored,

@@ -14,15 +14,17 @@ use uuid::Uuid;
 use crate::effects::{Answer, Outgoing, Question, Stored as StoredRecord, Vorgang};
 use crate::envelope::{Claim, Envelope, Stage};
 use crate::store::contract::{
-    Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Lane, Listed, ListedSend, Outcome,
-    Pause, Resumed, Scope, Settle, SpoolRead, SpoolWrite, Store, StoreError, View, Want,
+    Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Listed, ListedSend, Made, Pause,
+    Resumed, Scope, SpoolRead, SpoolWrite, Store, StoreError, View,
 };
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
+use crate::store::lane::{Lane, Outcome, Settle, Take, Want};
 use crate::store::migrated::{Migrated, Version};
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use crate::store::sealing::claim_file::{Folder, Reading};
 use crate::store::sealing::keys::{HOUSE, MandantKey};
 use crate::store::sealing::prepare;
+use crate::store::sealing::taking::Taking;
 use crate::store::sealing::values::Stored;
 use crate::store::sqlite::claims::{self, Pending, Writing};
 use crate::store::sqlite::commit::{self, Written};
@@ -178,7 +180,7 @@ impl Store for SqliteStore {
         self.readers.read(move |db, keyring| read::lookup(db, keyring, &questions)).await
     }
 
-    async fn commit(&self, entries: Vec<Entry>) -> Result<Vec<Committed>, StoreError> {
+    async fn commit_and_take(&self, entries: Vec<Entry>, take: Option<Take>) -> Result<Made, StoreError> {
         let mut keys = Vec::with_capacity(entries.len());
         for entry in &entries {
             keys.push(self.mandant(&entry.stamp.mandant).await?);
@@ -186,13 +188,21 @@ impl Store for SqliteStore {
         let keyring = self.keyring.clone();
         let work = tokio::task::spawn_blocking(move || {
             let prepared = entries.into_iter().zip(keys);
-            prepared.map(|(entry, key)| prepare::prepare(&keyring, key, entry)).collect::<Stored<Vec<_>>>()
+            let prepare = |(entry, key)| prepare::prepare(&keyring, key, entry, take.as_ref());
+            prepared.map(prepare).collect::<Stored<Vec<_>>>().map(|work| (work, take))
         });
-        let work = work.await.map_err(|_| StoreError::Later("sealing was broken off".into()))??;
+        let (work, take) = work.await.map_err(|_| StoreError::Later("sealing was broken off".into()))??;
         let pending = self.pending.clone();
-        let written = self
+        let (written, lanes, woken) = self
             .write(move |scene| {
-                work.iter().map(|work| commit::entry(scene, &pending, work)).collect::<Stored<Vec<_>>>()
+                let mut taking = take.as_ref().map(Taking::new);
+                let (mut written, mut woken) = (Vec::with_capacity(work.len()), false);
+                for work in &work {
+                    let (one, wakes) = commit::entry(scene, &pending, work, taking.as_mut())?;
+                    woken |= wakes;
+                    written.push(one);
+                }
+                Ok((written, taking.map(Taking::lanes).unwrap_or_default(), woken))
             })
             .await?;
         if written.iter().all(|one| matches!(one, Written::Done(_))) {
@@ -200,7 +210,8 @@ impl Store for SqliteStore {
                 Written::Done(committed) => Some(committed),
                 Written::Again(_) => None,
             };
-            return Ok(written.into_iter().filter_map(done).collect());
+            let committed = written.into_iter().filter_map(done).collect();
+            return Ok(Made { committed, lanes, woken });
         }
         let open = move |db: &rusqlite::Connection, keyring: &Keyring| {
             written
@@ -211,7 +222,7 @@ impl Store for SqliteStore {
                 })
                 .collect()
         };
-        self.readers.read(open).await
+        Ok(Made { committed: self.readers.read(open).await?, lanes, woken })
     }
 
     async fn answer_again(&self, first: Uuid, answer: Outgoing, now: Timestamp) -> Result<bool, StoreError> {

@@ -9,6 +9,7 @@ use drehscheibe::effects::{Answer, Outgoing, Question, Stored, Vorgang};
 use drehscheibe::envelope::{Claim, Envelope};
 use drehscheibe::store::contract::*;
 use drehscheibe::store::duty::{Ask, Duties, Duty, Holding, Taken};
+use drehscheibe::store::lane::*;
 use drehscheibe::store::recovery::{Copied, Finding, LedgerLine, Reapplied, Recovering, Recovery};
 use drehscheibe::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use jiff::Timestamp;
@@ -32,6 +33,10 @@ pub struct Troubled {
     /// Runs after each lookup, before its facts are used.
     pub after_lookup: tokio::sync::Mutex<Option<Hook>>,
     pub lookups: AtomicUsize,
+    /// Lanes that looks have found.
+    pub found: AtomicUsize,
+    /// Commits are done, but nobody hears of it.
+    pub unheard: AtomicBool,
     pub most_entries: AtomicUsize,
 }
 
@@ -49,6 +54,8 @@ impl Troubled {
             guarded: AtomicBool::default(),
             after_lookup: tokio::sync::Mutex::default(),
             lookups: AtomicUsize::default(),
+            found: AtomicUsize::default(),
+            unheard: AtomicBool::default(),
             most_entries: AtomicUsize::default(),
         }
     }
@@ -116,7 +123,7 @@ impl Store for Troubled {
         answers
     }
 
-    async fn commit(&self, entries: Vec<Entry>) -> Result<Vec<Committed>, StoreError> {
+    async fn commit_and_take(&self, entries: Vec<Entry>, take: Option<Take>) -> Result<Made, StoreError> {
         self.most_entries.fetch_max(entries.len(), Ordering::SeqCst);
         if self.guarded.load(Ordering::SeqCst) {
             self.turnstile.acquire().await.unwrap().forget();
@@ -129,7 +136,9 @@ impl Store for Troubled {
         if entries.iter().any(hit) {
             return Err(StoreError::Entry("the test says so".to_owned()));
         }
-        self.inner.commit(entries).await
+        let committed = self.inner.commit_and_take(entries, take).await;
+        self.pass(&self.unheard)?;
+        committed
     }
 
     async fn answer_again(&self, first: Uuid, answer: Outgoing, now: Timestamp) -> Result<bool, StoreError> {
@@ -139,7 +148,9 @@ impl Store for Troubled {
 
     async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError> {
         self.pass(&self.no_claim)?;
-        self.inner.claim(want).await
+        let found = self.inner.claim(want).await?;
+        self.found.fetch_add(found.len(), Ordering::SeqCst);
+        Ok(found)
     }
 
     async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError> {

@@ -1,6 +1,6 @@
 //! Broken variants of the model, each with the mistake that a program could make, and the property that has to find it.
 
-use super::house::{House, INTAKE, LANES, ONE_SHOT};
+use super::house::{House, INTAKE, LANES, ONE_SHOT, WHOLE};
 
 /// A mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub enum Broken {
     DoubtForgotten,
     /// A send of unknown outcome is repeated without asking.
     DoubtUnasked,
+    /// A commit keeps a lane that stands already, past what is in it.
+    StandingLanesKept,
     /// Each attempt has an id of its own.
     IdsByAttempt,
     /// Each lease has ids of its own.
@@ -55,6 +57,7 @@ pub const VARIANTS: &[(Broken, &House, &str)] = &[
     (Broken::LeasesForEver, &LANES, "where nothing is left to do all is settled"),
     (Broken::DoubtForgotten, &ONE_SHOT, "a harmful repeat is not sent"),
     (Broken::DoubtUnasked, &ONE_SHOT, "a harmful repeat is not sent"),
+    (Broken::StandingLanesKept, &WHOLE, "the order of a lane is kept"),
     (Broken::IdsByAttempt, &LANES, "an effect has one id"),
     (Broken::IdsByLease, &LANES, "an effect has one id"),
 ];

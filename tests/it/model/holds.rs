@@ -3,7 +3,7 @@
 use stateright::Property;
 
 use super::house::House;
-use super::world::{Dispatch, FIRST, Process, SECOND, State, World, Wrong};
+use super::world::{Dispatch, FIRST, Lane, Process, SECOND, State, World, Wrong};
 
 /// The properties of a house.
 pub fn properties(house: &House) -> Vec<Property<House>> {
@@ -76,6 +76,12 @@ pub fn properties(house: &House) -> Vec<Property<House>> {
         }));
         properties.push(Property::sometimes("a waiting message is woken", |_, world: &World| {
             world.store.waiting.is_some_and(|waiting| waiting.woken)
+        }));
+    }
+    if house.dispatch && house.repeat_is_safe && house.letters[FIRST] > 0 {
+        properties.push(Property::sometimes("a commit keeps what it makes", |_, world: &World| {
+            let kept = |lane: &Lane| lane.lease_until.is_some() && lane.handed == Some(usize::MAX);
+            world.store.lanes.iter().any(kept)
         }));
     }
     if house.left.slips > 0 && house.dispatch {

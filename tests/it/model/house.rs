@@ -88,18 +88,45 @@ pub enum Does {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    Fetch { process: usize, letter: usize },
-    Commit { process: usize },
-    WriteKeys { process: usize },
-    Acknowledge { process: usize },
-    Resume { process: usize },
-    Claim { process: usize, lane: i64 },
-    Try { process: usize, does: Does },
-    Settle { process: usize },
-    Replay { row: usize },
+    Fetch {
+        process: usize,
+        letter: usize,
+    },
+    /// `keeps`: a lane that it makes is leased to the process at once.
+    Commit {
+        process: usize,
+        keeps: bool,
+    },
+    WriteKeys {
+        process: usize,
+    },
+    Acknowledge {
+        process: usize,
+    },
+    Resume {
+        process: usize,
+    },
+    Claim {
+        process: usize,
+        lane: i64,
+    },
+    Try {
+        process: usize,
+        does: Does,
+    },
+    Settle {
+        process: usize,
+    },
+    Replay {
+        row: usize,
+    },
     TimePasses,
-    Crash { process: usize },
-    Repeat { letter: usize },
+    Crash {
+        process: usize,
+    },
+    Repeat {
+        letter: usize,
+    },
 }
 
 impl House {
@@ -134,7 +161,13 @@ impl House {
                     actions.push(Action::Resume { process });
                 }
             }
-            Intake::Decided(_) => actions.push(Action::Commit { process }),
+            Intake::Decided(_) => {
+                actions.push(Action::Commit { process, keeps: false });
+                // Only where a repeat is safe, and one lane at a time.
+                if self.dispatch && self.repeat_is_safe && *dispatch == Dispatch::Idle {
+                    actions.push(Action::Commit { process, keeps: true });
+                }
+            }
             Intake::HalfWritten(_) => actions.push(Action::WriteKeys { process }),
             Intake::Written(_) => actions.push(Action::Acknowledge { process }),
         }
@@ -263,10 +296,13 @@ impl House {
                 }
                 world.processes[process].intake = Intake::Decided(run);
             }
-            Action::Commit { process } => {
+            Action::Commit { process, keeps } => {
                 let Intake::Decided(run) = world.processes[process].intake else { return None };
                 let record = world.store.record;
-                let done = world.store.commit(run, broken);
+                let (done, kept) = world.store.commit(run, keeps, broken);
+                if let Some(held) = kept {
+                    world.processes[process].dispatch = Dispatch::Holding(held);
+                }
                 let refused = done == Done::New && world.store.inbox[run.letter] == Some(State::Rejected);
                 if refused && record {
                     world.wrong.insert(Wrong::Refused);
@@ -362,7 +398,7 @@ impl Model for House {
             first.letters[letter].copies = *copies;
         }
         for (effect, (name, deadline)) in (10..).zip(self.rows) {
-            first.store.queue(effect, *name, *deadline, self.broken);
+            first.store.queue(effect, *name, *deadline, false, self.broken);
         }
         let mut without = first.clone();
         without.letters[FIRST].copies = 0;

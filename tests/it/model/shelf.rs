@@ -1,8 +1,8 @@
 //! The store of the model: the same transactions as the back ends', over values instead of rows, deciding by `store::decide`.
 //! Knows nothing of senders, processes and partners.
 
-use drehscheibe::store::contract::Outcome;
 use drehscheibe::store::decide::{self, Armed, Head, Holder, Known, Own};
+use drehscheibe::store::lane::Outcome;
 use jiff::Timestamp;
 
 use super::broken::Broken;
@@ -22,8 +22,14 @@ pub enum Done {
 }
 
 impl Store {
-    /// Commits what a run decided.
-    pub fn commit(&mut self, run: Run, broken: Option<Broken>) -> Done {
+    /// Commits what a run decided, and leases what it makes if it is to be kept.
+    pub fn commit(&mut self, run: Run, keeps: bool, broken: Option<Broken>) -> (Done, Option<Held>) {
+        let mut kept = None;
+        let done = self.write(run, keeps, &mut kept, broken);
+        (done, kept)
+    }
+
+    fn write(&mut self, run: Run, keeps: bool, kept: &mut Option<Held>, broken: Option<Broken>) -> Done {
         let letter = run.letter;
         let waits = letter == SECOND && self.waiting.is_some();
         // A delivery has an id of its own; a message that runs again has the one of its row.
@@ -64,7 +70,7 @@ impl Store {
         self.applied[letter] += 1;
         // The second one's effect is its change, or its refusal.
         let effect = if accepted { letter as u8 } else { 2 };
-        self.queue(effect, 0, None, broken);
+        *kept = self.queue(effect, 0, None, keeps, broken);
         if letter == FIRST {
             self.record = true;
             self.guard += 1;
@@ -76,8 +82,15 @@ impl Store {
         Done::New
     }
 
-    /// Puts a row in the outbox, into the lane of its order key.
-    pub fn queue(&mut self, effect: u8, name: u8, deadline: Option<Time>, broken: Option<Broken>) {
+    /// Puts a row in the outbox, into the lane of its order key; a lane that is made for it may be leased at once.
+    pub fn queue(
+        &mut self,
+        effect: u8,
+        name: u8,
+        deadline: Option<Time>,
+        keeps: bool,
+        broken: Option<Broken>,
+    ) -> Option<Held> {
         let known = self.lanes.iter().find(|lane| lane.name == name).map(|lane| lane.number);
         let known = known.filter(|_| broken != Some(Broken::RowsNotLanes));
         let number = known.unwrap_or_else(|| {
@@ -90,6 +103,17 @@ impl Store {
         let (state, attempts, unclear) = ("queued", 0, false);
         self.rows.push(Row { effect, name, lane: number, state, attempts, unclear, deadline });
         self.arm(number, 0, false, broken);
+        let made = known.is_none() || broken == Some(Broken::StandingLanesKept);
+        if !keeps || !decide::may_take(made, Some(0), 0) {
+            return None;
+        }
+        let row = self.rows.len() - 1;
+        let lane = self.lanes.iter_mut().find(|lane| lane.number == number)?;
+        lane.fence += 1;
+        // All that comes into it under this lease is in doubt when nobody ends it.
+        (lane.lease_until, lane.handed) = (Some(LEASE), Some(usize::MAX));
+        let heads = vec![Handed { row, unclear, attempts, deadline }];
+        Some(Held { lane: number, fence: lane.fence, heads, at: 0, lease: LEASE })
     }
 
     /// Takes up the waiting message if it is due; whether its time is over, and whether it was handed out before.

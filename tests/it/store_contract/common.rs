@@ -13,9 +13,8 @@ use drehscheibe::register::record::{
     Eintragung, Kind, Mutter, Personenname, Quelle, Registersatz, TeilDatum,
 };
 use drehscheibe::seal::key::sha256;
-use drehscheibe::store::contract::{
-    Committed, Entry, Filter, Keep, Key, Lane, Outcome, Settle, Stamp, Store, StoreError, Want,
-};
+use drehscheibe::store::contract::{Committed, Entry, Filter, Keep, Key, Stamp, Store, StoreError};
+use drehscheibe::store::lane::{Lane, Outcome, Settle, Want};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -36,6 +35,8 @@ pub trait House: Send + Sync {
     async fn empty_ledger(&self);
     /// Makes the closed store one of a newer program.
     async fn raise_schema_version(&self);
+    /// Leaves the records of the closed store as a program did that knew no days on which they end.
+    async fn forget_days(&self);
 }
 
 /// A moment so many seconds after a fixed one.
@@ -183,6 +184,7 @@ pub fn want(now: i64) -> Want {
         heads: 10,
         except: vec![],
         went_back: false,
+        ours: None,
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use drehscheibe::effects::{AuditLine, MirrorChange, Retrieval, Timer, Vorgang, VorgangChange, VorgangState};
 use drehscheibe::envelope::{Inbound, Reply};
 use drehscheibe::rejection::{Fault, Rejection};
-use drehscheibe::store::contract::{Command, Filter, Key, Outcome, Pause, Scope, Store};
+use drehscheibe::store::contract::{Command, Filter, Key, Pause, Scope, Store};
+use drehscheibe::store::lane::Outcome;
 use uuid::Uuid;
 
 use super::common::{

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use drehscheibe::effects::Outgoing;
 use drehscheibe::envelope::Inbound;
-use drehscheibe::store::contract::{Outcome, Scope, Settle, Want};
+use drehscheibe::store::contract::Scope;
+use drehscheibe::store::lane::{Outcome, Settle, Want};
 use uuid::Uuid;
 
 use super::common::{

@@ -6,6 +6,7 @@ pub mod damage;
 pub mod duty;
 pub mod guards;
 pub mod house;
+pub mod kept;
 pub mod lanes;
 pub mod reading;
 pub mod recovery;
@@ -31,6 +32,9 @@ macro_rules! store_contract {
                 lanes_of_a_thousand excepted_destinations_are_not_touched destinations_take_turns
                 a_destination_gets_no_more_lanes_than_wanted an_answer_goes_again
                 a_crash_of_the_holder_frees_at_start;
+            kept: what_a_commit_keeps_is_what_a_claim_would_get what_a_commit_keeps_is_settled_like_any_other
+                a_commit_keeps_no_more_than_wanted_and_only_what_is_new a_lease_of_a_commit_runs_out
+                a_lease_that_its_holder_does_not_know_of_ends_at_once;
             waiting: waiting_messages_are_woken waiting_messages_expire_and_finish
                 replayed_messages_run_again_once a_replay_settled_by_another_is_a_repeat
                 timers_come_until_committed vorgaenge_change_and_are_found tombstones_stay_and_bar;
@@ -49,7 +53,7 @@ macro_rules! store_contract {
             retention: settled_messages_go_with_their_month whole_months_go_and_the_next_one_stays
                 what_nobody_came_for_goes_after_a_warning ended_vorgaenge_go_with_their_keys
                 keys_outlive_their_messages_as_hashes records_go_on_the_eighteenth_birthday
-                a_corrected_birthday_counts tombstones_go_when_they_are_over logs_and_evidence_go_by_months
+                a_corrected_birthday_counts records_without_a_day_get_theirs tombstones_go_when_they_are_over logs_and_evidence_go_by_months
                 commands_and_pauses_that_ended_go parts_of_what_went_are_collected two_at_once_do_it_once;
             recovery: what_was_deleted_since_is_deleted_again doubtful_rows_end_as_they_were_found
                 a_database_older_than_its_keys_is_refused keys_older_than_the_database_are_refused

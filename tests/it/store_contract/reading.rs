@@ -5,7 +5,8 @@ use std::sync::Arc;
 use drehscheibe::effects::Timer;
 use drehscheibe::envelope::Inbound;
 use drehscheibe::rejection::{Fault, Rejection};
-use drehscheibe::store::contract::{Filter, Keep, Outcome, Scope, Store, StoreError};
+use drehscheibe::store::contract::{Filter, Keep, Scope, Store, StoreError};
+use drehscheibe::store::lane::Outcome;
 use uuid::Uuid;
 
 use super::common::{

@@ -10,7 +10,8 @@ use drehscheibe::envelope::Inbound;
 use drehscheibe::register::bestand::{Bestand, Meldung};
 use drehscheibe::register::entscheidung::Fall;
 use drehscheibe::register::vorgang::Akte;
-use drehscheibe::store::contract::{Committed, Key, Lane, Scope, Store, View};
+use drehscheibe::store::contract::{Committed, Key, Scope, Store, View};
+use drehscheibe::store::lane::Lane;
 use uuid::Uuid;
 
 use super::common::{

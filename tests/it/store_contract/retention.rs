@@ -279,6 +279,29 @@ pub async fn a_corrected_birthday_counts(house: &dyn House) {
     assert_eq!(mirrored(&*store, "nie").await, 1, "without a date nothing goes by itself");
 }
 
+pub async fn records_without_a_day_get_theirs(house: &dyn House) {
+    let store = open(house).await;
+    let heute = |text: &str| Stichtag { heute: day(text), ..on(at(100)) };
+    for (n, date) in ["2009-05-12", "2019-05-12", "2010-06-30"].into_iter().enumerate() {
+        let mut entry = delivery("a", "p", &n.to_string());
+        entry.effects.mirror = vec![born(date, date)];
+        commit_one(&*store, entry).await;
+    }
+    assert_eq!(store.retain(&heute("2027-01-01"), 9).await.unwrap(), None, "a commit writes them itself");
+    drop(store);
+    house.forget_days().await;
+    let store = open(house).await;
+    let mut changed = delivery("a", "p", "changed");
+    changed.effects.mirror = vec![born("2010-06-30", "2011-06-30")];
+    commit_one(&*store, changed).await;
+    assert_eq!(of(&*store, &heute("2027-05-12"), Klasse::Registersaetze).await.anzahl, 1);
+    let slice = store.retain(&heute("2027-01-01"), 9).await.unwrap();
+    assert_eq!(slice.map(|slice| slice.anzahl), Some(0), "prepared, and nothing went");
+    assert_eq!(store.retain(&heute("2027-01-01"), 9).await.unwrap(), None);
+    goes(&*store, Klasse::Registersaetze, &heute("2027-05-11"), &heute("2027-05-12"), 1).await;
+    goes(&*store, Klasse::Registersaetze, &heute("2029-06-29"), &heute("2029-06-30"), 1).await;
+}
+
 pub async fn tombstones_go_when_they_are_over(house: &dyn House) {
     let store = open(house).await;
     let mut entry = delivery("a", "p", "removal");

@@ -7,7 +7,8 @@ use drehscheibe::effects::{
     Answer, Fact, MirrorChange, Question, Timer, Vorgang, VorgangChange, VorgangState,
 };
 use drehscheibe::envelope::{Inbound, Reply};
-use drehscheibe::store::contract::{Committed, Entry, Filter, Key, Scope, Store, Want};
+use drehscheibe::store::contract::{Committed, Entry, Filter, Key, Scope, Store};
+use drehscheibe::store::lane::Want;
 use uuid::Uuid;
 
 use super::common::{
@@ -33,8 +34,12 @@ pub async fn waiting_messages_are_woken(house: &dyn House) {
     assert_eq!(store.resume(at(1), LEASE, 10).await.unwrap().len(), 0);
     let mut waker = delivery("a", "p", "waker");
     waker.now = at(5);
+    waker.effects.wakes = vec![key("wait nobody")];
+    assert!(!store.commit_and_take(vec![waker], None).await.unwrap().woken, "nothing waits for it");
+    let mut waker = delivery("a", "p", "another waker");
+    waker.now = at(5);
     waker.effects.wakes = vec![key("wait 1"), key("wait nobody")];
-    commit_one(&*store, waker).await;
+    assert!(store.commit_and_take(vec![waker], None).await.unwrap().woken);
     let resumed = store.resume(at(5), LEASE, 10).await.unwrap();
     assert_eq!(resumed.len(), 1);
     assert_eq!((resumed[0].expired, resumed[0].acting_person.clone()), (false, None));

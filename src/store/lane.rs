@@ -1,0 +1,133 @@
+//! Lanes of the outbox as a store hands them out and takes them back: what is due, what is wanted, how it ended.
+//! Values only; part of what `contract` asks of a store.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::envelope::Envelope;
+use crate::store::contract::Stamp;
+
+/// One row of the outbox, opened, as a worker gets it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Due {
+    /// The id that the receiver sees.
+    pub id: Uuid,
+    /// The row's attributes.
+    pub stamp: Stamp,
+    /// The inbound message that caused it.
+    pub cause: Uuid,
+    /// `connection:partner`.
+    pub destination: String,
+    /// How many attempts were settled before.
+    pub attempts: u32,
+    /// When it was put in the outbox.
+    pub queued: Timestamp,
+    /// When it is given up.
+    pub deadline: Option<Timestamp>,
+    /// True when an attempt of unknown outcome was made before.
+    pub unclear: bool,
+    /// The envelope to send.
+    pub envelope: Envelope,
+}
+
+/// A leased lane with its heads in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lane {
+    /// The lane's id.
+    pub id: i64,
+    /// The fence: a settle with an older one is refused.
+    pub fence: i64,
+    /// `connection:partner`.
+    pub destination: String,
+    /// Rows in their order, at most as many as were asked for.
+    pub heads: Vec<Due>,
+}
+
+/// What a worker wants of the lanes.
+#[derive(Clone, Debug)]
+pub struct Want {
+    /// Name of the worker, for the operator.
+    pub worker: String,
+    /// Now.
+    pub now: Timestamp,
+    /// How long the lease holds.
+    pub lease: Duration,
+    /// At most so many lanes.
+    pub lanes: usize,
+    /// At most so many rows of each lane.
+    pub heads: usize,
+    /// Destinations that must not be touched now (paused, breaker open, busy enough).
+    pub except: Vec<String>,
+    /// At most so many lanes of these destinations; of the others as many as `lanes` allows.
+    pub most: Vec<(String, usize)>,
+    /// True when the clock may have gone back since the last claim: a pause that began in what is the future now is over.
+    pub went_back: bool,
+    /// The lanes that this process knows it holds, when it may hold more than that: a lease was given in a transaction whose end it
+    /// did not hear of. The others of its leases end at once, what was handed out under them is in doubt.
+    pub ours: Option<Vec<i64>>,
+}
+
+/// What a committing process means to send itself: a lane that the commit makes is leased to it at once, so that nobody has to
+/// look for it and read back what is still in memory.
+#[derive(Clone, Debug)]
+pub struct Take {
+    /// Name of the worker, for the operator.
+    pub worker: String,
+    /// How long the lease holds.
+    pub lease: Duration,
+    /// At most so many rows of each lane.
+    pub heads: usize,
+    /// At most so many lanes of these destinations, of others none. Only such as a repeat does no harm to: all rows that come
+    /// into the lane under this lease are in doubt when nobody ends it.
+    pub most: Vec<(String, usize)>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Delivered; the receiver's reference and evidence.
+    Sent {
+        /// What the far end calls it.
+        reference: String,
+        /// What proves it.
+        evidence: String,
+    },
+    /// Not delivered, tried again at this time.
+    Later {
+        /// When.
+        at: Timestamp,
+        /// Plain cause without values.
+        cause: String,
+    },
+    /// Nobody tries again by itself.
+    Parked {
+        /// Plain cause.
+        cause: String,
+        /// One safe next step.
+        next_step: String,
+    },
+    /// It may or may not have arrived, and repeating is not safe.
+    Unclear {
+        /// Plain cause.
+        cause: String,
+    },
+}
+
+/// The settling of one row of a leased lane.
+#[derive(Clone, Debug)]
+pub struct Settle {
+    /// The lane.
+    pub lane: i64,
+    /// The fence of the lease.
+    pub fence: i64,
+    /// The row.
+    pub row: Uuid,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// True when the worker is done with the lane and the lease ends.
+    pub release: bool,
+    /// Now.
+    pub now: Timestamp,
+}
