@@ -403,6 +403,12 @@ pub enum ParkedCommand {
         after_help = "Example:\n  drehscheibe parked replay 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --reason \"partner corrected its address\""
     )]
     Replay(ReplayArgs),
+    /// Note that a delivery reached its receiver (by this way or another), so that what waits behind it goes on; person and reason are
+    /// recorded.
+    #[command(
+        after_help = "Example:\n  drehscheibe parked arrived 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --reason \"Kita-Portal hat sie unter dieser Nummer\""
+    )]
+    Arrived(ReplayArgs),
 }
 
 /// Commands of `vorgang`.
@@ -445,7 +451,7 @@ pub struct VorgangShowArgs {
     pub reason: String,
 }
 
-/// Arguments of `parked replay`.
+/// Arguments of `parked replay` and `parked arrived`.
 #[derive(Clone, Debug, Args)]
 pub struct ReplayArgs {
     /// The id of a message or of something it sent.

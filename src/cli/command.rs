@@ -24,6 +24,8 @@ const LOOK: Duration = Duration::from_millis(150);
 pub enum Asked {
     /// Process a parked, unclear or quarantined thing again. Arguments: `{"id"}`.
     Replay(Uuid),
+    /// Note that a parked or unclear delivery reached its receiver. Arguments: `{"id"}`.
+    Arrived(Uuid),
     /// Hold something. Arguments: `{"kind", "name", "until"}`; `until` is a moment or null.
     Pause(Held, String, Option<Until>),
     /// Let something go on. Arguments: `{"kind", "name"}`.
@@ -53,6 +55,7 @@ impl Asked {
     pub fn what(&self) -> &'static str {
         match self {
             Asked::Replay(_) => "replay",
+            Asked::Arrived(_) => "arrived",
             Asked::Pause(..) => "pause",
             Asked::Resume(..) => "resume",
             Asked::RecoverOpen => "recover-open",
@@ -65,7 +68,7 @@ impl Asked {
     /// The stored arguments.
     pub fn arguments(&self, now: jiff::Timestamp) -> Result<Value, CliError> {
         Ok(match self {
-            Asked::Replay(id) => json!({"id": id}),
+            Asked::Replay(id) | Asked::Arrived(id) => json!({"id": id}),
             Asked::Retention => json!({}),
             Asked::Resume(kind, name) => json!({"kind": kind.as_str(), "name": name}),
             Asked::RecoverOpen => json!({}),

@@ -42,6 +42,9 @@ pub async fn run(
         ParkedCommand::Replay(ReplayArgs { id, reason, patience }) => {
             command::post(store, clock, &Asked::Replay(*id), reason, patience.wait, out).await
         }
+        ParkedCommand::Arrived(ReplayArgs { id, reason, patience }) => {
+            command::post(store, clock, &Asked::Arrived(*id), reason, patience.wait, out).await
+        }
     }
 }
 

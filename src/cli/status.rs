@@ -142,7 +142,7 @@ fn of_destination(backlog: &Backlog, pauses: &[Pause], breakers: &[Breaker], now
             since: None,
             whose: Whose::Person,
             cause: None,
-            next: "ask the receiver whether it arrived (`drehscheibe parked list`), then replay or leave it"
+            next: "ask the receiver (`drehscheibe parked list`): where it arrived `parked arrived`, else `parked replay`"
                 .to_owned(),
         });
     }

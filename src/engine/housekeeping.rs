@@ -145,6 +145,19 @@ async fn handle(core: &Core, others: &dyn Commands, command: &Command) -> Comman
                 Err(error) => CommandState::Refused(error.to_string()),
             }
         }
+        "arrived" => {
+            let Ok(id) = text("id").parse() else {
+                return CommandState::Refused("this is not the id of a delivery".to_owned());
+            };
+            match core.store.arrived(id, &command.person, &command.reason, now).await {
+                Ok(true) => {
+                    core.outbox.notify_one();
+                    CommandState::Done("noted as delivered; what waited behind it goes on".to_owned())
+                }
+                Ok(false) => CommandState::Refused("no delivery of this id is parked or unclear".to_owned()),
+                Err(error) => CommandState::Refused(error.to_string()),
+            }
+        }
         _ => others.handle(command).await,
     }
 }

@@ -433,6 +433,11 @@ pub trait Store: Duties + Retention + Recovery + Send + Sync {
     /// was told of (unclear) no longer holds it up.
     async fn replay(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
 
+    /// Settles a parked or unclear row of the outbox as sent, because a person found out that it reached the receiver, by this way or
+    /// another; the person and reason are audited. `false` when it is not in such a state.
+    async fn arrived(&self, id: Uuid, person: &str, reason: &str, now: Timestamp)
+    -> Result<bool, StoreError>;
+
     /// Lists messages in a scope.
     async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError>;
     /// Lists parked and unclear outbox rows in a scope.

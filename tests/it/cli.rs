@@ -168,6 +168,13 @@ async fn what_is_parked_is_shown_with_cause_and_replayed_by_a_person() {
     assert!(waiting.code == 0 && waiting.out.contains("zurückgestellt"), "{}", waiting.out);
 
     assert_eq!(cli(&stage, &["parked", "replay", id]).code, 2, "a replay needs a reason");
+    let message = cli(&stage, &["parked", "arrived", id, "--reason", REASON, "--json"]);
+    assert_eq!(
+        (message.code, message.json()["state"].clone()),
+        (1, "refused".into()),
+        "it came in: {}",
+        message.out
+    );
     let nobody = "01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10";
     let unknown = cli(&stage, &["parked", "replay", nobody, "--reason", REASON, "--json"]);
     assert_eq!((unknown.code, unknown.json()["state"].clone()), (1, "refused".into()));

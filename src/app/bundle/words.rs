@@ -23,6 +23,7 @@ const OWN: &[&str] = &[
     "pause",
     "resume",
     "replay",
+    "arrived",
     "apply",
     "deliver",
     // Outcomes of an attempt, stretches of a run, queues inside the engine, directions.

@@ -15,7 +15,7 @@ use crate::store::postgres::pool::{Tx, rows, run, transact};
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, lanes};
 use crate::store::sealing::content::{Owner, to_json};
-use crate::store::sealing::due::settled;
+use crate::store::sealing::due::{said_to_have_arrived, settled};
 use crate::store::sealing::prepare::SendNote;
 use crate::store::sealing::values::{Stored, micros};
 
@@ -185,6 +185,31 @@ async fn write_notes(base: &Base, tx: &Tx<'_>, notes: Vec<(Uuid, i64, SendNote)>
         return Ok(());
     }
     run(tx, sql!("sealed_note"), &[&nr, &sealed]).await.map(drop)
+}
+
+/// Settles a parked or unclear row as sent, because a person says so; `None` when there is no such row at all.
+pub async fn arrived(
+    base: &Base,
+    tx: &Tx<'_>,
+    (id, detail): (Uuid, &serde_json::Value),
+    now: Timestamp,
+    month: i64,
+) -> Stored<Option<bool>> {
+    let mut trail = Trail::default();
+    match replay(tx, &mut trail, id, detail, now).await? {
+        Some(true) => {}
+        other => return Ok(other),
+    }
+    let Some(row) = out_rows(tx, &[id]).await?.remove(&id) else { return Ok(None) };
+    // A held head keeps everybody from leasing its lane, so the fence that stands is nobody's.
+    let Some(fence) = lanes::lock(tx, &[row.lane]).await?.remove(&row.lane) else { return Ok(Some(false)) };
+    let (lane, outcome) = (row.lane, said_to_have_arrived());
+    let done =
+        round(base, tx, &[Settle { lane, fence, row: id, outcome, release: true, now }], month).await?;
+    let mut said = Trail::default();
+    said.push(now, (row.stamp, &row.traceparent), Some(id), "outbox.arrived", detail)?;
+    said.write(tx, month).await?;
+    Ok(Some(done == [true]))
 }
 
 /// Frees a parked or unclear row; `None` when there is no such row at all.

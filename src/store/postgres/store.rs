@@ -245,6 +245,19 @@ impl Store for PostgresStore {
         Ok(done)
     }
 
+    async fn arrived(
+        &self,
+        id: Uuid,
+        person: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let watch = self.watch()?;
+        let done = waiting::arrived(&self.base, id, person, reason, now).await?;
+        watch.tell();
+        Ok(done)
+    }
+
     async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError> {
         list::list(&self.base, scope, &filter).await
     }

@@ -98,6 +98,15 @@ pub async fn replay(base: &Base, id: Uuid, person: &str, reason: &str, now: Time
     transact!(base.db, tx => replay_in(&tx, id, (person, &detail), now, month).await)
 }
 
+/// Settles a row of the outbox as sent, with person and reason audited.
+pub async fn arrived(base: &Base, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Stored<bool> {
+    let month = base.month(now).await?;
+    let reason = house::seal_text(base, id, reason).await?;
+    let detail = json!({ "person": person, "reason": reason });
+    let done = transact!(base.db, tx => settle::arrived(base, &tx, (id, &detail), now, month).await)?;
+    Ok(done.unwrap_or(false))
+}
+
 async fn replay_in(
     tx: &Tx<'_>,
     id: Uuid,

@@ -133,11 +133,18 @@ pub fn settled(outcome: &Outcome) -> (&'static str, Option<bool>, SendNote) {
         }
         Outcome::Unclear { cause } => SendNote {
             cause: Some(cause.clone()),
-            next_step: Some("ask the receiver whether it arrived, then replay it".into()),
+            next_step: Some(
+                "ask the receiver: where it arrived `parked arrived`, else `parked replay`".into(),
+            ),
             ..SendNote::default()
         },
     };
     (state, doubt, note)
+}
+
+/// What a person says who found out that a row reached its receiver.
+pub fn said_to_have_arrived() -> Outcome {
+    Outcome::Sent { reference: String::new(), evidence: "a person found out that it arrived".into() }
 }
 
 /// The original of a message; `None` where it was not kept or was deleted.

@@ -11,7 +11,7 @@ use crate::store::contract::StoreError;
 use crate::store::decide::{self, Armed, Head, Holder};
 use crate::store::lane::{Due, Lane, Outcome, Settle, Want};
 use crate::store::sealing::content::{Opened, Owner, to_json};
-use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, SKEW, settled};
+use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, SKEW, said_to_have_arrived, settled};
 use crate::store::sealing::prepare::SendNote;
 use crate::store::sealing::taking::Lease;
 use crate::store::sealing::values::{Stored, later, limit, micros, time};
@@ -346,6 +346,30 @@ pub fn change(
     let traceparent = &row.traceparent;
     let change = Change { at, stamp: row.stamp, traceparent, subject: Some(id), what, detail };
     audit::write(scene, &change)
+}
+
+/// Settles a parked or unclear row as sent, because a person says so; `None` when there is no such row at all.
+pub fn arrived(
+    scene: &mut Scene<'_>,
+    id: Uuid,
+    detail: &serde_json::Value,
+    now: Timestamp,
+) -> Stored<Option<bool>> {
+    let Some(row) = out_row(scene, id)? else { return Ok(None) };
+    if !decide::is_held(&row.state) {
+        return Ok(Some(false));
+    }
+    scene.run(sql!("outbox_replay"), [row.row])?;
+    // A held head keeps everybody from leasing its lane, so the fence that stands is nobody's.
+    let fence = {
+        let mut get = scene.connection.prepare_cached(sql!("lane_get")).map_err(trouble)?;
+        get.query_row([row.lane], |r| r.get(0)).optional().map_err(trouble)?
+    };
+    let Some(fence) = fence else { return Ok(Some(false)) };
+    let (lane, outcome) = (row.lane, said_to_have_arrived());
+    let done = settle(scene, &Settle { lane, fence, row: id, outcome, release: true, now })?;
+    change(scene, &row, id, now, "outbox.arrived", detail)?;
+    Ok(Some(done))
 }
 
 /// Frees a parked or unclear row; `None` when there is no such row at all.

@@ -297,6 +297,17 @@ impl Store for SqliteStore {
         self.write(move |scene| waiting::replay(scene, id, &person, &reason, now)).await
     }
 
+    async fn arrived(
+        &self,
+        id: Uuid,
+        person: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (person, reason) = (person.to_owned(), reason.to_owned());
+        self.write(move |scene| waiting::arrived(scene, id, &person, &reason, now)).await
+    }
+
     async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError> {
         let scope = scope.clone();
         self.readers.read(move |db, keyring| list::list(db, keyring, &scope, &filter)).await

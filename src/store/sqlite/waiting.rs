@@ -129,6 +129,12 @@ pub fn due_timers(
     Ok(envelopes)
 }
 
+/// Settles a row of the outbox as sent, with person and reason audited.
+pub fn arrived(scene: &mut Scene<'_>, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Stored<bool> {
+    let detail = json!({ "person": person, "reason": house::seal_text(scene, id, reason)? });
+    Ok(lanes::arrived(scene, id, &detail, now)?.unwrap_or(false))
+}
+
 /// Replays a row of the outbox or an inbound message, with person and reason audited.
 pub fn replay(scene: &mut Scene<'_>, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Stored<bool> {
     // A reason is free text and may name somebody: sealed even in the audit trail.

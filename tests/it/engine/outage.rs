@@ -167,21 +167,35 @@ async fn what_nobody_can_look_up_waits_for_a_person_and_holds_its_lane() {
     assert_eq!(rig.send_of(second, NORD).await.state, "queued", "the lane is held");
     assert_eq!(nord.attempts(), 1);
     // The person has asked the receiver; the same question cannot hold it up again.
-    let command = Command {
+    let command = |what: &str, row: Uuid, reason: &str| Command {
         id: Uuid::now_v7(),
-        what: "replay".to_owned(),
-        arguments: format!(r#"{{"id":"{}"}}"#, unclear.id),
+        what: what.to_owned(),
+        arguments: format!(r#"{{"id":"{row}"}}"#),
         person: "os:rita".to_owned(),
-        reason: "it did not arrive".to_owned(),
+        reason: reason.to_owned(),
         at: rig.clock.now(),
     };
-    let id = command.id;
-    rig.store.post_command(command).await.unwrap();
+    let told = command("replay", unclear.id, "it did not arrive");
+    let id = told.id;
+    rig.store.post_command(told).await.unwrap();
     rig.until_send(first, NORD, "sent").await;
     assert!(matches!(rig.store.command_state(id).await.unwrap(), Some(CommandState::Done(_))));
     // The second one meets the same silence on its own first attempt.
-    rig.until_send(second, NORD, "unclear").await;
+    let unclear = rig.until_send(second, NORD, "unclear").await;
     assert_eq!(nord.told(), [first]);
+    let attempts = nord.attempts();
+    let third = deliver(&engine, rig.envelope(&wish(1, 3))).await.id;
+    let told = command("arrived", unclear.id, "they have it under this number");
+    let id = told.id;
+    rig.store.post_command(told).await.unwrap();
+    rig.until_send(second, NORD, "sent").await;
+    assert!(matches!(rig.store.command_state(id).await.unwrap(), Some(CommandState::Done(_))));
+    rig.until_send(third, NORD, "unclear").await;
+    assert_eq!(
+        nord.attempts(),
+        attempts + 1,
+        "what had arrived was not sent again, and what was behind it went on"
+    );
     stop(engine).await;
 }
 

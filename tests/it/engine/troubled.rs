@@ -187,6 +187,16 @@ impl Store for Troubled {
         self.inner.replay(id, person, reason, now).await
     }
 
+    async fn arrived(
+        &self,
+        id: Uuid,
+        person: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.inner.arrived(id, person, reason, now).await
+    }
+
     async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError> {
         self.inner.list(scope, filter).await
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use drehscheibe::effects::Outgoing;
 use drehscheibe::envelope::Inbound;
-use drehscheibe::store::contract::Scope;
+use drehscheibe::store::contract::{Filter, Scope};
 use drehscheibe::store::lane::{Outcome, Settle, Want};
 use uuid::Uuid;
 
@@ -136,6 +136,40 @@ pub async fn a_parked_head_holds_its_lane_until_replayed(house: &dyn House) {
     }
     let store = open(house).await;
     assert!(!store.replay(Uuid::new_v4(), "os:rita", "nothing there", at(3)).await.unwrap());
+}
+
+pub async fn what_a_person_says_arrived_is_sent(house: &dyn House) {
+    for unclear in [false, true] {
+        let store = open(house).await;
+        let outcome = if unclear { Outcome::Unclear { cause: "cut off".into() } } else { parked() };
+        let name = format!("said {unclear}");
+        let held = send("c:x", Some(&name), "1");
+        let after = Outgoing { after: Some(held.id), ..send("c:z", None, "after it") };
+        let (row, next) = (held.id, send("c:x", Some(&name), "2"));
+        let cause = commit_sends(&*store, &name, vec![held, next, after]).await;
+        let lane = claim(&*store, 1).await.remove(0);
+        assert!(!store.arrived(row, "os:rita", "it is on its way", at(2)).await.unwrap());
+        assert!(settle(&*store, &lane, 0, outcome, true, 2).await);
+        assert_eq!(claim(&*store, 10_000).await.len(), 0, "held");
+        assert!(!store.arrived(cause, "os:rita", "that is a message", at(3)).await.unwrap());
+        assert!(store.arrived(row, "os:rita", "they have it", at(3)).await.unwrap());
+        assert!(!store.arrived(row, "os:rita", "twice", at(3)).await.unwrap());
+        assert!(!store.replay(row, "os:rita", "it was sent", at(3)).await.unwrap());
+        assert_eq!(store.list_parked_sends(&Scope::Operator, 10).await.unwrap().len(), 0);
+        let mut lanes = claim(&*store, 3).await;
+        lanes.sort_by_key(bodies);
+        assert_eq!(
+            lanes.iter().map(bodies).collect::<Vec<_>>(),
+            [["2"], ["after it"]],
+            "what waited goes on"
+        );
+        for lane in &lanes {
+            assert!(settle(&*store, lane, 0, sent(), true, 4).await);
+        }
+        let filter = Filter { id: Some(cause), ..all() };
+        let listed = store.list(&Scope::Operator, filter).await.unwrap().remove(0);
+        assert!(listed.sends.iter().all(|send| send.state == "sent" && send.cause.is_none()), "{listed:?}");
+    }
 }
 
 pub async fn a_destination_gets_no_more_lanes_than_wanted(house: &dyn House) {
