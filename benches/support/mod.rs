@@ -60,20 +60,23 @@ pub fn receipt_values(record: &Record) -> serde_json::Value {
 
 /// A copy of the demonstration's stage with secrets, and room for data.
 pub fn place(folder: &Path) -> Place {
-    let config = folder.join("stage");
-    let secrets = config.join("secrets");
-    fs::create_dir_all(&secrets).unwrap();
-    for file in ["connections.yaml", "partners.yaml"] {
-        fs::copy(root().join("deploy/stages/demo").join(file), config.join(file)).unwrap();
+    let (shipped, config) = (root().join("deploy/stages/demo"), folder.join("stage"));
+    for made in ["secrets", "tables"] {
+        fs::create_dir_all(config.join(made)).unwrap();
     }
-    fs::write(secrets.join("store.key"), "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=").unwrap();
-    for partner in ["jugendamt-bremen", "jugendamt-hamburg"] {
-        fs::write(secrets.join(format!("{partner}.token")), format!("token-of-{partner}-0123456789012345"))
-            .unwrap();
+    for file in ["connections.yaml", "partners.yaml", "tables/aemter.yaml", "tables/gemeinden.csv"] {
+        fs::copy(shipped.join(file), config.join(file)).unwrap();
     }
-    for partner in ["kita-portal-nord", "wohngeld-online"] {
-        let file = secrets.join(format!("{partner}.webhook"));
-        fs::write(file, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    fs::write(config.join("secrets/store.key"), "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=").unwrap();
+    // Whatever the shipped files name, so that a partner more breaks no benchmark.
+    let partners = fs::read_to_string(config.join("partners.yaml")).unwrap();
+    for named in partners.split("{ file: secrets/").skip(1) {
+        let name = named.split([' ', '}']).next().unwrap_or_default();
+        let secret = match name.ends_with(".webhook") {
+            true => "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned(),
+            false => format!("{name}-0123456789012345678901234567"),
+        };
+        fs::write(config.join("secrets").join(name), secret).unwrap();
     }
     Place { config, routes: root().join("routes"), xsd: root().join("xsd"), data: folder.join("data") }
 }
