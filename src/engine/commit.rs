@@ -112,14 +112,14 @@ async fn halving(core: &Core, batch: &[Pending]) -> (Vec<Result<Committed, Store
                 }
             }
             Err(StoreError::Entry(_)) if range.len() > 1 => {
-                kept.push(Kept { reserved, lanes: Vec::new(), left: false });
+                core.hands.give(&reserved, Vec::new(), false);
                 let middle = range.start + range.len() / 2;
                 open.push(middle..range.end);
                 open.push(range.start..middle);
             }
             Err(error) => {
                 if matches!(error, StoreError::Entry(_)) || reserved.is_empty() {
-                    kept.push(Kept { reserved, lanes: Vec::new(), left: false });
+                    core.hands.give(&reserved, Vec::new(), false);
                 } else {
                     core.hands.lose(&reserved);
                 }

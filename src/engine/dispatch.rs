@@ -142,9 +142,8 @@ impl Desk {
         let (core, table, intake) = (self.core.clone(), self.table.clone(), self.intake.clone());
         self.lanes.spawn(async move {
             let (destination, id) = (lane.destination.clone(), lane.id);
-            let mut settling = false;
-            let done = serve(&core, &table, &*intake, (lane, since), &mut settling).await;
-            core.hands.ended(&destination, id, settling);
+            let done = serve(&core, &table, &*intake, lane, since).await;
+            core.hands.ended(&destination, id);
             let left = left.is_none_or(|left| core.hands.left_since(left));
             done.map(|emptied| !emptied || left)
         });
@@ -321,13 +320,12 @@ async fn claim(
 }
 
 /// Sends the heads of one lane in order until one does not arrive; returns whether all have arrived and there can be no more.
-/// `settling` says whether it has told that its turn is over.
 async fn serve(
     core: &Core,
     table: &Table,
     intake: &dyn Intake,
-    (lane, leased): (Lane, Timestamp),
-    settling: &mut bool,
+    lane: Lane,
+    leased: Timestamp,
 ) -> Result<bool, Crashed> {
     let (half, whole) = (signed(core.settings.lease / 2), signed(core.settings.lease));
     let set = core.set.load_full();
@@ -359,17 +357,13 @@ async fn serve(
         report(due, &outcome);
         if release && destination.as_ref().is_some_and(|to| to.repeat_is_safe()) {
             drop(turn.take());
-            core.hands.settling(&lane.destination);
-            *settling = true;
+            core.hands.settling(&lane.destination, lane.id);
         }
         let settle =
             Settle { lane: lane.id, fence: lane.fence, row: due.id, outcome, release, now: core.clock.now() };
         let settled = settle_until_stored(core, &table.settling, settle).await;
         core.points.reach(Point::AfterSettle)?;
-        if !settled || !arrived {
-            return Ok(false);
-        }
-        if release && index < last {
+        if !settled || !arrived || (release && index < last) {
             return Ok(false);
         }
     }

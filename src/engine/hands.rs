@@ -4,7 +4,7 @@
 //! A commit keeps lanes only where nothing known waits in the store: what came before goes first. It leaves room for what becomes due
 //! there by itself, so that repeats are not crowded out by what is new.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -23,9 +23,8 @@ pub struct Hands {
 
 #[derive(Default)]
 struct State {
-    under_way: HashMap<String, HashSet<i64>>,
-    /// Those of them from which all has left and of which only the settling is not stored yet.
-    settling: HashMap<String, usize>,
+    /// By destination and lane; marked when all has left and only the settling is not stored yet.
+    under_way: HashMap<String, HashMap<i64, bool>>,
     /// Promised to commits whose end nobody knows yet.
     reserved: HashMap<String, usize>,
     /// Lanes under way at most while a commit may keep more; a destination that is not named gets none.
@@ -48,12 +47,13 @@ pub struct Given {
 impl State {
     fn under_way(&self, destination: &str) -> usize {
         let reserved = self.reserved.get(destination).copied().unwrap_or(0);
-        self.under_way.get(destination).map_or(0, HashSet::len) + reserved
+        self.under_way.get(destination).map_or(0, HashMap::len) + reserved
     }
 
     /// Room for more lanes where so many may be under way; as many again may have nothing left but to be settled.
     fn room(&self, destination: &str, most: usize) -> usize {
-        let settling = self.settling.get(destination).copied().unwrap_or(0);
+        let lanes = self.under_way.get(destination).into_iter().flat_map(HashMap::values);
+        let settling = lanes.filter(|settling| **settling).count();
         most.saturating_sub(self.under_way(destination).saturating_sub(settling.min(most)))
     }
 
@@ -67,7 +67,7 @@ impl State {
     }
 
     fn start(&mut self, lane: &Lane) {
-        self.under_way.entry(lane.destination.clone()).or_default().insert(lane.id);
+        self.under_way.entry(lane.destination.clone()).or_default().insert(lane.id, false);
     }
 }
 
@@ -89,8 +89,11 @@ impl Hands {
 
     /// A lane that is under way has nothing left but to be settled: its turn is over. Not for destinations at which a repeat does harm:
     /// while it is unsettled its lease must not run out behind others.
-    pub fn settling(&self, destination: &str) {
-        *self.state().settling.entry(destination.to_owned()).or_default() += 1;
+    pub fn settling(&self, destination: &str, lane: i64) {
+        let mut state = self.state();
+        if let Some(settling) = state.under_way.get_mut(destination).and_then(|lanes| lanes.get_mut(&lane)) {
+            *settling = true;
+        }
     }
 
     /// How many lanes a commit may keep that has so many for each destination. What is more than that is left in the store, and
@@ -141,7 +144,7 @@ impl Hands {
     /// The lanes that this process knows it holds, if it may hold more; not while a commit might still add to them.
     pub fn ours(&self) -> Option<Vec<i64>> {
         let state = self.state();
-        let known = || state.under_way.values().flatten().copied().collect();
+        let known = || state.under_way.values().flat_map(HashMap::keys).copied().collect();
         (state.lost && state.reserved.is_empty()).then(known)
     }
 
@@ -204,12 +207,9 @@ impl Hands {
         }
     }
 
-    /// A lane has ended, which was settling or not.
-    pub fn ended(&self, destination: &str, lane: i64, settling: bool) {
+    /// A lane has ended.
+    pub fn ended(&self, destination: &str, lane: i64) {
         let mut state = self.state();
-        if let Some(all) = state.settling.get_mut(destination).filter(|_| settling) {
-            *all = all.saturating_sub(1);
-        }
         if let Some(lanes) = state.under_way.get_mut(destination) {
             lanes.remove(&lane);
             if lanes.is_empty() {
@@ -261,9 +261,9 @@ mod tests {
         let given = hands.take();
         assert_eq!(given.iter().map(|given| given.lane.id).collect::<Vec<_>>(), [4]);
         assert!(hands.left_since(given[0].left));
-        hands.settling("c:x");
+        hands.settling("c:x", 1);
         assert_eq!((hands.under_way("c:x"), hands.room("c:x", 5)), (4, 2), "the turn of one is over");
-        (1..=4).for_each(|id| hands.ended("c:x", id, id == 1));
+        (1..=4).for_each(|id| hands.ended("c:x", id));
         looked(&hands, &[], 8);
         assert_eq!(reserved(&hands, 9), 6);
     }

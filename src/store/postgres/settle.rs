@@ -187,6 +187,18 @@ async fn write_notes(base: &Base, tx: &Tx<'_>, notes: Vec<(Uuid, i64, SendNote)>
     run(tx, sql!("sealed_note"), &[&nr, &sealed]).await.map(drop)
 }
 
+/// Frees a parked or unclear row, its lane locked and still to be armed, and returns it with the lane's fence: `None` when there is
+/// no such row, `Some(None)` when it is not held.
+async fn freed(tx: &Tx<'_>, id: Uuid) -> Stored<Option<Option<(OutRow, Option<i64>)>>> {
+    let Some(row) = out_rows(tx, &[id]).await?.remove(&id) else { return Ok(None) };
+    if !decide::is_held(&row.state) {
+        return Ok(Some(None));
+    }
+    let fence = lanes::lock(tx, &[row.lane]).await?.remove(&row.lane);
+    run(tx, sql!("outbox_replay"), &[&row.nr]).await?;
+    Ok(Some(Some((row, fence))))
+}
+
 /// Settles a parked or unclear row as sent, because a person says so; `None` when there is no such row at all.
 pub async fn arrived(
     base: &Base,
@@ -195,20 +207,15 @@ pub async fn arrived(
     now: Timestamp,
     month: i64,
 ) -> Stored<Option<bool>> {
-    let mut trail = Trail::default();
-    match replay(tx, &mut trail, id, detail, now).await? {
-        Some(true) => {}
-        other => return Ok(other),
-    }
-    let Some(row) = out_rows(tx, &[id]).await?.remove(&id) else { return Ok(None) };
+    let Some(freed) = freed(tx, id).await? else { return Ok(None) };
     // A held head keeps everybody from leasing its lane, so the fence that stands is nobody's.
-    let Some(fence) = lanes::lock(tx, &[row.lane]).await?.remove(&row.lane) else { return Ok(Some(false)) };
+    let Some((row, Some(fence))) = freed else { return Ok(Some(false)) };
     let (lane, outcome) = (row.lane, said_to_have_arrived());
     let done =
         round(base, tx, &[Settle { lane, fence, row: id, outcome, release: true, now }], month).await?;
-    let mut said = Trail::default();
-    said.push(now, (row.stamp, &row.traceparent), Some(id), "outbox.arrived", detail)?;
-    said.write(tx, month).await?;
+    let mut trail = Trail::default();
+    trail.push(now, (row.stamp, &row.traceparent), Some(id), "outbox.arrived", detail)?;
+    trail.write(tx, month).await?;
     Ok(Some(done == [true]))
 }
 
@@ -220,12 +227,8 @@ pub async fn replay(
     detail: &serde_json::Value,
     now: Timestamp,
 ) -> Stored<Option<bool>> {
-    let Some(row) = out_rows(tx, &[id]).await?.remove(&id) else { return Ok(None) };
-    if !decide::is_held(&row.state) {
-        return Ok(Some(false));
-    }
-    lanes::lock(tx, &[row.lane]).await?;
-    run(tx, sql!("outbox_replay"), &[&row.nr]).await?;
+    let Some(freed) = freed(tx, id).await? else { return Ok(None) };
+    let Some((row, _)) = freed else { return Ok(Some(false)) };
     lanes::arm(tx, &[(row.lane, micros(now), true)]).await?;
     trail.push(now, (row.stamp, &row.traceparent), Some(id), "outbox.replayed", detail)?;
     Ok(Some(true))

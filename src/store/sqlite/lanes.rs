@@ -348,6 +348,16 @@ pub fn change(
     audit::write(scene, &change)
 }
 
+/// Frees a parked or unclear row, its lane still to be armed: `None` when there is no such row, `Some(None)` when it is not held.
+fn freed(scene: &Scene<'_>, id: Uuid) -> Stored<Option<Option<OutRow>>> {
+    let Some(row) = out_row(scene, id)? else { return Ok(None) };
+    if !decide::is_held(&row.state) {
+        return Ok(Some(None));
+    }
+    scene.run(sql!("outbox_replay"), [row.row])?;
+    Ok(Some(Some(row)))
+}
+
 /// Settles a parked or unclear row as sent, because a person says so; `None` when there is no such row at all.
 pub fn arrived(
     scene: &mut Scene<'_>,
@@ -355,11 +365,8 @@ pub fn arrived(
     detail: &serde_json::Value,
     now: Timestamp,
 ) -> Stored<Option<bool>> {
-    let Some(row) = out_row(scene, id)? else { return Ok(None) };
-    if !decide::is_held(&row.state) {
-        return Ok(Some(false));
-    }
-    scene.run(sql!("outbox_replay"), [row.row])?;
+    let Some(row) = freed(scene, id)? else { return Ok(None) };
+    let Some(row) = row else { return Ok(Some(false)) };
     // A held head keeps everybody from leasing its lane, so the fence that stands is nobody's.
     let fence = {
         let mut get = scene.connection.prepare_cached(sql!("lane_get")).map_err(trouble)?;
@@ -379,11 +386,8 @@ pub fn replay(
     detail: &serde_json::Value,
     now: Timestamp,
 ) -> Stored<Option<bool>> {
-    let Some(row) = out_row(scene, id)? else { return Ok(None) };
-    if !decide::is_held(&row.state) {
-        return Ok(Some(false));
-    }
-    scene.run(sql!("outbox_replay"), [row.row])?;
+    let Some(row) = freed(scene, id)? else { return Ok(None) };
+    let Some(row) = row else { return Ok(Some(false)) };
     arm(scene, row.lane, micros(now), true)?;
     change(scene, &row, id, now, "outbox.replayed", detail)?;
     Ok(Some(true))

@@ -1,23 +1,39 @@
 //! What a commit keeps for its own process: it leaves without a look, and nothing of it is lost when nobody hears how the commit ended.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use drehscheibe::engine::start::Engine;
 use drehscheibe::envelope::Inbound;
 use drehscheibe::transport::port::Intake;
 
 use super::far::{Does, Far};
 use super::rig::{NORD, Rig, WOHNGELD, deliver, fast, stop, wish};
+use super::troubled::Troubled;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_in_memory_leaves_without_being_looked_for() {
+struct House {
+    rig: Rig,
+    nord: Arc<Far>,
+    wohngeld: Arc<Far>,
+    troubled: Arc<Troubled>,
+    engine: Engine,
+}
+
+/// A house at rest after its first delivery: the first look lets commits keep lanes.
+async fn looked() -> House {
     let mut rig = Rig::new(fast(1.0)).await;
     let (nord, wohngeld) = (rig.far(NORD, |_, _| Does::Take), rig.far(WOHNGELD, |_, _| Does::Take));
     let troubled = rig.troubled();
     let engine = rig.engine();
-    // The first look lets commits keep lanes.
     deliver(&engine, rig.envelope(&wish(0, 0))).await;
     rig.at_rest().await;
+    House { rig, nord, wohngeld, troubled, engine }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_in_memory_leaves_without_being_looked_for() {
+    let House { rig, nord, wohngeld, troubled, engine } = looked().await;
     let found = troubled.found.load(Ordering::SeqCst);
     for n in 1..=30 {
         let id = deliver(&engine, rig.envelope(&wish(n, n))).await.id;
@@ -48,12 +64,7 @@ async fn what_may_not_be_repeated_is_not_kept() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_kept_by_a_commit_whose_end_nobody_heard_is_found_at_once() {
-    let mut rig = Rig::new(fast(1.0)).await;
-    let (nord, wohngeld) = (rig.far(NORD, |_, _| Does::Take), rig.far(WOHNGELD, |_, _| Does::Take));
-    let troubled = rig.troubled();
-    let engine = rig.engine();
-    deliver(&engine, rig.envelope(&wish(0, 0))).await;
-    rig.at_rest().await;
+    let House { rig, nord, wohngeld, troubled, engine } = looked().await;
     for n in 1..=3 {
         troubled.unheard.store(true, Ordering::SeqCst);
         assert!(
