@@ -22,14 +22,24 @@ use crate::store::sqlite::values::trouble;
 
 /// Groups that wait for the disk at most; the writer waits for a place.
 const GROUPS: usize = 64;
-/// Pages in the log that are not copied yet, from which they are.
-const BEHIND: i64 = 4_000;
-/// Pages in the log from which it is begun anew (64 MiB).
-const LONGEST: i64 = 16_000;
-/// Pages that the writer may copy itself when it begins the log anew.
-const LITTLE: i64 = 2_000;
+/// How far the log may grow, in pages of 4 KiB.
+const BOUNDS: Bounds = Bounds { behind: 4_000, longest: 16_000, little: 2_000, most: 64_000 };
 /// How long the writer waits for readers when it begins the log anew.
 const FOR_READERS: Duration = Duration::from_millis(50);
+
+/// How far the log may grow, in pages.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// Pages that are not copied yet, from which they are.
+    behind: i64,
+    /// Pages from which the log is begun anew.
+    longest: i64,
+    /// Pages that the writer may copy itself when it begins the log anew.
+    little: i64,
+    /// Pages from which the writer copies what is left, however much: else a house that writes faster than is copied would fill
+    /// its disk with the log, and every read would search all of it.
+    most: i64,
+}
 
 /// What the writer and its helpers share.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +80,15 @@ impl Durable {
     /// Starts them for a database whose writing connection is handed over for its settings; `beside` is another connection
     /// to the same file.
     pub fn start(connection: &Connection, database: &Path, beside: Connection) -> Stored<Durable> {
+        Durable::within(connection, database, beside, BOUNDS)
+    }
+
+    fn within(
+        connection: &Connection,
+        database: &Path,
+        beside: Connection,
+        bounds: Bounds,
+    ) -> Stored<Durable> {
         connection
             .execute_batch(
                 "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; BEGIN IMMEDIATE; COMMIT",
@@ -88,7 +107,7 @@ impl Durable {
             })?,
             thread("store-log", {
                 let signs = signs.clone();
-                move || copy(&beside, &look, &signs)
+                move || copy(&beside, &look, &signs, bounds)
             })?,
         ];
         Ok(Durable { groups: Some(groups), threads, log, signs })
@@ -124,13 +143,15 @@ impl Durable {
 
     /// Begins the log anew where that is due; outside any transaction.
     pub fn tidy(&self, connection: &Connection) {
-        if !self.signs.anew.swap(false, Ordering::AcqRel) {
+        if !self.signs.anew.load(Ordering::Acquire) {
             return;
         }
         // Where readers are in the way it stays as it is and is tried again.
         let _ = connection.busy_timeout(FOR_READERS);
         let _ = checkpoint(connection, "RESTART");
         let _ = connection.busy_timeout(crate::store::sqlite::open::BUSY);
+        // Only now: until here the copying thread keeps out of the way.
+        self.signs.anew.store(false, Ordering::Release);
     }
 }
 
@@ -173,24 +194,94 @@ fn synchronise(log: &File, inlet: &Receiver<Box<dyn Waiting>>, grown: &Sender<()
     }
 }
 
-fn copy(connection: &Connection, look: &Receiver<()>, signs: &Signs) {
+fn copy(connection: &Connection, look: &Receiver<()>, signs: &Signs, bounds: Bounds) {
+    let (mut most, mut last) = (bounds.most, 0);
     while look.recv().is_ok() {
+        // The writer is to begin anew: a copy now would only be in its way.
+        if signs.anew.load(Ordering::Acquire) {
+            continue;
+        }
         // Where a look fails the next commit brings another one.
-        if let Ok((mut log, mut copied)) = checkpoint(connection, "NOOP") {
-            if log - copied >= BEHIND
-                && let Ok(after) = checkpoint(connection, "PASSIVE")
-            {
-                (log, copied) = after;
-            }
-            if log >= LONGEST && log - copied <= LITTLE {
-                signs.anew.store(true, Ordering::Release);
-            }
+        let Ok(mut log) = checkpoint(connection, "NOOP") else { continue };
+        // A pass copies what came before it. Once the log is long, passes follow each other as long as they catch up.
+        let mut before = i64::MAX;
+        while log.left() < before && log.left() > bounds.enough(log.pages) {
+            before = log.left();
+            let Ok(after) = checkpoint(connection, "PASSIVE") else { break };
+            log = after;
+        }
+        if log.pages < last {
+            most = bounds.most;
+        }
+        last = log.pages;
+        if log.pages >= bounds.longest && log.left() <= bounds.little || log.pages >= most {
+            // Where readers keep the writer from it, it is not asked at every commit: each time it waits for them.
+            most = most.max(log.pages) + bounds.longest;
+            signs.anew.store(true, Ordering::Release);
         }
     }
 }
 
-/// Pages in the log and how many of them are copied.
-fn checkpoint(connection: &Connection, mode: &str) -> Stored<(i64, i64)> {
+impl Bounds {
+    /// So many pages that are not copied are no reason to copy.
+    fn enough(&self, log: i64) -> i64 {
+        if log < self.longest { self.behind - 1 } else { self.little }
+    }
+}
+
+/// The log as it stands.
+#[derive(Clone, Copy, Debug)]
+struct Log {
+    pages: i64,
+    copied: i64,
+}
+
+impl Log {
+    fn left(self) -> i64 {
+        self.pages - self.copied
+    }
+}
+
+fn checkpoint(connection: &Connection, mode: &str) -> Stored<Log> {
     let pragma = format!("PRAGMA wal_checkpoint({mode})");
-    connection.query_row(&pragma, [], |r| Ok((r.get(1)?, r.get(2)?))).map_err(trouble)
+    connection.query_row(&pragma, [], |r| Ok(Log { pages: r.get(1)?, copied: r.get(2)? })).map_err(trouble)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::open::connect;
+
+    struct Nobody;
+
+    impl Waiting for Nobody {
+        fn answer(self: Box<Self>, durable: &Stored<()>) {
+            assert_eq!(*durable, Ok(()));
+        }
+    }
+
+    /// Found with a million records: a writer that never rests made a log of 20 GB, because it was begun anew only where hardly
+    /// anything was left to copy.
+    #[test]
+    fn the_log_stays_short_however_much_is_written_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("house.db");
+        let main = connect(&file, false).unwrap();
+        main.execute_batch("CREATE TABLE t (row INTEGER PRIMARY KEY, x BLOB NOT NULL)").unwrap();
+        // Never is little enough left: so it is where copying is slower than writing.
+        let bounds = Bounds { behind: 40, longest: 160, little: -1, most: 640 };
+        let durable = Durable::within(&main, &file, connect(&file, false).unwrap(), bounds).unwrap();
+        let mut longest = 0;
+        for _ in 0..3_000 {
+            durable.tidy(&main);
+            main.execute("INSERT INTO t (x) VALUES (zeroblob(80000))", []).unwrap();
+            durable.when_durable(Box::new(Nobody));
+            longest = longest.max(std::fs::metadata(log_of(&file)).unwrap().len());
+        }
+        drop(durable);
+        // Sixty thousand pages were written; what is written while one pass copies comes on top of the bound.
+        assert!(longest < 15_000 * 4_120, "the log grew to {longest} octets");
+        let found: i64 = main.query_row("SELECT count(*) FROM t", [], |r| r.get(0)).unwrap();
+        assert_eq!(found, 3_000);
+    }
 }
