@@ -472,7 +472,6 @@ async fn sends<'a>(
     if all.is_empty() {
         return Ok(());
     }
-    after_what_exists(tx, &all).await?;
     let wishes: Vec<lanes::Wish<'_>> = all
         .iter()
         .map(|(winner, send, _)| {
@@ -483,6 +482,8 @@ async fn sends<'a>(
         })
         .collect();
     let lanes::Placed { lanes: lane, arms, leased } = lanes::lanes_for(base, tx, numbers, &wishes).await?;
+    // Lanes before rows, as everywhere.
+    after_what_exists(tx, &all).await?;
     if let Some(taking) = taking {
         for place in leased {
             taking.made(lane[place], all[place].1);

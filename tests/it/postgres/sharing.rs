@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use drehscheibe::effects::{BestandChange, Guard, MirrorChange, Question};
+use drehscheibe::effects::{BestandChange, Guard, MirrorChange, Outgoing, Question};
 use drehscheibe::envelope::Stage;
 use drehscheibe::register::bestand::Bestand;
 use drehscheibe::store::contract::{Command, Committed, Entry, Store};
@@ -95,6 +95,29 @@ async fn of_two_that_each_write_what_the_other_read_one_is_stale() {
         both.sort_by_key(|done| *done == Committed::Stale);
         assert_eq!(both, [Committed::New, Committed::Stale], "{n}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_after_a_row_that_is_settled_at_the_same_moment_leaves() {
+    let Some(house) = house().await else { return };
+    let one = open(&house).await;
+    let admin = house.server.admin(&house.database).await;
+    let first = send("seal:s", None, "first");
+    commit_sends(&*one, "1", vec![first.clone()]).await;
+    // Another process settles it: it holds the row, has looked for what leaves after it, and is not over yet.
+    let settles =
+        "BEGIN; SELECT 1 FROM drehscheibe.outbox FOR UPDATE; UPDATE drehscheibe.outbox SET state = 'sent'";
+    admin.batch_execute(settles).await.unwrap();
+    let committing = tokio::spawn({
+        let one = one.clone();
+        let next = Outgoing { after: Some(first.id), ..send("post:m", None, "next") };
+        async move { commit_sends(&*one, "2", vec![next]).await }
+    });
+    until_waiting(&admin, 1).await;
+    admin.batch_execute("COMMIT").await.unwrap();
+    committing.await.unwrap();
+    let lanes = claim(&*one, 3).await;
+    assert!(lanes.iter().any(|lane| lane.destination == "post:m"), "nobody else would have armed its lane");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
