@@ -82,12 +82,10 @@ impl Trail {
             links.push(chain.clone());
         }
         let Trail { at, stamp, traceparent, subject, what, detail } = &self;
-        run(
-            on,
-            sql!("audit_add"),
-            &[&nr, at, stamp, traceparent, subject, what, detail, &salts, &strang, &places, &hashes, &links],
-        )
-        .await?;
-        run(on, sql!("strang_set"), &[&strang, &glied, &chain]).await.map(drop)
+        let changes: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
+            &[&nr, at, stamp, traceparent, subject, what, detail, &salts, &strang, &places, &hashes, &links];
+        let last: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&strang, &glied, &chain];
+        together!(added = run(on, sql!("audit_add"), changes), set = run(on, sql!("strang_set"), last))?;
+        Ok(())
     }
 }

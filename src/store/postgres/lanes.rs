@@ -132,19 +132,27 @@ pub async fn arm(tx: &Tx<'_>, arms: &[Arm]) -> Stored<()> {
     run(tx, sql!("lane_arm"), &[&lanes, &at, &anew]).await.map(drop)
 }
 
-/// Gives lanes back that the caller holds locked; returns those that are gone because nothing in them is unsettled, which are most.
-/// The others are still to be armed.
-pub async fn release(tx: &Tx<'_>, lanes: &[i64]) -> Stored<HashSet<i64>> {
+/// Removes the lanes among these, which the caller holds locked and gives back, in which nothing is unsettled but rows that arrive
+/// with this transaction: most of them. The others are still to be given back and armed.
+pub async fn settled(tx: &Tx<'_>, lanes: &[i64], arrived: &[i64]) -> Stored<HashSet<i64>> {
     if lanes.is_empty() {
         return Ok(HashSet::new());
     }
-    let gone = rows(tx, sql!("lane_settled"), &[&lanes]).await?;
-    let gone = gone.iter().map(|r| get(r, 0)).collect::<Stored<HashSet<i64>>>()?;
-    let left: Vec<i64> = lanes.iter().copied().filter(|lane| !gone.contains(lane)).collect();
-    if !left.is_empty() {
-        run(tx, sql!("lane_end_lease"), &[&left]).await?;
+    rows(tx, sql!("lane_settled"), &[&lanes, &arrived]).await?.iter().map(|r| get(r, 0)).collect()
+}
+
+/// Gives lanes back that the caller holds locked; they are still to be armed.
+pub async fn end_lease(tx: &Tx<'_>, lanes: &[i64]) -> Stored<()> {
+    if lanes.is_empty() {
+        return Ok(());
     }
-    Ok(gone)
+    run(tx, sql!("lane_end_lease"), &[&lanes]).await.map(drop)
+}
+
+/// Locks lanes, and those whose rows leave only after rows that arrive; returns the fence of each that exists.
+pub async fn lock_for_settling(tx: &Tx<'_>, lanes: &[i64], sent: &[Uuid]) -> Stored<HashMap<i64, i64>> {
+    let found = rows(tx, sql!("lane_lock_for_settling"), &[&lanes, &sent]).await?;
+    found.iter().map(|r| Ok((get(r, 0)?, get(r, 1)?))).collect()
 }
 
 /// Locks lanes; returns the fence of each that exists.
@@ -172,7 +180,7 @@ async fn end(tx: &Tx<'_>, ended: &[tokio_postgres::Row], at: i64) -> Stored<()> 
     if !doubted.is_empty() {
         run(tx, sql!("outbox_doubt"), &[&doubted, &handed]).await?;
     }
-    run(tx, sql!("lane_end_lease"), &[&lanes]).await?;
+    end_lease(tx, &lanes).await?;
     let arms: Vec<Arm> = lanes.iter().map(|lane| (*lane, at, false)).collect();
     arm(tx, &arms).await
 }

@@ -11,10 +11,10 @@ use crate::store::decide::{self, Holder};
 use crate::store::lane::{Outcome, Settle};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::Base;
-use crate::store::postgres::pool::{Tx, rows, run, transact};
+use crate::store::postgres::pool::{Tx, rows, run, together, transact};
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, lanes};
-use crate::store::sealing::content::{Owner, to_json};
+use crate::store::sealing::content::{Closed, Owner, to_json};
 use crate::store::sealing::due::{said_to_have_arrived, settled};
 use crate::store::sealing::prepare::SendNote;
 use crate::store::sealing::values::{Stored, micros};
@@ -36,20 +36,18 @@ pub struct OutRow {
 
 /// Rows of the outbox by their ids, held locked.
 pub async fn out_rows(tx: &Tx<'_>, ids: &[Uuid]) -> Stored<HashMap<Uuid, OutRow>> {
-    rows(tx, sql!("outbox_row"), &[&ids])
-        .await?
-        .iter()
-        .map(|r| {
-            let row = OutRow {
-                nr: get(r, 0)?,
-                lane: get(r, 2)?,
-                stamp: get(r, 3)?,
-                traceparent: get(r, 4)?,
-                state: get(r, 5)?,
-            };
-            Ok((get(r, 1)?, row))
-        })
-        .collect()
+    rows(tx, sql!("outbox_row"), &[&ids]).await?.iter().map(out_row).collect()
+}
+
+fn out_row(r: &tokio_postgres::Row) -> Stored<(Uuid, OutRow)> {
+    let row = OutRow {
+        nr: get(r, 0)?,
+        lane: get(r, 2)?,
+        stamp: get(r, 3)?,
+        traceparent: get(r, 4)?,
+        state: get(r, 5)?,
+    };
+    Ok((get(r, 1)?, row))
 }
 
 /// Settles rows in their order; `false` for each one whose fence is stale or that is not its lane's to settle.
@@ -73,17 +71,24 @@ async fn in_rounds(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> 
     Ok(done)
 }
 
-/// Settles rows of which none comes twice.
+/// Settles rows of which none comes twice. Under load these transactions stand in a row behind each other, so what need not wait for
+/// an answer goes out with what is before it.
 pub async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stored<Vec<bool>> {
     // Lanes before rows, as everywhere; with them the lanes whose rows leave only after one of these.
     let sent: Vec<Uuid> =
         settles.iter().filter(|one| matches!(one.outcome, Outcome::Sent { .. })).map(|one| one.row).collect();
-    let mut wanted: BTreeSet<i64> = settles.iter().map(|one| one.lane).collect();
-    wanted.extend(waiting_for(tx, &sent).await?);
-    let wanted: Vec<i64> = wanted.into_iter().collect();
-    let fences = lanes::lock(tx, &wanted).await?;
+    let wanted: BTreeSet<i64> = settles.iter().map(|one| one.lane).collect();
+    let fences = lanes::lock_for_settling(tx, &wanted.into_iter().collect::<Vec<_>>(), &sent).await?;
     let ids: Vec<Uuid> = settles.iter().map(|one| one.row).collect();
-    let found = out_rows(tx, &ids).await?;
+    let (mut found, mut contents) = (HashMap::with_capacity(ids.len()), HashMap::with_capacity(ids.len()));
+    for r in rows(tx, sql!("outbox_settling"), &[&ids]).await? {
+        let (id, row) = out_row(&r)?;
+        // A row without content takes no note.
+        if get::<Option<i64>>(&r, 6)?.is_some() {
+            contents.insert(row.nr, blob::closed(&r, 6)?);
+        }
+        found.insert(id, row);
+    }
     let mut valid: Vec<(&Settle, &OutRow)> = Vec::with_capacity(settles.len());
     let mut done = Vec::with_capacity(settles.len());
     for one in settles {
@@ -102,7 +107,9 @@ pub async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> 
     let (mut nr, mut states, mut doubts, mut at) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (one, row) in &valid {
         let (state, unclear, note) = settled(&one.outcome);
-        notes.push((one.row, row.nr, note));
+        if let Some(content) = contents.remove(&row.nr) {
+            notes.push((Owner::new("outbox", one.row), row.nr, content, note));
+        }
         nr.push(row.nr);
         states.push(state);
         doubts.push(unclear);
@@ -120,25 +127,30 @@ pub async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> 
             trail.push(one.now, (row.stamp, &row.traceparent), Some(one.row), &what, &detail)?;
         }
     }
-    write_notes(base, tx, notes).await?;
-    run(tx, sql!("outbox_settle"), &[&nr, &states, &doubts, &at]).await?;
+    let (noted, notes) = sealed_notes(base, tx, notes).await?;
     let arrived: Vec<i64> =
         nr.iter().zip(&states).filter(|(_, state)| **state == "sent").map(|(nr, _)| *nr).collect();
-    clear_doomed(tx, &arrived).await?;
-    let gone = lanes::release(tx, &released).await?;
+    let outcomes: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&nr, &states, &doubts, &at];
+    // None of these rests on what another one of them writes.
+    let (_, _, _, gone, after, _) = together!(
+        noted = write_notes(tx, &noted, &notes),
+        rows = run(tx, sql!("outbox_settle"), outcomes),
+        doomed = clear_doomed(tx, &arrived),
+        gone = lanes::settled(tx, &released, &arrived),
+        // Only now that the rows are held is everything there that leaves after them.
+        after = waiting_for(tx, &sent),
+        trail = trail.write(tx, month),
+    )?;
+    let left: Vec<i64> = released.into_iter().filter(|lane| !gone.contains(lane)).collect();
+    lanes::end_lease(tx, &left).await?;
     arms.retain(|(lane, ..)| !gone.contains(lane));
+    // A lane that is armed anew keeps its time.
+    let armed: HashSet<i64> = arms.iter().map(|(lane, ..)| *lane).chain(gone).collect();
+    let now = valid.iter().map(|(one, _)| micros(one.now)).max().unwrap_or_default();
+    let after: Vec<i64> = after.into_iter().filter(|lane| !armed.contains(lane)).collect();
+    lanes::lock(tx, &after).await?;
+    arms.extend(after.into_iter().map(|lane| (lane, now, false)));
     lanes::arm(tx, &arms).await?;
-    if !sent.is_empty() {
-        // A lane that was armed anew above keeps its time.
-        let armed: HashSet<i64> = arms.iter().map(|(lane, ..)| *lane).chain(gone).collect();
-        let after = waiting_for(tx, &sent).await?.into_iter().filter(|lane| !armed.contains(lane));
-        let now = valid.iter().map(|(one, _)| micros(one.now)).max().unwrap_or_default();
-        let after: Vec<lanes::Arm> = after.map(|lane| (lane, now, false)).collect();
-        let unlocked: Vec<i64> = after.iter().map(|(lane, ..)| *lane).collect();
-        lanes::lock(tx, &unlocked).await?;
-        lanes::arm(tx, &after).await?;
-    }
-    trail.write(tx, month).await?;
     Ok(done)
 }
 
@@ -163,24 +175,28 @@ async fn waiting_for(tx: &Tx<'_>, sent: &[Uuid]) -> Stored<Vec<i64>> {
     rows(tx, sql!("outbox_waiting_for"), &[&sent]).await?.iter().map(|r| get(r, 0)).collect()
 }
 
-/// A content that does not open takes no note: its state still changes.
-async fn write_notes(base: &Base, tx: &Tx<'_>, notes: Vec<(Uuid, i64, SendNote)>) -> Stored<()> {
-    let numbers: Vec<i64> = notes.iter().map(|(_, nr, _)| *nr).collect();
-    let mut closed = blob::read(tx, &numbers, true).await?;
-    let (mut asked, mut wanted) = (Vec::new(), Vec::new());
-    for (id, nr, note) in &notes {
-        if let Some(closed) = closed.remove(nr) {
-            asked.push((Owner::new("outbox", *id), closed));
-            wanted.push((*nr, note));
-        }
+/// Notes sealed for their rows. A content that does not open takes none: its state still changes.
+async fn sealed_notes(
+    base: &Base,
+    tx: &Tx<'_>,
+    notes: Vec<(Owner, i64, Closed, SendNote)>,
+) -> Stored<(Vec<i64>, Vec<Vec<u8>>)> {
+    let (mut asked, mut wanted) = (Vec::with_capacity(notes.len()), Vec::with_capacity(notes.len()));
+    for (owner, nr, content, note) in notes {
+        asked.push((owner, content));
+        wanted.push((nr, note));
     }
-    let (mut nr, mut sealed) = (Vec::new(), Vec::new());
+    let (mut nr, mut sealed) = (Vec::with_capacity(wanted.len()), Vec::with_capacity(wanted.len()));
     for (opened, (row, note)) in base.keyring.open_all(tx, asked).await?.into_iter().zip(wanted) {
         if let Ok(Some(opened)) = opened {
             nr.push(row);
-            sealed.push(opened.seal_note(&to_json(note)?)?);
+            sealed.push(opened.seal_note(&to_json(&note)?)?);
         }
     }
+    Ok((nr, sealed))
+}
+
+async fn write_notes(tx: &Tx<'_>, nr: &[i64], sealed: &[Vec<u8>]) -> Stored<()> {
     if nr.is_empty() {
         return Ok(());
     }

@@ -1,4 +1,4 @@
--- Rows by id, with their contents' keys and notes, for settling and replaying; held until the end of the transaction.
+-- Rows by id, for replaying and repeating; held until the end of the transaction.
 SELECT o.nr, o.id, o.lane, o.stamp, o.traceparent, o.state
 FROM outbox_id d JOIN outbox o ON o.nr = d.nr
 WHERE d.id = ANY($1::uuid[]) ORDER BY o.nr FOR UPDATE OF o
