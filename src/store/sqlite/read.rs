@@ -1,14 +1,15 @@
 //! Facts and guards for the steps, read across Mandanten in one snapshot (rules.md 7), and the pool of reading connections.
 //! Never writes.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
-use crate::effects::{Answer, Fact, Guard, Question, Stored as StoredRecord};
+use crate::effects::{Answer, Fact, Guard, GuardKey, Question, Stored as StoredRecord};
 use crate::envelope::Stage;
 use crate::register::bestand::Bestand;
 use crate::seal::index::Tag;
@@ -61,77 +62,93 @@ impl Readers {
     }
 }
 
-/// What questions of one look-up have opened already: several keys lead to one record, and all runs ask for one Bestand.
-struct Opening<'a> {
-    connection: &'a Connection,
-    keyring: &'a Keyring,
-    records: HashMap<Uuid, StoredRecord>,
-    bestaende: HashMap<Tag, Option<Bestand>>,
-}
-
-/// Answers questions in their order.
+/// Answers questions in their order. What they ask of one tree of the file is read in the order of that tree: keys lie scattered, and
+/// over a large register each of them would else come to pages that another one has put out of the cache meanwhile.
 pub fn lookup(connection: &Connection, keyring: &Keyring, questions: &[Question]) -> Stored<Vec<Answer>> {
-    let mut opening = Opening { connection, keyring, records: HashMap::new(), bestaende: HashMap::new() };
-    questions
-        .iter()
-        .map(|question| {
-            let guard = question.key();
-            let tag = keyring.search.tag(&guard.0.octets());
-            let fact = match question {
-                Question::Mirror(_) => Fact::Mirror(opening.records(&tag)?),
-                Question::Vorgang(_) => Fact::Vorgang(register::vorgang(connection, keyring, &tag)?),
-                Question::Tombstone(_) => {
-                    let mut get = connection.prepare_cached(sql!("tombstone_get")).map_err(trouble)?;
-                    let created: Option<i64> =
-                        get.query_row([&tag[..]], |r| r.get(0)).optional().map_err(trouble)?;
-                    Fact::Tombstone(created.map(time))
-                }
-                Question::Bestand(_) => Fact::Bestand(opening.bestand(tag)?),
-                Question::Anzahl(partner) => Fact::Anzahl(register::anzahl(connection, partner)?),
-                Question::Eingang { partner, standard, uuid } => {
-                    let parts = vec![partner.clone(), standard.clone(), uuid.to_ascii_lowercase()];
-                    let key = OnceKey { class: "business", parts };
-                    Fact::Eingang(register::eingang(connection, keyring, &key)?)
-                }
-            };
-            let mut get = connection.prepare_cached(sql!("guard_get")).map_err(trouble)?;
-            let seen = get.query_row([&tag[..]], |r| r.get(0)).optional().map_err(trouble)?;
-            Ok(Answer { fact, guard: Guard { key: guard, seen: seen.map_or(0, count) } })
-        })
-        .collect()
+    let guards: Vec<GuardKey> = questions.iter().map(Question::key).collect();
+    let tags: Vec<Tag> = guards.iter().map(|guard| keyring.search.tag(&guard.0.octets())).collect();
+    let mut order: Vec<usize> = (0..questions.len()).collect();
+    order.sort_unstable_by_key(|place| tags[*place]);
+    let versions = versions(connection, &tags, &order)?;
+    let mut mirror = records(connection, keyring, questions, &tags, &order)?;
+    // All runs ask for one Bestand.
+    let mut bestaende: HashMap<Tag, Option<Bestand>> = HashMap::new();
+    let mut answers = Vec::with_capacity(questions.len());
+    for (place, (question, (tag, key))) in questions.iter().zip(tags.iter().zip(guards)).enumerate() {
+        let fact = match question {
+            Question::Mirror(_) => Fact::Mirror(mirror.remove(&place).unwrap_or_default()),
+            Question::Vorgang(_) => Fact::Vorgang(register::vorgang(connection, keyring, tag)?),
+            Question::Tombstone(_) => {
+                let mut get = connection.prepare_cached(sql!("tombstone_get")).map_err(trouble)?;
+                let created: Option<i64> =
+                    get.query_row([&tag[..]], |r| r.get(0)).optional().map_err(trouble)?;
+                Fact::Tombstone(created.map(time))
+            }
+            Question::Bestand(_) => {
+                let known = match bestaende.entry(*tag) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(free) => free.insert(register::bestand(connection, keyring, tag)?),
+                };
+                Fact::Bestand(known.clone())
+            }
+            Question::Anzahl(partner) => Fact::Anzahl(register::anzahl(connection, partner)?),
+            Question::Eingang { partner, standard, uuid } => {
+                let parts = vec![partner.clone(), standard.clone(), uuid.to_ascii_lowercase()];
+                let key = OnceKey { class: "business", parts };
+                Fact::Eingang(register::eingang(connection, keyring, &key)?)
+            }
+        };
+        answers.push(Answer { fact, guard: Guard { key, seen: versions[place] } });
+    }
+    Ok(answers)
 }
 
-impl Opening<'_> {
-    fn records(&mut self, tag: &[u8]) -> Stored<Vec<StoredRecord>> {
-        let mut list = self.connection.prepare_cached(sql!("mirror_by_key")).map_err(trouble)?;
-        let found: Vec<(Uuid, String, String, i64)> = list
-            .query_map([tag], |r| Ok((uuid(r.get(0)?)?, r.get(1)?, r.get(2)?, r.get(3)?)))
-            .and_then(Iterator::collect)
-            .map_err(trouble)?;
-        let mut records = Vec::with_capacity(found.len());
-        for (id, mandant, partner, sealed) in found {
-            if let Some(known) = self.records.get(&id) {
-                records.push(known.clone());
-                continue;
-            }
-            let lost = || StoreError::Corrupt("the key of a record of the mirror is missing".into());
-            let opened = Opened::read(self.connection, self.keyring, sealed, Owner::new("mirror", id))?;
-            let registersatz = from_json(&opened.ok_or_else(lost)?.body()?.ok_or_else(lost)?)?;
-            let record = StoredRecord { id, mandant, partner, registersatz };
-            self.records.insert(id, record.clone());
-            records.push(record);
-        }
-        Ok(records)
+/// The version of each question's guard; a missing one is version 0.
+fn versions(connection: &Connection, tags: &[Tag], order: &[usize]) -> Stored<Vec<u64>> {
+    let mut versions = vec![0; tags.len()];
+    let mut get = connection.prepare_cached(sql!("guard_get")).map_err(trouble)?;
+    for place in order {
+        let seen: Option<i64> =
+            get.query_row([&tags[*place][..]], |r| r.get(0)).optional().map_err(trouble)?;
+        versions[*place] = seen.map_or(0, count);
     }
+    Ok(versions)
+}
 
-    fn bestand(&mut self, tag: Tag) -> Stored<Option<Bestand>> {
-        if let Some(known) = self.bestaende.get(&tag) {
-            return Ok(known.clone());
+/// The records under the questions' keys by the questions' places; one to which several keys lead is opened once.
+fn records(
+    connection: &Connection,
+    keyring: &Keyring,
+    questions: &[Question],
+    tags: &[Tag],
+    order: &[usize],
+) -> Stored<HashMap<usize, Vec<StoredRecord>>> {
+    let mut under: Vec<(usize, i64)> = Vec::new();
+    {
+        let mut keys = connection.prepare_cached(sql!("mirror_by_key")).map_err(trouble)?;
+        for place in order.iter().filter(|place| matches!(questions[**place], Question::Mirror(_))) {
+            let mut rows = keys.query([&tags[*place][..]]).map_err(trouble)?;
+            while let Some(row) = rows.next().map_err(trouble)? {
+                under.push((*place, row.get(0).map_err(trouble)?));
+            }
         }
-        let found = register::bestand(self.connection, self.keyring, &tag)?;
-        self.bestaende.insert(tag, found.clone());
-        Ok(found)
     }
+    let mut opened: BTreeMap<i64, Option<StoredRecord>> = under.iter().map(|(_, row)| (*row, None)).collect();
+    let mut get = connection.prepare_cached(sql!("mirror_get")).map_err(trouble)?;
+    for (row, record) in &mut opened {
+        let (id, mandant, partner, sealed): (Uuid, String, String, i64) = get
+            .query_row([row], |r| Ok((uuid(r.get(0)?)?, r.get(1)?, r.get(2)?, r.get(3)?)))
+            .map_err(trouble)?;
+        let lost = || StoreError::Corrupt("the key of a record of the mirror is missing".into());
+        let content = Opened::read(connection, keyring, sealed, Owner::new("mirror", id))?;
+        let registersatz = from_json(&content.ok_or_else(lost)?.body()?.ok_or_else(lost)?)?;
+        *record = Some(StoredRecord { id, mandant, partner, registersatz });
+    }
+    let mut found: HashMap<usize, Vec<StoredRecord>> = HashMap::new();
+    for (place, row) in under {
+        found.entry(place).or_default().extend(opened.get(&row).cloned().flatten());
+    }
+    Ok(found)
 }
 
 /// The attributes behind a stamp's number, without trace context.

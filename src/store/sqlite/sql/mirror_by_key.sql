@@ -1,4 +1,2 @@
--- Across Mandanten: only for the steps' lookup.
-SELECT m.id, s.mandant, s.partner, m.sealed
-FROM mirror_key k JOIN mirror m ON m.row = k.mirror JOIN stamp s ON s.row = m.stamp
-WHERE k.key = ?1 ORDER BY m.row
+-- Rows of the records under a key, in their order.
+SELECT mirror FROM mirror_key WHERE key = ?1 ORDER BY mirror
