@@ -1,6 +1,7 @@
 //! What goes on beside deliveries: waking waiting messages, commands of persons, pauses, figures.
 //! Each loop survives a store that is busy; none of them decides about content.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::clock::Tick;
-use crate::store::contract::{Command, CommandState, Pause, Resumed, Scope};
+use crate::store::contract::{Command, CommandState, Pause, Resumed, Scope, UnderWay};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
 
@@ -168,9 +169,14 @@ const OLD: Duration = Duration::from_secs(4 * 3600);
 /// A clock that gains more than this on the steady one between two looks has jumped.
 const JUMP: Duration = Duration::from_secs(30);
 
-/// Sets the figures that an operator watches, every few seconds.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Sets the figures that an operator watches: every few seconds what is under way, and as often as it costs next to nothing what whole
+/// tables have to be counted for.
 pub async fn figures(core: Arc<Core>) {
     let (mut last, mut tick) = (core.clock.now(), Tick::now());
+    let (mut counted, mut until_counted) = (Tick::now(), Duration::ZERO);
+    let mut destinations = BTreeSet::new();
     while !core.stop.is_cancelled() && !core.points.crashed() {
         let now = core.clock.now();
         let ahead = Duration::try_from(now.duration_since(last)).unwrap_or_default();
@@ -178,27 +184,51 @@ pub async fn figures(core: Arc<Core>) {
             raise(Alarm::ClockJumped, "engine", &[]);
         }
         (last, tick) = (now, Tick::now());
-        if let Ok(figures) = core.store.figures(&Scope::Operator).await {
-            metric::mirror_entries(figures.mirror);
-            for backlog in &figures.backlog {
-                let age = backlog.oldest.map(|oldest| now.duration_since(oldest)).unwrap_or_default();
-                let age = Duration::try_from(age).unwrap_or_default();
-                metric::backlog(&backlog.destination, backlog.waiting, age, backlog.parked + backlog.unclear);
-                if age > OLD {
-                    raise(Alarm::BacklogOld, &backlog.destination, &[]);
+        let began = Tick::now();
+        if let Ok(open) = core.store.under_way().await {
+            tell(&core, &open, &mut destinations, now);
+        }
+        let pause = rest(began.elapsed(), MINUTE);
+        if counted.elapsed() >= until_counted {
+            let began = Tick::now();
+            if let Ok(figures) = core.store.figures(&Scope::Operator).await {
+                metric::mirror_entries(figures.mirror);
+                for (state, count) in &figures.inbound {
+                    metric::inbound(state, *count);
                 }
             }
-            for (state, count) in &figures.inbound {
-                metric::inbound(state, *count);
-            }
+            (counted, until_counted) = (Tick::now(), rest(began.elapsed(), 60 * MINUTE));
         }
         metric::queue_depth(
             "in-flight",
             core.settings.in_flight - core.room.available_permits().min(core.settings.in_flight),
         );
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            () = tokio::time::sleep(pause) => {}
             () = core.stop.cancelled() => {}
         }
+    }
+}
+
+/// How long nobody looks after a look that took so long: a hundred times as long, so that looking never becomes work of its own in a
+/// house that has grown.
+fn rest(took: Duration, most: Duration) -> Duration {
+    (took * 100).clamp(Duration::from_secs(5), most)
+}
+
+/// Tells what is under way; of a destination that has nothing left that this is so.
+fn tell(core: &Core, open: &[UnderWay], destinations: &mut BTreeSet<String>, now: Timestamp) {
+    for UnderWay { destination, waiting, oldest, held } in open {
+        let age = oldest.map(|oldest| now.duration_since(oldest)).unwrap_or_default();
+        let age = Duration::try_from(age).unwrap_or_default();
+        metric::backlog(destination, *waiting, age, *held);
+        if age > OLD {
+            raise(Alarm::BacklogOld, destination, &[]);
+        }
+    }
+    destinations.extend(core.set.load().destinations.keys().cloned());
+    destinations.extend(open.iter().map(|one| one.destination.clone()));
+    for idle in destinations.iter().filter(|known| open.iter().all(|one| one.destination != **known)) {
+        metric::backlog(idle, 0, Duration::ZERO, 0);
     }
 }

@@ -262,6 +262,19 @@ pub struct Backlog {
     pub last_cause: Option<String>,
 }
 
+/// What has not left yet for one destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnderWay {
+    /// `connection:partner`.
+    pub destination: String,
+    /// Rows queued or retrying.
+    pub waiting: u64,
+    /// When the oldest of them was queued.
+    pub oldest: Option<Timestamp>,
+    /// Rows that wait for a person: parked or unclear.
+    pub held: u64,
+}
+
 /// The figures of a store at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Figures {
@@ -456,7 +469,9 @@ pub trait Store: Duties + Retention + Recovery + Send + Sync {
     /// Registersätze of a scope in the order in which they came, from the one after `after`; the view is written to the
     /// Abrufprotokoll.
     async fn registersaetze(&self, view: View, after: Option<Uuid>) -> Result<Vec<Stored>, StoreError>;
-    /// The figures.
+    /// What has not left yet, of all Mandanten, by destination; costs as much as that is, however much the store holds.
+    async fn under_way(&self) -> Result<Vec<UnderWay>, StoreError>;
+    /// The figures. Whole tables are counted: for persons, and for whoever asks rarely.
     async fn figures(&self, scope: &Scope) -> Result<Figures, StoreError>;
 
     /// All pauses that hold.

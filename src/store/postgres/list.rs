@@ -9,7 +9,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::envelope::{Envelope, Inbound, Verdict};
-use crate::store::contract::{Backlog, Figures, Filter, Listed, ListedSend, Scope};
+use crate::store::contract::{Backlog, Figures, Filter, Listed, ListedSend, Scope, UnderWay};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, narrow_to, one, rows, sicht, transact};
 use crate::store::postgres::values::{get, sql, trouble};
@@ -194,6 +194,18 @@ pub async fn original(
         house::abruf(&tx, month, (now, stamp, traceparent), (id, "view", Vec::new(), words)).await?;
         Ok(Some(envelope))
     }.await)
+}
+
+/// What has not left yet, by destination.
+pub async fn under_way(base: &Base) -> Stored<Vec<UnderWay>> {
+    let client = base.db.get().await?;
+    let found = rows(&client, sql!("outbox_under_way"), &[]).await?;
+    let one = |r: &Row| {
+        let oldest: Option<i64> = get(r, 2)?;
+        let (waiting, held) = (count(get(r, 1)?), count(get(r, 3)?));
+        Ok(UnderWay { destination: get(r, 0)?, waiting, oldest: oldest.map(time), held })
+    };
+    found.iter().map(one).collect()
 }
 
 /// The figures of a scope.

@@ -153,6 +153,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("outbox_row", include_str!("sql/outbox_row.sql")),
     ("outbox_settle", include_str!("sql/outbox_settle.sql")),
     ("outbox_settling", include_str!("sql/outbox_settling.sql")),
+    ("outbox_under_way", include_str!("sql/outbox_under_way.sql")),
     ("outbox_waiting_for", include_str!("sql/outbox_waiting_for.sql")),
     ("pause_delete", include_str!("sql/pause_delete.sql")),
     ("pause_list", include_str!("sql/pause_list.sql")),

@@ -15,7 +15,7 @@ use crate::effects::{Answer, Outgoing, Question, Stored as StoredRecord, Vorgang
 use crate::envelope::{Claim, Envelope, Stage};
 use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Listed, ListedSend, Made, Pause,
-    Resumed, Scope, SpoolRead, SpoolWrite, Store, StoreError, View,
+    Resumed, Scope, SpoolRead, SpoolWrite, Store, StoreError, UnderWay, View,
 };
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use crate::store::lane::{Lane, Outcome, Settle, Take, Want};
@@ -286,6 +286,10 @@ impl Store for PostgresStore {
     async fn registersaetze(&self, view: View, after: Option<Uuid>) -> Result<Vec<StoredRecord>, StoreError> {
         self.watch()?;
         register::registersaetze(&self.base, &view, after).await
+    }
+
+    async fn under_way(&self) -> Result<Vec<UnderWay>, StoreError> {
+        list::under_way(&self.base).await
     }
 
     async fn figures(&self, scope: &Scope) -> Result<Figures, StoreError> {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use crate::envelope::{Envelope, Verdict};
-use crate::store::contract::{Backlog, Figures, Filter, Listed, ListedSend, Scope};
+use crate::store::contract::{Backlog, Figures, Filter, Listed, ListedSend, Scope, UnderWay};
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::prepare::{InboxNote, SendNote, transport};
 use crate::store::sealing::shown::{self, Broken, First};
@@ -194,6 +194,18 @@ pub fn original(
         params![micros(now), stamp, traceparent, id, "view", Vec::<u8>::new(), words],
     )?;
     Ok(Some(envelope))
+}
+
+/// What has not left yet, by destination.
+pub fn under_way(connection: &Connection) -> Stored<Vec<UnderWay>> {
+    let mut list = connection.prepare_cached(sql!("outbox_under_way")).map_err(trouble)?;
+    list.query_map([], |r| {
+        let oldest: Option<i64> = r.get(2)?;
+        let (waiting, held) = (count(r.get(1)?), count(r.get(3)?));
+        Ok(UnderWay { destination: r.get(0)?, waiting, oldest: oldest.map(time), held })
+    })
+    .and_then(Iterator::collect)
+    .map_err(trouble)
 }
 
 /// The figures of a scope.

@@ -15,7 +15,7 @@ use crate::effects::{Answer, Outgoing, Question, Stored as StoredRecord, Vorgang
 use crate::envelope::{Claim, Envelope, Stage};
 use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Listed, ListedSend, Made, Pause,
-    Resumed, Scope, SpoolRead, SpoolWrite, Store, StoreError, View,
+    Resumed, Scope, SpoolRead, SpoolWrite, Store, StoreError, UnderWay, View,
 };
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use crate::store::lane::{Lane, Outcome, Settle, Take, Want};
@@ -338,6 +338,10 @@ impl Store for SqliteStore {
     async fn registersaetze(&self, view: View, after: Option<Uuid>) -> Result<Vec<StoredRecord>, StoreError> {
         let stage = self.stage;
         self.write(move |scene| register::registersaetze(scene, stage, &view, after)).await
+    }
+
+    async fn under_way(&self) -> Result<Vec<UnderWay>, StoreError> {
+        self.readers.read(|db, _| list::under_way(db)).await
     }
 
     async fn figures(&self, scope: &Scope) -> Result<Figures, StoreError> {

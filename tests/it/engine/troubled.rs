@@ -224,6 +224,10 @@ impl Store for Troubled {
         self.inner.registersaetze(view, after).await
     }
 
+    async fn under_way(&self) -> Result<Vec<UnderWay>, StoreError> {
+        self.inner.under_way().await
+    }
+
     async fn figures(&self, scope: &Scope) -> Result<Figures, StoreError> {
         self.inner.figures(scope).await
     }

@@ -45,6 +45,7 @@ const FROM_THE_BEGINNING: &[&str] = &[
     "lauf_of_leases",
     "outbox_back",
     "outbox_held",
+    "outbox_under_way",
     "ret_month_open",
     "ret_outbox_held",
     "ret_outbox_held_count",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use drehscheibe::effects::Timer;
 use drehscheibe::envelope::Inbound;
 use drehscheibe::rejection::{Fault, Rejection};
-use drehscheibe::store::contract::{Filter, Keep, Scope, Store, StoreError};
+use drehscheibe::store::contract::{Filter, Keep, Scope, Store, StoreError, UnderWay};
 use drehscheibe::store::lane::Outcome;
 use uuid::Uuid;
 
@@ -85,6 +85,7 @@ pub async fn reads_are_scoped_by_mandant_and_partner(house: &dyn House) {
 pub async fn figures_count_what_is_there(house: &dyn House) {
     let store = open(house).await;
     assert_eq!(store.figures(&Scope::Operator).await.unwrap(), Default::default());
+    assert_eq!(store.under_way().await.unwrap(), []);
     for n in 0..3 {
         let mut entry = delivery("a", "p", &n.to_string());
         if n > 0 {
@@ -102,6 +103,8 @@ pub async fn figures_count_what_is_there(house: &dyn House) {
     assert_eq!(figures.codes, [("X001".to_owned(), 2), ("X002".to_owned(), 2)]);
     let backlog = &figures.backlog[0];
     assert_eq!((backlog.waiting, backlog.sent, backlog.unclear, backlog.parked), (1, 1, 1, 0));
+    let under_way = UnderWay { destination: "c:x".into(), waiting: 1, oldest: backlog.oldest, held: 1 };
+    assert_eq!((store.under_way().await.unwrap(), backlog.oldest.is_some()), (vec![under_way], true));
     let listed = store.list(&Scope::Operator, Filter { limit: 2, ..Default::default() }).await.unwrap();
     assert_eq!(listed.len(), 2);
     let before = Filter { before: Some(listed[1].id), ..all() };
