@@ -1,4 +1,3 @@
 -- Rows by id, for replaying and repeating; held until the end of the transaction.
-SELECT o.nr, o.id, o.lane, o.stamp, o.traceparent, o.state
-FROM outbox_id d JOIN outbox o ON o.nr = d.nr
-WHERE d.id = ANY($1::uuid[]) ORDER BY o.nr FOR UPDATE OF o
+SELECT o.nr, o.id, o.lane, o.stamp, o.traceparent, o.state FROM outbox o
+WHERE o.nr = ANY (ARRAY (SELECT d.nr FROM outbox_id d WHERE d.id = ANY($1::uuid[]))) ORDER BY o.nr FOR UPDATE OF o
