@@ -59,8 +59,8 @@ pub struct FloorArgs {
     /// How often each program is measured.
     #[arg(long, default_value_t = 3, requires = "floor", value_parser = clap::value_parser!(u32).range(1..=99))]
     pub rounds: u32,
-    /// Deliveries fetched ahead, by both programs.
-    #[arg(long, default_value_t = 300, requires = "floor", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    /// Deliveries fetched ahead, by both programs; as many as a connection fetches by default.
+    #[arg(long, default_value_t = 100, requires = "floor", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub prefetch: u16,
     /// How long a latency is measured.
     #[arg(long, default_value_t = 20, requires = "floor", value_parser = clap::value_parser!(u32).range(1..=3600))]
