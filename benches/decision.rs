@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use drehscheibe::cli::bench_floor::account;
 use drehscheibe::effects::{BestandChange, Effects, Guard, GuardKey, MirrorChange};
 use drehscheibe::envelope::{Envelope, Evidence, Head, How, PartnerRef};
 use drehscheibe::message::{Identity, Message, Sender};
@@ -138,22 +139,18 @@ fn in_memory(folder: &Path) {
 
 /// What the process has used so far, as the system counts it: what a decision costs without what the machine does besides.
 struct Account {
-    ticks: u64,
+    processor: Duration,
     calls: u64,
     disk: u64,
 }
 
 impl Account {
     fn now() -> Account {
-        let stat = fs::read_to_string("/proc/self/stat").unwrap();
-        // The name in brackets may hold spaces; user and system time are the 14th and 15th field.
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
         let io = fs::read_to_string("/proc/self/io").unwrap();
         let of = |name: &str| -> u64 {
             io.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().parse().unwrap()
         };
-        let ticks = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-        Account { ticks, calls: of("syscr:"), disk: of("read_bytes:") }
+        Account { processor: account::processor("self"), calls: of("syscr:"), disk: of("read_bytes:") }
     }
 
     #[expect(clippy::print_stdout, reason = "as the harness tells its own figures")]
@@ -161,7 +158,7 @@ impl Account {
         let now = Account::now();
         println!(
             "over {size} records: {} µs of processor time, {:.1} pages read and {} octets from the disk for a request",
-            (now.ticks - self.ticks) * 10_000 / requests,
+            (now.processor - self.processor).as_micros() / u128::from(requests),
             (now.calls - self.calls) as f64 / requests as f64,
             (now.disk - self.disk) / requests,
         );

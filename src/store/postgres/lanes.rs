@@ -149,18 +149,18 @@ pub async fn end_lease(tx: &Tx<'_>, lanes: &[i64]) -> Stored<()> {
     run(tx, sql!("lane_end_lease"), &[&lanes]).await.map(drop)
 }
 
-/// Locks lanes, and those whose rows leave only after rows that arrive; returns the fence of each that exists.
-pub async fn lock_for_settling(tx: &Tx<'_>, lanes: &[i64], sent: &[Uuid]) -> Stored<HashMap<i64, i64>> {
-    let found = rows(tx, sql!("lane_lock_for_settling"), &[&lanes, &sent]).await?;
-    found.iter().map(|r| Ok((get(r, 0)?, get(r, 1)?))).collect()
-}
-
 /// Locks lanes; returns the fence of each that exists.
 pub async fn lock(tx: &Tx<'_>, lanes: &[i64]) -> Stored<HashMap<i64, i64>> {
-    if lanes.is_empty() {
+    lock_with_after(tx, lanes, &[]).await
+}
+
+/// Locks lanes, and with them those whose rows leave only after these rows; returns the fence of each that exists.
+pub async fn lock_with_after(tx: &Tx<'_>, lanes: &[i64], before: &[Uuid]) -> Stored<HashMap<i64, i64>> {
+    if lanes.is_empty() && before.is_empty() {
         return Ok(HashMap::new());
     }
-    rows(tx, sql!("lane_lock"), &[&lanes]).await?.iter().map(|r| Ok((get(r, 0)?, get(r, 1)?))).collect()
+    let found = rows(tx, sql!("lane_lock"), &[&lanes, &before]).await?;
+    found.iter().map(|r| Ok((get(r, 0)?, get(r, 1)?))).collect()
 }
 
 /// Ends leases of rows (lane, last place handed out); what was handed out under them is in doubt.

@@ -1,7 +1,7 @@
 //! Settling rows of leased lanes, and replaying rows that wait for a person. A stale fence changes nothing.
 //! Never reads a clock.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -77,8 +77,8 @@ pub async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> 
     // Lanes before rows, as everywhere; with them the lanes whose rows leave only after one of these.
     let sent: Vec<Uuid> =
         settles.iter().filter(|one| matches!(one.outcome, Outcome::Sent { .. })).map(|one| one.row).collect();
-    let wanted: BTreeSet<i64> = settles.iter().map(|one| one.lane).collect();
-    let fences = lanes::lock_for_settling(tx, &wanted.into_iter().collect::<Vec<_>>(), &sent).await?;
+    let wanted: Vec<i64> = settles.iter().map(|one| one.lane).collect();
+    let fences = lanes::lock_with_after(tx, &wanted, &sent).await?;
     let ids: Vec<Uuid> = settles.iter().map(|one| one.row).collect();
     let (mut found, mut contents) = (HashMap::with_capacity(ids.len()), HashMap::with_capacity(ids.len()));
     for r in rows(tx, sql!("outbox_settling"), &[&ids]).await? {
@@ -132,15 +132,16 @@ pub async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> 
         nr.iter().zip(&states).filter(|(_, state)| **state == "sent").map(|(nr, _)| *nr).collect();
     let outcomes: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&nr, &states, &doubts, &at];
     // None of these rests on what another one of them writes.
-    let (_, _, _, gone, after, _) = together!(
+    let (_, _, doomed, gone, after, _) = together!(
         noted = write_notes(tx, &noted, &notes),
         rows = run(tx, sql!("outbox_settle"), outcomes),
-        doomed = clear_doomed(tx, &arrived),
+        doomed = doomed(tx, &arrived),
         gone = lanes::settled(tx, &released, &arrived),
         // Only now that the rows are held is everything there that leaves after them.
         after = waiting_for(tx, &sent),
         trail = trail.write(tx, month),
     )?;
+    clear(tx, &doomed).await?;
     let left: Vec<i64> = released.into_iter().filter(|lane| !gone.contains(lane)).collect();
     lanes::end_lease(tx, &left).await?;
     arms.retain(|(lane, ..)| !gone.contains(lane));
@@ -154,13 +155,16 @@ pub async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> 
     Ok(done)
 }
 
-/// Clears what has arrived and whose child was deleted while it was on its way.
-async fn clear_doomed(tx: &Tx<'_>, arrived: &[i64]) -> Stored<()> {
+/// Of these rows, which have arrived, those whose child was deleted while they were on their way.
+async fn doomed(tx: &Tx<'_>, arrived: &[i64]) -> Stored<Vec<i64>> {
     if arrived.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let doomed = rows(tx, sql!("outbox_is_doomed"), &[&arrived]).await?;
-    let doomed: Vec<i64> = doomed.iter().map(|r| get(r, 0)).collect::<Stored<_>>()?;
+    rows(tx, sql!("outbox_is_doomed"), &[&arrived]).await?.iter().map(|r| get(r, 0)).collect()
+}
+
+/// Clears contents wholly, also the notes that were written before.
+async fn clear(tx: &Tx<'_>, doomed: &[i64]) -> Stored<()> {
     if doomed.is_empty() {
         return Ok(());
     }

@@ -100,7 +100,6 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("lane_held_add", include_str!("sql/lane_held_add.sql")),
     ("lane_lease", include_str!("sql/lane_lease.sql")),
     ("lane_lock", include_str!("sql/lane_lock.sql")),
-    ("lane_lock_for_settling", include_str!("sql/lane_lock_for_settling.sql")),
     ("lane_named", include_str!("sql/lane_named.sql")),
     ("lane_next", include_str!("sql/lane_next.sql")),
     ("lane_orphaned", include_str!("sql/lane_orphaned.sql")),

@@ -2,7 +2,7 @@
 //! Never writes.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -133,20 +133,21 @@ fn records(
             }
         }
     }
-    let mut opened: BTreeMap<i64, Option<StoredRecord>> = under.iter().map(|(_, row)| (*row, None)).collect();
+    let rows: BTreeSet<i64> = under.iter().map(|(_, row)| *row).collect();
+    let mut opened: HashMap<i64, StoredRecord> = HashMap::with_capacity(rows.len());
     let mut get = connection.prepare_cached(sql!("mirror_get")).map_err(trouble)?;
-    for (row, record) in &mut opened {
+    for row in rows {
         let (id, mandant, partner, sealed): (Uuid, String, String, i64) = get
             .query_row([row], |r| Ok((uuid(r.get(0)?)?, r.get(1)?, r.get(2)?, r.get(3)?)))
             .map_err(trouble)?;
         let lost = || StoreError::Corrupt("the key of a record of the mirror is missing".into());
         let content = Opened::read(connection, keyring, sealed, Owner::new("mirror", id))?;
         let registersatz = from_json(&content.ok_or_else(lost)?.body()?.ok_or_else(lost)?)?;
-        *record = Some(StoredRecord { id, mandant, partner, registersatz });
+        opened.insert(row, StoredRecord { id, mandant, partner, registersatz });
     }
     let mut found: HashMap<usize, Vec<StoredRecord>> = HashMap::new();
     for (place, row) in under {
-        found.entry(place).or_default().extend(opened.get(&row).cloned().flatten());
+        found.entry(place).or_default().extend(opened.get(&row).cloned());
     }
     Ok(found)
 }

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use drehscheibe::effects::Question;
 use drehscheibe::envelope::Stage;
-use drehscheibe::store::contract::Store;
-use drehscheibe::store::lane::{Settle, Want};
+use drehscheibe::store::contract::{Committed, Store};
+use drehscheibe::store::lane::Want;
 use drehscheibe::store::postgres::open::PLANNED;
 use drehscheibe::store::postgres::statements::STATEMENTS;
 use tokio_postgres::{Client, SimpleQueryMessage};
 use uuid::Uuid;
 
 use super::{Served, house};
-use crate::store_contract::common::{at, delivery, key, put, send, sent, want};
+use crate::store_contract::common::{delivery, key, put, send, sent, settling, want};
 
 /// Figures and dumps look at everything; so does the list of claims that nobody needs, and the count of all old keys.
 const WHOLE: &[&str] = &[
@@ -183,17 +183,10 @@ async fn deliver(house: &Served, from: i64) {
             entry.effects.sends = vec![send("c:x", None, "x")];
             entries.push(entry);
         }
-        store.commit(entries).await.unwrap();
+        assert_eq!(store.commit(entries).await.unwrap(), vec![Committed::New; TOGETHER]);
         let lanes = store.claim(Want { lanes: TOGETHER, ..want(first + 1) }).await.unwrap();
         assert_eq!(lanes.len(), TOGETHER);
-        let settles = lanes.iter().map(|lane| Settle {
-            lane: lane.id,
-            fence: lane.fence,
-            row: lane.heads[0].id,
-            outcome: sent(),
-            release: true,
-            now: at(first + 1),
-        });
+        let settles = lanes.iter().map(|lane| settling(lane, 0, sent(), true, first + 1));
         assert_eq!(store.settle(settles.collect()).await.unwrap(), [true; TOGETHER]);
     }
 }

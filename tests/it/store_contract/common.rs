@@ -216,9 +216,12 @@ pub async fn settle(
     release: bool,
     now: i64,
 ) -> bool {
-    let settle =
-        Settle { lane: lane.id, fence: lane.fence, row: lane.heads[n].id, outcome, release, now: at(now) };
-    store.settle(vec![settle]).await.unwrap()[0]
+    store.settle(vec![settling(lane, n, outcome, release, now)]).await.unwrap()[0]
+}
+
+/// The settling of the n-th row of a lane.
+pub fn settling(lane: &Lane, n: usize, outcome: Outcome, release: bool, now: i64) -> Settle {
+    Settle { lane: lane.id, fence: lane.fence, row: lane.heads[n].id, outcome, release, now: at(now) }
 }
 
 pub async fn seen(store: &dyn Store, value: &str) -> u64 {

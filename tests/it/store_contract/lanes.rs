@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::common::{
     House, all, at, bodies, claim, commit_one, commit_sends, delivery, key, later, open, parked, put, send,
-    sent, settle, want,
+    sent, settle, settling, want,
 };
 use super::waiting::{LEASE, waiting};
 
@@ -270,14 +270,7 @@ pub async fn lanes_of_a_thousand(house: &dyn House) {
         wanted.heads = 5_000;
         let lane = store.claim(wanted).await.unwrap().remove(0);
         assert_eq!(bodies(&lane), (0..count).map(|n| n.to_string()).collect::<Vec<_>>());
-        let settles = (0..count).map(|n| Settle {
-            lane: lane.id,
-            fence: lane.fence,
-            row: lane.heads[n].id,
-            outcome: sent(),
-            release: n + 1 == count,
-            now: at(2),
-        });
+        let settles = (0..count).map(|n| settling(&lane, n, sent(), n + 1 == count, 2));
         assert!(store.settle(settles.collect()).await.unwrap().iter().all(|done| *done));
         assert_eq!(claim(&*store, 100).await.len(), 0);
         // As many lanes.
@@ -287,14 +280,7 @@ pub async fn lanes_of_a_thousand(house: &dyn House) {
         wanted.lanes = 5_000;
         let lanes = store.claim(wanted).await.unwrap();
         assert_eq!(lanes.len(), count);
-        let settles = lanes.iter().map(|lane| Settle {
-            lane: lane.id,
-            fence: lane.fence,
-            row: lane.heads[0].id,
-            outcome: sent(),
-            release: true,
-            now: at(2),
-        });
+        let settles = lanes.iter().map(|lane| settling(lane, 0, sent(), true, 2));
         assert!(store.settle(settles.collect()).await.unwrap().iter().all(|done| *done));
     }
 }

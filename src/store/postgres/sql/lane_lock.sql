@@ -1,2 +1,5 @@
--- Lanes by number, held until the end of the transaction, in one order for all processes.
-SELECT nr, fence FROM lane WHERE nr = ANY($1::bigint[]) ORDER BY nr FOR UPDATE
+-- Lanes by number, and those whose rows leave only after these rows ($2), held until the end of the transaction, in one order for all
+-- processes.
+SELECT nr, fence FROM lane
+WHERE nr = ANY($1::bigint[] || ARRAY(SELECT o.lane FROM outbox o WHERE o.after = ANY($2::uuid[]) AND o.state <> 'sent'))
+ORDER BY nr FOR UPDATE
