@@ -285,7 +285,7 @@ async fn claim(
     for (name, destination) in &set.destinations {
         let open = !except.contains(name) && !core.destination_paused(name);
         // A lane that waits for its turn uses up its lease; where a repeat does harm none may be lost, so none waits.
-        let waiting = if destination.repeat_is_safe() { 2 } else { 1 };
+        let waiting = if destination.repeat_is_safe() { 4 } else { 1 };
         let width = destination.width().max(1) * waiting;
         let room = match destination.repeat_is_safe() {
             true => core.hands.room(name, width),

@@ -57,7 +57,7 @@ const MIRROR: &str = "INSERT INTO mirror (nr, id, stamp, traceparent, cause, cha
   FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[], $7::bigint[]) AS n(nr, id, cause, at, subject)";
 const SEARCH: &str =
     "INSERT INTO mirror_key (key, mirror) SELECT * FROM unnest($1::bytea[], $2::bigint[]) AS n(key, mirror)
-  ORDER BY n.key ON CONFLICT DO NOTHING";
+  ORDER BY n.key";
 const LANE: &str = "INSERT INTO lane (nr, destination, next_try)
   SELECT n.nr, $3::text, n.at FROM unnest($1::bigint[], $2::bigint[]) AS n(nr, at)";
 const OUTBOX: &str = "WITH ids AS (INSERT INTO outbox_id (id, nr) SELECT * FROM unnest($2::uuid[], $1::bigint[]))

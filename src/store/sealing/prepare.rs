@@ -127,7 +127,7 @@ pub enum MirrorWork {
         id: Uuid,
         /// The record.
         record: Fresh,
-        /// Its keys.
+        /// Its keys, each once.
         keys: Vec<Tag>,
         /// Its blind day, see `endet`.
         ende: Tag,
@@ -234,7 +234,7 @@ pub struct Work {
     pub claims: Vec<(String, Key)>,
     /// The timer that it came from.
     pub timer: Option<Uuid>,
-    /// Guards with the version seen, all of them to compare.
+    /// Guards with what was seen, all of them to compare.
     pub guards: Vec<(Tag, i64)>,
     /// Those of them that are shared by readers: compared only.
     pub shared: BTreeSet<Tag>,
@@ -316,7 +316,8 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Opt
                 id,
                 ende: endet::of(keyring, &registersatz),
                 record: Fresh::seal(Owner::new("mirror", id), None, Some(&to_json(&registersatz)?), None)?,
-                keys: keys.iter().map(search).collect(),
+                // Two ways to leave a part out may come to the same key.
+                keys: keys.iter().map(search).collect::<BTreeSet<_>>().into_iter().collect(),
             },
             MirrorChange::Remove { id, tombstone, created, until } => {
                 MirrorWork::Remove { id, tombstone: search(&tombstone), created, until }
