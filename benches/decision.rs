@@ -105,7 +105,7 @@ fn fill(store: &dyn Store, runtime: &tokio::runtime::Runtime, count: u64, now: T
                 entry.effects.bestaende = vec![BestandChange { amt: AMT.into(), bestand: bestand(now) }];
             }
         }
-        runtime.block_on(store.commit(batch)).unwrap();
+        runtime.block_on(async { support::commit(store, support::look_up(store, batch).await).await });
     }
 }
 

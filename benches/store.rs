@@ -26,8 +26,8 @@ fn commit(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(batch as u64));
         group.bench_function(format!("commit {batch}"), |bencher| {
             bencher.iter_batched(
-                || entries.borrow_mut().take(batch),
-                |entries| runtime.block_on(store.commit(entries)).unwrap(),
+                || runtime.block_on(support::look_up(&store, entries.borrow_mut().take(batch))),
+                |entries| runtime.block_on(support::commit(&store, entries)),
                 BatchSize::PerIteration,
             );
         });
@@ -41,7 +41,8 @@ fn commit(criterion: &mut Criterion) {
             let mut spent = Duration::ZERO;
             for _ in 0..rounds {
                 runtime.block_on(async {
-                    store.commit(entries.take(64)).await.unwrap();
+                    let entries = support::look_up(&store, entries.take(64)).await;
+                    support::commit(&store, entries).await;
                     let began = Tick::now();
                     claim_and_settle(&store).await;
                     spent += began.elapsed();

@@ -38,12 +38,13 @@ impl std::fmt::Debug for GuardKey {
     }
 }
 
-/// A guard as seen by a lookup: the version is 0 where nothing was ever written under the key.
+/// A guard as seen by a lookup. What was seen is the store's own word, a version or a moment: it is only handed back to the store that
+/// said it, which compares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guard {
     /// The bucket.
     pub key: GuardKey,
-    /// The version that was seen.
+    /// What was seen.
     pub seen: u64,
 }
 

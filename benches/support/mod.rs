@@ -8,12 +8,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use drehscheibe::app::place::Place;
 use drehscheibe::cli::sample::{Wish, eintragung};
-use drehscheibe::effects::{Effects, Guard, GuardKey, MirrorChange, Outgoing};
+use drehscheibe::effects::{Effects, Guard, GuardKey, MirrorChange, Outgoing, Question};
 use drehscheibe::envelope::{Envelope, Evidence, Inbound, Reply, Stage};
 use drehscheibe::register::keys;
 use drehscheibe::register::record::{Quelle, Record, Registersatz};
 use drehscheibe::seal::key::sha256;
-use drehscheibe::store::contract::{Entry, Keep, Key, Stamp};
+use drehscheibe::store::contract::{Committed, Entry, Keep, Key, Stamp, Store};
 use drehscheibe::store::sqlite::open::Settings;
 use drehscheibe::store::sqlite::store::SqliteStore;
 use drehscheibe::xml::gate;
@@ -111,7 +111,7 @@ impl Entries {
         Entries { record, body, receipt, next: 0 }
     }
 
-    /// The next so many entries; no two share a child or a key.
+    /// The next so many entries; no two share a child or a key. Before they are committed they are looked up.
     pub fn take(&mut self, count: usize) -> Vec<Entry> {
         (0..count).map(|_| self.one()).collect()
     }
@@ -210,4 +210,21 @@ impl Entries {
             envelope: Arc::new(envelope),
         }
     }
+}
+
+/// Looks up what entries are guarded by, as the engine does before it commits them.
+pub async fn look_up(store: &dyn Store, mut entries: Vec<Entry>) -> Vec<Entry> {
+    let guards = || entries.iter().flat_map(|entry| &entry.effects.guards);
+    let questions = guards().map(|guard| Question::Mirror(guard.key.0.clone())).collect();
+    let mut answers = store.lookup(questions).await.unwrap().into_iter();
+    for guard in entries.iter_mut().flat_map(|entry| &mut entry.effects.guards) {
+        guard.seen = answers.next().unwrap().guard.seen;
+    }
+    entries
+}
+
+/// Commits entries, all of which are new.
+pub async fn commit(store: &dyn Store, entries: Vec<Entry>) {
+    let committed = store.commit(entries).await.unwrap();
+    assert!(committed.iter().all(|one| *one == Committed::New));
 }

@@ -17,7 +17,7 @@ use crate::store::sealing::ledger::Deleted;
 use crate::store::sealing::prepare::{MirrorWork, SendWork, Work, claim_place};
 use crate::store::sealing::shown::First;
 use crate::store::sealing::taking::Taking;
-use crate::store::sealing::values::{Stored, micros, sealing};
+use crate::store::sealing::values::{Stored, count, micros, sealing};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::claims::Pending;
 use crate::store::sqlite::values::{sql, trouble, uuid};
@@ -57,7 +57,7 @@ pub fn entry(
         return Ok((already, false));
     }
     for (key, seen) in &work.guards {
-        if version(scene, key)? != *seen {
+        if !scene.stands(key, count(*seen))? {
             return Ok((Written::Done(Committed::Stale), false));
         }
     }
@@ -104,9 +104,7 @@ pub fn entry(
         bumps.insert(*key);
         register::put_bestand(scene, work, stamp, key, content)?;
     }
-    for key in &bumps {
-        scene.run(sql!("guard_bump"), params![key])?;
-    }
+    scene.bump(&bumps)?;
     for timer in &work.timers {
         let sealed = timer.content.insert(scene.connection, &work.mandant, None)?;
         let values = params![timer.id, timer.due, timer.name, stamp, work.stamp.traceparent, sealed];
@@ -226,11 +224,6 @@ fn find(scene: &Scene<'_>, id: Uuid) -> Stored<Option<Row>> {
     })
     .optional()
     .map_err(trouble)
-}
-
-fn version(scene: &Scene<'_>, key: &Tag) -> Stored<i64> {
-    let mut get = scene.connection.prepare_cached(sql!("guard_get")).map_err(trouble)?;
-    Ok(get.query_row([&key[..]], |r| r.get(0)).optional().map_err(trouble)?.unwrap_or(0))
 }
 
 /// The key that wraps this message's contents (of exactly one child, else of exactly one Vorgang), and those of its Vorgänge.

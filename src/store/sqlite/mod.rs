@@ -9,6 +9,7 @@ mod commit;
 mod durable;
 mod duty;
 mod essence;
+mod guards;
 mod house;
 mod keyring;
 mod lanes;

@@ -15,7 +15,8 @@ use crate::register::bestand::Bestand;
 use crate::seal::index::Tag;
 use crate::store::contract::{Key as OnceKey, Stamp, StoreError};
 use crate::store::sealing::content::{Opened, Owner, from_json};
-use crate::store::sealing::values::{Stored, count, stage_of, time};
+use crate::store::sealing::values::{Stored, stage_of, time};
+use crate::store::sqlite::guards::Moment;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::{open, register};
@@ -64,12 +65,18 @@ impl Readers {
 
 /// Answers questions in their order. What they ask of one tree of the file is read in the order of that tree: keys lie scattered, and
 /// over a large register each of them would else come to pages that another one has put out of the cache meanwhile.
-pub fn lookup(connection: &Connection, keyring: &Keyring, questions: &[Question]) -> Stored<Vec<Answer>> {
+pub fn lookup(
+    connection: &Connection,
+    keyring: &Keyring,
+    moment: &Moment,
+    questions: &[Question],
+) -> Stored<Vec<Answer>> {
+    // Before the snapshot, which begins with the first read: what was told until then is in it.
+    let seen = moment.now();
     let guards: Vec<GuardKey> = questions.iter().map(Question::key).collect();
     let tags: Vec<Tag> = guards.iter().map(|guard| keyring.search.tag(&guard.0.octets())).collect();
     let mut order: Vec<usize> = (0..questions.len()).collect();
     order.sort_unstable_by_key(|place| tags[*place]);
-    let versions = versions(connection, &tags, &order)?;
     let mut mirror = records(connection, keyring, questions, &tags, &order)?;
     // All runs ask for one Bestand.
     let mut bestaende: HashMap<Tag, Option<Bestand>> = HashMap::new();
@@ -98,21 +105,9 @@ pub fn lookup(connection: &Connection, keyring: &Keyring, questions: &[Question]
                 Fact::Eingang(register::eingang(connection, keyring, &key)?)
             }
         };
-        answers.push(Answer { fact, guard: Guard { key, seen: versions[place] } });
+        answers.push(Answer { fact, guard: Guard { key, seen } });
     }
     Ok(answers)
-}
-
-/// The version of each question's guard; a missing one is version 0.
-fn versions(connection: &Connection, tags: &[Tag], order: &[usize]) -> Stored<Vec<u64>> {
-    let mut versions = vec![0; tags.len()];
-    let mut get = connection.prepare_cached(sql!("guard_get")).map_err(trouble)?;
-    for place in order {
-        let seen: Option<i64> =
-            get.query_row([&tags[*place][..]], |r| r.get(0)).optional().map_err(trouble)?;
-        versions[*place] = seen.map_or(0, count);
-    }
-    Ok(versions)
 }
 
 /// The records under the questions' keys by the questions' places; one to which several keys lead is opened once.

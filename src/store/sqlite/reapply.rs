@@ -41,9 +41,7 @@ pub fn reapply(scene: &mut Scene<'_>, stage: Stage, now: Timestamp) -> Stored<Re
         last = last.max(entry.nr);
     }
     bestaende(scene, &mut bumps)?;
-    for key in &bumps {
-        scene.run(sql!("guard_bump"), params![key])?;
-    }
+    scene.bump(&bumps)?;
     done.entries = entries.len() as u64;
     scene.run(sql!("doubt_all"), [])?;
     done.doubtful = recovery::doubts(scene.connection)?;

@@ -166,7 +166,7 @@ fn tombstones(scene: &mut Scene<'_>, bis: i64, most: usize) -> Stored<Removed> {
             .map_err(trouble)?
     };
     for key in &due {
-        scene.run(sql!("guard_bump"), params![key])?;
+        scene.bump([key])?;
         scene.run(sql!("ret_tombstone_delete"), params![key])?;
     }
     Ok(Removed { anzahl: due.len() as u64, ..Removed::default() })

@@ -114,7 +114,7 @@ pub fn vorgaenge(scene: &mut Scene<'_>, bis: i64, now: Timestamp, most: usize) -
             .map_err(trouble)?
     };
     for (row, key, subject, sealed) in &due {
-        scene.run(sql!("guard_bump"), params![key])?;
+        scene.bump([key])?;
         scene.run(sql!("ret_vorgang_delete"), [row])?;
         if let Some(sealed) = sealed {
             scene.run(sql!("sealed_delete"), [sealed])?;
@@ -210,9 +210,7 @@ pub fn records(scene: &mut Scene<'_>, stichtag: &Stichtag, most: usize) -> Store
                 params![tombstone, stamp, traceparent, micros(stichtag.now), micros(until)],
             )?;
             ledger::note(scene, &Deleted::Tombstone { key: tombstone, created: stichtag.now, until })?;
-            for key in &bumps {
-                scene.run(sql!("guard_bump"), params![key])?;
-            }
+            scene.bump(&bumps)?;
             removed.ids.push(id);
         }
     }

@@ -30,6 +30,7 @@ use crate::store::sqlite::claims::{self, Pending, Writing};
 use crate::store::sqlite::commit::{self, Written};
 use crate::store::sqlite::durable::Durable;
 use crate::store::sqlite::duty::Roster;
+use crate::store::sqlite::guards::{Guards, Moment};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::open::Settings;
 use crate::store::sqlite::read::{self, Readers};
@@ -45,6 +46,7 @@ pub struct SqliteStore {
     pub(super) stage: Stage,
     pub(super) keyring: Arc<Keyring>,
     pub(super) readers: Arc<Readers>,
+    moment: Arc<Moment>,
     writer: Option<Writer>,
     pub(super) claims: Folder,
     pending: Arc<Pending>,
@@ -89,8 +91,8 @@ impl SqliteStore {
         let keyring = Arc::new(Keyring::new(files.master, files.keys)?);
         let readers = Arc::new(Readers::new(open::file(&settings.path), keyring.clone()));
         let claims = Folder::open(&settings.path, settings.read_only)?;
-        let writer = if settings.read_only {
-            None
+        let (moment, writer) = if settings.read_only {
+            (Arc::default(), None)
         } else {
             if keyring.find(&files.main, HOUSE)?.is_none() {
                 keyring.make(&files.main, HOUSE)?;
@@ -100,13 +102,15 @@ impl SqliteStore {
             let database = open::file(&settings.path);
             let beside = open::connect(&database, false)?;
             let durable = Durable::start(&files.main, &database, beside)?;
-            Some(Writer::start(files.main, keyring.clone(), durable)?)
+            let guards = Guards::open(&files.main)?;
+            (guards.moment(), Some(Writer::start(files.main, keyring.clone(), guards, durable)?))
         };
         Ok(SqliteStore {
             folder: settings.path,
             stage: settings.stage,
             keyring,
             readers,
+            moment,
             writer,
             claims,
             pending: Arc::default(),
@@ -177,7 +181,8 @@ impl Store for SqliteStore {
     }
 
     async fn lookup(&self, questions: Vec<Question>) -> Result<Vec<Answer>, StoreError> {
-        self.readers.read(move |db, keyring| read::lookup(db, keyring, &questions)).await
+        let moment = self.moment.clone();
+        self.readers.read(move |db, keyring| read::lookup(db, keyring, &moment, &questions)).await
     }
 
     async fn commit_and_take(&self, entries: Vec<Entry>, take: Option<Take>) -> Result<Made, StoreError> {

@@ -8,10 +8,12 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, params};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::seal::index::Tag;
 use crate::store::contract::{Stamp, StoreError};
 use crate::store::sealing::ledger::MITTEILUNG;
 use crate::store::sealing::values::{StampKey, Stored, stamp_key};
 use crate::store::sqlite::durable::{Durable, Waiting};
+use crate::store::sqlite::guards::Guards;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::remove;
 use crate::store::sqlite::values::{sql, trouble};
@@ -27,6 +29,7 @@ pub struct Scene<'a> {
     pub connection: &'a Connection,
     /// The keys.
     pub keyring: &'a Keyring,
+    guards: &'a mut Guards,
     stamps: &'a mut HashMap<StampKey, i64>,
     destroys: &'a mut bool,
     /// Why what this piece of work deletes is deleted: a class for the ledger.
@@ -50,6 +53,16 @@ impl Scene<'_> {
         }
         self.stamps.insert(key, row);
         Ok(row)
+    }
+
+    /// Whether nothing was written under a key since it was looked at.
+    pub fn stands(&mut self, key: &Tag, seen: u64) -> Stored<bool> {
+        self.guards.stands(self.connection, key, seen)
+    }
+
+    /// What rests on these keys is decided again.
+    pub fn bump<'k>(&mut self, keys: impl IntoIterator<Item = &'k Tag>) -> Stored<()> {
+        keys.into_iter().try_for_each(|key| self.guards.bump(self.connection, key))
     }
 
     /// Runs one statement; returns how many rows it changed.
@@ -102,11 +115,16 @@ pub struct Writer {
 
 impl Writer {
     /// Starts the thread on a connection.
-    pub fn start(connection: Connection, keyring: Arc<Keyring>, durable: Durable) -> Stored<Writer> {
+    pub fn start(
+        connection: Connection,
+        keyring: Arc<Keyring>,
+        guards: Guards,
+        durable: Durable,
+    ) -> Stored<Writer> {
         let (queue, inlet) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || write(connection, &keyring, inlet, &durable))
+            .spawn(move || write(connection, &keyring, guards, inlet, &durable))
             .map_err(|_| StoreError::Later("the system gives no thread for writing".into()))?;
         Ok(Writer { queue: Some(queue), thread: Some(thread) })
     }
@@ -153,6 +171,7 @@ impl Waiting for Group {
 fn write(
     connection: Connection,
     keyring: &Keyring,
+    mut guards: Guards,
     mut inlet: mpsc::Receiver<Box<dyn Work>>,
     durable: &Durable,
 ) {
@@ -172,6 +191,7 @@ fn write(
                     let mut scene = Scene {
                         connection: &connection,
                         keyring,
+                        guards: &mut guards,
                         stamps: &mut stamps,
                         destroys: &mut destroys,
                         why: MITTEILUNG,
@@ -194,6 +214,7 @@ fn write(
         if whole.is_ok() {
             whole = connection.execute_batch("COMMIT").map_err(trouble);
         }
+        guards.ended(whole.is_ok());
         if whole.is_err() {
             stamps.clear();
             if !connection.is_autocommit() {
@@ -229,7 +250,11 @@ fn all_failed(error: &StoreError) -> StoreError {
 
 fn one(scene: &mut Scene<'_>, work: &mut dyn Work) -> Stored<()> {
     scene.connection.execute_batch("SAVEPOINT piece").map_err(trouble)?;
+    let moved = scene.guards.so_far();
     let ended = work.act(scene);
+    if ended.is_err() {
+        scene.guards.back_to(moved);
+    }
     let end = if ended.is_ok() { "RELEASE piece" } else { "ROLLBACK TO piece; RELEASE piece" };
     if !scene.connection.is_autocommit() {
         scene.connection.execute_batch(end).map_err(trouble)?;

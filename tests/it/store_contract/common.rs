@@ -224,8 +224,20 @@ pub fn settling(lane: &Lane, n: usize, outcome: Outcome, release: bool, now: i64
     Settle { lane: lane.id, fence: lane.fence, row: lane.heads[n].id, outcome, release, now: at(now) }
 }
 
+/// What a look-up sees of a key: it stands until the key moves, and only the store knows what it means.
 pub async fn seen(store: &dyn Store, value: &str) -> u64 {
     store.lookup(vec![Question::Mirror(key(value))]).await.unwrap()[0].guard.seen
+}
+
+/// Whether a key has moved since it was seen.
+pub async fn moved(store: &dyn Store, value: &str, seen: u64) -> bool {
+    let mut probe = delivery("probe", "probe", &Uuid::new_v4().to_string());
+    probe.effects.guards = vec![guard(value, seen)];
+    match store.commit(vec![probe]).await.unwrap().remove(0) {
+        Committed::New => false,
+        Committed::Stale => true,
+        other => panic!("{other:?}"),
+    }
 }
 
 pub async fn mirrored(store: &dyn Store, value: &str) -> usize {

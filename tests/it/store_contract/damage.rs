@@ -10,7 +10,7 @@ use drehscheibe::store::lane::Outcome;
 use uuid::Uuid;
 
 use super::common::{
-    all, at, bodies, claim, commit_one, commit_sends, delivery, guard, key, put, send, settle, spool,
+    all, at, bodies, claim, commit_one, commit_sends, delivery, guard, key, put, seen, send, settle, spool,
 };
 use super::waiting::{LEASE, waiting};
 
@@ -33,7 +33,7 @@ pub async fn fill_with(store: &dyn Store, marker: &str) {
     entry.cause = Some(m("cause"));
     entry.next_step = Some(m("step"));
     entry.rejections = vec![Rejection::new(Fault::Rule, m("rejection"))];
-    entry.effects.guards = vec![guard(&m("guard"), 0)];
+    entry.effects.guards = vec![guard(&m("guard"), seen(store, &m("guard")).await)];
     entry.effects.mirror = vec![put(Uuid::new_v4(), &m("record"), &[&m("search")])];
     let stone = MirrorChange::Remove {
         id: Uuid::new_v4(),

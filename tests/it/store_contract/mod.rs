@@ -19,7 +19,8 @@ pub mod waiting;
 macro_rules! store_contract {
     ($name:ident, $house:expr) => {
         $crate::store_contract!(@each $name, $house,
-            guards: guards_compare_and_bump guards_of_what_is_written_move_too repeats_get_the_first_verdict
+            guards: guards_compare_and_bump guards_of_what_is_written_move_too guards_move_within_a_batch
+                repeats_get_the_first_verdict
                 other_content_is_a_conflict a_repeat_by_id_is_the_same_delivery
                 callers_at_once_have_one_effect a_batch_is_stored_whole_or_not_at_all
                 what_failed_leaves_nothing;

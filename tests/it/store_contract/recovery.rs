@@ -10,13 +10,13 @@ use drehscheibe::effects::{
 use drehscheibe::envelope::Inbound;
 use drehscheibe::register::bestand::{Bestand, Meldung};
 use drehscheibe::store::backup;
-use drehscheibe::store::contract::{Scope, Store, StoreError};
+use drehscheibe::store::contract::{Committed, Scope, Store, StoreError};
 use drehscheibe::store::recovery::{Finding, Reapplied};
 use uuid::Uuid;
 
 use super::common::{
-    House, at, bodies, claim, commit_one, delivery, guard, key, mirrored, open, put, read_claim, send, sent,
-    settle, spool,
+    House, at, bodies, claim, commit_one, delivery, guard, key, mirrored, moved, open, put, read_claim, seen,
+    send, sent, settle, spool,
 };
 
 /// A backup of a store in a folder that goes with the test.
@@ -64,7 +64,7 @@ pub async fn what_was_deleted_since_is_deleted_again(house: &dyn House) {
         deadline: None,
         akte: Default::default(),
     };
-    case.effects.guards = vec![guard("v", 0)];
+    case.effects.guards = vec![guard("v", seen(&*store, "v").await)];
     case.effects.vorgaenge = vec![VorgangChange { key: key("v"), vorgang }];
     commit_one(&*store, case).await;
     assert_eq!(store.ledger(0, 10).await.unwrap(), [], "nothing was deleted yet");
@@ -92,6 +92,8 @@ pub async fn what_was_deleted_since_is_deleted_again(house: &dyn House) {
     let found = store.recovery().await.unwrap().unwrap();
     assert_eq!((found.copied, found.applied), (Some(at(100)), false));
     assert_eq!(mirrored(&*store, "z").await, 1);
+    let tombstone = async || store.lookup(vec![Question::Tombstone(key("k"))]).await.unwrap().remove(0);
+    let before = tombstone().await.guard.seen;
     let done = store.reapply(at(501)).await.unwrap();
     assert_eq!((done.records, done.lost, done.doubtful), (1, 1, 1), "{done:?}");
     assert!(done.entries >= 3, "{done:?}");
@@ -102,9 +104,8 @@ pub async fn what_was_deleted_since_is_deleted_again(house: &dyn House) {
     assert!(read_claim(&*store, "a", &part.claim).await.is_ok(), "its file lies there until nobody needs it");
     store.collect_garbage().await.unwrap();
     assert!(read_claim(&*store, "a", &part.claim).await.is_err(), "and then it is gone");
-    let tombstone = store.lookup(vec![Question::Tombstone(key("k"))]).await.unwrap().remove(0);
-    assert_eq!(tombstone.fact, Fact::Tombstone(Some(at(5))));
-    assert!(tombstone.guard.seen > 0, "who decided before is stale");
+    assert_eq!(tombstone().await.fact, Fact::Tombstone(Some(at(5))));
+    assert!(moved(&*store, "k", before).await, "who decided before is stale");
     let case = store.lookup(vec![Question::Vorgang(key("v"))]).await.unwrap().remove(0);
     assert!(matches!(case.fact, Fact::Vorgang(Some(_))), "a deletion of a child is none of a Vorgang");
 
@@ -268,10 +269,14 @@ pub async fn no_bestand_is_fresh_after_a_recovery(house: &dyn House) {
     drop(store);
     house.put_back(&backup, true).await;
     let store = running(house).await;
+    let ask =
+        async || store.lookup(vec![Question::Bestand("jugendamt-bremen".into())]).await.unwrap().remove(0);
+    let before = ask().await.guard;
     store.reapply(at(501)).await.unwrap();
-    let asked = store.lookup(vec![Question::Bestand("jugendamt-bremen".into())]).await.unwrap().remove(0);
-    assert_eq!(asked.fact, Fact::Bestand(Some(Bestand { meldung: None, ..bestand })));
-    assert!(asked.guard.seen > 1, "who decided before is stale");
+    assert_eq!(ask().await.fact, Fact::Bestand(Some(Bestand { meldung: None, ..bestand })));
+    let mut late = delivery("a", "p", "late");
+    late.effects.guards = vec![before];
+    assert_eq!(store.commit(vec![late]).await.unwrap(), [Committed::Stale], "who decided before is stale");
 }
 
 pub async fn a_backup_is_read_back_whole(house: &dyn House) {

@@ -1,1 +1,0 @@
-SELECT version FROM guard WHERE key = ?1
