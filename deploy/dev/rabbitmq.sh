@@ -35,7 +35,8 @@ own_pid() {
   local pid
   [ -s "$dir/pid" ] || return 1
   pid=$(cat "$dir/pid")
-  tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | grep -qx "RABBITMQ_BASE=$dir" || return 1
+  # Without a pipe: a grep that has found it ends before all was written, and the pipe fails.
+  grep -zqxF "RABBITMQ_BASE=$dir" "/proc/$pid/environ" 2>/dev/null || return 1
   echo "$pid"
 }
 
@@ -112,7 +113,7 @@ stop() {
     pid=${environ#/proc/}
     pid=${pid%/environ}
     if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = epmd ] &&
-      tr '\0' '\n' 2>/dev/null <"$environ" | grep -qx "ERL_EPMD_PORT=$epmd"; then
+      grep -zqxF "ERL_EPMD_PORT=$epmd" "$environ" 2>/dev/null; then
       kill "$pid" 2>/dev/null || true
     fi
   done
