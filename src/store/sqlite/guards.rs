@@ -117,6 +117,7 @@ impl Guards {
             self.moves.clear();
         }
         let next = self.moment.now() + 1;
+        // Where another handle has written, also an undone transaction begins a new moment: nobody's older one stands.
         if self.moves.is_empty() && self.oldest < next {
             return;
         }

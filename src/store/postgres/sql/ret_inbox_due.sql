@@ -3,5 +3,5 @@ SELECT i.nr, i.id FROM inbox i
 WHERE i.nr >= $1 AND i.nr < $2 AND i.committed < $3
   AND i.state <> 'waiting' AND i.state NOT IN ('parked', 'quarantined')
   AND NOT EXISTS (SELECT 1 FROM waiting w WHERE w.inbox = i.nr)
-  AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.cause = i.id AND o.state <> 'sent')
+  AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.cause = i.id AND o.state IS DISTINCT FROM 'sent')
 ORDER BY i.nr LIMIT $4::bigint

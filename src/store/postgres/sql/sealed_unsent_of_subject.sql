@@ -3,5 +3,5 @@
 SELECT s.nr, s.mandant_key, s.subject_key, s.data_key, s.head, s.body, s.note, o.id
 FROM sealed s JOIN outbox o ON o.nr = s.nr
 WHERE s.subject_key = $1 AND s.data_key IS NOT NULL
-  AND o.state <> 'sent'
+  AND o.state IS DISTINCT FROM 'sent'
 ORDER BY o.nr FOR UPDATE OF o
