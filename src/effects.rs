@@ -323,3 +323,21 @@ pub struct Effects {
     /// became of the message.
     pub subjects: Vec<SearchKey>,
 }
+
+impl Effects {
+    /// The destination that two rows to send would reach under one id; a row that is there twice with the same content counts
+    /// once. Each must have an id of its own, or none of the message could be kept.
+    pub fn sends_meet(&mut self) -> Option<&str> {
+        let mut at = 0;
+        while at < self.sends.len() {
+            match self.sends[..at].iter().position(|earlier| earlier.id == self.sends[at].id) {
+                None => at += 1,
+                Some(earlier) if self.sends[earlier] == self.sends[at] => {
+                    self.sends.remove(at);
+                }
+                Some(_) => return Some(&self.sends[at].destination),
+            }
+        }
+        None
+    }
+}

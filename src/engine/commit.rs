@@ -1,4 +1,4 @@
-//! Group commit: what waits is committed together; who is stale runs again, who collides is refused, a culprit is quarantined.
+//! Group commit: what waits is committed together; who is stale runs again, who collides is refused, a culprit is parked.
 //! The only place where a verdict is made, and only after the store said so.
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -222,11 +222,15 @@ async fn answer_again(core: &Core, decided: &Decided, first: &Verdict) -> Result
     }
 }
 
+/// What a person does about an error of this program.
+pub const TO_MAINTAINERS: &str = "send a support bundle to the maintainers, then replay";
+
+/// What cannot be stored passed everything that a sender can do wrong: it is our fault, so it is parked.
 async fn culprit(core: &Core, first: &Entry, cause: String) -> Result<Verdict, Busy> {
     let entry = Entry {
-        state: Inbound::Quarantined,
+        state: Inbound::Parked,
         cause: Some(format!("cannot be stored with its effects: {cause}")),
-        next_step: Some("send a support bundle to the maintainers, then replay".to_owned()),
+        next_step: Some(TO_MAINTAINERS.to_owned()),
         effects: Effects::default(),
         waits: None,
         ..first.clone()

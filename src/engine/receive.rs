@@ -192,7 +192,7 @@ struct Reason {
 
 const FAILS_AGAIN: Reason = Reason {
     cause: "processing failed again and again, an error of this program",
-    next_step: "send a support bundle to the maintainers, then replay",
+    next_step: super::commit::TO_MAINTAINERS,
 };
 
 impl Reception {

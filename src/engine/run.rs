@@ -183,7 +183,14 @@ impl Run {
                 Err(trouble) => return ended(trouble),
             }
         }
-        Ended::Accepted
+        // `check` refuses what it can see; whom a role stands for shows only here.
+        match self.message.effects.sends_meet() {
+            None => Ended::Accepted,
+            Some(destination) => Ended::Ours(format!(
+                "two items under `send` of this route reach {destination} the same way; leave one out or give both a `when` of \
+                 which only one can hold"
+            )),
+        }
     }
 
     /// Gives the facts to the step that asked.

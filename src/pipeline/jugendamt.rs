@@ -86,6 +86,16 @@ impl Step for Jugendamt {
             return Err(Trouble::Ours(text));
         };
         let amt = self.office(message);
+        let partner = amt.clone().unwrap_or_else(|| UNKNOWN.to_owned());
+        let way = amt.as_ref().and_then(|amt| self.reach.answers.get(amt)).cloned();
+        let known = way.is_some();
+        let destination = way.unwrap_or_else(|| format!("{OFFICE}:{partner}"));
+        // The offices of residence and of birth may be one: it gets a document once, and two documents under two ids.
+        let purpose = format!("{}:{}", ENTRY.word, self.document);
+        let id = message.derived_id(&format!("{purpose}:{destination}"));
+        if message.effects.sends.iter().any(|send| send.id == id) {
+            return Ok(Flow::Next);
+        }
         let uuid = Uuid::parse_str(&document.message_id).ok();
         // Only the request itself is answered and receipted by messages of the office; a reminder is not.
         let request = message.vorgang.as_ref().filter(|_| message.entscheidung.is_some());
@@ -123,13 +133,9 @@ impl Step for Jugendamt {
             }
             false => Vec::new(),
         };
-        let way = amt.as_ref().and_then(|amt| self.reach.answers.get(amt));
-        let known = way.is_some();
-        let partner = amt.clone().unwrap_or_else(|| UNKNOWN.to_owned());
-        let destination = way.cloned().unwrap_or_else(|| format!("{OFFICE}:{partner}"));
         let patience = (SignedDuration::ZERO, self.give_up_after);
         let mut send =
-            sending::outgoing(message, ENTRY.word, (&partner, &destination), document, parts, patience);
+            sending::outgoing(message, &purpose, (&partner, &destination), document, parts, patience);
         send.not_before = None;
         message.effects.sends.push(send);
         message.audit(ENTRY.word, &[("erreichbar", if known { "ja" } else { "nein" })]);

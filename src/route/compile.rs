@@ -197,6 +197,7 @@ impl<'a> Compiler<'a> {
             read.limits.give_up_after,
             (self.reach.clone(), self.tafeln.clone()),
         );
+        steps.senders = accept.iter().flat_map(|accept| accept.partners.iter().cloned()).collect();
         let order = match read.order_by {
             OrderBy::Child => Some(Order::Child),
             OrderBy::Vorgang => Some(Order::Vorgang),

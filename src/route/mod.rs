@@ -12,6 +12,7 @@ pub mod explain;
 pub mod fault;
 pub mod file;
 pub mod load;
+pub mod meeting;
 pub mod partners;
 pub mod plan_diff;
 pub mod reading;

@@ -1,6 +1,7 @@
 //! Builds the steps of one route from what is written under `do` and `send`: verbs of the menu, branches,
 //! conditions, addressees. Knows no step by name; every fault is collected.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::route::defaults;
 use crate::route::explain;
 use crate::route::fault::Desk;
 use crate::route::file::{Branch, Item, StepItem, Test, When};
+use crate::route::meeting::{Askers, Meeting};
 use crate::route::partners::{Partners, WrittenPartner};
 use crate::route::reading;
 use crate::route::tree::{At, Kind};
@@ -53,8 +55,11 @@ pub struct Steps<'a> {
     pub planned: Vec<Planned>,
     /// How many `choose` were met.
     pub chooses: usize,
+    /// Who may be the service that asked, besides those admitted for a use: whoever the route accepts from.
+    pub senders: BTreeSet<String>,
     declared: Declared,
     made: Vec<(String, Taken)>,
+    meeting: Meeting,
 }
 
 impl<'a> Steps<'a> {
@@ -79,8 +84,10 @@ impl<'a> Steps<'a> {
             tafeln,
             planned: Vec::new(),
             chooses: 0,
+            senders: BTreeSet::new(),
             declared: Declared::new(),
             made: Vec::new(),
+            meeting: Meeting::default(),
         }
     }
 
@@ -192,6 +199,9 @@ impl<'a> Steps<'a> {
                 all.extend(values.iter().filter(|value| !all.contains(value)).collect::<Vec<_>>());
             }
         }
+        if stands == Stands::Send {
+            self.meet(item, &addressees);
+        }
         if let Some(named) = &item.named {
             self.name(named, taken);
         }
@@ -211,11 +221,24 @@ impl<'a> Steps<'a> {
         }
     }
 
+    /// Two items must not reach one addressee the same way.
+    fn meet(&mut self, item: &StepItem, addressees: &[Addressee]) {
+        let word = item.verb.value.as_str();
+        let addressed =
+            self.menus.transports.iter().any(|transport| transport.word == word && transport.sends);
+        let askers = Askers { partners: self.partners, from: self.senders.clone() };
+        let made = &self.made;
+        let excluded = |one: &str, other: &str| {
+            let others = || made.iter().filter(|(name, _)| name == other);
+            made.iter()
+                .filter(|(name, _)| name == one)
+                .all(|(_, one)| others().all(|(_, other)| apart(*one, *other)))
+        };
+        self.meeting.take(self.desk, item, (addressed, addressees), &askers, &excluded);
+    }
+
     fn name(&mut self, named: &At<String>, taken: Taken) {
-        // Branches of one `choose` exclude each other, so both may make the same name.
-        let apart =
-            |before: Taken| matches!((before, taken), (Some((a, x)), Some((b, y))) if a == b && x != y);
-        if self.made.iter().any(|(name, before)| *name == named.value && !apart(*before)) {
+        if self.made.iter().any(|(name, before)| *name == named.value && !apart(*before, taken)) {
             self.desk.fault(named.at, format!("`{}` is made twice; give each its own name", named.value));
         }
         self.made.push((named.value.clone(), taken));
@@ -363,6 +386,11 @@ impl<'a> Steps<'a> {
         }
         Value::Object(shown)
     }
+}
+
+/// Branches of one `choose` exclude each other, so both may make the same name.
+fn apart(one: Taken, other: Taken) -> bool {
+    matches!((one, other), (Some((a, x)), Some((b, y))) if a == b && x != y)
 }
 
 /// The settings as the step reads them: `as` and `after` inside, `when` taken out because it is ours.

@@ -27,7 +27,7 @@ pub enum StoreError {
     #[error("store cannot commit now: {0}; nothing was acknowledged, it is tried again")]
     Later(String),
     /// This very entry cannot be stored; others can.
-    #[error("entry cannot be stored: {0}; it is quarantined with its raw octets")]
+    #[error("entry cannot be stored: {0}; it is parked with its raw octets")]
     Entry(String),
     /// The store belongs to another stage, version or key.
     #[error("store refused: {0}")]

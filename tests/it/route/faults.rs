@@ -108,7 +108,36 @@ const CASES: &[Case] = &[
     (Route, "to: portal", "to: ‹'hook:portal'", "unknown connection", Some("hooks")),
     (Route, "when: schreiben", "when: ‹schreibn", "no earlier step makes", Some("schreiben")),
     (Route, "when: schreiben", "after: ‹quittung", "no earlier item is named", None),
-    (Route, "- receipt: {}", "- { callback: { to: portal }, as: ‹schreiben }", "is made twice", None),
+    (Route, "- receipt: {}", "- { callback: { to: wohngeld }, as: ‹schreiben }", "is made twice", None),
+    // two items that meet
+    (
+        Route,
+        "- receipt: {}",
+        "- receipt: {}\n  - ‹receipt: {}",
+        "reaches the same addressee in line 18 already",
+        None,
+    ),
+    (
+        Route,
+        "- receipt: {}\n  - callback: { to: portal, body: { id: vorgang }, when: schreiben }",
+        "- callback: { to: portal }\n  - ‹callback: { to: onlinedienste, when: schreiben }",
+        "reaches `hooks:portal` in line 18 already",
+        None,
+    ),
+    (
+        Route,
+        "- receipt: {}\n  - callback: { to: portal, body: { id: vorgang }, when: schreiben }",
+        "- callback: { to: portal, when: schreiben }\n  - ‹callback: { to: portal, when: { ergebnis: negativ } }",
+        "give both a `when` of which only one can hold",
+        None,
+    ),
+    (
+        Route,
+        "- receipt: {}\n  - callback: { to: portal, body: { id: vorgang }, when: schreiben }",
+        "- callback: { to: portal }\n  - ‹callback: { to: onlinedienst }",
+        "`portal`, which may be the `onlinedienst`",
+        None,
+    ),
     (
         Route,
         "- decide:",
@@ -297,6 +326,22 @@ fn every_broken_file_gives_exactly_its_fault_at_its_place() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     assert!(counted >= 80, "{counted}");
+}
+
+#[test]
+fn items_that_exclude_each_other_may_have_one_addressee() {
+    let both = "- receipt: {}\n  - callback: { to: portal, body: { id: vorgang }, when: schreiben }";
+    for sends in [
+        "- callback: { to: portal, when: { ergebnis: negativ } }\n  - callback: { to: portal, when: { ergebnis: [eintragung, klaerfall] } }",
+        "- callback: { to: portal }\n  - callback: { to: wohngeld }",
+        "- callback: { to: wohngeld }\n  - callback: { to: onlinedienst }",
+    ] {
+        let route = ROUTE.replace(both, sends);
+        assert_ne!(route, ROUTE);
+        if let Err(faults) = built(&[&route], CONNECTIONS, PARTNERS) {
+            panic!("{sends}\n{faults}");
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,168 @@
+//! Two items under `send` that tell one addressee the same way: both would go out under one id, so neither could be kept.
+//! Refuses every pair that is not shown to exclude each other; decides nothing about a message.
+
+use std::collections::BTreeSet;
+
+use crate::pipeline::step::Addressee;
+use crate::pipeline::tell::{ONLINEDIENST, ROLES};
+use crate::route::fault::Desk;
+use crate::route::file::{StepItem, When};
+use crate::route::partners::Partners;
+use crate::route::tree::{At, Place};
+
+/// What an item reaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Target {
+    /// A destination, `connection:partner`, and its partner.
+    Named { destination: String, partner: String },
+    /// Whoever a role stands for, and the document that it gets where the word may hand over several.
+    Role { role: String, document: String },
+}
+
+/// An item under `send`.
+struct Sent {
+    word: String,
+    at: Place,
+    target: Target,
+    when: Option<When>,
+}
+
+/// The items under `send` so far.
+#[derive(Default)]
+pub struct Meeting {
+    sent: Vec<Sent>,
+}
+
+/// Who may be the service that asked: whoever delivers on the route, and whoever is admitted for a use.
+pub struct Askers<'a> {
+    /// The partners.
+    pub partners: &'a Partners,
+    /// Those that the route accepts from.
+    pub from: BTreeSet<String>,
+}
+
+impl Askers<'_> {
+    fn holds(&self, partner: &str) -> bool {
+        let admitted = |known: &crate::route::partners::WrittenPartner| !known.uses.is_empty();
+        self.from.contains(partner) || self.partners.by_name.get(partner).is_some_and(admitted)
+    }
+}
+
+/// What an item hands over: the words that may tell one addressee of several documents name it so.
+const HANDED_OVER: &str = "message";
+
+impl Meeting {
+    /// Takes an item under `send`; a fault at its place where it may meet an earlier one. `addressed`: its word needs partners,
+    /// and `addressees` are those it has. `apart` says whether two names are made in branches that exclude each other.
+    pub fn take(
+        &mut self,
+        desk: Desk<'_>,
+        item: &StepItem,
+        (addressed, addressees): (bool, &[Addressee]),
+        askers: &Askers<'_>,
+        apart: &dyn Fn(&str, &str) -> bool,
+    ) {
+        let at = item.verb.at;
+        let text = |key: &str| item.settings.get(key).and_then(|node| node.text()).unwrap_or_default();
+        let mut targets: Vec<Target> = addressees
+            .iter()
+            .map(|addressee| Target::Named {
+                destination: addressee.destination.clone(),
+                partner: addressee.partner.clone(),
+            })
+            .collect();
+        // Whom nobody is named like has a fault of its own.
+        if targets.is_empty() && (!addressed || ROLES.contains(&text("to"))) {
+            let (role, document) = (text("to").to_owned(), text(HANDED_OVER).to_owned());
+            targets.push(Target::Role { role, document });
+        }
+        for target in targets {
+            let sent = Sent { word: item.verb.value.clone(), at, target, when: item.when.clone() };
+            let met = self.sent.iter().find(|earlier| {
+                earlier.at != at
+                    && earlier.word == sent.word
+                    && meet(&earlier.target, &sent.target, askers)
+                    && !exclude(earlier.when.as_ref(), sent.when.as_ref(), apart)
+            });
+            if let Some(earlier) = met {
+                desk.fault(at, said(&sent, earlier));
+            }
+            self.sent.push(sent);
+        }
+    }
+}
+
+fn meet(one: &Target, other: &Target, askers: &Askers<'_>) -> bool {
+    match (one, other) {
+        (Target::Named { destination, .. }, Target::Named { destination: other, .. }) => destination == other,
+        (Target::Role { .. }, Target::Role { .. }) => one == other,
+        (Target::Named { partner, .. }, Target::Role { role, .. })
+        | (Target::Role { role, .. }, Target::Named { partner, .. }) => {
+            role == ONLINEDIENST && askers.holds(partner)
+        }
+    }
+}
+
+/// Whether two conditions can never hold both.
+fn exclude(one: Option<&When>, other: Option<&When>, apart: &dyn Fn(&str, &str) -> bool) -> bool {
+    match (one, other) {
+        (Some(When::Is(one)), Some(When::Is(other))) => one.iter().any(|(name, values)| {
+            let same = other.iter().filter(|(known, _)| known.value == name.value);
+            let among =
+                |value: &At<String>, other: &[At<String>]| other.iter().any(|v| v.value == value.value);
+            same.into_iter().any(|(_, other)| !values.iter().any(|value| among(value, other)))
+        }),
+        (Some(When::Made(one)), Some(When::Made(other))) => apart(&one.value, &other.value),
+        _ => false,
+    }
+}
+
+fn said(sent: &Sent, earlier: &Sent) -> String {
+    let whom = match (&sent.target, &earlier.target) {
+        (Target::Named { destination, .. }, Target::Named { .. }) => format!("`{destination}`"),
+        (Target::Named { partner, .. }, Target::Role { role, .. })
+        | (Target::Role { role, .. }, Target::Named { partner, .. }) => {
+            format!("`{partner}`, which may be the `{role}`,")
+        }
+        (Target::Role { role, .. }, _) if role.is_empty() => "the same addressee".to_owned(),
+        (Target::Role { role, .. }, _) => format!("`{role}`"),
+    };
+    format!(
+        "`{}` reaches {whom} in line {} already; both would have one id and the message could not be kept: leave one out, or \
+         give both a `when` of which only one can hold",
+        sent.word, earlier.at.line
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at<T>(value: T) -> At<T> {
+        At { value, at: Place::default() }
+    }
+
+    fn is(pairs: &[(&str, &[&str])]) -> When {
+        let texts = |values: &[&str]| values.iter().map(|value| at((*value).to_owned())).collect();
+        When::Is(pairs.iter().map(|(name, values)| (at((*name).to_owned()), texts(values))).collect())
+    }
+
+    #[test]
+    fn only_what_can_never_hold_both_excludes_each_other() {
+        let apart = |one: &str, other: &str| (one, other) == ("a", "b");
+        let made = |name: &str| When::Made(at(name.to_owned()));
+        for (one, other, excluded) in [
+            (None, None, false),
+            (Some(is(&[("e", &["x"])])), None, false),
+            (Some(is(&[("e", &["x"])])), Some(is(&[("e", &["y"])])), true),
+            (Some(is(&[("e", &["x", "z"])])), Some(is(&[("e", &["y", "z"])])), false),
+            (Some(is(&[("e", &["x"])])), Some(is(&[("f", &["y"])])), false),
+            (Some(is(&[("f", &["y"]), ("e", &["x"])])), Some(is(&[("e", &["y"])])), true),
+            (Some(made("a")), Some(made("b")), true),
+            (Some(made("a")), Some(made("a")), false),
+            (Some(made("a")), Some(is(&[("e", &["x"])])), false),
+        ] {
+            assert_eq!(exclude(one.as_ref(), other.as_ref(), &apart), excluded, "{one:?} {other:?}");
+        }
+    }
+}
