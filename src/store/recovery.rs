@@ -25,7 +25,23 @@ pub struct Recovering {
     pub applied: bool,
     /// Rows to send of which nobody knows yet whether they left after the backup was taken.
     pub doubtful: u64,
+    /// What was acknowledged and is missing, where the mark beside the keys has shown it: then nobody put anything back.
+    pub lost: Option<Lost>,
 }
+
+/// What was acknowledged and is missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Lost {
+    /// Deliveries that were acknowledged from this moment on have to be asked for again; repeats do no harm.
+    pub from: Timestamp,
+    /// When the last one that is missing was acknowledged.
+    pub until: Timestamp,
+    /// How many commits are missing; 0 where the mark itself is missing.
+    pub commits: u64,
+}
+
+/// So long before the first commit that is missing what it holds may have been on its way.
+pub(crate) const ON_ITS_WAY: std::time::Duration = std::time::Duration::from_secs(30 * 60);
 
 /// What applying the deletion ledger again has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

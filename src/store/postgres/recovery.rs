@@ -41,6 +41,7 @@ async fn read(on: &impl GenericClient, sql: &str) -> Stored<State> {
         since: get(&r, 2)?,
         copied: get(&r, 3)?,
         applied: get(&r, 4)?,
+        lost: None,
     })
 }
 
@@ -211,7 +212,13 @@ impl Recovery for PostgresStore {
         let here = read(&client, sql!("recovery_get")).await?;
         let Some(since) = here.since else { return Ok(None) };
         let (copied, applied) = (here.copied.map(time), here.applied);
-        Ok(Some(Recovering { since: time(since), copied, applied, doubtful: doubts(&client).await? }))
+        Ok(Some(Recovering {
+            since: time(since),
+            copied,
+            applied,
+            doubtful: doubts(&client).await?,
+            lost: None,
+        }))
     }
 
     async fn reapply(&self, now: Timestamp) -> Stored<Reapplied> {

@@ -28,6 +28,8 @@ pub struct State {
     pub copied: Option<i64>,
     /// Whether the ledger was applied again.
     pub applied: bool,
+    /// What the mark beside the keys has shown to be missing: from when, until when, how many commits.
+    pub lost: Option<(i64, i64, i64)>,
 }
 
 /// The class of an entry that stands for one that was lost with a key store: it deletes nothing.

@@ -8,6 +8,7 @@ pub mod endet;
 pub mod house;
 pub mod keys;
 pub mod ledger;
+pub mod mark;
 pub mod prepare;
 pub mod shown;
 pub mod taking;

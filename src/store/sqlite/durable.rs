@@ -5,6 +5,9 @@
 //! synchronised once for all groups that came meanwhile. The log is written in the order of commits and read back up to the
 //! last whole one, so a lost tail loses only what nobody was told of. Copying the log into the database has a thread and a
 //! connection of its own for the same reason.
+//!
+//! What is durable is then marked beside the keys (`mark`), on a thread of its own again: while the disk takes the mark of one
+//! synchronisation it takes the log of the next. Only then somebody is told.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -17,7 +20,9 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use rusqlite::Connection;
 
 use crate::store::contract::StoreError;
+use crate::store::sealing::mark::Mark;
 use crate::store::sealing::values::{Stored, disk};
+use crate::store::sqlite::mark::Marks;
 use crate::store::sqlite::values::trouble;
 
 /// Groups that wait for the disk at most; the writer waits for a place.
@@ -66,6 +71,15 @@ impl Signs {
 pub trait Waiting: Send {
     /// Tells whoever waits; an error means that nothing may be relied on.
     fn answer(self: Box<Self>, durable: &Stored<()>);
+
+    /// The mark of what it waits for, where it committed something.
+    fn mark(&self) -> Option<Mark>;
+}
+
+/// Groups that one synchronisation has made durable, or not.
+struct Synced {
+    groups: Vec<Box<dyn Waiting>>,
+    durable: Stored<()>,
 }
 
 /// The threads beside the writer.
@@ -79,14 +93,20 @@ pub struct Durable {
 impl Durable {
     /// Starts them for a database whose writing connection is handed over for its settings; `beside` is another connection
     /// to the same file.
-    pub fn start(connection: &Connection, database: &Path, beside: Connection) -> Stored<Durable> {
-        Durable::within(connection, database, beside, BOUNDS)
+    pub fn start(
+        connection: &Connection,
+        database: &Path,
+        beside: Connection,
+        marks: Marks,
+    ) -> Stored<Durable> {
+        Durable::within(connection, database, beside, marks, BOUNDS)
     }
 
     fn within(
         connection: &Connection,
         database: &Path,
         beside: Connection,
+        marks: Marks,
         bounds: Bounds,
     ) -> Stored<Durable> {
         connection
@@ -99,11 +119,17 @@ impl Durable {
         let signs = Signs::default();
         let (groups, inlet) = bounded::<Box<dyn Waiting>>(GROUPS);
         let (grown, look) = bounded::<()>(1);
+        // One that is marked and one that waits: the disk is never waited for twice.
+        let (synced, to_mark) = bounded::<Synced>(1);
         let handle = log.try_clone().map_err(disk)?;
         let threads = vec![
             thread("store-disk", {
                 let signs = signs.clone();
-                move || synchronise(&handle, &inlet, &grown, &signs)
+                move || synchronise(&handle, &inlet, (&synced, &grown), &signs)
+            })?,
+            thread("store-mark", {
+                let signs = signs.clone();
+                move || tell(&marks, &to_mark, &signs)
             })?,
             thread("store-log", {
                 let signs = signs.clone();
@@ -178,7 +204,12 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Stored<JoinHandle
         .map_err(|_| StoreError::Later("the system gives no thread for the store".into()))
 }
 
-fn synchronise(log: &File, inlet: &Receiver<Box<dyn Waiting>>, grown: &Sender<()>, signs: &Signs) {
+fn synchronise(
+    log: &File,
+    inlet: &Receiver<Box<dyn Waiting>>,
+    (synced, grown): (&Sender<Synced>, &Sender<()>),
+    signs: &Signs,
+) {
     while let Ok(first) = inlet.recv() {
         let mut groups = vec![first];
         groups.extend(inlet.try_iter());
@@ -187,10 +218,27 @@ fn synchronise(log: &File, inlet: &Receiver<Box<dyn Waiting>>, grown: &Sender<()
         if durable.is_err() {
             signs.broken.store(true, Ordering::Release);
         }
-        for waiting in groups {
-            waiting.answer(&durable);
+        if let Err(lost) = synced.send(Synced { groups, durable }) {
+            let ended = Err(StoreError::Later("the store has ended".into()));
+            lost.0.groups.into_iter().for_each(|waiting| waiting.answer(&ended));
         }
         let _ = grown.try_send(());
+    }
+}
+
+/// Marks what is durable and tells whoever waits for it.
+fn tell(marks: &Marks, synced: &Receiver<Synced>, signs: &Signs) {
+    while let Ok(Synced { groups, durable }) = synced.recv() {
+        let newest = groups.iter().filter_map(|group| group.mark()).max_by_key(|mark| mark.n);
+        let told = match (durable, newest) {
+            (Ok(()), Some(mark)) => signs.sound().and_then(|()| marks.write(&mark)),
+            (durable, _) => durable,
+        };
+        // A mark that is half written is none, and an acknowledgement without a mark could be lost unseen.
+        if told.is_err() {
+            signs.broken.store(true, Ordering::Release);
+        }
+        groups.into_iter().for_each(|waiting| waiting.answer(&told));
     }
 }
 
@@ -258,6 +306,10 @@ mod tests {
         fn answer(self: Box<Self>, durable: &Stored<()>) {
             assert_eq!(*durable, Ok(()));
         }
+
+        fn mark(&self) -> Option<Mark> {
+            None
+        }
     }
 
     /// Found with a million records: a writer that never rests made a log of 20 GB, because it was begun anew only where hardly
@@ -270,7 +322,8 @@ mod tests {
         main.execute_batch("CREATE TABLE t (row INTEGER PRIMARY KEY, x BLOB NOT NULL)").unwrap();
         // Never is little enough left: so it is where copying is slower than writing.
         let bounds = Bounds { behind: 40, longest: 160, little: -1, most: 640 };
-        let durable = Durable::within(&main, &file, connect(&file, false).unwrap(), bounds).unwrap();
+        let marks = Marks::open(folder.path(), uuid::Uuid::nil()).unwrap();
+        let durable = Durable::within(&main, &file, connect(&file, false).unwrap(), marks, bounds).unwrap();
         let mut longest = 0;
         for _ in 0..3_000 {
             durable.tidy(&main);

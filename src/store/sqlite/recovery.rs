@@ -12,8 +12,8 @@ use uuid::Uuid;
 use crate::store::contract::StoreError;
 use crate::store::lane::{Due, Settle};
 use crate::store::recovery::{
-    Copied, Finding, KEYS_OLDER, LedgerLine, NOT_APPLIED, OLDER, RECOVERS, Reapplied, Recovering, Recovery,
-    Restored,
+    Copied, Finding, KEYS_OLDER, LedgerLine, Lost, NOT_APPLIED, OLDER, ON_ITS_WAY, RECOVERS, Reapplied,
+    Recovering, Recovery, Restored,
 };
 use crate::store::sealing::house::own_stamp;
 use crate::store::sealing::keys::HOUSE;
@@ -40,6 +40,10 @@ pub fn state(connection: &Connection) -> Stored<State> {
             since: r.get(2)?,
             copied: r.get(3)?,
             applied: r.get(4)?,
+            lost: match r.get(5)? {
+                Some(from) => Some((from, r.get(6)?, r.get(7)?)),
+                None => None,
+            },
         })
     };
     connection
@@ -210,7 +214,12 @@ impl Recovery for SqliteStore {
             let here = state(db)?;
             let Some(since) = here.since else { return Ok(None) };
             let (copied, applied) = (here.copied.map(time), here.applied);
-            Ok(Some(Recovering { since: time(since), copied, applied, doubtful: doubts(db)? }))
+            let lost = here.lost.map(|(from, until, commits)| Lost {
+                from: time(from).checked_sub(ON_ITS_WAY).unwrap_or(time(from)),
+                until: time(until),
+                commits: count(commits),
+            });
+            Ok(Some(Recovering { since: time(since), copied, applied, doubtful: doubts(db)?, lost }))
         };
         self.readers.read(read).await
     }

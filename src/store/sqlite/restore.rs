@@ -12,6 +12,7 @@ use crate::store::contract::StoreError;
 use crate::store::recovery::Restored;
 use crate::store::restore::PutBack;
 use crate::store::sealing::values::{Stored, disk, micros};
+use crate::store::sqlite::mark;
 use crate::store::sqlite::open::{self, Settings};
 use crate::store::sqlite::recovery::{self, DATABASE, KEYS};
 
@@ -25,7 +26,8 @@ pub fn mark(
     let _lock = stopped(place)?;
     let files = open::open(&Settings { path: place.to_owned(), stage, master, read_only: false })?;
     recovery::fill_gap(&files.main, &files.keys, restored.at)?;
-    recovery::mark(&files.main, restored)
+    recovery::mark(&files.main, restored)?;
+    mark::set(&files.keys, place, &mark::chain(&files.main)?.mark())
 }
 
 /// Puts a verified backup in place, marked as recovering, as the menu of back ends has it.
@@ -51,14 +53,16 @@ pub fn put_back(
     }
     fs::create_dir(coming.join(CLAIMS).join("tmp")).map_err(disk)?;
     // Looked at and marked before it is in place: what stands there is then closed, whatever happens.
-    {
+    let acknowledged = {
         let files =
             open::beside(&Settings { path: place.to_owned(), stage, master, read_only: false }, &coming)?;
         recovery::mark(&files, restored)?;
+        let acknowledged = mark::chain(&files)?.mark();
         files
             .close()
             .map_err(|_| StoreError::Later("the copy cannot be closed; is the disk full?".into()))?;
-    }
+        acknowledged
+    };
     for name in [DATABASE, CLAIMS] {
         synced(&coming.join(name))?;
     }
@@ -72,6 +76,7 @@ pub fn put_back(
         moved(&coming.join(name), &place.join(name))?;
     }
     synced(place)?;
+    mark::set(&open::connect(&place.join(KEYS), false)?, place, &acknowledged)?;
     fs::remove_dir_all(&coming).map_err(disk)?;
     Ok(PutBack::Done { aside })
 }

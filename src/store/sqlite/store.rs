@@ -37,7 +37,7 @@ use crate::store::sqlite::read::{self, Readers};
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::{Scene, Writer};
 use crate::store::sqlite::{
-    again, essence, house, lanes, list, open, recovery, register, remove, retention, waiting,
+    again, essence, house, lanes, list, mark, open, recovery, register, remove, retention, waiting,
 };
 
 /// The embedded store.
@@ -94,6 +94,9 @@ impl SqliteStore {
         let (moment, writer) = if settings.read_only {
             (Arc::default(), None)
         } else {
+            // Before anything is written: what is missing is seen as it was left.
+            mark::after_a_kill(&files.main, &settings.path)?;
+            let marks = mark::examine(&files.main, &keyring, &settings.path)?;
             if keyring.find(&files.main, HOUSE)?.is_none() {
                 keyring.make(&files.main, HOUSE)?;
             }
@@ -101,7 +104,7 @@ impl SqliteStore {
             recovery::check(&files.main, &keyring)?;
             let database = open::file(&settings.path);
             let beside = open::connect(&database, false)?;
-            let durable = Durable::start(&files.main, &database, beside)?;
+            let durable = Durable::start(&files.main, &database, beside, marks)?;
             let guards = Guards::open(&files.main)?;
             (guards.moment(), Some(Writer::start(files.main, keyring.clone(), guards, durable)?))
         };

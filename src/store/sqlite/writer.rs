@@ -11,17 +11,21 @@ use tokio::sync::{mpsc, oneshot};
 use crate::seal::index::Tag;
 use crate::store::contract::{Stamp, StoreError};
 use crate::store::sealing::ledger::MITTEILUNG;
+use crate::store::sealing::mark::Mark;
 use crate::store::sealing::values::{StampKey, Stored, stamp_key};
 use crate::store::sqlite::durable::{Durable, Waiting};
 use crate::store::sqlite::guards::Guards;
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::remove;
 use crate::store::sqlite::values::{sql, trouble};
+use crate::store::sqlite::{mark, remove};
 
 /// How many pieces of work wait at most; more callers wait for a place.
 const QUEUE: usize = 256;
 /// How many pieces are committed together at most.
 const TOGETHER: usize = 32;
+
+/// How long readers are waited for when the log is emptied at the end.
+const AT_THE_END: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// What a piece of work sees inside the transaction.
 pub struct Scene<'a> {
@@ -155,11 +159,18 @@ impl Drop for Writer {
 }
 
 /// Pieces of one transaction, each with how it ended.
-struct Group(Vec<(Box<dyn Work>, Stored<()>)>);
+struct Group {
+    done: Vec<(Box<dyn Work>, Stored<()>)>,
+    mark: Option<Mark>,
+}
 
 impl Waiting for Group {
+    fn mark(&self) -> Option<Mark> {
+        self.mark
+    }
+
     fn answer(self: Box<Self>, durable: &Stored<()>) {
-        for (work, ended) in self.0 {
+        for (work, ended) in self.done {
             work.answer(match durable {
                 Ok(()) => ended,
                 Err(error) => Err(all_failed(error)),
@@ -185,6 +196,7 @@ fn write(
             .signs()
             .sound()
             .and_then(|()| connection.execute_batch("BEGIN IMMEDIATE").map_err(trouble));
+        let (before, mut marked) = (connection.total_changes(), None);
         while let Some(mut work) = next {
             let ended = match &whole {
                 Ok(()) => {
@@ -211,6 +223,13 @@ fn write(
             done.push((work, ended));
             next = if done.len() < TOGETHER && whole.is_ok() { inlet.try_recv().ok() } else { None };
         }
+        // Work that changed nothing leaves the log as it is.
+        if whole.is_ok() && connection.total_changes() != before {
+            match mark::advance(&connection) {
+                Ok(mark) => marked = Some(mark),
+                Err(error) => whole = Err(error),
+            }
+        }
         if whole.is_ok() {
             whole = connection.execute_batch("COMMIT").map_err(trouble);
         }
@@ -230,14 +249,17 @@ fn write(
                 let _ = remove::destroy_listed(&connection, keyring);
             }
         }
-        let group = Box::new(Group(done));
+        let group = Box::new(Group { done, mark: marked });
         match whole {
             Ok(()) => durable.when_durable(group),
             failed => group.answer(&failed),
         }
     }
-    // The last one out leaves one file; where another process still reads, SQLite leaves the log and nothing is lost.
+    // The log is emptied: what stands in one file cannot be cut off with the other. Where another process still reads it stays as it
+    // is, and nothing is lost.
     let _ = connection.execute_batch("PRAGMA optimize");
+    let _ = connection.busy_timeout(AT_THE_END);
+    let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
 }
 
 /// A failure of the whole transaction is nobody's entry's fault.

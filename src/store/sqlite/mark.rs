@@ -1,0 +1,215 @@
+//! The mark of what was acknowledged as a file of fixed size beside the key store, and the chain in the database that it is compared
+//! with. Never writes a mark of a commit that is not durable yet, and never goes back behind one, but when a person recovers.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use crate::store::contract::StoreError;
+use crate::store::sealing::mark::{Chain, Mark, Shown, WRITTEN};
+use crate::store::sealing::values::{Stored, disk};
+use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::open;
+use crate::store::sqlite::values::{sql, trouble};
+
+/// The file beside the key store.
+pub const FILE: &str = "keys.mark";
+/// Two places, in blocks of their own: while one is written the other one holds.
+const PLACES: [u64; 2] = [0, 4096];
+/// The file never grows, so that making a mark durable is one block and no change of the folder.
+const SIZE: u64 = 8192;
+
+/// The mark's file.
+#[derive(Debug)]
+pub struct Marks {
+    file: File,
+    store: [u8; 16],
+}
+
+impl Marks {
+    /// Opens it; made empty where it is missing.
+    pub fn open(folder: &Path, store: Uuid) -> Stored<Marks> {
+        let path = folder.join(FILE);
+        let there = path.exists();
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(disk)?;
+        if file.metadata().map_err(disk)?.len() < SIZE {
+            // Written, not only lengthened: the blocks are there before the first mark needs them.
+            file.write_all_at(&vec![0; SIZE as usize], 0).map_err(disk)?;
+            file.sync_all().map_err(disk)?;
+        }
+        if !there {
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(disk)?;
+        }
+        Ok(Marks { file, store: store.into_bytes() })
+    }
+
+    fn places(&self) -> Stored<[Option<Mark>; 2]> {
+        let mut found = [None, None];
+        for (mark, place) in found.iter_mut().zip(PLACES) {
+            let mut octets = [0; WRITTEN];
+            self.file.read_exact_at(&mut octets, place).map_err(disk)?;
+            *mark = Mark::read(&octets, &self.store)?;
+        }
+        Ok(found)
+    }
+
+    /// The mark; `None` where there is none that can be read.
+    pub fn read(&self) -> Stored<Option<Mark>> {
+        let [one, other] = self.places()?;
+        Ok([one, other].into_iter().flatten().max_by_key(|mark| mark.n))
+    }
+
+    /// Makes a mark durable. Another process that writes to the same store may be further already: then that one stands.
+    pub fn write(&self, mark: &Mark) -> Stored<()> {
+        self.file.lock().map_err(disk)?;
+        let done = self.write_newer(mark);
+        let _ = self.file.unlock();
+        done
+    }
+
+    fn write_newer(&self, mark: &Mark) -> Stored<()> {
+        let found = self.places()?;
+        let number = |place: &Option<Mark>| place.as_ref().map_or(-1, |mark| mark.n);
+        let [one, other] = [number(&found[0]), number(&found[1])];
+        if one.max(other) >= mark.n {
+            return Ok(());
+        }
+        // The older one gives way.
+        let place = if one <= other { PLACES[0] } else { PLACES[1] };
+        self.put(mark, place)
+    }
+
+    fn put(&self, mark: &Mark, place: u64) -> Stored<()> {
+        self.file.write_all_at(&mark.written(&self.store), place).map_err(disk)?;
+        self.file.sync_data().map_err(disk)
+    }
+
+    /// Sets the mark, also back: what is missing is known and said.
+    pub fn set(&self, mark: &Mark) -> Stored<()> {
+        self.file.lock().map_err(disk)?;
+        let done = PLACES.iter().try_for_each(|place| self.put(mark, *place));
+        let _ = self.file.unlock();
+        done
+    }
+}
+
+/// The chain as the database has it.
+pub fn chain(connection: &Connection) -> Stored<Chain> {
+    let read = |r: &rusqlite::Row<'_>| Ok(Chain { n: r.get(0)?, at: r.get(1)?, links: r.get(2)? });
+    connection.prepare_cached(sql!("mark_get")).and_then(|mut get| get.query_row([], read)).map_err(trouble)
+}
+
+/// Adds the link of the commit that this transaction will be; returns its mark.
+pub fn advance(connection: &Connection) -> Stored<Mark> {
+    let before = chain(connection)?;
+    let at = connection
+        .prepare_cached(sql!("mark_now"))
+        .and_then(|mut now| now.query_row([], |r| r.get(0)))
+        .map_err(trouble)?;
+    let next = before.next(&Uuid::new_v4().into_bytes(), at);
+    connection
+        .prepare_cached(sql!("mark_set"))
+        .and_then(|mut set| set.execute(params![next.n, next.at, next.links]))
+        .map_err(trouble)?;
+    Ok(next.mark())
+}
+
+/// The key store's word that there is a mark, so that a mark that is gone is missed.
+const KNOWN: &str = "mark";
+
+/// Compares a database with the mark beside its keys, before anything is written to it. Where commits that were acknowledged are
+/// missing it is marked as recovering, and its own chain is the mark from then on. Returns the mark's file.
+pub fn examine(connection: &Connection, keyring: &Keyring, folder: &Path) -> Stored<Marks> {
+    let (store, known) = keyring.beside(|keys| {
+        let word = |name: &str| -> Stored<Option<String>> {
+            keys.query_row(sql!("meta_get"), [name], |r| r.get(0)).optional().map_err(trouble)
+        };
+        Ok((word("store")?.unwrap_or_default(), word(KNOWN)?.is_some()))
+    })?;
+    let store = store.parse().map_err(|_| StoreError::Corrupt("the key store names no store".into()))?;
+    let marks = Marks::open(folder, store)?;
+    // Read before the chain: another process that writes meanwhile can only make the database longer than its mark.
+    let mark = marks.read()?;
+    let chain = chain(connection)?;
+    let shown = match (&mark, known) {
+        (Some(mark), _) => chain.shown(mark),
+        // The first start of a program that writes one.
+        (None, false) => Shown::Whole,
+        // Nothing shows that all is there.
+        (None, true) => Shown::Missing { commits: 0, from: chain.at, until: chain.at },
+    };
+    match shown {
+        Shown::Whole => {
+            if mark.is_none() {
+                marks.set(&chain.mark())?;
+            }
+        }
+        Shown::Other => {
+            return Err(StoreError::Refused(
+                "the database tells another history than the key store beside it: it is a copy that went on by itself; put back the \
+                 one that belongs to these keys, or run `drehscheibe recover --after-restore --reason TEXT`, then start"
+                    .into(),
+            ));
+        }
+        Shown::Missing { commits, from, until } => {
+            sound(connection, from)?;
+            connection.execute(sql!("recovery_lost"), params![from, until, commits]).map_err(trouble)?;
+            marks.set(&chain.mark())?;
+        }
+    }
+    if !known {
+        keyring.beside(|keys| keys.execute(sql!("meta_set"), [KNOWN, "1"]).map(drop).map_err(trouble))?;
+    }
+    Ok(marks)
+}
+
+/// Sets the mark of a stopped store to what the database has that a person put back.
+pub fn set(keys: &Connection, folder: &Path, mark: &Mark) -> Stored<()> {
+    let store: String = keys.query_row(sql!("meta_get"), ["store"], |r| r.get(0)).map_err(trouble)?;
+    let store = store.parse().map_err(|_| StoreError::Corrupt("the key store names no store".into()))?;
+    Marks::open(folder, store)?.set(mark)?;
+    keys.execute(sql!("meta_set"), [KNOWN, "1"]).map(drop).map_err(trouble)
+}
+
+/// A database this large is looked through whole when its process was killed.
+const LOOKED_THROUGH: u64 = 256 << 20;
+
+/// Looks through a database whose process did not end by itself, where that does not take long: the system's or the disk's trouble
+/// that ended it may have reached what was written long before.
+pub fn after_a_kill(connection: &Connection, folder: &Path) -> Stored<()> {
+    let file = open::file(folder);
+    let size = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
+    // Of a process that runs now the log is never empty.
+    let runs = open::lock(folder).is_err();
+    if runs || size(&file.with_extension("db-wal")) == 0 || size(&file) > LOOKED_THROUGH {
+        return Ok(());
+    }
+    sound(connection, chain(connection)?.at)
+}
+
+fn sound(connection: &Connection, from: i64) -> Stored<()> {
+    let said: rusqlite::Result<String> = connection.query_row("PRAGMA integrity_check(1)", [], |r| r.get(0));
+    match said {
+        Ok(said) if said == "ok" => Ok(()),
+        Ok(_) | Err(rusqlite::Error::SqliteFailure(..)) => Err(damaged(from)),
+        Err(error) => Err(trouble(error)),
+    }
+}
+
+fn damaged(from: i64) -> StoreError {
+    StoreError::Refused(format!(
+        "the database is damaged; its last whole commit is of {}: put the newest backup in its place with `drehscheibe recover DIR \
+         --reason TEXT`, and have the partners repeat what they delivered since that backup",
+        crate::store::sealing::values::time(from)
+    ))
+}

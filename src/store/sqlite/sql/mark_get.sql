@@ -1,0 +1,1 @@
+SELECT n, at, links FROM mark

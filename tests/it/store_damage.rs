@@ -1,0 +1,249 @@
+//! What a damaged, cut, missing or older database costs after a kill: either nothing that was acknowledged, or the house knows and
+//! says from which moment on deliveries have to be asked for again. Seeded; the files of a running store are copied as they stand.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use drehscheibe::envelope::Stage;
+use drehscheibe::store::contract::{Filter, Scope, Store, StoreError};
+use drehscheibe::store::recovery::{Lost, Recovery};
+use drehscheibe::store::sqlite::open::Settings;
+use drehscheibe::store::sqlite::store::SqliteStore;
+use secrecy::SecretBox;
+use uuid::Uuid;
+
+use crate::store_contract::common::{at, commit_one, delivery, put};
+
+const DATABASE: &str = "drehscheibe.db";
+const LOG: &str = "drehscheibe.db-wal";
+const MARK: &str = "keys.mark";
+
+fn open(folder: &Path) -> Result<SqliteStore, StoreError> {
+    let master = SecretBox::new(Box::new([1; 32]));
+    SqliteStore::open(Settings { path: folder.to_owned(), stage: Stage::Test, master, read_only: false })
+}
+
+/// Numbers that are the same in each run.
+struct Drawn(u64);
+
+impl Drawn {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// The files of a store as a kill leaves them.
+fn killed(folder: &Path) -> tempfile::TempDir {
+    let to = tempfile::tempdir().unwrap();
+    for name in [DATABASE, LOG, "keys.db", "keys.db-wal", MARK] {
+        if folder.join(name).exists() {
+            fs::copy(folder.join(name), to.path().join(name)).unwrap();
+        }
+    }
+    fs::create_dir_all(to.path().join("claims/tmp")).unwrap();
+    to
+}
+
+fn flip(path: &Path, at: u64) {
+    let mut octets = fs::read(path).unwrap();
+    octets[usize::try_from(at).unwrap()] ^= 0x10;
+    fs::write(path, octets).unwrap();
+}
+
+fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |found| found.len())
+}
+
+/// How a start ended.
+#[derive(Debug)]
+enum Start {
+    /// Open, with these deliveries.
+    Open(BTreeSet<Uuid>),
+    /// Closed, because what was acknowledged is missing.
+    Closed(Lost),
+    /// Not started: it is damaged, and says what to do.
+    Refused(String),
+}
+
+async fn started(folder: &Path) -> Start {
+    let store = match open(folder) {
+        Ok(store) => store,
+        Err(StoreError::Refused(text)) => return Start::Refused(text),
+        Err(StoreError::Corrupt(text)) => return Start::Refused(text),
+        Err(other) => panic!("{other}"),
+    };
+    if let Err(error) = store.lock_for_run().await {
+        return Start::Refused(error.to_string());
+    }
+    match store.recovery().await {
+        Ok(None) => {}
+        Ok(Some(found)) => return Start::Closed(found.lost.expect("nobody put anything back")),
+        Err(error) => return Start::Refused(error.to_string()),
+    }
+    let filter = Filter { limit: 10_000, ..Filter::default() };
+    match store.list(&Scope::Operator, filter).await {
+        Ok(listed) => Start::Open(listed.into_iter().map(|one| one.id).collect()),
+        Err(error) => Start::Refused(error.to_string()),
+    }
+}
+
+async fn deliver(store: &SqliteStore, from: u32, count: u32, acknowledged: &mut BTreeSet<Uuid>) {
+    for n in from..from + count {
+        let mut entry = delivery("a", "p", &format!("nr-{n}"));
+        entry.effects.mirror = vec![put(Uuid::new_v4(), &format!("Quendel {n}"), &[&format!("k-{n}")])];
+        acknowledged.insert(commit_one(store, entry).await);
+    }
+}
+
+/// A store that runs with acknowledged deliveries: half of them from before a restart.
+async fn filled(folder: &Path) -> (SqliteStore, BTreeSet<Uuid>) {
+    let mut acknowledged = BTreeSet::new();
+    let store = open(folder).unwrap();
+    store.lock_for_run().await.unwrap();
+    deliver(&store, 0, 90, &mut acknowledged).await;
+    drop(store);
+    let store = open(folder).unwrap();
+    store.lock_for_run().await.unwrap();
+    deliver(&store, 90, 95, &mut acknowledged).await;
+    (store, acknowledged)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clean_stop_leaves_no_log_and_a_kill_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, acknowledged) = filled(folder.path()).await;
+    assert!(size(&folder.path().join(LOG)) > 0);
+    let copy = killed(folder.path());
+    drop(store);
+    assert_eq!(size(&folder.path().join(LOG)), 0);
+    for folder in [folder.path(), copy.path()] {
+        let Start::Open(found) = started(folder).await else { panic!("it is whole") };
+        assert_eq!(found, acknowledged);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flipped_octets_lose_nothing_or_close_the_house() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, acknowledged) = filled(folder.path()).await;
+    let mut drawn = Drawn(0x9E37_79B9_7F4A_7C15);
+    let (mut open, mut closed, mut refused) = (0, 0, 0);
+    for nth in 0..60 {
+        let copy = killed(folder.path());
+        let name = if nth % 3 == 2 { DATABASE } else { LOG };
+        let path = copy.path().join(name);
+        let place = drawn.below(size(&path));
+        flip(&path, place);
+        match started(copy.path()).await {
+            Start::Open(found) => {
+                assert!(acknowledged.is_subset(&found), "octet {place} of {name}: {} left", found.len());
+                open += 1;
+            }
+            Start::Closed(lost) => {
+                assert!(name == LOG && lost.commits > 0 && lost.from < lost.until, "{name} {lost:?}");
+                closed += 1;
+            }
+            Start::Refused(text) => {
+                assert!(text.contains("damaged") || text.contains("recover"), "{text}");
+                refused += 1;
+            }
+        }
+    }
+    println!("flipped octets: {open} lost nothing, {closed} closed, {refused} refused");
+    assert!(closed > 20, "the log is what counts: {open} {closed} {refused}");
+    drop(store);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_cut_or_gone_closes_the_house_until_a_person_opens_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = filled(folder.path()).await;
+    let whole = size(&folder.path().join(LOG));
+    for left in [0, 1, 31, 32, whole / 3, whole / 2, whole - 4_096] {
+        let copy = killed(folder.path());
+        let file = fs::OpenOptions::new().write(true).open(copy.path().join(LOG)).unwrap();
+        file.set_len(left).unwrap();
+        match started(copy.path()).await {
+            Start::Closed(lost) => assert!(lost.commits > 0, "{left} octets left: {lost:?}"),
+            other => panic!("{left} octets left: {other:?}"),
+        }
+        // It stays closed, however often it starts, and what is missing stays known.
+        let Start::Closed(again) = started(copy.path()).await else { panic!("it was not opened") };
+        assert!(again.commits > 0);
+        let store = open(copy.path()).unwrap();
+        store.lock_for_run().await.unwrap();
+        store.reapply(at(1)).await.unwrap();
+        assert!(store.open_dispatch("os:rita", "neu angefordert", at(2)).await.unwrap());
+        let mut since = BTreeSet::new();
+        deliver(&store, 1_000, 3, &mut since).await;
+        drop(store);
+        let Start::Open(found) = started(copy.path()).await else { panic!("a person opened it") };
+        assert!(since.is_subset(&found));
+    }
+    let copy = killed(folder.path());
+    fs::remove_file(copy.path().join(LOG)).unwrap();
+    assert!(matches!(started(copy.path()).await, Start::Closed(_)));
+    drop(store);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_copy_closes_the_house_and_one_that_went_on_by_itself_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, mut acknowledged) = filled(folder.path()).await;
+    let older = killed(folder.path());
+    deliver(&store, 500, 7, &mut acknowledged).await;
+    drop(store);
+    let newer = killed(folder.path());
+    let put = |from: &Path, to: &Path| {
+        for name in [DATABASE, LOG] {
+            let _ = fs::remove_file(to.join(name));
+            if from.join(name).exists() {
+                fs::copy(from.join(name), to.join(name)).unwrap();
+            }
+        }
+    };
+    put(older.path(), newer.path());
+    let Start::Closed(lost) = started(newer.path()).await else { panic!("seven are missing") };
+    assert!(lost.commits >= 7, "{lost:?}");
+    // The copy runs with keys of its own, longer than the first, and comes back.
+    let mut others = BTreeSet::new();
+    let other = open(older.path()).unwrap();
+    other.lock_for_run().await.unwrap();
+    deliver(&other, 700, 40, &mut others).await;
+    drop(other);
+    put(older.path(), folder.path());
+    match started(folder.path()).await {
+        Start::Refused(text) => assert!(text.contains("another history"), "{text}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mark_that_is_gone_or_damaged_is_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, acknowledged) = filled(folder.path()).await;
+    let mark = |copy: &tempfile::TempDir| -> PathBuf { copy.path().join(MARK) };
+    // One of its two places may be half written: the other one holds, and lags behind.
+    for place in [0, 4096] {
+        let copy = killed(folder.path());
+        flip(&mark(&copy), place + 20);
+        let Start::Open(found) = started(copy.path()).await else { panic!("the other place holds") };
+        assert_eq!(found, acknowledged);
+    }
+    let both = killed(folder.path());
+    flip(&mark(&both), 20);
+    flip(&mark(&both), 4096 + 20);
+    let gone = killed(folder.path());
+    fs::remove_file(mark(&gone)).unwrap();
+    for copy in [both, gone] {
+        let Start::Closed(lost) = started(copy.path()).await else {
+            panic!("nothing shows that all is there")
+        };
+        assert_eq!(lost.commits, 0);
+    }
+    drop(store);
+}
