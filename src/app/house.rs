@@ -20,9 +20,10 @@ use crate::store::backup::Manifest;
 use crate::store::contract::{Store, StoreError};
 use crate::store::migrated::{Migrated, Version};
 use crate::store::postgres::open::encode;
-use crate::store::recovery::Restored;
+use crate::store::recovery::{Recovering, Restored};
 use crate::store::restore::PutBack;
 use crate::store::{BACK_ENDS, MARKS, MIGRATIONS, RESTORES, VERSIONS};
+use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
 use crate::transport::port::{BuildError, Destinations, Surroundings};
 use crate::xoev::contract::Standards;
@@ -175,8 +176,10 @@ impl House {
         let empty = empty_set(&fit.compiled, &fit.standards);
         let start = Start { store, clock: clock.clone(), points, set: Arc::new(empty), settings };
         let mut engine = Engine::start(start)?;
-        if recovering {
-            engine.core.gate.close();
+        match recovering {
+            None => {}
+            Some(Recovering { lost: Some(lost), .. }) => engine.core.gate.close_for(lost),
+            Some(_) => engine.core.gate.close(),
         }
         let ports = Arc::new(Ports(engine.core.clone()));
         let around = Surroundings {
@@ -186,6 +189,7 @@ impl House {
             standings: ports.clone(),
             notes: ports.clone(),
             timers: ports,
+            parts: engine.core.parts.clone(),
             clock,
             stage,
             data: place.data.clone(),
@@ -215,8 +219,12 @@ impl House {
 }
 
 /// Whether the store was put back and is not open; then the deletion ledger is applied before anything else runs.
-async fn recovering(store: &dyn Store, clock: &Clock) -> Result<bool, StoreError> {
-    let Some(found) = store.recovery().await? else { return Ok(false) };
+async fn recovering(store: &dyn Store, clock: &Clock) -> Result<Option<Recovering>, StoreError> {
+    let Some(found) = store.recovery().await? else { return Ok(None) };
+    if let Some(lost) = &found.lost {
+        let (from, commits) = (lost.from.to_string(), lost.commits.to_string());
+        raise(Alarm::AcknowledgedLost, "store", &[("from", &from), ("commits", &commits)]);
+    }
     if !found.applied {
         let done = store.reapply(clock.now()).await?;
         tracing::warn!(
@@ -230,7 +238,7 @@ async fn recovering(store: &dyn Store, clock: &Clock) -> Result<bool, StoreError
     tracing::warn!(
         "sources and dispatch are closed until a person opens the store: drehscheibe recover --open"
     );
-    Ok(true)
+    Ok(Some(found))
 }
 
 fn empty_set(compiled: &Compiled, standards: &Arc<dyn Standards>) -> PlanSet {

@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 
 use crate::engine::core::Core;
 use crate::telemetry::alarm::Alarm;
 use crate::telemetry::metric;
+use crate::telemetry::parts::Said;
 
-/// The paths `/health/live`, `/health/ready` and `/metrics`.
+/// The paths `/health/live`, `/health/ready`, `/health/parts` and `/metrics`.
 pub fn router(core: Arc<Core>) -> Router {
     Router::new()
         .route("/health/live", get(async || "lebt\n"))
         .route("/health/ready", get(ready))
+        .route("/health/parts", get(parts))
         .route("/metrics", get(metrics))
         .with_state(core)
 }
@@ -29,8 +31,16 @@ async fn ready(State(core): State<Arc<Core>>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, "noch keine Route\n").into_response();
     }
     if core.gate.is_closed() {
-        let text =
-            "Speicher aus einer Sicherung zurückgespielt, Versand geschlossen: drehscheibe recover --open\n";
+        let text = match core.gate.lost() {
+            None => {
+                "Speicher aus einer Sicherung zurückgespielt, Versand geschlossen: drehscheibe recover --open\n"
+                    .to_owned()
+            }
+            Some(lost) => format!(
+                "quittierte Lieferungen fehlen: alles ab {} neu anfordern, dann drehscheibe recover --open\n",
+                lost.from.strftime("%Y-%m-%d %H:%MZ")
+            ),
+        };
         return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     }
     let trouble = match core.store.next_due().await {
@@ -38,9 +48,26 @@ async fn ready(State(core): State<Arc<Core>>) -> Response {
         Err(error) => Some(error.alarm()),
     };
     match trouble {
-        None => "bereit\n".into_response(),
+        None => bereit(&core.parts.said()).into_response(),
         Some(alarm) => (StatusCode::SERVICE_UNAVAILABLE, gestoert(alarm)).into_response(),
     }
+}
+
+/// A house of which a part does not run takes deliveries all the same; the rest says what to look at.
+fn bereit(parts: &[Said]) -> String {
+    let failing: Vec<String> = parts
+        .iter()
+        .filter_map(|said| said.failing.as_ref().map(|failing| format!("{}: {}\n", said.part, failing.cause)))
+        .collect();
+    match failing.len() {
+        0 => "bereit\n".to_owned(),
+        _ => format!("eingeschränkt bereit (drehscheibe status):\n{}", failing.concat()),
+    }
+}
+
+/// How each part is, for `status`.
+async fn parts(State(core): State<Arc<Core>>) -> Json<Vec<Said>> {
+    Json(core.parts.said())
 }
 
 /// What an operator is told: the alarm and what its catalogue says.

@@ -10,7 +10,7 @@ use super::args::Global;
 use super::args_backup::RecoverArgs;
 use super::command::{self, Asked};
 use super::exit::{CliError, Exit};
-use super::output::Output;
+use super::output::{Output, counted, moment};
 use super::{person, stage};
 use crate::app::house;
 use crate::clock::Clock;
@@ -123,6 +123,23 @@ async fn status(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
         out.value(&json!(null))?;
         return Ok(Exit::Ok);
     };
+    if let Some(lost) = &found.lost {
+        out.say(&format!(
+            "acknowledged deliveries are missing ({}, the last of {}); sources and dispatch are closed",
+            match lost.commits {
+                0 => "nothing shows how many".to_owned(),
+                commits => counted(commits, "commit"),
+            },
+            moment(lost.until)
+        ))?;
+        out.say(&format!(
+            "ask all partners to repeat what they delivered from {} on (repeats do no harm), look at the disk, then",
+            moment(lost.from)
+        ))?;
+        out.say("`drehscheibe recover --open --reason TEXT`")?;
+        out.value(&found)?;
+        return Ok(Exit::No);
+    }
     let copied = found.copied.map_or_else(|| "at an unknown time".to_owned(), |at| at.to_string());
     out.say(&format!(
         "put back {}, from a backup taken {copied}; sources and dispatch are closed",

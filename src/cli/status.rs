@@ -10,9 +10,13 @@ use super::output::{Output, age, counted, moment, or_dash};
 use super::stage;
 use crate::app::asking::{self, Answered};
 use crate::clock::Clock;
+use crate::engine::commit::TO_MAINTAINERS;
+use crate::envelope::Inbound;
 use crate::route::compiled::Compiled;
-use crate::store::contract::{Backlog, Breaker, Figures, Pause, Scope};
+use crate::store::contract::{Backlog, Breaker, Figures, Filter, Listed, Pause, Scope, Store};
 use crate::store::duty::Holding;
+use crate::store::recovery::Recovering;
+use crate::telemetry::parts::{Said, Turn};
 
 /// Younger than this (seconds) a waiting row is simply under way.
 const UNDER_WAY: i64 = 60;
@@ -78,6 +82,8 @@ pub struct Report {
     pub pauses: Vec<Pause>,
     /// What one replica does alone, and which; empty where there is one process only.
     pub duties: Vec<Holding>,
+    /// How the parts of the running process are; empty where it was not asked.
+    pub parts: Vec<Said>,
 }
 
 /// Looks and prints.
@@ -92,7 +98,13 @@ pub async fn run(global: &Global, clock: &Clock, out: &mut Output) -> Result<Exi
     let pauses = store.pauses(now).await?;
     let breakers = store.breakers().await?;
     let duties = store.duties().await?;
-    print(&Report { house: Some(house), duties, ..report(figures, pauses, &breakers, now) }, out)?;
+    let kept = kept(&*store, &figures).await?;
+    let mut report = report(figures, pauses, &breakers, &kept, now);
+    report.parts = parts(&fit.compiled).await;
+    report.items.extend(store.recovery().await?.map(of_recovery));
+    report.items.extend(report.parts.iter().filter_map(|said| of_part(said, now)));
+    report.items.sort_by_key(|item| (urgency(item), item.since));
+    print(&Report { house: Some(house), duties, ..report }, out)?;
     Ok(Exit::Ok)
 }
 
@@ -103,23 +115,92 @@ async fn house(compiled: &Compiled) -> String {
         Err(cause) => return format!("not asked: {cause}"),
     };
     match asking::ask(listen, "/health/ready").await {
-        Some(Answered { good: true, .. }) => format!("runs and takes deliveries at {listen}"),
+        Some(Answered { good: true, text }) if text.starts_with("bereit") => {
+            format!("runs and takes deliveries at {listen}")
+        }
+        Some(Answered { good: true, .. }) => {
+            format!("runs and takes deliveries at {listen}; a part of it does not run, see below")
+        }
         Some(Answered { text, .. }) => {
-            let text: String = text.trim().chars().filter(|c| !c.is_control()).take(80).collect();
+            let text: String = text.trim().chars().filter(|c| !c.is_control()).take(120).collect();
             format!("runs at {listen} and takes nothing: {text}")
         }
         None => format!("does not run: nobody answers at {listen}; start `drehscheibe run`"),
     }
 }
 
+/// How the parts of the running process are, as it says itself; none where it is not asked.
+async fn parts(compiled: &Compiled) -> Vec<Said> {
+    let Ok(listen) = asking::door(compiled) else { return Vec::new() };
+    let answered = asking::ask(listen, "/health/parts").await.filter(|answered| answered.good);
+    answered.and_then(|answered| serde_json::from_str(&answered.text).ok()).unwrap_or_default()
+}
+
+fn of_part(said: &Said, now: Timestamp) -> Option<Item> {
+    let failing = said.failing.as_ref()?;
+    let whose = match failing.turn {
+        Turn::Ours => Whose::Ours,
+        Turn::FarEnd => Whose::FarEnd,
+        Turn::Person => Whose::Person,
+    };
+    Some(Item {
+        what: said.part.clone(),
+        count: said.waits.unwrap_or(0),
+        since: now.checked_sub(std::time::Duration::from_secs(said.seconds)).ok(),
+        whose,
+        cause: Some(failing.cause.clone()),
+        next: failing.next.clone(),
+    })
+}
+
+/// A store that takes nothing until a person opens it.
+fn of_recovery(found: Recovering) -> Item {
+    let (what, cause, next) = match found.lost {
+        None => (
+            "the store was put back from a backup",
+            None,
+            "`drehscheibe recover` says how it stands; ask the partners to repeat since the backup, then open it".to_owned(),
+        ),
+        Some(lost) => (
+            "acknowledged deliveries are missing",
+            Some(format!("the store ends before what was acknowledged until {}", moment(lost.until))),
+            format!(
+                "ask all partners to repeat what they delivered from {} on, then `drehscheibe recover --open --reason …`",
+                moment(lost.from)
+            ),
+        ),
+    };
+    Item { what: what.to_owned(), count: 1, since: Some(found.since), whose: Whose::Person, cause, next }
+}
+
+/// As many kept messages are looked at for their causes.
+const LOOKED_AT: usize = 100;
+
+/// The newest messages that are zurückgestellt or kept apart, for what became of them.
+async fn kept(store: &dyn Store, figures: &Figures) -> Result<Vec<Listed>, CliError> {
+    let states = vec![Inbound::Parked, Inbound::Quarantined];
+    let some = |state: &Inbound| figures.inbound.iter().any(|(name, n)| name == state.as_str() && *n > 0);
+    if !states.iter().any(some) {
+        return Ok(Vec::new());
+    }
+    let filter = Filter { states, limit: LOOKED_AT, ..Filter::default() };
+    Ok(store.list(&Scope::Operator, filter).await?)
+}
+
 /// Makes the report of what the store says at a moment.
-pub fn report(figures: Figures, pauses: Vec<Pause>, breakers: &[Breaker], now: Timestamp) -> Report {
+pub fn report(
+    figures: Figures,
+    pauses: Vec<Pause>,
+    breakers: &[Breaker],
+    kept: &[Listed],
+    now: Timestamp,
+) -> Report {
     let mut items: Vec<Item> =
         figures.backlog.iter().flat_map(|backlog| of_destination(backlog, &pauses, breakers, now)).collect();
-    items.extend(of_inbound(&figures));
+    items.extend(of_inbound(&figures, kept));
     items.extend(pauses.iter().map(of_pause));
     items.sort_by_key(|item| (urgency(item), item.since));
-    Report { at: now, house: None, items, figures, pauses, duties: Vec::new() }
+    Report { at: now, house: None, items, figures, pauses, duties: Vec::new(), parts: Vec::new() }
 }
 
 fn urgency(item: &Item) -> u8 {
@@ -203,7 +284,7 @@ fn why_it_waits(
     }
 }
 
-fn of_inbound(figures: &Figures) -> Vec<Item> {
+fn of_inbound(figures: &Figures, kept: &[Listed]) -> Vec<Item> {
     let counted = |state: &str| {
         figures.inbound.iter().filter(|(name, _)| name == state).map(|(_, count)| *count).sum::<u64>()
     };
@@ -227,18 +308,37 @@ fn of_inbound(figures: &Figures) -> Vec<Item> {
             "nothing; they go on when it comes or their time is over",
         ),
     ];
-    rows.into_iter()
-        .map(|(state, what, whose, next)| (counted(state), state, what, whose, next))
-        .filter(|(count, ..)| *count > 0)
-        .map(|(count, state, what, whose, next)| Item {
-            what: what.to_owned(),
-            count,
-            since: figures.oldest_waiting.filter(|_| state == "waiting"),
-            whose,
-            cause: None,
-            next: next.to_owned(),
-        })
-        .collect()
+    let mut items = Vec::new();
+    for (state, what, whose, next) in rows {
+        let mut left = counted(state);
+        for (cause, ours, count) in causes(kept, state) {
+            left = left.saturating_sub(count);
+            let whose = if ours { Whose::Ours } else { whose };
+            let next = if ours { TO_MAINTAINERS } else { next };
+            let (cause, next) = (Some(cause), next.to_owned());
+            items.push(Item { what: what.to_owned(), count, since: None, whose, cause, next });
+        }
+        // Those that were not looked at.
+        if left > 0 {
+            let since = figures.oldest_waiting.filter(|_| state == "waiting");
+            let what = what.to_owned();
+            items.push(Item { what, count: left, since, whose, cause: None, next: next.to_owned() });
+        }
+    }
+    items
+}
+
+/// Why messages of a state were kept, whether that is a fault of this program, and how many there are of each cause.
+fn causes(kept: &[Listed], state: &str) -> Vec<(String, bool, u64)> {
+    let mut causes: Vec<(String, bool, u64)> = Vec::new();
+    for listed in kept.iter().filter(|listed| listed.state.as_str() == state) {
+        let Some(cause) = &listed.cause else { continue };
+        match causes.iter_mut().find(|(known, ..)| known == cause) {
+            Some((.., count)) => *count += 1,
+            None => causes.push((cause.clone(), listed.next_step.as_deref() == Some(TO_MAINTAINERS), 1)),
+        }
+    }
+    causes
 }
 
 fn of_pause(pause: &Pause) -> Item {
@@ -276,7 +376,6 @@ pub fn print(report: &Report, out: &mut Output) -> std::io::Result<()> {
     out.say(&format!("sent       {} in {}", counted(sent, "delivery"), counted(attempts, "attempt")))?;
     let saetze = if figures.mirror == 1 { "Registersatz" } else { "Registersätze" };
     let (mirror, timers) = (figures.mirror, counted(figures.timers, "timer"));
-    out.say(&format!("mirror     {mirror} Registersätze; {timers}"))?;
     for held in &report.duties {
         out.say(&format!("duty       {}: {}", held.name, of_duty(held, report.at)))?;
     }
@@ -285,6 +384,9 @@ pub fn print(report: &Report, out: &mut Output) -> std::io::Result<()> {
         let codes: Vec<String> =
             figures.codes.iter().map(|(code, count)| format!("{code} {count}")).collect();
         out.say(&format!("rejected   {}", codes.join(", ")))?;
+    }
+    for said in report.parts.iter().filter(|said| said.waits.is_some_and(|waits| waits > 0)) {
+        out.say(&format!("waits      {} at {}", counted(said.waits.unwrap_or(0), "message"), said.part))?;
     }
     out.say("")?;
     if report.items.is_empty() {
@@ -342,7 +444,7 @@ mod tests {
     fn whose(backlog: Backlog, pauses: Vec<Pause>, breakers: &[Breaker]) -> (Whose, String) {
         let destination = backlog.destination.clone();
         let figures = Figures { backlog: vec![backlog], ..Figures::default() };
-        let report = report(figures, pauses, breakers, at("12:00:00"));
+        let report = report(figures, pauses, breakers, &[], at("12:00:00"));
         let item = report.items.into_iter().find(|item| item.what == destination).unwrap();
         (item.whose, item.next)
     }
@@ -382,7 +484,7 @@ mod tests {
             repeats: 1,
             timers: 2,
         };
-        let report = report(figures, vec![pause("route", "registerlieferung")], &[], at("12:00:00"));
+        let report = report(figures, vec![pause("route", "registerlieferung")], &[], &[], at("12:00:00"));
         let order: Vec<(&str, Whose)> =
             report.items.iter().map(|item| (item.what.as_str(), item.whose)).collect();
         assert_eq!(
@@ -423,7 +525,7 @@ mod tests {
             ("12:00:10", "duty       source wecker: knoten-1/42 since 2026-11-21 09:00:00Z\n"),
             ("11:59:00", "duty       source wecker: nobody, knoten-1/42 had it until 2026-11-21 11:59:00Z\n"),
         ] {
-            let report = report(Figures::default(), vec![], &[], at("12:00:00"));
+            let report = report(Figures::default(), vec![], &[], &[], at("12:00:00"));
             let printed = Printed::default();
             print(&Report { duties: vec![held(until)], ..report }, &mut printed.output(false)).unwrap();
             assert!(printed.text().contains(said), "{}", printed.text());
@@ -433,7 +535,8 @@ mod tests {
     #[test]
     fn an_empty_house_says_so() {
         let printed = Printed::default();
-        print(&report(Figures::default(), vec![], &[], at("12:00:00")), &mut printed.output(false)).unwrap();
+        print(&report(Figures::default(), vec![], &[], &[], at("12:00:00")), &mut printed.output(false))
+            .unwrap();
         assert!(printed.text().ends_with("\nnothing waits\n"), "{}", printed.text());
     }
 }

@@ -14,6 +14,7 @@ use crate::plan::PlanSet;
 use crate::register::fristen::Fristen;
 use crate::store::contract::{Entry, Pause, Store, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
+use crate::telemetry::parts::Parts;
 use crate::transport::port::{Busy, Stop};
 
 use super::duty::{Keeper, LEASE};
@@ -170,6 +171,8 @@ pub struct Core {
     pub pauses: ArcSwap<Vec<Pause>>,
     /// Closed while a store that was put back waits for a person.
     pub gate: Gate,
+    /// What of the house does not run although the house does.
+    pub parts: Parts,
     /// What is in hand of the outbox.
     pub hands: Hands,
     /// Something was put in the outbox that has to be looked for.

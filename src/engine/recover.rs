@@ -2,15 +2,15 @@
 //! send that may have left after the backup was taken is looked up at its far end.
 //! Sends nothing, and decides nothing that a far end or a person has not said.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use crate::store::contract::StoreError;
 use crate::store::lane::Due;
-use crate::store::recovery::Finding;
+use crate::store::recovery::{Finding, Lost};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::{Busy, Destination, SendError};
 
@@ -28,12 +28,25 @@ const RETRY: Duration = Duration::from_secs(30);
 pub struct Gate {
     closed: AtomicBool,
     opened: Notify,
+    lost: OnceLock<Lost>,
 }
 
 impl Gate {
     /// Closes it; before anything runs.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
+    }
+
+    /// Closes it because acknowledged deliveries are missing; before anything runs.
+    pub fn close_for(&self, lost: Lost) {
+        // Once in the life of a process, which finds it at its start.
+        let _ = self.lost.set(lost);
+        self.close();
+    }
+
+    /// What is missing, where it is closed for that.
+    pub fn lost(&self) -> Option<&Lost> {
+        self.lost.get().filter(|_| self.is_closed())
     }
 
     /// Opens it for all who wait.
@@ -66,7 +79,13 @@ impl Gate {
         match self.is_closed() {
             false => Ok(()),
             true => Err(Busy {
-                cause: "the store was put back from a backup and a person has not opened it yet".to_owned(),
+                cause: match self.lost() {
+                    None => "the store was put back from a backup and a person has not opened it yet",
+                    Some(_) => {
+                        "acknowledged deliveries are missing and a person has not opened the store yet"
+                    }
+                }
+                .to_owned(),
                 retry_after: RETRY,
             }),
         }

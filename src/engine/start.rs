@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, Tick};
 use crate::plan::PlanSet;
 use crate::store::contract::Store;
+use crate::telemetry::parts::Parts;
 
 use super::core::{Core, Settings};
 use super::duty::Keeper;
@@ -68,6 +69,7 @@ impl Engine {
             duties,
             pauses: ArcSwap::default(),
             gate: Gate::default(),
+            parts: Parts::default(),
             hands: Hands::default(),
             outbox: Notify::new(),
             woken: Notify::new(),

@@ -64,6 +64,8 @@ alarms! {
     BrokerBlocked = "broker-blocked",
     /// An input queue is missing, forbidden or not fit to be consumed.
     QueueUnusable = "queue-unusable",
+    /// Messages lie in the dead-letter queue of a broker.
+    DeadLetters = "dead-letters",
     /// A changed set of files was not taken over.
     ReloadRefused = "reload-refused",
     /// A certificate expires soon.
@@ -86,6 +88,8 @@ alarms! {
     StoreRefused = "store-refused",
     /// The store's files are damaged.
     StoreDamaged = "store-damaged",
+    /// Acknowledged deliveries are missing in the store.
+    AcknowledgedLost = "acknowledged-lost",
     /// A sealed part does not open.
     ClaimCorrupt = "claim-corrupt",
     /// This replica could not renew what it did alone; another one does it now.

@@ -103,6 +103,18 @@ pub const METRICS: &[Metric] = &[
         "1 while a broker takes no messages for want of memory or disk, else 0",
     ),
     row(
+        "drehscheibe_broker_queue_messages",
+        Shape::Gauge,
+        &["connection", "queue"],
+        "messages that are ready in a queue that is consumed or in its dead-letter queue",
+    ),
+    row(
+        "drehscheibe_part_up",
+        Shape::Gauge,
+        &["part"],
+        "1 while a part of the house runs, 0 while it does not although the house does",
+    ),
+    row(
         "drehscheibe_duty_held",
         Shape::Gauge,
         &["duty"],
@@ -269,6 +281,17 @@ pub fn broker_blocked(connection: &str, blocked: bool) {
         .set(f64::from(u8::from(blocked)));
 }
 
+/// So many messages are ready in a queue of a broker.
+pub fn broker_queue(connection: &str, queue: &str, ready: u32) {
+    gauge!("drehscheibe_broker_queue_messages", "connection" => connection.to_owned(), "queue" => queue.to_owned())
+        .set(f64::from(ready));
+}
+
+/// A part of the house runs or not; only `parts` calls it.
+pub(super) fn part(name: &str, up: bool) {
+    gauge!("drehscheibe_part_up", "part" => name.to_owned()).set(f64::from(u8::from(up)));
+}
+
 /// This replica holds a duty or not.
 pub fn duty(name: &str, held: bool) {
     gauge!("drehscheibe_duty_held", "duty" => name.to_owned()).set(f64::from(u8::from(held)));
@@ -369,6 +392,8 @@ mod tests {
             duty("source trays", true);
             broker("broker", "in", true);
             broker_blocked("broker", false);
+            broker_queue("broker", "in.nord", 3);
+            part("queue in.nord of broker", false);
             mirror_entries(7);
             inbound("accepted", 9);
             alarm("no-route");
@@ -408,6 +433,7 @@ mod tests {
             "connection",
             "direction",
             "duty",
+            "part",
         ];
         for metric in METRICS {
             assert!(metric.labels.iter().all(|label| known.contains(label)), "{}", metric.name);

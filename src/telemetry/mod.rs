@@ -2,5 +2,6 @@
 
 pub mod alarm;
 pub mod metric;
+pub mod parts;
 pub mod start;
 pub mod trace;

@@ -9,11 +9,13 @@ pub mod fault;
 pub mod link;
 pub mod out;
 pub mod parcel;
+pub mod permit;
 pub mod publish;
 pub mod settings;
 pub mod source;
 pub mod topology;
 pub mod way;
+pub mod wire;
 
 use std::sync::Arc;
 

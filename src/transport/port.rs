@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::envelope::{Envelope, Part, PartnerRef, Stage, Verdict};
+use crate::telemetry::parts::Parts;
 
 /// Stops a source: no new delivery is begun, begun ones are finished.
 pub type Stop = CancellationToken;
@@ -278,6 +279,8 @@ pub struct Surroundings {
     pub notes: Arc<dyn Notes>,
     /// Timers.
     pub timers: Arc<dyn DueTimers>,
+    /// Where a part that does not run says so.
+    pub parts: Parts,
     /// Time.
     pub clock: Clock,
     /// The stage of the process.

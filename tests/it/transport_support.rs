@@ -86,6 +86,7 @@ impl House {
             standings: self.clone(),
             notes: self.clone(),
             timers: self.clone(),
+            parts: Default::default(),
             clock,
             stage: Stage::Test,
             data: self.spooled.path().to_owned(),

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use super::fault::Fault;
 use super::link::{Link, jittered};
 use super::parcel::{Opened, Opener, Parcel};
+use super::permit::Holder;
 use super::settings::Order;
 use crate::clock::Tick;
 use crate::transport::port::{Busy, Stop};
@@ -41,11 +42,21 @@ pub enum End {
 }
 
 /// Consumes one queue until it ends; the channel is closed then, which gives back what was not acknowledged.
-pub async fn consume(link: &Link, name: &str, opener: &Arc<Opener>, stop: &Stop) -> End {
+/// `runs` is called once the broker has taken it.
+pub async fn consume(
+    link: &Link,
+    name: &str,
+    opener: &Arc<Opener>,
+    stop: &Stop,
+    runs: impl FnOnce() + Send,
+) -> End {
     let channel = match link.channel().await {
         Ok(channel) => channel,
         Err(fault) => return End::Broken(fault),
     };
+    // Before anything can come; it is held until the channel is closed.
+    let give_back = Stop::new();
+    let holder = link.gate.consumer(channel.id(), give_back.clone());
     let consumer = match subscribe(&channel, name, opener.queue.prefetch).await {
         Ok(consumer) => consumer,
         Err(fault) => return End::Broken(fault),
@@ -54,9 +65,18 @@ pub async fn consume(link: &Link, name: &str, opener: &Arc<Opener>, stop: &Stop)
         Order::None => usize::from(opener.queue.prefetch),
         Order::SingleActiveConsumer | Order::ConsistentHash => 1,
     };
+    runs();
     // What waits for a busy house must not outlive this consumer.
     let ended = stop.child_token();
-    let line = Line { channel: &channel, opener, ended: ended.clone(), side_by_side, lost: &link.lost };
+    let line = Line {
+        channel: &channel,
+        opener,
+        ended: ended.clone(),
+        side_by_side,
+        lost: &link.lost,
+        holder: &holder,
+        give_back: &give_back,
+    };
     let end = line.run(consumer, stop).await;
     ended.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(5), channel.close(200, "done".into())).await;
@@ -83,6 +103,9 @@ struct Line<'a> {
     ended: Stop,
     side_by_side: usize,
     lost: &'a Stop,
+    holder: &'a Holder,
+    /// Cancelled where other queues of the link wait for what this one holds.
+    give_back: &'a Stop,
 }
 
 impl Line<'_> {
@@ -99,6 +122,7 @@ impl Line<'_> {
                 }
                 () = stop.cancelled() => break,
                 () = self.lost.cancelled() => return End::Broken(Fault::Lost),
+                () = self.give_back.cancelled() => return End::GaveBack,
                 next = consumer.next(), if begun.len() < self.side_by_side => match next {
                     Some(Ok(delivery)) => {
                         let parcel = Parcel {
@@ -106,10 +130,15 @@ impl Line<'_> {
                             octets: delivery.data.into(),
                             redelivered: delivery.redelivered,
                         };
+                        let permit = self.holder.permit(parcel.octets.len() as u64);
                         let tag = delivery.delivery_tag;
                         tags.begun(tag);
                         let (opener, ended) = (self.opener.clone(), self.ended.clone());
-                        begun.spawn(async move { (tag, hold(&opener, parcel, &ended).await) });
+                        begun.spawn(async move {
+                            let outcome = hold(&opener, parcel, &ended).await;
+                            drop(permit);
+                            (tag, outcome)
+                        });
                     }
                     Some(Err(error)) => return End::Broken(Fault::of(&error)),
                     None => return End::Broken(Fault::Cancelled),

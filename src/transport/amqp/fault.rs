@@ -4,6 +4,7 @@
 use lapin::ErrorKind;
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 
+use crate::telemetry::parts::{Failing, Turn};
 use crate::transport::tls::TlsError;
 
 /// Why a broker, a queue or an exchange cannot be used.
@@ -52,6 +53,14 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// How a part that it stops is told of.
+    pub fn failing(&self, turn: Turn) -> Failing {
+        let said = self.to_string();
+        // What is wrong stands before what to do.
+        let (cause, next) = said.split_once("; ").unwrap_or((&said, "look at the broker and its log"));
+        Failing { cause: cause.to_owned(), next: next.to_owned(), turn }
+    }
+
     /// The fault that an error of the library stands for.
     pub fn of(error: &lapin::Error) -> Fault {
         match error.kind() {

@@ -1,19 +1,25 @@
 //! One connection to a broker: address, TLS, login, heartbeat, and an ear for what the broker says of itself.
 //! Never recovers by itself: when it is lost, whoever holds it makes another.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use lapin::tcp::{AMQPUriTcpExt, RustlsConnector, TLSConfig};
+use lapin::tcp::{AMQPUriTcpExt, AsyncTcpStream, RustlsConnector, TLSConfig};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
 use lapin::{Channel, Connection, ConnectionProperties, ConnectionStatus, Event};
+use rustls_pki_types::ServerName;
 use secrecy::ExposeSecret;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use uuid::Uuid;
 
 use super::fault::Fault;
+use super::permit::Gate;
 use super::settings::Settings;
+use super::wire;
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
 use crate::transport::port::Stop;
@@ -44,6 +50,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub struct Link {
     connection: Connection,
     blocked: Arc<AtomicBool>,
+    /// What deliveries may hold; only on a link that consumes something comes through it.
+    pub gate: Arc<Gate>,
     /// Cancelled when the connection is gone.
     pub lost: Stop,
     _ear: tokio_util::sync::DropGuard,
@@ -52,7 +60,8 @@ pub struct Link {
 impl Link {
     /// Makes a connection; `settings` hold paths that are complete.
     pub async fn open(name: &str, settings: &Settings, direction: Direction) -> Result<Link, Fault> {
-        let opened = match tokio::time::timeout(PATIENCE, connect(name, settings, direction)).await {
+        let gate = Gate::new();
+        let opened = match tokio::time::timeout(PATIENCE, connect(name, settings, direction, &gate)).await {
             Ok(opened) => opened,
             Err(_) => Err(Fault::Unreachable),
         };
@@ -77,7 +86,7 @@ impl Link {
                 () = ended.cancelled() => {}
             }
         });
-        Ok(Link { connection, blocked, lost, _ear: dropped.drop_guard() })
+        Ok(Link { connection, blocked, gate, lost, _ear: dropped.drop_guard() })
     }
 
     /// Whether it can be used.
@@ -102,7 +111,12 @@ impl Link {
     }
 }
 
-async fn connect(name: &str, settings: &Settings, direction: Direction) -> Result<Connection, Fault> {
+async fn connect(
+    name: &str,
+    settings: &Settings,
+    direction: Direction,
+    gate: &Arc<Gate>,
+) -> Result<Connection, Fault> {
     let tls = match &settings.tls {
         None => None,
         Some(written) => {
@@ -110,13 +124,13 @@ async fn connect(name: &str, settings: &Settings, direction: Direction) -> Resul
                 tls::client_config(&written.ca, written.client_certificate.as_ref()).map_err(Fault::Tls)?;
             // AMQP has no protocol to negotiate.
             config.alpn_protocols.clear();
-            Some(RustlsConnector::from(Arc::new(config)))
+            Some(Arc::new(config))
         }
     };
     let uri = uri(settings);
     // TLS is ours (own authorities only), so the library opens the socket as if there were none.
     let plain = AMQPUri { scheme: AMQPScheme::AMQP, ..uri.clone() };
-    let host = settings.host.clone();
+    let (host, heartbeat, gate) = (settings.host.clone(), settings.heartbeat.0, gate.clone());
     let runtime = lapin::runtime::default_runtime().map_err(|_| Fault::Unreachable)?;
     let options = ConnectionProperties::default()
         .with_connection_name(format!("drehscheibe {name} {}", direction.as_str()).into());
@@ -124,10 +138,23 @@ async fn connect(name: &str, settings: &Settings, direction: Direction) -> Resul
         uri,
         runtime,
         async move |_, runtime| {
+            if direction == Direction::In {
+                let socket = TcpStream::connect((host.as_str(), plain.authority.port)).await?;
+                socket.set_nodelay(true)?;
+                let near = match &tls {
+                    None => wire::gated(socket, gate.clone(), heartbeat)?,
+                    Some(config) => {
+                        let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
+                        let tls = TlsConnector::from(config.clone()).connect(name, socket).await?;
+                        wire::gated(tls, gate.clone(), heartbeat)?
+                    }
+                };
+                return Ok(AsyncTcpStream::Plain(near));
+            }
             let socket = plain.connect_with_config_async(TLSConfig::default(), &runtime).await?;
             Ok(match &tls {
                 None => socket,
-                Some(tls) => socket.into_rustls(tls, &host).await?,
+                Some(config) => socket.into_rustls(&RustlsConnector::from(config.clone()), &host).await?,
             })
         },
         options,
@@ -136,7 +163,8 @@ async fn connect(name: &str, settings: &Settings, direction: Direction) -> Resul
 }
 
 /// The largest frame, in octets: a usual delivery fits into one. The library holds 32 of them for each direction of each connection
-/// from the first moment on, 4 MiB each with the broker's own 128 KiB; longer bodies come in several frames.
+/// from the first moment on, 4 MiB each with the broker's own 128 KiB; longer bodies come in several frames. Content headers,
+/// which come in one whatever was agreed, are made to fit on their way (`wire`).
 const FRAME: u32 = 32 * 1024;
 
 fn uri(settings: &Settings) -> AMQPUri {

@@ -46,7 +46,7 @@ impl AmqpDestination {
             connection: name.to_owned(),
             partner: channel.partner.clone(),
             channel: own,
-            publisher: Publisher::shared(name, written, settings, &around.config),
+            publisher: Publisher::shared(name, written, settings, around),
             spool: around.spool.clone(),
             clock: around.clock.clone(),
             width,

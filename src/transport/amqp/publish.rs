@@ -6,7 +6,7 @@
 //! the confirm and an error that ends the channel belong to that message and to no other.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -18,8 +18,9 @@ use super::fault::{self, Fault};
 use super::link::{Direction, Link, Pauses};
 use super::settings::Settings;
 use crate::clock::Tick;
+use crate::telemetry::parts::{Failing, Parts, Turn};
 use crate::transport::ids::sha256_hex;
-use crate::transport::port::SendError;
+use crate::transport::port::{SendError, Surroundings};
 
 /// A message to be published.
 pub struct Message {
@@ -37,6 +38,8 @@ pub struct Message {
 pub struct Publisher {
     name: String,
     settings: Settings,
+    parts: Parts,
+    failing: AtomicBool,
     window: Semaphore,
     current: tokio::sync::Mutex<Current>,
 }
@@ -61,8 +64,9 @@ impl Publisher {
         name: &str,
         written: &serde_json::Value,
         settings: Settings,
-        folder: &Path,
+        around: &Surroundings,
     ) -> Arc<Publisher> {
+        let folder = &around.config;
         // As a hash: a password is among what is written.
         let key = sha256_hex(format!("{name}\n{}\n{written}", folder.display()).as_bytes());
         let mut publishers = PUBLISHERS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,6 +76,8 @@ impl Publisher {
         }
         let publisher = Arc::new(Publisher {
             name: name.to_owned(),
+            parts: around.parts.clone(),
+            failing: AtomicBool::new(false),
             window: Semaphore::new(settings.confirm_window),
             current: tokio::sync::Mutex::new(Current {
                 live: None,
@@ -89,6 +95,7 @@ impl Publisher {
         let Ok(_place) = self.window.acquire().await else { return Err(later("no place to send from")) };
         let live = self.live().await?;
         if live.link.is_blocked() {
+            self.fails(blocked());
             return Err(later("the broker takes nothing at the moment, it lacks memory or disk"));
         }
         let channel = live.channel().await?;
@@ -97,7 +104,10 @@ impl Publisher {
             live.idle.lock().unwrap_or_else(PoisonError::into_inner).push(channel);
         }
         match outcome {
-            Published::Kept => Ok(()),
+            Published::Kept => {
+                self.runs();
+                Ok(())
+            }
             Published::Refused(error) | Published::Lost(error) => Err(error),
         }
     }
@@ -157,6 +167,7 @@ impl Publisher {
         }
         match Link::open(&self.name, &self.settings, Direction::Out).await {
             Ok(link) => {
+                self.runs();
                 current.rests = None;
                 current.pauses.reset();
                 let live = Arc::new(Live { link, idle: Mutex::default() });
@@ -166,9 +177,42 @@ impl Publisher {
             Err(fault) => {
                 let pause = current.pauses.due();
                 current.rests = Some((Tick::now(), pause));
+                self.fails(fault.failing(Turn::FarEnd));
                 Err(later(&fault.to_string()))
             }
         }
+    }
+
+    fn part(&self) -> String {
+        format!("connection {}, sending", self.name)
+    }
+
+    fn fails(&self, failing: Failing) {
+        self.failing.store(true, Ordering::Relaxed);
+        self.parts.fails(&self.part(), failing);
+    }
+
+    fn runs(&self) {
+        if self.failing.swap(false, Ordering::Relaxed) {
+            self.parts.runs(&self.part());
+        }
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        if self.failing.load(Ordering::Relaxed) {
+            self.parts.gone(&self.part());
+        }
+    }
+}
+
+/// A broker that takes nothing.
+fn blocked() -> Failing {
+    Failing {
+        cause: "the broker takes nothing, it lacks memory or disk".to_owned(),
+        next: "ask who runs the broker to make room".to_owned(),
+        turn: Turn::FarEnd,
     }
 }
 

@@ -11,10 +11,12 @@ use super::consume::{self, End};
 use super::fault::Fault;
 use super::link::{Direction, Link, Pauses};
 use super::parcel::Opener;
-use super::settings::Settings;
+use super::settings::{QueueSettings, Settings};
 use super::topology;
 use crate::clock::Tick;
 use crate::telemetry::alarm::{Alarm, raise};
+use crate::telemetry::metric;
+use crate::telemetry::parts::{Failing, Parts, Turn};
 use crate::transport::port::{BuildError, Source, SourceError, Stop, Surroundings};
 use crate::transport::settings;
 
@@ -44,7 +46,16 @@ impl AmqpSource {
     /// Serves all queues on one link until it is lost or the source is stopped.
     async fn serve(&self, link: Link, stop: &Stop) {
         let link = Arc::new(link);
+        self.around.parts.runs(&link_part(&self.name));
         let mut keepers = JoinSet::new();
+        let depths = Depths {
+            connection: self.name.clone(),
+            queues: self.settings.queues.clone(),
+            link: link.clone(),
+            stop: stop.clone(),
+            parts: self.around.parts.clone(),
+        };
+        keepers.spawn(depths.watch());
         for queue in &self.settings.queues {
             let keeper = Keeper {
                 settings: self.settings.clone(),
@@ -64,8 +75,30 @@ impl AmqpSource {
             link.close().await;
         } else {
             raise(Alarm::BrokerDown, &self.name, &[("cause", &Fault::Lost.to_string())]);
+            self.fails(&Fault::Lost);
         }
     }
+
+    fn fails(&self, fault: &Fault) {
+        self.around.parts.fails(&link_part(&self.name), fault.failing(Turn::FarEnd));
+    }
+
+    /// All parts that this source speaks of.
+    fn parts(&self) -> impl Iterator<Item = String> {
+        let of = |queue: &QueueSettings| {
+            let names = [queue.name().to_owned(), queue.dead()];
+            names.map(|name| queue_part(&self.name, &name))
+        };
+        std::iter::once(link_part(&self.name)).chain(self.settings.queues.iter().flat_map(of))
+    }
+}
+
+fn link_part(connection: &str) -> String {
+    format!("connection {connection}")
+}
+
+fn queue_part(connection: &str, queue: &str) -> String {
+    format!("queue {queue} of {connection}")
 }
 
 /// Keeps one entry of the connection consumed while its link stands.
@@ -111,7 +144,11 @@ impl Keeper {
         let mut consumers = JoinSet::new();
         for name in self.opener.queue.names() {
             let (link, opener, stop) = (self.link.clone(), self.opener.clone(), stop.clone());
-            consumers.spawn(async move { consume::consume(&link, &name, &opener, &stop).await });
+            let part = self.part();
+            consumers.spawn(async move {
+                let runs = || opener.around.parts.runs(&part);
+                consume::consume(&link, &name, &opener, &stop, runs).await
+            });
         }
         let mut ends = Vec::new();
         while let Some(ended) = consumers.join_next().await {
@@ -121,16 +158,116 @@ impl Keeper {
         ends
     }
 
+    fn part(&self) -> String {
+        queue_part(&self.opener.connection, self.opener.queue.name())
+    }
+
     fn report(&self, end: &End) {
         let (connection, queue) = (&self.opener.connection, self.opener.queue.name());
-        match end {
-            End::Stopped | End::Broken(Fault::Lost) => {}
+        let failing = match end {
+            End::Stopped | End::Broken(Fault::Lost) => return,
             // Why the house is busy its own alarm says.
             End::GaveBack => {
-                tracing::warn!(connection, queue, "deliveries given back, the house was busy for long")
+                tracing::warn!(connection, queue, "deliveries given back, the house was busy for long");
+                Failing {
+                    cause: "the house did not take its deliveries, they were given back".to_owned(),
+                    next: "it is tried again by itself; look for what is held, or why the store is busy"
+                        .to_owned(),
+                    turn: Turn::Ours,
+                }
             }
             End::Broken(fault) => {
                 raise(Alarm::QueueUnusable, connection, &[("queue", queue), ("cause", &fault.to_string())]);
+                fault.failing(Turn::Ours)
+            }
+        };
+        self.opener.around.parts.fails(&self.part(), failing);
+    }
+}
+
+/// How often it is asked how much lies in the queues.
+const DEPTHS: Duration = Duration::from_secs(15);
+
+/// Looks how much lies in the queues of a link and in their dead-letter queues.
+struct Depths {
+    connection: String,
+    queues: Vec<QueueSettings>,
+    link: Arc<Link>,
+    stop: Stop,
+    parts: Parts,
+}
+
+impl Depths {
+    async fn watch(self) {
+        while !self.stop.is_cancelled() && self.link.is_up() {
+            for queue in &self.queues {
+                self.look(queue).await;
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = self.link.lost.cancelled() => {}
+                () = tokio::time::sleep(DEPTHS) => {}
+            }
+        }
+    }
+
+    async fn look(&self, queue: &QueueSettings) {
+        let mut ready = None;
+        for name in queue.names() {
+            // One that is missing is its keeper's to say.
+            if let Ok(messages) = topology::ready(&self.link, &name).await {
+                metric::broker_queue(&self.connection, &name, messages);
+                ready = Some(ready.unwrap_or(0) + u64::from(messages));
+            }
+        }
+        if let Some(ready) = ready {
+            self.parts.waits(&queue_part(&self.connection, queue.name()), ready);
+        }
+        let dead = queue.dead();
+        let Ok(messages) = topology::ready(&self.link, &dead).await else { return };
+        metric::broker_queue(&self.connection, &dead, messages);
+        let part = queue_part(&self.connection, &dead);
+        self.parts.waits(&part, messages.into());
+        if messages == 0 {
+            self.parts.runs(&part);
+            return;
+        }
+        raise(Alarm::DeadLetters, &self.connection, &[("queue", &dead), ("messages", &messages.to_string())]);
+        self.parts.fails(
+            &part,
+            Failing {
+                cause: "the broker gave up on messages that the house never took".to_owned(),
+                next: "look at them, have the sender repeat them or put them back into their queue"
+                    .to_owned(),
+                turn: Turn::Person,
+            },
+        );
+    }
+}
+
+impl AmqpSource {
+    async fn consume(&self, stop: &Stop) {
+        let mut pauses = Pauses::up_to(self.settings.reconnect_longest.0);
+        while !stop.is_cancelled() {
+            let opening = Link::open(&self.name, &self.settings, Direction::In);
+            let opened = tokio::select! {
+                () = stop.cancelled() => return,
+                opened = opening => opened,
+            };
+            match opened {
+                Ok(link) => {
+                    let began = Tick::now();
+                    self.serve(link, stop).await;
+                    // One that fell at once is like one that was not made.
+                    if began.elapsed() > Duration::from_secs(5) {
+                        pauses.reset();
+                    }
+                }
+                Err(fault) => self.fails(&fault),
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(pauses.due()) => {}
             }
         }
     }
@@ -139,26 +276,9 @@ impl Keeper {
 #[async_trait]
 impl Source for AmqpSource {
     async fn run(&self, stop: Stop) -> Result<(), SourceError> {
-        let mut pauses = Pauses::up_to(self.settings.reconnect_longest.0);
-        while !stop.is_cancelled() {
-            let opening = Link::open(&self.name, &self.settings, Direction::In);
-            let opened = tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                opened = opening => opened,
-            };
-            if let Ok(link) = opened {
-                let began = Tick::now();
-                self.serve(link, &stop).await;
-                // One that fell at once is like one that was not made.
-                if began.elapsed() > Duration::from_secs(5) {
-                    pauses.reset();
-                }
-            }
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(pauses.due()) => {}
-            }
-        }
+        self.consume(&stop).await;
+        // Nobody is to wait for what is not there any more.
+        self.parts().for_each(|part| self.around.parts.gone(&part));
         Ok(())
     }
 }

@@ -76,13 +76,21 @@ fn arguments(queue: &QueueSettings) -> FieldTable {
 const SINGLE: &str = "x-single-active-consumer";
 
 async fn exists(link: &Link, name: &str) -> Result<(), Fault> {
+    ready(link, name).await.map(drop)
+}
+
+/// How many messages are ready in a queue; needs no permission.
+pub async fn ready(link: &Link, name: &str) -> Result<u32, Fault> {
     let channel = link.channel().await?;
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     match channel.queue_declare(name.into(), options, FieldTable::default()).await {
-        Ok(_) => goodbye(channel).await,
-        Err(error) => return Err(Fault::of(&error)),
+        Ok(queue) => {
+            let ready = queue.message_count();
+            goodbye(channel).await;
+            Ok(ready)
+        }
+        Err(error) => Err(Fault::of(&error)),
     }
-    Ok(())
 }
 
 async fn declare(link: &Link, name: &str, arguments: FieldTable) -> Result<(), Fault> {

@@ -175,6 +175,7 @@ fn timers(rig: &Rig, engine: &Engine) -> (Stop, tokio::task::JoinHandle<()>) {
         standings: ports.clone(),
         notes: ports.clone(),
         timers: ports,
+        parts: Default::default(),
         clock: rig.clock.clone(),
         stage: Stage::Test,
         data: rig.folder.path().to_owned(),

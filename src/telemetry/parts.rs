@@ -1,0 +1,129 @@
+//! What of a running house does not run although the house does: a queue, a connection, a tray, each with its cause and what to do.
+//! Holds names from configuration and sentences of ours only; decides nothing and raises no alarm.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::metric;
+
+/// Whose turn it is where a part does not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Turn {
+    /// Ours: configuration or program.
+    Ours,
+    /// The far end's.
+    FarEnd,
+    /// A person has to decide.
+    Person,
+}
+
+/// Why a part does not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failing {
+    /// Plain cause.
+    pub cause: String,
+    /// What to do next.
+    pub next: String,
+    /// Whose turn it is.
+    pub turn: Turn,
+}
+
+/// How a part is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// Its name: kind, name, and the connection where the name needs it.
+    pub part: String,
+    /// How much waits at it, where that is known.
+    pub waits: Option<u64>,
+    /// Why it does not run; `None` where it does.
+    pub failing: Option<Failing>,
+    /// For how many seconds it has not run.
+    pub seconds: u64,
+}
+
+#[derive(Default)]
+struct Part {
+    waits: Option<u64>,
+    failing: Option<(Failing, Instant)>,
+}
+
+/// The parts of one house that have something to say; cheap to copy, all copies are one.
+#[derive(Clone, Default)]
+pub struct Parts(Arc<Mutex<BTreeMap<String, Part>>>);
+
+impl Parts {
+    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Part>) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A part does not run; since when is kept while only the cause changes.
+    pub fn fails(&self, part: &str, failing: Failing) {
+        metric::part(part, false);
+        self.with(|parts| {
+            let of = parts.entry(part.to_owned()).or_default();
+            let since = of.failing.as_ref().map_or_else(Instant::now, |(_, since)| *since);
+            of.failing = Some((failing, since));
+        });
+    }
+
+    /// A part runs.
+    pub fn runs(&self, part: &str) {
+        metric::part(part, true);
+        self.with(|parts| parts.entry(part.to_owned()).or_default().failing = None);
+    }
+
+    /// So much waits at a part.
+    pub fn waits(&self, part: &str, waits: u64) {
+        self.with(|parts| parts.entry(part.to_owned()).or_default().waits = Some(waits));
+    }
+
+    /// A part is not there any more.
+    pub fn gone(&self, part: &str) {
+        // Whatever became of it is nobody's trouble now.
+        metric::part(part, true);
+        self.with(|parts| parts.remove(part));
+    }
+
+    /// How the parts are, in the order of their names.
+    pub fn said(&self) -> Vec<Said> {
+        let said = |(part, of): (&String, &Part)| Said {
+            part: part.clone(),
+            waits: of.waits,
+            failing: of.failing.as_ref().map(|(failing, _)| failing.clone()),
+            seconds: of.failing.as_ref().map_or(0, |(_, since)| since.elapsed().as_secs()),
+        };
+        self.with(|parts| parts.iter().map(said).collect())
+    }
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.said()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_fails_until_it_runs_and_keeps_what_waits() {
+        let parts = Parts::default();
+        let failing = |cause: &str| Failing { cause: cause.into(), next: "look".into(), turn: Turn::Ours };
+        parts.waits("queue a", 7);
+        parts.fails("queue b", failing("first"));
+        parts.clone().fails("queue b", failing("second"));
+        let said = parts.said();
+        assert_eq!(said.iter().map(|one| one.part.as_str()).collect::<Vec<_>>(), ["queue a", "queue b"]);
+        assert_eq!((said[0].waits, &said[0].failing), (Some(7), &None));
+        assert_eq!(said[1].failing, Some(failing("second")));
+        parts.runs("queue b");
+        assert_eq!(parts.said()[1].failing, None);
+        parts.gone("queue b");
+        assert_eq!(parts.said().len(), 1);
+    }
+}
