@@ -341,3 +341,35 @@ impl Effects {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn send(id: u128, destination: &str, body: &str) -> Outgoing {
+        Outgoing {
+            id: Uuid::from_u128(id),
+            destination: destination.into(),
+            partner: "p".into(),
+            order: None,
+            message: "m".into(),
+            content_type: "t".into(),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            parts: Vec::new(),
+            correlation: None,
+            after: None,
+            deadline: None,
+            not_before: None,
+        }
+    }
+
+    #[test]
+    fn the_same_row_counts_once_and_two_under_one_id_are_told() {
+        let sends = vec![send(1, "c:a", "x"), send(2, "c:b", "x"), send(1, "c:a", "x")];
+        let mut effects = Effects { sends, ..Effects::default() };
+        assert_eq!(effects.sends_meet(), None);
+        assert_eq!(effects.sends, [send(1, "c:a", "x"), send(2, "c:b", "x")]);
+        effects.sends.push(send(1, "c:a", "y"));
+        assert_eq!(effects.sends_meet(), Some("c:a"));
+    }
+}

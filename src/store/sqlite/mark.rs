@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use crate::store::contract::StoreError;
+use crate::store::recovery::OLDER;
 use crate::store::sealing::mark::{Chain, Mark, Shown, WRITTEN};
 use crate::store::sealing::values::{Stored, disk};
 use crate::store::sqlite::keyring::Keyring;
@@ -161,6 +162,8 @@ pub fn examine(connection: &Connection, keyring: &Keyring, folder: &Path) -> Sto
                     .into(),
             ));
         }
+        // Nothing is left that a moment could be told of: it was made anew, or is of a program that knew no mark.
+        Shown::Missing { .. } if chain.n == 0 => return Err(StoreError::Refused(OLDER.into())),
         Shown::Missing { commits, from, until } => {
             sound(connection, from)?;
             connection.execute(sql!("recovery_lost"), params![from, until, commits]).map_err(trouble)?;

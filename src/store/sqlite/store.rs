@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ pub struct SqliteStore {
     pending: Arc<Pending>,
     duties: Arc<Roster>,
     lock: Mutex<Option<File>>,
+    /// Whether this is the running process.
+    runs: Arc<AtomicBool>,
 }
 
 /// Opens the embedded store as the menu of back ends has it.
@@ -91,6 +94,7 @@ impl SqliteStore {
         let keyring = Arc::new(Keyring::new(files.master, files.keys)?);
         let readers = Arc::new(Readers::new(open::file(&settings.path), keyring.clone()));
         let claims = Folder::open(&settings.path, settings.read_only)?;
+        let runs = Arc::<AtomicBool>::default();
         let (moment, writer) = if settings.read_only {
             (Arc::default(), None)
         } else {
@@ -106,7 +110,10 @@ impl SqliteStore {
             let beside = open::connect(&database, false)?;
             let durable = Durable::start(&files.main, &database, beside, marks)?;
             let guards = Guards::open(&files.main)?;
-            (guards.moment(), Some(Writer::start(files.main, keyring.clone(), guards, durable)?))
+            (
+                guards.moment(),
+                Some(Writer::start(files.main, keyring.clone(), guards, durable, runs.clone())?),
+            )
         };
         Ok(SqliteStore {
             folder: settings.path,
@@ -119,6 +126,7 @@ impl SqliteStore {
             pending: Arc::default(),
             duties: Arc::default(),
             lock: Mutex::new(None),
+            runs,
         })
     }
 
@@ -127,6 +135,7 @@ impl SqliteStore {
     pub async fn lock_for_run(&self) -> Result<u64, StoreError> {
         let file = open::lock(&self.folder)?;
         *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        self.runs.store(true, Ordering::Release);
         self.write(|scene| {
             lanes::end_leases(scene, None)?;
             scene.run(sql!("waiting_end_leases"), [])?;

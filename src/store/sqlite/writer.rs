@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, params};
@@ -118,17 +119,23 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread on a connection.
+    /// Starts the thread on a connection; `runs` says at its end whether this was the running process.
     pub fn start(
         connection: Connection,
         keyring: Arc<Keyring>,
         guards: Guards,
         durable: Durable,
+        runs: Arc<AtomicBool>,
     ) -> Stored<Writer> {
         let (queue, inlet) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || write(connection, &keyring, guards, inlet, &durable))
+            .spawn(move || {
+                write(&connection, &keyring, guards, inlet, &durable);
+                if runs.load(Ordering::Acquire) {
+                    emptied(&connection);
+                }
+            })
             .map_err(|_| StoreError::Later("the system gives no thread for writing".into()))?;
         Ok(Writer { queue: Some(queue), thread: Some(thread) })
     }
@@ -180,7 +187,7 @@ impl Waiting for Group {
 }
 
 fn write(
-    connection: Connection,
+    connection: &Connection,
     keyring: &Keyring,
     mut guards: Guards,
     mut inlet: mpsc::Receiver<Box<dyn Work>>,
@@ -191,7 +198,7 @@ fn write(
         let mut destroys = false;
         let mut done = Vec::new();
         let mut next = Some(first);
-        durable.tidy(&connection);
+        durable.tidy(connection);
         let mut whole = durable
             .signs()
             .sound()
@@ -201,7 +208,7 @@ fn write(
             let ended = match &whole {
                 Ok(()) => {
                     let mut scene = Scene {
-                        connection: &connection,
+                        connection,
                         keyring,
                         guards: &mut guards,
                         stamps: &mut stamps,
@@ -225,7 +232,7 @@ fn write(
         }
         // Work that changed nothing leaves the log as it is.
         if whole.is_ok() && connection.total_changes() != before {
-            match mark::advance(&connection) {
+            match mark::advance(connection) {
                 Ok(mark) => marked = Some(mark),
                 Err(error) => whole = Err(error),
             }
@@ -246,7 +253,7 @@ fn write(
             // now, opening the store does it: the list is durable.
             whole = durable.now();
             if whole.is_ok() {
-                let _ = remove::destroy_listed(&connection, keyring);
+                let _ = remove::destroy_listed(connection, keyring);
             }
         }
         let group = Box::new(Group { done, mark: marked });
@@ -255,9 +262,12 @@ fn write(
             failed => group.answer(&failed),
         }
     }
-    // The log is emptied: what stands in one file cannot be cut off with the other. Where another process still reads it stays as it
-    // is, and nothing is lost.
     let _ = connection.execute_batch("PRAGMA optimize");
+}
+
+/// Empties the log at the end of the running process: what stands in one file cannot be cut off with the other. Where another process
+/// still reads it stays as it is, and nothing is lost.
+fn emptied(connection: &Connection) {
     let _ = connection.busy_timeout(AT_THE_END);
     let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
 }

@@ -336,3 +336,106 @@ fn traceparent(table: &[u8]) -> Option<&[u8]> {
     let at = table.windows(BEGINS.len()).position(|window| window == BEGINS)?;
     table.get(at..at + BEGINS.len() + VALUE)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::transport::port::Stop;
+
+    fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+        let mut frame = vec![kind, 0, 1];
+        frame.extend((payload.len() as u32).to_be_bytes());
+        frame.extend(payload);
+        frame.push(0xCE);
+        frame
+    }
+
+    async fn passed(octets: &[u8]) -> (io::Result<()>, Vec<u8>) {
+        let mut out = Vec::new();
+        let done = pass_in(octets, &mut out, &Gate::new(), Duration::from_secs(60)).await;
+        (done, out)
+    }
+
+    fn header(flags: u16, properties: &[u8]) -> Vec<u8> {
+        let mut payload = vec![0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3];
+        payload.extend(flags.to_be_bytes());
+        payload.extend(properties);
+        payload
+    }
+
+    #[tokio::test]
+    async fn what_the_library_reads_comes_as_it_was_and_a_table_only_with_its_trace() {
+        let trace = [&b"\x0btraceparentS\0\0\0\x37"[..], &[b'0'; 0x37]].concat();
+        let other = b"\x01xS\0\0\0\x02ab";
+        let table = |entries: &[u8]| [&(entries.len() as u32).to_be_bytes()[..], entries].concat();
+        let (before, behind) = (b"\x03a/b".to_vec(), b"\x02\x02id\0\0\0\0\0\0\0\x07".to_vec());
+        let flags = (1 << 15) | TABLE | (1 << 12) | (1 << 7) | (1 << 6);
+        let written = |entries: Option<&[u8]>| {
+            let entries = entries.map(table).unwrap_or_default();
+            [&before[..], &entries, &behind].concat()
+        };
+        let body = frame(3, b"abc");
+        for (sent, told) in [
+            (Some([&other[..], &trace].concat()), Some(&trace[..])),
+            (Some(other.to_vec()), None),
+            (Some([&trace[..], &[0xFF; SEARCHED]].concat()), None),
+        ] {
+            let sent = header(flags, &written(sent.as_deref()));
+            let left = if told.is_some() { flags } else { flags & !TABLE };
+            let expected = [frame(HEADER, &header(left, &written(told))), body.clone(), HEARTBEAT.to_vec()];
+            let (done, out) =
+                passed(&[frame(HEADER, &sent), body.clone(), HEARTBEAT.to_vec()].concat()).await;
+            assert!(done.is_ok());
+            assert_eq!(out, expected.concat());
+        }
+    }
+
+    #[tokio::test]
+    async fn texts_that_are_none_are_left_out_or_made_readable() {
+        let (done, out) = passed(&frame(HEADER, &header((1 << 15) | (1 << 7), b"\x02a\xE4\x02id"))).await;
+        assert!(done.is_ok());
+        assert_eq!(out, frame(HEADER, &header(1 << 7, b"\x02id")));
+        let deliver = |key: &[u8]| {
+            let tag = [&b"\x01c"[..], &[0; 9]].concat();
+            frame(METHOD, &[&DELIVER[..], &tag, b"\x01e", &[key.len() as u8], key].concat())
+        };
+        assert_eq!(passed(&deliver(b"\xE4k\xFF")).await.1, deliver(b"?k?"));
+        assert_eq!(passed(&deliver("schlüssel".as_bytes())).await.1, deliver("schlüssel".as_bytes()));
+    }
+
+    #[tokio::test]
+    async fn a_body_waits_for_its_permit_and_the_library_hears_us_meanwhile() {
+        let gate = Gate::new();
+        let holder = gate.consumer(1, Stop::new());
+        gate.enter(1, super::super::permit::HELD).await;
+        let first = holder.permit(super::super::permit::HELD);
+        let octets = frame(HEADER, &header(0, b""));
+        let (near, mut far) = tokio::io::duplex(1024);
+        let passing = tokio::spawn({
+            let gate = gate.clone();
+            async move { pass_in(&octets[..], near, &gate, Duration::from_millis(5)).await }
+        });
+        let mut heard = [0; 8];
+        far.read_exact(&mut heard).await.unwrap();
+        assert_eq!(heard, HEARTBEAT);
+        drop(first);
+        passing.await.unwrap().unwrap();
+        let mut rest = Vec::new();
+        far.read_to_end(&mut rest).await.unwrap();
+        assert!(rest.ends_with(&frame(HEADER, &header(0, b""))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_octets_of_a_broker_make_it_panic(octets in prop::collection::vec(any::<u8>(), 0..400), kind in 1u8..4) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            runtime.block_on(async {
+                let _ = passed(&octets).await;
+                let _ = passed(&frame(kind, &octets)).await;
+                let _ = passed(&frame(HEADER, &[&[0, 60, 0, 0][..], &octets].concat())).await;
+            });
+        }
+    }
+}
