@@ -156,31 +156,27 @@ async fn whatever_a_publisher_writes_beside_its_message_is_taken_and_stops_nobod
     client.exists_soon("in.nachbar").await;
     let mut raw = Raw::new(broker, "ja-nord").await;
     let trace = entry("traceparent", TRACE.as_bytes());
-    let with = |with: Strange| with;
     let cases = [
         // Larger than the frames that were agreed, and as large as this broker takes them.
-        with(Strange {
-            table: Some([entry("x", &[b'a'; 33_000]), trace.clone()].concat()),
-            ..Strange::default()
-        }),
-        with(Strange { table: Some(entry("x", &[b'a'; 120_000])), ..Strange::default() }),
-        with(Strange {
+        Strange { table: Some([entry("x", &[b'a'; 33_000]), trace.clone()].concat()), ..Strange::default() },
+        Strange { table: Some(entry("x", &[b'a'; 120_000])), ..Strange::default() },
+        Strange {
             table: Some([trace.clone(), entry("\u{e4}", &[0xFF; 300])].concat()),
             ..Strange::default()
-        }),
+        },
         // A name and a value that are no text, and a value of every kind that a table may hold.
-        with(Strange { table: Some([short(b"\xE4"), b"t\x01".to_vec()].concat()), ..Strange::default() }),
-        with(Strange {
+        Strange { table: Some([short(b"\xE4"), b"t\x01".to_vec()].concat()), ..Strange::default() },
+        Strange {
             table: Some([short(b"v"), b"V".to_vec(), short(b"d"), b"D\x02\0\0\0\x07".to_vec()].concat()),
             ..Strange::default()
-        }),
-        with(Strange { content_type: Some(b"text/\xE4".to_vec()), ..Strange::default() }),
-        with(Strange { message_id: Some(b"M\xFCller".to_vec()), ..Strange::default() }),
-        with(Strange {
+        },
+        Strange { content_type: Some(b"text/\xE4".to_vec()), ..Strange::default() },
+        Strange { message_id: Some(b"M\xFCller".to_vec()), ..Strange::default() },
+        Strange {
             message_id: Some(vec![b'i'; 255]),
             content_type: Some(vec![b'c'; 255]),
             ..Strange::default()
-        }),
+        },
     ];
     for (nth, case) in cases.iter().enumerate() {
         raw.publish((b"", b"in.seltsam"), format!("<n>{nth}</n>").as_bytes(), case).await;

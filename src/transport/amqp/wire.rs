@@ -342,6 +342,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::transport::amqp::permit::HELD;
     use crate::transport::port::Stop;
 
     fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
@@ -409,8 +410,8 @@ mod tests {
     async fn a_body_waits_for_its_permit_and_the_library_hears_us_meanwhile() {
         let gate = Gate::new();
         let holder = gate.consumer(1, Stop::new());
-        gate.enter(1, super::super::permit::HELD).await;
-        let first = holder.permit(super::super::permit::HELD);
+        gate.enter(1, HELD).await;
+        let first = holder.permit(HELD);
         let octets = frame(HEADER, &header(0, b""));
         let (near, mut far) = tokio::io::duplex(1024);
         let passing = tokio::spawn({
