@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,9 @@ pub enum ConfigError {
     /// The secret is one of the demonstration's, which everybody can read.
     #[error("secret is the published one of the demonstration: {0}; make one of your own")]
     Published(String),
+    /// Everybody on the machine can read or change the secret.
+    #[error("{}", exposed(.0))]
+    Exposed(String),
     /// The secret is empty.
     #[error("secret is empty: {0}; write its content")]
     Empty(String),
@@ -58,6 +62,16 @@ pub enum SecretRef {
     Env(String),
     /// Path relative to the stage folder.
     File(String),
+    /// The same for what is no secret, such as a certificate.
+    Public(String),
+}
+
+impl SecretRef {
+    /// The name of the variable, or the path.
+    pub fn name(&self) -> &str {
+        let (SecretRef::Env(name) | SecretRef::File(name) | SecretRef::Public(name)) = self;
+        name
+    }
 }
 
 /// Resolves references to secrets; given to whoever must not touch files.
@@ -86,13 +100,13 @@ pub fn resolve(stage_folder: &Path, secret: &SecretRef) -> Result<SecretString, 
         SecretRef::Env(name) => {
             (name, std::env::var(name).map_err(|_| ConfigError::NoVariable(name.clone()))?)
         }
-        SecretRef::File(path) => (path, read_text(&inside(stage_folder, path)?)?),
+        SecretRef::File(path) | SecretRef::Public(path) => (path, read_text(&inside(stage_folder, path)?)?),
     };
     let text = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
     if text.is_empty() {
         return Err(match secret {
             SecretRef::Env(_) => ConfigError::NoVariable(name.clone()),
-            SecretRef::File(_) => ConfigError::Empty(name.clone()),
+            SecretRef::File(_) | SecretRef::Public(_) => ConfigError::Empty(name.clone()),
         });
     }
     Ok(SecretString::from(text.to_owned()))
@@ -104,21 +118,48 @@ pub fn resolver(stage_folder: &Path) -> Resolve {
     Arc::new(move |secret| resolve(&folder, secret))
 }
 
+/// A resolver for one stage folder that refuses secrets which everybody on the machine can read or change. Their group may read
+/// them: that is how a mounted secret reaches a process that does not own it.
+pub fn guarded(stage_folder: &Path) -> Resolve {
+    let folder = stage_folder.to_owned();
+    Arc::new(move |secret| {
+        if let SecretRef::File(path) = secret
+            && inside(&folder, path).is_ok_and(|path| is_exposed(&path))
+        {
+            return Err(ConfigError::Exposed(path.clone()));
+        }
+        resolve(&folder, secret)
+    })
+}
+
+/// Whether everybody on the machine can read or change a file. One that cannot be looked at is not: who reads it says why.
+pub fn is_exposed(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o006 != 0)
+}
+
+/// What is wrong with an exposed secret, and what to do.
+pub fn exposed(path: &str) -> String {
+    format!(
+        "secret can be read by everybody on this machine: {path}; chmod it to 0600, or 0640 for a group; of a mounted secret \
+         write `defaultMode: 0440`"
+    )
+}
+
 /// What every published secret of the demonstration holds, written out or in Base64.
 const PUBLISHED: &str = "NUR-FUER-DEMO";
 
-/// The same resolver, which refuses the published secrets of the demonstration.
-pub fn unpublished(resolve: Resolve) -> Resolve {
+/// A resolver that refuses the published secrets of the demonstration, whatever their rights, and of the others what `guarded`
+/// refuses.
+pub fn unpublished(plain: Resolve, guarded: Resolve) -> Resolve {
     Arc::new(move |secret| {
-        let found = resolve(secret)?;
+        let found = plain(secret)?;
         let text = found.expose_secret();
         let coded = text.strip_prefix("whsec_").unwrap_or(text);
         let decoded = base64::engine::general_purpose::STANDARD.decode(coded).unwrap_or_default();
         if text.contains(PUBLISHED) || String::from_utf8_lossy(&decoded).contains(PUBLISHED) {
-            let (SecretRef::Env(name) | SecretRef::File(name)) = secret;
-            return Err(ConfigError::Published(name.clone()));
+            return Err(ConfigError::Published(secret.name().to_owned()));
         }
-        Ok(found)
+        guarded(secret)
     })
 }
 
@@ -217,14 +258,42 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_everybody_can_read_is_refused_and_one_of_a_group_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "geheim-aber-erfunden\n").unwrap();
+        let secret = SecretRef::File("token".into());
+        for (mode, exposed) in
+            [(0o600, false), (0o640, false), (0o440, false), (0o644, true), (0o444, true), (0o602, true)]
+        {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert!(resolve(folder.path(), &secret).is_ok());
+            match guarded(folder.path())(&secret) {
+                Err(error @ ConfigError::Exposed(_)) if exposed => {
+                    assert!(error.to_string().contains("`defaultMode: 0440`"), "{error}");
+                }
+                Ok(_) if !exposed => {}
+                other => panic!("{mode:o}: {:?}", other.map(drop)),
+            }
+            assert!(guarded(folder.path())(&SecretRef::Public("token".into())).is_ok(), "a certificate");
+        }
+        // A mounted secret is a link into a folder that changes as a whole: what it leads to counts.
+        std::os::unix::fs::symlink("token", folder.path().join("link")).unwrap();
+        let link = SecretRef::File("link".into());
+        assert!(matches!(guarded(folder.path())(&link), Err(ConfigError::Exposed(_))));
+    }
+
+    #[test]
     fn the_secrets_of_the_demonstration_are_known_as_such_in_every_form() {
         let coded = base64::engine::general_purpose::STANDARD.encode("NUR-FUER-DEMO-NICHT-GEHEIM-0001!");
         for published in ["NUR-FUER-DEMO-bremen".to_owned(), coded.clone(), format!("whsec_{coded}")] {
-            let resolve = unpublished(Arc::new(move |_| Ok(SecretString::from(published.clone()))));
+            let plain: Resolve = Arc::new(move |_| Ok(SecretString::from(published.clone())));
+            let resolve = unpublished(plain.clone(), plain);
             let refused = resolve(&SecretRef::File("secrets/key".into())).unwrap_err();
             assert_eq!(refused, ConfigError::Published("secrets/key".into()));
         }
-        let resolve = unpublished(Arc::new(|_| Ok(SecretString::from("ein-eigenes-geheimnis".to_owned()))));
+        let plain: Resolve = Arc::new(|_| Ok(SecretString::from("ein-eigenes-geheimnis".to_owned())));
+        let resolve = unpublished(plain.clone(), plain);
         assert!(resolve(&SecretRef::Env("X".into())).is_ok());
     }
 

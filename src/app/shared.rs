@@ -65,7 +65,7 @@ impl Shared {
             .retain(|connection, fingerprint| kept.iter().any(|(c, f)| c == connection && f == fingerprint))
             .await;
         for wanted in fresh {
-            sources.start(wanted, &self.around.clock);
+            sources.start(wanted, &self.around.clock, &self.around.parts);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use crate::clock::{Clock, Tick};
 use crate::engine::duty::{Keeper, Term, of_source};
 use crate::telemetry::alarm::{Alarm, raise};
+use crate::telemetry::parts::{Failing, Parts, Turn};
 use crate::transport::port::{Source, SourceError, Stop};
 
 /// A source under supervision.
@@ -69,11 +70,11 @@ impl Sources {
     }
 
     /// Starts a source and keeps it running until stopped.
-    pub fn start(&mut self, wanted: Wanted, clock: &Clock) {
+    pub fn start(&mut self, wanted: Wanted, clock: &Clock, parts: &Parts) {
         let stop = Stop::new();
         let Wanted { connection, fingerprint, source, last, alone } = wanted;
-        let kept = keep(connection.clone(), source, alone, stop.clone(), clock.clone());
-        let task = tokio::spawn(kept);
+        let minder = Minder { connection: connection.clone(), clock: clock.clone(), parts: parts.clone() };
+        let task = tokio::spawn(minder.keep(source, alone, stop.clone()));
         self.0.insert(connection, Kept { fingerprint, last, stop, task });
     }
 
@@ -93,54 +94,83 @@ impl Sources {
 /// How long a stopped source may take to end its deliveries.
 const PATIENCE: Duration = Duration::from_secs(35);
 
-async fn keep(
+/// How long a source runs before it counts as one that stands.
+const STANDS: Duration = Duration::from_secs(3);
+
+/// Who keeps one source running.
+struct Minder {
     connection: String,
-    source: Arc<dyn Source>,
-    alone: Option<Arc<Keeper>>,
-    stop: Stop,
     clock: Clock,
-) {
-    let mut pause = Duration::from_millis(500);
-    while !stop.is_cancelled() {
-        let wish = alone.as_ref().map(|keeper| keeper.wish(&of_source(&connection)));
-        let term = match &wish {
-            None => None,
-            Some(wish) => tokio::select! {
-                term = wish.term() => Some(term),
-                () = stop.cancelled() => return,
-            },
-        };
-        let began = Tick::now();
-        let outcome = match &term {
-            None => Some(source.run(stop.clone()).await),
-            Some(term) => run_for(term, &*source, &stop).await,
-        };
-        // Also where it broke here: another replica may have better luck meanwhile.
-        if let Some(wish) = wish {
-            wish.give_back().await;
-        }
-        if stop.is_cancelled() {
-            return;
-        }
-        let cause = match outcome {
-            None => {
-                tracing::warn!(connection, "another replica may run this source; here it has ended");
-                continue;
+    parts: Parts,
+}
+
+impl Minder {
+    async fn keep(self, source: Arc<dyn Source>, alone: Option<Arc<Keeper>>, stop: Stop) {
+        let Minder { connection, clock, parts } = &self;
+        let part = format!("source {connection}");
+        let mut pause = Duration::from_millis(500);
+        while !stop.is_cancelled() {
+            let wish = alone.as_ref().map(|keeper| keeper.wish(&of_source(connection)));
+            let term = match &wish {
+                None => None,
+                Some(wish) => tokio::select! {
+                    term = wish.term() => Some(term),
+                    () = stop.cancelled() => return,
+                },
+            };
+            let began = Tick::now();
+            let running = async {
+                match &term {
+                    None => Some(source.run(stop.clone()).await),
+                    Some(term) => run_for(term, &*source, &stop).await,
+                }
+            };
+            tokio::pin!(running);
+            // One that stands for a while stands; most that cannot say so at once.
+            let outcome = tokio::select! {
+                outcome = &mut running => outcome,
+                () = tokio::time::sleep(STANDS) => {
+                    parts.runs(&part);
+                    running.await
+                }
+            };
+            parts.gone(&part);
+            // Also where it broke here: another replica may have better luck meanwhile.
+            if let Some(wish) = wish {
+                wish.give_back().await;
             }
-            Some(Ok(())) => "it ended without being asked to".to_owned(),
-            Some(Err(error)) => error.to_string(),
-        };
-        raise(Alarm::SourceBroken, &connection, &[("cause", &cause)]);
-        // One that ran for a while is not in trouble from its start on.
-        pause = if began.elapsed() > Duration::from_secs(60) {
-            Duration::from_millis(500)
-        } else {
-            (pause * 2).min(Duration::from_secs(60))
-        };
-        tokio::select! {
-            () = clock.sleep(pause) => {}
-            () = stop.cancelled() => return,
+            if stop.is_cancelled() {
+                return;
+            }
+            let cause = match outcome {
+                None => {
+                    tracing::warn!(connection, "another replica may run this source; here it has ended");
+                    continue;
+                }
+                Some(Ok(())) => "it ended without being asked to".to_owned(),
+                Some(Err(error)) => error.to_string(),
+            };
+            parts.fails(
+                &part,
+                Failing {
+                    cause: cause.clone(),
+                    next: "tried again by itself; look with `drehscheibe doctor`".to_owned(),
+                    turn: Turn::Ours,
+                },
+            );
+            raise(Alarm::SourceBroken, connection, &[("cause", &cause)]);
+            // One that ran for a while is not in trouble from its start on.
+            pause = if began.elapsed() > Duration::from_secs(60) {
+                Duration::from_millis(500)
+            } else {
+                (pause * 2).min(Duration::from_secs(60))
+            };
+            tokio::select! {
+                () = clock.sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
         }
+        parts.gone(&part);
     }
 }
 

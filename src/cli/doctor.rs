@@ -90,6 +90,14 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
 fn why(unfit: &Unfit) -> String {
     match unfit {
         Unfit::Missing { .. } => unfit.to_string(),
+        Unfit::Exposed(found) => found.join("; "),
+        // What a person mends on this machine and not in a file is said here, too.
+        Unfit::Files(faults)
+            if faults.faults.iter().any(|fault| fault.text.contains("by everybody on this")) =>
+        {
+            let exposed = faults.faults.iter().filter(|fault| fault.text.contains("by everybody on this"));
+            exposed.map(|fault| fault.text.clone()).collect::<Vec<_>>().join("; ")
+        }
         _ => format!("{unfit}; see `check`").replace('\n', "; "),
     }
 }

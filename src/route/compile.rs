@@ -50,6 +50,8 @@ pub struct Files {
     pub partners: TextFile,
     /// Resolves references to secrets of the stage.
     pub resolve: Resolve,
+    /// The same for the stages that are real: refuses what everybody on the machine can read.
+    pub guarded: Resolve,
     /// The tables of the stage, in the order of their names; a missing one is empty.
     pub tables: Vec<TextFile>,
 }
@@ -78,7 +80,7 @@ pub fn compile(
         tree::parse(&files.connections.text, desk)
             .map(|root| {
                 if connections::is_real(&root) {
-                    resolve = config::unpublished(resolve.clone());
+                    resolve = config::unpublished(files.resolve.clone(), files.guarded.clone());
                 }
                 connections::read(desk, &root, menus.transports, &resolve)
             })

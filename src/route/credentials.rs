@@ -68,7 +68,7 @@ fn bearer(desk: Desk<'_>, value: &Node, resolve: &Resolve) -> Option<Credential>
 
 fn certificate(desk: Desk<'_>, value: &Node, resolve: &Resolve) -> Option<Credential> {
     let path = reading::text(desk, value, "`certificate`")?;
-    let pem = connections::resolved(desk, value.at, &SecretRef::File(path.value), resolve)?;
+    let pem = connections::resolved(desk, value.at, &SecretRef::Public(path.value), resolve)?;
     match CertificateDer::from_pem_slice(pem.expose_secret().as_bytes()) {
         Ok(certificate) => Some(Credential::CertificateSha256(sha256(&certificate))),
         Err(_) => {

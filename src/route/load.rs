@@ -46,7 +46,8 @@ pub fn load(routes: &Path, stage: &Path) -> Result<Files, Faults> {
     if !faults.faults.is_empty() {
         return Err(faults);
     }
-    Ok(Files { routes, connections, partners, resolve: config::resolver(stage), tables })
+    let (resolve, guarded) = (config::resolver(stage), config::guarded(stage));
+    Ok(Files { routes, connections, partners, resolve, guarded, tables })
 }
 
 /// The YAML files of a folder, sorted by name; hidden ones are left out.

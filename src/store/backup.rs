@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::contract::{Store, StoreError};
 use crate::store::recovery::Copied;
+use crate::store::sealing::private;
 use crate::store::sealing::values::{Stored, disk};
 
 /// The form of the folder that this program writes and reads.
@@ -71,13 +73,7 @@ impl Aside {
             return refused("the backup needs a folder of its own; name one that does not exist yet");
         };
         let aside = of.with_file_name(format!("{name}.partial-{}", uuid::Uuid::new_v4().simple()));
-        let mut builder = fs::DirBuilder::new();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::DirBuilderExt;
-            builder.mode(0o700);
-        }
-        builder.create(&aside).map_err(folder)?;
+        fs::DirBuilder::new().mode(0o700).create(&aside).map_err(folder)?;
         Ok(Aside(aside))
     }
 
@@ -125,7 +121,7 @@ pub async fn make(store: &dyn Store, into: &Path, now: Timestamp) -> Result<Mani
     }
     let aside = Aside::make(into)?;
     let claims = aside.0.join(CLAIMS);
-    fs::create_dir(&claims).map_err(folder)?;
+    private::folder(&claims).map_err(folder)?;
     let copied = store.copy(&aside.0).await?;
     let gone = store.copy_claims(&copied.claims, &claims).await?;
     let program = format!("drehscheibe {}", env!("CARGO_PKG_VERSION"));
@@ -142,7 +138,7 @@ pub async fn make(store: &dyn Store, into: &Path, now: Timestamp) -> Result<Mani
         let manifest = Manifest { format: FORMAT, program, created: now, database, gone, files };
         let text = serde_json::to_vec_pretty(&manifest)
             .map_err(|_| StoreError::Later("the manifest cannot be written".into()))?;
-        let mut file = File::create_new(aside.0.join(MANIFEST)).map_err(disk)?;
+        let mut file = private::new_file(&aside.0.join(MANIFEST)).map_err(disk)?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(disk)?;
         sync(&aside.0.join(CLAIMS))?;
         // What was written is read back before it is called a backup.

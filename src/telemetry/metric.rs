@@ -120,6 +120,12 @@ pub const METRICS: &[Metric] = &[
         &["duty"],
         "1 while this replica does alone what only one may do, else 0",
     ),
+    row(
+        "drehscheibe_tray_left_alone",
+        Shape::Gauge,
+        &["connection", "partner"],
+        "entries of a tray that are no plain files of the partner and are left alone",
+    ),
     row("drehscheibe_queue_depth", Shape::Gauge, &["queue"], "runs or entries waiting inside the engine"),
     row(
         "drehscheibe_alarms_total",
@@ -297,6 +303,12 @@ pub fn duty(name: &str, held: bool) {
     gauge!("drehscheibe_duty_held", "duty" => name.to_owned()).set(f64::from(u8::from(held)));
 }
 
+/// So many entries of a partner's tray are left alone.
+pub fn left_alone(connection: &str, partner: &str, entries: u64) {
+    gauge!("drehscheibe_tray_left_alone", "connection" => connection.to_owned(), "partner" => partner.to_owned())
+        .set(entries as f64);
+}
+
 /// So many runs or entries wait inside the engine.
 pub fn queue_depth(queue: &'static str, depth: usize) {
     gauge!("drehscheibe_queue_depth", "queue" => queue).set(depth as f64);
@@ -394,6 +406,7 @@ mod tests {
             broker_blocked("broker", false);
             broker_queue("broker", "in.nord", 3);
             part("queue in.nord of broker", false);
+            left_alone("trays", "ja-nord", 2);
             mirror_entries(7);
             inbound("accepted", 9);
             alarm("no-route");
@@ -434,6 +447,7 @@ mod tests {
             "direction",
             "duty",
             "part",
+            "partner",
         ];
         for metric in METRICS {
             assert!(metric.labels.iter().all(|label| known.contains(label)), "{}", metric.name);

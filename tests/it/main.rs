@@ -17,6 +17,7 @@ mod collector;
 mod compose;
 mod engine;
 mod fault;
+mod folder_attack;
 mod json;
 mod klaerfall;
 mod latin;

@@ -16,7 +16,7 @@ use super::metrics::{self, Sample};
 use super::search::{LOOKED_FOR, Search};
 use super::words::{Vocabulary, Word};
 use crate::app::place::{self, Fit, Place, Unfit};
-use crate::config::{self, SecretRef};
+use crate::config;
 use crate::telemetry::alarm::Alarm;
 
 /// Largest file below `secrets/` that is looked at, octets.
@@ -57,10 +57,12 @@ pub fn compile(place: &Place, now: Timestamp) -> Result<(Fit, Search), Unfit> {
     let (resolve, ears) = (files.resolve.clone(), heard.clone());
     files.resolve = Arc::new(move |secret| {
         let found = resolve(secret)?;
-        let (SecretRef::Env(name) | SecretRef::File(name)) = secret;
-        ears.lock().unwrap_or_else(PoisonError::into_inner).push((name.clone(), found.clone()));
+        let name = secret.name().to_owned();
+        ears.lock().unwrap_or_else(PoisonError::into_inner).push((name, found.clone()));
         Ok(found)
     });
+    // Help can be asked for before the rights of files are mended; what they hold is searched for all the same.
+    files.guarded = files.resolve.clone();
     let fit = place::compile_files(&files, standards, Some(now))?;
     let mut search = Search::default();
     for (name, secret) in heard.lock().unwrap_or_else(PoisonError::into_inner).iter() {

@@ -17,6 +17,7 @@ use crate::seal::stream::{CHUNK, HEAD, Opener, SEALED_CHUNK, Sealer};
 use crate::store::contract::{SpoolRead, StoreError};
 use crate::store::sealing::keys::MandantKey;
 use crate::store::sealing::prepare::claim_place;
+use crate::store::sealing::private;
 use crate::store::sealing::values::{Stored, disk, sealing};
 
 /// The folder of claims.
@@ -28,7 +29,7 @@ impl Folder {
     pub fn open(store: &Path, read_only: bool) -> Stored<Folder> {
         let folder = store.join("claims");
         if !read_only {
-            fs::create_dir_all(folder.join("tmp")).map_err(disk)?;
+            private::folder(&folder).and_then(|()| private::folder(&folder.join("tmp"))).map_err(disk)?;
         }
         Ok(Folder(folder))
     }
@@ -54,7 +55,10 @@ impl Folder {
         for name in names {
             let to = into.join(name);
             match fs::copy(self.file(name)?, &to) {
-                Ok(_) => File::open(&to).and_then(|copy| copy.sync_all()).map_err(disk)?,
+                Ok(_) => private::close(&to)
+                    .and_then(|()| File::open(&to))
+                    .and_then(|copy| copy.sync_all())
+                    .map_err(disk)?,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => gone.push(name.clone()),
                 Err(error) => return Err(disk(error)),
             }
@@ -79,7 +83,7 @@ struct Draft {
 
 impl Draft {
     fn begin(path: &Path) -> Stored<Draft> {
-        let mut file = File::create_new(path).map_err(disk)?;
+        let mut file = private::new_file(path).map_err(disk)?;
         file.write_all(&HEAD).map_err(disk)?;
         let sealer = Sealer::new(Key::random().map_err(sealing)?);
         let hash = digest::Context::new(&digest::SHA256);

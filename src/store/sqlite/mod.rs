@@ -15,6 +15,7 @@ mod keyring;
 mod lanes;
 mod ledger;
 mod list;
+mod lock;
 mod mark;
 pub mod open;
 mod read;

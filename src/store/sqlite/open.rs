@@ -1,7 +1,6 @@
-//! Opening a store: files, refusal of a store of another stage, version or key, migrations, and the lock of the running process.
+//! Opening a store: files and their rights, refusal of a store of another stage, version or key, migrations.
 //! Never changes a store that it refuses.
 
-use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
@@ -11,10 +10,14 @@ use uuid::Uuid;
 
 use crate::envelope::Stage;
 use crate::seal::key::{KEY_LEN, Master};
+use crate::store::backup::CLAIMS;
 use crate::store::contract::StoreError;
 use crate::store::migrated::{Migrated, Version};
 use crate::store::sealing::keys::check_value;
+use crate::store::sealing::private;
 use crate::store::sealing::values::{Stored, disk, sealing};
+use crate::store::sqlite::lock::Lock;
+use crate::store::sqlite::recovery::{DATABASE, KEYS};
 use crate::store::sqlite::values::{sql, trouble};
 
 mod house {
@@ -52,7 +55,7 @@ pub(crate) struct Files {
 
 /// The database's file in a data folder.
 pub(crate) fn file(folder: &Path) -> PathBuf {
-    folder.join("drehscheibe.db")
+    folder.join(DATABASE)
 }
 
 /// Opens one file with the settings that protect data.
@@ -62,6 +65,9 @@ pub(crate) fn connect(path: &Path, read_only: bool) -> Stored<Connection> {
     } else {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
     };
+    if !read_only {
+        private::file(path).map_err(disk)?;
+    }
     let connection =
         Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(trouble)?;
     connection.busy_timeout(BUSY).map_err(trouble)?;
@@ -84,7 +90,7 @@ pub(crate) fn connect(path: &Path, read_only: bool) -> Stored<Connection> {
 pub(crate) fn open(settings: &Settings) -> Stored<Files> {
     let master = Master::new(&settings.master).map_err(sealing)?;
     let folder = &settings.path;
-    let (main, keys) = (file(folder), folder.join("keys.db"));
+    let (main, keys) = (file(folder), folder.join(KEYS));
     if settings.read_only && !main.exists() {
         return refused("this folder holds no store; run the program once, or name the right folder");
     }
@@ -92,7 +98,7 @@ pub(crate) fn open(settings: &Settings) -> Stored<Files> {
         make_folder(folder)?;
     }
     // Two processes that open at once would both migrate.
-    let _turn = if settings.read_only { None } else { Some(turn(folder)?) };
+    let _turn = if settings.read_only { None } else { Some(Lock::of_turn(folder)?) };
     let keys_missing = !keys.exists();
     let mut main = connect(&main, settings.read_only)?;
     version(&main, house::migrations::runner().get_migrations())?;
@@ -145,7 +151,7 @@ pub(crate) fn beside(settings: &Settings, folder: &Path) -> Stored<Connection> {
     let mut main = connect(&file(folder), false)?;
     version(&main, house::migrations::runner().get_migrations())?;
     same_store(&main, settings.stage, &master)?;
-    let keys = connect(&settings.path.join("keys.db"), true)?;
+    let keys = connect(&settings.path.join(KEYS), true)?;
     if meta(&main, "store")?.is_none() || meta(&main, "store")? != meta(&keys, "store")? {
         return refused("the backup belongs to another store than the key store keys.db; name the right one");
     }
@@ -154,33 +160,20 @@ pub(crate) fn beside(settings: &Settings, folder: &Path) -> Stored<Connection> {
     Ok(main)
 }
 
-/// Takes the lock that only one running process holds; it is free again when the file is dropped.
-pub(crate) fn lock(folder: &Path) -> Stored<File> {
-    let file = File::create(folder.join("lock")).map_err(disk)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            refused("another process runs on this store; stop it, or run on another folder")
-        }
-        Err(TryLockError::Error(error)) => Err(disk(error)),
-    }
-}
-
-fn turn(folder: &Path) -> Stored<File> {
-    let file = File::create(folder.join("open.lock")).map_err(disk)?;
-    file.lock().map_err(disk)?;
-    Ok(file)
-}
-
+/// Makes what is missing of a store's folder and closes to others what stands open, before anything is written there.
+/// SQLite gives its log and index the rights of their database.
 fn make_folder(folder: &Path) -> Stored<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
+    let claims = folder.join(CLAIMS);
+    private::folder(folder).and_then(|()| private::folder(&claims)).map_err(disk)?;
+    for name in [DATABASE, KEYS].map(|name| folder.join(name)) {
+        private::close(&name).map_err(disk)?;
+        for beside in ["-wal", "-shm"] {
+            let mut beside_it = name.clone().into_os_string();
+            beside_it.push(beside);
+            private::close(Path::new(&beside_it)).map_err(disk)?;
+        }
     }
-    builder.create(folder).map_err(disk)
+    Ok(())
 }
 
 fn refused<T>(text: &str) -> Stored<T> {
@@ -212,7 +205,7 @@ pub(crate) fn versions(folder: &Path) -> Stored<Vec<Version>> {
     };
     Ok(vec![
         of("house", &file(folder), house::migrations::runner().get_migrations())?,
-        of("keys", &folder.join("keys.db"), keys::migrations::runner().get_migrations())?,
+        of("keys", &folder.join(KEYS), keys::migrations::runner().get_migrations())?,
     ])
 }
 

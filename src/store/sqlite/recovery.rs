@@ -18,7 +18,8 @@ use crate::store::recovery::{
 use crate::store::sealing::house::own_stamp;
 use crate::store::sealing::keys::HOUSE;
 use crate::store::sealing::ledger::{self as shared, Deleted, LUECKE, State};
-use crate::store::sealing::values::{Stored, count, limit, micros, time};
+use crate::store::sealing::private;
+use crate::store::sealing::values::{Stored, count, disk, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::store::SqliteStore;
@@ -185,6 +186,8 @@ pub fn look(file: &Path) -> Result<Option<Copied>, StoreError> {
 fn copied(from: &Path, to: &Path) -> Stored<()> {
     let source = open::connect(from, true)?;
     source.execute_batch("PRAGMA query_only = OFF").map_err(trouble)?;
+    // It takes an empty file as it finds it.
+    private::file(to).map_err(disk)?;
     let to = to.to_string_lossy().into_owned();
     source.execute("VACUUM INTO ?1", [to]).map(drop).map_err(trouble)
 }

@@ -11,7 +11,9 @@ use crate::store::backup::{CLAIMS, Manifest};
 use crate::store::contract::StoreError;
 use crate::store::recovery::Restored;
 use crate::store::restore::PutBack;
+use crate::store::sealing::private;
 use crate::store::sealing::values::{Stored, disk, micros};
+use crate::store::sqlite::lock::Lock;
 use crate::store::sqlite::mark;
 use crate::store::sqlite::open::{self, Settings};
 use crate::store::sqlite::recovery::{self, DATABASE, KEYS};
@@ -39,19 +41,21 @@ pub fn put_back(
     restored: &Restored,
 ) -> Result<PutBack, StoreError> {
     let _lock = stopped(place)?;
+    // No other process opens meanwhile what is about to be moved.
+    let _turn = Lock::of_turn(place)?;
     let coming = place.join("coming");
     if coming.exists() {
         // Of a recovery that was broken off before anything was in place.
         fs::remove_dir_all(&coming).map_err(disk)?;
     }
-    fs::create_dir(&coming).map_err(disk)?;
-    fs::create_dir(coming.join(CLAIMS)).map_err(disk)?;
+    private::folder(&coming).and_then(|()| private::folder(&coming.join(CLAIMS))).map_err(disk)?;
     for entry in &manifest.files {
         let to = coming.join(&entry.name);
         fs::copy(backup.join(&entry.name), &to).map_err(disk)?;
+        private::close(&to).map_err(disk)?;
         synced(&to)?;
     }
-    fs::create_dir(coming.join(CLAIMS).join("tmp")).map_err(disk)?;
+    private::folder(&coming.join(CLAIMS).join("tmp")).map_err(disk)?;
     // Looked at and marked before it is in place: what stands there is then closed, whatever happens.
     let acknowledged = {
         let files =
@@ -67,7 +71,7 @@ pub fn put_back(
         synced(&coming.join(name))?;
     }
     let aside = place.join(format!("before-recover-{}", micros(restored.at)));
-    fs::create_dir(&aside).map_err(disk)?;
+    private::folder(&aside).map_err(disk)?;
     for name in [DATABASE, "drehscheibe.db-wal", "drehscheibe.db-shm", CLAIMS] {
         moved(&place.join(name), &aside.join(name))?;
     }
@@ -82,13 +86,13 @@ pub fn put_back(
 }
 
 /// Holds the lock of the running process, so that none begins.
-fn stopped(place: &Path) -> Stored<File> {
+fn stopped(place: &Path) -> Stored<Lock> {
     if !place.join(KEYS).is_file() {
         return Err(StoreError::Refused(
             "the key store keys.db is missing in the data folder; put its newest copy there first, without it nothing opens".into(),
         ));
     }
-    open::lock(place)
+    Lock::of_run(place)
 }
 
 fn moved(from: &Path, to: &Path) -> Stored<()> {

@@ -1,7 +1,6 @@
 //! The embedded store behind the contract: hands each call to the writing thread or to a reader.
 //! Never blocks the runtime and never decides anything itself.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,6 +32,7 @@ use crate::store::sqlite::durable::Durable;
 use crate::store::sqlite::duty::Roster;
 use crate::store::sqlite::guards::{Guards, Moment};
 use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::lock::Lock;
 use crate::store::sqlite::open::Settings;
 use crate::store::sqlite::read::{self, Readers};
 use crate::store::sqlite::values::{sql, trouble};
@@ -52,7 +52,7 @@ pub struct SqliteStore {
     pub(super) claims: Folder,
     pending: Arc<Pending>,
     duties: Arc<Roster>,
-    lock: Mutex<Option<File>>,
+    lock: Mutex<Option<Lock>>,
     /// Whether this is the running process.
     runs: Arc<AtomicBool>,
 }
@@ -133,8 +133,8 @@ impl SqliteStore {
     /// Makes this the one running process of the store, and clears up after the last: its leases end, commands it had taken
     /// wait again, claims that no row names go (their number is returned).
     pub async fn lock_for_run(&self) -> Result<u64, StoreError> {
-        let file = open::lock(&self.folder)?;
-        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        let lock = Lock::of_run(&self.folder)?;
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = Some(lock);
         self.runs.store(true, Ordering::Release);
         self.write(|scene| {
             lanes::end_leases(scene, None)?;

@@ -1,20 +1,29 @@
 //! Lays envelopes into a partner's out tray: parts first, the document last, each under a name made of our id.
-//! A repeat writes the same names again; nothing of a message gets into a name.
+//! A repeat writes the same names again; nothing of a message gets into a name. The folder is opened anew for each envelope and
+//! without following links, because its partner may do in it what he likes.
 
-use std::io::{ErrorKind, Write};
+use std::ffi::OsStr;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use rustix::fs::FileType;
+use uuid::Uuid;
 
-use super::tray::{Temporary, sweep, write_whole};
+use super::handle::{Room, Temporary, said, sweep, write_whole};
 use crate::clock::Clock;
 use crate::envelope::{Envelope, Part, is_json};
 use crate::transport::port::{Destination, Receipt, SendError, Spool, Surroundings};
 
+/// What a crash left of files that were being written goes when nobody has written to it for a day.
+const OLD: Duration = Duration::from_secs(24 * 3600);
+
 /// The out tray of one partner.
 pub struct FolderDestination {
+    base: PathBuf,
     out: PathBuf,
     partner: String,
     spool: Arc<dyn Spool>,
@@ -23,16 +32,22 @@ pub struct FolderDestination {
 }
 
 impl FolderDestination {
-    /// A destination that writes to this folder, which must be there.
+    /// A destination that writes to this folder, which must be there; a relative one lies below the data folder.
     pub fn new(out: PathBuf, partner: String, around: &Surroundings) -> FolderDestination {
         let (spool, clock) = (around.spool.clone(), around.clock.clone());
-        FolderDestination { out, partner, spool, clock, swept: AtomicBool::new(false) }
+        let base = around.data.clone();
+        FolderDestination { base, out, partner, spool, clock, swept: AtomicBool::new(false) }
     }
 
-    async fn write_part(&self, name: String, part: &Part) -> Result<(), SendError> {
+    async fn room(&self) -> Result<Room, SendError> {
+        let (base, out) = (self.base.clone(), self.out.clone());
+        blocking(move || Room::open(&base, &out)).await
+    }
+
+    async fn write_part(&self, room: &Room, name: String, part: &Part) -> Result<(), SendError> {
         let mut reader = self.spool.open(&self.partner, part).await?;
-        let folder = self.out.clone();
-        let mut temporary = blocking(move || Temporary::create(&folder)).await?;
+        let room = room.clone();
+        let mut temporary = blocking(move || Temporary::create(&room)).await?;
         while let Some(octets) = reader.read().await? {
             temporary = blocking(move || {
                 temporary.file.write_all(&octets)?;
@@ -47,16 +62,17 @@ impl FolderDestination {
 #[async_trait]
 impl Destination for FolderDestination {
     async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
+        let room = self.room().await?;
         if !self.swept.swap(true, Ordering::Relaxed) {
-            let (folder, now) = (self.out.clone(), self.clock.now());
-            blocking(move || sweep(&folder, now)).await?;
+            let (room, now) = (room.clone(), self.clock.now());
+            blocking(move || sweep(&room, now, OLD, is_temporary)).await?;
         }
         for (at, part) in envelope.parts.iter().enumerate() {
-            self.write_part(format!("{}.part-{}", envelope.head.id, at + 1), part).await?;
+            self.write_part(&room, format!("{}.part-{}", envelope.head.id, at + 1), part).await?;
         }
         let name = file_name(envelope);
-        let (folder, body, as_written) = (self.out.clone(), envelope.body.clone(), name.clone());
-        blocking(move || write_whole(&folder, as_written.as_ref(), &body)).await?;
+        let (body, as_written) = (envelope.body.clone(), name.clone());
+        blocking(move || write_whole(&room, as_written.as_ref(), &body)).await?;
         Ok(receipt(name))
     }
 
@@ -66,19 +82,20 @@ impl Destination for FolderDestination {
 
     async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError> {
         let name = file_name(envelope);
-        let path = self.out.join(&name);
-        let there = blocking(move || match std::fs::symlink_metadata(path) {
-            Ok(found) => Ok(found.is_file()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        })
-        .await?;
+        let (room, written) = (self.room().await?, name.clone());
+        let found = blocking(move || room.look(OsStr::new(&written))).await?;
+        let there = found.is_some_and(|found| found.kind == FileType::RegularFile);
         Ok(there.then(|| receipt(name)))
     }
 
     fn width(&self) -> usize {
         4
     }
+}
+
+fn is_temporary(name: &str) -> bool {
+    let id = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
+    id.is_some_and(|id| Uuid::try_parse(id).is_ok())
 }
 
 fn receipt(name: String) -> Receipt {
@@ -94,13 +111,10 @@ fn file_name(envelope: &Envelope) -> String {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T, SendError> {
-    let later = |kind: ErrorKind| SendError::Later {
-        cause: format!("the out tray cannot be written: {kind}; check folder, rights and space"),
+    let outcome = tokio::task::spawn_blocking(work).await;
+    outcome.map_err(std::io::Error::other).and_then(|inner| inner).map_err(|error| SendError::Later {
+        cause: format!("the out tray cannot be written: {}; check folder, rights and space", said(&error)),
         retry_after: None,
         far_end: true,
-    };
-    match tokio::task::spawn_blocking(work).await {
-        Ok(outcome) => outcome.map_err(|error| later(error.kind())),
-        Err(_) => Err(later(ErrorKind::Other)),
-    }
+    })
 }

@@ -1,227 +1,347 @@
-//! A tray on the disk: what waits, what was taken, what is done or put apart. Every step is one move, so that a
-//! crash never leaves a file nowhere. Never follows a link, never overwrites, never deletes what was not
-//! answered.
+//! A tray on the disk, which its partner can write in at any moment: what waits, what is in a file, and letting a file go
+//! once it was answered. A file stays where it lies until then, so a crash leaves it to be taken again. Nothing is followed,
+//! nothing overwritten, and only what was read is removed: the same file, with the content that was delivered.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io::{self, ErrorKind, Read, Write};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws_lc_rs::digest;
 use bytes::Bytes;
 use jiff::Timestamp;
+use rustix::fs::FileType;
 use uuid::Uuid;
 
 use super::TraySettings;
+use super::handle::{Found, Mark, Room, of, sweep, write_whole};
+use crate::clock::Tick;
+use crate::transport::ids::sha256_hex;
 
 /// The largest document, in octets.
 pub const MOST: u64 = 8 << 20;
+/// Of a larger file so many octets are hashed (64 MiB), so that one of a terabyte holds nobody up.
+pub const HASHED: u64 = 64 << 20;
+/// So many names are offered in one look; the others come after them.
+const OFFERED: usize = 4096;
+/// So many files that were taken may refuse to go before the tray takes no more.
+const STUCK: usize = 1000;
+/// How long a reason for a person is kept: as long as the log, which holds as little of a message.
+const NOTES: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Begins the name of a file that was answered and is about to go.
+const ANSWERED: &str = ".fertig.";
 
-/// A file that was taken: it lies alone in a folder of its own below `.work`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Taken {
-    /// The plain name that the sender gave it.
-    pub name: OsString,
-    place: PathBuf,
+/// A file that lies in a tray.
+#[derive(Clone)]
+pub struct Item {
+    name: OsString,
+    room: Room,
+    /// Folders that an earlier version made around it, innermost first; they go when they are empty.
+    around: Vec<(Room, OsString)>,
 }
 
-impl Taken {
+impl Item {
     /// The ending of the name in lower case, if it is one that we know.
     pub fn ending(&self) -> Option<&'static str> {
         let ending = Path::new(&self.name).extension()?;
         ["xml", "json"].into_iter().find(|known| ending.eq_ignore_ascii_case(known))
     }
 
-    fn file(&self) -> PathBuf {
-        self.place.join(&self.name)
+    /// Hash of the name that the sender gave it: senders write persons' names into file names.
+    pub fn name_hash(&self) -> String {
+        answered(&self.name).map_or_else(|| sha256_hex(self.name.as_encoded_bytes()), str::to_owned)
     }
 }
 
-/// What a taken file holds.
+/// What was found of a file.
 pub enum Content {
-    /// Its octets.
-    Octets(Bytes),
-    /// Another replica finished it meanwhile.
-    Gone,
-    /// It is not delivered, for this reason (a code).
+    /// Its octets, and which state of it they are.
+    Whole(Bytes, Mark),
+    /// It is larger than [`MOST`].
+    TooLarge {
+        /// Hash of its octets, of the first [`HASHED`] at most.
+        sha256: String,
+        /// Which state of it.
+        mark: Mark,
+    },
+    /// It is gone, or is being written; it is looked at again.
+    NotNow,
+    /// It is left alone, for this reason (a code).
     Unfit(&'static str),
 }
 
-/// One tray.
-pub struct Tray {
-    incoming: PathBuf,
-    work: PathBuf,
-    done: PathBuf,
-    apart: PathBuf,
-    suffixes: Vec<String>,
-    settled_after: Duration,
-    keep: bool,
-    told_of_folders: AtomicBool,
+/// What a look at a tray shows.
+#[derive(Default)]
+pub struct Look {
+    /// Files that may be taken now, in the order of their names.
+    pub items: Vec<Item>,
+    /// How long until the next one has settled.
+    pub settles: Option<Duration>,
+    /// How many entries are named like a file to be taken and left alone, by reason (a code).
+    pub unfit: BTreeMap<&'static str, u64>,
+    /// How long the oldest file that may be taken has been waiting. By the moment it came, which no sender can set.
+    pub oldest: Option<Duration>,
 }
 
-impl Tray {
-    /// The tray of these settings; touches nothing yet.
-    pub fn new(settings: &TraySettings) -> Tray {
-        let incoming = settings.incoming.clone();
-        Tray {
-            work: incoming.join(".work"),
-            done: incoming.join(".done"),
-            apart: settings.quarantine.clone().unwrap_or_else(|| incoming.join(".quarantine")),
-            incoming,
-            suffixes: settings.suffixes.clone(),
-            settled_after: settings.settled_after.0,
-            keep: settings.keep,
-            told_of_folders: AtomicBool::new(false),
-        }
-    }
+/// A file that was answered and does not go.
+struct Stuck {
+    item: Item,
+    mark: Mark,
+    keep: bool,
+}
 
-    /// Makes the folders that we need; the tray itself must be there, else a missing mount would go unnoticed.
-    pub fn prepare(&self) -> io::Result<()> {
-        if !fs::metadata(&self.incoming)?.is_dir() {
-            return Err(ErrorKind::NotADirectory.into());
+impl Stuck {
+    /// Renames first and looks then: whatever came under the name meanwhile is given back and not removed unread.
+    fn go(&mut self) -> io::Result<()> {
+        let Item { name, room, .. } = &self.item;
+        // Another state of it was never read: it stays for the next look.
+        if room.look(name)?.is_none_or(|found| found.mark != self.mark) {
+            return Ok(());
         }
-        fs::create_dir_all(&self.work)?;
-        fs::create_dir_all(&self.apart)?;
+        let (id, ending) = (Uuid::new_v4(), self.item.ending().unwrap_or("datei"));
+        let aside = OsString::from(format!("{ANSWERED}{}.{id}.{ending}", self.item.name_hash()));
+        match room.rename(name, room, &aside) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        }
+        let Some(found) = room.look(&aside)? else { return Ok(()) };
+        if !found.mark.same_content(&self.mark) {
+            // Where the name is used once more it keeps this one, and is taken under it.
+            return room.rename_if_free(&aside, name).map(drop);
+        }
+        // Where it goes no further, it goes on from here.
+        (self.item.name, self.mark) = (aside, found.mark);
+        let Item { name, room, around } = &self.item;
         if self.keep {
-            fs::create_dir_all(&self.done)?;
+            let done = room.below_or_new(OsStr::new(".done"))?;
+            room.rename(name, &done, &OsString::from(format!("{id}.{ending}")))?;
+        } else {
+            room.remove(name)?;
         }
-        // Found now rather than after the first verdict, when the file could no longer be moved.
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt;
-            if fs::metadata(&self.incoming)?.dev() != fs::metadata(&self.apart)?.dev() {
-                return Err(ErrorKind::CrossesDevices.into());
+        for (outer, folder) in around {
+            if !outer.remove_folder(folder) {
+                break;
             }
         }
         Ok(())
     }
+}
 
-    /// Names that may be taken now, in order.
-    pub fn waiting(&self, now: Timestamp) -> io::Result<Vec<OsString>> {
-        let mut names = Vec::new();
-        let mut folders = false;
-        for entry in fs::read_dir(&self.incoming)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            if !self.is_wanted(&name) {
+#[derive(Default)]
+struct State {
+    /// Since when a file looks as it does, by the steady clock.
+    seen: BTreeMap<OsString, (Mark, Tick)>,
+    stuck: Vec<Stuck>,
+}
+
+/// One tray.
+pub struct Tray {
+    base: PathBuf,
+    incoming: PathBuf,
+    out: Option<PathBuf>,
+    notes: PathBuf,
+    own_notes: bool,
+    suffixes: Vec<String>,
+    settled_after: Duration,
+    owner: Option<u32>,
+    keep: bool,
+    state: Mutex<State>,
+}
+
+impl Tray {
+    /// The tray of these settings; relative paths are below `base`. Touches nothing yet.
+    pub fn new(connection: &str, settings: &TraySettings, base: &Path) -> Tray {
+        let own = Path::new("quarantine").join(plain(connection)).join(plain(&settings.partner));
+        Tray {
+            base: base.to_owned(),
+            incoming: settings.incoming.clone(),
+            out: settings.out.clone(),
+            own_notes: settings.quarantine.is_none(),
+            notes: settings.quarantine.clone().unwrap_or(own),
+            suffixes: settings.suffixes.clone(),
+            settled_after: settings.settled_after.0,
+            owner: settings.owner,
+            keep: settings.keep,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Opens the tray, which must be there, else a missing mount would go unnoticed, and be writable, else nothing that was
+    /// taken could be removed.
+    fn open(&self) -> io::Result<Room> {
+        let room = Room::open(&self.base, &self.incoming)?;
+        room.may_write()?;
+        Ok(room)
+    }
+
+    /// What may be taken now.
+    pub fn look(&self, now: Timestamp) -> io::Result<Look> {
+        let room = self.open()?;
+        let mut state = self.lock();
+        if state.stuck.len() >= STUCK {
+            return Err(io::Error::other("files that were taken cannot be removed"));
+        }
+        let mut look = Look::default();
+        let mut found: BTreeMap<OsString, Mark> = BTreeMap::new();
+        room.each(|name, _| {
+            if answered(name).is_none() && !self.is_wanted(name) {
+                return;
+            }
+            // The entry itself, not what a link leads to.
+            let Ok(Some(entry)) = room.look(name) else { return };
+            if let Some(reason) = self.unfit(&entry) {
+                *look.unfit.entry(reason).or_default() += 1;
+                return;
+            }
+            let age = entry.mark.changed().map(|since| now.duration_since(since));
+            let age = age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
+            if age >= self.settled_after {
+                look.oldest = look.oldest.max(Some(age));
+            }
+            found.insert(name.to_owned(), entry.mark);
+            if found.len() > OFFERED {
+                found.pop_last();
+            }
+        })?;
+        if found.len() == OFFERED {
+            // More of them wait behind these.
+            look.settles = Some(Duration::from_millis(10));
+        }
+        state.seen.retain(|name, _| found.contains_key(name));
+        for (name, mark) in found {
+            let stays = |stuck: &Stuck| stuck.item.name == name && stuck.mark == mark;
+            if state.stuck.iter().any(stays) {
                 continue;
             }
-            // Says what the entry itself is, not what a link points to.
-            let Ok(found) = entry.metadata() else { continue };
-            if found.is_dir() {
-                folders = true;
-            } else if self.is_settled(&found, now) {
-                names.push(name);
+            match state.settles(&name, mark, self.settled_after) {
+                Some(left) if answered(&name).is_none() => {
+                    look.settles = Some(look.settles.map_or(left, |earlier| earlier.min(left)));
+                }
+                _ => look.items.push(Item { name, room: room.clone(), around: Vec::new() }),
             }
         }
-        if folders && !self.told_of_folders.swap(true, Ordering::Relaxed) {
-            tracing::warn!("a tray holds a folder named like a file; it is left alone");
-        }
-        names.sort();
-        Ok(names)
+        Ok(look)
     }
 
-    /// Takes a file for us alone; `None` when another replica was faster.
-    pub fn take(&self, name: &OsStr) -> io::Result<Option<Taken>> {
-        let place = self.work.join(Uuid::new_v4().to_string());
-        fs::create_dir(&place)?;
-        let taken = Taken { name: name.to_owned(), place };
-        match fs::rename(self.incoming.join(name), taken.file()) {
-            Ok(()) => Ok(Some(taken)),
-            Err(error) => {
-                fs::remove_dir(&taken.place)?;
-                if error.kind() == ErrorKind::NotFound { Ok(None) } else { Err(error) }
-            }
-        }
-    }
-
-    /// Files that were taken and not finished, in order of their names.
-    pub fn left_behind(&self) -> io::Result<Vec<Taken>> {
+    /// Files that an earlier version had moved into `.work` and `.quarantine` inside the tray and did not finish.
+    pub fn left_behind(&self) -> io::Result<Vec<Item>> {
+        let room = self.open()?;
         let mut left = Vec::new();
-        for entry in fs::read_dir(&self.work)? {
-            let place = entry?.path();
-            let Ok(files) = fs::read_dir(&place) else { continue };
-            for file in files.flatten() {
-                left.push(Taken { name: file.file_name(), place: place.clone() });
+        let work = OsString::from(".work");
+        if let Ok(folder) = room.below(&work) {
+            for place in names(&folder)? {
+                let Ok(inner) = folder.below(&place) else { continue };
+                for name in names(&inner)? {
+                    let around = vec![(folder.clone(), place.clone()), (room.clone(), work.clone())];
+                    left.push(Item { name, room: inner.clone(), around });
+                }
+                if left.len() > OFFERED {
+                    return Ok(left);
+                }
+                folder.remove_folder(&place);
             }
+            room.remove_folder(&work);
+        }
+        let apart = OsString::from(".quarantine");
+        // Where the settings name another folder this one was never ours.
+        if let Ok(folder) = room.below(&apart).and_then(|folder| match self.own_notes {
+            true => Ok(folder),
+            false => Err(io::ErrorKind::NotFound.into()),
+        }) {
+            for name in names(&folder)? {
+                let id = name.to_str().and_then(|name| name.split_once('.'));
+                if id
+                    .is_some_and(|(id, ending)| Uuid::try_parse(id).is_ok() && !ending.ends_with("grund.txt"))
+                {
+                    let around = vec![(room.clone(), apart.clone())];
+                    left.push(Item { name, room: folder.clone(), around });
+                }
+            }
+            room.remove_folder(&apart);
         }
         left.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(left)
     }
 
-    /// Reads a taken file.
-    pub fn read(&self, taken: &Taken) -> io::Result<Content> {
-        let path = taken.file();
-        let found = match fs::symlink_metadata(&path) {
-            Ok(found) => found,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Content::Gone),
-            Err(error) => return Err(error),
-        };
-        if found.is_symlink() {
-            return Ok(Content::Unfit("verweis"));
-        }
-        if !found.is_file() {
-            return Ok(Content::Unfit("keine-datei"));
-        }
-        if found.len() > MOST {
-            return Ok(Content::Unfit("zu-gross"));
-        }
-        let file = match fs::File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Content::Gone),
-            // Whatever the cause, one file must not hold up the tray.
-            Err(_) => return Ok(Content::Unfit("nicht-lesbar")),
-        };
-        let mut octets = Vec::with_capacity(usize::try_from(found.len()).unwrap_or(0));
-        if file.take(MOST + 1).read_to_end(&mut octets).is_err() {
-            return Ok(Content::Unfit("nicht-lesbar"));
-        }
-        if octets.len() as u64 > MOST {
-            return Ok(Content::Unfit("zu-gross"));
-        }
-        Ok(Content::Octets(octets.into()))
+    /// Reads a file by its handle.
+    pub fn take(&self, item: &Item) -> Content {
+        // Whatever the cause, one file must not hold up the tray.
+        self.read(item).unwrap_or(Content::Unfit("nicht-lesbar"))
     }
 
-    /// Ends a delivered file: kept or removed.
-    pub fn done(&self, taken: &Taken) -> io::Result<()> {
-        if self.keep {
-            self.move_to(taken, &self.done)?;
+    fn read(&self, item: &Item) -> io::Result<Content> {
+        let Some((mut file, found)) = item.room.file(&item.name)? else {
+            let other = item.room.look(&item.name)?.and_then(|found| self.unfit(&found));
+            return Ok(other.map_or(Content::NotNow, Content::Unfit));
+        };
+        if let Some(reason) = self.unfit(&found) {
+            return Ok(Content::Unfit(reason));
+        }
+        let mark = found.mark;
+        let content = if mark.size() > MOST {
+            Content::TooLarge { sha256: hash(&mut file)?, mark }
         } else {
-            gone_is_fine(fs::remove_file(taken.file()))?;
+            let mut octets = Vec::with_capacity(usize::try_from(mark.size()).unwrap_or(0));
+            (&mut file).take(MOST + 1).read_to_end(&mut octets)?;
+            if octets.len() as u64 != mark.size() {
+                return Ok(Content::NotNow);
+            }
+            Content::Whole(octets.into(), mark)
+        };
+        // What was written to meanwhile is half of something.
+        Ok(if of(&file)?.mark == mark { content } else { Content::NotNow })
+    }
+
+    /// Lets a file go that was answered: kept in `.done` where that is wished, else removed. One that cannot go is remembered,
+    /// so that it is not delivered again and again.
+    pub fn let_go(&self, item: Item, mark: Mark, taken: bool) -> io::Result<()> {
+        self.goes(Stuck { item, mark, keep: self.keep && taken })
+    }
+
+    fn goes(&self, mut answered: Stuck) -> io::Result<()> {
+        let outcome = answered.go();
+        if outcome.is_err() {
+            self.lock().stuck.push(answered);
         }
-        self.clear(taken)
+        outcome
     }
 
-    /// Puts a file apart with its reason, which holds codes only.
-    pub fn put_apart(&self, taken: &Taken, reason: &str) -> io::Result<()> {
-        if let Some(name) = self.move_to(taken, &self.apart)? {
-            let beside = OsString::from(format!("{name}.grund.txt"));
-            write_whole(&self.apart, &beside, reason.as_bytes())?;
-        }
-        self.clear(taken)
+    /// Tries once more to let go what could not go.
+    pub fn release(&self) -> io::Result<()> {
+        let stuck = std::mem::take(&mut self.lock().stuck);
+        // All of them, whatever becomes of the first.
+        stuck.into_iter().fold(Ok(()), |outcome, answered| self.goes(answered).and(outcome))
     }
 
-    /// Notes why a file was refused and lets the file go: what of it may be kept is sealed in the store, and a copy in clear
-    /// would outlive every deletion there.
-    pub fn note_refused(&self, taken: &Taken, reason: &str) -> io::Result<()> {
-        let beside = OsString::from(format!("{}.grund.txt", self.own_name(taken)));
-        write_whole(&self.apart, &beside, reason.as_bytes())?;
-        gone_is_fine(fs::remove_file(taken.file()))?;
-        self.clear(taken)
+    /// Writes a reason, which holds codes only, for the operator.
+    pub fn note(&self, id: Uuid, reason: &str) -> io::Result<()> {
+        let room = Room::make(&self.base, &self.notes)?;
+        write_whole(&room, &OsString::from(format!("{id}.grund.txt")), reason.as_bytes())
     }
 
-    /// Gives a file back so that any replica may take it again; false when it stays with us, because its name was
-    /// used anew.
-    pub fn put_back(&self, taken: &Taken) -> io::Result<bool> {
-        let moved = match link_then_remove(&taken.file(), &self.incoming.join(&taken.name)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => true,
+    /// Tells the partner why a file was refused that no answer is written to.
+    pub fn tell(&self, id: Uuid, reason: &str) -> io::Result<()> {
+        let Some(out) = &self.out else { return Ok(()) };
+        let room = Room::open(&self.base, out)?;
+        write_whole(&room, &OsString::from(format!("{id}.grund.txt")), reason.as_bytes())
+    }
+
+    /// Removes reasons that are over, and what an earlier version put beside them.
+    pub fn forget(&self, now: Timestamp) -> io::Result<()> {
+        let room = match Room::open(&self.base, &self.notes) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             other => other?,
         };
-        if moved {
-            self.clear(taken)?;
-        }
-        Ok(moved)
+        sweep(&room, now, NOTES, |name| {
+            name.split_once('.').is_some_and(|(id, _)| Uuid::try_parse(id).is_ok())
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_wanted(&self, name: &OsStr) -> bool {
@@ -234,125 +354,72 @@ impl Tray {
             && self.suffixes.iter().any(|suffix| ends(suffix.as_bytes()))
     }
 
-    fn is_settled(&self, found: &fs::Metadata, now: Timestamp) -> bool {
-        if self.settled_after.is_zero() {
-            return true;
-        }
-        let changed = found.modified().ok().and_then(|changed| Timestamp::try_from(changed).ok());
-        changed.is_some_and(|changed| {
-            Duration::try_from(now.duration_since(changed)).is_ok_and(|age| age >= self.settled_after)
-        })
-    }
-
-    fn own_name(&self, taken: &Taken) -> String {
-        let ours = taken.place.file_name().unwrap_or_default().to_string_lossy();
-        format!("{ours}.{}", taken.ending().unwrap_or("datei"))
-    }
-
-    /// Moves a file under a name of ours, because senders write persons into theirs; gives the name, or `None` when
-    /// another replica moved it.
-    fn move_to(&self, taken: &Taken, folder: &Path) -> io::Result<Option<String>> {
-        let name = self.own_name(taken);
-        match link_then_remove(&taken.file(), &folder.join(&name)) {
-            Ok(true) => Ok(Some(name)),
-            // Only this very file can have the name: a crash came between linking and removing.
-            Ok(false) => gone_is_fine(fs::remove_file(taken.file())).map(|()| Some(name)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn clear(&self, taken: &Taken) -> io::Result<()> {
-        gone_is_fine(fs::remove_dir(&taken.place))
-    }
-}
-
-/// Writes a file that appears whole or not at all and survives a power cut.
-pub fn write_whole(folder: &Path, name: &OsStr, content: &[u8]) -> io::Result<()> {
-    let mut temporary = Temporary::create(folder)?;
-    temporary.file.write_all(content)?;
-    temporary.publish(name)
-}
-
-/// A file under a name that nobody takes; gone when dropped before it was published.
-pub struct Temporary {
-    /// The file to write to.
-    pub file: fs::File,
-    folder: PathBuf,
-    path: Option<PathBuf>,
-}
-
-impl Temporary {
-    /// Begins a file in the folder.
-    pub fn create(folder: &Path) -> io::Result<Temporary> {
-        let path = folder.join(format!(".{}.tmp", Uuid::new_v4()));
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
-        let file = options.open(&path)?;
-        Ok(Temporary { file, folder: folder.to_owned(), path: Some(path) })
-    }
-
-    /// Gives it its name, replacing an earlier file of that name, durably.
-    pub fn publish(mut self, name: &OsStr) -> io::Result<()> {
-        self.file.sync_all()?;
-        if let Some(path) = &self.path {
-            fs::rename(path, self.folder.join(name))?;
-            self.path = None;
-        }
-        fs::File::open(&self.folder)?.sync_all()
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            // Nothing to be done when even that fails; the name keeps it from being taken.
-            let _ = fs::remove_file(path);
+    /// Why something is not taken: it is no plain file, somebody else holds it under another name, or it is not the partner's.
+    fn unfit(&self, found: &Found) -> Option<&'static str> {
+        match found.kind {
+            FileType::Symlink => Some("verweis"),
+            FileType::Directory => Some("ordner"),
+            FileType::RegularFile if found.names != 1 => Some("mehrere-namen"),
+            FileType::RegularFile if self.owner.is_some_and(|owner| owner != found.owner) => {
+                Some("fremder-besitzer")
+            }
+            FileType::RegularFile => None,
+            _ => Some("keine-datei"),
         }
     }
 }
 
-/// Removes what a crash left of files that were being written: older than a day by the given time.
-pub fn sweep(folder: &Path, now: Timestamp) -> io::Result<()> {
-    const OLD: Duration = Duration::from_secs(24 * 3600);
-    for entry in fs::read_dir(folder)?.flatten() {
-        let name = entry.file_name();
-        let id = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(".tmp"));
-        if id.is_none_or(|id| Uuid::try_parse(id).is_err()) {
-            continue;
+impl State {
+    /// How long a file still has to stay as it is; `None` when it has settled.
+    fn settles(&mut self, name: &OsStr, mark: Mark, span: Duration) -> Option<Duration> {
+        if span.is_zero() {
+            return None;
         }
-        let changed = entry.metadata().and_then(|found| found.modified()).ok();
-        let age =
-            changed.and_then(|changed| Timestamp::try_from(changed).ok()).map(|at| now.duration_since(at));
-        if age.is_some_and(|age| Duration::try_from(age).is_ok_and(|age| age > OLD)) {
-            gone_is_fine(fs::remove_file(entry.path()))?;
+        let fresh = (mark, Tick::now());
+        let seen = self.seen.entry(name.to_owned()).or_insert(fresh);
+        if seen.0 != mark {
+            *seen = fresh;
         }
-    }
-    Ok(())
-}
-
-/// Moves without ever overwriting; false when the new name is used.
-fn link_then_remove(from: &Path, to: &Path) -> io::Result<bool> {
-    match fs::hard_link(from, to) {
-        Ok(()) => {
-            gone_is_fine(fs::remove_file(from))?;
-            Ok(true)
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(error),
-        // File systems without hard links, and files of others under protected_hardlinks.
-        Err(_) => match fs::symlink_metadata(to) {
-            Ok(_) => Ok(false),
-            Err(_) => fs::rename(from, to).map(|()| true),
-        },
+        span.checked_sub(seen.1.elapsed()).filter(|left| !left.is_zero())
     }
 }
 
-fn gone_is_fine(outcome: io::Result<()>) -> io::Result<()> {
-    match outcome {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        other => other,
+/// The hash of the sender's name in a name of [`ANSWERED`].
+fn answered(name: &OsStr) -> Option<&str> {
+    let (hash, rest) = name.to_str()?.strip_prefix(ANSWERED)?.split_once('.')?;
+    let (id, _) = rest.split_once('.')?;
+    let plain = hash.len() == 64 && hash.bytes().all(|octet| octet.is_ascii_hexdigit());
+    (plain && Uuid::try_parse(id).is_ok()).then_some(hash)
+}
+
+fn names(room: &Room) -> io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    room.each(|name, _| {
+        if names.len() < OFFERED {
+            names.push(name.to_owned());
+        }
+    })?;
+    names.sort();
+    Ok(names)
+}
+
+fn hash(file: &mut File) -> io::Result<String> {
+    let mut context = digest::Context::new(&digest::SHA256);
+    let mut buffer = vec![0; 64 << 10];
+    let mut file = file.take(HASHED);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex::encode(context.finish())),
+            read => context.update(&buffer[..read]),
+        }
+    }
+}
+
+/// A name from configuration as the name of a folder.
+fn plain(name: &str) -> String {
+    let fits = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+    match !name.is_empty() && name.bytes().all(fits) {
+        true => name.to_owned(),
+        false => sha256_hex(name.as_bytes()),
     }
 }

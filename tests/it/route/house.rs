@@ -223,9 +223,9 @@ pub fn bench() -> Bench {
 
 /// Secrets of the tests; `NONE` and `secrets/none` do not exist.
 pub fn secret(reference: &SecretRef) -> Result<SecretString, ConfigError> {
-    let (SecretRef::Env(name) | SecretRef::File(name)) = reference;
-    let text = match name.as_str() {
-        "NONE" | "secrets/none" => return Err(ConfigError::NoVariable(name.clone())),
+    let name = reference.name();
+    let text = match name {
+        "NONE" | "secrets/none" => return Err(ConfigError::NoVariable(name.to_owned())),
         "KURZ" => "kurz".to_owned(),
         "PEM" => "no certificate at all".to_owned(),
         name if name.ends_with("key") || name == "KEY" => {
@@ -316,6 +316,7 @@ pub fn files(routes: &[&str], connections: &str, partners: &str) -> Files {
         connections: text("connections.yaml", connections),
         partners: text("partners.yaml", partners),
         resolve: Arc::new(secret),
+        guarded: Arc::new(secret),
         tables: Default::default(),
     }
 }

@@ -1,0 +1,60 @@
+//! Files and folders of a store, which only the process's own user may enter, read or write, whatever the umask is.
+//! Never opens a database: where a second handle of one is closed, the system drops the locks of the first.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+const FOLDER: u32 = 0o700;
+const FILE: u32 = 0o600;
+
+/// Makes a folder with what is missing above it, and closes one that stands open.
+pub fn folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(FOLDER).create(path)?;
+    closed(path, FOLDER)
+}
+
+/// Makes a new file.
+pub fn new_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(FILE).open(path)
+}
+
+/// Makes an empty file where there is none, and closes one that stands open.
+pub fn file(path: &Path) -> io::Result<()> {
+    match new_file(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => closed(path, FILE),
+    }
+}
+
+/// Closes a file that stands open to others; that there is none is fine.
+pub fn close(path: &Path) -> io::Result<()> {
+    match closed(path, FILE) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Opens a file for a lock: nothing in it is changed.
+pub fn for_lock(path: &Path) -> io::Result<File> {
+    let file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE).open(path)?;
+    match closed(path, FILE) {
+        // Removed a moment ago, which who locks it notices.
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(file),
+    }
+}
+
+fn closed(path: &Path, mode: u32) -> io::Result<()> {
+    let found = fs::metadata(path)?;
+    if found.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    match fs::set_permissions(path, Permissions::from_mode(mode)) {
+        // What somebody else made is theirs to close; `doctor` says so.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        other => other,
+    }
+}

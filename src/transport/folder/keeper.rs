@@ -1,0 +1,404 @@
+//! Looks after one tray by itself: takes what has settled, delivers it, lets it go. A tray in trouble says so and is tried again;
+//! it stops no other tray. Work on the disk is done where it may block.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use notify::{RecursiveMode, Watcher};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::TraySettings;
+use super::handle::{Mark, said};
+use super::tray::{Content, HASHED, Item, MOST, Tray};
+use crate::clock::Tick;
+use crate::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, Verdict};
+use crate::telemetry::alarm::{Alarm, raise};
+use crate::telemetry::metric;
+use crate::telemetry::parts::{Failing, Parts, Turn};
+use crate::transport::ids::{fresh_id, sha256_hex};
+use crate::transport::port::{Busy, Stop, Surroundings};
+
+/// How long the oldest file of a partner had been waiting, and when that was seen.
+pub type Ages = BTreeMap<String, (Duration, Tick)>;
+
+/// The pause after the first failure, and the longest one.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+/// How often reasons that are over are looked for.
+const FORGET: Duration = Duration::from_secs(6 * 3600);
+
+/// Looks after one tray.
+pub struct Keeper {
+    connection: String,
+    /// What it is called where it does not run.
+    part: String,
+    tray: Arc<Tray>,
+    settings: TraySettings,
+    around: Surroundings,
+    ages: Arc<Mutex<Ages>>,
+    /// What was left alone at the last look, by reason.
+    unfit: BTreeMap<&'static str, u64>,
+    forgot: Option<Tick>,
+    /// Why a file that was taken does not go.
+    stuck: Option<String>,
+    /// What the house had no room for.
+    held: Option<Parcel>,
+}
+
+/// Why a tray is not looked after at the moment.
+struct Broken(String);
+
+/// Takes back what a keeper said of its tray when it ends, also where it is broken off.
+struct Gone(Parts, String);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.gone(&self.1);
+    }
+}
+
+impl Keeper {
+    /// The keeper of a tray.
+    pub fn new(
+        connection: &str,
+        settings: &TraySettings,
+        around: &Surroundings,
+        ages: Arc<Mutex<Ages>>,
+    ) -> Keeper {
+        Keeper {
+            connection: connection.to_owned(),
+            part: format!("tray of {} of {connection}", settings.partner),
+            tray: Arc::new(Tray::new(connection, settings, &around.data)),
+            settings: settings.clone(),
+            around: around.clone(),
+            ages,
+            unfit: BTreeMap::new(),
+            forgot: None,
+            stuck: None,
+            held: None,
+        }
+    }
+
+    /// Runs until stopped.
+    pub async fn run(mut self, stop: Stop) {
+        let partner = self.settings.partner.clone();
+        let _gone = Gone(self.around.parts.clone(), self.part.clone());
+        let mut pause = PAUSES.0;
+        while !stop.is_cancelled() {
+            let Err(Broken(cause)) = self.watch(&stop, &mut pause).await else { break };
+            self.broken(&cause);
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = (pause * 2).min(PAUSES.1);
+        }
+        self.ages().remove(&partner);
+    }
+
+    fn broken(&self, cause: &str) {
+        let Keeper { connection, around, settings, .. } = self;
+        let failing = Failing {
+            cause: cause.to_owned(),
+            next: "tried again by itself; look with `drehscheibe doctor`".to_owned(),
+            turn: Turn::Ours,
+        };
+        around.parts.fails(&self.part, failing);
+        raise(Alarm::SourceBroken, &format!("{connection}/{}", settings.partner), &[("cause", cause)]);
+    }
+
+    /// Looks after the tray until it is stopped or in trouble.
+    async fn watch(&mut self, stop: &Stop, pause: &mut Duration) -> Result<(), Broken> {
+        let changed = Arc::new(Notify::new());
+        let _watcher = watcher(&self.around.data.join(&self.settings.incoming), changed.clone());
+        let mut first = true;
+        while !stop.is_cancelled() {
+            let (mut busy, mut settles) = (None, None);
+            if let Some(held) = self.held.take()
+                && let Delivered::Busy(again) = self.hand(held).await?
+            {
+                busy = Some(again);
+            }
+            // What an earlier version left of deliveries comes first; a repeat is harmless.
+            if first && busy.is_none() {
+                let left = self.disk(Tray::left_behind).await?;
+                busy = self.deliver_all(left, stop).await?;
+                first = busy.is_some();
+            }
+            if busy.is_none() {
+                (busy, settles) = self.round(stop).await?;
+            }
+            match self.stuck.take() {
+                Some(cause) => self.broken(&cause),
+                None => self.around.parts.runs(&self.part),
+            }
+            *pause = PAUSES.0;
+            let nap = busy.as_ref().map_or(Duration::ZERO, |busy| busy.retry_after);
+            let every = settles.map_or(self.settings.every.0, |settles| settles.min(self.settings.every.0));
+            tokio::select! {
+                () = stop.cancelled() => {}
+                // A change does not shorten the pause that the house asked for.
+                () = changed.notified(), if busy.is_none() => {}
+                () = tokio::time::sleep(nap.max(every)) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes every file that has settled; says when the house is busy, and when the next file settles.
+    async fn round(&mut self, stop: &Stop) -> Result<(Option<Busy>, Option<Duration>), Broken> {
+        let now = self.around.clock.now();
+        let released = self.disk(Tray::release).await;
+        self.cleared(released);
+        if self.forgot.is_none_or(|last| last.elapsed() > FORGET) {
+            self.forgot = Some(Tick::now());
+            if self.disk(move |tray| tray.forget(now)).await.is_err() {
+                tracing::warn!(connection = self.connection, "reasons of refused files cannot be cleared up");
+            }
+        }
+        let look = self.disk(move |tray| tray.look(now)).await?;
+        self.wait(look.oldest);
+        let mut unfit = look.unfit;
+        let mut items = look.items.into_iter();
+        let mut outcome = (None, look.settles);
+        for item in items.by_ref() {
+            if stop.is_cancelled() {
+                return Ok(outcome);
+            }
+            match self.deliver(item).await? {
+                Delivered::Done => {}
+                Delivered::Unfit(reason) => *unfit.entry(reason).or_default() += 1,
+                Delivered::Busy(busy) => {
+                    outcome.0 = Some(busy);
+                    break;
+                }
+            }
+        }
+        if outcome.0.is_none() {
+            self.wait(None);
+        }
+        self.say_unfit(unfit);
+        Ok(outcome)
+    }
+
+    /// Delivers in order; on `Busy` the rest waits for the next time.
+    async fn deliver_all(&mut self, items: Vec<Item>, stop: &Stop) -> Result<Option<Busy>, Broken> {
+        for item in items {
+            if stop.is_cancelled() {
+                return Ok(None);
+            }
+            if let Delivered::Busy(busy) = self.deliver(item).await? {
+                return Ok(Some(busy));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn deliver(&mut self, item: Item) -> Result<Delivered, Broken> {
+        let file = item.clone();
+        let parcel = match self.disk(move |tray| Ok(tray.take(&file))).await? {
+            Content::NotNow => return Ok(Delivered::Done),
+            Content::Unfit(reason) => return Ok(Delivered::Unfit(reason)),
+            Content::Whole(octets, mark) => {
+                let sha256 = sha256_hex(&octets);
+                Parcel { envelope: self.envelope(&item, octets, mark, sha256, "tray"), item, mark }
+            }
+            // Kept apart by its hash: in clear it would outlive every period of retention.
+            Content::TooLarge { sha256, mark } => {
+                let verification =
+                    if mark.size() > HASHED { "tray; hash of the first 64 MiB" } else { "tray" };
+                Parcel {
+                    envelope: self.envelope(&item, Bytes::new(), mark, sha256, verification),
+                    item,
+                    mark,
+                }
+            }
+        };
+        self.hand(parcel).await
+    }
+
+    /// Hands over what was read, to its commit.
+    async fn hand(&mut self, parcel: Parcel) -> Result<Delivered, Broken> {
+        let intake = &self.around.intake;
+        let too_large = parcel.mark.size() > MOST;
+        let outcome = match too_large {
+            false => intake.deliver(parcel.envelope.clone()).await,
+            true => {
+                intake.set_apart(parcel.envelope.clone(), "larger than 8 MiB, too large for a tray").await
+            }
+        };
+        let verdict = match outcome {
+            Ok(verdict) => verdict,
+            Err(busy) => {
+                // The file stays where it lies. Its content stays here, too: a sender may write over it meanwhile.
+                self.held = Some(parcel);
+                return Ok(Delivered::Busy(busy));
+            }
+        };
+        let reason = refusal(&verdict, too_large);
+        let taken = reason.is_none();
+        if let Some(reason) = reason {
+            self.say_refused(verdict.id, reason, too_large).await;
+        }
+        let Parcel { item, mark, .. } = parcel;
+        let gone = self.disk(move |tray| tray.let_go(item, mark, taken)).await;
+        self.cleared(gone);
+        Ok(Delivered::Done)
+    }
+
+    /// A file that was taken and does not go is trouble, and no reason to leave the others.
+    fn cleared(&mut self, outcome: Result<(), Broken>) {
+        if let Err(Broken(cause)) = outcome {
+            self.stuck = Some(format!("files that were taken cannot be removed: {cause}"));
+        }
+    }
+
+    /// Tells why a file was refused: the operator always, the partner where no answer tells it. The verdict stands in the store;
+    /// where this cannot be written it is said there only.
+    async fn say_refused(&self, id: Uuid, reason: String, tell: bool) {
+        let said = self
+            .disk(move |tray| {
+                if tell {
+                    tray.tell(id, &reason)?;
+                }
+                tray.note(id, &reason)
+            })
+            .await;
+        if let Err(Broken(cause)) = said {
+            let partner = &self.settings.partner;
+            tracing::warn!(
+                connection = self.connection,
+                partner,
+                cause,
+                "the reason for a refused file was not written"
+            );
+        }
+    }
+
+    fn say_unfit(&mut self, unfit: BTreeMap<&'static str, u64>) {
+        let partner = &self.settings.partner;
+        metric::left_alone(&self.connection, partner, unfit.values().sum());
+        if unfit == self.unfit {
+            return;
+        }
+        let list: Vec<String> = unfit.iter().map(|(reason, count)| format!("{reason}: {count}")).collect();
+        if !list.is_empty() {
+            tracing::warn!(
+                connection = self.connection,
+                partner,
+                reasons = list.join(", "),
+                "entries of a tray that are no plain files of the partner are left alone; the partner must remove them"
+            );
+        }
+        self.unfit = unfit;
+    }
+
+    /// Notes how long the oldest file has been waiting.
+    fn wait(&self, oldest: Option<Duration>) {
+        let partner = self.settings.partner.clone();
+        match oldest {
+            Some(oldest) => self.ages().insert(partner, (oldest, Tick::now())),
+            None => self.ages().remove(&partner),
+        };
+    }
+
+    fn ages(&self) -> std::sync::MutexGuard<'_, Ages> {
+        self.ages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn envelope(&self, item: &Item, body: Bytes, mark: Mark, sha256: String, verification: &str) -> Envelope {
+        let now = self.around.clock.now();
+        let content_type = match item.ending() {
+            Some("xml") => Some("application/xml".to_owned()),
+            Some("json") => Some("application/json".to_owned()),
+            _ => None,
+        };
+        let partner = &self.settings.partner;
+        Envelope {
+            head: Head {
+                id: fresh_id(now),
+                connection: self.connection.clone(),
+                binding: format!("folder {}", self.connection),
+                transport_id: format!("{partner}:{}-{sha256}", item.name_hash()),
+                correlation: None,
+                content_type,
+                partner: Some(PartnerRef { id: partner.clone(), how: How::Tray }),
+                received: now,
+                return_address: Some(format!("{}:{partner}", self.connection)),
+                traceparent: None,
+                acting_person: None,
+            },
+            evidence: Evidence {
+                octets_sha256: sha256,
+                size: mark.size(),
+                verification: verification.to_owned(),
+                protocol_ids: Vec::new(),
+                peer: None,
+            },
+            body,
+            parts: Vec::new(),
+        }
+    }
+
+    async fn disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tray) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, Broken> {
+        let tray = self.tray.clone();
+        let outcome = tokio::task::spawn_blocking(move || work(&tray)).await;
+        outcome.map_err(std::io::Error::other).and_then(|inner| inner).map_err(|error| {
+            Broken(format!(
+                "tray of partner {} cannot be used: {}; check folders and rights",
+                self.settings.partner,
+                said(&error)
+            ))
+        })
+    }
+}
+
+/// A file that was read, as it is delivered.
+struct Parcel {
+    item: Item,
+    mark: Mark,
+    envelope: Envelope,
+}
+
+/// What became of a file.
+enum Delivered {
+    /// It is answered, or is looked at again.
+    Done,
+    /// It is left alone.
+    Unfit(&'static str),
+    /// The house takes nothing now.
+    Busy(Busy),
+}
+
+/// Why a file was refused: codes only. `None` when it was taken.
+fn refusal(verdict: &Verdict, too_large: bool) -> Option<String> {
+    let taken = matches!(verdict.state, Inbound::Accepted | Inbound::Waiting | Inbound::Parked);
+    let reason = match (verdict.conflict, too_large) {
+        (true, _) => "konflikt",
+        (false, true) => "zu-gross",
+        (false, false) if taken => return None,
+        (false, false) => verdict.state.as_str(),
+    };
+    let codes = if verdict.codes.is_empty() { "-".to_owned() } else { verdict.codes.join(" ") };
+    Some(format!("grund: {reason}\ncodes: {codes}\nnachricht: {}\n", verdict.id))
+}
+
+/// Wakes the tray when the system reports a change; without it the tray is looked at every now and then. It only wakes: where
+/// the path leads elsewhere meanwhile, nothing comes of it.
+fn watcher(folder: &Path, changed: Arc<Notify>) -> Option<notify::RecommendedWatcher> {
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let only_read = matches!(event, Ok(ref event) if event.kind.is_access() || event.kind.is_remove());
+        if !only_read {
+            changed.notify_one();
+        }
+    })
+    .ok()?;
+    watcher.watch(folder, RecursiveMode::NonRecursive).ok()?;
+    Some(watcher)
+}
