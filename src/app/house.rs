@@ -20,6 +20,7 @@ use crate::store::backup::Manifest;
 use crate::store::contract::{Store, StoreError};
 use crate::store::migrated::{Migrated, Version};
 use crate::store::postgres::open::encode;
+use crate::store::private;
 use crate::store::recovery::{Recovering, Restored};
 use crate::store::restore::PutBack;
 use crate::store::{BACK_ENDS, MARKS, MIGRATIONS, RESTORES, VERSIONS};
@@ -75,7 +76,9 @@ pub fn open_store(place: &Place, compiled: &Compiled, read_only: bool) -> Result
     let stage = &compiled.stage;
     let folder = store_folder(place, compiled);
     if !read_only {
-        std::fs::create_dir_all(&folder)
+        // Where the store lies in the data folder itself, trays do, too, and partners have to pass.
+        let shared = std::fs::canonicalize(&folder).ok() == std::fs::canonicalize(&place.data).ok();
+        if folder.is_dir() && shared { private::made(&folder) } else { private::folder(&folder) }
             .map_err(|error| StoreError::Refused(format!("no folder: {}", error.kind())))?;
     }
     let Some((_, open)) = BACK_ENDS.iter().find(|(name, _)| *name == stage.store_kind) else {

@@ -20,6 +20,7 @@ use crate::cli::stage;
 use crate::clock::Clock;
 use crate::envelope::Stage;
 use crate::store::contract::Scope;
+use crate::transport::folder::handle::{Room, said};
 use crate::transport::tls::{ServerTls, TlsSettings};
 
 /// Looks at everything that a run needs.
@@ -67,12 +68,13 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
             let trays = wanted.settings.get("trays").and_then(|trays| trays.as_array());
             for tray in trays.into_iter().flatten() {
                 for folder in ["in", "out"].iter().filter_map(|key| tray.get(key)?.as_str()) {
-                    findings.push(self::tray(&place.data.join(folder)));
+                    findings.push(self::tray(&place.data, Path::new(folder)));
                 }
             }
         }
         if house::store_folder(place, &fit.compiled).is_dir() {
             findings.push(store(place, fit).await);
+            findings.push(rights(&house::store_folder(place, &fit.compiled)));
             if matches!(fit.compiled.stage.stage, Stage::Produktion | Stage::Abnahme) {
                 findings.push(backup(place, fit).await);
             }
@@ -131,12 +133,33 @@ fn certificates(config: &Path, written: &serde_json::Value) -> Finding {
 }
 
 /// A run makes no tray itself, else a missing mount would go unnoticed.
-fn tray(tray: &Path) -> Finding {
-    let text = match tray.is_dir() {
-        true => format!("{} is there", tray.display()),
-        false => format!("{} is missing; mount it, or make it with mkdir -p", tray.display()),
+fn tray(data: &Path, tray: &Path) -> Finding {
+    let shown = data.join(tray);
+    let shown = shown.display();
+    let (fine, text) = match Room::open(data, tray).and_then(|room| room.may_write()) {
+        Ok(()) => (true, format!("{shown} is there and can be written")),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            (false, format!("{shown} is missing; mount it, or make it with mkdir -p"))
+        }
+        Err(error) => (false, format!("{shown} cannot be used: {}; correct path or rights", said(&error))),
     };
-    Finding { what: "tray", fine: tray.is_dir(), text }
+    Finding { what: "tray", fine, text }
+}
+
+/// Whether others can enter the store's folder or read its files; a run closes what is its own.
+fn rights(store: &Path) -> Finding {
+    let open = |path: &Path| std::fs::metadata(path).is_ok_and(|found| found.mode() & 0o077 != 0);
+    let files = ["", "drehscheibe.db", "keys.db", "claims"].map(|name| store.join(name));
+    let found: Vec<String> =
+        files.iter().filter(|path| open(path)).map(|path| path.display().to_string()).collect();
+    let text = match found.is_empty() {
+        true => "only the store's own user can enter its folder".to_owned(),
+        false => format!(
+            "others can enter or read {}; chmod go-rwx, or start a run as their owner",
+            found.join(", ")
+        ),
+    };
+    Finding { what: "rights", fine: found.is_empty(), text }
 }
 
 fn clock() -> Finding {

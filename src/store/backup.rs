@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::store::contract::{Store, StoreError};
+use crate::store::private;
 use crate::store::recovery::Copied;
-use crate::store::sealing::private;
 use crate::store::sealing::values::{Stored, disk};
 
 /// The form of the folder that this program writes and reads.

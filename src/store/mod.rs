@@ -19,6 +19,7 @@ pub mod duty;
 pub mod lane;
 pub mod migrated;
 pub mod postgres;
+pub mod private;
 pub mod retention;
 pub mod recovery;
 pub mod restore;

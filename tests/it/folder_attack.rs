@@ -22,7 +22,7 @@ use crate::support::{Seeded, StageDir, free_port, put, ready, until};
 use crate::transport_support::{House, eventually, start};
 
 /// A stage with trays of two offices; Bremen attacks.
-fn stage() -> StageDir {
+pub fn stage() -> StageDir {
     let stage = StageDir::new([free_port(), free_port()]);
     let edit = |file: &str, from: &str, to: &str| {
         let path = stage.stage().join(file);

@@ -26,6 +26,7 @@ mod mime;
 mod postgres;
 mod recovery;
 mod register;
+mod rights;
 mod route;
 mod standards;
 mod store;

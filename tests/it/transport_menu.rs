@@ -61,6 +61,17 @@ fn settings_that_make_no_sense_are_all_told() {
         paths((entry("folder").check)(&folder)),
         ["/trays/1/in", "/trays/2/out", "/trays/2/in", "/trays/2/every", "/trays/2/suffixes"]
     );
+    // What a partner can write in it can also replace.
+    let folder = json!({"trays": [
+        {"partner": "a", "in": "trays/a", "out": "trays/a/out", "quarantine": "trays/a/apart"},
+        {"partner": "b", "in": "trays/a/b", "out": "trays/b/../out"},
+        {"partner": "c", "in": ".", "quarantine": "trays/a/out"},
+        {"partner": "d", "in": "trays/ab", "quarantine": "apart"},
+    ]});
+    assert_eq!(
+        paths((entry("folder").check)(&folder)),
+        ["/trays/0/quarantine", "/trays/1/in", "/trays/1/out", "/trays/2/in", "/trays/2/quarantine"]
+    );
 }
 
 #[test]

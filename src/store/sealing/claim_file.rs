@@ -15,9 +15,9 @@ use crate::envelope::Claim;
 use crate::seal::key::Key;
 use crate::seal::stream::{CHUNK, HEAD, Opener, SEALED_CHUNK, Sealer};
 use crate::store::contract::{SpoolRead, StoreError};
+use crate::store::private;
 use crate::store::sealing::keys::MandantKey;
 use crate::store::sealing::prepare::claim_place;
-use crate::store::sealing::private;
 use crate::store::sealing::values::{Stored, disk, sealing};
 
 /// The folder of claims.

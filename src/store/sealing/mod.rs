@@ -10,7 +10,6 @@ pub mod keys;
 pub mod ledger;
 pub mod mark;
 pub mod prepare;
-pub mod private;
 pub mod shown;
 pub mod taking;
 pub mod values;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::store::backup::CLAIMS;
 use crate::store::contract::StoreError;
-use crate::store::sealing::private;
+use crate::store::private;
 use crate::store::sealing::values::{Stored, disk};
 
 /// How often a turn is tried for, with a pause between (five seconds in all): opening takes moments, only a migration of a large

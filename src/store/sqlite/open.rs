@@ -13,8 +13,8 @@ use crate::seal::key::{KEY_LEN, Master};
 use crate::store::backup::CLAIMS;
 use crate::store::contract::StoreError;
 use crate::store::migrated::{Migrated, Version};
+use crate::store::private;
 use crate::store::sealing::keys::check_value;
-use crate::store::sealing::private;
 use crate::store::sealing::values::{Stored, disk, sealing};
 use crate::store::sqlite::lock::Lock;
 use crate::store::sqlite::recovery::{DATABASE, KEYS};
@@ -164,7 +164,7 @@ pub(crate) fn beside(settings: &Settings, folder: &Path) -> Stored<Connection> {
 /// SQLite gives its log and index the rights of their database.
 fn make_folder(folder: &Path) -> Stored<()> {
     let claims = folder.join(CLAIMS);
-    private::folder(folder).and_then(|()| private::folder(&claims)).map_err(disk)?;
+    private::made(folder).and_then(|()| private::folder(&claims)).map_err(disk)?;
     for name in [DATABASE, KEYS].map(|name| folder.join(name)) {
         private::close(&name).map_err(disk)?;
         for beside in ["-wal", "-shm"] {

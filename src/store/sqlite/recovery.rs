@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::store::contract::StoreError;
 use crate::store::lane::{Due, Settle};
+use crate::store::private;
 use crate::store::recovery::{
     Copied, Finding, KEYS_OLDER, LedgerLine, Lost, NOT_APPLIED, OLDER, ON_ITS_WAY, RECOVERS, Reapplied,
     Recovering, Recovery, Restored,
@@ -18,7 +19,6 @@ use crate::store::recovery::{
 use crate::store::sealing::house::own_stamp;
 use crate::store::sealing::keys::HOUSE;
 use crate::store::sealing::ledger::{self as shared, Deleted, LUECKE, State};
-use crate::store::sealing::private;
 use crate::store::sealing::values::{Stored, count, disk, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::keyring::Keyring;

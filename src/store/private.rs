@@ -11,8 +11,13 @@ const FILE: u32 = 0o600;
 
 /// Makes a folder with what is missing above it, and closes one that stands open.
 pub fn folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(FOLDER).create(path)?;
+    made(path)?;
     closed(path, FOLDER)
+}
+
+/// Makes a folder with what is missing above it; one that is there stays as it is.
+pub fn made(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(FOLDER).create(path)
 }
 
 /// Makes a new file.

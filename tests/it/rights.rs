@@ -1,0 +1,222 @@
+//! Rights of files and locks of the real program: secrets that everybody can read, a careless umask, a lock that somebody holds or
+//! removes; and a tray that does not work beside one that does.
+
+use std::fs::{self, Permissions};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use drehscheibe::cli::sample::{Wish, eintragung};
+
+use crate::folder_attack;
+use crate::support::{StageDir, free_port, put, until, up};
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+fn edit(stage: &StageDir, from: &str, to: &str) {
+    let path = stage.stage().join("connections.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{from}");
+    fs::write(path, text.replacen(from, to, 1)).unwrap();
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Runs a command that ends by itself, at most so many seconds.
+fn within(stage: &StageDir, words: &[&str], seconds: u64) -> (bool, String) {
+    let began = Instant::now();
+    let output = stage.command(words).output().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(seconds), "{words:?} took {:?}", began.elapsed());
+    (output.status.success(), said(&output))
+}
+
+/// The same program under a umask that closes nothing.
+fn careless(mut command: Command) -> Command {
+    let mut shell = Command::new("bash");
+    shell.args(["-c", "umask 000; exec \"$@\"", "bash"]).arg(command.get_program()).args(command.get_args());
+    command = shell;
+    command
+}
+
+/// Everything below a folder that somebody else may enter, read or write.
+fn open_to_others(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        let rights = fs::symlink_metadata(&next).unwrap();
+        if rights.permissions().mode() & 0o077 != 0 {
+            found.push(next.clone());
+        }
+        if rights.is_dir() {
+            open.extend(fs::read_dir(next).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+    found
+}
+
+#[test]
+fn a_secret_that_everybody_can_read_is_refused_by_run_check_and_doctor_in_real_stages() {
+    let stage = StageDir::new([free_port(), free_port()]);
+    let secrets = ["key", "bremen", "whsec"].map(|name| stage.stage().join("secrets").join(name));
+    // In a stage of tests it is nobody's business.
+    secrets.iter().for_each(|path| mode(path, 0o644));
+    assert!(within(&stage, &["check"], 30).0);
+    for real in ["abnahme", "produktion"] {
+        let file = stage.stage().join("connections.yaml");
+        let text = fs::read_to_string(&file).unwrap();
+        let (_, rest) = text.split_once('\n').unwrap();
+        fs::write(&file, format!("stage: {real}\n{rest}")).unwrap();
+        for path in &secrets {
+            secrets.iter().for_each(|path| mode(path, 0o440));
+            mode(path, 0o444);
+            let name = path.file_name().unwrap().to_str().unwrap();
+            for command in ["run", "check", "doctor"] {
+                let (fine, said) = within(&stage, &[command], 30);
+                assert!(!fine, "{command} with {name} open: {said}");
+                // Output may be broken into lines where it is shown to a person.
+                let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+                assert!(flat.contains(&format!("secrets/{name}")), "{command}: {said}");
+                assert!(flat.contains("defaultMode: 0440"), "{command}: {said}");
+            }
+        }
+        secrets.iter().for_each(|path| mode(path, 0o440));
+        let (fine, said) = within(&stage, &["check"], 30);
+        assert!(fine, "{said}");
+    }
+    // A private key is no secret of the files, and as secret as those.
+    fs::create_dir(stage.stage().join("tls")).unwrap();
+    for name in ["server.pem", "server.key"] {
+        fs::write(stage.stage().join("tls").join(name), "-").unwrap();
+        mode(&stage.stage().join("tls").join(name), 0o644);
+    }
+    edit(&stage, "ops: true }", "ops: true, tls: { certificate: tls/server.pem, key: tls/server.key } }");
+    for command in ["run", "check", "doctor"] {
+        let (fine, said) = within(&stage, &[command], 30);
+        let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(!fine && flat.contains("tls/server.key"), "{command}: {said}");
+        assert!(!flat.contains("tls/server.pem; "), "a certificate is for everybody: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_of_a_store_are_closed_whatever_the_umask_is() {
+    let stage = StageDir::new([free_port(), free_port()]);
+    let store = stage.data().join("store");
+    let start = || stage.spawn(careless(stage.command(&["run"])), &[]);
+    let mut running = start();
+    wait_ready(stage.http).await;
+    put(&stage.tray("in"), "a.xml", eintragung(&Wish::plain(1)).as_bytes());
+    until("it is taken", 20, || !stage.tray("in").join("a.xml").exists()).await;
+    // While it runs, its log and index lie there, too.
+    assert!(store.join("drehscheibe.db-wal").exists() && store.join("keys.db-wal").exists());
+    assert_eq!(open_to_others(&store), [] as [PathBuf; 0]);
+    let outside = tempfile::tempdir().unwrap();
+    let (copy, keys) = (outside.path().join("sicherung"), outside.path().join("schluessel"));
+    for words in [vec!["backup", copy.to_str().unwrap()], vec!["backup", "keys", keys.to_str().unwrap()]] {
+        let made = careless(stage.command(&words)).output().unwrap();
+        assert!(made.status.success(), "{}", said(&made));
+    }
+    assert_eq!(open_to_others(&copy), [] as [PathBuf; 0]);
+    assert_eq!(open_to_others(&keys), [] as [PathBuf; 0]);
+    assert!(running.terminate());
+    // What an earlier version left open is closed at the next start.
+    for name in ["drehscheibe.db", "keys.db", "lock", "open.lock"] {
+        mode(&store.join(name), 0o644);
+    }
+    for name in ["", "claims", "claims/tmp"] {
+        mode(&store.join(name), 0o755);
+    }
+    let mut running = start();
+    wait_ready(stage.http).await;
+    assert_eq!(open_to_others(&store), [] as [PathBuf; 0]);
+    assert!(running.terminate());
+}
+
+async fn wait_ready(http: SocketAddr) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for _ in 0..1_500 {
+        if crate::support::ready(&client, http).await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("not ready");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lock_that_is_held_is_told_and_one_that_is_removed_admits_nobody() {
+    let stage = StageDir::new([free_port(), free_port()]);
+    let store = stage.data().join("store");
+    let mut running = up(&stage).await;
+    for removed in [&["lock"][..], &["open.lock"], &["lock", "open.lock"]] {
+        for name in removed {
+            fs::remove_file(store.join(name)).unwrap();
+        }
+        let (fine, said) = within(&stage, &["run"], 15);
+        assert!(!fine && said.contains("another process runs on this store"), "{said}");
+    }
+    assert!(!running.ended(), "the one that runs goes on");
+    assert!(running.terminate());
+    // Somebody holds the turn to open the store and does not let go.
+    let held = fs::File::options().write(true).open(store.join("open.lock")).unwrap();
+    held.lock().unwrap();
+    for command in ["run", "migrate"] {
+        let (fine, said) = within(&stage, &[command], 15);
+        assert!(!fine && said.contains("open.lock") && said.contains("end it"), "{command}: {said}");
+    }
+    // The number is of who wrote it, and the lock is what counts: it is free again when it is let go.
+    drop(held);
+    let mut running = up(&stage).await;
+    assert!(running.terminate());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tray_in_trouble_stands_in_ready_status_and_metrics_while_the_others_go_on() {
+    let stage = folder_attack::stage();
+    let (bremen, hamburg) = (stage.tray("in"), stage.data().join("trays/hamburg/in"));
+    let mut running = up(&stage).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let ask = async |path: &str| {
+        let answer = client.get(format!("http://{}{path}", stage.http)).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    assert_eq!(ask("/health/ready").await, (200, "bereit\n".to_owned()));
+    fs::rename(&hamburg, stage.data().join("weg")).unwrap();
+    let began = Instant::now();
+    let ready = loop {
+        let (code, text) = ask("/health/ready").await;
+        assert_eq!(code, 200, "nobody is sent away because of one tray");
+        if text != "bereit\n" {
+            break text;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let part = "tray of jugendamt-hamburg of lieferungen";
+    assert!(ready.starts_with("eingeschränkt bereit") && ready.contains(&format!("\n{part}: ")), "{ready}");
+    assert!(ready.contains("not found"), "{ready}");
+    let metrics = ask("/metrics").await.1;
+    let line = |value: u8| format!("drehscheibe_part_up{{part=\"{part}\"}} {value}");
+    assert!(metrics.contains(&line(0)), "{metrics}");
+    let (_, said) = within(&stage, &["status"], 15);
+    assert!(said.contains("a part of it does not run") && said.contains(part), "{said}");
+    put(&bremen, "a.xml", eintragung(&Wish::plain(1)).as_bytes());
+    until("the other tray goes on", 20, || !bremen.join("a.xml").exists()).await;
+    fs::rename(stage.data().join("weg"), &hamburg).unwrap();
+    let began = Instant::now();
+    while ask("/health/ready").await.1 != "bereit\n" {
+        assert!(began.elapsed() < Duration::from_secs(20), "it heals by itself");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(ask("/metrics").await.1.contains(&line(1)));
+    assert!(!within(&stage, &["status"], 15).1.contains(part));
+    put(&hamburg, "b.xml", b"<kein/>");
+    until("it is taken again", 20, || !hamburg.join("b.xml").exists()).await;
+    assert!(running.terminate());
+}
