@@ -1,0 +1,544 @@
+//! Content models as deterministic automata with counters, and the check that each element has one way only
+//! (XSD 1.0 Part 1, 3.8.6, Unique Particle Attribution, and Element Declarations Consistent).
+//! It never goes back in a sequence of children; what would make the tables explode is refused when it is loaded.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::names::{NameId, NsId};
+use super::tables::{ElementId, Wildcard};
+
+/// A part of a content model with its counts; `None` is without end.
+#[derive(Debug)]
+pub(super) struct Particle {
+    pub(super) min: u32,
+    pub(super) max: Option<u32>,
+    pub(super) term: Term,
+}
+
+/// What may occur.
+#[derive(Clone, Debug)]
+pub(super) enum Term {
+    Element(ElementId),
+    /// A number into the wildcards.
+    Any(u32),
+    Sequence(Vec<Arc<Particle>>),
+    Choice(Vec<Arc<Particle>>),
+    All(Vec<Arc<Particle>>),
+}
+
+impl Particle {
+    /// Whether nothing at all satisfies it.
+    pub(super) fn emptiable(&self) -> bool {
+        self.min == 0
+            || match &self.term {
+                Term::Element(_) | Term::Any(_) => false,
+                Term::Sequence(all) | Term::All(all) => all.iter().all(|part| part.emptiable()),
+                Term::Choice(all) => all.iter().any(|part| part.emptiable()),
+            }
+    }
+}
+
+/// A compiled content model.
+#[derive(Debug)]
+pub(super) enum Model {
+    Automaton(Automaton),
+    All(All),
+}
+
+/// Which declaration or wildcard takes an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Target {
+    Element(ElementId),
+    Wildcard(u32),
+}
+
+/// States and their edges; state 0 is the first.
+#[derive(Debug)]
+pub(super) struct Automaton {
+    pub(super) states: Vec<State>,
+    pub(super) counters: usize,
+}
+
+/// What may come next.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// In the order of names; each with its declaration and its edge.
+    pub(super) names: Vec<(NameId, ElementId, u32)>,
+    /// Wildcards with their edge.
+    pub(super) wildcards: Vec<(u32, u32)>,
+    pub(super) edges: Vec<Edge>,
+    /// The counters that must have come so far, where the content may end here.
+    pub(super) accepts: Option<Vec<(u32, u32)>>,
+}
+
+/// A way to another state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Edge {
+    pub(super) to: u32,
+    pub(super) action: Action,
+}
+
+/// What counters must be and become.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Action {
+    /// Counters that are left, with the least they must have.
+    pub(super) needs: Vec<(u32, u32)>,
+    /// The counter that goes up, with the most it may have then.
+    pub(super) up: Option<(u32, Option<u32>)>,
+    /// Counters that begin at one.
+    pub(super) begins: Vec<u32>,
+}
+
+/// Elements in any order, each once at most.
+#[derive(Debug)]
+pub(super) struct All {
+    /// In the order of names; each with its declaration and its place.
+    pub(super) names: Vec<(NameId, ElementId, u32)>,
+    pub(super) required: Vec<bool>,
+    pub(super) optional: bool,
+}
+
+/// Why a content model cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// Two particles may take the same element.
+    Ambiguous(String),
+    /// The tables would be too large.
+    TooLarge,
+}
+
+/// What the compiler must know of the schema.
+pub(super) struct Known<'k> {
+    /// The elements that may stand for one, itself among them.
+    pub(super) members: &'k dyn Fn(ElementId) -> Vec<(NameId, ElementId)>,
+    pub(super) wildcards: &'k [Wildcard],
+    pub(super) space_of: &'k dyn Fn(NameId) -> NsId,
+    pub(super) show: &'k dyn Fn(NameId) -> String,
+}
+
+const MOST_PLACES: usize = 20_000;
+const MOST_ITEMS: usize = 1_000_000;
+const MOST_EDGES: usize = 1_000_000;
+/// Counts beyond this are counted instead of written out.
+const FEW: u32 = 3;
+
+/// Compiles a whole content.
+pub(super) fn compile(particle: &Particle, known: &Known<'_>) -> Result<Model, Unfit> {
+    if let Term::All(parts) = &particle.term {
+        return all(particle, parts, known).map(Model::All);
+    }
+    match Plan::new(known, true).compile(particle) {
+        Ok(automaton) => Ok(Model::Automaton(automaton)),
+        // Where counters could be in doubt everything is written out, if there is room.
+        Err(Stop::Doubt) => match Plan::new(known, false).compile(particle) {
+            Ok(automaton) => Ok(Model::Automaton(automaton)),
+            Err(Stop::Unfit(unfit)) => Err(unfit),
+            Err(Stop::Doubt) => Err(Unfit::TooLarge),
+        },
+        Err(Stop::Unfit(unfit)) => Err(unfit),
+    }
+}
+
+fn all(particle: &Particle, parts: &[Arc<Particle>], known: &Known<'_>) -> Result<All, Unfit> {
+    let (mut names, mut required) = (Vec::new(), Vec::new());
+    for part in parts {
+        if let Term::Element(element) = part.term {
+            let at = required.len() as u32;
+            names.extend((known.members)(element).into_iter().map(|(name, element)| (name, element, at)));
+            required.push(part.min > 0);
+        }
+    }
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        Some(pair) => Err(Unfit::Ambiguous((known.show)(pair[0].0))),
+        None => Ok(All { names, required, optional: particle.min == 0 }),
+    }
+}
+
+enum Stop {
+    /// Counters do not say which way to go.
+    Doubt,
+    Unfit(Unfit),
+}
+
+const TOO_LARGE: Stop = Stop::Unfit(Unfit::TooLarge);
+
+/// A place where an element may stand; a particle that is written out has several.
+struct Place {
+    leaf: u32,
+}
+
+/// A way into a part: the place and the counters that begin.
+#[derive(Clone)]
+struct Entry {
+    place: u32,
+    begins: Vec<u32>,
+}
+
+/// A way out of a part.
+#[derive(Clone)]
+struct Exit {
+    place: u32,
+    needs: Vec<(u32, u32)>,
+}
+
+struct Part {
+    nullable: bool,
+    first: Rc<Vec<Entry>>,
+    last: Vec<Exit>,
+}
+
+/// From a place on: what is left, what goes up, and where to.
+#[derive(Clone)]
+struct Link {
+    needs: Vec<(u32, u32)>,
+    up: Option<(u32, Option<u32>)>,
+    first: Rc<Vec<Entry>>,
+}
+
+struct Plan<'k> {
+    known: &'k Known<'k>,
+    counting: bool,
+    places: Vec<Place>,
+    /// Target by leaf.
+    leaves: Vec<Target>,
+    links: Vec<Vec<Link>>,
+    counters: u32,
+    items: usize,
+}
+
+impl<'k> Plan<'k> {
+    fn new(known: &'k Known<'k>, counting: bool) -> Plan<'k> {
+        Plan { known, counting, places: vec![], leaves: vec![], links: vec![], counters: 0, items: 0 }
+    }
+
+    /// Numbers the leaves; parts that are written out several times keep the numbers.
+    fn number(&mut self, particle: &Particle) -> Tree {
+        let kind = match &particle.term {
+            Term::Element(element) => self.leaf(Target::Element(*element)),
+            Term::Any(wildcard) => self.leaf(Target::Wildcard(*wildcard)),
+            Term::Sequence(all) | Term::All(all) => {
+                TreeKind::Sequence(all.iter().map(|part| self.number(part)).collect())
+            }
+            Term::Choice(all) => TreeKind::Choice(all.iter().map(|part| self.number(part)).collect()),
+        };
+        Tree { min: particle.min, max: particle.max, kind }
+    }
+
+    fn leaf(&mut self, target: Target) -> TreeKind {
+        self.leaves.push(target);
+        TreeKind::Leaf(self.leaves.len() as u32 - 1)
+    }
+
+    fn compile(mut self, particle: &Particle) -> Result<Automaton, Stop> {
+        let tree = self.number(particle);
+        let part = self.repeated(&tree)?;
+        self.automaton(part)
+    }
+
+    fn repeated(&mut self, tree: &Tree) -> Result<Part, Stop> {
+        let nullable = tree.body_nullable();
+        let (min, max) = (if nullable { 0 } else { tree.min }, tree.max);
+        let counted = self.counting && (min > FEW || max.is_some_and(|max| max > FEW));
+        match (min, max) {
+            (_, Some(0)) => Ok(Part { nullable: true, first: Rc::default(), last: vec![] }),
+            (1, Some(1)) => self.body(tree),
+            (0, Some(1)) => {
+                let body = self.body(tree)?;
+                Ok(Part { nullable: true, ..body })
+            }
+            (0 | 1, None) => {
+                let body = self.body(tree)?;
+                self.join(&body.last, None, &body.first)?;
+                Ok(Part { nullable: min == 0 || body.nullable, ..body })
+            }
+            _ if counted => {
+                let counter = self.counters;
+                self.counters += 1;
+                let body = self.body(tree)?;
+                self.join(&body.last, Some((counter, max)), &body.first)?;
+                let first = body.first.iter().map(|entry| {
+                    let begins = entry.begins.iter().copied().chain([counter]).collect();
+                    Entry { place: entry.place, begins }
+                });
+                let last = body.last.into_iter().map(|mut exit| {
+                    exit.needs.push((counter, min.max(1)));
+                    exit
+                });
+                Ok(Part { nullable: min == 0, first: Rc::new(first.collect()), last: last.collect() })
+            }
+            _ => {
+                // x{2,4} is x x (x (x)?)?, and x{2,} is x x x*.
+                let mut tail: Option<Part> = None;
+                if max.is_none() {
+                    let body = self.body(tree)?;
+                    self.join(&body.last, None, &body.first)?;
+                    tail = Some(Part { nullable: true, ..body });
+                }
+                for _ in min..max.unwrap_or(min) {
+                    let body = self.body(tree)?;
+                    let joined = match tail {
+                        None => body,
+                        Some(tail) => self.after(body, tail)?,
+                    };
+                    tail = Some(Part { nullable: true, ..joined });
+                }
+                for _ in 0..min {
+                    let body = self.body(tree)?;
+                    tail = Some(match tail {
+                        None => body,
+                        Some(tail) => self.after(body, tail)?,
+                    });
+                }
+                tail.ok_or(TOO_LARGE)
+            }
+        }
+    }
+
+    fn body(&mut self, tree: &Tree) -> Result<Part, Stop> {
+        match &tree.kind {
+            TreeKind::Leaf(leaf) => {
+                if self.places.len() >= MOST_PLACES {
+                    return Err(TOO_LARGE);
+                }
+                self.places.push(Place { leaf: *leaf });
+                self.links.push(Vec::new());
+                let place = self.places.len() as u32 - 1;
+                Ok(Part {
+                    nullable: false,
+                    first: Rc::new(vec![Entry { place, begins: vec![] }]),
+                    last: vec![Exit { place, needs: vec![] }],
+                })
+            }
+            TreeKind::Sequence(all) => {
+                let mut whole = Part { nullable: true, first: Rc::default(), last: vec![] };
+                // From the end, so that what follows a part is one shared list.
+                for part in all.iter().rev() {
+                    let part = self.repeated(part)?;
+                    whole = self.after(part, whole)?;
+                }
+                Ok(whole)
+            }
+            TreeKind::Choice(all) => {
+                let mut whole = Part { nullable: false, first: Rc::default(), last: vec![] };
+                let mut first = Vec::new();
+                for part in all {
+                    let part = self.repeated(part)?;
+                    whole.nullable |= part.nullable;
+                    first.extend(part.first.iter().cloned());
+                    whole.last.extend(part.last);
+                }
+                self.count(first.len())?;
+                Ok(Part { first: Rc::new(first), ..whole })
+            }
+        }
+    }
+
+    /// One part, then the other.
+    fn after(&mut self, one: Part, two: Part) -> Result<Part, Stop> {
+        self.join(&one.last, None, &two.first)?;
+        let first = if one.nullable {
+            self.count(one.first.len() + two.first.len())?;
+            Rc::new(one.first.iter().chain(two.first.iter()).cloned().collect())
+        } else {
+            one.first
+        };
+        let mut last = two.last;
+        if two.nullable {
+            self.count(one.last.len())?;
+            last.extend(one.last);
+        }
+        Ok(Part { nullable: one.nullable && two.nullable, first, last })
+    }
+
+    fn join(&mut self, last: &[Exit], up: Option<(u32, Option<u32>)>, first: &Rc<Vec<Entry>>) -> Result<(), Stop> {
+        if first.is_empty() {
+            return Ok(());
+        }
+        self.count(last.len())?;
+        for exit in last {
+            let link = Link { needs: exit.needs.clone(), up, first: first.clone() };
+            self.links[exit.place as usize].push(link);
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, more: usize) -> Result<(), Stop> {
+        self.items += more;
+        if self.items > MOST_ITEMS { Err(TOO_LARGE) } else { Ok(()) }
+    }
+
+    fn automaton(self, part: Part) -> Result<Automaton, Stop> {
+        // Places from which the same may follow are one; the beginning is a place of its own.
+        let mut ends: Vec<Option<Vec<(u32, u32)>>> = vec![None; self.places.len()];
+        for exit in &part.last {
+            ends[exit.place as usize] = Some(exit.needs.clone());
+        }
+        let start = Link { needs: vec![], up: None, first: part.first.clone() };
+        let mut kinds: Vec<(Vec<Link>, Option<Vec<(u32, u32)>>)> =
+            vec![(vec![start], part.nullable.then(Vec::new))];
+        let mut kind_of: Vec<u32> = Vec::with_capacity(self.places.len());
+        type Same = (Vec<(usize, Vec<(u32, u32)>, Option<(u32, Option<u32>)>)>, Option<Vec<(u32, u32)>>);
+        let mut same: HashMap<Same, u32> = HashMap::new();
+        for (place, links) in self.links.iter().enumerate() {
+            let key: Vec<_> = links
+                .iter()
+                .map(|link| (Rc::as_ptr(&link.first) as usize, link.needs.clone(), link.up))
+                .collect();
+            let fresh = kinds.len() as u32;
+            let kind = *same.entry((key, ends[place].clone())).or_insert(fresh);
+            if kind == fresh {
+                kinds.push((links.clone(), ends[place].clone()));
+            }
+            kind_of.push(kind);
+        }
+        let mut known: HashMap<Vec<u32>, u32> = HashMap::from([(vec![0], 0)]);
+        let mut sets = vec![vec![0u32]];
+        let (mut states, mut edges) = (Vec::new(), 0);
+        while states.len() < sets.len() {
+            let set = sets[states.len()].clone();
+            let state = self.state(&set, &kinds, |places| {
+                let mut next: Vec<u32> = places.iter().map(|place| kind_of[*place as usize]).collect();
+                next.sort_unstable();
+                next.dedup();
+                let fresh = sets.len() as u32;
+                let number = *known.entry(next.clone()).or_insert(fresh);
+                if number == fresh {
+                    sets.push(next);
+                }
+                number
+            })?;
+            edges += state.edges.len() + state.names.len() + 1;
+            if edges > MOST_EDGES {
+                return Err(TOO_LARGE);
+            }
+            states.push(state);
+        }
+        Ok(Automaton { states, counters: self.counters as usize })
+    }
+
+    fn state(
+        &self,
+        set: &[u32],
+        kinds: &[(Vec<Link>, Option<Vec<(u32, u32)>>)],
+        mut number: impl FnMut(&[u32]) -> u32,
+    ) -> Result<State, Stop> {
+        // What may come, by particle.
+        let mut by_leaf: Vec<(u32, u32, Action)> = Vec::new();
+        let mut accepts: Option<Vec<(u32, u32)>> = None;
+        for kind in set {
+            let (links, end) = &kinds[*kind as usize];
+            for link in links {
+                by_leaf.extend(link.first.iter().map(|entry| {
+                    let action =
+                        Action { needs: link.needs.clone(), up: link.up, begins: entry.begins.clone() };
+                    (self.places[entry.place as usize].leaf, entry.place, action)
+                }));
+                if by_leaf.len() > MOST_EDGES {
+                    return Err(TOO_LARGE);
+                }
+            }
+            accepts = match (accepts, end) {
+                (None, end) => end.clone(),
+                (Some(before), None) => Some(before),
+                (Some(before), Some(end)) if before.is_empty() && end.is_empty() => Some(before),
+                _ => return Err(Stop::Doubt),
+            };
+        }
+        by_leaf.sort_by_key(|(leaf, place, _)| (*leaf, *place));
+        by_leaf.dedup();
+        let mut state = State { accepts, ..State::default() };
+        let mut at = 0;
+        while at < by_leaf.len() {
+            let leaf = by_leaf[at].0;
+            let end = at + by_leaf[at..].iter().take_while(|item| item.0 == leaf).count();
+            let items = &by_leaf[at..end];
+            at = end;
+            let guarded = items.iter().any(|(.., action)| *action != Action::default());
+            if items.len() > 1 && guarded {
+                return Err(Stop::Doubt);
+            }
+            let places: Vec<u32> = items.iter().map(|(_, place, _)| *place).collect();
+            let edge = state.edges.len() as u32;
+            state.edges.push(Edge { to: number(&places), action: items[0].2.clone() });
+            match self.leaves[leaf as usize] {
+                Target::Element(element) => {
+                    let members = (self.known.members)(element);
+                    state.names.extend(members.into_iter().map(|(name, element)| (name, element, edge)));
+                }
+                Target::Wildcard(wildcard) => state.wildcards.push((wildcard, edge)),
+            }
+        }
+        self.unique(&mut state)?;
+        Ok(state)
+    }
+
+    /// Unique Particle Attribution in one state.
+    fn unique(&self, state: &mut State) -> Result<(), Stop> {
+        state.names.sort_unstable();
+        let guarded = |edges: [u32; 2]| {
+            edges.iter().any(|edge| state.edges[*edge as usize].action != Action::default())
+        };
+        let clash = |name: String, edges: [u32; 2]| {
+            // With the counts written out there may be no doubt: `a{2,2}, a`.
+            if guarded(edges) { Stop::Doubt } else { Stop::Unfit(Unfit::Ambiguous(name)) }
+        };
+        if let Some(pair) = state.names.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(clash((self.known.show)(pair[0].0), [pair[0].2, pair[1].2]));
+        }
+        for (at, (wildcard, edge)) in state.wildcards.iter().enumerate() {
+            let allowed = &self.known.wildcards[*wildcard as usize].allowed;
+            for (name, _, other) in &state.names {
+                if allowed.has((self.known.space_of)(*name)) {
+                    return Err(clash((self.known.show)(*name), [*edge, *other]));
+                }
+            }
+            for (wildcard, other) in &state.wildcards[at + 1..] {
+                if allowed.meets(&self.known.wildcards[*wildcard as usize].allowed) {
+                    return Err(clash("any".to_owned(), [*edge, *other]));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Tree {
+    min: u32,
+    max: Option<u32>,
+    kind: TreeKind,
+}
+
+enum TreeKind {
+    Leaf(u32),
+    Sequence(Vec<Tree>),
+    Choice(Vec<Tree>),
+}
+
+impl Tree {
+    fn body_nullable(&self) -> bool {
+        match &self.kind {
+            TreeKind::Leaf(_) => false,
+            TreeKind::Sequence(all) => all.iter().all(Tree::nullable),
+            TreeKind::Choice(all) => all.iter().any(Tree::nullable),
+        }
+    }
+
+    fn nullable(&self) -> bool {
+        self.min == 0 || self.body_nullable()
+    }
+}
+
+impl State {
+    /// The declaration that takes a name, and its edge.
+    pub(super) fn find(&self, name: NameId) -> Option<(ElementId, u32)> {
+        if self.names.len() <= 8 {
+            let found = self.names.iter().find(|(known, ..)| *known == name);
+            return found.map(|(_, element, edge)| (*element, *edge));
+        }
+        let at = self.names.binary_search_by_key(&name, |(known, ..)| *known).ok()?;
+        Some((self.names[at].1, self.names[at].2))
+    }
+}

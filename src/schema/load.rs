@@ -1,0 +1,209 @@
+//! Gathers all documents of a schema: includes (also of documents without a namespace), imports, redefinitions.
+//! It never opens anything itself: a library gives the documents, and what it does not have is a fault.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::fault::SchemaFault;
+use super::grammar;
+use super::names::XSD_NAME;
+use super::tree::{self, Node, Read};
+
+/// Gives schema documents.
+pub trait Library {
+    /// The name under which the document is known that `location` means, as written in the document `from` (empty
+    /// for an entry); an error says in plain words why there is none.
+    fn find(&self, from: &str, location: &str) -> Result<String, String>;
+    /// The octets of a document by its name.
+    fn octets(&self, name: &str) -> Result<Vec<u8>, String>;
+}
+
+/// Documents of one schema at most.
+const MOST_DOCUMENTS: usize = 2_000;
+
+/// A schema document for one target namespace.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) file: String,
+    pub(super) read: Arc<Read>,
+    /// Empty for none; that of the including document where it has none itself.
+    pub(super) target: String,
+    /// Whether it took the namespace of who includes it.
+    pub(super) chameleon: bool,
+    /// Namespaces whose components it may refer to.
+    pub(super) sees: HashSet<String>,
+}
+
+impl Document {
+    pub(super) fn fault(&self, node: &Node, text: impl Into<String>) -> SchemaFault {
+        let place = self.read.place(node.offset);
+        SchemaFault {
+            file: self.file.clone(),
+            line: place.line,
+            column: place.column,
+            text: text.into(),
+            unsupported: false,
+        }
+    }
+}
+
+/// All documents, and for each redefinition the document it stands in and the node's number among its children.
+#[derive(Debug, Default)]
+pub(super) struct Documents {
+    pub(super) list: Vec<Document>,
+    pub(super) redefinitions: Vec<(usize, usize)>,
+}
+
+struct Wanted {
+    file: String,
+    /// The namespace it must have or take; `None` for an import of any.
+    target: Option<String>,
+    /// Whether it may take a namespace.
+    include: bool,
+    /// Who wants it: document and child.
+    by: Option<(usize, usize)>,
+}
+
+/// Loads the entries and all that they lead to.
+pub(super) fn load(entries: &[&str], library: &dyn Library) -> Result<Documents, SchemaFault> {
+    let mut documents = Documents::default();
+    let mut reads: HashMap<String, Arc<Read>> = HashMap::new();
+    let mut known: HashMap<(String, String), usize> = HashMap::new();
+    let mut wanted: Vec<Wanted> = Vec::new();
+    for entry in entries.iter().rev() {
+        let file = library.find("", entry).map_err(|text| plain(entry, text))?;
+        wanted.push(Wanted { file, target: None, include: false, by: None });
+    }
+    while let Some(want) = wanted.pop() {
+        let complain = |documents: &Documents, text: String| match want.by {
+            Some((document, child)) => {
+                let document: &Document = &documents.list[document];
+                document.fault(&document.read.root.children[child], text)
+            }
+            None => plain(&want.file, text),
+        };
+        let read = match reads.get(&want.file) {
+            Some(read) => read.clone(),
+            None => {
+                let octets = library.octets(&want.file).map_err(|text| complain(&documents, text))?;
+                let read = tree::read(&octets).map_err(|(text, place)| SchemaFault {
+                    line: place.map_or(0, |place| place.line),
+                    column: place.map_or(0, |place| place.column),
+                    ..plain(&want.file, text)
+                })?;
+                let read = Arc::new(read);
+                reads.insert(want.file.clone(), read.clone());
+                read
+            }
+        };
+        let own = read.root.get("targetNamespace");
+        let target = match (own, want.include, &want.target) {
+            (Some(""), ..) => return Err(plain(&want.file, "the target namespace is empty; leave the attribute out")),
+            (Some(own), _, Some(target)) if own != target => {
+                return Err(complain(&documents, format!("'{}' has the target namespace '{own}', not '{target}'", want.file)));
+            }
+            (None, false, Some(target)) if !target.is_empty() => {
+                return Err(complain(&documents, format!("'{}' has no target namespace, not '{target}'", want.file)));
+            }
+            (Some(own), ..) => own.to_owned(),
+            (None, true, Some(target)) => target.clone(),
+            (None, ..) => String::new(),
+        };
+        let chameleon = own.is_none() && !target.is_empty();
+        if known.contains_key(&(want.file.clone(), target.clone())) {
+            continue;
+        }
+        // The same document under another name adds nothing.
+        let same = documents.list.iter().any(|other| other.target == target && other.read.text == read.text);
+        let number = documents.list.len();
+        known.insert((want.file.clone(), target.clone()), number);
+        if same {
+            continue;
+        }
+        if number >= MOST_DOCUMENTS {
+            return Err(plain(&want.file, "the schema has too many documents"));
+        }
+        let document = Document {
+            file: want.file,
+            read: read.clone(),
+            target: target.clone(),
+            chameleon,
+            sees: HashSet::from([target.clone(), XSD_NAME.to_owned()]),
+        };
+        grammar::check(&read.root).map_err(|(node, text)| document.fault(node, text))?;
+        documents.list.push(document);
+        follow(number, &mut documents, library, &mut wanted)?;
+    }
+    Ok(documents)
+}
+
+/// Takes down what a document leads to.
+fn follow(
+    number: usize,
+    documents: &mut Documents,
+    library: &dyn Library,
+    wanted: &mut Vec<Wanted>,
+) -> Result<(), SchemaFault> {
+    let read = documents.list[number].read.clone();
+    let mut next = Vec::new();
+    for (child, node) in read.root.children.iter().enumerate() {
+        let document = &mut documents.list[number];
+        let location = node.get("schemaLocation");
+        let by = Some((number, child));
+        let include = match &*node.local {
+            "include" | "redefine" => true,
+            "import" => false,
+            _ => continue,
+        };
+        let target = if include {
+            document.target.clone()
+        } else {
+            let namespace = node.get("namespace").unwrap_or_default();
+            if namespace == document.target {
+                return Err(document.fault(node, "a document does not import its own namespace; include it"));
+            }
+            if node.get("namespace") == Some("") {
+                return Err(document.fault(node, "the namespace of an import is empty; leave the attribute out"));
+            }
+            document.sees.insert(namespace.to_owned());
+            namespace.to_owned()
+        };
+        let Some(location) = location else {
+            if include {
+                return Err(document.fault(node, format!("'{}' lacks 'schemaLocation'", node.local)));
+            }
+            continue;
+        };
+        if node.local == "redefine" {
+            documents.redefinitions.push((number, child));
+        }
+        let document = &documents.list[number];
+        let file = library
+            .find(&document.file, location)
+            .map_err(|text| document.fault(node, format!("schema document '{location}': {text}")))?;
+        next.push(Wanted { file, target: Some(target), include, by });
+    }
+    wanted.extend(next.into_iter().rev());
+    Ok(())
+}
+
+fn plain(file: &str, text: impl Into<String>) -> SchemaFault {
+    SchemaFault { file: file.to_owned(), line: 0, column: 0, text: text.into(), unsupported: false }
+}
+
+/// The path that a relative location means beside a document, without `.` and `..`; `None` when it leads out of the
+/// topmost folder.
+pub fn beside(from: &str, location: &str) -> Option<String> {
+    let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in location.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}

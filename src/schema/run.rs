@@ -1,0 +1,555 @@
+//! Validates a document while its events come: one frame for each open element, no tree, nothing kept beyond it
+//! but keys and references. It never shows a value, and never follows a hint of where a schema may be.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use super::content::{All, Automaton, Model, Target};
+use super::events::{Attribute, Sink, Spaces, Start};
+use super::fault::Breach;
+use super::keys::Keys;
+use super::lexis;
+use super::names::{NameId, NsId, XSI};
+use super::simple::{Key, Look, Role, SimpleId};
+use super::tables::{ANY_TYPE, Content, ElementId, Process, Schema, TypeId, Value};
+
+/// An open element.
+#[derive(Clone, Copy)]
+pub(super) struct Frame {
+    pub(super) element: Option<ElementId>,
+    pub(super) of_type: TypeId,
+    /// What may stand inside; of a simple type as of simple content.
+    pub(super) content: Content,
+    pub(super) offset: usize,
+    state: u32,
+    counters: usize,
+    /// Inside of what nobody looks at.
+    skip: bool,
+    pub(super) nil: bool,
+    /// The order of children is wrong already: what follows is a consequence.
+    spoiled: bool,
+    /// Text or children that may not stand here have been told of.
+    told: bool,
+    collects: bool,
+}
+
+/// One validation.
+pub(super) struct Run<'s, 'a> {
+    pub(super) schema: &'s Schema,
+    most: usize,
+    pub(super) frames: Vec<Frame>,
+    pub(super) names: Vec<(NsId, Option<NameId>)>,
+    counters: Vec<u32>,
+    text: Option<Cow<'a, str>>,
+    pub(super) keys: Keys,
+    pub(super) ids: Vec<(Role, String)>,
+    /// Uses that were seen in the tag at hand.
+    pub(super) seen: Vec<bool>,
+    known_ids: HashSet<String>,
+    /// References with the octet and path of the first.
+    wanted_ids: HashMap<String, (usize, String)>,
+    breaches: Vec<Breach>,
+}
+
+impl<'s, 'a> Run<'s, 'a> {
+    pub(super) fn new(schema: &'s Schema, most: usize) -> Run<'s, 'a> {
+        Run {
+            schema,
+            most,
+            frames: Vec::with_capacity(16),
+            names: Vec::with_capacity(16),
+            counters: Vec::new(),
+            text: None,
+            keys: Keys::default(),
+            ids: Vec::new(),
+            seen: Vec::new(),
+            known_ids: HashSet::new(),
+            wanted_ids: HashMap::new(),
+            breaches: Vec::new(),
+        }
+    }
+
+    /// All breaches, once the document has ended.
+    pub(super) fn finish(mut self) -> Vec<Breach> {
+        let mut lost: Vec<(usize, String)> = std::mem::take(&mut self.wanted_ids)
+            .into_iter()
+            .filter(|(id, _)| !self.known_ids.contains(id))
+            .map(|(_, place)| place)
+            .collect();
+        lost.sort_unstable();
+        for (offset, path) in lost {
+            let text = "the ID of an element of the document is expected".to_owned();
+            self.push(Breach { code: "cvc-id.1", offset, path, text });
+        }
+        self.breaches
+    }
+
+    fn push(&mut self, breach: Breach) {
+        if self.breaches.len() < self.most && !self.breaches.contains(&breach) {
+            self.breaches.push(breach);
+        }
+    }
+
+    pub(super) fn path(&self, depth: usize) -> String {
+        let mut path = String::new();
+        for (_, name) in &self.names[..depth.min(self.names.len())] {
+            path.push('/');
+            path.push_str(name.map_or("*", |name| self.schema.names.local(name)));
+        }
+        path
+    }
+
+    /// A breach at the innermost element, whose name is known already.
+    pub(super) fn breach(&mut self, code: &'static str, offset: usize, text: impl Into<String>) {
+        if self.breaches.len() < self.most {
+            let path = self.path(self.names.len());
+            self.push(Breach { code, offset, path, text: text.into() });
+        }
+    }
+
+    pub(super) fn breach_attribute(
+        &mut self,
+        code: &'static str,
+        offset: usize,
+        name: Option<NameId>,
+        text: impl Into<String>,
+    ) {
+        if self.breaches.len() < self.most {
+            let name = name.map_or("*", |name| self.schema.names.local(name));
+            let path = format!("{}/@{name}", self.path(self.names.len()));
+            self.push(Breach { code, offset, path, text: text.into() });
+        }
+    }
+
+    /// What the parent makes of a child: its declaration, and whether it is looked at.
+    fn admit(&mut self, start: &Start<'a>, name: Option<NameId>) -> (Option<ElementId>, Process) {
+        let global = name.and_then(|name| self.schema.global_elements.get(name.0 as usize).copied().flatten());
+        let Some(parent) = self.frames.last() else { return (global, Process::Strict) };
+        let at = start.offset;
+        if parent.skip {
+            return (None, Process::Skip);
+        }
+        if parent.nil {
+            if !parent.told {
+                self.breach("cvc-elt.3.2.1", at, "an element that is nil is empty");
+            }
+            self.tell();
+            return (None, Process::Skip);
+        }
+        let (model, spoiled) = match parent.content {
+            Content::Elements { model, .. } => (model, parent.spoiled),
+            Content::Simple(_) => {
+                let simple = matches!(parent.of_type, TypeId::Simple(_));
+                let code = if simple { "cvc-type.3.1.2" } else { "cvc-complex-type.2.2" };
+                if !parent.told {
+                    self.breach(code, at, "text without elements is expected");
+                }
+                self.tell();
+                return (None, Process::Skip);
+            }
+            Content::Empty => {
+                if !parent.told {
+                    self.breach("cvc-complex-type.2.1", at, "an empty element is expected");
+                }
+                self.tell();
+                return (None, Process::Skip);
+            }
+        };
+        let schema = self.schema;
+        let model = &schema.models[model as usize];
+        if spoiled {
+            return match name.and_then(|name| anywhere(model, name)) {
+                Some(element) => (Some(element), Process::Strict),
+                None => (None, Process::Skip),
+            };
+        }
+        let Some(target) = self.step(model, start.space, name) else {
+            let expected = self.expected(model);
+            let code = if expected.is_empty() { "cvc-complex-type.2.4.d" } else { "cvc-complex-type.2.4.a" };
+            let text = if expected.is_empty() {
+                "no further element is expected here".to_owned()
+            } else {
+                format!("expected here: {}", expected.join(", "))
+            };
+            self.breach(code, at, text);
+            if let Some(parent) = self.frames.last_mut() {
+                parent.spoiled = true;
+            }
+            return match name.and_then(|name| anywhere(model, name)) {
+                Some(element) => (Some(element), Process::Strict),
+                None => (None, Process::Skip),
+            };
+        };
+        match target {
+            Target::Element(element) => (Some(element), Process::Strict),
+            Target::Wildcard(wildcard) => {
+                let process = schema.wildcards[wildcard as usize].process;
+                (global.filter(|_| process != Process::Skip), process)
+            }
+        }
+    }
+
+    fn tell(&mut self) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.told = true;
+        }
+    }
+
+    /// Goes one step in the innermost element's content.
+    fn step(&mut self, model: &Model, space: NsId, name: Option<NameId>) -> Option<Target> {
+        let frame = self.frames.last_mut()?;
+        let counters = &mut self.counters[frame.counters..];
+        match model {
+            Model::All(all) => {
+                let name = name?;
+                let at = all.names.binary_search_by_key(&name, |(known, ..)| *known).ok()?;
+                let (_, element, place) = all.names[at];
+                if counters[place as usize] > 0 {
+                    return None;
+                }
+                counters[place as usize] = 1;
+                // The first member says that the whole has begun.
+                frame.state = 1;
+                Some(Target::Element(element))
+            }
+            Model::Automaton(automaton) => {
+                let state = &automaton.states[frame.state as usize];
+                let (target, edge) = match name.and_then(|name| state.find(name)) {
+                    Some((element, edge)) => (Target::Element(element), edge),
+                    None => {
+                        let found = state.wildcards.iter().find(|(wildcard, _)| {
+                            self.schema.wildcards[*wildcard as usize].allowed.has(space)
+                        });
+                        found.map(|(wildcard, edge)| (Target::Wildcard(*wildcard), *edge))?
+                    }
+                };
+                let edge = &state.edges[edge as usize];
+                let action = &edge.action;
+                if action.needs.iter().any(|(counter, least)| counters[*counter as usize] < *least) {
+                    return None;
+                }
+                if let Some((counter, most)) = action.up {
+                    let counter = &mut counters[counter as usize];
+                    if most.is_some_and(|most| *counter >= most) {
+                        return None;
+                    }
+                    *counter = counter.saturating_add(1);
+                }
+                action.begins.iter().for_each(|counter| counters[*counter as usize] = 1);
+                frame.state = edge.to;
+                Some(target)
+            }
+        }
+    }
+
+    /// Names that may come next, of the schema.
+    fn expected(&self, model: &Model) -> Vec<String> {
+        const SHOWN: usize = 12;
+        let Some(frame) = self.frames.last() else { return Vec::new() };
+        let counters = &self.counters[frame.counters..];
+        let names = &self.schema.names;
+        let mut all: Vec<String> = match model {
+            Model::All(model) => {
+                let open = model.names.iter().filter(|(.., place)| counters[*place as usize] == 0);
+                open.map(|(name, ..)| names.local(*name).to_owned()).collect()
+            }
+            Model::Automaton(automaton) => {
+                let state = &automaton.states[frame.state as usize];
+                let open = state.names.iter().filter(|(.., edge)| {
+                    let action = &state.edges[*edge as usize].action;
+                    action.needs.iter().all(|(counter, least)| counters[*counter as usize] >= *least)
+                        && action.up.is_none_or(|(counter, most)| {
+                            most.is_none_or(|most| counters[counter as usize] < most)
+                        })
+                });
+                let any = if state.wildcards.is_empty() { None } else { Some("any".to_owned()) };
+                open.map(|(name, ..)| names.local(*name).to_owned()).chain(any).collect()
+            }
+        };
+        all.dedup();
+        if all.len() > SHOWN {
+            all.truncate(SHOWN);
+            all.push("…".to_owned());
+        }
+        all
+    }
+
+    fn is_complete(&self, model: &Model, frame: &Frame) -> bool {
+        let counters = &self.counters[frame.counters..];
+        match model {
+            Model::All(all) => {
+                (all.optional && frame.state == 0)
+                    || all.required.iter().zip(counters).all(|(required, seen)| !required || *seen > 0)
+            }
+            Model::Automaton(automaton) => {
+                let accepts = &automaton.states[frame.state as usize].accepts;
+                accepts.as_ref().is_some_and(|needs| {
+                    needs.iter().all(|(counter, least)| counters[*counter as usize] >= *least)
+                })
+            }
+        }
+    }
+
+    fn push_frame(&mut self, frame: Frame) {
+        if let Content::Elements { model, .. } = frame.content {
+            let room = match &self.schema.models[model as usize] {
+                Model::Automaton(Automaton { counters, .. }) => *counters,
+                Model::All(All { required, .. }) => required.len(),
+            };
+            self.counters.resize(frame.counters + room, 0);
+        }
+        self.text = None;
+        self.frames.push(frame);
+    }
+
+    fn skip(&mut self, offset: usize) {
+        let counters = self.counters.len();
+        self.push_frame(Frame {
+            element: None,
+            of_type: ANY_TYPE,
+            content: Content::Empty,
+            offset,
+            state: 0,
+            counters,
+            skip: true,
+            nil: false,
+            spoiled: false,
+            told: false,
+            collects: false,
+        });
+    }
+
+    /// Takes in the values of type ID and IDREF that the last check found.
+    pub(super) fn take_ids(&mut self, offset: usize) {
+        for (role, id) in std::mem::take(&mut self.ids) {
+            if role == Role::Id {
+                if !self.known_ids.insert(id) {
+                    self.breach("cvc-id.2", offset, "an ID that no other element has is expected");
+                }
+            } else if !self.known_ids.contains(&id) && !self.wanted_ids.contains_key(&id) {
+                let path = self.path(self.names.len());
+                self.wanted_ids.insert(id, (offset, path));
+            }
+        }
+    }
+
+    /// Checks a text; answers its key where it is wanted.
+    pub(super) fn check<'t>(
+        &mut self,
+        simple: SimpleId,
+        raw: &'t str,
+        spaces: &Spaces<'_>,
+        key: bool,
+    ) -> Result<Option<Key<'t>>, super::simple::Broken> {
+        let mut look = Look { prefixes: spaces, key, ids: &mut self.ids };
+        self.schema.simples.check(simple, raw, &mut look)
+    }
+
+    /// The text of an element that has text only.
+    fn close_text(&mut self, frame: &Frame, simple: SimpleId, text: &str, spaces: &Spaces<'_>) -> Option<Key<'static>> {
+        let schema = self.schema;
+        let value = frame.element.and_then(|element| schema.element(element).value.as_ref());
+        let wanted = self.keys.wants() || value.is_some_and(|value| value.fixed);
+        let (text, supplied) = match value {
+            Some(value) if text.is_empty() => (&*value.text, true),
+            _ => (text, false),
+        };
+        let declared = frame.element.and_then(|element| schema.text_type(schema.element(element).of_type));
+        if supplied && declared == Some(simple) {
+            // Checked when the schema was compiled.
+            return value.and_then(|value| value.key.clone());
+        }
+        match self.check(simple, text, spaces, wanted) {
+            Ok(key) => {
+                let key = key.map(|key| Key { tag: key.tag, text: Cow::Owned(key.text.into_owned()) });
+                self.take_ids(frame.offset);
+                if !supplied && value.is_some_and(|value| value.fixed && value.key != key) {
+                    self.breach("cvc-elt.5.2.2.2.2", frame.offset, "the fixed value is expected");
+                }
+                key
+            }
+            Err(broken) => {
+                self.ids.clear();
+                self.breach(broken.code, frame.offset, broken.what);
+                None
+            }
+        }
+    }
+
+    fn close_elements(&mut self, frame: &Frame, model: u32, text: Option<&str>, value: Option<&Value>) {
+        let schema = self.schema;
+        let model = &schema.models[model as usize];
+        if !frame.spoiled && !frame.nil && !self.is_complete(model, frame) {
+            // The frame is still the innermost for the names that are shown.
+            let expected = self.expected(model);
+            let text = format!("expected before the end: {}", expected.join(", "));
+            self.breach("cvc-complex-type.2.4.b", frame.offset, text);
+        }
+        if let Some(value) = value.filter(|value| value.fixed && !frame.nil) {
+            let text = text.unwrap_or_default();
+            if frame.told || (!text.is_empty() && *text != *value.text) {
+                self.breach("cvc-elt.5.2.2.2.1", frame.offset, "the fixed value is expected");
+            }
+        }
+    }
+}
+
+/// The declaration of a name wherever it stands in a model: to go on inside after the order was wrong.
+fn anywhere(model: &Model, name: NameId) -> Option<ElementId> {
+    match model {
+        Model::All(all) => {
+            let at = all.names.binary_search_by_key(&name, |(known, ..)| *known).ok()?;
+            Some(all.names[at].1)
+        }
+        Model::Automaton(automaton) => {
+            automaton.states.iter().take(500).find_map(|state| state.find(name).map(|(element, _)| element))
+        }
+    }
+}
+
+impl<'a> Sink<'a> for Run<'_, 'a> {
+    fn start(&mut self, start: &Start<'a>, attributes: &mut Vec<Attribute<'a>>, spaces: &Spaces<'a>) {
+        let name = self.schema.names.find(start.space, start.local);
+        if let Some(parent) = self.frames.last_mut()
+            && parent.collects
+            && matches!(parent.content, Content::Elements { .. })
+        {
+            // A fixed value of mixed content leaves no room for elements.
+            parent.told = true;
+        }
+        let root = self.frames.is_empty();
+        let (element, process) = self.admit(start, name);
+        self.names.push((start.space, name));
+        if process == Process::Skip && element.is_none() {
+            return self.skip(start.offset);
+        }
+        let schema = self.schema;
+        let declaration = element.map(|element| schema.element(element));
+        if declaration.is_some_and(|declaration| declaration.is_abstract) {
+            self.breach("cvc-elt.2", start.offset, "an element that may stand for this abstract one is expected");
+        }
+        let (xsi_type, nil) = self.instructions(start.offset, attributes, spaces, declaration);
+        let of_type = match (xsi_type, declaration) {
+            (Some(of_type), _) => of_type,
+            (None, Some(declaration)) => declaration.of_type,
+            (None, None) if process == Process::Lax => ANY_TYPE,
+            (None, None) => {
+                let code = if root { "cvc-elt.1" } else { "cvc-complex-type.2.4.c" };
+                self.breach(code, start.offset, "an element that the schema declares is expected");
+                return self.skip(start.offset);
+            }
+        };
+        let content = match of_type {
+            TypeId::Simple(simple) => Content::Simple(simple),
+            TypeId::Complex(complex) => {
+                let complex = schema.complex(complex);
+                if complex.is_abstract {
+                    self.breach("cvc-type.2", start.offset, "a type derived from this abstract one is expected (xsi:type)");
+                }
+                complex.content
+            }
+        };
+        let constraints = declaration.map_or(&[][..], |declaration| &declaration.constraints);
+        if !constraints.is_empty() || !self.keys.idle() {
+            let names = std::mem::take(&mut self.names);
+            self.keys.start(&schema.constraints, constraints, &names, start.offset);
+            self.names = names;
+        }
+        self.attributes(of_type, start.offset, attributes, spaces);
+        let value = declaration.and_then(|declaration| declaration.value.as_ref());
+        let collects = match content {
+            Content::Simple(_) => true,
+            Content::Elements { mixed, .. } => mixed && value.is_some(),
+            Content::Empty => false,
+        };
+        let counters = self.counters.len();
+        self.push_frame(Frame {
+            element,
+            of_type,
+            content,
+            offset: start.offset,
+            state: 0,
+            counters,
+            skip: false,
+            nil,
+            spoiled: false,
+            told: false,
+            collects,
+        });
+    }
+
+    fn text(&mut self, text: Cow<'a, str>) {
+        let Some(frame) = self.frames.last_mut() else { return };
+        if frame.skip || frame.told || text.is_empty() {
+            return;
+        }
+        let offset = frame.offset;
+        if frame.nil {
+            frame.told = true;
+            return self.breach("cvc-elt.3.2.1", offset, "an element that is nil is empty");
+        }
+        match frame.content {
+            _ if frame.collects => match &mut self.text {
+                Some(before) => before.to_mut().push_str(&text),
+                before => *before = Some(text),
+            },
+            Content::Empty => {
+                frame.told = true;
+                self.breach("cvc-complex-type.2.1", offset, "an empty element is expected");
+            }
+            Content::Elements { mixed: false, .. } => {
+                if text.bytes().any(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {
+                    frame.told = true;
+                    self.breach("cvc-complex-type.2.3", offset, "elements without text are expected");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, spaces: &Spaces<'a>) {
+        let text = self.text.take();
+        // Left in place until it is judged: what is expected next is asked of the innermost frame.
+        let Some(frame) = self.frames.last().copied() else { return };
+        let mut key = None;
+        let mut simple = false;
+        if !frame.skip {
+            let schema = self.schema;
+            let declaration = frame.element.map(|element| schema.element(element));
+            let value = declaration.and_then(|declaration| declaration.value.as_ref());
+            match frame.content {
+                Content::Simple(of) => {
+                    simple = true;
+                    if !frame.nil && !frame.told {
+                        key = self.close_text(&frame, of, text.as_deref().unwrap_or_default(), spaces);
+                    }
+                }
+                Content::Elements { model, .. } => self.close_elements(&frame, model, text.as_deref(), value),
+                Content::Empty => {}
+            }
+            if !self.keys.idle() {
+                let nillable = declaration.is_some_and(|declaration| declaration.nillable);
+                let depth = self.names.len() - 1;
+                self.keys.end(&schema.constraints, depth, key.as_ref(), (simple, nillable, frame.nil));
+                for fault in std::mem::take(&mut self.keys.faults) {
+                    let path = self.path(fault.depth);
+                    let text = fault.what.to_owned();
+                    self.push(Breach { code: fault.code, offset: fault.offset, path, text });
+                }
+            }
+        }
+        self.frames.pop();
+        self.names.pop();
+        self.counters.truncate(frame.counters);
+    }
+
+    fn full(&self) -> bool {
+        self.breaches.len() >= self.most
+    }
+}
+
+/// The value of an `xsi:` attribute without white space at its ends.
+pub(super) fn instruction<'v>(attributes: &'v [Attribute<'_>], local: &str) -> Option<Cow<'v, str>> {
+    let found = attributes.iter().find(|attribute| attribute.space == XSI && attribute.local == local);
+    found.map(|attribute| lexis::whitened(&attribute.value, super::simple::White::Collapse))
+}
