@@ -14,6 +14,7 @@ pub mod clock;
 pub mod xml;
 pub mod mime;
 pub mod latin;
+pub mod schema;
 pub mod seal;
 pub mod register;
 pub mod effects;

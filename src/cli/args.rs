@@ -13,6 +13,7 @@ use super::args_bench::BenchArgs;
 use super::args_register::{BestandCommand, MirrorCommand, TablesCommand};
 use super::args_retention::RetentionCommand;
 use super::args_support::SupportCommand;
+use super::args_validate::ValidateArgs;
 
 /// Integration adapter of the Sorgeregister-Plattform.
 #[derive(Debug, Parser)]
@@ -90,6 +91,12 @@ pub enum Command {
     #[command(after_help = "Example:\n  drehscheibe inspect lieferung.xml --json\n\n\
         Exit code 1 when the file is not valid.")]
     Inspect(InspectArgs),
+    /// Validate documents against a schema (XSD 1.0), without a package: each fault with its place, never a value.
+    ///
+    /// With --json one line for each document: {"file", "valid", "faults": [{code, line, column, path, text}]}.
+    #[command(after_help = "Example:\n  drehscheibe validate --schema xfamilie-geburt.xsd lieferung.xml\n\n\
+        Exit code 1 when a document is not valid, 2 when the schema cannot be used.")]
+    Validate(ValidateArgs),
     /// Look after the packages of the standards: list, check and compare them, take in an official one.
     #[command(
         subcommand,

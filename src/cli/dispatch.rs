@@ -11,7 +11,7 @@ use crate::cli::output::Output;
 use crate::cli::{
     backup, bench, bench_floor, bestand, check, completions, demo, doctor, dry_run, inspect, messages,
     migrate, parked, pause, recover, retention, routes, run, schema, stage, standards, status, support,
-    tables, test, vorgang,
+    tables, test, validate, vorgang,
 };
 use crate::clock::Clock;
 
@@ -57,6 +57,7 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Test(args) => test::run(global, args, out).await,
         Command::DryRun(args) => dry_run::run(global, args, out).await,
         Command::Inspect(args) => inspect::run(global, args, out),
+        Command::Validate(args) => validate::run(args, out),
         Command::Standards(command) => standards::run(global, command, out),
         Command::Schema(args) => schema::run(*args, out),
         Command::Status => status::run(global, &clock, out).await,

@@ -64,7 +64,7 @@ pub(super) fn any_of(exprs: &[Expr]) -> Result<Pattern, PatternFault> {
         _ => plan.push(Step::Fork(starts))?,
     };
     let (classes, members) = Classes::new(&plan.list);
-    let machine = match table(&plan.steps, start, &classes, &members) {
+    let machine = match table(&plan.steps, start, &classes, &members, plan.list.len()) {
         Some(machine) => machine,
         None if plan.steps.len() <= MOST_WAYS => {
             let by_class = members
@@ -215,10 +215,15 @@ impl Classes {
 }
 
 /// The table, or `None` where it would be too large.
-fn table(steps: &[Step], start: u32, classes: &Classes, members: &[Vec<u32>]) -> Option<Machine> {
+fn table(
+    steps: &[Step],
+    start: u32,
+    classes: &Classes,
+    members: &[Vec<u32>],
+    sets: usize,
+) -> Option<Machine> {
     let width = classes.count;
     // The classes that a set consists of.
-    let sets = members.iter().flatten().max().map_or(0, |set| *set as usize + 1);
     let mut classes_of: Vec<Vec<u32>> = vec![vec![]; sets];
     for (class, members) in members.iter().enumerate() {
         members.iter().for_each(|set| classes_of[*set as usize].push(class as u32));
@@ -346,6 +351,7 @@ mod tests {
             ("(a?){3}", &["", "a", "aaa"], &["aaaa"]),
             ("(a*){2,5}b", &["b", "aaaaaaaab"], &["a"]),
             ("(a|b)*a(a|b){3}", &["abbb", "bbabab"], &["bbbb", "abb"]),
+            ("a[b-[a-c]]|d", &["d"], &["ab", ""]),
             ("[a-c-[b]]+", &["ac"], &["b", ""]),
             ("[^a-c]", &["d", "\n", "€"], &["a", ""]),
             ("[-a]", &["-", "a"], &["b"]),
@@ -367,8 +373,8 @@ mod tests {
     #[test]
     fn what_is_no_pattern_is_refused() {
         for pattern in [
-            "(", ")", "[", "[]", "a]", "a}", "*", "a**", "a{2,1}", "a{,2}", "a{", "\\", "\\q", "\\p{Xx}", "\\pL",
-            "[b-a]", "[a-\\d]", "[a--b]", "[a[b]]", "(?:a)", "a{x}",
+            "(", ")", "[", "[]", "a]", "a}", "*", "a**", "a{2,1}", "a{,2}", "a{", "\\", "\\q", "\\p{Xx}",
+            "\\pL", "[b-a]", "[a-\\d]", "[a--b]", "[a[b]]", "(?:a)", "a{x}",
         ] {
             assert!(compile(pattern).is_err(), "{pattern}");
         }

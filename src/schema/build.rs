@@ -240,7 +240,10 @@ impl<'d> Builder<'d> {
                 }
             }
         }
-        for (document, child) in &documents.redefinitions {
+        // Those of the documents that were found last first: they may be redefined once more.
+        let mut redefinitions = documents.redefinitions.clone();
+        redefinitions.sort_by_key(|(document, child)| (usize::MAX - document, *child));
+        for (document, child) in &redefinitions {
             let document = &documents.list[*document];
             let redefine = &document.read.root.children[*child];
             for node in redefine.children.iter().filter(|node| node.local != "annotation") {
@@ -262,7 +265,8 @@ impl<'d> Builder<'d> {
 
     /// The name of a declaration, in the target namespace where it is qualified.
     pub(super) fn own_name(&mut self, site: Site<'d>, qualified: bool) -> Result<NameId, SchemaFault> {
-        let name = site.get("name").ok_or_else(|| site.fault(format!("'{}' lacks 'name'", site.node.local)))?;
+        let name =
+            site.get("name").ok_or_else(|| site.fault(format!("'{}' lacks 'name'", site.node.local)))?;
         if !chars::is_ncname(name) {
             return Err(site.fault("a name is a name without a colon"));
         }
@@ -280,8 +284,7 @@ impl<'d> Builder<'d> {
             .name_of(prefix)
             .ok_or_else(|| site.fault(format!("the prefix '{prefix}' is not declared")))?;
         // A document without a namespace takes that of who includes it, its own references as well.
-        let space =
-            if space.is_empty() && site.document.chameleon { &site.document.target } else { space };
+        let space = if space.is_empty() && site.document.chameleon { &site.document.target } else { space };
         if !site.document.sees.contains(space) {
             let text = format!("'{local}' is of the namespace '{space}', which the document does not import");
             return Err(site.fault(text));
@@ -299,9 +302,10 @@ impl<'d> Builder<'d> {
         {
             return Ok(original);
         }
-        self.index.get(&(kind, name)).copied().ok_or_else(|| {
-            site.fault(format!("there is no {} '{}'", kind.word(), self.names.local(name)))
-        })
+        self.index
+            .get(&(kind, name))
+            .copied()
+            .ok_or_else(|| site.fault(format!("there is no {} '{}'", kind.word(), self.names.local(name))))
     }
 
     /// Builds a component with `build` unless it is built; a circle is a fault.

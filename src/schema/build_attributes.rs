@@ -20,11 +20,12 @@ impl<'d> Builder<'d> {
             match &*node.local {
                 "attribute" => self.attribute(part, &mut set)?,
                 "attributeGroup" => {
-                    let text = part.get("ref").ok_or_else(|| part.fault("an attribute group has 'ref' here"))?;
+                    let text =
+                        part.get("ref").ok_or_else(|| part.fault("an attribute group has 'ref' here"))?;
                     let global = self.resolve(Kind::AttributeGroup, part, text)?;
                     let group = self.attribute_group(global)?;
                     set.uses.extend(group.uses.iter().cloned());
-                    set.prohibited.extend(&group.prohibited);
+                    // What a group prohibits says nothing to who uses it.
                     if let Some(wildcard) = &group.wildcard {
                         of_groups = Some(match of_groups {
                             None => wildcard.clone(),
@@ -49,8 +50,9 @@ impl<'d> Builder<'d> {
     }
 
     pub(super) fn attribute_group(&mut self, global: usize) -> Result<Arc<AttributeSet>, SchemaFault> {
-        let built = self
-            .once(global, |builder, site| Ok(State::AttributeGroup(Arc::new(builder.attribute_set(site)?))))?;
+        let built = self.once(global, |builder, site| {
+            Ok(State::AttributeGroup(Arc::new(builder.attribute_set(site)?)))
+        })?;
         match built {
             State::AttributeGroup(group) => Ok(group),
             _ => Err(self.globals[global].site.fault("this is not an attribute group")),
@@ -58,6 +60,9 @@ impl<'d> Builder<'d> {
     }
 
     fn attribute(&mut self, site: Site<'d>, set: &mut AttributeSet) -> Result<(), SchemaFault> {
+        if site.get("use").is_some_and(|how| how != "optional") && site.get("default").is_some() {
+            return Err(site.fault("an attribute with a default is optional"));
+        }
         let required = match site.get("use") {
             None | Some("optional") => false,
             Some("required") => true,
@@ -77,9 +82,6 @@ impl<'d> Builder<'d> {
             }
             Some(_) => return Err(site.fault("'use' is optional, required or prohibited")),
         };
-        if required && site.get("default").is_some() || site.get("use").is_some_and(|how| how != "optional") && site.get("default").is_some() {
-            return Err(site.fault("an attribute with a default is optional"));
-        }
         let mut found = match site.get("ref") {
             Some(text) => {
                 let clash = ["name", "type", "form"].iter().any(|other| site.get(other).is_some());
@@ -118,8 +120,8 @@ impl<'d> Builder<'d> {
     }
 
     pub(super) fn global_attribute(&mut self, global: usize) -> Result<Use, SchemaFault> {
-        let built =
-            self.once(global, |builder, site| builder.attribute_declaration(site, true).map(State::Attribute))?;
+        let built = self
+            .once(global, |builder, site| builder.attribute_declaration(site, true).map(State::Attribute))?;
         match built {
             State::Attribute(attribute) => Ok(attribute),
             _ => Err(self.globals[global].site.fault("this is not an attribute")),
@@ -145,7 +147,11 @@ impl<'d> Builder<'d> {
     }
 
     /// The default or fixed value that a node gives, which must be one of the type.
-    pub(super) fn simple_value(&mut self, site: Site<'d>, simple: SimpleId) -> Result<Option<Value>, SchemaFault> {
+    pub(super) fn simple_value(
+        &mut self,
+        site: Site<'d>,
+        simple: SimpleId,
+    ) -> Result<Option<Value>, SchemaFault> {
         let (fixed, text) = match (site.node.get("default"), site.node.get("fixed")) {
             (None, None) => return Ok(None),
             (Some(_), Some(_)) => return Err(site.fault("a value is either default or fixed")),
@@ -162,7 +168,8 @@ impl<'d> Builder<'d> {
             .check(simple, text, &mut look)
             .map_err(|broken| site.fault(format!("the value is not of the type: {}", broken.what)))?;
         let key = key.map(|key| super::simple::Key { tag: key.tag, text: key.text.into_owned().into() });
-        Ok(Some(Value { fixed, text: text.into(), key }))
+        let refs = ids.into_iter().filter(|(role, _)| *role == Role::IdRef).map(|(_, id)| id).collect();
+        Ok(Some(Value { fixed, text: text.into(), key, refs }))
     }
 
     /// What a derived type has: those of its base and its own.
@@ -200,7 +207,15 @@ impl<'d> Builder<'d> {
                 (own, before) => own.or(before),
             }
         } else {
-            self.narrower(how, &uses, &own.prohibited, own.wildcard.as_ref(), &inherited, before.as_ref(), base)?;
+            self.narrower(
+                how,
+                &uses,
+                &own.prohibited,
+                own.wildcard.as_ref(),
+                &inherited,
+                before.as_ref(),
+                base,
+            )?;
             for one in inherited {
                 if !own.prohibited.contains(&one.name) && uses.iter().all(|other| other.name != one.name) {
                     uses.push(one);
@@ -236,8 +251,16 @@ impl<'d> Builder<'d> {
                     if other.required && !one.required {
                         return Err(how.fault(format!("the base requires the attribute '{name}'")));
                     }
-                    if !super::tables::derives(&self.complexes, &self.simples, TypeId::Simple(one.simple), TypeId::Simple(other.simple), 0) {
-                        let text = format!("the type of the attribute '{name}' is not derived from that of the base");
+                    if !super::tables::derives(
+                        &self.complexes,
+                        &self.simples,
+                        TypeId::Simple(one.simple),
+                        TypeId::Simple(other.simple),
+                        0,
+                    ) {
+                        let text = format!(
+                            "the type of the attribute '{name}' is not derived from that of the base"
+                        );
                         return Err(how.fault(text));
                     }
                     let fixed = other.value.as_ref().filter(|value| value.fixed);
@@ -290,6 +313,7 @@ fn strictness(wildcard: &Wildcard) -> u8 {
 
 fn both(site: Site<'_>, one: &Wildcard, two: &Wildcard) -> Result<Wildcard, SchemaFault> {
     let allowed = one.allowed.and(&two.allowed);
-    let allowed = allowed.ok_or_else(|| site.fault("the wildcards of the attribute groups have nothing in common"))?;
+    let allowed =
+        allowed.ok_or_else(|| site.fault("the wildcards of the attribute groups have nothing in common"))?;
     Ok(Wildcard { allowed, process: one.process })
 }

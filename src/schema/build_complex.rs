@@ -122,10 +122,16 @@ impl<'d> Builder<'d> {
 
     fn derivation(&self, content: Site<'d>) -> Result<Site<'d>, SchemaFault> {
         let how = content.node.parts().next();
-        how.map(|node| content.at(node)).ok_or_else(|| content.fault("a content has restriction or extension"))
+        how.map(|node| content.at(node))
+            .ok_or_else(|| content.fault("a content has restriction or extension"))
     }
 
-    fn simple_content(&mut self, content: Site<'d>, id: ComplexId, redefines: bool) -> Result<(), SchemaFault> {
+    fn simple_content(
+        &mut self,
+        content: Site<'d>,
+        id: ComplexId,
+        redefines: bool,
+    ) -> Result<(), SchemaFault> {
         let how = self.derivation(content)?;
         let (base, method) = self.base(how, redefines)?;
         let no = || how.fault("the base has no simple content");
@@ -149,9 +155,7 @@ impl<'d> Builder<'d> {
                         inline
                     }
                     (Content::Simple(before), None) => before,
-                    (Content::Elements { mixed: true, .. }, Some(inline))
-                        if self.emptiable(complex) =>
-                    {
+                    (Content::Elements { mixed: true, .. }, Some(inline)) if self.emptiable(complex) => {
                         inline
                     }
                     _ => return Err(no()),
@@ -196,6 +200,11 @@ impl<'d> Builder<'d> {
         if method == EXTENSION {
             let inherited = self.particles[before.0 as usize].clone();
             let (particle, mixed) = match (before_content, inherited, own) {
+                // Nothing of its own: the content is that of the base, whatever it is (Part 1, 3.4.2).
+                (Content::Simple(simple), _, None) if !mixed => {
+                    self.complexes[id.0 as usize].content = Content::Simple(simple);
+                    return self.derive_attributes(how, id, base, method);
+                }
                 (Content::Simple(_), ..) => {
                     return Err(how.fault("the base has simple content"));
                 }
@@ -204,9 +213,7 @@ impl<'d> Builder<'d> {
                     if before != mixed && (own.is_some() || mixed) {
                         return Err(how.fault("base and extension are both mixed or both not"));
                     }
-                    let empty = |particle: &Arc<Particle>| {
-                        matches!(&particle.term, Term::Sequence(all) if all.is_empty())
-                    };
+                    let empty = |particle: &Arc<Particle>| matches!(&particle.term, Term::Sequence(all) if all.is_empty());
                     let particle = match (inherited, own) {
                         (inherited, None) => inherited,
                         (Some(inherited), Some(own)) if empty(&inherited) => Some(own),
@@ -258,7 +265,9 @@ impl<'d> Builder<'d> {
                 let digits = text.strip_prefix('+').unwrap_or(text);
                 let lawful = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
                 let number = if lawful { Some(digits.parse().unwrap_or(u32::MAX - 1)) } else { None };
-                number.map(Some).ok_or_else(|| site.fault(format!("'{name}' is a number that is not negative")))
+                number
+                    .map(Some)
+                    .ok_or_else(|| site.fault(format!("'{name}' is a number that is not negative")))
             }
         };
         let (min, max) = (count("minOccurs")?.unwrap_or(0), count("maxOccurs")?);

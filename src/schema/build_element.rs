@@ -59,7 +59,9 @@ impl<'d> Builder<'d> {
         let mut all = Vec::new();
         while let Some(id) = self.todo.pop() {
             let site = self.element_sites[id.0 as usize];
-            if site.get("type").is_some() && (site.node.child("simpleType").is_some() || site.node.child("complexType").is_some()) {
+            if site.get("type").is_some()
+                && (site.node.child("simpleType").is_some() || site.node.child("complexType").is_some())
+            {
                 return Err(site.fault("an element has either 'type' or a type"));
             }
             let inline = site.node.parts().find(|node| node.local.ends_with("Type"));
@@ -125,7 +127,9 @@ impl<'d> Builder<'d> {
             let (one, other) = (&self.elements[member.0 as usize], &self.elements[head.0 as usize]);
             if !derives(&self.complexes, &self.simples, one.of_type, other.of_type, other.finals) {
                 let site = self.element_sites[member.0 as usize];
-                return Err(site.fault("the type is not derived from that of the head, or by a way that is final"));
+                return Err(
+                    site.fault("the type is not derived from that of the head, or by a way that is final")
+                );
             }
         }
         Ok(())
@@ -156,7 +160,7 @@ impl<'d> Builder<'d> {
             }
             None => {
                 let text = fixed.or(default).unwrap_or_default();
-                Some(Value { fixed: fixed.is_some(), text: text.into(), key: None })
+                Some(Value { fixed: fixed.is_some(), text: text.into(), key: None, refs: vec![] })
             }
         };
         self.elements[id.0 as usize].value = value;
@@ -199,7 +203,8 @@ impl<'d> Builder<'d> {
     fn refer(&mut self) -> Result<(), SchemaFault> {
         for at in 0..self.constraints.len() {
             let (site, Some(name)) = self.constraint_sites[at] else { continue };
-            let found = self.constraints.iter().position(|other| other.name == name && other.sort != Sort::KeyRef);
+            let found =
+                self.constraints.iter().position(|other| other.name == name && other.sort != Sort::KeyRef);
             let Some(found) = found else {
                 return Err(site.fault(format!("there is no key '{}'", self.names.local(name))));
             };

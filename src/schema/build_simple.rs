@@ -12,9 +12,7 @@ use super::moment::{Duration, Moment};
 use super::names::NameId;
 use super::number::{self, Decimal};
 use super::pattern;
-use super::simple::{
-    ANY_SIMPLE, Bound, Look, Primitive, Role, Simple, SimpleId, Variety, White,
-};
+use super::simple::{ANY_SIMPLE, Bound, Look, Primitive, Role, Simple, SimpleId, Variety, White};
 use super::tables::{LIST, RESTRICTION, TypeId, UNION};
 use super::tree::Node;
 
@@ -60,7 +58,11 @@ impl<'d> Builder<'d> {
     }
 
     /// Builds what a `simpleType` element says.
-    pub(super) fn simple_type(&mut self, site: Site<'d>, name: Option<NameId>) -> Result<SimpleId, SchemaFault> {
+    pub(super) fn simple_type(
+        &mut self,
+        site: Site<'d>,
+        name: Option<NameId>,
+    ) -> Result<SimpleId, SchemaFault> {
         let finals = site.ways_or_default("final", "finalDefault", FINALS)?;
         let Some(how) = site.node.parts().next() else {
             return Err(site.fault("a simple type has restriction, list or union"));
@@ -129,7 +131,8 @@ impl<'d> Builder<'d> {
 
     fn is_original(&self, base: SimpleId) -> bool {
         let original = self.within.last().and_then(|within| self.globals[*within].original);
-        original.is_some_and(|at| matches!(self.globals[at].state, State::Type(TypeId::Simple(id)) if id == base))
+        original
+            .is_some_and(|at| matches!(self.globals[at].state, State::Type(TypeId::Simple(id)) if id == base))
     }
 
     fn closed(&self, site: Site<'d>, base: SimpleId, way: u8, word: &str) -> Result<(), SchemaFault> {
@@ -226,7 +229,8 @@ impl<'d> Builder<'d> {
 
     fn facet(&self, site: Site<'d>, facet: &str, text: &str, simple: &mut Simple) -> Result<(), SchemaFault> {
         let count = || {
-            let lawful = number::is_integer(text) && (!text.starts_with('-') || text.trim_start_matches(['-', '0']).is_empty());
+            let lawful = number::is_integer(text)
+                && (!text.starts_with('-') || text.trim_start_matches(['-', '0']).is_empty());
             lawful
                 .then(|| text.trim_start_matches(['+', '-']).parse().unwrap_or(u64::MAX))
                 .ok_or_else(|| site.fault(format!("'{facet}' is a number that is not negative")))
@@ -268,8 +272,18 @@ impl<'d> Builder<'d> {
 }
 
 const FACETS: &[&str] = &[
-    "minExclusive", "minInclusive", "maxExclusive", "maxInclusive", "totalDigits", "fractionDigits", "length",
-    "minLength", "maxLength", "enumeration", "whiteSpace", "pattern",
+    "minExclusive",
+    "minInclusive",
+    "maxExclusive",
+    "maxInclusive",
+    "totalDigits",
+    "fractionDigits",
+    "length",
+    "minLength",
+    "maxLength",
+    "enumeration",
+    "whiteSpace",
+    "pattern",
 ];
 
 fn applies(facet: &str, variety: &Variety) -> bool {
@@ -351,7 +365,11 @@ fn coherent(site: Site<'_>, seen: &[&str], before: &Simple, simple: &mut Simple)
     if (has("minInclusive") && has("minExclusive")) || (has("maxInclusive") && has("maxExclusive")) {
         return no("an end of a range is either inclusive or exclusive");
     }
-    if has("length") && (has("minLength") || has("maxLength")) {
+    // Beside each other only where the base says the same bound already (erratum to Part 2, 4.3.1.4).
+    if has("length")
+        && (has("minLength") && before.min_length != simple.min_length
+            || has("maxLength") && before.max_length != simple.max_length)
+    {
         return no("'length' does not stand beside 'minLength' or 'maxLength'");
     }
     if let (Some(length), true) = (simple.length, simple.role != Role::Entity) {

@@ -88,9 +88,7 @@ pub(super) fn escape(letter: char) -> Option<Set> {
         'i' => Set::of_characters(|character| {
             character == ':' || chars::is_ncname(character.encode_utf8(&mut [0; 4]))
         }),
-        'c' => Set::of_characters(|character| {
-            character == ':' || chars::is_ncname(&format!("a{character}"))
-        }),
+        'c' => Set::of_characters(|character| character == ':' || chars::is_ncname(&format!("a{character}"))),
         _ => return None,
     };
     Some(if lower == letter { set } else { set.not() })
@@ -124,6 +122,11 @@ fn category(name: &str) -> Option<Set> {
         HirKind::Class(Class::Unicode(class)) => {
             Some(Set::of(class.iter().map(|range| (u32::from(range.start()), u32::from(range.end())))))
         }
+        // A category of one character only.
+        HirKind::Literal(literal) => {
+            let mut characters = std::str::from_utf8(&literal.0).ok()?.chars();
+            characters.next().filter(|_| characters.next().is_none()).map(Set::one)
+        }
         _ => None,
     }
 }
@@ -149,11 +152,14 @@ mod tests {
             assert!(letters.has(letter), "{letter}");
         }
         assert!(!letters.has('\u{35F}') && property("M").unwrap().has('\u{35F}'));
+        assert!(property("Zl").unwrap().has('\u{2028}') && property("Zp").unwrap().has('\u{2029}'));
         assert!(property("IsBasicLatin").unwrap().has('a') && property("IsGreek").unwrap().has('α'));
         for bad in ["", "X", "Lx", "Cs", "Isxx", "IsBasic Latin", "Greek", "Letter"] {
             assert!(property(bad).is_none(), "{bad}");
         }
-        assert!(escape('i').unwrap().has(':') && !escape('i').unwrap().has('-') && escape('c').unwrap().has('-'));
+        assert!(
+            escape('i').unwrap().has(':') && !escape('i').unwrap().has('-') && escape('c').unwrap().has('-')
+        );
         assert!(escape('W').unwrap().has('.') && escape('w').unwrap().has('+'));
     }
 }

@@ -68,7 +68,8 @@ impl<'d> Builder<'d> {
         let mut numbers: HashMap<usize, u32> = HashMap::new();
         let mut set = Vec::new();
         for (at, particle) in self.particles.iter().enumerate() {
-            let (Some(particle), Content::Elements { mixed, .. }) = (particle, self.complexes[at].content) else {
+            let (Some(particle), Content::Elements { mixed, .. }) = (particle, self.complexes[at].content)
+            else {
                 continue;
             };
             let key = std::sync::Arc::as_ptr(particle) as usize;
@@ -92,9 +93,12 @@ impl<'d> Builder<'d> {
 
     fn unfit(&self, complex: usize, unfit: Unfit) -> SchemaFault {
         let (text, unsupported) = match unfit {
-            Unfit::Ambiguous(name) => {
-                (format!("the content is ambiguous: two particles may take '{name}' (Unique Particle Attribution)"), false)
-            }
+            Unfit::Ambiguous(name) => (
+                format!(
+                    "the content is ambiguous: two particles may take '{name}' (Unique Particle Attribution)"
+                ),
+                false,
+            ),
             Unfit::TooLarge => ("the content model is too large to be compiled".to_owned(), true),
         };
         match self.sites[complex] {
@@ -113,7 +117,8 @@ impl<'d> Builder<'d> {
         for (name, element, _) in states.into_iter().flatten() {
             let of_type = self.elements[element.0 as usize].of_type;
             if *types.entry(*name).or_insert(of_type) != of_type {
-                let text = format!("the elements '{}' of one content have different types", self.names.local(*name));
+                let text =
+                    format!("the elements '{}' of one content have different types", self.names.local(*name));
                 return Err(match self.sites[complex] {
                     Some(site) => site.fault(text),
                     None => SchemaFault { file: String::new(), line: 0, column: 0, text, unsupported: false },

@@ -353,7 +353,12 @@ impl<'k> Plan<'k> {
         Ok(Part { nullable: one.nullable && two.nullable, first, last })
     }
 
-    fn join(&mut self, last: &[Exit], up: Option<(u32, Option<u32>)>, first: &Rc<Vec<Entry>>) -> Result<(), Stop> {
+    fn join(
+        &mut self,
+        last: &[Exit],
+        up: Option<(u32, Option<u32>)>,
+        first: &Rc<Vec<Entry>>,
+    ) -> Result<(), Stop> {
         if first.is_empty() {
             return Ok(());
         }

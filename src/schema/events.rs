@@ -287,7 +287,7 @@ mod tests {
         read(text, 0, &Names::new(), &mut told);
         assert_eq!(
             told.0,
-            "(a@36{urn:a} b=\"x>\\ny\" c=\"1 2\"\"t\"\"&\"\"u\\n\"(b@85{urn:p})\"<x>\\n&amp;\"(c@127{urn:a}))"
+            "(a@35{urn:a} b=\"x>\\ny\" c=\"1 2\"\"t\"\"&\"\"u\\n\"(b@86{urn:p})\"<x>\\n&amp;\"(c@130{urn:a}))"
         );
     }
 }

@@ -17,8 +17,18 @@ const ATTRIBUTES: Slot = (&["attribute", "attributeGroup"], 0, MANY);
 const ANY_ATTRIBUTE: Slot = (&["anyAttribute"], 0, 1);
 const MODEL: Slot = (&["group", "all", "choice", "sequence"], 0, 1);
 const FACETS: &[&str] = &[
-    "minExclusive", "minInclusive", "maxExclusive", "maxInclusive", "totalDigits", "fractionDigits", "length",
-    "minLength", "maxLength", "enumeration", "whiteSpace", "pattern",
+    "minExclusive",
+    "minInclusive",
+    "maxExclusive",
+    "maxInclusive",
+    "totalDigits",
+    "fractionDigits",
+    "length",
+    "minLength",
+    "maxLength",
+    "enumeration",
+    "whiteSpace",
+    "pattern",
 ];
 const OCCURS: [&str; 2] = ["minOccurs", "maxOccurs"];
 
@@ -28,10 +38,30 @@ fn shape(node: &Node, parent: &str) -> Option<(Vec<&'static str>, Vec<Slot>)> {
     let with = |more: &[&'static str], names: &[&'static str]| [names, more].concat();
     Some(match &*node.local {
         "schema" => (
-            vec!["targetNamespace", "version", "attributeFormDefault", "elementFormDefault", "blockDefault", "finalDefault"],
+            vec![
+                "targetNamespace",
+                "version",
+                "attributeFormDefault",
+                "elementFormDefault",
+                "blockDefault",
+                "finalDefault",
+            ],
             vec![
                 (&["include", "import", "redefine", "annotation"], 0, MANY),
-                (&["simpleType", "complexType", "group", "attributeGroup", "element", "attribute", "notation", "annotation"], 0, MANY),
+                (
+                    &[
+                        "simpleType",
+                        "complexType",
+                        "group",
+                        "attributeGroup",
+                        "element",
+                        "attribute",
+                        "notation",
+                        "annotation",
+                    ],
+                    0,
+                    MANY,
+                ),
             ],
         ),
         "annotation" => (vec![], vec![(&["documentation", "appinfo"], 0, MANY)]),
@@ -46,9 +76,30 @@ fn shape(node: &Node, parent: &str) -> Option<(Vec<&'static str>, Vec<Slot>)> {
         "notation" => (vec!["name", "public", "system"], vec![NOTE]),
         "element" => {
             let names: &[&str] = if top {
-                &["name", "type", "substitutionGroup", "default", "fixed", "nillable", "abstract", "final", "block"]
+                &[
+                    "name",
+                    "type",
+                    "substitutionGroup",
+                    "default",
+                    "fixed",
+                    "nillable",
+                    "abstract",
+                    "final",
+                    "block",
+                ]
             } else {
-                &["name", "ref", "type", "default", "fixed", "form", "nillable", "block", "minOccurs", "maxOccurs"]
+                &[
+                    "name",
+                    "ref",
+                    "type",
+                    "default",
+                    "fixed",
+                    "form",
+                    "nillable",
+                    "block",
+                    "minOccurs",
+                    "maxOccurs",
+                ]
             };
             (
                 names.to_vec(),
@@ -129,7 +180,10 @@ fn element<'n>(node: &'n Node, parent: &str, ids: &mut HashSet<&'n str>) -> Resu
     };
     for (space, local, value) in &node.attributes {
         let known = match &**space {
-            "" => local == "id" && !matches!(&**name, "documentation" | "appinfo") || attributes.contains(&&**local),
+            "" => {
+                local == "id" && !matches!(&**name, "documentation" | "appinfo")
+                    || attributes.contains(&&**local)
+            }
             // Attributes of other namespaces say nothing to a validator, and the one of XML Schema has none.
             XSD_NAME => false,
             XML_NAME if local == "lang" => true,
@@ -141,7 +195,10 @@ fn element<'n>(node: &'n Node, parent: &str, ids: &mut HashSet<&'n str>) -> Resu
         if space.is_empty() && local == "id" {
             let id = value.trim_matches([' ', '\t', '\n', '\r']);
             if !chars::is_ncname(id) || !ids.insert(id) {
-                return Err((node, "the attribute 'id' holds a name that nothing else in the document has".to_owned()));
+                return Err((
+                    node,
+                    "the attribute 'id' holds a name that nothing else in the document has".to_owned(),
+                ));
             }
         }
     }
@@ -154,7 +211,8 @@ fn element<'n>(node: &'n Node, parent: &str, ids: &mut HashSet<&'n str>) -> Resu
     let mut children = node.children.iter().peekable();
     for (names, least, most) in slots {
         let mut count = 0;
-        while count < most && children.next_if(|child| child.xsd && names.contains(&&*child.local)).is_some() {
+        while count < most && children.next_if(|child| child.xsd && names.contains(&&*child.local)).is_some()
+        {
             count += 1;
         }
         if count < least {

@@ -179,7 +179,9 @@ fn test(step: &str, names: &mut Names, prefixes: &dyn Prefixes) -> Result<Test, 
     }
     let (prefix, local) = crate::xml::chars::split_qname(step).ok_or("a step is a name, '*' or '.'")?;
     // As in XPath 1.0, a name without a prefix is in no namespace.
-    let space = if prefix.is_empty() { NO_NS } else {
+    let space = if prefix.is_empty() {
+        NO_NS
+    } else {
         let name = prefixes.name_of(prefix).ok_or(UNBOUND)?;
         names.add_space(name)
     };

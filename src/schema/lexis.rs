@@ -40,7 +40,8 @@ impl Lexis {
 
 fn is_language(text: &str) -> bool {
     let mut parts = text.split('-');
-    let lawful = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let lawful =
+        |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
     parts.next().is_some_and(|first| lawful(first) && first.bytes().all(|byte| byte.is_ascii_alphabetic()))
         && parts.all(lawful)
 }
@@ -115,7 +116,9 @@ mod tests {
 
     #[test]
     fn rules_of_names_and_addresses() {
-        assert!(is_language("de-1996") && !is_language("1de") && !is_language("abcdefghi") && !is_language("de-"));
+        assert!(
+            is_language("de-1996") && !is_language("1de") && !is_language("abcdefghi") && !is_language("de-")
+        );
         assert!(Lexis::NmToken.holds("-1:a") && !Lexis::NmToken.holds("a b") && !Lexis::NmToken.holds(""));
         assert!(Lexis::Name.holds(":a") && !Lexis::Name.holds("-a") && !Lexis::NcName.holds("a:b"));
         for good in ["", "a", "http://ä.de/ x?y#z", "../a:b", "urn:x:y", "a%20b", "#", "?a:b"] {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::fault::SchemaFault;
 use super::grammar;
-use super::names::XSD_NAME;
+use super::names::{XML_NAME, XSD_NAME};
 use super::tree::{self, Node, Read};
 
 /// Gives schema documents.
@@ -17,6 +17,19 @@ pub trait Library {
     /// The octets of a document by its name.
     fn octets(&self, name: &str) -> Result<Vec<u8>, String>;
 }
+
+/// The attributes of the prefix `xml`, for schemas that import their namespace and say no document.
+const XML_ATTRIBUTES: (&str, &str) = (
+    "xml:attributes",
+    r#"<schema xmlns="http://www.w3.org/2001/XMLSchema" targetNamespace="http://www.w3.org/XML/1998/namespace">
+<attribute name="base" type="anyURI"/>
+<attribute name="id" type="ID"/>
+<attribute name="lang"><simpleType><union memberTypes="language"><simpleType>
+<restriction base="string"><enumeration value=""/></restriction></simpleType></union></simpleType></attribute>
+<attribute name="space"><simpleType>
+<restriction base="NCName"><enumeration value="default"/><enumeration value="preserve"/></restriction></simpleType></attribute>
+</schema>"#,
+);
 
 /// Documents of one schema at most.
 const MOST_DOCUMENTS: usize = 2_000;
@@ -85,7 +98,12 @@ pub(super) fn load(entries: &[&str], library: &dyn Library) -> Result<Documents,
         let read = match reads.get(&want.file) {
             Some(read) => read.clone(),
             None => {
-                let octets = library.octets(&want.file).map_err(|text| complain(&documents, text))?;
+                let octets = match want.file == XML_ATTRIBUTES.0 {
+                    // Only where no document says what these attributes are.
+                    true if documents.list.iter().any(|other| other.target == XML_NAME) => continue,
+                    true => XML_ATTRIBUTES.1.as_bytes().to_vec(),
+                    false => library.octets(&want.file).map_err(|text| complain(&documents, text))?,
+                };
                 let read = tree::read(&octets).map_err(|(text, place)| SchemaFault {
                     line: place.map_or(0, |place| place.line),
                     column: place.map_or(0, |place| place.column),
@@ -98,12 +116,20 @@ pub(super) fn load(entries: &[&str], library: &dyn Library) -> Result<Documents,
         };
         let own = read.root.get("targetNamespace");
         let target = match (own, want.include, &want.target) {
-            (Some(""), ..) => return Err(plain(&want.file, "the target namespace is empty; leave the attribute out")),
+            (Some(""), ..) => {
+                return Err(plain(&want.file, "the target namespace is empty; leave the attribute out"));
+            }
             (Some(own), _, Some(target)) if own != target => {
-                return Err(complain(&documents, format!("'{}' has the target namespace '{own}', not '{target}'", want.file)));
+                return Err(complain(
+                    &documents,
+                    format!("'{}' has the target namespace '{own}', not '{target}'", want.file),
+                ));
             }
             (None, false, Some(target)) if !target.is_empty() => {
-                return Err(complain(&documents, format!("'{}' has no target namespace, not '{target}'", want.file)));
+                return Err(complain(
+                    &documents,
+                    format!("'{}' has no target namespace, not '{target}'", want.file),
+                ));
             }
             (Some(own), ..) => own.to_owned(),
             (None, true, Some(target)) => target.clone(),
@@ -163,7 +189,9 @@ fn follow(
                 return Err(document.fault(node, "a document does not import its own namespace; include it"));
             }
             if node.get("namespace") == Some("") {
-                return Err(document.fault(node, "the namespace of an import is empty; leave the attribute out"));
+                return Err(
+                    document.fault(node, "the namespace of an import is empty; leave the attribute out")
+                );
             }
             document.sees.insert(namespace.to_owned());
             namespace.to_owned()
@@ -171,6 +199,10 @@ fn follow(
         let Some(location) = location else {
             if include {
                 return Err(document.fault(node, format!("'{}' lacks 'schemaLocation'", node.local)));
+            }
+            if target == XML_NAME {
+                let file = XML_ATTRIBUTES.0.to_owned();
+                next.push(Wanted { file, target: Some(target), include, by });
             }
             continue;
         };
@@ -184,6 +216,11 @@ fn follow(
         next.push(Wanted { file, target: Some(target), include, by });
     }
     wanted.extend(next.into_iter().rev());
+    // Last, when all that is found has been taken in.
+    if let Some(at) = wanted.iter().position(|want| want.file == XML_ATTRIBUTES.0) {
+        let last = wanted.remove(at);
+        wanted.insert(0, last);
+    }
     Ok(())
 }
 

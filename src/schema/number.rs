@@ -96,7 +96,8 @@ pub(super) fn float_key(value: f64) -> String {
 
 /// The octets of a `hexBinary`, or `None`.
 pub(super) fn hex_octets(text: &str) -> Option<u64> {
-    (text.len() % 2 == 0 && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(text.len() as u64 / 2)
+    (text.len() % 2 == 0 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .then_some(text.len() as u64 / 2)
 }
 
 /// The octets of a `base64Binary` (Part 2, 3.2.16), or `None`; white space may stand between its characters.

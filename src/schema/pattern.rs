@@ -241,7 +241,11 @@ impl Reader<'_> {
                         return Err(self.fault("'-' stands at the beginning or the end of a class only"));
                     }
                     self.at += 1;
-                    if self.at - 1 == start && self.peek() == Some('-') && self.ahead(1) != Some('[') && self.ahead(1) != Some(']') {
+                    if self.at - 1 == start
+                        && self.peek() == Some('-')
+                        && self.ahead(1) != Some('[')
+                        && self.ahead(1) != Some(']')
+                    {
                         return Err(self.fault("a range begins with '-'"));
                     }
                     ranges.push((45, 45));

@@ -123,7 +123,8 @@ impl<'s, 'a> Run<'s, 'a> {
 
     /// What the parent makes of a child: its declaration, and whether it is looked at.
     fn admit(&mut self, start: &Start<'a>, name: Option<NameId>) -> (Option<ElementId>, Process) {
-        let global = name.and_then(|name| self.schema.global_elements.get(name.0 as usize).copied().flatten());
+        let global =
+            name.and_then(|name| self.schema.global_elements.get(name.0 as usize).copied().flatten());
         let Some(parent) = self.frames.last() else { return (global, Process::Strict) };
         let at = start.offset;
         if parent.skip {
@@ -333,6 +334,14 @@ impl<'s, 'a> Run<'s, 'a> {
         }
     }
 
+    /// Takes in the references of a value that the schema supplies.
+    pub(super) fn take_refs(&mut self, value: &Value, offset: usize) {
+        if !value.refs.is_empty() {
+            self.ids.extend(value.refs.iter().map(|id| (Role::IdRef, id.clone())));
+            self.take_ids(offset);
+        }
+    }
+
     /// Checks a text; answers its key where it is wanted.
     pub(super) fn check<'t>(
         &mut self,
@@ -346,7 +355,13 @@ impl<'s, 'a> Run<'s, 'a> {
     }
 
     /// The text of an element that has text only.
-    fn close_text(&mut self, frame: &Frame, simple: SimpleId, text: &str, spaces: &Spaces<'_>) -> Option<Key<'static>> {
+    fn close_text(
+        &mut self,
+        frame: &Frame,
+        simple: SimpleId,
+        text: &str,
+        spaces: &Spaces<'_>,
+    ) -> Option<Key<'static>> {
         let schema = self.schema;
         let value = frame.element.and_then(|element| schema.element(element).value.as_ref());
         let wanted = self.keys.wants() || value.is_some_and(|value| value.fixed);
@@ -357,7 +372,9 @@ impl<'s, 'a> Run<'s, 'a> {
         let declared = frame.element.and_then(|element| schema.text_type(schema.element(element).of_type));
         if supplied && declared == Some(simple) {
             // Checked when the schema was compiled.
-            return value.and_then(|value| value.key.clone());
+            let value = value?;
+            self.take_refs(value, frame.offset);
+            return value.key.clone();
         }
         match self.check(simple, text, spaces, wanted) {
             Ok(key) => {
@@ -426,7 +443,11 @@ impl<'a> Sink<'a> for Run<'_, 'a> {
         let schema = self.schema;
         let declaration = element.map(|element| schema.element(element));
         if declaration.is_some_and(|declaration| declaration.is_abstract) {
-            self.breach("cvc-elt.2", start.offset, "an element that may stand for this abstract one is expected");
+            self.breach(
+                "cvc-elt.2",
+                start.offset,
+                "an element that may stand for this abstract one is expected",
+            );
         }
         let (xsi_type, nil) = self.instructions(start.offset, attributes, spaces, declaration);
         let of_type = match (xsi_type, declaration) {
@@ -444,7 +465,11 @@ impl<'a> Sink<'a> for Run<'_, 'a> {
             TypeId::Complex(complex) => {
                 let complex = schema.complex(complex);
                 if complex.is_abstract {
-                    self.breach("cvc-type.2", start.offset, "a type derived from this abstract one is expected (xsi:type)");
+                    self.breach(
+                        "cvc-type.2",
+                        start.offset,
+                        "a type derived from this abstract one is expected (xsi:type)",
+                    );
                 }
                 complex.content
             }

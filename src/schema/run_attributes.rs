@@ -4,6 +4,7 @@
 use super::events::{Attribute, Spaces};
 use super::names::{NameId, NsId, XSI};
 use super::run::{Run, instruction};
+use super::simple::Role;
 use super::tables::{ComplexId, Element, Process, TypeId, Use};
 use crate::xml::chars;
 
@@ -37,7 +38,9 @@ impl<'a> Run<'_, 'a> {
             });
             match (named, of_type, block) {
                 (None, ..) => self.breach("cvc-elt.4.1", offset, "the name of a type is expected (xsi:type)"),
-                (_, None, _) => self.breach("cvc-elt.4.2", offset, "a type of the schema is expected (xsi:type)"),
+                (_, None, _) => {
+                    self.breach("cvc-elt.4.2", offset, "a type of the schema is expected (xsi:type)")
+                }
                 (_, Some(of_type), Some((declared, block)))
                     if !self.schema.derives(of_type, declared, block) =>
                 {
@@ -52,8 +55,14 @@ impl<'a> Run<'_, 'a> {
             match &*text {
                 "true" | "1" => nil = true,
                 "false" | "0" => {}
-                _ => self.breach("cvc-datatype-valid.1.2.1", offset, "true, false, 1 or 0 is expected (xsi:nil)"),
+                _ => self.breach(
+                    "cvc-datatype-valid.1.2.1",
+                    offset,
+                    "true, false, 1 or 0 is expected (xsi:nil)",
+                ),
             }
+            // It says something of elements that are declared only.
+            nil &= declaration.is_some();
             if let Some(declaration) = declaration {
                 if !declaration.nillable {
                     self.breach("cvc-elt.3.1", offset, "an element that may not be nil has no xsi:nil");
@@ -88,8 +97,15 @@ impl<'a> Run<'_, 'a> {
         let uses = &schema.complex(complex).attributes;
         self.seen.clear();
         self.seen.resize(uses.len(), false);
+        let mut wild_ids = 0;
         for attribute in attributes {
             if is_instruction(attribute) {
+                if self.keys.wants() {
+                    // A field `@*` finds these as well.
+                    let name = schema.names.find(attribute.space, attribute.local);
+                    let key = super::simple::Key { tag: 0, text: attribute.value.as_ref().into() };
+                    self.key((attribute.space, name), &key);
+                }
                 continue;
             }
             let name = schema.names.find(attribute.space, attribute.local);
@@ -99,8 +115,12 @@ impl<'a> Run<'_, 'a> {
                     self.seen[at] = true;
                     self.attribute(&uses[at], offset, attribute, spaces);
                 }
-                None => self.let_in(complex, name, offset, attribute, spaces),
+                None => wild_ids += usize::from(self.let_in(complex, name, offset, attribute, spaces)),
             }
+        }
+        let own_id = || uses.iter().any(|one| schema.simples.get(one.simple).role == Role::Id);
+        if wild_ids > 1 || (wild_ids == 1 && own_id()) {
+            self.breach("cvc-complex-type.5", offset, "one attribute of type ID at most is expected");
         }
         for (at, one) in uses.iter().enumerate() {
             if self.seen[at] {
@@ -109,10 +129,11 @@ impl<'a> Run<'_, 'a> {
             if one.required {
                 let text = format!("the attribute {} is expected", schema.names.local(one.name));
                 self.breach("cvc-complex-type.4", offset, text);
-            } else if let Some(key) = one.value.as_ref().and_then(|value| value.key.as_ref())
-                && self.keys.wants()
-            {
-                self.key((schema.names.space_of(one.name), Some(one.name)), key);
+            } else if let Some(value) = &one.value {
+                if let Some(key) = value.key.as_ref().filter(|_| self.keys.wants()) {
+                    self.key((schema.names.space_of(one.name), Some(one.name)), key);
+                }
+                self.take_refs(value, offset);
             }
         }
     }
@@ -130,7 +151,12 @@ impl<'a> Run<'_, 'a> {
             Ok(key) => {
                 self.take_ids(offset);
                 if fixed.is_some_and(|value| value.key != key) {
-                    self.breach_attribute("cvc-attribute.4", offset, Some(one.name), "the fixed value is expected");
+                    self.breach_attribute(
+                        "cvc-attribute.4",
+                        offset,
+                        Some(one.name),
+                        "the fixed value is expected",
+                    );
                 }
                 if let Some(key) = key.filter(|_| self.keys.wants()) {
                     self.key((attribute.space, Some(one.name)), &key);
@@ -143,7 +169,7 @@ impl<'a> Run<'_, 'a> {
         }
     }
 
-    /// An attribute that the type does not have.
+    /// An attribute that the type does not have; whether it is of type ID.
     fn let_in(
         &mut self,
         complex: ComplexId,
@@ -151,24 +177,35 @@ impl<'a> Run<'_, 'a> {
         offset: usize,
         attribute: &Attribute<'a>,
         spaces: &Spaces<'a>,
-    ) {
+    ) -> bool {
         let schema = self.schema;
         let wildcard = schema.complex(complex).wildcard.as_ref();
         let Some(wildcard) = wildcard.filter(|wildcard| wildcard.allowed.has(attribute.space)) else {
-            return self.breach_attribute("cvc-complex-type.3.2.2", offset, name, "no such attribute is expected here");
+            self.breach_attribute(
+                "cvc-complex-type.3.2.2",
+                offset,
+                name,
+                "no such attribute is expected here",
+            );
+            return false;
         };
         if wildcard.process == Process::Skip {
-            return;
+            return false;
         }
-        let global = name.and_then(|name| schema.global_attributes.get(name.0 as usize)).and_then(Option::as_ref);
+        let global =
+            name.and_then(|name| schema.global_attributes.get(name.0 as usize)).and_then(Option::as_ref);
         match global {
-            Some(one) => self.attribute(one, offset, attribute, spaces),
+            Some(one) => {
+                self.attribute(one, offset, attribute, spaces);
+                return schema.simples.get(one.simple).role == Role::Id;
+            }
             None if wildcard.process == Process::Strict => {
                 let text = "an attribute that the schema declares is expected";
                 self.breach_attribute("cvc-complex-type.3.2.2", offset, name, text);
             }
             None => {}
         }
+        false
     }
 }
 

@@ -331,7 +331,8 @@ impl Simples {
                 if wanted { owned(value.key()) } else { None }
             }
             Primitive::Hex => {
-                let count = number::hex_octets(&text).ok_or_else(|| no("pairs of hexadecimal digits are expected"))?;
+                let count = number::hex_octets(&text)
+                    .ok_or_else(|| no("pairs of hexadecimal digits are expected"))?;
                 lengths(simple, count, "octets")?;
                 if wanted { owned(text.to_ascii_uppercase()) } else { None }
             }

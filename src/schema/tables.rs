@@ -41,7 +41,10 @@ pub(super) enum Content {
     Empty,
     Simple(SimpleId),
     /// A number into the models.
-    Elements { model: u32, mixed: bool },
+    Elements {
+        model: u32,
+        mixed: bool,
+    },
 }
 
 /// A default or fixed value.
@@ -51,6 +54,8 @@ pub(super) struct Value {
     pub(super) text: Box<str>,
     /// Of a simple type; texts of mixed content are compared as they are.
     pub(super) key: Option<Key<'static>>,
+    /// The IDs that it refers to.
+    pub(super) refs: Vec<String>,
 }
 
 /// An attribute that a type has.
@@ -98,7 +103,9 @@ impl Allowed {
     /// Whether some namespace is allowed by both.
     pub(super) fn meets(&self, other: &Allowed) -> bool {
         match (self, other) {
-            (Allowed::List(list), other) | (other, Allowed::List(list)) => list.iter().any(|space| other.has(*space)),
+            (Allowed::List(list), other) | (other, Allowed::List(list)) => {
+                list.iter().any(|space| other.has(*space))
+            }
             _ => true,
         }
     }
@@ -255,9 +262,9 @@ pub(super) fn derives(
                     && let Variety::Union(members) = &simples.get(wanted).variety
                 {
                     return simples.derives(simple, wanted)
-                        || members.iter().any(|member| {
-                            derives(complexes, simples, at, TypeId::Simple(*member), block)
-                        });
+                        || members
+                            .iter()
+                            .any(|member| derives(complexes, simples, at, TypeId::Simple(*member), block));
                 }
                 at = if simple == ANY_SIMPLE { ANY_TYPE } else { TypeId::Simple(simples.get(simple).base) };
             }

@@ -74,15 +74,17 @@ fn limits() -> Limits {
 
 /// Reads a schema document; on failure the words and the place.
 pub(super) fn read(octets: &[u8]) -> Result<Read, (String, Option<Place>)> {
-    let text = std::str::from_utf8(octets).map_err(|_| ("the schema document is not utf-8".to_owned(), None))?;
+    let text =
+        std::str::from_utf8(octets).map_err(|_| ("the schema document is not utf-8".to_owned(), None))?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let text = doctype::without(text).map_err(|what| (what.to_owned(), None))?;
     let text: Arc<str> = match text {
         Cow::Borrowed(text) => text.into(),
         Cow::Owned(text) => text.into(),
     };
-    gate::pass(Bytes::copy_from_slice(text.as_bytes()), &limits())
-        .map_err(|error| (format!("the schema document cannot be read: {}", error.fault), Some(error.place)))?;
+    gate::pass(Bytes::copy_from_slice(text.as_bytes()), &limits()).map_err(|error| {
+        (format!("the schema document cannot be read: {}", error.fault), Some(error.place))
+    })?;
     let mut grow = Grow { open: Vec::new(), root: None, scope: Arc::default(), silent: 0 };
     events::read(&text, 0, &Names::new(), &mut grow);
     match grow.root {
@@ -105,7 +107,10 @@ struct Grow {
 
 impl<'a> Sink<'a> for Grow {
     fn start(&mut self, start: &Start<'a>, attributes: &mut Vec<Attribute<'a>>, spaces: &Spaces<'a>) {
-        let inside = self.open.last().is_some_and(|node| node.xsd && matches!(&*node.local, "documentation" | "appinfo"));
+        let inside = self
+            .open
+            .last()
+            .is_some_and(|node| node.xsd && matches!(&*node.local, "documentation" | "appinfo"));
         if self.silent > 0 || inside {
             self.silent += 1;
             return;

@@ -1,0 +1,16 @@
+//! Arguments of `validate`. It never does anything itself.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Arguments of `validate`.
+#[derive(Clone, Debug, Args)]
+pub struct ValidateArgs {
+    /// The schema (XSD 1.0); what it includes and imports is read from beside it, never from the net.
+    #[arg(long, value_name = "FILE.xsd")]
+    pub schema: PathBuf,
+    /// The documents.
+    #[arg(required = true, value_name = "DOCUMENT")]
+    pub documents: Vec<PathBuf>,
+}

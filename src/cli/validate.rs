@@ -1,0 +1,181 @@
+//! `validate`: documents against a schema, without a package. Needs no store and no stage; shows no value of a document.
+//! Schema documents are read from disk beside the schema only: never from the net, never over a link.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::cli::args_validate::ValidateArgs;
+use crate::cli::exit::{CliError, Exit};
+use crate::cli::output::Output;
+use crate::schema::fault::Breach;
+use crate::schema::load::{Library, beside};
+use crate::schema::tables::Schema;
+use crate::xml::gate::{self, Document, Limits};
+
+/// Most faults that are told of one document.
+const MOST_FAULTS: usize = 100;
+/// Largest file that is read, octets.
+const LARGEST: usize = 64 << 20;
+/// Folders below that of the schema, and files in them, that are looked through for an address in the net.
+const MOST_FILES: usize = 20_000;
+
+/// Wider than for messages: a whole register may be looked at.
+fn limits() -> Limits {
+    Limits { bytes: LARGEST, depth: 256, attributes: 512, name: 2_048, nodes: 4_000_000 }
+}
+
+/// What is said of a document.
+#[derive(Serialize)]
+struct Said<'a> {
+    file: &'a str,
+    valid: bool,
+    faults: Vec<Fault>,
+}
+
+#[derive(Serialize)]
+struct Fault {
+    code: &'static str,
+    line: u32,
+    column: u32,
+    path: String,
+    text: String,
+}
+
+/// Validates the documents.
+pub fn run(args: &ValidateArgs, out: &mut Output) -> Result<Exit, CliError> {
+    let unfit = |text: String| CliError::Usage(format!("schema cannot be used: {text}"));
+    let disk = Disk::of(&args.schema).map_err(unfit)?;
+    let schema =
+        Schema::compile(&[&disk.entry], &disk).map_err(|fault| unfit(disk.shown(&fault.to_string())))?;
+    // What cannot be read at all is told before anything is printed.
+    for document in &args.documents {
+        let size = std::fs::metadata(document).and_then(|metadata| match metadata.is_file() {
+            true => Ok(metadata.len()),
+            false => Err(std::io::ErrorKind::InvalidInput.into()),
+        });
+        size.map_err(|error| CliError::Usage(format!("{}: {}", document.display(), error.kind())))?;
+    }
+    let mut all_valid = true;
+    for document in &args.documents {
+        let faults = faults(&schema, document)?;
+        all_valid &= faults.is_empty();
+        let file = document.display().to_string();
+        let said = Said { file: &file, valid: faults.is_empty(), faults };
+        if out.is_json() {
+            let mut line = serde_json::to_vec(&said).unwrap_or_default();
+            line.push(b'\n');
+            out.raw(&line)?;
+            continue;
+        }
+        out.say(&format!("{}: {}", said.file, if said.valid { "valid" } else { "not valid" }))?;
+        for fault in &said.faults {
+            let Fault { code, line, column, path, text } = fault;
+            out.say(&format!("  {line}:{column} {code} {path} {text}"))?;
+        }
+    }
+    Ok(if all_valid { Exit::Ok } else { Exit::No })
+}
+
+fn faults(schema: &Schema, file: &Path) -> Result<Vec<Fault>, CliError> {
+    let octets = std::fs::read(file)
+        .map_err(|error| CliError::Usage(format!("{}: {}", file.display(), error.kind())))?;
+    match gate::pass(octets.into(), &limits()) {
+        Ok(document) => Ok(schema
+            .validate(&document, MOST_FAULTS)
+            .into_iter()
+            .map(|breach| told(&document, breach))
+            .collect()),
+        Err(error) => Ok(vec![Fault {
+            code: "not-well-formed",
+            line: error.place.line,
+            column: error.place.column,
+            path: "/".to_owned(),
+            text: error.fault.to_string(),
+        }]),
+    }
+}
+
+fn told(document: &Document, breach: Breach) -> Fault {
+    let place = document.place_of(breach.offset);
+    Fault { code: breach.code, line: place.line, column: place.column, path: breach.path, text: breach.text }
+}
+
+/// The schema documents on disk; names are paths without links.
+struct Disk {
+    folder: PathBuf,
+    entry: String,
+}
+
+impl Disk {
+    fn of(schema: &Path) -> Result<Disk, String> {
+        let found =
+            schema.canonicalize().map_err(|error| format!("{}: {}", schema.display(), error.kind()))?;
+        let entry = found.to_str().ok_or("the path is not utf-8")?.to_owned();
+        let folder = found.parent().map(Path::to_owned).unwrap_or_default();
+        Ok(Disk { folder, entry })
+    }
+
+    /// Files beside the schema by their own names.
+    fn shown(&self, text: &str) -> String {
+        text.replace(&format!("{}/", self.folder.display()), "")
+    }
+
+    /// The one file of a name in the schema's folder or below.
+    fn named(&self, name: &str) -> Option<String> {
+        let (mut folders, mut looked) = (vec![self.folder.clone()], 0);
+        let mut found = None;
+        while let Some(folder) = folders.pop() {
+            let mut entries: Vec<_> = std::fs::read_dir(folder).ok()?.filter_map(Result::ok).collect();
+            entries.sort_by_key(std::fs::DirEntry::file_name);
+            for entry in entries {
+                looked += 1;
+                let kind = entry.file_type().ok()?;
+                if looked > MOST_FILES {
+                    return None;
+                }
+                if kind.is_dir() {
+                    folders.push(entry.path());
+                } else if kind.is_file() && entry.file_name() == name {
+                    if found.is_some() {
+                        return None;
+                    }
+                    found = entry.path().to_str().map(str::to_owned);
+                }
+            }
+        }
+        found
+    }
+}
+
+impl Library for Disk {
+    fn find(&self, from: &str, location: &str) -> Result<String, String> {
+        if from.is_empty() {
+            return Ok(location.to_owned());
+        }
+        if location.contains("://") || location.starts_with("urn:") {
+            let name = location.rsplit('/').next().unwrap_or_default();
+            return self.named(name).ok_or_else(|| {
+                format!("nothing is read from the net; put it beside the schema, once, as '{name}'")
+            });
+        }
+        if location.starts_with(['/', '\\']) {
+            return Err("only documents beside the schema are read; write a relative path".to_owned());
+        }
+        let path = beside(from, &location.replace("%20", " "));
+        path.map(|path| format!("/{path}")).ok_or_else(|| "leads out of all folders".to_owned())
+    }
+
+    fn octets(&self, name: &str) -> Result<Vec<u8>, String> {
+        let path = Path::new(name);
+        let found = path.canonicalize().map_err(|error| error.kind().to_string())?;
+        if found != path {
+            return Err("stands behind a link, and links are not followed".to_owned());
+        }
+        let metadata = std::fs::metadata(path).map_err(|error| error.kind().to_string())?;
+        if !metadata.is_file() || metadata.len() > LARGEST as u64 {
+            return Err(format!("is no file of at most {LARGEST} octets"));
+        }
+        std::fs::read(path).map_err(|error| error.kind().to_string())
+    }
+}

@@ -1,0 +1,117 @@
+//! `validate` as an operator meets it: exit codes, one JSON line for each document, nothing on standard output where the
+//! schema cannot be used, and schema documents from beside the schema only.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+fn validate(folder: &Path, words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_drehscheibe"))
+        .current_dir(folder)
+        .args(["validate", "--schema"])
+        .args(words)
+        .output()
+        .unwrap()
+}
+
+fn text(octets: &[u8]) -> String {
+    String::from_utf8(octets.to_vec()).unwrap()
+}
+
+const SCHEMA: &str = r#"<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:t="urn:types" elementFormDefault="qualified">
+  <xs:import namespace="urn:types" schemaLocation="http://example.invalid/schemata/types.xsd"/>
+  <xs:element name="a"><xs:complexType><xs:sequence><xs:element name="zahl" type="t:zahl" maxOccurs="3"/></xs:sequence></xs:complexType></xs:element>
+</xs:schema>"#;
+const TYPES: &str = r#"<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:types">
+  <xs:simpleType name="zahl"><xs:restriction base="xs:integer"/></xs:simpleType>
+</xs:schema>"#;
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("extern")).unwrap();
+    fs::write(folder.path().join("main.xsd"), SCHEMA).unwrap();
+    fs::write(folder.path().join("extern/types.xsd"), TYPES).unwrap();
+    fs::write(folder.path().join("good.xml"), "<a><zahl>10</zahl></a>").unwrap();
+    fs::write(folder.path().join("bad.xml"), "<a>\n  <zahl>1_0</zahl><zahl>1_</zahl></a>").unwrap();
+    fs::write(folder.path().join("broken.xml"), "<a><zahl>").unwrap();
+    folder
+}
+
+#[test]
+fn each_document_has_its_line_and_the_exit_code_says_whether_all_are_valid() {
+    let folder = folder();
+    let good = validate(folder.path(), &["main.xsd", "good.xml", "--json"]);
+    assert_eq!(good.status.code(), Some(0), "{}", text(&good.stderr));
+    assert_eq!(text(&good.stdout), "{\"file\":\"good.xml\",\"valid\":true,\"faults\":[]}\n");
+
+    let all = validate(folder.path(), &["main.xsd", "good.xml", "bad.xml", "broken.xml", "--json"]);
+    assert_eq!(all.status.code(), Some(1));
+    let lines: Vec<Value> =
+        text(&all.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[1]["valid"], json!(false));
+    let fault = &lines[1]["faults"][0];
+    assert_eq!(
+        (&fault["code"], &fault["line"], &fault["column"], &fault["path"]),
+        (&json!("cvc-datatype-valid.1.2.1"), &json!(2), &json!(3), &json!("/a/zahl"))
+    );
+    assert_eq!(lines[1]["faults"].as_array().unwrap().len(), 2);
+    assert_eq!(lines[2]["faults"][0]["code"], json!("not-well-formed"));
+    assert!(!text(&all.stdout).contains("1_0"), "a value is shown");
+
+    let plain = validate(folder.path(), &["main.xsd", "good.xml", "bad.xml"]);
+    assert_eq!(plain.status.code(), Some(1));
+    assert!(text(&plain.stdout).starts_with("good.xml: valid\nbad.xml: not valid\n  2:3 cvc-datatype-valid.1.2.1 /a/zahl "));
+}
+
+#[test]
+fn a_schema_that_cannot_be_used_ends_with_two_and_says_nothing_on_standard_output() {
+    let folder = folder();
+    let refused = |name: &str, text_of: &str| {
+        fs::write(folder.path().join(name), text_of).unwrap();
+        let output = validate(folder.path(), &[name, "good.xml", "--json"]);
+        assert_eq!(output.status.code(), Some(2), "{name}");
+        assert_eq!(text(&output.stdout), "", "{name}");
+        text(&output.stderr)
+    };
+    let head = r#"<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">"#;
+    let wrong = refused("wrong.xsd", &format!("{head}\n<xs:element name='a' type='xs:no'/></xs:schema>"));
+    assert!(wrong.contains("wrong.xsd:2:1: XML Schema 1.0 has no type 'no'"), "{wrong}");
+    let net = refused("net.xsd", &format!("{head}<xs:include schemaLocation='https://example.invalid/gone.xsd'/></xs:schema>"));
+    assert!(net.contains("nothing is read from the net"), "{net}");
+    let absolute = refused("absolute.xsd", &format!("{head}<xs:include schemaLocation='/etc/passwd'/></xs:schema>"));
+    assert!(absolute.contains("beside the schema"), "{absolute}");
+    let broken = refused("no.xsd", "<xs:schema");
+    assert!(broken.contains("cannot be read"), "{broken}");
+    #[cfg(unix)]
+    {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("far.xsd"), format!("{head}</xs:schema>")).unwrap();
+        std::os::unix::fs::symlink(outside.path().join("far.xsd"), folder.path().join("link.xsd")).unwrap();
+        let link = refused("over.xsd", &format!("{head}<xs:include schemaLocation='link.xsd'/></xs:schema>"));
+        assert!(link.contains("links are not followed"), "{link}");
+    }
+    let missing = validate(folder.path(), &["gone.xsd", "good.xml"]);
+    assert_eq!((missing.status.code(), text(&missing.stdout)), (Some(2), String::new()));
+    let no_document = validate(folder.path(), &["main.xsd", "good.xml", "gone.xml"]);
+    assert_eq!((no_document.status.code(), text(&no_document.stdout)), (Some(2), String::new()));
+}
+
+#[test]
+fn the_shipped_schemas_and_their_samples_can_be_used() {
+    let samples = "xsd/xfamilie/1.3.0/samples";
+    let output = validate(
+        Path::new(env!("CARGO_MANIFEST_DIR")),
+        &[
+            "xsd/xfamilie/1.3.0/xfamilie-geburt.xsd",
+            &format!("{samples}/0804-eintragung-vorhanden.xml"),
+            &format!("{samples}/invalid-0804-datum.xml"),
+        ],
+    );
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let told = text(&output.stdout);
+    assert!(told.contains("0804-eintragung-vorhanden.xml: valid\n"), "{told}");
+    assert!(told.contains("invalid-0804-datum.xml: not valid\n"), "{told}");
+}
