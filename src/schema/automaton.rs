@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::charset::{LAST, Set};
-use super::pattern::{self, Expr, PatternFault};
+use super::pattern::{Expr, PatternFault};
 
 /// States before the table is made; a pattern beyond it is refused.
 const MOST_STEPS: usize = 60_000;
@@ -51,8 +51,9 @@ enum Step {
 }
 
 /// Compiles one pattern, or says why not.
+#[cfg(test)]
 pub(super) fn compile(text: &str) -> Result<Pattern, PatternFault> {
-    any_of(&[pattern::parse(text)?])
+    any_of(&[super::pattern::parse(text)?])
 }
 
 /// Compiles patterns of which one must hold.

@@ -60,10 +60,6 @@ impl Names {
         }
     }
 
-    pub(super) fn space_name(&self, space: NsId) -> &str {
-        self.spaces.get(space.0 as usize).map_or("", |name| name)
-    }
-
     pub(super) fn find(&self, space: NsId, local: &str) -> Option<NameId> {
         let mask = self.slots.len() - 1;
         let mut at = hash(space, local) as usize & mask;

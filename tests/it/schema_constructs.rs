@@ -20,8 +20,20 @@ const CONSTRUCTS: &[Construct] = &[
         "sequence and counts",
         r#"<xs:element name="a"><xs:complexType><xs:sequence>
             <xs:element name="b" minOccurs="2" maxOccurs="7" type="xs:string"/><xs:element name="c" minOccurs="0"/></xs:sequence></xs:complexType></xs:element>"#,
-        &["<a @><b/><b/></a>", "<a @><b/><b/><b/><b/><b/><b/><b/><c/></a>", "<a @> <b/>\n\t<b/> <!-- c --> <c/></a>"],
-        &["<a @/>", "<a @><b/></a>", "<a @><b/><b/><b/><b/><b/><b/><b/><b/></a>", "<a @><b/><c/></a>", "<a @><b/><b/><c/><c/></a>", "<a @><b/><b/>x</a>", "<a @>\u{a0}<b/><b/></a>"],
+        &[
+            "<a @><b/><b/></a>",
+            "<a @><b/><b/><b/><b/><b/><b/><b/><c/></a>",
+            "<a @> <b/>\n\t<b/> <!-- c --> <c/></a>",
+        ],
+        &[
+            "<a @/>",
+            "<a @><b/></a>",
+            "<a @><b/><b/><b/><b/><b/><b/><b/><b/></a>",
+            "<a @><b/><c/></a>",
+            "<a @><b/><b/><c/><c/></a>",
+            "<a @><b/><b/>x</a>",
+            "<a @>\u{a0}<b/><b/></a>",
+        ],
     ),
     (
         "choice, nested, with counts",
@@ -57,7 +69,14 @@ const CONSTRUCTS: &[Construct] = &[
            <xs:complexType name="y"><xs:simpleContent><xs:restriction base="t:x"><xs:maxInclusive value="10"/><xs:attribute name="u" type="xs:NMTOKEN" use="required"/></xs:restriction></xs:simpleContent></xs:complexType>
            <xs:element name="a" type="t:y"/>"#,
         &["<a @ u='k'> 9.5 </a>", "<a @ u='k'>9<!-- c -->.<![CDATA[5]]></a>"],
-        &["<a @>9</a>", "<a @ u='k l'>9</a>", "<a @ u='k'>11</a>", "<a @ u='k'/>", "<a @ u='k'>9<b/></a>", "<a @ u='k'>1_0</a>"],
+        &[
+            "<a @>9</a>",
+            "<a @ u='k l'>9</a>",
+            "<a @ u='k'>11</a>",
+            "<a @ u='k'/>",
+            "<a @ u='k'>9<b/></a>",
+            "<a @ u='k'>1_0</a>",
+        ],
     ),
     (
         "complex content, extension, restriction, xsi:type, abstract, block",
@@ -66,13 +85,34 @@ const CONSTRUCTS: &[Construct] = &[
            <xs:complexType name="z"><xs:complexContent><xs:restriction base="t:x"><xs:sequence><xs:element name="b"/></xs:sequence></xs:restriction></xs:complexContent></xs:complexType>
            <xs:element name="a" type="t:x" block="restriction"/>"#,
         &["<a @ xsi:type='t:y'><b/><c/></a>", "<a @ xsi:type=' t:y '><c/></a>"],
-        &["<a @/>", "<a @ xsi:type='t:y'><b/></a>", "<a @ xsi:type='t:z'><b/></a>", "<a @ xsi:type='t:q'/>", "<a @ xsi:type='y'><c/></a>x", "<a @ xsi:type='xs:string'/>", "<a @ xsi:type=''/>"],
+        &[
+            "<a @/>",
+            "<a @ xsi:type='t:y'><b/></a>",
+            "<a @ xsi:type='t:z'><b/></a>",
+            "<a @ xsi:type='t:q'/>",
+            "<a @ xsi:type='y'><c/></a>x",
+            "<a @ xsi:type='xs:string'/>",
+            "<a @ xsi:type=''/>",
+        ],
     ),
     (
         "nil",
         r#"<xs:element name="a"><xs:complexType><xs:sequence><xs:element name="b" nillable="true" type="xs:int" maxOccurs="3"/><xs:element name="c" minOccurs="0" type="xs:int"/></xs:sequence></xs:complexType></xs:element>"#,
-        &["<a @><b xsi:nil='true'/></a>", "<a @><b xsi:nil=' 1 '></b></a>", "<a @><b xsi:nil='false'>1</b></a>", "<a @><b xsi:nil='true'><!-- c --></b></a>"],
-        &["<a @><b/></a>", "<a @><b xsi:nil='true'> </b></a>", "<a @><b xsi:nil='x'/></a>", "<a @><b>1</b><c xsi:nil='true'/></a>", "<a @><b>1</b><c xsi:nil='false'>1</c></a>", "<a @><b xsi:nil='0'/></a>", "<a @><b xsi:nil='true'>1</b></a>"],
+        &[
+            "<a @><b xsi:nil='true'/></a>",
+            "<a @><b xsi:nil=' 1 '></b></a>",
+            "<a @><b xsi:nil='false'>1</b></a>",
+            "<a @><b xsi:nil='true'><!-- c --></b></a>",
+        ],
+        &[
+            "<a @><b/></a>",
+            "<a @><b xsi:nil='true'> </b></a>",
+            "<a @><b xsi:nil='x'/></a>",
+            "<a @><b>1</b><c xsi:nil='true'/></a>",
+            "<a @><b>1</b><c xsi:nil='false'>1</c></a>",
+            "<a @><b xsi:nil='0'/></a>",
+            "<a @><b xsi:nil='true'>1</b></a>",
+        ],
     ),
     (
         "substitution groups",
@@ -87,12 +127,18 @@ const CONSTRUCTS: &[Construct] = &[
             <xs:any namespace="##other" processContents="skip"/><xs:any namespace="##targetNamespace" processContents="strict" minOccurs="0"/><xs:any namespace="##local urn:u" processContents="lax" minOccurs="0" maxOccurs="2"/>
             </xs:sequence><xs:anyAttribute namespace="##any" processContents="lax"/></xs:complexType></xs:element>"###,
         &[
-            "<a @><x xmlns='urn:q'><t:k>no</t:k></x></a>", "<a @><x xmlns='urn:q'/><k>1</k><y xmlns=''><t:k>1</t:k></y><z xmlns='urn:u' q='1'/></a>",
+            "<a @><x xmlns='urn:q'><t:k>no</t:k></x></a>",
+            "<a @><x xmlns='urn:q'/><k>1</k><y xmlns=''><t:k>1</t:k></y><z xmlns='urn:u' q='1'/></a>",
             "<a @ t:at='1' foo='x' xml:lang='de'><x xmlns='urn:q'/></a>",
         ],
         &[
-            "<a @><k>1</k></a>", "<a @><x xmlns='urn:q'/><k>x</k></a>", "<a @><x xmlns='urn:q'/><l/></a>", "<a @><x xmlns=''/></a>",
-            "<a @><x xmlns='urn:q'/><y xmlns=''><t:k>x</t:k></y></a>", "<a @><x xmlns='urn:q'/><y xmlns='urn:v'/></a>", "<a @ t:at='x'><x xmlns='urn:q'/></a>",
+            "<a @><k>1</k></a>",
+            "<a @><x xmlns='urn:q'/><k>x</k></a>",
+            "<a @><x xmlns='urn:q'/><l/></a>",
+            "<a @><x xmlns=''/></a>",
+            "<a @><x xmlns='urn:q'/><y xmlns=''><t:k>x</t:k></y></a>",
+            "<a @><x xmlns='urn:q'/><y xmlns='urn:v'/></a>",
+            "<a @ t:at='x'><x xmlns='urn:q'/></a>",
         ],
     ),
     (
@@ -102,8 +148,18 @@ const CONSTRUCTS: &[Construct] = &[
              <xs:key name="k"><xs:selector xpath="t:p"/><xs:field xpath="@id"/></xs:key>
              <xs:keyref name="r" refer="t:k"><xs:selector xpath=".//t:p"/><xs:field xpath="@to"/></xs:keyref>
              <xs:unique name="u"><xs:selector xpath="t:p | t:nothing"/><xs:field xpath="t:q"/></xs:unique></xs:element>"#,
-        &["<a @><p id='1'/><p id='2' to='1'/></a>", "<a @><p id='1.0' to='1'><q>1</q></p><p id='3'><q>2</q></p></a>", "<a @><p id='1'/><p id='2'/></a>"],
-        &["<a @><p id='1'/><p id='1.0'/></a>", "<a @><p/></a>", "<a @><p id='1' to='2'/></a>", "<a @><p id='1'><q>1</q></p><p id='2'><q>01</q></p></a>", "<a @><p id='1'><q>1</q><q>2</q></p></a>"],
+        &[
+            "<a @><p id='1'/><p id='2' to='1'/></a>",
+            "<a @><p id='1.0' to='1'><q>1</q></p><p id='3'><q>2</q></p></a>",
+            "<a @><p id='1'/><p id='2'/></a>",
+        ],
+        &[
+            "<a @><p id='1'/><p id='1.0'/></a>",
+            "<a @><p/></a>",
+            "<a @><p id='1' to='2'/></a>",
+            "<a @><p id='1'><q>1</q></p><p id='2'><q>01</q></p></a>",
+            "<a @><p id='1'><q>1</q><q>2</q></p></a>",
+        ],
     ),
     (
         "defaults and fixed values, mixed",
@@ -122,7 +178,13 @@ const CONSTRUCTS: &[Construct] = &[
         "ID, IDREF, IDREFS",
         r#"<xs:element name="a"><xs:complexType><xs:sequence><xs:element name="b" maxOccurs="unbounded"><xs:complexType><xs:attribute name="i" type="xs:ID"/><xs:attribute name="r" type="xs:IDREF"/><xs:attribute name="s" type="xs:IDREFS"/></xs:complexType></xs:element></xs:sequence></xs:complexType></xs:element>"#,
         &["<a @><b r='x'/><b i='x'/></a>", "<a @><b s=' x  y '/><b i='x'/><b i='y'/></a>"],
-        &["<a @><b r='x'/></a>", "<a @><b i='x'/><b i='x'/></a>", "<a @><b i='1'/></a>", "<a @><b s=''/></a>", "<a @><b s='x z' i='x'/></a>"],
+        &[
+            "<a @><b r='x'/></a>",
+            "<a @><b i='x'/><b i='x'/></a>",
+            "<a @><b i='1'/></a>",
+            "<a @><b s=''/></a>",
+            "<a @><b s='x z' i='x'/></a>",
+        ],
     ),
     (
         "lists and unions",
@@ -130,8 +192,22 @@ const CONSTRUCTS: &[Construct] = &[
            <xs:simpleType name="u"><xs:union memberTypes="xs:int xs:date"><xs:simpleType><xs:restriction base="xs:string"><xs:enumeration value="none"/></xs:restriction></xs:simpleType></xs:union></xs:simpleType>
            <xs:simpleType name="v"><xs:restriction base="t:u"><xs:enumeration value="1"/><xs:enumeration value="none"/></xs:restriction></xs:simpleType>
            <xs:element name="a"><xs:complexType><xs:choice><xs:element name="m" type="t:m"/><xs:element name="u" type="t:u"/><xs:element name="v" type="t:v"/></xs:choice></xs:complexType></xs:element>"#,
-        &["<a @><m> 1  2\n3 </m></a>", "<a @><u>2024-01-01</u></a>", "<a @><u>none</u></a>", "<a @><v>01</v></a>", "<a @><v>none</v></a>"],
-        &["<a @><m/></a>", "<a @><m>1 2 3 4</m></a>", "<a @><m>1 x</m></a>", "<a @><u>None</u></a>", "<a @><v>2</v></a>", "<a @><v>2024-01-01</v></a>", "<a @><u> none</u></a>"],
+        &[
+            "<a @><m> 1  2\n3 </m></a>",
+            "<a @><u>2024-01-01</u></a>",
+            "<a @><u>none</u></a>",
+            "<a @><v>01</v></a>",
+            "<a @><v>none</v></a>",
+        ],
+        &[
+            "<a @><m/></a>",
+            "<a @><m>1 2 3 4</m></a>",
+            "<a @><m>1 x</m></a>",
+            "<a @><u>None</u></a>",
+            "<a @><v>2</v></a>",
+            "<a @><v>2024-01-01</v></a>",
+            "<a @><u> none</u></a>",
+        ],
     ),
     (
         "facets",
@@ -144,10 +220,24 @@ const CONSTRUCTS: &[Construct] = &[
            <xs:element name="h"><xs:simpleType><xs:restriction base="xs:hexBinary"><xs:maxLength value="2"/></xs:restriction></xs:simpleType></xs:element>
            <xs:element name="y"><xs:simpleType><xs:restriction base="xs:date"><xs:minInclusive value="2020-01-01"/><xs:maxExclusive value="2021-01-01"/></xs:restriction></xs:simpleType></xs:element>
            </xs:choice></xs:complexType></xs:element>"#,
-        &["<a @><s>äöü</s><s>😀 x</s><d>12.30</d><d>0.01</d><t> ab </t><t>42</t><e>1.0E0</e><e>NaN</e><w> x\n y </w><h>0aFF</h><h/><y>2020-12-31</y></a>"],
         &[
-            "<a @><s>ab</s></a>", "<a @><d>123.45</d></a>", "<a @><d>1.234</d></a>", "<a @><d>0</d></a>", "<a @><d>1e1</d></a>", "<a @><t>abd</t></a>", "<a @><t>4</t></a>", "<a @><e>2</e></a>",
-            "<a @><w>xy</w></a>", "<a @><h>0aFFee</h></a>", "<a @><h>0</h></a>", "<a @><y>2021-01-01</y></a>", "<a @><y>2019-12-31</y></a>", "<a @><t/></a>",
+            "<a @><s>äöü</s><s>😀 x</s><d>12.30</d><d>0.01</d><t> ab </t><t>42</t><e>1.0E0</e><e>NaN</e><w> x\n y </w><h>0aFF</h><h/><y>2020-12-31</y></a>",
+        ],
+        &[
+            "<a @><s>ab</s></a>",
+            "<a @><d>123.45</d></a>",
+            "<a @><d>1.234</d></a>",
+            "<a @><d>0</d></a>",
+            "<a @><d>1e1</d></a>",
+            "<a @><t>abd</t></a>",
+            "<a @><t>4</t></a>",
+            "<a @><e>2</e></a>",
+            "<a @><w>xy</w></a>",
+            "<a @><h>0aFFee</h></a>",
+            "<a @><h>0</h></a>",
+            "<a @><y>2021-01-01</y></a>",
+            "<a @><y>2019-12-31</y></a>",
+            "<a @><t/></a>",
         ],
     ),
     (
@@ -159,16 +249,39 @@ const CONSTRUCTS: &[Construct] = &[
             "<a @><byte>-128</byte><ul>18446744073709551615</ul><pos>+1</pos><bool> 1 </bool><dt>2024-02-29T24:00:00Z</dt><dur>-P1Y2M3DT4H5M6.7S</dur><b64>QUJD\n QUI=</b64><lang>de-DE-1996</lang><q>t:x</q><q>x</q><tok>1 a:b</tok><ns>a\nb</ns><md>--02-29</md><uri>../ä?x#y</uri><i>-00123456789012345678901234567890</i></a>",
         ],
         &[
-            "<a @><byte>128</byte></a>", "<a @><ul>-1</ul></a>", "<a @><pos>0</pos></a>", "<a @><bool>TRUE</bool></a>", "<a @><dt>2024-02-30T00:00:00</dt></a>", "<a @><dur>P</dur></a>", "<a @><dur>P1YT</dur></a>", "<a @><b64>QUI</b64></a>",
-            "<a @><lang>deutsches</lang></a>", "<a @><q>u:x</q></a>", "<a @><tok/></a>", "<a @><md>--02-30</md></a>", "<a @><uri>%zz</uri></a>", "<a @><uri>:a</uri></a>", "<a @><i>1_0</i></a>", "<a @><i>1_</i></a>", "<a @><i>1.0</i></a>", "<a @><i/></a>",
-            "<a @><i>\u{a0}1</i></a>", "<a @><i>٣</i></a>", "<a @><bool/></a>",
+            "<a @><byte>128</byte></a>",
+            "<a @><ul>-1</ul></a>",
+            "<a @><pos>0</pos></a>",
+            "<a @><bool>TRUE</bool></a>",
+            "<a @><dt>2024-02-30T00:00:00</dt></a>",
+            "<a @><dur>P</dur></a>",
+            "<a @><dur>P1YT</dur></a>",
+            "<a @><b64>QUI</b64></a>",
+            "<a @><lang>deutsches</lang></a>",
+            "<a @><q>u:x</q></a>",
+            "<a @><tok/></a>",
+            "<a @><md>--02-30</md></a>",
+            "<a @><uri>%zz</uri></a>",
+            "<a @><uri>:a</uri></a>",
+            "<a @><i>1_0</i></a>",
+            "<a @><i>1_</i></a>",
+            "<a @><i>1.0</i></a>",
+            "<a @><i/></a>",
+            "<a @><i>\u{a0}1</i></a>",
+            "<a @><i>٣</i></a>",
+            "<a @><bool/></a>",
         ],
     ),
     (
         "form",
         r#"<xs:element name="a"><xs:complexType><xs:sequence><xs:element name="b" form="unqualified"/><xs:element name="c"/></xs:sequence><xs:attribute name="x" form="qualified"/><xs:attribute name="y"/></xs:complexType></xs:element>"#,
         &["<t:a @ t:x='' y=''><b xmlns=''/><t:c/></t:a>"],
-        &["<t:a @><t:b/><t:c/></t:a>", "<t:a @><b xmlns=''/><c xmlns=''/></t:a>", "<t:a @ x=''><b xmlns=''/><t:c/></t:a>", "<t:a @ t:y=''><b xmlns=''/><t:c/></t:a>"],
+        &[
+            "<t:a @><t:b/><t:c/></t:a>",
+            "<t:a @><b xmlns=''/><c xmlns=''/></t:a>",
+            "<t:a @ x=''><b xmlns=''/><t:c/></t:a>",
+            "<t:a @ t:y=''><b xmlns=''/><t:c/></t:a>",
+        ],
     ),
     (
         "hints are not followed and no fault",
@@ -261,7 +374,11 @@ fn a_breach_says_where_and_what_and_never_the_value() {
     let told: Vec<(&str, &str)> = found.iter().map(|breach| (breach.code, &*breach.path)).collect();
     assert_eq!(
         told,
-        [("cvc-datatype-valid.1.2.1", "/a/@x"), ("cvc-datatype-valid.1.2.1", "/a/b"), ("cvc-complex-type.2.4.d", "/a")]
+        [
+            ("cvc-datatype-valid.1.2.1", "/a/@x"),
+            ("cvc-datatype-valid.1.2.1", "/a/b"),
+            ("cvc-complex-type.2.4.d", "/a")
+        ]
     );
     assert_eq!(found[1].offset, document.find("<b>").unwrap());
 }
@@ -273,16 +390,37 @@ fn what_is_wrong_or_not_supported_is_refused_when_it_is_loaded() {
         (r#"<xs:element name="a" typ="xs:string"/>"#, "has no attribute 'typ'"),
         (r#"<xs:element name="a"><xs:assert/></xs:element>"#, "does not stand here"),
         (r#"<xs:element name="a"/><xs:element name="a"/>"#, "two elements of this name"),
-        (r#"<xs:simpleType name="s"><xs:restriction base="xs:string"><xs:pattern value="(?:a)"/></xs:restriction></xs:simpleType>"#, "pattern, character 2"),
-        (r#"<xs:simpleType name="s"><xs:restriction base="xs:string"><xs:pattern value="((a{1000}){1000}){9}"/></xs:restriction></xs:simpleType>"#, "too large"),
+        (
+            r#"<xs:simpleType name="s"><xs:restriction base="xs:string"><xs:pattern value="(?:a)"/></xs:restriction></xs:simpleType>"#,
+            "pattern, character 2",
+        ),
+        (
+            r#"<xs:simpleType name="s"><xs:restriction base="xs:string"><xs:pattern value="((a{1000}){1000}){9}"/></xs:restriction></xs:simpleType>"#,
+            "too large",
+        ),
         (r#"<xs:simpleType name="s"><xs:restriction base="t:s"/></xs:simpleType>"#, "defined by itself"),
-        (r#"<xs:simpleType name="s"><xs:restriction base="xs:int"><xs:maxInclusive value="x"/></xs:restriction></xs:simpleType>"#, "no value of the type"),
-        (r#"<xs:element name="a"><xs:complexType><xs:sequence><xs:element name="b" minOccurs="0"/><xs:element name="b"/></xs:sequence></xs:complexType></xs:element>"#, "ambiguous"),
-        (r#"<xs:element name="a"><xs:complexType><xs:sequence><xs:any minOccurs="0"/><xs:element name="b"/></xs:sequence></xs:complexType></xs:element>"#, "ambiguous"),
-        (r#"<xs:element name="a"><xs:complexType><xs:sequence><xs:element name="b" type="xs:int"/><xs:element name="c"/><xs:element name="b"/></xs:sequence></xs:complexType></xs:element>"#, "different types"),
+        (
+            r#"<xs:simpleType name="s"><xs:restriction base="xs:int"><xs:maxInclusive value="x"/></xs:restriction></xs:simpleType>"#,
+            "no value of the type",
+        ),
+        (
+            r#"<xs:element name="a"><xs:complexType><xs:sequence><xs:element name="b" minOccurs="0"/><xs:element name="b"/></xs:sequence></xs:complexType></xs:element>"#,
+            "ambiguous",
+        ),
+        (
+            r#"<xs:element name="a"><xs:complexType><xs:sequence><xs:any minOccurs="0"/><xs:element name="b"/></xs:sequence></xs:complexType></xs:element>"#,
+            "ambiguous",
+        ),
+        (
+            r#"<xs:element name="a"><xs:complexType><xs:sequence><xs:element name="b" type="xs:int"/><xs:element name="c"/><xs:element name="b"/></xs:sequence></xs:complexType></xs:element>"#,
+            "different types",
+        ),
         (r#"<xs:include schemaLocation="gone.xsd"/>"#, "is missing"),
         (r#"<xs:element name="a" type="u:x" xmlns:u="urn:u"/>"#, "does not import"),
-        (r#"<xs:element name="a"><xs:complexType><xs:all><xs:element name="b" maxOccurs="2"/></xs:all></xs:complexType></xs:element>"#, "once at most"),
+        (
+            r#"<xs:element name="a"><xs:complexType><xs:all><xs:element name="b" maxOccurs="2"/></xs:all></xs:complexType></xs:element>"#,
+            "once at most",
+        ),
     ] {
         let fault = compiled(&schema_of(inside)).expect_err(inside);
         assert!(fault.text.contains(said), "{inside}: {fault}");
@@ -317,10 +455,13 @@ fn documents_are_included_imported_and_redefined() {
         <xs:simpleType name="code"><xs:restriction base="xs:string"><xs:minLength value="1"/></xs:restriction></xs:simpleType>
         <xs:complexType name="pair"><xs:sequence><xs:element name="c" type="code"/></xs:sequence></xs:complexType>
         <xs:group name="g"><xs:sequence><xs:element name="first"/></xs:sequence></xs:group><xs:attributeGroup name="h"><xs:attribute name="x" use="required"/></xs:attributeGroup></xs:schema>"#;
-    let texts = [("m.xsd", main), ("chameleon.xsd", &chameleon), ("imported.xsd", imported), ("base.xsd", base)];
+    let texts =
+        [("m.xsd", main), ("chameleon.xsd", &chameleon), ("imported.xsd", imported), ("base.xsd", base)];
     let schema = Schema::compile(&["m.xsd"], &Texts(&texts)).unwrap_or_else(|fault| panic!("{fault}"));
     let document = |k: &str, c: &str, more: &str, y: &str| {
-        format!("<a xmlns='urn:m' x=''{y}><k>{k}</k><i:x xmlns:i='urn:i'>1</i:x><p><c>{c}</c>{more}</p><first/><last/></a>")
+        format!(
+            "<a xmlns='urn:m' x=''{y}><k>{k}</k><i:x xmlns:i='urn:i'>1</i:x><p><c>{c}</c>{more}</p><first/><last/></a>"
+        )
     };
     assert_eq!(breaches(&schema, document("1", "ab", "<more/>", " y=''").as_bytes()), []);
     for wrong in [
@@ -338,7 +479,9 @@ fn documents_are_included_imported_and_redefined() {
 fn worst_cases_stay_linear() {
     // Ten thousand alternatives, again and again.
     let choices: String = (0..10_000).map(|at| format!("<xs:element name='e{at}' type='xs:int'/>")).collect();
-    let inside = format!("<xs:element name='a'><xs:complexType><xs:choice maxOccurs='unbounded'>{choices}</xs:choice></xs:complexType></xs:element>");
+    let inside = format!(
+        "<xs:element name='a'><xs:complexType><xs:choice maxOccurs='unbounded'>{choices}</xs:choice></xs:complexType></xs:element>"
+    );
     let schema = compiled(&schema_of(&inside)).unwrap();
     let body: String = (0..20_000).map(|at| format!("<e{}>1</e{}>", at % 10_000, at % 10_000)).collect();
     assert_eq!(breaches(&schema, format!("<a {XSI}>{body}</a>").as_bytes()), []);

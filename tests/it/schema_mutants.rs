@@ -12,17 +12,86 @@ enum Token {
 }
 
 const VALUES: &[&str] = &[
-    "", " ", "1_0", "1_", "0", "-1", "+1", "01", "1.0", "1.50", ".5", "1e5", "INF", "NaN", "0x1F", "true", "1", " 1 ",
-    "99999999999999999999", "2024-02-29", "2024-02-30", "2023-02-29", "2024-13-01", "24:00:00", "2024-01-01Z",
-    "2024-01-01T00:00:00", "2024-01-01T24:00:00+01:00", "2024-01-01T00:00:00.123456789Z", "--02-29", "2024", "P1Y",
-    "ẞ", "\u{a0}", "ʹ", "Ω", "Ж", "😀", "a b", "a  b", "\u{85}", "&#10;", "&#x20;x", "&amp;", "]]&gt;", "%zz", "%20",
-    "http://x", ":a", "a:b", "xs:string", "=", "QUJD", "QUI=", "QUJ=", "QUJD QUJD", "A", "a", "de-DE", "12345678901",
-    "00000000-0000-0000-0000-000000000000", "A\u{30B}", "K\u{35F}H", "x\u{301}", "\u{200B}", "ﬀ", "01", "02", "03", "04",
+    "",
+    " ",
+    "1_0",
+    "1_",
+    "0",
+    "-1",
+    "+1",
+    "01",
+    "1.0",
+    "1.50",
+    ".5",
+    "1e5",
+    "INF",
+    "NaN",
+    "0x1F",
+    "true",
+    "1",
+    " 1 ",
+    "99999999999999999999",
+    "2024-02-29",
+    "2024-02-30",
+    "2023-02-29",
+    "2024-13-01",
+    "24:00:00",
+    "2024-01-01Z",
+    "2024-01-01T00:00:00",
+    "2024-01-01T24:00:00+01:00",
+    "2024-01-01T00:00:00.123456789Z",
+    "--02-29",
+    "2024",
+    "P1Y",
+    "ẞ",
+    "\u{a0}",
+    "ʹ",
+    "Ω",
+    "Ж",
+    "😀",
+    "a b",
+    "a  b",
+    "\u{85}",
+    "&#10;",
+    "&#x20;x",
+    "&amp;",
+    "]]&gt;",
+    "%zz",
+    "%20",
+    "http://x",
+    ":a",
+    "a:b",
+    "xs:string",
+    "=",
+    "QUJD",
+    "QUI=",
+    "QUJ=",
+    "QUJD QUJD",
+    "A",
+    "a",
+    "de-DE",
+    "12345678901",
+    "00000000-0000-0000-0000-000000000000",
+    "A\u{30B}",
+    "K\u{35F}H",
+    "x\u{301}",
+    "\u{200B}",
+    "ﬀ",
+    "01",
+    "02",
+    "03",
+    "04",
 ];
 
 const INSTRUCTIONS: &[&str] = &[
-    "xsi:nil=\"true\"", "xsi:nil=\"false\"", "xsi:nil=\" 1 \"", "xsi:nil=\"x\"", "xsi:type=\"x\"",
-    "xsi:schemaLocation=\"a\"", "xsi:schemaLocation=\"urn:a b.xsd\"", "xsi:noNamespaceSchemaLocation=\"\"",
+    "xsi:nil=\"true\"",
+    "xsi:nil=\"false\"",
+    "xsi:nil=\" 1 \"",
+    "xsi:nil=\"x\"",
+    "xsi:type=\"x\"",
+    "xsi:schemaLocation=\"a\"",
+    "xsi:schemaLocation=\"urn:a b.xsd\"",
+    "xsi:noNamespaceSchemaLocation=\"\"",
 ];
 
 fn read(text: &str) -> Vec<Token> {
@@ -142,10 +211,28 @@ fn once(tokens: &mut Vec<Token>, types: &[String], chance: &mut Chance) {
                 let at = places[chance.below(places.len())];
                 // Not inside of a reference.
                 if !text.contains('&') {
-                    text.insert_str(at, chance.of(&[
-                        " ", "\n", "\t", "\r\n", "\u{a0}", "x", "<!-- c -->", "<?p i?>", "<![CDATA[y]]>", "<![CDATA[]]>", "&#65;",
-                        "&#x1E9E;", "&lt;", "_", "\u{7f}", "é", "&#13;",
-                    ]));
+                    text.insert_str(
+                        at,
+                        chance.of(&[
+                            " ",
+                            "\n",
+                            "\t",
+                            "\r\n",
+                            "\u{a0}",
+                            "x",
+                            "<!-- c -->",
+                            "<?p i?>",
+                            "<![CDATA[y]]>",
+                            "<![CDATA[]]>",
+                            "&#65;",
+                            "&#x1E9E;",
+                            "&lt;",
+                            "_",
+                            "\u{7f}",
+                            "é",
+                            "&#13;",
+                        ]),
+                    );
                 }
             }
         }
@@ -184,7 +271,18 @@ fn once(tokens: &mut Vec<Token>, types: &[String], chance: &mut Chance) {
         }
         16 => {
             let stranger = chance.of(&[
-                "<x/>", "<x xmlns=\"urn:x\"/>", "<x xmlns=\"\">t</x>", "text", "\u{a0}", " ", "<!-- c -->", "<?p i?>", "<![CDATA[ ]]>", "&#32;", "&#160;", "1",
+                "<x/>",
+                "<x xmlns=\"urn:x\"/>",
+                "<x xmlns=\"\">t</x>",
+                "text",
+                "\u{a0}",
+                " ",
+                "<!-- c -->",
+                "<?p i?>",
+                "<![CDATA[ ]]>",
+                "&#32;",
+                "&#160;",
+                "1",
             ]);
             let at = 1 + chance.below(tokens.len() - 1);
             tokens.insert(at, Token::Other(stranger.to_owned()));
@@ -208,7 +306,10 @@ fn once(tokens: &mut Vec<Token>, types: &[String], chance: &mut Chance) {
             let own: Vec<usize> =
                 (0..attributes.len()).filter(|at| !attributes[*at].0.starts_with("xmlns")).collect();
             if own.is_empty() {
-                return attributes.push((chance.of(&["foo", "code", "listURI", "xml:lang", "Id"]).to_owned(), chance.of(VALUES).to_owned()));
+                return attributes.push((
+                    chance.of(&["foo", "code", "listURI", "xml:lang", "Id"]).to_owned(),
+                    chance.of(VALUES).to_owned(),
+                ));
             }
             let at = own[chance.below(own.len())];
             match chance.below(3) {
@@ -228,7 +329,9 @@ fn once(tokens: &mut Vec<Token>, types: &[String], chance: &mut Chance) {
         }
         23 => {
             let Token::Open { attributes, .. } = &mut tokens[open] else { return };
-            if attributes.iter().any(|(name, _)| name.starts_with("xsi:") || name.starts_with("xmlns")) || types.is_empty() {
+            if attributes.iter().any(|(name, _)| name.starts_with("xsi:") || name.starts_with("xmlns"))
+                || types.is_empty()
+            {
                 return;
             }
             let (space, local) = types[chance.below(types.len())].split_once('}').unwrap();
@@ -244,7 +347,11 @@ fn once(tokens: &mut Vec<Token>, types: &[String], chance: &mut Chance) {
                 return;
             }
             let at = spaces[chance.below(spaces.len())];
-            if chance.below(2) == 0 { attributes[at].1.push('x') } else { attributes[at].1.make_ascii_uppercase() }
+            if chance.below(2) == 0 {
+                attributes[at].1.push('x')
+            } else {
+                attributes[at].1.make_ascii_uppercase()
+            }
         }
         25 => {
             // Another prefix for the same namespace, everywhere.

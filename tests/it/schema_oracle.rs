@@ -30,11 +30,18 @@ const LIBXML2_IS_WRONG: &[Kind] = &[
         |_, theirs| theirs.contains("']]>' is not a valid value of the atomic type 'xs:anyURI'"),
         "characters that a URI lacks are escaped first, brackets as well (Part 2, 3.2.17)",
     ),
-    (|ours, _| ours == "base64 is expected", "bits of the last character that belong to no octet are zero (Part 2, 3.2.16)"),
+    (
+        |ours, _| ours == "base64 is expected",
+        "bits of the last character that belong to no octet are zero (Part 2, 3.2.16)",
+    ),
     (
         |_, theirs| {
-            let value = theirs.split_once("': '").or_else(|| theirs.split_once("actual value '")).map_or("", |(_, value)| value);
-            let end = value.split_once("' is not a valid value").or_else(|| value.split_once("' does not match"));
+            let value = theirs
+                .split_once("': '")
+                .or_else(|| theirs.split_once("actual value '"))
+                .map_or("", |(_, value)| value);
+            let end =
+                value.split_once("' is not a valid value").or_else(|| value.split_once("' does not match"));
             let value = end.map_or("\n", |(value, _)| value);
             value.starts_with([' ', '\t', '\n', '\r', '&']) || value.ends_with([' ', '\t', '\n', '\r'])
         },
@@ -48,7 +55,11 @@ const LIBXML2_IS_WRONG: &[Kind] = &[
 ];
 
 fn disk() -> Disk {
-    Disk(vec![PathBuf::from(format!("{SHARED}/osci12/extern")), PathBuf::from(format!("{SHARED}/din91379")), PathBuf::from(format!("{SHARED}/xoev-kernkomponenten"))])
+    Disk(vec![
+        PathBuf::from(format!("{SHARED}/osci12/extern")),
+        PathBuf::from(format!("{SHARED}/din91379")),
+        PathBuf::from(format!("{SHARED}/xoev-kernkomponenten")),
+    ])
 }
 
 /// `{namespace}name` of the types that the schema documents of a folder define.
@@ -57,10 +68,15 @@ fn types(folder: &Path) -> Vec<String> {
     for file in files(folder, ".xsd") {
         let text = fs::read_to_string(file).unwrap();
         let value = |text: &str, name: &str| {
-            text.split_once(&format!(" {name}=\"")).and_then(|(_, rest)| rest.split_once('"')).map(|(value, _)| value.to_owned())
+            text.split_once(&format!(" {name}=\""))
+                .and_then(|(_, rest)| rest.split_once('"'))
+                .map(|(value, _)| value.to_owned())
         };
         let target = value(&text, "targetNamespace").unwrap_or_default();
-        for part in text.split('<').filter(|part| part.contains("complexType name=") || part.contains("simpleType name=")) {
+        for part in text
+            .split('<')
+            .filter(|part| part.contains("complexType name=") || part.contains("simpleType name="))
+        {
             found.extend(value(part, "name").map(|name| format!("{{{target}}}{name}")));
         }
     }
@@ -74,7 +90,8 @@ fn sets(schemas: &Path, ending: &str, samples: &Path) -> Vec<Set> {
         if !entry.to_string_lossy().ends_with(ending) {
             continue;
         }
-        let schema = Schema::compile(&[&entry.display().to_string()], &disk()).unwrap_or_else(|fault| panic!("{fault}"));
+        let schema = Schema::compile(&[&entry.display().to_string()], &disk())
+            .unwrap_or_else(|fault| panic!("{fault}"));
         sets.push(Set { entry, schema, documents: vec![], types: types(schemas) });
     }
     sets.sort_by(|one, two| one.entry.cmp(&two.entry));
@@ -105,7 +122,11 @@ fn all_sets() -> Vec<Set> {
     }
     let shared = |path: &str| PathBuf::from(format!("{SHARED}/{path}"));
     all.extend(sets(&shared("xfamilie-1.3.0"), "reconstructed.xsd", &shared("xfamilie-1.3.0/samples")));
-    all.extend(sets(&shared("xpersonenstand-26.11"), "reconstructed.xsd", &shared("xpersonenstand-26.11/samples")));
+    all.extend(sets(
+        &shared("xpersonenstand-26.11"),
+        "reconstructed.xsd",
+        &shared("xpersonenstand-26.11/samples"),
+    ));
     all.extend(sets(&shared("xjustiz/3.6.2"), "nachrichten_3_2.xsd", &shared("xjustiz/samples")));
     all.extend(sets(&shared("validate"), "soap12-xta211.xsd", &shared("../captures/xta")));
     all
@@ -170,9 +191,15 @@ fn mutants_are_judged_as_by_xmllint() {
             if let Some(keep) = std::env::var_os("DREHSCHEIBE_KEEP") {
                 fs::copy(path, Path::new(&keep).join(path.file_name().unwrap())).unwrap();
             }
-            wrong.push(format!("{} {}: {:?}", set.entry.display(), path.file_name().unwrap().to_string_lossy(), ours.first()));
+            wrong.push(format!(
+                "{} {}: {:?}",
+                set.entry.display(),
+                path.file_name().unwrap().to_string_lossy(),
+                ours.first()
+            ));
         }
-        invalid += made.iter().filter(|path| !breaches(&set.schema, &fs::read(path).unwrap()).is_empty()).count();
+        invalid +=
+            made.iter().filter(|path| !breaches(&set.schema, &fs::read(path).unwrap()).is_empty()).count();
         count += made.len();
         made.iter().for_each(|path| fs::remove_file(path).unwrap());
     }

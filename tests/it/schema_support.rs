@@ -119,7 +119,9 @@ pub fn xmllint(schema: &Path, files: &[PathBuf]) -> Option<BTreeMap<PathBuf, Opt
         for file in files {
             let name = file.display().to_string();
             // A prefix that is not declared is told of, and the file called valid all the same.
-            let complaint = complaints.get(&*name).filter(|complaint| !valid.contains(&*name) || complaint.contains("namespace error"));
+            let complaint = complaints
+                .get(&*name)
+                .filter(|complaint| !valid.contains(&*name) || complaint.contains("namespace error"));
             let unclear = (!valid.contains(&*name)).then_some("no verdict");
             verdicts.insert(file.clone(), complaint.copied().or(unclear).map(str::to_owned));
         }

@@ -63,7 +63,10 @@ fn each_document_has_its_line_and_the_exit_code_says_whether_all_are_valid() {
 
     let plain = validate(folder.path(), &["main.xsd", "good.xml", "bad.xml"]);
     assert_eq!(plain.status.code(), Some(1));
-    assert!(text(&plain.stdout).starts_with("good.xml: valid\nbad.xml: not valid\n  2:3 cvc-datatype-valid.1.2.1 /a/zahl "));
+    assert!(
+        text(&plain.stdout)
+            .starts_with("good.xml: valid\nbad.xml: not valid\n  2:3 cvc-datatype-valid.1.2.1 /a/zahl ")
+    );
 }
 
 #[test]
@@ -79,9 +82,13 @@ fn a_schema_that_cannot_be_used_ends_with_two_and_says_nothing_on_standard_outpu
     let head = r#"<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">"#;
     let wrong = refused("wrong.xsd", &format!("{head}\n<xs:element name='a' type='xs:no'/></xs:schema>"));
     assert!(wrong.contains("wrong.xsd:2:1: XML Schema 1.0 has no type 'no'"), "{wrong}");
-    let net = refused("net.xsd", &format!("{head}<xs:include schemaLocation='https://example.invalid/gone.xsd'/></xs:schema>"));
+    let net = refused(
+        "net.xsd",
+        &format!("{head}<xs:include schemaLocation='https://example.invalid/gone.xsd'/></xs:schema>"),
+    );
     assert!(net.contains("nothing is read from the net"), "{net}");
-    let absolute = refused("absolute.xsd", &format!("{head}<xs:include schemaLocation='/etc/passwd'/></xs:schema>"));
+    let absolute =
+        refused("absolute.xsd", &format!("{head}<xs:include schemaLocation='/etc/passwd'/></xs:schema>"));
     assert!(absolute.contains("beside the schema"), "{absolute}");
     let broken = refused("no.xsd", "<xs:schema");
     assert!(broken.contains("cannot be read"), "{broken}");

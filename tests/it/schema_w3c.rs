@@ -41,7 +41,8 @@ fn groups(file: &Path) -> Vec<Group> {
             continue;
         }
         let Some(group) = groups.last_mut() else { continue };
-        let of_ten = |tag| attribute(tag, "version").is_none_or(|version| matches!(version, "1.0" | "Unicode_6.0.0"));
+        let of_ten =
+            |tag| attribute(tag, "version").is_none_or(|version| matches!(version, "1.0" | "Unicode_6.0.0"));
         match word {
             "schemaTest" => of_schema = true,
             "instanceTest" => {
@@ -92,7 +93,13 @@ fn the_suite_of_the_w3c_is_judged_as_expected() {
     let archive = fs::canonicalize(format!("{SHARED}/xsdtests/ms.tar.xz"));
     let folder = tempfile::tempdir().unwrap();
     let unpacked = archive.is_ok_and(|archive| {
-        Command::new("tar").arg("xJf").arg(archive).arg("-C").arg(folder.path()).status().is_ok_and(|status| status.success())
+        Command::new("tar")
+            .arg("xJf")
+            .arg(archive)
+            .arg("-C")
+            .arg(folder.path())
+            .status()
+            .is_ok_and(|status| status.success())
     });
     if !unpacked {
         println!("the suite of the W3C is not at hand");
@@ -103,7 +110,8 @@ fn the_suite_of_the_w3c_is_judged_as_expected() {
     let listed = listed();
     let (mut schemas, mut loaded, mut instances, mut refused, mut invalid, mut taken) = (0, 0, 0, 0, 0, 0);
     let mut wrong = Vec::new();
-    let mut files: Vec<PathBuf> = fs::read_dir(root.join("msMeta")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(root.join("msMeta")).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     for (number, group) in files.iter().flat_map(|file| groups(file)).enumerate() {
         if number % share != 0 || group.schemas.is_empty() {
@@ -148,7 +156,9 @@ fn the_suite_of_the_w3c_is_judged_as_expected() {
             }
         }
     }
-    println!("schemas {schemas}, loaded {loaded}; instance tests {instances}, refused with their schema {refused}; invalid schemas {invalid}, taken {taken}");
+    println!(
+        "schemas {schemas}, loaded {loaded}; instance tests {instances}, refused with their schema {refused}; invalid schemas {invalid}, taken {taken}"
+    );
     assert!(wrong.is_empty(), "{} not listed:\n{}", wrong.len(), wrong.join("\n"));
     assert!(instances > 400 && refused * 100 <= instances * 15);
 }
