@@ -121,26 +121,26 @@ impl Disk {
         text.replace(&format!("{}/", self.folder.display()), "")
     }
 
-    /// The one file of a name in the schema's folder or below.
-    fn named(&self, name: &str) -> Option<String> {
+    /// The one file in the schema's folder or below of which something holds.
+    fn only(&self, holds: impl Fn(&Path) -> bool) -> Option<String> {
         let (mut folders, mut looked) = (vec![self.folder.clone()], 0);
         let mut found = None;
         while let Some(folder) = folders.pop() {
-            let mut entries: Vec<_> = std::fs::read_dir(folder).ok()?.filter_map(Result::ok).collect();
-            entries.sort_by_key(std::fs::DirEntry::file_name);
+            let entries = std::fs::read_dir(folder).ok()?.filter_map(Result::ok);
             for entry in entries {
                 looked += 1;
-                let kind = entry.file_type().ok()?;
                 if looked > MOST_FILES {
                     return None;
                 }
+                let kind = entry.file_type().ok()?;
+                let path = entry.path();
                 if kind.is_dir() {
-                    folders.push(entry.path());
-                } else if kind.is_file() && entry.file_name() == name {
+                    folders.push(path);
+                } else if kind.is_file() && holds(&path) {
                     if found.is_some() {
                         return None;
                     }
-                    found = entry.path().to_str().map(str::to_owned);
+                    found = path.to_str().map(str::to_owned);
                 }
             }
         }
@@ -148,15 +148,27 @@ impl Disk {
     }
 }
 
+/// Whether a schema document says that it is for a namespace.
+fn has_target(path: &Path, namespace: &str) -> bool {
+    let is_schema = path.extension().is_some_and(|extension| extension == "xsd");
+    let small = std::fs::metadata(path).is_ok_and(|metadata| metadata.len() <= LARGEST as u64);
+    let text =
+        if is_schema && small { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };
+    ['"', '\''].iter().any(|quote| text.contains(&format!("targetNamespace={quote}{namespace}{quote}")))
+}
+
 impl Library for Disk {
-    fn find(&self, from: &str, location: &str) -> Result<String, String> {
+    fn find(&self, from: &str, location: &str, namespace: &str) -> Result<String, String> {
         if from.is_empty() {
             return Ok(location.to_owned());
         }
         if location.contains("://") || location.starts_with("urn:") {
+            // By the name of the file, else by the namespace: some addresses end with no name.
             let name = location.rsplit('/').next().unwrap_or_default();
-            return self.named(name).ok_or_else(|| {
-                format!("nothing is read from the net; put it beside the schema, once, as '{name}'")
+            let by_name = self.only(|path| path.file_name().is_some_and(|found| found == name));
+            return by_name.or_else(|| self.only(|path| has_target(path, namespace))).ok_or_else(|| {
+                "nothing is read from the net; put a document of that name or namespace beside the schema, once"
+                    .to_owned()
             });
         }
         if location.starts_with(['/', '\\']) {

@@ -235,6 +235,8 @@ fn table(
     known.insert(vec![], 0);
     known.insert(states[1].clone(), 1);
     let (mut table, mut accepts) = (vec![0u32; width], vec![false]);
+    // Many classes of many states lead to the same steps; each closure is made once.
+    let mut made: HashMap<Vec<u32>, u32> = HashMap::new();
     let mut at = 1;
     while at < states.len() {
         let state = states[at].clone();
@@ -248,8 +250,6 @@ fn table(
                 }
             }
         }
-        // Many classes lead to the same steps; each closure is made once.
-        let mut made: HashMap<Vec<u32>, u32> = HashMap::new();
         for to in next {
             let number = match made.get(&to) {
                 Some(number) => *number,

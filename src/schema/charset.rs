@@ -1,6 +1,8 @@
 //! Sets of characters as sorted ranges of scalar values, and the named ones of patterns: categories, blocks, `\i`,
 //! `\c`, `\w` and their kin. It never looks at a text.
 
+use std::sync::OnceLock;
+
 use regex_syntax::hir::{Class, HirKind};
 
 use super::blocks;
@@ -78,6 +80,17 @@ impl Set {
     }
 }
 
+static NAME_START: OnceLock<Set> = OnceLock::new();
+static NAME: OnceLock<Set> = OnceLock::new();
+
+/// Whether a character goes on as a name after `before`; a colon always does.
+fn is_name_part(before: &str, character: char) -> bool {
+    let mut room = [0; 8];
+    room[..before.len()].copy_from_slice(before.as_bytes());
+    let end = before.len() + character.encode_utf8(&mut room[before.len()..]).len();
+    character == ':' || std::str::from_utf8(&room[..end]).is_ok_and(chars::is_ncname)
+}
+
 /// The set behind one letter of a multi-character escape such as `\d`; `None` when there is no such escape.
 pub(super) fn escape(letter: char) -> Option<Set> {
     let lower = letter.to_ascii_lowercase();
@@ -85,10 +98,8 @@ pub(super) fn escape(letter: char) -> Option<Set> {
         's' => Set::of([(9, 10), (13, 13), (32, 32)]),
         'd' => category("Nd")?,
         'w' => category("P")?.or(&category("Z")?).or(&category("C")?).not(),
-        'i' => Set::of_characters(|character| {
-            character == ':' || chars::is_ncname(character.encode_utf8(&mut [0; 4]))
-        }),
-        'c' => Set::of_characters(|character| character == ':' || chars::is_ncname(&format!("a{character}"))),
+        'i' => NAME_START.get_or_init(|| Set::of_characters(|character| is_name_part("", character))).clone(),
+        'c' => NAME.get_or_init(|| Set::of_characters(|character| is_name_part("a", character))).clone(),
         _ => return None,
     };
     Some(if lower == letter { set } else { set.not() })

@@ -59,6 +59,8 @@ pub(super) enum Target {
 pub(super) struct Automaton {
     pub(super) states: Vec<State>,
     pub(super) counters: usize,
+    /// All names of all states, in order: to go on inside when the order of children was wrong.
+    pub(super) known: Vec<(NameId, ElementId)>,
 }
 
 /// What may come next.
@@ -421,7 +423,13 @@ impl<'k> Plan<'k> {
             }
             states.push(state);
         }
-        Ok(Automaton { states, counters: self.counters as usize })
+        let mut all: Vec<(NameId, ElementId)> = states
+            .iter()
+            .flat_map(|state: &State| state.names.iter().map(|(name, element, _)| (*name, *element)))
+            .collect();
+        all.sort_unstable();
+        all.dedup_by_key(|(name, _)| *name);
+        Ok(Automaton { states, counters: self.counters as usize, known: all })
     }
 
     fn state(

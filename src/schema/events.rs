@@ -2,6 +2,7 @@
 //! it, ends. It never checks what the gate has checked, never builds a tree, and copies only what must be changed.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::names::{NO_NS, Names, NsId, UNKNOWN, XML, XML_NAME};
 use crate::xml::chars;
@@ -39,60 +40,60 @@ pub(super) trait Sink<'a> {
     }
 }
 
-const BUCKETS: usize = 64;
-const NONE: u32 = u32::MAX;
+/// So many bindings are looked through one by one; beyond them an index is kept.
+const FEW: usize = 24;
 
 struct Binding<'a> {
     prefix: &'a str,
     name: Cow<'a, str>,
     space: NsId,
-    /// The binding before it in the same bucket.
-    before: u32,
 }
 
 /// The namespaces in force.
 pub(super) struct Spaces<'a> {
     bindings: Vec<Binding<'a>>,
-    heads: [u32; BUCKETS],
+    /// The bindings of each prefix, innermost last; empty while there are few.
+    index: HashMap<&'a str, Vec<usize>>,
 }
 
 impl<'a> Spaces<'a> {
     fn new() -> Self {
-        let mut spaces = Spaces { bindings: Vec::with_capacity(8), heads: [NONE; BUCKETS] };
+        let mut spaces = Spaces { bindings: Vec::with_capacity(8), index: HashMap::new() };
         spaces.declare("", Cow::Borrowed(""), NO_NS);
         spaces.declare("xml", Cow::Borrowed(XML_NAME), XML);
         spaces
     }
 
-    fn bucket(prefix: &str) -> usize {
-        prefix.bytes().fold(7u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte))) as usize
-            % BUCKETS
-    }
-
     fn declare(&mut self, prefix: &'a str, name: Cow<'a, str>, space: NsId) {
-        let bucket = Self::bucket(prefix);
-        self.bindings.push(Binding { prefix, name, space, before: self.heads[bucket] });
-        self.heads[bucket] = self.bindings.len() as u32 - 1;
+        self.bindings.push(Binding { prefix, name, space });
+        if self.bindings.len() <= FEW {
+            return;
+        }
+        // The first beyond the few takes them all in.
+        let first = if self.index.is_empty() { 0 } else { self.bindings.len() - 1 };
+        for (at, binding) in self.bindings.iter().enumerate().skip(first) {
+            self.index.entry(binding.prefix).or_default().push(at);
+        }
     }
 
     fn back_to(&mut self, mark: usize) {
+        if mark <= FEW {
+            self.index.clear();
+            self.bindings.truncate(mark);
+        }
         while self.bindings.len() > mark {
-            if let Some(binding) = self.bindings.pop() {
-                self.heads[Self::bucket(binding.prefix)] = binding.before;
+            let binding = self.bindings.pop();
+            if let Some(all) = binding.and_then(|binding| self.index.get_mut(binding.prefix)) {
+                all.pop();
             }
         }
     }
 
     fn binding(&self, prefix: &str) -> Option<&Binding<'a>> {
-        let mut at = self.heads[Self::bucket(prefix)];
-        while at != NONE {
-            let binding = &self.bindings[at as usize];
-            if binding.prefix == prefix {
-                return Some(binding);
-            }
-            at = binding.before;
+        if self.index.is_empty() {
+            return self.bindings.iter().rev().find(|binding| binding.prefix == prefix);
         }
-        None
+        self.index.get(prefix).and_then(|all| all.last()).map(|at| &self.bindings[*at])
     }
 
     /// The number of the namespace a prefix stands for; `None` when it is not bound.
@@ -276,6 +277,25 @@ mod tests {
         fn end(&mut self, _: &Spaces<'a>) {
             self.0.push(')');
         }
+    }
+
+    #[test]
+    fn many_bindings_are_found_as_few_are() {
+        let prefixes: Vec<String> = (0..40).map(|at| format!("p{}", at % 30)).collect();
+        let mut spaces = Spaces::new();
+        for (at, prefix) in prefixes.iter().enumerate() {
+            spaces.declare(prefix, Cow::Owned(format!("urn:{at}")), UNKNOWN);
+            assert_eq!(spaces.name(prefix), Some(&*format!("urn:{at}")));
+            assert_eq!(spaces.name("p0"), Some(if at < 30 { "urn:0" } else { "urn:30" }));
+        }
+        assert_eq!((spaces.name("p9"), spaces.name("")), (Some("urn:39"), Some("")));
+        spaces.back_to(36);
+        assert_eq!((spaces.name("p9"), spaces.name("p3")), (Some("urn:9"), Some("urn:33")));
+        spaces.back_to(5);
+        assert_eq!(
+            (spaces.name("p9"), spaces.name("p2"), spaces.space("xml")),
+            (None, Some("urn:2"), Some(XML))
+        );
     }
 
     #[test]

@@ -11,9 +11,9 @@ use super::tree::{self, Node, Read};
 
 /// Gives schema documents.
 pub trait Library {
-    /// The name under which the document is known that `location` means, as written in the document `from` (empty
-    /// for an entry); an error says in plain words why there is none.
-    fn find(&self, from: &str, location: &str) -> Result<String, String>;
+    /// The name under which the document is known that `location` means, as written in the document `from`, for a
+    /// namespace (both empty for an entry); an error says in plain words why there is none.
+    fn find(&self, from: &str, location: &str, namespace: &str) -> Result<String, String>;
     /// The octets of a document by its name.
     fn octets(&self, name: &str) -> Result<Vec<u8>, String>;
 }
@@ -84,7 +84,7 @@ pub(super) fn load(entries: &[&str], library: &dyn Library) -> Result<Documents,
     let mut known: HashMap<(String, String), usize> = HashMap::new();
     let mut wanted: Vec<Wanted> = Vec::new();
     for entry in entries.iter().rev() {
-        let file = library.find("", entry).map_err(|text| plain(entry, text))?;
+        let file = library.find("", entry, "").map_err(|text| plain(entry, text))?;
         wanted.push(Wanted { file, target: None, include: false, by: None });
     }
     while let Some(want) = wanted.pop() {
@@ -211,7 +211,7 @@ fn follow(
         }
         let document = &documents.list[number];
         let file = library
-            .find(&document.file, location)
+            .find(&document.file, location, &target)
             .map_err(|text| document.fault(node, format!("schema document '{location}': {text}")))?;
         next.push(Wanted { file, target: Some(target), include, by });
     }

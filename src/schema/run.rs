@@ -419,7 +419,8 @@ fn anywhere(model: &Model, name: NameId) -> Option<ElementId> {
             Some(all.names[at].1)
         }
         Model::Automaton(automaton) => {
-            automaton.states.iter().take(500).find_map(|state| state.find(name).map(|(element, _)| element))
+            let at = automaton.known.binary_search_by_key(&name, |(known, _)| *known).ok()?;
+            Some(automaton.known[at].1)
         }
     }
 }

@@ -15,18 +15,21 @@ use drehscheibe::xml::gate::{self, Limits};
 /// The official schemas, where they are at hand.
 pub const SHARED: &str = "../shared/schemas";
 
-/// Files on disk; an address in the net is a file of that name below one of the folders.
+/// Files on disk; an address in the net is a file of that name, or else for that namespace, below one of the folders.
 pub struct Disk(pub Vec<PathBuf>);
 
 impl Library for Disk {
-    fn find(&self, from: &str, location: &str) -> Result<String, String> {
+    fn find(&self, from: &str, location: &str, namespace: &str) -> Result<String, String> {
         if from.is_empty() {
             return Ok(location.to_owned());
         }
         if location.contains("://") {
             let name = location.rsplit('/').next().unwrap_or_default();
-            let found = self.0.iter().find_map(|folder| {
-                files(folder, "").into_iter().find(|path| path.file_name().is_some_and(|found| found == name))
+            let all: Vec<PathBuf> = self.0.iter().flat_map(|folder| files(folder, ".xsd")).collect();
+            let target = format!("targetNamespace=\"{namespace}\"");
+            let named = all.iter().find(|path| path.file_name().is_some_and(|found| found == name));
+            let found = named.or_else(|| {
+                all.iter().find(|path| fs::read_to_string(path).is_ok_and(|text| text.contains(&target)))
             });
             return found.map(|path| path.display().to_string()).ok_or_else(|| "not at hand".to_owned());
         }
@@ -46,7 +49,7 @@ impl Library for Disk {
 pub struct Texts<'t>(pub &'t [(&'t str, &'t str)]);
 
 impl Library for Texts<'_> {
-    fn find(&self, _: &str, location: &str) -> Result<String, String> {
+    fn find(&self, _: &str, location: &str, _: &str) -> Result<String, String> {
         Ok(location.to_owned())
     }
 

@@ -87,6 +87,7 @@ fn a_schema_that_cannot_be_used_ends_with_two_and_says_nothing_on_standard_outpu
         &format!("{head}<xs:include schemaLocation='https://example.invalid/gone.xsd'/></xs:schema>"),
     );
     assert!(net.contains("nothing is read from the net"), "{net}");
+    assert!(net.contains("net.xsd:1:"), "{net}");
     let absolute =
         refused("absolute.xsd", &format!("{head}<xs:include schemaLocation='/etc/passwd'/></xs:schema>"));
     assert!(absolute.contains("beside the schema"), "{absolute}");
