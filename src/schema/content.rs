@@ -200,6 +200,13 @@ struct Link {
     first: Rc<Vec<Entry>>,
 }
 
+/// Counters that must have come so far, where the content may end; `None` where it may not.
+type Ends = Option<Vec<(u32, u32)>>;
+/// What may follow a place.
+type Follow = (Vec<Link>, Ends);
+/// The same, for telling whether two places are one.
+type Same = (Vec<(usize, Vec<(u32, u32)>, Option<(u32, Option<u32>)>)>, Ends);
+
 struct Plan<'k> {
     known: &'k Known<'k>,
     counting: bool,
@@ -379,15 +386,13 @@ impl<'k> Plan<'k> {
 
     fn automaton(self, part: Part) -> Result<Automaton, Stop> {
         // Places from which the same may follow are one; the beginning is a place of its own.
-        let mut ends: Vec<Option<Vec<(u32, u32)>>> = vec![None; self.places.len()];
+        let mut ends: Vec<Ends> = vec![None; self.places.len()];
         for exit in &part.last {
             ends[exit.place as usize] = Some(exit.needs.clone());
         }
         let start = Link { needs: vec![], up: None, first: part.first.clone() };
-        let mut kinds: Vec<(Vec<Link>, Option<Vec<(u32, u32)>>)> =
-            vec![(vec![start], part.nullable.then(Vec::new))];
+        let mut kinds: Vec<Follow> = vec![(vec![start], part.nullable.then(Vec::new))];
         let mut kind_of: Vec<u32> = Vec::with_capacity(self.places.len());
-        type Same = (Vec<(usize, Vec<(u32, u32)>, Option<(u32, Option<u32>)>)>, Option<Vec<(u32, u32)>>);
         let mut same: HashMap<Same, u32> = HashMap::new();
         for (place, links) in self.links.iter().enumerate() {
             let key: Vec<_> = links
@@ -435,12 +440,12 @@ impl<'k> Plan<'k> {
     fn state(
         &self,
         set: &[u32],
-        kinds: &[(Vec<Link>, Option<Vec<(u32, u32)>>)],
+        kinds: &[Follow],
         mut number: impl FnMut(&[u32]) -> u32,
     ) -> Result<State, Stop> {
         // What may come, by particle.
         let mut by_leaf: Vec<(u32, u32, Action)> = Vec::new();
-        let mut accepts: Option<Vec<(u32, u32)>> = None;
+        let mut accepts: Ends = None;
         for kind in set {
             let (links, end) = &kinds[*kind as usize];
             for link in links {

@@ -29,7 +29,7 @@ pub(super) struct Start<'a> {
 
 /// Who sees the events.
 pub(super) trait Sink<'a> {
-    fn start(&mut self, start: &Start<'a>, attributes: &mut Vec<Attribute<'a>>, spaces: &Spaces<'a>);
+    fn start(&mut self, start: &Start<'a>, attributes: &[Attribute<'a>], spaces: &Spaces<'a>);
     /// Text in the open element; may come in pieces.
     fn text(&mut self, text: Cow<'a, str>);
     /// The open element ends; `spaces` are those inside of it.
@@ -264,7 +264,7 @@ mod tests {
     struct Told(String);
 
     impl<'a> Sink<'a> for Told {
-        fn start(&mut self, start: &Start<'a>, attributes: &mut Vec<Attribute<'a>>, _: &Spaces<'a>) {
+        fn start(&mut self, start: &Start<'a>, attributes: &[Attribute<'a>], _: &Spaces<'a>) {
             let NsId(space) = start.space;
             self.0.push_str(&format!("({}@{}{{{space}}}", start.local, start.offset));
             for attribute in attributes.iter() {

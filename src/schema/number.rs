@@ -96,7 +96,7 @@ pub(super) fn float_key(value: f64) -> String {
 
 /// The octets of a `hexBinary`, or `None`.
 pub(super) fn hex_octets(text: &str) -> Option<u64> {
-    (text.len() % 2 == 0 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    (text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
         .then_some(text.len() as u64 / 2)
 }
 

@@ -426,7 +426,7 @@ fn anywhere(model: &Model, name: NameId) -> Option<ElementId> {
 }
 
 impl<'a> Sink<'a> for Run<'_, 'a> {
-    fn start(&mut self, start: &Start<'a>, attributes: &mut Vec<Attribute<'a>>, spaces: &Spaces<'a>) {
+    fn start(&mut self, start: &Start<'a>, attributes: &[Attribute<'a>], spaces: &Spaces<'a>) {
         let name = self.schema.names.find(start.space, start.local);
         if let Some(parent) = self.frames.last_mut()
             && parent.collects

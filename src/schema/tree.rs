@@ -106,7 +106,7 @@ struct Grow {
 }
 
 impl<'a> Sink<'a> for Grow {
-    fn start(&mut self, start: &Start<'a>, attributes: &mut Vec<Attribute<'a>>, spaces: &Spaces<'a>) {
+    fn start(&mut self, start: &Start<'a>, attributes: &[Attribute<'a>], spaces: &Spaces<'a>) {
         let inside = self
             .open
             .last()

@@ -363,6 +363,21 @@ fn letters_of_din_91379_are_letters() {
 }
 
 #[test]
+fn white_space_between_elements_is_space_tab_cr_and_lf() {
+    let schema = compiled(&schema_of(
+        r#"<xs:element name="a"><xs:complexType><xs:sequence><xs:element name="b"/></xs:sequence></xs:complexType></xs:element>"#,
+    ))
+    .unwrap();
+    let judged = |between: &str| breaches(&schema, format!("<a {XSI}>{between}<b/>{between}</a>").as_bytes());
+    for white in ["", " ", "\t", "\r\n", "\r", "&#32;", "&#13;", "<![CDATA[ ]]>", "<!-- x -->", "<?x y?>"] {
+        assert_eq!(judged(white), [], "{white:?}");
+    }
+    for other in ["\u{a0}", "\u{2003}", "\u{3000}", "\u{85}", "\u{200B}", ".", "&#160;", "<![CDATA[.]]>"] {
+        assert_eq!(judged(other)[0].code, "cvc-complex-type.2.3", "{other:?}");
+    }
+}
+
+#[test]
 fn a_breach_says_where_and_what_and_never_the_value() {
     let schema = compiled(&schema_of(
         r#"<xs:element name="a"><xs:complexType><xs:sequence><xs:element name="b" type="xs:date"/></xs:sequence><xs:attribute name="x" type="xs:int"/></xs:complexType></xs:element>"#,

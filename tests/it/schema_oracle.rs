@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use drehscheibe::schema::fault::Breach;
+use drehscheibe::schema::load::Library;
 use drehscheibe::schema::tables::Schema;
 
 use crate::schema_mutants::mutant;
@@ -147,6 +148,46 @@ fn compare(set: &Set, documents: &[PathBuf]) -> Vec<(PathBuf, Vec<Breach>)> {
         }
     }
     differ
+}
+
+/// A schema document with faults, the others as they are.
+struct Changed<'t>(&'t str, String);
+
+impl Library for Changed<'_> {
+    fn find(&self, from: &str, location: &str, namespace: &str) -> Result<String, String> {
+        disk().find(from, location, namespace)
+    }
+
+    fn octets(&self, name: &str) -> Result<Vec<u8>, String> {
+        if name == self.0 { Ok(self.1.clone().into_bytes()) } else { disk().octets(name) }
+    }
+}
+
+#[test]
+fn broken_schemas_are_refused_or_used_and_end_nothing() {
+    let (mut used, mut refused) = (0, 0);
+    for (seed, name) in
+        ["xoev-code", "xinneres/xinneres-datum", "xinneres/xinneres-geschlecht"].iter().enumerate()
+    {
+        let name = format!("xsd/base/{name}.xsd");
+        let text = fs::read_to_string(&name).unwrap();
+        let mut chance = Chance::new(seed as u64 + 77);
+        for _ in 0..200 {
+            let changed = Changed(&name, mutant(&text, &[], &mut chance));
+            match Schema::compile(&[&name], &changed) {
+                Ok(schema) => {
+                    used += 1;
+                    breaches(&schema, b"<a><b/>x</a>");
+                }
+                Err(fault) => {
+                    refused += 1;
+                    assert!(!fault.text.is_empty() && !fault.file.is_empty());
+                }
+            }
+        }
+    }
+    println!("broken schemas: {used} used, {refused} refused");
+    assert!(refused > 200 && used > 20, "{used} {refused}");
 }
 
 #[test]
