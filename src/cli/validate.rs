@@ -11,7 +11,7 @@ use crate::cli::output::Output;
 use crate::schema::fault::Breach;
 use crate::schema::load::{Library, beside};
 use crate::schema::tables::Schema;
-use crate::xml::gate::{self, Document, Limits};
+use crate::xml::gate::{self, Document, GateFault, Limits};
 
 /// Most faults that are told of one document.
 const MOST_FAULTS: usize = 100;
@@ -87,7 +87,11 @@ fn faults(schema: &Schema, file: &Path) -> Result<Vec<Fault>, CliError> {
             .map(|breach| told(&document, breach))
             .collect()),
         Err(error) => Ok(vec![Fault {
-            code: "not-well-formed",
+            code: match error.fault {
+                GateFault::NotWellFormed(_) | GateFault::NotUtf8 => "not-well-formed",
+                GateFault::Doctype => "doctype",
+                _ => "limit",
+            },
             line: error.place.line,
             column: error.place.column,
             path: "/".to_owned(),

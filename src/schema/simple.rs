@@ -208,12 +208,9 @@ impl Simples {
         look: &mut Look<'_>,
     ) -> Result<Option<Key<'v>>, Broken> {
         let simple = self.get(id);
-        let text = if matches!(simple.variety, Variety::Union(_)) {
-            Cow::Borrowed(raw)
-        } else {
-            lexis::whitened(raw, simple.white)
-        };
-        if !simple.patterns.iter().all(|pattern| pattern.holds(&text)) {
+        let union = matches!(simple.variety, Variety::Union(_));
+        let text = if union { Cow::Borrowed(raw) } else { lexis::whitened(raw, simple.white) };
+        if !union && !simple.patterns.iter().all(|pattern| pattern.holds(&text)) {
             return Err(broken("cvc-pattern-valid", "a value of the prescribed pattern is expected"));
         }
         let wanted = look.key || simple.enumeration.is_some();
@@ -256,12 +253,31 @@ impl Simples {
                 }
             }
         };
+        if union && !simple.patterns.is_empty() {
+            // White space of a union is that of the member which takes the value.
+            let text = lexis::whitened(raw, self.white_of(id, raw, look.prefixes));
+            if !simple.patterns.iter().all(|pattern| pattern.holds(&text)) {
+                return Err(broken("cvc-pattern-valid", "a value of the prescribed pattern is expected"));
+            }
+        }
         if let (Some(allowed), Some(key)) = (&simple.enumeration, &key)
             && allowed.get(&*key.text).is_none_or(|tags| tags & (1 << key.tag) == 0)
         {
             return Err(broken("cvc-enumeration-valid", "one of the listed values is expected"));
         }
         Ok(key)
+    }
+
+    fn white_of(&self, id: SimpleId, raw: &str, prefixes: &dyn Prefixes) -> White {
+        let simple = self.get(id);
+        let Variety::Union(members) = &simple.variety else { return simple.white };
+        let mut ids = Vec::new();
+        let takes = |member: &&SimpleId| {
+            let mut look = Look { prefixes, key: false, ids: &mut ids };
+            self.check(**member, raw, &mut look).is_ok()
+        };
+        let member = members.iter().find(takes);
+        member.map_or(White::Preserve, |member| self.white_of(*member, raw, prefixes))
     }
 
     fn atomic<'v>(

@@ -191,13 +191,15 @@ const CONSTRUCTS: &[Construct] = &[
         r#"<xs:simpleType name="l"><xs:list itemType="xs:int"/></xs:simpleType><xs:simpleType name="m"><xs:restriction base="t:l"><xs:minLength value="1"/><xs:maxLength value="3"/></xs:restriction></xs:simpleType>
            <xs:simpleType name="u"><xs:union memberTypes="xs:int xs:date"><xs:simpleType><xs:restriction base="xs:string"><xs:enumeration value="none"/></xs:restriction></xs:simpleType></xs:union></xs:simpleType>
            <xs:simpleType name="v"><xs:restriction base="t:u"><xs:enumeration value="1"/><xs:enumeration value="none"/></xs:restriction></xs:simpleType>
-           <xs:element name="a"><xs:complexType><xs:choice><xs:element name="m" type="t:m"/><xs:element name="u" type="t:u"/><xs:element name="v" type="t:v"/></xs:choice></xs:complexType></xs:element>"#,
+           <xs:simpleType name="w"><xs:restriction base="t:u"><xs:pattern value="\d+"/></xs:restriction></xs:simpleType>
+           <xs:element name="a"><xs:complexType><xs:choice><xs:element name="w" type="t:w"/><xs:element name="m" type="t:m"/><xs:element name="u" type="t:u"/><xs:element name="v" type="t:v"/></xs:choice></xs:complexType></xs:element>"#,
         &[
             "<a @><m> 1  2\n3 </m></a>",
             "<a @><u>2024-01-01</u></a>",
             "<a @><u>none</u></a>",
             "<a @><v>01</v></a>",
             "<a @><v>none</v></a>",
+            "<a @><w> 12 </w></a>",
         ],
         &[
             "<a @><m/></a>",
@@ -207,6 +209,7 @@ const CONSTRUCTS: &[Construct] = &[
             "<a @><v>2</v></a>",
             "<a @><v>2024-01-01</v></a>",
             "<a @><u> none</u></a>",
+            "<a @><w>2024-01-01</w></a>",
         ],
     ),
     (
