@@ -195,6 +195,9 @@ pub fn mutant(text: &str, types: &[String], chance: &mut Chance) -> String {
 
 fn once(tokens: &mut Vec<Token>, types: &[String], chance: &mut Chance) {
     let (opens, leaves) = (opens(tokens), leaves(tokens));
+    if opens.len() < 2 {
+        return;
+    }
     let open = opens[chance.below(opens.len())];
     // The root is changed seldom: everything below it hangs on it.
     let inner = opens[1.min(opens.len() - 1) + chance.below(opens.len().saturating_sub(1))];
