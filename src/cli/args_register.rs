@@ -39,12 +39,49 @@ pub enum BestandCommand {
         /// Whose and why.
         #[command(flatten)]
         ordered: Ordered,
-        /// One HMAC-SHA256 (hex) per line over the key of each child, under the office's secret `policy: { abgleich: … }`.
+        /// The list that the office made of its export with `bestand liste`, under its secret `policy: { abgleich: … }`.
         #[arg(long, value_name = "FILE")]
         liste: Option<PathBuf>,
-        /// Only a count; a difference shows, an exchange does not.
+        /// Only a count: a difference shows, an exchange does not, so nobody can sign on it.
         #[arg(long, value_name = "N")]
         anzahl: Option<u64>,
+        /// Write what is missing here, as a list for the office: `bestand liste --luecken` tells it the lines of its export.
+        #[arg(long, value_name = "FILE", requires = "liste")]
+        luecken: Option<PathBuf>,
+    },
+    /// For the office itself: make the list of children and entries of its own export. Needs no stage and no network.
+    #[command(
+        after_help = "The export is CSV in UTF-8; the separator is ; or , or a tab. Its first line names the columns, in any order:\n  \
+            kind_familienname, kind_vornamen   the name at registration\n  \
+            kind_geburtsdatum, mutter_geburtsdatum   2024-08-05, 2024-08 or 2024, or 05.08.2024\n  \
+            kind_geburtsort   as it was delivered\n  \
+            arten   01 to 04 with a space between them; nothing where there is no entry\n\
+            May stand there: kind_erwartet (before the birth), geburtsregister_nummer, geburtsstandesamt, kind_geburtsstaat, \
+            kind_geburtsname, mutter_familienname, mutter_vornamen, mutter_geburtsname. Other columns are passed over.\n\
+            A line for each child, or for each entry.\n\n\
+            Examples:\n  drehscheibe bestand liste export.csv --schluessel abgleich.key --nach liste.txt\n  \
+            drehscheibe bestand liste export.csv --schluessel abgleich.key --luecken luecken.txt"
+    )]
+    Liste {
+        /// The export of the register.
+        #[arg(value_name = "EXPORT.csv")]
+        export: PathBuf,
+        /// The secret that office and platform share, made by `bestand schluessel`.
+        #[arg(long, value_name = "FILE")]
+        schluessel: PathBuf,
+        /// Where the list is written; printed when not given.
+        #[arg(long, value_name = "FILE")]
+        nach: Option<PathBuf>,
+        /// Tell which lines of the export this list of gaps, from the platform, speaks of; makes no list.
+        #[arg(long, value_name = "FILE", conflicts_with = "nach")]
+        luecken: Option<PathBuf>,
+    },
+    /// For the office itself: make the secret of its lists and tell the fingerprint by which both sides compare it.
+    #[command(after_help = "Example:\n  drehscheibe bestand schluessel abgleich.key")]
+    Schluessel {
+        /// The file that is made; only its owner can read it.
+        #[arg(value_name = "FILE")]
+        datei: PathBuf,
     },
     /// Sign the completeness; it holds when a second person has signed, too.
     #[command(

@@ -1,18 +1,18 @@
 //! `bestand` and `mirror mark`: what a person orders about a register. Becomes a message of the running process; the comparison
 //! reads the mirror page by page, and every page is written to the Abrufprotokoll. Never prints anything of a record.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use aws_lc_rs::hmac;
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::args::Global;
 use super::args_register::{BestandCommand, MirrorCommand, Ordered};
+use super::bestand_liste::{self, Wanted};
 use super::command::{self, Asked};
 use super::exit::{CliError, Exit};
+use super::liste::{self, Marks, Secret};
 use super::output::Output;
 use super::{person, stage};
 use crate::app::place::Fit;
@@ -22,7 +22,6 @@ use crate::effects::{Fact, Question};
 use crate::envelope::Stage;
 use crate::plan::Partner;
 use crate::register::aemter::tag;
-use crate::register::keys;
 use crate::store::contract::{Scope, Store, View};
 
 /// The `on` entry of orders about registers.
@@ -46,14 +45,19 @@ pub async fn run(
         BestandCommand::Erklaeren(ordered) => {
             order(global, clock, ordered, &[("was", json!("erklaerung"))], out).await
         }
-        BestandCommand::Abgleich { ordered, liste, anzahl } => {
+        BestandCommand::Abgleich { ordered, liste, anzahl, luecken } => {
             let said = match (liste, anzahl) {
-                (Some(file), _) => compared(global, clock, ordered, file, out).await?,
+                (Some(file), _) => compared(global, clock, ordered, (file, luecken.as_deref()), out).await?,
                 (None, Some(anzahl)) => vec![("was", json!("abgleich")), ("anzahl", json!(anzahl))],
                 (None, None) => return Err(CliError::Usage("give --liste or --anzahl".to_owned())),
             };
             order(global, clock, ordered, &said, out).await
         }
+        BestandCommand::Liste { export, schluessel, nach, luecken } => {
+            let (nach, luecken) = (nach.as_deref(), luecken.as_deref());
+            bestand_liste::run(&Wanted { export, schluessel, nach, luecken }, out)
+        }
+        BestandCommand::Schluessel { datei } => bestand_liste::schluessel(datei, out),
         BestandCommand::Status { jugendamt } => status(global, clock, jugendamt.as_deref(), out).await,
     }
 }
@@ -103,7 +107,9 @@ async fn order(
 fn document(of: Stage, clock: &Clock, jugendamt: &str, said: &[(&str, Value)]) -> Value {
     let mut meldung = Map::from_iter([("jugendamt".to_owned(), json!(jugendamt))]);
     meldung.extend(said.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
-    let kopf = json!({ "nachrichtenUUID": Uuid::new_v4(), "zeitpunkt": clock.now().to_string() });
+    // Of a comparison the moment at which it began, else now.
+    let zeitpunkt = meldung.remove("zeitpunkt").unwrap_or_else(|| json!(clock.now().to_string()));
+    let kopf = json!({ "nachrichtenUUID": Uuid::new_v4(), "zeitpunkt": zeitpunkt });
     let mut document = Map::from_iter([
         ("nachricht".to_owned(), json!("registermeldung")),
         ("version".to_owned(), json!("1")),
@@ -116,33 +122,47 @@ fn document(of: Stage, clock: &Clock, jugendamt: &str, said: &[(&str, Value)]) -
     Value::Object(document)
 }
 
-/// Compares the office's list with the mirror.
+/// Compares the office's list with the mirror as it is from now on; what is missing here is written down for the office.
 async fn compared(
     global: &Global,
     clock: &Clock,
     ordered: &Ordered,
-    file: &Path,
+    (file, luecken): (&Path, Option<&Path>),
     out: &mut Output,
 ) -> Result<Vec<(&'static str, Value)>, CliError> {
+    // What comes while the mirror is read is younger than what was compared.
+    let begun = clock.now();
     let text = std::fs::read_to_string(file)
         .map_err(|error| CliError::Usage(format!("{} cannot be read: {}", file.display(), error.kind())))?;
-    let list = list(&text).map_err(CliError::Usage)?;
     let fit = stage::compile(global, out)?;
     let partner = known(&fit, &ordered.jugendamt)?;
-    let key = secret(global, partner)?;
+    let secret = secret(global, partner)?;
+    let list = liste::read(&secret, &text).map_err(CliError::Usage)?;
     let store = stage::write_store(global, out)?;
-    let mut held: BTreeMap<String, u64> = BTreeMap::new();
+    let mut held = Marks::new();
     for office in fit.compiled.tafeln.aemter.mit_vorgaengern(&ordered.jugendamt, tag(clock.now())) {
         let mandant = fit.compiled.partners.get(&office).map(|known| known.sender.mandant.clone());
         let scope = Scope::Partner { mandant: mandant.unwrap_or_else(|| office.clone()), partner: office };
-        count(&*store, clock, scope, &ordered.reason, &key, &mut held).await?;
+        count(&*store, clock, scope, &ordered.reason, &secret, &mut held).await?;
     }
-    let (missing, surplus) = gaps(&list, &held);
+    let (missing, surplus) = (liste::less(&list, &held), liste::less(&held, &list));
+    let sum = |marks: &Marks| marks.values().sum::<u64>();
+    out.say(&format!("{} on the list, {} in the mirror", sum(&list), sum(&held)))?;
+    out.say(&format!(
+        "{} missing here or with another entry, {} here that are not on the list or with another entry",
+        sum(&missing),
+        sum(&surplus)
+    ))?;
+    if let Some(file) = luecken {
+        bestand_liste::create(file, &liste::written(&secret, &missing))?;
+    }
     Ok(vec![
         ("was", json!("abgleich")),
-        ("anzahl", json!(list.values().sum::<u64>())),
-        ("fehlend", json!(missing)),
-        ("ueberzaehlig", json!(surplus)),
+        ("zeitpunkt", json!(begun.to_string())),
+        ("anzahl", json!(sum(&list))),
+        ("liste", json!(true)),
+        ("fehlend", json!(sum(&missing))),
+        ("ueberzaehlig", json!(sum(&surplus))),
     ])
 }
 
@@ -151,8 +171,8 @@ async fn count(
     clock: &Clock,
     scope: Scope,
     reason: &str,
-    key: &hmac::Key,
-    held: &mut BTreeMap<String, u64>,
+    secret: &Secret,
+    held: &mut Marks,
 ) -> Result<(), CliError> {
     let mut after = None;
     loop {
@@ -167,38 +187,14 @@ async fn count(
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.id);
         for record in &page {
-            let child = keys::child(&record.registersatz.kind, &record.registersatz.mutter);
-            let mark = hex::encode(hmac::sign(key, &child.octets()));
-            *held.entry(mark).or_default() += 1;
+            let satz = &record.registersatz;
+            *held.entry(secret.mark(&satz.kind, &satz.mutter, &satz.eintragung)).or_default() += 1;
         }
     }
-}
-
-/// How many of the list are missing here, and how many stand here that the list does not have.
-fn gaps(list: &BTreeMap<String, u64>, held: &BTreeMap<String, u64>) -> (u64, u64) {
-    let less = |of: &BTreeMap<String, u64>, than: &BTreeMap<String, u64>| {
-        of.iter().map(|(mark, n)| n.saturating_sub(than.get(mark).copied().unwrap_or(0))).sum()
-    };
-    (less(list, held), less(held, list))
-}
-
-fn list(text: &str) -> Result<BTreeMap<String, u64>, String> {
-    let mut list: BTreeMap<String, u64> = BTreeMap::new();
-    for (nth, line) in text.lines().enumerate() {
-        let line = line.trim().to_ascii_lowercase();
-        if line.is_empty() {
-            continue;
-        }
-        if line.len() != 64 || !line.bytes().all(|octet| octet.is_ascii_hexdigit()) {
-            return Err(format!("line {} of the list is no HMAC-SHA256 in hex; one per line", nth + 1));
-        }
-        *list.entry(line).or_default() += 1;
-    }
-    Ok(list)
 }
 
 /// The secret of the office's lists: `policy: { abgleich: { file: … } }` in partners.yaml.
-fn secret(global: &Global, partner: &Partner) -> Result<hmac::Key, CliError> {
+fn secret(global: &Global, partner: &Partner) -> Result<Secret, CliError> {
     let written = partner.sender.policy.get("abgleich");
     let part = |key: &str| written.and_then(|w| w.get(key)).and_then(Value::as_str).map(str::to_owned);
     let reference = match (part("file"), part("env")) {
@@ -211,7 +207,7 @@ fn secret(global: &Global, partner: &Partner) -> Result<hmac::Key, CliError> {
     };
     let found = config::resolver(&stage::place(global).config)(&reference)
         .map_err(|error| CliError::Usage(error.to_string()))?;
-    Ok(hmac::Key::new(hmac::HMAC_SHA256, found.expose_secret().as_bytes()))
+    Secret::new(found.expose_secret()).map_err(CliError::Usage)
 }
 
 async fn status(
@@ -247,7 +243,10 @@ async fn status(
             moment(bestand.begonnen),
             bestand.abgleich.as_ref().map_or_else(
                 || "-".to_owned(),
-                |a| format!("{} missing, {} surplus", a.fehlend, a.ueberzaehlig),
+                |a| {
+                    let how = if a.liste { "" } else { ", counts only" };
+                    format!("{} missing, {} surplus{how}", a.fehlend, a.ueberzaehlig)
+                },
             ),
             bestand.unterschriften.len().to_string(),
             moment(bestand.meldung.as_ref().map(|meldung| meldung.am)),
@@ -265,19 +264,6 @@ async fn status(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn gaps_are_counted_on_both_sides() {
-        let all = |marks: &[&str]| {
-            let text: String = marks.iter().map(|mark| format!("{}\n", mark.repeat(64))).collect();
-            list(&text).unwrap()
-        };
-        assert_eq!(gaps(&all(&["a", "b"]), &all(&["b", "a"])), (0, 0));
-        assert_eq!(gaps(&all(&["a", "b", "c"]), &all(&["a", "d"])), (2, 1));
-        assert_eq!(gaps(&all(&["a", "a"]), &all(&["a"])), (1, 0));
-        assert!(list("abc\n").unwrap_err().starts_with("line 1 "));
-        assert!(list(&"g".repeat(64)).is_err());
-    }
 
     #[test]
     fn an_order_is_a_registermeldung_and_a_test_where_only_tests_are_taken() {

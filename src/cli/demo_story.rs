@@ -128,7 +128,8 @@ async fn say_of_register(
 /// Without this no mother is told that there is no Eintragung.
 async fn bestand(teller: &mut Teller<'_>, held: u64) -> Result<(), CliError> {
     teller.chapter("two persons declare that it is complete, and the office reports it every day")?;
-    let abgleich = json!({ "was": "abgleich", "anzahl": held, "fehlend": 0, "ueberzaehlig": 0 });
+    let abgleich =
+        json!({ "was": "abgleich", "anzahl": held, "liste": true, "fehlend": 0, "ueberzaehlig": 0 });
     say_of_register(teller, "comparison with the office's list", "erste-person", abgleich).await?;
     for person in ["erste-person", "zweite-person"] {
         say_of_register(teller, "signature", person, json!({ "was": "erklaerung" })).await?;
