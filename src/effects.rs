@@ -10,6 +10,7 @@ use crate::envelope::{Inbound, Part, Reply};
 use crate::register::bestand::Bestand;
 use crate::register::keys::SearchKey;
 use crate::register::record::Registersatz;
+use crate::register::uhr::Lead;
 use crate::register::vorgang::Akte;
 
 /// A bucket of the store whose version a decision was made on; in clear here, an HMAC in the store.
@@ -19,7 +20,9 @@ pub struct GuardKey(pub SearchKey);
 /// Classes of what every request of an office reads and next to nobody writes: see [`GuardKey::shared`].
 const BESTAND: &str = "bestand";
 const ANZAHL: &str = "anzahl";
-const EINGANG: &str = "eingang";
+const LIEFERUNG: &str = "lieferung";
+/// What is a help and no ground: nobody bumps it.
+const LEADS: &str = "leads";
 
 impl GuardKey {
     /// Whether a decision on this bucket is compared by commit, but neither held alone from lookup to commit nor bumped.
@@ -28,7 +31,7 @@ impl GuardKey {
     /// in one queue, or each would send all others back. Whoever writes the bucket bumps it all the same, so no one decides on
     /// a Bestand that was replaced before, and of two writers the later is stale.
     pub fn shared(&self) -> bool {
-        matches!(self.0.class(), BESTAND | ANZAHL | EINGANG)
+        matches!(self.0.class(), BESTAND | ANZAHL | LIEFERUNG | LEADS)
     }
 }
 
@@ -59,31 +62,47 @@ pub enum Question {
     Tombstone(SearchKey),
     /// What is known of the completeness of this Jugendamt's register (partner).
     Bestand(String),
-    /// How many Registersätze of this partner stand in the mirror; costs a count, so not for every message.
-    Anzahl(String),
-    /// What became of a message of a partner.
-    Eingang {
+    /// How many Registersätze of this partner stood in the mirror at a moment, by the moments of its deliveries: what was delivered
+    /// or deleted after it does not count. Costs a count, so not for every message.
+    Anzahl {
+        /// The partner.
+        partner: String,
+        /// The moment.
+        at: Timestamp,
+    },
+    /// Whether a message is the newest delivery of a partner up to a moment, whatever its verdict was.
+    Neueste {
         /// The partner.
         partner: String,
         /// The standard, such as `xfamilie`.
         standard: String,
-        /// The message's UUID.
-        uuid: String,
+        /// The message's UUID; `None` asks whether there is no delivery at all up to the moment.
+        uuid: Option<String>,
+        /// The moment.
+        at: Timestamp,
     },
+    /// Which partners were ahead of our clock lately.
+    Leads,
+    /// The Vorgänge whose Auskunft left a trace under this key of a Registersatz.
+    Ausgestellt(SearchKey),
 }
 
 impl Question {
     /// The key that the answer's guard stands on.
     pub fn key(&self) -> GuardKey {
         match self {
-            Question::Mirror(key) | Question::Vorgang(key) | Question::Tombstone(key) => {
-                GuardKey(key.clone())
-            }
+            // What was issued rests on the records under a key and is guarded with them.
+            Question::Mirror(key)
+            | Question::Vorgang(key)
+            | Question::Tombstone(key)
+            | Question::Ausgestellt(key) => GuardKey(key.clone()),
             Question::Bestand(amt) => GuardKey(bestand_key(amt)),
-            Question::Anzahl(partner) => GuardKey(SearchKey::new(ANZAHL, [partner.as_str()])),
-            Question::Eingang { partner, standard, uuid } => {
-                GuardKey(SearchKey::new(EINGANG, [partner.as_str(), standard, uuid]))
+            // Without the moment: a bucket for each that was ever asked for would only grow.
+            Question::Anzahl { partner, .. } => GuardKey(SearchKey::new(ANZAHL, [partner.as_str()])),
+            Question::Neueste { partner, standard, .. } => {
+                GuardKey(SearchKey::new(LIEFERUNG, [partner.as_str(), standard]))
             }
+            Question::Leads => GuardKey(SearchKey::new(LEADS, [])),
         }
     }
 }
@@ -119,8 +138,12 @@ pub enum Fact {
     Bestand(Option<Bestand>),
     /// How many.
     Anzahl(u64),
-    /// The state it was committed in, if it ever came.
-    Eingang(Option<Inbound>),
+    /// Whether it is the newest one.
+    Neueste(bool),
+    /// Who was ahead, each partner once.
+    Leads(Vec<Lead>),
+    /// The Vorgänge of what was issued.
+    Ausgestellt(Vec<Vorgang>),
 }
 
 /// A fact together with the guard that commit will compare.
@@ -287,6 +310,26 @@ pub struct AuditLine {
     pub detail: Vec<(String, String)>,
 }
 
+/// What leads from a key of a Registersatz to a Vorgang.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// Found by this key.
+    pub under: SearchKey,
+    /// The key of the Vorgang, which this message or an earlier one wrote.
+    pub vorgang: SearchKey,
+}
+
+/// A call for a person: an alarm of the catalogue, raised when the message that causes it is committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The code in `deploy/alarms.yaml`.
+    pub code: &'static str,
+    /// What a person looks for: a name from configuration or an id, never a value of a message.
+    pub subject: String,
+    /// Named details under the same rule.
+    pub facts: Vec<(&'static str, String)>,
+}
+
 /// A retrieval from the mirror, for the Abrufprotokoll (§ 79(4) SGB X).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retrieval {
@@ -303,6 +346,8 @@ pub struct Effects {
     pub guards: Vec<Guard>,
     /// Changes of the mirror.
     pub mirror: Vec<MirrorChange>,
+    /// Changes of the mirror that hold although the message is refused: that what stands there was still so at a younger moment.
+    pub confirmed: Vec<MirrorChange>,
     /// Changes of Vorgänge.
     pub vorgaenge: Vec<VorgangChange>,
     /// Changes of what is known of registers.
@@ -322,6 +367,13 @@ pub struct Effects {
     /// Children (keys of their Registersätze) that this message speaks of: deleting one reaches what came with it, whatever
     /// became of the message.
     pub subjects: Vec<SearchKey>,
+    /// What leads from a key of a Registersatz to the Vorgang whose Auskunft was read from it; goes with the Vorgang. The key is one that
+    /// the decision rested on, so that its guard moves with it.
+    pub traces: Vec<Trace>,
+    /// Partners that were ahead of our clock; noted whatever became of the message.
+    pub leads: Vec<Lead>,
+    /// Whom to call; done whatever became of the message.
+    pub calls: Vec<Call>,
 }
 
 impl Effects {

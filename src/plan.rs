@@ -104,6 +104,13 @@ pub struct Plan {
     pub limits: Limits,
 }
 
+impl Plan {
+    /// Whether what this route takes are deliveries of a register.
+    pub fn delivers(&self) -> bool {
+        self.steps.iter().any(|planned| planned.step.delivers())
+    }
+}
+
 /// What is known about a partner.
 #[derive(Clone, Debug)]
 pub struct Partner {

@@ -47,6 +47,15 @@ pub struct Given {
     pub at: SignedDuration,
 }
 
+/// When a play begins: the same moment in every one, because a login is old after a quarter of an hour and the clock of a play makes one
+/// of a moment. It lies after the stamps of all samples, also for what is given some hours before.
+pub const BEGINS: &str = "2026-11-21T16:00:00Z";
+
+/// [`BEGINS`] as a moment.
+pub fn begins() -> Timestamp {
+    BEGINS.parse().unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
 /// What happens in a play.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -59,6 +68,8 @@ pub enum Event {
 /// A play.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
+    /// When it begins; [`BEGINS`] where nothing is said.
+    pub begins: Option<Timestamp>,
     /// What has happened before; calm, once, and what it sends is not looked at.
     pub before: Vec<Given>,
     /// What happens then.
@@ -151,7 +162,8 @@ pub async fn play(
     let mut key = [0u8; 32];
     aws_lc_rs::rand::fill(&mut key).map_err(|_| std::io::Error::other("no random octets"))?;
     let house = House { folder, stage, key, set };
-    let mut state = State::default();
+    let began = script.begins.unwrap_or_else(begins);
+    let mut state = State { began, ..State::default() };
     if !script.before.is_empty() {
         let events: Vec<Event> =
             script.before.iter().map(|given| Event::Given(Box::new(given.clone()))).collect();
@@ -188,7 +200,7 @@ pub async fn play(
     }
     let store = open(folder, stage, key).await?;
     let essence = store.essence().await?;
-    let (vorgaenge, faelle) = vorgaenge(&store).await?;
+    let (vorgaenge, faelle) = vorgaenge(&store, began).await?;
     Ok(Played {
         vorgaenge,
         faelle,
@@ -214,10 +226,18 @@ struct House<'a> {
 /// What is known between the processes of a play.
 #[derive(Default)]
 struct State {
+    began: Timestamp,
     verdicts: Vec<Option<Verdict>>,
     done: Vec<bool>,
     timers: usize,
     delays: BTreeMap<uuid::Uuid, SignedDuration>,
+}
+
+impl State {
+    /// A moment of the play.
+    fn moment(&self, after: SignedDuration) -> Timestamp {
+        self.began.checked_add(after).unwrap_or(self.began)
+    }
 }
 
 impl House<'_> {
@@ -234,7 +254,7 @@ impl House<'_> {
             Some(Event::Given(given)) => given.at,
             None => return Ok(()),
         };
-        let clock = Clock::scaled(moment(begins), 5_000.0);
+        let clock = Clock::scaled(state.moment(begins), 5_000.0);
         state.verdicts = vec![None; events.len()];
         state.done = vec![false; events.len()];
         loop {
@@ -274,13 +294,13 @@ async fn delays(store: &dyn Store, state: &mut State) -> Result<(), PlayError> {
     Ok(())
 }
 
-async fn vorgaenge(store: &dyn Store) -> Result<(Vec<String>, Vec<String>), PlayError> {
+async fn vorgaenge(store: &dyn Store, now: Timestamp) -> Result<(Vec<String>, Vec<String>), PlayError> {
     let view = View {
         scope: Scope::Operator,
         limit: 10_000,
         person: "play".to_owned(),
         reason: "route test".to_owned(),
-        now: moment(SignedDuration::ZERO),
+        now,
     };
     let all = store.vorgaenge(view).await?;
     let word = |state| serde_json::to_value(state).ok().and_then(|state| state.as_str().map(str::to_owned));
@@ -331,7 +351,7 @@ async fn live(engine: &Engine, events: &[Event], times: usize, state: &mut State
             continue;
         }
         let envelopes = loop {
-            match envelopes(engine, event).await {
+            match envelopes(engine, event, state).await {
                 Ok(envelopes) => break envelopes,
                 Err(_) if points.crashed() => return false,
                 Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
@@ -365,12 +385,12 @@ async fn live(engine: &Engine, events: &[Event], times: usize, state: &mut State
 }
 
 /// What comes in: a delivery with its parts in claims, or the timers that are due.
-async fn envelopes(engine: &Engine, event: &Event) -> Result<Vec<Envelope>, PlayError> {
+async fn envelopes(engine: &Engine, event: &Event, state: &State) -> Result<Vec<Envelope>, PlayError> {
     let given = match event {
-        Event::Timer(after) => return Ok(engine.core.store.due_timers(moment(*after), 64).await?),
+        Event::Timer(after) => return Ok(engine.core.store.due_timers(state.moment(*after), 64).await?),
         Event::Given(given) => given,
     };
-    let mut envelope = envelope(given);
+    let mut envelope = envelope(given, state.moment(given.at));
     let ports = Ports(engine.core.clone());
     for (name, octets) in &given.parts {
         let Some(partner) = &envelope.head.partner else { continue };
@@ -382,14 +402,7 @@ async fn envelopes(engine: &Engine, event: &Event) -> Result<Vec<Envelope>, Play
     Ok(vec![envelope])
 }
 
-/// A moment of a play: the same in every one, because a login is old after a quarter of an hour and the clock of a play makes
-/// one of a moment.
-fn moment(after: SignedDuration) -> Timestamp {
-    let began = "2026-11-21T09:00:00Z".parse().unwrap_or(Timestamp::UNIX_EPOCH);
-    began.checked_add(after).unwrap_or(began)
-}
-
-fn envelope(given: &Given) -> Envelope {
+fn envelope(given: &Given, received: Timestamp) -> Envelope {
     let connection = given.binding.split_once(' ').map_or("play", |(word, value)| match word {
         "folder" => value,
         word => word,
@@ -405,7 +418,7 @@ fn envelope(given: &Given) -> Envelope {
             correlation: None,
             content_type: Some("application/xml".to_owned()),
             partner: given.partner.clone().map(|id| PartnerRef { id, how }),
-            received: moment(given.at),
+            received,
             return_address: None,
             traceparent: None,
             acting_person: given.acting.clone(),

@@ -4,14 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::plan::Plan;
 use crate::route::case::{Body, By, Case, Delivery, Register, Until, When};
 use crate::route::compiled::Compiled;
 
-use super::player::{Event, Given, Script};
+use super::player::{Event, Given, Script, begins};
 
 /// The route that takes deliveries of a register.
 const LIEFERUNG: &str = "registerlieferung";
@@ -137,50 +137,79 @@ fn load(shelf: &Shelf<'_>, register: &Register, nth: usize) -> Result<Vec<Given>
     }
     let count = register.count.map_or(bodies.len() as u64, u64::from);
     let last = bodies.last().and_then(uuid_of);
+    let age = SignedDuration::try_from(register.age).unwrap_or_default();
+    let ago = BEFORE.saturating_add(age);
     let mut given: Vec<Given> = Vec::new();
-    let mut add = |until: Until, binding: String, acting: Option<&str>, body: Bytes| {
-        if until <= register.until {
-            let acting = acting.map(str::to_owned);
-            let transport_id = format!("register-{nth}-{}", given.len());
-            given.push(Given {
-                binding,
-                partner: Some(amt.clone()),
-                transport_id,
-                body,
-                acting,
-                ..Given::default()
-            });
+    let mut add = |until: Until, binding: String, acting: Option<&str>, body: Said<'_>| {
+        if until > register.until {
+            return;
         }
+        let at = SignedDuration::from_mins(given.len() as i64).saturating_sub(ago);
+        let body = match body {
+            Said::Delivered(body) => aged(body, age),
+            Said::Register(said) => document(amt, nth, (given.len(), at), said),
+        };
+        given.push(Given {
+            binding,
+            partner: Some(amt.clone()),
+            transport_id: format!("register-{nth}-{}", given.len()),
+            body,
+            acting: acting.map(str::to_owned),
+            at,
+            ..Given::default()
+        });
     };
-    let said = |at: u32, said: &[(&str, Value)]| document(amt, nth, at, said);
     let person = || bound(PFLEGE, "person");
-    add(Until::Beginn, person()?, Some(FIRST), said(1, &[("was", json!("beginn"))]));
+    add(Until::Beginn, person()?, Some(FIRST), Said::Register(&[("was", json!("beginn"))]));
     for body in bodies {
-        add(Until::Lieferung, bound(LIEFERUNG, "http")?, None, body);
+        add(Until::Lieferung, bound(LIEFERUNG, "http")?, None, Said::Delivered(body));
     }
-    let abgleich = said(2, &[("was", json!("abgleich")), ("anzahl", json!(count))]);
-    add(Until::Abgleich, person()?, Some(FIRST), abgleich);
-    add(Until::Unterschrift, person()?, Some(FIRST), said(3, &[("was", json!("erklaerung"))]));
-    add(Until::Erklaerung, person()?, Some(SECOND), said(4, &[("was", json!("erklaerung"))]));
+    let (none, count_of) = (json!(0), ("anzahl", json!(count)));
+    let gaps = [("fehlend", none.clone()), ("ueberzaehlig", none)];
+    let abgleich = [&[("was", json!("abgleich")), count_of, ("liste", json!(true))][..], &gaps].concat();
+    add(Until::Abgleich, person()?, Some(FIRST), Said::Register(&abgleich));
+    let erklaerung = [("was", json!("erklaerung"))];
+    add(Until::Unterschrift, person()?, Some(FIRST), Said::Register(&erklaerung));
+    add(Until::Erklaerung, person()?, Some(SECOND), Said::Register(&erklaerung));
     let mut meldung = vec![("was", json!("meldung")), ("anzahl", json!(count))];
     meldung.extend(last.map(|uuid| ("letzteUUID", json!(uuid))));
-    add(Until::Meldung, bound(PFLEGE, "http")?, None, said(5, &meldung));
-    let ago = BEFORE.saturating_add(SignedDuration::try_from(register.age).unwrap_or_default());
-    for (minutes, given) in (0..).zip(&mut given) {
-        given.at = SignedDuration::from_mins(minutes).saturating_sub(ago);
-    }
+    add(Until::Meldung, bound(PFLEGE, "http")?, None, Said::Register(&meldung));
     Ok(given)
 }
 
-fn document(amt: &str, nth: usize, at: u32, said: &[(&str, Value)]) -> Bytes {
+/// What comes while a register is loaded.
+enum Said<'a> {
+    /// A delivery of the office.
+    Delivered(Bytes),
+    /// A word on the register as a whole.
+    Register(&'a [(&'a str, Value)]),
+}
+
+/// A delivery of so long ago: its `erstellungszeitpunkt` lies as much earlier as it was delivered earlier.
+fn aged(body: Bytes, age: SignedDuration) -> Bytes {
+    const STAMP: &str = "erstellungszeitpunkt>";
+    let Ok(text) = std::str::from_utf8(&body) else { return body };
+    let found = text.split_once(STAMP).and_then(|(before, rest)| {
+        let (stamp, after) = rest.split_once('<')?;
+        let earlier = stamp.trim().parse::<Timestamp>().ok()?.checked_sub(age).ok()?;
+        Some(format!("{before}{STAMP}{earlier}<{after}"))
+    });
+    match found {
+        Some(text) if !age.is_zero() => text.into(),
+        _ => body,
+    }
+}
+
+fn document(amt: &str, nth: usize, (place, at): (usize, SignedDuration), said: &[(&str, Value)]) -> Bytes {
     let mut meldung = Map::from_iter([("jugendamt".to_owned(), json!(amt))]);
     meldung.extend(said.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
-    let uuid = format!("7b2d4c10-1f3a-4e55-8b7a-0000{nth:04x}{at:04x}");
+    let uuid = format!("7b2d4c10-1f3a-4e55-8b7a-0000{nth:04x}{place:04x}");
+    let made = begins().checked_add(at).unwrap_or_else(|_| begins());
     let document = json!({
         "nachricht": "registermeldung",
         "version": "1",
         "test": true,
-        "kopf": { "nachrichtenUUID": uuid, "zeitpunkt": "2026-11-21T09:00:00Z" },
+        "kopf": { "nachrichtenUUID": uuid, "zeitpunkt": made.to_string() },
         "meldung": meldung,
     });
     Bytes::from(document.to_string())

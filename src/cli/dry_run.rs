@@ -2,6 +2,7 @@
 //! Shows what would happen and, for a stored message, what differs from what happened then.
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::app::cases::Scratch;
@@ -27,15 +28,19 @@ struct Shown {
 
 /// Plays one message and prints what it would cause.
 pub async fn run(global: &Global, args: &DryRunArgs, out: &mut Output) -> Result<Exit, CliError> {
-    let (given, then) = match (&args.message, &args.file) {
+    let (given, then, begins) = match (&args.message, &args.file) {
         (Some(id), _) => {
             let (given, listed) = stored(global, *id, args.reason.as_deref(), out).await?;
-            (given, Some(listed))
+            // When it was received is part of what decided it.
+            let begins = listed.received;
+            (given, Some(listed), begins)
         }
         (None, Some(file)) => {
             let octets = std::fs::read(file)
                 .map_err(|error| CliError::Usage(format!("{}: {}", file.display(), error.kind())))?;
-            (from_file(global, Bytes::from(octets), args.partner.clone(), out)?, None)
+            let octets = Bytes::from(octets);
+            let begins = after_stamp(global, octets.clone(), out)?;
+            (from_file(global, octets, args.partner.clone(), out)?, None, begins)
         }
         (None, None) => {
             return Err(CliError::Usage("name a stored message with --message, or a file".to_owned()));
@@ -49,7 +54,8 @@ pub async fn run(global: &Global, args: &DryRunArgs, out: &mut Output) -> Result
     }
     let scratch = Scratch::in_memory()?;
     let from = format!("{}, from {}", given.binding, given.partner.as_deref().unwrap_or("nobody"));
-    let script = Script { events: vec![Event::Given(Box::new(given))], ..Script::default() };
+    let script =
+        Script { begins: Some(begins), events: vec![Event::Given(Box::new(given))], ..Script::default() };
     let played = player::play(fit, &scratch.0, &script, &Troubles { times: 1, ..Troubles::default() })
         .await
         .map_err(|error| CliError::Usage(error.to_string()))?;
@@ -129,6 +135,14 @@ async fn stored(
         ..Given::default()
     };
     Ok((given, listed))
+}
+
+/// When a message of a file comes in: as plays do, but never before it was made.
+fn after_stamp(global: &Global, body: Bytes, out: &mut Output) -> Result<Timestamp, CliError> {
+    let fit = stage::compile(global, out)?;
+    let read = fit.standards.reader().open(body);
+    let stamp = read.ok().and_then(|(_, record)| record.kopf.erstellungszeitpunkt.trim().parse().ok());
+    Ok(stamp.map_or_else(player::begins, |stamp: Timestamp| stamp.max(player::begins())))
 }
 
 fn from_file(

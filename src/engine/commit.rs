@@ -254,6 +254,17 @@ fn committed(entry: &Entry) {
         "committed"
     );
     let id = entry.envelope.head.id.to_string();
+    for call in &entry.effects.calls {
+        if let Some(alarm) = Alarm::ALL.iter().find(|alarm| alarm.code() == call.code) {
+            let facts: Vec<(&'static str, &str)> = call
+                .facts
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()))
+                .chain([("id", id.as_str())])
+                .collect();
+            raise(*alarm, &call.subject, &facts);
+        }
+    }
     match entry.state {
         Inbound::Denied => raise(Alarm::SenderNotAdmitted, &entry.envelope.head.binding, &[]),
         Inbound::Parked => match &entry.route {

@@ -15,7 +15,7 @@ use crate::xml::gate;
 use crate::xoev::contract::{gate_rejection, is_test};
 
 use super::entry::{self, Settled};
-use super::run::{Decided, Ground, Refusal, Run};
+use super::run::{self, Decided, Ground, Refusal, Run};
 
 /// What the door made of a delivery.
 pub enum Opened {
@@ -99,7 +99,13 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
     let record = match bench.reader.read(&detected, &document) {
         Ok(record) => record,
         Err(rejections) => {
-            return refused(ground, &partner, (plan, taken), Some(&identity), rejections, bench);
+            let kopf = bench.reader.header(&detected, &document).filter(|_| plan.delivers());
+            let noted = kopf.and_then(|kopf| run::delivery(&ground, &partner.sender, &identity, &kopf));
+            let mut opened = refused(ground, &partner, (plan, taken), Some(&identity), rejections, bench);
+            if let Opened::Decided(decided) = &mut opened {
+                decided.entry.delivery = noted;
+            }
+            return opened;
         }
     };
     let message = Message {

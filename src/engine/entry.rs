@@ -107,6 +107,7 @@ pub fn build(
         cause: settled.cause,
         next_step: settled.next_step,
         rejections: settled.rejections,
+        delivery: None,
         waits: settled.waits.map(|wait| (wait.for_.0, wait.until)),
         resumes: ground.resumed.is_some(),
         keep: settled.keep,

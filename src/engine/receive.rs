@@ -24,7 +24,7 @@ use super::core::{Ask, Core, LookupOrder, Pending, Task, Ticket, busy};
 use super::door::{self, Opened};
 use super::entry::{self, Settled};
 use super::points::Point;
-use super::run::{Decided, Ended, Ground, Refusal, Resume, Run};
+use super::run::{self, Decided, Ended, Ground, Refusal, Resume, Run};
 
 /// Where sources deliver.
 pub struct Reception {
@@ -342,7 +342,8 @@ fn decide(mut run: Run, ended: Ended, now: Timestamp, bench: &mut Bench) -> Deci
     run.keep_guards();
     let Run { ground, plan, binding, partner, mut message, leased, .. } = run;
     // Moved, not copied: a refusal looks at what was read, never at what it would have caused.
-    let caused = std::mem::take(&mut message.effects);
+    let mut caused = std::mem::take(&mut message.effects);
+    let confirmed = std::mem::take(&mut caused.confirmed);
     let resumed = message.resumed;
     let retrievals = caused.retrievals.clone();
     let refusal = Refusal {
@@ -355,6 +356,7 @@ fn decide(mut run: Run, ended: Ended, now: Timestamp, bench: &mut Bench) -> Deci
     };
     let guards = caused.guards.clone();
     let subjects = caused.subjects.clone();
+    let (leads, calls) = (caused.leads.clone(), caused.calls.clone());
     let settled = match ended {
         Ended::Accepted => Settled { effects: caused, ..Settled::new(Inbound::Accepted) },
         // It would come again at once and for ever.
@@ -369,6 +371,7 @@ fn decide(mut run: Run, ended: Ended, now: Timestamp, bench: &mut Bench) -> Deci
             // The refusal rests on the same facts as an acceptance would.
             Ok(mut effects) => {
                 effects.guards = guards;
+                effects.mirror = confirmed;
                 Settled { effects, rejections, ..Settled::new(Inbound::Rejected) }
             }
             Err(trouble) => entry::ours(door::trouble_text(trouble)),
@@ -381,9 +384,14 @@ fn decide(mut run: Run, ended: Ended, now: Timestamp, bench: &mut Bench) -> Deci
     settled.effects.retrievals = retrievals;
     // So does whom it speaks of, so that a deletion reaches it.
     settled.effects.subjects = subjects;
+    // And whose clock it showed to be ahead.
+    (settled.effects.leads, settled.effects.calls) = (leads, calls);
     let settled = entry::answer_by_message(&ground, &refusal, settled);
     let (identity, message) = (refusal.identity.as_ref(), refusal.message.as_deref());
-    let entry = entry::build(&ground, &refusal.sender, identity, message, settled);
+    let mut entry = entry::build(&ground, &refusal.sender, identity, message, settled);
+    if let Some(message) = message.filter(|_| plan.delivers()) {
+        entry.delivery = run::delivery(&ground, &message.sender, &message.identity, &message.record.kopf);
+    }
     Decided { ground, entry, refusal: Some(refusal), leased }
 }
 

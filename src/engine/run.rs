@@ -6,12 +6,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::effects::{Answer, GuardKey, Question};
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, Stage};
 use crate::message::{Identity, Message, Sender};
 use crate::pipeline::step::{Bench, Flow, Original, Trouble};
 use crate::plan::{Binding, Partner, Plan, PlanSet};
+use crate::register::record::{Kopf, moment};
 use crate::rejection::Rejection;
-use crate::store::contract::{Entry, Key};
+use crate::store::contract::{Delivery, Entry, Key};
 
 /// The connection of timers, which bring a document that we keep.
 const TIMER: &str = "timer";
@@ -243,6 +244,23 @@ impl Refusal {
     }
 }
 
+/// The business key: case and white space around a UUID are no difference between two messages.
+fn business(sender: &Sender, identity: &Identity, kopf: &Kopf) -> Key {
+    let uuid = kopf.nachrichten_uuid.trim().to_ascii_lowercase();
+    Key { class: "business", parts: vec![sender.id.clone(), identity.standard.clone(), uuid] }
+}
+
+/// What a delivery of a register is to its office: its last message may be this one, whatever becomes of it. A test in `produktion`
+/// counts nothing.
+pub fn delivery(ground: &Ground, sender: &Sender, identity: &Identity, kopf: &Kopf) -> Option<Delivery> {
+    if kopf.nachrichten_uuid.trim().is_empty() || (ground.set.stage == Stage::Produktion && identity.test) {
+        return None;
+    }
+    let received = ground.envelope.head.received;
+    let stamp = kopf.erstellungszeitpunkt.trim().parse().unwrap_or(received);
+    Some(Delivery { key: business(sender, identity, kopf), moment: moment(stamp, received) })
+}
+
 /// The keys of idempotency of a delivery.
 pub fn keys(envelope: &Envelope, message: Option<&Message>) -> Vec<Key> {
     let mut keys = vec![Key {
@@ -254,12 +272,7 @@ pub fn keys(envelope: &Envelope, message: Option<&Message>) -> Vec<Key> {
     if let Some(message) = message
         && !message.record.kopf.nachrichten_uuid.is_empty()
     {
-        // Case and white space around a UUID are no difference between two messages.
-        let uuid = message.record.kopf.nachrichten_uuid.trim().to_ascii_lowercase();
-        keys.push(Key {
-            class: "business",
-            parts: vec![message.sender.id.clone(), message.identity.standard.clone(), uuid],
-        });
+        keys.push(business(&message.sender, &message.identity, &message.record.kopf));
     }
     // A second key where the standard has one: a request is one by its Vorgang, too.
     if let Some(message) = message

@@ -3,16 +3,19 @@
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::effects::{BestandChange, Fact, Question};
-use crate::envelope::{How, Inbound};
+use crate::envelope::How;
 use crate::message::Message;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
+use crate::pipeline::uhr;
 use crate::register::aemter::tag;
 use crate::register::bestand::{Abgleich, Bestand, Hindernis, Meldung};
-use crate::register::record::Registermeldung;
+use crate::register::record::{Registermeldung, moment};
 use crate::register::tafeln::Tafeln;
+use crate::register::tatsachen::MELDEFRIST;
 use crate::rejection::{Fault, Rejection};
 
 /// The standard of deliveries where the route says nothing.
@@ -105,6 +108,10 @@ fn hindered(hindernis: Hindernis) -> Trouble {
         Hindernis::Luecken => {
             ("luecken", "Der letzte Abgleich hat Lücken ergeben; jede Lücke steht dagegen.")
         }
+        Hindernis::NurGezaehlt => (
+            "nur-gezaehlt",
+            "Der letzte Abgleich hat nur Zahlen verglichen; erst die Liste der Kinder und ihrer Eintragungen zeigt, ob etwas fehlt.",
+        ),
         Hindernis::OhnePerson => ("ohne-person", "Eine Unterschrift braucht eine Person."),
         Hindernis::DieselbePerson => ("dieselbe-person", "Dieselbe Person hat bereits unterschrieben."),
     };
@@ -123,47 +130,54 @@ impl Step for Stand {
             return Ok(Flow::Next);
         }
         let amt = message.sender.id.clone();
+        let stamp = uhr::stamp(message)?;
+        // As old as the moment that it states: what was delivered or deleted after it does not make it wrong.
+        let at = moment(stamp, message.envelope.head.received);
         let counts = matches!(said.was.as_str(), "abgleich" | "meldung");
         let mut questions = vec![Question::Bestand(amt.clone())];
         if counts {
             // A successor answers for what its predecessors delivered.
             let of = self.tafeln.aemter.mit_vorgaengern(&amt, tag(message.now()));
-            questions.extend(of.into_iter().map(Question::Anzahl));
+            questions.extend(of.into_iter().map(|partner| Question::Anzahl { partner, at }));
         }
-        let uuid = said.letzte_uuid.as_deref().map(|uuid| uuid.trim().to_ascii_lowercase());
-        if let (Some(uuid), "meldung") = (&uuid, said.was.as_str()) {
-            let (partner, standard, uuid) = (amt.clone(), self.standard.clone(), uuid.clone());
-            questions.push(Question::Eingang { partner, standard, uuid });
+        if said.was == "meldung" {
+            let uuid = said.letzte_uuid.as_deref().map(|uuid| uuid.trim().to_ascii_lowercase());
+            let (partner, standard) = (amt.clone(), self.standard.clone());
+            questions.push(Question::Neueste { partner, standard, uuid, at });
         }
+        questions.extend(uhr::question(message, stamp));
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
         }
         let mut bestand = Bestand::default();
-        let (mut gezaehlt, mut eingang) = (0, None);
+        let (mut gezaehlt, mut neueste, mut leads) = (0, false, Fact::Leads(Vec::new()));
         for answer in &message.answers {
             match &answer.fact {
                 Fact::Bestand(found) => bestand = found.clone().unwrap_or_default(),
                 Fact::Anzahl(n) => gezaehlt += n,
-                Fact::Eingang(state) => eingang = *state,
+                Fact::Neueste(is) => neueste = *is,
+                Fact::Leads(_) => leads = answer.fact.clone(),
                 _ => return Err(Trouble::Ours("bestand got other answers than it asked for".to_owned())),
             }
         }
+        uhr::judge(message, stamp, &leads)?;
         let (now, who) = (message.now(), person(message).map(str::to_owned));
         let mut detail = vec![("was", said.was.clone()), ("gezaehlt", gezaehlt.to_string())];
         match said.was.as_str() {
             "beginn" => {
                 who.ok_or_else(only_persons)?;
-                bestand = Bestand::beginnen(now);
+                bestand = Bestand::beginnen(at);
             }
             "abgleich" => {
                 let person = who.ok_or_else(only_persons)?;
-                let erwartet = said.anzahl.ok_or_else(incomplete)?;
-                // A comparison of counts alone knows only the difference; it can hide as many gaps as surplus records.
-                let fehlend = said.fehlend.unwrap_or(erwartet.saturating_sub(gezaehlt));
-                let ueberzaehlig = said.ueberzaehlig.unwrap_or(gezaehlt.saturating_sub(erwartet));
-                let abgleich = Abgleich { am: now, erwartet, gezaehlt, fehlend, ueberzaehlig, person };
+                let abgleich = abgleich(&said, at, gezaehlt, person)?;
                 detail.push(("lueckenlos", abgleich.lueckenlos().to_string()));
+                detail.push(("liste", abgleich.liste.to_string()));
+                let beweist = abgleich.beweist();
                 bestand.abgleichen(abgleich).map_err(hindered)?;
+                if beweist {
+                    gapless(message, &amt, at);
+                }
             }
             "erklaerung" => {
                 let person = who.ok_or_else(only_persons)?;
@@ -172,11 +186,15 @@ impl Step for Stand {
             }
             "meldung" => {
                 let anzahl = said.anzahl.ok_or_else(incomplete)?;
-                // An empty register has no last message; every other one has, and it must have been taken in here.
-                let last = if uuid.is_some() { eingang == Some(Inbound::Accepted) } else { anzahl == 0 };
+                // An empty register may have no last message; every other one has, and no other delivery came after it until then.
+                let last = neueste && (said.letzte_uuid.is_some() || anzahl == 0);
                 let stimmt = last && anzahl == gezaehlt;
                 detail.push(("stimmt", stimmt.to_string()));
-                bestand.meldung = Some(Meldung { am: now, anzahl, stimmt });
+                let frist = SignedDuration::try_from(MELDEFRIST).unwrap_or(SignedDuration::MAX);
+                let counts_since = now.checked_sub(frist).unwrap_or(Timestamp::MIN);
+                let newest = bestand.melden(Meldung { am: at, anzahl, stimmt }, counts_since);
+                detail.push(("am", at.to_string()));
+                detail.push(("letzte", newest.to_string()));
             }
             _ => {
                 let text = "bestand takes beginn, abgleich, erklaerung and meldung only; take this message off the route";
@@ -190,10 +208,30 @@ impl Step for Stand {
     }
 }
 
+/// A comparison of the office's side with the mirror as it was at a moment.
+fn abgleich(
+    said: &Registermeldung,
+    am: Timestamp,
+    gezaehlt: u64,
+    person: String,
+) -> Result<Abgleich, Trouble> {
+    let erwartet = said.anzahl.ok_or_else(incomplete)?;
+    // Only who looked at each child knows what is missing on both sides.
+    let liste = said.liste == Some(true) && said.fehlend.is_some() && said.ueberzaehlig.is_some();
+    // A comparison of counts alone knows only the difference; it can hide as many gaps as surplus records.
+    let fehlend = said.fehlend.unwrap_or(erwartet.saturating_sub(gezaehlt));
+    let ueberzaehlig = said.ueberzaehlig.unwrap_or(gezaehlt.saturating_sub(erwartet));
+    Ok(Abgleich { am, erwartet, gezaehlt, fehlend, ueberzaehlig, person, liste })
+}
+
+/// What follows when office and mirror held the same children with the same entries at a moment (rules.md 2.1): whatever of this office
+/// had not had its effect until then cannot have had any.
+fn gapless(message: &mut Message, amt: &str, at: Timestamp) {
+    message.audit("bestand.gapless", &[("jugendamt", amt), ("at", &at.to_string())]);
+}
+
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::effects::{Answer, Guard};
     use crate::envelope::{Envelope, PartnerRef};
@@ -205,7 +243,7 @@ mod tests {
     struct World {
         bestand: Bestand,
         anzahl: u64,
-        eingang: Option<Inbound>,
+        neueste: bool,
     }
 
     fn said(was: &str, change: impl FnOnce(&mut Registermeldung)) -> Registermeldung {
@@ -235,8 +273,9 @@ mod tests {
         if let Flow::Ask(questions) = step.apply(message, &mut bench).map_err(told)? {
             let fact = |question: &Question| match question {
                 Question::Bestand(_) => Fact::Bestand(Some(world.bestand.clone())),
-                Question::Anzahl(_) => Fact::Anzahl(world.anzahl),
-                Question::Eingang { .. } => Fact::Eingang(world.eingang),
+                Question::Anzahl { .. } => Fact::Anzahl(world.anzahl),
+                Question::Neueste { .. } => Fact::Neueste(world.neueste),
+                Question::Leads => Fact::Leads(Vec::new()),
                 _ => panic!("unexpected question"),
             };
             let answer = |q: &Question| Answer { fact: fact(q), guard: Guard { key: q.key(), seen: 1 } };
@@ -258,7 +297,13 @@ mod tests {
     fn two_persons_declare_a_compared_load_complete() {
         let (step, mut world) = (step(), World { anzahl: 3, ..World::default() });
         let mut order = |said, person| run(&step, &mut ordered(said, person), &mut world);
-        let abgleich = |n: u64| said("abgleich", |s| s.anzahl = Some(n));
+        let gezaehlt = |n: u64| said("abgleich", |s| s.anzahl = Some(n));
+        let abgleich = |n: u64| {
+            said("abgleich", |s| {
+                (s.anzahl, s.liste) = (Some(n), Some(true));
+                (s.fehlend, s.ueberzaehlig) = (Some(n.saturating_sub(3)), Some(0));
+            })
+        };
         assert_eq!(order(abgleich(3), Some("a")), Err("S999 kein-beginn".into()));
         assert_eq!(order(said("beginn", |_| ()), None), Err("T070 nur-auf-anordnung".into()));
         assert_eq!(order(said("beginn", |_| ()), Some("a")), Ok(()));
@@ -267,10 +312,12 @@ mod tests {
         assert_eq!(order(abgleich(4), Some("a")), Ok(()));
         assert_eq!(order(said("erklaerung", |_| ()), Some("a")), Err("S999 luecken".into()));
         let exchanged = said("abgleich", |s| {
-            (s.anzahl, s.fehlend, s.ueberzaehlig) = (Some(3), Some(1), Some(1));
+            (s.anzahl, s.fehlend, s.ueberzaehlig, s.liste) = (Some(3), Some(1), Some(1), Some(true));
         });
         assert_eq!(order(exchanged, Some("a")), Ok(()));
         assert_eq!(order(said("erklaerung", |_| ()), Some("a")), Err("S999 luecken".into()));
+        assert_eq!(order(gezaehlt(3), Some("a")), Ok(()));
+        assert_eq!(order(said("erklaerung", |_| ()), Some("a")), Err("S999 nur-gezaehlt".into()));
         assert_eq!(order(abgleich(3), None), Err("T070 nur-auf-anordnung".into()));
         assert_eq!(order(abgleich(3), Some("a")), Ok(()));
         assert_eq!(order(said("erklaerung", |_| ()), None), Err("T070 nur-auf-anordnung".into()));
@@ -292,24 +339,45 @@ mod tests {
 
     #[test]
     fn the_daily_meldung_agrees_only_in_count_and_last_message() {
-        let now: Timestamp = message().now();
-        for (anzahl, uuid, held, eingang, stimmt) in [
-            (2, Some("7B2D4C10-1F3A-4E55-8B7A-000000000020"), 2, Some(Inbound::Accepted), true),
-            (2, Some("x"), 2, Some(Inbound::Rejected), false),
-            (2, Some("x"), 2, Some(Inbound::Waiting), false),
-            (2, Some("x"), 2, None, false),
-            (2, None, 2, None, false),
-            (3, Some("x"), 2, Some(Inbound::Accepted), false),
-            (0, None, 0, None, true),
+        let at = uhr::stamp(&message()).unwrap();
+        for (anzahl, uuid, held, neueste, stimmt) in [
+            (2, Some("7B2D4C10-1F3A-4E55-8B7A-000000000020"), 2, true, true),
+            (2, Some("x"), 2, false, false),
+            (2, None, 2, true, false),
+            (3, Some("x"), 2, true, false),
+            (0, None, 0, true, true),
+            (0, None, 0, false, false),
+            (0, Some("x"), 0, true, true),
         ] {
-            let mut world = World { anzahl: held, eingang, ..World::default() };
+            let mut world = World { anzahl: held, neueste, ..World::default() };
             let meldung = said("meldung", |s| {
                 s.anzahl = Some(anzahl);
                 s.letzte_uuid = uuid.map(str::to_owned);
             });
             run(&step(), &mut ordered(meldung, None), &mut world).unwrap();
-            assert_eq!(world.bestand.meldung, Some(Meldung { am: now, anzahl, stimmt }), "{anzahl} {uuid:?}");
+            assert_eq!(world.bestand.meldung, Some(Meldung { am: at, anzahl, stimmt }), "{anzahl} {uuid:?}");
         }
+    }
+
+    #[test]
+    fn a_meldung_is_asked_for_as_of_the_moment_that_it_states_and_at_the_latest_its_receipt() {
+        let asked = |stamp: &str| {
+            let mut message = ordered(said("meldung", |s| s.anzahl = Some(1)), None);
+            message.record.kopf.erstellungszeitpunkt = stamp.into();
+            let Flow::Ask(questions) = step().apply(&mut message, &mut bench()).unwrap() else { panic!() };
+            let of = |question: &Question| match question {
+                Question::Anzahl { at, .. } | Question::Neueste { at, .. } => Some(*at),
+                _ => None,
+            };
+            let at: Vec<Timestamp> = questions.iter().filter_map(of).collect();
+            assert_eq!(at.len(), 2);
+            assert_eq!(at[0], at[1]);
+            (at[0], questions.contains(&Question::Leads))
+        };
+        let received = message().envelope.head.received;
+        assert_eq!(asked("2026-11-10T10:00:00Z"), ("2026-11-10T10:00:00Z".parse().unwrap(), false));
+        assert_eq!(asked("2026-11-21T09:16:30Z"), (received, false), "clocks differ by a little");
+        assert_eq!(asked("2026-11-21T12:00:00Z"), (received, true));
     }
 
     #[test]
@@ -327,7 +395,7 @@ mod tests {
         ];
         let tafeln = Arc::new(Tafeln { aemter: Aemter { aemter }, ..Default::default() });
         let step = Stand { standard: STANDARD.into(), tafeln };
-        let mut world = World { anzahl: 2, eingang: Some(Inbound::Accepted), ..World::default() };
+        let mut world = World { anzahl: 2, neueste: true, ..World::default() };
         let meldung = said("meldung", |s| (s.anzahl, s.letzte_uuid) = (Some(4), Some("x".into())));
         run(&step, &mut ordered(meldung, None), &mut world).unwrap();
         assert!(world.bestand.meldung.unwrap().stimmt, "two of each");

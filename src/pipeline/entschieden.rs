@@ -1,7 +1,7 @@
 //! What every decision leaves behind, whoever made it: the decision on the message, the Vorgang with its restricted record, and
 //! one line of the audit trail that is the same for all cases. The case letter stands in the restricted record only.
 
-use crate::effects::{Vorgang, VorgangChange, VorgangState};
+use crate::effects::{Trace, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
 use crate::pipeline::jugendamt::alias;
 use crate::register::entscheidung::{Entscheidung, Ergebnis};
@@ -44,6 +44,7 @@ pub fn festhalten(message: &mut Message, entscheidung: Entscheidung) {
         use_: message.values.get(VERWENDUNG).cloned(),
         fall: Some(entscheidung.fall),
         tabelle: Some(entscheidung.tabelle.clone()),
+        satz: entscheidung.registersatz,
         stand: Some(entscheidung.stand),
         postkorb: postkorb(&message.record),
         ..Akte::default()
@@ -58,11 +59,23 @@ pub fn festhalten(message: &mut Message, entscheidung: Entscheidung) {
     message.values.insert(ERGEBNIS, entscheidung.ergebnis.as_str().to_owned());
     message.audit("decide", &[("vorgang", &id.to_string()), ("tabelle", &entscheidung.tabelle)]);
     let key = key(message);
+    if entscheidung.ergebnis == Ergebnis::Negativ {
+        message.effects.traces = traces(message, &key);
+    }
     message.entscheidung = Some(entscheidung);
     let nummer = nummer(message, &vorgang);
     message.keep_vorgang(VorgangChange { key, vorgang });
     message.effects.vorgaenge.retain(|other| other.key != nummer.key);
     message.effects.vorgaenge.push(nummer);
+}
+
+/// Where a Negativauskunft is found again by a delivery that contradicts it: under every key by which its child was looked for.
+fn traces(message: &Message, vorgang: &SearchKey) -> Vec<Trace> {
+    let (Some(kind), Some(mutter)) = (&message.record.kind, &message.record.mutter) else {
+        return Vec::new();
+    };
+    let under = keys::gesucht(kind, mutter).into_iter();
+    under.map(|under| Trace { under, vorgang: vorgang.clone() }).collect()
 }
 
 /// What leads from the id of the delivery to its Vorgang, for whoever asks for its stand. Its deadline is the time before

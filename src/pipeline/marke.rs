@@ -49,8 +49,8 @@ impl Step for Marke {
         }
         person(message).ok_or_else(only_persons)?;
         let vermerk = match said.marke.as_deref() {
-            Some("bestritten") => Vermerk { bestritten: true, klaerung: false },
-            Some("klaerung") => Vermerk { bestritten: false, klaerung: true },
+            Some("bestritten") => Vermerk { bestritten: true, ..Vermerk::default() },
+            Some("klaerung") => Vermerk { klaerung: true, ..Vermerk::default() },
             Some("keine") => Vermerk::default(),
             _ => return Err(incomplete()),
         };
@@ -71,7 +71,8 @@ impl Step for Marke {
             return Err(Rejection::new(Fault::Other, text).rule("registersatz-unbekannt").into());
         };
         let mut registersatz = stored.registersatz;
-        registersatz.vermerk = vermerk;
+        // No person takes back that two deliveries of one moment contradict each other: a delivery settles it.
+        registersatz.vermerk = Vermerk { widerspruch: registersatz.vermerk.widerspruch, ..vermerk };
         let mut keys = keys::of(&registersatz);
         keys.push(keys::satz(id));
         message.effects.retrievals.push(Retrieval { step: ENTRY.word.to_owned(), records: vec![id] });
@@ -103,6 +104,7 @@ mod tests {
                     message: "xfamilie.0804".into(),
                     nachrichten_uuid: "u".into(),
                     autor: "jga:1".into(),
+                    empfangen: None,
                     erstellungszeitpunkt: message().now(),
                     transaktionsid: None,
                 },
@@ -145,7 +147,7 @@ mod tests {
         {
             let done = outcome(word, &id, true, vec![stored("jugendamt-bremen")]).unwrap();
             let [MirrorChange::Put { registersatz, keys, .. }] = &done.effects.mirror[..] else { panic!() };
-            assert_eq!(registersatz.vermerk, Vermerk { bestritten, klaerung });
+            assert_eq!(registersatz.vermerk, Vermerk { bestritten, klaerung, widerspruch: false });
             assert!(registersatz.quelle == stored("x").registersatz.quelle, "nothing else changes");
             assert!(keys.contains(&keys::satz(Uuid::from_u128(7))) && keys.len() > 1);
         }

@@ -2,6 +2,8 @@
 //! Never overwrites what is newer or belongs to another partner, never revives what was deleted later.
 
 mod judge;
+#[cfg(test)]
+mod order;
 mod plan;
 
 use std::sync::Arc;
@@ -13,12 +15,13 @@ use uuid::Uuid;
 use crate::effects::{Answer, Fact, MirrorChange, Question, Retrieval, Stored};
 use crate::message::Message;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
+use crate::pipeline::uhr;
 use crate::register::aemter::tag;
 use crate::register::keys;
 use crate::register::tafeln::Tafeln;
 use crate::rejection::{Fault, Rejection};
 
-use judge::{Judged, Known};
+use judge::{Judged, Known, Stand};
 use plan::Delivery;
 
 /// The row of the menu.
@@ -101,10 +104,16 @@ impl Step for Mirror {
         ENTRY.word
     }
 
+    fn delivers(&self) -> bool {
+        true
+    }
+
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
         let delivery = Delivery::of(message)?;
         message.effects.subjects = delivery.keys().to_vec();
         let mut questions = delivery.questions();
+        let clocks = questions.len();
+        questions.extend(uhr::question(message, delivery.stamp()));
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
         }
@@ -116,7 +125,7 @@ impl Step for Mirror {
         // A repeat is no fault while a load is declared; only then is the Bestand asked for: no other delivery
         // depends on it, nor is to be decided again because it changed.
         let mut laedt = false;
-        if matches!(judged, Ok(Judged::Repeated(_))) {
+        if matches!(judged, Ok(Judged::Repeated(..))) {
             questions.push(Question::Bestand(partner.to_owned()));
             if !message.answered(&questions) {
                 return Ok(Flow::Ask(questions));
@@ -124,6 +133,9 @@ impl Step for Mirror {
             laedt = matches!(message.answers.last(), Some(Answer { fact: Fact::Bestand(Some(bestand)), .. }) if bestand.laedt());
         }
         message.effects.guards.extend(message.answers.iter().map(|answer| answer.guard.clone()));
+        if let Some(leads) = message.fact(clocks).cloned() {
+            uhr::judge(message, delivery.stamp(), &leads)?;
+        }
         let records = known.ids();
         if !records.is_empty() {
             message.effects.retrievals.push(Retrieval { step: ENTRY.word.to_owned(), records });
@@ -144,9 +156,18 @@ impl Mirror {
             message.audit(what, &[("record", &id.to_string())]);
         };
         match judged {
-            Judged::Same(id) => audit(message, "mirror.same", id),
-            Judged::Repeated(id) if laedt => audit(message, "mirror.repeated", id),
-            Judged::Repeated(_) => {
+            Judged::Same(id, stand) => {
+                self.confirm(message, delivery, id, stand);
+                message.effects.mirror.append(&mut message.effects.confirmed);
+                audit(message, "mirror.same", id);
+            }
+            Judged::Repeated(id, stand) if laedt => {
+                self.confirm(message, delivery, id, stand);
+                message.effects.mirror.append(&mut message.effects.confirmed);
+                audit(message, "mirror.repeated", id);
+            }
+            Judged::Repeated(id, stand) => {
+                self.confirm(message, delivery, id, stand);
                 let text =
                     "Derselbe Registersatz wurde bereits unter einer anderen nachrichtenUUID geliefert.";
                 return Err(Rejection::new(Fault::Repeated, text).into());
@@ -155,7 +176,12 @@ impl Mirror {
                 let id = message.derived_id("registersatz");
                 self.put(message, delivery, id, Default::default());
             }
-            Judged::Replaces(id, vermerk) => self.put(message, delivery, id, vermerk),
+            Judged::Replaces(id, vermerk) => {
+                if vermerk.widerspruch {
+                    audit(message, "mirror.contested", id);
+                }
+                self.put(message, delivery, id, vermerk);
+            }
             Judged::Remove(id) => {
                 self.remove(message, &delivery, id);
                 audit(message, "mirror.remove", id);
@@ -205,6 +231,17 @@ impl Mirror {
         message.audit("mirror.put", &[("record", &id.to_string())]);
     }
 
+    /// What is stored was still so when this delivery was made: it is as young from now on, also where the repeat is refused.
+    fn confirm(&self, message: &mut Message, delivery: Delivery, id: Uuid, stand: Stand) {
+        let (Stand::Younger(vermerk), Some(mut registersatz)) = (stand, delivery.into_registersatz()) else {
+            return;
+        };
+        registersatz.vermerk = vermerk;
+        let mut keys = keys::of(&registersatz);
+        keys.push(keys::satz(id));
+        message.effects.confirmed.push(MirrorChange::Put { id, registersatz: Box::new(registersatz), keys });
+    }
+
     fn remove(&self, message: &mut Message, delivery: &Delivery, id: Uuid) {
         let until = later(message.now(), TOMBSTONE);
         let tombstone = delivery.key().clone();
@@ -226,6 +263,7 @@ mod tests {
     use crate::register::bestand::Bestand;
     use crate::register::keys::SearchKey;
     use crate::register::record::{Angaben, Eintragung, Kind, Record, Registersatz, Vermerk};
+    use crate::register::uhr::Lead;
 
     /// What the store holds in a test.
     #[derive(Clone, Default)]
@@ -233,6 +271,7 @@ mod tests {
         stored: Vec<Stored>,
         deleted: Vec<(SearchKey, &'static str)>,
         bestand: Option<Bestand>,
+        leads: Vec<Lead>,
     }
 
     fn mirror() -> Mirror {
@@ -256,6 +295,7 @@ mod tests {
                     Fact::Tombstone(found.map(|(_, at)| at.parse().unwrap()))
                 }
                 Question::Bestand(_) => Fact::Bestand(world.bestand.clone()),
+                Question::Leads => Fact::Leads(world.leads.clone()),
                 _ => panic!("unexpected question"),
             };
             let answer = |question: &Question| Answer {
@@ -301,6 +341,18 @@ mod tests {
             s.registersatz.quelle.erstellungszeitpunkt = OLD.parse().unwrap();
             change(s);
         })
+    }
+
+    fn younger(change: impl FnOnce(&mut Stored)) -> Stored {
+        stored(|s| {
+            s.registersatz.quelle.erstellungszeitpunkt = "2026-11-21T09:15:31Z".parse().unwrap();
+            change(s);
+        })
+    }
+
+    fn put(message: &Message) -> &Registersatz {
+        let [MirrorChange::Put { registersatz, .. }] = message.effects.mirror.as_slice() else { panic!() };
+        registersatz
     }
 
     fn world(stored: Vec<Stored>) -> World {
@@ -365,7 +417,8 @@ mod tests {
         };
         for (stored, deleted, expected) in [
             (vec![stored(|_| ())], None, "S100 "),
-            (vec![stored(entry)], None, "S999 aelter-als-bestand"),
+            (vec![stored(entry)], None, "Next"),
+            (vec![younger(entry)], None, "S999 aelter-als-bestand"),
             (vec![old(entry)], None, "Next"),
             (vec![stored(|s| s.partner = "andere".into())], None, "T070 fremder-registersatz"),
             (vec![old(entry), stored(|s| s.id = Uuid::from_u128(8))], None, "S999 mehrdeutig"),
@@ -374,7 +427,7 @@ mod tests {
             (vec![stored(same_uuid)], None, "Next"),
         ] {
             let deleted = deleted.map(|at| (key(), at)).into_iter().collect();
-            let world = World { stored, deleted, bestand: None };
+            let world = World { stored, deleted, ..World::default() };
             assert_eq!(outcome(&mut message(), &world), expected);
         }
     }
@@ -384,7 +437,7 @@ mod tests {
         let mut newer = message();
         let before = old(|s| {
             s.registersatz.eintragung.vorhanden = false;
-            s.registersatz.vermerk = Vermerk { bestritten: true, klaerung: false };
+            s.registersatz.vermerk = Vermerk { bestritten: true, ..Vermerk::default() };
         });
         assert_eq!(outcome(&mut newer, &world(vec![before])), "Next");
         let [MirrorChange::Put { id, registersatz, .. }] = &newer.effects.mirror[..] else { panic!() };
@@ -392,6 +445,108 @@ mod tests {
         assert!(registersatz.vermerk.bestritten);
         let read = Retrieval { step: "mirror".into(), records: vec![Uuid::from_u128(7)] };
         assert_eq!(newer.effects.retrievals, [read]);
+    }
+
+    #[test]
+    fn of_two_contents_of_one_moment_nobody_knows_which_holds_until_a_younger_one_comes() {
+        let entry = |s: &mut Stored| {
+            s.registersatz.eintragung.arten = vec!["02".into()];
+            s.registersatz.vermerk.klaerung = true;
+        };
+        let mut contested = message();
+        assert_eq!(outcome(&mut contested, &world(vec![stored(entry)])), "Next");
+        let vermerk = put(&contested).vermerk;
+        assert_eq!(vermerk, Vermerk { klaerung: true, widerspruch: true, bestritten: false });
+        assert_eq!(put(&contested).eintragung.arten, ["01"]);
+        assert!(contested.effects.audit.iter().any(|line| line.what == "mirror.contested"));
+        // The same content again, and a Korrektur of the other one, settle it as soon as they are younger.
+        let left = |change: fn(&mut Stored)| {
+            old(|s| {
+                s.registersatz.vermerk = vermerk;
+                change(s);
+            })
+        };
+        let other_stands: fn(&mut Stored) = |s| s.registersatz.eintragung.arten = vec!["04".into()];
+        for (mut settles, stored) in [
+            (message(), left(|_| ())),
+            (korrektur(other_entry), left(other_stands)),
+            (korrektur(|_| ()), left(|_| ())),
+        ] {
+            assert_eq!(outcome(&mut settles, &world(vec![stored])), "Next");
+            assert_eq!(put(&settles).vermerk, Vermerk { klaerung: true, ..Vermerk::default() });
+        }
+        // A repeat of the same moment settles nothing.
+        let same = stored(|s| s.registersatz.vermerk = vermerk);
+        assert_eq!(outcome(&mut message(), &world(vec![same])), "S100 ");
+    }
+
+    #[test]
+    fn a_stamp_that_lies_ahead_counts_from_its_receipt() {
+        let ahead = |stamp: &str, received: &str| {
+            let mut message = message();
+            message.record.kopf.erstellungszeitpunkt = stamp.into();
+            let mut envelope = crate::envelope::Envelope::clone(&message.envelope);
+            envelope.head.received = received.parse().unwrap();
+            message.envelope = Arc::new(envelope);
+            message
+        };
+        let mut first = ahead("2026-11-21T19:00:00Z", "2026-11-21T10:00:00Z");
+        assert_eq!(outcome(&mut first, &World::default()), "Next");
+        let held = Stored { registersatz: put(&first).clone(), ..stored(|_| ()) };
+        assert_eq!(held.registersatz.quelle.moment(), "2026-11-21T10:00:00Z".parse::<Timestamp>().unwrap());
+        let mut second = ahead("2026-11-21T18:00:00Z", "2026-11-21T10:00:01Z");
+        second.record.eintragung.as_mut().unwrap().arten = vec!["02".into()];
+        assert_eq!(
+            outcome(&mut second, &world(vec![held])),
+            "Next",
+            "the younger one, whatever its stamp says"
+        );
+        assert_eq!(put(&second).vermerk, Vermerk::default());
+    }
+
+    #[test]
+    fn who_is_far_ahead_alone_is_refused_and_where_several_are_nobody_is() {
+        let lead = |partner: &str| Lead {
+            partner: partner.into(),
+            seen: message().now(),
+            by: SignedDuration::from_hours(1),
+        };
+        for (stamp, leads, expected, calls, noted) in [
+            ("2026-11-21T09:16:50Z", vec![], "Next", vec![], 0),
+            ("2026-11-22T09:16:00Z", vec![], "Next", vec!["sender-clock"], 1),
+            ("2026-11-22T09:16:01Z", vec![], "S999 uhr-geht-vor", vec!["sender-clock"], 1),
+            (
+                "2026-11-22T09:16:01Z",
+                vec![lead("jugendamt-bremen")],
+                "S999 uhr-geht-vor",
+                vec!["sender-clock"],
+                0,
+            ),
+            ("2031-11-22T09:16:01Z", vec![lead("andere")], "Next", vec!["sender-clock", "own-clock"], 1),
+        ] {
+            let mut message = message();
+            message.record.kopf.erstellungszeitpunkt = stamp.into();
+            let world = World { leads, ..World::default() };
+            assert_eq!(outcome(&mut message, &world), expected, "{stamp}");
+            let called: Vec<&str> = message.effects.calls.iter().map(|call| call.code).collect();
+            assert_eq!(called, calls, "{stamp}");
+            assert_eq!(message.effects.leads.len(), noted, "{stamp}");
+        }
+    }
+
+    #[test]
+    fn a_younger_repeat_makes_what_is_stored_as_young_although_it_is_refused() {
+        let mut repeat = message();
+        assert_eq!(
+            outcome(&mut repeat, &world(vec![old(|s| s.registersatz.vermerk.bestritten = true)])),
+            "S100 "
+        );
+        assert!(repeat.effects.mirror.is_empty());
+        let [MirrorChange::Put { id, registersatz, .. }] = repeat.effects.confirmed.as_slice() else {
+            panic!()
+        };
+        assert_eq!((*id, registersatz.vermerk.bestritten), (Uuid::from_u128(7), true));
+        assert_eq!(registersatz.quelle.moment(), satz(&message()).quelle.moment());
     }
 
     #[test]
@@ -448,7 +603,8 @@ mod tests {
         let done = |s: &mut Stored| s.registersatz = satz(&korrektur(other_entry));
         for (what, message, stored, expected) in [
             ("deviates", korrektur(other_entry), vec![old(entry)], "S999 alt-weicht-ab"),
-            ("older", korrektur(other_entry), vec![stored(|_| ())], "S999 aelter-als-bestand"),
+            ("older", korrektur(other_entry), vec![younger(|_| ())], "S999 aelter-als-bestand"),
+            ("of one moment", korrektur(other_entry), vec![stored(|_| ())], "Next"),
             ("foreign", korrektur(other_entry), vec![old(foreign)], "T070 fremder-registersatz"),
             ("no part", korrektur(|_| ()), vec![old(|_| ())], "Next"),
             (
@@ -517,8 +673,7 @@ mod tests {
         assert_eq!(message.effects.mirror, [MirrorChange::Remove { id, tombstone: key(), created, until }]);
         assert_eq!(message.effects.audit[0].what, "mirror.remove");
         assert_eq!(outcome(&mut loeschung(), &world(vec![stored(|_| ())])), "Next", "of the same moment");
-        let newer =
-            stored(|s| s.registersatz.quelle.erstellungszeitpunkt = "2026-11-22T00:00:00Z".parse().unwrap());
+        let newer = younger(|_| ());
         assert_eq!(outcome(&mut loeschung(), &world(vec![newer])), "S999 aelter-als-bestand");
         let foreign = old(|s| s.partner = "andere".into());
         assert_eq!(outcome(&mut loeschung(), &world(vec![foreign])), "T070 fremder-registersatz");

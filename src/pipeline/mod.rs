@@ -13,6 +13,7 @@ pub mod erledigt;
 pub mod find;
 pub mod forward;
 pub mod freigabe;
+pub mod gegenprobe;
 pub mod hinweis;
 pub mod jugendamt;
 pub mod marke;
@@ -29,6 +30,7 @@ pub mod settings;
 pub mod settle;
 pub mod step;
 pub mod tell;
+pub mod uhr;
 pub mod werte;
 #[cfg(test)]
 mod testing;
@@ -55,6 +57,7 @@ pub const STEPS: &[step::Entry] = &[
     receipt::ENTRY,
     postfach::ENTRY,
     jugendamt::ENTRY,
+    gegenprobe::ENTRY,
     nachweis::ENTRY,
     tell::CALLBACK,
 ];

@@ -59,6 +59,10 @@ pub trait Step: Send + Sync {
     /// After `Flow::Ask` it is called again with `message.answers` filled in the order asked; it must then not ask the same again,
     /// but may ask further questions that the answers raise (at most three rounds).
     fn apply(&self, message: &mut Message, bench: &mut Bench) -> Result<Flow, Trouble>;
+    /// Whether it brings deliveries into the mirror: what its route takes is a delivery, whatever becomes of it.
+    fn delivers(&self) -> bool {
+        false
+    }
 }
 
 /// What is known of a message that is refused, however early it failed.

@@ -21,6 +21,10 @@ pub struct Abgleich {
     pub ueberzaehlig: u64,
     /// Who made it.
     pub person: String,
+    /// Whether each child was compared with the codes of its Eintragung, by the office's list. Counts alone show gaps, never that there
+    /// is none; nor does a list of an earlier version, which named children without their codes.
+    #[serde(default)]
+    pub liste: bool,
 }
 
 /// A person's signature under the completeness.
@@ -35,11 +39,11 @@ pub struct Unterschrift {
 /// A Bestandsmeldung of the office and whether the mirror agreed with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meldung {
-    /// When it came.
+    /// As of when it speaks: what the office states, at the latest when it came.
     pub am: Timestamp,
     /// How many Registersätze the office said it holds.
     pub anzahl: u64,
-    /// Whether the mirror had as many and knew the last message.
+    /// Whether the mirror had as many at that moment, and the last message was the newest that had come until then.
     pub stimmt: bool,
 }
 
@@ -72,6 +76,9 @@ pub enum Hindernis {
     /// The comparison found gaps.
     #[error("the comparison found gaps; deliver what is missing and compare again")]
     Luecken,
+    /// Counts alone were compared.
+    #[error("counts alone were compared; compare the office's list of children and entries")]
+    NurGezaehlt,
     /// Nobody is named who signs.
     #[error("nobody is named who signs; a signature needs a person")]
     OhnePerson,
@@ -84,6 +91,29 @@ impl Abgleich {
     /// Whether both sides hold the same: every gap blocks.
     pub fn lueckenlos(&self) -> bool {
         self.fehlend == 0 && self.ueberzaehlig == 0 && self.erwartet == self.gezaehlt
+    }
+
+    /// Whether it proves that both sides hold the same children with the same entries.
+    pub fn beweist(&self) -> bool {
+        self.liste && self.lueckenlos()
+    }
+}
+
+impl Bestand {
+    /// Takes a Bestandsmeldung in; says whether it is the last word. They are ordered by the moments that they speak of: an older one that
+    /// comes late replaces nothing. Where it is of the time that still counts and does not agree, nobody knows whether what a younger
+    /// one found equal is so, or only as many: then that no longer agrees either, until the next one.
+    pub fn melden(&mut self, meldung: Meldung, counts_since: Timestamp) -> bool {
+        match &mut self.meldung {
+            Some(younger) if younger.am > meldung.am => {
+                younger.stimmt &= meldung.stimmt || meldung.am < counts_since;
+                false
+            }
+            _ => {
+                self.meldung = Some(meldung);
+                true
+            }
+        }
     }
 }
 
@@ -101,6 +131,9 @@ impl Bestand {
         }
         if !abgleich.lueckenlos() {
             self.unterschriften.clear();
+        } else if !abgleich.liste && self.abgleich.as_ref().is_some_and(Abgleich::beweist) {
+            // As many as before: it says less than what stands there.
+            return Ok(());
         }
         self.abgleich = Some(abgleich);
         Ok(())
@@ -113,6 +146,9 @@ impl Bestand {
         if !abgleich.lueckenlos() {
             return Err(Hindernis::Luecken);
         }
+        if !abgleich.beweist() {
+            return Err(Hindernis::NurGezaehlt);
+        }
         if person.trim().is_empty() {
             return Err(Hindernis::OhnePerson);
         }
@@ -123,9 +159,9 @@ impl Bestand {
         Ok(self.erklaert())
     }
 
-    /// Whether two different persons signed the completeness after a comparison without a gap.
+    /// Whether two different persons signed the completeness after a comparison by list without a gap.
     pub fn erklaert(&self) -> bool {
-        let compared = self.abgleich.as_ref().is_some_and(Abgleich::lueckenlos);
+        let compared = self.abgleich.as_ref().is_some_and(Abgleich::beweist);
         let mut persons: Vec<&str> = self.unterschriften.iter().map(|one| one.person.as_str()).collect();
         persons.sort_unstable();
         persons.dedup();
@@ -158,7 +194,15 @@ mod tests {
 
     fn abgleich(hour: i64, fehlend: u64, ueberzaehlig: u64) -> Abgleich {
         let gezaehlt = 10 + ueberzaehlig - fehlend;
-        Abgleich { am: at(hour), erwartet: 10, gezaehlt, fehlend, ueberzaehlig, person: "a".into() }
+        Abgleich {
+            am: at(hour),
+            erwartet: 10,
+            gezaehlt,
+            fehlend,
+            ueberzaehlig,
+            person: "a".into(),
+            liste: true,
+        }
     }
 
     #[test]
@@ -178,6 +222,8 @@ mod tests {
             bestand.abgleichen(abgleich(3, fehlend, ueberzaehlig)).unwrap();
             assert_eq!(bestand.unterschreiben("a", at(3)), Err(Hindernis::Luecken));
         }
+        bestand.abgleichen(Abgleich { liste: false, ..abgleich(4, 0, 0) }).unwrap();
+        assert_eq!(bestand.unterschreiben("a", at(4)), Err(Hindernis::NurGezaehlt));
         bestand.abgleichen(abgleich(4, 0, 0)).unwrap();
         assert_eq!(bestand.unterschreiben(" ", at(4)), Err(Hindernis::OhnePerson));
         assert_eq!(bestand.unterschreiben("a", at(4)), Ok(false));
@@ -192,6 +238,11 @@ mod tests {
         let mut bestand = declared();
         bestand.abgleichen(abgleich(6, 0, 0)).unwrap();
         assert!(bestand.erklaert(), "a comparison without gap confirms");
+        bestand.abgleichen(Abgleich { liste: false, ..abgleich(6, 0, 0) }).unwrap();
+        assert!(bestand.erklaert(), "equal counts take nothing back");
+        bestand.abgleichen(Abgleich { liste: false, ..abgleich(6, 1, 0) }).unwrap();
+        assert!(!bestand.erklaert(), "a gap in counts is a gap");
+        bestand = declared();
         bestand.abgleichen(abgleich(7, 1, 0)).unwrap();
         assert!(!bestand.erklaert());
         bestand.abgleichen(abgleich(8, 0, 0)).unwrap();
@@ -212,6 +263,39 @@ mod tests {
         assert!(!bestand.vollstaendig_und_frisch(at(9), day), "from the future");
         bestand.meldung = Some(Meldung { am: at(10), anzahl: 10, stimmt: false });
         assert!(!bestand.vollstaendig_und_frisch(at(11), day), "did not agree");
+    }
+
+    #[test]
+    fn what_was_declared_on_counts_alone_is_not_declared_any_more() {
+        let mut bestand = declared();
+        let stored = serde_json::to_value(&bestand).unwrap();
+        let mut before = stored.clone();
+        before["abgleich"].as_object_mut().unwrap().remove("liste");
+        assert_eq!(serde_json::from_value::<Bestand>(stored).unwrap(), bestand);
+        bestand = serde_json::from_value(before).unwrap();
+        assert!(!bestand.erklaert(), "written by a program that knew no codes in lists");
+        bestand.abgleichen(abgleich(9, 0, 0)).unwrap();
+        assert!(bestand.erklaert(), "one comparison by list suffices, the signatures still stand");
+    }
+
+    #[test]
+    fn an_older_meldung_replaces_nothing_and_only_takes_back() {
+        let meldung = |hour, stimmt| Meldung { am: at(hour), anzahl: 10, stimmt };
+        for (first, second, last) in [
+            (meldung(10, true), meldung(11, true), meldung(11, true)),
+            (meldung(10, true), meldung(11, false), meldung(11, false)),
+            (meldung(10, false), meldung(10, true), meldung(10, true)),
+            (meldung(10, true), meldung(9, true), meldung(10, true)),
+            (meldung(10, true), meldung(9, false), meldung(10, false)),
+            (meldung(10, true), meldung(7, false), meldung(10, true)),
+            (meldung(10, false), meldung(9, true), meldung(10, false)),
+        ] {
+            let mut bestand = declared();
+            let moments = (first.am, second.am);
+            assert!(bestand.melden(first, at(8)));
+            assert_eq!(bestand.melden(second, at(8)), moments.1 >= moments.0);
+            assert_eq!(bestand.meldung, Some(last));
+        }
     }
 
     fn declared() -> Bestand {

@@ -185,7 +185,7 @@ mod tests {
             let text = match field.target {
                 target if target.ends_with("datum") || target.ends_with("erwartet") => "2024-08-05",
                 target if target.ends_with("vorhanden") || target.ends_with("zustimmung") => "true",
-                "hinweis.sorgeberechtigt" => "true",
+                "hinweis.sorgeberechtigt" | "registermeldung.liste" => "true",
                 "registermeldung.anzahl" | "registermeldung.fehlend" | "registermeldung.ueberzaehlig" => "7",
                 target if target.starts_with("zusatz.") && !target.contains("[]") => "true",
                 _ => "jga:1",

@@ -1,5 +1,6 @@
 //! The register's own rooms: records, keys, matching, decisions. Pure: no clock, no disk, no socket, no standard.
 
+pub mod abgleich;
 pub mod aemter;
 pub mod anmeldung;
 pub mod bestand;
@@ -19,4 +20,5 @@ pub mod tafeln;
 pub mod tatsachen;
 #[cfg(test)]
 mod testing;
+pub mod uhr;
 pub mod vorgang;

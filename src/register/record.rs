@@ -144,6 +144,16 @@ pub struct Vermerk {
     pub bestritten: bool,
     /// The office is clarifying the data.
     pub klaerung: bool,
+    /// Two deliveries of one moment contradict each other; no person marked it, and a younger delivery takes it back.
+    #[serde(default)]
+    pub widerspruch: bool,
+}
+
+impl Vermerk {
+    /// Whether anything speaks against answering from this record without a person.
+    pub fn belastet(&self) -> bool {
+        self.bestritten || self.klaerung || self.widerspruch
+    }
 }
 
 /// Where a record came from.
@@ -155,10 +165,25 @@ pub struct Quelle {
     pub nachrichten_uuid: String,
     /// The author's key, `praefix:kennung`.
     pub autor: String,
-    /// When the author made the message.
+    /// When the author made the message, as it says.
     pub erstellungszeitpunkt: Timestamp,
+    /// When the message was received; a store fills it in where a program before this one did not write it.
+    #[serde(default)]
+    pub empfangen: Option<Timestamp>,
     /// The Vorgang's id at the author.
     pub transaktionsid: Option<String>,
+}
+
+impl Quelle {
+    /// The moment by which deliveries of one record are ordered (rules.md 2.2).
+    pub fn moment(&self) -> Timestamp {
+        moment(self.erstellungszeitpunkt, self.empfangen.unwrap_or(Timestamp::MAX))
+    }
+}
+
+/// The moment of a message: time is a claim, so what says that it was made after it was received was made when it was received.
+pub fn moment(erstellt: Timestamp, empfangen: Timestamp) -> Timestamp {
+    erstellt.min(empfangen)
 }
 
 /// One child in the mirror, with or without Eintragung.
@@ -341,6 +366,8 @@ pub struct Registermeldung {
     pub fehlend: Option<u64>,
     /// How many stood here that its register does not hold, by an Abgleich.
     pub ueberzaehlig: Option<u64>,
+    /// Whether an Abgleich compared each child with the codes of its Eintragung, by the office's list, and not counts alone.
+    pub liste: Option<bool>,
     /// UUID of the last message that it sent.
     pub letzte_uuid: Option<String>,
     /// Id of the Registersatz or Vorgang that is meant; of a notice the UUID of its message.

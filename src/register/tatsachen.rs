@@ -244,8 +244,7 @@ fn treffer(kandidaten: &[Kandidat]) -> (&'static str, Option<&Kandidat>) {
 /// Neither contested nor being clarified, and what it says of its entries does not contradict itself.
 fn klar(satz: &Registersatz) -> bool {
     let eintragung = &satz.eintragung;
-    !satz.vermerk.bestritten
-        && !satz.vermerk.klaerung
+    !satz.vermerk.belastet()
         && eintragung.vorhanden != eintragung.arten.is_empty()
         && eintragung.arten.iter().all(|art| ARTEN.contains(&art.as_str()))
 }

@@ -46,6 +46,7 @@ pub fn satz(kind: Kind, mutter: Mutter) -> Registersatz {
             message: "xfamilie.0804".into(),
             nachrichten_uuid: "7b2d4c10-1f3a-4e55-8b7a-000000000001".into(),
             autor: "jga:040110000000".into(),
+            empfangen: None,
             erstellungszeitpunkt: jiff::Timestamp::UNIX_EPOCH,
             transaktionsid: None,
         },

@@ -45,6 +45,9 @@ pub struct Akte {
     /// Version of the table.
     #[serde(default)]
     pub tabelle: Option<String>,
+    /// The Registersatz that the answer was read from.
+    #[serde(default)]
+    pub satz: Option<Uuid>,
     /// As of when the register was read.
     #[serde(default)]
     pub stand: Option<Timestamp>,

@@ -80,6 +80,15 @@ impl std::fmt::Debug for Key {
     }
 }
 
+/// A delivery of a register as its office counts it, whatever its verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its business key.
+    pub key: Key,
+    /// Its moment: the earlier of stamp and receipt.
+    pub moment: Timestamp,
+}
+
 /// How much of the original is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
@@ -114,6 +123,8 @@ pub struct Entry {
     pub rejections: Vec<Rejection>,
     /// What it waits for and until when.
     pub waits: Option<(SearchKey, Timestamp)>,
+    /// Set where it is a delivery of a register, which the office may name as its last one.
+    pub delivery: Option<Delivery>,
     /// True when this settles a message that was waiting or replayed: the row exists already.
     pub resumes: bool,
     /// How much is kept.

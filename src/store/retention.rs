@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::register::fristen::{Fristen, Klasse};
@@ -21,6 +22,18 @@ pub struct Stichtag {
     /// The person that ordered it; empty for the schedule.
     pub person: String,
 }
+
+impl Stichtag {
+    /// When the civil day began: who is of age is so from then on.
+    pub fn beginn(&self) -> Timestamp {
+        let zone = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC);
+        self.heute.to_zoned(zone).map_or(self.now, |day| day.timestamp().min(self.now))
+    }
+}
+
+/// How long deliveries are remembered by their moments, microseconds: longer than any Bestandsmeldung counts. They go with the tombstones;
+/// the newest of each partner stays.
+pub const DELIVERIES: i64 = 35 * 24 * 3600 * 1_000_000;
 
 /// What is over of one class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -94,6 +94,12 @@ alarms! {
     ClaimCorrupt = "claim-corrupt",
     /// This replica could not renew what it did alone; another one does it now.
     DutyLost = "duty-lost",
+    /// A Negativauskunft that was issued is contradicted by a delivery.
+    AuskunftContradicted = "auskunft-contradicted",
+    /// The clock of a sender is ahead of ours.
+    SenderClock = "sender-clock",
+    /// Several senders are ahead at once: our own clock is suspected.
+    OwnClock = "own-clock",
     /// The clock of the machine jumped.
     ClockJumped = "clock-jumped",
     /// What waits for a person goes soon.

@@ -71,7 +71,7 @@ impl Write for Lines {
 }
 
 fn began() -> Timestamp {
-    "2026-11-21T09:00:00Z".parse().unwrap()
+    "2026-11-21T16:00:00Z".parse().unwrap()
 }
 
 /// The stage of the demonstration with sockets of its own; for M the office of residence has released nothing.

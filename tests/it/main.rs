@@ -11,6 +11,8 @@
 mod house;
 mod bundle;
 mod bench_floor;
+mod bestand_liste;
+mod calls;
 mod canary;
 mod cli;
 mod collector;

@@ -333,7 +333,7 @@ async fn inside() -> Inside {
     let settings = Settings { path, stage: Stage::Test, master, read_only: false };
     let store = Arc::new(SqliteStore::open(settings).unwrap());
     store.lock_for_run().await.unwrap();
-    let clock = Clock::set("2026-11-21T09:00:00Z".parse().unwrap());
+    let clock = Clock::set("2026-11-21T16:00:00Z".parse().unwrap());
     let start = Start {
         store: store.clone(),
         clock: clock.clone(),

@@ -1,4 +1,4 @@
-//! Judges a delivery against what is known: who may write, what was deleted, what is new. Pure.
+//! Judges a delivery against what is known: who may write, what was deleted, what is new; by moments (rules.md 2.2). Pure.
 //! Never decides who the partner is; ownership comes in as a question.
 
 use jiff::Timestamp;
@@ -70,16 +70,25 @@ pub enum Judged {
     New,
     /// The record with this id gets a new state and keeps its mark.
     Replaces(Uuid, Vermerk),
-    /// The very same message is stored already: nothing to do, and nothing to complain of.
-    Same(Uuid),
+    /// The same state is stored already, from the very same message or without a change: nothing to complain of.
+    Same(Uuid, Stand),
     /// The same state came in another message before.
-    Repeated(Uuid),
+    Repeated(Uuid, Stand),
     /// The record with this id goes.
     Remove(Uuid),
     /// It was deleted before, at this moment.
     Gone(Timestamp),
     /// There is no such record (yet).
     Unknown,
+}
+
+/// Whether a state that is stored already is said of a younger moment than it is stored for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stand {
+    /// No: what is stored is as young.
+    Old,
+    /// Yes: from now on it is of that moment, so that nothing between the two overwrites it. Its marks stay.
+    Younger(Vermerk),
 }
 
 fn ambiguous() -> Rejection {
@@ -93,7 +102,7 @@ fn deleted_later() -> Rejection {
 }
 
 fn older() -> Rejection {
-    let text = "Im Bestand liegt ein neuerer oder gleich alter Stand dieses Registersatzes.";
+    let text = "Im Bestand liegt ein neuerer Stand dieses Registersatzes.";
     Rejection::new(Fault::Other, text).rule("aelter-als-bestand")
 }
 
@@ -101,15 +110,31 @@ fn same_content(one: &Registersatz, other: &Registersatz) -> bool {
     one.mutter == other.mutter && one.kind == other.kind && one.eintragung == other.eintragung
 }
 
-/// The same state by the same author: the very same message, or a repeat of it.
+/// The same state by the same author: the very same message, or a repeat of it. What a contradiction left is no state: a younger
+/// delivery of it settles which one holds.
 fn repeated(stored: &Stored, new: &Registersatz) -> Option<Judged> {
     let old = &stored.registersatz;
-    if !same_content(old, new) || old.quelle.autor != new.quelle.autor {
+    let settles = old.vermerk.widerspruch && new.quelle.moment() > old.quelle.moment();
+    if settles || !same_content(old, new) || old.quelle.autor != new.quelle.autor {
         return None;
     }
     // UUIDs are compared as numbers: the case of their digits means nothing.
     let same_uuid = old.quelle.nachrichten_uuid.eq_ignore_ascii_case(&new.quelle.nachrichten_uuid);
-    Some(if same_uuid { Judged::Same(stored.id) } else { Judged::Repeated(stored.id) })
+    let stand = stand(old, new);
+    Some(if same_uuid { Judged::Same(stored.id, stand) } else { Judged::Repeated(stored.id, stand) })
+}
+
+fn stand(old: &Registersatz, new: &Registersatz) -> Stand {
+    match new.quelle.moment() > old.quelle.moment() {
+        true => Stand::Younger(old.vermerk),
+        false => Stand::Old,
+    }
+}
+
+/// The marks of a record that gets another content: those of persons stay. Of two contents of one moment nobody knows which one holds, and
+/// that is so until a younger one comes.
+fn vermerk(old: &Registersatz, new: &Registersatz) -> Vermerk {
+    Vermerk { widerspruch: new.quelle.moment() == old.quelle.moment(), ..old.vermerk }
 }
 
 /// 0804: who may write, then whether it was deleted, then whether it says anything new.
@@ -119,7 +144,7 @@ pub fn eintragung(
     owns: &dyn Fn(&Stored) -> bool,
 ) -> Result<Judged, Rejection> {
     known.owned(owns)?;
-    let made = new.quelle.erstellungszeitpunkt;
+    let made = new.quelle.moment();
     if known.deleted_since(0, made) {
         return Err(deleted_later());
     }
@@ -127,10 +152,11 @@ pub fn eintragung(
     if let Some(repeated) = repeated(stored, new) {
         return Ok(repeated);
     }
-    if stored.registersatz.quelle.erstellungszeitpunkt >= made {
+    let old = &stored.registersatz;
+    if old.quelle.moment() > made {
         return Err(older());
     }
-    Ok(Judged::Replaces(stored.id, stored.registersatz.vermerk))
+    Ok(Judged::Replaces(stored.id, vermerk(old, new)))
 }
 
 /// 0805: the state before must be the stored one; what is given anew replaces it.
@@ -141,7 +167,7 @@ pub fn korrektur(
     owns: &dyn Fn(&Stored) -> bool,
 ) -> Result<Judged, Rejection> {
     known.owned(owns)?;
-    let made = neu.quelle.erstellungszeitpunkt;
+    let made = neu.quelle.moment();
     let moves = known.stored.len() > 1;
     let Some(stored) = known.one(0)? else {
         // Corrected already: the record stands under its new key, or stood there.
@@ -151,16 +177,17 @@ pub fn korrektur(
         return if known.deleted_since(0, made) { Err(deleted_later()) } else { Ok(Judged::Unknown) };
     };
     let old = &stored.registersatz;
-    if !aendert && same_content(old, alt) {
-        return Ok(Judged::Same(stored.id));
+    if !aendert && !old.vermerk.widerspruch && same_content(old, alt) {
+        return Ok(Judged::Same(stored.id, stand(old, neu)));
     }
     if !moves && let Some(repeated) = repeated(stored, neu) {
         return Ok(repeated);
     }
-    if old.quelle.erstellungszeitpunkt >= made {
+    if old.quelle.moment() > made {
         return Err(older());
     }
-    if !same_content(old, alt) {
+    // Of a contradiction one content is stored, the office may speak of the other.
+    if !old.vermerk.widerspruch && !same_content(old, alt) {
         let text = "Die bisherigen Angaben stimmen nicht mit dem Bestand überein.";
         return Err(Rejection::new(Fault::Other, text).rule("alt-weicht-ab"));
     }
@@ -170,7 +197,7 @@ pub fn korrektur(
     if moves && known.deleted_since(1, made) {
         return Err(deleted_later());
     }
-    Ok(Judged::Replaces(stored.id, old.vermerk))
+    Ok(Judged::Replaces(stored.id, vermerk(old, neu)))
 }
 
 /// 0806: found by child and mother; of the same moment the deletion holds.
@@ -181,7 +208,7 @@ pub fn loeschung(
 ) -> Result<Judged, Rejection> {
     known.owned(owns)?;
     match known.one(0)? {
-        Some(stored) if stored.registersatz.quelle.erstellungszeitpunkt > made => Err(older()),
+        Some(stored) if stored.registersatz.quelle.moment() > made => Err(older()),
         Some(stored) => Ok(Judged::Remove(stored.id)),
         None => Ok(known.deleted.first().copied().flatten().map_or(Judged::Unknown, Judged::Gone)),
     }

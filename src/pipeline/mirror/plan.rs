@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use crate::effects::{Question, Stored};
 use crate::message::Message;
 use crate::pipeline::step::Trouble;
+use crate::pipeline::uhr;
 use crate::register::keys::{self, SearchKey};
-use crate::register::record::{Eintragung, Kind, Mutter, Quelle, Registersatz};
+use crate::register::record::{Eintragung, Kind, Mutter, Quelle, Registersatz, moment};
 use crate::rejection::{Fault, Rejection};
 
 use super::judge::{self, Judged, Known};
@@ -32,6 +33,7 @@ pub enum Art {
 /// A delivery.
 pub struct Delivery {
     art: Art,
+    stamp: Timestamp,
     made: Timestamp,
     keys: Vec<SearchKey>,
 }
@@ -45,9 +47,10 @@ impl Delivery {
             Rejection::new(Fault::Other, text).rule("angaben-fehlen")
         };
         let (Some(mutter), Some(kind)) = (&record.mutter, &record.kind) else { return Err(missing().into()) };
-        let made = record.kopf.erstellungszeitpunkt.parse::<Timestamp>().map_err(|_| {
-            Rejection::new(Fault::Rule, "Der erstellungszeitpunkt braucht Datum, Uhrzeit und Zeitzone.")
-        })?;
+        let stamp = uhr::stamp(message)?;
+        // Also of what waited: it was received once.
+        let received = message.envelope.head.received;
+        let made = moment(stamp, received);
         let satz = |mutter: &Mutter, kind: &Kind, eintragung: &Eintragung| Registersatz {
             mutter: mutter.clone(),
             kind: kind.clone(),
@@ -56,7 +59,8 @@ impl Delivery {
                 message: message.identity.message.clone(),
                 nachrichten_uuid: record.kopf.nachrichten_uuid.clone(),
                 autor: record.kopf.autor.key(),
-                erstellungszeitpunkt: made,
+                erstellungszeitpunkt: stamp,
+                empfangen: Some(received),
                 transaktionsid: record.kopf.transaktionsid.clone(),
             },
             vermerk: Default::default(),
@@ -89,7 +93,7 @@ impl Delivery {
                 return Err(Trouble::Ours(text.to_owned()));
             }
         };
-        Ok(Delivery { art, made, keys })
+        Ok(Delivery { art, stamp, made, keys })
     }
 
     /// The keys of the record: as it stands in the mirror, then the new one where it changes.
@@ -102,9 +106,14 @@ impl Delivery {
         &self.keys[0]
     }
 
-    /// When the author made it.
+    /// When the author made it, as far as that is believed: at the latest when it was received.
     pub fn made(&self) -> Timestamp {
         self.made
+    }
+
+    /// When the author says that it made it.
+    pub fn stamp(&self) -> Timestamp {
+        self.stamp
     }
 
     /// What must be known: for each key the records and the tombstone.

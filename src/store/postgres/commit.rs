@@ -58,6 +58,8 @@ pub struct Old {
     pub subject: i64,
     /// Its search keys.
     pub keys: Vec<Tag>,
+    /// The partner that delivered it.
+    pub partner: String,
 }
 
 /// What is there of what a batch touches.
@@ -198,7 +200,7 @@ async fn look(tx: &Tx<'_>, works: &[Work], open: &[usize]) -> Stored<There> {
     let mirror = mirror.iter().map(|r| {
         let keys: Option<Vec<&[u8]>> = get(r, 3)?;
         let keys = keys.unwrap_or_default().into_iter().map(tag).collect::<Stored<_>>()?;
-        Ok((get(r, 0)?, Old { nr: get(r, 1)?, subject: get(r, 2)?, keys }))
+        Ok((get(r, 0)?, Old { nr: get(r, 1)?, subject: get(r, 2)?, keys, partner: get(r, 4)? }))
     });
     Ok(There {
         inbox,

@@ -8,6 +8,7 @@ mod blob;
 mod bury;
 mod claims;
 mod commit;
+mod deliveries;
 pub mod duty;
 mod essence;
 mod house;

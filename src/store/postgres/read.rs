@@ -9,17 +9,18 @@ use uuid::Uuid;
 
 use crate::effects::{Answer, Fact, Guard, Question, Stored as StoredRecord, Vorgang};
 use crate::register::bestand::Bestand;
+use crate::register::record::Registersatz;
 use crate::seal::index::Tag;
 use crate::store::contract::{Key as OnceKey, StoreError};
 use crate::store::postgres::base::Base;
-use crate::store::postgres::blob;
 use crate::store::postgres::commit::tag;
-use crate::store::postgres::pool::{Tx, abruf, one, rows, together};
+use crate::store::postgres::pool::{Tx, abruf, rows, together};
 use crate::store::postgres::values::{get, sql};
+use crate::store::postgres::{blob, deliveries};
 use crate::store::sealing::content::{Owner, from_json};
 use crate::store::sealing::prepare::once;
 use crate::store::sealing::shown;
-use crate::store::sealing::values::{Stored, count, state, time};
+use crate::store::sealing::values::{Stored, count, micros, time};
 
 /// Answers questions in their order; those of one kind in one statement.
 pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> {
@@ -38,6 +39,8 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
         stones = tombstones(&tx, of(|q| matches!(q, Question::Tombstone(_)))),
         bestaende = bestaende(base, &tx, of(|q| matches!(q, Question::Bestand(_)))),
     )?;
+    let issued = deliveries::issued(&tx, of(|q| matches!(q, Question::Ausgestellt(_)))).await?;
+    let cases = vorgaenge_under(base, &tx, &issued).await?;
     let mut answers = Vec::with_capacity(questions.len());
     for (question, tag) in questions.iter().zip(&tags) {
         let fact = match question {
@@ -45,17 +48,20 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
             Question::Vorgang(_) => Fact::Vorgang(vorgaenge.get(tag).cloned()),
             Question::Tombstone(_) => Fact::Tombstone(stones.get(tag).copied()),
             Question::Bestand(_) => Fact::Bestand(bestaende.get(tag).cloned()),
-            Question::Anzahl(partner) => {
-                let found = one(&tx, sql!("mirror_count"), &[partner]).await?;
-                Fact::Anzahl(found.map(|r| get::<i64>(&r, 0)).transpose()?.map_or(0, count))
+            Question::Anzahl { partner, at } => {
+                Fact::Anzahl(deliveries::anzahl(&tx, partner, micros(*at)).await?)
             }
-            Question::Eingang { partner, standard, uuid } => {
-                let parts = vec![partner.clone(), standard.clone(), uuid.to_ascii_lowercase()];
-                let key = once(&base.keyring, &OnceKey { class: "business", parts });
-                let found = one(&tx, sql!("eingang_get"), &[&&key[..]]).await?;
-                let word: Option<String> = found.map(|r| get(&r, 0)).transpose()?;
-                Fact::Eingang(word.map(|word| state(&word)).transpose()?)
+            Question::Neueste { partner, standard, uuid, at } => {
+                let of = |uuid: &String| vec![partner.clone(), standard.clone(), uuid.to_ascii_lowercase()];
+                let key = uuid.as_ref().map(|uuid| OnceKey { class: "business", parts: of(uuid) });
+                let key = key.map(|key| once(&base.keyring, &key));
+                Fact::Neueste(deliveries::neueste(&tx, partner, key.as_ref(), micros(*at)).await?)
             }
+            Question::Ausgestellt(_) => {
+                let of_key = issued.iter().filter(|(key, _)| key == tag);
+                Fact::Ausgestellt(of_key.filter_map(|(_, case)| cases.get(case).cloned()).collect())
+            }
+            Question::Leads => Fact::Leads(deliveries::leads(&tx).await?),
         };
         let seen = versions.get(tag).copied().map_or(0, count);
         answers.push(Answer { fact, guard: Guard { key: question.key(), seen } });
@@ -86,13 +92,16 @@ async fn records(base: &Base, tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<T
         let place = *places.entry(id).or_insert(facts.len());
         under.push((key, place));
         if place == facts.len() {
-            facts.push((id, get(&r, 2)?, get(&r, 3)?));
+            facts.push((id, get(&r, 2)?, get(&r, 3)?, time(get(&r, 11)?)));
             closed.push((Owner::new("mirror", id), blob::closed(&r, 5)?));
         }
     }
     let mut found: Vec<StoredRecord> = Vec::with_capacity(facts.len());
-    for ((id, mandant, partner), opened) in facts.into_iter().zip(base.keyring.open_all(tx, closed).await?) {
-        let registersatz = from_json(&opened?.ok_or_else(lost)?.body()?.ok_or_else(lost)?)?;
+    let opened = base.keyring.open_all(tx, closed).await?;
+    for ((id, mandant, partner, changed), opened) in facts.into_iter().zip(opened) {
+        let mut registersatz: Registersatz = from_json(&opened?.ok_or_else(lost)?.body()?.ok_or_else(lost)?)?;
+        // A program before this one did not write it.
+        registersatz.quelle.empfangen.get_or_insert(changed);
         found.push(StoredRecord { id, mandant, partner, registersatz });
     }
     let mut records: HashMap<Tag, Vec<StoredRecord>> = HashMap::new();
@@ -112,6 +121,11 @@ async fn vorgaenge(base: &Base, tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap
     let opened = base.keyring.open_all(tx, closed).await?;
     let found = facts.into_iter().zip(opened);
     found.map(|((key, row), opened)| Ok((key, shown::vorgang(row, opened?)?))).collect()
+}
+
+/// The Vorgänge that traces lead to.
+async fn vorgaenge_under(base: &Base, tx: &Tx<'_>, traces: &[(Tag, Tag)]) -> Stored<HashMap<Tag, Vorgang>> {
+    vorgaenge(base, tx, traces.iter().map(|(_, case)| &case[..]).collect()).await
 }
 
 async fn tombstones(tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, Timestamp>> {

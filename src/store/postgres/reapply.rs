@@ -68,7 +68,8 @@ async fn one(
                 let keys: Option<Vec<&[u8]>> = get(&r, 3)?;
                 let keys = keys.unwrap_or_default().into_iter().map(tag).collect::<Stored<Vec<_>>>()?;
                 bumps.extend(&keys);
-                remove::row(tx, &Old { nr: get(&r, 1)?, subject: get(&r, 2)?, keys }).await?;
+                remove::row(tx, &Old { nr: get(&r, 1)?, subject: get(&r, 2)?, keys, partner: get(&r, 4)? })
+                    .await?;
                 done.records += 1;
             }
             done.lost += subject(base, tx, *child, (month, now), trail).await?;

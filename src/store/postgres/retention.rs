@@ -10,8 +10,8 @@ use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, Values, one, rows, run, transact};
 use crate::store::postgres::values::{get, month, sql};
-use crate::store::postgres::{house, remove, retention_rows};
-use crate::store::retention::{Faellig, Scheibe, Stichtag};
+use crate::store::postgres::{deliveries, house, remove, retention_rows};
+use crate::store::retention::{DELIVERIES, Faellig, Scheibe, Stichtag};
 use crate::store::sealing::endet::{PASS, Removed};
 use crate::store::sealing::values::{Stored, count, limit, micros, time};
 
@@ -283,10 +283,11 @@ async fn keys(tx: &Tx<'_>, bis: i64, now: Timestamp, most: usize) -> Stored<Remo
 async fn tombstones(tx: &Tx<'_>, bis: i64, most: usize) -> Stored<Removed> {
     let due = rows(tx, sql!("ret_tombstone_due"), &[&bis, &limit(most)]).await?;
     let keys: Vec<&[u8]> = due.iter().map(|r| get(r, 0)).collect::<Stored<_>>()?;
-    if keys.is_empty() {
-        return Ok(Removed::default());
+    let mut anzahl = 0;
+    if !keys.is_empty() {
+        rows(tx, sql!("guard_bump"), &[&keys]).await?;
+        anzahl = run(tx, sql!("ret_tombstone_delete"), &[&keys]).await?;
     }
-    rows(tx, sql!("guard_bump"), &[&keys]).await?;
-    let anzahl = run(tx, sql!("ret_tombstone_delete"), &[&keys]).await?;
-    Ok(Removed { anzahl, ..Removed::default() })
+    let forgotten = deliveries::forget(tx, bis.saturating_sub(DELIVERIES), most).await?;
+    Ok(Removed { anzahl, prepared: forgotten >= most as u64, ..Removed::default() })
 }

@@ -16,7 +16,7 @@ use crate::store::postgres::base::Base;
 use crate::store::postgres::commit::{Old, tag};
 use crate::store::postgres::pool::{Tx, rows, run};
 use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::{blob, lanes, ledger, remove, settle};
+use crate::store::postgres::{blob, deliveries, lanes, ledger, remove, settle};
 use crate::store::retention::Stichtag;
 use crate::store::sealing::content::{Owner, from_json};
 use crate::store::sealing::endet::{self, Removed};
@@ -244,7 +244,7 @@ pub async fn records(base: &Base, tx: &Tx<'_>, stichtag: &Stichtag, most: usize)
     for r in rows(tx, sql!("mirror_find"), &[&ids]).await? {
         let keys: Option<Vec<&[u8]>> = get(&r, 3)?;
         let keys = keys.unwrap_or_default().into_iter().map(tag).collect::<Stored<_>>()?;
-        held.insert(get(&r, 0)?, Old { nr: get(&r, 1)?, subject: get(&r, 2)?, keys });
+        held.insert(get(&r, 0)?, Old { nr: get(&r, 1)?, subject: get(&r, 2)?, keys, partner: get(&r, 4)? });
     }
     let opened = open(base, tx, &wanted).await?;
     let mut removed = Removed::default();
@@ -275,6 +275,7 @@ pub async fn records(base: &Base, tx: &Tx<'_>, stichtag: &Stichtag, most: usize)
     let (created, until) = (vec![micros(stichtag.now); names.len()], vec![micros(until); names.len()]);
     let values: &[&(dyn ToSql + Sync)] = &[&names, &stamps, &traces, &created, &until];
     run(tx, sql!("tombstone_put"), values).await?;
+    deliveries::gone(tx, micros(stichtag.beginn()), &going).await?;
     for old in &going {
         remove::record(base, tx, old).await?;
     }

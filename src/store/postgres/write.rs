@@ -17,7 +17,7 @@ use crate::store::postgres::commit::{Old, tag};
 use crate::store::postgres::pool::{Tx, rows, run, together};
 use crate::store::postgres::records::{Rows, cases, records, timers};
 use crate::store::postgres::values::{get, race, sql};
-use crate::store::postgres::{lanes, remove, resumed};
+use crate::store::postgres::{deliveries, lanes, remove, resumed};
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
 use crate::store::sealing::prepare::{MirrorWork, SendWork, Work};
 use crate::store::sealing::taking::Taking;
@@ -112,6 +112,7 @@ pub async fn all(
     fresh.add(tx).await?;
     over.replace(tx).await?;
     claims.add(tx).await?;
+    deliveries::note(tx, winners, mirror).await?;
     traces(tx, winners, &subjects, mirror, &rows_of).await?;
     let woken: Vec<&[u8]> = winners.iter().flat_map(|w| w.work.wakes.iter().map(|key| &key[..])).collect();
     let woken = !woken.is_empty() && run(tx, sql!("waiting_wake"), &[&woken]).await? > 0;

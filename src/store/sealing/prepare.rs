@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -224,6 +224,12 @@ pub struct Work {
     pub kept: bool,
     /// What it waits for and until when.
     pub waits: Option<(Tag, i64)>,
+    /// The key and moment of a delivery.
+    pub delivery: Option<(Tag, i64)>,
+    /// From the key of a record to the key of a Vorgang.
+    pub traces: Vec<(Tag, Tag)>,
+    /// Partners that were ahead: when that was seen and by how much.
+    pub leads: Vec<(String, i64, i64)>,
     /// The row exists already.
     pub resumes: bool,
     /// Head, body and note.
@@ -388,6 +394,13 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Opt
         size: i64::try_from(envelope.evidence.size).unwrap_or(i64::MAX),
         kept,
         waits: entry.waits.map(|(key, until)| (search(&key), micros(until))),
+        delivery: entry.delivery.map(|noted| (once(keyring, &noted.key), micros(noted.moment))),
+        traces: effects.traces.iter().map(|trace| (search(&trace.under), search(&trace.vorgang))).collect(),
+        leads: effects
+            .leads
+            .into_iter()
+            .map(|lead| (lead.partner, micros(lead.seen), ahead(lead.by)))
+            .collect(),
         resumes: entry.resumes,
         sealed,
         note,
@@ -413,6 +426,10 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Opt
         hash: entry.content,
         mandant,
     })
+}
+
+fn ahead(by: SignedDuration) -> i64 {
+    i64::try_from(by.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// HMAC of a transport id, under which lists find it.

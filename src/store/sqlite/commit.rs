@@ -20,9 +20,10 @@ use crate::store::sealing::taking::Taking;
 use crate::store::sealing::values::{Stored, count, micros, sealing};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::claims::Pending;
+use crate::store::sqlite::deliveries::Deltas;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{lanes, ledger, register, remove};
+use crate::store::sqlite::{deliveries, lanes, ledger, register, remove};
 
 /// What became of an entry; the verdict of a repeat is opened outside the transaction.
 #[derive(Debug)]
@@ -93,8 +94,9 @@ pub fn entry(
     if subject.is_none() {
         remember_subjects(scene, work, inbox)?;
     }
+    let mut deltas = Deltas::new();
     for change in &work.mirror {
-        mirror(scene, work, stamp, subject.as_ref(), change, &mut bumps)?;
+        mirror(scene, work, stamp, subject.as_ref(), change, (&mut bumps, &mut deltas))?;
     }
     for (change, subject) in work.vorgaenge.iter().zip(vorgang_keys) {
         bumps.insert(change.0);
@@ -104,6 +106,8 @@ pub fn entry(
         bumps.insert(*key);
         register::put_bestand(scene, work, stamp, key, content)?;
     }
+    // After the Vorgänge that it leads to.
+    deliveries::note(scene, work, deltas)?;
     scene.bump(&bumps)?;
     for timer in &work.timers {
         let sealed = timer.content.insert(scene.connection, &work.mandant, None)?;
@@ -371,8 +375,15 @@ fn mirror(
     stamp: i64,
     subject: Option<&SubjectKey>,
     change: &MirrorWork,
-    bumps: &mut BTreeSet<Tag>,
+    (bumps, deltas): (&mut BTreeSet<Tag>, &mut Deltas),
 ) -> Stored<()> {
+    let (MirrorWork::Put { id, .. } | MirrorWork::Remove { id, .. }) = change;
+    if let Some(before) = deliveries::partner_of(scene, *id)? {
+        *deltas.entry(before).or_default() -= 1;
+    }
+    if matches!(change, MirrorWork::Put { .. }) {
+        *deltas.entry(work.stamp.partner.clone()).or_default() += 1;
+    }
     match change {
         MirrorWork::Remove { id, tombstone, created, until } => {
             bumps.insert(*tombstone);

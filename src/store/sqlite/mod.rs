@@ -6,6 +6,7 @@ mod audit;
 mod blob;
 mod claims;
 mod commit;
+mod deliveries;
 mod durable;
 mod duty;
 mod essence;

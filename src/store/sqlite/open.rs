@@ -252,3 +252,55 @@ fn set(connection: &Connection, name: &str, value: &str) -> Stored<()> {
     let mut set = connection.prepare_cached(sql!("meta_set")).map_err(trouble)?;
     set.execute([name, value]).map(drop).map_err(trouble)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A house as the program before this one left it, brought up to date.
+    #[test]
+    fn what_an_earlier_program_left_is_put_in_the_order_of_its_moments() {
+        const DAY: i64 = 24 * 3600 * 1_000_000;
+        let mut house = Connection::open_in_memory().unwrap();
+        house::migrations::runner().set_target(refinery::Target::Version(7)).run(&mut house).unwrap();
+        house
+            .execute_batch(
+                "INSERT INTO mandant_key VALUES (1, 'k', 'm', '');
+                 INSERT INTO sealed (row, mandant_key) VALUES (1, 1), (2, 1), (3, 1), (4, 1);
+                 INSERT INTO stamp VALUES (1, 'm', 'p', 'h', 'test', 1, 'k', '', '', ''), (2, 'm', 'q', 'h', 'test', 1, 'k', '', '', '');",
+            )
+            .unwrap();
+        let inbox = "INSERT INTO inbox (id, stamp, traceparent, state, conflict, received, committed, connection, binding, transport, message,
+            route, codes, size, content, kept, sealed) VALUES (?1, ?2, '', ?3, 0, ?4, 0, 'c', 'b', x'', ?5, 'r', '', 1, x'', 1, ?1)";
+        for (id, stamp, state, received, message) in [
+            (1, 1, "accepted", 10, "xfamilie.0804"),
+            (2, 1, "rejected", 20, "xfamilie.0805"),
+            (3, 1, "accepted", 30, "xfamilie.0803"),
+            (4, 2, "accepted", 40, "xfamilie.0801"),
+        ] {
+            house.execute(inbox, rusqlite::params![id, stamp, state, received, message]).unwrap();
+            let once = "INSERT INTO idempotency (key, content, message, conflict, state, codes) VALUES (?1, x'', ?1, 0, ?2, '')";
+            house.execute(once, rusqlite::params![id, state]).unwrap();
+        }
+        let stone =
+            "INSERT INTO tombstone (key, stamp, traceparent, created, until) VALUES (?1, 1, '', ?2, ?3)";
+        for (key, created) in [(1, 100 * DAY + 5), (2, 103 * DAY), (3, 99 * DAY)] {
+            house.execute(stone, rusqlite::params![key, created, 190 * DAY]).unwrap();
+        }
+        house::migrations::runner().run(&mut house).unwrap();
+        let all = |sql: &str| -> Vec<(i64, i64)> {
+            let mut list = house.prepare(sql).unwrap();
+            list.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap().collect::<Result<_, _>>().unwrap()
+        };
+        assert_eq!(
+            all("SELECT key, created FROM tombstone ORDER BY key"),
+            [(1, 100 * DAY), (2, 100 * DAY), (3, 99 * DAY)],
+            "none was made after it came"
+        );
+        assert_eq!(
+            all("SELECT uuid, moment FROM lieferung"),
+            [(2, 20)],
+            "the newest delivery of the office, and no other message"
+        );
+    }
+}

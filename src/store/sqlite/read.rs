@@ -12,14 +12,16 @@ use uuid::Uuid;
 use crate::effects::{Answer, Fact, Guard, GuardKey, Question, Stored as StoredRecord};
 use crate::envelope::Stage;
 use crate::register::bestand::Bestand;
+use crate::register::record::Registersatz;
 use crate::seal::index::Tag;
 use crate::store::contract::{Key as OnceKey, Stamp, StoreError};
 use crate::store::sealing::content::{Opened, Owner, from_json};
-use crate::store::sealing::values::{Stored, stage_of, time};
+use crate::store::sealing::prepare::once;
+use crate::store::sealing::values::{Stored, micros, stage_of, time};
 use crate::store::sqlite::guards::Moment;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::{open, register};
+use crate::store::sqlite::{deliveries, open, register};
 
 /// Reading connections kept open between reads.
 const KEPT: usize = 4;
@@ -98,12 +100,21 @@ pub fn lookup(
                 };
                 Fact::Bestand(known.clone())
             }
-            Question::Anzahl(partner) => Fact::Anzahl(register::anzahl(connection, partner)?),
-            Question::Eingang { partner, standard, uuid } => {
-                let parts = vec![partner.clone(), standard.clone(), uuid.to_ascii_lowercase()];
-                let key = OnceKey { class: "business", parts };
-                Fact::Eingang(register::eingang(connection, keyring, &key)?)
+            Question::Anzahl { partner, at } => {
+                Fact::Anzahl(deliveries::anzahl(connection, partner, micros(*at))?)
             }
+            Question::Neueste { partner, standard, uuid, at } => {
+                let of = |uuid: &String| vec![partner.clone(), standard.clone(), uuid.to_ascii_lowercase()];
+                let key = uuid.as_ref().map(|uuid| OnceKey { class: "business", parts: of(uuid) });
+                let key = key.map(|key| once(keyring, &key));
+                Fact::Neueste(deliveries::neueste(connection, partner, key.as_ref(), micros(*at))?)
+            }
+            Question::Ausgestellt(_) => {
+                let issued = deliveries::issued(connection, tag)?.into_iter();
+                let found = issued.map(|key| register::vorgang(connection, keyring, &key));
+                Fact::Ausgestellt(found.filter_map(Result::transpose).collect::<Stored<_>>()?)
+            }
+            Question::Leads => Fact::Leads(deliveries::leads(connection)?),
         };
         answers.push(Answer { fact, guard: Guard { key, seen } });
     }
@@ -132,12 +143,14 @@ fn records(
     let mut opened: HashMap<i64, StoredRecord> = HashMap::with_capacity(rows.len());
     let mut get = connection.prepare_cached(sql!("mirror_get")).map_err(trouble)?;
     for row in rows {
-        let (id, mandant, partner, sealed): (Uuid, String, String, i64) = get
-            .query_row([row], |r| Ok((uuid(r.get(0)?)?, r.get(1)?, r.get(2)?, r.get(3)?)))
+        let (id, mandant, partner, sealed, changed): (Uuid, String, String, i64, i64) = get
+            .query_row([row], |r| Ok((uuid(r.get(0)?)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)))
             .map_err(trouble)?;
         let lost = || StoreError::Corrupt("the key of a record of the mirror is missing".into());
         let content = Opened::read(connection, keyring, sealed, Owner::new("mirror", id))?;
-        let registersatz = from_json(&content.ok_or_else(lost)?.body()?.ok_or_else(lost)?)?;
+        let mut registersatz: Registersatz = from_json(&content.ok_or_else(lost)?.body()?.ok_or_else(lost)?)?;
+        // A program before this one did not write it.
+        registersatz.quelle.empfangen.get_or_insert(time(changed));
         opened.insert(row, StoredRecord { id, mandant, partner, registersatz });
     }
     let mut found: HashMap<usize, Vec<StoredRecord>> = HashMap::new();

@@ -8,12 +8,12 @@ use crate::effects::{Stored as StoredRecord, Vorgang};
 use crate::envelope::Stage;
 use crate::register::bestand::Bestand;
 use crate::seal::index::Tag;
-use crate::store::contract::{Key as OnceKey, StoreError, View};
+use crate::store::contract::{StoreError, View};
 use crate::store::sealing::content::{Fresh, Opened, Owner, from_json};
 use crate::store::sealing::keys::SubjectKey;
-use crate::store::sealing::prepare::{Work, once};
+use crate::store::sealing::prepare::Work;
 use crate::store::sealing::shown;
-use crate::store::sealing::values::{Stored, count, limit, micros, narrow};
+use crate::store::sealing::values::{Stored, limit, micros, narrow};
 use crate::store::sqlite::house;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble, uuid};
@@ -98,24 +98,6 @@ pub fn put_bestand(scene: &Scene<'_>, work: &Work, stamp: i64, key: &Tag, conten
     };
     let values = params![key, stamp, work.stamp.traceparent, micros(work.now), sealed];
     scene.run(sql!("bestand_put"), values).map(drop)
-}
-
-/// How many records a partner has in the mirror.
-pub fn anzahl(connection: &Connection, partner: &str) -> Stored<u64> {
-    let mut get = connection.prepare_cached(sql!("mirror_count")).map_err(trouble)?;
-    Ok(count(get.query_row([partner], |r| r.get(0)).map_err(trouble)?))
-}
-
-/// What became of a message of a partner, by its business key.
-pub fn eingang(
-    connection: &Connection,
-    keyring: &Keyring,
-    key: &OnceKey,
-) -> Stored<Option<crate::envelope::Inbound>> {
-    let mut get = connection.prepare_cached(sql!("eingang_get")).map_err(trouble)?;
-    let found: Option<String> =
-        get.query_row([once(keyring, key)], |r| r.get(0)).optional().map_err(trouble)?;
-    found.map(|word| crate::store::sealing::values::state(&word)).transpose()
 }
 
 /// Vorgänge of a scope, newest first; the view is protocolled.

@@ -8,12 +8,13 @@ use crate::envelope::Stage;
 use crate::register::fristen::{Klasse, REGELN, VORWARNUNG};
 use crate::seal::index::Tag;
 use crate::store::contract::StoreError;
-use crate::store::retention::{Faellig, Scheibe, Stichtag};
+use crate::store::retention::{DELIVERIES, Faellig, Scheibe, Stichtag};
 use crate::store::sealing::endet::{PASS, Removed};
 use crate::store::sealing::house::own_stamp;
 use crate::store::sealing::keys::HOUSE;
 use crate::store::sealing::values::{Stored, count, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
+use crate::store::sqlite::deliveries;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::retention_rows as rows;
 use crate::store::sqlite::values::{sql, trouble};
@@ -169,7 +170,8 @@ fn tombstones(scene: &mut Scene<'_>, bis: i64, most: usize) -> Stored<Removed> {
         scene.bump([key])?;
         scene.run(sql!("ret_tombstone_delete"), params![key])?;
     }
-    Ok(Removed { anzahl: due.len() as u64, ..Removed::default() })
+    let forgotten = deliveries::forget(scene, bis.saturating_sub(DELIVERIES), most)?;
+    Ok(Removed { anzahl: due.len() as u64, prepared: forgotten >= most, ..Removed::default() })
 }
 
 /// The beginning of the chain goes; the last link that went stays, so that what is left can still be verified.

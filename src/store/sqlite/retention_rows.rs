@@ -19,7 +19,7 @@ use crate::store::sealing::values::{Stored, limit, micros};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{lanes, ledger, remove};
+use crate::store::sqlite::{deliveries, lanes, ledger, remove};
 
 /// How long the tombstone of a child of age bars older deliveries (rules.md 5).
 const TOMBSTONE: jiff::SignedDuration = jiff::SignedDuration::from_hours(90 * 24);
@@ -200,6 +200,9 @@ pub fn records(scene: &mut Scene<'_>, stichtag: &Stichtag, most: usize) -> Store
             let Some(satz) = satz.filter(|satz| endet::zu_ende(satz, stichtag.heute)) else { continue };
             let tombstone = endet::loeschmarke(scene.keyring, &satz);
             let mut bumps = BTreeSet::from([tombstone]);
+            let partner = deliveries::partner_of(scene, id)?;
+            let gone = partner.map(|partner| (partner, -1)).into_iter().collect();
+            deliveries::others(scene, micros(stichtag.beginn()), gone)?;
             let keys = remove::record(scene, id, &mut bumps)?;
             for key in keys.iter().chain([&tombstone]) {
                 remove::messages(scene, key, Uuid::nil())?;

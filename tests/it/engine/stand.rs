@@ -47,7 +47,7 @@ impl Demo {
         let settings = sqlite::open::Settings { path, stage: Stage::Demo, master, read_only: false };
         let store = SqliteStore::open(settings).unwrap();
         store.lock_for_run().await.unwrap();
-        let clock = Clock::set("2026-11-21T09:00:00Z".parse().unwrap());
+        let clock = Clock::set("2026-11-21T16:00:00Z".parse().unwrap());
         let start = Start {
             store: Arc::new(store),
             clock: clock.clone(),

@@ -78,6 +78,8 @@ const BIG: &[&str] = &[
     "vorgang",
     "timer",
     "tombstone",
+    "lieferung",
+    "vorgang_spur",
 ];
 
 /// How many entries of each index were read. Not of lanes: they are looked for from the beginning of their indexes, and the server
@@ -112,6 +114,8 @@ const FILL: &str = "
   INSERT INTO vorgang SELECT 100000 + n, decode(md5(n::text), 'hex'), md5(n::text)::uuid, n % 200 + 1, '', 'j', 'entschieden', n, n
     FROM generate_series(1, 100000) n;
   INSERT INTO tombstone SELECT decode(md5(n::text), 'hex'), 1, '', n, n FROM generate_series(1, 100000) n;
+  INSERT INTO lieferung SELECT 'p' || n % 200, n, decode(md5(n::text), 'hex'), 1 FROM generate_series(1, 100000) n;
+  INSERT INTO vorgang_spur SELECT decode(md5('s' || n), 'hex'), decode(md5(n::text), 'hex') FROM generate_series(1, 100000) n;
   INSERT INTO timer SELECT md5(n::text)::uuid, n, n, 't', 1, '' FROM generate_series(1, 100000) n;
   INSERT INTO waiting (inbox, key, until, due) SELECT (202701::bigint << 40) + n, decode(md5(n::text), 'hex'), n, n
     FROM generate_series(1, 100000) n;

@@ -12,6 +12,7 @@ pub mod reading;
 pub mod recovery;
 pub mod register;
 pub mod retention;
+pub mod time;
 pub mod waiting;
 
 /// Runs the suite for a back end: a name, and an expression that makes a [`common::House`].
@@ -48,9 +49,14 @@ macro_rules! store_contract {
                 originals_are_shown_only_in_scope a_hash_only_message_keeps_no_content;
             register: akten_are_kept_with_their_vorgang bestaende_are_kept_and_guarded
                 readers_of_a_bestand_do_not_hinder_each_other
-                records_are_counted_and_read_page_by_page what_became_of_a_message_is_known
+                records_are_counted_and_read_page_by_page
                 a_send_waits_for_its_time a_deletion_reaches_all_that_spoke_of_the_child
                 what_leaves_after_a_deletion_goes_when_it_has_arrived;
+            time: the_newest_delivery_up_to_a_moment_is_known_whatever_its_verdict records_are_counted_as_of_a_moment
+                it_is_remembered_whose_clock_was_ahead
+                a_record_of_an_earlier_program_was_received_when_it_was_written
+                what_was_issued_is_found_under_its_keys_and_goes_with_its_vorgang
+                deliveries_are_forgotten_when_no_meldung_counts_them_and_the_newest_stays;
             retention: settled_messages_go_with_their_month whole_months_go_and_the_next_one_stays
                 what_nobody_came_for_goes_after_a_warning ended_vorgaenge_go_with_their_keys
                 keys_outlive_their_messages_as_hashes records_go_on_the_eighteenth_birthday

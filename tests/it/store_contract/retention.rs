@@ -58,7 +58,7 @@ pub async fn planned(store: &dyn Store, stichtag: &Stichtag) -> BTreeMap<Klasse,
 }
 
 /// Before its date nothing of a class goes; then exactly what the plan says, and nothing more when it runs again.
-async fn goes(store: &dyn Store, klasse: Klasse, before: &Stichtag, after: &Stichtag, n: u64) {
+pub async fn goes(store: &dyn Store, klasse: Klasse, before: &Stichtag, after: &Stichtag, n: u64) {
     assert_eq!(of(store, before, klasse).await.anzahl, 0, "{klasse:?} before");
     assert_eq!(run(store, before).await.get(&klasse), None, "{klasse:?} before");
     let plan = planned(store, after).await;

@@ -1,0 +1,385 @@
+//! The word `gegenprobe`: an accepted delivery shows an Eintragung; where a Negativauskunft was issued for this child, the office that issued
+//! it is told, with its reference, and a person is called (rules.md 2.7). Takes nothing back itself: what follows is the office's decision.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::effects::{
+    Call, Fact, MirrorChange, Question, Retrieval, Stored, Vorgang, VorgangChange, VorgangState,
+};
+use crate::message::Message;
+use crate::pipeline::jugendamt::{ALIAS, OFFICE};
+use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
+use crate::pipeline::{answer, sending, settings};
+use crate::register::entscheidung::Fall;
+use crate::register::keys::{self, SearchKey};
+use crate::register::record::{Kind, Registersatz, TeilDatum};
+use crate::register::suche::sichten;
+use crate::register::vorgang::Akte;
+
+/// The row of the menu.
+pub const ENTRY: Entry = Entry {
+    word: "gegenprobe",
+    place: Place::Send,
+    about: "Tells the issuing Jugendamt, and calls a person, where a delivery shows an Eintragung that a Negativauskunft denied.",
+    schema: || json!({ "type": "object", "properties": {}, "additionalProperties": false }),
+    declares: &[],
+    build,
+};
+
+/// Message type of the task for the office.
+pub const MESSAGE: &str = "drehscheibe.auskunft-pruefen";
+/// The code of the alarm.
+pub const CONTRADICTED: &str = "auskunft-contradicted";
+
+struct Gegenprobe {
+    reach: Arc<Reach>,
+    give_up_after: Duration,
+}
+
+fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
+    settings::none(settings, ENTRY.word)?;
+    Ok(Arc::new(Gegenprobe { reach: building.reach.clone(), give_up_after: building.give_up_after }))
+}
+
+/// The record with an Eintragung that a delivery brings into the mirror.
+fn shown(message: &Message) -> Option<(Uuid, Registersatz)> {
+    message.effects.mirror.iter().find_map(|change| match change {
+        MirrorChange::Put { id, registersatz, .. } => {
+            let entered = registersatz.eintragung.vorhanden || !registersatz.eintragung.arten.is_empty();
+            entered.then(|| (*id, registersatz.as_ref().clone()))
+        }
+        MirrorChange::Remove { .. } => None,
+    })
+}
+
+impl Step for Gegenprobe {
+    fn name(&self) -> &'static str {
+        ENTRY.word
+    }
+
+    fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
+        let Some((id, satz)) = shown(message) else { return Ok(Flow::Next) };
+        // Also of a second record of the same child: by every key under which this one stands, a request for a child near it looks.
+        let mut questions: Vec<Question> = keys::of(&satz).into_iter().map(Question::Ausgestellt).collect();
+        if !message.answered(&questions) {
+            return Ok(Flow::Ask(questions));
+        }
+        let issued = issued(message, questions.len())?;
+        if issued.is_empty() {
+            return Ok(Flow::Next);
+        }
+        let begun = questions.len();
+        for vorgang in issued.values() {
+            questions.push(Question::Vorgang(told(vorgang.id)));
+            questions.extend(vorgang.akte.satz.map(|satz| Question::Mirror(keys::satz(satz))));
+        }
+        if !message.answered(&questions) {
+            return Ok(Flow::Ask(questions));
+        }
+        let answers: Vec<Fact> = message.answers[begun..].iter().map(|answer| answer.fact.clone()).collect();
+        let mut answers = answers.into_iter();
+        let mut read = Vec::new();
+        for vorgang in issued.into_values() {
+            let other = || Trouble::Ours("gegenprobe got other answers than it asked for".to_owned());
+            let Some(Fact::Vorgang(before)) = answers.next() else { return Err(other()) };
+            let records = match vorgang.akte.satz.map(|_| answers.next()) {
+                None => Vec::new(),
+                Some(Some(Fact::Mirror(records))) => records,
+                Some(_) => return Err(other()),
+            };
+            read.extend(records.iter().map(|stored| stored.id));
+            if before.is_none() && same_child((id, &satz), &vorgang, records) {
+                self.tell(message, &vorgang, satz.quelle.moment());
+            }
+        }
+        if !read.is_empty() {
+            message.effects.retrievals.push(Retrieval { step: ENTRY.word.to_owned(), records: read });
+        }
+        Ok(Flow::Next)
+    }
+}
+
+/// The Negativauskünfte that were issued for children near this one, each once.
+fn issued(message: &Message, asked: usize) -> Result<BTreeMap<Uuid, Vorgang>, Trouble> {
+    let mut issued = BTreeMap::new();
+    for answer in message.answers.iter().take(asked) {
+        let Fact::Ausgestellt(found) = &answer.fact else {
+            return Err(Trouble::Ours("gegenprobe got other answers than it asked for".to_owned()));
+        };
+        issued.extend(
+            found
+                .iter()
+                .filter(|vorgang| vorgang.akte.fall == Some(Fall::A))
+                .map(|vorgang| (vorgang.id, vorgang.clone())),
+        );
+    }
+    Ok(issued)
+}
+
+/// The key under which it stands that the office was told of a contradiction. Not in the Vorgang itself: who delivers may belong to another
+/// Mandant than who asked, and no row of a Vorgang is to become its own by that.
+fn told(vorgang: Uuid) -> SearchKey {
+    SearchKey::new(ENTRY.word, [vorgang.hyphenated().to_string().as_str()])
+}
+
+/// Whether the record for which a Negativauskunft was issued and the delivered one may be of one child. Where that record is gone, nobody can
+/// say that it is not: the keys are the child's.
+fn same_child((id, satz): (Uuid, &Registersatz), vorgang: &Vorgang, records: Vec<Stored>) -> bool {
+    if records.is_empty() || vorgang.akte.satz == Some(id) {
+        return true;
+    }
+    if keys::vorgeburtlich(&satz.kind) {
+        return records.iter().any(|stored| expected(&satz.kind, &stored.registersatz.kind));
+    }
+    let found = records.into_iter().map(|stored| (stored.id, stored.partner, stored.registersatz));
+    !sichten(&satz.kind, &satz.mutter, found).is_empty()
+}
+
+/// Whether a child may be the one that was expected: born two months before or after it at most; where a month is not known, it may.
+fn expected(unborn: &Kind, born: &Kind) -> bool {
+    let month = |datum: &TeilDatum| datum.monat.map(|monat| i32::from(datum.jahr) * 12 + i32::from(monat));
+    let months = (unborn.erwartet.as_ref().and_then(month), born.geburtsdatum.as_ref().and_then(month));
+    !matches!(months, (Some(expected), Some(born)) if (expected - born).abs() > 2)
+}
+
+impl Gegenprobe {
+    /// Calls a person, writes the task, and notes both, so that it happens once for each Auskunft.
+    fn tell(&self, message: &mut Message, vorgang: &Vorgang, moment: Timestamp) {
+        let (owner, stand) = (vorgang.owner.clone(), vorgang.akte.stand);
+        // No delivery says since when an Eintragung exists. Where it was made after the Auskunft it may be younger, and it may
+        // not: the office looks.
+        let certain = stand.is_some_and(|stand| moment <= stand);
+        let text = match certain {
+            true => {
+                "Am Stand dieser Negativauskunft bestand bereits eine Eintragung im Sorgeregister; sie ging uns erst danach zu. Bitte \
+                     prüfen Sie die Auskunft und unterrichten Sie die Mutter."
+            }
+            false => {
+                "Nach dem Stand dieser Negativauskunft wurde uns eine Eintragung im Sorgeregister gemeldet; ob sie schon an diesem Stand \
+                      bestand, sagt die Lieferung nicht. Bitte prüfen Sie es beim registerführenden Jugendamt."
+            }
+        };
+        let reference = vorgang.akte.nummer;
+        let task = json!({
+            "art": "auskunft-pruefen",
+            "referenz": reference,
+            "transaktionsid": vorgang.akte.transaktionsid,
+            "stand": stand.map(answer::zeitpunkt),
+            "eintragung": if certain { "bestand" } else { "moeglich" },
+            "text": text,
+        });
+        let purpose = format!("{}:{}", ENTRY.word, vorgang.id);
+        let document = sending::json_document(MESSAGE, message.derived_id(&purpose), &task);
+        let partner = if owner.is_empty() { "unbekannt".to_owned() } else { owner };
+        let way = self.reach.answers.get(&partner).cloned();
+        let destination = way.unwrap_or_else(|| format!("{OFFICE}:{partner}"));
+        let patience = (SignedDuration::ZERO, self.give_up_after);
+        let mut send =
+            sending::outgoing(message, &purpose, (&partner, &destination), document, Vec::new(), patience);
+        send.correlation = reference.map(|reference| reference.to_string());
+        send.not_before = None;
+        message.effects.sends.push(send);
+        let id = vorgang.id.to_string();
+        let facts = vec![
+            ("vorgang", id.clone()),
+            ("eintragung", if certain { "bestand" } else { "moeglich" }.to_owned()),
+        ];
+        message.effects.calls.push(Call { code: CONTRADICTED, subject: partner, facts });
+        message.audit(ENTRY.word, &[("vorgang", &id), ("bestand", if certain { "ja" } else { "moeglich" })]);
+        let (owner, state) = (String::new(), VorgangState::Zugestellt);
+        let akte = Akte { art: ALIAS.to_owned(), ..Akte::default() };
+        let noted = Vorgang { id: vorgang.id, owner, state, deadline: None, akte };
+        message.effects.vorgaenge.push(VorgangChange { key: told(vorgang.id), vorgang: noted });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::testing::{answering, bench, building, message};
+    use crate::register::record::{Eintragung, Mutter, Quelle};
+
+    const STAND: &str = "2026-11-21T09:16:00Z";
+
+    /// The sample as the mirror takes it in.
+    fn delivered(change: impl FnOnce(&mut Registersatz)) -> Message {
+        let mut message = message();
+        let record = &message.record;
+        let mut satz = Registersatz {
+            mutter: record.mutter.clone().unwrap(),
+            kind: record.kind.clone().unwrap(),
+            eintragung: record.eintragung.clone().unwrap(),
+            quelle: Quelle {
+                message: "xfamilie.0804".into(),
+                nachrichten_uuid: "u".into(),
+                autor: "jga:1".into(),
+                erstellungszeitpunkt: "2026-11-21T09:15:30Z".parse().unwrap(),
+                empfangen: None,
+                transaktionsid: None,
+            },
+            vermerk: Default::default(),
+        };
+        change(&mut satz);
+        let put = MirrorChange::Put { id: Uuid::from_u128(1), registersatz: Box::new(satz), keys: vec![] };
+        message.effects.mirror.push(put);
+        message
+    }
+
+    fn auskunft(change: impl FnOnce(&mut Akte)) -> Vorgang {
+        let mut akte = Akte {
+            art: "antrag".into(),
+            partner: "kita".into(),
+            nummer: Some(Uuid::from_u128(40)),
+            transaktionsid: Some("t-1".into()),
+            fall: Some(Fall::A),
+            stand: STAND.parse().ok(),
+            satz: Some(Uuid::from_u128(1)),
+            ..Akte::default()
+        };
+        change(&mut akte);
+        let (id, owner, state) = (Uuid::from_u128(9), "jugendamt-hamburg".into(), VorgangState::Zugestellt);
+        Vorgang { id, owner, state, deadline: None, akte }
+    }
+
+    /// Runs it where these were issued under every key, and these records stand in the mirror.
+    fn run(message: &mut Message, issued: &[Vorgang], records: &[Stored]) {
+        run_after(message, issued, records, &[]);
+    }
+
+    /// The same where offices were told before.
+    fn run_after(message: &mut Message, issued: &[Vorgang], records: &[Stored], before: &[VorgangChange]) {
+        let step = building(|building| build(&json!({}), building)).unwrap();
+        let outcome = answering(
+            message,
+            |message| step.apply(message, &mut bench()),
+            |question| match question {
+                Question::Ausgestellt(_) => Fact::Ausgestellt(issued.to_vec()),
+                Question::Vorgang(asked) => Fact::Vorgang(
+                    before.iter().find(|change| change.key == *asked).map(|change| change.vorgang.clone()),
+                ),
+                Question::Mirror(asked) => {
+                    let of = |stored: &&Stored| keys::satz(stored.id) == *asked;
+                    Fact::Mirror(records.iter().filter(of).cloned().collect())
+                }
+                other => panic!("{other:?}"),
+            },
+        );
+        assert_eq!(outcome, Ok(Flow::Next));
+    }
+
+    #[test]
+    fn the_issuing_office_gets_a_task_with_the_reference_and_nobody_is_named() {
+        let mut message = delivered(|_| ());
+        run(&mut message, &[auskunft(|_| ())], &[]);
+        let [send] = message.effects.sends.as_slice() else { panic!() };
+        assert_eq!(
+            (send.partner.as_str(), send.destination.as_str()),
+            ("jugendamt-hamburg", "trays:jugendamt-hamburg")
+        );
+        let told: Value = serde_json::from_slice(&send.body).unwrap();
+        let keys: Vec<&String> = told.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["art", "referenz", "transaktionsid", "stand", "eintragung", "text"]);
+        assert_eq!(told["referenz"], json!(Uuid::from_u128(40)));
+        assert_eq!(told["eintragung"], "bestand");
+        let [call] = message.effects.calls.as_slice() else { panic!() };
+        assert_eq!((call.code, call.subject.as_str()), (CONTRADICTED, "jugendamt-hamburg"));
+        let [change] = message.effects.vorgaenge.as_slice() else { panic!() };
+        let noted = Akte { art: ALIAS.into(), ..Akte::default() };
+        assert_eq!(
+            (change.vorgang.akte.clone(), change.vorgang.owner.as_str()),
+            (noted, ""),
+            "it names nothing"
+        );
+        // Told once: the next delivery finds it noted.
+        let mut next = delivered(|_| ());
+        run_after(&mut next, &[auskunft(|_| ())], &[], std::slice::from_ref(change));
+        assert!(next.effects.sends.is_empty() && next.effects.calls.is_empty());
+    }
+
+    #[test]
+    fn an_entry_that_may_be_younger_is_told_as_possible() {
+        let mut message =
+            delivered(|satz| satz.quelle.erstellungszeitpunkt = "2026-11-21T09:20:00Z".parse().unwrap());
+        run(&mut message, &[auskunft(|_| ())], &[]);
+        let told: Value = serde_json::from_slice(&message.effects.sends[0].body).unwrap();
+        assert_eq!(told["eintragung"], "moeglich");
+    }
+
+    #[test]
+    fn each_auskunft_is_told_to_its_own_office() {
+        let mut message = delivered(|_| ());
+        let mut other = auskunft(|akte| akte.transaktionsid = Some("t-2".into()));
+        (other.id, other.owner) = (Uuid::from_u128(10), "jugendamt-bremen".into());
+        let mut third = auskunft(|akte| akte.transaktionsid = Some("t-3".into()));
+        (third.id, third.owner) = (Uuid::from_u128(11), "jugendamt-bremen".into());
+        run(&mut message, &[auskunft(|_| ()), other, third], &[]);
+        let mut told: Vec<&str> = message.effects.sends.iter().map(|send| send.partner.as_str()).collect();
+        told.sort_unstable();
+        assert_eq!(told, ["jugendamt-bremen", "jugendamt-bremen", "jugendamt-hamburg"]);
+        assert_eq!(message.effects.vorgaenge.len(), 3);
+        let mut ids: Vec<Uuid> = message.effects.sends.iter().map(|send| send.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 3);
+    }
+
+    #[test]
+    fn a_second_record_of_the_child_counts_and_another_child_does_not() {
+        let of = |change: fn(&mut Kind, &mut Mutter)| {
+            let source = delivered(|_| ());
+            let Some((_, mut registersatz)) = shown(&source) else { panic!() };
+            change(&mut registersatz.kind, &mut registersatz.mutter);
+            registersatz.eintragung = Eintragung::default();
+            Stored { id: Uuid::from_u128(5), mandant: "b".into(), partner: "b".into(), registersatz }
+        };
+        let issued = || auskunft(|akte| akte.satz = Some(Uuid::from_u128(5)));
+        let second = of(|kind, _| kind.namen[0].vornamen = Some("Lia".into()));
+        let other = of(|kind, mutter| {
+            kind.namen[0].vornamen = Some("Konrad".into());
+            kind.namen[0].familienname = Some("Ganzanders".into());
+            kind.geburtsort = Some("Hamburg".into());
+            kind.register_ars = Some("020000000000".into());
+            mutter.name = Default::default();
+        });
+        for (records, told) in [(vec![second], 1), (vec![other], 0), (vec![], 1)] {
+            let mut message = delivered(|_| ());
+            run(&mut message, &[issued()], &records);
+            assert_eq!(message.effects.sends.len(), told);
+        }
+    }
+
+    #[test]
+    fn what_was_entered_before_the_birth_counts_for_the_child_that_was_expected() {
+        let source = delivered(|_| ());
+        let Some((_, registersatz)) = shown(&source) else { panic!() };
+        let born = Stored { id: Uuid::from_u128(5), mandant: "b".into(), partner: "b".into(), registersatz };
+        for (erwartet, told) in
+            [("2024-10", 1), ("2024-06-01", 1), ("2024-11", 0), ("2026-08", 0), ("2024", 1)]
+        {
+            let mut message = delivered(|satz| {
+                satz.kind = Kind { erwartet: TeilDatum::parse(erwartet), ..Kind::default() };
+            });
+            run(&mut message, &[auskunft(|akte| akte.satz = Some(born.id))], std::slice::from_ref(&born));
+            assert_eq!(message.effects.sends.len(), told, "{erwartet}");
+        }
+    }
+
+    #[test]
+    fn without_an_entry_or_a_negativauskunft_there_is_nothing_to_tell() {
+        let mut message = delivered(|satz| satz.eintragung = Eintragung::default());
+        run(&mut message, &[auskunft(|_| ())], &[]);
+        assert!(message.effects.sends.is_empty());
+        let mut message = delivered(|_| ());
+        run(&mut message, &[auskunft(|akte| akte.fall = Some(Fall::B))], &[]);
+        assert!(message.effects.sends.is_empty());
+        let mut refused = crate::pipeline::testing::message();
+        run(&mut refused, &[], &[]);
+        assert!(refused.effects.sends.is_empty());
+    }
+}

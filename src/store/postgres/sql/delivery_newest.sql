@@ -1,0 +1,3 @@
+-- Whether the newest delivery up to a moment is this one; several may be of the same moment.
+SELECT EXISTS (SELECT 1 FROM lieferung o WHERE o.partner = l.partner AND o.moment = l.moment AND o.uuid = $3::bytea)
+FROM lieferung l WHERE l.partner = $1 AND l.moment <= $2::bigint AND l.uuid <> '' ORDER BY l.moment DESC LIMIT 1

@@ -1,2 +1,0 @@
--- The state under a key of idempotency.
-SELECT state FROM idempotency WHERE key = $1

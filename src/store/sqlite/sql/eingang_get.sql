@@ -1,1 +1,0 @@
-SELECT state FROM idempotency WHERE key = ?1

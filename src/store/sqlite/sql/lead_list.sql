@@ -1,0 +1,1 @@
+SELECT partner, seen, ahead FROM sender_clock

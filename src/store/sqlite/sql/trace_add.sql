@@ -1,0 +1,1 @@
+INSERT OR IGNORE INTO vorgang_spur (key, vorgang) VALUES (?1, ?2)

@@ -1,0 +1,1 @@
+SELECT vorgang FROM vorgang_spur WHERE key = ?1
