@@ -114,6 +114,11 @@ fn target(channel: &ChannelSettings) -> Result<Url, &'static str> {
     if !allowed && address::literal(host).is_some_and(address::is_private) {
         return Err("must not be a private address unless `allow-private` lists it");
     }
+    if !allowed && address::literal(host).is_none() && address::is_local_name(host) {
+        return Err(
+            "must not be a name of this machine or of its own network unless `allow-private` lists it",
+        );
+    }
     Ok(url)
 }
 

@@ -32,12 +32,23 @@ impl Resolve for Resolver {
     }
 }
 
+/// Whether a name is one that only this machine or its own network knows: reserved (RFC 6761, 6762, 8375, `internal` of ICANN), or
+/// without a dot, which is looked up in whatever domain the machine searches.
+pub fn is_local_name(host: &str) -> bool {
+    const OWN: &[&str] =
+        &["localhost", "localdomain", "local", "internal", "home.arpa", "invalid", "test", "onion", "alt"];
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    !host.contains('.')
+        || OWN.iter().any(|own| host.strip_suffix(own).is_some_and(|before| before.ends_with('.')))
+}
+
 /// The address that a host of a URL is, if it is one.
 pub fn literal(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
-/// Whether an address belongs to a machine or network of our own, or to nobody.
+/// Whether an address belongs to a machine or network of our own, or to nobody: what the registries of IANA for special
+/// purposes list (RFC 6890), the parts that are reachable from everywhere but nobody's included.
 pub fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_private_v4(address),
@@ -57,6 +68,8 @@ fn is_private_v4(address: Ipv4Addr) -> bool {
         || address.is_documentation()
         || (a == 100 && (64..128).contains(&b))
         || (a == 192 && b == 0 && c == 0)
+        // The relay of 6to4, and what answers for private networks or multicast on everybody's behalf (AS112, AMT).
+        || matches!((a, b, c), (192, 88, 99) | (192, 31, 196) | (192, 52, 193) | (192, 175, 48))
         || (a == 198 && (18..20).contains(&b))
         || a >= 240
         // The metadata service of one large provider has a public address.
@@ -74,14 +87,18 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
         Ipv4Addr::new(a, b, c, d)
     };
     match segments {
-        // Addresses that carry an IPv4 address: translated (NAT64), 6to4.
+        // Addresses that carry an IPv4 address: translated (NAT64).
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_private_v4(inner(high, low)),
         [0x64, 0xff9b, ..] => true,
-        [0x2002, high, low, ..] => is_private_v4(inner(high, low)),
+        // 6to4 is given up (RFC 7526); whoever answers there is no partner.
+        [0x2002, ..] => true,
         // Unspecified, loopback and the old IPv4-compatible ones.
         [0, 0, 0, 0, 0, 0, _, _] => true,
-        // Teredo, documentation.
-        [0x2001, 0, ..] | [0x2001, 0x0db8, ..] => true,
+        // Protocol assignments, 2001::/23: Teredo, benchmarking, AMT, AS112, ORCHID and its second version, drones.
+        [0x2001, second, ..] if second < 0x0200 => true,
+        // Documentation, and AS112 again.
+        [0x2001, 0x0db8, ..] | [0x2620, 0x004f, 0x8000, ..] => true,
+        [0x3fff, second, ..] if second < 0x1000 => true,
         // Only 2000::/3 is given out as public.
         [first, ..] => first & 0xe000 != 0x2000,
     }
@@ -124,13 +141,68 @@ mod tests {
             "::127.0.0.1",
             "2001::1",
             "fec0::1",
+            "192.0.0.170",
+            "192.0.2.1",
+            "192.31.196.1",
+            "192.52.193.1",
+            "192.88.99.0",
+            "192.88.99.255",
+            "192.175.48.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "64:ff9b::c058:6301",
+            "64:ff9b:1::1",
+            "100::1",
+            "100:0:0:1::1",
+            "2001:1::1",
+            "2001:2::1",
+            "2001:3::1",
+            "2001:4:112::1",
+            "2001:10::1",
+            "2001:1f:ffff::1",
+            "2001:20::1",
+            "2001:30::1",
+            "2001:1ff::1",
+            "2002:808:808::1",
+            "2620:4f:8000::1",
+            "3fff::1",
+            "3fff:fff::1",
+            "5f00::1",
         ] {
             assert!(is_private(private.parse().unwrap()), "{private}");
         }
-        for public in
-            ["8.8.8.8", "172.32.0.1", "100.128.0.1", "2a00:1450::1", "::ffff:8.8.8.8", "64:ff9b::808:808"]
-        {
+        for public in [
+            "8.8.8.8",
+            "172.32.0.1",
+            "100.128.0.1",
+            "2a00:1450::1",
+            "::ffff:8.8.8.8",
+            "64:ff9b::808:808",
+            "192.88.98.1",
+            "192.89.99.1",
+            "2001:200::1",
+            "2001:db7::1",
+            "2003::1",
+            "2620:4f:8001::1",
+            "3ffe:ffff::1",
+            "3fff:1000::1",
+        ] {
             assert!(!is_private(public.parse().unwrap()), "{public}");
+        }
+        for own in [
+            "localhost",
+            "LOCALHOST.",
+            "a.localhost",
+            "localhost.localdomain",
+            "db.local",
+            "x.internal",
+            "redis",
+            "a.home.arpa",
+        ] {
+            assert!(is_local_name(own), "{own}");
+        }
+        for other in ["kita.example", "notlocalhost.example", "local.example", "xlocal.de", "example.com."] {
+            assert!(!is_local_name(other), "{other}");
         }
         assert_eq!(literal("[::1]"), Some("::1".parse().unwrap()));
         assert_eq!(literal("localhost"), None);
