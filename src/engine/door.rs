@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
-use crate::envelope::{Envelope, Inbound, Stage};
+use crate::envelope::{Inbound, Stage};
 use crate::message::{Identity, Message, Resumed, Sender};
 use crate::pipeline::step::{Bench, Trouble};
 use crate::plan::{Binding, Partner, Plan, PlanSet};
@@ -61,11 +59,8 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
     if set.stage != Stage::Produktion && !marked_test {
         let text = "Diese Stage nimmt nur Nachrichten mit dem Attribut test an.";
         let rejection = Rejection::new(Fault::Other, text).rule(UNQUOTED);
-        // A rejection quotes an original that is not valid to its schema; of this one nothing may be kept, so it is not quoted.
-        let header =
-            set.standards.detect(&document).ok().and_then(|found| bench.reader.header(&found, &document));
+        // The rule also says that nothing of it is quoted: nothing of it may be kept.
         let content = entry::content_hash(&ground.envelope);
-        let ground = if header.is_some() { ground } else { unquotable(ground) };
         let opened = refused(ground, &partner, (first_plan, binding), None, vec![rejection], bench);
         return hash_only(opened, content);
     }
@@ -206,12 +201,6 @@ fn refused(
     let settled = entry::answer_by_message(&ground, &refusal, settled);
     let entry = entry::build(&ground, &partner.sender, identity, None, settled);
     Opened::Decided(Box::new(Decided { ground, entry, refusal: Some(refusal), leased: Vec::new() }))
-}
-
-/// The same delivery without its octets; hash and size stand in the evidence.
-fn unquotable(ground: Ground) -> Ground {
-    let envelope = Envelope { body: Bytes::new(), ..Envelope::clone(&ground.envelope) };
-    Ground { envelope: Arc::new(envelope), ..ground }
 }
 
 fn hash_only(opened: Opened, content: [u8; 32]) -> Opened {

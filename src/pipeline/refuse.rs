@@ -1,7 +1,8 @@
 //! The one way to refuse: writes the rejection of the standard for whatever could be read of the original.
-//! Never answers an answer, never quotes the original's values beside its own identification, never reads a clock.
+//! Never answers an answer, never quotes the original's values beside its own identification, never reads a clock. What came
+//! as JSON is answered with JSON, also where nothing of it could be read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -9,13 +10,14 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::effects::{AuditLine, Effects};
-use crate::envelope::{Head, Reply};
+use crate::envelope::{Head, Reply, is_json};
 use crate::message::Sender;
 use crate::pipeline::answer;
 use crate::pipeline::step::{Bench, Original, Refuse, SettingFault, Trouble};
 use crate::register::record::{Behoerde, Kopf};
 use crate::rejection::{Rejection, UNQUOTED};
 use crate::xml::gate::{self, Document, Limits};
+use crate::xml::json;
 use crate::xoev::contract::{Answering, Standards};
 
 /// Prefix and key of a reader that has none.
@@ -26,7 +28,12 @@ pub struct Refusal {
     standards: Arc<dyn Standards>,
     platform: Value,
     standard: String,
+    /// All standards, in the order of their names; the ones that write JSON are known by their templates.
+    loaded: Vec<String>,
 }
+
+/// Media type of what is answered to JSON.
+const JSON: &str = "application/json";
 
 impl Refusal {
     /// A refusal for a binding: `standard` answers what cannot be read; `platform` is our own block of `partners.yaml`.
@@ -42,7 +49,23 @@ impl Refusal {
             return Err(SettingFault { path: "/standard".to_owned(), text });
         }
         answer::rehearse(standards.as_ref(), &platform)?;
-        Ok(Refusal { standards, platform, standard: standard.to_owned() })
+        let loaded: BTreeSet<String> = standards.known().into_iter().map(|known| known.standard).collect();
+        let loaded = loaded.into_iter().collect();
+        Ok(Refusal { standards, platform, standard: standard.to_owned(), loaded })
+    }
+
+    /// The standard in which JSON is answered that could not be read: the binding's own, else the first that writes JSON.
+    fn of_json(&self, bench: &Bench) -> &str {
+        let writes_json = |standard: &&str| {
+            let Some(answering) = self.standards.answering(standard, None) else { return false };
+            let version = answering.rejection_version.as_deref().unwrap_or(&answering.version);
+            answering
+                .rejection
+                .as_deref()
+                .is_some_and(|rejection| bench.reader.media_type(rejection, version) == JSON)
+        };
+        let own = Some(self.standard.as_str()).filter(writes_json);
+        own.or_else(|| self.loaded.iter().map(String::as_str).find(writes_json)).unwrap_or(&self.standard)
     }
 
     /// The header of the original, exactly if it was valid to its schema.
@@ -65,17 +88,23 @@ impl Refuse for Refusal {
         bench: &mut Bench,
     ) -> Result<Effects, Trouble> {
         let mut effects = Effects::default();
-        let message = original.identity.map_or("", |identity| identity.message.as_str());
         let document = gate::pass(original.body.clone(), &Limits::default()).ok();
-        let (standard, version) = match original.identity {
-            Some(identity) => (identity.standard.as_str(), Some(identity.version.as_str())),
-            None => (self.standard.as_str(), None),
+        let found = document.as_ref().and_then(|document| self.standards.detect(document).ok());
+        let (standard, version, message) = match (original.identity, &found) {
+            (Some(known), _) => {
+                (known.standard.as_str(), Some(known.version.as_str()), known.message.as_str())
+            }
+            (None, Some(found)) => {
+                (found.standard.as_str(), Some(found.version.as_str()), found.message.as_str())
+            }
+            (None, None) if came_as_json(head, original) => (self.of_json(bench), None, ""),
+            (None, None) => (self.standard.as_str(), None, ""),
         };
         let Some(answering) = self.standards.answering(standard, version) else {
             return Err(Trouble::Ours(format!("standard is not loaded: {standard}")));
         };
         let rejections = &coded(&answering, rejections);
-        effects.audit.push(audit(message, rejections));
+        effects.audit.push(audit(original.identity.map_or("", |known| &known.message), rejections));
         let Some(rejection) = &answering.rejection else { return Ok(effects) };
         if is_answer(&answering, message, document.as_ref()) {
             return Ok(effects);
@@ -97,7 +126,7 @@ impl Refuse for Refusal {
         values["original"] = kopf.as_ref().map_or(Value::Null, answer::original);
         if kopf.is_none() || answering.quotes_always {
             let unquoted = rejections.iter().any(|found| found.rule.as_deref() == Some(UNQUOTED));
-            let quoted = if kopf.is_some() && unquoted { &[] } else { original.body.as_ref() };
+            let quoted = if unquoted { &[] } else { original.body.as_ref() };
             values["nachricht"] = Value::String(STANDARD.encode(quoted));
         }
         let body = bench
@@ -149,6 +178,13 @@ fn is_answer(answering: &Answering, message: &str, document: Option<&Document>) 
                     document.is_some_and(|document| document.root().local.rsplit('.').next() == Some(number))
                 })
     })
+}
+
+/// Whether the sender speaks JSON: by the octets, or by what it says of octets that are no XML either.
+fn came_as_json(head: &Head, original: &Original<'_>) -> bool {
+    let body = original.body.trim_ascii_start();
+    json::is_json(original.body)
+        || head.content_type.as_deref().is_some_and(is_json) && body.first() != Some(&b'<')
 }
 
 fn says_test(document: &Document) -> bool {
@@ -269,6 +305,40 @@ mod tests {
             assert_eq!(record.gruende, [fault.usual_code()]);
             assert_eq!(text.contains(" test=\"true\""), test, "{body}");
         }
+    }
+
+    #[test]
+    fn json_is_answered_with_json_whatever_could_be_read_of_it() {
+        let said = |content_type: &str, body: &str| {
+            let (body, sender) = (Bytes::from(body.to_owned()), sender());
+            let original = Original { body: &body, sender: &sender, identity: None, record: None };
+            let head = Head { content_type: Some(content_type.to_owned()), ..head() };
+            let rejections = [Rejection::new(Fault::Other, "Ohne test.").rule(UNQUOTED)];
+            refusal().refuse(&head, &original, &rejections, &mut bench()).unwrap().reply.unwrap()
+        };
+        const SAMPLE: &str = include_str!("../../xsd/drehscheibe-json/1/samples/antrag.json");
+        for body in [
+            SAMPLE,
+            &SAMPLE.replace("\"test\": true", "\"test\": false"),
+            &SAMPLE.replace("\"test\": true", "\"test\": null"),
+            &SAMPLE.replace("\"test\": true,", ""),
+            &SAMPLE.replace("\"version\": \"1\"", "\"version\": \"9\""),
+            "{",
+            "{}",
+            "[1]",
+            "",
+        ] {
+            let reply = said("application/json", body);
+            assert_eq!(reply.content_type, "application/json", "{body}");
+            let told: Value = serde_json::from_slice(&reply.body).unwrap();
+            assert_eq!(told["nachricht"], "rueckweisung");
+            assert_eq!(told["gruende"][0]["code"], "S999");
+        }
+        // The octets go before what is said of them.
+        assert_eq!(said("application/xml", "{").content_type, "application/json");
+        assert_eq!(said("application/json", "<a/>").content_type, "application/xml");
+        assert_eq!(said("application/xml", "kein XML").content_type, "application/xml");
+        assert!(!String::from_utf8_lossy(&said("application/xml", "<a/>").body).contains("PGEvPg"));
     }
 
     #[test]
