@@ -4,9 +4,16 @@
 pub mod admit;
 pub mod answer;
 pub mod body;
+pub mod guarded;
+pub mod heads;
+pub mod life;
 pub mod openapi;
+pub mod origin;
+pub mod pace;
+pub mod places;
 pub mod problem;
 pub mod request;
+pub mod room;
 pub mod server;
 pub mod shares;
 pub mod stranger;
@@ -16,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -24,6 +32,7 @@ use super::port::{Answers, BuildError, Entry, Source, SourceError, Stop, Surroun
 use super::settings::{self, SOCKET_ADDRESS, Span};
 use super::tls::{self, ServerTls, TlsSettings};
 use request::Door;
+use server::{Served, Terms};
 
 /// The menu entry.
 pub const ENTRY: Entry = Entry {
@@ -53,14 +62,30 @@ pub struct Settings {
     #[serde(default = "max_in_flight")]
     #[schemars(range(min = 1, max = 100_000))]
     pub max_in_flight: usize,
-    /// How many of them one partner may have; more are answered 429.
+    /// How many of them one partner may have; more are answered 429. Whatever it says, three times as many as are still free at
+    /// most, so that there is always room for another partner.
     #[schemars(range(min = 1, max = 100_000))]
     pub per_partner: Option<usize>,
-    /// How many connections may be open at once.
+    /// How many MiB of documents may be in memory at once, from before they are read until they are decided.
+    #[serde(default = "body_memory")]
+    #[schemars(range(min = 1, max = 65_536))]
+    pub body_memory: u64,
+    /// How many connections may be open at once. A newcomer gets the place of a client that has not logged in and does nothing.
     #[serde(default = "max_connections")]
     #[schemars(range(min = 1, max = 100_000))]
     pub max_connections: usize,
-    /// How long a client may keep us waiting for the head of a request or the next piece of its body.
+    /// How many of them one address may have that has not logged in; without it a quarter.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub connections_per_address: Option<usize>,
+    /// How many of them one partner may have; without it half.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub connections_per_partner: Option<usize>,
+    /// Proxies, by address or network such as `10.1.0.0/16`: their connections have no share, and what their `X-Forwarded-For`
+    /// says of a client is believed. Nobody else is believed.
+    #[serde(default)]
+    pub trusted_proxies: Vec<String>,
+    /// How long a client may keep us waiting for the head of a request, for the next piece of its body, or until it takes its
+    /// answer; and how long a connection may stay open without a request.
     #[serde(default = "read_timeout")]
     pub read_timeout: Span,
     /// True when this listener also answers for health and metrics.
@@ -72,12 +97,45 @@ fn max_in_flight() -> usize {
     256
 }
 
+fn body_memory() -> u64 {
+    64
+}
+
 fn max_connections() -> usize {
     1024
 }
 
+/// Connections beside all others on which a listener answers for health and metrics.
+const RESERVE: usize = 32;
+
+impl Settings {
+    /// How many connections there may be, where the process may have so many files open.
+    fn places(&self, files: Option<usize>) -> places::Bounds {
+        let most = self.max_connections.min(files.map_or(usize::MAX, |files| (files / 2).max(1)));
+        places::Bounds {
+            most,
+            per_address: self.connections_per_address.unwrap_or(most.div_ceil(4)),
+            per_partner: self.connections_per_partner.unwrap_or(most.div_ceil(2)),
+            reserve: if self.ops { RESERVE } else { 0 },
+        }
+    }
+
+    /// The proxies that are believed.
+    fn proxies(&self) -> Vec<IpNet> {
+        self.trusted_proxies.iter().filter_map(|written| origin::network(written)).collect()
+    }
+}
+
 fn read_timeout() -> Span {
     Span(Duration::from_secs(30))
+}
+
+/// How many files this process may have open, sockets included, where the machine says so. A door that takes them all leaves
+/// none for the store.
+fn open_files() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Answers go back on the same exchange, so no partner needs a channel.
@@ -91,6 +149,12 @@ fn further(settings: &Settings, faults: &mut Vec<(String, String)>) {
     }
     if settings.read_timeout.0.is_zero() {
         faults.push(("/read-timeout".to_owned(), "must be more than zero".to_owned()));
+    }
+    for (at, written) in settings.trusted_proxies.iter().enumerate() {
+        if origin::network(written).is_none() {
+            let text = "must be an address or a network such as \"10.1.0.0/16\"";
+            faults.push((format!("/trusted-proxies/{at}"), text.to_owned()));
+        }
     }
 }
 
@@ -153,10 +217,27 @@ impl Source for HttpSource {
         if let Some(tls) = &tls {
             tokio::spawn(tls.clone().watch(self.name.clone(), ended.clone()));
         }
-        let door = Arc::new(Door::new(&self.name, &self.settings, &self.around));
-        let app = self.extra.clone().fallback_service(request::router(door.clone()));
+        let proxies = self.settings.proxies();
+        let door = Door::new(&self.name, &self.settings, proxies.clone(), &self.around, stop.clone());
+        let door = Arc::new(door);
+        let served = Served {
+            all: self.extra.clone().fallback_service(request::router(door.clone())),
+            ops: self.settings.ops.then(|| self.extra.clone().fallback(request::elsewhere)),
+        };
+        let clock = self.around.clock.clone();
+        let bounds = self.settings.places(open_files());
+        if bounds.most < self.settings.max_connections {
+            let (connection, most, wanted) = (&self.name, bounds.most, self.settings.max_connections);
+            tracing::warn!(
+                connection,
+                most,
+                wanted,
+                "fewer connections than configured: raise the limit of open files"
+            );
+        }
         self.bound.send_replace(listener.local_addr().ok());
-        let served = server::serve(listener, tls, &self.settings, app, &stop, GRACE).await;
+        let terms = Terms { bounds, proxies, patience: self.settings.read_timeout.0, grace: GRACE };
+        let served = server::serve(listener, tls, terms, served, clock, &stop).await;
         self.bound.send_replace(None);
         // Deliveries whose client went away are finished too.
         let begun = door.begun();

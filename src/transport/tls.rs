@@ -2,15 +2,19 @@
 //! trust anchors and identity. Trust never comes from a message; a torn file never replaces what works.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
+use jiff::Timestamp;
 use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{ClientConfig, HandshakeKind, RootCertStore, ServerConfig, ServerConnection};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +54,7 @@ pub struct TlsSettings {
 }
 
 fn five_seconds() -> Span {
-    Span(std::time::Duration::from_secs(5))
+    Span(Duration::from_secs(5))
 }
 
 /// Our own certificate towards a server, as written.
@@ -120,10 +124,26 @@ pub fn check(settings: &TlsSettings, path: &str, faults: &mut Vec<(String, Strin
     }
 }
 
+/// What a listener trusts from one reload to the next.
+pub struct Trust {
+    config: Arc<ServerConfig>,
+    /// Who looks at client certificates, where there are any.
+    verifier: Option<Arc<dyn ClientCertVerifier>>,
+    /// Counts the reloads.
+    generation: u64,
+}
+
+impl Trust {
+    /// The configuration of a new connection.
+    pub fn config(&self) -> Arc<ServerConfig> {
+        self.config.clone()
+    }
+}
+
 /// The TLS configuration of a listener; connections take the current one, so a reload needs no restart.
 pub struct ServerTls {
     settings: TlsSettings,
-    current: ArcSwap<ServerConfig>,
+    current: ArcSwap<Trust>,
     seen: Mutex<[u8; 32]>,
 }
 
@@ -131,12 +151,12 @@ impl ServerTls {
     /// Loads the material for the first time.
     pub fn open(settings: TlsSettings) -> Result<ServerTls, TlsError> {
         let files = Files::read(&settings)?;
-        let config = files.server_config(settings.client_certificates)?;
-        Ok(ServerTls { settings, current: ArcSwap::from_pointee(config), seen: Mutex::new(files.digest()) })
+        let trust = files.trust(settings.client_certificates, 0)?;
+        Ok(ServerTls { settings, current: ArcSwap::from_pointee(trust), seen: Mutex::new(files.digest()) })
     }
 
-    /// The configuration that new connections get.
-    pub fn config(&self) -> Arc<ServerConfig> {
+    /// What holds now; new connections begin with it, and each request of an open one is looked at by it.
+    pub fn trust(&self) -> Arc<Trust> {
         self.current.load_full()
     }
 
@@ -152,7 +172,8 @@ impl ServerTls {
             }
             *seen = digest;
         }
-        self.current.store(Arc::new(files.server_config(self.settings.client_certificates)?));
+        let generation = self.current.load().generation + 1;
+        self.current.store(Arc::new(files.trust(self.settings.client_certificates, generation)?));
         Ok(true)
     }
 
@@ -207,12 +228,25 @@ impl Files {
         out
     }
 
-    fn server_config(&self, clients: ClientCertificates) -> Result<ServerConfig, TlsError> {
+    fn trust(&self, clients: ClientCertificates, generation: u64) -> Result<Trust, TlsError> {
         let builder = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|_| TlsError::Unfit("no protocol version usable"))?;
-        let builder = match (clients, &self.client_ca) {
-            (ClientCertificates::Off, _) | (_, None) => builder.with_no_client_auth(),
+        let verifier = self.verifier(clients)?;
+        let builder = match &verifier {
+            None => builder.with_no_client_auth(),
+            Some(verifier) => builder.with_client_cert_verifier(verifier.clone()),
+        };
+        let mut config = builder
+            .with_single_cert(certificates(&self.certificate, "certificate")?, private_key(&self.key)?)
+            .map_err(|_| TlsError::Unfit("certificate and key do not fit"))?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Trust { config: Arc::new(config), verifier, generation })
+    }
+
+    fn verifier(&self, clients: ClientCertificates) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
+        match (clients, &self.client_ca) {
+            (ClientCertificates::Off, _) | (_, None) => Ok(None),
             (wanted, Some(pem)) => {
                 let roots = Arc::new(roots(pem, "client-ca")?);
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
@@ -220,17 +254,73 @@ impl Files {
                     ClientCertificates::Optional => verifier.allow_unauthenticated(),
                     _ => verifier,
                 };
-                let verifier =
-                    verifier.build().map_err(|_| TlsError::Unfit("client authorities not usable"))?;
-                builder.with_client_cert_verifier(verifier)
+                let verifier = verifier.build();
+                verifier.map(Some).map_err(|_| TlsError::Unfit("client authorities not usable"))
             }
-        };
-        let mut config = builder
-            .with_single_cert(certificates(&self.certificate, "certificate")?, private_key(&self.key)?)
-            .map_err(|_| TlsError::Unfit("certificate and key do not fit"))?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(config)
+        }
     }
+}
+
+/// The certificate that a client showed on a connection. A hand-shake looks at it once, and not even then when it takes up an
+/// earlier session; so it is asked again at each request whether it still holds.
+#[derive(Debug)]
+pub struct Shown {
+    chain: Vec<CertificateDer<'static>>,
+    fingerprint: String,
+    /// When the whole chain is valid; `None` when that cannot be read, and then it is verified each time.
+    valid: Option<(Timestamp, Timestamp)>,
+    /// The generation of what we trust that vouched for it last, plus one; 0 when none did yet.
+    vouched: AtomicU64,
+}
+
+impl Shown {
+    /// What the client of a connection showed, if it showed one.
+    pub fn of(trust: &Trust, connection: &ServerConnection) -> Option<Shown> {
+        let chain: Vec<_> =
+            connection.peer_certificates()?.iter().map(|one| one.clone().into_owned()).collect();
+        let fingerprint = fingerprint(chain.first()?);
+        let looked_at = connection.handshake_kind() != Some(HandshakeKind::Resumed);
+        let vouched = if looked_at { trust.generation + 1 } else { 0 };
+        let valid = validity(&chain);
+        Some(Shown { chain, fingerprint, valid, vouched: AtomicU64::new(vouched) })
+    }
+
+    /// SHA-256 of the client's own certificate, hex lower case.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Whether our authorities vouch for it now. Costs a comparison; a verification only when the authorities were loaded
+    /// anew, the certificate has run out, or nobody looked yet.
+    pub fn holds(&self, tls: &ServerTls, now: Timestamp) -> bool {
+        let trust = tls.current.load();
+        let Some(verifier) = &trust.verifier else { return false };
+        let valid = self.valid.is_some_and(|(from, to)| from <= now && now <= to);
+        if valid && self.vouched.load(Ordering::Relaxed) == trust.generation + 1 {
+            return true;
+        }
+        let Some((end_entity, intermediates)) = self.chain.split_first() else { return false };
+        let Ok(since) = u64::try_from(now.as_second()) else { return false };
+        let at = UnixTime::since_unix_epoch(Duration::from_secs(since));
+        let holds = verifier.verify_client_cert(end_entity, intermediates, at).is_ok();
+        if holds {
+            self.vouched.store(trust.generation + 1, Ordering::Relaxed);
+        }
+        holds
+    }
+}
+
+/// The time in which every certificate of a chain is valid.
+fn validity(chain: &[CertificateDer<'_>]) -> Option<(Timestamp, Timestamp)> {
+    let mut whole = (Timestamp::MIN, Timestamp::MAX);
+    for certificate in chain {
+        let (_, read) = x509_parser::parse_x509_certificate(certificate).ok()?;
+        let validity = read.validity();
+        let from = Timestamp::from_second(validity.not_before.timestamp()).ok()?;
+        let to = Timestamp::from_second(validity.not_after.timestamp()).ok()?;
+        whole = (whole.0.max(from), whole.1.min(to));
+    }
+    Some(whole)
 }
 
 /// The TLS configuration towards a server that only the authorities in `ca` may vouch for.

@@ -16,8 +16,10 @@ use crate::mime::media;
 use crate::telemetry::trace::Traceparent;
 use crate::transport::http::body::{self, Bounds, Received, Shape};
 use crate::transport::http::problem::Problem;
+use crate::transport::http::room::Means;
 use crate::transport::ids::{fresh_id, sha256_hex};
-use crate::transport::port::{Credential, Surroundings};
+use crate::transport::permits::Permits;
+use crate::transport::port::{Credential, Stop, Surroundings};
 
 /// A delivery as it came, cheap to copy.
 #[derive(Clone)]
@@ -98,8 +100,16 @@ impl Opener {
             patience: Duration::from_secs(60),
         };
         let octets = Body::from(parcel.octets.clone());
-        let spool = self.around.spool.as_ref();
-        match body::receive(octets, Shape::Multipart(multipart), bounds, &partner, spool).await {
+        // The octets are in memory already: what they may cost is bounded where they are fetched.
+        let (permits, open_parts) = (Permits::new(u64::MAX), Permits::new(16));
+        let means = Means {
+            partner: &partner,
+            spool: self.around.spool.as_ref(),
+            permits: &permits,
+            open_parts: &open_parts,
+            stop: &Stop::new(),
+        };
+        match body::receive(octets, Shape::Multipart(multipart), None, bounds, means).await {
             Ok(Received { document, content_type, parts, .. }) => {
                 envelope.body = document;
                 envelope.parts = parts;

@@ -1,5 +1,6 @@
 //! Reads a body as it comes in: the document into memory, every further part straight into the spool.
-//! Never holds more than one document and one piece of a part; never waits longer than a bound for a slow client.
+//! Never holds an octet of a document before it may, nor more than one document and one piece of a part; never waits longer
+//! than a bound for a slow client.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -10,15 +11,18 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use tokio::time::Sleep;
 
+use super::pace::Pace;
 use super::problem::Problem;
-use crate::envelope::{Part, PartnerRef};
+use super::room::{AGAIN, Means, Room};
+use crate::clock::Tick;
+use crate::envelope::Part;
 use crate::mime::fault::MimeError;
 use crate::mime::headers::{Encoding, Headers};
 use crate::mime::media::{self, MultipartType};
 use crate::mime::reader::{Event, Limits, Reader};
-use crate::transport::port::{PartWriter, Spool, SpoolError};
+use crate::transport::permits::Permit;
+use crate::transport::port::{PartWriter, SpoolError, Stop};
 
 /// What came in.
 pub struct Received {
@@ -32,6 +36,8 @@ pub struct Received {
     pub sha256: String,
     /// Size of the octets as received.
     pub size: u64,
+    /// The permission to hold the document; given back when the delivery is decided.
+    pub room: Room,
 }
 
 /// The bounds of a path.
@@ -41,16 +47,16 @@ pub struct Bounds {
     pub document: usize,
     /// Largest part in octets.
     pub part: u64,
-    /// The longest pause of the client.
+    /// How long the client may keep us waiting; what it sends makes up for it.
     pub patience: Duration,
 }
 
-/// The slowest pace, in octets per second, that a client may keep up over a whole body.
-const PACE: f64 = 16_384.0;
+/// How long a body that is still being read may take once the listener is being stopped.
+const LAST: Duration = Duration::from_secs(3);
 /// The most parts of a body, the document included.
 const PARTS: usize = 64;
-/// When the document or a part cannot be stored now, this is when it makes sense to come again.
-const AGAIN: Duration = Duration::from_secs(5);
+
+const EMPTY: Problem = Problem::Unreadable("Das Dokument ist leer.");
 
 /// What the head of a request says about its body.
 pub enum Shape {
@@ -62,19 +68,17 @@ pub enum Shape {
 
 /// Judges the head: what kind of body it announces, and whether it can be taken at all.
 pub fn shape(headers: &HeaderMap, bounds: &Bounds) -> Result<Shape, Problem> {
-    let encoding = headers.get(CONTENT_ENCODING).map(|value| value.as_bytes());
-    if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
+    let encoding = encodings.next().map(|value| value.as_bytes());
+    let strange = encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity"));
+    if strange || encodings.next().is_some() {
         return Err(Problem::MediaType);
     }
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let (Some(content_type), None) = (types.next(), types.next()) else { return Err(Problem::MediaType) };
     let content_type = content_type.to_str().map_err(|_| Problem::MediaType)?;
     if is_document(content_type) {
-        let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-        if announced
-            .and_then(|length| length.parse::<u64>().ok())
-            .is_some_and(|size| size > bounds.document as u64)
-        {
+        if announced(headers).is_some_and(|size| size > bounds.document as u64) {
             return Err(Problem::TooLarge);
         }
         return Ok(Shape::Document(content_type.to_owned()));
@@ -86,28 +90,33 @@ pub fn shape(headers: &HeaderMap, bounds: &Bounds) -> Result<Shape, Problem> {
     }
 }
 
-/// Reads the whole body.
+/// How long the sender says that the body is.
+pub fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Reads the whole body, of which `announced` octets are to come.
 pub async fn receive(
     body: Body,
     shape: Shape,
+    announced: Option<u64>,
     bounds: Bounds,
-    partner: &PartnerRef,
-    spool: &dyn Spool,
+    means: Means<'_>,
 ) -> Result<Received, Problem> {
-    let mut octets = Octets::new(body, bounds.patience);
+    let mut octets = Octets::new(body, bounds.patience, means.stop);
+    // Of what is announced for several parts nobody knows how much is the document.
+    let announced = announced.filter(|_| matches!(shape, Shape::Document(_)));
+    let mut room = Room::ask(announced, bounds.document, bounds.patience, means).await?;
     let (document, content_type, parts) = match shape {
         Shape::Document(content_type) => {
-            let mut document = BytesMut::new();
+            let mut content = BytesMut::with_capacity(usize::try_from(room.octets).unwrap_or(0));
             while let Some(piece) = octets.next().await? {
-                if document.len() + piece.len() > bounds.document {
-                    return Err(Problem::TooLarge);
-                }
-                document.extend_from_slice(&piece);
+                room.hold(&mut content, &piece, means).await?;
             }
-            (document.freeze(), Some(content_type), Vec::new())
+            (content.freeze(), Some(content_type), Vec::new())
         }
         Shape::Multipart(multipart) => {
-            let mut assembly = Assembly::new(&multipart, bounds, partner, spool);
+            let mut assembly = Assembly::new(&multipart, bounds, means, &mut room);
             let mut reader = Reader::new(&multipart.boundary, assembly.limits());
             while let Some(piece) = octets.next().await? {
                 for event in reader.feed(&piece).map_err(not_readable)? {
@@ -115,14 +124,15 @@ pub async fn receive(
                 }
             }
             reader.finish().map_err(not_readable)?;
-            assembly.whole()?
+            assembly.whole().await?
         }
     };
     if document.is_empty() {
-        return Err(Problem::Unreadable("Das Dokument ist leer."));
+        return Err(EMPTY);
     }
+    room.shrink(document.len() as u64);
     let (sha256, size) = octets.finish();
-    Ok(Received { document, content_type, parts, sha256, size })
+    Ok(Received { document, content_type, parts, sha256, size, room })
 }
 
 /// Reads on a little after a refusal, so that a client that is still sending gets to see the answer.
@@ -145,27 +155,33 @@ struct Octets {
     stream: BodyDataStream,
     hash: digest::Context,
     size: u64,
-    patience: Duration,
-    /// Ends when the whole body came too slowly; what came puts it off.
-    deadline: Pin<Box<Sleep>>,
+    pace: Pace,
+    /// Over when a listener that is being stopped has waited long enough.
+    over: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Octets {
-    fn new(body: Body, patience: Duration) -> Octets {
+    fn new(body: Body, patience: Duration, stop: &Stop) -> Octets {
+        let stop = stop.clone();
         Octets {
             stream: body.into_data_stream(),
             hash: digest::Context::new(&digest::SHA256),
             size: 0,
-            patience,
-            deadline: Box::pin(tokio::time::sleep(patience)),
+            pace: Pace::new(patience),
+            over: Box::pin(async move {
+                stop.cancelled().await;
+                tokio::time::sleep(LAST).await;
+            }),
         }
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        let began = Tick::now();
         let piece = tokio::select! {
-            piece = tokio::time::timeout(self.patience, self.stream.next()) => piece,
-            () = &mut self.deadline => return Err(Problem::Slow),
+            piece = tokio::time::timeout(self.pace.left(), self.stream.next()) => piece,
+            () = &mut self.over => return Err(Problem::Busy(AGAIN)),
         };
+        self.pace.waited(began.elapsed());
         match piece {
             Err(_) => Err(Problem::Slow),
             Ok(None) => Ok(None),
@@ -173,9 +189,7 @@ impl Octets {
             Ok(Some(Ok(piece))) => {
                 self.hash.update(&piece);
                 self.size += piece.len() as u64;
-                let earned = Duration::from_secs_f64(piece.len() as f64 / PACE);
-                let deadline = self.deadline.deadline() + earned;
-                self.deadline.as_mut().reset(deadline);
+                self.pace.moved(piece.len());
                 Ok(Some(piece))
             }
         }
@@ -194,6 +208,29 @@ struct Document {
     named: bool,
 }
 
+/// A part whose octets are all written.
+enum Written {
+    /// Not durable yet.
+    Open {
+        writer: Box<dyn PartWriter>,
+        name: String,
+        content_type: String,
+        _permit: Permit,
+    },
+    Durable(Part),
+}
+
+impl Written {
+    async fn durable(self) -> Result<Part, Problem> {
+        match self {
+            Written::Durable(part) => Ok(part),
+            Written::Open { writer, name, content_type, .. } => {
+                writer.finish(&name, &content_type).await.map_err(not_stored)
+            }
+        }
+    }
+}
+
 enum Current {
     Nothing,
     Document(Document),
@@ -204,28 +241,23 @@ enum Current {
 struct Assembly<'a> {
     multipart: &'a MultipartType,
     bounds: Bounds,
-    partner: &'a PartnerRef,
-    spool: &'a dyn Spool,
+    means: Means<'a>,
+    room: &'a mut Room,
     current: Current,
     document: Option<Document>,
-    parts: Vec<Part>,
+    parts: Vec<Written>,
     seen: usize,
     /// The first part was too large for a document, and no part was called so yet.
     first_was_large: bool,
 }
 
 impl<'a> Assembly<'a> {
-    fn new(
-        multipart: &'a MultipartType,
-        bounds: Bounds,
-        partner: &'a PartnerRef,
-        spool: &'a dyn Spool,
-    ) -> Self {
+    fn new(multipart: &'a MultipartType, bounds: Bounds, means: Means<'a>, room: &'a mut Room) -> Self {
         Assembly {
             multipart,
             bounds,
-            partner,
-            spool,
+            means,
+            room,
             current: Current::Nothing,
             document: None,
             parts: Vec::new(),
@@ -270,9 +302,10 @@ impl<'a> Assembly<'a> {
             self.parts.insert(0, part);
         }
         self.current = if named || self.seen == 1 {
+            // As long as it is not named the memory may have to do for a later one: it grows with what comes.
             Current::Document(Document { headers, content: BytesMut::new(), named })
         } else {
-            let writer = self.spool.begin(self.partner).await.map_err(not_stored)?;
+            let writer = self.means.spool.begin(self.means.partner).await.map_err(not_stored)?;
             Current::Part { writer, headers, size: 0 }
         };
         Ok(())
@@ -283,7 +316,7 @@ impl<'a> Assembly<'a> {
             Current::Document(mut document)
                 if document.content.len() + octets.len() <= self.bounds.document =>
             {
-                document.content.extend_from_slice(&octets);
+                self.room.hold(&mut document.content, &octets, self.means).await?;
                 self.current = Current::Document(document);
                 return Ok(());
             }
@@ -291,7 +324,7 @@ impl<'a> Assembly<'a> {
             // A first part too large for a document may still be an attachment before a part named `document`.
             Current::Document(document) => {
                 self.first_was_large = true;
-                let mut writer = self.spool.begin(self.partner).await.map_err(not_stored)?;
+                let mut writer = self.means.spool.begin(self.means.partner).await.map_err(not_stored)?;
                 let size = document.content.len() as u64;
                 writer.write(document.content.freeze()).await.map_err(not_stored)?;
                 Current::Part { writer, headers: document.headers, size }
@@ -313,14 +346,14 @@ impl<'a> Assembly<'a> {
             Current::Nothing => {}
             Current::Document(document) => self.document = Some(document),
             Current::Part { writer, headers, .. } => {
-                let (name, content_type) = self.labels(&headers);
-                self.parts.push(writer.finish(&name, &content_type).await.map_err(not_stored)?);
+                let part = written(writer, self.labels(&headers), self.means).await?;
+                self.parts.push(part);
             }
         }
         Ok(())
     }
 
-    fn whole(self) -> Result<(Bytes, Option<String>, Vec<Part>), Problem> {
+    async fn whole(self) -> Result<(Bytes, Option<String>, Vec<Part>), Problem> {
         let document = match self.document {
             Some(document) => document,
             None if self.first_was_large => return Err(Problem::TooLarge),
@@ -330,17 +363,23 @@ impl<'a> Assembly<'a> {
         if content_type.as_deref().is_some_and(|claimed| !is_document(claimed)) {
             return Err(Problem::MediaType);
         }
-        Ok((document.content.freeze(), content_type, self.parts))
+        if document.content.is_empty() {
+            return Err(EMPTY);
+        }
+        let mut parts = Vec::with_capacity(self.parts.len());
+        for part in self.parts {
+            parts.push(part.durable().await?);
+        }
+        Ok((document.content.freeze(), content_type, parts))
     }
 
-    async fn spool_whole(&mut self, document: Document) -> Result<Part, Problem> {
+    async fn spool_whole(&mut self, document: Document) -> Result<Written, Problem> {
         if document.content.len() as u64 > self.bounds.part {
             return Err(Problem::TooLarge);
         }
-        let mut writer = self.spool.begin(self.partner).await.map_err(not_stored)?;
+        let mut writer = self.means.spool.begin(self.means.partner).await.map_err(not_stored)?;
         writer.write(document.content.freeze()).await.map_err(not_stored)?;
-        let (name, content_type) = self.labels(&document.headers);
-        writer.finish(&name, &content_type).await.map_err(not_stored)
+        written(writer, self.labels(&document.headers), self.means).await
     }
 
     /// The name and the media type of a part; the name is what the steps find it by.
@@ -351,6 +390,18 @@ impl<'a> Assembly<'a> {
             None => format!("teil-{}", self.seen),
         };
         (name, headers.content_type().unwrap_or("application/octet-stream").to_owned())
+    }
+}
+
+/// All octets of a part are there; it becomes durable with the others, or at once where too many are open.
+async fn written(
+    writer: Box<dyn PartWriter>,
+    (name, content_type): (String, String),
+    means: Means<'_>,
+) -> Result<Written, Problem> {
+    match means.open_parts.take(&means.partner.id, 1, Duration::ZERO).await {
+        Some(permit) => Ok(Written::Open { writer, name, content_type, _permit: permit }),
+        None => writer.finish(&name, &content_type).await.map(Written::Durable).map_err(not_stored),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One request from its head to its answer: path, method, caller, share, key, body, delivery.
 //! Never acknowledges what the intake did not commit; a begun delivery is finished even when its client goes away.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,27 +11,33 @@ use axum::http::{HeaderMap, HeaderName, Method};
 use axum::response::Response;
 use axum::{Extension, Router};
 use bytes::Bytes;
+use ipnet::IpNet;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::admit::{Caller, admit};
 use super::answer::{self, MESSAGES};
 use super::body::{self, Bounds, Received};
+use super::places::share_of;
 use super::problem::Problem;
+use super::room::{Means, Room};
 use super::server::Peer;
 use super::shares::{Full, HeldKey, Shares};
 use super::stranger::{self, Turnstile};
-use super::{Settings, openapi};
+use super::{Settings, openapi, origin};
 use crate::envelope::{Envelope, Evidence, Head};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::ids::fresh_id;
-use crate::transport::port::{HttpBinding, Surroundings};
+use crate::transport::permits::Permits;
+use crate::transport::port::{HttpBinding, Stop, Surroundings};
 use crate::transport::tls::ClientCertificates;
 
 /// Where the description of all paths is.
 pub const OPENAPI: &str = "/openapi.json";
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// How many parts of all bodies may be open at once; each holds a file.
+const OPEN_PARTS: u64 = 128;
 /// What a client is told to wait when the listener or its own share is full.
 const FULL: Duration = Duration::from_secs(1);
 
@@ -39,6 +46,10 @@ pub struct Door {
     connection: String,
     around: Surroundings,
     shares: Shares,
+    permits: Permits,
+    open_parts: Permits,
+    proxies: Vec<IpNet>,
+    stop: Stop,
     patience: Duration,
     takes_certificates: bool,
     strangers: Turnstile,
@@ -47,7 +58,13 @@ pub struct Door {
 
 impl Door {
     /// The door of a connection.
-    pub fn new(connection: &str, settings: &Settings, around: &Surroundings) -> Door {
+    pub fn new(
+        connection: &str,
+        settings: &Settings,
+        proxies: Vec<IpNet>,
+        around: &Surroundings,
+        stop: Stop,
+    ) -> Door {
         let clients = settings.tls.as_ref().map_or(ClientCertificates::Off, |tls| tls.client_certificates);
         Door {
             connection: connection.to_owned(),
@@ -56,6 +73,10 @@ impl Door {
                 settings.max_in_flight,
                 settings.per_partner.unwrap_or(settings.max_in_flight),
             ),
+            permits: Permits::new(settings.body_memory << 20),
+            open_parts: Permits::new(OPEN_PARTS),
+            proxies,
+            stop,
             patience: settings.read_timeout.0,
             takes_certificates: clients != ClientCertificates::Off,
             strangers: Turnstile::default(),
@@ -74,6 +95,11 @@ pub fn router(door: Arc<Door>) -> Router {
     Router::new().fallback(handle).with_state(door)
 }
 
+/// Answers what is asked on the reserve for health and metrics and is neither.
+pub async fn elsewhere() -> Response {
+    Problem::Busy(FULL).response(Uuid::nil())
+}
+
 async fn handle(
     State(door): State<Arc<Door>>,
     Extension(peer): Extension<Peer>,
@@ -89,6 +115,12 @@ async fn handle(
             // Whoever waits for 100-continue has sent nothing yet and need not.
             let body = body.filter(|_| !expects);
             if matches!(problem, Problem::Unknown | Problem::Forbidden) {
+                // One address that keeps us listening does so at the cost of its own further requests.
+                let Some(_heard) = door.shares.take_stranger(share_of(door.origin(&peer, &head.headers)))
+                else {
+                    raise(Alarm::SenderNotAdmitted, &door.connection, &[]);
+                    return Problem::TooMany(FULL).response(id);
+                };
                 door.note_stranger(id, &peer, &head.method, head.uri.path(), &head.headers, body).await;
             } else if let Some(body) = body {
                 body::drain(body).await;
@@ -108,6 +140,9 @@ impl Door {
         headers: &HeaderMap,
         body: &mut Option<Body>,
     ) -> Result<Response, Problem> {
+        if peer.lapsed {
+            return Err(Problem::Unknown);
+        }
         let reads = matches!(*method, Method::GET | Method::HEAD);
         let paths = self.around.doors.http();
         let here: Vec<&HttpBinding> = paths.iter().filter(|binding| binding.path == path).collect();
@@ -144,8 +179,14 @@ impl Door {
         };
         let shape = body::shape(headers, &bounds)?;
         let whole = body.take().unwrap_or_default();
-        let spool = self.around.spool.as_ref();
-        let received = body::receive(whole, shape, bounds, &caller.partner, spool).await?;
+        let means = Means {
+            partner: &caller.partner,
+            spool: self.around.spool.as_ref(),
+            permits: &self.permits,
+            open_parts: &self.open_parts,
+            stop: &self.stop,
+        };
+        let received = body::receive(whole, shape, body::announced(headers), bounds, means).await?;
         // Without a key the content is the key: two equal requests at once are one delivery after the other.
         let (key, held): (String, Option<HeldKey>) = match key {
             Some(key) => (key, held),
@@ -153,10 +194,10 @@ impl Door {
         };
         // Keys of one partner never meet those of another: the verdict, and so the reply, belongs to its partner.
         let key = format!("{}:{key}", caller.partner.id);
-        let envelope = self.envelope(id, peer, path, headers, caller, received, key);
+        let (envelope, room) = self.envelope(id, peer, path, headers, caller, received, key);
         let door = self.clone();
         let delivery = self.begun.spawn(async move {
-            let _until_done = (place, held);
+            let _until_done = (place, held, room);
             door.around.intake.deliver(envelope).await
         });
         match delivery.await {
@@ -168,8 +209,26 @@ impl Door {
 
     fn caller(&self, peer: &Peer, headers: &HeaderMap) -> Result<Caller, Problem> {
         let admission = self.around.doors.admission();
-        admit(&admission, peer.certificate.as_deref(), headers, self.around.clock.now())
-            .ok_or(Problem::Unknown)
+        let certificate = peer.shown.as_ref().map(|shown| shown.fingerprint());
+        let caller = admit(&admission, certificate, headers, self.around.clock.now())
+            .filter(|_| !peer.lapsed)
+            .ok_or(Problem::Unknown)?;
+        if !peer.place.belongs_to(&caller.partner.id) {
+            return Err(Problem::TooMany(FULL));
+        }
+        Ok(caller)
+    }
+
+    fn origin(&self, peer: &Peer, headers: &HeaderMap) -> IpAddr {
+        origin::of_request(&self.proxies, peer.address.ip(), headers)
+    }
+
+    /// Where a delivery comes from, for its evidence: the connection, and the client where a named proxy says who it is.
+    fn peer(&self, peer: &Peer, headers: &HeaderMap) -> String {
+        match self.origin(peer, headers) {
+            client if client == peer.address.ip().to_canonical() => peer.address.to_string(),
+            client => format!("{client} via {}", peer.address),
+        }
     }
 
     /// Notes who was turned away, so that it is seen and can be proved; the answer is the same whatever becomes of it.
@@ -185,15 +244,15 @@ impl Door {
         let paths = self.around.doors.http();
         let here = paths.iter().filter(|binding| binding.path == path);
         let most = here.map(|binding| binding.max_body).max().filter(|_| method == Method::POST);
-        let (Some(most), true) = (most, self.strangers.pass()) else {
+        let (Some(most), true) = (most, self.strangers.pass(share_of(self.origin(peer, headers)))) else {
             raise(Alarm::SenderNotAdmitted, &self.connection, &[]);
             if let Some(body) = body {
                 body::drain(body).await;
             }
             return;
         };
-        let address = peer.address.map(|address| address.to_string());
-        let evidence = stranger::witness(body.unwrap_or_default(), most, address).await;
+        let address = self.peer(peer, headers);
+        let evidence = stranger::witness(body.unwrap_or_default(), most, Some(address)).await;
         let envelope = Envelope {
             head: Head {
                 id,
@@ -240,8 +299,9 @@ impl Door {
         caller: Caller,
         received: Received,
         transport_id: String,
-    ) -> Envelope {
-        Envelope {
+    ) -> (Envelope, Room) {
+        let peer = self.peer(peer, headers);
+        let envelope = Envelope {
             head: Head {
                 id,
                 connection: self.connection.clone(),
@@ -262,9 +322,10 @@ impl Door {
                 size: received.size,
                 verification: caller.verification,
                 protocol_ids: Vec::new(),
-                peer: peer.address.map(|address| address.to_string()),
+                peer: Some(peer),
             },
-        }
+        };
+        (envelope, received.room)
     }
 }
 

@@ -1,181 +1,307 @@
-//! The sockets of the HTTP door: TLS with the client's certificate, bounds on connections and on slow clients, an end
-//! that finishes what was begun. Never looks into a request.
+//! The sockets of the HTTP door: TLS with the client's certificate, places, bounds on connections and on slow or idle
+//! clients, an end that finishes what was begun and waits for nobody else. Never looks into a body.
 
+use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Extension;
-use axum::middleware::AddExtension;
-use axum_server::accept::Accept;
-use axum_server::{Handle, Server};
-use hyper_util::rt::TokioTimer;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::header::{CONNECTION, HOST};
+use axum::http::{HeaderValue, Request, Response, Version};
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
-use tower::Layer;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
 
-use super::Settings;
+use super::guarded::Guarded;
+use super::life::Life;
+use super::origin;
+use super::places::{Bounds, Place, Places};
+use super::problem::Problem;
+use crate::clock::{Clock, Tick};
+use crate::transport::ids::fresh_id;
 use crate::transport::port::Stop;
-use crate::transport::tls::{self, ServerTls};
+use crate::transport::tls::{ServerTls, Shown};
 
-/// Who is at the other end of a connection.
-#[derive(Clone, Debug)]
+/// How much of a body is read ahead of its reader, for each connection and each request of HTTP/2.
+const WINDOW: u32 = 64 << 10;
+/// How long a connection that has to go may take to hand over its last octets, once nothing moves any more, and at most.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_MOST: Duration = Duration::from_secs(5);
+/// How long a connection of the reserve may last.
+const PROBE: Duration = Duration::from_secs(5);
+/// How long nothing is accepted after a fault of the machine, such as no file handle left.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// Who is at the other end of a connection, as one request sees it.
+#[derive(Clone)]
 pub struct Peer {
-    /// Its address.
-    pub address: Option<SocketAddr>,
-    /// SHA-256 of its certificate, if it showed one that our authorities vouch for.
-    pub certificate: Option<String>,
+    /// The address of the connection.
+    pub address: SocketAddr,
+    /// The certificate it showed, if our authorities vouched for it.
+    pub shown: Option<Arc<Shown>>,
+    /// True when they no longer do, or it is no longer valid.
+    pub lapsed: bool,
+    /// Its place.
+    pub place: Arc<Place>,
 }
 
-/// Serves until stopped; then takes no new connection and request, and waits for begun ones at most `grace`.
+/// What a listener serves.
+pub struct Served {
+    /// Everything.
+    pub all: Router,
+    /// Health and metrics, where the listener answers for them: all that connections of the reserve get.
+    pub ops: Option<Router>,
+}
+
+/// On which terms connections are taken.
+pub struct Terms {
+    /// How many there may be.
+    pub bounds: Bounds,
+    /// Whose connections speak for many.
+    pub proxies: Vec<IpNet>,
+    /// How long a client may keep us waiting.
+    pub patience: Duration,
+    /// How long begun requests may take once the listener is stopped.
+    pub grace: Duration,
+}
+
+/// One listener.
+struct Listener {
+    tls: Option<Arc<ServerTls>>,
+    served: Served,
+    builder: Builder<TokioExecutor>,
+    patience: Duration,
+    clock: Clock,
+    stop: Stop,
+    /// Ends what is left when the time of grace is over.
+    over: CancellationToken,
+}
+
+/// Serves until stopped; then takes no new connection and request, and waits for begun ones for the time of grace.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<Arc<ServerTls>>,
-    settings: &Settings,
-    app: axum::Router,
+    terms: Terms,
+    served: Served,
+    clock: Clock,
     stop: &Stop,
-    grace: Duration,
 ) -> io::Result<()> {
-    let handle = Handle::new();
-    let acceptor = Acceptor {
+    let Terms { bounds, proxies, patience, grace } = terms;
+    let places = Places::new(bounds);
+    let over = CancellationToken::new();
+    let _over = over.clone().drop_guard();
+    let this = Arc::new(Listener {
         tls,
-        slots: Arc::new(Semaphore::new(settings.max_connections)),
-        patience: settings.read_timeout.0,
-    };
-    let mut server = Server::<SocketAddr>::from_listener(listener).acceptor(acceptor).handle(handle.clone());
-    let builder = server.http_builder();
+        served,
+        builder: builder(patience),
+        patience,
+        clock,
+        stop: stop.clone(),
+        over: over.clone(),
+    });
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                let by_proxy = origin::is_proxy(&proxies, address.ip());
+                if let Some(place) = places.take(address.ip(), by_proxy) {
+                    connections.spawn(this.clone().talk(stream, address, place));
+                }
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(kind = %error.kind(), "no connection can be accepted; look at the limit of open files");
+                tokio::time::sleep(BREATH).await;
+            }
+        }
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(grace, connections.wait()).await.is_err() {
+        over.cancel();
+        connections.wait().await;
+    }
+    Ok(())
+}
+
+fn builder(patience: Duration) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(settings.read_timeout.0)
-        .max_buf_size(128 << 10)
+        .header_read_timeout(patience)
+        .max_buf_size(WINDOW as usize)
         .max_headers(64);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .keep_alive_interval(Some(settings.read_timeout.0))
-        .keep_alive_timeout(settings.read_timeout.0)
+        .keep_alive_interval(Some(patience))
+        .keep_alive_timeout(patience)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .max_send_buf_size(WINDOW as usize)
         .max_concurrent_streams(100)
         .max_header_list_size(32 << 10);
-    let mut served = std::pin::pin!(server.serve(app.into_make_service()));
-    tokio::select! {
-        outcome = &mut served => return outcome,
-        () = stop.cancelled() => handle.graceful_shutdown(Some(grace)),
-    }
-    served.await
+    builder
 }
 
-/// Accepts a connection: TLS hand-shake, certificate, bounds.
-#[derive(Clone)]
-struct Acceptor {
-    tls: Option<Arc<ServerTls>>,
-    slots: Arc<Semaphore>,
-    patience: Duration,
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset
+    )
 }
 
-impl<S: Send + 'static> Accept<TcpStream, S> for Acceptor {
-    type Stream = Guarded<Either<TcpStream, TlsStream<TcpStream>>>;
-    type Service = AddExtension<S, Peer>;
-    type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
+type Stream = Either<TcpStream, TlsStream<TcpStream>>;
 
-    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let Acceptor { tls, slots, patience } = self.clone();
-        Box::pin(async move {
-            let slot = slots.try_acquire_owned().map_err(|_| io::Error::from(ErrorKind::ResourceBusy))?;
-            stream.set_nodelay(true)?;
-            let address = stream.peer_addr().ok();
-            let (stream, certificate) = match tls {
-                None => (Either::Left(stream), None),
-                Some(tls) => {
-                    let accepted = TlsAcceptor::from(tls.config()).accept(stream);
-                    let stream = tokio::time::timeout(patience, accepted)
-                        .await
-                        .map_err(|_| io::Error::from(ErrorKind::TimedOut))??;
-                    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-                    let certificate = shown.map(tls::fingerprint);
-                    (Either::Right(stream), certificate)
+impl Listener {
+    /// One connection from its hand-shake to its end.
+    async fn talk(self: Arc<Self>, stream: TcpStream, address: SocketAddr, place: Place) {
+        let life = place.life().clone();
+        let shaken = tokio::select! {
+            shaken = self.shake(stream) => shaken,
+            () = life.is_cut() => return,
+            () = self.stop.cancelled() => return,
+        };
+        let Ok((stream, shown)) = shaken else { return };
+        let speaks_http2 = match &stream {
+            Either::Left(_) => false,
+            Either::Right(tls) => tls.get_ref().1.alpn_protocol() == Some(&b"h2"[..]),
+        };
+        let peer = Peer { address, shown: shown.map(Arc::new), lapsed: false, place: Arc::new(place) };
+        let ops_only = peer.place.ops_only();
+        let answer = service_fn(|request| self.clone().answer(request, peer.clone()));
+        let stream = Guarded::new(stream, life.clone(), self.patience, speaks_http2);
+        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(stream), answer));
+        let mut probe = pin!(tokio::time::sleep(PROBE));
+        let nap = (self.patience / 8).clamp(Duration::from_millis(10), Duration::from_secs(1));
+        let mut leaving: Option<Tick> = None;
+        loop {
+            tokio::select! {
+                _ = connection.as_mut() => return,
+                () = life.is_cut() => return,
+                () = self.over.cancelled() => return,
+                () = &mut probe, if ops_only => return,
+                () = self.stop.cancelled(), if leaving.is_none() => {}
+                () = life.is_retired(), if leaving.is_none() => {}
+                () = tokio::time::sleep(nap.min(LINGER / 8)), if leaving.is_some() => {
+                    if leaving.is_some_and(|since| has_lingered(&life, since.elapsed())) {
+                        return;
+                    }
+                    continue;
                 }
-            };
-            let peer = Peer { address, certificate };
-            let guarded = Guarded {
-                inner: stream,
-                first: Some(Box::pin(tokio::time::sleep(patience))),
-                read: 0,
-                _slot: slot,
-            };
-            Ok((guarded, Extension(peer).layer(service)))
-        })
-    }
-}
-
-/// A connection that must show its first octets in time: which version of HTTP it speaks is decided by them, before
-/// any bound of the HTTP layer holds.
-struct Guarded<T> {
-    inner: T,
-    first: Option<Pin<Box<Sleep>>>,
-    read: usize,
-    _slot: OwnedSemaphorePermit,
-}
-
-/// Length of the preface of HTTP/2, by which versions are told apart.
-const PREFACE: usize = 24;
-
-impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        match Pin::new(&mut self.inner).poll_read(cx, buf) {
-            Poll::Ready(outcome) => {
-                self.read = self.read.saturating_add(buf.filled().len() - before);
-                if self.read >= PREFACE {
-                    self.first = None;
+                () = tokio::time::sleep(nap), if leaving.is_none() => {
+                    if life.idle().is_none_or(|idle| idle < self.patience) {
+                        continue;
+                    }
                 }
-                Poll::Ready(outcome)
             }
-            Poll::Pending => match &mut self.first {
-                None => Poll::Pending,
-                Some(sleep) => {
-                    ready!(sleep.as_mut().poll(cx));
-                    Poll::Ready(Err(ErrorKind::TimedOut.into()))
-                }
-            },
+            leaving = Some(Tick::now());
+            connection.as_mut().graceful_shutdown();
         }
     }
+
+    async fn shake(&self, stream: TcpStream) -> io::Result<(Stream, Option<Shown>)> {
+        stream.set_nodelay(true)?;
+        let Some(tls) = &self.tls else { return Ok((Either::Left(stream), None)) };
+        let trust = tls.trust();
+        let accepted = TlsAcceptor::from(trust.config()).accept(stream);
+        let stream = tokio::time::timeout(self.patience, accepted)
+            .await
+            .map_err(|_| io::Error::from(ErrorKind::TimedOut))??;
+        let shown = Shown::of(&trust, stream.get_ref().1);
+        Ok((Either::Right(stream), shown))
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        mut peer: Peer,
+    ) -> Result<Response<Fetched>, Infallible> {
+        let life = peer.place.life().clone();
+        let working = life.work();
+        let ops_only = peer.place.ops_only();
+        peer.lapsed = match (&self.tls, &peer.shown) {
+            (Some(tls), Some(shown)) => !shown.holds(tls, self.clock.now()),
+            _ => false,
+        };
+        let ends = peer.lapsed || ops_only;
+        let version = request.version();
+        let id = || fresh_id(self.clock.now());
+        let (app, bad) = match &self.served.ops {
+            Some(ops) if ops_only => (ops, false),
+            _ => (&self.served.all, version == Version::HTTP_11 && hosts(&request) != 1),
+        };
+        let mut response = if bad {
+            Problem::Unreadable("Eine Anfrage mit HTTP/1.1 braucht genau einen Kopf Host.").response(id())
+        } else {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            let Ok(response) = app.clone().oneshot(request).await;
+            response
+        };
+        if ends || bad {
+            if version < Version::HTTP_2 {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            life.retire();
+        }
+        drop(working);
+        Ok(response.map(|body| Fetched { body, life }))
+    }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
-    }
+fn hosts(request: &Request<Incoming>) -> usize {
+    request.headers().get_all(HOST).iter().count()
+}
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
+/// Whether a connection that has to go has had its time.
+fn has_lingered(life: &Life, since: Duration) -> bool {
+    life.idle().is_some() && since >= LINGER && (life.still() >= LINGER || since >= LINGER_MOST)
+}
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
+/// The body of an answer; each piece that is fetched counts as a movement of its connection.
+pub struct Fetched {
+    body: Body,
+    life: Arc<Life>,
+}
 
-    fn poll_write_vectored(
+impl HttpBody for Fetched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.life.moved();
+        Pin::new(&mut self.body).poll_frame(cx)
     }
 
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

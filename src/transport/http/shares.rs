@@ -1,7 +1,8 @@
-//! What is under way at once: deliveries in all, of one partner, and by idempotency key. Never waits; whoever comes
-//! beyond a bound is told to come again.
+//! What is under way at once: deliveries in all, of one partner, by idempotency key; and strangers by their address. Never
+//! waits; whoever comes beyond a bound is told to come again.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Why a delivery is not begun now.
@@ -28,7 +29,11 @@ struct Counts {
     all: usize,
     partners: HashMap<String, usize>,
     keys: HashSet<(String, String)>,
+    strangers: HashMap<IpAddr, usize>,
 }
+
+/// So many requests of one address that was not let in are looked at at once; more get their answer unheard.
+const STRANGERS: usize = 16;
 
 impl Shares {
     /// At most so many deliveries at once, and so many of one partner.
@@ -36,15 +41,19 @@ impl Shares {
         Shares(Arc::new(Inner { most, per_partner, counts: Mutex::default() }))
     }
 
-    /// Takes a place until the guard is dropped.
+    /// Takes a place until the guard is dropped. A partner has three times as many as are left free at most, so that there is
+    /// always one for another.
     pub fn take(&self, partner: &str) -> Result<Place, Full> {
         let mut counts = self.counts();
         let own = counts.partners.get(partner).copied().unwrap_or(0);
         if own >= self.0.per_partner {
             return Err(Full::Partner);
         }
-        if counts.all >= self.0.most {
-            return Err(Full::All);
+        let Some(left) = self.0.most.checked_sub(counts.all + 1) else {
+            return Err(if own == 0 { Full::All } else { Full::Partner });
+        };
+        if own > 0 && own >= left.saturating_mul(3) {
+            return Err(Full::Partner);
         }
         counts.all += 1;
         counts.partners.insert(partner.to_owned(), own + 1);
@@ -57,6 +66,18 @@ impl Shares {
         let held = (partner.to_owned(), key.to_owned());
         let fresh = self.counts().keys.insert(held.clone());
         fresh.then(|| HeldKey { shares: self.clone(), held })
+    }
+
+    /// Listens to somebody who was not let in until the guard is dropped; `None` when its address has enough of them.
+    pub fn take_stranger(&self, address: IpAddr) -> Option<Stranger> {
+        let mut counts = self.counts();
+        let own = counts.strangers.entry(address).or_default();
+        if *own >= STRANGERS {
+            return None;
+        }
+        *own += 1;
+        drop(counts);
+        Some(Stranger { shares: self.clone(), address })
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -83,6 +104,24 @@ impl Drop for Place {
     }
 }
 
+/// Somebody who was not let in and is listened to.
+pub struct Stranger {
+    shares: Shares,
+    address: IpAddr,
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        let mut counts = self.shares.counts();
+        if let Some(own) = counts.strangers.get_mut(&self.address) {
+            *own -= 1;
+            if *own == 0 {
+                counts.strangers.remove(&self.address);
+            }
+        }
+    }
+}
+
 /// A key that is given back when dropped.
 pub struct HeldKey {
     shares: Shares,
@@ -101,19 +140,48 @@ mod tests {
 
     #[test]
     fn places_and_keys_come_back() {
-        let shares = Shares::new(3, 2);
+        let shares = Shares::new(4, 2);
         let first = shares.take("a").ok().unwrap();
         let _second = shares.take("a").ok().unwrap();
         assert_eq!(shares.take("a").err(), Some(Full::Partner));
-        let _third = shares.take("b").ok().unwrap();
-        assert_eq!(shares.take("b").err(), Some(Full::All));
+        let _others = (shares.take("b").ok().unwrap(), shares.take("c").ok().unwrap());
+        assert_eq!(shares.take("d").err(), Some(Full::All));
         drop(first);
-        assert!(shares.take("a").is_ok());
+        assert_eq!(shares.take("a").err(), Some(Full::Partner), "the last place is for one who has none");
+        assert!(shares.take("d").is_ok());
         let key = shares.take_key("a", "k").unwrap();
         assert!(shares.take_key("a", "k").is_none());
         assert!(shares.take_key("b", "k").is_some());
         drop(key);
         assert!(shares.take_key("a", "k").is_some());
-        assert_eq!(shares.counts().partners.len(), 2);
+        assert_eq!(shares.counts().partners.len(), 3);
+    }
+
+    #[test]
+    fn there_is_always_a_place_for_one_who_has_none() {
+        for most in [1, 2, 3, 5, 256] {
+            let shares = Shares::new(most, most);
+            let mut held = Vec::new();
+            let mut partners = 0;
+            while shares.counts().all < most {
+                partners += 1;
+                let partner = format!("p{partners}");
+                held.push(shares.take(&partner).ok().unwrap());
+                held.extend(std::iter::from_fn(|| shares.take(&partner).ok()));
+                assert!(partners > 1 || most == 1 || shares.counts().all < most, "{most}");
+            }
+            assert!(most < 256 || partners >= 4, "{partners} took everything");
+        }
+    }
+
+    #[test]
+    fn strangers_are_counted_by_their_address() {
+        let shares = Shares::new(1, 1);
+        let (one, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+        let held: Vec<Stranger> = (0..STRANGERS).filter_map(|_| shares.take_stranger(one)).collect();
+        assert!(held.len() == STRANGERS && shares.take_stranger(one).is_none());
+        assert!(shares.take_stranger(other).is_some());
+        drop(held);
+        assert!(shares.take_stranger(one).is_some() && shares.counts().strangers.is_empty());
     }
 }

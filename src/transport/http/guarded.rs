@@ -1,0 +1,150 @@
+//! The stream below the HTTP layer: first octets in time, a far end that takes what it is sent, no head that others may
+//! read otherwise. Never looks into a body.
+
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+use super::heads::Heads;
+use super::life::Life;
+use super::pace::Pace;
+use crate::clock::Tick;
+
+/// Length of the preface of HTTP/2, by which versions are told apart.
+const PREFACE: usize = 24;
+
+/// A connection with bounds of its own.
+pub struct Guarded<T> {
+    inner: T,
+    life: Arc<Life>,
+    heads: Heads,
+    /// Which version of HTTP it speaks is decided by the first octets, before any bound of the HTTP layer holds.
+    first: Option<Pin<Box<Sleep>>>,
+    read: usize,
+    /// What a far end that does not take its answers has left of our patience.
+    pace: Pace,
+    waiting: Option<(Tick, Pin<Box<Sleep>>)>,
+}
+
+impl<T> Guarded<T> {
+    /// Bounds on a stream.
+    pub fn new(inner: T, life: Arc<Life>, patience: Duration, speaks_http2: bool) -> Guarded<T> {
+        Guarded {
+            inner,
+            life,
+            heads: if speaks_http2 { Heads::none() } else { Heads::default() },
+            first: Some(Box::pin(tokio::time::sleep(patience))),
+            read: 0,
+            pace: Pace::new(patience),
+            waiting: None,
+        }
+    }
+
+    /// The far end takes nothing now; an error once it has kept us waiting too long.
+    fn waits(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let (_, sleep) =
+            self.waiting.get_or_insert_with(|| (Tick::now(), Box::pin(tokio::time::sleep(self.pace.left()))));
+        ready!(sleep.as_mut().poll(cx));
+        Poll::Ready(ErrorKind::TimedOut.into())
+    }
+
+    /// The far end took so many octets.
+    fn took(&mut self, octets: usize) {
+        if let Some((since, _)) = self.waiting.take() {
+            self.pace.waited(since.elapsed());
+        }
+        self.pace.moved(octets);
+        self.life.took();
+        // HTTP/2 has frames that belong to no request.
+        if octets > 0 && self.heads.are_followed() {
+            self.life.moved();
+        }
+    }
+
+    fn written(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match outcome {
+            Poll::Ready(Ok(octets)) => {
+                self.took(octets);
+                Poll::Ready(Ok(octets))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => self.waits(cx).map(Err),
+        }
+    }
+
+    fn flushed(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+        match outcome {
+            Poll::Ready(outcome) => {
+                if self.waiting.is_some() {
+                    self.took(0);
+                }
+                Poll::Ready(outcome)
+            }
+            Poll::Pending => self.waits(cx).map(Err),
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let before = buf.filled().len();
+        match Pin::new(&mut this.inner).poll_read(cx, buf) {
+            Poll::Ready(outcome) => {
+                let fresh = buf.filled_mut().get_mut(before..).unwrap_or_default();
+                this.heads.look(fresh);
+                this.read = this.read.saturating_add(fresh.len());
+                if this.read >= PREFACE {
+                    this.first = None;
+                }
+                Poll::Ready(outcome)
+            }
+            Poll::Pending => match &mut this.first {
+                None => Poll::Pending,
+                Some(sleep) => {
+                    ready!(sleep.as_mut().poll(cx));
+                    Poll::Ready(Err(ErrorKind::TimedOut.into()))
+                }
+            },
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.written(cx, outcome)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.inner).poll_flush(cx);
+        self.flushed(cx, outcome)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.inner).poll_shutdown(cx);
+        self.flushed(cx, outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.written(cx, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+}

@@ -1,0 +1,280 @@
+//! Looks at the octets of HTTP/1 before the parser of the library does, for what that one is lenient about and what programs
+//! before us may read otherwise: lines that end with a bare LF, a transfer coding other than `chunked`, a length beside it.
+//! Follows the framing of the messages, so that a body is never taken for a head; keeps no octet but the beginning of a line.
+
+/// How much of a line is looked at; more than any length or coding needs.
+const KEPT: usize = 128;
+
+/// The octet that no head may hold: whoever gets it answers 400 and closes.
+const REFUSED: u8 = 0;
+
+/// The place in the stream of octets of one connection.
+#[derive(Debug)]
+pub struct Heads {
+    state: State,
+    /// The beginning of the line that is under way.
+    line: Vec<u8>,
+    /// How long that line is so far.
+    length: usize,
+    /// The octet before the next one.
+    last: u8,
+    /// Lines of this head so far.
+    lines: usize,
+    content_length: Option<u64>,
+    chunked: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Head,
+    /// So many octets are no head.
+    Body(u64),
+    ChunkSize,
+    /// So many octets are a chunk and the line end behind it.
+    Chunk(u64),
+    Trailer,
+    /// HTTP/2, or something was refused: nothing is looked at any more.
+    Over,
+}
+
+impl Default for Heads {
+    fn default() -> Heads {
+        Heads {
+            state: State::Head,
+            line: Vec::new(),
+            length: 0,
+            last: 0,
+            lines: 0,
+            content_length: None,
+            chunked: false,
+        }
+    }
+}
+
+impl Heads {
+    /// One that looks at nothing, for HTTP/2.
+    pub fn none() -> Heads {
+        Heads { state: State::Over, ..Heads::default() }
+    }
+
+    /// Whether these are messages of HTTP/1, in which every octet belongs to a request or its answer.
+    pub fn are_followed(&self) -> bool {
+        self.state != State::Over
+    }
+
+    /// Looks at the next octets. What must not pass is replaced by an octet that the parser refuses.
+    pub fn look(&mut self, octets: &mut [u8]) {
+        let mut at = 0;
+        while at < octets.len() {
+            match self.state {
+                State::Over => return,
+                State::Body(left) | State::Chunk(left) => {
+                    let here = left.min((octets.len() - at) as u64);
+                    at += here as usize;
+                    self.state = match (self.state, left - here) {
+                        (State::Body(_), 0) => State::Head,
+                        (State::Chunk(_), 0) => State::ChunkSize,
+                        (State::Chunk(_), left) => State::Chunk(left),
+                        (_, left) => State::Body(left),
+                    };
+                }
+                State::Head | State::ChunkSize | State::Trailer => {
+                    let rest = &octets[at..];
+                    let Some(end) = rest.iter().position(|octet| *octet == b'\n') else {
+                        self.keep(rest);
+                        return;
+                    };
+                    self.keep(&rest[..end]);
+                    let lawful = self.last == b'\r' && self.line_ends();
+                    (self.last, self.length) = (0, 0);
+                    self.line.clear();
+                    at += end;
+                    if !lawful {
+                        octets[at] = REFUSED;
+                        self.state = State::Over;
+                        return;
+                    }
+                    at += 1;
+                }
+            }
+        }
+    }
+
+    fn keep(&mut self, octets: &[u8]) {
+        let room = KEPT.saturating_sub(self.line.len()).min(octets.len());
+        self.line.extend_from_slice(&octets[..room]);
+        self.length += octets.len();
+        self.last = octets.last().copied().unwrap_or(self.last);
+    }
+
+    /// A line ended with CR and LF; false when it must not pass.
+    fn line_ends(&mut self) -> bool {
+        let line = std::mem::take(&mut self.line);
+        // The CR is no part of it.
+        let text = &line[..line.len().min(self.length - 1)];
+        let whole = self.length <= KEPT;
+        let lawful = match self.state {
+            State::Head if text.is_empty() => self.head_ends(),
+            State::Head => {
+                self.lines += 1;
+                if self.lines == 1 && text.starts_with(b"PRI * HTTP/2") {
+                    self.state = State::Over;
+                }
+                self.lines == 1 || self.header(text, whole)
+            }
+            State::ChunkSize => self.chunk(text),
+            State::Trailer => {
+                if text.is_empty() {
+                    self.state = State::Head;
+                }
+                true
+            }
+            State::Body(_) | State::Chunk(_) | State::Over => true,
+        };
+        self.line = line;
+        lawful
+    }
+
+    fn header(&mut self, text: &[u8], whole: bool) -> bool {
+        let Some(colon) = text.iter().position(|octet| *octet == b':') else { return true };
+        let (name, value) = (&text[..colon], text[colon + 1..].trim_ascii());
+        if name.eq_ignore_ascii_case(b"content-length") {
+            // Digits only: the number parser would take a sign as well.
+            let digits = std::str::from_utf8(value).ok().filter(|_| value.iter().all(u8::is_ascii_digit));
+            let length = digits.and_then(|digits| digits.parse().ok());
+            let again = self.content_length.is_some_and(|known| length != Some(known));
+            self.content_length = length;
+            return whole && length.is_some() && !again;
+        }
+        if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            let again = std::mem::replace(&mut self.chunked, true);
+            return whole && !again && value.eq_ignore_ascii_case(b"chunked");
+        }
+        true
+    }
+
+    fn head_ends(&mut self) -> bool {
+        // An empty line before a request is passed over, as RFC 9112 2.2 has it.
+        if self.lines == 0 {
+            return true;
+        }
+        self.lines = 0;
+        let chunked = std::mem::take(&mut self.chunked);
+        let length = self.content_length.take();
+        self.state = match (chunked, length) {
+            (true, Some(_)) => return false,
+            (true, None) => State::ChunkSize,
+            (false, None | Some(0)) => State::Head,
+            (false, Some(length)) => State::Body(length),
+        };
+        true
+    }
+
+    fn chunk(&mut self, text: &[u8]) -> bool {
+        let digits = text.iter().take_while(|octet| octet.is_ascii_hexdigit()).count();
+        let size = std::str::from_utf8(&text[..digits]).ok();
+        let size = size.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        let Some(size) = size.filter(|size| *size < u64::MAX / 2) else { return false };
+        self.state = if size == 0 { State::Trailer } else { State::Chunk(size + 2) };
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What passes, fed in pieces of these sizes in turn.
+    fn seen(octets: &[u8], pieces: &[usize]) -> Vec<u8> {
+        let (mut heads, mut out, mut rest) = (Heads::default(), Vec::new(), octets);
+        for size in pieces.iter().cycle() {
+            let (piece, behind) = rest.split_at((*size).clamp(1, rest.len().max(1)).min(rest.len()));
+            let mut piece = piece.to_vec();
+            heads.look(&mut piece);
+            out.extend(piece);
+            rest = behind;
+            if rest.is_empty() {
+                return out;
+            }
+        }
+        out
+    }
+
+    fn refused(text: &str) -> bool {
+        let whole = seen(text.as_bytes(), &[usize::MAX >> 1]);
+        assert_eq!(whole, seen(text.as_bytes(), &[1]), "{text:?}");
+        whole != text.as_bytes()
+    }
+
+    #[test]
+    fn what_others_may_read_otherwise_is_refused_and_bodies_are_left_alone() {
+        for bad in [
+            "GET / HTTP/1.1\nHost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\n\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\ntransfer-ENCODING:\tchunked, chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: +3\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\nabc\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX: y\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nabGET / HTTP/1.1\n\r\n",
+        ] {
+            assert!(refused(bad), "{bad:?}");
+        }
+        let long = format!("POST / HTTP/1.1\r\nTransfer-Encoding: {}chunked\r\n\r\n", " ".repeat(KEPT));
+        assert!(refused(&long));
+        for good in [
+            "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.0\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 4\r\nContent-Length: 4\r\n\r\n\n\n\n\nGET / HTTP/1.1\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\n\n\n\n\r\n0\r\nX: y\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\n\n\n",
+            "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+        ] {
+            assert!(!refused(good), "{good:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn lawful_requests_pass_unchanged_however_they_are_cut(
+            bodies in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..200)), 1..5),
+            pieces in prop::collection::vec(1usize..40, 1..6),
+        ) {
+            let mut octets = Vec::new();
+            for (chunked, body) in &bodies {
+                octets.extend_from_slice(b"POST /a HTTP/1.1\r\nHost: a\r\n");
+                if *chunked {
+                    octets.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
+                    for chunk in body.chunks(7) {
+                        octets.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+                        octets.extend_from_slice(chunk);
+                        octets.extend_from_slice(b"\r\n");
+                    }
+                    octets.extend_from_slice(b"0\r\n\r\n");
+                } else {
+                    octets.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
+                    octets.extend_from_slice(body);
+                }
+            }
+            prop_assert_eq!(&seen(&octets, &pieces), &octets);
+            // A bare LF behind them is seen, so the place in the stream was right to the end.
+            let whole = octets.len();
+            octets.extend_from_slice(b"GET / HTTP/1.1\nHost: a\r\n\r\n");
+            let seen = seen(&octets, &pieces);
+            prop_assert_eq!(&seen[..whole], &octets[..whole]);
+            prop_assert_eq!(seen[whole + 14], REFUSED);
+        }
+
+        #[test]
+        fn any_octets_end(octets in prop::collection::vec(any::<u8>(), 0..500)) {
+            prop_assert_eq!(seen(&octets, &[3]).len(), octets.len());
+        }
+    }
+}
