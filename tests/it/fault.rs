@@ -15,4 +15,4 @@ mod play;
 mod poison;
 mod proxy;
 mod queues;
-mod said;
+pub mod said;

@@ -20,6 +20,7 @@ mod compose;
 mod engine;
 mod fault;
 mod folder_attack;
+mod http;
 mod json;
 mod klaerfall;
 mod latin;

@@ -11,7 +11,10 @@ use drehscheibe::transport::callback::CallbackDestination;
 use drehscheibe::transport::ids::sha256_hex;
 use drehscheibe::transport::port::{Admission, Admitted, Channel, Credential, Destination, SendError};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
+use tokio_rustls::TlsConnector;
 
 use crate::transport_support::{House, HttpDoor, envelope, http_door, problem};
 
@@ -153,6 +156,100 @@ async fn a_certificate_names_its_partner() {
     problem(post(&door, &ending).send().await.unwrap(), 401).await;
     let description = files.client(None).get(door.url("/openapi.json")).send().await.unwrap();
     assert!(description.text().await.unwrap().contains("mutualTLS"));
+    door.running.end().await.unwrap();
+}
+
+/// A TLS client of its own that remembers its sessions.
+fn raw_client(
+    files: &Files,
+    leaf: &Leaf,
+    version: &'static rustls::SupportedProtocolVersion,
+) -> TlsConnector {
+    let pem = |text: &str| CertificateDer::from_pem_slice(text.as_bytes()).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(pem(&files.servers.pem())).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(
+            vec![pem(&leaf.certificate)],
+            PrivateKeyDer::from_pem_slice(leaf.key.as_bytes()).unwrap(),
+        )
+        .unwrap();
+    Arc::new(config).into()
+}
+
+/// One delivery on a connection of its own: how the hand-shake went, and the status.
+async fn deliver_once(door: &HttpDoor, client: &TlsConnector) -> (rustls::HandshakeKind, String) {
+    let socket = tokio::net::TcpStream::connect(("127.0.0.1", door.port)).await.unwrap();
+    let mut stream = client.connect("localhost".try_into().unwrap(), socket).await.unwrap();
+    let request = "POST /v1/lieferungen HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Length: 4\r\n\
+                   Connection: close\r\n\r\n<a/>";
+    tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut answer).await;
+    let kind = stream.get_ref().1.handshake_kind().unwrap();
+    (kind, String::from_utf8_lossy(&answer).get(9..12).unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn an_expired_certificate_does_not_come_in_by_an_earlier_session() {
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let files = Files::new();
+        let house = House::new();
+        let known = leaf(&files.clients, false, 2031);
+        admit(&house, &known, "ja-nord", None);
+        let door = http_door(house, files.settings("required")).await;
+        let client = raw_client(&files, &known, version);
+        use rustls::HandshakeKind::{Full, Resumed};
+        assert_eq!(deliver_once(&door, &client).await, (Full, "202".to_owned()));
+        assert_eq!(deliver_once(&door, &client).await, (Resumed, "202".to_owned()));
+        door.clock.move_to("2030-12-31T23:59:59Z".parse().unwrap());
+        assert_eq!(deliver_once(&door, &client).await, (Resumed, "202".to_owned()));
+        door.clock.move_to("2031-01-01T00:00:01Z".parse().unwrap());
+        assert_eq!(deliver_once(&door, &client).await, (Resumed, "401".to_owned()));
+        // Who turned it away kept no document of it.
+        let partners: Vec<_> =
+            door.house.delivered().iter().map(|envelope| envelope.head.partner.is_some()).collect();
+        assert_eq!(partners, [true, true, true, false]);
+        door.running.end().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_open_connection_ends_with_the_authority_that_vouched_for_it() {
+    let files = Files::new();
+    let house = House::new();
+    let (known, other) = (leaf(&files.clients, false, 2100), authority("others"));
+    admit(&house, &known, "ja-nord", None);
+    let door = http_door(house, files.settings("optional")).await;
+    let resumes = raw_client(&files, &known, &rustls::version::TLS13);
+    assert_eq!(deliver_once(&door, &resumes).await.1, "202");
+    let client = files.client(Some(&known));
+    let sends = async || post(&door, &client).send().await.unwrap().status().as_u16();
+    let from = || door.house.delivered().pop().unwrap().evidence.peer.unwrap();
+    assert_eq!(sends().await, 202);
+    let connection = from();
+    // Another set that still vouches for it: the connection goes on.
+    fs::write(files.path("clients.pem"), format!("{}{}", other.pem(), files.clients.pem())).unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(sends().await, 202);
+    assert_eq!(from(), connection);
+    // One that does not: each way in that was open is shut.
+    fs::write(files.path("clients.pem"), other.pem()).unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let refused = post(&door, &client).send().await.unwrap();
+    problem(refused, 401).await;
+    assert_eq!(from(), connection);
+    // The connection has ended with it; a hand-shake is refused.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(post(&door, &client).send().await.is_err());
+    assert_eq!(
+        post(&door, &files.client(None)).bearer_auth("geheim-ja-sued").send().await.unwrap().status(),
+        202
+    );
     door.running.end().await.unwrap();
 }
 
