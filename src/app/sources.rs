@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, Tick};
-use crate::engine::duty::{Keeper, Term, of_source};
+use crate::engine::duty::{Keeper, Term, Wish, of_source};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::parts::{Failing, Parts, Turn};
 use crate::transport::port::{Source, SourceError, Stop};
@@ -114,8 +114,8 @@ impl Minder {
             let term = match &wish {
                 None => None,
                 Some(wish) => tokio::select! {
-                    term = wish.term() => Some(term),
-                    () = stop.cancelled() => return,
+                    term = self.term(wish, &part) => Some(term),
+                    () = stop.cancelled() => break,
                 },
             };
             let began = Tick::now();
@@ -140,7 +140,7 @@ impl Minder {
                 wish.give_back().await;
             }
             if stop.is_cancelled() {
-                return;
+                break;
             }
             let cause = match outcome {
                 None => {
@@ -171,6 +171,19 @@ impl Minder {
             }
         }
         parts.gone(&part);
+    }
+
+    /// Waits for the duty to run the source. Where another replica has it, what failed here is its matter.
+    async fn term(&self, wish: &Wish, part: &str) -> Arc<Term> {
+        let term = wish.term();
+        tokio::pin!(term);
+        tokio::select! {
+            term = &mut term => term,
+            () = tokio::time::sleep(STANDS) => {
+                self.parts.gone(part);
+                term.await
+            }
+        }
     }
 }
 

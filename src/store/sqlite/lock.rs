@@ -15,6 +15,8 @@ use crate::store::sealing::values::{Stored, disk};
 /// How often a turn is tried for, with a pause between (five seconds in all): opening takes moments, only a migration of a large
 /// store takes longer.
 const TRIES: u32 = 100;
+/// The same for the lock of the running process: somebody may look for a moment whether there is one.
+const LOOKS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A lock that is held; free again when it is dropped, or its process ends.
@@ -27,7 +29,7 @@ pub(crate) struct Lock {
 impl Lock {
     /// The lock that only one running process holds.
     pub(crate) fn of_run(folder: &Path) -> Stored<Lock> {
-        match tried(folder, &folder.join("lock"))? {
+        match again_and_again(LOOKS, folder, &folder.join("lock"))? {
             Ok(lock) => Ok(lock),
             Err(holder) => Err(StoreError::Refused(format!(
                 "another process runs on this store{holder}; stop it, or run on another folder"
@@ -38,20 +40,36 @@ impl Lock {
     /// The turn to open the store: two processes that open at once would both make its tables.
     pub(crate) fn of_turn(folder: &Path) -> Stored<Lock> {
         let (claims, file) = (folder.join(CLAIMS), folder.join("open.lock"));
-        let mut holder = String::new();
-        for _ in 0..TRIES {
-            match tried(&claims, &file)? {
-                Ok(lock) => return Ok(lock),
-                Err(other) => holder = other,
-            }
-            // Nobody sends: it only waits.
-            let _ = crossbeam_channel::never::<()>().recv_timeout(PAUSE);
-        }
+        let holder = match again_and_again(TRIES, &claims, &file)? {
+            Ok(lock) => return Ok(lock),
+            Err(holder) => holder,
+        };
         Err(StoreError::Refused(format!(
             "another process is opening this store{holder} or bringing its tables up to date; wait until it has ended, or look \
              which one holds open.lock in the store's folder (`fuser`, `lsof`) and end it"
         )))
     }
+}
+
+/// Whether a process runs on the store.
+pub(crate) fn runs(folder: &Path) -> bool {
+    let held = |path: &Path| {
+        File::open(path).is_ok_and(|half| matches!(half.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    };
+    held(folder) || held(&folder.join("lock"))
+}
+
+fn again_and_again(tries: u32, folder: &Path, file: &Path) -> Stored<Result<Lock, String>> {
+    let mut outcome = tried(folder, file)?;
+    for _ in 1..tries {
+        if outcome.is_ok() {
+            break;
+        }
+        // Nobody sends: it only waits.
+        let _ = crossbeam_channel::never::<()>().recv_timeout(PAUSE);
+        outcome = tried(folder, file)?;
+    }
+    Ok(outcome)
 }
 
 /// Takes both halves of a lock, or says who holds one of them.

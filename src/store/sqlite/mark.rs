@@ -193,7 +193,7 @@ pub fn after_a_kill(connection: &Connection, folder: &Path) -> Stored<()> {
     let file = open::file(folder);
     let size = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
     // Of a process that runs now the log is never empty.
-    let runs = open::lock(folder).is_err();
+    let runs = lock::runs(folder);
     if runs || size(&file.with_extension("db-wal")) == 0 || size(&file) > LOOKED_THROUGH {
         return Ok(());
     }

@@ -27,6 +27,8 @@ pub type Ages = BTreeMap<String, (Duration, Tick)>;
 
 /// The pause after the first failure, and the longest one.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+/// The least time between two looks at a tray.
+const BREATH: Duration = Duration::from_millis(10);
 /// How often reasons that are over are looked for.
 const FORGET: Duration = Duration::from_secs(6 * 3600);
 
@@ -141,7 +143,8 @@ impl Keeper {
             tokio::select! {
                 () = stop.cancelled() => {}
                 // A change does not shorten the pause that the house asked for.
-                () = changed.notified(), if busy.is_none() => {}
+                // Nor does a sender that never stops to write make us look without end.
+                () = async { changed.notified().await; tokio::time::sleep(BREATH).await }, if busy.is_none() => {}
                 () = tokio::time::sleep(nap.max(every)) => {}
             }
         }
