@@ -13,8 +13,8 @@ use crate::store::recovery::OLDER;
 use crate::store::sealing::mark::{Chain, Mark, Shown, WRITTEN};
 use crate::store::sealing::values::{Stored, disk};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::open;
 use crate::store::sqlite::values::{sql, trouble};
+use crate::store::sqlite::{lock, open};
 
 /// The file beside the key store.
 pub const FILE: &str = "keys.mark";
