@@ -34,7 +34,7 @@ const FLOODS: &[Flood] = &[
     }),
     ("heads that grow", |_, n| {
         let value = "v".repeat(100);
-        let more = vec![("x-more", value.as_str()); 90];
+        let more = [("x-more", value.as_str()); 90];
         let kind = if n == 0 { HEADERS } else { CONTINUATION };
         frame(
             kind,
