@@ -17,6 +17,7 @@ const PARTNERS: &str = include_str!("../../deploy/stages/demo/partners.yaml");
 const TABLES: &[(&str, &str)] = &[
     ("aemter.yaml", include_str!("../../deploy/stages/demo/tables/aemter.yaml")),
     ("gemeinden.csv", include_str!("../../deploy/stages/demo/tables/gemeinden.csv")),
+    ("ortsnamen.csv", include_str!("../../deploy/stages/demo/tables/ortsnamen.csv")),
 ];
 /// Below the data folder: trays that the shipped connections and partners name.
 const TRAYS: &[&str] = &[

@@ -13,9 +13,10 @@ use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, S
 use crate::register::aemter::tag;
 use crate::register::bestand::Bestand;
 use crate::register::entscheidung::Befund;
+use crate::register::gemeinden::Gemeinden;
 use crate::register::keys;
 use crate::register::record::{Kind, Mutter};
-use crate::register::suche::sichten;
+use crate::register::suche::{sichten, vorgeburt_beruehrt};
 use crate::register::tafeln::Tafeln;
 use crate::register::tatsachen::geburtsort;
 use crate::rejection::{Fault, Rejection};
@@ -100,7 +101,7 @@ impl Step for Find {
             message.effects.retrievals.push(Retrieval { step: ENTRY.word.to_owned(), records });
         }
         let (kind, mutter) = asked_for(message);
-        message.befund = Some(gefunden.befund(&kind, &mutter));
+        message.befund = Some(gefunden.befund(&self.tafeln.gemeinden, &kind, &mutter));
         Ok(Flow::Next)
     }
 }
@@ -149,17 +150,17 @@ impl Gefunden {
                 continue;
             }
             self.gelesen.push(one.id);
-            if keys::vorgeburtlich(&one.registersatz.kind) {
-                // What was delivered before the birth is no record of the child, but it may well be about it.
-                self.offen = true;
-            } else {
-                self.saetze.push(one.clone());
-            }
+            self.saetze.push(one.clone());
         }
     }
 
-    fn befund(self, kind: &Kind, mutter: &Mutter) -> Befund {
-        let gefunden = self.saetze.into_iter().map(|stored| (stored.id, stored.partner, stored.registersatz));
-        Befund { kandidaten: sichten(kind, mutter, gefunden), offen: self.offen, bestand: self.bestand }
+    fn befund(self, orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> Befund {
+        let (vorgeburtlich, geboren): (Vec<Stored>, Vec<Stored>) =
+            self.saetze.into_iter().partition(|stored| keys::vorgeburtlich(&stored.registersatz.kind));
+        // What was delivered before the birth is no record of the child, but it may well be about it.
+        let offen = self.offen
+            || vorgeburtlich.iter().any(|stored| vorgeburt_beruehrt(kind, mutter, &stored.registersatz));
+        let gefunden = geboren.into_iter().map(|stored| (stored.id, stored.partner, stored.registersatz));
+        Befund { kandidaten: sichten(orte, kind, mutter, gefunden), offen, bestand: self.bestand }
     }
 }

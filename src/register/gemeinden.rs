@@ -1,9 +1,16 @@
-//! Places by name: the ARS of a Gemeinde, where a name means exactly one (sorgeregister.md 8).
-//! Data of a stage; a name that means several places names none.
+//! Places by name: the ARS of a Gemeinde, where a name means exactly one (sorgeregister.md 8), and the other names of a Gemeinde,
+//! which reconcile a name with a key (rules.md 2.4). Data of a stage; a name that means several places names none.
 
 use std::collections::BTreeMap;
 
 use crate::latin::searchform::vergleichsform;
+use crate::register::record::Kind;
+
+/// Code of Germany where a state of birth is given.
+const DEUTSCHLAND: &str = "000";
+/// Digits that tell a Land, and those that tell a Kreis.
+const LAND: usize = 2;
+const KREIS: usize = 5;
 
 /// What a name of a place means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,14 +27,101 @@ pub enum Ort<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gemeinden {
     by_name: BTreeMap<String, Vec<String>>,
+    /// Short, former and district names: beside a key they fit their Gemeinde, alone they name none.
+    weitere: BTreeMap<String, Vec<String>>,
+}
+
+/// The place of a birth, as far as it is resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Geburtsplatz<'a> {
+    /// Exactly one Gemeinde.
+    Gemeinde(&'a str),
+    /// Only the key of the register is known.
+    Register(&'a str),
+    /// Unresolved.
+    Offen,
+}
+
+/// How two places of birth lie to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verhaeltnis {
+    /// One ARS.
+    Gleich,
+    /// Two for certain.
+    Verschieden,
+    /// One of them is unresolved.
+    Ungewiss,
 }
 
 impl Gemeinden {
     /// Adds a Gemeinde under the folded form of a name.
     pub fn add(&mut self, folded_name: String, ars: &str) {
-        let all = self.by_name.entry(folded_name).or_default();
-        if !all.iter().any(|known| known == ars) {
-            all.push(ars.to_owned());
+        add(&mut self.by_name, folded_name, ars);
+    }
+
+    /// Adds another name of a Gemeinde: short, former, or of a district.
+    pub fn add_weiteren(&mut self, folded_name: String, ars: &str) {
+        add(&mut self.weitere, folded_name, ars);
+    }
+
+    /// Whether a Gemeinde of this key is known.
+    pub fn kennt(&self, ars: &str) -> bool {
+        self.by_name.values().flatten().any(|known| known == ars)
+    }
+
+    /// All Gemeinden that a folded name may mean, by their official or another name.
+    pub fn alle(&self, folded_name: &str) -> Vec<&str> {
+        let mut all: Vec<&str> = Vec::new();
+        for names in [&self.by_name, &self.weitere] {
+            for ars in names.get(folded_name).into_iter().flatten() {
+                if !all.contains(&ars.as_str()) {
+                    all.push(ars);
+                }
+            }
+        }
+        all
+    }
+
+    /// The place where a child was born; names that mean several are told apart by the Kreis of the register's key.
+    pub fn platz<'a>(&'a self, kind: &'a Kind) -> Geburtsplatz<'a> {
+        if kind.geburtsstaat.as_deref().is_some_and(|staat| !staat.is_empty() && staat != DEUTSCHLAND) {
+            return Geburtsplatz::Offen;
+        }
+        let name = falten(kind.geburtsort.as_deref().unwrap_or_default());
+        if let Ort::Einer(ars) = self.ort(&name) {
+            return Geburtsplatz::Gemeinde(ars);
+        }
+        let Some(key) = kind.register_ars.as_deref().filter(|ars| ars.len() >= KREIS) else {
+            return Geburtsplatz::Offen;
+        };
+        let all = self.alle(&name);
+        if let Some(same) = all.iter().find(|ars| **ars == key) {
+            return Geburtsplatz::Gemeinde(same);
+        }
+        let near: Vec<&str> =
+            all.iter().copied().filter(|ars| ars.get(..KREIS) == key.get(..KREIS)).collect();
+        match (near.as_slice(), all.is_empty()) {
+            ([one], _) => Geburtsplatz::Gemeinde(one),
+            (_, true) => Geburtsplatz::Register(key),
+            _ => Geburtsplatz::Offen,
+        }
+    }
+
+    /// How the places of birth of two children lie to each other.
+    pub fn verhaeltnis(&self, eines: &Kind, anderes: &Kind) -> Verhaeltnis {
+        use Geburtsplatz::{Gemeinde, Offen, Register};
+        match (self.platz(eines), self.platz(anderes)) {
+            (Gemeinde(one), Gemeinde(other)) if one != other => Verhaeltnis::Verschieden,
+            (Gemeinde(_), Gemeinde(_)) => Verhaeltnis::Gleich,
+            (Register(one), Register(other)) if one == other => Verhaeltnis::Gleich,
+            (Offen, _) | (_, Offen) => Verhaeltnis::Ungewiss,
+            // The key of a register may be that of the office's seat: only another Land is another place for certain.
+            (Gemeinde(one) | Register(one), Gemeinde(other) | Register(other)) => {
+                match one.get(..LAND) == other.get(..LAND) {
+                    true => Verhaeltnis::Ungewiss,
+                    false => Verhaeltnis::Verschieden,
+                }
+            }
         }
     }
 
@@ -51,7 +145,99 @@ impl Gemeinden {
     }
 }
 
-/// The form under which a name of a place is compared, its search form: what stands after a comma is a title and left out.
+fn add(names: &mut BTreeMap<String, Vec<String>>, folded_name: String, ars: &str) {
+    let all = names.entry(folded_name).or_default();
+    if !all.iter().any(|known| known == ars) {
+        all.push(ars.to_owned());
+    }
+}
+
+/// The form under which a name of a place is compared, its search form: what stands after a comma is a title and left out, and signs
+/// between words say nothing (`Halle (Saale)`, `Halle/Saale`).
 pub fn falten(name: &str) -> String {
-    vergleichsform(name.split(',').next().unwrap_or_default())
+    let form = vergleichsform(name.split(',').next().unwrap_or_default());
+    let words = form.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::register::testing::kind;
+
+    fn orte() -> Gemeinden {
+        let mut orte = Gemeinden::default();
+        for (ars, name) in [
+            ("040110000000", "Bremen"),
+            ("040120000000", "Bremerhaven"),
+            ("059740040040", "Soest, Stadt"),
+            ("150020000000", "Halle (Saale)"),
+            ("057540008008", "Halle (Westf.)"),
+            ("010010000000", "Neustadt"),
+            ("020010000000", "Neustadt"),
+        ] {
+            orte.add(falten(name), ars);
+        }
+        orte.add_weiteren(falten("Bremen-Mitte"), "040110000000");
+        orte.add_weiteren(falten("Halle"), "150020000000");
+        orte.add_weiteren(falten("Halle"), "057540008008");
+        orte
+    }
+
+    fn born(ort: &str, ars: &str) -> Kind {
+        Kind {
+            geburtsort: Some(ort.into()),
+            register_ars: Some(ars.into()).filter(|ars: &String| !ars.is_empty()),
+            ..kind()
+        }
+    }
+
+    #[test]
+    fn signs_and_titles_of_a_name_say_nothing() {
+        for name in ["Halle (Saale)", "Halle/Saale", "HALLE  SAALE, Stadt"] {
+            assert_eq!(falten(name), "HALLE SAALE", "{name}");
+        }
+        assert_eq!(falten(" , Stadt"), "");
+    }
+
+    #[test]
+    fn a_place_is_resolved_by_name_and_by_key() {
+        use Geburtsplatz::{Gemeinde, Offen, Register};
+        let orte = orte();
+        for (ort, ars, platz) in [
+            ("Bremen", "", Gemeinde("040110000000")),
+            ("Bremen-Mitte", "", Offen),
+            ("Bremen-Mitte", "040110000000", Gemeinde("040110000000")),
+            ("Neustadt", "", Offen),
+            ("Neustadt", "020010000000", Gemeinde("020010000000")),
+            ("Neustadt", "040110000000", Offen),
+            ("Halle", "150020000000", Gemeinde("150020000000")),
+            ("Halle", "057540000000", Gemeinde("057540008008")),
+            ("Soest", "059740000000", Gemeinde("059740040040")),
+            ("Paris", "040110000000", Register("040110000000")),
+            ("Paris", "", Offen),
+        ] {
+            assert_eq!(orte.platz(&born(ort, ars)), platz, "{ort} {ars}");
+        }
+        let abroad = Kind { geburtsstaat: Some("129".into()), ..born("Bremen", "") };
+        assert_eq!(orte.platz(&abroad), Offen);
+    }
+
+    #[test]
+    fn places_differ_only_for_certain() {
+        use Verhaeltnis::{Gleich, Ungewiss, Verschieden};
+        let orte = orte();
+        let bremen = born("Bremen", "040110000000");
+        for (ort, ars, expected) in [
+            ("Bremen-Mitte", "040110000000", Gleich),
+            ("Bremen", "", Gleich),
+            ("Bremerhaven", "", Verschieden),
+            ("Neustadt", "", Ungewiss),
+            ("Nirgendwo", "040110000000", Ungewiss),
+            ("Nirgendwo", "010010000000", Verschieden),
+        ] {
+            assert_eq!(orte.verhaeltnis(&bremen, &born(ort, ars)), expected, "{ort} {ars}");
+            assert_eq!(orte.verhaeltnis(&born(ort, ars), &bremen), expected, "{ort} {ars}");
+        }
+    }
 }

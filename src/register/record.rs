@@ -54,6 +54,20 @@ impl TeilDatum {
     pub fn vollstaendig(&self) -> bool {
         self.monat.is_some() && self.tag.is_some()
     }
+
+    /// Whether both may be one day: no part that both know differs. A year of 0 is not known.
+    pub fn vertraeglich(&self, other: &TeilDatum) -> bool {
+        let may = |one: Option<i8>, other: Option<i8>| one.is_none() || other.is_none() || one == other;
+        self.jahr <= 0
+            || other.jahr <= 0
+            || self.jahr == other.jahr && may(self.monat, other.monat) && may(self.tag, other.tag)
+    }
+
+    /// The months, counted through all years, in which it may lie: first and last; `None` where not even the year is known.
+    pub fn monate(&self) -> Option<(i32, i32)> {
+        let month = |monat: i8| i32::from(self.jahr) * 12 + i32::from(monat) - 1;
+        (self.jahr > 0).then(|| (month(self.monat.unwrap_or(1)), month(self.monat.unwrap_or(12))))
+    }
 }
 
 impl fmt::Display for TeilDatum {

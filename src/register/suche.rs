@@ -7,16 +7,24 @@ use uuid::Uuid;
 
 use crate::latin::searchform::vergleichsform;
 use crate::register::entscheidung::{Kandidat, Treffer};
+use crate::register::geburtseintrag::Geburtseintrag;
+use crate::register::gemeinden::{Gemeinden, Verhaeltnis};
 use crate::register::keys;
+use crate::register::namen::{self, grob, nennen_eines, teilen_eines, weitere_widersprechen};
 use crate::register::record::{Kind, Mutter, Personenname, Registersatz, TeilDatum};
 
 /// Code of Germany where a state of birth is given.
 const DEUTSCHLAND: &str = "000";
 
+/// Most Registersätze among which one is looked for; where more are found, none of them is certain (rules.md 2.3).
+pub const HOECHSTENS: usize = 64;
+
 /// Judges the Registersätze that the keys found, and leaves out those that are other children for certain.
 ///
-/// A twin is left out only beside the record it is a twin of: the one exact match, else the child as it was asked for.
+/// Another child is left out only beside the record it is told apart from: the one exact match, else the child as it was asked for.
+/// Records of children not yet born are no matches; see [`vorgeburt_beruehrt`].
 pub fn sichten(
+    orte: &Gemeinden,
     kind: &Kind,
     mutter: &Mutter,
     gefunden: impl IntoIterator<Item = (Uuid, String, Registersatz)>,
@@ -24,10 +32,16 @@ pub fn sichten(
     let mut kandidaten: Vec<Kandidat> = gefunden
         .into_iter()
         .map(|(id, partner, registersatz)| {
-            let treffer = treffer(kind, mutter, &registersatz);
+            let treffer = treffer(orte, kind, mutter, &registersatz);
             Kandidat { id, partner, registersatz, treffer }
         })
         .collect();
+    if kandidaten.len() > HOECHSTENS {
+        for kandidat in &mut kandidaten {
+            kandidat.treffer = Treffer::Aehnlich;
+        }
+        return kandidaten;
+    }
     let bezug = {
         let mut genaue = kandidaten.iter().filter(|kandidat| kandidat.treffer == Treffer::Genau);
         match (genaue.next(), genaue.next()) {
@@ -36,7 +50,7 @@ pub fn sichten(
         }
     };
     for kandidat in kandidaten.iter_mut().filter(|kandidat| kandidat.treffer == Treffer::Aehnlich) {
-        if zwilling(&bezug, mutter, &kandidat.registersatz) {
+        if anderes_kind(&bezug, &kandidat.registersatz.kind) {
             kandidat.treffer = Treffer::Keiner;
         }
     }
@@ -45,25 +59,51 @@ pub fn sichten(
 }
 
 /// How near one Registersatz is, seen alone.
-pub fn treffer(kind: &Kind, mutter: &Mutter, satz: &Registersatz) -> Treffer {
+pub fn treffer(orte: &Gemeinden, kind: &Kind, mutter: &Mutter, satz: &Registersatz) -> Treffer {
     if genau(kind, mutter, satz) {
         return Treffer::Genau;
     }
-    let tag = kind.geburtsdatum.is_some() && kind.geburtsdatum == satz.kind.geburtsdatum;
-    let mutter_tag = mutter.geburtsdatum == satz.mutter.geburtsdatum;
+    let tag = match (&kind.geburtsdatum, &satz.kind.geburtsdatum) {
+        (Some(gefragt), Some(gespeichert)) => gefragt.vertraeglich(gespeichert),
+        _ => false,
+    };
+    let mutter_tag = mutter.geburtsdatum.vertraeglich(&satz.mutter.geburtsdatum);
     let nah = match (tag, mutter_tag) {
-        // Both birth dates are equal: the same child, unless no name of child or mother is like any of the other.
+        // Both birth dates are equal: the same child, unless it was born elsewhere and no name of child or mother is like any of the
+        // other.
         (true, true) => {
-            namen_gemein(&kind.namen, &satz.kind.namen) || mutter_gemein(&mutter.name, &satz.mutter.name)
+            orte.verhaeltnis(kind, &satz.kind) != Verhaeltnis::Verschieden
+                || ein_name_gemein(kind, mutter, satz)
         }
         // A wrong birth date of one of the two: place and names of the child are equal.
         (true, false) | (false, true) => {
-            falten(&kind.geburtsort) == falten(&satz.kind.geburtsort)
-                && kind.namen.iter().any(|name| satz.kind.namen.iter().any(|other| namensgleich(name, other)))
+            let ort = falten(&kind.geburtsort) == falten(&satz.kind.geburtsort)
+                || orte.verhaeltnis(kind, &satz.kind) == Verhaeltnis::Gleich;
+            ort && kind.namen.iter().any(|name| satz.kind.namen.iter().any(|other| namensgleich(name, other)))
         }
         (false, false) => false,
     };
     if nah { Treffer::Aehnlich } else { Treffer::Keiner }
+}
+
+/// Whether a record from before a birth may be about this child: it agrees in the mother's day with any of her names, or in her names
+/// with the month of the birth and two before and after it (rules.md 2.3).
+pub fn vorgeburt_beruehrt(kind: &Kind, mutter: &Mutter, satz: &Registersatz) -> bool {
+    let first: Vec<_> = namen::erster_vorname(&mutter.name).into_iter().collect();
+    let familie = namen::familie(&mutter.name);
+    let ihre = namen::alle([&satz.mutter.name]);
+    // Nothing to compare proves no difference.
+    let nennt = |words: &[_]| words.is_empty() || ihre.is_empty() || nennen_eines(words, &ihre);
+    let einer = nennt(&familie) || nennt(&first);
+    let beide = nennt(&familie) && nennt(&first);
+    let monat = match (
+        kind.geburtsdatum.and_then(|tag| tag.monate()),
+        satz.kind.erwartet.and_then(|tag| tag.monate()),
+    ) {
+        (Some((first, last)), Some((von, bis))) => first <= bis + keys::MONATE && von - keys::MONATE <= last,
+        _ => true,
+    };
+    einer && mutter.geburtsdatum.vertraeglich(&satz.mutter.geburtsdatum) || beide && monat
 }
 
 fn genau(kind: &Kind, mutter: &Mutter, satz: &Registersatz) -> bool {
@@ -92,6 +132,7 @@ fn genau_mutter(gefragt: &Mutter, gespeichert: &Mutter) -> bool {
     let (eigene, andere) = (familiennamen(&gefragt.name), familiennamen(&gespeichert.name));
     !eigene.is_disjoint(&andere)
         && vorname(gefragt).is_some_and(|name| Some(name) == vorname(gespeichert))
+        && !weitere_widersprechen(&gefragt.name, &gespeichert.name)
         && gefragt.geburtsdatum.vollstaendig()
         && gefragt.geburtsdatum == gespeichert.geburtsdatum
 }
@@ -106,33 +147,22 @@ pub fn familiennamen(name: &Personenname) -> BTreeSet<String> {
         .collect()
 }
 
-/// Whether another child of the same mother and day is another child for certain: the given names share nothing, and the
-/// births are registered under different numbers.
-fn zwilling(bezug: &Kind, mutter: &Mutter, satz: &Registersatz) -> bool {
-    let gleicher_tag = bezug.geburtsdatum.is_some() && bezug.geburtsdatum == satz.kind.geburtsdatum;
-    let gleiche_mutter =
-        mutter.geburtsdatum == satz.mutter.geburtsdatum && mutter_gemein(&mutter.name, &satz.mutter.name);
-    let vornamen = |namen: &[Personenname]| -> Vec<String> {
-        namen.iter().flat_map(|name| worte(name.vornamen.as_deref())).collect()
+/// Whether it is another child for certain, a twin or any other: both are named, no given name of the one is, or may be, one of the
+/// other, so that their first ones differ in whatever order they stand, and the births are entered under different numbers, written
+/// in one form.
+fn anderes_kind(eines: &Kind, anderes: &Kind) -> bool {
+    let benannt = |kind: &Kind| {
+        !kind.namen.is_empty() && kind.namen.iter().all(|name| !namen::vornamen(name).is_empty())
     };
-    let (eigene, andere) = (vornamen(&bezug.namen), vornamen(&satz.kind.namen));
-    let verschieden = match (registernummer(bezug), registernummer(&satz.kind)) {
-        (Some(eine), Some(andere)) => eine != andere,
-        _ => false,
-    };
-    gleicher_tag
-        && gleiche_mutter
-        && verschieden
-        && !eigene.is_empty()
-        && !andere.is_empty()
-        && !teilen_ein_wort(&eigene, &andere)
-}
-
-/// The number of the birth register without the year behind it: `1234` of `G 1234/2024`. Written otherwise, it may be the same.
-fn registernummer(kind: &Kind) -> Option<&str> {
-    let text = kind.geburtsregister_nummer.as_deref()?;
-    let number = text.split(|c: char| !c.is_ascii_digit()).find(|digits| !digits.is_empty())?;
-    Some(number.trim_start_matches('0')).filter(|number| !number.is_empty())
+    let vornamen = |kind: &Kind| kind.namen.iter().flat_map(namen::vornamen).collect::<Vec<_>>();
+    // Given and family name may be exchanged.
+    let fremd = |one: &Kind, other: &Kind| !teilen_eines(&vornamen(one), &namen::alle(&other.namen));
+    let entries = (Geburtseintrag::of(eines), Geburtseintrag::of(anderes));
+    matches!(entries, (Some(one), Some(other)) if one.anderer(&other))
+        && benannt(eines)
+        && benannt(anderes)
+        && fremd(eines, anderes)
+        && fremd(anderes, eines)
 }
 
 /// A name whose family name is that of birth too, or that has no other.
@@ -163,300 +193,22 @@ fn falten(part: &Option<String>) -> String {
     keys::falten(part.as_deref().unwrap_or_default())
 }
 
-/// Equal as keys are: without spaces and hyphens.
+/// Equal as keys are: without spaces and hyphens, also by transliteration.
 fn namensgleich(eins: &Personenname, anderes: &Personenname) -> bool {
-    falten(&eins.familienname) == falten(&anderes.familienname)
-        && falten(&eins.vornamen) == falten(&anderes.vornamen)
+    let form = |part: &Option<String>| grob(&falten(part));
+    form(&eins.familienname) == form(&anderes.familienname) && form(&eins.vornamen) == form(&anderes.vornamen)
 }
 
-fn namen_gemein(eigene: &[Personenname], andere: &[Personenname]) -> bool {
-    let alle = |namen: &[Personenname], part: fn(&Personenname) -> Option<&str>| -> Vec<String> {
-        namen.iter().flat_map(|name| worte(part(name))).collect()
-    };
-    let vornamen: fn(&Personenname) -> Option<&str> = |name| name.vornamen.as_deref();
-    let familie: fn(&Personenname) -> Option<&str> = |name| name.familienname.as_deref();
-    teilen_ein_wort(&alle(eigene, vornamen), &alle(andere, vornamen))
-        || teilen_ein_wort(&alle(eigene, familie), &alle(andere, familie))
+/// One word of a name of the child, or one of the mother, is or may be one of the other, in any order; child and mother are not
+/// compared with each other.
+fn ein_name_gemein(kind: &Kind, mutter: &Mutter, satz: &Registersatz) -> bool {
+    let unbenannt = |kind: &Kind| kind.namen.iter().all(|name| namen::vornamen(name).is_empty());
+    teilen_eines(&namen::alle(&kind.namen), &namen::alle(&satz.kind.namen))
+        || teilen_eines(&namen::alle([&mutter.name]), &namen::alle([&satz.mutter.name]))
         // Nothing to compare proves no difference.
-        || alle(eigene, vornamen).is_empty()
-        || alle(andere, vornamen).is_empty()
-}
-
-fn mutter_gemein(eigene: &Personenname, andere: &Personenname) -> bool {
-    let familie = |name: &Personenname| -> Vec<String> {
-        [&name.familienname, &name.geburtsname].into_iter().flat_map(|name| worte(name.as_deref())).collect()
-    };
-    teilen_ein_wort(&worte(eigene.vornamen.as_deref()), &worte(andere.vornamen.as_deref()))
-        || teilen_ein_wort(&familie(eigene), &familie(andere))
-}
-
-/// The words of a name in their search form.
-fn worte(name: Option<&str>) -> Vec<String> {
-    let form = vergleichsform(name.unwrap_or_default());
-    form.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
-}
-
-fn teilen_ein_wort(eigene: &[String], andere: &[String]) -> bool {
-    eigene.iter().any(|wort| andere.iter().any(|anderes| klingt_gleich(wort, anderes)))
-}
-
-/// Equal, or so near that a slip of the pen lies between: `Muller` and `Müller`, but not `Mia` and `Ida`.
-fn klingt_gleich(eins: &str, anderes: &str) -> bool {
-    let slips = match eins.chars().count().min(anderes.chars().count()) {
-        0..=3 => 0,
-        4..=6 => 1,
-        _ => 2,
-    };
-    eins == anderes || slips > 0 && strsim::osa_distance(eins, anderes) <= slips
+        || unbenannt(kind)
+        || unbenannt(&satz.kind)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::register::testing::{kind, mutter, satz};
-    use proptest::prelude::*;
-
-    type Change = fn(&mut Kind, &mut Mutter);
-
-    fn judged(asked: Change, stored: Change) -> Treffer {
-        let (mut kind_, mut mutter_) = (kind(), mutter());
-        asked(&mut kind_, &mut mutter_);
-        let (mut other, mut her) = (kind(), mutter());
-        stored(&mut other, &mut her);
-        let found = [(Uuid::nil(), "amt".to_owned(), satz(other, her))];
-        sichten(&kind_, &mutter_, found).first().map_or(Treffer::Keiner, |kandidat| kandidat.treffer)
-    }
-
-    fn day(text: &str) -> TeilDatum {
-        TeilDatum::parse(text).unwrap()
-    }
-
-    #[test]
-    fn every_difference_has_its_level() {
-        use Treffer::{Aehnlich, Genau, Keiner};
-        let same: Change = |_, _| {};
-        let rows: &[(&str, Change, Change, Treffer)] = &[
-            ("all equal", same, same, Genau),
-            ("written in capitals, ue", |k, _| k.namen[0].familienname = Some("MUELLER".into()), same, Genau),
-            ("Muller for Müller", |k, _| k.namen[0].familienname = Some("Muller".into()), same, Aehnlich),
-            ("second given name missing", |k, _| k.namen[0].vornamen = Some("Lía".into()), same, Aehnlich),
-            ("given names turned", |k, _| k.namen[0].vornamen = Some("Marie Lía".into()), same, Aehnlich),
-            ("hyphen for space", |k, _| k.namen[0].vornamen = Some("Lia-Marie".into()), same, Aehnlich),
-            ("more spaces", |k, _| k.namen[0].vornamen = Some(" Lia   Marie ".into()), same, Genau),
-            ("no given name asked", |k, _| k.namen[0].vornamen = None, same, Aehnlich),
-            ("no given name stored", same, |k, _| k.namen[0].vornamen = None, Aehnlich),
-            (
-                "no family name on both sides",
-                |k, _| k.namen[0].familienname = None,
-                |k, _| k.namen[0].familienname = None,
-                Aehnlich,
-            ),
-            ("two names stored", same, |k, _| k.namen.push(k.namen[0].clone()), Aehnlich),
-            ("two names asked", |k, _| k.namen.push(k.namen[0].clone()), same, Aehnlich),
-            (
-                "another name at birth stored",
-                same,
-                |k, _| k.namen[0].geburtsname = Some("Sommer".into()),
-                Aehnlich,
-            ),
-            (
-                "the same name at birth stored",
-                same,
-                |k, _| k.namen[0].geburtsname = Some("Mueller".into()),
-                Genau,
-            ),
-            ("no name stored", same, |k, _| k.namen.clear(), Aehnlich),
-            ("another day", |k, _| k.geburtsdatum = Some(day("2024-08-06")), same, Aehnlich),
-            (
-                "partial date on both sides",
-                |k, _| k.geburtsdatum = Some(day("2024-08")),
-                |k, _| k.geburtsdatum = Some(day("2024-08")),
-                Aehnlich,
-            ),
-            ("no date", |k, _| k.geburtsdatum = None, same, Aehnlich),
-            ("another place, same ARS", |k, _| k.geburtsort = Some("Bremen-Mitte".into()), same, Genau),
-            (
-                "another place and ARS",
-                |k, _| {
-                    k.geburtsort = Some("Hamburg".into());
-                    k.register_ars = Some("020000000000".into())
-                },
-                same,
-                Aehnlich,
-            ),
-            (
-                "another place, no ARS",
-                |k, _| {
-                    k.geburtsort = Some("Hamburg".into());
-                    k.register_ars = None
-                },
-                same,
-                Aehnlich,
-            ),
-            (
-                "no place, no ARS",
-                |k, _| {
-                    k.geburtsort = None;
-                    k.register_ars = None
-                },
-                |k, _| {
-                    k.geburtsort = None;
-                    k.register_ars = None
-                },
-                Aehnlich,
-            ),
-            ("state given as code", |k, _| k.geburtsstaat = Some("000".into()), same, Genau),
-            ("another state", same, |k, _| k.geburtsstaat = Some("151".into()), Aehnlich),
-            (
-                "mother: only name at birth agrees",
-                |_, m| m.name.familienname = Some("Sommer".into()),
-                same,
-                Genau,
-            ),
-            (
-                "mother: asked under her birth name",
-                |_, m| {
-                    m.name.familienname = Some("Müller".into());
-                    m.name.geburtsname = None
-                },
-                same,
-                Genau,
-            ),
-            (
-                "mother: no family name agrees",
-                |_, m| {
-                    m.name.familienname = Some("Sommer".into());
-                    m.name.geburtsname = None
-                },
-                same,
-                Aehnlich,
-            ),
-            ("mother: second given name missing", |_, m| m.name.vornamen = Some("Zoe".into()), same, Genau),
-            ("mother: another given name", |_, m| m.name.vornamen = Some("Marie".into()), same, Aehnlich),
-            ("mother: no given name", |_, m| m.name.vornamen = None, |_, m| m.name.vornamen = None, Aehnlich),
-            ("mother: another day", |_, m| m.geburtsdatum = day("1994-03-13"), same, Aehnlich),
-            (
-                "mother: partial date on both sides",
-                |_, m| m.geburtsdatum = day("1994"),
-                |_, m| m.geburtsdatum = day("1994"),
-                Aehnlich,
-            ),
-            (
-                "both dates another",
-                |k, m| {
-                    k.geburtsdatum = Some(day("2024-08-06"));
-                    m.geburtsdatum = day("1994-03-13")
-                },
-                same,
-                Keiner,
-            ),
-            (
-                "another day and name",
-                |k, _| {
-                    k.geburtsdatum = Some(day("2024-08-06"));
-                    k.namen[0].vornamen = Some("Ida".into())
-                },
-                same,
-                Keiner,
-            ),
-            (
-                "only the two days by chance",
-                |k, m| {
-                    k.namen[0].familienname = Some("Sommer".into());
-                    k.namen[0].vornamen = Some("Ida".into());
-                    m.name = Personenname {
-                        familienname: Some("Sommer".into()),
-                        geburtsname: None,
-                        vornamen: Some("Petra".into()),
-                    };
-                },
-                same,
-                Keiner,
-            ),
-            ("twin, same number", |k, _| k.namen[0].vornamen = Some("Ida".into()), same, Aehnlich),
-            (
-                "twin, another number",
-                |k, _| k.namen[0].vornamen = Some("Ida".into()),
-                |k, _| k.geburtsregister_nummer = Some("1235/2024".into()),
-                Keiner,
-            ),
-            (
-                "twin, another number, a name shared",
-                |k, _| k.namen[0].vornamen = Some("Ida Marie".into()),
-                |k, _| k.geburtsregister_nummer = Some("1235/2024".into()),
-                Aehnlich,
-            ),
-            (
-                "twin, a name nearly shared",
-                |k, _| k.namen[0].vornamen = Some("Ida Maria".into()),
-                |k, _| k.geburtsregister_nummer = Some("1235/2024".into()),
-                Aehnlich,
-            ),
-            (
-                "twin, one number unknown",
-                |k, _| k.namen[0].vornamen = Some("Ida".into()),
-                |k, _| k.geburtsregister_nummer = None,
-                Aehnlich,
-            ),
-            (
-                "twin, number written otherwise",
-                |k, _| k.namen[0].vornamen = Some("Ida".into()),
-                |k, _| k.geburtsregister_nummer = Some("G 01234/24".into()),
-                Aehnlich,
-            ),
-        ];
-        for (what, asked, stored, expected) in rows {
-            assert_eq!(judged(*asked, *stored), *expected, "{what}");
-        }
-    }
-
-    #[test]
-    fn a_twin_is_left_out_beside_its_own_record_only() {
-        let (mut ida, mut lia) = (kind(), kind());
-        ida.namen[0].vornamen = Some("Ida".into());
-        ida.geburtsregister_nummer = Some("1235/2024".into());
-        let mut asked = kind();
-        asked.geburtsregister_nummer = None;
-        let found = |lia: &Kind, ida: &Kind| {
-            [lia, ida].map(|kind| (Uuid::nil(), "amt".to_owned(), satz(kind.clone(), mutter())))
-        };
-        let levels = |found| -> Vec<Treffer> {
-            sichten(&asked, &mutter(), found).iter().map(|kandidat| kandidat.treffer).collect()
-        };
-        assert_eq!(levels(found(&lia, &ida)), [Treffer::Genau]);
-        lia.geburtsregister_nummer = None;
-        assert_eq!(levels(found(&lia, &ida)), [Treffer::Genau, Treffer::Aehnlich]);
-        assert_eq!(levels(found(&kind(), &kind())), [Treffer::Genau, Treffer::Genau], "stored twice");
-    }
-
-    proptest! {
-        /// Never exact when one of the parts differs in its search form, and never lost when it is only one.
-        #[test]
-        fn one_changed_letter_is_never_exact_and_never_lost(part in 0usize..4, at in 0usize..3, letter in "[a-z]") {
-            let mut asked = kind();
-            let mut her = mutter();
-            let field = match part {
-                0 => &mut asked.namen[0].familienname,
-                1 => &mut asked.namen[0].vornamen,
-                2 => { asked.register_ars = None; &mut asked.geburtsort }
-                _ => { her.name.geburtsname = None; &mut her.name.familienname }
-            };
-            let before = field.clone().unwrap();
-            let mut letters: Vec<char> = before.chars().collect();
-            letters[at] = letter.chars().next().unwrap();
-            let after: String = letters.into_iter().collect();
-            let differs = vergleichsform(&after) != vergleichsform(&before);
-            *field = Some(after);
-            let level = treffer(&asked, &her, &satz(kind(), mutter()));
-            prop_assert_eq!(level, if differs { Treffer::Aehnlich } else { Treffer::Genau });
-        }
-
-        #[test]
-        fn levels_do_not_depend_on_spelling(upper in any::<bool>()) {
-            let mut asked = kind();
-            let name = asked.namen[0].familienname.clone().unwrap();
-            asked.namen[0].familienname = Some(if upper { name.to_uppercase() } else { name.to_lowercase() });
-            prop_assert_eq!(treffer(&asked, &mutter(), &satz(kind(), mutter())), Treffer::Genau);
-        }
-    }
-}
+mod tests;

@@ -11,10 +11,9 @@ use uuid::Uuid;
 use crate::register::aemter::{Amt, Zustaendig, tag};
 use crate::register::anmeldung::Rolle;
 use crate::register::entscheidung::{Befund, Kandidat, Treffer};
-use crate::register::gemeinden::{Ort, falten};
 use crate::register::merkmale::{Merkmal, Sachverhalt};
 use crate::register::record::{Kind, Mutter, Record, Registersatz, TeilDatum, Zusatzangaben};
-use crate::register::tafeln::Tafeln;
+use crate::register::tafeln::{Ortsangabe, Tafeln};
 
 /// Code of Germany where a state of birth is given.
 const DEUTSCHLAND: &str = "000";
@@ -156,29 +155,22 @@ pub fn wohnort<'a>(mutter: &Mutter, tafeln: &'a Tafeln, am: Date) -> Zustaendig<
     found
 }
 
-/// The birthplace of a child: its key if it is given, else its name where that means one place; both must not contradict.
+/// The birthplace of a child: its name where that means one place, and beside a key only what the table reconciles with it (rules.md 2.4).
 pub fn geburtsort<'a>(kind: &Kind, tafeln: &'a Tafeln, am: Date) -> Geburtsort<'a> {
     let staat = kind.geburtsstaat.as_deref().filter(|staat| !staat.is_empty());
     if staat.is_some_and(|staat| staat != DEUTSCHLAND) {
         return Geburtsort::Ausland(tafeln.aemter.fuer_auslandsgeburten());
     }
-    let by_name = match kind.geburtsort.as_deref().map(falten) {
-        Some(name) if !name.is_empty() => match tafeln.gemeinden.ort(&name) {
-            Ort::Einer(ars) => Some(tafeln.aemter.zustaendig(ars, am)),
-            Ort::Mehrere | Ort::Keiner => None,
-        },
-        // A place that is not named is not certain, whatever key stands beside it.
-        _ => return Geburtsort::NichtEindeutig,
-    };
-    let by_key = match kind.register_ars.as_deref().filter(|ars| !ars.is_empty()) {
-        Some(ars) if digits(ars, &[12]) => Some(tafeln.aemter.zustaendig(ars, am)),
-        Some(_) => return Geburtsort::NichtEindeutig,
-        None => None,
-    };
-    match (by_key, by_name) {
-        (Some(key), Some(name)) if key != name => Geburtsort::NichtEindeutig,
-        (Some(amt), _) | (None, Some(amt)) => Geburtsort::Eindeutig(amt),
-        (None, None) => Geburtsort::NichtEindeutig,
+    let key = kind.register_ars.as_deref().filter(|ars| !ars.is_empty());
+    if key.is_some_and(|ars| !digits(ars, &[12])) {
+        return Geburtsort::NichtEindeutig;
+    }
+    match tafeln.ortsangabe(kind.geburtsort.as_deref(), key, am) {
+        Ortsangabe::Einig(amt) => Geburtsort::Eindeutig(amt),
+        // A place that is not named is not certain, whatever key stands beside it; nor is one that the key does not fit.
+        Ortsangabe::Mehrdeutig | Ortsangabe::Unbekannt | Ortsangabe::Widerspruch | Ortsangabe::OhneName => {
+            Geburtsort::NichtEindeutig
+        }
     }
 }
 

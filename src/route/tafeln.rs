@@ -20,10 +20,12 @@ pub const FOLDER: &str = "tables";
 pub const AEMTER: &str = "aemter.yaml";
 /// The file of the places.
 pub const GEMEINDEN: &str = "gemeinden.csv";
+/// The file of the other names of places: short, former, of districts.
+pub const ORTSNAMEN: &str = "ortsnamen.csv";
 /// The file of the decision table; a stage without one has that of the routes, else the one that is built in.
 pub const AUSKUNFT: &str = "auskunft.yaml";
 /// All files that are read there, in this order.
-pub const NAMES: &[&str] = &[AEMTER, GEMEINDEN, AUSKUNFT];
+pub const NAMES: &[&str] = &[AEMTER, GEMEINDEN, ORTSNAMEN, AUSKUNFT];
 
 /// Which table a text is, by the end of its name.
 pub fn kind_of(file: &TextFile) -> Option<&'static str> {
@@ -33,11 +35,14 @@ pub fn kind_of(file: &TextFile) -> Option<&'static str> {
 /// Reads all tables; a missing one is empty. `partners` are the names written in `partners.yaml`.
 pub fn read(collector: &Collector, files: &[TextFile], partners: &[String]) -> Tafeln {
     let mut tafeln = Tafeln::default();
+    // Other names belong to the Gemeinden, whatever the order in which the files are named.
+    let mut others = Vec::new();
     for file in files {
         let desk = collector.desk(&file.name, &file.text);
         match kind_of(file) {
             Some(AEMTER) => tafeln.aemter = aemter(desk, &file.text, partners),
             Some(GEMEINDEN) => tafeln.gemeinden = gemeinden(desk, &file.text),
+            Some(ORTSNAMEN) => others.push(file),
             Some(AUSKUNFT) => match tabelle::lesen(&file.text) {
                 Ok(tabelle) => tafeln.auskunft = tabelle,
                 Err(faults) => {
@@ -48,6 +53,9 @@ pub fn read(collector: &Collector, files: &[TextFile], partners: &[String]) -> T
             },
             _ => desk.unknown(Place::default(), "this is no table", &file.name, NAMES),
         }
+    }
+    for file in others {
+        ortsnamen(collector.desk(&file.name, &file.text), &file.text, &mut tafeln.gemeinden);
     }
     tafeln
 }
@@ -244,10 +252,18 @@ fn abroad(desk: Desk<'_>, aemter: &Aemter, places: &BTreeMap<String, Written>) {
     }
 }
 
-/// Reads `gemeinden.csv`: one `ars;name` per line, `#` begins a remark.
-pub fn gemeinden(desk: Desk<'_>, text: &str) -> Gemeinden {
-    let mut gemeinden = Gemeinden::default();
-    let mut seen = BTreeSet::new();
+/// A line of a table of places: where its parts stand, its key and its name.
+struct Line<'a> {
+    whole: Place,
+    ars: &'a str,
+    ars_at: Place,
+    folded: String,
+    rest: Option<(&'a str, Place)>,
+}
+
+/// The lines `ars;name` of a table, with a third part where `form` names one; `#` begins a remark. Faulty ones are left out.
+fn lines<'a>(desk: Desk<'_>, text: &'a str, form: &str) -> Vec<Line<'a>> {
+    let mut found = Vec::new();
     for (nth, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let line = line.trim_end();
         if line.is_empty() || line.starts_with('#') {
@@ -259,25 +275,75 @@ pub fn gemeinden(desk: Desk<'_>, text: &str) -> Gemeinden {
             width: u32::try_from(width).unwrap_or(0),
         };
         let Some((ars, name)) = line.split_once(';') else {
-            desk.fault(at(1, line.chars().count()), "no `;` here; write `ars;name`");
+            desk.fault(at(1, line.chars().count()), format!("no `;` here; write `{form}`"));
             continue;
         };
+        let ars_at = at(1, ars.chars().count());
         if ars.len() != 12 || !digits(ars) {
-            desk.fault(at(1, ars.chars().count()), "this is no ARS of a Gemeinde; write 12 digits");
+            desk.fault(ars_at, "this is no ARS of a Gemeinde; write 12 digits");
             continue;
         }
+        let parts = if form.matches(';').count() > 1 { name.split_once(';') } else { None };
+        let (name, rest) = match parts {
+            Some((name, rest)) => {
+                (name, Some((rest, at(ars.len() + name.chars().count() + 3, rest.chars().count()))))
+            }
+            None => (name, None),
+        };
         let folded = falten(name);
         if folded.is_empty() {
-            desk.fault(at(ars.len() + 2, 1), "the name is missing; write `ars;name`");
+            desk.fault(at(ars.len() + 2, 1), format!("the name is missing; write `{form}`"));
             continue;
         }
-        if !seen.insert((ars.to_owned(), folded.clone())) {
-            desk.fault(at(1, line.chars().count()), "this Gemeinde stands twice; keep one line");
+        found.push(Line { whole: at(1, line.chars().count()), ars, ars_at, folded, rest });
+    }
+    found
+}
+
+/// Reads `gemeinden.csv`: one `ars;name` per line, `#` begins a remark.
+pub fn gemeinden(desk: Desk<'_>, text: &str) -> Gemeinden {
+    let mut gemeinden = Gemeinden::default();
+    let mut seen = BTreeSet::new();
+    for line in lines(desk, text, "ars;name") {
+        if !seen.insert((line.ars, line.folded.clone())) {
+            desk.fault(line.whole, "this Gemeinde stands twice; keep one line");
             continue;
         }
-        gemeinden.add(folded, ars);
+        gemeinden.add(line.folded, line.ars);
     }
     gemeinden
+}
+
+/// What another name of a Gemeinde is; told to persons, it makes no difference.
+const ARTEN: &[&str] = &["kurz", "frueher", "ortsteil"];
+
+/// Reads `ortsnamen.csv`: one `ars;name;art` per line, the art `kurz`, `frueher` or `ortsteil`; each Gemeinde must stand in
+/// `gemeinden.csv`.
+pub fn ortsnamen(desk: Desk<'_>, text: &str, gemeinden: &mut Gemeinden) {
+    let mut seen = BTreeSet::new();
+    for line in lines(desk, text, "ars;name;art") {
+        match line.rest {
+            Some((art, _)) if ARTEN.contains(&art) => {}
+            Some((art, at)) => {
+                desk.unknown(at, format!("unknown kind of name: `{art}`"), art, ARTEN);
+                continue;
+            }
+            None => {
+                desk.fault(line.whole, "the kind of name is missing; write `ars;name;art`, such as `…;kurz`");
+                continue;
+            }
+        }
+        if !gemeinden.kennt(line.ars) {
+            let text = format!("no Gemeinde {} in {GEMEINDEN}; write it there first", line.ars);
+            desk.fault(line.ars_at, text);
+            continue;
+        }
+        if !seen.insert((line.ars, line.folded.clone())) {
+            desk.fault(line.whole, "this name stands twice; keep one line");
+            continue;
+        }
+        gemeinden.add_weiteren(line.folded, line.ars);
+    }
 }
 
 #[cfg(test)]
@@ -387,5 +453,31 @@ mod tests {
             found[0].starts_with("2:1 ") && found[1].starts_with("3:1 ") && found[2].starts_with("4:14 ")
         );
         assert!(found[3].starts_with("5:1 this Gemeinde stands twice"));
+    }
+
+    #[test]
+    fn other_names_of_places_are_read_whatever_the_order_of_the_files() {
+        let others = "# ours\n040110000000;Bremen-Mitte;ortsteil\n040110000000;Bremen a.d. Weser;kurz\n";
+        let collector = Collector::default();
+        let files = [file(ORTSNAMEN, others), file(GEMEINDEN, "040110000000;Bremen\n")];
+        let read = read(&collector, &files, &[]);
+        assert_eq!(collector.finish().0.to_string(), "");
+        assert_eq!(read.gemeinden.alle(&falten("BREMEN MITTE")), ["040110000000"]);
+        assert_eq!(read.gemeinden.ort(&falten("Bremen-Mitte")), Ort::Keiner, "alone it names none");
+        for (line, expected) in [
+            ("040110000000;Bremen-Mitte;Ortsteil", "1:27 unknown kind of name"),
+            ("040110000000;Bremen-Mitte", "1:1 the kind of name is missing"),
+            ("040120000000;Lehe;ortsteil", "1:1 no Gemeinde 040120000000"),
+            ("04011;Lehe;ortsteil", "1:1 this is no ARS"),
+            ("040110000000;Mitte;ortsteil\n040110000000;MITTE;frueher", "2:1 this name stands twice"),
+        ] {
+            let collector = Collector::default();
+            let files = [file(GEMEINDEN, "040110000000;Bremen\n"), file(ORTSNAMEN, line)];
+            super::read(&collector, &files, &[]);
+            let faults = collector.finish().0.faults;
+            let told: Vec<String> =
+                faults.iter().map(|f| format!("{}:{} {}", f.line, f.column, f.text)).collect();
+            assert!(told.len() == 1 && told[0].starts_with(expected), "{line}: {told:?}");
+        }
     }
 }

@@ -36,6 +36,7 @@ pub struct Stage {
 const TABLES: &[(&str, &str)] = &[
     ("aemter.yaml", include_str!("../../../deploy/stages/demo/tables/aemter.yaml")),
     ("gemeinden.csv", include_str!("../../../deploy/stages/demo/tables/gemeinden.csv")),
+    ("ortsnamen.csv", include_str!("../../../deploy/stages/demo/tables/ortsnamen.csv")),
 ];
 
 const PARTNERS: &str = r#"platform:

@@ -1,0 +1,286 @@
+//! Tests of the search keys: what they find, and what they do not.
+
+use super::*;
+use crate::register::testing::{kind, mutter, satz};
+use proptest::prelude::*;
+
+fn finds(query: (&Kind, &Mutter), kind: &Kind, mutter: &Mutter) -> bool {
+    let keys = of(&satz(kind.clone(), mutter.clone()));
+    gesucht(query.0, query.1).iter().any(|key| keys.contains(key))
+}
+
+fn day(text: &str) -> TeilDatum {
+    TeilDatum::parse(text).unwrap()
+}
+
+#[test]
+fn spellings_that_are_one_name_meet_and_others_do_not() {
+    let with = |family: &str| {
+        let mut kind = kind();
+        kind.namen[0].familienname = Some(family.into());
+        child(&kind, &mutter())
+    };
+    assert_eq!(with("Müller"), with("MUELLER"));
+    assert_eq!(with("Ćirković-Müller"), with("Cirkovic Mueller"));
+    assert_ne!(with("Müller"), with("Muller"));
+    assert_ne!(with("Γ"), with("Δ"), "letters that the table does not list stay apart");
+    assert_ne!(with("Γ"), with(""));
+}
+
+proptest! {
+    #[test]
+    fn parts_are_normalised_alike_whatever_they_are_made_of(
+        parts in prop::collection::vec("[ -~\\t\\x0b\\x1c]{0,12}|\\PC{0,8}|[aäÄß\u{308}\u{a0} ]{0,8}", 1..4),
+    ) {
+        let slow = |part: &String| {
+            let folded: String = part.nfc().flat_map(char::to_uppercase).collect();
+            folded.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let key = SearchKey::new("x", parts.iter().map(String::as_str));
+        prop_assert_eq!(key.value, parts.iter().map(slow).collect::<Vec<_>>().join("\u{1f}"));
+    }
+}
+
+#[test]
+fn keys_of_ids_are_not_folded() {
+    assert_ne!(vorgang("kita", "a-b"), vorgang("kita", "ab"));
+    assert_ne!(vorgang("kita", "ä"), vorgang("kita", "ae"));
+}
+
+#[test]
+fn keys_print_redacted_and_the_first_is_the_identity() {
+    let satz = satz(kind(), mutter());
+    let keys = of(&satz);
+    assert_eq!(keys[0], child(&satz.kind, &satz.mutter));
+    let printed = format!("{keys:?}");
+    assert!(printed.contains("tage") && !printed.contains("MUELLER") && !printed.contains("2024"));
+}
+
+#[test]
+fn keys_of_what_is_open_come_back_from_words() {
+    let mut keys = offen_gesucht(&kind(), &mutter());
+    keys.extend(alt::offen(Some(&kind()), &Mutter { geburtsdatum: day("1994"), ..mutter() }));
+    assert_eq!(aus_worten(&in_worten(&keys)), keys);
+    assert!(aus_worten(&["kind\u{1e}X".to_owned(), "offen-kind".to_owned()]).is_empty());
+}
+
+#[test]
+fn what_is_open_is_found_whatever_one_part_was_unknown_or_different() {
+    let (asked_kind, asked_mutter) = (kind(), mutter());
+    let found = |kind: Option<&Kind>, mutter: &Mutter| {
+        let asked = offen_gesucht(&asked_kind, &asked_mutter);
+        offen(kind, mutter).iter().any(|key| asked.contains(key))
+    };
+    let kinder = [
+        ("as asked", Some(asked_kind.clone())),
+        ("no child", None),
+        ("no day of the child", Some(Kind { geburtsdatum: None, ..asked_kind.clone() })),
+        ("its month only", Some(Kind { geburtsdatum: TeilDatum::parse("2024-08"), ..asked_kind.clone() })),
+        ("another day", Some(Kind { geburtsdatum: TeilDatum::parse("2019-01-01"), ..asked_kind.clone() })),
+    ];
+    let muetter = [
+        ("as asked", asked_mutter.clone()),
+        ("no day of the mother", Mutter { geburtsdatum: TeilDatum::default(), ..asked_mutter.clone() }),
+        ("her year only", Mutter { geburtsdatum: day("1990"), ..asked_mutter.clone() }),
+        ("another day of hers", Mutter { geburtsdatum: day("1971-01-01"), ..asked_mutter.clone() }),
+        ("another first name", mit(&asked_mutter, |name| name.vornamen = Some("Rosa".into()))),
+        ("no first name", mit(&asked_mutter, |name| name.vornamen = None)),
+        ("another family name", mit(&asked_mutter, |name| name.familienname = Some("Sommer".into()))),
+    ];
+    for (of_kind, kind) in &kinder {
+        for (of_mutter, mutter) in &muetter {
+            // Only where neither the child's day nor hers is right it is hidden.
+            let ihr_tag =
+                ["another day of hers", "her year only", "no day of the mother"].contains(of_mutter);
+            let hidden = *of_kind == "another day" && ihr_tag;
+            assert_eq!(found(kind.as_ref(), mutter), !hidden, "{of_kind}, {of_mutter}");
+        }
+    }
+    let other = Mutter {
+        geburtsdatum: day("1971-01-01"),
+        ..mit(&asked_mutter, |name| name.vornamen = Some("Rosa".into()))
+    };
+    let elsewhere = Kind { geburtsort: Some("Hamburg".into()), register_ars: None, ..asked_kind.clone() };
+    let nobody = mit(&other, |name| name.familienname = Some("Sommer".into()));
+    assert!(found(Some(&asked_kind), &nobody), "the child's day, place and one name");
+    assert!(!found(Some(&elsewhere), &nobody), "a child of the same day and name alone is no reason");
+    assert!(!found(None, &mit(&Mutter::default(), |name| name.vornamen = Some("Rosa".into()))));
+}
+
+fn mit(mutter: &Mutter, change: impl Fn(&mut Personenname)) -> Mutter {
+    let mut other = mutter.clone();
+    change(&mut other.name);
+    other
+}
+
+#[test]
+fn a_record_from_before_the_birth_is_found_without_one_part_of_its_mother() {
+    let unborn = Kind { erwartet: Some(day("2024-07")), ..Kind::default() };
+    let rosa = mit(&mutter(), |name| name.vornamen = Some("Rosa".into()));
+    let sommer = mit(&mutter(), |name| name.familienname = Some("Sommer".into()));
+    let unknown = |mutter: Mutter| Mutter { geburtsdatum: day("1994"), ..mutter };
+    for other in [&rosa, &sommer, &unknown(mutter())] {
+        assert!(finds((&kind(), &mutter()), &unborn, other));
+    }
+    let late = Kind { erwartet: Some(day("2025-02")), ..Kind::default() };
+    assert!(!finds((&kind(), &mutter()), &late, &unknown(mutter())), "neither her day nor the month");
+}
+
+#[test]
+fn a_second_name_has_keys_of_its_own_but_no_identity() {
+    let mut both = kind();
+    let mut other = both.namen[0].clone();
+    other.familienname = Some("Sommer".into());
+    both.namen.push(other.clone());
+    let keys = of(&satz(both, mutter()));
+    assert_eq!(keys.iter().filter(|key| key.class() == "kind").count(), 1);
+    assert_eq!(keys.iter().filter(|key| key.class() == "name-mutter").count(), 2);
+    let mut asked = kind();
+    asked.namen = vec![other];
+    asked.geburtsdatum = Some(day("2024-08-06"));
+    assert!(gesucht(&asked, &mutter()).iter().any(|key| keys.contains(key)));
+}
+
+#[test]
+fn a_child_not_yet_born_is_found_by_its_mother() {
+    let unborn = Kind { erwartet: Some(day("2024-08-01")), ..Kind::default() };
+    assert!(finds((&kind(), &mutter()), &unborn, &mutter()));
+    let mut double = mutter();
+    double.name.vornamen = Some("ZOE-Marie".into());
+    assert!(finds((&kind(), &mutter()), &unborn, &double));
+    let mut another = mutter();
+    another.geburtsdatum = day("1994-03-13");
+    assert!(finds((&kind(), &mutter()), &unborn, &another), "by her names in the month");
+    another.name.vornamen = Some("Rosa".into());
+    another.name.geburtsname = None;
+    another.name.familienname = Some("Sommer".into());
+    assert!(!finds((&kind(), &mutter()), &unborn, &another));
+}
+
+fn names() -> impl Strategy<Value = String> {
+    prop_oneof!["[A-ZÄÖÜ][a-zäöüßéł]{1,8}", "[A-Z][a-z]{1,4}[ -][A-Z][a-z]{1,4}", "[A-Z]{2,9}"]
+}
+
+fn days() -> impl Strategy<Value = TeilDatum> {
+    (1960i16..2026, 1i8..13, 1i8..29).prop_map(|(jahr, monat, tag)| TeilDatum {
+        jahr,
+        monat: Some(monat),
+        tag: Some(tag),
+    })
+}
+
+prop_compose! {
+    fn children()(family in names(), given in names(), place in names(), born in days(), mother in days())
+        -> (Kind, Mutter)
+    {
+        let (mut kind, mut mutter) = (kind(), mutter());
+        kind.namen[0].familienname = Some(family);
+        kind.namen[0].vornamen = Some(given);
+        kind.geburtsort = Some(place);
+        kind.geburtsdatum = Some(born);
+        mutter.geburtsdatum = mother;
+        (kind, mutter)
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_differs_in_one_part_is_found(
+        (kind, mutter) in children(),
+        (other_kind, other_mutter) in children(),
+        part in 0usize..5,
+    ) {
+        let (mut near, mut near_mutter) = (kind.clone(), mutter.clone());
+        match part {
+            0 => near.geburtsdatum = other_kind.geburtsdatum,
+            1 => near.geburtsort = other_kind.geburtsort,
+            2 => near.namen[0].familienname = other_kind.namen[0].familienname.clone(),
+            3 => near.namen[0].vornamen = other_kind.namen[0].vornamen.clone(),
+            _ => near_mutter.geburtsdatum = other_mutter.geburtsdatum,
+        }
+        prop_assert!(finds((&kind, &mutter), &near, &near_mutter));
+    }
+
+    #[test]
+    fn a_part_may_also_be_missing(pair in children(), part in 0usize..4) {
+        let (kind, mutter) = pair;
+        let mut near = kind.clone();
+        match part {
+            0 => near.geburtsdatum = None,
+            1 => near.geburtsort = None,
+            2 => near.namen[0].familienname = None,
+            _ => near.namen[0].vornamen = None,
+        }
+        prop_assert!(finds((&kind, &mutter), &near, &mutter));
+    }
+
+    #[test]
+    fn other_children_have_another_identity(one in children(), other in children()) {
+        let same = |a: &Option<String>, b: &Option<String>| {
+            falten(a.as_deref().unwrap_or_default()) == falten(b.as_deref().unwrap_or_default())
+        };
+        let equal = same(&one.0.namen[0].familienname, &other.0.namen[0].familienname)
+            && same(&one.0.namen[0].vornamen, &other.0.namen[0].vornamen)
+            && same(&one.0.geburtsort, &other.0.geburtsort)
+            && one.0.geburtsdatum == other.0.geburtsdatum
+            && one.1.geburtsdatum == other.1.geburtsdatum;
+        prop_assert_eq!(child(&one.0, &one.1) == child(&other.0, &other.1), equal);
+    }
+}
+
+#[test]
+fn twins_without_given_names_have_their_entries_as_identity() {
+    let unnamed = |number: Option<&str>| {
+        let mut kind = kind();
+        kind.namen[0].vornamen = None;
+        kind.geburtsregister_nummer = number.map(str::to_owned);
+        kind
+    };
+    let key = |number| child(&unnamed(number), &mutter());
+    assert_eq!(key(Some("1234/2024")), key(Some("G 2024/01234")));
+    assert_ne!(key(Some("1234/2024")), key(Some("1235/2024")));
+    assert_ne!(key(Some("1234/2024")), key(None));
+    assert_eq!(
+        child_alt(&unnamed(Some("1234/2024")), &mutter()),
+        Some(key(None)),
+        "as the program before knew it"
+    );
+    assert_eq!(child_alt(&unnamed(None), &mutter()), None);
+    assert_eq!(child_alt(&kind(), &mutter()), None, "a named child keeps its identity");
+    assert_eq!(child(&kind(), &mutter()), alt::child(&kind(), &mutter()));
+    assert!(finds((&unnamed(Some("1235/2024")), &mutter()), &unnamed(Some("1234/2024")), &mutter()));
+}
+
+#[test]
+fn a_date_known_in_part_meets_the_whole_one_by_an_index() {
+    let hers = |text: &str| Mutter { geburtsdatum: day(text), ..mutter() };
+    let born = |text: &str| Kind { geburtsdatum: Some(day(text)), ..kind() };
+    for (child, mother, met) in [
+        ("2024-08-05", "1994-03", true),
+        ("2024-08-05", "1994", true),
+        ("2024-08", "1994-03-12", true),
+        ("2024", "1994-03-12", true),
+        ("2024-08", "1994", true),
+        ("2024", "1994-03", true),
+        ("2024-09", "1994", false),
+        ("2024-08-06", "1994", false),
+    ] {
+        let mut other = born(child);
+        other.namen[0] = Personenname { familienname: Some("Sommer".into()), ..Personenname::default() };
+        assert_eq!(finds((&kind(), &mutter()), &other, &hers(mother)), met, "{child} {mother}");
+    }
+}
+
+#[test]
+fn the_program_before_finds_what_is_stored_now() {
+    let stored = of(&satz(kind(), mutter()));
+    assert!(alt::of(&satz(kind(), mutter())).iter().all(|key| stored.contains(key)));
+    let unborn = satz(Kind { erwartet: Some(day("2024-08")), ..Kind::default() }, mutter());
+    assert!(alt::of(&unborn).iter().all(|key| of(&unborn).contains(key)));
+}
+
+#[test]
+fn a_request_asks_by_no_more_keys_than_before() {
+    assert_eq!(gesucht(&kind(), &mutter()).len(), 6);
+    assert!(offen_gesucht(&kind(), &mutter()).len() <= 14, "{}", offen_gesucht(&kind(), &mutter()).len());
+}

@@ -1,0 +1,222 @@
+//! Names as they are compared: by their words, in search form, by transliteration, and with slips of the pen (rules.md 2.3).
+//! Never says that two persons are one: only that a name of one may be a name of the other.
+
+use crate::latin::searchform::vergleichsform;
+use crate::register::record::Personenname;
+
+/// A word of a name, in its search form and in its coarse form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wort {
+    /// Search form of DIN 91379, letters and digits only.
+    form: String,
+    /// See [`grob`].
+    grob: String,
+}
+
+impl Wort {
+    fn new(form: String) -> Wort {
+        let grob = grob(&form);
+        Wort { form, grob }
+    }
+
+    /// The coarse form, by which keys are made.
+    pub fn grob(&self) -> &str {
+        &self.grob
+    }
+
+    /// Equal in search form.
+    pub fn gleich(&self, other: &Wort) -> bool {
+        self.form == other.form
+    }
+
+    /// Equal, equal by transliteration, or so near that a slip of the pen lies between: `Muller` and `Müller`, but not `Mia` and
+    /// `Ida`.
+    pub fn klingt_wie(&self, other: &Wort) -> bool {
+        self.grob == other.grob
+            || verschrieben(&self.form, &other.form)
+            || verschrieben(&self.grob, &other.grob)
+    }
+}
+
+/// Whether so few letters differ that it is a slip: none in three letters, one in up to six, two in more.
+fn verschrieben(eins: &str, anderes: &str) -> bool {
+    let (one, other) = (eins.chars().count(), anderes.chars().count());
+    let slips = match one.min(other) {
+        0..=3 => 0,
+        4..=6 => 1,
+        _ => 2,
+    };
+    eins == anderes
+        || slips > 0 && one.abs_diff(other) <= slips && strsim::osa_distance(eins, anderes) <= slips
+}
+
+/// The coarse form of a search form, in which the two ways to write a letter of DIN 91379 with letters A–Z meet: as the search form does
+/// (`Müller` as MUELLER, `Ångström` as AANGSTROEM) and as its base letter (MULLER, ANGSTROM), which is how documents without these
+/// letters (passports, airlines, older registers) have it.
+pub fn grob(form: &str) -> String {
+    let mut coarse = String::with_capacity(form.len());
+    let mut letters = form.chars().peekable();
+    while let Some(letter) = letters.next() {
+        coarse.push(letter);
+        let second = match letter {
+            'A' => matches!(letters.peek(), Some('A' | 'E')),
+            'O' | 'U' => matches!(letters.peek(), Some('E')),
+            _ => false,
+        };
+        if second {
+            letters.next();
+        }
+    }
+    coarse
+}
+
+/// Between two words of a name: white space, and hyphens however they are written.
+fn trennt(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '-' | '/' | '\u{ad}' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+}
+
+/// A letter or digit; marks of transliteration that stand as letters of their own (ʹ ʺ ʼ ʿ) are none.
+fn buchstabe(c: char) -> bool {
+    c.is_alphanumeric() && !('\u{2b0}'..='\u{2ff}').contains(&c)
+}
+
+/// The words of a name, in their order, each once; what an apostrophe parts stands both ways, `O’Neill` as O, NEILL and ONEILL.
+pub fn worte(name: Option<&str>) -> Vec<Wort> {
+    let form = vergleichsform(name.unwrap_or_default());
+    let mut worte: Vec<Wort> = Vec::new();
+    let mut add = |word: String| {
+        if !word.is_empty() && !worte.iter().any(|known| known.form == word) {
+            worte.push(Wort::new(word));
+        }
+    };
+    for token in form.split(trennt) {
+        let whole: String = token.chars().filter(|c| buchstabe(*c)).collect();
+        let parted = whole.len() != token.len();
+        add(whole);
+        if parted {
+            token.split(|c: char| !buchstabe(c)).for_each(|part| add(part.to_owned()));
+        }
+    }
+    worte
+}
+
+/// The first given name, of a double name its beginning: `Anna-Lena`, `Anna Lena` and `Anna` have one.
+pub fn erster_vorname(name: &Personenname) -> Option<Wort> {
+    worte(name.vornamen.as_deref()).into_iter().next()
+}
+
+/// All words of the given names of a person.
+pub fn vornamen(name: &Personenname) -> Vec<Wort> {
+    worte(name.vornamen.as_deref())
+}
+
+/// All words of family name and name at birth of a person, each once.
+pub fn familie(name: &Personenname) -> Vec<Wort> {
+    einmal(worte(name.familienname.as_deref()).into_iter().chain(worte(name.geburtsname.as_deref())))
+}
+
+/// All words of all names, each once.
+pub fn alle<'a>(namen: impl IntoIterator<Item = &'a Personenname>) -> Vec<Wort> {
+    einmal(namen.into_iter().flat_map(|name| familie(name).into_iter().chain(vornamen(name))))
+}
+
+fn einmal(words: impl IntoIterator<Item = Wort>) -> Vec<Wort> {
+    let mut once: Vec<Wort> = Vec::new();
+    for word in words {
+        if !once.contains(&word) {
+            once.push(word);
+        }
+    }
+    once
+}
+
+/// Whether one word of the one is, or may be, a word of the other.
+pub fn teilen_eines(eigene: &[Wort], andere: &[Wort]) -> bool {
+    eigene.iter().any(|wort| andere.iter().any(|anderes| wort.klingt_wie(anderes)))
+}
+
+/// Whether one word of the one is a word of the other, in search form or by transliteration.
+pub fn nennen_eines(eigene: &[Wort], andere: &[Wort]) -> bool {
+    eigene.iter().any(|wort| andere.iter().any(|anderes| wort.grob == anderes.grob))
+}
+
+/// Whether further given names contradict each other: both have some besides the first, and none of the two sets holds the other.
+/// A name that one side leaves out contradicts nothing.
+pub fn weitere_widersprechen(eins: &Personenname, anderes: &Personenname) -> bool {
+    let (eigene, andere) = (vornamen(eins), vornamen(anderes));
+    let holds = |all: &[Wort], some: &[Wort]| some.iter().all(|wort| all.iter().any(|one| one.gleich(wort)));
+    eigene.len() > 1 && andere.len() > 1 && !holds(&eigene, &andere) && !holds(&andere, &eigene)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(eins: &str, anderes: &str) -> bool {
+        teilen_eines(&worte(Some(eins)), &worte(Some(anderes)))
+    }
+
+    #[test]
+    fn one_name_in_two_spellings_meets() {
+        for (eins, anderes) in [
+            ("Müller", "Mueller"),
+            ("Müller", "Muller"),
+            ("Gül", "Gul"),
+            ("Ångström", "Angstrom"),
+            ("Øystein", "Oystein"),
+            ("Æsa", "Asa"),
+            ("Nguyễn", "Nguyen"),
+            ("Ćirković-Müller", "MULLER"),
+            ("Anna-Lena", "Lena"),
+            ("Anna\u{2010}Lena", "Lena"),
+            ("O’Neill", "ONeill"),
+            ("O’Neill", "O Neill"),
+            ("Ilʹja", "Ilja"),
+            ("Strauß", "Strauss"),
+            ("Þór", "Thor"),
+            ("Muler", "Müller"),
+        ] {
+            assert!(near(eins, anderes) && near(anderes, eins), "{eins} {anderes}");
+        }
+        for (eins, anderes) in [("Mia", "Ida"), ("Lea", "Lia"), ("", ""), ("Sommer", "Winter"), ("Mia", "")] {
+            assert!(!near(eins, anderes), "{eins} {anderes}");
+        }
+    }
+
+    #[test]
+    fn every_letter_of_the_norm_meets_its_base_letter() {
+        use unicode_normalization::UnicodeNormalization;
+        let list = include_str!("../latin/tables/latin_list_search_form_1.3.txt");
+        let mut looked_at = 0;
+        for row in list.lines() {
+            let codes = row.split(';').nth(2).unwrap().split_whitespace();
+            let unit: String =
+                codes.map(|c| char::from_u32(u32::from_str_radix(c, 16).unwrap()).unwrap()).collect();
+            let base: String = unit.nfd().filter(char::is_ascii_alphabetic).collect();
+            if base.is_empty() {
+                continue;
+            }
+            looked_at += 1;
+            let one = |letter: &str| worte(Some(&format!("X{letter}XB"))).remove(0);
+            assert_eq!(one(&unit).grob(), one(&base).grob(), "{unit}");
+        }
+        assert!(looked_at > 550, "{looked_at}");
+    }
+
+    #[test]
+    fn further_given_names_contradict_only_where_both_have_some() {
+        let name = |given: &str| Personenname { vornamen: Some(given.into()), ..Personenname::default() };
+        for (eins, anderes, contradict) in [
+            ("Zoë Marie", "Zoë", false),
+            ("Zoë Marie", "Zoe MARIE", false),
+            ("Zoë Marie", "Zoë Marie Ida", false),
+            ("Zoë Marie Ida", "Zoë Ida Marie", false),
+            ("Zoë Marie", "Zoë Petra", true),
+            ("Zoë Marie", "Zoë Maria", true),
+            ("Zoë-Marie", "Zoë-Petra", true),
+            ("", "Zoë", false),
+        ] {
+            assert_eq!(weitere_widersprechen(&name(eins), &name(anderes)), contradict, "{eins} {anderes}");
+        }
+    }
+}
