@@ -182,6 +182,7 @@ fn bestand(now: Timestamp) -> Bestand {
         }),
         unterschriften: vec![person("a"), person("b")],
         meldung: Some(Meldung { am: now, anzahl: 1, stimmt: true }),
+        ..Bestand::default()
     }
 }
 

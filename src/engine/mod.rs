@@ -19,6 +19,7 @@ pub mod hands;
 pub mod hindsight;
 pub mod housekeeping;
 pub mod ports;
+pub mod rekey;
 pub mod retention;
 pub mod recover;
 pub mod start;

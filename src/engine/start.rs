@@ -21,7 +21,7 @@ use super::housekeeping::{self, Commands};
 use super::points::Points;
 use super::receive::{self, Reception};
 use super::recover::{self, Gate};
-use super::{commit, dispatch, lookup, retention};
+use super::{commit, dispatch, lookup, rekey, retention};
 
 /// A running engine.
 pub struct Engine {
@@ -106,6 +106,7 @@ impl Engine {
             tokio::spawn(housekeeping::commands(core.clone(), commands)),
             tokio::spawn(housekeeping::figures(core.clone())),
             tokio::spawn(retain(core.clone())),
+            tokio::spawn(rekeyed(core.clone())),
             tokio::spawn(recover::run(core.clone())),
         ];
     }
@@ -157,4 +158,11 @@ async fn retain(core: Arc<Core>) {
     let _wish = core.duties.wish(retention::DUTY);
     let may_run = || !core.gate.is_closed() && core.duties.held(retention::DUTY).is_some();
     retention::daily(core.clone(), may_run).await;
+}
+
+/// Of several replicas one makes keys anew; two at once would find nothing to do.
+async fn rekeyed(core: Arc<Core>) {
+    let _wish = core.duties.wish(rekey::DUTY);
+    let may_run = || !core.gate.is_closed() && core.duties.held(rekey::DUTY).is_some();
+    rekey::always(core.clone(), may_run).await;
 }

@@ -21,7 +21,7 @@ use crate::register::keys;
 use crate::register::tafeln::Tafeln;
 use crate::rejection::{Fault, Rejection};
 
-use judge::{Judged, Known, Stand};
+use judge::{Judged, Stand};
 use plan::Delivery;
 
 /// The row of the menu.
@@ -117,7 +117,8 @@ impl Step for Mirror {
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
         }
-        let known = Known::of(&message.answers, delivery.keys().len())
+        let known = delivery
+            .known(&message.answers)
             .ok_or_else(|| Trouble::Ours("mirror got answers to other questions than it asked".to_owned()))?;
         let (partner, am) = (message.sender.id.as_str(), tag(message.now()));
         let owns = |stored: &Stored| self.tafeln.aemter.gehoert(&stored.partner, partner, am);
@@ -226,8 +227,8 @@ impl Mirror {
             let until = later(now, TOMBSTONE);
             message.effects.mirror.push(MirrorChange::Remove { id, tombstone: old, created, until });
         }
+        message.effects.wakes.extend(Delivery::weckt(&registersatz));
         message.effects.mirror.push(MirrorChange::Put { id, registersatz: Box::new(registersatz), keys });
-        message.effects.wakes.push(key);
         message.audit("mirror.put", &[("record", &id.to_string())]);
     }
 

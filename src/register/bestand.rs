@@ -62,6 +62,10 @@ pub struct Bestand {
     /// The last Bestandsmeldung.
     #[serde(default)]
     pub meldung: Option<Meldung>,
+    /// Whether records of the office stand under search keys of the version before, so that a near one could be missed (case J).
+    /// A finding of the look-up, never stored.
+    #[serde(skip)]
+    pub alte_schluessel: bool,
 }
 
 /// Why a step of the Bestand cannot be made.
@@ -118,6 +122,14 @@ impl Bestand {
 }
 
 impl Bestand {
+    /// A Bestand as stored, if any, with what the look-up found beside it.
+    pub fn mit(stored: Option<Bestand>, alte_schluessel: bool) -> Option<Bestand> {
+        match (stored, alte_schluessel) {
+            (None, false) => None,
+            (stored, alte_schluessel) => Some(Bestand { alte_schluessel, ..stored.unwrap_or_default() }),
+        }
+    }
+
     /// Begins the load anew: all that was compared, signed and reported before no longer counts.
     pub fn beginnen(am: Timestamp) -> Bestand {
         Bestand { begonnen: Some(am), ..Bestand::default() }
@@ -176,6 +188,9 @@ impl Bestand {
     /// Whether absence may be read from the mirror now: declared complete, and the last Bestandsmeldung agreed and is not
     /// older than `max_age`.
     pub fn vollstaendig_und_frisch(&self, now: Timestamp, max_age: Duration) -> bool {
+        if self.alte_schluessel {
+            return false;
+        }
         let longest = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
         let fresh = self.meldung.as_ref().is_some_and(|meldung| {
             meldung.stimmt && meldung.am <= now && now.duration_since(meldung.am) <= longest

@@ -13,8 +13,6 @@ use crate::register::geburtseintrag::kennzeichen;
 use crate::register::namen::{self, grob};
 use crate::register::record::{Kind, Mutter, Personenname, Registersatz, TeilDatum};
 
-pub use offen::{aus_worten, in_worten, offen, offen_gesucht};
-
 /// A key in clear: a class (what kind of key, no person data) and its value (person data).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SearchKey {
@@ -147,6 +145,31 @@ pub fn hinweis(uuid: &str) -> SearchKey {
 /// The key that leads from the id of the delivery that began a Vorgang to it: the service asks by nothing else.
 pub fn nummer(id: uuid::Uuid) -> SearchKey {
     SearchKey::new("nummer", [id.hyphenated().to_string().as_str()])
+}
+
+/// The keys under which something open around a child or its mother is kept (case Q); [`offen_gesucht`] finds it again.
+///
+/// It touches whoever agrees in the child's day, place and one name; in the mother's day and any of her names; or in her names with
+/// the expected month and two before and after it (rules.md 2.3). Besides, as before: who agrees in both days, or in the child's day
+/// and one of her given names. Where nothing is known of the child's day, her names alone suffice; where hers is not known, her family
+/// name stands in for it.
+pub fn offen(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
+    offen::unter(kind, mutter)
+}
+
+/// All keys under which something open around a child or its mother may be kept.
+pub fn offen_gesucht(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+    offen::gesucht(kind, mutter)
+}
+
+/// Keys of [`offen`] as words, for a sealed Akte only: whoever closes a notice no longer has the persons they are made of.
+pub fn in_worten(keys: &[SearchKey]) -> Vec<String> {
+    offen::in_worten(keys)
+}
+
+/// The keys of [`in_worten`] again, also those of the program before; a word that is none of them is left out.
+pub fn aus_worten(words: &[String]) -> Vec<SearchKey> {
+    offen::aus_worten(words)
 }
 
 /// The key of a Registersatz by its id in the mirror, for persons that speak of exactly this one.

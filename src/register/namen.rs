@@ -58,13 +58,9 @@ pub fn grob(form: &str) -> String {
     let mut letters = form.chars().peekable();
     while let Some(letter) = letters.next() {
         coarse.push(letter);
-        let second = match letter {
-            'A' => matches!(letters.peek(), Some('A' | 'E')),
-            'O' | 'U' => matches!(letters.peek(), Some('E')),
-            _ => false,
-        };
-        if second {
-            letters.next();
+        // As many as there are: in `Büe` the search form has two E, the base letters have one.
+        while letters.next_if(|next| matches!((letter, next), ('A', 'A' | 'E') | ('O' | 'U', 'E'))).is_some()
+        {
         }
     }
     coarse
@@ -163,6 +159,8 @@ mod tests {
             ("Müller", "Muller"),
             ("Gül", "Gul"),
             ("Ångström", "Angstrom"),
+            ("Büe", "Bue"),
+            ("Aäron", "Aaron"),
             ("Øystein", "Oystein"),
             ("Æsa", "Asa"),
             ("Nguyễn", "Nguyen"),

@@ -18,6 +18,7 @@ use crate::rejection::Rejection;
 use crate::store::duty::Duties;
 use crate::store::lane::{Lane, Settle, Take, Want};
 use crate::store::recovery::Recovery;
+use crate::store::rekey::Rekey;
 use crate::store::retention::Retention;
 
 /// Why a store could not do what it was asked; never holds a value of a message.
@@ -406,7 +407,7 @@ pub trait SpoolRead: Send {
 
 /// A store.
 #[async_trait]
-pub trait Store: Duties + Retention + Recovery + Send + Sync {
+pub trait Store: Duties + Retention + Recovery + Rekey + Send + Sync {
     /// Makes this a running process of the store and clears up after those that died: their leases end, commands that they
     /// had taken wait again, claims that nobody needs go (their number is returned). Refused where only one may run and one does.
     async fn begin_run(&self) -> Result<u64, StoreError>;

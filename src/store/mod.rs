@@ -20,6 +20,7 @@ pub mod lane;
 pub mod migrated;
 pub mod postgres;
 pub mod private;
+pub mod rekey;
 pub mod retention;
 pub mod recovery;
 pub mod restore;

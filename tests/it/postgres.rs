@@ -128,6 +128,12 @@ impl House for Served {
         let all = "UPDATE drehscheibe.mirror SET ende = NULL, ende_stand = NULL";
         admin.batch_execute(all).await.unwrap();
     }
+
+    async fn forget_keys(&self) {
+        let admin = self.server.admin(&self.database).await;
+        let all = "UPDATE drehscheibe.mirror SET schluessel_stand = NULL";
+        admin.batch_execute(all).await.unwrap();
+    }
 }
 
 crate::store_contract!(

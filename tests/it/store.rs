@@ -88,6 +88,11 @@ impl House for Embedded {
         let db = rusqlite::Connection::open(self.folder.path().join("drehscheibe.db")).unwrap();
         db.execute("UPDATE mirror SET ende = NULL, ende_stand = NULL", []).unwrap();
     }
+
+    async fn forget_keys(&self) {
+        let db = rusqlite::Connection::open(self.folder.path().join("drehscheibe.db")).unwrap();
+        db.execute("UPDATE mirror SET schluessel_stand = NULL", []).unwrap();
+    }
 }
 
 crate::store_contract!(sqlite, super::house());

@@ -5,10 +5,12 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::effects::{Answer, Fact, Stored};
+use crate::register::keys::{SearchKey, child};
 use crate::register::record::{Registersatz, Vermerk};
 use crate::rejection::{Fault, Rejection};
 
 /// What the store knows under the keys of a delivery.
+#[derive(Default)]
 pub struct Known {
     /// The records under each key.
     pub stored: Vec<Vec<Stored>>,
@@ -17,19 +19,25 @@ pub struct Known {
 }
 
 impl Known {
-    /// From the answers to two questions for each key; `None` where others were asked.
-    pub fn of(answers: &[Answer], keys: usize) -> Option<Known> {
-        let mut known = Known { stored: Vec::new(), deleted: Vec::new() };
-        for pair in answers.get(..keys * 2)?.chunks_exact(2) {
-            match (&pair[0].fact, &pair[1].fact) {
-                (Fact::Mirror(stored), Fact::Tombstone(deleted)) => {
-                    known.stored.push(stored.clone());
-                    known.deleted.push(*deleted);
+    /// Takes in the answers of one key: its records and its tombstone, and perhaps those of the key of the program before. Under that
+    /// one stand other children, too; and a child that was deleted by it is deleted.
+    pub fn take(&mut self, key: &SearchKey, answers: &[Answer]) -> Option<()> {
+        let (mut records, mut deleted): (Vec<Stored>, Option<Timestamp>) = (Vec::new(), None);
+        for pair in answers.chunks_exact(2) {
+            let (Fact::Mirror(stored), Fact::Tombstone(at)) = (&pair[0].fact, &pair[1].fact) else {
+                return None;
+            };
+            for one in stored {
+                let same = child(&one.registersatz.kind, &one.registersatz.mutter) == *key;
+                if same && !records.iter().any(|known| known.id == one.id) {
+                    records.push(one.clone());
                 }
-                _ => return None,
             }
+            deleted = deleted.max(*at);
         }
-        Some(known)
+        self.stored.push(records);
+        self.deleted.push(deleted);
+        Some(())
     }
 
     /// The ids of all records that were read.

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::effects::{Question, Stored};
+use crate::effects::{Answer, Question, Stored};
 use crate::message::Message;
 use crate::pipeline::step::Trouble;
 use crate::pipeline::uhr;
@@ -36,6 +36,8 @@ pub struct Delivery {
     stamp: Timestamp,
     made: Timestamp,
     keys: Vec<SearchKey>,
+    /// Beside each key that of the program before, where it is another.
+    alte: Vec<Option<SearchKey>>,
 }
 
 impl Delivery {
@@ -66,6 +68,7 @@ impl Delivery {
             vermerk: Default::default(),
         };
         let mut keys = vec![keys::child(kind, mutter)];
+        let mut alte = vec![keys::child_alt(kind, mutter)];
         let eintragung = record.eintragung.as_ref();
         // The number of the message and nothing in it says whether it enters, corrects or deletes.
         let art = match message.identity.message.rsplit('.').next() {
@@ -81,6 +84,7 @@ impl Delivery {
                 let key = keys::child(&neu.kind, &neu.mutter);
                 if keys[0] != key {
                     keys.push(key);
+                    alte.push(keys::child_alt(&neu.kind, &neu.mutter));
                 }
                 let aendert =
                     given.is_some_and(|n| n.mutter.is_some() || n.kind.is_some() || n.eintragung.is_some());
@@ -93,7 +97,7 @@ impl Delivery {
                 return Err(Trouble::Ours(text.to_owned()));
             }
         };
-        Ok(Delivery { art, stamp, made, keys })
+        Ok(Delivery { art, stamp, made, keys, alte })
     }
 
     /// The keys of the record: as it stands in the mirror, then the new one where it changes.
@@ -116,12 +120,29 @@ impl Delivery {
         self.stamp
     }
 
-    /// What must be known: for each key the records and the tombstone.
+    /// What must be known: for each key the records and the tombstone, and the same for the key under which the program before kept
+    /// the same child, where that is another.
     pub fn questions(&self) -> Vec<Question> {
-        self.keys
-            .iter()
-            .flat_map(|key| [Question::Mirror(key.clone()), Question::Tombstone(key.clone())])
-            .collect()
+        let keys = self.keys.iter().zip(&self.alte).flat_map(|(key, alt)| std::iter::once(key).chain(alt));
+        keys.flat_map(|key| [Question::Mirror(key.clone()), Question::Tombstone(key.clone())]).collect()
+    }
+
+    /// What the store knows, from the answers to [`Delivery::questions`]; `None` where others were asked.
+    pub fn known(&self, answers: &[Answer]) -> Option<Known> {
+        let mut rest = answers;
+        let mut known = Known::default();
+        for (key, alt) in self.keys.iter().zip(&self.alte) {
+            let (asked, after) = rest.split_at_checked(if alt.is_some() { 4 } else { 2 })?;
+            rest = after;
+            known.take(key, asked)?;
+        }
+        Some(known)
+    }
+
+    /// The keys whose waiting messages this delivery wakes, for a record that stands under this key now.
+    pub fn weckt(registersatz: &Registersatz) -> Vec<SearchKey> {
+        let (kind, mutter) = (&registersatz.kind, &registersatz.mutter);
+        std::iter::once(keys::child(kind, mutter)).chain(keys::child_alt(kind, mutter)).collect()
     }
 
     /// What is to be done.

@@ -26,12 +26,12 @@ const CLASSES: [&str; 7] = [KIND_NAME, MUTTER, TAGE, VORNAME, KIND_FAMILIE, MONA
 /// Between class and value of a key that is kept as a word.
 const IN_WORDS: char = '\u{1e}';
 
-/// Keys of [`offen`] as words, for a sealed Akte only: whoever closes a notice no longer has the persons they are made of.
+/// See [`super::in_worten`].
 pub fn in_worten(keys: &[SearchKey]) -> Vec<String> {
     keys.iter().map(|key| format!("{}{IN_WORDS}{}", key.class, key.value)).collect()
 }
 
-/// The keys of [`in_worten`] again, also those of the program before; a word that is none of them is left out.
+/// See [`super::aus_worten`].
 pub fn aus_worten(words: &[String]) -> Vec<SearchKey> {
     let key = |word: &String| {
         let (class, value) = word.split_once(IN_WORDS)?;
@@ -116,13 +116,8 @@ impl Bekannt {
     }
 }
 
-/// The keys under which something open around a child or its mother is kept; [`offen_gesucht`] finds it again (rules.md 2.3).
-///
-/// It touches whoever agrees in the child's day, place and one name; in the mother's day and any of her names; or in her names with
-/// the expected month and two before and after it. Besides, as before: who agrees in both days, or in the child's day and one of her
-/// given names. Where nothing is known of the child's day, her names alone suffice; where hers is not known, her family name stands
-/// in for it.
-pub fn offen(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
+/// See [`super::offen`].
+pub fn unter(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
     let known = Bekannt::of(kind, mutter);
     let mut keys = known.kind_namen(&known.orte);
     keys.extend(known.tage(&known.vornamen));
@@ -137,8 +132,8 @@ pub fn offen(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
     einmal(keys)
 }
 
-/// All keys under which something open around a child or its mother may be kept.
-pub fn offen_gesucht(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+/// See [`super::offen_gesucht`].
+pub fn gesucht(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
     let known = Bekannt::of(Some(kind), mutter);
     let first: Vec<Wort> = known.vornamen.iter().take(1).cloned().collect();
     // One place: whatever is open stands under its name and its key.

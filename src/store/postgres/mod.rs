@@ -26,6 +26,7 @@ mod reapply;
 mod records;
 pub mod recovery;
 mod register;
+mod rekey;
 mod remove;
 mod resumed;
 mod retention;

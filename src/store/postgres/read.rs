@@ -1,7 +1,7 @@
 //! Facts and guards for the steps, read across Mandanten in one snapshot and under a role of its own (rules.md 7).
 //! Never writes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
@@ -32,12 +32,13 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
         questions.iter().zip(&tags).filter(|(q, _)| kind(q)).map(|(_, tag)| &tag[..]).collect()
     };
     // One snapshot, so their order does not matter: sent together.
-    let (versions, records, vorgaenge, stones, bestaende) = together!(
+    let (versions, records, vorgaenge, stones, bestaende, left) = together!(
         versions = versions(&tx, tags.iter().map(|tag| &tag[..]).collect()),
         records = records(base, &tx, of(|q| matches!(q, Question::Mirror(_)))),
         vorgaenge = vorgaenge(base, &tx, of(|q| matches!(q, Question::Vorgang(_)))),
         stones = tombstones(&tx, of(|q| matches!(q, Question::Tombstone(_)))),
         bestaende = bestaende(base, &tx, of(|q| matches!(q, Question::Bestand(_)))),
+        left = left(&tx, questions),
     )?;
     let issued = deliveries::issued(&tx, of(|q| matches!(q, Question::Ausgestellt(_)))).await?;
     let cases = vorgaenge_under(base, &tx, &issued).await?;
@@ -47,7 +48,9 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
             Question::Mirror(_) => Fact::Mirror(records.get(tag).cloned().unwrap_or_default()),
             Question::Vorgang(_) => Fact::Vorgang(vorgaenge.get(tag).cloned()),
             Question::Tombstone(_) => Fact::Tombstone(stones.get(tag).copied()),
-            Question::Bestand(_) => Fact::Bestand(bestaende.get(tag).cloned()),
+            Question::Bestand(amt) => {
+                Fact::Bestand(Bestand::mit(bestaende.get(tag).cloned(), left.contains(amt)))
+            }
             Question::Anzahl { partner, at } => {
                 Fact::Anzahl(deliveries::anzahl(&tx, partner, micros(*at)).await?)
             }
@@ -131,6 +134,20 @@ async fn vorgaenge_under(base: &Base, tx: &Tx<'_>, traces: &[(Tag, Tag)]) -> Sto
 async fn tombstones(tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, Timestamp>> {
     let found = asked(tx, sql!("tombstone_get"), &keys).await?;
     found.iter().map(|r| Ok((tag(get(r, 0)?)?, time(get(r, 1)?)))).collect()
+}
+
+/// The offices asked for that have records whose keys are of the version before.
+async fn left(tx: &Tx<'_>, questions: &[Question]) -> Stored<HashSet<String>> {
+    let asked = questions.iter().filter_map(|question| match question {
+        Question::Bestand(amt) => Some(amt.as_str()),
+        _ => None,
+    });
+    let partners: BTreeSet<&str> = asked.collect();
+    if partners.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let partners: Vec<&str> = partners.into_iter().collect();
+    rows(tx, sql!("rekey_left"), &[&partners]).await?.iter().map(|r| get(r, 0)).collect()
 }
 
 async fn bestaende(base: &Base, tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, Bestand>> {

@@ -175,7 +175,7 @@ pub async fn vorgaenge(base: &Base, tx: &Tx<'_>, bis: i64, now: Timestamp, most:
 }
 
 /// Records, opened; one whose key was destroyed or that does not open is not for us to judge.
-async fn open(
+pub async fn open(
     base: &Base,
     on: &impl deadpool_postgres::GenericClient,
     wanted: &[(i64, Uuid)],

@@ -27,9 +27,10 @@ use crate::store::postgres::listen::Watch;
 use crate::store::postgres::open::{self, Settings};
 use crate::store::postgres::outside::Outside;
 use crate::store::postgres::{
-    again, bury, duty, essence, house, lanes, list, migrate, read, recovery, register, remove, retention,
-    settle, waiting,
+    again, bury, duty, essence, house, lanes, list, migrate, read, recovery, register, rekey, remove,
+    retention, settle, waiting,
 };
+use crate::store::rekey::Rekey;
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use crate::store::sealing::claim_file::Reading;
 use crate::store::sealing::prepare::{self, MirrorWork, Work};
@@ -437,5 +438,13 @@ impl Retention for PostgresStore {
     async fn retain(&self, stichtag: &Stichtag, limit: usize) -> Result<Option<Scheibe>, StoreError> {
         self.watch()?;
         retention::retain(&self.base, stichtag, limit).await
+    }
+}
+
+#[async_trait]
+impl Rekey for PostgresStore {
+    async fn rekey(&self, limit: usize) -> Result<u64, StoreError> {
+        self.watch()?;
+        rekey::slice(&self.base, limit).await
     }
 }

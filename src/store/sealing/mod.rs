@@ -10,6 +10,7 @@ pub mod keys;
 pub mod ledger;
 pub mod mark;
 pub mod prepare;
+pub mod rekey;
 pub mod shown;
 pub mod taking;
 pub mod values;

@@ -23,6 +23,7 @@ mod read;
 mod reapply;
 pub mod recovery;
 mod register;
+mod rekey;
 mod remove;
 mod retention;
 mod retention_rows;

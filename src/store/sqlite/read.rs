@@ -21,7 +21,7 @@ use crate::store::sealing::values::{Stored, micros, stage_of, time};
 use crate::store::sqlite::guards::Moment;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::{deliveries, open, register};
+use crate::store::sqlite::{deliveries, open, register, rekey};
 
 /// Reading connections kept open between reads.
 const KEPT: usize = 4;
@@ -93,10 +93,13 @@ pub fn lookup(
                     get.query_row([&tag[..]], |r| r.get(0)).optional().map_err(trouble)?;
                 Fact::Tombstone(created.map(time))
             }
-            Question::Bestand(_) => {
+            Question::Bestand(amt) => {
                 let known = match bestaende.entry(*tag) {
                     Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(free) => free.insert(register::bestand(connection, keyring, tag)?),
+                    Entry::Vacant(free) => {
+                        let left = rekey::left(connection, amt)?;
+                        free.insert(Bestand::mit(register::bestand(connection, keyring, tag)?, left))
+                    }
                 };
                 Fact::Bestand(known.clone())
             }

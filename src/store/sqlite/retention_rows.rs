@@ -130,7 +130,7 @@ pub fn vorgaenge(scene: &mut Scene<'_>, bis: i64, now: Timestamp, most: usize) -
 }
 
 /// A record, opened; `None` where its key was destroyed or it does not open, which is not for us to judge.
-fn open(db: &Connection, keyring: &Keyring, id: Uuid, sealed: i64) -> Stored<Option<Registersatz>> {
+pub fn open(db: &Connection, keyring: &Keyring, id: Uuid, sealed: i64) -> Stored<Option<Registersatz>> {
     match Opened::read(db, keyring, sealed, Owner::new("mirror", id)) {
         Ok(Some(opened)) => opened.body()?.map(|body| from_json(&body)).transpose(),
         Ok(None) | Err(StoreError::Corrupt(_)) => Ok(None),

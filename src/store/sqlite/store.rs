@@ -20,6 +20,7 @@ use crate::store::contract::{
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use crate::store::lane::{Lane, Outcome, Settle, Take, Want};
 use crate::store::migrated::{Migrated, Version};
+use crate::store::rekey::Rekey;
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use crate::store::sealing::claim_file::{Folder, Reading};
 use crate::store::sealing::keys::{HOUSE, MandantKey};
@@ -38,7 +39,7 @@ use crate::store::sqlite::read::{self, Readers};
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::{Scene, Writer};
 use crate::store::sqlite::{
-    again, essence, house, lanes, list, mark, open, recovery, register, remove, retention, waiting,
+    again, essence, house, lanes, list, mark, open, recovery, register, rekey, remove, retention, waiting,
 };
 
 /// The embedded store.
@@ -512,5 +513,12 @@ impl Retention for SqliteStore {
     async fn retain(&self, stichtag: &Stichtag, limit: usize) -> Result<Option<Scheibe>, StoreError> {
         let (stage, stichtag) = (self.stage, stichtag.clone());
         self.write(move |scene| retention::retain(scene, stage, &stichtag, limit)).await
+    }
+}
+
+#[async_trait]
+impl Rekey for SqliteStore {
+    async fn rekey(&self, limit: usize) -> Result<u64, StoreError> {
+        self.write(move |scene| rekey::slice(scene, limit)).await
     }
 }

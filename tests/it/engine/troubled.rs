@@ -11,6 +11,7 @@ use drehscheibe::store::contract::*;
 use drehscheibe::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use drehscheibe::store::lane::*;
 use drehscheibe::store::recovery::{Copied, Finding, LedgerLine, Reapplied, Recovering, Recovery};
+use drehscheibe::store::rekey::Rekey;
 use drehscheibe::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -337,5 +338,13 @@ impl Retention for Troubled {
     async fn retain(&self, stichtag: &Stichtag, limit: usize) -> Result<Option<Scheibe>, StoreError> {
         self.pass(&self.no_commit)?;
         self.inner.retain(stichtag, limit).await
+    }
+}
+
+#[async_trait]
+impl Rekey for Troubled {
+    async fn rekey(&self, limit: usize) -> Result<u64, StoreError> {
+        self.pass(&self.no_commit)?;
+        self.inner.rekey(limit).await
     }
 }

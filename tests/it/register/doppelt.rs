@@ -119,7 +119,7 @@ fn nummer(z: &mut Zufall, kind: &mut Kind) {
     let digits = kind.geburtsregister_nummer.as_deref().unwrap_or_default();
     let number = digits.split(|c: char| !c.is_ascii_digit()).find_map(|part| {
         let number = part.parse::<u64>().ok()?;
-        (!part.is_empty() && number != year as u64).then_some(number)
+        (!part.is_empty() && number != year as u64 && number != (year % 100) as u64).then_some(number)
     });
     let Some(number) = number else {
         kind.geburtsregister_nummer = Some(format!("{}/{year}", 1 + z.unter(4000)));

@@ -150,10 +150,19 @@ const ROWS: &[(&str, Change, Fall)] = &[
     ),
     ("place by its name alone", |w| w.kind_beide(|k| k.register_ars = None), Fall::A),
     (
-        "place by its key, name not in the table",
+        "place by its key, name in no table",
         |w| w.kind_beide(|k| k.geburtsort = Some("Bremen-Mitte".into())),
+        Fall::O,
+    ),
+    (
+        "place by its key, a district of it",
+        |w| {
+            w.tafeln.gemeinden.add_weiteren("BREMEN MITTE".to_owned(), "040110000000");
+            w.kind_beide(|k| k.geburtsort = Some("Bremen-Mitte".into()))
+        },
         Fall::A,
     ),
+    ("a place abroad beside a key of Germany", |w| asked(w).geburtsort = Some("Paris".into()), Fall::O),
     ("no place, only a key", |w| w.kind_beide(|k| k.geburtsort = None), Fall::O),
     (
         "name and key contradict each other",
@@ -328,10 +337,20 @@ const ROWS: &[(&str, Change, Fall)] = &[
         Fall::Q,
     ),
     (
-        "a record from before a birth of another mother",
+        "a record from before a birth of a mother of her names",
         |w| {
             auch(w, |s| {
                 s.kind = Kind { erwartet: Some(day("2024-08-01")), ..Kind::default() };
+                s.mutter.geburtsdatum = day("1990-01-01");
+            })
+        },
+        Fall::Q,
+    ),
+    (
+        "a record from before a birth of another mother, of another time",
+        |w| {
+            auch(w, |s| {
+                s.kind = Kind { erwartet: Some(day("2024-11-01")), ..Kind::default() };
                 s.mutter.geburtsdatum = day("1990-01-01");
             })
         },
@@ -382,7 +401,7 @@ const ROWS: &[(&str, Change, Fall)] = &[
         Fall::A,
     ),
     (
-        "another child of the same days",
+        "another child of the same days and place",
         |w| {
             auch(w, |s| {
                 s.kind.namen[0] = Personenname {
@@ -395,6 +414,47 @@ const ROWS: &[(&str, Change, Fall)] = &[
                     geburtsname: None,
                     vornamen: Some("Petra".into()),
                 };
+            })
+        },
+        Fall::I,
+    ),
+    (
+        "another child of the same days and place, another entry of its birth",
+        |w| {
+            auch(w, |s| {
+                s.kind.namen[0].vornamen = Some("Ole".into());
+                s.kind.geburtsregister_nummer = Some("77/2024".into());
+            })
+        },
+        Fall::A,
+    ),
+    (
+        "the mother's further given names contradict",
+        |w| w.satz().mutter.name.vornamen = Some("Zoë Petra".into()),
+        Fall::I,
+    ),
+    (
+        "more than 64 records found",
+        |w| {
+            (0..64).for_each(|_| {
+                auch(w, |s| {
+                    s.mutter.geburtsdatum = day("1990-01-01");
+                    s.kind.geburtsort = Some("Hamburg".into());
+                    s.kind.register_ars = Some("020000000000".into());
+                })
+            })
+        },
+        Fall::I,
+    ),
+    (
+        "64 records found",
+        |w| {
+            (0..63).for_each(|_| {
+                auch(w, |s| {
+                    s.mutter.geburtsdatum = day("1990-01-01");
+                    s.kind.geburtsort = Some("Hamburg".into());
+                    s.kind.register_ars = Some("020000000000".into());
+                })
             })
         },
         Fall::A,

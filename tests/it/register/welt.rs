@@ -289,6 +289,7 @@ pub fn vollstaendig(now: jiff::Timestamp) -> Bestand {
         }),
         unterschriften: vec![person("a", 270), person("b", 260)],
         meldung: Some(Meldung { am: before(5), anzahl: 10, stimmt: true }),
+        ..Bestand::default()
     }
 }
 

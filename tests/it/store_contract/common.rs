@@ -37,6 +37,8 @@ pub trait House: Send + Sync {
     async fn raise_schema_version(&self);
     /// Leaves the records of the closed store as a program did that knew no days on which they end.
     async fn forget_days(&self);
+    /// Leaves the records of the closed store as a program did that knew the keys of the version before.
+    async fn forget_keys(&self);
 }
 
 /// A moment so many seconds after a fixed one.

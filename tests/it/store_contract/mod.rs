@@ -11,6 +11,7 @@ pub mod lanes;
 pub mod reading;
 pub mod recovery;
 pub mod register;
+pub mod rekey;
 pub mod retention;
 pub mod time;
 pub mod waiting;
@@ -62,6 +63,7 @@ macro_rules! store_contract {
                 keys_outlive_their_messages_as_hashes records_go_on_the_eighteenth_birthday
                 a_corrected_birthday_counts records_without_a_day_get_theirs tombstones_go_when_they_are_over logs_and_evidence_go_by_months
                 commands_and_pauses_that_ended_go parts_of_what_went_are_collected two_at_once_do_it_once;
+            rekey: records_of_the_program_before_get_their_keys two_at_once_reach_each_record_once;
             recovery: what_was_deleted_since_is_deleted_again doubtful_rows_end_as_they_were_found
                 a_database_older_than_its_keys_is_refused keys_older_than_the_database_are_refused
                 a_recovering_store_is_neither_copied_nor_opened_early no_bestand_is_fresh_after_a_recovery

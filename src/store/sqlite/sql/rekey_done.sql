@@ -1,0 +1,1 @@
+UPDATE mirror SET schluessel_stand = ?2 WHERE row = ?1
