@@ -88,7 +88,7 @@ impl Step for Find {
                 (Question::Vorgang(_), Fact::Vorgang(vorgang)) => {
                     gefunden.offen |= vorgang.as_ref().is_some_and(offen);
                 }
-                (Question::Bestand(_), Fact::Bestand(bestand)) => gefunden.bestand.clone_from(bestand),
+                (Question::Bestand(_), Fact::Bestand(bestand)) => gefunden.register(bestand),
                 _ => {
                     return Err(Trouble::Ours(
                         "find got answers to other questions than it asked".to_owned(),
@@ -114,8 +114,11 @@ impl Find {
         };
         questions.extend(keys::gesucht(kind, mutter).into_iter().map(Question::Mirror));
         questions.extend(keys::offen_gesucht(kind, mutter).into_iter().map(Question::Vorgang));
-        let amt = geburtsort(kind, &self.tafeln, tag(message.now())).amt();
-        questions.extend(amt.map(|amt| Question::Bestand(amt.id.clone())));
+        let heute = tag(message.now());
+        let amt = geburtsort(kind, &self.tafeln, heute).amt();
+        // What an office took over stands under its predecessor.
+        let aemter = amt.map(|amt| self.tafeln.aemter.mit_vorgaengern(&amt.id, heute));
+        questions.extend(aemter.into_iter().flatten().map(Question::Bestand));
         questions
     }
 }
@@ -140,9 +143,21 @@ struct Gefunden {
     gelesen: Vec<Uuid>,
     offen: bool,
     bestand: Option<Bestand>,
+    /// Whether the Bestand of the office itself was seen: those of its predecessors come after it.
+    eigener: bool,
 }
 
 impl Gefunden {
+    /// Takes in what is known of the register of the birthplace, then of the offices it was taken over from.
+    fn register(&mut self, bestand: &Option<Bestand>) {
+        match (self.eigener, &mut self.bestand) {
+            (false, own) => own.clone_from(bestand),
+            (true, Some(own)) => own.alte_schluessel |= bestand.as_ref().is_some_and(|b| b.alte_schluessel),
+            (true, None) => {}
+        }
+        self.eigener = true;
+    }
+
     /// Takes records in, each once: several keys lead to the same one.
     fn saetze(&mut self, stored: &[Stored]) {
         for one in stored {

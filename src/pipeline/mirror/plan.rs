@@ -163,3 +163,72 @@ impl Delivery {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::effects::{Fact, Guard};
+    use crate::pipeline::testing::message;
+
+    fn unnamed(number: &str) -> Message {
+        let mut message = message();
+        let kind = message.record.kind.as_mut().unwrap();
+        kind.namen[0].vornamen = None;
+        kind.geburtsregister_nummer = Some(number.to_owned());
+        message
+    }
+
+    /// What is known where a record stands, and a tombstone, under the key of the program before.
+    fn known(delivered: &str, stored: &str, deleted: Option<&str>) -> Known {
+        let record =
+            |number: &str| Delivery::of(&unnamed(number)).ok().and_then(Delivery::into_registersatz).unwrap();
+        let satz = record(stored);
+        let before = keys::alt::child(&satz.kind, &satz.mutter);
+        let delivery = Delivery::of(&unnamed(delivered)).ok().unwrap();
+        let answer = |question: Question| {
+            let fact = match &question {
+                Question::Mirror(key) if *key == before => Fact::Mirror(vec![Stored {
+                    id: Uuid::from_u128(7),
+                    mandant: "bremen".into(),
+                    partner: "jugendamt-bremen".into(),
+                    registersatz: satz.clone(),
+                }]),
+                Question::Mirror(_) => Fact::Mirror(Vec::new()),
+                Question::Tombstone(key) => {
+                    Fact::Tombstone(deleted.filter(|_| *key == before).map(|at| at.parse().unwrap()))
+                }
+                _ => panic!("unexpected question"),
+            };
+            Answer { fact, guard: Guard { key: question.key(), seen: 1 } }
+        };
+        let answers: Vec<Answer> = delivery.questions().into_iter().map(answer).collect();
+        assert_eq!(answers.len(), 4);
+        assert!(delivery.known(&answers[..3]).is_none());
+        delivery.known(&answers).unwrap()
+    }
+
+    #[test]
+    fn a_child_without_given_name_is_found_under_the_key_of_before_and_its_twin_is_not() {
+        assert_eq!(known("2024/01234", "1234/2024", None).ids(), [Uuid::from_u128(7)]);
+        assert!(known("1235/2024", "1234/2024", None).ids().is_empty());
+    }
+
+    #[test]
+    fn a_tombstone_of_the_program_before_bars() {
+        let barred = known("1235/2024", "1234/2024", Some("2027-01-01T00:00:00Z"));
+        let delivery = Delivery::of(&unnamed("1235/2024")).ok().unwrap();
+        assert!(delivery.judge(&barred, &|_| true).is_err());
+        let free = known("1235/2024", "1234/2024", None);
+        assert_eq!(delivery.judge(&free, &|_| true), Ok(Judged::New));
+    }
+
+    #[test]
+    fn what_waits_is_woken_under_both_keys() {
+        let satz =
+            |message: &Message| Delivery::of(message).ok().and_then(Delivery::into_registersatz).unwrap();
+        assert_eq!(Delivery::weckt(&satz(&unnamed("1234/2024"))).len(), 2);
+        assert_eq!(Delivery::weckt(&satz(&message())).len(), 1);
+    }
+}

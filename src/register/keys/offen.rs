@@ -1,14 +1,16 @@
 //! The keys under which something open around a child or its mother is kept (case Q), and looked for. Coarse on purpose: what is
 //! known otherwise must not hide it, and who is found too much only waits for a person. Nothing is judged behind them.
 
-use super::{MONATE, SearchKey, alt, einmal, falten, gefaltet};
+use super::{MONATE, SearchKey, alt, einmal, falten};
 use crate::register::namen::{self, Wort, grob};
 use crate::register::record::{Kind, Mutter, TeilDatum};
 
 /// The child's day, its place and one of its names.
 const KIND_NAME: &str = "offen-kind-name";
-/// Her day and one of her names.
+/// Her day and one of her names, looked for as a given name.
 const MUTTER: &str = "offen-mutter";
+/// Her day and one of her names, looked for as a family name.
+const MUTTER_FAMILIE: &str = "offen-mutter-familie";
 /// Both days.
 const TAGE: &str = "offen-kind";
 /// The child's day and one of her given names.
@@ -17,11 +19,12 @@ const VORNAME: &str = "offen-vorname";
 const KIND_FAMILIE: &str = "offen-kind-familie";
 /// A given and a family name of hers, in whichever order, and a month in which a birth is expected.
 const MONAT: &str = "offen-name-monat";
-/// The same, where nothing is known of the day.
-const NAMEN: &str = "offen-namen";
+/// A given name and a whole family name of hers, where nothing is known of the day.
+const NAMEN: &str = "offen-name";
 
-/// All classes of this page.
-const CLASSES: [&str; 7] = [KIND_NAME, MUTTER, TAGE, VORNAME, KIND_FAMILIE, MONAT, NAMEN];
+/// All classes of this page. Those that the program before had, too, have the same parts, so that what it left open is found by them as
+/// far as its names are one word each and have one spelling.
+const CLASSES: [&str; 8] = [KIND_NAME, MUTTER, MUTTER_FAMILIE, TAGE, VORNAME, KIND_FAMILIE, MONAT, NAMEN];
 
 /// Between class and value of a key that is kept as a word.
 const IN_WORDS: char = '\u{1e}';
@@ -49,7 +52,8 @@ struct Bekannt {
     kind_namen: Vec<Wort>,
     vornamen: Vec<Wort>,
     familie: Vec<Wort>,
-    ganze_familie: String,
+    /// Family name and name at birth as a whole, empty where there is none.
+    ganze: [String; 2],
 }
 
 impl Bekannt {
@@ -64,7 +68,8 @@ impl Bekannt {
             kind_namen: kind.map(|kind| namen::alle(&kind.namen)).unwrap_or_default(),
             vornamen: namen::vornamen(&mutter.name),
             familie: namen::familie(&mutter.name),
-            ganze_familie: grob(&falten(mutter.name.familienname.as_deref().unwrap_or_default())),
+            ganze: [&mutter.name.familienname, &mutter.name.geburtsname]
+                .map(|name| grob(&falten(name.as_deref().unwrap_or_default()))),
         }
     }
 
@@ -72,47 +77,59 @@ impl Bekannt {
     fn kind_namen(&self, orte: &[String]) -> Vec<SearchKey> {
         let Some(day) = &self.kind else { return Vec::new() };
         let at = |ort: &String| -> Vec<SearchKey> {
-            self.kind_namen.iter().map(|word| gefaltet(KIND_NAME, [day.as_str(), ort, word.grob()])).collect()
+            self.kind_namen
+                .iter()
+                .map(|word| SearchKey::new(KIND_NAME, [day.as_str(), ort, word.grob()]))
+                .collect()
         };
         orte.iter().flat_map(at).collect()
     }
 
-    /// Keys of the days of the two, with these given names of hers.
+    /// Keys of her day with her names, looked for as given and as family names.
+    fn mutter<'a>(
+        &'a self,
+        vornamen: impl IntoIterator<Item = &'a Wort>,
+        familie: impl IntoIterator<Item = &'a Wort>,
+    ) -> Vec<SearchKey> {
+        let Some(her) = &self.mutter else { return Vec::new() };
+        let key = |class, word: &Wort| SearchKey::new(class, [her.as_str(), word.grob()]);
+        let given = vornamen.into_iter().map(|word| key(MUTTER, word));
+        given.chain(familie.into_iter().map(|word| key(MUTTER_FAMILIE, word))).collect()
+    }
+
+    /// Keys of the child's day with hers and with these given names of hers.
     fn tage(&self, vornamen: &[Wort]) -> Vec<SearchKey> {
-        let mut keys = Vec::new();
-        if let Some(her) = &self.mutter {
-            let words = self.familie.iter().chain(vornamen);
-            keys.extend(words.map(|word| gefaltet(MUTTER, [her.as_str(), word.grob()])));
-        }
-        if let Some(day) = &self.kind {
-            keys.extend(vornamen.iter().map(|word| gefaltet(VORNAME, [day.as_str(), word.grob()])));
-            keys.extend(self.mutter.as_ref().map(|her| gefaltet(TAGE, [day.as_str(), her.as_str()])));
-        }
-        keys
+        let Some(day) = &self.kind else { return Vec::new() };
+        let given = vornamen.iter().map(|word| SearchKey::new(VORNAME, [day.as_str(), word.grob()]));
+        let both = self.mutter.as_ref().map(|her| SearchKey::new(TAGE, [day.as_str(), her.as_str()]));
+        given.chain(both).collect()
     }
 
     fn kind_familie(&self) -> Option<SearchKey> {
-        let day = self.kind.as_ref().filter(|_| !self.ganze_familie.is_empty())?;
-        Some(gefaltet(KIND_FAMILIE, [day.as_str(), &self.ganze_familie]))
+        let [family, _] = &self.ganze;
+        let day = self.kind.as_ref().filter(|_| !family.is_empty())?;
+        Some(SearchKey::new(KIND_FAMILIE, [day.as_str(), family]))
     }
 
-    /// A given and a family name of hers, for each month.
-    fn namen(&self, vornamen: &[Wort], months: Option<std::ops::RangeInclusive<i32>>) -> Vec<SearchKey> {
+    /// A given name and a word of a family name of hers, in whichever order, for each month.
+    fn monate(&self, vornamen: &[Wort], months: std::ops::RangeInclusive<i32>) -> Vec<SearchKey> {
         let mut keys = Vec::new();
         for given in vornamen {
             for family in &self.familie {
                 let (one, other) = (given.grob().min(family.grob()), given.grob().max(family.grob()));
-                match &months {
-                    None => keys.push(gefaltet(NAMEN, [one, other])),
-                    Some(months) => keys.extend(
-                        months
-                            .clone()
-                            .map(|month| SearchKey::new(MONAT, [one, other, month.to_string().as_str()])),
-                    ),
-                }
+                let at = |month: i32| SearchKey::new(MONAT, [one, other, month.to_string().as_str()]);
+                keys.extend(months.clone().map(at));
             }
         }
         keys
+    }
+
+    /// A given name with her family name and her name at birth, each as a whole.
+    fn namen(&self, vornamen: &[Wort]) -> Vec<[String; 2]> {
+        let whole = self.ganze.iter().filter(|name| !name.is_empty());
+        whole
+            .flat_map(|name| vornamen.iter().map(move |given| [given.grob().to_owned(), name.clone()]))
+            .collect()
     }
 }
 
@@ -120,14 +137,23 @@ impl Bekannt {
 pub fn unter(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
     let known = Bekannt::of(kind, mutter);
     let mut keys = known.kind_namen(&known.orte);
+    let all = || known.vornamen.iter().chain(&known.familie);
+    keys.extend(known.mutter(all(), all()));
     keys.extend(known.tage(&known.vornamen));
     if known.mutter.is_none() {
         keys.extend(known.kind_familie());
     }
     if known.kind.is_none() {
         let part = kind.and_then(|kind| kind.geburtsdatum.or(kind.erwartet));
-        let months = part.and_then(|datum| datum.monate());
-        keys.extend(known.namen(&known.vornamen, months.map(|(first, last)| first - MONATE..=last + MONATE)));
+        keys.extend(match part.and_then(|datum| datum.monate()) {
+            Some((first, last)) => known.monate(&known.vornamen, first - MONATE..=last + MONATE),
+            // In both orders: given and family name may be exchanged.
+            None => {
+                let pairs = known.namen(&known.vornamen);
+                let both = pairs.iter().flat_map(|[one, other]| [[one, other], [other, one]]);
+                both.map(|pair| SearchKey::new(NAMEN, pair.map(String::as_str))).collect()
+            }
+        });
     }
     einmal(keys)
 }
@@ -138,10 +164,12 @@ pub fn gesucht(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
     let first: Vec<Wort> = known.vornamen.iter().take(1).cloned().collect();
     // One place: whatever is open stands under its name and its key.
     let mut keys = known.kind_namen(known.orte.get(..1).unwrap_or_default());
+    keys.extend(known.mutter(&first, &known.familie));
     keys.extend(known.tage(&first));
     keys.extend(known.kind_familie());
     let month = kind.geburtsdatum.filter(|datum| datum.monat.is_some()).and_then(|datum| datum.monate());
-    keys.extend(month.map(|(month, _)| known.namen(&first, Some(month..=month))).unwrap_or_default());
-    keys.extend(known.namen(&first, None));
+    keys.extend(month.map(|(month, _)| known.monate(&first, month..=month)).unwrap_or_default());
+    let pairs = known.namen(&first);
+    keys.extend(pairs.iter().map(|pair| SearchKey::new(NAMEN, [pair[0].as_str(), &pair[1]])));
     einmal(keys)
 }

@@ -284,3 +284,29 @@ fn a_request_asks_by_no_more_keys_than_before() {
     assert_eq!(gesucht(&kind(), &mutter()).len(), 6);
     assert!(offen_gesucht(&kind(), &mutter()).len() <= 14, "{}", offen_gesucht(&kind(), &mutter()).len());
 }
+
+#[test]
+fn what_the_program_before_left_open_is_found_by_its_days_and_plain_names() {
+    let plain = mit(&mutter(), |name| {
+        name.vornamen = Some("Rosa".into());
+        name.familienname = Some("Sommer".into());
+    });
+    let asked = offen_gesucht(&kind(), &plain);
+    let other = |born: Option<&str>, her: &str| {
+        let kind = Kind { geburtsdatum: born.and_then(TeilDatum::parse), ..kind() };
+        alt::offen(Some(&kind), &Mutter { geburtsdatum: day(her), ..plain.clone() })
+    };
+    for (born, her) in [
+        (Some("2024-08-05"), "1994-03-12"),
+        (Some("2024-08-05"), "1994-03-13"),
+        (Some("2024-08-06"), "1994-03-12"),
+        (None, "1994-03-12"),
+        (Some("2024-08-05"), "1994"),
+        (None, "1994"),
+    ] {
+        let before = other(born, her);
+        assert!(!before.is_empty() && before.iter().any(|key| asked.contains(key)), "{born:?} {her}");
+    }
+    let umlaut = alt::offen(Some(&kind()), &mutter());
+    assert!(umlaut.iter().any(|key| offen_gesucht(&kind(), &mutter()).contains(key)), "both days agree");
+}
