@@ -182,6 +182,9 @@ impl VorgangState {
     }
 }
 
+/// What a service is told whose request came without a login that can be read and is fresh (rules.md 2.6).
+pub const ANMELDUNG_ERNEUERN: &str = "anmeldung-erneuern";
+
 /// A case: it spans request, questions, tasks, answer and delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vorgang {
@@ -199,9 +202,12 @@ pub struct Vorgang {
 }
 
 impl Vorgang {
-    /// What the service that began it may learn of it: `in-bearbeitung` or `abgeschlossen`. Of a request for another
-    /// application it learns nothing by it, because every outcome but one is the same.
+    /// What the service that began it may learn of it: `in-bearbeitung` or `abgeschlossen`, or that it has to have her log in
+    /// again. Of a request for another application it learns nothing else by it, because every outcome but one is the same.
     pub fn stand(&self) -> &'static str {
+        if self.akte.erneuern {
+            return ANMELDUNG_ERNEUERN;
+        }
         match self.state.open() && !self.akte.once_only() {
             true => Inbound::Waiting.stand(),
             false => Inbound::Accepted.stand(),

@@ -41,6 +41,8 @@ pub struct Sender {
     pub groups: Vec<String>,
     /// Uses it is admitted for, such as `self-service`.
     pub uses: Vec<String>,
+    /// The version of each standard that it takes, where one is named.
+    pub versions: BTreeMap<String, String>,
     /// What its entry in `partners.yaml` tightens; the steps that know a key read it.
     pub policy: serde_json::Value,
 }

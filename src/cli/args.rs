@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::args_backup::{BackupArgs, RecoverArgs};
 use super::args_bench::BenchArgs;
-use super::args_register::{BestandCommand, MirrorCommand, TablesCommand};
+use super::args_register::{BestandCommand, MirrorCommand, Ordered, TablesCommand};
 use super::args_retention::RetentionCommand;
 use super::args_support::SupportCommand;
 use super::args_validate::ValidateArgs;
@@ -429,6 +429,18 @@ pub enum VorgangCommand {
         after_help = "Example:\n  drehscheibe vorgang show 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --mandant jugendamt-bremen --reason \"Aktenzeichen 7\""
     )]
     Show(VorgangShowArgs),
+    /// Confirm, as a person of the office, an answer that names another child or mother than was asked for; it then goes on.
+    #[command(
+        after_help = "Example:\n  drehscheibe vorgang bestaetigen 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --jugendamt jugendamt-bremen \
+            --reason \"Mutter hat seit der Geburt den Namen geändert\""
+    )]
+    Bestaetigen {
+        /// Id of the parked answer, as `parked list` shows it.
+        id: Uuid,
+        /// Whose and why.
+        #[command(flatten)]
+        ordered: Ordered,
+    },
 }
 
 /// Arguments of `vorgang list`.

@@ -124,13 +124,25 @@ impl Ended {
         Ended { command, state: "waiting", text: text.to_owned() }
     }
 
+    /// Whether it was carried out.
+    pub fn done(&self) -> bool {
+        self.state == "done"
+    }
+
+    /// Prints what became of it; only what was done ends with zero.
+    pub fn tell(&self, out: &mut Output) -> Result<Exit, CliError> {
+        out.say(&format!("{}: {}", self.state, self.text))?;
+        out.value(self)?;
+        Ok(self.exit())
+    }
+
     /// The exit code: only what was done is done.
     fn exit(&self) -> Exit {
-        if self.state == "done" { Exit::Ok } else { Exit::No }
+        if self.done() { Exit::Ok } else { Exit::No }
     }
 }
 
-/// Posts a command of the acting person and waits at most so long for its end.
+/// Posts a command of the acting person, waits at most so long for its end and prints it.
 pub async fn post(
     store: &dyn Store,
     clock: &Clock,
@@ -139,6 +151,17 @@ pub async fn post(
     wait: Duration,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
+    carried(store, clock, asked, reason, wait).await?.tell(out)
+}
+
+/// The same without printing.
+pub async fn carried(
+    store: &dyn Store,
+    clock: &Clock,
+    asked: &Asked,
+    reason: &str,
+    wait: Duration,
+) -> Result<Ended, CliError> {
     let at = clock.now();
     let id = Uuid::now_v7();
     let command = Command {
@@ -168,9 +191,7 @@ pub async fn post(
         left -= nap;
     };
     waiting.finish_and_clear();
-    out.say(&format!("{}: {}", ended.state, ended.text))?;
-    out.value(&ended)?;
-    Ok(ended.exit())
+    Ok(ended)
 }
 
 #[cfg(test)]

@@ -243,7 +243,7 @@ async fn answer(teller: &mut Teller<'_>, asked: &Antrag) -> Result<(), CliError>
             3,
         )
         .await?;
-    teller.arrives("a letter to each mother who was logged in", "postfach/out", "\"art\"", 7).await?;
+    teller.arrives("a letter to each account that asked", "postfach/out", "\"art\"", 8).await?;
     let foreign = Post {
         what: "0803 of an office that is not responsible",
         path: "/v1/antworten",
@@ -259,7 +259,7 @@ async fn answer(teller: &mut Teller<'_>, asked: &Antrag) -> Result<(), CliError>
         teller.due.callbacks += 1;
         teller.due.closed += 1;
     }
-    teller.arrives("its answer to the mother", "postfach/out", &transaktionsid, 1).await.map(|_| ())
+    teller.arrives("its answer to the mother", "postfach/out", "antwort-des-jugendamts", 1).await.map(|_| ())
 }
 
 /// Released by the mother in both; only *known, no entry* is handed over, and everything else looks the same.

@@ -5,13 +5,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::args::{Cli, Command, PartnersCommand};
+use crate::cli::args::{Cli, Command, PartnersCommand, VorgangCommand};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::{
-    backup, bench, bench_floor, bestand, check, completions, demo, doctor, dry_run, inspect, messages,
-    migrate, parked, pause, recover, retention, routes, run, schema, stage, standards, status, support,
-    tables, test, validate, vorgang,
+    backup, bench, bench_floor, bestaetigen, bestand, check, completions, demo, doctor, dry_run, inspect,
+    messages, migrate, parked, pause, recover, retention, routes, run, schema, stage, standards, status,
+    support, tables, test, validate, vorgang,
 };
 use crate::clock::Clock;
 
@@ -66,6 +66,9 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         }
         Command::Parked(command) => {
             parked::run(&*stage::write_store(global, out)?, &clock, command, out).await
+        }
+        Command::Vorgang(VorgangCommand::Bestaetigen { id, ordered }) => {
+            bestaetigen::run(global, &clock, *id, ordered, out).await
         }
         Command::Vorgang(command) => {
             vorgang::run(&*stage::write_store(global, out)?, &clock, command, out).await

@@ -10,6 +10,7 @@ pub mod args_validate;
 pub mod backup;
 pub mod bench;
 pub mod bench_floor;
+pub mod bestaetigen;
 pub mod bestand;
 pub mod bestand_liste;
 pub mod check;

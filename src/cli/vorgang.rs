@@ -56,6 +56,10 @@ pub async fn run(
             print_list(&shown(store, clock, limit, mandant, reason).await?, out)?;
             Ok(Exit::Ok)
         }
+        // What it asks stands in a file of its own, since it needs the whole stage.
+        VorgangCommand::Bestaetigen { .. } => {
+            Err(CliError::Usage("this is carried out by the running process".to_owned()))
+        }
         VorgangCommand::Show(VorgangShowArgs { id, mandant, reason }) => {
             let all = shown(store, clock, ALL, mandant, reason).await?;
             match all.iter().find(|one| one.id == *id || one.nummer == Some(*id)) {

@@ -10,7 +10,7 @@ use crate::plan::{Binding, Partner, Plan, PlanSet};
 use crate::rejection::{Fault, Rejection, UNQUOTED};
 use crate::store::contract::{Entry, Keep};
 use crate::xml::gate;
-use crate::xoev::contract::{gate_rejection, is_test};
+use crate::xoev::contract::{Known, gate_rejection, is_test};
 
 use super::entry::{self, Settled};
 use super::run::{self, Decided, Ground, Refusal, Run};
@@ -82,6 +82,14 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
             .any(|accept| accept.message == identity.message && accept.partners.contains(&partner.sender.id))
     });
     let Some(&(plan, taken)) = claimed else {
+        // No route can ever take what no package reads: refused at once, with the verdict that `inspect` gives.
+        let known = set.standards.known();
+        let same = |known: &&Known| known.message == identity.message && known.version == identity.version;
+        if !known.iter().filter(same).any(|known| known.reads)
+            && let Err(rejections) = bench.reader.read(&detected, &document)
+        {
+            return refused(ground, &partner, (first_plan, binding), Some(&identity), rejections, bench);
+        }
         return parked(
             ground,
             &partner,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::message::Message;
 use crate::pipeline::authorise_area;
-use crate::pipeline::entschieden::{ANMELDUNG, UNGUELTIG, VERWENDUNG, festhalten};
+use crate::pipeline::entschieden::{ANMELDUNG, ERNEUERN, UNGUELTIG, VERWENDUNG, festhalten};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::register::aemter::tag;
 use crate::register::anmeldung::{Grund, Massstab, Rolle, pruefen};
@@ -40,7 +40,7 @@ pub const ENTRY: Entry = Entry {
             "maxProperties": 1,
         })
     },
-    declares: &[(VERWENDUNG, USES), (ANMELDUNG, &["mutter", "bevollmaechtigt", UNGUELTIG])],
+    declares: &[(VERWENDUNG, USES), (ANMELDUNG, &["mutter", "bevollmaechtigt", UNGUELTIG, ERNEUERN])],
     build,
 };
 
@@ -101,8 +101,8 @@ impl Step for Use {
                 Ok(Flow::Next)
             }
             // The reasons stay here: an audit trail that knew them would tell the case.
-            Err(_) => {
-                self.fall_k(message);
+            Err(gruende) => {
+                self.fall_k(message, &gruende);
                 Ok(Flow::Stop)
             }
         }
@@ -113,7 +113,9 @@ impl Use {
     fn geprueft(&self, message: &Message) -> Result<Rolle, Vec<Grund>> {
         let record = &message.record;
         let massstab = Massstab::verschaerft(&message.sender.policy);
-        let geprueft = pruefen(record.anmeldung.as_ref(), record.mutter.as_ref(), &massstab, message.now());
+        // As fresh as it was when the request came: one that our own trouble held up, and that a person replays, is no older.
+        let received = message.envelope.head.received;
+        let geprueft = pruefen(record.anmeldung.as_ref(), record.mutter.as_ref(), &massstab, received);
         let mut gruende = Vec::new();
         if !message.sender.uses.iter().any(|admitted| admitted == self.verwendung) {
             gruende.push(Grund::NichtZugelassen);
@@ -133,14 +135,20 @@ impl Use {
     }
 
     /// No decision and nothing looked up: only the office that decides is named.
-    fn fall_k(&self, message: &mut Message) {
+    ///
+    /// Where the service itself is admitted and its login is missing, unreadable or too old, it is told so. Any other login that
+    /// does not hold is readable: the account that asked is told, and stays on the record for `postfach`.
+    fn fall_k(&self, message: &mut Message, gruende: &[Grund]) {
         let now = message.now();
         let wohnort = message.record.mutter.as_ref().and_then(|mutter| {
             tatsachen::wohnort(mutter, &self.tafeln, tag(now)).eines().map(|amt| amt.id.clone())
         });
-        message.values.insert(ANMELDUNG, UNGUELTIG.to_owned());
-        // A mailbox of a login that does not hold is nobody's.
-        message.record.anmeldung = None;
+        let admitted = !gruende.contains(&Grund::NichtZugelassen);
+        let erneuern = admitted && gruende.iter().any(|grund| grund.erneuern());
+        message.values.insert(ANMELDUNG, if erneuern { ERNEUERN } else { UNGUELTIG }.to_owned());
+        if erneuern || !admitted {
+            message.record.anmeldung = None;
+        }
         festhalten(
             message,
             Entscheidung {

@@ -1,5 +1,6 @@
 //! The verb `build`: makes a document that a later word sends: the 0803 of an automatic answer, or the machine-readable one.
 //! Makes an answer of cases A and B only, never tells a Sperrvermerk to anybody but a Jugendamt, and sends nothing itself.
+//! A 0803 says the same as the letter and no more (rules.md 3): the issuing Jugendamt is its author, the Registersatz its source.
 
 use std::sync::Arc;
 
@@ -9,10 +10,13 @@ use serde_json::{Value, json};
 use crate::envelope::Reply;
 use crate::message::Message;
 use crate::pipeline::settings;
-use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
+use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
+use crate::pipeline::versions::Writing;
 use crate::pipeline::{answer, schreiben, sending, werte};
 use crate::register::entscheidung::Ergebnis;
-use crate::register::record::{Behoerde, Eintragung, Postkorb, Record};
+use crate::register::record::{
+    Behoerde, Eintragung, Kind, Kopf, Mutter, Personenname, Postkorb, Record, Registersatz,
+};
 use crate::register::tafeln::Tafeln;
 
 /// The row of the menu.
@@ -27,14 +31,21 @@ pub const ENTRY: Entry = Entry {
 
 /// The machine-readable answer to the mother.
 const AUSKUNFT: &str = "auskunft.json";
-/// The code of the joint declaration of custody.
-const SORGEERKLAERUNG: &str = "01";
+/// Prefix of the key of a Jugendamt, and of that of an online service.
+const JUGENDAMT: &str = "jga";
+const ONLINEDIENST: &str = "fap";
+/// Digits of an ARS.
+const ARS: usize = 12;
+/// What stands where the standard wants a value that an Auskunft does not state.
+const NICHT_ANGEGEBEN: &str = "nicht angegeben";
+/// The agreed group of further fields that says the Stand and what the Auskunft means, and since when it is agreed.
+const GRUPPE: (&str, &str) = ("sorgeregister.auskunft", "2026-11-29");
 
 enum What {
     /// The machine-readable answer.
     Schreiben,
-    /// A message of a standard, in one of these versions, the newest last.
-    Message { message: String, standard: String, versions: Vec<String> },
+    /// A message of a standard.
+    Message(Writing),
 }
 
 struct Build {
@@ -42,6 +53,7 @@ struct Build {
     what: Vec<What>,
     named: String,
     platform: Value,
+    reach: Arc<Reach>,
     tafeln: Arc<Tafeln>,
 }
 
@@ -73,17 +85,17 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
         return Err(vec![SettingFault { path: format!("/{}", ENTRY.word), text }]);
     }
     let what = written.into_iter().map(|written| what(written, building)).collect::<Result<_, _>>()?;
-    let (platform, tafeln) = (building.platform.clone(), building.tafeln.clone());
-    Ok(Arc::new(Build { what, named, platform, tafeln }))
+    let (platform, tafeln, reach) =
+        (building.platform.clone(), building.tafeln.clone(), building.reach.clone());
+    Ok(Arc::new(Build { what, named, platform, reach, tafeln }))
 }
 
 fn what(written: &str, building: &Building<'_>) -> Result<What, Vec<SettingFault>> {
     if written == AUSKUNFT {
         return Ok(What::Schreiben);
     }
-    let known = building.standards.known();
-    let writes: Vec<_> = known.iter().filter(|known| known.writes && known.message == written).collect();
-    let Some(first) = writes.first() else {
+    let Some(writing) = Writing::of(building.standards, written) else {
+        let known = building.standards.known();
         let mut all: Vec<&str> =
             known.iter().filter(|known| known.writes).map(|known| known.message.as_str()).collect();
         all.push(AUSKUNFT);
@@ -91,16 +103,23 @@ fn what(written: &str, building: &Building<'_>) -> Result<What, Vec<SettingFault
         let text = format!("nothing makes `{written}`; allowed: {}", all.join(", "));
         return Err(vec![SettingFault { path: format!("/{}", ENTRY.word), text }]);
     };
-    let standard = first.standard.clone();
-    let versions: Vec<String> = writes.iter().map(|known| known.version.clone()).collect();
-    Ok(What::Message { message: written.to_owned(), standard, versions })
+    let leser = Behoerde { praefix: ONLINEDIENST.into(), kennung: "0".repeat(ARS), name: "Probe".into() };
+    let asking = building.reach.channels.keys().map(|(_, partner)| partner.as_str()).collect();
+    let content = |record: &Record| {
+        let record = Record { eintragung: record.eintragung.clone(), ..knapp(record) };
+        inhalt(&record, &leser, Some(Timestamp::UNIX_EPOCH)).map_err(|error| error.to_string())
+    };
+    let tried = writing
+        .tried(building, building.platform, &leser, content, &asking)
+        .map_err(|fault| vec![SettingFault { path: format!("/{}", ENTRY.word), ..fault }])?;
+    Ok(What::Message(tried))
 }
 
 impl What {
     fn suits(&self, asked: &str) -> bool {
         match self {
             What::Schreiben => true,
-            What::Message { standard, .. } => standard == asked,
+            What::Message(writing) => writing.standard == asked,
         }
     }
 }
@@ -117,16 +136,11 @@ impl Step for Build {
         let reply = match what {
             What::Schreiben => schreiben::schreiben(message, &self.tafeln)
                 .map_err(|fehlt| Trouble::Ours(fehlt.to_string()))?,
-            What::Message { message: type_, standard, versions } => {
+            What::Message(writing) => {
+                let named = message.sender.versions.get(&writing.standard).map(String::as_str);
                 let own = &message.identity;
-                let version = match versions.contains(&own.version) && own.standard == *standard {
-                    true => own.version.clone(),
-                    false => versions.last().cloned().unwrap_or_default(),
-                };
-                let record = antwort(message)?;
-                let leser = record.kopf.autor.clone();
-                let id = message.derived_id(&format!("{}:{type_}", ENTRY.word));
-                write(bench, id, (type_, &version), message, &self.platform, (&record, &leser))?
+                let version = writing.answering(named, (&own.standard, &own.version));
+                self.auskunft(bench, message, (&writing.message, version))?
             }
         };
         message.audit(ENTRY.word, &[("message", &reply.message)]);
@@ -135,23 +149,121 @@ impl Step for Build {
     }
 }
 
-/// The record of the answer: what was asked, and what the register says by the decision; only for cases A and B.
-fn antwort(message: &Message) -> Result<Record, Trouble> {
-    let ergebnis = message.entscheidung.as_ref().map(|entscheidung| entscheidung.ergebnis);
-    let eintragung = match ergebnis {
-        Some(Ergebnis::Negativ) => Eintragung::default(),
-        Some(Ergebnis::Eintragung) => {
-            Eintragung { vorhanden: true, arten: vec![SORGEERKLAERUNG.to_owned()], ..Eintragung::default() }
+impl Build {
+    /// The answer as a message of the standard, in the name of the office that issues it.
+    fn auskunft(
+        &self,
+        bench: &mut Bench,
+        message: &Message,
+        (type_, version): (&str, &str),
+    ) -> Result<Reply, Trouble> {
+        let ours = |error: &dyn std::fmt::Display| Trouble::Ours(error.to_string());
+        let record = antwort(message)?;
+        let leser = &message.record.kopf.autor;
+        let id = message.derived_id(&format!("{}:{type_}", ENTRY.word));
+        let stand = message.entscheidung.as_ref().map(|entscheidung| entscheidung.stand);
+        let autor = self.aussteller(message);
+        let received = message.envelope.head.received;
+        let kopf = answer::values(id, received, message.identity.test, &autor, leser);
+        let content = inhalt(&record, leser, stand).map_err(|error| ours(&error))?;
+        let values = werte::nachricht(kopf, content);
+        let body = bench.reader.write(type_, version, &values).map_err(|error| ours(&error))?;
+        Ok(Reply {
+            content_type: answer::XML.to_owned(),
+            body,
+            message: type_.to_owned(),
+            message_id: id.to_string(),
+        })
+    }
+
+    /// The issuing office as a header names it. One of which the tables know no way and no address is reached through the
+    /// platform, which writes on its behalf.
+    fn aussteller(&self, message: &Message) -> Value {
+        let mut autor = self.platform.clone();
+        let id = message.entscheidung.as_ref().and_then(|entscheidung| entscheidung.wohnort_amt.as_deref());
+        let Some(amt) = id.and_then(|id| self.tafeln.aemter.amt(id)) else { return autor };
+        let keys = self.reach.identities.get(&amt.id).into_iter().flatten();
+        let key = keys.filter_map(|key| key.split_once(':')).find(|(praefix, _)| *praefix == JUGENDAMT);
+        let ars = amt.gebiete.first().map(|gebiet| format!("{:0<ARS$}", gebiet.ars));
+        autor["praefix"] = JUGENDAMT.into();
+        autor["kennung"] = key.map(|(_, kennung)| kennung.to_owned()).or(ars).unwrap_or_default().into();
+        autor["name"] = amt.name.clone().into();
+        for (part, own) in [("erreichbarkeit", &amt.erreichbarkeit), ("anschrift", &amt.anschrift)] {
+            if let Some(own) = own {
+                autor[part] = own.clone();
+            }
         }
+        autor
+    }
+}
+
+/// The record of the answer: what the register says by the decision, and nothing of what was typed; only for cases A and B.
+fn antwort(message: &Message) -> Result<Record, Trouble> {
+    let ours = |text: &str| Trouble::Ours(text.to_owned());
+    let ergebnis = message.entscheidung.as_ref().map(|entscheidung| entscheidung.ergebnis);
+    let satz = match ergebnis {
+        Some(Ergebnis::Negativ | Ergebnis::Eintragung) => schreiben::registersatz(message)
+            .ok_or_else(|| ours("the decision names no Registersatz; it cannot be answered"))?,
         Some(Ergebnis::Klaerfall | Ergebnis::Zustaendigkeit) | None => {
             let text =
                 "only a decision `negativ` or `eintragung` is answered with this message; correct the route";
-            return Err(Trouble::Ours(text.to_owned()));
+            return Err(ours(text));
         }
     };
-    let mut record = message.record.clone();
-    record.eintragung = Some(eintragung);
+    let Registersatz { mutter, kind, eintragung, .. } = satz;
+    let vorhanden = ergebnis == Some(Ergebnis::Eintragung);
+    if vorhanden == eintragung.arten.is_empty() {
+        return Err(ours("the Registersatz says something else than was decided"));
+    }
+    let said = Record { mutter: Some(mutter.clone()), kind: Some(kind.clone()), ..message.record.clone() };
+    let arten = eintragung.arten.clone();
+    let mut record = knapp(&said);
+    record.eintragung = Some(Eintragung { vorhanden, arten, ..Eintragung::default() });
+    record.kopf.antragszeit.get_or_insert_with(|| answer::zeitpunkt(message.envelope.head.received));
     Ok(record)
+}
+
+/// What an Auskunft states of a record: her name and date of birth, the three data of the child. The standard wants her place of
+/// birth as well, which is not stated.
+fn knapp(record: &Record) -> Record {
+    let name = |name: &Personenname| Personenname { geburtsname: None, ..name.clone() };
+    let mutter = record.mutter.as_ref().map(|mutter| Mutter {
+        name: name(&mutter.name),
+        geburtsort: Some(NICHT_ANGEGEBEN.to_owned()),
+        geburtsdatum: mutter.geburtsdatum,
+        ..Mutter::default()
+    });
+    let kind = record.kind.as_ref().map(|kind| Kind {
+        namen: kind.namen.first().map(name).into_iter().collect(),
+        geburtsort: kind.geburtsort.clone(),
+        geburtsdatum: kind.geburtsdatum,
+        ..Kind::default()
+    });
+    let kopf = Kopf {
+        antragszeit: record.kopf.antragszeit.clone(),
+        transaktionsid: record.kopf.transaktionsid.clone(),
+        ..Kopf::default()
+    };
+    Record { kopf, mutter, kind, ..Record::default() }
+}
+
+/// Its content with the Stand and, where there is no entry, the sentence that says what that means.
+fn inhalt(
+    record: &Record,
+    leser: &Behoerde,
+    stand: Option<Timestamp>,
+) -> Result<Value, werte::NurAnJugendamt> {
+    let mut content = werte::auskunft(record, leser)?;
+    let negativ = record.eintragung.as_ref().is_some_and(|eintragung| !eintragung.vorhanden);
+    let stand = stand.map(|stand| (schreiben::tag(stand), schreiben::satz(stand)));
+    let felder = stand.into_iter().flat_map(|(tag, satz)| {
+        let satz = negativ.then(|| json!({ "name": "hinweis", "wert": satz }));
+        std::iter::once(json!({ "name": "stand", "wert": tag })).chain(satz)
+    });
+    let (name, fassung) = GRUPPE;
+    content["zusatzparameter"] =
+        json!([{ "name": name, "fassung": fassung, "felder": felder.collect::<Vec<_>>() }]);
+    Ok(content)
 }
 
 /// Writes a message of a standard from a record, as the platform, to `leser`.
@@ -207,6 +319,7 @@ mod tests {
         assert_eq!(record.kopf.nachrichten_uuid, reply.message_id);
         assert_eq!(record.kopf.transaktionsid, message.record.kopf.transaktionsid);
         assert_eq!(record.kopf.leser, message.record.kopf.autor);
+        assert_eq!(record.kopf.autor.praefix, "jga");
         assert_ne!(record.kopf.nachrichten_uuid, message.record.kopf.nachrichten_uuid);
         Ok(record)
     }
@@ -215,10 +328,88 @@ mod tests {
     fn cases_a_and_b_become_an_0803_of_our_own() {
         let negativ = made(Fall::A).unwrap();
         assert_eq!(negativ.eintragung, Some(Eintragung::default()));
-        assert!(negativ.mutter == antrag().record.mutter && negativ.kind == antrag().record.kind);
-        assert!(negativ.zusatz.unwrap().nachweise.is_empty());
         let eintragung = made(Fall::B).unwrap().eintragung.unwrap();
         assert!(eintragung.vorhanden && eintragung.arten == ["01"]);
+    }
+
+    fn octets(message: &mut Message) -> String {
+        step(json!({ "build": "xfamilie.0803", "as": "antwort" })).apply(message, &mut bench()).unwrap();
+        String::from_utf8(message.built["antwort"].body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn it_says_the_same_as_the_letter_and_no_more() {
+        let told = made(Fall::A).unwrap();
+        let (mutter, kind) = (told.mutter.unwrap(), told.kind.unwrap());
+        let register = antrag().record;
+        let (of_mutter, of_kind) = (register.mutter.unwrap(), register.kind.unwrap());
+        assert_eq!(mutter.name.familienname, of_mutter.name.familienname);
+        assert_eq!((mutter.geburtsdatum, kind.geburtsdatum), (of_mutter.geburtsdatum, of_kind.geburtsdatum));
+        assert!(
+            mutter.anschriften.is_empty()
+                && mutter.familienstand.is_none()
+                && mutter.name.geburtsname.is_none()
+        );
+        assert_eq!((kind.geburtsort, kind.namen.len()), (of_kind.geburtsort, 1));
+        assert!(
+            kind.geburtsregister_nummer.is_none()
+                && kind.geburtsstandesamt.is_none()
+                && kind.register_ars.is_none()
+        );
+        assert!(told.zusatz.is_none() && told.kopf.postkorb.is_none());
+        let text = octets(&mut decided(antrag(), Fall::A));
+        for stated in ["<wert>21.11.2026</wert>", "am 21.11.2026 im Sorgeregister keine Eintragung vorlag"] {
+            assert!(text.replace("xfb:", "").contains(stated), "{text}");
+        }
+        assert!(!octets(&mut decided(antrag(), Fall::B)).contains("keine Eintragung vorlag"));
+    }
+
+    #[test]
+    fn it_states_what_the_register_says_and_never_what_was_typed() {
+        let mut message = decided(antrag(), Fall::A);
+        message.record.kind.as_mut().unwrap().geburtsort = Some("Paris".into());
+        message.record.mutter.as_mut().unwrap().name.vornamen = Some("Getippt".into());
+        let text = octets(&mut message);
+        assert!(!text.contains("Paris") && !text.contains("Getippt") && text.contains("Bremen"), "{text}");
+    }
+
+    #[test]
+    fn the_office_that_issues_it_is_its_author() {
+        let mut tafeln = Tafeln::default();
+        let mut amt = crate::register::aemter::Amt {
+            id: "jugendamt-bremen".into(),
+            name: "Amt f\u{fc}r Soziale Dienste".into(),
+            gebiete: vec![crate::register::aemter::Gebiet { ars: "04011".into(), von: None, bis: None }],
+            ..Default::default()
+        };
+        for (identities, anschrift, kennung, strasse) in [
+            (vec!["dsc:7", "jga:040110000000"], None, "040110000000", "Beispielweg"),
+            (
+                vec![],
+                Some(
+                    json!({ "strasse": "Musterwall", "hausnummer": "5", "postleitzahl": "28195", "wohnort": "Bremen" }),
+                ),
+                "040110000000",
+                "Musterwall",
+            ),
+        ] {
+            amt.anschrift = anschrift;
+            tafeln.aemter.aemter = vec![amt.clone()];
+            let mut message = decided(antrag(), Fall::A);
+            let settings = json!({ "build": "xfamilie.0803", "as": "antwort" });
+            let step = building(|building| {
+                let mut reach = Reach::clone(&building.reach);
+                let identities = identities.iter().map(|key| (*key).to_owned()).collect();
+                reach.identities.insert("jugendamt-bremen".into(), identities);
+                let (reach, tafeln) = (reach.into(), tafeln.clone().into());
+                build(&settings, &Building { reach, tafeln, addressees: Vec::new(), ..*building })
+            });
+            step.unwrap().apply(&mut message, &mut bench()).unwrap();
+            let (_, record) = bench().reader.open(message.built["antwort"].body.clone()).unwrap();
+            assert_eq!(record.kopf.autor.key(), format!("jga:{kennung}"));
+            assert_eq!(record.kopf.autor.name, amt.name);
+            assert!(String::from_utf8_lossy(&message.built["antwort"].body).contains(strasse));
+        }
     }
 
     #[test]
@@ -226,11 +417,6 @@ mod tests {
         for fall in [Fall::C, Fall::F, Fall::I, Fall::K, Fall::L, Fall::V] {
             assert!(matches!(made(fall), Err(Trouble::Ours(_))), "{fall:?}");
         }
-    }
-
-    #[test]
-    fn the_mailbox_of_the_answer_is_that_of_the_login() {
-        assert_eq!(made(Fall::A).unwrap().kopf.postkorb.unwrap().handle.as_deref(), Some("handle-1"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use crate::effects::{Trace, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
 use crate::pipeline::jugendamt::alias;
+use crate::register::antwort::Gefragt;
 use crate::register::entscheidung::{Entscheidung, Ergebnis};
 use crate::register::keys::{self, SearchKey};
 use crate::register::record::{Postkorb, Record};
@@ -17,6 +18,8 @@ pub const VERWENDUNG: &str = "verwendung";
 pub const ANMELDUNG: &str = "anmeldung";
 /// Of [`ANMELDUNG`]: the login does not carry the request.
 pub const UNGUELTIG: &str = "ungueltig";
+/// Of [`ANMELDUNG`]: there is no login, nobody can read it, or it is too old; the service has her log in again.
+pub const ERNEUERN: &str = "erneuern";
 
 /// The key of the Vorgang that a request begins; a request without a transaktionsid has one of its own.
 pub fn key(message: &Message) -> SearchKey {
@@ -36,6 +39,12 @@ pub fn festhalten(message: &mut Message, entscheidung: Entscheidung) {
         Ergebnis::Negativ | Ergebnis::Eintragung | Ergebnis::Zustaendigkeit => VorgangState::Entschieden,
     };
     let id = message.derived_id("vorgang");
+    let login = message.values.get(ANMELDUNG).map(String::as_str);
+    let holds = login.is_some_and(|login| login != UNGUELTIG && login != ERNEUERN);
+    let gefragt = match entscheidung.ergebnis {
+        Ergebnis::Klaerfall => Gefragt::von(&message.record).map(Box::new),
+        Ergebnis::Negativ | Ergebnis::Eintragung | Ergebnis::Zustaendigkeit => None,
+    };
     let akte = Akte {
         art: "antrag".to_owned(),
         partner: message.sender.id.clone(),
@@ -46,7 +55,10 @@ pub fn festhalten(message: &mut Message, entscheidung: Entscheidung) {
         tabelle: Some(entscheidung.tabelle.clone()),
         satz: entscheidung.registersatz,
         stand: Some(entscheidung.stand),
-        postkorb: postkorb(&message.record),
+        // A mailbox of a login that does not hold is nobody's.
+        postkorb: postkorb(&message.record).filter(|_| holds),
+        gefragt,
+        erneuern: login == Some(ERNEUERN),
         ..Akte::default()
     };
     let vorgang = Vorgang {
@@ -84,6 +96,7 @@ fn nummer(message: &Message, vorgang: &Vorgang) -> VorgangChange {
     let mut alias = alias(vorgang);
     alias.akte.transaktionsid = Some(transaktionsid(message));
     alias.akte.use_.clone_from(&vorgang.akte.use_);
+    alias.akte.erneuern = vorgang.akte.erneuern;
     VorgangChange { key: keys::nummer(message.envelope.head.id), vorgang: alias }
 }
 

@@ -12,6 +12,7 @@ use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::pipeline::uebergaenge;
 use crate::pipeline::vorgang::responsible;
+use crate::register::aemter::tag;
 use crate::register::keys;
 use crate::register::tafeln::Tafeln;
 use crate::rejection::{Fault, Rejection};
@@ -58,7 +59,7 @@ impl Step for Erledigt {
             let text = "Ein Hinweis mit dieser nachrichtenUUID ist nicht bekannt.";
             return Err(refused(Fault::Other, "hinweis-unbekannt", text));
         };
-        if !responsible(&self.tafeln.aemter, &vorgang.owner, &message.sender.id) {
+        if !responsible(&self.tafeln.aemter, &vorgang.owner, &message.sender.id, tag(message.now())) {
             let text = "Für diesen Hinweis ist eine andere Stelle zuständig.";
             return Err(refused(Fault::Authority, "nicht-zustaendig", text));
         }

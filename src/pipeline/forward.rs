@@ -1,5 +1,5 @@
 //! The verb `forward`: makes of a request what is handed on to an office: the original, unchanged, with its Nachweise, or
-//! the same request in a message that the office reads. Sends nothing itself and adds nothing.
+//! the same request in the message and version that the office reads. Sends nothing itself and adds nothing.
 
 use std::sync::Arc;
 
@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use crate::envelope::Reply;
 use crate::message::Message;
 use crate::pipeline::settings;
-use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
-use crate::pipeline::{answer, build};
+use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
+use crate::pipeline::versions::Writing;
+use crate::pipeline::{answer, build, werte};
 use crate::register::record::Behoerde;
 use crate::register::tafeln::Tafeln;
 
@@ -31,8 +32,9 @@ const JUGENDAMT: &str = "jga";
 const ARS: usize = 12;
 
 struct Forward {
-    /// The message it is written as where it came otherwise, with the version.
-    message: Option<(String, String)>,
+    /// The message it is written as where it came otherwise.
+    message: Option<Writing>,
+    reach: Arc<Reach>,
     named: String,
     platform: Value,
     tafeln: Arc<Tafeln>,
@@ -60,16 +62,24 @@ fn build_step(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>
     let message = if written == ORIGINAL {
         None
     } else {
-        let known = building.standards.known();
-        let newest = known.iter().rfind(|known| known.writes && known.message == written);
-        let Some(newest) = newest else {
+        let Some(writing) = Writing::of(building.standards, &written) else {
             let text = format!("nothing writes `{written}`; allowed: {ORIGINAL} or a message of a package");
             return Err(vec![SettingFault { path: format!("/{}", ENTRY.word), text }]);
         };
-        Some((written, newest.version.clone()))
+        let aemter = building.tafeln.aemter.aemter.iter().map(|amt| amt.id.as_str());
+        let reached = aemter.filter(|amt| building.reach.answers.contains_key(*amt)).collect();
+        let leser = Behoerde {
+            praefix: JUGENDAMT.to_owned(),
+            kennung: "0".repeat(ARS),
+            name: "Jugendamt".to_owned(),
+        };
+        let tried = writing
+            .tried(building, building.platform, &leser, |record| Ok(werte::inhalt(record)), &reached)
+            .map_err(|fault| vec![SettingFault { path: format!("/{}", ENTRY.word), ..fault }])?;
+        Some(tried)
     };
     let (platform, tafeln) = (building.platform.clone(), building.tafeln.clone());
-    Ok(Arc::new(Forward { message, named, platform, tafeln }))
+    Ok(Arc::new(Forward { message, reach: building.reach.clone(), named, platform, tafeln }))
 }
 
 impl Step for Forward {
@@ -78,8 +88,15 @@ impl Step for Forward {
     }
 
     fn apply(&self, message: &mut Message, bench: &mut Bench) -> Result<Flow, Trouble> {
-        let reply = match &self.message {
-            Some((type_, version)) if *type_ != message.identity.message => {
+        let identity = &message.identity;
+        let office =
+            message.entscheidung.as_ref().and_then(|entscheidung| entscheidung.wohnort_amt.as_deref());
+        let written = self.message.as_ref().map(|writing| (writing, writing.to(&self.reach, office)));
+        let reply = match written {
+            Some((writing, version))
+                if writing.message != identity.message || version != identity.version =>
+            {
+                let type_ = writing.message.as_str();
                 let id = message.derived_id(&format!("{}:{type_}", ENTRY.word));
                 let leser = self.leser(message);
                 let record = message.record.clone();
@@ -156,6 +173,17 @@ mod tests {
         assert_eq!(record.kopf.transaktionsid, message.record.kopf.transaktionsid);
         assert!(record.mutter == message.record.mutter && record.kind == message.record.kind);
         assert_eq!(record.kopf.leser.praefix, "jga");
+    }
+
+    #[test]
+    fn an_office_that_takes_another_version_gets_the_same_request_written_anew() {
+        let mut message = decided(antrag(), Fall::I);
+        message.identity.version = "1.4.0".to_owned();
+        step("xfamilie.0801").apply(&mut message, &mut bench()).unwrap();
+        let built = &message.built["klaerfall"];
+        assert_ne!(built.body, message.envelope.body);
+        let document = gate::pass(built.body.clone(), &Limits::default()).unwrap();
+        assert_eq!(standards().detect(&document).unwrap().version, "1.3.0");
     }
 
     #[test]

@@ -14,7 +14,10 @@ use crate::pipeline::authorise;
 use crate::pipeline::sending;
 use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
+use crate::register::aemter::tag;
+use crate::register::antwort::heutige;
 use crate::register::keys;
+use crate::register::tafeln::Tafeln;
 use crate::register::vorgang::{Akte, Gesendet};
 
 /// The row of the menu.
@@ -48,6 +51,7 @@ struct Jugendamt {
     to: To,
     document: String,
     reach: Arc<Reach>,
+    tafeln: Arc<Tafeln>,
     give_up_after: Duration,
 }
 
@@ -71,8 +75,9 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
         return Err(vec![SettingFault { path: "/to".to_owned(), text }]);
     };
     let document = settings::text(map, "message", "name that an earlier `as` gave")?;
-    let (reach, give_up_after) = (building.reach.clone(), building.give_up_after);
-    Ok(Arc::new(Jugendamt { to: *to, document, reach, give_up_after }))
+    let (reach, tafeln, give_up_after) =
+        (building.reach.clone(), building.tafeln.clone(), building.give_up_after);
+    Ok(Arc::new(Jugendamt { to: *to, document, reach, tafeln, give_up_after }))
 }
 
 impl Step for Jugendamt {
@@ -88,7 +93,6 @@ impl Step for Jugendamt {
         let amt = self.office(message);
         let partner = amt.clone().unwrap_or_else(|| UNKNOWN.to_owned());
         let way = amt.as_ref().and_then(|amt| self.reach.answers.get(amt)).cloned();
-        let known = way.is_some();
         let destination = way.unwrap_or_else(|| format!("{OFFICE}:{partner}"));
         // The offices of residence and of birth may be one: it gets a document once, and two documents under two ids.
         let purpose = format!("{}:{}", ENTRY.word, self.document);
@@ -125,9 +129,9 @@ impl Step for Jugendamt {
             }
             message.keep_vorgang(change);
         }
-        // The original travels with its Nachweise; what we wrote ourselves has none. The login is what the service told us:
-        // the office decides on papers, not on an account.
-        let parts = match document.body == message.envelope.body {
+        // A request travels with its Nachweise, in whatever message and version it is handed on; what we wrote of our own has none.
+        // The login is what the service told us: the office decides on papers, not on an account.
+        let parts = match message.entscheidung.is_some() || document.body == message.envelope.body {
             true => {
                 message.envelope.parts.iter().filter(|part| part.name != authorise::PART).cloned().collect()
             }
@@ -138,7 +142,8 @@ impl Step for Jugendamt {
             sending::outgoing(message, &purpose, (&partner, &destination), document, parts, patience);
         send.not_before = None;
         message.effects.sends.push(send);
-        message.audit(ENTRY.word, &[("erreichbar", if known { "ja" } else { "nein" })]);
+        // Whether it can be reached stands with the row; here it would tell the case.
+        message.audit(ENTRY.word, &[]);
         Ok(Flow::Next)
     }
 }
@@ -152,7 +157,12 @@ impl Jugendamt {
         });
         let owner = message.vorgang.as_ref().map(|change| change.vorgang.owner.clone());
         let of_vorgang = owner.filter(|owner| !owner.is_empty() && message.entscheidung.is_none());
-        decided.or(of_vorgang)
+        // What is told later goes to who stands there today; where nobody took over, to the one that it was given to.
+        let today = of_vorgang.map(|owner| {
+            let office = heutige(&self.tafeln.aemter, &owner, tag(message.now())).map(str::to_owned);
+            office.unwrap_or(owner)
+        });
+        decided.or(today)
     }
 }
 

@@ -35,6 +35,7 @@ pub mod werte;
 #[cfg(test)]
 mod testing;
 pub mod uebergaenge;
+pub mod versions;
 pub mod vorgang;
 
 /// All verbs, in the order in which help shows them.

@@ -1,18 +1,27 @@
 //! The word `postfach`: hands an answer to the mailbox of the mother's login, and to nobody else.
-//! The handle comes from the login only; what is sent names nothing outside the document.
+//! The handle comes from the login only; what is sent names nothing outside the document. Where nothing was decided the account
+//! that asked is told which office decides: no name, nothing that was looked up, and not again and again.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState};
+use crate::envelope::Reply;
 use crate::message::Message;
+use crate::pipeline::jugendamt::ALIAS;
 use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::pipeline::{schreiben, sending};
-use crate::register::entscheidung::Ergebnis;
+use crate::register::antwort::{Gefragt, briefanschrift, erste_anschrift};
+use crate::register::entscheidung::{Ergebnis, Fall};
+use crate::register::keys::{self, SearchKey};
 use crate::register::tafeln::Tafeln;
+use crate::register::vorgang::Akte;
 
 /// The row of the menu.
 pub const ENTRY: Entry = Entry {
@@ -28,10 +37,17 @@ pub const ENTRY: Entry = Entry {
 const MUTTER: &str = "mutter";
 /// The group whose one partner keeps the mailboxes.
 const GROUP: &str = "postfaecher";
+/// What the id of a letter is derived from.
+const LETTER: &str = "brief";
+/// How many letters an account gets in [`WITHIN`] where nothing was decided, if the route says nothing.
+const MOST: u32 = 3;
+/// The time in which letters to one account are counted.
+const WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 struct Postfach {
     document: String,
     delay: SignedDuration,
+    most: u32,
     partner: String,
     destination: String,
     tafeln: Arc<Tafeln>,
@@ -45,6 +61,10 @@ fn schema() -> Value {
             "to": { "description": "Only the mother receives an Auskunft.", "enum": [MUTTER] },
             "document": { "description": "Name of the document, as an earlier `as` gave it.", "type": "string" },
             "delay": sending::delay_schema(),
+            "per-account": {
+                "description": "How many letters an account gets in 24 hours where nothing was decided.",
+                "type": "integer", "minimum": 1, "maximum": 100, "default": MOST,
+            },
         },
         "required": ["to", "document"],
         "additionalProperties": false,
@@ -52,7 +72,7 @@ fn schema() -> Value {
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    let map = settings::keys(settings, ENTRY.word, &["to", "document", "delay"])?;
+    let map = settings::keys(settings, ENTRY.word, &["to", "document", "delay", "per-account"])?;
     let fault = |path: &str, text: String| SettingFault { path: path.to_owned(), text };
     let mut faults = Vec::new();
     if map.get("to").and_then(Value::as_str) != Some(MUTTER) {
@@ -62,6 +82,16 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
         faults.push(wrong);
         sending::DELAY
     });
+    let most = match map.get("per-account") {
+        None => MOST,
+        Some(written) => {
+            let most = written.as_u64().and_then(|most| u32::try_from(most).ok());
+            most.filter(|most| (1..=100).contains(most)).unwrap_or_else(|| {
+                faults.push(fault("/per-account", "count of 1 to 100 expected".to_owned()));
+                MOST
+            })
+        }
+    };
     let document =
         settings::text(map, "document", "name that an earlier `as` gave").unwrap_or_else(|wrong| {
             faults.extend(wrong);
@@ -80,7 +110,7 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
     match keeper {
         Some((partner, destination)) if faults.is_empty() => {
             let (tafeln, give_up_after) = (building.tafeln.clone(), building.give_up_after);
-            Ok(Arc::new(Postfach { document, delay, partner, destination, tafeln, give_up_after }))
+            Ok(Arc::new(Postfach { document, delay, most, partner, destination, tafeln, give_up_after }))
         }
         _ => Err(faults),
     }
@@ -92,11 +122,16 @@ impl Step for Postfach {
     }
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
-        sending::not_told_before(message, self.delay);
         let undecided = message
             .entscheidung
             .as_ref()
             .is_some_and(|entscheidung| entscheidung.ergebnis == Ergebnis::Zustaendigkeit);
+        let konto = if undecided { Konto::of(message) } else { None };
+        let asked: Vec<Question> = konto.iter().map(|konto| Question::Vorgang(konto.key.clone())).collect();
+        if !message.answered(&asked) {
+            return Ok(Flow::Ask(asked));
+        }
+        sending::not_told_before(message, self.delay);
         let document = match message.built.get(&self.document) {
             Some(document) => document.clone(),
             // Where nothing was looked up no step could make it.
@@ -107,29 +142,155 @@ impl Step for Postfach {
                 return Err(Trouble::Ours(text));
             }
         };
-        let handle = sending::akte(message).and_then(|akte| akte.postkorb.clone());
-        if handle.is_none() && undecided {
-            // Nobody is known whom it could be told: the login that failed is no address, nor is what the request says.
-            message.audit(ENTRY.word, &[("weg", "keiner")]);
-            return Ok(Flow::Next);
-        }
+        let (an, handle) = match (undecided, konto) {
+            (false, _) => an_die_mutter(message),
+            // Nobody is known whom it could be told: what the request says is no address, nor is a login that nobody can read.
+            (true, None) => {
+                message.audit(ENTRY.word, &[("weg", "keiner")]);
+                return Ok(Flow::Next);
+            }
+            (true, Some(konto)) => {
+                let Some(count) = konto.counted(message, self.most) else {
+                    message.audit(ENTRY.word, &[("weg", "zu-oft")]);
+                    return Ok(Flow::Next);
+                };
+                message.effects.vorgaenge.push(count);
+                (json!({ "konto": konto.konto, "postfach": konto.handle }), konto.handle)
+            }
+        };
+        let document = addressed(message, document, an)?;
         let to = (self.partner.as_str(), self.destination.as_str());
         let patience = (self.delay, self.give_up_after);
         let mut send = sending::outgoing(message, ENTRY.word, to, document, Vec::new(), patience);
-        message.audit(ENTRY.word, &[("weg", if handle.is_some() { "postfach" } else { "brief" })]);
+        let weg = match (&handle, undecided) {
+            (_, true) => "konto",
+            (Some(_), false) => "postfach",
+            (None, false) => "brief",
+        };
+        message.audit(ENTRY.word, &[("weg", weg)]);
         send.correlation = handle;
         message.effects.sends.push(send);
-        sending::handed_over(message);
+        // A request whose login does not hold was not answered by that; it stays as it was decided.
+        if message.entscheidung.as_ref().is_none_or(|entscheidung| entscheidung.fall != Fall::K) {
+            sending::handed_over(message);
+        }
         Ok(Flow::Next)
+    }
+}
+
+/// Whom a letter is for, for who keeps the mailboxes: the mailbox of her login, and her name and address for the post. A proxy's
+/// mailbox gets no answer of an office: it goes to the mother alone.
+fn an_die_mutter(message: &Message) -> (Value, Option<String>) {
+    let akte = sending::akte(message);
+    // The answer of an office comes under its own document; whom it is for says the request.
+    let answer = message.entscheidung.is_none();
+    let handle = match answer {
+        true => akte.and_then(|akte| akte.postkorb_der_mutter().map(str::to_owned)),
+        false => akte.and_then(|akte| akte.postkorb.clone()),
+    };
+    let gefragt = akte.and_then(|akte| akte.gefragt.as_deref()).filter(|_| answer).map(Gefragt::als_mutter);
+    let given = message.record.mutter.clone();
+    let notice = message.entscheidung.as_ref().is_some_and(|decided| decided.ergebnis == Ergebnis::Klaerfall);
+    let anschrift = match notice {
+        true => given.as_ref().and_then(erste_anschrift),
+        // What the office writes of her counts where she herself left it open.
+        false => gefragt.as_ref().and_then(briefanschrift).or(given.as_ref().and_then(briefanschrift)),
+    };
+    let anschrift = anschrift.map(|anschrift| {
+        json!({
+            "strasse": anschrift.strasse,
+            "hausnummer": anschrift.hausnummer,
+            "hausnummerZusatz": anschrift.hausnummer_zusatz,
+            "postleitzahl": anschrift.postleitzahl,
+            "wohnort": anschrift.wohnort,
+        })
+    });
+    let mutter = gefragt.or(given).unwrap_or_default();
+    let name = json!({ "familienname": mutter.name.familienname, "vornamen": mutter.name.vornamen });
+    (json!({ "postfach": handle, "name": name, "anschrift": anschrift }), handle)
+}
+
+/// The letter with the one it is for before it. A document that is not ours lies inside as it came.
+fn addressed(message: &Message, document: Reply, an: Value) -> Result<Reply, Trouble> {
+    let mut letter = serde_json::Map::new();
+    letter.insert("an".to_owned(), an);
+    if document.message == schreiben::MESSAGE {
+        let Ok(Value::Object(facts)) = serde_json::from_slice(&document.body) else {
+            return Err(Trouble::Ours("what is to be told is no JSON object".to_owned()));
+        };
+        letter.extend(facts);
+    } else {
+        letter.insert("art".to_owned(), "antwort-des-jugendamts".into());
+        letter.insert("referenz".to_owned(), sending::nummer(message).to_string().into());
+        letter.insert("aussteller".to_owned(), message.sender.name.clone().into());
+        let inside = json!({
+            "nachricht": document.message,
+            "inhaltstyp": document.content_type,
+            "base64": STANDARD.encode(&document.body),
+        });
+        letter.insert("dokument".to_owned(), inside);
+    }
+    Ok(sending::json_document(schreiben::MESSAGE, message.derived_id(LETTER), &Value::Object(letter)))
+}
+
+/// The account that asked where nothing was decided: it is told which office decides, and nothing else (rules.md 2.6).
+struct Konto {
+    konto: Option<String>,
+    handle: Option<String>,
+    key: SearchKey,
+}
+
+impl Konto {
+    /// That of a login that could be read; `None` where there is none.
+    fn of(message: &Message) -> Option<Konto> {
+        let login = message.record.anmeldung.as_ref()?;
+        let named = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        let (konto, handle) = (named(&login.konto), named(&login.postkorb_handle));
+        let known = konto.as_deref().or(handle.as_deref())?;
+        let key = keys::konto(&message.sender.id, known);
+        Some(Konto { konto, handle, key })
+    }
+
+    /// One more letter to it, unless it had enough in the time that counts. It stands like what only leads to a Vorgang: nobody
+    /// has anything to do with it.
+    fn counted(&self, message: &Message, most: u32) -> Option<VorgangChange> {
+        let now = message.now();
+        let before = match message.fact(0) {
+            Some(Fact::Vorgang(Some(before))) => Some(before),
+            _ => None,
+        };
+        let counts = |begun: Timestamp| now.duration_since(begun) < WITHIN && begun <= now;
+        let running = before.and_then(|before| {
+            let begun = before.akte.stand.filter(|begun| counts(*begun))?;
+            Some((begun, before.akte.erinnerungen))
+        });
+        let (begun, count) = running.unwrap_or((now, 0));
+        if count >= most {
+            return None;
+        }
+        let akte = Akte {
+            art: ALIAS.to_owned(),
+            partner: message.sender.id.clone(),
+            stand: Some(begun),
+            erinnerungen: count + 1,
+            ..Akte::default()
+        };
+        let vorgang = Vorgang {
+            id: message.derived_id("konto"),
+            owner: String::new(),
+            state: VorgangState::Zugestellt,
+            deadline: None,
+            akte,
+        };
+        Some(VorgangChange { key: self.key.clone(), vorgang })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::effects::VorgangState;
-    use crate::pipeline::testing::{KLAERFAELLE, antrag, bench, building, decided};
-    use crate::register::entscheidung::Fall;
+    use crate::pipeline::testing::{KLAERFAELLE, answering, antrag, bench, building, decided, sample};
+    use crate::register::record::Anmeldung;
 
     fn step() -> Arc<dyn Step> {
         let settings = json!({ "to": "mutter", "document": "schreiben" });
@@ -143,11 +304,25 @@ mod tests {
         message
     }
 
+    fn apply(message: &mut Message) {
+        told(message, None).unwrap();
+    }
+
+    fn told(message: &mut Message, before: Option<Vorgang>) -> Result<Flow, Trouble> {
+        let step = step();
+        answering(message, |message| step.apply(message, &mut bench()), |_| Fact::Vorgang(before.clone()))
+    }
+
+    fn letter(message: &Message) -> Value {
+        let [send] = message.effects.sends.as_slice() else { panic!("{}", message.effects.sends.len()) };
+        serde_json::from_slice(&send.body).unwrap()
+    }
+
     #[test]
     fn the_answer_goes_to_the_mailbox_of_the_login_after_the_fixed_delay() {
-        for fall in [Fall::A, Fall::B, Fall::L] {
+        for fall in [Fall::A, Fall::B] {
             let mut message = with_answer(fall);
-            step().apply(&mut message, &mut bench()).unwrap();
+            apply(&mut message);
             let [send] = message.effects.sends.as_slice() else { panic!() };
             assert_eq!((send.partner.as_str(), &*send.destination), ("postfach", "trays:postfach"));
             assert_eq!(send.correlation.as_deref(), Some("handle-1"));
@@ -158,11 +333,25 @@ mod tests {
     }
 
     #[test]
+    fn a_letter_says_whom_it_is_for_before_what_it_says() {
+        for fall in [Fall::A, Fall::B, Fall::I] {
+            let mut message = with_answer(fall);
+            apply(&mut message);
+            let letter = letter(&message);
+            let keys: Vec<&str> = letter.as_object().unwrap().keys().map(String::as_str).collect();
+            assert_eq!(keys[..2], ["an", "art"], "{fall:?}");
+            assert_eq!(letter["an"]["postfach"], "handle-1");
+            assert_eq!(letter["an"]["name"]["vornamen"], "Zoë Marie");
+            assert_eq!(letter["an"]["anschrift"]["postleitzahl"], "20095");
+        }
+    }
+
+    #[test]
     fn klaerfaelle_are_told_alike_and_stay_with_the_office() {
         let mut first = None;
         for fall in KLAERFAELLE {
             let mut message = with_answer(*fall);
-            step().apply(&mut message, &mut bench()).unwrap();
+            apply(&mut message);
             assert_eq!(message.vorgang.unwrap().vorgang.state, VorgangState::BeimJugendamt);
             let told = (message.effects.sends, message.effects.audit);
             assert_eq!(*first.get_or_insert(told.clone()), told, "{fall:?}");
@@ -170,23 +359,97 @@ mod tests {
     }
 
     #[test]
-    fn without_a_mailbox_an_answer_goes_by_letter_and_a_failed_login_is_told_nobody() {
-        for (fall, sends) in [(Fall::A, 1), (Fall::I, 1), (Fall::K, 0)] {
+    fn without_a_mailbox_an_answer_goes_by_letter() {
+        for fall in [Fall::A, Fall::I] {
             let mut message = with_answer(fall);
             message.vorgang.as_mut().unwrap().vorgang.akte.postkorb = None;
             message.record.kopf.postkorb =
                 Some(crate::register::record::Postkorb { handle: Some("frei".into()), zustimmung: None });
-            step().apply(&mut message, &mut bench()).unwrap();
-            assert_eq!(message.effects.sends.len(), sends, "{fall:?}");
-            assert!(message.effects.sends.iter().all(|send| send.correlation.is_none()));
+            apply(&mut message);
+            let letter = letter(&message);
+            assert_eq!(letter["an"]["postfach"], Value::Null, "{fall:?}");
+            assert_eq!(letter["an"]["anschrift"]["wohnort"], "Hamburg");
+            assert!(message.effects.sends[0].correlation.is_none());
+        }
+    }
+
+    fn undecided(fall: Fall) -> Message {
+        let mut message = decided(antrag(), fall);
+        message.record.anmeldung = Some(Anmeldung {
+            konto: Some("bundid-1".into()),
+            postkorb_handle: Some("handle-vater".into()),
+            ..Anmeldung::default()
+        });
+        message
+    }
+
+    #[test]
+    fn where_nothing_was_decided_the_account_that_asked_is_told_the_office_and_no_name() {
+        for fall in [Fall::K, Fall::L] {
+            let mut message = undecided(fall);
+            apply(&mut message);
+            let letter = letter(&message);
+            assert_eq!(letter["an"], json!({ "konto": "bundid-1", "postfach": "handle-vater" }), "{fall:?}");
+            assert_eq!(letter["art"], "zustaendigkeit");
+            let keys: Vec<&str> = letter.as_object().unwrap().keys().map(String::as_str).collect();
+            assert_eq!(keys, ["an", "art", "referenz", "stelle", "text"]);
+            let text = letter.to_string();
+            assert!(
+                !text.contains("Sorgeregister") && !text.contains("M\u{fc}ller") && !text.contains("Zo"),
+                "{text}"
+            );
+        }
+        // A login that nobody could read is no address.
+        let mut message = decided(antrag(), Fall::K);
+        apply(&mut message);
+        assert!(message.effects.sends.is_empty());
+    }
+
+    #[test]
+    fn an_account_is_not_told_again_and_again() {
+        let mut before = None;
+        let mut sent = 0;
+        for _ in 0..5 {
+            let mut message = undecided(Fall::K);
+            told(&mut message, before.clone()).unwrap();
+            sent += message.effects.sends.len();
+            let kept = message.effects.vorgaenge.iter().find(|change| change.key.class() == "konto");
+            before = kept.map(|change| change.vorgang.clone()).or(before);
+        }
+        assert_eq!(sent, 3);
+        let begun = before.as_ref().unwrap().akte.stand.unwrap();
+        before.as_mut().unwrap().akte.stand = Some(begun.checked_sub(WITHIN).unwrap());
+        let mut message = undecided(Fall::K);
+        told(&mut message, before).unwrap();
+        assert_eq!(message.effects.sends.len(), 1);
+    }
+
+    #[test]
+    fn the_answer_of_an_office_lies_in_the_letter_and_reaches_no_proxy() {
+        for (fall, handle) in [(Fall::I, json!("handle-1")), (Fall::V, Value::Null)] {
+            let mut begun = decided(antrag(), fall).vorgang.unwrap();
+            begun.vorgang.state = VorgangState::Zugestellt;
+            let mut message = sample("0803-auskunft-negativauskunft", "jugendamt-bremen");
+            message.keep_vorgang(begun);
+            let original = Reply {
+                content_type: "application/xml".into(),
+                body: message.envelope.body.clone(),
+                message: "xfamilie.0803".into(),
+                message_id: "u".into(),
+            };
+            message.built.insert("schreiben".into(), original);
+            apply(&mut message);
+            let letter = letter(&message);
+            assert_eq!(letter["an"]["postfach"], handle, "{fall:?}");
+            assert_eq!(letter["an"]["anschrift"]["wohnort"], "Hamburg");
+            assert_eq!(letter["art"], "antwort-des-jugendamts");
+            let inside = STANDARD.decode(letter["dokument"]["base64"].as_str().unwrap()).unwrap();
+            assert_eq!(inside, message.envelope.body);
         }
     }
 
     #[test]
-    fn case_k_is_told_although_no_step_made_a_document() {
-        let mut message = decided(antrag(), Fall::K);
-        step().apply(&mut message, &mut bench()).unwrap();
-        assert_eq!(message.effects.sends.len(), 1);
+    fn a_document_that_no_step_made_is_our_fault() {
         let mut message = decided(antrag(), Fall::A);
         assert!(matches!(step().apply(&mut message, &mut bench()), Err(Trouble::Ours(_))));
     }
@@ -199,6 +462,7 @@ mod tests {
             (json!({ "to": "mutter" }), "/document"),
             (json!({ "to": "mutter", "document": "a", "delay": "2h" }), "/delay"),
             (json!({ "to": "mutter", "document": "a", "mail": "x" }), "/mail"),
+            (json!({ "to": "mutter", "document": "a", "per-account": 0 }), "/per-account"),
         ] {
             let faults = building(|building| build(&settings, building)).err().unwrap();
             assert_eq!(faults[0].path, path, "{settings}");

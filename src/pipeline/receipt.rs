@@ -25,7 +25,7 @@ pub const ENTRY: Entry = Entry {
 
 struct Receipt {
     platform: Value,
-    /// By standard and version, since answers are written in the version of the original.
+    /// By standard and version: an answer is written in the version that the partner takes, else in that of the original.
     answering: BTreeMap<(String, String), Answering>,
 }
 
@@ -51,7 +51,9 @@ impl Step for Receipt {
 
     fn apply(&self, message: &mut Message, bench: &mut Bench) -> Result<Flow, Trouble> {
         let identity = &message.identity;
-        let standard = (identity.standard.clone(), identity.version.clone());
+        let named = message.sender.versions.get(&identity.standard);
+        let version = named.unwrap_or(&identity.version);
+        let standard = (identity.standard.clone(), version.clone());
         let Some(answering) = self.answering.get(&standard) else {
             return Err(Trouble::Ours(format!("standard is not loaded: {} {}", standard.0, standard.1)));
         };
@@ -65,10 +67,10 @@ impl Step for Receipt {
         values["original"] = answer::original(kopf);
         let body = bench
             .reader
-            .write(receipt, &identity.version, &values)
+            .write(receipt, version, &values)
             .map_err(|error| Trouble::Ours(error.to_string()))?;
         message.effects.reply = Some(Reply {
-            content_type: bench.reader.media_type(receipt, &identity.version).to_owned(),
+            content_type: bench.reader.media_type(receipt, version).to_owned(),
             body,
             message: receipt.clone(),
             message_id: id.to_string(),

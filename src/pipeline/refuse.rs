@@ -23,13 +23,16 @@ use crate::xoev::contract::{Answering, Standards};
 /// Prefix and key of a reader that has none.
 const NO_KEY: &str = "unbekannt";
 
-/// Refuses in the standard and version of the original, or in a given standard when that could not be read.
+/// Refuses in the version that the partner takes, else in that of the original; in a given standard, and its oldest version, where
+/// neither is known.
 pub struct Refusal {
     standards: Arc<dyn Standards>,
     platform: Value,
     standard: String,
     /// All standards, in the order of their names; the ones that write JSON are known by their templates.
     loaded: Vec<String>,
+    /// The oldest version of each standard, for partners of whom no other is known.
+    oldest: BTreeMap<String, String>,
 }
 
 /// Media type of what is answered to JSON.
@@ -51,7 +54,11 @@ impl Refusal {
         answer::rehearse(standards.as_ref(), &platform)?;
         let loaded: BTreeSet<String> = standards.known().into_iter().map(|known| known.standard).collect();
         let loaded = loaded.into_iter().collect();
-        Ok(Refusal { standards, platform, standard: standard.to_owned(), loaded })
+        let mut oldest = BTreeMap::new();
+        for known in standards.known() {
+            oldest.entry(known.standard).or_insert(known.version);
+        }
+        Ok(Refusal { standards, platform, standard: standard.to_owned(), loaded, oldest })
     }
 
     /// The standard in which JSON is answered that could not be read: the binding's own, else the first that writes JSON.
@@ -100,6 +107,8 @@ impl Refuse for Refusal {
             (None, None) if came_as_json(head, original) => (self.of_json(bench), None, ""),
             (None, None) => (self.standard.as_str(), None, ""),
         };
+        let takes = |standard: &str| original.sender.versions.get(standard).map(String::as_str);
+        let version = takes(standard).or(version).or(self.oldest.get(standard).map(String::as_str));
         let Some(answering) = self.standards.answering(standard, version) else {
             return Err(Trouble::Ours(format!("standard is not loaded: {standard}")));
         };
@@ -109,7 +118,10 @@ impl Refuse for Refusal {
         if is_answer(&answering, message, document.as_ref()) {
             return Ok(effects);
         }
-        let version = answering.rejection_version.as_deref().unwrap_or(&answering.version);
+        // It may belong to another standard than the original.
+        let of_rejection = rejection.split_once('.').map_or(standard, |(standard, _)| standard);
+        let version =
+            takes(of_rejection).or(answering.rejection_version.as_deref()).unwrap_or(&answering.version);
         let kopf = self.kopf(original, document.as_ref(), bench);
         let test = match (original.identity, &document) {
             (Some(identity), _) => identity.test,

@@ -1,20 +1,27 @@
-//! What the mother is told, as machine-readable answers: exactly the facts of rules.md 3 and no more.
+//! What the mother is told, as machine-readable answers: exactly the facts of rules.md 3 and no more. What an answer certifies is
+//! read from the Registersatz that was decided on, never from the request: nobody is certified what she typed (rules.md 2.4).
 //! Answers of Klärfälle and of requests that were not decided hold nothing of a person, and the first are all the same.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use crate::envelope::Reply;
 use crate::message::Message;
-use crate::pipeline::{answer, sending};
+use crate::pipeline::sending;
+use crate::register::aemter;
 use crate::register::entscheidung::{Entscheidung, Ergebnis};
-use crate::register::record::{Kind, Mutter, Personenname};
+use crate::register::record::{Kind, Mutter, Personenname, Registersatz};
 use crate::register::tafeln::Tafeln;
 
 /// Message type of an answer.
 pub const MESSAGE: &str = "drehscheibe.auskunft";
 
+/// On what law it rests.
+const RECHTSGRUNDLAGE: &str = "§ 58 SGB VIII";
+/// What it is called, and once what it was called.
+const AUSKUNFT: &str = "Auskunft aus dem Sorgeregister (früher Negativbescheinigung)";
+/// What the other letter is called.
+const HINWEIS: &str = "Hinweis auf eine Eintragung im Sorgeregister";
 /// What is told of every Klärfall.
 const IN_BEARBEITUNG: &str =
     "Ihr Antrag wird vom zuständigen Jugendamt bearbeitet. Sie erhalten eine weitere Nachricht.";
@@ -23,6 +30,8 @@ const ZUSTAENDIGKEIT: &str =
     "Über Ihren Antrag wurde hier nicht entschieden. Bitte wenden Sie sich an das Jugendamt Ihres Wohnorts.";
 /// What a Hinweis auf Eintragung says.
 const EINTRAGUNG: &str = "Im Sorgeregister liegt eine Eintragung vor. Eine Auskunft über das Nichtvorliegen einer Eintragung kann nicht erteilt werden.";
+/// What an entry is called, by its code; only the first is ever told automatically.
+const ARTEN: &[(&str, &str)] = &[("01", "Sorgeerklärung")];
 
 /// Why an answer cannot be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,8 +39,8 @@ pub enum Fehlt {
     /// Nothing was decided.
     #[error("nothing was decided yet; put `decide` before")]
     Entscheidung,
-    /// The request gives no mother or child.
-    #[error("the request names no mother or child; it cannot be answered")]
+    /// The Registersatz that was decided on is not there, or does not say what an answer states.
+    #[error("the decision names no Registersatz that says what an answer states; it cannot be answered")]
     Angaben,
 }
 
@@ -41,15 +50,16 @@ pub fn schreiben(message: &Message, tafeln: &Tafeln) -> Result<Reply, Fehlt> {
     let referenz = sending::nummer(message);
     let value = match entscheidung.ergebnis {
         Ergebnis::Negativ => {
-            let satz = format!(
-                "Diese Auskunft gibt nur wieder, dass am {} im Sorgeregister keine Eintragung vorlag. \
-                 Andere Umstände wurden nicht geprüft.",
-                tag(entscheidung.stand)
-            );
-            fakten(message, entscheidung, tafeln, ("auskunft", &satz))?
+            let satz = satz(entscheidung.stand);
+            let mut value = fakten(message, entscheidung, tafeln, ("auskunft", AUSKUNFT))?;
+            value.insert("text".to_owned(), satz.into());
+            Value::Object(value)
         }
         Ergebnis::Eintragung => {
-            fakten(message, entscheidung, tafeln, ("hinweis-auf-eintragung", EINTRAGUNG))?
+            let mut value = fakten(message, entscheidung, tafeln, ("hinweis-auf-eintragung", HINWEIS))?;
+            value.insert("eintragung".to_owned(), arten(registersatz(message).ok_or(Fehlt::Angaben)?)?);
+            value.insert("text".to_owned(), EINTRAGUNG.into());
+            Value::Object(value)
         }
         Ergebnis::Klaerfall => json!({
             "art": "in-bearbeitung",
@@ -75,30 +85,56 @@ pub fn nachweis(message: &Message, tafeln: &Tafeln) -> Result<Reply, Fehlt> {
     schreiben(message, tafeln)
 }
 
+/// The one sentence of a Negativauskunft (rules.md 3).
+pub fn satz(stand: Timestamp) -> String {
+    format!(
+        "Diese Auskunft gibt nur wieder, dass am {} im Sorgeregister keine Eintragung vorlag. \
+         Andere Umstände wurden nicht geprüft.",
+        tag(stand)
+    )
+}
+
+/// The Registersatz that was decided on, as `find` met it.
+pub fn registersatz(message: &Message) -> Option<&Registersatz> {
+    let id = message.entscheidung.as_ref()?.registersatz?;
+    let kandidaten = &message.befund.as_ref()?.kandidaten;
+    kandidaten.iter().find(|kandidat| kandidat.id == id).map(|kandidat| &kandidat.registersatz)
+}
+
 fn fakten(
     message: &Message,
     entscheidung: &Entscheidung,
     tafeln: &Tafeln,
-    (art, text): (&str, &str),
-) -> Result<Value, Fehlt> {
-    let record = &message.record;
-    let (Some(mutter), Some(kind)) = (&record.mutter, &record.kind) else { return Err(Fehlt::Angaben) };
-    Ok(json!({
-        "art": art,
-        "referenz": sending::nummer(message),
-        "aussteller": amt(tafeln, entscheidung),
-        "stand": answer::zeitpunkt(entscheidung.stand),
-        "tabelle": entscheidung.tabelle,
-        "mutter": mutter_(mutter),
-        "kind": kind_(kind),
-        "text": text,
-    }))
+    (art, bezeichnung): (&str, &str),
+) -> Result<Map<String, Value>, Fehlt> {
+    let satz = registersatz(message).ok_or(Fehlt::Angaben)?;
+    Ok(Map::from_iter([
+        ("art".to_owned(), art.into()),
+        ("bezeichnung".to_owned(), bezeichnung.into()),
+        ("rechtsgrundlage".to_owned(), RECHTSGRUNDLAGE.into()),
+        ("referenz".to_owned(), sending::nummer(message).to_string().into()),
+        ("aussteller".to_owned(), amt(tafeln, entscheidung).into()),
+        ("stand".to_owned(), tag(entscheidung.stand).into()),
+        ("tabelle".to_owned(), entscheidung.tabelle.clone().into()),
+        ("mutter".to_owned(), mutter_(&satz.mutter)),
+        ("kind".to_owned(), kind_(&satz.kind)),
+    ]))
 }
 
 /// The issuer as a letter writes it; only an office of the tables is named.
 fn amt(tafeln: &Tafeln, entscheidung: &Entscheidung) -> Option<String> {
     let id = entscheidung.wohnort_amt.as_deref()?;
     tafeln.aemter.amt(id).map(|amt| amt.name.clone())
+}
+
+/// The Arten of the entries with what they are called; one that has no name here is told by a person.
+fn arten(satz: &Registersatz) -> Result<Value, Fehlt> {
+    let named = satz.eintragung.arten.iter().map(|art| {
+        let (code, name) = ARTEN.iter().find(|(code, _)| code == art).ok_or(Fehlt::Angaben)?;
+        Ok(json!({ "art": code, "bezeichnung": name }))
+    });
+    let named: Vec<Value> = named.collect::<Result<_, Fehlt>>()?;
+    if named.is_empty() { Err(Fehlt::Angaben) } else { Ok(named.into()) }
 }
 
 fn mutter_(mutter: &Mutter) -> Value {
@@ -123,9 +159,8 @@ fn name(name: &Personenname) -> Map<String, Value> {
 }
 
 /// The civil day in Germany, as a letter writes it.
-fn tag(moment: Timestamp) -> String {
-    let zone = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC);
-    let day = moment.to_zoned(zone).date();
+pub fn tag(moment: Timestamp) -> String {
+    let day = aemter::tag(moment);
     format!("{:02}.{:02}.{:04}", day.day(), day.month(), day.year())
 }
 
@@ -145,7 +180,11 @@ mod tests {
     fn a_negativauskunft_states_its_facts_and_no_more() {
         let told = value(Fall::A);
         let keys: Vec<&str> = told.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(keys, ["art", "referenz", "aussteller", "stand", "tabelle", "mutter", "kind", "text"]);
+        let facts = ["art", "bezeichnung", "rechtsgrundlage", "referenz", "aussteller", "stand", "tabelle"];
+        assert_eq!(keys, [facts.as_slice(), &["mutter", "kind", "text"]].concat());
+        assert_eq!(told["stand"], "21.11.2026");
+        assert_eq!(told["rechtsgrundlage"], "§ 58 SGB VIII");
+        assert!(told["bezeichnung"].as_str().unwrap().contains("früher Negativbescheinigung"));
         let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         assert_eq!(keys(&told["mutter"]), ["familienname", "vornamen", "geburtsdatum"]);
         assert_eq!(keys(&told["kind"]), ["familienname", "vornamen", "geburtsdatum", "geburtsort"]);
@@ -154,6 +193,35 @@ mod tests {
             "Diese Auskunft gibt nur wieder, dass am 21.11.2026 im Sorgeregister keine Eintragung vorlag. \
              Andere Umstände wurden nicht geprüft."
         );
+    }
+
+    #[test]
+    fn it_states_what_the_register_says_and_never_what_was_typed() {
+        for fall in [Fall::A, Fall::B] {
+            let mut message = decided(antrag(), fall);
+            let kandidat = &mut message.befund.as_mut().unwrap().kandidaten[0];
+            kandidat.registersatz.mutter.name.vornamen = Some("Aus dem Register".into());
+            let record = &mut message.record;
+            record.kind.as_mut().unwrap().geburtsort = Some("Paris".into());
+            record.kind.as_mut().unwrap().namen[0].familienname = Some("Getippt".into());
+            record.mutter.as_mut().unwrap().name.familienname = Some("Getippt".into());
+            let text =
+                String::from_utf8(schreiben(&message, &Tafeln::default()).unwrap().body.to_vec()).unwrap();
+            assert!(text.contains("Aus dem Register") && text.contains("Bremen"));
+            assert!(!text.contains("Getippt") && !text.contains("Paris"), "{text}");
+            // Without the Registersatz nothing is certified.
+            message.entscheidung.as_mut().unwrap().registersatz = None;
+            assert_eq!(schreiben(&message, &Tafeln::default()), Err(Fehlt::Angaben));
+        }
+    }
+
+    #[test]
+    fn a_hinweis_names_the_art_of_the_entry() {
+        assert_eq!(value(Fall::B)["eintragung"], json!([{ "art": "01", "bezeichnung": "Sorgeerklärung" }]));
+        let mut message = decided(antrag(), Fall::B);
+        let kandidat = &mut message.befund.as_mut().unwrap().kandidaten[0];
+        kandidat.registersatz.eintragung.arten = vec!["02".into()];
+        assert_eq!(schreiben(&message, &Tafeln::default()), Err(Fehlt::Angaben));
     }
 
     #[test]

@@ -79,9 +79,15 @@ pub fn once_only(message: &Message) -> bool {
     akte(message).is_some_and(Akte::once_only)
 }
 
+/// How long is waited before it is told: not at all where only another login helps, since that tells nothing of a register.
+pub fn wait(message: &Message, delay: SignedDuration) -> SignedDuration {
+    if akte(message).is_some_and(|akte| akte.erneuern) { SignedDuration::ZERO } else { delay }
+}
+
 /// Whoever asks for the stand of the request that this message is learns no more than whoever is told: nothing before
 /// `delay` is over.
 pub fn not_told_before(message: &mut Message, delay: SignedDuration) {
+    let delay = wait(message, delay);
     let (id, received) = (message.envelope.head.id, message.envelope.head.received);
     let (key, at) = (keys::nummer(id), received.checked_add(delay).ok());
     for change in message.effects.vorgaenge.iter_mut().filter(|change| change.key == key) {

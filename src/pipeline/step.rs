@@ -141,6 +141,17 @@ pub struct Reach {
     pub channels: std::collections::BTreeMap<(String, String), String>,
     /// Partners by group.
     pub groups: std::collections::BTreeMap<String, Vec<String>>,
+    /// By partner and standard: the version that it takes, where `partners.yaml` names one.
+    pub versions: std::collections::BTreeMap<String, std::collections::BTreeMap<String, String>>,
+    /// By partner: its keys, `praefix:kennung`.
+    pub identities: std::collections::BTreeMap<String, Vec<String>>,
+}
+
+impl Reach {
+    /// The version of a standard that a partner takes, where one is named.
+    pub fn version(&self, partner: &str, standard: &str) -> Option<&str> {
+        self.versions.get(partner)?.get(standard).map(String::as_str)
+    }
 }
 
 /// How a step is built from its settings.

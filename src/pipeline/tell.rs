@@ -1,5 +1,6 @@
 //! The verbs that tell a partner that something is done: one small JSON document per addressee.
-//! Tells our own id, the stand and the message type, and nothing else: no foreign id, no outcome, no person.
+//! Tells our own id, the stand and the message type, and nothing else: no foreign id, no outcome, no person. A service whose
+//! request came without a login that holds as one is told so at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +48,7 @@ enum Source {
     Vorgang,
     /// The id of this notice, which repeats carry as well.
     Id,
-    /// `abgeschlossen`.
+    /// `abgeschlossen`, `in-bearbeitung`, or `anmeldung-erneuern`.
     Stand,
     /// The message type.
     Message,
@@ -202,6 +203,7 @@ impl Tell {
     /// Tells whoever asked. What asked for another application was told everything at once, and never more.
     fn onlinedienst(&self, message: &mut Message, reach: &Reach, delay: SignedDuration) {
         sending::not_told_before(message, delay);
+        let delay = sending::wait(message, delay);
         let nummer = sending::nummer(message);
         if sending::once_only(message) && nummer != message.envelope.head.id {
             return;
@@ -334,6 +336,20 @@ mod tests {
                 Some(crate::register::vorgang::ONCE_ONLY.to_owned());
             let sends = told(&mut message);
             assert!(String::from_utf8_lossy(&sends[0].body).contains("abgeschlossen"), "{fall:?}");
+        }
+    }
+
+    #[test]
+    fn a_service_that_has_to_have_her_log_in_again_is_told_at_once_whatever_it_asks_for() {
+        for once_only in [false, true] {
+            let mut message = decided(antrag(), Fall::K);
+            let akte = &mut message.vorgang.as_mut().unwrap().vorgang.akte;
+            akte.erneuern = true;
+            akte.use_ = once_only.then(|| crate::register::vorgang::ONCE_ONLY.to_owned());
+            let [send] = <[Outgoing; 1]>::try_from(told(&mut message)).unwrap();
+            let id = message.envelope.head.id;
+            assert_eq!(send.body, format!(r#"{{"id":"{id}","stand":"anmeldung-erneuern"}}"#).as_bytes());
+            assert_eq!(send.not_before, Some(message.envelope.head.received));
         }
     }
 

@@ -13,8 +13,10 @@ use crate::effects::{Answer, Fact, Guard, Question, Vorgang, VorgangChange, Vorg
 use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef};
 use crate::message::{Identity, Message, Sender};
 use crate::pipeline::step::{Addressee, Bench, Building, Flow, Reach, Trouble};
-use crate::register::entscheidung::{Entscheidung, Ergebnis, Fall};
+use crate::register::antwort::Gefragt;
+use crate::register::entscheidung::{Befund, Entscheidung, Ergebnis, Fall, Kandidat, Treffer};
 use crate::register::keys::{self, SearchKey};
+use crate::register::record::{Eintragung, Quelle, Registersatz, Vermerk};
 use crate::register::vorgang::Akte;
 use crate::xml::gate::{self, Limits};
 use crate::xoev::contract::Standards;
@@ -182,6 +184,12 @@ pub fn decided(mut message: Message, fall: Fall) -> Message {
         Fall::K | Fall::L => Ergebnis::Zustaendigkeit,
         _ => Ergebnis::Klaerfall,
     };
+    // Cases A and B rest on one Registersatz, which says the same as the request.
+    let registersatz = matches!(fall, Fall::A | Fall::B).then(|| Uuid::from_u128(0x51));
+    message.befund = Some(Befund {
+        kandidaten: registersatz.iter().map(|id| kandidat(&message, *id, fall)).collect(),
+        ..Befund::default()
+    });
     message.entscheidung = Some(Entscheidung {
         fall,
         ergebnis,
@@ -189,7 +197,7 @@ pub fn decided(mut message: Message, fall: Fall) -> Message {
         stand: message.now(),
         wohnort_amt: Some("jugendamt-bremen".into()),
         geburts_amt: Some("jugendamt-hamburg".into()),
-        registersatz: None,
+        registersatz,
     });
     message.values.insert("ergebnis", ergebnis.as_str().to_owned());
     let transaktionsid = message.record.kopf.transaktionsid.clone().unwrap();
@@ -209,12 +217,31 @@ pub fn decided(mut message: Message, fall: Fall) -> Message {
             use_: Some("self-service".into()),
             fall: Some(fall),
             postkorb: Some("handle-1".into()),
+            gefragt: Gefragt::von(&message.record).map(Box::new),
             ..Akte::default()
         },
     };
     let key = keys::vorgang(&message.sender.id, &transaktionsid);
     message.keep_vorgang(VorgangChange { key, vorgang });
     message
+}
+
+fn kandidat(message: &Message, id: Uuid, fall: Fall) -> Kandidat {
+    let arten = if fall == Fall::B { vec!["01".to_owned()] } else { Vec::new() };
+    let registersatz = Registersatz {
+        mutter: message.record.mutter.clone().unwrap(),
+        kind: message.record.kind.clone().unwrap(),
+        eintragung: Eintragung { vorhanden: fall == Fall::B, arten, ..Eintragung::default() },
+        quelle: Quelle {
+            message: "xfamilie.0804".into(),
+            nachrichten_uuid: "u".into(),
+            autor: "jga:020000000000".into(),
+            erstellungszeitpunkt: message.now(),
+            transaktionsid: None,
+        },
+        vermerk: Vermerk::default(),
+    };
+    Kandidat { id, partner: "jugendamt-hamburg".into(), registersatz, treffer: Treffer::Genau }
 }
 
 /// Runs a step that asks, answering each question in its turn, as the engine does.

@@ -1,29 +1,36 @@
 //! The verb `vorgang`: what a later message does to a Vorgang: the answer of the responsible office closes it, the service
-//! that began it withdraws it. Believes no id alone: who may do it is asked of the Vorgang.
+//! that began it withdraws it. Believes no id alone: who may do it is asked of the Vorgang, and an answer about another child or
+//! mother goes nowhere until a person of the office has confirmed it.
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::effects::{Fact, Question, VorgangChange, VorgangState};
+use crate::effects::{self, Fact, Question, VorgangChange, VorgangState};
 use crate::envelope::Reply;
 use crate::message::Message;
+use crate::pipeline::bestand::{incomplete, only_persons, person, registermeldung};
+use crate::pipeline::jugendamt::ALIAS;
 use crate::pipeline::settings;
 use crate::pipeline::settle::leads_to;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::pipeline::{answer, sending, uebergaenge};
-use crate::register::aemter::Aemter;
+use crate::register::aemter::{Aemter, tag};
+use crate::register::antwort::{heutige, zustaendig};
 use crate::register::keys;
 use crate::register::tafeln::Tafeln;
+use crate::register::vorgang::Akte;
 use crate::rejection::{Fault, Rejection};
 
 /// The row of the menu.
 pub const ENTRY: Entry = Entry {
     word: "vorgang",
     place: Place::Do,
-    about: "`schliessen`: the answer of the responsible office closes the Vorgang; `zurueckziehen`: whoever began it withdraws it.",
+    about: "`schliessen`: the answer of the responsible office closes the Vorgang; `bestaetigen`: a person of it confirms an answer that does not agree with the request; `zurueckziehen`: whoever began it withdraws it.",
     schema,
-    declares: &[("vorgang", &["geschlossen", "zurueckgezogen"])],
+    declares: &[("vorgang", &["geschlossen", "bestaetigt", "zurueckgezogen"])],
     build,
 };
 
@@ -33,18 +40,24 @@ const SPERRVERMERK: &str = "03";
 const RUECKZUG: &str = "rueckzug";
 /// Message type of what tells the office of it.
 const MESSAGE: &str = "drehscheibe.rueckzug";
-/// How many successors of an office are followed; longer chains are a fault of the table.
-const SUCCESSORS: usize = 16;
+/// What a person of an office orders who confirms an answer.
+const BESTAETIGUNG: &str = "bestaetigung";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum What {
     /// The office answered.
     Schliessen,
+    /// A person of the office confirms an answer.
+    Bestaetigen,
     /// Whoever began it takes it back.
     Zurueckziehen,
 }
 
-const WHAT: &[(&str, What)] = &[("schliessen", What::Schliessen), ("zurueckziehen", What::Zurueckziehen)];
+const WHAT: &[(&str, What)] = &[
+    ("schliessen", What::Schliessen),
+    ("bestaetigen", What::Bestaetigen),
+    ("zurueckziehen", What::Zurueckziehen),
+];
 
 struct Vorgang {
     what: What,
@@ -58,9 +71,9 @@ fn schema() -> Value {
         "type": "object",
         "properties": {
             "vorgang": { "description": "What the message does to it.", "enum": words },
-            "as": { "description": "Name of the answer of the office, or of what tells the office that nothing is asked any more.", "type": "string" },
+            "as": { "description": "Name of the answer of the office, or of what tells the office that nothing is asked any more; not with `bestaetigen`.", "type": "string" },
         },
-        "required": ["vorgang", "as"],
+        "required": ["vorgang"],
         "additionalProperties": false,
     })
 }
@@ -70,10 +83,17 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
     let written = map.get(ENTRY.word).and_then(Value::as_str);
     let known = WHAT.iter().find(|(word, _)| written == Some(word));
     let Some((_, what)) = known else {
-        let text = "unknown change; allowed: schliessen, zurueckziehen".to_owned();
+        let text = "unknown change; allowed: schliessen, bestaetigen, zurueckziehen".to_owned();
         return Err(vec![SettingFault { path: format!("/{}", ENTRY.word), text }]);
     };
-    let named = settings::text(map, "as", "name for what is told then")?;
+    let named = match what {
+        What::Bestaetigen if map.contains_key("as") => {
+            let text = "nothing is made by a confirmation; leave it out".to_owned();
+            return Err(vec![SettingFault { path: "/as".to_owned(), text }]);
+        }
+        What::Bestaetigen => String::new(),
+        What::Schliessen | What::Zurueckziehen => settings::text(map, "as", "name for what is told then")?,
+    };
     Ok(Arc::new(Vorgang { what: *what, named, tafeln: building.tafeln.clone() }))
 }
 
@@ -85,6 +105,7 @@ impl Step for Vorgang {
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
         match self.what {
             What::Schliessen => self.schliessen(message),
+            What::Bestaetigen => bestaetigen(message),
             What::Zurueckziehen => zurueckziehen(message, &self.named),
         }
     }
@@ -118,8 +139,9 @@ impl Vorgang {
             return Ok(Flow::Ask(both.into()));
         }
         let Some(Fact::Vorgang(Some(vorgang))) = message.fact(1).cloned() else { return Err(unknown()) };
-        if !responsible(&self.tafeln.aemter, &vorgang.owner, &message.sender.id) {
-            let text = "Für diesen Vorgang ist eine andere Stelle zuständig.";
+        let of = (vorgang.owner.as_str(), vorgang.akte.gefragt.as_deref());
+        if !zustaendig(&self.tafeln, of, &message.sender.id, tag(message.now())) {
+            let text = "Für diesen Vorgang ist heute eine andere Stelle zuständig.";
             return Err(refused(Fault::Authority, "nicht-zustaendig", text));
         }
         let Ok(state) = uebergaenge::allowed(vorgang.state, VorgangState::Zugestellt) else {
@@ -130,6 +152,30 @@ impl Vorgang {
         if arten.into_iter().any(|art| art.trim() == SPERRVERMERK) {
             let text = "Eine Auskunft mit Sperrvermerk wird nicht zugestellt; bitte ohne ihn erteilen.";
             return Err(refused(Fault::Other, "sperrvermerk", text));
+        }
+        let record = &message.record;
+        let gefragt = vorgang.akte.gefragt.as_deref();
+        // A Vorgang of an older program keeps nothing to compare with; a person looks at its answer, too.
+        let agrees =
+            gefragt.is_some_and(|gefragt| gefragt.passt(record.mutter.as_ref(), record.kind.as_ref()));
+        if !agrees {
+            let id = message.envelope.head.id.hyphenated().to_string();
+            let [first, second] = both;
+            let all = [first, second, Question::Vorgang(keys::bestaetigung(&id))];
+            if !message.answered(&all) {
+                return Ok(Flow::Ask(all.into()));
+            }
+            let confirmed = match message.fact(2) {
+                Some(Fact::Vorgang(Some(confirmed))) => confirmed.owner == message.sender.id,
+                _ => false,
+            };
+            if !confirmed {
+                return Err(Trouble::Ours(format!(
+                    "the answer of the office names another child or mother than was asked for: a person of the office \
+                     looks at it; `drehscheibe vorgang bestaetigen {id} --jugendamt {}` sends it, nothing else does",
+                    message.sender.id
+                )));
+            }
         }
         let mut vorgang = vorgang;
         vorgang.state = state;
@@ -148,19 +194,38 @@ impl Vorgang {
     }
 }
 
-/// Whether an office is the responsible one or took over from it.
-pub fn responsible(aemter: &Aemter, owner: &str, sender: &str) -> bool {
-    let mut office = owner;
-    for _ in 0..SUCCESSORS {
-        if office == sender {
-            return !office.is_empty();
-        }
-        match aemter.amt(office).and_then(|amt| amt.nachfolge.as_deref()) {
-            Some(next) => office = next,
-            None => return false,
-        }
+/// Whether an office is on this day the one that something was given to, or took over from it by then.
+pub fn responsible(aemter: &Aemter, owner: &str, sender: &str, am: Date) -> bool {
+    !owner.is_empty() && heutige(aemter, owner, am) == Some(sender)
+}
+
+/// A person of the office says that an answer of theirs is meant as it is, although it does not agree with its request. It is
+/// kept under our id of the answer, which then runs again and finds it.
+fn bestaetigen(message: &mut Message) -> Result<Flow, Trouble> {
+    let said = registermeldung(message)?;
+    if said.was != BESTAETIGUNG {
+        let text = "Diese Meldung ist keine Bestätigung; andere nimmt dieser Eingang nicht an.";
+        return Err(refused(Fault::Other, "keine-bestaetigung", text));
     }
-    false
+    person(message).ok_or_else(only_persons)?;
+    let id = said.id.as_deref().and_then(|id| Uuid::parse_str(id.trim()).ok()).ok_or_else(incomplete)?;
+    let key = keys::bestaetigung(&id.hyphenated().to_string());
+    let question = Question::Vorgang(key.clone());
+    if !message.answered(std::slice::from_ref(&question)) {
+        return Ok(Flow::Ask(vec![question]));
+    }
+    let akte = Akte {
+        art: ALIAS.to_owned(),
+        partner: message.sender.id.clone(),
+        stand: Some(message.now()),
+        ..Akte::default()
+    };
+    let (id, owner) = (message.derived_id(BESTAETIGUNG), message.sender.id.clone());
+    let vorgang = effects::Vorgang { id, owner, state: VorgangState::Zugestellt, deadline: None, akte };
+    message.effects.vorgaenge.push(VorgangChange { key, vorgang });
+    message.values.insert(ENTRY.word, "bestaetigt".to_owned());
+    message.audit("vorgang.bestaetigt", &[]);
+    Ok(Flow::Next)
 }
 
 /// The key holds the sender, so nobody withdraws what another began.
@@ -221,6 +286,15 @@ mod tests {
     }
 
     fn close(message: &mut Message, alias: Option<Stored>, stored: Option<Stored>) -> Result<Flow, Trouble> {
+        confirmed(message, alias, stored, None)
+    }
+
+    fn confirmed(
+        message: &mut Message,
+        alias: Option<Stored>,
+        stored: Option<Stored>,
+        confirmation: Option<Stored>,
+    ) -> Result<Flow, Trouble> {
         let step = building(|building| {
             let mut tafeln = Tafeln::default();
             for (id, next) in [("jugendamt-alt", "jugendamt-neu"), ("jugendamt-neu", "jugendamt-bremen")] {
@@ -238,7 +312,11 @@ mod tests {
             message,
             |message| step.apply(message, &mut bench()),
             |question| {
-                Fact::Vorgang(if class(question) == "klaerfall" { alias.clone() } else { stored.clone() })
+                Fact::Vorgang(match class(question) {
+                    "klaerfall" => alias.clone(),
+                    "bestaetigung" => confirmation.clone(),
+                    _ => stored.clone(),
+                })
             },
         )
     }
@@ -283,6 +361,61 @@ mod tests {
         for stored in [begun(), old(), nobody()] {
             let outcome = close(&mut answer("jugendamt-hamburg"), Some(alias()), Some(stored));
             assert_eq!(code(outcome), "T070 nicht-zustaendig");
+        }
+    }
+
+    #[test]
+    fn an_answer_about_somebody_else_goes_nowhere_until_a_person_of_the_office_confirms_it() {
+        let somebody = || {
+            let mut message = answer("jugendamt-bremen");
+            message.record.mutter.as_mut().unwrap().geburtsdatum.jahr = 1971;
+            message
+        };
+        let by = |owner: &str| Some(Stored { owner: owner.into(), ..begun() });
+        for confirmation in [None, by("jugendamt-hamburg"), by("")] {
+            let mut message = somebody();
+            let outcome = confirmed(&mut message, Some(alias()), Some(begun()), confirmation);
+            let Err(Trouble::Ours(cause)) = outcome else { panic!("{outcome:?}") };
+            assert!(cause.contains("vorgang bestaetigen") && !cause.contains("M\u{fc}ller"), "{cause}");
+            assert!(message.built.is_empty() && message.effects.vorgaenge.is_empty());
+        }
+        let mut message = somebody();
+        let confirmation = by("jugendamt-bremen");
+        assert_eq!(confirmed(&mut message, Some(alias()), Some(begun()), confirmation), Ok(Flow::Next));
+        assert_eq!(message.vorgang.unwrap().vorgang.state, VorgangState::Zugestellt);
+        // What an older program began keeps nothing to compare with.
+        let mut old = begun();
+        old.akte.gefragt = None;
+        let outcome = close(&mut answer("jugendamt-bremen"), Some(alias()), Some(old));
+        assert!(matches!(outcome, Err(Trouble::Ours(_))), "{outcome:?}");
+    }
+
+    #[test]
+    fn only_a_person_of_the_office_confirms() {
+        let step = building(|building| build(&json!({ "vorgang": "bestaetigen" }), building)).unwrap();
+        let confirm = |person: Option<&str>, was: &str, id: &str| {
+            let mut message = answer("jugendamt-bremen");
+            message.record.registermeldung =
+                Some(Registermeldung { was: was.into(), id: Some(id.into()), ..Default::default() });
+            let mut envelope = crate::envelope::Envelope::clone(&message.envelope);
+            envelope.head.acting_person = person.map(str::to_owned);
+            let how = crate::envelope::How::Internal;
+            envelope.head.partner = Some(crate::envelope::PartnerRef { id: "jugendamt-bremen".into(), how });
+            message.envelope = Arc::new(envelope);
+            answering(&mut message, |message| step.apply(message, &mut bench()), |_| Fact::Vorgang(None))
+                .map(|_| message)
+        };
+        let id = uuid::Uuid::from_u128(9).to_string();
+        let message = confirm(Some("os:amt"), "bestaetigung", &id).unwrap();
+        let [change] = message.effects.vorgaenge.as_slice() else { panic!() };
+        assert!(change.key == keys::bestaetigung(&id) && change.vorgang.owner == "jugendamt-bremen");
+        assert_eq!(message.values["vorgang"], "bestaetigt");
+        for (person, was, id, refused) in [
+            (None, "bestaetigung", id.as_str(), "T070 nur-auf-anordnung"),
+            (Some("os:amt"), "marke", &id, "S999 keine-bestaetigung"),
+            (Some("os:amt"), "bestaetigung", "7", "S999 angaben-fehlen"),
+        ] {
+            assert_eq!(code(confirm(person, was, id).map(|_| Flow::Next)), refused);
         }
     }
 
@@ -336,6 +469,7 @@ mod tests {
             (json!("schliessen"), ""),
             (json!({ "vorgang": "oeffnen", "as": "a" }), "/vorgang"),
             (json!({ "vorgang": "schliessen" }), "/as"),
+            (json!({ "vorgang": "bestaetigen", "as": "a" }), "/as"),
         ] {
             let faults = building(|building| build(&settings, building)).err().unwrap();
             assert_eq!(faults[0].path, path, "{settings}");

@@ -10,6 +10,8 @@ use crate::register::record::{
 
 /// Prefix of the key of a Jugendamt.
 const JUGENDAMT: &str = "jga";
+/// Digits of an ARS.
+const ARS: usize = 12;
 /// Code of the Sperrvermerk.
 const SPERRVERMERK: &str = "03";
 
@@ -18,7 +20,7 @@ const SPERRVERMERK: &str = "03";
 #[error("an answer with a Sperrvermerk goes to a Jugendamt only; hand the case to the office")]
 pub struct NurAnJugendamt;
 
-/// The mother: {name, geburtsort, geburtsstaat, geburtsdatum, familienstand, anschriften}.
+/// The mother: {name, geburtsort, geburtsstaat, geburtsdatum, familienstand, anschriften, ausland: {staat, zeilen} or null}.
 pub fn mutter(mutter: &Mutter) -> Value {
     json!({
         "name": name(&mutter.name),
@@ -27,6 +29,7 @@ pub fn mutter(mutter: &Mutter) -> Value {
         "geburtsdatum": datum(&mutter.geburtsdatum),
         "familienstand": mutter.familienstand,
         "anschriften": mutter.anschriften.iter().map(anschrift).collect::<Vec<_>>(),
+        "ausland": mutter.ausland.as_ref().map(|ausland| json!({ "staat": ausland.staat, "zeilen": ausland.zeilen })),
     })
 }
 
@@ -139,9 +142,18 @@ fn datum(datum: &TeilDatum) -> Value {
     })
 }
 
+/// The address; its key stands as AGS or ARS by its length, and as both where it holds both.
 fn anschrift(anschrift: &Anschrift) -> Value {
+    let keys = anschrift.gemeindeschluessel.as_deref().map(|keys| keys.split_once(' ').unwrap_or((keys, "")));
+    let (ags, ars) = match keys {
+        Some((key, "")) if key.len() == ARS => (None, Some(key)),
+        Some((key, "")) => (Some(key), None),
+        Some((ags, ars)) => (Some(ags), Some(ars)),
+        None => (None, None),
+    };
     json!({
-        "gemeindeschluessel": anschrift.gemeindeschluessel,
+        "gemeindeschluessel": ags,
+        "regionalschluessel": ars,
         "strasse": anschrift.strasse,
         "hausnummer": anschrift.hausnummer,
         "hausnummer_zusatz": anschrift.hausnummer_zusatz,

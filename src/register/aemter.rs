@@ -46,6 +46,12 @@ pub struct Amt {
     /// The office that took over, where this one ended.
     #[serde(default)]
     pub nachfolge: Option<String>,
+    /// How it is reached as the author of an Auskunft: [{kanal, kennung}].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erreichbarkeit: Option<serde_json::Value>,
+    /// Its address as the author of an Auskunft: {strasse, hausnummer, postleitzahl, wohnort}.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anschrift: Option<serde_json::Value>,
     /// Kinds of documents that a request must bring along.
     #[serde(default)]
     pub nachweise: Vec<String>,

@@ -120,6 +120,11 @@ pub enum Grund {
 }
 
 impl Grund {
+    /// Whether another login would mend it: there is none, nobody can read it, or it is too old (rules.md 2.6).
+    pub fn erneuern(self) -> bool {
+        matches!(self, Grund::Fehlt | Grund::Unklar | Grund::Zeitpunkt | Grund::Veraltet)
+    }
+
     /// The word for the audit trail.
     pub fn as_str(self) -> &'static str {
         match self {

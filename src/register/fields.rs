@@ -184,7 +184,13 @@ mod tests {
             let before = record.clone();
             let text = match field.target {
                 target if target.ends_with("datum") || target.ends_with("erwartet") => "2024-08-05",
-                target if target.ends_with("vorhanden") || target.ends_with("zustimmung") => "true",
+                target
+                    if ["vorhanden", "zustimmung", "hauptwohnung"]
+                        .iter()
+                        .any(|end| target.ends_with(end)) =>
+                {
+                    "true"
+                }
                 "hinweis.sorgeberechtigt" | "registermeldung.liste" => "true",
                 "registermeldung.anzahl" | "registermeldung.fehlend" | "registermeldung.ueberzaehlig" => "7",
                 target if target.starts_with("zusatz.") && !target.contains("[]") => "true",

@@ -2,7 +2,9 @@
 //! replaces them (`neu.`). Knows no standard and no XML.
 
 use crate::register::fields::{Field, Unreadable, datum, field, token, wahrheit};
-use crate::register::record::{Angaben, Anschrift, Eintragung, Kind, Mutter, Personenname, Record};
+use crate::register::record::{
+    Angaben, Anschrift, Auslandsanschrift, Eintragung, Kind, Mutter, Personenname, Record,
+};
 
 macro_rules! satz {
     ($prefix:literal, $mutter:path, $kind:path, $eintragung:path) => {
@@ -26,6 +28,17 @@ macro_rules! satz {
             field!(One, concat!($prefix, "mutter.anschriften[].gemeindeschluessel"), |r, t| {
                 anschrift($mutter(r))?.gemeindeschluessel = Some(token(t))
             }),
+            field!(One, concat!($prefix, "mutter.anschriften[].regionalschluessel"), |r, t| {
+                regionalschluessel(anschrift($mutter(r))?, token(t))
+            }),
+            field!(One, concat!($prefix, "mutter.anschriften[].hauptwohnung"), |r, t| {
+                hauptwohnung($mutter(r), wahrheit(t)?)?
+            }),
+            field!(One, concat!($prefix, "mutter.ausland.staat"), |r, t| ausland($mutter(r)).staat =
+                Some(token(t))),
+            field!(Many, concat!($prefix, "mutter.ausland.zeilen"), |r, t| ausland($mutter(r))
+                .zeilen
+                .push(t.to_owned())),
             field!(One, concat!($prefix, "mutter.anschriften[].strasse"), |r, t| {
                 anschrift($mutter(r))?.strasse = Some(t.to_owned())
             }),
@@ -116,6 +129,57 @@ fn anschrift(mutter: &mut Mutter) -> Result<&mut Anschrift, Unreadable> {
     mutter.anschriften.last_mut().ok_or(Unreadable)
 }
 
+/// The ARS beside an AGS says the same more exactly; where it says something else both stand there.
+fn regionalschluessel(anschrift: &mut Anschrift, ars: String) {
+    let same = |ags: &str| match (ars.get(..5), ars.get(9..12)) {
+        (Some(kreis), Some(gemeinde)) => ags == format!("{kreis}{gemeinde}") || ags == ars,
+        _ => false,
+    };
+    anschrift.gemeindeschluessel = match anschrift.gemeindeschluessel.take() {
+        Some(ags) if !same(&ags) => Some(format!("{ags} {ars}")),
+        _ => Some(ars),
+    };
+}
+
+fn hauptwohnung(mutter: &mut Mutter, marked: bool) -> Result<(), Unreadable> {
+    let at = mutter.anschriften.len().checked_sub(1).ok_or(Unreadable)?;
+    if marked {
+        mutter.hauptwohnungen.push(at);
+    }
+    Ok(())
+}
+
+fn ausland(mutter: &mut Mutter) -> &mut Auslandsanschrift {
+    mutter.ausland.get_or_insert_default()
+}
+
 fn kindname(kind: &mut Kind) -> Result<&mut Personenname, Unreadable> {
     kind.namen.last_mut().ok_or(Unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::register::fields::find;
+
+    #[test]
+    fn an_ars_beside_an_ags_says_the_same_or_both_stand_there() {
+        for (ags, ars, key) in [
+            (None, "040110000000", "040110000000"),
+            (Some("04011000"), "040110000000", "040110000000"),
+            (Some("05974040"), "059740040040", "059740040040"),
+            (Some("04011000"), "020000000000", "04011000 020000000000"),
+            (Some("04011000"), "0401", "04011000 0401"),
+        ] {
+            let mut record = Record::default();
+            let mut fill = |target: &str, text: &str| (find(target).unwrap().set)(&mut record, text).unwrap();
+            fill("mutter.anschriften[]", "");
+            if let Some(ags) = ags {
+                fill("mutter.anschriften[].gemeindeschluessel", ags);
+            }
+            fill("mutter.anschriften[].regionalschluessel", ars);
+            let mutter = record.mutter.unwrap();
+            assert_eq!(mutter.anschriften[0].gemeindeschluessel.as_deref(), Some(key));
+        }
+    }
 }

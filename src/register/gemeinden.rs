@@ -134,6 +134,12 @@ impl Gemeinden {
         }
     }
 
+    /// Whether a Gemeinde of this folded name, official or another, has this key: an ARS (12 digits), or an AGS (8), which leaves out the four digits
+    /// of the Verband. The key of a district counts as that of its Gemeinde where the Land knows no other (city states).
+    pub fn heisst(&self, folded_name: &str, schluessel: &str) -> bool {
+        self.alle(folded_name).into_iter().any(|ars| liegt_in(schluessel, ars))
+    }
+
     /// How many names are known.
     pub fn len(&self) -> usize {
         self.by_name.len()
@@ -149,6 +155,20 @@ fn add(names: &mut BTreeMap<String, Vec<String>>, folded_name: String, ars: &str
     let all = names.entry(folded_name).or_default();
     if !all.iter().any(|known| known == ars) {
         all.push(ars.to_owned());
+    }
+}
+
+/// Whether a key lies in the Gemeinde of an ARS.
+fn liegt_in(schluessel: &str, ars: &str) -> bool {
+    let part = |from: usize, to: usize| ars.get(from..to).unwrap_or_default();
+    let (land, kreis, rest) = (part(0, 2), part(0, 5), part(2, 12));
+    if rest.bytes().all(|digit| digit == b'0') {
+        return schluessel.starts_with(land);
+    }
+    match schluessel.len() {
+        12 => schluessel == ars,
+        8 => schluessel == format!("{kreis}{}", part(9, 12)),
+        _ => false,
     }
 }
 

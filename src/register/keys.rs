@@ -147,6 +147,16 @@ pub fn nummer(id: uuid::Uuid) -> SearchKey {
     SearchKey::new("nummer", [id.hyphenated().to_string().as_str()])
 }
 
+/// The key under which it is counted how often an account was told that nothing was decided.
+pub fn konto(partner: &str, konto: &str) -> SearchKey {
+    SearchKey::new("konto", [partner, konto])
+}
+
+/// The key under which an office confirms an answer that does not agree with its request: our id of the answer.
+pub fn bestaetigung(id: &str) -> SearchKey {
+    SearchKey::new("bestaetigung", [id])
+}
+
 /// The keys under which something open around a child or its mother is kept (case Q); [`offen_gesucht`] finds it again.
 ///
 /// It touches whoever agrees in the child's day, place and one name; in the mother's day and any of her names; or in her names with

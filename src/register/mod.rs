@@ -3,6 +3,7 @@
 pub mod abgleich;
 pub mod aemter;
 pub mod anmeldung;
+pub mod antwort;
 pub mod bestand;
 pub mod entscheidung;
 pub mod fields;

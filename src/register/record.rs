@@ -86,7 +86,7 @@ impl fmt::Display for TeilDatum {
 /// A registered address; only what routing and letters need.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Anschrift {
-    /// AGS, 8 digits.
+    /// AGS, 8 digits; an ARS of 12 digits serves as well. Both, apart by a blank, where they contradict each other: no key.
     pub gemeindeschluessel: Option<String>,
     /// Street.
     pub strasse: Option<String>,
@@ -98,6 +98,15 @@ pub struct Anschrift {
     pub postleitzahl: Option<String>,
     /// Place.
     pub wohnort: Option<String>,
+}
+
+/// An address abroad.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Auslandsanschrift {
+    /// State, Destatis key.
+    pub staat: Option<String>,
+    /// Its lines.
+    pub zeilen: Vec<String>,
 }
 
 /// The mother.
@@ -113,6 +122,12 @@ pub struct Mutter {
     pub geburtsdatum: TeilDatum,
     /// Registered addresses.
     pub anschriften: Vec<Anschrift>,
+    /// Which of the addresses are marked as the main residence, by their place in the list; read from requests only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hauptwohnungen: Vec<usize>,
+    /// Address abroad; read from requests only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ausland: Option<Auslandsanschrift>,
     /// Marital status, DSMeld code.
     pub familienstand: Option<String>,
 }
@@ -370,7 +385,7 @@ pub struct Person {
 /// What an authority says of its own register (daily Bestandsmeldung) or a person orders about it (rules.md 6).
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registermeldung {
-    /// What: `beginn`, `abgleich`, `erklaerung`, `meldung`, `marke`, `rueckzug`, `erledigt`.
+    /// What: `beginn`, `abgleich`, `erklaerung`, `meldung`, `marke`, `rueckzug`, `erledigt`, `bestaetigung`.
     pub was: String,
     /// The Jugendamt, as named in `partners.yaml`.
     pub jugendamt: Option<String>,
@@ -448,6 +463,7 @@ redacted!(
     Personenname,
     TeilDatum,
     Anschrift,
+    Auslandsanschrift,
     Mutter,
     Kind,
     Eintragung,

@@ -12,7 +12,8 @@ use crate::register::aemter::{Amt, Zustaendig, tag};
 use crate::register::anmeldung::Rolle;
 use crate::register::entscheidung::{Befund, Kandidat, Treffer};
 use crate::register::merkmale::{Merkmal, Sachverhalt};
-use crate::register::record::{Kind, Mutter, Record, Registersatz, TeilDatum, Zusatzangaben};
+use crate::register::gemeinden::falten;
+use crate::register::record::{Anschrift, Kind, Mutter, Record, Registersatz, TeilDatum, Zusatzangaben};
 use crate::register::tafeln::{Ortsangabe, Tafeln};
 
 /// Code of Germany where a state of birth is given.
@@ -138,21 +139,46 @@ pub fn feststellen(lage: &Lage<'_>) -> Tatsachen {
     }
 }
 
-/// The office of the mother's residence: of all registered addresses the same one, and none of them unknown.
+/// The office of the mother's residence, where that is certain: one address, or the one of several that is marked as the main
+/// one, whose key and town do not contradict each other. An address abroad leaves it open which residence is the habitual one.
 pub fn wohnort<'a>(mutter: &Mutter, tafeln: &'a Tafeln, am: Date) -> Zustaendig<'a> {
-    let mut found = Zustaendig::Keines;
-    for anschrift in &mutter.anschriften {
-        let schluessel = anschrift.gemeindeschluessel.as_deref().filter(|key| digits(key, &[8, 12]));
-        let amt = schluessel.map_or(Zustaendig::Keines, |key| tafeln.aemter.zustaendig(key, am));
-        found = match (amt, found) {
-            (Zustaendig::Keines | Zustaendig::Mehrere, _) => return amt,
-            (Zustaendig::Eines(one), Zustaendig::Eines(other)) if one.id != other.id => {
-                return Zustaendig::Mehrere;
-            }
-            (amt, _) => amt,
-        };
+    if mutter.ausland.is_some() {
+        return Zustaendig::Mehrere;
     }
-    found
+    let anschrift = match hauptwohnung(mutter) {
+        Ok(Some(anschrift)) => anschrift,
+        Ok(None) => return Zustaendig::Keines,
+        Err(Mehrere) => return Zustaendig::Mehrere,
+    };
+    let schluessel = anschrift.gemeindeschluessel.as_deref().filter(|key| digits(key, &[8, 12]));
+    let Some(schluessel) = schluessel else { return Zustaendig::Keines };
+    let ort = anschrift.wohnort.as_deref().filter(|ort| !ort.trim().is_empty());
+    if ort.is_some_and(|ort| widersprechen(schluessel, ort, tafeln)) {
+        return Zustaendig::Mehrere;
+    }
+    tafeln.aemter.zustaendig(schluessel, am)
+}
+
+/// Several residences, and nothing says which is the main one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mehrere;
+
+/// The one address at which she lives, where it is certain; the same one twice is one.
+pub fn hauptwohnung(mutter: &Mutter) -> Result<Option<&Anschrift>, Mehrere> {
+    let marked: Vec<&Anschrift> =
+        mutter.hauptwohnungen.iter().filter_map(|at| mutter.anschriften.get(*at)).collect();
+    let all = if marked.is_empty() { mutter.anschriften.iter().collect() } else { marked };
+    match all.split_first() {
+        None => Ok(None),
+        Some((first, others)) if others.iter().all(|other| other == first) => Ok(Some(first)),
+        Some(_) => Err(Mehrere),
+    }
+}
+
+/// Whether the name of a town is none that the table knows for the Gemeinde of this key. A stage without a table compares
+/// nothing.
+fn widersprechen(schluessel: &str, ort: &str, tafeln: &Tafeln) -> bool {
+    !tafeln.gemeinden.is_empty() && !tafeln.gemeinden.heisst(&falten(ort), schluessel)
 }
 
 /// The birthplace of a child: its name where that means one place, and beside a key only what the table reconciles with it (rules.md 2.4).

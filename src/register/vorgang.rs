@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::register::antwort::Gefragt;
 use crate::register::entscheidung::Fall;
 
 /// A message that a Vorgang sent, and what the far end said of it.
@@ -66,12 +67,23 @@ pub struct Akte {
     /// How often the office was reminded.
     #[serde(default)]
     pub erinnerungen: u32,
+    /// Of a Klärfall: what was asked, so that its answer can be compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gefragt: Option<Box<Gefragt>>,
+    /// Nothing was decided because the login is missing, unreadable or too old: the service has her log in again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erneuern: bool,
 }
 
 /// The use of an application of another authority (Once-Only).
 pub const ONCE_ONLY: &str = "once-only";
 
 impl Akte {
+    /// The mailbox that the answer of an office goes to: never that of a proxy, the mother alone receives it (rules.md 2.5).
+    pub fn postkorb_der_mutter(&self) -> Option<&str> {
+        self.postkorb.as_deref().filter(|_| self.fall != Some(Fall::V))
+    }
+
     /// Whether the Vorgang was begun for another application.
     pub fn once_only(&self) -> bool {
         self.use_.as_deref() == Some(ONCE_ONLY)

@@ -22,10 +22,10 @@ use crate::route::connections::{self, Connections};
 use crate::route::explain;
 use crate::route::fault::{Collector, Desk, Fault, Faults};
 use crate::route::file::{self, RouteFile};
-use crate::route::partners::{self, Partners};
+use crate::route::partners::{self, Partners, WrittenPartner};
 use crate::route::steps::Steps;
 use crate::route::tafeln;
-use crate::route::tree;
+use crate::route::tree::{self, At};
 use crate::transport;
 use crate::transport::port::{Admission, Channel};
 use crate::xoev::contract::{Known, Standards};
@@ -94,6 +94,7 @@ pub fn compile(
     };
     let tafeln = Arc::new(tafeln::read(&collector, &files.tables, &partners.written));
     cells::trays(collector.again(&files.connections.name), &connections, &partners);
+    taken_versions(collector.again(&files.partners.name), &known, &partners);
     let mut compiler = Compiler {
         collector: &collector,
         menus,
@@ -121,6 +122,50 @@ pub fn compile(
         .ok_or_else(|| Faults::of_file(&files.connections.name, "the stage has no settings; write them"))
 }
 
+/// A version that a partner takes must be loaded; where several are, it is better named than left to the oldest.
+fn taken_versions(desk: Desk<'_>, known: &[Known], partners: &Partners) {
+    let mut loaded: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for one in known {
+        let versions = loaded.entry(&one.standard).or_default();
+        if !versions.contains(&one.version.as_str()) {
+            versions.push(&one.version);
+        }
+    }
+    for partner in partners.by_name.values() {
+        for (standard, version) in &partner.versions {
+            match loaded.get(standard.value.as_str()) {
+                None => {
+                    let text = format!("unknown standard: `{}`", standard.value);
+                    desk.unknown(standard.at, text, &standard.value, loaded.keys());
+                }
+                Some(versions) if !versions.contains(&version.value.as_str()) => {
+                    let text = format!(
+                        "{} {} is not loaded; put its package into xsd",
+                        standard.value, version.value
+                    );
+                    desk.unknown(version.at, text, &version.value, versions);
+                }
+                Some(_) => {}
+            }
+        }
+        // Who has no key as an authority takes no message of a standard.
+        let takes = !partner.channels.is_empty() && !partner.identities.is_empty();
+        let named = |standard: &str| partner.versions.iter().any(|(named, _)| named.value == standard);
+        for (standard, versions) in
+            loaded.iter().filter(|(standard, all)| takes && all.len() > 1 && !named(standard))
+        {
+            let [oldest, ..] = versions.as_slice() else { continue };
+            let text = format!(
+                "partner `{}` names no version of `{standard}`, and {} are loaded; it is written to in {oldest}: write \
+                 `versions: {{ {standard}: \"{oldest}\" }}`",
+                partner.id.value,
+                versions.join(", "),
+            );
+            desk.warn(partner.id.at, text);
+        }
+    }
+}
+
 /// How partners are reached whom only a message names.
 fn reach(partners: &Partners, connections: &Connections) -> Reach {
     let mut reach = Reach::default();
@@ -128,6 +173,8 @@ fn reach(partners: &Partners, connections: &Connections) -> Reach {
         if let Some(connection) = &partner.answers_by {
             reach.answers.insert(id.clone(), format!("{}:{id}", connection.value));
         }
+        reach.versions.insert(id.clone(), versions(partner));
+        reach.identities.insert(id.clone(), partner.identities.clone());
         for group in &partner.groups {
             reach.groups.entry(group.value.clone()).or_default().push(id.clone());
         }
@@ -144,6 +191,12 @@ fn reach(partners: &Partners, connections: &Connections) -> Reach {
         }
     }
     reach
+}
+
+fn versions(partner: &WrittenPartner) -> BTreeMap<String, String> {
+    let named =
+        |(standard, version): &(At<String>, At<String>)| (standard.value.clone(), version.value.clone());
+    partner.versions.iter().map(named).collect()
 }
 
 struct Compiler<'a> {
@@ -317,6 +370,7 @@ fn assemble(
         }
         let sender = Sender {
             id: id.clone(),
+            versions: versions(&partner),
             name: partner.name,
             mandant: partner.mandant.unwrap_or_else(|| stage.mandant.clone()),
             identities: partner.identities,

@@ -42,6 +42,8 @@ pub struct WrittenPartner {
     pub identities: Vec<String>,
     /// Uses it is admitted for.
     pub uses: Vec<String>,
+    /// The version of each standard that it takes.
+    pub versions: Vec<(At<String>, At<String>)>,
     /// Credentials with the kind that is shown.
     pub credentials: Vec<(Credential, Place)>,
     /// How it is reached.
@@ -200,6 +202,7 @@ impl Reader<'_> {
             "groups",
             "identities",
             "uses",
+            "versions",
             "credentials",
             "channels",
             "answers-by",
@@ -239,6 +242,7 @@ impl Reader<'_> {
         let channels = node.get("channels").map(|node| self.channels(&what, node)).unwrap_or_default();
         let answers_by = reading::optional_text(desk, node, "answers-by")
             .filter(|connection| self.answers_by(connection, node));
+        let versions = node.get("versions").map(|node| self.versions(node)).unwrap_or_default();
         let (from, to) = node.get("valid").map(|node| self.valid(&what, node)).unwrap_or_default();
         let partner = WrittenPartner {
             id: id.clone(),
@@ -247,6 +251,7 @@ impl Reader<'_> {
             groups,
             identities: identities.into_iter().map(|key| key.value).collect(),
             uses: texts("uses").into_iter().map(|use_| use_.value).collect(),
+            versions,
             credentials,
             channels,
             answers_by,
@@ -256,6 +261,21 @@ impl Reader<'_> {
             policy: node.get("policy").map(Node::json).unwrap_or_default(),
         };
         named.then_some(partner)
+    }
+
+    /// Standards with versions; whether such a package is loaded is looked at when all is known.
+    fn versions(&self, node: &Node) -> Vec<(At<String>, At<String>)> {
+        let desk = self.desk;
+        if !matches!(node.kind, Kind::Map(_)) {
+            desk.fault(node.at, format!("`versions` is {}; write standards with versions", node.what()));
+        }
+        let entries = node.entries().iter();
+        entries
+            .filter_map(|(standard, node)| {
+                let version = reading::text(desk, node, &format!("the version of `{}`", standard.value))?;
+                Some((standard.clone(), version))
+            })
+            .collect()
     }
 
     fn channels(&self, what: &str, node: &Node) -> Vec<WrittenChannel> {

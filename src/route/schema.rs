@@ -168,6 +168,10 @@ pub fn partners() -> Schema {
                     "properties": {
                         "name": { "type": "string" }, "mandant": name("The Mandant its messages belong to."),
                         "groups": texts, "identities": texts, "uses": texts,
+                        "versions": {
+                            "type": "object", "additionalProperties": { "type": "string" },
+                            "description": "By standard the version in which it is written to, such as `xfamilie: \"1.3.0\"`."
+                        },
                         "credentials": { "type": "array", "items": { "anyOf": credentials } },
                         "channels": { "type": "object", "description": "Connections with the settings of the transport." },
                         "answers-by": { "type": "string" },

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
+use serde_json::Value;
 
 use crate::register::aemter::{Aemter, Amt, Gebiet};
 use crate::register::gemeinden::{Gemeinden, falten};
@@ -104,7 +105,13 @@ const KEYS: &[&str] = &[
     "freigabe-bis",
     "nachfolge",
     "nachweise",
+    "erreichbarkeit",
+    "anschrift",
 ];
+/// What an address as an author says.
+const ANSCHRIFT: &[&str] = &["strasse", "hausnummer", "postleitzahl", "wohnort"];
+/// What a way to reach it says.
+const ERREICHBARKEIT: &[&str] = &["kanal", "kennung"];
 
 fn amt(desk: Desk<'_>, node: &Node) -> Option<(At<String>, Amt, Written)> {
     let node = reading::map(desk, node, "an office", KEYS)?;
@@ -142,6 +149,12 @@ fn amt(desk: Desk<'_>, node: &Node) -> Option<(At<String>, Amt, Written)> {
     let nachfolge = reading::optional_text(desk, node, "nachfolge");
     let nachweise =
         node.get("nachweise").map(|list| reading::texts(desk, list, "`nachweise`")).unwrap_or_default();
+    let anschrift = node.get("anschrift").and_then(|node| texts_of(desk, node, "`anschrift`", ANSCHRIFT));
+    let erreichbarkeit = node.get("erreichbarkeit").map(|list| {
+        let ways = reading::list(desk, list, "`erreichbarkeit`").iter();
+        ways.filter_map(|way| texts_of(desk, way, "an entry of `erreichbarkeit`", ERREICHBARKEIT))
+            .collect::<Value>()
+    });
     let written = Written {
         gebiete: areas,
         nachfolge: node.locate("/nachfolge"),
@@ -156,9 +169,24 @@ fn amt(desk: Desk<'_>, node: &Node) -> Option<(At<String>, Amt, Written)> {
         freigabe_seit,
         freigabe_bis,
         nachfolge: nachfolge.map(|written| written.value),
+        erreichbarkeit,
+        anschrift,
         nachweise: nachweise.into_iter().map(|written| written.value).collect(),
     };
     named.then_some((id, amt, written))
+}
+
+/// A map with exactly these texts.
+fn texts_of(desk: Desk<'_>, node: &Node, what: &str, keys: &[&str]) -> Option<Value> {
+    let node = reading::map(desk, node, what, keys)?;
+    let texts: Vec<_> = keys
+        .iter()
+        .map(|key| {
+            let found = reading::need(desk, node, what, key)?;
+            Some(((*key).to_owned(), Value::from(reading::text(desk, found, &format!("`{key}`"))?.value)))
+        })
+        .collect();
+    texts.into_iter().collect::<Option<serde_json::Map<_, _>>>().map(Value::Object)
 }
 
 fn gebiet(desk: Desk<'_>, node: &Node) -> Option<Gebiet> {

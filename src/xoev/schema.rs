@@ -35,6 +35,10 @@ const NAMES_PER_SET: usize = 20_000;
 const SETS_PER_THREAD: usize = 16;
 /// The constraint that a text of DIN 91379 breaks.
 const PATTERN: &str = "cvc-pattern-valid";
+/// Namespace of the attributes that a document may carry for its validator.
+const INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
+/// Those of them that only say where a schema may be found: hints, which we never follow and which decide nothing.
+const HINTS: [&str; 2] = ["schemaLocation", "noNamespaceSchemaLocation"];
 /// Scheme of the made-up addresses under which the loader knows the files.
 const SCHEME: &str = "package:///";
 
@@ -306,15 +310,17 @@ fn run(
     visitor: &mut dyn Visitor,
 ) -> Result<Vec<Breach>, WalkError> {
     let trail = RefCell::new(Trail { names, open: Vec::with_capacity(16) });
-    let opening = Cell::new(false);
+    let (opening, hint) = (Cell::new(false), Cell::new(false));
     let breaches = RefCell::new(Vec::new());
-    let sink = Sink { trail: &trail, opening: &opening, spoiled: Vec::new(), breaches: &breaches };
+    let sink =
+        Sink { trail: &trail, opening: &opening, hint: &hint, spoiled: Vec::new(), breaches: &breaches };
     let mut runtime = validator.start_run(sink);
     let mut handler = Handler {
         set,
         texts,
         trail: &trail,
         opening: &opening,
+        hint: &hint,
         breaches: &breaches,
         offset: 0,
         checked: None,
@@ -351,6 +357,8 @@ struct Full;
 struct Sink<'a> {
     trail: &'a RefCell<Trail<'a>>,
     opening: &'a Cell<bool>,
+    /// Whether what is being looked at is only a hint.
+    hint: &'a Cell<bool>,
     /// Elements, by their octet, whose content is known to be wrong: what follows inside is a consequence.
     spoiled: Vec<usize>,
     breaches: &'a RefCell<Vec<Breach>>,
@@ -358,7 +366,7 @@ struct Sink<'a> {
 
 impl ValidationSink for Sink<'_> {
     fn on_error(&mut self, error: ValidationError) {
-        if is_spaced_base64(&error.message) {
+        if self.hint.get() || is_spaced_base64(&error.message) {
             return;
         }
         let trail = self.trail.borrow();
@@ -400,6 +408,7 @@ struct Handler<'a, 'v> {
     texts: &'a Texts,
     trail: &'a RefCell<Trail<'a>>,
     opening: &'a Cell<bool>,
+    hint: &'a Cell<bool>,
     breaches: &'a RefCell<Vec<Breach>>,
     offset: usize,
     /// How the text of the element that is open is checked; such an element has no children.
@@ -439,10 +448,12 @@ impl ValidationEventHandler for Handler<'_, '_> {
         if view.namespace_uri.is_empty() {
             self.visitor.attribute(view.local_name, view.value);
         }
+        self.hint.set(view.namespace_uri == INSTANCE && HINTS.contains(&view.local_name));
         Ok(())
     }
 
     fn after_attribute(&mut self, view: AttributeView<'_>, info: &SchemaInfo) -> Result<(), Full> {
+        self.hint.set(false);
         let wrong = self.texts.of(info.schema_type).is_some_and(|text| !text.holds(view.value));
         if wrong {
             let trail = self.trail.borrow();

@@ -9,6 +9,7 @@
 
 #[path = "../house.rs"]
 mod house;
+mod antwort;
 mod bundle;
 mod bench_floor;
 mod bestand_liste;
@@ -26,6 +27,7 @@ mod klaerfall;
 mod latin;
 mod model;
 mod mime;
+mod partner_versions;
 mod postgres;
 mod recovery;
 mod register;

@@ -124,3 +124,55 @@ fn faults_of_one_stage_are_told_together_in_the_order_of_the_document() {
         }
     }
 }
+
+/// Where a schema may be found is a hint: it is never followed, and whatever it says the document is as valid as without it.
+#[test]
+fn where_a_schema_may_be_found_decides_nothing() {
+    let set = package::load(Path::new("xsd")).unwrap();
+    let mut reader = set.reader();
+    let geburt = "http://www.xoev.de/xfamilie/geburt/1.3.0";
+    let hints = [
+        String::new(),
+        "\n".to_owned(),
+        "geburt.xsd".to_owned(),
+        format!("{geburt} geburt.xsd"),
+        format!("{geburt} a.xsd {geburt} b.xsd"),
+        format!("{geburt} geburt.xsd http://www.xoev.de/xfamilie/baukasten/1.3.0"),
+        format!("{geburt}   C:\\Users\\x y\\geburt.xsd"),
+        "urn:x %zz.xsd".to_owned(),
+        "urn:x x.xsd".to_owned(),
+    ];
+    let mut judged = 0;
+    for (message, sample, _) in MESSAGES {
+        let good = fs::read_to_string(format!("{SAMPLES}/{sample}.xml")).unwrap();
+        let expected = inspect(octets(&good), &set, reader.as_mut());
+        let inner = good.find("<xfb:leser>").unwrap();
+        for hint in &hints {
+            for attribute in ["schemaLocation", "noNamespaceSchemaLocation"] {
+                let written = format!(
+                    " xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:{attribute}=\"{hint}\""
+                );
+                let at_root = good.replacen(" standard=", &format!("{written} standard="), 1);
+                let mut late = good.clone();
+                late.insert_str(inner + "<xfb:leser".len(), &written);
+                for text in [at_root, late] {
+                    assert_ne!(text, good);
+                    assert_eq!(
+                        inspect(octets(&text), &set, reader.as_mut()),
+                        expected,
+                        "{message} {attribute} {hint:?}"
+                    );
+                    judged += 1;
+                }
+            }
+        }
+        // Only these: another attribute of the same namespace still counts.
+        let wrong = good.replacen(
+            " standard=",
+            " xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:nil=\"vielleicht\" standard=",
+            1,
+        );
+        assert!(!inspect(octets(&wrong), &set, reader.as_mut()).valid, "{message}");
+    }
+    assert!(judged >= 7 * 36, "{judged}");
+}

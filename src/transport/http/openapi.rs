@@ -179,7 +179,7 @@ fn schemas() -> Value {
             "required": ["id", "stand"],
             "properties": {
                 "id": {"type": "string", "format": "uuid"},
-                "stand": {"enum": ["in-bearbeitung", "abgeschlossen"]},
+                "stand": {"enum": ["in-bearbeitung", "abgeschlossen", "anmeldung-erneuern"]},
             },
         },
         "Problem": {

@@ -1,0 +1,60 @@
+//! `vorgang bestaetigen`: a person of an office says that an answer which names another child or mother than was asked for is meant
+//! as it is. Becomes a message of the running process in the office's name; then the answer runs again and finds it.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::args::Global;
+use super::args_register::Ordered;
+use super::command::{self, Asked};
+use super::exit::{CliError, Exit};
+use super::output::Output;
+use super::stage;
+use crate::clock::Clock;
+use crate::envelope::{Inbound, Stage};
+use crate::store::contract::{Filter, Scope};
+
+/// The `on` entry of orders about Vorgänge.
+const BINDING: &str = "person vorgang";
+
+/// Confirms and lets the answer go on.
+pub async fn run(
+    global: &Global,
+    clock: &Clock,
+    id: Uuid,
+    ordered: &Ordered,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
+    let fit = stage::compile(global, out)?;
+    let store = stage::write_store(global, out)?;
+    let filter = Filter { id: Some(id), states: vec![Inbound::Parked], limit: 1, ..Filter::default() };
+    let listed = store.list(&Scope::Operator, filter).await?;
+    // Whether another office has one is nobody's business.
+    if !listed.iter().any(|message| message.id == id && message.partner == ordered.jugendamt) {
+        let text = format!(
+            "no parked answer of `{}` has the id {id}; see `drehscheibe parked list`",
+            ordered.jugendamt
+        );
+        return Err(CliError::Usage(text));
+    }
+    let mut document = json!({
+        "nachricht": "registermeldung",
+        "version": "1",
+        "kopf": { "nachrichtenUUID": Uuid::new_v4(), "zeitpunkt": clock.now().to_string() },
+        "meldung": { "was": "bestaetigung", "jugendamt": ordered.jugendamt, "id": id },
+    });
+    if fit.compiled.stage.stage != Stage::Produktion {
+        document["test"] = json!(true);
+    }
+    let confirm = Asked::Deliver {
+        binding: BINDING.to_owned(),
+        partner: ordered.jugendamt.clone(),
+        document: document.to_string(),
+    };
+    let wait = ordered.patience.wait;
+    let confirmed = command::carried(&*store, clock, &confirm, &ordered.reason, wait).await?;
+    if !confirmed.done() {
+        return confirmed.tell(out);
+    }
+    command::post(&*store, clock, &Asked::Replay(id), &ordered.reason, wait, out).await
+}
