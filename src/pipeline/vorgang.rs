@@ -79,7 +79,9 @@ fn schema() -> Value {
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    let map = settings::keys(settings, ENTRY.word, &[ENTRY.word, "as"])?;
+    // Where nothing stands beside the verb its value is all there is.
+    let alone = (settings == "bestaetigen").then(|| json!({ ENTRY.word: settings }));
+    let map = settings::keys(alone.as_ref().unwrap_or(settings), ENTRY.word, &[ENTRY.word, "as"])?;
     let written = map.get(ENTRY.word).and_then(Value::as_str);
     let known = WHAT.iter().find(|(word, _)| written == Some(word));
     let Some((_, what)) = known else {
@@ -392,7 +394,7 @@ mod tests {
 
     #[test]
     fn only_a_person_of_the_office_confirms() {
-        let step = building(|building| build(&json!({ "vorgang": "bestaetigen" }), building)).unwrap();
+        let step = building(|building| build(&json!("bestaetigen"), building)).unwrap();
         let confirm = |person: Option<&str>, was: &str, id: &str| {
             let mut message = answer("jugendamt-bremen");
             message.record.registermeldung =
