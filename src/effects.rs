@@ -1,4 +1,4 @@
-//! What a message causes, as values: changes of the mirror and of the Vorgang, timers, envelopes to send, a reply,
+//! What a message causes, as values: changes of the mirror and of the Vorgang, objections, timers, envelopes to send, a reply,
 //! audit lines, together with the guards it was decided on. Nothing here performs anything.
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::envelope::{Inbound, Part, Reply};
 use crate::register::bestand::Bestand;
 use crate::register::keys::SearchKey;
+use crate::register::objection::{Objection, ObjectionChange, Sought};
 use crate::register::record::Registersatz;
 use crate::register::uhr::Lead;
 use crate::register::vorgang::Akte;
@@ -23,6 +24,7 @@ const ANZAHL: &str = "anzahl";
 const LIEFERUNG: &str = "lieferung";
 /// What is a help and no ground: nobody bumps it.
 const LEADS: &str = "leads";
+const OBJECTIONS: &str = "objections";
 
 impl GuardKey {
     /// Whether a decision on this bucket is compared by commit, but neither held alone from lookup to commit nor bumped.
@@ -31,7 +33,7 @@ impl GuardKey {
     /// in one queue, or each would send all others back. Whoever writes the bucket bumps it all the same, so no one decides on
     /// a Bestand that was replaced before, and of two writers the later is stale.
     pub fn shared(&self) -> bool {
-        matches!(self.0.class(), BESTAND | ANZAHL | LIEFERUNG | LEADS)
+        matches!(self.0.class(), BESTAND | ANZAHL | LIEFERUNG | LEADS | OBJECTIONS)
     }
 }
 
@@ -85,6 +87,10 @@ pub enum Question {
     Leads,
     /// The Vorgänge whose Auskunft left a trace under this key of a Registersatz.
     Ausgestellt(SearchKey),
+    /// What deliveries that have not had their effect say against an answer.
+    Objections(Sought),
+    /// Since when the oldest delivery of this partner lies where sources see it and nobody took it.
+    Backlog(String),
 }
 
 impl Question {
@@ -103,8 +109,21 @@ impl Question {
                 GuardKey(SearchKey::new(LIEFERUNG, [partner.as_str(), standard]))
             }
             Question::Leads => GuardKey(SearchKey::new(LEADS, [])),
+            // The bucket of the key itself: whoever writes a record, a notice or an objection under it moves it.
+            Question::Objections(Sought::Under(key)) => GuardKey(key.clone()),
+            Question::Objections(Sought::Delivery(id)) => {
+                GuardKey(SearchKey::new("objection", [id.hyphenated().to_string().as_str()]))
+            }
+            Question::Objections(Sought::Blocks(amt) | Sought::Open(amt)) | Question::Backlog(amt) => {
+                GuardKey(objections_key(amt))
+            }
         }
     }
+}
+
+/// The key under which what blocks an office is guarded.
+pub fn objections_key(amt: &str) -> SearchKey {
+    SearchKey::new(OBJECTIONS, [amt])
 }
 
 /// The key that a Bestand stands and is guarded under.
@@ -144,6 +163,10 @@ pub enum Fact {
     Leads(Vec<Lead>),
     /// The Vorgänge of what was issued.
     Ausgestellt(Vec<Vorgang>),
+    /// The objections found: one where one is enough, else the oldest first, at most [`crate::register::objection::MOST`].
+    Objections(Vec<Objection>),
+    /// Since when, if anything lies there; a place that nobody looks into counts since it was looked into last.
+    Backlog(Option<Timestamp>),
 }
 
 /// A fact together with the guard that commit will compare.
@@ -345,6 +368,15 @@ pub struct Retrieval {
     pub records: Vec<Uuid>,
 }
 
+/// What a settled delivery says against answers, with the time at which its office is told.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Objected {
+    /// What it opens and closes.
+    pub changes: Vec<ObjectionChange>,
+    /// When its office is told of what is open.
+    pub timers: Vec<Timer>,
+}
+
 /// Everything that one message causes; committed in one transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Effects {
@@ -358,6 +390,8 @@ pub struct Effects {
     pub vorgaenge: Vec<VorgangChange>,
     /// Changes of what is known of registers.
     pub bestaende: Vec<BestandChange>,
+    /// Objections that are opened and closed.
+    pub objections: Vec<ObjectionChange>,
     /// Timers to set.
     pub timers: Vec<Timer>,
     /// Envelopes to send.
@@ -383,6 +417,12 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// Adds what the delivery says against answers.
+    pub fn object(&mut self, said: Objected) {
+        self.objections.extend(said.changes);
+        self.timers.extend(said.timers);
+    }
+
     /// The destination that two rows to send would reach under one id; a row that is there twice with the same content counts
     /// once. Each must have an id of its own, or none of the message could be kept.
     pub fn sends_meet(&mut self) -> Option<&str> {

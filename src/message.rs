@@ -89,6 +89,8 @@ pub struct Message {
     pub order: Option<crate::register::keys::SearchKey>,
     /// Set when it waited or is replayed.
     pub resumed: Option<Resumed>,
+    /// Since when deliveries of partners are held by a person, who paused them or their route.
+    pub held: Arc<BTreeMap<String, Timestamp>>,
 }
 
 impl Message {
@@ -116,6 +118,7 @@ impl Message {
             branches: Vec::new(),
             order: None,
             resumed: None,
+            held: Arc::default(),
         }
     }
 

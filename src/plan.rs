@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::envelope::Stage;
 use crate::message::{Message, Sender};
-use crate::pipeline::step::{Refuse, Step, Trouble};
+use crate::pipeline::step::{Objects, Refuse, Step, Trouble};
 use crate::transport::port::{Admission, Answers, Destinations, HttpBinding};
 use crate::xoev::contract::Standards;
 
@@ -102,6 +102,8 @@ pub struct Plan {
     pub chooses: usize,
     /// Bounds.
     pub limits: Limits,
+    /// What stands against answers of what it takes; of a route that delivers only.
+    pub objects: Option<Arc<dyn Objects>>,
 }
 
 impl Plan {

@@ -64,6 +64,11 @@ impl Shared {
         sources
             .retain(|connection, fingerprint| kept.iter().any(|(c, f)| c == connection && f == fingerprint))
             .await;
+        // Places of connections that went would count for ever as not looked into.
+        let names: Vec<String> = kept.iter().map(|(connection, _)| connection.clone()).collect();
+        if let Err(error) = self.core.store.keep_backlog(&names).await {
+            tracing::warn!(%error, "what sources of former connections saw is not forgotten yet");
+        }
         for wanted in fresh {
             sources.start(wanted, &self.around.clock, &self.around.parts);
         }

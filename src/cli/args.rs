@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::args_backup::{BackupArgs, RecoverArgs};
 use super::args_bench::BenchArgs;
-use super::args_register::{BestandCommand, MirrorCommand, Ordered, TablesCommand};
+use super::args_register::{BestandCommand, LieferungCommand, MirrorCommand, Ordered, TablesCommand};
 use super::args_retention::RetentionCommand;
 use super::args_support::SupportCommand;
 use super::args_validate::ValidateArgs;
@@ -144,6 +144,9 @@ pub enum Command {
         after_help = "Example:\n  drehscheibe bestand begin --jugendamt jugendamt-bremen --reason \"Erstbefüllung\""
     )]
     Bestand(BestandCommand),
+    /// See which deliveries of an office had no effect and therefore stand against answers, and close them.
+    #[command(subcommand, after_help = "Example:\n  drehscheibe lieferung list --jugendamt jugendamt-bremen")]
+    Lieferung(LieferungCommand),
     /// Mark a Registersatz as contested or in clarification.
     #[command(
         subcommand,

@@ -97,6 +97,45 @@ pub enum BestandCommand {
     },
 }
 
+/// Commands of `lieferung`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum LieferungCommand {
+    /// List what is open: refused, parked, kept apart, waiting or unreadable deliveries, with age and way out.
+    #[command(after_help = "Example:\n  drehscheibe lieferung list --json")]
+    List {
+        /// The Jugendamt, by its name in partners.yaml; all of the stage when not given.
+        #[arg(long, value_name = "PARTNER")]
+        jugendamt: Option<String>,
+    },
+    /// Say in the name of its Jugendamt that a readable delivery is dealt with.
+    #[command(
+        after_help = "Example:\n  drehscheibe lieferung erledigt 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --jugendamt jugendamt-bremen \
+            --reason \"Eintragung steht im Register, Anruf vom 12. Mai\""
+    )]
+    Erledigt {
+        /// Id of the delivery, as its rejection and the list name it.
+        id: Uuid,
+        /// Whose and why.
+        #[command(flatten)]
+        ordered: Ordered,
+    },
+    /// Close any delivery, be it unreadable; it takes a second person within 24 hours.
+    #[command(
+        after_help = "Example:\n  drehscheibe lieferung freigeben 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --jugendamt jugendamt-bremen \
+            --aktenzeichen \"51-12/2026\" --reason \"Amt bestätigt: leere Datei\""
+    )]
+    Freigeben {
+        /// Id of the delivery.
+        id: Uuid,
+        /// Whose and why.
+        #[command(flatten)]
+        ordered: Ordered,
+        /// The file number under which the Jugendamt confirms it.
+        #[arg(long, value_name = "TEXT")]
+        aktenzeichen: String,
+    },
+}
+
 /// Commands of `mirror`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum MirrorCommand {

@@ -85,7 +85,7 @@ fn known<'a>(fit: &'a Fit, jugendamt: &str) -> Result<&'a Partner, CliError> {
 }
 
 /// Posts what is said as a message that the running process takes.
-async fn order(
+pub async fn order(
     global: &Global,
     clock: &Clock,
     ordered: &Ordered,

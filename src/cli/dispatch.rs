@@ -10,8 +10,8 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::{
     backup, bench, bench_floor, bestaetigen, bestand, check, completions, demo, doctor, dry_run, inspect,
-    messages, migrate, parked, pause, recover, retention, routes, run, schema, stage, standards, status,
-    support, tables, test, validate, vorgang,
+    lieferung, messages, migrate, parked, pause, recover, retention, routes, run, schema, stage, standards,
+    status, support, tables, test, validate, vorgang,
 };
 use crate::clock::Clock;
 
@@ -73,9 +73,12 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Vorgang(command) => {
             vorgang::run(&*stage::write_store(global, out)?, &clock, command, out).await
         }
-        Command::Pause(args) => pause::pause(&*stage::write_store(global, out)?, &clock, args, out).await,
+        Command::Pause(args) => {
+            pause::pause(global, &*stage::write_store(global, out)?, &clock, args, out).await
+        }
         Command::Resume(args) => pause::resume(&*stage::write_store(global, out)?, &clock, args, out).await,
         Command::Bestand(command) => bestand::run(global, &clock, command, out).await,
+        Command::Lieferung(command) => lieferung::run(global, &clock, command, out).await,
         Command::Mirror(command) => bestand::mirror(global, &clock, command, out).await,
         Command::Tables(command) => tables::run(global, command, out),
         Command::Retention(command) => retention::run(global, &clock, command, out).await,

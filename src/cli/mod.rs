@@ -26,6 +26,7 @@ pub mod doctor;
 pub mod dry_run;
 pub mod exit;
 pub mod inspect;
+pub mod lieferung;
 pub mod liste;
 pub mod messages;
 pub mod migrate;

@@ -1,23 +1,55 @@
 //! Holds a route, a partner or a destination, and lets it go on. Stored by the running process, obeyed by all replicas.
 //! Never throws anything away: what is held waits.
 
-use super::args::{Held, PauseArgs, ResumeArgs};
+use std::collections::BTreeSet;
+
+use super::args::{Global, Held, PauseArgs, ResumeArgs};
 use super::command::{self, Asked};
 use super::exit::{CliError, Exit};
-use super::output::Output;
+use super::output::{Output, moment};
+use super::stage;
 use crate::clock::Clock;
+use crate::pipeline::find::RUECKSTAND;
+use crate::route::compiled::Compiled;
 use crate::store::contract::Store;
 
-/// Holds something.
+/// Holds something. Where deliveries are held with it, says which registers are answered automatically no longer, and from when on.
 pub async fn pause(
+    global: &Global,
     store: &dyn Store,
     clock: &Clock,
     args: &PauseArgs,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
     let name = checked(args.kind, &args.name)?;
-    let asked = Asked::Pause(args.kind, name, args.until);
+    let asked = Asked::Pause(args.kind, name.clone(), args.until);
+    let offices = stage::compile(global, out).map(|fit| concerned(&fit.compiled, args.kind, &name));
+    let from = clock.now().checked_add(RUECKSTAND);
+    if let (Ok(offices), Ok(from)) = (offices, from)
+        && !offices.is_empty()
+    {
+        let (offices, from) = (offices.join(", "), moment(from));
+        out.say(&format!(
+            "deliveries are held with it: from {from} on nothing is answered automatically (case J) from the registers of {offices}, unless it goes on before"
+        ))?;
+    }
     command::post(store, clock, &asked, &args.reason, args.patience.wait, out).await
+}
+
+/// The offices whose deliveries a pause holds.
+fn concerned(compiled: &Compiled, kind: Held, name: &str) -> Vec<String> {
+    let delivers = compiled.plans.iter().filter(|plan| plan.objects.is_some());
+    let held = delivers.flat_map(|plan| {
+        let partners = plan.accept.iter().flat_map(|accept| accept.partners.iter());
+        partners.filter(|partner| match kind {
+            Held::Route => plan.route == name,
+            Held::Partner => partner.as_str() == name,
+            Held::Destination => false,
+        })
+    });
+    let offices: BTreeSet<&String> = held.collect();
+    let known = |id: &String| compiled.tafeln.aemter.amt(id).is_some();
+    offices.into_iter().filter(|id| known(id)).cloned().collect()
 }
 
 /// Lets something go on.

@@ -10,8 +10,10 @@ use super::output::{Output, age, counted, moment, or_dash};
 use super::stage;
 use crate::app::asking::{self, Answered};
 use crate::clock::Clock;
+use crate::effects::{Fact, Question};
 use crate::engine::commit::TO_MAINTAINERS;
 use crate::envelope::Inbound;
+use crate::register::objection::{Objection, Sought, Why};
 use crate::route::compiled::Compiled;
 use crate::store::contract::{Backlog, Breaker, Figures, Filter, Listed, Pause, Scope, Store};
 use crate::store::duty::Holding;
@@ -103,9 +105,57 @@ pub async fn run(global: &Global, clock: &Clock, out: &mut Output) -> Result<Exi
     report.parts = parts(&fit.compiled).await;
     report.items.extend(store.recovery().await?.map(of_recovery));
     report.items.extend(report.parts.iter().filter_map(|said| of_part(said, now)));
+    report.items.extend(of_offices(&*store, &fit.compiled).await?);
     report.items.sort_by_key(|item| (urgency(item), item.since));
     print(&Report { house: Some(house), duties, ..report }, out)?;
     Ok(Exit::Ok)
+}
+
+/// What stands against answers, office by office: what nobody could read first, because it blocks the whole register.
+async fn of_offices(store: &dyn Store, compiled: &Compiled) -> Result<Vec<Item>, CliError> {
+    let offices = compiled.tafeln.aemter.aemter.iter().map(|amt| amt.id.clone());
+    let offices: Vec<String> = offices.filter(|id| compiled.partners.contains_key(id)).collect();
+    // No person data: only what is known of deliveries as such is asked for.
+    let questions = offices.iter().cloned().map(Sought::Open).map(Question::Objections).collect();
+    let answers = store.lookup(questions).await?;
+    let mut items = Vec::new();
+    for (office, answer) in offices.iter().zip(answers) {
+        let Fact::Objections(found) = answer.fact else { continue };
+        items.extend(of_office(office, &found));
+    }
+    Ok(items)
+}
+
+fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
+    let item = |what: String, whose, next: String, counts: fn(Why) -> bool| {
+        let mut counted = found.iter().filter(|one| counts(one.why)).peekable();
+        counted.peek()?;
+        let since = counted.clone().map(|one| one.since).min();
+        Some(Item { what, count: counted.count() as u64, since, whose, cause: None, next })
+    };
+    let blocked = item(
+        format!("{office}, Bestand blockiert (unlesbar)"),
+        Whose::Person,
+        format!(
+            "ask the office for a readable copy; else two persons with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt {office}` (`lieferung list`)"
+        ),
+        |why| why == Why::Unreadable,
+    );
+    let open = item(
+        format!("{office}, Lieferungen ohne Wirkung"),
+        Whose::Sender,
+        format!(
+            "the office delivers anew or says `erledigt`; `drehscheibe lieferung list --jugendamt {office}`"
+        ),
+        |why| !matches!(why, Why::Unreadable | Why::Foreign),
+    );
+    let hints = item(
+        format!("{office}, fremde Lieferungen zu Kindern seines Registers"),
+        Whose::Nobody,
+        "nothing; the office is told in its daily list".to_owned(),
+        |why| why == Why::Foreign,
+    );
+    [blocked, open, hints].into_iter().flatten().collect()
 }
 
 /// Whether a process of this stage takes deliveries, as it says itself.
@@ -470,6 +520,38 @@ mod tests {
         assert_eq!(whose(backlog("callback:kita", 1, None), vec![], &[]).0, Whose::Ours);
         let fresh = Backlog { oldest: Some(at("11:59:30")), ..backlog("callback:kita", 1, None) };
         assert_eq!(whose(fresh, vec![], &[]).0, Whose::Nobody);
+    }
+
+    #[test]
+    fn what_an_office_left_without_effect_is_told_with_its_age_and_the_way_out() {
+        let one = |why, since: &str| Objection {
+            amt: "jugendamt-bremen".into(),
+            delivery: uuid::Uuid::nil(),
+            why,
+            message: String::new(),
+            made: at("08:00:00"),
+            since: at(since),
+            closed: None,
+            released: None,
+        };
+        let found = [
+            one(Why::Waiting, "09:00:00"),
+            one(Why::Unreadable, "10:00:00"),
+            one(Why::Rejected, "11:00:00"),
+            one(Why::Foreign, "11:30:00"),
+        ];
+        let items = of_office("jugendamt-bremen", &found);
+        let shown: Vec<_> = items.iter().map(|item| (item.count, item.since, item.whose)).collect();
+        assert_eq!(
+            shown,
+            [
+                (1, Some(at("10:00:00")), Whose::Person),
+                (2, Some(at("09:00:00")), Whose::Sender),
+                (1, Some(at("11:30:00")), Whose::Nobody),
+            ]
+        );
+        assert!(items[0].next.contains("lieferung freigeben") && items[0].what.contains("blockiert"));
+        assert!(of_office("jugendamt-bremen", &[]).is_empty());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use crate::envelope::{Envelope, Verdict};
 use crate::store::contract::Store;
@@ -12,6 +13,7 @@ use crate::store::duty::Duty;
 use crate::transport::port::{Busy, DueTimers, Intake, Notes};
 
 use super::core::{Core, busy};
+use super::ports::lies;
 
 /// The ports of one such source.
 pub struct Alone {
@@ -67,6 +69,11 @@ impl Notes for Alone {
             Ok(false) => Err(elsewhere()),
             Err(_) => Err(busy("the store cannot be written now")),
         }
+    }
+
+    async fn lies(&self, connection: &str, seen: &[(String, Option<Timestamp>)]) -> Result<(), Busy> {
+        self.held()?;
+        lies(&self.core, connection, seen).await
     }
 }
 

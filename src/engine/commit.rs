@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::effects::Effects;
 use crate::envelope::{Inbound, Verdict};
+use crate::register::objection::{ObjectionChange, Why};
 use crate::rejection::Rejection;
 use crate::store::contract::{Committed, Entry, Made, StoreError};
 use crate::store::lane::{Lane, Take};
@@ -18,6 +19,7 @@ use crate::transport::port::Busy;
 use super::core::{Core, Pending, Settings, Task, busy};
 use super::entry;
 use super::hands::Lanes;
+use super::objecting;
 use super::points::Point;
 use super::run::{Decided, Ground};
 
@@ -186,7 +188,7 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
         }
         Err(StoreError::Entry(cause)) => {
             core.release(leased);
-            let outcome = culprit(core, &decided.entry, cause).await;
+            let outcome = culprit(core, &decided, cause).await;
             ticket.tell(outcome);
         }
         Err(error) => {
@@ -226,12 +228,15 @@ async fn answer_again(core: &Core, decided: &Decided, first: &Verdict) -> Result
 pub const TO_MAINTAINERS: &str = "send a support bundle to the maintainers, then replay";
 
 /// What cannot be stored passed everything that a sender can do wrong: it is our fault, so it is parked.
-async fn culprit(core: &Core, first: &Entry, cause: String) -> Result<Verdict, Busy> {
+async fn culprit(core: &Core, decided: &Decided, cause: String) -> Result<Verdict, Busy> {
+    let first = &decided.entry;
+    let mut effects = Effects::default();
+    effects.object(objecting::set_apart(&decided.ground, decided.refusal.as_ref(), Inbound::Parked));
     let entry = Entry {
         state: Inbound::Parked,
         cause: Some(format!("cannot be stored with its effects: {cause}")),
         next_step: Some(TO_MAINTAINERS.to_owned()),
-        effects: Effects::default(),
+        effects,
         waits: None,
         ..first.clone()
     };
@@ -263,6 +268,16 @@ fn committed(entry: &Entry) {
                 .chain([("id", id.as_str())])
                 .collect();
             raise(*alarm, &call.subject, &facts);
+        }
+    }
+    for change in &entry.effects.objections {
+        let ObjectionChange::Open(opening) = change else { continue };
+        match opening.why {
+            Why::Unreadable => raise(Alarm::BestandBlocked, &opening.amt, &[("id", &id)]),
+            Why::Foreign => {
+                raise(Alarm::DeliveryForeign, &entry.stamp.partner, &[("for", &opening.amt), ("id", &id)]);
+            }
+            Why::Rejected | Why::Parked | Why::Quarantined | Why::Waiting => {}
         }
     }
     match entry.state {

@@ -1,10 +1,12 @@
 //! What the rooms of the engine share: store, clock, running set, queues, permits.
 //! Holds no logic of any stretch; see `receive`, `lookup`, `commit`, `dispatch`.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::clock::{Clock, Tick};
@@ -167,6 +169,8 @@ pub struct Core {
     pub octets: Arc<Semaphore>,
     /// What this replica does alone.
     pub duties: Arc<Keeper>,
+    /// What each connection's source told of deliveries that it sees and has not taken, and when that was written.
+    pub backlog: Mutex<HashMap<String, (Vec<(String, Option<Timestamp>)>, Timestamp)>>,
     /// Pauses that hold.
     pub pauses: ArcSwap<Vec<Pause>>,
     /// Closed while a store that was put back waits for a person.

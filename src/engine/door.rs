@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::effects::Objected;
 use crate::envelope::{Inbound, Stage};
 use crate::message::{Identity, Message, Resumed, Sender};
 use crate::pipeline::step::{Bench, Trouble};
@@ -13,6 +14,7 @@ use crate::xml::gate;
 use crate::xoev::contract::{Known, gate_rejection, is_test};
 
 use super::entry::{self, Settled};
+use super::objecting::{self, Outcome};
 use super::run::{self, Decided, Ground, Refusal, Run};
 
 /// What the door made of a delivery.
@@ -32,7 +34,8 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
     let key = ground.envelope.head.binding.clone();
     let bound: Vec<(&Arc<Plan>, &Binding)> = set.by_binding(&key).collect();
     let Some(&(first_plan, binding)) = bound.first() else {
-        return parked(
+        let objections = looked_into(&ground, bench);
+        let parked = parked(
             ground,
             &partner,
             None,
@@ -40,6 +43,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
             "no route takes deliveries from here",
             "apply a route with this `on` entry, then replay",
         );
+        return said(parked, objections);
     };
     let admitted_here = bound
         .iter()
@@ -52,7 +56,9 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
         Ok(document) => document,
         Err(error) => {
             let rejection = gate_rejection(&error);
-            return refused(ground, &partner, (first_plan, binding), None, vec![rejection], bench);
+            let objections = objecting::unread(&ground, None, &Outcome::of(Inbound::Rejected));
+            let refused = refused(ground, &partner, (first_plan, binding), None, vec![rejection], bench);
+            return said(refused, objections);
         }
     };
     let marked_test = is_test(&document);
@@ -67,7 +73,13 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
     let detected = match set.standards.detect(&document) {
         Ok(detected) => detected,
         Err(rejection) => {
-            return refused(ground, &partner, (first_plan, binding), None, vec![rejection], bench);
+            let dry = set.stage == Stage::Produktion && marked_test;
+            let objections = match dry {
+                true => Objected::default(),
+                false => objecting::unread(&ground, None, &Outcome::of(Inbound::Rejected)),
+            };
+            let refused = refused(ground, &partner, (first_plan, binding), None, vec![rejection], bench);
+            return said(refused, objections);
         }
     };
     let identity = Identity {
@@ -90,7 +102,13 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
         {
             return refused(ground, &partner, (first_plan, binding), Some(&identity), rejections, bench);
         }
-        return parked(
+        // A delivery that came in by the wrong entry is in the house all the same.
+        let outcome = Outcome::of(Inbound::Parked);
+        let objections = match bench.reader.read(&detected, &document) {
+            Ok(record) => objecting::read(&ground, &identity, (&record, &[]), &outcome),
+            Err(_) => objecting::unread(&ground, Some(&identity), &outcome),
+        };
+        let parked = parked(
             ground,
             &partner,
             Some((first_plan, binding)),
@@ -98,13 +116,16 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
             "no route takes this message from this partner here",
             "apply a route that accepts it, then replay; or tell the partner",
         );
+        return said(parked, objections);
     };
     let record = match bench.reader.read(&detected, &document) {
         Ok(record) => record,
         Err(rejections) => {
             let kopf = bench.reader.header(&detected, &document).filter(|_| plan.delivers());
             let noted = kopf.and_then(|kopf| run::delivery(&ground, &partner.sender, &identity, &kopf));
-            let mut opened = refused(ground, &partner, (plan, taken), Some(&identity), rejections, bench);
+            let objections = objecting::unread(&ground, Some(&identity), &Outcome::of(Inbound::Rejected));
+            let refused = refused(ground, &partner, (plan, taken), Some(&identity), rejections, bench);
+            let mut opened = said(refused, objections);
             if let Opened::Decided(decided) = &mut opened {
                 decided.entry.delivery = noted;
             }
@@ -113,6 +134,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
     };
     let message = Message {
         branches: vec![None; plan.chooses],
+        held: ground.held.clone(),
         resumed: ground.resumed.as_ref().map(|resume| Resumed { at: resume.at, expired: resume.expired }),
         ..Message::begin(ground.envelope.clone(), identity, partner.sender.clone(), document, record)
     };
@@ -209,6 +231,32 @@ fn refused(
     let settled = entry::answer_by_message(&ground, &refusal, settled);
     let entry = entry::build(&ground, &partner.sender, identity, None, settled);
     Opened::Decided(Box::new(Decided { ground, entry, refusal: Some(refusal), leased: Vec::new() }))
+}
+
+/// What a delivery says that comes in where no route takes any; what cannot be read there is of no known route.
+fn looked_into(ground: &Ground, bench: &mut Bench) -> Objected {
+    let Ok(document) = gate::pass(ground.envelope.body.clone(), &gate::Limits::default()) else {
+        return Objected::default();
+    };
+    let Ok(detected) = ground.set.standards.detect(&document) else { return Objected::default() };
+    let identity = Identity {
+        standard: detected.standard.clone(),
+        version: detected.version.clone(),
+        message: detected.message.clone(),
+        test: is_test(&document),
+    };
+    let outcome = Outcome::of(Inbound::Parked);
+    match bench.reader.read(&detected, &document) {
+        Ok(record) => objecting::read(ground, &identity, (&record, &[]), &outcome),
+        Err(_) => objecting::unread(ground, Some(&identity), &outcome),
+    }
+}
+
+fn said(mut opened: Opened, objections: Objected) -> Opened {
+    if let Opened::Decided(decided) = &mut opened {
+        decided.entry.effects.object(objections);
+    }
+    opened
 }
 
 fn hash_only(opened: Opened, content: [u8; 32]) -> Opened {

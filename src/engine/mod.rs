@@ -1,5 +1,6 @@
 //! The engine: door, read, do, commit, dispatch. The menu of the room; it knows only contracts.
 
+pub mod objecting;
 pub mod points;
 pub mod attempt;
 pub mod backoff;

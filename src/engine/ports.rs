@@ -1,10 +1,11 @@
 //! The ports of the transports, implemented over the store and the running set.
 //! Scopes every read by the partner; knows no transport.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::effects::{Fact, Question, Vorgang};
@@ -18,6 +19,7 @@ use crate::transport::port::{
 };
 
 use super::core::{Core, busy};
+use super::objecting;
 
 /// All ports of one engine.
 pub struct Ports(pub Arc<Core>);
@@ -103,6 +105,37 @@ impl Notes for Ports {
             .await
             .map_err(|_| busy("the store cannot be written now"))
     }
+
+    async fn lies(&self, connection: &str, seen: &[(String, Option<Timestamp>)]) -> Result<(), Busy> {
+        lies(&self.0, connection, seen).await
+    }
+}
+
+/// How long what a source sees stands as it was told, while nothing changes.
+const TOLD_AGAIN: SignedDuration = SignedDuration::from_secs(60);
+
+/// Keeps what a source sees of deliveries; what lies where no route delivers from counts nothing.
+pub async fn lies(core: &Core, connection: &str, seen: &[(String, Option<Timestamp>)]) -> Result<(), Busy> {
+    let now = core.clock.now();
+    // A connection with several places names each behind its own name.
+    let (name, _) = connection.split_once(' ').unwrap_or((connection, ""));
+    let delivers = objecting::delivered_by(&core.set.load(), name);
+    let seen: Vec<(String, Option<Timestamp>)> =
+        seen.iter().filter(|(partner, _)| delivers.contains(partner)).cloned().collect();
+    {
+        let told = core.backlog.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((before, at)) = told.get(connection)
+            && *before == seen
+            && *at <= now
+            && now.duration_since(*at) < TOLD_AGAIN
+        {
+            return Ok(());
+        }
+    }
+    let stored = core.store.set_backlog(connection, &seen, now).await;
+    stored.map_err(|_| busy("the store cannot be written now"))?;
+    core.backlog.lock().unwrap_or_else(PoisonError::into_inner).insert(connection.to_owned(), (seen, now));
+    Ok(())
 }
 
 #[async_trait]

@@ -23,6 +23,7 @@ use crate::transport::port::{Busy, Intake, Stop};
 use super::core::{Ask, Core, LookupOrder, Pending, Task, Ticket, busy};
 use super::door::{self, Opened};
 use super::entry::{self, Settled};
+use super::objecting::{self, Outcome};
 use super::points::Point;
 use super::run::{self, Decided, Ended, Ground, Refusal, Resume, Run};
 
@@ -67,7 +68,9 @@ impl Reception {
         }
         let ticket = self.room(&envelope, began).await?;
         let (ticket, verdict) = ticket;
-        let ground = Ground { envelope: Arc::new(envelope), set, resumed, reruns: 0, prior: Vec::new() };
+        let held = Arc::new(objecting::held(&set, &core.pauses.load(), core.clock.now()));
+        let envelope = Arc::new(envelope);
+        let ground = Ground { envelope, set, resumed, reruns: 0, held, prior: Vec::new() };
         if core.ready.send(Task::Deliver(ground, ticket)).is_err() {
             return Err(busy("the engine has stopped"));
         }
@@ -209,7 +212,14 @@ impl Reception {
         let sender = known.map(|partner| partner.sender.clone()).unwrap_or_default();
         let (ticket, verdict) = self.room(&envelope, Tick::now()).await?;
         let keep = if whole { Keep::Original } else { Keep::HashOnly };
-        let ground = Ground { envelope: Arc::new(envelope), set, resumed, reruns: 0, prior: Vec::new() };
+        let ground = Ground {
+            envelope: Arc::new(envelope),
+            set,
+            resumed,
+            reruns: 0,
+            held: Arc::default(),
+            prior: Vec::new(),
+        };
         let settled = Settled {
             cause: Some(reason.cause.to_owned()),
             next_step: Some(reason.next_step.to_owned()),
@@ -224,6 +234,8 @@ impl Reception {
                 entry.content = content;
             }
         }
+        let said = objecting::unread(&ground, None, &Outcome::of(Inbound::Quarantined));
+        entry.effects.object(said);
         let decided = Box::new(Decided { ground, entry, refusal: None, leased: Vec::new() });
         if core.commits.send(Pending { decided, ticket }).is_err() {
             return Err(busy("the engine has stopped"));
@@ -341,6 +353,7 @@ fn drive(core: &Arc<Core>, mut run: Box<Run>, told: &mut Told, bench: &mut Bench
 fn decide(mut run: Run, ended: Ended, now: Timestamp, bench: &mut Bench) -> Decided {
     run.keep_guards();
     let Run { ground, plan, binding, partner, mut message, leased, .. } = run;
+    let answers = std::mem::take(&mut message.answers);
     // Moved, not copied: a refusal looks at what was read, never at what it would have caused.
     let mut caused = std::mem::take(&mut message.effects);
     let confirmed = std::mem::take(&mut caused.confirmed);
@@ -386,6 +399,12 @@ fn decide(mut run: Run, ended: Ended, now: Timestamp, bench: &mut Bench) -> Deci
     settled.effects.subjects = subjects;
     // And whose clock it showed to be ahead.
     (settled.effects.leads, settled.effects.calls) = (leads, calls);
+    // And what it says against answers, or no longer says: with the commit that leaves it so.
+    if let (Some(identity), Some(message)) = (&refusal.identity, &refusal.message) {
+        let outcome = Outcome { state: settled.state, rejections: &settled.rejections };
+        let objections = objecting::read(&ground, identity, (&message.record, &answers), &outcome);
+        settled.effects.object(objections);
+    }
     let settled = entry::answer_by_message(&ground, &refusal, settled);
     let (identity, message) = (refusal.identity.as_ref(), refusal.message.as_deref());
     let mut entry = entry::build(&ground, &refusal.sender, identity, message, settled);
@@ -408,7 +427,8 @@ fn conflict(core: &Core, decided: Decided, told: &mut Told, bench: &mut Bench) {
         }
         None => Default::default(),
     };
-    let entry = entry::conflict(&ground, &first, effects, rejection);
+    let mut entry = entry::conflict(&ground, &first, effects, rejection);
+    entry.effects.object(objecting::set_apart(&ground, refusal.as_ref(), Inbound::Quarantined));
     // The refusal stays with it: a repeat of the conflict is owed the same answer.
     commit(core, Box::new(Decided { ground, entry, refusal, leased: Vec::new() }), told.take());
 }

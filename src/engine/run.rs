@@ -1,6 +1,7 @@
 //! One delivery on its way: what it holds from door to commit, and how its steps are driven.
 //! Pure besides the bench it is given; asks nobody, waits for nothing, writes nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -30,6 +31,8 @@ pub struct Ground {
     pub resumed: Option<Resume>,
     /// How often it was rerun on moved guards.
     pub reruns: u32,
+    /// Since when deliveries of partners are held by a person.
+    pub held: Arc<BTreeMap<String, Timestamp>>,
     /// Guard keys that an earlier run needed, so that the next one leases all of them at once.
     pub prior: Vec<GuardKey>,
 }

@@ -67,6 +67,7 @@ impl Engine {
             room: Arc::new(Semaphore::new(settings.in_flight)),
             octets: Arc::new(Semaphore::new(settings.in_flight_octets)),
             duties,
+            backlog: Mutex::default(),
             pauses: ArcSwap::default(),
             gate: Gate::default(),
             parts: Parts::default(),

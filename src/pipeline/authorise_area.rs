@@ -174,6 +174,12 @@ impl Area {
     }
 }
 
+/// Whether the register of a child may be this partner's on a day: it is, or nobody can say.
+pub fn may_own(tafeln: &Arc<Tafeln>, partner: &str, kind: &Kind, am: Date) -> bool {
+    let area = Area { tafeln: tafeln.clone(), leser: String::new() };
+    !matches!(area.stand(partner, kind, am), Stand::Fremd(..))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -13,6 +13,7 @@ use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, S
 use crate::pipeline::uhr;
 use crate::register::aemter::tag;
 use crate::register::bestand::{Abgleich, Bestand, Hindernis, Meldung};
+use crate::register::objection::{ObjectionChange, Which};
 use crate::register::record::{Registermeldung, moment};
 use crate::register::tafeln::Tafeln;
 use crate::register::tatsachen::MELDEFRIST;
@@ -125,7 +126,7 @@ impl Step for Stand {
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
         let said = registermeldung(message)?.clone();
-        if matches!(said.was.as_str(), "marke" | "erledigt") {
+        if matches!(said.was.as_str(), "marke" | "erledigt" | "freigabe") {
             // For the steps of these names, which stand beside this one.
             return Ok(Flow::Next);
         }
@@ -176,7 +177,8 @@ impl Step for Stand {
                 let beweist = abgleich.beweist();
                 bestand.abgleichen(abgleich).map_err(hindered)?;
                 if beweist {
-                    gapless(message, &amt, at);
+                    let aemter = self.tafeln.aemter.mit_vorgaengern(&amt, tag(message.now()));
+                    gapless(message, aemter, &amt, at);
                 }
             }
             "erklaerung" => {
@@ -226,7 +228,9 @@ fn abgleich(
 
 /// What follows when office and mirror held the same children with the same entries at a moment (rules.md 2.1): whatever of this office
 /// had not had its effect until then cannot have had any.
-fn gapless(message: &mut Message, amt: &str, at: Timestamp) {
+fn gapless(message: &mut Message, aemter: Vec<String>, amt: &str, at: Timestamp) {
+    let which = Which::Office { aemter, before: at };
+    message.effects.objections.push(ObjectionChange::Close { which, by: "abgleich" });
     message.audit("bestand.gapless", &[("jugendamt", amt), ("at", &at.to_string())]);
 }
 

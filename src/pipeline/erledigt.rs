@@ -1,19 +1,22 @@
-//! The verb `erledigt`: the office that a notice was handed to has dealt with it. From then on child and mother are answered
-//! like all others again (no case Q); what the office found out comes as a Registersatz, never with this.
+//! The verb `erledigt`: the office that a notice was handed to, or whose own delivery had no effect, has dealt with it. From then on
+//! child and mother are answered like all others again (no case Q); what the office found out comes as a Registersatz, never with
+//! this. What could not be read at all it cannot close: nobody knows what it says.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::effects::{Fact, Question, VorgangChange, VorgangState};
 use crate::message::Message;
-use crate::pipeline::bestand::{incomplete, registermeldung};
+use crate::pipeline::bestand::{incomplete, only_persons, person, registermeldung};
 use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::pipeline::uebergaenge;
 use crate::pipeline::vorgang::responsible;
 use crate::register::aemter::tag;
 use crate::register::keys;
+use crate::register::objection::{Objection, ObjectionChange, SECOND_PERSON, Sought, Which, Why};
 use crate::register::tafeln::Tafeln;
 use crate::rejection::{Fault, Rejection};
 
@@ -26,6 +29,9 @@ pub const ENTRY: Entry = Entry {
     declares: &[],
     build,
 };
+
+/// The word of persons of the operator who close it in the office's name.
+const RELEASE: &str = "freigabe";
 
 struct Erledigt {
     tafeln: Arc<Tafeln>,
@@ -40,6 +46,78 @@ fn refused(fault: Fault, rule: &str, text: &str) -> Trouble {
     Rejection::new(fault, text).rule(rule).into()
 }
 
+impl Erledigt {
+    /// The office says that a delivery of its own which had no effect is dealt with.
+    fn delivery(&self, message: &mut Message, id: Uuid, found: &[Objection]) -> Result<Flow, Trouble> {
+        let am = tag(message.now());
+        let own = |amt: &str| self.tafeln.aemter.gehoert(amt, &message.sender.id, am);
+        if !found.iter().all(|one| own(&one.amt)) {
+            let text = "Für diese Lieferung ist eine andere Stelle zuständig.";
+            return Err(refused(Fault::Authority, "nicht-zustaendig", text));
+        }
+        if found.iter().any(|one| one.closed.is_none() && one.why == Why::Unreadable) {
+            let text = "Diese Lieferung konnte nicht gelesen werden. Bitte liefern Sie eine lesbare Fassung.";
+            return Err(refused(Fault::Other, "lieferung-unlesbar", text));
+        }
+        if found.iter().all(|one| one.closed.is_some()) {
+            return Err(refused(Fault::Other, "hinweis-beendet", "Die Lieferung ist bereits erledigt."));
+        }
+        let which = Which::Delivery(id);
+        message.effects.objections.push(ObjectionChange::Close { which, by: ENTRY.word });
+        message.audit("lieferung.erledigt", &[("lieferung", &id.to_string())]);
+        Ok(Flow::Next)
+    }
+}
+
+impl Erledigt {
+    /// Two persons of the operator, each with the office's Aktenzeichen, close what a delivery opened, be it unreadable.
+    fn released(&self, message: &mut Message) -> Result<Flow, Trouble> {
+        let said = registermeldung(message)?.clone();
+        let person = person(message).map(str::to_owned).ok_or_else(only_persons)?;
+        let aktenzeichen =
+            said.aktenzeichen.filter(|written| !written.trim().is_empty()).ok_or_else(incomplete)?;
+        let id = said.id.as_deref().and_then(|id| Uuid::try_parse(id.trim()).ok()).ok_or_else(incomplete)?;
+        let questions = vec![Question::Objections(Sought::Delivery(id))];
+        if !message.answered(&questions) {
+            return Ok(Flow::Ask(questions));
+        }
+        let found = match message.fact(0) {
+            Some(Fact::Objections(found)) => found.clone(),
+            _ => return Err(Trouble::Ours("erledigt got other answers than it asked for".to_owned())),
+        };
+        let now = message.now();
+        let own = |one: &Objection| {
+            one.closed.is_none() && self.tafeln.aemter.gehoert(&one.amt, &message.sender.id, tag(now))
+        };
+        let Some(open) = found.iter().find(|one| own(one)) else {
+            let text = "Unter dieser Kennung ist keine offene Lieferung dieser Stelle bekannt.";
+            return Err(refused(Fault::Other, "lieferung-unbekannt", text));
+        };
+        let first = open.released.clone().filter(|(at, _)| now.duration_since(*at) <= SECOND_PERSON);
+        let nth = match first {
+            Some((_, other)) if other == person => {
+                let text = "Dieselbe Person hat bereits freigegeben; es fehlt eine zweite.";
+                return Err(refused(Fault::Other, "dieselbe-person", text));
+            }
+            Some(_) => {
+                let which = Which::Delivery(id);
+                message.effects.objections.push(ObjectionChange::Close { which, by: RELEASE });
+                "zweite"
+            }
+            None => {
+                let release = ObjectionChange::Release { delivery: id, person, at: now };
+                message.effects.objections.push(release);
+                "erste"
+            }
+        };
+        let detail =
+            [("lieferung", id.to_string()), ("aktenzeichen", aktenzeichen), ("person", nth.to_owned())];
+        let detail: Vec<(&str, &str)> = detail.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        message.audit("lieferung.freigabe", &detail);
+        Ok(Flow::Next)
+    }
+}
+
 impl Step for Erledigt {
     fn name(&self) -> &'static str {
         ENTRY.word
@@ -47,17 +125,32 @@ impl Step for Erledigt {
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
         let said = registermeldung(message)?;
+        if said.was == RELEASE {
+            return self.released(message);
+        }
         if said.was != ENTRY.word {
             return Ok(Flow::Next);
         }
-        let key = keys::hinweis(said.id.as_deref().ok_or_else(incomplete)?);
+        let id = said.id.clone().ok_or_else(incomplete)?;
+        let key = keys::hinweis(&id);
         let mut questions = vec![Question::Vorgang(key.clone())];
+        // A delivery is named by our id of it, which its rejection and the daily list tell.
+        let delivery = Uuid::try_parse(id.trim()).ok();
+        questions.extend(delivery.map(|id| Question::Objections(Sought::Delivery(id))));
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
         }
         let Some(Fact::Vorgang(Some(mut vorgang))) = message.fact(0).cloned() else {
-            let text = "Ein Hinweis mit dieser nachrichtenUUID ist nicht bekannt.";
-            return Err(refused(Fault::Other, "hinweis-unbekannt", text));
+            return match (delivery, message.fact(1).cloned()) {
+                (Some(id), Some(Fact::Objections(found))) if !found.is_empty() => {
+                    self.delivery(message, id, &found)
+                }
+                _ => {
+                    let text =
+                        "Unter dieser Kennung ist weder ein Hinweis noch eine offene Lieferung bekannt.";
+                    Err(refused(Fault::Other, "hinweis-unbekannt", text))
+                }
+            };
         };
         if !responsible(&self.tafeln.aemter, &vorgang.owner, &message.sender.id, tag(message.now())) {
             let text = "Für diesen Hinweis ist eine andere Stelle zuständig.";
@@ -67,13 +160,14 @@ impl Step for Erledigt {
             return Err(refused(Fault::Other, "hinweis-beendet", "Der Hinweis ist bereits erledigt."));
         };
         let under = keys::aus_worten(&vorgang.akte.unter);
+        let first = questions.len();
         questions.extend(under.iter().cloned().map(Question::Vorgang));
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
         }
         let mut changes = Vec::with_capacity(under.len());
         for (nth, key) in under.into_iter().enumerate() {
-            let Some(Fact::Vorgang(Some(mut open))) = message.fact(nth + 1).cloned() else { continue };
+            let Some(Fact::Vorgang(Some(mut open))) = message.fact(first + nth).cloned() else { continue };
             // Other notices may be open under the same key: they stay so.
             open.akte.offen.retain(|id| *id != vorgang.id);
             if open.akte.offen.is_empty() {
@@ -103,7 +197,10 @@ mod tests {
     type World = HashMap<GuardKey, Vorgang>;
 
     fn play(step: &Arc<dyn Step>, message: &mut Message, world: &mut World) -> Result<(), String> {
-        let fact = |question: &Question| Fact::Vorgang(world.get(&question.key()).cloned());
+        let fact = |question: &Question| match question {
+            Question::Objections(_) => Fact::Objections(Vec::new()),
+            _ => Fact::Vorgang(world.get(&question.key()).cloned()),
+        };
         let outcome = answering(message, |message| step.apply(message, &mut bench()), fact);
         match outcome {
             Ok(Flow::Next) => {}
@@ -181,6 +278,99 @@ mod tests {
         notice(ONE, &mut world);
         world.get_mut(&GuardKey(keys::hinweis(ONE))).unwrap().owner.clear();
         assert_eq!(close(Some(ONE), "jugendamt-bremen", &mut world), Err("T070 nicht-zustaendig".into()));
+    }
+
+    #[test]
+    fn an_office_closes_its_own_delivery_unless_nobody_could_read_it() {
+        let objection = |amt: &str, why: Why, closed: bool| Objection {
+            amt: amt.into(),
+            delivery: ONE.parse().unwrap(),
+            why,
+            message: "xfamilie.0805".into(),
+            made: message().now(),
+            since: message().now(),
+            closed: closed.then(|| (message().now(), "erledigt".to_owned())),
+            released: None,
+        };
+        let said = |found: Vec<Objection>| {
+            let step = building(|building| build(&json!({}), building)).unwrap();
+            let mut message = message();
+            message.record.registermeldung = Some(Registermeldung {
+                was: "erledigt".into(),
+                id: Some(ONE.to_uppercase()),
+                ..Registermeldung::default()
+            });
+            let fact = |question: &Question| match question {
+                Question::Objections(_) => Fact::Objections(found.clone()),
+                _ => Fact::Vorgang(None),
+            };
+            match answering(&mut message, |message| step.apply(message, &mut bench()), fact) {
+                Ok(Flow::Next) => Ok(message.effects.objections),
+                Err(Trouble::Rejected(all)) => Err(all[0].rule.clone().unwrap()),
+                other => panic!("{other:?}"),
+            }
+        };
+        let own = |why| objection("jugendamt-bremen", why, false);
+        let closed = said(vec![own(Why::Waiting)]).unwrap();
+        let which = Which::Delivery(ONE.parse().unwrap());
+        assert_eq!(closed, [ObjectionChange::Close { which, by: "erledigt" }]);
+        assert_eq!(said(vec![own(Why::Unreadable)]), Err("lieferung-unlesbar".into()));
+        let other = objection("jugendamt-hamburg", Why::Rejected, false);
+        assert_eq!(said(vec![other]), Err("nicht-zustaendig".into()));
+        let before = objection("jugendamt-bremen", Why::Rejected, true);
+        assert_eq!(said(vec![before]), Err("hinweis-beendet".into()));
+        assert_eq!(said(vec![]), Err("hinweis-unbekannt".into()));
+    }
+
+    #[test]
+    fn two_persons_of_the_operator_release_what_nobody_can_read() {
+        let order = |person: Option<&str>, aktenzeichen: Option<&str>, released: Option<(i64, &str)>| {
+            let step = building(|building| build(&json!({}), building)).unwrap();
+            let mut message = message();
+            message.record.registermeldung = Some(Registermeldung {
+                was: "freigabe".into(),
+                id: Some(ONE.into()),
+                aktenzeichen: aktenzeichen.map(str::to_owned),
+                ..Registermeldung::default()
+            });
+            if let Some(person) = person {
+                let mut envelope = crate::envelope::Envelope::clone(&message.envelope);
+                let how = crate::envelope::How::Internal;
+                envelope.head.partner =
+                    Some(crate::envelope::PartnerRef { id: message.sender.id.clone(), how });
+                envelope.head.acting_person = Some(person.to_owned());
+                message.envelope = Arc::new(envelope);
+            }
+            let now = message.now();
+            let hours = |n: i64| now - jiff::SignedDuration::from_hours(n);
+            let found = Objection {
+                amt: "jugendamt-bremen".into(),
+                delivery: ONE.parse().unwrap(),
+                why: Why::Unreadable,
+                message: String::new(),
+                made: now,
+                since: now,
+                closed: None,
+                released: released.map(|(ago, who)| (hours(ago), who.to_owned())),
+            };
+            let fact = |_: &Question| Fact::Objections(vec![found.clone()]);
+            match answering(&mut message, |message| step.apply(message, &mut bench()), fact) {
+                Ok(Flow::Next) => match message.effects.objections.remove(0) {
+                    ObjectionChange::Release { person, .. } => Ok(format!("first: {person}")),
+                    ObjectionChange::Close { by, .. } => Ok(format!("closed: {by}")),
+                    ObjectionChange::Open(_) => panic!("nothing is opened"),
+                },
+                Err(Trouble::Rejected(all)) => Err(all[0].rule.clone().unwrap()),
+                other => panic!("{other:?}"),
+            }
+        };
+        let az = Some("51-1/26");
+        assert_eq!(order(Some("anna"), az, None), Ok("first: anna".into()));
+        assert_eq!(order(Some("anna"), az, Some((1, "anna"))), Err("dieselbe-person".into()));
+        assert_eq!(order(Some("bert"), az, Some((1, "anna"))), Ok("closed: freigabe".into()));
+        assert_eq!(order(Some("bert"), az, Some((25, "anna"))), Ok("first: bert".into()), "too late");
+        assert_eq!(order(Some("anna"), None, None), Err("angaben-fehlen".into()));
+        assert_eq!(order(None, az, None), Err("nur-auf-anordnung".into()), "never the office's system");
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! The verb `find`: what the mirror knows of the child that is asked for, what is open around child and mother, and what is
-//! known of the register of the birthplace. Every record that was read is written down; nothing is decided here.
+//! The verb `find`: what the mirror knows of the child that is asked for, what is open around child and mother (notices, and
+//! deliveries that have not had their effect), and what is known of the register of the birthplace. Every record that was read is
+//! written down; nothing is decided here.
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -15,6 +17,7 @@ use crate::register::bestand::Bestand;
 use crate::register::entscheidung::Befund;
 use crate::register::gemeinden::Gemeinden;
 use crate::register::keys;
+use crate::register::objection::{self, Sought};
 use crate::register::record::{Kind, Mutter};
 use crate::register::suche::{sichten, vorgeburt_beruehrt};
 use crate::register::tafeln::Tafeln;
@@ -29,7 +32,14 @@ pub const ENTRY: Entry = Entry {
     schema: || {
         json!({
             "type": "object",
-            "properties": { "in": { "enum": ["mirror"], "default": "mirror" } },
+            "properties": {
+                "in": { "enum": ["mirror"], "default": "mirror" },
+                "rueckstand": {
+                    "type": "string",
+                    "default": "1h",
+                    "description": "how long deliveries of an office may lie unread before nothing of its register is answered, 1m to 24h",
+                },
+            },
             "additionalProperties": false,
         })
     },
@@ -37,13 +47,18 @@ pub const ENTRY: Entry = Entry {
     build,
 };
 
+/// How long deliveries may lie unread where the route says nothing (rules.md 2.1 c).
+pub const RUECKSTAND: SignedDuration = SignedDuration::from_hours(1);
+
 struct Find {
     tafeln: Arc<Tafeln>,
+    rueckstand: SignedDuration,
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
     let fault = |path: String, text: &str| SettingFault { path, text: text.to_owned() };
     let mut faults = Vec::new();
+    let mut rueckstand = RUECKSTAND;
     match settings {
         Value::Null => {}
         Value::Object(map) => {
@@ -51,13 +66,28 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
                 match key.as_str() {
                     "in" if value == "mirror" => {}
                     "in" => faults.push(fault("/in".to_owned(), "unknown place; allowed: mirror")),
-                    _ => faults.push(fault(format!("/{key}"), "unknown setting; allowed: in")),
+                    "rueckstand" => {
+                        let range = SignedDuration::from_mins(1)..=SignedDuration::from_hours(24);
+                        let read = value.as_str().and_then(|text| text.parse::<SignedDuration>().ok());
+                        match read.filter(|time| range.contains(time)) {
+                            Some(time) => rueckstand = time,
+                            None => {
+                                let text = "time of 1m to 24h expected, such as `1h`";
+                                faults.push(fault("/rueckstand".to_owned(), text));
+                            }
+                        }
+                    }
+                    _ => faults.push(fault(format!("/{key}"), "unknown setting; allowed: in, rueckstand")),
                 }
             }
         }
         _ => faults.push(fault(String::new(), "not a mapping; write `find: {}`")),
     }
-    if faults.is_empty() { Ok(Arc::new(Find { tafeln: building.tafeln.clone() })) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(Arc::new(Find { tafeln: building.tafeln.clone(), rueckstand }))
+    } else {
+        Err(faults)
+    }
 }
 
 impl Step for Find {
@@ -79,7 +109,7 @@ impl Step for Find {
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
         }
-        let mut gefunden = Gefunden::default();
+        let (mut gefunden, now) = (Gefunden::default(), message.now());
         for (question, answer) in questions.iter().zip(&message.answers) {
             match (question, &answer.fact) {
                 (Question::Mirror(_), Fact::Mirror(stored)) => gefunden.saetze(stored),
@@ -93,6 +123,17 @@ impl Step for Find {
                     gefunden.offen |= vorgang.as_ref().is_some_and(offen);
                 }
                 (Question::Bestand(_), Fact::Bestand(bestand)) => gefunden.register(bestand),
+                (Question::Objections(Sought::Under(_)), Fact::Objections(found)) => {
+                    gefunden.offen |= !found.is_empty();
+                }
+                (Question::Objections(_), Fact::Objections(found)) => {
+                    gefunden.gesperrt |= !found.is_empty();
+                }
+                (Question::Backlog(amt), Fact::Backlog(since)) => {
+                    let held = message.held.get(amt).copied();
+                    let lies = |since: Timestamp| now.duration_since(since) > self.rueckstand;
+                    gefunden.gesperrt |= since.iter().copied().chain(held).any(lies);
+                }
                 _ => {
                     return Err(Trouble::Ours(
                         "find got answers to other questions than it asked".to_owned(),
@@ -118,11 +159,17 @@ impl Find {
         };
         questions.extend(keys::gesucht(kind, mutter).into_iter().map(Question::Mirror));
         questions.extend(keys::offen_gesucht(kind, mutter).into_iter().map(Question::Vorgang));
+        let under = objection::asked(kind, mutter).into_iter().map(Sought::Under);
+        questions.extend(under.map(Question::Objections));
         let heute = tag(message.now());
         let amt = geburtsort(kind, &self.tafeln, heute).amt();
-        // What an office took over stands under its predecessor.
+        // What an office took over stands under its predecessor, and what that left unread stays so.
         let aemter = amt.map(|amt| self.tafeln.aemter.mit_vorgaengern(&amt.id, heute));
-        questions.extend(aemter.into_iter().flatten().map(Question::Bestand));
+        for amt in aemter.into_iter().flatten() {
+            questions.push(Question::Bestand(amt.clone()));
+            questions.push(Question::Backlog(amt.clone()));
+            questions.push(Question::Objections(Sought::Blocks(amt)));
+        }
         questions
     }
 }
@@ -146,6 +193,7 @@ struct Gefunden {
     saetze: Vec<Stored>,
     gelesen: Vec<Uuid>,
     offen: bool,
+    gesperrt: bool,
     bestand: Option<Bestand>,
     /// Whether the Bestand of the office itself was seen: those of its predecessors come after it.
     eigener: bool,
@@ -180,6 +228,8 @@ impl Gefunden {
         let offen = self.offen
             || vorgeburtlich.iter().any(|stored| vorgeburt_beruehrt(kind, mutter, &stored.registersatz));
         let gefunden = geboren.into_iter().map(|stored| (stored.id, stored.partner, stored.registersatz));
-        Befund { kandidaten: sichten(orte, kind, mutter, gefunden), offen, bestand: self.bestand }
+        // Of a register of which something lies here unread nobody may say that it is complete.
+        let bestand = self.bestand.filter(|_| !self.gesperrt);
+        Befund { kandidaten: sichten(orte, kind, mutter, gefunden), offen, bestand }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState};
@@ -40,20 +41,18 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
     Ok(Arc::new(Hinweis { tafeln: building.tafeln.clone() }))
 }
 
-impl Hinweis {
-    /// The office that keeps the register of the birthplace (partner); empty where it is not exactly one.
-    fn geburts_amt(&self, kind: Option<&Kind>, message: &Message) -> String {
-        let Some(kind) = kind else { return String::new() };
-        let aemter = &self.tafeln.aemter;
-        let office = match kind.geburtsstaat.as_deref() {
-            Some(staat) if staat != "000" => aemter.fuer_auslandsgeburten(),
-            _ => match self.tafeln.gemeinden.ort(&falten(kind.geburtsort.as_deref().unwrap_or_default())) {
-                Ort::Einer(ars) => aemter.zustaendig(ars, tag(message.now())),
-                Ort::Mehrere | Ort::Keiner => Zustaendig::Keines,
-            },
-        };
-        office.eines().map(|amt| amt.id.clone()).unwrap_or_default()
-    }
+/// The office that keeps the register of the birthplace on a day (partner), where it is exactly one.
+pub fn geburts_amt(tafeln: &Tafeln, kind: Option<&Kind>, am: Date) -> Option<String> {
+    let kind = kind?;
+    let aemter = &tafeln.aemter;
+    let office = match kind.geburtsstaat.as_deref() {
+        Some(staat) if staat != "000" => aemter.fuer_auslandsgeburten(),
+        _ => match tafeln.gemeinden.ort(&falten(kind.geburtsort.as_deref().unwrap_or_default())) {
+            Ort::Einer(ars) => aemter.zustaendig(ars, am),
+            Ort::Mehrere | Ort::Keiner => Zustaendig::Keines,
+        },
+    };
+    office.eines().map(|amt| amt.id.clone())
 }
 
 impl Step for Hinweis {
@@ -75,7 +74,8 @@ impl Step for Hinweis {
             key: keys::hinweis(&uuid),
             vorgang: Vorgang {
                 id: message.derived_id(ENTRY.word),
-                owner: self.geburts_amt(record.kind.as_ref(), message),
+                owner: geburts_amt(&self.tafeln, record.kind.as_ref(), tag(message.now()))
+                    .unwrap_or_default(),
                 state: VorgangState::BeimJugendamt,
                 deadline: None,
                 akte: Akte {

@@ -20,6 +20,8 @@ pub mod marke;
 pub mod mirror;
 pub mod nachweis;
 pub mod note;
+pub mod objection;
+pub mod offene;
 pub mod order;
 pub mod postfach;
 pub mod receipt;
@@ -49,6 +51,7 @@ pub const STEPS: &[step::Entry] = &[
     marke::ENTRY,
     hinweis::ENTRY,
     erledigt::ENTRY,
+    offene::ENTRY,
     build::ENTRY,
     forward::ENTRY,
     vorgang::ENTRY,

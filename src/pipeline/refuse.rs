@@ -8,6 +8,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::effects::{AuditLine, Effects};
 use crate::envelope::{Head, Reply, is_json};
@@ -134,7 +135,7 @@ impl Refuse for Refusal {
             _ => behoerde(original.sender),
         };
         let mut values = answer::values(id, head.received, test, &self.platform, &leser);
-        values["gruende"] = gruende(rejections);
+        values["gruende"] = gruende(rejections, head.id);
         values["original"] = kopf.as_ref().map_or(Value::Null, answer::original);
         if kopf.is_none() || answering.quotes_always {
             let unquoted = rejections.iter().any(|found| found.rule.as_deref() == Some(UNQUOTED));
@@ -212,13 +213,18 @@ fn behoerde(sender: &Sender) -> Behoerde {
     Behoerde { praefix: praefix.to_owned(), kennung: kennung.to_owned(), name: name.clone() }
 }
 
-/// One reason per code, in the order of the codes; what was found stands below it.
-fn gruende(rejections: &[Rejection]) -> Value {
+/// One reason per code, in the order of the codes; what was found stands below it, and below the first how the delivery is named
+/// when its sender has dealt with it.
+fn gruende(rejections: &[Rejection], delivery: Uuid) -> Value {
     let mut by_code: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for rejection in rejections {
         let mut more = json!({ "beschreibung": beschreibung(rejection) });
         more["code"] = rejection.rule.as_deref().map_or(Value::Bool(false), Value::from);
         by_code.entry(&rejection.code).or_default().push(more);
+    }
+    if let Some(mut first) = by_code.first_entry() {
+        let text = format!("Kennung dieser Lieferung in der Plattform: {delivery}");
+        first.get_mut().push(json!({ "beschreibung": text, "code": false }));
     }
     by_code.into_iter().map(|(code, spezifisch)| json!({ "code": code, "spezifisch": spezifisch })).collect()
 }
@@ -299,7 +305,8 @@ mod tests {
         let (text, record) = refuse(&broken, Some(&identity()), &rejections).unwrap();
         assert_eq!((record.bezug, record.gruende), (None, vec!["X001".to_owned()]));
         assert!(text.contains(&format!("<xfa:nachricht>{}</xfa:nachricht>", STANDARD.encode(&broken))));
-        assert_eq!(text.matches("<xfa:grundSpezifisch>").count(), 2);
+        assert_eq!(text.matches("<xfa:grundSpezifisch>").count(), 3);
+        assert!(text.contains(&format!("Kennung dieser Lieferung in der Plattform: {}", head().id)));
         assert_eq!(record.kopf.leser.key(), "jga:040110000000");
         assert_eq!(record.kopf.leser.name, "Amt für Soziale Dienste Bremen");
     }

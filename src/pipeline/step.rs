@@ -3,8 +3,8 @@
 
 use jiff::Timestamp;
 
-use crate::effects::{Effects, Question};
-use crate::envelope::Head;
+use crate::effects::{Answer, Effects, Objected, Question};
+use crate::envelope::{Head, Inbound};
 use crate::message::{Identity, Message, Sender};
 use crate::register::keys::SearchKey;
 use crate::register::record::Record;
@@ -59,10 +59,40 @@ pub trait Step: Send + Sync {
     /// After `Flow::Ask` it is called again with `message.answers` filled in the order asked; it must then not ask the same again,
     /// but may ask further questions that the answers raise (at most three rounds).
     fn apply(&self, message: &mut Message, bench: &mut Bench) -> Result<Flow, Trouble>;
-    /// Whether it brings deliveries into the mirror: what its route takes is a delivery, whatever becomes of it.
+    /// Whether it brings deliveries into the register: a route with such a step delivers, and what it takes and does not digest
+    /// stands against answers.
     fn delivers(&self) -> bool {
         false
     }
+}
+
+/// A delivery as it is settled, however far it was read.
+pub struct Settling<'a> {
+    /// What the transport said.
+    pub head: &'a Head,
+    /// The octets of the document; empty where they are not kept.
+    pub body: &'a bytes::Bytes,
+    /// Hash of the content.
+    pub content: [u8; 32],
+    /// Who sent it, authenticated.
+    pub partner: &'a str,
+    /// What it is, when that much could be read.
+    pub identity: Option<&'a Identity>,
+    /// *Now* of the run.
+    pub now: Timestamp,
+    /// The state that it is committed in.
+    pub state: Inbound,
+    /// Why it is refused.
+    pub rejections: &'a [Rejection],
+}
+
+/// What a settled delivery says against answers, and what it closes: pure, carried by the plan of a route that delivers.
+pub trait Objects: Send + Sync {
+    /// Of a delivery that could be read; `answers` are what its last step was told.
+    fn read(&self, settling: &Settling<'_>, record: &Record, answers: &[Answer]) -> Objected;
+
+    /// Of a delivery of which nobody knows what it says.
+    fn unread(&self, settling: &Settling<'_>) -> Objected;
 }
 
 /// What is known of a message that is refused, however early it failed.

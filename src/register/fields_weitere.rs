@@ -47,6 +47,7 @@ pub const FURTHER: &[Field] = &[
     field!(One, "registermeldung.liste", |r, t| meldung(r).liste = Some(wahrheit(t)?)),
     field!(One, "registermeldung.letzte_uuid", |r, t| meldung(r).letzte_uuid = Some(token(t))),
     field!(One, "registermeldung.id", |r, t| meldung(r).id = Some(token(t))),
+    field!(One, "registermeldung.aktenzeichen", |r, t| meldung(r).aktenzeichen = Some(token(t))),
     field!(One, "registermeldung.marke", |r, t| meldung(r).marke = Some(token(t))),
 ];
 

@@ -15,6 +15,7 @@ pub mod gemeinden;
 pub mod keys;
 pub mod merkmale;
 pub mod namen;
+pub mod objection;
 pub mod record;
 pub mod schranke;
 pub mod suche;

@@ -385,7 +385,8 @@ pub struct Person {
 /// What an authority says of its own register (daily Bestandsmeldung) or a person orders about it (rules.md 6).
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registermeldung {
-    /// What: `beginn`, `abgleich`, `erklaerung`, `meldung`, `marke`, `rueckzug`, `erledigt`, `bestaetigung`.
+    /// What: `beginn`, `abgleich`, `erklaerung`, `meldung`, `marke`, `rueckzug`, `erledigt`, `bestaetigung`, `freigabe`,
+    /// `offene-lieferungen`.
     pub was: String,
     /// The Jugendamt, as named in `partners.yaml`.
     pub jugendamt: Option<String>,
@@ -403,6 +404,9 @@ pub struct Registermeldung {
     pub id: Option<String>,
     /// Mark to set: `bestritten`, `klaerung` or `keine`.
     pub marke: Option<String>,
+    /// The file number under which the office answers for what a person of the operator releases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aktenzeichen: Option<String>,
 }
 
 /// A message as a record: what every version of a standard is mapped to. A part that is not written is not there.

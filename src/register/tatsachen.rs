@@ -11,8 +11,8 @@ use uuid::Uuid;
 use crate::register::aemter::{Amt, Zustaendig, tag};
 use crate::register::anmeldung::Rolle;
 use crate::register::entscheidung::{Befund, Kandidat, Treffer};
-use crate::register::merkmale::{Merkmal, Sachverhalt};
 use crate::register::gemeinden::falten;
+use crate::register::merkmale::{Merkmal, Sachverhalt};
 use crate::register::record::{Anschrift, Kind, Mutter, Record, Registersatz, TeilDatum, Zusatzangaben};
 use crate::register::tafeln::{Ortsangabe, Tafeln};
 

@@ -9,11 +9,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::config::{self, Resolve};
+use crate::envelope::Stage;
 use crate::message::Sender;
 use crate::pipeline;
 use crate::pipeline::branch::SetDeadline;
+use crate::pipeline::objection::Objecting;
 use crate::pipeline::order::Order;
-use crate::pipeline::step::Reach;
+use crate::pipeline::step::{Objects, Reach};
 use crate::plan::{OrderBy, Partner, Plan, Planned};
 use crate::register::tafeln::Tafeln;
 use crate::route::cells::{self, Cells, MakeRefuse, TIMER};
@@ -271,6 +273,11 @@ impl<'a> Compiler<'a> {
             steps.planned.push(Planned { step: Arc::new(step), branch: None, when: None, choose: None });
         }
         let sends = steps.items(&read.sends, pipeline::step::Place::Send, None);
+        let stage = self.connections.settings.as_ref().map(|settings| settings.stage);
+        let test = stage.is_none_or(|stage| stage != Stage::Produktion);
+        let delivers = steps.planned.iter().any(|planned| planned.step.delivers());
+        let objects =
+            delivers.then(|| Arc::new(Objecting::new(self.tafeln.clone(), test)) as Arc<dyn Objects>);
         let plan = Plan {
             route: read.route.value.clone(),
             about: read.about.clone(),
@@ -282,6 +289,7 @@ impl<'a> Compiler<'a> {
             steps: steps.planned,
             send_from,
             limits: read.limits.clone(),
+            objects,
         };
         self.shown.push(explain::route(read, &plan, does, sends));
         plan

@@ -512,6 +512,18 @@ pub trait Store: Duties + Retention + Recovery + Rekey + Send + Sync {
     /// Writes (`Some`) or removes (`None`) a note.
     async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError>;
 
+    /// Replaces what a connection's source sees and has not taken: by partner since when the oldest lies there, `None` where nothing
+    /// does; partners that are not named go. `now` is when it looked. Moves no guard: what is under way is no gap (rules.md 2.1 c).
+    async fn set_backlog(
+        &self,
+        connection: &str,
+        seen: &[(String, Option<Timestamp>)],
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Forgets what sources of other connections than these saw: nobody looks there any more.
+    async fn keep_backlog(&self, connections: &[String]) -> Result<(), StoreError>;
+
     /// Starts a sealed claim for a Mandant.
     async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError>;
     /// Opens a sealed claim.

@@ -46,6 +46,10 @@ alarms! {
     MessageParked = "message-parked",
     /// A message is kept apart.
     MessageQuarantined = "message-quarantined",
+    /// A delivery of an office cannot be read: nothing of its register is answered automatically.
+    BestandBlocked = "bestand-blockiert",
+    /// An office delivered about a child of another one's register.
+    DeliveryForeign = "delivery-foreign",
     /// A destination failed often enough that its breaker opened.
     DestinationDown = "destination-down",
     /// An outgoing message was refused or given up.

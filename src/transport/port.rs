@@ -188,6 +188,13 @@ pub trait Notes: Send + Sync {
     async fn note(&self, connection: &str, key: &str) -> Result<Option<Vec<u8>>, Busy>;
     /// Writes (`Some`) or removes (`None`) a note.
     async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), Busy>;
+
+    /// Tells what this connection's source sees and has not taken: by partner since when the oldest lies there, `None` where nothing
+    /// does. Told at each look, also an empty one: what nobody looks into counts since the last look. Cheap; nothing is written
+    /// while nothing changes, but now and then.
+    async fn lies(&self, _connection: &str, _seen: &[(String, Option<jiff::Timestamp>)]) -> Result<(), Busy> {
+        Ok(())
+    }
 }
 
 /// Hands out due timers as envelopes.

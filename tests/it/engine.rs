@@ -6,6 +6,7 @@ mod deletion;
 mod duty;
 mod far;
 mod kept;
+mod no_wrong_answer;
 mod once;
 mod order;
 mod outage;

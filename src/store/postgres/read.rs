@@ -9,11 +9,13 @@ use uuid::Uuid;
 
 use crate::effects::{Answer, Fact, Guard, Question, Stored as StoredRecord, Vorgang};
 use crate::register::bestand::Bestand;
+use crate::register::objection::Sought;
 use crate::register::record::Registersatz;
 use crate::seal::index::Tag;
 use crate::store::contract::{Key as OnceKey, StoreError};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::commit::tag;
+use crate::store::postgres::objections;
 use crate::store::postgres::pool::{Tx, abruf, rows, together};
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, deliveries};
@@ -32,13 +34,26 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
         questions.iter().zip(&tags).filter(|(q, _)| kind(q)).map(|(_, tag)| &tag[..]).collect()
     };
     // One snapshot, so their order does not matter: sent together.
-    let (versions, records, vorgaenge, stones, bestaende, left) = together!(
+    let asked_for = questions.iter().filter_map(|question| match question {
+        Question::Objections(Sought::Blocks(amt)) => Some(amt.as_str()),
+        _ => None,
+    });
+    let aemter: Vec<&str> = asked_for.collect::<BTreeSet<_>>().into_iter().collect();
+    let asked_for = questions.iter().filter_map(|question| match question {
+        Question::Backlog(partner) => Some(partner.as_str()),
+        _ => None,
+    });
+    let partners: Vec<&str> = asked_for.collect::<BTreeSet<_>>().into_iter().collect();
+    let (versions, records, vorgaenge, stones, bestaende, left, objections, blocks, backlog) = together!(
         versions = versions(&tx, tags.iter().map(|tag| &tag[..]).collect()),
         records = records(base, &tx, of(|q| matches!(q, Question::Mirror(_)))),
         vorgaenge = vorgaenge(base, &tx, of(|q| matches!(q, Question::Vorgang(_)))),
         stones = tombstones(&tx, of(|q| matches!(q, Question::Tombstone(_)))),
         bestaende = bestaende(base, &tx, of(|q| matches!(q, Question::Bestand(_)))),
         left = left(&tx, questions),
+        objections = objections::under(&tx, of(|q| matches!(q, Question::Objections(Sought::Under(_))))),
+        blocks = objections::blocks(&tx, aemter),
+        backlog = objections::backlog(&tx, partners),
     )?;
     let issued = deliveries::issued(&tx, of(|q| matches!(q, Question::Ausgestellt(_)))).await?;
     let cases = vorgaenge_under(base, &tx, &issued).await?;
@@ -65,6 +80,14 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
                 Fact::Ausgestellt(of_key.filter_map(|(_, case)| cases.get(case).cloned()).collect())
             }
             Question::Leads => Fact::Leads(deliveries::leads(&tx).await?),
+            Question::Backlog(partner) => Fact::Backlog(backlog.get(partner).copied()),
+            Question::Objections(Sought::Under(_)) => {
+                Fact::Objections(objections.get(tag).cloned().unwrap_or_default())
+            }
+            Question::Objections(Sought::Blocks(amt)) => {
+                Fact::Objections(blocks.get(amt).cloned().unwrap_or_default())
+            }
+            Question::Objections(sought) => Fact::Objections(objections::sought(&tx, sought).await?),
         };
         let seen = versions.get(tag).copied().map_or(0, count);
         answers.push(Answer { fact, guard: Guard { key: question.key(), seen } });

@@ -15,7 +15,7 @@ use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::commit::{Old, tag};
 use crate::store::postgres::pool::{Tx, rows, run, transact};
 use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::{blob, house, lanes, ledger, recovery, remove};
+use crate::store::postgres::{blob, house, lanes, ledger, objections, recovery, remove};
 use crate::store::recovery::Reapplied;
 use crate::store::sealing::content::{Fresh, Owner, from_json, to_json};
 use crate::store::sealing::ledger::{Deleted, Entry, lost_content};
@@ -64,6 +64,8 @@ async fn one(
     match &entry.what {
         Deleted::Record { id, subject: child, keys } => {
             bumps.extend(keys);
+            let names: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+            objections::end(tx, &names, i64::MAX).await?;
             for r in rows(tx, sql!("mirror_find"), &[&vec![*id]]).await? {
                 let keys: Option<Vec<&[u8]>> = get(&r, 3)?;
                 let keys = keys.unwrap_or_default().into_iter().map(tag).collect::<Stored<Vec<_>>>()?;

@@ -10,9 +10,9 @@ use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, Values, one, rows, run, transact};
 use crate::store::postgres::values::{get, month, sql};
-use crate::store::postgres::{deliveries, house, remove, retention_rows};
+use crate::store::postgres::{deliveries, house, objections, remove, retention_rows};
 use crate::store::retention::{DELIVERIES, Faellig, Scheibe, Stichtag};
-use crate::store::sealing::endet::{PASS, Removed};
+use crate::store::sealing::endet::{self, PASS, Removed};
 use crate::store::sealing::values::{Stored, count, limit, micros, time};
 
 /// So far ahead months have their partitions before the first row comes.
@@ -70,7 +70,10 @@ async fn of_class(base: &Base, stichtag: &Stichtag, klasse: Klasse) -> Stored<Fa
         Klasse::Vorgaenge => vec![counted(&client, sql!("ret_vorgang_count"), &[&bis]).await?],
         Klasse::Schluessel => match pass(&client, PASS, bis).await? {
             Pass { fertig: true, .. } => Vec::new(),
-            _ => vec![counted(&client, sql!("ret_key_count"), &[&bis]).await?],
+            _ => vec![
+                counted(&client, sql!("ret_key_count"), &[&bis]).await?,
+                counted(&client, sql!("ret_objection_count"), &[&bis]).await?,
+            ],
         },
         Klasse::Loeschmarken => vec![counted(&client, sql!("ret_tombstone_count"), &[&bis]).await?],
         Klasse::Abrufprotokoll => vec![counted(&client, sql!("ret_abruf_count"), &[&first]).await?],
@@ -168,7 +171,10 @@ async fn one_class(
         Klasse::Nachrichten => messages(base, tx, bis, moment, most).await,
         Klasse::Vorgaenge => retention_rows::vorgaenge(base, tx, micros(bis), stichtag.now, most).await,
         Klasse::Schluessel => keys(tx, micros(bis), stichtag.now, most).await,
-        Klasse::Loeschmarken => tombstones(tx, micros(bis), most).await,
+        Klasse::Loeschmarken => {
+            let removed = tombstones(tx, micros(bis), most).await?;
+            if removed.anzahl > 0 { Ok(removed) } else { ended(base, tx, stichtag, most).await }
+        }
         Klasse::Abrufprotokoll => log(base, tx, "abrufprotokoll", klasse, bis).await,
         Klasse::Cockpitlog => log(base, tx, "cockpitlog", klasse, bis).await,
         Klasse::Nachweise => log(base, tx, "audit", klasse, bis).await,
@@ -257,6 +263,15 @@ async fn keys(tx: &Tx<'_>, bis: i64, now: Timestamp, most: usize) -> Stored<Remo
     if at.fertig {
         return Ok(Removed::default());
     }
+    if !at.begun {
+        // Closed objections are kept for the same reason as keys.
+        let over = rows(tx, sql!("ret_objection_closed"), &[&bis, &limit(most)]).await?;
+        let over: Vec<i64> = over.iter().map(|r| get(r, 0)).collect::<Stored<_>>()?;
+        objections::delete(tx, &over).await?;
+        if !over.is_empty() {
+            return Ok(Removed { anzahl: over.len() as u64, ..Removed::default() });
+        }
+    }
     let page = rows(tx, sql!("ret_key_page"), &[&at.key, &limit(most)]).await?;
     let (mut over, mut undated) = (Vec::new(), Vec::new());
     for r in &page {
@@ -290,4 +305,14 @@ async fn tombstones(tx: &Tx<'_>, bis: i64, most: usize) -> Stored<Removed> {
     }
     let forgotten = deliveries::forget(tx, bis.saturating_sub(DELIVERIES), most).await?;
     Ok(Removed { anzahl, prepared: forgotten >= most as u64, ..Removed::default() })
+}
+
+/// Objections end with the childhood that they speak of, as tombstones do with their time.
+async fn ended(base: &Base, tx: &Tx<'_>, stichtag: &Stichtag, most: usize) -> Stored<Removed> {
+    let days = endet::bis(&base.keyring, stichtag.heute);
+    let days: Vec<&[u8]> = days.iter().map(|day| &day[..]).collect();
+    let over = rows(tx, sql!("ret_objection_ended"), &[&days, &limit(most)]).await?;
+    let over: Vec<i64> = over.iter().map(|r| get(r, 0)).collect::<Stored<_>>()?;
+    objections::delete(tx, &over).await?;
+    Ok(Removed { anzahl: over.len() as u64, ..Removed::default() })
 }

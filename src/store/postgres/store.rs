@@ -27,8 +27,8 @@ use crate::store::postgres::listen::Watch;
 use crate::store::postgres::open::{self, Settings};
 use crate::store::postgres::outside::Outside;
 use crate::store::postgres::{
-    again, bury, duty, essence, house, lanes, list, migrate, read, recovery, register, rekey, remove,
-    retention, settle, waiting,
+    again, bury, duty, essence, house, lanes, list, migrate, objections, read, recovery, register, rekey,
+    remove, retention, settle, waiting,
 };
 use crate::store::rekey::Rekey;
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
@@ -341,6 +341,21 @@ impl Store for PostgresStore {
     async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError> {
         self.watch()?;
         house::set_note(&self.base, connection, key, value.as_deref()).await
+    }
+
+    async fn set_backlog(
+        &self,
+        connection: &str,
+        seen: &[(String, Option<Timestamp>)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.watch()?;
+        objections::set_backlog(&self.base, connection, seen, now).await
+    }
+
+    async fn keep_backlog(&self, connections: &[String]) -> Result<(), StoreError> {
+        self.watch()?;
+        objections::keep_backlog(&self.base, connections).await
     }
 
     async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError> {

@@ -17,7 +17,7 @@ use crate::store::postgres::commit::{Old, tag};
 use crate::store::postgres::pool::{Tx, rows, run, together};
 use crate::store::postgres::records::{Rows, cases, records, timers};
 use crate::store::postgres::values::{get, race, sql};
-use crate::store::postgres::{deliveries, lanes, remove, resumed};
+use crate::store::postgres::{deliveries, lanes, objections, remove, resumed};
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
 use crate::store::sealing::prepare::{MirrorWork, SendWork, Work};
 use crate::store::sealing::taking::Taking;
@@ -114,6 +114,7 @@ pub async fn all(
     claims.add(tx).await?;
     deliveries::note(tx, winners, mirror).await?;
     traces(tx, winners, &subjects, mirror, &rows_of).await?;
+    objections::change(tx, winners).await?;
     let woken: Vec<&[u8]> = winners.iter().flat_map(|w| w.work.wakes.iter().map(|key| &key[..])).collect();
     let woken = !woken.is_empty() && run(tx, sql!("waiting_wake"), &[&woken]).await? > 0;
     if let Some(trail) = late {
@@ -160,6 +161,7 @@ async fn bump(tx: &Tx<'_>, winners: &[Winner<'_>], mirror: &HashMap<Uuid, Old>) 
         bumps.extend(work.held());
         bumps.extend(work.vorgaenge.iter().map(|(key, ..)| *key));
         bumps.extend(work.bestaende.iter().map(|(key, _)| *key));
+        bumps.extend(work.moved_by_objections());
         for change in &work.mirror {
             let id = match change {
                 MirrorWork::Put { id, keys, .. } => {
@@ -319,10 +321,11 @@ async fn traces(
     }
     for Winner { work, .. } in winners.iter().filter(|winner| puts(winner.work).is_empty()) {
         for change in &work.mirror {
-            let MirrorWork::Remove { id, tombstone, .. } = change else { continue };
+            let MirrorWork::Remove { id, tombstone, created, .. } = change else { continue };
             let mut gone: Vec<&[u8]> = vec![&tombstone[..]];
             gone.extend(mirror.get(id).iter().flat_map(|old| &old.keys).map(|key| &key[..]));
             remove::messages(tx, &gone, work.id).await?;
+            objections::end(tx, &gone, micros(*created)).await?;
         }
     }
     Ok(())

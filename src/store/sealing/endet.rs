@@ -13,7 +13,9 @@ use crate::store::sealing::keys::Keys;
 
 const CLASS: &str = "endet";
 
-fn of_day(keys: &Keys, day: Date) -> Tag {
+/// What stands beside what ends on a day; what was over before any run is found under the first day.
+pub fn of_day(keys: &Keys, day: Date) -> Tag {
+    let day = day.max(FRUEHESTENS);
     keys.search.tag(&SearchKey::new(CLASS, [day.to_string().as_str()]).octets())
 }
 
@@ -41,8 +43,7 @@ pub fn nie(keys: &Keys) -> Tag {
 /// What stands beside a record.
 pub fn of(keys: &Keys, registersatz: &Registersatz) -> Tag {
     match satz_endet(&registersatz.kind) {
-        // What was over before any run is found under the first day.
-        Some(day) => of_day(keys, day.max(FRUEHESTENS)),
+        Some(day) => of_day(keys, day),
         None => nie(keys),
     }
 }

@@ -11,9 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::effects::{AuditLine, MirrorChange, Retrieval, Vorgang, bestand_key};
+use crate::effects::{AuditLine, MirrorChange, Retrieval, Vorgang, bestand_key, objections_key};
 use crate::envelope::{Evidence, Head, Inbound, Part, Reply};
 use crate::register::keys::SearchKey;
+use crate::register::objection::{ObjectionChange, Opening, Which, Why};
 use crate::rejection::Rejection;
 use crate::seal::index::Tag;
 use crate::seal::key::{Key, Place};
@@ -145,6 +146,69 @@ pub enum MirrorWork {
     },
 }
 
+/// A change of what stands against answers.
+#[derive(Debug)]
+pub enum ObjectionWork {
+    /// Open.
+    Open(OpenWork),
+    /// Close.
+    Close {
+        /// Which.
+        which: Closing,
+        /// By what.
+        by: &'static str,
+    },
+    /// Note a first release.
+    Release {
+        /// Of what this delivery opened.
+        delivery: Uuid,
+        /// Who.
+        person: String,
+        /// When.
+        at: i64,
+    },
+}
+
+/// An objection that is opened.
+#[derive(Debug)]
+pub struct OpenWork {
+    /// Its id.
+    pub id: Tag,
+    /// The office.
+    pub amt: String,
+    /// The message that opens it.
+    pub delivery: Uuid,
+    /// Why.
+    pub why: Why,
+    /// Type of the message.
+    pub message: String,
+    /// When it was made.
+    pub made: i64,
+    /// When it was received.
+    pub since: i64,
+    /// Under which keys a decision meets it.
+    pub under: Vec<Tag>,
+    /// By which keys it ends.
+    pub about: Vec<Tag>,
+    /// Its blind day, see `endet`.
+    pub ende: Option<Tag>,
+    /// Guards of those who decided without it, those of its keys included.
+    pub moves: Vec<Tag>,
+}
+
+/// Which objections are closed.
+#[derive(Debug)]
+pub enum Closing {
+    /// Of a delivery.
+    Delivery(Uuid),
+    /// What a delivery blocks.
+    Block(Uuid),
+    /// Of offices under keys, made before.
+    About(Vec<String>, Vec<Tag>, i64),
+    /// Of offices, made and received before.
+    Office(Vec<String>, i64),
+}
+
 /// A row of the outbox, sealed.
 #[derive(Debug)]
 pub struct SendWork {
@@ -250,6 +314,8 @@ pub struct Work {
     pub vorgaenge: Vec<(Tag, Vorgang, Fresh)>,
     /// Changes of Bestände.
     pub bestaende: Vec<(Tag, Fresh)>,
+    /// Objections.
+    pub objections: Vec<ObjectionWork>,
     /// Timers.
     pub timers: Vec<TimerWork>,
     /// Sends.
@@ -274,6 +340,23 @@ impl SendWork {
 }
 
 impl Work {
+    /// The keys that the objections of this entry move.
+    pub fn moved_by_objections(&self) -> impl Iterator<Item = &Tag> {
+        self.objections.iter().flat_map(|change| match change {
+            ObjectionWork::Open(open) => open.moves.as_slice(),
+            ObjectionWork::Close { .. } | ObjectionWork::Release { .. } => &[],
+        })
+    }
+
+    /// The keys under which objections end by this entry, or could end that it opens.
+    pub fn objections_about(&self) -> impl Iterator<Item = &Tag> {
+        self.objections.iter().flat_map(|change| match change {
+            ObjectionWork::Open(open) => open.about.as_slice(),
+            ObjectionWork::Close { which: Closing::About(_, keys, _), .. } => keys.as_slice(),
+            ObjectionWork::Close { .. } | ObjectionWork::Release { .. } => &[],
+        })
+    }
+
     /// The guards that this entry bumps although it may write nothing under them.
     pub fn held(&self) -> impl Iterator<Item = &Tag> {
         self.guards.iter().map(|(key, _)| key).filter(|key| !self.shared.contains(*key))
@@ -369,6 +452,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Opt
             Fresh::seal(Owner::of_key("bestand", &key), None, Some(&to_json(&change.bestand)?), None)?;
         bestaende.push((key, content));
     }
+    let objections = effects.objections.into_iter().map(|change| objection(keyring, change)).collect();
     let mut codes: Vec<String> = Vec::new();
     for rejection in entry.rejections {
         if !codes.contains(&rejection.code) {
@@ -417,6 +501,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Opt
         mirror,
         vorgaenge,
         bestaende,
+        objections,
         timers,
         sends,
         audit: effects.audit,
@@ -430,6 +515,50 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Opt
 
 fn ahead(by: SignedDuration) -> i64 {
     i64::try_from(by.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn objection(keyring: &Keys, change: ObjectionChange) -> ObjectionWork {
+    let search = |key: &SearchKey| keyring.search.tag(&key.octets());
+    let all = |keys: &[SearchKey]| keys.iter().map(search).collect::<BTreeSet<_>>().into_iter().collect();
+    match change {
+        ObjectionChange::Release { delivery, person, at } => {
+            ObjectionWork::Release { delivery, person, at: micros(at) }
+        }
+        ObjectionChange::Close { which, by } => {
+            let which = match which {
+                Which::Delivery(id) => Closing::Delivery(id),
+                Which::Block(id) => Closing::Block(id),
+                Which::About { aemter, keys, before } => Closing::About(aemter, all(&keys), micros(before)),
+                Which::Office { aemter, before } => Closing::Office(aemter, micros(before)),
+            };
+            ObjectionWork::Close { which, by }
+        }
+        ObjectionChange::Open(opening) => {
+            let Opening { amt, content, delivery, why, message, made, since, under, about, ends } = *opening;
+            let class: &[u8] = match why {
+                Why::Unreadable => b"unreadable",
+                Why::Foreign => b"foreign",
+                _ => b"readable",
+            };
+            let under: Vec<Tag> = all(&under);
+            // Of what blocks an office everybody decides on one bucket; else only who asked under its keys.
+            let mut moves = under.clone();
+            moves.extend(matches!(why, Why::Unreadable).then(|| search(&objections_key(&amt))));
+            ObjectionWork::Open(OpenWork {
+                id: keyring.once.tag_of(&[b"objection", amt.as_bytes(), class, &content]),
+                ende: ends.map(|day| endet::of_day(keyring, day)),
+                amt,
+                delivery,
+                why,
+                message,
+                made: micros(made),
+                since: micros(since),
+                under,
+                about: all(&about),
+                moves,
+            })
+        }
+    }
 }
 
 /// HMAC of a transport id, under which lists find it.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::effects::{Vorgang, VorgangState};
 use crate::envelope::Verdict;
+use crate::register::objection::{Objection, Why};
 use crate::register::vorgang::Akte;
 use crate::seal::key::sha256;
 use crate::store::contract::{Backlog, StoreError};
@@ -28,6 +29,20 @@ pub struct First {
     pub codes: String,
     /// Where its reply lies, if the message still exists.
     pub sealed: Option<i64>,
+}
+
+/// A row of an objection: office, delivery, why, type, made, since; when and by what it was closed; when and by whom released.
+pub type ObjectionRow =
+    (String, Uuid, String, String, i64, i64, (Option<i64>, Option<String>), (Option<i64>, Option<String>));
+
+/// An objection as it is kept.
+pub fn objection(row: ObjectionRow) -> Stored<Objection> {
+    let (amt, delivery, why, message, made, since, closed, released) = row;
+    let unknown = || StoreError::Corrupt("an objection has a reason that no program wrote".into());
+    let why = Why::from_stored(&why).ok_or_else(unknown)?;
+    let at = |(at, by): (Option<i64>, Option<String>)| at.map(|at| (time(at), by.unwrap_or_default()));
+    let (closed, released) = (at(closed), at(released));
+    Ok(Objection { amt, delivery, why, message, made: time(made), since: time(since), closed, released })
 }
 
 /// What a list shows of a row whose content does not open.

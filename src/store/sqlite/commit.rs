@@ -23,7 +23,7 @@ use crate::store::sqlite::claims::Pending;
 use crate::store::sqlite::deliveries::Deltas;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{deliveries, lanes, ledger, register, remove};
+use crate::store::sqlite::{deliveries, lanes, ledger, objections, register, remove};
 
 /// What became of an entry; the verdict of a repeat is opened outside the transaction.
 #[derive(Debug)]
@@ -108,6 +108,8 @@ pub fn entry(
     }
     // After the Vorgänge that it leads to.
     deliveries::note(scene, work, deltas)?;
+    bumps.extend(work.moved_by_objections());
+    objections::change(scene, work, stamp)?;
     scene.bump(&bumps)?;
     for timer in &work.timers {
         let sealed = timer.content.insert(scene.connection, &work.mandant, None)?;
@@ -392,6 +394,8 @@ fn mirror(
                 for key in keys.iter().chain([tombstone]) {
                     remove::messages(scene, key, work.id)?;
                 }
+                objections::end(scene, &keys, micros(*created))?;
+                objections::end(scene, &[*tombstone], micros(*created))?;
             }
             scene.run(
                 sql!("tombstone_put"),

@@ -18,6 +18,7 @@ mod ledger;
 mod list;
 mod lock;
 mod mark;
+mod objections;
 pub mod open;
 mod read;
 mod reapply;

@@ -20,7 +20,7 @@ use crate::store::sealing::values::{Stored, count, micros};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{lanes, ledger, recovery, remove};
+use crate::store::sqlite::{lanes, ledger, objections, recovery, remove};
 
 /// Applies what this database does not know of the ledger; nothing where that was done or the store is not recovering.
 pub fn reapply(scene: &mut Scene<'_>, stage: Stage, now: Timestamp) -> Stored<Reapplied> {
@@ -62,6 +62,7 @@ fn one(
     match &entry.what {
         Deleted::Record { id, subject: child, keys } => {
             bumps.extend(keys);
+            objections::end(scene, keys, i64::MAX)?;
             if remove::row(scene, *id, bumps)?.is_some() {
                 done.records += 1;
             }

@@ -9,16 +9,16 @@ use crate::register::fristen::{Klasse, REGELN, VORWARNUNG};
 use crate::seal::index::Tag;
 use crate::store::contract::StoreError;
 use crate::store::retention::{DELIVERIES, Faellig, Scheibe, Stichtag};
-use crate::store::sealing::endet::{PASS, Removed};
+use crate::store::sealing::endet::{self, PASS, Removed};
 use crate::store::sealing::house::own_stamp;
 use crate::store::sealing::keys::HOUSE;
 use crate::store::sealing::values::{Stored, count, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::deliveries;
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::retention_rows as rows;
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::Scene;
+use crate::store::sqlite::{objections, retention_rows as rows};
 
 /// The number and the oldest of a counting statement.
 fn counted(db: &Connection, sql: &str, values: impl rusqlite::Params) -> Stored<(u64, Option<i64>)> {
@@ -61,7 +61,10 @@ fn of_class(db: &Connection, keyring: &Keyring, stichtag: &Stichtag, klasse: Kla
         Klasse::Vorgaenge => vec![counted(db, sql!("ret_vorgang_count"), [bis])?],
         Klasse::Schluessel => match pass(db, bis)? {
             None => Vec::new(),
-            Some(_) => vec![counted(db, sql!("ret_key_count"), [bis])?],
+            Some(_) => vec![
+                counted(db, sql!("ret_key_count"), [bis])?,
+                counted(db, sql!("ret_objection_count"), [bis])?,
+            ],
         },
         Klasse::Loeschmarken => vec![counted(db, sql!("ret_tombstone_count"), [bis])?],
         Klasse::Abrufprotokoll => vec![counted(db, sql!("ret_abruf_count"), [bis])?],
@@ -123,7 +126,10 @@ fn one_class(scene: &mut Scene<'_>, stichtag: &Stichtag, klasse: Klasse, most: u
         }
         Klasse::Vorgaenge => rows::vorgaenge(scene, bis, stichtag.now, most),
         Klasse::Schluessel => keys(scene, bis, stichtag, most),
-        Klasse::Loeschmarken => tombstones(scene, bis, most),
+        Klasse::Loeschmarken => {
+            let removed = tombstones(scene, bis, most)?;
+            if removed.anzahl > 0 { Ok(removed) } else { ended(scene, stichtag, most) }
+        }
         Klasse::Abrufprotokoll => deleted(sql!("ret_abruf_delete")),
         Klasse::Cockpitlog => deleted(sql!("ret_cockpit_delete")),
         Klasse::Nachweise => evidence(scene, bis, most),
@@ -138,6 +144,17 @@ fn one_class(scene: &mut Scene<'_>, stichtag: &Stichtag, klasse: Klasse, most: u
 /// One page of the pass over the keys; a key of an older program gets its time first.
 fn keys(scene: &mut Scene<'_>, bis: i64, stichtag: &Stichtag, most: usize) -> Stored<Removed> {
     let Some(behind) = pass(scene.connection, bis)? else { return Ok(Removed::default()) };
+    if behind.is_empty() {
+        // Closed objections are kept for the same reason as keys.
+        let over =
+            objections::numbers(scene.connection, sql!("ret_objection_closed"), params![bis, limit(most)])?;
+        for row in &over {
+            objections::delete(scene, *row)?;
+        }
+        if !over.is_empty() {
+            return Ok(Removed { anzahl: over.len() as u64, ..Removed::default() });
+        }
+    }
     let page: Vec<(Vec<u8>, Option<i64>)> = {
         let mut list = scene.connection.prepare_cached(sql!("ret_key_page")).map_err(trouble)?;
         list.query_map(params![behind, limit(most)], |r| Ok((r.get(0)?, r.get(1)?)))
@@ -172,6 +189,21 @@ fn tombstones(scene: &mut Scene<'_>, bis: i64, most: usize) -> Stored<Removed> {
     }
     let forgotten = deliveries::forget(scene, bis.saturating_sub(DELIVERIES), most)?;
     Ok(Removed { anzahl: due.len() as u64, prepared: forgotten >= most, ..Removed::default() })
+}
+
+/// Objections end with the childhood that they speak of, as tombstones do with their time.
+fn ended(scene: &mut Scene<'_>, stichtag: &Stichtag, most: usize) -> Stored<Removed> {
+    let mut over: Vec<i64> = Vec::new();
+    for day in endet::bis(scene.keyring, stichtag.heute) {
+        let left = limit(most - over.len().min(most));
+        let found =
+            objections::numbers(scene.connection, sql!("ret_objection_ended"), params![&day[..], left])?;
+        over.extend(found);
+    }
+    for row in &over {
+        objections::delete(scene, *row)?;
+    }
+    Ok(Removed { anzahl: over.len() as u64, ..Removed::default() })
 }
 
 /// The beginning of the chain goes; the last link that went stays, so that what is left can still be verified.

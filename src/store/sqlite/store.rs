@@ -39,7 +39,8 @@ use crate::store::sqlite::read::{self, Readers};
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::{Scene, Writer};
 use crate::store::sqlite::{
-    again, essence, house, lanes, list, mark, open, recovery, register, rekey, remove, retention, waiting,
+    again, essence, house, lanes, list, mark, objections, open, recovery, register, rekey, remove, retention,
+    waiting,
 };
 
 /// The embedded store.
@@ -410,6 +411,21 @@ impl Store for SqliteStore {
     async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError> {
         let (connection, key) = (connection.to_owned(), key.to_owned());
         self.write(move |scene| house::set_note(scene, &connection, &key, value.as_deref())).await
+    }
+
+    async fn set_backlog(
+        &self,
+        connection: &str,
+        seen: &[(String, Option<Timestamp>)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (connection, seen) = (connection.to_owned(), seen.to_vec());
+        self.write(move |scene| objections::set_backlog(scene, &connection, &seen, now)).await
+    }
+
+    async fn keep_backlog(&self, connections: &[String]) -> Result<(), StoreError> {
+        let connections = connections.to_vec();
+        self.write(move |scene| objections::keep_backlog(scene, &connections)).await
     }
 
     async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError> {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -164,6 +165,8 @@ impl Keeper {
         }
         let look = self.disk(move |tray| tray.look(now)).await?;
         self.wait(look.oldest);
+        let since = look.oldest.and_then(|age| SignedDuration::try_from(age).ok());
+        self.tell(since.and_then(|age| now.checked_sub(age).ok())).await;
         let mut unfit = look.unfit;
         let mut items = look.items.into_iter();
         let mut outcome = (None, look.settles);
@@ -182,6 +185,7 @@ impl Keeper {
         }
         if outcome.0.is_none() {
             self.wait(None);
+            self.tell(None).await;
         }
         self.say_unfit(unfit);
         Ok(outcome)
@@ -297,6 +301,21 @@ impl Keeper {
             );
         }
         self.unfit = unfit;
+    }
+
+    /// Tells the house since when the oldest file lies here, also that none does. Where it cannot be kept nothing stops: it is told again
+    /// at the next look, and a tray that nobody tells of counts since the last time.
+    async fn tell(&self, since: Option<Timestamp>) {
+        let partner = self.settings.partner.clone();
+        // The trays of a connection are told apart by their partner.
+        let place = format!("{} {partner}", self.connection);
+        if let Err(busy) = self.around.notes.lies(&place, &[(partner, since)]).await {
+            tracing::debug!(
+                connection = self.connection,
+                cause = busy.cause,
+                "the age of a tray is not kept"
+            );
+        }
     }
 
     /// Notes how long the oldest file has been waiting.

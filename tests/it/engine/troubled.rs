@@ -272,6 +272,19 @@ impl Store for Troubled {
         self.inner.set_note(connection, key, value).await
     }
 
+    async fn set_backlog(
+        &self,
+        connection: &str,
+        seen: &[(String, Option<Timestamp>)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.inner.set_backlog(connection, seen, now).await
+    }
+
+    async fn keep_backlog(&self, connections: &[String]) -> Result<(), StoreError> {
+        self.inner.keep_backlog(connections).await
+    }
+
     async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError> {
         self.inner.spool(mandant).await
     }

@@ -8,6 +8,7 @@ pub mod guards;
 pub mod house;
 pub mod kept;
 pub mod lanes;
+pub mod objections;
 pub mod reading;
 pub mod recovery;
 pub mod register;
@@ -58,6 +59,9 @@ macro_rules! store_contract {
                 a_record_of_an_earlier_program_was_received_when_it_was_written
                 what_was_issued_is_found_under_its_keys_and_goes_with_its_vorgang
                 deliveries_are_forgotten_when_no_meldung_counts_them_and_the_newest_stays;
+            objections: objections_are_found_under_their_keys who_looked_before_an_objection_looks_again
+                the_same_content_counts_once objections_are_closed_by_every_way objections_end_with_their_record
+                objections_go_when_they_are_over;
             retention: settled_messages_go_with_their_month whole_months_go_and_the_next_one_stays
                 what_nobody_came_for_goes_after_a_warning ended_vorgaenge_go_with_their_keys
                 keys_outlive_their_messages_as_hashes records_go_on_the_eighteenth_birthday

@@ -1,0 +1,152 @@
+//! Which plan says what a settled delivery stands for against answers: that of the route that delivers. Asks the plan's hook and
+//! hands on its values; knows no child and decides nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::effects::{Answer, Objected};
+use crate::envelope::{Inbound, Stage};
+use crate::message::{Identity, Message};
+use crate::pipeline::step::{Objects, Settling};
+use crate::plan::PlanSet;
+use crate::register::record::Record;
+use crate::rejection::Rejection;
+use crate::store::contract::Pause;
+
+use super::entry;
+use super::run::{Ground, Refusal};
+
+/// How a delivery is settled.
+pub struct Outcome<'a> {
+    /// The state.
+    pub state: Inbound,
+    /// Why it is refused.
+    pub rejections: &'a [Rejection],
+}
+
+impl Outcome<'_> {
+    /// A state without rejections.
+    pub fn of(state: Inbound) -> Outcome<'static> {
+        Outcome { state, rejections: &[] }
+    }
+}
+
+/// What a delivery that could be read says, by the route that delivers such messages of this partner, wherever it came in.
+pub fn read(
+    ground: &Ground,
+    identity: &Identity,
+    (record, answers): (&Record, &[Answer]),
+    outcome: &Outcome<'_>,
+) -> Objected {
+    let Some(partner) = counted(ground, Some(identity)) else { return Objected::default() };
+    let Some(hook) = delivers(&ground.set, partner, identity) else { return Objected::default() };
+    taken(ground, hook.read(&settling(ground, partner, Some(identity), outcome), record, answers))
+}
+
+/// What a delivery says that could not be read: nothing where it is known to be of a type that no route delivers, or came by an
+/// entry that no delivery is taken at.
+pub fn unread(ground: &Ground, identity: Option<&Identity>, outcome: &Outcome<'_>) -> Objected {
+    let Some(partner) = counted(ground, identity) else { return Objected::default() };
+    let hook = match identity {
+        Some(identity) => delivers(&ground.set, partner, identity),
+        None => delivers_here(&ground.set, partner, &ground.envelope.head.binding),
+    };
+    let Some(hook) = hook else { return Objected::default() };
+    taken(ground, hook.unread(&settling(ground, partner, identity, outcome)))
+}
+
+/// Without times that no route of this set takes.
+fn taken(ground: &Ground, mut said: Objected) -> Objected {
+    said.timers.retain(|timer| ground.set.by_binding(&timer.name).next().is_some());
+    said
+}
+
+/// What a delivery says that is kept apart after its run, as far as it was read.
+pub fn set_apart(ground: &Ground, refusal: Option<&Refusal>, state: Inbound) -> Objected {
+    let outcome = Outcome::of(state);
+    let identity = refusal.and_then(|refusal| refusal.identity.as_ref());
+    match (identity, refusal.and_then(|refusal| refusal.message.as_deref())) {
+        (Some(identity), Some(Message { record, .. })) => read(ground, identity, (record, &[]), &outcome),
+        _ => unread(ground, identity, &outcome),
+    }
+}
+
+/// The partners whose deliveries a route takes from a connection.
+pub fn delivered_by(set: &PlanSet, connection: &str) -> BTreeSet<String> {
+    let from = |key: &str| key.split_once(' ').is_some_and(|(_, value)| value == connection);
+    set.plans
+        .iter()
+        .filter(|plan| plan.objects.is_some() && plan.bindings.iter().any(|binding| from(&binding.key)))
+        .flat_map(|plan| plan.accept.iter().flat_map(|accept| accept.partners.iter().cloned()))
+        .collect()
+}
+
+/// Since when deliveries of a partner are held by a person: its own pause, or one of a route that takes them. What lies behind a
+/// pause nobody sees, so it counts from the pause on.
+pub fn held(set: &PlanSet, pauses: &[Pause], now: Timestamp) -> BTreeMap<String, Timestamp> {
+    let mut held: BTreeMap<String, Timestamp> = BTreeMap::new();
+    let holds = |pause: &&Pause| pause.until.is_none_or(|until| until > now);
+    for pause in pauses.iter().filter(holds) {
+        for plan in set.plans.iter().filter(|plan| plan.objects.is_some()) {
+            let partners = plan.accept.iter().flat_map(|accept| &accept.partners);
+            let concerned = partners.filter(|partner| match pause.kind.as_str() {
+                "route" => pause.name == plan.route,
+                "partner" => pause.name == **partner,
+                _ => false,
+            });
+            for partner in concerned {
+                let since = held.entry(partner.clone()).or_insert(pause.since);
+                *since = pause.since.min(*since);
+            }
+        }
+    }
+    held
+}
+
+/// The partner of a delivery that counts: a test counts nothing where the stage is real.
+fn counted<'a>(ground: &'a Ground, identity: Option<&Identity>) -> Option<&'a str> {
+    let dry = ground.set.stage == Stage::Produktion && identity.is_some_and(|identity| identity.test);
+    let partner = ground.envelope.head.partner.as_ref()?;
+    (!dry).then_some(partner.id.as_str())
+}
+
+fn delivers<'a>(set: &'a PlanSet, partner: &str, identity: &Identity) -> Option<&'a dyn Objects> {
+    set.plans.iter().find_map(|plan| {
+        let takes = plan.accept.iter().any(|accept| {
+            accept.message == identity.message && accept.partners.iter().any(|known| known == partner)
+        });
+        plan.objects.as_deref().filter(|_| takes)
+    })
+}
+
+fn delivers_here<'a>(set: &'a PlanSet, partner: &str, binding: &'a str) -> Option<&'a dyn Objects> {
+    set.by_binding(binding).find_map(|(plan, _)| {
+        let takes = plan.accept.iter().any(|accept| accept.partners.iter().any(|known| known == partner));
+        plan.objects.as_deref().filter(|_| takes)
+    })
+}
+
+fn settling<'a>(
+    ground: &'a Ground,
+    partner: &'a str,
+    identity: Option<&'a Identity>,
+    outcome: &Outcome<'a>,
+) -> Settling<'a> {
+    let envelope = &ground.envelope;
+    let mut content = entry::content_hash(envelope);
+    if envelope.body.is_empty() {
+        // What is not kept is told apart by the hash of its octets.
+        let _ = hex::decode_to_slice(&envelope.evidence.octets_sha256, &mut content);
+    }
+    Settling {
+        head: &envelope.head,
+        body: &envelope.body,
+        content,
+        partner,
+        identity,
+        now: ground.now(),
+        state: outcome.state,
+        rejections: outcome.rejections,
+    }
+}

@@ -1,0 +1,382 @@
+//! What a delivery that is settled says against answers (rules.md 2.1), and what it closes. Pure: the engine hands in what it
+//! settled, the plan of a route that delivers carries this, and what comes back is committed with the delivery itself.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::effects::{Answer, Fact, Objected};
+use crate::envelope::Inbound;
+use crate::pipeline::authorise_area::may_own;
+use crate::pipeline::hinweis::geburts_amt;
+use crate::pipeline::offene;
+use crate::pipeline::step::{Objects, Settling};
+use crate::register::aemter::tag;
+use crate::register::fristen::satz_endet;
+use crate::register::keys::{self, SearchKey};
+use crate::register::objection::{self, ObjectionChange, Opening, Which, Why, einmal, spoken_of};
+use crate::register::record::{Kind, Mutter, Record, moment};
+use crate::register::tafeln::Tafeln;
+use crate::rejection::Fault;
+
+/// Closed because the delivery had its effect after all.
+const EFFECT: &str = "wirkung";
+/// Closed by a later delivery about the child.
+const LATER: &str = "spaetere-lieferung";
+/// Closed because the delivery, or a copy of it, could be read.
+const COPY: &str = "lesbare-kopie";
+
+/// The hook of a stage with these tables.
+pub struct Objecting {
+    tafeln: Arc<Tafeln>,
+    test: bool,
+}
+
+impl Objecting {
+    /// A hook that knows whose register a child's is by these tables; `test`: what the stage writes to itself is marked so.
+    pub fn new(tafeln: Arc<Tafeln>, test: bool) -> Objecting {
+        Objecting { tafeln, test }
+    }
+
+    /// The changes, with the time at which each office that is concerned is told.
+    fn told(&self, changes: Vec<ObjectionChange>, now: Timestamp) -> Objected {
+        let office = |change: &ObjectionChange| match change {
+            ObjectionChange::Open(opening) if !opening.amt.is_empty() => {
+                offene::next_list(&opening.amt, now, self.test)
+            }
+            _ => None,
+        };
+        let timers = changes.iter().filter_map(office).collect();
+        Objected { changes, timers }
+    }
+
+    /// An opening with what all of them share.
+    fn opening(&self, settling: &Settling<'_>, why: Why) -> Opening {
+        let received = settling.head.received;
+        Opening {
+            amt: settling.partner.to_owned(),
+            content: settling.content,
+            delivery: settling.head.id,
+            why,
+            message: settling.identity.map(|identity| identity.message.clone()).unwrap_or_default(),
+            made: received,
+            since: received,
+            under: Vec::new(),
+            about: Vec::new(),
+            ends: None,
+        }
+    }
+
+    fn open(
+        &self,
+        settling: &Settling<'_>,
+        record: &Record,
+        spoken: &[(Option<&Kind>, &Mutter)],
+    ) -> Option<Opening> {
+        let why = match settling.state {
+            Inbound::Rejected => Why::Rejected,
+            Inbound::Parked => Why::Parked,
+            Inbound::Quarantined => Why::Quarantined,
+            Inbound::Waiting => Why::Waiting,
+            Inbound::Accepted | Inbound::Denied => return None,
+        };
+        let am = tag(settling.now);
+        let kinder = || spoken.iter().filter_map(|(kind, _)| *kind);
+        let own = kinder().any(|kind| may_own(&self.tafeln, settling.partner, kind, am));
+        let foreign = !own && kinder().next().is_some();
+        let mut opening = self.opening(settling, if foreign { Why::Foreign } else { why });
+        opening.made = objection::made(&record.kopf.erstellungszeitpunkt, settling.head.received);
+        let child = |(kind, mutter): &(Option<&Kind>, &Mutter)| kind.map(|kind| keys::child(kind, mutter));
+        opening.about = einmal(spoken.iter().filter_map(child).chain(same(spoken)));
+        opening.ends = kinder().filter_map(satz_endet).max();
+        if foreign {
+            let office = kinder().find_map(|kind| geburts_amt(&self.tafeln, Some(kind), am));
+            opening.amt = office.unwrap_or_default();
+            return Some(opening);
+        }
+        opening.under = einmal(spoken.iter().flat_map(|(kind, mutter)| objection::under(*kind, mutter)));
+        if opening.under.is_empty() {
+            // Too little is said of the child to be met by a decision: then it stands against all of them.
+            opening.why = Why::Unreadable;
+        }
+        Some(opening)
+    }
+}
+
+/// The keys by which another delivery speaks of one of these children.
+fn same(spoken: &[(Option<&Kind>, &Mutter)]) -> Vec<SearchKey> {
+    let of = |(kind, mutter): &(Option<&Kind>, &Mutter)| {
+        kind.map(|kind| objection::same_child(kind, mutter)).unwrap_or_default()
+    };
+    einmal(spoken.iter().flat_map(of))
+}
+
+/// Whether the mirror holds a later word about the same record already, or its later deletion: this delivery came too late to say
+/// anything. Of a stamp that lies ahead of now nothing follows.
+fn overtaken(answers: &[Answer], aemter: &[String], said: Option<Timestamp>, now: Timestamp) -> bool {
+    let Some(said) = said else { return false };
+    let later = |at: Timestamp| said < at && at <= now;
+    answers.iter().any(|answer| match &answer.fact {
+        Fact::Mirror(stored) => {
+            !stored.is_empty()
+                && stored.iter().all(|stored| {
+                    aemter.contains(&stored.partner) && later(stored.registersatz.quelle.moment())
+                })
+        }
+        Fact::Tombstone(Some(deleted)) => later(*deleted),
+        _ => false,
+    })
+}
+
+impl Objects for Objecting {
+    fn read(&self, settling: &Settling<'_>, record: &Record, answers: &[Answer]) -> Objected {
+        let spoken = spoken_of(record);
+        let close = |which, by| ObjectionChange::Close { which, by };
+        let aemter = self.tafeln.aemter.mit_vorgaengern(settling.partner, tag(settling.now));
+        let copy = Some(record.kopf.nachrichten_uuid.as_str()).filter(|uuid| !uuid.trim().is_empty());
+        let copy = Which::About {
+            aemter: aemter.clone(),
+            keys: copy.map(objection::copy).into_iter().collect(),
+            before: Timestamp::MIN,
+        };
+        let mut changes = vec![close(Which::Block(settling.head.id), COPY), close(copy, COPY)];
+        if settling.state == Inbound::Accepted {
+            let before = objection::made(&record.kopf.erstellungszeitpunkt, settling.head.received);
+            let later = Which::About { aemter, keys: same(&spoken), before };
+            changes.extend([close(Which::Delivery(settling.head.id), EFFECT), close(later, LATER)]);
+            return self.told(changes, settling.now);
+        }
+        let repeated = !settling.rejections.is_empty()
+            && settling.rejections.iter().all(|rejection| rejection.fault == Fault::Repeated);
+        let said = record.kopf.erstellungszeitpunkt.trim().parse().ok();
+        let said = said.map(|said| moment(said, settling.head.received));
+        if !repeated && !overtaken(answers, &aemter, said, settling.now) {
+            let opened = self.open(settling, record, &spoken);
+            changes.extend(opened.map(|opening| ObjectionChange::Open(Box::new(opening))));
+        }
+        self.told(changes, settling.now)
+    }
+
+    fn unread(&self, settling: &Settling<'_>) -> Objected {
+        if self.tafeln.aemter.amt(settling.partner).is_none() {
+            return Objected::default();
+        }
+        let about = copied(settling.body).map(|uuid| objection::copy(&uuid)).into_iter().collect();
+        let opening = Opening { about, ..self.opening(settling, Why::Unreadable) };
+        self.told(vec![ObjectionChange::Open(Box::new(opening))], settling.now)
+    }
+}
+
+/// The name under which every standard that is delivered in writes a message's own id.
+const OWN_ID: &[u8] = b"nachrichtenUUID";
+
+/// The one id that octets which nobody can read give themselves; by it a readable copy is known. Where several are found a copy of
+/// one message would end what another one says.
+fn copied(octets: &[u8]) -> Option<String> {
+    let mut found: Option<String> = None;
+    for (at, _) in octets.windows(OWN_ID.len()).enumerate().filter(|(_, window)| *window == OWN_ID) {
+        let rest = octets.get(at + OWN_ID.len()..).unwrap_or_default();
+        let skipped =
+            rest.iter().take(16).take_while(|o| o.is_ascii_whitespace() || b">\":".contains(o)).count();
+        let written = rest.get(skipped..skipped + 36).and_then(|octets| std::str::from_utf8(octets).ok());
+        let Some(uuid) = written.and_then(|text| Uuid::try_parse(text).ok()) else { continue };
+        let uuid = uuid.hyphenated().to_string();
+        if found.as_ref().is_some_and(|other| *other != uuid) {
+            return None;
+        }
+        found = Some(uuid);
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effects::{Guard, Question, Stored};
+    use crate::message::Message;
+    use crate::pipeline::testing::message;
+    use crate::register::aemter::{Aemter, Amt, Gebiet};
+    use crate::register::gemeinden::{Gemeinden, falten};
+    use crate::register::record::{Angaben, Quelle, Registersatz};
+    use crate::rejection::Rejection;
+
+    fn hook() -> Objecting {
+        let amt = |id: &str, ars: &str| Amt {
+            id: id.into(),
+            name: id.into(),
+            gebiete: vec![Gebiet { ars: ars.into(), von: None, bis: None }],
+            ..Amt::default()
+        };
+        let aemter = vec![amt("jugendamt-bremen", "04011"), amt("jugendamt-bremerhaven", "04012")];
+        let mut gemeinden = Gemeinden::default();
+        gemeinden.add(falten("Bremen"), "040110000000");
+        gemeinden.add(falten("Bremerhaven"), "040120000000");
+        Objecting::new(Arc::new(Tafeln { aemter: Aemter { aemter }, gemeinden, ..Default::default() }), true)
+    }
+
+    fn settled(
+        message: &Message,
+        state: Inbound,
+        rejections: &[Rejection],
+        answers: &[Answer],
+    ) -> Vec<ObjectionChange> {
+        let envelope = &message.envelope;
+        let settling = Settling {
+            head: &envelope.head,
+            body: &envelope.body,
+            content: [1; 32],
+            partner: &message.sender.id,
+            identity: Some(&message.identity),
+            now: message.now(),
+            state,
+            rejections,
+        };
+        hook().read(&settling, &message.record, answers).changes
+    }
+
+    fn opened(changes: &[ObjectionChange]) -> Option<&Opening> {
+        changes.iter().find_map(|change| match change {
+            ObjectionChange::Open(opening) => Some(&**opening),
+            ObjectionChange::Close { .. } | ObjectionChange::Release { .. } => None,
+        })
+    }
+
+    fn refused() -> Vec<Rejection> {
+        vec![Rejection::new(Fault::Other, "Passt nicht.")]
+    }
+
+    #[test]
+    fn whatever_has_no_effect_stands_against_answers() {
+        let message = message();
+        for (state, why) in [
+            (Inbound::Rejected, Why::Rejected),
+            (Inbound::Parked, Why::Parked),
+            (Inbound::Quarantined, Why::Quarantined),
+            (Inbound::Waiting, Why::Waiting),
+        ] {
+            let changes = settled(&message, state, &refused(), &[]);
+            let opening = opened(&changes).unwrap();
+            assert_eq!((opening.why, opening.amt.as_str()), (why, "jugendamt-bremen"));
+            let asked = objection::asked(
+                message.record.kind.as_ref().unwrap(),
+                message.record.mutter.as_ref().unwrap(),
+            );
+            assert!(opening.under.iter().any(|key| asked.contains(key)) && opening.ends.is_some());
+        }
+        let accepted = settled(&message, Inbound::Accepted, &[], &[]);
+        assert!(opened(&accepted).is_none());
+        assert_eq!(accepted.len(), 4, "its own, earlier ones of the child, and what could not be read");
+    }
+
+    #[test]
+    fn a_correction_stands_under_the_child_as_it_was_and_as_it_is() {
+        let mut message = message();
+        let mut kind = message.record.kind.clone().unwrap();
+        kind.geburtsdatum = crate::register::record::TeilDatum::parse("2024-09-06");
+        message.record.neu = Some(Box::new(Angaben { kind: Some(kind.clone()), ..Angaben::default() }));
+        let changes = settled(&message, Inbound::Waiting, &[], &[]);
+        let under = &opened(&changes).unwrap().under;
+        let mutter = message.record.mutter.as_ref().unwrap();
+        for kind in [message.record.kind.as_ref().unwrap(), &kind] {
+            assert!(under.contains(&keys::child(kind, mutter)));
+        }
+    }
+
+    #[test]
+    fn what_is_not_the_senders_counts_nothing_and_is_a_hint_for_the_one_it_belongs_to() {
+        let mut message = message();
+        let kind = message.record.kind.as_mut().unwrap();
+        kind.geburtsort = Some("Bremerhaven".into());
+        kind.register_ars = Some("040120000000".into());
+        let changes = settled(&message, Inbound::Rejected, &refused(), &[]);
+        let opening = opened(&changes).unwrap();
+        assert_eq!((opening.why, opening.amt.as_str()), (Why::Foreign, "jugendamt-bremerhaven"));
+        assert!(opening.under.is_empty());
+        message.record.kind.as_mut().unwrap().geburtsort = Some("Bremen an der Muster".into());
+        message.record.kind.as_mut().unwrap().register_ars = Some("040110000000".into());
+        let changes = settled(&message, Inbound::Parked, &[], &[]);
+        assert_eq!(opened(&changes).unwrap().why, Why::Parked, "nobody can say whose it is: it counts");
+    }
+
+    #[test]
+    fn what_the_mirror_says_already_or_says_later_is_no_objection() {
+        let message = message();
+        let repeated = vec![Rejection::new(Fault::Repeated, "Schon da.")];
+        assert!(opened(&settled(&message, Inbound::Rejected, &repeated, &[])).is_none());
+        let made: Timestamp = message.record.kopf.erstellungszeitpunkt.parse().unwrap();
+        let stored = |partner: &str, seconds: i64| {
+            let quelle = Quelle {
+                message: "xfamilie.0804".into(),
+                nachrichten_uuid: "u".into(),
+                autor: "jga:040110000000".into(),
+                erstellungszeitpunkt: made + jiff::SignedDuration::from_secs(seconds),
+                empfangen: None,
+                transaktionsid: None,
+            };
+            let registersatz = Registersatz {
+                mutter: message.record.mutter.clone().unwrap(),
+                kind: message.record.kind.clone().unwrap(),
+                eintragung: Default::default(),
+                quelle,
+                vermerk: Default::default(),
+            };
+            Fact::Mirror(vec![Stored {
+                id: Uuid::nil(),
+                mandant: "bremen".into(),
+                partner: partner.into(),
+                registersatz,
+            }])
+        };
+        let with = |fact: Fact| {
+            let guard = Guard { key: Question::Bestand("x".into()).key(), seen: 1 };
+            let answers = [Answer { fact, guard }];
+            opened(&settled(&message, Inbound::Rejected, &refused(), &answers)).is_some()
+        };
+        assert!(!with(stored("jugendamt-bremen", 10)), "a later word of the office is there");
+        assert!(with(stored("jugendamt-bremen", 0)), "of the same moment nobody can say which holds");
+        assert!(with(stored("jugendamt-bremen", -10)));
+        assert!(with(stored("jugendamt-bremen", 90_000)), "a stamp ahead of now says nothing");
+        assert!(with(stored("jugendamt-bremerhaven", 10)), "another office's word does not end this one's");
+        assert!(!with(Fact::Tombstone(Some(made + jiff::SignedDuration::from_secs(10)))));
+        assert!(with(Fact::Tombstone(Some(made))));
+    }
+
+    #[test]
+    fn octets_that_nobody_can_read_name_themselves_once_or_not_at_all() {
+        let one = "7b2d4c10-1f3a-4e55-8b7a-000000000020";
+        let two = "7b2d4c10-1f3a-4e55-8b7a-000000000021";
+        let tag = |uuid: &str| format!("<k:nachrichtenUUID>{uuid}</k:nachrichtenUUID> <k:x>{two}</k:x>");
+        assert_eq!(copied(tag(one).as_bytes()), Some(one.into()));
+        assert_eq!(copied(tag(&one.to_uppercase()).as_bytes()), Some(one.into()));
+        assert_eq!(copied(format!("{{\"nachrichtenUUID\": \"{one}\", ").as_bytes()), Some(one.into()));
+        assert_eq!(copied([tag(one), tag(one)].concat().as_bytes()), Some(one.into()));
+        assert_eq!(copied([tag(one), tag(two)].concat().as_bytes()), None);
+        for unreadable in ["", "nachrichtenUUID", "<nachrichtenUUID>7b2d4c10", "kein XML"] {
+            assert_eq!(copied(unreadable.as_bytes()), None, "{unreadable}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_blocks_an_office_that_keeps_a_register() {
+        let message = message();
+        let settling = |partner: &'static str| {
+            let envelope = &message.envelope;
+            hook().unread(&Settling {
+                head: &envelope.head,
+                body: &envelope.body,
+                content: [1; 32],
+                partner,
+                identity: None,
+                now: message.now(),
+                state: Inbound::Rejected,
+                rejections: &[],
+            })
+        };
+        let said = settling("jugendamt-bremen");
+        assert_eq!(said.timers.len(), 1, "its office is told");
+        let opening = opened(&said.changes).unwrap();
+        assert_eq!((opening.why, opening.under.len(), opening.about.len()), (Why::Unreadable, 0, 1));
+        assert!(settling("kita-portal").changes.is_empty());
+    }
+}

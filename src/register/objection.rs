@@ -1,0 +1,322 @@
+//! What speaks against a Negativauskunft although no Registersatz says so: deliveries that the house holds and that have not had
+//! their effect (rules.md 2.1, which calls them notes). Values and their keys; nothing here opens, closes or decides.
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::register::keys::{self, SearchKey, falten};
+use crate::register::record::{Eintragung, Kind, Mutter, Quelle, Record, Registersatz, Vermerk, moment};
+
+/// Most objections that one look gives back; beyond it there are simply too many.
+pub const MOST: usize = 1000;
+
+/// Why a delivery has not had its effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It was refused.
+    Rejected,
+    /// It waits for a person.
+    Parked,
+    /// It is kept apart.
+    Quarantined,
+    /// It waits for another one.
+    Waiting,
+    /// Nobody knows of which child it speaks: it blocks its office.
+    Unreadable,
+    /// Another office than that of the birthplace sent it: only a hint for that one, it stands against nothing.
+    Foreign,
+}
+
+impl Why {
+    /// All of them.
+    pub const ALL: &'static [Why] =
+        &[Why::Rejected, Why::Parked, Why::Quarantined, Why::Waiting, Why::Unreadable, Why::Foreign];
+
+    /// As it stands in rows and lists.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Why::Rejected => "rejected",
+            Why::Parked => "parked",
+            Why::Quarantined => "quarantined",
+            Why::Waiting => "waiting",
+            Why::Unreadable => "unreadable",
+            Why::Foreign => "foreign",
+        }
+    }
+
+    /// From a stored word.
+    pub fn from_stored(word: &str) -> Option<Why> {
+        Why::ALL.iter().copied().find(|why| why.as_str() == word)
+    }
+}
+
+/// A delivery that is to stand against answers.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// The office (partner) that may close it: the sender, or of a hint the one whose register it is.
+    pub amt: String,
+    /// Hash of what was delivered: the same content of the same office counts once, open or closed.
+    pub content: [u8; 32],
+    /// Our id of the delivery, which the sender is told.
+    pub delivery: Uuid,
+    /// Why it had no effect.
+    pub why: Why,
+    /// Type of the message, empty where it was not detected.
+    pub message: String,
+    /// When the office made it, but never later than it was received.
+    pub made: Timestamp,
+    /// When it was received.
+    pub since: Timestamp,
+    /// Keys under which a decision meets it; none for what blocks an office as a whole.
+    pub under: Vec<SearchKey>,
+    /// Keys by which a later delivery, a readable copy or the deletion of the record ends it.
+    pub about: Vec<SearchKey>,
+    /// The day on which the child is of age, where it is known: then it goes.
+    pub ends: Option<Date>,
+}
+
+impl std::fmt::Debug for Opening {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Opening({} of {}, {})", self.why.as_str(), self.amt, self.delivery)
+    }
+}
+
+/// Which objections are closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Those that this delivery opened.
+    Delivery(Uuid),
+    /// What this delivery blocks, because it could be read after all.
+    Block(Uuid),
+    /// Those of these offices under any of these keys that were made before a moment; those that block an office whenever they were.
+    About {
+        /// The office with those that it took over from.
+        aemter: Vec<String>,
+        /// The keys.
+        keys: Vec<SearchKey>,
+        /// Exclusive.
+        before: Timestamp,
+    },
+    /// All of these offices that were made and received before a moment.
+    Office {
+        /// The office with those that it took over from.
+        aemter: Vec<String>,
+        /// Exclusive.
+        before: Timestamp,
+    },
+}
+
+/// A change of what stands against answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ObjectionChange {
+    /// Opens one, unless the same content of this office was counted before. Who decided under its keys decides again.
+    Open(Box<Opening>),
+    /// Closes some.
+    Close {
+        /// Which.
+        which: Which,
+        /// By what, such as `erledigt`; no person data.
+        by: &'static str,
+    },
+    /// Notes that a first person of the operator releases what a delivery opened.
+    Release {
+        /// The delivery.
+        delivery: Uuid,
+        /// Who.
+        person: String,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// How long a first person's release waits for the second (rules.md 9).
+pub const SECOND_PERSON: SignedDuration = SignedDuration::from_hours(24);
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// What is open under a key; one is enough.
+    Under(SearchKey),
+    /// What this delivery opened, closed ones too.
+    Delivery(Uuid),
+    /// What blocks an office as a whole; one is enough.
+    Blocks(String),
+    /// All that is open of an office, hints too.
+    Open(String),
+}
+
+/// An objection as it is kept; nothing in it names a child.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objection {
+    /// The office that may close it.
+    pub amt: String,
+    /// Our id of the delivery.
+    pub delivery: Uuid,
+    /// Why the delivery had no effect.
+    pub why: Why,
+    /// Type of the message, empty where it was not detected.
+    pub message: String,
+    /// When the office made it, but never later than it was received.
+    pub made: Timestamp,
+    /// Since when it stands against answers.
+    pub since: Timestamp,
+    /// When and by what it was closed.
+    pub closed: Option<(Timestamp, String)>,
+    /// When a first person of the operator released it, and who.
+    pub released: Option<(Timestamp, String)>,
+}
+
+/// All keys under which a decision about this child would meet a delivery about it, or about one near to it.
+pub fn under(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
+    let near = kind.map(|kind| keys::of(&as_record(kind, mutter))).unwrap_or_default();
+    einmal(keys::offen(kind, mutter).into_iter().chain(near))
+}
+
+/// The Registersatz that such a delivery would leave, as far as its keys go.
+fn as_record(kind: &Kind, mutter: &Mutter) -> Registersatz {
+    Registersatz {
+        mutter: mutter.clone(),
+        kind: kind.clone(),
+        eintragung: Eintragung::default(),
+        quelle: Quelle {
+            message: String::new(),
+            nachrichten_uuid: String::new(),
+            autor: String::new(),
+            erstellungszeitpunkt: Timestamp::UNIX_EPOCH,
+            empfangen: None,
+            transaktionsid: None,
+        },
+        vermerk: Vermerk::default(),
+    }
+}
+
+/// All keys that a decision asks.
+pub fn asked(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+    einmal(keys::offen_gesucht(kind, mutter).into_iter().chain(keys::gesucht(kind, mutter)))
+}
+
+/// The keys by which two deliveries speak of the same child, however its place or family name is written in them: both birth
+/// dates with all given names, or with the number of the birth entry.
+///
+/// Strict where [`under`] is generous: an objection that is closed for the wrong child lets an answer out. Twins share both
+/// dates, so without a name or a number nothing is the same child; before a birth all that is known must be equal.
+pub fn same_child(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+    let mother = mutter.geburtsdatum;
+    let Some(born) = kind.geburtsdatum else { return vec![keys::child(kind, mutter)] };
+    if !born.vollstaendig() || !mother.vollstaendig() {
+        return Vec::new();
+    }
+    let days = [born.to_string(), mother.to_string()];
+    let key = |class, part: &str| SearchKey::new(class, [days[0].as_str(), days[1].as_str(), part]);
+    let given = kind.namen.iter().filter_map(|name| name.vornamen.as_deref());
+    let mut same: Vec<SearchKey> = given
+        .map(falten)
+        .filter(|given| !given.is_empty())
+        .map(|given| key("gleich-vorname", &given))
+        .collect();
+    same.extend(kind.geburtsregister_nummer.as_deref().and_then(number).map(|n| key("gleich-nummer", &n)));
+    einmal(same)
+}
+
+/// The groups of digits of a birth entry's number, in one order: number/year and year/number are one form.
+fn number(written: &str) -> Option<String> {
+    let mut groups: Vec<&str> = written
+        .split(|c: char| !c.is_ascii_digit())
+        .map(|group| group.trim_start_matches('0'))
+        .filter(|group| !group.is_empty())
+        .collect();
+    groups.sort_unstable();
+    (!groups.is_empty()).then(|| groups.join("/"))
+}
+
+/// The key that ties a readable copy to what could not be read: the message's own UUID.
+pub fn copy(uuid: &str) -> SearchKey {
+    SearchKey::new("kopie", [uuid.trim()])
+}
+
+/// The child and mother of which a delivery speaks: as they stood, and as they stand now.
+pub fn spoken_of(record: &Record) -> Vec<(Option<&Kind>, &Mutter)> {
+    let neu = record.neu.as_deref();
+    let mutter = record.mutter.as_ref();
+    let after = neu.and_then(|neu| neu.mutter.as_ref()).or(mutter);
+    let kind = neu.and_then(|neu| neu.kind.as_ref()).or(record.kind.as_ref());
+    let mut both: Vec<(Option<&Kind>, &Mutter)> = Vec::new();
+    both.extend(mutter.map(|mutter| (record.kind.as_ref(), mutter)));
+    if neu.is_some() {
+        both.extend(after.map(|mutter| (kind, mutter)));
+    }
+    both
+}
+
+/// The moment that orders deliveries of one record: what the office says, but never later than the receipt (rules.md 2.2).
+pub fn made(said: &str, received: Timestamp) -> Timestamp {
+    said.trim().parse::<Timestamp>().map_or(received, |said| moment(said, received))
+}
+
+/// Each key once, in its place.
+pub fn einmal(keys: impl IntoIterator<Item = SearchKey>) -> Vec<SearchKey> {
+    let mut once: Vec<SearchKey> = Vec::new();
+    for key in keys {
+        if !once.contains(&key) {
+            once.push(key);
+        }
+    }
+    once
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::register::record::TeilDatum;
+    use crate::register::testing::{kind, mutter};
+
+    fn same(one: &Kind, other: &Kind) -> bool {
+        let keys = same_child(one, &mutter());
+        same_child(other, &mutter()).iter().any(|key| keys.contains(key))
+    }
+
+    fn named(given: Option<&str>, number: Option<&str>) -> Kind {
+        let mut kind = kind();
+        kind.namen[0].vornamen = given.map(str::to_owned);
+        kind.geburtsregister_nummer = number.map(str::to_owned);
+        kind
+    }
+
+    #[test]
+    fn one_child_is_the_same_however_its_place_and_family_name_are_written() {
+        let mut elsewhere = named(Some("Lía"), None);
+        elsewhere.geburtsort = Some("Bremen an der Muster".into());
+        elsewhere.namen[0].familienname = Some("Muster".into());
+        assert!(same(&named(Some("LIA"), None), &elsewhere));
+        assert!(same(&named(Some("Lía Marie"), Some("1234/2024")), &named(Some("Lía"), Some("2024/01234"))));
+    }
+
+    #[test]
+    fn twins_and_unnamed_children_are_not_taken_for_each_other() {
+        assert!(!same(&named(Some("Anna Maria"), Some("1/2024")), &named(Some("Anna Lena"), Some("2/2024"))));
+        assert!(!same(&named(None, None), &named(None, None)));
+        assert!(same(&named(None, Some("1/2024")), &named(Some("Lía"), Some("1/2024"))));
+        let year = |kind: Kind| Kind { geburtsdatum: TeilDatum::parse("2024"), ..kind };
+        assert!(!same(&year(named(Some("Lía"), None)), &year(named(Some("Lía"), None))));
+        let unborn = Kind { geburtsdatum: None, erwartet: TeilDatum::parse("2024-08"), ..Kind::default() };
+        assert!(same(&unborn, &unborn) && !same(&unborn, &kind()));
+    }
+
+    #[test]
+    fn whoever_is_asked_for_meets_what_stands_under_its_own_data() {
+        let keys = under(Some(&kind()), &mutter());
+        let asked = asked(&kind(), &mutter());
+        assert!(keys.iter().all(|key| asked.contains(key)));
+        assert!(keys.len() > keys::offen(Some(&kind()), &mutter()).len());
+    }
+
+    #[test]
+    fn the_earlier_of_stamp_and_receipt_orders() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let received = at("2026-11-21T10:00:00Z");
+        assert_eq!(made("2026-11-21T09:00:00Z", received), at("2026-11-21T09:00:00Z"));
+        assert_eq!(made("2026-11-21T19:00:00Z", received), received);
+        assert_eq!(made("yesterday", received), received);
+    }
+}

@@ -1,0 +1,179 @@
+//! Objections: deliveries that have not had their effect, under the keys of the children they speak of.
+//! Never decides which are opened or closed.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use crate::register::objection::{MOST, Objection, Sought};
+use crate::seal::index::Tag;
+use crate::store::postgres::base::Base;
+use crate::store::postgres::commit::tag;
+use crate::store::postgres::pool::{Tx, rows, run, transact};
+use crate::store::postgres::values::{get, sql};
+use crate::store::postgres::write::Winner;
+use crate::store::sealing::prepare::{Closing, ObjectionWork, OpenWork};
+use crate::store::sealing::shown;
+use crate::store::sealing::values::{Stored, limit, micros, time};
+
+/// What stands open under keys.
+pub async fn under(tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, Vec<Objection>>> {
+    let mut found: HashMap<Tag, Vec<Objection>> = HashMap::new();
+    if keys.is_empty() {
+        return Ok(found);
+    }
+    for r in rows(tx, sql!("objection_under"), &[&keys]).await? {
+        found.entry(tag(get(&r, 0)?)?).or_default().push(read(&r, 1)?);
+    }
+    Ok(found)
+}
+
+/// What blocks offices.
+pub async fn blocks(tx: &Tx<'_>, aemter: Vec<&str>) -> Stored<HashMap<String, Vec<Objection>>> {
+    let mut found: HashMap<String, Vec<Objection>> = HashMap::new();
+    if aemter.is_empty() {
+        return Ok(found);
+    }
+    for r in rows(tx, sql!("objection_blocks"), &[&aemter]).await? {
+        found.insert(get(&r, 0)?, vec![read(&r, 1)?]);
+    }
+    Ok(found)
+}
+
+/// What a person or an office asks for, one by one.
+pub async fn sought(tx: &Tx<'_>, sought: &Sought) -> Stored<Vec<Objection>> {
+    let most = limit(MOST);
+    let found = match sought {
+        Sought::Delivery(id) => rows(tx, sql!("objection_by_delivery"), &[id, &most]).await?,
+        Sought::Open(amt) => rows(tx, sql!("objection_open_list"), &[amt, &most]).await?,
+        Sought::Under(_) | Sought::Blocks(_) => Vec::new(),
+    };
+    found.iter().map(|r| read(r, 0)).collect()
+}
+
+fn read(r: &Row, from: usize) -> Stored<Objection> {
+    let (amt, delivery): (String, Uuid) = (get(r, from)?, get(r, from + 1)?);
+    let (why, message): (String, String) = (get(r, from + 2)?, get(r, from + 3)?);
+    let (made, since): (i64, i64) = (get(r, from + 4)?, get(r, from + 5)?);
+    let closed = (get(r, from + 6)?, get(r, from + 7)?);
+    let released = (get(r, from + 8)?, get(r, from + 9)?);
+    shown::objection((amt, delivery, why, message, made, since, closed, released))
+}
+
+/// Since when the oldest delivery of each partner lies where sources see it.
+pub async fn backlog(tx: &Tx<'_>, partners: Vec<&str>) -> Stored<HashMap<String, Timestamp>> {
+    if partners.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = rows(tx, sql!("backlog_get"), &[&partners]).await?;
+    found.iter().map(|r| Ok((get(r, 0)?, time(get(r, 1)?)))).collect()
+}
+
+/// Replaces what a source sees.
+pub async fn set_backlog(
+    base: &Base,
+    connection: &str,
+    seen: &[(String, Option<Timestamp>)],
+    now: Timestamp,
+) -> Stored<()> {
+    let partners: Vec<&str> = seen.iter().map(|(partner, _)| partner.as_str()).collect();
+    let since: Vec<Option<i64>> = seen.iter().map(|(_, since)| since.map(micros)).collect();
+    transact!(base.db, tx => async {
+        run(&tx, sql!("backlog_delete"), &[&connection]).await?;
+        run(&tx, sql!("backlog_add"), &[&connection, &partners, &since, &micros(now)]).await.map(drop)
+    }.await)
+}
+
+/// Forgets what other sources saw.
+pub async fn keep_backlog(base: &Base, connections: &[String]) -> Stored<()> {
+    let client = base.db.get().await?;
+    run(&client, sql!("backlog_keep"), &[&connections]).await.map(drop)
+}
+
+/// Writes the changes of a wave; entries that touch the same objections are never in one.
+pub async fn change(tx: &Tx<'_>, winners: &[Winner<'_>]) -> Stored<()> {
+    for winner in winners {
+        for change in &winner.work.objections {
+            match change {
+                ObjectionWork::Open(opening) => open(tx, winner, opening).await?,
+                ObjectionWork::Release { delivery, person, at } => {
+                    run(tx, sql!("objection_release"), &[delivery, at, person]).await?;
+                }
+                ObjectionWork::Close { which, by } => {
+                    let found = which_rows(tx, which).await?;
+                    if !found.is_empty() {
+                        let now = micros(winner.work.now);
+                        run(tx, sql!("objection_close"), &[&found, &now, by]).await?;
+                        run(tx, sql!("objection_key_delete"), &[&found]).await?;
+                        run(tx, sql!("objection_about_delete"), &[&found]).await?;
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn open(tx: &Tx<'_>, winner: &Winner<'_>, opening: &OpenWork) -> Stored<()> {
+    let OpenWork { id, amt, delivery, why, message, made, since, ende, under, about, .. } = opening;
+    let values: &[&(dyn ToSql + Sync)] = &[
+        &vec![&id[..]],
+        &vec![amt.as_str()],
+        &vec![*delivery],
+        &vec![winner.stamp],
+        &vec![winner.work.stamp.traceparent.as_str()],
+        &vec![why.as_str()],
+        &vec![message.as_str()],
+        &vec![*made],
+        &vec![*since],
+        &vec![ende.as_ref().map(|day| day.to_vec())],
+    ];
+    for r in rows(tx, sql!("objection_open"), values).await? {
+        let nr: i64 = get(&r, 1)?;
+        for (sql, keys) in [(sql!("objection_key_add"), under), (sql!("objection_about_add"), about)] {
+            if !keys.is_empty() {
+                let names: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+                run(tx, sql, &[&names, &vec![nr; names.len()]]).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn which_rows(tx: &Tx<'_>, which: &Closing) -> Stored<Vec<i64>> {
+    let found = match which {
+        Closing::Delivery(id) => rows(tx, sql!("objection_of_delivery"), &[id, &false]).await?,
+        Closing::Block(id) => rows(tx, sql!("objection_of_delivery"), &[id, &true]).await?,
+        Closing::Office(aemter, before) => rows(tx, sql!("objection_of_office"), &[aemter, before]).await?,
+        Closing::About(_, keys, _) if keys.is_empty() => Vec::new(),
+        Closing::About(aemter, keys, before) => {
+            let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+            rows(tx, sql!("objection_of_about"), &[&keys, aemter, before]).await?
+        }
+    };
+    once(&found)
+}
+
+fn once(found: &[Row]) -> Stored<Vec<i64>> {
+    let all: BTreeSet<i64> = found.iter().map(|r| get(r, 0)).collect::<Stored<_>>()?;
+    Ok(all.into_iter().collect())
+}
+
+/// What speaks of a record that goes, made up to a moment, goes with it.
+pub async fn end(tx: &Tx<'_>, keys: &[&[u8]], until: i64) -> Stored<()> {
+    let found = once(&rows(tx, sql!("objection_of_child"), &[&keys, &until]).await?)?;
+    delete(tx, &found).await
+}
+
+/// Removes some for good.
+pub async fn delete(tx: &Tx<'_>, found: &[i64]) -> Stored<()> {
+    if found.is_empty() {
+        return Ok(());
+    }
+    run(tx, sql!("objection_key_delete"), &[&found]).await?;
+    run(tx, sql!("objection_about_delete"), &[&found]).await?;
+    run(tx, sql!("objection_delete"), &[&found]).await.map(drop)
+}

@@ -1,0 +1,1 @@
+SELECT partner, min(coalesce(since, looked)) FROM backlog WHERE partner = ANY($1::text[]) GROUP BY partner

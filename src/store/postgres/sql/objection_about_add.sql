@@ -1,0 +1,2 @@
+INSERT INTO objection_about (key, objection) SELECT * FROM unnest($1::bytea[], $2::bigint[]) AS n(key, objection) ORDER BY n.key, n.objection
+ON CONFLICT DO NOTHING

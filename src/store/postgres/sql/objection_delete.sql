@@ -1,0 +1,1 @@
+DELETE FROM objection WHERE nr = ANY($1::bigint[])

@@ -1,0 +1,1 @@
+DELETE FROM objection_key WHERE objection = ANY($1::bigint[])

@@ -1,0 +1,1 @@
+UPDATE objection SET released = $2, released_by = $3 WHERE delivery = $1 AND closed IS NULL

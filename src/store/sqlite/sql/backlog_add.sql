@@ -1,0 +1,1 @@
+INSERT INTO backlog (connection, partner, since, looked) VALUES (?1, ?2, ?3, ?4)

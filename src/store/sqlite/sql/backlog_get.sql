@@ -1,0 +1,1 @@
+SELECT min(coalesce(since, looked)) FROM backlog WHERE partner = ?1

@@ -1,0 +1,1 @@
+SELECT DISTINCT connection FROM backlog

@@ -1,0 +1,1 @@
+DELETE FROM objection_about WHERE objection = ?1

@@ -1,0 +1,1 @@
+DELETE FROM objection WHERE row = ?1

@@ -1,0 +1,1 @@
+SELECT row FROM objection WHERE closed < ?1 LIMIT ?2

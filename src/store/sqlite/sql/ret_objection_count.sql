@@ -1,0 +1,1 @@
+SELECT count(*), min(closed) FROM objection WHERE closed < ?1

@@ -1,0 +1,1 @@
+SELECT row FROM objection WHERE ende = ?1 LIMIT ?2
