@@ -17,9 +17,11 @@ use crate::pipeline::jugendamt::{ALIAS, OFFICE};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
 use crate::pipeline::{answer, sending, settings};
 use crate::register::entscheidung::Fall;
+use crate::register::gemeinden::Gemeinden;
 use crate::register::keys::{self, SearchKey};
 use crate::register::record::{Kind, Registersatz, TeilDatum};
 use crate::register::suche::sichten;
+use crate::register::tafeln::Tafeln;
 use crate::register::vorgang::Akte;
 
 /// The row of the menu.
@@ -39,12 +41,14 @@ pub const CONTRADICTED: &str = "auskunft-contradicted";
 
 struct Gegenprobe {
     reach: Arc<Reach>,
+    tafeln: Arc<Tafeln>,
     give_up_after: Duration,
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
     settings::none(settings, ENTRY.word)?;
-    Ok(Arc::new(Gegenprobe { reach: building.reach.clone(), give_up_after: building.give_up_after }))
+    let (reach, tafeln) = (building.reach.clone(), building.tafeln.clone());
+    Ok(Arc::new(Gegenprobe { reach, tafeln, give_up_after: building.give_up_after }))
 }
 
 /// The record with an Eintragung that a delivery brings into the mirror.
@@ -94,7 +98,7 @@ impl Step for Gegenprobe {
                 Some(_) => return Err(other()),
             };
             read.extend(records.iter().map(|stored| stored.id));
-            if before.is_none() && same_child((id, &satz), &vorgang, records) {
+            if before.is_none() && same_child(&self.tafeln.gemeinden, (id, &satz), &vorgang, records) {
                 self.tell(message, &vorgang, satz.quelle.moment());
             }
         }
@@ -130,7 +134,12 @@ fn told(vorgang: Uuid) -> SearchKey {
 
 /// Whether the record for which a Negativauskunft was issued and the delivered one may be of one child. Where that record is gone, nobody can
 /// say that it is not: the keys are the child's.
-fn same_child((id, satz): (Uuid, &Registersatz), vorgang: &Vorgang, records: Vec<Stored>) -> bool {
+fn same_child(
+    orte: &Gemeinden,
+    (id, satz): (Uuid, &Registersatz),
+    vorgang: &Vorgang,
+    records: Vec<Stored>,
+) -> bool {
     if records.is_empty() || vorgang.akte.satz == Some(id) {
         return true;
     }
@@ -138,7 +147,7 @@ fn same_child((id, satz): (Uuid, &Registersatz), vorgang: &Vorgang, records: Vec
         return records.iter().any(|stored| expected(&satz.kind, &stored.registersatz.kind));
     }
     let found = records.into_iter().map(|stored| (stored.id, stored.partner, stored.registersatz));
-    !sichten(&satz.kind, &satz.mutter, found).is_empty()
+    !sichten(orte, &satz.kind, &satz.mutter, found).is_empty()
 }
 
 /// Whether a child may be the one that was expected: born two months before or after it at most; where a month is not known, it may.

@@ -237,6 +237,7 @@ fn kandidat(message: &Message, id: Uuid, fall: Fall) -> Kandidat {
             nachrichten_uuid: "u".into(),
             autor: "jga:020000000000".into(),
             erstellungszeitpunkt: message.now(),
+            empfangen: None,
             transaktionsid: None,
         },
         vermerk: Vermerk::default(),

@@ -523,11 +523,11 @@ impl<'a> Sink<'a> for Run<'_, 'a> {
                 frame.told = true;
                 self.breach("cvc-complex-type.2.1", offset, "an empty element is expected");
             }
-            Content::Elements { mixed: false, .. } => {
-                if text.bytes().any(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {
-                    frame.told = true;
-                    self.breach("cvc-complex-type.2.3", offset, "elements without text are expected");
-                }
+            Content::Elements { mixed: false, .. }
+                if text.bytes().any(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) =>
+            {
+                frame.told = true;
+                self.breach("cvc-complex-type.2.3", offset, "elements without text are expected");
             }
             _ => {}
         }

@@ -168,7 +168,7 @@ impl Room {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let opened = match sys::openat(&self.0, name, flags, Mode::empty()) {
             Ok(opened) => opened,
-            Err(error) if matches!(error, rustix::io::Errno::NOENT | rustix::io::Errno::LOOP) => {
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP) => {
                 return Ok(None);
             }
             Err(error) => return Err(error.into()),
@@ -273,11 +273,11 @@ impl Temporary {
     /// Gives it its name, replacing an earlier file of that name, durably.
     pub fn publish(mut self, name: &OsStr) -> io::Result<()> {
         self.file.sync_all()?;
-        if let Some(written) = self.name.take() {
-            if let Err(error) = self.room.rename(&written, &self.room, name) {
-                self.name = Some(written);
-                return Err(error);
-            }
+        if let Some(written) = self.name.take()
+            && let Err(error) = self.room.rename(&written, &self.room, name)
+        {
+            self.name = Some(written);
+            return Err(error);
         }
         self.room.sync()
     }

@@ -312,8 +312,12 @@ impl Tray {
     /// Tries once more to let go what could not go.
     pub fn release(&self) -> io::Result<()> {
         let stuck = std::mem::take(&mut self.lock().stuck);
+        let mut outcome = Ok(());
         // All of them, whatever becomes of the first.
-        stuck.into_iter().fold(Ok(()), |outcome, answered| self.goes(answered).and(outcome))
+        for answered in stuck {
+            outcome = self.goes(answered).and(outcome);
+        }
+        outcome
     }
 
     /// Writes a reason, which holds codes only, for the operator.
