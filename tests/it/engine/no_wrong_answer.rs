@@ -67,6 +67,8 @@ struct Delivered {
     entry: bool,
     made: u32,
     state: Inbound,
+    /// Refused because the mirror says the same already: the word of this moment is there.
+    repeats: bool,
 }
 
 /// A running house, and what its outside remembers.
@@ -231,6 +233,7 @@ impl House {
             entry: !wish.arten.is_empty(),
             made: wish.second,
             state: verdict.state,
+            repeats: verdict.codes == ["S100"],
         });
     }
 
@@ -287,6 +290,7 @@ fn wrong(house: &House, child: u64, before: &[(Uuid, Inbound)]) -> Option<Delive
     // Who waited and was taken meanwhile may have been taken before the request: that is believed.
     let taken = |one: &Delivered| {
         one.state == Inbound::Accepted
+            || one.repeats
             || one.state == Inbound::Waiting
                 && before.iter().any(|(id, state)| *id == one.id && *state == Inbound::Accepted)
     };
