@@ -167,10 +167,18 @@ pub struct Objection {
     pub released: Option<(Timestamp, String)>,
 }
 
+/// The keys of a Registersatz that mean nearness by themselves. Others only find what is judged afterwards, as a partial date or a
+/// month with one name; an objection is met by its keys alone, and those of what is open cover these cases.
+const NEAR: [&str; 3] = ["tage", "name-mutter", "name-kind"];
+
 /// All keys under which a decision about this child would meet a delivery about it, or about one near to it.
 pub fn under(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
     let near = kind.map(|kind| keys::of(&as_record(kind, mutter))).unwrap_or_default();
-    einmal(keys::offen(kind, mutter).into_iter().chain(near))
+    einmal(keys::offen(kind, mutter).into_iter().chain(near.into_iter().filter(means_near)))
+}
+
+fn means_near(key: &SearchKey) -> bool {
+    NEAR.contains(&key.class())
 }
 
 /// The Registersatz that such a delivery would leave, as far as its keys go.
@@ -193,7 +201,8 @@ fn as_record(kind: &Kind, mutter: &Mutter) -> Registersatz {
 
 /// All keys that a decision asks.
 pub fn asked(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
-    einmal(keys::offen_gesucht(kind, mutter).into_iter().chain(keys::gesucht(kind, mutter)))
+    let near = keys::gesucht(kind, mutter).into_iter().filter(means_near);
+    einmal(keys::offen_gesucht(kind, mutter).into_iter().chain(near))
 }
 
 /// The keys by which two deliveries speak of the same child, however its place or family name is written in them: both birth
