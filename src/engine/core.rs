@@ -145,6 +145,9 @@ impl Pending {
     }
 }
 
+/// What a source told of deliveries that it sees and has not taken, by partner with the age of the oldest, and when that was written.
+pub type Told = (Vec<(String, Option<Timestamp>)>, Timestamp);
+
 /// Shared by all rooms of the engine.
 pub struct Core {
     /// The store.
@@ -170,7 +173,7 @@ pub struct Core {
     /// What this replica does alone.
     pub duties: Arc<Keeper>,
     /// What each connection's source told of deliveries that it sees and has not taken, and when that was written.
-    pub backlog: Mutex<HashMap<String, (Vec<(String, Option<Timestamp>)>, Timestamp)>>,
+    pub backlog: Mutex<HashMap<String, Told>>,
     /// Pauses that hold.
     pub pauses: ArcSwap<Vec<Pause>>,
     /// Closed while a store that was put back waits for a person.

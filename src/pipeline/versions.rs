@@ -47,10 +47,13 @@ impl Writing {
     pub fn answering(&self, named: Option<&str>, (standard, version): (&str, &str)) -> &str {
         let own = || self.versions.iter().find(|known| standard == self.standard && **known == version);
         match named {
-            Some(named) => {
-                self.versions.iter().find(|known| **known == named).map_or_else(|| self.oldest(), |v| v)
-            }
-            None => own().map_or_else(|| self.oldest(), |version| version),
+            Some(named) => self
+                .versions
+                .iter()
+                .find(|known| **known == named)
+                .map(String::as_str)
+                .unwrap_or_else(|| self.oldest()),
+            None => own().map(String::as_str).unwrap_or_else(|| self.oldest()),
         }
     }
 

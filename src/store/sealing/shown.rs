@@ -182,6 +182,11 @@ fn without_ids(body: &[u8]) -> String {
                     *id = Value::from("*");
                 }
             }
+            // A list of deliveries names them by ids and times: how many they are is what must be equal.
+            let listed = object.get("lieferungen").and_then(Value::as_array).map(Vec::len);
+            if let Some(listed) = listed {
+                object.insert("lieferungen".to_owned(), Value::from(listed));
+            }
             Value::Object(object).to_string()
         }
         _ => "document".to_owned(),

@@ -30,7 +30,7 @@ use crate::support::{Seeded, root};
 
 const AMT: &str = "jugendamt-bremen";
 /// Houses that are played, each with a seed of its own.
-const HOUSES: u64 = 40;
+const HOUSES: u64 = 12;
 /// What happens in each.
 const STEPS: u64 = 16;
 /// Points at which a process may end while something is taken in.
@@ -124,7 +124,7 @@ impl House {
     async fn restart(&mut self, points: Points) {
         if let Some(engine) = self.engine.take() {
             engine.core.stop.cancel();
-            engine.drain(Duration::from_secs(5)).await;
+            engine.drain(Duration::from_millis(100)).await;
         }
         self.start(points);
     }

@@ -486,6 +486,7 @@ pub fn satz(kind: Kind, mutter: Mutter) -> Registersatz {
             nachrichten_uuid: "7b2d4c10-1f3a-4e55-8b7a-000000000001".into(),
             autor: "jga:040110000000".into(),
             erstellungszeitpunkt: "2026-11-01T08:00:00Z".parse().unwrap(),
+            empfangen: None,
             transaktionsid: None,
         },
         vermerk: Default::default(),
