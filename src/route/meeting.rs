@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::pipeline::entschieden::{ANMELDUNG, ERNEUERN, UNGUELTIG};
 use crate::pipeline::step::Addressee;
 use crate::pipeline::tell::{ONLINEDIENST, ROLES};
 use crate::route::fault::Desk;
@@ -48,19 +49,27 @@ impl Askers<'_> {
     }
 }
 
+/// What is known of the names that steps give to what they make.
+pub struct Made<'a> {
+    /// Whether two are made in branches that exclude each other.
+    pub apart: &'a dyn Fn(&str, &str) -> bool,
+    /// Whether one is made only after the login was looked at.
+    pub behind: &'a dyn Fn(&str) -> bool,
+}
+
 /// What an item hands over: the words that may tell one addressee of several documents name it so.
 const HANDED_OVER: &str = "message";
 
 impl Meeting {
     /// Takes an item under `send`; a fault at its place where it may meet an earlier one. `addressed`: its word needs partners,
-    /// and `addressees` are those it has. `apart` says whether two names are made in branches that exclude each other.
+    /// and `addressees` are those it has.
     pub fn take(
         &mut self,
         desk: Desk<'_>,
         item: &StepItem,
         (addressed, addressees): (bool, &[Addressee]),
         askers: &Askers<'_>,
-        apart: &dyn Fn(&str, &str) -> bool,
+        made: &Made<'_>,
     ) {
         let at = item.verb.at;
         let text = |key: &str| item.settings.get(key).and_then(|node| node.text()).unwrap_or_default();
@@ -82,7 +91,7 @@ impl Meeting {
                 earlier.at != at
                     && earlier.word == sent.word
                     && meet(&earlier.target, &sent.target, askers)
-                    && !exclude(earlier.when.as_ref(), sent.when.as_ref(), apart)
+                    && !exclude(earlier.when.as_ref(), sent.when.as_ref(), made)
             });
             if let Some(earlier) = met {
                 desk.fault(at, said(&sent, earlier));
@@ -104,7 +113,7 @@ fn meet(one: &Target, other: &Target, askers: &Askers<'_>) -> bool {
 }
 
 /// Whether two conditions can never hold both.
-fn exclude(one: Option<&When>, other: Option<&When>, apart: &dyn Fn(&str, &str) -> bool) -> bool {
+fn exclude(one: Option<&When>, other: Option<&When>, made: &Made<'_>) -> bool {
     match (one, other) {
         (Some(When::Is(one)), Some(When::Is(other))) => one.iter().any(|(name, values)| {
             let same = other.iter().filter(|(known, _)| known.value == name.value);
@@ -112,7 +121,16 @@ fn exclude(one: Option<&When>, other: Option<&When>, apart: &dyn Fn(&str, &str) 
                 |value: &At<String>, other: &[At<String>]| other.iter().any(|v| v.value == value.value);
             same.into_iter().any(|(_, other)| !values.iter().any(|value| among(value, other)))
         }),
-        (Some(When::Made(one)), Some(When::Made(other))) => apart(&one.value, &other.value),
+        (Some(When::Made(one)), Some(When::Made(other))) => (made.apart)(&one.value, &other.value),
+        // A login that does not hold ends the steps: what would be made behind it is not.
+        (Some(When::Made(name)), Some(When::Is(values)))
+        | (Some(When::Is(values)), Some(When::Made(name))) => {
+            let stops = |value: &At<String>| [UNGUELTIG, ERNEUERN].contains(&value.value.as_str());
+            let stopped = |(known, all): &(At<String>, Vec<At<String>>)| {
+                known.value == ANMELDUNG && !all.is_empty() && all.iter().all(stops)
+            };
+            (made.behind)(&name.value) && values.iter().any(stopped)
+        }
         _ => false,
     }
 }
@@ -150,6 +168,7 @@ mod tests {
     #[test]
     fn only_what_can_never_hold_both_excludes_each_other() {
         let apart = |one: &str, other: &str| (one, other) == ("a", "b");
+        let made_before = Made { apart: &apart, behind: &|name| name != "before" };
         let made = |name: &str| When::Made(at(name.to_owned()));
         for (one, other, excluded) in [
             (None, None, false),
@@ -161,8 +180,12 @@ mod tests {
             (Some(made("a")), Some(made("b")), true),
             (Some(made("a")), Some(made("a")), false),
             (Some(made("a")), Some(is(&[("e", &["x"])])), false),
+            (Some(made("a")), Some(is(&[(ANMELDUNG, &[UNGUELTIG])])), true),
+            (Some(is(&[(ANMELDUNG, &[UNGUELTIG, ERNEUERN])])), Some(made("a")), true),
+            (Some(made("a")), Some(is(&[(ANMELDUNG, &[UNGUELTIG, "mutter"])])), false),
+            (Some(made("before")), Some(is(&[(ANMELDUNG, &[UNGUELTIG])])), false),
         ] {
-            assert_eq!(exclude(one.as_ref(), other.as_ref(), &apart), excluded, "{one:?} {other:?}");
+            assert_eq!(exclude(one.as_ref(), other.as_ref(), &made_before), excluded, "{one:?} {other:?}");
         }
     }
 }

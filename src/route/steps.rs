@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::pipeline::branch::{Choose, Park};
+use crate::pipeline::entschieden::ANMELDUNG;
 use crate::pipeline::step::{Addressee, Building, Place as Stands, Reach};
 use crate::pipeline::tell::ROLES;
 use crate::plan::{Condition, Planned};
@@ -19,7 +20,7 @@ use crate::route::defaults;
 use crate::route::explain;
 use crate::route::fault::Desk;
 use crate::route::file::{Branch, Item, StepItem, Test, When};
-use crate::route::meeting::{Askers, Meeting};
+use crate::route::meeting::{Askers, Made, Meeting};
 use crate::route::partners::{Partners, WrittenPartner};
 use crate::route::reading;
 use crate::route::tree::{At, Kind};
@@ -59,6 +60,8 @@ pub struct Steps<'a> {
     pub senders: BTreeSet<String>,
     declared: Declared,
     made: Vec<(String, Taken)>,
+    /// Names of what is made before anybody's login was looked at.
+    before_login: BTreeSet<String>,
     meeting: Meeting,
 }
 
@@ -87,6 +90,7 @@ impl<'a> Steps<'a> {
             senders: BTreeSet::new(),
             declared: Declared::new(),
             made: Vec::new(),
+            before_login: BTreeSet::new(),
             meeting: Meeting::default(),
         }
     }
@@ -234,12 +238,19 @@ impl<'a> Steps<'a> {
                 .filter(|(name, _)| name == one)
                 .all(|(_, one)| others().all(|(_, other)| apart(*one, *other)))
         };
-        self.meeting.take(self.desk, item, (addressed, addressees), &askers, &excluded);
+        let login = self.declared.contains_key(ANMELDUNG);
+        let before_login = &self.before_login;
+        let behind = |name: &str| login && !before_login.contains(name);
+        let made = Made { apart: &excluded, behind: &behind };
+        self.meeting.take(self.desk, item, (addressed, addressees), &askers, &made);
     }
 
     fn name(&mut self, named: &At<String>, taken: Taken) {
         if self.made.iter().any(|(name, before)| *name == named.value && !apart(*before, taken)) {
             self.desk.fault(named.at, format!("`{}` is made twice; give each its own name", named.value));
+        }
+        if !self.declared.contains_key(ANMELDUNG) {
+            self.before_login.insert(named.value.clone());
         }
         self.made.push((named.value.clone(), taken));
     }
