@@ -7,6 +7,7 @@ pub mod args_register;
 pub mod args_retention;
 pub mod args_support;
 pub mod args_validate;
+pub mod args_vorgang;
 pub mod backup;
 pub mod bench;
 pub mod bench_floor;

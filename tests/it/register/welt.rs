@@ -212,6 +212,9 @@ impl Welt {
             ),
             Question::Vorgang(key) => Fact::Vorgang(self.vorgaenge.get(key).cloned()),
             Question::Bestand(amt) => Fact::Bestand(self.bestaende.get(amt).cloned()),
+            // No delivery of this world is left without its effect.
+            Question::Objections(_) => Fact::Objections(Vec::new()),
+            Question::Backlog(_) => Fact::Backlog(None),
             other => panic!("the answer side asks {other:?}"),
         }
     }
