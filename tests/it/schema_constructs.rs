@@ -340,6 +340,10 @@ fn every_construct_is_judged_right() {
             .collect();
         let theirs = xmllint(&path, &files).unwrap_or_else(|| panic!("{name}: xmllint cannot use it"));
         for (file, (document, valid)) in files.iter().zip(&documents) {
+            // libxml2 looks a prefix up before it collapses white space of `xsi:type` (XSD 1.0 part 2, 3.2.18 and 4.3.6).
+            if document.contains("type=' ") {
+                continue;
+            }
             // `@*` in an `xsi:` namespace and anything not well-formed differ in their words only.
             assert_eq!(theirs[file].is_none(), *valid, "{name}: xmllint on {document}: {:?}", theirs[file]);
         }
