@@ -207,6 +207,8 @@ fn few_clean_requests_meet_another_child_by_chance() {
     for (what, region, bound) in [("the north", norden(), 1.0), ("all of Germany", deutschland(), f64::MAX)] {
         let shares = messen(14, &region, count, requests);
         println!("{what}, {count} children, {requests} requests, in a hundred: {shares:?}");
+        let each = shares.aehnlich + shares.vorgeburtlich + shares.hinweis;
+        assert!(shares.beide <= each + 1e-9, "{what}: together at most what each is: {shares:?}");
         // A short run knows only the last days, of which most is open.
         assert!(shares.aehnlich <= bound && (!long || shares.beide <= bound), "{what}: {shares:?}");
     }
