@@ -111,7 +111,8 @@ async fn no_link_of_a_partner_reaches_the_store_the_secrets_or_another_tray() {
     fs::write(hamburg.join("in/.hamburg.xml.tmp"), "<hamburg/>").unwrap();
     let watched = [store.clone(), stage.stage(), hamburg.clone()];
     let before: Vec<_> = watched.iter().map(|folder| picture(folder)).collect();
-    let forms: &[(&str, &dyn Fn(&Path))] = &[
+    type Form<'a> = (&'a str, &'a dyn Fn(&Path));
+    let forms: &[Form<'_>] = &[
         ("work is a link to the store", &|tray| symlink(&store, tray.join(".work")).unwrap()),
         ("work is a link to the secrets", &|tray| {
             symlink(stage.stage().join("secrets"), tray.join(".work")).unwrap()

@@ -343,7 +343,7 @@ fn once(tokens: &mut Vec<Token>, types: &[String], chance: &mut Chance) {
             attributes.push(("xsi:type".to_owned(), format!("zz:{local}")));
         }
         24 => {
-            let Token::Open { attributes, .. } = &mut tokens[0.max(opens[0])] else { return };
+            let Token::Open { attributes, .. } = &mut tokens[opens[0]] else { return };
             let spaces: Vec<usize> =
                 (0..attributes.len()).filter(|at| attributes[*at].0.starts_with("xmlns")).collect();
             if spaces.is_empty() {

@@ -105,6 +105,7 @@ fn messen(seed: u64, (places, orte): &(Vec<Platz>, Gemeinden), count: usize, req
     // Children of the last days of whom a notice is open.
     let mut open: HashMap<u64, Vec<u32>> = HashMap::new();
     let last = all.len().saturating_sub((daily * HINWEISE.1 as f64) as usize);
+    #[expect(clippy::needless_range_loop, reason = "the place is what is remembered of a child")]
     for nth in last..all.len() {
         if z.prozent(HINWEISE.0) {
             let (kind, mutter) = &all[nth];

@@ -90,8 +90,8 @@ pub async fn objections_are_found_under_their_keys(house: &dyn House) {
             closed: None,
             released: None,
         };
-        assert_eq!(found, [expected.clone()]);
-        assert_eq!(ask(&*store, Sought::Delivery(id)).await.0, [expected.clone()]);
+        assert_eq!(found, std::slice::from_ref(&expected));
+        assert_eq!(ask(&*store, Sought::Delivery(id)).await.0, std::slice::from_ref(&expected));
         assert_eq!(ask(&*store, Sought::Open(AMT.into())).await.0, [expected]);
     }
     assert_eq!((under(&*store, "x child").await, of(&*store, "other").await), (0, 0));
