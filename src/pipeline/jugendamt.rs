@@ -15,7 +15,6 @@ use crate::pipeline::sending;
 use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
 use crate::register::aemter::tag;
-use crate::register::antwort::heutige;
 use crate::register::keys;
 use crate::register::tafeln::Tafeln;
 use crate::register::vorgang::{Akte, Gesendet};
@@ -159,7 +158,7 @@ impl Jugendamt {
         let of_vorgang = owner.filter(|owner| !owner.is_empty() && message.entscheidung.is_none());
         // What is told later goes to who stands there today; where nobody took over, to the one that it was given to.
         let today = of_vorgang.map(|owner| {
-            let office = heutige(&self.tafeln.aemter, &owner, tag(message.now())).map(str::to_owned);
+            let office = self.tafeln.aemter.heutige(&owner, tag(message.now())).map(str::to_owned);
             office.unwrap_or(owner)
         });
         decided.or(today)

@@ -70,6 +70,12 @@ impl Amt {
     pub fn hat_gebiet(&self, am: Date) -> bool {
         self.gebiete.iter().any(|gebiet| gebiet.gilt(am))
     }
+
+    /// Whether its last area has ended before this day; one without any area has ended where another took over.
+    pub fn geendet(&self, am: Date) -> bool {
+        let all = self.gebiete.iter().all(|gebiet| gebiet.bis.is_some_and(|last| last < am));
+        all && (self.nachfolge.is_some() || !self.gebiete.is_empty())
+    }
 }
 
 impl Gebiet {
@@ -159,13 +165,28 @@ impl Aemter {
                 return true;
             }
             let Some(old) = self.amt(owner) else { return false };
-            let ended = old.gebiete.iter().all(|gebiet| gebiet.bis.is_some_and(|last| last < am));
             match &old.nachfolge {
-                Some(next) if ended => owner = next,
+                Some(next) if old.geendet(am) => owner = next,
                 _ => return false,
             }
         }
         false
+    }
+
+    /// The office that stands where this one stood: itself, or its last successor by this day. `None` where all its areas have
+    /// ended and nobody took over.
+    pub fn heutige<'a>(&'a self, owner: &'a str, am: Date) -> Option<&'a str> {
+        let mut office = owner;
+        // As many steps as there are offices: a circle of successors ends here, too.
+        for _ in 0..=self.aemter.len() {
+            // An office that no table names is known by its partner's name only; nothing says that it ended.
+            let Some(amt) = self.amt(office) else { return Some(office) };
+            if !amt.geendet(am) {
+                return Some(office);
+            }
+            office = amt.nachfolge.as_deref()?;
+        }
+        None
     }
 
     /// The offices that `amt` took over from by this day, itself included.

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::latin::searchform::vergleichsform;
-use crate::register::aemter::{Aemter, Amt, Zustaendig};
+use crate::register::aemter::Zustaendig;
 use crate::register::record::{Anschrift, Auslandsanschrift, Kind, Mutter, Personenname, Record, TeilDatum};
 use crate::register::tafeln::Tafeln;
 use crate::register::tatsachen::{hauptwohnung, wohnort};
@@ -117,34 +117,11 @@ pub fn zustaendig(
     if owner.is_empty() || sender.is_empty() {
         return false;
     }
-    let heute = heutige(&tafeln.aemter, owner, am);
     let am_ort = gefragt.map(|gefragt| wohnort(&gefragt.als_mutter(), tafeln, am));
     match am_ort {
         Some(Zustaendig::Eines(amt)) => amt.id == sender,
-        _ => heute == Some(sender),
+        _ => tafeln.aemter.heutige(owner, am) == Some(sender),
     }
-}
-
-/// The office that stands where this one stood: itself, or its last successor by this day. `None` where all its areas have ended
-/// and nobody took over.
-pub fn heutige<'a>(aemter: &'a Aemter, owner: &'a str, am: Date) -> Option<&'a str> {
-    let mut office = owner;
-    // As many steps as there are offices: a circle of successors ends here, too.
-    for _ in 0..=aemter.aemter.len() {
-        // An office that no table names is known by its partner's name only; nothing says that it ended.
-        let Some(amt) = aemter.amt(office) else { return Some(office) };
-        if !geendet(amt, am) {
-            return Some(office);
-        }
-        office = amt.nachfolge.as_deref()?;
-    }
-    None
-}
-
-/// Whether its last area has ended; one without any area has ended where another took over.
-fn geendet(amt: &Amt, am: Date) -> bool {
-    let all = amt.gebiete.iter().all(|gebiet| gebiet.bis.is_some_and(|last| last < am));
-    all && (amt.nachfolge.is_some() || !amt.gebiete.is_empty())
 }
 
 /// The address that an answer to her goes to by letter, where it is certain.
@@ -162,7 +139,7 @@ pub fn erste_anschrift(mutter: &Mutter) -> Option<&Anschrift> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::register::aemter::Gebiet;
+    use crate::register::aemter::{Amt, Gebiet};
     use crate::register::testing::{kind, mutter};
 
     fn gefragt() -> Gefragt {
