@@ -9,7 +9,6 @@ use uuid::Uuid;
 use crate::effects::{Answer, Fact, Objected};
 use crate::envelope::Inbound;
 use crate::pipeline::authorise_area::may_own;
-use crate::pipeline::hinweis::geburts_amt;
 use crate::pipeline::offene;
 use crate::pipeline::step::{Objects, Settling};
 use crate::register::aemter::tag;
@@ -18,6 +17,7 @@ use crate::register::keys::{self, SearchKey};
 use crate::register::objection::{self, ObjectionChange, Opening, Which, Why, einmal, spoken_of};
 use crate::register::record::{Kind, Mutter, Record, moment};
 use crate::register::tafeln::Tafeln;
+use crate::register::tatsachen::geburtsort;
 use crate::rejection::Fault;
 
 /// Closed because the delivery had its effect after all.
@@ -91,8 +91,8 @@ impl Objecting {
         opening.about = einmal(spoken.iter().filter_map(child).chain(same(spoken)));
         opening.ends = kinder().filter_map(satz_endet).max();
         if foreign {
-            let office = kinder().find_map(|kind| geburts_amt(&self.tafeln, Some(kind), am));
-            opening.amt = office.unwrap_or_default();
+            let office = kinder().find_map(|kind| geburtsort(kind, &self.tafeln, am).amt());
+            opening.amt = office.map(|amt| amt.id.clone()).unwrap_or_default();
             return Some(opening);
         }
         opening.under = einmal(spoken.iter().flat_map(|(kind, mutter)| objection::under(*kind, mutter)));
@@ -208,10 +208,16 @@ mod tests {
             gebiete: vec![Gebiet { ars: ars.into(), von: None, bis: None }],
             ..Amt::default()
         };
-        let aemter = vec![amt("jugendamt-bremen", "04011"), amt("jugendamt-bremerhaven", "04012")];
+        let aemter = vec![
+            amt("jugendamt-bremen", "04011"),
+            amt("jugendamt-bremerhaven", "04012"),
+            amt("jugendamt-hamburg", "02"),
+        ];
         let mut gemeinden = Gemeinden::default();
         gemeinden.add(falten("Bremen"), "040110000000");
         gemeinden.add(falten("Bremerhaven"), "040120000000");
+        gemeinden.add(falten("Neustadt"), "010010000000");
+        gemeinden.add(falten("Neustadt"), "020010000000");
         Objecting::new(Arc::new(Tafeln { aemter: Aemter { aemter }, gemeinden, ..Default::default() }), true)
     }
 
@@ -297,6 +303,23 @@ mod tests {
         message.record.kind.as_mut().unwrap().register_ars = Some("040110000000".into());
         let changes = settled(&message, Inbound::Parked, &[], &[]);
         assert_eq!(opened(&changes).unwrap().why, Why::Parked, "nobody can say whose it is: it counts");
+    }
+
+    #[test]
+    fn a_hint_is_for_the_office_that_decides_by_name_and_key_together() {
+        for (ort, ars, office) in [
+            ("Neustadt", "020010000000", "jugendamt-hamburg"),
+            ("Bremerhaven", "040120000000", "jugendamt-bremerhaven"),
+            // Name and key contradict each other: nobody is told by guess.
+            ("Bremerhaven", "020010000000", ""),
+        ] {
+            let mut message = message();
+            let kind = message.record.kind.as_mut().unwrap();
+            (kind.geburtsort, kind.register_ars) = (Some(ort.into()), Some(ars.into()));
+            let changes = settled(&message, Inbound::Rejected, &refused(), &[]);
+            let opening = opened(&changes).unwrap();
+            assert_eq!((opening.why, opening.amt.as_str()), (Why::Foreign, office), "{ort} {ars}");
+        }
     }
 
     #[test]

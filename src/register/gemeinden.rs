@@ -6,8 +6,6 @@ use std::collections::BTreeMap;
 use crate::latin::searchform::vergleichsform;
 use crate::register::record::Kind;
 
-/// Code of Germany where a state of birth is given.
-const DEUTSCHLAND: &str = "000";
 /// Digits that tell a Land, and those that tell a Kreis.
 const LAND: usize = 2;
 const KREIS: usize = 5;
@@ -84,7 +82,7 @@ impl Gemeinden {
 
     /// The place where a child was born; names that mean several are told apart by the Kreis of the register's key.
     pub fn platz<'a>(&'a self, kind: &'a Kind) -> Geburtsplatz<'a> {
-        if kind.geburtsstaat.as_deref().is_some_and(|staat| !staat.is_empty() && staat != DEUTSCHLAND) {
+        if kind.im_ausland() {
             return Geburtsplatz::Offen;
         }
         let name = falten(kind.geburtsort.as_deref().unwrap_or_default());

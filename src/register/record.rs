@@ -153,6 +153,16 @@ pub struct Kind {
     pub erwartet: Option<TeilDatum>,
 }
 
+/// Code of Germany where a state is given.
+pub const DEUTSCHLAND: &str = "000";
+
+impl Kind {
+    /// Whether it was born abroad: a state is given, and it is not Germany.
+    pub fn im_ausland(&self) -> bool {
+        self.geburtsstaat.as_deref().is_some_and(|staat| !staat.is_empty() && staat != DEUTSCHLAND)
+    }
+}
+
 /// What the register says about custody.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Eintragung {

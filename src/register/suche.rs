@@ -11,10 +11,7 @@ use crate::register::geburtseintrag::Geburtseintrag;
 use crate::register::gemeinden::{Gemeinden, Verhaeltnis};
 use crate::register::keys;
 use crate::register::namen::{self, grob, nennen_eines, teilen_eines, weitere_widersprechen};
-use crate::register::record::{Kind, Mutter, Personenname, Registersatz, TeilDatum};
-
-/// Code of Germany where a state of birth is given.
-const DEUTSCHLAND: &str = "000";
+use crate::register::record::{DEUTSCHLAND, Kind, Mutter, Personenname, Registersatz, TeilDatum};
 
 /// Most Registersätze among which one is looked for; where more are found, none of them is certain (rules.md 2.3).
 pub const HOECHSTENS: usize = 64;

@@ -16,8 +16,6 @@ use crate::register::merkmale::{Merkmal, Sachverhalt};
 use crate::register::record::{Anschrift, Kind, Mutter, Record, Registersatz, TeilDatum, Zusatzangaben};
 use crate::register::tafeln::{Ortsangabe, Tafeln};
 
-/// Code of Germany where a state of birth is given.
-const DEUTSCHLAND: &str = "000";
 /// Age at which a person is of age (§ 2 BGB), years.
 const VOLLJAEHRIG: i16 = 18;
 /// The entry codes there are.
@@ -183,8 +181,7 @@ fn widersprechen(schluessel: &str, ort: &str, tafeln: &Tafeln) -> bool {
 
 /// The birthplace of a child: its name where that means one place, and beside a key only what the table reconciles with it (rules.md 2.4).
 pub fn geburtsort<'a>(kind: &Kind, tafeln: &'a Tafeln, am: Date) -> Geburtsort<'a> {
-    let staat = kind.geburtsstaat.as_deref().filter(|staat| !staat.is_empty());
-    if staat.is_some_and(|staat| staat != DEUTSCHLAND) {
+    if kind.im_ausland() {
         return Geburtsort::Ausland(tafeln.aemter.fuer_auslandsgeburten());
     }
     let key = kind.register_ars.as_deref().filter(|ars| !ars.is_empty());
