@@ -40,6 +40,12 @@ impl SearchKey {
         self.class
     }
 
+    /// Whether a request looks under keys of this class, or did in the program before this one, whose answers are found again
+    /// under those.
+    pub fn gesucht(&self) -> bool {
+        GESUCHT.contains(&self.class) || alt::GESUCHT.contains(&self.class)
+    }
+
     /// The octets that the store's HMAC is made over: class, separator, value.
     pub fn octets(&self) -> Vec<u8> {
         let mut octets = Vec::with_capacity(self.class.len() + 1 + self.value.len());
@@ -209,6 +215,10 @@ pub fn of(registersatz: &Registersatz) -> Vec<SearchKey> {
     keys.extend(alt::of(registersatz));
     einmal(keys)
 }
+
+/// The classes of [`gesucht`].
+const GESUCHT: [&str; 6] =
+    ["tage", "name-mutter", "name-kind", "teil-mutter", "ohne-tag", "vorgeburtlich-monat"];
 
 /// All keys under which the Registersätze near what is asked for stand, and those of records from before a birth.
 ///

@@ -93,14 +93,18 @@ pub fn vorgeburt_beruehrt(kind: &Kind, mutter: &Mutter, satz: &Registersatz) -> 
     let nennt = |words: &[_]| words.is_empty() || ihre.is_empty() || nennen_eines(words, &ihre);
     let einer = nennt(&familie) || nennt(&first);
     let beide = nennt(&familie) && nennt(&first);
-    let monat = match (
-        kind.geburtsdatum.and_then(|tag| tag.monate()),
-        satz.kind.erwartet.and_then(|tag| tag.monate()),
-    ) {
+    einer && mutter.geburtsdatum.vertraeglich(&satz.mutter.geburtsdatum)
+        || beide && wird_erwartet(kind, &satz.kind)
+}
+
+/// Whether a child may be, by its month, the one that was expected: born two months before or after it at most. What is not known
+/// may be any month.
+pub fn wird_erwartet(geboren: &Kind, ungeboren: &Kind) -> bool {
+    let monate = |datum: Option<TeilDatum>| datum.and_then(|datum| datum.monate());
+    match (monate(geboren.geburtsdatum), monate(ungeboren.erwartet)) {
         (Some((first, last)), Some((von, bis))) => first <= bis + keys::MONATE && von - keys::MONATE <= last,
         _ => true,
-    };
-    einer && mutter.geburtsdatum.vertraeglich(&satz.mutter.geburtsdatum) || beide && monat
+    }
 }
 
 fn genau(kind: &Kind, mutter: &Mutter, satz: &Registersatz) -> bool {

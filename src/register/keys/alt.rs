@@ -12,6 +12,17 @@ pub fn child(kind: &Kind, mutter: &Mutter) -> SearchKey {
     gefaltet("kind", [tag.as_str(), ort, familie, vornamen, &ihr_tag])
 }
 
+/// The classes of the keys that a request looked under: those of a record.
+pub(super) const GESUCHT: [&str; 7] = [
+    "kind",
+    "tage",
+    "ohne-geburtsdatum",
+    "ohne-mutterdatum",
+    "vorgeburtlich",
+    "vorgeburtlich-familie",
+    "vorgeburtlich-name",
+];
+
 /// All keys of a record.
 pub fn of(registersatz: &Registersatz) -> Vec<SearchKey> {
     let (kind, mutter) = (&registersatz.kind, &registersatz.mutter);
