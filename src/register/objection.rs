@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use crate::register::geburtseintrag::Geburtseintrag;
 use crate::register::keys::{self, SearchKey, falten};
 use crate::register::record::{Eintragung, Kind, Mutter, Quelle, Record, Registersatz, Vermerk, moment};
 
@@ -206,7 +207,7 @@ pub fn asked(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
 }
 
 /// The keys by which two deliveries speak of the same child, however its place or family name is written in them: both birth
-/// dates with all given names, or with the number of the birth entry.
+/// dates with all given names, or with the birth entry, read for certain and written in one form.
 ///
 /// Strict where [`under`] is generous: an objection that is closed for the wrong child lets an answer out. Twins share both
 /// dates, so without a name or a number nothing is the same child; before a birth all that is known must be equal.
@@ -217,26 +218,17 @@ pub fn same_child(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
         return Vec::new();
     }
     let days = [born.to_string(), mother.to_string()];
-    let key = |class, part: &str| SearchKey::new(class, [days[0].as_str(), days[1].as_str(), part]);
+    let key = |class, parts: &[String]| {
+        SearchKey::new(class, days.iter().chain(parts).map(String::as_str))
+    };
     let given = kind.namen.iter().filter_map(|name| name.vornamen.as_deref());
     let mut same: Vec<SearchKey> = given
         .map(falten)
         .filter(|given| !given.is_empty())
-        .map(|given| key("gleich-vorname", &given))
+        .map(|given| key("gleich-vorname", &[given]))
         .collect();
-    same.extend(kind.geburtsregister_nummer.as_deref().and_then(number).map(|n| key("gleich-nummer", &n)));
+    same.extend(Geburtseintrag::of(kind).map(|entry| key("gleich-nummer", &entry.teile())));
     einmal(same)
-}
-
-/// The groups of digits of a birth entry's number, in one order: number/year and year/number are one form.
-fn number(written: &str) -> Option<String> {
-    let mut groups: Vec<&str> = written
-        .split(|c: char| !c.is_ascii_digit())
-        .map(|group| group.trim_start_matches('0'))
-        .filter(|group| !group.is_empty())
-        .collect();
-    groups.sort_unstable();
-    (!groups.is_empty()).then(|| groups.join("/"))
 }
 
 /// The key that ties a readable copy to what could not be read: the message's own UUID.
@@ -310,6 +302,26 @@ mod tests {
         assert!(!same(&year(named(Some("Lía"), None)), &year(named(Some("Lía"), None))));
         let unborn = Kind { geburtsdatum: None, erwartet: TeilDatum::parse("2024-08"), ..Kind::default() };
         assert!(same(&unborn, &unborn) && !same(&unborn, &kind()));
+    }
+
+    #[test]
+    fn an_entry_of_a_birth_is_the_same_only_where_it_is_read_for_certain() {
+        let at = |number: &str, amt: Option<&str>| Kind {
+            geburtsstandesamt: amt.map(str::to_owned),
+            ..named(None, Some(number))
+        };
+        let mitte = Some("Standesamt Bremen-Mitte");
+        for (one, other, is_same) in [
+            (at("1234/2024", None), at("G 01234/24", None), true),
+            (at("1234/2024", mitte), at("2024/1234", Some("Bremen-Mitte")), true),
+            (at("1234/2024", mitte), at("1234/2024", Some("Standesamt Kiel")), false),
+            (at("1234/2024", mitte), at("1234/2024", None), false),
+            (at("1234a/2024", None), at("1234b/2024", None), false),
+            (at("1234/2024", None), at("1234", None), false),
+            (at("1/2/3", None), at("3/2/1", None), false),
+        ] {
+            assert_eq!(same(&one, &other), is_same);
+        }
     }
 
     #[test]
