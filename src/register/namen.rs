@@ -19,6 +19,11 @@ impl Wort {
         Wort { form, grob }
     }
 
+    /// The search form.
+    pub fn form(&self) -> &str {
+        &self.form
+    }
+
     /// The coarse form, by which keys are made.
     pub fn grob(&self) -> &str {
         &self.grob
