@@ -14,7 +14,8 @@ use crate::pipeline::step::{Objects, Settling};
 use crate::register::aemter::tag;
 use crate::register::fristen::satz_endet;
 use crate::register::keys::{self, SearchKey};
-use crate::register::objection::{self, ObjectionChange, Opening, Which, Why, einmal, spoken_of};
+use crate::register::objection::{self, ObjectionChange, Opening, Which, Why, spoken_of};
+use crate::register::once::once;
 use crate::register::record::{Kind, Mutter, Record, moment};
 use crate::register::tafeln::Tafeln;
 use crate::register::tatsachen::geburtsort;
@@ -88,14 +89,14 @@ impl Objecting {
         let mut opening = self.opening(settling, if foreign { Why::Foreign } else { why });
         opening.made = objection::made(&record.kopf.erstellungszeitpunkt, settling.head.received);
         let child = |(kind, mutter): &(Option<&Kind>, &Mutter)| kind.map(|kind| keys::child(kind, mutter));
-        opening.about = einmal(spoken.iter().filter_map(child).chain(same(spoken)));
+        opening.about = once(spoken.iter().filter_map(child).chain(same(spoken)));
         opening.ends = kinder().filter_map(satz_endet).max();
         if foreign {
             let office = kinder().find_map(|kind| geburtsort(kind, &self.tafeln, am).amt());
             opening.amt = office.map(|amt| amt.id.clone()).unwrap_or_default();
             return Some(opening);
         }
-        opening.under = einmal(spoken.iter().flat_map(|(kind, mutter)| objection::under(*kind, mutter)));
+        opening.under = once(spoken.iter().flat_map(|(kind, mutter)| objection::under(*kind, mutter)));
         if opening.under.is_empty() {
             // Too little is said of the child to be met by a decision: then it stands against all of them.
             opening.why = Why::Unreadable;
@@ -109,7 +110,7 @@ fn same(spoken: &[(Option<&Kind>, &Mutter)]) -> Vec<SearchKey> {
     let of = |(kind, mutter): &(Option<&Kind>, &Mutter)| {
         kind.map(|kind| objection::same_child(kind, mutter)).unwrap_or_default()
     };
-    einmal(spoken.iter().flat_map(of))
+    once(spoken.iter().flat_map(of))
 }
 
 /// Whether the mirror holds a later word about the same record already, or its later deletion: this delivery came too late to say

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::latin::searchform::vergleichsform;
+use crate::register::once::once;
 use crate::register::record::Kind;
 
 /// Digits that tell a Land, and those that tell a Kreis.
@@ -69,15 +70,8 @@ impl Gemeinden {
 
     /// All Gemeinden that a folded name may mean, by their official or another name.
     pub fn alle(&self, folded_name: &str) -> Vec<&str> {
-        let mut all: Vec<&str> = Vec::new();
-        for names in [&self.by_name, &self.weitere] {
-            for ars in names.get(folded_name).into_iter().flatten() {
-                if !all.contains(&ars.as_str()) {
-                    all.push(ars);
-                }
-            }
-        }
-        all
+        let names = [&self.by_name, &self.weitere].into_iter().filter_map(|names| names.get(folded_name));
+        once(names.flatten().map(String::as_str))
     }
 
     /// The place where a child was born; names that mean several are told apart by the Kreis of the register's key.

@@ -11,6 +11,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::latin::searchform::search_form;
 use crate::register::geburtseintrag::kennzeichen;
 use crate::register::namen::{self, grob};
+use crate::register::once::once;
 use crate::register::record::{Kind, Mutter, Personenname, Registersatz, TeilDatum};
 
 /// A key in clear: a class (what kind of key, no person data) and its value (person data).
@@ -213,7 +214,7 @@ pub fn of(registersatz: &Registersatz) -> Vec<SearchKey> {
     }
     // Until no program of the version before runs beside this one or is gone back to.
     keys.extend(alt::of(registersatz));
-    einmal(keys)
+    once(keys)
 }
 
 /// The classes of [`gesucht`].
@@ -233,7 +234,7 @@ pub fn gesucht(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
     if let (Some((month, _)), Some(first)) = (month, namen::erster_vorname(&mutter.name)) {
         keys.push(monat(first.grob(), month));
     }
-    einmal(keys)
+    once(keys)
 }
 
 /// Whether a record speaks of a child not yet born.
@@ -309,17 +310,6 @@ fn vorgeburt(kind: &Kind, mutter: &Mutter, made: jiff::Timestamp) -> Vec<SearchK
 
 fn monat(wort: &str, month: i32) -> SearchKey {
     SearchKey::new("vorgeburtlich-monat", [wort, month.to_string().as_str()])
-}
-
-/// Each key once, in its place.
-fn einmal(keys: Vec<SearchKey>) -> Vec<SearchKey> {
-    let mut once: Vec<SearchKey> = Vec::with_capacity(keys.len());
-    for key in keys {
-        if !once.contains(&key) {
-            once.push(key);
-        }
-    }
-    once
 }
 
 /// Appends a part in NFC, with single spaces, in upper case: equal spellings meet, different ones never do.

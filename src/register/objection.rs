@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::register::geburtseintrag::Geburtseintrag;
 use crate::register::keys::{self, SearchKey, falten};
+use crate::register::once::once;
 use crate::register::record::{Eintragung, Kind, Mutter, Quelle, Record, Registersatz, Vermerk, moment};
 
 /// Most objections that one look gives back; beyond it there are simply too many.
@@ -175,7 +176,7 @@ const NEAR: [&str; 3] = ["tage", "name-mutter", "name-kind"];
 /// All keys under which a decision about this child would meet a delivery about it, or about one near to it.
 pub fn under(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
     let near = kind.map(|kind| keys::of(&as_record(kind, mutter))).unwrap_or_default();
-    einmal(keys::offen(kind, mutter).into_iter().chain(near.into_iter().filter(means_near)))
+    once(keys::offen(kind, mutter).into_iter().chain(near.into_iter().filter(means_near)))
 }
 
 fn means_near(key: &SearchKey) -> bool {
@@ -203,7 +204,7 @@ fn as_record(kind: &Kind, mutter: &Mutter) -> Registersatz {
 /// All keys that a decision asks.
 pub fn asked(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
     let near = keys::gesucht(kind, mutter).into_iter().filter(means_near);
-    einmal(keys::offen_gesucht(kind, mutter).into_iter().chain(near))
+    once(keys::offen_gesucht(kind, mutter).into_iter().chain(near))
 }
 
 /// The keys by which two deliveries speak of the same child, however its place or family name is written in them: both birth
@@ -228,7 +229,7 @@ pub fn same_child(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
         .map(|given| key("gleich-vorname", &[given]))
         .collect();
     same.extend(Geburtseintrag::of(kind).map(|entry| key("gleich-nummer", &entry.teile())));
-    einmal(same)
+    once(same)
 }
 
 /// The key that ties a readable copy to what could not be read: the message's own UUID.
@@ -255,21 +256,10 @@ pub fn made(said: &str, received: Timestamp) -> Timestamp {
     said.trim().parse::<Timestamp>().map_or(received, |said| moment(said, received))
 }
 
-/// Each key once, in its place.
-pub fn einmal(keys: impl IntoIterator<Item = SearchKey>) -> Vec<SearchKey> {
-    let mut once: Vec<SearchKey> = Vec::new();
-    for key in keys {
-        if !once.contains(&key) {
-            once.push(key);
-        }
-    }
-    once
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::register::record::TeilDatum;
+use crate::register::record::TeilDatum;
     use crate::register::testing::{kind, mutter};
 
     fn same(one: &Kind, other: &Kind) -> bool {
