@@ -87,7 +87,7 @@ impl Objecting {
         let own = kinder().any(|kind| may_own(&self.tafeln, settling.partner, kind, am));
         let foreign = !own && kinder().next().is_some();
         let mut opening = self.opening(settling, if foreign { Why::Foreign } else { why });
-        opening.made = objection::made(&record.kopf.erstellungszeitpunkt, settling.head.received);
+        opening.made = record.kopf.moment(settling.head.received);
         let child = |(kind, mutter): &(Option<&Kind>, &Mutter)| kind.map(|kind| keys::child(kind, mutter));
         opening.about = once(spoken.iter().filter_map(child).chain(same(spoken)));
         opening.ends = kinder().filter_map(satz_endet).max();
@@ -143,15 +143,14 @@ impl Objects for Objecting {
         };
         let mut changes = vec![close(Which::Block(settling.head.id), COPY), close(copy, COPY)];
         if settling.state == Inbound::Accepted {
-            let before = objection::made(&record.kopf.erstellungszeitpunkt, settling.head.received);
+            let before = record.kopf.moment(settling.head.received);
             let later = Which::About { aemter, keys: same(&spoken), before };
             changes.extend([close(Which::Delivery(settling.head.id), EFFECT), close(later, LATER)]);
             return self.told(changes, settling.now);
         }
         let repeated = !settling.rejections.is_empty()
             && settling.rejections.iter().all(|rejection| rejection.fault == Fault::Repeated);
-        let said = record.kopf.erstellungszeitpunkt.trim().parse().ok();
-        let said = said.map(|said| moment(said, settling.head.received));
+        let said = record.kopf.stamped().map(|said| moment(said, settling.head.received));
         if !repeated && !overtaken(answers, &aemter, said, settling.now) {
             let opened = self.open(settling, record, &spoken);
             changes.extend(opened.map(|opening| ObjectionChange::Open(Box::new(opening))));

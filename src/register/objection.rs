@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::register::geburtseintrag::Geburtseintrag;
 use crate::register::keys::{self, SearchKey, falten};
 use crate::register::once::once;
-use crate::register::record::{Eintragung, Kind, Mutter, Quelle, Record, Registersatz, Vermerk, moment};
+use crate::register::record::{Eintragung, Kind, Mutter, Quelle, Record, Registersatz, Vermerk};
 
 /// Most objections that one look gives back; beyond it there are simply too many.
 pub const MOST: usize = 1000;
@@ -251,11 +251,6 @@ pub fn spoken_of(record: &Record) -> Vec<(Option<&Kind>, &Mutter)> {
     both
 }
 
-/// The moment that orders deliveries of one record: what the office says, but never later than the receipt (rules.md 2.2).
-pub fn made(said: &str, received: Timestamp) -> Timestamp {
-    said.trim().parse::<Timestamp>().map_or(received, |said| moment(said, received))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,14 +318,5 @@ use crate::register::record::TeilDatum;
         // Of a place it stands under its name and its key, and is asked for by one of them.
         assert!(open.iter().any(|key| asked.contains(key)));
         assert!(keys.len() > keys::offen(Some(&kind()), &mutter()).len());
-    }
-
-    #[test]
-    fn the_earlier_of_stamp_and_receipt_orders() {
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let received = at("2026-11-21T10:00:00Z");
-        assert_eq!(made("2026-11-21T09:00:00Z", received), at("2026-11-21T09:00:00Z"));
-        assert_eq!(made("2026-11-21T19:00:00Z", received), received);
-        assert_eq!(made("yesterday", received), received);
     }
 }
