@@ -158,9 +158,10 @@ impl Find {
             return questions;
         };
         questions.extend(keys::gesucht(kind, mutter).into_iter().map(Question::Mirror));
-        questions.extend(keys::offen_gesucht(kind, mutter).into_iter().map(Question::Vorgang));
-        let under = objection::asked(kind, mutter).into_iter().map(Sought::Under);
-        questions.extend(under.map(Question::Objections));
+        let offen = keys::offen_gesucht(kind, mutter);
+        let under = objection::asked(&offen, kind, mutter);
+        questions.extend(offen.into_iter().map(Question::Vorgang));
+        questions.extend(under.into_iter().map(Sought::Under).map(Question::Objections));
         let heute = tag(message.now());
         let amt = geburtsort(kind, &self.tafeln, heute).amt();
         // What an office took over stands under its predecessor, and what that left unread stays so.

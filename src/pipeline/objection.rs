@@ -248,6 +248,10 @@ mod tests {
         })
     }
 
+    fn asked(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+        objection::asked(&keys::offen_gesucht(kind, mutter), kind, mutter)
+    }
+
     fn refused() -> Vec<Rejection> {
         vec![Rejection::new(Fault::Other, "Passt nicht.")]
     }
@@ -264,10 +268,7 @@ mod tests {
             let changes = settled(&message, state, &refused(), &[]);
             let opening = opened(&changes).unwrap();
             assert_eq!((opening.why, opening.amt.as_str()), (why, "jugendamt-bremen"));
-            let asked = objection::asked(
-                message.record.kind.as_ref().unwrap(),
-                message.record.mutter.as_ref().unwrap(),
-            );
+            let asked = asked(message.record.kind.as_ref().unwrap(), message.record.mutter.as_ref().unwrap());
             assert!(opening.under.iter().any(|key| asked.contains(key)) && opening.ends.is_some());
         }
         let accepted = settled(&message, Inbound::Accepted, &[], &[]);
@@ -285,7 +286,7 @@ mod tests {
         let under = &opened(&changes).unwrap().under;
         let mutter = message.record.mutter.as_ref().unwrap();
         for kind in [message.record.kind.as_ref().unwrap(), &kind] {
-            assert!(objection::asked(kind, mutter).iter().any(|key| under.contains(key)));
+            assert!(asked(kind, mutter).iter().any(|key| under.contains(key)));
         }
     }
 

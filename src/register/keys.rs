@@ -205,8 +205,8 @@ pub fn satz(id: uuid::Uuid) -> SearchKey {
 /// A record of which her birth date is not known at all is found by the child's name and day only.
 pub fn of(registersatz: &Registersatz) -> Vec<SearchKey> {
     let (kind, mutter) = (&registersatz.kind, &registersatz.mutter);
-    let mut keys = vec![child(kind, mutter), tage(kind, mutter)];
-    keys.extend(namen_und_tag(kind, mutter));
+    let mut keys = vec![child(kind, mutter)];
+    keys.extend(near(kind, mutter));
     keys.extend(teilweise(kind, mutter));
     if vorgeburtlich(kind) {
         let made = registersatz.quelle.erstellungszeitpunkt;
@@ -225,8 +225,7 @@ const GESUCHT: [&str; 6] =
 ///
 /// What is asked for with a date that is known in part is no case for an automatic answer (rules.md 2, O): it is looked for as it is.
 pub fn gesucht(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
-    let mut keys = vec![tage(kind, mutter)];
-    keys.extend(namen_und_tag(kind, mutter));
+    let mut keys = near(kind, mutter);
     let born = kind.geburtsdatum.as_ref().filter(|datum| datum.vollstaendig());
     keys.extend(born.map(|born| teil_mutter(&born.to_string(), mutter)));
     keys.extend(ohne_tag(mutter));
@@ -242,14 +241,11 @@ pub fn vorgeburtlich(kind: &Kind) -> bool {
     kind.geburtsdatum.is_none()
 }
 
-fn tage(kind: &Kind, mutter: &Mutter) -> SearchKey {
-    gefaltet("tage", [geboren(kind).as_str(), mutter.geburtsdatum.to_string().as_str()])
-}
-
-/// Each name of the child with either date.
-fn namen_und_tag(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+/// The keys that mean nearness by themselves: both dates, and each name of the child with either date. The others only find what
+/// is judged afterwards, as a partial date or a month with one name.
+pub fn near(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
     let (tag, ihr_tag) = (geboren(kind), mutter.geburtsdatum.to_string());
-    let mut keys = Vec::with_capacity(kind.namen.len() * 2);
+    let mut keys = vec![gefaltet("tage", [tag.as_str(), &ihr_tag])];
     for name in &kind.namen {
         let (familie, vornamen) = name_of(Some(name));
         let (familie, vornamen) = (grob(&falten(familie)), grob(&falten(vornamen)));

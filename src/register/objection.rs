@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::register::geburtseintrag::Geburtseintrag;
 use crate::register::keys::{self, SearchKey, falten};
 use crate::register::once::once;
-use crate::register::record::{Eintragung, Kind, Mutter, Quelle, Record, Registersatz, Vermerk};
+use crate::register::record::{Kind, Mutter, Record};
 
 /// Most objections that one look gives back; beyond it there are simply too many.
 pub const MOST: usize = 1000;
@@ -169,42 +169,18 @@ pub struct Objection {
     pub released: Option<(Timestamp, String)>,
 }
 
-/// The keys of a Registersatz that mean nearness by themselves. Others only find what is judged afterwards, as a partial date or a
-/// month with one name; an objection is met by its keys alone, and those of what is open cover these cases.
-const NEAR: [&str; 3] = ["tage", "name-mutter", "name-kind"];
-
 /// All keys under which a decision about this child would meet a delivery about it, or about one near to it.
+///
+/// An objection is met by its keys alone, so of a Registersatz's keys only those serve that mean nearness by themselves; the keys
+/// of what is open cover what the others find.
 pub fn under(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
-    let near = kind.map(|kind| keys::of(&as_record(kind, mutter))).unwrap_or_default();
-    once(keys::offen(kind, mutter).into_iter().chain(near.into_iter().filter(means_near)))
+    let near = kind.map(|kind| keys::near(kind, mutter)).unwrap_or_default();
+    once(keys::offen(kind, mutter).into_iter().chain(near))
 }
 
-fn means_near(key: &SearchKey) -> bool {
-    NEAR.contains(&key.class())
-}
-
-/// The Registersatz that such a delivery would leave, as far as its keys go.
-fn as_record(kind: &Kind, mutter: &Mutter) -> Registersatz {
-    Registersatz {
-        mutter: mutter.clone(),
-        kind: kind.clone(),
-        eintragung: Eintragung::default(),
-        quelle: Quelle {
-            message: String::new(),
-            nachrichten_uuid: String::new(),
-            autor: String::new(),
-            erstellungszeitpunkt: Timestamp::UNIX_EPOCH,
-            empfangen: None,
-            transaktionsid: None,
-        },
-        vermerk: Vermerk::default(),
-    }
-}
-
-/// All keys that a decision asks.
-pub fn asked(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
-    let near = keys::gesucht(kind, mutter).into_iter().filter(means_near);
-    once(keys::offen_gesucht(kind, mutter).into_iter().chain(near))
+/// All keys that a decision asks; `offen` are those of what is open, [`keys::offen_gesucht`], which it asks besides.
+pub fn asked(offen: &[SearchKey], kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+    once(offen.iter().cloned().chain(keys::near(kind, mutter)))
 }
 
 /// The keys by which two deliveries speak of the same child, however its place or family name is written in them: both birth
@@ -219,9 +195,7 @@ pub fn same_child(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
         return Vec::new();
     }
     let days = [born.to_string(), mother.to_string()];
-    let key = |class, parts: &[String]| {
-        SearchKey::new(class, days.iter().chain(parts).map(String::as_str))
-    };
+    let key = |class, parts: &[String]| SearchKey::new(class, days.iter().chain(parts).map(String::as_str));
     let given = kind.namen.iter().filter_map(|name| name.vornamen.as_deref());
     let mut same: Vec<SearchKey> = given
         .map(falten)
@@ -254,7 +228,7 @@ pub fn spoken_of(record: &Record) -> Vec<(Option<&Kind>, &Mutter)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-use crate::register::record::TeilDatum;
+    use crate::register::record::TeilDatum;
     use crate::register::testing::{kind, mutter};
 
     fn same(one: &Kind, other: &Kind) -> bool {
@@ -312,11 +286,11 @@ use crate::register::record::TeilDatum;
     #[test]
     fn whoever_is_asked_for_meets_what_stands_under_its_own_data() {
         let keys = under(Some(&kind()), &mutter());
-        let asked = asked(&kind(), &mutter());
-        let (near, open): (Vec<&SearchKey>, Vec<&SearchKey>) = keys.iter().partition(|key| means_near(key));
-        assert!(!near.is_empty() && near.iter().all(|key| asked.contains(key)));
+        let asked = asked(&keys::offen_gesucht(&kind(), &mutter()), &kind(), &mutter());
+        let near = keys::near(&kind(), &mutter());
+        assert!(near.iter().all(|key| keys.contains(key) && asked.contains(key)));
         // Of a place it stands under its name and its key, and is asked for by one of them.
-        assert!(open.iter().any(|key| asked.contains(key)));
+        assert!(keys.iter().any(|key| !near.contains(key) && asked.contains(key)));
         assert!(keys.len() > keys::offen(Some(&kind()), &mutter()).len());
     }
 }
