@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::effects::{Fact, Question, Retrieval, Stored, Vorgang, VorgangState};
 use crate::message::Message;
-use crate::pipeline::entschieden::{ANMELDUNG, ERNEUERN, UNGUELTIG, key};
+use crate::pipeline::entschieden::{key, login_holds};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::register::aemter::tag;
 use crate::register::bestand::Bestand;
@@ -96,11 +96,7 @@ impl Step for Find {
     }
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
-        if message
-            .values
-            .get(ANMELDUNG)
-            .is_none_or(|anmeldung| anmeldung == UNGUELTIG || anmeldung == ERNEUERN)
-        {
+        if !login_holds(message) {
             // A route that forgot `authorise` must not look anything up.
             let text = "find without a login that holds; put `authorise: { use: … }` before it";
             return Err(Trouble::Ours(text.to_owned()));
