@@ -1,7 +1,7 @@
 //! Places by name: the ARS of a Gemeinde, where a name means exactly one (sorgeregister.md 8), and the other names of a Gemeinde,
 //! which reconcile a name with a key (rules.md 2.4). Data of a stage; a name that means several places names none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::latin::searchform::vergleichsform;
 use crate::register::once::once;
@@ -28,6 +28,8 @@ pub struct Gemeinden {
     by_name: BTreeMap<String, Vec<String>>,
     /// Short, former and district names: beside a key they fit their Gemeinde, alone they name none.
     weitere: BTreeMap<String, Vec<String>>,
+    /// The keys of `by_name`: each line of other names asks for one.
+    keys: BTreeSet<String>,
 }
 
 /// The place of a birth, as far as it is resolved.
@@ -56,6 +58,7 @@ impl Gemeinden {
     /// Adds a Gemeinde under the folded form of a name.
     pub fn add(&mut self, folded_name: String, ars: &str) {
         add(&mut self.by_name, folded_name, ars);
+        self.keys.insert(ars.to_owned());
     }
 
     /// Adds another name of a Gemeinde: short, former, or of a district.
@@ -65,7 +68,7 @@ impl Gemeinden {
 
     /// Whether a Gemeinde of this key is known.
     pub fn kennt(&self, ars: &str) -> bool {
-        self.by_name.values().flatten().any(|known| known == ars)
+        self.keys.contains(ars)
     }
 
     /// All Gemeinden that a folded name may mean, by their official or another name.
