@@ -232,9 +232,7 @@ mod tests {
             vermerk: Default::default(),
         };
         change(&mut satz);
-        let keys = keys::of(&satz);
-        let put = MirrorChange::Put { id: Uuid::from_u128(1), registersatz: Box::new(satz), keys };
-        message.effects.mirror.push(put);
+        message.effects.mirror.push(MirrorChange::put(Uuid::from_u128(1), satz));
         message
     }
 
@@ -347,10 +345,9 @@ mod tests {
     #[test]
     fn it_asks_under_the_keys_that_the_record_is_kept_under() {
         let mut message = delivered(|_| ());
-        let Some(MirrorChange::Put { id, registersatz, keys }) = message.effects.mirror.first_mut() else {
+        let Some(MirrorChange::Put { registersatz, keys, .. }) = message.effects.mirror.first_mut() else {
             panic!()
         };
-        keys.push(keys::satz(*id));
         let (kind, mutter) = (registersatz.kind.clone(), registersatz.mutter.clone());
         let gone = keys.remove(1);
         let step = building(|building| build(&json!({}), building)).unwrap();
@@ -422,9 +419,15 @@ mod tests {
         let Some((_, registersatz, _)) = shown(&source) else { panic!() };
         let registersatz = registersatz.clone();
         let born = Stored { id: Uuid::from_u128(5), mandant: "b".into(), partner: "b".into(), registersatz };
-        for (erwartet, told) in
-            [("2024-10", 1), ("2024-06-01", 1), ("2024-11", 0), ("2026-08", 0), ("2024", 1), ("2025", 1), ("2026", 0)]
-        {
+        for (erwartet, told) in [
+            ("2024-10", 1),
+            ("2024-06-01", 1),
+            ("2024-11", 0),
+            ("2026-08", 0),
+            ("2024", 1),
+            ("2025", 0),
+            ("2026", 0),
+        ] {
             let mut message = delivered(|satz| {
                 satz.kind = Kind { erwartet: TeilDatum::parse(erwartet), ..Kind::default() };
             });

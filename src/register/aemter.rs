@@ -207,11 +207,18 @@ pub fn tag(at: Timestamp) -> Date {
 }
 
 /// Digits of an AGS: Land 2, Regierungsbezirk 1, Kreis 2, Gemeinde 3.
-const AGS: usize = 8;
+pub const AGS: usize = 8;
+/// Digits of an ARS: as an AGS, with four for the Verband before the Gemeinde.
+pub const ARS: usize = 12;
 /// Digits that AGS and ARS have in common at their beginning.
 const KREIS: usize = 5;
 /// Where the Gemeinde begins in an ARS.
 const GEMEINDE: usize = 9;
+
+/// The AGS of the Gemeinde of an ARS, which leaves out the four digits of the Verband; `None` for what is too short for one.
+pub fn ags(ars: &str) -> Option<String> {
+    Some(format!("{}{}", ars.get(..KREIS)?, ars.get(GEMEINDE..ARS)?))
+}
 
 /// Whether a Gemeinde lies in an area.
 enum Liegt {
@@ -230,8 +237,8 @@ fn ags_in(ags: &str, gebiet: &str) -> Liegt {
     }
     let gemeinde = part(gebiet, GEMEINDE, gebiet.len());
     match gebiet.len() {
-        12 if part(ags, KREIS, AGS) == gemeinde => Liegt::Ja,
-        GEMEINDE..=12 if !part(ags, KREIS, AGS).starts_with(&gemeinde) => Liegt::Nein,
+        ARS if part(ags, KREIS, AGS) == gemeinde => Liegt::Ja,
+        GEMEINDE..=ARS if !part(ags, KREIS, AGS).starts_with(&gemeinde) => Liegt::Nein,
         // People write the area of a city without Verband as its AGS.
         ..=AGS if ags.starts_with(gebiet) => Liegt::Ja,
         _ => Liegt::Vielleicht,

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::latin::searchform::vergleichsform;
+use crate::register::aemter::{AGS, ARS, ags};
 use crate::register::once::once;
 use crate::register::record::Kind;
 
@@ -155,14 +156,13 @@ fn add(names: &mut BTreeMap<String, Vec<String>>, folded_name: String, ars: &str
 
 /// Whether a key lies in the Gemeinde of an ARS.
 fn liegt_in(schluessel: &str, ars: &str) -> bool {
-    let part = |from: usize, to: usize| ars.get(from..to).unwrap_or_default();
-    let (land, kreis, rest) = (part(0, 2), part(0, 5), part(2, 12));
+    let (land, rest) = (ars.get(..LAND).unwrap_or_default(), ars.get(LAND..ARS).unwrap_or_default());
     if rest.bytes().all(|digit| digit == b'0') {
         return schluessel.starts_with(land);
     }
     match schluessel.len() {
-        12 => schluessel == ars,
-        8 => schluessel == format!("{kreis}{}", part(9, 12)),
+        ARS => schluessel == ars,
+        AGS => ags(ars).is_some_and(|ags| schluessel == ags),
         _ => false,
     }
 }
