@@ -28,16 +28,13 @@ pub fn sichten(
 ) -> Vec<Kandidat> {
     let mut kandidaten: Vec<Kandidat> = gefunden
         .into_iter()
-        .map(|(id, partner, registersatz)| {
-            let treffer = treffer(orte, kind, mutter, &registersatz);
-            Kandidat { id, partner, registersatz, treffer }
-        })
+        .map(|(id, partner, registersatz)| Kandidat { id, partner, registersatz, treffer: Treffer::Aehnlich })
         .collect();
     if kandidaten.len() > HOECHSTENS {
-        for kandidat in &mut kandidaten {
-            kandidat.treffer = Treffer::Aehnlich;
-        }
         return kandidaten;
+    }
+    for kandidat in &mut kandidaten {
+        kandidat.treffer = treffer(orte, kind, mutter, &kandidat.registersatz);
     }
     let bezug = {
         let mut genaue = kandidaten.iter().filter(|kandidat| kandidat.treffer == Treffer::Genau);
