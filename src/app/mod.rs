@@ -2,6 +2,7 @@
 
 pub mod orders;
 pub mod place;
+pub mod folders;
 pub mod sources;
 pub mod ops;
 pub mod shared;

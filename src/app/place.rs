@@ -21,6 +21,8 @@ use crate::transport;
 use crate::xoev::contract::Standards;
 use crate::xoev::package;
 
+use super::folders;
+
 /// The folders that a process works in.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -43,6 +45,9 @@ pub enum Unfit {
     /// Private keys that everybody on the machine can read, in a stage that is real.
     #[error("{}", .0.join("\n"))]
     Exposed(Vec<String>),
+    /// Folders that meet: a tray in another partner's, or in what is ours.
+    #[error("{}", .0.join("\n"))]
+    Meeting(Vec<String>),
     /// A folder is missing; nothing else was looked at.
     #[error(
         "there is no folder {folder} with {what}; start where the checkout lies, or name it with {option}"
@@ -98,8 +103,12 @@ pub fn compile_with(
 ) -> Result<Fit, Unfit> {
     let fit = compile_files(&read(place)?, standards, now)?;
     match exposed(&place.config, &fit.compiled) {
+        found if found.is_empty() => {}
+        found => return Err(Unfit::Exposed(found)),
+    }
+    match folders::meeting(place, &fit.compiled) {
         found if found.is_empty() => Ok(fit),
-        found => Err(Unfit::Exposed(found)),
+        found => Err(Unfit::Meeting(found)),
     }
 }
 

@@ -93,7 +93,7 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
 fn why(unfit: &Unfit) -> String {
     let exposed: Vec<&str> = match unfit {
         Unfit::Missing { .. } => return unfit.to_string(),
-        Unfit::Exposed(found) => found.iter().map(String::as_str).collect(),
+        Unfit::Exposed(found) | Unfit::Meeting(found) => found.iter().map(String::as_str).collect(),
         // What a person mends on this machine and not in a file is said here, too.
         Unfit::Files(faults) => {
             let texts = faults.faults.iter().map(|fault| fault.text.as_str());

@@ -31,6 +31,7 @@ pub const ENTRY: Entry = Entry {
     alone: false,
     check: |written| check::<Settings>(written, settings::further),
     check_channel: |written| check::<ChannelSettings>(written, settings::further_channel),
+    folders: super::port::no_folders,
     schema: schema_of::<Settings>,
     source: |name, written, around| {
         let source = source::AmqpSource::new(name, written, around)?;

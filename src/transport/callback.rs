@@ -32,6 +32,7 @@ pub const ENTRY: Entry = Entry {
     alone: false,
     check: |written| settings::check::<Settings>(written, |_, _| {}),
     check_channel: |written| settings::check::<ChannelSettings>(written, further),
+    folders: super::port::no_folders,
     schema: settings::schema_of::<Settings>,
     source: |_, _, _| Ok(None),
     destination: |name, written, channel, around| {

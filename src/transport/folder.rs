@@ -17,10 +17,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use super::port::{Answers, BuildError, Channel, Entry, Source, SourceError, Stop, Surroundings};
+use super::port::{Answers, BuildError, Channel, Claimed, Entry, Source, SourceError, Stop, Surroundings};
 use super::settings::{self, Span};
 use keeper::{Ages, Keeper};
 use out::FolderDestination;
+
+/// The folder below the data folder where reasons of refused files are written, where a tray names no other.
+pub const QUARANTINE: &str = "quarantine";
 
 /// The menu entry.
 pub const ENTRY: Entry = Entry {
@@ -30,6 +33,7 @@ pub const ENTRY: Entry = Entry {
     alone: true,
     check: |written| settings::check::<Settings>(written, further),
     check_channel: |written| settings::check::<ChannelSettings>(written, further_of_channel),
+    folders,
     schema: settings::schema_of::<Settings>,
     source: |name, written, around| Ok(Some(Arc::new(FolderSource::new(name, written, around)?))),
     destination: |name, written, channel, around| {
@@ -141,6 +145,25 @@ fn further(settings: &Settings, faults: &mut Vec<(String, String)>) {
             fault("suffixes", "must be endings of file names such as \".xml\"");
         }
     }
+}
+
+/// Of a connection its trays, of a channel where its files are laid.
+fn folders(written: &serde_json::Value, channel: Option<&Channel>) -> Vec<Claimed> {
+    let mut claimed = Vec::new();
+    let mut claim = |path: Option<PathBuf>, partner: Option<&str>, key| {
+        claimed.extend(path.map(|path| Claimed { path, partner: partner.map(str::to_owned), key }));
+    };
+    if let Some(channel) = channel {
+        let own = ChannelSettings::deserialize(&channel.settings).unwrap_or_default();
+        claim(own.out, Some(&channel.partner), "out");
+    } else if let Ok(settings) = Settings::deserialize(written) {
+        for tray in settings.trays {
+            claim(Some(tray.incoming), Some(&tray.partner), "in");
+            claim(tray.out, Some(&tray.partner), "out");
+            claim(tray.quarantine, None, "quarantine");
+        }
+    }
+    claimed
 }
 
 fn further_of_channel(settings: &ChannelSettings, faults: &mut Vec<(String, String)>) {

@@ -42,6 +42,7 @@ pub const ENTRY: Entry = Entry {
     alone: false,
     check: |written| settings::check::<Settings>(written, further),
     check_channel: |written| settings::check::<NoChannel>(written, |_, _| {}),
+    folders: super::port::no_folders,
     schema: settings::schema_of::<Settings>,
     source: |name, written, around| {
         Ok(Some(Arc::new(HttpSource::new(name, written, around, axum::Router::new())?)))
@@ -215,7 +216,7 @@ impl Source for HttpSource {
         let ended = stop.child_token();
         let _end = ended.clone().drop_guard();
         if let Some(tls) = &tls {
-            tokio::spawn(tls.clone().watch(self.name.clone(), ended.clone()));
+            tokio::spawn(tls.clone().watch(self.name.clone(), self.around.parts.clone(), ended.clone()));
         }
         let proxies = self.settings.proxies();
         let door = Door::new(&self.name, &self.settings, proxies.clone(), &self.around, stop.clone());

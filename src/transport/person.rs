@@ -14,6 +14,7 @@ pub const ENTRY: Entry = Entry {
     alone: false,
     check: |_| vec![(String::new(), NO_CONNECTION.to_owned())],
     check_channel: |_| vec![(String::new(), NO_CONNECTION.to_owned())],
+    folders: super::port::no_folders,
     schema: || json!({ "type": "object", "properties": {}, "additionalProperties": false }),
     source: |_, _, _| Ok(None),
     destination: |_, _, _, _| Ok(None),

@@ -312,12 +312,30 @@ pub struct Entry {
     pub check: fn(settings: &serde_json::Value) -> Vec<(String, String)>,
     /// Checks the settings of a partner's channel, in the same way.
     pub check_channel: fn(settings: &serde_json::Value) -> Vec<(String, String)>,
+    /// Folders that a connection, or a partner's channel by it, uses: no two of them may meet.
+    pub folders: fn(settings: &serde_json::Value, channel: Option<&Channel>) -> Vec<Claimed>,
     /// JSON Schema of the settings of a connection.
     pub schema: fn() -> serde_json::Value,
     /// Builds the source, if the connection has one.
     pub source: BuildSource,
     /// Builds the destination of one partner by this connection, if the transport sends.
     pub destination: BuildDestination,
+}
+
+/// A folder that a transport uses.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Claimed {
+    /// As written; relative to the data folder.
+    pub path: PathBuf,
+    /// The partner who may do in it what he likes; `None` where it is ours alone.
+    pub partner: Option<String>,
+    /// The key that names it, such as `in`.
+    pub key: &'static str,
+}
+
+/// For transports without folders.
+pub fn no_folders(_: &serde_json::Value, _: Option<&Channel>) -> Vec<Claimed> {
+    Vec::new()
 }
 
 /// How a source is built.

@@ -20,6 +20,7 @@ pub const ENTRY: Entry = Entry {
     alone: true,
     check: |written| settings::check::<Settings>(written, further),
     check_channel: |written| settings::check::<NoChannel>(written, |_, _| {}),
+    folders: super::port::no_folders,
     schema: settings::schema_of::<Settings>,
     source: |name, written, around| Ok(Some(Arc::new(TimerSource::new(name, written, around)?))),
     destination: |_, _, _, _| Ok(None),

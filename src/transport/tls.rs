@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::sha256_hex;
 use super::port::Stop;
 use super::settings::Span;
+use crate::telemetry::parts::{Failing, Parts, Turn};
 
 /// Whether a client has to show a certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -144,7 +145,7 @@ impl Trust {
 pub struct ServerTls {
     settings: TlsSettings,
     current: ArcSwap<Trust>,
-    seen: Mutex<[u8; 32]>,
+    seen: Mutex<Seen>,
 }
 
 impl ServerTls {
@@ -152,7 +153,8 @@ impl ServerTls {
     pub fn open(settings: TlsSettings) -> Result<ServerTls, TlsError> {
         let files = Files::read(&settings)?;
         let trust = files.trust(settings.client_certificates, 0)?;
-        Ok(ServerTls { settings, current: ArcSwap::from_pointee(trust), seen: Mutex::new(files.digest()) })
+        let seen = Mutex::new(Seen { digest: files.digest(), unfit: None });
+        Ok(ServerTls { settings, current: ArcSwap::from_pointee(trust), seen })
     }
 
     /// What holds now; new connections begin with it, and each request of an open one is looked at by it.
@@ -160,45 +162,67 @@ impl ServerTls {
         self.current.load_full()
     }
 
-    /// Loads the material if it changed; true when another one is in use now. On a fault the last good one stays,
-    /// and the same broken content is reported once.
+    /// Loads the material if it changed; true when another one is in use now. On a fault the last good one stays, and the fault is
+    /// told until the files are good again.
     pub fn reload(&self) -> Result<bool, TlsError> {
         let files = Files::read(&self.settings)?;
         let digest = files.digest();
         {
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            if *seen == digest {
-                return Ok(false);
+            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if seen.digest == digest {
+                return seen.unfit.clone().map_or(Ok(false), Err);
             }
-            *seen = digest;
         }
         let generation = self.current.load().generation + 1;
-        self.current.store(Arc::new(files.trust(self.settings.client_certificates, generation)?));
+        let trust = files.trust(self.settings.client_certificates, generation);
+        let unfit = trust.as_ref().err().cloned();
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen { digest, unfit };
+        self.current.store(Arc::new(trust?));
         Ok(true)
     }
 
-    /// Looks for changes until stopped. Contents are compared, not times: a replaced link or a restored file counts.
-    pub async fn watch(self: Arc<Self>, connection: String, stop: Stop) {
+    /// Looks for changes until stopped. Contents are compared, not times: a replaced link or a restored file counts. As long as the
+    /// files cannot be used the listener is a part that fails: whom they no longer name may still come in.
+    pub async fn watch(self: Arc<Self>, connection: String, parts: Parts, stop: Stop) {
+        let part = format!("tls {connection}");
         let mut told = None;
         loop {
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => break,
                 () = tokio::time::sleep(self.settings.reload_every.0) => {}
             }
             let this = self.clone();
             match tokio::task::spawn_blocking(move || this.reload()).await {
-                Ok(Ok(true)) => tracing::info!(connection, "new tls material in use"),
-                Ok(Ok(false)) => continue,
-                Ok(Err(fault)) if told.as_ref() != Some(&fault) => {
-                    tracing::warn!(connection, %fault, "tls material not usable, the last good one stays in use");
-                    told = Some(fault);
-                    continue;
+                Ok(Ok(fresh)) => {
+                    if fresh {
+                        tracing::info!(connection, "new tls material in use");
+                    }
+                    parts.runs(&part);
+                    told = None;
                 }
-                Ok(Err(_)) | Err(_) => continue,
+                Ok(Err(fault)) => {
+                    if told.as_ref() != Some(&fault) {
+                        tracing::warn!(connection, %fault, "tls material not usable, the last good one stays in use");
+                    }
+                    let next = "put usable files in place; until then the last good ones hold, also for whom the new ones leave out";
+                    parts.fails(
+                        &part,
+                        Failing { cause: fault.to_string(), next: next.to_owned(), turn: Turn::Ours },
+                    );
+                    told = Some(fault);
+                }
+                Err(_) => {}
             }
-            told = None;
         }
+        parts.gone(&part);
     }
+}
+
+/// What was found in the files last.
+struct Seen {
+    digest: [u8; 32],
+    /// Why it is not in use.
+    unfit: Option<TlsError>,
 }
 
 /// The contents of the files, read once so that what is compared is what is used.

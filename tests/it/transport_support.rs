@@ -310,6 +310,7 @@ pub struct HttpDoor {
     pub clock: Clock,
     pub base: String,
     pub port: u16,
+    pub parts: drehscheibe::telemetry::parts::Parts,
     pub running: Running,
 }
 
@@ -331,7 +332,8 @@ pub async fn http_door_with(house: Arc<House>, more: serde_json::Value, extra: a
     let running = start(source.clone());
     let port = source.bound().await.unwrap().port();
     let scheme = if settings.get("tls").is_some() { "https" } else { "http" };
-    HttpDoor { house, clock, base: format!("{scheme}://localhost:{port}"), port, running }
+    let parts = around.parts.clone();
+    HttpDoor { house, clock, base: format!("{scheme}://localhost:{port}"), port, parts, running }
 }
 
 impl HttpDoor {

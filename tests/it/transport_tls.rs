@@ -308,15 +308,22 @@ async fn changed_files_are_taken_without_a_restart_and_torn_ones_are_not() {
     fs::write(files.path("server.pem"), &whole[..whole.len() / 2]).unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(shown().await, second);
+    let fails = || door.parts.said().iter().any(|said| said.part == "tls tuer" && said.failing.is_some());
+    assert!(fails(), "{:?}", door.parts.said());
     let third = leaf(&files.servers, true, 2100);
     fs::write(files.path("server.pem"), &third.certificate).unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(shown().await, second);
     fs::write(files.path("server.key"), &third.key).unwrap();
     until(&third.fingerprint).await;
+    crate::transport_support::eventually(|| !fails()).await;
+    let key = fs::read(files.path("server.key")).unwrap();
     fs::remove_file(files.path("server.key")).unwrap();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    crate::transport_support::eventually(fails).await;
     assert_eq!(shown().await, third.fingerprint);
+    // The same content once more is as good as before.
+    fs::write(files.path("server.key"), key).unwrap();
+    crate::transport_support::eventually(|| !fails()).await;
     door.running.end().await.unwrap();
 }
 

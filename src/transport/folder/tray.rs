@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use rustix::fs::FileType;
 use uuid::Uuid;
 
+use super::QUARANTINE;
 use super::TraySettings;
 use super::handle::{Found, Mark, Room, sweep, write_whole};
 use crate::clock::Tick;
@@ -159,7 +160,7 @@ pub struct Tray {
 impl Tray {
     /// The tray of these settings; relative paths are below `base`. Touches nothing yet.
     pub fn new(connection: &str, settings: &TraySettings, base: &Path) -> Tray {
-        let own = Path::new("quarantine").join(plain(connection)).join(plain(&settings.partner));
+        let own = Path::new(QUARANTINE).join(plain(connection)).join(plain(&settings.partner));
         Tray {
             base: base.to_owned(),
             incoming: settings.incoming.clone(),

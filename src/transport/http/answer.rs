@@ -1,7 +1,7 @@
 //! What a committed verdict looks like on the wire. Never says more than the verdict: a request without a reply is
 //! answered with its id and stand only.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -51,11 +51,11 @@ pub fn of_verdict(verdict: Verdict) -> Response {
 
 /// The stand of a message.
 pub fn of_standing(standing: &Standing) -> Response {
-    json(serde_json::to_vec(standing).unwrap_or_default())
+    json(serde_json::to_vec(standing).unwrap_or_default().into())
 }
 
 /// A JSON document that no cache keeps.
-pub fn json(document: Vec<u8>) -> Response {
+pub fn json(document: Bytes) -> Response {
     let mut response = Response::new(Body::from(document));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -97,12 +97,20 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if this.heads.refused() {
+            return Poll::Ready(Err(ErrorKind::InvalidData.into()));
+        }
         let before = buf.filled().len();
         match Pin::new(&mut this.inner).poll_read(cx, buf) {
             Poll::Ready(outcome) => {
                 let fresh = buf.filled_mut().get_mut(before..).unwrap_or_default();
-                this.heads.look(fresh);
-                this.read = this.read.saturating_add(fresh.len());
+                let passes = this.heads.look(fresh);
+                // Nothing of what came would be the end of the stream, as if the far end had closed it.
+                if passes == 0 && !fresh.is_empty() {
+                    return Poll::Ready(Err(ErrorKind::InvalidData.into()));
+                }
+                this.read = this.read.saturating_add(passes);
+                buf.set_filled(before + passes);
                 if this.read >= PREFACE {
                     this.first = None;
                 }

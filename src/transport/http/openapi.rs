@@ -1,14 +1,35 @@
-//! The description of the running paths as OpenAPI 3.1, composed at each request from what the routes say.
+//! The description of the running paths as OpenAPI 3.1, composed from what the routes say.
 //! Never lists partners, bounds of others or anything of a message.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::body::Bytes;
 use serde_json::{Map, Value, json};
 
 use crate::transport::port::HttpBinding;
 
+/// The document as it was made last: anybody may ask for it, as often as he likes.
+#[derive(Default)]
+pub struct Described(Mutex<Option<(Arc<Vec<HttpBinding>>, Bytes)>>);
+
+impl Described {
+    /// The document for these paths, made anew where they are others than before.
+    pub fn of(&self, paths: &Arc<Vec<HttpBinding>>, certificates: bool) -> Bytes {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*made {
+            Some((of, document)) if Arc::ptr_eq(of, paths) => document.clone(),
+            _ => {
+                let document = Bytes::from(document(paths, certificates));
+                *made = Some((paths.clone(), document.clone()));
+                document
+            }
+        }
+    }
+}
+
 /// The document for these paths, as JSON.
-pub fn document(bindings: &[HttpBinding], certificates: bool) -> Vec<u8> {
+fn document(bindings: &[HttpBinding], certificates: bool) -> Vec<u8> {
     let mut by_path: BTreeMap<&str, Vec<&HttpBinding>> = BTreeMap::new();
     for binding in bindings {
         by_path.entry(&binding.path).or_default().push(binding);

@@ -1,11 +1,12 @@
 //! Who may hold a connection: shares by address until somebody has logged in, by partner after that, and a reserve for
-//! health and metrics. Whoever comes is let in where a stranger who does nothing can go for it; never cuts a connection on
-//! which a request is worked on.
+//! health and metrics. Whoever comes is let in where a stranger can go for it, or a partner's connection that does nothing;
+//! never cuts one on which a request of a partner is worked on.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ipnet::Ipv6Net;
 
@@ -37,6 +38,16 @@ enum Owner {
 struct Entry {
     owner: Owner,
     life: Arc<Life>,
+}
+
+impl Entry {
+    /// How long it has been idle, where it may go. What a stranger asks for is nothing to be worked on: it could ask for ever.
+    fn may_go(&self) -> Option<Duration> {
+        match self.owner {
+            Owner::Address(_) => Some(self.life.idle().unwrap_or_default()),
+            Owner::Partner(_) | Owner::Proxy => self.life.idle(),
+        }
+    }
 }
 
 /// The connections of one listener; clones count together.
@@ -117,20 +128,25 @@ impl Table {
         Some(entry)
     }
 
-    /// Cuts the connection of this owner that has been idle longest, if there is one; of those that are alike the oldest.
+    /// Cuts the connection of this owner that has been idle longest, if one may go; of those that are alike the oldest.
     fn make_room_in(&mut self, owner: &Owner) {
         let own = self.open.iter().filter(|(_, entry)| entry.owner == *owner);
-        let idlest = own.filter_map(|(id, entry)| Some((entry.life.idle()?, Reverse(*id)))).max();
+        let idlest = own.filter_map(|(id, entry)| Some((entry.may_go()?, Reverse(*id)))).max();
         self.cut(idlest.map(|(_, Reverse(id))| id));
     }
 
-    /// Cuts the idlest connection of the address with the most that has an idle one. Partners and proxies are spared.
+    /// Cuts a stranger's connection, else one that a partner does nothing with: the idlest of the largest share. Proxies are spared.
     fn make_room(&mut self) {
-        let strangers = self.open.iter().filter(|(_, entry)| matches!(entry.owner, Owner::Address(_)));
-        let idlest = strangers
-            .filter_map(|(id, entry)| Some((self.count(&entry.owner), entry.life.idle()?, Reverse(*id))))
-            .max();
-        self.cut(idlest.map(|(_, _, Reverse(id))| id));
+        let rank = |(id, entry): (&u64, &Entry)| {
+            let stranger = match entry.owner {
+                Owner::Proxy => return None,
+                Owner::Address(_) => true,
+                Owner::Partner(_) => false,
+            };
+            Some((stranger, self.count(&entry.owner), entry.may_go()?, Reverse(*id)))
+        };
+        let idlest = self.open.iter().filter_map(rank).max();
+        self.cut(idlest.map(|(.., Reverse(id))| id));
     }
 
     fn cut(&mut self, id: Option<u64>) {
@@ -165,6 +181,12 @@ impl Place {
     /// Whether the connection stands on the reserve, where only health and metrics are answered.
     pub fn ops_only(&self) -> bool {
         self.ops_only
+    }
+
+    /// Whether somebody has logged in on it.
+    pub fn is_a_partners(&self) -> bool {
+        let table = self.places.table();
+        table.open.get(&self.id).is_some_and(|entry| matches!(entry.owner, Owner::Partner(_)))
     }
 
     /// Somebody has logged in: from now on the connection counts for the partner. False when the partner has too many on which
@@ -250,6 +272,7 @@ mod tests {
         let places = places(2);
         let held: Vec<Place> =
             (1..=6).map(|last| places.take(at(&format!("2001:db8:0:{last}::1")), false).unwrap()).collect();
+        assert!(held.iter().zip(["a", "a", "b", "b", "c", "c"]).all(|(place, of)| place.belongs_to(of)));
         let work: Vec<_> = held.iter().map(|place| place.life().work()).collect();
         let probes: Vec<Place> = (0..3).map(|_| places.take(at("192.0.2.9"), false).unwrap()).collect();
         assert!(probes.iter().all(Place::ops_only));
@@ -258,6 +281,34 @@ mod tests {
         assert!(places.table().reserved.is_empty());
         drop(work);
         assert!(!places.take(at("192.0.2.9"), false).unwrap().ops_only());
+    }
+
+    #[tokio::test]
+    async fn a_stranger_that_never_ends_its_request_shuts_nobody_out() {
+        let places = places(0);
+        let held: Vec<Place> =
+            (0..6).map(|nth| places.take(at(&format!("192.0.2.{}", nth % 2)), false).unwrap()).collect();
+        let _work: Vec<_> = held.iter().map(|place| place.life().work()).collect();
+        let partner = places.take(at("192.0.2.9"), false).expect("a place");
+        assert!(is_cut(&held[0]).await || is_cut(&held[1]).await, "the oldest of a largest share");
+        let also = places.take(at("192.0.2.9"), false).expect("a place");
+        assert!(!is_cut(&partner).await && !is_cut(&also).await);
+        // Nor within the share of one address.
+        let own = Places::new(Bounds { most: 100, per_address: 2, per_partner: 2, reserve: 0 });
+        let held = [(); 2].map(|()| own.take(at("192.0.2.1"), false).unwrap());
+        let _work = held.each_ref().map(|place| place.life().work());
+        assert!(own.take(at("192.0.2.1"), false).is_some() && is_cut(&held[0]).await);
+    }
+
+    #[tokio::test]
+    async fn what_partners_do_nothing_with_gives_way_in_a_full_house() {
+        let places = Places::new(Bounds { most: 4, per_address: 4, per_partner: 4, reserve: 0 });
+        let held: Vec<Place> = (0..4).map(|_| places.take(at("192.0.2.1"), false).unwrap()).collect();
+        assert!(held.iter().zip(["a", "b", "b", "b"]).all(|(place, of)| place.belongs_to(of)));
+        let _work = held[1].life().work();
+        assert!(places.take(at("192.0.2.9"), false).is_some());
+        assert!(is_cut(&held[2]).await, "the oldest idle one of the partner with the most");
+        assert!(!is_cut(&held[0]).await && !is_cut(&held[1]).await && !is_cut(&held[3]).await);
     }
 
     #[tokio::test]

@@ -18,13 +18,14 @@ use uuid::Uuid;
 use super::admit::{Caller, admit};
 use super::answer::{self, MESSAGES};
 use super::body::{self, Bounds, Received};
+use super::openapi::Described;
 use super::places::share_of;
 use super::problem::Problem;
 use super::room::{Means, Room};
 use super::server::Peer;
 use super::shares::{Full, HeldKey, Shares};
 use super::stranger::{self, Turnstile};
-use super::{Settings, openapi, origin};
+use super::{Settings, origin};
 use crate::envelope::{Envelope, Evidence, Head};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::ids::fresh_id;
@@ -53,6 +54,7 @@ pub struct Door {
     patience: Duration,
     takes_certificates: bool,
     strangers: Turnstile,
+    described: Described,
     begun: TaskTracker,
 }
 
@@ -80,6 +82,7 @@ impl Door {
             patience: settings.read_timeout.0,
             takes_certificates: clients != ClientCertificates::Off,
             strangers: Turnstile::default(),
+            described: Described::default(),
             begun: TaskTracker::new(),
         }
     }
@@ -123,7 +126,12 @@ async fn handle(
                 };
                 door.note_stranger(id, &peer, &head.method, head.uri.path(), &head.headers, body).await;
             } else if let Some(body) = body {
-                body::drain(body).await;
+                // The same for whoever asks for what is not there, until it has logged in.
+                let origin = || share_of(door.origin(&peer, &head.headers));
+                let heard = (!peer.place.is_a_partners()).then(|| door.shares.take_stranger(origin()));
+                if !matches!(heard, Some(None)) {
+                    body::drain(body).await;
+                }
             }
             problem.response(id)
         }
@@ -148,8 +156,10 @@ impl Door {
         let here: Vec<&HttpBinding> = paths.iter().filter(|binding| binding.path == path).collect();
         if here.is_empty() {
             if path == OPENAPI {
-                let document = openapi::document(&paths, self.takes_certificates);
-                return if reads { Ok(answer::json(document)) } else { Err(Problem::Method("GET, HEAD")) };
+                return match reads {
+                    true => Ok(answer::json(self.described.of(&paths, self.takes_certificates))),
+                    false => Err(Problem::Method("GET, HEAD")),
+                };
             }
             let wanted = path.strip_prefix(MESSAGES).ok_or(Problem::NotFound)?;
             if !reads {

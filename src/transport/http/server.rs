@@ -12,6 +12,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONNECTION, HOST};
+use axum::http::uri::Authority;
 use axum::http::{HeaderValue, Request, Response, Version};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
@@ -250,7 +251,7 @@ impl Listener {
         let id = || fresh_id(self.clock.now());
         let (app, bad) = match &self.served.ops {
             Some(ops) if ops_only => (ops, false),
-            _ => (&self.served.all, version == Version::HTTP_11 && hosts(&request) != 1),
+            _ => (&self.served.all, version == Version::HTTP_11 && !names_its_host(&request)),
         };
         let mut response = if bad {
             Problem::Unreadable("Eine Anfrage mit HTTP/1.1 braucht genau einen Kopf Host.").response(id())
@@ -271,8 +272,14 @@ impl Listener {
     }
 }
 
-fn hosts(request: &Request<Incoming>) -> usize {
-    request.headers().get_all(HOST).iter().count()
+/// Whether there is one Host, and it is one (RFC 9112, 3.2).
+fn names_its_host(request: &Request<Incoming>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let is_host = |host: &HeaderValue| {
+        let host = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
+        host.is_some_and(|host| !host.host().is_empty() && !host.as_str().contains('@'))
+    };
+    hosts.next().is_some_and(is_host) && hosts.next().is_none()
 }
 
 /// Whether a connection that has to go has had its time.

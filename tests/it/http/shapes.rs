@@ -77,11 +77,18 @@ fn refused() -> Vec<(String, String)> {
         "fffffffffffffffff\r\n<a/>\r\n",
         ";a\r\n<a/>\r\n0\r\n\r\n",
         "4\r\n<a/>\r\n0\r\nX: y\n\r\n",
+        "4;a\nb\r\n<a/>\r\n0\r\n\r\n",
+        "4;\nxx\r\n<a/>\r\n0\r\n\r\n",
+        "4\r\n<a/>\r\n0;a\nb\r\n\r\n",
+        "4\r\n<a/>\r\n0\r\nX: y\r\n\n",
     ] {
         put(&format!("chunk {chunk:?}"), post(chunked, chunk));
     }
     put("no host", good.replace("Host: a\r\n", ""));
     put("two hosts", good.replace("Host: a\r\n", "Host: a\r\nHost: b\r\n"));
+    for host in ["", "a b", "a/c", "u@a", "a:x", "\u{e4}"] {
+        put(&format!("host {host:?}"), good.replace("Host: a\r\n", &format!("Host: {host}\r\n")));
+    }
     put("coding with HTTP/1.0", post(chunked, "4\r\n<a/>\r\n0\r\n\r\n").replace("HTTP/1.1", "HTTP/1.0"));
     put("no version", good.replace(" HTTP/1.1", ""));
     for version in ["HTTP/1.2", "HTTP/2.0", "HTTP/3", "http/1.1", "HTTP/1.1 x"] {

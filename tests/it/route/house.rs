@@ -128,6 +128,7 @@ const fn transport(word: &'static str, answers: Option<Answers>, sends: bool) ->
         alone: false,
         check: |_| Vec::new(),
         check_channel: |_| Vec::new(),
+        folders: drehscheibe::transport::port::no_folders,
         schema: || json!({ "type": "object", "properties": {} }),
         source: |_, _, _| Ok(None),
         destination: |_, _, _, _| Ok(None),
@@ -151,6 +152,7 @@ pub const TRANSPORTS: &[port::Entry] = &[
     transport("folder", Some(Answers::ByMessage), true),
     port::Entry {
         check_channel: |settings| required(settings, &["url", "secret"], &["allow-private"]),
+        folders: drehscheibe::transport::port::no_folders,
         ..transport("callback", None, true)
     },
     transport("timer", Some(Answers::ByMessage), false),

@@ -1,0 +1,174 @@
+//! Whether folders that a stage uses meet: a tray of one partner in another's, or in what is ours. What a partner can write in he can
+//! also replace, and what is laid there he can read. Compares paths as they are on disk, links followed; opens and makes nothing.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::route::compiled::Compiled;
+use crate::store::backup::CLAIMS;
+use crate::transport::TRANSPORTS;
+use crate::transport::folder::QUARANTINE;
+use crate::transport::port::{Claimed, no_folders};
+
+use super::place::Place;
+
+/// A folder that is ours.
+struct Own {
+    path: PathBuf,
+    what: &'static str,
+    /// Whether trays may lie in it, as they do in the data folder.
+    holds_trays: bool,
+}
+
+/// A folder of a connection, where it really lies.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Used {
+    path: PathBuf,
+    claimed: Claimed,
+    connection: String,
+}
+
+impl Used {
+    fn said(&self) -> String {
+        let Claimed { path, partner, key } = &self.claimed;
+        let of = partner.as_ref().map(|partner| format!(" of {partner}")).unwrap_or_default();
+        format!("`{key}`{of} in connection {}, {}", self.connection, path.display())
+    }
+}
+
+/// What is wrong, one sentence each; empty when nothing is.
+pub fn meeting(place: &Place, compiled: &Compiled) -> Vec<String> {
+    let used: Vec<Used> = used(place, compiled).into_iter().collect();
+    let mut own = own(place, compiled);
+    own.sort_by_key(|own| own.holds_trays);
+    let mut found = Vec::new();
+    for (at, one) in used.iter().enumerate() {
+        // The first says most: a tray that is the store's folder holds the claims, too.
+        let ours = own.iter().find(|own| match &one.claimed.partner {
+            Some(_) => own.path.starts_with(&one.path) || !own.holds_trays && one.path.starts_with(&own.path),
+            None => false,
+        });
+        if let Some(own) = ours {
+            let (said, what) = (one.said(), own.what);
+            found.push(format!("{said} meets {what}, which is ours alone; name a folder beside it"));
+        }
+        for other in &used[at + 1..] {
+            if let Some(why) = meets(one, other) {
+                found.push(format!("{} and {}: {why}", one.said(), other.said()));
+            }
+        }
+    }
+    found
+}
+
+fn meets(one: &Used, other: &Used) -> Option<&'static str> {
+    let (here, there) = (&one.claimed, &other.claimed);
+    let same = one.path == other.path;
+    if !one.path.starts_with(&other.path) && !other.path.starts_with(&one.path) {
+        return None;
+    }
+    match (&here.partner, &there.partner) {
+        (None, None) => None,
+        (Some(this), Some(that)) if this == that => match (here.key, there.key) {
+            ("in", "in") if same => Some("its files would be taken twice; keep one of them"),
+            ("in", "out") | ("out", "in") if same => Some("what we lay there would come back"),
+            _ => None,
+        },
+        (Some(_), Some(_)) => Some("two partners never share a folder; give each its own"),
+        _ => Some("a folder of ours lies where a partner can write; name one of your own"),
+    }
+}
+
+fn used(place: &Place, compiled: &Compiled) -> BTreeSet<Used> {
+    let folders = |kind: &str| {
+        TRANSPORTS.iter().find(|entry| entry.word == kind).map_or(no_folders as _, |entry| entry.folders)
+    };
+    let of_sources = compiled.sources.iter().flat_map(|source| {
+        let claimed = folders(&source.kind)(&source.settings, None);
+        claimed.into_iter().map(|claimed| (claimed, source.connection.clone()))
+    });
+    // A connection that only sends has trays as well.
+    let of_destinations = compiled.destinations.iter().flat_map(|wanted| {
+        let folders = folders(&wanted.kind);
+        let mut claimed = folders(&wanted.settings, Some(&wanted.channel));
+        claimed.extend(folders(&wanted.settings, None));
+        claimed.into_iter().map(|claimed| (claimed, wanted.connection.clone()))
+    });
+    let really = |(claimed, connection): (Claimed, String)| {
+        let path = real(&place.data.join(&claimed.path));
+        Used { path, claimed, connection }
+    };
+    of_sources.chain(of_destinations).map(really).collect()
+}
+
+fn own(place: &Place, compiled: &Compiled) -> Vec<Own> {
+    let store = place.data.join(&compiled.stage.store_path);
+    let own = |path: &Path, what, holds_trays| Own { path: real(path), what, holds_trays };
+    vec![
+        own(&store.join(CLAIMS), "the folder of claims", false),
+        own(&place.data.join(QUARANTINE), "the folder of quarantine", false),
+        own(&place.config, "the folder of the stage", false),
+        own(&store, "the folder of the store", true),
+        own(&place.data, "the data folder", true),
+    ]
+}
+
+/// A path with its links followed as far as there is anything, and without `.`.
+fn real(path: &Path) -> PathBuf {
+    let mut rest = Vec::new();
+    let mut at = path;
+    loop {
+        if let Ok(found) = at.canonicalize() {
+            return rest.iter().rev().fold(found, |found, name| found.join(name));
+        }
+        match (at.parent(), at.file_name()) {
+            (Some(parent), Some(name)) => {
+                rest.push(name);
+                // What is relative begins where the process stands.
+                at = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            }
+            _ => return path.components().collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn used(path: &str, partner: Option<&str>, key: &'static str) -> Used {
+        let claimed = Claimed { path: path.into(), partner: partner.map(str::to_owned), key };
+        Used { path: path.into(), claimed, connection: "c".to_owned() }
+    }
+
+    #[test]
+    fn folders_of_two_meet_where_one_lies_in_the_other() {
+        let tray = || used("/t/a", Some("a"), "in");
+        for (other, meet) in [
+            (used("/t/a", Some("b"), "in"), true),
+            (used("/t/a/x", Some("b"), "out"), true),
+            (used("/t", Some("b"), "out"), true),
+            (used("/t/ab", Some("b"), "in"), false),
+            (used("/t/a", Some("a"), "in"), true),
+            (used("/t/a", Some("a"), "out"), true),
+            (used("/t/a/out", Some("a"), "out"), false),
+            (used("/t/a/q", None, "quarantine"), true),
+            (used("/t/q", None, "quarantine"), false),
+        ] {
+            assert_eq!(meets(&tray(), &other).is_some(), meet, "{}", other.said());
+            assert_eq!(meets(&other, &tray()).is_some(), meet, "{}", other.said());
+        }
+    }
+
+    #[test]
+    fn a_link_and_another_spelling_are_the_folder_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        std::fs::create_dir(base.join("a")).unwrap();
+        std::os::unix::fs::symlink(base.join("a"), base.join("b")).unwrap();
+        for spelling in ["a", "./a", "a/.", "b"] {
+            assert_eq!(real(&base.join(spelling)), base.join("a"), "{spelling}");
+        }
+        assert_eq!(real(&base.join("b/new/er")), base.join("a/new/er"));
+    }
+}
