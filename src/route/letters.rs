@@ -1,8 +1,11 @@
 //! Reads the texts and heads of the letters, those of the routes and those of the stage. Every fault of every file is collected; a
 //! text that could say more than its document may is one. What nobody approved is named, and in `produktion` it is a fault.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 
+use crate::paper::font::{Weight, shape};
 use crate::paper::head::{Kopf, PLATTFORM};
 use crate::paper::texts::{
     Absatz, DEUTSCH, DOKUMENTE, Dokument, Fassung, Form, Freigabe, Text, Texte, einsetzen, stellen,
@@ -29,68 +32,108 @@ const HEAD: &[&str] = &[
     "fuss",
 ];
 const TEXT: &[&str] = &["betreff", "vor", "nach", "gruss", "schluss"];
-/// What a notice does not name, so that nobody learns from it what it is about.
-const UNNAMED: &[&str] = &[
-    "sorge",
-    "kind",
-    "custody",
-    "child",
-    "parental",
-    "parentale",
-    "velayet",
-    "çocuk",
-    "опік",
-    "дитин",
-    "dzieck",
-    "opiek",
-    "enfant",
+/// What a notice does not name, so that nobody learns from it what it is about; by language, beginnings of words in lower case.
+const UNNAMED: &[(&str, &[&str])] = &[
+    ("de", &["sorge", "kind"]),
+    ("en", &["custody", "child"]),
+    ("fr", &["parental", "enfant"]),
+    ("pl", &["piecz", "opiek", "dzieck"]),
+    ("tr", &["velayet", "çocuk"]),
+    ("uk", &["опік", "дитин"]),
 ];
 
-/// The texts of a stage. Those of the stage hold before those of the routes.
-pub fn read(
-    collector: &Collector,
-    (shared, own): (&[TextFile], &[TextFile]),
-    aemter: &Aemter,
-    real: bool,
-) -> Texte {
+/// The files of texts and heads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Letters {
+    /// Beside the routes, in the order of their names.
+    pub shared: Vec<TextFile>,
+    /// Of the stage, likewise.
+    pub own: Vec<TextFile>,
+}
+
+impl Letters {
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &TextFile> {
+        self.shared.iter().chain(&self.own)
+    }
+}
+
+/// The texts of a stage; one of the stage holds before the same one of the routes. `real` says that only what was approved is used.
+pub fn read(collector: &Collector, files: &Letters, aemter: &Aemter, real: bool) -> Texte {
     let mut texte = Texte { nur_freigegeben: real, ..Texte::default() };
-    let mut places: Vec<(Wanted, String, Place)> = Vec::new();
-    for (layer, files) in [own, shared].into_iter().enumerate() {
+    let mut taken: BTreeMap<String, Layer> = BTreeMap::new();
+    for (layer, files) in [(Layer::Stage, &files.own), (Layer::Routes, &files.shared)] {
         for file in files {
             let desk = collector.desk(&file.name, &file.text);
             let Some(root) = tree::parse(&file.text, desk) else { continue };
-            let found = if root.get("kopf").is_some() {
-                head(desk, &root, aemter)
-            } else {
-                texts(desk, &root, aemter)
+            let (found, at) = match root.get("kopf") {
+                Some(_) => (head(desk, &root, aemter).into_iter().collect(), root.locate("/kopf")),
+                None => (texts(desk, &root, aemter), root.locate("/form")),
             };
-            for (found, at) in found {
-                let key = found.key();
-                match places.iter().find(|(other, ..)| other.key == key.0) {
-                    Some((other, ..)) if other.layer == layer => {
-                        let text = format!("{} stands twice; keep one version", key.1);
-                        desk.fault(at, text);
+            let mut drafts = Vec::new();
+            for found in found {
+                let name = found.name();
+                match taken.get(&name) {
+                    Some(other) if *other == layer => {
+                        desk.fault(at, format!("{name} stands twice; keep one version"));
+                        continue;
                     }
-                    // The stage has its own.
-                    Some(_) => {}
-                    None => {
-                        places.push((Wanted { key: key.0, layer }, file.name.clone(), at));
-                        unapproved(desk, at, &found, &key.1, real);
-                        match found {
-                            Found::Text(text) => texte.texte.push(*text),
-                            Found::Head(kopf) => texte.koepfe.push(*kopf),
-                        }
-                    }
+                    Some(_) => continue,
+                    None => taken.insert(name.clone(), layer),
+                };
+                if found.fassung().freigegeben.is_none() {
+                    drafts.push(name);
+                }
+                match found {
+                    Found::Text(text) => texte.texte.push(*text),
+                    Found::Head(kopf) => texte.koepfe.push(*kopf),
                 }
             }
+            unapproved(desk, root.locate("/fassung"), &drafts, real);
         }
     }
+    heads(collector, files, &texte, aemter);
     texte
 }
 
-struct Wanted {
-    key: String,
-    layer: usize,
+/// Whose a file is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Layer {
+    Stage,
+    Routes,
+}
+
+/// Names what nobody approved; where the stage is real it is a fault.
+fn unapproved(desk: Desk<'_>, at: Place, drafts: &[String], real: bool) {
+    if drafts.is_empty() {
+        return;
+    }
+    let named = drafts.join(", ");
+    if real {
+        let what = "write `freigegeben: { von: …, am: … }` once somebody has, or remove what is not needed";
+        desk.fault(at, format!("nobody approved {named}; {what}"));
+    } else {
+        desk.warn(at, format!("nobody approved {named}; letters are marked as drafts"));
+    }
+}
+
+/// Who issues letters needs a head: the platform, and each office that released automatic answers.
+fn heads(collector: &Collector, files: &Letters, texte: &Texte, aemter: &Aemter) {
+    let Some(first) = files.all().next() else { return };
+    let released = aemter.aemter.iter().filter(|amt| amt.freigabe_seit.is_some()).map(|amt| amt.id.as_str());
+    for von in std::iter::once(PLATTFORM).chain(released) {
+        if texte.koepfe.iter().any(|kopf| kopf.von == von) {
+            continue;
+        }
+        let text =
+            format!("`{von}` has no head for its letters; write it into the folder {FOLDER} of the stage");
+        let desk = collector.again(&first.name);
+        if texte.nur_freigegeben {
+            desk.fault(Place::default(), text)
+        } else {
+            desk.warn(Place::default(), text)
+        }
+    }
 }
 
 enum Found {
@@ -99,11 +142,11 @@ enum Found {
 }
 
 impl Found {
-    /// What is unique, and how a person names it.
-    fn key(&self) -> (String, String) {
+    /// How a person names it; nothing else has the same name.
+    fn name(&self) -> String {
         match self {
-            Found::Text(text) => (format!("text {}", text.name()), format!("the text {}", text.name())),
-            Found::Head(kopf) => (format!("head {}", kopf.von), format!("the head of `{}`", kopf.von)),
+            Found::Text(text) => text.name(),
+            Found::Head(kopf) => format!("the head of {}", kopf.von),
         }
     }
 
@@ -115,24 +158,8 @@ impl Found {
     }
 }
 
-/// Names what nobody approved; where the stage is real it is a fault.
-fn unapproved(desk: Desk<'_>, at: Place, found: &Found, name: &str, real: bool) {
-    if found.fassung().freigegeben.is_some() {
-        return;
-    }
-    let version = &found.fassung().nummer;
-    if real {
-        let text = format!(
-            "nobody approved {name} in version {version}; write `freigegeben: {{ von: …, am: … }}` once somebody has, or remove it"
-        );
-        desk.fault(at, text);
-    } else {
-        desk.warn(at, format!("nobody approved {name} in version {version}; letters are marked as drafts"));
-    }
-}
-
-fn head(desk: Desk<'_>, root: &Node, aemter: &Aemter) -> Vec<(Found, Place)> {
-    let Some(root) = reading::map(desk, root, "a head", HEAD) else { return Vec::new() };
+fn head(desk: Desk<'_>, root: &Node, aemter: &Aemter) -> Option<Found> {
+    let root = reading::map(desk, root, "a head", HEAD)?;
     let texts = |key: &str, most: usize| {
         let found =
             root.get(key).map(|node| reading::texts(desk, node, &format!("`{key}`"))).unwrap_or_default();
@@ -160,14 +187,13 @@ fn head(desk: Desk<'_>, root: &Node, aemter: &Aemter) -> Vec<(Found, Place)> {
         })
         .collect();
     let (zeilen, unterzeichner) = (texts("zeilen", 4), texts("unterzeichner", 6));
-    let (Some(von), Some(fassung), Some(back)) = (von, fassung, back) else { return Vec::new() };
+    let (Some(von), Some(fassung), Some(back)) = (von, fassung, back) else { return None };
     if von.value != PLATTFORM {
         office(desk, &von, aemter);
     }
-    let at = root.locate("/fassung");
     let kopf =
         Kopf { von: von.value, fassung, zeilen, ruecksendung: back.value, kontakt, unterzeichner, fuss };
-    vec![(Found::Head(Box::new(kopf)), at)]
+    Some(Found::Head(Box::new(kopf)))
 }
 
 fn contact(desk: Desk<'_>, node: &Node) -> Option<(String, String)> {
@@ -221,7 +247,7 @@ fn day(desk: Desk<'_>, node: &Node, what: &str) -> Option<Date> {
     day
 }
 
-fn texts(desk: Desk<'_>, root: &Node, aemter: &Aemter) -> Vec<(Found, Place)> {
+fn texts(desk: Desk<'_>, root: &Node, aemter: &Aemter) -> Vec<Found> {
     let Some(root) = reading::map(desk, root, "a file of texts", FILE) else { return Vec::new() };
     let what = "a file of texts";
     let forms = [(Form::Schreiben.word(), Form::Schreiben), (Form::Deckblatt.word(), Form::Deckblatt)];
@@ -260,7 +286,7 @@ fn texts(desk: Desk<'_>, root: &Node, aemter: &Aemter) -> Vec<(Found, Place)> {
         let named =
             Named { dokument, form, sprache: &sprache.value, amt: amt.as_ref().map(|amt| &amt.value) };
         if let Some(text) = text(desk, node, &named, &fassung) {
-            found.push((Found::Text(Box::new(text)), root.locate("/fassung")));
+            found.push(Found::Text(Box::new(text)));
         }
     }
     found
@@ -327,9 +353,8 @@ fn allowed(desk: Desk<'_>, node: &Node, text: &Text) {
                 places,
             );
         }
-        let lower = written.to_lowercase();
         if !text.dokument.of_an_office()
-            && let Some(word) = UNNAMED.iter().find(|word| lower.contains(*word))
+            && let Some(word) = unnamed(&text.sprache, written)
         {
             let text = format!(
                 "`{}` names what it is about (`{word}`); a notice says nothing of it",
@@ -337,9 +362,7 @@ fn allowed(desk: Desk<'_>, node: &Node, text: &Text) {
             );
             desk.fault(node.at, text);
         }
-        if crate::paper::font::shape(&written.replace('\n', " "), crate::paper::font::Weight::Regular)
-            .is_err()
-        {
+        if shape(&written.replace('\n', " "), Weight::Regular).is_err() {
             let text = format!("the text `{}` has a character that no letter can show", text.dokument.word());
             desk.fault(node.at, text);
         }
@@ -350,6 +373,17 @@ fn allowed(desk: Desk<'_>, node: &Node, text: &Text) {
             "`betreff` has a place; it names the file and says nothing of a person",
         );
     }
+}
+
+/// The first word of a text that a notice does not name.
+fn unnamed<'a>(sprache: &str, written: &'a str) -> Option<&'a str> {
+    let language = sprache.split('-').next();
+    let words = UNNAMED.iter().find(|(of, _)| language == Some(*of)).map_or(&[][..], |(_, words)| *words);
+    let mut all = written.split(|letter: char| !letter.is_alphabetic());
+    all.find(|word| {
+        let word = word.to_lowercase();
+        word.starts_with("sorgeregister") || words.iter().any(|beginning| word.starts_with(beginning))
+    })
 }
 
 fn absatz(desk: Desk<'_>, node: &Node) -> Option<Absatz> {
