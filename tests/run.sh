@@ -89,6 +89,9 @@ set_up() {
   command -v xmllint >/dev/null || packages+=(libxml2-utils)
   # Tests signal the servers and programs that they started.
   command -v pgrep >/dev/null || packages+=(procps)
+  # Tests read letters with the tools of others.
+  command -v pdftotext >/dev/null || packages+=(poppler-utils)
+  command -v qpdf >/dev/null || packages+=(qpdf)
   # Tests start their own PostgreSQL with initdb.
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages+=(postgresql)
   # Tests start their own broker with deploy/dev/rabbitmq.sh; the system's stays off (see install_packages).

@@ -118,7 +118,7 @@ mod tests {
     fn lines_end_at_blanks_and_after_hyphens() {
         assert_eq!(texts("Guten Tag", 200.0), ["Guten Tag"]);
         assert_eq!(texts("Guten  \n Tag", 30.0), ["Guten ", "Tag"]);
-        assert_eq!(texts("Leutheusser-Schnarrenberger", 75.0), ["Leutheusser-", "Schnarrenberger"]);
+        assert_eq!(texts("Leutheusser-Schnarrenberger", 85.0), ["Leutheusser-", "Schnarrenberger"]);
         assert!(texts("", 30.0).is_empty() && texts("  ", 30.0).is_empty());
         // A fixed blank holds together.
         assert_eq!(texts("nach \u{a7}\u{a0}58", 25.0), ["nach ", "\u{a7}\u{a0}58"]);

@@ -465,7 +465,8 @@ impl Frame<'_> {
                 return Ok(());
             }
         }
-        Err(Unfit::Field("the address").into())
+        // Without post the field only greets: a name that is too long for it stands in the letter, whole.
+        if self.posted { Err(Unfit::Field("the address").into()) } else { Ok(()) }
     }
 
     /// The block beside the address; says where it ends.
