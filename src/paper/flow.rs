@@ -78,7 +78,7 @@ fn breaks(shaped: &Shaped, width: f32) -> Vec<(usize, usize)> {
         let text = &shaped.text[shaped.glyphs[at].range.clone()];
         let blank = text == " ";
         // A blank at the end of a line stands beyond it.
-        if !blank && used + advance > width && at > begin {
+        while !blank && used + advance > width && at > begin {
             let (cut, before) = may.take().unwrap_or((at, used));
             found.push((begin, cut));
             begin = cut;
