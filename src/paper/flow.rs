@@ -133,6 +133,12 @@ mod tests {
         assert!(broken.iter().all(|line| !line.starts_with(['\u{302}', '\u{308}', '\u{35f}'])));
     }
 
+    #[test]
+    fn what_is_left_after_a_hyphen_may_have_to_be_broken_again() {
+        // A narrow beginning before the only hyphen: what follows it is wider than a line by itself.
+        assert_eq!(texts("i-MMMMM", 30.0), ["i-", "MMM", "MM"]);
+    }
+
     proptest! {
         #[test]
         fn no_letter_is_lost_and_no_line_is_wider(text in "[A-Za-z\u{e4}\u{f6}\u{17d} -]{0,200}", width in 20.0_f32..300.0) {
