@@ -20,6 +20,7 @@ pub mod register;
 pub mod effects;
 pub mod xoev;
 pub mod message;
+pub mod paper;
 pub mod pipeline;
 pub mod store;
 pub mod transport;

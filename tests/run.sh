@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
 # Sets up a fresh Debian 12 with a Rust toolchain and runs everything that must hold before a change lands.
 # Stops at the first failing stage; ends with the line `N passed, N failed`.
-# Usage: tests/run.sh [--long]     --long sets DREHSCHEIBE_LONG=1, which tests may read to do more rounds.
+# Usage: tests/run.sh [--long] [--peers]
+#   --long   sets DREHSCHEIBE_LONG=1, which tests may read to do more rounds
+#   --peers  also asks the programs of others below tests/peers, which have to be fetched or need a toolchain of their own
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 DENY_VERSION=0.20.2
 
+peers=0
 for argument in "$@"; do
   case "$argument" in
     --long) export DREHSCHEIBE_LONG=1 ;;
+    --peers) peers=1 ;;
     *)
-      echo "unknown argument: $argument; usage: tests/run.sh [--long]" >&2
+      echo "unknown argument: $argument; usage: tests/run.sh [--long] [--peers]" >&2
       exit 2
       ;;
   esac
@@ -89,6 +93,9 @@ set_up() {
   command -v xmllint >/dev/null || packages+=(libxml2-utils)
   # Tests signal the servers and programs that they started.
   command -v pgrep >/dev/null || packages+=(procps)
+  # Tests read letters with the tools of others.
+  command -v pdftotext >/dev/null || packages+=(poppler-utils)
+  command -v qpdf >/dev/null || packages+=(qpdf)
   # Tests start their own PostgreSQL with initdb.
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages+=(postgresql)
   # Tests start their own broker with deploy/dev/rabbitmq.sh; the system's stays off (see install_packages).
@@ -125,6 +132,11 @@ stage "route tests" route_tests
 if ! grep -qE '^[0-9]+ passed, [0-9]+ failed' "$logs/output"; then
   echo "route tests: no closing line; \`drehscheibe test\` ran nothing"
   failed=$((failed + 1))
+fi
+if [ "$peers" -eq 1 ]; then
+  for driver in tests/peers/*/run.sh; do
+    stage "peer $(basename "$(dirname "$driver")")" "$driver"
+  done
 fi
 closing_line
 [ "$failed" -eq 0 ]

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::args_backup::{BackupArgs, RecoverArgs};
 use super::args_bench::BenchArgs;
+use super::args_letter::LetterCommand;
 use super::args_register::{BestandCommand, LieferungCommand, MirrorCommand, TablesCommand};
 use super::args_retention::RetentionCommand;
 use super::args_support::SupportCommand;
@@ -158,6 +159,9 @@ pub enum Command {
     /// List, check and import the tables of a stage: offices, areas, places.
     #[command(subcommand, after_help = "Example:\n  drehscheibe tables import ars Regionalschluessel.xml")]
     Tables(TablesCommand),
+    /// Look at the letters: how one reads with an invented person, in the texts and with the head that hold in the stage.
+    #[command(subcommand, after_help = "Example:\n  drehscheibe letter preview A --office jugendamt-bremen")]
+    Letter(LetterCommand),
     /// See what is kept no longer, class by class, and let it be removed before the daily run.
     #[command(subcommand, after_help = "Example:\n  drehscheibe retention plan")]
     Retention(RetentionCommand),

@@ -11,8 +11,8 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::{
     backup, bench, bench_floor, bestaetigen, bestand, check, completions, demo, doctor, dry_run, inspect,
-    lieferung, messages, migrate, parked, pause, recover, retention, routes, run, schema, stage, standards,
-    status, support, tables, test, validate, vorgang,
+    letter, lieferung, messages, migrate, parked, pause, recover, retention, routes, run, schema, stage,
+    standards, status, support, tables, test, validate, vorgang,
 };
 use crate::clock::Clock;
 
@@ -82,6 +82,7 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Lieferung(command) => lieferung::run(global, &clock, command, out).await,
         Command::Mirror(command) => bestand::mirror(global, &clock, command, out).await,
         Command::Tables(command) => tables::run(global, command, out),
+        Command::Letter(command) => letter::run(global, &clock, command, out),
         Command::Retention(command) => retention::run(global, &clock, command, out).await,
         Command::Partners(PartnersCommand::Check) => check::partners(global, out),
         Command::Migrate => migrate::run(global, out),

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod args_backup;
 pub mod args_bench;
+pub mod args_letter;
 pub mod args_register;
 pub mod args_retention;
 pub mod args_support;
@@ -27,6 +28,7 @@ pub mod doctor;
 pub mod dry_run;
 pub mod exit;
 pub mod inspect;
+pub mod letter;
 pub mod lieferung;
 pub mod liste;
 pub mod messages;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::config::{self, Resolve};
 use crate::envelope::Stage;
 use crate::message::Sender;
+use crate::paper::texts::Texte;
 use crate::pipeline;
 use crate::pipeline::branch::SetDeadline;
 use crate::pipeline::objection::Objecting;
@@ -24,6 +25,7 @@ use crate::route::connections::{self, Connections};
 use crate::route::explain;
 use crate::route::fault::{Collector, Desk, Fault, Faults};
 use crate::route::file::{self, RouteFile};
+use crate::route::letters::{self, Letters};
 use crate::route::partners::{self, Partners, WrittenPartner};
 use crate::route::steps::Steps;
 use crate::route::tafeln;
@@ -56,6 +58,8 @@ pub struct Files {
     pub guarded: Resolve,
     /// The tables of the stage, in the order of their names; a missing one is empty.
     pub tables: Vec<TextFile>,
+    /// The texts and heads of the letters.
+    pub letters: Letters,
 }
 
 /// The menus: what a route may name.
@@ -95,6 +99,9 @@ pub fn compile(
             .unwrap_or_default()
     };
     let tafeln = Arc::new(tafeln::read(&collector, &files.tables, &partners.written));
+    let produktion =
+        connections.settings.as_ref().is_some_and(|settings| settings.stage == Stage::Produktion);
+    let texte = Arc::new(letters::read(&collector, &files.letters, &tafeln.aemter, produktion));
     cells::trays(collector.again(&files.connections.name), &connections, &partners);
     taken_versions(collector.again(&files.partners.name), &known, &partners);
     let mut compiler = Compiler {
@@ -120,7 +127,7 @@ pub fn compile(
     }
     let version = version(files, standards.as_ref());
     let plans = routes.into_iter().map(|(_, plan)| plan).collect();
-    assemble(connections, partners, menus, plans, Rest { version, packages, warnings, shown, tafeln })
+    assemble(connections, partners, menus, plans, Rest { version, packages, warnings, shown, tafeln, texte })
         .ok_or_else(|| Faults::of_file(&files.connections.name, "the stage has no settings; write them"))
 }
 
@@ -330,7 +337,12 @@ fn packages(known: &[Known], routes: &[(RouteFile, Plan)]) -> Vec<String> {
 
 fn version(files: &Files, standards: &dyn Standards) -> String {
     let packages = standards.hash();
-    let all = files.routes.iter().chain([&files.connections, &files.partners]).chain(&files.tables);
+    let all = files
+        .routes
+        .iter()
+        .chain([&files.connections, &files.partners])
+        .chain(&files.tables)
+        .chain(files.letters.all());
     // Each length stands before its octets, so that no two sets of files run into the same octets.
     let parts: Vec<Vec<u8>> = all
         .flat_map(|file| [file.name.as_bytes(), file.text.as_bytes()])
@@ -352,6 +364,7 @@ struct Rest {
     warnings: Vec<Fault>,
     shown: Vec<Value>,
     tafeln: Arc<Tafeln>,
+    texte: Arc<Texte>,
 }
 
 fn assemble(
@@ -422,5 +435,6 @@ fn assemble(
         warnings: rest.warnings,
         effective,
         tafeln: rest.tafeln,
+        texte: rest.texte,
     })
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::envelope::Stage;
+use crate::paper::texts::Texte;
 use crate::pipeline::jugendamt::OFFICE;
 use crate::plan::{Partner, Patience, Plan, PlanSet};
 use crate::register::tafeln::Tafeln;
@@ -86,6 +87,8 @@ pub struct Compiled {
     pub effective: Value,
     /// The tables of the stage.
     pub tafeln: Arc<Tafeln>,
+    /// The texts and heads of the letters.
+    pub texte: Arc<Texte>,
 }
 
 impl Compiled {

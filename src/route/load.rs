@@ -1,11 +1,12 @@
 //! Reads a folder of route files and a stage folder into [`Files`]: the only part of the room that touches files.
-//! Sorted and bounded; never looks into subfolders, where tests stand.
+//! Sorted and bounded; never looks into other subfolders than those of tables and letters.
 
 use std::path::{Path, PathBuf};
 
 use crate::config;
 use crate::route::compile::{Files, TextFile};
 use crate::route::fault::Faults;
+use crate::route::letters::{self, Letters};
 use crate::route::tafeln;
 
 /// Most route files that are read.
@@ -36,18 +37,25 @@ pub fn load(routes: &Path, stage: &Path) -> Result<Files, Faults> {
         })
         .map(|path| read(&path))
         .collect();
-    let routes = match yaml_files(routes) {
+    // A folder of letters that is not there has none; one that is there must be readable.
+    let if_there = |folder: &Path| if folder.is_dir() { yaml_files(folder) } else { Ok(Vec::new()) };
+    let (of_routes, of_stage) = (routes.join(letters::FOLDER), stage.join(letters::FOLDER));
+    let folders =
+        [(routes, yaml_files(routes)), (&of_routes, if_there(&of_routes)), (&of_stage, if_there(&of_stage))];
+    let mut unread = Vec::new();
+    let [routes, shared, own] = folders.map(|(folder, listed)| match listed {
         Ok(paths) => paths.iter().map(|path| read(path)).collect(),
         Err(text) => {
-            faults.faults.extend(Faults::of_file(&routes.display().to_string(), text).faults);
+            unread.extend(Faults::of_file(&folder.display().to_string(), text).faults);
             Vec::new()
         }
-    };
+    });
+    faults.faults.extend(unread);
     if !faults.faults.is_empty() {
         return Err(faults);
     }
     let (resolve, guarded) = (config::resolver(stage), config::guarded(stage));
-    Ok(Files { routes, connections, partners, resolve, guarded, tables })
+    Ok(Files { routes, connections, partners, resolve, guarded, tables, letters: Letters { shared, own } })
 }
 
 /// The YAML files of a folder, sorted by name; hidden ones are left out.

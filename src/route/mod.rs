@@ -11,6 +11,7 @@ pub mod defaults;
 pub mod explain;
 pub mod fault;
 pub mod file;
+pub mod letters;
 pub mod load;
 pub mod meeting;
 pub mod partners;

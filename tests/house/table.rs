@@ -55,6 +55,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "transport",
             "xoev",
             "register",
+            "paper",
             "message",
             "config",
             "envelope",

@@ -25,6 +25,7 @@ mod http;
 mod json;
 mod klaerfall;
 mod latin;
+mod letters;
 mod model;
 mod mime;
 mod partner_versions;

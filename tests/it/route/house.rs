@@ -320,6 +320,7 @@ pub fn files(routes: &[&str], connections: &str, partners: &str) -> Files {
         resolve: Arc::new(secret),
         guarded: Arc::new(secret),
         tables: Default::default(),
+        letters: Default::default(),
     }
 }
 
