@@ -27,6 +27,7 @@ pub mod doctor;
 pub mod dry_run;
 pub mod exit;
 pub mod inspect;
+pub mod inspect_osci;
 pub mod lieferung;
 pub mod liste;
 pub mod messages;

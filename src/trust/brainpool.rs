@@ -2,8 +2,8 @@
 //! It never makes a digest: what is signed comes as one.
 
 use bp256::BrainpoolP256r1;
+use bp256::r1::ecdsa::Signature as Signature256;
 use bp384::BrainpoolP384r1;
-use bp256::r1::ecdsa::{Signature as Signature256};
 use bp384::r1::ecdsa::Signature as Signature384;
 use ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 use ecdsa::{SigningKey, VerifyingKey};

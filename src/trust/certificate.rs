@@ -51,6 +51,7 @@ struct Inner {
     not_after: Timestamp,
     may_sign: bool,
     may_encrypt: bool,
+    authority: bool,
 }
 
 impl Certificate {
@@ -76,6 +77,7 @@ impl Certificate {
             not_after: moment(parsed.validity().not_after.timestamp())?,
             may_sign: usage.is_none_or(|usage| usage.digital_signature() || usage.non_repudiation()),
             may_encrypt: usage.is_none_or(|usage| usage.key_encipherment() || usage.data_encipherment()),
+            authority: parsed.is_ca(),
             der: der.clone(),
         };
         Ok(Certificate(Arc::new(inner)))
@@ -124,6 +126,11 @@ impl Certificate {
     /// When its term ends.
     pub fn not_after(&self) -> Timestamp {
         self.0.not_after
+    }
+
+    /// Whether it is one of a CA (basicConstraints).
+    pub fn is_authority(&self) -> bool {
+        self.0.authority
     }
 
     /// Whether its key may sign: it names no key usage, or digitalSignature or nonRepudiation (RFC 5280, 4.2.1.3).

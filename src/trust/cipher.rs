@@ -12,7 +12,9 @@ use super::gcm;
 
 /// It could not be decrypted; one answer for every cause, so that nobody can ask for the text octet by octet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("cannot be decrypted; the sender must encrypt for a certificate that is in force and send the text unchanged")]
+#[error(
+    "cannot be decrypted; the sender must encrypt for a certificate that is in force and send the text unchanged"
+)]
 pub struct Undecryptable;
 
 /// A cipher and its mode.
@@ -62,7 +64,12 @@ impl Cipher {
 /// Decrypts `octets` (vector, text, and for GCM a tag of 16 octets) without a second buffer.
 ///
 /// `iv_length` is that of a GCM vector in octets, 12 or 16; the vector of a CBC mode is one block.
-pub fn open(cipher: Cipher, key: &[u8], iv_length: usize, mut octets: Vec<u8>) -> Result<Vec<u8>, Undecryptable> {
+pub fn open(
+    cipher: Cipher,
+    key: &[u8],
+    iv_length: usize,
+    mut octets: Vec<u8>,
+) -> Result<Vec<u8>, Undecryptable> {
     let text = match cipher.gcm() {
         Some((aead, block)) => open_gcm(aead, block, key, iv_length, &mut octets),
         None => open_cbc(cipher, key, &mut octets),
@@ -103,7 +110,9 @@ fn open_cbc(cipher: Cipher, key: &[u8], octets: &mut [u8]) -> Option<std::ops::R
         (Cipher::Aes192Cbc, _) => (&block::AES_192, key, 16),
         (Cipher::Aes256Cbc, _) => (&block::AES_256, key, 16),
         // Libraries write the first key as the third one, too: that is Triple DES with two keys.
-        (Cipher::TripleDesCbc, 24) if key[..8] == key[16..] => (&block::DES_EDE_FOR_LEGACY_USE_ONLY, &key[..16], 8),
+        (Cipher::TripleDesCbc, 24) if key[..8] == key[16..] => {
+            (&block::DES_EDE_FOR_LEGACY_USE_ONLY, &key[..16], 8)
+        }
         (Cipher::TripleDesCbc, _) => (&block::DES_EDE3_FOR_LEGACY_USE_ONLY, key, 8),
         _ => return None,
     };

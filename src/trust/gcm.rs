@@ -20,7 +20,13 @@ pub const TAG: usize = 16;
 const MOST_BLOCKS: u64 = (1 << 32) - 2;
 
 /// Checks the tag and decrypts `octets` in place; `None` when anything is wrong, `octets` then is as it came.
-pub fn open(algorithm: &'static Algorithm, key: &[u8], iv: &[u8], octets: &mut [u8], tag: &[u8]) -> Option<()> {
+pub fn open(
+    algorithm: &'static Algorithm,
+    key: &[u8],
+    iv: &[u8],
+    octets: &mut [u8],
+    tag: &[u8],
+) -> Option<()> {
     let cipher = Cipher::new(algorithm, key, iv)?;
     if !digest::equal(&cipher.tag(octets)?, tag) {
         return None;
@@ -75,7 +81,8 @@ impl<'k> Cipher<'k> {
         let counter = u32::from_be_bytes([start[12], start[13], start[14], start[15]]).wrapping_add(1);
         start[12..].copy_from_slice(&counter.to_be_bytes());
         let until_wrap = ((1u64 << 32) - u64::from(counter)) * BLOCK as u64;
-        let split = usize::try_from(until_wrap).map_or(octets.len(), |octets_left| octets_left.min(octets.len()));
+        let split =
+            usize::try_from(until_wrap).map_or(octets.len(), |octets_left| octets_left.min(octets.len()));
         let (before, after) = octets.split_at_mut(split);
         self.run(start, before)?;
         start[12..].fill(0);
@@ -157,9 +164,11 @@ mod tests {
 
     #[test]
     fn a_vector_of_12_octets_gives_what_the_library_gives() {
-        for (algorithm, aead, size) in
-            [(&AES_128, &aead::AES_128_GCM, 16), (&AES_192, &aead::AES_192_GCM, 24), (&AES_256, &aead::AES_256_GCM, 32)]
-        {
+        for (algorithm, aead, size) in [
+            (&AES_128, &aead::AES_128_GCM, 16),
+            (&AES_192, &aead::AES_192_GCM, 24),
+            (&AES_256, &aead::AES_256_GCM, 32),
+        ] {
             let key: Vec<u8> = (0..size).collect();
             for length in [0, 1, 15, 16, 17, 100, 4096] {
                 let plain: Vec<u8> = (0..length).map(|at| at as u8).collect();

@@ -3,8 +3,10 @@
 
 use std::fmt;
 
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaSigningAlgorithm,
+};
 use aws_lc_rs::signature::{EcdsaKeyPair, KeyPair, RsaKeyPair};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaSigningAlgorithm};
 use bytes::Bytes;
 use p12_keystore::{KeyStore, KeyStoreEntry};
 use rustls_pki_types::pem::{PemObject, SectionKind};
@@ -37,7 +39,9 @@ pub enum KeyFault {
     #[error("neither a key nor a certificate in it; name the right file")]
     Empty,
     /// The key is of a kind, curve or size that is not used, or damaged.
-    #[error("key of another kind than rsa (2048 to 8192 bits), p-256, p-384 and brainpool p256r1, p384r1, or damaged")]
+    #[error(
+        "key of another kind than rsa (2048 to 8192 bits), p-256, p-384 and brainpool p256r1, p384r1, or damaged"
+    )]
     Unusable,
     /// A certificate in it cannot be read.
     #[error("a certificate in it cannot be read; export it anew")]
@@ -119,8 +123,10 @@ impl PrivateKey {
             Some(EcdsaKeyPair::from_pkcs8(algorithm, &pkcs8).ok()?.public_key().as_ref().to_vec())
         };
         match der::CURVES.iter().position(|known| *known == curve)? {
-            0 => point(&ECDSA_P256_SHA256_ASN1_SIGNING).map(|public_key| PrivateKey::P256 { pkcs8, public_key }),
-            1 => point(&ECDSA_P384_SHA384_ASN1_SIGNING).map(|public_key| PrivateKey::P384 { pkcs8, public_key }),
+            0 => point(&ECDSA_P256_SHA256_ASN1_SIGNING)
+                .map(|public_key| PrivateKey::P256 { pkcs8, public_key }),
+            1 => point(&ECDSA_P384_SHA384_ASN1_SIGNING)
+                .map(|public_key| PrivateKey::P384 { pkcs8, public_key }),
             found => {
                 let curve = if found == 2 { Curve::P256 } else { Curve::P384 };
                 let (inside, _) = der::expect(key, der::SEQUENCE)?;
@@ -216,7 +222,9 @@ fn read_der(octets: &[u8], password: &str) -> Result<KeyFile, KeyFault> {
                     file.certificates.push(certificate(link.as_der().to_vec())?);
                 }
             }
-            KeyStoreEntry::Certificate(alone) => file.certificates.push(certificate(alone.as_der().to_vec())?),
+            KeyStoreEntry::Certificate(alone) => {
+                file.certificates.push(certificate(alone.as_der().to_vec())?)
+            }
             _ => {}
         }
     }

@@ -6,7 +6,8 @@ use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use thiserror::Error;
 use webpki::{
     CertRevocationList, EndEntityCert, ExpirationPolicy, ExtendedKeyUsageValidator, KeyPurposeIdIter,
-    OwnedCertRevocationList, RevocationCheckDepth, RevocationOptionsBuilder, UnknownStatusPolicy, anchor_from_trusted_cert,
+    OwnedCertRevocationList, RevocationCheckDepth, RevocationOptionsBuilder, UnknownStatusPolicy,
+    anchor_from_trusted_cert,
 };
 
 use super::certificate::Certificate;
@@ -125,7 +126,12 @@ impl Anchors {
         self.path(certificate, time, revocation)
     }
 
-    fn path(&self, certificate: &Certificate, time: Timestamp, revocation: Revocation) -> Result<(), Untrusted> {
+    fn path(
+        &self,
+        certificate: &Certificate,
+        time: Timestamp,
+        revocation: Revocation,
+    ) -> Result<(), Untrusted> {
         let der = CertificateDer::from(certificate.der().as_ref());
         let leaf = EndEntityCert::try_from(&der).map_err(|_| Untrusted::BadPath)?;
         let seconds = u64::try_from(time.as_second()).map_err(|_| Untrusted::OutOfTerm)?;
@@ -146,7 +152,9 @@ impl Anchors {
         leaf.verify_for_usage(algorithms, &self.authorities, &self.between, time, AnyUse, options, None)
             .map(drop)
             .map_err(|error| match error {
-                webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => Untrusted::OutOfTerm,
+                webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => {
+                    Untrusted::OutOfTerm
+                }
                 webpki::Error::CertRevoked => Untrusted::Revoked,
                 webpki::Error::UnknownRevocationStatus => Untrusted::StatusUnknown,
                 webpki::Error::CrlExpired { .. } => Untrusted::ListTooOld,

@@ -59,8 +59,12 @@ impl KeySigner {
             PrivateKey::Rsa { pkcs8, .. } => {
                 Key::Rsa(Box::new(RsaKeyPair::from_pkcs8(pkcs8).map_err(|_| KeyFault::Unusable)?))
             }
-            PrivateKey::P256 { pkcs8, .. } => Key::P256(ecdsa(&signature::ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8)?),
-            PrivateKey::P384 { pkcs8, .. } => Key::P384(ecdsa(&signature::ECDSA_P384_SHA384_ASN1_SIGNING, pkcs8)?),
+            PrivateKey::P256 { pkcs8, .. } => {
+                Key::P256(ecdsa(&signature::ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8)?)
+            }
+            PrivateKey::P384 { pkcs8, .. } => {
+                Key::P384(ecdsa(&signature::ECDSA_P384_SHA384_ASN1_SIGNING, pkcs8)?)
+            }
             PrivateKey::Brainpool { curve, scalar, .. } => {
                 Key::Brainpool(Box::new(brainpool::Key::new(*curve, scalar).ok_or(KeyFault::Unusable)?))
             }

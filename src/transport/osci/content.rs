@@ -173,7 +173,9 @@ impl Work<'_, '_> {
 
     fn attachment(&mut self, element: Element<'_>) -> Result<(String, Vec<u8>), ContentFault> {
         let encrypted = Encrypted::read(element, self.rules.allowed)?;
-        let Data::There(address) = encrypted.data else { return Err(ill("a carried key whose text is not beside it")) };
+        let Data::There(address) = encrypted.data else {
+            return Err(ill("a carried key whose text is not beside it"));
+        };
         let id = address.strip_prefix("cid:").ok_or(ill("an address that is none of an attachment"))?;
         let found = self.attachments.get(id).ok_or(ill("a key for an attachment that is not there"))?;
         Ok((id.to_owned(), encrypted.open_carried(found.octets.to_vec())?))
@@ -187,7 +189,11 @@ impl Work<'_, '_> {
         let encrypted = match Encrypted::read(element, self.rules.allowed) {
             Ok(encrypted) => encrypted,
             Err(fault) => {
-                self.report.encryptions.push(EncryptionReport { readers: Vec::new(), plain: None, ours: true });
+                self.report.encryptions.push(EncryptionReport {
+                    readers: Vec::new(),
+                    plain: None,
+                    ours: true,
+                });
                 return self.stop(fault);
             }
         };
@@ -202,14 +208,24 @@ impl Work<'_, '_> {
             readers.push(certificate);
         }
         let Some((wrapped, key, reader)) = ours else {
-            self.report.encryptions.push(EncryptionReport { readers: readers.clone(), plain: None, ours: false });
+            self.report.encryptions.push(EncryptionReport {
+                readers: readers.clone(),
+                plain: None,
+                ours: false,
+            });
             return Some(Item::Closed { readers });
         };
-        let Data::Here(text) = encrypted.data else { return self.stop(ill("an encrypted container beside the envelope")) };
+        let Data::Here(text) = encrypted.data else {
+            return self.stop(ill("an encrypted container beside the envelope"));
+        };
         let octets = transfer::decode(text.as_bytes()).ok_or(Undecryptable);
         let plain = octets.and_then(|octets| encrypted.open(wrapped, key, octets));
         let noted = plain.as_ref().ok().map(|plain| Plain::of(plain));
-        self.report.encryptions.push(EncryptionReport { readers: vec![reader.clone()], plain: noted, ours: true });
+        self.report.encryptions.push(EncryptionReport {
+            readers: vec![reader.clone()],
+            plain: noted,
+            ours: true,
+        });
         let plain = match plain {
             Ok(plain) => plain,
             Err(fault) => return self.stop(fault),
@@ -226,7 +242,11 @@ impl Work<'_, '_> {
             return self.stop(fault);
         }
         if !root.is(OSCI, "ContentContainer") {
-            return if legacy { self.stop(Undecryptable) } else { self.stop(ill("decrypted content that is no container")) };
+            return if legacy {
+                self.stop(Undecryptable)
+            } else {
+                self.stop(ill("decrypted content that is no container"))
+            };
         }
         self.open_attachments(root);
         let container = self.container(root, depth + 1)?;
@@ -239,7 +259,8 @@ impl Work<'_, '_> {
             Reader::Certificate(certificate) => Some(certificate.clone()),
             Reader::Named(address) => {
                 let id = address.strip_prefix('#')?;
-                let found = self.envelope.certificates.iter().find(|named| named.id == id && !named.signs())?;
+                let found =
+                    self.envelope.certificates.iter().find(|named| named.id == id && !named.signs())?;
                 Some(found.certificate.clone())
             }
         }
@@ -264,7 +285,9 @@ impl Work<'_, '_> {
         };
         let mut items = Vec::new();
         let mut whole = true;
-        for child in element.children().filter(|child| !child.is(DSIG, "Signature") && !is_attachment_key(*child)) {
+        for child in
+            element.children().filter(|child| !child.is(DSIG, "Signature") && !is_attachment_key(*child))
+        {
             let item = if child.is(XENC, "EncryptedData") {
                 self.encrypted(child, depth + 1)
             } else {
@@ -298,7 +321,12 @@ impl Work<'_, '_> {
                     return self.stop(ill("a content that names an attachment that is not there"));
                 };
                 let media_type = found.media_type.clone();
-                Some(Item::Octets { id, name: Some(name.to_owned()), media_type, octets: self.octets(name)?.clone() })
+                Some(Item::Octets {
+                    id,
+                    name: Some(name.to_owned()),
+                    media_type,
+                    octets: self.octets(name)?.clone(),
+                })
             }
             Ok(Shape::Nested(inner)) => {
                 let container = self.container(inner, depth + 1)?;
@@ -314,7 +342,11 @@ impl Work<'_, '_> {
     }
 
     /// The parts that a signature of this container must reference.
-    fn parts<'e>(&self, container: Element<'e>, parts: &mut BTreeMap<String, Owned<'e>>) -> Result<(), ContentFault> {
+    fn parts<'e>(
+        &self,
+        container: Element<'e>,
+        parts: &mut BTreeMap<String, Owned<'e>>,
+    ) -> Result<(), ContentFault> {
         for child in container.children() {
             if child.is(DSIG, "Signature") || is_attachment_key(child) {
                 continue;
@@ -338,7 +370,11 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    fn add_attachment(&self, parts: &mut BTreeMap<String, Owned<'_>>, name: &str) -> Result<(), ContentFault> {
+    fn add_attachment(
+        &self,
+        parts: &mut BTreeMap<String, Owned<'_>>,
+        name: &str,
+    ) -> Result<(), ContentFault> {
         let octets = self.octets(name).ok_or(ill("a content that names an attachment that is not there"))?;
         // Two contents may mean the same attachment.
         parts.insert(format!("cid:{name}"), Owned::Octets(octets.clone()));
@@ -475,9 +511,10 @@ impl<'e> Shape<'e> {
             return Err(ill("a content with text of its own"));
         }
         match (content.attribute("href"), &content.children().collect::<Vec<_>>()[..]) {
-            (Some(address), []) => {
-                address.strip_prefix("cid:").map(Shape::Beside).ok_or(ill("a content elsewhere than beside the envelope"))
-            }
+            (Some(address), []) => address
+                .strip_prefix("cid:")
+                .map(Shape::Beside)
+                .ok_or(ill("a content elsewhere than beside the envelope")),
             (None, [single]) if single.is(OSCI, "Base64Content") => {
                 let octets = single.only_text().and_then(|text| transfer::decode(text.as_bytes()));
                 octets.map(|octets| Shape::Inline(*single, octets)).ok_or(ill("a content that is no base64"))

@@ -172,7 +172,9 @@ impl<'t> Envelope<'t> {
         unique_ids(root)?;
         let (header, body) = match root.children().collect::<Vec<_>>()[..] {
             [header, body] if header.is(SOAP, "Header") && body.is(SOAP, "Body") => (header, body),
-            [body] if body.is(SOAP, "Body") && body.child(SOAP, "Fault").is_some() => return Err(EnvelopeFault::Fault),
+            [body] if body.is(SOAP, "Body") && body.child(SOAP, "Fault").is_some() => {
+                return Err(EnvelopeFault::Fault);
+            }
             _ => return Err(ill("an envelope has one header and one body and nothing else")),
         };
         if [root, header].iter().any(Element::has_own_text) {
@@ -256,7 +258,8 @@ pub fn unique_ids(root: Element<'_>) -> Result<(), EnvelopeFault> {
     let mut seen = HashSet::new();
     for element in root.descendants() {
         let mut own = HashSet::new();
-        for attribute in element.attributes().filter(|attribute| attribute.local().eq_ignore_ascii_case("id")) {
+        for attribute in element.attributes().filter(|attribute| attribute.local().eq_ignore_ascii_case("id"))
+        {
             if own.insert(attribute.value) && !seen.insert(attribute.value) {
                 return Err(ill("the same id twice"));
             }
@@ -310,7 +313,11 @@ fn one_in_body(kind: Kind, body: Element<'_>) -> Result<(), EnvelopeFault> {
         (Place::Body, [_]) => true,
         _ => false,
     };
-    if right && !body.has_own_text() { Ok(()) } else { Err(ill("a body with something that this message has not")) }
+    if right && !body.has_own_text() {
+        Ok(())
+    } else {
+        Err(ill("a body with something that this message has not"))
+    }
 }
 
 fn certificates(headers: &[Element<'_>]) -> Result<Vec<Named>, EnvelopeFault> {
@@ -323,11 +330,12 @@ fn certificates(headers: &[Element<'_>]) -> Result<Vec<Named>, EnvelopeFault> {
         let path = element.child(DSIG, "X509Data").and_then(|data| data.child(DSIG, "X509Certificate"));
         let octets = path.and_then(|path| signature::octets(path, 128 << 10));
         let octets = octets.ok_or(ill("a certificate header without its certificate"))?;
-        let certificate =
-            Certificate::from_der(octets.into()).map_err(|_| ill("a certificate header without its certificate"))?;
+        let certificate = Certificate::from_der(octets.into())
+            .map_err(|_| ill("a certificate header without its certificate"))?;
         let id = element.attribute("Id").ok_or(ill("a certificate without Id"))?.to_owned();
         let right = element.namespace() == OSCI
-            && (element.local().starts_with("SignatureCertificate") || element.local().starts_with("CipherCertificate"));
+            && (element.local().starts_with("SignatureCertificate")
+                || element.local().starts_with("CipherCertificate"));
         if !right || found.len() >= MOST {
             return Err(ill("a certificate header with something else, or too many"));
         }

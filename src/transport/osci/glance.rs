@@ -121,7 +121,8 @@ pub fn recognises(octets: &[u8]) -> bool {
     let head = String::from_utf8_lossy(head).to_ascii_lowercase();
     let head = head.trim_start();
     let names = ["mime-version:", "content-type: multipart/related", "--"];
-    names.iter().any(|name| head.starts_with(name)) && (head.contains("osci") || head.contains("soap/envelope"))
+    names.iter().any(|name| head.starts_with(name))
+        && (head.contains("osci") || head.contains("soap/envelope"))
 }
 
 /// Looks at a body, with an HTTP head or without.
@@ -151,7 +152,11 @@ impl Glance {
         if let Some(readers) = readers {
             self.kind = Some("MessageEncrypted".to_owned());
             self.transport_encrypted = true;
-            self.encryptions.push(SeenEncryption::of(&EncryptionReport { readers, plain: None, ours: false }));
+            self.encryptions.push(SeenEncryption::of(&EncryptionReport {
+                readers,
+                plain: None,
+                ours: false,
+            }));
         }
     }
 
@@ -281,7 +286,10 @@ impl SeenSignature {
                 SignatureKind::Content => "content",
             },
             by: report.certificate.as_ref().map(|certificate| certificate.subject().to_owned()),
-            algorithm: report.algorithm.as_ref().map(|name| name.rsplit('#').next().unwrap_or_default().to_owned()),
+            algorithm: report
+                .algorithm
+                .as_ref()
+                .map(|name| name.rsplit('#').next().unwrap_or_default().to_owned()),
             references: report.references,
             valid,
             trusted: valid && trusted.is_ok(),

@@ -5,6 +5,7 @@
 use super::envelope::{Envelope, EnvelopeFault, Named};
 use super::kind::{Kind, OSCI, OSCI2017};
 use super::order::{Order, ill};
+use crate::xml::c14n::{self, Form};
 use crate::xml::tree::Element;
 
 /// The ControlBlock: what keeps a dialog together.
@@ -31,6 +32,8 @@ pub struct Features {
     pub min_chunk: Option<u64>,
     /// The largest message in KiB.
     pub max_message: Option<u64>,
+    /// How long a message in chunks may take; the unit is its writer's.
+    pub chunk_timeout: Option<u64>,
 }
 
 /// A message.
@@ -50,8 +53,8 @@ pub struct Message {
     pub features: Option<Features>,
     /// The certificates that it names; whether one is to be trusted is another question.
     pub certificates: Vec<Named>,
-    /// How many headers of others it has.
-    pub foreign_headers: usize,
+    /// The headers of others, in their canonical form.
+    pub foreign: Vec<String>,
 }
 
 impl Message {
@@ -60,17 +63,23 @@ impl Message {
         let mut languages = None;
         let mut stamps = Vec::new();
         let mut features = None;
-        let mut foreign_headers = 0;
+        let mut foreign = Vec::new();
         for header in &envelope.others {
             match (header.namespace(), header.local()) {
-                (OSCI, "DesiredLanguages") => languages = header.attribute("LanguagesList").map(str::to_owned),
+                (OSCI, "DesiredLanguages") => {
+                    languages = header.attribute("LanguagesList").map(str::to_owned)
+                }
                 (OSCI, "QualityOfTimestamp") => {
                     let value = |name| header.attribute(name).unwrap_or_default().to_owned();
                     stamps.push((value("Service"), value("Quality")));
                 }
                 (OSCI2017, "FeatureDescription") => features = Some(read_features(*header)?),
                 (OSCI, _) => {}
-                _ => foreign_headers += 1,
+                _ => {
+                    let octets = c14n::canonical(*header, &Form::inclusive());
+                    // A canonical form is UTF-8.
+                    foreign.push(String::from_utf8(octets).unwrap_or_default());
+                }
             }
         }
         Ok(Message {
@@ -81,7 +90,7 @@ impl Message {
             order: Order::read(envelope.order)?,
             features,
             certificates: envelope.certificates.clone(),
-            foreign_headers,
+            foreign,
         })
     }
 }
@@ -108,7 +117,8 @@ fn required(kind: Kind) -> [Option<bool>; 4] {
     }
 }
 
-fn control(envelope: &Envelope<'_>) -> Result<Control, EnvelopeFault> {
+/// Reads the ControlBlock alone. That it fits its message is asked before the signature, as the standard orders the checks.
+pub fn control(envelope: &Envelope<'_>) -> Result<Control, EnvelopeFault> {
     let block = envelope.control;
     let mut control = Control {
         conversation: block.attribute("ConversationId").map(str::to_owned),
@@ -126,7 +136,9 @@ fn control(envelope: &Envelope<'_>) -> Result<Control, EnvelopeFault> {
         }
     }
     let digits = |text: &Option<String>| {
-        text.as_ref().is_none_or(|text| (1..=64).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit()))
+        text.as_ref().is_none_or(|text| {
+            (1..=64).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit())
+        })
     };
     if !digits(&control.conversation) || !digits(&control.sequence) {
         return Err(ill("a ControlBlock whose numbers are not digits"));
@@ -137,7 +149,11 @@ fn control(envelope: &Envelope<'_>) -> Result<Control, EnvelopeFault> {
         control.conversation.is_some(),
         control.sequence.is_some(),
     ];
-    match required(envelope.kind).iter().zip(there).all(|(required, there)| required.is_none_or(|must| must == there)) {
+    match required(envelope.kind)
+        .iter()
+        .zip(there)
+        .all(|(required, there)| required.is_none_or(|must| must == there))
+    {
         true => Ok(control),
         // Answered with 9400, whatever of the three it is.
         false => Err(EnvelopeFault::Control),
@@ -148,12 +164,18 @@ fn read_features(header: Element<'_>) -> Result<Features, EnvelopeFault> {
     let supported = header.child(OSCI2017, "SupportedFeatures").into_iter().flat_map(|list| list.children());
     let value = |element: Element<'_>, name| element.attribute(name).unwrap_or_default().to_owned();
     let size = |name| -> Result<Option<u64>, EnvelopeFault> {
-        header.attribute(name).map(|text| text.trim().parse()).transpose().map_err(|_| ill("a size that is no number"))
+        header
+            .attribute(name)
+            .map(|text| text.trim().parse())
+            .transpose()
+            .map_err(|_| ill("a size that is no number"))
     };
     Ok(Features {
         supported: supported.map(|feature| (value(feature, "Key"), value(feature, "Version"))).collect(),
         max_chunk: size("MaxChunkSize")?,
         min_chunk: size("MinChunkSize")?,
         max_message: size("MaxMessageSize")?,
+        // Schema and libraries spell it differently.
+        chunk_timeout: size("ChunkMessageTimeout")?.or(size("ChunkMessageTimeOut")?),
     })
 }

@@ -56,7 +56,9 @@ pub enum OpenFault {
     #[error("{0}")]
     Encryption(#[from] EncryptionFault),
     /// It is encrypted for a certificate whose key we do not hold.
-    #[error("encrypted for a certificate whose key is not here; give the key, or tell the sender the certificate in force")]
+    #[error(
+        "encrypted for a certificate whose key is not here; give the key, or tell the sender the certificate in force"
+    )]
     NoKey,
     /// It cannot be decrypted.
     #[error("{0}")]
@@ -147,7 +149,8 @@ fn encrypted_data(root: Element<'_>) -> Result<Option<Element<'_>>, OpenFault> {
         return Err(OpenFault::Structure("no soap envelope"));
     }
     let children: Vec<_> = root.children().collect();
-    let named = root.attribute_in(XSI, "schemaLocation").and_then(kind::schema_of) == Some("MessageEncrypted");
+    let named =
+        root.attribute_in(XSI, "schemaLocation").and_then(kind::schema_of) == Some("MessageEncrypted");
     let body = match children[..] {
         [body] if body.is(SOAP, "Body") => body,
         _ if named => return Err(OpenFault::Structure("an encrypted message with more than a body")),
@@ -169,7 +172,9 @@ fn decrypt(
     let Data::There(address) = encrypted.data else {
         return Err(OpenFault::Structure("an encrypted message whose text is not beside it"));
     };
-    let [part] = attachments else { return Err(OpenFault::Structure("other than one part beside the envelope")) };
+    let [part] = attachments else {
+        return Err(OpenFault::Structure("other than one part beside the envelope"));
+    };
     let named = address.strip_prefix("cid:").is_some_and(|id| part.headers.content_id() == Some(id));
     if !named {
         return Err(OpenFault::Structure("an address that is not that of the part beside the envelope"));

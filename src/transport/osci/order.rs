@@ -129,14 +129,18 @@ impl Order {
         let mut read = Order::default();
         for child in order.children() {
             match (child.namespace(), child.local()) {
-                (OSCI, "MessageId") | (OSCI, "MessageIdResponse") => once(&mut read.message_id, message_id(child)?)?,
+                (OSCI, "MessageId") | (OSCI, "MessageIdResponse") => {
+                    once(&mut read.message_id, message_id(child)?)?
+                }
                 (OSCI, "Subject") => once(&mut read.subject, child.text().into_owned())?,
                 (OSCI, "ContentReceiver") => {
                     let address = child.attribute("URI").ok_or(ill("a receiver without address"))?;
                     once(&mut read.receiver, address.to_owned())?;
                 }
                 (OSCI, "SelectionRule") => once(&mut read.selection, selection(child)?)?,
-                (OSCI, "Quantity") => once(&mut read.quantity, number(child, "Limit")?.ok_or(ill("a quantity without limit"))?)?,
+                (OSCI, "Quantity") => {
+                    once(&mut read.quantity, number(child, "Limit")?.ok_or(ill("a quantity without limit"))?)?
+                }
                 (OSCI, "Feedback") => read.feedback = feedback(child)?,
                 (OSCI2017, "InsideFeedback") => read.inside_feedback = feedback(child)?,
                 // The echo of what was asked.
@@ -144,12 +148,17 @@ impl Order {
                     for inner in child.children() {
                         match (inner.namespace(), inner.local()) {
                             (OSCI, "SelectionRule") => once(&mut read.selection, selection(inner)?)?,
-                            (OSCI, "Quantity") => once(&mut read.quantity, number(inner, "Limit")?.unwrap_or_default())?,
+                            (OSCI, "Quantity") => {
+                                once(&mut read.quantity, number(inner, "Limit")?.unwrap_or_default())?
+                            }
                             _ => return Err(ill("an element that does not belong there")),
                         }
                     }
                 }
-                (OSCI, "ProcessCardBundle" | "procard" | "RequestProcessCardBundle" | "ReplyProcessCardBundle") => {
+                (
+                    OSCI,
+                    "ProcessCardBundle" | "procard" | "RequestProcessCardBundle" | "ReplyProcessCardBundle",
+                ) => {
                     if read.cards.len() >= MOST {
                         return Err(ill("too many process cards"));
                     }
@@ -231,11 +240,15 @@ fn selection(element: Element<'_>) -> Result<Selection, EnvelopeFault> {
 }
 
 fn stamp(element: Element<'_>) -> Result<Stamp, EnvelopeFault> {
-    let [inner] = element.children().collect::<Vec<_>>()[..] else { return Err(ill("a time of no known kind")) };
+    let [inner] = element.children().collect::<Vec<_>>()[..] else {
+        return Err(ill("a time of no known kind"));
+    };
     let text = inner.text().trim().to_owned();
     match inner.local() {
         "Plain" => Ok(Stamp::Plain(text)),
-        "Cryptographic" => Ok(Stamp::Cryptographic(inner.attribute("Algorithm").unwrap_or_default().to_owned(), text)),
+        "Cryptographic" => {
+            Ok(Stamp::Cryptographic(inner.attribute("Algorithm").unwrap_or_default().to_owned(), text))
+        }
         _ => Err(ill("a time of no known kind")),
     }
 }

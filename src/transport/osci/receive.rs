@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::content::{self, ContentFault, Item};
 use super::envelope::{Envelope, EnvelopeFault, Standing};
-use super::message::Message;
+use super::message::{self, Message};
 use super::open::{self, OpenFault, Rules};
 use super::report::Report;
 use crate::trust::certificate::Certificate;
@@ -57,6 +57,7 @@ pub fn receive(
     let opened = open::open(body, content_type, keys, rules)?;
     let envelope = Envelope::read(&opened)?;
     let mut report = Report::default();
+    message::control(&envelope)?;
     let standing = envelope.judge()?;
     let (message, contents) = match standing {
         Standing::Signed { covered, signers } => {
