@@ -174,6 +174,15 @@ impl<'t> Signature<'t> {
         self.references.len()
     }
 
+    /// Whether every canonical form in it is the inclusive one without comments.
+    pub fn is_inclusive(&self) -> bool {
+        let transforms = self.references.iter().filter_map(|reference| match &reference.transform {
+            Some(Transform::Canonical(form)) => Some(form),
+            _ => None,
+        });
+        std::iter::once(&self.form).chain(transforms).all(|form| *form == Form::inclusive())
+    }
+
     /// The signature scheme.
     pub fn scheme(&self) -> Scheme {
         self.scheme

@@ -431,7 +431,7 @@ impl Work<'_, '_> {
         parts: &BTreeMap<String, Owned<'_>>,
         named: &mut Option<Certificate>,
     ) -> Result<(signature::Covered<()>, Signer), EnvelopeFault> {
-        let signature = Signature::read(element)?;
+        let signature = envelope::read_signature(element)?;
         let certificate = self.envelope.signer(&signature)?;
         *named = Some(certificate.clone());
         let mut all: Vec<Part<'_>> =

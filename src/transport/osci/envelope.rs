@@ -242,7 +242,7 @@ impl<'t> Envelope<'t> {
         let [element] = header.children().collect::<Vec<_>>()[..] else {
             return Err(ill("a signature header with other than one signature"));
         };
-        let signature = Signature::read(element)?;
+        let signature = read_signature(element)?;
         if !signature.objects().is_empty() {
             return Err(SignatureFault::Structure("an object in the signature of an envelope").into());
         }
@@ -250,6 +250,15 @@ impl<'t> Envelope<'t> {
         let proof = signature::verify(&signature, &self.parts()?, &signer, ())?;
         let covered = proof.try_map(|()| Ok::<_, EnvelopeFault>(self))?;
         Ok(Standing::Signed { covered, signers: vec![Signer { certificate: signer, time: None }] })
+    }
+}
+
+/// Reads a signature of OSCI, which knows one canonical form only.
+pub fn read_signature(element: Element<'_>) -> Result<Signature<'_>, SignatureFault> {
+    let signature = Signature::read(element)?;
+    match signature.is_inclusive() {
+        true => Ok(signature),
+        false => Err(SignatureFault::Algorithm("canonical form")),
     }
 }
 
