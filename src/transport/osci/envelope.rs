@@ -58,7 +58,7 @@ const fn ill(what: &'static str) -> EnvelopeFault {
 }
 
 /// A certificate that a message names, with the role of its element.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
     /// The Id of its element.
     pub id: String,

@@ -37,7 +37,7 @@ pub struct Features {
 }
 
 /// A message.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// Which one.
     pub kind: Kind,
