@@ -38,7 +38,8 @@ fn find_victims() -> Vec<Victim> {
     let mut victims = Vec::new();
     for found in recorded() {
         let seen = look(&found.body);
-        let Some(first) = seen.signatures.first().filter(|first| first.kind != "content" && seen.verifies()) else {
+        let Some(first) = seen.signatures.first().filter(|first| first.kind != "content" && seen.verifies())
+        else {
             continue;
         };
         let by = first.by.as_deref().unwrap().rsplit("Test ").next().unwrap().to_owned();
@@ -78,7 +79,11 @@ impl Victim {
 
     /// The name of the signature header.
     fn header(&self) -> &'static str {
-        if self.envelope.contains("<osci:ClientSignature") { "osci:ClientSignature" } else { "osci:SupplierSignature" }
+        if self.envelope.contains("<osci:ClientSignature") {
+            "osci:ClientSignature"
+        } else {
+            "osci:SupplierSignature"
+        }
     }
 
     /// The first reference of the envelope's signature.
@@ -112,7 +117,10 @@ fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
 const EVIL_BODY: &str = "<soap:Body Id=\"evil\"><osci:getMessageId></osci:getMessageId></soap:Body>";
 
 fn structure(fault: &ReceiveFault) -> bool {
-    matches!(fault, ReceiveFault::Envelope(EnvelopeFault::Structure(_)) | ReceiveFault::Open(OpenFault::Structure(_)))
+    matches!(
+        fault,
+        ReceiveFault::Envelope(EnvelopeFault::Structure(_)) | ReceiveFault::Open(OpenFault::Structure(_))
+    )
 }
 
 fn signature(fault: &ReceiveFault, expected: SignatureFault) -> bool {
@@ -159,7 +167,9 @@ fn wrapped_moved_and_cloned_parts_are_refused() {
         let inside = whole.replacen(body, &format!("<soap:Body Id=\"evil\">{body}</soap:Body>"), 1);
         assert_refused(victim, "body inside a body", &inside, structure);
         let no_id = whole.replacen(" Id=\"body\"", "", 1);
-        assert_refused(victim, "body without id", &no_id, |fault| signature(fault, SignatureFault::References));
+        assert_refused(victim, "body without id", &no_id, |fault| {
+            signature(fault, SignatureFault::References)
+        });
         let second = whole.replacen("<soap:Header>", "<soap:Header></soap:Header><soap:Header>", 1);
         assert_refused(victim, "second header", &second, structure);
         let headers = whole.replacen(header, &format!("<x:w xmlns:x=\"urn:x\">{header}</x:w>"), 1);
@@ -174,7 +184,11 @@ fn wrapped_moved_and_cloned_parts_are_refused() {
         let evil = control.replacen("Id=\"controlblock\"", "Id=\"evil\"", 1);
         let twice = whole.replacen(control, &format!("{evil}{control}"), 1);
         assert_refused(victim, "second ControlBlock", &twice, structure);
-        let last = whole.replacen(control, &evil, 1).replacen("</soap:Header>", &format!("{control}</soap:Header>"), 1);
+        let last = whole.replacen(control, &evil, 1).replacen(
+            "</soap:Header>",
+            &format!("{control}</soap:Header>"),
+            1,
+        );
         assert_refused(victim, "ControlBlock replaced, the signed one moved", &last, structure);
     }
 }
@@ -184,7 +198,9 @@ fn doubled_ids_are_refused_whatever_their_namespace() {
     for victim in victims() {
         let foreign = "<x:e xmlns:x=\"urn:x\" Id=\"controlblock\"></x:e></soap:Header>";
         assert_refused(victim, "doubled id", &victim.replaced("</soap:Header>", foreign), structure);
-        for attribute in ["xml:id=\"body\"", "xmlns:wsu=\"urn:wsu\" wsu:Id=\"body\"", "ID=\"body\"", "id=\"controlblock\""] {
+        for attribute in
+            ["xml:id=\"body\"", "xmlns:wsu=\"urn:wsu\" wsu:Id=\"body\"", "ID=\"body\"", "id=\"controlblock\""]
+        {
             let start = format!("<{} Id=", victim.header());
             let evil = victim.replaced(&start, &format!("<{} {attribute} Id=", victim.header()));
             assert_refused(victim, attribute, &evil, structure);
@@ -201,22 +217,40 @@ fn references_must_be_exactly_those_of_the_parts() {
         assert_refused(victim, "missing reference", &missing, references);
         let doubled = victim.signed_again(|info| info.replacen(first, &format!("{first}{first}"), 1));
         assert_refused(victim, "the same reference twice", &doubled, references);
-        for address in
-            ["#originator", "", "#", "#xpointer(/)", "#xpointer(id('body'))", "http://x.example/body", "file:///etc/hostname", "cid:absent", "cid:"]
-        {
-            let other = victim.signed_again(|info| info.replacen("URI=\"#body\"", &format!("URI=\"{address}\""), 1));
+        for address in [
+            "#originator",
+            "",
+            "#",
+            "#xpointer(/)",
+            "#xpointer(id('body'))",
+            "http://x.example/body",
+            "file:///etc/hostname",
+            "cid:absent",
+            "cid:",
+        ] {
+            let other =
+                victim.signed_again(|info| info.replacen("URI=\"#body\"", &format!("URI=\"{address}\""), 1));
             assert_refused(victim, address, &other, references);
         }
         let swapped = victim.signed_again(|info| {
             let swapped = info.replacen("URI=\"#body\"", "URI=\"#\u{1F}\"".trim_matches('\u{1F}'), 1);
             let swapped = swapped.replacen("#\u{1F}", "#kept", 1);
-            swapped.replacen("URI=\"#controlblock\"", "URI=\"#body\"", 1).replacen("URI=\"#kept\"", "URI=\"#controlblock\"", 1)
+            swapped.replacen("URI=\"#controlblock\"", "URI=\"#body\"", 1).replacen(
+                "URI=\"#kept\"",
+                "URI=\"#controlblock\"",
+                1,
+            )
         });
         assert_refused(victim, "addresses swapped", &swapped, any_digest);
         let extra = "<x:e xmlns:x=\"urn:x\" Id=\"extra\"></x:e></soap:Header>";
         assert_refused(victim, "extra header", &victim.replaced("</soap:Header>", extra), references);
         let no_id = "<x:e xmlns:x=\"urn:x\"></x:e></soap:Header>";
-        assert_refused(victim, "extra header without id", &victim.replaced("</soap:Header>", no_id), references);
+        assert_refused(
+            victim,
+            "extra header without id",
+            &victim.replaced("</soap:Header>", no_id),
+            references,
+        );
     }
 }
 
@@ -268,7 +302,12 @@ fn algorithms_and_transforms_outside_the_list_are_refused_although_the_mathemati
             assert_refused(victim, name, &evil, algorithm);
             let method = format!("<ds:CanonicalizationMethod Algorithm=\"{}\"", algorithm::INCLUSIVE);
             let other = format!("<ds:CanonicalizationMethod Algorithm=\"{name}\"");
-            assert_refused(victim, name, &victim.signed_again(|info| info.replacen(&method, &other, 1)), algorithm);
+            assert_refused(
+                victim,
+                name,
+                &victim.signed_again(|info| info.replacen(&method, &other, 1)),
+                algorithm,
+            );
         }
         let two = victim.signed_again(|info| info.replacen(&form, &format!("{form}{form}"), 1));
         assert_refused(victim, "two transforms", &two, signature_structure);
@@ -276,11 +315,25 @@ fn algorithms_and_transforms_outside_the_list_are_refused_although_the_mathemati
         let base64 = victim.signed_again(|info| info.replacen(&form, &decoded, 1));
         assert_refused(victim, "base64 of an element", &base64, signature_structure);
         let digest = between(victim.first_reference(), "<ds:DigestMethod", "</ds:DigestMethod>").to_owned();
-        for name in ["http://www.w3.org/2000/09/xmldsig#sha1", "http://www.w3.org/2001/04/xmldsig-more#md5", "http://www.w3.org/2001/04/xmlenc#ripemd160"] {
+        for name in [
+            "http://www.w3.org/2000/09/xmldsig#sha1",
+            "http://www.w3.org/2001/04/xmldsig-more#md5",
+            "http://www.w3.org/2001/04/xmlenc#ripemd160",
+        ] {
             let weak = format!("<ds:DigestMethod Algorithm=\"{name}\"></ds:DigestMethod>");
-            assert_refused(victim, name, &victim.signed_again(|info| info.replacen(&digest, &weak, 1)), algorithm);
+            assert_refused(
+                victim,
+                name,
+                &victim.signed_again(|info| info.replacen(&digest, &weak, 1)),
+                algorithm,
+            );
         }
-        let method = between(&victim.envelope[..victim.envelope.find("<ds:Reference").unwrap()], "<ds:SignatureMethod", "</ds:SignatureMethod>").to_owned();
+        let method = between(
+            &victim.envelope[..victim.envelope.find("<ds:Reference").unwrap()],
+            "<ds:SignatureMethod",
+            "</ds:SignatureMethod>",
+        )
+        .to_owned();
         for name in [
             "http://www.w3.org/2000/09/xmldsig#hmac-sha1",
             "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256",
@@ -293,18 +346,28 @@ fn algorithms_and_transforms_outside_the_list_are_refused_although_the_mathemati
         }
         let ecdsa = method.contains("ecdsa");
         let other = if ecdsa { Scheme::RsaPkcs1Sha256 } else { Scheme::EcdsaSha256 };
-        let confused = format!("<ds:SignatureMethod Algorithm=\"{}\"></ds:SignatureMethod>", algorithm::scheme_name(other));
-        assert_refused(victim, "scheme of another kind of key", &victim.replaced(&method, &confused), |fault| {
-            signature(fault, SignatureFault::Key)
-        });
+        let confused = format!(
+            "<ds:SignatureMethod Algorithm=\"{}\"></ds:SignatureMethod>",
+            algorithm::scheme_name(other)
+        );
+        assert_refused(
+            victim,
+            "scheme of another kind of key",
+            &victim.replaced(&method, &confused),
+            |fault| signature(fault, SignatureFault::Key),
+        );
         if !ecdsa {
             let padding = if method.contains("MGF1") { Scheme::RsaPkcs1Sha256 } else { Scheme::RsaPssSha256 };
-            let confused = format!("<ds:SignatureMethod Algorithm=\"{}\"></ds:SignatureMethod>", algorithm::scheme_name(padding));
+            let confused = format!(
+                "<ds:SignatureMethod Algorithm=\"{}\"></ds:SignatureMethod>",
+                algorithm::scheme_name(padding)
+            );
             assert_refused(victim, "other padding", &victim.replaced(&method, &confused), |fault| {
                 signature(fault, SignatureFault::Value)
             });
         }
-        let parameter = method.replacen("></ds:Sig", "><ds:HMACOutputLength>8</ds:HMACOutputLength></ds:Sig", 1);
+        let parameter =
+            method.replacen("></ds:Sig", "><ds:HMACOutputLength>8</ds:HMACOutputLength></ds:Sig", 1);
         assert_refused(victim, "parameter", &victim.replaced(&method, &parameter), signature_structure);
     }
 }
@@ -313,8 +376,11 @@ fn algorithms_and_transforms_outside_the_list_are_refused_although_the_mathemati
 fn keys_come_from_signature_certificates_of_the_message_only() {
     for victim in victims() {
         let whole = &victim.envelope;
-        let info = between(&whole[..whole.find("</ds:KeyInfo>").unwrap() + 13], "<ds:KeyInfo>", "</ds:KeyInfo>");
-        let uri = |address: &str| format!("<ds:KeyInfo><ds:RetrievalMethod URI=\"{address}\"></ds:RetrievalMethod></ds:KeyInfo>");
+        let info =
+            between(&whole[..whole.find("</ds:KeyInfo>").unwrap() + 13], "<ds:KeyInfo>", "</ds:KeyInfo>");
+        let uri = |address: &str| {
+            format!("<ds:KeyInfo><ds:RetrievalMethod URI=\"{address}\"></ds:RetrievalMethod></ds:KeyInfo>")
+        };
         for address in ["http://x.example/key", "file:///etc/ssl/key", "#absent", "#body", "", "cid:x"] {
             assert_refused(victim, address, &whole.replacen(info, &uri(address), 1), |fault| {
                 *fault == ReceiveFault::Envelope(EnvelopeFault::NoCertificate)
@@ -322,16 +388,29 @@ fn keys_come_from_signature_certificates_of_the_message_only() {
         }
         if let Some(at) = whole.find("<osci:CipherCertificate") {
             let id = whole[at..].split("Id=\"").nth(1).unwrap().split('"').next().unwrap();
-            assert_refused(victim, "cipher certificate", &whole.replacen(info, &uri(&format!("#{id}")), 1), |fault| {
-                *fault == ReceiveFault::Envelope(EnvelopeFault::NoCertificate)
-            });
+            assert_refused(
+                victim,
+                "cipher certificate",
+                &whole.replacen(info, &uri(&format!("#{id}")), 1),
+                |fault| *fault == ReceiveFault::Envelope(EnvelopeFault::NoCertificate),
+            );
         }
         let inline = "<ds:KeyInfo><ds:X509Data><ds:X509Certificate>MIIB</ds:X509Certificate></ds:X509Data></ds:KeyInfo>";
         for evil in [inline, "", "<ds:KeyInfo><ds:KeyName>x</ds:KeyName></ds:KeyInfo>"] {
-            assert_refused(victim, "key in the signature", &whole.replacen(info, evil, 1), signature_structure);
+            assert_refused(
+                victim,
+                "key in the signature",
+                &whole.replacen(info, evil, 1),
+                signature_structure,
+            );
         }
         let with_transform = info.replacen("></ds:Retr", "><ds:Transforms></ds:Transforms></ds:Retr", 1);
-        assert_refused(victim, "transform of a key", &whole.replacen(info, &with_transform, 1), signature_structure);
+        assert_refused(
+            victim,
+            "transform of a key",
+            &whole.replacen(info, &with_transform, 1),
+            signature_structure,
+        );
     }
 }
 
@@ -349,7 +428,9 @@ fn comments_cannot_split_what_is_read() {
         let instruction = victim.replaced("<ds:DigestValue>", "<?x y?><ds:DigestValue>");
         assert_refused(victim, "instruction", &instruction, signature_structure);
         // A comment in a text that is read does not change its canonical form: it must not change what is read either.
-        let Some(name) = ["<osci:Challenge>", "<osci:Response>"].into_iter().find(|name| whole.contains(name)) else {
+        let Some(name) =
+            ["<osci:Challenge>", "<osci:Response>"].into_iter().find(|name| whole.contains(name))
+        else {
             continue;
         };
         let keys = decrypters();
@@ -358,7 +439,12 @@ fn comments_cannot_split_what_is_read() {
             let Standing::Signed { covered, .. } = received.message else { panic!("unsigned") };
             format!("{:?}", covered.get().control)
         };
-        assert_eq!(read(&with_envelope(&victim.package, whole, &split(name))), read(&victim.package), "{}", victim.name);
+        assert_eq!(
+            read(&with_envelope(&victim.package, whole, &split(name))),
+            read(&victim.package),
+            "{}",
+            victim.name
+        );
     }
 }
 
@@ -378,7 +464,8 @@ fn names_and_declarations_cannot_be_injected() {
         assert_refused(victim, "prefix bound to another namespace", &bound, signature_structure);
         let schema = victim.envelope.find(" soap").map(|at| &victim.envelope[at..]).unwrap();
         let schema = &schema[..schema.find(".xsd").unwrap() + 4];
-        let other = if schema == " soapExitDialog.xsd" { " soapInitDialog.xsd" } else { " soapExitDialog.xsd" };
+        let other =
+            if schema == " soapExitDialog.xsd" { " soapInitDialog.xsd" } else { " soapExitDialog.xsd" };
         assert_refused(victim, "another schema", &victim.replaced(schema, other), structure);
     }
 }
@@ -388,17 +475,30 @@ fn signature_headers_are_where_they_must_be_and_hold_one_signature() {
     for victim in victims() {
         let name = victim.header();
         let header = between(&victim.envelope, &format!("<{name}"), &format!("</{name}>")).to_owned();
-        let last = victim.envelope.replacen(&header, "", 1).replacen("</soap:Header>", &format!("{header}</soap:Header>"), 1);
+        let last = victim.envelope.replacen(&header, "", 1).replacen(
+            "</soap:Header>",
+            &format!("{header}</soap:Header>"),
+            1,
+        );
         assert_refused(victim, "signature last", &last, structure);
         let twice = victim.replaced(&header, &format!("{header}{}", header.replacen("Id=\"", "Id=\"x", 1)));
         assert_refused(victim, "signature twice", &twice, structure);
         let other = if name.contains("Client") { "osci:SupplierSignature" } else { "osci:ClientSignature" };
-        assert_refused(victim, "signature of the other side", &victim.envelope.replace(name, other), structure);
+        assert_refused(
+            victim,
+            "signature of the other side",
+            &victim.envelope.replace(name, other),
+            structure,
+        );
         let signature_element = between(&header, "<ds:Signature>", "</ds:Signature>").to_owned();
         let two = victim.replaced(&signature_element, &format!("{signature_element}{signature_element}"));
         assert_refused(victim, "two signatures in a header", &two, structure);
         let end = "</ds:KeyInfo></ds:Signature>";
-        for evil in ["<ds:Object></ds:Object>", "<ds:Object><ds:Manifest></ds:Manifest></ds:Object>", "<x:e xmlns:x=\"urn:x\"></x:e>"] {
+        for evil in [
+            "<ds:Object></ds:Object>",
+            "<ds:Object><ds:Manifest></ds:Manifest></ds:Object>",
+            "<x:e xmlns:x=\"urn:x\"></x:e>",
+        ] {
             let evil = victim.replaced(end, &format!("</ds:KeyInfo>{evil}</ds:Signature>"));
             assert_refused(victim, "object", &evil, signature_structure);
         }
@@ -417,11 +517,17 @@ fn bombs_and_document_types_are_refused_at_the_gate() {
         let dtd = format!("<!DOCTYPE x [<!ENTITY a \"b\">]>{whole}");
         assert_refused(victim, "document type", &dtd, |fault| gate(fault, GateFault::Doctype));
         let entity = victim.replaced("</soap:Header>", "&a;</soap:Header>");
-        assert_refused(victim, "entity", &entity, |fault| matches!(fault, ReceiveFault::Open(OpenFault::Xml(_))));
+        assert_refused(victim, "entity", &entity, |fault| {
+            matches!(fault, ReceiveFault::Open(OpenFault::Xml(_)))
+        });
         let deep = format!("{}{}</soap:Header>", "<x>".repeat(100), "</x>".repeat(100));
-        assert_refused(victim, "depth", &victim.replaced("</soap:Header>", &deep), |fault| gate(fault, GateFault::TooDeep));
+        assert_refused(victim, "depth", &victim.replaced("</soap:Header>", &deep), |fault| {
+            gate(fault, GateFault::TooDeep)
+        });
         let many = format!("{}</soap:Header>", "<x/>".repeat(250_000));
-        assert_refused(victim, "elements", &victim.replaced("</soap:Header>", &many), |fault| gate(fault, GateFault::TooManyNodes));
+        assert_refused(victim, "elements", &victim.replaced("</soap:Header>", &many), |fault| {
+            gate(fault, GateFault::TooManyNodes)
+        });
         let attributes: String = (0..100).map(|at| format!(" a{at}=\"\"")).collect();
         let attributes = victim.replaced("<soap:Header>", &format!("<soap:Header{attributes}>"));
         assert_refused(victim, "attributes", &attributes, |fault| gate(fault, GateFault::TooManyAttributes));
@@ -448,7 +554,10 @@ fn an_encrypted_message_inside_an_encrypted_message_is_refused() {
 #[test]
 fn whatever_is_wrong_with_an_encryption_the_answer_is_the_same() {
     let keys = decrypters();
-    for begins in ["04-default-signed-encrypted-gcm12-oaep256/01-client2intermed-GetMessageId", "09-gcm-iv16-no-ivlength-element/01-client2intermed-GetMessageId"] {
+    for begins in [
+        "04-default-signed-encrypted-gcm12-oaep256/01-client2intermed-GetMessageId",
+        "09-gcm-iv16-no-ivlength-element/01-client2intermed-GetMessageId",
+    ] {
         let whole = body(begins);
         let text = String::from_utf8_lossy(&whole).into_owned();
         let value = text.find("<xenc:CipherValue>").unwrap() + 30;

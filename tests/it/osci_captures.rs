@@ -101,17 +101,26 @@ fn compare(name: &str, said: &[String], seen: &Glance) -> usize {
     for (kind, good, said) in &said_signatures {
         let at = seen_signatures.iter().position(|signature| {
             let same = (signature.references, signature.algorithm.clone().unwrap());
-            signature.kind == *kind && signature.valid == good.is_some() && good.as_ref().is_none_or(|good| *good == same)
+            signature.kind == *kind
+                && signature.valid == good.is_some()
+                && good.as_ref().is_none_or(|good| *good == same)
         });
-        let signature = seen_signatures.remove(at.unwrap_or_else(|| panic!("{name}: no signature as {said}")));
+        let signature =
+            seen_signatures.remove(at.unwrap_or_else(|| panic!("{name}: no signature as {said}")));
         assert_eq!(signature.trusted, good.is_some(), "{name}");
         match good {
             Some(_) => assert_eq!(signature.reason, None, "{name}"),
-            None => assert!(signature.reason.as_deref().unwrap().starts_with(expected_reason(said)), "{name}"),
+            None => {
+                assert!(signature.reason.as_deref().unwrap().starts_with(expected_reason(said)), "{name}")
+            }
         }
     }
-    let mut sizes: Vec<usize> =
-        seen.encryptions.iter().skip(usize::from(seen.transport_encrypted)).map(|found| found.size.unwrap()).collect();
+    let mut sizes: Vec<usize> = seen
+        .encryptions
+        .iter()
+        .skip(usize::from(seen.transport_encrypted))
+        .map(|found| found.size.unwrap())
+        .collect();
     sizes.sort_unstable();
     assert_eq!(sizes, said_sizes(said), "{name}");
     said_signatures.len()
@@ -143,7 +152,12 @@ fn every_encrypted_body_opens_to_the_identical_octets() {
     for found in recorded() {
         let Some((hash, size)) = expected.get(found.name.as_str()) else { continue };
         let plain = package(&found.body).unwrap();
-        assert_eq!((hex::encode(Digest::Sha256.of(&plain)).as_str(), plain.len()), (*hash, *size), "{}", found.name);
+        assert_eq!(
+            (hex::encode(Digest::Sha256.of(&plain)).as_str(), plain.len()),
+            (*hash, *size),
+            "{}",
+            found.name
+        );
         let seen = look(&found.body);
         assert_eq!(seen.encryptions[0].sha256.as_deref(), Some(*hash));
         compared += 1;
@@ -173,7 +187,10 @@ fn every_recorded_message_is_read_into_the_model() {
         };
         let message = message(&received);
         assert!(received.contents.is_ok(), "{}", found.name);
-        assert!(found.name.contains(&format!("-{}.", message.kind.name())) || found.name.contains("MessageEncrypted"));
+        assert!(
+            found.name.contains(&format!("-{}.", message.kind.name()))
+                || found.name.contains("MessageEncrypted")
+        );
         assert_eq!(message.kind.is_response(), !message.order.feedback.is_empty(), "{}", found.name);
         *kinds.entry(message.kind.name()).or_insert(0) += 1;
     }
@@ -201,11 +218,24 @@ fn octets_of<'a>(items: &'a [Item], found: &mut Vec<(&'a [u8], bool)>, signed: b
 #[test]
 fn the_model_says_what_was_written() {
     let keys = decrypters();
-    let received = receive(&body("03-plain-signed-rich-content-encrypted/02-client2intermed-StoreDelivery"), None, &as_keys(&keys), &Rules::default()).unwrap();
+    let received = receive(
+        &body("03-plain-signed-rich-content-encrypted/02-client2intermed-StoreDelivery"),
+        None,
+        &as_keys(&keys),
+        &Rules::default(),
+    )
+    .unwrap();
     let message = message(&received);
     assert_eq!(message.kind, Kind::StoreDelivery);
     assert_eq!(message.order.subject.as_deref(), Some("Testnachricht mit Umlaut Ä & Zeichen"));
-    assert!(message.order.message_id.as_deref().unwrap().starts_with("mock-intermediary-03-plain-signed-rich-content-encrypted-"));
+    assert!(
+        message
+            .order
+            .message_id
+            .as_deref()
+            .unwrap()
+            .starts_with("mock-intermediary-03-plain-signed-rich-content-encrypted-")
+    );
     assert_eq!(message.stamps.len(), 2);
     assert_eq!(message.features.as_ref().unwrap().supported.len(), 6);
     let names: Vec<&str> = message.certificates.iter().map(|named| named.role.as_str()).collect();
@@ -239,7 +269,8 @@ fn process_cards_selections_and_chunks_are_read() {
     let cards = of("24-fetch-errors-and-processcards/04-client2intermed-FetchProcessCard");
     assert_eq!(cards.order.quantity, Some(10));
     assert!(format!("{:?}", cards.order.selection).contains("no_reception: true, role: Some(\"Addressee\")"));
-    let answer = of("02-plain-signed-rsa-sha256-oneway-active-rich/05-client2intermed-ResponseToFetchProcessCard");
+    let answer =
+        of("02-plain-signed-rsa-sha256-oneway-active-rich/05-client2intermed-ResponseToFetchProcessCard");
     assert!(!answer.order.cards.is_empty() && answer.order.cards[0].creation.is_some());
     assert_eq!(answer.order.feedback[0].code.len(), 4);
     let chunk = of("18-partial-plain-signed/03-client2intermed-PartialStoreDelivery").order.chunk.unwrap();
@@ -263,7 +294,11 @@ fn negatives_are_answered_with_the_code_of_the_standard() {
         ("21-soap-faults-from-recipient/02-intermed2recipient-unknown", 9100),
         ("23-negative-tampered-response-signature/01-client2intermed-ResponseToGetMessageId", 9601),
     ] {
-        assert_eq!(receive(&body(begins), None, &as_keys(&keys), &legacy()).unwrap_err().code(), code, "{begins}");
+        assert_eq!(
+            receive(&body(begins), None, &as_keys(&keys), &legacy()).unwrap_err().code(),
+            code,
+            "{begins}"
+        );
     }
     // Encrypted for somebody else's certificate: the one whose key is not among ours.
     let foreign = body("27-recipient-error-cases/01-intermed2recipient-MessageEncrypted");
@@ -274,10 +309,16 @@ fn negatives_are_answered_with_the_code_of_the_standard() {
 #[test]
 fn old_algorithms_are_read_only_where_the_rules_say_so() {
     let keys = decrypters();
-    for begins in ["10-legacy-aes256cbc-rsa15/01-client2intermed-GetMessageId", "11-legacy-3des-rsa15/01-client2intermed-GetMessageId"] {
+    for begins in [
+        "10-legacy-aes256cbc-rsa15/01-client2intermed-GetMessageId",
+        "11-legacy-3des-rsa15/01-client2intermed-GetMessageId",
+    ] {
         assert!(receive(&body(begins), None, &as_keys(&keys), &legacy()).is_ok());
         let fault = receive(&body(begins), None, &as_keys(&keys), &Rules::default()).unwrap_err();
-        assert_eq!((fault.code(), fault.to_string().starts_with("encrypted with an old algorithm")), (9202, true));
+        assert_eq!(
+            (fault.code(), fault.to_string().starts_with("encrypted with an old algorithm")),
+            (9202, true)
+        );
     }
 }
 

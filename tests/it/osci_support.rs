@@ -35,12 +35,17 @@ pub struct Recorded {
 /// All recorded bodies, in their order.
 pub fn recorded() -> Vec<Recorded> {
     let mut found = Vec::new();
-    for scenario in fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+    for scenario in
+        fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir())
+    {
         for file in fs::read_dir(&scenario).unwrap().map(|entry| entry.unwrap().path()) {
             let name = file.file_name().unwrap().to_string_lossy().into_owned();
             if let Some(name) = name.strip_suffix(".http-body.bin") {
                 let scenario = scenario.file_name().unwrap().to_string_lossy();
-                found.push(Recorded { name: format!("{scenario}/{name}"), body: fs::read(&file).unwrap().into() });
+                found.push(Recorded {
+                    name: format!("{scenario}/{name}"),
+                    body: fs::read(&file).unwrap().into(),
+                });
             }
         }
     }
@@ -67,7 +72,8 @@ pub fn signer(name: &str) -> KeySigner {
 }
 
 /// Names of all keys that open messages.
-pub const READERS: [&str; 5] = ["originator_enc", "addressee_enc", "intermed_enc", "author_enc", "reader_enc"];
+pub const READERS: [&str; 5] =
+    ["originator_enc", "addressee_enc", "intermed_enc", "author_enc", "reader_enc"];
 
 /// The decrypter of a certificate of the recordings.
 pub fn decrypter(name: &str) -> KeyDecrypter {
@@ -102,7 +108,8 @@ pub fn look(body: &Bytes) -> Glance {
         };
     }
     KEYS.with(|(keys, anchors)| {
-        let trust = |found: &Certificate| anchors.trusts(found, Use::Sign, inside_term(), Revocation::Ignored);
+        let trust =
+            |found: &Certificate| anchors.trusts(found, Use::Sign, inside_term(), Revocation::Ignored);
         glance::glance(body, &as_keys(keys), &legacy(), &trust)
     })
 }
@@ -122,7 +129,8 @@ pub fn package(body: &Bytes) -> Option<Bytes> {
 /// The envelope's text in a package.
 pub fn envelope(package: &[u8]) -> String {
     let parts =
-        drehscheibe::mime::frame::read(&Bytes::copy_from_slice(package), None, &Rules::default().mime).unwrap();
+        drehscheibe::mime::frame::read(&Bytes::copy_from_slice(package), None, &Rules::default().mime)
+            .unwrap();
     String::from_utf8(parts[0].octets().unwrap().to_vec()).unwrap()
 }
 

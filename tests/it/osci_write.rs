@@ -26,11 +26,29 @@ use drehscheibe::trust::sign::Signer;
 use crate::osci_support::{Seeded, as_keys, body, certificate, decrypters, folder, signer};
 
 const KINDS: [&str; 24] = [
-    "InitDialog", "ExitDialog", "GetMessageId", "StoreDelivery", "FetchDelivery", "FetchProcessCard", "ForwardDelivery",
-    "AcceptDelivery", "MediateDelivery", "ProcessDelivery", "PartialStoreDelivery", "PartialFetchDelivery",
-    "ResponseToInitDialog", "ResponseToExitDialog", "ResponseToGetMessageId", "ResponseToStoreDelivery",
-    "ResponseToFetchDelivery", "ResponseToFetchProcessCard", "ResponseToForwardDelivery", "ResponseToAcceptDelivery",
-    "ResponseToMediateDelivery", "ResponseToProcessDelivery", "ResponseToPartialStoreDelivery",
+    "InitDialog",
+    "ExitDialog",
+    "GetMessageId",
+    "StoreDelivery",
+    "FetchDelivery",
+    "FetchProcessCard",
+    "ForwardDelivery",
+    "AcceptDelivery",
+    "MediateDelivery",
+    "ProcessDelivery",
+    "PartialStoreDelivery",
+    "PartialFetchDelivery",
+    "ResponseToInitDialog",
+    "ResponseToExitDialog",
+    "ResponseToGetMessageId",
+    "ResponseToStoreDelivery",
+    "ResponseToFetchDelivery",
+    "ResponseToFetchProcessCard",
+    "ResponseToForwardDelivery",
+    "ResponseToAcceptDelivery",
+    "ResponseToMediateDelivery",
+    "ResponseToProcessDelivery",
+    "ResponseToPartialStoreDelivery",
     "ResponseToPartialFetchDelivery",
 ];
 
@@ -60,7 +78,9 @@ fn side(kind: Kind, keys: Keys) -> Side {
     let middle = named("SignatureCertificateIntermediary", "intermed", intermediary);
     let middle_cipher = named("CipherCertificateIntermediary", "intermed", "intermed_enc");
     let (first, id, signer) = match kind {
-        Kind::AcceptDelivery | Kind::ProcessDelivery => (vec![middle_cipher, middle.clone()], middle.id, intermediary),
+        Kind::AcceptDelivery | Kind::ProcessDelivery => {
+            (vec![middle_cipher, middle.clone()], middle.id, intermediary)
+        }
         Kind::ResponseToAcceptDelivery => {
             let addressee = named("SignatureCertificateAddressee", "addressee", "addressee_sig");
             return Side { id: addressee.id.clone(), certificates: vec![addressee], signer: "addressee_sig" };
@@ -108,12 +128,16 @@ fn order(kind: Kind) -> Order {
     let chunk = Chunk { number: Some(1), size: Some(6), of: Some(3), total: Some(16), received: None };
     match kind {
         Kind::StoreDelivery => order.subject = Some("Mitteilung <&>".into()),
-        Kind::ForwardDelivery | Kind::MediateDelivery => order.receiver = Some("http://127.0.0.1/osci?a=1&b=2".into()),
+        Kind::ForwardDelivery | Kind::MediateDelivery => {
+            order.receiver = Some("http://127.0.0.1/osci?a=1&b=2".into())
+        }
         Kind::FetchDelivery | Kind::ResponseToFetchDelivery => {
             order.selection = Some(Selection::ReceivedSince("2026-01-01T00:00:00.000+01:00".into()));
         }
         // The schema has another form of echo than libraries write for a selection by change.
-        Kind::ResponseToFetchProcessCard => order.selection = Some(Selection::MessageIds(vec!["id-1".into()])),
+        Kind::ResponseToFetchProcessCard => {
+            order.selection = Some(Selection::MessageIds(vec!["id-1".into()]))
+        }
         Kind::FetchProcessCard => {
             let time = "2026-01-01T00:00:00.000+01:00".into();
             order.selection =
@@ -134,7 +158,9 @@ fn order(kind: Kind) -> Order {
         }
         Kind::ResponseToStoreDelivery => order.cards = vec![ProcessCard { forwarding: None, ..card(false) }],
         Kind::ResponseToForwardDelivery => order.cards = vec![card(true)],
-        Kind::AcceptDelivery | Kind::ProcessDelivery | Kind::ResponseToFetchDelivery => order.cards = vec![card(false)],
+        Kind::AcceptDelivery | Kind::ProcessDelivery | Kind::ResponseToFetchDelivery => {
+            order.cards = vec![card(false)]
+        }
         Kind::ResponseToMediateDelivery => order.cards = vec![card(true), card(false)],
         _ => {}
     }
@@ -142,8 +168,13 @@ fn order(kind: Kind) -> Order {
         order.cards = vec![card(false)];
     }
     let with_id = [
-        Kind::StoreDelivery, Kind::ForwardDelivery, Kind::MediateDelivery, Kind::PartialStoreDelivery,
-        Kind::ResponseToGetMessageId, Kind::ResponseToPartialFetchDelivery, Kind::ProcessDelivery,
+        Kind::StoreDelivery,
+        Kind::ForwardDelivery,
+        Kind::MediateDelivery,
+        Kind::PartialStoreDelivery,
+        Kind::ResponseToGetMessageId,
+        Kind::ResponseToPartialFetchDelivery,
+        Kind::ProcessDelivery,
         Kind::ResponseToProcessDelivery,
     ];
     // Longer than a line of Base64.
@@ -164,12 +195,20 @@ fn message(kind: Kind, keys: Keys) -> (Message, Side) {
     };
     let stamp = |service: &str| (service.to_owned(), "plain".to_owned());
     let stamps = match kind {
-        Kind::StoreDelivery | Kind::ForwardDelivery | Kind::MediateDelivery => vec![stamp("creation"), stamp("reception")],
+        Kind::StoreDelivery | Kind::ForwardDelivery | Kind::MediateDelivery => {
+            vec![stamp("creation"), stamp("reception")]
+        }
         Kind::PartialStoreDelivery => vec![stamp("creation")],
         _ => Vec::new(),
     };
     let supported = vec![("DisableBase64".to_owned(), "1.2.0".to_owned())];
-    let features = Features { supported, max_chunk: Some(50), min_chunk: Some(1), max_message: Some(500), chunk_timeout: None };
+    let features = Features {
+        supported,
+        max_chunk: Some(50),
+        min_chunk: Some(1),
+        max_message: Some(500),
+        chunk_timeout: None,
+    };
     let features = if kind.name().contains("Partial") { Some(features) } else { None };
     let message = Message {
         kind,
@@ -193,7 +232,13 @@ fn secrets(seeded: &mut Seeded, profile: &Profile) -> Secrets {
 }
 
 /// A package with a signed container and, encrypted for the addressee, another with an attachment; what stands beside.
-fn contents(kind: Kind, message: &Message, profile: &Profile, keys: Keys, seeded: &mut Seeded) -> (String, Vec<(String, Vec<u8>)>) {
+fn contents(
+    kind: Kind,
+    message: &Message,
+    profile: &Profile,
+    keys: Keys,
+    seeded: &mut Seeded,
+) -> (String, Vec<(String, Vec<u8>)>) {
     if kind == Kind::PartialStoreDelivery {
         let chunk = NewContent::Beside { id: "ChunkContent", name: "ChunkBlobStoreDelivery", octets: BESIDE };
         let chunk = NewContainer { id: "ChunkContentContainer", contents: vec![chunk], carried: Vec::new() };
@@ -222,7 +267,8 @@ fn contents(kind: Kind, message: &Message, profile: &Profile, keys: Keys, seeded
         carried: Vec::new(),
     };
     let open = container(&open, &signed, profile).unwrap();
-    let (carried, travels) = encrypted_attachment("secret.bin", BESIDE, &secrets(seeded, profile), profile).unwrap();
+    let (carried, travels) =
+        encrypted_attachment("secret.bin", BESIDE, &secrets(seeded, profile), profile).unwrap();
     let closed = NewContainer {
         id: "closed",
         contents: vec![
@@ -242,9 +288,17 @@ fn profiles() -> Vec<(&'static str, Keys, Profile)> {
     let strong = Profile { digest: Digest::Sha512, wrap: Wrap::OaepSha512, ..usual };
     vec![
         ("pss256", Keys::Rsa, usual),
-        ("pkcs256", Keys::Rsa, Profile { scheme: Scheme::RsaPkcs1Sha256, cipher: Cipher::Aes128Gcm, ..usual }),
+        (
+            "pkcs256",
+            Keys::Rsa,
+            Profile { scheme: Scheme::RsaPkcs1Sha256, cipher: Cipher::Aes128Gcm, ..usual },
+        ),
         ("pss512", Keys::Rsa, Profile { scheme: Scheme::RsaPssSha512, ..strong }),
-        ("pkcs512", Keys::Rsa, Profile { scheme: Scheme::RsaPkcs1Sha512, cipher: Cipher::Aes192Gcm, ..strong }),
+        (
+            "pkcs512",
+            Keys::Rsa,
+            Profile { scheme: Scheme::RsaPkcs1Sha512, cipher: Cipher::Aes192Gcm, ..strong },
+        ),
         ("p256", Keys::P256, Profile { scheme: Scheme::EcdsaSha256, iv_length: 16, ..usual }),
         ("brainpool", Keys::Brainpool, Profile { scheme: Scheme::EcdsaSha256, ..usual }),
         ("sha3", Keys::Rsa, Profile { scheme: Scheme::RsaPkcs1Sha256, digest: Digest::Sha3_256, ..usual }),
@@ -268,7 +322,8 @@ fn written() -> Vec<Written> {
         for kind in KINDS.map(|name| Kind::of_name(name).unwrap()) {
             let (message, side) = message(kind, keys);
             let fits = profile.scheme.fits(certificate(side.signer).key());
-            let profile_of_side = if fits { profile } else { Profile { scheme: Scheme::RsaPssSha256, ..profile } };
+            let profile_of_side =
+                if fits { profile } else { Profile { scheme: Scheme::RsaPssSha256, ..profile } };
             let (inside, attached) = contents(kind, &message, &profile, keys, &mut seeded);
             let beside: Vec<Beside<'_>> = attached
                 .iter()
@@ -337,7 +392,9 @@ fn what_we_write_is_read_as_it_was_meant() {
 fn the_independent_verifier_accepts_what_we_write() {
     let python = |arguments: &[&str]| Command::new("python3").args(arguments).output();
     if !python(&["-c", "import lxml, cryptography"]).is_ok_and(|output| output.status.success()) {
-        println!("python3 with lxml and cryptography is not installed: what we write was not verified independently");
+        println!(
+            "python3 with lxml and cryptography is not installed: what we write was not verified independently"
+        );
         return;
     }
     let place = tempfile::tempdir().unwrap();
@@ -347,7 +404,8 @@ fn the_independent_verifier_accepts_what_we_write() {
     fs::copy(folder().join("verify.py"), place.path().join("verify.py")).unwrap();
     for name in crate::osci_support::READERS {
         fs::write(keys.join(format!("{name}.crt.der")), certificate(name).der()).unwrap();
-        fs::copy(folder().join(format!("keys/{name}.key.pem")), keys.join(format!("{name}.key.pem"))).unwrap();
+        fs::copy(folder().join(format!("keys/{name}.key.pem")), keys.join(format!("{name}.key.pem")))
+            .unwrap();
     }
     let written = written();
     for found in &written {
@@ -402,7 +460,11 @@ fn what_we_write_is_valid_to_the_official_schemas() {
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        faults.extend(said.lines().filter(|line| line.contains("validity error")).map(|line| format!("{schema} {line}")));
+        faults.extend(
+            said.lines()
+                .filter(|line| line.contains("validity error"))
+                .map(|line| format!("{schema} {line}")),
+        );
         assert_eq!(output.status.success(), !said.contains("validity error"), "{said}");
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
@@ -456,9 +518,9 @@ fn recorded_messages_are_written_again_octet_for_octet_but_for_random_values() {
         let Standing::Signed { covered, .. } = received.message else { panic!("{begins}: unsigned") };
         let captured = crate::osci_support::envelope(&recorded);
         let captured = &captured[captured.find("<soap:Envelope").unwrap()..];
-        let inside = captured.contains("<osci:ContentPackage>").then(|| {
-            text_between(captured, "<osci:ContentPackage>", "</osci:ContentPackage>")
-        });
+        let inside = captured
+            .contains("<osci:ContentPackage>")
+            .then(|| text_between(captured, "<osci:ContentPackage>", "</osci:ContentPackage>"));
         let retrieval = text_between(captured, "RetrievalMethod URI=\"#", "\"");
         let beside: Vec<Beside<'_>> = parts[1..]
             .iter()
@@ -472,7 +534,8 @@ fn recorded_messages_are_written_again_octet_for_octet_but_for_random_values() {
         let ours = envelope(covered.get(), inside, &beside, Some((&key, retrieval)), &profile).unwrap();
         assert_eq!(sorted_references(&ours), sorted_references(captured), "{begins}");
         // The package around it, with the recorded envelope, is the recorded body to the last octet.
-        let boundary = text_between(std::str::from_utf8(&recorded[..200]).unwrap(), "boundary=", ";").to_owned();
+        let boundary =
+            text_between(std::str::from_utf8(&recorded[..200]).unwrap(), "boundary=", ";").to_owned();
         assert_eq!(package(captured, &beside, &boundary).unwrap(), recorded, "{begins}");
     }
 }
@@ -513,7 +576,8 @@ fn recorded_containers_are_written_again_octet_for_octet_but_for_the_order_of_re
         let ours = container(&new, &signatures, &profile).unwrap();
         let at = captured.find(&format!(" Id=\"{}\">", new.id)).unwrap();
         let start = captured[..at].rfind("<osci:ContentContainer").unwrap();
-        let end = at + captured[at..].find("</osci:ContentContainer>").unwrap() + "</osci:ContentContainer>".len();
+        let end =
+            at + captured[at..].find("</osci:ContentContainer>").unwrap() + "</osci:ContentContainer>".len();
         assert_eq!(sorted_references(&ours), sorted_references(&captured[start..end]), "{}", new.id);
     }
 }

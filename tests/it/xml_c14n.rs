@@ -52,7 +52,12 @@ fn documents() -> impl Strategy<Value = String> {
     );
     let names = prop_oneof![Just("e"), Just("p:e"), Just("q:f"), Just("g")];
     let leaf = (names, attributes, declarations, text.clone());
-    let node = |(name, attributes, declarations, inside): (&str, std::collections::BTreeMap<String, String>, std::collections::BTreeMap<&str, &str>, String)| {
+    let node = |(name, attributes, declarations, inside): (
+        &str,
+        std::collections::BTreeMap<String, String>,
+        std::collections::BTreeMap<&str, &str>,
+        String,
+    )| {
         let mut tag = format!("<{name}");
         for (declared, namespace) in &declarations {
             tag += &format!(" {declared}='{namespace}'");
@@ -67,12 +72,16 @@ fn documents() -> impl Strategy<Value = String> {
         }
         format!("{tag}>{inside}</{name}>")
     };
-    leaf.clone().prop_map(node).prop_recursive(4, 24, 4, move |inner| {
-        (leaf.clone(), prop::collection::vec(inner, 0..4)).prop_map(move |((name, attributes, declarations, text), inner)| {
-            node((name, attributes, declarations, format!("{text}{}{text}", inner.join("\r\n"))))
+    leaf.clone()
+        .prop_map(node)
+        .prop_recursive(4, 24, 4, move |inner| {
+            (leaf.clone(), prop::collection::vec(inner, 0..4)).prop_map(
+                move |((name, attributes, declarations, text), inner)| {
+                    node((name, attributes, declarations, format!("{text}{}{text}", inner.join("\r\n"))))
+                },
+            )
         })
-    })
-    .prop_map(|inside| format!("<root xmlns:p='urn:p' xmlns:q='urn:q' xml:lang='de'>{inside}</root>"))
+        .prop_map(|inside| format!("<root xmlns:p='urn:p' xmlns:q='urn:q' xml:lang='de'>{inside}</root>"))
 }
 
 fn xmllint(document: &str, option: &str) -> Option<String> {
