@@ -137,12 +137,20 @@ pub fn is_exposed(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o006 != 0)
 }
 
+/// What is wrong with an exposed secret.
+const EXPOSED: &str = "secret can be read by everybody on this machine";
+
 /// What is wrong with an exposed secret, and what to do.
 pub fn exposed(path: &str) -> String {
     format!(
-        "secret can be read by everybody on this machine: {path}; chmod it to 0600, or 0640 for a group; of a mounted secret \
-         write `defaultMode: 0440`"
+        "{EXPOSED}: {path}; chmod it to 0600, or 0640 for a group; of a mounted secret write `defaultMode: 0440`"
     )
+}
+
+/// Whether a sentence is one of [`exposed`], also within a longer one: among the faults of files it is the one that is mended on the
+/// machine.
+pub fn tells_of_exposed(text: &str) -> bool {
+    text.contains(EXPOSED)
 }
 
 /// What every published secret of the demonstration holds, written out or in Base64.
@@ -152,14 +160,18 @@ const PUBLISHED: &str = "NUR-FUER-DEMO";
 /// refuses.
 pub fn unpublished(plain: Resolve, guarded: Resolve) -> Resolve {
     Arc::new(move |secret| {
-        let found = plain(secret)?;
+        let (found, refused) = match guarded(secret) {
+            // A published one is called so, whatever its rights: it is read for this look and never handed out.
+            Err(refused @ ConfigError::Exposed(_)) => (plain(secret)?, Some(refused)),
+            found => (found?, None),
+        };
         let text = found.expose_secret();
         let coded = text.strip_prefix("whsec_").unwrap_or(text);
         let decoded = base64::engine::general_purpose::STANDARD.decode(coded).unwrap_or_default();
         if text.contains(PUBLISHED) || String::from_utf8_lossy(&decoded).contains(PUBLISHED) {
             return Err(ConfigError::Published(secret.name().to_owned()));
         }
-        guarded(secret)
+        refused.map_or(Ok(found), Err)
     })
 }
 
@@ -293,8 +305,32 @@ mod tests {
             assert_eq!(refused, ConfigError::Published("secrets/key".into()));
         }
         let plain: Resolve = Arc::new(|_| Ok(SecretString::from("ein-eigenes-geheimnis".to_owned())));
-        let resolve = unpublished(plain.clone(), plain);
+        let resolve = unpublished(plain.clone(), plain.clone());
         assert!(resolve(&SecretRef::Env("X".into())).is_ok());
+        // Whatever its rights, a published one is called so; any other one is refused for them.
+        let secret = SecretRef::File("secrets/key".into());
+        let exposed: Resolve = Arc::new(|secret| Err(ConfigError::Exposed(secret.name().to_owned())));
+        let refused = unpublished(plain, exposed.clone())(&secret).unwrap_err();
+        assert_eq!(refused, ConfigError::Exposed("secrets/key".into()));
+        assert!(tells_of_exposed(&format!("secrets: {refused}")), "{refused}");
+        let published: Resolve = Arc::new(|_| Ok(SecretString::from("NUR-FUER-DEMO-bremen".to_owned())));
+        let refused = unpublished(published, exposed)(&secret).unwrap_err();
+        assert_eq!(refused, ConfigError::Published("secrets/key".into()));
+    }
+
+    #[test]
+    fn what_is_handed_out_is_what_was_looked_at() {
+        // A file that is replaced between two looks.
+        let looks = std::sync::atomic::AtomicUsize::new(0);
+        let changing: Resolve = Arc::new(move |_| {
+            let before = looks.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            Ok(SecretString::from(
+                ["ein-eigenes-geheimnis", "NUR-FUER-DEMO-bremen"][before.min(1)].to_owned(),
+            ))
+        });
+        let resolve = unpublished(changing.clone(), changing);
+        let found = resolve(&SecretRef::File("secrets/key".into())).unwrap();
+        assert_eq!(found.expose_secret(), "ein-eigenes-geheimnis");
     }
 
     #[test]

@@ -107,9 +107,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether what this route takes are deliveries of a register.
+    /// Whether what this route takes are deliveries of a register: one of its steps delivers, and exactly then it was built with
+    /// what stands against answers.
     pub fn delivers(&self) -> bool {
-        self.steps.iter().any(|planned| planned.step.delivers())
+        self.objects.is_some()
     }
 }
 

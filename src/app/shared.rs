@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 use crate::engine::alone::Alone;
 use crate::engine::core::Core;
 use crate::engine::duty::of_source;
+use crate::engine::ports;
 use crate::route::compiled::Compiled;
 use crate::route::plan_diff::Picture;
 use crate::transport;
@@ -66,7 +67,7 @@ impl Shared {
             .await;
         // Places of connections that went would count for ever as not looked into.
         let names: Vec<String> = kept.iter().map(|(connection, _)| connection.clone()).collect();
-        if let Err(error) = self.core.store.keep_backlog(&names).await {
+        if let Err(error) = ports::keep_backlog(&self.core, &names).await {
             tracing::warn!(%error, "what sources of former connections saw is not forgotten yet");
         }
         for wanted in fresh {

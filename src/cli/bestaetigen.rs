@@ -6,12 +6,13 @@ use uuid::Uuid;
 
 use super::args::Global;
 use super::args_register::Ordered;
+use super::bestand;
 use super::command::{self, Asked};
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::stage;
 use crate::clock::Clock;
-use crate::envelope::{Inbound, Stage};
+use crate::envelope::Inbound;
 use crate::store::contract::{Filter, Scope};
 
 /// The `on` entry of orders about Vorgänge.
@@ -37,15 +38,8 @@ pub async fn run(
         );
         return Err(CliError::Usage(text));
     }
-    let mut document = json!({
-        "nachricht": "registermeldung",
-        "version": "1",
-        "kopf": { "nachrichtenUUID": Uuid::new_v4(), "zeitpunkt": clock.now().to_string() },
-        "meldung": { "was": "bestaetigung", "jugendamt": ordered.jugendamt, "id": id },
-    });
-    if fit.compiled.stage.stage != Stage::Produktion {
-        document["test"] = json!(true);
-    }
+    let said = [("was", json!("bestaetigung")), ("id", json!(id))];
+    let document = bestand::document(fit.compiled.stage.stage, clock, &ordered.jugendamt, &said);
     let confirm = Asked::Deliver {
         binding: BINDING.to_owned(),
         partner: ordered.jugendamt.clone(),

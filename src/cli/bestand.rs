@@ -104,7 +104,8 @@ pub async fn order(
     command::post(&*store, clock, &asked, &ordered.reason, ordered.patience.wait, out).await
 }
 
-fn document(of: Stage, clock: &Clock, jugendamt: &str, said: &[(&str, Value)]) -> Value {
+/// The registermeldung that says it, marked as a test where only tests are taken.
+pub(super) fn document(of: Stage, clock: &Clock, jugendamt: &str, said: &[(&str, Value)]) -> Value {
     let mut meldung = Map::from_iter([("jugendamt".to_owned(), json!(jugendamt))]);
     meldung.extend(said.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
     // Of a comparison the moment at which it began, else now.

@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::fs::OpenOptions;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use csv::{ReaderBuilder, StringRecord, Trim};
@@ -17,6 +15,7 @@ use super::output::Output;
 use crate::config;
 use crate::register::keys;
 use crate::register::record::{Eintragung, Kind, Mutter, Personenname, TeilDatum};
+use crate::store::private;
 
 /// Columns that every export has.
 const NEEDED: &[&str] = &[
@@ -287,7 +286,7 @@ pub fn create(file: &Path, text: &str) -> Result<(), CliError> {
         }
         kind => CliError::Usage(format!("{} cannot be written: {kind}", file.display())),
     };
-    let mut made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(told)?;
+    let mut made = private::new_file(file).map_err(told)?;
     made.write_all(text.as_bytes()).and_then(|()| made.sync_all()).map_err(told)
 }
 

@@ -128,7 +128,7 @@ async fn say_of_register(
 /// Without this no mother is told that there is no Eintragung.
 async fn bestand(teller: &mut Teller<'_>, held: u64) -> Result<(), CliError> {
     teller.chapter("two persons declare that it is complete, and the office reports it every day")?;
-    compared(teller, "comparison with the office's list", held).await?;
+    say_of_register(teller, "comparison with the office's list", "erste-person", gapless(held)).await?;
     for person in ["erste-person", "zweite-person"] {
         say_of_register(teller, "signature", person, json!({ "was": "erklaerung" })).await?;
     }
@@ -167,14 +167,13 @@ async fn broken(teller: &mut Teller<'_>, held: u64) -> Result<(), CliError> {
     teller.story.delivered += 1;
     teller.stranger(LIEFERUNGEN, eintragung(&without(24))).await?;
     // What was sent back stands against answers until somebody knows that nothing is missing.
-    compared(teller, "comparison once more: what was sent back is missing nowhere", held).await
+    let what = "comparison once more: what was sent back is missing nowhere";
+    say_of_register(teller, what, "erste-person", gapless(held)).await.map(|_| ())
 }
 
 /// A comparison with the office's list without a gap.
-async fn compared(teller: &mut Teller<'_>, what: &str, held: u64) -> Result<(), CliError> {
-    let abgleich =
-        json!({ "was": "abgleich", "anzahl": held, "liste": true, "fehlend": 0, "ueberzaehlig": 0 });
-    say_of_register(teller, what, "erste-person", abgleich).await.map(|_| ())
+fn gapless(held: u64) -> Value {
+    json!({ "was": "abgleich", "anzahl": held, "liste": true, "fehlend": 0, "ueberzaehlig": 0 })
 }
 
 /// A hint and never an Eintragung; from now on nothing about this child or its mother is answered automatically.

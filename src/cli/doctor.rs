@@ -18,6 +18,7 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::stage;
 use crate::clock::Clock;
+use crate::config;
 use crate::envelope::Stage;
 use crate::store::contract::Scope;
 use crate::transport::folder::handle::{Room, said};
@@ -90,17 +91,19 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
 }
 
 fn why(unfit: &Unfit) -> String {
-    match unfit {
-        Unfit::Missing { .. } => unfit.to_string(),
-        Unfit::Exposed(found) => found.join("; "),
+    let exposed: Vec<&str> = match unfit {
+        Unfit::Missing { .. } => return unfit.to_string(),
+        Unfit::Exposed(found) => found.iter().map(String::as_str).collect(),
         // What a person mends on this machine and not in a file is said here, too.
-        Unfit::Files(faults)
-            if faults.faults.iter().any(|fault| fault.text.contains("by everybody on this")) =>
-        {
-            let exposed = faults.faults.iter().filter(|fault| fault.text.contains("by everybody on this"));
-            exposed.map(|fault| fault.text.clone()).collect::<Vec<_>>().join("; ")
+        Unfit::Files(faults) => {
+            let texts = faults.faults.iter().map(|fault| fault.text.as_str());
+            texts.filter(|text| config::tells_of_exposed(text)).collect()
         }
-        _ => format!("{unfit}; see `check`").replace('\n', "; "),
+        Unfit::Packages { .. } => Vec::new(),
+    };
+    match exposed.is_empty() {
+        true => format!("{unfit}; see `check`").replace('\n', "; "),
+        false => exposed.join("; "),
     }
 }
 

@@ -9,6 +9,7 @@ use super::exit::{CliError, Exit};
 use super::output::{Output, moment};
 use super::stage;
 use crate::clock::Clock;
+use crate::engine::objecting;
 use crate::pipeline::find::RUECKSTAND;
 use crate::route::compiled::Compiled;
 use crate::store::contract::Store;
@@ -38,15 +39,7 @@ pub async fn pause(
 
 /// The offices whose deliveries a pause holds.
 fn concerned(compiled: &Compiled, kind: Held, name: &str) -> Vec<String> {
-    let delivers = compiled.plans.iter().filter(|plan| plan.objects.is_some());
-    let held = delivers.flat_map(|plan| {
-        let partners = plan.accept.iter().flat_map(|accept| accept.partners.iter());
-        partners.filter(|partner| match kind {
-            Held::Route => plan.route == name,
-            Held::Partner => partner.as_str() == name,
-            Held::Destination => false,
-        })
-    });
+    let held = compiled.plans.iter().flat_map(|plan| objecting::concerned(plan, kind.as_str(), name));
     let offices: BTreeSet<&String> = held.collect();
     let known = |id: &String| compiled.tafeln.aemter.amt(id).is_some();
     offices.into_iter().filter(|id| known(id)).cloned().collect()

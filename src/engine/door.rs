@@ -8,10 +8,11 @@ use crate::envelope::{Inbound, Stage};
 use crate::message::{Identity, Message, Resumed, Sender};
 use crate::pipeline::step::{Bench, Trouble};
 use crate::plan::{Binding, Partner, Plan, PlanSet};
+use crate::register::record::Record;
 use crate::rejection::{Fault, Rejection, UNQUOTED};
 use crate::store::contract::{Entry, Keep};
 use crate::xml::gate;
-use crate::xoev::contract::{Known, gate_rejection, is_test};
+use crate::xoev::contract::{Detected, Known, gate_rejection, is_test};
 
 use super::entry::{self, Settled};
 use super::objecting::{self, Outcome};
@@ -82,32 +83,26 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
             return said(refused, objections);
         }
     };
-    let identity = Identity {
-        standard: detected.standard.clone(),
-        version: detected.version.clone(),
-        message: detected.message.clone(),
-        test: marked_test,
-    };
+    let identity = identified(&detected, marked_test);
     let claimed = bound.iter().find(|(plan, _)| {
         plan.accept
             .iter()
             .any(|accept| accept.message == identity.message && accept.partners.contains(&partner.sender.id))
     });
+    let read = bench.reader.read(&detected, &document);
     let Some(&(plan, taken)) = claimed else {
-        // No route can ever take what no package reads: refused at once, with the verdict that `inspect` gives.
         let known = set.standards.known();
         let same = |known: &&Known| known.message == identity.message && known.version == identity.version;
-        if !known.iter().filter(same).any(|known| known.reads)
-            && let Err(rejections) = bench.reader.read(&detected, &document)
-        {
-            return refused(ground, &partner, (first_plan, binding), Some(&identity), rejections, bench);
-        }
-        // A delivery that came in by the wrong entry is in the house all the same.
-        let outcome = Outcome::of(Inbound::Parked);
-        let objections = match bench.reader.read(&detected, &document) {
-            Ok(record) => objecting::read(&ground, &identity, (&record, &[]), &outcome),
-            Err(_) => objecting::unread(&ground, Some(&identity), &outcome),
+        let is_read = known.iter().filter(same).any(|known| known.reads);
+        let read = match read {
+            // No route can ever take what no package reads: refused at once, with the verdict that `inspect` gives.
+            Err(rejections) if !is_read => {
+                return refused(ground, &partner, (first_plan, binding), Some(&identity), rejections, bench);
+            }
+            read => read,
         };
+        // A delivery that came in by the wrong entry is in the house all the same.
+        let objections = left_lying(&ground, &identity, read);
         let parked = parked(
             ground,
             &partner,
@@ -118,7 +113,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
         );
         return said(parked, objections);
     };
-    let record = match bench.reader.read(&detected, &document) {
+    let record = match read {
         Ok(record) => record,
         Err(rejections) => {
             let kopf = bench.reader.header(&detected, &document).filter(|_| plan.delivers());
@@ -239,16 +234,25 @@ fn looked_into(ground: &Ground, bench: &mut Bench) -> Objected {
         return Objected::default();
     };
     let Ok(detected) = ground.set.standards.detect(&document) else { return Objected::default() };
-    let identity = Identity {
+    let identity = identified(&detected, is_test(&document));
+    left_lying(ground, &identity, bench.reader.read(&detected, &document))
+}
+
+/// What a delivery says that is parked because no route takes it, as far as it could be read.
+fn left_lying(ground: &Ground, identity: &Identity, read: Result<Record, Vec<Rejection>>) -> Objected {
+    let outcome = Outcome::of(Inbound::Parked);
+    match read {
+        Ok(record) => objecting::read(ground, identity, (&record, &[]), &outcome),
+        Err(_) => objecting::unread(ground, Some(identity), &outcome),
+    }
+}
+
+fn identified(detected: &Detected, test: bool) -> Identity {
+    Identity {
         standard: detected.standard.clone(),
         version: detected.version.clone(),
         message: detected.message.clone(),
-        test: is_test(&document),
-    };
-    let outcome = Outcome::of(Inbound::Parked);
-    match bench.reader.read(&detected, &document) {
-        Ok(record) => objecting::read(ground, &identity, (&record, &[]), &outcome),
-        Err(_) => objecting::unread(ground, Some(&identity), &outcome),
+        test,
     }
 }
 

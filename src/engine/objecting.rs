@@ -1,7 +1,7 @@
 //! Which plan says what a settled delivery stands for against answers: that of the route that delivers. Asks the plan's hook and
 //! hands on its values; knows no child and decides nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use crate::effects::{Answer, Objected};
 use crate::envelope::{Inbound, Stage};
 use crate::message::{Identity, Message};
 use crate::pipeline::step::{Objects, Settling};
-use crate::plan::PlanSet;
+use crate::plan::{Plan, PlanSet};
 use crate::register::record::Record;
 use crate::rejection::Rejection;
 use crate::store::contract::Pause;
@@ -72,14 +72,22 @@ pub fn set_apart(ground: &Ground, refusal: Option<&Refusal>, state: Inbound) -> 
     }
 }
 
-/// The partners whose deliveries a route takes from a connection.
-pub fn delivered_by(set: &PlanSet, connection: &str) -> BTreeSet<String> {
+/// Whether a route takes deliveries of a partner from a connection.
+pub fn delivers_from(set: &PlanSet, connection: &str, partner: &str) -> bool {
     let from = |key: &str| key.split_once(' ').is_some_and(|(_, value)| value == connection);
-    set.plans
-        .iter()
-        .filter(|plan| plan.objects.is_some() && plan.bindings.iter().any(|binding| from(&binding.key)))
-        .flat_map(|plan| plan.accept.iter().flat_map(|accept| accept.partners.iter().cloned()))
-        .collect()
+    let takes = |plan: &Plan| plan.bindings.iter().any(|binding| from(&binding.key)) && admits(plan, partner);
+    set.plans.iter().any(|plan| plan.delivers() && takes(plan))
+}
+
+/// The partners whose deliveries are held at a route by a pause of this kind (as stored) and name: the partner's own, or the route's.
+pub fn concerned<'a>(plan: &'a Plan, kind: &'a str, name: &'a str) -> impl Iterator<Item = &'a String> {
+    let held = move |partner: &&String| match kind {
+        "route" => plan.route == name,
+        "partner" => partner.as_str() == name,
+        _ => false,
+    };
+    let accepts = plan.accept.iter().filter(|_| plan.delivers());
+    accepts.flat_map(|accept| &accept.partners).filter(held)
 }
 
 /// Since when deliveries of a partner are held by a person: its own pause, or one of a route that takes them. What lies behind a
@@ -88,17 +96,9 @@ pub fn held(set: &PlanSet, pauses: &[Pause], now: Timestamp) -> BTreeMap<String,
     let mut held: BTreeMap<String, Timestamp> = BTreeMap::new();
     let holds = |pause: &&Pause| pause.until.is_none_or(|until| until > now);
     for pause in pauses.iter().filter(holds) {
-        for plan in set.plans.iter().filter(|plan| plan.objects.is_some()) {
-            let partners = plan.accept.iter().flat_map(|accept| &accept.partners);
-            let concerned = partners.filter(|partner| match pause.kind.as_str() {
-                "route" => pause.name == plan.route,
-                "partner" => pause.name == **partner,
-                _ => false,
-            });
-            for partner in concerned {
-                let since = held.entry(partner.clone()).or_insert(pause.since);
-                *since = pause.since.min(*since);
-            }
+        for partner in set.plans.iter().flat_map(|plan| concerned(plan, &pause.kind, &pause.name)) {
+            let since = held.entry(partner.clone()).or_insert(pause.since);
+            *since = pause.since.min(*since);
         }
     }
     held
@@ -121,10 +121,12 @@ fn delivers<'a>(set: &'a PlanSet, partner: &str, identity: &Identity) -> Option<
 }
 
 fn delivers_here<'a>(set: &'a PlanSet, partner: &str, binding: &'a str) -> Option<&'a dyn Objects> {
-    set.by_binding(binding).find_map(|(plan, _)| {
-        let takes = plan.accept.iter().any(|accept| accept.partners.iter().any(|known| known == partner));
-        plan.objects.as_deref().filter(|_| takes)
-    })
+    set.by_binding(binding).find_map(|(plan, _)| plan.objects.as_deref().filter(|_| admits(plan, partner)))
+}
+
+/// Whether a route takes anything of a partner.
+fn admits(plan: &Plan, partner: &str) -> bool {
+    plan.accept.iter().any(|accept| accept.partners.iter().any(|known| known == partner))
 }
 
 fn settling<'a>(

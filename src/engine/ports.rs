@@ -117,11 +117,11 @@ const TOLD_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 /// Keeps what a source sees of deliveries; what lies where no route delivers from counts nothing.
 pub async fn lies(core: &Core, connection: &str, seen: &[(String, Option<Timestamp>)]) -> Result<(), Busy> {
     let now = core.clock.now();
-    // A connection with several places names each behind its own name.
-    let (name, _) = connection.split_once(' ').unwrap_or((connection, ""));
-    let delivers = objecting::delivered_by(&core.set.load(), name);
-    let seen: Vec<(String, Option<Timestamp>)> =
-        seen.iter().filter(|(partner, _)| delivers.contains(partner)).cloned().collect();
+    let seen: Vec<(String, Option<Timestamp>)> = {
+        let (set, name) = (core.set.load(), connection_of(connection));
+        let delivers = |partner: &str| objecting::delivers_from(&set, name, partner);
+        seen.iter().filter(|(partner, _)| delivers(partner)).cloned().collect()
+    };
     {
         let told = core.backlog.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((before, at)) = told.get(connection)
@@ -136,6 +136,20 @@ pub async fn lies(core: &Core, connection: &str, seen: &[(String, Option<Timesta
     stored.map_err(|_| busy("the store cannot be written now"))?;
     core.backlog.lock().unwrap_or_else(PoisonError::into_inner).insert(connection.to_owned(), (seen, now));
     Ok(())
+}
+
+/// Forgets what sources of other connections than these saw, in the store and here: nobody looks there any more, and one that comes
+/// back has to be written anew.
+pub async fn keep_backlog(core: &Core, connections: &[String]) -> Result<(), StoreError> {
+    let kept = core.store.keep_backlog(connections).await;
+    let mut told = core.backlog.lock().unwrap_or_else(PoisonError::into_inner);
+    told.retain(|place, _| connections.iter().any(|name| name == connection_of(place)));
+    kept
+}
+
+/// The connection of a place: one with several places names each behind its own name.
+fn connection_of(place: &str) -> &str {
+    place.split_once(' ').map_or(place, |(name, _)| name)
 }
 
 #[async_trait]

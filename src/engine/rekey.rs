@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::store::contract::StoreError;
 
 use super::core::Core;
+use super::duty::Wish;
 
 /// The duty under which one replica of several does it.
 pub const DUTY: &str = "rekey";
@@ -17,12 +18,21 @@ const SLICE: usize = 100;
 const BREATH: Duration = Duration::from_millis(10);
 /// Until the next look: a program of the version before may run beside this one and store more.
 const LOOK: Duration = Duration::from_secs(60);
-/// While another one has the duty, or the store is not opened to work yet.
+/// Where what it waited for ended before it could begin.
 const SOON: Duration = Duration::from_millis(200);
 
-/// Runs it as long as the engine does, while this process may: the guard is asked before each slice.
-pub async fn always(core: Arc<Core>, may_run: impl Fn() -> bool + Send + Sync) {
+/// Runs it as long as the engine does, while this process may: the guard is asked before each slice. As long as another replica has
+/// the duty, or a person has not opened the store, it sleeps.
+pub async fn always(core: Arc<Core>, wish: &Wish, may_run: impl Fn() -> bool + Send + Sync) {
     while !core.stop.is_cancelled() && !core.points.crashed() {
+        let begins = async {
+            core.gate.opened().await;
+            wish.term().await
+        };
+        tokio::select! {
+            _ = begins => {}
+            () = core.stop.cancelled() => return,
+        }
         let pause = match may_run() {
             false => SOON,
             true => match all(&core, &may_run).await {

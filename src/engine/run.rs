@@ -247,12 +247,6 @@ impl Refusal {
     }
 }
 
-/// The business key: case and white space around a UUID are no difference between two messages.
-fn business(sender: &Sender, identity: &Identity, kopf: &Kopf) -> Key {
-    let uuid = kopf.nachrichten_uuid.trim().to_ascii_lowercase();
-    Key { class: "business", parts: vec![sender.id.clone(), identity.standard.clone(), uuid] }
-}
-
 /// What a delivery of a register is to its office: its last message may be this one, whatever becomes of it. A test in `produktion`
 /// counts nothing.
 pub fn delivery(ground: &Ground, sender: &Sender, identity: &Identity, kopf: &Kopf) -> Option<Delivery> {
@@ -261,7 +255,8 @@ pub fn delivery(ground: &Ground, sender: &Sender, identity: &Identity, kopf: &Ko
     }
     let received = ground.envelope.head.received;
     let stamp = kopf.erstellungszeitpunkt.trim().parse().unwrap_or(received);
-    Some(Delivery { key: business(sender, identity, kopf), moment: moment(stamp, received) })
+    let key = Key::business(&sender.id, &identity.standard, &kopf.nachrichten_uuid);
+    Some(Delivery { key, moment: moment(stamp, received) })
 }
 
 /// The keys of idempotency of a delivery.
@@ -275,7 +270,8 @@ pub fn keys(envelope: &Envelope, message: Option<&Message>) -> Vec<Key> {
     if let Some(message) = message
         && !message.record.kopf.nachrichten_uuid.is_empty()
     {
-        keys.push(business(&message.sender, &message.identity, &message.record.kopf));
+        let (sender, standard) = (&message.sender.id, &message.identity.standard);
+        keys.push(Key::business(sender, standard, &message.record.kopf.nachrichten_uuid));
     }
     // A second key where the standard has one: a request is one by its Vorgang, too.
     if let Some(message) = message

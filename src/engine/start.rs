@@ -163,7 +163,7 @@ async fn retain(core: Arc<Core>) {
 
 /// Of several replicas one makes keys anew; two at once would find nothing to do.
 async fn rekeyed(core: Arc<Core>) {
-    let _wish = core.duties.wish(rekey::DUTY);
+    let wish = core.duties.wish(rekey::DUTY);
     let may_run = || !core.gate.is_closed() && core.duties.held(rekey::DUTY).is_some();
-    rekey::always(core.clone(), may_run).await;
+    rekey::always(core.clone(), &wish, may_run).await;
 }

@@ -75,6 +75,14 @@ pub struct Key {
     pub parts: Vec<String>,
 }
 
+impl Key {
+    /// The business key of a message of a partner: case and white space around its UUID are no difference between two messages.
+    pub fn business(partner: &str, standard: &str, uuid: &str) -> Key {
+        let uuid = uuid.trim().to_ascii_lowercase();
+        Key { class: "business", parts: vec![partner.to_owned(), standard.to_owned(), uuid] }
+    }
+}
+
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Key({}, ..)", self.class)

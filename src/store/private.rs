@@ -41,7 +41,7 @@ pub fn close(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens a file for a lock: nothing in it is changed.
+/// Opens a file for a lock or to write in its place, made empty where it is missing: nothing in it is changed.
 pub fn for_lock(path: &Path) -> io::Result<File> {
     let file =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE).open(path)?;

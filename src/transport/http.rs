@@ -237,14 +237,14 @@ impl Source for HttpSource {
         }
         self.bound.send_replace(listener.local_addr().ok());
         let terms = Terms { bounds, proxies, patience: self.settings.read_timeout.0, grace: GRACE };
-        let served = server::serve(listener, tls, terms, served, clock, &stop).await;
+        let left = server::serve(listener, tls, terms, served, clock, &stop).await;
         self.bound.send_replace(None);
-        // Deliveries whose client went away are finished too.
+        // Deliveries whose client went away are finished too, in what is left of the same time.
         let begun = door.begun();
         begun.close();
-        if tokio::time::timeout(GRACE, begun.wait()).await.is_err() {
+        if tokio::time::timeout(left, begun.wait()).await.is_err() {
             tracing::warn!(connection = self.name, "deliveries still under way after the time of grace");
         }
-        served.map_err(|error| broken(format!("listener failed: {}", error.kind())))
+        Ok(())
     }
 }

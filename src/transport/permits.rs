@@ -41,6 +41,8 @@ impl Permits {
         let octets = octets.min(self.0.most);
         let granted = {
             let mut state = self.state();
+            // Who waits no more is in nobody's way.
+            state.queue.retain(|waiting| !waiting.granted.is_closed());
             let first = state.queue.iter().all(|waiting| waiting.owner != owner);
             if first && state.fits(self.0.most, owner, octets) {
                 return Some(state.grant(self, owner, octets));
@@ -49,7 +51,11 @@ impl Permits {
             state.queue.push_back(Waiting { owner: owner.to_owned(), octets, granted });
             receiver
         };
-        tokio::time::timeout(patience, granted).await.ok()?.ok()
+        // Dropped behind what it waits for, also where this call is broken off.
+        let mut leaving = Leaving(Some(self));
+        let permit = tokio::time::timeout(patience, granted).await.ok()?.ok()?;
+        leaving.0 = None;
+        Some(permit)
     }
 
     /// How many octets are taken.
@@ -58,8 +64,6 @@ impl Permits {
     }
 
     fn give_back(&self, owner: &str, octets: u64) {
-        // Permits that nobody waited for any more are dropped behind the lock: they come here again.
-        let mut unwanted = Vec::new();
         let mut state = self.state();
         state.taken = state.taken.saturating_sub(octets);
         if let Some(own) = state.owners.get_mut(owner) {
@@ -68,7 +72,14 @@ impl Permits {
                 state.owners.remove(owner);
             }
         }
-        // In the order of their coming; who has to wait holds up none but its own.
+        self.grant_waiting(state);
+    }
+
+    /// Grants what fits now, in the order of their coming; who has to wait holds up none but its own.
+    fn grant_waiting(&self, state: MutexGuard<'_, State>) {
+        // Permits that nobody waited for any more are dropped behind the lock: they are given back.
+        let mut unwanted = Vec::new();
+        let mut state = state;
         let mut held_up = HashSet::new();
         let mut left = VecDeque::with_capacity(state.queue.len());
         while let Some(waiting) = state.queue.pop_front() {
@@ -90,6 +101,17 @@ impl Permits {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who waits; when it goes with nothing, those behind it are looked at.
+struct Leaving<'a>(Option<&'a Permits>);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        if let Some(permits) = self.0 {
+            permits.grant_waiting(permits.state());
+        }
     }
 }
 
@@ -185,6 +207,36 @@ mod tests {
         drop(whole);
         assert!(stays.await.unwrap().is_some());
         assert_eq!(permits.taken(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_went_away_with_nothing_is_in_nobodys_way() {
+        let permits = Permits::new(100);
+        let _held = permits.take("a", 50, NOW).await.unwrap();
+        assert!(permits.take("a", 60, NOW).await.is_none());
+        assert!(permits.state().queue.is_empty());
+        assert!(permits.take("a", 10, NOW).await.is_some(), "its earlier wish is over");
+        let wait = |octets, patience| {
+            let permits = permits.clone();
+            tokio::spawn(async move { permits.take("b", octets, patience).await })
+        };
+        let long = Duration::from_secs(5);
+        // Nobody gives anything back: those behind are looked at because the one before them goes.
+        let ahead = wait(60, Duration::from_millis(50));
+        tokio::task::yield_now().await;
+        let behind = wait(10, long);
+        tokio::task::yield_now().await;
+        assert!(!behind.is_finished());
+        assert!(ahead.await.unwrap().is_none());
+        assert!(behind.await.unwrap().is_some());
+        let ahead = wait(60, long);
+        tokio::task::yield_now().await;
+        let behind = wait(10, long);
+        tokio::task::yield_now().await;
+        assert!(!behind.is_finished());
+        ahead.abort();
+        assert!(behind.await.unwrap().is_some());
+        assert_eq!(permits.taken(), 50);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

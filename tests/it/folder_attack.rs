@@ -18,7 +18,7 @@ use drehscheibe::transport::folder::FolderSource;
 use drehscheibe::transport::ids::sha256_hex;
 use serde_json::json;
 
-use crate::support::{Seeded, StageDir, free_port, put, ready, until};
+use crate::support::{Seeded, StageDir, free_port, names, put, ready, until};
 use crate::transport_support::{House, eventually, start};
 
 /// A stage with trays of two offices; Bremen attacks.
@@ -86,15 +86,6 @@ fn messages(stage: &StageDir) -> Vec<(String, String)> {
     let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
     let rows = listed.as_array().unwrap_or_else(|| panic!("{listed}"));
     rows.iter().map(|row| (text(row, "partner"), text(row, "state"))).collect()
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -363,6 +363,16 @@ pub fn put(tray: &Path, name: &str, octets: &[u8]) {
     fs::rename(temporary, tray.join(name)).expect("renamed");
 }
 
+/// The names in a folder, sorted.
+pub fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
 /// Whether the door answers.
 pub async fn ready(client: &reqwest::Client, http: SocketAddr) -> bool {
     matches!(client.get(format!("http://{http}/health/ready")).send().await, Ok(answer) if answer.status().is_success())

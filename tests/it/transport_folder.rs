@@ -4,18 +4,21 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use drehscheibe::clock::Clock;
 use drehscheibe::envelope::{How, Inbound, Verdict};
 use drehscheibe::telemetry::parts::Said;
 use drehscheibe::transport::folder::FolderSource;
 use drehscheibe::transport::folder::out::FolderDestination;
-use drehscheibe::transport::port::{Destination, SendError, Spool};
+use drehscheibe::transport::port::{Busy, Destination, Notes, SendError, Spool, Surroundings};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::support::names;
 use crate::transport_support::{House, Running, busy, envelope, eventually, start, verdict};
 
 struct Place {
@@ -53,15 +56,6 @@ impl Place {
         let around = self.house.around(Clock::real());
         start(Arc::new(FolderSource::new("lieferungen", &json!({"trays": [tray]}), &around).unwrap()))
     }
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
 }
 
 #[tokio::test]
@@ -375,6 +369,48 @@ async fn the_oldest_file_that_was_not_taken_is_known() {
     );
     running.end().await.unwrap();
     assert!(source.oldest().is_empty());
+}
+
+/// Takes down since when something is said to lie in a tray.
+#[derive(Default)]
+struct Told(Mutex<Vec<Option<Timestamp>>>);
+
+#[async_trait]
+impl Notes for Told {
+    async fn note(&self, _: &str, _: &str) -> Result<Option<Vec<u8>>, Busy> {
+        Ok(None)
+    }
+
+    async fn set_note(&self, _: &str, _: &str, _: Option<Vec<u8>>) -> Result<(), Busy> {
+        Ok(())
+    }
+
+    async fn lies(&self, _: &str, seen: &[(String, Option<Timestamp>)]) -> Result<(), Busy> {
+        self.0.lock().unwrap().extend(seen.iter().map(|(_, since)| *since));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn that_a_file_lies_there_is_told_until_it_is_taken_and_not_taken_back_between() {
+    let place = Place::new();
+    place.drop_file("a.xml", b"<a/>");
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    // Old enough by its time, but not yet watched for so long: some looks leave it.
+    let told = Arc::new(Told::default());
+    let around = Surroundings { notes: told.clone(), ..place.house.around(Clock::real()) };
+    let tray =
+        json!({"partner": "ja-nord", "in": place.path("in"), "every": "50ms", "settled-after": "600ms"});
+    let source = FolderSource::new("lieferungen", &json!({"trays": [tray]}), &around).unwrap();
+    let running = start(Arc::new(source));
+    place.house.wait_for(1).await;
+    eventually(|| told.0.lock().unwrap().last() == Some(&None)).await;
+    running.end().await.unwrap();
+    let told = told.0.lock().unwrap();
+    let lies = told.iter().take_while(|since| since.is_some()).count();
+    assert!(lies > 1, "{told:?}");
+    assert!(told[..lies].iter().all(|since| *since == told[0]), "{told:?}");
+    assert!(told[lies..].iter().all(Option::is_none), "{told:?}");
 }
 
 #[tokio::test]

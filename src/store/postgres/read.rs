@@ -56,7 +56,8 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
         backlog = objections::backlog(&tx, partners),
     )?;
     let issued = deliveries::issued(&tx, of(|q| matches!(q, Question::Ausgestellt(_)))).await?;
-    let cases = vorgaenge_under(base, &tx, &issued).await?;
+    // The Vorgänge that traces lead to.
+    let cases = self::vorgaenge(base, &tx, issued.iter().map(|(_, case)| &case[..]).collect()).await?;
     let mut answers = Vec::with_capacity(questions.len());
     for (question, tag) in questions.iter().zip(&tags) {
         let fact = match question {
@@ -70,8 +71,7 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
                 Fact::Anzahl(deliveries::anzahl(&tx, partner, micros(*at)).await?)
             }
             Question::Neueste { partner, standard, uuid, at } => {
-                let of = |uuid: &String| vec![partner.clone(), standard.clone(), uuid.to_ascii_lowercase()];
-                let key = uuid.as_ref().map(|uuid| OnceKey { class: "business", parts: of(uuid) });
+                let key = uuid.as_ref().map(|uuid| OnceKey::business(partner, standard, uuid));
                 let key = key.map(|key| once(&base.keyring, &key));
                 Fact::Neueste(deliveries::neueste(&tx, partner, key.as_ref(), micros(*at)).await?)
             }
@@ -147,11 +147,6 @@ async fn vorgaenge(base: &Base, tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap
     let opened = base.keyring.open_all(tx, closed).await?;
     let found = facts.into_iter().zip(opened);
     found.map(|((key, row), opened)| Ok((key, shown::vorgang(row, opened?)?))).collect()
-}
-
-/// The Vorgänge that traces lead to.
-async fn vorgaenge_under(base: &Base, tx: &Tx<'_>, traces: &[(Tag, Tag)]) -> Stored<HashMap<Tag, Vorgang>> {
-    vorgaenge(base, tx, traces.iter().map(|(_, case)| &case[..]).collect()).await
 }
 
 async fn tombstones(tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, Timestamp>> {

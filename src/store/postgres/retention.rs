@@ -173,7 +173,10 @@ async fn one_class(
         Klasse::Schluessel => keys(tx, micros(bis), stichtag.now, most).await,
         Klasse::Loeschmarken => {
             let removed = tombstones(tx, micros(bis), most).await?;
-            if removed.anzahl > 0 { Ok(removed) } else { ended(base, tx, stichtag, most).await }
+            match removed.anzahl > 0 || removed.prepared {
+                true => Ok(removed),
+                false => ended(base, tx, stichtag, most).await,
+            }
         }
         Klasse::Abrufprotokoll => log(base, tx, "abrufprotokoll", klasse, bis).await,
         Klasse::Cockpitlog => log(base, tx, "cockpitlog", klasse, bis).await,

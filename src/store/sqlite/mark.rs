@@ -1,14 +1,15 @@
 //! The mark of what was acknowledged as a file of fixed size beside the key store, and the chain in the database that it is compared
 //! with. Never writes a mark of a commit that is not durable yet, and never goes back behind one, but when a person recovers.
 
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use crate::store::contract::StoreError;
+use crate::store::private;
 use crate::store::recovery::OLDER;
 use crate::store::sealing::mark::{Chain, Mark, Shown, WRITTEN};
 use crate::store::sealing::values::{Stored, disk};
@@ -35,14 +36,7 @@ impl Marks {
     pub fn open(folder: &Path, store: Uuid) -> Stored<Marks> {
         let path = folder.join(FILE);
         let there = path.exists();
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(disk)?;
+        let file = private::for_lock(&path).map_err(disk)?;
         if file.metadata().map_err(disk)?.len() < SIZE {
             // Written, not only lengthened: the blocks are there before the first mark needs them.
             file.write_all_at(&vec![0; SIZE as usize], 0).map_err(disk)?;
@@ -187,14 +181,22 @@ pub fn set(keys: &Connection, folder: &Path, mark: &Mark) -> Stored<()> {
 /// A database this large is looked through whole when its process was killed.
 const LOOKED_THROUGH: u64 = 256 << 20;
 
+/// How much of a log lies beside a database, octets: none where its process ended by itself. Looked at before the database is opened,
+/// because bringing its tables up to date writes one, too.
+pub fn log_left(folder: &Path) -> u64 {
+    size(&open::file(folder).with_extension("db-wal"))
+}
+
+fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |found| found.len())
+}
+
 /// Looks through a database whose process did not end by itself, where that does not take long: the system's or the disk's trouble
-/// that ended it may have reached what was written long before.
-pub fn after_a_kill(connection: &Connection, folder: &Path) -> Stored<()> {
-    let file = open::file(folder);
-    let size = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
+/// that ended it may have reached what was written long before. `left` is [`log_left`] from before it was opened.
+pub fn after_a_kill(connection: &Connection, folder: &Path, left: u64) -> Stored<()> {
     // Of a process that runs now the log is never empty.
     let runs = lock::runs(folder);
-    if runs || size(&file.with_extension("db-wal")) == 0 || size(&file) > LOOKED_THROUGH {
+    if runs || left == 0 || size(&open::file(folder)) > LOOKED_THROUGH {
         return Ok(());
     }
     sound(connection, chain(connection)?.at)

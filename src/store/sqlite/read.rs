@@ -107,8 +107,7 @@ pub fn lookup(
                 Fact::Anzahl(deliveries::anzahl(connection, partner, micros(*at))?)
             }
             Question::Neueste { partner, standard, uuid, at } => {
-                let of = |uuid: &String| vec![partner.clone(), standard.clone(), uuid.to_ascii_lowercase()];
-                let key = uuid.as_ref().map(|uuid| OnceKey { class: "business", parts: of(uuid) });
+                let key = uuid.as_ref().map(|uuid| OnceKey::business(partner, standard, uuid));
                 let key = key.map(|key| once(keyring, &key));
                 Fact::Neueste(deliveries::neueste(connection, partner, key.as_ref(), micros(*at))?)
             }

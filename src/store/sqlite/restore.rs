@@ -41,6 +41,8 @@ pub fn put_back(
     restored: &Restored,
 ) -> Result<PutBack, StoreError> {
     let _lock = stopped(place)?;
+    // Who takes the turn holds this folder, and a new machine has the key store alone.
+    private::folder(&place.join(CLAIMS)).map_err(disk)?;
     // No other process opens meanwhile what is about to be moved.
     let _turn = Lock::of_turn(place)?;
     let coming = place.join("coming");

@@ -128,7 +128,10 @@ fn one_class(scene: &mut Scene<'_>, stichtag: &Stichtag, klasse: Klasse, most: u
         Klasse::Schluessel => keys(scene, bis, stichtag, most),
         Klasse::Loeschmarken => {
             let removed = tombstones(scene, bis, most)?;
-            if removed.anzahl > 0 { Ok(removed) } else { ended(scene, stichtag, most) }
+            match removed.anzahl > 0 || removed.prepared {
+                true => Ok(removed),
+                false => ended(scene, stichtag, most),
+            }
         }
         Klasse::Abrufprotokoll => deleted(sql!("ret_abruf_delete")),
         Klasse::Cockpitlog => deleted(sql!("ret_cockpit_delete")),

@@ -92,6 +92,7 @@ impl SqliteStore {
     /// Opens the store of a data folder, made where it is missing. Refused with a plain sentence where stage, schema
     /// version, key or files do not fit; then nothing was changed.
     pub fn open(settings: Settings) -> Result<SqliteStore, StoreError> {
+        let left = mark::log_left(&settings.path);
         let files = open::open(&settings)?;
         let keyring = Arc::new(Keyring::new(files.master, files.keys)?);
         let readers = Arc::new(Readers::new(open::file(&settings.path), keyring.clone()));
@@ -100,8 +101,8 @@ impl SqliteStore {
         let (moment, writer) = if settings.read_only {
             (Arc::default(), None)
         } else {
-            // Before anything is written: what is missing is seen as it was left.
-            mark::after_a_kill(&files.main, &settings.path)?;
+            // Before anything but the tables is written: what is missing is seen as it was left.
+            mark::after_a_kill(&files.main, &settings.path, left)?;
             let marks = mark::examine(&files.main, &keyring, &settings.path)?;
             if keyring.find(&files.main, HOUSE)?.is_none() {
                 keyring.make(&files.main, HOUSE)?;

@@ -137,13 +137,13 @@ impl Room {
         Ok(sys::accessat(&self.0, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::empty())?)
     }
 
-    /// Calls `each` for every name with its kind, which some file systems leave open (`Unknown`).
-    pub fn each(&self, mut each: impl FnMut(&OsStr, FileType)) -> io::Result<()> {
+    /// Calls `each` for every name.
+    pub fn each(&self, mut each: impl FnMut(&OsStr)) -> io::Result<()> {
         for entry in Dir::read_from(&self.0)? {
             let entry = entry?;
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
             if name != "." && name != ".." {
-                each(name, entry.file_type());
+                each(name);
             }
         }
         Ok(())
@@ -215,11 +215,6 @@ pub fn said(error: &io::Error) -> String {
         Some(ours) if error.raw_os_error().is_none() => ours.to_string(),
         _ => error.kind().to_string(),
     }
-}
-
-/// What an opened file is now.
-pub fn of(file: &File) -> io::Result<Found> {
-    Ok(sys::fstat(file)?.into())
 }
 
 /// Opens a folder in a folder. Says so where it is a link, because that is what a person has to know.
@@ -300,7 +295,7 @@ pub fn sweep(
     ours: impl Fn(&str) -> bool,
 ) -> io::Result<()> {
     let mut names = Vec::new();
-    room.each(|name, _| {
+    room.each(|name| {
         if name.to_str().is_some_and(&ours) {
             names.push(name.to_owned());
         }

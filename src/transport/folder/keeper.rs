@@ -167,25 +167,33 @@ impl Keeper {
         self.wait(look.oldest);
         let since = look.oldest.and_then(|age| SignedDuration::try_from(age).ok());
         self.tell(since.and_then(|age| now.checked_sub(age).ok())).await;
-        let mut unfit = look.unfit;
-        let mut items = look.items.into_iter();
+        let (mut unfit, mut left, mut taken) = (look.unfit, look.left, false);
         let mut outcome = (None, look.settles);
-        for item in items.by_ref() {
+        for item in look.items {
             if stop.is_cancelled() {
                 return Ok(outcome);
             }
             match self.deliver(item).await? {
-                Delivered::Done => {}
-                Delivered::Unfit(reason) => *unfit.entry(reason).or_default() += 1,
+                Delivered::Done => taken = true,
+                Delivered::Left => left = true,
+                Delivered::Unfit(reason) => {
+                    left = true;
+                    *unfit.entry(reason).or_default() += 1;
+                }
                 Delivered::Busy(busy) => {
                     outcome.0 = Some(busy);
                     break;
                 }
             }
         }
-        if outcome.0.is_none() {
+        // What was told stands while one was left: in turn that something lies here and that nothing does would be written each time.
+        if outcome.0.is_none() && !left {
             self.wait(None);
             self.tell(None).await;
+        }
+        // Those behind them are looked at once; where none of these goes, there is no hurry.
+        if look.more && taken {
+            outcome.1 = Some(BREATH);
         }
         self.say_unfit(unfit);
         Ok(outcome)
@@ -207,7 +215,7 @@ impl Keeper {
     async fn deliver(&mut self, item: Item) -> Result<Delivered, Broken> {
         let file = item.clone();
         let parcel = match self.disk(move |tray| Ok(tray.take(&file))).await? {
-            Content::NotNow => return Ok(Delivered::Done),
+            Content::NotNow => return Ok(Delivered::Left),
             Content::Unfit(reason) => return Ok(Delivered::Unfit(reason)),
             Content::Whole(octets, mark) => {
                 let sha256 = sha256_hex(&octets);
@@ -390,8 +398,10 @@ struct Parcel {
 
 /// What became of a file.
 enum Delivered {
-    /// It is answered, or is looked at again.
+    /// It is answered.
     Done,
+    /// It is looked at again.
+    Left,
     /// It is left alone.
     Unfit(&'static str),
     /// The house takes nothing now.

@@ -17,7 +17,7 @@ use rustix::fs::FileType;
 use uuid::Uuid;
 
 use super::TraySettings;
-use super::handle::{Found, Mark, Room, of, sweep, write_whole};
+use super::handle::{Found, Mark, Room, sweep, write_whole};
 use crate::clock::Tick;
 use crate::transport::ids::sha256_hex;
 
@@ -82,8 +82,13 @@ pub struct Look {
     pub settles: Option<Duration>,
     /// How many entries are named like a file to be taken and left alone, by reason (a code).
     pub unfit: BTreeMap<&'static str, u64>,
-    /// How long the oldest file that may be taken has been waiting. By the moment it came, which no sender can set.
+    /// How long the oldest file that may be taken has been waiting. By the moment it came, which no sender can set. What was
+    /// answered and does not go counts no more.
     pub oldest: Option<Duration>,
+    /// Whether a file that counts for [`Look::oldest`] is not among the items.
+    pub left: bool,
+    /// Whether more of them wait behind these than are offered in one look.
+    pub more: bool,
 }
 
 /// A file that was answered and does not go.
@@ -185,8 +190,9 @@ impl Tray {
             return Err(io::Error::other("files that were taken cannot be removed"));
         }
         let mut look = Look::default();
-        let mut found: BTreeMap<OsString, Mark> = BTreeMap::new();
-        room.each(|name, _| {
+        // Each with whether it counts for the oldest.
+        let mut found: BTreeMap<OsString, (Mark, bool)> = BTreeMap::new();
+        room.each(|name| {
             if answered(name).is_none() && !self.is_wanted(name) {
                 return;
             }
@@ -196,29 +202,29 @@ impl Tray {
                 *look.unfit.entry(reason).or_default() += 1;
                 return;
             }
+            if state.is_stuck(name, entry.mark) {
+                return;
+            }
             let age = entry.mark.changed().map(|since| now.duration_since(since));
             let age = age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
-            if age >= self.settled_after {
+            let counts = age >= self.settled_after;
+            if counts {
                 look.oldest = look.oldest.max(Some(age));
             }
-            found.insert(name.to_owned(), entry.mark);
-            if found.len() > OFFERED {
-                found.pop_last();
+            found.insert(name.to_owned(), (entry.mark, counts));
+            if found.len() > OFFERED
+                && let Some((_, (_, counts))) = found.pop_last()
+            {
+                look.more = true;
+                look.left |= counts;
             }
         })?;
-        if found.len() == OFFERED {
-            // More of them wait behind these.
-            look.settles = Some(Duration::from_millis(10));
-        }
         state.seen.retain(|name, _| found.contains_key(name));
-        for (name, mark) in found {
-            let stays = |stuck: &Stuck| stuck.item.name == name && stuck.mark == mark;
-            if state.stuck.iter().any(stays) {
-                continue;
-            }
+        for (name, (mark, counts)) in found {
             match state.settles(&name, mark, self.settled_after) {
                 Some(left) if answered(&name).is_none() => {
                     look.settles = Some(look.settles.map_or(left, |earlier| earlier.min(left)));
+                    look.left |= counts;
                 }
                 _ => look.items.push(Item { name, room: room.clone(), around: Vec::new() }),
             }
@@ -247,10 +253,9 @@ impl Tray {
         }
         let apart = OsString::from(".quarantine");
         // Where the settings name another folder this one was never ours.
-        if let Ok(folder) = room.below(&apart).and_then(|folder| match self.own_notes {
-            true => Ok(folder),
-            false => Err(io::ErrorKind::NotFound.into()),
-        }) {
+        if self.own_notes
+            && let Ok(folder) = room.below(&apart)
+        {
             for name in names(&folder)? {
                 let id = name.to_str().and_then(|name| name.split_once('.'));
                 if id
@@ -291,8 +296,14 @@ impl Tray {
             }
             Content::Whole(octets.into(), mark)
         };
-        // What was written to meanwhile is half of something.
-        Ok(if of(&file)?.mark == mark { content } else { Content::NotNow })
+        // What was written to meanwhile is half of something. Looked at by its name: a file whose only name is this one lies nowhere
+        // else, whereas a second name of a file of somebody else may be gone by the time the open file is asked for its links.
+        let unchanged = |now: &Found| now.mark == mark && self.unfit(now).is_none();
+        Ok(if item.room.look(&item.name)?.as_ref().is_some_and(unchanged) {
+            content
+        } else {
+            Content::NotNow
+        })
     }
 
     /// Lets a file go that was answered: kept in `.done` where that is wished, else removed. One that cannot go is remembered,
@@ -374,6 +385,11 @@ impl Tray {
 }
 
 impl State {
+    /// Whether this state of a file was answered and does not go.
+    fn is_stuck(&self, name: &OsStr, mark: Mark) -> bool {
+        self.stuck.iter().any(|stuck| stuck.item.name == name && stuck.mark == mark)
+    }
+
     /// How long a file still has to stay as it is; `None` when it has settled.
     fn settles(&mut self, name: &OsStr, mark: Mark, span: Duration) -> Option<Duration> {
         if span.is_zero() {
@@ -398,7 +414,7 @@ fn answered(name: &OsStr) -> Option<&str> {
 
 fn names(room: &Room) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
-    room.each(|name, _| {
+    room.each(|name| {
         if names.len() < OFFERED {
             names.push(name.to_owned());
         }
@@ -425,5 +441,65 @@ fn plain(name: &str) -> String {
     match !name.is_empty() && name.bytes().all(fits) {
         true => name.to_owned(),
         false => sha256_hex(name.as_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn tray(folder: &Path, settled_after: &str) -> Tray {
+        let written = json!({"partner": "ja-nord", "in": folder, "settled-after": settled_after});
+        Tray::new("lieferungen", &serde_json::from_value(written).unwrap(), folder)
+    }
+
+    /// Later than all files of a test.
+    fn later() -> Timestamp {
+        crate::clock::Clock::real().now().checked_add(jiff::SignedDuration::from_secs(3600)).unwrap()
+    }
+
+    #[test]
+    fn more_than_is_offered_waits_behind_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for nth in 0..OFFERED {
+            fs::write(folder.path().join(format!("{nth:05}.xml")), "").unwrap();
+        }
+        let tray = tray(folder.path(), "0s");
+        let look = tray.look(later()).unwrap();
+        assert_eq!((look.items.len(), look.left, look.more, look.settles), (OFFERED, false, false, None));
+        fs::write(folder.path().join("99999.xml"), "").unwrap();
+        let look = tray.look(later()).unwrap();
+        assert_eq!((look.items.len(), look.left, look.more, look.settles), (OFFERED, true, true, None));
+        assert!(look.oldest.is_some());
+    }
+
+    #[test]
+    fn a_full_tray_of_which_nothing_has_settled_is_in_no_hurry() {
+        let folder = tempfile::tempdir().unwrap();
+        for nth in 0..=OFFERED {
+            fs::write(folder.path().join(format!("{nth:05}.xml")), "").unwrap();
+        }
+        let look = tray(folder.path(), "10min").look(later()).unwrap();
+        assert!(look.items.is_empty() && look.more && look.left);
+        assert!(look.settles.unwrap() > Duration::from_secs(500), "{:?}", look.settles);
+    }
+
+    #[test]
+    fn what_was_answered_and_does_not_go_counts_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.xml"), "").unwrap();
+        let tray = tray(folder.path(), "0s");
+        let item = tray.look(later()).unwrap().items.remove(0);
+        let mark = item.room.look(&item.name).unwrap().unwrap().mark;
+        tray.lock().stuck.push(Stuck { item, mark, keep: false });
+        let look = tray.look(later()).unwrap();
+        assert!(look.items.is_empty() && look.oldest.is_none() && !look.left);
+        // Another state of it was not answered.
+        fs::write(folder.path().join("a.xml"), "new").unwrap();
+        assert_eq!(tray.look(later()).unwrap().items.len(), 1);
     }
 }

@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
+use crate::transport::callback::address::literal;
+
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// A network as it is written: `10.1.0.0/16`, `2001:db8::/48`, or one address.
@@ -36,7 +38,7 @@ pub fn of_request(proxies: &[IpNet], connection: IpAddr, headers: &HeaderMap) ->
 /// An address with or without a port.
 fn address(text: &str) -> Option<IpAddr> {
     let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
-    text.trim_start_matches('[').trim_end_matches(']').parse().ok().or_else(with_port)
+    literal(text).or_else(with_port)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ipnet::Ipv6Net;
 
 use super::life::Life;
+use super::shares::count_down;
 
 /// How many connections there may be.
 #[derive(Clone, Copy, Debug)]
@@ -112,12 +113,7 @@ impl Table {
             self.reserved.retain(|(reserved, _)| *reserved != id);
             return None;
         };
-        if let Some(count) = self.counts.get_mut(&entry.owner) {
-            *count -= 1;
-            if *count == 0 {
-                self.counts.remove(&entry.owner);
-            }
-        }
+        count_down(&mut self.counts, &entry.owner);
         Some(entry)
     }
 

@@ -1,5 +1,5 @@
 //! The room that a document takes in memory: asked for before its octets are read, kept until the delivery is decided.
-//! Never holds more than it was given.
+//! Never holds more than it was given, but for what it had while it asks for more.
 
 use std::time::Duration;
 

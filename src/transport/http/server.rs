@@ -91,7 +91,8 @@ struct Listener {
     over: CancellationToken,
 }
 
-/// Serves until stopped; then takes no new connection and request, and waits for begun ones for the time of grace.
+/// Serves until stopped; then takes no new connection and request, and waits for begun ones for the time of grace. Answers what
+/// is left of it.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<Arc<ServerTls>>,
@@ -99,7 +100,7 @@ pub async fn serve(
     served: Served,
     clock: Clock,
     stop: &Stop,
-) -> io::Result<()> {
+) -> Duration {
     let Terms { bounds, proxies, patience, grace } = terms;
     let places = Places::new(bounds);
     let over = CancellationToken::new();
@@ -134,13 +135,14 @@ pub async fn serve(
             }
         }
     }
+    let stopped = Tick::now();
     drop(listener);
     connections.close();
     if tokio::time::timeout(grace, connections.wait()).await.is_err() {
         over.cancel();
         connections.wait().await;
     }
-    Ok(())
+    grace.saturating_sub(stopped.elapsed())
 }
 
 fn builder(patience: Duration) -> Builder<TokioExecutor> {
@@ -193,9 +195,14 @@ impl Listener {
         let stream = Guarded::new(stream, life.clone(), self.patience, speaks_http2);
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(stream), answer));
         let mut probe = pin!(tokio::time::sleep(PROBE));
-        let nap = (self.patience / 8).clamp(Duration::from_millis(10), Duration::from_secs(1));
+        let lingers = (self.patience / 8).clamp(Duration::from_millis(10), LINGER / 8);
         let mut leaving: Option<Tick> = None;
         loop {
+            // It cannot have been idle for long enough before: who is worked for now begins to be idle later.
+            let nap = match leaving {
+                Some(_) => lingers,
+                None => self.patience.saturating_sub(life.idle().unwrap_or_default()),
+            };
             tokio::select! {
                 _ = connection.as_mut() => return,
                 () = life.is_cut() => return,
@@ -203,17 +210,11 @@ impl Listener {
                 () = &mut probe, if ops_only => return,
                 () = self.stop.cancelled(), if leaving.is_none() => {}
                 () = life.is_retired(), if leaving.is_none() => {}
-                () = tokio::time::sleep(nap.min(LINGER / 8)), if leaving.is_some() => {
-                    if leaving.is_some_and(|since| has_lingered(&life, since.elapsed())) {
-                        return;
-                    }
-                    continue;
-                }
-                () = tokio::time::sleep(nap), if leaving.is_none() => {
-                    if life.idle().is_none_or(|idle| idle < self.patience) {
-                        continue;
-                    }
-                }
+                () = tokio::time::sleep(nap) => match leaving {
+                    Some(since) if has_lingered(&life, since.elapsed()) => return,
+                    None if life.idle().is_some_and(|idle| idle >= self.patience) => {}
+                    _ => continue,
+                },
             }
             leaving = Some(Tick::now());
             connection.as_mut().graceful_shutdown();
@@ -303,5 +304,48 @@ impl HttpBody for Fetched {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    const GRACE: Duration = Duration::from_millis(400);
+
+    /// What a listener leaves of the time of grace, with or without a request that is never answered.
+    async fn left(with_request: bool) -> Duration {
+        let begun = Arc::new(Notify::new());
+        let seen = begun.clone();
+        let never = move || {
+            seen.notify_one();
+            std::future::pending::<()>()
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let bounds = Bounds { most: 4, per_address: 4, per_partner: 4, reserve: 0 };
+        let terms = Terms { bounds, proxies: Vec::new(), patience: Duration::from_secs(30), grace: GRACE };
+        let served = Served { all: Router::new().fallback(never), ops: None };
+        let stop = Stop::new();
+        let inner = stop.clone();
+        let serving =
+            tokio::spawn(async move { serve(listener, None, terms, served, Clock::real(), &inner).await });
+        let mut client = TcpStream::connect(address).await.unwrap();
+        if with_request {
+            client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+            begun.notified().await;
+        }
+        stop.cancel();
+        serving.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_connections_took_of_the_time_of_grace_is_gone() {
+        assert_eq!(left(true).await, Duration::ZERO);
+        let left = left(false).await;
+        assert!(left > Duration::ZERO && left <= GRACE, "{left:?}");
     }
 }

@@ -2,6 +2,7 @@
 //! waits; whoever comes beyond a bound is told to come again.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -85,6 +86,16 @@ impl Shares {
     }
 }
 
+/// Counts one less; what has none left is forgotten.
+pub(super) fn count_down<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
 /// A place that is given back when dropped.
 pub struct Place {
     shares: Shares,
@@ -95,12 +106,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut counts = self.shares.counts();
         counts.all = counts.all.saturating_sub(1);
-        if let Some(own) = counts.partners.get_mut(&self.partner) {
-            *own -= 1;
-            if *own == 0 {
-                counts.partners.remove(&self.partner);
-            }
-        }
+        count_down(&mut counts.partners, &self.partner);
     }
 }
 
@@ -112,13 +118,7 @@ pub struct Stranger {
 
 impl Drop for Stranger {
     fn drop(&mut self) {
-        let mut counts = self.shares.counts();
-        if let Some(own) = counts.strangers.get_mut(&self.address) {
-            *own -= 1;
-            if *own == 0 {
-                counts.strangers.remove(&self.address);
-            }
-        }
+        count_down(&mut self.shares.counts().strangers, &self.address);
     }
 }
 
