@@ -136,10 +136,10 @@ impl<'b> Frame<'b> {
     /// The next boundary line at or behind `from`.
     fn next_boundary(&self, from: usize) -> Option<BoundaryLine> {
         // At the very beginning no line end stands before it.
-        if from == self.from {
-            if let Some(line) = self.line_at(from, from) {
-                return Some(line);
-            }
+        if from == self.from
+            && let Some(line) = self.line_at(from, from)
+        {
+            return Some(line);
         }
         let mut at = from;
         loop {
@@ -226,8 +226,11 @@ fn headers(block: &[u8], most: usize) -> Result<Headers, MimeError> {
     Headers::parse(text.replace("\r\n", "\n").replace('\n', "\r\n").as_bytes(), most)
 }
 
+/// A part to be written: its headers, and its content as it is transferred.
+pub type NewPart<'a> = (&'a [(&'a str, &'a str)], &'a [u8]);
+
 /// Writes a package as OSCI's libraries do. The boundary must not stand in a part; `None` when it does.
-pub fn write(boundary: &Boundary, parts: &[(&[(&str, &str)], &[u8])]) -> Option<Vec<u8>> {
+pub fn write(boundary: &Boundary, parts: &[NewPart<'_>]) -> Option<Vec<u8>> {
     let delimiter = line_of(boundary);
     let size: usize = parts.iter().map(|(_, content)| content.len() + 256).sum();
     let mut body = Vec::with_capacity(size + 256);

@@ -10,7 +10,7 @@ const LINE: usize = 76;
 /// Decodes `text`; white space may stand anywhere, nothing else may be too much: padding is whole, unused bits are zero.
 pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
     let is_space = |octet: &u8| matches!(octet, b' ' | b'\t' | b'\n' | b'\r');
-    if !text.iter().any(|octet| is_space(octet)) {
+    if !text.iter().any(is_space) {
         return STANDARD.decode(text).ok();
     }
     let dense: Vec<u8> = text.iter().copied().filter(|octet| !is_space(octet)).collect();

@@ -117,7 +117,7 @@ fn open_cbc(cipher: Cipher, key: &[u8], octets: &mut [u8]) -> Option<std::ops::R
         _ => return None,
     };
     let end = octets.len();
-    if end < 2 * size || end % size != 0 {
+    if end < 2 * size || !end.is_multiple_of(size) {
         return None;
     }
     let (iv, text) = octets.split_at_mut(size);

@@ -172,11 +172,11 @@ impl<'t> Encrypted<'t> {
 
 fn key(info: Element<'_>, allowed: Allowed) -> Result<Key<'_>, EncryptionFault> {
     let children: Vec<_> = info.children().collect();
-    if let [single] = children[..] {
-        if single.is(DSIG, "MgmtData") {
-            let key = signature::octets(single, 256).ok_or(ill("carried key that is no base64"))?;
-            return Ok(Key::Carried(Zeroizing::new(key)));
-        }
+    if let [single] = children[..]
+        && single.is(DSIG, "MgmtData")
+    {
+        let key = signature::octets(single, 256).ok_or(ill("carried key that is no base64"))?;
+        return Ok(Key::Carried(Zeroizing::new(key)));
     }
     if children.is_empty() || children.len() > MOST_KEYS {
         return Err(ill("no key or too many"));

@@ -232,7 +232,8 @@ pub fn verify<T>(
         let octets = c14n::canonical(signature.info, &form);
         signature.scheme.verifies(certificate, &octets, &signature.value)
     };
-    if !signed(Way::Standard) && !(has_greater(signature.info) && signed(Way::Greater)) {
+    let right = signed(Way::Standard) || (has_greater(signature.info) && signed(Way::Greater));
+    if !right {
         return Err(SignatureFault::Value);
     }
     let mut deviations = 0;
@@ -250,9 +251,10 @@ fn matching_way(reference: &Reference<'_>, target: &Target<'_>) -> Result<Way, S
     let is = |digest: Vec<u8>| digest::equal(&digest, &reference.value);
     match (target, &reference.transform) {
         (Target::Element(element, ways), None | Some(Transform::Canonical(_))) => {
-            // A reference into the document without a transform means the inclusive form without comments (4.4.3.3).
+            // A reference by Id never means comments, whatever the form says, and without a transform the inclusive form
+            // (4.4.3.3).
             let form = match &reference.transform {
-                Some(Transform::Canonical(form)) => form.clone(),
+                Some(Transform::Canonical(form)) => Form { comments: false, ..form.clone() },
                 _ => Form::inclusive(),
             };
             let ways = ways.iter().copied().chain(has_greater(*element).then_some(Way::Greater));

@@ -31,8 +31,10 @@ fn verified() -> BTreeMap<String, Vec<String>> {
     found
 }
 
-/// One signature as the verifier wrote it, in our words: kind, validity, references, scheme.
-fn said_signature(piece: &str) -> Option<(&'static str, Option<(usize, String)>, String)> {
+/// One signature as the verifier wrote it: its kind in our words, number of references and scheme if it is good, the piece.
+type Said = (&'static str, Option<(usize, String)>, String);
+
+fn said_signature(piece: &str) -> Option<Said> {
     let kind = if piece.starts_with("ClientSignature") {
         "client"
     } else if piece.starts_with("SupplierSignature") {

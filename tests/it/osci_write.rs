@@ -158,9 +158,7 @@ fn order(kind: Kind) -> Order {
         }
         Kind::ResponseToStoreDelivery => order.cards = vec![ProcessCard { forwarding: None, ..card(false) }],
         Kind::ResponseToForwardDelivery => order.cards = vec![card(true)],
-        Kind::AcceptDelivery | Kind::ProcessDelivery | Kind::ResponseToFetchDelivery => {
-            order.cards = vec![card(false)]
-        }
+        Kind::AcceptDelivery | Kind::ProcessDelivery => order.cards = vec![card(false)],
         Kind::ResponseToMediateDelivery => order.cards = vec![card(true), card(false)],
         _ => {}
     }

@@ -233,7 +233,8 @@ fn a_path_leads_to_a_named_authority_whatever_shape_the_certificate_has() {
         |certificate: &Certificate| anchors.trusts(certificate, Use::Sign, now(), Revocation::Ignored);
     // What German administrations issue: without names of hosts, without or with foreign purposes, with or without
     // basicConstraints and key usage.
-    let shapes: [(&str, fn(&mut CertificateParams)); 6] = [
+    type Shape = fn(&mut CertificateParams);
+    let shapes: [(&str, Shape); 6] = [
         ("bare", |_| {}),
         ("no ca, said explicitly", |params| params.is_ca = IsCa::ExplicitNoCa),
         ("key usage", |params| params.key_usages = vec![KeyUsagePurpose::ContentCommitment]),

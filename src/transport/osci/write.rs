@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::kind::{Kind, OSCI, OSCI2017, Place, SOAP, XSI};
 use super::message::{Features, Message};
 use super::order::{Chunk, Feedback, Order, ProcessCard, Selection, Stamp};
-use crate::mime::frame;
+use crate::mime::frame::{self, NewPart};
 use crate::mime::media::Boundary;
 use crate::mime::transfer;
 use crate::trust::certificate::Certificate;
@@ -470,7 +470,7 @@ pub fn package(envelope: &str, beside: &[Beside<'_>], boundary: &str) -> Result<
             ]
         })
         .collect();
-    let mut parts: Vec<(&[(&str, &str)], &[u8])> = vec![(&FIRST, document.as_bytes())];
+    let mut parts: Vec<NewPart<'_>> = vec![(&FIRST, document.as_bytes())];
     parts.extend(heads.iter().zip(beside).map(|(head, part)| (&head[..], part.octets)));
     frame::write(&boundary, &parts).ok_or(WriteFault::Boundary)
 }
