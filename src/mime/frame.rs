@@ -165,7 +165,7 @@ impl<'b> Frame<'b> {
         let line_end = self.body.len() - rest.len() + padding;
         let length = match &rest[padding..] {
             [b'\r', b'\n', ..] => 2,
-            [b'\n', ..] if self.bare => 1,
+            [b'\n', ..] => 1,
             [] if last => 0,
             _ => return None,
         };

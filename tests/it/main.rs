@@ -28,6 +28,7 @@ mod klaerfall;
 mod latin;
 mod model;
 mod mime;
+mod mime_frame;
 mod osci_attacks;
 mod osci_captures;
 mod osci_octets;

@@ -26,6 +26,11 @@ use crate::xml::tree::{Element, Tree};
 /// Encryptions of one message that are opened: each costs an operation with a private key.
 const MOST_OPENED: usize = 256;
 
+/// Signatures of contents of one message: each digests its container and what stands beside it once more.
+const MOST_SIGNATURES: usize = 256;
+/// How often all octets beside the envelope may be digested.
+const MOST_DIGESTED: u64 = 16;
+
 /// Why contents do not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ContentFault {
@@ -108,6 +113,9 @@ pub fn read(
         attachments: envelope.attachments.iter().map(|found| (found.id.as_str(), found)).collect(),
         opened: HashMap::new(),
         budget: MOST_OPENED,
+        signatures: MOST_SIGNATURES,
+        digests: envelope.attachments.iter().map(|found| found.octets.len() as u64).sum::<u64>()
+            * MOST_DIGESTED,
         fault: None,
     };
     let items = work.package(package);
@@ -126,6 +134,9 @@ struct Work<'w, 't> {
     /// Attachments whose key was found, decrypted.
     opened: HashMap<String, Bytes>,
     budget: usize,
+    /// Signatures that may still be verified, and octets beside the envelope that may still be digested for them.
+    signatures: usize,
+    digests: u64,
     fault: Option<ContentFault>,
 }
 
@@ -401,9 +412,18 @@ impl Work<'_, '_> {
     fn signatures(&mut self, container: Element<'_>, parts: &BTreeMap<String, Owned<'_>>) -> Option<Signed> {
         let mut answer = Signed::Not;
         let mut all = true;
+        let beside =
+            |part: &Owned<'_>| if let Owned::Octets(octets) = part { octets.len() as u64 } else { 0 };
+        let cost: u64 = parts.values().map(beside).sum();
         for element in container.children().filter(|child| child.is(DSIG, "Signature")) {
             let mut named = None;
-            let judged = self.signature(element, parts, &mut named);
+            let affordable = self.signatures > 0 && self.digests >= cost;
+            self.signatures = self.signatures.saturating_sub(1);
+            self.digests = self.digests.saturating_sub(cost);
+            let judged = match affordable {
+                true => self.signature(element, parts, &mut named),
+                false => Err(EnvelopeFault::Structure("too many signatures")),
+            };
             let outcome = judged.as_ref().map(|_| ()).map_err(|fault| *fault);
             let kind = SignatureKind::Content;
             self.report.signatures.push(SignatureReport::of(kind, Some(element), named, outcome));

@@ -180,14 +180,20 @@ impl<'t> Envelope<'t> {
         if [root, header].iter().any(Element::has_own_text) {
             return Err(ill("text between elements"));
         }
-        let mut headers = header.children();
-        let control = headers.next().filter(|first| first.is(OSCI, "ControlBlock"));
-        let control = control.ok_or(ill("the first header is not the ControlBlock"))?;
-        let rest: Vec<Element<'t>> = headers.collect();
+        // The standard has the ControlBlock first and the signature second; a signature covers them wherever they stand.
+        let mut control = None;
+        let mut rest = Vec::new();
+        for child in header.children() {
+            match control {
+                None if child.is(OSCI, "ControlBlock") => control = Some(child),
+                _ => rest.push(child),
+            }
+        }
+        let control = control.ok_or(ill("no ControlBlock"))?;
         let kind = kind_of(root, &rest, body)?;
         let expected = if kind.is_response() { "SupplierSignature" } else { "ClientSignature" };
-        let signed = rest.first().is_some_and(|second| second.is(OSCI, expected));
-        let (signature, rest) = if signed { (Some(rest[0]), &rest[1..]) } else { (None, &rest[..]) };
+        let place = rest.iter().position(|header| header.is(OSCI, expected));
+        let signature = place.map(|place| rest.remove(place));
         let order = match kind.place() {
             Place::Header => rest.iter().copied().find(|header| header.is(kind.namespace(), &kind.order())),
             Place::Body => body.child(kind.namespace(), &kind.order()),
