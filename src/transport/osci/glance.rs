@@ -121,8 +121,9 @@ pub fn recognises(octets: &[u8]) -> bool {
     let head = String::from_utf8_lossy(head).to_ascii_lowercase();
     let head = head.trim_start();
     let names = ["mime-version:", "content-type: multipart/related", "--"];
-    names.iter().any(|name| head.starts_with(name))
-        && (head.contains("osci") || head.contains("soap/envelope"))
+    // Not every package with SOAP in it: XTA has packages of its own.
+    let marks = ["<osci@message>", "osci.de/", "schemas.xmlsoap.org/soap/envelope/"];
+    names.iter().any(|name| head.starts_with(name)) && marks.iter().any(|mark| head.contains(mark))
 }
 
 /// Looks at a body, with an HTTP head or without.
