@@ -91,7 +91,9 @@ pub enum Command {
     DryRun(DryRunArgs),
     /// Say what a file is, whether it is valid, and where not. Needs no store.
     #[command(after_help = "Example:\n  drehscheibe inspect lieferung.xml --json\n\n\
-        Exit code 1 when the file is not valid.")]
+        An OSCI body (with its HTTP head or without), opened with the keys of its readers; a certificate alone is one to trust:\n  \
+        drehscheibe inspect --key postfach.p12 --key ca.pem --at 2026-11-24T08:00:00Z antwort.bin --json\n\n\
+        Exit code 1 when the file is not valid, or a signature in it does not verify.")]
     Inspect(InspectArgs),
     /// Validate documents against a schema (XSD 1.0), without a package: each fault with its place, never a value.
     ///
@@ -279,6 +281,15 @@ pub struct DryRunArgs {
 pub struct InspectArgs {
     /// The file.
     pub file: PathBuf,
+    /// A file of keys to open with (PEM or PKCS#12), or of a certificate to trust; may be given many times.
+    #[arg(long = "key", value_name = "FILE")]
+    pub keys: Vec<PathBuf>,
+    /// The password of the PKCS#12 files; better in the environment than here.
+    #[arg(long, value_name = "PASSWORD", env = "DREHSCHEIBE_KEY_PASSWORD", hide_env_values = true)]
+    pub key_password: Option<String>,
+    /// The moment at which certificates are judged (RFC 3339); now when not given.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<jiff::Timestamp>,
 }
 
 /// Commands of `standards`.

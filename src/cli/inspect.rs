@@ -3,22 +3,32 @@
 use crate::app::cases::Scratch;
 use crate::cli::args::{Global, InspectArgs};
 use crate::cli::exit::{CliError, Exit};
+use crate::cli::inspect_osci;
 use crate::cli::output::Output;
 use crate::cli::shipped;
+use crate::transport::osci::glance;
 use crate::xoev::contract::Standards;
 use crate::xoev::{inspect, package};
 
-/// Largest file that is looked at, octets.
+/// Largest document that is looked at, octets.
 const LARGEST: u64 = 8 * 1024 * 1024;
 
 /// Looks at one file.
 pub fn run(global: &Global, args: &InspectArgs, out: &mut Output) -> Result<Exit, CliError> {
     let cannot = |cause: String| CliError::Usage(format!("{}: {cause}", args.file.display()));
     let size = std::fs::metadata(&args.file).map_err(|error| cannot(error.kind().to_string()))?.len();
-    if size > LARGEST {
-        return Err(cannot(format!("the file has {size} octets, at most {LARGEST} are taken in")));
+    let too_large =
+        |largest: u64| cannot(format!("the file has {size} octets, at most {largest} are taken in"));
+    if size > inspect_osci::LARGEST {
+        return Err(too_large(inspect_osci::LARGEST));
     }
     let octets = std::fs::read(&args.file).map_err(|error| cannot(error.kind().to_string()))?;
+    if glance::recognises(&octets) {
+        return inspect_osci::run(args, octets.into(), out);
+    }
+    if size > LARGEST {
+        return Err(too_large(LARGEST));
+    }
     let scratch = Scratch::new()?;
     let set = package::load(&shipped::packages(&global.xsd, &scratch.0)?).map_err(|faults| {
         CliError::Usage(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))

@@ -29,6 +29,7 @@ pub mod dry_run;
 pub mod exit;
 pub mod inspect;
 pub mod letter;
+pub mod inspect_osci;
 pub mod lieferung;
 pub mod liste;
 pub mod messages;

@@ -2,7 +2,9 @@
 //! 7578). It never holds logic of its own and never re-exports.
 
 pub mod fault;
+pub mod frame;
 pub mod headers;
 pub mod media;
 pub mod reader;
+pub mod transfer;
 pub mod writer;

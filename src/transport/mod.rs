@@ -12,6 +12,7 @@ pub mod callback;
 pub mod folder;
 pub mod http;
 pub mod memory;
+pub mod osci;
 pub mod person;
 pub mod timer;
 

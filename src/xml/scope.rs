@@ -13,6 +13,13 @@ pub const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Namespace(u32);
 
+impl Namespace {
+    /// Its place among the names of its scope.
+    pub fn place(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// No namespace.
 pub const NONE: Namespace = Namespace(0);
 /// The namespace of declarations, [`XMLNS`].
@@ -83,6 +90,11 @@ impl<'a> Scope<'a> {
     /// Gives the name of a namespace this scope has interned; empty for none.
     pub fn name(&self, namespace: Namespace) -> &str {
         self.names.get(namespace.0 as usize).map_or("", |name| name)
+    }
+
+    /// Gives the names of all namespaces of this scope; the number of a namespace is its place.
+    pub fn into_names(self) -> Vec<String> {
+        self.names.into_iter().map(Cow::into_owned).collect()
     }
 
     fn intern(&mut self, name: Cow<'a, str>) -> Namespace {

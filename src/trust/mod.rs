@@ -1,0 +1,16 @@
+//! The menu of the trust room: certificates, keys, signatures, wrapped keys, ciphers, paths; from octets, never from files.
+//! It never holds logic of its own and never re-exports.
+
+pub mod certificate;
+pub mod cipher;
+pub mod decrypt;
+pub mod digest;
+pub mod keys;
+pub mod path;
+pub mod scheme;
+pub mod sign;
+
+mod brainpool;
+mod der;
+mod ec;
+mod gcm;
