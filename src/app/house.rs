@@ -14,6 +14,7 @@ use crate::engine::core::Settings;
 use crate::engine::points::Points;
 use crate::engine::ports::Ports;
 use crate::engine::start::{Engine, Start};
+use crate::engine::watch;
 use crate::plan::PlanSet;
 use crate::route::compiled::Compiled;
 use crate::store::backup::Manifest;
@@ -203,7 +204,7 @@ impl House {
         *shared.applied.lock().await = follow::last(&shared).await?;
         shared.install(fit).await?;
         engine.open_dispatch(Arc::new(Reload(shared.clone())));
-        let follower = tokio::spawn(follow::follow(shared.clone()));
+        let follower = watch::spawn(&engine.core, "follow", follow::follow(shared.clone()));
         Ok(House { engine, follower, shared })
     }
 

@@ -24,6 +24,10 @@ pub fn router(core: Arc<Core>) -> Router {
 }
 
 async fn ready(State(core): State<Arc<Core>>) -> Response {
+    if let Some(part) = core.broken.part() {
+        let text = format!("ein Teil des Programms hat unerwartet geendet ({part}), wird beendet\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    }
     if core.leaving.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "wird beendet\n").into_response();
     }

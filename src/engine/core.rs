@@ -24,6 +24,7 @@ use super::hands::Hands;
 use super::points::Points;
 use super::recover::Gate;
 use super::run::{Decided, Ground, Run};
+use super::watch::Broken;
 
 /// Bounds of the engine; all have defaults.
 #[derive(Clone, Debug)]
@@ -110,7 +111,12 @@ pub enum Task {
     Continue(Box<Run>, Ticket),
     /// A decided delivery whose key came before with other content: write its refusal.
     Conflict(Box<Decided>, Ticket),
+    /// A repeat of a message that is gone: write its answer anew.
+    Anew(Box<Decided>, Box<Verdict>, oneshot::Sender<Rewritten>),
 }
+
+/// A repeat of a message that is gone, with the first verdict and the answer that was written anew, if the message had one.
+pub type Rewritten = (Box<Decided>, Box<Verdict>);
 
 /// A run that asks.
 pub struct Ask {
@@ -192,6 +198,8 @@ pub struct Core {
     pub draining: Stop,
     /// The engine drains and ends.
     pub stop: Stop,
+    /// Whether a part of the engine ended although it must not.
+    pub broken: Broken,
     /// When and with which alarm the store last failed, until it does something again.
     pub trouble: Mutex<Option<(Tick, Alarm)>>,
 }

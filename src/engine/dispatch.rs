@@ -2,9 +2,11 @@
 //! Sends nothing that was not first in the outbox; decides nothing about content.
 
 use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -18,8 +20,9 @@ use crate::store::lane::{Due, Lane, Outcome, Settle, Want};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Sent, Stretch};
 use crate::telemetry::trace::{adopt, carry};
-use crate::transport::port::{Destination, Intake, Receipt, SendError};
+use crate::transport::port::{Destination, Receipt, SendError};
 
+use super::answers;
 use super::attempt::{self, InDoubt};
 use super::backoff::{self, Failed};
 use super::breaker::{Breakers, signed};
@@ -28,6 +31,7 @@ use super::hands::{Given, Lanes};
 use super::hindsight::Hindsight;
 use super::points::{Crashed, Point};
 use super::settle::Settling;
+use super::watch::Unwound;
 
 /// How long a look at the lanes may wait for more to look for; far below what a partner notices.
 const GATHER: Duration = Duration::from_millis(3);
@@ -55,7 +59,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// Runs until the engine stops; then ends what is under way.
-pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
+pub async fn run(core: Arc<Core>) {
     tokio::select! {
         () = core.gate.opened() => {}
         () = core.stop.cancelled() => return,
@@ -75,10 +79,10 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
     let table = Arc::new(Table {
         breakers: Mutex::default(),
         widths: Mutex::default(),
-        settling: Settling::start(core.store.clone(), core.settings.batch),
+        settling: Settling::start(&core),
     });
     hear(&core, &table.breakers, rows);
-    let mut desk = Desk { core: core.clone(), table: table.clone(), intake, lanes: JoinSet::new() };
+    let mut desk = Desk { core: core.clone(), table: table.clone(), lanes: JoinSet::new() };
     let mut heard = Tick::now();
     let mut hindsight = Hindsight::default();
     while !core.stop.is_cancelled() && !core.points.crashed() {
@@ -126,11 +130,23 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
     desk.end().await;
 }
 
+/// The room that a lane has in hand; given back however the lane ends.
+struct Hand {
+    core: Arc<Core>,
+    destination: String,
+    lane: i64,
+}
+
+impl Drop for Hand {
+    fn drop(&mut self) {
+        self.core.hands.ended(&self.destination, self.lane);
+    }
+}
+
 /// Where lanes are served.
 struct Desk {
     core: Arc<Core>,
     table: Arc<Table>,
-    intake: Arc<dyn Intake>,
     /// Lanes under way; each says at its end whether there is a reason to look at the lanes again.
     lanes: JoinSet<Result<bool, Crashed>>,
 }
@@ -139,11 +155,12 @@ impl Desk {
     /// Begins to serve a lane that is leased since then, which a look has found or (`left`: how much had been left before) a commit has
     /// kept.
     fn start(&mut self, lane: Lane, since: Timestamp, left: Option<u64>) {
-        let (core, table, intake) = (self.core.clone(), self.table.clone(), self.intake.clone());
+        let (core, table) = (self.core.clone(), self.table.clone());
+        let hand = Hand { core: core.clone(), destination: lane.destination.clone(), lane: lane.id };
         self.lanes.spawn(async move {
-            let (destination, id) = (lane.destination.clone(), lane.id);
-            let done = serve(&core, &table, &*intake, lane, since).await;
-            core.hands.ended(&destination, id);
+            let _unwound = Unwound(hand.destination.clone());
+            let done = serve(&core, &table, lane, since).await;
+            drop(hand);
             let left = left.is_none_or(|left| core.hands.left_since(left));
             done.map(|emptied| !emptied || left)
         });
@@ -320,13 +337,7 @@ async fn claim(
 }
 
 /// Sends the heads of one lane in order until one does not arrive; returns whether all have arrived and there can be no more.
-async fn serve(
-    core: &Core,
-    table: &Table,
-    intake: &dyn Intake,
-    lane: Lane,
-    leased: Timestamp,
-) -> Result<bool, Crashed> {
+async fn serve(core: &Core, table: &Table, lane: Lane, leased: Timestamp) -> Result<bool, Crashed> {
     let (half, whole) = (signed(core.settings.lease / 2), signed(core.settings.lease));
     let set = core.set.load_full();
     let destination = set.destinations.get(&lane.destination).cloned();
@@ -344,14 +355,16 @@ async fn serve(
     let last = lane.heads.len().saturating_sub(1);
     for (index, due) in lane.heads.iter().enumerate() {
         let now = core.clock.now();
-        let outcome = if attempt::is_too_late(due.deadline, now) {
-            Outcome::Parked {
+        let (outcome, back) = if attempt::is_too_late(due.deadline, now) {
+            let parked = Outcome::Parked {
                 cause: "not delivered before its deadline".to_owned(),
                 next_step: "find out why the receiver did not take it, then replay".to_owned(),
-            }
+            };
+            (parked, Vec::new())
         } else {
-            try_one(core, table, intake, destination.as_deref(), due, &patience).await?
+            try_one(core, table, destination.as_deref(), due, &patience).await?
         };
+        let answers = answers::laid(core, back);
         let arrived = matches!(outcome, Outcome::Sent { .. });
         let release = attempt::releases(arrived, index == last, over(half), core.stop.is_cancelled());
         report(due, &outcome);
@@ -359,8 +372,8 @@ async fn serve(
             drop(turn.take());
             core.hands.settling(&lane.destination, lane.id);
         }
-        let settle =
-            Settle { lane: lane.id, fence: lane.fence, row: due.id, outcome, release, now: core.clock.now() };
+        let (lane, fence, now) = (lane.id, lane.fence, core.clock.now());
+        let settle = Settle { lane, fence, row: due.id, outcome, answers, release, now };
         let settled = settle_until_stored(core, &table.settling, settle).await;
         core.points.reach(Point::AfterSettle)?;
         if !settled || !arrived || (release && index < last) {
@@ -372,10 +385,14 @@ async fn serve(
 }
 
 /// Settling is repeated while the store is busy: the lease runs out in the worst case, and the fence refuses us then.
-async fn settle_until_stored(core: &Core, settling: &Settling, settle: Settle) -> bool {
+async fn settle_until_stored(core: &Core, settling: &Settling, mut settle: Settle) -> bool {
+    let mut whole = true;
     loop {
         match settling.settle(settle.clone()).await {
             Ok(done) => {
+                if !settle.answers.is_empty() {
+                    core.woken.notify_one();
+                }
                 if !done {
                     tracing::warn!(
                         lane = settle.lane,
@@ -383,6 +400,11 @@ async fn settle_until_stored(core: &Core, settling: &Settling, settle: Settle) -
                     );
                 }
                 return done;
+            }
+            Err(StoreError::Entry(cause)) if whole && !settle.answers.is_empty() => {
+                whole = false;
+                let answers = std::mem::take(&mut settle.answers).into_iter();
+                settle.answers = answers.map(|answer| answers::set_apart(answer, &cause)).collect();
             }
             Err(error) => {
                 core.store_failed(&error);
@@ -395,26 +417,27 @@ async fn settle_until_stored(core: &Core, settling: &Settling, settle: Settle) -
     }
 }
 
+/// One attempt: how it ended, and what came back with what arrived.
 async fn try_one(
     core: &Core,
     table: &Table,
-    intake: &dyn Intake,
     destination: Option<&dyn Destination>,
     due: &Due,
     patience: &Patience,
-) -> Result<Outcome, Crashed> {
+) -> Result<(Outcome, Vec<Envelope>), Crashed> {
+    let alone = |outcome| (outcome, Vec::new());
     let Some(destination) = destination else {
         // No connection of this name: it stands for an addressee whom nobody knows how to reach, and waiting does not change that.
         let connection =
             due.destination.split_once(':').map_or(&*due.destination, |(connection, _)| connection);
         if !core.set.load().patience.contains_key(connection) {
-            return Ok(Outcome::Parked {
+            return Ok(alone(Outcome::Parked {
                 cause: "nobody knows how this addressee is reached in this stage".to_owned(),
                 next_step: "give the partner a channel and `answers-by` in partners.yaml, apply, then replay"
                     .to_owned(),
-            });
+            }));
         }
-        return Ok(later(core, due, patience, None, "destination is not configured in this stage"));
+        return Ok(alone(later(core, due, patience, None, "destination is not configured in this stage")));
     };
     core.points.reach(Point::BeforeSend)?;
     let began = Tick::now();
@@ -443,19 +466,7 @@ async fn try_one(
     let outcome = match sent {
         Ok(receipt) => {
             note_success(core, table, &due.destination).await;
-            for answer in receipt.answers {
-                // An answer that cannot be taken now comes again, because the row stays unsettled.
-                if intake.deliver(answer).await.is_err() {
-                    return Ok(later(
-                        core,
-                        due,
-                        patience,
-                        None,
-                        "the answer of the receiver could not be taken in",
-                    ));
-                }
-            }
-            Outcome::Sent { reference: receipt.reference, evidence: receipt.evidence }
+            return Ok(arrived(receipt));
         }
         Err(SendError::Later { cause, retry_after, far_end }) => {
             if far_end {
@@ -471,26 +482,46 @@ async fn try_one(
             let safe = destination.repeat_is_safe();
             let doubt = match attempt::in_doubt(safe, None) {
                 InDoubt::Ask => {
-                    attempt::in_doubt(safe, Some(destination.find_by_reference(&due.envelope).await))
+                    let asked = unwound(&due.destination, destination.find_by_reference(&due.envelope));
+                    attempt::in_doubt(safe, Some(asked.await))
                 }
                 known => known,
             };
             match doubt {
                 InDoubt::Again => later(core, due, patience, None, &cause),
-                InDoubt::Arrived(receipt) => {
-                    Outcome::Sent { reference: receipt.reference, evidence: receipt.evidence }
-                }
+                InDoubt::Arrived(receipt) => return Ok(arrived(receipt)),
                 InDoubt::Ask | InDoubt::Person => Outcome::Unclear { cause },
             }
         }
     };
-    Ok(outcome)
+    Ok(alone(outcome))
+}
+
+/// It arrived, by this attempt or an earlier one; what came back is settled with it.
+fn arrived(receipt: Receipt) -> (Outcome, Vec<Envelope>) {
+    let Receipt { reference, evidence, answers } = receipt;
+    (Outcome::Sent { reference, evidence }, answers)
 }
 
 async fn send(core: &Core, destination: &dyn Destination, envelope: &Envelope) -> Result<Receipt, SendError> {
-    match tokio::time::timeout(core.settings.send_timeout, destination.send(envelope)).await {
+    let sending = unwound(&envelope.head.binding, destination.send(envelope));
+    match tokio::time::timeout(core.settings.send_timeout, sending).await {
         Ok(sent) => sent,
         Err(_) => Err(SendError::Unclear { cause: "the receiver did not answer in time".to_owned() }),
+    }
+}
+
+/// A panic of a transport is an error of this program and costs one attempt, of which nobody knows the outcome; never the lane.
+async fn unwound<T>(
+    destination: &str,
+    asked: impl Future<Output = Result<T, SendError>>,
+) -> Result<T, SendError> {
+    match AssertUnwindSafe(asked).catch_unwind().await {
+        Ok(answered) => answered,
+        Err(_) => {
+            raise(Alarm::WorkerFailed, destination, &[]);
+            Err(SendError::Unclear { cause: "an error of this program broke the attempt off".to_owned() })
+        }
     }
 }
 
@@ -500,7 +531,7 @@ async fn look_up_or_send(
     destination: &dyn Destination,
     envelope: &Envelope,
 ) -> Result<Receipt, SendError> {
-    match destination.find_by_reference(envelope).await {
+    match unwound(&envelope.head.binding, destination.find_by_reference(envelope)).await {
         Ok(Some(receipt)) => Ok(receipt),
         Ok(None) => send(core, destination, envelope).await,
         Err(_) => Err(SendError::Unclear { cause: "an earlier attempt cannot be looked up".to_owned() }),

@@ -18,6 +18,7 @@ use super::points::Point;
 use super::receive::Reception;
 use super::retention;
 use super::run::Resume;
+use super::watch::Unwound;
 
 /// What only the composition root can do when a person commands it.
 #[async_trait]
@@ -86,6 +87,7 @@ pub async fn commands(core: Arc<Core>, others: Arc<dyn Commands>) {
 }
 
 async fn retention_ordered(core: Arc<Core>, command: Command) {
+    let _unwound = Unwound("retention".to_owned());
     let state = retention::ordered(&core, &command.person).await;
     tracing::info!(command = %command.what, person = %command.person, ?state, "command");
     let _ = core.store.end_command(command.id, state).await;

@@ -2,6 +2,7 @@
 
 pub mod objecting;
 pub mod points;
+pub mod answers;
 pub mod attempt;
 pub mod backoff;
 pub mod breaker;
@@ -24,3 +25,4 @@ pub mod rekey;
 pub mod retention;
 pub mod recover;
 pub mod start;
+pub mod watch;

@@ -256,7 +256,7 @@ pub fn work(core: &Arc<Core>, tasks: &Receiver<Task>, ended: &Stop) {
         let set = match &task {
             Task::Deliver(ground, _) => ground.set.clone(),
             Task::Continue(run, _) => run.ground.set.clone(),
-            Task::Conflict(decided, ..) => decided.ground.set.clone(),
+            Task::Conflict(decided, ..) | Task::Anew(decided, ..) => decided.ground.set.clone(),
         };
         // A panic is a fault of this program; it must cost one delivery, never the thread with all that wait for it.
         let worked = catch_unwind(AssertUnwindSafe(|| {
@@ -311,6 +311,11 @@ fn handle(core: &Arc<Core>, task: Task, bench: &mut Bench) {
             }
         }
         Task::Conflict(decided, ticket) => conflict(core, *decided, &mut Told(Some(ticket)), bench),
+        Task::Anew(decided, mut verdict, back) => {
+            verdict.reply = entry::anew(&decided, &verdict, bench);
+            // Whoever asked is gone only with the engine.
+            let _ = back.send((decided, verdict));
+        }
     }
 }
 

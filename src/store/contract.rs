@@ -130,7 +130,7 @@ pub struct Entry {
     pub next_step: Option<String>,
     /// The rejections, without values.
     pub rejections: Vec<Rejection>,
-    /// What it waits for and until when.
+    /// What it waits for and until when; what waits for nothing runs at once.
     pub waits: Option<(SearchKey, Timestamp)>,
     /// Set where it is a delivery of a register, which the office may name as its last one.
     pub delivery: Option<Delivery>,
@@ -440,9 +440,16 @@ pub trait Store: Duties + Retention + Recovery + Rekey + Send + Sync {
     async fn commit_and_take(&self, entries: Vec<Entry>, take: Option<Take>) -> Result<Made, StoreError>;
 
     /// Queues the committed answer to a message once more, for a sender that repeats it: a row of this id that was sent goes
-    /// again, one that is on its way or waits for a person stays, a missing one is added to what the message caused.
-    /// `false` when nothing had to be queued or the message is gone.
-    async fn answer_again(&self, first: Uuid, answer: Outgoing, now: Timestamp) -> Result<bool, StoreError>;
+    /// again, one that is on its way or waits for a person stays, a missing one is added to what the message caused. Where the
+    /// message is gone the row has the attributes of the repeat, and its content goes when it has arrived.
+    /// `false` when nothing had to be queued.
+    async fn answer_again(
+        &self,
+        first: Uuid,
+        answer: Outgoing,
+        repeat: &Stamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// Leases due lanes and returns their heads.
     async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError>;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::envelope::Envelope;
-use crate::store::contract::Stamp;
+use crate::store::contract::{Entry, Stamp};
 
 /// One row of the outbox, opened, as a worker gets it.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,6 +126,9 @@ pub struct Settle {
     pub row: Uuid,
     /// How it ended.
     pub outcome: Outcome,
+    /// What came back with a row that was sent: stored in the same transaction, to run at once. A repeat of what is there already is
+    /// nothing new; what came under a known key with other content is stored all the same, and its run finds the conflict.
+    pub answers: Vec<Entry>,
     /// True when the worker is done with the lane and the lease ends.
     pub release: bool,
     /// Now.

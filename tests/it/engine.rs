@@ -1,6 +1,7 @@
 //! The engine at its boundary: real store, real routes, partners that a test tells what to do, and a store that can be
 //! told to fail. Every wait is bounded; nothing is asserted about time by the clock on the wall.
 
+mod answers;
 mod broker;
 mod deletion;
 mod duty;
@@ -18,3 +19,4 @@ mod stand;
 mod trouble;
 mod troubled;
 mod waiting;
+mod watch;

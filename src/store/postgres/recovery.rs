@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::envelope::Stage;
 use crate::store::backup::{CLAIMS, Manifest};
-use crate::store::contract::StoreError;
+use crate::store::contract::{Entry, StoreError};
 use crate::store::lane::{Due, Settle};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, no_stamp, stamps};
@@ -155,17 +155,22 @@ pub fn by_owner(
     })
 }
 
-async fn resolve(base: &Base, id: Uuid, finding: Finding, now: Timestamp) -> Stored<bool> {
+async fn resolve(
+    base: &Base,
+    (id, finding): (Uuid, Finding),
+    mut laid: settle::Laid,
+    now: Timestamp,
+) -> Stored<bool> {
     let month = base.month(now).await?;
-    transact!(base.db, tx => resolve_in(base, &tx, (id, finding.clone()), now, month).await)
+    transact!(base.db, tx => resolve_in(base, &tx, (id, finding.clone()), &mut laid, (now, month)).await)
 }
 
 async fn resolve_in(
     base: &Base,
     tx: &Tx<'_>,
     (id, finding): (Uuid, Finding),
-    now: Timestamp,
-    month: i64,
+    laid: &mut settle::Laid,
+    (now, month): (Timestamp, i64),
 ) -> Stored<bool> {
     if read(tx, sql!("recovery_get")).await?.since.is_none() {
         return Ok(false);
@@ -177,8 +182,9 @@ async fn resolve_in(
     let Some(outcome) = shared::outcome(finding) else { return Ok(true) };
     // Dispatch is closed: the lane is nobody's, and its fence is the one that stands.
     let Some(fence) = lanes::lock(tx, &[row.lane]).await?.remove(&row.lane) else { return Ok(false) };
-    let one = Settle { lane: row.lane, fence, row: id, outcome, release: true, now };
-    Ok(settle::round(base, tx, &[one], month).await? == [true])
+    let answers = Vec::new();
+    let one = Settle { lane: row.lane, fence, row: id, outcome, answers, release: true, now };
+    Ok(settle::in_rounds(base, tx, &[one], laid, month).await? == [true])
 }
 
 async fn open_dispatch(base: &Base, person: &str, reason: &str, now: Timestamp) -> Stored<Option<i64>> {
@@ -245,9 +251,16 @@ impl Recovery for PostgresStore {
         }))
     }
 
-    async fn resolve(&self, row: Uuid, finding: Finding, now: Timestamp) -> Stored<bool> {
+    async fn resolve(
+        &self,
+        row: Uuid,
+        finding: Finding,
+        answers: Vec<Entry>,
+        now: Timestamp,
+    ) -> Stored<bool> {
         self.watch()?;
-        resolve(&self.base, row, finding, now).await
+        let laid = self.laid(0, answers).await?;
+        resolve(&self.base, (row, finding), laid, now).await
     }
 
     async fn open_dispatch(&self, person: &str, reason: &str, now: Timestamp) -> Stored<bool> {

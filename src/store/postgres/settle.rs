@@ -13,10 +13,10 @@ use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, rows, run, together, transact};
 use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::{blob, lanes};
+use crate::store::postgres::{blob, commit, lanes};
 use crate::store::sealing::content::{Closed, Owner, to_json};
 use crate::store::sealing::due::{said_to_have_arrived, settled};
-use crate::store::sealing::prepare::SendNote;
+use crate::store::sealing::prepare::{SendNote, Work};
 use crate::store::sealing::values::{Stored, micros};
 
 /// What settling, replaying and repeating need of a row.
@@ -50,15 +50,24 @@ fn out_row(r: &tokio_postgres::Row) -> Stored<(Uuid, OutRow)> {
     Ok((get(r, 1)?, row))
 }
 
-/// Settles rows in their order; `false` for each one whose fence is stale or that is not its lane's to settle.
-pub async fn settle(base: &Base, settles: &[Settle]) -> Stored<Vec<bool>> {
+/// Settles rows in their order, and lays down what came back with them; `false` for each one whose fence is stale or that is not its lane's to settle.
+pub async fn settle(base: &Base, settles: &[Settle], mut laid: Laid) -> Stored<Vec<bool>> {
     let Some(last) = settles.iter().map(|one| one.now).max() else { return Ok(Vec::new()) };
     let month = base.month(last).await?;
-    transact!(base.db, tx => in_rounds(base, &tx, settles, month).await)
+    transact!(base.db, tx => in_rounds(base, &tx, settles, &mut laid, month).await)
 }
 
+/// What came back with rows that were sent, ready to be laid down: the place of the row's settling, the message, its stamp.
+pub type Laid = Vec<(usize, Work, i64)>;
+
 /// A row that is settled twice in one call is settled in two rounds.
-async fn in_rounds(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stored<Vec<bool>> {
+pub async fn in_rounds(
+    base: &Base,
+    tx: &Tx<'_>,
+    settles: &[Settle],
+    laid: &mut Laid,
+    month: i64,
+) -> Stored<Vec<bool>> {
     let mut done = Vec::with_capacity(settles.len());
     let mut begin = 0;
     while begin < settles.len() {
@@ -68,12 +77,17 @@ async fn in_rounds(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> 
         done.extend(round(base, tx, &settles[begin..end], month).await?);
         begin = end;
     }
+    for (place, work, stamp) in laid {
+        if done.get(*place) == Some(&true) {
+            commit::lay(base, tx, (work, *stamp), month).await?;
+        }
+    }
     Ok(done)
 }
 
 /// Settles rows of which none comes twice. Under load these transactions stand in a row behind each other, so what need not wait for
 /// an answer goes out with what is before it.
-pub async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stored<Vec<bool>> {
+async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stored<Vec<bool>> {
     // Lanes before rows, as everywhere; with them the lanes whose rows leave only after one of these.
     let sent: Vec<Uuid> =
         settles.iter().filter(|one| matches!(one.outcome, Outcome::Sent { .. })).map(|one| one.row).collect();
@@ -231,8 +245,9 @@ pub async fn arrived(
     // A held head keeps everybody from leasing its lane, so the fence that stands is nobody's.
     let Some((row, Some(fence))) = freed else { return Ok(Some(false)) };
     let (lane, outcome) = (row.lane, said_to_have_arrived());
-    let done =
-        round(base, tx, &[Settle { lane, fence, row: id, outcome, release: true, now }], month).await?;
+    let answers = Vec::new();
+    let one = Settle { lane, fence, row: id, outcome, answers, release: true, now };
+    let done = round(base, tx, &[one], month).await?;
     let mut trail = Trail::default();
     trail.push(now, (row.stamp, &row.traceparent), Some(id), "outbox.arrived", detail)?;
     trail.write(tx, month).await?;

@@ -15,7 +15,7 @@ use crate::effects::{Answer, Outgoing, Question, Stored as StoredRecord, Vorgang
 use crate::envelope::{Claim, Envelope, Stage};
 use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Listed, ListedSend, Made, Pause,
-    Resumed, Scope, SpoolRead, SpoolWrite, Store, StoreError, UnderWay, View,
+    Resumed, Scope, SpoolRead, SpoolWrite, Stamp, Store, StoreError, UnderWay, View,
 };
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use crate::store::lane::{Lane, Outcome, Settle, Take, Want};
@@ -26,6 +26,7 @@ use crate::store::postgres::commit::{self, Batch, Written};
 use crate::store::postgres::listen::Watch;
 use crate::store::postgres::open::{self, Settings};
 use crate::store::postgres::outside::Outside;
+use crate::store::postgres::settle::Laid;
 use crate::store::postgres::{
     again, bury, duty, essence, house, lanes, list, migrate, objections, read, recovery, register, rekey,
     remove, retention, settle, waiting,
@@ -98,11 +99,7 @@ impl PostgresStore {
     }
 
     /// Seals entries off the runtime's threads and finds the numbers of their stamps.
-    async fn prepared(
-        &self,
-        entries: Vec<Entry>,
-        take: Option<Arc<Take>>,
-    ) -> Stored<(Arc<Vec<Work>>, Vec<i64>)> {
+    async fn prepared(&self, entries: Vec<Entry>, take: Option<Arc<Take>>) -> Stored<(Vec<Work>, Vec<i64>)> {
         let base = &self.base;
         let mut keys = Vec::with_capacity(entries.len());
         for entry in &entries {
@@ -120,7 +117,16 @@ impl PostgresStore {
         for work in &works {
             stamps.push(base.stamp(&work.stamp).await?);
         }
-        Ok((Arc::new(works), stamps))
+        Ok((works, stamps))
+    }
+
+    /// What came back with the row at this place, ready to be laid down.
+    pub(super) async fn laid(&self, place: usize, answers: Vec<Entry>) -> Stored<Laid> {
+        if answers.is_empty() {
+            return Ok(Laid::new());
+        }
+        let (works, stamps) = self.prepared(answers, None).await?;
+        Ok(works.into_iter().zip(stamps).map(|(work, stamp)| (place, work, stamp)).collect())
     }
 }
 
@@ -178,9 +184,15 @@ impl Store for PostgresStore {
         Ok(Made { committed: committed.collect::<Stored<_>>()?, lanes, woken })
     }
 
-    async fn answer_again(&self, first: Uuid, answer: Outgoing, now: Timestamp) -> Result<bool, StoreError> {
+    async fn answer_again(
+        &self,
+        first: Uuid,
+        answer: Outgoing,
+        repeat: &Stamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let watch = self.watch()?;
-        let queued = again::answer(&self.base, first, &answer, now).await?;
+        let queued = again::answer(&self.base, first, &answer, repeat, now).await?;
         watch.tell();
         Ok(queued)
     }
@@ -199,6 +211,7 @@ impl Store for PostgresStore {
                     cause: "its sealed content does not open".into(),
                     next_step: "restore the store's files from the backup, then replay it".into(),
                 },
+                answers: Vec::new(),
                 release: !lanes.iter().any(|open: &Lane| open.id == lane),
                 now,
             });
@@ -207,9 +220,18 @@ impl Store for PostgresStore {
         Ok(lanes)
     }
 
-    async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError> {
-        self.watch()?;
-        settle::settle(&self.base, &settles).await
+    async fn settle(&self, mut settles: Vec<Settle>) -> Result<Vec<bool>, StoreError> {
+        let watch = self.watch()?;
+        let mut laid = Laid::new();
+        for (place, one) in settles.iter_mut().enumerate() {
+            laid.append(&mut self.laid(place, std::mem::take(&mut one.answers)).await?);
+        }
+        let any = !laid.is_empty();
+        let settled = settle::settle(&self.base, &settles, laid).await?;
+        if any {
+            watch.tell();
+        }
+        Ok(settled)
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {

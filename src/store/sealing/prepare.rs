@@ -288,6 +288,8 @@ pub struct Work {
     pub kept: bool,
     /// What it waits for and until when.
     pub waits: Option<(Tag, i64)>,
+    /// It waits for nothing and runs at once.
+    pub at_once: bool,
     /// The key and moment of a delivery.
     pub delivery: Option<(Tag, i64)>,
     /// From the key of a record to the key of a Vorgang.
@@ -477,6 +479,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Opt
         transport: transport(keyring, &envelope.head.transport_id),
         size: i64::try_from(envelope.evidence.size).unwrap_or(i64::MAX),
         kept,
+        at_once: entry.state == Inbound::Waiting && entry.waits.is_none(),
         waits: entry.waits.map(|(key, until)| (search(&key), micros(until))),
         delivery: entry.delivery.map(|noted| (once(keyring, &noted.key), micros(noted.moment))),
         traces: effects.traces.iter().map(|trace| (search(&trace.under), search(&trace.vorgang))).collect(),

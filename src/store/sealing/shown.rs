@@ -75,8 +75,18 @@ pub fn note<T: DeserializeOwned + Default + Broken>(opened: Stored<Option<Opened
     }
 }
 
-/// The verdict of the first message under a key, as a repeat gets it.
-pub fn verdict(first: First, note: InboxNote) -> Stored<Verdict> {
+/// What became of a message; `None` where its content was destroyed.
+pub fn kept(opened: Stored<Option<Opened>>) -> Stored<Option<InboxNote>> {
+    match opened {
+        Ok(None) => Ok(None),
+        opened => note(opened).map(Some),
+    }
+}
+
+/// The verdict of the first message under a key, as a repeat gets it; without a note the message is gone.
+pub fn verdict(first: First, note: Option<InboxNote>) -> Stored<Verdict> {
+    let forgotten = note.is_none();
+    let note = note.unwrap_or_default();
     Ok(Verdict {
         id: first.id,
         state: state(&first.state)?,
@@ -84,6 +94,7 @@ pub fn verdict(first: First, note: InboxNote) -> Stored<Verdict> {
         again: true,
         codes: codes(&first.codes),
         reply: note.reply.map(SealedReply::open).transpose()?,
+        forgotten,
     })
 }
 

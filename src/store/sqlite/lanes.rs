@@ -12,10 +12,12 @@ use crate::store::decide::{self, Armed, Head, Holder};
 use crate::store::lane::{Due, Lane, Outcome, Settle, Want};
 use crate::store::sealing::content::{Opened, Owner, to_json};
 use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, SKEW, said_to_have_arrived, settled};
-use crate::store::sealing::prepare::SendNote;
+use crate::store::sealing::prepare::{SendNote, Work};
 use crate::store::sealing::taking::Lease;
 use crate::store::sealing::values::{Stored, later, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
+use crate::store::sqlite::claims::Pending;
+use crate::store::sqlite::commit;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::read::stamp_of;
 use crate::store::sqlite::values::{sql, trouble, uuid};
@@ -314,6 +316,24 @@ pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
     Ok(true)
 }
 
+/// Settles rows and lays down what came back with them.
+pub fn settle_all(
+    scene: &mut Scene<'_>,
+    pending: &Pending,
+    settles: &[Settle],
+    mut laid: Vec<Vec<Work>>,
+) -> Stored<Vec<bool>> {
+    let mut done = Vec::with_capacity(settles.len());
+    for (one, works) in settles.iter().zip(&mut laid) {
+        let settled = settle(scene, one)?;
+        if settled {
+            works.iter_mut().try_for_each(|work| commit::lay(scene, pending, work))?;
+        }
+        done.push(settled);
+    }
+    Ok(done)
+}
+
 fn lanes_after(scene: &Scene<'_>, id: Uuid) -> Stored<Vec<i64>> {
     let mut list = scene.connection.prepare_cached(sql!("outbox_waiting_for")).map_err(trouble)?;
     list.query_map([id], |r| r.get(0)).and_then(Iterator::collect).map_err(trouble)
@@ -374,7 +394,8 @@ pub fn arrived(
     };
     let Some(fence) = fence else { return Ok(Some(false)) };
     let (lane, outcome) = (row.lane, said_to_have_arrived());
-    let done = settle(scene, &Settle { lane, fence, row: id, outcome, release: true, now })?;
+    let answers = Vec::new();
+    let done = settle(scene, &Settle { lane, fence, row: id, outcome, answers, release: true, now })?;
     change(scene, &row, id, now, "outbox.arrived", detail)?;
     Ok(Some(done))
 }

@@ -160,11 +160,13 @@ pub fn parked_sends(
 
 /// The verdict of the first message under a key, as a repeat gets it.
 pub fn verdict(connection: &Connection, keyring: &Keyring, first: First) -> Stored<Verdict> {
-    let note: InboxNote = match first.sealed {
-        Some(sealed) => note(connection, keyring, sealed, Owner::new("inbox", first.id))?,
-        None => InboxNote::default(),
+    let kept = match first.sealed {
+        Some(sealed) => {
+            shown::kept(Opened::read(connection, keyring, sealed, Owner::new("inbox", first.id)))?
+        }
+        None => None,
     };
-    shown::verdict(first, note)
+    shown::verdict(first, kept)
 }
 
 /// Opens an original and writes the view to the Abrufprotokoll in the same transaction; nothing is shown that was not written.

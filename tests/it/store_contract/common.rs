@@ -225,7 +225,16 @@ pub async fn settle(
 
 /// The settling of the n-th row of a lane.
 pub fn settling(lane: &Lane, n: usize, outcome: Outcome, release: bool, now: i64) -> Settle {
-    Settle { lane: lane.id, fence: lane.fence, row: lane.heads[n].id, outcome, release, now: at(now) }
+    let answers = Vec::new();
+    Settle {
+        lane: lane.id,
+        fence: lane.fence,
+        row: lane.heads[n].id,
+        outcome,
+        answers,
+        release,
+        now: at(now),
+    }
 }
 
 /// What a look-up sees of a key: it stands until the key moves, and only the store knows what it means.

@@ -8,12 +8,12 @@ use drehscheibe::effects::{
 };
 use drehscheibe::envelope::{Inbound, Reply};
 use drehscheibe::store::contract::{Committed, Entry, Filter, Key, Scope, Store};
-use drehscheibe::store::lane::Want;
+use drehscheibe::store::lane::{Lane, Settle, Want};
 use uuid::Uuid;
 
 use super::common::{
-    House, all, at, bodies, claim, commit_one, delivery, guard, id_of, key, mirrored, open, put, read_claim,
-    seen, send, sent, settle, spool, want,
+    House, all, at, bodies, claim, commit_one, commit_sends, delivery, guard, id_of, key, mirrored, open,
+    put, read_claim, seen, send, sent, settle, settling, spool, want,
 };
 
 /// How long a message is leased.
@@ -248,4 +248,52 @@ pub async fn removal(store: &dyn Store) {
     assert_eq!(read_claim(store, "a", &part.claim).await.unwrap(), b"certificate");
     assert!(settle(store, &lane, 0, sent(), true, 4).await);
     assert!(store.essence().await.unwrap().iter().any(|line| line.starts_with("inbox")));
+}
+
+/// What came back with a row that was sent is there with the row's settling and runs at once; what of it is known already is nothing new.
+pub async fn what_comes_back_is_laid_down_with_its_row(house: &dyn House) {
+    let store = open(house).await;
+    commit_sends(&*store, "1", vec![send("c:x", None, "a")]).await;
+    commit_sends(&*store, "2", vec![send("c:x", None, "b")]).await;
+    let lanes = claim(&*store, 1).await;
+    let answer = |name: &str| Entry { state: Inbound::Waiting, ..delivery("a", "p", name) };
+    let settled = async |lane: &Lane, answers: Vec<Entry>, fence: i64| {
+        let one = Settle { answers, fence, ..settling(lane, 0, sent(), true, 2) };
+        store.settle(vec![one]).await.unwrap()[0]
+    };
+    let first = answer("answer");
+    assert!(!settled(&lanes[0], vec![first.clone()], lanes[0].fence - 1).await, "the lease was lost");
+    assert_eq!(store.resume(at(2), LEASE, 10).await.unwrap().len(), 0, "and nothing is laid down");
+    assert!(settled(&lanes[0], vec![first.clone(), answer("another")], lanes[0].fence).await);
+    let resumed = store.resume(at(-500), LEASE, 10).await.unwrap();
+    assert_eq!(resumed.len(), 2, "at once, whatever the clock says");
+    assert!(resumed.iter().all(|one| !one.expired && one.acting_person.is_none()));
+    assert!(resumed.iter().any(|one| one.envelope == *first.envelope));
+    // The same again with the other row, and other content under its key.
+    let mut other = answer("answer");
+    other.content = [7; 32];
+    assert!(settled(&lanes[1], vec![answer("answer"), other.clone()], lanes[1].fence).await);
+    let resumed = store.resume(at(-450), LEASE, 10).await.unwrap();
+    let ids: Vec<Uuid> = resumed.iter().map(|one| one.envelope.head.id).collect();
+    assert_eq!(ids, [id_of(&other)], "the other content alone: its run finds the conflict");
+    let run = Entry { resumes: true, ..Entry { state: Inbound::Accepted, ..other } };
+    assert_eq!(store.commit(vec![run]).await.unwrap(), [Committed::Conflict]);
+    let done = Entry { resumes: true, state: Inbound::Accepted, ..first.clone() };
+    assert_eq!(commit_one(&*store, done).await, id_of(&first));
+    let waiting = Filter { states: vec![Inbound::Waiting], ..all() };
+    assert_eq!(store.list(&Scope::Operator, waiting).await.unwrap().len(), 2);
+    // A message that waits and was settled by another delivery of the same ends as that one did.
+    let late = Entry { keys: Vec::new(), ..answer("third") };
+    commit_one(&*store, late.clone()).await;
+    commit_one(&*store, Entry { state: Inbound::Rejected, ..delivery("a", "p", "third") }).await;
+    let run = Entry {
+        resumes: true,
+        state: Inbound::Accepted,
+        keys: delivery("a", "p", "third").keys,
+        ..late.clone()
+    };
+    let again = store.commit(vec![run]).await.unwrap().remove(0);
+    assert!(matches!(again, Committed::Again(verdict) if verdict.state == Inbound::Rejected));
+    let shown = store.list(&Scope::Operator, Filter { id: Some(id_of(&late)), ..all() }).await.unwrap();
+    assert_eq!(shown[0].state, Inbound::Rejected);
 }
