@@ -373,7 +373,8 @@ async fn serve(core: &Core, table: &Table, lane: Lane, leased: Timestamp) -> Res
             core.hands.settling(&lane.destination, lane.id);
         }
         let (lane, fence, now) = (lane.id, lane.fence, core.clock.now());
-        let settle = Settle { lane, fence, row: due.id, outcome, answers, release, now };
+        let (row, delivers) = (due.id, due.delivers);
+        let settle = Settle { lane, fence, row, outcome, answers, delivers, release, now };
         let settled = settle_until_stored(core, &table.settling, settle).await;
         core.points.reach(Point::AfterSettle)?;
         if !settled || !arrived || (release && index < last) {

@@ -163,6 +163,7 @@ fn answer(ground: &Ground, id: Uuid, destination: &str, refusal: &Refusal, reply
         after: None,
         deadline: now.checked_add(super::breaker::signed(refusal.give_up_after)).ok(),
         not_before: None,
+        delivers: None,
     }
 }
 

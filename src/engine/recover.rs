@@ -258,6 +258,7 @@ mod tests {
             queued: jiff::Timestamp::UNIX_EPOCH,
             deadline: None,
             unclear: true,
+            delivers: None,
             envelope,
         }
     }

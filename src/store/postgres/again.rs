@@ -52,6 +52,7 @@ pub async fn answer(
         content_type: answer.content_type.clone(),
         correlation: answer.correlation.clone(),
         parts: Vec::new(),
+        delivers: None,
     })?;
     let content = Fresh::seal(Owner::new("outbox", answer.id), Some(&head), Some(&answer.body), None)?;
     transact!(base.db, tx => queue(base, &tx, (first, answer, &content), &repeat, (now, month)).await)

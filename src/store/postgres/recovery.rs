@@ -182,8 +182,8 @@ async fn resolve_in(
     let Some(outcome) = shared::outcome(finding) else { return Ok(true) };
     // Dispatch is closed: the lane is nobody's, and its fence is the one that stands.
     let Some(fence) = lanes::lock(tx, &[row.lane]).await?.remove(&row.lane) else { return Ok(false) };
-    let answers = Vec::new();
-    let one = Settle { lane: row.lane, fence, row: id, outcome, answers, release: true, now };
+    let (answers, delivers) = (Vec::new(), settle::delivers(base, tx, (id, row.nr)).await?);
+    let one = Settle { lane: row.lane, fence, row: id, outcome, answers, delivers, release: true, now };
     Ok(settle::in_rounds(base, tx, &[one], laid, month).await? == [true])
 }
 

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::seal::index::Tag;
+use crate::store::contract::StoreError;
 use crate::store::decide::{self, Holder};
 use crate::store::lane::{Outcome, Settle};
 use crate::store::postgres::audit::Trail;
@@ -16,7 +18,7 @@ use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, commit, lanes};
 use crate::store::sealing::content::{Closed, Owner, to_json};
 use crate::store::sealing::due::{said_to_have_arrived, settled};
-use crate::store::sealing::prepare::{SendNote, Work};
+use crate::store::sealing::prepare::{SendHead, SendNote, Work};
 use crate::store::sealing::values::{Stored, micros};
 
 /// What settling, replaying and repeating need of a row.
@@ -85,10 +87,31 @@ pub async fn in_rounds(
     Ok(done)
 }
 
+/// The Vorgänge whose answers are settled as sent, and when.
+fn delivered(settles: &[Settle]) -> (Vec<&[u8]>, Vec<i64>) {
+    let sent = settles.iter().filter(|one| matches!(one.outcome, Outcome::Sent { .. }));
+    sent.filter_map(|one| Some((&one.delivers.as_ref()?[..], micros(one.now)))).unzip()
+}
+
+/// The Vorgang whose answer a row is; none where its content does not open any more.
+pub async fn delivers(base: &Base, tx: &Tx<'_>, (id, nr): (Uuid, i64)) -> Stored<Option<Tag>> {
+    let closed = blob::read_one(tx, nr).await?;
+    match base.keyring.open_one(tx, Owner::new("outbox", id), closed).await {
+        Ok(Some(opened)) => Ok(opened.head::<SendHead>()?.and_then(|head| head.delivers())),
+        Ok(None) | Err(StoreError::Corrupt(_)) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
 /// Settles rows of which none comes twice. Under load these transactions stand in a row behind each other, so what need not wait for
 /// an answer goes out with what is before it.
 async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stored<Vec<bool>> {
-    // Lanes before rows, as everywhere; with them the lanes whose rows leave only after one of these.
+    // Guards before lanes, lanes before rows, as everywhere: what was decided on a Vorgang that is delivered now is decided again.
+    let delivered = delivered(settles);
+    if !delivered.0.is_empty() {
+        rows(tx, sql!("guard_bump"), &[&delivered.0]).await?;
+    }
+    // With the lanes those whose rows leave only after one of these.
     let sent: Vec<Uuid> =
         settles.iter().filter(|one| matches!(one.outcome, Outcome::Sent { .. })).map(|one| one.row).collect();
     let wanted: Vec<i64> = settles.iter().map(|one| one.lane).collect();
@@ -156,6 +179,11 @@ async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stor
         trail = trail.write(tx, month),
     )?;
     clear(tx, &doomed).await?;
+    if !delivered.0.is_empty() {
+        let valid: Vec<Settle> = valid.iter().map(|(one, _)| (*one).clone()).collect();
+        let (keys, at) = self::delivered(&valid);
+        run(tx, sql!("vorgang_delivered"), &[&keys, &at]).await?;
+    }
     let left: Vec<i64> = released.into_iter().filter(|lane| !gone.contains(lane)).collect();
     lanes::end_lease(tx, &left).await?;
     arms.retain(|(lane, ..)| !gone.contains(lane));
@@ -245,8 +273,8 @@ pub async fn arrived(
     // A held head keeps everybody from leasing its lane, so the fence that stands is nobody's.
     let Some((row, Some(fence))) = freed else { return Ok(Some(false)) };
     let (lane, outcome) = (row.lane, said_to_have_arrived());
-    let answers = Vec::new();
-    let one = Settle { lane, fence, row: id, outcome, answers, release: true, now };
+    let (answers, delivers) = (Vec::new(), delivers(base, tx, (id, row.nr)).await?);
+    let one = Settle { lane, fence, row: id, outcome, answers, delivers, release: true, now };
     let done = round(base, tx, &[one], month).await?;
     let mut trail = Trail::default();
     trail.push(now, (row.stamp, &row.traceparent), Some(id), "outbox.arrived", detail)?;

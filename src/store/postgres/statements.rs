@@ -275,6 +275,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("tombstone_put", include_str!("sql/tombstone_put.sql")),
     ("trace_add", include_str!("sql/trace_add.sql")),
     ("trace_list", include_str!("sql/trace_list.sql")),
+    ("vorgang_delivered", include_str!("sql/vorgang_delivered.sql")),
     ("vorgang_get", include_str!("sql/vorgang_get.sql")),
     ("vorgang_key", include_str!("sql/vorgang_key.sql")),
     ("vorgang_list", include_str!("sql/vorgang_list.sql")),

@@ -212,6 +212,7 @@ impl Store for PostgresStore {
                     next_step: "restore the store's files from the backup, then replay it".into(),
                 },
                 answers: Vec::new(),
+                delivers: None,
                 release: !lanes.iter().any(|open: &Lane| open.id == lane),
                 now,
             });

@@ -59,7 +59,7 @@ impl ClosedDue {
 
     /// The row as a worker gets it, from its content in clear.
     fn due(self, stamp: Stamp, head: SendHead, body: Bytes) -> Due {
-        let queued = time(self.queued);
+        let (queued, delivers) = (time(self.queued), head.delivers());
         let stamp = Stamp { traceparent: self.traceparent.clone(), ..stamp };
         let traceparent = (!self.traceparent.is_empty()).then_some(self.traceparent);
         let envelope = Envelope {
@@ -93,6 +93,7 @@ impl ClosedDue {
             queued,
             deadline: self.deadline.map(time),
             unclear: self.unclear,
+            delivers,
             envelope,
         }
     }

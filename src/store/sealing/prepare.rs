@@ -89,6 +89,18 @@ pub struct SendHead {
     pub correlation: Option<String>,
     /// Attachments.
     pub parts: Vec<Part>,
+    /// Blind key of the Vorgang whose answer it is, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivers: Option<String>,
+}
+
+impl SendHead {
+    /// The blind key of the Vorgang whose answer it is.
+    pub fn delivers(&self) -> Option<Tag> {
+        let mut tag = Tag::default();
+        hex::decode_to_slice(self.delivers.as_deref()?, &mut tag).ok()?;
+        Some(tag)
+    }
 }
 
 /// Content of a row of the outbox in clear.
@@ -417,8 +429,12 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Opt
     }
     let mut sends = Vec::with_capacity(effects.sends.len());
     for send in effects.sends {
-        let head =
-            SendHead { content_type: send.content_type, correlation: send.correlation, parts: send.parts };
+        let head = SendHead {
+            content_type: send.content_type,
+            correlation: send.correlation,
+            parts: send.parts,
+            delivers: send.delivers.as_ref().map(|key| hex::encode(search(key))),
+        };
         let owner = Owner::new("outbox", send.id);
         let taken = take.is_some_and(|take| take.most.iter().any(|(of, _)| *of == send.destination));
         sends.push(SendWork {

@@ -68,6 +68,7 @@ fn sealed(answer: &Outgoing) -> Stored<Fresh> {
         content_type: answer.content_type.clone(),
         correlation: answer.correlation.clone(),
         parts: Vec::new(),
+        delivers: None,
     })?;
     Fresh::seal(Owner::new("outbox", answer.id), Some(&head), Some(&answer.body), None)
 }

@@ -12,7 +12,7 @@ use crate::store::decide::{self, Armed, Head, Holder};
 use crate::store::lane::{Due, Lane, Outcome, Settle, Want};
 use crate::store::sealing::content::{Opened, Owner, to_json};
 use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, SKEW, said_to_have_arrived, settled};
-use crate::store::sealing::prepare::{SendNote, Work};
+use crate::store::sealing::prepare::{SendHead, SendNote, Work};
 use crate::store::sealing::taking::Lease;
 use crate::store::sealing::values::{Stored, later, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
@@ -299,6 +299,11 @@ pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
         _ => arm(scene, row.lane, now, true)?,
     }
     if state == "sent" {
+        if let Some(vorgang) = &settle.delivers
+            && scene.run(sql!("vorgang_delivered"), params![vorgang, now])? > 0
+        {
+            scene.bump([vorgang])?;
+        }
         // Its child was deleted while it was on its way: now its content goes, too.
         if scene.run(sql!("outbox_is_doomed"), [settle.row])? > 0 {
             scene.run(sql!("claim_use_delete"), [row.sealed])?;
@@ -314,6 +319,15 @@ pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
         change(scene, &row, settle.row, settle.now, &what, &detail)?;
     }
     Ok(true)
+}
+
+/// The Vorgang whose answer a row is; none where its content does not open any more.
+pub fn delivers(scene: &Scene<'_>, id: Uuid, sealed: i64) -> Stored<Option<Tag>> {
+    match Opened::read(scene.connection, scene.keyring, sealed, Owner::new("outbox", id)) {
+        Ok(Some(opened)) => Ok(opened.head::<SendHead>()?.and_then(|head| head.delivers())),
+        Ok(None) | Err(StoreError::Corrupt(_)) => Ok(None),
+        Err(other) => Err(other),
+    }
 }
 
 /// Settles rows and lays down what came back with them.
@@ -394,8 +408,9 @@ pub fn arrived(
     };
     let Some(fence) = fence else { return Ok(Some(false)) };
     let (lane, outcome) = (row.lane, said_to_have_arrived());
-    let answers = Vec::new();
-    let done = settle(scene, &Settle { lane, fence, row: id, outcome, answers, release: true, now })?;
+    let (answers, delivers) = (Vec::new(), delivers(scene, id, row.sealed)?);
+    let settling = Settle { lane, fence, row: id, outcome, answers, delivers, release: true, now };
+    let done = settle(scene, &settling)?;
     change(scene, &row, id, now, "outbox.arrived", detail)?;
     Ok(Some(done))
 }

@@ -129,8 +129,8 @@ fn resolve(
         let mut get = scene.connection.prepare_cached(sql!("lane_get")).map_err(trouble)?;
         get.query_row([row.lane], |r| r.get(0)).map_err(trouble)?
     };
-    let answers = Vec::new();
-    let one = Settle { lane: row.lane, fence, row: id, outcome, answers, release: true, now };
+    let (answers, delivers) = (Vec::new(), lanes::delivers(scene, id, row.sealed)?);
+    let one = Settle { lane: row.lane, fence, row: id, outcome, answers, delivers, release: true, now };
     Ok(lanes::settle_all(scene, pending, &[one], vec![laid])? == [true])
 }
 

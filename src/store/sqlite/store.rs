@@ -288,6 +288,7 @@ impl Store for SqliteStore {
                     next_step: "restore the store's files from the backup, then replay it".into(),
                 },
                 answers: Vec::new(),
+                delivers: None,
                 release: !lanes.iter().any(|open: &Lane| open.id == lane),
                 now,
             });

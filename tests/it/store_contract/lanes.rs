@@ -65,6 +65,7 @@ pub async fn a_stale_fence_is_refused(house: &dyn House) {
         fence: new.fence,
         row: next.heads[0].id,
         outcome: sent(),
+        delivers: None,
         answers: Vec::new(),
         release: true,
         now: at(64),

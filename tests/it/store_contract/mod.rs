@@ -40,7 +40,7 @@ macro_rules! store_contract {
                 a_commit_keeps_no_more_than_wanted_and_only_what_is_new a_lease_of_a_commit_runs_out
                 a_lease_that_its_holder_does_not_know_of_ends_at_once;
             waiting: waiting_messages_are_woken waiting_messages_expire_and_finish
-                what_comes_back_is_laid_down_with_its_row
+                what_comes_back_is_laid_down_with_its_row a_vorgang_is_delivered_when_its_answer_was_taken
                 replayed_messages_run_again_once a_replay_settled_by_another_is_a_repeat
                 timers_come_until_committed vorgaenge_change_and_are_found tombstones_stay_and_bar;
             duty: a_duty_is_held_by_one a_duty_is_renewed_by_its_fence_only a_duty_expires_and_its_fence_grows
