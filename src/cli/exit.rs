@@ -37,11 +37,14 @@ pub enum CliError {
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A part of the engine ended although it must not.
-    #[error(
-        "{0} ended unexpectedly, an error of this program; what was under way was finished, start it again"
-    )]
-    Broken(&'static str),
+    /// The process could not go on without a part.
+    #[error("{part}: {cause}; what was under way was finished")]
+    Broken {
+        /// The part.
+        part: &'static str,
+        /// Plain cause.
+        cause: &'static str,
+    },
     /// Nothing can be printed.
     #[error("output cannot be written: {0}; check where it is sent")]
     Output(#[from] std::io::Error),

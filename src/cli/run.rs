@@ -15,6 +15,7 @@ use crate::cli::stage;
 use crate::clock::{Clock, Tick};
 use crate::engine::core::Settings;
 use crate::engine::points::Points;
+use crate::engine::watch::Why;
 use crate::envelope::Stage;
 use crate::telemetry::alarm::raise;
 use crate::telemetry::start;
@@ -45,6 +46,7 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
         clock: clock(word)?,
         points: points(word)?,
         settings: Settings { name: name(), fristen, ..Settings::default() },
+        waits: true,
     };
     let house = House::start_with(options, fit).await.map_err(|error| {
         if let StartError::Store(error) = &error {
@@ -64,8 +66,8 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
     let mut broken = None;
     loop {
         tokio::select! {
-            part = house.shared.core.broken.told() => {
-                broken = Some(part);
+            why = house.shared.core.broken.told() => {
+                broken = Some(why);
                 break;
             }
             _ = terminate.recv() => break,
@@ -88,7 +90,7 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
     let _ = tokio::task::spawn_blocking(move || drop(guard)).await;
     match broken {
         None => Ok(Exit::Ok),
-        Some(part) => Err(CliError::Broken(part)),
+        Some(Why { part, cause }) => Err(CliError::Broken { part, cause }),
     }
 }
 

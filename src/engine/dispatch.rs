@@ -2,13 +2,10 @@
 //! Sends nothing that was not first in the outbox; decides nothing about content.
 
 use std::collections::{HashMap, HashSet};
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
@@ -25,11 +22,12 @@ use crate::transport::port::{Destination, Receipt, SendError};
 use super::answers;
 use super::attempt::{self, InDoubt};
 use super::backoff::{self, Failed};
-use super::breaker::{Breakers, signed};
+use super::breaker::Breakers;
 use super::core::Core;
 use super::hands::{Given, Lanes};
 use super::hindsight::Hindsight;
 use super::points::{Crashed, Point};
+use super::sending::{self, Lease, Turns};
 use super::settle::Settling;
 use super::watch::Unwound;
 
@@ -43,15 +41,8 @@ const HEAR: Duration = Duration::from_secs(1);
 /// What all lane tasks share.
 struct Table {
     breakers: Mutex<Breakers>,
-    widths: Mutex<HashMap<String, Arc<Semaphore>>>,
+    turns: Turns,
     settling: Settling,
-}
-
-impl Table {
-    fn width(&self, destination: &str, width: usize) -> Arc<Semaphore> {
-        let mut widths = lock(&self.widths);
-        widths.entry(destination.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(width.max(1)))).clone()
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -78,7 +69,7 @@ pub async fn run(core: Arc<Core>) {
     };
     let table = Arc::new(Table {
         breakers: Mutex::default(),
-        widths: Mutex::default(),
+        turns: Turns::default(),
         settling: Settling::start(&core),
     });
     hear(&core, &table.breakers, rows);
@@ -211,7 +202,6 @@ impl Desk {
                     }
                     return true;
                 }
-                () = core.store.woken() => return true,
                 () = core.stop.cancelled() => return true,
                 () = &mut patience => return false,
             }
@@ -246,7 +236,6 @@ impl Desk {
                 // More may follow at once; lanes are looked at for what else has become due, not for each of these.
                 self.busy().await;
             }
-            () = core.store.woken() => {}
             // Polling is the fall-back for what other processes commit.
             () = tokio::time::sleep(poll) => {}
             () = core.stop.cancelled() => {}
@@ -338,17 +327,15 @@ async fn claim(
 
 /// Sends the heads of one lane in order until one does not arrive; returns whether all have arrived and there can be no more.
 async fn serve(core: &Core, table: &Table, lane: Lane, leased: Timestamp) -> Result<bool, Crashed> {
-    let (half, whole) = (signed(core.settings.lease / 2), signed(core.settings.lease));
     let set = core.set.load_full();
     let destination = set.destinations.get(&lane.destination).cloned();
     let connection =
         lane.destination.split_once(':').map_or(lane.destination.as_str(), |(connection, _)| connection);
     let patience = set.patience.get(connection).cloned().unwrap_or_else(default_patience);
-    let width = table.width(&lane.destination, destination.as_ref().map_or(1, |to| to.width()));
-    let Ok(permit) = width.acquire().await else { return Ok(false) };
-    let mut turn = Some(permit);
-    let over = |share| leased.checked_add(share).is_ok_and(|until| core.clock.now() > until);
-    if over(whole) {
+    let width = || core.set.load().destinations.get(&lane.destination).map_or(1, |to| to.width());
+    let mut turn = Some(table.turns.turn(&lane.destination, width).await);
+    let lease = Lease::new(&lane, leased);
+    if lease.over(core, core.settings.lease) {
         // Another holds it by now; the order of the lane is his to keep.
         return Ok(false);
     }
@@ -362,11 +349,12 @@ async fn serve(core: &Core, table: &Table, lane: Lane, leased: Timestamp) -> Res
             };
             (parked, Vec::new())
         } else {
-            try_one(core, table, destination.as_deref(), due, &patience).await?
+            try_one(core, table, &lease, destination.as_deref(), due, &patience).await?
         };
         let answers = answers::laid(core, back);
         let arrived = matches!(outcome, Outcome::Sent { .. });
-        let release = attempt::releases(arrived, index == last, over(half), core.stop.is_cancelled());
+        let half_used = lease.over(core, core.settings.lease / 2);
+        let release = attempt::releases(arrived, index == last, half_used, core.stop.is_cancelled());
         report(due, &outcome);
         if release && destination.as_ref().is_some_and(|to| to.repeat_is_safe()) {
             drop(turn.take());
@@ -422,6 +410,7 @@ async fn settle_until_stored(core: &Core, settling: &Settling, mut settle: Settl
 async fn try_one(
     core: &Core,
     table: &Table,
+    lease: &Lease,
     destination: Option<&dyn Destination>,
     due: &Due,
     patience: &Patience,
@@ -449,8 +438,8 @@ async fn try_one(
     envelope.head.traceparent = Some(carry(&span, due.envelope.head.traceparent.as_deref()));
     let sending = async {
         let sent = match attempt::looks_first(due.unclear, destination.repeat_is_safe()) {
-            true => look_up_or_send(core, destination, &envelope).await,
-            false => send(core, destination, &envelope).await,
+            true => sending::look_up_or_send(core, lease, destination, &envelope).await,
+            false => sending::send(core, lease, destination, &envelope).await,
         };
         tracing::debug!(
             id = %due.id,
@@ -483,7 +472,7 @@ async fn try_one(
             let safe = destination.repeat_is_safe();
             let doubt = match attempt::in_doubt(safe, None) {
                 InDoubt::Ask => {
-                    let asked = unwound(&due.destination, destination.find_by_reference(&due.envelope));
+                    let asked = sending::find(core, lease, destination, &due.envelope);
                     attempt::in_doubt(safe, Some(asked.await))
                 }
                 known => known,
@@ -502,41 +491,6 @@ async fn try_one(
 fn arrived(receipt: Receipt) -> (Outcome, Vec<Envelope>) {
     let Receipt { reference, evidence, answers } = receipt;
     (Outcome::Sent { reference, evidence }, answers)
-}
-
-async fn send(core: &Core, destination: &dyn Destination, envelope: &Envelope) -> Result<Receipt, SendError> {
-    let sending = unwound(&envelope.head.binding, destination.send(envelope));
-    match tokio::time::timeout(core.settings.send_timeout, sending).await {
-        Ok(sent) => sent,
-        Err(_) => Err(SendError::Unclear { cause: "the receiver did not answer in time".to_owned() }),
-    }
-}
-
-/// A panic of a transport is an error of this program and costs one attempt, of which nobody knows the outcome; never the lane.
-async fn unwound<T>(
-    destination: &str,
-    asked: impl Future<Output = Result<T, SendError>>,
-) -> Result<T, SendError> {
-    match AssertUnwindSafe(asked).catch_unwind().await {
-        Ok(answered) => answered,
-        Err(_) => {
-            raise(Alarm::WorkerFailed, destination, &[]);
-            Err(SendError::Unclear { cause: "an error of this program broke the attempt off".to_owned() })
-        }
-    }
-}
-
-/// An attempt of unknown outcome came before: look first, send only if it certainly did not arrive.
-async fn look_up_or_send(
-    core: &Core,
-    destination: &dyn Destination,
-    envelope: &Envelope,
-) -> Result<Receipt, SendError> {
-    match unwound(&envelope.head.binding, destination.find_by_reference(envelope)).await {
-        Ok(Some(receipt)) => Ok(receipt),
-        Ok(None) => send(core, destination, envelope).await,
-        Err(_) => Err(SendError::Unclear { cause: "an earlier attempt cannot be looked up".to_owned() }),
-    }
 }
 
 fn later(core: &Core, due: &Due, patience: &Patience, asked: Option<Duration>, cause: &str) -> Outcome {

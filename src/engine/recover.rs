@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use crate::envelope::Envelope;
 use crate::store::contract::StoreError;
 use crate::store::lane::Due;
-use crate::store::recovery::{Finding, Lost};
+use crate::store::recovery::{Finding, Lost, Recovering};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::{Busy, Destination, Receipt, SendError};
 
@@ -22,6 +22,8 @@ use super::core::Core;
 const PAGE: usize = 64;
 /// Between two looks at what is left and whether a person has opened.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often it is looked at whether another replica has found that something is missing.
+const HEAR: Duration = Duration::from_secs(2);
 /// When a source may ask again.
 const RETRY: Duration = Duration::from_secs(30);
 
@@ -115,6 +117,15 @@ pub async fn run(core: Arc<Core>) {
     while !core.stop.is_cancelled() {
         tokio::select! {
             () = core.gate.shut() => {}
+            () = tokio::time::sleep(HEAR) => {
+                // Another replica may have found that acknowledged deliveries are missing.
+                match core.store.recovery().await {
+                    Ok(Some(Recovering { lost: Some(_), .. })) => core.store_failed(&StoreError::History),
+                    Ok(_) => {}
+                    Err(error) => core.store_failed(&error),
+                }
+                continue;
+            }
             () = core.stop.cancelled() => return,
         }
         match pass(&core).await {
@@ -166,7 +177,8 @@ type Found = (Finding, Vec<Envelope>);
 
 async fn found(core: &Core, due: &Due) -> Option<Found> {
     let destination = core.set.load().destinations.get(&due.destination).cloned()?;
-    look_up(&*destination, due, core.settings.send_timeout).await
+    let patience = destination.patience().unwrap_or(core.settings.send_timeout);
+    look_up(&*destination, due, patience).await
 }
 
 /// What the far end says; `None`: nothing for now.

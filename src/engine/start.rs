@@ -75,6 +75,7 @@ impl Engine {
             hands: Hands::default(),
             outbox: Notify::new(),
             woken: Notify::new(),
+            ordered: Notify::new(),
             leaving: CancellationToken::new(),
             draining: CancellationToken::new(),
             stop: CancellationToken::new(),
@@ -106,6 +107,7 @@ impl Engine {
         let core = &self.core;
         self.keepers = vec![
             watch::spawn(core, "dispatch", dispatch::run(core.clone())),
+            watch::spawn(core, "others", housekeeping::others(core.clone())),
             watch::spawn(core, "resume", housekeeping::resume(core.clone(), self.reception.clone())),
             watch::spawn(core, "commands", housekeeping::commands(core.clone(), commands)),
             watch::spawn(core, "figures", housekeeping::figures(core.clone())),

@@ -33,6 +33,12 @@ pub enum StoreError {
     /// The store belongs to another stage, version or key.
     #[error("store refused: {0}")]
     Refused(String),
+    /// The database lacks what this process has acknowledged: a fail-over led to one that lagged behind, or one was put back. It is
+    /// marked as one that was put back; what this process holds in memory is of another history.
+    #[error(
+        "the database lacks what was acknowledged; it was marked as put back and starts closed, deliveries have to be asked for again"
+    )]
+    History,
     /// Sealed octets do not open: damaged or of another key.
     #[error("sealed octets do not open: {0}; restore the file from backup or check the key")]
     Corrupt(String),
@@ -420,7 +426,13 @@ pub trait Store: Duties + Retention + Recovery + Rekey + Send + Sync {
     /// had taken wait again, claims that nobody needs go (their number is returned). Refused where only one may run and one does.
     async fn begin_run(&self) -> Result<u64, StoreError>;
 
-    /// Returns when another process may have brought work; a store of one process never returns. Polling suffices without it.
+    /// Whether [`Store::woken`] says so when another process has brought work: then asking is only the fall-back.
+    fn tells(&self) -> bool {
+        false
+    }
+
+    /// Returns when another process may have brought work; a store of one process never returns. Polling suffices without it. Heard by
+    /// one listener.
     async fn woken(&self) {
         std::future::pending().await
     }
@@ -455,8 +467,14 @@ pub trait Store: Duties + Retention + Recovery + Rekey + Send + Sync {
     async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError>;
     /// Settles rows; `false` for each one whose fence is stale (nothing was written for it).
     async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError>;
+    /// Lets a lease last from now on as if it were given now; `false` when the fence is stale or the lease has ended. Only for a lane on
+    /// which something goes on.
+    async fn renew(&self, lane: i64, fence: i64, now: Timestamp, lease: Duration)
+    -> Result<bool, StoreError>;
     /// The earliest time at which a lane is due, if any waits.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// Whether everything that a delivery needs can be reached, the keys too, wherever they stand.
+    async fn sound(&self) -> Result<(), StoreError>;
     /// The breakers.
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError>;
     /// Writes one breaker.

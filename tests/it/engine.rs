@@ -7,6 +7,7 @@ mod deletion;
 mod duty;
 mod far;
 mod kept;
+mod long;
 mod no_wrong_answer;
 mod once;
 mod order;

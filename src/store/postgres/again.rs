@@ -16,8 +16,8 @@ use crate::store::postgres::pool::{Tx, one, run, transact};
 use crate::store::postgres::settle::out_rows;
 use crate::store::postgres::values::{get, sql};
 use crate::store::sealing::content::{Fresh, Owner, to_json};
+use crate::store::sealing::heads::SendHead;
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
-use crate::store::sealing::prepare::SendHead;
 use crate::store::sealing::values::{Stored, micros};
 
 /// The attributes of the repeat, for a row whose message is gone.

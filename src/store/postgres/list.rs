@@ -16,7 +16,8 @@ use crate::store::postgres::values::{get, sql, trouble};
 use crate::store::postgres::{blob, house};
 use crate::store::sealing::content::Owner;
 use crate::store::sealing::due;
-use crate::store::sealing::prepare::{InboxNote, SendNote, transport};
+use crate::store::sealing::heads::{InboxNote, SendNote};
+use crate::store::sealing::prepare::transport;
 use crate::store::sealing::shown::{self, Broken, First};
 use crate::store::sealing::values::{Stored, codes, count, limit, may_see_payloads, narrow, state, time};
 

@@ -18,7 +18,8 @@ use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, commit, lanes};
 use crate::store::sealing::content::{Closed, Owner, to_json};
 use crate::store::sealing::due::{said_to_have_arrived, settled};
-use crate::store::sealing::prepare::{SendHead, SendNote, Work};
+use crate::store::sealing::heads::{SendHead, SendNote};
+use crate::store::sealing::prepare::Work;
 use crate::store::sealing::values::{Stored, micros};
 
 /// What settling, replaying and repeating need of a row.

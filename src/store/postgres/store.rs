@@ -1,7 +1,6 @@
 //! The store on PostgreSQL behind the contract. Never decides anything itself.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use crate::store::contract::{
 };
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use crate::store::lane::{Lane, Outcome, Settle, Take, Want};
+use crate::store::lies::Lies;
 use crate::store::migrated::{Migrated, Version};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::claims::{self, Begun, Writing};
@@ -28,8 +28,8 @@ use crate::store::postgres::open::{self, Settings};
 use crate::store::postgres::outside::Outside;
 use crate::store::postgres::settle::Laid;
 use crate::store::postgres::{
-    again, bury, duty, essence, house, lanes, list, migrate, objections, read, recovery, register, rekey,
-    remove, retention, settle, waiting,
+    again, bury, duty, essence, house, lanes, ledger, list, migrate, objections, read, recovery, register,
+    rekey, remove, retention, settle, waiting,
 };
 use crate::store::rekey::Rekey;
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
@@ -49,7 +49,7 @@ pub struct PostgresStore {
 
 /// Opens the store as the menu of back ends has it; inside a multi-threaded runtime, which it blocks for a moment.
 pub fn boxed(
-    place: &Path,
+    place: &Lies,
     stage: Stage,
     master: SecretBox<[u8; 32]>,
     read_only: bool,
@@ -60,7 +60,7 @@ pub fn boxed(
 
 /// Makes the tables or brings them up to this program's version, as the menu of back ends has it; blocks like [`boxed`].
 pub fn migrated(
-    place: &Path,
+    place: &Lies,
     stage: Stage,
     master: SecretBox<[u8; 32]>,
 ) -> Result<Vec<Migrated>, StoreError> {
@@ -69,7 +69,7 @@ pub fn migrated(
 }
 
 /// The versions of the tables as they are, as the menu of back ends has it; blocks like [`boxed`].
-pub fn versions(place: &Path, stage: Stage, master: SecretBox<[u8; 32]>) -> Result<Vec<Version>, StoreError> {
+pub fn versions(place: &Lies, stage: Stage, master: SecretBox<[u8; 32]>) -> Result<Vec<Version>, StoreError> {
     let settings = Settings::of_place(place, stage, master, true)?;
     apart(async move { migrate::versions(&settings).await })
 }
@@ -136,7 +136,12 @@ impl Store for PostgresStore {
         self.watch()?;
         let dead = bury::at_start(&self.base).await?;
         recovery::next_epoch(&self.base).await?;
+        recovery::forget_marks(&self.base).await?;
         claims::collect(&self.base, &self.begun, &dead).await
+    }
+
+    fn tells(&self) -> bool {
+        self.watch.is_some()
     }
 
     async fn woken(&self) {
@@ -235,8 +240,24 @@ impl Store for PostgresStore {
         Ok(settled)
     }
 
+    async fn renew(
+        &self,
+        lane: i64,
+        fence: i64,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        self.watch()?;
+        lanes::renew(&self.base, (lane, fence), now, lease).await
+    }
+
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         lanes::next_due(&self.base).await
+    }
+
+    async fn sound(&self) -> Result<(), StoreError> {
+        lanes::next_due(&self.base).await?;
+        ledger::last(&self.base).await.map(drop)
     }
 
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {

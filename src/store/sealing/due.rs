@@ -11,7 +11,8 @@ use crate::store::contract::{Stamp, StoreError};
 use crate::store::decide::state_after;
 use crate::store::lane::{Due, Outcome};
 use crate::store::sealing::content::Opened;
-use crate::store::sealing::prepare::{Letter, SealedHead, SendHead, SendNote, SendWork, Work};
+use crate::store::sealing::heads::{Letter, SealedHead, SendHead, SendNote};
+use crate::store::sealing::prepare::{SendWork, Work};
 use crate::store::sealing::values::{Stored, micros, time};
 
 /// No lease lasts longer; one that ends later than that was given before the clock jumped back.

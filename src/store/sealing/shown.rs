@@ -13,7 +13,7 @@ use crate::register::vorgang::Akte;
 use crate::seal::key::sha256;
 use crate::store::contract::{Backlog, StoreError};
 use crate::store::sealing::content::{Opened, from_json};
-use crate::store::sealing::prepare::{InboxNote, SealedReply, SendHead, SendNote};
+use crate::store::sealing::heads::{InboxNote, SealedReply, SendHead, SendNote};
 use crate::store::sealing::values::{Stored, codes, state, time};
 
 /// The first message under a key.

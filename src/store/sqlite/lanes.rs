@@ -12,7 +12,8 @@ use crate::store::decide::{self, Armed, Head, Holder};
 use crate::store::lane::{Due, Lane, Outcome, Settle, Want};
 use crate::store::sealing::content::{Opened, Owner, to_json};
 use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, SKEW, said_to_have_arrived, settled};
-use crate::store::sealing::prepare::{SendHead, SendNote, Work};
+use crate::store::sealing::heads::{SendHead, SendNote};
+use crate::store::sealing::prepare::Work;
 use crate::store::sealing::taking::Lease;
 use crate::store::sealing::values::{Stored, later, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
@@ -189,6 +190,17 @@ fn lease(
     let until = later(want.now, want.lease.min(LONGEST_LEASE));
     scene.run(sql!("lane_lease"), params![lane, until, want.worker, handed])?;
     Ok(Some(ClosedLane { id: lane, fence: fence + 1, destination: destination.to_owned(), heads }))
+}
+
+/// Lets a lease go on; `false` when it is not this one any more.
+pub fn renew(
+    scene: &Scene<'_>,
+    (lane, fence): (i64, i64),
+    now: Timestamp,
+    lease: std::time::Duration,
+) -> Stored<bool> {
+    let until = later(now, lease.min(LONGEST_LEASE));
+    Ok(scene.run(sql!("lane_renew"), params![lane, fence, until])? > 0)
 }
 
 /// A row of the outbox as read.

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use crate::envelope::{Envelope, Verdict};
 use crate::store::contract::{Backlog, Figures, Filter, Listed, ListedSend, Scope, UnderWay};
 use crate::store::sealing::content::{Opened, Owner};
-use crate::store::sealing::prepare::{InboxNote, SendNote, transport};
+use crate::store::sealing::heads::{InboxNote, SendNote};
+use crate::store::sealing::prepare::transport;
 use crate::store::sealing::shown::{self, Broken, First};
 use crate::store::sealing::values::{
     Stored, codes, count, limit, may_see_payloads, micros, narrow, state, time,

@@ -13,8 +13,8 @@ use crate::store::contract::{Entry, StoreError};
 use crate::store::lane::{Due, Settle};
 use crate::store::private;
 use crate::store::recovery::{
-    Copied, Finding, KEYS_OLDER, LedgerLine, Lost, NOT_APPLIED, OLDER, ON_ITS_WAY, RECOVERS, Reapplied,
-    Recovering, Recovery, Restored,
+    Copied, Finding, KEYS_OLDER, LedgerLine, NOT_APPLIED, OLDER, RECOVERS, Reapplied, Recovering, Recovery,
+    Restored,
 };
 use crate::store::sealing::house::own_stamp;
 use crate::store::sealing::keys::HOUSE;
@@ -227,12 +227,8 @@ impl Recovery for SqliteStore {
             let here = state(db)?;
             let Some(since) = here.since else { return Ok(None) };
             let (copied, applied) = (here.copied.map(time), here.applied);
-            let lost = here.lost.map(|(from, until, commits)| Lost {
-                from: time(from).checked_sub(ON_ITS_WAY).unwrap_or(time(from)),
-                until: time(until),
-                commits: count(commits),
-            });
-            Ok(Some(Recovering { since: time(since), copied, applied, doubtful: doubts(db)?, lost }))
+            let (doubtful, lost) = (doubts(db)?, here.lost());
+            Ok(Some(Recovering { since: time(since), copied, applied, doubtful, lost }))
         };
         self.readers.read(read).await
     }

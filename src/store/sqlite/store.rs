@@ -1,7 +1,7 @@
 //! The embedded store behind the contract: hands each call to the writing thread or to a reader.
 //! Never blocks the runtime and never decides anything itself.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use crate::store::contract::{
 };
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use crate::store::lane::{Lane, Outcome, Settle, Take, Want};
+use crate::store::lies::Lies;
 use crate::store::migrated::{Migrated, Version};
 use crate::store::rekey::Rekey;
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
@@ -39,8 +40,8 @@ use crate::store::sqlite::read::{self, Readers};
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::{Scene, Writer};
 use crate::store::sqlite::{
-    again, essence, house, lanes, list, mark, objections, open, recovery, register, rekey, remove, retention,
-    waiting,
+    again, essence, house, lanes, ledger, list, mark, objections, open, recovery, register, rekey, remove,
+    retention, waiting,
 };
 
 /// The embedded store.
@@ -61,31 +62,31 @@ pub struct SqliteStore {
 
 /// Opens the embedded store as the menu of back ends has it.
 pub fn boxed(
-    place: &Path,
+    place: &Lies,
     stage: Stage,
     master: SecretBox<[u8; 32]>,
     read_only: bool,
 ) -> Result<Arc<dyn Store>, StoreError> {
-    let settings = Settings { path: place.to_owned(), stage, master, read_only };
+    let settings = Settings { path: place.folder()?.to_owned(), stage, master, read_only };
     Ok(Arc::new(SqliteStore::open(settings)?))
 }
 
 /// Makes the tables or brings them up to this program's version, as the menu of back ends has it.
 pub fn migrated(
-    place: &Path,
+    place: &Lies,
     stage: Stage,
     master: SecretBox<[u8; 32]>,
 ) -> Result<Vec<Migrated>, StoreError> {
-    Ok(open::open(&Settings { path: place.to_owned(), stage, master, read_only: false })?.made)
+    Ok(open::open(&Settings { path: place.folder()?.to_owned(), stage, master, read_only: false })?.made)
 }
 
 /// The versions of the tables as they are, as the menu of back ends has it.
 pub fn versions(
-    place: &Path,
+    place: &Lies,
     _stage: Stage,
     _master: SecretBox<[u8; 32]>,
 ) -> Result<Vec<Version>, StoreError> {
-    open::versions(place)
+    open::versions(place.folder()?)
 }
 
 impl SqliteStore {
@@ -306,8 +307,23 @@ impl Store for SqliteStore {
         self.write(move |scene| lanes::settle_all(scene, &pending, &settles, laid)).await
     }
 
+    async fn renew(
+        &self,
+        lane: i64,
+        fence: i64,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        self.write(move |scene| lanes::renew(scene, (lane, fence), now, lease)).await
+    }
+
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.readers.read(|db, _| lanes::next_due(db)).await
+    }
+
+    async fn sound(&self) -> Result<(), StoreError> {
+        self.readers.read(|db, _| lanes::next_due(db)).await?;
+        self.keyring.beside(ledger::last).map(drop)
     }
 
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {

@@ -39,6 +39,9 @@ pub struct Troubled {
     /// Commits are done, but nobody hears of it.
     pub unheard: AtomicBool,
     pub most_entries: AtomicUsize,
+    pub commits: AtomicUsize,
+    /// The database lacks what was acknowledged.
+    pub history: AtomicBool,
     /// The call in which whoever makes it panics.
     pub breaks: Mutex<Option<&'static str>>,
 }
@@ -60,6 +63,8 @@ impl Troubled {
             found: AtomicUsize::default(),
             unheard: AtomicBool::default(),
             most_entries: AtomicUsize::default(),
+            commits: AtomicUsize::default(),
+            history: AtomicBool::default(),
             breaks: Mutex::default(),
         }
     }
@@ -71,6 +76,9 @@ impl Troubled {
     }
 
     fn pass(&self, closed: &AtomicBool) -> Result<(), StoreError> {
+        if self.history.load(Ordering::SeqCst) {
+            return Err(StoreError::History);
+        }
         match closed.load(Ordering::SeqCst) {
             true => Err(StoreError::Later("the test says so".to_owned())),
             false => Ok(()),
@@ -143,6 +151,7 @@ impl Store for Troubled {
 
     async fn commit_and_take(&self, entries: Vec<Entry>, take: Option<Take>) -> Result<Made, StoreError> {
         self.sound("commit");
+        self.commits.fetch_add(1, Ordering::SeqCst);
         self.most_entries.fetch_max(entries.len(), Ordering::SeqCst);
         if self.guarded.load(Ordering::SeqCst) {
             self.turnstile.acquire().await.unwrap().forget();
@@ -183,6 +192,21 @@ impl Store for Troubled {
         self.sound("settle");
         self.pass(&self.no_settle)?;
         self.inner.settle(settles).await
+    }
+
+    async fn renew(
+        &self,
+        lane: i64,
+        fence: i64,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        self.pass(&self.no_settle)?;
+        self.inner.renew(lane, fence, now, lease).await
+    }
+
+    async fn sound(&self) -> Result<(), StoreError> {
+        self.inner.sound().await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {

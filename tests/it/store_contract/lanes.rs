@@ -425,3 +425,24 @@ pub async fn what_is_woken_runs_though_the_clock_went_back(house: &dyn House) {
     commit_one(&*store, wakes).await;
     assert_eq!(store.resume(at(10), LEASE, 10).await.unwrap().len(), 1);
 }
+
+pub async fn a_lease_is_renewed_by_its_fence_only(house: &dyn House) {
+    let store = open(house).await;
+    commit_sends(&*store, "1", vec![send("c:x", Some("k"), "1"), send("c:x", Some("k"), "2")]).await;
+    let lane = claim(&*store, 1).await.remove(0);
+    let renew = async |fence: i64, now: i64| {
+        store.renew(lane.id, fence, at(now), Duration::from_secs(60)).await.unwrap()
+    };
+    assert!(renew(lane.fence, 50).await);
+    assert!(!renew(lane.fence - 1, 50).await && !renew(lane.fence + 1, 50).await);
+    assert_eq!(claim(&*store, 100).await.len(), 0, "it lasts from the renewal on");
+    assert_eq!(store.next_due().await.unwrap(), Some(at(110)));
+    assert!(settle(&*store, &lane, 0, sent(), false, 101).await);
+    assert!(renew(lane.fence, 105).await, "also between two rows");
+    let next = claim(&*store, 166).await.remove(0);
+    assert!(next.heads[0].unclear && next.fence > lane.fence, "without a renewal it ends");
+    assert!(!renew(lane.fence, 166).await, "and is another's");
+    assert!(settle(&*store, &next, 0, later(500), true, 167).await);
+    assert!(!store.renew(next.id, next.fence, at(168), Duration::from_secs(60)).await.unwrap(), "given back");
+    assert_eq!(store.next_due().await.unwrap(), Some(at(500)));
+}

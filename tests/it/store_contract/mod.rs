@@ -35,7 +35,7 @@ macro_rules! store_contract {
                 unordered_rows_do_not_wait_for_each_other a_row_leaves_only_after_another
                 lanes_of_a_thousand excepted_destinations_are_not_touched destinations_take_turns
                 a_destination_gets_no_more_lanes_than_wanted an_answer_goes_again an_answer_to_what_is_gone_goes_and_leaves_nothing
-                a_crash_of_the_holder_frees_at_start;
+                a_crash_of_the_holder_frees_at_start a_lease_is_renewed_by_its_fence_only;
             kept: what_a_commit_keeps_is_what_a_claim_would_get what_a_commit_keeps_is_settled_like_any_other
                 a_commit_keeps_no_more_than_wanted_and_only_what_is_new a_lease_of_a_commit_runs_out
                 a_lease_that_its_holder_does_not_know_of_ends_at_once;
