@@ -190,7 +190,7 @@ pub enum VorgangState {
     BeimJugendamt,
     /// Waits for the mother.
     Rueckfrage,
-    /// The answer was delivered.
+    /// The far end has taken the answer.
     Zugestellt,
     /// Its deadline passed.
     Abgelaufen,
@@ -331,6 +331,8 @@ pub struct Outgoing {
     pub deadline: Option<Timestamp>,
     /// Does not leave before this time; only for envelopes without order, which have a lane of their own.
     pub not_before: Option<Timestamp>,
+    /// The Vorgang whose answer this is: it counts as delivered once the far end has taken it, and not before.
+    pub delivers: Option<SearchKey>,
 }
 
 impl std::fmt::Debug for Outgoing {
@@ -467,6 +469,7 @@ mod tests {
             after: None,
             deadline: None,
             not_before: None,
+            delivers: None,
         }
     }
 

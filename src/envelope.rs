@@ -288,6 +288,8 @@ pub struct Verdict {
     pub codes: Vec<String>,
     /// The committed answer, for sources that answer in band.
     pub reply: Option<Reply>,
+    /// True where the message of this verdict was deleted or is over, and its answer with it: only the keys know it any more.
+    pub forgotten: bool,
 }
 
 /// Whether a media type names JSON, whatever parameters follow.

@@ -64,6 +64,25 @@ impl Fault {
     }
 }
 
+/// All faults.
+const FAULTS: [Fault; 15] = [
+    Fault::NotDecryptable,
+    Fault::Certificate,
+    Fault::Signature,
+    Fault::NotUtf8,
+    Fault::NotWellFormed,
+    Fault::Version,
+    Fault::Schema,
+    Fault::CodeList,
+    Fault::Code,
+    Fault::Rule,
+    Fault::Authority,
+    Fault::WrongReader,
+    Fault::Repeated,
+    Fault::Other,
+    Fault::Transport,
+];
+
 /// Sub-code of a message without `test` where only tests are taken: nothing of it is kept, so no rejection quotes it.
 pub const UNQUOTED: &str = "stage-ohne-test";
 
@@ -98,6 +117,12 @@ impl Rejection {
             path: None,
             text: text.into(),
         }
+    }
+
+    /// A rejection of which only the code is known any more.
+    pub fn of_code(code: &str, text: impl Into<String>) -> Self {
+        let fault = FAULTS.into_iter().find(|fault| fault.usual_code() == code).unwrap_or(Fault::Other);
+        Rejection { code: code.to_owned(), ..Rejection::new(fault, text) }
     }
 
     /// The same rejection at a line and column.

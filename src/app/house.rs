@@ -14,10 +14,12 @@ use crate::engine::core::Settings;
 use crate::engine::points::Points;
 use crate::engine::ports::Ports;
 use crate::engine::start::{Engine, Start};
+use crate::engine::watch;
 use crate::plan::PlanSet;
 use crate::route::compiled::Compiled;
 use crate::store::backup::Manifest;
 use crate::store::contract::{Store, StoreError};
+use crate::store::lies::Lies;
 use crate::store::migrated::{Migrated, Version};
 use crate::store::postgres::open::encode;
 use crate::store::private;
@@ -51,6 +53,9 @@ pub enum StartError {
     System(#[from] std::io::Error),
 }
 
+/// Between two looks at the start whether the store is back.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
 /// How a house is started.
 pub struct Options {
     /// Where it lies.
@@ -61,6 +66,8 @@ pub struct Options {
     pub points: Points,
     /// Bounds of the engine.
     pub settings: Settings,
+    /// Whether a store that is away for now is waited for.
+    pub waits: bool,
 }
 
 /// A running house.
@@ -132,24 +139,23 @@ fn key(compiled: &Compiled) -> SecretBox<[u8; 32]> {
     SecretBox::new(Box::new(*compiled.stage.key.expose_secret()))
 }
 
-/// Where the store lies, as its back end is told: a folder, or a URL with everything else as parameters.
-fn lies(place: &Place, compiled: &Compiled) -> PathBuf {
+/// Where the store lies, as its back end is told: a folder, or an address with everything else as parameters.
+fn lies(place: &Place, compiled: &Compiled) -> Lies {
     let stage = &compiled.stage;
     let folder = store_folder(place, compiled);
-    let mut lies = folder.clone();
-    if let Some((_, url)) = stage.store_access.iter().find(|(name, _)| *name == "url") {
-        let mut text = url.expose_secret().to_owned();
-        let mut next = if text.contains('?') { '&' } else { '?' };
-        let claims = folder.to_string_lossy().into_owned();
-        let others = stage.store_access.iter().filter(|(name, _)| *name != "url");
-        let others = others.map(|(name, value)| (*name, value.expose_secret()));
-        for (name, value) in others.chain([("claims", claims.as_str())]) {
-            text.push_str(&format!("{next}{name}={}", encode(value)));
-            next = '&';
-        }
-        lies = text.into();
+    let Some((_, url)) = stage.store_access.iter().find(|(name, _)| *name == "url") else {
+        return Lies::Folder(folder);
+    };
+    let mut text = url.expose_secret().to_owned();
+    let mut next = if text.contains('?') { '&' } else { '?' };
+    let claims = folder.to_string_lossy().into_owned();
+    let others = stage.store_access.iter().filter(|(name, _)| *name != "url");
+    let others = others.map(|(name, value)| (*name, value.expose_secret()));
+    for (name, value) in others.chain([("claims", claims.as_str())]) {
+        text.push_str(&format!("{next}{name}={}", encode(value)));
+        next = '&';
     }
-    lies
+    Lies::at(text)
 }
 
 /// The folder of the store.
@@ -166,10 +172,12 @@ impl House {
 
     /// Starts with files that were compiled already.
     pub async fn start_with(options: Options, fit: Fit) -> Result<House, StartError> {
-        let Options { place, clock, points, settings } = options;
+        let Options { place, clock, points, settings, waits } = options;
         std::fs::create_dir_all(&place.data)?;
-        let store = open_store(&place, &fit.compiled, false)?;
-        let garbage = store.begin_run().await?;
+        let (store, garbage) = match waits {
+            true => patiently(&place, &fit.compiled).await?,
+            false => begun(&place, &fit.compiled).await?,
+        };
         if garbage > 0 {
             tracing::info!(files = garbage, "claims that nobody names were removed");
         }
@@ -203,7 +211,7 @@ impl House {
         *shared.applied.lock().await = follow::last(&shared).await?;
         shared.install(fit).await?;
         engine.open_dispatch(Arc::new(Reload(shared.clone())));
-        let follower = tokio::spawn(follow::follow(shared.clone()));
+        let follower = watch::spawn(&engine.core, "follow", follow::follow(shared.clone()));
         Ok(House { engine, follower, shared })
     }
 
@@ -218,6 +226,28 @@ impl House {
         self.shared.sources.lock().await.stop_but_last().await;
         self.engine.drain(patience).await;
         self.shared.sources.lock().await.stop().await;
+    }
+}
+
+/// Opens the store as a running process of it; also how many claims nobody needed.
+async fn begun(place: &Place, compiled: &Compiled) -> Result<(Arc<dyn Store>, u64), StoreError> {
+    let store = open_store(place, compiled, false)?;
+    let garbage = store.begin_run().await?;
+    Ok((store, garbage))
+}
+
+/// The same as often as it takes: a database that comes back later finds the process waiting, as one that went while it ran would.
+async fn patiently(place: &Place, compiled: &Compiled) -> Result<(Arc<dyn Store>, u64), StoreError> {
+    let mut pause = Duration::from_millis(500);
+    loop {
+        match begun(place, compiled).await {
+            Err(error @ StoreError::Later(_)) => {
+                raise(error.alarm(), "store", &[("cause", &error.to_string())]);
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            done => return done,
+        }
     }
 }
 

@@ -24,6 +24,10 @@ pub fn router(core: Arc<Core>) -> Router {
 }
 
 async fn ready(State(core): State<Arc<Core>>) -> Response {
+    if let Some(part) = core.broken.part() {
+        let text = format!("ein Teil des Programms hat unerwartet geendet ({part}), wird beendet\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    }
     if core.leaving.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "wird beendet\n").into_response();
     }
@@ -43,7 +47,7 @@ async fn ready(State(core): State<Arc<Core>>) -> Response {
         };
         return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     }
-    let trouble = match core.store.next_due().await {
+    let trouble = match core.store.sound().await {
         Ok(_) => core.store_trouble(),
         Err(error) => Some(error.alarm()),
     };

@@ -2,9 +2,11 @@
 //! Knows no transport by name; takes what the menu built.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, Tick};
@@ -121,7 +123,7 @@ impl Minder {
             let began = Tick::now();
             let running = async {
                 match &term {
-                    None => Some(source.run(stop.clone()).await),
+                    None => Some(unwound(source.run(stop.clone())).await),
                     Some(term) => run_for(term, &*source, &stop).await,
                 }
             };
@@ -187,11 +189,17 @@ impl Minder {
     }
 }
 
+/// A panic of a source is an error of this program; it ends the source, never its minder.
+async fn unwound(running: impl Future<Output = Result<(), SourceError>>) -> Result<(), SourceError> {
+    let broken = |_| Err(SourceError::Broken("an error of this program broke it off".to_owned()));
+    AssertUnwindSafe(running).catch_unwind().await.unwrap_or_else(broken)
+}
+
 /// Runs a source for a term at most; `None` when the term ended first. Then it ends its deliveries while the lease still holds,
 /// or is broken off.
 async fn run_for(term: &Term, source: &dyn Source, stop: &Stop) -> Option<Result<(), SourceError>> {
     let own = stop.child_token();
-    let running = source.run(own.clone());
+    let running = unwound(source.run(own.clone()));
     tokio::pin!(running);
     tokio::select! {
         outcome = &mut running => Some(outcome),

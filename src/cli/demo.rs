@@ -114,6 +114,7 @@ pub async fn run(global: &Global, once: bool, out: &mut Output) -> Result<Exit, 
         clock: clock.clone(),
         points: Points::none(),
         settings: Settings::default(),
+        waits: false,
     };
     let began = Tick::now();
     let house = House::start(options).await.map_err(CliError::from_start)?;

@@ -15,9 +15,11 @@ use crate::cli::{
     standards, status, support, tables, test, validate, vorgang,
 };
 use crate::clock::Clock;
+use crate::telemetry::panics;
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
+    panics::say_places_only();
     start(std::env::args_os())
 }
 

@@ -37,6 +37,14 @@ pub enum CliError {
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The process could not go on without a part.
+    #[error("{part}: {cause}; what was under way was finished")]
+    Broken {
+        /// The part.
+        part: &'static str,
+        /// Plain cause.
+        cause: &'static str,
+    },
     /// Nothing can be printed.
     #[error("output cannot be written: {0}; check where it is sent")]
     Output(#[from] std::io::Error),

@@ -15,6 +15,7 @@ use crate::cli::stage;
 use crate::clock::{Clock, Tick};
 use crate::engine::core::Settings;
 use crate::engine::points::Points;
+use crate::engine::watch::Why;
 use crate::envelope::Stage;
 use crate::telemetry::alarm::raise;
 use crate::telemetry::start;
@@ -45,6 +46,7 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
         clock: clock(word)?,
         points: points(word)?,
         settings: Settings { name: name(), fristen, ..Settings::default() },
+        waits: true,
     };
     let house = House::start_with(options, fit).await.map_err(|error| {
         if let StartError::Store(error) = &error {
@@ -61,8 +63,13 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
     );
     let mut terminate = signal(SignalKind::terminate())?;
     let mut reload = signal(SignalKind::hangup())?;
+    let mut broken = None;
     loop {
         tokio::select! {
+            why = house.shared.core.broken.told() => {
+                broken = Some(why);
+                break;
+            }
             _ = terminate.recv() => break,
             _ = tokio::signal::ctrl_c() => break,
             _ = reload.recv() => {
@@ -81,7 +88,10 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
     }
     // The last traces are sent by a blocking exporter.
     let _ = tokio::task::spawn_blocking(move || drop(guard)).await;
-    Ok(Exit::Ok)
+    match broken {
+        None => Ok(Exit::Ok),
+        Some(Why { part, cause }) => Err(CliError::Broken { part, cause }),
+    }
 }
 
 /// How this replica is called for the operator: machine or container, and process.
@@ -117,13 +127,11 @@ fn jumping(file: PathBuf) -> Clock {
 /// A crash point from the environment, in stages for tests only.
 fn points(stage: Stage) -> Result<Points, CliError> {
     match std::env::var("DREHSCHEIBE_CRASH_AT") {
-        Ok(text) if matches!(stage, Stage::Test | Stage::Demo) => {
-            Points::parse_abort(&text).ok_or_else(|| {
-                CliError::Usage(
-                    "DREHSCHEIBE_CRASH_AT names no crash point; write POINT or POINT:N".to_owned(),
-                )
-            })
-        }
+        Ok(text) if matches!(stage, Stage::Test | Stage::Demo) => Points::parse(&text).ok_or_else(|| {
+            CliError::Usage(
+                "DREHSCHEIBE_CRASH_AT names no crash point; write POINT, POINT:N or POINT:N:panic".to_owned(),
+            )
+        }),
         Ok(_) => {
             Err(CliError::Usage("DREHSCHEIBE_CRASH_AT is for the stages test and demo; unset it".to_owned()))
         }

@@ -4,24 +4,24 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::effects::Effects;
 use crate::envelope::{Inbound, Verdict};
 use crate::register::objection::{ObjectionChange, Why};
-use crate::rejection::Rejection;
 use crate::store::contract::{Committed, Entry, Made, StoreError};
 use crate::store::lane::{Lane, Take};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Stretch};
 use crate::transport::port::Busy;
 
-use super::core::{Core, Pending, Settings, Task, busy};
+use super::core::{Core, Pending, Settings, Task, Ticket, busy};
 use super::entry;
 use super::hands::Lanes;
 use super::objecting;
 use super::points::Point;
 use super::run::{Decided, Ground};
+use super::watch::Unwound;
 
 /// Runs until all senders are gone.
 pub async fn run(core: Arc<Core>, mut pending: mpsc::UnboundedReceiver<Pending>) {
@@ -167,8 +167,12 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
         Ok(Committed::Again(mut verdict)) => {
             core.release(leased);
             verdict.again = true;
-            let answered = answer_again(core, &decided, &verdict).await;
-            ticket.tell(answered.map(|()| verdict));
+            if entry::lost_its_answer(&decided, &verdict) {
+                tokio::spawn(answer_anew(core.clone(), decided, verdict, ticket));
+            } else {
+                let answered = answer_again(core, &decided, &verdict).await;
+                ticket.tell(answered.map(|()| verdict));
+            }
         }
         Ok(Committed::Conflict) => {
             core.release(leased);
@@ -205,12 +209,24 @@ fn reruns(ground: &Ground, route: Option<&str>) -> u32 {
     plan.map_or(0, |plan| plan.limits.reruns)
 }
 
+/// The message is gone and its answer with it: a worker writes the answer anew, from what the keys keep and from the repeat.
+async fn answer_anew(core: Arc<Core>, decided: Box<Decided>, verdict: Verdict, ticket: Ticket) {
+    let _unwound = Unwound("commit".to_owned());
+    let (back, rewritten) = oneshot::channel();
+    let _ = core.ready.send(Task::Anew(decided, Box::new(verdict), back));
+    let outcome = match rewritten.await {
+        Ok((decided, verdict)) => answer_again(&core, &decided, &verdict).await.map(|()| *verdict),
+        Err(_) => Err(busy("the answer could not be written anew")),
+    };
+    ticket.tell(outcome);
+}
+
 /// A repeat gets the first answer once more where its source cannot give it in band; without it nothing is acknowledged.
 async fn answer_again(core: &Core, decided: &Decided, first: &Verdict) -> Result<(), Busy> {
     let answer =
         decided.refusal.as_ref().and_then(|refusal| entry::answer_to_repeat(&decided.ground, refusal, first));
     let Some(answer) = answer else { return Ok(()) };
-    match core.store.answer_again(first.id, answer, core.clock.now()).await {
+    match core.store.answer_again(first.id, answer, &decided.entry.stamp, core.clock.now()).await {
         Ok(queued) => {
             if queued {
                 core.outbox.notify_one();
@@ -296,24 +312,14 @@ fn committed(entry: &Entry) {
     }
 }
 
-fn verdict(entry: &Entry) -> Verdict {
+fn verdict(of: &Entry) -> Verdict {
     Verdict {
-        id: entry.envelope.head.id,
-        state: entry.state,
-        conflict: entry.keys.iter().any(|key| key.class == "conflict"),
+        id: of.envelope.head.id,
+        state: of.state,
+        conflict: of.keys.iter().any(|key| key.class == "conflict"),
         again: false,
-        codes: codes(&entry.rejections),
-        reply: entry.effects.reply.clone(),
+        codes: entry::codes(&of.rejections),
+        reply: of.effects.reply.clone(),
+        forgotten: false,
     }
-}
-
-/// Each code once, in the order of the rejections: what the store keeps, so that a repeat gets the very same verdict.
-fn codes(rejections: &[Rejection]) -> Vec<String> {
-    let mut codes: Vec<String> = Vec::new();
-    for rejection in rejections {
-        if !codes.contains(&rejection.code) {
-            codes.push(rejection.code.clone());
-        }
-    }
-    codes
 }

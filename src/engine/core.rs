@@ -24,6 +24,7 @@ use super::hands::Hands;
 use super::points::Points;
 use super::recover::Gate;
 use super::run::{Decided, Ground, Run};
+use super::watch::{self, Broken};
 
 /// Bounds of the engine; all have defaults.
 #[derive(Clone, Debug)]
@@ -76,9 +77,36 @@ impl Default for Settings {
     }
 }
 
+/// Why a delivery has no verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoVerdict {
+    /// Our trouble that may pass.
+    Busy(Busy),
+    /// It broke a worker, and does so each time: in the end it is kept apart.
+    Poisoned,
+}
+
+impl From<NoVerdict> for Busy {
+    fn from(none: NoVerdict) -> Busy {
+        match none {
+            NoVerdict::Busy(busy) => busy,
+            NoVerdict::Poisoned => busy("this delivery could not be processed here"),
+        }
+    }
+}
+
+impl From<Busy> for NoVerdict {
+    fn from(busy: Busy) -> NoVerdict {
+        NoVerdict::Busy(busy)
+    }
+}
+
+/// What comes of a delivery.
+pub type Judged = Result<Verdict, NoVerdict>;
+
 /// Who waits for a verdict, and the room that is held meanwhile.
 pub struct Ticket {
-    sender: Option<oneshot::Sender<Result<Verdict, Busy>>>,
+    sender: Option<oneshot::Sender<Judged>>,
     /// When it came, for the latency histograms.
     pub began: Tick,
     _permits: Vec<OwnedSemaphorePermit>,
@@ -86,18 +114,24 @@ pub struct Ticket {
 
 impl Ticket {
     /// A ticket with its receiving end.
-    pub fn new(
-        began: Tick,
-        permits: Vec<OwnedSemaphorePermit>,
-    ) -> (Ticket, oneshot::Receiver<Result<Verdict, Busy>>) {
+    pub fn new(began: Tick, permits: Vec<OwnedSemaphorePermit>) -> (Ticket, oneshot::Receiver<Judged>) {
         let (sender, receiver) = oneshot::channel();
         (Ticket { sender: Some(sender), began, _permits: permits }, receiver)
     }
 
     /// Tells whoever waits; a source that is gone meanwhile changes nothing, the verdict is committed.
-    pub fn tell(mut self, outcome: Result<Verdict, Busy>) {
+    pub fn tell(self, outcome: Result<Verdict, Busy>) {
+        self.send(outcome.map_err(NoVerdict::Busy));
+    }
+
+    /// Tells whoever waits that the delivery broke a worker.
+    pub fn poisoned(self) {
+        self.send(Err(NoVerdict::Poisoned));
+    }
+
+    fn send(mut self, told: Judged) {
         if let Some(sender) = self.sender.take() {
-            let _ = sender.send(outcome);
+            let _ = sender.send(told);
         }
     }
 }
@@ -110,7 +144,12 @@ pub enum Task {
     Continue(Box<Run>, Ticket),
     /// A decided delivery whose key came before with other content: write its refusal.
     Conflict(Box<Decided>, Ticket),
+    /// A repeat of a message that is gone: write its answer anew.
+    Anew(Box<Decided>, Box<Verdict>, oneshot::Sender<Rewritten>),
 }
+
+/// A repeat of a message that is gone, with the first verdict and the answer that was written anew, if the message had one.
+pub type Rewritten = (Box<Decided>, Box<Verdict>);
 
 /// A run that asks.
 pub struct Ask {
@@ -146,7 +185,7 @@ impl Pending {
 }
 
 /// What a source told of deliveries that it sees and has not taken, by partner with the age of the oldest, and when that was written.
-pub type Told = (Vec<(String, Option<Timestamp>)>, Timestamp);
+pub type Seen = (Vec<(String, Option<Timestamp>)>, Timestamp);
 
 /// Shared by all rooms of the engine.
 pub struct Core {
@@ -173,7 +212,7 @@ pub struct Core {
     /// What this replica does alone.
     pub duties: Arc<Keeper>,
     /// What each connection's source told of deliveries that it sees and has not taken, and when that was written.
-    pub backlog: Mutex<HashMap<String, Told>>,
+    pub backlog: Mutex<HashMap<String, Seen>>,
     /// Pauses that hold.
     pub pauses: ArcSwap<Vec<Pause>>,
     /// Closed while a store that was put back waits for a person.
@@ -186,15 +225,22 @@ pub struct Core {
     pub outbox: Notify,
     /// Something was woken or replayed.
     pub woken: Notify,
+    /// A person may have ordered something.
+    pub ordered: Notify,
     /// The process is about to end: not ready for anybody.
     pub leaving: Stop,
     /// Nothing new is taken any more; what is under way is finished.
     pub draining: Stop,
     /// The engine drains and ends.
     pub stop: Stop,
+    /// Whether a part of the engine ended although it must not.
+    pub broken: Broken,
     /// When and with which alarm the store last failed, until it does something again.
     pub trouble: Mutex<Option<(Tick, Alarm)>>,
 }
+
+/// Why a process ends whose database lacks what was acknowledged.
+const ENDS_WITH_HISTORY: &str = "the database lacks what was acknowledged; started again the house is closed until a person opens it: drehscheibe recover";
 
 /// How long a failure of the store makes the process unready: then one delivery may try again, or none ever would.
 const UNREADY: Duration = Duration::from_secs(10);
@@ -218,6 +264,12 @@ impl Core {
     pub fn store_failed(&self, error: &StoreError) {
         let alarm = error.alarm();
         raise(alarm, "store", &[("cause", &error.to_string())]);
+        if matches!(error, StoreError::History) {
+            // Nothing more is taken or sent. What this process keeps of numbers and keys belongs to another history, so it ends; the
+            // next one begins with what the database has, closed until a person opens it.
+            self.gate.close();
+            watch::ends(self, "store", ENDS_WITH_HISTORY);
+        }
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some((Tick::now(), alarm));
     }
 

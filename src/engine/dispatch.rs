@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
@@ -18,16 +17,19 @@ use crate::store::lane::{Due, Lane, Outcome, Settle, Want};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Sent, Stretch};
 use crate::telemetry::trace::{adopt, carry};
-use crate::transport::port::{Destination, Intake, Receipt, SendError};
+use crate::transport::port::{Destination, Receipt, SendError};
 
+use super::answers;
 use super::attempt::{self, InDoubt};
 use super::backoff::{self, Failed};
-use super::breaker::{Breakers, signed};
+use super::breaker::Breakers;
 use super::core::Core;
 use super::hands::{Given, Lanes};
 use super::hindsight::Hindsight;
 use super::points::{Crashed, Point};
+use super::sending::{self, Lease, Turns};
 use super::settle::Settling;
+use super::watch::Unwound;
 
 /// How long a look at the lanes may wait for more to look for; far below what a partner notices.
 const GATHER: Duration = Duration::from_millis(3);
@@ -39,15 +41,8 @@ const HEAR: Duration = Duration::from_secs(1);
 /// What all lane tasks share.
 struct Table {
     breakers: Mutex<Breakers>,
-    widths: Mutex<HashMap<String, Arc<Semaphore>>>,
+    turns: Turns,
     settling: Settling,
-}
-
-impl Table {
-    fn width(&self, destination: &str, width: usize) -> Arc<Semaphore> {
-        let mut widths = lock(&self.widths);
-        widths.entry(destination.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(width.max(1)))).clone()
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -55,7 +50,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// Runs until the engine stops; then ends what is under way.
-pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
+pub async fn run(core: Arc<Core>) {
     tokio::select! {
         () = core.gate.opened() => {}
         () = core.stop.cancelled() => return,
@@ -74,11 +69,11 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
     };
     let table = Arc::new(Table {
         breakers: Mutex::default(),
-        widths: Mutex::default(),
-        settling: Settling::start(core.store.clone(), core.settings.batch),
+        turns: Turns::default(),
+        settling: Settling::start(&core),
     });
     hear(&core, &table.breakers, rows);
-    let mut desk = Desk { core: core.clone(), table: table.clone(), intake, lanes: JoinSet::new() };
+    let mut desk = Desk { core: core.clone(), table: table.clone(), lanes: JoinSet::new() };
     let mut heard = Tick::now();
     let mut hindsight = Hindsight::default();
     while !core.stop.is_cancelled() && !core.points.crashed() {
@@ -126,11 +121,23 @@ pub async fn run(core: Arc<Core>, intake: Arc<dyn Intake>) {
     desk.end().await;
 }
 
+/// The room that a lane has in hand; given back however the lane ends.
+struct Hand {
+    core: Arc<Core>,
+    destination: String,
+    lane: i64,
+}
+
+impl Drop for Hand {
+    fn drop(&mut self) {
+        self.core.hands.ended(&self.destination, self.lane);
+    }
+}
+
 /// Where lanes are served.
 struct Desk {
     core: Arc<Core>,
     table: Arc<Table>,
-    intake: Arc<dyn Intake>,
     /// Lanes under way; each says at its end whether there is a reason to look at the lanes again.
     lanes: JoinSet<Result<bool, Crashed>>,
 }
@@ -139,11 +146,12 @@ impl Desk {
     /// Begins to serve a lane that is leased since then, which a look has found or (`left`: how much had been left before) a commit has
     /// kept.
     fn start(&mut self, lane: Lane, since: Timestamp, left: Option<u64>) {
-        let (core, table, intake) = (self.core.clone(), self.table.clone(), self.intake.clone());
+        let (core, table) = (self.core.clone(), self.table.clone());
+        let hand = Hand { core: core.clone(), destination: lane.destination.clone(), lane: lane.id };
         self.lanes.spawn(async move {
-            let (destination, id) = (lane.destination.clone(), lane.id);
-            let done = serve(&core, &table, &*intake, lane, since).await;
-            core.hands.ended(&destination, id);
+            let _unwound = Unwound(hand.destination.clone());
+            let done = serve(&core, &table, lane, since).await;
+            drop(hand);
             let left = left.is_none_or(|left| core.hands.left_since(left));
             done.map(|emptied| !emptied || left)
         });
@@ -194,7 +202,6 @@ impl Desk {
                     }
                     return true;
                 }
-                () = core.store.woken() => return true,
                 () = core.stop.cancelled() => return true,
                 () = &mut patience => return false,
             }
@@ -229,7 +236,6 @@ impl Desk {
                 // More may follow at once; lanes are looked at for what else has become due, not for each of these.
                 self.busy().await;
             }
-            () = core.store.woken() => {}
             // Polling is the fall-back for what other processes commit.
             () = tokio::time::sleep(poll) => {}
             () = core.stop.cancelled() => {}
@@ -320,47 +326,43 @@ async fn claim(
 }
 
 /// Sends the heads of one lane in order until one does not arrive; returns whether all have arrived and there can be no more.
-async fn serve(
-    core: &Core,
-    table: &Table,
-    intake: &dyn Intake,
-    lane: Lane,
-    leased: Timestamp,
-) -> Result<bool, Crashed> {
-    let (half, whole) = (signed(core.settings.lease / 2), signed(core.settings.lease));
+async fn serve(core: &Core, table: &Table, lane: Lane, leased: Timestamp) -> Result<bool, Crashed> {
     let set = core.set.load_full();
     let destination = set.destinations.get(&lane.destination).cloned();
     let connection =
         lane.destination.split_once(':').map_or(lane.destination.as_str(), |(connection, _)| connection);
     let patience = set.patience.get(connection).cloned().unwrap_or_else(default_patience);
-    let width = table.width(&lane.destination, destination.as_ref().map_or(1, |to| to.width()));
-    let Ok(permit) = width.acquire().await else { return Ok(false) };
-    let mut turn = Some(permit);
-    let over = |share| leased.checked_add(share).is_ok_and(|until| core.clock.now() > until);
-    if over(whole) {
+    let width = || core.set.load().destinations.get(&lane.destination).map_or(1, |to| to.width());
+    let mut turn = Some(table.turns.turn(&lane.destination, width).await);
+    let lease = Lease::new(&lane, leased);
+    if lease.over(core, core.settings.lease) {
         // Another holds it by now; the order of the lane is his to keep.
         return Ok(false);
     }
     let last = lane.heads.len().saturating_sub(1);
     for (index, due) in lane.heads.iter().enumerate() {
         let now = core.clock.now();
-        let outcome = if attempt::is_too_late(due.deadline, now) {
-            Outcome::Parked {
+        let (outcome, back) = if attempt::is_too_late(due.deadline, now) {
+            let parked = Outcome::Parked {
                 cause: "not delivered before its deadline".to_owned(),
                 next_step: "find out why the receiver did not take it, then replay".to_owned(),
-            }
+            };
+            (parked, Vec::new())
         } else {
-            try_one(core, table, intake, destination.as_deref(), due, &patience).await?
+            try_one(core, table, &lease, destination.as_deref(), due, &patience).await?
         };
+        let answers = answers::laid(core, back);
         let arrived = matches!(outcome, Outcome::Sent { .. });
-        let release = attempt::releases(arrived, index == last, over(half), core.stop.is_cancelled());
+        let half_used = lease.over(core, core.settings.lease / 2);
+        let release = attempt::releases(arrived, index == last, half_used, core.stop.is_cancelled());
         report(due, &outcome);
         if release && destination.as_ref().is_some_and(|to| to.repeat_is_safe()) {
             drop(turn.take());
             core.hands.settling(&lane.destination, lane.id);
         }
-        let settle =
-            Settle { lane: lane.id, fence: lane.fence, row: due.id, outcome, release, now: core.clock.now() };
+        let (lane, fence, now) = (lane.id, lane.fence, core.clock.now());
+        let (row, delivers) = (due.id, due.delivers);
+        let settle = Settle { lane, fence, row, outcome, answers, delivers, release, now };
         let settled = settle_until_stored(core, &table.settling, settle).await;
         core.points.reach(Point::AfterSettle)?;
         if !settled || !arrived || (release && index < last) {
@@ -372,10 +374,14 @@ async fn serve(
 }
 
 /// Settling is repeated while the store is busy: the lease runs out in the worst case, and the fence refuses us then.
-async fn settle_until_stored(core: &Core, settling: &Settling, settle: Settle) -> bool {
+async fn settle_until_stored(core: &Core, settling: &Settling, mut settle: Settle) -> bool {
+    let mut whole = true;
     loop {
         match settling.settle(settle.clone()).await {
             Ok(done) => {
+                if !settle.answers.is_empty() {
+                    core.woken.notify_one();
+                }
                 if !done {
                     tracing::warn!(
                         lane = settle.lane,
@@ -383,6 +389,11 @@ async fn settle_until_stored(core: &Core, settling: &Settling, settle: Settle) -
                     );
                 }
                 return done;
+            }
+            Err(StoreError::Entry(cause)) if whole && !settle.answers.is_empty() => {
+                whole = false;
+                let answers = std::mem::take(&mut settle.answers).into_iter();
+                settle.answers = answers.map(|answer| answers::set_apart(answer, &cause)).collect();
             }
             Err(error) => {
                 core.store_failed(&error);
@@ -395,26 +406,28 @@ async fn settle_until_stored(core: &Core, settling: &Settling, settle: Settle) -
     }
 }
 
+/// One attempt: how it ended, and what came back with what arrived.
 async fn try_one(
     core: &Core,
     table: &Table,
-    intake: &dyn Intake,
+    lease: &Lease,
     destination: Option<&dyn Destination>,
     due: &Due,
     patience: &Patience,
-) -> Result<Outcome, Crashed> {
+) -> Result<(Outcome, Vec<Envelope>), Crashed> {
+    let alone = |outcome| (outcome, Vec::new());
     let Some(destination) = destination else {
         // No connection of this name: it stands for an addressee whom nobody knows how to reach, and waiting does not change that.
         let connection =
             due.destination.split_once(':').map_or(&*due.destination, |(connection, _)| connection);
         if !core.set.load().patience.contains_key(connection) {
-            return Ok(Outcome::Parked {
+            return Ok(alone(Outcome::Parked {
                 cause: "nobody knows how this addressee is reached in this stage".to_owned(),
                 next_step: "give the partner a channel and `answers-by` in partners.yaml, apply, then replay"
                     .to_owned(),
-            });
+            }));
         }
-        return Ok(later(core, due, patience, None, "destination is not configured in this stage"));
+        return Ok(alone(later(core, due, patience, None, "destination is not configured in this stage")));
     };
     core.points.reach(Point::BeforeSend)?;
     let began = Tick::now();
@@ -425,8 +438,8 @@ async fn try_one(
     envelope.head.traceparent = Some(carry(&span, due.envelope.head.traceparent.as_deref()));
     let sending = async {
         let sent = match attempt::looks_first(due.unclear, destination.repeat_is_safe()) {
-            true => look_up_or_send(core, destination, &envelope).await,
-            false => send(core, destination, &envelope).await,
+            true => sending::look_up_or_send(core, lease, destination, &envelope).await,
+            false => sending::send(core, lease, destination, &envelope).await,
         };
         tracing::debug!(
             id = %due.id,
@@ -443,19 +456,7 @@ async fn try_one(
     let outcome = match sent {
         Ok(receipt) => {
             note_success(core, table, &due.destination).await;
-            for answer in receipt.answers {
-                // An answer that cannot be taken now comes again, because the row stays unsettled.
-                if intake.deliver(answer).await.is_err() {
-                    return Ok(later(
-                        core,
-                        due,
-                        patience,
-                        None,
-                        "the answer of the receiver could not be taken in",
-                    ));
-                }
-            }
-            Outcome::Sent { reference: receipt.reference, evidence: receipt.evidence }
+            return Ok(arrived(receipt));
         }
         Err(SendError::Later { cause, retry_after, far_end }) => {
             if far_end {
@@ -471,40 +472,25 @@ async fn try_one(
             let safe = destination.repeat_is_safe();
             let doubt = match attempt::in_doubt(safe, None) {
                 InDoubt::Ask => {
-                    attempt::in_doubt(safe, Some(destination.find_by_reference(&due.envelope).await))
+                    let asked = sending::find(core, lease, destination, &due.envelope);
+                    attempt::in_doubt(safe, Some(asked.await))
                 }
                 known => known,
             };
             match doubt {
                 InDoubt::Again => later(core, due, patience, None, &cause),
-                InDoubt::Arrived(receipt) => {
-                    Outcome::Sent { reference: receipt.reference, evidence: receipt.evidence }
-                }
+                InDoubt::Arrived(receipt) => return Ok(arrived(receipt)),
                 InDoubt::Ask | InDoubt::Person => Outcome::Unclear { cause },
             }
         }
     };
-    Ok(outcome)
+    Ok(alone(outcome))
 }
 
-async fn send(core: &Core, destination: &dyn Destination, envelope: &Envelope) -> Result<Receipt, SendError> {
-    match tokio::time::timeout(core.settings.send_timeout, destination.send(envelope)).await {
-        Ok(sent) => sent,
-        Err(_) => Err(SendError::Unclear { cause: "the receiver did not answer in time".to_owned() }),
-    }
-}
-
-/// An attempt of unknown outcome came before: look first, send only if it certainly did not arrive.
-async fn look_up_or_send(
-    core: &Core,
-    destination: &dyn Destination,
-    envelope: &Envelope,
-) -> Result<Receipt, SendError> {
-    match destination.find_by_reference(envelope).await {
-        Ok(Some(receipt)) => Ok(receipt),
-        Ok(None) => send(core, destination, envelope).await,
-        Err(_) => Err(SendError::Unclear { cause: "an earlier attempt cannot be looked up".to_owned() }),
-    }
+/// It arrived, by this attempt or an earlier one; what came back is settled with it.
+fn arrived(receipt: Receipt) -> (Outcome, Vec<Envelope>) {
+    let Receipt { reference, evidence, answers } = receipt;
+    (Outcome::Sent { reference, evidence }, answers)
 }
 
 fn later(core: &Core, due: &Due, patience: &Patience, asked: Option<Duration>, cause: &str) -> Outcome {

@@ -7,13 +7,15 @@ use aws_lc_rs::digest;
 use uuid::Uuid;
 
 use crate::effects::{AuditLine, Effects, Outgoing};
-use crate::envelope::{Envelope, Inbound, Reply, Stage, Verdict};
+use crate::envelope::{Envelope, Head, Inbound, Reply, Stage, Verdict};
 use crate::message::{Identity, Message, Sender};
+use crate::pipeline::step::Bench;
+use crate::plan::Plan;
 use crate::rejection::{Fault, Rejection};
 use crate::store::contract::{Entry, Keep, Stamp};
 use crate::transport::port::Answers;
 
-use super::run::{self, Ground, Refusal, Wait};
+use super::run::{self, Decided, Ground, Refusal, Wait};
 
 /// How a message is settled, before it has the attributes of a row.
 pub struct Settled {
@@ -73,7 +75,7 @@ pub fn build(
     let head = &envelope.head;
     let test = identity.is_some_and(|identity| identity.test) || ground.set.stage != Stage::Produktion;
     if ground.set.stage == Stage::Produktion && test && settled.state == Inbound::Accepted {
-        settled.effects = dry(head.id, settled.effects);
+        settled.effects = dry(head, settled.effects);
     }
     let stamp = Stamp {
         mandant: sender.mandant.clone(),
@@ -137,16 +139,19 @@ pub fn answer_by_message(ground: &Ground, refusal: &Refusal, mut settled: Settle
     settled
 }
 
+/// What the asker itself calls the exchange says more to it than our key of its delivery.
+fn asked(head: &Head) -> &str {
+    head.correlation.as_deref().unwrap_or(&head.transport_id)
+}
+
 fn return_address<'a>(ground: &'a Ground, refusal: &'a Refusal) -> Option<&'a str> {
     ground.envelope.head.return_address.as_deref().or(refusal.return_address.as_deref())
 }
 
 fn answer(ground: &Ground, id: Uuid, destination: &str, refusal: &Refusal, reply: Reply) -> Outgoing {
-    let (head, now) = (&ground.envelope.head, ground.now());
-    // What the asker itself calls the exchange says more to it than our key of its delivery.
-    let asked = head.correlation.as_ref().unwrap_or(&head.transport_id);
+    let (asked, now) = (asked(&ground.envelope.head), ground.now());
     Outgoing {
-        id: reply_row(id, destination),
+        id: reply_row(id, destination, asked),
         destination: destination.to_owned(),
         partner: refusal.sender.id.clone(),
         order: None,
@@ -154,10 +159,11 @@ fn answer(ground: &Ground, id: Uuid, destination: &str, refusal: &Refusal, reply
         content_type: reply.content_type,
         body: reply.body,
         parts: Vec::new(),
-        correlation: Some(asked.clone()),
+        correlation: Some(asked.to_owned()),
         after: None,
         deadline: now.checked_add(super::breaker::signed(refusal.give_up_after)).ok(),
         not_before: None,
+        delivers: None,
     }
 }
 
@@ -170,6 +176,51 @@ pub fn answer_to_repeat(ground: &Ground, refusal: &Refusal, first: &Verdict) -> 
     }
     let (reply, destination) = (first.reply.clone()?, return_address(ground, refusal)?);
     Some(answer(ground, first.id, destination, refusal, reply))
+}
+
+/// Whether a repeat is owed an answer that is gone with the first message: one was owed to whatever was taken, refused or a conflict.
+pub fn lost_its_answer(repeat: &Decided, first: &Verdict) -> bool {
+    let answered = matches!(first.state, Inbound::Accepted | Inbound::Rejected) || first.conflict;
+    // A message that was settled by another delivery meanwhile has no exchange to answer on.
+    let asks = repeat.refusal.is_some() && repeat.ground.resumed.is_none();
+    first.forgotten && first.reply.is_none() && answered && asks
+}
+
+/// The answer that a message had which is gone, written anew: what was derived from the first delivery's id is so again. `None` where
+/// it had none, or cannot be written.
+pub fn anew(repeat: &Decided, first: &Verdict, bench: &mut Bench) -> Option<Reply> {
+    let refusal = repeat.refusal.as_ref()?;
+    let mut envelope = Envelope::clone(&repeat.ground.envelope);
+    envelope.head.id = first.id;
+    if first.state == Inbound::Accepted && !first.conflict {
+        let named = |plan: &&Arc<Plan>| Some(plan.route.as_str()) == repeat.entry.route.as_deref();
+        let plan = repeat.ground.set.plans.iter().find(named)?;
+        let mut message = Message::clone(refusal.message.as_deref()?);
+        (message.envelope, message.effects) = (Arc::new(envelope), Effects::default());
+        return run::reply_of(plan, &mut message, bench);
+    }
+    let own = codes(&repeat.entry.rejections) == first.codes && !first.codes.is_empty();
+    let rejections = match own {
+        _ if first.conflict => vec![conflict_rejection()],
+        // The same content met the same fault: its places are those of then.
+        true => repeat.entry.rejections.clone(),
+        false => first.codes.iter().map(|code| Rejection::of_code(code, FORGOTTEN)).collect(),
+    };
+    refusal.effects(&envelope, &rejections, bench).ok()?.reply
+}
+
+/// What is said of a refusal of which only the codes are known.
+const FORGOTTEN: &str = "Diese Nachricht wurde früher mit diesem Ergebnis zurückgewiesen; Einzelheiten sind nicht mehr gespeichert.";
+
+/// Each code once, in the order of the rejections: what the store keeps, so that a repeat gets the very same verdict.
+pub fn codes(rejections: &[Rejection]) -> Vec<String> {
+    let mut codes: Vec<String> = Vec::new();
+    for rejection in rejections {
+        if !codes.contains(&rejection.code) {
+            codes.push(rejection.code.clone());
+        }
+    }
+    codes
 }
 
 /// The entry of a delivery whose key came before with other content: quarantined **and** refused (rules.md 5).
@@ -218,14 +269,15 @@ pub fn content_hash(envelope: &Envelope) -> [u8; 32] {
 }
 
 /// In `produktion` a test message is receipted and touches nothing (rules.md 7); what was read for it stays on record.
-fn dry(id: Uuid, effects: Effects) -> Effects {
+fn dry(head: &Head, effects: Effects) -> Effects {
     let Effects { mut sends, reply, mut audit, retrievals, .. } = effects;
-    sends.retain(|send| send.id == reply_row(id, &send.destination));
+    sends.retain(|send| send.id == reply_row(head.id, &send.destination, asked(head)));
     audit.push(AuditLine { what: "test.dry".to_owned(), detail: Vec::new() });
     Effects { sends, reply, audit, retrievals, ..Effects::default() }
 }
 
-/// The id of the row that carries the answer to a message: one for each way on which it may go, however often it is asked for.
-fn reply_row(id: Uuid, destination: &str) -> Uuid {
-    Uuid::new_v5(&id, format!("reply {destination}").as_bytes())
+/// The id of the row that carries the answer to a message: one for each way on which it may go and each name under which it is asked
+/// for, because a sender that gave a repeat another name waits for an answer under that; however often it is asked for.
+fn reply_row(id: Uuid, destination: &str, asked: &str) -> Uuid {
+    Uuid::new_v5(&id, format!("reply {destination} {asked}").as_bytes())
 }

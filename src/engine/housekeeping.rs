@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use tokio::task::JoinSet;
 
 use crate::clock::Tick;
 use crate::store::contract::{Command, CommandState, Pause, Resumed, Scope, UnderWay};
@@ -18,6 +19,7 @@ use super::points::Point;
 use super::receive::Reception;
 use super::retention;
 use super::run::Resume;
+use super::watch::Unwound;
 
 /// What only the composition root can do when a person commands it.
 #[async_trait]
@@ -26,35 +28,73 @@ pub trait Commands: Send + Sync {
     async fn handle(&self, command: &Command) -> CommandState;
 }
 
+/// Between two looks for what is due by itself and for what persons ordered, where another process would not say so.
+const OFTEN: Duration = Duration::from_millis(200);
+/// Where it would: asking is only the fall-back, and an idle house leaves its database in peace.
+const SELDOM: Duration = Duration::from_secs(1);
+
+fn look(core: &Core) -> Duration {
+    if core.store.tells() { SELDOM } else { OFTEN }
+}
+
+/// Passes on that another process has brought work: to send, to run again, to do.
+pub async fn others(core: Arc<Core>) {
+    while !core.stop.is_cancelled() {
+        tokio::select! {
+            () = core.store.woken() => {
+                core.outbox.notify_one();
+                core.woken.notify_one();
+                core.ordered.notify_one();
+            }
+            () = core.stop.cancelled() => {}
+        }
+    }
+}
+
 /// Runs messages again that were woken, are past their time, or were replayed.
 pub async fn resume(core: Arc<Core>, reception: Arc<Reception>) {
     tokio::select! {
         () = core.gate.opened() => {}
         () = core.stop.cancelled() => return,
     }
-    let mut pause = Duration::from_millis(200);
+    // They run side by side and meet in the batches that everything goes through; half a batch is taken up while another is under way.
+    let most = core.settings.batch.max(2);
+    let mut under_way: JoinSet<()> = JoinSet::new();
     while !core.stop.is_cancelled() && !core.points.crashed() {
-        match core.store.resume(core.clock.now(), core.settings.lease, core.settings.batch).await {
-            Ok(woken) => {
-                pause = Duration::from_millis(if woken.is_empty() { 200 } else { 1 });
-                for resumed in woken {
-                    if core.points.reach(Point::Resumed).is_err() {
-                        return;
+        while under_way.try_join_next().is_some() {}
+        let room = most - under_way.len().min(most);
+        let mut pause = look(&core);
+        if room >= most / 2 {
+            match core.store.resume(core.clock.now(), core.settings.lease, room).await {
+                Ok(woken) => {
+                    for resumed in woken {
+                        if core.points.reach(Point::Resumed).is_err() {
+                            return;
+                        }
+                        under_way.spawn(again(core.clone(), reception.clone(), resumed));
                     }
-                    let Resumed { envelope, expired, acting_person } = resumed;
-                    let again = Resume { at: core.clock.now(), expired, acting_person };
-                    // `Busy` leaves it as it is: the lease runs out and it comes again.
-                    let _ = reception.resume(envelope, again).await;
+                    // Where fewer came than were asked for no more are due.
+                    let all = under_way.len() < most;
+                    pause = if all { look(&core) } else { Duration::from_millis(1) };
                 }
+                Err(error) => core.store_failed(&error),
             }
-            Err(error) => core.store_failed(&error),
         }
         tokio::select! {
             () = core.woken.notified() => {}
+            Some(_) = under_way.join_next(), if under_way.len() > most / 2 => {}
             () = tokio::time::sleep(pause) => {}
             () = core.stop.cancelled() => {}
         }
     }
+    while under_way.join_next().await.is_some() {}
+}
+
+/// Runs one of them. `Busy` leaves it as it is: the lease runs out and it comes again.
+async fn again(core: Arc<Core>, reception: Arc<Reception>, resumed: Resumed) {
+    let _unwound = Unwound("resume".to_owned());
+    let Resumed { envelope, expired, acting_person } = resumed;
+    let _ = reception.resume(envelope, Resume { at: core.clock.now(), expired, acting_person }).await;
 }
 
 /// Claims commands that persons committed, and keeps the pauses of this process fresh.
@@ -79,13 +119,15 @@ pub async fn commands(core: Arc<Core>, others: Arc<dyn Commands>) {
             Err(error) => core.store_failed(&error),
         }
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(250)) => {}
+            () = core.ordered.notified() => {}
+            () = tokio::time::sleep(look(&core)) => {}
             () = core.stop.cancelled() => {}
         }
     }
 }
 
 async fn retention_ordered(core: Arc<Core>, command: Command) {
+    let _unwound = Unwound("retention".to_owned());
     let state = retention::ordered(&core, &command.person).await;
     tracing::info!(command = %command.what, person = %command.person, ?state, "command");
     let _ = core.store.end_command(command.id, state).await;
@@ -108,10 +150,14 @@ async fn handle(core: &Core, others: &dyn Commands, command: &Command) -> Comman
             if !known && command.what == "pause" {
                 return CommandState::Refused(format!("there is no {kind} of this name in the running set"));
             }
-            let until = arguments
-                .get("until")
-                .and_then(|until| until.as_str())
-                .and_then(|until| until.parse::<Timestamp>().ok());
+            let until = match arguments.get("until") {
+                None | Some(serde_json::Value::Null) => None,
+                Some(written) => match written.as_str().and_then(|until| until.parse::<Timestamp>().ok()) {
+                    Some(until) => Some(until),
+                    // A pause without end is another one than was ordered.
+                    None => return CommandState::Refused("the end of the pause cannot be read".to_owned()),
+                },
+            };
             let pause = (command.what == "pause").then(|| Pause {
                 kind: kind.clone(),
                 name: name.clone(),

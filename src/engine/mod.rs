@@ -2,10 +2,12 @@
 
 pub mod objecting;
 pub mod points;
+pub mod answers;
 pub mod attempt;
 pub mod backoff;
 pub mod breaker;
 pub mod run;
+pub mod sending;
 pub mod settle;
 pub mod entry;
 pub mod door;
@@ -24,3 +26,4 @@ pub mod rekey;
 pub mod retention;
 pub mod recover;
 pub mod start;
+pub mod watch;

@@ -83,6 +83,7 @@ pub struct Crashed;
 enum Manner {
     Abort,
     Halt,
+    Panic,
 }
 
 #[derive(Debug)]
@@ -113,10 +114,20 @@ impl Points {
         Points::trap(at, nth, Manner::Halt)
     }
 
-    /// Reads `POINT` or `POINT:N`.
-    pub fn parse_abort(text: &str) -> Option<Points> {
-        let (word, nth) = text.split_once(':').unwrap_or((text, "1"));
-        Some(Points::abort_at(Point::from_word(word)?, nth.parse().ok().filter(|nth| *nth > 0)?))
+    /// The task or thread that makes the n-th passage (1 is the first) of a point panics there.
+    pub fn panic_at(at: Point, nth: u64) -> Points {
+        Points::trap(at, nth, Manner::Panic)
+    }
+
+    /// Reads `POINT` or `POINT:N`, where the process dies, or `POINT:N:panic`, where whoever passes panics.
+    pub fn parse(text: &str) -> Option<Points> {
+        let (word, how) = text.split_once(':').unwrap_or((text, "1"));
+        let (nth, panics) = how.split_once(':').map_or((how, false), |(nth, word)| (nth, word == "panic"));
+        if how.contains(':') && !panics {
+            return None;
+        }
+        let (at, nth) = (Point::from_word(word)?, nth.parse().ok().filter(|nth| *nth > 0)?);
+        Some(if panics { Points::panic_at(at, nth) } else { Points::abort_at(at, nth) })
     }
 
     fn trap(at: Point, nth: u64, manner: Manner) -> Points {
@@ -138,6 +149,8 @@ impl Points {
         }
         match trap.manner {
             Manner::Abort => std::process::abort(),
+            // The text stands for what a panic can quote, and must be seen nowhere.
+            Manner::Panic => panic!("Musterkind, Mia"),
             Manner::Halt => {
                 trap.fell.store(true, Ordering::Release);
                 Err(Crashed)

@@ -20,7 +20,7 @@ use crate::telemetry::metric::{self, Stretch};
 use crate::telemetry::trace::{Traceparent, adopt};
 use crate::transport::port::{Busy, Intake, Stop};
 
-use super::core::{Ask, Core, LookupOrder, Pending, Task, Ticket, busy};
+use super::core::{Ask, Core, Judged, LookupOrder, NoVerdict, Pending, Task, Ticket, busy};
 use super::door::{self, Opened};
 use super::entry::{self, Settled};
 use super::objecting::{self, Outcome};
@@ -45,23 +45,23 @@ impl Reception {
         let outcome = self.run(envelope.clone(), Some(resume.clone())).await;
         match &outcome {
             Ok(_) => self.forget_failures(&envelope.head.connection, &envelope.head.transport_id),
-            Err(busy) if busy.cause == POISONED && self.count_failure(&envelope) => {
+            Err(NoVerdict::Poisoned) if self.count_failure(&envelope) => {
                 return self.quarantine(envelope, Some(resume), FAILS_AGAIN).await;
             }
             Err(_) => {}
         }
-        outcome
+        outcome.map_err(Busy::from)
     }
 
-    async fn run(&self, mut envelope: Envelope, resumed: Option<Resume>) -> Result<Verdict, Busy> {
+    async fn run(&self, mut envelope: Envelope, resumed: Option<Resume>) -> Judged {
         let core = &self.core;
         let began = Tick::now();
         if core.points.reach(Point::Received).is_err() || core.draining.is_cancelled() {
-            return Err(busy("the engine is stopping"));
+            return Err(busy("the engine is stopping").into());
         }
         let set = core.set.load_full();
         if let Some(cause) = self.paused(&set, &envelope) {
-            return Err(paused(cause));
+            return Err(paused(cause).into());
         }
         if envelope.head.traceparent.is_none() {
             envelope.head.traceparent = Some(Traceparent::begin().to_string());
@@ -71,12 +71,13 @@ impl Reception {
         let held = Arc::new(objecting::held(&set, &core.pauses.load(), core.clock.now()));
         let envelope = Arc::new(envelope);
         let ground = Ground { envelope, set, resumed, reruns: 0, held, prior: Vec::new() };
+        let stopped = || NoVerdict::Busy(busy("the engine has stopped"));
         if core.ready.send(Task::Deliver(ground, ticket)).is_err() {
-            return Err(busy("the engine has stopped"));
+            return Err(stopped());
         }
-        let outcome = verdict.await.unwrap_or_else(|_| Err(busy("the engine has stopped")));
+        let outcome = verdict.await.unwrap_or_else(|_| Err(stopped()));
         if core.points.reach(Point::Answered).is_err() {
-            return Err(busy("the engine has stopped"));
+            return Err(stopped());
         }
         outcome
     }
@@ -97,7 +98,7 @@ impl Reception {
         &self,
         envelope: &Envelope,
         began: Tick,
-    ) -> Result<(Ticket, tokio::sync::oneshot::Receiver<Result<Verdict, Busy>>), Busy> {
+    ) -> Result<(Ticket, tokio::sync::oneshot::Receiver<Judged>), Busy> {
         let core = &self.core;
         let octets = envelope.body.len().clamp(1, core.settings.in_flight_octets) as u32;
         let wait = async {
@@ -151,15 +152,14 @@ impl Intake for Reception {
                     metric::rejected(code);
                 }
             }
-            Err(busy) => {
+            Err(none) => {
                 metric::busy(&connection);
-                let ours = busy.cause == POISONED;
-                if ours && self.count_failure(&envelope) {
+                if *none == NoVerdict::Poisoned && self.count_failure(&envelope) {
                     return self.quarantine(envelope, None, FAILS_AGAIN).await;
                 }
             }
         }
-        outcome
+        outcome.map_err(Busy::from)
     }
 
     async fn set_apart(&self, envelope: Envelope, cause: &'static str) -> Result<Verdict, Busy> {
@@ -183,9 +183,6 @@ const ROUTE_PAUSED: &str = "the route is paused by the operator";
 fn paused(cause: &str) -> Busy {
     Busy { cause: cause.to_owned(), retry_after: Duration::from_secs(30) }
 }
-
-/// The cause of a `Busy` whose delivery breaks a worker each time.
-const POISONED: &str = "this delivery could not be processed here";
 
 /// Why a delivery is quarantined without a run, and what a person does about it.
 struct Reason {
@@ -240,7 +237,8 @@ impl Reception {
         if core.commits.send(Pending { decided, ticket }).is_err() {
             return Err(busy("the engine has stopped"));
         }
-        verdict.await.unwrap_or_else(|_| Err(busy("the engine has stopped")))
+        let told = verdict.await.unwrap_or_else(|_| Err(busy("the engine has stopped").into()));
+        told.map_err(Busy::from)
     }
 }
 
@@ -256,7 +254,7 @@ pub fn work(core: &Arc<Core>, tasks: &Receiver<Task>, ended: &Stop) {
         let set = match &task {
             Task::Deliver(ground, _) => ground.set.clone(),
             Task::Continue(run, _) => run.ground.set.clone(),
-            Task::Conflict(decided, ..) => decided.ground.set.clone(),
+            Task::Conflict(decided, ..) | Task::Anew(decided, ..) => decided.ground.set.clone(),
         };
         // A panic is a fault of this program; it must cost one delivery, never the thread with all that wait for it.
         let worked = catch_unwind(AssertUnwindSafe(|| {
@@ -311,6 +309,11 @@ fn handle(core: &Arc<Core>, task: Task, bench: &mut Bench) {
             }
         }
         Task::Conflict(decided, ticket) => conflict(core, *decided, &mut Told(Some(ticket)), bench),
+        Task::Anew(decided, mut verdict, back) => {
+            verdict.reply = entry::anew(&decided, &verdict, bench);
+            // Whoever asked is gone only with the engine.
+            let _ = back.send((decided, verdict));
+        }
     }
 }
 
@@ -326,7 +329,7 @@ impl Told {
 impl Drop for Told {
     fn drop(&mut self) {
         if let Some(ticket) = self.0.take() {
-            ticket.tell(Err(busy(POISONED)));
+            ticket.poisoned();
         }
     }
 }

@@ -8,18 +8,22 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::envelope::Envelope;
 use crate::store::contract::StoreError;
 use crate::store::lane::Due;
-use crate::store::recovery::{Finding, Lost};
+use crate::store::recovery::{Finding, Lost, Recovering};
 use crate::telemetry::alarm::{Alarm, raise};
-use crate::transport::port::{Busy, Destination, SendError};
+use crate::transport::port::{Busy, Destination, Receipt, SendError};
 
+use super::answers;
 use super::core::Core;
 
 /// Rows looked up before the next are read.
 const PAGE: usize = 64;
 /// Between two looks at what is left and whether a person has opened.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often it is looked at whether another replica has found that something is missing.
+const HEAR: Duration = Duration::from_secs(2);
 /// When a source may ask again.
 const RETRY: Duration = Duration::from_secs(30);
 
@@ -28,13 +32,28 @@ const RETRY: Duration = Duration::from_secs(30);
 pub struct Gate {
     closed: AtomicBool,
     opened: Notify,
+    shut: Notify,
     lost: OnceLock<Lost>,
 }
 
 impl Gate {
-    /// Closes it; before anything runs.
+    /// Closes it for all.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        self.shut.notify_waiters();
+    }
+
+    /// Returns when it is closed.
+    pub async fn shut(&self) {
+        loop {
+            let shut = self.shut.notified();
+            tokio::pin!(shut);
+            shut.as_mut().enable();
+            if self.is_closed() {
+                return;
+            }
+            shut.await;
+        }
     }
 
     /// Closes it because acknowledged deliveries are missing; before anything runs.
@@ -92,9 +111,23 @@ impl Gate {
     }
 }
 
-/// Looks up what is in doubt, again and again, until a person has opened the store; by this process or another one.
+/// While the gate is closed looks up what is in doubt, again and again, until a person has opened the store; by this process or
+/// another one.
 pub async fn run(core: Arc<Core>) {
-    while core.gate.is_closed() && !core.stop.is_cancelled() {
+    while !core.stop.is_cancelled() {
+        tokio::select! {
+            () = core.gate.shut() => {}
+            () = tokio::time::sleep(HEAR) => {
+                // Another replica may have found that acknowledged deliveries are missing.
+                match core.store.recovery().await {
+                    Ok(Some(Recovering { lost: Some(_), .. })) => core.store_failed(&StoreError::History),
+                    Ok(_) => {}
+                    Err(error) => core.store_failed(&error),
+                }
+                continue;
+            }
+            () = core.stop.cancelled() => return,
+        }
         match pass(&core).await {
             Ok(0) => {}
             Ok(settled) => tracing::info!(settled, "rows that may have left after the backup were looked up"),
@@ -127,38 +160,43 @@ async fn pass(core: &Core) -> Result<u64, StoreError> {
         after = Some(last.id);
         for due in &page {
             // Where the far end is not configured or not reached it stays in doubt: dispatch looks again before it sends.
-            let Some(finding) = found(core, due).await else { continue };
+            let Some((finding, answers)) = found(core, due).await else { continue };
+            // They lie there until a person has opened the store.
+            let answers = answers::laid(core, answers);
             if matches!(finding, Finding::Unknown { .. }) {
                 raise(Alarm::OutcomeUnclear, &due.destination, &[]);
             }
-            settled += u64::from(core.store.resolve(due.id, finding, core.clock.now()).await?);
+            settled += u64::from(core.store.resolve(due.id, finding, answers, core.clock.now()).await?);
         }
     }
     Ok(settled)
 }
 
-async fn found(core: &Core, due: &Due) -> Option<Finding> {
+/// What is found out of a row, with the documents that came back with one that arrived.
+type Found = (Finding, Vec<Envelope>);
+
+async fn found(core: &Core, due: &Due) -> Option<Found> {
     let destination = core.set.load().destinations.get(&due.destination).cloned()?;
-    look_up(&*destination, due, core.settings.send_timeout).await
+    let patience = destination.patience().unwrap_or(core.settings.send_timeout);
+    look_up(&*destination, due, patience).await
 }
 
 /// What the far end says; `None`: nothing for now.
-async fn look_up(destination: &dyn Destination, due: &Due, patience: Duration) -> Option<Finding> {
+async fn look_up(destination: &dyn Destination, due: &Due, patience: Duration) -> Option<Found> {
     let asked = tokio::time::timeout(patience, destination.find_by_reference(&due.envelope)).await;
-    match asked {
-        Ok(Ok(Some(receipt))) if receipt.answers.is_empty() => {
-            Some(Finding::Arrived { reference: receipt.reference, evidence: receipt.evidence })
+    let finding = match asked {
+        Ok(Ok(Some(Receipt { reference, evidence, answers }))) => {
+            return Some((Finding::Arrived { reference, evidence }, answers));
         }
-        // Its answers would have to come in, and nothing comes in now.
-        Ok(Ok(Some(_))) => None,
-        Ok(Ok(None)) => Some(Finding::Queued),
+        Ok(Ok(None)) => Finding::Queued,
         // The receiver knows a repeat by its id and says so in the port: a second look at it harms nobody.
-        _ if destination.repeat_is_safe() => Some(Finding::Queued),
-        Ok(Err(SendError::Unclear { cause } | SendError::Never { cause })) => Some(Finding::Unknown {
+        _ if destination.repeat_is_safe() => Finding::Queued,
+        Ok(Err(SendError::Unclear { cause } | SendError::Never { cause })) => Finding::Unknown {
             cause: format!("it may have left after the backup was taken, and cannot be looked up: {cause}"),
-        }),
-        Ok(Err(SendError::Later { .. })) | Err(_) => None,
-    }
+        },
+        Ok(Err(SendError::Later { .. })) | Err(_) => return None,
+    };
+    Some((finding, Vec::new()))
 }
 
 #[cfg(test)]
@@ -167,9 +205,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::envelope::{Envelope, Stage};
+    use crate::envelope::Stage;
     use crate::store::contract::Stamp;
-    use crate::transport::port::Receipt;
 
     /// A far end that knows one thing to say.
     struct Says(Result<Option<Receipt>, SendError>, bool);
@@ -233,6 +270,7 @@ mod tests {
             queued: jiff::Timestamp::UNIX_EPOCH,
             deadline: None,
             unclear: true,
+            delivers: None,
             envelope,
         }
     }
@@ -253,10 +291,10 @@ mod tests {
             (later(), false, None),
         ] {
             let found = look_up(&Says(says, safe), &due(), Duration::from_secs(5)).await;
-            assert_eq!(found, expected, "repeat is safe: {safe}");
+            assert_eq!(found.map(|(found, _)| found), expected, "repeat is safe: {safe}");
         }
         let found = look_up(&Says(unclear(), false), &due(), Duration::from_secs(5)).await;
-        assert!(matches!(found, Some(Finding::Unknown { cause }) if cause.contains("no lookup")));
+        assert!(matches!(found, Some((Finding::Unknown { cause }, _)) if cause.contains("no lookup")));
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::effects::{Answer, GuardKey, Question};
-use crate::envelope::{Envelope, Stage};
+use crate::envelope::{Envelope, Reply, Stage};
 use crate::message::{Identity, Message, Sender};
 use crate::pipeline::step::{Bench, Flow, Original, Trouble};
 use crate::plan::{Binding, Partner, Plan, PlanSet};
@@ -220,6 +220,24 @@ impl Run {
         self.answered = 0;
         self.message.answers.clear();
     }
+}
+
+/// The reply that the steps under `send` write to a message; nothing else that they would cause is kept.
+pub fn reply_of(plan: &Plan, message: &mut Message, bench: &mut Bench) -> Option<Reply> {
+    for planned in plan.steps.iter().skip(plan.send_from) {
+        let branch = planned
+            .branch
+            .is_none_or(|(choose, branch)| message.branches.get(choose).copied().flatten() == Some(branch));
+        let holds = planned.when.as_ref().is_none_or(|when| matches!(when.holds(message), Ok(true)));
+        if branch && holds && planned.choose.is_none() {
+            // A step that cannot do its work here has no reply to give.
+            let _ = planned.step.apply(message, bench);
+        }
+        if message.effects.reply.is_some() {
+            break;
+        }
+    }
+    message.effects.reply.take()
 }
 
 fn ended(trouble: Trouble) -> Ended {

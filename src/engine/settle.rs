@@ -8,6 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 use crate::store::contract::{Store, StoreError};
 use crate::store::lane::Settle;
 
+use super::core::Core;
+use super::watch;
+
 /// One row to settle and who waits for the answer.
 struct Wanted {
     settle: Settle,
@@ -19,11 +22,11 @@ struct Wanted {
 pub struct Settling(mpsc::UnboundedSender<Wanted>);
 
 impl Settling {
-    /// Starts the task; at most `batch` rows are settled together.
-    pub fn start(store: Arc<dyn Store>, batch: usize) -> Settling {
+    /// Starts the task; at most as many rows are settled together as are committed together.
+    pub fn start(core: &Arc<Core>) -> Settling {
         // Bounded by the leased lanes: each waits for its answer before it settles the next row.
         let (wanted, inlet) = mpsc::unbounded_channel();
-        tokio::spawn(run(store, inlet, batch));
+        watch::spawn(core, "settling", run(core.store.clone(), inlet, core.settings.batch));
         Settling(wanted)
     }
 

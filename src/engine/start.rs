@@ -21,6 +21,7 @@ use super::housekeeping::{self, Commands};
 use super::points::Points;
 use super::receive::{self, Reception};
 use super::recover::{self, Gate};
+use super::watch::{self, Broken, Standing};
 use super::{commit, dispatch, lookup, rekey, retention};
 
 /// A running engine.
@@ -74,9 +75,11 @@ impl Engine {
             hands: Hands::default(),
             outbox: Notify::new(),
             woken: Notify::new(),
+            ordered: Notify::new(),
             leaving: CancellationToken::new(),
             draining: CancellationToken::new(),
             stop: CancellationToken::new(),
+            broken: Broken::default(),
             trouble: Mutex::default(),
             settings,
         });
@@ -85,14 +88,15 @@ impl Engine {
             let (core, tasks) = (core.clone(), tasks.clone());
             let ended = core.stop.clone();
             let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+                let _standing = Standing::new(&core, "worker");
                 receive::work(&core, &tasks, &ended);
             })?;
             threads.push(thread);
         }
         let stretches = vec![
-            tokio::spawn(lookup::run(core.clone(), lookup_orders)),
-            tokio::spawn(commit::run(core.clone(), pending)),
-            tokio::spawn(keep_duties(core.clone())),
+            watch::spawn(&core, "lookup", lookup::run(core.clone(), lookup_orders)),
+            watch::spawn(&core, "commit", commit::run(core.clone(), pending)),
+            watch::spawn(&core, "duties", keep_duties(core.clone())),
         ];
         let reception = Arc::new(Reception::new(core.clone()));
         Ok(Engine { core, reception, threads, stretches, keepers: Vec::new() })
@@ -102,13 +106,14 @@ impl Engine {
     pub fn open_dispatch(&mut self, commands: Arc<dyn Commands>) {
         let core = &self.core;
         self.keepers = vec![
-            tokio::spawn(dispatch::run(core.clone(), self.reception.clone())),
-            tokio::spawn(housekeeping::resume(core.clone(), self.reception.clone())),
-            tokio::spawn(housekeeping::commands(core.clone(), commands)),
-            tokio::spawn(housekeeping::figures(core.clone())),
-            tokio::spawn(retain(core.clone())),
-            tokio::spawn(rekeyed(core.clone())),
-            tokio::spawn(recover::run(core.clone())),
+            watch::spawn(core, "dispatch", dispatch::run(core.clone())),
+            watch::spawn(core, "others", housekeeping::others(core.clone())),
+            watch::spawn(core, "resume", housekeeping::resume(core.clone(), self.reception.clone())),
+            watch::spawn(core, "commands", housekeeping::commands(core.clone(), commands)),
+            watch::spawn(core, "figures", housekeeping::figures(core.clone())),
+            watch::spawn(core, "retention", retain(core.clone())),
+            watch::spawn(core, "rekey", rekeyed(core.clone())),
+            watch::spawn(core, "recovery", recover::run(core.clone())),
         ];
     }
 

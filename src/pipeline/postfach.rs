@@ -328,7 +328,9 @@ mod tests {
             assert_eq!(send.correlation.as_deref(), Some("handle-1"));
             assert_eq!(send.order, None);
             assert_eq!(send.not_before, message.now().checked_add(sending::DELAY).ok());
-            assert_eq!(message.vorgang.unwrap().vorgang.state, VorgangState::Zugestellt, "{fall:?}");
+            let change = message.vorgang.as_ref().unwrap();
+            assert_eq!(change.vorgang.state, VorgangState::Entschieden, "{fall:?}: nothing has left yet");
+            assert_eq!(send.delivers.as_ref(), Some(&change.key), "{fall:?}");
         }
     }
 

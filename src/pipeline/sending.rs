@@ -11,7 +11,6 @@ use crate::effects::{Outgoing, VorgangState};
 use crate::envelope::{Inbound, Part, Reply};
 use crate::message::Message;
 use crate::pipeline::step::SettingFault;
-use crate::pipeline::uebergaenge;
 use crate::register::entscheidung::Ergebnis;
 use crate::register::keys;
 use crate::register::vorgang::Akte;
@@ -120,6 +119,7 @@ pub fn outgoing(
         after: None,
         deadline,
         not_before: message.envelope.head.received.checked_add(delay).ok(),
+        delivers: None,
     }
 }
 
@@ -133,16 +133,14 @@ pub fn json_document(message: &str, id: uuid::Uuid, value: &Value) -> Reply {
     }
 }
 
-/// The answer of a decided Vorgang was handed over: it is delivered by the outbox, which forgets nothing.
+/// The answer of a decided Vorgang is in the outbox, as the row that was put there last: delivered is the Vorgang once the far end has
+/// taken that, and what the service is told does not wait for it.
 pub fn handed_over(message: &mut Message) {
     let Some(change) = &message.vorgang else { return };
-    if change.vorgang.state != VorgangState::Entschieden {
-        return;
-    }
-    let mut change = change.clone();
-    if let Ok(state) = uebergaenge::allowed(change.vorgang.state, VorgangState::Zugestellt) {
-        change.vorgang.state = state;
-        message.keep_vorgang(change);
+    if change.vorgang.state == VorgangState::Entschieden
+        && let Some(send) = message.effects.sends.last_mut()
+    {
+        send.delivers = Some(change.key.clone());
     }
 }
 

@@ -197,6 +197,7 @@ impl Tell {
             after: None,
             deadline,
             not_before: None,
+            delivers: None,
         });
     }
 

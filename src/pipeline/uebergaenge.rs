@@ -4,14 +4,15 @@ use crate::effects::VorgangState::{
     self, Abgelaufen, BeimJugendamt, Eingegangen, Entschieden, Rueckfrage, Zugestellt, Zurueckgezogen,
 };
 
-/// From each state the states that may follow. A withdrawn Vorgang is over for ever; a late answer of the office still
+/// From each state the states that may follow. The answer of an office decides a Vorgang; delivered it is by the store, in the
+/// transaction that settles the row of the answer as sent (`Outgoing::delivers`). A withdrawn Vorgang is over for ever; a late answer of the office still
 /// reaches the mother although the deadline has passed.
 pub const UEBERGAENGE: &[(VorgangState, &[VorgangState])] = &[
     (Eingegangen, &[Entschieden, BeimJugendamt, Rueckfrage, Zurueckgezogen, Abgelaufen]),
     (Entschieden, &[Zugestellt, Abgelaufen]),
-    (BeimJugendamt, &[Rueckfrage, Zugestellt, Zurueckgezogen, Abgelaufen]),
+    (BeimJugendamt, &[Entschieden, Rueckfrage, Zugestellt, Zurueckgezogen, Abgelaufen]),
     (Rueckfrage, &[Entschieden, BeimJugendamt, Zugestellt, Zurueckgezogen, Abgelaufen]),
-    (Abgelaufen, &[Zugestellt]),
+    (Abgelaufen, &[Entschieden, Zugestellt]),
     (Zugestellt, &[]),
     (Zurueckgezogen, &[]),
 ];

@@ -146,7 +146,8 @@ impl Vorgang {
             let text = "Für diesen Vorgang ist heute eine andere Stelle zuständig.";
             return Err(refused(Fault::Authority, "nicht-zustaendig", text));
         }
-        let Ok(state) = uebergaenge::allowed(vorgang.state, VorgangState::Zugestellt) else {
+        // Delivered is it when its answer has reached the mother.
+        let Ok(state) = uebergaenge::allowed(vorgang.state, VorgangState::Entschieden) else {
             let text = "Der Vorgang ist bereits abgeschlossen oder zurückgezogen.";
             return Err(refused(Fault::Other, "vorgang-beendet", text));
         };
@@ -348,7 +349,7 @@ mod tests {
         let mut message = answer("jugendamt-bremen");
         assert_eq!(close(&mut message, Some(alias()), Some(begun())), Ok(Flow::Next));
         let change = message.vorgang.clone().unwrap();
-        assert_eq!(change.vorgang.state, VorgangState::Zugestellt);
+        assert_eq!(change.vorgang.state, VorgangState::Entschieden);
         assert_eq!(change.vorgang.akte.partner, "kita");
         assert_eq!(message.built["antwort"].body, message.envelope.body);
         assert_eq!(message.values["vorgang"], "geschlossen");
@@ -384,7 +385,7 @@ mod tests {
         let mut message = somebody();
         let confirmation = by("jugendamt-bremen");
         assert_eq!(confirmed(&mut message, Some(alias()), Some(begun()), confirmation), Ok(Flow::Next));
-        assert_eq!(message.vorgang.unwrap().vorgang.state, VorgangState::Zugestellt);
+        assert_eq!(message.vorgang.unwrap().vorgang.state, VorgangState::Entschieden);
         // What an older program began keeps nothing to compare with.
         let mut old = begun();
         old.akte.gefragt = None;
@@ -430,7 +431,7 @@ mod tests {
         assert_eq!(code(close(&mut from(), None, None)), "S999 vorgang-unbekannt");
         assert_eq!(code(close(&mut from(), Some(alias()), None)), "S999 vorgang-unbekannt");
         assert_eq!(code(close(&mut from(), Some(uncertain), Some(begun()))), "T070 vorgang-mehrdeutig");
-        for state in [VorgangState::Zugestellt, VorgangState::Zurueckgezogen] {
+        for state in [VorgangState::Entschieden, VorgangState::Zugestellt, VorgangState::Zurueckgezogen] {
             assert_eq!(code(close(&mut from(), Some(alias()), over(state))), "S999 vorgang-beendet");
         }
         let mut barred = from();

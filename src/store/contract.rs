@@ -33,6 +33,12 @@ pub enum StoreError {
     /// The store belongs to another stage, version or key.
     #[error("store refused: {0}")]
     Refused(String),
+    /// The database lacks what this process has acknowledged: a fail-over led to one that lagged behind, or one was put back. It is
+    /// marked as one that was put back; what this process holds in memory is of another history.
+    #[error(
+        "the database lacks what was acknowledged; it was marked as put back and starts closed, deliveries have to be asked for again"
+    )]
+    History,
     /// Sealed octets do not open: damaged or of another key.
     #[error("sealed octets do not open: {0}; restore the file from backup or check the key")]
     Corrupt(String),
@@ -130,7 +136,7 @@ pub struct Entry {
     pub next_step: Option<String>,
     /// The rejections, without values.
     pub rejections: Vec<Rejection>,
-    /// What it waits for and until when.
+    /// What it waits for and until when; what waits for nothing runs at once.
     pub waits: Option<(SearchKey, Timestamp)>,
     /// Set where it is a delivery of a register, which the office may name as its last one.
     pub delivery: Option<Delivery>,
@@ -420,7 +426,13 @@ pub trait Store: Duties + Retention + Recovery + Rekey + Send + Sync {
     /// had taken wait again, claims that nobody needs go (their number is returned). Refused where only one may run and one does.
     async fn begin_run(&self) -> Result<u64, StoreError>;
 
-    /// Returns when another process may have brought work; a store of one process never returns. Polling suffices without it.
+    /// Whether [`Store::woken`] says so when another process has brought work: then asking is only the fall-back.
+    fn tells(&self) -> bool {
+        false
+    }
+
+    /// Returns when another process may have brought work; a store of one process never returns. Polling suffices without it. Heard by
+    /// one listener.
     async fn woken(&self) {
         std::future::pending().await
     }
@@ -440,16 +452,29 @@ pub trait Store: Duties + Retention + Recovery + Rekey + Send + Sync {
     async fn commit_and_take(&self, entries: Vec<Entry>, take: Option<Take>) -> Result<Made, StoreError>;
 
     /// Queues the committed answer to a message once more, for a sender that repeats it: a row of this id that was sent goes
-    /// again, one that is on its way or waits for a person stays, a missing one is added to what the message caused.
-    /// `false` when nothing had to be queued or the message is gone.
-    async fn answer_again(&self, first: Uuid, answer: Outgoing, now: Timestamp) -> Result<bool, StoreError>;
+    /// again, one that is on its way or waits for a person stays, a missing one is added to what the message caused. Where the
+    /// message is gone the row has the attributes of the repeat, and its content goes when it has arrived.
+    /// `false` when nothing had to be queued.
+    async fn answer_again(
+        &self,
+        first: Uuid,
+        answer: Outgoing,
+        repeat: &Stamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// Leases due lanes and returns their heads.
     async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError>;
     /// Settles rows; `false` for each one whose fence is stale (nothing was written for it).
     async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError>;
+    /// Lets a lease last from now on as if it were given now; `false` when the fence is stale or the lease has ended. Only for a lane on
+    /// which something goes on.
+    async fn renew(&self, lane: i64, fence: i64, now: Timestamp, lease: Duration)
+    -> Result<bool, StoreError>;
     /// The earliest time at which a lane is due, if any waits.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// Whether everything that a delivery needs can be reached, the keys too, wherever they stand.
+    async fn sound(&self) -> Result<(), StoreError>;
     /// The breakers.
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError>;
     /// Writes one breaker.

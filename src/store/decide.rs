@@ -2,6 +2,7 @@
 //! the back ends call, and with which the model of the tests walks through every order of events.
 //! Never reads a row and never looks at a clock. Times are microseconds, or any other unit, of one clock.
 
+use crate::envelope::Inbound;
 use crate::store::lane::Outcome;
 
 /// What is there of an entry that is to be committed.
@@ -41,6 +42,15 @@ pub fn by_id(row: Option<Own>, resumes: bool) -> Known {
         (Some(row), false) if row.same_content => Known::Again,
         (Some(_), false) => Known::Conflict,
     }
+}
+
+/// The state in which a message ends that waited when another delivery of the same had settled it, in that one's state; `None`: it
+/// stays as it is, because a person has to do with it.
+pub fn ends_as(own: &str, first: &str) -> Option<String> {
+    let waited = own == Inbound::Waiting.as_str();
+    // Where the other one waits, too, its effect is that one's.
+    let first = if waited && first == own { Inbound::Accepted.as_str() } else { first };
+    waited.then(|| first.to_owned())
 }
 
 /// How an entry stands to the message under one of its keys of idempotency; `own`: that message is the entry itself.
@@ -162,6 +172,9 @@ mod tests {
         assert_eq!(by_key(false, true), Known::Again);
         assert_eq!(by_key(false, false), Known::Conflict);
         assert_eq!(by_key(true, false), Known::New);
+        assert_eq!(ends_as("waiting", "rejected").as_deref(), Some("rejected"));
+        assert_eq!(ends_as("waiting", "waiting").as_deref(), Some("accepted"));
+        assert_eq!(ends_as("parked", "accepted"), None);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::envelope::Envelope;
-use crate::store::contract::Stamp;
+use crate::seal::index::Tag;
+use crate::store::contract::{Entry, Stamp};
 
 /// One row of the outbox, opened, as a worker gets it.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +29,8 @@ pub struct Due {
     pub deadline: Option<Timestamp>,
     /// True when an attempt of unknown outcome was made before.
     pub unclear: bool,
+    /// The Vorgang whose answer it is, as the store names it: handed back with the settling.
+    pub delivers: Option<Tag>,
     /// The envelope to send.
     pub envelope: Envelope,
 }
@@ -126,6 +129,11 @@ pub struct Settle {
     pub row: Uuid,
     /// How it ended.
     pub outcome: Outcome,
+    /// What came back with a row that was sent: stored in the same transaction, to run at once. A repeat of what is there already is
+    /// nothing new; what came under a known key with other content is stored all the same, and its run finds the conflict.
+    pub answers: Vec<Entry>,
+    /// [`Due::delivers`] of the row: with a row that was sent its Vorgang is delivered, and whoever decided on it looks again.
+    pub delivers: Option<Tag>,
     /// True when the worker is done with the lane and the lease ends.
     pub release: bool,
     /// Now.

@@ -8,6 +8,7 @@ use secrecy::SecretBox;
 use crate::envelope::Stage;
 use crate::store::backup::Manifest;
 use crate::store::contract::{Store, StoreError};
+use crate::store::lies::Lies;
 use crate::store::migrated::{Migrated, Version};
 use crate::store::recovery::{Copied, Restored};
 use crate::store::restore::PutBack;
@@ -17,6 +18,7 @@ pub mod contract;
 pub mod decide;
 pub mod duty;
 pub mod lane;
+pub mod lies;
 pub mod migrated;
 pub mod postgres;
 pub mod private;
@@ -28,9 +30,9 @@ mod sealing;
 pub mod sqlite;
 pub mod trouble;
 
-/// How a back end is opened: place (of the embedded one its folder, of PostgreSQL its URL), stage of the process, master key, for reading only.
+/// How a back end is opened: where it lies, stage of the process, master key, for reading only.
 pub type Open = fn(
-    place: &Path,
+    place: &Lies,
     stage: Stage,
     master: SecretBox<[u8; 32]>,
     read_only: bool,
@@ -42,7 +44,7 @@ pub const BACK_ENDS: &[(&str, Open)] =
 
 /// How the tables of a back end are brought up to this program's version, behind a lock that one process holds at a time.
 pub type Migrate =
-    fn(place: &Path, stage: Stage, master: SecretBox<[u8; 32]>) -> Result<Vec<Migrated>, StoreError>;
+    fn(place: &Lies, stage: Stage, master: SecretBox<[u8; 32]>) -> Result<Vec<Migrated>, StoreError>;
 
 /// The migrations of the back ends by name.
 pub const MIGRATIONS: &[(&str, Migrate)] =
@@ -57,7 +59,7 @@ pub const COPIES: &[(&str, Look)] =
 
 /// How a stopped store whose database was put back is marked, so that it starts closed.
 pub type Mark = fn(
-    place: &Path,
+    place: &Lies,
     stage: Stage,
     master: SecretBox<[u8; 32]>,
     restored: &Restored,
@@ -69,7 +71,7 @@ pub const MARKS: &[(&str, Mark)] =
 
 /// How a verified backup is put in the place of a stopped store.
 pub type Restore = fn(
-    place: &Path,
+    place: &Lies,
     stage: Stage,
     master: SecretBox<[u8; 32]>,
     backup: (&Path, &Manifest),
@@ -81,7 +83,7 @@ pub const RESTORES: &[(&str, Restore)] =
     &[("postgres", postgres::recovery::by_owner), ("sqlite", sqlite::restore::put_back)];
 /// How the versions of the tables of a back end are read; nothing is changed.
 pub type Versions =
-    fn(place: &Path, stage: Stage, master: SecretBox<[u8; 32]>) -> Result<Vec<Version>, StoreError>;
+    fn(place: &Lies, stage: Stage, master: SecretBox<[u8; 32]>) -> Result<Vec<Version>, StoreError>;
 
 /// The readers of versions by name.
 pub const VERSIONS: &[(&str, Versions)] =

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::store::contract::StoreError;
+use crate::store::contract::{Entry, StoreError};
 use crate::store::lane::Due;
 
 /// A store that was put back from a backup and whose dispatch is closed until a person opens it.
@@ -133,7 +133,14 @@ pub trait Recovery: Send + Sync {
     async fn doubtful(&self, after: Option<Uuid>, limit: usize) -> Result<Vec<Due>, StoreError>;
 
     /// Writes what was found out of a doubtful row; `false` when it is not in doubt any more. Only while the store recovers.
-    async fn resolve(&self, row: Uuid, finding: Finding, now: Timestamp) -> Result<bool, StoreError>;
+    /// `answers`: what came back with one that arrived, stored as [`crate::store::lane::Settle::answers`] are.
+    async fn resolve(
+        &self,
+        row: Uuid,
+        finding: Finding,
+        answers: Vec<Entry>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// Opens dispatch; person and reason are audited. `false` when the store is not recovering; refused before the ledger was
     /// applied.

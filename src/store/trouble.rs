@@ -58,6 +58,7 @@ impl StoreError {
         let known = |text: &str| CALLS.iter().find(|(of, _)| *of == text).map(|(_, alarm)| *alarm);
         match self {
             StoreError::Corrupt(_) => Alarm::StoreDamaged,
+            StoreError::History => Alarm::AcknowledgedLost,
             StoreError::Refused(text) => known(text).unwrap_or(Alarm::StoreRefused),
             StoreError::Later(text) | StoreError::Entry(text) => known(text).unwrap_or(Alarm::StoreBusy),
         }

@@ -112,6 +112,8 @@ alarms! {
     RetentionLate = "retention-late",
     /// A thread of ours ended unexpectedly.
     WorkerFailed = "worker-failed",
+    /// A part of the engine ended without which nothing moves.
+    EngineBroken = "engine-broken",
 }
 
 impl Alarm {

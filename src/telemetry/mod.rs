@@ -2,6 +2,7 @@
 
 pub mod alarm;
 pub mod metric;
+pub mod panics;
 pub mod parts;
 pub mod start;
 pub mod trace;

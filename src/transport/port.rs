@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -99,6 +100,22 @@ pub enum SendError {
     },
 }
 
+/// What an attempt tells of how it gets on. As long as it does, it is waited for, and the lane is kept for it.
+#[derive(Debug, Default)]
+pub struct Progress(AtomicU64);
+
+impl Progress {
+    /// Another piece has gone.
+    pub fn moved(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many have gone.
+    pub fn pieces(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Sends envelopes out.
 #[async_trait]
 pub trait Destination: Send + Sync {
@@ -111,7 +128,17 @@ pub trait Destination: Send + Sync {
     /// Looks an earlier attempt up at the far end; `Ok(None)` means it certainly did not arrive.
     async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError>;
 
-    /// How many envelopes may be under way at once.
+    /// The same, telling as it gets on: for what takes longer than a receiver may be silent, such as an upload of large parts.
+    async fn send_in_pieces(&self, envelope: &Envelope, _progress: &Progress) -> Result<Receipt, SendError> {
+        self.send(envelope).await
+    }
+
+    /// How long an attempt may stand still before its outcome counts as unknown; `None`: as long as the house waits for any.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
+
+    /// How many envelopes may be under way at once; asked before each, so that a change counts at once.
     fn width(&self) -> usize;
 }
 

@@ -83,7 +83,7 @@ impl Reader for PackageReader {
             .ok_or_else(|| WriteError::NoTemplate(format!("{message} {version}")))?;
         let text = package.templates.render(message, values).map_err(WriteError::Template)?;
         let bytes = Bytes::from(text);
-        let document = gate::pass(bytes.clone(), &gate::Limits::default())
+        let document = gate::pass(bytes.clone(), &written_limits())
             .map_err(|error| WriteError::Invalid(error.to_string()))?;
         let kind = package.messages.iter().find(|known| known.message == message);
         let written = document.root();
@@ -319,4 +319,10 @@ impl Visitor for Pass<'_> {
 
 fn unreadable() -> Rejection {
     Rejection::new(Fault::Rule, "Der Wert ist schemavalide, aber nicht lesbar.").rule("R-WERT")
+}
+/// Bounds of what is written: a refusal quotes what came in Base64, so they follow from the bounds of what is taken in, with a
+/// mebibyte for what is said about it.
+fn written_limits() -> gate::Limits {
+    let taken = gate::Limits::default();
+    gate::Limits { bytes: taken.bytes.div_ceil(3) * 4 + (1 << 20), ..taken }
 }

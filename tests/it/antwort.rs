@@ -65,6 +65,7 @@ async fn an_answer_about_somebody_else_reaches_her_only_when_her_office_has_conf
         clock: Clock::scaled(began(), 30.0),
         points: Points::none(),
         settings: Settings { workers: 1, ..Settings::default() },
+        waits: false,
     };
     let house = House::start(options).await.unwrap();
     let intake = house.shared.around.intake.clone();

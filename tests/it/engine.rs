@@ -1,11 +1,13 @@
 //! The engine at its boundary: real store, real routes, partners that a test tells what to do, and a store that can be
 //! told to fail. Every wait is bounded; nothing is asserted about time by the clock on the wall.
 
+mod answers;
 mod broker;
 mod deletion;
 mod duty;
 mod far;
 mod kept;
+mod long;
 mod no_wrong_answer;
 mod once;
 mod order;
@@ -18,3 +20,4 @@ mod stand;
 mod trouble;
 mod troubled;
 mod waiting;
+mod watch;

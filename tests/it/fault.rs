@@ -11,6 +11,7 @@ mod lab;
 mod ledger;
 mod neighbours;
 mod network;
+mod panics;
 mod play;
 mod poison;
 mod proxy;

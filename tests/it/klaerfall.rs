@@ -257,6 +257,7 @@ async fn asked(letter: &str, name: &str, logged: &Lines) -> Outside {
         clock: clock.clone(),
         points: Points::none(),
         settings: Settings { workers: 1, ..Settings::default() },
+        waits: false,
     };
     let house = House::start(options).await.unwrap();
     let intake = house.shared.around.intake.clone();

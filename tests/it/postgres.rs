@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::{Store, StoreError};
+use drehscheibe::store::lies::Lies;
 use drehscheibe::store::postgres::open::encode;
 use drehscheibe::store::postgres::recovery;
 use drehscheibe::store::postgres::store::PostgresStore;
@@ -15,6 +16,7 @@ use secrecy::SecretBox;
 use crate::store_contract::common::{House, at};
 
 pub mod binary;
+mod history;
 mod neighbours;
 mod plans;
 mod replicas;
@@ -91,7 +93,7 @@ impl House for Served {
         let url = self.server.url("laufzeit", &self.database);
         let owner = encode(&self.server.url("besitzer", &self.database));
         let claims = encode(&self.folder.path().to_string_lossy());
-        let place = PathBuf::from(format!("{url}?claims={claims}&owner={owner}"));
+        let place = Lies::at(format!("{url}?claims={claims}&owner={owner}"));
         let restored = Restored { at: at(500), copied: Some(at(100)) };
         // A connection of the store before may take a moment to end.
         for _ in 0..100 {

@@ -58,7 +58,7 @@ impl Ground {
             }),
             Ground::Served(house) => {
                 let url = house.server.url("laufzeit", &house.database);
-                let place = PathBuf::from(format!("{url}?claims={}", folder.display()));
+                let place = drehscheibe::store::lies::Lies::at(format!("{url}?claims={}", folder.display()));
                 Box::new(move || {
                     let master = SecretBox::new(Box::new(*KEY));
                     drehscheibe::store::postgres::store::boxed(&place, Stage::Test, master, true).unwrap()

@@ -8,6 +8,7 @@ use base64::Engine;
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::backup;
 use drehscheibe::store::contract::{Command, CommandState, Scope, Store, StoreError};
+use drehscheibe::store::lies::Lies;
 use drehscheibe::store::recovery::Restored;
 use drehscheibe::store::sqlite::open::Settings;
 use drehscheibe::store::sqlite::restore;
@@ -54,7 +55,14 @@ impl House for Embedded {
             assert_eq!(faults, Vec::<String>::new());
             let master = SecretBox::new(Box::new([1; 32]));
             let restored = Restored { at: at(500), copied: Some(manifest.created) };
-            restore::put_back(folder, Stage::Test, master, (backup, &manifest), &restored).unwrap();
+            restore::put_back(
+                &Lies::Folder(folder.to_owned()),
+                Stage::Test,
+                master,
+                (backup, &manifest),
+                &restored,
+            )
+            .unwrap();
             return;
         }
         for gone in ["drehscheibe.db-wal", "drehscheibe.db-shm"] {
@@ -66,7 +74,7 @@ impl House for Embedded {
     async fn mark(&self) {
         let restored = Restored { at: at(500), copied: Some(at(100)) };
         let master = SecretBox::new(Box::new([1; 32]));
-        restore::mark(self.folder.path(), Stage::Test, master, &restored).unwrap();
+        restore::mark(&Lies::Folder(self.folder.path().to_owned()), Stage::Test, master, &restored).unwrap();
     }
 
     async fn empty_ledger(&self) {

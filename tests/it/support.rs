@@ -234,6 +234,11 @@ impl Running {
         self.child.try_wait().expect("its state").is_some()
     }
 
+    /// Its exit code, if it has ended with one.
+    pub fn code(&mut self) -> Option<i32> {
+        self.child.try_wait().expect("its state").and_then(|status| status.code())
+    }
+
     /// Asks it to end and waits; true when it ended by itself with success.
     pub fn terminate(&mut self) -> bool {
         let pid = self.child.id().to_string();

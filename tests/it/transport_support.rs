@@ -127,7 +127,15 @@ pub async fn eventually(mut is_so: impl FnMut() -> bool) {
 }
 
 pub fn verdict(state: Inbound) -> Verdict {
-    Verdict { id: Uuid::from_u128(7), state, conflict: false, again: false, codes: Vec::new(), reply: None }
+    Verdict {
+        id: Uuid::from_u128(7),
+        state,
+        conflict: false,
+        again: false,
+        codes: Vec::new(),
+        reply: None,
+        forgotten: false,
+    }
 }
 
 pub fn reply(text: &str) -> Option<Reply> {

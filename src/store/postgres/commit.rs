@@ -4,6 +4,7 @@
 //! whole transaction is done again.
 
 use std::collections::{HashMap, HashSet};
+use std::pin::Pin;
 
 use uuid::Uuid;
 
@@ -83,6 +84,24 @@ pub async fn commit(base: &Base, works: &[Work], stamps: &[i64], take: Option<&T
         Ok(Batch { written, woken, lanes: taking.map(Taking::lanes).unwrap_or_default() })
     };
     transact!(base.db, tx => once(&tx).await)
+}
+
+/// Lays down what came back with rows that were sent. Under a key that stands with other content it lies without one: its run finds
+/// the conflict and answers it.
+pub fn lay<'a>(
+    base: &'a Base,
+    tx: &'a Tx<'_>,
+    (work, stamp): (&'a mut Work, i64),
+    month: i64,
+) -> Pin<Box<dyn Future<Output = Stored<()>> + Send + 'a>> {
+    Box::pin(async move {
+        let (written, _) = batch(base, tx, std::slice::from_ref(work), &[stamp], month, None).await?;
+        if matches!(written.as_slice(), [Written::Done(Committed::Conflict)]) {
+            work.keys.clear();
+            batch(base, tx, std::slice::from_ref(work), &[stamp], month, None).await?;
+        }
+        Ok(())
+    })
 }
 
 async fn batch(
@@ -246,6 +265,7 @@ async fn decide<'a>(
 ) -> Stored<Vec<Winner<'a>>> {
     let mut winners = Vec::new();
     let (mut repeats, mut settled, mut timers) = (Vec::new(), Vec::new(), Vec::new());
+    let mut ended: Vec<(i64, String)> = Vec::new();
     for place in wave {
         let work = &works[*place];
         let row = there.inbox.get(&work.id);
@@ -258,8 +278,12 @@ async fn decide<'a>(
             (Known::New | Known::Again, _) => match under_keys(work, there) {
                 Some(Err(())) => Some(Written::Done(Committed::Conflict)),
                 Some(Ok(first)) => {
-                    // A replayed message that another delivery has settled meanwhile: it is not run again and again.
+                    // A message that another delivery has settled meanwhile: it is not run again and again. What waited ends as
+                    // that one did; what a person replayed stays where it is.
                     settled.extend(row.map(|row| row.nr));
+                    ended.extend(
+                        row.and_then(|row| Some((row.nr, decide::ends_as(&row.first.state, &first.state)?))),
+                    );
                     repeats.push((*place, first.id));
                     Some(Written::Again(first.clone()))
                 }
@@ -286,6 +310,9 @@ async fn decide<'a>(
     }
     if !settled.is_empty() {
         run(tx, sql!("waiting_delete"), &[&settled]).await?;
+    }
+    for (nr, state) in ended {
+        run(tx, sql!("inbox_state"), &[&vec![nr], &state]).await?;
     }
     if !repeats.is_empty() {
         let (mandanten, partners): (Vec<&str>, Vec<&str>) = repeats

@@ -15,6 +15,7 @@ use crate::store::postgres::blob;
 use crate::store::postgres::commit::tag;
 use crate::store::postgres::pool::{Tx, one, rows, run, together, transact};
 use crate::store::postgres::values::{get, sql};
+use crate::store::postgres::witness::{self, Turn};
 use crate::store::sealing::content::{Closed, Owner};
 use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, SKEW};
 use crate::store::sealing::taking::Lease;
@@ -205,7 +206,11 @@ pub type Broken = (i64, i64, Uuid);
 
 /// Leases due lanes and opens their heads; rows that do not open come back apart, to be parked.
 pub async fn claim(base: &Base, want: &Want) -> Stored<(Vec<Lane>, Vec<Broken>)> {
-    let closed = transact!(base.db, tx => lease(base, &tx, want).await)?;
+    let quiet = base.db.quiet();
+    let (closed, turn) = transact!(quiet, tx => lease(base, &tx, want).await)?;
+    if let Some(turn) = turn {
+        turn.confirmed();
+    }
     if closed.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
@@ -253,7 +258,8 @@ pub async fn claim(base: &Base, want: &Want) -> Stored<(Vec<Lane>, Vec<Broken>)>
     Ok((lanes, broken))
 }
 
-async fn lease(base: &Base, tx: &Tx<'_>, want: &Want) -> Stored<Vec<ClosedLane>> {
+/// Leases lanes; comes back with the turn to be confirmed. Most looks find nothing and write nothing, so only what finds some marks.
+async fn lease(base: &Base, tx: &Tx<'_>, want: &Want) -> Stored<(Vec<ClosedLane>, Option<Turn>)> {
     let now = micros(want.now);
     let absurd = later(want.now, LONGEST_LEASE);
     let bounds: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&now, &absurd];
@@ -282,8 +288,13 @@ async fn lease(base: &Base, tx: &Tx<'_>, want: &Want) -> Stored<Vec<ClosedLane>>
         known = rows(tx, sql!("lane_destinations"), &[]).await?;
     }
     let chosen = choose(tx, want, now, &known).await?;
+    if chosen.is_empty() && ended.is_empty() {
+        return Ok((Vec::new(), None));
+    }
+    let turn = base.db.turn();
+    witness::mark(turn.as_ref(), tx).await?;
     if chosen.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), turn));
     }
     let lanes: Vec<i64> = chosen.iter().map(|(lane, ..)| *lane).collect();
     let mut heads: HashMap<i64, Vec<tokio_postgres::Row>> = HashMap::new();
@@ -314,7 +325,18 @@ async fn lease(base: &Base, tx: &Tx<'_>, want: &Want) -> Stored<Vec<ClosedLane>>
     arm(tx, &idle).await?;
     let until = later(want.now, want.lease.min(LONGEST_LEASE));
     run(tx, sql!("lane_lease"), &[&leased, &handed, &until, &want.worker, &base.lauf]).await?;
-    Ok(taken)
+    Ok((taken, turn))
+}
+
+/// Lets a lease go on; `false` when it is not this one any more.
+pub async fn renew(
+    base: &Base,
+    (lane, fence): (i64, i64),
+    now: Timestamp,
+    lease: std::time::Duration,
+) -> Stored<bool> {
+    let until = later(now, lease.min(LONGEST_LEASE));
+    transact!(base.db, tx => async { Ok(run(&tx, sql!("lane_renew"), &[&lane, &fence, &until]).await? > 0) }.await)
 }
 
 /// Due lanes, the destinations in turn so that none crowds out another: lane, fence, destination.

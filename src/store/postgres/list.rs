@@ -16,7 +16,8 @@ use crate::store::postgres::values::{get, sql, trouble};
 use crate::store::postgres::{blob, house};
 use crate::store::sealing::content::Owner;
 use crate::store::sealing::due;
-use crate::store::sealing::prepare::{InboxNote, SendNote, transport};
+use crate::store::sealing::heads::{InboxNote, SendNote};
+use crate::store::sealing::prepare::transport;
 use crate::store::sealing::shown::{self, Broken, First};
 use crate::store::sealing::values::{Stored, codes, count, limit, may_see_payloads, narrow, state, time};
 
@@ -153,15 +154,15 @@ pub async fn verdicts(base: &Base, firsts: Vec<First>) -> Stored<Vec<Verdict>> {
         let note = match first.sealed.and_then(|nr| closed.remove(&nr)) {
             Some(closed) => {
                 let owner = Owner::new("inbox", first.id);
-                shown::note(base.keyring.open_one(&client, owner, closed).await)?
+                shown::kept(base.keyring.open_one(&client, owner, closed).await)?
             }
             None => match first.sealed {
                 // A second repeat of the same message in one batch.
                 Some(nr) => {
                     let again = blob::read_one(&client, nr).await?;
-                    shown::note(base.keyring.open_one(&client, Owner::new("inbox", first.id), again).await)?
+                    shown::kept(base.keyring.open_one(&client, Owner::new("inbox", first.id), again).await)?
                 }
-                None => InboxNote::default(),
+                None => None,
             },
         };
         verdicts.push(shown::verdict(first, note)?);

@@ -37,4 +37,5 @@ pub mod statements;
 pub mod store;
 mod values;
 mod waiting;
+mod witness;
 mod write;

@@ -1,7 +1,7 @@
 //! Opening a store: what it is opened with, refusal of a store of another stage, version or key, and what is made once.
 //! Never changes a store that it refuses.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::envelope::Stage;
 use crate::seal::key::{KEY_LEN, Master};
 use crate::store::contract::StoreError;
+use crate::store::lies::Lies;
 use crate::store::migrated::Migrated;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::keyring::Keyring;
@@ -80,12 +81,12 @@ impl Settings {
     /// The settings of a place as the menu of back ends has it: a URL whose own parameters `claims`, `owner`, `keys`, `ca`,
     /// `cert` and `key` are percent-encoded.
     pub fn of_place(
-        place: &Path,
+        place: &Lies,
         stage: Stage,
         master: SecretBox<[u8; KEY_LEN]>,
         read_only: bool,
     ) -> Result<Settings, StoreError> {
-        let Some(place) = place.to_str() else { return refused("the place of the store is no URL") };
+        let place = place.address()?;
         let (url, query) = place.split_once('?').unwrap_or((place, ""));
         let mut settings = Settings {
             url: SecretString::from(String::new()),
@@ -389,20 +390,20 @@ mod tests {
         let master = SecretBox::new(Box::new([1; 32]));
         let owner = encode("postgresql://o:p%@h/d?sslmode=require");
         let place = format!("postgresql://u@h/d?sslmode=require&claims=/var/x%20y&owner={owner}");
-        let settings = Settings::of_place(Path::new(&place), Stage::Test, master, false).unwrap();
+        let settings = Settings::of_place(&Lies::at(place), Stage::Test, master, false).unwrap();
         assert_eq!(settings.url.expose_secret(), "postgresql://u@h/d?sslmode=require");
         assert_eq!(settings.folder, PathBuf::from("/var/x y"));
         assert_eq!(settings.owner.unwrap().expose_secret(), "postgresql://o:p%@h/d?sslmode=require");
         let master = SecretBox::new(Box::new([1; 32]));
-        let without = Settings::of_place(Path::new("postgresql://u@h/d"), Stage::Test, master, false);
+        let without = Settings::of_place(&Lies::at("postgresql://u@h/d"), Stage::Test, master, false);
         assert!(matches!(without, Err(StoreError::Refused(_))));
     }
 
     #[test]
     fn another_machine_needs_tls() {
         let master = SecretBox::new(Box::new([1; 32]));
-        let place = Path::new("postgresql://u@db.example/d?claims=/x");
-        let settings = Settings::of_place(place, Stage::Test, master, false).unwrap();
+        let place = Lies::at("postgresql://u@db.example/d?claims=/x");
+        let settings = Settings::of_place(&place, Stage::Test, master, false).unwrap();
         assert!(
             matches!(settings.main(), Err(StoreError::Refused(text)) if text.contains("sslmode=require"))
         );

@@ -1,6 +1,7 @@
 //! Connections: a pool that makes new ones when the server comes back, and the ways to ask on one.
 //! Never waits without end and never keeps a connection that has failed.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::store::contract::{Scope, StoreError};
 use crate::store::postgres::values::{is_race, not_connected, sql, trouble};
+use crate::store::postgres::witness::{Turn, Witness};
 use crate::store::sealing::values::{Stored, narrow};
 use crate::store::trouble::{POOL_BUSY, READ_ONLY, UNREACHABLE};
 
@@ -93,26 +95,34 @@ fn plan_anew() -> Hook {
 #[derive(Clone)]
 pub struct Db {
     pool: Pool,
+    witness: Option<Arc<Witness>>,
 }
 
 impl Db {
-    /// A pool of at most so many connections; connects when first asked. Each says that the process of the number lives.
+    /// A pool of at most so many connections; connects when first asked. Each says that the process of the number lives, and proves
+    /// that it leads to what this process has written.
     pub fn new(
         config: tokio_postgres::Config,
         tls: MakeRustlsConnect,
         most: usize,
         lauf: Option<i64>,
     ) -> Stored<Db> {
+        let witness = lauf.map(|_| Witness::new());
+        let proven = witness.clone();
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let pool = Pool::builder(Manager::from_config(config, tls, recycling))
             .max_size(most)
             .post_create(Hook::async_fn(move |client, _| {
+                let proven = proven.clone();
                 Box::pin(async move {
                     if let Some(lauf) = lauf {
                         let held = client.execute(sql!("lauf_hold_too"), &[&lauf]).await;
                         held.map_err(HookError::Backend)?;
                     }
-                    Ok(())
+                    match &proven {
+                        Some(witness) => witness.prove(client).await,
+                        None => Ok(()),
+                    }
                 })
             }))
             // The connection used last comes first: its statements are planned and its buffers, here and at the server, are as
@@ -126,13 +136,17 @@ impl Db {
             .pre_recycle(plan_anew())
             .build()
             .map_err(|_| StoreError::Refused("the pool of connections cannot be made".into()))?;
-        Ok(Db { pool })
+        Ok(Db { pool, witness })
     }
 
     /// A connection.
     pub async fn get(&self) -> Stored<Object> {
         use deadpool_postgres::{PoolError, TimeoutType};
+        if self.lost() {
+            return Err(StoreError::History);
+        }
         self.pool.get().await.map_err(|error| match error {
+            _ if self.lost() => StoreError::History,
             PoolError::Backend(error) => not_connected(error),
             PoolError::PostCreateHook(HookError::Backend(error)) => trouble(error),
             PoolError::Timeout(TimeoutType::Wait) => StoreError::Later(POOL_BUSY.into()),
@@ -141,9 +155,52 @@ impl Db {
         })
     }
 
+    /// Whether a connection led to a database that lacks what this process has written: what it holds in memory is of another history,
+    /// so it does nothing more.
+    fn lost(&self) -> bool {
+        self.witness.as_ref().is_some_and(|witness| witness.lost())
+    }
+
+    /// A turn for a transaction that writes, where this process proves its history.
+    pub fn turn(&self) -> Option<Turn> {
+        self.witness.as_ref().map(Witness::turn)
+    }
+
+    /// The same connections for transactions that mostly find nothing to write: they mark for themselves where they do.
+    pub fn quiet(&self) -> Quiet<'_> {
+        Quiet(self)
+    }
+
     /// Says that a connection leads to a server that does not take writes: all are made anew.
     pub fn forget(&self) {
         self.pool.retain(|_, _| false);
+    }
+}
+
+impl AsRef<Db> for Db {
+    fn as_ref(&self) -> &Db {
+        self
+    }
+}
+
+impl AsRef<Db> for Quiet<'_> {
+    fn as_ref(&self) -> &Db {
+        self.0
+    }
+}
+
+/// Connections for transactions that mark for themselves.
+pub struct Quiet<'a>(&'a Db);
+
+impl Quiet<'_> {
+    /// A connection.
+    pub async fn get(&self) -> Stored<Object> {
+        self.0.get().await
+    }
+
+    /// None.
+    pub fn turn(&self) -> Option<Turn> {
+        None
     }
 }
 
@@ -211,8 +268,18 @@ macro_rules! transact {
             let done: Stored<_> = async {
                 let mut client = $db.get().await?;
                 let $tx = $crate::store::postgres::pool::in_time(client.transaction()).await?;
-                let made = $body?;
+                let turn = $db.turn();
+                // The mark goes out with the first statement and is waited for with the last.
+                let (marked, made) = tokio::join!(biased;
+                    $crate::store::postgres::witness::mark(turn.as_ref(), &$tx),
+                    async { $body },
+                );
+                let made = made?;
+                marked?;
                 $crate::store::postgres::pool::in_time($tx.commit()).await?;
+                if let Some(turn) = turn {
+                    turn.confirmed();
+                }
                 Ok(made)
             }
             .await;
@@ -243,9 +310,9 @@ macro_rules! together {
 pub(crate) use together;
 
 /// After a failure: connections to a server that became read-only are of no use.
-pub fn after(db: &Db, error: &StoreError) {
+pub fn after(db: &impl AsRef<Db>, error: &StoreError) {
     if matches!(error, StoreError::Later(text) if text == READ_ONLY) {
-        db.forget();
+        db.as_ref().forget();
     }
 }
 

@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 use crate::envelope::Stage;
 use crate::store::backup::{CLAIMS, Manifest};
-use crate::store::contract::StoreError;
+use crate::store::contract::{Entry, StoreError};
 use crate::store::lane::{Due, Settle};
+use crate::store::lies::Lies;
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, no_stamp, stamps};
 use crate::store::postgres::migrate::HOUSE;
@@ -35,13 +36,15 @@ use crate::store::sealing::values::{Stored, count, limit, micros, time};
 async fn read(on: &impl GenericClient, sql: &str) -> Stored<State> {
     let lost = || StoreError::Corrupt("the store has lost its epoch".into());
     let r = one(on, sql, &[]).await?.ok_or_else(lost)?;
+    let (from, until, commits): (Option<i64>, Option<i64>, Option<i64>) =
+        (get(&r, 5)?, get(&r, 6)?, get(&r, 7)?);
     Ok(State {
         epoch: get(&r, 0)?,
         ledger: get(&r, 1)?,
         since: get(&r, 2)?,
         copied: get(&r, 3)?,
         applied: get(&r, 4)?,
-        lost: None,
+        lost: from.map(|from| (from, until.unwrap_or(from), commits.unwrap_or(0))),
     })
 }
 
@@ -89,6 +92,12 @@ pub async fn next_epoch(base: &Base) -> Stored<()> {
     raise_keys(base, next).await
 }
 
+/// Forgets the marks of processes that began long ago.
+pub async fn forget_marks(base: &Base) -> Stored<()> {
+    let client = base.db.get().await?;
+    run(&client, sql!("mark_forget"), &[]).await.map(drop)
+}
+
 async fn counted_on(on: &impl GenericClient, keys: i64) -> Stored<i64> {
     let lost = || StoreError::Corrupt("the store has lost its epoch".into());
     get(&one(on, sql!("recovery_epoch"), &[&keys]).await?.ok_or_else(lost)?, 0)
@@ -101,7 +110,7 @@ async fn raise_keys(base: &Base, next: i64) -> Stored<()> {
 
 /// Marks a database that its owner put back, as the menu of back ends has it; blocks like opening. Refused while a process runs.
 pub fn mark(
-    place: &Path,
+    place: &Lies,
     stage: Stage,
     master: SecretBox<[u8; 32]>,
     restored: &Restored,
@@ -132,7 +141,7 @@ pub fn look(file: &Path) -> Result<Option<Copied>, StoreError> {
 
 /// What the owner of the database does to put a backup back, as the menu of back ends has it.
 pub fn by_owner(
-    place: &Path,
+    place: &Lies,
     stage: Stage,
     master: SecretBox<[u8; 32]>,
     (backup, manifest): (&Path, &Manifest),
@@ -155,17 +164,22 @@ pub fn by_owner(
     })
 }
 
-async fn resolve(base: &Base, id: Uuid, finding: Finding, now: Timestamp) -> Stored<bool> {
+async fn resolve(
+    base: &Base,
+    (id, finding): (Uuid, Finding),
+    mut laid: settle::Laid,
+    now: Timestamp,
+) -> Stored<bool> {
     let month = base.month(now).await?;
-    transact!(base.db, tx => resolve_in(base, &tx, (id, finding.clone()), now, month).await)
+    transact!(base.db, tx => resolve_in(base, &tx, (id, finding.clone()), &mut laid, (now, month)).await)
 }
 
 async fn resolve_in(
     base: &Base,
     tx: &Tx<'_>,
     (id, finding): (Uuid, Finding),
-    now: Timestamp,
-    month: i64,
+    laid: &mut settle::Laid,
+    (now, month): (Timestamp, i64),
 ) -> Stored<bool> {
     if read(tx, sql!("recovery_get")).await?.since.is_none() {
         return Ok(false);
@@ -177,8 +191,9 @@ async fn resolve_in(
     let Some(outcome) = shared::outcome(finding) else { return Ok(true) };
     // Dispatch is closed: the lane is nobody's, and its fence is the one that stands.
     let Some(fence) = lanes::lock(tx, &[row.lane]).await?.remove(&row.lane) else { return Ok(false) };
-    let one = Settle { lane: row.lane, fence, row: id, outcome, release: true, now };
-    Ok(settle::round(base, tx, &[one], month).await? == [true])
+    let (answers, delivers) = (Vec::new(), settle::delivers(base, tx, (id, row.nr)).await?);
+    let one = Settle { lane: row.lane, fence, row: id, outcome, answers, delivers, release: true, now };
+    Ok(settle::in_rounds(base, tx, &[one], laid, month).await? == [true])
 }
 
 async fn open_dispatch(base: &Base, person: &str, reason: &str, now: Timestamp) -> Stored<Option<i64>> {
@@ -212,13 +227,8 @@ impl Recovery for PostgresStore {
         let here = read(&client, sql!("recovery_get")).await?;
         let Some(since) = here.since else { return Ok(None) };
         let (copied, applied) = (here.copied.map(time), here.applied);
-        Ok(Some(Recovering {
-            since: time(since),
-            copied,
-            applied,
-            doubtful: doubts(&client).await?,
-            lost: None,
-        }))
+        let doubtful = doubts(&client).await?;
+        Ok(Some(Recovering { since: time(since), copied, applied, doubtful, lost: here.lost() }))
     }
 
     async fn reapply(&self, now: Timestamp) -> Stored<Reapplied> {
@@ -245,9 +255,16 @@ impl Recovery for PostgresStore {
         }))
     }
 
-    async fn resolve(&self, row: Uuid, finding: Finding, now: Timestamp) -> Stored<bool> {
+    async fn resolve(
+        &self,
+        row: Uuid,
+        finding: Finding,
+        answers: Vec<Entry>,
+        now: Timestamp,
+    ) -> Stored<bool> {
         self.watch()?;
-        resolve(&self.base, row, finding, now).await
+        let laid = self.laid(0, answers).await?;
+        resolve(&self.base, (row, finding), laid, now).await
     }
 
     async fn open_dispatch(&self, person: &str, reason: &str, now: Timestamp) -> Stored<bool> {

@@ -7,16 +7,19 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::seal::index::Tag;
+use crate::store::contract::StoreError;
 use crate::store::decide::{self, Holder};
 use crate::store::lane::{Outcome, Settle};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, rows, run, together, transact};
 use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::{blob, lanes};
+use crate::store::postgres::{blob, commit, lanes};
 use crate::store::sealing::content::{Closed, Owner, to_json};
 use crate::store::sealing::due::{said_to_have_arrived, settled};
-use crate::store::sealing::prepare::SendNote;
+use crate::store::sealing::heads::{SendHead, SendNote};
+use crate::store::sealing::prepare::Work;
 use crate::store::sealing::values::{Stored, micros};
 
 /// What settling, replaying and repeating need of a row.
@@ -50,15 +53,24 @@ fn out_row(r: &tokio_postgres::Row) -> Stored<(Uuid, OutRow)> {
     Ok((get(r, 1)?, row))
 }
 
-/// Settles rows in their order; `false` for each one whose fence is stale or that is not its lane's to settle.
-pub async fn settle(base: &Base, settles: &[Settle]) -> Stored<Vec<bool>> {
+/// Settles rows in their order, and lays down what came back with them; `false` for each one whose fence is stale or that is not its lane's to settle.
+pub async fn settle(base: &Base, settles: &[Settle], mut laid: Laid) -> Stored<Vec<bool>> {
     let Some(last) = settles.iter().map(|one| one.now).max() else { return Ok(Vec::new()) };
     let month = base.month(last).await?;
-    transact!(base.db, tx => in_rounds(base, &tx, settles, month).await)
+    transact!(base.db, tx => in_rounds(base, &tx, settles, &mut laid, month).await)
 }
 
+/// What came back with rows that were sent, ready to be laid down: the place of the row's settling, the message, its stamp.
+pub type Laid = Vec<(usize, Work, i64)>;
+
 /// A row that is settled twice in one call is settled in two rounds.
-async fn in_rounds(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stored<Vec<bool>> {
+pub async fn in_rounds(
+    base: &Base,
+    tx: &Tx<'_>,
+    settles: &[Settle],
+    laid: &mut Laid,
+    month: i64,
+) -> Stored<Vec<bool>> {
     let mut done = Vec::with_capacity(settles.len());
     let mut begin = 0;
     while begin < settles.len() {
@@ -68,13 +80,39 @@ async fn in_rounds(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> 
         done.extend(round(base, tx, &settles[begin..end], month).await?);
         begin = end;
     }
+    for (place, work, stamp) in laid {
+        if done.get(*place) == Some(&true) {
+            commit::lay(base, tx, (work, *stamp), month).await?;
+        }
+    }
     Ok(done)
+}
+
+/// The Vorgänge whose answers are settled as sent, and when.
+fn delivered(settles: &[Settle]) -> (Vec<&[u8]>, Vec<i64>) {
+    let sent = settles.iter().filter(|one| matches!(one.outcome, Outcome::Sent { .. }));
+    sent.filter_map(|one| Some((&one.delivers.as_ref()?[..], micros(one.now)))).unzip()
+}
+
+/// The Vorgang whose answer a row is; none where its content does not open any more.
+pub async fn delivers(base: &Base, tx: &Tx<'_>, (id, nr): (Uuid, i64)) -> Stored<Option<Tag>> {
+    let closed = blob::read_one(tx, nr).await?;
+    match base.keyring.open_one(tx, Owner::new("outbox", id), closed).await {
+        Ok(Some(opened)) => Ok(opened.head::<SendHead>()?.and_then(|head| head.delivers())),
+        Ok(None) | Err(StoreError::Corrupt(_)) => Ok(None),
+        Err(other) => Err(other),
+    }
 }
 
 /// Settles rows of which none comes twice. Under load these transactions stand in a row behind each other, so what need not wait for
 /// an answer goes out with what is before it.
-pub async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stored<Vec<bool>> {
-    // Lanes before rows, as everywhere; with them the lanes whose rows leave only after one of these.
+async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stored<Vec<bool>> {
+    // Guards before lanes, lanes before rows, as everywhere: what was decided on a Vorgang that is delivered now is decided again.
+    let delivered = delivered(settles);
+    if !delivered.0.is_empty() {
+        rows(tx, sql!("guard_bump"), &[&delivered.0]).await?;
+    }
+    // With the lanes those whose rows leave only after one of these.
     let sent: Vec<Uuid> =
         settles.iter().filter(|one| matches!(one.outcome, Outcome::Sent { .. })).map(|one| one.row).collect();
     let wanted: Vec<i64> = settles.iter().map(|one| one.lane).collect();
@@ -142,6 +180,11 @@ pub async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> 
         trail = trail.write(tx, month),
     )?;
     clear(tx, &doomed).await?;
+    if !delivered.0.is_empty() {
+        let valid: Vec<Settle> = valid.iter().map(|(one, _)| (*one).clone()).collect();
+        let (keys, at) = self::delivered(&valid);
+        run(tx, sql!("vorgang_delivered"), &[&keys, &at]).await?;
+    }
     let left: Vec<i64> = released.into_iter().filter(|lane| !gone.contains(lane)).collect();
     lanes::end_lease(tx, &left).await?;
     arms.retain(|(lane, ..)| !gone.contains(lane));
@@ -231,8 +274,9 @@ pub async fn arrived(
     // A held head keeps everybody from leasing its lane, so the fence that stands is nobody's.
     let Some((row, Some(fence))) = freed else { return Ok(Some(false)) };
     let (lane, outcome) = (row.lane, said_to_have_arrived());
-    let done =
-        round(base, tx, &[Settle { lane, fence, row: id, outcome, release: true, now }], month).await?;
+    let (answers, delivers) = (Vec::new(), delivers(base, tx, (id, row.nr)).await?);
+    let one = Settle { lane, fence, row: id, outcome, answers, delivers, release: true, now };
+    let done = round(base, tx, &[one], month).await?;
     let mut trail = Trail::default();
     trail.push(now, (row.stamp, &row.traceparent), Some(id), "outbox.arrived", detail)?;
     trail.write(tx, month).await?;

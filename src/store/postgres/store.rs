@@ -1,7 +1,6 @@
 //! The store on PostgreSQL behind the contract. Never decides anything itself.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,10 +14,11 @@ use crate::effects::{Answer, Outgoing, Question, Stored as StoredRecord, Vorgang
 use crate::envelope::{Claim, Envelope, Stage};
 use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Listed, ListedSend, Made, Pause,
-    Resumed, Scope, SpoolRead, SpoolWrite, Store, StoreError, UnderWay, View,
+    Resumed, Scope, SpoolRead, SpoolWrite, Stamp, Store, StoreError, UnderWay, View,
 };
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use crate::store::lane::{Lane, Outcome, Settle, Take, Want};
+use crate::store::lies::Lies;
 use crate::store::migrated::{Migrated, Version};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::claims::{self, Begun, Writing};
@@ -26,9 +26,10 @@ use crate::store::postgres::commit::{self, Batch, Written};
 use crate::store::postgres::listen::Watch;
 use crate::store::postgres::open::{self, Settings};
 use crate::store::postgres::outside::Outside;
+use crate::store::postgres::settle::Laid;
 use crate::store::postgres::{
-    again, bury, duty, essence, house, lanes, list, migrate, objections, read, recovery, register, rekey,
-    remove, retention, settle, waiting,
+    again, bury, duty, essence, house, lanes, ledger, list, migrate, objections, read, recovery, register,
+    rekey, remove, retention, settle, waiting,
 };
 use crate::store::rekey::Rekey;
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
@@ -48,7 +49,7 @@ pub struct PostgresStore {
 
 /// Opens the store as the menu of back ends has it; inside a multi-threaded runtime, which it blocks for a moment.
 pub fn boxed(
-    place: &Path,
+    place: &Lies,
     stage: Stage,
     master: SecretBox<[u8; 32]>,
     read_only: bool,
@@ -59,7 +60,7 @@ pub fn boxed(
 
 /// Makes the tables or brings them up to this program's version, as the menu of back ends has it; blocks like [`boxed`].
 pub fn migrated(
-    place: &Path,
+    place: &Lies,
     stage: Stage,
     master: SecretBox<[u8; 32]>,
 ) -> Result<Vec<Migrated>, StoreError> {
@@ -68,7 +69,7 @@ pub fn migrated(
 }
 
 /// The versions of the tables as they are, as the menu of back ends has it; blocks like [`boxed`].
-pub fn versions(place: &Path, stage: Stage, master: SecretBox<[u8; 32]>) -> Result<Vec<Version>, StoreError> {
+pub fn versions(place: &Lies, stage: Stage, master: SecretBox<[u8; 32]>) -> Result<Vec<Version>, StoreError> {
     let settings = Settings::of_place(place, stage, master, true)?;
     apart(async move { migrate::versions(&settings).await })
 }
@@ -98,11 +99,7 @@ impl PostgresStore {
     }
 
     /// Seals entries off the runtime's threads and finds the numbers of their stamps.
-    async fn prepared(
-        &self,
-        entries: Vec<Entry>,
-        take: Option<Arc<Take>>,
-    ) -> Stored<(Arc<Vec<Work>>, Vec<i64>)> {
+    async fn prepared(&self, entries: Vec<Entry>, take: Option<Arc<Take>>) -> Stored<(Vec<Work>, Vec<i64>)> {
         let base = &self.base;
         let mut keys = Vec::with_capacity(entries.len());
         for entry in &entries {
@@ -120,7 +117,16 @@ impl PostgresStore {
         for work in &works {
             stamps.push(base.stamp(&work.stamp).await?);
         }
-        Ok((Arc::new(works), stamps))
+        Ok((works, stamps))
+    }
+
+    /// What came back with the row at this place, ready to be laid down.
+    pub(super) async fn laid(&self, place: usize, answers: Vec<Entry>) -> Stored<Laid> {
+        if answers.is_empty() {
+            return Ok(Laid::new());
+        }
+        let (works, stamps) = self.prepared(answers, None).await?;
+        Ok(works.into_iter().zip(stamps).map(|(work, stamp)| (place, work, stamp)).collect())
     }
 }
 
@@ -130,7 +136,12 @@ impl Store for PostgresStore {
         self.watch()?;
         let dead = bury::at_start(&self.base).await?;
         recovery::next_epoch(&self.base).await?;
+        recovery::forget_marks(&self.base).await?;
         claims::collect(&self.base, &self.begun, &dead).await
+    }
+
+    fn tells(&self) -> bool {
+        self.watch.is_some()
     }
 
     async fn woken(&self) {
@@ -178,9 +189,15 @@ impl Store for PostgresStore {
         Ok(Made { committed: committed.collect::<Stored<_>>()?, lanes, woken })
     }
 
-    async fn answer_again(&self, first: Uuid, answer: Outgoing, now: Timestamp) -> Result<bool, StoreError> {
+    async fn answer_again(
+        &self,
+        first: Uuid,
+        answer: Outgoing,
+        repeat: &Stamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let watch = self.watch()?;
-        let queued = again::answer(&self.base, first, &answer, now).await?;
+        let queued = again::answer(&self.base, first, &answer, repeat, now).await?;
         watch.tell();
         Ok(queued)
     }
@@ -199,6 +216,8 @@ impl Store for PostgresStore {
                     cause: "its sealed content does not open".into(),
                     next_step: "restore the store's files from the backup, then replay it".into(),
                 },
+                answers: Vec::new(),
+                delivers: None,
                 release: !lanes.iter().any(|open: &Lane| open.id == lane),
                 now,
             });
@@ -207,13 +226,38 @@ impl Store for PostgresStore {
         Ok(lanes)
     }
 
-    async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError> {
+    async fn settle(&self, mut settles: Vec<Settle>) -> Result<Vec<bool>, StoreError> {
+        let watch = self.watch()?;
+        let mut laid = Laid::new();
+        for (place, one) in settles.iter_mut().enumerate() {
+            laid.append(&mut self.laid(place, std::mem::take(&mut one.answers)).await?);
+        }
+        let any = !laid.is_empty();
+        let settled = settle::settle(&self.base, &settles, laid).await?;
+        if any {
+            watch.tell();
+        }
+        Ok(settled)
+    }
+
+    async fn renew(
+        &self,
+        lane: i64,
+        fence: i64,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
         self.watch()?;
-        settle::settle(&self.base, &settles).await
+        lanes::renew(&self.base, (lane, fence), now, lease).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         lanes::next_due(&self.base).await
+    }
+
+    async fn sound(&self) -> Result<(), StoreError> {
+        lanes::next_due(&self.base).await?;
+        ledger::last(&self.base).await.map(drop)
     }
 
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {

@@ -371,10 +371,15 @@ async fn messages<'a>(
             }
         };
         rows_of.insert(winner.place, row);
+        if work.at_once {
+            waits.push(row);
+            keys.push(None);
+            until.push(None);
+        }
         if let Some((key, end)) = &work.waits {
             waits.push(row);
-            keys.push(&key[..]);
-            until.push(*end);
+            keys.push(Some(&key[..]));
+            until.push(Some(*end));
         }
     }
     if !nr.is_empty() {

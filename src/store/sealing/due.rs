@@ -11,7 +11,8 @@ use crate::store::contract::{Stamp, StoreError};
 use crate::store::decide::state_after;
 use crate::store::lane::{Due, Outcome};
 use crate::store::sealing::content::Opened;
-use crate::store::sealing::prepare::{Letter, SealedHead, SendHead, SendNote, SendWork, Work};
+use crate::store::sealing::heads::{Letter, SealedHead, SendHead, SendNote};
+use crate::store::sealing::prepare::{SendWork, Work};
 use crate::store::sealing::values::{Stored, micros, time};
 
 /// No lease lasts longer; one that ends later than that was given before the clock jumped back.
@@ -59,7 +60,7 @@ impl ClosedDue {
 
     /// The row as a worker gets it, from its content in clear.
     fn due(self, stamp: Stamp, head: SendHead, body: Bytes) -> Due {
-        let queued = time(self.queued);
+        let (queued, delivers) = (time(self.queued), head.delivers());
         let stamp = Stamp { traceparent: self.traceparent.clone(), ..stamp };
         let traceparent = (!self.traceparent.is_empty()).then_some(self.traceparent);
         let envelope = Envelope {
@@ -93,6 +94,7 @@ impl ClosedDue {
             queued,
             deadline: self.deadline.map(time),
             unclear: self.unclear,
+            delivers,
             envelope,
         }
     }

@@ -7,10 +7,10 @@ use uuid::Uuid;
 use crate::seal::index::{TAG_LEN, Tag};
 use crate::store::contract::StoreError;
 use crate::store::lane::{Due, Outcome};
-use crate::store::recovery::{Finding, LedgerLine};
+use crate::store::recovery::{Finding, LedgerLine, Lost, ON_ITS_WAY};
 use crate::store::sealing::content::{Fresh, Owner, to_json};
-use crate::store::sealing::prepare::SendNote;
-use crate::store::sealing::values::{Stored, micros, time};
+use crate::store::sealing::heads::SendNote;
+use crate::store::sealing::values::{Stored, count, micros, time};
 
 /// The class of a deletion that a message of its author ordered.
 pub const MITTEILUNG: &str = "mitteilung";
@@ -30,6 +30,17 @@ pub struct State {
     pub applied: bool,
     /// What the mark beside the keys has shown to be missing: from when, until when, how many commits.
     pub lost: Option<(i64, i64, i64)>,
+}
+
+impl State {
+    /// What is missing, as a person is told: from a while before, because what came then may have been on its way.
+    pub fn lost(&self) -> Option<Lost> {
+        self.lost.map(|(from, until, commits)| Lost {
+            from: time(from).checked_sub(ON_ITS_WAY).unwrap_or(time(from)),
+            until: time(until),
+            commits: count(commits),
+        })
+    }
 }
 
 /// The class of an entry that stands for one that was lost with a key store: it deletes nothing.

@@ -6,118 +6,22 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::effects::{AuditLine, MirrorChange, Retrieval, Vorgang, bestand_key, objections_key};
-use crate::envelope::{Evidence, Head, Inbound, Part, Reply};
+use crate::envelope::{Inbound, Part};
 use crate::register::keys::SearchKey;
 use crate::register::objection::{ObjectionChange, Opening, Which, Why};
-use crate::rejection::Rejection;
 use crate::seal::index::Tag;
 use crate::seal::key::{Key, Place};
 use crate::store::contract::{Entry, Keep, Key as OnceKey, Stamp, StoreError};
 use crate::store::lane::Take;
 use crate::store::sealing::content::{Fresh, Owner, to_json};
 use crate::store::sealing::endet;
+use crate::store::sealing::heads::{InboxNote, Letter, SealedHead, SealedReply, SendHead};
 use crate::store::sealing::keys::{Keys, MandantKey};
 use crate::store::sealing::values::{Stored, micros};
-
-/// Head, parts and evidence of a stored envelope.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct SealedHead {
-    /// What the transport said.
-    pub head: Head,
-    /// The attachments.
-    pub parts: Vec<Part>,
-    /// The evidence.
-    pub evidence: Evidence,
-}
-
-/// What became of an inbound message.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct InboxNote {
-    /// Plain cause.
-    pub cause: Option<String>,
-    /// One safe next step.
-    pub next_step: Option<String>,
-    /// The rejections.
-    pub rejections: Vec<Rejection>,
-    /// Hash of the octets as received.
-    pub octets_sha256: String,
-    /// The committed answer.
-    pub reply: Option<SealedReply>,
-}
-
-/// A committed answer as it is sealed.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct SealedReply {
-    content_type: String,
-    message: String,
-    message_id: String,
-    body: String,
-}
-
-impl SealedReply {
-    fn new(reply: &Reply) -> SealedReply {
-        SealedReply {
-            content_type: reply.content_type.clone(),
-            message: reply.message.clone(),
-            message_id: reply.message_id.clone(),
-            body: STANDARD.encode(&reply.body),
-        }
-    }
-
-    /// The answer.
-    pub fn open(self) -> Stored<Reply> {
-        let body = STANDARD
-            .decode(&self.body)
-            .map_err(|_| StoreError::Corrupt("a sealed reply has no readable body".into()))?;
-        let SealedReply { content_type, message, message_id, .. } = self;
-        Ok(Reply { content_type, body: body.into(), message, message_id })
-    }
-}
-
-/// Head of a row of the outbox.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SendHead {
-    /// Media type of the body.
-    pub content_type: String,
-    /// What it answers.
-    pub correlation: Option<String>,
-    /// Attachments.
-    pub parts: Vec<Part>,
-}
-
-/// Content of a row of the outbox in clear.
-#[derive(Clone)]
-pub struct Letter {
-    /// Its head.
-    pub head: SendHead,
-    /// The document.
-    pub body: Bytes,
-}
-
-impl std::fmt::Debug for Letter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Letter(<{} octets>)", self.body.len())
-    }
-}
-
-/// What became of a row of the outbox.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct SendNote {
-    /// Plain cause of the last failure.
-    pub cause: Option<String>,
-    /// One safe next step.
-    pub next_step: Option<String>,
-    /// What the far end calls it.
-    pub reference: Option<String>,
-    /// What proves the delivery.
-    pub evidence: Option<String>,
-}
 
 /// A change of the mirror, sealed.
 #[derive(Debug)]
@@ -288,6 +192,8 @@ pub struct Work {
     pub kept: bool,
     /// What it waits for and until when.
     pub waits: Option<(Tag, i64)>,
+    /// It waits for nothing and runs at once.
+    pub at_once: bool,
     /// The key and moment of a delivery.
     pub delivery: Option<(Tag, i64)>,
     /// From the key of a record to the key of a Vorgang.
@@ -415,8 +321,12 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Opt
     }
     let mut sends = Vec::with_capacity(effects.sends.len());
     for send in effects.sends {
-        let head =
-            SendHead { content_type: send.content_type, correlation: send.correlation, parts: send.parts };
+        let head = SendHead {
+            content_type: send.content_type,
+            correlation: send.correlation,
+            parts: send.parts,
+            delivers: send.delivers.as_ref().map(|key| hex::encode(search(key))),
+        };
         let owner = Owner::new("outbox", send.id);
         let taken = take.is_some_and(|take| take.most.iter().any(|(of, _)| *of == send.destination));
         sends.push(SendWork {
@@ -477,6 +387,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Opt
         transport: transport(keyring, &envelope.head.transport_id),
         size: i64::try_from(envelope.evidence.size).unwrap_or(i64::MAX),
         kept,
+        at_once: entry.state == Inbound::Waiting && entry.waits.is_none(),
         waits: entry.waits.map(|(key, until)| (search(&key), micros(until))),
         delivery: entry.delivery.map(|noted| (once(keyring, &noted.key), micros(noted.moment))),
         traces: effects.traces.iter().map(|trace| (search(&trace.under), search(&trace.vorgang))).collect(),

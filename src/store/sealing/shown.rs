@@ -13,7 +13,7 @@ use crate::register::vorgang::Akte;
 use crate::seal::key::sha256;
 use crate::store::contract::{Backlog, StoreError};
 use crate::store::sealing::content::{Opened, from_json};
-use crate::store::sealing::prepare::{InboxNote, SealedReply, SendHead, SendNote};
+use crate::store::sealing::heads::{InboxNote, SealedReply, SendHead, SendNote};
 use crate::store::sealing::values::{Stored, codes, state, time};
 
 /// The first message under a key.
@@ -75,8 +75,18 @@ pub fn note<T: DeserializeOwned + Default + Broken>(opened: Stored<Option<Opened
     }
 }
 
-/// The verdict of the first message under a key, as a repeat gets it.
-pub fn verdict(first: First, note: InboxNote) -> Stored<Verdict> {
+/// What became of a message; `None` where its content was destroyed.
+pub fn kept(opened: Stored<Option<Opened>>) -> Stored<Option<InboxNote>> {
+    match opened {
+        Ok(None) => Ok(None),
+        opened => note(opened).map(Some),
+    }
+}
+
+/// The verdict of the first message under a key, as a repeat gets it; without a note the message is gone.
+pub fn verdict(first: First, note: Option<InboxNote>) -> Stored<Verdict> {
+    let forgotten = note.is_none();
+    let note = note.unwrap_or_default();
     Ok(Verdict {
         id: first.id,
         state: state(&first.state)?,
@@ -84,6 +94,7 @@ pub fn verdict(first: First, note: InboxNote) -> Stored<Verdict> {
         again: true,
         codes: codes(&first.codes),
         reply: note.reply.map(SealedReply::open).transpose()?,
+        forgotten,
     })
 }
 

@@ -6,61 +6,102 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::effects::Outgoing;
-use crate::store::contract::StoreError;
+use crate::store::contract::{Stamp, StoreError};
 use crate::store::sealing::content::{Fresh, Opened, Owner, to_json};
-use crate::store::sealing::prepare::SendHead;
+use crate::store::sealing::heads::SendHead;
+use crate::store::sealing::keys::{MandantKey, SubjectKey};
 use crate::store::sealing::values::{Stored, micros};
 use crate::store::sqlite::audit::{self, Change};
-use crate::store::sqlite::lanes;
+use crate::store::sqlite::lanes::{self, OutRow};
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::Scene;
 
-/// Queues an answer; `false` when it is on its way, waits for a person, or was deleted with its message.
-pub fn answer(scene: &mut Scene<'_>, first: Uuid, answer: &Outgoing, now: Timestamp) -> Stored<bool> {
+/// What a row hangs on that is added: the message, or, where that is gone, the repeat.
+struct Hung {
+    stamp: i64,
+    traceparent: String,
+    mandant: i64,
+    subject: Option<SubjectKey>,
+    gone: bool,
+}
+
+/// Queues an answer; `false` when it is on its way or waits for a person.
+pub fn answer(
+    scene: &mut Scene<'_>,
+    first: Uuid,
+    answer: &Outgoing,
+    repeat: (&Stamp, &MandantKey),
+    now: Timestamp,
+) -> Stored<bool> {
     match lanes::out_row(scene, answer.id)? {
-        Some(row) if row.state == "sent" => {
-            let owner = Owner::new("outbox", answer.id);
-            match Opened::read(scene.connection, scene.keyring, row.sealed, owner) {
-                Ok(Some(_)) => {}
-                Ok(None) | Err(StoreError::Corrupt(_)) => return Ok(false),
-                Err(other) => return Err(other),
-            }
-            let (lane, _) = lanes::lane_for(scene, None, &answer.destination, Some(micros(now)), || None)?;
-            let deadline = answer.deadline.map(micros);
-            scene.run(sql!("outbox_again"), params![row.row, lane, micros(now), deadline])?;
-            lanes::change(scene, &row, answer.id, now, "outbox.again", &json!({}))?;
-            Ok(true)
-        }
+        Some(row) if row.state == "sent" => again(scene, row, answer, repeat, now).map(|()| true),
         Some(_) => Ok(false),
-        None => added(scene, first, answer, now),
+        None => added(scene, first, answer, repeat, now).map(|()| true),
     }
 }
 
-/// The first answer of this kind: the message came on another way before.
-fn added(scene: &mut Scene<'_>, first: Uuid, answer: &Outgoing, now: Timestamp) -> Stored<bool> {
+/// A row that was sent goes once more; what was destroyed of it is written anew.
+fn again(
+    scene: &mut Scene<'_>,
+    row: OutRow,
+    answer: &Outgoing,
+    (_, mandant): (&Stamp, &MandantKey),
+    now: Timestamp,
+) -> Stored<()> {
+    let owner = Owner::new("outbox", answer.id);
+    match Opened::read(scene.connection, scene.keyring, row.sealed, owner) {
+        Ok(Some(_)) => {}
+        Ok(None) | Err(StoreError::Corrupt(_)) => {
+            sealed(answer)?.replace(scene.connection, row.sealed, mandant, None)?;
+            scene.run(sql!("outbox_doom"), [answer.id])?;
+        }
+        Err(other) => return Err(other),
+    }
+    let (lane, _) = lanes::lane_for(scene, None, &answer.destination, Some(micros(now)), || None)?;
+    let deadline = answer.deadline.map(micros);
+    scene.run(sql!("outbox_again"), params![row.row, lane, micros(now), deadline])?;
+    lanes::change(scene, &row, answer.id, now, "outbox.again", &json!({}))
+}
+
+fn sealed(answer: &Outgoing) -> Stored<Fresh> {
+    let head = to_json(&SendHead {
+        content_type: answer.content_type.clone(),
+        correlation: answer.correlation.clone(),
+        parts: Vec::new(),
+        delivers: None,
+    })?;
+    Fresh::seal(Owner::new("outbox", answer.id), Some(&head), Some(&answer.body), None)
+}
+
+fn hung(scene: &mut Scene<'_>, first: Uuid, (repeat, mandant): (&Stamp, &MandantKey)) -> Stored<Hung> {
     let found: Option<(i64, String, i64, Option<i64>)> = {
         let mut get = scene.connection.prepare_cached(sql!("inbox_answered")).map_err(trouble)?;
         get.query_row([first], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))
             .optional()
             .map_err(trouble)?
     };
-    let Some((stamp, traceparent, mandant, subject)) = found else { return Ok(false) };
+    if let Some((stamp, traceparent, mandant, subject)) = found {
+        // The answer dies with the key that the message dies with.
+        let known = subject.map(|row| scene.keyring.subject(scene.connection, row)).transpose()?.flatten();
+        if subject.is_none() || known.is_some() {
+            return Ok(Hung { stamp, traceparent, mandant, subject: known, gone: false });
+        }
+    }
+    let (stamp, traceparent) = (scene.stamp(repeat)?, repeat.traceparent.clone());
+    Ok(Hung { stamp, traceparent, mandant: mandant.row, subject: None, gone: true })
+}
+
+/// The first answer of this kind: the message came on another way, or under another id, before.
+fn added(
+    scene: &mut Scene<'_>,
+    first: Uuid,
+    answer: &Outgoing,
+    repeat: (&Stamp, &MandantKey),
+    now: Timestamp,
+) -> Stored<()> {
+    let Hung { stamp, traceparent, mandant, subject, gone } = hung(scene, first, repeat)?;
     let mandant = scene.keyring.by_row(scene.connection, mandant)?;
-    // The answer dies with the key that the message dies with.
-    let subject = match subject {
-        Some(row) => match scene.keyring.subject(scene.connection, row)? {
-            Some(key) => Some(key),
-            None => return Ok(false),
-        },
-        None => None,
-    };
-    let head = to_json(&SendHead {
-        content_type: answer.content_type.clone(),
-        correlation: answer.correlation.clone(),
-        parts: Vec::new(),
-    })?;
-    let content = Fresh::seal(Owner::new("outbox", answer.id), Some(&head), Some(&answer.body), None)?;
-    let sealed = content.insert(scene.connection, &mandant, subject.as_ref())?;
+    let sealed = sealed(answer)?.insert(scene.connection, &mandant, subject.as_ref())?;
     let (lane, _) = lanes::lane_for(scene, None, &answer.destination, Some(micros(now)), || None)?;
     scene.run(
         sql!("outbox_add"),
@@ -80,9 +121,11 @@ fn added(scene: &mut Scene<'_>, first: Uuid, answer: &Outgoing, now: Timestamp) 
             None::<i64>
         ],
     )?;
+    if gone {
+        scene.run(sql!("outbox_doom"), [answer.id])?;
+    }
     let (what, detail) = ("outbox.again", json!({ "answer": answer.id }));
     let change =
         Change { at: now, stamp, traceparent: &traceparent, subject: Some(first), what, detail: &detail };
-    audit::write(scene, &change)?;
-    Ok(true)
+    audit::write(scene, &change)
 }

@@ -87,6 +87,11 @@ pub fn entry(
     if let Some((key, until)) = &work.waits {
         scene.run(sql!("waiting_put"), params![inbox, key, until, until, None::<String>])?;
     }
+    if work.at_once {
+        // Since ever, because the clock may go back before it runs.
+        let values = params![inbox, None::<Vec<u8>>, None::<i64>, 0, None::<String>];
+        scene.run(sql!("waiting_put"), values)?;
+    }
     if let Some(timer) = work.timer {
         drop_timer(scene, timer)?;
     }
@@ -152,6 +157,16 @@ pub fn entry(
     Ok((Written::Done(Committed::New), woken))
 }
 
+/// Lays down what came back with a row that was sent. Under a key that stands with other content it lies without one: its run finds
+/// the conflict and answers it.
+pub fn lay(scene: &mut Scene<'_>, pending: &Pending, work: &mut Work) -> Stored<()> {
+    if let (Written::Done(Committed::Conflict), _) = entry(scene, pending, work, None)? {
+        work.keys.clear();
+        entry(scene, pending, work, None)?;
+    }
+    Ok(())
+}
+
 /// Whether the message was there already, by its id or by a key.
 fn already(scene: &mut Scene<'_>, work: &Work, row: Option<&Row>) -> Stored<Option<Written>> {
     let own = row.map(|row| Own { same_content: row.content == work.content, may_resume: row.may_resume });
@@ -186,8 +201,12 @@ fn already(scene: &mut Scene<'_>, work: &Work, row: Option<&Row>) -> Stored<Opti
     }
     let Some(first) = same else { return Ok(None) };
     if let Some(row) = row {
-        // A replayed message that another delivery has settled meanwhile: it is not run again and again.
+        // A message that another delivery has settled meanwhile: it is not run again and again. What waited ends as that one did; what
+        // a person replayed stays where it is.
         scene.run(sql!("waiting_delete"), [row.row])?;
+        if let Some(state) = decide::ends_as(&row.first.state, &first.state) {
+            scene.run(sql!("inbox_state"), params![row.row, state])?;
+        }
     }
     scene.run(sql!("repeat_count"), params![work.stamp.mandant, work.stamp.partner])?;
     let id = first.id;

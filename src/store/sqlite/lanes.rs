@@ -12,10 +12,13 @@ use crate::store::decide::{self, Armed, Head, Holder};
 use crate::store::lane::{Due, Lane, Outcome, Settle, Want};
 use crate::store::sealing::content::{Opened, Owner, to_json};
 use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, SKEW, said_to_have_arrived, settled};
-use crate::store::sealing::prepare::SendNote;
+use crate::store::sealing::heads::{SendHead, SendNote};
+use crate::store::sealing::prepare::Work;
 use crate::store::sealing::taking::Lease;
 use crate::store::sealing::values::{Stored, later, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
+use crate::store::sqlite::claims::Pending;
+use crate::store::sqlite::commit;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::read::stamp_of;
 use crate::store::sqlite::values::{sql, trouble, uuid};
@@ -189,6 +192,17 @@ fn lease(
     Ok(Some(ClosedLane { id: lane, fence: fence + 1, destination: destination.to_owned(), heads }))
 }
 
+/// Lets a lease go on; `false` when it is not this one any more.
+pub fn renew(
+    scene: &Scene<'_>,
+    (lane, fence): (i64, i64),
+    now: Timestamp,
+    lease: std::time::Duration,
+) -> Stored<bool> {
+    let until = later(now, lease.min(LONGEST_LEASE));
+    Ok(scene.run(sql!("lane_renew"), params![lane, fence, until])? > 0)
+}
+
 /// A row of the outbox as read.
 pub fn due_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<ClosedDue> {
     Ok(ClosedDue {
@@ -297,6 +311,11 @@ pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
         _ => arm(scene, row.lane, now, true)?,
     }
     if state == "sent" {
+        if let Some(vorgang) = &settle.delivers
+            && scene.run(sql!("vorgang_delivered"), params![vorgang, now])? > 0
+        {
+            scene.bump([vorgang])?;
+        }
         // Its child was deleted while it was on its way: now its content goes, too.
         if scene.run(sql!("outbox_is_doomed"), [settle.row])? > 0 {
             scene.run(sql!("claim_use_delete"), [row.sealed])?;
@@ -312,6 +331,33 @@ pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
         change(scene, &row, settle.row, settle.now, &what, &detail)?;
     }
     Ok(true)
+}
+
+/// The Vorgang whose answer a row is; none where its content does not open any more.
+pub fn delivers(scene: &Scene<'_>, id: Uuid, sealed: i64) -> Stored<Option<Tag>> {
+    match Opened::read(scene.connection, scene.keyring, sealed, Owner::new("outbox", id)) {
+        Ok(Some(opened)) => Ok(opened.head::<SendHead>()?.and_then(|head| head.delivers())),
+        Ok(None) | Err(StoreError::Corrupt(_)) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+/// Settles rows and lays down what came back with them.
+pub fn settle_all(
+    scene: &mut Scene<'_>,
+    pending: &Pending,
+    settles: &[Settle],
+    mut laid: Vec<Vec<Work>>,
+) -> Stored<Vec<bool>> {
+    let mut done = Vec::with_capacity(settles.len());
+    for (one, works) in settles.iter().zip(&mut laid) {
+        let settled = settle(scene, one)?;
+        if settled {
+            works.iter_mut().try_for_each(|work| commit::lay(scene, pending, work))?;
+        }
+        done.push(settled);
+    }
+    Ok(done)
 }
 
 fn lanes_after(scene: &Scene<'_>, id: Uuid) -> Stored<Vec<i64>> {
@@ -374,7 +420,9 @@ pub fn arrived(
     };
     let Some(fence) = fence else { return Ok(Some(false)) };
     let (lane, outcome) = (row.lane, said_to_have_arrived());
-    let done = settle(scene, &Settle { lane, fence, row: id, outcome, release: true, now })?;
+    let (answers, delivers) = (Vec::new(), delivers(scene, id, row.sealed)?);
+    let settling = Settle { lane, fence, row: id, outcome, answers, delivers, release: true, now };
+    let done = settle(scene, &settling)?;
     change(scene, &row, id, now, "outbox.arrived", detail)?;
     Ok(Some(done))
 }

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use crate::envelope::{Envelope, Verdict};
 use crate::store::contract::{Backlog, Figures, Filter, Listed, ListedSend, Scope, UnderWay};
 use crate::store::sealing::content::{Opened, Owner};
-use crate::store::sealing::prepare::{InboxNote, SendNote, transport};
+use crate::store::sealing::heads::{InboxNote, SendNote};
+use crate::store::sealing::prepare::transport;
 use crate::store::sealing::shown::{self, Broken, First};
 use crate::store::sealing::values::{
     Stored, codes, count, limit, may_see_payloads, micros, narrow, state, time,
@@ -160,11 +161,13 @@ pub fn parked_sends(
 
 /// The verdict of the first message under a key, as a repeat gets it.
 pub fn verdict(connection: &Connection, keyring: &Keyring, first: First) -> Stored<Verdict> {
-    let note: InboxNote = match first.sealed {
-        Some(sealed) => note(connection, keyring, sealed, Owner::new("inbox", first.id))?,
-        None => InboxNote::default(),
+    let kept = match first.sealed {
+        Some(sealed) => {
+            shown::kept(Opened::read(connection, keyring, sealed, Owner::new("inbox", first.id)))?
+        }
+        None => None,
     };
-    shown::verdict(first, note)
+    shown::verdict(first, kept)
 }
 
 /// Opens an original and writes the view to the Abrufprotokoll in the same transaction; nothing is shown that was not written.

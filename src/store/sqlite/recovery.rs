@@ -9,18 +9,20 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::store::contract::StoreError;
+use crate::store::contract::{Entry, StoreError};
 use crate::store::lane::{Due, Settle};
 use crate::store::private;
 use crate::store::recovery::{
-    Copied, Finding, KEYS_OLDER, LedgerLine, Lost, NOT_APPLIED, OLDER, ON_ITS_WAY, RECOVERS, Reapplied,
-    Recovering, Recovery, Restored,
+    Copied, Finding, KEYS_OLDER, LedgerLine, NOT_APPLIED, OLDER, RECOVERS, Reapplied, Recovering, Recovery,
+    Restored,
 };
 use crate::store::sealing::house::own_stamp;
 use crate::store::sealing::keys::HOUSE;
 use crate::store::sealing::ledger::{self as shared, Deleted, LUECKE, State};
+use crate::store::sealing::prepare::Work;
 use crate::store::sealing::values::{Stored, count, disk, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
+use crate::store::sqlite::claims::Pending;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble};
@@ -108,7 +110,13 @@ fn counted_on(scene: &Scene<'_>) -> Stored<i64> {
     Ok(next)
 }
 
-fn resolve(scene: &mut Scene<'_>, id: Uuid, finding: Finding, now: Timestamp) -> Stored<bool> {
+fn resolve(
+    scene: &mut Scene<'_>,
+    pending: &Pending,
+    (id, finding): (Uuid, Finding),
+    laid: Vec<Work>,
+    now: Timestamp,
+) -> Stored<bool> {
     if state(scene.connection)?.since.is_none() {
         return Ok(false);
     }
@@ -121,7 +129,9 @@ fn resolve(scene: &mut Scene<'_>, id: Uuid, finding: Finding, now: Timestamp) ->
         let mut get = scene.connection.prepare_cached(sql!("lane_get")).map_err(trouble)?;
         get.query_row([row.lane], |r| r.get(0)).map_err(trouble)?
     };
-    lanes::settle(scene, &Settle { lane: row.lane, fence, row: id, outcome, release: true, now })
+    let (answers, delivers) = (Vec::new(), lanes::delivers(scene, id, row.sealed)?);
+    let one = Settle { lane: row.lane, fence, row: id, outcome, answers, delivers, release: true, now };
+    Ok(lanes::settle_all(scene, pending, &[one], vec![laid])? == [true])
 }
 
 fn open_dispatch(
@@ -217,12 +227,8 @@ impl Recovery for SqliteStore {
             let here = state(db)?;
             let Some(since) = here.since else { return Ok(None) };
             let (copied, applied) = (here.copied.map(time), here.applied);
-            let lost = here.lost.map(|(from, until, commits)| Lost {
-                from: time(from).checked_sub(ON_ITS_WAY).unwrap_or(time(from)),
-                until: time(until),
-                commits: count(commits),
-            });
-            Ok(Some(Recovering { since: time(since), copied, applied, doubtful: doubts(db)?, lost }))
+            let (doubtful, lost) = (doubts(db)?, here.lost());
+            Ok(Some(Recovering { since: time(since), copied, applied, doubtful, lost }))
         };
         self.readers.read(read).await
     }
@@ -244,8 +250,15 @@ impl Recovery for SqliteStore {
         self.readers.read(read).await
     }
 
-    async fn resolve(&self, row: Uuid, finding: Finding, now: Timestamp) -> Stored<bool> {
-        self.write(move |scene| resolve(scene, row, finding, now)).await
+    async fn resolve(
+        &self,
+        row: Uuid,
+        finding: Finding,
+        answers: Vec<Entry>,
+        now: Timestamp,
+    ) -> Stored<bool> {
+        let (laid, pending) = (self.laid(answers).await?, self.pending.clone());
+        self.write(move |scene| resolve(scene, &pending, (row, finding), laid, now)).await
     }
 
     async fn open_dispatch(&self, person: &str, reason: &str, now: Timestamp) -> Stored<bool> {

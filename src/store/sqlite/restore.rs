@@ -9,6 +9,7 @@ use secrecy::SecretBox;
 use crate::envelope::Stage;
 use crate::store::backup::{CLAIMS, Manifest};
 use crate::store::contract::StoreError;
+use crate::store::lies::Lies;
 use crate::store::private;
 use crate::store::recovery::Restored;
 use crate::store::restore::PutBack;
@@ -20,11 +21,12 @@ use crate::store::sqlite::recovery::{self, DATABASE, KEYS};
 
 /// Marks a store whose database was put back by other means, as the menu of back ends has it.
 pub fn mark(
-    place: &Path,
+    place: &Lies,
     stage: Stage,
     master: SecretBox<[u8; 32]>,
     restored: &Restored,
 ) -> Result<(), StoreError> {
+    let place = place.folder()?;
     let _lock = stopped(place)?;
     let files = open::open(&Settings { path: place.to_owned(), stage, master, read_only: false })?;
     recovery::fill_gap(&files.main, &files.keys, restored.at)?;
@@ -34,12 +36,13 @@ pub fn mark(
 
 /// Puts a verified backup in place, marked as recovering, as the menu of back ends has it.
 pub fn put_back(
-    place: &Path,
+    place: &Lies,
     stage: Stage,
     master: SecretBox<[u8; 32]>,
     (backup, manifest): (&Path, &Manifest),
     restored: &Restored,
 ) -> Result<PutBack, StoreError> {
+    let place = place.folder()?;
     let _lock = stopped(place)?;
     // Who takes the turn holds this folder, and a new machine has the key store alone.
     private::folder(&place.join(CLAIMS)).map_err(disk)?;

@@ -1,7 +1,7 @@
 //! The embedded store behind the contract: hands each call to the writing thread or to a reader.
 //! Never blocks the runtime and never decides anything itself.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,16 +15,17 @@ use crate::effects::{Answer, Outgoing, Question, Stored as StoredRecord, Vorgang
 use crate::envelope::{Claim, Envelope, Stage};
 use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Listed, ListedSend, Made, Pause,
-    Resumed, Scope, SpoolRead, SpoolWrite, Store, StoreError, UnderWay, View,
+    Resumed, Scope, SpoolRead, SpoolWrite, Stamp, Store, StoreError, UnderWay, View,
 };
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use crate::store::lane::{Lane, Outcome, Settle, Take, Want};
+use crate::store::lies::Lies;
 use crate::store::migrated::{Migrated, Version};
 use crate::store::rekey::Rekey;
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use crate::store::sealing::claim_file::{Folder, Reading};
 use crate::store::sealing::keys::{HOUSE, MandantKey};
-use crate::store::sealing::prepare;
+use crate::store::sealing::prepare::{self, Work};
 use crate::store::sealing::taking::Taking;
 use crate::store::sealing::values::Stored;
 use crate::store::sqlite::claims::{self, Pending, Writing};
@@ -39,8 +40,8 @@ use crate::store::sqlite::read::{self, Readers};
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::{Scene, Writer};
 use crate::store::sqlite::{
-    again, essence, house, lanes, list, mark, objections, open, recovery, register, rekey, remove, retention,
-    waiting,
+    again, essence, house, lanes, ledger, list, mark, objections, open, recovery, register, rekey, remove,
+    retention, waiting,
 };
 
 /// The embedded store.
@@ -52,7 +53,7 @@ pub struct SqliteStore {
     moment: Arc<Moment>,
     writer: Option<Writer>,
     pub(super) claims: Folder,
-    pending: Arc<Pending>,
+    pub(super) pending: Arc<Pending>,
     duties: Arc<Roster>,
     lock: Mutex<Option<Lock>>,
     /// Whether this is the running process.
@@ -61,31 +62,31 @@ pub struct SqliteStore {
 
 /// Opens the embedded store as the menu of back ends has it.
 pub fn boxed(
-    place: &Path,
+    place: &Lies,
     stage: Stage,
     master: SecretBox<[u8; 32]>,
     read_only: bool,
 ) -> Result<Arc<dyn Store>, StoreError> {
-    let settings = Settings { path: place.to_owned(), stage, master, read_only };
+    let settings = Settings { path: place.folder()?.to_owned(), stage, master, read_only };
     Ok(Arc::new(SqliteStore::open(settings)?))
 }
 
 /// Makes the tables or brings them up to this program's version, as the menu of back ends has it.
 pub fn migrated(
-    place: &Path,
+    place: &Lies,
     stage: Stage,
     master: SecretBox<[u8; 32]>,
 ) -> Result<Vec<Migrated>, StoreError> {
-    Ok(open::open(&Settings { path: place.to_owned(), stage, master, read_only: false })?.made)
+    Ok(open::open(&Settings { path: place.folder()?.to_owned(), stage, master, read_only: false })?.made)
 }
 
 /// The versions of the tables as they are, as the menu of back ends has it.
 pub fn versions(
-    place: &Path,
+    place: &Lies,
     _stage: Stage,
     _master: SecretBox<[u8; 32]>,
 ) -> Result<Vec<Version>, StoreError> {
-    open::versions(place)
+    open::versions(place.folder()?)
 }
 
 impl SqliteStore {
@@ -170,6 +171,29 @@ impl SqliteStore {
         }
     }
 
+    /// Seals entries off the runtime's threads.
+    async fn prepared(&self, entries: Vec<Entry>, take: Option<Take>) -> Stored<(Vec<Work>, Option<Take>)> {
+        let mut keys = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            keys.push(self.mandant(&entry.stamp.mandant).await?);
+        }
+        let keyring = self.keyring.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            let prepared = entries.into_iter().zip(keys);
+            let prepare = |(entry, key)| prepare::prepare(&keyring, key, entry, take.as_ref());
+            prepared.map(prepare).collect::<Stored<Vec<_>>>().map(|work| (work, take))
+        });
+        work.await.map_err(|_| StoreError::Later("sealing was broken off".into()))?
+    }
+
+    /// What came back with a row, ready to be laid down.
+    pub(super) async fn laid(&self, answers: Vec<Entry>) -> Stored<Vec<Work>> {
+        match answers.is_empty() {
+            true => Ok(Vec::new()),
+            false => self.prepared(answers, None).await.map(|(works, _)| works),
+        }
+    }
+
     /// The Mandant's key, made where it is missing and durable before it is used.
     async fn mandant(&self, mandant: &str) -> Stored<Arc<MandantKey>> {
         if let Some(key) = self.keyring.known(mandant) {
@@ -201,17 +225,7 @@ impl Store for SqliteStore {
     }
 
     async fn commit_and_take(&self, entries: Vec<Entry>, take: Option<Take>) -> Result<Made, StoreError> {
-        let mut keys = Vec::with_capacity(entries.len());
-        for entry in &entries {
-            keys.push(self.mandant(&entry.stamp.mandant).await?);
-        }
-        let keyring = self.keyring.clone();
-        let work = tokio::task::spawn_blocking(move || {
-            let prepared = entries.into_iter().zip(keys);
-            let prepare = |(entry, key)| prepare::prepare(&keyring, key, entry, take.as_ref());
-            prepared.map(prepare).collect::<Stored<Vec<_>>>().map(|work| (work, take))
-        });
-        let (work, take) = work.await.map_err(|_| StoreError::Later("sealing was broken off".into()))??;
+        let (work, take) = self.prepared(entries, take).await?;
         let pending = self.pending.clone();
         let (written, lanes, woken) = self
             .write(move |scene| {
@@ -245,8 +259,16 @@ impl Store for SqliteStore {
         Ok(Made { committed: self.readers.read(open).await?, lanes, woken })
     }
 
-    async fn answer_again(&self, first: Uuid, answer: Outgoing, now: Timestamp) -> Result<bool, StoreError> {
-        self.write(move |scene| again::answer(scene, first, &answer, now)).await
+    async fn answer_again(
+        &self,
+        first: Uuid,
+        answer: Outgoing,
+        repeat: &Stamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mandant = self.mandant(&repeat.mandant).await?;
+        let repeat = Stamp { key_id: mandant.id.clone(), ..repeat.clone() };
+        self.write(move |scene| again::answer(scene, first, &answer, (&repeat, &mandant), now)).await
     }
 
     async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError> {
@@ -266,6 +288,8 @@ impl Store for SqliteStore {
                     cause: "its sealed content does not open".into(),
                     next_step: "restore the store's files from the backup, then replay it".into(),
                 },
+                answers: Vec::new(),
+                delivers: None,
                 release: !lanes.iter().any(|open: &Lane| open.id == lane),
                 now,
             });
@@ -274,12 +298,32 @@ impl Store for SqliteStore {
         Ok(lanes)
     }
 
-    async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError> {
-        self.write(move |scene| settles.iter().map(|one| lanes::settle(scene, one)).collect()).await
+    async fn settle(&self, mut settles: Vec<Settle>) -> Result<Vec<bool>, StoreError> {
+        let mut laid = Vec::with_capacity(settles.len());
+        for one in &mut settles {
+            laid.push(self.laid(std::mem::take(&mut one.answers)).await?);
+        }
+        let pending = self.pending.clone();
+        self.write(move |scene| lanes::settle_all(scene, &pending, &settles, laid)).await
+    }
+
+    async fn renew(
+        &self,
+        lane: i64,
+        fence: i64,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        self.write(move |scene| lanes::renew(scene, (lane, fence), now, lease)).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.readers.read(|db, _| lanes::next_due(db)).await
+    }
+
+    async fn sound(&self) -> Result<(), StoreError> {
+        self.readers.read(|db, _| lanes::next_due(db)).await?;
+        self.keyring.beside(ledger::last).map(drop)
     }
 
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::handle::{Room, Temporary, said, sweep, write_whole};
 use crate::clock::Clock;
 use crate::envelope::{Envelope, Part, is_json};
-use crate::transport::port::{Destination, Receipt, SendError, Spool, Surroundings};
+use crate::transport::port::{Destination, Progress, Receipt, SendError, Spool, Surroundings};
 
 /// What a crash left of files that were being written goes when nobody has written to it for a day.
 const OLD: Duration = Duration::from_secs(24 * 3600);
@@ -44,7 +44,12 @@ impl FolderDestination {
         blocking(move || Room::open(&base, &out)).await
     }
 
-    async fn write_part(&self, room: &Room, name: String, part: &Part) -> Result<(), SendError> {
+    async fn write_part(
+        &self,
+        room: &Room,
+        (name, part): (String, &Part),
+        progress: &Progress,
+    ) -> Result<(), SendError> {
         let mut reader = self.spool.open(&self.partner, part).await?;
         let room = room.clone();
         let mut temporary = blocking(move || Temporary::create(&room)).await?;
@@ -54,6 +59,7 @@ impl FolderDestination {
                 Ok(temporary)
             })
             .await?;
+            progress.moved();
         }
         blocking(move || temporary.publish(name.as_ref())).await
     }
@@ -62,13 +68,18 @@ impl FolderDestination {
 #[async_trait]
 impl Destination for FolderDestination {
     async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
+        self.send_in_pieces(envelope, &Progress::default()).await
+    }
+
+    async fn send_in_pieces(&self, envelope: &Envelope, progress: &Progress) -> Result<Receipt, SendError> {
         let room = self.room().await?;
         if !self.swept.swap(true, Ordering::Relaxed) {
             let (room, now) = (room.clone(), self.clock.now());
             blocking(move || sweep(&room, now, OLD, is_temporary)).await?;
         }
         for (at, part) in envelope.parts.iter().enumerate() {
-            self.write_part(&room, format!("{}.part-{}", envelope.head.id, at + 1), part).await?;
+            let name = format!("{}.part-{}", envelope.head.id, at + 1);
+            self.write_part(&room, (name, part), progress).await?;
         }
         let name = file_name(envelope);
         let (body, as_written) = (envelope.body.clone(), name.clone());

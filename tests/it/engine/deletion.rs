@@ -2,11 +2,12 @@
 //! real files of the store, open and closed.
 
 use drehscheibe::clock::Clock;
-use drehscheibe::envelope::Inbound;
+use drehscheibe::envelope::{Inbound, Reply};
 use drehscheibe::store::contract::Scope;
 use uuid::Uuid;
 
-use super::rig::{Rig, deliver, stop};
+use super::far::Does;
+use super::rig::{Rig, TRAY, deliver, stop};
 use crate::canary::marks::set;
 use crate::canary::search::{Hay, Search, files};
 use crate::support::root;
@@ -106,4 +107,43 @@ async fn after_a_deletion_nothing_of_the_child_opens_and_nothing_brings_it_back(
     assert_eq!(found(&search, &rig), Vec::<String>::new(), "and at rest");
     let planted = Hay::new("planted", MARKS[0].1.as_bytes());
     assert!(!search.find(&planted).is_empty(), "the search would find it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repeat_of_what_was_deleted_gets_its_verdict_and_answer() {
+    let mut rig = Rig::new(Clock::scaled("2026-11-22T09:00:00Z".parse().unwrap(), 1.0)).await;
+    let tray = rig.far(TRAY, |_, _| Does::Take);
+    let engine = rig.engine();
+    let route = |file: &str| marked(&read(&format!("routes/tests/registerlieferung/{file}")));
+    let taken = marked(&read("xsd/xfamilie/1.3.0/samples/0804-eintragung-vorhanden.xml"));
+    let (refused, deletion) = (route("aelter.xml"), route("loeschung.xml"));
+    let mut firsts = Vec::new();
+    for (name, document) in [("taken", &taken), ("refused", &refused)] {
+        firsts.push((name, document, deliver(&engine, rig.envelope_of(name, document.clone())).await));
+    }
+    assert_eq!(deliver(&engine, rig.envelope_of("0806", deletion)).await.state, Inbound::Accepted);
+    for (name, document, first) in firsts {
+        assert!(!opens(&rig, first.id).await, "{name}");
+        let of = |reply: &Option<Reply>| reply.clone().map(|reply| (reply.message, reply.message_id));
+        // On the same exchange, then in the tray under a name of its own.
+        let again = deliver(&engine, rig.envelope_of(name, document.clone())).await;
+        assert!(again.again && again.forgotten, "{name}");
+        assert_eq!((again.id, again.state, &again.codes), (first.id, first.state, &first.codes), "{name}");
+        assert_eq!(of(&again.reply), of(&first.reply), "{name}: the same answer");
+        assert!(first.reply.is_some());
+        let before = tray.taken();
+        let again = deliver(&engine, rig.by_tray(&format!("{name}.xml"), document.clone())).await;
+        assert_eq!((again.state, of(&again.reply)), (first.state, of(&first.reply)), "{name}");
+        tray.has(before + 1).await;
+        let laid = tray.seen.lock().unwrap().taken[before].clone();
+        assert_eq!(laid.head.correlation, Some(format!("{name}.xml")));
+        assert!(String::from_utf8_lossy(&laid.body).contains(&first.reply.unwrap().message_id), "{name}");
+    }
+    rig.at_rest().await;
+    assert_eq!((rig.figures().await.mirror, rig.listed().await.len()), (0, 3), "nothing comes back");
+    let search = Search::new(MARKS.iter().copied());
+    let essence = rig.store.essence().await.unwrap().join("\n");
+    assert!(search.find(&Hay::new("essence", essence)).is_empty());
+    stop(engine).await;
+    assert_eq!(found(&search, &rig), Vec::<String>::new());
 }

@@ -37,6 +37,8 @@ pub struct Far {
     safe: bool,
     /// True when an earlier attempt can be looked up.
     pub finds: AtomicBool,
+    /// Documents that come back with each attempt that it takes, each time under an id of its own.
+    pub back: Mutex<Vec<Envelope>>,
     pub seen: Mutex<Seen>,
 }
 
@@ -54,7 +56,14 @@ impl Far {
         safe: bool,
         rule: impl Fn(&Envelope, u32) -> Does + Send + Sync + 'static,
     ) -> Far {
-        Far { clock, rule: Box::new(rule), safe, finds: AtomicBool::new(true), seen: Mutex::default() }
+        let (finds, back, seen) = (AtomicBool::new(true), Mutex::default(), Mutex::default());
+        Far { clock, rule: Box::new(rule), safe, finds, back, seen }
+    }
+
+    fn receipt(&self, reference: String) -> Receipt {
+        let mut answers = self.back.lock().unwrap().clone();
+        answers.iter_mut().for_each(|answer| answer.head.id = Uuid::now_v7());
+        Receipt { reference, evidence: String::new(), answers }
     }
 
     pub fn taken(&self) -> usize {
@@ -113,7 +122,7 @@ impl Destination for Far {
         }
         match does {
             Does::Lose => Err(SendError::Unclear { cause: "the answer was lost".to_owned() }),
-            _ => Ok(Receipt { reference: envelope.head.id.to_string(), ..Receipt::default() }),
+            _ => Ok(self.receipt(envelope.head.id.to_string())),
         }
     }
 
@@ -127,7 +136,7 @@ impl Destination for Far {
         }
         let seen = self.seen.lock().unwrap();
         let known = seen.taken.iter().any(|known| known.head.id == envelope.head.id);
-        Ok(known.then(Receipt::default))
+        Ok(known.then(|| self.receipt(String::new())))
     }
 
     fn width(&self) -> usize {

@@ -71,6 +71,40 @@ async fn a_message_that_was_taken_by_http_is_answered_in_the_tray_when_it_comes_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_name_under_which_a_message_comes_gets_its_own_answer() {
+    let mut rig = Rig::new(fast(1.0)).await;
+    let (nord, tray) = (rig.far(NORD, |_, _| Does::Take), rig.far(TRAY, |_, _| Does::Take));
+    let engine = Arc::new(rig.engine());
+    let rig = Arc::new(rig);
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..80u64 {
+        let (rig, engine) = (rig.clone(), engine.clone());
+        // Twenty messages, each four times at once under four names.
+        let body = eintragung(&wish(1 + n % 20, 1));
+        tasks.spawn(async move { deliver(&engine, rig.by_tray(&format!("file-{n}"), body)).await });
+    }
+    let verdicts = tasks.join_all().await;
+    assert_eq!(verdicts.iter().filter(|verdict| !verdict.again).count(), 20);
+    tray.has(80).await;
+    rig.at_rest().await;
+    let answers = || {
+        let seen = tray.seen.lock().unwrap();
+        let named = |laid: &Envelope| (laid.head.correlation.clone().unwrap(), document(laid));
+        seen.taken.iter().map(named).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let (told, documents) = (answers(), |told: &std::collections::BTreeMap<String, String>| {
+        told.values().cloned().collect::<std::collections::BTreeSet<_>>().len()
+    });
+    assert_eq!((told.len(), documents(&told)), (80, 20), "one document for each message, under each name");
+    assert_eq!((tray.attempts(), nord.attempts(), rig.figures().await.mirror), (80, 20, 20));
+    // Once more under a known name it is the same row again.
+    deliver(&engine, rig.by_tray("file-7", eintragung(&wish(8, 1)))).await;
+    crate::support::until("laid again", 10, || tray.seen.lock().unwrap().repeated == 1).await;
+    assert_eq!(answers(), told);
+    stop(Arc::into_inner(engine).unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repeat_in_the_tray_gets_its_rejection_again_and_leaves_the_store_as_it_was() {
     let mut rig = Rig::new(fast(1.0)).await;
     let tray = rig.far(TRAY, |_, _| Does::Take);

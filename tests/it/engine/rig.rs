@@ -212,11 +212,20 @@ impl Rig {
         self.engine_on(self.store.clone())
     }
 
+    /// An engine that stops at a point.
+    pub fn engine_at(&self, points: Points) -> Engine {
+        self.started(self.store.clone(), points)
+    }
+
     pub fn engine_on(&self, store: Arc<dyn Store>) -> Engine {
+        self.started(store, Points::none())
+    }
+
+    fn started(&self, store: Arc<dyn Store>, points: Points) -> Engine {
         let start = Start {
             store,
             clock: self.clock.clone(),
-            points: Points::none(),
+            points,
             set: self.set(),
             settings: self.settings.clone(),
         };
@@ -299,6 +308,17 @@ impl Rig {
             tokio::time::sleep(Duration::from_millis(15)).await;
         }
         panic!("{destination} did not become {state}: {:?}", self.send_of(id, destination).await);
+    }
+
+    /// Waits until so many records stand in the mirror.
+    pub async fn until_mirror(&self, records: u64) {
+        for _ in 0..1500 {
+            if self.figures().await.mirror == records {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(15)).await;
+        }
+        panic!("{} records", self.figures().await.mirror);
     }
 
     /// Waits until nothing is left to send.

@@ -215,3 +215,24 @@ async fn stopping_leaves_no_delivery_between_yes_and_no() {
     }
     assert!((20..200).contains(&taken), "{taken} of 200: the stop came in the middle");
 }
+
+/// A refusal quotes what came in Base64: what is as large as may be taken must be refused, not parked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_as_large_as_may_be_taken_is_refused_and_not_parked() {
+    let rig = Rig::new(fast(1.0)).await;
+    let engine = rig.engine();
+    for megabytes in [6, 7, 8] {
+        let mut body = "<wurzel>".to_owned();
+        body.extend(std::iter::repeat_n('x', megabytes * (1 << 20) - 20));
+        let verdict = deliver(&engine, rig.envelope_of(&format!("large-{megabytes}"), body)).await;
+        assert_eq!(
+            verdict.state,
+            Inbound::Rejected,
+            "{megabytes} MiB: {:?}",
+            rig.show(verdict.id).await.cause
+        );
+        let reply = verdict.reply.unwrap();
+        assert!(reply.body.len() > megabytes * (1 << 20), "it quotes what came");
+    }
+    stop(engine).await;
+}

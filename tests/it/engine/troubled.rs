@@ -39,6 +39,11 @@ pub struct Troubled {
     /// Commits are done, but nobody hears of it.
     pub unheard: AtomicBool,
     pub most_entries: AtomicUsize,
+    pub commits: AtomicUsize,
+    /// The database lacks what was acknowledged.
+    pub history: AtomicBool,
+    /// The call in which whoever makes it panics.
+    pub breaks: Mutex<Option<&'static str>>,
 }
 
 impl Troubled {
@@ -58,10 +63,22 @@ impl Troubled {
             found: AtomicUsize::default(),
             unheard: AtomicBool::default(),
             most_entries: AtomicUsize::default(),
+            commits: AtomicUsize::default(),
+            history: AtomicBool::default(),
+            breaks: Mutex::default(),
         }
     }
 
+    fn sound(&self, call: &str) {
+        let breaks =
+            self.breaks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).as_deref() == Some(call);
+        assert!(!breaks, "a fault of the program, on purpose");
+    }
+
     fn pass(&self, closed: &AtomicBool) -> Result<(), StoreError> {
+        if self.history.load(Ordering::SeqCst) {
+            return Err(StoreError::History);
+        }
         match closed.load(Ordering::SeqCst) {
             true => Err(StoreError::Later("the test says so".to_owned())),
             false => Ok(()),
@@ -80,11 +97,18 @@ impl Recovery for Troubled {
     }
 
     async fn doubtful(&self, after: Option<Uuid>, limit: usize) -> Result<Vec<Due>, StoreError> {
+        self.sound("doubtful");
         self.inner.doubtful(after, limit).await
     }
 
-    async fn resolve(&self, row: Uuid, finding: Finding, now: Timestamp) -> Result<bool, StoreError> {
-        self.inner.resolve(row, finding, now).await
+    async fn resolve(
+        &self,
+        row: Uuid,
+        finding: Finding,
+        answers: Vec<Entry>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.inner.resolve(row, finding, answers, now).await
     }
 
     async fn open_dispatch(&self, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
@@ -115,6 +139,7 @@ impl Store for Troubled {
     }
 
     async fn lookup(&self, questions: Vec<Question>) -> Result<Vec<Answer>, StoreError> {
+        self.sound("lookup");
         self.pass(&self.no_lookup)?;
         self.lookups.fetch_add(1, Ordering::SeqCst);
         let answers = self.inner.lookup(questions).await;
@@ -125,6 +150,8 @@ impl Store for Troubled {
     }
 
     async fn commit_and_take(&self, entries: Vec<Entry>, take: Option<Take>) -> Result<Made, StoreError> {
+        self.sound("commit");
+        self.commits.fetch_add(1, Ordering::SeqCst);
         self.most_entries.fetch_max(entries.len(), Ordering::SeqCst);
         if self.guarded.load(Ordering::SeqCst) {
             self.turnstile.acquire().await.unwrap().forget();
@@ -142,12 +169,19 @@ impl Store for Troubled {
         committed
     }
 
-    async fn answer_again(&self, first: Uuid, answer: Outgoing, now: Timestamp) -> Result<bool, StoreError> {
+    async fn answer_again(
+        &self,
+        first: Uuid,
+        answer: Outgoing,
+        repeat: &Stamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.pass(&self.no_commit)?;
-        self.inner.answer_again(first, answer, now).await
+        self.inner.answer_again(first, answer, repeat, now).await
     }
 
     async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError> {
+        self.sound("claim");
         self.pass(&self.no_claim)?;
         let found = self.inner.claim(want).await?;
         self.found.fetch_add(found.len(), Ordering::SeqCst);
@@ -155,8 +189,24 @@ impl Store for Troubled {
     }
 
     async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError> {
+        self.sound("settle");
         self.pass(&self.no_settle)?;
         self.inner.settle(settles).await
+    }
+
+    async fn renew(
+        &self,
+        lane: i64,
+        fence: i64,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        self.pass(&self.no_settle)?;
+        self.inner.renew(lane, fence, now, lease).await
+    }
+
+    async fn sound(&self) -> Result<(), StoreError> {
+        self.inner.sound().await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -168,6 +218,7 @@ impl Store for Troubled {
     }
 
     async fn set_breaker(&self, breaker: Breaker) -> Result<(), StoreError> {
+        self.sound("set_breaker");
         self.inner.set_breaker(breaker).await
     }
 
@@ -177,6 +228,7 @@ impl Store for Troubled {
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Resumed>, StoreError> {
+        self.sound("resume");
         self.inner.resume(now, lease, limit).await
     }
 
@@ -226,6 +278,7 @@ impl Store for Troubled {
     }
 
     async fn under_way(&self) -> Result<Vec<UnderWay>, StoreError> {
+        self.sound("under_way");
         self.inner.under_way().await
     }
 
@@ -253,6 +306,7 @@ impl Store for Troubled {
     }
 
     async fn take_commands(&self, limit: usize) -> Result<Vec<Command>, StoreError> {
+        self.sound("take_commands");
         self.inner.take_commands(limit).await
     }
 
@@ -314,6 +368,7 @@ impl Duties for Troubled {
     }
 
     async fn duties(&self) -> Result<Vec<Holding>, StoreError> {
+        self.sound("duties");
         self.pass(&self.no_duty)?;
         self.inner.duties().await
     }
@@ -349,6 +404,7 @@ impl Retention for Troubled {
     }
 
     async fn retain(&self, stichtag: &Stichtag, limit: usize) -> Result<Option<Scheibe>, StoreError> {
+        self.sound("retain");
         self.pass(&self.no_commit)?;
         self.inner.retain(stichtag, limit).await
     }
@@ -357,6 +413,7 @@ impl Retention for Troubled {
 #[async_trait]
 impl Rekey for Troubled {
     async fn rekey(&self, limit: usize) -> Result<u64, StoreError> {
+        self.sound("rekey");
         self.pass(&self.no_commit)?;
         self.inner.rekey(limit).await
     }

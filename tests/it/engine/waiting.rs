@@ -241,3 +241,40 @@ async fn a_timer_comes_in_as_a_delivery_when_it_is_due_and_only_once() {
     task.await.unwrap();
     stop(engine).await;
 }
+
+/// Many that are woken at once do not run one after the other: they meet in the batches of the commit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_woken_together_is_committed_together() {
+    const MANY: u64 = 96;
+    let mut rig = Rig::new(Clock::set(start_of_time())).await;
+    rig.step(true, |message| {
+        match message.resumed {
+            None if !is(message, 500, 1) => {
+                let until = message.now() + SignedDuration::from_hours(1);
+                return Ok(Flow::Wait { for_: SearchKey::new("wartet", ["b"]), until });
+            }
+            None => message.effects.wakes.push(SearchKey::new("wartet", ["b"])),
+            Some(_) => {}
+        }
+        Ok(Flow::Next)
+    });
+    let troubled = rig.troubled();
+    let engine = rig.engine();
+    for child in 1..=MANY {
+        assert_eq!(deliver(&engine, rig.envelope(&wish(child, 1))).await.state, Inbound::Waiting);
+    }
+    assert_eq!(troubled.most_entries.load(Ordering::SeqCst), 1);
+    let before = troubled.commits.load(Ordering::SeqCst);
+    deliver(&engine, rig.envelope(&wish(500, 1))).await;
+    for _ in 0..800 {
+        if rig.figures().await.inbound == [("accepted".to_owned(), MANY + 1)] {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(rig.figures().await.inbound, [("accepted".to_owned(), MANY + 1)]);
+    let commits = troubled.commits.load(Ordering::SeqCst) - before;
+    let most = troubled.most_entries.load(Ordering::SeqCst);
+    assert!(commits < MANY as usize / 3 && most >= 8, "{commits} commits, of {most} at most");
+    stop(engine).await;
+}

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::fault::lab::{Lab, Wanted, tail};
+use crate::fault::lab::{Lab, Wanted, tail, wait_ready};
 use crate::fault::ledger::Ledger;
 use crate::fault::play::Play;
 use crate::fault::said::{self, OnFailure};
@@ -99,4 +99,22 @@ async fn a_neighbour_that_stops_or_falls_costs_nothing_and_needs_no_restart() {
     let count = calm.against(&disturbed);
     said::counted(&format!("{RUN}, {} falls", rounds * FALLS.len() as u64), seed, &count);
     count.clean();
+}
+
+/// A database that is away when the process starts is waited for, as one that goes later is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_waits_for_a_database_that_is_away_at_its_start() {
+    let wanted = Wanted { own: Some("fault-away"), postgres: true, ..Wanted::default() };
+    let Some(mut lab) = Lab::new(wanted).await else { return };
+    assert!(lab.up(&[]).await.terminate());
+    tokio::task::block_in_place(|| lab.database.as_mut().unwrap().0.end("INT"));
+    let mut running = lab.stage.start(None);
+    for _ in 0..30 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(!running.ended(), "{}", tail(&lab.stage.log()));
+    }
+    assert!(lab.stage.log().contains("store-unreachable"), "{}", tail(&lab.stage.log()));
+    lab.database.as_mut().unwrap().0.resume().await;
+    wait_ready(&lab.stage, &mut running).await;
+    assert!(running.terminate(), "{}", tail(&lab.stage.log()));
 }

@@ -48,6 +48,8 @@ const FROM_THE_BEGINNING: &[&str] = &[
     "outbox_back",
     "outbox_held",
     "outbox_under_way",
+    // The last row of the audit trail, once in the life of a house.
+    "recovery_lost",
     "ret_month_open",
     "ret_outbox_held",
     "ret_outbox_held_count",

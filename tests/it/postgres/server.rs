@@ -185,6 +185,19 @@ impl Server {
         panic!("processes of the server are left");
     }
 
+    /// Copies the files of a server that stands still, as a standby has them.
+    pub fn set_aside(&self) {
+        let aside = self.data.with_file_name("aside");
+        let copied = Command::new("cp").arg("-a").arg(&self.data).arg(&aside).status().unwrap();
+        assert!(copied.success());
+    }
+
+    /// Puts the files that were set aside in the place of those of now.
+    pub fn take_aside(&self) {
+        std::fs::rename(&self.data, self.data.with_file_name("fallen")).unwrap();
+        std::fs::rename(self.data.with_file_name("aside"), &self.data).unwrap();
+    }
+
     /// Leaves the server as a test process does that is killed: nobody says a word.
     pub fn abandon(&mut self) {
         drop(self.guard.stdin.take());

@@ -169,6 +169,7 @@ pub fn send(destination: &str, order: Option<&str>, body: &str) -> Outgoing {
         after: None,
         deadline: Some(at(9_999)),
         not_before: None,
+        delivers: None,
     }
 }
 
@@ -225,7 +226,9 @@ pub async fn settle(
 
 /// The settling of the n-th row of a lane.
 pub fn settling(lane: &Lane, n: usize, outcome: Outcome, release: bool, now: i64) -> Settle {
-    Settle { lane: lane.id, fence: lane.fence, row: lane.heads[n].id, outcome, release, now: at(now) }
+    let (due, now) = (&lane.heads[n], at(now));
+    let (row, answers, delivers) = (due.id, Vec::new(), due.delivers);
+    Settle { lane: lane.id, fence: lane.fence, row, outcome, answers, delivers, release, now }
 }
 
 /// What a look-up sees of a key: it stands until the key moves, and only the store knows what it means.

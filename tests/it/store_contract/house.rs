@@ -2,6 +2,7 @@
 
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::contract::{Breaker, Command, CommandState, Pause, StoreError};
+use drehscheibe::store::lies::Lies;
 use uuid::Uuid;
 
 use super::common::{House, at, claim, commit_one, delivery, later, open, put, send, sent, settle};
@@ -112,7 +113,7 @@ pub async fn essence_is_equal_for_equal_work(house: &dyn House) {
     let second = tempfile::tempdir().unwrap();
     let open_second = drehscheibe::store::BACK_ENDS.iter().find(|(name, _)| *name == "sqlite").unwrap().1;
     let master = secrecy::SecretBox::new(Box::new([5; 32]));
-    let other = open_second(second.path(), Stage::Test, master, false).unwrap();
+    let other = open_second(&Lies::Folder(second.path().to_owned()), Stage::Test, master, false).unwrap();
     let mut entry = work("one");
     entry.now = at(100);
     commit_one(&*other, entry).await;
@@ -124,6 +125,7 @@ pub async fn essence_is_equal_for_equal_work(house: &dyn House) {
     drop(store);
     let strict = tempfile::tempdir().unwrap();
     let master = secrecy::SecretBox::new(Box::new([5; 32]));
-    let strict = open_second(strict.path(), Stage::Produktion, master, false).unwrap();
+    let strict =
+        open_second(&Lies::Folder(strict.path().to_owned()), Stage::Produktion, master, false).unwrap();
     assert!(matches!(strict.essence().await, Err(StoreError::Refused(_))));
 }

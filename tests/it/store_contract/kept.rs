@@ -131,6 +131,8 @@ pub async fn a_lease_that_its_holder_does_not_know_of_ends_at_once(house: &dyn H
         fence: lost.fence,
         row: lost.heads[0].id,
         outcome: sent(),
+        delivers: None,
+        answers: Vec::new(),
         release: true,
         now: at(2),
     };

@@ -1,16 +1,17 @@
 //! What every store must hold of lanes: order, leases, fences.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use drehscheibe::effects::Outgoing;
-use drehscheibe::envelope::Inbound;
-use drehscheibe::store::contract::{Filter, Scope};
+use drehscheibe::effects::{MirrorChange, Outgoing};
+use drehscheibe::envelope::{Envelope, Inbound, Reply};
+use drehscheibe::store::contract::{Committed, Entry, Filter, Scope};
 use drehscheibe::store::lane::{Outcome, Settle, Want};
 use uuid::Uuid;
 
 use super::common::{
     House, all, at, bodies, claim, commit_one, commit_sends, delivery, key, later, open, parked, put, send,
-    sent, settle, settling, want,
+    sent, settle, settling, stamp, want,
 };
 use super::waiting::{LEASE, waiting};
 
@@ -64,6 +65,8 @@ pub async fn a_stale_fence_is_refused(house: &dyn House) {
         fence: new.fence,
         row: next.heads[0].id,
         outcome: sent(),
+        delivers: None,
+        answers: Vec::new(),
         release: true,
         now: at(64),
     };
@@ -188,26 +191,85 @@ pub async fn an_answer_goes_again(house: &dyn House) {
     let store = open(house).await;
     let mut entry = delivery("a", "p", "1");
     entry.effects.mirror = vec![put(Uuid::new_v4(), "N", &["k"])];
+    let repeat = stamp("a", "p");
     let answer = Outgoing { deadline: None, ..send("c:x", None, "0011") };
-    let none = Uuid::new_v4();
-    assert!(!store.answer_again(none, answer.clone(), at(1)).await.unwrap(), "no such message");
     let first = commit_one(&*store, entry).await;
-    assert!(store.answer_again(first, answer.clone(), at(1)).await.unwrap(), "added to what it caused");
+    assert!(
+        store.answer_again(first, answer.clone(), &repeat, at(1)).await.unwrap(),
+        "added to what it caused"
+    );
     for round in 0..3u32 {
         let now = 10 * i64::from(round) + 2;
-        assert!(!store.answer_again(first, answer.clone(), at(now)).await.unwrap(), "it is on its way");
+        assert!(
+            !store.answer_again(first, answer.clone(), &repeat, at(now)).await.unwrap(),
+            "it is on its way"
+        );
         let lane = claim(&*store, now).await.remove(0);
         assert_eq!((bodies(&lane), lane.heads[0].id), (vec!["0011".to_owned()], answer.id));
         assert_eq!((lane.heads[0].cause, lane.heads[0].attempts), (first, round));
-        assert!(!store.answer_again(first, answer.clone(), at(now)).await.unwrap(), "it is being sent");
+        assert!(
+            !store.answer_again(first, answer.clone(), &repeat, at(now)).await.unwrap(),
+            "it is being sent"
+        );
         assert!(settle(&*store, &lane, 0, sent(), true, now).await);
         assert_eq!(claim(&*store, now + 1).await.len(), 0);
-        assert!(store.answer_again(first, answer.clone(), at(now + 2)).await.unwrap());
+        assert!(store.answer_again(first, answer.clone(), &repeat, at(now + 2)).await.unwrap());
     }
     let lane = claim(&*store, 50).await.remove(0);
     assert!(settle(&*store, &lane, 0, parked(), true, 51).await);
-    assert!(!store.answer_again(first, answer.clone(), at(52)).await.unwrap(), "a person has it");
+    assert!(!store.answer_again(first, answer.clone(), &repeat, at(52)).await.unwrap(), "a person has it");
     assert_eq!(store.list(&Scope::Operator, all()).await.unwrap().len(), 1, "no message of its own");
+}
+
+/// A message that is gone, with its child's key or with its month, is answered once more all the same: what that takes goes when it has
+/// arrived.
+pub async fn an_answer_to_what_is_gone_goes_and_leaves_nothing(house: &dyn House) {
+    let store = open(house).await;
+    let (repeat, child) = (stamp("a", "p"), Uuid::new_v4());
+    let mut entry = delivery("a", "p", "1");
+    entry.effects.mirror = vec![put(child, "N", &["k"])];
+    entry.effects.reply = Some(Reply {
+        content_type: "application/xml".into(),
+        body: "<quittung/>".into(),
+        message: "xfamilie.0011".into(),
+        message_id: "q".into(),
+    });
+    let first = commit_one(&*store, entry.clone()).await;
+    let again = |entry: &Entry| {
+        let mut again = entry.clone();
+        let mut envelope = Envelope::clone(&entry.envelope);
+        envelope.head.id = Uuid::new_v4();
+        again.envelope = Arc::new(envelope);
+        again
+    };
+    let verdict = async |entry: Entry| match store.commit(vec![entry]).await.unwrap().remove(0) {
+        Committed::Again(verdict) => verdict,
+        other => panic!("{other:?}"),
+    };
+    let known = verdict(again(&entry)).await;
+    assert!(!known.forgotten && known.reply == entry.effects.reply && known.id == first);
+    let mut gone = delivery("a", "p", "2");
+    gone.effects.mirror =
+        vec![MirrorChange::Remove { id: child, tombstone: key("k"), created: at(20), until: at(9_000) }];
+    commit_one(&*store, gone).await;
+    let known = verdict(again(&entry)).await;
+    assert!(known.forgotten && known.reply.is_none());
+    assert_eq!((known.id, known.state), (first, Inbound::Accepted));
+    let answer = Outgoing { deadline: None, ..send("c:x", None, "0011") };
+    for round in 0..3i64 {
+        let now = 10 * round + 30;
+        assert!(store.answer_again(first, answer.clone(), &repeat, at(now)).await.unwrap(), "{round}");
+        assert!(!store.answer_again(first, answer.clone(), &repeat, at(now)).await.unwrap());
+        let lane = claim(&*store, now).await.remove(0);
+        assert_eq!((bodies(&lane), lane.heads[0].id), (vec!["0011".to_owned()], answer.id));
+        assert_eq!((lane.heads[0].cause, &lane.heads[0].stamp.partner), (first, &"p".to_owned()));
+        assert!(settle(&*store, &lane, 0, sent(), true, now).await);
+        let essence = store.essence().await.unwrap();
+        assert!(
+            essence.iter().all(|line| !line.contains("outbox sent") || line.ends_with('-')),
+            "{essence:?}"
+        );
+    }
 }
 
 pub async fn a_retry_delays_the_whole_lane(house: &dyn House) {
@@ -362,4 +424,25 @@ pub async fn what_is_woken_runs_though_the_clock_went_back(house: &dyn House) {
     wakes.effects.wakes = vec![key("w")];
     commit_one(&*store, wakes).await;
     assert_eq!(store.resume(at(10), LEASE, 10).await.unwrap().len(), 1);
+}
+
+pub async fn a_lease_is_renewed_by_its_fence_only(house: &dyn House) {
+    let store = open(house).await;
+    commit_sends(&*store, "1", vec![send("c:x", Some("k"), "1"), send("c:x", Some("k"), "2")]).await;
+    let lane = claim(&*store, 1).await.remove(0);
+    let renew = async |fence: i64, now: i64| {
+        store.renew(lane.id, fence, at(now), Duration::from_secs(60)).await.unwrap()
+    };
+    assert!(renew(lane.fence, 50).await);
+    assert!(!renew(lane.fence - 1, 50).await && !renew(lane.fence + 1, 50).await);
+    assert_eq!(claim(&*store, 100).await.len(), 0, "it lasts from the renewal on");
+    assert_eq!(store.next_due().await.unwrap(), Some(at(110)));
+    assert!(settle(&*store, &lane, 0, sent(), false, 101).await);
+    assert!(renew(lane.fence, 105).await, "also between two rows");
+    let next = claim(&*store, 166).await.remove(0);
+    assert!(next.heads[0].unclear && next.fence > lane.fence, "without a renewal it ends");
+    assert!(!renew(lane.fence, 166).await, "and is another's");
+    assert!(settle(&*store, &next, 0, later(500), true, 167).await);
+    assert!(!store.renew(next.id, next.fence, at(168), Duration::from_secs(60)).await.unwrap(), "given back");
+    assert_eq!(store.next_due().await.unwrap(), Some(at(500)));
 }

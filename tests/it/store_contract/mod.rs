@@ -34,12 +34,13 @@ macro_rules! store_contract {
                 a_parked_head_holds_its_lane_until_replayed what_a_person_says_arrived_is_sent a_retry_delays_the_whole_lane
                 unordered_rows_do_not_wait_for_each_other a_row_leaves_only_after_another
                 lanes_of_a_thousand excepted_destinations_are_not_touched destinations_take_turns
-                a_destination_gets_no_more_lanes_than_wanted an_answer_goes_again
-                a_crash_of_the_holder_frees_at_start;
+                a_destination_gets_no_more_lanes_than_wanted an_answer_goes_again an_answer_to_what_is_gone_goes_and_leaves_nothing
+                a_crash_of_the_holder_frees_at_start a_lease_is_renewed_by_its_fence_only;
             kept: what_a_commit_keeps_is_what_a_claim_would_get what_a_commit_keeps_is_settled_like_any_other
                 a_commit_keeps_no_more_than_wanted_and_only_what_is_new a_lease_of_a_commit_runs_out
                 a_lease_that_its_holder_does_not_know_of_ends_at_once;
             waiting: waiting_messages_are_woken waiting_messages_expire_and_finish
+                what_comes_back_is_laid_down_with_its_row a_vorgang_is_delivered_when_its_answer_was_taken
                 replayed_messages_run_again_once a_replay_settled_by_another_is_a_repeat
                 timers_come_until_committed vorgaenge_change_and_are_found tombstones_stay_and_bar;
             duty: a_duty_is_held_by_one a_duty_is_renewed_by_its_fence_only a_duty_expires_and_its_fence_grows

@@ -161,17 +161,26 @@ pub async fn doubtful_rows_end_as_they_were_found(house: &dyn House) {
     let arrived = Finding::Arrived { reference: "r".into(), evidence: "e".into() };
     let unknown = Finding::Unknown { cause: "cannot be looked up".into() };
     for (n, finding) in [arrived.clone(), Finding::Queued, unknown].into_iter().enumerate() {
-        assert!(store.resolve(seen[n].id, finding, at(502)).await.unwrap());
+        assert!(store.resolve(seen[n].id, finding, Vec::new(), at(502)).await.unwrap());
     }
-    assert!(!store.resolve(seen[1].id, arrived.clone(), at(503)).await.unwrap(), "its doubt has ended");
-    assert!(!store.resolve(Uuid::from_u128(1), arrived.clone(), at(503)).await.unwrap(), "there is none");
+    assert!(
+        !store.resolve(seen[1].id, arrived.clone(), Vec::new(), at(503)).await.unwrap(),
+        "its doubt has ended"
+    );
+    assert!(
+        !store.resolve(Uuid::from_u128(1), arrived.clone(), Vec::new(), at(503)).await.unwrap(),
+        "there is none"
+    );
     assert_eq!(store.recovery().await.unwrap().unwrap().doubtful, 2);
     let held = store.list_parked_sends(&Scope::Operator, 10).await.unwrap();
     assert_eq!(held.len(), 1);
     assert_eq!((held[0].id, held[0].state.as_str()), (seen[2].id, "unclear"));
     assert_eq!(held[0].cause.as_deref(), Some("cannot be looked up"));
     assert!(store.open_dispatch("os:rita", "geprueft", at(504)).await.unwrap());
-    assert!(!store.resolve(seen[3].id, arrived, at(505)).await.unwrap(), "an open store dispatches itself");
+    assert!(
+        !store.resolve(seen[3].id, arrived, Vec::new(), at(505)).await.unwrap(),
+        "an open store dispatches itself"
+    );
     let mut due: Vec<(String, bool)> = claim(&*store, 600)
         .await
         .iter()

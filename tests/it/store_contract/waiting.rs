@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drehscheibe::effects::{
-    Answer, Fact, MirrorChange, Question, Timer, Vorgang, VorgangChange, VorgangState,
+    Answer, Fact, MirrorChange, Outgoing, Question, Timer, Vorgang, VorgangChange, VorgangState,
 };
 use drehscheibe::envelope::{Inbound, Reply};
 use drehscheibe::store::contract::{Committed, Entry, Filter, Key, Scope, Store};
-use drehscheibe::store::lane::Want;
+use drehscheibe::store::lane::{Lane, Settle, Take, Want};
 use uuid::Uuid;
 
 use super::common::{
-    House, all, at, bodies, claim, commit_one, delivery, guard, id_of, key, mirrored, open, put, read_claim,
-    seen, send, sent, settle, spool, want,
+    House, all, at, bodies, claim, commit_one, commit_sends, delivery, guard, id_of, key, later, mirrored,
+    moved, open, parked, put, read_claim, seen, send, sent, settle, settling, spool, want,
 };
 
 /// How long a message is leased.
@@ -248,4 +248,114 @@ pub async fn removal(store: &dyn Store) {
     assert_eq!(read_claim(store, "a", &part.claim).await.unwrap(), b"certificate");
     assert!(settle(store, &lane, 0, sent(), true, 4).await);
     assert!(store.essence().await.unwrap().iter().any(|line| line.starts_with("inbox")));
+}
+
+/// What came back with a row that was sent is there with the row's settling and runs at once; what of it is known already is nothing new.
+pub async fn what_comes_back_is_laid_down_with_its_row(house: &dyn House) {
+    let store = open(house).await;
+    commit_sends(&*store, "1", vec![send("c:x", None, "a")]).await;
+    commit_sends(&*store, "2", vec![send("c:x", None, "b")]).await;
+    let lanes = claim(&*store, 1).await;
+    let answer = |name: &str| Entry { state: Inbound::Waiting, ..delivery("a", "p", name) };
+    let settled = async |lane: &Lane, answers: Vec<Entry>, fence: i64| {
+        let one = Settle { answers, fence, ..settling(lane, 0, sent(), true, 2) };
+        store.settle(vec![one]).await.unwrap()[0]
+    };
+    let first = answer("answer");
+    assert!(!settled(&lanes[0], vec![first.clone()], lanes[0].fence - 1).await, "the lease was lost");
+    assert_eq!(store.resume(at(2), LEASE, 10).await.unwrap().len(), 0, "and nothing is laid down");
+    assert!(settled(&lanes[0], vec![first.clone(), answer("another")], lanes[0].fence).await);
+    let resumed = store.resume(at(-500), LEASE, 10).await.unwrap();
+    assert_eq!(resumed.len(), 2, "at once, whatever the clock says");
+    assert!(resumed.iter().all(|one| !one.expired && one.acting_person.is_none()));
+    assert!(resumed.iter().any(|one| one.envelope == *first.envelope));
+    // The same again with the other row, and other content under its key.
+    let mut other = answer("answer");
+    other.content = [7; 32];
+    assert!(settled(&lanes[1], vec![answer("answer"), other.clone()], lanes[1].fence).await);
+    let resumed = store.resume(at(-450), LEASE, 10).await.unwrap();
+    let ids: Vec<Uuid> = resumed.iter().map(|one| one.envelope.head.id).collect();
+    assert_eq!(ids, [id_of(&other)], "the other content alone: its run finds the conflict");
+    let run = Entry { resumes: true, ..Entry { state: Inbound::Accepted, ..other } };
+    assert_eq!(store.commit(vec![run]).await.unwrap(), [Committed::Conflict]);
+    let done = Entry { resumes: true, state: Inbound::Accepted, ..first.clone() };
+    assert_eq!(commit_one(&*store, done).await, id_of(&first));
+    let waiting = Filter { states: vec![Inbound::Waiting], ..all() };
+    assert_eq!(store.list(&Scope::Operator, waiting).await.unwrap().len(), 2);
+    // A message that waits and was settled by another delivery of the same ends as that one did.
+    let late = Entry { keys: Vec::new(), ..answer("third") };
+    commit_one(&*store, late.clone()).await;
+    commit_one(&*store, Entry { state: Inbound::Rejected, ..delivery("a", "p", "third") }).await;
+    let run = Entry {
+        resumes: true,
+        state: Inbound::Accepted,
+        keys: delivery("a", "p", "third").keys,
+        ..late.clone()
+    };
+    let again = store.commit(vec![run]).await.unwrap().remove(0);
+    assert!(matches!(again, Committed::Again(verdict) if verdict.state == Inbound::Rejected));
+    let shown = store.list(&Scope::Operator, Filter { id: Some(id_of(&late)), ..all() }).await.unwrap();
+    assert_eq!(shown[0].state, Inbound::Rejected);
+}
+
+/// A Vorgang is delivered by the far end that takes its answer, and by nothing before; whoever decided on it meanwhile looks again.
+pub async fn a_vorgang_is_delivered_when_its_answer_was_taken(house: &dyn House) {
+    let store = open(house).await;
+    let begun = |name: &str| {
+        let state = VorgangState::Entschieden;
+        let vorgang = Vorgang {
+            id: Uuid::new_v4(),
+            owner: "a".into(),
+            state,
+            deadline: None,
+            akte: Default::default(),
+        };
+        let mut entry = delivery("a", "p", name);
+        entry.effects.vorgaenge = vec![VorgangChange { key: key(name), vorgang }];
+        entry.effects.sends = vec![Outgoing { delivers: Some(key(name)), ..send("c:x", None, name) }];
+        entry
+    };
+    let state = async |name: &str| {
+        let answer = store.lookup(vec![Question::Vorgang(key(name))]).await.unwrap().remove(0);
+        match answer {
+            Answer { fact: Fact::Vorgang(Some(found)), guard } => (found.state, guard.seen),
+            other => panic!("{other:?}"),
+        }
+    };
+    for name in ["sent", "late", "person"] {
+        commit_one(&*store, begun(name)).await;
+    }
+    // One that is kept by the commit is settled like any other.
+    let take = Take { worker: "w".into(), lease: LEASE, heads: 4, most: vec![("c:x".into(), 4)] };
+    let mut lanes = store.commit_and_take(vec![begun("kept")], Some(take)).await.unwrap().lanes;
+    lanes.extend(claim(&*store, 1).await);
+    assert_eq!(lanes.len(), 4);
+    for lane in &lanes {
+        let name = bodies(lane).remove(0);
+        let (before, seen) = state(&name).await;
+        assert_eq!(before, VorgangState::Entschieden, "{name}");
+        let (outcome, after) = match name.as_str() {
+            "sent" | "kept" => (sent(), VorgangState::Zugestellt),
+            "late" => (later(500), VorgangState::Entschieden),
+            _ => (parked(), VorgangState::Entschieden),
+        };
+        let stale = Lane { fence: lane.fence - 1, ..lane.clone() };
+        assert!(!settle(&*store, &stale, 0, outcome.clone(), true, 2).await);
+        assert_eq!(state(&name).await.0, VorgangState::Entschieden, "{name}: the lease was lost");
+        assert!(settle(&*store, lane, 0, outcome, true, 2).await);
+        assert_eq!(state(&name).await.0, after, "{name}");
+        let delivered = after == VorgangState::Zugestellt;
+        assert!(!delivered || moved(&*store, &name, seen).await, "{name}: it moved");
+    }
+    let id = lanes.iter().find(|lane| bodies(lane) == ["person"]).unwrap().heads[0].id;
+    assert!(store.arrived(id, "os:rita", "by telephone", at(9)).await.unwrap());
+    assert_eq!(state("person").await.0, VorgangState::Zugestellt);
+    // What was withdrawn meanwhile stays so.
+    let mut back = delivery("a", "p", "back");
+    back.effects.vorgaenge = begun("late").effects.vorgaenge;
+    back.effects.vorgaenge[0].vorgang.state = VorgangState::Zurueckgezogen;
+    commit_one(&*store, back).await;
+    let lane = claim(&*store, 600).await.remove(0);
+    assert!(settle(&*store, &lane, 0, sent(), true, 601).await);
+    assert_eq!(state("late").await.0, VorgangState::Zurueckgezogen);
 }

@@ -1,1 +1,1 @@
-SELECT epoch, ledger, since, copied, applied FROM recovery
+SELECT epoch, ledger, since, copied, applied, lost_from, lost_until, lost FROM recovery

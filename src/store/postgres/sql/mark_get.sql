@@ -1,0 +1,2 @@
+-- What the database holds of what a process has written.
+SELECT place, n FROM mark WHERE process = $1

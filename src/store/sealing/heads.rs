@@ -1,0 +1,119 @@
+//! What rows keep sealed beside their documents: heads, notes, committed answers. Shapes only; seals and opens nothing.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::envelope::{Evidence, Head, Part, Reply};
+use crate::rejection::Rejection;
+use crate::seal::index::Tag;
+use crate::store::contract::StoreError;
+use crate::store::sealing::values::Stored;
+
+/// Head, parts and evidence of a stored envelope.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SealedHead {
+    /// What the transport said.
+    pub head: Head,
+    /// The attachments.
+    pub parts: Vec<Part>,
+    /// The evidence.
+    pub evidence: Evidence,
+}
+
+/// What became of an inbound message.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct InboxNote {
+    /// Plain cause.
+    pub cause: Option<String>,
+    /// One safe next step.
+    pub next_step: Option<String>,
+    /// The rejections.
+    pub rejections: Vec<Rejection>,
+    /// Hash of the octets as received.
+    pub octets_sha256: String,
+    /// The committed answer.
+    pub reply: Option<SealedReply>,
+}
+
+/// A committed answer as it is sealed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SealedReply {
+    content_type: String,
+    message: String,
+    message_id: String,
+    body: String,
+}
+
+impl SealedReply {
+    /// Of an answer.
+    pub fn new(reply: &Reply) -> SealedReply {
+        SealedReply {
+            content_type: reply.content_type.clone(),
+            message: reply.message.clone(),
+            message_id: reply.message_id.clone(),
+            body: STANDARD.encode(&reply.body),
+        }
+    }
+
+    /// The answer.
+    pub fn open(self) -> Stored<Reply> {
+        let body = STANDARD
+            .decode(&self.body)
+            .map_err(|_| StoreError::Corrupt("a sealed reply has no readable body".into()))?;
+        let SealedReply { content_type, message, message_id, .. } = self;
+        Ok(Reply { content_type, body: body.into(), message, message_id })
+    }
+}
+
+/// Head of a row of the outbox.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SendHead {
+    /// Media type of the body.
+    pub content_type: String,
+    /// What it answers.
+    pub correlation: Option<String>,
+    /// Attachments.
+    pub parts: Vec<Part>,
+    /// Blind key of the Vorgang whose answer it is, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivers: Option<String>,
+}
+
+impl SendHead {
+    /// The blind key of the Vorgang whose answer it is.
+    pub fn delivers(&self) -> Option<Tag> {
+        let mut tag = Tag::default();
+        hex::decode_to_slice(self.delivers.as_deref()?, &mut tag).ok()?;
+        Some(tag)
+    }
+}
+
+/// Content of a row of the outbox in clear.
+#[derive(Clone)]
+pub struct Letter {
+    /// Its head.
+    pub head: SendHead,
+    /// The document.
+    pub body: Bytes,
+}
+
+impl std::fmt::Debug for Letter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Letter(<{} octets>)", self.body.len())
+    }
+}
+
+/// What became of a row of the outbox.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct SendNote {
+    /// Plain cause of the last failure.
+    pub cause: Option<String>,
+    /// One safe next step.
+    pub next_step: Option<String>,
+    /// What the far end calls it.
+    pub reference: Option<String>,
+    /// What proves the delivery.
+    pub evidence: Option<String>,
+}
