@@ -76,6 +76,8 @@ async fn claim_and_settle(store: &dyn Store) {
             fence: lane.fence,
             row: due.id,
             outcome: Outcome::Sent { reference: "200".into(), evidence: "200".into() },
+            answers: Vec::new(),
+            delivers: due.delivers,
             release: true,
             now,
         })

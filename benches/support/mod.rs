@@ -159,6 +159,7 @@ impl Entries {
             after: None,
             deadline: None,
             not_before: None,
+            delivers: None,
         });
         let effects = Effects {
             guards: vec![Guard { key: GuardKey(key), seen: 0 }],
