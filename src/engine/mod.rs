@@ -23,4 +23,5 @@ pub mod ports;
 pub mod rekey;
 pub mod retention;
 pub mod recover;
+pub mod refused;
 pub mod start;

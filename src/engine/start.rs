@@ -21,6 +21,7 @@ use super::housekeeping::{self, Commands};
 use super::points::Points;
 use super::receive::{self, Reception};
 use super::recover::{self, Gate};
+use super::refused::Refused;
 use super::{commit, dispatch, lookup, rekey, retention};
 
 /// A running engine.
@@ -71,6 +72,7 @@ impl Engine {
             pauses: ArcSwap::default(),
             gate: Gate::default(),
             parts: Parts::default(),
+            refused: Refused::default(),
             hands: Hands::default(),
             outbox: Notify::new(),
             woken: Notify::new(),

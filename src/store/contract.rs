@@ -448,6 +448,16 @@ pub trait Store: Duties + Retention + Recovery + Rekey + Send + Sync {
     async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError>;
     /// Settles rows; `false` for each one whose fence is stale (nothing was written for it).
     async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError>;
+    /// Whether the store can be read and can acknowledge what it is given now; an error says what keeps it from that.
+    async fn sound(&self) -> Result<(), StoreError> {
+        self.next_due().await.map(drop)
+    }
+    /// Ends the store at the end of its process: what is queued is done, logs are emptied, threads end, also where somebody still
+    /// holds it; afterwards it takes nothing any more. An error says what could not be brought to its end in this time; what was
+    /// acknowledged is safe in any case. Nothing is to be done where a server holds the data.
+    async fn close(&self, _patience: Duration) -> Result<(), StoreError> {
+        Ok(())
+    }
     /// The earliest time at which a lane is due, if any waits.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
     /// The breakers.

@@ -13,8 +13,8 @@ use crate::store::contract::StoreError;
 use crate::store::lane::{Due, Settle};
 use crate::store::private;
 use crate::store::recovery::{
-    Copied, Finding, KEYS_OLDER, LedgerLine, Lost, NOT_APPLIED, OLDER, ON_ITS_WAY, RECOVERS, Reapplied,
-    Recovering, Recovery, Restored,
+    Copied, Finding, KEYS_OLDER, LedgerLine, Lost, NOT_APPLIED, OLDER, RECOVERS, Reapplied, Recovering,
+    Recovery, Restored, ask_from,
 };
 use crate::store::sealing::house::own_stamp;
 use crate::store::sealing::keys::HOUSE;
@@ -196,11 +196,7 @@ impl SqliteStore {
     /// Counts the epoch on, in the database first: the keys are never ahead but after a restore.
     pub(super) async fn next_epoch(&self) -> Stored<()> {
         let next = self.write(|scene| counted_on(scene)).await?;
-        self.raise_keys(next)
-    }
-
-    fn raise_keys(&self, next: i64) -> Stored<()> {
-        self.keyring.beside(|keys| keys.execute(sql!("epoch_set"), [next]).map(drop).map_err(trouble))
+        self.keyring.raise_epoch(next)
     }
 
     async fn copy_file(&self, name: &'static str, into: &Path) -> Stored<PathBuf> {
@@ -218,7 +214,7 @@ impl Recovery for SqliteStore {
             let Some(since) = here.since else { return Ok(None) };
             let (copied, applied) = (here.copied.map(time), here.applied);
             let lost = here.lost.map(|(from, until, commits)| Lost {
-                from: time(from).checked_sub(ON_ITS_WAY).unwrap_or(time(from)),
+                from: ask_from(from),
                 until: time(until),
                 commits: count(commits),
             });
@@ -252,7 +248,7 @@ impl Recovery for SqliteStore {
         let (stage, person, reason) = (self.stage, person.to_owned(), reason.to_owned());
         let opened = self.write(move |scene| open_dispatch(scene, stage, (&person, &reason), now)).await?;
         if let Some(next) = opened {
-            self.raise_keys(next)?;
+            self.keyring.raise_epoch(next)?;
         }
         Ok(opened.is_some())
     }
