@@ -1,7 +1,9 @@
 //! The noun that flows: one delivery of a transport, which is exactly one business document, and the verdict on it.
 //! Knows no standard, no transport, no store; never opens the body.
 
+use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -102,13 +104,42 @@ impl Head {
 }
 
 /// A handle to a sealed part in the claim store; never a path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// HMAC of the content, hex: also the file's name, so it tells nothing.
     pub name: String,
     /// The part's data key, wrapped; base64. Destroying it deletes the part, in backups too.
     pub key: String,
+    /// Keeps what no row names yet.
+    #[serde(skip)]
+    pub hold: Hold,
 }
+
+/// Keeps a finished claim while any copy of its handle is in memory: when the last one goes, so does what no committed row names,
+/// whether its delivery was refused, repeated or broken off. Not a part of the handle's value: two are always equal.
+#[derive(Clone, Default)]
+pub struct Hold(Option<Arc<dyn Any + Send + Sync>>);
+
+impl Hold {
+    /// A hold that lets go when `held` is dropped.
+    pub fn of(held: impl Any + Send + Sync) -> Hold {
+        Hold(Some(Arc::new(held)))
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "held" } else { "-" })
+    }
+}
+
+impl PartialEq for Hold {
+    fn eq(&self, _: &Hold) -> bool {
+        true
+    }
+}
+
+impl Eq for Hold {}
 
 /// One further part of a delivery: an attachment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

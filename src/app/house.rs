@@ -70,6 +70,9 @@ pub struct Options {
     pub waits: bool,
 }
 
+/// How long closing the store may take.
+const CLOSE: Duration = Duration::from_secs(10);
+
 /// A running house.
 pub struct House {
     engine: Engine,
@@ -224,8 +227,16 @@ impl House {
         // It was broken off where it was swapping files in: the next start reads them anyway.
         let _ = self.follower.await;
         self.shared.sources.lock().await.stop_but_last().await;
+        let core = self.shared.core.clone();
         self.engine.drain(patience).await;
         self.shared.sources.lock().await.stop().await;
+        if core.points.crashed() {
+            return;
+        }
+        // Said, not waited for without end: nothing that was acknowledged depends on it.
+        if let Err(error) = core.store.close(CLOSE).await {
+            tracing::warn!(cause = %error, "the store was not closed whole; the next start reads what its logs hold");
+        }
     }
 }
 

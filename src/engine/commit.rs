@@ -162,6 +162,7 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
             core.store_wrote();
             core.release(leased);
             committed(&decided.entry);
+            core.refused.kept(&decided.entry, core.clock.now());
             ticket.tell(Ok(verdict(&decided.entry)));
         }
         Ok(Committed::Again(mut verdict)) => {

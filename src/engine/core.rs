@@ -23,6 +23,7 @@ use super::duty::{Keeper, LEASE};
 use super::hands::Hands;
 use super::points::Points;
 use super::recover::Gate;
+use super::refused::Refused;
 use super::run::{Decided, Ground, Run};
 use super::watch::{self, Broken};
 
@@ -219,6 +220,8 @@ pub struct Core {
     pub gate: Gate,
     /// What of the house does not run although the house does.
     pub parts: Parts,
+    /// What was kept of deliveries that nobody can use.
+    pub refused: Refused,
     /// What is in hand of the outbox.
     pub hands: Hands,
     /// Something was put in the outbox that has to be looked for.

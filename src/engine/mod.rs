@@ -25,5 +25,6 @@ pub mod ports;
 pub mod rekey;
 pub mod retention;
 pub mod recover;
+pub mod refused;
 pub mod start;
 pub mod watch;

@@ -25,6 +25,7 @@ use super::door::{self, Opened};
 use super::entry::{self, Settled};
 use super::objecting::{self, Outcome};
 use super::points::Point;
+use super::refused::Room;
 use super::run::{self, Decided, Ended, Ground, Refusal, Resume, Run};
 
 /// Where sources deliver.
@@ -184,6 +185,9 @@ fn paused(cause: &str) -> Busy {
     Busy { cause: cause.to_owned(), retry_after: Duration::from_secs(30) }
 }
 
+/// The cause of a `Busy` for a delivery that would have to be parked beyond what is kept of its partner.
+const FULL: &str = "of this partner more is parked or refused than is kept in a day";
+
 /// Why a delivery is quarantined without a run, and what a person does about it.
 struct Reason {
     cause: &'static str,
@@ -234,9 +238,7 @@ impl Reception {
         let said = objecting::unread(&ground, None, &Outcome::of(Inbound::Quarantined));
         entry.effects.object(said);
         let decided = Box::new(Decided { ground, entry, refusal: None, leased: Vec::new() });
-        if core.commits.send(Pending { decided, ticket }).is_err() {
-            return Err(busy("the engine has stopped"));
-        }
+        commit(core, decided, Some(ticket));
         let told = verdict.await.unwrap_or_else(|_| Err(busy("the engine has stopped").into()));
         told.map_err(Busy::from)
     }
@@ -334,8 +336,13 @@ impl Drop for Told {
     }
 }
 
-fn commit(core: &Core, decided: Box<Decided>, ticket: Option<Ticket>) {
+fn commit(core: &Core, mut decided: Box<Decided>, ticket: Option<Ticket>) {
     let Some(ticket) = ticket else { return };
+    if core.refused.bound(&mut decided.entry, core.clock.now()) == Room::None {
+        core.release(std::mem::take(&mut decided.leased));
+        ticket.tell(Err(Busy { cause: FULL.to_owned(), retry_after: Duration::from_secs(600) }));
+        return;
+    }
     let _ = core.commits.send(Pending { decided, ticket });
 }
 

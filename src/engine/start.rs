@@ -21,6 +21,7 @@ use super::housekeeping::{self, Commands};
 use super::points::Points;
 use super::receive::{self, Reception};
 use super::recover::{self, Gate};
+use super::refused::Refused;
 use super::watch::{self, Broken, Standing};
 use super::{commit, dispatch, lookup, rekey, retention};
 
@@ -72,6 +73,7 @@ impl Engine {
             pauses: ArcSwap::default(),
             gate: Gate::default(),
             parts: Parts::default(),
+            refused: Refused::default(),
             hands: Hands::default(),
             outbox: Notify::new(),
             woken: Notify::new(),

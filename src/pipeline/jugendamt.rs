@@ -219,7 +219,7 @@ mod tests {
             content_type: "application/pdf".into(),
             size: 3,
             sha256: "00".into(),
-            claim: Claim { name: "ab".into(), key: "k".into() },
+            claim: Claim { name: "ab".into(), key: "k".into(), ..Claim::default() },
             mandant: String::new(),
             small: None,
         };

@@ -471,9 +471,16 @@ pub trait Store: Duties + Retention + Recovery + Rekey + Send + Sync {
     /// which something goes on.
     async fn renew(&self, lane: i64, fence: i64, now: Timestamp, lease: Duration)
     -> Result<bool, StoreError>;
+    /// Ends the store at the end of its process: what is queued is done, logs are emptied, threads end, also where somebody still
+    /// holds it; afterwards it takes nothing any more. An error says what could not be brought to its end in this time; what was
+    /// acknowledged is safe in any case. Nothing is to be done where a server holds the data.
+    async fn close(&self, _patience: Duration) -> Result<(), StoreError> {
+        Ok(())
+    }
     /// The earliest time at which a lane is due, if any waits.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
-    /// Whether everything that a delivery needs can be reached, the keys too, wherever they stand.
+    /// Whether everything that a delivery needs can be reached, the keys too, wherever they stand, and the store can acknowledge what
+    /// it is given now; an error says what keeps it from that.
     async fn sound(&self) -> Result<(), StoreError>;
     /// The breakers.
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError>;

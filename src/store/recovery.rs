@@ -41,7 +41,13 @@ pub struct Lost {
 }
 
 /// So long before the first commit that is missing what it holds may have been on its way.
-pub(crate) const ON_ITS_WAY: std::time::Duration = std::time::Duration::from_secs(30 * 60);
+const ON_ITS_WAY: std::time::Duration = std::time::Duration::from_secs(30 * 60);
+
+/// From when on deliveries have to be asked for again that were lost from a moment on, in microseconds since 1970.
+pub(crate) fn ask_from(from: i64) -> Timestamp {
+    let from = Timestamp::from_microsecond(from).unwrap_or(Timestamp::UNIX_EPOCH);
+    from.checked_sub(ON_ITS_WAY).unwrap_or(from)
+}
 
 /// What applying the deletion ledger again has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

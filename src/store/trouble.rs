@@ -14,6 +14,9 @@ pub const ENDED: &str = "PostgreSQL stops, starts or ended the connection; it is
 pub const READ_ONLY: &str = "PostgreSQL is read-only (a standby?); it is tried again at the primary";
 /// The embedded store's file may not be written.
 pub const FILE_READ_ONLY: &str = "the store's file is read-only; give the process the right to write";
+/// Somebody else locks the file of the mark; who it is may follow.
+pub const MARK_HELD: &str = "another program holds keys.mark beside the key store, and nothing is acknowledged until it lets go; look who it is (`fuser`, \
+     `lsof`), a backup program perhaps, and let it leave this file alone";
 /// The server has as many connections as it takes.
 pub const NO_CONNECTION: &str =
     "PostgreSQL has no connection left; raise max_connections or the limit of the login";
@@ -42,6 +45,7 @@ const CALLS: &[(&str, Alarm)] = &[
     (ENDED, Alarm::StoreUnreachable),
     (READ_ONLY, Alarm::StoreReadOnly),
     (FILE_READ_ONLY, Alarm::StoreReadOnly),
+    (MARK_HELD, Alarm::StoreFileHeld),
     (NO_CONNECTION, Alarm::StoreNoConnection),
     (POOL_BUSY, Alarm::StoreSlow),
     (TOO_SLOW, Alarm::StoreSlow),
@@ -55,7 +59,7 @@ const CALLS: &[(&str, Alarm)] = &[
 impl StoreError {
     /// The alarm that calls a person because of it.
     pub fn alarm(&self) -> Alarm {
-        let known = |text: &str| CALLS.iter().find(|(of, _)| *of == text).map(|(_, alarm)| *alarm);
+        let known = |text: &str| CALLS.iter().find(|(of, _)| text.starts_with(of)).map(|(_, alarm)| *alarm);
         match self {
             StoreError::Corrupt(_) => Alarm::StoreDamaged,
             StoreError::History => Alarm::AcknowledgedLost,
@@ -74,12 +78,13 @@ mod tests {
         let later = |text: &str| StoreError::Later(text.to_owned()).alarm();
         assert_eq!(later(DISK_FULL), Alarm::StoreDiskFull);
         assert_eq!(later(READ_ONLY), Alarm::StoreReadOnly);
+        assert_eq!(later(&format!("{MARK_HELD} (process 7, rsync)")), Alarm::StoreFileHeld);
         assert_eq!(later("anything else"), Alarm::StoreBusy);
         assert_eq!(StoreError::Refused(LOGIN.to_owned()).alarm(), Alarm::StoreLogin);
         assert_eq!(StoreError::Refused("another stage".to_owned()).alarm(), Alarm::StoreRefused);
         assert_eq!(StoreError::Corrupt(String::new()).alarm(), Alarm::StoreDamaged);
         for (at, (text, _)) in CALLS.iter().enumerate() {
-            assert!(CALLS[..at].iter().all(|(other, _)| other != text), "{text} stands twice");
+            assert!(CALLS[..at].iter().all(|(other, _)| !text.starts_with(other)), "{text} stands twice");
         }
     }
 }

@@ -82,6 +82,10 @@ alarms! {
     StoreUnreachable = "store-unreachable",
     /// The database of the store takes no writes.
     StoreReadOnly = "store-read-only",
+    /// Another program holds a file of the store.
+    StoreFileHeld = "store-file-held",
+    /// One partner's refused deliveries are more than is kept of them.
+    RefusedTooMuch = "refused-too-much",
     /// The database of the store has no connection left.
     StoreNoConnection = "store-no-connection",
     /// The database of the store takes too long, or others hold what we need.

@@ -114,6 +114,12 @@ impl House for Served {
         admin.batch_execute(older).await.unwrap();
     }
 
+    async fn lose_keys(&self) {
+        let admin = self.server.admin(&self.database).await;
+        let lost = "DELETE FROM schluessel.subject_key; ALTER SEQUENCE schluessel.schluessel RESTART";
+        admin.batch_execute(lost).await.unwrap();
+    }
+
     async fn raise_schema_version(&self) {
         let admin = self.server.admin(&self.database).await;
         admin

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use drehscheibe::cli::sample::{Wish, eintragung};
 
 use crate::folder_attack;
-use crate::support::{StageDir, free_port, put, until, up};
+use crate::support::{StageDir, free_port, post, put, until, up};
 
 fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
@@ -169,11 +169,104 @@ async fn a_lock_that_is_held_is_told_and_one_that_is_removed_admits_nobody() {
     for command in ["run", "migrate"] {
         let (fine, said) = within(&stage, &[command], 15);
         assert!(!fine && said.contains("open.lock") && said.contains("end it"), "{command}: {said}");
+        // The one that ran last wrote its number there and is gone.
+        assert!(!said.contains(&running.pid().to_string()), "{command}: {said}");
     }
     // The number is of who wrote it, and the lock is what counts: it is free again when it is let go.
     drop(held);
     let mut running = up(&stage).await;
     assert!(running.terminate());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mark_that_somebody_holds_is_told_within_seconds_and_goes_on_when_it_is_let_go() {
+    let stage = StageDir::new([free_port(), free_port()]);
+    let mut running = up(&stage).await;
+    let mark = fs::File::options().write(true).open(stage.data().join("store/keys.mark")).unwrap();
+    let health = async || {
+        let answer = reqwest::get(format!("http://{}/health/ready", stage.http)).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    mark.lock().unwrap();
+    let began = Instant::now();
+    let (status, _) = post(&stage, "eins", eintragung(&Wish::plain(1))).await;
+    assert_eq!(status, 503, "nothing is acknowledged");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    // Whoever comes now is told at once.
+    let began = Instant::now();
+    assert_eq!(post(&stage, "zwei", eintragung(&Wish::plain(2))).await.0, 503);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    let (status, text) = health().await;
+    assert!(
+        status == 503 && text.contains("store-file-held") && text.contains("keys.mark"),
+        "{status} {text}"
+    );
+    let log = stage.log();
+    assert!(log.contains("store-file-held") && log.contains("another program holds keys.mark"), "{log}");
+    mark.unlock().unwrap();
+    let began = Instant::now();
+    while health().await.0 != 200 {
+        assert!(began.elapsed() < Duration::from_secs(20), "it goes on by itself");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    for (key, n) in [("eins", 1), ("zwei", 2), ("drei", 3)] {
+        let (status, said) = post(&stage, key, eintragung(&Wish::plain(n))).await;
+        assert_eq!(status, 200, "{key}: {said}");
+    }
+    assert!(running.terminate());
+    // A start says so, too, and does not wait for ever.
+    mark.lock().unwrap();
+    let (fine, said) = within(&stage, &["run"], 20);
+    assert!(!fine && said.contains("keys.mark"), "{said}");
+    drop(mark);
+    let mut running = up(&stage).await;
+    assert!(running.terminate());
+}
+
+/// Delivers a document with two parts of so many octets as the Jugendamt.
+async fn with_parts(stage: &StageDir, key: &str, document: &str, octets: usize) -> u16 {
+    let mut body = format!("--B\r\nContent-Disposition: attachment; name=document\r\nContent-Type: application/xml\r\n\r\n{document}")
+        .into_bytes();
+    for n in 0..2 {
+        let head = format!(
+            "\r\n--B\r\nContent-Disposition: attachment; name=a{n}\r\nContent-Type: application/pdf\r\n\r\n"
+        );
+        body.extend(head.into_bytes());
+        body.extend(key.bytes().cycle().skip(n).take(octets));
+    }
+    body.extend(b"\r\n--B--\r\n");
+    let answer = reqwest::Client::new()
+        .post(format!("http://{}/v1/lieferungen", stage.http))
+        .bearer_auth(crate::support::TOKEN)
+        .header("content-type", "multipart/mixed; boundary=B")
+        .header("idempotency-key", key)
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    answer.status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_of_a_delivery_of_which_only_the_hash_is_kept_go_at_once() {
+    let stage = StageDir::new([free_port(), free_port()]);
+    let mut running = up(&stage).await;
+    let claims = stage.data().join("store/claims");
+    let lie = || fs::read_dir(&claims).unwrap().filter(|one| one.as_ref().unwrap().path().is_file()).count();
+    let document = eintragung(&Wish::plain(1));
+    let unmarked = document.replacen(" test=\"true\"", "", 1);
+    assert_ne!(document, unmarked);
+    for n in 0..3 {
+        assert_eq!(with_parts(&stage, &format!("ohne-{n}"), &unmarked, 1 << 20).await, 422);
+    }
+    until("the parts are gone", 20, || lie() == 0).await;
+    // What is kept stays, and a repeat adds nothing to it.
+    let kept = with_parts(&stage, "kaputt", "<kaputt", 1 << 20).await;
+    assert_eq!((kept, lie()), (422, 2));
+    assert_eq!(with_parts(&stage, "kaputt", "<kaputt", 1 << 20).await, 422);
+    until("a repeat leaves nothing", 20, || lie() == 2).await;
+    assert!(running.terminate());
+    assert_eq!(lie(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

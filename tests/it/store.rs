@@ -82,6 +82,13 @@ impl House for Embedded {
         keys.execute_batch("DELETE FROM ledger; DELETE FROM sqlite_sequence WHERE name = 'ledger'").unwrap();
     }
 
+    async fn lose_keys(&self) {
+        let keys = rusqlite::Connection::open(self.folder.path().join("keys.db")).unwrap();
+        let lost = "DELETE FROM subject_key; DELETE FROM sqlite_sequence WHERE name = 'subject_key';
+                    UPDATE mark SET n = 0, at = 0, links = x''";
+        keys.execute_batch(lost).unwrap();
+    }
+
     async fn raise_schema_version(&self) {
         let db = rusqlite::Connection::open(self.folder.path().join("drehscheibe.db")).unwrap();
         db.execute(

@@ -5,15 +5,18 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::envelope::Stage;
-use drehscheibe::store::contract::{Filter, Scope, Store, StoreError};
-use drehscheibe::store::recovery::{Lost, Recovery};
+use drehscheibe::store::MARKS;
+use drehscheibe::store::contract::{Committed, Filter, Scope, Store, StoreError};
+use drehscheibe::store::recovery::{Lost, Recovery, Restored};
 use drehscheibe::store::sqlite::open::Settings;
 use drehscheibe::store::sqlite::store::SqliteStore;
 use secrecy::SecretBox;
 use uuid::Uuid;
 
 use crate::store_contract::common::{at, commit_one, delivery, put};
+use crate::support::{StageDir, free_port, post, up};
 
 const DATABASE: &str = "drehscheibe.db";
 const LOG: &str = "drehscheibe.db-wal";
@@ -246,4 +249,185 @@ async fn a_mark_that_is_gone_or_damaged_is_missed() {
         assert_eq!(lost.commits, 0);
     }
     drop(store);
+}
+
+const KEYS_LOG: &str = "keys.db-wal";
+
+/// Says that there is nothing newer than what lies there.
+fn nothing_newer(folder: &Path) {
+    let (_, mark) = MARKS.iter().find(|(name, _)| *name == "sqlite").unwrap();
+    let restored = Restored { at: at(1), copied: None };
+    mark(folder, Stage::Test, SecretBox::new(Box::new([1; 32])), &restored).unwrap();
+}
+
+/// The numbers of keys that the database needs, and of those that the key store has.
+fn numbers(folder: &Path) -> [BTreeSet<i64>; 2] {
+    let of = |file: &str, sql: &str| {
+        let file = rusqlite::Connection::open(folder.join(file)).unwrap();
+        let mut list = file.prepare(sql).unwrap();
+        list.query_map([], |r| r.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    };
+    let needed = "SELECT subject_key FROM mirror UNION SELECT subject_key FROM sealed
+                  WHERE subject_key IS NOT NULL AND data_key IS NOT NULL";
+    [of(DATABASE, needed), of("keys.db", "SELECT row FROM subject_key")]
+}
+
+/// Deliveries until the first, and on, keys were made again: several acts in the key store.
+async fn with_many_keys(folder: &Path) -> SqliteStore {
+    let mut acknowledged = BTreeSet::new();
+    let store = open(folder).unwrap();
+    store.lock_for_run().await.unwrap();
+    deliver(&store, 0, 600, &mut acknowledged).await;
+    store
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_the_keys_holds_one_act_at_most() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = with_many_keys(folder.path()).await;
+    assert_eq!(
+        size(&folder.path().join(KEYS_LOG)),
+        0,
+        "keys were made three times, and none of it is in the log"
+    );
+    drop(store);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_log_of_the_keys_loses_nothing_or_is_refused_with_the_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).unwrap();
+    // Somebody reads the key store all the time, so its log stays.
+    let reader = rusqlite::Connection::open(folder.path().join("keys.db")).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM subject_key").unwrap();
+    let store = with_many_keys(folder.path()).await;
+    assert!(size(&folder.path().join(KEYS_LOG)) > 50_000);
+    let mut drawn = Drawn(0xA076_1D64_78BD_642F);
+    let (mut open, mut refused) = (0, 0);
+    for nth in 0..40 {
+        let copy = killed(folder.path());
+        let path = copy.path().join(KEYS_LOG);
+        match nth {
+            0 => fs::remove_file(&path).unwrap(),
+            nth => flip(&path, drawn.below(size(&path)) / if nth < 4 { 1_000 } else { 1 }),
+        }
+        match started(copy.path()).await {
+            Start::Open(found) => {
+                let [needed, there] = numbers(copy.path());
+                assert!(
+                    found.len() == 600 && needed.is_subset(&there),
+                    "keys are missing and nobody says so"
+                );
+                open += 1;
+            }
+            Start::Refused(text) => {
+                assert!(text.contains("keys.db") && !text.contains("another store"), "{text}");
+                refused += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    println!("damaged log of the keys: {open} lost nothing, {refused} refused");
+    assert!(refused > 20, "the log is what counts: {open} {refused}");
+    drop(store);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_are_lost_are_told_and_what_they_sealed_is_taken_anew_under_new_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut acknowledged = BTreeSet::new();
+    let store = open(folder.path()).unwrap();
+    store.lock_for_run().await.unwrap();
+    deliver(&store, 0, 250, &mut acknowledged).await;
+    let older = killed(folder.path());
+    deliver(&store, 250, 100, &mut acknowledged).await;
+    drop(store);
+    fs::copy(older.path().join("keys.db"), folder.path().join("keys.db")).unwrap();
+    for beside in [KEYS_LOG, "keys.db-shm"] {
+        let _ = fs::remove_file(folder.path().join(beside));
+    }
+    let [needed, there] = numbers(folder.path());
+    assert_eq!(needed.difference(&there).count(), 350 - 256);
+    let highest = *needed.last().unwrap();
+    let Start::Refused(text) = started(folder.path()).await else { panic!("keys are missing") };
+    for said in ["keys.db ends before", "recover --after-restore", "repeat what they delivered from 20"] {
+        assert!(text.contains(said), "{text}");
+    }
+    nothing_newer(folder.path());
+    let Start::Closed(lost) = started(folder.path()).await else { panic!("nobody opened it") };
+    assert!(lost.commits > 0 && lost.from < lost.until, "{lost:?}");
+    let store = open(folder.path()).unwrap();
+    store.lock_for_run().await.unwrap();
+    let done = store.reapply(at(1)).await.unwrap();
+    assert_eq!(done.records, 350 - 256, "what cannot be read is not there");
+    assert!(store.open_dispatch("os:rita", "neu angefordert", at(2)).await.unwrap());
+    // Asked for again: what was lost is new, what was not is a repeat.
+    let again = |n: u32| {
+        let mut entry = delivery("a", "p", &format!("nr-{n}"));
+        entry.effects.mirror = vec![put(Uuid::new_v4(), &format!("Quendel {n}"), &[&format!("k-{n}")])];
+        store.commit(vec![entry])
+    };
+    assert!(matches!(again(3).await.unwrap()[..], [Committed::Again(_)]));
+    for n in 256..350 {
+        assert_eq!(again(n).await.unwrap(), [Committed::New], "nr-{n}");
+    }
+    drop(store);
+    let [needed, there] = numbers(folder.path());
+    assert!(needed.is_subset(&there) && needed.len() == 350);
+    let anew = there.range(257..).next().copied().unwrap();
+    assert!(anew > highest + 1_000_000, "{anew} may have been given out before, as {highest} was");
+    assert!(matches!(started(folder.path()).await, Start::Open(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_which_nothing_is_left_names_the_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    store.lock_for_run().await.unwrap();
+    let mut acknowledged = BTreeSet::new();
+    deliver(&store, 0, 9, &mut acknowledged).await;
+    for nth in 0..2 {
+        let copy = killed(folder.path());
+        match nth {
+            0 => fs::remove_file(copy.path().join(LOG)).unwrap(),
+            _ => flip(&copy.path().join(LOG), 40),
+        }
+        let Start::Refused(text) = started(copy.path()).await else { panic!("nothing is left") };
+        for said in
+            ["was acknowledged between 20", "recover DIR", "recover --after-restore", "delivered from 20"]
+        {
+            assert!(text.contains(said), "{text}");
+        }
+        nothing_newer(copy.path());
+        let Start::Closed(lost) = started(copy.path()).await else { panic!("nobody opened it") };
+        assert!(lost.commits > 0 && lost.from < lost.until, "{lost:?}");
+    }
+    drop(store);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_real_program_leaves_no_log_when_it_is_told_to_end() {
+    let stage = StageDir::new([free_port(), free_port()]);
+    let mut running = up(&stage).await;
+    for n in 0..5 {
+        let (status, said) = post(&stage, &format!("k-{n}"), eintragung(&Wish::plain(n))).await;
+        assert_eq!(status, 200, "{said}");
+    }
+    let store = stage.data().join("store");
+    assert!(size(&store.join(LOG)) > 0);
+    assert!(running.terminate());
+    assert_eq!([LOG, KEYS_LOG].map(|log| size(&store.join(log))), [0, 0], "{}", stage.log());
+    assert!(stage.log().contains("ended") && !stage.log().contains("not closed whole"), "{}", stage.log());
+    // Where somebody reads it at the end that is said, and it ends all the same.
+    let mut running = up(&stage).await;
+    let (status, said) = post(&stage, "k-9", eintragung(&Wish::plain(9))).await;
+    assert_eq!(status, 200, "{said}");
+    let reader = rusqlite::Connection::open(store.join(DATABASE)).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM inbox").unwrap();
+    let (status, _) = post(&stage, "k-10", eintragung(&Wish::plain(10))).await;
+    assert_eq!(status, 200);
+    assert!(running.terminate());
+    assert!(
+        stage.log().contains("not closed whole") && stage.log().contains("another process still reads it")
+    );
 }

@@ -245,7 +245,7 @@ impl PartWriter for Writer {
             content_type: content_type.to_owned(),
             size: self.size,
             sha256: String::new(),
-            claim: Claim { name: self.path.to_string_lossy().into_owned(), key: String::new() },
+            claim: Claim { name: self.path.to_string_lossy().into_owned(), ..Claim::default() },
             mandant: String::new(),
             small: None,
         })

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::envelope::Stage;
 use crate::store::contract::{Stamp, StoreError};
+use crate::store::postgres::claims::Holders;
 use crate::store::postgres::keyring::Keyring;
 use crate::store::postgres::pool::{Db, one, rows, run};
 use crate::store::postgres::values::{get, month, sql};
@@ -28,6 +29,8 @@ pub struct Base {
     pub lauf: i64,
     /// The folder of claims.
     pub claims: Folder,
+    /// Finished claims of which a handle is in memory.
+    pub holders: Holders,
     stamps: Mutex<HashMap<StampKey, i64>>,
     months: Mutex<HashSet<i64>>,
     /// When leases that are over were looked for, by the callers' clock.
@@ -41,7 +44,8 @@ impl Base {
     /// The base of a store.
     pub fn new(db: Db, keyring: Keyring, stage: Stage, lauf: i64, claims: Folder) -> Base {
         let looked = AtomicI64::new(i64::MAX);
-        Base { db, keyring, stage, lauf, claims, stamps: Mutex::default(), months: Mutex::default(), looked }
+        let (holders, stamps, months) = Default::default();
+        Base { db, keyring, stage, lauf, claims, holders, stamps, months, looked }
     }
 
     /// Whether it is time to look for leases that are over; where it is, the next time is not before a while. A clock that has

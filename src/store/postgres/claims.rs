@@ -1,7 +1,7 @@
 //! Claims on a folder that all processes share: a finished file is held by a row of its process until a message names it, so
 //! that no other process collects it, and what rows need of them. Never removes what a row names or a living process holds.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use tokio::runtime::Handle;
 
-use crate::envelope::Claim;
+use crate::envelope::{Claim, Hold};
 use crate::seal::key::{Key, Place, random};
 use crate::store::contract::{SpoolWrite, StoreError};
 use crate::store::postgres::base::Base;
@@ -26,6 +27,59 @@ const SPARED: i64 = 2;
 
 /// Names of the files that this process is writing.
 pub type Begun = Arc<Mutex<HashSet<String>>>;
+
+/// How many handles of each finished claim are in this process's memory.
+pub type Holders = Mutex<HashMap<String, usize>>;
+
+/// One handle's share in a finished claim.
+struct Share {
+    base: Arc<Base>,
+    name: String,
+    /// Where the file is cleared away, whatever thread lets go.
+    runtime: Handle,
+}
+
+impl Share {
+    fn take(base: &Arc<Base>, name: &str) -> Share {
+        let mut holders = base.holders.lock().unwrap_or_else(PoisonError::into_inner);
+        *holders.entry(name.to_owned()).or_default() += 1;
+        Share { base: base.clone(), name: name.to_owned(), runtime: Handle::current() }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        {
+            let mut holders = self.base.holders.lock().unwrap_or_else(PoisonError::into_inner);
+            let left = holders.get(&self.name).map_or(0, |left| left.saturating_sub(1));
+            if left > 0 {
+                holders.insert(self.name.clone(), left);
+                return;
+            }
+            holders.remove(&self.name);
+        }
+        let (base, name) = (self.base.clone(), std::mem::take(&mut self.name));
+        // What is not cleared away now the daily collection finds.
+        self.runtime.spawn(async move { let_go(&base, name).await });
+    }
+}
+
+/// Forgets that this process holds a claim, and removes its file where no row names it and nobody else holds it.
+async fn let_go(base: &Base, name: String) -> Stored<()> {
+    let mut client = base.db.get().await?;
+    let tx = client.transaction().await.map_err(trouble)?;
+    one(&tx, sql!("claim_turn"), &[&name]).await?;
+    // Somebody has taken it anew meanwhile: whoever comes later waits for this turn.
+    if base.holders.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&name) {
+        return Ok(());
+    }
+    run(&tx, sql!("claim_pending_let_go"), &[&name, &base.lauf]).await?;
+    let needed = one(&tx, sql!("claim_needed"), &[&name]).await?;
+    if !needed.map(|r| get(&r, 0)).transpose()?.unwrap_or(true) {
+        remove(&base.claims.file(&name)?).await?;
+    }
+    tx.commit().await.map_err(trouble)
+}
 
 /// A claim being written; dropped unfinished it leaves nothing.
 pub struct Writing {
@@ -124,9 +178,10 @@ impl SpoolWrite for Writing {
     async fn finish(mut self: Box<Self>) -> Stored<(Claim, u64, String)> {
         let Ended { sha256, size, key } = self.open.end().await?;
         let name = hex::encode(self.base.keyring.claim.full(&[sha256.as_ref()]));
+        let hold = Hold::of(Share::take(&self.base, &name));
         let key = self.place(&name, key).await?;
         let wrapped = self.mandant.key.wrap(&claim_place(&name), &key).map_err(sealing)?;
-        Ok((Claim { name, key: STANDARD.encode(wrapped) }, size, hex::encode(sha256)))
+        Ok((Claim { name, key: STANDARD.encode(wrapped), hold }, size, hex::encode(sha256)))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, house, lanes, ledger, objections, recovery, remove};
 use crate::store::recovery::Reapplied;
 use crate::store::sealing::content::{Fresh, Owner, from_json, to_json};
-use crate::store::sealing::ledger::{Deleted, Entry, lost_content};
+use crate::store::sealing::ledger::{Deleted, Entry, LUECKE, lost_content};
 use crate::store::sealing::values::{Stored, micros};
 
 /// Applies what this database does not know of the ledger; nothing where that was done or the store is not recovering.
@@ -41,6 +41,7 @@ async fn all(base: &Base, tx: &Tx<'_>, (stamp, month): (i64, i64), now: Timestam
         one(base, tx, entry, (stamp, month, now), (&mut trail, &mut bumps, &mut done)).await?;
         last = last.max(entry.nr);
     }
+    unreadable(base, tx, (stamp, month, now), (&mut trail, &mut bumps, &mut done)).await?;
     bestaende(base, tx, &mut bumps).await?;
     let bumps: Vec<&[u8]> = bumps.iter().map(|key| &key[..]).collect();
     run(tx, sql!("guard_bump"), &[&bumps]).await?;
@@ -52,6 +53,35 @@ async fn all(base: &Base, tx: &Tx<'_>, (stamp, month): (i64, i64), now: Timestam
     trail.push(now, (stamp, ""), None, "recovery.applied", &json!(done))?;
     trail.write(tx, month).await?;
     Ok(done)
+}
+
+/// What nobody can read any more, because its key was lost with the end of the key store, goes like what was deleted, and the messages
+/// that brought it are forgotten: repeated, they are taken anew.
+async fn unreadable(
+    base: &Base,
+    tx: &Tx<'_>,
+    (stamp, month, now): (i64, i64, Timestamp),
+    (trail, bumps, done): (&mut Trail, &mut BTreeSet<Tag>, &mut Reapplied),
+) -> Stored<()> {
+    let lost = recovery::lost_keys(base).await?;
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let mut brought = Vec::new();
+    for r in rows(tx, sql!("messages_of_subjects"), &[&lost]).await? {
+        brought.push(get::<Uuid>(&r, 0)?);
+    }
+    let mut gone: Vec<Deleted> = Vec::new();
+    for r in rows(tx, sql!("mirror_of_subjects"), &[&lost]).await? {
+        brought.push(get(&r, 2)?);
+        gone.push(Deleted::Record { id: get(&r, 0)?, subject: get(&r, 1)?, keys: Vec::new() });
+    }
+    gone.extend(lost.iter().map(|subject| Deleted::Subject { subject: *subject }));
+    for what in gone {
+        let entry = Entry { nr: 0, id: Uuid::nil(), at: micros(now), class: LUECKE.to_owned(), what };
+        one(base, tx, &entry, (stamp, month, now), (&mut *trail, &mut *bumps, &mut *done)).await?;
+    }
+    run(tx, sql!("idempotency_forget"), &[&brought]).await.map(drop)
 }
 
 async fn one(

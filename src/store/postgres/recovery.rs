@@ -26,7 +26,7 @@ use crate::store::postgres::values::{get, sql, trouble};
 use crate::store::postgres::{blob, house, lanes, ledger, reapply, settle};
 use crate::store::recovery::{
     Copied, Finding, KEYS_OLDER, LedgerLine, NOT_APPLIED, OLDER, RECOVERS, Reapplied, Recovering, Recovery,
-    Restored,
+    Restored, ask_from,
 };
 use crate::store::restore::PutBack;
 use crate::store::sealing::content::Owner;
@@ -71,8 +71,58 @@ pub async fn check(base: &Base) -> Stored<()> {
     if here.ledger > last {
         return Err(StoreError::Refused(KEYS_OLDER.into()));
     }
+    if here.since.is_none() && newest_key_is_lost(base).await? {
+        let lost = lost_keys(base).await?;
+        let client = base.db.get().await?;
+        let came = rows(&client, sql!("messages_of_subjects"), &[&lost]).await?;
+        let came = came.iter().map(|r| get::<i64>(r, 1)).collect::<Stored<Vec<_>>>()?;
+        let from = came
+            .into_iter()
+            .min()
+            .map_or_else(|| "their last backup".to_owned(), |at| ask_from(at).to_string());
+        return Err(StoreError::Refused(format!(
+            "{} keys that the database needs are missing in the key store, which ends before it (a standby that lagged behind took over, \
+             or an older copy is there); put back its newest copy, or, where there is none, run `drehscheibe recover --after-restore \
+             --reason TEXT`, start, and have the partners repeat what they delivered from {from} on",
+            lost.len()
+        )));
+    }
     Ok(())
 }
+
+/// Numbers are drawn in order and keys are durable before they are needed, so a key store that lost its end has lost the newest key.
+async fn newest_key_is_lost(base: &Base) -> Stored<bool> {
+    let named = newest_key(base).await?;
+    let Some(nr) = named else { return Ok(false) };
+    let there = {
+        let keys = base.keyring.beside().await?;
+        one(&keys, sql!("subject_key_get"), &[&vec![nr]]).await?.is_some()
+    };
+    // Where another process destroys it at this moment nothing needs it any more.
+    Ok(!there && newest_key(base).await? == named)
+}
+
+async fn newest_key(base: &Base) -> Stored<Option<i64>> {
+    let client = base.db.get().await?;
+    one(&client, sql!("keys_newest"), &[]).await?.map(|r| get(&r, 0)).transpose()
+}
+
+/// Keys that something needs and that are not there.
+pub async fn lost_keys(base: &Base) -> Stored<Vec<i64>> {
+    let numbers = |found: Vec<tokio_postgres::Row>| {
+        found.iter().map(|r| get(r, 0)).collect::<Stored<std::collections::BTreeSet<i64>>>()
+    };
+    let named = {
+        let client = base.db.get().await?;
+        numbers(rows(&client, sql!("keys_named"), &[]).await?)?
+    };
+    let keys = base.keyring.beside().await?;
+    let there = numbers(rows(&keys, sql!("keys_all"), &[]).await?)?;
+    Ok(named.difference(&there).copied().collect())
+}
+
+/// So many numbers are left out after a loss: more than the processes can have drawn since.
+const LEFT_OUT: i64 = 1 << 20;
 
 /// How many rows to send are in doubt.
 pub async fn doubts(on: &impl GenericClient) -> Stored<u64> {
@@ -129,6 +179,14 @@ pub fn mark(
         if known > last {
             let gap: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&at, &shared::LUECKE, &(known - last)];
             keys.execute(sql!("ledger_gap"), gap).await.map_err(trouble)?;
+        }
+        // Numbers of keys that were lost are not given out again.
+        let newest = client.query_opt(sql!("keys_newest"), &[]).await.map_err(trouble)?;
+        let newest: i64 = newest.map(|r| get(&r, 0)).transpose()?.unwrap_or_default();
+        let next: i64 = get(&keys.query_one(sql!("keys_leave_out"), &[&1_i64]).await.map_err(trouble)?, 0)?;
+        if next <= newest {
+            let beyond = newest - next + LEFT_OUT;
+            keys.query_one(sql!("keys_leave_out"), &[&beyond]).await.map_err(trouble)?;
         }
         client.execute(sql!("recovery_mark"), &[&at, &copied]).await.map(drop).map_err(trouble)
     })

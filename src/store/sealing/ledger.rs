@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::seal::index::{TAG_LEN, Tag};
 use crate::store::contract::StoreError;
 use crate::store::lane::{Due, Outcome};
-use crate::store::recovery::{Finding, LedgerLine, Lost, ON_ITS_WAY};
+use crate::store::recovery::{Finding, LedgerLine, Lost, ask_from};
 use crate::store::sealing::content::{Fresh, Owner, to_json};
 use crate::store::sealing::heads::SendNote;
 use crate::store::sealing::values::{Stored, count, micros, time};
@@ -36,7 +36,7 @@ impl State {
     /// What is missing, as a person is told: from a while before, because what came then may have been on its way.
     pub fn lost(&self) -> Option<Lost> {
         self.lost.map(|(from, until, commits)| Lost {
-            from: time(from).checked_sub(ON_ITS_WAY).unwrap_or(time(from)),
+            from: ask_from(from),
             until: time(until),
             commits: count(commits),
         })

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::effects::{AuditLine, MirrorChange, Retrieval, Vorgang, bestand_key, objections_key};
-use crate::envelope::{Inbound, Part};
+use crate::envelope::{Evidence, Head, Hold, Inbound, Part, Reply};
 use crate::register::keys::SearchKey;
 use crate::register::objection::{ObjectionChange, Opening, Which, Why};
 use crate::seal::index::Tag;
@@ -208,6 +208,8 @@ pub struct Work {
     pub note: Vec<u8>,
     /// Its claims.
     pub claims: Vec<(String, Key)>,
+    /// Keeps all claims until they are named.
+    pub _held: Vec<Hold>,
     /// The timer that it came from.
     pub timer: Option<Uuid>,
     /// Guards with what was seen, all of them to compare.
@@ -304,6 +306,8 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Opt
     let sealed = Fresh::seal(Owner::new("inbox", envelope.head.id), head.as_deref(), body, Some(&note))?;
     let claims = if kept { open_claims(&mandant, &envelope.parts)? } else { Vec::new() };
     let effects = entry.effects;
+    let sent = effects.sends.iter().flat_map(|send| &send.parts);
+    let held = envelope.parts.iter().chain(sent).map(|part| part.claim.hold.clone()).collect();
     let mut mirror = Vec::with_capacity(effects.mirror.len());
     for change in effects.mirror {
         mirror.push(match change {
@@ -400,6 +404,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Opt
         sealed,
         note,
         claims,
+        _held: held,
         timer: (envelope.head.connection == "timer")
             .then(|| Uuid::parse_str(&envelope.head.transport_id).ok())
             .flatten(),

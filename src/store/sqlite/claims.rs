@@ -1,9 +1,9 @@
 //! Claims: long parts in sealed files named by the HMAC of their content, written aside, made durable, then renamed.
 //! Never holds more than a few chunks, never writes clear octets to a disk, never takes a path from a handle.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::envelope::Claim;
+use crate::envelope::{Claim, Hold};
 use crate::seal::key::{Key, random};
 use crate::store::contract::SpoolWrite;
 use crate::store::sealing::claim_file::{Begun, Ended, Folder, broken};
@@ -21,18 +21,59 @@ use crate::store::sealing::values::{Stored, disk, sealing};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::read::Readers;
 use crate::store::sqlite::values::{sql, trouble};
+use crate::store::sqlite::writer::Nudge;
 
 /// So many collections a finished claim that no row names survives.
 const SPARED: u32 = 2;
 
 /// Claims of this process that no row may name yet.
 #[derive(Debug, Default)]
-pub struct Pending(Mutex<Held>);
+pub struct Pending {
+    held: Mutex<Held>,
+    /// Wakes who clears away what was let go.
+    nudge: OnceLock<Nudge>,
+}
 
 #[derive(Debug, Default)]
 struct Held {
-    finished: HashMap<String, (Key, u32)>,
+    finished: HashMap<String, Finished>,
     writing: HashSet<String>,
+    /// Let go by everybody; what no row names of it goes.
+    let_go: BTreeSet<String>,
+}
+
+#[derive(Debug)]
+struct Finished {
+    key: Key,
+    /// How many handles of it are in memory.
+    holders: usize,
+    /// Collections that it has survived.
+    survived: u32,
+}
+
+/// One handle's share in a finished claim.
+struct Share {
+    pending: Arc<Pending>,
+    name: String,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let last = {
+            let mut held = self.pending.lock();
+            let Some(finished) = held.finished.get_mut(&self.name) else { return };
+            finished.holders = finished.holders.saturating_sub(1);
+            let last = finished.holders == 0;
+            if last {
+                held.finished.remove(&self.name);
+                held.let_go.insert(self.name.clone());
+            }
+            last
+        };
+        if let (true, Some(nudge)) = (last, self.pending.nudge.get()) {
+            nudge.now();
+        }
+    }
 }
 
 impl Pending {
@@ -41,8 +82,32 @@ impl Pending {
         self.lock().finished.contains_key(name)
     }
 
+    /// Who is woken when something was let go.
+    pub fn wakes(&self, nudge: Nudge) {
+        let _ = self.nudge.set(nudge);
+    }
+
+    /// Removes files that everybody let go and no row names: of a delivery that was refused without being kept, repeated or broken
+    /// off. On the writing thread and outside of any transaction; `durable` makes sure that no row comes back.
+    pub fn clear(&self, connection: &Connection, folder: &Folder, durable: impl FnOnce() -> Stored<()>) {
+        if self.lock().let_go.is_empty() || durable().is_err() {
+            return;
+        }
+        let mut held = self.lock();
+        for name in std::mem::take(&mut held.let_go) {
+            let named =
+                connection.prepare_cached(sql!("claim_use_any")).and_then(|mut any| any.exists([&name]));
+            // Where nobody can tell it stays for the daily collection.
+            if let (false, Ok(false), Ok(file)) =
+                (held.finished.contains_key(&name), named, folder.file(&name))
+            {
+                let _ = fs::remove_file(file);
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Held> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,13 +161,15 @@ impl SpoolWrite for Writing {
         };
         let (folder, pending, mandant) = (self.folder.clone(), self.pending.clone(), self.mandant.clone());
         let (aside, named) = (self.aside.clone(), name.clone());
-        let place = move || -> Stored<Vec<u8>> {
+        let place = move || -> Stored<(Vec<u8>, Hold)> {
             let target = folder.file(&named)?;
             let mut held = pending.lock();
             let there = target.exists();
             // The same content is there already: its file and key serve both.
-            let key = match held.finished.remove(&named) {
-                Some((key, _)) if there => key,
+            let before = held.finished.remove(&named);
+            let holders = 1 + before.as_ref().map_or(0, |before| before.holders);
+            let key = match before {
+                Some(before) if there => before.key,
                 _ => match known {
                     Some(key) if there => key,
                     _ => {
@@ -113,11 +180,12 @@ impl SpoolWrite for Writing {
                 },
             };
             let wrapped = mandant.key.wrap(&claim_place(&named), &key).map_err(sealing)?;
-            held.finished.insert(named, (key, 0));
-            Ok(wrapped)
+            held.finished.insert(named.clone(), Finished { key, holders, survived: 0 });
+            drop(held);
+            Ok((wrapped, Hold::of(Share { pending, name: named })))
         };
-        let wrapped = tokio::task::spawn_blocking(place).await.map_err(|_| broken())??;
-        Ok((Claim { name, key: STANDARD.encode(wrapped) }, size, hex::encode(sha256)))
+        let (wrapped, hold) = tokio::task::spawn_blocking(place).await.map_err(|_| broken())??;
+        Ok((Claim { name, key: STANDARD.encode(wrapped), hold }, size, hex::encode(sha256)))
     }
 }
 
@@ -141,9 +209,9 @@ fn stored_key(connection: &Connection, keyring: &Keyring, name: &str) -> Stored<
 /// Removes files that no row names and nobody holds. On the writing thread, so that no commit comes between.
 pub fn collect(connection: &Connection, folder: &Folder, pending: &Pending) -> Stored<u64> {
     let mut held = pending.lock();
-    held.finished.retain(|_, (_, survived)| {
-        *survived += 1;
-        *survived <= SPARED
+    held.finished.retain(|_, finished| {
+        finished.survived += 1;
+        finished.survived <= SPARED
     });
     let mut removed = 0;
     for (dir, aside) in [(folder.path().to_owned(), false), (folder.path().join("tmp"), true)] {

@@ -11,12 +11,12 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use rusqlite::Connection;
 
 use crate::store::contract::StoreError;
@@ -24,9 +24,12 @@ use crate::store::sealing::mark::Mark;
 use crate::store::sealing::values::{Stored, disk};
 use crate::store::sqlite::mark::Marks;
 use crate::store::sqlite::values::trouble;
+use crate::telemetry::alarm::Alarm;
 
 /// Groups that wait for the disk at most; the writer waits for a place.
 const GROUPS: usize = 64;
+/// How often a mark that somebody else holds is tried for.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// How far the log may grow, in pages of 4 KiB.
 const BOUNDS: Bounds = Bounds { behind: 4_000, longest: 16_000, little: 2_000, most: 64_000 };
 /// How long the writer waits for readers when it begins the log anew.
@@ -53,6 +56,8 @@ pub struct Signs {
     broken: Arc<AtomicBool>,
     /// The writer shall begin the log anew.
     anew: Arc<AtomicBool>,
+    /// Somebody else holds the mark: nothing is acknowledged until it is let go.
+    held: Arc<Mutex<Option<StoreError>>>,
 }
 
 impl Signs {
@@ -64,6 +69,16 @@ impl Signs {
                 "the disk refused to make a commit durable; check the disk and restart the process".into(),
             )),
         }
+    }
+
+    /// The same, and an error while the mark cannot be written because somebody else holds its file.
+    pub fn free(&self) -> Stored<()> {
+        self.sound()?;
+        self.held().clone().map_or(Ok(()), Err)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<StoreError>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -226,18 +241,38 @@ fn synchronise(
     }
 }
 
-/// Marks what is durable and tells whoever waits for it.
+/// Marks what is durable and tells whoever waits for it. While somebody else holds the mark's file, whoever waits is told to come
+/// again: what it waits for is durable, and is marked as soon as the file is free.
 fn tell(marks: &Marks, synced: &Receiver<Synced>, signs: &Signs) {
-    while let Ok(Synced { groups, durable }) = synced.recv() {
-        let newest = groups.iter().filter_map(|group| group.mark()).max_by_key(|mark| mark.n);
+    let mut owed: Option<Mark> = None;
+    loop {
+        let next = match &owed {
+            None => synced.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(_) => synced.recv_timeout(LOOK_AGAIN),
+        };
+        let (groups, durable) = match next {
+            Ok(Synced { groups, durable }) => (groups, durable),
+            Err(RecvTimeoutError::Timeout) => (Vec::new(), Ok(())),
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        let newest = groups.iter().filter_map(|group| group.mark()).chain(owed).max_by_key(|mark| mark.n);
         let told = match (durable, newest) {
-            (Ok(()), Some(mark)) => signs.sound().and_then(|()| marks.write(&mark)),
+            (Ok(()), Some(mark)) => {
+                // Who was waited for once is not waited for again: each who comes meanwhile is told at once.
+                signs.sound().and_then(|()| marks.write(&mark, owed.is_none()))
+            }
             (durable, _) => durable,
         };
-        // A mark that is half written is none, and an acknowledgement without a mark could be lost unseen.
-        if told.is_err() {
-            signs.broken.store(true, Ordering::Release);
-        }
+        owed = match &told {
+            Err(error) if error.alarm() == Alarm::StoreFileHeld => newest,
+            // A mark that is half written is none, and an acknowledgement without a mark could be lost unseen.
+            Err(_) => {
+                signs.broken.store(true, Ordering::Release);
+                None
+            }
+            Ok(()) => None,
+        };
+        *signs.held() = told.as_ref().err().filter(|_| owed.is_some()).cloned();
         groups.into_iter().for_each(|waiting| waiting.answer(&told));
     }
 }

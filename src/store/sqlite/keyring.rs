@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -13,7 +14,10 @@ use crate::store::contract::StoreError;
 use crate::store::sealing::keys::{Keys, MandantKey, POOL, SubjectKey, WrappedMandant, subject_place};
 use crate::store::sealing::ledger::Entry;
 use crate::store::sealing::values::{Stored, sealing};
+use crate::store::sqlite::keys_end::{self, KeysEnd};
+use crate::store::sqlite::open;
 use crate::store::sqlite::values::{sql, trouble};
+use crate::store::sqlite::writer::emptied_log;
 
 /// All keys of a store.
 #[derive(Debug)]
@@ -34,13 +38,29 @@ impl Deref for Keyring {
 struct Subjects {
     connection: Connection,
     free: HashMap<i64, Vec<SubjectKey>>,
+    /// The end of the key store after this process's last act.
+    end: Option<KeysEnd>,
+}
+
+/// How long a log that is not empty yet is waited for: whoever reads it holds nobody up.
+const FOR_READERS: Duration = Duration::from_millis(20);
+
+impl Subjects {
+    /// After an act: its log is emptied, so that a damage of the log can reach one act at most. Where somebody reads it stays, and
+    /// the next act tries again.
+    fn acted(&mut self, end: KeysEnd) {
+        self.end = Some(end);
+        let _ = self.connection.busy_timeout(FOR_READERS);
+        let _ = emptied_log(&self.connection);
+        let _ = self.connection.busy_timeout(open::BUSY);
+    }
 }
 
 impl Keyring {
     /// The keys under a master key, with an open key store.
     pub fn new(master: Master, keys: Connection) -> Stored<Keyring> {
         let keys_of_master = Keys::new(master)?;
-        let subjects = Mutex::new(Subjects { connection: keys, free: HashMap::new() });
+        let subjects = Mutex::new(Subjects { connection: keys, free: HashMap::new(), end: None });
         Ok(Keyring { keys: keys_of_master, subjects })
     }
 
@@ -95,7 +115,9 @@ impl Keyring {
                 .map_err(trouble)?;
             made.push(SubjectKey { row, key: Arc::new(key) });
         }
+        let end = keys_end::act(&transaction)?;
         transaction.commit().map_err(trouble)?;
+        subjects.acted(end);
         // Handed out in the order of their numbers.
         made.reverse();
         let key = made.pop().ok_or_else(|| StoreError::Later("no key could be made".into()))?;
@@ -138,8 +160,31 @@ impl Keyring {
                 .map_err(trouble)?;
         }
         let last = transaction.query_row(sql!("ledger_last"), [], |r| r.get(0)).map_err(trouble)?;
+        let end = keys_end::act(&transaction)?;
         transaction.commit().map_err(trouble)?;
+        subjects.acted(end);
         Ok(last)
+    }
+
+    /// Counts the epoch on.
+    pub fn raise_epoch(&self, next: i64) -> Stored<()> {
+        let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = subjects.connection.transaction().map_err(trouble)?;
+        transaction.execute(sql!("epoch_set"), [next]).map_err(trouble)?;
+        let end = keys_end::act(&transaction)?;
+        transaction.commit().map_err(trouble)?;
+        subjects.acted(end);
+        Ok(())
+    }
+
+    /// The end of the key store after this process's last act, for the database to know; `None` before the first.
+    pub fn end(&self) -> Option<KeysEnd> {
+        self.subjects.lock().unwrap_or_else(PoisonError::into_inner).end
+    }
+
+    /// Empties the log of the key store.
+    pub fn emptied(&self) -> Stored<()> {
+        emptied_log(&self.subjects.lock().unwrap_or_else(PoisonError::into_inner).connection)
     }
 
     /// Asks or changes the key store's own tables beside the keys.

@@ -8,6 +8,7 @@ use crate::store::contract::StoreError;
 use crate::store::sealing::ledger::{Deleted, Entry};
 use crate::store::sealing::values::Stored;
 use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::keys_end;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
 
@@ -45,6 +46,9 @@ pub fn write_listed(connection: &Connection, keyring: &Keyring) -> Stored<()> {
     }
     if !deletions.is_empty() {
         run(sql!("ledger_known"), &last)?;
+    }
+    if let Some(end) = keyring.end() {
+        keys_end::tell(&transaction, &end)?;
     }
     transaction.commit().map_err(trouble)
 }

@@ -2,8 +2,9 @@
 //! removed while anything lies in it, and a file beside, by which programs of earlier versions keep each other out.
 //! Nobody waits for long without being told what for.
 
-use std::fs::{File, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,7 +33,8 @@ impl Lock {
         match again_and_again(LOOKS, folder, &folder.join("lock"))? {
             Ok(lock) => Ok(lock),
             Err(holder) => Err(StoreError::Refused(format!(
-                "another process runs on this store{holder}; stop it, or run on another folder"
+                "another process runs on this store{}; stop it, or run on another folder",
+                in_brackets(&holder)
             ))),
         }
     }
@@ -45,8 +47,9 @@ impl Lock {
             Err(holder) => holder,
         };
         Err(StoreError::Refused(format!(
-            "another process is opening this store{holder} or bringing its tables up to date; wait until it has ended, or look \
-             which one holds open.lock in the store's folder (`fuser`, `lsof`) and end it"
+            "open.lock in the store's folder is held by another process{}: it opens this store, brings its tables up to date, or has \
+             nothing to do with it (a backup program?); wait until it has ended, or look who it is (`fuser`, `lsof`) and end it",
+            in_brackets(&holder)
         )))
     }
 }
@@ -59,41 +62,88 @@ pub(crate) fn runs(folder: &Path) -> bool {
     held(folder) || held(&folder.join("lock"))
 }
 
-fn again_and_again(tries: u32, folder: &Path, file: &Path) -> Stored<Result<Lock, String>> {
-    let mut outcome = tried(folder, file)?;
-    for _ in 1..tries {
-        if outcome.is_ok() {
-            break;
+fn again_and_again(tries: u32, folder: &Path, file: &Path) -> Stored<Result<Lock, Option<String>>> {
+    for nth in 0..tries {
+        if nth > 0 {
+            pause();
         }
-        // Nobody sends: it only waits.
-        let _ = crossbeam_channel::never::<()>().recv_timeout(PAUSE);
-        outcome = tried(folder, file)?;
+        if let Some(lock) = tried(folder, file)? {
+            return Ok(Ok(lock));
+        }
     }
-    Ok(outcome)
+    Ok(Err(holder(file).or_else(|| holder(folder))))
 }
 
-/// Takes both halves of a lock, or says who holds one of them.
-fn tried(folder: &Path, file: &Path) -> Stored<Result<Lock, String>> {
+/// Nobody sends: it only waits.
+pub(crate) fn pause() {
+    let _ = crossbeam_channel::never::<()>().recv_timeout(PAUSE);
+}
+
+/// Takes both halves of a lock; `None` where somebody holds one of them.
+fn tried(folder: &Path, file: &Path) -> Stored<Option<Lock>> {
     let held = File::open(folder).map_err(disk)?;
     let mut named = private::for_lock(file).map_err(disk)?;
     match held.try_lock().and_then(|()| named.try_lock()) {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(Err(holder(&mut named))),
+        Err(TryLockError::WouldBlock) => return Ok(None),
         Err(TryLockError::Error(error)) => return Err(disk(error)),
     }
-    // For the one who is kept out; the lock does not depend on it.
+    // For a person who looks into it; the lock does not depend on it, and nobody reads who holds it from there.
     let _ = named.set_len(0).and_then(|()| write!(named, "{}", std::process::id()));
-    Ok(Ok(Lock { _folder: held, _file: named }))
+    Ok(Some(Lock { _folder: held, _file: named }))
 }
 
-/// Who wrote its number into the file.
-fn holder(file: &mut File) -> String {
-    let mut text = String::new();
-    let read = file.rewind().and_then(|()| file.take(20).read_to_string(&mut text));
-    match read {
-        Ok(_) if !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit()) => {
-            format!(" (number {text})")
+/// Who holds a lock on a file now, as the system says: its number and what it is called. `None` where the system does not tell, as of
+/// a process of another container.
+pub(crate) fn holder(path: &Path) -> Option<String> {
+    let found = fs::metadata(path).ok()?;
+    let (device, inode) = (found.dev(), found.ino());
+    let place = format!("{:02x}:{:02x}:{inode}", major(device), minor(device));
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    // `1: FLOCK  ADVISORY  WRITE 4711 08:02:131 0 EOF`; who waits has an arrow behind its number.
+    let number = locks.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [_, "FLOCK", _, _, number, at, ..] = fields[..] else { return None };
+        (at == place).then(|| number.parse::<u32>().ok()).flatten()
+    })?;
+    let name = fs::read_to_string(format!("/proc/{number}/comm")).ok()?;
+    Some(format!("process {number}, {}", name.trim()))
+}
+
+/// A holder as it is put into a sentence.
+pub(crate) fn in_brackets(holder: &Option<String>) -> String {
+    holder.as_ref().map_or_else(String::new, |holder| format!(" ({holder})"))
+}
+
+/// Linux: the higher half of a device's number, as the C library has it.
+fn major(device: u64) -> u64 {
+    (device >> 8) & 0xfff | (device >> 32) & !0xfff
+}
+
+/// The lower half.
+fn minor(device: u64) -> u64 {
+    device & 0xff | (device >> 12) & !0xff
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_holds_a_lock_is_named_as_the_system_says_and_not_as_a_file_does() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(CLAIMS)).unwrap();
+        let path = folder.path().join("open.lock");
+        fs::write(&path, "4194303").unwrap();
+        assert_eq!(holder(&path), None, "nobody holds it, whatever is written there");
+        let held = File::options().write(true).open(&path).unwrap();
+        held.lock().unwrap();
+        let refused = Lock::of_turn(folder.path()).unwrap_err().to_string();
+        assert!(!refused.contains("4194303"), "{refused}");
+        if fs::read_to_string("/proc/locks").is_ok_and(|locks| !locks.is_empty()) {
+            assert!(refused.contains(&format!("(process {}, ", std::process::id())), "{refused}");
         }
-        _ => String::new(),
+        drop(held);
+        assert!(Lock::of_turn(folder.path()).is_ok());
     }
 }

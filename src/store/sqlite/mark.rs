@@ -1,21 +1,22 @@
 //! The mark of what was acknowledged as a file of fixed size beside the key store, and the chain in the database that it is compared
 //! with. Never writes a mark of a commit that is not durable yet, and never goes back behind one, but when a person recovers.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use crate::store::contract::StoreError;
 use crate::store::private;
-use crate::store::recovery::OLDER;
+use crate::store::recovery::ask_from;
 use crate::store::sealing::mark::{Chain, Mark, Shown, WRITTEN};
-use crate::store::sealing::values::{Stored, disk};
+use crate::store::sealing::values::{Stored, disk, time};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble};
-use crate::store::sqlite::{lock, open};
+use crate::store::sqlite::{keys_end, lock, open};
+use crate::store::trouble::MARK_HELD;
 
 /// The file beside the key store.
 pub const FILE: &str = "keys.mark";
@@ -28,8 +29,13 @@ const SIZE: u64 = 8192;
 #[derive(Debug)]
 pub struct Marks {
     file: File,
+    path: PathBuf,
     store: [u8; 16],
 }
+
+/// So often somebody else's lock on the file is looked at, with a pause between: three seconds in all. Of ours each is held for one
+/// write.
+const TRIES: u32 = 60;
 
 impl Marks {
     /// Opens it; made empty where it is missing.
@@ -45,7 +51,7 @@ impl Marks {
         if !there {
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(disk)?;
         }
-        Ok(Marks { file, store: store.into_bytes() })
+        Ok(Marks { file, path, store: store.into_bytes() })
     }
 
     fn places(&self) -> Stored<[Option<Mark>; 2]> {
@@ -65,11 +71,28 @@ impl Marks {
     }
 
     /// Makes a mark durable. Another process that writes to the same store may be further already: then that one stands.
-    pub fn write(&self, mark: &Mark) -> Stored<()> {
-        self.file.lock().map_err(disk)?;
-        let done = self.write_newer(mark);
-        let _ = self.file.unlock();
-        done
+    /// Waits for somebody else's lock as long as `patient`, a few seconds; then [`MARK_HELD`], and nothing is broken.
+    pub fn write(&self, mark: &Mark, patient: bool) -> Stored<()> {
+        self.under_lock(if patient { TRIES } else { 1 }, || self.write_newer(mark))
+    }
+
+    fn under_lock(&self, tries: u32, act: impl FnOnce() -> Stored<()>) -> Stored<()> {
+        for nth in 0..tries {
+            if nth > 0 {
+                lock::pause();
+            }
+            match self.file.try_lock() {
+                Ok(()) => {
+                    let done = act();
+                    let _ = self.file.unlock();
+                    return done;
+                }
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(disk(error)),
+            }
+        }
+        let holder = lock::in_brackets(&lock::holder(&self.path));
+        Err(StoreError::Later(format!("{MARK_HELD}{holder}")))
     }
 
     fn write_newer(&self, mark: &Mark) -> Stored<()> {
@@ -91,10 +114,7 @@ impl Marks {
 
     /// Sets the mark, also back: what is missing is known and said.
     pub fn set(&self, mark: &Mark) -> Stored<()> {
-        self.file.lock().map_err(disk)?;
-        let done = PLACES.iter().try_for_each(|place| self.put(mark, *place));
-        let _ = self.file.unlock();
-        done
+        self.under_lock(TRIES, || PLACES.iter().try_for_each(|place| self.put(mark, *place)))
     }
 }
 
@@ -122,16 +142,29 @@ pub fn advance(connection: &Connection) -> Stored<Mark> {
 /// The key store's word that there is a mark, so that a mark that is gone is missed.
 const KNOWN: &str = "mark";
 
+/// What a person is told whose database is of another history than its mark.
+const OTHER: &str = "the database tells another history than the key store beside it: it is a copy that went on by itself; put back the \
+     one that belongs to these keys, or run `drehscheibe recover --after-restore --reason TEXT`, then start";
+
+/// Refuses a database that tells another history; changes nothing.
+pub fn same_history(connection: &Connection, keyring: &Keyring, folder: &Path) -> Stored<()> {
+    if !folder.join(FILE).exists() {
+        return Ok(());
+    }
+    let mark = Marks::open(folder, keyring.beside(store_of)?)?.read()?;
+    match mark.map(|mark| chain(connection).map(|chain| chain.shown(&mark))).transpose()? {
+        Some(Shown::Other) => Err(StoreError::Refused(OTHER.into())),
+        _ => Ok(()),
+    }
+}
+
 /// Compares a database with the mark beside its keys, before anything is written to it. Where commits that were acknowledged are
 /// missing it is marked as recovering, and its own chain is the mark from then on. Returns the mark's file.
 pub fn examine(connection: &Connection, keyring: &Keyring, folder: &Path) -> Stored<Marks> {
     let (store, known) = keyring.beside(|keys| {
-        let word = |name: &str| -> Stored<Option<String>> {
-            keys.query_row(sql!("meta_get"), [name], |r| r.get(0)).optional().map_err(trouble)
-        };
-        Ok((word("store")?.unwrap_or_default(), word(KNOWN)?.is_some()))
+        let known = keys.query_row(sql!("meta_get"), [KNOWN], |_| Ok(())).optional().map_err(trouble)?;
+        Ok((store_of(keys)?, known.is_some()))
     })?;
-    let store = store.parse().map_err(|_| StoreError::Corrupt("the key store names no store".into()))?;
     let marks = Marks::open(folder, store)?;
     // Read before the chain: another process that writes meanwhile can only make the database longer than its mark.
     let mark = marks.read()?;
@@ -149,17 +182,17 @@ pub fn examine(connection: &Connection, keyring: &Keyring, folder: &Path) -> Sto
                 marks.set(&chain.mark())?;
             }
         }
-        Shown::Other => {
-            return Err(StoreError::Refused(
-                "the database tells another history than the key store beside it: it is a copy that went on by itself; put back the \
-                 one that belongs to these keys, or run `drehscheibe recover --after-restore --reason TEXT`, then start"
-                    .into(),
-            ));
+        Shown::Other => return Err(StoreError::Refused(OTHER.into())),
+        // It was made anew, all of its log is gone, or it is of a program that knew no mark: a backup holds more.
+        Shown::Missing { until, .. } if chain.n == 0 => {
+            let from = keyring.beside(|keys| whole_since(connection, keys))?;
+            sound(connection, from)?;
+            return Err(StoreError::Refused(nothing_left(from, until)));
         }
-        // Nothing is left that a moment could be told of: it was made anew, or is of a program that knew no mark.
-        Shown::Missing { .. } if chain.n == 0 => return Err(StoreError::Refused(OLDER.into())),
         Shown::Missing { commits, from, until } => {
             sound(connection, from)?;
+            // Whatever was lost with them, no number of a key is given out twice.
+            keyring.beside(|keys| keys_end::leave_out(keys, 0))?;
             connection.execute(sql!("recovery_lost"), params![from, until, commits]).map_err(trouble)?;
             marks.set(&chain.mark())?;
         }
@@ -170,11 +203,49 @@ pub fn examine(connection: &Connection, keyring: &Keyring, folder: &Path) -> Sto
     Ok(marks)
 }
 
+/// Since when nothing shows any more that a database is whole which has no commit of its chain: its newest message, and where it holds
+/// none, when its key store was made.
+fn whole_since(connection: &Connection, keys: &Connection) -> Stored<i64> {
+    let newest: Option<i64> =
+        connection.query_row(sql!("last_committed"), [], |r| r.get(0)).map_err(trouble)?;
+    let made = || keys.query_row(sql!("made"), [], |r| r.get(0)).optional().map_err(trouble);
+    newest.map_or_else(|| made().map(Option::flatten).map(Option::unwrap_or_default), Ok)
+}
+
+fn nothing_left(from: i64, until: i64) -> String {
+    let until = match until {
+        0 => String::new(),
+        until => format!(" and {}", time(until)),
+    };
+    format!(
+        "the database is older than the key store beside it: of what was acknowledged between {}{until} it holds nothing (its log \
+         drehscheibe.db-wal is damaged or lost, or another file lies in its place); put the newest backup in its place with \
+         `drehscheibe recover DIR --reason TEXT`, or, where there is none, run `drehscheibe recover --after-restore --reason TEXT`; \
+         then start, and have the partners repeat what they delivered from {} on, or since the backup",
+        time(from),
+        ask_from(from)
+    )
+}
+
+/// What the mark beside the keys shows to be missing in a database that a person put back: from when, until when, how many commits.
+pub fn missing(connection: &Connection, keys: &Connection, folder: &Path) -> Stored<Option<(i64, i64, i64)>> {
+    let Some(mark) = Marks::open(folder, store_of(keys)?)?.read()? else { return Ok(None) };
+    let chain = chain(connection)?;
+    Ok(match chain.shown(&mark) {
+        Shown::Missing { commits, from: 0, until } => Some((whole_since(connection, keys)?, until, commits)),
+        Shown::Missing { commits, from, until } => Some((from, until, commits)),
+        Shown::Whole | Shown::Other => None,
+    })
+}
+
+fn store_of(keys: &Connection) -> Stored<Uuid> {
+    let store: String = keys.query_row(sql!("meta_get"), ["store"], |r| r.get(0)).map_err(trouble)?;
+    store.parse().map_err(|_| StoreError::Corrupt("the key store names no store".into()))
+}
+
 /// Sets the mark of a stopped store to what the database has that a person put back.
 pub fn set(keys: &Connection, folder: &Path, mark: &Mark) -> Stored<()> {
-    let store: String = keys.query_row(sql!("meta_get"), ["store"], |r| r.get(0)).map_err(trouble)?;
-    let store = store.parse().map_err(|_| StoreError::Corrupt("the key store names no store".into()))?;
-    Marks::open(folder, store)?.set(mark)?;
+    Marks::open(folder, store_of(keys)?)?.set(mark)?;
     keys.execute(sql!("meta_set"), [KNOWN, "1"]).map(drop).map_err(trouble)
 }
 
@@ -215,6 +286,6 @@ fn damaged(from: i64) -> StoreError {
     StoreError::Refused(format!(
         "the database is damaged; its last whole commit is of {}: put the newest backup in its place with `drehscheibe recover DIR \
          --reason TEXT`, and have the partners repeat what they delivered since that backup",
-        crate::store::sealing::values::time(from)
+        time(from)
     ))
 }

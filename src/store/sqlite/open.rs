@@ -100,29 +100,33 @@ pub(crate) fn open(settings: &Settings) -> Stored<Files> {
     // Two processes that open at once would both migrate.
     let _turn = if settings.read_only { None } else { Some(Lock::of_turn(folder)?) };
     let keys_missing = !keys.exists();
-    let mut main = connect(&main, settings.read_only)?;
-    version(&main, house::migrations::runner().get_migrations())?;
-    same_store(&main, settings.stage, &master)?;
+    let (of_main, of_keys) = (of_file(DATABASE), of_file(KEYS));
+    let mut main = connect(&main, settings.read_only).map_err(of_main)?;
+    version(&main, house::migrations::runner().get_migrations()).map_err(of_main)?;
+    same_store(&main, settings.stage, &master).map_err(of_main)?;
     // Only a store that was completed once can have lost its keys; a crash while it was made has not.
     if keys_missing && (settings.read_only || meta(&main, "store")?.is_some()) {
         return refused(
             "the key store keys.db is missing beside the database; put it back, without it nothing opens",
         );
     }
-    let mut keys = connect(&keys, settings.read_only)?;
-    version(&keys, keys::migrations::runner().get_migrations())?;
+    let mut keys = connect(&keys, settings.read_only).map_err(of_keys)?;
+    version(&keys, keys::migrations::runner().get_migrations()).map_err(of_keys)?;
+    // Before it is made anew: a key store that has lost its beginning belongs to a database that still knows it.
+    if meta(&main, "store")?.is_some() && meta(&keys, "store").map_err(of_keys)?.is_none() {
+        return refused(KEYS_EMPTY);
+    }
     let mut made = Vec::new();
     if settings.read_only {
         if meta(&main, "store")?.is_none() {
             return refused("this folder holds no complete store; run the program once");
         }
     } else {
-        let failed = |_| StoreError::Later("the store's tables cannot be made; is the disk full?".into());
         for (tables, runner, connection) in [
             ("house", house::migrations::runner(), &mut main),
             ("keys", keys::migrations::runner(), &mut keys),
         ] {
-            let report = runner.run(connection).map_err(failed)?;
+            let report = runner.run(connection).map_err(|error| not_made(tables, &error))?;
             let version = newest(runner.get_migrations());
             made.push(Migrated::of(tables, version, report.applied_migrations()));
         }
@@ -155,9 +159,50 @@ pub(crate) fn beside(settings: &Settings, folder: &Path) -> Stored<Connection> {
     if meta(&main, "store")?.is_none() || meta(&main, "store")? != meta(&keys, "store")? {
         return refused("the backup belongs to another store than the key store keys.db; name the right one");
     }
-    let failed = |_| StoreError::Later("the store's tables cannot be made; is the disk full?".into());
-    house::migrations::runner().run(&mut main).map_err(failed)?;
+    house::migrations::runner().run(&mut main).map_err(|error| not_made("house", &error))?;
     Ok(main)
+}
+
+/// What a person is told whose key store is there and says nothing.
+const KEYS_EMPTY: &str = "the key store keys.db has lost its beginning: it does not say which store it belongs to, and no key is left that \
+     the database needs (its log keys.db-wal is damaged or lost, or an empty file lies there); put back its newest copy, without it \
+     nothing opens";
+
+/// Why tables could not be made or brought up to date: what SQLite says, and where it says nothing of the disk, that they are in no state
+/// that a program leaves.
+fn not_made(tables: &str, error: &refinery::Error) -> StoreError {
+    let name = if tables == "keys" { KEYS } else { DATABASE };
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = source {
+        match error.downcast_ref::<rusqlite::Error>() {
+            Some(rusqlite::Error::SqliteFailure(failure, _))
+                if failure.code != rusqlite::ErrorCode::Unknown =>
+            {
+                let code = rusqlite::Error::SqliteFailure(*failure, None);
+                return match trouble(code) {
+                    StoreError::Corrupt(_) | StoreError::Entry(_) => damaged(name),
+                    other => other,
+                };
+            }
+            _ => source = error.source(),
+        }
+    }
+    damaged(name)
+}
+
+/// Says which file is damaged.
+fn of_file(name: &'static str) -> impl Fn(StoreError) -> StoreError + Copy {
+    move |error| match error {
+        StoreError::Corrupt(_) => damaged(name),
+        other => other,
+    }
+}
+
+fn damaged(name: &str) -> StoreError {
+    StoreError::Corrupt(format!(
+        "{name} is damaged: its tables are in no state that a program leaves (look at the disk, and whether its log {name}-wal was cut, \
+         changed or taken away); put back its newest copy"
+    ))
 }
 
 /// Makes what is missing of a store's folder and closes to others what stands open, before anything is written there.

@@ -4,6 +4,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension};
@@ -30,13 +31,20 @@ const KEPT: usize = 4;
 pub struct Readers {
     file: PathBuf,
     idle: Mutex<Vec<Connection>>,
+    closed: AtomicBool,
     keyring: Arc<Keyring>,
 }
 
 impl Readers {
     /// Readers of a database file.
     pub fn new(file: PathBuf, keyring: Arc<Keyring>) -> Readers {
-        Readers { file, idle: Mutex::default(), keyring }
+        Readers { file, idle: Mutex::default(), closed: AtomicBool::default(), keyring }
+    }
+
+    /// Closes the connections that nobody uses; none is kept open from now on.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Runs a read in one snapshot that sees all that was committed before the call.
@@ -56,7 +64,7 @@ impl Readers {
             let made = act(&snapshot, &readers.keyring);
             drop(snapshot);
             let mut idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            if idle.len() < KEPT {
+            if idle.len() < KEPT && !readers.closed.load(Ordering::Acquire) {
                 idle.push(connection);
             }
             made

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -40,6 +40,7 @@ pub fn reapply(scene: &mut Scene<'_>, stage: Stage, now: Timestamp) -> Stored<Re
         one(scene, entry, (stamp, now), &mut bumps, &mut done)?;
         last = last.max(entry.nr);
     }
+    unreadable(scene, now, &mut bumps, &mut done)?;
     bestaende(scene, &mut bumps)?;
     scene.bump(&bumps)?;
     done.entries = entries.len() as u64;
@@ -122,6 +123,40 @@ fn subject(scene: &mut Scene<'_>, key: i64, now: Timestamp) -> Stored<u64> {
     Ok(lost)
 }
 
+/// What nobody can read any more, because its key was lost with the end of the key store, goes like what was deleted, and the messages
+/// that brought it are forgotten: repeated, they are taken anew.
+fn unreadable(
+    scene: &mut Scene<'_>,
+    now: Timestamp,
+    bumps: &mut BTreeSet<Tag>,
+    done: &mut Reapplied,
+) -> Stored<()> {
+    let numbers = |on: &Connection, sql: &str| -> Stored<BTreeSet<i64>> {
+        let mut list = on.prepare_cached(sql).map_err(trouble)?;
+        list.query_map([], |r| r.get(0)).and_then(Iterator::collect).map_err(trouble)
+    };
+    let there = scene.keyring.beside(|keys| numbers(keys, sql!("keys_all")))?;
+    let mut brought = BTreeSet::new();
+    for key in numbers(scene.connection, sql!("keys_named"))?.difference(&there) {
+        let ids = |sql: &str| -> Stored<Vec<Uuid>> {
+            let mut list = scene.connection.prepare_cached(sql).map_err(trouble)?;
+            list.query_map([key], |r| uuid(r.get(0)?)).and_then(Iterator::collect).map_err(trouble)
+        };
+        brought.extend(ids(sql!("messages_of_subject"))?);
+        for id in ids(sql!("mirror_of_subject"))? {
+            if remove::row(scene, id, bumps)?.is_some() {
+                done.records += 1;
+            }
+        }
+        done.lost += subject(scene, *key, now)?;
+    }
+    let brought: Vec<String> = brought.iter().map(|id| id.simple().to_string()).collect();
+    if !brought.is_empty() {
+        scene.run(sql!("idempotency_forget"), [json!(brought).to_string()])?;
+    }
+    Ok(())
+}
+
 /// No Bestand counts as fresh: what was delivered since the backup is missing, so nobody may be answered from the mirror before
 /// the offices have reported anew.
 fn bestaende(scene: &mut Scene<'_>, bumps: &mut BTreeSet<Tag>) -> Stored<()> {
@@ -145,7 +180,7 @@ fn bestaende(scene: &mut Scene<'_>, bumps: &mut BTreeSet<Tag>) -> Stored<()> {
 }
 
 /// Rows by table, and version of the tables, of a database that nobody writes.
-pub fn counted(connection: &rusqlite::Connection) -> Stored<(Vec<(String, u64)>, i64)> {
+pub fn counted(connection: &Connection) -> Stored<(Vec<(String, u64)>, i64)> {
     let mut list = connection.prepare(sql!("copy_rows")).map_err(trouble)?;
     let rows = list
         .query_map([], |r| Ok((r.get(0)?, count(r.get(1)?))))

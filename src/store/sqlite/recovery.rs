@@ -206,11 +206,7 @@ impl SqliteStore {
     /// Counts the epoch on, in the database first: the keys are never ahead but after a restore.
     pub(super) async fn next_epoch(&self) -> Stored<()> {
         let next = self.write(|scene| counted_on(scene)).await?;
-        self.raise_keys(next)
-    }
-
-    fn raise_keys(&self, next: i64) -> Stored<()> {
-        self.keyring.beside(|keys| keys.execute(sql!("epoch_set"), [next]).map(drop).map_err(trouble))
+        self.keyring.raise_epoch(next)
     }
 
     async fn copy_file(&self, name: &'static str, into: &Path) -> Stored<PathBuf> {
@@ -265,7 +261,7 @@ impl Recovery for SqliteStore {
         let (stage, person, reason) = (self.stage, person.to_owned(), reason.to_owned());
         let opened = self.write(move |scene| open_dispatch(scene, stage, (&person, &reason), now)).await?;
         if let Some(next) = opened {
-            self.raise_keys(next)?;
+            self.keyring.raise_epoch(next)?;
         }
         Ok(opened.is_some())
     }

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::path::Path;
 
+use rusqlite::params;
 use secrecy::SecretBox;
 
 use crate::envelope::Stage;
@@ -14,10 +15,12 @@ use crate::store::private;
 use crate::store::recovery::Restored;
 use crate::store::restore::PutBack;
 use crate::store::sealing::values::{Stored, disk, micros};
+use crate::store::sqlite::keys_end;
 use crate::store::sqlite::lock::Lock;
 use crate::store::sqlite::mark;
 use crate::store::sqlite::open::{self, Settings};
 use crate::store::sqlite::recovery::{self, DATABASE, KEYS};
+use crate::store::sqlite::values::{sql, trouble};
 
 /// Marks a store whose database was put back by other means, as the menu of back ends has it.
 pub fn mark(
@@ -28,9 +31,18 @@ pub fn mark(
 ) -> Result<(), StoreError> {
     let place = place.folder()?;
     let _lock = stopped(place)?;
-    let files = open::open(&Settings { path: place.to_owned(), stage, master, read_only: false })?;
+    let mut files = open::open(&Settings { path: place.to_owned(), stage, master, read_only: false })?;
+    // What both marks show to be missing stays known where nobody says when the backup was taken.
+    let commits = mark::missing(&files.main, &files.keys, place)?.filter(|_| restored.copied.is_none());
+    let acts = keys_end::settle(&files.main, &mut files.keys)?;
     recovery::fill_gap(&files.main, &files.keys, restored.at)?;
     recovery::mark(&files.main, restored)?;
+    for (from, until, missing) in commits.into_iter().chain(acts) {
+        files.main.execute(sql!("recovery_lost"), params![from, until, missing]).map_err(trouble)?;
+    }
+    if commits.is_some() {
+        keys_end::leave_out(&files.keys, 0)?;
+    }
     mark::set(&files.keys, place, &mark::chain(&files.main)?.mark())
 }
 

@@ -30,7 +30,7 @@ use crate::store::sealing::taking::Taking;
 use crate::store::sealing::values::Stored;
 use crate::store::sqlite::claims::{self, Pending, Writing};
 use crate::store::sqlite::commit::{self, Written};
-use crate::store::sqlite::durable::Durable;
+use crate::store::sqlite::durable::{Durable, Signs};
 use crate::store::sqlite::duty::Roster;
 use crate::store::sqlite::guards::{Guards, Moment};
 use crate::store::sqlite::keyring::Keyring;
@@ -38,11 +38,14 @@ use crate::store::sqlite::lock::Lock;
 use crate::store::sqlite::open::Settings;
 use crate::store::sqlite::read::{self, Readers};
 use crate::store::sqlite::values::{sql, trouble};
-use crate::store::sqlite::writer::{Scene, Writer};
+use crate::store::sqlite::writer::{Scene, Start, Writer};
 use crate::store::sqlite::{
-    again, essence, house, lanes, ledger, list, mark, objections, open, recovery, register, rekey, remove,
-    retention, waiting,
+    again, essence, house, keys_end, lanes, ledger, list, mark, objections, open, recovery, register, rekey,
+    remove, retention, waiting,
 };
+
+/// How long the key store's log may take at the end: it holds one act at most.
+const KEYS_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The embedded store.
 pub struct SqliteStore {
@@ -52,6 +55,7 @@ pub struct SqliteStore {
     pub(super) readers: Arc<Readers>,
     moment: Arc<Moment>,
     writer: Option<Writer>,
+    signs: Signs,
     pub(super) claims: Folder,
     pub(super) pending: Arc<Pending>,
     duties: Arc<Roster>,
@@ -99,11 +103,17 @@ impl SqliteStore {
         let readers = Arc::new(Readers::new(open::file(&settings.path), keyring.clone()));
         let claims = Folder::open(&settings.path, settings.read_only)?;
         let runs = Arc::<AtomicBool>::default();
+        let pending = Arc::<Pending>::default();
+        let signs;
         let (moment, writer) = if settings.read_only {
+            signs = Signs::default();
             (Arc::default(), None)
         } else {
             // Before anything but the tables is written: what is missing is seen as it was left.
             mark::after_a_kill(&files.main, &settings.path, left)?;
+            // Of a database that is not this one's nothing else would be true.
+            mark::same_history(&files.main, &keyring, &settings.path)?;
+            keys_end::examine(&files.main, &keyring)?;
             let marks = mark::examine(&files.main, &keyring, &settings.path)?;
             if keyring.find(&files.main, HOUSE)?.is_none() {
                 keyring.make(&files.main, HOUSE)?;
@@ -113,11 +123,18 @@ impl SqliteStore {
             let database = open::file(&settings.path);
             let beside = open::connect(&database, false)?;
             let durable = Durable::start(&files.main, &database, beside, marks)?;
+            signs = durable.signs().clone();
             let guards = Guards::open(&files.main)?;
-            (
-                guards.moment(),
-                Some(Writer::start(files.main, keyring.clone(), guards, durable, runs.clone())?),
-            )
+            let moment = guards.moment();
+            let start = Start {
+                connection: files.main,
+                keyring: keyring.clone(),
+                guards,
+                durable,
+                claims: (pending.clone(), claims.clone()),
+                runs: runs.clone(),
+            };
+            (moment, Some(Writer::start(start)?))
         };
         Ok(SqliteStore {
             folder: settings.path,
@@ -126,8 +143,9 @@ impl SqliteStore {
             readers,
             moment,
             writer,
+            signs,
             claims,
-            pending: Arc::default(),
+            pending,
             duties: Arc::default(),
             lock: Mutex::new(None),
             runs,
@@ -149,6 +167,30 @@ impl SqliteStore {
         .await?;
         self.next_epoch().await?;
         self.collect_garbage().await
+    }
+
+    /// Empties the logs and ends the threads; see [`Store::close`].
+    async fn end(&self, patience: Duration) -> Stored<()> {
+        let Some(writer) = &self.writer else { return Ok(()) };
+        // What still reads is in the way of nobody but the log.
+        self.readers.close();
+        let database = writer.close(patience).await;
+        let keyring = self.keyring.clone();
+        let keys = tokio::task::spawn_blocking(move || keyring.emptied());
+        let keys = tokio::time::timeout(KEYS_PATIENCE, keys).await;
+        let keys = keys
+            .map_err(|_| StoreError::Later("it is held for too long".into()))
+            .and_then(|ended| ended.unwrap_or_else(|_| Err(StoreError::Later("it was broken off".into()))));
+        if database.is_ok() {
+            self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
+        let of = |name: &str, ended: Stored<()>| ended.err().map(|error| format!("{name}: {error}"));
+        let left: Vec<String> =
+            [of("drehscheibe.db", database), of("keys.db", keys)].into_iter().flatten().collect();
+        match left.is_empty() {
+            true => Ok(()),
+            false => Err(StoreError::Later(left.join("; "))),
+        }
     }
 
     /// Holds the database at so many pages (4 KiB each); beyond, commits are answered as on a full disk.
@@ -317,11 +359,16 @@ impl Store for SqliteStore {
         self.write(move |scene| lanes::renew(scene, (lane, fence), now, lease)).await
     }
 
+    async fn close(&self, patience: Duration) -> Result<(), StoreError> {
+        self.end(patience).await
+    }
+
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.readers.read(|db, _| lanes::next_due(db)).await
     }
 
     async fn sound(&self) -> Result<(), StoreError> {
+        self.signs.free()?;
         self.readers.read(|db, _| lanes::next_due(db)).await?;
         self.keyring.beside(ledger::last).map(drop)
     }

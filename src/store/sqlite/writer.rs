@@ -2,23 +2,26 @@
 //! Never answers itself: what is committed is answered once it is durable.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::{Connection, params};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::seal::index::Tag;
 use crate::store::contract::{Stamp, StoreError};
+use crate::store::sealing::claim_file::Folder;
 use crate::store::sealing::ledger::MITTEILUNG;
 use crate::store::sealing::mark::Mark;
 use crate::store::sealing::values::{StampKey, Stored, stamp_key};
+use crate::store::sqlite::claims::Pending;
 use crate::store::sqlite::durable::{Durable, Waiting};
 use crate::store::sqlite::guards::Guards;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble};
-use crate::store::sqlite::{mark, remove};
+use crate::store::sqlite::{keys_end, mark, remove};
 
 /// How many pieces of work wait at most; more callers wait for a place.
 const QUEUE: usize = 256;
@@ -26,7 +29,7 @@ const QUEUE: usize = 256;
 const TOGETHER: usize = 32;
 
 /// How long readers are waited for when the log is emptied at the end.
-const AT_THE_END: std::time::Duration = std::time::Duration::from_secs(2);
+const AT_THE_END: Duration = Duration::from_secs(2);
 
 /// What a piece of work sees inside the transaction.
 pub struct Scene<'a> {
@@ -112,32 +115,91 @@ where
     }
 }
 
-/// The handle to the writing thread; dropping it ends the thread after the queued work.
+/// The handle to the writing thread; closing or dropping it ends the thread after the queued work.
 pub struct Writer {
-    queue: Option<mpsc::Sender<Box<dyn Work>>>,
-    thread: Option<JoinHandle<()>>,
+    queue: Mutex<Option<mpsc::Sender<Box<dyn Work>>>>,
+    ended: Mutex<Option<Ended>>,
+}
+
+/// How the thread ends, and the thread.
+struct Ended {
+    how: oneshot::Receiver<Stored<()>>,
+    thread: JoinHandle<()>,
+}
+
+/// Wakes the writing thread, so that it looks what there is to clear away; holds nobody up and does not keep the thread alive.
+#[derive(Debug)]
+pub struct Nudge(mpsc::WeakSender<Box<dyn Work>>);
+
+impl Nudge {
+    /// Wakes it; where it is busy it looks by itself.
+    pub fn now(&self) {
+        if let Some(queue) = self.0.upgrade() {
+            let _ = queue.try_send(Box::new(Nothing));
+        }
+    }
+}
+
+/// Work that is none.
+struct Nothing;
+
+impl Work for Nothing {
+    fn act(&mut self, _: &mut Scene<'_>) -> Stored<()> {
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, _: Stored<()>) {}
+}
+
+/// What the thread is started with.
+pub struct Start {
+    /// The writing connection.
+    pub connection: Connection,
+    /// The keys.
+    pub keyring: Arc<Keyring>,
+    /// What moved lately.
+    pub guards: Guards,
+    /// The threads beside it.
+    pub durable: Durable,
+    /// Claims that no row may name yet, and where they lie.
+    pub claims: (Arc<Pending>, Folder),
+    /// Says at its end whether this was the running process.
+    pub runs: Arc<AtomicBool>,
 }
 
 impl Writer {
-    /// Starts the thread on a connection; `runs` says at its end whether this was the running process.
-    pub fn start(
-        connection: Connection,
-        keyring: Arc<Keyring>,
-        guards: Guards,
-        durable: Durable,
-        runs: Arc<AtomicBool>,
-    ) -> Stored<Writer> {
+    /// Starts the thread.
+    pub fn start(start: Start) -> Stored<Writer> {
         let (queue, inlet) = mpsc::channel(QUEUE);
+        let (said, how) = oneshot::channel();
+        start.claims.0.wakes(Nudge(queue.downgrade()));
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || {
-                write(&connection, &keyring, guards, inlet, &durable);
-                if runs.load(Ordering::Acquire) {
-                    emptied(&connection);
-                }
+                let Start { connection, keyring, guards, durable, claims, runs } = start;
+                write((&connection, &keyring), guards, inlet, &durable, &claims);
+                // All that was committed is durable, marked and told before the log goes.
+                drop(durable);
+                let emptied = if runs.load(Ordering::Acquire) { emptied(&connection) } else { Ok(()) };
+                // Nobody listens where it was dropped instead of closed.
+                let _ = said.send(emptied);
             })
             .map_err(|_| StoreError::Later("the system gives no thread for writing".into()))?;
-        Ok(Writer { queue: Some(queue), thread: Some(thread) })
+        Ok(Writer { queue: Mutex::new(Some(queue)), ended: Mutex::new(Some(Ended { how, thread })) })
+    }
+
+    /// Takes no more work, does what is queued, empties the log and ends the thread and those beside it. An error says why the log
+    /// is not empty, or that they do not end within the time; then nobody waits for them any more.
+    pub async fn close(&self, patience: Duration) -> Stored<()> {
+        locked(&self.queue).take();
+        let Some(Ended { how, thread }) = locked(&self.ended).take() else { return Ok(()) };
+        let late =
+            |_| StoreError::Later("it does what is queued for too long; is the disk slow or stuck?".into());
+        let broken = |_| StoreError::Later("its writing thread broke off".into());
+        let emptied = tokio::time::timeout(patience, how).await.map_err(late)?.map_err(broken)?;
+        // It has nothing left to do but to end.
+        let _ = thread.join();
+        emptied
     }
 
     /// Does a piece of work in a transaction and returns when it is durable.
@@ -149,7 +211,7 @@ impl Writer {
         let gone = || StoreError::Later("the writing thread has ended; restart the process".into());
         let (reply, answer) = oneshot::channel();
         let piece = Box::new(Piece { act: Some(act), made: None, reply });
-        let queue = self.queue.as_ref().ok_or_else(gone)?;
+        let queue = locked(&self.queue).clone().ok_or_else(gone)?;
         queue.send(piece).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
@@ -157,12 +219,16 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.queue.take();
-        if let Some(thread) = self.thread.take() {
+        locked(&self.queue).take();
+        if let Some(ended) = locked(&self.ended).take() {
             // A panicked writer has answered nobody; there is nothing to add here.
-            let _ = thread.join();
+            let _ = ended.thread.join();
         }
     }
+}
+
+fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Pieces of one transaction, each with how it ended.
@@ -187,18 +253,20 @@ impl Waiting for Group {
 }
 
 fn write(
-    connection: &Connection,
-    keyring: &Keyring,
+    (connection, keyring): (&Connection, &Keyring),
     mut guards: Guards,
     mut inlet: mpsc::Receiver<Box<dyn Work>>,
     durable: &Durable,
+    (pending, folder): &(Arc<Pending>, Folder),
 ) {
     let mut stamps = HashMap::new();
+    let mut keys_told = 0;
     while let Some(first) = inlet.blocking_recv() {
         let mut destroys = false;
         let mut done = Vec::new();
         let mut next = Some(first);
         durable.tidy(connection);
+        pending.clear(connection, folder, || durable.now());
         let mut whole = durable
             .signs()
             .sound()
@@ -230,6 +298,11 @@ fn write(
             done.push((work, ended));
             next = if done.len() < TOGETHER && whole.is_ok() { inlet.try_recv().ok() } else { None };
         }
+        // Before any row of this transaction can need a key that was made for it, the database knows of it.
+        let keys = keyring.end().filter(|end| whole.is_ok() && end.mark.n > keys_told);
+        if let Some(end) = &keys {
+            whole = keys_end::tell(connection, end);
+        }
         // Work that changed nothing leaves the log as it is.
         if whole.is_ok() && connection.total_changes() != before {
             match mark::advance(connection) {
@@ -241,6 +314,9 @@ fn write(
             whole = connection.execute_batch("COMMIT").map_err(trouble);
         }
         guards.ended(whole.is_ok());
+        if let (Ok(()), Some(end)) = (&whole, &keys) {
+            keys_told = end.mark.n;
+        }
         if whole.is_err() {
             stamps.clear();
             if !connection.is_autocommit() {
@@ -267,9 +343,19 @@ fn write(
 
 /// Empties the log at the end of the running process: what stands in one file cannot be cut off with the other. Where another process
 /// still reads it stays as it is, and nothing is lost.
-fn emptied(connection: &Connection) {
-    let _ = connection.busy_timeout(AT_THE_END);
-    let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+fn emptied(connection: &Connection) -> Stored<()> {
+    connection.busy_timeout(AT_THE_END).map_err(trouble)?;
+    emptied_log(connection)
+}
+
+/// Copies the log of a connection's file into it and empties it, or says who is in the way.
+pub fn emptied_log(connection: &Connection) -> Stored<()> {
+    let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get(0)).map_err(trouble)?;
+    match busy {
+        0 => Ok(()),
+        1.. => Err(StoreError::Later("another process still reads it".into())),
+        i64::MIN..0 => Err(StoreError::Later("SQLite cannot tell how long it is".into())),
+    }
 }
 
 /// A failure of the whole transaction is nobody's entry's fault.

@@ -29,6 +29,10 @@ const WHOLE: &[&str] = &[
     "figures_oldest_waiting",
     "figures_repeats",
     "figures_timers",
+    // Once, after keys were lost.
+    "idempotency_forget",
+    "keys_named",
+    "mirror_of_subjects",
     // Only where what is over is counted for a plan: a person asked, or the day's run ended. All of it has to be looked at.
     "ret_inbox_count",
     "ret_key_count",
@@ -40,6 +44,7 @@ const FROM_THE_BEGINNING: &[&str] = &[
     "doubt_all",
     "doubt_count",
     "inbox_list",
+    "keys_newest",
     "lane_back",
     "lane_destinations",
     "lane_next",

@@ -121,7 +121,7 @@ fn a_login_beside_the_document_is_read_once_and_never_guessed() {
         content_type: "application/json".into(),
         size: 10,
         sha256: String::new(),
-        claim: Claim { name: String::new(), key: String::new() },
+        claim: Claim::default(),
         mandant: String::new(),
         small: text.map(|text| Small(bytes::Bytes::from_static(text))),
     };

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use drehscheibe::effects::Outgoing;
-use drehscheibe::envelope::Claim;
+use drehscheibe::envelope::{Claim, Inbound, Part};
 use drehscheibe::seal::key::sha256;
-use drehscheibe::store::contract::StoreError;
+use drehscheibe::store::contract::{Committed, Entry, Keep, StoreError};
 use uuid::Uuid;
 
 use super::common::{House, claim, claims_of, commit_one, delivery, open, put, read_claim, send, spool};
@@ -76,7 +76,7 @@ pub async fn damaged_claims_are_found(house: &dyn House) {
     std::fs::write(&file, good).unwrap();
     assert_eq!(read_claim(&*store, "a", &part.claim).await.unwrap().len(), 200_000);
     for name in ["../../etc/passwd", "", "tmp", &"A".repeat(64)] {
-        let odd = Claim { name: name.into(), key: part.claim.key.clone() };
+        let odd = Claim { name: name.into(), ..part.claim.clone() };
         assert!(matches!(store.open_claim("a", &odd).await.err(), Some(StoreError::Corrupt(_))), "{name}");
     }
 }
@@ -122,11 +122,46 @@ pub async fn claims_nobody_needs_are_collected(house: &dyn House) {
     let (store, removed) = house.run().await.unwrap();
     assert_eq!((removed, claims_of(house).len()), (3, 2));
     assert_eq!(read_claim(&*store, "a", &kept.claim).await.unwrap(), b"kept");
-    // A finished claim that a run gave up goes as well, in time.
-    spool(&*store, "a", b"given up").await;
-    let mut removed = 0;
-    for _ in 0..5 {
-        removed += store.collect_garbage().await.unwrap();
+}
+
+pub async fn a_claim_that_everybody_let_go_goes_at_once(house: &dyn House) {
+    let store = open(house).await;
+    let left = async |n: usize| {
+        for _ in 0..500 {
+            if claims_of(house).len() == n {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("{} claims lie there, not {n}", claims_of(house).len());
+    };
+    let part = |entry: &mut Entry, part: Part| Arc::make_mut(&mut entry.envelope).parts = vec![part];
+    // Broken off before it was delivered; the same content twice is held by both.
+    let (one, two) = (spool(&*store, "a", b"twice").await, spool(&*store, "a", b"twice").await);
+    drop(one);
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    assert_eq!(read_claim(&*store, "a", &two.claim).await.unwrap(), b"twice");
+    drop(two);
+    left(0).await;
+    // Refused without being kept.
+    let mut refused = delivery("a", "p", "1");
+    (refused.state, refused.keep) = (Inbound::Rejected, Keep::HashOnly);
+    part(&mut refused, spool(&*store, "a", b"not kept").await);
+    commit_one(&*store, refused).await;
+    left(0).await;
+    // Kept with its delivery, and a repeat of that adds nothing, with the same content or with another one.
+    let mut first = delivery("a", "p", "2");
+    part(&mut first, spool(&*store, "a", b"kept").await);
+    commit_one(&*store, first.clone()).await;
+    for octets in [&b"kept"[..], b"another"] {
+        let mut again = Entry { envelope: first.envelope.clone(), ..delivery("a", "p", "2") };
+        Arc::make_mut(&mut again.envelope).head.id = Uuid::new_v4();
+        part(&mut again, spool(&*store, "a", octets).await);
+        assert!(matches!(store.commit(vec![again]).await.unwrap()[..], [Committed::Again(_)]));
     }
-    assert_eq!((removed, claims_of(house).len()), (1, 2));
+    left(1).await;
+    let claim = first.envelope.parts[0].claim.clone();
+    drop(first);
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    assert_eq!(read_claim(&*store, "a", &claim).await.unwrap(), b"kept", "a row names it");
 }

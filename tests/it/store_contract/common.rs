@@ -33,6 +33,9 @@ pub trait House: Send + Sync {
     async fn mark(&self);
     /// Empties the deletion ledger of the closed store, as an older copy of the key store would.
     async fn empty_ledger(&self);
+    /// Takes all keys of children and Vorgänge out of the closed store and lets their numbers begin anew, as a key store does that
+    /// lost its end.
+    async fn lose_keys(&self);
     /// Makes the closed store one of a newer program.
     async fn raise_schema_version(&self);
     /// Leaves the records of the closed store as a program did that knew no days on which they end.

@@ -71,10 +71,11 @@ macro_rules! store_contract {
             rekey: records_of_the_program_before_get_their_keys two_at_once_reach_each_record_once;
             recovery: what_was_deleted_since_is_deleted_again doubtful_rows_end_as_they_were_found
                 a_database_older_than_its_keys_is_refused keys_older_than_the_database_are_refused
+                keys_that_are_lost_are_told_and_what_they_sealed_is_taken_anew
                 a_recovering_store_is_neither_copied_nor_opened_early no_bestand_is_fresh_after_a_recovery
                 a_backup_is_read_back_whole;
             claims: parts_go_round_in_bounded_memory damaged_claims_are_found small_and_empty_parts
-                claims_nobody_needs_are_collected a_claim_of_another_mandant_does_not_open;);
+                claims_nobody_needs_are_collected a_claim_that_everybody_let_go_goes_at_once a_claim_of_another_mandant_does_not_open;);
     };
     (@each $name:ident, $house:expr, $($part:ident: $($case:ident)*;)*) => {
         mod $name {

@@ -248,6 +248,38 @@ pub async fn keys_older_than_the_database_are_refused(house: &dyn House) {
     drop(running(house).await);
 }
 
+pub async fn keys_that_are_lost_are_told_and_what_they_sealed_is_taken_anew(house: &dyn House) {
+    let store = running(house).await;
+    let delivered = |nth: u32| {
+        let mut entry = delivery("a", "p", &format!("put-{nth}"));
+        entry.effects.mirror = vec![put(Uuid::new_v4(), "Quendel", &[&format!("k{nth}")])];
+        entry
+    };
+    for nth in 0..3 {
+        commit_one(&*store, delivered(nth)).await;
+    }
+    drop(store);
+    house.lose_keys().await;
+    match house.run().await.map(drop) {
+        Err(StoreError::Refused(text)) => {
+            assert!(text.contains("missing") && text.contains("recover --after-restore"), "{text}");
+        }
+        other => panic!("{other:?}"),
+    }
+    house.mark().await;
+    let store = running(house).await;
+    assert_eq!(store.reapply(at(501)).await.unwrap().records, 3, "what cannot be read is not there");
+    assert!(store.open_dispatch("os:rita", "neu angefordert", at(502)).await.unwrap());
+    let asked = store.lookup(vec![Question::Anzahl { partner: "p".into(), at: at(900_000) }]).await.unwrap();
+    assert_eq!(asked[0].fact, Fact::Anzahl(0));
+    // Repeated, they are no repeats.
+    for nth in 0..3 {
+        commit_one(&*store, delivered(nth)).await;
+    }
+    drop(store);
+    drop(running(house).await);
+}
+
 pub async fn a_recovering_store_is_neither_copied_nor_opened_early(house: &dyn House) {
     let store = running(house).await;
     commit_one(&*store, delivery("a", "p", "1")).await;

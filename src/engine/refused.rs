@@ -1,0 +1,184 @@
+//! How much is kept of what one partner delivers and nobody can use: bounded by partner and time, so that no login fills the disk.
+//! Never touches what is accepted or waits, and never drops what a person may still have to replay.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::envelope::{Envelope, Inbound};
+use crate::store::contract::{Entry, Keep};
+use crate::telemetry::alarm::{Alarm, raise};
+
+/// Octets of refused, parked and quarantined deliveries that are kept of one partner within [`SPAN`].
+pub const MOST: u64 = 1 << 30;
+/// The time that they are counted over.
+pub const SPAN: SignedDuration = SignedDuration::from_hours(24);
+
+/// What a refused delivery says that is not kept for the bound's sake.
+const NOT_KEPT: &str =
+    "of this partner more was refused within a day than is kept; only the hash of this delivery is";
+
+/// What was kept of each partner, since when. One per partner of the set; counted by each process for itself and from its start on.
+#[derive(Debug, Default)]
+pub struct Refused(Mutex<HashMap<String, (Timestamp, u64)>>);
+
+/// What becomes of a delivery that cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// It is kept, or is none of these.
+    Kept,
+    /// Only its hash is kept.
+    HashOnly,
+    /// It would have to be kept, and there is no room: the partner has to come again.
+    None,
+}
+
+fn octets(envelope: &Envelope) -> u64 {
+    envelope.parts.iter().map(|part| part.size).sum::<u64>() + envelope.body.len() as u64
+}
+
+/// Whether an entry counts: new, of a partner, kept, and of no use.
+fn counts(entry: &Entry) -> bool {
+    matches!(entry.state, Inbound::Rejected | Inbound::Quarantined | Inbound::Parked)
+        && entry.keep == Keep::Original
+        && !entry.resumes
+        && entry.envelope.head.partner.is_some()
+}
+
+impl Refused {
+    /// Whether there is room for an entry; where there is none it is cut down to its hash, or has to come again.
+    pub fn bound(&self, entry: &mut Entry, now: Timestamp) -> Room {
+        if !counts(entry) || self.kept_of(&entry.stamp.partner, now) + octets(&entry.envelope) <= MOST {
+            return Room::Kept;
+        }
+        raise(Alarm::RefusedTooMuch, &entry.stamp.partner, &[]);
+        if entry.state == Inbound::Parked {
+            return Room::None;
+        }
+        entry.keep = Keep::HashOnly;
+        entry.cause = Some(match entry.cause.take() {
+            Some(cause) => format!("{cause}; {NOT_KEPT}"),
+            None => NOT_KEPT.to_owned(),
+        });
+        Room::HashOnly
+    }
+
+    /// An entry was committed.
+    pub fn kept(&self, entry: &Entry, now: Timestamp) {
+        if !counts(entry) {
+            return;
+        }
+        let before = self.kept_of(&entry.stamp.partner, now);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, kept) = all.entry(entry.stamp.partner.clone()).or_insert((now, 0));
+        *kept = before + octets(&entry.envelope);
+    }
+
+    /// What was kept of a partner in its running span; a span that is over is forgotten, also after a clock that went back.
+    fn kept_of(&self, partner: &str, now: Timestamp) -> u64 {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((since, kept)) = all.get(partner).copied() else { return 0 };
+        if now >= since && now.duration_since(since) < SPAN {
+            return kept;
+        }
+        all.remove(partner);
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::effects::Effects;
+    use crate::envelope::{Claim, Evidence, Head, How, Part, PartnerRef, Stage};
+    use crate::store::contract::Stamp;
+
+    fn entry(partner: &str, state: Inbound, mebibytes: u64) -> Entry {
+        let part = Part {
+            name: "a".into(),
+            content_type: "application/pdf".into(),
+            size: mebibytes << 20,
+            sha256: String::new(),
+            claim: Claim::default(),
+            mandant: String::new(),
+            small: None,
+        };
+        let envelope = Envelope {
+            head: Head {
+                id: Uuid::nil(),
+                connection: "c".into(),
+                binding: "http /x".into(),
+                transport_id: "t".into(),
+                correlation: None,
+                content_type: None,
+                partner: Some(PartnerRef { id: partner.into(), how: How::Bearer }),
+                received: Timestamp::UNIX_EPOCH,
+                return_address: None,
+                traceparent: None,
+                acting_person: None,
+            },
+            evidence: Evidence::default(),
+            body: bytes::Bytes::new(),
+            parts: vec![part],
+        };
+        Entry {
+            envelope: Arc::new(envelope),
+            stamp: Stamp {
+                mandant: "m".into(),
+                partner: partner.into(),
+                how: "token".into(),
+                stage: Stage::Test,
+                test: true,
+                key_id: String::new(),
+                acting_person: String::new(),
+                doc_version: String::new(),
+                traceparent: String::new(),
+                decided_by: String::new(),
+            },
+            keys: Vec::new(),
+            content: [0; 32],
+            message: None,
+            route: None,
+            state,
+            cause: None,
+            next_step: None,
+            rejections: Vec::new(),
+            delivery: None,
+            waits: None,
+            resumes: false,
+            keep: Keep::Original,
+            effects: Effects::default(),
+            now: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn of_one_partner_a_day_s_refusals_are_kept_up_to_the_bound_and_then_their_hash_alone() {
+        let refused = Refused::default();
+        let start = Timestamp::from_second(1_800_000_000).unwrap();
+        let at = |hours: i64| start + SignedDuration::from_hours(hours);
+        let deliver = |partner: &str, state: Inbound, mebibytes: u64, hours: i64| {
+            let mut one = entry(partner, state, mebibytes);
+            let room = refused.bound(&mut one, at(hours));
+            refused.kept(&one, at(hours));
+            (room, one.keep)
+        };
+        for hour in 0..4 {
+            assert_eq!(deliver("a", Inbound::Rejected, 256, hour), (Room::Kept, Keep::Original));
+        }
+        assert_eq!(deliver("a", Inbound::Rejected, 1, 5), (Room::HashOnly, Keep::HashOnly));
+        assert_eq!(deliver("a", Inbound::Quarantined, 1, 5), (Room::HashOnly, Keep::HashOnly));
+        // A person may have to replay it, so it is not cut down.
+        assert_eq!(deliver("a", Inbound::Parked, 1, 5).0, Room::None);
+        // What is of use, and others, are not touched.
+        assert_eq!(deliver("a", Inbound::Accepted, 900, 5), (Room::Kept, Keep::Original));
+        assert_eq!(deliver("b", Inbound::Rejected, 900, 5), (Room::Kept, Keep::Original));
+        assert_eq!(deliver("a", Inbound::Rejected, 1, 23).0, Room::HashOnly);
+        assert_eq!(deliver("a", Inbound::Rejected, 1, 24), (Room::Kept, Keep::Original));
+    }
+}

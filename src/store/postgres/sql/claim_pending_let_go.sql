@@ -1,0 +1,2 @@
+-- No handle of it is left in this process.
+DELETE FROM claim_pending WHERE name = $1 AND lauf = $2

@@ -1,0 +1,2 @@
+-- All keys that are there.
+SELECT nr FROM subject_key

@@ -1,0 +1,3 @@
+-- The numbers of keys that something needs.
+SELECT subject_key FROM mirror UNION SELECT subject_key FROM vorgang
+UNION SELECT subject_key FROM sealed WHERE subject_key IS NOT NULL AND data_key IS NOT NULL

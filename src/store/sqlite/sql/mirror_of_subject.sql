@@ -1,0 +1,2 @@
+-- The record of a child.
+SELECT id FROM mirror WHERE subject_key = ?1
