@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::register::keys::{self, SearchKey, falten};
-use crate::register::record::{Eintragung, Kind, Mutter, Quelle, Record, Registersatz, Vermerk, moment};
+use crate::register::record::{Eintragung, Kind, Mutter, Quelle, Record, Registersatz, Vermerk};
+use crate::register::uhr::LONGEST;
 
 /// Most objections that one look gives back; beyond it there are simply too many.
 pub const MOST: usize = 1000;
@@ -64,7 +65,7 @@ pub struct Opening {
     pub why: Why,
     /// Type of the message, empty where it was not detected.
     pub message: String,
-    /// When the office made it, but never later than it was received.
+    /// When the office says that it made it; see [`made`].
     pub made: Timestamp,
     /// When it was received.
     pub since: Timestamp,
@@ -157,7 +158,7 @@ pub struct Objection {
     pub why: Why,
     /// Type of the message, empty where it was not detected.
     pub message: String,
-    /// When the office made it, but never later than it was received.
+    /// When the office says that it made it; see [`made`].
     pub made: Timestamp,
     /// Since when it stands against answers.
     pub since: Timestamp,
@@ -258,9 +259,12 @@ pub fn spoken_of(record: &Record) -> Vec<(Option<&Kind>, &Mutter)> {
     both
 }
 
-/// The moment that orders deliveries of one record: what the office says, but never later than the receipt (rules.md 2.2).
+/// The moment by which a delivery of an office closes what another one stands for: what the office says, by its own clock also where that
+/// is ahead. By their receipts (rules.md 2.2) one that was held up on its way would close what was made after it, as soon as the office's
+/// clock is ahead of ours, and what is closed lets an answer out. What lies further ahead than is taken tells no order: then its receipt.
 pub fn made(said: &str, received: Timestamp) -> Timestamp {
-    said.trim().parse::<Timestamp>().map_or(received, |said| moment(said, received))
+    let said = said.trim().parse::<Timestamp>().ok();
+    said.filter(|said| said.duration_since(received) <= LONGEST).unwrap_or(received)
 }
 
 /// Each key once, in its place.
@@ -324,11 +328,12 @@ mod tests {
     }
 
     #[test]
-    fn the_earlier_of_stamp_and_receipt_orders() {
+    fn what_an_office_made_is_ordered_by_its_own_clock_within_what_is_taken() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let received = at("2026-11-21T10:00:00Z");
         assert_eq!(made("2026-11-21T09:00:00Z", received), at("2026-11-21T09:00:00Z"));
-        assert_eq!(made("2026-11-21T19:00:00Z", received), received);
+        assert_eq!(made("2026-11-21T19:00:00Z", received), at("2026-11-21T19:00:00Z"));
+        assert_eq!(made("2026-11-22T10:00:01Z", received), received, "more than a day ahead");
         assert_eq!(made("yesterday", received), received);
     }
 }
