@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::envelope::{Inbound, Part, Reply};
 use crate::register::bestand::Bestand;
-use crate::register::keys::SearchKey;
+use crate::register::keys::{self, SearchKey};
 use crate::register::objection::{Objection, ObjectionChange, Sought};
 use crate::register::record::Registersatz;
 use crate::register::uhr::Lead;
@@ -262,6 +262,15 @@ pub enum MirrorChange {
         /// When the tombstone may go.
         until: Timestamp,
     },
+}
+
+impl MirrorChange {
+    /// The record of this id as it stands from now on, under all its keys and that of its id.
+    pub fn put(id: Uuid, registersatz: Registersatz) -> MirrorChange {
+        let mut keys = keys::of(&registersatz);
+        keys.push(keys::satz(id));
+        MirrorChange::Put { id, registersatz: Box::new(registersatz), keys }
+    }
 }
 
 /// A change of a Vorgang; the guard of its key protects the transition.

@@ -69,9 +69,8 @@ fn told() -> Story {
         mirror_entries: 8,
         requests: 9,
         answers: counts([("A", 2), ("B", 2), ("F", 1), ("I", 1), ("K", 1), ("Q", 2)]),
-        // Of each request but the one under a stranger's login and the one whose Nachweis went to the service, and the
-        // office's answer.
-        letters: 8,
+        // Of each request but the one whose Nachweis went to the service, and the office's answer.
+        letters: 9,
         forwarded: 4,
         nachweise: 1,
         withdrawn: 1,
@@ -210,8 +209,8 @@ async fn settle(
     let of = |wanted: &dyn Fn(&str) -> bool| -> u64 {
         story.answers.iter().filter(|(fall, _)| wanted(fall)).map(|(_, count)| count).sum()
     };
-    // Nobody is known to whom case K could be written; cases A, B and L need no office.
-    let letters = (due.closed + of(&|fall| fall != "K")).saturating_sub(due.nachweise);
+    // Every account that asked is written to, in case K neutrally; cases A, B, K and L need no office.
+    let letters = (due.closed + of(&|_| true)).saturating_sub(due.nachweise);
     let forwarded = of(&|fall| !matches!(fall, "A" | "B" | "K" | "L"));
     let figures = loop {
         let figures = store.figures(&Scope::Operator).await?;

@@ -16,8 +16,6 @@ use crate::rejection::{Fault, Rejection};
 
 /// The areas that may be written.
 pub const AREAS: &[&str] = &["register"];
-/// Germany in the list of states.
-const DEUTSCHLAND: &str = "000";
 
 struct Area {
     tafeln: Arc<Tafeln>,
@@ -130,7 +128,7 @@ impl Area {
         }
         // Before birth there is no birthplace yet; the area of the key is all that can be looked at.
         let vor_der_geburt = kind.geburtsdatum.is_none() && kind.erwartet.is_some();
-        if kind.geburtsstaat.as_deref().is_some_and(|staat| staat != DEUTSCHLAND) {
+        if kind.im_ausland() {
             return match aemter.fuer_auslandsgeburten() {
                 Zustaendig::Eines(office) if office.id == amt.id => Stand::Eigen,
                 Zustaendig::Eines(_) => AUSLAND,
@@ -325,6 +323,7 @@ mod tests {
         });
         assert_eq!(berlin, "Next");
         assert_eq!(outcome(|m| kind(m).geburtsstaat = Some("000".into())), "Next");
+        assert_eq!(outcome(|m| kind(m).geburtsstaat = Some(String::new())), "Next");
         let unborn = |m: &mut Message| {
             let born = kind(m).geburtsdatum.take();
             *kind(m) = Kind { erwartet: born, ..Kind::default() };

@@ -12,7 +12,9 @@ use crate::message::Message;
 use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
 use crate::pipeline::versions::Writing;
+use crate::pipeline::werte::JUGENDAMT;
 use crate::pipeline::{answer, schreiben, sending, werte};
+use crate::register::aemter::ARS;
 use crate::register::entscheidung::Ergebnis;
 use crate::register::record::{
     Behoerde, Eintragung, Kind, Kopf, Mutter, Personenname, Postkorb, Record, Registersatz,
@@ -31,11 +33,8 @@ pub const ENTRY: Entry = Entry {
 
 /// The machine-readable answer to the mother.
 const AUSKUNFT: &str = "auskunft.json";
-/// Prefix of the key of a Jugendamt, and of that of an online service.
-const JUGENDAMT: &str = "jga";
+/// Prefix of the key of an online service.
 const ONLINEDIENST: &str = "fap";
-/// Digits of an ARS.
-const ARS: usize = 12;
 /// What stands where the standard wants a value that an Auskunft does not state.
 const NICHT_ANGEGEBEN: &str = "nicht angegeben";
 /// The agreed group of further fields that says the Stand and what the Auskunft means, and since when it is agreed.
@@ -157,7 +156,6 @@ impl Build {
         message: &Message,
         (type_, version): (&str, &str),
     ) -> Result<Reply, Trouble> {
-        let ours = |error: &dyn std::fmt::Display| Trouble::Ours(error.to_string());
         let record = antwort(message)?;
         let leser = &message.record.kopf.autor;
         let id = message.derived_id(&format!("{}:{type_}", ENTRY.word));
@@ -165,15 +163,8 @@ impl Build {
         let autor = self.aussteller(message);
         let received = message.envelope.head.received;
         let kopf = answer::values(id, received, message.identity.test, &autor, leser);
-        let content = inhalt(&record, leser, stand).map_err(|error| ours(&error))?;
-        let values = werte::nachricht(kopf, content);
-        let body = bench.reader.write(type_, version, &values).map_err(|error| ours(&error))?;
-        Ok(Reply {
-            content_type: answer::XML.to_owned(),
-            body,
-            message: type_.to_owned(),
-            message_id: id.to_string(),
-        })
+        let content = inhalt(&record, leser, stand).map_err(|error| Trouble::Ours(error.to_string()))?;
+        document(bench, id, (type_, version), kopf, content)
     }
 
     /// The issuing office as a header names it. One of which the tables know no way and no address is reached through the
@@ -284,6 +275,16 @@ pub fn write(
     record.kopf.antragszeit.get_or_insert_with(|| answer::zeitpunkt(received));
     let kopf = answer::values(id, received, message.identity.test, platform, leser);
     let content = werte::auskunft(&record, leser).map_err(|error| Trouble::Ours(error.to_string()))?;
+    document(bench, id, (type_, version), kopf, content)
+}
+
+fn document(
+    bench: &mut Bench,
+    id: uuid::Uuid,
+    (type_, version): (&str, &str),
+    kopf: Value,
+    content: Value,
+) -> Result<Reply, Trouble> {
     let values = werte::nachricht(kopf, content);
     let body =
         bench.reader.write(type_, version, &values).map_err(|error| Trouble::Ours(error.to_string()))?;

@@ -21,6 +21,14 @@ pub const UNGUELTIG: &str = "ungueltig";
 /// Of [`ANMELDUNG`]: there is no login, nobody can read it, or it is too old; the service has her log in again.
 pub const ERNEUERN: &str = "erneuern";
 
+/// The values of [`ANMELDUNG`] with which nothing is decided or looked up.
+pub const STOPS: [&str; 2] = [UNGUELTIG, ERNEUERN];
+
+/// Whether there is a login and it carries the request; not where nobody looked at it.
+pub fn login_holds(message: &Message) -> bool {
+    message.values.get(ANMELDUNG).is_some_and(|login| !STOPS.contains(&login.as_str()))
+}
+
 /// The key of the Vorgang that a request begins; a request without a transaktionsid has one of its own.
 pub fn key(message: &Message) -> SearchKey {
     keys::vorgang(&message.sender.id, &transaktionsid(message))
@@ -39,8 +47,7 @@ pub fn festhalten(message: &mut Message, entscheidung: Entscheidung) {
         Ergebnis::Negativ | Ergebnis::Eintragung | Ergebnis::Zustaendigkeit => VorgangState::Entschieden,
     };
     let id = message.derived_id("vorgang");
-    let login = message.values.get(ANMELDUNG).map(String::as_str);
-    let holds = login.is_some_and(|login| login != UNGUELTIG && login != ERNEUERN);
+    let holds = login_holds(message);
     let gefragt = match entscheidung.ergebnis {
         Ergebnis::Klaerfall => Gefragt::von(&message.record).map(Box::new),
         Ergebnis::Negativ | Ergebnis::Eintragung | Ergebnis::Zustaendigkeit => None,
@@ -58,7 +65,7 @@ pub fn festhalten(message: &mut Message, entscheidung: Entscheidung) {
         // A mailbox of a login that does not hold is nobody's.
         postkorb: postkorb(&message.record).filter(|_| holds),
         gefragt,
-        erneuern: login == Some(ERNEUERN),
+        erneuern: message.values.get(ANMELDUNG).is_some_and(|login| login == ERNEUERN),
         ..Akte::default()
     };
     let vorgang = Vorgang {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::effects::{Fact, Question, Retrieval, Stored, Vorgang, VorgangState};
 use crate::message::Message;
-use crate::pipeline::entschieden::{ANMELDUNG, ERNEUERN, UNGUELTIG, key};
+use crate::pipeline::entschieden::{key, login_holds};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::register::aemter::tag;
 use crate::register::bestand::Bestand;
@@ -96,11 +96,7 @@ impl Step for Find {
     }
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
-        if message
-            .values
-            .get(ANMELDUNG)
-            .is_none_or(|anmeldung| anmeldung == UNGUELTIG || anmeldung == ERNEUERN)
-        {
+        if !login_holds(message) {
             // A route that forgot `authorise` must not look anything up.
             let text = "find without a login that holds; put `authorise: { use: … }` before it";
             return Err(Trouble::Ours(text.to_owned()));
@@ -158,9 +154,10 @@ impl Find {
             return questions;
         };
         questions.extend(keys::gesucht(kind, mutter).into_iter().map(Question::Mirror));
-        questions.extend(keys::offen_gesucht(kind, mutter).into_iter().map(Question::Vorgang));
-        let under = objection::asked(kind, mutter).into_iter().map(Sought::Under);
-        questions.extend(under.map(Question::Objections));
+        let offen = keys::offen_gesucht(kind, mutter);
+        let under = objection::asked(&offen, kind, mutter);
+        questions.extend(offen.into_iter().map(Question::Vorgang));
+        questions.extend(under.into_iter().map(Sought::Under).map(Question::Objections));
         let heute = tag(message.now());
         let amt = geburtsort(kind, &self.tafeln, heute).amt();
         // What an office took over stands under its predecessor, and what that left unread stays so.

@@ -10,7 +10,9 @@ use crate::message::Message;
 use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
 use crate::pipeline::versions::Writing;
+use crate::pipeline::werte::JUGENDAMT;
 use crate::pipeline::{answer, build, werte};
+use crate::register::aemter::ARS;
 use crate::register::record::Behoerde;
 use crate::register::tafeln::Tafeln;
 
@@ -26,10 +28,6 @@ pub const ENTRY: Entry = Entry {
 
 /// The original as it came.
 const ORIGINAL: &str = "original";
-/// Prefix of the key of a Jugendamt.
-const JUGENDAMT: &str = "jga";
-/// Digits of an ARS.
-const ARS: usize = 12;
 
 struct Forward {
     /// The message it is written as where it came otherwise.

@@ -13,14 +13,15 @@ use crate::effects::{
     Call, Fact, MirrorChange, Question, Retrieval, Stored, Vorgang, VorgangChange, VorgangState,
 };
 use crate::message::Message;
-use crate::pipeline::jugendamt::{ALIAS, OFFICE};
+use crate::pipeline::jugendamt::{ALIAS, today, way};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
 use crate::pipeline::{answer, sending, settings};
+use crate::register::aemter::tag;
 use crate::register::entscheidung::Fall;
 use crate::register::gemeinden::Gemeinden;
 use crate::register::keys::{self, SearchKey};
-use crate::register::record::{Kind, Registersatz, TeilDatum};
-use crate::register::suche::sichten;
+use crate::register::record::Registersatz;
+use crate::register::suche::{sichten, wird_erwartet};
 use crate::register::tafeln::Tafeln;
 use crate::register::vorgang::Akte;
 
@@ -51,12 +52,12 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
     Ok(Arc::new(Gegenprobe { reach, tafeln, give_up_after: building.give_up_after }))
 }
 
-/// The record with an Eintragung that a delivery brings into the mirror.
-fn shown(message: &Message) -> Option<(Uuid, Registersatz)> {
+/// The record with an Eintragung that a delivery brings into the mirror, and the keys under which it will stand there.
+fn shown(message: &Message) -> Option<(Uuid, &Registersatz, &[SearchKey])> {
     message.effects.mirror.iter().find_map(|change| match change {
-        MirrorChange::Put { id, registersatz, .. } => {
+        MirrorChange::Put { id, registersatz, keys } => {
             let entered = registersatz.eintragung.vorhanden || !registersatz.eintragung.arten.is_empty();
-            entered.then(|| (*id, registersatz.as_ref().clone()))
+            entered.then_some((*id, registersatz.as_ref(), keys.as_slice()))
         }
         MirrorChange::Remove { .. } => None,
     })
@@ -68,9 +69,11 @@ impl Step for Gegenprobe {
     }
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
-        let Some((id, satz)) = shown(message) else { return Ok(Flow::Next) };
-        // Also of a second record of the same child: by every key under which this one stands, a request for a child near it looks.
-        let mut questions: Vec<Question> = keys::of(&satz).into_iter().map(Question::Ausgestellt).collect();
+        let Some((id, satz, keys)) = shown(message) else { return Ok(Flow::Next) };
+        let satz = satz.clone();
+        // Also of a second record of the same child: by these keys a request for a child near it looks.
+        let keys = keys.iter().filter(|key| key.gesucht()).cloned();
+        let mut questions: Vec<Question> = keys.map(Question::Ausgestellt).collect();
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
         }
@@ -144,23 +147,16 @@ fn same_child(
         return true;
     }
     if keys::vorgeburtlich(&satz.kind) {
-        return records.iter().any(|stored| expected(&satz.kind, &stored.registersatz.kind));
+        return records.iter().any(|stored| wird_erwartet(&stored.registersatz.kind, &satz.kind));
     }
     let found = records.into_iter().map(|stored| (stored.id, stored.partner, stored.registersatz));
     !sichten(orte, &satz.kind, &satz.mutter, found).is_empty()
 }
 
-/// Whether a child may be the one that was expected: born two months before or after it at most; where a month is not known, it may.
-fn expected(unborn: &Kind, born: &Kind) -> bool {
-    let month = |datum: &TeilDatum| datum.monat.map(|monat| i32::from(datum.jahr) * 12 + i32::from(monat));
-    let months = (unborn.erwartet.as_ref().and_then(month), born.geburtsdatum.as_ref().and_then(month));
-    !matches!(months, (Some(expected), Some(born)) if (expected - born).abs() > 2)
-}
-
 impl Gegenprobe {
     /// Calls a person, writes the task, and notes both, so that it happens once for each Auskunft.
     fn tell(&self, message: &mut Message, vorgang: &Vorgang, moment: Timestamp) {
-        let (owner, stand) = (vorgang.owner.clone(), vorgang.akte.stand);
+        let stand = vorgang.akte.stand;
         // No delivery says since when an Eintragung exists. Where it was made after the Auskunft it may be younger, and it may
         // not: the office looks.
         let certain = stand.is_some_and(|stand| moment <= stand);
@@ -185,9 +181,9 @@ impl Gegenprobe {
         });
         let purpose = format!("{}:{}", ENTRY.word, vorgang.id);
         let document = sending::json_document(MESSAGE, message.derived_id(&purpose), &task);
-        let partner = if owner.is_empty() { "unbekannt".to_owned() } else { owner };
-        let way = self.reach.answers.get(&partner).cloned();
-        let destination = way.unwrap_or_else(|| format!("{OFFICE}:{partner}"));
+        let owner = Some(vorgang.owner.as_str()).filter(|owner| !owner.is_empty());
+        let office = owner.map(|owner| today(&self.tafeln, owner, tag(message.now())));
+        let (partner, destination) = way(&self.reach, office.as_deref());
         let patience = (SignedDuration::ZERO, self.give_up_after);
         let mut send =
             sending::outgoing(message, &purpose, (&partner, &destination), document, Vec::new(), patience);
@@ -212,7 +208,8 @@ impl Gegenprobe {
 mod tests {
     use super::*;
     use crate::pipeline::testing::{answering, bench, building, message};
-    use crate::register::record::{Eintragung, Mutter, Quelle};
+    use crate::register::aemter::{Amt, Gebiet};
+    use crate::register::record::{Eintragung, Kind, Mutter, Quelle, TeilDatum};
 
     const STAND: &str = "2026-11-21T09:16:00Z";
 
@@ -235,8 +232,7 @@ mod tests {
             vermerk: Default::default(),
         };
         change(&mut satz);
-        let put = MirrorChange::Put { id: Uuid::from_u128(1), registersatz: Box::new(satz), keys: vec![] };
-        message.effects.mirror.push(put);
+        message.effects.mirror.push(MirrorChange::put(Uuid::from_u128(1), satz));
         message
     }
 
@@ -264,6 +260,16 @@ mod tests {
     /// The same where offices were told before.
     fn run_after(message: &mut Message, issued: &[Vorgang], records: &[Stored], before: &[VorgangChange]) {
         let step = building(|building| build(&json!({}), building)).unwrap();
+        run_step(&*step, message, issued, records, before);
+    }
+
+    fn run_step(
+        step: &dyn Step,
+        message: &mut Message,
+        issued: &[Vorgang],
+        records: &[Stored],
+        before: &[VorgangChange],
+    ) {
         let outcome = answering(
             message,
             |message| step.apply(message, &mut bench()),
@@ -312,6 +318,49 @@ mod tests {
     }
 
     #[test]
+    fn the_task_goes_to_the_office_that_stands_there_today() {
+        let mut tafeln = Tafeln::default();
+        let amt = |id: &str, bis: Option<&str>, nachfolge: Option<&str>| Amt {
+            id: id.into(),
+            gebiete: vec![Gebiet { ars: "02".into(), von: None, bis: bis.map(|day| day.parse().unwrap()) }],
+            nachfolge: nachfolge.map(str::to_owned),
+            ..Amt::default()
+        };
+        for (last, office) in [("2026-11-20", "jugendamt-bremen"), ("2026-11-21", "jugendamt-hamburg")] {
+            let old = amt("jugendamt-hamburg", Some(last), Some("jugendamt-bremen"));
+            tafeln.aemter.aemter = vec![old, amt("jugendamt-bremen", None, None)];
+            let step = building(|building| {
+                let (tafeln, reach) = (Arc::new(tafeln.clone()), building.reach.clone());
+                build(&json!({}), &Building { tafeln, reach, addressees: Vec::new(), ..*building })
+            });
+            let mut message = delivered(|_| ());
+            run_step(&*step.unwrap(), &mut message, &[auskunft(|_| ())], &[], &[]);
+            let [send] = message.effects.sends.as_slice() else { panic!() };
+            let way = format!("trays:{office}");
+            assert_eq!((send.partner.as_str(), &*send.destination), (office, way.as_str()), "{last}");
+            assert_eq!(message.effects.calls[0].subject, office);
+        }
+    }
+
+    #[test]
+    fn it_asks_under_the_keys_that_the_record_is_kept_under() {
+        let mut message = delivered(|_| ());
+        let Some(MirrorChange::Put { registersatz, keys, .. }) = message.effects.mirror.first_mut() else {
+            panic!()
+        };
+        let (kind, mutter) = (registersatz.kind.clone(), registersatz.mutter.clone());
+        let gone = keys.remove(1);
+        let step = building(|building| build(&json!({}), building)).unwrap();
+        let Ok(Flow::Ask(questions)) = step.apply(&mut message, &mut bench()) else { panic!() };
+        let asks = |key: &SearchKey| questions.contains(&Question::Ausgestellt(key.clone()));
+        assert!(!asks(&gone) && !asks(&keys::satz(Uuid::from_u128(1))));
+        let kept = keys::gesucht(&kind, &mutter).into_iter().filter(|key| *key != gone);
+        // Those of a record whose dates are known in part, or from before a birth, are no keys of this one.
+        let known = ["name-mutter", "name-kind"];
+        assert!(kept.filter(|key| known.contains(&key.class())).all(|key| asks(&key)));
+    }
+
+    #[test]
     fn an_entry_that_may_be_younger_is_told_as_possible() {
         let mut message =
             delivered(|satz| satz.quelle.erstellungszeitpunkt = "2026-11-21T09:20:00Z".parse().unwrap());
@@ -342,7 +391,8 @@ mod tests {
     fn a_second_record_of_the_child_counts_and_another_child_does_not() {
         let of = |change: fn(&mut Kind, &mut Mutter)| {
             let source = delivered(|_| ());
-            let Some((_, mut registersatz)) = shown(&source) else { panic!() };
+            let Some((_, registersatz, _)) = shown(&source) else { panic!() };
+            let mut registersatz = registersatz.clone();
             change(&mut registersatz.kind, &mut registersatz.mutter);
             registersatz.eintragung = Eintragung::default();
             Stored { id: Uuid::from_u128(5), mandant: "b".into(), partner: "b".into(), registersatz }
@@ -366,11 +416,18 @@ mod tests {
     #[test]
     fn what_was_entered_before_the_birth_counts_for_the_child_that_was_expected() {
         let source = delivered(|_| ());
-        let Some((_, registersatz)) = shown(&source) else { panic!() };
+        let Some((_, registersatz, _)) = shown(&source) else { panic!() };
+        let registersatz = registersatz.clone();
         let born = Stored { id: Uuid::from_u128(5), mandant: "b".into(), partner: "b".into(), registersatz };
-        for (erwartet, told) in
-            [("2024-10", 1), ("2024-06-01", 1), ("2024-11", 0), ("2026-08", 0), ("2024", 1)]
-        {
+        for (erwartet, told) in [
+            ("2024-10", 1),
+            ("2024-06-01", 1),
+            ("2024-11", 0),
+            ("2026-08", 0),
+            ("2024", 1),
+            ("2025", 0),
+            ("2026", 0),
+        ] {
             let mut message = delivered(|satz| {
                 satz.kind = Kind { erwartet: TeilDatum::parse(erwartet), ..Kind::default() };
             });

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState};
@@ -11,11 +10,10 @@ use crate::message::Message;
 use crate::pipeline::jugendamt::ALIAS;
 use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
-use crate::register::aemter::{Zustaendig, tag};
-use crate::register::gemeinden::{Ort, falten};
+use crate::register::aemter::tag;
 use crate::register::keys;
-use crate::register::record::Kind;
 use crate::register::tafeln::Tafeln;
+use crate::register::tatsachen::geburtsort;
 use crate::register::vorgang::Akte;
 use crate::rejection::{Fault, Rejection};
 
@@ -41,20 +39,6 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
     Ok(Arc::new(Hinweis { tafeln: building.tafeln.clone() }))
 }
 
-/// The office that keeps the register of the birthplace on a day (partner), where it is exactly one.
-pub fn geburts_amt(tafeln: &Tafeln, kind: Option<&Kind>, am: Date) -> Option<String> {
-    let kind = kind?;
-    let aemter = &tafeln.aemter;
-    let office = match kind.geburtsstaat.as_deref() {
-        Some(staat) if staat != "000" => aemter.fuer_auslandsgeburten(),
-        _ => match tafeln.gemeinden.ort(&falten(kind.geburtsort.as_deref().unwrap_or_default())) {
-            Ort::Einer(ars) => aemter.zustaendig(ars, am),
-            Ort::Mehrere | Ort::Keiner => Zustaendig::Keines,
-        },
-    };
-    office.eines().map(|amt| amt.id.clone())
-}
-
 impl Step for Hinweis {
     fn name(&self) -> &'static str {
         ENTRY.word
@@ -70,12 +54,13 @@ impl Step for Hinweis {
         let under = keys::offen(record.kind.as_ref(), mutter);
         // What came of this child goes with its Registersatz; that the notice is open stays, it names nobody.
         let subjects: Vec<_> = record.kind.iter().map(|kind| keys::child(kind, mutter)).collect();
+        let am = tag(message.now());
+        let office = record.kind.as_ref().and_then(|kind| geburtsort(kind, &self.tafeln, am).amt());
         let change = VorgangChange {
             key: keys::hinweis(&uuid),
             vorgang: Vorgang {
                 id: message.derived_id(ENTRY.word),
-                owner: geburts_amt(&self.tafeln, record.kind.as_ref(), tag(message.now()))
-                    .unwrap_or_default(),
+                owner: office.map(|amt| amt.id.clone()).unwrap_or_default(),
                 state: VorgangState::BeimJugendamt,
                 deadline: None,
                 akte: Akte {
@@ -150,6 +135,8 @@ mod tests {
     use super::*;
     use crate::effects::{Answer, Guard};
     use crate::pipeline::testing::{answering, bench, building, message};
+    use crate::register::aemter::{Amt, Gebiet};
+    use crate::register::gemeinden::falten;
     use crate::register::record;
 
     fn notice(erklaerung: bool) -> Message {
@@ -189,6 +176,41 @@ mod tests {
         assert_eq!(message.vorgang.as_ref().map(|change| &change.key), Some(&own.key));
         assert!(message.effects.mirror.is_empty(), "never an Eintragung");
         assert_eq!(message.values["hinweis"], "offen");
+    }
+
+    #[test]
+    fn a_notice_belongs_to_the_office_of_the_birthplace_by_name_and_key_together() {
+        let mut tafeln = Tafeln::default();
+        let gebiet = |ars: &str| Gebiet { ars: ars.into(), von: None, bis: None };
+        let amt = |id: &str, ars: &str| Amt { id: id.into(), gebiete: vec![gebiet(ars)], ..Amt::default() };
+        tafeln.aemter.aemter = vec![amt("jugendamt-bremen", "04"), amt("jugendamt-hamburg", "02")];
+        for (ars, ort) in
+            [("040110000000", "Bremen"), ("020010000000", "Neustadt"), ("010010000000", "Neustadt")]
+        {
+            tafeln.gemeinden.add(falten(ort), ars);
+        }
+        let tafeln = Arc::new(tafeln);
+        for (ort, ars, staat, owner) in [
+            ("Bremen", None, None, "jugendamt-bremen"),
+            ("Bremen", None, Some(""), "jugendamt-bremen"),
+            ("Neustadt", None, None, ""),
+            ("Neustadt", Some("020010000000"), None, "jugendamt-hamburg"),
+            ("Bremen", Some("020010000000"), None, ""),
+        ] {
+            let mut message = notice(false);
+            let kind = message.record.kind.as_mut().unwrap();
+            kind.geburtsort = Some(ort.into());
+            kind.register_ars = ars.map(str::to_owned);
+            kind.geburtsstaat = staat.map(str::to_owned);
+            let step = building(|building| {
+                let tafeln = tafeln.clone();
+                let reach = building.reach.clone();
+                build(&json!({}), &Building { tafeln, reach, addressees: Vec::new(), ..*building })
+            })
+            .unwrap();
+            assert_eq!(step.apply(&mut message, &mut bench()), Ok(Flow::Next));
+            assert_eq!(message.vorgang.unwrap().vorgang.owner, owner, "{ort} {ars:?} {staat:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use jiff::civil::Date;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -15,7 +16,6 @@ use crate::pipeline::sending;
 use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
 use crate::register::aemter::tag;
-use crate::register::antwort::heutige;
 use crate::register::keys;
 use crate::register::tafeln::Tafeln;
 use crate::register::vorgang::{Akte, Gesendet};
@@ -91,9 +91,7 @@ impl Step for Jugendamt {
             return Err(Trouble::Ours(text));
         };
         let amt = self.office(message);
-        let partner = amt.clone().unwrap_or_else(|| UNKNOWN.to_owned());
-        let way = amt.as_ref().and_then(|amt| self.reach.answers.get(amt)).cloned();
-        let destination = way.unwrap_or_else(|| format!("{OFFICE}:{partner}"));
+        let (partner, destination) = way(&self.reach, amt.as_deref());
         // The offices of residence and of birth may be one: it gets a document once, and two documents under two ids.
         let purpose = format!("{}:{}", ENTRY.word, self.document);
         let id = message.derived_id(&format!("{purpose}:{destination}"));
@@ -157,13 +155,22 @@ impl Jugendamt {
         });
         let owner = message.vorgang.as_ref().map(|change| change.vorgang.owner.clone());
         let of_vorgang = owner.filter(|owner| !owner.is_empty() && message.entscheidung.is_none());
-        // What is told later goes to who stands there today; where nobody took over, to the one that it was given to.
-        let today = of_vorgang.map(|owner| {
-            let office = heutige(&self.tafeln.aemter, &owner, tag(message.now())).map(str::to_owned);
-            office.unwrap_or(owner)
-        });
-        decided.or(today)
+        decided.or(of_vorgang.map(|owner| today(&self.tafeln, &owner, tag(message.now()))))
     }
+}
+
+/// Who is told today what concerns something that was given to an office: who stands there today, or where nobody took over, the
+/// office itself.
+pub fn today(tafeln: &Tafeln, office: &str, am: Date) -> String {
+    tafeln.aemter.heutige(office, am).unwrap_or(office).to_owned()
+}
+
+/// The partner and the destination by which an office is reached: the way of its answers, else one that stands for an office
+/// without a channel.
+pub fn way(reach: &Reach, office: Option<&str>) -> (String, String) {
+    let partner = office.unwrap_or(UNKNOWN);
+    let way = office.and_then(|office| reach.answers.get(office)).cloned();
+    (partner.to_owned(), way.unwrap_or_else(|| format!("{OFFICE}:{partner}")))
 }
 
 /// What leads to a Vorgang from a message that was sent of it, or from an id.

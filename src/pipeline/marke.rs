@@ -73,10 +73,8 @@ impl Step for Marke {
         let mut registersatz = stored.registersatz;
         // No person takes back that two deliveries of one moment contradict each other: a delivery settles it.
         registersatz.vermerk = Vermerk { widerspruch: registersatz.vermerk.widerspruch, ..vermerk };
-        let mut keys = keys::of(&registersatz);
-        keys.push(keys::satz(id));
         message.effects.retrievals.push(Retrieval { step: ENTRY.word.to_owned(), records: vec![id] });
-        message.effects.mirror.push(MirrorChange::Put { id, registersatz: Box::new(registersatz), keys });
+        message.effects.mirror.push(MirrorChange::put(id, registersatz));
         message.audit("mirror.marke", &[("record", &id.to_string()), ("marke", &word)]);
         Ok(Flow::Next)
     }

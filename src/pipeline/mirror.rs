@@ -218,8 +218,6 @@ impl Mirror {
         let (old, created, now) = (delivery.key().clone(), delivery.made(), message.now());
         let Some(mut registersatz) = delivery.into_registersatz() else { return };
         registersatz.vermerk = vermerk;
-        let mut keys = keys::of(&registersatz);
-        keys.push(keys::satz(id));
         let key = keys::child(&registersatz.kind, &registersatz.mutter);
         if key != old {
             // Under the old data nothing older may come in again; there is no record left, only its place is marked.
@@ -228,7 +226,7 @@ impl Mirror {
             message.effects.mirror.push(MirrorChange::Remove { id, tombstone: old, created, until });
         }
         message.effects.wakes.extend(Delivery::weckt(&registersatz));
-        message.effects.mirror.push(MirrorChange::Put { id, registersatz: Box::new(registersatz), keys });
+        message.effects.mirror.push(MirrorChange::put(id, registersatz));
         message.audit("mirror.put", &[("record", &id.to_string())]);
     }
 
@@ -238,9 +236,7 @@ impl Mirror {
             return;
         };
         registersatz.vermerk = vermerk;
-        let mut keys = keys::of(&registersatz);
-        keys.push(keys::satz(id));
-        message.effects.confirmed.push(MirrorChange::Put { id, registersatz: Box::new(registersatz), keys });
+        message.effects.confirmed.push(MirrorChange::put(id, registersatz));
     }
 
     fn remove(&self, message: &mut Message, delivery: &Delivery, id: Uuid) {

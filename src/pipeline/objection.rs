@@ -9,15 +9,16 @@ use uuid::Uuid;
 use crate::effects::{Answer, Fact, Objected};
 use crate::envelope::Inbound;
 use crate::pipeline::authorise_area::may_own;
-use crate::pipeline::hinweis::geburts_amt;
 use crate::pipeline::offene;
 use crate::pipeline::step::{Objects, Settling};
 use crate::register::aemter::tag;
 use crate::register::fristen::satz_endet;
 use crate::register::keys::{self, SearchKey};
-use crate::register::objection::{self, ObjectionChange, Opening, Which, Why, einmal, spoken_of};
+use crate::register::objection::{self, ObjectionChange, Opening, Which, Why, spoken_of};
+use crate::register::once::once;
 use crate::register::record::{Kind, Mutter, Record, moment};
 use crate::register::tafeln::Tafeln;
+use crate::register::tatsachen::geburtsort;
 use crate::rejection::Fault;
 
 /// Closed because the delivery had its effect after all.
@@ -86,16 +87,16 @@ impl Objecting {
         let own = kinder().any(|kind| may_own(&self.tafeln, settling.partner, kind, am));
         let foreign = !own && kinder().next().is_some();
         let mut opening = self.opening(settling, if foreign { Why::Foreign } else { why });
-        opening.made = objection::made(&record.kopf.erstellungszeitpunkt, settling.head.received);
+        opening.made = objection::made(&record.kopf, settling.head.received);
         let child = |(kind, mutter): &(Option<&Kind>, &Mutter)| kind.map(|kind| keys::child(kind, mutter));
-        opening.about = einmal(spoken.iter().filter_map(child).chain(same(spoken)));
+        opening.about = once(spoken.iter().filter_map(child).chain(same(spoken)));
         opening.ends = kinder().filter_map(satz_endet).max();
         if foreign {
-            let office = kinder().find_map(|kind| geburts_amt(&self.tafeln, Some(kind), am));
-            opening.amt = office.unwrap_or_default();
+            let office = kinder().find_map(|kind| geburtsort(kind, &self.tafeln, am).amt());
+            opening.amt = office.map(|amt| amt.id.clone()).unwrap_or_default();
             return Some(opening);
         }
-        opening.under = einmal(spoken.iter().flat_map(|(kind, mutter)| objection::under(*kind, mutter)));
+        opening.under = once(spoken.iter().flat_map(|(kind, mutter)| objection::under(*kind, mutter)));
         if opening.under.is_empty() {
             // Too little is said of the child to be met by a decision: then it stands against all of them.
             opening.why = Why::Unreadable;
@@ -109,7 +110,7 @@ fn same(spoken: &[(Option<&Kind>, &Mutter)]) -> Vec<SearchKey> {
     let of = |(kind, mutter): &(Option<&Kind>, &Mutter)| {
         kind.map(|kind| objection::same_child(kind, mutter)).unwrap_or_default()
     };
-    einmal(spoken.iter().flat_map(of))
+    once(spoken.iter().flat_map(of))
 }
 
 /// Whether the mirror holds a later word about the same record already, or its later deletion: this delivery came too late to say
@@ -151,15 +152,15 @@ impl Objects for Objecting {
         };
         let mut changes = vec![close(Which::Block(settling.head.id), COPY), close(copy, COPY)];
         if settling.state == Inbound::Accepted {
-            let before = objection::made(&record.kopf.erstellungszeitpunkt, settling.head.received);
+            let before = objection::made(&record.kopf, settling.head.received);
             let later = Which::About { aemter, keys: same(&spoken), before };
             changes.extend([close(Which::Delivery(settling.head.id), EFFECT), close(later, LATER)]);
             return self.told(changes, settling.now);
         }
         let repeated = !settling.rejections.is_empty()
             && settling.rejections.iter().all(|rejection| rejection.fault == Fault::Repeated);
-        let stamp = record.kopf.erstellungszeitpunkt.trim().parse().ok();
-        let said = stamp.map(|stamp| (moment(stamp, settling.head.received), stamp));
+        let moments = |stamp| (moment(stamp, settling.head.received), stamp);
+        let said = record.kopf.stamped().map(moments);
         if !repeated && !overtaken(answers, &aemter, said, settling.now) {
             let opened = self.open(settling, record, &spoken);
             changes.extend(opened.map(|opening| ObjectionChange::Open(Box::new(opening))));
@@ -217,10 +218,16 @@ mod tests {
             gebiete: vec![Gebiet { ars: ars.into(), von: None, bis: None }],
             ..Amt::default()
         };
-        let aemter = vec![amt("jugendamt-bremen", "04011"), amt("jugendamt-bremerhaven", "04012")];
+        let aemter = vec![
+            amt("jugendamt-bremen", "04011"),
+            amt("jugendamt-bremerhaven", "04012"),
+            amt("jugendamt-hamburg", "02"),
+        ];
         let mut gemeinden = Gemeinden::default();
         gemeinden.add(falten("Bremen"), "040110000000");
         gemeinden.add(falten("Bremerhaven"), "040120000000");
+        gemeinden.add(falten("Neustadt"), "010010000000");
+        gemeinden.add(falten("Neustadt"), "020010000000");
         Objecting::new(Arc::new(Tafeln { aemter: Aemter { aemter }, gemeinden, ..Default::default() }), true)
     }
 
@@ -251,6 +258,10 @@ mod tests {
         })
     }
 
+    fn asked(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+        objection::asked(&keys::offen_gesucht(kind, mutter), kind, mutter)
+    }
+
     fn refused() -> Vec<Rejection> {
         vec![Rejection::new(Fault::Other, "Passt nicht.")]
     }
@@ -267,10 +278,7 @@ mod tests {
             let changes = settled(&message, state, &refused(), &[]);
             let opening = opened(&changes).unwrap();
             assert_eq!((opening.why, opening.amt.as_str()), (why, "jugendamt-bremen"));
-            let asked = objection::asked(
-                message.record.kind.as_ref().unwrap(),
-                message.record.mutter.as_ref().unwrap(),
-            );
+            let asked = asked(message.record.kind.as_ref().unwrap(), message.record.mutter.as_ref().unwrap());
             assert!(opening.under.iter().any(|key| asked.contains(key)) && opening.ends.is_some());
         }
         let accepted = settled(&message, Inbound::Accepted, &[], &[]);
@@ -288,7 +296,7 @@ mod tests {
         let under = &opened(&changes).unwrap().under;
         let mutter = message.record.mutter.as_ref().unwrap();
         for kind in [message.record.kind.as_ref().unwrap(), &kind] {
-            assert!(objection::asked(kind, mutter).iter().any(|key| under.contains(key)));
+            assert!(asked(kind, mutter).iter().any(|key| under.contains(key)));
         }
     }
 
@@ -306,6 +314,23 @@ mod tests {
         message.record.kind.as_mut().unwrap().register_ars = Some("040110000000".into());
         let changes = settled(&message, Inbound::Parked, &[], &[]);
         assert_eq!(opened(&changes).unwrap().why, Why::Parked, "nobody can say whose it is: it counts");
+    }
+
+    #[test]
+    fn a_hint_is_for_the_office_that_decides_by_name_and_key_together() {
+        for (ort, ars, office) in [
+            ("Neustadt", "020010000000", "jugendamt-hamburg"),
+            ("Bremerhaven", "040120000000", "jugendamt-bremerhaven"),
+            // Name and key contradict each other: nobody is told by guess.
+            ("Bremerhaven", "020010000000", ""),
+        ] {
+            let mut message = message();
+            let kind = message.record.kind.as_mut().unwrap();
+            (kind.geburtsort, kind.register_ars) = (Some(ort.into()), Some(ars.into()));
+            let changes = settled(&message, Inbound::Rejected, &refused(), &[]);
+            let opening = opened(&changes).unwrap();
+            assert_eq!((opening.why, opening.amt.as_str()), (Why::Foreign, office), "{ort} {ars}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! Never answers an answer, never quotes the original's values beside its own identification, never reads a clock. What came
 //! as JSON is answered with JSON, also where nothing of it could be read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -19,7 +19,7 @@ use crate::register::record::{Behoerde, Kopf};
 use crate::rejection::{Rejection, UNQUOTED};
 use crate::xml::gate::{self, Document, Limits};
 use crate::xml::json;
-use crate::xoev::contract::{Answering, Standards};
+use crate::xoev::contract::{Answering, Detected, Standards};
 
 /// Prefix and key of a reader that has none.
 const NO_KEY: &str = "unbekannt";
@@ -30,9 +30,7 @@ pub struct Refusal {
     standards: Arc<dyn Standards>,
     platform: Value,
     standard: String,
-    /// All standards, in the order of their names; the ones that write JSON are known by their templates.
-    loaded: Vec<String>,
-    /// The oldest version of each standard, for partners of whom no other is known.
+    /// The oldest version of each standard that is loaded, for partners of whom no other is known.
     oldest: BTreeMap<String, String>,
 }
 
@@ -53,13 +51,11 @@ impl Refusal {
             return Err(SettingFault { path: "/standard".to_owned(), text });
         }
         answer::rehearse(standards.as_ref(), &platform)?;
-        let loaded: BTreeSet<String> = standards.known().into_iter().map(|known| known.standard).collect();
-        let loaded = loaded.into_iter().collect();
         let mut oldest = BTreeMap::new();
         for known in standards.known() {
             oldest.entry(known.standard).or_insert(known.version);
         }
-        Ok(Refusal { standards, platform, standard: standard.to_owned(), loaded, oldest })
+        Ok(Refusal { standards, platform, standard: standard.to_owned(), oldest })
     }
 
     /// The standard in which JSON is answered that could not be read: the binding's own, else the first that writes JSON.
@@ -73,18 +69,17 @@ impl Refusal {
                 .is_some_and(|rejection| bench.reader.media_type(rejection, version) == JSON)
         };
         let own = Some(self.standard.as_str()).filter(writes_json);
-        own.or_else(|| self.loaded.iter().map(String::as_str).find(writes_json)).unwrap_or(&self.standard)
+        own.or_else(|| self.oldest.keys().map(String::as_str).find(writes_json)).unwrap_or(&self.standard)
     }
+}
 
-    /// The header of the original, exactly if it was valid to its schema.
-    fn kopf(&self, original: &Original<'_>, document: Option<&Document>, bench: &mut Bench) -> Option<Kopf> {
-        if let Some(record) = original.record {
-            return Some(record.kopf.clone());
-        }
-        let document = document?;
-        let detected = self.standards.detect(document).ok()?;
-        bench.reader.header(&detected, document)
+/// The header of the original, exactly if it was valid to its schema.
+fn kopf(original: &Original<'_>, seen: Option<(&Document, &Detected)>, bench: &mut Bench) -> Option<Kopf> {
+    if let Some(record) = original.record {
+        return Some(record.kopf.clone());
     }
+    let (document, detected) = seen?;
+    bench.reader.header(detected, document)
 }
 
 impl Refuse for Refusal {
@@ -96,7 +91,9 @@ impl Refuse for Refusal {
         bench: &mut Bench,
     ) -> Result<Effects, Trouble> {
         let mut effects = Effects::default();
-        let document = gate::pass(original.body.clone(), &Limits::default()).ok();
+        // What the run knows of the original already is not looked for again.
+        let unknown = original.identity.is_none() || original.record.is_none();
+        let document = unknown.then(|| gate::pass(original.body.clone(), &Limits::default()).ok()).flatten();
         let found = document.as_ref().and_then(|document| self.standards.detect(document).ok());
         let (standard, version, message) = match (original.identity, &found) {
             (Some(known), _) => {
@@ -123,7 +120,7 @@ impl Refuse for Refusal {
         let of_rejection = rejection.split_once('.').map_or(standard, |(standard, _)| standard);
         let version =
             takes(of_rejection).or(answering.rejection_version.as_deref()).unwrap_or(&answering.version);
-        let kopf = self.kopf(original, document.as_ref(), bench);
+        let kopf = kopf(original, document.as_ref().zip(found.as_ref()), bench);
         let test = match (original.identity, &document) {
             (Some(identity), _) => identity.test,
             (None, Some(document)) => says_test(document),

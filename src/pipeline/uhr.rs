@@ -16,7 +16,7 @@ pub const OWN_CLOCK: &str = "own-clock";
 
 /// The `erstellungszeitpunkt` of a message.
 pub fn stamp(message: &Message) -> Result<Timestamp, Trouble> {
-    message.record.kopf.erstellungszeitpunkt.trim().parse::<Timestamp>().map_err(|_| {
+    message.record.kopf.stamped().ok_or_else(|| {
         Rejection::new(Fault::Rule, "Der erstellungszeitpunkt braucht Datum, Uhrzeit und Zeitzone.").into()
     })
 }

@@ -18,7 +18,7 @@ use crate::pipeline::settle::leads_to;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::pipeline::{answer, sending, uebergaenge};
 use crate::register::aemter::{Aemter, tag};
-use crate::register::antwort::{heutige, zustaendig};
+use crate::register::antwort::zustaendig;
 use crate::register::keys;
 use crate::register::tafeln::Tafeln;
 use crate::register::vorgang::Akte;
@@ -198,7 +198,7 @@ impl Vorgang {
 
 /// Whether an office is on this day the one that something was given to, or took over from it by then.
 pub fn responsible(aemter: &Aemter, owner: &str, sender: &str, am: Date) -> bool {
-    !owner.is_empty() && heutige(aemter, owner, am) == Some(sender)
+    !owner.is_empty() && aemter.heutige(owner, am) == Some(sender)
 }
 
 /// A person of the office says that an answer of theirs is meant as it is, although it does not agree with its request. It is

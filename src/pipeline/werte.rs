@@ -3,15 +3,14 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::register::aemter::ARS;
 use crate::register::record::{
     Angaben, Anschrift, Behoerde, Eintragung, Kind, Mutter, Personenname, Postkorb, Record, TeilDatum,
     Terminwunsch, Zusatzangaben,
 };
 
 /// Prefix of the key of a Jugendamt.
-const JUGENDAMT: &str = "jga";
-/// Digits of an ARS.
-const ARS: usize = 12;
+pub const JUGENDAMT: &str = "jga";
 /// Code of the Sperrvermerk.
 const SPERRVERMERK: &str = "03";
 

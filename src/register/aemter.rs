@@ -70,6 +70,12 @@ impl Amt {
     pub fn hat_gebiet(&self, am: Date) -> bool {
         self.gebiete.iter().any(|gebiet| gebiet.gilt(am))
     }
+
+    /// Whether its last area has ended before this day; one without any area has ended where another took over.
+    pub fn geendet(&self, am: Date) -> bool {
+        let all = self.gebiete.iter().all(|gebiet| gebiet.bis.is_some_and(|last| last < am));
+        all && (self.nachfolge.is_some() || !self.gebiete.is_empty())
+    }
 }
 
 impl Gebiet {
@@ -159,13 +165,28 @@ impl Aemter {
                 return true;
             }
             let Some(old) = self.amt(owner) else { return false };
-            let ended = old.gebiete.iter().all(|gebiet| gebiet.bis.is_some_and(|last| last < am));
             match &old.nachfolge {
-                Some(next) if ended => owner = next,
+                Some(next) if old.geendet(am) => owner = next,
                 _ => return false,
             }
         }
         false
+    }
+
+    /// The office that stands where this one stood: itself, or its last successor by this day. `None` where all its areas have
+    /// ended and nobody took over.
+    pub fn heutige<'a>(&'a self, owner: &'a str, am: Date) -> Option<&'a str> {
+        let mut office = owner;
+        // As many steps as there are offices: a circle of successors ends here, too.
+        for _ in 0..=self.aemter.len() {
+            // An office that no table names is known by its partner's name only; nothing says that it ended.
+            let Some(amt) = self.amt(office) else { return Some(office) };
+            if !amt.geendet(am) {
+                return Some(office);
+            }
+            office = amt.nachfolge.as_deref()?;
+        }
+        None
     }
 
     /// The offices that `amt` took over from by this day, itself included.
@@ -186,11 +207,18 @@ pub fn tag(at: Timestamp) -> Date {
 }
 
 /// Digits of an AGS: Land 2, Regierungsbezirk 1, Kreis 2, Gemeinde 3.
-const AGS: usize = 8;
+pub const AGS: usize = 8;
+/// Digits of an ARS: as an AGS, with four for the Verband before the Gemeinde.
+pub const ARS: usize = 12;
 /// Digits that AGS and ARS have in common at their beginning.
 const KREIS: usize = 5;
 /// Where the Gemeinde begins in an ARS.
 const GEMEINDE: usize = 9;
+
+/// The AGS of the Gemeinde of an ARS, which leaves out the four digits of the Verband; `None` for what is too short for one.
+pub fn ags(ars: &str) -> Option<String> {
+    Some(format!("{}{}", ars.get(..KREIS)?, ars.get(GEMEINDE..ARS)?))
+}
 
 /// Whether a Gemeinde lies in an area.
 enum Liegt {
@@ -209,8 +237,8 @@ fn ags_in(ags: &str, gebiet: &str) -> Liegt {
     }
     let gemeinde = part(gebiet, GEMEINDE, gebiet.len());
     match gebiet.len() {
-        12 if part(ags, KREIS, AGS) == gemeinde => Liegt::Ja,
-        GEMEINDE..=12 if !part(ags, KREIS, AGS).starts_with(&gemeinde) => Liegt::Nein,
+        ARS if part(ags, KREIS, AGS) == gemeinde => Liegt::Ja,
+        GEMEINDE..=ARS if !part(ags, KREIS, AGS).starts_with(&gemeinde) => Liegt::Nein,
         // People write the area of a city without Verband as its AGS.
         ..=AGS if ags.starts_with(gebiet) => Liegt::Ja,
         _ => Liegt::Vielleicht,

@@ -1,6 +1,7 @@
 //! The fields of mother, child and entry, written once and offered twice: as a message gives them, and as a Korrektur
 //! replaces them (`neu.`). Knows no standard and no XML.
 
+use crate::register::aemter::ags;
 use crate::register::fields::{Field, Unreadable, datum, field, token, wahrheit};
 use crate::register::record::{
     Angaben, Anschrift, Auslandsanschrift, Eintragung, Kind, Mutter, Personenname, Record,
@@ -131,12 +132,9 @@ fn anschrift(mutter: &mut Mutter) -> Result<&mut Anschrift, Unreadable> {
 
 /// The ARS beside an AGS says the same more exactly; where it says something else both stand there.
 fn regionalschluessel(anschrift: &mut Anschrift, ars: String) {
-    let same = |ags: &str| match (ars.get(..5), ars.get(9..12)) {
-        (Some(kreis), Some(gemeinde)) => ags == format!("{kreis}{gemeinde}") || ags == ars,
-        _ => false,
-    };
+    let same = |key: &str| ags(&ars).is_some_and(|ags| key == ags || key == ars);
     anschrift.gemeindeschluessel = match anschrift.gemeindeschluessel.take() {
-        Some(ags) if !same(&ags) => Some(format!("{ags} {ars}")),
+        Some(key) if !same(&key) => Some(format!("{key} {ars}")),
         _ => Some(ars),
     };
 }

@@ -130,25 +130,29 @@ impl Geburtseintrag {
     }
 }
 
+impl Geburtseintrag {
+    /// Number, year and Standesamt as they stand in keys, a name by its words that say which one it is; empty where not given.
+    pub fn teile(self) -> [String; 3] {
+        let standesamt = match self.standesamt {
+            Some(Standesamt::Schluessel(key)) => key,
+            Some(Standesamt::Name(name)) => benannt(&name),
+            None => String::new(),
+        };
+        [self.nummer, self.jahr.map(|jahr| jahr.to_string()).unwrap_or_default(), standesamt]
+    }
+}
+
+fn benannt(standesamt: &str) -> String {
+    let words: BTreeSet<String> = bedeutend(standesamt).iter().map(|wort| wort.grob().to_owned()).collect();
+    words.into_iter().collect::<Vec<_>>().join(" ")
+}
+
 /// The parts of a child's entry inside the identity of a child without given names: number, year and Standesamt where they are
 /// read, else the text as it is; `None` where no number is given.
 pub fn kennzeichen(kind: &Kind) -> Option<[String; 3]> {
     let text = kind.geburtsregister_nummer.as_deref().map(vergleichsform).filter(|text| !text.is_empty())?;
-    let office =
-        |name: &str| bedeutend(name).iter().map(|wort| wort.grob().to_owned()).collect::<BTreeSet<_>>();
-    let named = |name: &str| office(name).into_iter().collect::<Vec<_>>().join(" ");
-    Some(match Geburtseintrag::of(kind) {
-        Some(entry) => [
-            entry.nummer,
-            entry.jahr.map(|jahr| jahr.to_string()).unwrap_or_default(),
-            match entry.standesamt {
-                Some(Standesamt::Schluessel(key)) => key,
-                Some(Standesamt::Name(name)) => named(&name),
-                None => String::new(),
-            },
-        ],
-        None => [text, String::new(), named(kind.geburtsstandesamt.as_deref().unwrap_or_default())],
-    })
+    let written = || [text, String::new(), benannt(kind.geburtsstandesamt.as_deref().unwrap_or_default())];
+    Some(Geburtseintrag::of(kind).map_or_else(written, Geburtseintrag::teile))
 }
 
 fn ends_in_letter(text: &str) -> bool {

@@ -1,13 +1,13 @@
 //! Places by name: the ARS of a Gemeinde, where a name means exactly one (sorgeregister.md 8), and the other names of a Gemeinde,
 //! which reconcile a name with a key (rules.md 2.4). Data of a stage; a name that means several places names none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::latin::searchform::vergleichsform;
+use crate::register::aemter::{AGS, ARS, ags};
+use crate::register::once::once;
 use crate::register::record::Kind;
 
-/// Code of Germany where a state of birth is given.
-const DEUTSCHLAND: &str = "000";
 /// Digits that tell a Land, and those that tell a Kreis.
 const LAND: usize = 2;
 const KREIS: usize = 5;
@@ -29,6 +29,8 @@ pub struct Gemeinden {
     by_name: BTreeMap<String, Vec<String>>,
     /// Short, former and district names: beside a key they fit their Gemeinde, alone they name none.
     weitere: BTreeMap<String, Vec<String>>,
+    /// The keys of `by_name`: each line of other names asks for one.
+    keys: BTreeSet<String>,
 }
 
 /// The place of a birth, as far as it is resolved.
@@ -57,6 +59,7 @@ impl Gemeinden {
     /// Adds a Gemeinde under the folded form of a name.
     pub fn add(&mut self, folded_name: String, ars: &str) {
         add(&mut self.by_name, folded_name, ars);
+        self.keys.insert(ars.to_owned());
     }
 
     /// Adds another name of a Gemeinde: short, former, or of a district.
@@ -66,25 +69,18 @@ impl Gemeinden {
 
     /// Whether a Gemeinde of this key is known.
     pub fn kennt(&self, ars: &str) -> bool {
-        self.by_name.values().flatten().any(|known| known == ars)
+        self.keys.contains(ars)
     }
 
     /// All Gemeinden that a folded name may mean, by their official or another name.
     pub fn alle(&self, folded_name: &str) -> Vec<&str> {
-        let mut all: Vec<&str> = Vec::new();
-        for names in [&self.by_name, &self.weitere] {
-            for ars in names.get(folded_name).into_iter().flatten() {
-                if !all.contains(&ars.as_str()) {
-                    all.push(ars);
-                }
-            }
-        }
-        all
+        let names = [&self.by_name, &self.weitere].into_iter().filter_map(|names| names.get(folded_name));
+        once(names.flatten().map(String::as_str))
     }
 
     /// The place where a child was born; names that mean several are told apart by the Kreis of the register's key.
     pub fn platz<'a>(&'a self, kind: &'a Kind) -> Geburtsplatz<'a> {
-        if kind.geburtsstaat.as_deref().is_some_and(|staat| !staat.is_empty() && staat != DEUTSCHLAND) {
+        if kind.im_ausland() {
             return Geburtsplatz::Offen;
         }
         let name = falten(kind.geburtsort.as_deref().unwrap_or_default());
@@ -160,14 +156,13 @@ fn add(names: &mut BTreeMap<String, Vec<String>>, folded_name: String, ars: &str
 
 /// Whether a key lies in the Gemeinde of an ARS.
 fn liegt_in(schluessel: &str, ars: &str) -> bool {
-    let part = |from: usize, to: usize| ars.get(from..to).unwrap_or_default();
-    let (land, kreis, rest) = (part(0, 2), part(0, 5), part(2, 12));
+    let (land, rest) = (ars.get(..LAND).unwrap_or_default(), ars.get(LAND..ARS).unwrap_or_default());
     if rest.bytes().all(|digit| digit == b'0') {
         return schluessel.starts_with(land);
     }
     match schluessel.len() {
-        12 => schluessel == ars,
-        8 => schluessel == format!("{kreis}{}", part(9, 12)),
+        ARS => schluessel == ars,
+        AGS => ags(ars).is_some_and(|ags| schluessel == ags),
         _ => false,
     }
 }

@@ -11,6 +11,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::latin::searchform::search_form;
 use crate::register::geburtseintrag::kennzeichen;
 use crate::register::namen::{self, grob};
+use crate::register::once::once;
 use crate::register::record::{Kind, Mutter, Personenname, Registersatz, TeilDatum};
 
 /// A key in clear: a class (what kind of key, no person data) and its value (person data).
@@ -38,6 +39,12 @@ impl SearchKey {
     /// The class, which is no person data.
     pub fn class(&self) -> &'static str {
         self.class
+    }
+
+    /// Whether a request looks under keys of this class, or did in the program before this one, whose answers are found again
+    /// under those.
+    pub fn gesucht(&self) -> bool {
+        GESUCHT.contains(&self.class) || alt::GESUCHT.contains(&self.class)
     }
 
     /// The octets that the store's HMAC is made over: class, separator, value.
@@ -211,8 +218,8 @@ pub fn satz(id: uuid::Uuid) -> SearchKey {
 /// A record of which her birth date is not known at all is found by the child's name and day only.
 pub fn of(registersatz: &Registersatz) -> Vec<SearchKey> {
     let (kind, mutter) = (&registersatz.kind, &registersatz.mutter);
-    let mut keys = vec![child(kind, mutter), tage(kind, mutter)];
-    keys.extend(namen_und_tag(kind, mutter));
+    let mut keys = vec![child(kind, mutter)];
+    keys.extend(near(kind, mutter));
     keys.extend(teilweise(kind, mutter));
     if vorgeburtlich(kind) {
         let made = registersatz.quelle.erstellungszeitpunkt;
@@ -220,15 +227,18 @@ pub fn of(registersatz: &Registersatz) -> Vec<SearchKey> {
     }
     // Until no program of the version before runs beside this one or is gone back to.
     keys.extend(alt::of(registersatz));
-    einmal(keys)
+    once(keys)
 }
+
+/// The classes of [`gesucht`].
+const GESUCHT: [&str; 6] =
+    ["tage", "name-mutter", "name-kind", "teil-mutter", "ohne-tag", "vorgeburtlich-monat"];
 
 /// All keys under which the Registersätze near what is asked for stand, and those of records from before a birth.
 ///
 /// What is asked for with a date that is known in part is no case for an automatic answer (rules.md 2, O): it is looked for as it is.
 pub fn gesucht(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
-    let mut keys = vec![tage(kind, mutter)];
-    keys.extend(namen_und_tag(kind, mutter));
+    let mut keys = near(kind, mutter);
     let born = kind.geburtsdatum.as_ref().filter(|datum| datum.vollstaendig());
     keys.extend(born.map(|born| teil_mutter(&born.to_string(), mutter)));
     keys.extend(ohne_tag(mutter));
@@ -236,7 +246,7 @@ pub fn gesucht(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
     if let (Some((month, _)), Some(first)) = (month, namen::erster_vorname(&mutter.name)) {
         keys.push(monat(first.grob(), month));
     }
-    einmal(keys)
+    once(keys)
 }
 
 /// Whether a record speaks of a child not yet born.
@@ -244,14 +254,11 @@ pub fn vorgeburtlich(kind: &Kind) -> bool {
     kind.geburtsdatum.is_none()
 }
 
-fn tage(kind: &Kind, mutter: &Mutter) -> SearchKey {
-    gefaltet("tage", [geboren(kind).as_str(), mutter.geburtsdatum.to_string().as_str()])
-}
-
-/// Each name of the child with either date.
-fn namen_und_tag(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+/// The keys that mean nearness by themselves: both dates, and each name of the child with either date. The others only find what
+/// is judged afterwards, as a partial date or a month with one name.
+pub fn near(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
     let (tag, ihr_tag) = (geboren(kind), mutter.geburtsdatum.to_string());
-    let mut keys = Vec::with_capacity(kind.namen.len() * 2);
+    let mut keys = vec![gefaltet("tage", [tag.as_str(), &ihr_tag])];
     for name in &kind.namen {
         let (familie, vornamen) = name_of(Some(name));
         let (familie, vornamen) = (grob(&falten(familie)), grob(&falten(vornamen)));
@@ -312,17 +319,6 @@ fn vorgeburt(kind: &Kind, mutter: &Mutter, made: jiff::Timestamp) -> Vec<SearchK
 
 fn monat(wort: &str, month: i32) -> SearchKey {
     SearchKey::new("vorgeburtlich-monat", [wort, month.to_string().as_str()])
-}
-
-/// Each key once, in its place.
-fn einmal(keys: Vec<SearchKey>) -> Vec<SearchKey> {
-    let mut once: Vec<SearchKey> = Vec::with_capacity(keys.len());
-    for key in keys {
-        if !once.contains(&key) {
-            once.push(key);
-        }
-    }
-    once
 }
 
 /// Appends a part in NFC, with single spaces, in upper case: equal spellings meet, different ones never do.

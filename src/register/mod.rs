@@ -16,6 +16,7 @@ pub mod keys;
 pub mod merkmale;
 pub mod namen;
 pub mod objection;
+pub mod once;
 pub mod record;
 pub mod schranke;
 pub mod suche;

@@ -2,6 +2,7 @@
 //! Never says that two persons are one: only that a name of one may be a name of the other.
 
 use crate::latin::searchform::vergleichsform;
+use crate::register::once::once;
 use crate::register::record::Personenname;
 
 /// A word of a name, in its search form and in its coarse form.
@@ -17,6 +18,11 @@ impl Wort {
     fn new(form: String) -> Wort {
         let grob = grob(&form);
         Wort { form, grob }
+    }
+
+    /// The search form.
+    pub fn form(&self) -> &str {
+        &self.form
     }
 
     /// The coarse form, by which keys are made.
@@ -108,22 +114,12 @@ pub fn vornamen(name: &Personenname) -> Vec<Wort> {
 
 /// All words of family name and name at birth of a person, each once.
 pub fn familie(name: &Personenname) -> Vec<Wort> {
-    einmal(worte(name.familienname.as_deref()).into_iter().chain(worte(name.geburtsname.as_deref())))
+    once(worte(name.familienname.as_deref()).into_iter().chain(worte(name.geburtsname.as_deref())))
 }
 
 /// All words of all names, each once.
 pub fn alle<'a>(namen: impl IntoIterator<Item = &'a Personenname>) -> Vec<Wort> {
-    einmal(namen.into_iter().flat_map(|name| familie(name).into_iter().chain(vornamen(name))))
-}
-
-fn einmal(words: impl IntoIterator<Item = Wort>) -> Vec<Wort> {
-    let mut once: Vec<Wort> = Vec::new();
-    for word in words {
-        if !once.contains(&word) {
-            once.push(word);
-        }
-    }
-    once
+    once(namen.into_iter().flat_map(|name| familie(name).into_iter().chain(vornamen(name))))
 }
 
 /// Whether one word of the one is, or may be, a word of the other.

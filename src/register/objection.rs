@@ -5,8 +5,10 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use crate::register::geburtseintrag::Geburtseintrag;
 use crate::register::keys::{self, SearchKey, falten};
-use crate::register::record::{Eintragung, Kind, Mutter, Quelle, Record, Registersatz, Vermerk};
+use crate::register::once::once;
+use crate::register::record::{Kind, Kopf, Mutter, Record};
 use crate::register::uhr::LONGEST;
 
 /// Most objections that one look gives back; beyond it there are simply too many.
@@ -168,46 +170,22 @@ pub struct Objection {
     pub released: Option<(Timestamp, String)>,
 }
 
-/// The keys of a Registersatz that mean nearness by themselves. Others only find what is judged afterwards, as a partial date or a
-/// month with one name; an objection is met by its keys alone, and those of what is open cover these cases.
-const NEAR: [&str; 3] = ["tage", "name-mutter", "name-kind"];
-
 /// All keys under which a decision about this child would meet a delivery about it, or about one near to it.
+///
+/// An objection is met by its keys alone, so of a Registersatz's keys only those serve that mean nearness by themselves; the keys
+/// of what is open cover what the others find.
 pub fn under(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
-    let near = kind.map(|kind| keys::of(&as_record(kind, mutter))).unwrap_or_default();
-    einmal(keys::offen(kind, mutter).into_iter().chain(near.into_iter().filter(means_near)))
+    let near = kind.map(|kind| keys::near(kind, mutter)).unwrap_or_default();
+    once(keys::offen(kind, mutter).into_iter().chain(near))
 }
 
-fn means_near(key: &SearchKey) -> bool {
-    NEAR.contains(&key.class())
-}
-
-/// The Registersatz that such a delivery would leave, as far as its keys go.
-fn as_record(kind: &Kind, mutter: &Mutter) -> Registersatz {
-    Registersatz {
-        mutter: mutter.clone(),
-        kind: kind.clone(),
-        eintragung: Eintragung::default(),
-        quelle: Quelle {
-            message: String::new(),
-            nachrichten_uuid: String::new(),
-            autor: String::new(),
-            erstellungszeitpunkt: Timestamp::UNIX_EPOCH,
-            empfangen: None,
-            transaktionsid: None,
-        },
-        vermerk: Vermerk::default(),
-    }
-}
-
-/// All keys that a decision asks.
-pub fn asked(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
-    let near = keys::gesucht(kind, mutter).into_iter().filter(means_near);
-    einmal(keys::offen_gesucht(kind, mutter).into_iter().chain(near))
+/// All keys that a decision asks; `offen` are those of what is open, [`keys::offen_gesucht`], which it asks besides.
+pub fn asked(offen: &[SearchKey], kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+    once(offen.iter().cloned().chain(keys::near(kind, mutter)))
 }
 
 /// The keys by which two deliveries speak of the same child, however its place or family name is written in them: both birth
-/// dates with all given names, or with the number of the birth entry.
+/// dates with all given names, or with the birth entry, read for certain and written in one form.
 ///
 /// Strict where [`under`] is generous: an objection that is closed for the wrong child lets an answer out. Twins share both
 /// dates, so without a name or a number nothing is the same child; before a birth all that is known must be equal.
@@ -218,26 +196,15 @@ pub fn same_child(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
         return Vec::new();
     }
     let days = [born.to_string(), mother.to_string()];
-    let key = |class, part: &str| SearchKey::new(class, [days[0].as_str(), days[1].as_str(), part]);
+    let key = |class, parts: &[String]| SearchKey::new(class, days.iter().chain(parts).map(String::as_str));
     let given = kind.namen.iter().filter_map(|name| name.vornamen.as_deref());
     let mut same: Vec<SearchKey> = given
         .map(falten)
         .filter(|given| !given.is_empty())
-        .map(|given| key("gleich-vorname", &given))
+        .map(|given| key("gleich-vorname", &[given]))
         .collect();
-    same.extend(kind.geburtsregister_nummer.as_deref().and_then(number).map(|n| key("gleich-nummer", &n)));
-    einmal(same)
-}
-
-/// The groups of digits of a birth entry's number, in one order: number/year and year/number are one form.
-fn number(written: &str) -> Option<String> {
-    let mut groups: Vec<&str> = written
-        .split(|c: char| !c.is_ascii_digit())
-        .map(|group| group.trim_start_matches('0'))
-        .filter(|group| !group.is_empty())
-        .collect();
-    groups.sort_unstable();
-    (!groups.is_empty()).then(|| groups.join("/"))
+    same.extend(Geburtseintrag::of(kind).map(|entry| key("gleich-nummer", &entry.teile())));
+    once(same)
 }
 
 /// The key that ties a readable copy to what could not be read: the message's own UUID.
@@ -262,20 +229,8 @@ pub fn spoken_of(record: &Record) -> Vec<(Option<&Kind>, &Mutter)> {
 /// The moment by which a delivery of an office closes what another one stands for: what the office says, by its own clock also where that
 /// is ahead. By their receipts (rules.md 2.2) one that was held up on its way would close what was made after it, as soon as the office's
 /// clock is ahead of ours, and what is closed lets an answer out. What lies further ahead than is taken tells no order: then its receipt.
-pub fn made(said: &str, received: Timestamp) -> Timestamp {
-    let said = said.trim().parse::<Timestamp>().ok();
-    said.filter(|said| said.duration_since(received) <= LONGEST).unwrap_or(received)
-}
-
-/// Each key once, in its place.
-pub fn einmal(keys: impl IntoIterator<Item = SearchKey>) -> Vec<SearchKey> {
-    let mut once: Vec<SearchKey> = Vec::new();
-    for key in keys {
-        if !once.contains(&key) {
-            once.push(key);
-        }
-    }
-    once
+pub fn made(kopf: &Kopf, received: Timestamp) -> Timestamp {
+    kopf.stamped().filter(|said| said.duration_since(received) <= LONGEST).unwrap_or(received)
 }
 
 #[cfg(test)]
@@ -317,13 +272,33 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_of_a_birth_is_the_same_only_where_it_is_read_for_certain() {
+        let at = |number: &str, amt: Option<&str>| Kind {
+            geburtsstandesamt: amt.map(str::to_owned),
+            ..named(None, Some(number))
+        };
+        let mitte = Some("Standesamt Bremen-Mitte");
+        for (one, other, is_same) in [
+            (at("1234/2024", None), at("G 01234/24", None), true),
+            (at("1234/2024", mitte), at("2024/1234", Some("Bremen-Mitte")), true),
+            (at("1234/2024", mitte), at("1234/2024", Some("Standesamt Kiel")), false),
+            (at("1234/2024", mitte), at("1234/2024", None), false),
+            (at("1234a/2024", None), at("1234b/2024", None), false),
+            (at("1234/2024", None), at("1234", None), false),
+            (at("1/2/3", None), at("3/2/1", None), false),
+        ] {
+            assert_eq!(same(&one, &other), is_same);
+        }
+    }
+
+    #[test]
     fn whoever_is_asked_for_meets_what_stands_under_its_own_data() {
         let keys = under(Some(&kind()), &mutter());
-        let asked = asked(&kind(), &mutter());
-        let (near, open): (Vec<&SearchKey>, Vec<&SearchKey>) = keys.iter().partition(|key| means_near(key));
-        assert!(!near.is_empty() && near.iter().all(|key| asked.contains(key)));
+        let asked = asked(&keys::offen_gesucht(&kind(), &mutter()), &kind(), &mutter());
+        let near = keys::near(&kind(), &mutter());
+        assert!(near.iter().all(|key| keys.contains(key) && asked.contains(key)));
         // Of a place it stands under its name and its key, and is asked for by one of them.
-        assert!(open.iter().any(|key| asked.contains(key)));
+        assert!(keys.iter().any(|key| !near.contains(key) && asked.contains(key)));
         assert!(keys.len() > keys::offen(Some(&kind()), &mutter()).len());
     }
 
@@ -331,9 +306,11 @@ mod tests {
     fn what_an_office_made_is_ordered_by_its_own_clock_within_what_is_taken() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let received = at("2026-11-21T10:00:00Z");
-        assert_eq!(made("2026-11-21T09:00:00Z", received), at("2026-11-21T09:00:00Z"));
-        assert_eq!(made("2026-11-21T19:00:00Z", received), at("2026-11-21T19:00:00Z"));
-        assert_eq!(made("2026-11-22T10:00:01Z", received), received, "more than a day ahead");
-        assert_eq!(made("yesterday", received), received);
+        let said =
+            |text: &str| made(&Kopf { erstellungszeitpunkt: text.into(), ..Kopf::default() }, received);
+        assert_eq!(said("2026-11-21T09:00:00Z"), at("2026-11-21T09:00:00Z"));
+        assert_eq!(said("2026-11-21T19:00:00Z"), at("2026-11-21T19:00:00Z"));
+        assert_eq!(said("2026-11-22T10:00:01Z"), received, "more than a day ahead");
+        assert_eq!(said("yesterday"), received);
     }
 }

@@ -153,6 +153,16 @@ pub struct Kind {
     pub erwartet: Option<TeilDatum>,
 }
 
+/// Code of Germany where a state is given.
+pub const DEUTSCHLAND: &str = "000";
+
+impl Kind {
+    /// Whether it was born abroad: a state is given, and it is not Germany.
+    pub fn im_ausland(&self) -> bool {
+        self.geburtsstaat.as_deref().is_some_and(|staat| !staat.is_empty() && staat != DEUTSCHLAND)
+    }
+}
+
 /// What the register says about custody.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Eintragung {
@@ -273,6 +283,18 @@ pub struct Kopf {
     /// The way to the citizen's mailbox.
     #[serde(default)]
     pub postkorb: Option<Postkorb>,
+}
+
+impl Kopf {
+    /// When the author says that it made the message; `None` for what is no moment.
+    pub fn stamped(&self) -> Option<Timestamp> {
+        self.erstellungszeitpunkt.trim().parse().ok()
+    }
+
+    /// The moment that orders messages of one record (rules.md 2.2): what the author says, but never later than the receipt.
+    pub fn moment(&self, received: Timestamp) -> Timestamp {
+        self.stamped().map_or(received, |said| moment(said, received))
+    }
 }
 
 /// The way to a citizen's mailbox as a message names it; binding only where it equals that of the Anmeldung.
@@ -484,3 +506,19 @@ redacted!(
     Registermeldung,
     Angaben
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_earlier_of_stamp_and_receipt_orders() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let received = at("2026-11-21T10:00:00Z");
+        let moment =
+            |said: &str| Kopf { erstellungszeitpunkt: said.into(), ..Kopf::default() }.moment(received);
+        assert_eq!(moment(" 2026-11-21T09:00:00Z"), at("2026-11-21T09:00:00Z"));
+        assert_eq!(moment("2026-11-21T19:00:00Z"), received);
+        assert_eq!(moment("yesterday"), received);
+    }
+}

@@ -11,10 +11,7 @@ use crate::register::geburtseintrag::Geburtseintrag;
 use crate::register::gemeinden::{Gemeinden, Verhaeltnis};
 use crate::register::keys;
 use crate::register::namen::{self, grob, nennen_eines, teilen_eines, weitere_widersprechen};
-use crate::register::record::{Kind, Mutter, Personenname, Registersatz, TeilDatum};
-
-/// Code of Germany where a state of birth is given.
-const DEUTSCHLAND: &str = "000";
+use crate::register::record::{DEUTSCHLAND, Kind, Mutter, Personenname, Registersatz, TeilDatum};
 
 /// Most Registersätze among which one is looked for; where more are found, none of them is certain (rules.md 2.3).
 pub const HOECHSTENS: usize = 64;
@@ -31,16 +28,13 @@ pub fn sichten(
 ) -> Vec<Kandidat> {
     let mut kandidaten: Vec<Kandidat> = gefunden
         .into_iter()
-        .map(|(id, partner, registersatz)| {
-            let treffer = treffer(orte, kind, mutter, &registersatz);
-            Kandidat { id, partner, registersatz, treffer }
-        })
+        .map(|(id, partner, registersatz)| Kandidat { id, partner, registersatz, treffer: Treffer::Aehnlich })
         .collect();
     if kandidaten.len() > HOECHSTENS {
-        for kandidat in &mut kandidaten {
-            kandidat.treffer = Treffer::Aehnlich;
-        }
         return kandidaten;
+    }
+    for kandidat in &mut kandidaten {
+        kandidat.treffer = treffer(orte, kind, mutter, &kandidat.registersatz);
     }
     let bezug = {
         let mut genaue = kandidaten.iter().filter(|kandidat| kandidat.treffer == Treffer::Genau);
@@ -96,14 +90,18 @@ pub fn vorgeburt_beruehrt(kind: &Kind, mutter: &Mutter, satz: &Registersatz) -> 
     let nennt = |words: &[_]| words.is_empty() || ihre.is_empty() || nennen_eines(words, &ihre);
     let einer = nennt(&familie) || nennt(&first);
     let beide = nennt(&familie) && nennt(&first);
-    let monat = match (
-        kind.geburtsdatum.and_then(|tag| tag.monate()),
-        satz.kind.erwartet.and_then(|tag| tag.monate()),
-    ) {
+    einer && mutter.geburtsdatum.vertraeglich(&satz.mutter.geburtsdatum)
+        || beide && wird_erwartet(kind, &satz.kind)
+}
+
+/// Whether a child may be, by its month, the one that was expected: born two months before or after it at most. What is not known
+/// may be any month.
+pub fn wird_erwartet(geboren: &Kind, ungeboren: &Kind) -> bool {
+    let monate = |datum: Option<TeilDatum>| datum.and_then(|datum| datum.monate());
+    match (monate(geboren.geburtsdatum), monate(ungeboren.erwartet)) {
         (Some((first, last)), Some((von, bis))) => first <= bis + keys::MONATE && von - keys::MONATE <= last,
         _ => true,
-    };
-    einer && mutter.geburtsdatum.vertraeglich(&satz.mutter.geburtsdatum) || beide && monat
+    }
 }
 
 fn genau(kind: &Kind, mutter: &Mutter, satz: &Registersatz) -> bool {

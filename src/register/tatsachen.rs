@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use uuid::Uuid;
 
-use crate::register::aemter::{Amt, Zustaendig, tag};
+use crate::register::aemter::{AGS, ARS, Amt, Zustaendig, tag};
 use crate::register::anmeldung::Rolle;
 use crate::register::entscheidung::{Befund, Kandidat, Treffer};
 use crate::register::gemeinden::falten;
@@ -16,8 +16,6 @@ use crate::register::merkmale::{Merkmal, Sachverhalt};
 use crate::register::record::{Anschrift, Kind, Mutter, Record, Registersatz, TeilDatum, Zusatzangaben};
 use crate::register::tafeln::{Ortsangabe, Tafeln};
 
-/// Code of Germany where a state of birth is given.
-const DEUTSCHLAND: &str = "000";
 /// Age at which a person is of age (§ 2 BGB), years.
 const VOLLJAEHRIG: i16 = 18;
 /// The entry codes there are.
@@ -150,7 +148,7 @@ pub fn wohnort<'a>(mutter: &Mutter, tafeln: &'a Tafeln, am: Date) -> Zustaendig<
         Ok(None) => return Zustaendig::Keines,
         Err(Mehrere) => return Zustaendig::Mehrere,
     };
-    let schluessel = anschrift.gemeindeschluessel.as_deref().filter(|key| digits(key, &[8, 12]));
+    let schluessel = anschrift.gemeindeschluessel.as_deref().filter(|key| digits(key, &[AGS, ARS]));
     let Some(schluessel) = schluessel else { return Zustaendig::Keines };
     let ort = anschrift.wohnort.as_deref().filter(|ort| !ort.trim().is_empty());
     if ort.is_some_and(|ort| widersprechen(schluessel, ort, tafeln)) {
@@ -183,12 +181,11 @@ fn widersprechen(schluessel: &str, ort: &str, tafeln: &Tafeln) -> bool {
 
 /// The birthplace of a child: its name where that means one place, and beside a key only what the table reconciles with it (rules.md 2.4).
 pub fn geburtsort<'a>(kind: &Kind, tafeln: &'a Tafeln, am: Date) -> Geburtsort<'a> {
-    let staat = kind.geburtsstaat.as_deref().filter(|staat| !staat.is_empty());
-    if staat.is_some_and(|staat| staat != DEUTSCHLAND) {
+    if kind.im_ausland() {
         return Geburtsort::Ausland(tafeln.aemter.fuer_auslandsgeburten());
     }
     let key = kind.register_ars.as_deref().filter(|ars| !ars.is_empty());
-    if key.is_some_and(|ars| !digits(ars, &[12])) {
+    if key.is_some_and(|ars| !digits(ars, &[ARS])) {
         return Geburtsort::NichtEindeutig;
     }
     match tafeln.ortsangabe(kind.geburtsort.as_deref(), key, am) {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::pipeline::entschieden::{ANMELDUNG, ERNEUERN, UNGUELTIG};
+use crate::pipeline::entschieden::{ANMELDUNG, STOPS};
 use crate::pipeline::step::Addressee;
 use crate::pipeline::tell::{ONLINEDIENST, ROLES};
 use crate::route::fault::Desk;
@@ -125,7 +125,7 @@ fn exclude(one: Option<&When>, other: Option<&When>, made: &Made<'_>) -> bool {
         // A login that does not hold ends the steps: what would be made behind it is not.
         (Some(When::Made(name)), Some(When::Is(values)))
         | (Some(When::Is(values)), Some(When::Made(name))) => {
-            let stops = |value: &At<String>| [UNGUELTIG, ERNEUERN].contains(&value.value.as_str());
+            let stops = |value: &At<String>| STOPS.contains(&value.value.as_str());
             let stopped = |(known, all): &(At<String>, Vec<At<String>>)| {
                 known.value == ANMELDUNG && !all.is_empty() && all.iter().all(stops)
             };
@@ -155,6 +155,7 @@ fn said(sent: &Sent, earlier: &Sent) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::entschieden::{ERNEUERN, UNGUELTIG};
 
     fn at<T>(value: T) -> At<T> {
         At { value, at: Place::default() }

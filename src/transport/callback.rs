@@ -303,3 +303,26 @@ async fn drain(mut response: Response) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_leads_into_our_own_network_is_refused_when_connecting() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}/hook", listener.local_addr().unwrap().port());
+        // Names that only lead here are refused before; this stands for a public one whose address has changed since.
+        let written =
+            json!({ "url": url, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "timeout": "2s" });
+        let channel: ChannelSettings = serde_json::from_value(written).unwrap();
+        let error = client(&channel, "localhost").unwrap().post(&url).send().await.unwrap_err();
+        let SendError::Later { far_end: false, cause, .. } = not_sent(&error) else { panic!("{error:?}") };
+        assert!(cause.contains("allow-private"), "{cause}");
+        let came = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
+        assert!(came.is_err(), "nobody was called");
+    }
+}

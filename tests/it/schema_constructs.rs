@@ -300,6 +300,32 @@ const CONSTRUCTS: &[Construct] = &[
     ),
 ];
 
+/// Where libxml2 judges otherwise than the standard, and why: looked at one by one.
+const ELSEWHERE: &[(&str, &str, &str)] = &[
+    (
+        "complex content, extension, restriction, xsi:type, abstract, block",
+        "<a @ xsi:type=' t:y '><c/></a>",
+        "looks a prefix up before white space is collapsed (part 2, 3.2.18 and 4.3.6)",
+    ),
+    (
+        "defaults and fixed values, mixed",
+        "<a @>text<b/>more<c>1</c>end</a>",
+        "compares the text of an element with a fixed value, where the value counts (part 1, 3.3.4, clause 5.2.2.2.2)",
+    ),
+    ("ID, IDREF, IDREFS", "<a @><b r='x'/></a>", IDREF),
+    ("ID, IDREF, IDREFS", "<a @><b s='x z' i='x'/></a>", IDREF),
+    ("ID, IDREF, IDREFS", "<a @><b s=''/></a>", EMPTY),
+    ("built-in types", "<a @><tok/></a>", EMPTY),
+    (
+        "built-in types",
+        "<a @><byte>-128</byte><ul>18446744073709551615</ul><pos>+1</pos><bool> 1 </bool><dt>2024-02-29T24:00:00Z</dt><dur>-P1Y2M3DT4H5M6.7S</dur><b64>QUJD\n QUI=</b64><lang>de-DE-1996</lang><q>t:x</q><q>x</q><tok>1 a:b</tok><ns>a\nb</ns><md>--02-29</md><uri>../ä?x#y</uri><i>-00123456789012345678901234567890</i></a>",
+        "has room for 24 digits of an integer, which has no bound (part 2, 3.3.13)",
+    ),
+];
+const IDREF: &str = "does not look for the element that a reference names (part 1, 3.15.4)";
+const EMPTY: &str =
+    "takes a list of nothing, where these lists have one item at least (part 2, 3.3.5 and 3.3.10)";
+
 fn schema_of(inside: &str) -> String {
     format!("{HEAD}{inside}</xs:schema>")
 }
@@ -312,6 +338,7 @@ fn compiled(text: &str) -> Result<Schema, drehscheibe::schema::fault::SchemaFaul
 fn every_construct_is_judged_right() {
     let second = xmllint_is_here();
     let folder = tempfile::tempdir().unwrap();
+    let mut differing = Vec::new();
     for (number, (name, inside, good, bad)) in CONSTRUCTS.iter().enumerate() {
         let text = schema_of(inside);
         let schema = compiled(&text).unwrap_or_else(|fault| panic!("{name}: {fault}"));
@@ -340,14 +367,17 @@ fn every_construct_is_judged_right() {
             .collect();
         let theirs = xmllint(&path, &files).unwrap_or_else(|| panic!("{name}: xmllint cannot use it"));
         for (file, (document, valid)) in files.iter().zip(&documents) {
-            // libxml2 looks a prefix up before it collapses white space of `xsi:type` (XSD 1.0 part 2, 3.2.18 and 4.3.6).
-            if document.contains("type=' ") {
-                continue;
+            let ours = document.replace(XSI, "@");
+            let known = ELSEWHERE.iter().any(|(of, written, _)| of == name && *written == ours);
+            if (theirs[file].is_none() == *valid) == known {
+                differing.push(format!("{name}: {ours}: {:?}", theirs[file]));
             }
-            // `@*` in an `xsi:` namespace and anything not well-formed differ in their words only.
-            assert_eq!(theirs[file].is_none(), *valid, "{name}: xmllint on {document}: {:?}", theirs[file]);
         }
     }
+    assert!(
+        differing.is_empty(),
+        "xmllint judges otherwise, or as we do although it is listed: {differing:#?}"
+    );
 }
 
 #[test]

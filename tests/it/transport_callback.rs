@@ -127,23 +127,13 @@ async fn redirects_are_not_followed_and_long_answers_not_read() {
 }
 
 #[tokio::test]
-async fn private_addresses_are_refused_when_connecting() {
-    let server = MockServer::start().await;
-    Mock::given(method("POST")).respond_with(ResponseTemplate::new(204)).expect(0).mount(&server).await;
-    // A name that leads into our own machine, not allowed by name: the resolver refuses it, whatever the port.
-    let url = format!("https://localhost:{}/hook", server.address().port());
-    let destination = build(&url, json!({"allow-private": []})).unwrap();
-    match destination.send(&envelope("{}", "application/json")).await {
-        Err(SendError::Later { far_end: false, cause, .. }) => {
-            assert!(cause.contains("allow-private"), "{cause}")
-        }
-        other => panic!("{other:?}"),
+async fn private_addresses_and_names_of_our_own_are_refused() {
+    let refused =
+        ["https://localhost/hook", "https://127.0.0.1/", "https://169.254.169.254/", "https://[::1]/"];
+    for url in refused {
+        assert!(build(url, json!({"allow-private": []})).is_err(), "{url}");
     }
-    assert!(
-        build(&format!("https://127.0.0.1:{}/", server.address().port()), json!({"allow-private": []}))
-            .is_err()
-    );
-    assert!(build("https://169.254.169.254/", json!({})).is_err());
+    assert!(build("https://localhost/hook", json!({})).is_ok(), "allowed by name");
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! The keys of the program before this one, frozen: what it stored is found, barred and carried over by them, and it still finds what is
 //! stored beside it. Never changes; it goes when no store of that state is left.
 
-use super::{SearchKey, einmal, geboren, gefaltet, name_of, vorgeburtlich};
+use super::{SearchKey, geboren, gefaltet, name_of, vorgeburtlich};
+use crate::register::once::once;
 use crate::register::record::{Kind, Mutter, Registersatz};
 
 /// The identity of a child, whether or not it has a given name.
@@ -11,6 +12,17 @@ pub fn child(kind: &Kind, mutter: &Mutter) -> SearchKey {
     let (tag, ihr_tag) = (geboren(kind), mutter.geburtsdatum.to_string());
     gefaltet("kind", [tag.as_str(), ort, familie, vornamen, &ihr_tag])
 }
+
+/// The classes of the keys that a request looked under: those of a record.
+pub(super) const GESUCHT: [&str; 7] = [
+    "kind",
+    "tage",
+    "ohne-geburtsdatum",
+    "ohne-mutterdatum",
+    "vorgeburtlich",
+    "vorgeburtlich-familie",
+    "vorgeburtlich-name",
+];
 
 /// All keys of a record.
 pub fn of(registersatz: &Registersatz) -> Vec<SearchKey> {
@@ -26,7 +38,7 @@ pub fn of(registersatz: &Registersatz) -> Vec<SearchKey> {
     if vorgeburtlich(kind) {
         keys.extend(vorgeburt(mutter));
     }
-    einmal(keys)
+    once(keys)
 }
 
 /// Her day with each of her names; the names alone only where her day is not known.

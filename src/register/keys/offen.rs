@@ -1,8 +1,9 @@
 //! The keys under which something open around a child or its mother is kept (case Q), and looked for. Coarse on purpose: what is
 //! known otherwise must not hide it, and who is found too much only waits for a person. Nothing is judged behind them.
 
-use super::{MONATE, SearchKey, alt, einmal, falten};
+use super::{MONATE, SearchKey, alt, falten};
 use crate::register::namen::{self, Wort, grob};
+use crate::register::once::once;
 use crate::register::record::{Kind, Mutter, TeilDatum};
 
 /// The child's day, its place and one of its names.
@@ -155,7 +156,7 @@ pub fn unter(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
             }
         });
     }
-    einmal(keys)
+    once(keys)
 }
 
 /// See [`super::offen_gesucht`].
@@ -171,5 +172,5 @@ pub fn gesucht(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
     keys.extend(month.map(|(month, _)| known.monate(&first, month..=month)).unwrap_or_default());
     let pairs = known.namen(&first);
     keys.extend(pairs.iter().map(|pair| SearchKey::new(NAMEN, [pair[0].as_str(), &pair[1]])));
-    einmal(keys)
+    once(keys)
 }

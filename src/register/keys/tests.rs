@@ -1,5 +1,7 @@
 //! Tests of the search keys: what they find, and what they do not.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::register::testing::{kind, mutter, satz};
 use proptest::prelude::*;
@@ -54,6 +56,19 @@ fn keys_print_redacted_and_the_first_is_the_identity() {
     assert_eq!(keys[0], child(&satz.kind, &satz.mutter));
     let printed = format!("{keys:?}");
     assert!(printed.contains("tage") && !printed.contains("MUELLER") && !printed.contains("2024"));
+}
+
+#[test]
+fn what_a_request_looks_under_is_known_by_its_class() {
+    let classes: BTreeSet<&str> = gesucht(&kind(), &mutter()).iter().map(SearchKey::class).collect();
+    assert_eq!(classes, BTreeSet::from(GESUCHT));
+    let unborn = Kind { geburtsdatum: None, erwartet: Some(day("2024-07")), ..kind() };
+    for kind in [kind(), unborn] {
+        assert!(alt::of(&satz(kind, mutter())).iter().all(SearchKey::gesucht));
+    }
+    for other in [super::satz(uuid::Uuid::nil()), nummer(uuid::Uuid::nil()), klaerfall("a")] {
+        assert!(!other.gesucht());
+    }
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn the_shipped_routes_compile_in_the_demo_stage() {
     );
     assert_eq!(plan.accept[0].partners, ["jugendamt-bremen", "jugendamt-hamburg"]);
     let steps: Vec<&str> = plan.steps.iter().map(|planned| planned.step.name()).collect();
-    assert_eq!(steps, ["order-by", "authorise", "mirror", "receipt", "callback", "callback"]);
+    assert_eq!(steps, ["order-by", "authorise", "mirror", "receipt", "callback", "callback", "gegenprobe"]);
     assert_eq!(plan.send_from, 3);
     assert_eq!(
         compiled.partners["jugendamt-bremen"].return_address.as_deref(),

@@ -116,7 +116,8 @@ impl Jahr {
     async fn under(&self, nth: usize) -> Vec<Uuid> {
         let satz = self.children[nth].truth.as_ref().unwrap();
         let mut found = Vec::new();
-        for key in objection::asked(&satz.kind, &satz.mutter) {
+        let open = keys::offen_gesucht(&satz.kind, &satz.mutter);
+        for key in objection::asked(&open, &satz.kind, &satz.mutter) {
             found.extend(self.objections(Sought::Under(key)).await.iter().map(|one| one.delivery));
         }
         found
