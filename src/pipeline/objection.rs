@@ -87,7 +87,7 @@ impl Objecting {
         let own = kinder().any(|kind| may_own(&self.tafeln, settling.partner, kind, am));
         let foreign = !own && kinder().next().is_some();
         let mut opening = self.opening(settling, if foreign { Why::Foreign } else { why });
-        opening.made = record.kopf.moment(settling.head.received);
+        opening.made = objection::made(&record.kopf, settling.head.received);
         let child = |(kind, mutter): &(Option<&Kind>, &Mutter)| kind.map(|kind| keys::child(kind, mutter));
         opening.about = once(spoken.iter().filter_map(child).chain(same(spoken)));
         opening.ends = kinder().filter_map(satz_endet).max();
@@ -114,18 +114,27 @@ fn same(spoken: &[(Option<&Kind>, &Mutter)]) -> Vec<SearchKey> {
 }
 
 /// Whether the mirror holds a later word about the same record already, or its later deletion: this delivery came too late to say
-/// anything. Of a stamp that lies ahead of now nothing follows.
-fn overtaken(answers: &[Answer], aemter: &[String], said: Option<Timestamp>, now: Timestamp) -> bool {
-    let Some(said) = said else { return false };
-    let later = |at: Timestamp| said < at && at <= now;
+/// anything. Of a stamp that lies ahead of now nothing follows, and of an office's own clock that says the opposite neither: where it is
+/// ahead, only receipts say which came last, and the one may have been held up.
+fn overtaken(
+    answers: &[Answer],
+    aemter: &[String],
+    said: Option<(Timestamp, Timestamp)>,
+    now: Timestamp,
+) -> bool {
+    let Some((said, stamp)) = said else { return false };
     answers.iter().any(|answer| match &answer.fact {
         Fact::Mirror(stored) => {
             !stored.is_empty()
                 && stored.iter().all(|stored| {
-                    aemter.contains(&stored.partner) && later(stored.registersatz.quelle.moment())
+                    let quelle = &stored.registersatz.quelle;
+                    aemter.contains(&stored.partner)
+                        && said < quelle.moment()
+                        && stamp < quelle.erstellungszeitpunkt
+                        && quelle.moment() <= now
                 })
         }
-        Fact::Tombstone(Some(deleted)) => later(*deleted),
+        Fact::Tombstone(Some(deleted)) => said < *deleted && stamp < *deleted && *deleted <= now,
         _ => false,
     })
 }
@@ -143,14 +152,15 @@ impl Objects for Objecting {
         };
         let mut changes = vec![close(Which::Block(settling.head.id), COPY), close(copy, COPY)];
         if settling.state == Inbound::Accepted {
-            let before = record.kopf.moment(settling.head.received);
+            let before = objection::made(&record.kopf, settling.head.received);
             let later = Which::About { aemter, keys: same(&spoken), before };
             changes.extend([close(Which::Delivery(settling.head.id), EFFECT), close(later, LATER)]);
             return self.told(changes, settling.now);
         }
         let repeated = !settling.rejections.is_empty()
             && settling.rejections.iter().all(|rejection| rejection.fault == Fault::Repeated);
-        let said = record.kopf.stamped().map(|said| moment(said, settling.head.received));
+        let moments = |stamp| (moment(stamp, settling.head.received), stamp);
+        let said = record.kopf.stamped().map(moments);
         if !repeated && !overtaken(answers, &aemter, said, settling.now) {
             let opened = self.open(settling, record, &spoken);
             changes.extend(opened.map(|opening| ObjectionChange::Open(Box::new(opening))));
@@ -364,6 +374,64 @@ mod tests {
         assert!(with(stored("jugendamt-bremerhaven", 10)), "another office's word does not end this one's");
         assert!(!with(Fact::Tombstone(Some(made + jiff::SignedDuration::from_secs(10)))));
         assert!(with(Fact::Tombstone(Some(made))));
+    }
+
+    #[test]
+    fn where_the_offices_clock_is_ahead_what_was_held_up_on_its_way_is_no_later_word() {
+        let ahead = jiff::SignedDuration::from_hours(3);
+        let second = jiff::SignedDuration::from_secs(1);
+        // The Korrektur was made last and came first; the Registersatz that it speaks of is stored under its receipt, after that.
+        let message = message();
+        let received = message.envelope.head.received;
+        let with = |said: Timestamp, came: Timestamp| {
+            let quelle = Quelle {
+                message: "xfamilie.0804".into(),
+                nachrichten_uuid: "u".into(),
+                autor: "jga:040110000000".into(),
+                erstellungszeitpunkt: said,
+                empfangen: Some(came),
+                transaktionsid: None,
+            };
+            let registersatz = Registersatz {
+                mutter: message.record.mutter.clone().unwrap(),
+                kind: message.record.kind.clone().unwrap(),
+                eintragung: Default::default(),
+                quelle,
+                vermerk: Default::default(),
+            };
+            let stored = Stored {
+                id: Uuid::nil(),
+                mandant: "bremen".into(),
+                partner: "jugendamt-bremen".into(),
+                registersatz,
+            };
+            let guard = Guard { key: Question::Bestand("x".into()).key(), seen: 1 };
+            let answers = [Answer { fact: Fact::Mirror(vec![stored]), guard }];
+            let mut message = message.clone();
+            message.record.kopf.erstellungszeitpunkt = (received + ahead).to_string();
+            let mut envelope = crate::envelope::Envelope::clone(&message.envelope);
+            envelope.head.received = received - second;
+            message.envelope = Arc::new(envelope);
+            // It waited, and is taken up again by what it waited for.
+            message.resumed = Some(crate::message::Resumed { at: received + second, expired: false });
+            opened(&settled(&message, Inbound::Rejected, &refused(), &answers)).cloned()
+        };
+        let opening = with(received + ahead - second, received).expect("made before it");
+        assert_eq!(opening.made, received + ahead);
+        assert!(with(received + ahead + second, received).is_none(), "made after it, and came after it");
+        let before = |stamp: Timestamp| {
+            let mut message = message.clone();
+            message.record.kopf.erstellungszeitpunkt = stamp.to_string();
+            settled(&message, Inbound::Accepted, &[], &[]).into_iter().find_map(|change| match change {
+                ObjectionChange::Close { which: Which::About { before, .. }, by: LATER } => Some(before),
+                _ => None,
+            })
+        };
+        assert_eq!(
+            before(received + ahead - second),
+            Some(received + ahead - second),
+            "closes what was made before it only"
+        );
     }
 
     #[test]

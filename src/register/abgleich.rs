@@ -8,9 +8,14 @@ use crate::register::record::{Eintragung, Kind, Mutter};
 const PARTS: [u8; 2] = [0x1d, 0x1c];
 
 /// The octets of a child with the codes of its Eintragung: the same on both sides where both hold the same, in whatever order and however
-/// often a code is written. An Eintragung without a code is not the same as none.
+/// often a code is written. An Eintragung without a code is not the same as none. An office's export names no mother, so an unborn child
+/// is compared by its month and her day; of two of them both sides count two.
 pub fn octets(kind: &Kind, mutter: &Mutter, eintragung: &Eintragung) -> Vec<u8> {
-    let mut octets = keys::child(kind, mutter).octets();
+    let child = match keys::erwartet(kind) {
+        true => keys::alt::child(kind, mutter),
+        false => keys::child(kind, mutter),
+    };
+    let mut octets = child.octets();
     octets.push(PARTS[0]);
     octets.push(if eintragung.vorhanden { b'1' } else { b'0' });
     let mut arten: Vec<&str> = eintragung.arten.iter().map(|art| art.trim()).collect();
@@ -42,6 +47,18 @@ mod tests {
         };
         let arten = arten.iter().map(|art| (*art).to_owned()).collect();
         octets(&kind, &Mutter::default(), &Eintragung { vorhanden, arten, ..Eintragung::default() })
+    }
+
+    #[test]
+    fn an_unborn_child_is_compared_without_its_mothers_name() {
+        let mutter = |familie: &str| Mutter {
+            name: Personenname { familienname: Some(familie.into()), ..Personenname::default() },
+            ..Mutter::default()
+        };
+        let kind = Kind { erwartet: TeilDatum::parse("2027-02"), ..Kind::default() };
+        let none = Eintragung::default();
+        assert_eq!(octets(&kind, &mutter("Müller"), &none), octets(&kind, &mutter(""), &none));
+        assert_ne!(keys::child(&kind, &mutter("Müller")), keys::child(&kind, &mutter("Weber")));
     }
 
     #[test]

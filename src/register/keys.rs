@@ -104,8 +104,16 @@ fn geboren(kind: &Kind) -> String {
 /// The three legal data of the child (§ 1626d(2) BGB: birth date, birth place, name at registration) and the mother's birth
 /// date, which keeps twins of different mothers with equal names apart. Twins to whom no given name was given yet (§ 22 PStG)
 /// are told apart by their entries in the register of births, in whatever form these are written: of a child without given name
-/// the entry is part of its identity. That ends with the Korrektur that names it.
+/// the entry is part of its identity. That ends with the Korrektur that names it. Of a child that is not born yet nothing is known but
+/// its mother and a month, and in a large town two mothers of one birthday expect theirs in one month: her name is part of its identity.
 pub fn child(kind: &Kind, mutter: &Mutter) -> SearchKey {
+    if erwartet(kind) {
+        let first = namen::erster_vorname(&mutter.name);
+        let familie = mutter.name.familienname.as_deref().unwrap_or_default();
+        let (tag, ihr_tag) = (geboren(kind), mutter.geburtsdatum.to_string());
+        let vorname = first.as_ref().map(|name| name.grob()).unwrap_or_default();
+        return SearchKey::new("kind-vorgeburt", [tag.as_str(), &ihr_tag, &grob(&falten(familie)), vorname]);
+    }
     match unbenannt(kind) {
         None => alt::child(kind, mutter),
         Some([nummer, jahr, standesamt]) => {
@@ -117,6 +125,11 @@ pub fn child(kind: &Kind, mutter: &Mutter) -> SearchKey {
     }
 }
 
+/// Whether a month is known in which it will be born, and nothing else.
+pub fn erwartet(kind: &Kind) -> bool {
+    vorgeburtlich(kind) && kind.erwartet.is_some()
+}
+
 /// The entry of a child without given name.
 fn unbenannt(kind: &Kind) -> Option<[String; 3]> {
     let (_, vornamen) = name_of(kind.namen.first());
@@ -126,7 +139,7 @@ fn unbenannt(kind: &Kind) -> Option<[String; 3]> {
 /// The key under which the program before this one kept the same child, where it is another: its tombstones bar, its records
 /// are found and its waiting messages are woken under it.
 pub fn child_alt(kind: &Kind, mutter: &Mutter) -> Option<SearchKey> {
-    unbenannt(kind).map(|_| alt::child(kind, mutter))
+    (erwartet(kind) || unbenannt(kind).is_some()).then(|| alt::child(kind, mutter))
 }
 
 /// The key of a Vorgang: the partner that began it and its id of it.

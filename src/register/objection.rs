@@ -8,7 +8,8 @@ use uuid::Uuid;
 use crate::register::geburtseintrag::Geburtseintrag;
 use crate::register::keys::{self, SearchKey, falten};
 use crate::register::once::once;
-use crate::register::record::{Kind, Mutter, Record};
+use crate::register::record::{Kind, Kopf, Mutter, Record};
+use crate::register::uhr::LONGEST;
 
 /// Most objections that one look gives back; beyond it there are simply too many.
 pub const MOST: usize = 1000;
@@ -66,7 +67,7 @@ pub struct Opening {
     pub why: Why,
     /// Type of the message, empty where it was not detected.
     pub message: String,
-    /// When the office made it, but never later than it was received.
+    /// When the office says that it made it; see [`made`].
     pub made: Timestamp,
     /// When it was received.
     pub since: Timestamp,
@@ -159,7 +160,7 @@ pub struct Objection {
     pub why: Why,
     /// Type of the message, empty where it was not detected.
     pub message: String,
-    /// When the office made it, but never later than it was received.
+    /// When the office says that it made it; see [`made`].
     pub made: Timestamp,
     /// Since when it stands against answers.
     pub since: Timestamp,
@@ -223,6 +224,13 @@ pub fn spoken_of(record: &Record) -> Vec<(Option<&Kind>, &Mutter)> {
         both.extend(after.map(|mutter| (kind, mutter)));
     }
     both
+}
+
+/// The moment by which a delivery of an office closes what another one stands for: what the office says, by its own clock also where that
+/// is ahead. By their receipts (rules.md 2.2) one that was held up on its way would close what was made after it, as soon as the office's
+/// clock is ahead of ours, and what is closed lets an answer out. What lies further ahead than is taken tells no order: then its receipt.
+pub fn made(kopf: &Kopf, received: Timestamp) -> Timestamp {
+    kopf.stamped().filter(|said| said.duration_since(received) <= LONGEST).unwrap_or(received)
 }
 
 #[cfg(test)]
@@ -292,5 +300,17 @@ mod tests {
         // Of a place it stands under its name and its key, and is asked for by one of them.
         assert!(keys.iter().any(|key| !near.contains(key) && asked.contains(key)));
         assert!(keys.len() > keys::offen(Some(&kind()), &mutter()).len());
+    }
+
+    #[test]
+    fn what_an_office_made_is_ordered_by_its_own_clock_within_what_is_taken() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let received = at("2026-11-21T10:00:00Z");
+        let said =
+            |text: &str| made(&Kopf { erstellungszeitpunkt: text.into(), ..Kopf::default() }, received);
+        assert_eq!(said("2026-11-21T09:00:00Z"), at("2026-11-21T09:00:00Z"));
+        assert_eq!(said("2026-11-21T19:00:00Z"), at("2026-11-21T19:00:00Z"));
+        assert_eq!(said("2026-11-22T10:00:01Z"), received, "more than a day ahead");
+        assert_eq!(said("yesterday"), received);
     }
 }

@@ -4,7 +4,7 @@
 mod dichte;
 mod doppelt;
 mod faelle;
-mod leute;
+pub mod leute;
 mod unbekannt;
 mod vorgang;
 mod welt;

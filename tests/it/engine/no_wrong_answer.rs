@@ -3,32 +3,21 @@
 //! steps are taken, the same request is answered again. Knows nothing of how the house keeps that; it only remembers what it delivered.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use drehscheibe::app::place::{self, Place};
 use drehscheibe::cli::sample::{Wish, eintragung, korrektur, loeschung};
-use drehscheibe::cli::sample_antrag::{Antrag, json as antrag_json, registermeldung};
-use drehscheibe::clock::Clock;
-use drehscheibe::engine::core::Settings;
+use drehscheibe::cli::sample_antrag::{Antrag, json as antrag_json};
 use drehscheibe::engine::points::{Point, Points};
-use drehscheibe::engine::start::{Engine, Start};
-use drehscheibe::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, Stage, Verdict};
-use drehscheibe::plan::PlanSet;
+use drehscheibe::envelope::{Envelope, Inbound, Verdict};
 use drehscheibe::register::entscheidung::Fall;
-use drehscheibe::store::contract::{Filter, Scope, Store, View};
-use drehscheibe::store::sqlite;
-use drehscheibe::store::sqlite::store::SqliteStore;
-use drehscheibe::transport::ids::sha256_hex;
+use drehscheibe::store::contract::{Filter, Scope, View};
 use drehscheibe::transport::port::Intake;
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
-use super::rig::{NoCommands, start_of_time};
-use crate::support::{Seeded, root};
+use super::house::{AMT, House};
+use crate::support::Seeded;
 
-const AMT: &str = "jugendamt-bremen";
 /// Houses that are played, each with a seed of its own.
 const HOUSES: u64 = 12;
 /// What happens in each.
@@ -43,22 +32,6 @@ const CRASHES: &[Point] = &[
     Point::Answered,
 ];
 
-/// The stage of the demonstration with all its routes, compiled once; nothing of it is opened.
-fn set() -> Arc<PlanSet> {
-    static SET: OnceLock<Arc<PlanSet>> = OnceLock::new();
-    let make = || {
-        let place = Place {
-            config: root().join("deploy/stages/demo"),
-            routes: root().join("routes"),
-            xsd: root().join("xsd"),
-            data: root().join("target/unused"),
-        };
-        let fit = place::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}"));
-        Arc::new(fit.compiled.into_plan_set(Default::default(), fit.standards, Stage::Demo))
-    };
-    SET.get_or_init(make).clone()
-}
-
 /// What was delivered, as its sender knows it.
 #[derive(Clone, Debug)]
 struct Delivered {
@@ -71,136 +44,26 @@ struct Delivered {
     repeats: bool,
 }
 
-/// A running house, and what its outside remembers.
-struct House {
-    _folder: tempfile::TempDir,
-    clock: Clock,
-    store: Arc<dyn Store>,
-    engine: Option<Engine>,
-    points: Points,
+/// A house, and what its outside remembers.
+struct Witnessed {
+    house: House,
     delivered: Vec<Delivered>,
     asked: BTreeMap<Uuid, u64>,
-    number: u64,
 }
 
-impl House {
-    async fn new(number: u64) -> House {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = sqlite::open::Settings {
-            path: folder.path().to_owned(),
-            stage: Stage::Demo,
-            master: secrecy::SecretBox::new(Box::new([7u8; 32])),
-            read_only: false,
-        };
-        let store = SqliteStore::open(settings).unwrap();
-        store.lock_for_run().await.unwrap();
-        let mut house = House {
-            _folder: folder,
-            clock: Clock::set(start_of_time()),
-            store: Arc::new(store),
-            engine: None,
-            points: Points::none(),
-            delivered: Vec::new(),
-            asked: BTreeMap::new(),
-            number,
-        };
-        house.start(Points::none());
-        house
-    }
-
-    fn start(&mut self, points: Points) {
-        let start = Start {
-            store: self.store.clone(),
-            clock: self.clock.clone(),
-            points: points.clone(),
-            set: set(),
-            settings: Settings { workers: 2, ..Settings::default() },
-        };
-        let mut engine = Engine::start(start).unwrap();
-        engine.open_dispatch(Arc::new(NoCommands));
-        (self.engine, self.points) = (Some(engine), points);
-    }
-
-    async fn restart(&mut self, points: Points) {
-        if let Some(engine) = self.engine.take() {
-            engine.core.stop.cancel();
-            engine.drain(Duration::from_millis(100)).await;
-        }
-        self.start(points);
-    }
-
-    fn fresh(&mut self) -> u64 {
-        self.number += 1;
-        self.number
-    }
-
-    fn envelope(
-        &self,
-        binding: &str,
-        partner: &str,
-        name: &str,
-        body: String,
-        person: Option<&str>,
-    ) -> Envelope {
-        let how = if person.is_some() { How::Internal } else { How::Memory };
-        Envelope {
-            head: Head {
-                id: Uuid::now_v7(),
-                connection: binding.split(' ').next().unwrap().to_owned(),
-                binding: binding.to_owned(),
-                transport_id: name.to_owned(),
-                correlation: None,
-                content_type: None,
-                partner: Some(PartnerRef { id: partner.to_owned(), how }),
-                received: self.clock.now(),
-                return_address: None,
-                traceparent: None,
-                acting_person: person.map(str::to_owned),
-            },
-            evidence: Evidence {
-                octets_sha256: sha256_hex(body.as_bytes()),
-                size: body.len() as u64,
-                ..Evidence::default()
-            },
-            body: body.into(),
-            parts: Vec::new(),
-        }
-    }
-
-    /// Delivers until there is a verdict, as every sender must; a process that ended is followed by another one.
-    async fn deliver(&mut self, envelope: Envelope) -> Verdict {
-        for tried in 0..2000 {
-            let engine = self.engine.as_ref().unwrap();
-            match engine.reception.deliver(envelope.clone()).await {
-                // What was committed before a process ended is no repeat.
-                Ok(verdict) => {
-                    let again = verdict.again && (tried == 0 || verdict.id != envelope.head.id);
-                    return Verdict { again, ..verdict };
-                }
-                Err(_) if self.points.crashed() => self.restart(Points::none()).await,
-                Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
-            }
-        }
-        panic!("no verdict");
-    }
-
-    async fn said(&mut self, what: Value, person: Option<&str>) {
-        let number = self.fresh();
-        let binding = if person.is_some() { "person register" } else { "http /v1/registermeldungen" };
-        let body = registermeldung(number, self.clock.now(), &what);
-        let envelope = self.envelope(binding, AMT, &format!("m-{number}"), body, person);
-        let verdict = self.deliver(envelope).await;
-        assert_eq!(verdict.state, Inbound::Accepted, "{what}: {:?}", verdict.codes);
+impl Witnessed {
+    async fn new(number: u64) -> Witnessed {
+        Witnessed { house: House::new(number).await, delivered: Vec::new(), asked: BTreeMap::new() }
     }
 
     /// Loads the children without an entry and declares the register complete.
     async fn declared(&mut self, children: &[u64]) {
-        self.said(json!({ "was": "beginn" }), Some("os:anna")).await;
+        self.house.said(json!({ "was": "beginn" }), Some("os:anna")).await;
         let mut last = Uuid::nil();
         for child in children {
             let wish = Wish {
                 child: *child,
-                message: self.fresh(),
+                message: self.house.fresh(),
                 arten: vec![],
                 second: 1,
                 ..Wish::plain(*child)
@@ -211,16 +74,16 @@ impl House {
         let count = children.len();
         let compared =
             json!({ "was": "abgleich", "anzahl": count, "liste": true, "fehlend": 0, "ueberzaehlig": 0 });
-        self.said(compared, Some("os:anna")).await;
+        self.house.said(compared, Some("os:anna")).await;
         for person in ["os:anna", "os:bert"] {
-            self.said(json!({ "was": "erklaerung" }), Some(person)).await;
+            self.house.said(json!({ "was": "erklaerung" }), Some(person)).await;
         }
-        self.said(json!({ "was": "meldung", "anzahl": count, "letzteUUID": last }), None).await;
+        self.house.said(json!({ "was": "meldung", "anzahl": count, "letzteUUID": last }), None).await;
     }
 
     fn delivery(&mut self, body: String) -> Envelope {
-        let name = format!("d-{}", self.fresh());
-        self.envelope("http /v1/lieferungen", AMT, &name, body, None)
+        let name = format!("d-{}", self.house.fresh());
+        self.house.envelope("http /v1/lieferungen", AMT, &name, body, None)
     }
 
     fn remember(&mut self, wish: &Wish, verdict: &Verdict) {
@@ -239,16 +102,16 @@ impl House {
 
     async fn take(&mut self, wish: &Wish, body: String) -> Verdict {
         let envelope = self.delivery(body);
-        let verdict = self.deliver(envelope).await;
+        let verdict = self.house.deliver(envelope).await;
         self.remember(wish, &verdict);
         verdict
     }
 
     fn request(&mut self, child: u64) -> Envelope {
-        let number = self.fresh();
-        let body = antrag_json(&Antrag::new(child, number), self.clock.now());
-        let envelope =
-            self.envelope("http /v1/antraege", "kita-portal-nord", &format!("a-{number}"), body, None);
+        let number = self.house.fresh();
+        let body = antrag_json(&Antrag::new(child, number), self.house.clock.now());
+        let name = format!("a-{number}");
+        let envelope = self.house.envelope("http /v1/antraege", "kita-portal-nord", &name, body, None);
         self.asked.insert(envelope.head.id, child);
         envelope
     }
@@ -256,7 +119,7 @@ impl House {
     async fn ask(&mut self, child: u64) -> Uuid {
         let envelope = self.request(child);
         let id = envelope.head.id;
-        let verdict = self.deliver(envelope).await;
+        let verdict = self.house.deliver(envelope).await;
         assert_eq!(verdict.state, Inbound::Accepted, "{:?}", verdict.codes);
         id
     }
@@ -268,25 +131,25 @@ impl House {
             limit: 10_000,
             person: "probe".to_owned(),
             reason: "probe".to_owned(),
-            now: self.clock.now(),
+            now: self.house.clock.now(),
         };
-        let all = self.store.vorgaenge(view).await.unwrap();
+        let all = self.house.store.vorgaenge(view).await.unwrap();
         all.iter().filter_map(|vorgang| Some((vorgang.akte.nummer?, vorgang.akte.fall?))).collect()
     }
 
     /// All messages in the order of their commits, with the state that they are in now.
     async fn order(&self) -> Vec<(Uuid, Inbound)> {
         let filter = Filter { limit: 10_000, ..Filter::default() };
-        let mut listed = self.store.list(&Scope::Operator, filter).await.unwrap();
+        let mut listed = self.house.store.list(&Scope::Operator, filter).await.unwrap();
         listed.reverse();
         listed.iter().map(|one| (one.id, one.state)).collect()
     }
 }
 
 /// Why a Negativauskunft must not have left: a delivery before it that gives the child an entry, and no later word about it.
-fn wrong(house: &House, child: u64, before: &[(Uuid, Inbound)]) -> Option<Delivered> {
+fn wrong(world: &Witnessed, child: u64, before: &[(Uuid, Inbound)]) -> Option<Delivered> {
     let there = |one: &&Delivered| before.iter().any(|(id, _)| *id == one.id);
-    let came = || house.delivered.iter().filter(|one| one.child == child).filter(there);
+    let came = || world.delivered.iter().filter(|one| one.child == child).filter(there);
     // Who waited and was taken meanwhile may have been taken before the request: that is believed.
     let taken = |one: &Delivered| {
         one.state == Inbound::Accepted
@@ -298,19 +161,19 @@ fn wrong(house: &House, child: u64, before: &[(Uuid, Inbound)]) -> Option<Delive
     came().find(|one| one.entry && !overtaken(one)).cloned()
 }
 
-async fn step(house: &mut House, lot: &mut Seeded, children: &[u64], unread: &mut Vec<Wish>) {
+async fn step(played: &mut Witnessed, lot: &mut Seeded, children: &[u64], unread: &mut Vec<Wish>) {
     let child = children[lot.below(children.len() as u64) as usize];
     let entry = lot.below(2) == 0;
     let mut wish = Wish {
         child,
-        message: house.fresh(),
+        message: played.house.fresh(),
         arten: if entry { vec!["01"] } else { vec![] },
         second: 10 + lot.below(80_000) as u32,
         ..Wish::plain(child)
     };
     if lot.below(5) == 0 {
         let point = CRASHES[lot.below(CRASHES.len() as u64) as usize];
-        house.restart(Points::halt_at(point, 1 + lot.below(2))).await;
+        played.house.restart(Points::halt_at(point, 1 + lot.below(2))).await;
     }
     let body = match lot.below(10) {
         0..=2 => eintragung(&wish),
@@ -321,7 +184,7 @@ async fn step(house: &mut House, lot: &mut Seeded, children: &[u64], unread: &mu
         ),
         6 => {
             // Under the id of an earlier message.
-            wish.message = house.number - lot.below(house.number.min(6));
+            wish.message = played.house.number - lot.below(played.house.number.min(6));
             eintragung(&wish)
         }
         7 => {
@@ -337,11 +200,11 @@ async fn step(house: &mut House, lot: &mut Seeded, children: &[u64], unread: &mu
             korrektur(&wish, &[]).replace("</xfg:angabenZumKindAlt>", " </xfg:angabenZumKindAlt>")
         }
     };
-    let envelope = house.delivery(body);
+    let envelope = played.delivery(body);
     if lot.below(3) == 0 {
         // Both at once: who comes first is found out afterwards.
-        let request = house.request(child);
-        let engine = house.engine.as_ref().unwrap();
+        let request = played.request(child);
+        let engine = played.house.engine.as_ref().unwrap();
         let (one, other) = tokio::join!(
             engine.reception.deliver(envelope.clone()),
             engine.reception.deliver(request.clone())
@@ -349,76 +212,81 @@ async fn step(house: &mut House, lot: &mut Seeded, children: &[u64], unread: &mu
         let verdict = match one {
             Ok(verdict) => verdict,
             Err(_) => {
-                let verdict = house.deliver(envelope.clone()).await;
+                let verdict = played.house.deliver(envelope.clone()).await;
                 Verdict { again: verdict.again && verdict.id != envelope.head.id, ..verdict }
             }
         };
         if other.is_err() {
-            house.deliver(request).await;
+            played.house.deliver(request).await;
         }
-        house.remember(&wish, &verdict);
+        played.remember(&wish, &verdict);
     } else {
-        let verdict = house.deliver(envelope.clone()).await;
-        house.remember(&wish, &verdict);
+        let verdict = played.house.deliver(envelope.clone()).await;
+        played.remember(&wish, &verdict);
     }
     if lot.below(4) == 0 {
         // An exact repeat counts nothing: it is answered with the first verdict.
-        let first = house.delivered.last().map(|last| last.id);
-        let again = house.deliver(envelope.clone()).await;
+        let first = played.delivered.last().map(|last| last.id);
+        let again = played.house.deliver(envelope.clone()).await;
         assert!(again.again || Some(again.id) == first || again.id != envelope.head.id);
     }
-    house.clock.move_to(house.clock.now() + SignedDuration::from_mins(lot.below(20) as i64));
+    played.house.clock.move_to(played.house.clock.now() + SignedDuration::from_mins(lot.below(20) as i64));
 }
 
 async fn played(seed: u64) -> (usize, usize) {
     let mut lot = Seeded(seed);
     let children = [seed * 50 + 1, seed * 50 + 2];
-    let mut house = House::new(seed * 10_000).await;
-    house.declared(&children).await;
+    let mut world = Witnessed::new(seed * 10_000).await;
+    world.declared(&children).await;
     let mut unread = Vec::new();
     for _ in 0..STEPS {
-        step(&mut house, &mut lot, &children, &mut unread).await;
+        step(&mut world, &mut lot, &children, &mut unread).await;
         if lot.below(2) == 0 {
             let child = children[lot.below(2) as usize];
-            house.ask(child).await;
+            world.ask(child).await;
         }
     }
-    let (letters, order) = (house.letters().await, house.order().await);
+    let (letters, order) = (world.letters().await, world.order().await);
     let mut answered = 0;
     for (place, (id, _)) in order.iter().enumerate() {
-        let Some(child) = house.asked.get(id).copied() else { continue };
+        let Some(child) = world.asked.get(id).copied() else { continue };
         let Some(fall) = letters.get(id) else { continue };
         if *fall == Fall::A {
             answered += 1;
-            let against = wrong(&house, child, &order[..place]);
+            let against = wrong(&world, child, &order[..place]);
             assert!(
                 against.is_none(),
                 "seed {seed}: A for {child} although {against:?}: {:#?}",
-                house.delivered
+                world.delivered
             );
         }
     }
     // The listed steps: a readable copy of what could not be read, and a later delivery of each child.
     for wish in unread {
-        house.take(&wish, eintragung(&wish)).await;
+        world.take(&wish, eintragung(&wish)).await;
     }
     let mut last = Vec::new();
     for child in children {
         // Of two that differ the second is no repeat of what is stored, whatever that is.
-        let before =
-            Wish { child, message: house.fresh(), arten: vec!["02"], second: 85_900, ..Wish::plain(child) };
-        house.take(&before, eintragung(&before)).await;
+        let before = Wish {
+            child,
+            message: world.house.fresh(),
+            arten: vec!["02"],
+            second: 85_900,
+            ..Wish::plain(child)
+        };
+        world.take(&before, eintragung(&before)).await;
         let wish =
-            Wish { child, message: house.fresh(), arten: vec![], second: 86_000, ..Wish::plain(child) };
-        let verdict = house.take(&wish, eintragung(&wish)).await;
+            Wish { child, message: world.house.fresh(), arten: vec![], second: 86_000, ..Wish::plain(child) };
+        let verdict = world.take(&wish, eintragung(&wish)).await;
         assert_eq!(verdict.state, Inbound::Accepted, "seed {seed}: {:?}", verdict.codes);
-        last.push(house.ask(child).await);
+        last.push(world.ask(child).await);
     }
-    let letters = house.letters().await;
+    let letters = world.letters().await;
     for id in &last {
         assert_eq!(letters.get(id), Some(&Fall::A), "seed {seed}: what is closed stands against nothing");
     }
-    house.restart(Points::none()).await;
+    world.house.restart(Points::none()).await;
     (answered, last.len())
 }
 
