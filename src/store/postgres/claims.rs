@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -33,7 +33,8 @@ pub type Holders = Mutex<HashMap<String, usize>>;
 
 /// One handle's share in a finished claim.
 struct Share {
-    base: Arc<Base>,
+    /// A handle outlives its store where nobody took it along: then it is no process of the store any more.
+    base: Weak<Base>,
     name: String,
     /// Where the file is cleared away, whatever thread lets go.
     runtime: Handle,
@@ -43,14 +44,15 @@ impl Share {
     fn take(base: &Arc<Base>, name: &str) -> Share {
         let mut holders = base.holders.lock().unwrap_or_else(PoisonError::into_inner);
         *holders.entry(name.to_owned()).or_default() += 1;
-        Share { base: base.clone(), name: name.to_owned(), runtime: Handle::current() }
+        Share { base: Arc::downgrade(base), name: name.to_owned(), runtime: Handle::current() }
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
+        let Some(base) = self.base.upgrade() else { return };
         {
-            let mut holders = self.base.holders.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut holders = base.holders.lock().unwrap_or_else(PoisonError::into_inner);
             let left = holders.get(&self.name).map_or(0, |left| left.saturating_sub(1));
             if left > 0 {
                 holders.insert(self.name.clone(), left);
@@ -58,7 +60,7 @@ impl Drop for Share {
             }
             holders.remove(&self.name);
         }
-        let (base, name) = (self.base.clone(), std::mem::take(&mut self.name));
+        let name = std::mem::take(&mut self.name);
         // What is not cleared away now the daily collection finds.
         self.runtime.spawn(async move { let_go(&base, name).await });
     }

@@ -266,7 +266,6 @@ fn write(
         let mut done = Vec::new();
         let mut next = Some(first);
         durable.tidy(connection);
-        pending.clear(connection, folder, || durable.now());
         let mut whole = durable
             .signs()
             .sound()
@@ -337,6 +336,8 @@ fn write(
             Ok(()) => durable.when_durable(group),
             failed => group.answer(&failed),
         }
+        // After it, because whoever lets go within a transaction may wake within the same one.
+        pending.clear(connection, folder, || durable.now());
     }
     let _ = connection.execute_batch("PRAGMA optimize");
 }
