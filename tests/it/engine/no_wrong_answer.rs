@@ -209,8 +209,10 @@ impl House {
             self.take(&wish, eintragung(&wish)).await;
         }
         let count = children.len();
-        let compared =
-            json!({ "was": "abgleich", "anzahl": count, "liste": true, "fehlend": 0, "ueberzaehlig": 0 });
+        let stand = self.clock.now().to_string();
+        let compared = json!({
+            "was": "abgleich", "anzahl": count, "liste": true, "stand": stand, "fehlend": 0, "ueberzaehlig": 0
+        });
         self.said(compared, Some("os:anna")).await;
         for person in ["os:anna", "os:bert"] {
             self.said(json!({ "was": "erklaerung" }), Some(person)).await;
