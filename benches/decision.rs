@@ -173,6 +173,7 @@ fn bestand(now: Timestamp) -> Bestand {
         begonnen: Some(now),
         abgleich: Some(Abgleich {
             am: now,
+            stand: Some(now),
             erwartet,
             gezaehlt,
             fehlend: 0,

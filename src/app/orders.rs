@@ -4,9 +4,10 @@
 use aws_lc_rs::digest;
 use bytes::Bytes;
 use serde::Deserialize;
+use uuid::Uuid;
 
-use crate::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef};
-use crate::store::contract::{Command, CommandState};
+use crate::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, Verdict};
+use crate::store::contract::{Command, CommandState, Filter, Listed, Scope};
 
 use super::shared::Shared;
 
@@ -39,15 +40,31 @@ pub async fn deliver(shared: &Shared, command: &Command) -> CommandState {
         Ok(verdict) if verdict.state == Inbound::Accepted => {
             CommandState::Done(format!("accepted as message {}", verdict.id))
         }
-        Ok(verdict) => CommandState::Refused(format!(
-            "{}{}{}; see `messages show {}`",
-            verdict.state.as_str(),
-            if verdict.codes.is_empty() { "" } else { " with " },
-            verdict.codes.join(", "),
-            verdict.id
-        )),
+        Ok(verdict) => CommandState::Refused(told(&verdict, kept(shared, verdict.id).await)),
         Err(busy) => CommandState::Refused(busy.to_string()),
     }
+}
+
+/// What is kept of an order that had no effect: the person reads here why, and the same later with `messages show`.
+async fn kept(shared: &Shared, id: Uuid) -> Option<Listed> {
+    let filter = Filter { id: Some(id), limit: 1, ..Filter::default() };
+    shared.core.store.list(&Scope::Operator, filter).await.ok()?.pop()
+}
+
+fn told(verdict: &Verdict, kept: Option<Listed>) -> String {
+    let (cause, next) = kept.map_or((None, None), |kept| (kept.cause, kept.next_step));
+    let codes = verdict.codes.join(", ");
+    let mut text = verdict.state.as_str().to_owned();
+    for (before, part) in [(" with ", Some(codes)), (": ", cause), (" Next: ", next)]
+        .into_iter()
+        .filter_map(|(b, p)| Some((b, p?)))
+    {
+        if !part.is_empty() {
+            text.push_str(before);
+            text.push_str(&part);
+        }
+    }
+    format!("{text} (`messages show {}`)", verdict.id)
 }
 
 /// Opens a store that was put back: from now on messages come in and leave.

@@ -205,6 +205,9 @@ fn document(amt: &str, nth: usize, (place, at): (usize, SignedDuration), said: &
     meldung.extend(said.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
     let uuid = format!("7b2d4c10-1f3a-4e55-8b7a-0000{nth:04x}{place:04x}");
     let made = begins().checked_add(at).unwrap_or_else(|_| begins());
+    if meldung.contains_key("liste") {
+        meldung.insert("stand".to_owned(), json!(made.to_string()));
+    }
     let document = json!({
         "nachricht": "registermeldung",
         "version": "1",

@@ -58,8 +58,9 @@ pub enum BestandCommand {
             arten   01 to 04 with a space between them; nothing where there is no entry\n\
             May stand there: kind_erwartet (before the birth), geburtsregister_nummer, geburtsstandesamt, kind_geburtsstaat, \
             kind_geburtsname, mutter_familienname, mutter_vornamen, mutter_geburtsname. Other columns are passed over.\n\
-            A line for each child, or for each entry.\n\n\
-            Examples:\n  drehscheibe bestand liste export.csv --schluessel abgleich.key --nach liste.txt\n  \
+            A line for each child, or for each entry.\n\
+            As of when the export speaks is said by --stand, or by a column `stand` (of several moments the earliest holds).\n\n\
+            Examples:\n  drehscheibe bestand liste export.csv --schluessel abgleich.key --stand \"2026-11-21 18:00\" --nach liste.txt\n  \
             drehscheibe bestand liste export.csv --schluessel abgleich.key --luecken luecken.txt"
     )]
     Liste {
@@ -69,6 +70,10 @@ pub enum BestandCommand {
         /// The secret that office and platform share, made by `bestand schluessel`.
         #[arg(long, value_name = "FILE")]
         schluessel: PathBuf,
+        /// When the export was taken from the register: 2026-11-21T18:00:00+01:00, or German time as 2026-11-21 18:00 or 21.11.2026 18:00; a day
+        /// alone is its beginning. What was entered later does not stand on the list, so never name a later moment.
+        #[arg(long, value_name = "MOMENT", conflicts_with = "luecken")]
+        stand: Option<String>,
         /// Where the list is written; printed when not given.
         #[arg(long, value_name = "FILE")]
         nach: Option<PathBuf>,

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -12,8 +13,8 @@ use super::args_register::{BestandCommand, MirrorCommand, Ordered};
 use super::bestand_liste::{self, Wanted};
 use super::command::{self, Asked};
 use super::exit::{CliError, Exit};
-use super::liste::{self, Marks, Secret};
-use super::output::Output;
+use super::liste::{self, Liste, Marks, Secret};
+use super::output::{Output, moment};
 use super::{person, stage};
 use crate::app::place::Fit;
 use crate::clock::Clock;
@@ -22,6 +23,7 @@ use crate::effects::{Fact, Question};
 use crate::envelope::Stage;
 use crate::plan::Partner;
 use crate::register::aemter::tag;
+use crate::register::uhr::TOLERANCE;
 use crate::store::contract::{Scope, Store, View};
 
 /// The `on` entry of orders about registers.
@@ -53,9 +55,9 @@ pub async fn run(
             };
             order(global, clock, ordered, &said, out).await
         }
-        BestandCommand::Liste { export, schluessel, nach, luecken } => {
-            let (nach, luecken) = (nach.as_deref(), luecken.as_deref());
-            bestand_liste::run(&Wanted { export, schluessel, nach, luecken }, out)
+        BestandCommand::Liste { export, schluessel, stand, nach, luecken } => {
+            let (stand, nach, luecken) = (stand.as_deref(), nach.as_deref(), luecken.as_deref());
+            bestand_liste::run(&Wanted { export, schluessel, stand, nach, luecken }, out)
         }
         BestandCommand::Schluessel { datei } => bestand_liste::schluessel(datei, out),
         BestandCommand::Status { jugendamt } => status(global, clock, jugendamt.as_deref(), out).await,
@@ -123,7 +125,11 @@ pub(super) fn document(of: Stage, clock: &Clock, jugendamt: &str, said: &[(&str,
     Value::Object(document)
 }
 
-/// Compares the office's list with the mirror as it is from now on; what is missing here is written down for the office.
+/// What is said of a list without a moment.
+const TIMELESS: &str = "the list does not say of when it speaks (an earlier version made it): gaps show, but it closes no delivery and nobody can sign on it; have the office make it anew with `bestand liste --stand`";
+
+/// Compares the office's list with the mirror; what is missing here is written down for the office. The list speaks of the moment of its
+/// export, so records that came here later are no surplus. One that was changed here since is a gap: what it was then is not known here.
 async fn compared(
     global: &Global,
     clock: &Clock,
@@ -138,33 +144,62 @@ async fn compared(
     let fit = stage::compile(global, out)?;
     let partner = known(&fit, &ordered.jugendamt)?;
     let secret = secret(global, partner)?;
-    let list = liste::read(&secret, &text).map_err(CliError::Usage)?;
+    let Liste { stand, marks: list } = liste::read(&secret, &text).map_err(CliError::Usage)?;
+    match stand {
+        None => out.say(TIMELESS)?,
+        Some(stand) if stand.duration_since(begun) > TOLERANCE => {
+            return Err(CliError::Usage(format!(
+                "the list says that it is of {}, which is yet to come; compare the office's clock with ours and have it make the list anew",
+                moment(stand)
+            )));
+        }
+        Some(stand) => out.say(&format!("the list is of {}", moment(stand)))?,
+    }
     let store = stage::write_store(global, out)?;
-    let mut held = Marks::new();
+    let mut held = Held::default();
     for office in fit.compiled.tafeln.aemter.mit_vorgaengern(&ordered.jugendamt, tag(clock.now())) {
         let mandant = fit.compiled.partners.get(&office).map(|known| known.sender.mandant.clone());
         let scope = Scope::Partner { mandant: mandant.unwrap_or_else(|| office.clone()), partner: office };
-        count(&*store, clock, scope, &ordered.reason, &secret, &mut held).await?;
+        count(&*store, clock, scope, &ordered.reason, (&secret, stand), &mut held).await?;
     }
-    let (missing, surplus) = (liste::less(&list, &held), liste::less(&held, &list));
+    let (missing, more) = (liste::less(&list, &held.marks), liste::less(&held.marks, &list));
+    let surplus = liste::less(&more, &held.younger);
     let sum = |marks: &Marks| marks.values().sum::<u64>();
-    out.say(&format!("{} on the list, {} in the mirror", sum(&list), sum(&held)))?;
+    out.say(&format!("{} on the list, {} in the mirror", sum(&list), sum(&held.marks)))?;
     out.say(&format!(
         "{} missing here or with another entry, {} here that are not on the list or with another entry",
         sum(&missing),
         sum(&surplus)
     ))?;
-    if let Some(file) = luecken {
-        bestand_liste::create(file, &liste::written(&secret, &missing))?;
+    let later = sum(&more).saturating_sub(sum(&surplus));
+    if later > 0 {
+        out.say(&format!(
+            "{later} here came or were changed after the list was made; the next list tells about them"
+        ))?;
+        if !missing.is_empty() {
+            out.say("what was changed or deleted since is missing here as it was: where nothing else is, compare a newer list")?;
+        }
     }
-    Ok(vec![
+    if let Some(file) = luecken {
+        bestand_liste::create(file, &liste::written(&secret, stand, &missing))?;
+    }
+    let mut said = vec![
         ("was", json!("abgleich")),
         ("zeitpunkt", json!(begun.to_string())),
         ("anzahl", json!(sum(&list))),
         ("liste", json!(true)),
         ("fehlend", json!(sum(&missing))),
         ("ueberzaehlig", json!(sum(&surplus))),
-    ])
+    ];
+    said.extend(stand.map(|stand| ("stand", json!(stand.to_string()))));
+    Ok(said)
+}
+
+/// What the mirror holds, and what of it came or was changed after the moment of the list.
+#[derive(Default)]
+struct Held {
+    marks: Marks,
+    younger: Marks,
 }
 
 async fn count(
@@ -172,8 +207,8 @@ async fn count(
     clock: &Clock,
     scope: Scope,
     reason: &str,
-    secret: &Secret,
-    held: &mut Marks,
+    (secret, stand): (&Secret, Option<Timestamp>),
+    held: &mut Held,
 ) -> Result<(), CliError> {
     let mut after = None;
     loop {
@@ -189,7 +224,11 @@ async fn count(
         after = Some(last.id);
         for record in &page {
             let satz = &record.registersatz;
-            *held.entry(secret.mark(&satz.kind, &satz.mutter, &satz.eintragung)).or_default() += 1;
+            let mark = secret.mark(&satz.kind, &satz.mutter, &satz.eintragung);
+            if stand.is_some_and(|stand| satz.quelle.moment() > stand) {
+                *held.younger.entry(mark.clone()).or_default() += 1;
+            }
+            *held.marks.entry(mark).or_default() += 1;
         }
     }
 }
@@ -230,7 +269,7 @@ async fn status(
     for (name, answer) in names.iter().zip(answers) {
         let Fact::Bestand(found) = answer.fact else { continue };
         let bestand = found.unwrap_or_default();
-        let moment = |at: Option<jiff::Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
+        let at = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
         let fresh = bestand.vollstaendig_und_frisch(now, FRESH);
         let word = match (bestand.erklaert(), bestand.laedt(), fresh) {
             (_, _, true) => "complete and fresh",
@@ -241,16 +280,20 @@ async fn status(
         rows.push(vec![
             name.clone(),
             word.to_owned(),
-            moment(bestand.begonnen),
+            at(bestand.begonnen),
             bestand.abgleich.as_ref().map_or_else(
                 || "-".to_owned(),
                 |a| {
-                    let how = if a.liste { "" } else { ", counts only" };
+                    let how = match (a.liste, a.stand) {
+                        (true, Some(stand)) => format!(", list of {}", moment(stand)),
+                        (true, None) => ", list without a moment: proves nothing".to_owned(),
+                        (false, _) => ", counts only".to_owned(),
+                    };
                     format!("{} missing, {} surplus{how}", a.fehlend, a.ueberzaehlig)
                 },
             ),
             bestand.unterschriften.len().to_string(),
-            moment(bestand.meldung.as_ref().map(|meldung| meldung.am)),
+            at(bestand.meldung.as_ref().map(|meldung| meldung.am)),
         ]);
         values.push(json!({ "jugendamt": name, "stand": word, "bestand": bestand }));
     }

@@ -7,11 +7,14 @@ use std::io::Write;
 use std::path::Path;
 
 use csv::{ReaderBuilder, StringRecord, Trim};
+use jiff::Timestamp;
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::exit::{CliError, Exit};
-use super::liste::{self, Marks, Secret};
-use super::output::Output;
+use super::liste::{self, Liste, Marks, Secret};
+use super::output::{Output, moment};
 use crate::config;
 use crate::register::keys;
 use crate::register::record::{Eintragung, Kind, Mutter, Personenname, TeilDatum};
@@ -36,7 +39,10 @@ const FURTHER: &[&str] = &[
     "mutter_familienname",
     "mutter_vornamen",
     "mutter_geburtsname",
+    STAND,
 ];
+/// The column that says as of when a line speaks.
+const STAND: &str = "stand";
 /// The codes of an Eintragung.
 const ARTEN: &[&str] = &["01", "02", "03", "04"];
 /// What may stand in the column `arten` where there is no Eintragung.
@@ -48,6 +54,8 @@ pub struct Wanted<'a> {
     pub export: &'a Path,
     /// The file of the secret.
     pub schluessel: &'a Path,
+    /// As of when the export speaks, as the office writes it; else its column `stand` says so.
+    pub stand: Option<&'a str>,
     /// Where the list is written; else it is printed.
     pub nach: Option<&'a Path>,
     /// A list of gaps that the platform sent: the lines of the export that are meant are told, and no list is made.
@@ -64,7 +72,7 @@ pub fn run(wanted: &Wanted<'_>, out: &mut Output) -> Result<Exit, CliError> {
             wanted.export.display()
         ))
     })?;
-    let rows = rows(&text).map_err(CliError::Usage)?;
+    let Export { rows, stand } = rows(&text).map_err(CliError::Usage)?;
     let mut lines: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for child in children(rows) {
         let mark = secret.mark(&child.kind, &child.mutter, &child.eintragung);
@@ -73,21 +81,53 @@ pub fn run(wanted: &Wanted<'_>, out: &mut Output) -> Result<Exit, CliError> {
     if let Some(file) = wanted.luecken {
         return gaps(&secret, file, &lines, out);
     }
+    let stand = spricht(wanted, stand)?;
     // The mirror holds each child once.
     let marks: Marks = lines.keys().map(|mark| (mark.clone(), 1)).collect();
-    let text = liste::written(&secret, &marks);
+    let text = liste::written(&secret, Some(stand), &marks);
     let Some(nach) = wanted.nach else {
         out.raw(text.as_bytes())?;
         return Ok(Exit::Ok);
     };
     create(nach, &text)?;
     let several = lines.values().filter(|lines| lines.len() > 1).count();
-    out.say(&format!("{} children, fingerprint of the secret {}", marks.len(), secret.fingerprint()))?;
+    out.say(&format!(
+        "{} children as of {}, fingerprint of the secret {}",
+        marks.len(),
+        moment(stand),
+        secret.fingerprint()
+    ))?;
     if several > 0 {
         out.say(&format!("{several} of them stand in several lines, whose entries were taken together"))?;
     }
-    out.value(&json!({ "anzahl": marks.len(), "mehrfach": several, "schluessel": secret.fingerprint() }))?;
+    let (stand, schluessel) = (stand.to_string(), secret.fingerprint());
+    out.value(
+        &json!({ "anzahl": marks.len(), "mehrfach": several, "stand": stand, "schluessel": schluessel }),
+    )?;
     Ok(Exit::Ok)
+}
+
+/// As of when the list speaks. Never later than the export was written: what came into the register after that is not on it, and a list
+/// that claims to be younger would close what stands against answers.
+fn spricht(wanted: &Wanted<'_>, column: Option<Timestamp>) -> Result<Timestamp, CliError> {
+    let said = wanted.stand.map(zeitpunkt).map_or(Ok(None), |read| {
+        let text = "--stand is no moment; write 2026-11-21T18:00:00+01:00, 2026-11-21 18:00, 21.11.2026 18:00 or 2026-11-21";
+        read.map(Some).ok_or_else(|| CliError::Usage(text.to_owned()))
+    })?;
+    let stand = said.into_iter().chain(column).min().ok_or_else(|| {
+        let text = "as of when does the export speak? Name the moment at which it was taken from the register with --stand, or in a column `stand`; a later one would hide what was entered since";
+        CliError::Usage(text.to_owned())
+    })?;
+    let written = std::fs::metadata(wanted.export).and_then(|found| found.modified());
+    let written = written.map_err(|error| unreadable(wanted.export, &error))?;
+    match Timestamp::try_from(written) {
+        Ok(written) if stand > written => Err(CliError::Usage(format!(
+            "the export was written at {} and cannot speak of {}; name the moment at which it was taken from the register",
+            moment(written),
+            moment(stand)
+        ))),
+        _ => Ok(stand),
+    }
 }
 
 /// Makes a new secret in a file that only its owner reads.
@@ -118,7 +158,7 @@ fn gaps(
     out: &mut Output,
 ) -> Result<Exit, CliError> {
     let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
-    let marks = liste::read(secret, &text).map_err(CliError::Usage)?;
+    let Liste { marks, .. } = liste::read(secret, &text).map_err(CliError::Usage)?;
     let mut found: Vec<u64> = marks.keys().filter_map(|mark| lines.get(mark)).flatten().copied().collect();
     found.sort_unstable();
     for line in &found {
@@ -161,7 +201,14 @@ fn children(rows: Vec<Row>) -> impl Iterator<Item = Row> {
     children.into_values()
 }
 
-fn rows(text: &str) -> Result<Vec<Row>, String> {
+/// What an export says.
+struct Export {
+    rows: Vec<Row>,
+    /// The earliest moment of the column `stand`.
+    stand: Option<Timestamp>,
+}
+
+fn rows(text: &str) -> Result<Export, String> {
     let text = text.trim_start_matches('\u{feff}');
     let head = text.lines().next().unwrap_or_default();
     // As programs of offices write it: the separator that the head has most of.
@@ -184,13 +231,19 @@ fn rows(text: &str) -> Result<Vec<Row>, String> {
             missing.join(", ")
         ));
     }
-    let mut rows = Vec::new();
+    let (mut rows, mut stand) = (Vec::new(), None);
     for record in reader.records() {
         let record = record.map_err(|error| fault(&error))?;
         let line = record.position().map_or(0, csv::Position::line);
         rows.push(row(line, &columns, &record)?);
+        if let Some(written) = columns.get(STAND).and_then(|at| record.get(*at)) {
+            let must = "no moment; write it as --stand";
+            let read = zeitpunkt(written)
+                .ok_or_else(|| format!("line {line} of the export, column `{STAND}`: {must}"))?;
+            stand = Some(stand.map_or(read, |known: Timestamp| known.min(read)));
+        }
     }
-    Ok(rows)
+    Ok(Export { rows, stand })
 }
 
 /// What is wrong with the form of the file; the library's own text may quote it.
@@ -267,6 +320,23 @@ fn datum(written: &str) -> Option<TeilDatum> {
     TeilDatum::parse(&padded.join("-"))
 }
 
+/// A moment as offices write it: with an offset, or in German time; a day alone is its beginning. Where a clock shows an hour twice it is the
+/// first of them, so that a list is rather older than younger.
+fn zeitpunkt(written: &str) -> Option<Timestamp> {
+    let written = written.trim();
+    if let Ok(moment) = written.parse::<Timestamp>() {
+        return Some(moment);
+    }
+    let (day, time) = written.split_once(['T', ' ']).unwrap_or((written, "00:00"));
+    let day: Date = match day.contains('.') {
+        true => datum(day)?.to_string().parse().ok()?,
+        false => day.parse().ok()?,
+    };
+    let time: Time = time.trim().parse().ok()?;
+    let zone = TimeZone::get("Europe/Berlin").ok()?;
+    zone.into_ambiguous_zoned(day.to_datetime(time)).earlier().ok().map(|zoned| zoned.timestamp())
+}
+
 fn arten(written: &str) -> Option<Vec<String>> {
     if NONE.contains(&written.to_lowercase().as_str()) {
         return Some(Vec::new());
@@ -303,7 +373,9 @@ mod tests {
 
     fn marks(text: &str) -> Result<Vec<String>, String> {
         let secret = Secret::new(&"x".repeat(32))?;
-        Ok(children(rows(text)?).map(|row| secret.mark(&row.kind, &row.mutter, &row.eintragung)).collect())
+        Ok(children(rows(text)?.rows)
+            .map(|row| secret.mark(&row.kind, &row.mutter, &row.eintragung))
+            .collect())
     }
 
     #[test]
@@ -351,6 +423,34 @@ mod tests {
             let mark = secret.mark(&kind, &mutter, &record.eintragung.unwrap());
             assert_eq!(marks(&format!("{HEAD}\n{line}\n")).unwrap(), [mark], "{sample}");
         }
+    }
+
+    #[test]
+    fn a_moment_is_read_as_offices_write_it() {
+        for (written, read) in [
+            ("2026-11-21T18:00:00+01:00", "2026-11-21T17:00:00Z"),
+            ("2026-11-21T18:00", "2026-11-21T17:00:00Z"),
+            (" 2026-07-21 18:00:30 ", "2026-07-21T16:00:30Z"),
+            ("21.11.2026 18:00", "2026-11-21T17:00:00Z"),
+            ("1.7.2026", "2026-06-30T22:00:00Z"),
+            ("2026-11-21", "2026-11-20T23:00:00Z"),
+            // Twice on that night; the earlier one is summer time.
+            ("2026-10-25 02:30", "2026-10-25T00:30:00Z"),
+        ] {
+            assert_eq!(zeitpunkt(written), Some(read.parse().unwrap()), "{written}");
+        }
+        for written in ["", "heute", "18:00", "2026-11", "11.2026 18:00", "2026-11-21 25:00"] {
+            assert_eq!(zeitpunkt(written), None, "{written}");
+        }
+        let head = "kind_familienname;kind_vornamen;kind_geburtsdatum;kind_geburtsort;mutter_geburtsdatum;arten;Stand\n";
+        let line = |stand: &str| format!("M;L;2024-08-05;Bremen;1994-03-12;;{stand}\n");
+        let read = rows(&format!("{head}{}{}", line("21.11.2026 18:00"), line("2026-11-20"))).unwrap();
+        assert_eq!(read.stand, Some("2026-11-19T23:00:00Z".parse().unwrap()), "the earliest holds");
+        let fault = rows(&format!("{head}{}", line("Geheim"))).err().unwrap();
+        assert!(
+            fault.contains("line 2 of the export, column `stand`") && !fault.contains("Geheim"),
+            "{fault}"
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The story of the register, chapter by chapter: a load that two persons declare, deliveries by two ways, broken ones, requests
 //! and what becomes of them, the answer of an office. Holds no outcome; what came of it is read where it lies.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::demo_teller::{Post, Teller, with_login};
@@ -128,7 +129,8 @@ async fn say_of_register(
 /// Without this no mother is told that there is no Eintragung.
 async fn bestand(teller: &mut Teller<'_>, held: u64) -> Result<(), CliError> {
     teller.chapter("two persons declare that it is complete, and the office reports it every day")?;
-    say_of_register(teller, "comparison with the office's list", "erste-person", gapless(held)).await?;
+    let abgleich = gapless(held, teller.now());
+    say_of_register(teller, "comparison with the office's list", "erste-person", abgleich).await?;
     for person in ["erste-person", "zweite-person"] {
         say_of_register(teller, "signature", person, json!({ "was": "erklaerung" })).await?;
     }
@@ -168,12 +170,14 @@ async fn broken(teller: &mut Teller<'_>, held: u64) -> Result<(), CliError> {
     teller.stranger(LIEFERUNGEN, eintragung(&without(24))).await?;
     // What was sent back stands against answers until somebody knows that nothing is missing.
     let what = "comparison once more: what was sent back is missing nowhere";
-    say_of_register(teller, what, "erste-person", gapless(held)).await.map(|_| ())
+    let abgleich = gapless(held, teller.now());
+    say_of_register(teller, what, "erste-person", abgleich).await.map(|_| ())
 }
 
-/// A comparison with the office's list without a gap.
-fn gapless(held: u64) -> Value {
-    json!({ "was": "abgleich", "anzahl": held, "liste": true, "fehlend": 0, "ueberzaehlig": 0 })
+/// A comparison with a list that the office has just made, without a gap.
+fn gapless(held: u64, stand: Timestamp) -> Value {
+    let stand = stand.to_string();
+    json!({ "was": "abgleich", "anzahl": held, "liste": true, "stand": stand, "fehlend": 0, "ueberzaehlig": 0 })
 }
 
 /// A hint and never an Eintragung; from now on nothing about this child or its mother is answered automatically.

@@ -163,8 +163,13 @@ fn from_file(
     let of_partner = of_message()
         .find(|(_, accept)| partner.as_ref().is_none_or(|partner| accept.partners.contains(partner)));
     let taker = of_partner.or_else(|| of_message().next());
-    let taker =
-        taker.or_else(|| fit.compiled.plans.iter().find_map(|plan| Some((plan, plan.accept.first()?))));
+    // What no route takes comes in where its sender delivers: at a door of others it would be turned away for another reason.
+    let of_any =
+        || fit.compiled.plans.iter().flat_map(|plan| plan.accept.iter().map(move |accept| (plan, accept)));
+    let of_sender = || {
+        of_any().find(|(_, accept)| partner.as_ref().is_some_and(|partner| accept.partners.contains(partner)))
+    };
+    let taker = taker.or_else(of_sender).or_else(|| of_any().next());
     let Some((binding, first_partner)) = taker.and_then(|(plan, accept)| {
         Some((plan.bindings.first()?.key.clone(), accept.partners.first().cloned()))
     }) else {

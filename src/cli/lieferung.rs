@@ -109,6 +109,8 @@ fn next(why: Why) -> &'static str {
         Why::Parked => "mend the cause and replay (`parked show`), or the office delivers anew",
         Why::Waiting => "nothing yet; else as for what was refused",
         Why::Unreadable => "the office sends a readable copy; else `lieferung freigeben` by two persons",
-        Why::Foreign => "nothing; a hint for the office",
+        Why::Foreign => {
+            "a hint: if it is its own, the office delivers it anew with the right place and key; of others nothing"
+        }
     }
 }

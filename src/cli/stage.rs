@@ -7,6 +7,7 @@ use crate::app::place::{self, Fit, Place, Unfit};
 use crate::cli::args::Global;
 use crate::cli::exit::CliError;
 use crate::cli::output::Output;
+use crate::cli::person;
 use crate::clock::Clock;
 use crate::route::show;
 use crate::store::contract::Store;
@@ -61,6 +62,9 @@ pub fn opened(global: &Global, fit: &Fit, read_only: bool) -> Result<Arc<dyn Sto
             "there is no store at {} yet; start `drehscheibe run` once, or name another folder with --data",
             folder.display()
         )));
+    }
+    if let Some(told) = person::not_owner(&folder) {
+        return Err(CliError::Usage(told));
     }
     Ok(house::open_store(&place, &fit.compiled, read_only)?)
 }

@@ -1,7 +1,9 @@
 //! Whether the house runs, what waits, how old it is, whose fault it is, and what to do next: one look for the operator.
 //! Never shows content and never decides: it asks the running process, and reads figures, pauses and breakers.
 
-use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::args::Global;
@@ -12,8 +14,13 @@ use crate::app::asking::{self, Answered};
 use crate::clock::Clock;
 use crate::effects::{Fact, Question};
 use crate::engine::commit::TO_MAINTAINERS;
+use crate::engine::objecting;
 use crate::envelope::Inbound;
+use crate::pipeline::find::RUECKSTAND;
+use crate::register::aemter::tag;
+use crate::register::bestand::Bestand;
 use crate::register::objection::{Objection, Sought, Why};
+use crate::register::tatsachen::MELDEFRIST;
 use crate::route::compiled::Compiled;
 use crate::store::contract::{Backlog, Breaker, Figures, Filter, Listed, Pause, Scope, Store};
 use crate::store::duty::Holding;
@@ -105,25 +112,145 @@ pub async fn run(global: &Global, clock: &Clock, out: &mut Output) -> Result<Exi
     report.parts = parts(&fit.compiled).await;
     report.items.extend(store.recovery().await?.map(of_recovery));
     report.items.extend(report.parts.iter().filter_map(|said| of_part(said, now)));
-    report.items.extend(of_offices(&*store, &fit.compiled).await?);
+    report.items.extend(of_offices(&*store, &fit.compiled, &report.pauses, now).await?);
     report.items.sort_by_key(|item| (urgency(item), item.since));
     print(&Report { house: Some(house), duties, ..report }, out)?;
     Ok(Exit::Ok)
 }
 
-/// What stands against answers, office by office: what nobody could read first, because it blocks the whole register.
-async fn of_offices(store: &dyn Store, compiled: &Compiled) -> Result<Vec<Item>, CliError> {
+/// What stands against answers, office by office: which registers are answered by persons only, and which deliveries had no effect.
+async fn of_offices(
+    store: &dyn Store,
+    compiled: &Compiled,
+    pauses: &[Pause],
+    now: Timestamp,
+) -> Result<Vec<Item>, CliError> {
     let offices = compiled.tafeln.aemter.aemter.iter().map(|amt| amt.id.clone());
     let offices: Vec<String> = offices.filter(|id| compiled.partners.contains_key(id)).collect();
-    // No person data: only what is known of deliveries as such is asked for.
-    let questions = offices.iter().cloned().map(Sought::Open).map(Question::Objections).collect();
-    let answers = store.lookup(questions).await?;
-    let mut items = Vec::new();
-    for (office, answer) in offices.iter().zip(answers) {
-        let Fact::Objections(found) = answer.fact else { continue };
-        items.extend(of_office(office, &found));
+    let held = held(compiled, pauses);
+    let (mut items, mut undeclared) = (Vec::new(), Vec::new());
+    for office in offices {
+        // What a predecessor delivered is this office's, and so is what of it lies here.
+        let aemter = compiled.tafeln.aemter.mit_vorgaengern(&office, tag(now));
+        let lying = aemter.iter().cloned().map(Question::Backlog);
+        // No person data: only what is known of registers and deliveries as such is asked for.
+        let questions =
+            [Question::Bestand(office.clone()), Question::Objections(Sought::Open(office.clone()))];
+        let mut register = Register::default();
+        for answer in store.lookup(questions.into_iter().chain(lying).collect()).await? {
+            match answer.fact {
+                Fact::Bestand(found) => register.bestand = found.unwrap_or_default(),
+                Fact::Objections(found) => {
+                    register.unread =
+                        found.iter().filter(|one| one.why == Why::Unreadable).map(|one| one.since).min();
+                    items.extend(of_office(&office, &found));
+                }
+                Fact::Backlog(since) => register.lies = earlier(register.lies, since),
+                _ => {}
+            }
+        }
+        register.held = aemter.iter().filter_map(|amt| held.get(amt).copied()).min();
+        match register.bestand.erklaert() {
+            true => items.extend(of_register(&office, &register, now)),
+            false => undeclared.push(office),
+        }
     }
+    items.extend(of_undeclared(&undeclared));
     Ok(items)
+}
+
+/// What decides whether absence may be read from a register.
+#[derive(Default)]
+struct Register {
+    bestand: Bestand,
+    /// Since when the oldest delivery that nobody could read stands against all of it.
+    unread: Option<Timestamp>,
+    /// Since when the oldest delivery lies where sources see it.
+    lies: Option<Timestamp>,
+    /// Since when deliveries are held by a pause.
+    held: Option<Timestamp>,
+}
+
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
+}
+
+/// Since when deliveries of each office are held by a person.
+fn held(compiled: &Compiled, pauses: &[Pause]) -> BTreeMap<String, Timestamp> {
+    let mut held: BTreeMap<String, Timestamp> = BTreeMap::new();
+    for pause in pauses {
+        for partner in
+            compiled.plans.iter().flat_map(|plan| objecting::concerned(plan, &pause.kind, &pause.name))
+        {
+            let since = held.entry(partner.clone()).or_insert(pause.since);
+            *since = pause.since.min(*since);
+        }
+    }
+    held
+}
+
+/// Why a register that was declared complete is answered by persons only (case J), since when, and what ends it. With the settings that
+/// routes have unless they say otherwise.
+fn of_register(office: &str, register: &Register, now: Timestamp) -> Option<Item> {
+    let bestand = &register.bestand;
+    let after = |since: Timestamp, time: SignedDuration| since.checked_add(time).ok();
+    let mut why: Vec<(String, Option<Timestamp>)> = Vec::new();
+    let late = |since: Timestamp| after(since, RUECKSTAND).filter(|from| *from < now);
+    if let Some(since) = register.unread {
+        why.push(("an unreadable delivery".to_owned(), Some(since)));
+    }
+    for (what, since) in [("deliveries that nobody took", register.lies), ("a pause", register.held)] {
+        if let Some(from) = since.and_then(late) {
+            why.push((format!("{what} since {}", moment(since.unwrap_or(from))), Some(from)));
+        }
+    }
+    let frist = SignedDuration::try_from(MELDEFRIST).unwrap_or(SignedDuration::MAX);
+    match &bestand.meldung {
+        None => why.push(("no Bestandsmeldung".to_owned(), None)),
+        Some(last) if !last.stimmt => {
+            why.push((format!("the Bestandsmeldung of {} does not agree", moment(last.am)), Some(last.am)));
+        }
+        Some(last) if after(last.am, frist).is_none_or(|until| until < now) => {
+            let text = format!("the last Bestandsmeldung is of {}", moment(last.am));
+            why.push((text, after(last.am, frist)));
+        }
+        Some(_) => {}
+    }
+    if bestand.alte_schluessel {
+        why.push(("its search keys are being made anew".to_owned(), None));
+    }
+    let since = why.iter().filter_map(|(_, since)| *since).min();
+    let cause: Vec<String> = why.into_iter().map(|(text, _)| text).collect();
+    let next = "nothing is answered automatically from it; it ends when each of these has (`bestand status`, `lieferung list`)";
+    (!cause.is_empty()).then(|| Item {
+        what: format!("{office}, Register gesperrt (J)"),
+        count: 1,
+        since,
+        whose: Whose::Sender,
+        cause: Some(cause.join("; ")),
+        next: next.to_owned(),
+    })
+}
+
+/// So many offices are named one by one.
+const NAMED: usize = 5;
+
+/// Registers that nobody declared complete: all of them are case J, and none of it is news.
+fn of_undeclared(offices: &[String]) -> Option<Item> {
+    let mut named = offices.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if offices.len() > NAMED {
+        named.push_str(", …");
+    }
+    (!offices.is_empty()).then(|| Item {
+        what: "Register ohne Vollständigkeitserklärung (J)".to_owned(),
+        count: offices.len() as u64,
+        since: None,
+        whose: Whose::Nobody,
+        cause: Some(named),
+        next:
+            "nothing is answered automatically from them; `drehscheibe bestand status` says how far each is"
+                .to_owned(),
+    })
 }
 
 fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
@@ -462,6 +589,7 @@ pub fn print(report: &Report, out: &mut Output) -> std::io::Result<()> {
 mod tests {
     use super::*;
     use crate::cli::output::tests::Printed;
+    use crate::register::bestand::Meldung;
 
     fn at(text: &str) -> Timestamp {
         format!("2026-11-21T{text}Z").parse().unwrap()
@@ -552,6 +680,43 @@ mod tests {
         );
         assert!(items[0].next.contains("lieferung freigeben") && items[0].what.contains("blockiert"));
         assert!(of_office("jugendamt-bremen", &[]).is_empty());
+    }
+
+    #[test]
+    fn a_register_that_persons_answer_for_is_told_with_each_cause_and_since_when() {
+        let meldung = |hour: &str, stimmt| Some(Meldung { am: at(hour), anzahl: 1, stimmt });
+        let register =
+            |meldung| Register { bestand: Bestand { meldung, ..Bestand::default() }, ..Register::default() };
+        let told = |register: Register| of_register("jugendamt-bremen", &register, at("12:00:00"));
+        assert_eq!(told(register(meldung("08:00:00", true))), None);
+        let item = told(Register { lies: Some(at("11:00:01")), ..register(meldung("08:00:00", true)) });
+        assert_eq!(item, None, "under way");
+        let item = told(Register {
+            lies: Some(at("09:00:00")),
+            held: Some(at("10:30:00")),
+            unread: Some(at("11:00:00")),
+            ..register(meldung("11:30:00", false))
+        })
+        .unwrap();
+        assert_eq!(item.since, Some(at("10:00:00")), "an hour after the oldest came");
+        assert!(item.what.ends_with("Register gesperrt (J)"), "{}", item.what);
+        let cause = item.cause.unwrap();
+        for part in [
+            "unreadable",
+            "nobody took since 2026-11-21 09:00:00Z",
+            "a pause since",
+            "11:30:00Z does not agree",
+        ] {
+            assert!(cause.contains(part), "{part}: {cause}");
+        }
+        let old = Some(Meldung { am: "2026-11-20T09:00:00Z".parse().unwrap(), anzahl: 1, stimmt: true });
+        let item = told(register(old)).unwrap();
+        assert_eq!(item.since, Some(at("11:00:00")));
+        assert!(told(register(None)).unwrap().cause.unwrap().contains("no Bestandsmeldung"));
+        let names: Vec<String> = (0..7).map(|n| format!("amt-{n}")).collect();
+        let item = of_undeclared(&names).unwrap();
+        assert_eq!((item.count, item.cause.as_deref()), (7, Some("amt-0, amt-1, amt-2, amt-3, amt-4, …")));
+        assert_eq!(of_undeclared(&[]), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::effects::{AuditLine, Effects, Outgoing};
 use crate::envelope::{Envelope, Head, Inbound, Reply, Stage, Verdict};
 use crate::message::{Identity, Message, Sender};
-use crate::pipeline::step::Bench;
+use crate::pipeline::step::{Bench, NEXT};
 use crate::plan::Plan;
 use crate::rejection::{Fault, Rejection};
 use crate::store::contract::{Entry, Keep, Stamp};
@@ -53,13 +53,13 @@ impl Settled {
     }
 }
 
-/// Parked by our own fault: nothing of what it would have caused is kept.
+/// Parked by our own fault or until a person has looked: nothing of what it would have caused is kept.
 pub fn ours(cause: String) -> Settled {
-    Settled {
-        cause: Some(cause),
-        next_step: Some("correct the route or package, then replay".to_owned()),
-        ..Settled::new(Inbound::Parked)
-    }
+    let (cause, next) = match cause.split_once(NEXT) {
+        Some((cause, next)) => (cause.to_owned(), next.to_owned()),
+        None => (cause, "correct the route or package, then replay".to_owned()),
+    };
+    Settled { cause: Some(cause), next_step: Some(next), ..Settled::new(Inbound::Parked) }
 }
 
 /// Builds the entry of a settled message.

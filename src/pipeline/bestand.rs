@@ -17,6 +17,7 @@ use crate::register::objection::{ObjectionChange, Which};
 use crate::register::record::{Registermeldung, moment};
 use crate::register::tafeln::Tafeln;
 use crate::register::tatsachen::MELDEFRIST;
+use crate::register::uhr::TOLERANCE;
 use crate::rejection::{Fault, Rejection};
 
 /// The standard of deliveries where the route says nothing.
@@ -113,6 +114,22 @@ fn hindered(hindernis: Hindernis) -> Trouble {
             "nur-gezaehlt",
             "Der letzte Abgleich hat nur Zahlen verglichen; erst die Liste der Kinder und ihrer Eintragungen zeigt, ob etwas fehlt.",
         ),
+        Hindernis::OhneStand => (
+            "liste-ohne-stand",
+            "Die verglichene Liste nennt nicht, von wann sie spricht. Bitte mit der Angabe des Standes neu erstellen und abgleichen.",
+        ),
+        Hindernis::VorBeginn => (
+            "liste-vor-beginn",
+            "Die Liste ist älter als der Beginn der Erstbefüllung. Bitte aus einem neuen Export erstellen und abgleichen.",
+        ),
+        Hindernis::Ueberholt => (
+            "liste-ueberholt",
+            "Eine jüngere Liste wurde bereits abgeglichen. Bitte eine Liste aus einem neuen Export abgleichen.",
+        ),
+        Hindernis::Veraltet => (
+            "liste-veraltet",
+            "Die abgeglichene Liste ist älter als vier Tage. Bitte aus einem neuen Export erstellen, abgleichen und dann unterschreiben.",
+        ),
         Hindernis::OhnePerson => ("ohne-person", "Eine Unterschrift braucht eine Person."),
         Hindernis::DieselbePerson => ("dieselbe-person", "Dieselbe Person hat bereits unterschrieben."),
     };
@@ -133,13 +150,17 @@ impl Step for Stand {
         let amt = message.sender.id.clone();
         let stamp = uhr::stamp(message)?;
         // As old as the moment that it states: what was delivered or deleted after it does not make it wrong.
-        let at = moment(stamp, message.envelope.head.received);
+        let received = message.envelope.head.received;
+        let stand = stand(&said, received)?;
+        let at = moment(stamp, received);
+        // An office's list is as old as the export that it was made of, whenever somebody compares it.
+        let as_of = stand.unwrap_or(at);
         let counts = matches!(said.was.as_str(), "abgleich" | "meldung");
         let mut questions = vec![Question::Bestand(amt.clone())];
         if counts {
             // A successor answers for what its predecessors delivered.
             let of = self.tafeln.aemter.mit_vorgaengern(&amt, tag(message.now()));
-            questions.extend(of.into_iter().map(|partner| Question::Anzahl { partner, at }));
+            questions.extend(of.into_iter().map(|partner| Question::Anzahl { partner, at: as_of }));
         }
         if said.was == "meldung" {
             let uuid = said.letzte_uuid.as_deref().map(|uuid| uuid.trim().to_ascii_lowercase());
@@ -171,14 +192,15 @@ impl Step for Stand {
             }
             "abgleich" => {
                 let person = who.ok_or_else(only_persons)?;
-                let abgleich = abgleich(&said, at, gezaehlt, person)?;
+                let abgleich = abgleich(&said, (at, stand), gezaehlt, person)?;
                 detail.push(("lueckenlos", abgleich.lueckenlos().to_string()));
                 detail.push(("liste", abgleich.liste.to_string()));
+                detail.push(("stand", stand.map_or_else(|| "-".to_owned(), |stand| stand.to_string())));
                 let beweist = abgleich.beweist();
                 bestand.abgleichen(abgleich).map_err(hindered)?;
                 if beweist {
                     let aemter = self.tafeln.aemter.mit_vorgaengern(&amt, tag(message.now()));
-                    gapless(message, aemter, &amt, at);
+                    gapless(message, aemter, &amt, as_of);
                 }
             }
             "erklaerung" => {
@@ -210,10 +232,22 @@ impl Step for Stand {
     }
 }
 
-/// A comparison of the office's side with the mirror as it was at a moment.
+/// As of when the office's list speaks. One that lies ahead would close what comes tomorrow.
+fn stand(said: &Registermeldung, received: Timestamp) -> Result<Option<Timestamp>, Trouble> {
+    let Some(written) = said.stand.as_deref().filter(|_| said.was == "abgleich") else { return Ok(None) };
+    let stand: Timestamp = written.trim().parse().map_err(|_| incomplete())?;
+    if stand.duration_since(received) > TOLERANCE {
+        let text =
+            "Der Stand der Liste liegt in der Zukunft. Bitte die Uhr prüfen und die Liste neu erstellen.";
+        return Err(Rejection::new(Fault::Other, text).rule("stand-in-zukunft").into());
+    }
+    Ok(Some(moment(stand, received)))
+}
+
+/// A comparison of the office's side with the mirror as it was at the moment of the office's list.
 fn abgleich(
     said: &Registermeldung,
-    am: Timestamp,
+    (am, stand): (Timestamp, Option<Timestamp>),
     gezaehlt: u64,
     person: String,
 ) -> Result<Abgleich, Trouble> {
@@ -223,7 +257,7 @@ fn abgleich(
     // A comparison of counts alone knows only the difference; it can hide as many gaps as surplus records.
     let fehlend = said.fehlend.unwrap_or(erwartet.saturating_sub(gezaehlt));
     let ueberzaehlig = said.ueberzaehlig.unwrap_or(gezaehlt.saturating_sub(erwartet));
-    Ok(Abgleich { am, erwartet, gezaehlt, fehlend, ueberzaehlig, person, liste })
+    Ok(Abgleich { am, stand, erwartet, gezaehlt, fehlend, ueberzaehlig, person, liste })
 }
 
 /// What follows when office and mirror held the same children with the same entries at a moment (rules.md 2.1): whatever of this office
@@ -305,6 +339,7 @@ mod tests {
         let abgleich = |n: u64| {
             said("abgleich", |s| {
                 (s.anzahl, s.liste) = (Some(n), Some(true));
+                s.stand = Some("2026-11-21T09:15:30.123Z".into());
                 (s.fehlend, s.ueberzaehlig) = (Some(n.saturating_sub(3)), Some(0));
             })
         };
@@ -317,6 +352,7 @@ mod tests {
         assert_eq!(order(said("erklaerung", |_| ()), Some("a")), Err("S999 luecken".into()));
         let exchanged = said("abgleich", |s| {
             (s.anzahl, s.fehlend, s.ueberzaehlig, s.liste) = (Some(3), Some(1), Some(1), Some(true));
+            s.stand = Some("2026-11-21T09:15:30.123Z".into());
         });
         assert_eq!(order(exchanged, Some("a")), Ok(()));
         assert_eq!(order(said("erklaerung", |_| ()), Some("a")), Err("S999 luecken".into()));
@@ -329,6 +365,46 @@ mod tests {
         assert_eq!(order(said("erklaerung", |_| ()), Some("a")), Err("S999 dieselbe-person".into()));
         assert_eq!(order(said("erklaerung", |_| ()), Some("b")), Ok(()));
         assert!(world.bestand.erklaert());
+    }
+
+    #[test]
+    fn a_comparison_closes_what_is_older_than_the_list_and_nothing_without_its_moment() {
+        let begun = || World {
+            bestand: Bestand::beginnen("2026-11-20T09:00:00Z".parse().unwrap()),
+            anzahl: 3,
+            neueste: true,
+        };
+        let list = |stand: Option<&str>| {
+            said("abgleich", |s| {
+                (s.anzahl, s.liste, s.fehlend, s.ueberzaehlig) = (Some(3), Some(true), Some(0), Some(0));
+                s.stand = stand.map(str::to_owned);
+            })
+        };
+        let closed = |stand: Option<&str>| {
+            let mut message = ordered(list(stand), Some("a"));
+            run(&step(), &mut message, &mut begun()).map(|()| match message.effects.objections.as_slice() {
+                [ObjectionChange::Close { which: Which::Office { before, .. }, .. }] => Some(*before),
+                [] => None,
+                other => panic!("{other:?}"),
+            })
+        };
+        let yesterday = "2026-11-20T18:00:00+01:00";
+        assert_eq!(
+            closed(Some(yesterday)),
+            Ok(Some(yesterday.parse().unwrap())),
+            "not the moment of the command"
+        );
+        assert_eq!(closed(None), Ok(None));
+        assert_eq!(closed(Some("2026-11-21T12:00:00+01:00")), Err("S999 stand-in-zukunft".into()));
+        assert_eq!(closed(Some("gestern")), Err("S999 angaben-fehlen".into()));
+        // Clocks differ by a little; ours is the later one.
+        let received = message().envelope.head.received;
+        assert_eq!(closed(Some("2026-11-21T10:16:30+01:00")), Ok(Some(received)));
+        // The mirror is counted as it was at that moment.
+        let mut message = ordered(list(Some(yesterday)), Some("a"));
+        let Ok(Flow::Ask(questions)) = step().apply(&mut message, &mut bench()) else { panic!("asks") };
+        let at = Question::Anzahl { partner: "jugendamt-bremen".into(), at: yesterday.parse().unwrap() };
+        assert!(questions.contains(&at), "{questions:?}");
     }
 
     #[test]

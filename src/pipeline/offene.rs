@@ -146,8 +146,9 @@ fn told(one: &Objection) -> Value {
             "Bitte liefern Sie eine lesbare Fassung mit derselben nachrichtenUUID; bis dahin wird aus Ihrem Register nichts automatisch beauskunftet.",
         ),
         Why::Foreign => (
-            "von anderer Stelle",
-            "Eine andere Stelle hat zu einem Kind Ihres Registers geliefert; die Lieferung wurde abgewiesen.",
+            "Zuständigkeit",
+            "Eine Lieferung zu einem Kind Ihres Registers wurde abgewiesen, weil Absender, Geburtsort und Registerschlüssel nicht zusammenpassen. \
+             War sie von Ihnen, liefern Sie sie bitte berichtigt neu; kam sie von einer anderen Stelle, ist nichts zu tun.",
         ),
     };
     json!({

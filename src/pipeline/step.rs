@@ -40,7 +40,8 @@ pub enum Flow {
 pub enum Trouble {
     /// The message is at fault: it is rejected and answered.
     Rejected(Vec<Rejection>),
-    /// We are at fault (a template, a condition): the message is parked with this plain cause and loses nothing.
+    /// We are at fault (a template, a condition), or a person has to look: the message is parked with this plain cause, behind [`NEXT`]
+    /// with what to do, and loses nothing.
     Ours(String),
 }
 
@@ -49,6 +50,9 @@ impl From<Rejection> for Trouble {
         Trouble::Rejected(vec![rejection])
     }
 }
+
+/// Parts a cause of ours from the one step that a person can take, where the step knows a better one than to mend route or package.
+pub const NEXT: &str = "; next: ";
 
 /// One verb of a route.
 pub trait Step: Send + Sync {

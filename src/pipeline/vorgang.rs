@@ -15,7 +15,7 @@ use crate::pipeline::bestand::{incomplete, only_persons, person, registermeldung
 use crate::pipeline::jugendamt::ALIAS;
 use crate::pipeline::settings;
 use crate::pipeline::settle::leads_to;
-use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
+use crate::pipeline::step::{Bench, Building, Entry, Flow, NEXT, Place, SettingFault, Step, Trouble};
 use crate::pipeline::{answer, sending, uebergaenge};
 use crate::register::aemter::{Aemter, tag};
 use crate::register::antwort::zustaendig;
@@ -174,8 +174,8 @@ impl Vorgang {
             };
             if !confirmed {
                 return Err(Trouble::Ours(format!(
-                    "the answer of the office names another child or mother than was asked for: a person of the office \
-                     looks at it; `drehscheibe vorgang bestaetigen {id} --jugendamt {}` sends it, nothing else does",
+                    "the answer of the office names another child or mother than was asked for{NEXT}a person of the office looks at \
+                     it; `drehscheibe vorgang bestaetigen {id} --jugendamt {}` sends it, nothing else does",
                     message.sender.id
                 )));
             }
@@ -379,7 +379,9 @@ mod tests {
             let mut message = somebody();
             let outcome = confirmed(&mut message, Some(alias()), Some(begun()), confirmation);
             let Err(Trouble::Ours(cause)) = outcome else { panic!("{outcome:?}") };
-            assert!(cause.contains("vorgang bestaetigen") && !cause.contains("M\u{fc}ller"), "{cause}");
+            let (cause, next) = cause.split_once(NEXT).unwrap();
+            assert!(next.contains("vorgang bestaetigen") && !next.contains("M\u{fc}ller"), "{next}");
+            assert!(!cause.contains("vorgang bestaetigen") && !cause.contains("M\u{fc}ller"), "{cause}");
             assert!(message.built.is_empty() && message.effects.vorgaenge.is_empty());
         }
         let mut message = somebody();

@@ -6,14 +6,21 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+/// How old an office's list may be when somebody signs the completeness on it: a weekend with a day on each side.
+pub const LISTE_GILT: SignedDuration = SignedDuration::from_hours(4 * 24);
+
 /// A comparison of the office's list with the mirror.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Abgleich {
     /// When it was made.
     pub am: Timestamp,
+    /// As of when the office's list speaks: the moment of the export that it was made of. Where none is known (counts, and lists of
+    /// earlier versions) nothing is proven: nobody knows what the office entered since.
+    #[serde(default)]
+    pub stand: Option<Timestamp>,
     /// How many Registersätze the office holds.
     pub erwartet: u64,
-    /// How many stood in the mirror.
+    /// How many stood in the mirror at that moment.
     pub gezaehlt: u64,
     /// How many of the office's were missing in the mirror.
     pub fehlend: u64,
@@ -83,6 +90,20 @@ pub enum Hindernis {
     /// Counts alone were compared.
     #[error("counts alone were compared; compare the office's list of children and entries")]
     NurGezaehlt,
+    /// The list names no moment as of which it speaks.
+    #[error(
+        "the list that was compared names no moment as of which it speaks; make it anew with `bestand liste --stand`"
+    )]
+    OhneStand,
+    /// The list was made of an export from before the load was begun.
+    #[error("the list is older than the begin of the load; make it anew of an export of today")]
+    VorBeginn,
+    /// A younger list was compared already.
+    #[error("a younger list was compared already; an older one says nothing more")]
+    Ueberholt,
+    /// The list is too old to be signed on.
+    #[error("the list that was compared is older than four days; make it anew and compare again")]
+    Veraltet,
     /// Nobody is named who signs.
     #[error("nobody is named who signs; a signature needs a person")]
     OhnePerson,
@@ -99,7 +120,7 @@ impl Abgleich {
 
     /// Whether it proves that both sides hold the same children with the same entries.
     pub fn beweist(&self) -> bool {
-        self.liste && self.lueckenlos()
+        self.liste && self.stand.is_some() && self.lueckenlos()
     }
 }
 
@@ -135,15 +156,23 @@ impl Bestand {
         Bestand { begonnen: Some(am), ..Bestand::default() }
     }
 
-    /// Takes a comparison in; one with gaps takes signatures back.
+    /// Takes a comparison in; one with gaps takes signatures back. Lists count in the order of the moments of which they speak: what an
+    /// older one says was overtaken by the younger one.
     pub fn abgleichen(&mut self, abgleich: Abgleich) -> Result<(), Hindernis> {
         let begonnen = self.begonnen.ok_or(Hindernis::NichtBegonnen)?;
         if abgleich.am < begonnen {
             return Err(Hindernis::NichtBegonnen);
         }
+        if abgleich.stand.is_some_and(|stand| stand < begonnen) {
+            return Err(Hindernis::VorBeginn);
+        }
+        let younger = self.abgleich.as_ref().and_then(|known| known.stand);
+        if younger.zip(abgleich.stand).is_some_and(|(younger, stand)| stand < younger) {
+            return Err(Hindernis::Ueberholt);
+        }
         if !abgleich.lueckenlos() {
             self.unterschriften.clear();
-        } else if !abgleich.liste && self.abgleich.as_ref().is_some_and(Abgleich::beweist) {
+        } else if !abgleich.beweist() && self.abgleich.as_ref().is_some_and(Abgleich::beweist) {
             // As many as before: it says less than what stands there.
             return Ok(());
         }
@@ -158,8 +187,12 @@ impl Bestand {
         if !abgleich.lueckenlos() {
             return Err(Hindernis::Luecken);
         }
-        if !abgleich.beweist() {
+        if !abgleich.liste {
             return Err(Hindernis::NurGezaehlt);
+        }
+        let stand = abgleich.stand.ok_or(Hindernis::OhneStand)?;
+        if am.duration_since(stand) > LISTE_GILT {
+            return Err(Hindernis::Veraltet);
         }
         if person.trim().is_empty() {
             return Err(Hindernis::OhnePerson);
@@ -211,6 +244,7 @@ mod tests {
         let gezaehlt = 10 + ueberzaehlig - fehlend;
         Abgleich {
             am: at(hour),
+            stand: Some(at(hour)),
             erwartet: 10,
             gezaehlt,
             fehlend,
@@ -291,6 +325,39 @@ mod tests {
         assert!(!bestand.erklaert(), "written by a program that knew no codes in lists");
         bestand.abgleichen(abgleich(9, 0, 0)).unwrap();
         assert!(bestand.erklaert(), "one comparison by list suffices, the signatures still stand");
+    }
+
+    #[test]
+    fn a_list_says_what_was_at_its_moment_and_carries_no_signature_without_one() {
+        let of =
+            |am, stand: Option<i64>, fehlend| Abgleich { stand: stand.map(at), ..abgleich(am, fehlend, 0) };
+        let begun = || Bestand::beginnen(at(10));
+        let mut bestand = begun();
+        assert_eq!(bestand.abgleichen(of(12, Some(9), 0)), Err(Hindernis::VorBeginn));
+        bestand.abgleichen(of(12, None, 0)).unwrap();
+        assert!(!bestand.abgleich.as_ref().unwrap().beweist(), "nobody knows of when it speaks");
+        assert_eq!(bestand.unterschreiben("a", at(12)), Err(Hindernis::OhneStand));
+        // A gap that a younger list shows is not mended by an older one.
+        bestand.abgleichen(of(14, Some(13), 1)).unwrap();
+        assert_eq!(bestand.abgleichen(of(15, Some(12), 0)), Err(Hindernis::Ueberholt));
+        assert_eq!(bestand.unterschreiben("a", at(15)), Err(Hindernis::Luecken));
+        bestand.abgleichen(of(15, Some(13), 0)).unwrap();
+        assert_eq!(bestand.unterschreiben("a", at(13 + 97)), Err(Hindernis::Veraltet));
+        assert_eq!(bestand.unterschreiben("a", at(13 + 96)), Ok(false));
+        assert_eq!(bestand.unterschreiben("b", at(13 + 97)), Err(Hindernis::Veraltet));
+        // A list without a moment says less than what stands there.
+        bestand.abgleichen(of(16, None, 0)).unwrap();
+        assert_eq!(bestand.abgleich.as_ref().unwrap().stand, Some(at(13)));
+        bestand.abgleichen(of(17, None, 1)).unwrap();
+        assert!(bestand.unterschriften.is_empty(), "and a gap is a gap");
+        // What a program before this one stored proves nothing until a list with its moment was compared; the signatures stay.
+        let mut bestand = declared();
+        let mut before = serde_json::to_value(&bestand).unwrap();
+        before["abgleich"].as_object_mut().unwrap().remove("stand");
+        bestand = serde_json::from_value(before).unwrap();
+        assert!(!bestand.erklaert());
+        bestand.abgleichen(abgleich(9, 0, 0)).unwrap();
+        assert!(bestand.erklaert());
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub const FURTHER: &[Field] = &[
     field!(One, "registermeldung.fehlend", |r, t| meldung(r).fehlend = Some(zahl(t)?)),
     field!(One, "registermeldung.ueberzaehlig", |r, t| meldung(r).ueberzaehlig = Some(zahl(t)?)),
     field!(One, "registermeldung.liste", |r, t| meldung(r).liste = Some(wahrheit(t)?)),
+    field!(One, "registermeldung.stand", |r, t| meldung(r).stand = Some(token(t))),
     field!(One, "registermeldung.letzte_uuid", |r, t| meldung(r).letzte_uuid = Some(token(t))),
     field!(One, "registermeldung.id", |r, t| meldung(r).id = Some(token(t))),
     field!(One, "registermeldung.aktenzeichen", |r, t| meldung(r).aktenzeichen = Some(token(t))),

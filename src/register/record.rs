@@ -420,6 +420,9 @@ pub struct Registermeldung {
     pub ueberzaehlig: Option<u64>,
     /// Whether an Abgleich compared each child with the codes of its Eintragung, by the office's list, and not counts alone.
     pub liste: Option<bool>,
+    /// As of when that list speaks, by what the office states: the moment of the export that it was made of, as written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stand: Option<String>,
     /// UUID of the last message that it sent.
     pub letzte_uuid: Option<String>,
     /// Id of the Registersatz or Vorgang that is meant; of a notice the UUID of its message.

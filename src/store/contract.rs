@@ -213,7 +213,7 @@ pub struct Listed {
     pub test: bool,
     /// Codes of its rejection.
     pub codes: Vec<String>,
-    /// Plain cause.
+    /// Plain cause; of what was refused, sub-code and sentence of its faults.
     pub cause: Option<String>,
     /// One safe next step.
     pub next_step: Option<String>,

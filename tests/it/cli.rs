@@ -369,6 +369,11 @@ async fn files_are_judged_without_a_store() {
         assert!(dry.out.contains(said), "{said}: {}", dry.out);
     }
 
+    // What no route takes gets the verdict of the door and of `inspect`.
+    let message = sample("0802-vorbereitung.xml");
+    let dry = plain(&["dry-run", &message, "--as", "jugendamt-bremen", "--json"]).json();
+    assert_eq!((&dry["state"], &dry["codes"][0]), (&"rejected".into(), &"V000".into()), "{dry}");
+
     let shell = cli(&stage, &["completions", "bash"]);
     assert!(shell.code == 0 && shell.out.contains("_drehscheibe()"));
     let unknown = cli(&stage, &["auskunft"]);

@@ -414,6 +414,43 @@ async fn that_a_file_lies_there_is_told_until_it_is_taken_and_not_taken_back_bet
 }
 
 #[tokio::test]
+async fn what_is_left_alone_lies_there_and_is_said_until_the_partner_removes_it() {
+    let place = Place::new();
+    fs::write(place.path("woanders"), "<a/>").unwrap();
+    fs::hard_link(place.path("woanders"), place.path("in/a.xml")).unwrap();
+    std::os::unix::fs::symlink(place.path("woanders"), place.path("in/b.xml")).unwrap();
+    let told = Arc::new(Told::default());
+    let around = Surroundings { notes: told.clone(), ..place.house.around(Clock::real()) };
+    let tray = json!({"partner": "ja-nord", "in": place.path("in"), "every": "50ms"});
+    let source = FolderSource::new("lieferungen", &json!({"trays": [tray]}), &around).unwrap();
+    let running = start(Arc::new(source));
+    let apart = || -> Option<Said> {
+        around
+            .parts
+            .said()
+            .into_iter()
+            .find(|said| said.part == "left alone in the tray of ja-nord of lieferungen")
+    };
+    eventually(|| apart().is_some_and(|said| said.failing.is_some())).await;
+    let said = apart().unwrap();
+    assert_eq!(said.waits, Some(2));
+    let cause = said.failing.unwrap().cause;
+    assert!(cause.contains("mehrere-namen: 1") && cause.contains("verweis: 1"), "{cause}");
+    // What is plain is taken, and what is left alone lies there all the same.
+    place.drop_file("c.xml", b"<c/>");
+    place.house.wait_for(1).await;
+    eventually(|| names(&place.path("in")).len() == 2).await;
+    let looks = told.0.lock().unwrap().len();
+    eventually(|| told.0.lock().unwrap().len() > looks + 1).await;
+    assert!(told.0.lock().unwrap().iter().all(Option::is_some), "{:?}", told.0.lock().unwrap());
+    for name in ["a.xml", "b.xml"] {
+        fs::remove_file(place.path("in").join(name)).unwrap();
+    }
+    eventually(|| told.0.lock().unwrap().last() == Some(&None) && apart().is_none()).await;
+    running.end().await.unwrap();
+}
+
+#[tokio::test]
 async fn envelopes_leave_whole_under_our_id_and_a_repeat_changes_nothing() {
     let place = Place::new();
     let around = place.house.around(Clock::real());

@@ -37,6 +37,33 @@ pub struct InboxNote {
     pub reply: Option<SealedReply>,
 }
 
+/// So many reasons of a refusal are told, and so many characters of all of them.
+const REASONS: (usize, usize) = (3, 600);
+
+impl InboxNote {
+    /// Why a message is where it is: its cause, else what it was refused for, each fault with sub-code and sentence. Neither holds a
+    /// value of the message.
+    pub fn told(&self) -> Option<String> {
+        if self.cause.is_some() || self.rejections.is_empty() {
+            return self.cause.clone();
+        }
+        let mut all: Vec<String> = Vec::new();
+        for found in &self.rejections {
+            let told = match &found.rule {
+                Some(rule) => format!("{rule}: {}", found.text),
+                None => found.text.clone(),
+            };
+            if !all.contains(&told) {
+                all.push(told);
+            }
+        }
+        let more = all.len().saturating_sub(REASONS.0);
+        all.truncate(REASONS.0);
+        let text: String = all.join(" ").chars().take(REASONS.1).collect();
+        Some(if more > 0 { format!("{text} (+{more})") } else { text })
+    }
+}
+
 /// A committed answer as it is sealed.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SealedReply {

@@ -49,7 +49,7 @@ pub fn disk(error: std::io::Error) -> StoreError {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Later(DISK_FULL.into()),
         ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
-            StoreError::Later("the store's folder cannot be written; give the process the right to".into())
+            StoreError::Later("the store's folder cannot be written; give the process the right to, or run it as the user that owns it".into())
         }
         ErrorKind::NotFound => StoreError::Corrupt("a claim file is missing".into()),
         kind => StoreError::Later(format!("a file of the store cannot be used ({kind})")),

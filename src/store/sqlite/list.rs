@@ -56,7 +56,7 @@ pub fn list(
             Ok(Listed {
                 state: state(&row.state)?,
                 codes: codes(&row.codes),
-                cause: note.cause,
+                cause: note.told(),
                 next_step: note.next_step,
                 octets_sha256: note.octets_sha256,
                 sends: sends(

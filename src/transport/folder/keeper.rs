@@ -42,6 +42,8 @@ pub struct Keeper {
     settings: TraySettings,
     around: Surroundings,
     ages: Arc<Mutex<Ages>>,
+    /// What what is left alone in it is called.
+    apart: String,
     /// What was left alone at the last look, by reason.
     unfit: BTreeMap<&'static str, u64>,
     forgot: Option<Tick>,
@@ -74,6 +76,7 @@ impl Keeper {
         Keeper {
             connection: connection.to_owned(),
             part: format!("tray of {} of {connection}", settings.partner),
+            apart: format!("left alone in the tray of {} of {connection}", settings.partner),
             tray: Arc::new(Tray::new(connection, settings, &around.data)),
             settings: settings.clone(),
             around: around.clone(),
@@ -88,7 +91,7 @@ impl Keeper {
     /// Runs until stopped.
     pub async fn run(mut self, stop: Stop) {
         let partner = self.settings.partner.clone();
-        let _gone = Gone(self.around.parts.clone(), self.part.clone());
+        let _gone = [&self.part, &self.apart].map(|part| Gone(self.around.parts.clone(), part.clone()));
         let mut pause = PAUSES.0;
         while !stop.is_cancelled() {
             let Err(Broken(cause)) = self.watch(&stop, &mut pause).await else { break };
@@ -300,7 +303,20 @@ impl Keeper {
             return;
         }
         let list: Vec<String> = unfit.iter().map(|(reason, count)| format!("{reason}: {count}")).collect();
-        if !list.is_empty() {
+        let parts = &self.around.parts;
+        if list.is_empty() {
+            parts.gone(&self.apart);
+        } else {
+            let failing = Failing {
+                cause: format!(
+                    "no plain files of the partner ({}); they count as deliveries that were not taken",
+                    list.join(", ")
+                ),
+                next: "the partner removes them, or lays plain files of its own under new names".to_owned(),
+                turn: Turn::FarEnd,
+            };
+            parts.fails(&self.apart, failing);
+            parts.waits(&self.apart, unfit.values().sum());
             tracing::warn!(
                 connection = self.connection,
                 partner,

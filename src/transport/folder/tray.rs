@@ -83,8 +83,8 @@ pub struct Look {
     pub settles: Option<Duration>,
     /// How many entries are named like a file to be taken and left alone, by reason (a code).
     pub unfit: BTreeMap<&'static str, u64>,
-    /// How long the oldest file that may be taken has been waiting. By the moment it came, which no sender can set. What was
-    /// answered and does not go counts no more.
+    /// How long the oldest file that is named to be taken has been waiting, also one that is left alone: nobody knows what it says. By
+    /// the moment it came, which no sender can set. What was answered and does not go counts no more.
     pub oldest: Option<Duration>,
     /// Whether a file that counts for [`Look::oldest`] is not among the items.
     pub left: bool,
@@ -199,11 +199,8 @@ impl Tray {
             }
             // The entry itself, not what a link leads to.
             let Ok(Some(entry)) = room.look(name) else { return };
-            if let Some(reason) = self.unfit(&entry) {
-                *look.unfit.entry(reason).or_default() += 1;
-                return;
-            }
-            if state.is_stuck(name, entry.mark) {
+            let unfit = self.unfit(&entry);
+            if unfit.is_none() && state.is_stuck(name, entry.mark) {
                 return;
             }
             let age = entry.mark.changed().map(|since| now.duration_since(since));
@@ -211,6 +208,11 @@ impl Tray {
             let counts = age >= self.settled_after;
             if counts {
                 look.oldest = look.oldest.max(Some(age));
+            }
+            if let Some(reason) = unfit {
+                *look.unfit.entry(reason).or_default() += 1;
+                look.left |= counts;
+                return;
             }
             found.insert(name.to_owned(), (entry.mark, counts));
             if found.len() > OFFERED
@@ -487,6 +489,30 @@ mod tests {
         let look = tray(folder.path(), "10min").look(later()).unwrap();
         assert!(look.items.is_empty() && look.more && look.left);
         assert!(look.settles.unwrap() > Duration::from_secs(500), "{:?}", look.settles);
+    }
+
+    #[test]
+    fn what_is_left_alone_lies_there_like_every_delivery() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = tempfile::tempdir().unwrap();
+        let place = folder.path();
+        let tray = tray(place, "0s");
+        fs::write(other.path().join("woanders"), "").unwrap();
+        std::os::unix::fs::symlink(other.path().join("woanders"), place.join("a.xml")).unwrap();
+        fs::hard_link(other.path().join("woanders"), place.join("b.xml")).unwrap();
+        fs::write(place.join("c.pdf"), "").unwrap();
+        let look = tray.look(later()).unwrap();
+        assert_eq!(look.unfit, BTreeMap::from([("verweis", 1), ("mehrere-namen", 1)]));
+        assert!(look.items.is_empty() && look.left);
+        assert!(look.oldest.unwrap() > Duration::from_secs(3000), "by the moment it came");
+        for name in ["a.xml", "b.xml"] {
+            fs::remove_file(place.join(name)).unwrap();
+        }
+        let look = tray.look(later()).unwrap();
+        assert!(
+            look.unfit.is_empty() && look.oldest.is_none() && !look.left,
+            "a name that nobody takes counts nothing"
+        );
     }
 
     #[test]

@@ -72,8 +72,10 @@ impl Witnessed {
             self.take(&wish, eintragung(&wish)).await;
         }
         let count = children.len();
-        let compared =
-            json!({ "was": "abgleich", "anzahl": count, "liste": true, "fehlend": 0, "ueberzaehlig": 0 });
+        let stand = self.house.clock.now().to_string();
+        let compared = json!({
+            "was": "abgleich", "anzahl": count, "liste": true, "stand": stand, "fehlend": 0, "ueberzaehlig": 0
+        });
         self.house.said(compared, Some("os:anna")).await;
         for person in ["os:anna", "os:bert"] {
             self.house.said(json!({ "was": "erklaerung" }), Some(person)).await;

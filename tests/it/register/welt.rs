@@ -283,6 +283,7 @@ pub fn vollstaendig(now: jiff::Timestamp) -> Bestand {
         begonnen: Some(before(300)),
         abgleich: Some(Abgleich {
             am: before(280),
+            stand: Some(before(280)),
             erwartet: 10,
             gezaehlt: 10,
             fehlend: 0,

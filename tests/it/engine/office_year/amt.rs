@@ -186,7 +186,15 @@ impl Jahr {
         let missing: i64 = marks.values().filter(|left| **left > 0).sum();
         let surplus: i64 = -marks.values().filter(|left| **left < 0).sum::<i64>();
         assert_eq!((missing, surplus), (0, 0), "office and mirror hold the same");
-        let what = json!({ "was": "abgleich", "anzahl": anzahl, "liste": true, "fehlend": missing, "ueberzaehlig": surplus });
+        let stand = self.now().to_string();
+        let what = json!({
+            "was": "abgleich",
+            "anzahl": anzahl,
+            "liste": true,
+            "stand": stand,
+            "fehlend": missing,
+            "ueberzaehlig": surplus
+        });
         self.says(what, Some("os:anna")).await;
     }
 
