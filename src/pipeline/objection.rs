@@ -1,6 +1,7 @@
 //! What a delivery that is settled says against answers (rules.md 2.1), and what it closes. Pure: the engine hands in what it
 //! settled, the plan of a route that delivers carries this, and what comes back is committed with the delivery itself.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -89,14 +90,16 @@ impl Objecting {
         let mut opening = self.opening(settling, if foreign { Why::Foreign } else { why });
         opening.made = record.kopf.moment(settling.head.received);
         let child = |(kind, mutter): &(Option<&Kind>, &Mutter)| kind.map(|kind| keys::child(kind, mutter));
-        opening.about = once(spoken.iter().filter_map(child).chain(same(spoken)));
+        opening.about = once(spoken.iter().filter_map(child).chain(of_each(spoken, objection::about)));
         opening.ends = kinder().filter_map(satz_endet).max();
         if foreign {
             let office = kinder().find_map(|kind| geburtsort(kind, &self.tafeln, am).amt());
             opening.amt = office.map(|amt| amt.id.clone()).unwrap_or_default();
             return Some(opening);
         }
-        opening.under = once(spoken.iter().flat_map(|(kind, mutter)| objection::under(*kind, mutter)));
+        let orte = &self.tafeln.gemeinden;
+        let under = spoken.iter().flat_map(|(kind, mutter)| objection::under(orte, *kind, mutter));
+        opening.under = under.collect::<BTreeSet<_>>().into_iter().collect();
         if opening.under.is_empty() {
             // Too little is said of the child to be met by a decision: then it stands against all of them.
             opening.why = Why::Unreadable;
@@ -105,11 +108,13 @@ impl Objecting {
     }
 }
 
-/// The keys by which another delivery speaks of one of these children.
-fn same(spoken: &[(Option<&Kind>, &Mutter)]) -> Vec<SearchKey> {
-    let of = |(kind, mutter): &(Option<&Kind>, &Mutter)| {
-        kind.map(|kind| objection::same_child(kind, mutter)).unwrap_or_default()
-    };
+/// The keys that one of these makes of each child that is spoken of.
+fn of_each(
+    spoken: &[(Option<&Kind>, &Mutter)],
+    make: fn(&Kind, &Mutter) -> Vec<SearchKey>,
+) -> Vec<SearchKey> {
+    let of =
+        |(kind, mutter): &(Option<&Kind>, &Mutter)| kind.map(|kind| make(kind, mutter)).unwrap_or_default();
     once(spoken.iter().flat_map(of))
 }
 
@@ -144,7 +149,7 @@ impl Objects for Objecting {
         let mut changes = vec![close(Which::Block(settling.head.id), COPY), close(copy, COPY)];
         if settling.state == Inbound::Accepted {
             let before = record.kopf.moment(settling.head.received);
-            let later = Which::About { aemter, keys: same(&spoken), before };
+            let later = Which::About { aemter, keys: of_each(&spoken, objection::closes), before };
             changes.extend([close(Which::Delivery(settling.head.id), EFFECT), close(later, LATER)]);
             return self.told(changes, settling.now);
         }
@@ -249,7 +254,8 @@ mod tests {
     }
 
     fn asked(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
-        objection::asked(&keys::offen_gesucht(kind, mutter), kind, mutter)
+        let orte = &hook().tafeln.gemeinden;
+        objection::asked(orte, &keys::offen_gesucht(orte, kind, mutter), kind, mutter)
     }
 
     fn refused() -> Vec<Rejection> {
