@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::effects::{Answer, Fact, Objected};
+use crate::effects::{Answer, Objected};
 use crate::envelope::Inbound;
 use crate::pipeline::authorise_area::may_own;
 use crate::pipeline::offene;
@@ -17,7 +17,7 @@ use crate::register::fristen::satz_endet;
 use crate::register::keys::{self, SearchKey};
 use crate::register::objection::{self, ObjectionChange, Opening, Which, Why, spoken_of};
 use crate::register::once::once;
-use crate::register::record::{Kind, Mutter, Record, moment};
+use crate::register::record::{Kind, Mutter, Record};
 use crate::register::tafeln::Tafeln;
 use crate::register::tatsachen::geburtsort;
 use crate::rejection::Fault;
@@ -118,25 +118,8 @@ fn of_each(
     once(spoken.iter().flat_map(of))
 }
 
-/// Whether the mirror holds a later word about the same record already, or its later deletion: this delivery came too late to say
-/// anything. Of a stamp that lies ahead of now nothing follows.
-fn overtaken(answers: &[Answer], aemter: &[String], said: Option<Timestamp>, now: Timestamp) -> bool {
-    let Some(said) = said else { return false };
-    let later = |at: Timestamp| said < at && at <= now;
-    answers.iter().any(|answer| match &answer.fact {
-        Fact::Mirror(stored) => {
-            !stored.is_empty()
-                && stored.iter().all(|stored| {
-                    aemter.contains(&stored.partner) && later(stored.registersatz.quelle.moment())
-                })
-        }
-        Fact::Tombstone(Some(deleted)) => later(*deleted),
-        _ => false,
-    })
-}
-
 impl Objects for Objecting {
-    fn read(&self, settling: &Settling<'_>, record: &Record, answers: &[Answer]) -> Objected {
+    fn read(&self, settling: &Settling<'_>, record: &Record, _: &[Answer]) -> Objected {
         let spoken = spoken_of(record);
         let close = |which, by| ObjectionChange::Close { which, by };
         let aemter = self.tafeln.aemter.mit_vorgaengern(settling.partner, tag(settling.now));
@@ -153,10 +136,11 @@ impl Objects for Objecting {
             changes.extend([close(Which::Delivery(settling.head.id), EFFECT), close(later, LATER)]);
             return self.told(changes, settling.now);
         }
+        // Only what is in the mirror already says nothing. What is refused as older than that does: its stamp is a claim of a clock
+        // that may be behind, and what overtook it may be no more than the same old word said again.
         let repeated = !settling.rejections.is_empty()
             && settling.rejections.iter().all(|rejection| rejection.fault == Fault::Repeated);
-        let said = record.kopf.stamped().map(|said| moment(said, settling.head.received));
-        if !repeated && !overtaken(answers, &aemter, said, settling.now) {
+        if !repeated {
             let opened = self.open(settling, record, &spoken);
             changes.extend(opened.map(|opening| ObjectionChange::Open(Box::new(opening))));
         }
@@ -198,7 +182,7 @@ fn copied(octets: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::effects::{Guard, Question, Stored};
+    use crate::effects::{Fact, Guard, Question, Stored};
     use crate::message::Message;
     use crate::pipeline::testing::message;
     use crate::register::aemter::{Aemter, Amt, Gebiet};
@@ -221,6 +205,7 @@ mod tests {
         let mut gemeinden = Gemeinden::default();
         gemeinden.add(falten("Bremen"), "040110000000");
         gemeinden.add(falten("Bremerhaven"), "040120000000");
+        gemeinden.add(falten("Hamburg"), "020000000000");
         gemeinden.add(falten("Neustadt"), "010010000000");
         gemeinden.add(falten("Neustadt"), "020010000000");
         Objecting::new(Arc::new(Tafeln { aemter: Aemter { aemter }, gemeinden, ..Default::default() }), true)
@@ -330,46 +315,65 @@ mod tests {
     }
 
     #[test]
-    fn what_the_mirror_says_already_or_says_later_is_no_objection() {
+    fn only_what_the_mirror_says_already_is_no_objection() {
         let message = message();
         let repeated = vec![Rejection::new(Fault::Repeated, "Schon da.")];
         assert!(opened(&settled(&message, Inbound::Rejected, &repeated, &[])).is_none());
+        let mixed = [repeated, refused()].concat();
+        assert!(opened(&settled(&message, Inbound::Rejected, &mixed, &[])).is_some());
+    }
+
+    #[test]
+    fn what_is_refused_as_older_stands_against_answers_whatever_stands_in_the_mirror() {
+        let message = message();
         let made: Timestamp = message.record.kopf.erstellungszeitpunkt.parse().unwrap();
-        let stored = |partner: &str, seconds: i64| {
-            let quelle = Quelle {
-                message: "xfamilie.0804".into(),
-                nachrichten_uuid: "u".into(),
-                autor: "jga:040110000000".into(),
-                erstellungszeitpunkt: made + jiff::SignedDuration::from_secs(seconds),
-                empfangen: None,
-                transaktionsid: None,
-            };
-            let registersatz = Registersatz {
-                mutter: message.record.mutter.clone().unwrap(),
-                kind: message.record.kind.clone().unwrap(),
-                eintragung: Default::default(),
-                quelle,
-                vermerk: Default::default(),
-            };
-            Fact::Mirror(vec![Stored {
-                id: Uuid::nil(),
-                mandant: "bremen".into(),
-                partner: partner.into(),
-                registersatz,
-            }])
+        let quelle = Quelle {
+            message: "xfamilie.0804".into(),
+            nachrichten_uuid: "u".into(),
+            autor: "jga:040110000000".into(),
+            erstellungszeitpunkt: made + jiff::SignedDuration::from_hours(1),
+            empfangen: None,
+            transaktionsid: None,
         };
-        let with = |fact: Fact| {
+        let registersatz = Registersatz {
+            mutter: message.record.mutter.clone().unwrap(),
+            kind: message.record.kind.clone().unwrap(),
+            eintragung: Default::default(),
+            quelle,
+            vermerk: Default::default(),
+        };
+        let (id, mandant, partner) = (Uuid::nil(), "bremen".into(), "jugendamt-bremen".into());
+        let stored = Fact::Mirror(vec![Stored { id, mandant, partner, registersatz }]);
+        let deleted = Fact::Tombstone(Some(made + jiff::SignedDuration::from_hours(1)));
+        for fact in [stored, deleted] {
             let guard = Guard { key: Question::Bestand("x".into()).key(), seen: 1 };
-            let answers = [Answer { fact, guard }];
-            opened(&settled(&message, Inbound::Rejected, &refused(), &answers)).is_some()
-        };
-        assert!(!with(stored("jugendamt-bremen", 10)), "a later word of the office is there");
-        assert!(with(stored("jugendamt-bremen", 0)), "of the same moment nobody can say which holds");
-        assert!(with(stored("jugendamt-bremen", -10)));
-        assert!(with(stored("jugendamt-bremen", 90_000)), "a stamp ahead of now says nothing");
-        assert!(with(stored("jugendamt-bremerhaven", 10)), "another office's word does not end this one's");
-        assert!(!with(Fact::Tombstone(Some(made + jiff::SignedDuration::from_secs(10)))));
-        assert!(with(Fact::Tombstone(Some(made))));
+            let changes = settled(&message, Inbound::Rejected, &refused(), &[Answer { fact, guard }]);
+            let opening = opened(&changes).unwrap();
+            assert_eq!((opening.why, opening.made), (Why::Rejected, made), "a later delivery ends it");
+        }
+    }
+
+    #[test]
+    fn a_place_that_does_not_fit_its_key_counts_for_whoever_either_belongs_to() {
+        for (ort, ars, why) in [
+            ("Bremen", "020000000000", Why::Parked),
+            ("Nirgendwo", "020000000000", Why::Parked),
+            ("Hamburg", "020000000000", Why::Foreign),
+            ("Bremerhaven", "020000000000", Why::Foreign),
+        ] {
+            let mut message = message();
+            let asked = asked(message.record.kind.as_ref().unwrap(), message.record.mutter.as_ref().unwrap());
+            let kind = message.record.kind.as_mut().unwrap();
+            (kind.geburtsort, kind.register_ars) = (Some(ort.into()), Some(ars.into()));
+            let changes = settled(&message, Inbound::Parked, &[], &[]);
+            let opening = opened(&changes).unwrap();
+            assert_eq!(opening.why, why, "{ort} {ars}");
+            assert_eq!(
+                opening.under.iter().any(|key| asked.contains(key)),
+                why != Why::Foreign,
+                "{ort} {ars}"
+            );
+        }
     }
 
     #[test]
