@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::message::Message;
 use crate::pipeline::step::{Bench, Building, Flow, SettingFault, Step, Trouble};
 use crate::register::aemter::{Zustaendig, tag};
+use crate::register::gemeinden::falten;
 use crate::register::keys;
 use crate::register::record::Kind;
 use crate::register::tafeln::{Ortsangabe, Tafeln};
@@ -119,6 +120,10 @@ const AUSLAND: Stand = Stand::Fremd(
     "Für Geburten im Ausland führt eine andere Stelle das Register (§ 88 Absatz 1 SGB VIII).",
 );
 
+const KEIN_AMT: Stand = Stand::Unklar(
+    "no office is known for the birthplace; complete tables/aemter.yaml, apply, then replay, or ask the office",
+);
+
 impl Area {
     fn stand(&self, partner: &str, kind: &Kind, am: Date) -> Stand {
         let aemter = &self.tafeln.aemter;
@@ -137,35 +142,55 @@ impl Area {
                 ),
             };
         }
-        if let Some(ars) = &kind.register_ars {
-            match aemter.zustaendig(ars, am) {
-                Zustaendig::Eines(office) if office.id == amt.id => {}
-                Zustaendig::Mehrere => {
-                    return Stand::Unklar(
-                        "several offices hold the area of the register; correct tables/aemter.yaml, apply, then replay",
-                    );
-                }
-                _ => return FREMDES_GEBIET,
-            }
+        let key = kind.register_ars.as_deref().filter(|ars| !ars.is_empty());
+        let by_key = key.map(|ars| aemter.zustaendig(ars, am));
+        let own = |office: Zustaendig<'_>| office.eines().is_some_and(|office| office.id == amt.id);
+        if by_key == Some(Zustaendig::Mehrere) {
+            return Stand::Unklar(
+                "several offices hold the area of the register; correct tables/aemter.yaml, apply, then replay",
+            );
         }
         if vor_der_geburt {
-            return Stand::Eigen;
+            return match by_key {
+                None => Stand::Eigen,
+                Some(office) if own(office) => Stand::Eigen,
+                Some(Zustaendig::Keines) => KEIN_AMT,
+                Some(_) => FREMDES_GEBIET,
+            };
         }
-        let key = kind.register_ars.as_deref();
-        match self.tafeln.ortsangabe(kind.geburtsort.as_deref(), key, am) {
-            Ortsangabe::Einig(Zustaendig::Eines(office)) if office.id == amt.id => Stand::Eigen,
-            Ortsangabe::Einig(Zustaendig::Eines(_)) => FREMDER_ORT,
-            Ortsangabe::Einig(_) => Stand::Unklar(
-                "no office is known for the birthplace; complete tables/aemter.yaml, apply, then replay",
-            ),
+        let place = self.tafeln.ortsangabe(kind.geburtsort.as_deref(), key, am);
+        if let Ortsangabe::Einig(office) = place {
+            return match (office, key) {
+                (office, _) if own(office) => Stand::Eigen,
+                (Zustaendig::Eines(_), Some(_)) => FREMDES_GEBIET,
+                (Zustaendig::Eines(_), None) => FREMDER_ORT,
+                _ => KEIN_AMT,
+            };
+        }
+        let may_mean = || {
+            let all = self.tafeln.gemeinden.alle(&falten(kind.geburtsort.as_deref().unwrap_or_default()));
+            all.into_iter().any(|ars| own(aemter.zustaendig(ars, am)))
+        };
+        let another = match place {
+            // The key is all that is said.
+            Ortsangabe::OhneName => matches!(by_key, Some(Zustaendig::Eines(office)) if office.id != amt.id),
+            // Of the two either may be wrong: where one may be the sender's nothing is refused by guess (rules.md 2.3, 5).
+            Ortsangabe::Widerspruch | Ortsangabe::Mehrdeutig => {
+                by_key.is_some_and(|office| !own(office)) && !may_mean()
+            }
+            Ortsangabe::Unbekannt | Ortsangabe::Einig(_) => false,
+        };
+        if another {
+            return FREMDES_GEBIET;
+        }
+        match place {
             Ortsangabe::Mehrdeutig => Stand::Unklar(
                 "the birthplace names several Gemeinden; ask the office which one is meant, it delivers again with a unique name",
             ),
-            // The office holds the register of the key, so it may well mean its own child: never refused by guess.
             Ortsangabe::Widerspruch => Stand::Unklar(
                 "the birthplace does not lie where the register of its key is kept; complete tables/ortsnamen.csv, apply, then replay, or ask the office",
             ),
-            Ortsangabe::Unbekannt | Ortsangabe::OhneName => Stand::Unklar(
+            Ortsangabe::Unbekannt | Ortsangabe::OhneName | Ortsangabe::Einig(_) => Stand::Unklar(
                 "the birthplace names no known Gemeinde; complete tables/gemeinden.csv or ortsnamen.csv, apply, then replay, or ask the office",
             ),
         }
@@ -185,7 +210,7 @@ mod tests {
     use super::*;
     use crate::pipeline::testing::{bench, message, platform, standards};
     use crate::register::aemter::{Aemter, Amt, Gebiet};
-    use crate::register::gemeinden::{Gemeinden, falten};
+    use crate::register::gemeinden::Gemeinden;
     use crate::register::record::Angaben;
 
     fn amt(id: &str, gebiete: &[(&str, Option<&str>, Option<&str>)]) -> Amt {
@@ -274,8 +299,9 @@ mod tests {
         for (ars, ort, expected) in [
             (Some("040110000000"), "BREMEN", "Next"),
             (None, "Bremen", "Next"),
-            (Some("040120000000"), "Bremen", "T070 fremdes-gebiet"),
-            (Some("770000000000"), "Bremen", "T070 fremdes-gebiet"),
+            (Some("040120000000"), "Bremerhaven", "T070 fremdes-gebiet"),
+            (Some("010010000000"), "Bremerhaven", "T070 fremdes-gebiet"),
+            (Some("770000000000"), "Bremerhaven", "T070 fremdes-gebiet"),
             (Some("040110000000"), "Bremen-Mitte", "Next"),
             (None, "Bremerhaven", "T070 fremder-geburtsort"),
         ] {
@@ -306,6 +332,25 @@ mod tests {
             let found = outcome(|m| kind(m).geburtsort = Some(ort.to_owned()));
             assert!(found.contains(expected), "{ort}: {found}");
         }
+        // Of name and key either may be wrong: where one of them is the sender's nothing is refused.
+        for (ars, ort, expected) in [
+            ("040120000000", "Bremen", "does not lie where"),
+            ("040120000000", "Bremen-Mitte", "does not lie where"),
+            ("770000000000", "Bremen", "does not lie where"),
+            ("040120000000", "Nirgendwo", "no known Gemeinde"),
+            ("990000000000", "Niemandsort", "no office is known"),
+        ] {
+            let found = outcome(|m| {
+                kind(m).register_ars = Some(ars.into());
+                kind(m).geburtsort = Some(ort.into());
+            });
+            assert!(found.contains(expected), "{ars} {ort}: {found}");
+        }
+        let nameless = outcome(|m| {
+            kind(m).register_ars = Some("040120000000".into());
+            kind(m).geburtsort = None;
+        });
+        assert_eq!(nameless, "T070 fremdes-gebiet", "the key is all that is said");
         assert_eq!(outcome(|m| m.sender.id = "jugendamt-x".into()), "T070 kein-gebiet");
         assert_eq!(outcome(|m| m.sender.id = "jugendamt-alt".into()), "T070 kein-gebiet");
     }
@@ -334,6 +379,11 @@ mod tests {
             kind(m).register_ars = Some("040120000000".into());
         });
         assert_eq!(elsewhere, "T070 fremdes-gebiet");
+        let nobodys = outcome(|m| {
+            unborn(m);
+            kind(m).register_ars = Some("770000000000".into());
+        });
+        assert!(nobodys.contains("no office is known"), "{nobodys}");
     }
 
     #[test]

@@ -242,7 +242,11 @@ mod tests {
     const TWO: &str = "7b2d4c10-1f3a-4e55-8b7a-000000000042";
 
     fn open(world: &World) -> usize {
-        let keys = keys::offen(message().record.kind.as_ref(), message().record.mutter.as_ref().unwrap());
+        let keys = keys::offen(
+            &Default::default(),
+            message().record.kind.as_ref(),
+            message().record.mutter.as_ref().unwrap(),
+        );
         let of = |key| world.get(&GuardKey(key)).filter(|open| open.state == VorgangState::BeimJugendamt);
         let open: Vec<usize> =
             keys.into_iter().map(|key| of(key).map_or(0, |open| open.akte.offen.len())).collect();

@@ -154,8 +154,9 @@ impl Find {
             return questions;
         };
         questions.extend(keys::gesucht(kind, mutter).into_iter().map(Question::Mirror));
-        let offen = keys::offen_gesucht(kind, mutter);
-        let under = objection::asked(&offen, kind, mutter);
+        let orte = &self.tafeln.gemeinden;
+        let offen = keys::offen_gesucht(orte, kind, mutter);
+        let under = objection::asked(orte, &offen, kind, mutter);
         questions.extend(offen.into_iter().map(Question::Vorgang));
         questions.extend(under.into_iter().map(Sought::Under).map(Question::Objections));
         let heute = tag(message.now());

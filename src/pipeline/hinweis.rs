@@ -51,7 +51,7 @@ impl Step for Hinweis {
             return Err(Trouble::Ours(text.to_owned()));
         };
         let uuid = record.kopf.nachrichten_uuid.clone();
-        let under = keys::offen(record.kind.as_ref(), mutter);
+        let under = keys::offen(&self.tafeln.gemeinden, record.kind.as_ref(), mutter);
         // What came of this child goes with its Registersatz; that the notice is open stays, it names nobody.
         let subjects: Vec<_> = record.kind.iter().map(|kind| keys::child(kind, mutter)).collect();
         let am = tag(message.now());
@@ -165,7 +165,8 @@ mod tests {
         assert_eq!(run(&mut message, &[]), Flow::Next);
         let mut changes = message.effects.vorgaenge.clone();
         let own = changes.pop().unwrap();
-        let under = keys::offen(message.record.kind.as_ref(), message.record.mutter.as_ref().unwrap());
+        let (kind, mutter) = (message.record.kind.as_ref(), message.record.mutter.as_ref().unwrap());
+        let under = keys::offen(&Default::default(), kind, mutter);
         assert!(changes.iter().map(|change| &change.key).eq(&under));
         for change in changes {
             assert_eq!(change.vorgang.akte.offen, [own.vorgang.id]);

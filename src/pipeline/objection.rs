@@ -1,12 +1,13 @@
 //! What a delivery that is settled says against answers (rules.md 2.1), and what it closes. Pure: the engine hands in what it
 //! settled, the plan of a route that delivers carries this, and what comes back is committed with the delivery itself.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::effects::{Answer, Fact, Objected};
+use crate::effects::{Answer, Objected};
 use crate::envelope::Inbound;
 use crate::pipeline::authorise_area::may_own;
 use crate::pipeline::offene;
@@ -16,7 +17,7 @@ use crate::register::fristen::satz_endet;
 use crate::register::keys::{self, SearchKey};
 use crate::register::objection::{self, ObjectionChange, Opening, Which, Why, spoken_of};
 use crate::register::once::once;
-use crate::register::record::{Kind, Mutter, Record, moment};
+use crate::register::record::{Kind, Mutter, Record};
 use crate::register::tafeln::Tafeln;
 use crate::register::tatsachen::geburtsort;
 use crate::rejection::Fault;
@@ -89,14 +90,16 @@ impl Objecting {
         let mut opening = self.opening(settling, if foreign { Why::Foreign } else { why });
         opening.made = objection::made(&record.kopf, settling.head.received);
         let child = |(kind, mutter): &(Option<&Kind>, &Mutter)| kind.map(|kind| keys::child(kind, mutter));
-        opening.about = once(spoken.iter().filter_map(child).chain(same(spoken)));
+        opening.about = once(spoken.iter().filter_map(child).chain(of_each(spoken, objection::about)));
         opening.ends = kinder().filter_map(satz_endet).max();
         if foreign {
             let office = kinder().find_map(|kind| geburtsort(kind, &self.tafeln, am).amt());
             opening.amt = office.map(|amt| amt.id.clone()).unwrap_or_default();
             return Some(opening);
         }
-        opening.under = once(spoken.iter().flat_map(|(kind, mutter)| objection::under(*kind, mutter)));
+        let orte = &self.tafeln.gemeinden;
+        let under = spoken.iter().flat_map(|(kind, mutter)| objection::under(orte, *kind, mutter));
+        opening.under = under.collect::<BTreeSet<_>>().into_iter().collect();
         if opening.under.is_empty() {
             // Too little is said of the child to be met by a decision: then it stands against all of them.
             opening.why = Why::Unreadable;
@@ -105,42 +108,18 @@ impl Objecting {
     }
 }
 
-/// The keys by which another delivery speaks of one of these children.
-fn same(spoken: &[(Option<&Kind>, &Mutter)]) -> Vec<SearchKey> {
-    let of = |(kind, mutter): &(Option<&Kind>, &Mutter)| {
-        kind.map(|kind| objection::same_child(kind, mutter)).unwrap_or_default()
-    };
+/// The keys that one of these makes of each child that is spoken of.
+fn of_each(
+    spoken: &[(Option<&Kind>, &Mutter)],
+    make: fn(&Kind, &Mutter) -> Vec<SearchKey>,
+) -> Vec<SearchKey> {
+    let of =
+        |(kind, mutter): &(Option<&Kind>, &Mutter)| kind.map(|kind| make(kind, mutter)).unwrap_or_default();
     once(spoken.iter().flat_map(of))
 }
 
-/// Whether the mirror holds a later word about the same record already, or its later deletion: this delivery came too late to say
-/// anything. Of a stamp that lies ahead of now nothing follows, and of an office's own clock that says the opposite neither: where it is
-/// ahead, only receipts say which came last, and the one may have been held up.
-fn overtaken(
-    answers: &[Answer],
-    aemter: &[String],
-    said: Option<(Timestamp, Timestamp)>,
-    now: Timestamp,
-) -> bool {
-    let Some((said, stamp)) = said else { return false };
-    answers.iter().any(|answer| match &answer.fact {
-        Fact::Mirror(stored) => {
-            !stored.is_empty()
-                && stored.iter().all(|stored| {
-                    let quelle = &stored.registersatz.quelle;
-                    aemter.contains(&stored.partner)
-                        && said < quelle.moment()
-                        && stamp < quelle.erstellungszeitpunkt
-                        && quelle.moment() <= now
-                })
-        }
-        Fact::Tombstone(Some(deleted)) => said < *deleted && stamp < *deleted && *deleted <= now,
-        _ => false,
-    })
-}
-
 impl Objects for Objecting {
-    fn read(&self, settling: &Settling<'_>, record: &Record, answers: &[Answer]) -> Objected {
+    fn read(&self, settling: &Settling<'_>, record: &Record, _: &[Answer]) -> Objected {
         let spoken = spoken_of(record);
         let close = |which, by| ObjectionChange::Close { which, by };
         let aemter = self.tafeln.aemter.mit_vorgaengern(settling.partner, tag(settling.now));
@@ -153,15 +132,15 @@ impl Objects for Objecting {
         let mut changes = vec![close(Which::Block(settling.head.id), COPY), close(copy, COPY)];
         if settling.state == Inbound::Accepted {
             let before = objection::made(&record.kopf, settling.head.received);
-            let later = Which::About { aemter, keys: same(&spoken), before };
+            let later = Which::About { aemter, keys: of_each(&spoken, objection::closes), before };
             changes.extend([close(Which::Delivery(settling.head.id), EFFECT), close(later, LATER)]);
             return self.told(changes, settling.now);
         }
+        // Only what is in the mirror already says nothing. What is refused as older than that does: its stamp is a claim of a clock
+        // that may be behind, and what overtook it may be no more than the same old word said again.
         let repeated = !settling.rejections.is_empty()
             && settling.rejections.iter().all(|rejection| rejection.fault == Fault::Repeated);
-        let moments = |stamp| (moment(stamp, settling.head.received), stamp);
-        let said = record.kopf.stamped().map(moments);
-        if !repeated && !overtaken(answers, &aemter, said, settling.now) {
+        if !repeated {
             let opened = self.open(settling, record, &spoken);
             changes.extend(opened.map(|opening| ObjectionChange::Open(Box::new(opening))));
         }
@@ -203,7 +182,7 @@ fn copied(octets: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::effects::{Guard, Question, Stored};
+    use crate::effects::{Fact, Guard, Question, Stored};
     use crate::message::Message;
     use crate::pipeline::testing::message;
     use crate::register::aemter::{Aemter, Amt, Gebiet};
@@ -226,6 +205,7 @@ mod tests {
         let mut gemeinden = Gemeinden::default();
         gemeinden.add(falten("Bremen"), "040110000000");
         gemeinden.add(falten("Bremerhaven"), "040120000000");
+        gemeinden.add(falten("Hamburg"), "020000000000");
         gemeinden.add(falten("Neustadt"), "010010000000");
         gemeinden.add(falten("Neustadt"), "020010000000");
         Objecting::new(Arc::new(Tafeln { aemter: Aemter { aemter }, gemeinden, ..Default::default() }), true)
@@ -259,7 +239,8 @@ mod tests {
     }
 
     fn asked(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
-        objection::asked(&keys::offen_gesucht(kind, mutter), kind, mutter)
+        let orte = &hook().tafeln.gemeinden;
+        objection::asked(orte, &keys::offen_gesucht(orte, kind, mutter), kind, mutter)
     }
 
     fn refused() -> Vec<Rejection> {
@@ -334,104 +315,88 @@ mod tests {
     }
 
     #[test]
-    fn what_the_mirror_says_already_or_says_later_is_no_objection() {
+    fn only_what_the_mirror_says_already_is_no_objection() {
         let message = message();
         let repeated = vec![Rejection::new(Fault::Repeated, "Schon da.")];
         assert!(opened(&settled(&message, Inbound::Rejected, &repeated, &[])).is_none());
-        let made: Timestamp = message.record.kopf.erstellungszeitpunkt.parse().unwrap();
-        let stored = |partner: &str, seconds: i64| {
-            let quelle = Quelle {
-                message: "xfamilie.0804".into(),
-                nachrichten_uuid: "u".into(),
-                autor: "jga:040110000000".into(),
-                erstellungszeitpunkt: made + jiff::SignedDuration::from_secs(seconds),
-                empfangen: None,
-                transaktionsid: None,
-            };
-            let registersatz = Registersatz {
-                mutter: message.record.mutter.clone().unwrap(),
-                kind: message.record.kind.clone().unwrap(),
-                eintragung: Default::default(),
-                quelle,
-                vermerk: Default::default(),
-            };
-            Fact::Mirror(vec![Stored {
-                id: Uuid::nil(),
-                mandant: "bremen".into(),
-                partner: partner.into(),
-                registersatz,
-            }])
-        };
-        let with = |fact: Fact| {
-            let guard = Guard { key: Question::Bestand("x".into()).key(), seen: 1 };
-            let answers = [Answer { fact, guard }];
-            opened(&settled(&message, Inbound::Rejected, &refused(), &answers)).is_some()
-        };
-        assert!(!with(stored("jugendamt-bremen", 10)), "a later word of the office is there");
-        assert!(with(stored("jugendamt-bremen", 0)), "of the same moment nobody can say which holds");
-        assert!(with(stored("jugendamt-bremen", -10)));
-        assert!(with(stored("jugendamt-bremen", 90_000)), "a stamp ahead of now says nothing");
-        assert!(with(stored("jugendamt-bremerhaven", 10)), "another office's word does not end this one's");
-        assert!(!with(Fact::Tombstone(Some(made + jiff::SignedDuration::from_secs(10)))));
-        assert!(with(Fact::Tombstone(Some(made))));
+        let mixed = [repeated, refused()].concat();
+        assert!(opened(&settled(&message, Inbound::Rejected, &mixed, &[])).is_some());
     }
 
     #[test]
-    fn where_the_offices_clock_is_ahead_what_was_held_up_on_its_way_is_no_later_word() {
+    fn what_is_refused_as_older_stands_against_answers_whatever_stands_in_the_mirror() {
+        let message = message();
+        let made: Timestamp = message.record.kopf.erstellungszeitpunkt.parse().unwrap();
+        let quelle = Quelle {
+            message: "xfamilie.0804".into(),
+            nachrichten_uuid: "u".into(),
+            autor: "jga:040110000000".into(),
+            erstellungszeitpunkt: made + jiff::SignedDuration::from_hours(1),
+            empfangen: None,
+            transaktionsid: None,
+        };
+        let registersatz = Registersatz {
+            mutter: message.record.mutter.clone().unwrap(),
+            kind: message.record.kind.clone().unwrap(),
+            eintragung: Default::default(),
+            quelle,
+            vermerk: Default::default(),
+        };
+        let (id, mandant, partner) = (Uuid::nil(), "bremen".into(), "jugendamt-bremen".into());
+        let stored = Fact::Mirror(vec![Stored { id, mandant, partner, registersatz }]);
+        let deleted = Fact::Tombstone(Some(made + jiff::SignedDuration::from_hours(1)));
+        for fact in [stored, deleted] {
+            let guard = Guard { key: Question::Bestand("x".into()).key(), seen: 1 };
+            let changes = settled(&message, Inbound::Rejected, &refused(), &[Answer { fact, guard }]);
+            let opening = opened(&changes).unwrap();
+            assert_eq!((opening.why, opening.made), (Why::Rejected, made), "a later delivery ends it");
+        }
+    }
+
+    #[test]
+    fn a_place_that_does_not_fit_its_key_counts_for_whoever_either_belongs_to() {
+        for (ort, ars, why) in [
+            ("Bremen", "020000000000", Why::Parked),
+            ("Nirgendwo", "020000000000", Why::Parked),
+            ("Hamburg", "020000000000", Why::Foreign),
+            ("Bremerhaven", "020000000000", Why::Foreign),
+        ] {
+            let mut message = message();
+            let asked = asked(message.record.kind.as_ref().unwrap(), message.record.mutter.as_ref().unwrap());
+            let kind = message.record.kind.as_mut().unwrap();
+            (kind.geburtsort, kind.register_ars) = (Some(ort.into()), Some(ars.into()));
+            let changes = settled(&message, Inbound::Parked, &[], &[]);
+            let opening = opened(&changes).unwrap();
+            assert_eq!(opening.why, why, "{ort} {ars}");
+            assert_eq!(
+                opening.under.iter().any(|key| asked.contains(key)),
+                why != Why::Foreign,
+                "{ort} {ars}"
+            );
+        }
+    }
+
+    #[test]
+    fn where_the_offices_clock_is_ahead_what_it_made_first_closes_nothing_that_it_made_later() {
         let ahead = jiff::SignedDuration::from_hours(3);
-        let second = jiff::SignedDuration::from_secs(1);
-        // The Korrektur was made last and came first; the Registersatz that it speaks of is stored under its receipt, after that.
         let message = message();
         let received = message.envelope.head.received;
-        let with = |said: Timestamp, came: Timestamp| {
-            let quelle = Quelle {
-                message: "xfamilie.0804".into(),
-                nachrichten_uuid: "u".into(),
-                autor: "jga:040110000000".into(),
-                erstellungszeitpunkt: said,
-                empfangen: Some(came),
-                transaktionsid: None,
-            };
-            let registersatz = Registersatz {
-                mutter: message.record.mutter.clone().unwrap(),
-                kind: message.record.kind.clone().unwrap(),
-                eintragung: Default::default(),
-                quelle,
-                vermerk: Default::default(),
-            };
-            let stored = Stored {
-                id: Uuid::nil(),
-                mandant: "bremen".into(),
-                partner: "jugendamt-bremen".into(),
-                registersatz,
-            };
-            let guard = Guard { key: Question::Bestand("x".into()).key(), seen: 1 };
-            let answers = [Answer { fact: Fact::Mirror(vec![stored]), guard }];
-            let mut message = message.clone();
-            message.record.kopf.erstellungszeitpunkt = (received + ahead).to_string();
-            let mut envelope = crate::envelope::Envelope::clone(&message.envelope);
-            envelope.head.received = received - second;
-            message.envelope = Arc::new(envelope);
-            // It waited, and is taken up again by what it waited for.
-            message.resumed = Some(crate::message::Resumed { at: received + second, expired: false });
-            opened(&settled(&message, Inbound::Rejected, &refused(), &answers)).cloned()
-        };
-        let opening = with(received + ahead - second, received).expect("made before it");
-        assert_eq!(opening.made, received + ahead);
-        assert!(with(received + ahead + second, received).is_none(), "made after it, and came after it");
-        let before = |stamp: Timestamp| {
+        let stamped = |stamp: Timestamp, state| {
             let mut message = message.clone();
             message.record.kopf.erstellungszeitpunkt = stamp.to_string();
-            settled(&message, Inbound::Accepted, &[], &[]).into_iter().find_map(|change| match change {
-                ObjectionChange::Close { which: Which::About { before, .. }, by: LATER } => Some(before),
-                _ => None,
-            })
+            settled(&message, state, &[], &[])
         };
-        assert_eq!(
-            before(received + ahead - second),
-            Some(received + ahead - second),
-            "closes what was made before it only"
-        );
+        let opening = stamped(received + ahead, Inbound::Parked);
+        assert_eq!(opened(&opening).unwrap().made, received + ahead, "by its own clock, as what closes it");
+        let second = jiff::SignedDuration::from_secs(1);
+        let closes =
+            stamped(received + ahead - second, Inbound::Accepted).into_iter().find_map(
+                |change| match change {
+                    ObjectionChange::Close { which: Which::About { before, .. }, by: LATER } => Some(before),
+                    _ => None,
+                },
+            );
+        assert_eq!(closes, Some(received + ahead - second));
     }
 
     #[test]

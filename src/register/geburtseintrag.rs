@@ -209,6 +209,9 @@ mod tests {
             assert!(!entry(form).anderer(&entry("1235")), "{form}: another form proves nothing");
         }
         assert!(entry("1234").anderer(&entry("1235")));
+        assert!(
+            entry("9999/24").anderer(&entry("1234/2024")) && entry("9999/24").anderer(&entry("2024/1234"))
+        );
         assert!(entry("1999/2024").anderer(&entry("1998/2024")), "a number like a year");
     }
 

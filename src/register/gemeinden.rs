@@ -1,7 +1,7 @@
 //! Places by name: the ARS of a Gemeinde, where a name means exactly one (sorgeregister.md 8), and the other names of a Gemeinde,
 //! which reconcile a name with a key (rules.md 2.4). Data of a stage; a name that means several places names none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::latin::searchform::vergleichsform;
 use crate::register::aemter::{AGS, ARS, ags};
@@ -29,8 +29,8 @@ pub struct Gemeinden {
     by_name: BTreeMap<String, Vec<String>>,
     /// Short, former and district names: beside a key they fit their Gemeinde, alone they name none.
     weitere: BTreeMap<String, Vec<String>>,
-    /// The keys of `by_name`: each line of other names asks for one.
-    keys: BTreeSet<String>,
+    /// The official names of each ARS of `by_name`, folded.
+    namen: BTreeMap<String, Vec<String>>,
 }
 
 /// The place of a birth, as far as it is resolved.
@@ -58,8 +58,8 @@ pub enum Verhaeltnis {
 impl Gemeinden {
     /// Adds a Gemeinde under the folded form of a name.
     pub fn add(&mut self, folded_name: String, ars: &str) {
+        add(&mut self.namen, ars.to_owned(), &folded_name);
         add(&mut self.by_name, folded_name, ars);
-        self.keys.insert(ars.to_owned());
     }
 
     /// Adds another name of a Gemeinde: short, former, or of a district.
@@ -69,7 +69,12 @@ impl Gemeinden {
 
     /// Whether a Gemeinde of this key is known.
     pub fn kennt(&self, ars: &str) -> bool {
-        self.keys.contains(ars)
+        self.namen.contains_key(ars)
+    }
+
+    /// The official names of the Gemeinde of an ARS, folded; none where it is not known.
+    pub fn amtlich(&self, ars: &str) -> &[String] {
+        self.namen.get(ars).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// All Gemeinden that a folded name may mean, by their official or another name.
@@ -147,10 +152,10 @@ impl Gemeinden {
     }
 }
 
-fn add(names: &mut BTreeMap<String, Vec<String>>, folded_name: String, ars: &str) {
-    let all = names.entry(folded_name).or_default();
-    if !all.iter().any(|known| known == ars) {
-        all.push(ars.to_owned());
+fn add(under: &mut BTreeMap<String, Vec<String>>, key: String, value: &str) {
+    let all = under.entry(key).or_default();
+    if !all.iter().any(|known| known == value) {
+        all.push(value.to_owned());
     }
 }
 

@@ -10,7 +10,8 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::latin::searchform::search_form;
 use crate::register::geburtseintrag::kennzeichen;
-use crate::register::namen::{self, grob};
+use crate::register::gemeinden::Gemeinden;
+use crate::register::namen::{self, Wort, grob};
 use crate::register::once::once;
 use crate::register::record::{Kind, Mutter, Personenname, Registersatz, TeilDatum};
 
@@ -86,6 +87,11 @@ fn is_date(part: &str) -> bool {
     part.len() >= 4
         && part.bytes().take(4).all(|octet| octet.is_ascii_digit())
         && part.bytes().all(|octet| octet.is_ascii_digit() || octet == b'-')
+}
+
+/// The coarse forms of a part of a name as a whole, one for each of its spellings; that of its search form is the first.
+pub fn schreibweisen(part: &str) -> Vec<String> {
+    once(namen::formen(part).iter().map(|form| grob(&falten(form))))
 }
 
 fn name_of(name: Option<&Personenname>) -> (&str, &str) {
@@ -182,14 +188,25 @@ pub fn bestaetigung(id: &str) -> SearchKey {
 /// It touches whoever agrees in the child's day, place and one name; in the mother's day and any of her names; or in her names with
 /// the expected month and two before and after it (rules.md 2.3). Besides, as before: who agrees in both days, or in the child's day
 /// and one of her given names. Where nothing is known of the child's day, her names alone suffice; where hers is not known, her family
-/// name stands in for it.
-pub fn offen(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
-    offen::unter(kind, mutter)
+/// name stands in for it. The place counts under each of its names that the table knows, and under its key.
+pub fn offen(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
+    offen::unter(orte, kind, mutter)
 }
 
 /// All keys under which something open around a child or its mother may be kept.
-pub fn offen_gesucht(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
-    offen::gesucht(kind, mutter)
+pub fn offen_gesucht(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+    offen::gesucht(orte, kind, mutter)
+}
+
+/// The keys under which what an office delivered of a child stands by the key of its place, whatever place it named.
+pub fn am_schluessel(orte: &Gemeinden, kind: &Kind) -> Vec<SearchKey> {
+    offen::am_schluessel(orte, kind)
+}
+
+/// Where her day is known in part and the child's is not: her names with each day that hers may be. Some hundred, so only for the few
+/// that are no Registersatz and no notice.
+pub fn ihre_tage(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
+    offen::ihre_tage(kind, mutter)
 }
 
 /// Keys of [`offen`] as words, for a sealed Akte only: whoever closes a notice no longer has the persons they are made of.
@@ -239,12 +256,17 @@ const GESUCHT: [&str; 6] =
 /// What is asked for with a date that is known in part is no case for an automatic answer (rules.md 2, O): it is looked for as it is.
 pub fn gesucht(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
     let mut keys = near(kind, mutter);
+    keys.extend(zum_teil(kind, mutter));
     let born = kind.geburtsdatum.as_ref().filter(|datum| datum.vollstaendig());
     keys.extend(born.map(|born| teil_mutter(&born.to_string(), mutter)));
     keys.extend(ohne_tag(mutter));
     let month = kind.geburtsdatum.filter(|datum| datum.monat.is_some()).and_then(|datum| datum.monate());
-    if let (Some((month, _)), Some(first)) = (month, namen::erster_vorname(&mutter.name)) {
-        keys.push(monat(first.grob(), month));
+    if let Some((month, _)) = month {
+        let (given, mut words) = (namen::vornamen(&mutter.name), namen::familie(&mutter.name));
+        // A record from before a birth touches her by a family name and whatever else; by a given name alone only by the first.
+        let most = if words.is_empty() { given.len() } else { 1 };
+        words.extend(given.into_iter().take(most));
+        keys.extend(words.iter().flat_map(Wort::grobe).map(|word| monat(word, month)));
     }
     once(keys)
 }
@@ -259,13 +281,47 @@ pub fn vorgeburtlich(kind: &Kind) -> bool {
 pub fn near(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
     let (tag, ihr_tag) = (geboren(kind), mutter.geburtsdatum.to_string());
     let mut keys = vec![gefaltet("tage", [tag.as_str(), &ihr_tag])];
+    keys.extend(namen_mit(kind, &[tag], &[ihr_tag]));
+    keys
+}
+
+/// Those of [`near`], and those of every day that a date known in part may mean: for what is met by its keys alone.
+pub fn nahe_tage(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+    let partial = |datum: Option<&TeilDatum>| {
+        datum.filter(|datum| !datum.vollstaendig() && datum.jahr > 0).map(tage_von).unwrap_or_default()
+    };
+    let mut keys = near(kind, mutter);
+    let (tage, ihre) = (partial(kind.geburtsdatum.as_ref()), partial(Some(&mutter.geburtsdatum)));
+    keys.extend(namen_mit(kind, &tage, &ihre));
+    keys
+}
+
+/// The names of the child with each of these days of it, and with each of these days of hers.
+fn namen_mit(kind: &Kind, tage: &[String], ihre: &[String]) -> Vec<SearchKey> {
+    let mut keys = Vec::new();
     for name in &kind.namen {
         let (familie, vornamen) = name_of(Some(name));
-        let (familie, vornamen) = (grob(&falten(familie)), grob(&falten(vornamen)));
-        keys.push(SearchKey::new("name-mutter", [familie.as_str(), &vornamen, &ihr_tag]));
-        keys.push(SearchKey::new("name-kind", [familie.as_str(), &vornamen, &tag]));
+        let (familien, vornamen) = (schreibweisen(familie), schreibweisen(vornamen));
+        for (familie, vornamen) in
+            familien.iter().flat_map(|one| vornamen.iter().map(move |other| (one, other)))
+        {
+            let key = |class, tag: &String| SearchKey::new(class, [familie.as_str(), vornamen, tag]);
+            keys.extend(ihre.iter().map(|tag| key("name-mutter", tag)));
+            keys.extend(tage.iter().map(|tag| key("name-kind", tag)));
+        }
     }
     keys
+}
+
+/// The names of the child with what a record may know of either date in part, month and year: there the other date may be wrong.
+fn zum_teil(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+    let parts = |datum: Option<&TeilDatum>| -> Vec<String> {
+        let datum = datum.filter(|datum| datum.vollstaendig());
+        let month = datum.map(|datum| TeilDatum { tag: None, ..*datum });
+        let year = datum.map(|datum| TeilDatum { monat: None, tag: None, ..*datum });
+        month.into_iter().chain(year).map(|datum| datum.to_string()).collect()
+    };
+    namen_mit(kind, &parts(kind.geburtsdatum.as_ref()), &parts(Some(&mutter.geburtsdatum)))
 }
 
 /// The keys of a record one of whose dates is known in part.
@@ -314,7 +370,8 @@ fn vorgeburt(kind: &Kind, mutter: &Mutter, made: jiff::Timestamp) -> Vec<SearchK
     });
     let months = first - MONATE..=last + MONATE;
     let words = namen::alle([&mutter.name]);
-    words.iter().flat_map(|word| months.clone().map(|month| monat(word.grob(), month))).collect()
+    let words = words.iter().flat_map(Wort::grobe);
+    words.flat_map(|word| months.clone().map(move |month| monat(word, month))).collect()
 }
 
 fn monat(wort: &str, month: i32) -> SearchKey {

@@ -5,19 +5,21 @@ use crate::latin::searchform::vergleichsform;
 use crate::register::once::once;
 use crate::register::record::Personenname;
 
-/// A word of a name, in its search form and in its coarse form.
+/// A word of a name, in its search form and in its coarse forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wort {
     /// Search form of DIN 91379, letters and digits only.
     form: String,
     /// See [`grob`].
     grob: String,
+    /// Coarse forms of the other spellings, see [`formen`]; hardly any word has one.
+    andere: Vec<String>,
 }
 
 impl Wort {
     fn new(form: String) -> Wort {
         let grob = grob(&form);
-        Wort { form, grob }
+        Wort { form, grob, andere: Vec::new() }
     }
 
     /// The search form.
@@ -25,9 +27,19 @@ impl Wort {
         &self.form
     }
 
-    /// The coarse form, by which keys are made.
+    /// The coarse form of the search form.
     pub fn grob(&self) -> &str {
         &self.grob
+    }
+
+    /// The coarse forms by which keys are made: of the search form, then of the other spellings.
+    pub fn grobe(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.grob).chain(&self.andere).map(String::as_str)
+    }
+
+    /// Equal in one spelling of each.
+    fn nennt(&self, other: &Wort) -> bool {
+        self.grobe().any(|one| other.grobe().any(|spelled| one == spelled))
     }
 
     /// Equal in search form.
@@ -38,9 +50,9 @@ impl Wort {
     /// Equal, equal by transliteration, or so near that a slip of the pen lies between: `Muller` and `Müller`, but not `Mia` and
     /// `Ida`.
     pub fn klingt_wie(&self, other: &Wort) -> bool {
-        self.grob == other.grob
+        self.nennt(other)
             || verschrieben(&self.form, &other.form)
-            || verschrieben(&self.grob, &other.grob)
+            || self.grobe().any(|one| other.grobe().any(|spelled| verschrieben(one, spelled)))
     }
 }
 
@@ -72,6 +84,45 @@ pub fn grob(form: &str) -> String {
     coarse
 }
 
+/// Letters for which documents that lack them write something else than their search form does: as South Slavic, Icelandic and Sami
+/// names, and those of Azerbaijan, stand in passports and older registers. `Đorđević` has the search form DORDEVIC and is written
+/// Djordjević; which of the two a letter is follows from the language, which nobody knows.
+const AUCH: &[([char; 2], &str)] = &[
+    (['Đ', 'đ'], "DJ"),
+    (['Ð', 'ð'], "DH"),
+    (['Þ', 'þ'], "T"),
+    (['Ŋ', 'ŋ'], "NG"),
+    (['Ə', 'ə'], "A"),
+    (['Ŧ', 'ŧ'], "TH"),
+    (['Ĳ', 'ĳ'], "Y"),
+    (['Ʒ', 'ʒ'], "ZH"),
+    (['Ǯ', 'ǯ'], "ZH"),
+    (['ĸ', 'ĸ'], "Q"),
+];
+/// What two of these letters are written as, read back as their search form: what was stored before under it is met so.
+const AUCH_D: [&str; 2] = ["DJ", "DH"];
+/// Most spellings of one name.
+const SCHREIBWEISEN: usize = 8;
+
+/// The search form of a name, then those of its other spellings; of nearly all names there are none. A letter is written one way
+/// throughout a name.
+pub fn formen(name: &str) -> Vec<String> {
+    let mut formen = vec![vergleichsform(name)];
+    if !name.is_ascii() {
+        let mut texts = vec![name.to_owned()];
+        for (letter, other) in AUCH.iter().filter(|(letter, _)| name.contains(*letter)) {
+            let more: Vec<String> = texts.iter().map(|text| text.replace(*letter, other)).collect();
+            texts.extend(more);
+            texts.truncate(SCHREIBWEISEN);
+        }
+        formen.extend(texts.iter().skip(1).map(|text| vergleichsform(text)));
+    }
+    let back = AUCH_D.iter().filter(|pair| formen[0].contains(**pair));
+    let back: Vec<String> = back.map(|pair| formen[0].replace(pair, "D")).collect();
+    formen.extend(back);
+    formen
+}
+
 /// Between two words of a name: white space, and hyphens however they are written.
 fn trennt(c: char) -> bool {
     c.is_whitespace() || matches!(c, '-' | '/' | '\u{ad}' | '\u{2010}'..='\u{2015}' | '\u{2212}')
@@ -84,21 +135,40 @@ fn buchstabe(c: char) -> bool {
 
 /// The words of a name, in their order, each once; what an apostrophe parts stands both ways, `O’Neill` as O, NEILL and ONEILL.
 pub fn worte(name: Option<&str>) -> Vec<Wort> {
-    let form = vergleichsform(name.unwrap_or_default());
+    let formen = formen(name.unwrap_or_default());
     let mut worte: Vec<Wort> = Vec::new();
-    let mut add = |word: String| {
-        if !word.is_empty() && !worte.iter().any(|known| known.form == word) {
+    // Where each word of the name came to stand: other spellings have the same words in the same places.
+    let mut places: Vec<usize> = Vec::new();
+    for word in zerlegt(&formen[0]) {
+        let known = worte.iter().position(|known| known.form == word);
+        places.push(known.unwrap_or(worte.len()));
+        if known.is_none() {
             worte.push(Wort::new(word));
         }
-    };
+    }
+    for spelled in &formen[1..] {
+        for (place, word) in places.iter().zip(zerlegt(spelled)) {
+            let (coarse, wort) = (grob(&word), &mut worte[*place]);
+            if !wort.grobe().any(|known| known == coarse) {
+                wort.andere.push(coarse);
+            }
+        }
+    }
+    worte
+}
+
+/// The words of a search form, in their order.
+fn zerlegt(form: &str) -> Vec<String> {
+    let mut worte = Vec::new();
     for token in form.split(trennt) {
         let whole: String = token.chars().filter(|c| buchstabe(*c)).collect();
         let parted = whole.len() != token.len();
-        add(whole);
+        worte.push(whole);
         if parted {
-            token.split(|c: char| !buchstabe(c)).for_each(|part| add(part.to_owned()));
+            worte.extend(token.split(|c: char| !buchstabe(c)).map(str::to_owned));
         }
     }
+    worte.retain(|word| !word.is_empty());
     worte
 }
 
@@ -129,7 +199,7 @@ pub fn teilen_eines(eigene: &[Wort], andere: &[Wort]) -> bool {
 
 /// Whether one word of the one is a word of the other, in search form or by transliteration.
 pub fn nennen_eines(eigene: &[Wort], andere: &[Wort]) -> bool {
-    eigene.iter().any(|wort| andere.iter().any(|anderes| wort.grob == anderes.grob))
+    eigene.iter().any(|wort| andere.iter().any(|anderes| wort.nennt(anderes)))
 }
 
 /// Whether further given names contradict each other: both have some besides the first, and none of the two sets holds the other.
@@ -195,6 +265,78 @@ mod tests {
             assert_eq!(one(&unit).grob(), one(&base).grob(), "{unit}");
         }
         assert!(looked_at > 550, "{looked_at}");
+    }
+
+    /// What documents without a letter write for it, where it has no base letter among A–Z: the first as the table of the norm does.
+    const WRITTEN: &[(&str, &[&str])] = &[
+        ("Ææ", &["AE"]),
+        ("Ðð", &["D", "DH"]),
+        ("Øø", &["OE", "O"]),
+        ("Þþ", &["TH", "T"]),
+        ("ßẞ", &["SS"]),
+        ("Đđ", &["D", "DJ"]),
+        ("Ħħ", &["H"]),
+        ("ı", &["I"]),
+        ("Ĳĳ", &["IJ", "Y"]),
+        ("ĸ", &["K", "Q"]),
+        ("Ŀŀ", &["L"]),
+        ("Łł", &["L"]),
+        ("ŉ", &["N"]),
+        ("Ŋŋ", &["N", "NG"]),
+        ("Œœ", &["OE", "O"]),
+        ("Ŧŧ", &["T", "TH"]),
+        ("Ƈƈ", &["C"]),
+        ("Əə", &["E", "A", "AE"]),
+        ("Ɨɨ", &["I"]),
+        ("Ʒʒ", &["Z", "ZH"]),
+        ("Ǯǯ", &["Z", "ZH"]),
+        ("ǢǣǼǽ", &["AE"]),
+        ("Ǥǥ", &["G"]),
+        ("Ǿǿ", &["OE", "O"]),
+    ];
+
+    #[test]
+    fn every_letter_without_a_base_letter_meets_what_documents_write_for_it() {
+        use unicode_normalization::UnicodeNormalization;
+        let list = include_str!("../latin/tables/latin_list_search_form_1.3.txt");
+        let mut looked_at = 0;
+        for row in list.lines() {
+            let mut columns = row.split(';').map(str::trim);
+            let codes = columns.nth(2).unwrap();
+            let unit: String = codes
+                .split_whitespace()
+                .map(|c| char::from_u32(u32::from_str_radix(c, 16).unwrap()).unwrap())
+                .collect();
+            if unit.nfd().any(|c| c.is_ascii_alphabetic()) {
+                continue;
+            }
+            looked_at += 1;
+            let first = unit.chars().next().unwrap();
+            let written = WRITTEN.iter().find(|(letters, _)| letters.contains(first));
+            let (_, written) = written.unwrap_or_else(|| panic!("{unit}: nothing is said of it"));
+            assert_eq!(columns.nth(3), Some(written[0]), "{unit}");
+            for other in *written {
+                let one = |letter: &str| worte(Some(&format!("Per{letter}vi M{letter}")));
+                let (here, there) = (one(&unit), one(other));
+                for (one, other) in here.iter().zip(&there) {
+                    assert!(one.nennt(other) && other.nennt(one), "{unit} {other:?}");
+                }
+                assert_eq!((here.len(), there.len()), (2, 2));
+            }
+        }
+        assert!(looked_at >= 40, "{looked_at}");
+    }
+
+    #[test]
+    fn other_spellings_stand_with_their_word_and_plain_names_have_none() {
+        let spelled = |name: &str| -> Vec<Vec<String>> {
+            worte(Some(name)).iter().map(|word| word.grobe().map(str::to_owned).collect()).collect()
+        };
+        assert_eq!(spelled("Đặng-Müller"), [vec!["DANG", "DJANG"], vec!["MULLER"]]);
+        assert_eq!(spelled("Djordje"), [["DJORDJE", "DORDE"]]);
+        assert_eq!(spelled("Əhməd"), [["EHMED", "AHMAD"]]);
+        assert_eq!(formen("Anna Lena").len(), 1);
+        assert!(formen("ĐÐÞŊƏŦĲƷĸ").len() <= SCHREIBWEISEN);
     }
 
     #[test]

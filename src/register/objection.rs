@@ -1,12 +1,16 @@
 //! What speaks against a Negativauskunft although no Registersatz says so: deliveries that the house holds and that have not had
 //! their effect (rules.md 2.1, which calls them notes). Values and their keys; nothing here opens, closes or decides.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::register::geburtseintrag::Geburtseintrag;
+use crate::register::gemeinden::Gemeinden;
 use crate::register::keys::{self, SearchKey, falten};
+use crate::register::namen::{self, Wort};
 use crate::register::once::once;
 use crate::register::record::{Kind, Kopf, Mutter, Record};
 use crate::register::uhr::LONGEST;
@@ -173,38 +177,87 @@ pub struct Objection {
 /// All keys under which a decision about this child would meet a delivery about it, or about one near to it.
 ///
 /// An objection is met by its keys alone, so of a Registersatz's keys only those serve that mean nearness by themselves; the keys
-/// of what is open cover what the others find.
-pub fn under(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
-    let near = kind.map(|kind| keys::near(kind, mutter)).unwrap_or_default();
-    once(keys::offen(kind, mutter).into_iter().chain(near))
+/// of what is open cover what the others find. There are few objections and many requests, so a date that is known in part stands
+/// for each of its days here, and no request asks for parts.
+pub fn under(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
+    let near = kind.map(|kind| keys::nahe_tage(kind, mutter)).unwrap_or_default();
+    let offen = keys::offen(orte, kind, mutter).into_iter().chain(keys::ihre_tage(kind, mutter));
+    // Some hundred where a date is known in part.
+    let all: BTreeSet<SearchKey> = offen.chain(near).collect();
+    all.into_iter().collect()
 }
 
 /// All keys that a decision asks; `offen` are those of what is open, [`keys::offen_gesucht`], which it asks besides.
-pub fn asked(offen: &[SearchKey], kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
-    once(offen.iter().cloned().chain(keys::near(kind, mutter)))
+pub fn asked(orte: &Gemeinden, offen: &[SearchKey], kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+    let place = keys::am_schluessel(orte, kind);
+    // Both days are a key of what is open, too.
+    let near = keys::near(kind, mutter).into_iter().skip(1);
+    once(offen.iter().cloned().chain(place).chain(near))
 }
 
-/// The keys by which two deliveries speak of the same child, however its place or family name is written in them: both birth
-/// dates with all given names, or with the birth entry, read for certain and written in one form.
-///
+/// By what two deliveries speak of the same child.
+enum Gleich {
+    /// A key that both have: before a birth all that is known, afterwards both dates with all given names.
+    Ganz(SearchKey),
+    /// Both dates with the birth entry, read for certain and written in one form.
+    Eintrag {
+        /// Both dates and the parts of the entry.
+        teile: Vec<String>,
+        /// Each given name; none of a child that has none yet.
+        vornamen: Vec<Wort>,
+    },
+}
+
 /// Strict where [`under`] is generous: an objection that is closed for the wrong child lets an answer out. Twins share both
 /// dates, so without a name or a number nothing is the same child; before a birth all that is known must be equal.
-pub fn same_child(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+fn gleich(kind: &Kind, mutter: &Mutter) -> Vec<Gleich> {
     let mother = mutter.geburtsdatum;
-    let Some(born) = kind.geburtsdatum else { return vec![keys::child(kind, mutter)] };
+    let Some(born) = kind.geburtsdatum else { return vec![Gleich::Ganz(keys::child(kind, mutter))] };
     if !born.vollstaendig() || !mother.vollstaendig() {
         return Vec::new();
     }
     let days = [born.to_string(), mother.to_string()];
-    let key = |class, parts: &[String]| SearchKey::new(class, days.iter().chain(parts).map(String::as_str));
+    let named = |given: String| {
+        let parts = days.iter().chain(std::iter::once(&given));
+        Gleich::Ganz(SearchKey::new("gleich-vorname", parts.map(String::as_str)))
+    };
     let given = kind.namen.iter().filter_map(|name| name.vornamen.as_deref());
-    let mut same: Vec<SearchKey> = given
-        .map(falten)
-        .filter(|given| !given.is_empty())
-        .map(|given| key("gleich-vorname", &[given]))
-        .collect();
-    same.extend(Geburtseintrag::of(kind).map(|entry| key("gleich-nummer", &entry.teile())));
-    once(same)
+    let whole = given.map(falten).filter(|given| !given.is_empty()).map(named);
+    let entry = Geburtseintrag::of(kind).map(|entry| Gleich::Eintrag {
+        teile: days.iter().cloned().chain(entry.teile()).collect(),
+        vornamen: kind.namen.iter().flat_map(namen::vornamen).collect(),
+    });
+    whole.chain(entry).collect()
+}
+
+/// A key of a birth entry together with one given name, or with none.
+fn mit_eintrag(teile: &[String], vorname: &str) -> SearchKey {
+    SearchKey::new("gleich-eintrag", teile.iter().map(String::as_str).chain([vorname]))
+}
+
+/// The keys by which a later delivery speaks of the same child as this one, however its place or family name is written in them. An
+/// entry alone is not enough where the given names share nothing: it may be the twin's, mistyped.
+pub fn about(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+    let of = |gleich: Gleich| -> Vec<SearchKey> {
+        match gleich {
+            Gleich::Ganz(key) => vec![key],
+            Gleich::Eintrag { teile, vornamen } if vornamen.is_empty() => vec![mit_eintrag(&teile, "")],
+            Gleich::Eintrag { teile, vornamen } => {
+                vornamen.iter().map(|word| mit_eintrag(&teile, word.grob())).collect()
+            }
+        }
+    };
+    once(gleich(kind, mutter).into_iter().flat_map(of))
+}
+
+/// The keys of [`about`] that a delivery of this child ends. Whoever has a given name now may have had none before; a name that was
+/// given does not go again.
+pub fn closes(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+    let before = gleich(kind, mutter).into_iter().filter_map(|gleich| match gleich {
+        Gleich::Eintrag { teile, .. } => Some(mit_eintrag(&teile, "")),
+        Gleich::Ganz(_) => None,
+    });
+    once(about(kind, mutter).into_iter().chain(before))
 }
 
 /// The key that ties a readable copy to what could not be read: the message's own UUID.
@@ -236,12 +289,17 @@ pub fn made(kopf: &Kopf, received: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::register::record::TeilDatum;
+    use crate::register::record::{Personenname, TeilDatum};
     use crate::register::testing::{kind, mutter};
 
+    /// Whether a later delivery of one child ends what an earlier one says.
+    fn ends(later: &Kind, earlier: &Kind) -> bool {
+        let keys = about(earlier, &mutter());
+        closes(later, &mutter()).iter().any(|key| keys.contains(key))
+    }
+
     fn same(one: &Kind, other: &Kind) -> bool {
-        let keys = same_child(one, &mutter());
-        same_child(other, &mutter()).iter().any(|key| keys.contains(key))
+        ends(one, other) && ends(other, one)
     }
 
     fn named(given: Option<&str>, number: Option<&str>) -> Kind {
@@ -264,11 +322,21 @@ mod tests {
     fn twins_and_unnamed_children_are_not_taken_for_each_other() {
         assert!(!same(&named(Some("Anna Maria"), Some("1/2024")), &named(Some("Anna Lena"), Some("2/2024"))));
         assert!(!same(&named(None, None), &named(None, None)));
-        assert!(same(&named(None, Some("1/2024")), &named(Some("Lía"), Some("1/2024"))));
+        assert!(same(&named(None, Some("1/2024")), &named(None, Some("2024/01"))));
         let year = |kind: Kind| Kind { geburtsdatum: TeilDatum::parse("2024"), ..kind };
         assert!(!same(&year(named(Some("Lía"), None)), &year(named(Some("Lía"), None))));
         let unborn = Kind { geburtsdatum: None, erwartet: TeilDatum::parse("2024-08"), ..Kind::default() };
         assert!(same(&unborn, &unborn) && !same(&unborn, &kind()));
+    }
+
+    #[test]
+    fn an_entry_is_not_enough_where_given_names_contradict_each_other() {
+        let (lia, noah) = (named(Some("Lía"), Some("1/2024")), named(Some("Noah"), Some("1/2024")));
+        assert!(!ends(&noah, &lia) && !ends(&lia, &noah), "the number may be the twin's, mistyped");
+        let unnamed = named(None, Some("1/2024"));
+        assert!(ends(&lia, &unnamed), "it has been named since");
+        assert!(!ends(&unnamed, &lia), "a name does not go again: it is the twin without one");
+        assert!(ends(&named(Some("Marie Lia"), Some("1/2024")), &lia), "in whatever order");
     }
 
     #[test]
@@ -293,13 +361,127 @@ mod tests {
 
     #[test]
     fn whoever_is_asked_for_meets_what_stands_under_its_own_data() {
-        let keys = under(Some(&kind()), &mutter());
-        let asked = asked(&keys::offen_gesucht(&kind(), &mutter()), &kind(), &mutter());
+        let orte = orte();
+        let keys = under(&orte, Some(&kind()), &mutter());
+        let asked = questions(&orte, &kind());
         let near = keys::near(&kind(), &mutter());
-        assert!(near.iter().all(|key| keys.contains(key) && asked.contains(key)));
-        // Of a place it stands under its name and its key, and is asked for by one of them.
+        assert!(near.iter().all(|key| keys.contains(key)));
+        assert!(
+            near[1..].iter().all(|key| asked.contains(key)),
+            "both days stand under a key of what is open"
+        );
         assert!(keys.iter().any(|key| !near.contains(key) && asked.contains(key)));
-        assert!(keys.len() > keys::offen(Some(&kind()), &mutter()).len());
+        assert!(keys.len() > keys::offen(&orte, Some(&kind()), &mutter()).len());
+    }
+
+    fn orte() -> Gemeinden {
+        let mut orte = Gemeinden::default();
+        for (ars, name) in
+            [("040110000000", "Bremen"), ("150020000000", "Halle (Saale)"), ("110000000000", "Berlin")]
+        {
+            orte.add(crate::register::gemeinden::falten(name), ars);
+        }
+        for (ars, name) in [("040110000000", "Bremen-Vegesack"), ("150020000000", "Halle")] {
+            orte.add_weiteren(crate::register::gemeinden::falten(name), ars);
+        }
+        orte
+    }
+
+    fn questions(orte: &Gemeinden, kind: &Kind) -> Vec<SearchKey> {
+        asked(orte, &keys::offen_gesucht(orte, kind, &mutter()), kind, &mutter())
+    }
+
+    /// Somebody else in every name and day.
+    fn fremde() -> Mutter {
+        Mutter {
+            name: Personenname {
+                familienname: Some("Sommer".into()),
+                geburtsname: None,
+                vornamen: Some("Rosa".into()),
+            },
+            geburtsdatum: TeilDatum::parse("1971-01-01").unwrap(),
+            ..Mutter::default()
+        }
+    }
+
+    #[test]
+    fn a_place_is_one_under_all_its_names_and_its_key() {
+        let orte = orte();
+        let at = |ort: &str, ars: Option<&str>| {
+            let mut kind =
+                Kind { geburtsort: Some(ort.into()), register_ars: ars.map(str::to_owned), ..kind() };
+            kind.namen[0].vornamen = Some("Lía Johanna".into());
+            kind
+        };
+        let key = Some("040110000000");
+        for (delivered, wanted, met) in [
+            (at("Bremen an der Muster", key), at("Bremen", key), true),
+            (at("Bremen an der Muster", key), at("Bremen-Vegesack", key), true),
+            (at("Bremen an der Muster", key), at("Bremen", None), true),
+            (at("Bremen-Vegesack", key), at("Bremen", key), true),
+            (at("Bremen-Vegesack", None), at("Bremen", key), true),
+            (at("Bremen", None), at("Bremen-Vegesack", key), true),
+            (at("Bremen, Stadt", None), at("Bremen", None), true),
+            (at("Halle/Saale", None), at("Halle", Some("150020000000")), true),
+            (at("Halle", Some("150020000000")), at("Halle (Saale)", None), true),
+            // Name and key contradict each other: it may be either.
+            (at("Berlin", key), at("Bremen", key), true),
+            (at("Berlin", key), at("Berlin", Some("110000000000")), true),
+            (at("Berlin", Some("110000000000")), at("Bremen", key), false),
+            (at("Nirgendwo", None), at("Bremen", key), false),
+        ] {
+            // Of the names of the child only some agree: no near key meets.
+            let wanted = Kind { namen: kind().namen, ..wanted };
+            let keys = under(&orte, Some(&delivered), &fremde());
+            let found = questions(&orte, &wanted).iter().any(|key| keys.contains(key));
+            assert_eq!(found, met, "{:?} {:?}", delivered.geburtsort, wanted.geburtsort);
+            // A notice, which has no key of its own to be met by.
+            let notice =
+                keys::offen(&orte, Some(&Kind { register_ars: None, ..delivered.clone() }), &fremde());
+            let found = keys::offen_gesucht(&orte, &wanted, &mutter()).iter().any(|key| notice.contains(key));
+            let known = !delivered.geburtsort.as_deref().unwrap_or_default().contains("Muster");
+            if known && delivered.geburtsort.as_deref() != Some("Berlin") {
+                assert_eq!(found, met, "notice {:?} {:?}", delivered.geburtsort, wanted.geburtsort);
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_left_before_is_met_by_the_key_of_its_place() {
+        // Under the key as it was delivered, without any name of a table.
+        let delivered = Kind { geburtsort: Some("Bremen an der Muster".into()), ..kind() };
+        let before = under(&Gemeinden::default(), Some(&delivered), &fremde());
+        assert!(questions(&orte(), &kind()).iter().any(|key| before.contains(key)));
+    }
+
+    #[test]
+    fn a_date_known_in_part_is_met_by_the_whole_one() {
+        let orte = orte();
+        let meets = |kind: &Kind, mother: &Mutter| {
+            let keys = under(&orte, Some(kind), mother);
+            questions(&orte, &self::kind()).iter().any(|key| keys.contains(key))
+        };
+        let born = |text: &str| Kind { geburtsdatum: TeilDatum::parse(text), ..kind() };
+        assert!(
+            meets(&born("2024-08"), &fremde()) && meets(&born("2024"), &fremde()),
+            "its names with its month"
+        );
+        assert!(!meets(&born("2024-09"), &fremde()));
+        let hers = |text: &str, name: Personenname| Mutter {
+            geburtsdatum: TeilDatum::parse(text).unwrap(),
+            name,
+            ..mutter()
+        };
+        let only = |name: &str| Personenname { familienname: Some(name.into()), ..fremde().name };
+        let late = Kind { erwartet: TeilDatum::parse("2027-02"), ..Kind::default() };
+        for (text, name, met) in [
+            ("1994-03", "Müller", true),
+            ("1994", "CIRKOVIC", true),
+            ("1994-04", "Müller", false),
+            ("1994", "Sommer", false),
+        ] {
+            assert_eq!(meets(&late, &hers(text, only(name))), met, "{text} {name}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::register::entscheidung::{Kandidat, Treffer};
 use crate::register::geburtseintrag::Geburtseintrag;
 use crate::register::gemeinden::{Gemeinden, Verhaeltnis};
 use crate::register::keys;
-use crate::register::namen::{self, grob, nennen_eines, teilen_eines, weitere_widersprechen};
+use crate::register::namen::{self, nennen_eines, teilen_eines, weitere_widersprechen};
 use crate::register::record::{DEUTSCHLAND, Kind, Mutter, Personenname, Registersatz, TeilDatum};
 
 /// Most Registersätze among which one is looked for; where more are found, none of them is certain (rules.md 2.3).
@@ -83,13 +83,14 @@ pub fn treffer(orte: &Gemeinden, kind: &Kind, mutter: &Mutter, satz: &Registersa
 /// Whether a record from before a birth may be about this child: it agrees in the mother's day with any of her names, or in her names
 /// with the month of the birth and two before and after it (rules.md 2.3).
 pub fn vorgeburt_beruehrt(kind: &Kind, mutter: &Mutter, satz: &Registersatz) -> bool {
-    let first: Vec<_> = namen::erster_vorname(&mutter.name).into_iter().collect();
+    let vornamen = namen::vornamen(&mutter.name);
+    let first = vornamen.get(..1).unwrap_or_default();
     let familie = namen::familie(&mutter.name);
     let ihre = namen::alle([&satz.mutter.name]);
     // Nothing to compare proves no difference.
     let nennt = |words: &[_]| words.is_empty() || ihre.is_empty() || nennen_eines(words, &ihre);
-    let einer = nennt(&familie) || nennt(&first);
-    let beide = nennt(&familie) && nennt(&first);
+    let einer = nennt(&familie) || nennt(first);
+    let beide = nennt(&familie) && nennt(&vornamen);
     einer && mutter.geburtsdatum.vertraeglich(&satz.mutter.geburtsdatum)
         || beide && wird_erwartet(kind, &satz.kind)
 }
@@ -193,8 +194,12 @@ fn falten(part: &Option<String>) -> String {
 
 /// Equal as keys are: without spaces and hyphens, also by transliteration.
 fn namensgleich(eins: &Personenname, anderes: &Personenname) -> bool {
-    let form = |part: &Option<String>| grob(&falten(part));
-    form(&eins.familienname) == form(&anderes.familienname) && form(&eins.vornamen) == form(&anderes.vornamen)
+    let spelled = |part: &Option<String>| keys::schreibweisen(part.as_deref().unwrap_or_default());
+    let equal = |one: &Option<String>, other: &Option<String>| {
+        let other = spelled(other);
+        spelled(one).iter().any(|one| other.contains(one))
+    };
+    equal(&eins.familienname, &anderes.familienname) && equal(&eins.vornamen, &anderes.vornamen)
 }
 
 /// One word of a name of the child, or one of the mother, is or may be one of the other, in any order; child and mother are not

@@ -104,6 +104,8 @@ alarms! {
     DutyLost = "duty-lost",
     /// A Negativauskunft that was issued is contradicted by a delivery.
     AuskunftContradicted = "auskunft-contradicted",
+    /// An Eintragung was delivered after a Negativauskunft, and nobody knows whether it existed then.
+    AuskunftDoubtful = "auskunft-doubtful",
     /// The clock of a sender is ahead of ours.
     SenderClock = "sender-clock",
     /// Several senders are ahead at once: our own clock is suspected.

@@ -1,8 +1,9 @@
 //! The keys under which something open around a child or its mother is kept (case Q), and looked for. Coarse on purpose: what is
 //! known otherwise must not hide it, and who is found too much only waits for a person. Nothing is judged behind them.
 
-use super::{MONATE, SearchKey, alt, falten};
-use crate::register::namen::{self, Wort, grob};
+use super::{MONATE, SearchKey, alt, falten, schreibweisen, tage_von};
+use crate::register::gemeinden::{Geburtsplatz, Gemeinden};
+use crate::register::namen::{self, Wort};
 use crate::register::once::once;
 use crate::register::record::{Kind, Mutter, TeilDatum};
 
@@ -49,28 +50,27 @@ pub fn aus_worten(words: &[String]) -> Vec<SearchKey> {
 struct Bekannt {
     kind: Option<String>,
     mutter: Option<String>,
-    orte: Vec<String>,
     kind_namen: Vec<Wort>,
     vornamen: Vec<Wort>,
     familie: Vec<Wort>,
-    /// Family name and name at birth as a whole, empty where there is none.
-    ganze: [String; 2],
+    /// Family name and name at birth as a whole in each spelling, none where there is none.
+    ganze: [Vec<String>; 2],
 }
 
 impl Bekannt {
     fn of(kind: Option<&Kind>, mutter: &Mutter) -> Self {
         let day = |datum: &TeilDatum| datum.vollstaendig().then(|| datum.to_string());
-        let name = |kind: &Kind| falten(kind.geburtsort.as_deref()?.split(',').next()?).into();
-        let orte = [kind.and_then(name), kind.and_then(|kind| kind.register_ars.clone())];
+        let whole = |name: &Option<String>| -> Vec<String> {
+            let spelled = schreibweisen(name.as_deref().unwrap_or_default());
+            spelled.into_iter().filter(|name| !name.is_empty()).collect()
+        };
         Bekannt {
             kind: kind.and_then(|kind| kind.geburtsdatum.as_ref()).and_then(day),
             mutter: day(&mutter.geburtsdatum),
-            orte: orte.into_iter().flatten().filter(|ort: &String| !ort.is_empty()).collect(),
             kind_namen: kind.map(|kind| namen::alle(&kind.namen)).unwrap_or_default(),
             vornamen: namen::vornamen(&mutter.name),
             familie: namen::familie(&mutter.name),
-            ganze: [&mutter.name.familienname, &mutter.name.geburtsname]
-                .map(|name| grob(&falten(name.as_deref().unwrap_or_default()))),
+            ganze: [whole(&mutter.name.familienname), whole(&mutter.name.geburtsname)],
         }
     }
 
@@ -80,7 +80,8 @@ impl Bekannt {
         let at = |ort: &String| -> Vec<SearchKey> {
             self.kind_namen
                 .iter()
-                .map(|word| SearchKey::new(KIND_NAME, [day.as_str(), ort, word.grob()]))
+                .flat_map(Wort::grobe)
+                .map(|word| SearchKey::new(KIND_NAME, [day.as_str(), ort, word]))
                 .collect()
         };
         orte.iter().flat_map(at).collect()
@@ -92,32 +93,31 @@ impl Bekannt {
         vornamen: impl IntoIterator<Item = &'a Wort>,
         familie: impl IntoIterator<Item = &'a Wort>,
     ) -> Vec<SearchKey> {
-        let Some(her) = &self.mutter else { return Vec::new() };
-        let key = |class, word: &Wort| SearchKey::new(class, [her.as_str(), word.grob()]);
-        let given = vornamen.into_iter().map(|word| key(MUTTER, word));
-        given.chain(familie.into_iter().map(|word| key(MUTTER_FAMILIE, word))).collect()
+        self.mutter.as_ref().map(|her| ihr_tag(her, vornamen, familie)).unwrap_or_default()
     }
 
     /// Keys of the child's day with hers and with these given names of hers.
     fn tage(&self, vornamen: &[Wort]) -> Vec<SearchKey> {
         let Some(day) = &self.kind else { return Vec::new() };
-        let given = vornamen.iter().map(|word| SearchKey::new(VORNAME, [day.as_str(), word.grob()]));
+        let given = vornamen.iter().flat_map(Wort::grobe);
+        let given = given.map(|word| SearchKey::new(VORNAME, [day.as_str(), word]));
         let both = self.mutter.as_ref().map(|her| SearchKey::new(TAGE, [day.as_str(), her.as_str()]));
         given.chain(both).collect()
     }
 
-    fn kind_familie(&self) -> Option<SearchKey> {
+    fn kind_familie(&self) -> Vec<SearchKey> {
         let [family, _] = &self.ganze;
-        let day = self.kind.as_ref().filter(|_| !family.is_empty())?;
-        Some(SearchKey::new(KIND_FAMILIE, [day.as_str(), family]))
+        let day = self.kind.iter();
+        day.flat_map(|day| family.iter().map(|name| SearchKey::new(KIND_FAMILIE, [day.as_str(), name])))
+            .collect()
     }
 
     /// A given name and a word of a family name of hers, in whichever order, for each month.
-    fn monate(&self, vornamen: &[Wort], months: std::ops::RangeInclusive<i32>) -> Vec<SearchKey> {
+    fn monate(&self, months: std::ops::RangeInclusive<i32>) -> Vec<SearchKey> {
         let mut keys = Vec::new();
-        for given in vornamen {
-            for family in &self.familie {
-                let (one, other) = (given.grob().min(family.grob()), given.grob().max(family.grob()));
+        for given in self.vornamen.iter().flat_map(Wort::grobe) {
+            for family in self.familie.iter().flat_map(Wort::grobe) {
+                let (one, other) = (given.min(family), given.max(family));
                 let at = |month: i32| SearchKey::new(MONAT, [one, other, month.to_string().as_str()]);
                 keys.extend(months.clone().map(at));
             }
@@ -127,27 +127,93 @@ impl Bekannt {
 
     /// A given name with her family name and her name at birth, each as a whole.
     fn namen(&self, vornamen: &[Wort]) -> Vec<[String; 2]> {
-        let whole = self.ganze.iter().filter(|name| !name.is_empty());
-        whole
-            .flat_map(|name| vornamen.iter().map(move |given| [given.grob().to_owned(), name.clone()]))
+        let given = vornamen.iter().flat_map(Wort::grobe);
+        given
+            .flat_map(|given| self.ganze.iter().flatten().map(move |name| [given.to_owned(), name.clone()]))
             .collect()
     }
 }
 
-/// See [`super::offen`].
-pub fn unter(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
+/// Keys of a day of hers with her names, looked for as given and as family names.
+fn ihr_tag<'a>(
+    her: &str,
+    vornamen: impl IntoIterator<Item = &'a Wort>,
+    familie: impl IntoIterator<Item = &'a Wort>,
+) -> Vec<SearchKey> {
+    let key = |class, word: &str| SearchKey::new(class, [her, word]);
+    let given = vornamen.into_iter().flat_map(Wort::grobe).map(|word| key(MUTTER, word));
+    given.chain(familie.into_iter().flat_map(Wort::grobe).map(|word| key(MUTTER_FAMILIE, word))).collect()
+}
+
+/// The name of a place as it stands in keys, without what is behind a comma; none where it is empty.
+fn ort(name: &str) -> Option<String> {
+    Some(falten(name.split(',').next()?)).filter(|name| !name.is_empty())
+}
+
+/// Everything under which the place of a child may be looked for: its name as it is written, its key, and the official names of the
+/// Gemeinden that either may mean. A place that nobody knows stands by its key at the Gemeinde of that key.
+fn orte_von(orte: &Gemeinden, kind: &Kind) -> Vec<String> {
+    let name = kind.geburtsort.as_deref().unwrap_or_default();
+    let key = kind.register_ars.as_deref().filter(|key| !key.is_empty());
+    let mut gemeinden: Vec<&str> = key.into_iter().collect();
+    match orte.platz(kind) {
+        Geburtsplatz::Gemeinde(ars) => gemeinden.push(ars),
+        Geburtsplatz::Register(_) => {}
+        Geburtsplatz::Offen => gemeinden.extend(orte.alle(&crate::register::gemeinden::falten(name))),
+    }
+    let official = gemeinden.into_iter().flat_map(|ars| orte.amtlich(ars)).filter_map(|name| ort(name));
+    once(ort(name).into_iter().chain(key.map(str::to_owned)).chain(official))
+}
+
+/// The names under which the place that is asked for is looked for: as it is written, and the official one of its Gemeinde.
+fn orte_gesucht(orte: &Gemeinden, kind: &Kind) -> Vec<String> {
+    let official = match orte.platz(kind) {
+        Geburtsplatz::Gemeinde(ars) => orte.amtlich(ars),
+        Geburtsplatz::Register(_) | Geburtsplatz::Offen => &[],
+    };
+    let official = official.iter().filter_map(|name| ort(name));
+    once(kind.geburtsort.as_deref().and_then(ort).into_iter().chain(official))
+}
+
+/// See [`super::am_schluessel`].
+pub fn am_schluessel(orte: &Gemeinden, kind: &Kind) -> Vec<SearchKey> {
+    let place = match orte.platz(kind) {
+        Geburtsplatz::Gemeinde(ars) | Geburtsplatz::Register(ars) => Some(ars.to_owned()),
+        Geburtsplatz::Offen => None,
+    };
+    let key = kind.register_ars.clone().filter(|key| !key.is_empty());
+    let places = once(place.into_iter().chain(key));
+    Bekannt::of(Some(kind), &Mutter::default()).kind_namen(&places)
+}
+
+/// Where her day is known in part and nothing of the child's: her given and family names with each day that it may be.
+pub fn ihre_tage(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
     let known = Bekannt::of(kind, mutter);
-    let mut keys = known.kind_namen(&known.orte);
+    if known.kind.is_some() || known.mutter.is_some() || mutter.geburtsdatum.jahr == 0 {
+        return Vec::new();
+    }
+    let days = tage_von(&mutter.geburtsdatum);
+    days.iter().flat_map(|day| ihr_tag(day, &known.vornamen, &known.familie)).collect()
+}
+
+/// See [`super::offen`].
+pub fn unter(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
+    let known = Bekannt::of(kind, mutter);
+    let mut keys = known.kind_namen(&kind.map(|kind| orte_von(orte, kind)).unwrap_or_default());
     let all = || known.vornamen.iter().chain(&known.familie);
     keys.extend(known.mutter(all(), all()));
     keys.extend(known.tage(&known.vornamen));
+    let expected = kind.and_then(|kind| kind.erwartet).filter(|datum| datum.vollstaendig());
+    if let (None, Some(day), Some(her)) = (&known.kind, expected, &known.mutter) {
+        keys.push(SearchKey::new(TAGE, [day.to_string().as_str(), her]));
+    }
     if known.mutter.is_none() {
         keys.extend(known.kind_familie());
     }
     if known.kind.is_none() {
         let part = kind.and_then(|kind| kind.geburtsdatum.or(kind.erwartet));
         keys.extend(match part.and_then(|datum| datum.monate()) {
-            Some((first, last)) => known.monate(&known.vornamen, first - MONATE..=last + MONATE),
+            Some((first, last)) => known.monate(first - MONATE..=last + MONATE),
             // In both orders: given and family name may be exchanged.
             None => {
                 let pairs = known.namen(&known.vornamen);
@@ -160,16 +226,15 @@ pub fn unter(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
 }
 
 /// See [`super::offen_gesucht`].
-pub fn gesucht(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+pub fn gesucht(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
     let known = Bekannt::of(Some(kind), mutter);
     let first: Vec<Wort> = known.vornamen.iter().take(1).cloned().collect();
-    // One place: whatever is open stands under its name and its key.
-    let mut keys = known.kind_namen(known.orte.get(..1).unwrap_or_default());
+    let mut keys = known.kind_namen(&orte_gesucht(orte, kind));
     keys.extend(known.mutter(&first, &known.familie));
     keys.extend(known.tage(&first));
     keys.extend(known.kind_familie());
     let month = kind.geburtsdatum.filter(|datum| datum.monat.is_some()).and_then(|datum| datum.monate());
-    keys.extend(month.map(|(month, _)| known.monate(&first, month..=month)).unwrap_or_default());
+    keys.extend(month.map(|(month, _)| known.monate(month..=month)).unwrap_or_default());
     let pairs = known.namen(&first);
     keys.extend(pairs.iter().map(|pair| SearchKey::new(NAMEN, [pair[0].as_str(), &pair[1]])));
     once(keys)

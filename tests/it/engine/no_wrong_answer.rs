@@ -148,7 +148,8 @@ impl Witnessed {
     }
 }
 
-/// Why a Negativauskunft must not have left: a delivery before it that gives the child an entry, and no later word about it.
+/// Why a Negativauskunft must not have left: a delivery before it that gives the child an entry, and no later word about it that
+/// came after it. What came before it and was made later ends nothing: the entry is refused as older, and its stamp is a claim.
 fn wrong(world: &Witnessed, child: u64, before: &[(Uuid, Inbound)]) -> Option<Delivered> {
     let there = |one: &&Delivered| before.iter().any(|(id, _)| *id == one.id);
     let came = || world.delivered.iter().filter(|one| one.child == child).filter(there);
@@ -159,7 +160,10 @@ fn wrong(world: &Witnessed, child: u64, before: &[(Uuid, Inbound)]) -> Option<De
             || one.state == Inbound::Waiting
                 && before.iter().any(|(id, state)| *id == one.id && *state == Inbound::Accepted)
     };
-    let overtaken = |one: &Delivered| came().any(|other| taken(other) && other.made > one.made);
+    let place = |one: &Delivered| before.iter().position(|(id, _)| *id == one.id);
+    let overtaken = |one: &Delivered| {
+        came().any(|other| taken(other) && other.made > one.made && place(other) > place(one))
+    };
     came().find(|one| one.entry && !overtaken(one)).cloned()
 }
 

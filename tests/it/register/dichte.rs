@@ -109,7 +109,7 @@ fn messen(seed: u64, (places, orte): &(Vec<Platz>, Gemeinden), count: usize, req
     for nth in last..all.len() {
         if z.prozent(HINWEISE.0) {
             let (kind, mutter) = &all[nth];
-            for key in keys::offen(Some(kind), mutter) {
+            for key in keys::offen(orte, Some(kind), mutter) {
                 open.entry(hashed(&key)).or_default().push(nth as u32);
             }
         }
@@ -134,7 +134,7 @@ fn messen(seed: u64, (places, orte): &(Vec<Platz>, Gemeinden), count: usize, req
             .filter_map(|key| unborn.get(&hashed(key)))
             .flatten()
             .any(|nth| vorgeburt_beruehrt(kind, mutter, &before[*nth as usize]));
-        let noticed = keys::offen_gesucht(kind, mutter)
+        let noticed = keys::offen_gesucht(orte, kind, mutter)
             .iter()
             .filter_map(|key| open.get(&hashed(key)))
             .flatten()

@@ -94,11 +94,14 @@ fn the_mirror_finds_what_it_stores_under_its_own_keys() {
     let alt = keys::alt::of(&satz);
     let now: Vec<_> = of.iter().filter(|key| !alt.contains(key)).map(|key| key.class()).collect();
     assert_eq!(now, ["name-mutter", "name-kind"], "besides those of the version before");
+    let of_class = |class: &str| asked.iter().filter(|key| key.class() == class).count();
+    assert_eq!(of_class("tage") + of_class("teil-mutter") + of_class("ohne-tag"), 3);
     assert_eq!(
-        asked.len(),
-        6,
-        "tage, two with names, one of dates in part, two of records from before a birth"
+        (of_class("name-mutter"), of_class("name-kind")),
+        (3, 3),
+        "the whole date, its month, its year"
     );
+    assert_eq!(of_class("vorgeburtlich-monat"), 3, "two family names, the first given one");
     assert_eq!(asked.iter().filter(|key| of.contains(key)).count(), 3);
     let stored: &Stored = &welt.saetze[0];
     assert_eq!(of[0], keys::child(&stored.registersatz.kind, &stored.registersatz.mutter));

@@ -155,7 +155,7 @@ impl Welt {
 
     /// The keys under which something open would stand.
     pub fn offene_keys(&self) -> Vec<SearchKey> {
-        keys::offen(self.record.kind.as_ref(), self.record.mutter.as_ref().unwrap())
+        keys::offen(&self.tafeln.gemeinden, self.record.kind.as_ref(), self.record.mutter.as_ref().unwrap())
     }
 
     fn message(&self) -> Message {
