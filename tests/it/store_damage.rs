@@ -9,6 +9,7 @@ use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::MARKS;
 use drehscheibe::store::contract::{Committed, Filter, Scope, Store, StoreError};
+use drehscheibe::store::lies::Lies;
 use drehscheibe::store::recovery::{Lost, Recovery, Restored};
 use drehscheibe::store::sqlite::open::Settings;
 use drehscheibe::store::sqlite::store::SqliteStore;
@@ -257,7 +258,8 @@ const KEYS_LOG: &str = "keys.db-wal";
 fn nothing_newer(folder: &Path) {
     let (_, mark) = MARKS.iter().find(|(name, _)| *name == "sqlite").unwrap();
     let restored = Restored { at: at(1), copied: None };
-    mark(folder, Stage::Test, SecretBox::new(Box::new([1; 32])), &restored).unwrap();
+    mark(&Lies::Folder(folder.to_owned()), Stage::Test, SecretBox::new(Box::new([1; 32])), &restored)
+        .unwrap();
 }
 
 /// The numbers of keys that the database needs, and of those that the key store has.

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::effects::{AuditLine, MirrorChange, Retrieval, Vorgang, bestand_key, objections_key};
-use crate::envelope::{Evidence, Head, Hold, Inbound, Part, Reply};
+use crate::envelope::{Hold, Inbound, Part};
 use crate::register::keys::SearchKey;
 use crate::register::objection::{ObjectionChange, Opening, Which, Why};
 use crate::seal::index::Tag;

@@ -12,6 +12,7 @@ use drehscheibe::engine::points::Points;
 use drehscheibe::engine::start::{Engine, Start};
 use drehscheibe::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, Stage, Verdict};
 use drehscheibe::plan::PlanSet;
+use drehscheibe::register::tafeln::Tafeln;
 use drehscheibe::store::contract::Store;
 use drehscheibe::store::sqlite;
 use drehscheibe::store::sqlite::store::SqliteStore;
@@ -29,7 +30,16 @@ pub const AMT: &str = "jugendamt-bremen";
 
 /// The stage of the demonstration with all its routes, compiled once; nothing of it is opened and nobody is reached.
 pub fn set() -> Arc<PlanSet> {
-    static SET: OnceLock<Arc<PlanSet>> = OnceLock::new();
+    compiled().0
+}
+
+/// The tables of that stage.
+pub fn tafeln() -> Arc<Tafeln> {
+    compiled().1
+}
+
+fn compiled() -> (Arc<PlanSet>, Arc<Tafeln>) {
+    static SET: OnceLock<(Arc<PlanSet>, Arc<Tafeln>)> = OnceLock::new();
     let make = || {
         let place = Place {
             config: root().join("deploy/stages/demo"),
@@ -38,7 +48,8 @@ pub fn set() -> Arc<PlanSet> {
             data: root().join("target/unused"),
         };
         let fit = place::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}"));
-        Arc::new(fit.compiled.into_plan_set(Default::default(), fit.standards, Stage::Demo))
+        let tafeln = fit.compiled.tafeln.clone();
+        (Arc::new(fit.compiled.into_plan_set(Default::default(), fit.standards, Stage::Demo)), tafeln)
     };
     SET.get_or_init(make).clone()
 }

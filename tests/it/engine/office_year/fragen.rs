@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::jahr::{Event, Jahr};
 use super::kalender;
 use super::schrift;
-use crate::engine::house::AMT;
+use crate::engine::house::{AMT, tafeln};
 
 const PORTAL: &str = "kita-portal-nord";
 
@@ -116,8 +116,10 @@ impl Jahr {
     async fn under(&self, nth: usize) -> Vec<Uuid> {
         let satz = self.children[nth].truth.as_ref().unwrap();
         let mut found = Vec::new();
-        let open = keys::offen_gesucht(&satz.kind, &satz.mutter);
-        for key in objection::asked(&open, &satz.kind, &satz.mutter) {
+        let tafeln = tafeln();
+        let orte = &tafeln.gemeinden;
+        let open = keys::offen_gesucht(orte, &satz.kind, &satz.mutter);
+        for key in objection::asked(orte, &open, &satz.kind, &satz.mutter) {
             found.extend(self.objections(Sought::Under(key)).await.iter().map(|one| one.delivery));
         }
         found
