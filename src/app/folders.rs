@@ -18,6 +18,15 @@ struct Own {
     what: &'static str,
     /// Whether trays may lie in it, as they do in the data folder.
     holds_trays: bool,
+    /// A part of it where they may: the data folder lies below that of the stage where nobody names another.
+    except: Option<PathBuf>,
+}
+
+impl Own {
+    fn meets(&self, tray: &Path) -> bool {
+        let excepted = self.holds_trays || self.except.as_ref().is_some_and(|part| tray.starts_with(part));
+        self.path.starts_with(tray) || !excepted && tray.starts_with(&self.path)
+    }
 }
 
 /// A folder of a connection, where it really lies.
@@ -45,7 +54,7 @@ pub fn meeting(place: &Place, compiled: &Compiled) -> Vec<String> {
     for (at, one) in used.iter().enumerate() {
         // The first says most: a tray that is the store's folder holds the claims, too.
         let ours = own.iter().find(|own| match &one.claimed.partner {
-            Some(_) => own.path.starts_with(&one.path) || !own.holds_trays && one.path.starts_with(&own.path),
+            Some(_) => own.meets(&one.path),
             None => false,
         });
         if let Some(own) = ours {
@@ -103,11 +112,11 @@ fn used(place: &Place, compiled: &Compiled) -> BTreeSet<Used> {
 
 fn own(place: &Place, compiled: &Compiled) -> Vec<Own> {
     let store = place.data.join(&compiled.stage.store_path);
-    let own = |path: &Path, what, holds_trays| Own { path: real(path), what, holds_trays };
+    let own = |path: &Path, what, holds_trays| Own { path: real(path), what, holds_trays, except: None };
     vec![
         own(&store.join(CLAIMS), "the folder of claims", false),
         own(&place.data.join(QUARANTINE), "the folder of quarantine", false),
-        own(&place.config, "the folder of the stage", false),
+        Own { except: Some(real(&place.data)), ..own(&place.config, "the folder of the stage", false) },
         own(&store, "the folder of the store", true),
         own(&place.data, "the data folder", true),
     ]

@@ -82,8 +82,8 @@ async fn an_answer_about_somebody_else_reaches_her_only_when_her_office_has_conf
     };
     let told = state().await;
     assert!(
-        told.cause.is_some_and(|cause| cause.contains("vorgang bestaetigen")),
-        "the cause says what to do"
+        told.next_step.is_some_and(|step| step.contains("vorgang bestaetigen")),
+        "the next step says what to do"
     );
 
     // Neither another office nor a replay without a word of the office lets it go on.
