@@ -1,5 +1,6 @@
 //! Whether folders that a stage uses meet: a tray of one partner in another's, or in what is ours. What a partner can write in he can
-//! also replace, and what is laid there he can read. Compares paths as they are on disk, links followed; opens and makes nothing.
+//! also replace, and what is laid there he can read. Opens and makes nothing, and follows no link but to what is ours: a tray that is one
+//! is used by nobody, and a partner who replaces its own by one must not keep the house from starting.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -103,8 +104,9 @@ fn used(place: &Place, compiled: &Compiled) -> BTreeSet<Used> {
         claimed.extend(folders(&wanted.settings, None));
         claimed.into_iter().map(|claimed| (claimed, wanted.connection.clone()))
     });
+    let data = real(&place.data);
     let really = |(claimed, connection): (Claimed, String)| {
-        let path = real(&place.data.join(&claimed.path));
+        let path = data.join(&claimed.path).components().collect();
         Used { path, claimed, connection }
     };
     of_sources.chain(of_destinations).map(really).collect()
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_and_another_spelling_are_the_folder_itself() {
+    fn what_is_ours_is_known_by_whatever_path_it_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let base = dir.path().canonicalize().unwrap();
         std::fs::create_dir(base.join("a")).unwrap();

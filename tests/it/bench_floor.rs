@@ -11,6 +11,8 @@ use crate::support::root;
 
 /// Tables whose rows are made in advance, so that a few deliveries more or less may be seen.
 const IN_ADVANCE: &str = "schluessel.subject_key";
+/// What a process writes of itself in each transaction, whatever is in it: the proof that a database is its own, which only an engine needs.
+const OF_A_PROCESS: &str = "drehscheibe.mark";
 
 /// Whether both servers are installed; where one is not the test says so.
 fn installed() -> bool {
@@ -139,7 +141,7 @@ fn floor_writes_what_the_adapter_writes(figures: &Value) {
             "{needed}: {tables:?}"
         );
     }
-    for table in tables.iter().filter(|one| one["table"] != IN_ADVANCE) {
+    for table in tables.iter().filter(|one| one["table"] != IN_ADVANCE && one["table"] != OF_A_PROCESS) {
         let pair = |figure: &str| [0, 1].map(|at| table[figure][at].as_f64().unwrap());
         let ([rows, floor_rows], [octets, floor_octets]) = (pair("rows"), pair("octets"));
         assert!((rows - floor_rows).abs() < 0.05, "{table}");

@@ -60,14 +60,13 @@ fn no_tray_meets_another_or_what_is_ours_in_whatever_connection_and_spelling() {
         let more = format!("  zweite:\n    kind: folder\n    trays:\n{trays}");
         fs::write(&path, format!("{before}connections:\n{more}{behind}")).unwrap();
         let told = stage.command(&["check"]).output().unwrap();
-        (told.status.success(), String::from_utf8_lossy(&told.stderr).into_owned())
+        (told.status.success(), String::from_utf8_lossy(&[told.stdout, told.stderr].concat()).into_owned())
     };
     let tray = |folder: &str, more: &str| {
         format!("      - {{ partner: jugendamt-hamburg, in: \"{folder}\", every: 100ms{more} }}\n")
     };
     let data = stage.data();
     let absolute = |below: &str| data.join(below).display().to_string();
-    symlink(stage.tray("in"), data.join("trays/link")).unwrap();
     let own = stage.tray("in").strip_prefix(&data).unwrap().display().to_string();
     assert!(with(&tray("trays/hamburg/zweite", "")).0);
     for (folder, more, why) in [
@@ -75,11 +74,12 @@ fn no_tray_meets_another_or_what_is_ours_in_whatever_connection_and_spelling() {
         (absolute(&own), String::new(), "two partners never share a folder"),
         (format!("./{own}"), String::new(), "two partners never share a folder"),
         (format!("{own}/unten"), String::new(), "two partners never share a folder"),
-        ("trays/link".to_owned(), String::new(), "two partners never share a folder"),
         ("trays".to_owned(), String::new(), "two partners never share a folder"),
         ("trays/hamburg/in".to_owned(), String::new(), "taken twice"),
         ("trays/hamburg/out".to_owned(), String::new(), "would come back"),
-        (".".to_owned(), String::new(), "the folder of claims"),
+        (".".to_owned(), String::new(), "must name a folder of its own"),
+        (data.display().to_string(), String::new(), "the folder of claims"),
+        ("store/claims/x".to_owned(), String::new(), "the folder of claims"),
         ("quarantine/x".to_owned(), String::new(), "the folder of quarantine"),
         (stage.stage().join("secrets").display().to_string(), String::new(), "the folder of the stage"),
         ("trays/drei".to_owned(), format!(", quarantine: \"{own}/q\""), "where a partner can write"),

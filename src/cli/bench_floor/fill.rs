@@ -71,7 +71,8 @@ async fn drop_indexes(client: &Client) -> Result<Vec<String>, CliError> {
 }
 
 fn piece(shape: &Shape, from: u64, to: u64) -> String {
-    let Shape { stamp, mandant_key, trace, search, guards, subject_key, record, .. } = shape;
+    let Shape { stamp, mandant_key, trace, subject_key, record, .. } = shape;
+    let (search, guards) = (shape.search.most(), shape.guards.most());
     // 16 octets that lie as scattered as an HMAC does.
     let blind = "substr(sha256(int8send(n * 16 + k)), 1, 16)";
     let octets = |octets: usize| {

@@ -149,8 +149,8 @@ impl Writer {
 
     /// Looks up once what the deliveries' keys lead to; returns how many rows it found.
     pub async fn look(&self, rows: &[Row]) -> Result<usize, tokio_postgres::Error> {
-        let once = blind(rows, self.shape.keys, 0);
-        let children = blind(rows, 1, 64);
+        let once = blind(rows, |_| self.shape.keys, 0);
+        let children = blind(rows, |_| 1, 64);
         let (once, children) = (slices(&once), slices(&children));
         let (once, children): ([Value<'_>; 1], [Value<'_>; 1]) = ([&once], [&children]);
         let (repeats, records) = tokio::try_join!(
@@ -174,15 +174,17 @@ impl Writer {
         let trace = "0".repeat(shape.trace);
         let contents: Vec<&[u8]> = rows.iter().map(|row| &row.content[..shape.blind.min(32)]).collect();
         let wrapped: Vec<&[u8]> = rows.iter().map(|row| self.noise(row.now, shape.subject_key)).collect();
-        let guards = blind(rows, shape.guards, 128);
-        let search = blind(rows, shape.search, 128);
-        let once = blind(rows, shape.keys, 0);
-        let of: Vec<i64> = records.iter().flat_map(|nr| std::iter::repeat_n(*nr, shape.search)).collect();
+        let guards = blind(rows, |row| shape.guards.nth(row.nr), 128);
+        let search = blind(rows, |row| shape.search.nth(row.nr), 128);
+        let once = blind(rows, |_| shape.keys, 0);
+        let owners = rows.iter().zip(&records);
+        let of: Vec<i64> =
+            owners.flat_map(|(row, nr)| std::iter::repeat_n(*nr, shape.search.nth(row.nr))).collect();
         let (guards, search, once) = (slices(&guards), slices(&search), slices(&once));
         let once_contents: Vec<&[u8]> =
             contents.iter().flat_map(|content| std::iter::repeat_n(*content, shape.keys)).collect();
         let once_ids: Vec<Uuid> = ids.iter().flat_map(|id| std::iter::repeat_n(*id, shape.keys)).collect();
-        let transports = blind(rows, 1, 256);
+        let transports = blind(rows, |_| 1, 256);
         let transports = slices(&transports);
         let [connection, binding, message, route] = &shape.words;
         let [destination, partner, sends] = &shape.sends;
@@ -335,10 +337,10 @@ impl<'a> Sealed<'a> {
 }
 
 /// Keys of deliveries: 16 octets each, derived from the content so that they lie as scattered as HMACs do.
-fn blind(rows: &[Row], each: usize, class: u16) -> Vec<[u8; 16]> {
-    let mut keys = Vec::with_capacity(rows.len() * each);
+fn blind(rows: &[Row], each: impl Fn(&Row) -> usize, class: u16) -> Vec<[u8; 16]> {
+    let mut keys = Vec::new();
     for row in rows {
-        for n in 0..each {
+        for n in 0..each(row) {
             let mut key = [0; 16];
             key.copy_from_slice(&row.content[..16]);
             let turn = (class + n as u16).to_be_bytes();

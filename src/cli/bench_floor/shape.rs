@@ -50,9 +50,9 @@ pub struct Shape {
     /// Keys of idempotency.
     pub keys: usize,
     /// Buckets whose version is bumped.
-    pub guards: usize,
+    pub guards: Mean,
     /// Search keys of the record.
-    pub search: usize,
+    pub search: Mean,
     /// The delivery.
     pub inbox: Sizes,
     /// The record.
@@ -88,6 +88,27 @@ async fn sealed(client: &Client, of: &str) -> Result<Sizes, CliError> {
     .await?;
     let size = |at| size::<i64>(&row, at);
     Ok(Sizes { key: size(0), head: size(1), body: size(2), note: size(3) })
+}
+
+/// How many of something deliveries have: so many in all of so many. Names that are written in two ways have keys for both, so it is
+/// no whole number for each.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Mean {
+    all: usize,
+    of: usize,
+}
+
+impl Mean {
+    /// How many the n-th delivery has; deliveries that follow one another have this many in the mean.
+    pub fn nth(self, n: i64) -> usize {
+        let n = usize::try_from(n.unsigned_abs()).unwrap_or(0) % self.of;
+        (n + 1) * self.all / self.of - n * self.all / self.of
+    }
+
+    /// The most that one has.
+    pub fn most(self) -> usize {
+        self.all.div_ceil(self.of)
+    }
 }
 
 impl Shape {
@@ -127,6 +148,8 @@ impl Shape {
             // Two children may share a bucket: a little less than a whole number is meant.
             all.div_ceil(deliveries)
         };
+        let of = usize::try_from(deliveries).unwrap_or(1).max(1);
+        let mean = |at: usize| Mean { all: size::<i64>(&counts, at), of };
         let word = |row: &Row, at: usize| row.get::<_, Option<String>>(at).unwrap_or_default();
         Ok(Shape {
             month: inbox.get(0),
@@ -136,8 +159,8 @@ impl Shape {
             words: [4, 5, 6, 7].map(|at| word(&inbox, at)),
             sends: [0, 1, 2].map(|at| word(&out, at)),
             keys: each(0),
-            guards: each(1),
-            search: each(2),
+            guards: mean(1),
+            search: mean(2),
             subject_key: size::<i64>(&counts, 3),
             last: [counts.get(4), counts.get(5)],
             mandant_key: counts.get(6),

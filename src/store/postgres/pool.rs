@@ -274,8 +274,10 @@ macro_rules! transact {
                     $crate::store::postgres::witness::mark(turn.as_ref(), &$tx),
                     async { $body },
                 );
-                let made = made?;
-                marked?;
+                let made = match (marked, made) {
+                    (Ok(()), Ok(made)) => made,
+                    (marked, made) => Err($crate::store::postgres::values::first_cause([marked.err(), made.err()]))?,
+                };
                 $crate::store::postgres::pool::in_time($tx.commit()).await?;
                 if let Some(turn) = turn {
                     turn.confirmed();

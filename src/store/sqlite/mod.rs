@@ -13,6 +13,7 @@ mod essence;
 mod guards;
 mod house;
 mod keyring;
+mod jobs;
 mod keys_end;
 mod lanes;
 mod ledger;

@@ -17,12 +17,9 @@ use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Listed, ListedSend, Made, Pause,
     Resumed, Scope, SpoolRead, SpoolWrite, Stamp, Store, StoreError, UnderWay, View,
 };
-use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use crate::store::lane::{Lane, Outcome, Settle, Take, Want};
 use crate::store::lies::Lies;
 use crate::store::migrated::{Migrated, Version};
-use crate::store::rekey::Rekey;
-use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use crate::store::sealing::claim_file::{Folder, Reading};
 use crate::store::sealing::keys::{HOUSE, MandantKey};
 use crate::store::sealing::prepare::{self, Work};
@@ -40,8 +37,8 @@ use crate::store::sqlite::read::{self, Readers};
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::{Scene, Start, Writer};
 use crate::store::sqlite::{
-    again, essence, house, keys_end, lanes, ledger, list, mark, objections, open, recovery, register, rekey,
-    remove, retention, waiting,
+    again, essence, house, keys_end, lanes, ledger, list, mark, objections, open, recovery, register, remove,
+    waiting,
 };
 
 /// How long the key store's log may take at the end: it holds one act at most.
@@ -54,11 +51,11 @@ pub struct SqliteStore {
     pub(super) keyring: Arc<Keyring>,
     pub(super) readers: Arc<Readers>,
     moment: Arc<Moment>,
-    writer: Option<Writer>,
+    pub(super) writer: Option<Writer>,
     signs: Signs,
     pub(super) claims: Folder,
     pub(super) pending: Arc<Pending>,
-    duties: Arc<Roster>,
+    pub(super) duties: Arc<Roster>,
     lock: Mutex<Option<Lock>>,
     /// Whether this is the running process.
     runs: Arc<AtomicBool>,
@@ -556,77 +553,5 @@ impl Store for SqliteStore {
             )));
         }
         self.readers.read(essence::essence).await
-    }
-}
-
-#[async_trait]
-impl Duties for SqliteStore {
-    async fn take_duty(&self, ask: &Ask) -> Result<Taken, StoreError> {
-        match self.writer {
-            Some(_) => Ok(self.duties.take(ask)),
-            None => Err(StoreError::Refused("the store is open for reading only".into())),
-        }
-    }
-
-    async fn give_back(&self, duty: &Duty) -> Result<bool, StoreError> {
-        Ok(self.duties.give_back(duty))
-    }
-
-    async fn duties(&self) -> Result<Vec<Holding>, StoreError> {
-        Ok(self.duties.list())
-    }
-
-    async fn due_timers_under(
-        &self,
-        duty: &Duty,
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Option<Vec<Envelope>>, StoreError> {
-        let due = self.due_timers(now, limit).await?;
-        // Looked at afterwards: whoever took the duty meanwhile hands them out now.
-        Ok(self.duties.holds(duty).then_some(due))
-    }
-
-    async fn set_note_under(
-        &self,
-        duty: &Duty,
-        connection: &str,
-        key: &str,
-        value: Option<Vec<u8>>,
-    ) -> Result<bool, StoreError> {
-        let (connection, key) = (connection.to_owned(), key.to_owned());
-        let (duties, duty) = (self.duties.clone(), duty.clone());
-        self.write(move |scene| {
-            let holds = duties.holds(&duty);
-            if holds {
-                house::set_note(scene, &connection, &key, value.as_deref())?;
-            }
-            Ok(holds)
-        })
-        .await
-    }
-
-    async fn clear_up(&self) -> Result<u64, StoreError> {
-        Ok(0)
-    }
-}
-
-#[async_trait]
-impl Retention for SqliteStore {
-    async fn retention_plan(&self, stichtag: &Stichtag) -> Result<Vec<Faellig>, StoreError> {
-        let stichtag = stichtag.clone();
-        self.readers.read(move |db, keyring| retention::plan(db, keyring, &stichtag)).await
-    }
-
-    async fn retain(&self, stichtag: &Stichtag, limit: usize) -> Result<Option<Scheibe>, StoreError> {
-        let (stage, stichtag) = (self.stage, stichtag.clone());
-        self.write(move |scene| retention::retain(scene, stage, &stichtag, limit)).await
-    }
-}
-
-#[async_trait]
-impl Rekey for SqliteStore {
-    async fn rekey(&self, limit: usize) -> Result<u64, StoreError> {
-        self.write(move |scene| rekey::slice(scene, limit)).await
     }
 }

@@ -277,7 +277,10 @@ fn names_its_host(request: &Request<Incoming>) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
     let is_host = |host: &HeaderValue| {
         let host = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
-        host.is_some_and(|host| !host.host().is_empty() && !host.as_str().contains('@'))
+        host.is_some_and(|host| {
+            let bare = host.host().len() == host.as_str().len();
+            !host.host().is_empty() && !host.as_str().contains('@') && (bare || host.port_u16().is_some())
+        })
     };
     hosts.next().is_some_and(is_host) && hosts.next().is_none()
 }

@@ -15,6 +15,7 @@ mod lieferung;
 mod schrift;
 mod stadt;
 mod tray;
+mod versand;
 
 use std::collections::BTreeMap;
 
