@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use drehscheibe::clock::daily_in_berlin;
 use drehscheibe::engine::core::Settings;
-use drehscheibe::engine::retention;
 use drehscheibe::envelope::{Envelope, Inbound, Verdict};
+use drehscheibe::register::fristen::Fristen;
 use drehscheibe::register::objection::Why;
 use drehscheibe::store::contract::{Command, CommandState};
 use drehscheibe::transport::port::{Destination, Destinations, Intake};
@@ -552,11 +553,21 @@ impl Jahr {
         }
     }
 
-    /// What of a child is over today by its birthday goes with the daily run; it is ordered here, because the clock jumps over it.
+    /// What is over today goes with the daily run, which the machine's clock paces: here the day waits for it.
     async fn retention(&mut self) {
-        let Some(engine) = &self.house.engine else { return };
-        let done = retention::ordered(&engine.core, "os:anna").await;
-        assert!(matches!(done, CommandState::Done(_)), "{done:?}");
+        if self.house.engine.is_none() {
+            return;
+        }
+        let due = daily_in_berlin(self.now(), Fristen::default().stunde);
+        for _ in 0..6000 {
+            let noted = self.house.store.note("engine", "retention").await.unwrap();
+            let noted = noted.and_then(|text| String::from_utf8(text).unwrap().parse::<Timestamp>().ok());
+            if noted.is_some_and(|noted| noted >= due) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the daily run did not come to an end");
     }
 
     async fn command(&mut self, what: &str, kind: &str, name: &str) {
