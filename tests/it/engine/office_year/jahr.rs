@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use drehscheibe::clock::daily_in_berlin;
 use drehscheibe::engine::core::Settings;
-use drehscheibe::engine::retention;
 use drehscheibe::envelope::Inbound;
-use drehscheibe::store::contract::{Command, CommandState};
+use drehscheibe::register::fristen::Fristen;
 use drehscheibe::transport::port::{Destination, Destinations, Intake};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Span, Timestamp};
@@ -551,32 +551,21 @@ impl Jahr {
         }
     }
 
-    /// What of a child is over today by its birthday goes with the daily run; it is ordered here, because the clock jumps over it.
+    /// What is over today goes with the daily run, which the machine's clock paces: here the day waits for it.
     async fn retention(&mut self) {
-        let Some(engine) = &self.house.engine else { return };
-        let done = retention::ordered(&engine.core, "os:anna").await;
-        assert!(matches!(done, CommandState::Done(_)), "{done:?}");
-    }
-
-    async fn command(&mut self, what: &str, kind: &str, name: &str) {
-        let id = Uuid::now_v7();
-        let command = Command {
-            id,
-            what: what.to_owned(),
-            arguments: json!({ "kind": kind, "name": name, "until": null }).to_string(),
-            person: "os:rita".to_owned(),
-            reason: "Wartung".to_owned(),
-            at: self.now(),
-        };
-        self.house.store.post_command(command).await.unwrap();
-        for _ in 0..2000 {
-            match self.house.store.command_state(id).await.unwrap() {
-                Some(CommandState::Done(_)) => return,
-                Some(CommandState::Refused(why)) => panic!("{what} {kind} {name}: {why}"),
-                _ => tokio::time::sleep(Duration::from_millis(10)).await,
-            }
+        if self.house.engine.is_none() {
+            return;
         }
-        panic!("nobody took the command");
+        let due = daily_in_berlin(self.now(), Fristen::default().stunde);
+        for _ in 0..6000 {
+            let noted = self.house.store.note("engine", "retention").await.unwrap();
+            let noted = noted.and_then(|text| String::from_utf8(text).unwrap().parse::<Timestamp>().ok());
+            if noted.is_some_and(|noted| noted >= due) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the daily run did not come to an end");
     }
 
     /// The door is open again: what waited at the office comes, and mothers see whether the register answers.

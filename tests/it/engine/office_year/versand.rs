@@ -1,9 +1,11 @@
-//! How what the office writes gets to the house, and what it learns of it there.
+//! How what the office and the operators write gets to the house, and what the office learns of it there.
 
 use std::time::Duration;
 
 use drehscheibe::envelope::{Envelope, Inbound, Verdict};
 use drehscheibe::register::objection::Why;
+use drehscheibe::store::contract::{Command, CommandState};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::jahr::{Jahr, Note};
@@ -11,6 +13,27 @@ use super::lieferung::Packet;
 use crate::engine::house::AMT;
 
 impl Jahr {
+    pub async fn command(&mut self, what: &str, kind: &str, name: &str) {
+        let id = Uuid::now_v7();
+        let command = Command {
+            id,
+            what: what.to_owned(),
+            arguments: json!({ "kind": kind, "name": name, "until": null }).to_string(),
+            person: "os:rita".to_owned(),
+            reason: "Wartung".to_owned(),
+            at: self.now(),
+        };
+        self.house.store.post_command(command).await.unwrap();
+        for _ in 0..2000 {
+            match self.house.store.command_state(id).await.unwrap() {
+                Some(CommandState::Done(_)) => return,
+                Some(CommandState::Refused(why)) => panic!("{what} {kind} {name}: {why}"),
+                _ => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+        panic!("nobody took the command");
+    }
+
     /// Whether the office's deliveries are not taken now.
     pub fn shut(&self) -> bool {
         self.house.engine.as_ref().is_none_or(|engine| {
