@@ -1,6 +1,6 @@
 //! How many clean requests for a known child become a Klärfall, because another child is near it by chance (rules.md 2.3): over a
 //! million invented children with frequent names, refugees' 1 January and real birth density. Prints the figures; `benches/README.md`
-//! has them with the method.
+//! has the method.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
