@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::der;
 use super::digest::Digest;
 
 /// Octets of a certificate that are looked at.
@@ -160,24 +161,23 @@ impl fmt::Debug for Certificate {
 }
 
 fn kind(spki: &x509_parser::x509::SubjectPublicKeyInfo<'_>) -> KeyKind {
-    match spki.algorithm.algorithm.to_id_string().as_str() {
-        // rsaEncryption and id-RSASSA-PSS
-        "1.2.840.113549.1.1.1" | "1.2.840.113549.1.1.10" => KeyKind::Rsa,
-        "1.2.840.10045.2.1" => {
+    match spki.algorithm.algorithm.as_bytes() {
+        der::RSA | der::RSA_PSS => KeyKind::Rsa,
+        der::EC => {
             let curve = spki.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
-            curve.map_or(KeyKind::Other, |curve| curve_of(&curve.to_id_string()))
+            curve.map_or(KeyKind::Other, |curve| curve_of(curve.as_bytes()))
         }
         _ => KeyKind::Other,
     }
 }
 
-/// The kind of key on the curve with this object identifier.
-pub fn curve_of(identifier: &str) -> KeyKind {
+/// The kind of key on the curve with this object identifier (the content of its element in DER).
+pub(super) fn curve_of(identifier: &[u8]) -> KeyKind {
     match identifier {
-        "1.2.840.10045.3.1.7" => KeyKind::P256,
-        "1.3.132.0.34" => KeyKind::P384,
-        "1.3.36.3.3.2.8.1.1.7" => KeyKind::BrainpoolP256,
-        "1.3.36.3.3.2.8.1.1.11" => KeyKind::BrainpoolP384,
+        der::P256 => KeyKind::P256,
+        der::P384 => KeyKind::P384,
+        der::BRAINPOOL_P256 => KeyKind::BrainpoolP256,
+        der::BRAINPOOL_P384 => KeyKind::BrainpoolP384,
         _ => KeyKind::Other,
     }
 }

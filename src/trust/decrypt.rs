@@ -118,8 +118,6 @@ pub fn wrap(wrap: Wrap, key: &[u8], certificate: &Certificate) -> Option<Vec<u8>
 /// SubjectPublicKeyInfo (RFC 5280, 4.1) of an RSAPublicKey: certificates may name it id-RSASSA-PSS, the library wants
 /// rsaEncryption.
 fn spki(public_key: &[u8]) -> Vec<u8> {
-    let identifier = der::write(der::IDENTIFIER, &[der::RSA]);
-    let algorithm = der::write(der::SEQUENCE, &[&identifier, &[der::NULL, 0]]);
     let bits = der::write(der::BITS, &[&[0], public_key]);
-    der::write(der::SEQUENCE, &[&algorithm, &bits])
+    der::write(der::SEQUENCE, &[&der::rsa_algorithm(), &bits])
 }

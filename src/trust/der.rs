@@ -38,6 +38,12 @@ pub fn write(tag: u8, content: &[&[u8]]) -> Vec<u8> {
     der
 }
 
+/// The AlgorithmIdentifier of rsaEncryption, whose parameters are NULL (RFC 8017, A.1).
+pub fn rsa_algorithm() -> Vec<u8> {
+    let identifier = write(IDENTIFIER, &[RSA]);
+    write(SEQUENCE, &[&identifier, &[NULL, 0]])
+}
+
 /// SEQUENCE
 pub const SEQUENCE: u8 = 0x30;
 /// INTEGER
@@ -56,13 +62,14 @@ pub const RSA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 1];
 pub const RSA_PSS: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 10];
 /// id-ecPublicKey (RFC 5480)
 pub const EC: &[u8] = &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 2, 1];
-/// prime256v1, secp384r1, brainpoolP256r1, brainpoolP384r1 (RFC 5480, RFC 5639)
-pub const CURVES: [&[u8]; 4] = [
-    &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 3, 1, 7],
-    &[0x2B, 0x81, 4, 0, 0x22],
-    &[0x2B, 0x24, 3, 3, 2, 8, 1, 1, 7],
-    &[0x2B, 0x24, 3, 3, 2, 8, 1, 1, 11],
-];
+/// prime256v1 (RFC 5480)
+pub const P256: &[u8] = &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 3, 1, 7];
+/// secp384r1 (RFC 5480)
+pub const P384: &[u8] = &[0x2B, 0x81, 4, 0, 0x22];
+/// brainpoolP256r1 (RFC 5639)
+pub const BRAINPOOL_P256: &[u8] = &[0x2B, 0x24, 3, 3, 2, 8, 1, 1, 7];
+/// brainpoolP384r1 (RFC 5639)
+pub const BRAINPOOL_P384: &[u8] = &[0x2B, 0x24, 3, 3, 2, 8, 1, 1, 11];
 
 #[cfg(test)]
 mod tests {

@@ -60,13 +60,13 @@ impl<'k> Cipher<'k> {
             first[..12].copy_from_slice(iv);
             first
         } else {
-            hashed(hash.clone(), iv, 0, iv.len())?
+            hashed(hash.clone(), iv)?
         };
         Some(Cipher { algorithm, key, hash, first })
     }
 
     fn tag(&self, encrypted: &[u8]) -> Option<[u8; TAG]> {
-        let mut tag = hashed(self.hash.clone(), encrypted, 0, encrypted.len())?;
+        let mut tag = hashed(self.hash.clone(), encrypted)?;
         let mask = encrypted_block(self.algorithm, self.key, self.first)?;
         tag.iter_mut().zip(mask).for_each(|(octet, mask)| *octet ^= mask);
         Some(tag)
@@ -99,12 +99,11 @@ impl<'k> Cipher<'k> {
     }
 }
 
-/// GHASH over `octets`, filled up with zeros, and the block of lengths in bits.
-fn hashed(mut hash: GHash, octets: &[u8], associated: usize, length: usize) -> Option<[u8; BLOCK]> {
+/// GHASH over `octets`, filled up with zeros, and the block of lengths in bits; there is no associated data.
+fn hashed(mut hash: GHash, octets: &[u8]) -> Option<[u8; BLOCK]> {
     hash.update_padded(octets);
     let mut lengths = [0; BLOCK];
-    lengths[..8].copy_from_slice(&(associated as u64).checked_mul(8)?.to_be_bytes());
-    lengths[8..].copy_from_slice(&(length as u64).checked_mul(8)?.to_be_bytes());
+    lengths[8..].copy_from_slice(&(octets.len() as u64).checked_mul(8)?.to_be_bytes());
     hash.update(&[Block::from(lengths)]);
     Some(hash.finalize().into())
 }

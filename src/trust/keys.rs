@@ -14,7 +14,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::brainpool::{self, Curve};
-use super::certificate::Certificate;
+use super::certificate::{Certificate, KeyKind, curve_of};
 use super::der;
 
 /// Octets of a file that are looked at.
@@ -122,19 +122,21 @@ impl PrivateKey {
         let point = |algorithm: &'static EcdsaSigningAlgorithm| {
             Some(EcdsaKeyPair::from_pkcs8(algorithm, &pkcs8).ok()?.public_key().as_ref().to_vec())
         };
-        match der::CURVES.iter().position(|known| *known == curve)? {
-            0 => point(&ECDSA_P256_SHA256_ASN1_SIGNING)
+        let on_brainpool = |curve| {
+            let (inside, _) = der::expect(key, der::SEQUENCE)?;
+            let (_version, rest) = der::expect(inside, der::INTEGER)?;
+            let scalar = Zeroizing::new(der::expect(rest, der::OCTETS)?.0.to_vec());
+            let public_key = brainpool::Key::new(curve, &scalar)?.point();
+            Some(PrivateKey::Brainpool { curve, scalar, public_key })
+        };
+        match curve_of(curve) {
+            KeyKind::P256 => point(&ECDSA_P256_SHA256_ASN1_SIGNING)
                 .map(|public_key| PrivateKey::P256 { pkcs8, public_key }),
-            1 => point(&ECDSA_P384_SHA384_ASN1_SIGNING)
+            KeyKind::P384 => point(&ECDSA_P384_SHA384_ASN1_SIGNING)
                 .map(|public_key| PrivateKey::P384 { pkcs8, public_key }),
-            found => {
-                let curve = if found == 2 { Curve::P256 } else { Curve::P384 };
-                let (inside, _) = der::expect(key, der::SEQUENCE)?;
-                let (_version, rest) = der::expect(inside, der::INTEGER)?;
-                let scalar = Zeroizing::new(der::expect(rest, der::OCTETS)?.0.to_vec());
-                let public_key = brainpool::Key::new(curve, &scalar)?.point();
-                Some(PrivateKey::Brainpool { curve, scalar, public_key })
-            }
+            KeyKind::BrainpoolP256 => on_brainpool(Curve::P256),
+            KeyKind::BrainpoolP384 => on_brainpool(Curve::P384),
+            KeyKind::Rsa | KeyKind::Other => None,
         }
     }
 }
@@ -237,9 +239,7 @@ fn certificate(der: Vec<u8>) -> Result<Certificate, KeyFault> {
 
 /// PKCS#8 around an RSAPrivateKey (PKCS#1).
 fn rsa_pkcs8(key: &[u8]) -> Zeroizing<Vec<u8>> {
-    let identifier = der::write(der::IDENTIFIER, &[der::RSA]);
-    let algorithm = der::write(der::SEQUENCE, &[&identifier, &[der::NULL, 0]]);
-    pkcs8(&algorithm, key)
+    pkcs8(&der::rsa_algorithm(), key)
 }
 
 /// PKCS#8 around an ECPrivateKey (RFC 5915) that names its curve.
