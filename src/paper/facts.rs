@@ -135,11 +135,7 @@ impl Fakten {
 
     /// The one sentence of a Negativauskunft.
     pub fn satz(&self) -> String {
-        format!(
-            "Diese Auskunft gibt nur wieder, dass am {} im Sorgeregister keine Eintragung vorlag. \
-             Andere Umstände wurden nicht geprüft.",
-            tag(self.stand)
-        )
+        satz(self.stand)
     }
 
     /// These facts and no more as JSON, the same octets for the same facts. `eintragungen` are the names of the Arten, none for an
@@ -187,6 +183,15 @@ impl Pruefwert {
             (0..digits.len()).step_by(4).filter_map(|at| digits.get(at..at + 4)).collect();
         groups.join(" ")
     }
+}
+
+/// The one sentence of a Negativauskunft, of the day of which it speaks (rules.md 3).
+pub fn satz(stand: Date) -> String {
+    format!(
+        "Diese Auskunft gibt nur wieder, dass am {} im Sorgeregister keine Eintragung vorlag. \
+         Andere Umstände wurden nicht geprüft.",
+        tag(stand)
+    )
 }
 
 /// A day as a letter writes it.

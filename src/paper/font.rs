@@ -158,13 +158,6 @@ fn shape_part(
     Ok(())
 }
 
-impl Shaped {
-    /// How wide it is at a size, in points.
-    pub fn width(&self, size: f32) -> f32 {
-        self.glyphs.iter().map(|glyph| glyph.advance).sum::<f32>() * size
-    }
-}
-
 impl Placed {
     /// As the PDF writer takes it.
     pub fn glyph(&self) -> KrillaGlyph {
@@ -209,7 +202,8 @@ mod tests {
         let (plain, marked) =
             (shape("m", Weight::Regular).unwrap(), shape("m\u{302}", Weight::Regular).unwrap());
         assert_eq!(marked.glyphs.len(), 2);
-        assert_eq!(marked.width(10.0), plain.width(10.0));
+        let width = |shaped: &Shaped| shaped.glyphs.iter().map(|glyph| glyph.advance).sum::<f32>();
+        assert_eq!(width(&marked), width(&plain));
         assert!(marked.glyphs[1].offset.0 != 0.0);
         assert!(marked.glyphs.iter().all(|glyph| glyph.range == (0..3)));
         // What has a character of its own is shown by it, however it was written.

@@ -28,8 +28,15 @@ pub struct Kopf {
 }
 
 impl Kopf {
-    /// The issuer in one line, as the file names its author.
+    /// Everything that is written in it.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let contacts = self.kontakt.iter().flat_map(|(what, value)| [what, value]);
+        let lines = self.zeilen.iter().chain(&self.unterzeichner).chain(self.fuss.iter().flatten());
+        std::iter::once(&self.ruecksendung).chain(lines).chain(contacts).map(String::as_str)
+    }
+
+    /// As a person names it: whose head it is.
     pub fn name(&self) -> String {
-        self.zeilen.join(", ")
+        format!("the head of {}", self.von)
     }
 }

@@ -378,14 +378,7 @@ impl Frame<'_> {
     }
 
     fn about<'b>(&'b self, language: &'b str) -> About<'b> {
-        let [author, ..] = self.kopf.zeilen.as_slice() else {
-            return About {
-                title: &self.text.betreff,
-                language,
-                author: &self.kopf.von,
-                date: self.referenz.1,
-            };
-        };
+        let author = self.kopf.zeilen.first().unwrap_or(&self.kopf.von);
         About { title: &self.text.betreff, language, author, date: self.referenz.1 }
     }
 

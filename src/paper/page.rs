@@ -182,8 +182,12 @@ impl Cursor {
         let mut left_over = lines.len();
         for (nth, line) in lines.into_iter().enumerate() {
             let leading = line.style.leading;
-            // Neither the first line of a text is left alone nor the last one.
-            let wanted = if nth == 0 && left_over > 1 || left_over == 2 { 2.0 } else { 1.0 };
+            // Neither the first line of a text is left alone nor the last one; three lines cannot be divided.
+            let wanted = match (nth, left_over) {
+                (0, 3) => 3.0,
+                (0, 2..) | (_, 2) => 2.0,
+                _ => 1.0,
+            };
             self.room(leading * wanted)?;
             left_over -= 1;
             self.y = self.layout.stack(Belongs::Node(node), self.sheet, (left, self.y), vec![line]);
@@ -246,6 +250,9 @@ impl Cursor {
             let said = lines(value, style.bold(), sheet::RIGHT - values)?;
             let height = style.leading * names.len().max(said.len()) as f32;
             let padding = style.leading * 0.22;
+            if height + 2.0 * padding > sheet::BOTTOM - sheet::NEXT_TOP {
+                return Err(Unfit::Field("a fact"));
+            }
             self.together(height + 2.0 * padding)?;
             self.rule();
             let row = self.layout.node(Some(table), Role::Row);
@@ -269,16 +276,16 @@ impl Cursor {
     pub fn finish(mut self, name: &str) -> Result<Layout, Unfit> {
         let sheets = self.sheet + 1;
         self.layout.sheets = sheets;
+        if sheets == 1 {
+            return Ok(self.layout);
+        }
         for sheet in 0..sheets {
-            if sheets == 1 {
-                break;
-            }
             let number = format!("Seite {} von {sheets}", sheet + 1);
-            let mut number = lines(&number, sheet::INFO_VALUE, sheet::MEASURE)?;
+            let number = lines(&number, sheet::INFO_VALUE, sheet::MEASURE)?;
             let wide = number.first().map_or(0.0, Line::width);
             // On the first sheet below the text, on the others in their head.
             let y = if sheet == 0 { self.first_bottom + 4.0 } else { sheet::NEXT_HEAD };
-            self.layout.stack(Belongs::Sheet, sheet, (sheet::RIGHT - wide, y), std::mem::take(&mut number));
+            self.layout.stack(Belongs::Sheet, sheet, (sheet::RIGHT - wide, y), number);
             if sheet > 0 {
                 let name = lines(name, sheet::INFO_VALUE, sheet::MEASURE - wide - sheet::GAP)?;
                 self.layout.stack(Belongs::Sheet, sheet, (sheet::LEFT, sheet::NEXT_HEAD), name);
@@ -329,6 +336,26 @@ mod tests {
         let mut cursor = cursor();
         let text = "Wort ".repeat(20_000);
         assert_eq!(cursor.paragraph(&text, sheet::BODY), Err(Unfit::Long));
+    }
+
+    #[test]
+    fn three_lines_are_not_divided() {
+        let count = |text: &String| lines(text, sheet::BODY, sheet::MEASURE).unwrap().len();
+        let text = (1..).map(|words| "Wort ".repeat(words)).find(|text| count(text) == 3).unwrap();
+        let mut cursor = cursor();
+        // Room for two of them is left.
+        cursor.skip(sheet::BOTTOM - sheet::SUBJECT_TOP - 2.5 * sheet::BODY.leading);
+        cursor.paragraph(&text, sheet::BODY).unwrap();
+        let layout = cursor.finish("Referenz 1").unwrap();
+        let sheets = layout.lines.iter().filter(|put| put.of != Belongs::Sheet).map(|put| put.sheet);
+        assert_eq!(sheets.collect::<Vec<_>>(), [1, 1, 1]);
+    }
+
+    #[test]
+    fn a_fact_that_no_sheet_holds_is_refused() {
+        let mut cursor = cursor();
+        let row = ("Angabe".to_owned(), "Wert ".repeat(2_000));
+        assert_eq!(cursor.table(&[row], sheet::BODY), Err(Unfit::Field("a fact")));
     }
 
     #[test]

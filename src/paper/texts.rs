@@ -202,7 +202,7 @@ impl Texte {
     pub fn kopf(&self, von: &str) -> Result<&Kopf, Ohne> {
         let kopf =
             self.koepfe.iter().find(|kopf| kopf.von == von).ok_or_else(|| Ohne::Kopf(von.to_owned()))?;
-        self.usable(&kopf.fassung, || format!("the head of {von}"))?;
+        self.usable(&kopf.fassung, || kopf.name())?;
         Ok(kopf)
     }
 

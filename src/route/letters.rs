@@ -146,7 +146,7 @@ impl Found {
     fn name(&self) -> String {
         match self {
             Found::Text(text) => text.name(),
-            Found::Head(kopf) => format!("the head of {}", kopf.von),
+            Found::Head(kopf) => kopf.name(),
         }
     }
 
@@ -193,6 +193,9 @@ fn head(desk: Desk<'_>, root: &Node, aemter: &Aemter) -> Option<Found> {
     }
     let kopf =
         Kopf { von: von.value, fassung, zeilen, ruecksendung: back.value, kontakt, unterzeichner, fuss };
+    for written in kopf.texts() {
+        shown(desk, root.at, "the head", written);
+    }
     Some(Found::Head(Box::new(kopf)))
 }
 
@@ -362,16 +365,20 @@ fn allowed(desk: Desk<'_>, node: &Node, text: &Text) {
             );
             desk.fault(node.at, text);
         }
-        if shape(&written.replace('\n', " "), Weight::Regular).is_err() {
-            let text = format!("the text `{}` has a character that no letter can show", text.dokument.word());
-            desk.fault(node.at, text);
-        }
+        shown(desk, node.at, &format!("the text `{}`", text.dokument.word()), written);
     }
     if text.betreff.contains(['{', '}']) {
         desk.fault(
             node.locate("/betreff"),
             "`betreff` has a place; it names the file and says nothing of a person",
         );
+    }
+}
+
+/// The faces have every character of what is written; else no letter with it could be made.
+fn shown(desk: Desk<'_>, at: Place, what: &str, written: &str) {
+    if shape(&written.replace('\n', " "), Weight::Regular).is_err() {
+        desk.fault(at, format!("{what} has a character that no letter can show"));
     }
 }
 

@@ -1,7 +1,6 @@
 //! What the tests of letters share: the shipped texts, a Registersatz that is full of what no letter states, and the tools that read a
 //! PDF. It judges nothing by itself.
 
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use drehscheibe::paper::facts::Fakten;
@@ -11,11 +10,13 @@ use drehscheibe::register::aemter::{Aemter, Amt};
 use drehscheibe::register::record::{
     self, Anschrift, Eintragung, Mutter, Personenname, Quelle, Registersatz, TeilDatum,
 };
-use drehscheibe::route::compile::TextFile;
 use drehscheibe::route::fault::{Collector, Fault};
 use drehscheibe::route::letters::{self, Letters};
+use drehscheibe::route::load;
 use jiff::civil::{Date, date};
 use unicode_normalization::UnicodeNormalization;
+
+use crate::support::root;
 
 pub const AMT: &str = "jugendamt-bremen";
 pub const REFERENZ: &str = "01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10";
@@ -33,20 +34,6 @@ pub fn sha256_of(octets: &[u8]) -> String {
     String::from_utf8(out.stdout).unwrap().split(' ').next().unwrap().to_owned()
 }
 
-fn folder(path: &str) -> Vec<TextFile> {
-    let mut paths: Vec<_> =
-        std::fs::read_dir(Path::new(TOP).join(path)).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    let text = |path: &PathBuf| TextFile {
-        name: path.display().to_string(),
-        text: std::fs::read_to_string(path).unwrap(),
-    };
-    paths.iter().map(text).collect()
-}
-
-/// Where the repository lies.
-pub const TOP: &str = env!("CARGO_MANIFEST_DIR");
-
 fn aemter() -> Aemter {
     let amt = |id: &str| Amt {
         id: id.to_owned(),
@@ -58,7 +45,7 @@ fn aemter() -> Aemter {
 }
 
 pub fn shipped() -> Letters {
-    Letters { shared: folder("routes/letters"), own: folder("deploy/stages/demo/letters") }
+    load::load(&root().join("routes"), &root().join("deploy/stages/demo")).unwrap().letters
 }
 
 pub fn read(files: &Letters, real: bool) -> (Texte, Vec<Fault>, Vec<Fault>) {

@@ -97,6 +97,7 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
     (GOOD_HEAD, "zeilen: [ Plattform ]\n", "", "has no `zeilen`"),
     (GOOD_HEAD, "zeilen: [ Plattform ]", "zeilen: [a, b, c, d, e]", "more than 4"),
     (GOOD_HEAD, "ruecksendung: Weg 1\n", "", "has no `ruecksendung`"),
+    (GOOD_HEAD, "Weg 1", "'Weg \u{4e2d}'", "a character that no letter can show"),
 ];
 
 #[test]
