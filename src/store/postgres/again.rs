@@ -15,9 +15,9 @@ use crate::store::postgres::lanes::{self, Wish};
 use crate::store::postgres::pool::{Tx, one, run, transact};
 use crate::store::postgres::settle::out_rows;
 use crate::store::postgres::values::{get, sql};
-use crate::store::sealing::content::{Fresh, Owner, to_json};
-use crate::store::sealing::heads::SendHead;
+use crate::store::sealing::content::{Fresh, Owner};
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
+use crate::store::sealing::prepare;
 use crate::store::sealing::values::{Stored, micros};
 
 /// The attributes of the repeat, for a row whose message is gone.
@@ -48,13 +48,7 @@ pub async fn answer(
     let mandant = base.keyring.mandant(&base.db, &repeat.mandant).await?;
     let stamp = base.stamp(&Stamp { key_id: mandant.id.clone(), ..repeat.clone() }).await?;
     let repeat = Repeat { stamp, traceparent: repeat.traceparent.clone(), mandant };
-    let head = to_json(&SendHead {
-        content_type: answer.content_type.clone(),
-        correlation: answer.correlation.clone(),
-        parts: Vec::new(),
-        delivers: None,
-    })?;
-    let content = Fresh::seal(Owner::new("outbox", answer.id), Some(&head), Some(&answer.body), None)?;
+    let content = prepare::answer(answer)?;
     transact!(base.db, tx => queue(base, &tx, (first, answer, &content), &repeat, (now, month)).await)
 }
 

@@ -1,14 +1,13 @@
 //! Settling rows of leased lanes, and replaying rows that wait for a person. A stale fence changes nothing.
 //! Never reads a clock.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::seal::index::Tag;
-use crate::store::contract::StoreError;
 use crate::store::decide::{self, Holder};
 use crate::store::lane::{Outcome, Settle};
 use crate::store::postgres::audit::Trail;
@@ -17,8 +16,8 @@ use crate::store::postgres::pool::{Tx, rows, run, together, transact};
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, commit, lanes};
 use crate::store::sealing::content::{Closed, Owner, to_json};
-use crate::store::sealing::due::{said_to_have_arrived, settled};
-use crate::store::sealing::heads::{SendHead, SendNote};
+use crate::store::sealing::due::{self, said_to_have_arrived, settled};
+use crate::store::sealing::heads::SendNote;
 use crate::store::sealing::prepare::Work;
 use crate::store::sealing::values::{Stored, micros};
 
@@ -88,29 +87,25 @@ pub async fn in_rounds(
     Ok(done)
 }
 
-/// The Vorgänge whose answers are settled as sent, and when.
-fn delivered(settles: &[Settle]) -> (Vec<&[u8]>, Vec<i64>) {
-    let sent = settles.iter().filter(|one| matches!(one.outcome, Outcome::Sent { .. }));
-    sent.filter_map(|one| Some((&one.delivers.as_ref()?[..], micros(one.now)))).unzip()
+/// The Vorgänge whose answers are settled as sent, each once, and when.
+fn delivered<'a>(settles: impl Iterator<Item = &'a Settle>) -> BTreeMap<&'a [u8], i64> {
+    let sent = settles.filter(|one| matches!(one.outcome, Outcome::Sent { .. }));
+    sent.filter_map(|one| Some((&one.delivers.as_ref()?[..], micros(one.now)))).collect()
 }
 
-/// The Vorgang whose answer a row is; none where its content does not open any more.
+/// The Vorgang whose answer a row is.
 pub async fn delivers(base: &Base, tx: &Tx<'_>, (id, nr): (Uuid, i64)) -> Stored<Option<Tag>> {
     let closed = blob::read_one(tx, nr).await?;
-    match base.keyring.open_one(tx, Owner::new("outbox", id), closed).await {
-        Ok(Some(opened)) => Ok(opened.head::<SendHead>()?.and_then(|head| head.delivers())),
-        Ok(None) | Err(StoreError::Corrupt(_)) => Ok(None),
-        Err(other) => Err(other),
-    }
+    due::delivers(base.keyring.open_one(tx, Owner::new("outbox", id), closed).await)
 }
 
 /// Settles rows of which none comes twice. Under load these transactions stand in a row behind each other, so what need not wait for
 /// an answer goes out with what is before it.
 async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stored<Vec<bool>> {
     // Guards before lanes, lanes before rows, as everywhere: what was decided on a Vorgang that is delivered now is decided again.
-    let delivered = delivered(settles);
-    if !delivered.0.is_empty() {
-        rows(tx, sql!("guard_bump"), &[&delivered.0]).await?;
+    let guards: Vec<&[u8]> = delivered(settles.iter()).into_keys().collect();
+    if !guards.is_empty() {
+        rows(tx, sql!("guard_bump"), &[&guards]).await?;
     }
     // With the lanes those whose rows leave only after one of these.
     let sent: Vec<Uuid> =
@@ -180,9 +175,8 @@ async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stor
         trail = trail.write(tx, month),
     )?;
     clear(tx, &doomed).await?;
-    if !delivered.0.is_empty() {
-        let valid: Vec<Settle> = valid.iter().map(|(one, _)| (*one).clone()).collect();
-        let (keys, at) = self::delivered(&valid);
+    let (keys, at): (Vec<&[u8]>, Vec<i64>) = delivered(valid.iter().map(|(one, _)| *one)).into_iter().unzip();
+    if !keys.is_empty() {
         run(tx, sql!("vorgang_delivered"), &[&keys, &at]).await?;
     }
     let left: Vec<i64> = released.into_iter().filter(|lane| !gone.contains(lane)).collect();

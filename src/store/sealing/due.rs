@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef};
+use crate::seal::index::Tag;
 use crate::seal::key::sha256;
 use crate::store::contract::{Stamp, StoreError};
 use crate::store::decide::state_after;
@@ -155,6 +156,15 @@ pub fn envelope(opened: Option<Opened>) -> Stored<Option<Envelope>> {
     let (Some(head), Some(body)) = (opened.head::<SealedHead>()?, opened.body()?) else { return Ok(None) };
     let SealedHead { head, parts, evidence } = head;
     Ok(Some(Envelope { head, body: body.into(), parts, evidence }))
+}
+
+/// The Vorgang whose answer a row is; none where its content was destroyed or does not open any more.
+pub fn delivers(opened: Stored<Option<Opened>>) -> Stored<Option<Tag>> {
+    match opened {
+        Ok(Some(opened)) => Ok(opened.head::<SendHead>()?.and_then(|head| head.delivers())),
+        Ok(None) | Err(StoreError::Corrupt(_)) => Ok(None),
+        Err(other) => Err(other),
+    }
 }
 
 /// A due timer as an envelope of the connection `timer`: id, name, trace context and partner of its row.

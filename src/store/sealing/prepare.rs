@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::effects::{AuditLine, MirrorChange, Retrieval, Vorgang, bestand_key, objections_key};
+use crate::effects::{AuditLine, MirrorChange, Outgoing, Retrieval, Vorgang, bestand_key, objections_key};
 use crate::envelope::{Hold, Inbound, Part};
 use crate::register::keys::SearchKey;
 use crate::register::objection::{ObjectionChange, Opening, Which, Why};
@@ -475,6 +475,17 @@ fn objection(keyring: &Keys, change: ObjectionChange) -> ObjectionWork {
             })
         }
     }
+}
+
+/// The content of a committed answer that goes once more: a document alone, which delivers no Vorgang.
+pub fn answer(answer: &Outgoing) -> Stored<Fresh> {
+    let head = SendHead {
+        content_type: answer.content_type.clone(),
+        correlation: answer.correlation.clone(),
+        parts: Vec::new(),
+        delivers: None,
+    };
+    Fresh::seal(Owner::new("outbox", answer.id), Some(&to_json(&head)?), Some(&answer.body), None)
 }
 
 /// HMAC of a transport id, under which lists find it.

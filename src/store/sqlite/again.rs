@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use crate::effects::Outgoing;
 use crate::store::contract::{Stamp, StoreError};
-use crate::store::sealing::content::{Fresh, Opened, Owner, to_json};
-use crate::store::sealing::heads::SendHead;
+use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
+use crate::store::sealing::prepare;
 use crate::store::sealing::values::{Stored, micros};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::lanes::{self, OutRow};
@@ -52,7 +52,7 @@ fn again(
     match Opened::read(scene.connection, scene.keyring, row.sealed, owner) {
         Ok(Some(_)) => {}
         Ok(None) | Err(StoreError::Corrupt(_)) => {
-            sealed(answer)?.replace(scene.connection, row.sealed, mandant, None)?;
+            prepare::answer(answer)?.replace(scene.connection, row.sealed, mandant, None)?;
             scene.run(sql!("outbox_doom"), [answer.id])?;
         }
         Err(other) => return Err(other),
@@ -61,16 +61,6 @@ fn again(
     let deadline = answer.deadline.map(micros);
     scene.run(sql!("outbox_again"), params![row.row, lane, micros(now), deadline])?;
     lanes::change(scene, &row, answer.id, now, "outbox.again", &json!({}))
-}
-
-fn sealed(answer: &Outgoing) -> Stored<Fresh> {
-    let head = to_json(&SendHead {
-        content_type: answer.content_type.clone(),
-        correlation: answer.correlation.clone(),
-        parts: Vec::new(),
-        delivers: None,
-    })?;
-    Fresh::seal(Owner::new("outbox", answer.id), Some(&head), Some(&answer.body), None)
 }
 
 fn hung(scene: &mut Scene<'_>, first: Uuid, (repeat, mandant): (&Stamp, &MandantKey)) -> Stored<Hung> {
@@ -101,7 +91,7 @@ fn added(
 ) -> Stored<()> {
     let Hung { stamp, traceparent, mandant, subject, gone } = hung(scene, first, repeat)?;
     let mandant = scene.keyring.by_row(scene.connection, mandant)?;
-    let sealed = sealed(answer)?.insert(scene.connection, &mandant, subject.as_ref())?;
+    let sealed = prepare::answer(answer)?.insert(scene.connection, &mandant, subject.as_ref())?;
     let (lane, _) = lanes::lane_for(scene, None, &answer.destination, Some(micros(now)), || None)?;
     scene.run(
         sql!("outbox_add"),

@@ -3,13 +3,13 @@
 //! that were destroyed. Never gives a number out twice, and never opens a store whose keys are missing without a person's word.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use uuid::Uuid;
 
 use crate::store::contract::StoreError;
 use crate::store::recovery::ask_from;
-use crate::store::sealing::mark::{Chain, LINK, Mark, Shown};
+use crate::store::sealing::mark::{LINK, Mark, Shown};
 use crate::store::sealing::values::{Stored, time};
 use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::mark;
 use crate::store::sqlite::values::{sql, trouble};
 
 /// So many numbers of keys are left out after a loss: more than can have been made since anything knew the last one.
@@ -35,11 +35,6 @@ struct Missing {
     until: i64,
 }
 
-fn chain(keys: &Connection) -> Stored<Chain> {
-    let read = |r: &rusqlite::Row<'_>| Ok(Chain { n: r.get(0)?, at: r.get(1)?, links: r.get(2)? });
-    keys.prepare_cached(sql!("mark_get")).and_then(|mut get| get.query_row([], read)).map_err(trouble)
-}
-
 fn high(keys: &Connection) -> Stored<i64> {
     let mut get = keys.prepare_cached(sql!("keys_high")).map_err(trouble)?;
     get.query_row([], |r| r.get(0)).optional().map(Option::unwrap_or_default).map_err(trouble)
@@ -47,15 +42,7 @@ fn high(keys: &Connection) -> Stored<i64> {
 
 /// Adds the link of the act that this transaction in the key store will be.
 pub fn act(keys: &Connection) -> Stored<KeysEnd> {
-    let at = keys
-        .prepare_cached(sql!("mark_now"))
-        .and_then(|mut now| now.query_row([], |r| r.get(0)))
-        .map_err(trouble)?;
-    let next = chain(keys)?.next(&Uuid::new_v4().into_bytes(), at);
-    keys.prepare_cached(sql!("mark_set"))
-        .and_then(|mut set| set.execute(params![next.n, next.at, next.links]))
-        .map_err(trouble)?;
-    Ok(KeysEnd { mark: next.mark(), high: high(keys)? })
+    Ok(KeysEnd { mark: mark::advance(keys)?, high: high(keys)? })
 }
 
 /// Notes in the database where the key store ends; what is noted already and further on stays.
@@ -87,7 +74,7 @@ pub fn examine(connection: &Connection, keyring: &Keyring) -> Stored<()> {
 }
 
 fn compared(keys: &Connection, told: &KeysEnd) -> Stored<Option<Missing>> {
-    let chain = chain(keys)?;
+    let chain = mark::chain(keys)?;
     match chain.shown(&told.mark) {
         Shown::Whole if high(keys)? >= told.high => Ok(None),
         Shown::Whole => Ok(Some(Missing { acts: 0, from: chain.at, until: told.mark.at })),

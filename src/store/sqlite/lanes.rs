@@ -11,8 +11,8 @@ use crate::store::contract::StoreError;
 use crate::store::decide::{self, Armed, Head, Holder};
 use crate::store::lane::{Due, Lane, Outcome, Settle, Want};
 use crate::store::sealing::content::{Opened, Owner, to_json};
-use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, SKEW, said_to_have_arrived, settled};
-use crate::store::sealing::heads::{SendHead, SendNote};
+use crate::store::sealing::due::{self, ClosedDue, LONGEST_LEASE, SKEW, said_to_have_arrived, settled};
+use crate::store::sealing::heads::SendNote;
 use crate::store::sealing::prepare::Work;
 use crate::store::sealing::taking::Lease;
 use crate::store::sealing::values::{Stored, later, limit, micros, time};
@@ -333,13 +333,9 @@ pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
     Ok(true)
 }
 
-/// The Vorgang whose answer a row is; none where its content does not open any more.
+/// The Vorgang whose answer a row is.
 pub fn delivers(scene: &Scene<'_>, id: Uuid, sealed: i64) -> Stored<Option<Tag>> {
-    match Opened::read(scene.connection, scene.keyring, sealed, Owner::new("outbox", id)) {
-        Ok(Some(opened)) => Ok(opened.head::<SendHead>()?.and_then(|head| head.delivers())),
-        Ok(None) | Err(StoreError::Corrupt(_)) => Ok(None),
-        Err(other) => Err(other),
-    }
+    due::delivers(Opened::read(scene.connection, scene.keyring, sealed, Owner::new("outbox", id)))
 }
 
 /// Settles rows and lays down what came back with them.

@@ -118,13 +118,13 @@ impl Marks {
     }
 }
 
-/// The chain as the database has it.
+/// The chain as the database has it, or the key store, whose links are acts.
 pub fn chain(connection: &Connection) -> Stored<Chain> {
     let read = |r: &rusqlite::Row<'_>| Ok(Chain { n: r.get(0)?, at: r.get(1)?, links: r.get(2)? });
     connection.prepare_cached(sql!("mark_get")).and_then(|mut get| get.query_row([], read)).map_err(trouble)
 }
 
-/// Adds the link of the commit that this transaction will be; returns its mark.
+/// Adds the link of the commit, or of the act in the key store, that this transaction will be; returns its mark.
 pub fn advance(connection: &Connection) -> Stored<Mark> {
     let before = chain(connection)?;
     let at = connection
