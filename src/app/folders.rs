@@ -11,6 +11,7 @@ use crate::transport::TRANSPORTS;
 use crate::transport::folder::QUARANTINE;
 use crate::transport::port::{Claimed, no_folders};
 
+use super::house::store_folder;
 use super::place::Place;
 
 /// A folder that is ours.
@@ -49,15 +50,10 @@ impl Used {
 /// What is wrong, one sentence each; empty when nothing is.
 pub fn meeting(place: &Place, compiled: &Compiled) -> Vec<String> {
     let used: Vec<Used> = used(place, compiled).into_iter().collect();
-    let mut own = own(place, compiled);
-    own.sort_by_key(|own| own.holds_trays);
+    let own = own(place, compiled);
     let mut found = Vec::new();
     for (at, one) in used.iter().enumerate() {
-        // The first says most: a tray that is the store's folder holds the claims, too.
-        let ours = own.iter().find(|own| match &one.claimed.partner {
-            Some(_) => own.meets(&one.path),
-            None => false,
-        });
+        let ours = own.iter().find(|own| one.claimed.partner.is_some() && own.meets(&one.path));
         if let Some(own) = ours {
             let (said, what) = (one.said(), own.what);
             found.push(format!("{said} meets {what}, which is ours alone; name a folder beside it"));
@@ -112,8 +108,9 @@ fn used(place: &Place, compiled: &Compiled) -> BTreeSet<Used> {
     of_sources.chain(of_destinations).map(really).collect()
 }
 
+/// What is ours, with what says most first: a tray that is the store's folder holds the claims, too.
 fn own(place: &Place, compiled: &Compiled) -> Vec<Own> {
-    let store = place.data.join(&compiled.stage.store_path);
+    let store = store_folder(place, compiled);
     let own = |path: &Path, what, holds_trays| Own { path: real(path), what, holds_trays, except: None };
     vec![
         own(&store.join(CLAIMS), "the folder of claims", false),

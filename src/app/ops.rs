@@ -48,7 +48,7 @@ async fn ready(State(core): State<Arc<Core>>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     }
     let trouble = match core.store.sound().await {
-        Ok(_) => core.store_trouble(),
+        Ok(()) => core.store_trouble(),
         Err(error) => Some(error.alarm()),
     };
     match trouble {

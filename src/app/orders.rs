@@ -53,13 +53,9 @@ async fn kept(shared: &Shared, id: Uuid) -> Option<Listed> {
 
 fn told(verdict: &Verdict, kept: Option<Listed>) -> String {
     let (cause, next) = kept.map_or((None, None), |kept| (kept.cause, kept.next_step));
-    let codes = verdict.codes.join(", ");
     let mut text = verdict.state.as_str().to_owned();
-    for (before, part) in [(" with ", Some(codes)), (": ", cause), (" Next: ", next)]
-        .into_iter()
-        .filter_map(|(b, p)| Some((b, p?)))
-    {
-        if !part.is_empty() {
+    for (before, part) in [(" with ", Some(verdict.codes.join(", "))), (": ", cause), (" Next: ", next)] {
+        if let Some(part) = part.filter(|part| !part.is_empty()) {
             text.push_str(before);
             text.push_str(&part);
         }

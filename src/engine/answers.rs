@@ -24,9 +24,7 @@ pub fn laid(core: &Core, answers: Vec<Envelope>) -> Vec<Entry> {
 
 fn lay(core: &Core, set: &Arc<PlanSet>, mut envelope: Envelope) -> Entry {
     metric::received(&envelope.head.connection);
-    if envelope.head.traceparent.is_none() {
-        envelope.head.traceparent = Some(Traceparent::begin().to_string());
-    }
+    envelope.head.traceparent.get_or_insert_with(|| Traceparent::begin().to_string());
     let known = envelope.head.partner.as_ref().and_then(|partner| set.partners.get(&partner.id));
     let sender = known.map(|partner| partner.sender.clone()).unwrap_or_default();
     let settled = match known {
@@ -38,21 +36,14 @@ fn lay(core: &Core, set: &Arc<PlanSet>, mut envelope: Envelope) -> Entry {
             ..Settled::new(Inbound::Denied)
         },
     };
-    let ground = Ground {
-        envelope: Arc::new(envelope),
-        set: set.clone(),
-        resumed: None,
-        reruns: 0,
-        held: Arc::default(),
-        prior: Vec::new(),
-    };
+    let ground = Ground::new(envelope, set.clone(), None);
     let mut entry = entry::build(&ground, &sender, None, None, settled);
     entry.now = core.clock.now();
     match entry.state {
         Inbound::Waiting => entry,
         _ => {
             raise(Alarm::SenderNotAdmitted, &entry.envelope.head.binding, &[]);
-            Entry { keys: Vec::new(), ..hashed(entry) }
+            Entry { keys: Vec::new(), content: entry::octets_hash(&entry.envelope), ..entry }
         }
     }
 }
@@ -60,21 +51,12 @@ fn lay(core: &Core, set: &Arc<PlanSet>, mut envelope: Envelope) -> Entry {
 /// An answer that cannot be stored as it came: what is known of it is kept, because the row that it came with has arrived.
 pub fn set_apart(answer: Entry, cause: &str) -> Entry {
     raise(Alarm::MessageParked, "answer", &[("id", &answer.envelope.head.id.to_string())]);
-    let entry = Entry {
+    Entry {
         state: Inbound::Parked,
         cause: Some(format!("cannot be stored with the row that it answers: {cause}")),
         next_step: Some(TO_MAINTAINERS.to_owned()),
         keep: Keep::HashOnly,
+        content: entry::octets_hash(&answer.envelope),
         ..answer
-    };
-    hashed(entry)
-}
-
-/// Told apart by the hash of its octets, because nothing else of it is kept.
-fn hashed(entry: Entry) -> Entry {
-    let mut content = entry.content;
-    match hex::decode_to_slice(&entry.envelope.evidence.octets_sha256, &mut content) {
-        Ok(()) => Entry { content, ..entry },
-        Err(_) => entry,
     }
 }

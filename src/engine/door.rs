@@ -172,11 +172,7 @@ fn denied(ground: Ground, cause: &str) -> Opened {
     let entry = entry::build(&ground, &sender, None, None, settled);
     // No key: a stranger must not be able to occupy the key of a partner's later delivery. Its octets stand for the
     // content, which the transport may not have kept.
-    let mut content = entry.content;
-    if hex::decode_to_slice(&entry.envelope.evidence.octets_sha256, &mut content).is_err() {
-        content = entry.content;
-    }
-    let entry = Entry { keys: Vec::new(), content, ..entry };
+    let entry = Entry { keys: Vec::new(), content: entry::octets_hash(&ground.envelope), ..entry };
     Opened::Decided(Box::new(Decided { ground, entry, refusal: None, leased: Vec::new() }))
 }
 

@@ -63,7 +63,6 @@ pub async fn resume(core: Arc<Core>, reception: Arc<Reception>) {
     while !core.stop.is_cancelled() && !core.points.crashed() {
         while under_way.try_join_next().is_some() {}
         let room = most - under_way.len().min(most);
-        let mut pause = look(&core);
         if room >= most / 2 {
             match core.store.resume(core.clock.now(), core.settings.lease, room).await {
                 Ok(woken) => {
@@ -73,17 +72,15 @@ pub async fn resume(core: Arc<Core>, reception: Arc<Reception>) {
                         }
                         under_way.spawn(again(core.clone(), reception.clone(), resumed));
                     }
-                    // Where fewer came than were asked for no more are due.
-                    let all = under_way.len() < most;
-                    pause = if all { look(&core) } else { Duration::from_millis(1) };
                 }
                 Err(error) => core.store_failed(&error),
             }
         }
         tokio::select! {
             () = core.woken.notified() => {}
+            // Where as many came as were asked for more may be due.
             Some(_) = under_way.join_next(), if under_way.len() > most / 2 => {}
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(look(&core)) => {}
             () = core.stop.cancelled() => {}
         }
     }

@@ -136,11 +136,10 @@ fn settling<'a>(
     outcome: &Outcome<'a>,
 ) -> Settling<'a> {
     let envelope = &ground.envelope;
-    let mut content = entry::content_hash(envelope);
-    if envelope.body.is_empty() {
-        // What is not kept is told apart by the hash of its octets.
-        let _ = hex::decode_to_slice(&envelope.evidence.octets_sha256, &mut content);
-    }
+    let content = match envelope.body.is_empty() {
+        true => entry::octets_hash(envelope),
+        false => entry::content_hash(envelope),
+    };
     Settling {
         head: &envelope.head,
         body: &envelope.body,

@@ -64,14 +64,11 @@ impl Reception {
         if let Some(cause) = self.paused(&set, &envelope) {
             return Err(paused(cause).into());
         }
-        if envelope.head.traceparent.is_none() {
-            envelope.head.traceparent = Some(Traceparent::begin().to_string());
-        }
+        envelope.head.traceparent.get_or_insert_with(|| Traceparent::begin().to_string());
         let ticket = self.room(&envelope, began).await?;
         let (ticket, verdict) = ticket;
         let held = Arc::new(objecting::held(&set, &core.pauses.load(), core.clock.now()));
-        let envelope = Arc::new(envelope);
-        let ground = Ground { envelope, set, resumed, reruns: 0, held, prior: Vec::new() };
+        let ground = Ground { held, ..Ground::new(envelope, set, resumed) };
         let stopped = || NoVerdict::Busy(busy("the engine has stopped"));
         if core.ready.send(Task::Deliver(ground, ticket)).is_err() {
             return Err(stopped());
@@ -213,14 +210,7 @@ impl Reception {
         let sender = known.map(|partner| partner.sender.clone()).unwrap_or_default();
         let (ticket, verdict) = self.room(&envelope, Tick::now()).await?;
         let keep = if whole { Keep::Original } else { Keep::HashOnly };
-        let ground = Ground {
-            envelope: Arc::new(envelope),
-            set,
-            resumed,
-            reruns: 0,
-            held: Arc::default(),
-            prior: Vec::new(),
-        };
+        let ground = Ground::new(envelope, set, resumed);
         let settled = Settled {
             cause: Some(reason.cause.to_owned()),
             next_step: Some(reason.next_step.to_owned()),
@@ -229,11 +219,8 @@ impl Reception {
         };
         let mut entry = entry::build(&ground, &sender, None, None, settled);
         if !whole {
-            // What is not kept is told apart by the hash of its octets, or every such delivery would be the same.
-            let mut content = entry.content;
-            if hex::decode_to_slice(&entry.envelope.evidence.octets_sha256, &mut content).is_ok() {
-                entry.content = content;
-            }
+            // Or every such delivery would be the same.
+            entry.content = entry::octets_hash(&entry.envelope);
         }
         let said = objecting::unread(&ground, None, &Outcome::of(Inbound::Quarantined));
         entry.effects.object(said);

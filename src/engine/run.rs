@@ -120,6 +120,12 @@ pub enum Ended {
 }
 
 impl Ground {
+    /// Of a first run, while nobody holds deliveries.
+    pub fn new(envelope: Envelope, set: Arc<PlanSet>, resumed: Option<Resume>) -> Ground {
+        let (envelope, held) = (Arc::new(envelope), Arc::default());
+        Ground { envelope, set, resumed, reruns: 0, held, prior: Vec::new() }
+    }
+
     /// *Now* of this run: when it was received, or taken up again.
     pub fn now(&self) -> Timestamp {
         self.resumed.as_ref().map_or(self.envelope.head.received, |resume| resume.at)
