@@ -3,6 +3,7 @@
 pub mod orders;
 pub mod place;
 pub mod folders;
+mod rights;
 pub mod sources;
 pub mod ops;
 pub mod shared;

@@ -1,15 +1,12 @@
 //! Where a stage lies on disk, and how its files become a compiled set. Starts nothing.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::Value;
 
-use crate::config;
-use crate::envelope::Stage;
 use crate::pipeline;
 use crate::pipeline::refuse::Refusal;
 use crate::pipeline::step::Refuse;
@@ -21,7 +18,7 @@ use crate::transport;
 use crate::xoev::contract::Standards;
 use crate::xoev::package;
 
-use super::folders;
+use super::{folders, rights};
 
 /// The folders that a process works in.
 #[derive(Clone, Debug)]
@@ -42,7 +39,7 @@ pub enum Unfit {
     /// Faults in route, connection or partner files, each with its place.
     #[error("{} fault(s) in the files of this stage", .0.faults.len())]
     Files(Faults),
-    /// Private keys that everybody on the machine can read, in a stage that is real.
+    /// What everybody on the machine can read or change and must not, in a stage that is real.
     #[error("{}", .0.join("\n"))]
     Exposed(Vec<String>),
     /// Folders that meet: a tray in another partner's, or in what is ours.
@@ -102,47 +99,13 @@ pub fn compile_with(
     now: Option<Timestamp>,
 ) -> Result<Fit, Unfit> {
     let fit = compile_files(&read(place)?, standards, now)?;
-    match exposed(&place.config, &fit.compiled) {
+    match rights::wrong(place, &fit.compiled) {
         found if found.is_empty() => {}
         found => return Err(Unfit::Exposed(found)),
     }
     match folders::meeting(place, &fit.compiled) {
         found if found.is_empty() => Ok(fit),
         found => Err(Unfit::Meeting(found)),
-    }
-}
-
-/// Private keys of transports that everybody on the machine can read: they are named as paths and read again when they change, so
-/// they are no secrets of the files, and as secret as those.
-fn exposed(config: &Path, compiled: &Compiled) -> Vec<String> {
-    if !matches!(compiled.stage.stage, Stage::Produktion | Stage::Abnahme) {
-        return Vec::new();
-    }
-    let mut keys = BTreeSet::new();
-    for settings in compiled.sources.iter().map(|source| &source.settings) {
-        private_keys(settings, &mut keys);
-    }
-    for wanted in &compiled.destinations {
-        private_keys(&wanted.settings, &mut keys);
-        private_keys(&wanted.channel.settings, &mut keys);
-    }
-    let found = keys.into_iter().filter(|key| config::is_exposed(&config.join(key)));
-    found.map(|key| config::exposed(&key)).collect()
-}
-
-/// The paths of keys: what stands as `key` beside a `certificate`.
-fn private_keys(settings: &Value, keys: &mut BTreeSet<String>) {
-    match settings {
-        Value::Object(fields) => {
-            if let (Some(Value::String(_)), Some(Value::String(key))) =
-                (fields.get("certificate"), fields.get("key"))
-            {
-                keys.insert(key.clone());
-            }
-            fields.values().for_each(|value| private_keys(value, keys));
-        }
-        Value::Array(items) => items.iter().for_each(|value| private_keys(value, keys)),
-        _ => {}
     }
 }
 

@@ -104,6 +104,55 @@ fn a_secret_that_everybody_can_read_is_refused_by_run_check_and_doctor_in_real_s
     }
 }
 
+#[test]
+fn what_everybody_can_change_is_refused_by_run_check_and_doctor_in_real_stages() {
+    let stage = StageDir::new([free_port(), free_port()]);
+    let folder = stage.stage();
+    let file = folder.join("connections.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let at = |name: &str| if name.is_empty() { folder.clone() } else { folder.join(name) };
+    let secrets: Vec<_> =
+        fs::read_dir(folder.join("secrets")).unwrap().map(|one| one.unwrap().path()).collect();
+    secrets.iter().for_each(|path| mode(path, 0o440));
+    let open = [
+        ("", 0o777),
+        ("secrets", 0o777),
+        ("secrets", 0o1777),
+        ("partners.yaml", 0o646),
+        ("connections.yaml", 0o666),
+    ];
+    for (name, rights) in open {
+        let path = at(name);
+        let before = fs::metadata(&path).unwrap().permissions().mode();
+        mode(&path, rights);
+        // In a stage of tests it is nobody's business.
+        fs::write(&file, &text).unwrap();
+        assert!(within(&stage, &["check"], 30).0, "{name}");
+        fs::write(&file, text.replacen("stage: test", "stage: abnahme", 1)).unwrap();
+        assert_ne!(fs::read_to_string(&file).unwrap(), text);
+        for command in ["run", "check", "doctor"] {
+            let (fine, said) = within(&stage, &[command], 30);
+            let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(
+                !fine && flat.contains("everybody on this machine can change"),
+                "{command}, {name}: {said}"
+            );
+            assert!(flat.contains(path.file_name().unwrap().to_str().unwrap()), "{command}, {name}: {said}");
+        }
+        mode(&path, before);
+    }
+    // A tray is its partner's, and a link to a file that others can write is no better than that file.
+    mode(&stage.tray("in"), 0o777);
+    let (fine, said) = within(&stage, &["check"], 30);
+    assert!(fine, "{said}");
+    let elsewhere = tempfile::NamedTempFile::new().unwrap();
+    fs::copy(folder.join("partners.yaml"), elsewhere.path()).unwrap();
+    mode(elsewhere.path(), 0o606);
+    fs::remove_file(folder.join("partners.yaml")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), folder.join("partners.yaml")).unwrap();
+    assert!(!within(&stage, &["check"], 30).0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_of_a_store_are_closed_whatever_the_umask_is() {
     let stage = StageDir::new([free_port(), free_port()]);
