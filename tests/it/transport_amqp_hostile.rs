@@ -238,6 +238,25 @@ impl Intake for Held {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_fetched_and_not_taken_still_waits() {
+    let Some(broker) = shared().await else { return };
+    let house = House::new();
+    let settings = one_queue(broker, "in.pausiert", json!({}));
+    let intake: Arc<dyn Intake> = Arc::new(Held { house: house.clone(), partner: "ja-nord" });
+    let (running, parts) = begun(&intake, house.around(Clock::real()), &settings);
+    let client = broker.client(USER).await;
+    client.exists_soon("in.pausiert").await;
+    for nth in 0..3 {
+        client.publish("in.pausiert", b"<a/>", properties(&format!("p-{nth}"))).await;
+    }
+    // The broker says that nothing lies there: all three are out, and nobody has taken them.
+    let waits =
+        || parts.said().iter().find(|said| said.part.contains("in.pausiert of")).and_then(|said| said.waits);
+    until("what is held is told", 40, || waits() == Some(3)).await;
+    running.end().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn octets_are_permitted_before_they_are_fetched_and_one_queue_that_is_held_gives_way() {
     let Some(broker) = shared().await else { return };
     let house = House::new();

@@ -1,6 +1,8 @@
 //! From a delivery of the broker to an envelope: partner, transport id, document and parts.
 //! Never takes an order from a property or header: they are data, and who the partner is they do not say.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -48,6 +50,8 @@ pub struct Opener {
     pub queue: QueueSettings,
     /// Largest message in octets.
     pub max_body: usize,
+    /// Deliveries of the queue that were fetched and that the house has not taken yet.
+    pub held: Arc<AtomicU64>,
     /// The house.
     pub around: Surroundings,
 }

@@ -2,6 +2,7 @@
 //! Never consumes a queue that it did not find fit after this very connection was made.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -48,21 +49,24 @@ impl AmqpSource {
         let link = Arc::new(link);
         self.around.parts.runs(&link_part(&self.name));
         let mut keepers = JoinSet::new();
+        let queues: Vec<(QueueSettings, Arc<AtomicU64>)> =
+            self.settings.queues.iter().map(|queue| (queue.clone(), Arc::default())).collect();
         let depths = Depths {
             connection: self.name.clone(),
-            queues: self.settings.queues.clone(),
+            queues: queues.clone(),
             link: link.clone(),
             stop: stop.clone(),
             parts: self.around.parts.clone(),
         };
         keepers.spawn(depths.watch());
-        for queue in &self.settings.queues {
+        for (queue, held) in queues {
             let keeper = Keeper {
                 settings: self.settings.clone(),
                 opener: Arc::new(Opener {
                     connection: self.name.clone(),
-                    queue: queue.clone(),
+                    queue,
                     max_body: self.settings.max_body,
+                    held,
                     around: self.around.clone(),
                 }),
                 link: link.clone(),
@@ -191,7 +195,8 @@ const DEPTHS: Duration = Duration::from_secs(15);
 /// Looks how much lies in the queues of a link and in their dead-letter queues.
 struct Depths {
     connection: String,
-    queues: Vec<QueueSettings>,
+    /// With how much of each is fetched and held here, which a broker does not count as lying in it.
+    queues: Vec<(QueueSettings, Arc<AtomicU64>)>,
     link: Arc<Link>,
     stop: Stop,
     parts: Parts,
@@ -200,8 +205,8 @@ struct Depths {
 impl Depths {
     async fn watch(self) {
         while !self.stop.is_cancelled() && self.link.is_up() {
-            for queue in &self.queues {
-                self.look(queue).await;
+            for (queue, held) in &self.queues {
+                self.look(queue, held).await;
             }
             tokio::select! {
                 () = self.stop.cancelled() => {}
@@ -211,7 +216,7 @@ impl Depths {
         }
     }
 
-    async fn look(&self, queue: &QueueSettings) {
+    async fn look(&self, queue: &QueueSettings, held: &AtomicU64) {
         let mut ready = None;
         for name in queue.names() {
             // One that is missing is its keeper's to say.
@@ -221,7 +226,8 @@ impl Depths {
             }
         }
         if let Some(ready) = ready {
-            self.parts.waits(&queue_part(&self.connection, queue.name()), ready);
+            let waits = ready + held.load(Ordering::Relaxed);
+            self.parts.waits(&queue_part(&self.connection, queue.name()), waits);
         }
         let dead = queue.dead();
         let Ok(messages) = topology::ready(&self.link, &dead).await else { return };
