@@ -1,7 +1,8 @@
 //! Text and secrets in, nothing else: files are read bounded, references to secrets resolved, durations and sizes
-//! read as people write them. Knows no route and no transport, never prints a secret, never takes one that is
+//! read as people write them, and whether others could change what is read. Knows no route and no transport, never prints a secret, never takes one that is
 //! written out.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
+use rustix::fs::{StatVfsMountFlags, statvfs};
 use secrecy::{ExposeSecret, SecretString};
 
 /// Largest text file that is read, octets (1 MiB).
@@ -50,6 +52,9 @@ pub enum ConfigError {
     /// Everybody on the machine can read or change the secret.
     #[error("{}", exposed(.0))]
     Exposed(String),
+    /// Everybody on the machine can change what is read there.
+    #[error("{}", open_to_all(.0))]
+    Changeable(String),
     /// The secret is empty.
     #[error("secret is empty: {0}; write its content")]
     Empty(String),
@@ -118,15 +123,20 @@ pub fn resolver(stage_folder: &Path) -> Resolve {
     Arc::new(move |secret| resolve(&folder, secret))
 }
 
-/// A resolver for one stage folder that refuses secrets which everybody on the machine can read or change. Their group may read
-/// them: that is how a mounted secret reaches a process that does not own it.
+/// A resolver for one stage folder that refuses secrets which everybody on the machine can read, and whatever else everybody can change.
+/// Their group may read them: that is how a mounted secret reaches a process that does not own it.
 pub fn guarded(stage_folder: &Path) -> Resolve {
     let folder = stage_folder.to_owned();
     Arc::new(move |secret| {
-        if let SecretRef::File(path) = secret
-            && inside(&folder, path).is_ok_and(|path| is_exposed(&path))
+        if let SecretRef::File(path) | SecretRef::Public(path) = secret
+            && let Ok(whole) = inside(&folder, path)
         {
-            return Err(ConfigError::Exposed(path.clone()));
+            if matches!(secret, SecretRef::File(_)) && is_exposed(&whole) {
+                return Err(ConfigError::Exposed(path.clone()));
+            }
+            if let Some(open) = changeable(&whole) {
+                return Err(ConfigError::Changeable(open.display().to_string()));
+            }
         }
         resolve(&folder, secret)
     })
@@ -136,6 +146,71 @@ pub fn guarded(stage_folder: &Path) -> Resolve {
 pub fn is_exposed(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o006 != 0)
 }
+
+/// Everybody may write.
+const OTHERS_WRITE: u32 = 0o002;
+/// In a folder with this bit only the owner of an entry removes or renames it.
+const STICKY: u32 = 0o1000;
+/// Links that one path may lead over, as the system has it.
+const MOST_LINKS: usize = 40;
+
+/// What everybody on the machine could change so that something else is read at a path: the file or folder itself, a folder above it in
+/// which it can be put in another's place, or the same of a link on the way. `None` where nobody can, and where the path ends before:
+/// who reads it says why. Owners and groups are the operator's to choose.
+pub fn changeable(path: &Path) -> Option<PathBuf> {
+    let whole = std::path::absolute(path).ok()?;
+    let mut rest: Vec<OsString> = parts(&whole);
+    let (mut at, mut links) = (PathBuf::from("/"), 0);
+    while let Some(next) = rest.pop() {
+        // A folder on the way counts where its entries can be exchanged.
+        if is_open(&at, true) {
+            return Some(at);
+        }
+        match next.to_str() {
+            Some("..") => {
+                at.pop();
+                continue;
+            }
+            Some("/" | ".") => continue,
+            _ => at.push(&next),
+        }
+        let found = at.symlink_metadata().ok()?;
+        if found.is_symlink() {
+            links += 1;
+            if links > MOST_LINKS {
+                return None;
+            }
+            let target = at.read_link().ok()?;
+            at.pop();
+            if target.is_absolute() {
+                at = PathBuf::from("/");
+            }
+            rest.extend(parts(&target));
+        }
+    }
+    is_open(&at, false).then_some(at)
+}
+
+/// The parts of a path, the last first.
+fn parts(path: &Path) -> Vec<OsString> {
+    path.components().rev().map(|part| part.as_os_str().to_owned()).collect()
+}
+
+/// Whether everybody can write there; a mounted secret or configuration of a container is open to everybody and read-only.
+pub fn is_open(path: &Path, on_the_way: bool) -> bool {
+    let Ok(found) = path.metadata() else { return false };
+    let mode = found.permissions().mode();
+    let open = mode & OTHERS_WRITE != 0 && !(on_the_way && mode & STICKY != 0);
+    open && statvfs(path).map_or(true, |mount| !mount.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
+/// What is wrong where everybody can change something, and what to do.
+pub fn open_to_all(path: &str) -> String {
+    format!("{EXPOSED_TO_CHANGE} {path}; chmod o-w, or mount it read-only")
+}
+
+/// What is wrong where everybody can change something.
+const EXPOSED_TO_CHANGE: &str = "everybody on this machine can change";
 
 /// What is wrong with an exposed secret.
 const EXPOSED: &str = "secret can be read by everybody on this machine";
@@ -147,10 +222,10 @@ pub fn exposed(path: &str) -> String {
     )
 }
 
-/// Whether a sentence is one of [`exposed`], also within a longer one: among the faults of files it is the one that is mended on the
+/// Whether a sentence is one of [`exposed`] or [`open_to_all`], also within a longer one: among the faults of files it is the one that is mended on the
 /// machine.
 pub fn tells_of_exposed(text: &str) -> bool {
-    text.contains(EXPOSED)
+    text.contains(EXPOSED) || text.contains(EXPOSED_TO_CHANGE)
 }
 
 /// What every published secret of the demonstration holds, written out or in Base64.
@@ -162,7 +237,9 @@ pub fn unpublished(plain: Resolve, guarded: Resolve) -> Resolve {
     Arc::new(move |secret| {
         let (found, refused) = match guarded(secret) {
             // A published one is called so, whatever its rights: it is read for this look and never handed out.
-            Err(refused @ ConfigError::Exposed(_)) => (plain(secret)?, Some(refused)),
+            Err(refused @ (ConfigError::Exposed(_) | ConfigError::Changeable(_))) => {
+                (plain(secret)?, Some(refused))
+            }
             found => (found?, None),
         };
         let text = found.expose_secret();

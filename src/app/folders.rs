@@ -108,6 +108,12 @@ fn used(place: &Place, compiled: &Compiled) -> BTreeSet<Used> {
     of_sources.chain(of_destinations).map(really).collect()
 }
 
+/// The folders in which partners lay and find files.
+pub fn trays(place: &Place, compiled: &Compiled) -> BTreeSet<PathBuf> {
+    let used = used(place, compiled).into_iter();
+    used.filter(|used| used.claimed.partner.is_some()).map(|used| used.path).collect()
+}
+
 /// What is ours, with what says most first: a tray that is the store's folder holds the claims, too.
 fn own(place: &Place, compiled: &Compiled) -> Vec<Own> {
     let store = store_folder(place, compiled);

@@ -1,131 +1,130 @@
-//! What of a stage's files somebody else than its operators could read or change: private keys that everybody on the machine can read,
-//! and files or folders that steer the house and that everybody can write. Looks and names; changes no rights, reads no content, and has
-//! nothing to say in a stage that is not real.
+//! What of a stage somebody else than its operators could read or change: private keys that everybody on the machine can read, files and
+//! folders that steer the house or stand for a partner and that everybody can write, and the ways to them. Looks and names; changes no
+//! rights, and has nothing to say in a stage that is not real.
 
 use std::collections::BTreeSet;
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{StatVfsMountFlags, statvfs};
 use serde_json::Value;
 
 use crate::config;
 use crate::envelope::Stage;
 use crate::route::compiled::Compiled;
+use crate::route::{letters, tafeln};
 
+use super::folders;
 use super::place::Place;
 
-/// Everybody may write.
-const OTHERS_WRITE: u32 = 0o002;
-/// In a folder with this bit only the owner of an entry removes or renames it.
-const STICKY: u32 = 0o1000;
-/// Entries that are looked at; a stage with more is not one that somebody wrote.
+/// Entries that are looked at; folders with more are not what somebody wrote.
 const MOST: usize = 50_000;
-/// Folders inside one another that are looked at.
-const DEEPEST: usize = 12;
 
 /// What is wrong, one sentence each; empty when nothing is, and in a stage that is not real.
 pub fn wrong(place: &Place, compiled: &Compiled) -> Vec<String> {
     if !matches!(compiled.stage.stage, Stage::Produktion | Stage::Abnahme) {
         return Vec::new();
     }
-    let mut found = private_keys(&place.config, compiled);
-    found.extend(changeable(place));
+    let named = named(&place.config, compiled);
+    let readable = named.iter().filter(|(path, key)| config::is_exposed(path) && (*key || holds_key(path)));
+    let mut found: Vec<String> =
+        readable.map(|(path, _)| config::exposed(&path.display().to_string())).collect();
+    let mut look = Look::default();
+    for file in ["connections.yaml", "partners.yaml"] {
+        look.one(&place.config.join(file));
+    }
+    named.iter().for_each(|(path, _)| look.one(path));
+    // Secrets are looked at where they are resolved, and so is what else stands beside them: one more there is read by nobody.
+    for folder in
+        [&place.routes, &place.xsd, &place.config.join(tafeln::FOLDER), &place.config.join(letters::FOLDER)]
+    {
+        look.all(folder);
+    }
+    // Who can put another folder in the place of a tray is its partner, and of the store whoever he likes.
+    look.one(&place.data);
+    folders::trays(place, compiled).iter().for_each(|tray| look.one(tray));
+    if look.seen.len() > MOST {
+        found.push(format!(
+            "the routes, packages, tables and letters of this stage are more than {MOST} files, too many to see whether others can change them; keep nothing else there"
+        ));
+    }
+    found.extend(look.open.into_iter().map(|path| config::open_to_all(&path.display().to_string())));
     found
 }
 
-/// Private keys of transports that everybody on the machine can read: they are named as paths and read again when they change, so
-/// they are no secrets of the files, and as secret as those.
-fn private_keys(config: &Path, compiled: &Compiled) -> Vec<String> {
-    let mut keys = BTreeSet::new();
+/// The files that the settings of connections and channels name, each with whether it is named as a private key. They are read again
+/// when they change, so they are no secrets of the files, and some of them are as secret as those.
+fn named(config: &Path, compiled: &Compiled) -> BTreeSet<(PathBuf, bool)> {
+    let mut found = BTreeSet::new();
     for settings in compiled.sources.iter().map(|source| &source.settings) {
-        keys_of(settings, &mut keys);
+        files_of(config, settings, &mut found);
     }
     for wanted in &compiled.destinations {
-        keys_of(&wanted.settings, &mut keys);
-        keys_of(&wanted.channel.settings, &mut keys);
+        files_of(config, &wanted.settings, &mut found);
+        files_of(config, &wanted.channel.settings, &mut found);
     }
-    let found = keys.into_iter().filter(|key| config::is_exposed(&config.join(key)));
-    found.map(|key| config::exposed(&key)).collect()
+    found
 }
 
-/// The paths of keys: what stands as `key` beside a `certificate`.
-fn keys_of(settings: &Value, keys: &mut BTreeSet<String>) {
+fn files_of(config: &Path, settings: &Value, found: &mut BTreeSet<(PathBuf, bool)>) {
     match settings {
         Value::Object(fields) => {
-            if let (Some(Value::String(_)), Some(Value::String(key))) =
-                (fields.get("certificate"), fields.get("key"))
-            {
-                keys.insert(key.clone());
+            let with_certificate = fields.contains_key("certificate");
+            for (name, value) in fields {
+                match value {
+                    Value::String(written) => {
+                        // Whatever leads to a file is one, whichever transport names it.
+                        let path = config.join(written);
+                        if path.is_file() {
+                            found.insert((path, with_certificate && name == "key"));
+                        }
+                    }
+                    value => files_of(config, value, found),
+                }
             }
-            fields.values().for_each(|value| keys_of(value, keys));
         }
-        Value::Array(items) => items.iter().for_each(|value| keys_of(value, keys)),
+        Value::Array(items) => items.iter().for_each(|value| files_of(config, value, found)),
         _ => {}
     }
 }
 
-/// What everybody could change of the files that say who is trusted, what is done and by which rules: each of them, their folders, and
-/// the folders above, in which a whole folder can be put in another's place.
-fn changeable(place: &Place) -> Vec<String> {
-    let mut look = Look { data: place.data.canonicalize().ok(), seen: 0, found: BTreeSet::new() };
-    for folder in [&place.config, &place.routes, &place.xsd] {
-        if let Ok(real) = folder.canonicalize() {
-            real.ancestors().skip(1).for_each(|above| look.above(above));
-        }
-        look.at(folder, 0);
-    }
-    if look.seen > MOST {
-        return vec![format!(
-            "the folders of this stage hold more than {MOST} files, so nobody looks whether they can be changed by others; keep nothing else there"
-        )];
-    }
-    let said = |path: PathBuf| {
-        format!("everybody on this machine can change {}; chmod o-w, or mount it read-only", path.display())
-    };
-    look.found.into_iter().map(said).collect()
+/// A key stands beside its certificate in many a file.
+fn holds_key(path: &Path) -> bool {
+    config::read_text(path).is_ok_and(|text| text.contains("PRIVATE KEY-----"))
 }
 
+#[derive(Default)]
 struct Look {
-    /// What is stored has rights of its own, and trays belong to partners.
-    data: Option<PathBuf>,
-    seen: usize,
-    found: BTreeSet<PathBuf>,
+    seen: BTreeSet<PathBuf>,
+    open: BTreeSet<PathBuf>,
 }
 
 impl Look {
-    /// A folder in which one of ours lies: what counts is whether ours can be replaced.
-    fn above(&mut self, folder: &Path) {
-        let open = |found: &Metadata| found.mode() & OTHERS_WRITE != 0 && found.mode() & STICKY == 0;
-        if folder.metadata().is_ok_and(|found| open(&found)) && writable(folder) {
-            self.found.insert(folder.to_owned());
-        }
+    /// A file or folder of which the name is known, with the way to it.
+    fn one(&mut self, path: &Path) {
+        self.open.extend(config::changeable(path));
     }
 
-    /// A file of ours, or a folder with everything in it: one more file there is one more that is read. Links are followed, as whoever
-    /// reads the files follows them.
-    fn at(&mut self, path: &Path, depth: usize) {
-        self.seen += 1;
-        if self.seen > MOST || depth > DEEPEST {
-            return;
-        }
-        // One that cannot be looked at is told by whoever reads it.
-        let Ok(found) = path.metadata() else { return };
-        if found.is_dir() && self.data.is_some() && path.canonicalize().ok() == self.data {
-            return;
-        }
-        if found.mode() & OTHERS_WRITE != 0 && writable(path) {
-            self.found.insert(path.to_owned());
-        }
-        if found.is_dir() {
-            let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-            entries.for_each(|entry| self.at(&entry.path(), depth + 1));
+    /// A folder that is read whole: one more file there is one more that is read.
+    fn all(&mut self, folder: &Path) {
+        self.one(folder);
+        let mut waiting = Vec::from_iter(folder.canonicalize());
+        while let Some(folder) = waiting.pop() {
+            if self.seen.len() > MOST || !self.seen.insert(folder.clone()) {
+                continue;
+            }
+            // One that cannot be looked at is told by whoever reads it.
+            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                let Ok(real) = path.canonicalize() else { continue };
+                if real != path {
+                    self.one(&path);
+                } else if config::is_open(&path, false) {
+                    self.open.insert(path);
+                }
+                match real.is_dir() {
+                    true => waiting.push(real),
+                    false => drop(self.seen.insert(real)),
+                }
+            }
         }
     }
-}
-
-/// Whether anything can be written there: a mounted secret or configuration of a container is open to everybody and read-only.
-fn writable(path: &Path) -> bool {
-    statvfs(path).map_or(true, |mount| !mount.f_flag.contains(StatVfsMountFlags::RDONLY))
 }

@@ -6,12 +6,17 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::envelope::{Envelope, Inbound};
+use crate::envelope::Inbound;
 use crate::store::contract::{Entry, Keep};
 use crate::telemetry::alarm::{Alarm, raise};
 
-/// Octets of refused, parked and quarantined deliveries that are kept of one partner within [`SPAN`].
+/// Octets that refused, parked and quarantined deliveries of one partner may take within [`SPAN`]; beyond, only their hashes are kept.
 pub const MOST: u64 = 1 << 30;
+/// Beyond, and with what such hashes take, nothing is taken any more that would be refused: without an end to it, the smallest fill the
+/// disk as well as the largest, only by their number.
+pub const HASHES: u64 = MOST / 4;
+/// What a delivery without effect takes beside its own octets: rows, rejection, audit, and its note in quarantine. 6 to 15 KiB were measured.
+const ROWS: u64 = 12 << 10;
 /// The time that they are counted over.
 pub const SPAN: SignedDuration = SignedDuration::from_hours(24);
 
@@ -30,18 +35,24 @@ pub enum Room {
     Kept,
     /// Only its hash is kept.
     HashOnly,
-    /// It would have to be kept, and there is no room: the partner has to come again.
+    /// There is no room for what would have to be kept of it: the partner has to come again.
     None,
 }
 
-fn octets(envelope: &Envelope) -> u64 {
-    envelope.parts.iter().map(|part| part.size).sum::<u64>() + envelope.body.len() as u64
+/// What an entry takes on the disk.
+fn octets(entry: &Entry) -> u64 {
+    let envelope = &entry.envelope;
+    match entry.keep {
+        Keep::Original => {
+            ROWS + envelope.parts.iter().map(|part| part.size).sum::<u64>() + envelope.body.len() as u64
+        }
+        Keep::HashOnly => ROWS,
+    }
 }
 
-/// Whether an entry counts: new, of a partner, kept, and of no use.
+/// Whether an entry counts: new, of a partner, and of no use.
 fn counts(entry: &Entry) -> bool {
     matches!(entry.state, Inbound::Rejected | Inbound::Quarantined | Inbound::Parked)
-        && entry.keep == Keep::Original
         && !entry.resumes
         && entry.envelope.head.partner.is_some()
 }
@@ -49,11 +60,16 @@ fn counts(entry: &Entry) -> bool {
 impl Refused {
     /// Whether there is room for an entry; where there is none it is cut down to its hash, or has to come again.
     pub fn bound(&self, entry: &mut Entry, now: Timestamp) -> Room {
-        if !counts(entry) || self.kept_of(&entry.stamp.partner, now) + octets(&entry.envelope) <= MOST {
+        if !counts(entry) {
+            return Room::Kept;
+        }
+        let kept = self.kept_of(&entry.stamp.partner, now);
+        let fits = |most| kept + octets(entry) <= most;
+        if fits(MOST) || entry.keep == Keep::HashOnly && fits(MOST + HASHES) {
             return Room::Kept;
         }
         raise(Alarm::RefusedTooMuch, &entry.stamp.partner, &[]);
-        if entry.state == Inbound::Parked {
+        if entry.state == Inbound::Parked || kept + ROWS > MOST + HASHES {
             return Room::None;
         }
         entry.keep = Keep::HashOnly;
@@ -72,7 +88,7 @@ impl Refused {
         let before = self.kept_of(&entry.stamp.partner, now);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, kept) = all.entry(entry.stamp.partner.clone()).or_insert((now, 0));
-        *kept = before + octets(&entry.envelope);
+        *kept = before + octets(entry);
     }
 
     /// What was kept of a partner in its running span; a span that is over is forgotten, also after a clock that went back.
@@ -95,7 +111,7 @@ mod tests {
 
     use super::*;
     use crate::effects::Effects;
-    use crate::envelope::{Claim, Evidence, Head, How, Part, PartnerRef, Stage};
+    use crate::envelope::{Claim, Envelope, Evidence, Head, How, Part, PartnerRef, Stage};
     use crate::store::contract::Stamp;
 
     fn entry(partner: &str, state: Inbound, mebibytes: u64) -> Entry {
@@ -168,8 +184,8 @@ mod tests {
             refused.kept(&one, at(hours));
             (room, one.keep)
         };
-        for hour in 0..4 {
-            assert_eq!(deliver("a", Inbound::Rejected, 256, hour), (Room::Kept, Keep::Original));
+        for (hour, mebibytes) in [(0, 256), (1, 256), (2, 256), (3, 255)] {
+            assert_eq!(deliver("a", Inbound::Rejected, mebibytes, hour), (Room::Kept, Keep::Original));
         }
         assert_eq!(deliver("a", Inbound::Rejected, 1, 5), (Room::HashOnly, Keep::HashOnly));
         assert_eq!(deliver("a", Inbound::Quarantined, 1, 5), (Room::HashOnly, Keep::HashOnly));
@@ -180,5 +196,27 @@ mod tests {
         assert_eq!(deliver("b", Inbound::Rejected, 900, 5), (Room::Kept, Keep::Original));
         assert_eq!(deliver("a", Inbound::Rejected, 1, 23).0, Room::HashOnly);
         assert_eq!(deliver("a", Inbound::Rejected, 1, 24), (Room::Kept, Keep::Original));
+    }
+
+    #[test]
+    fn the_smallest_are_counted_by_their_number_until_nothing_is_taken() {
+        let refused = Refused::default();
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let (mut whole, mut hashes) = (0, 0);
+        loop {
+            let mut one = entry("a", Inbound::Rejected, 0);
+            match refused.bound(&mut one, now) {
+                Room::Kept => whole += 1,
+                Room::HashOnly => hashes += 1,
+                Room::None => break,
+            }
+            refused.kept(&one, now);
+        }
+        assert_eq!((whole, hashes), (MOST / ROWS, (MOST + HASHES) / ROWS - MOST / ROWS));
+        // What nobody keeps whole anyway counts as well, and what is of use is taken all the same.
+        let mut one = Entry { keep: Keep::HashOnly, ..entry("a", Inbound::Rejected, 0) };
+        assert_eq!(refused.bound(&mut one, now), Room::None);
+        assert_eq!(refused.bound(&mut entry("a", Inbound::Accepted, 900), now), Room::Kept);
+        assert_eq!(refused.bound(&mut entry("b", Inbound::Rejected, 1), now), Room::Kept);
     }
 }

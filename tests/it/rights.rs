@@ -114,43 +114,87 @@ fn what_everybody_can_change_is_refused_by_run_check_and_doctor_in_real_stages()
     let secrets: Vec<_> =
         fs::read_dir(folder.join("secrets")).unwrap().map(|one| one.unwrap().path()).collect();
     secrets.iter().for_each(|path| mode(path, 0o440));
+    let trays = stage.tray("in").parent().unwrap().to_owned();
+    fs::create_dir(folder.join("tables")).unwrap();
     let open = [
-        ("", 0o777),
-        ("secrets", 0o777),
-        ("secrets", 0o1777),
-        ("partners.yaml", 0o646),
-        ("connections.yaml", 0o666),
+        (folder.clone(), 0o777),
+        (folder.join("secrets"), 0o777),
+        (folder.join("partners.yaml"), 0o646),
+        (folder.join("connections.yaml"), 0o666),
+        // One more file there is one more that is read.
+        (folder.join("tables"), 0o1777),
+        (stage.data(), 0o777),
+        (trays.clone(), 0o777),
+        (stage.tray("in"), 0o777),
     ];
-    for (name, rights) in open {
-        let path = at(name);
-        let before = fs::metadata(&path).unwrap().permissions().mode();
-        mode(&path, rights);
+    for (path, rights) in &open {
+        let before = fs::metadata(path).unwrap().permissions().mode();
+        mode(path, *rights);
         // In a stage of tests it is nobody's business.
         fs::write(&file, &text).unwrap();
-        assert!(within(&stage, &["check"], 30).0, "{name}");
+        assert!(within(&stage, &["check"], 30).0, "{}", path.display());
         fs::write(&file, text.replacen("stage: test", "stage: abnahme", 1)).unwrap();
         assert_ne!(fs::read_to_string(&file).unwrap(), text);
         for command in ["run", "check", "doctor"] {
-            let (fine, said) = within(&stage, &[command], 30);
-            let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(
-                !fine && flat.contains("everybody on this machine can change"),
-                "{command}, {name}: {said}"
-            );
-            assert!(flat.contains(path.file_name().unwrap().to_str().unwrap()), "{command}, {name}: {said}");
+            changeable(&stage, command, path);
         }
-        mode(&path, before);
+        mode(path, before);
     }
-    // A tray is its partner's, and a link to a file that others can write is no better than that file.
-    mode(&stage.tray("in"), 0o777);
+    // Where only owners remove, what is named cannot be exchanged; that is how secrets are mounted.
+    mode(&folder.join("secrets"), 0o1777);
     let (fine, said) = within(&stage, &["check"], 30);
     assert!(fine, "{said}");
-    let elsewhere = tempfile::NamedTempFile::new().unwrap();
-    fs::copy(folder.join("partners.yaml"), elsewhere.path()).unwrap();
-    mode(elsewhere.path(), 0o606);
-    fs::remove_file(folder.join("partners.yaml")).unwrap();
-    std::os::unix::fs::symlink(elsewhere.path(), folder.join("partners.yaml")).unwrap();
-    assert!(!within(&stage, &["check"], 30).0);
+    // A way that leads over a folder of everybody's is everybody's, whatever stands at its end.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let lies = elsewhere.path().join("offen");
+    fs::create_dir(&lies).unwrap();
+    for name in ["partners.yaml", "secrets/key"] {
+        let (here, there) = (folder.join(name), lies.join("datei"));
+        fs::rename(&here, &there).unwrap();
+        std::os::unix::fs::symlink(&there, &here).unwrap();
+        let (fine, said) = within(&stage, &["check"], 30);
+        assert!(fine, "{said}");
+        mode(&lies, 0o777);
+        changeable(&stage, "check", &lies);
+        mode(&lies, 0o755);
+        fs::remove_file(&here).unwrap();
+        fs::rename(&there, &here).unwrap();
+    }
+    let link = lies.join("stufe");
+    std::os::unix::fs::symlink(&folder, &link).unwrap();
+    mode(&lies, 0o777);
+    let output = stage.command_of(&link, &["check"]).output().unwrap();
+    let text = self::said(&output);
+    assert!(!output.status.success() && text.contains("offen"), "{text}");
+    // The authorities of the door, wherever they lie.
+    fs::write(lies.join("ca.pem"), "-").unwrap();
+    for name in ["server.pem", "server.key"] {
+        fs::write(folder.join(name), "-").unwrap();
+        mode(&folder.join(name), 0o640);
+    }
+    let tls = format!(
+        "ops: true, tls: {{ certificate: server.pem, key: server.key, client-ca: {} }} }}",
+        lies.join("ca.pem").display()
+    );
+    edit(&stage, "ops: true }", &tls);
+    changeable(&stage, "check", &lies);
+    // A key is as secret beside its certificate as by itself.
+    mode(&lies, 0o755);
+    fs::write(folder.join("server.pem"), "-----BEGIN PRIVATE KEY-----\n").unwrap();
+    mode(&folder.join("server.pem"), 0o644);
+    let (fine, said) = within(&stage, &["check"], 30);
+    let flat = said.split_whitespace().collect::<String>();
+    assert!(!fine && flat.contains("server.pem") && flat.contains("defaultMode:0440"), "{said}");
+}
+
+/// A command refuses the stage because everybody can change what lies there.
+fn changeable(stage: &StageDir, command: &str, path: &Path) {
+    let (fine, said) = within(stage, &[command], 30);
+    // Output may be broken into lines anywhere where it is shown to a person.
+    let flat = said.replace('│', "").split_whitespace().collect::<String>();
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let told = flat.contains("everybodyonthismachinecanchange") && flat.contains(&format!("{name};chmod"));
+    assert!(!fine && told, "{command}, {}: {said}", path.display());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
