@@ -93,6 +93,7 @@ fn fill(store: &dyn Store, runtime: &tokio::runtime::Runtime, count: u64, now: T
                     empfangen: None,
                     erstellungszeitpunkt: now,
                     transaktionsid: None,
+                    spaetestens: None,
                 },
                 vermerk: Default::default(),
             };

@@ -152,6 +152,11 @@ pub fn child_alt(kind: &Kind, mutter: &Mutter) -> Option<SearchKey> {
 pub fn vorgang(partner: &str, transaktionsid: &str) -> SearchKey {
     SearchKey::new("vorgang", [partner, transaktionsid])
 }
+/// Beside the tombstone under a key: how late the stamps were of what went under it, where they lay ahead of their receipts.
+pub fn grabstein_stempel(key: &SearchKey) -> SearchKey {
+    SearchKey { class: "grabstein-stempel", value: format!("{}\u{1e}{}", key.class, key.value) }
+}
+
 
 /// The key that leads from a message we sent to its Vorgang.
 pub fn sendung(uuid: &str) -> SearchKey {

@@ -3,6 +3,7 @@
 
 mod answers;
 mod broker;
+mod clock_ahead;
 mod deletion;
 mod duty;
 mod far;

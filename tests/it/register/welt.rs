@@ -120,6 +120,7 @@ impl Welt {
                 empfangen: None,
                 erstellungszeitpunkt: "2026-01-01T00:00:00Z".parse().unwrap(),
                 transaktionsid: None,
+                spaetestens: None,
             },
             vermerk: Default::default(),
         };
