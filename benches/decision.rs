@@ -183,7 +183,7 @@ fn bestand(now: Timestamp) -> Bestand {
             person: "a".into(),
         }),
         unterschriften: vec![person("a"), person("b")],
-        meldung: Some(Meldung { am: now, anzahl: 1, stimmt: true }),
+        meldung: Some(Meldung { am: now, anzahl: 1, stimmt: true, gezaehlt: None, letzte: None }),
         ..Bestand::default()
     }
 }

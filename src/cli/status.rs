@@ -208,7 +208,9 @@ fn of_register(office: &str, register: &Register, now: Timestamp) -> Option<Item
     match &bestand.meldung {
         None => why.push(("no Bestandsmeldung".to_owned(), None)),
         Some(last) if !last.stimmt => {
-            why.push((format!("the Bestandsmeldung of {} does not agree", moment(last.am)), Some(last.am)));
+            let what = last.abweichung().unwrap_or_default();
+            let text = format!("the Bestandsmeldung of {} does not agree ({what})", moment(last.am));
+            why.push((text, Some(last.am)));
         }
         Some(last) if after(last.am, frist).is_none_or(|until| until < now) => {
             let text = format!("the last Bestandsmeldung is of {}", moment(last.am));
@@ -684,7 +686,9 @@ mod tests {
 
     #[test]
     fn a_register_that_persons_answer_for_is_told_with_each_cause_and_since_when() {
-        let meldung = |hour: &str, stimmt| Some(Meldung { am: at(hour), anzahl: 1, stimmt });
+        let meldung = |hour: &str, stimmt| {
+            Some(Meldung { am: at(hour), anzahl: 1, stimmt, gezaehlt: None, letzte: None })
+        };
         let register =
             |meldung| Register { bestand: Bestand { meldung, ..Bestand::default() }, ..Register::default() };
         let told = |register: Register| of_register("jugendamt-bremen", &register, at("12:00:00"));
@@ -709,7 +713,13 @@ mod tests {
         ] {
             assert!(cause.contains(part), "{part}: {cause}");
         }
-        let old = Some(Meldung { am: "2026-11-20T09:00:00Z".parse().unwrap(), anzahl: 1, stimmt: true });
+        let old = Some(Meldung {
+            am: "2026-11-20T09:00:00Z".parse().unwrap(),
+            anzahl: 1,
+            stimmt: true,
+            gezaehlt: None,
+            letzte: None,
+        });
         let item = told(register(old)).unwrap();
         assert_eq!(item.since, Some(at("11:00:00")));
         assert!(told(register(None)).unwrap().cause.unwrap().contains("no Bestandsmeldung"));

@@ -48,6 +48,8 @@ alarms! {
     MessageQuarantined = "message-quarantined",
     /// A delivery of an office cannot be read: nothing of its register is answered automatically.
     BestandBlocked = "bestand-blockiert",
+    /// A Bestandsmeldung of an office does not agree with the mirror: nothing of its register is answered automatically.
+    BestandDisagrees = "bestand-weicht-ab",
     /// An office delivered about a child of another one's register.
     DeliveryForeign = "delivery-foreign",
     /// A destination failed often enough that its breaker opened.

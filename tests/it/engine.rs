@@ -10,6 +10,7 @@ mod far;
 mod house;
 mod kept;
 mod long;
+mod meldung;
 mod no_wrong_answer;
 mod office_year;
 mod once;

@@ -293,7 +293,7 @@ pub fn vollstaendig(now: jiff::Timestamp) -> Bestand {
             person: "a".into(),
         }),
         unterschriften: vec![person("a", 270), person("b", 260)],
-        meldung: Some(Meldung { am: before(5), anzahl: 10, stimmt: true }),
+        meldung: Some(Meldung { am: before(5), anzahl: 10, stimmt: true, gezaehlt: None, letzte: None }),
         ..Bestand::default()
     }
 }
