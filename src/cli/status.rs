@@ -1,6 +1,8 @@
 //! Whether the house runs, what waits, how old it is, whose fault it is, and what to do next: one look for the operator.
 //! Never shows content and never decides: it asks the running process, and reads figures, pauses and breakers.
 
+mod offices;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -26,6 +28,8 @@ use crate::store::contract::{Backlog, Breaker, Figures, Filter, Listed, Pause, S
 use crate::store::duty::Holding;
 use crate::store::recovery::Recovering;
 use crate::telemetry::parts::{Said, Turn};
+
+use offices::{of_office, of_unowned};
 
 /// Younger than this (seconds) a waiting row is simply under way.
 const UNDER_WAY: i64 = 60;
@@ -156,6 +160,11 @@ async fn of_offices(
         }
     }
     items.extend(of_undeclared(&undeclared));
+    for answer in store.lookup(vec![Question::Objections(Sought::Open(String::new()))]).await? {
+        if let Fact::Objections(found) = answer.fact {
+            items.extend(of_unowned(&found));
+        }
+    }
     Ok(items)
 }
 
@@ -253,38 +262,6 @@ fn of_undeclared(offices: &[String]) -> Option<Item> {
             "nothing is answered automatically from them; `drehscheibe bestand status` says how far each is"
                 .to_owned(),
     })
-}
-
-fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
-    let item = |what: String, whose, next: String, counts: fn(Why) -> bool| {
-        let mut counted = found.iter().filter(|one| counts(one.why)).peekable();
-        counted.peek()?;
-        let since = counted.clone().map(|one| one.since).min();
-        Some(Item { what, count: counted.count() as u64, since, whose, cause: None, next })
-    };
-    let blocked = item(
-        format!("{office}, Bestand blockiert (unlesbar)"),
-        Whose::Person,
-        format!(
-            "ask the office for a readable copy; else two persons with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt {office}` (`lieferung list`)"
-        ),
-        |why| why == Why::Unreadable,
-    );
-    let open = item(
-        format!("{office}, Lieferungen ohne Wirkung"),
-        Whose::Sender,
-        format!(
-            "the office delivers anew or says `erledigt`; `drehscheibe lieferung list --jugendamt {office}`"
-        ),
-        |why| !matches!(why, Why::Unreadable | Why::Foreign),
-    );
-    let hints = item(
-        format!("{office}, fremde Lieferungen zu Kindern seines Registers"),
-        Whose::Nobody,
-        "nothing; the office is told in its daily list".to_owned(),
-        |why| why == Why::Foreign,
-    );
-    [blocked, open, hints].into_iter().flatten().collect()
 }
 
 /// Whether a process of this stage takes deliveries, as it says itself.
