@@ -66,7 +66,8 @@ macro_rules! store_contract {
                 objections_go_when_they_are_over;
             retention: settled_messages_go_with_their_month whole_months_go_and_the_next_one_stays
                 what_nobody_came_for_goes_after_a_warning ended_vorgaenge_go_with_their_keys
-                keys_outlive_their_messages_as_hashes records_go_on_the_eighteenth_birthday
+                keys_outlive_their_messages_as_hashes
+                two_runs_that_overlap_at_the_end_of_a_month_both_come_to_an_end what_a_wrong_clock_noted_holds_up_no_run records_go_on_the_eighteenth_birthday
                 a_corrected_birthday_counts records_without_a_day_get_theirs tombstones_go_when_they_are_over logs_and_evidence_go_by_months
                 commands_and_pauses_that_ended_go parts_of_what_went_are_collected two_at_once_do_it_once;
             rekey: records_of_the_program_before_get_their_keys two_at_once_reach_each_record_once;
