@@ -70,7 +70,8 @@ macro_rules! store_contract {
                 two_runs_that_overlap_at_the_end_of_a_month_both_come_to_an_end what_a_wrong_clock_noted_holds_up_no_run records_go_on_the_eighteenth_birthday
                 a_corrected_birthday_counts records_without_a_day_get_theirs tombstones_go_when_they_are_over logs_and_evidence_go_by_months
                 commands_and_pauses_that_ended_go parts_of_what_went_are_collected two_at_once_do_it_once;
-            rekey: records_of_the_program_before_get_their_keys two_at_once_reach_each_record_once;
+            rekey: letters_that_are_written_two_ways_are_met_after_it
+                records_of_the_program_before_get_their_keys two_at_once_reach_each_record_once;
             recovery: what_was_deleted_since_is_deleted_again doubtful_rows_end_as_they_were_found
                 a_database_older_than_its_keys_is_refused keys_older_than_the_database_are_refused
                 keys_that_are_lost_are_told_and_what_they_sealed_is_taken_anew
