@@ -21,7 +21,7 @@ use crate::envelope::Inbound;
 use crate::pipeline::find::RUECKSTAND;
 use crate::register::aemter::tag;
 use crate::register::bestand::Bestand;
-use crate::register::objection::{Objection, Sought, Why};
+use crate::register::objection::{Sought, Why};
 use crate::register::tatsachen::MELDEFRIST;
 use crate::route::compiled::Compiled;
 use crate::store::contract::{Backlog, Breaker, Figures, Filter, Listed, Pause, Scope, Store};
@@ -569,6 +569,7 @@ mod tests {
     use super::*;
     use crate::cli::output::tests::Printed;
     use crate::register::bestand::Meldung;
+    use crate::register::objection::Objection;
 
     fn at(text: &str) -> Timestamp {
         format!("2026-11-21T{text}Z").parse().unwrap()
