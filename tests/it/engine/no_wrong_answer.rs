@@ -3,6 +3,7 @@
 //! steps are taken, the same request is answered again. Knows nothing of how the house keeps that; it only remembers what it delivered.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use drehscheibe::cli::sample::{Wish, eintragung, korrektur, loeschung};
 use drehscheibe::cli::sample_antrag::{Antrag, json as antrag_json};
@@ -172,6 +173,23 @@ fn wrong(world: &Witnessed, child: u64, before: &[(Uuid, Inbound)]) -> Option<De
     came().find(|one| one.entry && !overtaken(one)).cloned()
 }
 
+/// What comes of a delivery; nothing where the process ended meanwhile, also for who waited there for the keys of another one.
+async fn unless_it_died<E>(
+    points: &Points,
+    delivered: impl Future<Output = Result<Verdict, E>>,
+) -> Option<Verdict> {
+    let died = async {
+        while !points.crashed() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    tokio::select! {
+        verdict = delivered => verdict.ok(),
+        () = died => None,
+    }
+}
+
 async fn step(played: &mut Witnessed, lot: &mut Seeded, children: &[u64], unread: &mut Vec<Wish>) {
     let child = children[lot.below(children.len() as u64) as usize];
     let entry = lot.below(2) == 0;
@@ -215,19 +233,19 @@ async fn step(played: &mut Witnessed, lot: &mut Seeded, children: &[u64], unread
     if lot.below(3) == 0 {
         // Both at once: who comes first is found out afterwards.
         let request = played.request(child);
-        let engine = played.house.engine.as_ref().unwrap();
+        let (engine, points) = (played.house.engine.as_ref().unwrap(), &played.house.points);
         let (one, other) = tokio::join!(
-            engine.reception.deliver(envelope.clone()),
-            engine.reception.deliver(request.clone())
+            unless_it_died(points, engine.reception.deliver(envelope.clone())),
+            unless_it_died(points, engine.reception.deliver(request.clone()))
         );
         let verdict = match one {
-            Ok(verdict) => verdict,
-            Err(_) => {
+            Some(verdict) => verdict,
+            None => {
                 let verdict = played.house.deliver(envelope.clone()).await;
                 Verdict { again: verdict.again && verdict.id != envelope.head.id, ..verdict }
             }
         };
-        if other.is_err() {
+        if other.is_none() {
             played.house.deliver(request).await;
         }
         played.remember(&wish, &verdict);
