@@ -93,6 +93,7 @@ fn fill(store: &dyn Store, runtime: &tokio::runtime::Runtime, count: u64, now: T
                     empfangen: None,
                     erstellungszeitpunkt: now,
                     transaktionsid: None,
+                    spaetestens: None,
                 },
                 vermerk: Default::default(),
             };
@@ -182,7 +183,7 @@ fn bestand(now: Timestamp) -> Bestand {
             person: "a".into(),
         }),
         unterschriften: vec![person("a"), person("b")],
-        meldung: Some(Meldung { am: now, anzahl: 1, stimmt: true }),
+        meldung: Some(Meldung { am: now, anzahl: 1, stimmt: true, gezaehlt: None, letzte: None }),
         ..Bestand::default()
     }
 }

@@ -71,6 +71,8 @@ pub struct Message {
     pub record: Record,
     /// Named values that conditions may look at, such as `ergebnis`; never person data.
     pub values: BTreeMap<&'static str, String>,
+    /// What steps have its receipt say besides; never person data.
+    pub told: BTreeMap<&'static str, serde_json::Value>,
     /// What the search met, once `find` ran.
     pub befund: Option<Befund>,
     /// What was decided, once `decide` ran.
@@ -109,6 +111,7 @@ impl Message {
             document,
             record,
             values: BTreeMap::new(),
+            told: BTreeMap::new(),
             befund: None,
             entscheidung: None,
             vorgang: None,

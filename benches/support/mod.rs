@@ -141,6 +141,7 @@ impl Entries {
                 empfangen: None,
                 erstellungszeitpunkt: now,
                 transaktionsid: None,
+                spaetestens: None,
             },
             vermerk: Default::default(),
         };

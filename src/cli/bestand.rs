@@ -293,7 +293,13 @@ async fn status(
                 },
             ),
             bestand.unterschriften.len().to_string(),
-            at(bestand.meldung.as_ref().map(|meldung| meldung.am)),
+            bestand.meldung.as_ref().map_or_else(
+                || "-".to_owned(),
+                |meldung| match meldung.abweichung() {
+                    None => meldung.am.to_string(),
+                    Some(what) => format!("{}, does not agree: {what}", meldung.am),
+                },
+            ),
         ]);
         values.push(json!({ "jugendamt": name, "stand": word, "bestand": bestand }));
     }

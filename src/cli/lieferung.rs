@@ -45,7 +45,9 @@ async fn list(
         return Err(CliError::Usage(format!("there is no office `{name}` in tables/aemter.yaml")));
     }
     let store = stage::read_store(global, out)?;
-    let questions = offices.into_iter().map(Sought::Open).map(Question::Objections).collect();
+    // What is of no office is listed with all of them.
+    let nobody = jugendamt.is_none().then(String::new);
+    let questions = offices.into_iter().chain(nobody).map(Sought::Open).map(Question::Objections).collect();
     let answers = store.lookup(questions).await?;
     let found: Vec<Objection> = answers
         .into_iter()
@@ -53,12 +55,13 @@ async fn list(
             Fact::Objections(found) => found,
             _ => Vec::new(),
         })
+        .filter(|one| !one.amt.is_empty() || one.why == Why::Unowned)
         .collect();
     let now = clock.now();
     let row = |one: &Objection| {
         let released = one.released.as_ref().filter(|(at, _)| now.duration_since(*at) <= SECOND_PERSON);
         vec![
-            one.amt.clone(),
+            if one.amt.is_empty() { "–".to_owned() } else { one.amt.clone() },
             one.delivery.to_string(),
             word(one.why).to_owned(),
             if one.message.is_empty() { "–".to_owned() } else { one.message.clone() },
@@ -100,6 +103,7 @@ fn word(why: Why) -> &'static str {
         Why::Waiting => "wartet",
         Why::Unreadable => "unlesbar",
         Why::Foreign => "fremd",
+        Why::Unowned => "Mitteilung ohne Amt",
     }
 }
 
@@ -111,6 +115,9 @@ fn next(why: Why) -> &'static str {
         Why::Unreadable => "the office sends a readable copy; else `lieferung freigeben` by two persons",
         Why::Foreign => {
             "a hint: if it is its own, the office delivers it anew with the right place and key; of others nothing"
+        }
+        Why::Unowned => {
+            "find the office, hand it on; then `lieferung freigeben` with its Aktenzeichen by two persons"
         }
     }
 }

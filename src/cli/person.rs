@@ -5,6 +5,9 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::io::Errno;
+
 /// The acting person as it is recorded: `os:<name> (unverified)`.
 pub fn acting() -> String {
     // What the kernel noted at the login; a process that came from no login has none.
@@ -38,21 +41,24 @@ fn described(user: Option<u32>, known: &str) -> String {
     format!("os:{} (unverified)", user.map_or_else(|| "unknown".to_owned(), |user| name(user, known)))
 }
 
-/// What somebody has to do who is not the owner of a store's folder, which nobody else can enter.
+/// What somebody has to do whom the system does not let into a store's folder. The system is asked, because numbers of users say nothing of
+/// access lists and capabilities.
 pub fn not_owner(folder: &Path) -> Option<String> {
     let owner = std::fs::metadata(folder).map(|found| found.uid()).ok()?;
-    told(owner, effective()?, &users())
+    let enters = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+    match accessat(CWD, folder, enters, AtFlags::EACCESS) {
+        // Other failures are told by the store itself, when it is opened.
+        Err(Errno::ACCESS) => Some(told(owner, effective()?, &users())),
+        _ => None,
+    }
 }
 
-fn told(owner: u32, user: u32, known: &str) -> Option<String> {
-    if user == owner || user == 0 {
-        return None;
-    }
+fn told(owner: u32, user: u32, known: &str) -> String {
     let (owner, user) = (name(owner, known), name(user, known));
-    Some(format!(
-        "the store belongs to the user {owner} and nobody else can enter it, you are {user}; run the command as its owner: \
+    format!(
+        "the store belongs to the user {owner} and the system does not let you in, you are {user}; run the command as its owner: \
          `sudo -u {owner} drehscheibe …`. Recorded is who logged in, so a second person does the same from a login of its own"
-    ))
+    )
 }
 
 #[cfg(test)]
@@ -69,15 +75,29 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_own_the_store_is_told_what_to_do() {
+    fn who_is_not_let_in_is_told_what_to_do() {
         let known = "root:x:0:0::/:/bin/sh\ndrehscheibe:x:998:998::/:/bin/false\nleitung:x:1000:1000:Leitung:/:/bin/sh\n";
-        let said = told(998, 1000, known).unwrap();
+        let said = told(998, 1000, known);
         assert!(
             said.contains("you are leitung") && said.contains("`sudo -u drehscheibe drehscheibe …`"),
             "{said}"
         );
-        assert_eq!(told(998, 998, known), None);
-        assert_eq!(told(998, 0, known), None, "root enters");
+    }
+
+    #[test]
+    fn the_system_says_who_enters() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(not_owner(folder.path()), None);
+        assert_eq!(not_owner(&folder.path().join("none")), None, "that there is none others say");
+        let shut =
+            |mode| std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        shut(0o000);
+        // Whom capabilities let in enters whatever the bits say.
+        let enters = std::fs::read_dir(folder.path()).is_ok();
+        assert_eq!(not_owner(folder.path()).is_none(), enters);
+        shut(0o700);
+        assert_eq!(not_owner(folder.path()), None);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Whether the house runs, what waits, how old it is, whose fault it is, and what to do next: one look for the operator.
 //! Never shows content and never decides: it asks the running process, and reads figures, pauses and breakers.
 
+mod offices;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,13 +21,15 @@ use crate::envelope::Inbound;
 use crate::pipeline::find::RUECKSTAND;
 use crate::register::aemter::tag;
 use crate::register::bestand::Bestand;
-use crate::register::objection::{Objection, Sought, Why};
+use crate::register::objection::{Sought, Why};
 use crate::register::tatsachen::MELDEFRIST;
 use crate::route::compiled::Compiled;
 use crate::store::contract::{Backlog, Breaker, Figures, Filter, Listed, Pause, Scope, Store};
 use crate::store::duty::Holding;
 use crate::store::recovery::Recovering;
 use crate::telemetry::parts::{Said, Turn};
+
+use offices::{of_office, of_unowned};
 
 /// Younger than this (seconds) a waiting row is simply under way.
 const UNDER_WAY: i64 = 60;
@@ -156,6 +160,11 @@ async fn of_offices(
         }
     }
     items.extend(of_undeclared(&undeclared));
+    for answer in store.lookup(vec![Question::Objections(Sought::Open(String::new()))]).await? {
+        if let Fact::Objections(found) = answer.fact {
+            items.extend(of_unowned(&found));
+        }
+    }
     Ok(items)
 }
 
@@ -208,7 +217,9 @@ fn of_register(office: &str, register: &Register, now: Timestamp) -> Option<Item
     match &bestand.meldung {
         None => why.push(("no Bestandsmeldung".to_owned(), None)),
         Some(last) if !last.stimmt => {
-            why.push((format!("the Bestandsmeldung of {} does not agree", moment(last.am)), Some(last.am)));
+            let what = last.abweichung().unwrap_or_default();
+            let text = format!("the Bestandsmeldung of {} does not agree ({what})", moment(last.am));
+            why.push((text, Some(last.am)));
         }
         Some(last) if after(last.am, frist).is_none_or(|until| until < now) => {
             let text = format!("the last Bestandsmeldung is of {}", moment(last.am));
@@ -251,38 +262,6 @@ fn of_undeclared(offices: &[String]) -> Option<Item> {
             "nothing is answered automatically from them; `drehscheibe bestand status` says how far each is"
                 .to_owned(),
     })
-}
-
-fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
-    let item = |what: String, whose, next: String, counts: fn(Why) -> bool| {
-        let mut counted = found.iter().filter(|one| counts(one.why)).peekable();
-        counted.peek()?;
-        let since = counted.clone().map(|one| one.since).min();
-        Some(Item { what, count: counted.count() as u64, since, whose, cause: None, next })
-    };
-    let blocked = item(
-        format!("{office}, Bestand blockiert (unlesbar)"),
-        Whose::Person,
-        format!(
-            "ask the office for a readable copy; else two persons with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt {office}` (`lieferung list`)"
-        ),
-        |why| why == Why::Unreadable,
-    );
-    let open = item(
-        format!("{office}, Lieferungen ohne Wirkung"),
-        Whose::Sender,
-        format!(
-            "the office delivers anew or says `erledigt`; `drehscheibe lieferung list --jugendamt {office}`"
-        ),
-        |why| !matches!(why, Why::Unreadable | Why::Foreign),
-    );
-    let hints = item(
-        format!("{office}, fremde Lieferungen zu Kindern seines Registers"),
-        Whose::Nobody,
-        "nothing; the office is told in its daily list".to_owned(),
-        |why| why == Why::Foreign,
-    );
-    [blocked, open, hints].into_iter().flatten().collect()
 }
 
 /// Whether a process of this stage takes deliveries, as it says itself.
@@ -590,6 +569,7 @@ mod tests {
     use super::*;
     use crate::cli::output::tests::Printed;
     use crate::register::bestand::Meldung;
+    use crate::register::objection::Objection;
 
     fn at(text: &str) -> Timestamp {
         format!("2026-11-21T{text}Z").parse().unwrap()
@@ -684,7 +664,9 @@ mod tests {
 
     #[test]
     fn a_register_that_persons_answer_for_is_told_with_each_cause_and_since_when() {
-        let meldung = |hour: &str, stimmt| Some(Meldung { am: at(hour), anzahl: 1, stimmt });
+        let meldung = |hour: &str, stimmt| {
+            Some(Meldung { am: at(hour), anzahl: 1, stimmt, gezaehlt: None, letzte: None })
+        };
         let register =
             |meldung| Register { bestand: Bestand { meldung, ..Bestand::default() }, ..Register::default() };
         let told = |register: Register| of_register("jugendamt-bremen", &register, at("12:00:00"));
@@ -709,7 +691,13 @@ mod tests {
         ] {
             assert!(cause.contains(part), "{part}: {cause}");
         }
-        let old = Some(Meldung { am: "2026-11-20T09:00:00Z".parse().unwrap(), anzahl: 1, stimmt: true });
+        let old = Some(Meldung {
+            am: "2026-11-20T09:00:00Z".parse().unwrap(),
+            anzahl: 1,
+            stimmt: true,
+            gezaehlt: None,
+            letzte: None,
+        });
         let item = told(register(old)).unwrap();
         assert_eq!(item.since, Some(at("11:00:00")));
         assert!(told(register(None)).unwrap().cause.unwrap().contains("no Bestandsmeldung"));

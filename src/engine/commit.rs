@@ -294,6 +294,7 @@ fn committed(entry: &Entry) {
             Why::Foreign => {
                 raise(Alarm::DeliveryForeign, &entry.stamp.partner, &[("for", &opening.amt), ("id", &id)]);
             }
+            Why::Unowned => raise(Alarm::NoticeUnowned, &entry.stamp.partner, &[("id", &id)]),
             Why::Rejected | Why::Parked | Why::Quarantined | Why::Waiting => {}
         }
     }

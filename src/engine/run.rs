@@ -280,7 +280,7 @@ pub fn delivery(ground: &Ground, sender: &Sender, identity: &Identity, kopf: &Ko
     let received = ground.envelope.head.received;
     let stamp = kopf.erstellungszeitpunkt.trim().parse().unwrap_or(received);
     let key = Key::business(&sender.id, &identity.standard, &kopf.nachrichten_uuid);
-    Some(Delivery { key, moment: moment(stamp, received) })
+    Some(Delivery { key, moment: moment(stamp, received), stamp })
 }
 
 /// The keys of idempotency of a delivery.

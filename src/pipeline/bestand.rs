@@ -1,16 +1,20 @@
 //! The verb `bestand`: what is known of the completeness and freshness of a Jugendamt's register (rules.md 6).
 //! Persons begin, compare and sign; the office itself only reports. Never lets a partner's system sign for a person.
+//!
+//! What an office counts for its Bestandsmeldung (`anzahl`) is its whole register as the platform must hold it by the office's own books:
+//! without Registersätze whose first delivery was sent and is not receipted by a 0011, with those whose 0806 is not receipted. One that was
+//! never sent counts, so that it shows as a gap. Here the count must simply equal the mirror's.
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::effects::{BestandChange, Fact, Question};
+use crate::effects::{BestandChange, Call, Fact, Question};
 use crate::envelope::How;
 use crate::message::Message;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
-use crate::pipeline::uhr;
+use crate::pipeline::{answer, uhr};
 use crate::register::aemter::tag;
 use crate::register::bestand::{Abgleich, Bestand, Hindernis, Meldung};
 use crate::register::objection::{ObjectionChange, Which};
@@ -23,11 +27,14 @@ use crate::rejection::{Fault, Rejection};
 /// The standard of deliveries where the route says nothing.
 const STANDARD: &str = "xfamilie";
 
+/// The code of the alarm about a Bestandsmeldung that does not agree with the mirror.
+pub const DISAGREES: &str = "bestand-weicht-ab";
+
 /// The row of the menu.
 pub const ENTRY: Entry = Entry {
     word: "bestand",
     place: Place::Do,
-    about: "Takes in what is said of a register as a whole: begin, comparison, signature, daily Bestandsmeldung.",
+    about: "Takes in what is said of a register as a whole: begin, comparison, signature, daily Bestandsmeldung (counts as receipted).",
     schema: || {
         json!({
             "type": "object",
@@ -216,9 +223,12 @@ impl Step for Stand {
                 detail.push(("stimmt", stimmt.to_string()));
                 let frist = SignedDuration::try_from(MELDEFRIST).unwrap_or(SignedDuration::MAX);
                 let counts_since = now.checked_sub(frist).unwrap_or(Timestamp::MIN);
-                let newest = bestand.melden(Meldung { am: at, anzahl, stimmt }, counts_since);
+                let meldung =
+                    Meldung { am: at, anzahl, stimmt, gezaehlt: Some(gezaehlt), letzte: Some(last) };
+                let newest = bestand.melden(meldung.clone(), counts_since);
                 detail.push(("am", at.to_string()));
                 detail.push(("letzte", newest.to_string()));
+                self.tell(message, &amt, &meldung, &bestand);
             }
             _ => {
                 let text = "bestand takes beginn, abgleich, erklaerung and meldung only; take this message off the route";
@@ -229,6 +239,32 @@ impl Step for Stand {
         let detail: Vec<(&str, &str)> = detail.iter().map(|(key, value)| (*key, value.as_str())).collect();
         message.audit("bestand", &detail);
         Ok(Flow::Next)
+    }
+}
+
+impl Stand {
+    /// What the office learns by its receipt, and whom it calls where the two do not agree: its whole register is answered by persons only.
+    fn tell(&self, message: &mut Message, amt: &str, meldung: &Meldung, bestand: &Bestand) {
+        let gezaehlt = meldung.gezaehlt.unwrap_or_default();
+        let letzte = meldung.letzte.unwrap_or_default();
+        let told = json!({
+            "gemeldet": meldung.anzahl,
+            "gezaehlt": gezaehlt,
+            "letzte_nachricht_stimmt": letzte,
+            "stand": answer::zeitpunkt(meldung.am),
+            "stimmt": meldung.stimmt,
+        });
+        message.told.insert("bestand", told);
+        // An old one that comes late and changes nothing calls nobody.
+        if meldung.stimmt || bestand.meldung.as_ref().is_some_and(|last| last.stimmt) {
+            return;
+        }
+        let facts = vec![
+            ("office", meldung.anzahl.to_string()),
+            ("mirror", gezaehlt.to_string()),
+            ("newest", letzte.to_string()),
+        ];
+        message.effects.calls.push(Call { code: DISAGREES, subject: amt.to_owned(), facts });
     }
 }
 
@@ -434,8 +470,17 @@ mod tests {
                 s.anzahl = Some(anzahl);
                 s.letzte_uuid = uuid.map(str::to_owned);
             });
-            run(&step(), &mut ordered(meldung, None), &mut world).unwrap();
-            assert_eq!(world.bestand.meldung, Some(Meldung { am: at, anzahl, stimmt }), "{anzahl} {uuid:?}");
+            let mut message = ordered(meldung, None);
+            run(&step(), &mut message, &mut world).unwrap();
+            let noted = world.bestand.meldung.unwrap();
+            assert_eq!((noted.am, noted.anzahl, noted.stimmt), (at, anzahl, stimmt), "{anzahl} {uuid:?}");
+            // Who counted what is told to the office, and to the operator where it does not agree.
+            let told = &message.told["bestand"];
+            assert_eq!((&told["gemeldet"], &told["gezaehlt"]), (&json!(anzahl), &json!(held)));
+            assert_eq!(told["stimmt"], json!(stimmt), "{told}");
+            let called: Vec<&str> = message.effects.calls.iter().map(|call| call.code).collect();
+            assert_eq!(called, if stimmt { vec![] } else { vec![DISAGREES] }, "{anzahl} {uuid:?}");
+            assert_eq!(noted.abweichung().is_none(), stimmt);
         }
     }
 

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::effects::{Fact, Question, VorgangChange, VorgangState};
+use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
 use crate::pipeline::bestand::{incomplete, only_persons, person, registermeldung};
-use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::pipeline::uebergaenge;
 use crate::pipeline::vorgang::responsible;
+use crate::pipeline::{hinweis, settings};
 use crate::register::aemter::tag;
-use crate::register::keys;
+use crate::register::keys::{self, SearchKey};
 use crate::register::objection::{Objection, ObjectionChange, SECOND_PERSON, Sought, Which, Why};
 use crate::register::tafeln::Tafeln;
 use crate::rejection::{Fault, Rejection};
@@ -77,34 +77,53 @@ impl Erledigt {
         let aktenzeichen =
             said.aktenzeichen.filter(|written| !written.trim().is_empty()).ok_or_else(incomplete)?;
         let id = said.id.as_deref().and_then(|id| Uuid::try_parse(id.trim()).ok()).ok_or_else(incomplete)?;
-        let questions = vec![Question::Objections(Sought::Delivery(id))];
+        let notice = keys::hinweis(&id.hyphenated().to_string());
+        let mut questions =
+            vec![Question::Objections(Sought::Delivery(id)), Question::Vorgang(notice.clone())];
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
         }
-        let found = match message.fact(0) {
-            Some(Fact::Objections(found)) => found.clone(),
+        let (found, vorgang) = match (message.fact(0), message.fact(1)) {
+            (Some(Fact::Objections(found)), Some(Fact::Vorgang(vorgang))) => (found.clone(), vorgang.clone()),
             _ => return Err(Trouble::Ours("erledigt got other answers than it asked for".to_owned())),
         };
         let now = message.now();
         let own = |one: &Objection| {
             one.closed.is_none() && self.tafeln.aemter.gehoert(&one.amt, &message.sender.id, tag(now))
         };
-        let Some(open) = found.iter().find(|one| own(one)) else {
+        // A notice that no office owns is nobody's; which office dealt with it the Aktenzeichen says.
+        let unowned = vorgang.filter(|vorgang| vorgang.owner.is_empty() && !vorgang.akte.unter.is_empty());
+        let open = found.iter().find(|one| match unowned {
+            Some(_) => one.closed.is_none() && one.why == Why::Unowned,
+            None => own(one),
+        });
+        if open.is_none() && unowned.is_none() {
             let text = "Unter dieser Kennung ist keine offene Lieferung dieser Stelle bekannt.";
             return Err(refused(Fault::Other, "lieferung-unbekannt", text));
-        };
-        let first = open.released.clone().filter(|(at, _)| now.duration_since(*at) <= SECOND_PERSON);
+        }
+        let released = open.and_then(|open| open.released.clone());
+        let first = released.filter(|(at, _)| now.duration_since(*at) <= SECOND_PERSON);
         let nth = match first {
             Some((_, other)) if other == person => {
                 let text = "Dieselbe Person hat bereits freigegeben; es fehlt eine zweite.";
                 return Err(refused(Fault::Other, "dieselbe-person", text));
             }
             Some(_) => {
+                if let Some(vorgang) = unowned
+                    && let Some(flow) = end(message, &mut questions, (notice, vorgang))?
+                {
+                    return Ok(flow);
+                }
                 let which = Which::Delivery(id);
                 message.effects.objections.push(ObjectionChange::Close { which, by: RELEASE });
                 "zweite"
             }
             None => {
+                if open.is_none() {
+                    // Left by the program before this one, which listed no notices.
+                    let opening = hinweis::unowned(message, id);
+                    message.effects.objections.push(ObjectionChange::Open(Box::new(opening)));
+                }
                 let release = ObjectionChange::Release { delivery: id, person, at: now };
                 message.effects.objections.push(release);
                 "erste"
@@ -116,6 +135,39 @@ impl Erledigt {
         message.audit("lieferung.freigabe", &detail);
         Ok(Flow::Next)
     }
+}
+
+/// Ends a notice: under its keys nothing of it is open any more. Says what else has to be known first, if anything.
+fn end(
+    message: &mut Message,
+    questions: &mut Vec<Question>,
+    (key, mut vorgang): (SearchKey, Vorgang),
+) -> Result<Option<Flow>, Trouble> {
+    let Ok(state) = uebergaenge::allowed(vorgang.state, VorgangState::Zugestellt) else {
+        return Err(refused(Fault::Other, "hinweis-beendet", "Der Hinweis ist bereits erledigt."));
+    };
+    let under = keys::aus_worten(&vorgang.akte.unter);
+    let first = questions.len();
+    questions.extend(under.iter().cloned().map(Question::Vorgang));
+    if !message.answered(questions) {
+        return Ok(Some(Flow::Ask(std::mem::take(questions))));
+    }
+    let mut changes = Vec::with_capacity(under.len());
+    for (nth, key) in under.into_iter().enumerate() {
+        let Some(Fact::Vorgang(Some(mut open))) = message.fact(first + nth).cloned() else { continue };
+        // Other notices may be open under the same key: they stay so.
+        open.akte.offen.retain(|id| *id != vorgang.id);
+        if open.akte.offen.is_empty() {
+            open.state = state;
+        }
+        changes.push(VorgangChange { key, vorgang: open });
+    }
+    message.audit("hinweis.erledigt", &[("hinweis", &vorgang.id.to_string())]);
+    vorgang.state = state;
+    vorgang.akte.unter.clear();
+    message.effects.vorgaenge.extend(changes);
+    message.keep_vorgang(VorgangChange { key, vorgang });
+    Ok(None)
 }
 
 impl Step for Erledigt {
@@ -140,7 +192,7 @@ impl Step for Erledigt {
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
         }
-        let Some(Fact::Vorgang(Some(mut vorgang))) = message.fact(0).cloned() else {
+        let Some(Fact::Vorgang(Some(vorgang))) = message.fact(0).cloned() else {
             return match (delivery, message.fact(1).cloned()) {
                 (Some(id), Some(Fact::Objections(found))) if !found.is_empty() => {
                     self.delivery(message, id, &found)
@@ -156,31 +208,7 @@ impl Step for Erledigt {
             let text = "Für diesen Hinweis ist eine andere Stelle zuständig.";
             return Err(refused(Fault::Authority, "nicht-zustaendig", text));
         }
-        let Ok(state) = uebergaenge::allowed(vorgang.state, VorgangState::Zugestellt) else {
-            return Err(refused(Fault::Other, "hinweis-beendet", "Der Hinweis ist bereits erledigt."));
-        };
-        let under = keys::aus_worten(&vorgang.akte.unter);
-        let first = questions.len();
-        questions.extend(under.iter().cloned().map(Question::Vorgang));
-        if !message.answered(&questions) {
-            return Ok(Flow::Ask(questions));
-        }
-        let mut changes = Vec::with_capacity(under.len());
-        for (nth, key) in under.into_iter().enumerate() {
-            let Some(Fact::Vorgang(Some(mut open))) = message.fact(first + nth).cloned() else { continue };
-            // Other notices may be open under the same key: they stay so.
-            open.akte.offen.retain(|id| *id != vorgang.id);
-            if open.akte.offen.is_empty() {
-                open.state = state;
-            }
-            changes.push(VorgangChange { key, vorgang: open });
-        }
-        message.audit("hinweis.erledigt", &[("hinweis", &vorgang.id.to_string())]);
-        vorgang.state = state;
-        vorgang.akte.unter.clear();
-        message.effects.vorgaenge.extend(changes);
-        message.keep_vorgang(VorgangChange { key, vorgang });
-        Ok(Flow::Next)
+        Ok(end(message, &mut questions, (key, vorgang))?.unwrap_or(Flow::Next))
     }
 }
 
@@ -189,8 +217,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::effects::{GuardKey, Vorgang};
-    use crate::pipeline::hinweis;
+    use crate::effects::GuardKey;
     use crate::pipeline::testing::{answering, bench, building, message};
     use crate::register::record::{Hinweis, Registermeldung};
 
@@ -357,7 +384,10 @@ mod tests {
                 closed: None,
                 released: released.map(|(ago, who)| (hours(ago), who.to_owned())),
             };
-            let fact = |_: &Question| Fact::Objections(vec![found.clone()]);
+            let fact = |question: &Question| match question {
+                Question::Objections(_) => Fact::Objections(vec![found.clone()]),
+                _ => Fact::Vorgang(None),
+            };
             match answering(&mut message, |message| step.apply(message, &mut bench()), fact) {
                 Ok(Flow::Next) => match message.effects.objections.remove(0) {
                     ObjectionChange::Release { person, .. } => Ok(format!("first: {person}")),
@@ -375,6 +405,69 @@ mod tests {
         assert_eq!(order(Some("bert"), az, Some((25, "anna"))), Ok("first: bert".into()), "too late");
         assert_eq!(order(Some("anna"), None, None), Err("angaben-fehlen".into()));
         assert_eq!(order(None, az, None), Err("nur-auf-anordnung".into()), "never the office's system");
+    }
+
+    #[test]
+    fn two_persons_of_the_operator_end_a_notice_that_is_no_offices_and_no_other_one() {
+        let mut world = World::new();
+        for uuid in [ONE, TWO] {
+            notice(uuid, &mut world);
+        }
+        world.get_mut(&GuardKey(keys::hinweis(ONE))).unwrap().owner.clear();
+        let release = |uuid: &str, person: &str, found: &[Objection], world: &mut World| {
+            let step = building(|building| build(&json!({}), building)).unwrap();
+            let mut message = message();
+            message.record.registermeldung = Some(Registermeldung {
+                was: "freigabe".into(),
+                id: Some(uuid.into()),
+                aktenzeichen: Some("51-1/26".into()),
+                ..Registermeldung::default()
+            });
+            let mut envelope = crate::envelope::Envelope::clone(&message.envelope);
+            let how = crate::envelope::How::Internal;
+            envelope.head.partner = Some(crate::envelope::PartnerRef { id: message.sender.id.clone(), how });
+            envelope.head.acting_person = Some(person.to_owned());
+            message.envelope = Arc::new(envelope);
+            let fact = |question: &Question| match question {
+                Question::Objections(_) => Fact::Objections(found.to_vec()),
+                _ => Fact::Vorgang(world.get(&question.key()).cloned()),
+            };
+            match answering(&mut message, |message| step.apply(message, &mut bench()), fact) {
+                Ok(Flow::Next) => {}
+                Err(Trouble::Rejected(all)) => return Err(all[0].rule.clone().unwrap()),
+                other => panic!("{other:?}"),
+            }
+            for change in &message.effects.vorgaenge {
+                world.insert(GuardKey(change.key.clone()), change.vorgang.clone());
+            }
+            Ok(message.effects.objections.len())
+        };
+        // The program before this one listed none: the first person opens it and signs.
+        assert_eq!(release(ONE, "anna", &[], &mut world), Ok(2));
+        assert_eq!(open(&world), 2, "one person alone ends nothing");
+        let listed = Objection {
+            amt: String::new(),
+            delivery: ONE.parse().unwrap(),
+            why: Why::Unowned,
+            message: "xpersonenstand.141010".into(),
+            made: message().now(),
+            since: message().now(),
+            closed: None,
+            released: None,
+        };
+        let signed = Objection { released: Some((message().now(), "anna".into())), ..listed.clone() };
+        assert_eq!(release(ONE, "anna", std::slice::from_ref(&listed), &mut world), Ok(1));
+        assert_eq!(
+            release(ONE, "anna", std::slice::from_ref(&signed), &mut world),
+            Err("dieselbe-person".into())
+        );
+        assert_eq!(release(ONE, "bert", std::slice::from_ref(&signed), &mut world), Ok(1));
+        assert_eq!(open(&world), 1, "the other notice stays open");
+        assert_eq!(world[&GuardKey(keys::hinweis(ONE))].state, VorgangState::Zugestellt);
+        let over = Objection { closed: Some((message().now(), "freigabe".into())), ..signed };
+        assert_eq!(release(ONE, "carl", &[over], &mut world), Err("lieferung-unbekannt".into()));
+        // One that an office owns is its own to close.
+        assert_eq!(release(TWO, "anna", &[], &mut world), Err("lieferung-unbekannt".into()));
     }
 
     #[test]

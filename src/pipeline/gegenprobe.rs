@@ -229,6 +229,7 @@ mod tests {
                 erstellungszeitpunkt: "2026-11-21T09:15:30Z".parse().unwrap(),
                 empfangen: None,
                 transaktionsid: None,
+                spaetestens: None,
             },
             vermerk: Default::default(),
         };

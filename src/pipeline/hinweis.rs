@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
@@ -11,7 +12,9 @@ use crate::pipeline::jugendamt::ALIAS;
 use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::register::aemter::tag;
+use crate::register::fristen::satz_endet;
 use crate::register::keys;
+use crate::register::objection::{ObjectionChange, Opening, Why};
 use crate::register::tafeln::Tafeln;
 use crate::register::tatsachen::geburtsort;
 use crate::register::vorgang::Akte;
@@ -121,6 +124,10 @@ impl Step for Hinweis {
             changes.push(VorgangChange { key, vorgang });
         }
         message.effects.vorgaenge.extend(changes);
+        if let (true, Ok(notice)) = (change.vorgang.owner.is_empty(), Uuid::try_parse(uuid.trim())) {
+            let opening = unowned(message, notice);
+            message.effects.objections.push(ObjectionChange::Open(Box::new(opening)));
+        }
         message.keep_vorgang(change);
         message.values.insert(ENTRY.word, WORDS[0].to_owned());
         message.audit("hinweis.offen", &[("hinweis", &offen.to_string())]);
@@ -128,10 +135,26 @@ impl Step for Hinweis {
     }
 }
 
+/// What lists a notice that no office can close, until two persons of the operator do.
+pub fn unowned(message: &Message, notice: Uuid) -> Opening {
+    let mut content = [0; 32];
+    content[..16].copy_from_slice(notice.as_bytes());
+    Opening {
+        amt: String::new(),
+        content,
+        delivery: notice,
+        why: Why::Unowned,
+        message: message.identity.message.clone(),
+        made: message.now(),
+        since: message.now(),
+        under: Vec::new(),
+        about: Vec::new(),
+        ends: message.record.kind.as_ref().and_then(satz_endet),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
     use crate::effects::{Answer, Guard};
     use crate::pipeline::testing::{answering, bench, building, message};
@@ -177,6 +200,11 @@ mod tests {
         assert_eq!(message.vorgang.as_ref().map(|change| &change.key), Some(&own.key));
         assert!(message.effects.mirror.is_empty(), "never an Eintragung");
         assert_eq!(message.values["hinweis"], "offen");
+        // Without a table its birthplace is nobody's: it is listed, so that persons can end it.
+        let [ObjectionChange::Open(listed)] = message.effects.objections.as_slice() else { panic!() };
+        assert_eq!((listed.why, listed.amt.as_str()), (Why::Unowned, ""));
+        assert_eq!(listed.delivery.to_string(), message.record.kopf.nachrichten_uuid);
+        assert!(listed.under.is_empty(), "its Vorgang stands against answers");
     }
 
     #[test]

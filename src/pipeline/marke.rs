@@ -105,6 +105,7 @@ mod tests {
                     empfangen: None,
                     erstellungszeitpunkt: message().now(),
                     transaktionsid: None,
+                    spaetestens: None,
                 },
                 vermerk: Vermerk::default(),
             },

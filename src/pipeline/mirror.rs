@@ -17,11 +17,12 @@ use crate::message::Message;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::pipeline::uhr;
 use crate::register::aemter::tag;
-use crate::register::keys;
+use crate::register::keys::{self, SearchKey};
+use crate::register::record::Zeit;
 use crate::register::tafeln::Tafeln;
 use crate::rejection::{Fault, Rejection};
 
-use judge::{Judged, Stand};
+use judge::{Judged, Nach, Stand};
 use plan::Delivery;
 
 /// The row of the menu.
@@ -117,9 +118,15 @@ impl Step for Mirror {
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
         }
-        let known = delivery
-            .known(&message.answers)
-            .ok_or_else(|| Trouble::Ours("mirror got answers to other questions than it asked".to_owned()))?;
+        let strange = || Trouble::Ours("mirror got answers to other questions than it asked".to_owned());
+        let mut known = delivery.known(&message.answers).ok_or_else(strange)?;
+        // Hardly ever asked: only of what was deleted lately.
+        let place = questions.len();
+        questions.extend(delivery.stempel(&known));
+        if !message.answered(&questions) {
+            return Ok(Flow::Ask(questions));
+        }
+        known.stamps(message.answers.get(place..questions.len()).unwrap_or_default()).ok_or_else(strange)?;
         let (partner, am) = (message.sender.id.as_str(), tag(message.now()));
         let owns = |stored: &Stored| self.tafeln.aemter.gehoert(&stored.partner, partner, am);
         let judged = delivery.judge(&known, &owns);
@@ -173,26 +180,21 @@ impl Mirror {
                     "Derselbe Registersatz wurde bereits unter einer anderen nachrichtenUUID geliefert.";
                 return Err(Rejection::new(Fault::Repeated, text).into());
             }
-            Judged::New => {
+            Judged::New(nach) => {
                 let id = message.derived_id("registersatz");
-                self.put(message, delivery, id, Default::default());
+                self.put(message, delivery, id, nach);
             }
-            Judged::Replaces(id, vermerk) => {
-                if vermerk.widerspruch {
-                    audit(message, "mirror.contested", id);
-                }
-                self.put(message, delivery, id, vermerk);
-            }
-            Judged::Remove(id) => {
-                self.remove(message, &delivery, id);
+            Judged::Replaces(id, nach) => self.put(message, delivery, id, nach),
+            Judged::Remove(id, stand) => {
+                self.remove(message, &delivery, id, stand);
                 audit(message, "mirror.remove", id);
             }
             Judged::Gone(deleted) => {
                 // What shall not be there is not there: the sender has what it wants. A later deletion renews the tombstone,
                 // so that a record made between both is not taken for a new one.
-                if delivery.made() > deleted {
+                if deleted.spaeter(delivery.zeit()) != deleted {
                     let nobody = message.derived_id("loeschung");
-                    self.remove(message, &delivery, nobody);
+                    self.remove(message, &delivery, nobody, delivery.zeit());
                 }
                 message.audit("mirror.already-removed", &[]);
             }
@@ -208,22 +210,19 @@ impl Mirror {
         Ok(Flow::Next)
     }
 
-    fn put(
-        &self,
-        message: &mut Message,
-        delivery: Delivery,
-        id: Uuid,
-        vermerk: crate::register::record::Vermerk,
-    ) {
-        let (old, created, now) = (delivery.key().clone(), delivery.made(), message.now());
+    fn put(&self, message: &mut Message, delivery: Delivery, id: Uuid, nach: Nach) {
+        let (old, zeit) = (delivery.key().clone(), delivery.zeit());
         let Some(mut registersatz) = delivery.into_registersatz() else { return };
-        registersatz.vermerk = vermerk;
+        registersatz.vermerk = nach.vermerk;
+        registersatz.quelle = registersatz.quelle.bis(nach.stand);
         let key = keys::child(&registersatz.kind, &registersatz.mutter);
         if key != old {
             // Under the old data nothing older may come in again; there is no record left, only its place is marked.
-            let id = message.derived_id("altschluessel");
-            let until = later(now, TOMBSTONE);
-            message.effects.mirror.push(MirrorChange::Remove { id, tombstone: old, created, until });
+            let nobody = message.derived_id("altschluessel");
+            bury(message, nobody, old, Zeit { stempel: nach.stand.stempel, ..zeit });
+        }
+        if nach.vermerk.widerspruch {
+            message.audit("mirror.contested", &[("record", &id.to_string())]);
         }
         message.effects.wakes.extend(Delivery::weckt(&registersatz));
         message.effects.mirror.push(MirrorChange::put(id, registersatz));
@@ -232,17 +231,32 @@ impl Mirror {
 
     /// What is stored was still so when this delivery was made: it is as young from now on, also where the repeat is refused.
     fn confirm(&self, message: &mut Message, delivery: Delivery, id: Uuid, stand: Stand) {
-        let (Stand::Younger(vermerk), Some(mut registersatz)) = (stand, delivery.into_registersatz()) else {
+        let (Stand::Younger(vermerk, quelle), Some(mut registersatz)) = (stand, delivery.into_registersatz())
+        else {
             return;
         };
-        registersatz.vermerk = vermerk;
+        (registersatz.vermerk, registersatz.quelle) = (vermerk, *quelle);
         message.effects.confirmed.push(MirrorChange::put(id, registersatz));
     }
 
-    fn remove(&self, message: &mut Message, delivery: &Delivery, id: Uuid) {
-        let until = later(message.now(), TOMBSTONE);
-        let tombstone = delivery.key().clone();
-        message.effects.mirror.push(MirrorChange::Remove { id, tombstone, created: delivery.made(), until });
+    fn remove(&self, message: &mut Message, delivery: &Delivery, id: Uuid, stand: Zeit) {
+        bury(message, id, delivery.key().clone(), Zeit { stempel: stand.stempel, ..delivery.zeit() });
+    }
+}
+
+/// Removes a record, or nobody, and marks its place; where a stamp lay ahead of its receipt that is marked beside it.
+fn bury(message: &mut Message, id: Uuid, tombstone: SearchKey, zeit: Zeit) {
+    let until = later(message.now(), TOMBSTONE);
+    let beside = keys::grabstein_stempel(&tombstone);
+    message.effects.mirror.push(MirrorChange::Remove { id, tombstone, created: zeit.moment, until });
+    if zeit.stempel > zeit.moment {
+        let id = message.derived_id("grabstein-stempel");
+        message.effects.mirror.push(MirrorChange::Remove {
+            id,
+            tombstone: beside,
+            created: zeit.stempel,
+            until,
+        });
     }
 }
 
@@ -258,7 +272,6 @@ mod tests {
     use crate::pipeline::testing::{bench, building, message};
     use crate::register::aemter::{Aemter, Amt, Gebiet};
     use crate::register::bestand::Bestand;
-    use crate::register::keys::SearchKey;
     use crate::register::record::{Angaben, Eintragung, Kind, Record, Registersatz, Vermerk};
     use crate::register::uhr::Lead;
 
@@ -277,7 +290,7 @@ mod tests {
 
     fn run_with(step: &Mirror, message: &mut Message, world: &World) -> Result<Flow, Trouble> {
         let mut bench = bench();
-        for _ in 0..3 {
+        for _ in 0..4 {
             let flow = step.apply(message, &mut bench)?;
             let Flow::Ask(questions) = flow else { return Ok(flow) };
             let effects = Effects { subjects: vec![], ..message.effects.clone() };
@@ -493,12 +506,18 @@ mod tests {
         assert_eq!(held.registersatz.quelle.moment(), "2026-11-21T10:00:00Z".parse::<Timestamp>().unwrap());
         let mut second = ahead("2026-11-21T18:00:00Z", "2026-11-21T10:00:01Z");
         second.record.eintragung.as_mut().unwrap().arten = vec!["02".into()];
-        assert_eq!(
-            outcome(&mut second, &world(vec![held])),
-            "Next",
-            "the younger one, whatever its stamp says"
-        );
-        assert_eq!(put(&second).vermerk, Vermerk::default());
+        assert_eq!(outcome(&mut second, &world(vec![held])), "Next", "it is taken, whatever its stamp says");
+        let contested = put(&second).clone();
+        assert!(contested.vermerk.widerspruch, "by its stamp it is the older one");
+        // What settles it has to be after both, by both: the one that came first was made at nine in the evening, by the office's clock.
+        let left = |_: &mut Stored| ();
+        for (stamp, settles) in [("2026-11-21T18:30:00Z", false), ("2026-11-21T19:00:01Z", true)] {
+            let mut third = ahead(stamp, "2026-11-21T10:00:02Z");
+            third.record.eintragung.as_mut().unwrap().arten = vec!["04".into()];
+            let held = Stored { registersatz: contested.clone(), ..stored(left) };
+            assert_eq!(outcome(&mut third, &world(vec![held])), "Next", "{stamp}");
+            assert_eq!(put(&third).vermerk.widerspruch, !settles, "{stamp}");
+        }
     }
 
     #[test]

@@ -334,6 +334,7 @@ mod tests {
             erstellungszeitpunkt: made + jiff::SignedDuration::from_hours(1),
             empfangen: None,
             transaktionsid: None,
+            spaetestens: None,
         };
         let registersatz = Registersatz {
             mutter: message.record.mutter.clone().unwrap(),

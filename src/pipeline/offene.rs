@@ -150,6 +150,8 @@ fn told(one: &Objection) -> Value {
             "Eine Lieferung zu einem Kind Ihres Registers wurde abgewiesen, weil Absender, Geburtsort und Registerschlüssel nicht zusammenpassen. \
              War sie von Ihnen, liefern Sie sie bitte berichtigt neu; kam sie von einer anderen Stelle, ist nichts zu tun.",
         ),
+        // Of no office, so on the list of none.
+        Why::Unowned => ("ohne zuständiges Jugendamt", "Der Betrieb klärt, welches Jugendamt zuständig ist."),
     };
     json!({
         "kennung": one.delivery,

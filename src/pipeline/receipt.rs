@@ -65,6 +65,9 @@ impl Step for Receipt {
         let kopf = &message.record.kopf;
         let mut values = answer::values(id, message.now(), identity.test, &self.platform, &kopf.autor);
         values["original"] = answer::original(kopf);
+        for (name, told) in &message.told {
+            values[*name] = told.clone();
+        }
         let body = bench
             .reader
             .write(receipt, version, &values)

@@ -239,6 +239,7 @@ fn kandidat(message: &Message, id: Uuid, fall: Fall) -> Kandidat {
             erstellungszeitpunkt: message.now(),
             empfangen: None,
             transaktionsid: None,
+            spaetestens: None,
         },
         vermerk: Vermerk::default(),
     };

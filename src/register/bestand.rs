@@ -52,6 +52,35 @@ pub struct Meldung {
     pub anzahl: u64,
     /// Whether the mirror had as many at that moment, and the last message was the newest that had come until then.
     pub stimmt: bool,
+    /// How many stood in the mirror at that moment; an earlier version did not note it.
+    #[serde(default)]
+    pub gezaehlt: Option<u64>,
+    /// Whether its last message was the newest that had come until then; an earlier version did not note it.
+    #[serde(default)]
+    pub letzte: Option<bool>,
+}
+
+impl Meldung {
+    /// What did not agree, for persons of the operator: who counted what. Counts of a register are no personal data.
+    pub fn abweichung(&self) -> Option<String> {
+        if self.stimmt {
+            return None;
+        }
+        let mut parts = Vec::new();
+        if let Some(gezaehlt) = self.gezaehlt.filter(|gezaehlt| *gezaehlt != self.anzahl) {
+            parts.push(format!("the office counts {}, the mirror {gezaehlt}", self.anzahl));
+        }
+        if self.letzte == Some(false) {
+            parts.push("its last message is not the newest that came".to_owned());
+        }
+        if parts.is_empty() {
+            parts.push(match self.gezaehlt {
+                Some(_) => "an older one that came after it did not".to_owned(),
+                None => format!("the office counts {}", self.anzahl),
+            });
+        }
+        Some(parts.join("; "))
+    }
 }
 
 /// The Bestand of one Jugendamt.
@@ -306,11 +335,13 @@ mod tests {
         let day = Duration::from_secs(26 * 3600);
         let mut bestand = declared();
         assert!(!bestand.vollstaendig_und_frisch(at(10), day), "never reported");
-        bestand.meldung = Some(Meldung { am: at(10), anzahl: 10, stimmt: true });
+        bestand.meldung =
+            Some(Meldung { am: at(10), anzahl: 10, stimmt: true, gezaehlt: None, letzte: None });
         assert!(bestand.vollstaendig_und_frisch(at(36), day));
         assert!(!bestand.vollstaendig_und_frisch(at(37), day), "too old");
         assert!(!bestand.vollstaendig_und_frisch(at(9), day), "from the future");
-        bestand.meldung = Some(Meldung { am: at(10), anzahl: 10, stimmt: false });
+        bestand.meldung =
+            Some(Meldung { am: at(10), anzahl: 10, stimmt: false, gezaehlt: None, letzte: None });
         assert!(!bestand.vollstaendig_und_frisch(at(11), day), "did not agree");
     }
 
@@ -362,7 +393,8 @@ mod tests {
 
     #[test]
     fn an_older_meldung_replaces_nothing_and_only_takes_back() {
-        let meldung = |hour, stimmt| Meldung { am: at(hour), anzahl: 10, stimmt };
+        let meldung =
+            |hour, stimmt| Meldung { am: at(hour), anzahl: 10, stimmt, gezaehlt: None, letzte: None };
         for (first, second, last) in [
             (meldung(10, true), meldung(11, true), meldung(11, true)),
             (meldung(10, true), meldung(11, false), meldung(11, false)),

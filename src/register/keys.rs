@@ -15,6 +15,10 @@ use crate::register::namen::{self, Wort, grob};
 use crate::register::once::once;
 use crate::register::record::{Kind, Mutter, Personenname, Registersatz, TeilDatum};
 
+/// The version of the search keys of a Registersatz, which the store notes with each row (`schluessel_version`): whoever changes what [`of`]
+/// makes raises it here and in the store's statements, with a migration that finds the rows of the version before.
+pub const VERSION: i64 = 2;
+
 /// A key in clear: a class (what kind of key, no person data) and its value (person data).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SearchKey {
@@ -146,6 +150,11 @@ fn unbenannt(kind: &Kind) -> Option<[String; 3]> {
 /// are found and its waiting messages are woken under it.
 pub fn child_alt(kind: &Kind, mutter: &Mutter) -> Option<SearchKey> {
     (erwartet(kind) || unbenannt(kind).is_some()).then(|| alt::child(kind, mutter))
+}
+
+/// Beside the tombstone under a key: how late the stamps were of what went under it, where they lay ahead of their receipts.
+pub fn grabstein_stempel(key: &SearchKey) -> SearchKey {
+    SearchKey { class: "grabstein-stempel", value: format!("{}\u{1e}{}", key.class, key.value) }
 }
 
 /// The key of a Vorgang: the partner that began it and its id of it.

@@ -33,12 +33,22 @@ pub enum Why {
     Unreadable,
     /// Another office than that of the birthplace sent it: only a hint for that one, it stands against nothing.
     Foreign,
+    /// A notice whose birthplace has no single office: nobody could close it but two persons of the operator. It stands against answers
+    /// by its Vorgang; this is how it is listed and released. Of no office, and its `delivery` is the UUID of the notice.
+    Unowned,
 }
 
 impl Why {
     /// All of them.
-    pub const ALL: &'static [Why] =
-        &[Why::Rejected, Why::Parked, Why::Quarantined, Why::Waiting, Why::Unreadable, Why::Foreign];
+    pub const ALL: &'static [Why] = &[
+        Why::Rejected,
+        Why::Parked,
+        Why::Quarantined,
+        Why::Waiting,
+        Why::Unreadable,
+        Why::Foreign,
+        Why::Unowned,
+    ];
 
     /// As it stands in rows and lists.
     pub fn as_str(self) -> &'static str {
@@ -49,6 +59,7 @@ impl Why {
             Why::Waiting => "waiting",
             Why::Unreadable => "unreadable",
             Why::Foreign => "foreign",
+            Why::Unowned => "unowned",
         }
     }
 

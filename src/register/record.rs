@@ -1,6 +1,7 @@
 //! The canonical records that every version of every standard is mapped to, and nothing of any standard.
 //! All of it is person data: the types print redacted and are serialised only to be sealed.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -183,7 +184,8 @@ pub struct Vermerk {
     pub bestritten: bool,
     /// The office is clarifying the data.
     pub klaerung: bool,
-    /// Two deliveries of one moment contradict each other; no person marked it, and a younger delivery takes it back.
+    /// Two deliveries of which nobody knows which is the younger contradict each other; no person marked it, and one that is younger than
+    /// both takes it back.
     #[serde(default)]
     pub widerspruch: bool,
 }
@@ -211,12 +213,69 @@ pub struct Quelle {
     pub empfangen: Option<Timestamp>,
     /// The Vorgang's id at the author.
     pub transaktionsid: Option<String>,
+    /// The latest that deliveries of this record claimed so far, where this one is not after it: what shall settle which of them holds
+    /// has to be after that, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spaetestens: Option<Zeit>,
 }
 
 impl Quelle {
     /// The moment by which deliveries of one record are ordered (rules.md 2.2).
     pub fn moment(&self) -> Timestamp {
         moment(self.erstellungszeitpunkt, self.empfangen.unwrap_or(Timestamp::MAX))
+    }
+
+    /// When the message was made: as far as that is believed, and as its author says.
+    pub fn zeit(&self) -> Zeit {
+        Zeit { moment: self.moment(), stempel: self.erstellungszeitpunkt }
+    }
+
+    /// The latest that any delivery of this record claimed.
+    pub fn stand(&self) -> Zeit {
+        self.spaetestens.map_or(self.zeit(), |spaetestens| spaetestens.spaeter(self.zeit()))
+    }
+
+    /// The same source of a record of which deliveries claimed as late as this.
+    pub fn bis(self, stand: Zeit) -> Quelle {
+        let stand = stand.spaeter(self.zeit());
+        Quelle { spaetestens: (stand != self.zeit()).then_some(stand), ..self }
+    }
+}
+
+/// When a delivery was made. Deliveries of one record are ordered by their moments; but a moment that is a receipt, because the stamp lay
+/// ahead of it, is the order of their ways only. Where the author's own clock says another order, nobody knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Zeit {
+    /// The earlier of stamp and receipt.
+    pub moment: Timestamp,
+    /// The stamp as it was written.
+    pub stempel: Timestamp,
+}
+
+/// How one delivery stands to what was delivered before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Folge {
+    /// It was made after it, by moment and by stamp.
+    Juenger,
+    /// It was made before it, by both.
+    Aelter,
+    /// Of one moment or one stamp, or the two contradict each other.
+    Unklar,
+}
+
+impl Zeit {
+    /// How this one stands to another.
+    pub fn nach(self, other: Zeit) -> Folge {
+        match (self.moment.cmp(&other.moment), self.stempel.cmp(&other.stempel)) {
+            (Ordering::Greater, Ordering::Greater) => Folge::Juenger,
+            (Ordering::Less, Ordering::Less) => Folge::Aelter,
+            _ => Folge::Unklar,
+        }
+    }
+
+    /// The later of both, of moment and stamp each.
+    pub fn spaeter(self, other: Zeit) -> Zeit {
+        Zeit { moment: self.moment.max(other.moment), stempel: self.stempel.max(other.stempel) }
     }
 }
 
@@ -523,5 +582,25 @@ mod tests {
         assert_eq!(moment(" 2026-11-21T09:00:00Z"), at("2026-11-21T09:00:00Z"));
         assert_eq!(moment("2026-11-21T19:00:00Z"), received);
         assert_eq!(moment("yesterday"), received);
+    }
+
+    #[test]
+    fn what_stamp_and_moment_order_otherwise_has_no_order() {
+        let zeit = |moment: i64, stempel: i64| Zeit {
+            moment: Timestamp::from_second(moment).unwrap(),
+            stempel: Timestamp::from_second(stempel).unwrap(),
+        };
+        for (other, folge) in [
+            (zeit(4, 8), Folge::Juenger),
+            (zeit(6, 10), Folge::Aelter),
+            (zeit(4, 10), Folge::Unklar),
+            (zeit(6, 8), Folge::Unklar),
+            (zeit(4, 9), Folge::Unklar),
+            (zeit(5, 8), Folge::Unklar),
+            (zeit(5, 9), Folge::Unklar),
+        ] {
+            assert_eq!(zeit(5, 9).nach(other), folge, "{other:?}");
+        }
+        assert_eq!(zeit(5, 8).spaeter(zeit(4, 9)), zeit(5, 9));
     }
 }

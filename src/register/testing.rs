@@ -49,6 +49,7 @@ pub fn satz(kind: Kind, mutter: Mutter) -> Registersatz {
             empfangen: None,
             erstellungszeitpunkt: jiff::Timestamp::UNIX_EPOCH,
             transaktionsid: None,
+            spaetestens: None,
         },
         vermerk: Default::default(),
     }

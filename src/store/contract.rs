@@ -102,6 +102,8 @@ pub struct Delivery {
     pub key: Key,
     /// Its moment: the earlier of stamp and receipt.
     pub moment: Timestamp,
+    /// When its author says that it made it.
+    pub stamp: Timestamp,
 }
 
 /// How much of the original is kept.

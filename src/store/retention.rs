@@ -2,9 +2,9 @@
 //! with its audit row. Knows no schedule; times and the civil day are the caller's. Never tells a person's data.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::register::fristen::{Fristen, Klasse};
@@ -28,6 +28,19 @@ impl Stichtag {
     pub fn beginn(&self) -> Timestamp {
         let zone = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC);
         self.heute.to_zoned(zone).map_or(self.now, |day| day.timestamp().min(self.now))
+    }
+}
+
+/// How much longer a run may take, or begin later, than one that it overlaps with: what has noted that it goes further than that is of a
+/// clock that was wrong, and nobody waits for it.
+const OVERLAP: SignedDuration = SignedDuration::from_hours(31 * 24);
+
+impl Stichtag {
+    /// Whether a pass that is noted for another moment is that of a run that began later than this one and goes further. Two runs that
+    /// overlap at the end of a month would else begin each other's pass anew with every slice, and neither would come to an end.
+    pub fn ueberholt(&self, klasse: Klasse, noted: Timestamp) -> bool {
+        let latest = self.now.checked_add(OVERLAP).unwrap_or(self.now);
+        noted > self.fristen.grenze(klasse, self.now) && noted <= self.fristen.grenze(klasse, latest)
     }
 }
 

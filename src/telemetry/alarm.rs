@@ -48,8 +48,12 @@ alarms! {
     MessageQuarantined = "message-quarantined",
     /// A delivery of an office cannot be read: nothing of its register is answered automatically.
     BestandBlocked = "bestand-blockiert",
+    /// A Bestandsmeldung of an office does not agree with the mirror: nothing of its register is answered automatically.
+    BestandDisagrees = "bestand-weicht-ab",
     /// An office delivered about a child of another one's register.
     DeliveryForeign = "delivery-foreign",
+    /// A notice whose birthplace has no single office: it stands against answers, and no office can close it.
+    NoticeUnowned = "notice-unowned",
     /// A destination failed often enough that its breaker opened.
     DestinationDown = "destination-down",
     /// An outgoing message was refused or given up.

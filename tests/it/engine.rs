@@ -3,12 +3,14 @@
 
 mod answers;
 mod broker;
+mod clock_ahead;
 mod deletion;
 mod duty;
 mod far;
 mod house;
 mod kept;
 mod long;
+mod meldung;
 mod no_wrong_answer;
 mod office_year;
 mod once;

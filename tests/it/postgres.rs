@@ -139,7 +139,7 @@ impl House for Served {
 
     async fn forget_keys(&self) {
         let admin = self.server.admin(&self.database).await;
-        let all = "UPDATE drehscheibe.mirror SET schluessel_stand = NULL";
+        let all = "UPDATE drehscheibe.mirror SET schluessel_von = NULL, schluessel_version = NULL";
         admin.batch_execute(all).await.unwrap();
     }
 }

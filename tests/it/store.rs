@@ -106,7 +106,7 @@ impl House for Embedded {
 
     async fn forget_keys(&self) {
         let db = rusqlite::Connection::open(self.folder.path().join("drehscheibe.db")).unwrap();
-        db.execute("UPDATE mirror SET schluessel_stand = NULL", []).unwrap();
+        db.execute("UPDATE mirror SET schluessel_von = NULL, schluessel_version = NULL", []).unwrap();
     }
 }
 

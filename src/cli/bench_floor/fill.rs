@@ -85,9 +85,11 @@ fn piece(shape: &Shape, from: u64, to: u64) -> String {
         "BEGIN;
          INSERT INTO schluessel.subject_key (nr, mandant_key, wrapped)
            SELECT {NUMBERS} + n, {mandant_key}, {wrapped} FROM generate_series({from}::bigint, {to}::bigint) AS n;
-         INSERT INTO mirror (nr, id, stamp, traceparent, cause, changed, subject_key, ende, ende_stand, schluessel_stand)
+         INSERT INTO mirror (nr, id, stamp, traceparent, cause, changed, subject_key, ende, ende_stand, schluessel_stand,
+           schluessel_von, schluessel_version)
            SELECT {NUMBERS} + n, lpad(to_hex(n), 32, '0')::uuid, {stamp}, repeat('0', {trace}), lpad(to_hex(n), 32, '0')::uuid, n,
-             {NUMBERS} + n, decode(md5((n % 6570)::text), 'hex'), lpad(to_hex(n), 32, '0')::uuid, lpad(to_hex(n), 32, '0')::uuid FROM generate_series({from}::bigint, {to}::bigint) AS n;
+             {NUMBERS} + n, decode(md5((n % 6570)::text), 'hex'), lpad(to_hex(n), 32, '0')::uuid, lpad(to_hex(n), 32, '0')::uuid,
+             lpad(to_hex(n), 32, '0')::uuid, 2 FROM generate_series({from}::bigint, {to}::bigint) AS n;
          INSERT INTO sealed (nr, mandant_key, subject_key, data_key, body)
            SELECT {NUMBERS} + n, {mandant_key}, {NUMBERS} + n, {key}, {content}
            FROM generate_series({from}::bigint, {to}::bigint) AS n;

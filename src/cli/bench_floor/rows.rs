@@ -56,8 +56,9 @@ const INBOX: &str = "WITH ids AS (INSERT INTO inbox_id (id, nr) SELECT * FROM un
 const ONCE: &str = "INSERT INTO idempotency (key, content, message, conflict, state, codes, seit)
   SELECT n.key, n.content, n.message, false, 'accepted', '', (extract(epoch FROM now()) * 1000000)::bigint FROM unnest($1::bytea[], $2::bytea[], $3::uuid[])
     AS n(key, content, message) ORDER BY n.key";
-const MIRROR: &str = "INSERT INTO mirror (nr, id, stamp, traceparent, cause, changed, subject_key, ende, ende_stand, schluessel_stand)
-  SELECT n.nr, n.id, $5::bigint, $6::text, n.cause, n.at, n.subject, decode(md5((n.nr % 6570)::text), 'hex'), n.cause, n.cause
+const MIRROR: &str = "INSERT INTO mirror (nr, id, stamp, traceparent, cause, changed, subject_key, ende, ende_stand, schluessel_stand,
+    schluessel_von, schluessel_version)
+  SELECT n.nr, n.id, $5::bigint, $6::text, n.cause, n.at, n.subject, decode(md5((n.nr % 6570)::text), 'hex'), n.cause, n.cause, n.cause, 2
   FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[], $7::bigint[]) AS n(nr, id, cause, at, subject)";
 const SEARCH: &str =
     "INSERT INTO mirror_key (key, mirror) SELECT * FROM unnest($1::bytea[], $2::bigint[]) AS n(key, mirror)

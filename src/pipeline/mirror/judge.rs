@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::effects::{Answer, Fact, Stored};
 use crate::register::keys::{SearchKey, child};
-use crate::register::record::{Registersatz, Vermerk};
+use crate::register::record::{Folge, Quelle, Registersatz, Vermerk, Zeit};
 use crate::rejection::{Fault, Rejection};
 
 /// What the store knows under the keys of a delivery.
@@ -16,6 +16,8 @@ pub struct Known {
     pub stored: Vec<Vec<Stored>>,
     /// The tombstone of each key.
     pub deleted: Vec<Option<Timestamp>>,
+    /// Of each key that has a tombstone: how late the stamps of what was deleted were, where they lay ahead of their receipts.
+    pub stempel: Vec<Option<Timestamp>>,
 }
 
 impl Known {
@@ -40,6 +42,21 @@ impl Known {
         Some(())
     }
 
+    /// Takes in how late the stamps were of what was deleted, for each key that has a tombstone.
+    pub fn stamps(&mut self, answers: &[Answer]) -> Option<()> {
+        let mut rest = answers.iter();
+        for deleted in &self.deleted {
+            self.stempel.push(match deleted {
+                None => None,
+                Some(_) => match rest.next()?.fact {
+                    Fact::Tombstone(at) => at,
+                    _ => return None,
+                },
+            });
+        }
+        Some(())
+    }
+
     /// The ids of all records that were read.
     pub fn ids(&self) -> Vec<Uuid> {
         let mut ids: Vec<Uuid> = self.stored.iter().flatten().map(|stored| stored.id).collect();
@@ -57,8 +74,21 @@ impl Known {
         }
     }
 
-    fn deleted_since(&self, key: usize, made: Timestamp) -> bool {
-        self.deleted.get(key).copied().flatten().is_some_and(|deleted| deleted >= made)
+    /// The moment of the deletion under a key and the latest stamp of what it ended.
+    fn gone(&self, key: usize) -> Option<Zeit> {
+        let moment = self.deleted.get(key).copied().flatten()?;
+        let stempel = self.stempel.get(key).copied().flatten();
+        Some(Zeit { moment, stempel: stempel.map_or(moment, |stempel| stempel.max(moment)) })
+    }
+
+    /// How a state stands to the deletion under a key; of one moment the deletion holds. By their stamps alone nothing is older than a
+    /// deletion: its own may lie ahead.
+    fn after_deletion(&self, key: usize, zeit: Zeit) -> Folge {
+        match self.gone(key) {
+            None => Folge::Juenger,
+            Some(gone) if gone.moment >= zeit.moment => Folge::Aelter,
+            Some(gone) => zeit.nach(gone),
+        }
     }
 
     fn owned(&self, owns: &dyn Fn(&Stored) -> bool) -> Result<(), Rejection> {
@@ -75,28 +105,43 @@ impl Known {
 #[derive(Debug, PartialEq)]
 pub enum Judged {
     /// A new record.
-    New,
+    New(Nach),
     /// The record with this id gets a new state and keeps its mark.
-    Replaces(Uuid, Vermerk),
+    Replaces(Uuid, Nach),
     /// The same state is stored already, from the very same message or without a change: nothing to complain of.
     Same(Uuid, Stand),
     /// The same state came in another message before.
     Repeated(Uuid, Stand),
-    /// The record with this id goes.
-    Remove(Uuid),
+    /// The record with this id goes; the latest that was claimed of it.
+    Remove(Uuid, Zeit),
     /// It was deleted before, at this moment.
-    Gone(Timestamp),
+    Gone(Zeit),
     /// There is no such record (yet).
     Unknown,
 }
 
-/// Whether a state that is stored already is said of a younger moment than it is stored for.
+/// What a state takes over from what was delivered before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nach {
+    /// Its marks.
+    pub vermerk: Vermerk,
+    /// The latest that any delivery claimed.
+    pub stand: Zeit,
+}
+
+/// Whether a state that is stored already is said of a younger moment than it is stored for.
+#[derive(Clone, PartialEq)]
 pub enum Stand {
     /// No: what is stored is as young.
     Old,
     /// Yes: from now on it is of that moment, so that nothing between the two overwrites it. Its marks stay.
-    Younger(Vermerk),
+    Younger(Vermerk, Box<Quelle>),
+}
+
+impl std::fmt::Debug for Stand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if *self == Stand::Old { "Old" } else { "Younger" })
+    }
 }
 
 fn ambiguous() -> Rejection {
@@ -122,7 +167,7 @@ fn same_content(one: &Registersatz, other: &Registersatz) -> bool {
 /// delivery of it settles which one holds.
 fn repeated(stored: &Stored, new: &Registersatz) -> Option<Judged> {
     let old = &stored.registersatz;
-    let settles = old.vermerk.widerspruch && new.quelle.moment() > old.quelle.moment();
+    let settles = old.vermerk.widerspruch && new.quelle.zeit().nach(old.quelle.stand()) == Folge::Juenger;
     if settles || !same_content(old, new) || old.quelle.autor != new.quelle.autor {
         return None;
     }
@@ -133,16 +178,27 @@ fn repeated(stored: &Stored, new: &Registersatz) -> Option<Judged> {
 }
 
 fn stand(old: &Registersatz, new: &Registersatz) -> Stand {
-    match new.quelle.moment() > old.quelle.moment() {
-        true => Stand::Younger(old.vermerk),
-        false => Stand::Old,
+    let stand = old.quelle.stand().spaeter(new.quelle.zeit());
+    if stand == old.quelle.stand() {
+        return Stand::Old;
     }
+    // Where only the stamp is later, what is stored is as young as it was, and less young than may be.
+    let young = if new.quelle.moment() > old.quelle.moment() { new } else { old };
+    Stand::Younger(old.vermerk, Box::new(young.quelle.clone().bis(stand)))
 }
 
-/// The marks of a record that gets another content: those of persons stay. Of two contents of one moment nobody knows which one holds, and
-/// that is so until a younger one comes.
-fn vermerk(old: &Registersatz, new: &Registersatz) -> Vermerk {
-    Vermerk { widerspruch: new.quelle.moment() == old.quelle.moment(), ..old.vermerk }
+/// What a record takes over that gets another content: the marks of persons stay. Of two contents of which nobody knows which one is the
+/// younger nobody knows which one holds, and that is so until one comes that is younger than both.
+fn nach(old: Option<&Registersatz>, new: &Registersatz, known: &Known, key: usize) -> Nach {
+    let zeit = new.quelle.zeit();
+    let before = old.map(|old| old.quelle.stand());
+    let follows = before.is_none_or(|before| zeit.nach(before) == Folge::Juenger)
+        && known.after_deletion(key, zeit) == Folge::Juenger;
+    // What was claimed under a key before the record came there does not end with the record.
+    let earlier = [before, known.gone(key).filter(|_| !follows)];
+    let stand = earlier.into_iter().flatten().fold(zeit, Zeit::spaeter);
+    let vermerk = old.map(|old| old.vermerk).unwrap_or_default();
+    Nach { vermerk: Vermerk { widerspruch: !follows, ..vermerk }, stand }
 }
 
 /// 0804: who may write, then whether it was deleted, then whether it says anything new.
@@ -152,19 +208,19 @@ pub fn eintragung(
     owns: &dyn Fn(&Stored) -> bool,
 ) -> Result<Judged, Rejection> {
     known.owned(owns)?;
-    let made = new.quelle.moment();
-    if known.deleted_since(0, made) {
+    let zeit = new.quelle.zeit();
+    if known.after_deletion(0, zeit) == Folge::Aelter {
         return Err(deleted_later());
     }
-    let Some(stored) = known.one(0)? else { return Ok(Judged::New) };
+    let Some(stored) = known.one(0)? else { return Ok(Judged::New(nach(None, new, known, 0))) };
     if let Some(repeated) = repeated(stored, new) {
         return Ok(repeated);
     }
     let old = &stored.registersatz;
-    if old.quelle.moment() > made {
+    if zeit.nach(old.quelle.stand()) == Folge::Aelter {
         return Err(older());
     }
-    Ok(Judged::Replaces(stored.id, vermerk(old, new)))
+    Ok(Judged::Replaces(stored.id, nach(Some(old), new, known, 0)))
 }
 
 /// 0805: the state before must be the stored one; what is given anew replaces it.
@@ -175,14 +231,15 @@ pub fn korrektur(
     owns: &dyn Fn(&Stored) -> bool,
 ) -> Result<Judged, Rejection> {
     known.owned(owns)?;
-    let made = neu.quelle.moment();
+    let zeit = neu.quelle.zeit();
     let moves = known.stored.len() > 1;
     let Some(stored) = known.one(0)? else {
         // Corrected already: the record stands under its new key, or stood there.
         if moves && let Some(repeated) = known.one(1)?.and_then(|there| repeated(there, neu)) {
             return Ok(repeated);
         }
-        return if known.deleted_since(0, made) { Err(deleted_later()) } else { Ok(Judged::Unknown) };
+        let deleted = known.after_deletion(0, zeit) == Folge::Aelter;
+        return if deleted { Err(deleted_later()) } else { Ok(Judged::Unknown) };
     };
     let old = &stored.registersatz;
     if !aendert && !old.vermerk.widerspruch && same_content(old, alt) {
@@ -191,7 +248,7 @@ pub fn korrektur(
     if !moves && let Some(repeated) = repeated(stored, neu) {
         return Ok(repeated);
     }
-    if old.quelle.moment() > made {
+    if zeit.nach(old.quelle.stand()) == Folge::Aelter {
         return Err(older());
     }
     // Of a contradiction one content is stored, the office may speak of the other.
@@ -202,22 +259,21 @@ pub fn korrektur(
     if moves && known.one(1)?.is_some() {
         return Err(ambiguous());
     }
-    if moves && known.deleted_since(1, made) {
+    if moves && known.after_deletion(1, zeit) == Folge::Aelter {
         return Err(deleted_later());
     }
-    Ok(Judged::Replaces(stored.id, vermerk(old, neu)))
+    Ok(Judged::Replaces(stored.id, nach(Some(old), neu, known, usize::from(moves))))
 }
 
-/// 0806: found by child and mother; of the same moment the deletion holds.
-pub fn loeschung(
-    made: Timestamp,
-    known: &Known,
-    owns: &dyn Fn(&Stored) -> bool,
-) -> Result<Judged, Rejection> {
+/// 0806: found by child and mother; unless it is older for certain the deletion holds. Of a child that is unknown nothing is answered
+/// either, and what comes after it finds how late that was which it ended.
+pub fn loeschung(zeit: Zeit, known: &Known, owns: &dyn Fn(&Stored) -> bool) -> Result<Judged, Rejection> {
     known.owned(owns)?;
     match known.one(0)? {
-        Some(stored) if stored.registersatz.quelle.moment() > made => Err(older()),
-        Some(stored) => Ok(Judged::Remove(stored.id)),
-        None => Ok(known.deleted.first().copied().flatten().map_or(Judged::Unknown, Judged::Gone)),
+        Some(stored) => match stored.registersatz.quelle.stand() {
+            stand if zeit.nach(stand) == Folge::Aelter => Err(older()),
+            stand => Ok(Judged::Remove(stored.id, stand.spaeter(zeit))),
+        },
+        None => Ok(known.gone(0).map_or(Judged::Unknown, Judged::Gone)),
     }
 }

@@ -1,4 +1,5 @@
-//! Every order in which deliveries of one child may arrive: as long as their moments differ, the mirror ends the same (rules.md 2.2).
+//! Every order in which deliveries of one child may arrive: as long as their moments differ, the mirror ends the same (rules.md 2.2);
+//! where the office's clock is ahead, so that only their ways order them, it ends so that nothing wrong is answered.
 //! Only compiled for tests; plays the step against a mirror of its own.
 
 use std::sync::Arc;
@@ -10,10 +11,11 @@ use super::{Mirror, WAIT};
 use crate::effects::{Fact, MirrorChange, Question, Stored};
 use crate::envelope::Envelope;
 use crate::message::{Message, Resumed};
-use crate::pipeline::step::{Flow, Step};
+use crate::pipeline::step::{Flow, Step, Trouble};
 use crate::pipeline::testing::{answering, bench, message};
 use crate::register::keys::{self, SearchKey};
 use crate::register::record::Eintragung;
+use crate::rejection::Fault;
 
 /// A delivery: at which minute it was made, and the codes that it says; `None` is a Löschung.
 type Said = (i64, Option<&'static [&'static str]>);
@@ -24,14 +26,19 @@ struct World {
     stored: Vec<Stored>,
     deleted: Vec<(SearchKey, Timestamp)>,
     waiting: Vec<Message>,
+    /// Stamps of what was refused and stands against answers, until one of a later stamp is taken.
+    notes: Vec<Timestamp>,
 }
 
-fn made(nth: usize, (minute, codes): Said, arrival: usize) -> Message {
+/// When all of them were made and received by the right clock.
+const MORNING: &str = "2026-11-21T08:00:00Z";
+
+fn made(nth: usize, (minute, codes): Said, arrival: usize, ahead: SignedDuration) -> Message {
     let mut message = message();
     let kopf = &mut message.record.kopf;
     kopf.nachrichten_uuid = Uuid::from_u128(nth as u128 + 1).to_string();
-    let stamp: Timestamp = "2026-11-21T08:00:00Z".parse().unwrap();
-    kopf.erstellungszeitpunkt = (stamp + SignedDuration::from_mins(minute)).to_string();
+    let stamp: Timestamp = MORNING.parse().unwrap();
+    kopf.erstellungszeitpunkt = (stamp + ahead + SignedDuration::from_mins(minute)).to_string();
     match codes {
         None => {
             message.identity.message = "xfamilie.0806".into();
@@ -66,16 +73,27 @@ impl World {
                 Question::Tombstone(key) => {
                     Fact::Tombstone(deleted.iter().find(|(of, _)| of == key).map(|(_, at)| *at))
                 }
+                Question::Leads => Fact::Leads(Vec::new()),
                 _ => Fact::Bestand(None),
             },
         );
+        let stamp = before.record.kopf.stamped().unwrap();
         let changes = match outcome {
             Ok(Flow::Wait { .. }) => {
                 self.waiting.push(before);
                 return;
             }
-            Ok(_) => message.effects.mirror,
-            Err(_) => message.effects.confirmed,
+            Ok(_) => {
+                self.notes.retain(|note| *note >= stamp);
+                message.effects.mirror
+            }
+            Err(Trouble::Rejected(all)) => {
+                if all.iter().any(|rejection| rejection.fault != Fault::Repeated) {
+                    self.notes.push(stamp);
+                }
+                message.effects.confirmed
+            }
+            Err(Trouble::Ours(text)) => panic!("{text}"),
         };
         let woken = !changes.is_empty();
         for change in changes {
@@ -146,14 +164,14 @@ fn every_order_of_arrival_ends_in_the_same_state() {
         for order in orders(set.len()) {
             let mut world = World::default();
             for (arrival, at) in order.iter().enumerate() {
-                world.take(made(*at, set[*at], arrival));
+                world.take(made(*at, set[*at], arrival, SignedDuration::ZERO));
             }
             let state = world.state();
             let codes =
                 state.as_ref().map(|(codes, ..)| codes.iter().map(String::as_str).collect::<Vec<_>>());
             assert_eq!(codes.as_deref(), *last, "set {nth} in the order {order:?}");
             let minute = set.iter().map(|(minute, _)| *minute).max().unwrap();
-            let at: Timestamp = "2026-11-21T08:00:00Z".parse().unwrap();
+            let at: Timestamp = MORNING.parse().unwrap();
             if let Some((_, moment, contested)) = state {
                 assert_eq!(
                     moment,
@@ -164,4 +182,53 @@ fn every_order_of_arrival_ends_in_the_same_state() {
             }
         }
     }
+}
+
+/// An office whose clock is ten hours ahead: every stamp is capped by its receipt. Whatever swaps on the way, no content stands there
+/// alone and uncontested but the one that the office said last; and what it says afterwards settles everything.
+#[test]
+fn where_the_clock_is_ahead_no_order_of_arrival_leaves_an_older_state_as_the_younger() {
+    const NONE: Option<&[&str]> = Some(&[]);
+    const ONE: Option<&[&str]> = Some(&["01"]);
+    const TWO: Option<&[&str]> = Some(&["02"]);
+    let ahead = SignedDuration::from_hours(10);
+    let sets: &[&[Said]] = &[
+        &[(1, NONE), (2, ONE)],
+        &[(1, NONE), (2, NONE), (3, ONE)],
+        &[(1, ONE), (2, NONE), (3, ONE)],
+        &[(1, NONE), (2, ONE), (3, NONE), (4, TWO)],
+        &[(1, None), (2, NONE), (3, ONE)],
+        &[(1, NONE), (2, None), (3, ONE), (4, ONE)],
+        &[(1, ONE), (2, None), (3, NONE), (4, None), (5, TWO)],
+        &[(1, NONE), (2, ONE), (2, NONE)],
+    ];
+    let (mut contested, mut right) = (0, 0);
+    for (nth, set) in sets.iter().enumerate() {
+        for order in orders(set.len()) {
+            let mut world = World::default();
+            for (arrival, at) in order.iter().enumerate() {
+                world.take(made(*at, set[*at], arrival, ahead));
+            }
+            let minute = set.iter().map(|(minute, _)| *minute).max().unwrap();
+            let last: Vec<_> = set.iter().filter(|(at, _)| *at == minute).map(|(_, codes)| *codes).collect();
+            // Unknown, contested or noted against: nothing is answered.
+            match world.state() {
+                Some((codes, _, false)) if world.notes.is_empty() && world.waiting.is_empty() => {
+                    let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+                    assert_eq!(last, [Some(codes.as_slice())], "set {nth} in the order {order:?}");
+                    right += 1;
+                }
+                _ => contested += 1,
+            }
+            for (nth, codes) in [TWO, NONE].into_iter().enumerate() {
+                world.take(made(10 + nth, (20 + nth as i64, codes), 20 + nth, ahead));
+            }
+            let (codes, _, doubt) = world.state().unwrap();
+            assert!(
+                codes.is_empty() && !doubt && world.notes.is_empty(),
+                "set {nth} in the order {order:?} is not settled: {codes:?} {doubt}"
+            );
+        }
+    }
+    assert!(contested > 20 && right > 20, "{contested} {right}");
 }

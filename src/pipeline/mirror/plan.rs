@@ -8,7 +8,7 @@ use crate::message::Message;
 use crate::pipeline::step::Trouble;
 use crate::pipeline::uhr;
 use crate::register::keys::{self, SearchKey};
-use crate::register::record::{Eintragung, Kind, Mutter, Quelle, Registersatz, moment};
+use crate::register::record::{Eintragung, Kind, Mutter, Quelle, Registersatz, Zeit, moment};
 use crate::rejection::{Fault, Rejection};
 
 use super::judge::{self, Judged, Known};
@@ -64,6 +64,7 @@ impl Delivery {
                 erstellungszeitpunkt: stamp,
                 empfangen: Some(received),
                 transaktionsid: record.kopf.transaktionsid.clone(),
+                spaetestens: None,
             },
             vermerk: Default::default(),
         };
@@ -110,9 +111,9 @@ impl Delivery {
         &self.keys[0]
     }
 
-    /// When the author made it, as far as that is believed: at the latest when it was received.
-    pub fn made(&self) -> Timestamp {
-        self.made
+    /// When the author made it: as far as that is believed, which is at the latest when it was received, and as it says.
+    pub fn zeit(&self) -> Zeit {
+        Zeit { moment: self.made, stempel: self.stamp }
     }
 
     /// When the author says that it made it.
@@ -125,6 +126,12 @@ impl Delivery {
     pub fn questions(&self) -> Vec<Question> {
         let keys = self.keys.iter().zip(&self.alte).flat_map(|(key, alt)| std::iter::once(key).chain(alt));
         keys.flat_map(|key| [Question::Mirror(key.clone()), Question::Tombstone(key.clone())]).collect()
+    }
+
+    /// Of what was deleted under its keys: how late its stamps were.
+    pub fn stempel(&self, known: &Known) -> Vec<Question> {
+        let deleted = self.keys.iter().zip(&known.deleted).filter(|(_, deleted)| deleted.is_some());
+        deleted.map(|(key, _)| Question::Tombstone(keys::grabstein_stempel(key))).collect()
     }
 
     /// What the store knows, from the answers to [`Delivery::questions`]; `None` where others were asked.
@@ -150,7 +157,7 @@ impl Delivery {
         match &self.art {
             Art::Eintragung(new) => judge::eintragung(new, known, owns),
             Art::Korrektur { alt, neu, aendert } => judge::korrektur((alt, neu), *aendert, known, owns),
-            Art::Loeschung => judge::loeschung(self.made, known, owns),
+            Art::Loeschung => judge::loeschung(self.zeit(), known, owns),
         }
     }
 
@@ -221,7 +228,7 @@ mod tests {
         let delivery = Delivery::of(&unnamed("1235/2024")).ok().unwrap();
         assert!(delivery.judge(&barred, &|_| true).is_err());
         let free = known("1235/2024", "1234/2024", None);
-        assert_eq!(delivery.judge(&free, &|_| true), Ok(Judged::New));
+        assert!(matches!(delivery.judge(&free, &|_| true), Ok(Judged::New(_))));
     }
 
     #[test]

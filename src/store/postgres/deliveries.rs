@@ -16,22 +16,22 @@ use crate::store::postgres::write::Winner;
 use crate::store::sealing::prepare::{MirrorWork, Work};
 use crate::store::sealing::values::{Stored, count, limit, micros, time};
 
-/// By partner, moment and delivery: by how much the number of records changes.
-type Noted<'a> = BTreeMap<(&'a str, i64, &'a [u8]), i64>;
+/// By partner, moment and delivery: the stamp, and by how much the number of records changes.
+type Noted<'a> = BTreeMap<(&'a str, i64, &'a [u8]), (i64, i64)>;
 
 /// Notes deliveries and what they did to the number of records, what was issued, and who was ahead.
 pub async fn note(tx: &Tx<'_>, winners: &[Winner<'_>], mirror: &HashMap<Uuid, Old>) -> Stored<()> {
     let mut noted = Noted::new();
     let mut leads: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
     for Winner { work, .. } in winners {
-        let moment = work.delivery.as_ref().map_or(micros(work.now), |(_, moment)| *moment);
-        let own: &[u8] = work.delivery.as_ref().map_or(&[], |(uuid, _)| &uuid[..]);
-        if work.delivery.is_some() {
-            noted.entry((&work.stamp.partner, moment, own)).or_default();
+        let moment = work.delivery.as_ref().map_or(micros(work.now), |noted| noted.moment);
+        let own: &[u8] = work.delivery.as_ref().map_or(&[], |noted| &noted.key[..]);
+        if let Some(delivery) = &work.delivery {
+            noted.entry((&work.stamp.partner, moment, own)).or_insert((delivery.stamp, 0));
         }
         for (partner, delta) in deltas(work, mirror) {
             let uuid = if partner == work.stamp.partner { own } else { &[] };
-            *noted.entry((partner, moment, uuid)).or_default() += delta;
+            noted.entry((partner, moment, uuid)).or_insert((moment, 0)).1 += delta;
         }
         leads.extend(work.leads.iter().map(|(partner, seen, ahead)| (partner.as_str(), (*seen, *ahead))));
     }
@@ -70,14 +70,16 @@ async fn add(tx: &Tx<'_>, noted: Noted<'_>) -> Stored<()> {
     if noted.is_empty() {
         return Ok(());
     }
-    let (mut partners, mut moments, mut uuids, mut deltas) = (vec![], vec![], vec![], vec![]);
-    for ((partner, moment, uuid), delta) in noted {
+    let (mut partners, mut moments, mut uuids) = (vec![], vec![], vec![]);
+    let (mut deltas, mut stamps) = (vec![], vec![]);
+    for ((partner, moment, uuid), (stamp, delta)) in noted {
         partners.push(partner);
         moments.push(moment);
         uuids.push(uuid);
         deltas.push(delta);
+        stamps.push(stamp);
     }
-    let values: &[&(dyn ToSql + Sync)] = &[&partners, &moments, &uuids, &deltas];
+    let values: &[&(dyn ToSql + Sync)] = &[&partners, &moments, &uuids, &deltas, &stamps];
     run(tx, sql!("delivery_add"), values).await.map(drop)
 }
 
@@ -85,7 +87,7 @@ async fn add(tx: &Tx<'_>, noted: Noted<'_>) -> Stored<()> {
 pub async fn gone(tx: &Tx<'_>, moment: i64, records: &[Old]) -> Stored<()> {
     let mut noted = Noted::new();
     for old in records {
-        *noted.entry((&old.partner, moment, &[])).or_default() -= 1;
+        noted.entry((&old.partner, moment, &[])).or_insert((moment, 0)).1 -= 1;
     }
     add(tx, noted).await
 }

@@ -68,8 +68,8 @@ async fn of_class(base: &Base, stichtag: &Stichtag, klasse: Klasse) -> Stored<Fa
             counted(&client, sql!("ret_outbox_count"), &[&first, &moment]).await?,
         ],
         Klasse::Vorgaenge => vec![counted(&client, sql!("ret_vorgang_count"), &[&bis]).await?],
-        Klasse::Schluessel => match pass(&client, PASS, bis).await? {
-            Pass { fertig: true, .. } => Vec::new(),
+        Klasse::Schluessel => match pass(&client, PASS, (stichtag, klasse)).await? {
+            None | Some(Pass { fertig: true, .. }) => Vec::new(),
             _ => vec![
                 counted(&client, sql!("ret_key_count"), &[&bis]).await?,
                 counted(&client, sql!("ret_objection_count"), &[&bis]).await?,
@@ -100,14 +100,20 @@ pub struct Pass {
     pub fertig: bool,
 }
 
-/// How far the pass of this name has come for a moment; from the beginning for another one.
-pub async fn pass(on: &impl GenericClient, was: &str, grenze: i64) -> Stored<Pass> {
-    let Some(r) = one(on, sql!("ret_pass_get"), &[&was]).await? else { return Ok(Pass::default()) };
-    if get::<i64>(&r, 0)? != grenze {
-        return Ok(Pass::default());
+/// How far the pass of this name has come for what a class keeps at a moment; from the beginning for another one, and `None` where another
+/// run does more than this one.
+pub async fn pass(
+    on: &impl GenericClient,
+    was: &str,
+    (stichtag, klasse): (&Stichtag, Klasse),
+) -> Stored<Option<Pass>> {
+    let Some(r) = one(on, sql!("ret_pass_get"), &[&was]).await? else { return Ok(Some(Pass::default())) };
+    let of: i64 = get(&r, 0)?;
+    if of != micros(stichtag.fristen.grenze(klasse, stichtag.now)) {
+        return Ok((!stichtag.ueberholt(klasse, time(of))).then(Pass::default));
     }
     let key: Option<Vec<u8>> = get(&r, 1)?;
-    Ok(Pass { key: key.unwrap_or_default(), nr: get(&r, 2)?, begun: true, fertig: get(&r, 3)? })
+    Ok(Some(Pass { key: key.unwrap_or_default(), nr: get(&r, 2)?, begun: true, fertig: get(&r, 3)? }))
 }
 
 /// Notes how far a pass has come.
@@ -168,9 +174,9 @@ async fn one_class(
     match klasse {
         Klasse::Registersaetze => retention_rows::records(base, tx, stichtag, most).await,
         Klasse::Zurueckgestellt => retention_rows::held(tx, micros(bis), stichtag.now, most).await,
-        Klasse::Nachrichten => messages(base, tx, bis, moment, most).await,
+        Klasse::Nachrichten => messages(base, tx, stichtag, (bis, moment), most).await,
         Klasse::Vorgaenge => retention_rows::vorgaenge(base, tx, micros(bis), stichtag.now, most).await,
-        Klasse::Schluessel => keys(tx, micros(bis), stichtag.now, most).await,
+        Klasse::Schluessel => keys(tx, stichtag, micros(bis), most).await,
         Klasse::Loeschmarken => {
             let removed = tombstones(tx, micros(bis), most).await?;
             match removed.anzahl > 0 || removed.prepared {
@@ -217,12 +223,18 @@ async fn log(base: &Base, tx: &Tx<'_>, table: &str, klasse: Klasse, bis: Timesta
 
 /// Messages by months: a month in which all is over is cleared of what names its rows, in slices, and then dropped; of one in
 /// which something still waits the rows that are over go one by one.
-async fn messages(base: &Base, tx: &Tx<'_>, bis: Timestamp, moment: i64, most: usize) -> Stored<Removed> {
-    let grenze = micros(bis);
-    for of in months(tx, "inbox", bis).await? {
+async fn messages(
+    base: &Base,
+    tx: &Tx<'_>,
+    stichtag: &Stichtag,
+    (bis, moment): (Timestamp, i64),
+    most: usize,
+) -> Stored<Removed> {
+    let (grenze, of_run) = (micros(bis), (stichtag, Klasse::Nachrichten));
+    'months: for of in months(tx, "inbox", bis).await? {
         let range = (i64::from(of) << 40, (i64::from(of) + 1) << 40);
         let names = [format!("inbox {of}"), format!("outbox {of}")];
-        let first = pass(tx, &names[0], grenze).await?;
+        let Some(first) = pass(tx, &names[0], of_run).await? else { continue };
         let open = match first.begun {
             true => false,
             false => {
@@ -238,7 +250,7 @@ async fn messages(base: &Base, tx: &Tx<'_>, bis: Timestamp, moment: i64, most: u
             continue;
         }
         for (name, sends) in names.iter().zip([false, true]) {
-            let at = pass(tx, name, grenze).await?;
+            let Some(at) = pass(tx, name, of_run).await? else { continue 'months };
             if at.fertig {
                 continue;
             }
@@ -261,11 +273,9 @@ async fn messages(base: &Base, tx: &Tx<'_>, bis: Timestamp, moment: i64, most: u
 }
 
 /// One page of the pass over the keys; a key of an older program gets its time first.
-async fn keys(tx: &Tx<'_>, bis: i64, now: Timestamp, most: usize) -> Stored<Removed> {
-    let at = pass(tx, PASS, bis).await?;
-    if at.fertig {
-        return Ok(Removed::default());
-    }
+async fn keys(tx: &Tx<'_>, stichtag: &Stichtag, bis: i64, most: usize) -> Stored<Removed> {
+    let at = pass(tx, PASS, (stichtag, Klasse::Schluessel)).await?;
+    let Some(at) = at.filter(|at| !at.fertig) else { return Ok(Removed::default()) };
     if !at.begun {
         // Closed objections are kept for the same reason as keys.
         let over = rows(tx, sql!("ret_objection_closed"), &[&bis, &limit(most)]).await?;
@@ -286,7 +296,7 @@ async fn keys(tx: &Tx<'_>, bis: i64, now: Timestamp, most: usize) -> Stored<Remo
         }
     }
     if !undated.is_empty() {
-        run(tx, sql!("ret_key_date"), &[&undated, &micros(now)]).await?;
+        run(tx, sql!("ret_key_date"), &[&undated, &micros(stichtag.now)]).await?;
     }
     if !over.is_empty() {
         run(tx, sql!("ret_key_delete"), &[&over]).await?;

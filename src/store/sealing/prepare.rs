@@ -153,6 +153,17 @@ pub struct TimerWork {
     pub content: Fresh,
 }
 
+/// A delivery of a register as it is noted.
+#[derive(Clone, Debug)]
+pub struct DeliveryWork {
+    /// Its business key.
+    pub key: Tag,
+    /// Its moment.
+    pub moment: i64,
+    /// Its stamp.
+    pub stamp: i64,
+}
+
 /// An entry, ready for the transaction.
 #[derive(Debug)]
 pub struct Work {
@@ -194,8 +205,8 @@ pub struct Work {
     pub waits: Option<(Tag, i64)>,
     /// It waits for nothing and runs at once.
     pub at_once: bool,
-    /// The key and moment of a delivery.
-    pub delivery: Option<(Tag, i64)>,
+    /// What is noted of a delivery.
+    pub delivery: Option<DeliveryWork>,
     /// From the key of a record to the key of a Vorgang.
     pub traces: Vec<(Tag, Tag)>,
     /// Partners that were ahead: when that was seen and by how much.
@@ -393,7 +404,11 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Opt
         kept,
         at_once: entry.state == Inbound::Waiting && entry.waits.is_none(),
         waits: entry.waits.map(|(key, until)| (search(&key), micros(until))),
-        delivery: entry.delivery.map(|noted| (once(keyring, &noted.key), micros(noted.moment))),
+        delivery: entry.delivery.map(|noted| DeliveryWork {
+            key: once(keyring, &noted.key),
+            moment: micros(noted.moment),
+            stamp: micros(noted.stamp),
+        }),
         traces: effects.traces.iter().map(|trace| (search(&trace.under), search(&trace.vorgang))).collect(),
         leads: effects
             .leads

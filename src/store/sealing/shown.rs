@@ -167,6 +167,7 @@ pub fn essence_mirror(opened: Option<Opened>) -> Stored<String> {
     };
     if let Some(source) = record.get_mut("quelle").and_then(serde_json::Value::as_object_mut) {
         source.remove("empfangen");
+        source.remove("spaetestens");
     }
     Ok(format!("mirror {record}"))
 }

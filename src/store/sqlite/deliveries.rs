@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::register::uhr::Lead;
 use crate::seal::index::Tag;
-use crate::store::sealing::prepare::Work;
+use crate::store::sealing::prepare::{DeliveryWork, Work};
 use crate::store::sealing::values::{Stored, count, limit, micros, time};
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::Scene;
@@ -31,10 +31,10 @@ pub fn issued(connection: &Connection, key: &Tag) -> Stored<Vec<Tag>> {
 
 /// Notes a delivery and what it did to the number of records, what it issued, and who was ahead.
 pub fn note(scene: &Scene<'_>, work: &Work, mut deltas: Deltas) -> Stored<()> {
-    let moment = work.delivery.as_ref().map_or(micros(work.now), |(_, moment)| *moment);
-    if let Some((uuid, moment)) = &work.delivery {
+    let moment = work.delivery.as_ref().map_or(micros(work.now), |noted| noted.moment);
+    if let Some(DeliveryWork { key, moment, stamp }) = &work.delivery {
         let own = deltas.remove(&work.stamp.partner).unwrap_or(0);
-        scene.run(sql!("delivery_add"), params![work.stamp.partner, moment, uuid, own])?;
+        scene.run(sql!("delivery_add"), params![work.stamp.partner, moment, key, own, stamp])?;
     }
     others(scene, moment, deltas)?;
     for (key, vorgang) in &work.traces {
@@ -49,7 +49,7 @@ pub fn note(scene: &Scene<'_>, work: &Work, mut deltas: Deltas) -> Stored<()> {
 /// Notes what came or went without a delivery of the partner.
 pub fn others(scene: &Scene<'_>, moment: i64, deltas: Deltas) -> Stored<()> {
     for (partner, delta) in deltas.into_iter().filter(|(_, delta)| *delta != 0) {
-        scene.run(sql!("delivery_add"), params![partner, moment, &[][..], delta])?;
+        scene.run(sql!("delivery_add"), params![partner, moment, &[][..], delta, moment])?;
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ fn of_class(db: &Connection, keyring: &Keyring, stichtag: &Stichtag, klasse: Kla
             ]
         }
         Klasse::Vorgaenge => vec![counted(db, sql!("ret_vorgang_count"), [bis])?],
-        Klasse::Schluessel => match pass(db, bis)? {
+        Klasse::Schluessel => match pass(db, stichtag, bis)? {
             None => Vec::new(),
             Some(_) => vec![
                 counted(db, sql!("ret_key_count"), [bis])?,
@@ -78,14 +78,15 @@ fn of_class(db: &Connection, keyring: &Keyring, stichtag: &Stichtag, klasse: Kla
     Ok(faellig)
 }
 
-/// Where the pass over the keys goes on: behind which key; `None` when it is done for this moment.
-fn pass(db: &Connection, grenze: i64) -> Stored<Option<Vec<u8>>> {
+/// Where the pass over the keys goes on: behind which key; `None` when it is done for this moment, or another run does more than it.
+fn pass(db: &Connection, stichtag: &Stichtag, grenze: i64) -> Stored<Option<Vec<u8>>> {
     let mut get = db.prepare_cached(sql!("ret_pass_get")).map_err(trouble)?;
     let found: Option<(i64, Option<Vec<u8>>, bool)> =
         get.query_row([PASS], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional().map_err(trouble)?;
     Ok(match found {
         Some((of, _, true)) if of == grenze => None,
         Some((of, key, false)) if of == grenze => Some(key.unwrap_or_default()),
+        Some((of, ..)) if stichtag.ueberholt(Klasse::Schluessel, time(of)) => None,
         _ => Some(Vec::new()),
     })
 }
@@ -146,7 +147,7 @@ fn one_class(scene: &mut Scene<'_>, stichtag: &Stichtag, klasse: Klasse, most: u
 
 /// One page of the pass over the keys; a key of an older program gets its time first.
 fn keys(scene: &mut Scene<'_>, bis: i64, stichtag: &Stichtag, most: usize) -> Stored<Removed> {
-    let Some(behind) = pass(scene.connection, bis)? else { return Ok(Removed::default()) };
+    let Some(behind) = pass(scene.connection, stichtag, bis)? else { return Ok(Removed::default()) };
     if behind.is_empty() {
         // Closed objections are kept for the same reason as keys.
         let over =

@@ -28,6 +28,15 @@ const ANSWERED: f64 = 95.0;
 /// The hours of a working day.
 const WORKING_DAY: SignedDuration = SignedDuration::from_hours(8);
 
+/// What the office counts for its Bestandsmeldung.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Books {
+    /// As it is documented: every Registersatz as the platform must hold it by what was receipted.
+    Receipted,
+    /// Its whole register, whatever was receipted.
+    Whole,
+}
+
 /// How much is played.
 pub struct Size {
     /// Children of the register at the start.
@@ -95,10 +104,17 @@ async fn nearly_every_clean_request_of_a_year_is_answered() {
         true => Size { children: 10_000, births: 8_900.0, weeks: 52, requests: 11_000 },
         false => Size { children: 600, births: 2_400.0, weeks: 13, requests: 640 },
     };
-    let mut year = Jahr::new(27, &size).await;
+    year(&size, Books::Receipted).await;
+    if long {
+        year(&size, Books::Whole).await;
+    }
+}
+
+async fn year(size: &Size, books: Books) {
+    let mut year = Jahr::new(27, size, books).await;
     year.played().await;
     let figures = &year.figures;
-    println!("{} children, {} weeks: {figures:#?}", size.children, size.weeks);
+    println!("{} children, {} weeks, {books:?}: {figures:#?}", size.children, size.weeks);
     for (what, count) in &figures.answers {
         println!("{count:>6} {:6.2} %  {what}", figures.share(what));
     }
@@ -107,7 +123,11 @@ async fn nearly_every_clean_request_of_a_year_is_answered() {
         "answered: {answered:.2} %, longest block after its step: {} of the office's time",
         figures.longest
     );
-    assert!(answered >= ANSWERED, "{answered:.2} % of clean known requests were answered");
+    // An office that counts what the platform cannot hold differs while anything is open; it is wrong by its own count, never answered wrong.
+    assert!(
+        answered >= ANSWERED || books == Books::Whole,
+        "{answered:.2} % of clean known requests were answered"
+    );
     assert!(figures.longest <= WORKING_DAY, "a block lasted {} after its step", figures.longest);
     let happened =
         [figures.meant_refused, figures.meant_parked, figures.unreadable, figures.letters, figures.notices];

@@ -111,6 +111,7 @@ pub fn satz() -> Registersatz {
             empfangen: None,
             erstellungszeitpunkt: jiff::Timestamp::UNIX_EPOCH,
             transaktionsid: secret("Transaktion"),
+            spaetestens: None,
         },
         vermerk: Default::default(),
     }

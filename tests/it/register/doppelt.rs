@@ -81,14 +81,11 @@ fn geschrieben(z: &mut Zufall, name: &str) -> String {
 /// A slip of the pen in a word that is long enough for one.
 fn verschrieben(z: &mut Zufall, word: &str) -> String {
     let mut letters: Vec<char> = word.chars().collect();
-    if search_form(word).chars().filter(|c| c.is_ascii_alphabetic()).count() < 5 {
+    // Slips are counted in letters as they are written, and of three letters none may differ: `Weiß` has four.
+    if word.nfd().filter(|c| c.is_alphabetic()).count() < 5 {
         return word.to_owned();
     }
     let at = z.unter(letters.len() as u64 - 1) as usize;
-    // Slips are counted in letters A–Z: of `Groß` the last letter is two of them.
-    if letters[at..=at + 1].iter().any(|letter| search_form(&letter.to_string()).len() != 1) {
-        return word.to_owned();
-    }
     match z.unter(3) {
         0 => drop(letters.remove(at)),
         1 => letters.swap(at, at + 1),

@@ -241,8 +241,13 @@ const ROWS: &[(&str, Change, Fall)] = &[
         |w| {
             let now = w.now;
             bestand(w, |b| {
-                b.meldung =
-                    Some(Meldung { am: now - jiff::SignedDuration::from_hours(27), anzahl: 10, stimmt: true })
+                b.meldung = Some(Meldung {
+                    am: now - jiff::SignedDuration::from_hours(27),
+                    anzahl: 10,
+                    stimmt: true,
+                    gezaehlt: None,
+                    letzte: None,
+                })
             })
         },
         Fall::J,
@@ -252,8 +257,13 @@ const ROWS: &[(&str, Change, Fall)] = &[
         |w| {
             let now = w.now;
             bestand(w, |b| {
-                b.meldung =
-                    Some(Meldung { am: now - jiff::SignedDuration::from_hours(26), anzahl: 10, stimmt: true })
+                b.meldung = Some(Meldung {
+                    am: now - jiff::SignedDuration::from_hours(26),
+                    anzahl: 10,
+                    stimmt: true,
+                    gezaehlt: None,
+                    letzte: None,
+                })
             })
         },
         Fall::A,

@@ -494,6 +494,7 @@ pub fn satz(kind: Kind, mutter: Mutter) -> Registersatz {
             erstellungszeitpunkt: "2026-11-01T08:00:00Z".parse().unwrap(),
             empfangen: None,
             transaktionsid: None,
+            spaetestens: None,
         },
         vermerk: Default::default(),
     }

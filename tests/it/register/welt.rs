@@ -120,6 +120,7 @@ impl Welt {
                 empfangen: None,
                 erstellungszeitpunkt: "2026-01-01T00:00:00Z".parse().unwrap(),
                 transaktionsid: None,
+                spaetestens: None,
             },
             vermerk: Default::default(),
         };
@@ -292,7 +293,7 @@ pub fn vollstaendig(now: jiff::Timestamp) -> Bestand {
             person: "a".into(),
         }),
         unterschriften: vec![person("a", 270), person("b", 260)],
-        meldung: Some(Meldung { am: before(5), anzahl: 10, stimmt: true }),
+        meldung: Some(Meldung { am: before(5), anzahl: 10, stimmt: true, gezaehlt: None, letzte: None }),
         ..Bestand::default()
     }
 }

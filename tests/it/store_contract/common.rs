@@ -149,6 +149,7 @@ pub fn record(name: &str) -> Box<Registersatz> {
             empfangen: Some(at(0)),
             erstellungszeitpunkt: at(-10),
             transaktionsid: None,
+            spaetestens: None,
         },
         vermerk: Default::default(),
     })

@@ -55,7 +55,8 @@ macro_rules! store_contract {
                 records_are_counted_and_read_page_by_page
                 a_send_waits_for_its_time a_deletion_reaches_all_that_spoke_of_the_child
                 what_leaves_after_a_deletion_goes_when_it_has_arrived;
-            time: the_newest_delivery_up_to_a_moment_is_known_whatever_its_verdict records_are_counted_as_of_a_moment
+            time: the_newest_delivery_up_to_a_moment_is_known_whatever_its_verdict
+                of_two_that_came_with_stamps_ahead_the_stamps_say_which_is_the_newest records_are_counted_as_of_a_moment
                 it_is_remembered_whose_clock_was_ahead
                 a_record_of_an_earlier_program_was_received_when_it_was_written
                 what_was_issued_is_found_under_its_keys_and_goes_with_its_vorgang
@@ -65,10 +66,12 @@ macro_rules! store_contract {
                 objections_go_when_they_are_over;
             retention: settled_messages_go_with_their_month whole_months_go_and_the_next_one_stays
                 what_nobody_came_for_goes_after_a_warning ended_vorgaenge_go_with_their_keys
-                keys_outlive_their_messages_as_hashes records_go_on_the_eighteenth_birthday
+                keys_outlive_their_messages_as_hashes
+                two_runs_that_overlap_at_the_end_of_a_month_both_come_to_an_end what_a_wrong_clock_noted_holds_up_no_run records_go_on_the_eighteenth_birthday
                 a_corrected_birthday_counts records_without_a_day_get_theirs tombstones_go_when_they_are_over logs_and_evidence_go_by_months
                 commands_and_pauses_that_ended_go parts_of_what_went_are_collected two_at_once_do_it_once;
-            rekey: records_of_the_program_before_get_their_keys two_at_once_reach_each_record_once;
+            rekey: letters_that_are_written_two_ways_are_met_after_it
+                records_of_the_program_before_get_their_keys two_at_once_reach_each_record_once;
             recovery: what_was_deleted_since_is_deleted_again doubtful_rows_end_as_they_were_found
                 a_database_older_than_its_keys_is_refused keys_older_than_the_database_are_refused
                 keys_that_are_lost_are_told_and_what_they_sealed_is_taken_anew

@@ -205,6 +205,36 @@ pub async fn keys_outlive_their_messages_as_hashes(house: &dyn House) {
     assert!(matches!(&new[..], [Committed::New, Committed::Again(_)]), "{new:?}");
 }
 
+pub async fn two_runs_that_overlap_at_the_end_of_a_month_both_come_to_an_end(house: &dyn House) {
+    let store = open(house).await;
+    for n in 0..12 {
+        commit_one(&*store, delivery("a", "p", &n.to_string())).await;
+    }
+    let (before, after) = (moment("2028-01-31T23:59:59Z"), moment("2028-02-01T00:00:01Z"));
+    let (mut slices, mut ended) = (0, false);
+    while !ended && slices < 400 {
+        // The one that began before midnight, ordered by a person, and that of the day, slice about.
+        let older = store.retain(&before, 1).await.unwrap();
+        let younger = store.retain(&after, 1).await.unwrap();
+        ended = older.is_none() && younger.is_none();
+        slices += 1;
+    }
+    assert!(ended, "neither begins the other's pass anew");
+    assert_eq!(planned(&*store, &after).await, BTreeMap::new(), "and nothing is left");
+    assert_eq!(store.commit(vec![delivery("a", "p", "3")]).await.unwrap(), [Committed::New]);
+}
+
+pub async fn what_a_wrong_clock_noted_holds_up_no_run(house: &dyn House) {
+    let store = open(house).await;
+    run(&*store, &moment("2035-01-01T00:00:01Z")).await;
+    for n in 0..4 {
+        commit_one(&*store, delivery("a", "p", &n.to_string())).await;
+    }
+    let (before, after) = (moment("2028-01-31T23:59:59Z"), moment("2028-02-01T00:00:01Z"));
+    run(&*store, &before).await;
+    goes(&*store, Klasse::Schluessel, &before, &after, 4).await;
+}
+
 fn born(name: &str, date: &str) -> MirrorChange {
     let mut satz = record(name);
     satz.kind.geburtsdatum = TeilDatum::parse(date);

@@ -17,7 +17,7 @@ fn delivered(uuid: &str, moment: i64, state: Inbound) -> Entry {
     let mut entry = delivery("a", "p", uuid);
     let key = Key { class: "business", parts: vec!["p".into(), "xfamilie".into(), uuid.into()] };
     entry.keys.push(key.clone());
-    entry.delivery = Some(Delivery { key, moment: at(moment) });
+    entry.delivery = Some(Delivery { key, moment: at(moment), stamp: at(moment) });
     entry.state = state;
     entry
 }
@@ -76,6 +76,33 @@ pub async fn the_newest_delivery_up_to_a_moment_is_known_whatever_its_verdict(ho
     commit_one(&*store, again).await;
     assert_eq!(newest(Some("u-2"), 40).await, Fact::Neueste(true));
     assert_eq!(newest(Some("u-3"), 39).await, Fact::Neueste(true));
+}
+
+pub async fn of_two_that_came_with_stamps_ahead_the_stamps_say_which_is_the_newest(house: &dyn House) {
+    let store = open(house).await;
+    let newest = async |uuid: &str, moment| ask(&*store, neueste(Some(uuid), moment)).await.0;
+    // The clock is ahead by nine hours; what could not be read at first comes again as a readable copy, after the next one.
+    for (uuid, moment, stamp) in [("u-2", 20, 32_420), ("u-1", 30, 32_410)] {
+        let mut entry = delivered(uuid, moment, Inbound::Accepted);
+        entry.delivery.as_mut().unwrap().stamp = at(stamp);
+        commit_one(&*store, entry).await;
+    }
+    for (uuid, moment, is) in
+        [("u-2", 19, false), ("u-2", 29, true), ("u-2", 30, true), ("u-1", 30, false), ("u-1", 99, false)]
+    {
+        assert_eq!(newest(uuid, moment).await, Fact::Neueste(is), "{uuid} at {moment}");
+    }
+    // With the clock set right the stamps are behind, and nobody knows which of both holds; the one that came first and is older by its
+    // stamp as well is none.
+    commit_one(&*store, delivered("u-3", 40, Inbound::Accepted)).await;
+    for (uuid, is) in [("u-1", false), ("u-2", true), ("u-3", true)] {
+        assert_eq!(newest(uuid, 40).await, Fact::Neueste(is), "{uuid}");
+    }
+    // Until it is later by both.
+    commit_one(&*store, delivered("u-4", 40_000, Inbound::Accepted)).await;
+    for (uuid, is) in [("u-2", false), ("u-3", false), ("u-4", true)] {
+        assert_eq!(newest(uuid, 50_000).await, Fact::Neueste(is), "{uuid}");
+    }
 }
 
 pub async fn records_are_counted_as_of_a_moment(house: &dyn House) {

@@ -11,14 +11,15 @@ use drehscheibe::register::objection::{Objection, Sought, Why};
 use drehscheibe::register::record::Eintragung;
 use drehscheibe::store::contract::{Scope, View};
 use drehscheibe::transport::port::Intake;
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::jahr::{Event, Jahr};
-use super::kalender;
 use super::lieferung::{Letter, Packet};
 use super::tray::Offen;
+use super::{Books, kalender};
 use crate::engine::house::AMT;
 
 /// The office takes a listed step at the latest after so much of its time, in minutes.
@@ -198,7 +199,18 @@ impl Jahr {
         self.says(what, Some("os:anna")).await;
     }
 
-    /// The daily Bestandsmeldung: what the office's register holds, and the message that it made last.
+    /// What the office counts of a child of its register.
+    fn counts(&self, child: &super::jahr::Child, today: Date) -> bool {
+        let minor = child.of_age.is_none_or(|day| day > today);
+        let counted = match self.books {
+            Books::Whole => child.told && child.truth.is_some(),
+            // What was never sent counts as well, so that it shows as a gap.
+            Books::Receipted => child.stored.is_some() || (!child.told && child.truth.is_some()),
+        };
+        minor && counted
+    }
+
+    /// The daily Bestandsmeldung: what the office counts, and the message that it made last.
     pub async fn meldung(&mut self) {
         if self.shut() || !self.queue.is_empty() {
             self.late = true;
@@ -206,10 +218,7 @@ impl Jahr {
         }
         self.tick(10);
         let today = kalender::zoned(self.now()).date();
-        let counts = |child: &&super::jahr::Child| {
-            child.told && child.truth.is_some() && child.of_age.is_none_or(|day| day > today)
-        };
-        let anzahl = self.children.iter().filter(counts).count();
+        let anzahl = self.children.iter().filter(|child| self.counts(child, today)).count();
         let what = json!({ "was": "meldung", "anzahl": anzahl, "letzteUUID": self.last });
         let at = self.now() + self.ahead;
         let verdict = self.house.say(&what, at, None).await;

@@ -87,7 +87,7 @@ impl Jahr {
             Fall::A => "A",
             Fall::B => "B",
             Fall::J => self.blocked().await,
-            Fall::I => "I: near another Registersatz",
+            Fall::I => "I: contested, or near another Registersatz",
             Fall::Q => match self.under(nth).await.as_slice() {
                 [] => "Q: near a notice or an unborn child of another mother",
                 ids if ids.iter().any(|id| self.notes[id].child == nth) => {

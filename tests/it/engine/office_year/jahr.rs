@@ -19,7 +19,7 @@ use super::lieferung::{Letter, Packet};
 use super::schrift::{self, Satz};
 use super::stadt::{self, Geburt};
 use super::tray::{Offen, Taker, Tray};
-use super::{Figures, Size};
+use super::{Books, Figures, Size};
 use crate::engine::house::{AMT, House, set_with};
 use crate::register::leute::{Zufall, familienname, kindername};
 
@@ -98,6 +98,7 @@ pub enum Event {
 
 pub struct Jahr {
     pub house: House,
+    pub books: Books,
     pub tray: Arc<Tray>,
     pub z: Zufall,
     pub agenda: BTreeMap<(Timestamp, u64), Event>,
@@ -133,7 +134,7 @@ pub struct Jahr {
 }
 
 impl Jahr {
-    pub async fn new(seed: u64, size: &Size) -> Jahr {
+    pub async fn new(seed: u64, size: &Size, books: Books) -> Jahr {
         let start = jiff::civil::date(2027, 1, 4);
         let mut z = Zufall(seed);
         let (births, mothers) = stadt::geburten(&mut z, size, start);
@@ -147,6 +148,7 @@ impl Jahr {
         let evening = kalender::am(start, 0, 0) - SignedDuration::from_hours(6);
         let mut jahr = Jahr {
             house: House::of(0, evening, set_with(destinations), settings).await,
+            books,
             tray,
             z,
             agenda: BTreeMap::new(),

@@ -1,0 +1,54 @@
+//! What stands against answers of an office's deliveries, and of notices that are no office's, as lines of `status`. Reads ids, reasons and
+//! times only; never what a delivery says.
+
+use crate::register::objection::{Objection, Why};
+
+use super::{Item, Whose};
+
+/// Notices whose birthplace has no single office: no office can close them.
+pub fn of_unowned(found: &[Objection]) -> Option<Item> {
+    let notices: Vec<&Objection> = found.iter().filter(|one| one.why == Why::Unowned).collect();
+    let since = notices.iter().map(|one| one.since).min()?;
+    Some(Item {
+        what: "Mitteilungen ohne zuständiges Jugendamt (Q)".to_owned(),
+        count: notices.len() as u64,
+        since: Some(since),
+        whose: Whose::Person,
+        cause: Some("the birthplace of each has no single office in the tables".to_owned()),
+        next: "find the office and hand it on; two persons end it with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt …` (`lieferung list`)"
+            .to_owned(),
+    })
+}
+
+/// What of an office's deliveries had no effect, by who has to do something about it.
+pub fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
+    let item = |what: String, whose, next: String, counts: fn(Why) -> bool| {
+        let mut counted = found.iter().filter(|one| counts(one.why)).peekable();
+        counted.peek()?;
+        let since = counted.clone().map(|one| one.since).min();
+        Some(Item { what, count: counted.count() as u64, since, whose, cause: None, next })
+    };
+    let blocked = item(
+        format!("{office}, Bestand blockiert (unlesbar)"),
+        Whose::Person,
+        format!(
+            "ask the office for a readable copy; else two persons with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt {office}` (`lieferung list`)"
+        ),
+        |why| why == Why::Unreadable,
+    );
+    let open = item(
+        format!("{office}, Lieferungen ohne Wirkung"),
+        Whose::Sender,
+        format!(
+            "the office delivers anew or says `erledigt`; `drehscheibe lieferung list --jugendamt {office}`"
+        ),
+        |why| !matches!(why, Why::Unreadable | Why::Foreign | Why::Unowned),
+    );
+    let hints = item(
+        format!("{office}, fremde Lieferungen zu Kindern seines Registers"),
+        Whose::Nobody,
+        "nothing; the office is told in its daily list".to_owned(),
+        |why| why == Why::Foreign,
+    );
+    [blocked, open, hints].into_iter().flatten().collect()
+}

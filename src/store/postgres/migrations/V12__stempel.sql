@@ -1,0 +1,3 @@
+-- When the author of a delivery says that it made it: where that lies ahead of the receipt, the moment is that of its way only. NULL: noted
+-- by the program before this one, by the moment alone. Only adds, so that that program runs beside.
+ALTER TABLE lieferung ADD COLUMN stempel bigint;
