@@ -100,6 +100,7 @@ fn envelope(order: Order, command: &Command, shared: &Shared) -> Envelope {
             return_address: None,
             traceparent: None,
             acting_person: Some(command.person.clone()),
+            label: None,
         },
         evidence: Evidence {
             octets_sha256: hex::encode(digest::digest(&digest::SHA256, &body)),

@@ -22,6 +22,7 @@ use crate::plan::PlanSet;
 use crate::store::contract::{
     Command, CommandState, Figures, Filter, Listed, Scope, Store, StoreError, View,
 };
+use crate::store::plays::Plays;
 use crate::store::sqlite;
 use crate::transport::port::{Destination, Destinations, Intake, Spool};
 
@@ -422,6 +423,7 @@ fn envelope(given: &Given, received: Timestamp) -> Envelope {
             return_address: None,
             traceparent: None,
             acting_person: given.acting.clone(),
+            label: None,
         },
         body: given.body.clone(),
         parts: Vec::new(),

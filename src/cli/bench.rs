@@ -291,6 +291,7 @@ pub fn envelope(n: u64, body: Bytes) -> Envelope {
             return_address: None,
             traceparent: None,
             acting_person: None,
+            label: None,
         },
         evidence: Evidence { size: body.len() as u64, ..Evidence::default() },
         body,

@@ -150,12 +150,15 @@ fn return_address<'a>(ground: &'a Ground, refusal: &'a Refusal) -> Option<&'a st
 
 fn answer(ground: &Ground, id: Uuid, destination: &str, refusal: &Refusal, reply: Reply) -> Outgoing {
     let (asked, now) = (asked(&ground.envelope.head), ground.now());
+    // Answers of an earlier program are kept without it; a repeat has the mark of the first, for its content is the same.
+    let test = reply.test || refusal.identity.as_ref().is_some_and(|identity| identity.test);
     Outgoing {
         id: reply_row(id, destination, asked),
         destination: destination.to_owned(),
         partner: refusal.sender.id.clone(),
         order: None,
         message: reply.message,
+        test,
         content_type: reply.content_type,
         body: reply.body,
         parts: Vec::new(),

@@ -256,6 +256,7 @@ mod tests {
                 return_address: None,
                 traceparent: None,
                 acting_person: None,
+                label: None,
             },
             evidence: Default::default(),
             body: Default::default(),

@@ -121,6 +121,7 @@ mod tests {
                 return_address: None,
                 traceparent: None,
                 acting_person: None,
+                label: None,
             },
             evidence: Evidence::default(),
             body: bytes::Bytes::new(),

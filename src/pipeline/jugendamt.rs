@@ -231,6 +231,7 @@ mod tests {
             body: message.envelope.body.clone(),
             message: message.identity.message.clone(),
             message_id: message.record.kopf.nachrichten_uuid.clone(),
+            test: message.identity.test,
         };
         message.built.insert("klaerfall".into(), original);
         message

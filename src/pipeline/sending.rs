@@ -112,6 +112,7 @@ pub fn outgoing(
         partner: partner.to_owned(),
         order: None,
         message: document.message,
+        test: document.test,
         content_type: document.content_type,
         body: document.body,
         parts,
@@ -124,12 +125,13 @@ pub fn outgoing(
 }
 
 /// A small JSON document of ours.
-pub fn json_document(message: &str, id: uuid::Uuid, value: &Value) -> Reply {
+pub fn json_document(message: &Message, type_: &str, id: uuid::Uuid, value: &Value) -> Reply {
     Reply {
         content_type: "application/json".to_owned(),
         body: Bytes::from(value.to_string()),
-        message: message.to_owned(),
+        message: type_.to_owned(),
         message_id: id.to_string(),
+        test: message.identity.test,
     }
 }
 

@@ -90,6 +90,7 @@ pub fn head() -> Head {
         return_address: None,
         traceparent: None,
         acting_person: None,
+        label: None,
     }
 }
 

@@ -17,6 +17,8 @@ use crate::register::keys::SearchKey;
 use crate::rejection::Rejection;
 use crate::store::duty::Duties;
 use crate::store::lane::{Lane, Settle, Take, Want};
+use crate::store::looks::Looks;
+use crate::store::plays::Plays;
 use crate::store::recovery::Recovery;
 use crate::store::rekey::Rekey;
 use crate::store::retention::Retention;
@@ -421,7 +423,7 @@ pub trait SpoolRead: Send {
 
 /// A store.
 #[async_trait]
-pub trait Store: Duties + Retention + Recovery + Rekey + Send + Sync {
+pub trait Store: Duties + Looks + Retention + Recovery + Rekey + Plays + Send + Sync {
     /// Makes this a running process of the store and clears up after those that died: their leases end, commands that they
     /// had taken wait again, claims that nobody needs go (their number is returned). Refused where only one may run and one does.
     async fn begin_run(&self) -> Result<u64, StoreError>;
@@ -552,26 +554,10 @@ pub trait Store: Duties + Retention + Recovery + Rekey + Send + Sync {
     /// Writes (`Some`) or removes (`None`) a note.
     async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError>;
 
-    /// Replaces what a connection's source sees and has not taken: by partner since when the oldest lies there, `None` where nothing
-    /// does; partners that are not named go. `now` is when it looked. Moves no guard: what is under way is no gap (rules.md 2.1 c).
-    async fn set_backlog(
-        &self,
-        connection: &str,
-        seen: &[(String, Option<Timestamp>)],
-        now: Timestamp,
-    ) -> Result<(), StoreError>;
-
-    /// Forgets what sources of other connections than these saw: nobody looks there any more.
-    async fn keep_backlog(&self, connections: &[String]) -> Result<(), StoreError>;
-
     /// Starts a sealed claim for a Mandant.
     async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError>;
     /// Opens a sealed claim.
     async fn open_claim(&self, mandant: &str, claim: &Claim) -> Result<Box<dyn SpoolRead>, StoreError>;
     /// Removes claim files that no committed row names and that no run holds; returns how many.
     async fn collect_garbage(&self) -> Result<u64, StoreError>;
-
-    /// A dump of everything that must be equal after any crash: decrypted contents, states and counts, without generated ids,
-    /// times and nonces; sorted lines. Only stages test and demo answer it.
-    async fn essence(&self) -> Result<Vec<String>, StoreError>;
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::envelope::{Envelope, Part, PartnerRef, Stage, Verdict};
+use crate::envelope::{Envelope, Lying, Part, PartnerRef, Stage, Verdict};
 use crate::telemetry::parts::Parts;
 
 /// Stops a source: no new delivery is begun, begun ones are finished.
@@ -216,11 +216,36 @@ pub trait Notes: Send + Sync {
     /// Writes (`Some`) or removes (`None`) a note.
     async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), Busy>;
 
-    /// Tells what this connection's source sees and has not taken: by partner since when the oldest lies there, `None` where nothing
-    /// does. Told at each look, also an empty one: what nobody looks into counts since the last look. Cheap; nothing is written
-    /// while nothing changes, but now and then.
-    async fn lies(&self, _connection: &str, _seen: &[(String, Option<jiff::Timestamp>)]) -> Result<(), Busy> {
+    /// Tells at the start of this connection's source where it will look: what it never gets to look into counts from then on, and
+    /// places that it does not name any more are forgotten.
+    async fn looks(&self, _connection: &str, _places: &[Place]) -> Result<(), Busy> {
         Ok(())
+    }
+
+    /// Tells what was found at a place: asked and empty, or that something lies there. Told at each look, also an empty one: what nobody
+    /// looks into counts since the last look. Cheap: what says nothing new is written now and then.
+    async fn looked(&self, _place: &Place, _lying: Lying) -> Result<(), Busy> {
+        Ok(())
+    }
+}
+
+/// Where a source looks for deliveries: a tray, a queue, a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its connection.
+    pub connection: String,
+    /// What tells the places of a connection apart.
+    pub name: String,
+    /// The `on` entry that its deliveries belong to, as their heads say it.
+    pub binding: String,
+    /// Who may deliver there: what lies there counts against each of them.
+    pub partners: Vec<String>,
+}
+
+impl Place {
+    /// What it is called where something is kept of it.
+    pub fn key(&self) -> String {
+        format!("{} {}", self.connection, self.name)
     }
 }
 

@@ -10,12 +10,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use drehscheibe::clock::Clock;
-use drehscheibe::envelope::{How, Inbound, Verdict};
+use drehscheibe::envelope::{How, Inbound, Lying, Verdict};
 use drehscheibe::telemetry::parts::Said;
 use drehscheibe::transport::folder::FolderSource;
 use drehscheibe::transport::folder::out::FolderDestination;
 use drehscheibe::transport::port::{Busy, Destination, Notes, SendError, Spool, Surroundings};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support::names;
@@ -371,9 +370,9 @@ async fn the_oldest_file_that_was_not_taken_is_known() {
     assert!(source.oldest().is_empty());
 }
 
-/// Takes down since when something is said to lie in a tray.
+/// Takes down what is said to lie in a tray.
 #[derive(Default)]
-struct Told(Mutex<Vec<Option<Timestamp>>>);
+struct Told(Mutex<Vec<Lying>>);
 
 #[async_trait]
 impl Notes for Told {
@@ -385,8 +384,8 @@ impl Notes for Told {
         Ok(())
     }
 
-    async fn lies(&self, _: &str, seen: &[(String, Option<Timestamp>)]) -> Result<(), Busy> {
-        self.0.lock().unwrap().extend(seen.iter().map(|(_, since)| *since));
+    async fn looked(&self, _: &drehscheibe::transport::port::Place, lying: Lying) -> Result<(), Busy> {
+        self.0.lock().unwrap().push(lying);
         Ok(())
     }
 }
@@ -404,13 +403,13 @@ async fn that_a_file_lies_there_is_told_until_it_is_taken_and_not_taken_back_bet
     let source = FolderSource::new("lieferungen", &json!({"trays": [tray]}), &around).unwrap();
     let running = start(Arc::new(source));
     place.house.wait_for(1).await;
-    eventually(|| told.0.lock().unwrap().last() == Some(&None)).await;
+    eventually(|| told.0.lock().unwrap().last() == Some(&Lying::Nothing)).await;
     running.end().await.unwrap();
     let told = told.0.lock().unwrap();
-    let lies = told.iter().take_while(|since| since.is_some()).count();
+    let lies = told.iter().take_while(|lying| **lying != Lying::Nothing).count();
     assert!(lies > 1, "{told:?}");
-    assert!(told[..lies].iter().all(|since| *since == told[0]), "{told:?}");
-    assert!(told[lies..].iter().all(Option::is_none), "{told:?}");
+    assert!(told[..lies].iter().all(|lying| *lying == told[0]), "{told:?}");
+    assert!(told[lies..].iter().all(|lying| *lying == Lying::Nothing), "{told:?}");
 }
 
 #[tokio::test]
@@ -442,11 +441,15 @@ async fn what_is_left_alone_lies_there_and_is_said_until_the_partner_removes_it(
     eventually(|| names(&place.path("in")).len() == 2).await;
     let looks = told.0.lock().unwrap().len();
     eventually(|| told.0.lock().unwrap().len() > looks + 1).await;
-    assert!(told.0.lock().unwrap().iter().all(Option::is_some), "{:?}", told.0.lock().unwrap());
+    assert!(
+        told.0.lock().unwrap().iter().all(|lying| *lying != Lying::Nothing),
+        "{:?}",
+        told.0.lock().unwrap()
+    );
     for name in ["a.xml", "b.xml"] {
         fs::remove_file(place.path("in").join(name)).unwrap();
     }
-    eventually(|| told.0.lock().unwrap().last() == Some(&None) && apart().is_none()).await;
+    eventually(|| told.0.lock().unwrap().last() == Some(&Lying::Nothing) && apart().is_none()).await;
     running.end().await.unwrap();
 }
 

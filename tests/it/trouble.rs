@@ -363,6 +363,7 @@ impl Inside {
                 return_address: None,
                 traceparent: None,
                 acting_person: None,
+                label: None,
             },
             evidence: Evidence { size: body.len() as u64, ..Evidence::default() },
             body,

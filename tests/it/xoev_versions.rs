@@ -209,6 +209,7 @@ fn head() -> Head {
         return_address: None,
         traceparent: None,
         acting_person: None,
+        label: None,
     }
 }
 

@@ -56,6 +56,7 @@ fn head() -> Head {
         return_address: None,
         traceparent: None,
         acting_person: None,
+        label: None,
     }
 }
 

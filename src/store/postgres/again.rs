@@ -48,12 +48,7 @@ pub async fn answer(
     let mandant = base.keyring.mandant(&base.db, &repeat.mandant).await?;
     let stamp = base.stamp(&Stamp { key_id: mandant.id.clone(), ..repeat.clone() }).await?;
     let repeat = Repeat { stamp, traceparent: repeat.traceparent.clone(), mandant };
-    let head = to_json(&SendHead {
-        content_type: answer.content_type.clone(),
-        correlation: answer.correlation.clone(),
-        parts: Vec::new(),
-        delivers: None,
-    })?;
+    let head = to_json(&SendHead::answer(answer))?;
     let content = Fresh::seal(Owner::new("outbox", answer.id), Some(&head), Some(&answer.body), None)?;
     transact!(base.db, tx => queue(base, &tx, (first, answer, &content), &repeat, (now, month)).await)
 }

@@ -28,8 +28,8 @@ use crate::store::postgres::open::{self, Settings};
 use crate::store::postgres::outside::Outside;
 use crate::store::postgres::settle::Laid;
 use crate::store::postgres::{
-    again, bury, duty, essence, house, lanes, ledger, list, migrate, objections, read, recovery, register,
-    rekey, remove, retention, settle, waiting,
+    again, bury, duty, house, lanes, ledger, list, migrate, read, recovery, register, rekey, remove,
+    retention, settle, waiting,
 };
 use crate::store::rekey::Rekey;
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
@@ -387,21 +387,6 @@ impl Store for PostgresStore {
         house::set_note(&self.base, connection, key, value.as_deref()).await
     }
 
-    async fn set_backlog(
-        &self,
-        connection: &str,
-        seen: &[(String, Option<Timestamp>)],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.watch()?;
-        objections::set_backlog(&self.base, connection, seen, now).await
-    }
-
-    async fn keep_backlog(&self, connections: &[String]) -> Result<(), StoreError> {
-        self.watch()?;
-        objections::keep_backlog(&self.base, connections).await
-    }
-
     async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError> {
         self.watch()?;
         let mandant = self.base.keyring.mandant(&self.base.db, mandant).await?;
@@ -426,16 +411,6 @@ impl Store for PostgresStore {
     async fn collect_garbage(&self) -> Result<u64, StoreError> {
         self.watch()?;
         claims::collect(&self.base, &self.begun, &[]).await
-    }
-
-    async fn essence(&self) -> Result<Vec<String>, StoreError> {
-        if !matches!(self.base.stage, Stage::Test | Stage::Demo) {
-            return Err(StoreError::Refused(format!(
-                "a store of stage {} shows no contents; only stages test and demo do",
-                self.base.stage.as_str()
-            )));
-        }
-        essence::essence(&self.base).await
     }
 }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef};
+use crate::envelope::{Envelope, Evidence, Head, How, Label, PartnerRef};
 use crate::seal::key::sha256;
 use crate::store::contract::{Stamp, StoreError};
 use crate::store::decide::state_after;
@@ -36,6 +36,8 @@ pub struct ClosedDue {
     pub destination: String,
     /// The receiver.
     pub partner: String,
+    /// Type of the document.
+    pub message: String,
     /// Settled attempts.
     pub attempts: i64,
     /// An attempt of unknown outcome was made.
@@ -63,6 +65,7 @@ impl ClosedDue {
         let (queued, delivers) = (time(self.queued), head.delivers());
         let stamp = Stamp { traceparent: self.traceparent.clone(), ..stamp };
         let traceparent = (!self.traceparent.is_empty()).then_some(self.traceparent);
+        let label = Label { message: self.message, test: head.test.unwrap_or(stamp.test) };
         let envelope = Envelope {
             head: Head {
                 id: self.id,
@@ -76,6 +79,7 @@ impl ClosedDue {
                 return_address: None,
                 traceparent,
                 acting_person: None,
+                label: Some(label),
             },
             evidence: Evidence {
                 octets_sha256: hex::encode(sha256(&body)),
@@ -111,6 +115,7 @@ pub fn at_once(work: &Work, send: &SendWork) -> Option<Due> {
         cause: work.id,
         destination: send.destination.clone(),
         partner: send.partner.clone(),
+        message: send.message.clone(),
         attempts: 0,
         unclear: false,
         queued: micros(work.now),
@@ -177,6 +182,7 @@ pub fn timer(
             return_address: None,
             traceparent: (!traceparent.is_empty()).then_some(traceparent),
             acting_person: None,
+            label: None,
         },
         evidence: Evidence {
             octets_sha256: hex::encode(sha256(&body)),
@@ -187,4 +193,53 @@ pub fn timer(
         body: body.into(),
         parts: Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envelope::Stage;
+
+    /// A row that a program wrote which did not keep the mark with its rows.
+    #[test]
+    fn a_row_of_an_earlier_program_is_marked_as_what_caused_it() {
+        for (written, caused_by_test, test) in [
+            ("", true, true),
+            ("", false, false),
+            (r#","test":false"#, true, false),
+            (r#","test":true"#, false, true),
+        ] {
+            let head =
+                format!(r#"{{"content_type":"application/xml","correlation":null,"parts":[]{written}}}"#);
+            let row = ClosedDue {
+                id: Uuid::nil(),
+                stamp: 1,
+                traceparent: String::new(),
+                cause: Uuid::nil(),
+                destination: "folder:amt".into(),
+                partner: "amt".into(),
+                message: "xfamilie.0011".into(),
+                attempts: 0,
+                unclear: false,
+                queued: 0,
+                deadline: None,
+                sealed: 1,
+            };
+            let stamp = Stamp {
+                mandant: String::new(),
+                partner: String::new(),
+                how: String::new(),
+                stage: Stage::Test,
+                test: caused_by_test,
+                key_id: String::new(),
+                acting_person: String::new(),
+                doc_version: String::new(),
+                traceparent: String::new(),
+                decided_by: String::new(),
+            };
+            let due = row.due(stamp, serde_json::from_str(&head).unwrap(), Bytes::new());
+            let label = Label { message: "xfamilie.0011".into(), test };
+            assert_eq!(due.envelope.head.label, Some(label), "{written} {caused_by_test}");
+        }
+    }
 }

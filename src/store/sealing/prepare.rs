@@ -330,6 +330,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Opt
             correlation: send.correlation,
             parts: send.parts,
             delivers: send.delivers.as_ref().map(|key| hex::encode(search(key))),
+            test: Some(send.test),
         };
         let owner = Owner::new("outbox", send.id);
         let taken = take.is_some_and(|take| take.most.iter().any(|(of, _)| *of == send.destination));

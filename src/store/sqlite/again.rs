@@ -64,12 +64,7 @@ fn again(
 }
 
 fn sealed(answer: &Outgoing) -> Stored<Fresh> {
-    let head = to_json(&SendHead {
-        content_type: answer.content_type.clone(),
-        correlation: answer.correlation.clone(),
-        parts: Vec::new(),
-        delivers: None,
-    })?;
+    let head = to_json(&SendHead::answer(answer))?;
     Fresh::seal(Owner::new("outbox", answer.id), Some(&head), Some(&answer.body), None)
 }
 

@@ -212,6 +212,7 @@ pub fn due_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<ClosedDue> {
         cause: uuid(r.get(4)?)?,
         destination: r.get(5)?,
         partner: r.get(6)?,
+        message: r.get(7)?,
         attempts: r.get(9)?,
         unclear: r.get(10)?,
         queued: r.get(11)?,

@@ -37,8 +37,7 @@ use crate::store::sqlite::read::{self, Readers};
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::{Scene, Start, Writer};
 use crate::store::sqlite::{
-    again, essence, house, keys_end, lanes, ledger, list, mark, objections, open, recovery, register, remove,
-    waiting,
+    again, house, keys_end, lanes, ledger, list, mark, open, recovery, register, remove, waiting,
 };
 
 /// How long the key store's log may take at the end: it holds one act at most.
@@ -502,21 +501,6 @@ impl Store for SqliteStore {
         self.write(move |scene| house::set_note(scene, &connection, &key, value.as_deref())).await
     }
 
-    async fn set_backlog(
-        &self,
-        connection: &str,
-        seen: &[(String, Option<Timestamp>)],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let (connection, seen) = (connection.to_owned(), seen.to_vec());
-        self.write(move |scene| objections::set_backlog(scene, &connection, &seen, now)).await
-    }
-
-    async fn keep_backlog(&self, connections: &[String]) -> Result<(), StoreError> {
-        let connections = connections.to_vec();
-        self.write(move |scene| objections::keep_backlog(scene, &connections)).await
-    }
-
     async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError> {
         if self.writer.is_none() {
             return Err(StoreError::Refused("the store is open for reading only".into()));
@@ -543,15 +527,5 @@ impl Store for SqliteStore {
     async fn collect_garbage(&self) -> Result<u64, StoreError> {
         let (folder, pending) = (self.claims.clone(), self.pending.clone());
         self.write(move |scene| claims::collect(scene.connection, &folder, &pending)).await
-    }
-
-    async fn essence(&self) -> Result<Vec<String>, StoreError> {
-        if !matches!(self.stage, Stage::Test | Stage::Demo) {
-            return Err(StoreError::Refused(format!(
-                "a store of stage {} shows no contents; only stages test and demo do",
-                self.stage.as_str()
-            )));
-        }
-        self.readers.read(essence::essence).await
     }
 }

@@ -134,8 +134,12 @@ impl Line<'_> {
                         let tag = delivery.delivery_tag;
                         tags.begun(tag);
                         let (opener, ended) = (self.opener.clone(), self.ended.clone());
+                        let in_hand = opener.flow.begin();
                         begun.spawn(async move {
                             let outcome = hold(&opener, parcel, &ended).await;
+                            if matches!(outcome, Outcome::Committed) {
+                                in_hand.taken();
+                            }
                             drop(permit);
                             (tag, outcome)
                         });

@@ -1,6 +1,7 @@
 //! From a delivery of the broker to an envelope: partner, transport id, document and parts.
 //! Never takes an order from a property or header: they are data, and who the partner is they do not say.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::types::AMQPValue;
 
+use super::depth::Flow;
 use super::settings::{QueueSettings, RepeatBy};
 use super::way;
 use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef};
@@ -46,6 +48,8 @@ pub struct Opener {
     pub connection: String,
     /// The queue's entry.
     pub queue: QueueSettings,
+    /// What of it is in hand.
+    pub flow: Arc<Flow>,
     /// Largest message in octets.
     pub max_body: usize,
     /// The house.
@@ -196,6 +200,7 @@ impl Opener {
                 return_address: None,
                 traceparent: traceparent(properties),
                 acting_person: None,
+                label: None,
             },
             body: Bytes::new(),
             parts: Vec::new(),

@@ -166,6 +166,7 @@ impl House {
                 return_address: None,
                 traceparent: None,
                 acting_person: person.map(str::to_owned),
+                label: None,
             },
             evidence: Evidence {
                 octets_sha256: sha256_hex(&body),

@@ -252,6 +252,7 @@ impl Rig {
                 return_address: None,
                 traceparent: None,
                 acting_person: None,
+                label: None,
             },
             evidence: Evidence {
                 octets_sha256: sha256_hex(body.as_bytes()),

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use drehscheibe::effects::{Answer, Outgoing, Question, Stored, Vorgang};
-use drehscheibe::envelope::{Claim, Envelope};
+use drehscheibe::envelope::{Claim, Envelope, Lying};
 use drehscheibe::store::contract::*;
 use drehscheibe::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use drehscheibe::store::lane::*;
+use drehscheibe::store::looks::{Look, Looks};
+use drehscheibe::store::plays::Plays;
 use drehscheibe::store::recovery::{Copied, Finding, LedgerLine, Reapplied, Recovering, Recovery};
 use drehscheibe::store::rekey::Rekey;
 use drehscheibe::store::retention::{Faellig, Retention, Scheibe, Stichtag};
@@ -326,19 +328,6 @@ impl Store for Troubled {
         self.inner.set_note(connection, key, value).await
     }
 
-    async fn set_backlog(
-        &self,
-        connection: &str,
-        seen: &[(String, Option<Timestamp>)],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.inner.set_backlog(connection, seen, now).await
-    }
-
-    async fn keep_backlog(&self, connections: &[String]) -> Result<(), StoreError> {
-        self.inner.keep_backlog(connections).await
-    }
-
     async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError> {
         self.inner.spool(mandant).await
     }
@@ -350,9 +339,42 @@ impl Store for Troubled {
     async fn collect_garbage(&self) -> Result<u64, StoreError> {
         self.inner.collect_garbage().await
     }
+}
 
+#[async_trait]
+impl Plays for Troubled {
     async fn essence(&self) -> Result<Vec<String>, StoreError> {
         self.inner.essence().await
+    }
+}
+
+#[async_trait]
+impl Looks for Troubled {
+    async fn begin_looks(
+        &self,
+        connection: &str,
+        places: &[(String, Vec<String>)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.inner.begin_looks(connection, places, now).await
+    }
+
+    async fn looked(
+        &self,
+        place: &str,
+        partners: &[String],
+        lying: Lying,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.inner.looked(place, partners, lying, now).await
+    }
+
+    async fn keep_looks(&self, connections: &[String]) -> Result<(), StoreError> {
+        self.inner.keep_looks(connections).await
+    }
+
+    async fn looks(&self) -> Result<Vec<Look>, StoreError> {
+        self.inner.looks().await
     }
 }
 

@@ -174,6 +174,7 @@ impl Welt {
             return_address: None,
             traceparent: None,
             acting_person: None,
+            label: None,
         };
         let body = Bytes::from_static(b"<antrag/>");
         let parts = self.parts.clone();

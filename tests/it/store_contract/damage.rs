@@ -60,6 +60,7 @@ pub async fn fill_with(store: &dyn Store, marker: &str) {
         body: m("reply").into(),
         message: "xfamilie.0011".into(),
         message_id: m("reply id"),
+        test: true,
     });
     entry.effects.audit = vec![AuditLine { what: "mirror.put".into(), detail: vec![] }];
     entry.effects.retrievals = vec![Retrieval { step: "mirror".into(), records: vec![Uuid::new_v4()] }];

@@ -6,7 +6,7 @@ use std::time::Duration;
 use drehscheibe::effects::{MirrorChange, Outgoing};
 use drehscheibe::envelope::{Envelope, Inbound, Reply};
 use drehscheibe::store::contract::{Committed, Entry, Filter, Scope};
-use drehscheibe::store::lane::{Outcome, Settle, Want};
+use drehscheibe::store::lane::{Due, Outcome, Settle, Want};
 use uuid::Uuid;
 
 use super::common::{
@@ -72,6 +72,25 @@ pub async fn a_stale_fence_is_refused(house: &dyn House) {
     };
     assert_eq!(store.settle(vec![stale]).await.unwrap(), [false]);
     assert_eq!(store.figures(&Scope::Operator).await.unwrap().backlog[0].waiting, 1);
+}
+
+pub async fn what_leaves_says_what_it_is(house: &dyn House) {
+    let store = open(house).await;
+    let sends = [("xfamilie.0803", true), ("drehscheibe.stand", false)].map(|(message, test)| Outgoing {
+        message: message.into(),
+        test,
+        ..send("c:x", Some("k"), message)
+    });
+    commit_sends(&*store, "1", sends.into()).await;
+    drop(store);
+    // By another process, too: it stands with the row.
+    let store = open(house).await;
+    let lane = claim(&*store, 1).await.remove(0);
+    let says = |due: &Due| due.envelope.head.label.clone().map(|label| (label.message, label.test));
+    assert_eq!(
+        lane.heads.iter().map(says).collect::<Vec<_>>(),
+        [Some(("xfamilie.0803".to_owned(), true)), Some(("drehscheibe.stand".to_owned(), false)),]
+    );
 }
 
 pub async fn an_expired_lease_casts_doubt(house: &dyn House) {
@@ -233,6 +252,7 @@ pub async fn an_answer_to_what_is_gone_goes_and_leaves_nothing(house: &dyn House
         body: "<quittung/>".into(),
         message: "xfamilie.0011".into(),
         message_id: "q".into(),
+        test: true,
     });
     let first = commit_one(&*store, entry.clone()).await;
     let again = |entry: &Entry| {

@@ -226,6 +226,7 @@ pub async fn removal(store: &dyn Store) {
         body: "<q/>".into(),
         message: "xfamilie.0011".into(),
         message_id: "q".into(),
+        test: true,
     });
     let cause = commit_one(store, entry).await;
     let only = Want { except: vec!["c:x".into()], ..want(1) };
