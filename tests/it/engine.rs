@@ -23,3 +23,4 @@ mod trouble;
 mod troubled;
 mod waiting;
 mod watch;
+mod woken;
