@@ -395,7 +395,7 @@ async fn envelopes(engine: &Engine, event: &Event, state: &State) -> Result<Vec<
     let ports = Ports(engine.core.clone());
     for (name, octets) in &given.parts {
         let Some(partner) = &envelope.head.partner else { continue };
-        let later = |_| StoreError::Later("a part cannot be stored".to_owned());
+        let later = |_| StoreError::Later("a part cannot be stored".into());
         let mut writer = ports.begin(partner).await.map_err(later)?;
         writer.write(octets.clone()).await.map_err(later)?;
         envelope.parts.push(writer.finish(name, "application/json").await.map_err(later)?);

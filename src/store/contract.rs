@@ -22,19 +22,20 @@ use crate::store::plays::Plays;
 use crate::store::recovery::Recovery;
 use crate::store::rekey::Rekey;
 use crate::store::retention::Retention;
+use crate::store::trouble::Cause;
 
 /// Why a store could not do what it was asked; never holds a value of a message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Our trouble that may pass: busy, disk full, connection lost. Nothing was committed.
     #[error("store cannot commit now: {0}; nothing was acknowledged, it is tried again")]
-    Later(String),
+    Later(Cause),
     /// This very entry cannot be stored; others can.
     #[error("entry cannot be stored: {0}; it is parked with its raw octets")]
-    Entry(String),
+    Entry(Cause),
     /// The store belongs to another stage, version or key.
     #[error("store refused: {0}")]
-    Refused(String),
+    Refused(Cause),
     /// The database lacks what this process has acknowledged: a fail-over led to one that lagged behind, or one was put back. It is
     /// marked as one that was put back; what this process holds in memory is of another history.
     #[error(
@@ -45,9 +46,6 @@ pub enum StoreError {
     #[error("sealed octets do not open: {0}; restore the file from backup or check the key")]
     Corrupt(String),
 }
-
-/// What a store says when its disk is full; the one trouble that has an alarm of its own.
-pub const DISK_FULL: &str = "the disk is full; free space where the store lies";
 
 /// The attributes of every row (rules.md 7).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -447,11 +445,13 @@ pub trait Store: Duties + Looks + Retention + Recovery + Rekey + Plays + Send + 
     /// Idempotency is looked at first (`Again`, `Conflict`), then guards (`Stale`). Entries of one batch never share a key, nor a
     /// guard unless it is a shared one ([`crate::effects::GuardKey::shared`]), which is compared and not bumped.
     async fn commit(&self, entries: Vec<Entry>) -> Result<Vec<Committed>, StoreError> {
+        let entries = entries.into_iter().map(Arc::new).collect();
         self.commit_and_take(entries, None).await.map(|made| made.committed)
     }
     /// As `commit`; lanes that are made by it and can go at once come back leased, as `claim` would have returned them. After an
     /// error nobody knows whether there are any: see [`Want::ours`].
-    async fn commit_and_take(&self, entries: Vec<Entry>, take: Option<Take>) -> Result<Made, StoreError>;
+    async fn commit_and_take(&self, entries: Vec<Arc<Entry>>, take: Option<Take>)
+    -> Result<Made, StoreError>;
 
     /// Queues the committed answer to a message once more, for a sender that repeats it: a row of this id that was sent goes
     /// again, one that is on its way or waits for a person stays, a missing one is added to what the message caused. Where the

@@ -21,10 +21,13 @@ use crate::store::sealing::values::Stored;
 impl Plays for PostgresStore {
     async fn essence(&self) -> Result<Vec<String>, StoreError> {
         if !matches!(self.base.stage, Stage::Test | Stage::Demo) {
-            return Err(StoreError::Refused(format!(
-                "a store of stage {} shows no contents; only stages test and demo do",
-                self.base.stage.as_str()
-            )));
+            return Err(StoreError::Refused(
+                format!(
+                    "a store of stage {} shows no contents; only stages test and demo do",
+                    self.base.stage.as_str()
+                )
+                .into(),
+            ));
         }
         essence(&self.base).await
     }

@@ -99,7 +99,11 @@ impl PostgresStore {
     }
 
     /// Seals entries off the runtime's threads and finds the numbers of their stamps.
-    async fn prepared(&self, entries: Vec<Entry>, take: Option<Arc<Take>>) -> Stored<(Vec<Work>, Vec<i64>)> {
+    async fn prepared(
+        &self,
+        entries: Vec<Arc<Entry>>,
+        take: Option<Arc<Take>>,
+    ) -> Stored<(Vec<Work>, Vec<i64>)> {
         let base = &self.base;
         let mut keys = Vec::with_capacity(entries.len());
         for entry in &entries {
@@ -109,7 +113,7 @@ impl PostgresStore {
         let works = tokio::task::spawn_blocking(move || {
             let prepared = entries.into_iter().zip(keys);
             prepared
-                .map(|(entry, key)| prepare::prepare(&shared.keyring, key, entry, take.as_deref()))
+                .map(|(entry, key)| prepare::prepare(&shared.keyring, key, &entry, take.as_deref()))
                 .collect::<Stored<Vec<_>>>()
         });
         let works = works.await.map_err(|_| StoreError::Later("sealing was broken off".into()))??;
@@ -125,7 +129,7 @@ impl PostgresStore {
         if answers.is_empty() {
             return Ok(Laid::new());
         }
-        let (works, stamps) = self.prepared(answers, None).await?;
+        let (works, stamps) = self.prepared(answers.into_iter().map(Arc::new).collect(), None).await?;
         Ok(works.into_iter().zip(stamps).map(|(work, stamp)| (place, work, stamp)).collect())
     }
 }
@@ -155,7 +159,11 @@ impl Store for PostgresStore {
         read::lookup(&self.base, &questions).await
     }
 
-    async fn commit_and_take(&self, entries: Vec<Entry>, take: Option<Take>) -> Result<Made, StoreError> {
+    async fn commit_and_take(
+        &self,
+        entries: Vec<Arc<Entry>>,
+        take: Option<Take>,
+    ) -> Result<Made, StoreError> {
         let watch = self.watch()?;
         let take = take.map(Arc::new);
         let (works, stamps) = self.prepared(entries, take.clone()).await?;

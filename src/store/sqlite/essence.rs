@@ -19,10 +19,13 @@ use crate::store::sqlite::values::{sql, trouble, uuid};
 impl Plays for SqliteStore {
     async fn essence(&self) -> Result<Vec<String>, StoreError> {
         if !matches!(self.stage, Stage::Test | Stage::Demo) {
-            return Err(StoreError::Refused(format!(
-                "a store of stage {} shows no contents; only stages test and demo do",
-                self.stage.as_str()
-            )));
+            return Err(StoreError::Refused(
+                format!(
+                    "a store of stage {} shows no contents; only stages test and demo do",
+                    self.stage.as_str()
+                )
+                .into(),
+            ));
         }
         self.readers.read(essence).await
     }

@@ -185,7 +185,7 @@ impl SqliteStore {
             [of("drehscheibe.db", database), of("keys.db", keys)].into_iter().flatten().collect();
         match left.is_empty() {
             true => Ok(()),
-            false => Err(StoreError::Later(left.join("; "))),
+            false => Err(StoreError::Later(left.join("; ").into())),
         }
     }
 
@@ -210,7 +210,11 @@ impl SqliteStore {
     }
 
     /// Seals entries off the runtime's threads.
-    async fn prepared(&self, entries: Vec<Entry>, take: Option<Take>) -> Stored<(Vec<Work>, Option<Take>)> {
+    async fn prepared(
+        &self,
+        entries: Vec<Arc<Entry>>,
+        take: Option<Take>,
+    ) -> Stored<(Vec<Work>, Option<Take>)> {
         let mut keys = Vec::with_capacity(entries.len());
         for entry in &entries {
             keys.push(self.mandant(&entry.stamp.mandant).await?);
@@ -218,7 +222,8 @@ impl SqliteStore {
         let keyring = self.keyring.clone();
         let work = tokio::task::spawn_blocking(move || {
             let prepared = entries.into_iter().zip(keys);
-            let prepare = |(entry, key)| prepare::prepare(&keyring, key, entry, take.as_ref());
+            let prepare =
+                |(entry, key): (Arc<Entry>, _)| prepare::prepare(&keyring, key, &entry, take.as_ref());
             prepared.map(prepare).collect::<Stored<Vec<_>>>().map(|work| (work, take))
         });
         work.await.map_err(|_| StoreError::Later("sealing was broken off".into()))?
@@ -228,7 +233,9 @@ impl SqliteStore {
     pub(super) async fn laid(&self, answers: Vec<Entry>) -> Stored<Vec<Work>> {
         match answers.is_empty() {
             true => Ok(Vec::new()),
-            false => self.prepared(answers, None).await.map(|(works, _)| works),
+            false => {
+                self.prepared(answers.into_iter().map(Arc::new).collect(), None).await.map(|(works, _)| works)
+            }
         }
     }
 
@@ -262,7 +269,11 @@ impl Store for SqliteStore {
         self.readers.read(move |db, keyring| read::lookup(db, keyring, &moment, &questions)).await
     }
 
-    async fn commit_and_take(&self, entries: Vec<Entry>, take: Option<Take>) -> Result<Made, StoreError> {
+    async fn commit_and_take(
+        &self,
+        entries: Vec<Arc<Entry>>,
+        take: Option<Take>,
+    ) -> Result<Made, StoreError> {
         let (work, take) = self.prepared(entries, take).await?;
         let pending = self.pending.clone();
         let (written, lanes, woken) = self

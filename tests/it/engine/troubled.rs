@@ -82,7 +82,7 @@ impl Troubled {
             return Err(StoreError::History);
         }
         match closed.load(Ordering::SeqCst) {
-            true => Err(StoreError::Later("the test says so".to_owned())),
+            true => Err(StoreError::Later("the test says so".into())),
             false => Ok(()),
         }
     }
@@ -151,7 +151,11 @@ impl Store for Troubled {
         answers
     }
 
-    async fn commit_and_take(&self, entries: Vec<Entry>, take: Option<Take>) -> Result<Made, StoreError> {
+    async fn commit_and_take(
+        &self,
+        entries: Vec<Arc<Entry>>,
+        take: Option<Take>,
+    ) -> Result<Made, StoreError> {
         self.sound("commit");
         self.commits.fetch_add(1, Ordering::SeqCst);
         self.most_entries.fetch_max(entries.len(), Ordering::SeqCst);
@@ -163,8 +167,8 @@ impl Store for Troubled {
         let hit = |entry: &Entry| {
             Some(&entry.envelope.head.transport_id) == cursed.as_ref() && !entry.effects.sends.is_empty()
         };
-        if entries.iter().any(hit) {
-            return Err(StoreError::Entry("the test says so".to_owned()));
+        if entries.iter().any(|entry| hit(entry)) {
+            return Err(StoreError::Entry("the test says so".into()));
         }
         let committed = self.inner.commit_and_take(entries, take).await;
         self.pass(&self.unheard)?;
