@@ -92,6 +92,10 @@ pub struct Head {
     /// What the document is, outside of it: outbound as whoever wrote it says. Nothing that comes in is decided by one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Label>,
+    /// Whether its answer can go back on the exchange that it came by. Never kept: no exchange outlives the process that holds it, so
+    /// what is read back has none.
+    #[serde(skip)]
+    pub in_band: bool,
 }
 
 /// What a document is, for transports that say so beside it; they open none themselves.
@@ -372,6 +376,7 @@ mod tests {
             traceparent: None,
             acting_person: None,
             label: None,
+            in_band: false,
         }
     }
 

@@ -101,6 +101,7 @@ fn envelope(order: Order, command: &Command, shared: &Shared) -> Envelope {
             traceparent: None,
             acting_person: Some(command.person.clone()),
             label: None,
+            in_band: true,
         },
         evidence: Evidence {
             octets_sha256: hex::encode(digest::digest(&digest::SHA256, &body)),

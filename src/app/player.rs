@@ -24,7 +24,8 @@ use crate::store::contract::{
 };
 use crate::store::plays::Plays;
 use crate::store::sqlite;
-use crate::transport::port::{Destination, Destinations, Intake, Spool};
+use crate::transport::TRANSPORTS;
+use crate::transport::port::{Answers, Destination, Destinations, Intake, Spool};
 
 use super::far::{Mishap, Partner, Seen};
 use super::place::Fit;
@@ -403,6 +404,13 @@ async fn envelopes(engine: &Engine, event: &Event, state: &State) -> Result<Vec<
     Ok(vec![envelope])
 }
 
+/// Whether deliveries of an `on` entry are answered on their exchange where nobody asks for anything else.
+fn answers_in_band(binding: &str) -> bool {
+    let word = binding.split(' ').next();
+    let source = TRANSPORTS.iter().find(|entry| Some(entry.word) == word);
+    source.is_some_and(|entry| entry.answers == Some(Answers::InBand))
+}
+
 fn envelope(given: &Given, received: Timestamp) -> Envelope {
     let connection = given.binding.split_once(' ').map_or("play", |(word, value)| match word {
         "folder" => value,
@@ -424,6 +432,7 @@ fn envelope(given: &Given, received: Timestamp) -> Envelope {
             traceparent: None,
             acting_person: given.acting.clone(),
             label: None,
+            in_band: answers_in_band(&given.binding),
         },
         body: given.body.clone(),
         parts: Vec::new(),

@@ -257,6 +257,7 @@ mod tests {
                 traceparent: None,
                 acting_person: None,
                 label: None,
+                in_band: false,
             },
             evidence: Default::default(),
             body: Default::default(),

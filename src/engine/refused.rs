@@ -122,6 +122,7 @@ mod tests {
                 traceparent: None,
                 acting_person: None,
                 label: None,
+                in_band: false,
             },
             evidence: Evidence::default(),
             body: bytes::Bytes::new(),

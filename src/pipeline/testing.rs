@@ -91,6 +91,7 @@ pub fn head() -> Head {
         traceparent: None,
         acting_person: None,
         label: None,
+        in_band: false,
     }
 }
 

@@ -300,6 +300,8 @@ pub struct HttpBinding {
     pub messages: Vec<String>,
     /// Partners that may use it; others get 403.
     pub partners: Vec<String>,
+    /// Those of them whose answers may go by message, where a request asks for that.
+    pub by_message: Vec<String>,
     /// Largest body in octets.
     pub max_body: usize,
     /// Largest part in octets.

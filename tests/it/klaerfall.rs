@@ -136,6 +136,7 @@ pub fn envelope(given: &Given) -> Envelope {
             traceparent: None,
             acting_person: given.acting.clone(),
             label: None,
+            in_band: true,
         },
         evidence: Evidence {
             octets_sha256: sha256_hex(&given.body),

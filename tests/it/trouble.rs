@@ -364,6 +364,7 @@ impl Inside {
                 traceparent: None,
                 acting_person: None,
                 label: None,
+                in_band: true,
             },
             evidence: Evidence { size: body.len() as u64, ..Evidence::default() },
             body,

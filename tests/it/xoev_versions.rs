@@ -210,6 +210,7 @@ fn head() -> Head {
         traceparent: None,
         acting_person: None,
         label: None,
+        in_band: false,
     }
 }
 

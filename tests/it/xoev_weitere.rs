@@ -57,6 +57,7 @@ fn head() -> Head {
         traceparent: None,
         acting_person: None,
         label: None,
+        in_band: false,
     }
 }
 

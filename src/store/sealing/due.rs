@@ -80,6 +80,7 @@ impl ClosedDue {
                 traceparent,
                 acting_person: None,
                 label: Some(label),
+                in_band: false,
             },
             evidence: Evidence {
                 octets_sha256: hex::encode(sha256(&body)),
@@ -183,6 +184,7 @@ pub fn timer(
             traceparent: (!traceparent.is_empty()).then_some(traceparent),
             acting_person: None,
             label: None,
+            in_band: false,
         },
         evidence: Evidence {
             octets_sha256: hex::encode(sha256(&body)),

@@ -201,6 +201,7 @@ impl Opener {
                 traceparent: traceparent(properties),
                 acting_person: None,
                 label: None,
+                in_band: false,
             },
             body: Bytes::new(),
             parts: Vec::new(),

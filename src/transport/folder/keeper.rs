@@ -386,6 +386,7 @@ impl Keeper {
                 traceparent: None,
                 acting_person: None,
                 label: None,
+                in_band: false,
             },
             evidence: Evidence {
                 octets_sha256: sha256,

@@ -167,6 +167,7 @@ impl House {
                 traceparent: None,
                 acting_person: person.map(str::to_owned),
                 label: None,
+                in_band: false,
             },
             evidence: Evidence {
                 octets_sha256: sha256_hex(&body),

@@ -74,6 +74,7 @@ impl Demo {
             traceparent: None,
             acting_person: None,
             label: None,
+            in_band: true,
         };
         let evidence = Evidence {
             octets_sha256: sha256_hex(body.as_bytes()),

@@ -175,6 +175,7 @@ impl Welt {
             traceparent: None,
             acting_person: None,
             label: None,
+            in_band: false,
         };
         let body = Bytes::from_static(b"<antrag/>");
         let parts = self.parts.clone();

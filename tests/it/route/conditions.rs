@@ -27,6 +27,7 @@ fn message(values: &[(&'static str, &str)]) -> Message {
         traceparent: None,
         acting_person: None,
         label: None,
+        in_band: false,
     };
     let envelope = Envelope { head, body: body.clone(), parts: Vec::new(), evidence: Evidence::default() };
     let document = gate::pass(body, &gate::Limits::default()).unwrap();

@@ -84,6 +84,7 @@ pub fn delivery(mandant: &str, partner: &str, transport_id: &str) -> Entry {
                 traceparent: None,
                 acting_person: None,
                 label: None,
+                in_band: false,
             },
             evidence: Evidence {
                 octets_sha256: hex::encode(sha256(&body)),
