@@ -273,6 +273,7 @@ mod tests {
             deadline: None,
             unclear: true,
             delivers: None,
+            left: None,
             envelope,
         }
     }

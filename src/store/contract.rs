@@ -473,6 +473,10 @@ pub trait Store: Duties + Looks + Retention + Recovery + Rekey + Plays + Send + 
     /// which something goes on.
     async fn renew(&self, lane: i64, fence: i64, now: Timestamp, lease: Duration)
     -> Result<bool, StoreError>;
+    /// Keeps what the attempt under way at a row leaves for those after it, sealed with the row, instead of what was left before; it comes
+    /// with the row ([`Due::left`](crate::store::lane::Due::left)) until that is sent. `false` when the fence is stale or the row is not
+    /// this lane's to settle: then nothing was kept.
+    async fn remember(&self, lane: i64, fence: i64, row: Uuid, what: &[u8]) -> Result<bool, StoreError>;
     /// Ends the store at the end of its process: what is queued is done, logs are emptied, threads end, also where somebody still
     /// holds it; afterwards it takes nothing any more. An error says what could not be brought to its end in this time; what was
     /// acknowledged is safe in any case. Nothing is to be done where a server holds the data.

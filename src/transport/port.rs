@@ -116,6 +116,42 @@ impl Progress {
     }
 }
 
+/// What an attempt leaves for those after it: what a far end gave before the act (an id under which an upload goes on, a name that is
+/// used up by it), or what has to be cleared away after a crash. Of one row; gone when that has been sent.
+#[async_trait]
+pub trait Memory: Send + Sync {
+    /// What an attempt before this one left.
+    fn left(&self) -> Option<&[u8]>;
+
+    /// Keeps this instead, sealed and durable when it returns. An error: it is not kept, or the lane is another's by now; then nothing
+    /// is to be done that rests on it.
+    async fn remember(&self, what: &[u8]) -> Result<(), SendError>;
+}
+
+/// For attempts that nobody makes for a row of the outbox.
+#[derive(Debug, Default)]
+pub struct Forgetful;
+
+#[async_trait]
+impl Memory for Forgetful {
+    fn left(&self) -> Option<&[u8]> {
+        None
+    }
+
+    async fn remember(&self, _: &[u8]) -> Result<(), SendError> {
+        Ok(())
+    }
+}
+
+/// What the house gives an attempt.
+#[derive(Clone, Copy)]
+pub struct Attempt<'a> {
+    /// How it gets on.
+    pub progress: &'a Progress,
+    /// What it leaves, and what was left to it.
+    pub memory: &'a dyn Memory,
+}
+
 /// Sends envelopes out.
 #[async_trait]
 pub trait Destination: Send + Sync {
@@ -128,8 +164,9 @@ pub trait Destination: Send + Sync {
     /// Looks an earlier attempt up at the far end; `Ok(None)` means it certainly did not arrive.
     async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError>;
 
-    /// The same, telling as it gets on: for what takes longer than a receiver may be silent, such as an upload of large parts.
-    async fn send_in_pieces(&self, envelope: &Envelope, _progress: &Progress) -> Result<Receipt, SendError> {
+    /// The same, telling as it gets on and with a memory: for what takes longer than a receiver may be silent, such as an upload of large
+    /// parts, and for what has steps of which a later attempt must know.
+    async fn attempt(&self, envelope: &Envelope, _attempt: Attempt<'_>) -> Result<Receipt, SendError> {
         self.send(envelope).await
     }
 

@@ -15,6 +15,7 @@ mod once;
 mod order;
 mod outage;
 mod parts;
+mod remembered;
 mod retention;
 pub mod rig;
 mod stages;

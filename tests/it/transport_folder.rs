@@ -14,7 +14,9 @@ use drehscheibe::envelope::{How, Inbound, Lying, Verdict};
 use drehscheibe::telemetry::parts::Said;
 use drehscheibe::transport::folder::FolderSource;
 use drehscheibe::transport::folder::out::FolderDestination;
-use drehscheibe::transport::port::{Busy, Destination, Notes, SendError, Spool, Surroundings};
+use drehscheibe::transport::port::{
+    Attempt, Busy, Destination, Memory, Notes, Progress, SendError, Spool, Surroundings,
+};
 use serde_json::{Value, json};
 
 use crate::support::names;
@@ -493,4 +495,74 @@ async fn envelopes_leave_whole_under_our_id_and_a_repeat_changes_nothing() {
     let gone = FolderDestination::new(place.path("nowhere"), "ja-nord".to_owned(), &around);
     assert!(matches!(gone.send(&json).await, Err(SendError::Later { far_end: true, .. })));
     assert_eq!(destination.send(&json).await.unwrap().reference, format!("{id}.json"));
+}
+
+/// What attempts leave, in memory.
+struct Left {
+    left: Option<String>,
+    kept: Mutex<Vec<String>>,
+    refuses: bool,
+}
+
+impl Left {
+    fn by(left: &str) -> Left {
+        Left { left: Some(left.to_owned()), kept: Mutex::default(), refuses: false }
+    }
+}
+
+#[async_trait]
+impl Memory for Left {
+    fn left(&self) -> Option<&[u8]> {
+        self.left.as_deref().map(str::as_bytes)
+    }
+
+    async fn remember(&self, what: &[u8]) -> Result<(), SendError> {
+        if self.refuses {
+            let cause = "not now".to_owned();
+            return Err(SendError::Later { cause, retry_after: None, far_end: false });
+        }
+        self.kept.lock().unwrap().push(String::from_utf8(what.to_vec()).unwrap());
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_a_broken_off_attempt_left_half_written_goes_with_the_next_one() {
+    let place = Place::new();
+    let around = place.house.around(Clock::real());
+    let destination = FolderDestination::new(place.path("out"), "ja-nord".to_owned(), &around);
+    let mut leaving = envelope("<a/>", "application/xml");
+    let partner = leaving.head.partner.clone().unwrap();
+    let mut writer = place.house.begin(&partner).await.unwrap();
+    writer.write(vec![7u8; 10_000].into()).await.unwrap();
+    leaving.parts.push(writer.finish("nachweis", "application/pdf").await.unwrap());
+    let id = leaving.head.id;
+    let half = format!(".{}.tmp", uuid::Uuid::from_u128(7));
+    let other = format!(".{}.tmp", uuid::Uuid::from_u128(8));
+    for name in [&half, &other, "fremd.xml"] {
+        fs::write(place.path("out").join(name), "halb").unwrap();
+    }
+    let progress = Progress::default();
+    let attempt =
+        async |memory: &Left| destination.attempt(&leaving, Attempt { progress: &progress, memory }).await;
+    // What cannot be known to the next attempt is not begun.
+    let refuses = Left { left: None, kept: Mutex::default(), refuses: true };
+    assert!(matches!(attempt(&refuses).await, Err(SendError::Later { far_end: false, .. })));
+    assert_eq!(names(&place.path("out")).len(), 3);
+    let memory = Left::by(&half);
+    attempt(&memory).await.unwrap();
+    let whole = [other.clone(), format!("{id}.part-1"), format!("{id}.xml"), "fremd.xml".to_owned()];
+    assert_eq!(names(&place.path("out")), whole, "another row's is not touched");
+    let kept = memory.kept.lock().unwrap().clone();
+    assert!(kept.len() == 1 && kept[0] != half && kept[0].ends_with(".tmp"), "{kept:?}");
+    // Only what we give such a name is removed.
+    for name in ["fremd.xml", "../in/a.xml", ".fremd.tmp"] {
+        attempt(&Left::by(name)).await.unwrap();
+        assert!(place.path("out/fremd.xml").exists());
+    }
+    // What is small is written in a moment and needs no memory.
+    leaving.parts.clear();
+    let memory = Left::by(&other);
+    destination.attempt(&leaving, Attempt { progress: &progress, memory: &memory }).await.unwrap();
+    assert!(memory.kept.lock().unwrap().is_empty());
 }

@@ -389,6 +389,7 @@ pub fn closed_due(r: &tokio_postgres::Row) -> Stored<ClosedDue> {
         queued: get(r, 11)?,
         deadline: get(r, 12)?,
         sealed: get(r, 15)?,
+        left: get(r, 23)?,
     })
 }
 

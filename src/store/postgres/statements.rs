@@ -186,6 +186,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("outbox_lost", include_str!("sql/outbox_lost.sql")),
     ("outbox_of_cause", include_str!("sql/outbox_of_cause.sql")),
     ("outbox_of_subject", include_str!("sql/outbox_of_subject.sql")),
+    ("outbox_remember", include_str!("sql/outbox_remember.sql")),
     ("outbox_replay", include_str!("sql/outbox_replay.sql")),
     ("outbox_row", include_str!("sql/outbox_row.sql")),
     ("outbox_settle", include_str!("sql/outbox_settle.sql")),

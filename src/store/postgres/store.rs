@@ -259,6 +259,11 @@ impl Store for PostgresStore {
         lanes::renew(&self.base, (lane, fence), now, lease).await
     }
 
+    async fn remember(&self, lane: i64, fence: i64, row: Uuid, what: &[u8]) -> Result<bool, StoreError> {
+        self.watch()?;
+        settle::remember(&self.base, (lane, fence), row, what).await
+    }
+
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         lanes::next_due(&self.base).await
     }

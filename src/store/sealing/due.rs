@@ -48,6 +48,8 @@ pub struct ClosedDue {
     pub deadline: Option<i64>,
     /// Where its content lies.
     pub sealed: i64,
+    /// What an attempt left, sealed with its content.
+    pub left: Option<Vec<u8>>,
 }
 
 impl ClosedDue {
@@ -57,7 +59,8 @@ impl ClosedDue {
         let opened = opened.ok_or_else(gone)?;
         let head: SendHead = opened.head()?.ok_or_else(gone)?;
         let body = opened.body()?.ok_or_else(gone)?;
-        Ok(self.due(stamp, head, body.into()))
+        let left = opened.left(&self.left)?.map(Bytes::from);
+        Ok(Due { left, ..self.due(stamp, head, body.into()) })
     }
 
     /// The row as a worker gets it, from its content in clear.
@@ -100,6 +103,7 @@ impl ClosedDue {
             deadline: self.deadline.map(time),
             unclear: self.unclear,
             delivers,
+            left: None,
             envelope,
         }
     }
@@ -122,6 +126,7 @@ pub fn at_once(work: &Work, send: &SendWork) -> Option<Due> {
         queued: micros(work.now),
         deadline: send.deadline,
         sealed: 0,
+        left: None,
     };
     Some(row.due(work.stamp.clone(), head, body))
 }
@@ -226,6 +231,7 @@ mod tests {
                 queued: 0,
                 deadline: None,
                 sealed: 1,
+                left: None,
             };
             let stamp = Stamp {
                 mandant: String::new(),

@@ -370,6 +370,11 @@ impl Store for SqliteStore {
         self.end(patience).await
     }
 
+    async fn remember(&self, lane: i64, fence: i64, row: Uuid, what: &[u8]) -> Result<bool, StoreError> {
+        let what = what.to_vec();
+        self.write(move |scene| lanes::remember(scene, (lane, fence), row, &what)).await
+    }
+
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.readers.read(|db, _| lanes::next_due(db)).await
     }

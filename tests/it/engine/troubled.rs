@@ -215,6 +215,10 @@ impl Store for Troubled {
         self.inner.sound().await
     }
 
+    async fn remember(&self, lane: i64, fence: i64, row: Uuid, what: &[u8]) -> Result<bool, StoreError> {
+        self.inner.remember(lane, fence, row, what).await
+    }
+
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.inner.next_due().await
     }

@@ -93,6 +93,37 @@ pub async fn what_leaves_says_what_it_is(house: &dyn House) {
     );
 }
 
+pub async fn what_an_attempt_leaves_is_found_by_the_next_one(house: &dyn House) {
+    let store = open(house).await;
+    commit_sends(&*store, "1", vec![send("c:x", Some("k"), "1"), send("c:x", Some("k"), "2")]).await;
+    let lane = claim(&*store, 1).await.remove(0);
+    let rows: Vec<Uuid> = lane.heads.iter().map(|due| due.id).collect();
+    assert!(lane.heads.iter().all(|due| due.left.is_none()));
+    assert!(store.remember(lane.id, lane.fence, rows[0], b"upload-1").await.unwrap());
+    assert!(store.remember(lane.id, lane.fence, rows[0], b"upload-2").await.unwrap(), "instead of it");
+    for (lane, fence, row) in [
+        (lane.id, lane.fence - 1, rows[0]),
+        (lane.id + 1, lane.fence, rows[0]),
+        (lane.id, lane.fence, Uuid::new_v4()),
+    ] {
+        assert!(!store.remember(lane, fence, row, b"stale").await.unwrap());
+    }
+    drop(store);
+    // The process died; the next one that has the lane knows it, and the one before keeps nothing any more.
+    let store = open(house).await;
+    let next = claim(&*store, 100).await.remove(0);
+    assert!(!store.remember(lane.id, lane.fence, rows[0], b"late").await.unwrap());
+    let left = |due: &Due| due.left.as_deref().map(<[u8]>::to_vec);
+    assert_eq!(next.heads.iter().map(left).collect::<Vec<_>>(), [Some(b"upload-2".to_vec()), None]);
+    // It stays over attempts that come to nothing, and goes with the one that arrives.
+    assert!(settle(&*store, &next, 0, later(200), true, 101).await);
+    let next = claim(&*store, 200).await.remove(0);
+    assert_eq!(left(&next.heads[0]), Some(b"upload-2".to_vec()));
+    assert!(settle(&*store, &next, 0, sent(), false, 201).await);
+    assert!(!store.remember(next.id, next.fence, rows[0], b"after it").await.unwrap());
+    assert!(store.remember(next.id, next.fence, rows[1], b"upload-3").await.unwrap());
+}
+
 pub async fn an_expired_lease_casts_doubt(house: &dyn House) {
     let store = open(house).await;
     commit_sends(&*store, "1", vec![send("c:x", Some("k"), "1"), send("c:x", Some("k"), "2")]).await;

@@ -28,7 +28,7 @@ macro_rules! store_contract {
                 other_content_is_a_conflict a_repeat_by_id_is_the_same_delivery
                 callers_at_once_have_one_effect a_batch_is_stored_whole_or_not_at_all
                 what_failed_leaves_nothing;
-            lanes: a_lane_keeps_order_and_is_leased_once what_leaves_says_what_it_is a_stale_fence_is_refused
+            lanes: a_lane_keeps_order_and_is_leased_once what_leaves_says_what_it_is what_an_attempt_leaves_is_found_by_the_next_one a_stale_fence_is_refused
                 an_expired_lease_casts_doubt a_clock_that_jumps_back_frees_leases
                 a_clock_that_goes_back_ends_pauses
                 what_is_woken_runs_though_the_clock_went_back
