@@ -224,6 +224,8 @@ fn antrag(n: u64, document: &gate::Document, now: Timestamp) -> Message {
         return_address: None,
         traceparent: None,
         acting_person: None,
+        label: None,
+        in_band: false,
     };
     let body = Bytes::from_static(b"<antrag/>");
     let envelope = Envelope { head, body, parts: vec![], evidence: Evidence::default() };

@@ -317,6 +317,8 @@ pub struct Outgoing {
     pub order: Option<SearchKey>,
     /// Message type of the body, such as `xfamilie.0011`.
     pub message: String,
+    /// Whether the document is marked as test, or about what was.
+    pub test: bool,
     /// Media type of the body.
     pub content_type: String,
     /// The document.
@@ -462,6 +464,7 @@ mod tests {
             partner: "p".into(),
             order: None,
             message: "m".into(),
+            test: true,
             content_type: "t".into(),
             body: Bytes::copy_from_slice(body.as_bytes()),
             parts: Vec::new(),

@@ -89,6 +89,22 @@ pub struct Head {
     /// The person that ordered it, where a person did.
     #[serde(default)]
     pub acting_person: Option<String>,
+    /// What the document is, outside of it: outbound as whoever wrote it says. Nothing that comes in is decided by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
+    /// Whether its answer can go back on the exchange that it came by. Never kept: no exchange outlives the process that holds it, so
+    /// what is read back has none.
+    #[serde(skip)]
+    pub in_band: bool,
+}
+
+/// What a document is, for transports that say so beside it; they open none themselves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    /// Its type, such as `xfamilie.0803`.
+    pub message: String,
+    /// Whether it is a test, as its `test` attribute says where it has one.
+    pub test: bool,
 }
 
 impl Head {
@@ -230,6 +246,17 @@ impl fmt::Debug for Envelope {
     }
 }
 
+/// What lies where a source looks for deliveries and has not taken, at the moment of a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lying {
+    /// Asked, and empty.
+    Nothing,
+    /// The oldest lies there since then, at most.
+    Since(Timestamp),
+    /// Something, and nobody knows since when: it counts since the look before, at which it was not there, or was already.
+    Something,
+}
+
 /// State of an inbound message; the stored words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -296,6 +323,8 @@ pub struct Reply {
     pub message: String,
     /// The id inside the document.
     pub message_id: String,
+    /// Whether it is marked as test, or about what was.
+    pub test: bool,
 }
 
 impl fmt::Debug for Reply {
@@ -346,6 +375,8 @@ mod tests {
             return_address: None,
             traceparent: None,
             acting_person: None,
+            label: None,
+            in_band: false,
         }
     }
 

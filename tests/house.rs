@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use rules::{
     Source, foreign_words, heads, imports, impurities, menus, sizes, unfinished, unsafe_not_forbidden,
-    upward, written_table,
+    unused, upward, written_table,
 };
 use table::{CORE, MAY_IMPORT, MEDIAN, WALL};
 
@@ -207,6 +207,33 @@ fn unfinished_work_is_found() {
         "//! x\n#![forbid(unsafe_code)]\n",
         &["//! #![forbid(unsafe_code)]\n"],
     );
+}
+
+#[test]
+fn what_is_built_is_used() {
+    assert_none(unused(&fs::read_to_string(top().join("Cargo.toml")).unwrap(), &sources()));
+}
+
+#[test]
+fn what_nobody_uses_is_found() {
+    let manifest = "[dependencies]\n# why\nrustls-webpki = \"1\"\ntower = { features = [\"util\"] }\n[dev-dependencies]\nproptest = \"1\"\n[profile.release]\nlto = false\n";
+    let user = "use webpki::X; use tower::ServiceExt;";
+    let test = ("tests/a.rs", "use proptest::prelude;");
+    let of = |src: &str, (path, test): (&str, &str)| {
+        unused(manifest, &[Source::new("src/a.rs", src), Source::new(path, test)]).len()
+    };
+    assert_eq!(of(user, test), 0);
+    assert_eq!(of("use webpki::X; use tower::Layer;", test), 1, "a feature");
+    assert_eq!(of("use tower::ServiceExt;", test), 1);
+    assert_eq!(
+        of("use tower::ServiceExt;", ("tests/a.rs", "use webpki::X; use proptest::x;")),
+        1,
+        "tests do not count"
+    );
+    assert_eq!(of(user, ("tests/a.rs", "")), 1);
+    let more = manifest.replace("\"util\"", "\"util\", \"limit\"");
+    let found = unused(&more, &[Source::new("src/a.rs", user), Source::new("tests/a.rs", test.1)]);
+    assert!(found[0].contains("limit"), "{found:?}");
 }
 
 #[test]

@@ -153,6 +153,7 @@ impl Entries {
             partner: destination["callback:".len()..].into(),
             order: Some(key.clone()),
             message: "drehscheibe.stand".into(),
+            test: true,
             content_type: "application/json".into(),
             body: Bytes::from(format!(r#"{{"id":"{}","stand":"abgeschlossen"}}"#, envelope.head.id)),
             parts: Vec::new(),
@@ -175,6 +176,7 @@ impl Entries {
                 body: self.receipt.clone(),
                 message: "xfamilie.0011".into(),
                 message_id: uuid::Uuid::nil().to_string(),
+                test: true,
             }),
             ..Effects::default()
         };

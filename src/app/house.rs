@@ -89,7 +89,7 @@ pub fn open_store(place: &Place, compiled: &Compiled, read_only: bool) -> Result
         // Where the store lies in the data folder itself, trays do, too, and partners have to pass.
         let shared = std::fs::canonicalize(&folder).ok() == std::fs::canonicalize(&place.data).ok();
         if folder.is_dir() && shared { private::made(&folder) } else { private::folder(&folder) }
-            .map_err(|error| StoreError::Refused(format!("no folder: {}", error.kind())))?;
+            .map_err(|error| StoreError::Refused(format!("no folder: {}", error.kind()).into()))?;
     }
     let Some((_, open)) = BACK_ENDS.iter().find(|(name, _)| *name == stage.store_kind) else {
         return Err(StoreError::Refused("there is no store of this kind".into()));

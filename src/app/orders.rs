@@ -96,6 +96,8 @@ fn envelope(order: Order, command: &Command, shared: &Shared) -> Envelope {
             return_address: None,
             traceparent: None,
             acting_person: Some(command.person.clone()),
+            label: None,
+            in_band: true,
         },
         evidence: Evidence {
             octets_sha256: hex::encode(digest::digest(&digest::SHA256, &body)),

@@ -22,8 +22,10 @@ use crate::plan::PlanSet;
 use crate::store::contract::{
     Command, CommandState, Figures, Filter, Listed, Scope, Store, StoreError, View,
 };
+use crate::store::plays::Plays;
 use crate::store::sqlite;
-use crate::transport::port::{Destination, Destinations, Intake, Spool};
+use crate::transport::TRANSPORTS;
+use crate::transport::port::{Answers, Destination, Destinations, Intake, Spool};
 
 use super::far::{Mishap, Partner, Seen};
 use super::place::Fit;
@@ -394,12 +396,19 @@ async fn envelopes(engine: &Engine, event: &Event, state: &State) -> Result<Vec<
     let ports = Ports(engine.core.clone());
     for (name, octets) in &given.parts {
         let Some(partner) = &envelope.head.partner else { continue };
-        let later = |_| StoreError::Later("a part cannot be stored".to_owned());
+        let later = |_| StoreError::Later("a part cannot be stored".into());
         let mut writer = ports.begin(partner).await.map_err(later)?;
         writer.write(octets.clone()).await.map_err(later)?;
         envelope.parts.push(writer.finish(name, "application/json").await.map_err(later)?);
     }
     Ok(vec![envelope])
+}
+
+/// Whether deliveries of an `on` entry are answered on their exchange where nobody asks for anything else.
+fn answers_in_band(binding: &str) -> bool {
+    let word = binding.split(' ').next();
+    let source = TRANSPORTS.iter().find(|entry| Some(entry.word) == word);
+    source.is_some_and(|entry| entry.answers == Some(Answers::InBand))
 }
 
 fn envelope(given: &Given, received: Timestamp) -> Envelope {
@@ -422,6 +431,8 @@ fn envelope(given: &Given, received: Timestamp) -> Envelope {
             return_address: None,
             traceparent: None,
             acting_person: given.acting.clone(),
+            label: None,
+            in_band: answers_in_band(&given.binding),
         },
         body: given.body.clone(),
         parts: Vec::new(),

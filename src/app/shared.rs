@@ -67,7 +67,7 @@ impl Shared {
             .await;
         // Places of connections that went would count for ever as not looked into.
         let names: Vec<String> = kept.iter().map(|(connection, _)| connection.clone()).collect();
-        if let Err(error) = ports::keep_backlog(&self.core, &names).await {
+        if let Err(error) = ports::keep_looks(&self.core, &names).await {
             tracing::warn!(%error, "what sources of former connections saw is not forgotten yet");
         }
         for wanted in fresh {

@@ -291,6 +291,8 @@ pub fn envelope(n: u64, body: Bytes) -> Envelope {
             return_address: None,
             traceparent: None,
             acting_person: None,
+            label: None,
+            in_band: true,
         },
         evidence: Evidence { size: body.len() as u64, ..Evidence::default() },
         body,

@@ -21,10 +21,12 @@ use crate::clock::Clock;
 use crate::config::{self, SecretRef};
 use crate::effects::{Fact, Question};
 use crate::envelope::Stage;
+use crate::pipeline::find::RUECKSTAND;
 use crate::plan::Partner;
 use crate::register::aemter::tag;
 use crate::register::uhr::TOLERANCE;
 use crate::store::contract::{Scope, Store, View};
+use crate::store::looks::Look;
 
 /// The `on` entry of orders about registers.
 const BINDING: &str = "person register";
@@ -264,11 +266,14 @@ async fn status(
     let store = stage::read_store(global, out)?;
     // No person data: only what is known of registers as a whole is asked for.
     let questions = names.iter().cloned().map(Question::Bestand).collect();
-    let answers = store.lookup(questions).await?;
+    let (answers, looks) = (store.lookup(questions).await?, store.looks().await?);
     let (mut rows, mut values, now) = (Vec::new(), Vec::new(), clock.now());
     for (name, answer) in names.iter().zip(answers) {
         let Fact::Bestand(found) = answer.fact else { continue };
         let bestand = found.unwrap_or_default();
+        // What its predecessors deliver is its own.
+        let aemter = fit.compiled.tafeln.aemter.mit_vorgaengern(name, tag(now));
+        let looks: Vec<&Look> = looks.iter().filter(|look| aemter.contains(&look.partner)).collect();
         let at = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
         let fresh = bestand.vollstaendig_und_frisch(now, FRESH);
         let word = match (bestand.erklaert(), bestand.laedt(), fresh) {
@@ -300,20 +305,69 @@ async fn status(
                     Some(what) => format!("{}, does not agree: {what}", meldung.am),
                 },
             ),
+            channel(&looks, now),
         ]);
-        values.push(json!({ "jugendamt": name, "stand": word, "bestand": bestand }));
+        values.push(json!({ "jugendamt": name, "stand": word, "bestand": bestand, "kanal": looks }));
     }
     out.table(
-        &["register", "state", "begun", "last comparison", "signatures", "last Bestandsmeldung"],
+        &[
+            "register",
+            "state",
+            "begun",
+            "last comparison",
+            "signatures",
+            "last Bestandsmeldung",
+            "deliveries",
+        ],
         &rows,
     )?;
     out.value(&values)?;
     Ok(Exit::Ok)
 }
 
+/// Until when all was taken that lay where an office's deliveries come in: what was asked and found empty, of several places the one that
+/// was so longest ago. Where nobody asks, as at the HTTP door, nothing lies anywhere.
+fn channel(looks: &[&Look], now: Timestamp) -> String {
+    let unasked =
+        looks.iter().map(|look| look.looked).filter(|at| now.duration_since(*at) > RUECKSTAND).min();
+    let emptied = looks.iter().map(|look| look.emptied).min().flatten();
+    let lies = looks.iter().filter_map(|look| look.since).min();
+    let empty =
+        emptied.map_or_else(|| "never found empty".to_owned(), |at| format!("empty at {}", moment(at)));
+    match (looks.is_empty(), unasked, lies) {
+        (true, ..) => "-".to_owned(),
+        (_, Some(at), _) => format!("not asked for since {}, {empty}", moment(at)),
+        (_, _, Some(at)) => format!("some lie since {}, {empty}", moment(at)),
+        _ => empty,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn until_when_all_deliveries_were_taken_is_said_of_all_places_together() {
+        let at = |time: &str| -> Timestamp { format!("2026-11-21T{time}Z").parse().unwrap() };
+        let look = |since: Option<&str>, looked, emptied: Option<&str>| Look {
+            place: String::new(),
+            partner: String::new(),
+            since: since.map(at),
+            looked: at(looked),
+            emptied: emptied.map(at),
+        };
+        let said = |looks: &[Look]| channel(&looks.iter().collect::<Vec<_>>(), at("12:00:00"));
+        let empty = look(None, "11:59:00", Some("11:59:00"));
+        assert_eq!(said(&[]), "-");
+        assert_eq!(said(std::slice::from_ref(&empty)), "empty at 2026-11-21 11:59:00Z");
+        let older = look(None, "11:58:00", Some("11:58:00"));
+        assert_eq!(said(&[empty.clone(), older]), "empty at 2026-11-21 11:58:00Z");
+        let lies = look(Some("11:30:00"), "11:59:00", Some("11:20:00"));
+        let told = "some lie since 2026-11-21 11:30:00Z, empty at 2026-11-21 11:20:00Z";
+        assert_eq!(said(&[empty.clone(), lies]), told);
+        let never = look(None, "10:00:00", None);
+        assert_eq!(said(&[empty, never]), "not asked for since 2026-11-21 10:00:00Z, never found empty");
+    }
 
     #[test]
     fn an_order_is_a_registermeldung_and_a_test_where_only_tests_are_taken() {

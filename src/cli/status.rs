@@ -26,6 +26,7 @@ use crate::register::tatsachen::MELDEFRIST;
 use crate::route::compiled::Compiled;
 use crate::store::contract::{Backlog, Breaker, Figures, Filter, Listed, Pause, Scope, Store};
 use crate::store::duty::Holding;
+use crate::store::looks::Look;
 use crate::store::recovery::Recovering;
 use crate::telemetry::parts::{Said, Turn};
 
@@ -131,17 +132,16 @@ async fn of_offices(
 ) -> Result<Vec<Item>, CliError> {
     let offices = compiled.tafeln.aemter.aemter.iter().map(|amt| amt.id.clone());
     let offices: Vec<String> = offices.filter(|id| compiled.partners.contains_key(id)).collect();
-    let held = held(compiled, pauses);
+    let (held, looks) = (held(compiled, pauses), store.looks().await?);
     let (mut items, mut undeclared) = (Vec::new(), Vec::new());
     for office in offices {
         // What a predecessor delivered is this office's, and so is what of it lies here.
         let aemter = compiled.tafeln.aemter.mit_vorgaengern(&office, tag(now));
-        let lying = aemter.iter().cloned().map(Question::Backlog);
         // No person data: only what is known of registers and deliveries as such is asked for.
         let questions =
             [Question::Bestand(office.clone()), Question::Objections(Sought::Open(office.clone()))];
         let mut register = Register::default();
-        for answer in store.lookup(questions.into_iter().chain(lying).collect()).await? {
+        for answer in store.lookup(questions.into()).await? {
             match answer.fact {
                 Fact::Bestand(found) => register.bestand = found.unwrap_or_default(),
                 Fact::Objections(found) => {
@@ -149,10 +149,10 @@ async fn of_offices(
                         found.iter().filter(|one| one.why == Why::Unreadable).map(|one| one.since).min();
                     items.extend(of_office(&office, &found));
                 }
-                Fact::Backlog(since) => register.lies = earlier(register.lies, since),
                 _ => {}
             }
         }
+        register.looks = looks.iter().filter(|look| aemter.contains(&look.partner)).cloned().collect();
         register.held = aemter.iter().filter_map(|amt| held.get(amt).copied()).min();
         match register.bestand.erklaert() {
             true => items.extend(of_register(&office, &register, now)),
@@ -174,14 +174,10 @@ struct Register {
     bestand: Bestand,
     /// Since when the oldest delivery that nobody could read stands against all of it.
     unread: Option<Timestamp>,
-    /// Since when the oldest delivery lies where sources see it.
-    lies: Option<Timestamp>,
+    /// What sources found where its deliveries come in.
+    looks: Vec<Look>,
     /// Since when deliveries are held by a pause.
     held: Option<Timestamp>,
-}
-
-fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    one.into_iter().chain(other).min()
 }
 
 /// Since when deliveries of each office are held by a person.
@@ -208,9 +204,16 @@ fn of_register(office: &str, register: &Register, now: Timestamp) -> Option<Item
     if let Some(since) = register.unread {
         why.push(("an unreadable delivery".to_owned(), Some(since)));
     }
-    for (what, since) in [("deliveries that nobody took", register.lies), ("a pause", register.held)] {
+    let lies = register.looks.iter().filter_map(|look| look.since).min();
+    for (what, since) in [("deliveries that nobody took", lies), ("a pause", register.held)] {
         if let Some(from) = since.and_then(late) {
             why.push((format!("{what} since {}", moment(since.unwrap_or(from))), Some(from)));
+        }
+    }
+    for look in &register.looks {
+        if let Some(from) = late(look.looked) {
+            let text = format!("nothing was asked for at {} since {}", look.place, moment(look.looked));
+            why.push((text, Some(from)));
         }
     }
     let frist = SignedDuration::try_from(MELDEFRIST).unwrap_or(SignedDuration::MAX);
@@ -671,10 +674,20 @@ mod tests {
             |meldung| Register { bestand: Bestand { meldung, ..Bestand::default() }, ..Register::default() };
         let told = |register: Register| of_register("jugendamt-bremen", &register, at("12:00:00"));
         assert_eq!(told(register(meldung("08:00:00", true))), None);
-        let item = told(Register { lies: Some(at("11:00:01")), ..register(meldung("08:00:00", true)) });
+        let look = |since: Option<&str>, looked| Look {
+            place: "lieferungen jugendamt-bremen".to_owned(),
+            partner: "jugendamt-bremen".to_owned(),
+            since: since.map(at),
+            looked: at(looked),
+            emptied: None,
+        };
+        let item = told(Register {
+            looks: vec![look(Some("11:00:01"), "11:59:59"), look(None, "11:00:01")],
+            ..register(meldung("08:00:00", true))
+        });
         assert_eq!(item, None, "under way");
         let item = told(Register {
-            lies: Some(at("09:00:00")),
+            looks: vec![look(Some("09:00:00"), "11:59:00"), look(None, "10:59:00")],
             held: Some(at("10:30:00")),
             unread: Some(at("11:00:00")),
             ..register(meldung("11:30:00", false))
@@ -687,6 +700,7 @@ mod tests {
             "unreadable",
             "nobody took since 2026-11-21 09:00:00Z",
             "a pause since",
+            "nothing was asked for at lieferungen jugendamt-bremen since 2026-11-21 10:59:00Z",
             "11:30:00Z does not agree",
         ] {
             assert!(cause.contains(part), "{part}: {cause}");

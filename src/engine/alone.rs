@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 
-use crate::envelope::{Envelope, Verdict};
+use crate::envelope::{Envelope, Lying, Verdict};
 use crate::store::contract::Store;
 use crate::store::duty::Duty;
-use crate::transport::port::{Busy, DueTimers, Intake, Notes};
+use crate::transport::port::{Busy, DueTimers, Intake, Notes, Place};
 
 use super::core::{Core, busy};
-use super::ports::lies;
+use super::ports::{looked, looks};
 
 /// The ports of one such source.
 pub struct Alone {
@@ -71,9 +70,14 @@ impl Notes for Alone {
         }
     }
 
-    async fn lies(&self, connection: &str, seen: &[(String, Option<Timestamp>)]) -> Result<(), Busy> {
+    async fn looks(&self, connection: &str, places: &[Place]) -> Result<(), Busy> {
         self.held()?;
-        lies(&self.core, connection, seen).await
+        looks(&self.core, connection, places).await
+    }
+
+    async fn looked(&self, place: &Place, lying: Lying) -> Result<(), Busy> {
+        self.held()?;
+        looked(&self.core, place, lying).await
     }
 }
 

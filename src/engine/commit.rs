@@ -96,8 +96,8 @@ async fn halving(core: &Core, batch: &[Pending]) -> (Vec<Result<Committed, Store
     let mut open = Vec::new();
     open.push(0..batch.len());
     while let Some(range) = open.pop() {
-        let entries: Vec<Entry> =
-            batch[range.clone()].iter().map(|pending| pending.entry().clone()).collect();
+        let entries: Vec<Arc<Entry>> =
+            batch[range.clone()].iter().map(|pending| pending.decided.entry.clone()).collect();
         let reserved = reserve(core, &entries);
         match core.store.commit_and_take(entries, take(core, &reserved)).await {
             Ok(Made { committed: outcomes, lanes, woken }) => {
@@ -131,12 +131,12 @@ async fn halving(core: &Core, batch: &[Pending]) -> (Vec<Result<Committed, Store
             }
         }
     }
-    let lost = || Err(StoreError::Later("the store gave no outcome".to_owned()));
+    let lost = || Err(StoreError::Later("the store gave no outcome".into()));
     (done.into_iter().map(|outcome| outcome.unwrap_or_else(lost)).collect(), kept)
 }
 
 /// Room for lanes that these entries may make and that this process may send itself.
-fn reserve(core: &Core, entries: &[Entry]) -> Lanes {
+fn reserve(core: &Core, entries: &[Arc<Entry>]) -> Lanes {
     let mut wanted: HashMap<&str, usize> = HashMap::new();
     for send in entries.iter().flat_map(|entry| &entry.effects.sends) {
         *wanted.entry(send.destination.as_str()).or_default() += 1;
@@ -193,7 +193,7 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
         }
         Err(StoreError::Entry(cause)) => {
             core.release(leased);
-            let outcome = culprit(core, &decided, cause).await;
+            let outcome = culprit(core, &decided, &cause).await;
             ticket.tell(outcome);
         }
         Err(error) => {
@@ -245,8 +245,8 @@ async fn answer_again(core: &Core, decided: &Decided, first: &Verdict) -> Result
 pub const TO_MAINTAINERS: &str = "send a support bundle to the maintainers, then replay";
 
 /// What cannot be stored passed everything that a sender can do wrong: it is our fault, so it is parked.
-async fn culprit(core: &Core, decided: &Decided, cause: String) -> Result<Verdict, Busy> {
-    let first = &decided.entry;
+async fn culprit(core: &Core, decided: &Decided, cause: &str) -> Result<Verdict, Busy> {
+    let first: &Entry = &decided.entry;
     let mut effects = Effects::default();
     effects.object(objecting::set_apart(&decided.ground, decided.refusal.as_ref(), Inbound::Parked));
     let entry = Entry {

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::clock::{Clock, Tick};
@@ -25,6 +24,7 @@ use super::points::Points;
 use super::recover::Gate;
 use super::refused::Refused;
 use super::run::{Decided, Ground, Run};
+use super::told::Told;
 use super::watch::{self, Broken};
 
 /// Bounds of the engine; all have defaults.
@@ -185,9 +185,6 @@ impl Pending {
     }
 }
 
-/// What a source told of deliveries that it sees and has not taken, by partner with the age of the oldest, and when that was written.
-pub type Seen = (Vec<(String, Option<Timestamp>)>, Timestamp);
-
 /// Shared by all rooms of the engine.
 pub struct Core {
     /// The store.
@@ -212,8 +209,8 @@ pub struct Core {
     pub octets: Arc<Semaphore>,
     /// What this replica does alone.
     pub duties: Arc<Keeper>,
-    /// What each connection's source told of deliveries that it sees and has not taken, and when that was written.
-    pub backlog: Mutex<HashMap<String, Seen>>,
+    /// What was told of each place where a source looks for deliveries, and when that was written.
+    pub backlog: Mutex<HashMap<String, Told>>,
     /// Pauses that hold.
     pub pauses: ArcSwap<Vec<Pause>>,
     /// Closed while a store that was put back waits for a person.

@@ -438,8 +438,8 @@ async fn try_one(
     envelope.head.traceparent = Some(carry(&span, due.envelope.head.traceparent.as_deref()));
     let sending = async {
         let sent = match attempt::looks_first(due.unclear, destination.repeat_is_safe()) {
-            true => sending::look_up_or_send(core, lease, destination, &envelope).await,
-            false => sending::send(core, lease, destination, &envelope).await,
+            true => sending::look_up_or_send(core, lease, destination, (&envelope, due)).await,
+            false => sending::send(core, lease, destination, (&envelope, due)).await,
         };
         tracing::debug!(
             id = %due.id,

@@ -122,7 +122,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
             let refused = refused(ground, &partner, (plan, taken), Some(&identity), rejections, bench);
             let mut opened = said(refused, objections);
             if let Opened::Decided(decided) = &mut opened {
-                decided.entry.delivery = noted;
+                Arc::make_mut(&mut decided.entry).delivery = noted;
             }
             return opened;
         }
@@ -173,7 +173,7 @@ fn denied(ground: Ground, cause: &str) -> Opened {
     // No key: a stranger must not be able to occupy the key of a partner's later delivery. Its octets stand for the
     // content, which the transport may not have kept.
     let entry = Entry { keys: Vec::new(), content: entry::octets_hash(&ground.envelope), ..entry };
-    Opened::Decided(Box::new(Decided { ground, entry, refusal: None, leased: Vec::new() }))
+    Opened::Decided(Box::new(Decided { ground, entry: Arc::new(entry), refusal: None, leased: Vec::new() }))
 }
 
 fn parked(
@@ -191,7 +191,7 @@ fn parked(
     };
     let entry = entry::build(&ground, &partner.sender, identity, None, settled);
     let refusal = bound.map(|(plan, binding)| refusal(plan, binding, partner, identity));
-    Opened::Decided(Box::new(Decided { ground, entry, refusal, leased: Vec::new() }))
+    Opened::Decided(Box::new(Decided { ground, entry: Arc::new(entry), refusal, leased: Vec::new() }))
 }
 
 fn refusal(plan: &Plan, binding: &Binding, partner: &Partner, identity: Option<&Identity>) -> Refusal {
@@ -221,7 +221,12 @@ fn refused(
     let settled = Settled { route: Some(plan.route.clone()), ..settled };
     let settled = entry::answer_by_message(&ground, &refusal, settled);
     let entry = entry::build(&ground, &partner.sender, identity, None, settled);
-    Opened::Decided(Box::new(Decided { ground, entry, refusal: Some(refusal), leased: Vec::new() }))
+    Opened::Decided(Box::new(Decided {
+        ground,
+        entry: Arc::new(entry),
+        refusal: Some(refusal),
+        leased: Vec::new(),
+    }))
 }
 
 /// What a delivery says that comes in where no route takes any; what cannot be read there is of no known route.
@@ -254,7 +259,7 @@ fn identified(detected: &Detected, test: bool) -> Identity {
 
 fn said(mut opened: Opened, objections: Objected) -> Opened {
     if let Opened::Decided(decided) = &mut opened {
-        decided.entry.effects.object(objections);
+        Arc::make_mut(&mut decided.entry).effects.object(objections);
     }
     opened
 }
@@ -262,8 +267,8 @@ fn said(mut opened: Opened, objections: Objected) -> Opened {
 fn hash_only(opened: Opened, content: [u8; 32]) -> Opened {
     match opened {
         Opened::Decided(mut decided) => {
-            decided.entry.keep = Keep::HashOnly;
-            decided.entry.content = content;
+            Arc::make_mut(&mut decided.entry).keep = Keep::HashOnly;
+            Arc::make_mut(&mut decided.entry).content = content;
             // Refusing it once more, for a conflict, must not quote it either.
             decided.refusal = None;
             Opened::Decided(decided)

@@ -13,7 +13,6 @@ use crate::pipeline::step::{Bench, NEXT};
 use crate::plan::Plan;
 use crate::rejection::{Fault, Rejection};
 use crate::store::contract::{Entry, Keep, Stamp};
-use crate::transport::port::Answers;
 
 use super::run::{self, Decided, Ground, Refusal, Wait};
 
@@ -120,10 +119,9 @@ pub fn build(
     }
 }
 
-/// Turns the reply into an outbox row where the source cannot answer in band.
+/// Turns the reply into an outbox row where the exchange of the delivery takes none, or is over.
 pub fn answer_by_message(ground: &Ground, refusal: &Refusal, mut settled: Settled) -> Settled {
-    // A resumed message has no exchange left to answer on, whatever its source was.
-    if refusal.binding.answers == Answers::InBand && ground.resumed.is_none() {
+    if ground.envelope.head.in_band {
         return settled;
     }
     let Some(reply) = settled.effects.reply.clone() else { return settled };
@@ -150,12 +148,15 @@ fn return_address<'a>(ground: &'a Ground, refusal: &'a Refusal) -> Option<&'a st
 
 fn answer(ground: &Ground, id: Uuid, destination: &str, refusal: &Refusal, reply: Reply) -> Outgoing {
     let (asked, now) = (asked(&ground.envelope.head), ground.now());
+    // Answers of an earlier program are kept without it; a repeat has the mark of the first, for its content is the same.
+    let test = reply.test || refusal.identity.as_ref().is_some_and(|identity| identity.test);
     Outgoing {
         id: reply_row(id, destination, asked),
         destination: destination.to_owned(),
         partner: refusal.sender.id.clone(),
         order: None,
         message: reply.message,
+        test,
         content_type: reply.content_type,
         body: reply.body,
         parts: Vec::new(),
@@ -171,7 +172,7 @@ fn answer(ground: &Ground, id: Uuid, destination: &str, refusal: &Refusal, reply
 pub fn answer_to_repeat(ground: &Ground, refusal: &Refusal, first: &Verdict) -> Option<Outgoing> {
     let head = &ground.envelope.head;
     // A commit of unknown outcome that was tried again is no repeat of the sender's.
-    if refusal.binding.answers == Answers::InBand || ground.resumed.is_some() || first.id == head.id {
+    if head.in_band || ground.resumed.is_some() || first.id == head.id {
         return None;
     }
     let (reply, destination) = (first.reply.clone()?, return_address(ground, refusal)?);

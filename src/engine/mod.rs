@@ -27,4 +27,5 @@ pub mod retention;
 pub mod recover;
 pub mod refused;
 pub mod start;
+pub mod told;
 pub mod watch;

@@ -72,10 +72,9 @@ pub fn set_apart(ground: &Ground, refusal: Option<&Refusal>, state: Inbound) -> 
     }
 }
 
-/// Whether a route takes deliveries of a partner from a connection.
-pub fn delivers_from(set: &PlanSet, connection: &str, partner: &str) -> bool {
-    let from = |key: &str| key.split_once(' ').is_some_and(|(_, value)| value == connection);
-    let takes = |plan: &Plan| plan.bindings.iter().any(|binding| from(&binding.key)) && admits(plan, partner);
+/// Whether a route takes deliveries of a partner that come by an `on` entry.
+pub fn delivers_from(set: &PlanSet, binding: &str, partner: &str) -> bool {
+    let takes = |plan: &Plan| plan.bindings.iter().any(|known| known.key == binding) && admits(plan, partner);
     set.plans.iter().any(|plan| plan.delivers() && takes(plan))
 }
 

@@ -5,21 +5,21 @@ use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::effects::{Fact, Question, Vorgang};
-use crate::envelope::{Envelope, Inbound, Part, PartnerRef, SMALL_PART, Small, is_json};
+use crate::envelope::{Envelope, Inbound, Lying, Part, PartnerRef, SMALL_PART, Small, is_json};
 use crate::register::keys::{self, SearchKey};
 use crate::store::contract::{Filter, Scope, SpoolRead, SpoolWrite, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::{
-    Admission, Busy, Doors, DueTimers, HttpBinding, Notes, PartReader, PartWriter, Spool, SpoolError,
+    Admission, Busy, Doors, DueTimers, HttpBinding, Notes, PartReader, PartWriter, Place, Spool, SpoolError,
     Standing, Standings,
 };
 
 use super::core::{Core, busy};
 use super::objecting;
+use super::told::Told;
 
 /// All ports of one engine.
 pub struct Ports(pub Arc<Core>);
@@ -106,48 +106,57 @@ impl Notes for Ports {
             .map_err(|_| busy("the store cannot be written now"))
     }
 
-    async fn lies(&self, connection: &str, seen: &[(String, Option<Timestamp>)]) -> Result<(), Busy> {
-        lies(&self.0, connection, seen).await
+    async fn looks(&self, connection: &str, places: &[Place]) -> Result<(), Busy> {
+        looks(&self.0, connection, places).await
+    }
+
+    async fn looked(&self, place: &Place, lying: Lying) -> Result<(), Busy> {
+        looked(&self.0, place, lying).await
     }
 }
 
-/// How long what a source sees stands as it was told, while nothing changes.
-const TOLD_AGAIN: SignedDuration = SignedDuration::from_secs(60);
+/// Those among the partners of a place from whom a route takes deliveries there: of others nothing counts.
+fn delivering(core: &Core, place: &Place) -> Vec<String> {
+    let set = core.set.load();
+    let delivers = |partner: &&String| objecting::delivers_from(&set, &place.binding, partner);
+    place.partners.iter().filter(delivers).cloned().collect()
+}
 
-/// Keeps what a source sees of deliveries; what lies where no route delivers from counts nothing.
-pub async fn lies(core: &Core, connection: &str, seen: &[(String, Option<Timestamp>)]) -> Result<(), Busy> {
-    let now = core.clock.now();
-    let seen: Vec<(String, Option<Timestamp>)> = {
-        let (set, name) = (core.set.load(), connection_of(connection));
-        let delivers = |partner: &str| objecting::delivers_from(&set, name, partner);
-        seen.iter().filter(|(partner, _)| delivers(partner)).cloned().collect()
-    };
+/// Keeps where a source will look.
+pub async fn looks(core: &Core, connection: &str, places: &[Place]) -> Result<(), Busy> {
+    let (now, places) = (core.clock.now(), places.iter());
+    let places: Vec<(String, Vec<String>)> =
+        places.map(|place| (place.key(), delivering(core, place))).collect();
+    let stored = core.store.begin_looks(connection, &places, now).await;
+    stored.map_err(|_| busy("the store cannot be written now"))
+}
+
+/// Keeps what was found at a place.
+pub async fn looked(core: &Core, place: &Place, lying: Lying) -> Result<(), Busy> {
+    let (now, key, partners) = (core.clock.now(), place.key(), delivering(core, place));
     {
         let told = core.backlog.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((before, at)) = told.get(connection)
-            && *before == seen
-            && *at <= now
-            && now.duration_since(*at) < TOLD_AGAIN
-        {
+        if told.get(&key).is_some_and(|told| !told.is_old((&partners, lying), now)) {
             return Ok(());
         }
     }
-    let stored = core.store.set_backlog(connection, &seen, now).await;
+    let stored = core.store.looked(&key, &partners, lying, now).await;
     stored.map_err(|_| busy("the store cannot be written now"))?;
-    core.backlog.lock().unwrap_or_else(PoisonError::into_inner).insert(connection.to_owned(), (seen, now));
+    let told = Told { partners, lying, at: now };
+    core.backlog.lock().unwrap_or_else(PoisonError::into_inner).insert(key, told);
     Ok(())
 }
 
 /// Forgets what sources of other connections than these saw, in the store and here: nobody looks there any more, and one that comes
 /// back has to be written anew.
-pub async fn keep_backlog(core: &Core, connections: &[String]) -> Result<(), StoreError> {
-    let kept = core.store.keep_backlog(connections).await;
+pub async fn keep_looks(core: &Core, connections: &[String]) -> Result<(), StoreError> {
+    let kept = core.store.keep_looks(connections).await;
     let mut told = core.backlog.lock().unwrap_or_else(PoisonError::into_inner);
     told.retain(|place, _| connections.iter().any(|name| name == connection_of(place)));
     kept
 }
 
-/// The connection of a place: one with several places names each behind its own name.
+/// The connection of a place: see [`Place::key`].
 fn connection_of(place: &str) -> &str {
     place.split_once(' ').map_or(place, |(name, _)| name)
 }

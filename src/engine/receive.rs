@@ -224,7 +224,7 @@ impl Reception {
         }
         let said = objecting::unread(&ground, None, &Outcome::of(Inbound::Quarantined));
         entry.effects.object(said);
-        let decided = Box::new(Decided { ground, entry, refusal: None, leased: Vec::new() });
+        let decided = Box::new(Decided { ground, entry: Arc::new(entry), refusal: None, leased: Vec::new() });
         commit(core, decided, Some(ticket));
         let told = verdict.await.unwrap_or_else(|_| Err(busy("the engine has stopped").into()));
         told.map_err(Busy::from)
@@ -325,7 +325,7 @@ impl Drop for Told {
 
 fn commit(core: &Core, mut decided: Box<Decided>, ticket: Option<Ticket>) {
     let Some(ticket) = ticket else { return };
-    if core.refused.bound(&mut decided.entry, core.clock.now()) == Room::None {
+    if core.refused.bound(Arc::make_mut(&mut decided.entry), core.clock.now()) == Room::None {
         core.release(std::mem::take(&mut decided.leased));
         ticket.tell(Err(Busy { cause: FULL.to_owned(), retry_after: Duration::from_secs(600) }));
         return;
@@ -408,7 +408,7 @@ fn decide(mut run: Run, ended: Ended, now: Timestamp, bench: &mut Bench) -> Deci
     if let Some(message) = message.filter(|_| plan.delivers()) {
         entry.delivery = run::delivery(&ground, &message.sender, &message.identity, &message.record.kopf);
     }
-    Decided { ground, entry, refusal: Some(refusal), leased }
+    Decided { ground, entry: Arc::new(entry), refusal: Some(refusal), leased }
 }
 
 /// Decides a delivery whose key came before with other content; without a way to refuse it is only kept apart.
@@ -427,5 +427,9 @@ fn conflict(core: &Core, decided: Decided, told: &mut Told, bench: &mut Bench) {
     let mut entry = entry::conflict(&ground, &first, effects, rejection);
     entry.effects.object(objecting::set_apart(&ground, refusal.as_ref(), Inbound::Quarantined));
     // The refusal stays with it: a repeat of the conflict is owed the same answer.
-    commit(core, Box::new(Decided { ground, entry, refusal, leased: Vec::new() }), told.take());
+    commit(
+        core,
+        Box::new(Decided { ground, entry: Arc::new(entry), refusal, leased: Vec::new() }),
+        told.take(),
+    );
 }

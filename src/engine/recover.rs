@@ -256,6 +256,8 @@ mod tests {
                 return_address: None,
                 traceparent: None,
                 acting_person: None,
+                label: None,
+                in_band: false,
             },
             evidence: Default::default(),
             body: Default::default(),
@@ -271,6 +273,7 @@ mod tests {
             deadline: None,
             unclear: true,
             delivers: None,
+            left: None,
             envelope,
         }
     }

@@ -137,6 +137,8 @@ mod tests {
                 return_address: None,
                 traceparent: None,
                 acting_person: None,
+                label: None,
+                in_band: false,
             },
             evidence: Evidence::default(),
             body: bytes::Bytes::new(),

@@ -73,7 +73,7 @@ pub struct Decided {
     /// What it was run under, for reruns and conflicts.
     pub ground: Ground,
     /// The entry.
-    pub entry: Entry,
+    pub entry: Arc<Entry>,
     /// How to refuse it if its key is there with other content.
     pub refusal: Option<Refusal>,
     /// Guard keys to release after the commit.

@@ -6,15 +6,17 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::clock::Tick;
 use crate::envelope::Envelope;
-use crate::store::lane::Lane;
+use crate::store::lane::{Due, Lane};
 use crate::telemetry::alarm::{Alarm, raise};
-use crate::transport::port::{Destination, Progress, Receipt, SendError};
+use crate::transport::port::{Attempt, Destination, Memory, Progress, Receipt, SendError};
 
 use super::breaker::signed;
 use super::core::Core;
@@ -112,15 +114,44 @@ impl Lease {
     }
 }
 
+/// What attempts at a row leave for each other, kept under the fence of the lane's lease.
+struct OfRow<'a> {
+    core: &'a Core,
+    lease: &'a Lease,
+    row: Uuid,
+    left: Option<&'a [u8]>,
+}
+
+#[async_trait]
+impl Memory for OfRow<'_> {
+    fn left(&self) -> Option<&[u8]> {
+        self.left
+    }
+
+    async fn remember(&self, what: &[u8]) -> Result<(), SendError> {
+        let later =
+            |cause: &str| SendError::Later { cause: cause.to_owned(), retry_after: None, far_end: false };
+        match self.core.store.remember(self.lease.lane, self.lease.fence, self.row, what).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(later("the lane was lost before anything was done")),
+            Err(error) => {
+                self.core.store_failed(&error);
+                Err(later("what later attempts have to know cannot be kept now"))
+            }
+        }
+    }
+}
+
 /// Sends an envelope.
 pub async fn send(
     core: &Core,
     lease: &Lease,
     destination: &dyn Destination,
-    envelope: &Envelope,
+    (envelope, due): (&Envelope, &Due),
 ) -> Result<Receipt, SendError> {
     let progress = Progress::default();
-    let sending = destination.send_in_pieces(envelope, &progress);
+    let memory = OfRow { core, lease, row: due.id, left: due.left.as_deref() };
+    let sending = destination.attempt(envelope, Attempt { progress: &progress, memory: &memory });
     within(core, lease, destination, (envelope, Some(&progress)), sending).await
 }
 
@@ -139,11 +170,11 @@ pub async fn look_up_or_send(
     core: &Core,
     lease: &Lease,
     destination: &dyn Destination,
-    envelope: &Envelope,
+    (envelope, due): (&Envelope, &Due),
 ) -> Result<Receipt, SendError> {
     match find(core, lease, destination, envelope).await {
         Ok(Some(receipt)) => Ok(receipt),
-        Ok(None) => send(core, lease, destination, envelope).await,
+        Ok(None) => send(core, lease, destination, (envelope, due)).await,
         Err(_) => Err(SendError::Unclear { cause: "an earlier attempt cannot be looked up".to_owned() }),
     }
 }

@@ -32,7 +32,7 @@ impl Settling {
 
     /// Settles one row; `false` when the lease was lost.
     pub async fn settle(&self, settle: Settle) -> Result<bool, StoreError> {
-        let ended = || StoreError::Later("settling has ended".to_owned());
+        let ended = || StoreError::Later("settling has ended".into());
         let (answer, settled) = oneshot::channel();
         self.0.send(Wanted { settle, answer }).map_err(|_| ended())?;
         settled.await.unwrap_or_else(|_| Err(ended()))

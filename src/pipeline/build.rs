@@ -164,7 +164,7 @@ impl Build {
         let received = message.envelope.head.received;
         let kopf = answer::values(id, received, message.identity.test, &autor, leser);
         let content = inhalt(&record, leser, stand).map_err(|error| Trouble::Ours(error.to_string()))?;
-        document(bench, id, (type_, version), kopf, content)
+        document(bench, id, (type_, version), message, kopf, content)
     }
 
     /// The issuing office as a header names it. One of which the tables know no way and no address is reached through the
@@ -275,13 +275,14 @@ pub fn write(
     record.kopf.antragszeit.get_or_insert_with(|| answer::zeitpunkt(received));
     let kopf = answer::values(id, received, message.identity.test, platform, leser);
     let content = werte::auskunft(&record, leser).map_err(|error| Trouble::Ours(error.to_string()))?;
-    document(bench, id, (type_, version), kopf, content)
+    document(bench, id, (type_, version), message, kopf, content)
 }
 
 fn document(
     bench: &mut Bench,
     id: uuid::Uuid,
     (type_, version): (&str, &str),
+    message: &Message,
     kopf: Value,
     content: Value,
 ) -> Result<Reply, Trouble> {
@@ -293,6 +294,7 @@ fn document(
         body,
         message: type_.to_owned(),
         message_id: id.to_string(),
+        test: message.identity.test,
     })
 }
 

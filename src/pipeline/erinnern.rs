@@ -111,7 +111,7 @@ impl Step for Erinnern {
             "seit": vorgang.akte.stand.map(answer::zeitpunkt),
             "anzahl": vorgang.akte.erinnerungen,
         });
-        let document = sending::json_document(MESSAGE, message.derived_id(ENTRY.word), &told);
+        let document = sending::json_document(message, MESSAGE, message.derived_id(ENTRY.word), &told);
         message.built.insert(self.named.clone(), document);
         let value = if lapses { "abgelaufen" } else { "faellig" };
         message.values.insert("erinnerung", value.to_owned());

@@ -110,6 +110,7 @@ impl Step for Forward {
                 body: message.envelope.body.clone(),
                 message: message.identity.message.clone(),
                 message_id: message.record.kopf.nachrichten_uuid.clone(),
+                test: message.identity.test,
             },
         };
         message.audit(ENTRY.word, &[("message", &reply.message)]);

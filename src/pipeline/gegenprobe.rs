@@ -183,7 +183,7 @@ impl Gegenprobe {
             "text": text,
         });
         let purpose = format!("{}:{}", ENTRY.word, vorgang.id);
-        let document = sending::json_document(MESSAGE, message.derived_id(&purpose), &task);
+        let document = sending::json_document(message, MESSAGE, message.derived_id(&purpose), &task);
         let owner = Some(vorgang.owner.as_str()).filter(|owner| !owner.is_empty());
         let office = owner.map(|owner| today(&self.tafeln, owner, tag(message.now())));
         let (partner, destination) = way(&self.reach, office.as_deref());

@@ -102,7 +102,7 @@ impl Step for Nachweis {
 /// The one answer to everything else.
 fn keiner(message: &Message) -> Reply {
     let value = json!({ "id": sending::nummer(message), "nachweis": KEINER });
-    sending::json_document(MESSAGE, message.derived_id(ENTRY.word), &value)
+    sending::json_document(message, MESSAGE, message.derived_id(ENTRY.word), &value)
 }
 
 #[cfg(test)]

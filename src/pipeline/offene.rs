@@ -98,7 +98,7 @@ impl Step for Offene {
             "stand": answer::zeitpunkt(message.now()),
             "lieferungen": found.iter().map(told).collect::<Vec<_>>(),
         });
-        let document = sending::json_document(MESSAGE, message.derived_id(ENTRY.word), &told);
+        let document = sending::json_document(message, MESSAGE, message.derived_id(ENTRY.word), &told);
         message.built.insert(self.named.clone(), document);
         // A hint is told once; it stands against nothing.
         let hints = found.iter().filter(|one| one.why == Why::Foreign);

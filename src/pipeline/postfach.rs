@@ -230,7 +230,12 @@ fn addressed(message: &Message, document: Reply, an: Value) -> Result<Reply, Tro
         });
         letter.insert("dokument".to_owned(), inside);
     }
-    Ok(sending::json_document(schreiben::MESSAGE, message.derived_id(LETTER), &Value::Object(letter)))
+    Ok(sending::json_document(
+        message,
+        schreiben::MESSAGE,
+        message.derived_id(LETTER),
+        &Value::Object(letter),
+    ))
 }
 
 /// The account that asked where nothing was decided: it is told which office decides, and nothing else (rules.md 2.6).
@@ -438,6 +443,7 @@ mod tests {
                 body: message.envelope.body.clone(),
                 message: "xfamilie.0803".into(),
                 message_id: "u".into(),
+                test: true,
             };
             message.built.insert("schreiben".into(), original);
             apply(&mut message);

@@ -77,6 +77,7 @@ impl Step for Receipt {
             body,
             message: receipt.clone(),
             message_id: id.to_string(),
+            test: message.identity.test,
         });
         Ok(Flow::Next)
     }

@@ -148,6 +148,7 @@ impl Refuse for Refusal {
             body,
             message: rejection.clone(),
             message_id: id.to_string(),
+            test,
         });
         Ok(effects)
     }

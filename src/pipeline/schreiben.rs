@@ -73,7 +73,7 @@ pub fn schreiben(message: &Message, tafeln: &Tafeln) -> Result<Reply, Fehlt> {
             "text": ZUSTAENDIGKEIT,
         }),
     };
-    Ok(sending::json_document(MESSAGE, message.derived_id("schreiben"), &value))
+    Ok(sending::json_document(message, MESSAGE, message.derived_id("schreiben"), &value))
 }
 
 /// The proof for another application: the facts of a Negativauskunft. Whoever calls has seen the release.

@@ -190,6 +190,7 @@ impl Tell {
             partner: addressee.partner.clone(),
             order: message.order.clone(),
             message: MESSAGE.to_owned(),
+            test: message.identity.test,
             content_type: "application/json".to_owned(),
             body,
             parts: Vec::new(),
@@ -220,6 +221,7 @@ impl Tell {
             body: self.body(message, id, nummer, sending::stand(message)),
             message: MESSAGE.to_owned(),
             message_id: id.to_string(),
+            test: message.identity.test,
         };
         let (to, patience) = ((partner.as_str(), destination.as_str()), (delay, self.give_up_after));
         let send = sending::outgoing(message, "tell", to, document, Vec::new(), patience);

@@ -90,6 +90,8 @@ pub fn head() -> Head {
         return_address: None,
         traceparent: None,
         acting_person: None,
+        label: None,
+        in_band: false,
     }
 }
 

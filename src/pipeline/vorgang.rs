@@ -189,6 +189,7 @@ impl Vorgang {
             body: message.envelope.body.clone(),
             message: message.identity.message.clone(),
             message_id: message.record.kopf.nachrichten_uuid.clone(),
+            test: message.identity.test,
         };
         message.built.insert(self.named.clone(), answer);
         message.values.insert(ENTRY.word, "geschlossen".to_owned());
@@ -253,7 +254,7 @@ fn zurueckziehen(message: &mut Message, named: &str) -> Result<Flow, Trouble> {
     if let Ok(state) = uebergaenge::allowed(vorgang.state, VorgangState::Zurueckgezogen) {
         vorgang.state = state;
         let told = json!({ "art": RUECKZUG, "transaktionsid": id });
-        let document = sending::json_document(MESSAGE, message.derived_id(RUECKZUG), &told);
+        let document = sending::json_document(message, MESSAGE, message.derived_id(RUECKZUG), &told);
         message.built.insert(named.to_owned(), document);
         message.keep_vorgang(VorgangChange { key, vorgang });
     }

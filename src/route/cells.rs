@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::pipeline::step::{Refuse, SettingFault};
-use crate::plan::{Accept, Binding, Plan};
+use crate::plan::{Accept, Binding, Partner, Plan};
 use crate::route::compile::Menus;
 use crate::route::connections::Connections;
 use crate::route::fault::{Collector, Desk};
@@ -290,7 +290,7 @@ fn place_of(route: &RouteFile, message: &str) -> Place {
 }
 
 /// The HTTP paths of all routes, one entry each; routes that share a path are shown together.
-pub fn http(plans: &[Plan]) -> Vec<HttpBinding> {
+pub fn http(plans: &[Plan], partners: &BTreeMap<String, Partner>) -> Vec<HttpBinding> {
     let mut paths: BTreeMap<&str, HttpBinding> = BTreeMap::new();
     for plan in plans {
         for binding in &plan.bindings {
@@ -298,14 +298,14 @@ pub fn http(plans: &[Plan]) -> Vec<HttpBinding> {
                 continue;
             };
             let messages = plan.accept.iter().map(|accept| accept.message.clone());
-            let partners = plan.accept.iter().flat_map(|accept| accept.partners.clone());
+            let admitted = plan.accept.iter().flat_map(|accept| accept.partners.clone());
             let limits = &plan.limits;
             match paths.get_mut(path) {
                 Some(entry) => {
                     entry.route = format!("{}, {}", entry.route, plan.route);
                     entry.about = format!("{} {}", entry.about, plan.about);
                     entry.messages.extend(messages);
-                    entry.partners.extend(partners);
+                    entry.partners.extend(admitted);
                     entry.max_body = entry.max_body.max(limits.max_body);
                     entry.max_part = entry.max_part.max(limits.max_part);
                 }
@@ -315,7 +315,8 @@ pub fn http(plans: &[Plan]) -> Vec<HttpBinding> {
                         route: plan.route.clone(),
                         about: plan.about.clone(),
                         messages: messages.collect(),
-                        partners: partners.collect(),
+                        partners: admitted.collect(),
+                        by_message: Vec::new(),
                         max_body: limits.max_body,
                         max_part: limits.max_part,
                     };
@@ -324,11 +325,13 @@ pub fn http(plans: &[Plan]) -> Vec<HttpBinding> {
             }
         }
     }
+    let reached = |id: &String| partners.get(id).is_some_and(|partner| partner.return_address.is_some());
     let tidy = |mut entry: HttpBinding| {
         for names in [&mut entry.messages, &mut entry.partners] {
             names.sort();
             names.dedup();
         }
+        entry.by_message = entry.partners.iter().filter(|id| reached(id)).cloned().collect();
         entry
     };
     paths.into_values().map(tidy).collect()

@@ -423,7 +423,7 @@ fn assemble(
         connections.by_name.iter().map(|(name, known)| (name.clone(), known.patience.clone())).collect();
     Some(Compiled {
         version: rest.version,
-        http: cells::http(&plans),
+        http: cells::http(&plans, &partners),
         stage,
         plans,
         partners,

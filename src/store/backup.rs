@@ -16,6 +16,7 @@ use crate::store::contract::{Store, StoreError};
 use crate::store::private;
 use crate::store::recovery::Copied;
 use crate::store::sealing::values::{Stored, disk};
+use crate::store::trouble::Cause;
 
 /// The form of the folder that this program writes and reads.
 const FORMAT: u32 = 1;
@@ -52,7 +53,7 @@ pub struct Manifest {
     pub files: Vec<Entry>,
 }
 
-fn refused<T>(text: impl Into<String>) -> Stored<T> {
+fn refused<T>(text: impl Into<Cause>) -> Stored<T> {
     Err(StoreError::Refused(text.into()))
 }
 

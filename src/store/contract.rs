@@ -17,22 +17,25 @@ use crate::register::keys::SearchKey;
 use crate::rejection::Rejection;
 use crate::store::duty::Duties;
 use crate::store::lane::{Lane, Settle, Take, Want};
+use crate::store::looks::Looks;
+use crate::store::plays::Plays;
 use crate::store::recovery::Recovery;
 use crate::store::rekey::Rekey;
 use crate::store::retention::Retention;
+use crate::store::trouble::Cause;
 
 /// Why a store could not do what it was asked; never holds a value of a message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Our trouble that may pass: busy, disk full, connection lost. Nothing was committed.
     #[error("store cannot commit now: {0}; nothing was acknowledged, it is tried again")]
-    Later(String),
+    Later(Cause),
     /// This very entry cannot be stored; others can.
     #[error("entry cannot be stored: {0}; it is parked with its raw octets")]
-    Entry(String),
+    Entry(Cause),
     /// The store belongs to another stage, version or key.
     #[error("store refused: {0}")]
-    Refused(String),
+    Refused(Cause),
     /// The database lacks what this process has acknowledged: a fail-over led to one that lagged behind, or one was put back. It is
     /// marked as one that was put back; what this process holds in memory is of another history.
     #[error(
@@ -43,9 +46,6 @@ pub enum StoreError {
     #[error("sealed octets do not open: {0}; restore the file from backup or check the key")]
     Corrupt(String),
 }
-
-/// What a store says when its disk is full; the one trouble that has an alarm of its own.
-pub const DISK_FULL: &str = "the disk is full; free space where the store lies";
 
 /// The attributes of every row (rules.md 7).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -423,7 +423,7 @@ pub trait SpoolRead: Send {
 
 /// A store.
 #[async_trait]
-pub trait Store: Duties + Retention + Recovery + Rekey + Send + Sync {
+pub trait Store: Duties + Looks + Retention + Recovery + Rekey + Plays + Send + Sync {
     /// Makes this a running process of the store and clears up after those that died: their leases end, commands that they
     /// had taken wait again, claims that nobody needs go (their number is returned). Refused where only one may run and one does.
     async fn begin_run(&self) -> Result<u64, StoreError>;
@@ -447,11 +447,13 @@ pub trait Store: Duties + Retention + Recovery + Rekey + Send + Sync {
     /// Idempotency is looked at first (`Again`, `Conflict`), then guards (`Stale`). Entries of one batch never share a key, nor a
     /// guard unless it is a shared one ([`crate::effects::GuardKey::shared`]), which is compared and not bumped.
     async fn commit(&self, entries: Vec<Entry>) -> Result<Vec<Committed>, StoreError> {
+        let entries = entries.into_iter().map(Arc::new).collect();
         self.commit_and_take(entries, None).await.map(|made| made.committed)
     }
     /// As `commit`; lanes that are made by it and can go at once come back leased, as `claim` would have returned them. After an
     /// error nobody knows whether there are any: see [`Want::ours`].
-    async fn commit_and_take(&self, entries: Vec<Entry>, take: Option<Take>) -> Result<Made, StoreError>;
+    async fn commit_and_take(&self, entries: Vec<Arc<Entry>>, take: Option<Take>)
+    -> Result<Made, StoreError>;
 
     /// Queues the committed answer to a message once more, for a sender that repeats it: a row of this id that was sent goes
     /// again, one that is on its way or waits for a person stays, a missing one is added to what the message caused. Where the
@@ -473,6 +475,10 @@ pub trait Store: Duties + Retention + Recovery + Rekey + Send + Sync {
     /// which something goes on.
     async fn renew(&self, lane: i64, fence: i64, now: Timestamp, lease: Duration)
     -> Result<bool, StoreError>;
+    /// Keeps what the attempt under way at a row leaves for those after it, sealed with the row, instead of what was left before; it comes
+    /// with the row ([`Due::left`](crate::store::lane::Due::left)) until that is sent. `false` when the fence is stale or the row is not
+    /// this lane's to settle: then nothing was kept.
+    async fn remember(&self, lane: i64, fence: i64, row: Uuid, what: &[u8]) -> Result<bool, StoreError>;
     /// Ends the store at the end of its process: what is queued is done, logs are emptied, threads end, also where somebody still
     /// holds it; afterwards it takes nothing any more. An error says what could not be brought to its end in this time; what was
     /// acknowledged is safe in any case. Nothing is to be done where a server holds the data.
@@ -554,26 +560,10 @@ pub trait Store: Duties + Retention + Recovery + Rekey + Send + Sync {
     /// Writes (`Some`) or removes (`None`) a note.
     async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError>;
 
-    /// Replaces what a connection's source sees and has not taken: by partner since when the oldest lies there, `None` where nothing
-    /// does; partners that are not named go. `now` is when it looked. Moves no guard: what is under way is no gap (rules.md 2.1 c).
-    async fn set_backlog(
-        &self,
-        connection: &str,
-        seen: &[(String, Option<Timestamp>)],
-        now: Timestamp,
-    ) -> Result<(), StoreError>;
-
-    /// Forgets what sources of other connections than these saw: nobody looks there any more.
-    async fn keep_backlog(&self, connections: &[String]) -> Result<(), StoreError>;
-
     /// Starts a sealed claim for a Mandant.
     async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError>;
     /// Opens a sealed claim.
     async fn open_claim(&self, mandant: &str, claim: &Claim) -> Result<Box<dyn SpoolRead>, StoreError>;
     /// Removes claim files that no committed row names and that no run holds; returns how many.
     async fn collect_garbage(&self) -> Result<u64, StoreError>;
-
-    /// A dump of everything that must be equal after any crash: decrypted contents, states and counts, without generated ids,
-    /// times and nonces; sorted lines. Only stages test and demo answer it.
-    async fn essence(&self) -> Result<Vec<String>, StoreError>;
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -31,6 +32,8 @@ pub struct Due {
     pub unclear: bool,
     /// The Vorgang whose answer it is, as the store names it: handed back with the settling.
     pub delivers: Option<Tag>,
+    /// What an attempt before left for the ones after it: see `Store::remember`.
+    pub left: Option<Bytes>,
     /// The envelope to send.
     pub envelope: Envelope,
 }

@@ -1,70 +1,170 @@
-//! What can be wrong with the neighbour that a store rests on, in our own words, and which alarm calls a person because of it.
-//! Never passes on a text of the neighbour: it can quote a value of a row.
+//! What can be wrong with the neighbour that a store rests on, in our own words, and which alarm calls a person because of it. What is done
+//! about it follows from what it is, never from its words. Never passes on a text of the neighbour: it can quote a value of a row.
 
-use crate::store::contract::{DISK_FULL, StoreError};
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
+
+use crate::store::contract::StoreError;
 use crate::telemetry::alarm::Alarm;
 
-/// Nobody answers at the address.
-pub const UNREACHABLE: &str = "PostgreSQL cannot be reached; connecting is tried again by itself";
-/// The connection broke off in the middle.
-pub const LOST: &str = "the connection to PostgreSQL was lost; it is made again by itself";
-/// The server said that it goes, or is not yet there.
-pub const ENDED: &str = "PostgreSQL stops, starts or ended the connection; it is tried again by itself";
-/// A standby, or a server that was told to take no writes.
-pub const READ_ONLY: &str = "PostgreSQL is read-only (a standby?); it is tried again at the primary";
-/// The embedded store's file may not be written.
-pub const FILE_READ_ONLY: &str = "the store's file is read-only; give the process the right to write";
-/// Somebody else locks the file of the mark; who it is may follow.
-pub const MARK_HELD: &str = "another program holds keys.mark beside the key store, and nothing is acknowledged until it lets go; look who it is (`fuser`, \
-     `lsof`), a backup program perhaps, and let it leave this file alone";
-/// The server has as many connections as it takes.
-pub const NO_CONNECTION: &str =
-    "PostgreSQL has no connection left; raise max_connections or the limit of the login";
-/// All our own connections are busy for too long.
-pub const POOL_BUSY: &str = "no connection to PostgreSQL is free in time; statements take too long";
-/// A statement took longer than it may.
-pub const TOO_SLOW: &str = "PostgreSQL took too long for a statement; look at its load";
-/// A lock was held for longer than we wait.
-pub const LOCKED: &str =
-    "another process holds a row of the store for too long; look for a transaction that does not end";
-/// Another process wrote at the same moment; the transaction is done again.
-pub const RACE: &str = "another process wrote at the same moment, again and again";
-/// The login may not do what it must.
-pub const RIGHTS: &str =
-    "the database login lacks a right; make it a member of the three roles and run `migrate`";
-/// The login is not accepted.
-pub const LOGIN: &str = "PostgreSQL refuses the login; check user, password and pg_hba.conf";
-/// The database of the URL is not there.
-pub const NO_DATABASE: &str = "the database does not exist; create it once, as the owner";
+/// What is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The disk is full; nothing can be acknowledged.
+    DiskFull,
+    /// Nobody answers at the address.
+    Unreachable,
+    /// The connection broke off in the middle.
+    Lost,
+    /// The server said that it goes, or is not yet there.
+    Ended,
+    /// A standby, or a server that was told to take no writes.
+    ReadOnly,
+    /// The embedded store's file may not be written.
+    FileReadOnly,
+    /// Somebody else locks the file of the mark; who it is may follow.
+    MarkHeld,
+    /// The server has as many connections as it takes.
+    NoConnection,
+    /// All our own connections are busy for too long.
+    PoolBusy,
+    /// A statement took longer than it may.
+    TooSlow,
+    /// A lock was held for longer than we wait.
+    Locked,
+    /// Another process wrote at the same moment; the transaction is done again.
+    Race,
+    /// The login may not do what it must.
+    Rights,
+    /// The login is not accepted.
+    Login,
+    /// The database of the URL is not there.
+    NoDatabase,
+    /// An id or key is there already; done again, because another process may have been faster, and then said.
+    Taken,
+    /// A statement came after one that failed, in the same transaction.
+    Over,
+    /// Nothing of these.
+    Other,
+}
 
-/// Which text calls with which alarm; what is not here is `store-busy`.
-const CALLS: &[(&str, Alarm)] = &[
-    (DISK_FULL, Alarm::StoreDiskFull),
-    (UNREACHABLE, Alarm::StoreUnreachable),
-    (LOST, Alarm::StoreUnreachable),
-    (ENDED, Alarm::StoreUnreachable),
-    (READ_ONLY, Alarm::StoreReadOnly),
-    (FILE_READ_ONLY, Alarm::StoreReadOnly),
-    (MARK_HELD, Alarm::StoreFileHeld),
-    (NO_CONNECTION, Alarm::StoreNoConnection),
-    (POOL_BUSY, Alarm::StoreSlow),
-    (TOO_SLOW, Alarm::StoreSlow),
-    (LOCKED, Alarm::StoreSlow),
-    (RACE, Alarm::StoreSlow),
-    (RIGHTS, Alarm::StoreLogin),
-    (LOGIN, Alarm::StoreLogin),
-    (NO_DATABASE, Alarm::StoreLogin),
-];
+impl Trouble {
+    /// A sentence for persons.
+    pub fn says(self) -> &'static str {
+        match self {
+            Trouble::DiskFull => "the disk is full; free space where the store lies",
+            Trouble::Unreachable => "PostgreSQL cannot be reached; connecting is tried again by itself",
+            Trouble::Lost => "the connection to PostgreSQL was lost; it is made again by itself",
+            Trouble::Ended => "PostgreSQL stops, starts or ended the connection; it is tried again by itself",
+            Trouble::ReadOnly => "PostgreSQL is read-only (a standby?); it is tried again at the primary",
+            Trouble::FileReadOnly => "the store's file is read-only; give the process the right to write",
+            Trouble::MarkHeld => {
+                "another program holds keys.mark beside the key store, and nothing is acknowledged until it lets go; look who it is (`fuser`, \
+     `lsof`), a backup program perhaps, and let it leave this file alone"
+            }
+            Trouble::NoConnection => {
+                "PostgreSQL has no connection left; raise max_connections or the limit of the login"
+            }
+            Trouble::PoolBusy => "no connection to PostgreSQL is free in time; statements take too long",
+            Trouble::TooSlow => "PostgreSQL took too long for a statement; look at its load",
+            Trouble::Locked => {
+                "another process holds a row of the store for too long; look for a transaction that does not end"
+            }
+            Trouble::Race => "another process wrote at the same moment, again and again",
+            Trouble::Rights => {
+                "the database login lacks a right; make it a member of the three roles and run `migrate`"
+            }
+            Trouble::Login => "PostgreSQL refuses the login; check user, password and pg_hba.conf",
+            Trouble::NoDatabase => "the database does not exist; create it once, as the owner",
+            Trouble::Taken => "an id or key of it is taken by another row",
+            Trouble::Over => "PostgreSQL had given up the transaction already",
+            Trouble::Other => "the store is in trouble; look at its log",
+        }
+    }
+
+    /// The alarm that calls a person because of it; `None` for that of the kind of error.
+    fn alarm(self) -> Option<Alarm> {
+        match self {
+            Trouble::DiskFull => Some(Alarm::StoreDiskFull),
+            Trouble::Unreachable | Trouble::Lost | Trouble::Ended => Some(Alarm::StoreUnreachable),
+            Trouble::ReadOnly | Trouble::FileReadOnly => Some(Alarm::StoreReadOnly),
+            Trouble::MarkHeld => Some(Alarm::StoreFileHeld),
+            Trouble::NoConnection => Some(Alarm::StoreNoConnection),
+            Trouble::PoolBusy | Trouble::TooSlow | Trouble::Locked | Trouble::Race => Some(Alarm::StoreSlow),
+            Trouble::Rights | Trouble::Login | Trouble::NoDatabase => Some(Alarm::StoreLogin),
+            Trouble::Taken | Trouble::Over | Trouble::Other => None,
+        }
+    }
+}
+
+/// Why a store cannot do something: what is wrong, and a sentence of ours.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Cause {
+    trouble: Trouble,
+    text: Cow<'static, str>,
+}
+
+impl Cause {
+    /// A trouble with more to say of it, such as who causes it.
+    pub fn told(trouble: Trouble, more: &str) -> Cause {
+        Cause { trouble, text: format!("{}{more}", trouble.says()).into() }
+    }
+
+    /// Whether this is what is wrong.
+    pub fn is(&self, trouble: Trouble) -> bool {
+        self.trouble == trouble
+    }
+}
+
+impl Deref for Cause {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {:?}", self.trouble, self.text)
+    }
+}
+
+impl From<Trouble> for Cause {
+    fn from(trouble: Trouble) -> Cause {
+        Cause { trouble, text: trouble.says().into() }
+    }
+}
+
+impl From<&'static str> for Cause {
+    fn from(text: &'static str) -> Cause {
+        Cause { trouble: Trouble::Other, text: text.into() }
+    }
+}
+
+impl From<String> for Cause {
+    fn from(text: String) -> Cause {
+        Cause { trouble: Trouble::Other, text: text.into() }
+    }
+}
 
 impl StoreError {
     /// The alarm that calls a person because of it.
     pub fn alarm(&self) -> Alarm {
-        let known = |text: &str| CALLS.iter().find(|(of, _)| text.starts_with(of)).map(|(_, alarm)| *alarm);
         match self {
             StoreError::Corrupt(_) => Alarm::StoreDamaged,
             StoreError::History => Alarm::AcknowledgedLost,
-            StoreError::Refused(text) => known(text).unwrap_or(Alarm::StoreRefused),
-            StoreError::Later(text) | StoreError::Entry(text) => known(text).unwrap_or(Alarm::StoreBusy),
+            StoreError::Refused(cause) => cause.trouble.alarm().unwrap_or(Alarm::StoreRefused),
+            StoreError::Later(cause) | StoreError::Entry(cause) => {
+                cause.trouble.alarm().unwrap_or(Alarm::StoreBusy)
+            }
         }
     }
 }
@@ -74,17 +174,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_trouble_calls_with_its_own_alarm() {
-        let later = |text: &str| StoreError::Later(text.to_owned()).alarm();
-        assert_eq!(later(DISK_FULL), Alarm::StoreDiskFull);
-        assert_eq!(later(READ_ONLY), Alarm::StoreReadOnly);
-        assert_eq!(later(&format!("{MARK_HELD} (process 7, rsync)")), Alarm::StoreFileHeld);
-        assert_eq!(later("anything else"), Alarm::StoreBusy);
-        assert_eq!(StoreError::Refused(LOGIN.to_owned()).alarm(), Alarm::StoreLogin);
-        assert_eq!(StoreError::Refused("another stage".to_owned()).alarm(), Alarm::StoreRefused);
+    fn each_trouble_calls_with_its_own_alarm_whatever_its_words() {
+        let later = |cause: Cause| StoreError::Later(cause).alarm();
+        assert_eq!(later(Trouble::DiskFull.into()), Alarm::StoreDiskFull);
+        assert_eq!(later(Trouble::ReadOnly.into()), Alarm::StoreReadOnly);
+        assert_eq!(later(Cause::told(Trouble::MarkHeld, " (process 7, rsync)")), Alarm::StoreFileHeld);
+        assert_eq!(later(Trouble::DiskFull.says().into()), Alarm::StoreBusy, "words steer nothing");
+        assert_eq!(StoreError::Refused(Trouble::Login.into()).alarm(), Alarm::StoreLogin);
+        assert_eq!(StoreError::Refused("another stage".into()).alarm(), Alarm::StoreRefused);
         assert_eq!(StoreError::Corrupt(String::new()).alarm(), Alarm::StoreDamaged);
-        for (at, (text, _)) in CALLS.iter().enumerate() {
-            assert!(CALLS[..at].iter().all(|(other, _)| !text.starts_with(other)), "{text} stands twice");
-        }
+        let told = Cause::told(Trouble::MarkHeld, " (process 7, rsync)");
+        assert!(told.is(Trouble::MarkHeld) && told.ends_with("this file alone (process 7, rsync)"), "{told}");
     }
 }

@@ -5,6 +5,7 @@
 //! consumers anew, so that no delivery tag ever meets another channel than its own and every check runs again.
 
 pub mod consume;
+pub mod depth;
 pub mod fault;
 pub mod link;
 pub mod out;

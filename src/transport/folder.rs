@@ -17,7 +17,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use super::port::{Answers, BuildError, Channel, Claimed, Entry, Source, SourceError, Stop, Surroundings};
+use super::looks::announce;
+use super::port::{
+    Answers, BuildError, Channel, Claimed, Entry, Place, Source, SourceError, Stop, Surroundings,
+};
 use super::settings::{self, Span};
 use keeper::{Ages, Keeper};
 use out::FolderDestination;
@@ -231,6 +234,9 @@ impl FolderSource {
 #[async_trait]
 impl Source for FolderSource {
     async fn run(&self, stop: Stop) -> Result<(), SourceError> {
+        let places: Vec<Place> =
+            self.settings.trays.iter().map(|tray| keeper::place(&self.name, tray)).collect();
+        announce(&self.around, &self.name, &places, &stop).await;
         let mut trays = JoinSet::new();
         let mut which = HashMap::new();
         let keeper = |at: usize| {

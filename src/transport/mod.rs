@@ -2,6 +2,7 @@
 //! No transport knows a standard, a route, a step or a store.
 
 pub mod ids;
+pub mod looks;
 pub mod permits;
 pub mod port;
 pub mod settings;

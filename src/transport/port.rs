@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::envelope::{Envelope, Part, PartnerRef, Stage, Verdict};
+use crate::envelope::{Envelope, Lying, Part, PartnerRef, Stage, Verdict};
 use crate::telemetry::parts::Parts;
 
 /// Stops a source: no new delivery is begun, begun ones are finished.
@@ -116,6 +116,42 @@ impl Progress {
     }
 }
 
+/// What an attempt leaves for those after it: what a far end gave before the act (an id under which an upload goes on, a name that is
+/// used up by it), or what has to be cleared away after a crash. Of one row; gone when that has been sent.
+#[async_trait]
+pub trait Memory: Send + Sync {
+    /// What an attempt before this one left.
+    fn left(&self) -> Option<&[u8]>;
+
+    /// Keeps this instead, sealed and durable when it returns. An error: it is not kept, or the lane is another's by now; then nothing
+    /// is to be done that rests on it.
+    async fn remember(&self, what: &[u8]) -> Result<(), SendError>;
+}
+
+/// For attempts that nobody makes for a row of the outbox.
+#[derive(Debug, Default)]
+pub struct Forgetful;
+
+#[async_trait]
+impl Memory for Forgetful {
+    fn left(&self) -> Option<&[u8]> {
+        None
+    }
+
+    async fn remember(&self, _: &[u8]) -> Result<(), SendError> {
+        Ok(())
+    }
+}
+
+/// What the house gives an attempt.
+#[derive(Clone, Copy)]
+pub struct Attempt<'a> {
+    /// How it gets on.
+    pub progress: &'a Progress,
+    /// What it leaves, and what was left to it.
+    pub memory: &'a dyn Memory,
+}
+
 /// Sends envelopes out.
 #[async_trait]
 pub trait Destination: Send + Sync {
@@ -128,8 +164,9 @@ pub trait Destination: Send + Sync {
     /// Looks an earlier attempt up at the far end; `Ok(None)` means it certainly did not arrive.
     async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError>;
 
-    /// The same, telling as it gets on: for what takes longer than a receiver may be silent, such as an upload of large parts.
-    async fn send_in_pieces(&self, envelope: &Envelope, _progress: &Progress) -> Result<Receipt, SendError> {
+    /// The same, telling as it gets on and with a memory: for what takes longer than a receiver may be silent, such as an upload of large
+    /// parts, and for what has steps of which a later attempt must know.
+    async fn attempt(&self, envelope: &Envelope, _attempt: Attempt<'_>) -> Result<Receipt, SendError> {
         self.send(envelope).await
     }
 
@@ -216,11 +253,36 @@ pub trait Notes: Send + Sync {
     /// Writes (`Some`) or removes (`None`) a note.
     async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), Busy>;
 
-    /// Tells what this connection's source sees and has not taken: by partner since when the oldest lies there, `None` where nothing
-    /// does. Told at each look, also an empty one: what nobody looks into counts since the last look. Cheap; nothing is written
-    /// while nothing changes, but now and then.
-    async fn lies(&self, _connection: &str, _seen: &[(String, Option<jiff::Timestamp>)]) -> Result<(), Busy> {
+    /// Tells at the start of this connection's source where it will look: what it never gets to look into counts from then on, and
+    /// places that it does not name any more are forgotten.
+    async fn looks(&self, _connection: &str, _places: &[Place]) -> Result<(), Busy> {
         Ok(())
+    }
+
+    /// Tells what was found at a place: asked and empty, or that something lies there. Told at each look, also an empty one: what nobody
+    /// looks into counts since the last look. Cheap: what says nothing new is written now and then.
+    async fn looked(&self, _place: &Place, _lying: Lying) -> Result<(), Busy> {
+        Ok(())
+    }
+}
+
+/// Where a source looks for deliveries: a tray, a queue, a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its connection.
+    pub connection: String,
+    /// What tells the places of a connection apart.
+    pub name: String,
+    /// The `on` entry that its deliveries belong to, as their heads say it.
+    pub binding: String,
+    /// Who may deliver there: what lies there counts against each of them.
+    pub partners: Vec<String>,
+}
+
+impl Place {
+    /// What it is called where something is kept of it.
+    pub fn key(&self) -> String {
+        format!("{} {}", self.connection, self.name)
     }
 }
 
@@ -275,6 +337,8 @@ pub struct HttpBinding {
     pub messages: Vec<String>,
     /// Partners that may use it; others get 403.
     pub partners: Vec<String>,
+    /// Those of them whose answers may go by message, where a request asks for that.
+    pub by_message: Vec<String>,
     /// Largest body in octets.
     pub max_body: usize,
     /// Largest part in octets.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::lexer::{self, Token, before_tests, paths, tokens};
-use super::table::{CORE, IMPURE_PATHS, IMPURE_WORDS, LOADER, MAY_IMPORT, MEDIAN, WALL};
+use super::table::{CORE, FEATURES, IMPURE_PATHS, IMPURE_WORDS, LIBRARIES, LOADER, MAY_IMPORT, MEDIAN, WALL};
 
 /// One Rust file of the repository.
 pub struct Source {
@@ -200,6 +200,49 @@ pub fn unfinished(sources: &[Source]) -> Vec<String> {
             let ignored = token.text == "ignore" && at >= 2 && text(at - 1) == "[" && text(at - 2) == "#";
             if unfinished || ignored || token.text == "unsafe" {
                 faults.push(format!("{}:{}: {}", source.path, token.line, token.text));
+            }
+        }
+    }
+    faults
+}
+
+/// Packages of the manifest that no file names, and switched-on features that nobody uses: each costs whoever builds it time. A package
+/// of the program has to be named below `src`, one for tests anywhere.
+pub fn unused(manifest: &str, sources: &[Source]) -> Vec<String> {
+    let named = |word: &str, places: &[&str]| {
+        let in_place = |source: &&Source| places.iter().any(|place| source.path.starts_with(place));
+        let tokens = sources.iter().filter(in_place).flat_map(|source| &source.tokens);
+        tokens.into_iter().any(|token| token.text == word)
+    };
+    let (mut section, mut faults) = ("", Vec::new());
+    for line in manifest.lines() {
+        if let Some(head) = line.strip_prefix('[') {
+            section = head.trim_end_matches(']');
+            continue;
+        }
+        let places: &[&str] = match section {
+            "dependencies" => &["src/"],
+            "dev-dependencies" => &["src/", "tests/", "benches/"],
+            _ => continue,
+        };
+        let Some((package, written)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) else {
+            continue;
+        };
+        let library =
+            LIBRARIES.iter().find(|(name, _)| *name == package).map(|(_, library)| (*library).to_owned());
+        if !named(&library.unwrap_or_else(|| package.replace('-', "_")), places) {
+            faults.push(format!("{section}: no file names {package}"));
+        }
+        if !FEATURES.iter().any(|(name, ..)| *name == package) {
+            continue;
+        }
+        let features =
+            written.split_once("features = [").map_or("", |(_, rest)| rest.split(']').next().unwrap_or(""));
+        for feature in features.split(", ").map(|feature| feature.trim_matches('"')).filter(|f| !f.is_empty())
+        {
+            let known = FEATURES.iter().find(|(name, known, _)| *name == package && *known == feature);
+            if !known.is_some_and(|(.., word)| named(word, places)) {
+                faults.push(format!("{section}: nobody uses feature {feature} of {package}"));
             }
         }
     }

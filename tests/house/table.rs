@@ -117,6 +117,27 @@ pub const IMPURE_WORDS: &[&str] = &[
     "new_v4",
 ];
 
+/// Packages whose library has another name.
+pub const LIBRARIES: &[(&str, &str)] = &[("rustls-webpki", "webpki")];
+
+/// What switched-on features of these packages are for: a word that no file could have without the feature.
+pub const FEATURES: &[(&str, &str, &str)] = &[
+    ("tower", "util", "ServiceExt"),
+    ("tokio-util", "rt", "TaskTracker"),
+    ("tokio", "rt-multi-thread", "new_multi_thread"),
+    ("tokio", "macros", "select"),
+    ("tokio", "net", "TcpListener"),
+    ("tokio", "time", "timeout"),
+    ("tokio", "signal", "ctrl_c"),
+    ("tokio", "fs", "try_exists"),
+    ("tokio", "sync", "Notify"),
+    ("tokio", "io-util", "AsyncReadExt"),
+    ("reqwest", "rustls", "tls_backend_preconfigured"),
+    ("reqwest", "http2", "reqwest"),
+    ("reqwest", "stream", "wrap_stream"),
+    ("axum", "http2", "axum"),
+];
+
 /// Lines of a file without its trailing tests.
 pub const WALL: usize = 600;
 /// The median file of `src` is shorter.

@@ -135,6 +135,8 @@ pub fn envelope(given: &Given) -> Envelope {
             return_address: None,
             traceparent: None,
             acting_person: given.acting.clone(),
+            label: None,
+            in_band: true,
         },
         evidence: Evidence {
             octets_sha256: sha256_hex(&given.body),

@@ -12,7 +12,7 @@ mod shelf;
 mod world;
 
 use broken::VARIANTS;
-use house::{House, INTAKE, LANES, ONE_SHOT, WHOLE};
+use house::{House, INTAKE, LANES, ONE_SHOT, REMEMBERED, WHOLE};
 
 /// Steps that a walk may take; more means that something grows without bound.
 const BOUND: usize = 1_500_000;
@@ -44,6 +44,11 @@ fn lanes_keep_their_order_whoever_holds_them_and_however_partners_fail() {
 #[test]
 fn where_a_repeat_does_harm_nothing_is_sent_twice() {
     holds(ONE_SHOT, 500);
+}
+
+#[test]
+fn what_a_far_end_gave_before_the_act_is_known_to_every_attempt_after_it() {
+    holds(REMEMBERED, 200);
 }
 
 #[test]

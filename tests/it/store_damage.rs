@@ -76,7 +76,7 @@ enum Start {
 async fn started(folder: &Path) -> Start {
     let store = match open(folder) {
         Ok(store) => store,
-        Err(StoreError::Refused(text)) => return Start::Refused(text),
+        Err(StoreError::Refused(text)) => return Start::Refused(text.to_string()),
         Err(StoreError::Corrupt(text)) => return Start::Refused(text),
         Err(other) => panic!("{other}"),
     };

@@ -5,7 +5,9 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use drehscheibe::clock::Clock;
+use drehscheibe::envelope::Lying;
 use drehscheibe::store::contract::Command;
 use drehscheibe::telemetry::alarm::Alarm;
 use drehscheibe::transport::amqp::ENTRY;
@@ -18,8 +20,8 @@ use uuid::Uuid;
 
 use crate::engine::rig::{NORD, Rig, WOHNGELD, deliver, fast, stop, wish};
 use crate::support::until;
-use crate::transport_amqp::{outgoing, properties, until_sent};
-use crate::transport_broker::{Broker, USER, own, shared};
+use crate::transport_amqp::{one_queue, outgoing, properties, until_sent};
+use crate::transport_broker::{Broker, USER, emptied, own, shared};
 use crate::transport_support::{House, Running, start};
 
 /// What is logged on this thread.
@@ -209,4 +211,74 @@ async fn an_answer_that_leads_nowhere_waits_for_a_person_and_one_whose_exchange_
     let message_id = taken.properties.message_id().as_ref().map(ToString::to_string);
     assert_eq!(message_id, Some(parked.id.to_string()), "the same id as ever");
     stop(engine).await;
+}
+
+/// Takes down what is said of the places where a source looks.
+#[derive(Default)]
+struct Told(Mutex<Vec<(Place, Option<Lying>)>>);
+
+impl Told {
+    fn say(&self, place: &Place, lying: Option<Lying>) {
+        self.0.lock().unwrap().push((place.clone(), lying));
+    }
+
+    fn said(&self) -> Vec<Option<Lying>> {
+        self.0.lock().unwrap().iter().map(|(_, lying)| *lying).collect()
+    }
+}
+
+#[async_trait]
+impl Notes for Told {
+    async fn note(&self, _: &str, _: &str) -> Result<Option<Vec<u8>>, Busy> {
+        Ok(None)
+    }
+
+    async fn set_note(&self, _: &str, _: &str, _: Option<Vec<u8>>) -> Result<(), Busy> {
+        Ok(())
+    }
+
+    async fn looks(&self, _: &str, places: &[Place]) -> Result<(), Busy> {
+        places.iter().for_each(|place| self.say(place, None));
+        Ok(())
+    }
+
+    async fn looked(&self, place: &Place, lying: Lying) -> Result<(), Busy> {
+        self.say(place, Some(lying));
+        Ok(())
+    }
+}
+
+/// A queue is looked at when the link stands and each quarter of a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_in_a_queue_is_told_and_that_it_was_found_empty() {
+    let Some(broker) = shared().await else { return };
+    let house = House::new();
+    let held = house.hold();
+    let told = Arc::new(Told::default());
+    let around = Surroundings { notes: told.clone(), ..house.around(Clock::real()) };
+    let queue = one_queue(broker, "in.liegt", json!({}));
+    let running = start((ENTRY.source)("broker", &queue, &around).unwrap().unwrap());
+    let client = broker.client("ja-nord").await;
+    client.exists_soon("in.liegt").await;
+    client.publish("in.liegt", b"<a/>", properties("m-1")).await;
+    house.wait_for(1).await;
+    // In the queue or in hand: it was not taken.
+    until("something is said to lie there", 60, || told.said().contains(&Some(Lying::Something))).await;
+    *house.hold.lock().unwrap() = None;
+    held.notify_waiters();
+    emptied(broker, "in.liegt").await;
+    until("it is said to be empty", 90, || told.said().last() == Some(&Some(Lying::Nothing))).await;
+    running.end().await.unwrap();
+    // Not between: what was in hand was not taken.
+    let mut said = told.said();
+    assert_eq!(said.remove(0), None);
+    let from = said.iter().position(|lying| *lying == Some(Lying::Something)).unwrap();
+    assert!(said[from..said.len() - 1].iter().all(|lying| *lying == Some(Lying::Something)), "{said:?}");
+    let place = Place {
+        connection: "broker".into(),
+        name: "in.liegt".into(),
+        binding: "amqp in.liegt".into(),
+        partners: vec!["ja-nord".into()],
+    };
+    assert!(told.0.lock().unwrap().iter().all(|(said, _)| *said == place));
 }

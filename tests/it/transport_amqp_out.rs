@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use drehscheibe::envelope::Label;
 use drehscheibe::transport::port::*;
 use lapin::types::AMQPValue;
 use serde_json::{Value, json};
@@ -30,9 +31,32 @@ async fn what_leaves_is_persistent_and_has_the_same_id_on_each_attempt() {
         assert_eq!(*got.properties.delivery_mode(), Some(2));
         let headers = got.properties.headers().clone().unwrap();
         assert_eq!(headers.inner().get("traceparent"), Some(&AMQPValue::LongString(TRACE.into())));
+        assert_eq!(
+            (headers.inner().get("test"), got.properties.kind()),
+            (None, &None),
+            "nobody said what it is"
+        );
     }
     assert!(to.repeat_is_safe());
     assert!(matches!(to.find_by_reference(&envelope).await, Err(SendError::Unclear { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_sees_type_and_test_without_opening_anything() {
+    let Some(broker) = shared().await else { return };
+    let house = House::new();
+    let client = broker.client(USER).await;
+    client.declare("out.art", "quorum", &[]).await;
+    let to = destination(&house, &broker.settings(json!({})), json!({"routing-key": "out.art"}));
+    for test in [true, false] {
+        let mut envelope = outgoing("<auskunft/>");
+        envelope.head.label = Some(Label { message: "xfamilie.0803".into(), test });
+        until_sent(&to, &envelope).await;
+        let got = client.take("out.art").await;
+        assert_eq!(got.properties.kind().as_ref().unwrap().as_str(), "xfamilie.0803");
+        let headers = got.properties.headers().clone().unwrap();
+        assert_eq!(headers.inner().get("test"), test.then_some(&AMQPValue::Boolean(true)));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

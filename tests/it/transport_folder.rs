@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use drehscheibe::clock::Clock;
-use drehscheibe::envelope::{How, Inbound, Verdict};
+use drehscheibe::envelope::{How, Inbound, Lying, Verdict};
 use drehscheibe::telemetry::parts::Said;
 use drehscheibe::transport::folder::FolderSource;
 use drehscheibe::transport::folder::out::FolderDestination;
-use drehscheibe::transport::port::{Busy, Destination, Notes, SendError, Spool, Surroundings};
-use jiff::Timestamp;
+use drehscheibe::transport::port::{
+    Attempt, Busy, Destination, Memory, Notes, Progress, SendError, Spool, Surroundings,
+};
 use serde_json::{Value, json};
 
 use crate::support::names;
@@ -371,9 +372,9 @@ async fn the_oldest_file_that_was_not_taken_is_known() {
     assert!(source.oldest().is_empty());
 }
 
-/// Takes down since when something is said to lie in a tray.
+/// Takes down what is said to lie in a tray.
 #[derive(Default)]
-struct Told(Mutex<Vec<Option<Timestamp>>>);
+struct Told(Mutex<Vec<Lying>>);
 
 #[async_trait]
 impl Notes for Told {
@@ -385,8 +386,8 @@ impl Notes for Told {
         Ok(())
     }
 
-    async fn lies(&self, _: &str, seen: &[(String, Option<Timestamp>)]) -> Result<(), Busy> {
-        self.0.lock().unwrap().extend(seen.iter().map(|(_, since)| *since));
+    async fn looked(&self, _: &drehscheibe::transport::port::Place, lying: Lying) -> Result<(), Busy> {
+        self.0.lock().unwrap().push(lying);
         Ok(())
     }
 }
@@ -404,13 +405,13 @@ async fn that_a_file_lies_there_is_told_until_it_is_taken_and_not_taken_back_bet
     let source = FolderSource::new("lieferungen", &json!({"trays": [tray]}), &around).unwrap();
     let running = start(Arc::new(source));
     place.house.wait_for(1).await;
-    eventually(|| told.0.lock().unwrap().last() == Some(&None)).await;
+    eventually(|| told.0.lock().unwrap().last() == Some(&Lying::Nothing)).await;
     running.end().await.unwrap();
     let told = told.0.lock().unwrap();
-    let lies = told.iter().take_while(|since| since.is_some()).count();
+    let lies = told.iter().take_while(|lying| **lying != Lying::Nothing).count();
     assert!(lies > 1, "{told:?}");
-    assert!(told[..lies].iter().all(|since| *since == told[0]), "{told:?}");
-    assert!(told[lies..].iter().all(Option::is_none), "{told:?}");
+    assert!(told[..lies].iter().all(|lying| *lying == told[0]), "{told:?}");
+    assert!(told[lies..].iter().all(|lying| *lying == Lying::Nothing), "{told:?}");
 }
 
 #[tokio::test]
@@ -442,11 +443,15 @@ async fn what_is_left_alone_lies_there_and_is_said_until_the_partner_removes_it(
     eventually(|| names(&place.path("in")).len() == 2).await;
     let looks = told.0.lock().unwrap().len();
     eventually(|| told.0.lock().unwrap().len() > looks + 1).await;
-    assert!(told.0.lock().unwrap().iter().all(Option::is_some), "{:?}", told.0.lock().unwrap());
+    assert!(
+        told.0.lock().unwrap().iter().all(|lying| *lying != Lying::Nothing),
+        "{:?}",
+        told.0.lock().unwrap()
+    );
     for name in ["a.xml", "b.xml"] {
         fs::remove_file(place.path("in").join(name)).unwrap();
     }
-    eventually(|| told.0.lock().unwrap().last() == Some(&None) && apart().is_none()).await;
+    eventually(|| told.0.lock().unwrap().last() == Some(&Lying::Nothing) && apart().is_none()).await;
     running.end().await.unwrap();
 }
 
@@ -490,4 +495,74 @@ async fn envelopes_leave_whole_under_our_id_and_a_repeat_changes_nothing() {
     let gone = FolderDestination::new(place.path("nowhere"), "ja-nord".to_owned(), &around);
     assert!(matches!(gone.send(&json).await, Err(SendError::Later { far_end: true, .. })));
     assert_eq!(destination.send(&json).await.unwrap().reference, format!("{id}.json"));
+}
+
+/// What attempts leave, in memory.
+struct Left {
+    left: Option<String>,
+    kept: Mutex<Vec<String>>,
+    refuses: bool,
+}
+
+impl Left {
+    fn by(left: &str) -> Left {
+        Left { left: Some(left.to_owned()), kept: Mutex::default(), refuses: false }
+    }
+}
+
+#[async_trait]
+impl Memory for Left {
+    fn left(&self) -> Option<&[u8]> {
+        self.left.as_deref().map(str::as_bytes)
+    }
+
+    async fn remember(&self, what: &[u8]) -> Result<(), SendError> {
+        if self.refuses {
+            let cause = "not now".to_owned();
+            return Err(SendError::Later { cause, retry_after: None, far_end: false });
+        }
+        self.kept.lock().unwrap().push(String::from_utf8(what.to_vec()).unwrap());
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_a_broken_off_attempt_left_half_written_goes_with_the_next_one() {
+    let place = Place::new();
+    let around = place.house.around(Clock::real());
+    let destination = FolderDestination::new(place.path("out"), "ja-nord".to_owned(), &around);
+    let mut leaving = envelope("<a/>", "application/xml");
+    let partner = leaving.head.partner.clone().unwrap();
+    let mut writer = place.house.begin(&partner).await.unwrap();
+    writer.write(vec![7u8; 10_000].into()).await.unwrap();
+    leaving.parts.push(writer.finish("nachweis", "application/pdf").await.unwrap());
+    let id = leaving.head.id;
+    let half = format!(".{}.tmp", uuid::Uuid::from_u128(7));
+    let other = format!(".{}.tmp", uuid::Uuid::from_u128(8));
+    for name in [&half, &other, "fremd.xml"] {
+        fs::write(place.path("out").join(name), "halb").unwrap();
+    }
+    let progress = Progress::default();
+    let attempt =
+        async |memory: &Left| destination.attempt(&leaving, Attempt { progress: &progress, memory }).await;
+    // What cannot be known to the next attempt is not begun.
+    let refuses = Left { left: None, kept: Mutex::default(), refuses: true };
+    assert!(matches!(attempt(&refuses).await, Err(SendError::Later { far_end: false, .. })));
+    assert_eq!(names(&place.path("out")).len(), 3);
+    let memory = Left::by(&half);
+    attempt(&memory).await.unwrap();
+    let whole = [other.clone(), format!("{id}.part-1"), format!("{id}.xml"), "fremd.xml".to_owned()];
+    assert_eq!(names(&place.path("out")), whole, "another row's is not touched");
+    let kept = memory.kept.lock().unwrap().clone();
+    assert!(kept.len() == 1 && kept[0] != half && kept[0].ends_with(".tmp"), "{kept:?}");
+    // Only what we give such a name is removed.
+    for name in ["fremd.xml", "../in/a.xml", ".fremd.tmp"] {
+        attempt(&Left::by(name)).await.unwrap();
+        assert!(place.path("out/fremd.xml").exists());
+    }
+    // What is small is written in a moment and needs no memory.
+    leaving.parts.clear();
+    let memory = Left::by(&other);
+    destination.attempt(&leaving, Attempt { progress: &progress, memory: &memory }).await.unwrap();
+    assert!(memory.kept.lock().unwrap().is_empty());
 }

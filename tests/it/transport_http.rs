@@ -419,3 +419,30 @@ fn check_references(root: &Value, value: &Value, references: &mut usize) {
         _ => {}
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_wait_for_the_answer_gets_it_by_message_where_there_is_a_way() {
+    let house = House::new();
+    for _ in 0..3 {
+        house.then(Ok(Verdict { reply: reply("<quittung/>"), ..verdict(Inbound::Accepted) }));
+    }
+    let door = http_door(house, json!({})).await;
+    let post = || door.post().header("prefer", "wait=1, respond-async");
+    let answered = post().body("<a/>").send().await.unwrap();
+    assert_eq!(answered.status(), 202);
+    assert_eq!(answered.headers()["preference-applied"], "respond-async");
+    assert!(!answered.text().await.unwrap().contains("quittung"));
+    // Nobody could give it to this partner in another way.
+    let other = reqwest::Client::builder().no_proxy().build().unwrap().post(door.url("/v1/lieferungen"));
+    let other = other.bearer_auth("geheim-ja-sued").header("content-type", "application/xml");
+    let kept = other.header("prefer", "respond-async").body("<b/>").send().await.unwrap();
+    let waits = door.post().body("<c/>").send().await.unwrap();
+    for answered in [kept, waits] {
+        assert!(!answered.headers().contains_key("preference-applied"));
+        assert_eq!(answered.status(), 200);
+        assert_eq!(answered.text().await.unwrap(), "<quittung/>");
+    }
+    let in_band: Vec<bool> = door.house.delivered().iter().map(|envelope| envelope.head.in_band).collect();
+    assert_eq!(in_band, [false, true, true]);
+    door.running.end().await.unwrap();
+}

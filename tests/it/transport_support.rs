@@ -60,6 +60,7 @@ impl House {
             about: "Jugendämter liefern.".to_owned(),
             messages: vec!["xfamilie.0804".to_owned()],
             partners: vec!["ja-nord".to_owned(), "ja-sued".to_owned()],
+            by_message: vec!["ja-nord".to_owned()],
             max_body: 64 << 10,
             max_part: 64 << 20,
         };
@@ -144,6 +145,7 @@ pub fn reply(text: &str) -> Option<Reply> {
         body: Bytes::copy_from_slice(text.as_bytes()),
         message: "xfamilie.0011".to_owned(),
         message_id: "m".to_owned(),
+        test: true,
     })
 }
 
@@ -165,6 +167,8 @@ pub fn envelope(body: &str, content_type: &str) -> Envelope {
             return_address: None,
             traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
             acting_person: None,
+            label: None,
+            in_band: false,
         },
         body: Bytes::copy_from_slice(body.as_bytes()),
         parts: Vec::new(),

@@ -363,6 +363,8 @@ impl Inside {
                 return_address: None,
                 traceparent: None,
                 acting_person: None,
+                label: None,
+                in_band: true,
             },
             evidence: Evidence { size: body.len() as u64, ..Evidence::default() },
             body,

@@ -209,6 +209,8 @@ fn head() -> Head {
         return_address: None,
         traceparent: None,
         acting_person: None,
+        label: None,
+        in_band: false,
     }
 }
 

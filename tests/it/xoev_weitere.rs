@@ -56,6 +56,8 @@ fn head() -> Head {
         return_address: None,
         traceparent: None,
         acting_person: None,
+        label: None,
+        in_band: false,
     }
 }
 

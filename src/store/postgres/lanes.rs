@@ -383,11 +383,13 @@ pub fn closed_due(r: &tokio_postgres::Row) -> Stored<ClosedDue> {
         cause: get(r, 5)?,
         destination: get(r, 6)?,
         partner: get(r, 7)?,
+        message: get(r, 22)?,
         attempts: get(r, 9)?,
         unclear: get(r, 10)?,
         queued: get(r, 11)?,
         deadline: get(r, 12)?,
         sealed: get(r, 15)?,
+        left: get(r, 23)?,
     })
 }
 

@@ -13,7 +13,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::store::contract::StoreError;
 use crate::store::postgres::values::{not_connected, sql, trouble};
 use crate::store::sealing::values::Stored;
-use crate::store::trouble::UNREACHABLE;
+use crate::store::trouble::Trouble;
 
 /// Pause before a lost connection is made again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -39,7 +39,7 @@ impl Watch {
         let (ready, first) = oneshot::channel();
         let task = tokio::spawn(keep(config, tls, lauf, signals.clone(), ready));
         let watch = Watch { task, signals };
-        first.await.map_err(|_| StoreError::Later(UNREACHABLE.into()))??;
+        first.await.map_err(|_| StoreError::Later(Trouble::Unreachable.into()))??;
         Ok(watch)
     }
 

@@ -13,7 +13,7 @@ use crate::store::migrated::{Migrated, Version};
 use crate::store::postgres::open::Settings;
 use crate::store::postgres::values::{not_connected, trouble};
 use crate::store::sealing::values::Stored;
-use crate::store::trouble::{LOGIN, NO_DATABASE};
+use crate::store::trouble::Trouble;
 
 mod house {
     refinery::embed_migrations!("src/store/postgres/migrations");
@@ -34,8 +34,8 @@ const TURN: Duration = Duration::from_secs(120);
 pub(crate) async fn connect(config: &Config, tls: MakeRustlsConnect) -> Stored<Client> {
     let (client, connection) = config.connect(tls).await.map_err(|error| match error.code() {
         // At the start these do not pass by themselves.
-        Some(code) if code.code().starts_with("28") => StoreError::Refused(LOGIN.into()),
-        Some(&SqlState::UNDEFINED_DATABASE) => StoreError::Refused(NO_DATABASE.into()),
+        Some(code) if code.code().starts_with("28") => StoreError::Refused(Trouble::Login.into()),
+        Some(&SqlState::UNDEFINED_DATABASE) => StoreError::Refused(Trouble::NoDatabase.into()),
         _ => not_connected(error),
     })?;
     tokio::spawn(async move {
@@ -93,7 +93,7 @@ async fn version(client: &Client, schema: &str, newest: i64) -> Stored<bool> {
         return Err(StoreError::Refused(format!(
             "the store has schema version {found}, this program knows up to {newest}; start the newer program, \
              or restore the backup made before the update"
-        )));
+        ).into()));
     }
     Ok(found == newest)
 }
@@ -129,9 +129,9 @@ async fn one_schema(
                 "this database login may not make tables or roles; run `migrate` with the owner's login"
                     .into(),
             ),
-            Some(code) => {
-                StoreError::Later(format!("the tables cannot be made: PostgreSQL answers {}", code.code()))
-            }
+            Some(code) => StoreError::Later(
+                format!("the tables cannot be made: PostgreSQL answers {}", code.code()).into(),
+            ),
             None => StoreError::Later("the tables cannot be made; the connection was lost".into()),
         }
     })?;
@@ -162,9 +162,10 @@ async fn member(client: &Client, schema: &str, login: &str) -> Stored<()> {
         }
         let quoted = login.replace('"', "\"\"");
         client.batch_execute(&format!("GRANT {role} TO \"{quoted}\"")).await.map_err(|_| {
-            StoreError::Refused(format!(
-                "the owner may not give {role} to the program's login; let an administrator do it"
-            ))
+            StoreError::Refused(
+                format!("the owner may not give {role} to the program's login; let an administrator do it")
+                    .into(),
+            )
         })?;
     }
     Ok(())

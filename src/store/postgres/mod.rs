@@ -18,6 +18,7 @@ mod ledger;
 mod list;
 mod listen;
 pub mod migrate;
+mod looks;
 mod objections;
 pub mod open;
 pub mod outside;

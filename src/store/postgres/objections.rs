@@ -3,21 +3,19 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::register::objection::{MOST, Objection, Sought};
 use crate::seal::index::Tag;
-use crate::store::postgres::base::Base;
 use crate::store::postgres::commit::tag;
-use crate::store::postgres::pool::{Tx, rows, run, transact};
+use crate::store::postgres::pool::{Tx, rows, run};
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::write::Winner;
 use crate::store::sealing::prepare::{Closing, ObjectionWork, OpenWork};
 use crate::store::sealing::shown;
-use crate::store::sealing::values::{Stored, limit, micros, time};
+use crate::store::sealing::values::{Stored, limit, micros};
 
 /// What stands open under keys.
 pub async fn under(tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, Vec<Objection>>> {
@@ -61,36 +59,6 @@ fn read(r: &Row, from: usize) -> Stored<Objection> {
     let closed = (get(r, from + 6)?, get(r, from + 7)?);
     let released = (get(r, from + 8)?, get(r, from + 9)?);
     shown::objection((amt, delivery, why, message, made, since, closed, released))
-}
-
-/// Since when the oldest delivery of each partner lies where sources see it.
-pub async fn backlog(tx: &Tx<'_>, partners: Vec<&str>) -> Stored<HashMap<String, Timestamp>> {
-    if partners.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let found = rows(tx, sql!("backlog_get"), &[&partners]).await?;
-    found.iter().map(|r| Ok((get(r, 0)?, time(get(r, 1)?)))).collect()
-}
-
-/// Replaces what a source sees.
-pub async fn set_backlog(
-    base: &Base,
-    connection: &str,
-    seen: &[(String, Option<Timestamp>)],
-    now: Timestamp,
-) -> Stored<()> {
-    let partners: Vec<&str> = seen.iter().map(|(partner, _)| partner.as_str()).collect();
-    let since: Vec<Option<i64>> = seen.iter().map(|(_, since)| since.map(micros)).collect();
-    transact!(base.db, tx => async {
-        run(&tx, sql!("backlog_delete"), &[&connection]).await?;
-        run(&tx, sql!("backlog_add"), &[&connection, &partners, &since, &micros(now)]).await.map(drop)
-    }.await)
-}
-
-/// Forgets what other sources saw.
-pub async fn keep_backlog(base: &Base, connections: &[String]) -> Stored<()> {
-    let client = base.db.get().await?;
-    run(&client, sql!("backlog_keep"), &[&connections]).await.map(drop)
 }
 
 /// Writes the changes of a wave; entries that touch the same objections are never in one.

@@ -60,7 +60,7 @@ pub struct Settings {
 }
 
 fn refused<T>(text: &str) -> Stored<T> {
-    Err(StoreError::Refused(text.to_owned()))
+    Err(StoreError::Refused(text.to_owned().into()))
 }
 
 /// What the running program's statements rest on: each reaches its rows by an index. Without this the server plans for the stock that it
@@ -192,8 +192,9 @@ impl Settings {
 
     /// TLS as it is set.
     pub(crate) fn tls(&self) -> Stored<MakeRustlsConnect> {
-        let unreadable =
-            |what: &str| StoreError::Refused(format!("the file of {what} cannot be read or holds none"));
+        let unreadable = |what: &str| {
+            StoreError::Refused(format!("the file of {what} cannot be read or holds none").into())
+        };
         let mut roots = RootCertStore::empty();
         // Without an authority no certificate is accepted: whom to trust is said here, not by the system.
         if let Some(file) = &self.authority {
@@ -362,7 +363,7 @@ async fn same_store(main: &Client, stage: Stage, master: &Master) -> Stored<()> 
              or start the process for stage {found}",
             stage.as_str(),
             stage.as_str()
-        )));
+        ).into()));
     }
     match meta(main, "key").await? {
         Some(found) if found != check_value(master)? => refused(

@@ -132,8 +132,8 @@ fn ended(mut command: Command, name: &str) -> Stored<()> {
         std::io::ErrorKind::NotFound => StoreError::Refused(format!(
             "the program {name} is missing; install PostgreSQL's client programs of the server's version or newer \
              (Debian: postgresql-client), and run it again"
-        )),
-        kind => StoreError::Later(format!("the program {name} cannot be started ({kind})")),
+        ).into()),
+        kind => StoreError::Later(format!("the program {name} cannot be started ({kind})").into()),
     })?;
     if output.status.success() {
         return Ok(());
@@ -141,7 +141,10 @@ fn ended(mut command: Command, name: &str) -> Stored<()> {
     // It speaks of tables, rights and connections, never of what stands in a row.
     let said = String::from_utf8_lossy(&output.stderr);
     let said: String = said.lines().next().unwrap_or_default().chars().take(300).collect();
-    Err(StoreError::Refused(format!(
-        "{name} did not end well: {said}; it needs the login that owns the tables (`owner` of the store)"
-    )))
+    Err(StoreError::Refused(
+        format!(
+            "{name} did not end well: {said}; it needs the login that owns the tables (`owner` of the store)"
+        )
+        .into(),
+    ))
 }

@@ -16,7 +16,7 @@ use crate::store::contract::{Scope, StoreError};
 use crate::store::postgres::values::{is_race, not_connected, sql, trouble};
 use crate::store::postgres::witness::{Turn, Witness};
 use crate::store::sealing::values::{Stored, narrow};
-use crate::store::trouble::{POOL_BUSY, READ_ONLY, UNREACHABLE};
+use crate::store::trouble::Trouble;
 
 /// A transaction.
 pub type Tx<'a> = deadpool_postgres::Transaction<'a>;
@@ -149,8 +149,8 @@ impl Db {
             _ if self.lost() => StoreError::History,
             PoolError::Backend(error) => not_connected(error),
             PoolError::PostCreateHook(HookError::Backend(error)) => trouble(error),
-            PoolError::Timeout(TimeoutType::Wait) => StoreError::Later(POOL_BUSY.into()),
-            PoolError::Timeout(_) => StoreError::Later(UNREACHABLE.into()),
+            PoolError::Timeout(TimeoutType::Wait) => StoreError::Later(Trouble::PoolBusy.into()),
+            PoolError::Timeout(_) => StoreError::Later(Trouble::Unreachable.into()),
             _ => StoreError::Later("the pool of connections is closed".into()),
         })
     }
@@ -313,7 +313,7 @@ pub(crate) use together;
 
 /// After a failure: connections to a server that became read-only are of no use.
 pub fn after(db: &impl AsRef<Db>, error: &StoreError) {
-    if matches!(error, StoreError::Later(text) if text == READ_ONLY) {
+    if matches!(error, StoreError::Later(cause) if cause.is(Trouble::ReadOnly)) {
         db.as_ref().forget();
     }
 }

@@ -15,10 +15,10 @@ use crate::seal::index::Tag;
 use crate::store::contract::{Key as OnceKey, StoreError};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::commit::tag;
-use crate::store::postgres::objections;
 use crate::store::postgres::pool::{Tx, abruf, rows, together};
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, deliveries};
+use crate::store::postgres::{looks, objections};
 use crate::store::sealing::content::{Owner, from_json};
 use crate::store::sealing::prepare::once;
 use crate::store::sealing::shown;
@@ -53,7 +53,7 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
         left = left(&tx, questions),
         objections = objections::under(&tx, of(|q| matches!(q, Question::Objections(Sought::Under(_))))),
         blocks = objections::blocks(&tx, aemter),
-        backlog = objections::backlog(&tx, partners),
+        backlog = looks::backlog(&tx, partners),
     )?;
     let issued = deliveries::issued(&tx, of(|q| matches!(q, Question::Ausgestellt(_)))).await?;
     // The Vorgänge that traces lead to.

@@ -85,7 +85,7 @@ pub async fn check(base: &Base) -> Stored<()> {
              or an older copy is there); put back its newest copy, or, where there is none, run `drehscheibe recover --after-restore \
              --reason TEXT`, start, and have the partners repeat what they delivered from {from} on",
             lost.len()
-        )));
+        ).into()));
     }
     Ok(())
 }

@@ -87,6 +87,24 @@ pub async fn in_rounds(
     Ok(done)
 }
 
+/// Keeps what an attempt leaves; `false` when the fence is stale or the row is not this lane's to settle, or has no content any more.
+pub async fn remember(base: &Base, (lane, fence): (i64, i64), id: Uuid, what: &[u8]) -> Stored<bool> {
+    transact!(base.db, tx => under_fence(base, &tx, Holder { lane, fence }, id, what).await)
+}
+
+async fn under_fence(base: &Base, tx: &Tx<'_>, holder: Holder, id: Uuid, what: &[u8]) -> Stored<bool> {
+    let fences = lanes::lock_with_after(tx, &[holder.lane], &[]).await?;
+    let Some(row) = out_rows(tx, &[id]).await?.remove(&id) else { return Ok(false) };
+    if !decide::settles(holder, fences.get(&holder.lane).copied(), row.lane, &row.state) {
+        return Ok(false);
+    }
+    let closed = blob::read_one(tx, row.nr).await?;
+    let Some(opened) = base.keyring.open_one(tx, Owner::new("outbox", id), closed).await? else {
+        return Ok(false);
+    };
+    Ok(run(tx, sql!("outbox_remember"), &[&row.nr, &opened.seal_left(what)?]).await? > 0)
+}
+
 /// The Vorgänge whose answers are settled as sent, each once, and when.
 fn delivered<'a>(settles: impl Iterator<Item = &'a Settle>) -> BTreeMap<&'a [u8], i64> {
     let sent = settles.filter(|one| matches!(one.outcome, Outcome::Sent { .. }));

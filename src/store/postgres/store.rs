@@ -28,8 +28,8 @@ use crate::store::postgres::open::{self, Settings};
 use crate::store::postgres::outside::Outside;
 use crate::store::postgres::settle::Laid;
 use crate::store::postgres::{
-    again, bury, duty, essence, house, lanes, ledger, list, migrate, objections, read, recovery, register,
-    rekey, remove, retention, settle, waiting,
+    again, bury, duty, house, lanes, ledger, list, migrate, read, recovery, register, rekey, remove,
+    retention, settle, waiting,
 };
 use crate::store::rekey::Rekey;
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
@@ -99,7 +99,11 @@ impl PostgresStore {
     }
 
     /// Seals entries off the runtime's threads and finds the numbers of their stamps.
-    async fn prepared(&self, entries: Vec<Entry>, take: Option<Arc<Take>>) -> Stored<(Vec<Work>, Vec<i64>)> {
+    async fn prepared(
+        &self,
+        entries: Vec<Arc<Entry>>,
+        take: Option<Arc<Take>>,
+    ) -> Stored<(Vec<Work>, Vec<i64>)> {
         let base = &self.base;
         let mut keys = Vec::with_capacity(entries.len());
         for entry in &entries {
@@ -109,7 +113,7 @@ impl PostgresStore {
         let works = tokio::task::spawn_blocking(move || {
             let prepared = entries.into_iter().zip(keys);
             prepared
-                .map(|(entry, key)| prepare::prepare(&shared.keyring, key, entry, take.as_deref()))
+                .map(|(entry, key)| prepare::prepare(&shared.keyring, key, &entry, take.as_deref()))
                 .collect::<Stored<Vec<_>>>()
         });
         let works = works.await.map_err(|_| StoreError::Later("sealing was broken off".into()))??;
@@ -125,7 +129,7 @@ impl PostgresStore {
         if answers.is_empty() {
             return Ok(Laid::new());
         }
-        let (works, stamps) = self.prepared(answers, None).await?;
+        let (works, stamps) = self.prepared(answers.into_iter().map(Arc::new).collect(), None).await?;
         Ok(works.into_iter().zip(stamps).map(|(work, stamp)| (place, work, stamp)).collect())
     }
 }
@@ -155,7 +159,11 @@ impl Store for PostgresStore {
         read::lookup(&self.base, &questions).await
     }
 
-    async fn commit_and_take(&self, entries: Vec<Entry>, take: Option<Take>) -> Result<Made, StoreError> {
+    async fn commit_and_take(
+        &self,
+        entries: Vec<Arc<Entry>>,
+        take: Option<Take>,
+    ) -> Result<Made, StoreError> {
         let watch = self.watch()?;
         let take = take.map(Arc::new);
         let (works, stamps) = self.prepared(entries, take.clone()).await?;
@@ -249,6 +257,11 @@ impl Store for PostgresStore {
     ) -> Result<bool, StoreError> {
         self.watch()?;
         lanes::renew(&self.base, (lane, fence), now, lease).await
+    }
+
+    async fn remember(&self, lane: i64, fence: i64, row: Uuid, what: &[u8]) -> Result<bool, StoreError> {
+        self.watch()?;
+        settle::remember(&self.base, (lane, fence), row, what).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -387,21 +400,6 @@ impl Store for PostgresStore {
         house::set_note(&self.base, connection, key, value.as_deref()).await
     }
 
-    async fn set_backlog(
-        &self,
-        connection: &str,
-        seen: &[(String, Option<Timestamp>)],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.watch()?;
-        objections::set_backlog(&self.base, connection, seen, now).await
-    }
-
-    async fn keep_backlog(&self, connections: &[String]) -> Result<(), StoreError> {
-        self.watch()?;
-        objections::keep_backlog(&self.base, connections).await
-    }
-
     async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError> {
         self.watch()?;
         let mandant = self.base.keyring.mandant(&self.base.db, mandant).await?;
@@ -426,16 +424,6 @@ impl Store for PostgresStore {
     async fn collect_garbage(&self) -> Result<u64, StoreError> {
         self.watch()?;
         claims::collect(&self.base, &self.begun, &[]).await
-    }
-
-    async fn essence(&self) -> Result<Vec<String>, StoreError> {
-        if !matches!(self.base.stage, Stage::Test | Stage::Demo) {
-            return Err(StoreError::Refused(format!(
-                "a store of stage {} shows no contents; only stages test and demo do",
-                self.base.stage.as_str()
-            )));
-        }
-        essence::essence(&self.base).await
     }
 }
 

@@ -6,11 +6,9 @@ use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::FromSql;
 
-use crate::store::contract::{DISK_FULL, StoreError};
+use crate::store::contract::StoreError;
 use crate::store::sealing::values::Stored;
-use crate::store::trouble::{
-    ENDED, LOCKED, LOGIN, LOST, NO_CONNECTION, NO_DATABASE, RACE, READ_ONLY, RIGHTS, TOO_SLOW, UNREACHABLE,
-};
+use crate::store::trouble::Trouble;
 
 /// The text of a statement, kept in a file of its own.
 macro_rules! sql {
@@ -20,17 +18,11 @@ macro_rules! sql {
 }
 pub(crate) use sql;
 
-/// An id or key is there already; done again, because another process may have been faster, and then said.
-pub const TAKEN: &str = "an id or key of it is taken by another row";
-
-/// A statement came after one that failed, in the same transaction.
-const OVER: &str = "PostgreSQL had given up the transaction already";
-
 /// Whether a transaction is worth doing again.
 pub fn is_race(error: &StoreError, attempt: u32) -> bool {
     match error {
-        StoreError::Later(text) => text == RACE && attempt < 12,
-        StoreError::Entry(text) => text == TAKEN && attempt < 3,
+        StoreError::Later(text) => text.is(Trouble::Race) && attempt < 12,
+        StoreError::Entry(text) => text.is(Trouble::Taken) && attempt < 3,
         _ => false,
     }
 }
@@ -38,49 +30,51 @@ pub fn is_race(error: &StoreError, attempt: u32) -> bool {
 /// Of statements that were sent together and failed together, what the first one failed of: the others only say that the
 /// transaction was over.
 pub fn first_cause<const N: usize>(errors: [Option<StoreError>; N]) -> StoreError {
-    let is_after = |error: &StoreError| matches!(error, StoreError::Later(text) if text == OVER);
+    let is_after = |error: &StoreError| matches!(error, StoreError::Later(text) if text.is(Trouble::Over));
     let found = errors.into_iter().flatten().reduce(|one, other| if is_after(&one) { other } else { one });
-    found.unwrap_or_else(|| StoreError::Later(OVER.into()))
+    found.unwrap_or_else(|| StoreError::Later(Trouble::Over.into()))
 }
 
 /// What another process was faster with.
 pub fn race() -> StoreError {
-    StoreError::Later(RACE.into())
+    StoreError::Later(Trouble::Race.into())
 }
 
 /// What a failure of PostgreSQL means for the caller; names the code, never a value or the server's text.
 pub fn trouble(error: tokio_postgres::Error) -> StoreError {
-    let later = |text: &str| StoreError::Later(text.to_owned());
+    let later = |trouble: Trouble| StoreError::Later(trouble.into());
     let Some(code) = error.code() else {
         // Without a code the server said nothing: the connection is gone, or a value has a shape that it refuses to send.
         let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         return match error.is_closed() || source.is_empty() || !source.contains("convert") {
-            true => later(LOST),
+            true => later(Trouble::Lost),
             false => StoreError::Corrupt("a row of the database has a shape that no program wrote".into()),
         };
     };
     match *code {
         SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => race(),
-        SqlState::UNIQUE_VIOLATION => StoreError::Entry(TAKEN.into()),
-        SqlState::DISK_FULL => later(DISK_FULL),
-        SqlState::READ_ONLY_SQL_TRANSACTION => later(READ_ONLY),
-        SqlState::TOO_MANY_CONNECTIONS => later(NO_CONNECTION),
-        SqlState::OUT_OF_MEMORY | SqlState::INSUFFICIENT_RESOURCES => later("PostgreSQL is out of memory"),
-        SqlState::IN_FAILED_SQL_TRANSACTION => later(OVER),
-        SqlState::QUERY_CANCELED => later(TOO_SLOW),
-        SqlState::LOCK_NOT_AVAILABLE => later(LOCKED),
-        SqlState::INSUFFICIENT_PRIVILEGE => later(RIGHTS),
-        SqlState::UNDEFINED_DATABASE => later(NO_DATABASE),
+        SqlState::UNIQUE_VIOLATION => StoreError::Entry(Trouble::Taken.into()),
+        SqlState::DISK_FULL => later(Trouble::DiskFull),
+        SqlState::READ_ONLY_SQL_TRANSACTION => later(Trouble::ReadOnly),
+        SqlState::TOO_MANY_CONNECTIONS => later(Trouble::NoConnection),
+        SqlState::OUT_OF_MEMORY | SqlState::INSUFFICIENT_RESOURCES => {
+            StoreError::Later("PostgreSQL is out of memory".into())
+        }
+        SqlState::IN_FAILED_SQL_TRANSACTION => later(Trouble::Over),
+        SqlState::QUERY_CANCELED => later(Trouble::TooSlow),
+        SqlState::LOCK_NOT_AVAILABLE => later(Trouble::Locked),
+        SqlState::INSUFFICIENT_PRIVILEGE => later(Trouble::Rights),
+        SqlState::UNDEFINED_DATABASE => later(Trouble::NoDatabase),
         SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => {
             StoreError::Corrupt("PostgreSQL says that its files are damaged".into())
         }
         SqlState::PROGRAM_LIMIT_EXCEEDED => StoreError::Entry("it is longer than a row can be".into()),
         _ => match code.code().get(..2) {
-            Some("08" | "57") => later(ENDED),
-            Some("28") => later(LOGIN),
+            Some("08" | "57") => later(Trouble::Ended),
+            Some("28") => later(Trouble::Login),
             Some("22") => StoreError::Entry("a value of it cannot stand in a row".into()),
             Some("23") => StoreError::Entry("it breaks a rule of the tables".into()),
-            _ => StoreError::Later(format!("PostgreSQL answers {}", code.code())),
+            _ => StoreError::Later(format!("PostgreSQL answers {}", code.code()).into()),
         },
     }
 }
@@ -91,11 +85,11 @@ pub fn not_connected(error: tokio_postgres::Error) -> StoreError {
         return trouble(error);
     }
     let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<std::io::Error>());
-    let text = match source.map(std::io::Error::kind) {
-        Some(std::io::ErrorKind::PermissionDenied) => READ_ONLY,
-        _ => UNREACHABLE,
+    let trouble = match source.map(std::io::Error::kind) {
+        Some(std::io::ErrorKind::PermissionDenied) => Trouble::ReadOnly,
+        _ => Trouble::Unreachable,
     };
-    StoreError::Later(text.to_owned())
+    StoreError::Later(trouble.into())
 }
 
 /// A column of a row.
@@ -116,11 +110,11 @@ mod tests {
 
     #[test]
     fn what_came_after_a_failure_never_hides_it() {
-        let later = |text: &str| Some(StoreError::Later(text.to_owned()));
+        let later = |trouble: Trouble| Some(StoreError::Later(trouble.into()));
         let cause = |errors| first_cause::<3>(errors);
-        assert_eq!(cause([later(OVER), None, later(RACE)]), race());
-        assert_eq!(cause([None, later(RACE), later(OVER)]), race());
-        assert_eq!(Some(cause([None, later(OVER), None])), later(OVER));
+        assert_eq!(cause([later(Trouble::Over), None, later(Trouble::Race)]), race());
+        assert_eq!(cause([None, later(Trouble::Race), later(Trouble::Over)]), race());
+        assert_eq!(Some(cause([None, later(Trouble::Over), None])), later(Trouble::Over));
     }
 
     #[test]

@@ -125,6 +125,16 @@ impl Opened {
         self.key.seal(&self.owner.place("note"), octets).map_err(sealing)
     }
 
+    /// Seals what an attempt leaves, under the same data key.
+    pub fn seal_left(&self, octets: &[u8]) -> Stored<Vec<u8>> {
+        self.key.seal(&self.owner.place("left"), octets).map_err(sealing)
+    }
+
+    /// What an attempt left.
+    pub fn left(&self, sealed: &Option<Vec<u8>>) -> Stored<Option<Vec<u8>>> {
+        self.part("left", sealed)
+    }
+
     /// The row's data key wrapped anew: by a child's or Vorgang's key, else by the Mandant's.
     pub fn wrap(&self, mandant: &MandantKey, subject: Option<&SubjectKey>) -> Stored<Vec<u8>> {
         let outer = subject.map_or(&mandant.key, |subject| &subject.key);

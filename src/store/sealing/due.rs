@@ -5,7 +5,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef};
+use crate::envelope::{Envelope, Evidence, Head, How, Label, PartnerRef};
 use crate::seal::index::Tag;
 use crate::seal::key::sha256;
 use crate::store::contract::{Stamp, StoreError};
@@ -37,6 +37,8 @@ pub struct ClosedDue {
     pub destination: String,
     /// The receiver.
     pub partner: String,
+    /// Type of the document.
+    pub message: String,
     /// Settled attempts.
     pub attempts: i64,
     /// An attempt of unknown outcome was made.
@@ -47,6 +49,8 @@ pub struct ClosedDue {
     pub deadline: Option<i64>,
     /// Where its content lies.
     pub sealed: i64,
+    /// What an attempt left, sealed with its content.
+    pub left: Option<Vec<u8>>,
 }
 
 impl ClosedDue {
@@ -56,7 +60,8 @@ impl ClosedDue {
         let opened = opened.ok_or_else(gone)?;
         let head: SendHead = opened.head()?.ok_or_else(gone)?;
         let body = opened.body()?.ok_or_else(gone)?;
-        Ok(self.due(stamp, head, body.into()))
+        let left = opened.left(&self.left)?.map(Bytes::from);
+        Ok(Due { left, ..self.due(stamp, head, body.into()) })
     }
 
     /// The row as a worker gets it, from its content in clear.
@@ -64,6 +69,7 @@ impl ClosedDue {
         let (queued, delivers) = (time(self.queued), head.delivers());
         let stamp = Stamp { traceparent: self.traceparent.clone(), ..stamp };
         let traceparent = (!self.traceparent.is_empty()).then_some(self.traceparent);
+        let label = Label { message: self.message, test: head.test.unwrap_or(stamp.test) };
         let envelope = Envelope {
             head: Head {
                 id: self.id,
@@ -77,6 +83,8 @@ impl ClosedDue {
                 return_address: None,
                 traceparent,
                 acting_person: None,
+                label: Some(label),
+                in_band: false,
             },
             evidence: Evidence {
                 octets_sha256: hex::encode(sha256(&body)),
@@ -96,6 +104,7 @@ impl ClosedDue {
             deadline: self.deadline.map(time),
             unclear: self.unclear,
             delivers,
+            left: None,
             envelope,
         }
     }
@@ -112,11 +121,13 @@ pub fn at_once(work: &Work, send: &SendWork) -> Option<Due> {
         cause: work.id,
         destination: send.destination.clone(),
         partner: send.partner.clone(),
+        message: send.message.clone(),
         attempts: 0,
         unclear: false,
         queued: micros(work.now),
         deadline: send.deadline,
         sealed: 0,
+        left: None,
     };
     Some(row.due(work.stamp.clone(), head, body))
 }
@@ -187,6 +198,8 @@ pub fn timer(
             return_address: None,
             traceparent: (!traceparent.is_empty()).then_some(traceparent),
             acting_person: None,
+            label: None,
+            in_band: false,
         },
         evidence: Evidence {
             octets_sha256: hex::encode(sha256(&body)),
@@ -197,4 +210,54 @@ pub fn timer(
         body: body.into(),
         parts: Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envelope::Stage;
+
+    /// A row that a program wrote which did not keep the mark with its rows.
+    #[test]
+    fn a_row_of_an_earlier_program_is_marked_as_what_caused_it() {
+        for (written, caused_by_test, test) in [
+            ("", true, true),
+            ("", false, false),
+            (r#","test":false"#, true, false),
+            (r#","test":true"#, false, true),
+        ] {
+            let head =
+                format!(r#"{{"content_type":"application/xml","correlation":null,"parts":[]{written}}}"#);
+            let row = ClosedDue {
+                id: Uuid::nil(),
+                stamp: 1,
+                traceparent: String::new(),
+                cause: Uuid::nil(),
+                destination: "folder:amt".into(),
+                partner: "amt".into(),
+                message: "xfamilie.0011".into(),
+                attempts: 0,
+                unclear: false,
+                queued: 0,
+                deadline: None,
+                sealed: 1,
+                left: None,
+            };
+            let stamp = Stamp {
+                mandant: String::new(),
+                partner: String::new(),
+                how: String::new(),
+                stage: Stage::Test,
+                test: caused_by_test,
+                key_id: String::new(),
+                acting_person: String::new(),
+                doc_version: String::new(),
+                traceparent: String::new(),
+                decided_by: String::new(),
+            };
+            let due = row.due(stamp, serde_json::from_str(&head).unwrap(), Bytes::new());
+            let label = Label { message: "xfamilie.0011".into(), test };
+            assert_eq!(due.envelope.head.label, Some(label), "{written} {caused_by_test}");
+        }
+    }
 }

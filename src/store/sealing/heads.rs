@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::effects::Outgoing;
 use crate::envelope::{Evidence, Head, Part, Reply};
 use crate::rejection::Rejection;
 use crate::seal::index::Tag;
@@ -71,6 +72,8 @@ pub struct SealedReply {
     message: String,
     message_id: String,
     body: String,
+    #[serde(default)]
+    test: bool,
 }
 
 impl SealedReply {
@@ -81,6 +84,7 @@ impl SealedReply {
             message: reply.message.clone(),
             message_id: reply.message_id.clone(),
             body: STANDARD.encode(&reply.body),
+            test: reply.test,
         }
     }
 
@@ -89,8 +93,8 @@ impl SealedReply {
         let body = STANDARD
             .decode(&self.body)
             .map_err(|_| StoreError::Corrupt("a sealed reply has no readable body".into()))?;
-        let SealedReply { content_type, message, message_id, .. } = self;
-        Ok(Reply { content_type, body: body.into(), message, message_id })
+        let SealedReply { content_type, message, message_id, test, .. } = self;
+        Ok(Reply { content_type, body: body.into(), message, message_id, test })
     }
 }
 
@@ -106,9 +110,23 @@ pub struct SendHead {
     /// Blind key of the Vorgang whose answer it is, in hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivers: Option<String>,
+    /// Whether the document is marked as test; `None` in rows of an earlier program, for which the mark of what caused them stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<bool>,
 }
 
 impl SendHead {
+    /// Of an answer that goes once more; it delivers nothing and has no parts.
+    pub fn answer(answer: &Outgoing) -> SendHead {
+        SendHead {
+            content_type: answer.content_type.clone(),
+            correlation: answer.correlation.clone(),
+            parts: Vec::new(),
+            delivers: None,
+            test: Some(answer.test),
+        }
+    }
+
     /// The blind key of the Vorgang whose answer it is.
     pub fn delivers(&self) -> Option<Tag> {
         let mut tag = Tag::default();

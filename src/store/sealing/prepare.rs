@@ -293,12 +293,12 @@ impl Work {
 }
 
 /// Seals an entry; what the committing process may send itself stays open beside it.
-pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Option<&Take>) -> Stored<Work> {
+pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Option<&Take>) -> Stored<Work> {
     let envelope = &entry.envelope;
     let search = |key: &SearchKey| keyring.search.tag(&key.octets());
     let note = to_json(&InboxNote {
-        cause: entry.cause,
-        next_step: entry.next_step,
+        cause: entry.cause.clone(),
+        next_step: entry.next_step.clone(),
         rejections: entry.rejections.clone(),
         octets_sha256: envelope.evidence.octets_sha256.clone(),
         reply: entry.effects.reply.as_ref().map(SealedReply::new),
@@ -316,85 +316,89 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Opt
     let body = kept.then_some(&envelope.body[..]);
     let sealed = Fresh::seal(Owner::new("inbox", envelope.head.id), head.as_deref(), body, Some(&note))?;
     let claims = if kept { open_claims(&mandant, &envelope.parts)? } else { Vec::new() };
-    let effects = entry.effects;
+    let effects = &entry.effects;
     let sent = effects.sends.iter().flat_map(|send| &send.parts);
     let held = envelope.parts.iter().chain(sent).map(|part| part.claim.hold.clone()).collect();
     let mut mirror = Vec::with_capacity(effects.mirror.len());
-    for change in effects.mirror {
+    for change in &effects.mirror {
         mirror.push(match change {
             MirrorChange::Put { id, registersatz, keys } => MirrorWork::Put {
-                id,
-                ende: endet::of(keyring, &registersatz),
-                record: Fresh::seal(Owner::new("mirror", id), None, Some(&to_json(&registersatz)?), None)?,
+                id: *id,
+                ende: endet::of(keyring, registersatz),
+                record: Fresh::seal(Owner::new("mirror", *id), None, Some(&to_json(registersatz)?), None)?,
                 // Two ways to leave a part out may come to the same key.
                 keys: keys.iter().map(search).collect::<BTreeSet<_>>().into_iter().collect(),
             },
             MirrorChange::Remove { id, tombstone, created, until } => {
-                MirrorWork::Remove { id, tombstone: search(&tombstone), created, until }
+                MirrorWork::Remove { id: *id, tombstone: search(tombstone), created: *created, until: *until }
             }
         });
     }
     let mut sends = Vec::with_capacity(effects.sends.len());
-    for send in effects.sends {
+    for send in &effects.sends {
         let head = SendHead {
-            content_type: send.content_type,
-            correlation: send.correlation,
-            parts: send.parts,
+            content_type: send.content_type.clone(),
+            correlation: send.correlation.clone(),
+            parts: send.parts.clone(),
             delivers: send.delivers.as_ref().map(|key| hex::encode(search(key))),
+            test: Some(send.test),
         };
         let owner = Owner::new("outbox", send.id);
         let taken = take.is_some_and(|take| take.most.iter().any(|(of, _)| *of == send.destination));
         sends.push(SendWork {
             content: Fresh::seal(owner, Some(&to_json(&head)?), Some(&send.body), None)?,
             claims: open_claims(&mandant, &head.parts)?,
-            open: taken.then(|| Letter { head, body: send.body }),
-            lane: send.order.map(|key| keyring.order.tag_of(&[send.destination.as_bytes(), &key.octets()])),
+            open: taken.then(|| Letter { head, body: send.body.clone() }),
+            lane: send
+                .order
+                .as_ref()
+                .map(|key| keyring.order.tag_of(&[send.destination.as_bytes(), &key.octets()])),
             id: send.id,
-            destination: send.destination,
-            partner: send.partner,
-            message: send.message,
+            destination: send.destination.clone(),
+            partner: send.partner.clone(),
+            message: send.message.clone(),
             after: send.after,
             deadline: send.deadline.map(micros),
             not_before: send.not_before.map(micros),
         });
     }
     let mut timers = Vec::with_capacity(effects.timers.len());
-    for timer in effects.timers {
+    for timer in &effects.timers {
         let content = Fresh::seal(Owner::new("timer", timer.id), None, Some(&timer.body), None)?;
-        timers.push(TimerWork { id: timer.id, due: micros(timer.due), name: timer.name, content });
+        timers.push(TimerWork { id: timer.id, due: micros(timer.due), name: timer.name.clone(), content });
     }
     let mut vorgaenge = Vec::with_capacity(effects.vorgaenge.len());
-    for change in effects.vorgaenge {
+    for change in &effects.vorgaenge {
         let key = search(&change.key);
         let akte =
             Fresh::seal(Owner::of_key("vorgang", &key), None, Some(&to_json(&change.vorgang.akte)?), None)?;
-        vorgaenge.push((key, change.vorgang, akte));
+        vorgaenge.push((key, change.vorgang.clone(), akte));
     }
     let mut bestaende = Vec::with_capacity(effects.bestaende.len());
-    for change in effects.bestaende {
+    for change in &effects.bestaende {
         let key = search(&bestand_key(&change.amt));
         let content =
             Fresh::seal(Owner::of_key("bestand", &key), None, Some(&to_json(&change.bestand)?), None)?;
         bestaende.push((key, content));
     }
-    let objections = effects.objections.into_iter().map(|change| objection(keyring, change)).collect();
+    let objections = effects.objections.iter().map(|change| objection(keyring, change.clone())).collect();
     let mut codes: Vec<String> = Vec::new();
-    for rejection in entry.rejections {
+    for rejection in &entry.rejections {
         if !codes.contains(&rejection.code) {
-            codes.push(rejection.code);
+            codes.push(rejection.code.clone());
         }
     }
     let shared = effects.guards.iter().filter(|guard| guard.key.shared());
     Ok(Work {
         id: envelope.head.id,
-        stamp: Stamp { key_id: mandant.id.clone(), ..entry.stamp },
+        stamp: Stamp { key_id: mandant.id.clone(), ..entry.stamp.clone() },
         keys: entry.keys.iter().map(|key| once(keyring, key)).collect(),
         conflict: entry.keys.iter().any(|key| key.class == "conflict"),
         content: keyring.once.tag_of(&[b"content", &entry.content]),
         state: entry.state,
         codes: codes.join(" "),
-        message: entry.message,
-        route: entry.route,
+        message: entry.message.clone(),
+        route: entry.route.clone(),
         received: envelope.head.received,
         now: entry.now,
         connection: envelope.head.connection.clone(),
@@ -403,8 +407,8 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Opt
         size: i64::try_from(envelope.evidence.size).unwrap_or(i64::MAX),
         kept,
         at_once: entry.state == Inbound::Waiting && entry.waits.is_none(),
-        waits: entry.waits.map(|(key, until)| (search(&key), micros(until))),
-        delivery: entry.delivery.map(|noted| DeliveryWork {
+        waits: entry.waits.as_ref().map(|(key, until)| (search(key), micros(*until))),
+        delivery: entry.delivery.as_ref().map(|noted| DeliveryWork {
             key: once(keyring, &noted.key),
             moment: micros(noted.moment),
             stamp: micros(noted.stamp),
@@ -412,8 +416,8 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Opt
         traces: effects.traces.iter().map(|trace| (search(&trace.under), search(&trace.vorgang))).collect(),
         leads: effects
             .leads
-            .into_iter()
-            .map(|lead| (lead.partner, micros(lead.seen), ahead(lead.by)))
+            .iter()
+            .map(|lead| (lead.partner.clone(), micros(lead.seen), ahead(lead.by)))
             .collect(),
         resumes: entry.resumes,
         sealed,
@@ -435,8 +439,8 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: Entry, take: Opt
         objections,
         timers,
         sends,
-        audit: effects.audit,
-        retrievals: effects.retrievals,
+        audit: effects.audit.clone(),
+        retrievals: effects.retrievals.clone(),
         wakes: effects.wakes.iter().map(search).collect(),
         subjects: effects.subjects.iter().map(search).collect(),
         hash: entry.content,
@@ -494,12 +498,7 @@ fn objection(keyring: &Keys, change: ObjectionChange) -> ObjectionWork {
 
 /// The content of a committed answer that goes once more: a document alone, which delivers no Vorgang.
 pub fn answer(answer: &Outgoing) -> Stored<Fresh> {
-    let head = SendHead {
-        content_type: answer.content_type.clone(),
-        correlation: answer.correlation.clone(),
-        parts: Vec::new(),
-        delivers: None,
-    };
+    let head = SendHead::answer(answer);
     Fresh::seal(Owner::new("outbox", answer.id), Some(&to_json(&head)?), Some(&answer.body), None)
 }
 

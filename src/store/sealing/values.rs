@@ -5,7 +5,8 @@ use jiff::Timestamp;
 
 use crate::envelope::{Inbound, Stage};
 use crate::seal::key::SealError;
-use crate::store::contract::{DISK_FULL, Scope, Stamp, StoreError};
+use crate::store::contract::{Scope, Stamp, StoreError};
+use crate::store::trouble::Trouble;
 
 /// A result of this room.
 pub type Stored<T> = Result<T, StoreError>;
@@ -47,12 +48,12 @@ pub fn sealing(error: SealError) -> StoreError {
 pub fn disk(error: std::io::Error) -> StoreError {
     use std::io::ErrorKind;
     match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Later(DISK_FULL.into()),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Later(Trouble::DiskFull.into()),
         ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
             StoreError::Later("the store's folder cannot be written; give the process the right to, or run it as the user that owns it".into())
         }
         ErrorKind::NotFound => StoreError::Corrupt("a claim file is missing".into()),
-        kind => StoreError::Later(format!("a file of the store cannot be used ({kind})")),
+        kind => StoreError::Later(format!("a file of the store cannot be used ({kind})").into()),
     }
 }
 

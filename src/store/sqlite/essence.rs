@@ -1,17 +1,38 @@
 //! A dump of what must be equal after any crash: decrypted contents, states and counts without generated ids, times and nonces.
 //! Never answers outside stages test and demo.
 
+use async_trait::async_trait;
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use crate::envelope::Stage;
+use crate::store::contract::StoreError;
+use crate::store::plays::Plays;
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::shown;
 use crate::store::sealing::values::Stored;
 use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 
+#[async_trait]
+impl Plays for SqliteStore {
+    async fn essence(&self) -> Result<Vec<String>, StoreError> {
+        if !matches!(self.stage, Stage::Test | Stage::Demo) {
+            return Err(StoreError::Refused(
+                format!(
+                    "a store of stage {} shows no contents; only stages test and demo do",
+                    self.stage.as_str()
+                )
+                .into(),
+            ));
+        }
+        self.readers.read(essence).await
+    }
+}
+
 /// Sorted lines.
-pub fn essence(connection: &Connection, keyring: &Keyring) -> Stored<Vec<String>> {
+fn essence(connection: &Connection, keyring: &Keyring) -> Stored<Vec<String>> {
     let mut lines = Vec::new();
     for (id, _, sealed) in rows(connection, sql!("essence_mirror"), 0)? {
         let opened = Opened::read(connection, keyring, sealed, Owner::new("mirror", id))?;

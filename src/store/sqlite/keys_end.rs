@@ -69,7 +69,7 @@ pub fn examine(connection: &Connection, keyring: &Keyring) -> Stored<()> {
     let told = told(connection)?;
     match keyring.beside(|keys| compared(keys, &told))? {
         None => Ok(()),
-        Some(missing) => Err(StoreError::Refused(lost(&moment(connection, &missing)?))),
+        Some(missing) => Err(StoreError::Refused(lost(&moment(connection, &missing)?).into())),
     }
 }
 

@@ -212,11 +212,13 @@ pub fn due_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<ClosedDue> {
         cause: uuid(r.get(4)?)?,
         destination: r.get(5)?,
         partner: r.get(6)?,
+        message: r.get(7)?,
         attempts: r.get(9)?,
         unclear: r.get(10)?,
         queued: r.get(11)?,
         deadline: r.get(12)?,
         sealed: r.get(14)?,
+        left: r.get(17)?,
     })
 }
 
@@ -331,6 +333,19 @@ pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
         change(scene, &row, settle.row, settle.now, &what, &detail)?;
     }
     Ok(true)
+}
+
+/// Keeps what an attempt leaves; `false` when the fence is stale or the row is not this lane's to settle, or has no content any more.
+pub fn remember(scene: &Scene<'_>, (lane, fence): (i64, i64), id: Uuid, what: &[u8]) -> Stored<bool> {
+    let mut get = scene.connection.prepare_cached(sql!("lane_get")).map_err(trouble)?;
+    let held: Option<i64> = get.query_row([lane], |r| r.get(0)).optional().map_err(trouble)?;
+    let Some(row) = out_row(scene, id)? else { return Ok(false) };
+    if !decide::settles(Holder { lane, fence }, held, row.lane, &row.state) {
+        return Ok(false);
+    }
+    let opened = Opened::read(scene.connection, scene.keyring, row.sealed, Owner::new("outbox", id))?;
+    let Some(opened) = opened else { return Ok(false) };
+    scene.run(sql!("outbox_remember"), params![row.row, opened.seal_left(what)?]).map(|rows| rows > 0)
 }
 
 /// The Vorgang whose answer a row is.

@@ -32,10 +32,13 @@ impl Lock {
     pub(crate) fn of_run(folder: &Path) -> Stored<Lock> {
         match again_and_again(LOOKS, folder, &folder.join("lock"))? {
             Ok(lock) => Ok(lock),
-            Err(holder) => Err(StoreError::Refused(format!(
-                "another process runs on this store{}; stop it, or run on another folder",
-                in_brackets(&holder)
-            ))),
+            Err(holder) => Err(StoreError::Refused(
+                format!(
+                    "another process runs on this store{}; stop it, or run on another folder",
+                    in_brackets(&holder)
+                )
+                .into(),
+            )),
         }
     }
 
@@ -50,7 +53,7 @@ impl Lock {
             "open.lock in the store's folder is held by another process{}: it opens this store, brings its tables up to date, or has \
              nothing to do with it (a backup program?); wait until it has ended, or look who it is (`fuser`, `lsof`) and end it",
             in_brackets(&holder)
-        )))
+        ).into()))
     }
 }
 

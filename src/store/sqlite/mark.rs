@@ -16,7 +16,7 @@ use crate::store::sealing::values::{Stored, disk, time};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::{keys_end, lock, open};
-use crate::store::trouble::MARK_HELD;
+use crate::store::trouble::{Cause, Trouble};
 
 /// The file beside the key store.
 pub const FILE: &str = "keys.mark";
@@ -71,7 +71,7 @@ impl Marks {
     }
 
     /// Makes a mark durable. Another process that writes to the same store may be further already: then that one stands.
-    /// Waits for somebody else's lock as long as `patient`, a few seconds; then [`MARK_HELD`], and nothing is broken.
+    /// Waits for somebody else's lock as long as `patient`, a few seconds; then [`Trouble::MarkHeld`], and nothing is broken.
     pub fn write(&self, mark: &Mark, patient: bool) -> Stored<()> {
         self.under_lock(if patient { TRIES } else { 1 }, || self.write_newer(mark))
     }
@@ -92,7 +92,7 @@ impl Marks {
             }
         }
         let holder = lock::in_brackets(&lock::holder(&self.path));
-        Err(StoreError::Later(format!("{MARK_HELD}{holder}")))
+        Err(StoreError::Later(Cause::told(Trouble::MarkHeld, &holder)))
     }
 
     fn write_newer(&self, mark: &Mark) -> Stored<()> {
@@ -187,7 +187,7 @@ pub fn examine(connection: &Connection, keyring: &Keyring, folder: &Path) -> Sto
         Shown::Missing { until, .. } if chain.n == 0 => {
             let from = keyring.beside(|keys| whole_since(connection, keys))?;
             sound(connection, from)?;
-            return Err(StoreError::Refused(nothing_left(from, until)));
+            return Err(StoreError::Refused(nothing_left(from, until).into()));
         }
         Shown::Missing { commits, from, until } => {
             sound(connection, from)?;
@@ -287,5 +287,5 @@ fn damaged(from: i64) -> StoreError {
         "the database is damaged; its last whole commit is of {}: put the newest backup in its place with `drehscheibe recover DIR \
          --reason TEXT`, and have the partners repeat what they delivered since that backup",
         time(from)
-    ))
+    ).into())
 }

@@ -20,6 +20,7 @@ mod ledger;
 mod list;
 mod lock;
 mod mark;
+mod looks;
 mod objections;
 pub mod open;
 mod read;

@@ -1,14 +1,13 @@
 //! Objections: deliveries that have not had their effect, under the keys of the children they speak of.
 //! Never decides which are opened or closed.
 
-use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 use crate::register::objection::{MOST, Objection, Sought};
 use crate::seal::index::Tag;
 use crate::store::sealing::prepare::{Closing, ObjectionWork, OpenWork, Work};
 use crate::store::sealing::shown::{self, ObjectionRow};
-use crate::store::sealing::values::{Stored, limit, micros, time};
+use crate::store::sealing::values::{Stored, limit, micros};
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
 
@@ -36,40 +35,6 @@ fn list(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> St
 fn read(r: &Row<'_>) -> rusqlite::Result<ObjectionRow> {
     let (closed, released) = ((r.get(6)?, r.get(7)?), (r.get(8)?, r.get(9)?));
     Ok((r.get(0)?, uuid(r.get(1)?)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?, closed, released))
-}
-
-/// Since when the oldest delivery of a partner lies where sources see it.
-pub fn backlog(connection: &Connection, partner: &str) -> Stored<Option<Timestamp>> {
-    let mut get = connection.prepare_cached(sql!("backlog_get")).map_err(trouble)?;
-    let since: Option<i64> = get.query_row([partner], |r| r.get(0)).map_err(trouble)?;
-    Ok(since.map(time))
-}
-
-/// Replaces what a source sees.
-pub fn set_backlog(
-    scene: &Scene<'_>,
-    connection: &str,
-    seen: &[(String, Option<Timestamp>)],
-    now: Timestamp,
-) -> Stored<()> {
-    scene.run(sql!("backlog_delete"), [connection])?;
-    for (partner, since) in seen {
-        scene.run(sql!("backlog_add"), params![connection, partner, since.map(micros), micros(now)])?;
-    }
-    Ok(())
-}
-
-/// Forgets what other sources saw.
-pub fn keep_backlog(scene: &Scene<'_>, connections: &[String]) -> Stored<()> {
-    let all: Vec<String> = {
-        let mut list = scene.connection.prepare_cached(sql!("backlog_list")).map_err(trouble)?;
-        list.query_map([], |r| r.get(0)).and_then(Iterator::collect).map_err(trouble)?
-    };
-    // A connection with several places names each behind its own name.
-    let kept = |place: &String| connections.iter().any(|name| place.split(' ').next() == Some(name));
-    all.iter()
-        .filter(|place| !kept(place))
-        .try_for_each(|place| scene.run(sql!("backlog_delete"), [place]).map(drop))
 }
 
 /// Writes the changes of an entry in their order.

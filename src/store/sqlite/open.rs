@@ -222,7 +222,7 @@ fn make_folder(folder: &Path) -> Stored<()> {
 }
 
 fn refused<T>(text: &str) -> Stored<T> {
-    Err(StoreError::Refused(text.to_owned()))
+    Err(StoreError::Refused(text.to_owned().into()))
 }
 
 fn has_table(connection: &Connection, name: &str) -> Stored<bool> {
@@ -260,7 +260,7 @@ fn version(connection: &Connection, known: &[refinery::Migration]) -> Stored<()>
         Some(found) if found > newest => Err(StoreError::Refused(format!(
             "the store has schema version {found}, this program knows up to {newest}; start the newer program, \
              or restore the backup made before the update"
-        ))),
+        ).into())),
         _ => Ok(()),
     }
 }
@@ -275,7 +275,7 @@ fn same_store(main: &Connection, stage: Stage, master: &Master) -> Stored<()> {
              or start the process for stage {found}",
             stage.as_str(),
             stage.as_str()
-        )));
+        ).into()));
     }
     match meta(main, "key")? {
         Some(found) if found != check_value(master)? => refused(

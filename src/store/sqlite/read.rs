@@ -22,7 +22,7 @@ use crate::store::sealing::values::{Stored, micros, stage_of, time};
 use crate::store::sqlite::guards::Moment;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::{deliveries, objections, open, register, rekey};
+use crate::store::sqlite::{deliveries, looks, objections, open, register, rekey};
 
 /// Reading connections kept open between reads.
 const KEPT: usize = 4;
@@ -125,7 +125,7 @@ pub fn lookup(
                 Fact::Ausgestellt(found.filter_map(Result::transpose).collect::<Stored<_>>()?)
             }
             Question::Leads => Fact::Leads(deliveries::leads(connection)?),
-            Question::Backlog(partner) => Fact::Backlog(objections::backlog(connection, partner)?),
+            Question::Backlog(partner) => Fact::Backlog(looks::backlog(connection, partner)?),
             Question::Objections(sought) => Fact::Objections(objections::sought(connection, sought, tag)?),
         };
         answers.push(Answer { fact, guard: Guard { key, seen } });

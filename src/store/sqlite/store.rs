@@ -37,8 +37,7 @@ use crate::store::sqlite::read::{self, Readers};
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::{Scene, Start, Writer};
 use crate::store::sqlite::{
-    again, essence, house, keys_end, lanes, ledger, list, mark, objections, open, recovery, register, remove,
-    waiting,
+    again, house, keys_end, lanes, ledger, list, mark, open, recovery, register, remove, waiting,
 };
 
 /// How long the key store's log may take at the end: it holds one act at most.
@@ -186,7 +185,7 @@ impl SqliteStore {
             [of("drehscheibe.db", database), of("keys.db", keys)].into_iter().flatten().collect();
         match left.is_empty() {
             true => Ok(()),
-            false => Err(StoreError::Later(left.join("; "))),
+            false => Err(StoreError::Later(left.join("; ").into())),
         }
     }
 
@@ -211,7 +210,11 @@ impl SqliteStore {
     }
 
     /// Seals entries off the runtime's threads.
-    async fn prepared(&self, entries: Vec<Entry>, take: Option<Take>) -> Stored<(Vec<Work>, Option<Take>)> {
+    async fn prepared(
+        &self,
+        entries: Vec<Arc<Entry>>,
+        take: Option<Take>,
+    ) -> Stored<(Vec<Work>, Option<Take>)> {
         let mut keys = Vec::with_capacity(entries.len());
         for entry in &entries {
             keys.push(self.mandant(&entry.stamp.mandant).await?);
@@ -219,7 +222,8 @@ impl SqliteStore {
         let keyring = self.keyring.clone();
         let work = tokio::task::spawn_blocking(move || {
             let prepared = entries.into_iter().zip(keys);
-            let prepare = |(entry, key)| prepare::prepare(&keyring, key, entry, take.as_ref());
+            let prepare =
+                |(entry, key): (Arc<Entry>, _)| prepare::prepare(&keyring, key, &entry, take.as_ref());
             prepared.map(prepare).collect::<Stored<Vec<_>>>().map(|work| (work, take))
         });
         work.await.map_err(|_| StoreError::Later("sealing was broken off".into()))?
@@ -229,7 +233,9 @@ impl SqliteStore {
     pub(super) async fn laid(&self, answers: Vec<Entry>) -> Stored<Vec<Work>> {
         match answers.is_empty() {
             true => Ok(Vec::new()),
-            false => self.prepared(answers, None).await.map(|(works, _)| works),
+            false => {
+                self.prepared(answers.into_iter().map(Arc::new).collect(), None).await.map(|(works, _)| works)
+            }
         }
     }
 
@@ -263,7 +269,11 @@ impl Store for SqliteStore {
         self.readers.read(move |db, keyring| read::lookup(db, keyring, &moment, &questions)).await
     }
 
-    async fn commit_and_take(&self, entries: Vec<Entry>, take: Option<Take>) -> Result<Made, StoreError> {
+    async fn commit_and_take(
+        &self,
+        entries: Vec<Arc<Entry>>,
+        take: Option<Take>,
+    ) -> Result<Made, StoreError> {
         let (work, take) = self.prepared(entries, take).await?;
         let pending = self.pending.clone();
         let (written, lanes, woken) = self
@@ -358,6 +368,11 @@ impl Store for SqliteStore {
 
     async fn close(&self, patience: Duration) -> Result<(), StoreError> {
         self.end(patience).await
+    }
+
+    async fn remember(&self, lane: i64, fence: i64, row: Uuid, what: &[u8]) -> Result<bool, StoreError> {
+        let what = what.to_vec();
+        self.write(move |scene| lanes::remember(scene, (lane, fence), row, &what)).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -502,21 +517,6 @@ impl Store for SqliteStore {
         self.write(move |scene| house::set_note(scene, &connection, &key, value.as_deref())).await
     }
 
-    async fn set_backlog(
-        &self,
-        connection: &str,
-        seen: &[(String, Option<Timestamp>)],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let (connection, seen) = (connection.to_owned(), seen.to_vec());
-        self.write(move |scene| objections::set_backlog(scene, &connection, &seen, now)).await
-    }
-
-    async fn keep_backlog(&self, connections: &[String]) -> Result<(), StoreError> {
-        let connections = connections.to_vec();
-        self.write(move |scene| objections::keep_backlog(scene, &connections)).await
-    }
-
     async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError> {
         if self.writer.is_none() {
             return Err(StoreError::Refused("the store is open for reading only".into()));
@@ -543,15 +543,5 @@ impl Store for SqliteStore {
     async fn collect_garbage(&self) -> Result<u64, StoreError> {
         let (folder, pending) = (self.claims.clone(), self.pending.clone());
         self.write(move |scene| claims::collect(scene.connection, &folder, &pending)).await
-    }
-
-    async fn essence(&self) -> Result<Vec<String>, StoreError> {
-        if !matches!(self.stage, Stage::Test | Stage::Demo) {
-            return Err(StoreError::Refused(format!(
-                "a store of stage {} shows no contents; only stages test and demo do",
-                self.stage.as_str()
-            )));
-        }
-        self.readers.read(essence::essence).await
     }
 }

@@ -4,8 +4,8 @@ use rusqlite::ErrorCode;
 use rusqlite::types::Type;
 use uuid::Uuid;
 
-use crate::store::contract::{DISK_FULL, StoreError};
-use crate::store::trouble::FILE_READ_ONLY;
+use crate::store::contract::StoreError;
+use crate::store::trouble::Trouble;
 
 /// The text of a statement, kept in a file of its own.
 macro_rules! sql {
@@ -31,26 +31,24 @@ pub fn trouble(error: rusqlite::Error) -> StoreError {
         rusqlite::Error::QueryReturnedNoRows => {
             return StoreError::Corrupt("a row that another row names is missing".into());
         }
-        other => return StoreError::Later(format!("the database cannot be used ({})", kind(other))),
+        other => return StoreError::Later(format!("the database cannot be used ({})", kind(other)).into()),
     };
     match code {
-        ErrorCode::DiskFull => StoreError::Later(DISK_FULL.into()),
-        ErrorCode::ReadOnly => StoreError::Later(FILE_READ_ONLY.into()),
+        ErrorCode::DiskFull => StoreError::Later(Trouble::DiskFull.into()),
+        ErrorCode::ReadOnly => StoreError::Later(Trouble::FileReadOnly.into()),
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
             StoreError::Later("another process writes to the store for too long".into())
         }
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
             StoreError::Corrupt("the database file is damaged".into())
         }
-        ErrorCode::ConstraintViolation => {
-            StoreError::Entry("an id or key of it is taken by another row".into())
-        }
+        ErrorCode::ConstraintViolation => StoreError::Entry(Trouble::Taken.into()),
         ErrorCode::TooBig => StoreError::Entry("it is longer than a row can be".into()),
         ErrorCode::SystemIoFailure => {
             StoreError::Later("the disk gives an error; look at the system's log".into())
         }
         ErrorCode::CannotOpen => StoreError::Later("the store's file cannot be opened".into()),
-        other => StoreError::Later(format!("SQLite answers {other:?}")),
+        other => StoreError::Later(format!("SQLite answers {other:?}").into()),
     }
 }
 

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -135,8 +134,12 @@ impl Line<'_> {
                         let tag = delivery.delivery_tag;
                         tags.begun(tag);
                         let (opener, ended) = (self.opener.clone(), self.ended.clone());
+                        let in_hand = opener.flow.begin();
                         begun.spawn(async move {
                             let outcome = hold(&opener, parcel, &ended).await;
+                            if matches!(outcome, Outcome::Committed) {
+                                in_hand.taken();
+                            }
                             drop(permit);
                             (tag, outcome)
                         });
@@ -202,13 +205,11 @@ async fn hold(opener: &Opener, parcel: Parcel, ended: &Stop) -> Outcome {
     let began = Tick::now();
     let mut opened: Option<Opened> = None;
     let mut least = PAUSES.0;
-    let mut held = None;
     loop {
         let after = match attempt(opener, &parcel, &mut opened).await {
             Ok(()) => return Outcome::Committed,
             Err(after) => after,
         };
-        held.get_or_insert_with(|| Held::one(&opener.held));
         let pause = jittered(after.max(least).min(PAUSES.1) * 2).min(PAUSES.1);
         least = (least * 2).min(PAUSES.1);
         if began.elapsed() + pause > HOLD {
@@ -218,22 +219,6 @@ async fn hold(opener: &Opener, parcel: Parcel, ended: &Stop) -> Outcome {
             () = ended.cancelled() => return Outcome::GiveBack,
             () = tokio::time::sleep(pause) => {}
         }
-    }
-}
-
-/// Counts one held delivery as long as it is held.
-struct Held<'a>(&'a AtomicU64);
-
-impl Held<'_> {
-    fn one(held: &AtomicU64) -> Held<'_> {
-        held.fetch_add(1, Ordering::Relaxed);
-        Held(held)
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -134,6 +134,9 @@ impl Destination for AmqpDestination {
         if let Some(traceparent) = &envelope.head.traceparent {
             headers.insert("traceparent".into(), AMQPValue::LongString(traceparent.as_str().into()));
         }
+        if envelope.head.label.as_ref().is_some_and(|label| label.test) {
+            headers.insert("test".into(), AMQPValue::Boolean(true));
+        }
         let mut properties = BasicProperties::default()
             // Persistent: a confirm then means that it is on disk.
             .with_delivery_mode(2)
@@ -142,6 +145,10 @@ impl Destination for AmqpDestination {
             .with_app_id("drehscheibe".into())
             .with_timestamp(u64::try_from(self.clock.now().as_second()).unwrap_or(0))
             .with_headers(headers);
+        // What a consumer chooses by before it opens anything.
+        if let Some(label) = envelope.head.label.as_ref().filter(|label| label.message.len() <= 255) {
+            properties = properties.with_type(label.message.as_str().into());
+        }
         // A property holds 255 octets; what is longer cannot have come by AMQP.
         if let Some(correlation) = correlation.filter(|text| text.len() <= 255) {
             properties = properties.with_correlation_id(correlation.as_str().into());

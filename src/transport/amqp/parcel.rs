@@ -2,7 +2,6 @@
 //! Never takes an order from a property or header: they are data, and who the partner is they do not say.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -11,6 +10,7 @@ use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::types::AMQPValue;
 
+use super::depth::Flow;
 use super::settings::{QueueSettings, RepeatBy};
 use super::way;
 use crate::envelope::{Envelope, Evidence, Head, How, PartnerRef};
@@ -48,10 +48,10 @@ pub struct Opener {
     pub connection: String,
     /// The queue's entry.
     pub queue: QueueSettings,
+    /// What of it is in hand.
+    pub flow: Arc<Flow>,
     /// Largest message in octets.
     pub max_body: usize,
-    /// Deliveries of the queue that were fetched and that the house has not taken yet.
-    pub held: Arc<AtomicU64>,
     /// The house.
     pub around: Surroundings,
 }
@@ -200,6 +200,8 @@ impl Opener {
                 return_address: None,
                 traceparent: traceparent(properties),
                 acting_person: None,
+                label: None,
+                in_band: false,
             },
             body: Bytes::new(),
             parts: Vec::new(),

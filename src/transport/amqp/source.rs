@@ -2,13 +2,13 @@
 //! Never consumes a queue that it did not find fit after this very connection was made.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::task::JoinSet;
 
 use super::consume::{self, End};
+use super::depth::{self, Depths, Flow};
 use super::fault::Fault;
 use super::link::{Direction, Link, Pauses};
 use super::parcel::Opener;
@@ -16,9 +16,9 @@ use super::settings::{QueueSettings, Settings};
 use super::topology;
 use crate::clock::Tick;
 use crate::telemetry::alarm::{Alarm, raise};
-use crate::telemetry::metric;
-use crate::telemetry::parts::{Failing, Parts, Turn};
-use crate::transport::port::{BuildError, Source, SourceError, Stop, Surroundings};
+use crate::telemetry::parts::{Failing, Turn};
+use crate::transport::looks::announce;
+use crate::transport::port::{BuildError, Place, Source, SourceError, Stop, Surroundings};
 use crate::transport::settings;
 
 /// The longest pause before an unfit queue is looked at again, or one whose deliveries were given back.
@@ -49,24 +49,24 @@ impl AmqpSource {
         let link = Arc::new(link);
         self.around.parts.runs(&link_part(&self.name));
         let mut keepers = JoinSet::new();
-        let queues: Vec<(QueueSettings, Arc<AtomicU64>)> =
+        let queues: Vec<(QueueSettings, Arc<Flow>)> =
             self.settings.queues.iter().map(|queue| (queue.clone(), Arc::default())).collect();
         let depths = Depths {
             connection: self.name.clone(),
             queues: queues.clone(),
             link: link.clone(),
             stop: stop.clone(),
-            parts: self.around.parts.clone(),
+            around: self.around.clone(),
         };
         keepers.spawn(depths.watch());
-        for (queue, held) in queues {
+        for (queue, flow) in queues {
             let keeper = Keeper {
                 settings: self.settings.clone(),
                 opener: Arc::new(Opener {
                     connection: self.name.clone(),
                     queue,
+                    flow,
                     max_body: self.settings.max_body,
-                    held,
                     around: self.around.clone(),
                 }),
                 link: link.clone(),
@@ -101,7 +101,8 @@ fn link_part(connection: &str) -> String {
     format!("connection {connection}")
 }
 
-fn queue_part(connection: &str, queue: &str) -> String {
+/// What a queue is called where it does not run.
+pub fn queue_part(connection: &str, queue: &str) -> String {
     format!("queue {queue} of {connection}")
 }
 
@@ -189,68 +190,6 @@ impl Keeper {
     }
 }
 
-/// How often it is asked how much lies in the queues.
-const DEPTHS: Duration = Duration::from_secs(15);
-
-/// Looks how much lies in the queues of a link and in their dead-letter queues.
-struct Depths {
-    connection: String,
-    /// With how much of each is fetched and held here, which a broker does not count as lying in it.
-    queues: Vec<(QueueSettings, Arc<AtomicU64>)>,
-    link: Arc<Link>,
-    stop: Stop,
-    parts: Parts,
-}
-
-impl Depths {
-    async fn watch(self) {
-        while !self.stop.is_cancelled() && self.link.is_up() {
-            for (queue, held) in &self.queues {
-                self.look(queue, held).await;
-            }
-            tokio::select! {
-                () = self.stop.cancelled() => {}
-                () = self.link.lost.cancelled() => {}
-                () = tokio::time::sleep(DEPTHS) => {}
-            }
-        }
-    }
-
-    async fn look(&self, queue: &QueueSettings, held: &AtomicU64) {
-        let mut ready = None;
-        for name in queue.names() {
-            // One that is missing is its keeper's to say.
-            if let Ok(messages) = topology::ready(&self.link, &name).await {
-                metric::broker_queue(&self.connection, &name, messages);
-                ready = Some(ready.unwrap_or(0) + u64::from(messages));
-            }
-        }
-        if let Some(ready) = ready {
-            let waits = ready + held.load(Ordering::Relaxed);
-            self.parts.waits(&queue_part(&self.connection, queue.name()), waits);
-        }
-        let dead = queue.dead();
-        let Ok(messages) = topology::ready(&self.link, &dead).await else { return };
-        metric::broker_queue(&self.connection, &dead, messages);
-        let part = queue_part(&self.connection, &dead);
-        self.parts.waits(&part, messages.into());
-        if messages == 0 {
-            self.parts.runs(&part);
-            return;
-        }
-        raise(Alarm::DeadLetters, &self.connection, &[("queue", &dead), ("messages", &messages.to_string())]);
-        self.parts.fails(
-            &part,
-            Failing {
-                cause: "the broker gave up on messages that the house never took".to_owned(),
-                next: "look at them, have the sender repeat them or put them back into their queue"
-                    .to_owned(),
-                turn: Turn::Person,
-            },
-        );
-    }
-}
-
 impl AmqpSource {
     async fn consume(&self, stop: &Stop) {
         let mut pauses = Pauses::up_to(self.settings.reconnect_longest.0);
@@ -282,6 +221,9 @@ impl AmqpSource {
 #[async_trait]
 impl Source for AmqpSource {
     async fn run(&self, stop: Stop) -> Result<(), SourceError> {
+        let place = |queue| depth::place(&self.name, queue, &self.around);
+        let places: Vec<Place> = self.settings.queues.iter().map(place).collect();
+        announce(&self.around, &self.name, &places, &stop).await;
         self.consume(&stop).await;
         // Nobody is to wait for what is not there any more.
         self.parts().for_each(|part| self.around.parts.gone(&part));

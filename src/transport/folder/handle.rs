@@ -254,9 +254,19 @@ pub struct Temporary {
 }
 
 impl Temporary {
+    /// A name that no other file has.
+    pub fn fresh_name() -> String {
+        format!(".{}.tmp", Uuid::new_v4())
+    }
+
     /// Begins a file in the folder. Its group may read it whatever the umask is: in an out tray that is the partner.
     pub fn create(room: &Room) -> io::Result<Temporary> {
-        let name = OsString::from(format!(".{}.tmp", Uuid::new_v4()));
+        Temporary::named(room, Temporary::fresh_name())
+    }
+
+    /// Begins a file under a name that [`Temporary::fresh_name`] gave, and that is not in use.
+    pub fn named(room: &Room, name: String) -> io::Result<Temporary> {
+        let name = OsString::from(name);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let opened = sys::openat(&room.0, &name, flags, Mode::RUSR | Mode::WUSR)?;
         let file = File::from(opened);

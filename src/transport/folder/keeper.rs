@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -16,12 +16,12 @@ use super::TraySettings;
 use super::handle::{Mark, said};
 use super::tray::{Content, HASHED, Item, MOST, Tray};
 use crate::clock::Tick;
-use crate::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, Verdict};
+use crate::envelope::{Envelope, Evidence, Head, How, Inbound, Lying, PartnerRef, Verdict};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
 use crate::telemetry::parts::{Failing, Parts, Turn};
 use crate::transport::ids::{fresh_id, sha256_hex};
-use crate::transport::port::{Busy, Stop, Surroundings};
+use crate::transport::port::{Busy, Place, Stop, Surroundings};
 
 /// How long the oldest file of a partner had been waiting, and when that was seen.
 pub type Ages = BTreeMap<String, (Duration, Tick)>;
@@ -62,6 +62,16 @@ struct Gone(Parts, String);
 impl Drop for Gone {
     fn drop(&mut self) {
         self.0.gone(&self.1);
+    }
+}
+
+/// Where a tray lies; those of a connection are told apart by their partner.
+pub fn place(connection: &str, tray: &TraySettings) -> Place {
+    Place {
+        connection: connection.to_owned(),
+        name: tray.partner.clone(),
+        binding: format!("folder {connection}"),
+        partners: vec![tray.partner.clone()],
     }
 }
 
@@ -169,7 +179,8 @@ impl Keeper {
         let look = self.disk(move |tray| tray.look(now)).await?;
         self.wait(look.oldest);
         let since = look.oldest.and_then(|age| SignedDuration::try_from(age).ok());
-        self.tell(since.and_then(|age| now.checked_sub(age).ok())).await;
+        let since = since.and_then(|age| now.checked_sub(age).ok());
+        self.tell(since.map_or(Lying::Nothing, Lying::Since)).await;
         let (mut unfit, mut left, mut taken) = (look.unfit, look.left, false);
         let mut outcome = (None, look.settles);
         for item in look.items {
@@ -192,7 +203,7 @@ impl Keeper {
         // What was told stands while one was left: in turn that something lies here and that nothing does would be written each time.
         if outcome.0.is_none() && !left {
             self.wait(None);
-            self.tell(None).await;
+            self.tell(Lying::Nothing).await;
         }
         // Those behind them are looked at once; where none of these goes, there is no hurry.
         if look.more && taken {
@@ -329,11 +340,9 @@ impl Keeper {
 
     /// Tells the house since when the oldest file lies here, also that none does. Where it cannot be kept nothing stops: it is told again
     /// at the next look, and a tray that nobody tells of counts since the last time.
-    async fn tell(&self, since: Option<Timestamp>) {
-        let partner = self.settings.partner.clone();
-        // The trays of a connection are told apart by their partner.
-        let place = format!("{} {partner}", self.connection);
-        if let Err(busy) = self.around.notes.lies(&place, &[(partner, since)]).await {
+    async fn tell(&self, lying: Lying) {
+        let place = place(&self.connection, &self.settings);
+        if let Err(busy) = self.around.notes.looked(&place, lying).await {
             tracing::debug!(
                 connection = self.connection,
                 cause = busy.cause,
@@ -376,6 +385,8 @@ impl Keeper {
                 return_address: Some(format!("{}:{partner}", self.connection)),
                 traceparent: None,
                 acting_person: None,
+                label: None,
+                in_band: false,
             },
             evidence: Evidence {
                 octets_sha256: sha256,

@@ -16,7 +16,9 @@ use uuid::Uuid;
 use super::handle::{Room, Temporary, said, sweep, write_whole};
 use crate::clock::Clock;
 use crate::envelope::{Envelope, Part, is_json};
-use crate::transport::port::{Destination, Progress, Receipt, SendError, Spool, Surroundings};
+use crate::transport::port::{
+    Attempt, Destination, Forgetful, Memory, Progress, Receipt, SendError, Spool, Surroundings,
+};
 
 /// What a crash left of files that were being written goes when nobody has written to it for a day.
 const OLD: Duration = Duration::from_secs(24 * 3600);
@@ -48,11 +50,11 @@ impl FolderDestination {
         &self,
         room: &Room,
         (name, part): (String, &Part),
-        progress: &Progress,
+        (written_as, progress): (String, &Progress),
     ) -> Result<(), SendError> {
         let mut reader = self.spool.open(&self.partner, part).await?;
         let room = room.clone();
-        let mut temporary = blocking(move || Temporary::create(&room)).await?;
+        let mut temporary = blocking(move || Temporary::named(&room, written_as)).await?;
         while let Some(octets) = reader.read().await? {
             temporary = blocking(move || {
                 temporary.file.write_all(&octets)?;
@@ -63,23 +65,47 @@ impl FolderDestination {
         }
         blocking(move || temporary.publish(name.as_ref())).await
     }
+
+    /// Removes what an attempt that was broken off left half written: it lies in clear in a folder that is not ours. Gives the name under
+    /// which this attempt writes, which is known to the next one before there is such a file. What is small is written in a moment and
+    /// costs no transaction; what a crash leaves of that goes with the sweep.
+    async fn clear_away(
+        &self,
+        room: &Room,
+        envelope: &Envelope,
+        memory: &dyn Memory,
+    ) -> Result<String, SendError> {
+        let written_as = Temporary::fresh_name();
+        if envelope.parts.is_empty() {
+            return Ok(written_as);
+        }
+        if let Some(left) = memory.left().and_then(|left| std::str::from_utf8(left).ok())
+            && is_temporary(left)
+        {
+            let (room, left) = (room.clone(), left.to_owned());
+            blocking(move || room.remove(left.as_ref())).await?;
+        }
+        memory.remember(written_as.as_bytes()).await?;
+        Ok(written_as)
+    }
 }
 
 #[async_trait]
 impl Destination for FolderDestination {
     async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
-        self.send_in_pieces(envelope, &Progress::default()).await
+        self.attempt(envelope, Attempt { progress: &Progress::default(), memory: &Forgetful }).await
     }
 
-    async fn send_in_pieces(&self, envelope: &Envelope, progress: &Progress) -> Result<Receipt, SendError> {
+    async fn attempt(&self, envelope: &Envelope, attempt: Attempt<'_>) -> Result<Receipt, SendError> {
         let room = self.room().await?;
         if !self.swept.swap(true, Ordering::Relaxed) {
             let (room, now) = (room.clone(), self.clock.now());
             blocking(move || sweep(&room, now, OLD, is_temporary)).await?;
         }
+        let written_as = self.clear_away(&room, envelope, attempt.memory).await?;
         for (at, part) in envelope.parts.iter().enumerate() {
             let name = format!("{}.part-{}", envelope.head.id, at + 1);
-            self.write_part(&room, (name, part), progress).await?;
+            self.write_part(&room, (name, part), (written_as.clone(), attempt.progress)).await?;
         }
         let name = file_name(envelope);
         let (body, as_written) = (envelope.body.clone(), name.clone());

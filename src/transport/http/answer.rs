@@ -13,8 +13,9 @@ use crate::transport::port::Standing;
 /// Where a partner asks for the stand of its message.
 pub const MESSAGES: &str = "/v1/nachrichten/";
 
-/// The answer to a delivery.
-pub fn of_verdict(verdict: Verdict) -> Response {
+/// The answer to a delivery; where its document goes by message, without that.
+pub fn of_verdict(mut verdict: Verdict, by_message: bool) -> Response {
+    let applied = by_message && verdict.reply.take().is_some();
     let stand = verdict.state.stand();
     let taken = matches!(verdict.state, Inbound::Accepted | Inbound::Waiting | Inbound::Parked);
     let mut response = match verdict.reply {
@@ -42,6 +43,10 @@ pub fn of_verdict(verdict: Verdict) -> Response {
     headers.insert(HeaderName::from_static("stand"), HeaderValue::from_static(stand));
     if let Ok(location) = HeaderValue::from_str(&format!("{MESSAGES}{}", verdict.id)) {
         headers.insert(LOCATION, location);
+    }
+    if applied {
+        let name = HeaderName::from_static("preference-applied");
+        headers.insert(name, HeaderValue::from_static("respond-async"));
     }
     if verdict.again {
         headers.insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));

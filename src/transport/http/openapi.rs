@@ -117,6 +117,7 @@ fn delivery(bindings: &[&HttpBinding]) -> Value {
         "parameters": [
             {"$ref": "#/components/parameters/Idempotency-Key"},
             {"$ref": "#/components/parameters/traceparent"},
+            {"$ref": "#/components/parameters/Prefer"},
         ],
         "requestBody": {
             "required": true,
@@ -183,6 +184,12 @@ fn parameters() -> Value {
             "in": "header",
             "description": "Schlüssel der Lieferung; Wiederholungen tragen denselben.",
             "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+        },
+        "Prefer": {
+            "name": "Prefer",
+            "in": "header",
+            "description": "`respond-async`: Die Antwort geht den Weg, auf dem der Absender Antworten per Nachricht bekommt; hat er keinen, gilt der Kopf nicht.",
+            "schema": {"type": "string"},
         },
         "traceparent": {
             "name": "traceparent",

@@ -35,6 +35,7 @@ use crate::transport::tls::ClientCertificates;
 
 /// Where the description of all paths is.
 pub const OPENAPI: &str = "/openapi.json";
+const PREFER: HeaderName = HeaderName::from_static("prefer");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// How many parts of all bodies may be open at once; each holds a file.
@@ -204,14 +205,20 @@ impl Door {
         };
         // Keys of one partner never meet those of another: the verdict, and so the reply, belongs to its partner.
         let key = format!("{}:{key}", caller.partner.id);
-        let (envelope, room) = self.envelope(id, peer, path, headers, caller, received, key);
+        let wants = Wants {
+            by_message: prefers_message(headers)
+                && own.iter().any(|binding| binding.by_message.contains(&caller.partner.id)),
+            key,
+        };
+        let by_message = wants.by_message;
+        let (envelope, room) = self.envelope(id, peer, path, headers, caller, received, wants);
         let door = self.clone();
         let delivery = self.begun.spawn(async move {
             let _until_done = (place, held, room);
             door.around.intake.deliver(envelope).await
         });
         match delivery.await {
-            Ok(Ok(verdict)) => Ok(answer::of_verdict(verdict)),
+            Ok(Ok(verdict)) => Ok(answer::of_verdict(verdict, by_message)),
             Ok(Err(busy)) => Err(Problem::Busy(busy.retry_after)),
             Err(_) => Err(Problem::Busy(FULL)),
         }
@@ -277,6 +284,8 @@ impl Door {
                 return_address: None,
                 traceparent: traceparent(headers),
                 acting_person: None,
+                label: None,
+                in_band: false,
             },
             body: Bytes::new(),
             parts: Vec::new(),
@@ -308,7 +317,7 @@ impl Door {
         headers: &HeaderMap,
         caller: Caller,
         received: Received,
-        transport_id: String,
+        wants: Wants,
     ) -> (Envelope, Room) {
         let peer = self.peer(peer, headers);
         let envelope = Envelope {
@@ -316,7 +325,7 @@ impl Door {
                 id,
                 connection: self.connection.clone(),
                 binding: format!("http {path}"),
-                transport_id,
+                transport_id: wants.key,
                 correlation: None,
                 content_type: received.content_type,
                 partner: Some(caller.partner),
@@ -324,6 +333,8 @@ impl Door {
                 return_address: None,
                 traceparent: traceparent(headers),
                 acting_person: None,
+                label: None,
+                in_band: !wants.by_message,
             },
             body: received.document,
             parts: received.parts,
@@ -337,6 +348,23 @@ impl Door {
         };
         (envelope, received.room)
     }
+}
+
+/// What a request wants of its delivery.
+struct Wants {
+    /// The key that its repeats carry.
+    key: String,
+    /// Its answer shall go the way that the partner's answers by message go.
+    by_message: bool,
+}
+
+/// Whether the sender does not wait for the answer (RFC 7240).
+fn prefers_message(headers: &HeaderMap) -> bool {
+    let given = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
+    given.flat_map(|value| value.split(',')).any(|one| {
+        let preference = one.split(';').next().unwrap_or_default().trim();
+        preference.eq_ignore_ascii_case("respond-async")
+    })
 }
 
 /// The idempotency key: 1 to 255 visible ASCII characters, quoted or not.
@@ -403,6 +431,18 @@ mod tests {
         {
             assert!(read(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn who_does_not_wait_for_the_answer_says_so_as_rfc_7240_has_it() {
+        let says = |values: &[&str]| prefers_message(&headers(PREFER, values));
+        assert!(
+            says(&["respond-async"]) && says(&["Respond-Async; x=y"]) && says(&["wait=5, respond-async"])
+        );
+        assert!(says(&["wait=5", "respond-async"]));
+        assert!(
+            !says(&[]) && !says(&["wait=5"]) && !says(&["x-respond-async"]) && !says(&["foo=respond-async"])
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use drehscheibe::envelope::{Envelope, Inbound};
 use drehscheibe::store::contract::Pause;
 
 use super::far::{Does, Far};
-use super::rig::{HORT, NORD, Rig, deliver, fast, start_of_time, stop, wish};
+use super::rig::{HORT, NORD, Rig, TRAY, deliver, fast, start_of_time, stop, wish};
 use crate::support::until;
 
 /// A far end at which a repeat does harm and that gives a document back with what it takes: a delivery about another child.
@@ -128,5 +128,37 @@ async fn the_same_answer_to_a_repeat_is_one_message() {
     rig.at_rest().await;
     assert_eq!(states(&rig).await, [Inbound::Accepted; 3]);
     assert!(nord.attempts() >= 4 && troubled.lookups.load(Ordering::SeqCst) > 0);
+    stop(engine).await;
+}
+
+/// One `on` entry, two deliveries: whether an answer goes back on the exchange is each delivery's own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_goes_the_way_that_its_delivery_wants() {
+    let mut rig = Rig::new(fast(50.0)).await;
+    let tray = rig.far(TRAY, |_, _| Does::Take);
+    let engine = rig.engine();
+    let waits = deliver(&engine, rig.envelope(&wish(1, 1))).await;
+    let by_message = |n| {
+        let mut envelope = rig.envelope(&wish(n, 1));
+        envelope.head.in_band = false;
+        envelope.head.return_address = Some(TRAY.to_owned());
+        envelope
+    };
+    let goes = deliver(&engine, by_message(2)).await;
+    assert!(waits.reply.is_some());
+    let send = rig.until_send(goes.id, TRAY, "sent").await;
+    assert_eq!(send.message, "xfamilie.0011");
+    let sends = |id| {
+        let rig = &rig;
+        async move { rig.show(id).await.sends.into_iter().filter(|send| send.destination == TRAY).count() }
+    };
+    assert_eq!((sends(waits.id).await, sends(goes.id).await, tray.attempts()), (0, 1, 1));
+    // A repeat that waits on its exchange gets the first verdict there, whatever way the first one went.
+    let mut again = by_message(2);
+    again.head.in_band = true;
+    let again = deliver(&engine, again).await;
+    assert!(again.again && again.id == goes.id && again.reply.is_some());
+    rig.at_rest().await;
+    assert_eq!(tray.attempts(), 1);
     stop(engine).await;
 }

@@ -166,6 +166,8 @@ impl House {
                 return_address: None,
                 traceparent: None,
                 acting_person: person.map(str::to_owned),
+                label: None,
+                in_band: false,
             },
             evidence: Evidence {
                 octets_sha256: sha256_hex(&body),

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use drehscheibe::engine::start::Engine;
 use drehscheibe::envelope::Envelope;
 use drehscheibe::plan::PlanSet;
-use drehscheibe::transport::port::{Destination, Progress, Receipt, SendError};
+use drehscheibe::transport::port::{Attempt, Destination, Forgetful, Progress, Receipt, SendError};
 use tokio::sync::Semaphore;
 
 use super::rig::{HORT, NORD, Rig, deliver, fast, stop, wish};
@@ -34,10 +34,11 @@ struct Slow {
 #[async_trait]
 impl Destination for Slow {
     async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
-        self.send_in_pieces(envelope, &Progress::default()).await
+        self.attempt(envelope, Attempt { progress: &Progress::default(), memory: &Forgetful }).await
     }
 
-    async fn send_in_pieces(&self, _: &Envelope, progress: &Progress) -> Result<Receipt, SendError> {
+    async fn attempt(&self, _: &Envelope, attempt: Attempt<'_>) -> Result<Receipt, SendError> {
+        let progress = attempt.progress;
         self.begun.fetch_add(1, Ordering::SeqCst);
         let at_once = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(at_once, Ordering::SeqCst);

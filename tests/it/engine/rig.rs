@@ -252,6 +252,8 @@ impl Rig {
                 return_address: None,
                 traceparent: None,
                 acting_person: None,
+                label: None,
+                in_band: true,
             },
             evidence: Evidence {
                 octets_sha256: sha256_hex(body.as_bytes()),
@@ -269,6 +271,7 @@ impl Rig {
         envelope.head.connection = "lieferungen".to_owned();
         envelope.head.binding = "folder lieferungen".to_owned();
         envelope.head.return_address = Some(TRAY.to_owned());
+        envelope.head.in_band = false;
         envelope
     }
 

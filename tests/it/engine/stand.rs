@@ -73,6 +73,8 @@ impl Demo {
             return_address: None,
             traceparent: None,
             acting_person: None,
+            label: None,
+            in_band: true,
         };
         let evidence = Evidence {
             octets_sha256: sha256_hex(body.as_bytes()),

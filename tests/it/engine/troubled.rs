@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use drehscheibe::effects::{Answer, Outgoing, Question, Stored, Vorgang};
-use drehscheibe::envelope::{Claim, Envelope};
+use drehscheibe::envelope::{Claim, Envelope, Lying};
 use drehscheibe::store::contract::*;
 use drehscheibe::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use drehscheibe::store::lane::*;
+use drehscheibe::store::looks::{Look, Looks};
+use drehscheibe::store::plays::Plays;
 use drehscheibe::store::recovery::{Copied, Finding, LedgerLine, Reapplied, Recovering, Recovery};
 use drehscheibe::store::rekey::Rekey;
 use drehscheibe::store::retention::{Faellig, Retention, Scheibe, Stichtag};
@@ -80,7 +82,7 @@ impl Troubled {
             return Err(StoreError::History);
         }
         match closed.load(Ordering::SeqCst) {
-            true => Err(StoreError::Later("the test says so".to_owned())),
+            true => Err(StoreError::Later("the test says so".into())),
             false => Ok(()),
         }
     }
@@ -149,7 +151,11 @@ impl Store for Troubled {
         answers
     }
 
-    async fn commit_and_take(&self, entries: Vec<Entry>, take: Option<Take>) -> Result<Made, StoreError> {
+    async fn commit_and_take(
+        &self,
+        entries: Vec<Arc<Entry>>,
+        take: Option<Take>,
+    ) -> Result<Made, StoreError> {
         self.sound("commit");
         self.commits.fetch_add(1, Ordering::SeqCst);
         self.most_entries.fetch_max(entries.len(), Ordering::SeqCst);
@@ -161,8 +167,8 @@ impl Store for Troubled {
         let hit = |entry: &Entry| {
             Some(&entry.envelope.head.transport_id) == cursed.as_ref() && !entry.effects.sends.is_empty()
         };
-        if entries.iter().any(hit) {
-            return Err(StoreError::Entry("the test says so".to_owned()));
+        if entries.iter().any(|entry| hit(entry)) {
+            return Err(StoreError::Entry("the test says so".into()));
         }
         let committed = self.inner.commit_and_take(entries, take).await;
         self.pass(&self.unheard)?;
@@ -207,6 +213,10 @@ impl Store for Troubled {
 
     async fn sound(&self) -> Result<(), StoreError> {
         self.inner.sound().await
+    }
+
+    async fn remember(&self, lane: i64, fence: i64, row: Uuid, what: &[u8]) -> Result<bool, StoreError> {
+        self.inner.remember(lane, fence, row, what).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -326,19 +336,6 @@ impl Store for Troubled {
         self.inner.set_note(connection, key, value).await
     }
 
-    async fn set_backlog(
-        &self,
-        connection: &str,
-        seen: &[(String, Option<Timestamp>)],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.inner.set_backlog(connection, seen, now).await
-    }
-
-    async fn keep_backlog(&self, connections: &[String]) -> Result<(), StoreError> {
-        self.inner.keep_backlog(connections).await
-    }
-
     async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError> {
         self.inner.spool(mandant).await
     }
@@ -350,9 +347,42 @@ impl Store for Troubled {
     async fn collect_garbage(&self) -> Result<u64, StoreError> {
         self.inner.collect_garbage().await
     }
+}
 
+#[async_trait]
+impl Plays for Troubled {
     async fn essence(&self) -> Result<Vec<String>, StoreError> {
         self.inner.essence().await
+    }
+}
+
+#[async_trait]
+impl Looks for Troubled {
+    async fn begin_looks(
+        &self,
+        connection: &str,
+        places: &[(String, Vec<String>)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.inner.begin_looks(connection, places, now).await
+    }
+
+    async fn looked(
+        &self,
+        place: &str,
+        partners: &[String],
+        lying: Lying,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.inner.looked(place, partners, lying, now).await
+    }
+
+    async fn keep_looks(&self, connections: &[String]) -> Result<(), StoreError> {
+        self.inner.keep_looks(connections).await
+    }
+
+    async fn looks(&self) -> Result<Vec<Look>, StoreError> {
+        self.inner.looks().await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Broken variants of the model, each with the mistake that a program could make, and the property that has to find it.
 
-use super::house::{House, INTAKE, LANES, ONE_SHOT, WHOLE};
+use super::house::{House, INTAKE, LANES, ONE_SHOT, REMEMBERED, WHOLE};
 
 /// A mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,10 @@ pub enum Broken {
     IdsByAttempt,
     /// Each lease has ids of its own.
     IdsByLease,
+    /// What a far end gave before the act is not kept before the act.
+    ActsUnremembered,
+    /// What an attempt leaves is kept whoever holds the lane.
+    RemembersUnfenced,
 }
 
 /// Each mistake, where it is looked for, and what finds it.
@@ -60,4 +64,6 @@ pub const VARIANTS: &[(Broken, &House, &str)] = &[
     (Broken::StandingLanesKept, &WHOLE, "the order of a lane is kept"),
     (Broken::IdsByAttempt, &LANES, "an effect has one id"),
     (Broken::IdsByLease, &LANES, "an effect has one id"),
+    (Broken::ActsUnremembered, &REMEMBERED, "an effect has one id"),
+    (Broken::RemembersUnfenced, &REMEMBERED, "an effect has one id"),
 ];

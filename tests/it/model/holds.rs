@@ -93,6 +93,20 @@ pub fn properties(house: &House) -> Vec<Property<House>> {
             world.processes.iter().any(holds)
         }));
     }
+    if house.gives {
+        properties.push(Property::sometimes(
+            "an attempt goes on with what one before it left",
+            |_, world: &World| {
+                let goes_on = |process: &Process| match &process.dispatch {
+                    Dispatch::Holding(held) => {
+                        held.heads.iter().any(|head| head.unclear && head.left.is_some())
+                    }
+                    _ => false,
+                };
+                world.processes.iter().any(goes_on)
+            },
+        ));
+    }
     if house.left.failures == 0 {
         return properties;
     }

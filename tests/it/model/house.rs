@@ -31,6 +31,8 @@ pub struct House {
     pub dispatch: bool,
     /// Whether the far end knows a repeat by its id.
     pub repeat_is_safe: bool,
+    /// Whether it gives an id before the act, and knows a repeat by that alone.
+    pub gives: bool,
     pub broken: Option<Broken>,
 }
 
@@ -42,6 +44,7 @@ pub const INTAKE: House = House {
     left: Left { crashes: 2, slips: 2, failures: 0, repeats: 2 },
     dispatch: false,
     repeat_is_safe: true,
+    gives: false,
     broken: None,
 };
 
@@ -70,6 +73,16 @@ pub const ONE_SHOT: House = House {
     rows: &[(0, None), (0, None), (0, None)],
     left: Left { crashes: 2, slips: 0, failures: 3, repeats: 0 },
     repeat_is_safe: false,
+    ..WHOLE
+};
+
+/// A far end that gives each act an id beforehand.
+pub const REMEMBERED: House = House {
+    name: "remembered",
+    letters: [0, 0],
+    rows: &[(0, None), (0, None)],
+    left: Left { crashes: 2, slips: 1, failures: 1, repeats: 0 },
+    gives: true,
     ..WHOLE
 };
 
@@ -109,6 +122,10 @@ pub enum Action {
     Claim {
         process: usize,
         lane: i64,
+    },
+    /// The far end gives an id, which is kept before anything is done under it.
+    Remember {
+        process: usize,
     },
     Try {
         process: usize,
@@ -181,9 +198,16 @@ impl House {
                     }
                 }
             }
+            Dispatch::Holding(held) if self.has_no_id(held) => actions.push(Action::Remember { process }),
             Dispatch::Holding(_) => actions.push(Action::Try { process, does: Does::Take }),
             Dispatch::Tried(..) => actions.push(Action::Settle { process }),
         }
+    }
+
+    /// Whether the attempt has to ask for an id first.
+    fn has_no_id(&self, held: &Held) -> bool {
+        let left = held.heads[held.at].left;
+        self.gives && left.is_none() && self.broken != Some(Broken::ActsUnremembered)
     }
 
     fn trouble(&self, world: &World, actions: &mut Vec<Action>) {
@@ -191,7 +215,8 @@ impl House {
             if world.left.crashes > 0 && *one != Process::default() {
                 actions.push(Action::Crash { process });
             }
-            if world.left.failures > 0 && matches!(one.dispatch, Dispatch::Holding(_)) {
+            let tries = matches!(&one.dispatch, Dispatch::Holding(held) if !self.has_no_id(held));
+            if world.left.failures > 0 && tries {
                 let silent = |arrives, tells| Does::Silent { arrives, tells };
                 let all = [Does::Refuse, Does::RejectForGood, silent(true, true), silent(false, true)];
                 let mute = [silent(true, false), silent(false, false)];
@@ -221,7 +246,7 @@ impl House {
     }
 
     fn attempt(&self, world: &mut World, held: &Held, does: Does) -> Came {
-        let Handed { row, unclear, attempts, deadline } = held.heads[held.at];
+        let Handed { row, unclear, attempts, deadline, left } = held.heads[held.at];
         let effect = world.store.rows[row].effect;
         let at = |seconds: Time| Timestamp::from_second(seconds).unwrap();
         let deadline = deadline.map(at);
@@ -265,6 +290,11 @@ impl House {
         let id = match self.broken {
             Some(Broken::IdsByAttempt) => u32::from(effect) * 100 + attempts,
             Some(Broken::IdsByLease) => u32::from(effect) * 100 + held.fence as u32,
+            // One that did not keep its id asks for a new one.
+            _ if self.gives => left.unwrap_or_else(|| {
+                world.far.given += 1;
+                world.far.given
+            }),
             _ => u32::from(effect),
         };
         match does {
@@ -342,6 +372,22 @@ impl House {
                 if let Some(held) = world.store.claim(lane, broken) {
                     world.processes[process].dispatch = Dispatch::Holding(held);
                 }
+            }
+            Action::Remember { process } => {
+                let Dispatch::Holding(mut held) = last.processes[process].dispatch.clone() else {
+                    return None;
+                };
+                world.far.given += 1;
+                let id = world.far.given;
+                world.processes[process].dispatch = match world.store.remember(&held, id, broken) {
+                    true => {
+                        let at = held.at;
+                        held.heads[at].left = Some(id);
+                        Dispatch::Holding(held)
+                    }
+                    // Another has the lane: nothing is done under it.
+                    false => Dispatch::Idle,
+                };
             }
             Action::Try { process, does } => {
                 let Dispatch::Holding(held) = last.processes[process].dispatch.clone() else { return None };

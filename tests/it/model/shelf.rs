@@ -101,7 +101,7 @@ impl Store {
             number
         });
         let (state, attempts, unclear) = ("queued", 0, false);
-        self.rows.push(Row { effect, name, lane: number, state, attempts, unclear, deadline });
+        self.rows.push(Row { effect, name, lane: number, state, attempts, unclear, deadline, left: None });
         self.arm(number, 0, false, broken);
         let made = known.is_none() || broken == Some(Broken::StandingLanesKept);
         if !keeps || !decide::may_take(made, Some(0), 0) {
@@ -112,7 +112,7 @@ impl Store {
         lane.fence += 1;
         // All that comes into it under this lease is in doubt when nobody ends it.
         (lane.lease_until, lane.handed) = (Some(LEASE), Some(usize::MAX));
-        let heads = vec![Handed { row, unclear, attempts, deadline }];
+        let heads = vec![Handed { row, unclear, attempts, deadline, left: None }];
         Some(Held { lane: number, fence: lane.fence, heads, at: 0, lease: LEASE })
     }
 
@@ -151,8 +151,8 @@ impl Store {
                 }
                 break;
             }
-            let Row { unclear, attempts, deadline, .. } = *one;
-            heads.push(Handed { row, unclear, attempts, deadline });
+            let Row { unclear, attempts, deadline, left, .. } = *one;
+            heads.push(Handed { row, unclear, attempts, deadline, left });
         }
         let Some(last) = heads.last() else {
             self.arm(lane, 0, false, broken);
@@ -187,6 +187,19 @@ impl Store {
         if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.number == number) {
             (lane.lease_until, lane.handed) = (None, None);
         }
+    }
+
+    /// Keeps what the attempt under way leaves for the ones after it; whether the row was its to change.
+    pub fn remember(&mut self, held: &Held, id: u32, broken: Option<Broken>) -> bool {
+        let row = held.heads[held.at].row;
+        let fence = self.lanes.iter().find(|lane| lane.number == held.lane).map(|lane| lane.fence);
+        let Row { lane, state, .. } = self.rows[row];
+        let holder = Holder { lane: held.lane, fence: held.fence };
+        let own = decide::settles(holder, fence, lane, state) || broken == Some(Broken::RemembersUnfenced);
+        if own {
+            self.rows[row].left = Some(id);
+        }
+        own
     }
 
     /// Settles the row that a worker tried; whether it was its to settle.

@@ -107,6 +107,8 @@ pub struct Row {
     pub attempts: u32,
     pub unclear: bool,
     pub deadline: Option<Time>,
+    /// What an attempt left for the ones after it: the id that the far end gave.
+    pub left: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -179,6 +181,7 @@ pub struct Handed {
     pub unclear: bool,
     pub attempts: u32,
     pub deadline: Option<Time>,
+    pub left: Option<u32>,
 }
 
 /// How an attempt ended.
@@ -197,6 +200,8 @@ pub struct Far {
     pub seen: Vec<(u8, u32)>,
     /// Something arrived a second time.
     pub twice: bool,
+    /// How many ids it gave before an act.
+    pub given: u32,
 }
 
 impl Far {

@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::envelope::Stage;
-use drehscheibe::store::contract::{Committed, DISK_FULL, Scope, Store, StoreError};
+use drehscheibe::store::contract::{Committed, Scope, Store, StoreError};
 use drehscheibe::store::postgres::store::PostgresStore;
-use drehscheibe::store::trouble::{
-    LOCKED, LOGIN, NO_CONNECTION, RACE, READ_ONLY, RIGHTS, TOO_SLOW, UNREACHABLE,
-};
+use drehscheibe::store::trouble::{Cause, Trouble};
 use drehscheibe::telemetry::alarm::Alarm;
 use tokio_postgres::{Client, NoTls};
 
@@ -190,9 +188,9 @@ async fn store_with(server: &Server, options: &str) -> (PostgresStore, tempfile:
     (PostgresStore::open(settings).await.unwrap(), folder, database)
 }
 
-async fn refused(store: &PostgresStore, id: &str) -> String {
+async fn refused(store: &PostgresStore, id: &str) -> Cause {
     match store.commit(vec![delivery("a", "p", id)]).await {
-        Err(StoreError::Later(text)) => text,
+        Err(StoreError::Later(cause)) => cause,
         other => panic!("{other:?}"),
     }
 }
@@ -207,17 +205,19 @@ async fn what_failed_is_told_in_our_words_and_nothing_of_it_stays() {
     commit_one(&store, delivery("a", "p", "before")).await;
     commit_one(&hasty, delivery("a", "p", "before")).await;
     // A statement that takes too long, and a lock that is not had in time.
-    for (store, database, text) in [(&store, &database, TOO_SLOW), (&hasty, &other, LOCKED)] {
+    for (store, database, trouble) in
+        [(&store, &database, Trouble::TooSlow), (&hasty, &other, Trouble::Locked)]
+    {
         let admin = server.admin(database).await;
         admin.batch_execute("BEGIN; LOCK TABLE drehscheibe.inbox IN ACCESS EXCLUSIVE MODE").await.unwrap();
-        assert_eq!(refused(store, "slow").await, text);
+        assert_eq!(refused(store, "slow").await, trouble.into());
         admin.batch_execute("ROLLBACK").await.unwrap();
         commit_one(store, delivery("a", "p", "slow")).await;
     }
     // A right is missing.
     let admin = server.admin(&database).await;
     admin.batch_execute("REVOKE INSERT ON drehscheibe.inbox FROM drehscheibe_lauf").await.unwrap();
-    assert_eq!(refused(&store, "right").await, RIGHTS);
+    assert_eq!(refused(&store, "right").await, Trouble::Rights.into());
     admin.batch_execute("GRANT INSERT ON drehscheibe.inbox TO drehscheibe_lauf").await.unwrap();
     commit_one(&store, delivery("a", "p", "right")).await;
     // The disk is full.
@@ -227,43 +227,40 @@ async fn what_failed_is_told_in_our_words_and_nothing_of_it_stays() {
     guarded.effects.mirror =
         vec![crate::store_contract::common::put(uuid::Uuid::new_v4(), "full", &["full"])];
     let failed = store.commit(vec![guarded.clone()]).await;
-    assert_eq!(failed, Err(StoreError::Later(DISK_FULL.to_owned())));
+    assert_eq!(failed, Err(StoreError::Later(Trouble::DiskFull.into())));
     server.limit_files(None);
     commit_one(&store, guarded).await;
     // No connection left, the login refused, nobody there.
     admin.batch_execute("ALTER ROLE laufzeit CONNECTION LIMIT 0").await.unwrap();
     cut(&admin).await;
-    let told = |text: String| {
-        // The first to notice is told that its connection is gone.
-        (!text.contains("connection to PostgreSQL was lost") && !text.contains("ended the connection"))
-            .then_some(text)
-    };
+    // The first to notice is told that its connection is gone.
+    let told = |cause: Cause| (!cause.is(Trouble::Lost) && !cause.is(Trouble::Ended)).then_some(cause);
     let until_told = async |id: &str| {
         for _ in 0..20 {
-            if let Some(text) = told(refused(&store, id).await) {
-                return text;
+            if let Some(cause) = told(refused(&store, id).await) {
+                return cause;
             }
         }
         panic!("nothing else was told");
     };
-    assert_eq!(until_told("limit").await, NO_CONNECTION);
+    assert_eq!(until_told("limit").await, Trouble::NoConnection.into());
     admin.batch_execute("ALTER ROLE laufzeit CONNECTION LIMIT -1 NOLOGIN").await.unwrap();
-    assert_eq!(until_told("login").await, LOGIN);
+    assert_eq!(until_told("login").await, Trouble::Login.into());
     admin.batch_execute("ALTER ROLE laufzeit LOGIN").await.unwrap();
     commit_one(&store, delivery("a", "p", "login")).await;
     admin.batch_execute("ALTER SYSTEM SET default_transaction_read_only = on").await.unwrap();
     admin.batch_execute("SELECT pg_reload_conf()").await.unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     // By a connection that was there, and where none was: both are told the same.
-    assert_eq!(refused(&store, "standby").await, READ_ONLY);
-    assert_eq!(refused(&store, "standby").await, READ_ONLY);
+    assert_eq!(refused(&store, "standby").await, Trouble::ReadOnly.into());
+    assert_eq!(refused(&store, "standby").await, Trouble::ReadOnly.into());
     admin.batch_execute("ALTER SYSTEM RESET default_transaction_read_only").await.unwrap();
     admin.batch_execute("SELECT pg_reload_conf()").await.unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     commit_one(&store, delivery("a", "p", "standby")).await;
     drop(admin);
     server.halt();
-    assert_eq!(until_told("down").await, UNREACHABLE);
+    assert_eq!(until_told("down").await, Trouble::Unreachable.into());
     server.resume().await;
     let stored = store.list(&Scope::Operator, all()).await.unwrap();
     assert_eq!(stored.len(), 6, "what failed left nothing, what came again is there once");
@@ -296,11 +293,11 @@ async fn transactions_that_are_in_each_others_way_are_done_again() {
                 // One that was in another's way too often is told so; its sender comes again.
                 for _ in 0..50 {
                     match store.commit(vec![entry.clone()]).await {
-                        Err(StoreError::Later(text)) => assert_eq!(text, RACE),
+                        Err(StoreError::Later(cause)) => assert!(cause.is(Trouble::Race), "{cause}"),
                         done => return done,
                     }
                 }
-                Err(StoreError::Later("again and again".to_owned()))
+                Err(StoreError::Later("again and again".into()))
             });
         }
         while let Some(done) = tasks.join_next().await {

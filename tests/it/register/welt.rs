@@ -175,6 +175,8 @@ impl Welt {
             return_address: None,
             traceparent: None,
             acting_person: None,
+            label: None,
+            in_band: false,
         };
         let body = Bytes::from_static(b"<antrag/>");
         let parts = self.parts.clone();

@@ -26,6 +26,8 @@ fn message(values: &[(&'static str, &str)]) -> Message {
         return_address: None,
         traceparent: None,
         acting_person: None,
+        label: None,
+        in_band: false,
     };
     let envelope = Envelope { head, body: body.clone(), parts: Vec::new(), evidence: Evidence::default() };
     let document = gate::pass(body, &gate::Limits::default()).unwrap();
@@ -141,6 +143,7 @@ fn a_send_item_waits_for_the_document_it_names() {
         body: Bytes::new(),
         message: String::new(),
         message_id: String::new(),
+        test: true,
     };
     message.built.insert("schreiben".into(), reply);
     assert_eq!(when.holds(&message), Ok(true));

@@ -83,6 +83,8 @@ pub fn delivery(mandant: &str, partner: &str, transport_id: &str) -> Entry {
                 return_address: None,
                 traceparent: None,
                 acting_person: None,
+                label: None,
+                in_band: false,
             },
             evidence: Evidence {
                 octets_sha256: hex::encode(sha256(&body)),
@@ -166,6 +168,7 @@ pub fn send(destination: &str, order: Option<&str>, body: &str) -> Outgoing {
         partner: destination.split(':').nth(1).unwrap_or("x").into(),
         order: order.map(key),
         message: "drehscheibe.stand".into(),
+        test: true,
         content_type: "application/json".into(),
         body: Bytes::from(body.to_owned()),
         parts: vec![],

@@ -60,11 +60,13 @@ pub async fn fill_with(store: &dyn Store, marker: &str) {
         body: m("reply").into(),
         message: "xfamilie.0011".into(),
         message_id: m("reply id"),
+        test: true,
     });
     entry.effects.audit = vec![AuditLine { what: "mirror.put".into(), detail: vec![] }];
     entry.effects.retrievals = vec![Retrieval { step: "mirror".into(), records: vec![Uuid::new_v4()] }];
     let id = commit_one(store, entry).await;
     let lane = claim(store, 1).await.remove(0);
+    assert!(store.remember(lane.id, lane.fence, lane.heads[1].id, m("left").as_bytes()).await.unwrap());
     let reference = Outcome::Sent { reference: m("reference"), evidence: m("evidence") };
     assert!(settle(store, &lane, 0, reference, false, 1).await);
     let outcome = Outcome::Parked { cause: m("cause"), next_step: m("step") };

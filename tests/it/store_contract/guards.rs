@@ -89,6 +89,7 @@ pub async fn repeats_get_the_first_verdict(house: &dyn House) {
         body: "<r/>".into(),
         message: "xfamilie.0001".into(),
         message_id: "m1".into(),
+        test: true,
     };
     first.effects.reply = Some(reply.clone());
     let k = seen(&*store, "k").await;

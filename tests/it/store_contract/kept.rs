@@ -1,5 +1,6 @@
 //! What every store must hold of lanes that a commit leases to its own process.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use drehscheibe::effects::Outgoing;
@@ -23,7 +24,7 @@ fn entry(name: &str, sends: Vec<Outgoing>) -> Entry {
 
 async fn keep(store: &dyn Store, name: &str, sends: Vec<Outgoing>, most: usize) -> Vec<Lane> {
     let Made { committed, lanes, .. } =
-        store.commit_and_take(vec![entry(name, sends)], take(most)).await.unwrap();
+        store.commit_and_take(vec![entry(name, sends).into()], take(most)).await.unwrap();
     assert_eq!(committed, [Committed::New]);
     lanes
 }
@@ -45,7 +46,7 @@ pub async fn what_a_commit_keeps_is_what_a_claim_would_get(house: &dyn House) {
     let other = send("c:y", None, "elsewhere");
     let entry = entry("1", sends.into_iter().chain([other]).collect());
     let store = open(house).await;
-    let mut kept = store.commit_and_take(vec![entry], take(9)).await.unwrap().lanes;
+    let mut kept = store.commit_and_take(vec![entry.into()], take(9)).await.unwrap().lanes;
     assert_eq!(sorted(&kept), [vec!["1", "2"], vec!["bare"], vec!["first"]], "2 of a lane at most");
     let elsewhere = claim(&*store, 1).await;
     assert_eq!(sorted(&elsewhere), [["elsewhere"]], "leased once");
@@ -94,11 +95,11 @@ pub async fn a_commit_keeps_no_more_than_wanted_and_only_what_is_new(house: &dyn
     // A repeat brings nothing, so there is nothing to keep.
     let once = entry("5", three());
     store.commit(vec![once.clone()]).await.unwrap();
-    let Made { committed, lanes, .. } = store.commit_and_take(vec![once], take(9)).await.unwrap();
+    let Made { committed, lanes, .. } = store.commit_and_take(vec![once.into()], take(9)).await.unwrap();
     assert!(matches!(committed[..], [Committed::Again(_)]) && lanes.is_empty());
     // Two deliveries of one batch for one lane: in their order, and it is kept once.
     let both = ["6", "7"].map(|name| entry(name, vec![send("c:x", Some("m"), name)]));
-    let lanes = store.commit_and_take(both.into(), take(9)).await.unwrap().lanes;
+    let lanes = store.commit_and_take(both.map(Arc::new).into(), take(9)).await.unwrap().lanes;
     assert_eq!(sorted(&lanes), [["6", "7"]]);
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use drehscheibe::effects::{MirrorChange, Outgoing};
 use drehscheibe::envelope::{Envelope, Inbound, Reply};
 use drehscheibe::store::contract::{Committed, Entry, Filter, Scope};
-use drehscheibe::store::lane::{Outcome, Settle, Want};
+use drehscheibe::store::lane::{Due, Outcome, Settle, Want};
 use uuid::Uuid;
 
 use super::common::{
@@ -72,6 +72,56 @@ pub async fn a_stale_fence_is_refused(house: &dyn House) {
     };
     assert_eq!(store.settle(vec![stale]).await.unwrap(), [false]);
     assert_eq!(store.figures(&Scope::Operator).await.unwrap().backlog[0].waiting, 1);
+}
+
+pub async fn what_leaves_says_what_it_is(house: &dyn House) {
+    let store = open(house).await;
+    let sends = [("xfamilie.0803", true), ("drehscheibe.stand", false)].map(|(message, test)| Outgoing {
+        message: message.into(),
+        test,
+        ..send("c:x", Some("k"), message)
+    });
+    commit_sends(&*store, "1", sends.into()).await;
+    drop(store);
+    // By another process, too: it stands with the row.
+    let store = open(house).await;
+    let lane = claim(&*store, 1).await.remove(0);
+    let says = |due: &Due| due.envelope.head.label.clone().map(|label| (label.message, label.test));
+    assert_eq!(
+        lane.heads.iter().map(says).collect::<Vec<_>>(),
+        [Some(("xfamilie.0803".to_owned(), true)), Some(("drehscheibe.stand".to_owned(), false)),]
+    );
+}
+
+pub async fn what_an_attempt_leaves_is_found_by_the_next_one(house: &dyn House) {
+    let store = open(house).await;
+    commit_sends(&*store, "1", vec![send("c:x", Some("k"), "1"), send("c:x", Some("k"), "2")]).await;
+    let lane = claim(&*store, 1).await.remove(0);
+    let rows: Vec<Uuid> = lane.heads.iter().map(|due| due.id).collect();
+    assert!(lane.heads.iter().all(|due| due.left.is_none()));
+    assert!(store.remember(lane.id, lane.fence, rows[0], b"upload-1").await.unwrap());
+    assert!(store.remember(lane.id, lane.fence, rows[0], b"upload-2").await.unwrap(), "instead of it");
+    for (lane, fence, row) in [
+        (lane.id, lane.fence - 1, rows[0]),
+        (lane.id + 1, lane.fence, rows[0]),
+        (lane.id, lane.fence, Uuid::new_v4()),
+    ] {
+        assert!(!store.remember(lane, fence, row, b"stale").await.unwrap());
+    }
+    drop(store);
+    // The process died; the next one that has the lane knows it, and the one before keeps nothing any more.
+    let store = open(house).await;
+    let next = claim(&*store, 100).await.remove(0);
+    assert!(!store.remember(lane.id, lane.fence, rows[0], b"late").await.unwrap());
+    let left = |due: &Due| due.left.as_deref().map(<[u8]>::to_vec);
+    assert_eq!(next.heads.iter().map(left).collect::<Vec<_>>(), [Some(b"upload-2".to_vec()), None]);
+    // It stays over attempts that come to nothing, and goes with the one that arrives.
+    assert!(settle(&*store, &next, 0, later(200), true, 101).await);
+    let next = claim(&*store, 200).await.remove(0);
+    assert_eq!(left(&next.heads[0]), Some(b"upload-2".to_vec()));
+    assert!(settle(&*store, &next, 0, sent(), false, 201).await);
+    assert!(!store.remember(next.id, next.fence, rows[0], b"after it").await.unwrap());
+    assert!(store.remember(next.id, next.fence, rows[1], b"upload-3").await.unwrap());
 }
 
 pub async fn an_expired_lease_casts_doubt(house: &dyn House) {
@@ -233,6 +283,7 @@ pub async fn an_answer_to_what_is_gone_goes_and_leaves_nothing(house: &dyn House
         body: "<quittung/>".into(),
         message: "xfamilie.0011".into(),
         message_id: "q".into(),
+        test: true,
     });
     let first = commit_one(&*store, entry.clone()).await;
     let again = |entry: &Entry| {

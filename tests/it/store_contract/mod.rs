@@ -8,6 +8,7 @@ pub mod guards;
 pub mod house;
 pub mod kept;
 pub mod lanes;
+pub mod looks;
 pub mod objections;
 pub mod reading;
 pub mod recovery;
@@ -27,7 +28,7 @@ macro_rules! store_contract {
                 other_content_is_a_conflict a_repeat_by_id_is_the_same_delivery
                 callers_at_once_have_one_effect a_batch_is_stored_whole_or_not_at_all
                 what_failed_leaves_nothing;
-            lanes: a_lane_keeps_order_and_is_leased_once a_stale_fence_is_refused
+            lanes: a_lane_keeps_order_and_is_leased_once what_leaves_says_what_it_is what_an_attempt_leaves_is_found_by_the_next_one a_stale_fence_is_refused
                 an_expired_lease_casts_doubt a_clock_that_jumps_back_frees_leases
                 a_clock_that_goes_back_ends_pauses
                 what_is_woken_runs_though_the_clock_went_back
@@ -39,6 +40,8 @@ macro_rules! store_contract {
             kept: what_a_commit_keeps_is_what_a_claim_would_get what_a_commit_keeps_is_settled_like_any_other
                 a_commit_keeps_no_more_than_wanted_and_only_what_is_new a_lease_of_a_commit_runs_out
                 a_lease_that_its_holder_does_not_know_of_ends_at_once;
+            looks: what_was_asked_and_found_empty_is_kept_by_place_and_partner
+                what_a_source_never_gets_to_ask_counts_from_its_start;
             waiting: waiting_messages_are_woken waiting_messages_expire_and_finish
                 what_comes_back_is_laid_down_with_its_row a_vorgang_is_delivered_when_its_answer_was_taken
                 replayed_messages_run_again_once a_replay_settled_by_another_is_a_repeat

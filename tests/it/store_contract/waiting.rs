@@ -35,11 +35,11 @@ pub async fn waiting_messages_are_woken(house: &dyn House) {
     let mut waker = delivery("a", "p", "waker");
     waker.now = at(5);
     waker.effects.wakes = vec![key("wait nobody")];
-    assert!(!store.commit_and_take(vec![waker], None).await.unwrap().woken, "nothing waits for it");
+    assert!(!store.commit_and_take(vec![waker.into()], None).await.unwrap().woken, "nothing waits for it");
     let mut waker = delivery("a", "p", "another waker");
     waker.now = at(5);
     waker.effects.wakes = vec![key("wait 1"), key("wait nobody")];
-    assert!(store.commit_and_take(vec![waker], None).await.unwrap().woken);
+    assert!(store.commit_and_take(vec![waker.into()], None).await.unwrap().woken);
     let resumed = store.resume(at(5), LEASE, 10).await.unwrap();
     assert_eq!(resumed.len(), 1);
     assert_eq!((resumed[0].expired, resumed[0].acting_person.clone()), (false, None));
@@ -226,6 +226,7 @@ pub async fn removal(store: &dyn Store) {
         body: "<q/>".into(),
         message: "xfamilie.0011".into(),
         message_id: "q".into(),
+        test: true,
     });
     let cause = commit_one(store, entry).await;
     let only = Want { except: vec!["c:x".into()], ..want(1) };
@@ -327,7 +328,7 @@ pub async fn a_vorgang_is_delivered_when_its_answer_was_taken(house: &dyn House)
     }
     // One that is kept by the commit is settled like any other.
     let take = Take { worker: "w".into(), lease: LEASE, heads: 4, most: vec![("c:x".into(), 4)] };
-    let mut lanes = store.commit_and_take(vec![begun("kept")], Some(take)).await.unwrap().lanes;
+    let mut lanes = store.commit_and_take(vec![begun("kept").into()], Some(take)).await.unwrap().lanes;
     lanes.extend(claim(&*store, 1).await);
     assert_eq!(lanes.len(), 4);
     for lane in &lanes {

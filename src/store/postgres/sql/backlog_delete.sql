@@ -1,1 +1,1 @@
-DELETE FROM backlog WHERE connection = $1
+DELETE FROM backlog WHERE connection = $1 AND partner <> ALL ($2::text[])

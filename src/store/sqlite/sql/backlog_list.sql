@@ -1,1 +1,1 @@
-SELECT DISTINCT connection FROM backlog
+SELECT connection, partner, since, looked, emptied FROM backlog ORDER BY connection, partner

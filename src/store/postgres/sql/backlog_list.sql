@@ -1,0 +1,1 @@
+SELECT connection, partner, since, looked, emptied FROM backlog ORDER BY connection, partner

@@ -1,0 +1,1 @@
+UPDATE outbox SET remembered = ?2 WHERE row = ?1
