@@ -78,3 +78,8 @@ mod xoev_versions;
 mod xoev_oracle_weitere;
 mod xoev_weitere;
 mod xoev_xmeld;
+mod xta_captures;
+mod xta_negatives;
+mod xta_oracle;
+mod xta_support;
+mod xta_write;
