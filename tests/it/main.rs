@@ -17,6 +17,7 @@ mod calls;
 mod canary;
 mod cli;
 mod cli_inspect;
+mod cli_inspect_xta;
 mod collector;
 mod compose;
 mod engine;
