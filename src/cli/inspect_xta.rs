@@ -25,15 +25,17 @@ fn show(seen: &Glance, out: &mut Output) -> std::io::Result<()> {
         seen.operation.unwrap_or("-"),
         seen.turn.unwrap_or("-")
     ))?;
-    if let Some(action) = &seen.action {
-        out.say(&format!("  action {action}"))?;
-    }
-    if let Some(fault) = &seen.fault {
+    // In a table, because it keeps a stranger's control characters from the terminal.
+    let action = seen.action.iter().map(|action| vec!["action".to_owned(), action.clone()]);
+    let fault = seen.fault.iter().map(|fault| {
         let code = fault.code.as_deref().map(|code| format!(" {code}")).unwrap_or_default();
-        out.say(&format!("  fault {}{code} {}", fault.exception.unwrap_or(fault.class), fault.text))?;
-    }
-    for deviation in &seen.deviations {
-        out.say(&format!("  deviates: {deviation}"))?;
+        let name = fault.exception.unwrap_or(fault.class);
+        vec!["fault".to_owned(), format!("{name}{code} {}", fault.text)]
+    });
+    let deviations = seen.deviations.iter().map(|text| vec!["deviates".to_owned(), (*text).to_owned()]);
+    let rows: Vec<Vec<String>> = action.chain(fault).chain(deviations).collect();
+    if !rows.is_empty() {
+        out.table(&["what", "says"], &rows)?;
     }
     let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     let rows: Vec<Vec<String>> = seen

@@ -88,6 +88,19 @@ fn responses_lists_faults_and_bare_envelopes_are_shown() {
         "text": "MessageID für den Account nicht bekannt.", "status": 500,
     });
     assert_eq!((&fault["fault"], &fault["readable"]), (&expected, &json!(true)));
+    // Multiparts that a reader of OSCI would take for its own: a fault that declares SOAP 1.1, a service named after OSCI.
+    let multipart = seen("xta-tool-vs-jaxws-ri/012-SendMessage.response.http", 0);
+    assert_eq!((&multipart["protocol"], &multipart["fault"]["code"]), (&json!("xta"), &json!("9024")));
+    let place = tempfile::tempdir().unwrap();
+    let octets = fs::read(folder().join("xta-tool-vs-jaxws-ri/003-SendMessage.request.http")).unwrap();
+    let service = b"urn:example:sorgeregister:dienst:1.0";
+    let at = octets.windows(service.len()).position(|window| window == service).unwrap();
+    let named = place.path().join("named.http");
+    let rest = &octets[at + service.len()..];
+    fs::write(&named, [&octets[..at], b"http://osci.de/xmeld33/xmeld33freieSuche.wsdl", rest].concat())
+        .unwrap();
+    let (code, out) = inspect(&named, &["--json"]);
+    assert!(code == 0 && out.contains("\"protocol\": \"xta\""), "{out}");
     let bare = seen("zeep-requests-core/deliverMessage.request.xml", 0);
     assert_eq!((&bare["module"], &bare["operation"]), (&json!("core 3.1.1"), &json!("deliverMessage")));
     assert_eq!(bare["identities"][0]["role"], "account");
@@ -95,7 +108,6 @@ fn responses_lists_faults_and_bare_envelopes_are_shown() {
     let munich = seen("munich-shape.sendMessage.xml", 0);
     assert_eq!(munich["deviations"].as_array().unwrap().len(), 3);
     // A multipart whose head is lost, and one that was recorded with its chunks.
-    let place = tempfile::tempdir().unwrap();
     let octets = fs::read(folder().join("jaxws-ri-client/016-SendMessage.request.http")).unwrap();
     let start = octets.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
     let body = &octets[start..];
@@ -142,9 +154,13 @@ fn what_cannot_be_read_ends_with_one_and_the_fault_that_would_answer_it() {
     let (_, out) = inspect(&folder().join("munich-shape.sendMessage.xml"), &[]);
     assert!(out.contains("XTA 2.1.1 sendMessage request: readable"), "{out}");
     assert!(
-        out.contains("deviates: qualifier without its business scenario") && out.contains("DE.ABC.9999.888"),
+        out.contains("qualifier without its business scenario") && out.contains("DE.ABC.9999.888"),
         "{out}"
     );
+    // What a stranger names must not reach the terminal as it is.
+    fs::write(&file, text.replace("XTA/SendMessage", "XTA/\u{9b}31mSendMessage")).unwrap();
+    let (_, out) = inspect(&file, &[]);
+    assert!(out.contains("31mSendMessage") && !out.contains('\u{9b}'), "{out}");
     // A document of a standard is none of XTA.
     let (_, out) = inspect(Path::new("tests/wire/xta/../osci12/verify-result.txt"), &["--json"]);
     assert!(!out.contains("\"xta\""));
