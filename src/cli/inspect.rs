@@ -3,10 +3,10 @@
 use crate::app::cases::Scratch;
 use crate::cli::args::{Global, InspectArgs};
 use crate::cli::exit::{CliError, Exit};
-use crate::cli::inspect_osci;
 use crate::cli::output::Output;
 use crate::cli::shipped;
-use crate::transport::osci::glance;
+use crate::cli::{inspect_osci, inspect_xta};
+use crate::transport::{osci, xta};
 use crate::xoev::contract::Standards;
 use crate::xoev::{inspect, package};
 
@@ -23,7 +23,11 @@ pub fn run(global: &Global, args: &InspectArgs, out: &mut Output) -> Result<Exit
         return Err(too_large(inspect_osci::LARGEST));
     }
     let octets = std::fs::read(&args.file).map_err(|error| cannot(error.kind().to_string()))?;
-    if glance::recognises(&octets) {
+    // XTA first: its services may be named after OSCI, and stacks declare SOAP 1.1 in their faults, but only XTA is SOAP 1.2.
+    if xta::glance::recognises(&octets) {
+        return inspect_xta::run(args, octets.into(), out);
+    }
+    if osci::glance::recognises(&octets) {
         return inspect_osci::run(args, octets.into(), out);
     }
     if size > LARGEST {

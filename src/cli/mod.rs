@@ -30,6 +30,7 @@ pub mod exit;
 pub mod inspect;
 pub mod letter;
 pub mod inspect_osci;
+pub mod inspect_xta;
 pub mod lieferung;
 pub mod liste;
 pub mod messages;

@@ -16,6 +16,7 @@ pub mod memory;
 pub mod osci;
 pub mod person;
 pub mod timer;
+pub mod xta;
 
 /// Every transport by the word it has in `connections.yaml` and in routes.
 pub const TRANSPORTS: &[port::Entry] =
