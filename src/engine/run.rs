@@ -11,6 +11,7 @@ use crate::envelope::{Envelope, Reply, Stage};
 use crate::message::{Identity, Message, Sender};
 use crate::pipeline::step::{Bench, Flow, Original, Trouble};
 use crate::plan::{Binding, Partner, Plan, PlanSet};
+use crate::register::objection;
 use crate::register::record::{Kopf, moment};
 use crate::rejection::Rejection;
 use crate::store::contract::{Delivery, Entry, Key};
@@ -280,7 +281,8 @@ pub fn delivery(ground: &Ground, sender: &Sender, identity: &Identity, kopf: &Ko
     let received = ground.envelope.head.received;
     let stamp = kopf.erstellungszeitpunkt.trim().parse().unwrap_or(received);
     let key = Key::business(&sender.id, &identity.standard, &kopf.nachrichten_uuid);
-    Some(Delivery { key, moment: moment(stamp, received), stamp })
+    // What is further ahead than is taken tells no order: of two that are ahead the stamps would say for a day that it is the newest.
+    Some(Delivery { key, moment: moment(stamp, received), stamp: objection::made(kopf, received) })
 }
 
 /// The keys of idempotency of a delivery.

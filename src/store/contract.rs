@@ -102,7 +102,7 @@ pub struct Delivery {
     pub key: Key,
     /// Its moment: the earlier of stamp and receipt.
     pub moment: Timestamp,
-    /// When its author says that it made it.
+    /// When its author says that it made it; its receipt where that lies further ahead than is taken.
     pub stamp: Timestamp,
 }
 

@@ -6,6 +6,7 @@ use drehscheibe::effects::{Fact, Question};
 use drehscheibe::envelope::Inbound;
 use drehscheibe::register::bestand::Meldung;
 use drehscheibe::register::entscheidung::Fall;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -78,5 +79,26 @@ async fn what_was_sent_and_is_not_receipted_counts_as_the_platform_must_hold_it(
     assert!(!meldung.stimmt);
     assert_eq!(meldung.abweichung().unwrap(), "its last message is not the newest that came");
     assert_eq!(told["letzteNachrichtStimmt"], json!(false), "{told}");
+    world.house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_for_its_clock_is_not_the_newest_for_a_day() {
+    let children = [820_001];
+    let mut world = Witnessed::new(8_200_000).await;
+    world.declared(&children).await;
+    world.ahead = true;
+    let wish = |world: &mut Witnessed, child, second| {
+        world.house.clock.move_to(world.house.clock.now() + SignedDuration::from_secs(30));
+        let message = world.house.fresh();
+        Wish { child, message, arten: vec![], second, ..Wish::plain(child) }
+    };
+    // One machine of the office is ahead by days, all others by three hours.
+    let refused = wish(&mut world, 820_002, 60);
+    let body = eintragung(&refused).replace("2026-11-20T", "2026-11-23T");
+    assert_eq!(world.take(&refused, body).await.codes, ["S999"]);
+    let good = wish(&mut world, 820_003, 13 * 3600);
+    assert_eq!(world.take(&good, eintragung(&good)).await.state, Inbound::Accepted);
+    assert!(reports(&mut world, 2, good.uuid()).await.0.stimmt, "the last by the office's own clock");
     world.house.stop().await;
 }

@@ -1,5 +1,5 @@
 -- Whether no delivery up to a moment is younger for certain than this one, by moment and by stamp: of two that came with stamps ahead of
--- their receipts the stamps say more than the ways. Who is ahead by more than a day is not taken at its word.
+-- their receipts the stamps say more than the ways; none is noted that lies ahead by more than a day.
 SELECT EXISTS (
   SELECT 1 FROM lieferung l WHERE l.partner = $1 AND l.moment <= $2::bigint AND l.uuid = $3::bytea AND NOT EXISTS (
     SELECT 1 FROM lieferung o WHERE o.partner = l.partner AND o.moment <= $2::bigint AND o.uuid <> ''
