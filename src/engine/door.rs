@@ -12,7 +12,7 @@ use crate::register::record::Record;
 use crate::rejection::{Fault, Rejection, UNQUOTED};
 use crate::store::contract::{Entry, Keep};
 use crate::xml::gate;
-use crate::xoev::contract::{Detected, Known, gate_rejection, is_test};
+use crate::xoev::contract::{Detected, Known, Taken, gate_rejection, is_test};
 
 use super::entry::{self, Settled};
 use super::objecting::{self, Outcome};
@@ -53,8 +53,9 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
         return denied(ground, "absender fuer diesen eingang nicht zugelassen");
     }
     let limits = gate::Limits { bytes: first_plan.limits.max_body, ..gate::Limits::default() };
-    let document = match gate::pass(ground.envelope.body.clone(), &limits) {
-        Ok(document) => document,
+    let taken_in = bench.reader.take(ground.envelope.body.clone(), &limits, &*set.standards);
+    let Taken { document, detected, read } = match taken_in {
+        Ok(taken) => taken,
         Err(error) => {
             let rejection = gate_rejection(&error);
             let objections = objecting::unread(&ground, None, &Outcome::of(Inbound::Rejected));
@@ -71,7 +72,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
         let opened = refused(ground, &partner, (first_plan, binding), None, vec![rejection], bench);
         return hash_only(opened, content);
     }
-    let detected = match set.standards.detect(&document) {
+    let detected = match detected {
         Ok(detected) => detected,
         Err(rejection) => {
             let dry = set.stage == Stage::Produktion && marked_test;
@@ -89,7 +90,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
             .iter()
             .any(|accept| accept.message == identity.message && accept.partners.contains(&partner.sender.id))
     });
-    let read = bench.reader.read(&detected, &document);
+    let read = read.unwrap_or_else(|| bench.reader.read(&detected, &document));
     let Some(&(plan, taken)) = claimed else {
         let known = set.standards.known();
         let same = |known: &&Known| known.message == identity.message && known.version == identity.version;
@@ -231,12 +232,13 @@ fn refused(
 
 /// What a delivery says that comes in where no route takes any; what cannot be read there is of no known route.
 fn looked_into(ground: &Ground, bench: &mut Bench) -> Objected {
-    let Ok(document) = gate::pass(ground.envelope.body.clone(), &gate::Limits::default()) else {
+    let body = ground.envelope.body.clone();
+    let taken = bench.reader.take(body, &gate::Limits::default(), &*ground.set.standards);
+    let Ok(Taken { document, detected: Ok(detected), read: Some(read) }) = taken else {
         return Objected::default();
     };
-    let Ok(detected) = ground.set.standards.detect(&document) else { return Objected::default() };
     let identity = identified(&detected, is_test(&document));
-    left_lying(ground, &identity, bench.reader.read(&detected, &document))
+    left_lying(ground, &identity, read)
 }
 
 /// What a delivery says that is parked because no route takes it, as far as it could be read.

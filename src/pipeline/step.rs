@@ -11,7 +11,7 @@ use crate::register::record::Record;
 use crate::rejection::Rejection;
 use crate::xoev::contract::Reader;
 
-/// What one worker thread owns: validators and templates that are Send but not Sync.
+/// What one worker thread owns: its hand on the standards, which all threads share.
 pub struct Bench {
     /// Reads and writes documents of all loaded standards.
     pub reader: Box<dyn Reader>,

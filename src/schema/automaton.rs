@@ -2,6 +2,7 @@
 //! It never goes back in a text; where the table would grow too large it follows all ways side by side.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::charset::{LAST, Set};
 use super::pattern::{Expr, PatternFault};
@@ -48,6 +49,22 @@ enum Step {
     Take { set: u32, next: u32 },
     Fork(Vec<u32>),
     Accept,
+}
+
+/// The patterns that were compiled, for other schemas with the same ones: those of the base modules are large and stand in many.
+#[derive(Debug, Default)]
+pub struct Patterns(Mutex<HashMap<Vec<Box<str>>, Arc<Pattern>>>);
+
+impl Patterns {
+    pub(super) fn get(&self, texts: &Vec<Box<str>>) -> Option<Arc<Pattern>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(texts).cloned()
+    }
+
+    pub(super) fn add(&self, texts: Vec<Box<str>>, pattern: Pattern) -> Arc<Pattern> {
+        let pattern = Arc::new(pattern);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(texts, pattern.clone());
+        pattern
+    }
 }
 
 /// Compiles one pattern, or says why not.

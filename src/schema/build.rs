@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::automaton::Patterns;
 use super::builtin;
 use super::content::Particle;
 use super::fault::SchemaFault;
@@ -154,6 +155,7 @@ pub(super) fn trimmed(text: &str) -> &str {
 
 /// What is being built.
 pub(super) struct Builder<'d> {
+    pub(super) patterns: &'d Patterns,
     pub(super) names: Names,
     pub(super) simples: Simples,
     pub(super) builtins: HashMap<NameId, SimpleId>,
@@ -182,10 +184,11 @@ pub(super) struct Builder<'d> {
 }
 
 impl<'d> Builder<'d> {
-    pub(super) fn new() -> Builder<'d> {
+    pub(super) fn new(patterns: &'d Patterns) -> Builder<'d> {
         let (mut names, mut simples) = (Names::new(), Simples::default());
         let builtins = builtin::add(&mut names, &mut simples);
         Builder {
+            patterns,
             names,
             simples,
             builtins,

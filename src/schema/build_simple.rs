@@ -166,7 +166,7 @@ impl<'d> Builder<'d> {
         fixed: &mut Vec<&'static str>,
     ) -> Result<Simple, SchemaFault> {
         let before = self.simples.get(base).clone();
-        let mut simple = Simple { name: None, base, ..before.clone() };
+        let mut simple = Simple { name: None, base, written: Vec::new(), ..before.clone() };
         let mut seen: Vec<&str> = Vec::new();
         let (mut patterns, mut values) = (Vec::new(), Vec::new());
         for node in site.node.parts() {
@@ -176,12 +176,13 @@ impl<'d> Builder<'d> {
             if !applies(facet, &simple.variety) {
                 return Err(site.fault(format!("the facet '{facet}' does not apply to this type")));
             }
+            simple.written.push((facet, raw.into()));
             match facet {
                 "pattern" => {
                     let expr = pattern::parse(raw).map_err(|fault| {
                         site.fault(format!("pattern, character {}: {}", fault.at, fault.what))
                     })?;
-                    patterns.push((site, expr));
+                    patterns.push((site, raw, expr));
                     continue;
                 }
                 "enumeration" => {
@@ -204,10 +205,17 @@ impl<'d> Builder<'d> {
             }
         }
         coherent(site, &seen, &before, &mut simple)?;
-        if let Some((first, _)) = patterns.first() {
-            let exprs: Vec<_> = patterns.iter().map(|(_, expr)| expr.clone()).collect();
-            let pattern = automaton::any_of(&exprs).map_err(|fault| first.unsupported(fault.what))?;
-            simple.patterns.push(Arc::new(pattern));
+        if let Some((first, ..)) = patterns.first() {
+            let key: Vec<Box<str>> = patterns.iter().map(|(_, raw, _)| Box::from(*raw)).collect();
+            let pattern = match self.patterns.get(&key) {
+                Some(pattern) => pattern,
+                None => {
+                    let exprs: Vec<_> = patterns.iter().map(|(.., expr)| expr.clone()).collect();
+                    let pattern = automaton::any_of(&exprs).map_err(|fault| first.unsupported(fault.what))?;
+                    self.patterns.add(key, pattern)
+                }
+            };
+            simple.patterns.push(pattern);
         }
         if !values.is_empty() {
             let mut keys: HashMap<Box<str>, u32> = HashMap::new();

@@ -3,23 +3,33 @@
 
 use std::collections::HashMap;
 
+use super::automaton::Patterns;
 use super::build::{Builder, Kind};
 use super::content::{self, Known, Model, Unfit};
-use super::events;
 use super::fault::{Breach, SchemaFault};
 use super::load::{self, Library};
 use super::names::NameId;
-use super::run::Run;
+use super::outline::Outline;
 use super::tables::{ComplexId, Content, ElementId, SUBSTITUTION, Schema, TypeId, derives};
-use crate::xml::gate::{BYTE_ORDER_MARK, Document};
+use super::watch::Validation;
+use crate::xml::gate::Document;
 
 impl Schema {
     /// Compiles the schema that begins with `entries`, locations as the library knows them.
     ///
     /// Fails with the first fault found: a schema that is wrong, or one that uses what is not supported.
     pub fn compile(entries: &[&str], library: &dyn Library) -> Result<Schema, SchemaFault> {
+        Ok(Schema::compile_with(entries, library, &Patterns::default())?.0)
+    }
+
+    /// As [`Schema::compile`], with patterns that were compiled before, and with what the schema allows as plain data.
+    pub fn compile_with(
+        entries: &[&str],
+        library: &dyn Library,
+        patterns: &Patterns,
+    ) -> Result<(Schema, Outline), SchemaFault> {
         let documents = load::load(entries, library)?;
-        let mut builder = Builder::new();
+        let mut builder = Builder::new(patterns);
         builder.names.add(super::names::XSD, "anyType");
         builder.add_any_type();
         builder.register(&documents)?;
@@ -36,23 +46,21 @@ impl Schema {
         builder.resolve_elements()?;
         builder.check_substitutions()?;
         let models = builder.models()?;
-        Ok(builder.tables(models))
+        let particles = std::mem::take(&mut builder.particles);
+        let written =
+            builder.simples.list.iter_mut().map(|simple| std::mem::take(&mut simple.written)).collect();
+        let schema = builder.tables(models);
+        let outline = Outline { particles, written };
+        Ok((schema, outline))
     }
 
     /// Validates a document that the gate let through: its breaches, at most `most`; none exactly when it is valid.
     ///
     /// Takes time linear in the size of the document.
     pub fn validate(&self, document: &Document, most: usize) -> Vec<Breach> {
-        let bytes: &[u8] = document.bytes();
-        let (shift, body) = match bytes.strip_prefix(BYTE_ORDER_MARK) {
-            Some(body) => (BYTE_ORDER_MARK.len(), body),
-            None => (0, bytes),
-        };
-        // The gate has shown that it is UTF-8.
-        let Ok(text) = std::str::from_utf8(body) else { return Vec::new() };
-        let mut run = Run::new(self, most.max(1));
-        events::read(text, shift, &self.names, &mut run);
-        run.finish()
+        let mut validation = Validation::new(self, most, ());
+        document.show(&mut validation);
+        validation.finish().0
     }
 }
 

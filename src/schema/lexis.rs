@@ -97,7 +97,39 @@ pub(super) fn is_uri(text: &str) -> bool {
         scheme.starts_with(|first: char| first.is_ascii_alphabetic())
             && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
     });
-    lawful_escapes && fragments <= 1 && lawful_scheme
+    lawful_escapes && fragments <= 1 && lawful_scheme && lawful_brackets(text)
+}
+
+/// Brackets are not escaped (RFC 2732): they stand around the address of a host, in a query, in a fragment and in what follows
+/// a scheme without a slash, but in no path.
+fn lawful_brackets(text: &str) -> bool {
+    if !text.contains(['[', ']']) {
+        return true;
+    }
+    let before = text.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = match before.split_once(':').filter(|(scheme, _)| !scheme.contains('/')) {
+        Some((scheme, rest)) => (Some(scheme), rest),
+        None => (None, before),
+    };
+    if scheme.is_some() && !rest.starts_with('/') {
+        return true;
+    }
+    let (authority, path) = match rest.strip_prefix("//") {
+        Some(rest) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
+        None => ("", rest),
+    };
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let lawful_host = match host.strip_prefix('[').and_then(|host| host.split_once(']')) {
+        Some((address, port)) => {
+            let digits = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+            let port = port.strip_prefix(':').unwrap_or(port);
+            !address.is_empty()
+                && address.bytes().all(digits)
+                && port.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        None => !authority.contains(['[', ']']),
+    };
+    lawful_host && !path.contains(['[', ']'])
 }
 
 #[cfg(test)]
@@ -121,10 +153,23 @@ mod tests {
         );
         assert!(Lexis::NmToken.holds("-1:a") && !Lexis::NmToken.holds("a b") && !Lexis::NmToken.holds(""));
         assert!(Lexis::Name.holds(":a") && !Lexis::Name.holds("-a") && !Lexis::NcName.holds("a:b"));
-        for good in ["", "a", "http://ä.de/ x?y#z", "../a:b", "urn:x:y", "a%20b", "#", "?a:b"] {
+        for good in [
+            "",
+            "a",
+            "http://ä.de/ x?y#z",
+            "../a:b",
+            "urn:x:y",
+            "a%20b",
+            "#",
+            "?a:b",
+            "http://[::1]:80/a",
+            "//u@[1::2.3.4.5]",
+        ] {
             assert!(is_uri(good), "{good}");
         }
-        for bad in ["%", "%zz", "a#b#c", ":a", "1a:b", "a b:c"] {
+        for bad in
+            ["%", "%zz", "a#b#c", ":a", "1a:b", "a b:c", "]]>", "a[1]", "http://x/[", "http://[x]/", "/[::1]"]
+        {
             assert!(!is_uri(bad), "{bad}");
         }
     }

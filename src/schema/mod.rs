@@ -1,7 +1,7 @@
 //! The schema room's menu: XSD 1.0 compiled into tables, and documents judged by them while they are read.
 //! It never opens anything, never shows a value of a document, and never half understands a schema.
 
-mod automaton;
+pub mod automaton;
 mod blocks;
 mod build;
 mod build_attributes;
@@ -23,9 +23,12 @@ pub mod load;
 mod moment;
 mod names;
 mod number;
+pub mod outline;
 mod pattern;
 mod run;
 mod run_attributes;
+mod run_content;
 mod simple;
 pub mod tables;
 mod tree;
+pub mod watch;

@@ -13,9 +13,7 @@ pub(super) struct NameId(pub(super) u32);
 pub(super) const NO_NS: NsId = NsId(0);
 /// The namespace of `xsi:type` and its neighbours.
 pub(super) const XSI: NsId = NsId(1);
-/// The namespace of the prefix `xml`.
-pub(super) const XML: NsId = NsId(2);
-/// The namespace of XML Schema itself.
+/// The namespace of XML Schema itself; before it stands that of the prefix `xml`.
 pub(super) const XSD: NsId = NsId(3);
 /// A namespace that no schema names.
 pub(super) const UNKNOWN: NsId = NsId(u32::MAX);
@@ -104,6 +102,11 @@ impl Names {
 
     pub(super) fn space_of(&self, name: NameId) -> NsId {
         self.names[name.0 as usize].0
+    }
+
+    /// The name of a namespace that the schema names.
+    pub(super) fn space_name(&self, space: NsId) -> &str {
+        self.spaces.get(space.0 as usize).map_or("", |name| name)
     }
 
     pub(super) fn local(&self, name: NameId) -> &str {

@@ -10,8 +10,10 @@ use super::fault::Breach;
 use super::keys::Keys;
 use super::lexis;
 use super::names::{NameId, NsId, XSI};
+use super::run_content::anywhere;
 use super::simple::{Key, Look, Role, SimpleId};
 use super::tables::{ANY_TYPE, Content, ElementId, Process, Schema, TypeId, Value};
+use super::watch::{Checked, TextType};
 
 /// An open element.
 #[derive(Clone, Copy)]
@@ -21,8 +23,8 @@ pub(super) struct Frame {
     /// What may stand inside; of a simple type as of simple content.
     pub(super) content: Content,
     pub(super) offset: usize,
-    state: u32,
-    counters: usize,
+    pub(super) state: u32,
+    pub(super) counters: usize,
     /// Inside of what nobody looks at.
     skip: bool,
     pub(super) nil: bool,
@@ -39,7 +41,7 @@ pub(super) struct Run<'s, 'a> {
     most: usize,
     pub(super) frames: Vec<Frame>,
     pub(super) names: Vec<(NsId, Option<NameId>)>,
-    counters: Vec<u32>,
+    pub(super) counters: Vec<u32>,
     text: Option<Cow<'a, str>>,
     pub(super) keys: Keys,
     pub(super) ids: Vec<(Role, String)>,
@@ -48,6 +50,10 @@ pub(super) struct Run<'s, 'a> {
     known_ids: HashSet<String>,
     /// References with the octet and path of the first.
     wanted_ids: HashMap<String, (usize, String)>,
+    /// Attributes of the tag at hand that the schema supplies.
+    pub(super) supplied: Vec<(NameId, &'s str)>,
+    /// The texts that were judged, where somebody wants to know.
+    pub(super) checked: Option<Vec<Checked>>,
     breaches: Vec<Breach>,
 }
 
@@ -65,6 +71,8 @@ impl<'s, 'a> Run<'s, 'a> {
             seen: Vec::new(),
             known_ids: HashSet::new(),
             wanted_ids: HashMap::new(),
+            supplied: Vec::new(),
+            checked: None,
             breaches: Vec::new(),
         }
     }
@@ -190,104 +198,17 @@ impl<'s, 'a> Run<'s, 'a> {
         }
     }
 
+    /// The text that the schema supplies for the innermost element, which is about to end.
+    pub(super) fn supplied_text(&self) -> Option<&'s str> {
+        let frame = self.frames.last().filter(|frame| !frame.skip && !frame.nil && !frame.told)?;
+        let empty = self.text.as_ref().is_none_or(|text| text.is_empty());
+        let value = self.schema.element(frame.element?).value.as_ref()?;
+        (empty && matches!(frame.content, Content::Simple(_))).then_some(&*value.text)
+    }
+
     fn tell(&mut self) {
         if let Some(frame) = self.frames.last_mut() {
             frame.told = true;
-        }
-    }
-
-    /// Goes one step in the innermost element's content.
-    fn step(&mut self, model: &Model, space: NsId, name: Option<NameId>) -> Option<Target> {
-        let frame = self.frames.last_mut()?;
-        let counters = &mut self.counters[frame.counters..];
-        match model {
-            Model::All(all) => {
-                let name = name?;
-                let at = all.names.binary_search_by_key(&name, |(known, ..)| *known).ok()?;
-                let (_, element, place) = all.names[at];
-                if counters[place as usize] > 0 {
-                    return None;
-                }
-                counters[place as usize] = 1;
-                // The first member says that the whole has begun.
-                frame.state = 1;
-                Some(Target::Element(element))
-            }
-            Model::Automaton(automaton) => {
-                let state = &automaton.states[frame.state as usize];
-                let (target, edge) = match name.and_then(|name| state.find(name)) {
-                    Some((element, edge)) => (Target::Element(element), edge),
-                    None => {
-                        let found = state.wildcards.iter().find(|(wildcard, _)| {
-                            self.schema.wildcards[*wildcard as usize].allowed.has(space)
-                        });
-                        found.map(|(wildcard, edge)| (Target::Wildcard(*wildcard), *edge))?
-                    }
-                };
-                let edge = &state.edges[edge as usize];
-                let action = &edge.action;
-                if action.needs.iter().any(|(counter, least)| counters[*counter as usize] < *least) {
-                    return None;
-                }
-                if let Some((counter, most)) = action.up {
-                    let counter = &mut counters[counter as usize];
-                    if most.is_some_and(|most| *counter >= most) {
-                        return None;
-                    }
-                    *counter = counter.saturating_add(1);
-                }
-                action.begins.iter().for_each(|counter| counters[*counter as usize] = 1);
-                frame.state = edge.to;
-                Some(target)
-            }
-        }
-    }
-
-    /// Names that may come next, of the schema.
-    fn expected(&self, model: &Model) -> Vec<String> {
-        const SHOWN: usize = 12;
-        let Some(frame) = self.frames.last() else { return Vec::new() };
-        let counters = &self.counters[frame.counters..];
-        let names = &self.schema.names;
-        let mut all: Vec<String> = match model {
-            Model::All(model) => {
-                let open = model.names.iter().filter(|(.., place)| counters[*place as usize] == 0);
-                open.map(|(name, ..)| names.local(*name).to_owned()).collect()
-            }
-            Model::Automaton(automaton) => {
-                let state = &automaton.states[frame.state as usize];
-                let open = state.names.iter().filter(|(.., edge)| {
-                    let action = &state.edges[*edge as usize].action;
-                    action.needs.iter().all(|(counter, least)| counters[*counter as usize] >= *least)
-                        && action.up.is_none_or(|(counter, most)| {
-                            most.is_none_or(|most| counters[counter as usize] < most)
-                        })
-                });
-                let any = if state.wildcards.is_empty() { None } else { Some("any".to_owned()) };
-                open.map(|(name, ..)| names.local(*name).to_owned()).chain(any).collect()
-            }
-        };
-        all.dedup();
-        if all.len() > SHOWN {
-            all.truncate(SHOWN);
-            all.push("…".to_owned());
-        }
-        all
-    }
-
-    fn is_complete(&self, model: &Model, frame: &Frame) -> bool {
-        let counters = &self.counters[frame.counters..];
-        match model {
-            Model::All(all) => {
-                (all.optional && frame.state == 0)
-                    || all.required.iter().zip(counters).all(|(required, seen)| !required || *seen > 0)
-            }
-            Model::Automaton(automaton) => {
-                let accepts = &automaton.states[frame.state as usize].accepts;
-                accepts.as_ref().is_some_and(|needs| {
-                    needs.iter().all(|(counter, least)| counters[*counter as usize] >= *least)
-                })
-            }
         }
     }
 
@@ -347,11 +268,26 @@ impl<'s, 'a> Run<'s, 'a> {
         &mut self,
         simple: SimpleId,
         raw: &'t str,
-        spaces: &Spaces<'_>,
+        spaces: &Spaces<'_, '_>,
         key: bool,
     ) -> Result<Option<Key<'t>>, super::simple::Broken> {
         let mut look = Look { prefixes: spaces, key, ids: &mut self.ids };
         self.schema.simples.check(simple, raw, &mut look)
+    }
+
+    /// Takes down that a text is judged, and whether by its type alone.
+    pub(super) fn take_down(
+        &mut self,
+        offset: usize,
+        attribute: Option<&str>,
+        simple: SimpleId,
+        plain: bool,
+    ) {
+        let alone = plain && !self.keys.wants() && self.schema.simples.stands_alone(simple);
+        if let Some(checked) = &mut self.checked {
+            let attribute = attribute.map(str::to_owned);
+            checked.push(Checked { offset, attribute, of: TextType(simple), alone });
+        }
     }
 
     /// The text of an element that has text only.
@@ -360,10 +296,13 @@ impl<'s, 'a> Run<'s, 'a> {
         frame: &Frame,
         simple: SimpleId,
         text: &str,
-        spaces: &Spaces<'_>,
+        spaces: &Spaces<'_, '_>,
     ) -> Option<Key<'static>> {
         let schema = self.schema;
         let value = frame.element.and_then(|element| schema.element(element).value.as_ref());
+        if self.checked.is_some() {
+            self.take_down(frame.offset, None, simple, value.is_none());
+        }
         let wanted = self.keys.wants() || value.is_some_and(|value| value.fixed);
         let (text, supplied) = match value {
             Some(value) if text.is_empty() => (&*value.text, true),
@@ -411,22 +350,8 @@ impl<'s, 'a> Run<'s, 'a> {
     }
 }
 
-/// The declaration of a name wherever it stands in a model: to go on inside after the order was wrong.
-fn anywhere(model: &Model, name: NameId) -> Option<ElementId> {
-    match model {
-        Model::All(all) => {
-            let at = all.names.binary_search_by_key(&name, |(known, ..)| *known).ok()?;
-            Some(all.names[at].1)
-        }
-        Model::Automaton(automaton) => {
-            let at = automaton.known.binary_search_by_key(&name, |(known, _)| *known).ok()?;
-            Some(automaton.known[at].1)
-        }
-    }
-}
-
 impl<'a> Sink<'a> for Run<'_, 'a> {
-    fn start(&mut self, start: &Start<'a>, attributes: &[Attribute<'a>], spaces: &Spaces<'a>) {
+    fn start(&mut self, start: &Start<'a>, attributes: &[Attribute<'a>], spaces: &Spaces<'_, 'a>) {
         let name = self.schema.names.find(start.space, start.local);
         if let Some(parent) = self.frames.last_mut()
             && parent.collects
@@ -436,8 +361,9 @@ impl<'a> Sink<'a> for Run<'_, 'a> {
             parent.told = true;
         }
         let root = self.frames.is_empty();
-        let (element, process) = self.admit(start, name);
+        // Also what may not stand here is told of at its own place.
         self.names.push((start.space, name));
+        let (element, process) = self.admit(start, name);
         if process == Process::Skip && element.is_none() {
             return self.skip(start.offset);
         }
@@ -533,7 +459,7 @@ impl<'a> Sink<'a> for Run<'_, 'a> {
         }
     }
 
-    fn end(&mut self, spaces: &Spaces<'a>) {
+    fn end(&mut self, spaces: &Spaces<'_, 'a>) {
         let text = self.text.take();
         // Left in place until it is judged: what is expected next is asked of the innermost frame.
         let Some(frame) = self.frames.last().copied() else { return };

@@ -2,7 +2,7 @@
 //! It never looks at `xsi:schemaLocation`: it is a hint, and we follow none.
 
 use super::events::{Attribute, Spaces};
-use super::names::{NameId, NsId, XSI};
+use super::names::{NO_NS, NameId, NsId, XSI};
 use super::run::{Run, instruction};
 use super::simple::Role;
 use super::tables::{ComplexId, Element, Process, TypeId, Use};
@@ -14,7 +14,7 @@ impl<'a> Run<'_, 'a> {
         &mut self,
         offset: usize,
         attributes: &[Attribute<'a>],
-        spaces: &Spaces<'a>,
+        spaces: &Spaces<'_, 'a>,
         declaration: Option<&Element>,
     ) -> (Option<TypeId>, bool) {
         if attributes.iter().all(|attribute| attribute.space != XSI) {
@@ -81,7 +81,7 @@ impl<'a> Run<'_, 'a> {
         of_type: TypeId,
         offset: usize,
         attributes: &[Attribute<'a>],
-        spaces: &Spaces<'a>,
+        spaces: &Spaces<'_, 'a>,
     ) {
         let schema = self.schema;
         let complex = match of_type {
@@ -130,6 +130,7 @@ impl<'a> Run<'_, 'a> {
                 let text = format!("the attribute {} is expected", schema.names.local(one.name));
                 self.breach("cvc-complex-type.4", offset, text);
             } else if let Some(value) = &one.value {
+                self.supplied.push((one.name, &value.text));
                 if let Some(key) = value.key.as_ref().filter(|_| self.keys.wants()) {
                     self.key((schema.names.space_of(one.name), Some(one.name)), key);
                 }
@@ -144,8 +145,11 @@ impl<'a> Run<'_, 'a> {
         self.names = names;
     }
 
-    fn attribute(&mut self, one: &Use, offset: usize, attribute: &Attribute<'a>, spaces: &Spaces<'a>) {
+    fn attribute(&mut self, one: &Use, offset: usize, attribute: &Attribute<'a>, spaces: &Spaces<'_, 'a>) {
         let fixed = one.value.as_ref().filter(|value| value.fixed);
+        if self.checked.is_some() && attribute.space == NO_NS {
+            self.take_down(offset, Some(attribute.local), one.simple, fixed.is_none());
+        }
         let wanted = fixed.is_some() || self.keys.wants();
         match self.check(one.simple, &attribute.value, spaces, wanted) {
             Ok(key) => {
@@ -176,7 +180,7 @@ impl<'a> Run<'_, 'a> {
         name: Option<NameId>,
         offset: usize,
         attribute: &Attribute<'a>,
-        spaces: &Spaces<'a>,
+        spaces: &Spaces<'_, 'a>,
     ) -> bool {
         let schema = self.schema;
         let wildcard = schema.complex(complex).wildcard.as_ref();

@@ -91,6 +91,8 @@ pub(super) struct Simple {
     /// With true where the end itself is allowed.
     pub(super) least: Option<(Bound, bool)>,
     pub(super) most: Option<(Bound, bool)>,
+    /// Its own facets as they are written, until the tables are made.
+    pub(super) written: Vec<(&'static str, Box<str>)>,
 }
 
 impl Simple {
@@ -112,6 +114,7 @@ impl Simple {
             fraction: None,
             least: None,
             most: None,
+            written: Vec::new(),
         }
     }
 }
@@ -147,7 +150,7 @@ pub(super) trait Prefixes {
     fn name_of(&self, prefix: &str) -> Option<&str>;
 }
 
-impl Prefixes for super::events::Spaces<'_> {
+impl Prefixes for super::events::Spaces<'_, '_> {
     fn name_of(&self, prefix: &str) -> Option<&str> {
         self.name(prefix)
     }
@@ -197,6 +200,17 @@ impl Simples {
                 return false;
             }
             at = self.get(at).base;
+        }
+    }
+
+    /// Whether a text of the type can be judged without anything around it.
+    pub(super) fn stands_alone(&self, id: SimpleId) -> bool {
+        let simple = self.get(id);
+        match &simple.variety {
+            Variety::Atomic(Primitive::QName | Primitive::Notation) => false,
+            Variety::Atomic(_) => simple.role == Role::None,
+            Variety::List(item) => self.stands_alone(*item),
+            Variety::Union(members) => members.iter().all(|member| self.stands_alone(*member)),
         }
     }
 

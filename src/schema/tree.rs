@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::doctype;
-use super::events::{self, Attribute, Sink, Spaces, Start};
+use super::events::{Attribute, Shown, Sink, Spaces, Start};
 use super::names::{Names, XSD, XSD_NAME};
 use super::simple::Prefixes;
 use crate::xml::gate::{self, Limits, Place};
@@ -82,12 +82,16 @@ pub(super) fn read(octets: &[u8]) -> Result<Read, (String, Option<Place>)> {
         Cow::Borrowed(text) => text.into(),
         Cow::Owned(text) => text.into(),
     };
-    gate::pass(Bytes::copy_from_slice(text.as_bytes()), &limits()).map_err(|error| {
+    let names = Names::new();
+    let (document, root) = gate::pass_with(Bytes::copy_from_slice(text.as_bytes()), &limits(), |look| {
+        let grow = Grow { open: Vec::new(), root: None, scope: Arc::default(), silent: 0 };
+        let mut shown = Shown::new(&names, grow);
+        (look.at(&mut shown), shown.sink.root)
+    });
+    document.map_err(|error| {
         (format!("the schema document cannot be read: {}", error.fault), Some(error.place))
     })?;
-    let mut grow = Grow { open: Vec::new(), root: None, scope: Arc::default(), silent: 0 };
-    events::read(&text, 0, &Names::new(), &mut grow);
-    match grow.root {
+    match root {
         Some(root) if root.xsd && root.local == "schema" => Ok(Read { root, text }),
         Some(root) => {
             let place = gate::place_of(text.as_bytes(), root.offset);
@@ -106,7 +110,7 @@ struct Grow {
 }
 
 impl<'a> Sink<'a> for Grow {
-    fn start(&mut self, start: &Start<'a>, attributes: &[Attribute<'a>], spaces: &Spaces<'a>) {
+    fn start(&mut self, start: &Start<'a>, attributes: &[Attribute<'a>], spaces: &Spaces<'_, 'a>) {
         let inside = self
             .open
             .last()
@@ -122,10 +126,7 @@ impl<'a> Sink<'a> for Grow {
             self.scope = Arc::new(Scope(all.collect()));
         }
         let taken = attributes.iter().map(|attribute| {
-            let space = match attribute.prefix {
-                "" => "",
-                prefix => spaces.name(prefix).unwrap_or_default(),
-            };
+            let space = spaces.name_of(attribute.namespace);
             (space.to_owned(), attribute.local.to_owned(), attribute.value.clone().into_owned())
         });
         self.open.push(Node {
@@ -146,7 +147,7 @@ impl<'a> Sink<'a> for Grow {
         }
     }
 
-    fn end(&mut self, _: &Spaces<'a>) {
+    fn end(&mut self, _: &Spaces<'_, 'a>) {
         if self.silent > 0 {
             self.silent -= 1;
             return;

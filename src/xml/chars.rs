@@ -19,12 +19,26 @@ pub fn is_space(byte: u8) -> bool {
 pub fn first_illegal(text: &str) -> Option<usize> {
     // One look at the octets: a control character is a single octet in UTF-8, and the two illegal characters
     // beyond the controls, U+FFFE and U+FFFF, share the octets EF BF and differ from all others in the third.
+    const BLOCK: usize = 64;
     let bytes = text.as_bytes();
-    bytes.iter().enumerate().position(|(at, &byte)| match byte {
+    let illegal = |at: usize| match bytes[at] {
         b'\t' | b'\n' | b'\r' => false,
         0xEF => matches!(bytes.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])),
         other => other < b' ',
-    })
+    };
+    let mut at = 0;
+    for block in bytes.chunks(BLOCK) {
+        // Whether there is anything to look at; without a branch, so that the machine takes many octets at once.
+        let odd = block.iter().fold(false, |odd, &byte| {
+            let control = (byte < b' ') & (byte != b'\t') & (byte != b'\n') & (byte != b'\r');
+            odd | control | (byte == 0xEF)
+        });
+        if odd && let Some(found) = (at..at + block.len()).find(|at| illegal(*at)) {
+            return Some(found);
+        }
+        at += block.len();
+    }
+    None
 }
 
 /// Says whether `name` is an `NCName`: a name without a colon.
@@ -38,14 +52,66 @@ pub fn is_ncname(name: &str) -> bool {
     characters.next().is_some_and(is_name_start) && characters.all(is_name_character)
 }
 
+/// What an octet may be in a name: a letter of ASCII or `_`, which may begin one; a digit, `-` or `.`, which may not; a colon.
+const STARTS: u8 = 1;
+const GOES_ON: u8 = 2;
+const COLON: u8 = 4;
+/// Of a character beyond ASCII.
+const BEYOND: u8 = 8;
+
+const IN_NAMES: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        table[octet] = match octet as u8 {
+            b'A'..=b'Z' | b'a'..=b'z' | b'_' => STARTS,
+            b'0'..=b'9' | b'-' | b'.' => GOES_ON,
+            b':' => COLON,
+            0x80.. => BEYOND,
+            _ => 0,
+        };
+        octet += 1;
+    }
+    table
+};
+
+/// How many octets at the beginning of `text` can stand in a name.
+pub fn name_length(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    bytes.iter().position(|byte| IN_NAMES[usize::from(*byte)] == 0).unwrap_or(bytes.len())
+}
+
 /// Splits a `QName` into prefix (empty when there is none) and local part, or answers `None` when it is not one.
 pub fn split_qname(name: &str) -> Option<(&str, &str)> {
-    let (prefix, local) = match name.bytes().position(|byte| byte == b':') {
+    let (mut seen, mut colon) = (0, None);
+    for (at, byte) in name.bytes().enumerate() {
+        let is = IN_NAMES[usize::from(byte)];
+        if is == COLON {
+            if seen & COLON != 0 {
+                return None;
+            }
+            colon = Some(at);
+        }
+        seen |= if is == 0 { return None } else { is };
+    }
+    let (prefix, local) = match colon {
         None => ("", name),
         Some(0) => return None,
         Some(colon) => (&name[..colon], &name[colon + 1..]),
     };
-    (is_ncname(local) && (prefix.is_empty() || is_ncname(prefix))).then_some((prefix, local))
+    if seen & BEYOND != 0 {
+        return (is_ncname(local) && (prefix.is_empty() || is_ncname(prefix))).then_some((prefix, local));
+    }
+    let begins = |part: &str| part.bytes().next().is_some_and(|byte| IN_NAMES[usize::from(byte)] == STARTS);
+    (begins(local) && (prefix.is_empty() || begins(prefix))).then_some((prefix, local))
+}
+
+/// Prefix (empty when there is none) and local part of a name that is known to be a `QName`.
+pub fn split(name: &str) -> (&str, &str) {
+    match name.bytes().position(|byte| byte == b':') {
+        None => ("", name),
+        Some(colon) => (&name[..colon], &name[colon + 1..]),
+    }
 }
 
 /// Resolves what stands between `&` and `;`: one of the five predefined entities or a reference to a legal
@@ -100,6 +166,11 @@ mod tests {
         assert_eq!(first_illegal("a\u{1F}"), Some(1));
         assert_eq!(first_illegal("a\u{FFFE}"), Some(1));
         assert_eq!(first_illegal("\u{FFFF}"), Some(0));
+        for before in 0..140 {
+            let text = format!("{}\u{FFFF}{}", "a".repeat(before), "b".repeat(90));
+            assert_eq!(first_illegal(&text), Some(before));
+            assert_eq!(first_illegal(&text.replace('\u{FFFF}', "\u{FFFD}")), None);
+        }
     }
 
     #[test]

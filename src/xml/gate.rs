@@ -1,7 +1,7 @@
 //! The gate in front of every tree, validator and mapping: one bounded pass that lets only well-formed,
 //! namespace-well-formed XML 1.0 in UTF-8 without a DTD through, within limits.
 //! It never builds a tree, never expands an entity, never resolves an address, and its faults never hold a value
-//! of the document. The tokenizer below it (quick-xml) accepts much that is no XML; every rule is checked here.
+//! of the document. It is the only reader of messages: whoever wants to see a message looks with it.
 //!
 //! Stricter than XML 1.0 on purpose: no document type, no encoding but UTF-8 (also not one that is a subset of
 //! it), no version but 1.0. The pass itself is in `walk.rs`. A JSON document is recognised by its first octet and goes
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use super::json::{self, Translation};
-use super::walk::{self, Stop};
+use super::walk::{self, Stop, Watch};
 
 /// The octets of U+FEFF in UTF-8, which a document may begin with.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -127,6 +127,19 @@ struct Came {
 }
 
 impl Document {
+    /// Shows the document once more.
+    pub fn show<'a>(&'a self, watch: &mut impl Watch<'a>) {
+        let all = Limits {
+            bytes: usize::MAX,
+            depth: usize::MAX,
+            attributes: usize::MAX,
+            name: usize::MAX,
+            nodes: usize::MAX,
+        };
+        // What was let through once is let through again.
+        let _ = walk::look(&self.bytes, &all, watch);
+    }
+
     /// The document as XML: its octets exactly as they came, byte order mark included, or the translation of JSON.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
@@ -157,22 +170,61 @@ impl fmt::Debug for Document {
     }
 }
 
+/// The one look at a document, for whoever wants to see it meanwhile; see [`pass_with`].
+pub struct Look<'a> {
+    bytes: &'a [u8],
+    limits: Limits,
+}
+
+/// What the look found.
+pub struct Looked(Result<Root, Stop>);
+
+impl<'a> Look<'a> {
+    /// Looks; `watch` is shown what is seen.
+    pub fn at(self, watch: &mut impl Watch<'a>) -> Looked {
+        Looked(walk::look(self.bytes, &self.limits, watch))
+    }
+}
+
 /// Looks once over `bytes` and lets them through or says what is wrong first.
 ///
 /// Costs time and memory linear in the size, whatever the octets are. See [`GateFault`] for the refusals.
 pub fn pass(bytes: Bytes, limits: &Limits) -> Result<Document, GateError> {
-    let refused = |Stop { fault, at }| GateError { fault, place: place_of(&bytes, at) };
+    pass_with(bytes, limits, |look| (look.at(&mut ()), ())).0
+}
+
+/// As [`pass`], and `watch` looks with it: what it gathers counts only when the document is let through. It comes to look at
+/// nothing where the document is refused before.
+pub fn pass_with<T: Default>(
+    bytes: Bytes,
+    limits: &Limits,
+    watch: impl FnOnce(Look<'_>) -> (Looked, T),
+) -> (Result<Document, GateError>, T) {
+    let refused = |Stop { fault, at }: Stop, bytes: &[u8]| GateError { fault, place: place_of(bytes, at) };
     if !json::is_json(&bytes) {
-        let root = walk::look(&bytes, limits).map_err(refused)?;
-        return Ok(Document { bytes, root: Arc::new(root), came: None });
+        let (Looked(looked), seen) = watch(Look { bytes: &bytes, limits: limits.clone() });
+        return match looked {
+            Ok(root) => (Ok(Document { bytes, root: Arc::new(root), came: None }), seen),
+            Err(stop) => (Err(refused(stop, &bytes)), seen),
+        };
     }
-    let Translation { xml, places } = json::translate(&bytes, limits).map_err(refused)?;
+    let Translation { xml, places } = match json::translate(&bytes, limits) {
+        Ok(translation) => translation,
+        Err(stop) => return (Err(refused(stop, &bytes)), T::default()),
+    };
     // A few octets more than the document had are no fault of it.
     let wider = Limits { bytes: usize::MAX, ..limits.clone() };
-    let root = walk::look(&xml, &wider)
-        .map_err(|stop| refused(Stop { at: Translation::source(&places, stop.at), ..stop }))?;
-    let came = Arc::new(Came { octets: bytes, places });
-    Ok(Document { bytes: xml.into(), root: Arc::new(root), came: Some(came) })
+    let (Looked(looked), seen) = watch(Look { bytes: &xml, limits: wider });
+    match looked {
+        Ok(root) => {
+            let came = Arc::new(Came { octets: bytes, places });
+            (Ok(Document { bytes: xml.into(), root: Arc::new(root), came: Some(came) }), seen)
+        }
+        Err(stop) => {
+            let at = Translation::source(&places, stop.at);
+            (Err(refused(Stop { at, ..stop }, &bytes)), seen)
+        }
+    }
 }
 
 /// Finds the place of the octet at `offset` in `bytes`, which need not be UTF-8; an offset behind the end means

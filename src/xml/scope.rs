@@ -25,31 +25,39 @@ pub const NONE: Namespace = Namespace(0);
 /// The namespace of declarations, [`XMLNS`].
 pub const DECLARATIONS: Namespace = Namespace(1);
 
+/// So many are looked through one by one, which is faster than any table; beyond them an index is kept, because 64 levels of
+/// 64 declarations would make each of a million prefixed names cost thousands of comparisons.
+const FEW: usize = 24;
+
 /// The declarations in force, innermost last.
 pub struct Scope<'a> {
     names: Vec<Cow<'a, str>>,
+    /// The names by their text; empty while there are few.
     numbers: HashMap<Cow<'a, str>, Namespace>,
-    // A hash map instead of a walk up the elements: 64 levels of 64 declarations would make each of a million
-    // prefixed names cost thousands of comparisons.
-    bindings: HashMap<&'a str, Vec<Namespace>>,
-    made: Vec<&'a str>,
+    bindings: Vec<(&'a str, Namespace)>,
+    /// The bindings of each prefix, innermost last; empty while there are few.
+    index: HashMap<&'a str, Vec<Namespace>>,
 }
 
 impl<'a> Scope<'a> {
     /// Begins with the two bindings every document has.
     pub fn new() -> Self {
-        let mut scope =
-            Scope { names: Vec::new(), numbers: HashMap::new(), bindings: HashMap::new(), made: Vec::new() };
-        scope.intern(Cow::Borrowed(""));
+        let mut scope = Scope {
+            names: Vec::with_capacity(8),
+            numbers: HashMap::new(),
+            bindings: Vec::with_capacity(8),
+            index: HashMap::new(),
+        };
+        let none = scope.intern(Cow::Borrowed(""));
         scope.intern(Cow::Borrowed(XMLNS));
         let xml = scope.intern(Cow::Borrowed(XML));
-        scope.bindings.insert("xml", vec![xml]);
+        scope.bindings.extend([("", none), ("xml", xml)]);
         scope
     }
 
     /// Says how many declarations are in force; give the number to [`Scope::back_to`] when the element ends.
     pub fn mark(&self) -> usize {
-        self.made.len()
+        self.bindings.len()
     }
 
     /// Binds `prefix` (empty for the default namespace) to `name`; answers our words for the fault when
@@ -67,29 +75,54 @@ impl<'a> Scope<'a> {
             _ => {}
         }
         let namespace = self.intern(name);
-        self.bindings.entry(prefix).or_default().push(namespace);
-        self.made.push(prefix);
+        self.bindings.push((prefix, namespace));
+        if self.bindings.len() > FEW {
+            // The first beyond the few takes them all in.
+            let first = if self.index.is_empty() { 0 } else { self.bindings.len() - 1 };
+            for (prefix, namespace) in &self.bindings[first..] {
+                self.index.entry(prefix).or_default().push(*namespace);
+            }
+        }
         Ok(())
     }
 
     /// Forgets the declarations made since `mark`.
     pub fn back_to(&mut self, mark: usize) {
-        for prefix in self.made.drain(mark..).rev() {
-            if let Some(stack) = self.bindings.get_mut(prefix) {
-                stack.pop();
+        if mark <= FEW {
+            self.index.clear();
+            self.bindings.truncate(mark);
+        }
+        while self.bindings.len() > mark {
+            if let Some((prefix, _)) = self.bindings.pop()
+                && let Some(all) = self.index.get_mut(prefix)
+            {
+                all.pop();
             }
         }
     }
 
     /// Finds the namespace of `prefix`; `None` when the prefix is not bound. The empty prefix is always bound.
     pub fn find(&self, prefix: &str) -> Option<Namespace> {
-        let bound = self.bindings.get(prefix).and_then(|stack| stack.last().copied());
-        if prefix.is_empty() { bound.or(Some(NONE)) } else { bound }
+        if self.index.is_empty() {
+            let found = self.bindings.iter().rev().find(|(known, _)| *known == prefix);
+            return found.map(|(_, namespace)| *namespace);
+        }
+        self.index.get(prefix).and_then(|all| all.last()).copied()
     }
 
     /// Gives the name of a namespace this scope has interned; empty for none.
     pub fn name(&self, namespace: Namespace) -> &str {
         self.names.get(namespace.0 as usize).map_or("", |name| name)
+    }
+
+    /// The names of all namespaces that were ever in force; the number of a namespace is its place.
+    pub fn names(&self) -> &[Cow<'a, str>] {
+        &self.names
+    }
+
+    /// All bindings in force, the innermost of a prefix last.
+    pub fn bindings(&self) -> impl Iterator<Item = (&'a str, &str)> {
+        self.bindings.iter().map(|(prefix, namespace)| (*prefix, self.name(*namespace)))
     }
 
     /// Gives the names of all namespaces of this scope; the number of a namespace is its place.
@@ -98,12 +131,25 @@ impl<'a> Scope<'a> {
     }
 
     fn intern(&mut self, name: Cow<'a, str>) -> Namespace {
-        if let Some(&known) = self.numbers.get(&name) {
+        let known = match self.numbers.is_empty() {
+            true => {
+                let place = self.names.iter().position(|known| *known == name);
+                place.map(|place| Namespace(u32::try_from(place).unwrap_or(u32::MAX)))
+            }
+            false => self.numbers.get(&name).copied(),
+        };
+        if let Some(known) = known {
             return known;
         }
         let number = Namespace(u32::try_from(self.names.len()).unwrap_or(u32::MAX));
-        self.names.push(name.clone());
-        self.numbers.insert(name, number);
+        self.names.push(name);
+        if self.names.len() > FEW {
+            let first = if self.numbers.is_empty() { 0 } else { self.names.len() - 1 };
+            for (place, name) in self.names.iter().enumerate().skip(first) {
+                let number = Namespace(u32::try_from(place).unwrap_or(u32::MAX));
+                self.numbers.insert(name.clone(), number);
+            }
+        }
         number
     }
 }
@@ -132,6 +178,31 @@ mod tests {
         scope.back_to(mark);
         assert_eq!(scope.find("p"), Some(inner));
         assert_eq!(scope.find(""), Some(NONE));
+    }
+
+    #[test]
+    fn many_are_found_as_few_are() {
+        let prefixes: Vec<String> = (0..40).map(|at| format!("p{}", at % 30)).collect();
+        let mut scope = Scope::new();
+        for (at, prefix) in prefixes.iter().enumerate() {
+            scope.declare(prefix, Cow::Owned(format!("urn:{at}"))).unwrap();
+            let name = |prefix: &str| scope.find(prefix).map(|found| scope.name(found).to_owned());
+            assert_eq!(name(prefix), Some(format!("urn:{at}")));
+            assert_eq!(name("p0").as_deref(), Some(if at < 30 { "urn:0" } else { "urn:30" }));
+            assert_eq!(scope.bindings().count(), at + 3);
+        }
+        let name = |scope: &Scope<'_>, prefix: &str| {
+            scope.find(prefix).map(|found| scope.name(found).to_owned()).unwrap_or_default()
+        };
+        assert_eq!((name(&scope, "p9"), name(&scope, "")), ("urn:39".to_owned(), String::new()));
+        scope.back_to(36);
+        assert_eq!((&*name(&scope, "p9"), &*name(&scope, "p3")), ("urn:9", "urn:33"));
+        scope.back_to(5);
+        assert_eq!((&*name(&scope, "p9"), &*name(&scope, "p2"), &*name(&scope, "xml")), ("", "urn:2", XML));
+        // One name is one namespace, whatever was there meanwhile.
+        let before = scope.find("p2");
+        scope.declare("q", "urn:2".into()).unwrap();
+        assert_eq!(scope.find("q"), before);
     }
 
     #[test]

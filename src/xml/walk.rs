@@ -1,9 +1,6 @@
-//! The one pass of the gate: takes tokens from quick-xml and checks every rule of well-formedness itself.
-//! It never holds more than the open declarations and the attributes of one tag, and keeps nothing but the root.
-
-use quick_xml::Reader;
-use quick_xml::errors::{Error as TokenError, IllFormedError, SyntaxError};
-use quick_xml::events::Event;
+//! The one pass of the gate: takes a document apart and checks every rule of well-formedness, and shows what it sees to
+//! whoever watches, so that nobody has to go over the octets again. It never holds more than the open declarations and the
+//! attributes of one tag, and keeps nothing but the root.
 
 use super::chars;
 use super::gate::{BYTE_ORDER_MARK, GateFault, Limits, Root};
@@ -18,8 +15,42 @@ pub struct Stop {
     pub at: usize,
 }
 
+/// A start tag as the gate saw it.
+pub struct Start<'w, 'a> {
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its local name.
+    pub local: &'a str,
+    /// Octet of the document at which the tag begins.
+    pub offset: usize,
+    /// Its attributes as they are written, declarations of namespaces among them.
+    pub attributes: &'w [Attribute<'a>],
+    /// Namespace and local name of each attribute.
+    pub names: &'w [(Namespace, &'a str)],
+    /// The namespaces in force inside of it.
+    pub scope: &'w Scope<'a>,
+}
+
+/// Who watches while the gate looks. What is shown counts only when the gate has let the whole document through.
+pub trait Watch<'a> {
+    /// The root element begins; its start is shown next.
+    fn root(&mut self, _: &Root) {}
+    /// An element begins.
+    fn start(&mut self, _: &Start<'_, 'a>) {}
+    /// Text in the open element as it is written, without references; comes in pieces. `breaks` says whether it holds CR,
+    /// which an application sees as LF.
+    fn text(&mut self, _: &'a str, _breaks: bool) {}
+    /// A character that a reference stands for.
+    fn reference(&mut self, _: char) {}
+    /// The open element ends; the namespaces are those inside of it.
+    fn end(&mut self, _: &Scope<'a>) {}
+}
+
+/// Nobody watches.
+impl Watch<'_> for () {}
+
 /// Checks all octets and gives the root element, or stops at the first fault.
-pub fn look(bytes: &[u8], limits: &Limits) -> Result<Root, Stop> {
+pub fn look<'a>(bytes: &'a [u8], limits: &Limits, watch: &mut impl Watch<'a>) -> Result<Root, Stop> {
     if bytes.len() > limits.bytes {
         return Err(Stop { fault: GateFault::TooLarge, at: 0 });
     }
@@ -33,83 +64,158 @@ pub fn look(bytes: &[u8], limits: &Limits) -> Result<Root, Stop> {
     if let Some(at) = chars::first_illegal(text) {
         return Err(shifted(ill("a character that XML does not allow", at)));
     }
-    // The tokenizer drops a mark of its own accord; a second one is text before the root.
+    // A second mark is text before the root.
     if text.starts_with('\u{FEFF}') {
         return Err(shifted(ill(TEXT_OUTSIDE, 0)));
     }
-    Walk::new(text, limits).run().map_err(shifted)
+    Walk::new(text, mark, limits, watch).run().map_err(shifted)
 }
 
 const TEXT_OUTSIDE: &str = "text outside the root element";
 const BAD_REFERENCE: &str = "reference to an undefined entity or an illegal character";
+const UNCLOSED_TAG: &str = "tag is not closed";
 
-struct Walk<'a> {
+struct Walk<'a, 'w, W> {
     text: &'a str,
-    limits: &'a Limits,
+    /// Octets of the document before the text.
+    shift: usize,
+    limits: &'w Limits,
+    watch: &'w mut W,
     scope: Scope<'a>,
-    /// For each open element the mark of the scope before it.
-    open: Vec<usize>,
+    /// For each open element its name as written and the mark of the scope before it.
+    open: Vec<(&'a str, usize)>,
     nodes: usize,
     root: Option<Root>,
     /// The attributes of the tag at hand; kept between tags for its room only.
     attributes: Vec<Attribute<'a>>,
-    /// Their expanded names, for finding doubles.
-    expanded: Vec<(Namespace, &'a str)>,
+    /// Their expanded names.
+    names: Vec<(Namespace, &'a str)>,
+    /// The same in order, for finding doubles among many.
+    sorted: Vec<(Namespace, &'a str)>,
 }
 
-impl<'a> Walk<'a> {
-    fn new(text: &'a str, limits: &'a Limits) -> Self {
+/// So many attributes are compared with each other one by one.
+const FEW: usize = 8;
+
+impl<'a, 'w, W: Watch<'a>> Walk<'a, 'w, W> {
+    fn new(text: &'a str, shift: usize, limits: &'w Limits, watch: &'w mut W) -> Self {
         Walk {
             text,
+            shift,
             limits,
+            watch,
             scope: Scope::new(),
-            open: Vec::new(),
+            open: Vec::with_capacity(16),
             nodes: 0,
             root: None,
-            attributes: Vec::new(),
-            expanded: Vec::new(),
+            attributes: Vec::with_capacity(8),
+            names: Vec::with_capacity(8),
+            sorted: Vec::new(),
         }
     }
 
     fn run(mut self) -> Result<Root, Stop> {
-        let mut reader = Reader::from_str(self.text);
-        let mut start = 0;
-        loop {
-            // Refused before the tokenizer walks through it.
-            if self.text[start..].starts_with("<!D") {
-                return Err(Stop { fault: GateFault::Doctype, at: start });
-            }
-            let event = reader.read_event().map_err(|error| ill(words_for(&error), start))?;
-            let end = usize::try_from(reader.buffer_position()).unwrap_or(self.text.len());
-            // Slices of the document instead of the event's own, which end with the event.
-            let token = &self.text[start..end];
-            match event {
-                Event::Start(_) => self.element(&token[1..token.len() - 1], start + 1, false)?,
-                Event::Empty(_) => self.element(&token[1..token.len() - 2], start + 1, true)?,
-                Event::End(_) => {
-                    // That the names agree is the tokenizer's work; it counts names, not namespaces, as it must.
-                    let mark = self.open.pop().ok_or_else(|| ill("end tag without a start tag", start))?;
-                    self.scope.back_to(mark);
+        let text = self.text;
+        let mut at = 0;
+        while at < text.len() {
+            let rest = &text[at..];
+            let (begin, odd) = until_markup(rest);
+            if begin > 0 {
+                match odd || self.open.is_empty() {
+                    true => self.characters(&rest[..begin], at)?,
+                    false => self.watch.text(&rest[..begin], false),
                 }
-                Event::Text(_) => self.characters(token, start)?,
-                Event::GeneralRef(_) => self.reference(&token[1..token.len() - 1], start)?,
-                Event::CData(_) if self.open.is_empty() => return Err(ill(TEXT_OUTSIDE, start)),
-                Event::CData(_) => {}
-                Event::Comment(_) => comment(&token[4..token.len() - 3], start + 4)?,
-                Event::Decl(_) if start != 0 => {
-                    return Err(ill("xml declaration that is not at the very beginning", start));
-                }
-                Event::Decl(_) => declaration(&token[2..token.len() - 2], start + 2)?,
-                Event::PI(_) => self.instruction(&token[2..token.len() - 2], start + 2)?,
-                Event::DocType(_) => return Err(Stop { fault: GateFault::Doctype, at: start }),
-                Event::Eof => break,
+                at += begin;
+                continue;
             }
-            start = end;
+            at += match rest.as_bytes().get(1) {
+                Some(b'/') => self.end_tag(rest, at)?,
+                Some(b'!') => self.bang(rest, at)?,
+                Some(b'?') => self.question(rest, at)?,
+                _ => self.start_tag(rest, at)?,
+            };
         }
         if !self.open.is_empty() {
             return Err(ill("element is not closed", self.text.len()));
         }
         self.root.ok_or_else(|| ill("no root element", self.text.len()))
+    }
+
+    /// Reads a start tag or that of an empty element; gives its length.
+    fn start_tag(&mut self, rest: &'a str, at: usize) -> Result<usize, Stop> {
+        let length = 1 + chars::name_length(&rest[1..]);
+        // Most tags are a name and nothing else.
+        if rest.as_bytes().get(length) == Some(&b'>') {
+            self.element(&rest[1..length], at + 1, false)?;
+            return Ok(length + 1);
+        }
+        let end = tag_end(rest).ok_or_else(|| ill(UNCLOSED_TAG, at))?;
+        let empty = end > 1 && rest.as_bytes()[end - 1] == b'/';
+        self.element(&rest[1..end - usize::from(empty)], at + 1, empty)?;
+        Ok(end + 1)
+    }
+
+    /// Reads an end tag; gives its length.
+    fn end_tag(&mut self, rest: &'a str, at: usize) -> Result<usize, Stop> {
+        if let Some((open, mark)) = self.open.last()
+            && rest[2..].starts_with(open)
+            && rest.as_bytes().get(2 + open.len()) == Some(&b'>')
+        {
+            let (length, mark) = (open.len() + 3, *mark);
+            self.open.pop();
+            self.watch.end(&self.scope);
+            self.scope.back_to(mark);
+            return Ok(length);
+        }
+        let end = rest.find('>').ok_or_else(|| ill(UNCLOSED_TAG, at))?;
+        let name = rest[2..end].trim_end_matches([' ', '\t', '\n', '\r']);
+        // It is names that agree, not namespaces.
+        let (open, mark) = self.open.pop().ok_or_else(|| ill("end tag without a start tag", at))?;
+        if open != name {
+            return Err(ill("end tag that does not match its start tag", at));
+        }
+        self.watch.end(&self.scope);
+        self.scope.back_to(mark);
+        Ok(end + 1)
+    }
+
+    /// Reads a comment or a CDATA section; gives its length.
+    fn bang(&mut self, rest: &'a str, at: usize) -> Result<usize, Stop> {
+        if let Some(inner) = rest.strip_prefix("<!--") {
+            let length = inner.find("-->").ok_or_else(|| ill("comment is not closed", at))?;
+            comment(&inner[..length], at + 4)?;
+            return Ok(length + 7);
+        }
+        if let Some(inner) = rest.strip_prefix("<![CDATA[") {
+            let length = inner.find("]]>").ok_or_else(|| ill("CDATA section is not closed", at))?;
+            if self.open.is_empty() {
+                return Err(ill(TEXT_OUTSIDE, at));
+            }
+            if length > 0 {
+                let text = &inner[..length];
+                self.watch.text(text, text.contains('\r'));
+            }
+            return Ok(length + 12);
+        }
+        match rest.as_bytes().get(2) {
+            // Refused before anybody walks through it.
+            Some(b'D' | b'd') => Err(Stop { fault: GateFault::Doctype, at }),
+            _ => Err(ill("'<!' begins no comment and no CDATA section", at)),
+        }
+    }
+
+    /// Reads a processing instruction or the declaration; gives its length.
+    fn question(&mut self, rest: &'a str, at: usize) -> Result<usize, Stop> {
+        let length = rest[2..].find("?>").ok_or_else(|| ill("processing instruction is not closed", at))?;
+        let content = &rest[2..2 + length];
+        match Tag::open(content) {
+            ("xml", _) if at != 0 => {
+                return Err(ill("xml declaration that is not at the very beginning", at));
+            }
+            ("xml", _) => declaration(content, at + 2)?,
+            _ => self.instruction(content, at + 2)?,
+        }
+        Ok(length + 4)
     }
 
     fn element(&mut self, content: &'a str, at: usize, empty: bool) -> Result<(), Stop> {
@@ -126,19 +232,29 @@ impl<'a> Walk<'a> {
         let (name, tag) = Tag::open(content);
         let (prefix, local) = self.name(name, at)?;
         let mark = self.scope.mark();
-        self.read_attributes(tag, at)?;
+        if name.len() < content.len() {
+            self.read_attributes(tag, at)?;
+        } else {
+            self.attributes.clear();
+        }
         let namespace = self.namespace(prefix, at)?;
         if namespace == DECLARATIONS {
             return Err(ill("element with the prefix xmlns", at));
         }
         self.refuse_doubles(at)?;
         if self.root.is_none() {
-            self.root = Some(self.describe(namespace, local));
+            let root = self.describe(namespace, local);
+            self.watch.root(&root);
+            self.root = Some(root);
         }
+        let offset = at - 1 + self.shift;
+        let (attributes, names, scope) = (&self.attributes, &self.names, &self.scope);
+        self.watch.start(&Start { namespace, local, offset, attributes, names, scope });
         if empty {
+            self.watch.end(&self.scope);
             self.scope.back_to(mark);
         } else {
-            self.open.push(mark);
+            self.open.push((name, mark));
         }
         Ok(())
     }
@@ -161,13 +277,13 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Refuses the same expanded name twice; sorts instead of comparing all pairs.
+    /// Resolves the names of the attributes and refuses the same one twice; sorts many instead of comparing all pairs.
     fn refuse_doubles(&mut self, at: usize) -> Result<(), Stop> {
-        self.expanded.clear();
+        self.names.clear();
         for attribute in &self.attributes {
-            let (prefix, local) = chars::split_qname(attribute.name).unwrap_or(("", attribute.name));
+            let (prefix, local) = chars::split(attribute.name);
             let namespace = match (prefix, local) {
-                ("xmlns", _) => DECLARATIONS,
+                ("xmlns", _) | ("", "xmlns") => DECLARATIONS,
                 // An unprefixed attribute is in no namespace, whatever the default one is.
                 ("", _) => NONE,
                 _ => match self.scope.find(prefix) {
@@ -175,13 +291,17 @@ impl<'a> Walk<'a> {
                     None => return Err(ill(UNBOUND, at + attribute.at)),
                 },
             };
-            self.expanded.push((namespace, local));
+            self.names.push((namespace, local));
         }
-        self.expanded.sort_unstable();
-        match self.expanded.windows(2).any(|pair| pair[0] == pair[1]) {
-            true => Err(ill("the same attribute twice", at)),
-            false => Ok(()),
-        }
+        let names = &self.names;
+        let twice = if names.len() <= FEW {
+            names.iter().enumerate().any(|(number, name)| names[..number].contains(name))
+        } else {
+            self.sorted.clone_from(names);
+            self.sorted.sort_unstable();
+            self.sorted.windows(2).any(|pair| pair[0] == pair[1])
+        };
+        if twice { Err(ill("the same attribute twice", at)) } else { Ok(()) }
     }
 
     fn describe(&self, namespace: Namespace, local: &str) -> Root {
@@ -212,24 +332,35 @@ impl<'a> Walk<'a> {
         self.scope.find(prefix).ok_or_else(|| ill(UNBOUND, at))
     }
 
-    fn characters(&self, text: &str, at: usize) -> Result<(), Stop> {
-        if self.open.is_empty() {
-            return match text.bytes().position(|byte| !chars::is_space(byte)) {
-                Some(found) => Err(ill(TEXT_OUTSIDE, at + found)),
-                None => Ok(()),
-            };
+    /// Text between two pieces of markup.
+    fn characters(&mut self, text: &'a str, at: usize) -> Result<(), Stop> {
+        let mut rest = text;
+        let mut at = at;
+        loop {
+            let end = rest.find('&').unwrap_or(rest.len());
+            let plain = &rest[..end];
+            if self.open.is_empty() {
+                if let Some(found) = plain.bytes().position(|byte| !chars::is_space(byte)) {
+                    return Err(ill(TEXT_OUTSIDE, at + found));
+                }
+            } else if let Some(found) = plain.find(']').and_then(|_| plain.find("]]>")) {
+                return Err(ill("']]>' stands in text", at + found));
+            } else if !plain.is_empty() {
+                self.watch.text(plain, plain.contains('\r'));
+            }
+            at += end;
+            let Some(reference) = rest.get(end + 1..) else { return Ok(()) };
+            let length = reference.bytes().position(|byte| matches!(byte, b';' | b'&'));
+            let length = length.filter(|length| reference.as_bytes()[*length] == b';');
+            let length = length.ok_or_else(|| ill("'&' begins no reference", at))?;
+            if self.open.is_empty() {
+                return Err(ill(TEXT_OUTSIDE, at));
+            }
+            let found = chars::resolve(&reference[..length]).ok_or_else(|| ill(BAD_REFERENCE, at))?;
+            self.watch.reference(found);
+            at += length + 2;
+            rest = &reference[length + 1..];
         }
-        match text.find("]]>") {
-            Some(found) => Err(ill("']]>' stands in text", at + found)),
-            None => Ok(()),
-        }
-    }
-
-    fn reference(&self, reference: &str, at: usize) -> Result<(), Stop> {
-        if self.open.is_empty() {
-            return Err(ill(TEXT_OUTSIDE, at));
-        }
-        chars::resolve(reference).map(drop).ok_or_else(|| ill(BAD_REFERENCE, at))
     }
 
     fn instruction(&self, content: &str, at: usize) -> Result<(), Stop> {
@@ -301,24 +432,26 @@ fn declaration(content: &str, at: usize) -> Result<(), Stop> {
     if last == 0 { Err(ill(BAD, at)) } else { Ok(()) }
 }
 
-/// Our words for a fault of the tokenizer, whose own texts hold names from the document.
-fn words_for(error: &TokenError) -> &'static str {
-    match error {
-        TokenError::Syntax(SyntaxError::UnclosedComment) => "comment is not closed",
-        TokenError::Syntax(SyntaxError::UnclosedCData) => "CDATA section is not closed",
-        TokenError::Syntax(SyntaxError::UnclosedPI | SyntaxError::UnclosedXmlDecl) => {
-            "processing instruction is not closed"
+/// How far text goes, and whether there is something to look at in it.
+fn until_markup(rest: &str) -> (usize, bool) {
+    let mut odd = false;
+    let end = rest.bytes().position(|byte| {
+        odd |= matches!(byte, b'&' | b']' | b'\r');
+        byte == b'<'
+    });
+    (end.unwrap_or(rest.len()), odd)
+}
+
+/// Where a start tag ends: at the first `>` that stands in no value.
+pub fn tag_end(rest: &str) -> Option<usize> {
+    let bytes = rest.as_bytes();
+    let mut at = 1;
+    loop {
+        let found = bytes[at..].iter().position(|byte| matches!(byte, b'>' | b'"' | b'\''))?;
+        at += found;
+        match bytes[at] {
+            b'>' => return Some(at),
+            quote => at += bytes[at + 1..].iter().position(|byte| *byte == quote)? + 2,
         }
-        TokenError::Syntax(SyntaxError::InvalidBangMarkup | SyntaxError::UnclosedDoctype) => {
-            "'<!' begins no comment and no CDATA section"
-        }
-        TokenError::Syntax(_) => "tag is not closed",
-        TokenError::IllFormed(IllFormedError::UnclosedReference) => "'&' begins no reference",
-        TokenError::IllFormed(IllFormedError::MissingEndTag(_)) => "element is not closed",
-        TokenError::IllFormed(IllFormedError::UnmatchedEndTag(_)) => "end tag without a start tag",
-        TokenError::IllFormed(IllFormedError::MismatchedEndTag { .. }) => {
-            "end tag that does not match its start tag"
-        }
-        _ => "markup that XML does not allow",
     }
 }

@@ -8,7 +8,6 @@ use quick_xml::name::ResolveResult;
 use quick_xml::reader::NsReader;
 
 use crate::rejection::Fault;
-use crate::xoev::shape::Name;
 
 /// Namespace of genericode 1.0.
 const GENERICODE: &str = "http://docs.oasis-open.org/codelist/ns/genericode/1.0/";
@@ -102,22 +101,16 @@ fn attribute(tag: &quick_xml::events::BytesStart<'_>, name: &str) -> Option<Stri
 pub struct CodeLists {
     held: HashMap<String, BTreeMap<String, BTreeSet<String>>>,
     open: BTreeSet<String>,
-    free: Vec<Name>,
 }
 
 impl CodeLists {
-    /// The lists that are held, those of which any code is taken, and the elements whose list the sender chooses.
-    pub fn new(held: Vec<CodeList>, open: Vec<String>, free: Vec<Name>) -> CodeLists {
+    /// The lists that are held, and those of which any code is taken.
+    pub fn new(held: Vec<CodeList>, open: Vec<String>) -> CodeLists {
         let mut lists: HashMap<String, BTreeMap<String, BTreeSet<String>>> = HashMap::new();
         for list in held {
             lists.entry(list.uri).or_default().insert(list.version, list.codes);
         }
-        CodeLists { held: lists, open: open.into_iter().collect(), free }
-    }
-
-    /// Whether the sender chooses the list of this element.
-    pub fn is_free(&self, namespace: &str, local: &str) -> bool {
-        self.free.iter().any(|(space, name)| name == local && space == namespace)
+        CodeLists { held: lists, open: open.into_iter().collect() }
     }
 
     /// What is wrong with a code, if anything.
@@ -159,14 +152,12 @@ mod tests {
     fn lists_versions_and_codes_are_judged() {
         let list = CodeList::read(LIST).unwrap();
         assert_eq!((list.uri.as_str(), list.version.as_str(), list.codes.len()), ("urn:x", "3", 1));
-        let lists =
-            CodeLists::new(vec![list], vec!["urn:open".into()], vec![(String::new(), "kennung".into())]);
+        let lists = CodeLists::new(vec![list], vec!["urn:open".into()]);
         assert_eq!(lists.judge("urn:x", "3", "01"), None);
         assert_eq!(lists.judge("urn:x", "3", "02"), Some(Fault::Code));
         assert_eq!(lists.judge("urn:x", "2", "01"), Some(Fault::CodeList));
         assert_eq!(lists.judge("urn:y", "3", "01"), Some(Fault::CodeList));
         assert_eq!(lists.judge("urn:open", "9", "zz"), None);
-        assert!(lists.is_free("", "kennung") && !lists.is_free("urn:x", "kennung"));
     }
 
     #[test]

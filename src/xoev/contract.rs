@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::register::record::{Kopf, Record};
 use crate::rejection::{Fault, Rejection};
-use crate::xml::gate::{Document, GateError, GateFault};
+use crate::xml::gate::{self, Document, GateError, GateFault, Limits, Root};
 
 /// What a document is, found by looking at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,12 +82,34 @@ pub trait Standards: Send + Sync {
     fn known(&self) -> Vec<Known>;
     /// Hash over all packages, for `decided_by`.
     fn hash(&self) -> String;
-    /// A reader for one thread: validators are Send but not Sync.
+    /// A reader for one thread; what it reads with is shared by all of them.
     fn reader(&self) -> Box<dyn Reader>;
 }
 
-/// One thread's validators and templates.
+/// What one look at the octets of a delivery made of them.
+pub struct Taken {
+    /// The document that the gate let through.
+    pub document: Document,
+    /// What it is.
+    pub detected: Result<Detected, Rejection>,
+    /// What [`Reader::read`] says of it; `None` where nothing was detected.
+    pub read: Option<Result<Record, Vec<Rejection>>>,
+}
+
+/// One thread's hand on the standards: reads and writes.
 pub trait Reader: Send {
+    /// Gate, detection, validation and mapping in one pass over the octets.
+    fn take(
+        &mut self,
+        octets: Bytes,
+        limits: &Limits,
+        standards: &dyn Standards,
+    ) -> Result<Taken, GateError> {
+        let document = gate::pass(octets, limits)?;
+        let detected = standards.detect(&document);
+        let read = detected.as_ref().ok().map(|detected| self.read(detected, &document));
+        Ok(Taken { document, detected, read })
+    }
     /// Validates and maps a detected document; on failure all rejections of the first failing stage.
     fn read(&mut self, detected: &Detected, document: &Document) -> Result<Record, Vec<Rejection>>;
     /// The header of a document that is valid to its schema, whatever code lists and rules say of it; `None` otherwise.
@@ -134,6 +156,11 @@ pub fn gate_rejection(error: &GateError) -> Rejection {
 
 /// Whether the root carries the `test` attribute with any value that does not deny it.
 pub fn is_test(document: &Document) -> bool {
-    let mut attributes = document.root().attributes.iter();
+    is_test_root(document.root())
+}
+
+/// As [`is_test`], of a root.
+pub fn is_test_root(root: &Root) -> bool {
+    let mut attributes = root.attributes.iter();
     attributes.any(|(name, value)| name == "test" && !matches!(value.trim(), "false" | "0"))
 }

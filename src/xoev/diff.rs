@@ -2,10 +2,10 @@
 //! what of the one's mapping does not fit the other. Pure; speaks of schemas and packages, never of a message.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::schema::automaton::Patterns;
 use crate::xoev::codelist::CodeList;
 use crate::xoev::fault::{PackageFault, nearest};
 use crate::xoev::kind::Kind;
@@ -13,7 +13,7 @@ use crate::xoev::manifest::{PackageFile, ReadFile, RulesFile};
 use crate::xoev::mapping::{self, Automaton, Paths, did_you_mean};
 use crate::xoev::package::parse;
 use crate::xoev::rules::Rules;
-use crate::xoev::schema::{Blueprint, Files};
+use crate::xoev::schema::{self, Files};
 use crate::xoev::set::version_key;
 use crate::xoev::shape::{Child, Name, Shape};
 use crate::xoev::skeleton;
@@ -76,9 +76,10 @@ impl Outline {
             true => parse(files, &name("rules.yaml")).map_err(|fault| vec![fault])?,
             false => RulesFile::default(),
         };
-        let entries = manifest.schemas.iter().map(|schema| name(&schema.value)).collect();
-        let (_, set) = Blueprint::new(Arc::new(files.clone()), entries)?;
-        let shape = Shape::new(&set);
+        let entries: Vec<String> = manifest.schemas.iter().map(|schema| name(&schema.value)).collect();
+        let (_, plain) =
+            schema::compile(files, &entries, &Patterns::default()).map_err(|fault| vec![fault])?;
+        let shape = Shape::new(plain);
         let mut lists: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
         for file in &manifest.codelists.held {
             let text = files.get(&name(&file.value)).map_or("", String::as_str);

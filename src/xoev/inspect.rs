@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::register::record::Kopf;
 use crate::rejection::Rejection;
-use crate::xml::gate::{self, Limits};
-use crate::xoev::contract::{Reader, Standards, gate_rejection};
+use crate::xml::gate::Limits;
+use crate::xoev::contract::{Reader, Standards, Taken, gate_rejection};
 use crate::xoev::rules::is_uuid;
 
 /// What was found.
@@ -61,14 +61,14 @@ impl From<Rejection> for Finding {
 /// Inspects a document.
 pub fn inspect(octets: Bytes, standards: &dyn Standards, reader: &mut dyn Reader) -> Inspection {
     let mut inspection = Inspection::default();
-    let document = match gate::pass(octets, &Limits::default()) {
-        Ok(document) => document,
+    let Taken { document, detected, read } = match reader.take(octets, &Limits::default(), standards) {
+        Ok(taken) => taken,
         Err(error) => {
             inspection.rejections = vec![gate_rejection(&error).into()];
             return inspection;
         }
     };
-    let detected = match standards.detect(&document) {
+    let detected = match detected {
         Ok(detected) => detected,
         Err(rejection) => {
             inspection.rejections = vec![rejection.into()];
@@ -79,7 +79,7 @@ pub fn inspect(octets: Bytes, standards: &dyn Standards, reader: &mut dyn Reader
     inspection.version = Some(detected.version.clone());
     inspection.message = Some(detected.message.clone());
     let id = |kopf: Kopf| Some(kopf.nachrichten_uuid).filter(|id| is_uuid(id));
-    match reader.read(&detected, &document) {
+    match read.unwrap_or_else(|| reader.read(&detected, &document)) {
         Ok(record) => {
             inspection.valid = true;
             inspection.id = id(record.kopf);

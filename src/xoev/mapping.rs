@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde_saphyr::Spanned;
 
 use crate::register::fields::{self, Cardinality, Field};
+use crate::schema::tables::Schema;
+use crate::schema::watch::Known;
 use crate::xoev::fault::{PackageFault, nearest};
 use crate::xoev::rules::Probe;
 use crate::xoev::shape::{Astray, Name, Shape};
@@ -14,6 +16,8 @@ use crate::xoev::shape::{Astray, Name, Shape};
 #[derive(Debug, Default)]
 pub struct Node {
     edges: Vec<(Name, u32)>,
+    /// The same by the numbers that the schema gives to names.
+    known: Vec<(Known, u32)>,
     /// List entries of the record that begin here.
     pub entries: Vec<&'static Field>,
     /// Fields of the record that the text here fills.
@@ -35,7 +39,23 @@ impl Automaton {
     }
 
     /// The node of a child, if anything is done at or below it.
-    pub fn step(&self, node: u32, namespace: &str, local: &str) -> Option<u32> {
+    pub fn step(&self, node: u32, name: Known) -> Option<u32> {
+        let known = &self.nodes[node as usize].known;
+        known.iter().find(|(known, _)| *known == name).map(|(_, next)| *next)
+    }
+
+    /// Takes over the numbers of a schema; steps are by number from now on. The schema knows every name of a path that its
+    /// shape allows.
+    pub fn bind(&mut self, schema: &Schema) {
+        for node in &mut self.nodes {
+            let known = node.edges.iter();
+            node.known = known
+                .filter_map(|((space, local), next)| Some((schema.known(space, local)?, *next)))
+                .collect();
+        }
+    }
+
+    fn child(&self, node: u32, namespace: &str, local: &str) -> Option<u32> {
         self.nodes[node as usize]
             .edges
             .iter()
@@ -52,7 +72,7 @@ impl Automaton {
     pub fn insert(&mut self, path: &[Name]) -> &mut Node {
         let mut at = 0;
         for name in path {
-            at = match self.step(at, &name.0, &name.1) {
+            at = match self.child(at, &name.0, &name.1) {
                 Some(next) => next,
                 None => {
                     let next = self.nodes.len() as u32;

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use jiff::civil::Date;
@@ -11,15 +10,19 @@ use serde::de::DeserializeOwned;
 use serde_saphyr::Spanned;
 
 use crate::rejection::{Fault, Rejection};
+use crate::schema::automaton::Patterns;
+use crate::schema::tables::Schema;
+use crate::schema::watch::Known;
 use crate::xoev::codelist::{CodeList, CodeLists};
 use crate::xoev::fault::{PackageFault, nearest};
 use crate::xoev::manifest::{PackageFile, ReadFile, RulesFile};
 use crate::xoev::mapping::{self, Automaton, Paths, did_you_mean};
 use crate::xoev::rules::Rules;
-use crate::xoev::schema::{Blueprint, Files};
+use crate::xoev::schema::{self, Files};
 use crate::xoev::set::PackageSet;
 use crate::xoev::shape::{Name, Shape};
 use crate::xoev::template::{Form, Templates};
+use crate::xoev::written::Shapes;
 
 /// Folder of schemas that all packages may use.
 const BASE: &str = "base";
@@ -81,10 +84,14 @@ pub struct Package {
     pub faults: BTreeMap<Fault, String>,
     /// Its code lists.
     pub codelists: CodeLists,
-    /// Its schemas.
-    pub blueprint: Blueprint,
+    /// Its schemas, for all threads.
+    pub schema: Schema,
+    /// The elements whose code list the sender chooses.
+    pub free: Vec<Known>,
     /// What it can write.
     pub templates: Templates,
+    /// What of it was found valid already.
+    pub shapes: Shapes,
 }
 
 impl Package {
@@ -108,6 +115,7 @@ impl Package {
 pub fn load(folder: &Path) -> Result<PackageSet, Vec<PackageFault>> {
     let mut faults = Vec::new();
     let mut packages = Vec::new();
+    let patterns = Patterns::default();
     let mut base = Files::new();
     read_folder(&folder.join(BASE), BASE, &mut base, &mut faults);
     let mut hash = Context::new(&SHA256);
@@ -119,7 +127,7 @@ pub fn load(folder: &Path) -> Result<PackageSet, Vec<PackageFault>> {
             read_folder(&folder.join(&standard).join(&version), &at, &mut files, &mut faults);
             update(&mut hash, &files);
             files.extend(base.iter().map(|(name, text)| (name.clone(), text.clone())));
-            match build(&at, files) {
+            match build(&at, files, &patterns) {
                 Ok(package) => packages.push(package),
                 Err(more) => faults.extend(more),
             }
@@ -250,7 +258,7 @@ fn read_folder(folder: &Path, at: &str, files: &mut Files, faults: &mut Vec<Pack
 }
 
 /// Builds one package from its files; `at` is its folder.
-fn build(at: &str, files: Files) -> Result<Package, Vec<PackageFault>> {
+fn build(at: &str, files: Files, patterns: &Patterns) -> Result<Package, Vec<PackageFault>> {
     let mut faults = Vec::new();
     let name = |file: &str| format!("{at}/{file}");
     let manifest_name = name("package.yaml");
@@ -290,10 +298,9 @@ fn build(at: &str, files: Files) -> Result<Package, Vec<PackageFault>> {
         return Err(faults);
     }
 
-    let entries = manifest.schemas.iter().map(|schema| name(&schema.value)).collect();
-    let (blueprint, set) = Blueprint::new(Arc::new(files.clone()), entries)?;
-    let shape = Shape::new(&set);
-    blueprint.keep(set);
+    let entries: Vec<String> = manifest.schemas.iter().map(|schema| name(&schema.value)).collect();
+    let (schema, plain) = schema::compile(&files, &entries, patterns).map_err(|fault| vec![fault])?;
+    let shape = Shape::new(plain);
     let paths = |file| Paths { file, namespaces: &manifest.namespaces, shape: &shape };
 
     let read_name = name("read.yaml");
@@ -333,6 +340,7 @@ fn build(at: &str, files: Files) -> Result<Package, Vec<PackageFault>> {
         };
         let mut header = Automaton::new();
         faults.extend(mapping::compile(&paths(&manifest_name), &root_name, &manifest.header, &mut header));
+        header.bind(&schema);
         let reading = read.messages.get(message).map(|lines| {
             let mut automaton = Automaton::new();
             let mut compile = |file, lines| mapping::compile(&paths(file), &root_name, lines, &mut automaton);
@@ -348,6 +356,7 @@ fn build(at: &str, files: Files) -> Result<Package, Vec<PackageFault>> {
                 }
             }
             faults.extend(more);
+            automaton.bind(&schema);
             Reading { automaton, rules: compiled }
         });
         messages.push(MessageType { message: message.clone(), root: root_name, reading, header });
@@ -364,7 +373,7 @@ fn build(at: &str, files: Files) -> Result<Package, Vec<PackageFault>> {
     let mut free = Vec::new();
     for element in &manifest.codelists.free {
         match paths(&manifest_name).name(&element.value) {
-            Ok(element) => free.push(element),
+            Ok((space, local)) => free.extend(schema.known(&space, &local)),
             Err(text) => faults.push(fault(text, element)),
         }
     }
@@ -418,9 +427,11 @@ fn build(at: &str, files: Files) -> Result<Package, Vec<PackageFault>> {
         quotes_always: manifest.rejection_quotes_always,
         never: manifest.never_answer.into_iter().map(|message| message.value).collect(),
         faults: manifest.faults,
-        codelists: CodeLists::new(held, manifest.codelists.open, free),
-        blueprint,
+        codelists: CodeLists::new(held, manifest.codelists.open),
+        schema,
+        free,
         templates,
+        shapes: Shapes::default(),
     })
 }
 

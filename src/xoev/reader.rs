@@ -7,17 +7,22 @@ use jiff::tz::TimeZone;
 
 use crate::register::record::{Kopf, Record};
 use crate::rejection::{Fault, Rejection};
-use crate::xml::gate::{self, Document};
+use crate::schema::fault::Breach;
+use crate::schema::watch::{Known, Listener, Trail, Validation};
+use crate::xml::gate::{self, Document, GateError, Limits, Root};
+use crate::xml::scope::Scope;
+use crate::xml::walk::{Start, Watch};
 use crate::xoev::codelist;
-use crate::xoev::contract::{Detected, Reader, Standards, WriteError, gate_rejection};
+use crate::xoev::contract::{Detected, Reader, Standards, Taken, WriteError, gate_rejection};
 use crate::xoev::mapping::Automaton;
-use crate::xoev::package::{MessageType, Package};
+use crate::xoev::package::Package;
 use crate::xoev::rules::{Rules, Seen};
-use crate::xoev::schema::{self, MOST_FAULTS, Trail, Visitor, WalkError};
+use crate::xoev::schema::{self, MOST_FAULTS};
 use crate::xoev::set::PackageSet;
 use crate::xoev::template::Form;
+use crate::xoev::written::Held;
 
-/// Reads and writes for one thread; the compiled schemas themselves are kept by the thread.
+/// Reads and writes for one thread; all of them share the compiled packages.
 pub struct PackageReader {
     set: PackageSet,
 }
@@ -30,6 +35,22 @@ impl PackageReader {
 }
 
 impl Reader for PackageReader {
+    fn take(&mut self, octets: Bytes, limits: &Limits, _: &dyn Standards) -> Result<Taken, GateError> {
+        let (document, receiving) = gate::pass_with(octets, limits, |look| {
+            let mut receiving = Receiving { set: &self.set, detected: None, validation: None };
+            let looked = look.at(&mut receiving);
+            (looked, receiving.finish())
+        });
+        let document = document?;
+        let (detected, pass) = receiving.unwrap_or((Err(unsupported()), None));
+        let read = match (&detected, pass) {
+            (Ok(_), Some((breaches, pass))) => Some(pass.outcome(breaches, &document)),
+            (Ok(detected), None) => Some(self.read(detected, &document)),
+            (Err(_), _) => None,
+        };
+        Ok(Taken { document, detected, read })
+    }
+
     fn read(&mut self, detected: &Detected, document: &Document) -> Result<Record, Vec<Rejection>> {
         let Some((package, message)) = self.set.found(detected) else {
             return Err(vec![unsupported()]);
@@ -37,29 +58,23 @@ impl Reader for PackageReader {
         let Some(reading) = &message.reading else {
             return Err(vec![package.coded(unread())]);
         };
-        let mut pass = Pass::new(package, &reading.automaton, Some(&reading.rules));
-        let outcome = judge(package, document, &mut pass)
-            .and_then(|()| in_force(package, &pass.record.kopf))
-            .and_then(|()| stage(document, &pass.wrong_codes))
-            .and_then(|()| stage(document, &pass.broken_rules));
-        match outcome {
-            Ok(()) => Ok(pass.record),
-            Err(rejections) => {
-                Err(rejections.into_iter().map(|rejection| package.coded(rejection)).collect())
-            }
-        }
+        let pass = Pass::new(package, &reading.automaton, Some(&reading.rules));
+        let (breaches, pass) = watched(package, document, pass);
+        pass.outcome(breaches, document)
     }
 
     fn header(&mut self, detected: &Detected, document: &Document) -> Option<Kopf> {
         let (package, message) = self.set.found(detected)?;
-        header(package, message, document)
+        let (breaches, pass) = watched(package, document, Pass::new(package, &message.header, None));
+        breaches.is_empty().then_some(pass.record.kopf)
     }
 
     fn open(&mut self, octets: Bytes) -> Result<(Detected, Record), Vec<Rejection>> {
-        let document =
-            gate::pass(octets, &gate::Limits::default()).map_err(|error| vec![gate_rejection(&error)])?;
-        let detected = self.set.detect(&document).map_err(|rejection| vec![rejection])?;
-        let record = self.read(&detected, &document)?;
+        let set = self.set.clone();
+        let taken =
+            self.take(octets, &Limits::default(), &set).map_err(|error| vec![gate_rejection(&error)])?;
+        let detected = taken.detected.map_err(|rejection| vec![rejection])?;
+        let record = taken.read.unwrap_or_else(|| Err(vec![unsupported()]))?;
         Ok((detected, record))
     }
 
@@ -81,43 +96,122 @@ impl Reader for PackageReader {
             .package(standard, version)
             .filter(|package| package.templates.has(message))
             .ok_or_else(|| WriteError::NoTemplate(format!("{message} {version}")))?;
-        let text = package.templates.render(message, values).map_err(WriteError::Template)?;
-        let bytes = Bytes::from(text);
-        let document = gate::pass(bytes.clone(), &written_limits())
-            .map_err(|error| WriteError::Invalid(error.to_string()))?;
-        let kind = package.messages.iter().find(|known| known.message == message);
-        let written = document.root();
-        let Some(kind) = kind.filter(|kind| {
-            let (namespace, local) = &kind.root;
-            *namespace == written.namespace && *local == written.local
-        }) else {
-            return Err(WriteError::Invalid("another root element than the message has".to_owned()));
+        let mut rendered = package.templates.render(message, values).map_err(WriteError::Template)?;
+        let Some(kind) = package.messages.iter().find(|known| known.message == message) else {
+            return Err(other_root());
         };
         // A receipt or rejection repeats what the original says of itself, and that may be what is wrong with it.
         let answer = [&package.receipt, &package.rejection].into_iter().flatten().any(|own| own == message);
         let reading = kind.reading.as_ref().filter(|_| !answer);
+        let limits = written_limits();
+        // Rules look at values together, so where there are some the document is judged whole.
+        let by_shape = reading.is_none() && package.templates.form(message) == Some(Form::Xml);
+        let held = match by_shape && rendered.text.len() <= limits.bytes {
+            true => package.shapes.held(&package.schema, &rendered),
+            false => Held::Whole,
+        };
+        if held == Held::Valid {
+            return Ok(rendered.text.into());
+        }
+        let bytes = Bytes::from(std::mem::take(&mut rendered.text));
         let (none, automaton) = (Automaton::new(), reading.map(|reading| &reading.automaton));
-        let mut pass = Pass::new(package, automaton.unwrap_or(&none), reading.map(|reading| &reading.rules));
-        judge(package, &document, &mut pass).map_err(|wrong| invalid(&wrong))?;
+        let (document, seen) = gate::pass_with(bytes.clone(), &limits, |look| {
+            let pass = Pass::new(package, automaton.unwrap_or(&none), reading.map(|reading| &reading.rules));
+            let mut validation = match held == Held::New {
+                true => Validation::recording(&package.schema, MOST_FAULTS, pass),
+                false => Validation::new(&package.schema, MOST_FAULTS, pass),
+            };
+            let looked = look.at(&mut validation);
+            (looked, Some(validation.finish_recorded()))
+        });
+        let document = document.map_err(|error| WriteError::Invalid(error.to_string()))?;
+        let (namespace, local) = &kind.root;
+        let written = document.root();
+        if *namespace != written.namespace || *local != written.local {
+            return Err(other_root());
+        }
+        let Some((breaches, pass, checked)) = seen else { return Err(other_root()) };
+        judged(breaches, &document).map_err(|wrong| invalid(&wrong))?;
         if reading.is_some() {
             stage(&document, &pass.wrong_codes)
                 .and_then(|()| stage(&document, &pass.broken_rules))
                 .map_err(|wrong| invalid(&wrong))?;
         }
+        if held == Held::New {
+            rendered.text = String::from_utf8_lossy(&bytes).into_owned();
+            package.shapes.learn(rendered, &checked);
+        }
         Ok(bytes)
     }
+}
+
+fn other_root() -> WriteError {
+    WriteError::Invalid("another root element than the message has".to_owned())
+}
+
+/// Watches the gate while it looks at a delivery: what the root says it is decides which schema and mapping go along.
+struct Receiving<'s, 'a> {
+    set: &'s PackageSet,
+    detected: Option<Result<Detected, Rejection>>,
+    validation: Option<Validation<'s, 'a, Pass<'s>>>,
+}
+
+/// What was gathered; it counts only when the gate let the document through.
+type Received<'s> = Option<(Result<Detected, Rejection>, Option<(Vec<Breach>, Pass<'s>)>)>;
+
+impl<'s> Receiving<'s, '_> {
+    fn finish(self) -> Received<'s> {
+        Some((self.detected?, self.validation.map(Validation::finish)))
+    }
+}
+
+impl<'a> Watch<'a> for Receiving<'_, 'a> {
+    fn root(&mut self, root: &Root) {
+        let detected = self.set.detect_root(root);
+        if let Some((package, message)) = detected.as_ref().ok().and_then(|found| self.set.found(found))
+            && let Some(reading) = &message.reading
+        {
+            let pass = Pass::new(package, &reading.automaton, Some(&reading.rules));
+            self.validation = Some(Validation::new(&package.schema, MOST_FAULTS, pass));
+        }
+        self.detected = Some(detected);
+    }
+
+    fn start(&mut self, start: &Start<'_, 'a>) {
+        if let Some(validation) = &mut self.validation {
+            validation.start(start);
+        }
+    }
+
+    fn text(&mut self, text: &'a str, breaks: bool) {
+        if let Some(validation) = &mut self.validation {
+            validation.text(text, breaks);
+        }
+    }
+
+    fn reference(&mut self, character: char) {
+        if let Some(validation) = &mut self.validation {
+            validation.reference(character);
+        }
+    }
+
+    fn end(&mut self, scope: &Scope<'a>) {
+        if let Some(validation) = &mut self.validation {
+            validation.end(scope);
+        }
+    }
+}
+
+/// Validates a document; the pass gathers what it sees on the way.
+fn watched<'p>(package: &'p Package, document: &Document, pass: Pass<'p>) -> (Vec<Breach>, Pass<'p>) {
+    let mut validation = Validation::new(&package.schema, MOST_FAULTS, pass);
+    document.show(&mut validation);
+    validation.finish()
 }
 
 /// What is wrong with a document of ours; the texts are ours, so they hold no value.
 fn invalid(rejections: &[Rejection]) -> WriteError {
     WriteError::Invalid(rejections.first().map(ToString::to_string).unwrap_or_default())
-}
-
-/// The header of a document that is valid to its schema.
-fn header(package: &Package, message: &MessageType, document: &Document) -> Option<Kopf> {
-    let mut pass = Pass::new(package, &message.header, None);
-    judge(package, document, &mut pass).ok()?;
-    Some(pass.record.kopf)
 }
 
 fn unsupported() -> Rejection {
@@ -128,28 +222,24 @@ fn unread() -> Rejection {
     Rejection::new(Fault::Version, "Diese Nachricht wird hier nicht angenommen.").at(1, 1)
 }
 
-/// Validates; the pass gathers what it sees on the way.
-fn judge(package: &Package, document: &Document, pass: &mut Pass<'_>) -> Result<(), Vec<Rejection>> {
-    match schema::walk(&package.blueprint, document.bytes(), pass) {
-        Ok(breaches) if breaches.is_empty() => Ok(()),
-        Ok(breaches) => Err(breaches
-            .into_iter()
-            .map(|breach| {
-                let place = document.place_of(breach.offset);
-                let text = format!("{} ({})", schema::sentence(breach.constraint), breach.constraint);
-                Rejection::new(Fault::Schema, text).at(place.line, place.column).path(breach.path)
-            })
-            .collect()),
-        Err(WalkError::NotWellFormed(offset)) => {
-            let place = document.place_of(offset);
-            let rejection = Rejection::new(Fault::NotWellFormed, "Die Nachricht ist nicht wohlgeformt.");
-            Err(vec![rejection.at(place.line, place.column)])
-        }
-        // Compiled at load from the same octets, so this cannot be the message's fault; it is refused, not accepted.
-        Err(WalkError::Ours(_)) => {
-            Err(vec![Rejection::new(Fault::Other, "Die Nachricht konnte nicht geprüft werden.")])
+/// The breaches of its schema by a document, each place once.
+fn judged(breaches: Vec<Breach>, document: &Document) -> Result<(), Vec<Rejection>> {
+    let mut told: Vec<(&'static str, usize, String)> = Vec::new();
+    for Breach { code, offset, path, .. } in breaches {
+        let one = (code, offset, path);
+        if !told.contains(&one) {
+            told.push(one);
         }
     }
+    if told.is_empty() {
+        return Ok(());
+    }
+    let rejections = told.into_iter().map(|(code, offset, path)| {
+        let place = document.place_of(offset);
+        let text = format!("{} ({code})", schema::sentence(code));
+        Rejection::new(Fault::Schema, text).at(place.line, place.column).path(path)
+    });
+    Err(rejections.collect())
 }
 
 /// Whether the version was in force when the message was made.
@@ -218,13 +308,23 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn broken(&mut self, rejection: Rejection, trail: &Trail<'_>) {
+    /// What is said of the document that was seen; the first failing stage decides.
+    fn outcome(self, breaches: Vec<Breach>, document: &Document) -> Result<Record, Vec<Rejection>> {
+        judged(breaches, document)
+            .and_then(|()| in_force(self.package, &self.record.kopf))
+            .and_then(|()| stage(document, &self.wrong_codes))
+            .and_then(|()| stage(document, &self.broken_rules))
+            .map_err(|wrong| wrong.into_iter().map(|one| self.package.coded(one)).collect::<Vec<_>>())?;
+        Ok(self.record)
+    }
+
+    fn broken(&mut self, rejection: Rejection, trail: Trail<'_>) {
         if self.broken_rules.len() < MOST_FAULTS {
             self.broken_rules.push((trail.offset(), rejection.path(trail.path())));
         }
     }
 
-    fn code_read(&mut self, trail: &Trail<'_>) {
+    fn code_read(&mut self, trail: Trail<'_>) {
         let Some(code) = &self.code else { return };
         let fault = self.package.codelists.judge(&code.uri, &code.version, self.text.trim());
         if let Some(fault) = fault
@@ -236,15 +336,15 @@ impl<'a> Pass<'a> {
     }
 }
 
-impl Visitor for Pass<'_> {
-    fn open(&mut self, namespace: &str, local: &str, trail: &Trail<'_>) {
+impl Listener for Pass<'_> {
+    fn open(&mut self, name: Option<Known>, local: &str, trail: Trail<'_>) {
         let node = match self.nodes.last() {
             None => Some(0),
-            Some(parent) => parent.and_then(|parent| self.automaton.step(parent, namespace, local)),
+            Some(parent) => parent.zip(name).and_then(|(parent, name)| self.automaton.step(parent, name)),
         };
         self.nodes.push(node);
         self.keeping = 0;
-        self.free = self.package.codelists.is_free(namespace, local);
+        self.free = name.is_some_and(|name| self.package.free.contains(&name));
         if self.code.as_ref().is_some_and(|code| code.depth + 1 == self.nodes.len() && local == "code") {
             self.keeping = self.nodes.len();
             self.text.clear();
@@ -286,7 +386,7 @@ impl Visitor for Pass<'_> {
         }
     }
 
-    fn close(&mut self, trail: &Trail<'_>) {
+    fn close(&mut self, trail: Trail<'_>) {
         let depth = self.nodes.len();
         let node = self.nodes.pop().flatten();
         if self.keeping != depth {
@@ -322,7 +422,7 @@ fn unreadable() -> Rejection {
 }
 /// Bounds of what is written: a refusal quotes what came in Base64, so they follow from the bounds of what is taken in, with a
 /// mebibyte for what is said about it.
-fn written_limits() -> gate::Limits {
-    let taken = gate::Limits::default();
-    gate::Limits { bytes: taken.bytes.div_ceil(3) * 4 + (1 << 20), ..taken }
+fn written_limits() -> Limits {
+    let taken = Limits::default();
+    Limits { bytes: taken.bytes.div_ceil(3) * 4 + (1 << 20), ..taken }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::rejection::{Fault, Rejection};
-use crate::xml::gate::Document;
-use crate::xoev::contract::{Answering, Detected, Known, Reader, Standards, is_test};
+use crate::xml::gate::{Document, Root};
+use crate::xoev::contract::{Answering, Detected, Known, Reader, Standards, is_test_root};
 use crate::xoev::package::{MessageType, Package};
 use crate::xoev::reader::PackageReader;
 
@@ -47,6 +47,41 @@ impl PackageSet {
         self.packages.iter().find(|package| package.standard == standard && package.version == version)
     }
 
+    /// Standard, version and message of a document, by its root.
+    pub fn detect_root(&self, root: &Root) -> Result<Detected, Rejection> {
+        let attribute = |wanted: &str| {
+            root.attributes.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
+        };
+        let (standard, version) = (attribute("standard"), attribute("version"));
+        for (at, package) in self.packages.iter().enumerate() {
+            let message = package
+                .messages
+                .iter()
+                .find(|message| message.root.1 == root.local && message.root.0 == root.namespace);
+            if let Some(message) = message
+                && standard == Some(&package.attribute)
+                && version == Some(&package.version)
+            {
+                return Ok(Detected {
+                    standard: package.standard.clone(),
+                    version: package.version.clone(),
+                    message: message.message.clone(),
+                    test: is_test_root(root),
+                    package: at,
+                });
+            }
+        }
+        let supported: BTreeSet<String> = self
+            .packages
+            .iter()
+            .map(|package| format!("{} {}", package.attribute, package.version))
+            .collect();
+        let supported = supported.into_iter().collect::<Vec<_>>().join(", ");
+        let text =
+            format!("Standard, Version oder Nachricht wird nicht unterstützt; unterstützt: {supported}.");
+        Err(Rejection::new(Fault::Version, text).at(1, 1))
+    }
+
     fn newest(&self, standard: &str) -> Option<&Package> {
         self.packages.iter().rfind(|package| package.standard == standard)
     }
@@ -65,38 +100,7 @@ pub fn version_key(version: &str) -> Vec<(u64, &str)> {
 
 impl Standards for PackageSet {
     fn detect(&self, document: &Document) -> Result<Detected, Rejection> {
-        let root = document.root();
-        let attribute = |wanted: &str| {
-            root.attributes.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
-        };
-        let (standard, version) = (attribute("standard"), attribute("version"));
-        for (at, package) in self.packages.iter().enumerate() {
-            let message = package
-                .messages
-                .iter()
-                .find(|message| message.root.1 == root.local && message.root.0 == root.namespace);
-            if let Some(message) = message
-                && standard == Some(&package.attribute)
-                && version == Some(&package.version)
-            {
-                return Ok(Detected {
-                    standard: package.standard.clone(),
-                    version: package.version.clone(),
-                    message: message.message.clone(),
-                    test: is_test(document),
-                    package: at,
-                });
-            }
-        }
-        let supported: BTreeSet<String> = self
-            .packages
-            .iter()
-            .map(|package| format!("{} {}", package.attribute, package.version))
-            .collect();
-        let supported = supported.into_iter().collect::<Vec<_>>().join(", ");
-        let text =
-            format!("Standard, Version oder Nachricht wird nicht unterstützt; unterstützt: {supported}.");
-        Err(Rejection::new(Fault::Version, text).at(1, 1))
+        self.detect_root(document.root())
     }
 
     fn answering(&self, standard: &str, version: Option<&str>) -> Option<Answering> {

@@ -16,7 +16,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("seal", &[]),
     ("register", &["rejection", "latin"]),
     ("effects", &["envelope", "rejection", "register"]),
-    ("xoev", &["xml", "latin", "register", "rejection"]),
+    ("xoev", &["xml", "schema", "register", "rejection"]),
     ("message", &["envelope", "effects", "xml", "register"]),
     ("paper", &["register"]),
     (

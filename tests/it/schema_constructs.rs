@@ -429,7 +429,7 @@ fn a_breach_says_where_and_what_and_never_the_value() {
         [
             ("cvc-datatype-valid.1.2.1", "/a/@x"),
             ("cvc-datatype-valid.1.2.1", "/a/b"),
-            ("cvc-complex-type.2.4.d", "/a")
+            ("cvc-complex-type.2.4.d", "/a/*")
         ]
     );
     assert_eq!(found[1].offset, document.find("<b>").unwrap());

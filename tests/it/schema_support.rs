@@ -20,7 +20,7 @@ pub struct Disk(pub Vec<PathBuf>);
 
 impl Library for Disk {
     fn find(&self, from: &str, location: &str, namespace: &str) -> Result<String, String> {
-        if from.is_empty() {
+        if from.is_empty() || location.starts_with('/') {
             return Ok(location.to_owned());
         }
         if location.contains("://") {

@@ -69,10 +69,11 @@ fn work(
 fn check(standards: &dyn Standards, reader: &mut dyn Reader, octets: &Bytes) -> Result<(), CliError> {
     let invalid =
         |what: &str| CliError::Usage(format!("the floor was given a delivery that is not valid: {what}"));
-    let document =
-        gate::pass(octets.clone(), &gate::Limits::default()).map_err(|_| invalid("not well-formed"))?;
-    let detected = standards.detect(&document).map_err(|_| invalid("of no known version"))?;
-    reader.read(&detected, &document).map(drop).map_err(|_| invalid("against its schema or rules"))
+    let taken = reader
+        .take(octets.clone(), &gate::Limits::default(), standards)
+        .map_err(|_| invalid("not well-formed"))?;
+    let read = taken.read.ok_or_else(|| invalid("of no known version"))?;
+    read.map(drop).map_err(|_| invalid("against its schema or rules"))
 }
 
 #[cfg(test)]
