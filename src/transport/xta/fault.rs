@@ -261,6 +261,7 @@ impl fmt::Debug for Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::xta::names::OPERATIONS;
 
     #[test]
     fn every_code_of_the_list_has_its_exception() {
@@ -285,7 +286,7 @@ mod tests {
         assert_eq!((listed.exception, listed.code.as_str()), (Exception::TechnicalProblem, "9030"));
         for module in [Module::Xta211, Module::Core311] {
             for exception in EXCEPTIONS {
-                let declared = super::super::names::OPERATIONS
+                let declared = OPERATIONS
                     .into_iter()
                     .filter(|operation| operation.port(module).is_some())
                     .any(|operation| exception.is_declared(module, operation));
