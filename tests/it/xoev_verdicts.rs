@@ -151,7 +151,8 @@ fn white_space_is_space_tab_cr_and_lf_and_hints_decide_nothing() {
             "xsi:noNamespaceSchemaLocation=\"../../../etc/passwd\"",
         ] {
             let text = good.replacen(at, &format!("{at} {XSI} {hint}"), 1);
-            assert_eq!(judged(&set, reader.as_mut(), &text), [String::new(); 0], "{hint}");
+            let found = judged(&set, reader.as_mut(), &text);
+            assert!(found.is_empty(), "{hint}: {found:?}");
         }
     }
 }
