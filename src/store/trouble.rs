@@ -22,6 +22,8 @@ pub const NO_CONNECTION: &str =
     "PostgreSQL has no connection left; raise max_connections or the limit of the login";
 /// All our own connections are busy for too long.
 pub const POOL_BUSY: &str = "no connection to PostgreSQL is free in time; statements take too long";
+/// All our own readers of the embedded store are busy for too long.
+pub const READERS_BUSY: &str = "no reader of the store is free in time; reading takes too long";
 /// A statement took longer than it may.
 pub const TOO_SLOW: &str = "PostgreSQL took too long for a statement; look at its load";
 /// A lock was held for longer than we wait.
@@ -48,6 +50,7 @@ const CALLS: &[(&str, Alarm)] = &[
     (MARK_HELD, Alarm::StoreFileHeld),
     (NO_CONNECTION, Alarm::StoreNoConnection),
     (POOL_BUSY, Alarm::StoreSlow),
+    (READERS_BUSY, Alarm::StoreSlow),
     (TOO_SLOW, Alarm::StoreSlow),
     (LOCKED, Alarm::StoreSlow),
     (RACE, Alarm::StoreSlow),
