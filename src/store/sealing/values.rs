@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use crate::envelope::{Inbound, Stage};
 use crate::seal::key::SealError;
 use crate::store::contract::{DISK_FULL, Scope, Stamp, StoreError};
+use crate::telemetry::machine;
 
 /// A result of this room.
 pub type Stored<T> = Result<T, StoreError>;
@@ -52,7 +53,7 @@ pub fn disk(error: std::io::Error) -> StoreError {
             StoreError::Later("the store's folder cannot be written; give the process the right to, or run it as the user that owns it".into())
         }
         ErrorKind::NotFound => StoreError::Corrupt("a claim file is missing".into()),
-        kind => StoreError::Later(format!("a file of the store cannot be used ({kind})")),
+        _ => StoreError::Later(format!("a file of the store cannot be used ({})", machine::said(&error))),
     }
 }
 
