@@ -1,13 +1,18 @@
 //! What an operator's tools ask over HTTP: liveness, readiness, metrics. Never tells anything about a message.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::State;
+use axum::body::Bytes;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use tokio::sync::{Mutex, Semaphore};
 
+use crate::clock::Tick;
 use crate::engine::core::Core;
 use crate::telemetry::alarm::Alarm;
 use crate::telemetry::metric;
@@ -15,15 +20,69 @@ use crate::telemetry::parts::Said;
 
 /// The paths `/health/live`, `/health/ready`, `/health/parts` and `/metrics`.
 pub fn router(core: Arc<Core>) -> Router {
+    let ops = Arc::new(Ops {
+        core,
+        places: Semaphore::new(AT_ONCE),
+        sound: Shared::default(),
+        metrics: Shared::default(),
+    });
     Router::new()
-        .route("/health/live", get(async || "lebt\n"))
         .route("/health/ready", get(ready))
         .route("/health/parts", get(parts))
         .route("/metrics", get(metrics))
-        .with_state(core)
+        .route_layer(from_fn_with_state(ops.clone(), in_turn))
+        .route("/health/live", get(async || "lebt\n"))
+        .with_state(ops)
 }
 
-async fn ready(State(core): State<Arc<Core>>) -> Response {
+/// So many are answered at once, on all connections; the others wait for their turn, in their order.
+const AT_ONCE: usize = 64;
+/// How long they wait.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// For so long an answer stands that cost something: anybody may ask, as often as he likes.
+const FRESH: Duration = Duration::from_millis(100);
+
+struct Ops {
+    core: Arc<Core>,
+    places: Semaphore,
+    sound: Shared<Option<Alarm>>,
+    metrics: Shared<Bytes>,
+}
+
+/// An answer that is made once for all who ask at the same time.
+struct Shared<T>(Mutex<Option<(Tick, T)>>);
+
+impl<T> Default for Shared<T> {
+    fn default() -> Shared<T> {
+        Shared(Mutex::new(None))
+    }
+}
+
+impl<T: Clone> Shared<T> {
+    /// The answer; who is first makes it. Where that one goes away the next does.
+    async fn get(&self, make: impl Future<Output = T>) -> T {
+        let mut last = self.0.lock().await;
+        if let Some((at, made)) = &*last
+            && at.elapsed() < FRESH
+        {
+            return made.clone();
+        }
+        let made = make.await;
+        *last = Some((Tick::now(), made.clone()));
+        made
+    }
+}
+
+async fn in_turn(State(ops): State<Arc<Ops>>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(PATIENCE, ops.places.acquire()).await {
+        Ok(Ok(_place)) => next.run(request).await,
+        _ => (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], "zu viele Anfragen zugleich\n")
+            .into_response(),
+    }
+}
+
+async fn ready(State(ops): State<Arc<Ops>>) -> Response {
+    let core = &ops.core;
     if let Some(part) = core.broken.part() {
         let text = format!("ein Teil des Programms hat unerwartet geendet ({part}), wird beendet\n");
         return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
@@ -47,11 +106,8 @@ async fn ready(State(core): State<Arc<Core>>) -> Response {
         };
         return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     }
-    let trouble = match core.store.sound().await {
-        Ok(()) => core.store_trouble(),
-        Err(error) => Some(error.alarm()),
-    };
-    match trouble {
+    let sound = async { core.store.sound().await.err().map(|error| error.alarm()) };
+    match ops.sound.get(sound).await.or_else(|| core.store_trouble()) {
         None => bereit(&core.parts.said()).into_response(),
         Some(alarm) => (StatusCode::SERVICE_UNAVAILABLE, gestoert(alarm)).into_response(),
     }
@@ -70,8 +126,8 @@ fn bereit(parts: &[Said]) -> String {
 }
 
 /// How each part is, for `status`.
-async fn parts(State(core): State<Arc<Core>>) -> Json<Vec<Said>> {
-    Json(core.parts.said())
+async fn parts(State(ops): State<Arc<Ops>>) -> Json<Vec<Said>> {
+    Json(ops.core.parts.said())
 }
 
 /// What an operator is told: the alarm and what its catalogue says.
@@ -80,6 +136,40 @@ fn gestoert(alarm: Alarm) -> String {
     format!("Speicher gestört ({}): {} {}\n", explained.code, explained.cause, explained.step)
 }
 
-async fn metrics() -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metric::render()).into_response()
+/// Those who ask at the same time are given the same octets, so that answers nobody fetches cost little.
+async fn metrics(State(ops): State<Arc<Ops>>) -> Response {
+    let rendered = ops.metrics.get(async { Bytes::from(metric::render()) }).await;
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], rendered).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn many_who_ask_at_once_are_answered_by_one_look() {
+        let (shared, looks) = (Arc::new(Shared::default()), Arc::new(AtomicUsize::new(0)));
+        let look = |shared: Arc<Shared<usize>>, looks: Arc<AtomicUsize>| async move {
+            let made = async {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                looks.fetch_add(1, Ordering::SeqCst) + 1
+            };
+            shared.get(made).await
+        };
+        // One that goes away in the middle leaves the look to the next.
+        let gone = tokio::spawn(look(shared.clone(), looks.clone()));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        gone.abort();
+        let asked: Vec<_> = (0..500).map(|_| tokio::spawn(look(shared.clone(), looks.clone()))).collect();
+        for one in asked {
+            one.await.unwrap();
+        }
+        // More than one only where the machine needed longer for all of them than an answer stands.
+        assert!(looks.load(Ordering::SeqCst) <= 5, "{looks:?}");
+        tokio::time::sleep(FRESH * 2).await;
+        let before = looks.load(Ordering::SeqCst);
+        assert_eq!(look(shared, looks).await, before + 1, "what stands is not stale");
+    }
 }

@@ -6,6 +6,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+/// Waits for nobody: a pipe is opened at once, and found out then.
+const AT_ONCE: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
 const FOLDER: u32 = 0o700;
 const FILE: u32 = 0o600;
 
@@ -41,10 +43,31 @@ pub fn close(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Opens a file to look at it; never waits for what may be a pipe.
+pub fn to_look(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(AT_ONCE).open(path)
+}
+
+/// What lies under the name of a file of ours and is none: its name and what it is. To wait for it to become one is to wait for ever.
+pub fn no_file(path: &Path) -> Option<String> {
+    let kind = fs::metadata(path).ok()?.file_type();
+    if kind.is_file() {
+        return None;
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Some(format!("{name} is {}", if kind.is_dir() { "a folder" } else { "a pipe or device" }))
+}
+
 /// Opens a file for a lock or to write in its place, made empty where it is missing: nothing in it is changed.
 pub fn for_lock(path: &Path) -> io::Result<File> {
-    let file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE).open(path)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE)
+        .custom_flags(AT_ONCE)
+        .open(path)?;
     match closed(path, FILE) {
         // Removed a moment ago, which who locks it notices.
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),

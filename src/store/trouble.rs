@@ -29,6 +29,8 @@ pub enum Trouble {
     NoConnection,
     /// All our own connections are busy for too long.
     PoolBusy,
+    /// All our own readers of the embedded store are busy for too long.
+    ReadersBusy,
     /// A statement took longer than it may.
     TooSlow,
     /// A lock was held for longer than we wait.
@@ -67,6 +69,7 @@ impl Trouble {
                 "PostgreSQL has no connection left; raise max_connections or the limit of the login"
             }
             Trouble::PoolBusy => "no connection to PostgreSQL is free in time; statements take too long",
+            Trouble::ReadersBusy => "no reader of the store is free in time; reading takes too long",
             Trouble::TooSlow => "PostgreSQL took too long for a statement; look at its load",
             Trouble::Locked => {
                 "another process holds a row of the store for too long; look for a transaction that does not end"
@@ -91,7 +94,9 @@ impl Trouble {
             Trouble::ReadOnly | Trouble::FileReadOnly => Some(Alarm::StoreReadOnly),
             Trouble::MarkHeld => Some(Alarm::StoreFileHeld),
             Trouble::NoConnection => Some(Alarm::StoreNoConnection),
-            Trouble::PoolBusy | Trouble::TooSlow | Trouble::Locked | Trouble::Race => Some(Alarm::StoreSlow),
+            Trouble::PoolBusy | Trouble::ReadersBusy | Trouble::TooSlow | Trouble::Locked | Trouble::Race => {
+                Some(Alarm::StoreSlow)
+            }
             Trouble::Rights | Trouble::Login | Trouble::NoDatabase => Some(Alarm::StoreLogin),
             Trouble::Taken | Trouble::Over | Trouble::Other => None,
         }

@@ -88,6 +88,30 @@ async fn files_are_delivered_in_order_and_removed() {
 }
 
 #[tokio::test]
+async fn a_tray_that_was_mended_runs_with_the_first_file_and_not_after_the_last() {
+    let place = Place::new();
+    fs::rename(place.path("in"), place.path("away")).unwrap();
+    for name in ["a.xml", "b.xml"] {
+        fs::write(place.path("away").join(name), name).unwrap();
+    }
+    let around = place.house.around(Clock::real());
+    let trays = json!({"trays": [{"partner": "ja-nord", "in": place.path("in"), "every": "50ms"}]});
+    let running = start(Arc::new(FolderSource::new("lieferungen", &trays, &around).unwrap()));
+    let fails = || around.parts.said().iter().any(|said| said.failing.is_some());
+    eventually(fails).await;
+    let hold = place.house.hold();
+    fs::rename(place.path("away"), place.path("in")).unwrap();
+    place.house.wait_for(1).await;
+    hold.notify_waiters();
+    // The second one is held while the look goes on.
+    place.house.wait_for(2).await;
+    assert!(!fails());
+    *place.house.hold.lock().unwrap() = None;
+    hold.notify_waiters();
+    running.end().await.unwrap();
+}
+
+#[tokio::test]
 async fn refused_files_are_put_apart_with_codes_only_and_kept_ones_stay() {
     let place = Place::new();
     fs::write(place.path("apart/schlecht-Vorname.xml"), "an earlier one").unwrap();

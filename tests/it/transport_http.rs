@@ -277,6 +277,44 @@ async fn shares_bound_what_is_under_way() {
 }
 
 #[tokio::test]
+async fn a_question_of_a_partner_counts_in_its_share_and_ends_with_the_listener() {
+    let door = http_door(House::new(), json!({"max-in-flight": 8, "per-partner": 6})).await;
+    let hold = door.house.hold();
+    let ask = |token: &'static str| {
+        let asked = reqwest::Client::new().get(door.url(&format!("/v1/nachrichten/{}", Uuid::from_u128(7))));
+        tokio::spawn(asked.bearer_auth(token).send())
+    };
+    let asked: Vec<_> = (0..6).map(|_| ask("geheim-ja-nord")).collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    problem(ask("geheim-ja-nord").await.unwrap().unwrap(), 429).await;
+    problem(door.post().body("<a/>").send().await.unwrap(), 429).await;
+    // Nobody else's share is touched.
+    let other = ask("geheim-ja-sued");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!other.is_finished());
+    door.running.stop.cancel();
+    let mut busy = 0;
+    for _ in 0..100 {
+        busy = asked.iter().filter(|one| one.is_finished()).count();
+        if busy == 2 && other.is_finished() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(busy == 2 && other.is_finished(), "who waits for its turn is told that there is none: {busy}");
+    problem(other.await.unwrap().unwrap(), 503).await;
+    *door.house.hold.lock().unwrap() = None;
+    hold.notify_waiters();
+    let mut said = Vec::new();
+    for one in asked {
+        said.push(one.await.unwrap().unwrap().status().as_u16());
+    }
+    said.sort_unstable();
+    assert_eq!(said, [404, 404, 404, 404, 503, 503], "what was begun is finished");
+    door.running.end().await.unwrap();
+}
+
+#[tokio::test]
 async fn slow_clients_are_sent_away() {
     let door = http_door(House::new(), json!({"read-timeout": "300ms"})).await;
     let talk = async |first: &str| {

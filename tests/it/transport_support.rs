@@ -289,6 +289,10 @@ impl Spool for House {
 #[async_trait]
 impl Standings for House {
     async fn standing(&self, partner: &PartnerRef, id: Uuid) -> Result<Option<Standing>, Busy> {
+        let hold = self.hold.lock().unwrap().clone();
+        if let Some(hold) = hold {
+            hold.notified().await;
+        }
         let known = self.standing.lock().unwrap().clone();
         Ok(known
             .filter(|(owner, standing)| *owner == partner.id && standing.id == id)

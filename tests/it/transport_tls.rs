@@ -164,12 +164,13 @@ fn raw_client(
     files: &Files,
     leaf: &Leaf,
     version: &'static rustls::SupportedProtocolVersion,
+    agreed: &[&str],
 ) -> TlsConnector {
     let pem = |text: &str| CertificateDer::from_pem_slice(text.as_bytes()).unwrap();
     let mut roots = rustls::RootCertStore::empty();
     roots.add(pem(&files.servers.pem())).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[version])
         .unwrap()
         .with_root_certificates(roots)
@@ -178,6 +179,7 @@ fn raw_client(
             PrivateKeyDer::from_pem_slice(leaf.key.as_bytes()).unwrap(),
         )
         .unwrap();
+    config.alpn_protocols = agreed.iter().map(|word| word.as_bytes().to_vec()).collect();
     Arc::new(config).into()
 }
 
@@ -195,6 +197,25 @@ async fn deliver_once(door: &HttpDoor, client: &TlsConnector) -> (rustls::Handsh
 }
 
 #[tokio::test]
+async fn who_agreed_on_http2_is_not_heard_in_another_version() {
+    let files = Files::new();
+    let house = House::new();
+    let known = leaf(&files.clients, false, 2031);
+    admit(&house, &known, "ja-nord", None);
+    let door = http_door(house, files.settings("required")).await;
+    for (agreed, is_taken) in [("http/1.1", true), ("h2", false)] {
+        let client = raw_client(&files, &known, &rustls::version::TLS13, &[agreed]);
+        // Refused is answered with 400 or not at all, as the octets come.
+        assert_eq!(deliver_once(&door, &client).await.1 == "202", is_taken, "{agreed}");
+    }
+    assert_eq!(door.house.delivered().len(), 1);
+    // What was agreed on is spoken as before.
+    let answer = post(&door, &files.client(Some(&known))).send().await.unwrap();
+    assert_eq!((answer.version(), answer.status().as_u16()), (reqwest::Version::HTTP_2, 202));
+    door.running.end().await.unwrap();
+}
+
+#[tokio::test]
 async fn an_expired_certificate_does_not_come_in_by_an_earlier_session() {
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let files = Files::new();
@@ -202,7 +223,7 @@ async fn an_expired_certificate_does_not_come_in_by_an_earlier_session() {
         let known = leaf(&files.clients, false, 2031);
         admit(&house, &known, "ja-nord", None);
         let door = http_door(house, files.settings("required")).await;
-        let client = raw_client(&files, &known, version);
+        let client = raw_client(&files, &known, version, &[]);
         use rustls::HandshakeKind::{Full, Resumed};
         assert_eq!(deliver_once(&door, &client).await, (Full, "202".to_owned()));
         assert_eq!(deliver_once(&door, &client).await, (Resumed, "202".to_owned()));
@@ -225,7 +246,7 @@ async fn an_open_connection_ends_with_the_authority_that_vouched_for_it() {
     let (known, other) = (leaf(&files.clients, false, 2100), authority("others"));
     admit(&house, &known, "ja-nord", None);
     let door = http_door(house, files.settings("optional")).await;
-    let resumes = raw_client(&files, &known, &rustls::version::TLS13);
+    let resumes = raw_client(&files, &known, &rustls::version::TLS13, &[]);
     assert_eq!(deliver_once(&door, &resumes).await.1, "202");
     let client = files.client(Some(&known));
     let sends = async || post(&door, &client).send().await.unwrap().status().as_u16();

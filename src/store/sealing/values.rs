@@ -7,6 +7,7 @@ use crate::envelope::{Inbound, Stage};
 use crate::seal::key::SealError;
 use crate::store::contract::{Scope, Stamp, StoreError};
 use crate::store::trouble::Trouble;
+use crate::telemetry::machine;
 
 /// A result of this room.
 pub type Stored<T> = Result<T, StoreError>;
@@ -53,7 +54,7 @@ pub fn disk(error: std::io::Error) -> StoreError {
             StoreError::Later("the store's folder cannot be written; give the process the right to, or run it as the user that owns it".into())
         }
         ErrorKind::NotFound => StoreError::Corrupt("a claim file is missing".into()),
-        kind => StoreError::Later(format!("a file of the store cannot be used ({kind})").into()),
+        _ => StoreError::Later(format!("a file of the store cannot be used ({})", machine::said(&error)).into()),
     }
 }
 

@@ -60,7 +60,8 @@ impl Lock {
 /// Whether a process runs on the store.
 pub(crate) fn runs(folder: &Path) -> bool {
     let held = |path: &Path| {
-        File::open(path).is_ok_and(|half| matches!(half.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        private::to_look(path)
+            .is_ok_and(|half| matches!(half.try_lock_shared(), Err(TryLockError::WouldBlock)))
     };
     held(folder) || held(&folder.join("lock"))
 }
@@ -82,9 +83,21 @@ pub(crate) fn pause() {
     let _ = crossbeam_channel::never::<()>().recv_timeout(PAUSE);
 }
 
+/// Refuses what lies in the place of a file of the store and is none: nobody would open it but by taking it away.
+pub(crate) fn plain(path: &Path) -> Stored<()> {
+    match private::no_file(path) {
+        None => Ok(()),
+        Some(found) => Err(StoreError::Refused(format!(
+            "{found} in the store's folder, and no plain file; find out who put it there, take it away and put back what lay there \
+             (a lock is made anew)"
+        ))),
+    }
+}
+
 /// Takes both halves of a lock; `None` where somebody holds one of them.
 fn tried(folder: &Path, file: &Path) -> Stored<Option<Lock>> {
-    let held = File::open(folder).map_err(disk)?;
+    plain(file)?;
+    let held = private::to_look(folder).map_err(disk)?;
     let mut named = private::for_lock(file).map_err(disk)?;
     match held.try_lock().and_then(|()| named.try_lock()) {
         Ok(()) => {}

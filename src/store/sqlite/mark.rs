@@ -41,6 +41,7 @@ impl Marks {
     /// Opens it; made empty where it is missing.
     pub fn open(folder: &Path, store: Uuid) -> Stored<Marks> {
         let path = folder.join(FILE);
+        lock::plain(&path)?;
         let there = path.exists();
         let file = private::for_lock(&path).map_err(disk)?;
         if file.metadata().map_err(disk)?.len() < SIZE {

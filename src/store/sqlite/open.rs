@@ -16,7 +16,7 @@ use crate::store::migrated::{Migrated, Version};
 use crate::store::private;
 use crate::store::sealing::keys::check_value;
 use crate::store::sealing::values::{Stored, disk, sealing};
-use crate::store::sqlite::lock::Lock;
+use crate::store::sqlite::lock::{self, Lock};
 use crate::store::sqlite::recovery::{DATABASE, KEYS};
 use crate::store::sqlite::values::{sql, trouble};
 
@@ -58,6 +58,16 @@ pub(crate) fn file(folder: &Path) -> PathBuf {
     folder.join(DATABASE)
 }
 
+/// Refuses a database in whose place, or beside it, lies what is no file: SQLite would wait for it or call it a fault of the disk.
+fn plain(path: &Path) -> Stored<()> {
+    for ending in ["", "-wal", "-shm"] {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(ending);
+        lock::plain(Path::new(&beside))?;
+    }
+    Ok(())
+}
+
 /// Opens one file with the settings that protect data.
 pub(crate) fn connect(path: &Path, read_only: bool) -> Stored<Connection> {
     let flags = if read_only {
@@ -65,6 +75,7 @@ pub(crate) fn connect(path: &Path, read_only: bool) -> Stored<Connection> {
     } else {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
     };
+    plain(path)?;
     if !read_only {
         private::file(path).map_err(disk)?;
     }
@@ -91,6 +102,7 @@ pub(crate) fn open(settings: &Settings) -> Stored<Files> {
     let master = Master::new(&settings.master).map_err(sealing)?;
     let folder = &settings.path;
     let (main, keys) = (file(folder), folder.join(KEYS));
+    plain(&main).and_then(|()| plain(&keys))?;
     if settings.read_only && !main.exists() {
         return refused("this folder holds no store; run the program once, or name the right folder");
     }
@@ -303,6 +315,45 @@ mod tests {
     use super::*;
 
     /// A house as the program before this one left it, brought up to date.
+    #[test]
+    fn what_lies_in_the_place_of_a_file_and_is_none_is_refused_at_once() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+        use crate::store::sqlite::mark::Marks;
+
+        let settings = |folder: &Path| Settings {
+            path: folder.to_owned(),
+            stage: Stage::Test,
+            master: SecretBox::new(Box::new([7; KEY_LEN])),
+            read_only: false,
+        };
+        for name in ["lock", "open.lock", "keys.mark", KEYS, DATABASE, "keys.db-wal", "drehscheibe.db-shm"] {
+            for is_pipe in [true, false] {
+                let folder = tempfile::tempdir().unwrap();
+                drop(open(&settings(folder.path())).unwrap());
+                let path = folder.path().join(name);
+                let _ = std::fs::remove_file(&path);
+                match is_pipe {
+                    true => mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap(),
+                    false => std::fs::create_dir(&path).unwrap(),
+                }
+                let of_mark = || Marks::open(folder.path(), Uuid::nil()).map(drop);
+                let refused = match name {
+                    "lock" => Lock::of_run(folder.path()).map(drop),
+                    "keys.mark" => of_mark(),
+                    _ => open(&settings(folder.path())).map(drop),
+                };
+                let Err(StoreError::Refused(text)) = refused else { panic!("{name} {is_pipe}: {refused:?}") };
+                assert!(text.starts_with(name) && text.contains("no plain file"), "{text}");
+                assert!(!crate::store::sqlite::lock::runs(folder.path()));
+                if !name.ends_with("lock") && name != "keys.mark" && name != "keys.db-wal" {
+                    let reading = Settings { read_only: true, ..settings(folder.path()) };
+                    assert!(matches!(open(&reading), Err(StoreError::Refused(_))), "{name}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn what_an_earlier_program_left_is_put_in_the_order_of_its_moments() {
         const DAY: i64 = 24 * 3600 * 1_000_000;

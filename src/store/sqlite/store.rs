@@ -381,7 +381,7 @@ impl Store for SqliteStore {
 
     async fn sound(&self) -> Result<(), StoreError> {
         self.signs.free()?;
-        self.readers.read(|db, _| lanes::next_due(db)).await?;
+        self.readers.ask(|db, _| lanes::next_due(db)).await?;
         self.keyring.beside(ledger::last).map(drop)
     }
 
@@ -433,12 +433,12 @@ impl Store for SqliteStore {
 
     async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError> {
         let scope = scope.clone();
-        self.readers.read(move |db, keyring| list::list(db, keyring, &scope, &filter)).await
+        self.readers.ask(move |db, keyring| list::list(db, keyring, &scope, &filter)).await
     }
 
     async fn list_parked_sends(&self, scope: &Scope, limit: usize) -> Result<Vec<ListedSend>, StoreError> {
         let scope = scope.clone();
-        self.readers.read(move |db, keyring| list::parked_sends(db, keyring, &scope, limit)).await
+        self.readers.ask(move |db, keyring| list::parked_sends(db, keyring, &scope, limit)).await
     }
 
     async fn original(
@@ -464,12 +464,12 @@ impl Store for SqliteStore {
     }
 
     async fn under_way(&self) -> Result<Vec<UnderWay>, StoreError> {
-        self.readers.read(|db, _| list::under_way(db)).await
+        self.readers.ask(|db, _| list::under_way(db)).await
     }
 
     async fn figures(&self, scope: &Scope) -> Result<Figures, StoreError> {
         let scope = scope.clone();
-        self.readers.read(move |db, keyring| list::figures(db, keyring, &scope)).await
+        self.readers.ask(move |db, keyring| list::figures(db, keyring, &scope)).await
     }
 
     async fn pauses(&self, now: Timestamp) -> Result<Vec<Pause>, StoreError> {
@@ -504,7 +504,7 @@ impl Store for SqliteStore {
     }
 
     async fn command_state(&self, id: Uuid) -> Result<Option<CommandState>, StoreError> {
-        self.readers.read(move |db, _| house::command_state(db, id)).await
+        self.readers.ask(move |db, _| house::command_state(db, id)).await
     }
 
     async fn note(&self, connection: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {

@@ -4,6 +4,7 @@
 use lapin::ErrorKind;
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 
+use crate::telemetry::machine;
 use crate::telemetry::parts::{Failing, Turn};
 use crate::transport::tls::TlsError;
 
@@ -15,6 +16,9 @@ pub enum Fault {
         "broker does not answer; check that it runs, its address, and with tls the authorities on both sides"
     )]
     Unreachable,
+    /// Our own machine lacks something; the broker was not asked.
+    #[error("no connection can be made; {0}")]
+    Machine(String),
     /// Our own TLS files are not usable.
     #[error("tls: {0}")]
     Tls(TlsError),
@@ -53,6 +57,14 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whose turn it is.
+    pub fn turn(&self) -> Turn {
+        match self {
+            Fault::Machine(_) | Fault::Tls(_) => Turn::Ours,
+            _ => Turn::FarEnd,
+        }
+    }
+
     /// How a part that it stops is told of.
     pub fn failing(&self, turn: Turn) -> Failing {
         let said = self.to_string();
@@ -84,6 +96,11 @@ impl Fault {
 
     /// The same while a connection is being made.
     pub fn of_opening(error: &lapin::Error) -> Fault {
+        if let ErrorKind::IOError(system) = error.kind()
+            && machine::is_out_of_means(system)
+        {
+            return Fault::Machine(machine::said(system));
+        }
         match Fault::of(error) {
             Fault::Permission | Fault::Login => Fault::Login,
             // A broker that refuses a login without saying so closes the connection; it looks like nobody there.
@@ -100,4 +117,24 @@ pub fn was_closed_before(error: &lapin::Error) -> bool {
             | ErrorKind::InvalidConnectionState(_)
             | ErrorKind::InvalidChannel(_)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn what_our_machine_lacks_is_not_the_brokers() {
+        let of =
+            |errno: Errno| Fault::of_opening(&ErrorKind::IOError(Arc::new(io::Error::from(errno))).into());
+        assert_eq!((of(Errno::CONNREFUSED), Fault::Unreachable.turn()), (Fault::Unreachable, Turn::FarEnd));
+        let ours = of(Errno::MFILE);
+        assert_eq!(ours.turn(), Turn::Ours);
+        assert!(ours.to_string().contains("no file handle left"), "{ours}");
+    }
 }

@@ -177,7 +177,7 @@ impl Publisher {
             Err(fault) => {
                 let pause = current.pauses.due();
                 current.rests = Some((Tick::now(), pause));
-                self.fails(fault.failing(Turn::FarEnd));
+                self.fails(fault.failing(fault.turn()));
                 Err(later(&fault.to_string()))
             }
         }

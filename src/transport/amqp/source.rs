@@ -84,7 +84,7 @@ impl AmqpSource {
     }
 
     fn fails(&self, fault: &Fault) {
-        self.around.parts.fails(&link_part(&self.name), fault.failing(Turn::FarEnd));
+        self.around.parts.fails(&link_part(&self.name), fault.failing(fault.turn()));
     }
 
     /// All parts that this source speaks of.

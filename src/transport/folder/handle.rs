@@ -13,6 +13,8 @@ use jiff::Timestamp;
 use rustix::fs::{self as sys, Access, AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat};
 use uuid::Uuid;
 
+use crate::telemetry::machine;
+
 /// A folder that is held open.
 #[derive(Clone)]
 pub struct Room(Arc<OwnedFd>);
@@ -213,7 +215,7 @@ impl Room {
 pub fn said(error: &io::Error) -> String {
     match error.get_ref() {
         Some(ours) if error.raw_os_error().is_none() => ours.to_string(),
-        _ => error.kind().to_string(),
+        _ => machine::said(error),
     }
 }
 

@@ -142,7 +142,7 @@ impl Keeper {
             if first && busy.is_none() {
                 let left = self.disk(Tray::left_behind).await?;
                 busy = self.deliver_all(left, stop).await?;
-                first = busy.is_some();
+                first = busy.is_some() || self.stuck.is_some();
             }
             if busy.is_none() {
                 (busy, settles) = self.round(stop).await?;
@@ -177,6 +177,9 @@ impl Keeper {
             }
         }
         let look = self.disk(move |tray| tray.look(now)).await?;
+        if let Some(error) = &look.trouble {
+            self.stuck = Some(format!("entries cannot be looked at: {}", said(error)));
+        }
         self.wait(look.oldest);
         let since = look.oldest.and_then(|age| SignedDuration::try_from(age).ok());
         let since = since.and_then(|age| now.checked_sub(age).ok());
@@ -228,7 +231,15 @@ impl Keeper {
 
     async fn deliver(&mut self, item: Item) -> Result<Delivered, Broken> {
         let file = item.clone();
-        let parcel = match self.disk(move |tray| Ok(tray.take(&file))).await? {
+        let taken = match self.disk(move |tray| tray.take(&file)).await {
+            Ok(taken) => taken,
+            // One file that cannot be read is no reason to leave the others.
+            Err(Broken(cause)) => {
+                self.stuck = Some(cause);
+                return Ok(Delivered::Left);
+            }
+        };
+        let parcel = match taken {
             Content::NotNow => return Ok(Delivered::Left),
             Content::Unfit(reason) => return Ok(Delivered::Unfit(reason)),
             Content::Whole(octets, mark) => {
@@ -275,6 +286,10 @@ impl Keeper {
         let Parcel { item, mark, .. } = parcel;
         let gone = self.disk(move |tray| tray.let_go(item, mark, taken)).await;
         self.cleared(gone);
+        // Said at once: a whole look at a full tray takes long.
+        if self.stuck.is_none() {
+            self.around.parts.runs(&self.part);
+        }
         Ok(Delivered::Done)
     }
 

@@ -20,6 +20,7 @@ use super::QUARANTINE;
 use super::TraySettings;
 use super::handle::{Found, Mark, Room, sweep, write_whole};
 use crate::clock::Tick;
+use crate::telemetry::machine::is_of_the_file;
 use crate::transport::ids::sha256_hex;
 
 /// The largest document, in octets.
@@ -90,6 +91,8 @@ pub struct Look {
     pub left: bool,
     /// Whether more of them wait behind these than are offered in one look.
     pub more: bool,
+    /// Why an entry could not be looked at.
+    pub trouble: Option<io::Error>,
 }
 
 /// A file that was answered and does not go.
@@ -198,7 +201,14 @@ impl Tray {
                 return;
             }
             // The entry itself, not what a link leads to.
-            let Ok(Some(entry)) = room.look(name) else { return };
+            let entry = match room.look(name) {
+                Ok(Some(entry)) => entry,
+                Ok(None) => return,
+                Err(error) => {
+                    (look.left, look.trouble) = (true, Some(error));
+                    return;
+                }
+            };
             let unfit = self.unfit(&entry);
             if unfit.is_none() && state.is_stuck(name, entry.mark) {
                 return;
@@ -240,9 +250,9 @@ impl Tray {
         let room = self.open()?;
         let mut left = Vec::new();
         let work = OsString::from(".work");
-        if let Ok(folder) = room.below(&work) {
+        if let Some(folder) = there(room.below(&work))? {
             for place in names(&folder)? {
-                let Ok(inner) = folder.below(&place) else { continue };
+                let Some(inner) = there(folder.below(&place))? else { continue };
                 for name in names(&inner)? {
                     let around = vec![(folder.clone(), place.clone()), (room.clone(), work.clone())];
                     left.push(Item { name, room: inner.clone(), around });
@@ -257,7 +267,7 @@ impl Tray {
         let apart = OsString::from(".quarantine");
         // Where the settings name another folder this one was never ours.
         if self.own_notes
-            && let Ok(folder) = room.below(&apart)
+            && let Some(folder) = there(room.below(&apart))?
         {
             for name in names(&folder)? {
                 let id = name.to_str().and_then(|name| name.split_once('.'));
@@ -274,10 +284,12 @@ impl Tray {
         Ok(left)
     }
 
-    /// Reads a file by its handle.
-    pub fn take(&self, item: &Item) -> Content {
-        // Whatever the cause, one file must not hold up the tray.
-        self.read(item).unwrap_or(Content::Unfit("nicht-lesbar"))
+    /// Reads a file by its handle. An error is of the machine: it says nothing about the file, which stays where it lies.
+    pub fn take(&self, item: &Item) -> io::Result<Content> {
+        match self.read(item) {
+            Err(error) if is_of_the_file(&error) => Ok(Content::Unfit("nicht-lesbar")),
+            other => other,
+        }
     }
 
     fn read(&self, item: &Item) -> io::Result<Content> {
@@ -415,6 +427,15 @@ fn answered(name: &OsStr) -> Option<&str> {
     (plain && Uuid::try_parse(id).is_ok()).then_some(hash)
 }
 
+/// A folder, where there is one that can be entered; trouble of the machine is no sign that there is none.
+fn there(opened: io::Result<Room>) -> io::Result<Option<Room>> {
+    match opened {
+        Ok(room) => Ok(Some(room)),
+        Err(error) if is_of_the_file(&error) || error.kind() == io::ErrorKind::NotADirectory => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 fn names(room: &Room) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     room.each(|name| {
@@ -513,6 +534,17 @@ mod tests {
             look.unfit.is_empty() && look.oldest.is_none() && !look.left,
             "a name that nobody takes counts nothing"
         );
+    }
+
+    #[test]
+    fn a_fault_of_the_machine_is_not_the_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let tray = tray(folder.path(), "0s");
+        // A plain file whose first page cannot be read: an input/output error.
+        let room = Room::open(Path::new("/proc/self"), Path::new("")).unwrap();
+        let item = Item { name: "mem".into(), room, around: Vec::new() };
+        let Err(error) = tray.take(&item) else { panic!("taken, or left to the partner") };
+        assert!(crate::transport::folder::handle::said(&error).contains("input/output"), "{error}");
     }
 
     #[test]

@@ -33,11 +33,12 @@ pub struct Guarded<T> {
 
 impl<T> Guarded<T> {
     /// Bounds on a stream.
-    pub fn new(inner: T, life: Arc<Life>, patience: Duration, speaks_http2: bool) -> Guarded<T> {
+    pub fn new(inner: T, life: Arc<Life>, patience: Duration, agreed_on_http2: bool) -> Guarded<T> {
         Guarded {
             inner,
             life,
-            heads: if speaks_http2 { Heads::none() } else { Heads::default() },
+            // What was agreed on is not what comes: the layer above goes by the octets, and so does this one.
+            heads: if agreed_on_http2 { Heads::of_http2() } else { Heads::default() },
             first: Some(Box::pin(tokio::time::sleep(patience))),
             read: 0,
             pace: Pace::new(patience),

@@ -22,6 +22,10 @@ pub struct Heads {
     lines: usize,
     content_length: Option<u64>,
     chunked: bool,
+    /// Anything but HTTP/2 is refused.
+    only_http2: bool,
+    /// No line has come yet.
+    untouched: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +53,16 @@ impl Default for Heads {
             lines: 0,
             content_length: None,
             chunked: false,
+            only_http2: false,
+            untouched: true,
         }
     }
 }
 
 impl Heads {
-    /// One that looks at nothing, for HTTP/2.
-    pub fn none() -> Heads {
-        Heads { state: State::Over, ..Heads::default() }
+    /// Where both ends agreed on HTTP/2: what does not begin as that does is refused.
+    pub fn of_http2() -> Heads {
+        Heads { only_http2: true, ..Heads::default() }
     }
 
     /// Whether these are messages of HTTP/1, in which every octet belongs to a request or its answer.
@@ -127,11 +133,14 @@ impl Heads {
         let text = &line[..line.len().min(self.length - 1)];
         let whole = self.length <= KEPT;
         let lawful = match self.state {
-            State::Head if text.is_empty() => self.head_ends(),
+            State::Head if text.is_empty() => !self.only_http2 && self.head_ends(),
             State::Head => {
                 self.lines += 1;
-                if self.lines == 1 && text.starts_with(b"PRI * HTTP/2") {
+                // Only as the first octets of all; behind an empty line the layer above reads HTTP/1.
+                if self.untouched && text == b"PRI * HTTP/2.0" {
                     self.state = State::Over;
+                } else if self.only_http2 {
+                    return false;
                 }
                 self.lines == 1 || self.header(text, whole)
             }
@@ -144,7 +153,7 @@ impl Heads {
             }
             State::Body(_) | State::Chunk(_) | State::Over | State::Refused => true,
         };
-        self.line = line;
+        (self.line, self.untouched) = (line, false);
         lawful
     }
 
@@ -254,6 +263,28 @@ mod tests {
         ] {
             assert!(!refused(good), "{good:?}");
         }
+    }
+
+    #[test]
+    fn who_agreed_on_http2_speaks_nothing_else() {
+        for (text, passes) in [
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\n\n", true),
+            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", false),
+            ("GET / HTTP/1.1\nHost: a\n\n", false),
+            ("\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", false),
+            ("PRI * HTTP/2.0 HTTP/1.1\r\nHost: a\r\n\r\n", false),
+            ("POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", false),
+        ] {
+            let (mut heads, mut octets) = (Heads::of_http2(), text.as_bytes().to_vec());
+            let end = heads.look(&mut octets);
+            assert_eq!(
+                end == text.len() && octets == text.as_bytes() && !heads.refused(),
+                passes,
+                "{text:?}"
+            );
+        }
+        // Where nothing was agreed on, an empty line does not turn the guard off either.
+        assert!(refused("\r\nPRI * HTTP/2.0\r\n\r\nGET / HTTP/1.1\n\r\n"));
     }
 
     proptest! {

@@ -12,6 +12,7 @@ use axum::response::Response;
 use axum::{Extension, Router};
 use bytes::Bytes;
 use ipnet::IpNet;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -23,7 +24,7 @@ use super::places::share_of;
 use super::problem::Problem;
 use super::room::{Means, Room};
 use super::server::Peer;
-use super::shares::{Full, HeldKey, Shares};
+use super::shares::{Full, HeldKey, Place, Shares};
 use super::stranger::{self, Turnstile};
 use super::{Settings, origin};
 use crate::envelope::{Envelope, Evidence, Head};
@@ -42,6 +43,10 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const OPEN_PARTS: u64 = 128;
 /// What a client is told to wait when the listener or its own share is full.
 const FULL: Duration = Duration::from_secs(1);
+/// So many questions of partners are put to the store at once; the others wait for their turn, which costs nothing.
+const ASKED: usize = 4;
+/// How long they wait.
+const ASKING: Duration = Duration::from_secs(5);
 
 /// What every request of one listener needs.
 pub struct Door {
@@ -57,6 +62,7 @@ pub struct Door {
     strangers: Turnstile,
     described: Described,
     begun: TaskTracker,
+    asked: Semaphore,
 }
 
 impl Door {
@@ -85,6 +91,7 @@ impl Door {
             strangers: Turnstile::default(),
             described: Described::default(),
             begun: TaskTracker::new(),
+            asked: Semaphore::new(ASKED),
         }
     }
 
@@ -179,10 +186,7 @@ impl Door {
             part: own.iter().map(|binding| binding.max_part).max().unwrap_or(0),
             patience: self.patience,
         };
-        let place = self.shares.take(&caller.partner.id).map_err(|full| match full {
-            Full::All => Problem::Busy(FULL),
-            Full::Partner => Problem::TooMany(FULL),
-        })?;
+        let place = self.place(&caller)?;
         let key = idempotency_key(headers)?;
         let held = match &key {
             None => None,
@@ -299,8 +303,24 @@ impl Door {
         }
     }
 
+    /// A place in the partner's share: whatever a partner asks for that costs something needs one.
+    fn place(&self, caller: &Caller) -> Result<Place, Problem> {
+        self.shares.take(&caller.partner.id).map_err(|full| match full {
+            Full::All => Problem::Busy(FULL),
+            Full::Partner => Problem::TooMany(FULL),
+        })
+    }
+
     async fn standing(&self, caller: Caller, wanted: &str) -> Result<Response, Problem> {
         let wanted = Uuid::try_parse(wanted).map_err(|_| Problem::NotFound)?;
+        let _place = self.place(&caller)?;
+        let turn = tokio::select! {
+            biased;
+            // Who only waits is told so when the listener ends; nobody waits for it then.
+            () = self.stop.cancelled() => None,
+            turn = tokio::time::timeout(ASKING, self.asked.acquire()) => turn.ok().and_then(Result::ok),
+        };
+        let _turn = turn.ok_or(Problem::Busy(FULL))?;
         match self.around.standings.standing(&caller.partner, wanted).await {
             Ok(Some(standing)) => Ok(answer::of_standing(&standing)),
             Ok(None) => Err(Problem::NotFound),

@@ -33,6 +33,7 @@ use super::origin;
 use super::places::{Bounds, Place, Places};
 use super::problem::Problem;
 use crate::clock::{Clock, Tick};
+use crate::telemetry::machine;
 use crate::transport::ids::fresh_id;
 use crate::transport::port::Stop;
 use crate::transport::tls::{ServerTls, Shown};
@@ -44,6 +45,9 @@ const LINGER: Duration = Duration::from_secs(1);
 const LINGER_MOST: Duration = Duration::from_secs(5);
 /// How long a connection of the reserve may last.
 const PROBE: Duration = Duration::from_secs(5);
+/// How many requests there may be at once on a connection of HTTP/2, and on one of the reserve, where a probe has one.
+const STREAMS: u32 = 100;
+const STREAMS_OF_PROBE: u32 = 4;
 /// How long nothing is accepted after a fault of the machine, such as no file handle left.
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -85,6 +89,8 @@ struct Listener {
     tls: Option<Arc<ServerTls>>,
     served: Served,
     builder: Builder<TokioExecutor>,
+    /// For connections of the reserve.
+    probes: Builder<TokioExecutor>,
     patience: Duration,
     clock: Clock,
     stop: Stop,
@@ -109,7 +115,8 @@ pub async fn serve(
     let this = Arc::new(Listener {
         tls,
         served,
-        builder: builder(patience),
+        builder: builder(patience, STREAMS),
+        probes: builder(patience, STREAMS_OF_PROBE),
         patience,
         clock,
         stop: stop.clone(),
@@ -131,7 +138,10 @@ pub async fn serve(
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(kind = %error.kind(), "no connection can be accepted; look at the limit of open files");
+                tracing::warn!(
+                    cause = machine::said(&error),
+                    "no connection can be accepted; look at the limit of open files"
+                );
                 tokio::time::sleep(BREATH).await;
             }
         }
@@ -146,7 +156,7 @@ pub async fn serve(
     grace.saturating_sub(stopped.elapsed())
 }
 
-fn builder(patience: Duration) -> Builder<TokioExecutor> {
+fn builder(patience: Duration, streams: u32) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -162,7 +172,7 @@ fn builder(patience: Duration) -> Builder<TokioExecutor> {
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         .max_send_buf_size(WINDOW as usize)
-        .max_concurrent_streams(100)
+        .max_concurrent_streams(streams)
         .max_header_list_size(32 << 10);
     builder
 }
@@ -186,15 +196,16 @@ impl Listener {
             () = self.stop.cancelled() => return,
         };
         let Ok((stream, shown)) = shaken else { return };
-        let speaks_http2 = match &stream {
+        let agreed_on_http2 = match &stream {
             Either::Left(_) => false,
             Either::Right(tls) => tls.get_ref().1.alpn_protocol() == Some(&b"h2"[..]),
         };
         let peer = Peer { address, shown: shown.map(Arc::new), lapsed: false, place: Arc::new(place) };
         let ops_only = peer.place.ops_only();
         let answer = service_fn(|request| self.clone().answer(request, peer.clone()));
-        let stream = Guarded::new(stream, life.clone(), self.patience, speaks_http2);
-        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(stream), answer));
+        let stream = Guarded::new(stream, life.clone(), self.patience, agreed_on_http2);
+        let builder = if ops_only { &self.probes } else { &self.builder };
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), answer));
         let mut probe = pin!(tokio::time::sleep(PROBE));
         let lingers = (self.patience / 8).clamp(Duration::from_millis(10), LINGER / 8);
         let mut leaving: Option<Tick> = None;
