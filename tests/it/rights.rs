@@ -110,7 +110,6 @@ fn what_everybody_can_change_is_refused_by_run_check_and_doctor_in_real_stages()
     let folder = stage.stage();
     let file = folder.join("connections.yaml");
     let text = fs::read_to_string(&file).unwrap();
-    let at = |name: &str| if name.is_empty() { folder.clone() } else { folder.join(name) };
     let secrets: Vec<_> =
         fs::read_dir(folder.join("secrets")).unwrap().map(|one| one.unwrap().path()).collect();
     secrets.iter().for_each(|path| mode(path, 0o440));

@@ -90,7 +90,8 @@ pub(crate) fn plain(path: &Path) -> Stored<()> {
         Some(found) => Err(StoreError::Refused(format!(
             "{found} in the store's folder, and no plain file; find out who put it there, take it away and put back what lay there \
              (a lock is made anew)"
-        ))),
+        )
+        .into())),
     }
 }
 
