@@ -43,8 +43,8 @@ const GUARD: &str =
 const SUBJECT: &str = "INSERT INTO schluessel.subject_key (nr, mandant_key, wrapped)
   SELECT n.nr, $2::bigint, n.wrapped FROM unnest($1::bigint[], $3::bytea[]) AS n(nr, wrapped)";
 const INBOX: &str = "WITH ids AS (INSERT INTO inbox_id (id, nr) SELECT * FROM unnest($2::uuid[], $1::bigint[])),
-  noted AS (INSERT INTO lieferung (partner, moment, uuid, delta)
-    SELECT s.partner, n.at, n.uuid, 1 FROM stamp s, unnest($3::bigint[], $4::bytea[]) AS n(at, uuid) WHERE s.nr = $6::bigint
+  noted AS (INSERT INTO lieferung (partner, moment, uuid, delta, stempel)
+    SELECT s.partner, n.at, n.uuid, 1, n.at FROM stamp s, unnest($3::bigint[], $4::bytea[]) AS n(at, uuid) WHERE s.nr = $6::bigint
     ORDER BY n.at, n.uuid
     ON CONFLICT (partner, moment, uuid) DO NOTHING)
   INSERT INTO inbox (nr, id, stamp, traceparent, state, conflict, received, committed, connection, binding, transport, message,
