@@ -2,6 +2,7 @@
 //! Waits are bounded; nothing is asserted by the passing of time.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -459,6 +460,10 @@ fn a_stage_of_ones_own_is_made_as_the_readme_says() {
     let made = Ended::of(shell);
     assert_eq!(made.code, 0, "{}{}", made.out, made.err);
     assert!(made.out.contains("no fault") && !made.out.contains("NOT OK"), "{}", made.out);
+    // The rights of secrets are not those of trays, into which partners have to come.
+    let mode = |path: &str| fs::metadata(folder.path().join(path)).expect(path).permissions().mode() & 0o777;
+    assert_eq!(mode("deploy/stages/abnahme/secrets/store.key"), 0o600);
+    assert_eq!(mode("data/trays/jugendamt-bremen/in") & 0o050, 0o050);
 }
 
 #[test]
