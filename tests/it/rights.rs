@@ -114,7 +114,7 @@ fn what_everybody_can_change_is_refused_by_run_check_and_doctor_in_real_stages()
         fs::read_dir(folder.join("secrets")).unwrap().map(|one| one.unwrap().path()).collect();
     secrets.iter().for_each(|path| mode(path, 0o440));
     let trays = stage.tray("in").parent().unwrap().to_owned();
-    fs::create_dir(folder.join("tables")).unwrap();
+    fs::create_dir_all(folder.join("tables")).unwrap();
     let open = [
         (folder.clone(), 0o777),
         (folder.join("secrets"), 0o777),
@@ -172,7 +172,7 @@ fn what_everybody_can_change_is_refused_by_run_check_and_doctor_in_real_stages()
         mode(&folder.join(name), 0o640);
     }
     let tls = format!(
-        "ops: true, tls: {{ certificate: server.pem, key: server.key, client-ca: {} }} }}",
+        "ops: true, tls: {{ certificate: server.pem, key: server.key, client-certificates: optional, client-ca: {} }} }}",
         lies.join("ca.pem").display()
     );
     edit(&stage, "ops: true }", &tls);

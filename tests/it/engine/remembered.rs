@@ -9,7 +9,7 @@ use drehscheibe::engine::points::{Point, Points};
 use drehscheibe::envelope::Envelope;
 use drehscheibe::transport::port::{Attempt, Destination, Forgetful, Progress, Receipt, SendError};
 
-use super::rig::{NORD, Rig, deliver, fast, stop, wish};
+use super::rig::{NORD, Rig, WOHNGELD, deliver, fast, stop, wish};
 use crate::support::until;
 
 #[derive(Default)]
@@ -61,11 +61,39 @@ impl Destination for Gives {
     }
 }
 
+/// Takes nothing before the other one has acted, so that the fall after the first act is after that of the other.
+struct Behind(Arc<Gives>);
+
+#[async_trait]
+impl Destination for Behind {
+    async fn send(&self, _: &Envelope) -> Result<Receipt, SendError> {
+        while self.0.acted.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Longer than the other one takes to come to its end.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        Ok(Receipt::default())
+    }
+
+    fn repeat_is_safe(&self) -> bool {
+        true
+    }
+
+    async fn find_by_reference(&self, _: &Envelope) -> Result<Option<Receipt>, SendError> {
+        Err(SendError::Unclear { cause: "there is no way to ask".to_owned() })
+    }
+
+    fn width(&self) -> usize {
+        1
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_far_end_gave_before_the_act_is_known_after_a_crash_and_after_silence() {
     let mut rig = Rig::new(fast(50.0)).await;
     let gives = Arc::new(Gives { silent: Mutex::new(1), ..Gives::default() });
     rig.set.destinations.insert(NORD.to_owned(), gives.clone());
+    rig.set.destinations.insert(WOHNGELD.to_owned(), Arc::new(Behind(gives.clone())));
     // The process falls after the first act; the second act is not answered; the third is.
     let engine = rig.engine_at(Points::halt_at(Point::AfterSend, 1));
     let delivered =
