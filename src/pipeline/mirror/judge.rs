@@ -187,12 +187,24 @@ fn stand(old: &Registersatz, new: &Registersatz) -> Stand {
     Stand::Younger(old.vermerk, Box::new(young.quelle.clone().bis(stand)))
 }
 
-/// What a record takes over that gets another content: the marks of persons stay. Of two contents of which nobody knows which one is the
-/// younger nobody knows which one holds, and that is so until one comes that is younger than both.
+/// Whether nothing that spoke against an answer is missing in what comes after it.
+fn covers(new: &Registersatz, old: &Registersatz) -> bool {
+    let (new, old) = (&new.eintragung, &old.eintragung);
+    (new.vorhanden || !old.vorhanden) && old.arten.iter().all(|art| new.arten.contains(art))
+}
+
+/// What a record takes over that gets another content: the marks of persons stay. The order is that of the moments; where the stamps say
+/// another one, the content that came later holds only if it is no less careful than the other. Else nobody knows which one holds, and
+/// that is so until one comes that is younger than both.
 fn nach(old: Option<&Registersatz>, new: &Registersatz, known: &Known, key: usize) -> Nach {
     let zeit = new.quelle.zeit();
     let before = old.map(|old| old.quelle.stand());
-    let follows = before.is_none_or(|before| zeit.nach(before) == Folge::Juenger)
+    let careful = |old: &Registersatz| {
+        let before = old.quelle.stand();
+        let later = zeit.moment > before.moment && zeit.stempel != before.stempel;
+        later && !old.vermerk.widerspruch && covers(new, old)
+    };
+    let follows = old.is_none_or(|old| zeit.nach(old.quelle.stand()) == Folge::Juenger || careful(old))
         && known.after_deletion(key, zeit) == Folge::Juenger;
     // What was claimed under a key before the record came there does not end with the record.
     let earlier = [before, known.gone(key).filter(|_| !follows)];

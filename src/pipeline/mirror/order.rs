@@ -185,7 +185,8 @@ fn every_order_of_arrival_ends_in_the_same_state() {
 }
 
 /// An office whose clock is ten hours ahead: every stamp is capped by its receipt. Whatever swaps on the way, no content stands there
-/// alone and uncontested but the one that the office said last; and what it says afterwards settles everything.
+/// alone and uncontested but the one that the office said last; and what it says afterwards settles everything. (Where a less careful
+/// content was said last and came first, the more careful one stands, as the order of the moments has it: below.)
 #[test]
 fn where_the_clock_is_ahead_no_order_of_arrival_leaves_an_older_state_as_the_younger() {
     const NONE: Option<&[&str]> = Some(&[]);
@@ -231,4 +232,22 @@ fn where_the_clock_is_ahead_no_order_of_arrival_leaves_an_older_state_as_the_you
         }
     }
     assert!(contested > 20 && right > 20, "{contested} {right}");
+}
+
+/// Of two contents the one that came later holds, as their moments say, where it lacks nothing that the other one has against an answer.
+#[test]
+fn where_the_clock_is_ahead_the_more_careful_content_holds_if_it_came_later() {
+    const NONE: Option<&[&str]> = Some(&[]);
+    const ONE: Option<&[&str]> = Some(&["01"]);
+    const BOTH: Option<&[&str]> = Some(&["01", "03"]);
+    let ahead = SignedDuration::from_hours(10);
+    for (first, second, doubt) in
+        [(NONE, ONE, false), (ONE, BOTH, false), (ONE, NONE, true), (BOTH, ONE, true), (BOTH, NONE, true)]
+    {
+        let mut world = World::default();
+        world.take(made(0, (2, first), 0, ahead));
+        world.take(made(1, (1, second), 1, ahead));
+        let (codes, _, contested) = world.state().unwrap();
+        assert_eq!((Some(codes.len()), contested), (second.map(<[_]>::len), doubt), "{first:?} {second:?}");
+    }
 }
