@@ -25,7 +25,7 @@ pub fn run(global: &Global, args: &InspectArgs, out: &mut Output) -> Result<Exit
     let octets = std::fs::read(&args.file).map_err(|error| cannot(error.kind().to_string()))?;
     // XTA first: its services may be named after OSCI, and stacks declare SOAP 1.1 in their faults, but only XTA is SOAP 1.2.
     if xta::glance::recognises(&octets) {
-        return inspect_xta::run(args, octets.into(), out);
+        return inspect_xta::run(octets.into(), out);
     }
     if osci::glance::recognises(&octets) {
         return inspect_osci::run(args, octets.into(), out);

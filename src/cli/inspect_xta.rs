@@ -3,14 +3,13 @@
 
 use bytes::Bytes;
 
-use crate::cli::args::InspectArgs;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::transport::xta::glance::{self, Glance};
 use crate::transport::xta::receive::Rules;
 
 /// Looks at one message.
-pub fn run(_: &InspectArgs, octets: Bytes, out: &mut Output) -> Result<Exit, CliError> {
+pub fn run(octets: Bytes, out: &mut Output) -> Result<Exit, CliError> {
     let seen = glance::glance(&octets, &Rules::default());
     show(&seen, out)?;
     out.value(&seen)?;

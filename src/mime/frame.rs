@@ -83,11 +83,15 @@ pub fn http_head(octets: &[u8]) -> Option<(Option<String>, usize)> {
     let is_head = octets.starts_with(b"POST ") || octets.starts_with(b"HTTP/1.");
     let head = octets.get(..octets.len().min(LONGEST)).filter(|_| is_head)?;
     let (length, end) = head_end(head, 0)?;
-    let lines = head.get(..length)?.splitn(2, |octet| *octet == b'\n').nth(1).unwrap_or_default();
-    let lines = String::from_utf8_lossy(lines);
-    let named = lines.lines().filter_map(|line| line.split_once(':'));
-    let mut types = named.filter(|(name, _)| name.trim().eq_ignore_ascii_case("content-type"));
-    Some((types.next().map(|(_, value)| value.trim().to_owned()), end))
+    Some((http_header(head.get(..length)?, "content-type"), end))
+}
+
+/// The value of the header `name` in the head of a message that came over HTTP; the first one if there are several.
+pub fn http_header(head: &[u8], name: &str) -> Option<String> {
+    let head = String::from_utf8_lossy(head);
+    let mut lines = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    let found = lines.find(|(known, _)| known.trim().eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value.trim().to_owned())
 }
 
 struct Frame<'b> {

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::osci_support::with_envelope;
 use crate::xta_support::folder;
 
 fn inspect(file: &Path, more: &[&str]) -> (i32, String) {
@@ -93,12 +94,10 @@ fn responses_lists_faults_and_bare_envelopes_are_shown() {
     assert_eq!((&multipart["protocol"], &multipart["fault"]["code"]), (&json!("xta"), &json!("9024")));
     let place = tempfile::tempdir().unwrap();
     let octets = fs::read(folder().join("xta-tool-vs-jaxws-ri/003-SendMessage.request.http")).unwrap();
-    let service = b"urn:example:sorgeregister:dienst:1.0";
-    let at = octets.windows(service.len()).position(|window| window == service).unwrap();
     let named = place.path().join("named.http");
-    let rest = &octets[at + service.len()..];
-    fs::write(&named, [&octets[..at], b"http://osci.de/xmeld33/xmeld33freieSuche.wsdl", rest].concat())
-        .unwrap();
+    let (service, other) =
+        ("urn:example:sorgeregister:dienst:1.0", "http://osci.de/xmeld33/xmeld33freieSuche.wsdl");
+    fs::write(&named, with_envelope(&octets, service, other)).unwrap();
     let (code, out) = inspect(&named, &["--json"]);
     assert!(code == 0 && out.contains("\"protocol\": \"xta\""), "{out}");
     let bare = seen("zeep-requests-core/deliverMessage.request.xml", 0);

@@ -11,11 +11,8 @@ use drehscheibe::transport::xta::parts::{Sizes, resolve};
 use drehscheibe::transport::xta::receive::{self, Incoming, Rules};
 use drehscheibe::transport::xta::write::operation_of;
 
-use crate::xta_support::{answer, one, recorded, take};
-
-fn strict() -> Rules {
-    Rules { strict: true, ..Rules::default() }
-}
+use crate::osci_support::with_envelope;
+use crate::xta_support::{answer, one, recorded, strict, take};
 
 #[test]
 fn every_recorded_request_is_the_operation_that_it_was() {
@@ -181,11 +178,7 @@ fn the_shape_of_production_is_taken_leniently_and_refused_strictly_with_9022() {
 
 #[test]
 fn each_deviation_of_clients_in_use_is_taken_alone_and_only_leniently() {
-    let replaced = |name: &str, from: &str, to: &str| -> Bytes {
-        let text = String::from_utf8(one(name).to_vec()).unwrap();
-        assert!(text.contains(from), "{name} {from}");
-        text.replacen(from, to, 1).into()
-    };
+    let replaced = |name: &str, from: &str, to: &str| -> Bytes { with_envelope(&one(name), from, to) };
     let list = "zeep-requests-211/getStatusList.request.xml";
     let fetch = "zeep-requests-core/getMessage.request.xml";
     for (octets, deviation, code) in [

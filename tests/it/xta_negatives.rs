@@ -14,6 +14,7 @@ use drehscheibe::transport::xta::receive::{self, Refused, Rules};
 use drehscheibe::transport::xta::write;
 use proptest::prelude::*;
 
+use crate::osci_support::with_envelope;
 use crate::xta_support::{one, party, recorded, small_meta, take};
 
 const SEND: &str = "zeep-client-wire/051-SendMessage.request.http";
@@ -234,11 +235,7 @@ fn every_negative_of_a_multipart_has_its_fault() {
     let first = "Content-ID: <69c99c5c-1fdf-45e2-af68-f7f80ea47da2@xoev.de>";
     let second = "Content-ID: <e8a973e5-c9d7-4035-aa00-5a8c1f72d7ee@xoev.de>";
     let octets = one(PARTS);
-    let replaced = |from: &str, to: &str| -> Bytes {
-        let (from, to) = (from.as_bytes(), to.as_bytes());
-        let at = octets.windows(from.len()).position(|window| window == from).unwrap();
-        [&octets[..at], to, &octets[at + from.len()..]].concat().into()
-    };
+    let replaced = |from: &str, to: &str| with_envelope(&octets, from, to);
     let last = b"--uuid:c2feec43-7eb8-463a-b0c5-06fb12a3e243--";
     let end = octets.windows(last.len()).position(|window| window == last).unwrap();
     for (what, octets, status) in [

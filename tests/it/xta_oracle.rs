@@ -1,16 +1,11 @@
 //! A second judge of what is read: envelopes that foreign stacks built are damaged line by line, and whatever our reader still
 //! takes strictly the official schemas must take, too (where they lie beside the repository and xmllint is installed).
 
-use std::collections::HashSet;
-use std::fs;
-use std::path::Path;
-use std::process::Command;
-
 use bytes::Bytes;
 use drehscheibe::transport::xta::names::Module;
-use drehscheibe::transport::xta::receive::{self, Rules};
+use drehscheibe::transport::xta::receive;
 
-use crate::xta_support::{Recorded, recorded};
+use crate::xta_support::{Recorded, recorded, refused_by_schema, strict};
 
 /// Every way in which one line of an envelope is damaged.
 fn mutants(text: &str) -> Vec<(String, String)> {
@@ -96,33 +91,6 @@ fn mutants(text: &str) -> Vec<(String, String)> {
     found
 }
 
-/// Which of these the schema refuses; none when there is nobody to ask.
-fn refused(module: Module, envelopes: &[String]) -> Option<HashSet<usize>> {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/schemas/validate");
-    if !shared.is_dir() || Command::new("xmllint").arg("--version").output().is_err() {
-        println!("the official schemas or xmllint are not here: what we read was not judged a second time");
-        return None;
-    }
-    let schema = if module == Module::Xta211 { "soap12-xta211.xsd" } else { "soap12-xta311.xsd" };
-    let place = tempfile::tempdir().unwrap();
-    for (at, envelope) in envelopes.iter().enumerate() {
-        fs::write(place.path().join(format!("{at}.xml")), envelope).unwrap();
-    }
-    let mut said = String::new();
-    for slice in (0..envelopes.len()).collect::<Vec<_>>().chunks(500) {
-        let mut command = Command::new("xmllint");
-        command.current_dir(place.path()).args(["--nonet", "--noout", "--schema"]).arg(shared.join(schema));
-        let output = command.args(slice.iter().map(|at| format!("{at}.xml"))).output().unwrap();
-        said.push_str(&String::from_utf8_lossy(&output.stderr));
-    }
-    let number = |line: &str| line.split(".xml").next().and_then(|number| number.parse::<usize>().ok());
-    let verdict = |ending: &str| -> HashSet<usize> {
-        said.lines().filter(|line| line.ends_with(ending)).filter_map(number).collect()
-    };
-    let valid = verdict(" validates");
-    Some((0..envelopes.len()).filter(|at| !valid.contains(at)).collect())
-}
-
 /// Damages the envelopes of a folder, and has what `takes` still takes judged by the schemas.
 fn judge(folder: &str, ending: &str, module: Module, least: usize, takes: &dyn Fn(&Recorded, Bytes) -> bool) {
     let (mut names, mut taken, mut all) = (Vec::new(), Vec::new(), 0);
@@ -139,14 +107,9 @@ fn judge(folder: &str, ending: &str, module: Module, least: usize, takes: &dyn F
     }
     // Neither everything nor nothing: both would judge nobody.
     assert!(!taken.is_empty() && all - taken.len() > least, "{all} {}", taken.len());
-    let Some(refused) = refused(module, &taken) else { return };
-    let mut wrong: Vec<&str> = refused.into_iter().map(|at| names[at].as_str()).collect();
-    wrong.sort_unstable();
+    let Some(refused) = refused_by_schema(module, &taken) else { return };
+    let wrong: Vec<String> = refused.iter().map(|(at, why)| format!("{}: {why}", names[*at])).collect();
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), taken.len(), wrong.join("\n"));
-}
-
-fn strict() -> Rules {
-    Rules { strict: true, ..Rules::default() }
 }
 
 #[test]

@@ -17,6 +17,8 @@ use drehscheibe::transport::xta::package::{self, Limits};
 use drehscheibe::transport::xta::parts::Part;
 use drehscheibe::transport::xta::receive::{self, Answer, Incoming, Refused, Rules};
 
+use crate::schema_support::{SHARED, files, xmllint, xmllint_is_here};
+
 /// The folder of the recordings.
 pub fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/wire/xta")
@@ -43,23 +45,13 @@ impl Recorded {
     }
 }
 
-fn below(place: &Path, found: &mut Vec<Recorded>) {
-    for entry in fs::read_dir(place).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.is_dir() {
-            below(&entry, found);
-        } else {
-            let name = entry.strip_prefix(folder()).unwrap().to_string_lossy().into_owned();
-            found.push(Recorded { name, octets: fs::read(&entry).unwrap().into() });
-        }
-    }
-}
-
 /// Every recorded file whose name ends so, in order.
 pub fn recorded(ending: &str) -> Vec<Recorded> {
-    let mut found = Vec::new();
-    below(&folder(), &mut found);
-    found.retain(|found| found.name.ends_with(ending));
-    found.sort_by(|one, other| one.name.cmp(&other.name));
+    let read = |file: PathBuf| {
+        let name = file.strip_prefix(folder()).unwrap().to_string_lossy().into_owned();
+        Recorded { name, octets: fs::read(&file).unwrap().into() }
+    };
+    let found: Vec<Recorded> = files(&folder(), ending).into_iter().map(read).collect();
     assert!(!found.is_empty(), "{ending}");
     found
 }
@@ -86,18 +78,38 @@ pub struct Apart {
     pub answer_multipart: bool,
 }
 
+/// Every deviation is a fault.
+pub fn strict() -> Rules {
+    Rules { strict: true, ..Rules::default() }
+}
+
+/// Which envelopes the official schemas refuse, and why; none when there is nobody to judge.
+pub fn refused_by_schema(module: Module, envelopes: &[impl AsRef<[u8]>]) -> Option<Vec<(usize, String)>> {
+    let name = if module == Module::Xta211 { "soap12-xta211.xsd" } else { "soap12-xta311.xsd" };
+    let schema = Path::new(SHARED).join("validate").join(name);
+    if !schema.is_file() || !xmllint_is_here() {
+        println!("the official schemas or xmllint are not here: envelopes were not judged a second time");
+        return None;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let files: Vec<PathBuf> = (0..envelopes.len()).map(|at| place.path().join(format!("{at}.xml"))).collect();
+    for (file, envelope) in files.iter().zip(envelopes) {
+        fs::write(file, envelope).unwrap();
+    }
+    let verdicts = xmllint(&schema, &files).expect("a schema that xmllint can use");
+    let complaint = |(at, file): (usize, &PathBuf)| Some((at, verdicts[file].clone()?));
+    Some(files.iter().enumerate().filter_map(complaint).collect())
+}
+
 /// Takes a message apart as a transport does.
 pub fn apart(octets: &Bytes, limits: &Limits) -> Result<Apart, Fault> {
-    let (_, start) = frame::http_head(octets).expect("no http head");
-    let head = String::from_utf8_lossy(&octets[..start]).into_owned();
-    let named = |name: &str| {
-        let mut lines = head.lines().skip(1).filter_map(|line| line.split_once(':'));
-        lines.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
-    };
+    let (content_type, start) = frame::http_head(octets).expect("no http head");
+    let head = String::from_utf8_lossy(&octets[..start]);
+    let named = |name| frame::http_header(&octets[..start], name);
     let read = binding::read(&Head {
-        content_type: named("content-type"),
-        soap_action: named("soapaction"),
-        accept: named("accept"),
+        content_type: content_type.as_deref(),
+        soap_action: named("soapaction").as_deref(),
+        accept: named("accept").as_deref(),
     })?;
     let body = octets.slice(start..);
     let mut actions = read.actions;

@@ -177,15 +177,11 @@ struct Message {
 
 impl Message {
     fn open(octets: &Bytes) -> Result<Message, Fault> {
-        let Some((_, start)) = frame::http_head(octets) else { return Message::bare(octets.clone()) };
-        let lines = String::from_utf8_lossy(&octets[..start]).into_owned();
-        let named = |name: &str| {
-            let mut found = lines.lines().skip(1).filter_map(|line| line.split_once(':'));
-            found.find(|(known, _)| known.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
-        };
-        let turn = if lines.starts_with("HTTP/") { Turn::Response } else { Turn::Request };
-        let head =
-            Head { content_type: named("content-type"), soap_action: named("soapaction"), accept: None };
+        let Some((kind, start)) = frame::http_head(octets) else { return Message::bare(octets.clone()) };
+        let named = |name| frame::http_header(&octets[..start], name);
+        let turn = if octets.starts_with(b"HTTP/") { Turn::Response } else { Turn::Request };
+        let action = named("soapaction");
+        let head = Head { content_type: kind.as_deref(), soap_action: action.as_deref(), accept: None };
         let binding = binding::read(&head)?;
         let chunked = named("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
         let body = octets.slice(start..);
@@ -261,9 +257,9 @@ impl Glance {
         let looked = soap::parse(message.root.clone(), rules.envelope).and_then(|tree| {
             let envelope = Envelope::read(&tree)?;
             let action = message.actions.first().cloned().or_else(|| envelope.addressing.action.clone());
-            let core_response =
-                action.as_deref().is_some_and(|action| Operation::of(action, Turn::Response).is_some())
-                    && action.as_deref().is_some_and(|action| Operation::of_action(action).is_none());
+            let core_response = action.as_deref().is_some_and(|action| {
+                Operation::of(action, Turn::Response).is_some() && Operation::of_action(action).is_none()
+            });
             let answers =
                 core_response || envelope.addressing.relates_to.is_some() || envelope.fault().is_some();
             let turn = message.turn.unwrap_or(if answers { Turn::Response } else { Turn::Request });

@@ -256,15 +256,15 @@ pub fn content_type(boundary: &Boundary, action: Option<&str>) -> Result<String,
 
 /// The Content-Type of an envelope that we send alone.
 pub fn plain_type(action: Option<&str>) -> Result<String, MimeError> {
-    let action =
-        action.map(|action| media::quoted(action).map(|action| format!("; action={action}"))).transpose()?;
-    Ok(format!("application/soap+xml; charset=utf-8{}", action.unwrap_or_default()))
+    Ok(format!("application/soap+xml; charset=utf-8{}", parameter(action)?))
 }
 
 fn soap_type(action: Option<&str>) -> Result<String, MimeError> {
-    let action =
-        action.map(|action| media::quoted(action).map(|action| format!("; action={action}"))).transpose()?;
-    Ok(format!("application/soap+xml{}", action.unwrap_or_default()))
+    Ok(format!("application/soap+xml{}", parameter(action)?))
+}
+
+fn parameter(action: Option<&str>) -> Result<String, MimeError> {
+    action.map_or(Ok(String::new()), |action| Ok(format!("; action={}", media::quoted(action)?)))
 }
 
 /// The headers of the part with the envelope, which is to be the first.

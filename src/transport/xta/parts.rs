@@ -112,7 +112,7 @@ impl PartFault {
     /// What answers it.
     pub fn fault(self, module: Module, operation: Operation) -> Fault {
         let code = match self {
-            PartFault::Missing => return Fault::sender("a reference has no part beside the envelope"),
+            PartFault::Missing => return Fault::sender(&self.to_string()),
             PartFault::MessageTooLarge | PartFault::TooLarge => 9023,
             PartFault::Size => 9022,
             PartFault::Twice => 9051,
@@ -137,15 +137,12 @@ pub struct Measured {
 
 /// Finds the part of every content and looks whether both fit. `parts` are all that came, in any order.
 pub fn resolve(container: &Container, parts: &[Part], sizes: &Sizes) -> Result<Vec<Measured>, PartFault> {
-    if let Container::Closed(closed) = container {
-        return closed_parts(closed, parts, sizes);
-    }
-    let mut found = Vec::new();
-    let mut total = 0u64;
     let message = match container {
         Container::Open { message, .. } => message.as_ref(),
-        Container::Closed(_) => None,
+        Container::Closed(closed) => return closed_parts(closed, parts, sizes),
     };
+    let mut found = Vec::new();
+    let mut total = 0u64;
     for content in container.contents() {
         let (measured, front) = measure(&content.source, parts)?;
         if message.is_some_and(|message| std::ptr::eq(message, content)) && measured.size > sizes.message {

@@ -120,13 +120,7 @@ pub fn meta(element: Element<'_>, reading: &mut Reading) -> Result<MetaData, Ill
     let mut qualifier = Cursor::of(cursor.need(META, "Qualifier")?)?;
     let subject = qualifier.take(META, "Subject").map(text).transpose()?;
     let service = Some(uri(qualifier.need(META, "Service")?)?);
-    let scenario = match qualifier.take(META, "BusinessScenario") {
-        Some(scenario) => Some(business(scenario)?),
-        None => {
-            reading.tolerate(Deviation::NoBusinessScenario)?;
-            None
-        }
-    };
+    let scenario = business(&mut qualifier, META, reading)?;
     let message_type = message_type(qualifier.need(META, "MessageType")?)?;
     qualifier.end()?;
 
@@ -204,14 +198,22 @@ fn process(element: Element<'_>) -> Result<Process, Ill> {
     Ok(Process { value: not_empty(value(element)?)?, name: filled_attribute(element, "ProccesName")? })
 }
 
-fn business(element: Element<'_>) -> Result<Scenario, Ill> {
-    let mut cursor = Cursor::of(element)?;
-    let scenario = match cursor.take(META, "Defined") {
+/// The business of a qualifier; the same in both modules. Production has messages without.
+pub fn business(
+    qualifier: &mut Cursor<'_>,
+    namespace: &str,
+    reading: &mut Reading,
+) -> Result<Option<Scenario>, Ill> {
+    let Some(held) = qualifier.take(namespace, "BusinessScenario") else {
+        return reading.tolerate(Deviation::NoBusinessScenario).map(|()| None);
+    };
+    let mut cursor = Cursor::of(held)?;
+    let scenario = match cursor.take(namespace, "Defined") {
         Some(defined) => Scenario::Defined(code(defined, &[])?),
-        None => Scenario::Undefined(text(cursor.need(META, "Undefined")?)?),
+        None => Scenario::Undefined(text(cursor.need(namespace, "Undefined")?)?),
     };
     cursor.end()?;
-    Ok(scenario)
+    Ok(Some(scenario))
 }
 
 fn message_type(element: Element<'_>) -> Result<MessageType, Ill> {
@@ -472,10 +474,7 @@ pub fn report(element: Element<'_>, reading: &mut Reading) -> Result<Report, Ill
     let time = moment(cursor.need(XTA, "ReportTime")?)?;
     let server = token(cursor.need(XTA, "XTAServerIdentity")?)?;
     let (status, events) = message_status(cursor.need(XTA, "MessageStatus")?, XTA)?;
-    let additional = match cursor.take(XTA, "AdditionalReports") {
-        Some(held) => additional(held, XTA, reading)?,
-        None => Vec::new(),
-    };
+    let additional = additional(&mut cursor, XTA, reading)?;
     let signature = cursor.take(DSIG, "Signature");
     let more = signature.into_iter().map(|signature| reading.opaque(signature)).collect::<Result<_, _>>()?;
     cursor.end()?;
@@ -514,11 +513,12 @@ pub const SEVERITIES: [(&str, &str, Severity); 3] = [
 
 /// Reports of the transports that were used; the same in both modules.
 pub fn additional(
-    element: Element<'_>,
+    report: &mut Cursor<'_>,
     namespace: &str,
     reading: &mut Reading,
 ) -> Result<Vec<(Code, super::model::Source)>, Ill> {
-    let mut cursor = Cursor::of(element)?;
+    let Some(held) = report.take(namespace, "AdditionalReports") else { return Ok(Vec::new()) };
+    let mut cursor = Cursor::of(held)?;
     let mut reports = Vec::new();
     for report in cursor.all(namespace, "Report") {
         let mut report = Cursor::of(report)?;

@@ -7,10 +7,10 @@ use super::element::{
 };
 use super::model::{
     BoxStatus, Code, Container, Content, Found, Identity, Lookup, MessageType, MetaData, Opaque, Order,
-    Party, Property, Quality, Remaining, Report, Scenario, Selection, Times,
+    Party, Property, Quality, Remaining, Report, Selection, Times,
 };
 use super::names::CORE;
-use super::read211::{additional, answer, code, message_status, size};
+use super::read211::{additional, answer, business, code, message_status, size};
 use super::values;
 use crate::xml::algorithm::DSIG;
 use crate::xml::chars;
@@ -91,13 +91,7 @@ pub fn meta(element: Element<'_>, reading: &mut Reading) -> Result<MetaData, Ill
     pointed_at(qualifier, reading)?;
     let mut qualifier = Cursor::with(qualifier, &["id"])?;
     let service = qualifier.take(CORE, "Service").map(id).transpose()?;
-    let scenario = match qualifier.take(CORE, "BusinessScenario") {
-        Some(scenario) => Some(business(scenario)?),
-        None => {
-            reading.tolerate(Deviation::NoBusinessScenario)?;
-            None
-        }
-    };
+    let scenario = business(&mut qualifier, CORE, reading)?;
     let kind = qualifier.need(CORE, "MessageType")?;
     attributes(kind, &["messageSchema"])?;
     let kind_code = Code { value: not_empty(value(kind)?)?, name: None, list: None };
@@ -151,16 +145,6 @@ fn extensions(cursor: &mut Cursor<'_>, reading: &mut Reading) -> Result<Option<O
         true => Err(Ill::Structure("extensions without one")),
         false => reading.opaque(found).map(Some),
     }
-}
-
-fn business(element: Element<'_>) -> Result<Scenario, Ill> {
-    let mut cursor = Cursor::of(element)?;
-    let scenario = match cursor.take(CORE, "Defined") {
-        Some(defined) => Scenario::Defined(code(defined, &[])?),
-        None => Scenario::Undefined(text(cursor.need(CORE, "Undefined")?)?),
-    };
-    cursor.end()?;
-    Ok(scenario)
 }
 
 fn times(element: Element<'_>, reading: &mut Reading) -> Result<Times, Ill> {
@@ -360,10 +344,7 @@ pub fn report(element: Element<'_>, reading: &mut Reading) -> Result<Report, Ill
     let server = token(cursor.need(CORE, "XTAServerIdentity")?)?;
     let (status, events) = message_status(cursor.need(CORE, "MessageStatus")?, CORE)?;
     let meta = Box::new(meta(cursor.need(CORE, "MessageMetaData")?, reading)?);
-    let additional = match cursor.take(CORE, "AdditionalReports") {
-        Some(held) => additional(held, CORE, reading)?,
-        None => Vec::new(),
-    };
+    let additional = additional(&mut cursor, CORE, reading)?;
     let mut more: Vec<Opaque> = extensions(&mut cursor, reading)?.into_iter().collect();
     cursor.end()?;
     if let Some(signature) = outer.take(DSIG, "Signature") {

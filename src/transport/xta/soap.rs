@@ -8,6 +8,7 @@ use super::element::{self, Cursor, Ill};
 use super::fault::{Class, Exception, Fault, Problem};
 use super::names::{ANONYMOUS, BOX, CORE, META, Module, SOAP, SOAP11, WSA, XTA};
 use super::values;
+use crate::xml::chars;
 use crate::xml::gate::{GateFault, Limits};
 use crate::xml::tree::{Element, Tree};
 
@@ -180,7 +181,10 @@ fn must_be_understood(block: Element<'_>) -> bool {
 /// A fault, read as leniently as can be: it is an answer, whatever shape a stack gives it.
 fn read_fault(fault: Element<'_>) -> Fault {
     let code = fault.child(SOAP, "Code");
-    let value = |code: Element<'_>| code.child(SOAP, "Value").map(|value| element_name(value).1);
+    // A qualified name, whose prefix decides nothing.
+    let value = |code: Element<'_>| {
+        code.child(SOAP, "Value").map(|value| chars::split(value.text().trim()).1.to_owned())
+    };
     let class = code.and_then(value).and_then(|name| Class::of_name(&name)).unwrap_or(Class::Receiver);
     let mut addressing = Vec::new();
     let mut inner = code.and_then(|code| code.child(SOAP, "Subcode"));
@@ -198,15 +202,6 @@ fn read_fault(fault: Element<'_>) -> Fault {
         problem: detail.map(Box::new),
         not_understood: Vec::new(),
         status: 500,
-    }
-}
-
-/// Prefix and name of a qualified name in a text.
-fn element_name(element: Element<'_>) -> (String, String) {
-    let text = element.text().trim().to_owned();
-    match text.split_once(':') {
-        Some((prefix, local)) => (prefix.to_owned(), local.to_owned()),
-        None => (String::new(), text),
     }
 }
 

@@ -126,7 +126,7 @@ fn body211(out: &mut Out, request: &Request) -> Result<(), Unwritable> {
     match request {
         Request::CheckAccountActive | Request::CreateMessageId => Ok(()),
         Request::LookupService(lookups) => write211::lookups(out, lookups),
-        Request::CancelMessage(id) | Request::GetTransportReport(id) => write211::id_body(out, id),
+        Request::CancelMessage(id) | Request::GetTransportReport(id) => write211::message_id(out, id),
         Request::SendMessage(order) | Request::SendMessageSync(order) => {
             write211::container(out, &order.container)
         }
@@ -207,7 +207,7 @@ fn response211(out: &mut Out, response: &Response) -> Result<(), Unwritable> {
         Response::Empty => out.raw(BODY),
         Response::MessageId(id) => {
             out.raw(BODY);
-            write211::id_body(out, id)?;
+            write211::message_id(out, id)?;
         }
         Response::Lookup(found) => {
             out.raw(BODY);
@@ -318,26 +318,23 @@ pub fn fault(refused: &Refused, message_id: &str) -> Result<Written, Unwritable>
     out.leaf("soap:Text", &[("xml:lang", Some(language))], reason)?;
     out.raw("</soap:Reason>");
     if let (Some(problem), Some(element)) = (problem, element) {
+        let (prefix, (list, version)) = match module {
+            Module::Xta211 => ("x", ERRORS_211),
+            Module::Core311 => ("c", ERRORS_CORE),
+        };
+        let list = Some(List { uri: list.to_owned(), version: version.to_owned() });
+        let code = Code { value: problem.code.clone(), name: Some(problem.text.clone()), list };
+        let name = format!("{prefix}:{element}");
         out.open("soap:Detail", &[])?;
+        out.open(&name, &[])?;
         match module {
-            Module::Xta211 => {
-                out.open(&format!("x:{element}"), &[])?;
-                let (list, version) = ERRORS_211;
-                out.open("x:errorCode", &[("listURI", Some(list)), ("listVersionID", Some(version))])?;
-                out.leaf("code", &[], &problem.code)?;
-                out.leaf("name", &[], &problem.text)?;
-                out.close("x:errorCode");
-                out.close(&format!("x:{element}"));
-            }
+            Module::Xta211 => write211::code(&mut out, "x:errorCode", &code, &[])?,
             Module::Core311 => {
-                out.open(&format!("c:{element}"), &[])?;
-                let (list, version) = ERRORS_CORE;
-                let list = Some(List { uri: list.to_owned(), version: version.to_owned() });
-                write311::error_code(&mut out, &Code { value: problem.code.clone(), name: None, list })?;
+                write211::bare_code(&mut out, "c:ErrorCode", &code)?;
                 out.optional("c:Detail", Some(problem.text.as_str()).filter(|text| !text.is_empty()))?;
-                out.close(&format!("c:{element}"));
             }
         }
+        out.close(&name);
         out.close("soap:Detail");
     }
     out.raw("</soap:Fault></soap:Body></soap:Envelope>\n");

@@ -49,7 +49,8 @@ pub fn party(out: &mut Out, name: &str, party: &Party) -> Result<(), Unwritable>
     Ok(())
 }
 
-fn message_id(out: &mut Out, id: &str) -> Result<(), Unwritable> {
+/// An order's id.
+pub fn message_id(out: &mut Out, id: &str) -> Result<(), Unwritable> {
     out.leaf("wsa:MessageID", &[], full_uri(id, "id of an order")?)
 }
 
@@ -240,11 +241,6 @@ pub fn availability(out: &mut Out, found: &Found, prefix: &str) -> Result<(), Un
         out.close(&name("ServiceParameter"));
     }
     Ok(())
-}
-
-/// An order's id as body.
-pub fn id_body(out: &mut Out, id: &str) -> Result<(), Unwritable> {
-    message_id(out, id)
 }
 
 /// A request for a list.

@@ -3,7 +3,7 @@
 //! only 2.1.1 has (subject, receipts, process references) stays behind.
 
 use super::model::{
-    BoxStatus, Code, Container, Content, Found, Lookup, MetaData, Order, Party, Remaining, Report, Scenario,
+    BoxStatus, Container, Content, Found, Lookup, MetaData, Order, Party, Remaining, Report, Scenario,
     Selection,
 };
 use super::names::CORE;
@@ -243,9 +243,4 @@ pub fn report(out: &mut Out, report: &Report) -> Result<(), Unwritable> {
     out.opaques(&report.more, DSIG, "Signature")?;
     out.close("c:ReportResult");
     Ok(())
-}
-
-/// The code of an exception.
-pub fn error_code(out: &mut Out, code: &Code) -> Result<(), Unwritable> {
-    bare_code(out, "c:ErrorCode", code)
 }
