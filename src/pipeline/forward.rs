@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::envelope::Reply;
 use crate::message::Message;
 use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
 use crate::pipeline::versions::Writing;
 use crate::pipeline::werte::JUGENDAMT;
-use crate::pipeline::{answer, build, werte};
+use crate::pipeline::{build, sending, werte};
 use crate::register::aemter::ARS;
 use crate::register::record::Behoerde;
 use crate::register::tafeln::Tafeln;
@@ -100,18 +99,7 @@ impl Step for Forward {
                 let record = message.record.clone();
                 build::write(bench, id, (type_, version), message, &self.platform, (&record, &leser))?
             }
-            _ => Reply {
-                content_type: message
-                    .envelope
-                    .head
-                    .content_type
-                    .clone()
-                    .unwrap_or_else(|| answer::XML.to_owned()),
-                body: message.envelope.body.clone(),
-                message: message.identity.message.clone(),
-                message_id: message.record.kopf.nachrichten_uuid.clone(),
-                test: message.identity.test,
-            },
+            _ => sending::original(message),
         };
         message.audit(ENTRY.word, &[("message", &reply.message)]);
         message.built.insert(self.named.clone(), reply);

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::effects::{Outgoing, VorgangState};
 use crate::envelope::{Inbound, Part, Reply};
 use crate::message::Message;
+use crate::pipeline::answer;
 use crate::pipeline::step::SettingFault;
 use crate::register::entscheidung::Ergebnis;
 use crate::register::keys;
@@ -121,6 +122,18 @@ pub fn outgoing(
         deadline,
         not_before: message.envelope.head.received.checked_add(delay).ok(),
         delivers: None,
+    }
+}
+
+/// The delivery itself, to be handed on as it came.
+pub fn original(message: &Message) -> Reply {
+    let head = &message.envelope.head;
+    Reply {
+        content_type: head.content_type.clone().unwrap_or_else(|| answer::XML.to_owned()),
+        body: message.envelope.body.clone(),
+        message: message.identity.message.clone(),
+        message_id: message.record.kopf.nachrichten_uuid.clone(),
+        test: message.identity.test,
     }
 }
 

@@ -9,14 +9,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::effects::{self, Fact, Question, VorgangChange, VorgangState};
-use crate::envelope::Reply;
 use crate::message::Message;
 use crate::pipeline::bestand::{incomplete, only_persons, person, registermeldung};
 use crate::pipeline::jugendamt::ALIAS;
 use crate::pipeline::settings;
 use crate::pipeline::settle::leads_to;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, NEXT, Place, SettingFault, Step, Trouble};
-use crate::pipeline::{answer, sending, uebergaenge};
+use crate::pipeline::{sending, uebergaenge};
 use crate::register::aemter::{Aemter, tag};
 use crate::register::antwort::zustaendig;
 use crate::register::keys;
@@ -183,14 +182,7 @@ impl Vorgang {
         let mut vorgang = vorgang;
         vorgang.state = state;
         message.keep_vorgang(VorgangChange { key, vorgang });
-        let head = &message.envelope.head;
-        let answer = Reply {
-            content_type: head.content_type.clone().unwrap_or_else(|| answer::XML.to_owned()),
-            body: message.envelope.body.clone(),
-            message: message.identity.message.clone(),
-            message_id: message.record.kopf.nachrichten_uuid.clone(),
-            test: message.identity.test,
-        };
+        let answer = sending::original(message);
         message.built.insert(self.named.clone(), answer);
         message.values.insert(ENTRY.word, "geschlossen".to_owned());
         message.audit("vorgang.geschlossen", &[]);

@@ -11,7 +11,7 @@ use crate::store::looks::{Look, Looks};
 use crate::store::postgres::pool::{Tx, rows, run, transact};
 use crate::store::postgres::store::PostgresStore;
 use crate::store::postgres::values::{get, sql};
-use crate::store::sealing::values::{Stored, micros, time};
+use crate::store::sealing::values::{Stored, lies, micros, time};
 
 /// Since when the oldest delivery of each partner lies where sources see it.
 pub async fn backlog(tx: &Tx<'_>, partners: Vec<&str>) -> Stored<HashMap<String, Timestamp>> {
@@ -48,11 +48,7 @@ impl Looks for PostgresStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.watch()?;
-        let (empty, since) = match lying {
-            Lying::Nothing => (true, None),
-            Lying::Since(since) => (false, Some(micros(since))),
-            Lying::Something => (false, None),
-        };
+        let (empty, since) = lies(lying);
         let mut partners: Vec<&str> = partners.iter().map(String::as_str).collect();
         // Replicas that tell of one place lock its rows in one order.
         partners.sort_unstable();

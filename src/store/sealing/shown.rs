@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::effects::{Vorgang, VorgangState};
-use crate::envelope::Verdict;
+use crate::envelope::{Stage, Verdict};
 use crate::register::objection::{Objection, Why};
 use crate::register::vorgang::Akte;
 use crate::seal::key::sha256;
@@ -15,6 +15,17 @@ use crate::store::contract::{Backlog, StoreError};
 use crate::store::sealing::content::{Opened, from_json};
 use crate::store::sealing::heads::{InboxNote, SealedReply, SendHead, SendNote};
 use crate::store::sealing::values::{Stored, codes, state, time};
+
+/// Refuses a dump of contents where they may be those of persons.
+pub fn may_dump(stage: Stage) -> Stored<()> {
+    match stage {
+        Stage::Test | Stage::Demo => Ok(()),
+        Stage::Abnahme | Stage::Produktion => Err(StoreError::Refused(
+            format!("a store of stage {} shows no contents; only stages test and demo do", stage.as_str())
+                .into(),
+        )),
+    }
+}
 
 /// The first message under a key.
 #[derive(Clone, Debug)]

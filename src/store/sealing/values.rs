@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::envelope::{Inbound, Stage};
+use crate::envelope::{Inbound, Lying, Stage};
 use crate::seal::key::SealError;
 use crate::store::contract::{Scope, Stamp, StoreError};
 use crate::store::trouble::Trouble;
@@ -15,6 +15,15 @@ pub type Stored<T> = Result<T, StoreError>;
 /// Microseconds since 1970.
 pub fn micros(at: Timestamp) -> i64 {
     at.as_microsecond()
+}
+
+/// Whether a place was found empty; else since when the oldest lies there, where that is known.
+pub fn lies(lying: Lying) -> (bool, Option<i64>) {
+    match lying {
+        Lying::Nothing => (true, None),
+        Lying::Since(since) => (false, Some(micros(since))),
+        Lying::Something => (false, None),
+    }
 }
 
 /// The time of microseconds since 1970; beyond jiff's range the nearest end.

@@ -291,16 +291,17 @@ pub fn out_row(scene: &Scene<'_>, id: Uuid) -> Stored<Option<OutRow>> {
     .map_err(trouble)
 }
 
+/// A row that whoever holds a lane may settle; `None` when the fence is stale or the row is not this lane's to settle.
+fn to_settle(scene: &Scene<'_>, holder: Holder, id: Uuid) -> Stored<Option<OutRow>> {
+    let mut get = scene.connection.prepare_cached(sql!("lane_get")).map_err(trouble)?;
+    let fence: Option<i64> = get.query_row([holder.lane], |r| r.get(0)).optional().map_err(trouble)?;
+    Ok(out_row(scene, id)?.filter(|row| decide::settles(holder, fence, row.lane, &row.state)))
+}
+
 /// Settles one row; `false` when the fence is stale or the row is not this lane's to settle.
 pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
-    let mut get = scene.connection.prepare_cached(sql!("lane_get")).map_err(trouble)?;
-    let fence: Option<i64> = get.query_row([settle.lane], |r| r.get(0)).optional().map_err(trouble)?;
-    drop(get);
-    let Some(row) = out_row(scene, settle.row)? else { return Ok(false) };
     let holder = Holder { lane: settle.lane, fence: settle.fence };
-    if !decide::settles(holder, fence, row.lane, &row.state) {
-        return Ok(false);
-    }
+    let Some(row) = to_settle(scene, holder, settle.row)? else { return Ok(false) };
     let now = micros(settle.now);
     let (state, unclear, note) = settled(&settle.outcome);
     write_note(scene, settle.row, row.sealed, &note)?;
@@ -337,12 +338,7 @@ pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
 
 /// Keeps what an attempt leaves; `false` when the fence is stale or the row is not this lane's to settle, or has no content any more.
 pub fn remember(scene: &Scene<'_>, (lane, fence): (i64, i64), id: Uuid, what: &[u8]) -> Stored<bool> {
-    let mut get = scene.connection.prepare_cached(sql!("lane_get")).map_err(trouble)?;
-    let held: Option<i64> = get.query_row([lane], |r| r.get(0)).optional().map_err(trouble)?;
-    let Some(row) = out_row(scene, id)? else { return Ok(false) };
-    if !decide::settles(Holder { lane, fence }, held, row.lane, &row.state) {
-        return Ok(false);
-    }
+    let Some(row) = to_settle(scene, Holder { lane, fence }, id)? else { return Ok(false) };
     let opened = Opened::read(scene.connection, scene.keyring, row.sealed, Owner::new("outbox", id))?;
     let Some(opened) = opened else { return Ok(false) };
     scene.run(sql!("outbox_remember"), params![row.row, opened.seal_left(what)?]).map(|rows| rows > 0)

@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
+use serde_json::json;
 
 use crate::envelope::Lying;
 use crate::store::contract::StoreError;
 use crate::store::looks::{Look, Looks};
-use crate::store::sealing::values::{Stored, micros, time};
+use crate::store::sealing::values::{Stored, lies, micros, time};
 use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::Scene;
@@ -82,13 +83,9 @@ impl Looks for SqliteStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let (place, partners) = (place.to_owned(), partners.to_vec());
-        let (empty, since) = match lying {
-            Lying::Nothing => (true, None),
-            Lying::Since(since) => (false, Some(micros(since))),
-            Lying::Something => (false, None),
-        };
+        let (empty, since) = lies(lying);
         self.write(move |scene| {
-            forget(scene, |look| look.place != place || partners.contains(&look.partner))?;
+            scene.run(sql!("backlog_others"), params![place, json!(partners).to_string()])?;
             for partner in &partners {
                 scene.run(sql!("backlog_add"), params![place, partner, since, micros(now), empty])?;
             }

@@ -314,7 +314,6 @@ fn set(connection: &Connection, name: &str, value: &str) -> Stored<()> {
 mod tests {
     use super::*;
 
-    /// A house as the program before this one left it, brought up to date.
     #[test]
     fn what_lies_in_the_place_of_a_file_and_is_none_is_refused_at_once() {
         use rustix::fs::{CWD, FileType, Mode, mknodat};
@@ -354,6 +353,7 @@ mod tests {
         }
     }
 
+    /// A house as the program before this one left it, brought up to date.
     #[test]
     fn what_an_earlier_program_left_is_put_in_the_order_of_its_moments() {
         const DAY: i64 = 24 * 3600 * 1_000_000;
