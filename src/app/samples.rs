@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::register::record::Record;
 use crate::rejection::Rejection;
-use crate::xml::gate::{self, Limits};
-use crate::xoev::contract::{Reader, Standards, gate_rejection};
+use crate::xml::gate::Limits;
+use crate::xoev::contract::{Reader, Standards, Taken, gate_rejection};
 use crate::xoev::set::PackageSet;
 
 /// What became of one sample.
@@ -97,15 +97,15 @@ fn judge(set: &PackageSet, reader: &mut dyn Reader, samples: &Path, case: &Case)
         Ok(octets) => Bytes::from(octets),
         Err(error) => return vec![format!("cannot be read: {}", error.kind())],
     };
-    let document = match gate::pass(octets, &Limits::default()) {
-        Ok(document) => document,
+    let Taken { document, detected, read } = match reader.take(octets, &Limits::default(), set) {
+        Ok(taken) => taken,
         Err(error) => return refused(&[gate_rejection(&error)], case),
     };
-    let detected = match set.detect(&document) {
+    let detected = match detected {
         Ok(detected) => detected,
         Err(rejection) => return refused(&[rejection], case),
     };
-    match (&case.record, reader.read(&detected, &document)) {
+    match (&case.record, read.unwrap_or_else(|| reader.read(&detected, &document))) {
         (Some(file), Ok(record)) => same(&record, &samples.join(file)),
         (None, Ok(_)) => vec!["it was read, and something else is expected".to_owned()],
         (None, Err(rejections)) if case.schema_valid => {

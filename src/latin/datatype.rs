@@ -1,6 +1,6 @@
 //! The datatypes A to E of DIN 91379: which letters, sequences and signs a value may consist of.
-//! It never repairs a value on the quiet: what comes from others is checked as received, and only our own
-//! channels call [`normalise`] first. Faults name a position, never the character.
+//! Documents are judged by the norm's schema (`xsd/base/din-91379.xsd`); this is the second way to the same verdict, against
+//! which tests hold it. It never repairs a value on the quiet. Faults name a position, never the character.
 //!
 //! The norm lists characters and, for letters Unicode has no single code point for, sequences of up to three
 //! (`C` + U+0308). A value conforms when it can be cut into listed units without a rest.

@@ -115,7 +115,7 @@ impl<'a, S: Sink<'a>> Watch<'a> for Shown<'_, 'a, S> {
 
     fn text(&mut self, text: &'a str, breaks: bool) {
         if !self.sink.full() {
-            self.sink.text(if breaks { lines(text) } else { Cow::Borrowed(text) });
+            self.sink.text(if breaks { Cow::Owned(lines(text)) } else { Cow::Borrowed(text) });
         }
     }
 
@@ -133,8 +133,8 @@ impl<'a, S: Sink<'a>> Watch<'a> for Shown<'_, 'a, S> {
 }
 
 /// CR LF and CR are LF (XML 1.0, 2.11).
-fn lines(text: &str) -> Cow<'_, str> {
-    Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
+fn lines(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
 #[cfg(test)]

@@ -147,11 +147,6 @@ impl<'t> Encrypted<'t> {
         !self.cipher.is_legacy()
     }
 
-    /// Whether its key stands there as it is.
-    pub fn carries_key(&self) -> bool {
-        matches!(self.key, Key::Carried(_))
-    }
-
     /// Opens it with the key that stands there.
     pub fn open_carried(&self, octets: Vec<u8>) -> Result<Vec<u8>, Undecryptable> {
         let Key::Carried(key) = &self.key else { return Err(Undecryptable) };

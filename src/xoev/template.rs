@@ -91,12 +91,12 @@ impl Templates {
                     _ => Err(Error::new(ErrorKind::BadSerialization, "value is not plain")),
                 };
             }
-            // The text of the error names no value, only the position of the character.
             // What a macro wrote is a value where it is put in; marks of its own parts mean nothing there.
             let text = match text.contains([BEGIN, END]) {
                 true => text.replace([BEGIN, END], ""),
                 false => text,
             };
+            // The text of the error names no value, only the position of the character.
             let escaped = escape_attribute(&text)
                 .map_err(|error| Error::new(ErrorKind::BadEscape, error.to_string()))?;
             out.write_char(BEGIN).map_err(Error::from)?;

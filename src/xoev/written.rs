@@ -64,8 +64,13 @@ enum Piece {
 impl Shapes {
     /// What is known of a document.
     pub fn held(&self, schema: &Schema, rendered: &Rendered) -> Held {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&*rendered.shape).cloned();
+        let (known, full) = {
+            let shapes = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            (shapes.get(&*rendered.shape).cloned(), shapes.len() >= MOST)
+        };
         match known {
+            // It would not be kept, so nothing has to be taken down.
+            None if full || rendered.shape.len() > LONGEST => Held::Whole,
             None => Held::New,
             Some(Some(shape)) if shape.0.iter().all(|unit| unit.holds(schema, rendered)) => Held::Valid,
             Some(_) => Held::Whole,
@@ -74,9 +79,6 @@ impl Shapes {
 
     /// Takes in the shape of a document that was judged valid, with what was checked in it.
     pub fn learn(&self, rendered: Rendered, checked: &[Checked]) {
-        if rendered.shape.len() > LONGEST {
-            return;
-        }
         let shape = Shape::of(&rendered, checked).map(Arc::new);
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() < MOST {
