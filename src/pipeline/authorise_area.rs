@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::message::Message;
 use crate::pipeline::step::{Bench, Building, Flow, SettingFault, Step, Trouble};
-use crate::register::aemter::{Zustaendig, tag};
+use crate::register::aemter::{Amt, Zustaendig, tag};
 use crate::register::gemeinden::falten;
 use crate::register::keys;
 use crate::register::record::Kind;
@@ -167,10 +167,7 @@ impl Area {
                 _ => KEIN_AMT,
             };
         }
-        let may_mean = || {
-            let all = self.tafeln.gemeinden.alle(&falten(kind.geburtsort.as_deref().unwrap_or_default()));
-            all.into_iter().any(|ars| own(aemter.zustaendig(ars, am)))
-        };
+        let may_mean = || self.ort_mag_gehoeren(amt, kind, am);
         let another = match place {
             // The key is all that is said.
             Ortsangabe::OhneName => matches!(by_key, Some(Zustaendig::Eines(office)) if office.id != amt.id),
@@ -195,12 +192,28 @@ impl Area {
             ),
         }
     }
+
+    /// Whether a place of this birthplace's name lies in the area of an office.
+    fn ort_mag_gehoeren(&self, amt: &Amt, kind: &Kind, am: Date) -> bool {
+        let all = self.tafeln.gemeinden.alle(&falten(kind.geburtsort.as_deref().unwrap_or_default()));
+        all.into_iter().any(|ars| self.gehoert(amt, ars, am))
+    }
+
+    fn gehoert(&self, amt: &Amt, ars: &str, am: Date) -> bool {
+        self.tafeln.aemter.zustaendig(ars, am).eines().is_some_and(|office| office.id == amt.id)
+    }
 }
 
-/// Whether the register of a child may be this partner's on a day: it is, or nobody can say.
+/// Whether the register of a child may be this partner's on a day: it is, or nobody can say. A state abroad beside a key or a name of the
+/// partner's own area is refused, and yet either may be wrong, the state like the place.
 pub fn may_own(tafeln: &Arc<Tafeln>, partner: &str, kind: &Kind, am: Date) -> bool {
     let area = Area { tafeln: tafeln.clone(), leser: String::new() };
-    !matches!(area.stand(partner, kind, am), Stand::Fremd(..))
+    if !matches!(area.stand(partner, kind, am), Stand::Fremd(..)) {
+        return true;
+    }
+    let Some(amt) = tafeln.aemter.amt(partner).filter(|_| kind.im_ausland()) else { return false };
+    let by_key = kind.register_ars.as_deref().is_some_and(|ars| area.gehoert(amt, ars, am));
+    by_key || area.ort_mag_gehoeren(amt, kind, am)
 }
 
 #[cfg(test)]
@@ -384,6 +397,28 @@ mod tests {
             kind(m).register_ars = Some("770000000000".into());
         });
         assert!(nobodys.contains("no office is known"), "{nobodys}");
+    }
+
+    #[test]
+    fn a_state_abroad_beside_a_place_of_ones_own_may_be_the_one_that_is_wrong() {
+        let tafeln = Arc::new(tafeln());
+        let may = |partner: &str, staat: &str, ort: Option<&str>, ars: Option<&str>| {
+            let kind = Kind {
+                geburtsstaat: Some(staat.into()),
+                geburtsort: ort.map(str::to_owned),
+                register_ars: ars.map(str::to_owned),
+                ..message().record.kind.unwrap()
+            };
+            may_own(&tafeln, partner, &kind, "2026-11-21".parse().unwrap())
+        };
+        let (bremen, own, other) = ("jugendamt-bremen", Some("040110000000"), Some("040120000000"));
+        for staat in ["129", "151", "997"] {
+            assert!(may(bremen, staat, Some("Bremen"), own) && may(bremen, staat, Some("Bremen"), None));
+            assert!(may(bremen, staat, Some("Paris"), own) && may(bremen, staat, None, own));
+            assert!(!may(bremen, staat, Some("Paris"), None) && !may(bremen, staat, Some("Paris"), other));
+            assert!(!may("jugendamt-x", staat, Some("Bremen"), own), "no office");
+            assert!(!may("jugendamt-alt", staat, Some("Bremen"), own), "not in its area");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::register::gemeinden::Gemeinden;
 use crate::register::keys::{self, SearchKey, falten};
 use crate::register::namen::{self, Wort};
 use crate::register::once::once;
-use crate::register::record::{Kind, Kopf, Mutter, Record};
+use crate::register::record::{Kind, Kopf, Mutter, Personenname, Record};
 use crate::register::uhr::LONGEST;
 
 /// Most objections that one look gives back; beyond it there are simply too many.
@@ -206,9 +206,14 @@ pub fn asked(orte: &Gemeinden, offen: &[SearchKey], kind: &Kind, mutter: &Mutter
     once(offen.iter().cloned().chain(place).chain(near))
 }
 
+/// Of somebody with more names than this the first ones are looked at: an objection that is closed too seldom is closed by a person.
+const NAMEN: usize = 6;
+
 /// By what two deliveries speak of the same child.
 enum Gleich {
-    /// A key that both have: before a birth all that is known, afterwards both dates with all given names.
+    /// A key that both have: before a birth all that is known, afterwards both dates, all given names of the child, one of the mother's
+    /// and one family name of either. Both dates with the child's given names alone are two children where many are born, or registered,
+    /// on the same days.
     Ganz(SearchKey),
     /// Both dates with the birth entry, read for certain and written in one form.
     Eintrag {
@@ -228,17 +233,32 @@ fn gleich(kind: &Kind, mutter: &Mutter) -> Vec<Gleich> {
         return Vec::new();
     }
     let days = [born.to_string(), mother.to_string()];
-    let named = |given: String| {
-        let parts = days.iter().chain(std::iter::once(&given));
-        Gleich::Ganz(SearchKey::new("gleich-vorname", parts.map(String::as_str)))
+    let folded = |names: Vec<Option<&str>>| -> Vec<String> {
+        once(names.into_iter().flatten().map(falten).filter(|name| !name.is_empty()))
+            .into_iter()
+            .take(NAMEN)
+            .collect()
     };
-    let given = kind.namen.iter().filter_map(|name| name.vornamen.as_deref());
-    let whole = given.map(falten).filter(|given| !given.is_empty()).map(named);
+    let given = folded(kind.namen.iter().map(|name| name.vornamen.as_deref()).collect());
+    let hers: Vec<Wort> = namen::vornamen(&mutter.name).into_iter().take(NAMEN).collect();
+    let family = |name: &Personenname| [name.familienname.clone(), name.geburtsname.clone()];
+    let families: Vec<Option<String>> = kind.namen.iter().chain([&mutter.name]).flat_map(family).collect();
+    let families = folded(families.iter().map(Option::as_deref).collect());
+    let named = |parts: [&str; 3]| {
+        let days = days.iter().map(String::as_str);
+        Gleich::Ganz(SearchKey::new("gleich-namen", days.chain(parts)))
+    };
+    let mut whole = Vec::new();
+    for given in &given {
+        for hers in &hers {
+            whole.extend(families.iter().map(|family| named([given, hers.grob(), family])));
+        }
+    }
     let entry = Geburtseintrag::of(kind).map(|entry| Gleich::Eintrag {
         teile: days.iter().cloned().chain(entry.teile()).collect(),
         vornamen: kind.namen.iter().flat_map(namen::vornamen).collect(),
     });
-    whole.chain(entry).collect()
+    whole.into_iter().chain(entry).collect()
 }
 
 /// A key of a birth entry together with one given name, or with none.
@@ -246,7 +266,7 @@ fn mit_eintrag(teile: &[String], vorname: &str) -> SearchKey {
     SearchKey::new("gleich-eintrag", teile.iter().map(String::as_str).chain([vorname]))
 }
 
-/// The keys by which a later delivery speaks of the same child as this one, however its place or family name is written in them. An
+/// The keys by which a later delivery speaks of the same child as this one, however its place is written and one family name of it. An
 /// entry alone is not enough where the given names share nothing: it may be the twin's, mistyped.
 pub fn about(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
     let of = |gleich: Gleich| -> Vec<SearchKey> {
@@ -300,7 +320,7 @@ pub fn made(kopf: &Kopf, received: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::register::record::{Personenname, TeilDatum};
+    use crate::register::record::TeilDatum;
     use crate::register::testing::{kind, mutter};
 
     /// Whether a later delivery of one child ends what an earlier one says.
@@ -327,6 +347,22 @@ mod tests {
         elsewhere.namen[0].familienname = Some("Muster".into());
         assert!(same(&named(Some("LIA"), None), &elsewhere));
         assert!(same(&named(Some("Lía Marie"), Some("1234/2024")), &named(Some("Lía"), Some("2024/01234"))));
+    }
+
+    #[test]
+    fn children_of_one_day_whose_mothers_have_one_day_are_told_apart_by_her_and_the_family() {
+        let (child, hers) = (named(Some("Lía"), None), mutter());
+        let ends = |family: &str, given: &str, born: &str| {
+            let mut later = child.clone();
+            later.namen[0].familienname = Some(family.into());
+            let (vornamen, geburtsname) = (Some(given.into()), Some(born.into()));
+            let name = Personenname { familienname: Some(family.into()), geburtsname, vornamen };
+            let keys = about(&child, &hers);
+            closes(&later, &Mutter { name, ..mutter() }).iter().any(|key| keys.contains(key))
+        };
+        assert!(ends("Müller", "Zoë", "Sommer") && ends("Sommer", "Marie", "MUELLER"));
+        assert!(!ends("Sommer", "Zoë", "Winter"), "no family name agrees");
+        assert!(!ends("Müller", "Rosa", "Müller"), "another mother");
     }
 
     #[test]

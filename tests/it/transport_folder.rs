@@ -480,6 +480,52 @@ async fn what_is_left_alone_lies_there_and_is_said_until_the_partner_removes_it(
 }
 
 #[tokio::test]
+async fn what_is_called_otherwise_lies_there_all_the_same() {
+    for (name, said) in [
+        ("0805.txt", Some("anderer-name: 1")),
+        ("0805", Some("anderer-name: 1")),
+        ("0805.xml.bak", Some("anderer-name: 1")),
+        ("alt/", Some("ordner: 1")),
+        // Somebody may still write it: it counts, and is told of only once it lies there for long.
+        ("0805.xml.part", None),
+        ("0805.xml.tmp", None),
+        ("0805.xml~", None),
+        (".0805.xml.a8K2", None),
+    ] {
+        let place = Place::new();
+        fs::write(place.path("in/.directory"), "not called like a delivery anywhere").unwrap();
+        let told = Arc::new(Told::default());
+        let around = Surroundings { notes: told.clone(), ..place.house.around(Clock::real()) };
+        let tray =
+            json!({"partner": "ja-nord", "in": place.path("in"), "every": "20ms", "settled-after": "0s"});
+        let source = FolderSource::new("lieferungen", &json!({"trays": [tray]}), &around).unwrap();
+        let running = start(Arc::new(source));
+        let last = || told.0.lock().unwrap().last().copied();
+        eventually(|| last() == Some(Lying::Nothing)).await;
+        let lies = place.path("in").join(name.trim_end_matches('/'));
+        match name.ends_with('/') {
+            true => fs::create_dir(&lies).unwrap(),
+            false => fs::write(&lies, "<a/>").unwrap(),
+        }
+        eventually(|| matches!(last(), Some(Lying::Since(_)))).await;
+        let apart = || -> Option<String> {
+            let said = around.parts.said().into_iter().find(|said| said.part.starts_with("left alone in"));
+            said.and_then(|said| said.failing).map(|failing| failing.cause)
+        };
+        match said {
+            Some(said) => {
+                eventually(|| apart().is_some_and(|cause| cause.contains(said))).await;
+            }
+            None => assert_eq!(apart(), None, "{name}"),
+        }
+        assert!(lies.exists(), "{name}");
+        fs::rename(&lies, place.path("woanders")).unwrap();
+        eventually(|| last() == Some(Lying::Nothing) && apart().is_none()).await;
+        running.end().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn envelopes_leave_whole_under_our_id_and_a_repeat_changes_nothing() {
     let place = Place::new();
     let around = place.house.around(Clock::real());

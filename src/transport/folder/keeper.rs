@@ -335,10 +335,13 @@ impl Keeper {
         } else {
             let failing = Failing {
                 cause: format!(
-                    "no plain files of the partner ({}); they count as deliveries that were not taken",
+                    "what is not taken, for its name or its kind ({}), counts as deliveries that were not taken",
                     list.join(", ")
                 ),
-                next: "the partner removes them, or lays plain files of its own under new names".to_owned(),
+                next: format!(
+                    "the partner removes them, or lays plain files of its own under new names that end in {}",
+                    self.settings.suffixes.join(" or ")
+                ),
                 turn: Turn::FarEnd,
             };
             parts.fails(&self.apart, failing);
@@ -347,7 +350,7 @@ impl Keeper {
                 connection = self.connection,
                 partner,
                 reasons = list.join(", "),
-                "entries of a tray that are no plain files of the partner are left alone; the partner must remove them"
+                "entries of a tray that are no plain files of the partner, or are named otherwise, are left alone; the partner must remove them"
             );
         }
         self.unfit = unfit;

@@ -31,6 +31,8 @@ pub const HASHED: u64 = 64 << 20;
 const OFFERED: usize = 4096;
 /// So many files that were taken may refuse to go before the tray takes no more.
 const STUCK: usize = 1000;
+/// From when on a name that says that somebody still writes is told of: by then the writing has broken off.
+const UNFINISHED: Duration = Duration::from_secs(15 * 60);
 /// How long a reason for a person is kept: as long as the log, which holds as little of a message.
 const NOTES: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Begins the name of a file that was answered and is about to go.
@@ -75,6 +77,30 @@ pub enum Content {
     Unfit(&'static str),
 }
 
+/// What the name of an entry says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Named {
+    /// That it is to be taken.
+    Wanted,
+    /// That somebody still writes it.
+    Unfinished,
+    /// Something else; nobody knows whether it is a delivery.
+    Otherwise,
+    /// That it is nobody's business.
+    Hidden,
+}
+
+impl Named {
+    /// Why an entry of this name is left alone (a code). It lies in the tray all the same and may be what speaks against an answer.
+    fn why_not(self) -> Option<&'static str> {
+        match self {
+            Named::Wanted | Named::Hidden => None,
+            Named::Unfinished => Some("unfertig"),
+            Named::Otherwise => Some("anderer-name"),
+        }
+    }
+}
+
 /// What a look at a tray shows.
 #[derive(Default)]
 pub struct Look {
@@ -82,9 +108,9 @@ pub struct Look {
     pub items: Vec<Item>,
     /// How long until the next one has settled.
     pub settles: Option<Duration>,
-    /// How many entries are named like a file to be taken and left alone, by reason (a code).
+    /// How many entries are left alone, by reason (a code).
     pub unfit: BTreeMap<&'static str, u64>,
-    /// How long the oldest file that is named to be taken has been waiting, also one that is left alone: nobody knows what it says. By
+    /// How long the oldest entry has been waiting, also one that is left alone, whatever it is called: nobody knows what it says. By
     /// the moment it came, which no sender can set. What was answered and does not go counts no more.
     pub oldest: Option<Duration>,
     /// Whether a file that counts for [`Look::oldest`] is not among the items.
@@ -197,7 +223,11 @@ impl Tray {
         // Each with whether it counts for the oldest.
         let mut found: BTreeMap<OsString, (Mark, bool)> = BTreeMap::new();
         room.each(|name| {
-            if answered(name).is_none() && !self.is_wanted(name) {
+            let named = match answered(name) {
+                Some(_) => Named::Wanted,
+                None => self.named(name),
+            };
+            if named == Named::Hidden {
                 return;
             }
             // The entry itself, not what a link leads to.
@@ -213,6 +243,7 @@ impl Tray {
             if unfit.is_none() && state.is_stuck(name, entry.mark) {
                 return;
             }
+            let unfit = unfit.or(named.why_not());
             let age = entry.mark.changed().map(|since| now.duration_since(since));
             let age = age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
             let counts = age >= self.settled_after;
@@ -220,7 +251,10 @@ impl Tray {
                 look.oldest = look.oldest.max(Some(age));
             }
             if let Some(reason) = unfit {
-                *look.unfit.entry(reason).or_default() += 1;
+                // Whoever still writes is not told of it.
+                if named != Named::Unfinished || age >= UNFINISHED {
+                    *look.unfit.entry(reason).or_default() += 1;
+                }
                 look.left |= counts;
                 return;
             }
@@ -374,14 +408,24 @@ impl Tray {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_wanted(&self, name: &OsStr) -> bool {
+    fn named(&self, name: &OsStr) -> Named {
         let octets = name.as_encoded_bytes();
-        let ends = |suffix: &[u8]| {
-            octets.len() > suffix.len() && octets[octets.len() - suffix.len()..].eq_ignore_ascii_case(suffix)
-        };
-        !octets.starts_with(b".")
-            && ![&b".tmp"[..], b".part", b"~"].into_iter().any(ends)
-            && self.suffixes.iter().any(|suffix| ends(suffix.as_bytes()))
+        let is = |found: &[u8], suffix: &str| found.eq_ignore_ascii_case(suffix.as_bytes());
+        let ends =
+            |suffix: &str| octets.len() > suffix.len() && is(&octets[octets.len() - suffix.len()..], suffix);
+        let holds = |suffix: &str| octets.windows(suffix.len().max(1)).any(|found| is(found, suffix));
+        if octets.starts_with(b".") {
+            // Programs that copy write so until they are done; what is not called like a delivery anywhere is none.
+            return match self.suffixes.iter().any(|suffix| holds(suffix)) {
+                true => Named::Unfinished,
+                false => Named::Hidden,
+            };
+        }
+        match () {
+            () if [".tmp", ".part", "~"].into_iter().any(ends) => Named::Unfinished,
+            () if self.suffixes.iter().any(|suffix| ends(suffix)) => Named::Wanted,
+            () => Named::Otherwise,
+        }
     }
 
     /// Why something is not taken: it is no plain file, somebody else holds it under another name, or it is not the partner's.
@@ -522,17 +566,25 @@ mod tests {
         std::os::unix::fs::symlink(other.path().join("woanders"), place.join("a.xml")).unwrap();
         fs::hard_link(other.path().join("woanders"), place.join("b.xml")).unwrap();
         fs::write(place.join("c.pdf"), "").unwrap();
+        fs::write(place.join("d.xml.part"), "").unwrap();
+        fs::write(place.join(".directory"), "").unwrap();
         let look = tray.look(later()).unwrap();
-        assert_eq!(look.unfit, BTreeMap::from([("verweis", 1), ("mehrere-namen", 1)]));
+        let apart = [("verweis", 1), ("mehrere-namen", 1), ("anderer-name", 1), ("unfertig", 1)];
+        assert_eq!(look.unfit, BTreeMap::from(apart));
         assert!(look.items.is_empty() && look.left);
         assert!(look.oldest.unwrap() > Duration::from_secs(3000), "by the moment it came");
-        for name in ["a.xml", "b.xml"] {
+        let soon = tray.look(Timestamp::now()).unwrap();
+        assert_eq!(soon.unfit.get("unfertig"), None, "somebody may still write it");
+        for name in ["a.xml", "b.xml", "c.pdf"] {
             fs::remove_file(place.join(name)).unwrap();
         }
         let look = tray.look(later()).unwrap();
+        assert!(look.oldest.is_some() && look.left, "half a delivery is one");
+        fs::remove_file(place.join("d.xml.part")).unwrap();
+        let look = tray.look(later()).unwrap();
         assert!(
             look.unfit.is_empty() && look.oldest.is_none() && !look.left,
-            "a name that nobody takes counts nothing"
+            "what is hidden counts nothing"
         );
     }
 
