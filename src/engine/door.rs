@@ -7,10 +7,10 @@ use crate::effects::Objected;
 use crate::envelope::{Inbound, Stage};
 use crate::message::{Identity, Message, Resumed, Sender};
 use crate::pipeline::step::{Bench, Trouble};
-use crate::plan::{Binding, Partner, Plan, PlanSet};
+use crate::plan::{Accept, Binding, Partner, Plan, PlanSet};
 use crate::register::record::Record;
 use crate::rejection::{Fault, Rejection, UNQUOTED};
-use crate::store::contract::{Entry, Keep};
+use crate::store::contract::{Delivery, Entry, Keep};
 use crate::xml::gate;
 use crate::xoev::contract::{Detected, Known, Taken, gate_rejection, is_test};
 
@@ -103,6 +103,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
             read => read,
         };
         // A delivery that came in by the wrong entry is in the house all the same.
+        let noted = noted_here(&ground, &partner.sender, &identity, &read);
         let objections = left_lying(&ground, &identity, read);
         let parked = parked(
             ground,
@@ -112,7 +113,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
             "no route takes this message from this partner here",
             "apply a route that accepts it, then replay; or tell the partner",
         );
-        return said(parked, objections);
+        return said(noted_as(parked, noted), objections);
     };
     let record = match read {
         Ok(record) => record,
@@ -121,11 +122,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
             let noted = kopf.and_then(|kopf| run::delivery(&ground, &partner.sender, &identity, &kopf));
             let objections = objecting::unread(&ground, Some(&identity), &Outcome::of(Inbound::Rejected));
             let refused = refused(ground, &partner, (plan, taken), Some(&identity), rejections, bench);
-            let mut opened = said(refused, objections);
-            if let Opened::Decided(decided) = &mut opened {
-                Arc::make_mut(&mut decided.entry).delivery = noted;
-            }
-            return opened;
+            return said(noted_as(refused, noted), objections);
         }
     };
     let message = Message {
@@ -248,6 +245,29 @@ fn left_lying(ground: &Ground, identity: &Identity, read: Result<Record, Vec<Rej
         Ok(record) => objecting::read(ground, identity, (&record, &[]), &outcome),
         Err(_) => objecting::unread(ground, Some(identity), &outcome),
     }
+}
+
+/// What came in by an entry at which no route takes it is the office's newest delivery all the same, where a route delivers it elsewhere.
+fn noted_here(
+    ground: &Ground,
+    sender: &Sender,
+    identity: &Identity,
+    read: &Result<Record, Vec<Rejection>>,
+) -> Option<Delivery> {
+    let delivers = ground.set.plans.iter().filter(|plan| plan.delivers()).any(|plan| {
+        let takes =
+            |accept: &Accept| accept.message == identity.message && accept.partners.contains(&sender.id);
+        plan.accept.iter().any(takes)
+    });
+    let record = read.as_ref().ok().filter(|_| delivers)?;
+    run::delivery(ground, sender, identity, &record.kopf)
+}
+
+fn noted_as(mut opened: Opened, delivery: Option<Delivery>) -> Opened {
+    if let Opened::Decided(decided) = &mut opened {
+        Arc::make_mut(&mut decided.entry).delivery = delivery;
+    }
+    opened
 }
 
 fn identified(detected: &Detected, test: bool) -> Identity {

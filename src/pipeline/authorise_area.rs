@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::message::Message;
-use crate::pipeline::step::{Bench, Building, Flow, SettingFault, Step, Trouble};
+use crate::pipeline::step::{Bench, Building, Flow, NEXT, SettingFault, Step, Trouble};
 use crate::register::aemter::{Amt, Zustaendig, tag};
 use crate::register::gemeinden::falten;
 use crate::register::keys;
@@ -60,7 +60,8 @@ pub fn build_area(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn S
 enum Stand {
     Eigen,
     Fremd(&'static str, &'static str),
-    Unklar(&'static str),
+    /// Nobody can say: why, and what helps.
+    Unklar(&'static str, &'static str),
 }
 
 impl Step for Area {
@@ -96,12 +97,12 @@ impl Step for Area {
                         against.push(rejection);
                     }
                 }
-                Stand::Unklar(cause) => unclear = unclear.or(Some(cause)),
+                Stand::Unklar(cause, next) => unclear = unclear.or(Some((cause, next))),
             }
         }
         match (against.is_empty(), unclear) {
             (false, _) => Err(Trouble::Rejected(against)),
-            (true, Some(cause)) => Err(Trouble::Ours(cause.to_owned())),
+            (true, Some((cause, next))) => Err(Trouble::Ours(format!("{cause}{NEXT}{next}"))),
             (true, None) => Ok(Flow::Next),
         }
     }
@@ -121,7 +122,8 @@ const AUSLAND: Stand = Stand::Fremd(
 );
 
 const KEIN_AMT: Stand = Stand::Unklar(
-    "no office is known for the birthplace; complete tables/aemter.yaml, apply, then replay, or ask the office",
+    "no office is known for the birthplace",
+    "complete tables/aemter.yaml, apply, then replay, or ask the office",
 );
 
 impl Area {
@@ -138,7 +140,8 @@ impl Area {
                 Zustaendig::Eines(office) if office.id == amt.id => Stand::Eigen,
                 Zustaendig::Eines(_) => AUSLAND,
                 _ => Stand::Unklar(
-                    "no office is known for births abroad; complete tables/aemter.yaml, apply, then replay",
+                    "no office is known for births abroad",
+                    "complete tables/aemter.yaml, apply, then replay",
                 ),
             };
         }
@@ -147,7 +150,8 @@ impl Area {
         let own = |office: Zustaendig<'_>| office.eines().is_some_and(|office| office.id == amt.id);
         if by_key == Some(Zustaendig::Mehrere) {
             return Stand::Unklar(
-                "several offices hold the area of the register; correct tables/aemter.yaml, apply, then replay",
+                "several offices hold the area of the register",
+                "correct tables/aemter.yaml, apply, then replay",
             );
         }
         if vor_der_geburt {
@@ -182,13 +186,16 @@ impl Area {
         }
         match place {
             Ortsangabe::Mehrdeutig => Stand::Unklar(
-                "the birthplace names several Gemeinden; ask the office which one is meant, it delivers again with a unique name",
+                "the birthplace names several Gemeinden",
+                "ask the office which one is meant, it delivers again with a unique name",
             ),
             Ortsangabe::Widerspruch => Stand::Unklar(
-                "the birthplace does not lie where the register of its key is kept; complete tables/ortsnamen.csv, apply, then replay, or ask the office",
+                "the birthplace does not lie where the register of its key is kept",
+                "complete tables/ortsnamen.csv, apply, then replay, or ask the office",
             ),
             Ortsangabe::Unbekannt | Ortsangabe::OhneName | Ortsangabe::Einig(_) => Stand::Unklar(
-                "the birthplace names no known Gemeinde; complete tables/gemeinden.csv or ortsnamen.csv, apply, then replay, or ask the office",
+                "the birthplace names no known Gemeinde",
+                "complete tables/gemeinden.csv or ortsnamen.csv, apply, then replay, or ask the office",
             ),
         }
     }

@@ -12,6 +12,7 @@ use crate::pipeline::versions::Writing;
 use crate::pipeline::werte::JUGENDAMT;
 use crate::pipeline::{build, sending, werte};
 use crate::register::aemter::ARS;
+use crate::register::entscheidung::{Entscheidung, Ergebnis};
 use crate::register::record::Behoerde;
 use crate::register::tafeln::Tafeln;
 
@@ -101,7 +102,11 @@ impl Step for Forward {
             }
             _ => sending::original(message),
         };
-        message.audit(ENTRY.word, &[("message", &reply.message)]);
+        // Where the table answers, it is written all the same, so that one that cannot be written tells nothing, and goes nowhere.
+        let answered = |entscheidung: &Entscheidung| entscheidung.ergebnis != Ergebnis::Klaerfall;
+        if !message.entscheidung.as_ref().is_some_and(answered) {
+            message.audit(ENTRY.word, &[("message", &reply.message)]);
+        }
         message.built.insert(self.named.clone(), reply);
         Ok(Flow::Next)
     }

@@ -90,7 +90,9 @@ impl Objecting {
         let mut opening = self.opening(settling, if foreign { Why::Foreign } else { why });
         opening.made = objection::made(&record.kopf, settling.head.received);
         let child = |(kind, mutter): &(Option<&Kind>, &Mutter)| kind.map(|kind| keys::child(kind, mutter));
-        opening.about = once(spoken.iter().filter_map(child).chain(of_each(spoken, objection::about)));
+        let itself = [objection::inhalt(&settling.content)];
+        opening.about =
+            once(spoken.iter().filter_map(child).chain(of_each(spoken, objection::about)).chain(itself));
         opening.ends = kinder().filter_map(satz_endet).max();
         if foreign {
             let office = kinder().find_map(|kind| geburtsort(kind, &self.tafeln, am).amt());
@@ -132,8 +134,15 @@ impl Objects for Objecting {
         let mut changes = vec![close(Which::Block(settling.head.id), COPY), close(copy, COPY)];
         if settling.state == Inbound::Accepted {
             let before = objection::made(&record.kopf, settling.head.received);
+            // The same octets that lie here under another delivery's id, at a wrong entry perhaps: they have had their effect.
+            let itself = Which::About {
+                aemter: aemter.clone(),
+                keys: vec![objection::inhalt(&settling.content)],
+                before: Timestamp::MAX,
+            };
             let later = Which::About { aemter, keys: of_each(&spoken, objection::closes), before };
-            changes.extend([close(Which::Delivery(settling.head.id), EFFECT), close(later, LATER)]);
+            let own = Which::Delivery(settling.head.id);
+            changes.extend([close(own, EFFECT), close(itself, EFFECT), close(later, LATER)]);
             return self.told(changes, settling.now);
         }
         // Only what is in the mirror already says nothing. What is refused as older than that does: its stamp is a claim of a clock
@@ -264,7 +273,11 @@ mod tests {
         }
         let accepted = settled(&message, Inbound::Accepted, &[], &[]);
         assert!(opened(&accepted).is_none());
-        assert_eq!(accepted.len(), 4, "its own, earlier ones of the child, and what could not be read");
+        assert_eq!(
+            accepted.len(),
+            5,
+            "its own, the same octets, earlier ones of the child, and what could not be read"
+        );
     }
 
     #[test]

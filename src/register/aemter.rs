@@ -71,6 +71,12 @@ impl Amt {
         self.gebiete.iter().any(|gebiet| gebiet.gilt(am))
     }
 
+    /// The first day on which it holds no area any more; `None` for one that never held any, or holds one without end.
+    pub fn endete(&self) -> Option<Date> {
+        let last = self.gebiete.iter().map(|gebiet| gebiet.bis).max()??;
+        self.gebiete.iter().all(|gebiet| gebiet.bis.is_some()).then(|| last.tomorrow().ok()).flatten()
+    }
+
     /// Whether its last area has ended before this day; one without any area has ended where another took over.
     pub fn geendet(&self, am: Date) -> bool {
         let all = self.gebiete.iter().all(|gebiet| gebiet.bis.is_some_and(|last| last < am));
@@ -199,6 +205,11 @@ impl Aemter {
     pub fn fuer_auslandsgeburten(&self) -> Zustaendig<'_> {
         one(self.aemter.iter().filter(|amt| amt.auslandsgeburten).collect())
     }
+}
+
+/// The moment at which a day begins in Germany.
+pub fn beginn(tag: Date) -> Option<Timestamp> {
+    tag.to_zoned(TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC)).ok().map(|day| day.timestamp())
 }
 
 /// The civil date in Germany at a moment: the day on which competence is asked for.

@@ -102,6 +102,18 @@ pub struct Bestand {
     /// A finding of the look-up, never stored.
     #[serde(skip)]
     pub alte_schluessel: bool,
+    /// The registers that this office took over. A finding of the look-up, never stored.
+    #[serde(skip)]
+    pub uebernommen: Vec<Uebernahme>,
+}
+
+/// A register that another office took over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uebernahme {
+    /// From when on it is the other's; `None` where the office before had no area.
+    pub ab: Option<Timestamp>,
+    /// What was known of it, if a load was begun.
+    pub bestand: Option<Bestand>,
 }
 
 /// Why a step of the Bestand cannot be made.
@@ -250,7 +262,7 @@ impl Bestand {
     /// Whether absence may be read from the mirror now: declared complete, and the last Bestandsmeldung agreed and is not
     /// older than `max_age`.
     pub fn vollstaendig_und_frisch(&self, now: Timestamp, max_age: Duration) -> bool {
-        if self.alte_schluessel {
+        if self.alte_schluessel || !self.uebernommen.iter().all(|other| self.deckt(other, now, max_age)) {
             return false;
         }
         let longest = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
@@ -258,6 +270,20 @@ impl Bestand {
             meldung.stimmt && meldung.am <= now && now.duration_since(meldung.am) <= longest
         });
         self.erklaert() && fresh
+    }
+
+    /// Whether what is known of this register is known of one that it took over, too: its own list was made since then and holds both; or
+    /// the other was declared complete, and one Bestandsmeldung that still counts speaks of it: the other's, or one of both.
+    fn deckt(&self, other: &Uebernahme, now: Timestamp, max_age: Duration) -> bool {
+        let Some(ab) = other.ab else { return true };
+        let since = |moment: Option<Timestamp>| moment.is_some_and(|moment| moment >= ab);
+        if since(self.abgleich.as_ref().and_then(|abgleich| abgleich.stand)) {
+            return true;
+        }
+        let of_both = since(self.meldung.as_ref().map(|meldung| meldung.am));
+        other.bestand.as_ref().is_some_and(|bestand| {
+            bestand.erklaert() && (of_both || bestand.vollstaendig_und_frisch(now, max_age))
+        })
     }
 }
 
@@ -309,6 +335,32 @@ mod tests {
         assert!(bestand.laedt());
         assert_eq!(bestand.unterschreiben("b", at(5)), Ok(true));
         assert!(bestand.erklaert() && !bestand.laedt());
+    }
+
+    #[test]
+    fn a_register_that_was_taken_over_is_known_only_where_somebody_said_so() {
+        let day = Duration::from_secs(24 * 3600);
+        let meldung = |hour: i64, stimmt: bool| {
+            Some(Meldung { am: at(hour), anzahl: 10, stimmt, gezaehlt: None, letzte: None })
+        };
+        let with = |own: Bestand, other: Option<Bestand>| {
+            let uebernommen = vec![Uebernahme { ab: Some(at(10)), bestand: other }];
+            Bestand { uebernommen, ..own }.vollstaendig_und_frisch(at(12), day)
+        };
+        let own = Bestand { meldung: meldung(9, true), ..declared() };
+        assert!(own.vollstaendig_und_frisch(at(12), day));
+        let loading = Bestand::beginnen(at(1));
+        let other = |hour, stimmt| Some(Bestand { meldung: meldung(hour, stimmt), ..declared() });
+        assert!(!with(own.clone(), None) && !with(own.clone(), Some(loading.clone())));
+        assert!(with(own.clone(), other(9, true)));
+        assert!(!with(own.clone(), other(9, false)), "it did not agree");
+        assert!(!with(own.clone(), other(-30, true)), "too long ago");
+        let of_both = Bestand { meldung: meldung(11, true), ..declared() };
+        assert!(with(of_both.clone(), other(9, false)), "counted anew, both together");
+        assert!(!with(of_both.clone(), Some(loading.clone())) && !with(of_both, None));
+        let mut compared = own;
+        compared.abgleichen(abgleich(11, 0, 0)).unwrap();
+        assert!(with(compared.clone(), None) && with(compared, Some(loading)), "its list holds both");
     }
 
     #[test]

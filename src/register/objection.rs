@@ -296,6 +296,12 @@ pub fn copy(uuid: &str) -> SearchKey {
     SearchKey::new("kopie", [uuid.trim()])
 }
 
+/// The key that ties deliveries of the same octets, by their hash.
+pub fn inhalt(content: &[u8; 32]) -> SearchKey {
+    let hex: String = content.iter().map(|octet| format!("{octet:02x}")).collect();
+    SearchKey::new("inhalt", [hex.as_str()])
+}
+
 /// The child and mother of which a delivery speaks: as they stood, and as they stand now.
 pub fn spoken_of(record: &Record) -> Vec<(Option<&Kind>, &Mutter)> {
     let neu = record.neu.as_deref();
