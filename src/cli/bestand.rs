@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -21,9 +21,9 @@ use crate::clock::Clock;
 use crate::config::{self, SecretRef};
 use crate::effects::{Fact, Question};
 use crate::envelope::Stage;
-use crate::pipeline::find::RUECKSTAND;
 use crate::plan::Partner;
 use crate::register::aemter::tag;
+use crate::register::bestand::Bestand;
 use crate::register::uhr::TOLERANCE;
 use crate::store::contract::{Scope, Store, View};
 use crate::store::looks::Look;
@@ -265,19 +265,26 @@ async fn status(
     };
     let store = stage::read_store(global, out)?;
     // No person data: only what is known of registers as a whole is asked for.
-    let questions = names.iter().cloned().map(Question::Bestand).collect();
-    let (answers, looks) = (store.lookup(questions).await?, store.looks().await?);
+    let (looks, table) = (store.looks().await?, &fit.compiled.tafeln.aemter);
     let (mut rows, mut values, now) = (Vec::new(), Vec::new(), clock.now());
-    for (name, answer) in names.iter().zip(answers) {
-        let Fact::Bestand(found) = answer.fact else { continue };
-        let bestand = found.unwrap_or_default();
-        // What its predecessors deliver is its own.
-        let aemter = fit.compiled.tafeln.aemter.mit_vorgaengern(name, tag(now));
+    for name in &names {
+        // What its predecessors deliver is its own; the office itself comes first.
+        let aemter = table.mit_vorgaengern(name, tag(now));
+        let questions = aemter.iter().cloned().map(Question::Bestand).collect();
+        let mut bestand = Bestand::default();
+        for (amt, answer) in aemter.iter().zip(store.lookup(questions).await?) {
+            match answer.fact {
+                Fact::Bestand(found) if amt == name => bestand = found.unwrap_or_default(),
+                Fact::Bestand(found) => bestand.uebernehmen(table.ab(amt), found),
+                _ => {}
+            }
+        }
         let looks: Vec<&Look> = looks.iter().filter(|look| aemter.contains(&look.partner)).collect();
         let at = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
         let fresh = bestand.vollstaendig_und_frisch(now, FRESH);
         let word = match (bestand.erklaert(), bestand.laedt(), fresh) {
             (_, _, true) => "complete and fresh",
+            (true, ..) if bestand.ungedeckt(now, FRESH) => "complete without what it took over",
             (true, ..) => "complete, not fresh",
             (_, true, _) => "load under way",
             _ => "not begun",
@@ -305,7 +312,7 @@ async fn status(
                     Some(what) => format!("{}, does not agree: {what}", meldung.am),
                 },
             ),
-            channel(&looks, now),
+            channel(&looks, now, fit.compiled.rueckstand()),
         ]);
         values.push(json!({ "jugendamt": name, "stand": word, "bestand": bestand, "kanal": looks }));
     }
@@ -327,9 +334,9 @@ async fn status(
 
 /// Until when all was taken that lay where an office's deliveries come in: what was asked and found empty, of several places the one that
 /// was so longest ago. Where nobody asks, as at the HTTP door, nothing lies anywhere.
-fn channel(looks: &[&Look], now: Timestamp) -> String {
+fn channel(looks: &[&Look], now: Timestamp, rueckstand: SignedDuration) -> String {
     let unasked =
-        looks.iter().map(|look| look.looked).filter(|at| now.duration_since(*at) > RUECKSTAND).min();
+        looks.iter().map(|look| look.looked).filter(|at| now.duration_since(*at) > rueckstand).min();
     let emptied = looks.iter().map(|look| look.emptied).min().flatten();
     let lies = looks.iter().filter_map(|look| look.since).min();
     let empty =
@@ -345,6 +352,7 @@ fn channel(looks: &[&Look], now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::find::RUECKSTAND;
 
     #[test]
     fn until_when_all_deliveries_were_taken_is_said_of_all_places_together() {
@@ -356,7 +364,7 @@ mod tests {
             looked: at(looked),
             emptied: emptied.map(at),
         };
-        let said = |looks: &[Look]| channel(&looks.iter().collect::<Vec<_>>(), at("12:00:00"));
+        let said = |looks: &[Look]| channel(&looks.iter().collect::<Vec<_>>(), at("12:00:00"), RUECKSTAND);
         let empty = look(None, "11:59:00", Some("11:59:00"));
         assert_eq!(said(&[]), "-");
         assert_eq!(said(std::slice::from_ref(&empty)), "empty at 2026-11-21 11:59:00Z");

@@ -10,7 +10,6 @@ use super::output::{Output, moment};
 use super::stage;
 use crate::clock::Clock;
 use crate::engine::objecting;
-use crate::pipeline::find::RUECKSTAND;
 use crate::route::compiled::Compiled;
 use crate::store::contract::Store;
 
@@ -24,9 +23,11 @@ pub async fn pause(
 ) -> Result<Exit, CliError> {
     let name = checked(args.kind, &args.name)?;
     let asked = Asked::Pause(args.kind, name.clone(), args.until);
-    let offices = stage::compile(global, out).map(|fit| concerned(&fit.compiled, args.kind, &name));
-    let from = clock.now().checked_add(RUECKSTAND);
-    if let (Ok(offices), Ok(from)) = (offices, from)
+    let held = stage::compile(global, out).map(|fit| {
+        let from = clock.now().checked_add(fit.compiled.rueckstand());
+        (concerned(&fit.compiled, args.kind, &name), from)
+    });
+    if let Ok((offices, Ok(from))) = held
         && !offices.is_empty()
     {
         let (offices, from) = (offices.join(", "), moment(from));

@@ -18,7 +18,6 @@ use crate::effects::{Fact, Question};
 use crate::engine::commit::TO_MAINTAINERS;
 use crate::engine::objecting;
 use crate::envelope::Inbound;
-use crate::pipeline::find::RUECKSTAND;
 use crate::register::aemter::tag;
 use crate::register::bestand::Bestand;
 use crate::register::objection::{Sought, Why};
@@ -133,18 +132,24 @@ async fn of_offices(
     let offices = compiled.tafeln.aemter.aemter.iter().map(|amt| amt.id.clone());
     let offices: Vec<String> = offices.filter(|id| compiled.partners.contains_key(id)).collect();
     let (held, looks) = (held(compiled, pauses), store.looks().await?);
+    let rueckstand = compiled.rueckstand();
     let (mut items, mut undeclared) = (Vec::new(), Vec::new());
     for office in offices {
         // What a predecessor delivered is this office's, and so is what of it lies here.
         let aemter = compiled.tafeln.aemter.mit_vorgaengern(&office, tag(now));
         // No person data: only what is known of registers and deliveries as such is asked for.
-        let questions =
-            [Question::Bestand(office.clone()), Question::Objections(Sought::Open(office.clone()))];
+        let mut questions = vec![Question::Objections(Sought::Open(office.clone()))];
+        questions.extend(aemter.iter().cloned().map(Question::Bestand));
         let mut register = Register::default();
-        for answer in store.lookup(questions.into()).await? {
-            match answer.fact {
-                Fact::Bestand(found) => register.bestand = found.unwrap_or_default(),
-                Fact::Objections(found) => {
+        for (question, answer) in questions.iter().zip(store.lookup(questions.clone()).await?) {
+            match (question, answer.fact) {
+                (Question::Bestand(amt), Fact::Bestand(found)) if *amt == office => {
+                    register.bestand = found.unwrap_or_default();
+                }
+                (Question::Bestand(amt), Fact::Bestand(found)) => {
+                    register.bestand.uebernehmen(compiled.tafeln.aemter.ab(amt), found);
+                }
+                (_, Fact::Objections(found)) => {
                     register.unread =
                         found.iter().filter(|one| one.why == Why::Unreadable).map(|one| one.since).min();
                     items.extend(of_office(&office, &found));
@@ -155,7 +160,7 @@ async fn of_offices(
         register.looks = looks.iter().filter(|look| aemter.contains(&look.partner)).cloned().collect();
         register.held = aemter.iter().filter_map(|amt| held.get(amt).copied()).min();
         match register.bestand.erklaert() {
-            true => items.extend(of_register(&office, &register, now)),
+            true => items.extend(of_register(&office, &register, (now, rueckstand))),
             false => undeclared.push(office),
         }
     }
@@ -194,13 +199,17 @@ fn held(compiled: &Compiled, pauses: &[Pause]) -> BTreeMap<String, Timestamp> {
     held
 }
 
-/// Why a register that was declared complete is answered by persons only (case J), since when, and what ends it. With the settings that
-/// routes have unless they say otherwise.
-fn of_register(office: &str, register: &Register, now: Timestamp) -> Option<Item> {
+/// Why a register that was declared complete is answered by persons only (case J), since when, and what ends it; `rueckstand`: how long
+/// deliveries may lie unread.
+fn of_register(
+    office: &str,
+    register: &Register,
+    (now, rueckstand): (Timestamp, SignedDuration),
+) -> Option<Item> {
     let bestand = &register.bestand;
     let after = |since: Timestamp, time: SignedDuration| since.checked_add(time).ok();
     let mut why: Vec<(String, Option<Timestamp>)> = Vec::new();
-    let late = |since: Timestamp| after(since, RUECKSTAND).filter(|from| *from < now);
+    let late = |since: Timestamp| after(since, rueckstand).filter(|from| *from < now);
     if let Some(since) = register.unread {
         why.push(("an unreadable delivery".to_owned(), Some(since)));
     }
@@ -229,6 +238,11 @@ fn of_register(office: &str, register: &Register, now: Timestamp) -> Option<Item
             why.push((text, after(last.am, frist)));
         }
         Some(_) => {}
+    }
+    if bestand.ungedeckt(now, MELDEFRIST) {
+        let text = "a register that it took over was never declared complete, or its last Bestandsmeldung does not count any more: \
+            compare a list of both (`bestand abgleich`), or let a Bestandsmeldung count both where the other was declared";
+        why.push((text.to_owned(), None));
     }
     if bestand.alte_schluessel {
         why.push(("its search keys are being made anew".to_owned(), None));
@@ -571,6 +585,7 @@ pub fn print(report: &Report, out: &mut Output) -> std::io::Result<()> {
 mod tests {
     use super::*;
     use crate::cli::output::tests::Printed;
+    use crate::pipeline::find::RUECKSTAND;
     use crate::register::bestand::Meldung;
     use crate::register::objection::Objection;
 
@@ -672,7 +687,8 @@ mod tests {
         };
         let register =
             |meldung| Register { bestand: Bestand { meldung, ..Bestand::default() }, ..Register::default() };
-        let told = |register: Register| of_register("jugendamt-bremen", &register, at("12:00:00"));
+        let told =
+            |register: Register| of_register("jugendamt-bremen", &register, (at("12:00:00"), RUECKSTAND));
         assert_eq!(told(register(meldung("08:00:00", true))), None);
         let look = |since: Option<&str>, looked| Look {
             place: "lieferungen jugendamt-bremen".to_owned(),

@@ -12,8 +12,8 @@ use crate::effects::{Fact, Question, Retrieval, Stored, Vorgang, VorgangState};
 use crate::message::Message;
 use crate::pipeline::entschieden::{key, login_holds};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
-use crate::register::aemter::{Amt, beginn, tag};
-use crate::register::bestand::{Bestand, Uebernahme};
+use crate::register::aemter::tag;
+use crate::register::bestand::Bestand;
 use crate::register::entscheidung::Befund;
 use crate::register::gemeinden::Gemeinden;
 use crate::register::keys;
@@ -119,8 +119,7 @@ impl Step for Find {
                     gefunden.offen |= vorgang.as_ref().is_some_and(offen);
                 }
                 (Question::Bestand(amt), Fact::Bestand(bestand)) => {
-                    let ended = self.tafeln.aemter.amt(amt).and_then(Amt::endete);
-                    gefunden.register(bestand, ended.and_then(beginn));
+                    gefunden.register(bestand, self.tafeln.aemter.ab(amt));
                 }
                 (Question::Objections(Sought::Under(_)), Fact::Objections(found)) => {
                     gefunden.offen |= !found.is_empty();
@@ -205,10 +204,7 @@ impl Gefunden {
     fn register(&mut self, bestand: &Option<Bestand>, ended: Option<Timestamp>) {
         match (self.eigener, &mut self.bestand) {
             (false, own) => own.clone_from(bestand),
-            (true, Some(own)) => {
-                own.alte_schluessel |= bestand.as_ref().is_some_and(|b| b.alte_schluessel);
-                own.uebernommen.push(Uebernahme { ab: ended, bestand: bestand.clone() });
-            }
+            (true, Some(own)) => own.uebernehmen(ended, bestand.clone()),
             (true, None) => {}
         }
         self.eigener = true;

@@ -201,6 +201,11 @@ impl Aemter {
         std::iter::once(amt.to_owned()).chain(before.map(|other| other.id.clone())).collect()
     }
 
+    /// From when on the areas of an office are another's, where all of them have ended or will.
+    pub fn ab(&self, amt: &str) -> Option<Timestamp> {
+        self.amt(amt).and_then(Amt::endete).and_then(beginn)
+    }
+
     /// The office that keeps the register for births abroad.
     pub fn fuer_auslandsgeburten(&self) -> Zustaendig<'_> {
         one(self.aemter.iter().filter(|amt| amt.auslandsgeburten).collect())
@@ -208,7 +213,7 @@ impl Aemter {
 }
 
 /// The moment at which a day begins in Germany.
-pub fn beginn(tag: Date) -> Option<Timestamp> {
+fn beginn(tag: Date) -> Option<Timestamp> {
     tag.to_zoned(TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC)).ok().map(|day| day.timestamp())
 }
 

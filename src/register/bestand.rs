@@ -192,6 +192,17 @@ impl Bestand {
         }
     }
 
+    /// Puts beside it what is known of a register that its office took over.
+    pub fn uebernehmen(&mut self, ab: Option<Timestamp>, other: Option<Bestand>) {
+        self.alte_schluessel |= other.as_ref().is_some_and(|other| other.alte_schluessel);
+        self.uebernommen.push(Uebernahme { ab, bestand: other });
+    }
+
+    /// Whether nobody said of a register that it took over that it is complete, or what was said no longer counts.
+    pub fn ungedeckt(&self, now: Timestamp, max_age: Duration) -> bool {
+        !self.uebernommen.iter().all(|other| self.deckt(other, now, max_age))
+    }
+
     /// Begins the load anew: all that was compared, signed and reported before no longer counts.
     pub fn beginnen(am: Timestamp) -> Bestand {
         Bestand { begonnen: Some(am), ..Bestand::default() }
@@ -262,7 +273,7 @@ impl Bestand {
     /// Whether absence may be read from the mirror now: declared complete, and the last Bestandsmeldung agreed and is not
     /// older than `max_age`.
     pub fn vollstaendig_und_frisch(&self, now: Timestamp, max_age: Duration) -> bool {
-        if self.alte_schluessel || !self.uebernommen.iter().all(|other| self.deckt(other, now, max_age)) {
+        if self.alte_schluessel || self.ungedeckt(now, max_age) {
             return false;
         }
         let longest = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::envelope::Stage;
 use crate::paper::texts::Texte;
+use crate::pipeline::find;
 use crate::pipeline::jugendamt::OFFICE;
 use crate::plan::{Partner, Patience, Plan, PlanSet};
 use crate::register::tafeln::Tafeln;
@@ -91,7 +93,31 @@ pub struct Compiled {
     pub texte: Arc<Texte>,
 }
 
+/// The settings of every `find` below this part of the effective configuration.
+fn finds<'a>(part: &'a Value, found: &mut Vec<&'a Value>) {
+    match part {
+        Value::Object(map) => {
+            found.extend(map.get(find::ENTRY.word));
+            map.values().for_each(|value| finds(value, found));
+        }
+        Value::Array(list) => list.iter().for_each(|value| finds(value, found)),
+        _ => {}
+    }
+}
+
 impl Compiled {
+    /// How long deliveries of an office may lie unread before the first of the routes answers nothing of its register.
+    pub fn rueckstand(&self) -> SignedDuration {
+        let mut found = Vec::new();
+        finds(&self.effective, &mut found);
+        let written = |settings: &&Value| settings.get("rueckstand").and_then(Value::as_str)?.parse().ok();
+        found
+            .iter()
+            .map(|settings| written(settings).unwrap_or(find::RUECKSTAND))
+            .min()
+            .unwrap_or(find::RUECKSTAND)
+    }
+
     /// The set that runs, once the destinations are built.
     pub fn into_plan_set(
         self,

@@ -46,6 +46,24 @@ fn bestand(welt: &mut Welt, change: impl FnOnce(&mut Bestand)) {
     change(welt.bestaende.get_mut(GEBURT).unwrap());
 }
 
+/// The office keeps the register since this morning; of the one before it `alt` is known.
+fn nimmt_ueber(welt: &mut Welt, alt: impl FnOnce(&mut Option<Bestand>, jiff::Timestamp)) {
+    let ended = "2026-11-20".parse().unwrap();
+    let mut before = welt.tafeln.aemter.amt(GEBURT).unwrap().clone();
+    before.gebiete[0].bis = Some(ended);
+    (before.id, before.nachfolge) = ("jugendamt-alt".to_owned(), Some(GEBURT.to_owned()));
+    welt.tafeln.aemter.aemter.push(before);
+    amt(welt, GEBURT, |amt| amt.gebiete[0].von = Some("2026-11-21".parse().unwrap()));
+    // Its own last word is of yesterday evening.
+    let evening = welt.now - jiff::SignedDuration::from_hours(12);
+    bestand(welt, |bestand| bestand.meldung.as_mut().unwrap().am = evening);
+    let mut known = None;
+    alt(&mut known, welt.now);
+    if let Some(known) = known {
+        welt.bestaende.insert("jugendamt-alt".to_owned(), known);
+    }
+}
+
 fn zusatz(welt: &mut Welt, change: impl FnOnce(&mut drehscheibe::register::record::Zusatzangaben)) {
     change(welt.record.zusatz.as_mut().unwrap());
 }
@@ -265,6 +283,45 @@ const ROWS: &[(&str, Change, Fall)] = &[
                     letzte: None,
                 })
             })
+        },
+        Fall::A,
+    ),
+    ("took over what was never declared", |w| nimmt_ueber(w, |_, _| ()), Fall::J),
+    (
+        "took over what was declared",
+        |w| nimmt_ueber(w, |alt, now| *alt = Some(super::welt::vollstaendig(now))),
+        Fall::A,
+    ),
+    (
+        "took over what did not agree",
+        |w| {
+            nimmt_ueber(w, |alt, now| {
+                let mut bestand = super::welt::vollstaendig(now);
+                bestand.meldung.as_mut().unwrap().stimmt = false;
+                *alt = Some(bestand);
+            })
+        },
+        Fall::J,
+    ),
+    (
+        "counted both since it took over",
+        |w| {
+            nimmt_ueber(w, |alt, now| {
+                let mut bestand = super::welt::vollstaendig(now);
+                bestand.meldung.as_mut().unwrap().stimmt = false;
+                *alt = Some(bestand);
+            });
+            let morning = w.now - jiff::SignedDuration::from_hours(2);
+            bestand(w, |b| b.meldung.as_mut().unwrap().am = morning);
+        },
+        Fall::A,
+    ),
+    (
+        "compared a list of both since it took over",
+        |w| {
+            nimmt_ueber(w, |_, _| ());
+            let morning = w.now - jiff::SignedDuration::from_hours(2);
+            bestand(w, |b| b.abgleich.as_mut().unwrap().stand = Some(morning));
         },
         Fall::A,
     ),
