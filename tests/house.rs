@@ -78,7 +78,7 @@ fn a_forbidden_import_is_found() {
     assert_tells_apart(
         imports,
         "src/engine/door.rs",
-        "use crate::{store::contract::Due, xml::gate, engine::commit}; // crate::route",
+        "use crate::{store::contract::Due, xml::limits, engine::commit}; // crate::route",
         &[
             "use crate::route::file;",
             "fn f() { crate::transport::http::x() }",
