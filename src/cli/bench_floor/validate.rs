@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::app::place;
+use crate::app::fit;
 use crate::cli::exit::CliError;
 use crate::xml::limits::Limits;
 use crate::xoev::contract::{Reader, Standards};
@@ -34,7 +34,7 @@ impl Validators {
         threads: usize,
         valid: UnboundedSender<Result<Item, CliError>>,
     ) -> Result<Validators, CliError> {
-        let standards = place::standards(xsd).map_err(CliError::from_unfit)?;
+        let standards = fit::standards(xsd).map_err(CliError::from_unfit)?;
         let (inlet, items) = crossbeam_channel::unbounded();
         for n in 0..threads.max(1) {
             let (items, valid, standards) = (items.clone(), valid.clone(), standards.clone());
