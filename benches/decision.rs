@@ -28,6 +28,7 @@ use drehscheibe::register::record::{
 use drehscheibe::register::tafeln::Tafeln;
 use drehscheibe::store::contract::{Entry, Store};
 use drehscheibe::xml::gate;
+use drehscheibe::xml::limits::Limits;
 use drehscheibe::xoev::contract::Standards;
 use drehscheibe::xoev::set::PackageSet;
 use jiff::Timestamp;
@@ -268,7 +269,7 @@ fn decision(criterion: &mut Criterion) {
     let standards = support::standards();
     let [authorise, find, decide] = steps(&standards);
     let mut bench = Bench { reader: standards.reader() };
-    let document = gate::pass(Bytes::from_static(b"<antrag/>"), &gate::Limits::default()).unwrap();
+    let document = gate::pass(Bytes::from_static(b"<antrag/>"), &Limits::default()).unwrap();
     // The store keeps time by this clock too, so that a report of now is fresh.
     let now = drehscheibe::clock::Clock::real().now();
     let mut group = criterion.benchmark_group("decision");

@@ -13,6 +13,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use drehscheibe::clock::Tick;
 use drehscheibe::xml::gate;
+use drehscheibe::xml::limits::Limits;
 use drehscheibe::xoev::contract::Standards;
 
 #[allow(dead_code, reason = "each benchmark uses its part of it")]
@@ -26,7 +27,7 @@ fn document(criterion: &mut Criterion) {
     let body = support::body(1);
     let record = support::read(&standards, reader.as_mut(), body.clone());
     let values = support::receipt_values(&record);
-    let limits = gate::Limits::default();
+    let limits = Limits::default();
     let mut group = criterion.benchmark_group("document");
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function("gate", |bencher| {
@@ -100,7 +101,7 @@ fn beside_others(_: &mut Criterion) {
     let standards = support::standards();
     let mut reader = standards.reader();
     let body = support::body(1);
-    let limits = gate::Limits::default();
+    let limits = Limits::default();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("0804.xml");
     std::fs::write(&file, &body).unwrap();

@@ -5,7 +5,8 @@ use bytes::Bytes;
 use drehscheibe::schema::load::Library;
 use drehscheibe::schema::tables::Schema;
 use drehscheibe::schema::watch::Validation;
-use drehscheibe::xml::gate::{self, Limits};
+use drehscheibe::xml::gate;
+use drehscheibe::xml::limits::Limits;
 
 /// One schema document; everything else is missing.
 struct One<'o>(&'o [u8]);

@@ -13,8 +13,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rules::{
-    Source, foreign_words, heads, imports, impurities, menus, sizes, unfinished, unsafe_not_forbidden,
-    unused, upward, written_table,
+    Source, circles, foreign_words, heads, imports, impurities, menus, sizes, unfinished,
+    unsafe_not_forbidden, unused, upward, written_table,
 };
 use table::{CORE, MAY_IMPORT, MEDIAN, WALL};
 
@@ -78,7 +78,7 @@ fn a_forbidden_import_is_found() {
     assert_tells_apart(
         imports,
         "src/engine/door.rs",
-        "use crate::{store::contract::Due, xml::gate, engine::commit}; // crate::route",
+        "use crate::{store::contract::Due, xml::limits, engine::commit}; // crate::route",
         &[
             "use crate::route::file;",
             "fn f() { crate::transport::http::x() }",
@@ -94,6 +94,37 @@ fn a_forbidden_import_is_found() {
         &["use super::store;"],
     );
     assert!(!imports(&[Source::new("src/annex/x.rs", "")]).is_empty());
+}
+
+#[test]
+fn no_files_of_a_room_name_each_other_in_a_circle() {
+    assert_none(circles(&sources()));
+}
+
+#[test]
+fn a_circle_is_found() {
+    let source = |path: &str, text: &str| Source::new(path, text);
+    let below = source("src/a/below.rs", "pub struct Noun;");
+    assert_none(circles(&[
+        source("src/a/x.rs", "use super::below::Noun; use crate::b::x; mod inner { use super::super::y; }"),
+        source("src/a/y.rs", "use super::below::Noun;\n#[cfg(test)]\nmod tests { use crate::a::x; }"),
+        source("src/b/x.rs", "use crate::a::x;"),
+        below,
+    ]));
+    for (first, second) in [
+        ("use super::y::f;", "use crate::a::x;"),
+        ("use crate::{a::y}; fn f() {}", "fn g() { super::x::f() }"),
+        ("use super::z;", "use super::x::f;"),
+    ] {
+        let files = [
+            source("src/a/x.rs", first),
+            source("src/a/y.rs", second),
+            source("src/a/z.rs", "use super::y;"),
+        ];
+        assert_eq!(circles(&files).len(), 1, "{first} {second}");
+    }
+    let parent = [source("src/a.rs", "use self::b::f; mod b;"), source("src/a/b.rs", "use super::Noun;")];
+    assert_eq!(circles(&parent).len(), 1, "a file and what stands below it");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use drehscheibe::store::contract::{Committed, Entry, Keep, Key, Stamp, Store};
 use drehscheibe::store::sqlite::open::Settings;
 use drehscheibe::store::sqlite::store::SqliteStore;
 use drehscheibe::xml::gate;
+use drehscheibe::xml::limits::Limits;
 use drehscheibe::xoev::contract::{Reader, Standards};
 use drehscheibe::xoev::package;
 use drehscheibe::xoev::set::PackageSet;
@@ -39,7 +40,7 @@ pub fn standards() -> PackageSet {
 
 /// Reads a delivery as the door does.
 pub fn read(standards: &PackageSet, reader: &mut dyn Reader, body: Bytes) -> Record {
-    let document = gate::pass(body, &gate::Limits::default()).unwrap();
+    let document = gate::pass(body, &Limits::default()).unwrap();
     let detected = standards.detect(&document).unwrap();
     reader.read(&detected, &document).unwrap()
 }

@@ -16,7 +16,8 @@ use crate::route::load::yaml_files;
 use crate::xoev::contract::Standards;
 
 use super::far::Mishap;
-use super::place::{self, Place, Unfit};
+use super::fit::{self, Unfit};
+use super::place::Place;
 use super::player::{self, Played, Script, Troubles};
 use super::script;
 
@@ -130,8 +131,7 @@ async fn play(
     script: &Script,
     troubles: &Troubles,
 ) -> Result<Played, String> {
-    let fit =
-        place::compile_with(place, standards.clone(), None).map_err(|unfit: Unfit| unfit.to_string())?;
+    let fit = fit::compile_with(place, standards.clone(), None).map_err(|unfit: Unfit| unfit.to_string())?;
     let folder = Scratch::in_memory().map_err(|error| format!("no temporary folder: {}", error.kind()))?;
     player::play(fit, &folder.0, script, troubles).await.map_err(|error| error.to_string())
 }
@@ -214,7 +214,7 @@ fn script(
     found: &Found,
     case: &Case,
 ) -> Result<Script, Vec<String>> {
-    let fit = place::compile_with(place, standards.clone(), None).map_err(|unfit| vec![unfit.to_string()])?;
+    let fit = fit::compile_with(place, standards.clone(), None).map_err(|unfit| vec![unfit.to_string()])?;
     script::of(
         &script::Shelf { compiled: &fit.compiled, xsd: &place.xsd, case: &found.file },
         &found.route,

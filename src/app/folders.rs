@@ -11,7 +11,6 @@ use crate::transport::TRANSPORTS;
 use crate::transport::folder::QUARANTINE;
 use crate::transport::port::{Claimed, no_folders};
 
-use super::house::store_folder;
 use super::place::Place;
 
 /// A folder that is ours.
@@ -116,7 +115,7 @@ pub fn trays(place: &Place, compiled: &Compiled) -> BTreeSet<PathBuf> {
 
 /// What is ours, with what says most first: a tray that is the store's folder holds the claims, too.
 fn own(place: &Place, compiled: &Compiled) -> Vec<Own> {
-    let store = store_folder(place, compiled);
+    let store = place.store_folder(compiled);
     let own = |path: &Path, what, holds_trays| Own { path: real(path), what, holds_trays, except: None };
     vec![
         own(&store.join(CLAIMS), "the folder of claims", false),

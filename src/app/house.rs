@@ -1,7 +1,7 @@
 //! The running house: store, engine, destinations, sources, in the order in which they are built and end.
 //! Every part is built once, here; nothing below knows who built it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,10 +31,11 @@ use crate::telemetry::metric;
 use crate::transport::port::{BuildError, Destinations, Surroundings};
 use crate::xoev::contract::Standards;
 
-use super::follow;
-use super::place::{self, Fit, Place, Unfit};
+use super::fit::{self, Fit, Unfit};
+use super::place::Place;
 use super::reload::Reload;
 use super::shared::Shared;
+use super::{applied, follow};
 
 /// Why the house does not stand.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +85,7 @@ pub struct House {
 /// Opens the store of a compiled stage, with the back end that it names.
 pub fn open_store(place: &Place, compiled: &Compiled, read_only: bool) -> Result<Arc<dyn Store>, StoreError> {
     let stage = &compiled.stage;
-    let folder = store_folder(place, compiled);
+    let folder = place.store_folder(compiled);
     if !read_only {
         // Where the store lies in the data folder itself, trays do, too, and partners have to pass.
         let shared = std::fs::canonicalize(&folder).ok() == std::fs::canonicalize(&place.data).ok();
@@ -145,7 +146,7 @@ fn key(compiled: &Compiled) -> SecretBox<[u8; 32]> {
 /// Where the store lies, as its back end is told: a folder, or an address with everything else as parameters.
 fn lies(place: &Place, compiled: &Compiled) -> Lies {
     let stage = &compiled.stage;
-    let folder = store_folder(place, compiled);
+    let folder = place.store_folder(compiled);
     let Some((_, url)) = stage.store_access.iter().find(|(name, _)| *name == "url") else {
         return Lies::Folder(folder);
     };
@@ -161,15 +162,10 @@ fn lies(place: &Place, compiled: &Compiled) -> Lies {
     Lies::at(text)
 }
 
-/// The folder of the store.
-pub fn store_folder(place: &Place, compiled: &Compiled) -> PathBuf {
-    place.data.join(&compiled.stage.store_path)
-}
-
 impl House {
     /// Starts: store, engine, destinations, sources, dispatch.
     pub async fn start(options: Options) -> Result<House, StartError> {
-        let fit = place::compile(&options.place, Some(options.clock.now()))?;
+        let fit = fit::compile(&options.place, Some(options.clock.now()))?;
         House::start_with(options, fit).await
     }
 
@@ -211,7 +207,7 @@ impl House {
         };
         let (sources, applied) = (Mutex::default(), Mutex::default());
         let shared = Arc::new(Shared { place, around, core: engine.core.clone(), sources, applied });
-        *shared.applied.lock().await = follow::last(&shared).await?;
+        *shared.applied.lock().await = applied::last(&*shared.core.store).await?;
         shared.install(fit).await?;
         engine.open_dispatch(Arc::new(Reload(shared.clone())));
         let follower = watch::spawn(&engine.core, "follow", follow::follow(shared.clone()));

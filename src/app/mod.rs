@@ -2,11 +2,13 @@
 
 pub mod orders;
 pub mod place;
-pub mod folders;
+mod folders;
 mod rights;
+pub mod fit;
 pub mod sources;
 pub mod ops;
 pub mod shared;
+pub mod applied;
 pub mod follow;
 pub mod reload;
 pub mod house;

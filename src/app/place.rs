@@ -1,24 +1,8 @@
-//! Where a stage lies on disk, and how its files become a compiled set. Starts nothing.
+//! Where a stage lies on disk. Reads nothing and starts nothing.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use jiff::Timestamp;
-
-use crate::pipeline;
-use crate::pipeline::refuse::Refusal;
-use crate::pipeline::step::Refuse;
-use crate::route::compile::{self, Files, Menus};
 use crate::route::compiled::Compiled;
-use crate::route::fault::Faults;
-use crate::route::load;
-use crate::transport;
-use crate::xoev::contract::Standards;
-use crate::xoev::package;
-
-use super::{folders, rights};
 
 /// The folders that a process works in.
 #[derive(Clone, Debug)]
@@ -33,119 +17,9 @@ pub struct Place {
     pub data: PathBuf,
 }
 
-/// Why the files of a stage cannot run.
-#[derive(Debug, thiserror::Error)]
-pub enum Unfit {
-    /// Faults in route, connection or partner files, each with its place.
-    #[error("{} fault(s) in the files of this stage", .0.faults.len())]
-    Files(Faults),
-    /// What everybody on the machine can read or change and must not, in a stage that is real.
-    #[error("{}", .0.join("\n"))]
-    Exposed(Vec<String>),
-    /// Folders that meet: a tray in another partner's, or in what is ours.
-    #[error("{}", .0.join("\n"))]
-    Meeting(Vec<String>),
-    /// A folder is missing; nothing else was looked at.
-    #[error(
-        "there is no folder {folder} with {what}; start where the checkout lies, or name it with {option}"
-    )]
-    Missing {
-        /// The folder as it was named.
-        folder: String,
-        /// What should lie there.
-        what: &'static str,
-        /// The option that names it.
-        option: &'static str,
-    },
-    /// Faults in the packages of the standards.
-    #[error("the packages below {folder} cannot be loaded:\n{text}")]
-    Packages {
-        /// The folder.
-        folder: String,
-        /// All faults.
-        text: String,
-    },
-}
-
-/// A compiled set with the standards it was compiled against.
-pub struct Fit {
-    /// The set.
-    pub compiled: Compiled,
-    /// The standards.
-    pub standards: Arc<dyn Standards>,
-}
-
-/// Loads the packages of the standards.
-pub fn standards(xsd: &Path) -> Result<Arc<dyn Standards>, Unfit> {
-    there(xsd, "the packages of the standards", "--xsd")?;
-    match package::load(xsd) {
-        Ok(packages) => Ok(Arc::new(packages)),
-        Err(faults) => {
-            let text = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-            Err(Unfit::Packages { folder: xsd.display().to_string(), text })
-        }
+impl Place {
+    /// The folder of the store of a compiled stage.
+    pub fn store_folder(&self, compiled: &Compiled) -> PathBuf {
+        self.data.join(&compiled.stage.store_path)
     }
-}
-
-/// Loads and compiles everything of a stage; all faults of all files at once.
-pub fn compile(place: &Place, now: Option<Timestamp>) -> Result<Fit, Unfit> {
-    compile_with(place, standards(&place.xsd)?, now)
-}
-
-/// The same with packages that are loaded already.
-pub fn compile_with(
-    place: &Place,
-    standards: Arc<dyn Standards>,
-    now: Option<Timestamp>,
-) -> Result<Fit, Unfit> {
-    let fit = compile_files(&read(place)?, standards, now)?;
-    match rights::wrong(place, &fit.compiled) {
-        found if found.is_empty() => {}
-        found => return Err(Unfit::Exposed(found)),
-    }
-    match folders::meeting(place, &fit.compiled) {
-        found if found.is_empty() => Ok(fit),
-        found => Err(Unfit::Meeting(found)),
-    }
-}
-
-/// Reads the files of a stage and its routes.
-pub fn read(place: &Place) -> Result<Files, Unfit> {
-    complete(place)?;
-    load::load(&place.routes, &place.config).map_err(Unfit::Files)
-}
-
-/// Whether there are folders at all where they were named.
-pub fn complete(place: &Place) -> Result<(), Unfit> {
-    there(&place.xsd, "the packages of the standards", "--xsd")?;
-    there(&place.config, "connections.yaml and partners.yaml", "--config")?;
-    there(&place.routes, "the routes", "--routes")
-}
-
-fn there(folder: &Path, what: &'static str, option: &'static str) -> Result<(), Unfit> {
-    match folder.is_dir() {
-        true => Ok(()),
-        false => Err(Unfit::Missing { folder: folder.display().to_string(), what, option }),
-    }
-}
-
-/// The same with files that are read already.
-pub fn compile_files(
-    files: &Files,
-    standards: Arc<dyn Standards>,
-    now: Option<Timestamp>,
-) -> Result<Fit, Unfit> {
-    let menus = Menus { steps: pipeline::STEPS, transports: transport::TRANSPORTS };
-    // Made once for each standard: making one rehearses all its answers.
-    let made: RefCell<BTreeMap<String, Arc<dyn Refuse>>> = RefCell::default();
-    let refuse = |standard: &str, platform: &serde_json::Value| {
-        if let Some(refuse) = made.borrow().get(standard) {
-            return Ok(refuse.clone());
-        }
-        let refuse: Arc<dyn Refuse> = Arc::new(Refusal::new(standards.clone(), platform.clone(), standard)?);
-        made.borrow_mut().insert(standard.to_owned(), refuse.clone());
-        Ok(refuse)
-    };
-    let compiled = compile::compile(files, &menus, &standards, &refuse, now).map_err(Unfit::Files)?;
-    Ok(Fit { compiled, standards })
 }

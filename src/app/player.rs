@@ -17,7 +17,7 @@ use crate::engine::points::Points;
 use crate::engine::ports::Ports;
 use crate::engine::start::{Engine, Start};
 use crate::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, Stage, Verdict};
-use crate::pipeline::jugendamt::ALIAS;
+use crate::pipeline::alias::ALIAS;
 use crate::plan::PlanSet;
 use crate::store::contract::{
     Command, CommandState, Figures, Filter, Listed, Scope, Store, StoreError, View,
@@ -28,7 +28,7 @@ use crate::transport::TRANSPORTS;
 use crate::transport::port::{Answers, Destination, Destinations, Intake, Spool};
 
 use super::far::{Mishap, Partner, Seen};
-use super::place::Fit;
+use super::fit::Fit;
 
 /// One delivery to play.
 #[derive(Clone, Debug, Default)]

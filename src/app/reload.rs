@@ -10,9 +10,9 @@ use crate::pipeline::jugendamt::OFFICE;
 use crate::store::contract::{Command, CommandState, Scope};
 use crate::telemetry::alarm::{Alarm, raise};
 
-use super::follow::{self, Applied};
+use super::applied::{self, Applied};
+use super::fit::{self, Fit};
 use super::orders;
-use super::place;
 use super::shared::Shared;
 
 /// Handles the commands that only the composition root can.
@@ -29,7 +29,7 @@ impl Reload {
         let shared = &self.0;
         let place = shared.place.clone();
         let now = shared.around.clock.now();
-        let compiled = tokio::task::spawn_blocking(move || place::compile(&place, Some(now)))
+        let compiled = tokio::task::spawn_blocking(move || fit::compile(&place, Some(now)))
             .await
             .map_err(|_| "compiling failed by an error of this program".to_owned())?;
         let fit = compiled.map_err(|unfit| format!("{unfit}; what runs goes on unchanged, see `check`"))?;
@@ -44,7 +44,7 @@ impl Reload {
         Ok(version)
     }
 
-    async fn refuse_stranding(&self, fit: &place::Fit) -> Result<(), String> {
+    async fn refuse_stranding(&self, fit: &Fit) -> Result<(), String> {
         let figures = self.0.core.store.figures(&Scope::Operator).await.map_err(|error| error.to_string())?;
         let stranded: Vec<String> = figures
             .backlog
@@ -86,8 +86,11 @@ impl Commands for Reload {
         match self.swap(drain).await {
             Ok(version) => {
                 let sentence = format!("applied, now running {version}");
-                let runs = follow::runs(&self.0);
-                follow::tell(&self.0, &Applied { command: command.id, runs, drain }).await;
+                let core = &self.0.core;
+                let runs = applied::runs(&core.set.load());
+                let applied = Applied { command: command.id, runs, drain };
+                *self.0.applied.lock().await = Some(applied.clone());
+                applied::tell(&*core.store, &applied).await;
                 CommandState::Done(sentence)
             }
             Err(cause) => {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::register::record::Record;
 use crate::rejection::Rejection;
-use crate::xml::gate::Limits;
+use crate::xml::limits::Limits;
 use crate::xoev::contract::{Reader, Standards, Taken, gate_rejection};
 use crate::xoev::set::PackageSet;
 

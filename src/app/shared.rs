@@ -15,9 +15,10 @@ use crate::transport;
 use crate::transport::http::HttpSource;
 use crate::transport::port::{BuildError, Destinations, Source, Surroundings};
 
-use super::follow::Applied;
+use super::applied::Applied;
+use super::fit::Fit;
 use super::ops;
-use super::place::{Fit, Place};
+use super::place::Place;
 use super::sources::{Sources, Wanted};
 
 /// What the running parts share, so that a reload can swap them.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::args_backup::{BackupArgs, RecoverArgs};
 use super::args_bench::BenchArgs;
 use super::args_letter::LetterCommand;
+use super::args_order::{Patience, duration, reason};
 use super::args_register::{BestandCommand, LieferungCommand, MirrorCommand, TablesCommand};
 use super::args_retention::RetentionCommand;
 use super::args_support::SupportCommand;
@@ -450,14 +451,6 @@ pub struct ReplayArgs {
     pub patience: Patience,
 }
 
-/// How long a command waits for the running process.
-#[derive(Clone, Debug, Args)]
-pub struct Patience {
-    /// Wait at most so long for the running process to carry it out.
-    #[arg(long, default_value = "30s", value_parser = duration, value_name = "DURATION")]
-    pub wait: Duration,
-}
-
 /// What can be held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Held {
@@ -546,20 +539,6 @@ pub struct CompletionsArgs {
     /// The shell.
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
-}
-
-/// A reason as a person may give it: 3 to 500 characters.
-pub fn reason(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    match text.chars().count() {
-        0..3 => Err("a reason is a sentence that a colleague understands next year".to_owned()),
-        3..=500 => Ok(text.to_owned()),
-        _ => Err("a reason has at most 500 characters and names no person of a message".to_owned()),
-    }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| "write for example 30s, 5m, 2h or 3d".to_owned())
 }
 
 fn until(text: &str) -> Result<Until, String> {

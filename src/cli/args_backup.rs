@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand};
 
-use super::args::{Patience, reason};
+use super::args_order::{Patience, reason};
 
 /// Arguments of `backup`.
 #[derive(Clone, Debug, Args)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use uuid::Uuid;
 
-use super::args::{Patience, reason};
+use super::args_order::{Patience, reason};
 
 /// Whose register, and why; recorded with the acting person.
 #[derive(Clone, Debug, Args)]

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::args::{Patience, reason};
+use super::args_order::{Patience, reason};
 
 /// Commands of `retention`.
 #[derive(Clone, Debug, Subcommand)]

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::args::reason;
+use super::args_order::reason;
 use super::args_register::Ordered;
 
 /// Commands of `vorgang`.

@@ -11,7 +11,8 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use crate::app::cases::Scratch;
-use crate::app::place::{self, Place};
+use crate::app::fit;
+use crate::app::place::Place;
 use crate::cli::args_bench::BenchArgs;
 use crate::cli::bench_floor::account;
 use crate::cli::exit::{CliError, Exit};
@@ -166,7 +167,7 @@ fn print(measured: &Measured, out: &mut Output) -> Result<(), CliError> {
 
 /// Compiles a stage and starts its engine over an empty store below `folder`; its partners only count, or are `down`.
 pub fn start(place: &Place, folder: &Path, down: bool) -> Result<(Engine, Arc<dyn Store>), CliError> {
-    let fit = place::compile(place, None).map_err(CliError::from_unfit)?;
+    let fit = fit::compile(place, None).map_err(CliError::from_unfit)?;
     let stage = fit.compiled.stage.stage;
     let mut destinations = Destinations::new();
     for wanted in &fit.compiled.destinations {

@@ -16,7 +16,7 @@ use super::exit::{CliError, Exit};
 use super::liste::{self, Liste, Marks, Secret};
 use super::output::{Output, moment};
 use super::{person, stage};
-use crate::app::place::Fit;
+use crate::app::fit::Fit;
 use crate::clock::Clock;
 use crate::config::{self, SecretRef};
 use crate::effects::{Fact, Question};

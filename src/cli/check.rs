@@ -1,6 +1,6 @@
 //! `check` and `partners check`: whether the files of a stage can run, and what they mean with every default.
 
-use crate::app::place;
+use crate::app::fit;
 use crate::cli::args::{CheckArgs, Global};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::{Output, counted};
@@ -11,9 +11,9 @@ use crate::route::{explain, show};
 /// Checks all files of a stage.
 pub fn run(global: &Global, args: &CheckArgs, out: &mut Output) -> Result<Exit, CliError> {
     let place = stage::place(global);
-    let fit = match place::compile(&place, Some(Clock::real().now())) {
+    let fit = match fit::compile(&place, Some(Clock::real().now())) {
         Ok(fit) => fit,
-        Err(place::Unfit::Files(faults)) => {
+        Err(fit::Unfit::Files(faults)) => {
             out.say(&show::render(&faults.faults, &[], false))?;
             out.say(&counted(faults.faults.len() as u64, "fault"))?;
             out.value(&faults.json())?;

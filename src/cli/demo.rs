@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use serde::Serialize;
 
 use crate::app::cases::Scratch;
 use crate::app::house::{House, Options};
 use crate::cli::args::Global;
+use crate::cli::demo_outcome::{Due, Story};
 use crate::cli::demo_partner::DemoPartner;
 use crate::cli::demo_stage::DemoStage;
 use crate::cli::demo_story;
-use crate::cli::demo_teller::{Due, Teller, counts};
+use crate::cli::demo_teller::Teller;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::clock::{Clock, Tick};
@@ -28,39 +28,6 @@ const FACTOR: f64 = 20.0;
 const BEHIND: SignedDuration = SignedDuration::from_hours(6);
 /// How long the end is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How the story ended, as `--json` prints it.
-#[derive(Debug, Default, PartialEq, Serialize)]
-pub struct Story {
-    /// Deliveries to the register handed over, by HTTP and folder, repeats and broken ones included.
-    pub delivered: u64,
-    /// Registersätze in the mirror.
-    pub mirror_entries: u64,
-    /// Requests of mothers handed over.
-    pub requests: u64,
-    /// Requests by the row of the decision table that decided them, read from the restricted record.
-    pub answers: BTreeMap<String, u64>,
-    /// Letters that arrived for the mothers.
-    pub letters: u64,
-    /// Klärfälle that arrived at an office.
-    pub forwarded: u64,
-    /// Nachweise that an online service got for an application.
-    pub nachweise: u64,
-    /// Withdrawals that arrived at an office.
-    pub withdrawn: u64,
-    /// Messages answered with the verdict of an earlier one.
-    pub duplicates: u64,
-    /// Refused messages by code.
-    pub rejected: BTreeMap<String, u64>,
-    /// Callbacks that arrived, each counted once.
-    pub callbacks_delivered: u64,
-    /// Attempts that it took.
-    pub callback_attempts: u64,
-    /// What waits for a person.
-    pub parked: u64,
-    /// Callbacks, letters, Klärfälle, Nachweise and withdrawals that are missing.
-    pub lost: u64,
-}
 
 /// What must be so at the end.
 fn told() -> Story {
@@ -90,6 +57,11 @@ fn told() -> Story {
         parked: 0,
         lost: 0,
     }
+}
+
+/// A map of counts from pairs.
+fn counts<const N: usize>(pairs: [(&str, u64); N]) -> BTreeMap<String, u64> {
+    pairs.map(|(name, count)| (name.to_owned(), count)).into()
 }
 
 /// Plays the demonstration; with `once` it ends with the story and says whether it ended as told.

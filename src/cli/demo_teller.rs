@@ -1,7 +1,6 @@
 //! Who hands things in and says in one line what became of each, with the place to look.
 //! Reads answers as a partner would; says nothing of a person.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::app::house::House;
-use crate::cli::demo::Story;
+use crate::cli::demo_outcome::{Due, Story};
 use crate::cli::demo_stage::DemoStage;
 use crate::cli::exit::CliError;
 use crate::cli::output::Output;
@@ -22,19 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(20);
 /// The boundary of a multipart request.
 const BOUNDARY: &str = "grenze-der-vorstellung";
-
-/// What must have arrived somewhere when the story ends.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Due {
-    /// Callbacks of online services.
-    pub callbacks: u64,
-    /// Vorgänge that an office closed.
-    pub closed: u64,
-    /// Nachweise that a service gets instead of the mother.
-    pub nachweise: u64,
-    /// Withdrawals of which an office is told.
-    pub rueckzuege: u64,
-}
 
 /// Something to hand in by HTTP.
 pub struct Post<'a> {
@@ -291,11 +277,6 @@ fn codes(body: &str) -> Vec<String> {
         .collect();
     codes.dedup();
     codes
-}
-
-/// A map of counts from pairs.
-pub fn counts<const N: usize>(pairs: [(&str, u64); N]) -> BTreeMap<String, u64> {
-    pairs.map(|(name, count)| (name.to_owned(), count)).into()
 }
 
 #[cfg(test)]

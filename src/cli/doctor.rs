@@ -10,8 +10,9 @@ use serde::Deserialize;
 
 use crate::app::asking::{self, ALIVE};
 use crate::app::bundle::gather::Finding;
+use crate::app::fit::{self, Fit, Unfit};
 use crate::app::house;
-use crate::app::place::{self, Fit, Place, Unfit};
+use crate::app::place::Place;
 use crate::cli::args::Global;
 use crate::cli::backup::LAST;
 use crate::cli::exit::{CliError, Exit};
@@ -42,7 +43,7 @@ pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
 /// What is found at a place.
 pub async fn findings(place: &Place) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let fit = match place::compile(place, Some(Clock::real().now())) {
+    let fit = match fit::compile(place, Some(Clock::real().now())) {
         Ok(fit) => {
             findings.push(Finding {
                 what: "files",
@@ -73,9 +74,9 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
                 }
             }
         }
-        if house::store_folder(place, &fit.compiled).is_dir() {
+        if place.store_folder(&fit.compiled).is_dir() {
             findings.push(store(place, fit).await);
-            findings.push(rights(&house::store_folder(place, &fit.compiled)));
+            findings.push(rights(&place.store_folder(&fit.compiled)));
             if matches!(fit.compiled.stage.stage, Stage::Produktion | Stage::Abnahme) {
                 findings.push(backup(place, fit).await);
             }
@@ -210,7 +211,7 @@ async fn backup(place: &Place, fit: &Fit) -> Finding {
         Err(_) => None,
     };
     let last = noted.and_then(|note| serde_json::from_slice::<LastBackup>(&note).ok());
-    judged(last.as_ref(), &house::store_folder(place, &fit.compiled), Clock::real().now())
+    judged(last.as_ref(), &place.store_folder(&fit.compiled), Clock::real().now())
 }
 
 fn judged(last: Option<&LastBackup>, store: &Path, now: Timestamp) -> Finding {

@@ -3,8 +3,8 @@
 
 use std::process::ExitCode;
 
+use crate::app::fit::Unfit;
 use crate::app::house::StartError;
-use crate::app::place::Unfit;
 use crate::store::contract::StoreError;
 
 /// The exit code of a command.

@@ -9,7 +9,6 @@ use super::command::{self, Asked};
 use super::exit::{CliError, Exit};
 use super::output::{Output, moment, or_dash};
 use super::stage;
-use crate::app::house;
 use crate::clock::{Clock, in_berlin};
 use crate::register::fristen::Klasse;
 use crate::store::retention::{Faellig, Stichtag};
@@ -44,7 +43,7 @@ pub async fn run(
             let now = clock.now();
             let stichtag = Stichtag { now, heute: in_berlin(now), fristen, person: String::new() };
             let plan = store.retention_plan(&stichtag).await?;
-            let folder = house::store_folder(&stage::place(global), &fit.compiled);
+            let folder = stage::place(global).store_folder(&fit.compiled);
             let all: Vec<Shown> = plan.into_iter().map(|one| shown(one, &stichtag)).collect();
             print(&all, &stichtag, out)?;
             out.value(&json!({

@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use crate::cli::sample_xml::{self, Kopf, Stelle};
+use crate::cli::sample_xml::{self, Familie, Kopf, Stelle};
 
 const FAMILIENNAMEN: &[&str] = &[
     "Ćirković-Müller",
@@ -66,27 +66,6 @@ impl Wish {
     pub fn uuid(&self) -> Uuid {
         Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("urn:drehscheibe:probe:{}", self.message).as_bytes())
     }
-}
-
-/// The persons of a message, as all messages about them name them.
-#[derive(Clone, Debug)]
-pub struct Familie {
-    /// Family name of both.
-    pub familienname: &'static str,
-    /// Given names of the mother.
-    pub mutter: &'static str,
-    /// Her date of birth.
-    pub mutter_geboren: String,
-    /// Where she lives: AGS, postal code, place.
-    pub wohnort: (&'static str, &'static str, &'static str),
-    /// Given names of the child.
-    pub kind: String,
-    /// Its date of birth.
-    pub kind_geboren: String,
-    /// Its number in the register of births.
-    pub register: String,
-    /// Who keeps the Sorgeregister, 12 digits.
-    pub register_ars: &'static str,
 }
 
 impl Wish {

@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::cli::sample::{Familie, Wish};
-use crate::cli::sample_xml::{self, Kopf, Stelle};
+use crate::cli::sample::Wish;
+use crate::cli::sample_xml::{self, Familie, Kopf, Stelle};
 
 /// A mother's request and who is logged in.
 #[derive(Clone, Debug)]

@@ -3,10 +3,29 @@
 
 use uuid::Uuid;
 
-use crate::cli::sample::Familie;
-
 /// Key of the platform behind `jga:`, as the demonstration's partners.yaml has it.
 const PLATTFORM: &str = "040110000000";
+
+/// The persons of a message, as all messages about them name them.
+#[derive(Clone, Debug)]
+pub struct Familie {
+    /// Family name of both.
+    pub familienname: &'static str,
+    /// Given names of the mother.
+    pub mutter: &'static str,
+    /// Her date of birth.
+    pub mutter_geboren: String,
+    /// Where she lives: AGS, postal code, place.
+    pub wohnort: (&'static str, &'static str, &'static str),
+    /// Given names of the child.
+    pub kind: String,
+    /// Its date of birth.
+    pub kind_geboren: String,
+    /// Its number in the register of births.
+    pub register: String,
+    /// Who keeps the Sorgeregister, 12 digits.
+    pub register_ars: &'static str,
+}
 
 /// An authority as a head names it.
 #[derive(Clone, Copy, Debug)]

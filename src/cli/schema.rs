@@ -4,7 +4,7 @@ use crate::cli::args::{SchemaArgs, SchemaOf};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::pipeline;
-use crate::route::compile::Menus;
+use crate::route::menus::Menus;
 use crate::route::schema;
 use crate::transport;
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::app::fit::{self, Fit, Unfit};
 use crate::app::house;
-use crate::app::place::{self, Fit, Place, Unfit};
+use crate::app::place::Place;
 use crate::cli::args::Global;
 use crate::cli::exit::CliError;
 use crate::cli::output::Output;
@@ -24,7 +25,7 @@ pub fn place(global: &Global) -> Place {
 
 /// Compiles the stage; shows every fault before it gives up.
 pub fn compile(global: &Global, out: &mut Output) -> Result<Fit, CliError> {
-    place::compile(&place(global), Some(Clock::real().now())).map_err(|unfit| shown(unfit, out))
+    fit::compile(&place(global), Some(Clock::real().now())).map_err(|unfit| shown(unfit, out))
 }
 
 /// Shows the faults of files as a person reads them, or as JSON, and leaves the error that ends the command.
@@ -56,7 +57,7 @@ fn store(global: &Global, out: &mut Output, read_only: bool) -> Result<Arc<dyn S
 /// The store of a stage that is compiled already.
 pub fn opened(global: &Global, fit: &Fit, read_only: bool) -> Result<Arc<dyn Store>, CliError> {
     let place = place(global);
-    let folder = house::store_folder(&place, &fit.compiled);
+    let folder = place.store_folder(&fit.compiled);
     if !folder.is_dir() {
         return Err(CliError::Usage(format!(
             "there is no store at {} yet; start `drehscheibe run` once, or name another folder with --data",

@@ -6,7 +6,7 @@ use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
 use crate::app::cases::{self, Outcome};
-use crate::app::place;
+use crate::app::fit;
 use crate::app::samples;
 use crate::cli::args::{Global, TestArgs};
 use crate::cli::exit::{CliError, Exit};
@@ -26,7 +26,7 @@ struct Report {
 /// Runs all cases, or those that a path names.
 pub async fn run(global: &Global, args: &TestArgs, out: &mut Output) -> Result<Exit, CliError> {
     let place = stage::place(global);
-    place::complete(&place).map_err(|unfit| stage::shown(unfit, out))?;
+    fit::complete(&place).map_err(|unfit| stage::shown(unfit, out))?;
     let mut outcomes = Vec::new();
     if args.path.is_none() {
         let set = crate::xoev::package::load(&place.xsd).map_err(|faults| {
@@ -41,7 +41,7 @@ pub async fn run(global: &Global, args: &TestArgs, out: &mut Output) -> Result<E
         }
     }
     // Faults of the stage's own files are shown once, not once for each case.
-    let fit = place::compile(&place, None).map_err(|unfit| stage::shown(unfit, out))?;
+    let fit = fit::compile(&place, None).map_err(|unfit| stage::shown(unfit, out))?;
     let only = args.path.as_deref().map(|path| name_of(&place.routes, path));
     let found = cases::find(&place.routes, only.as_deref());
     // A play waits more than it works; told in the order of the names all the same.

@@ -11,7 +11,8 @@ use crate::cli::output::Output;
 use crate::schema::fault::Breach;
 use crate::schema::load::{Library, beside};
 use crate::schema::tables::Schema;
-use crate::xml::gate::{self, Document, GateFault, Limits};
+use crate::xml::gate::{self, Document};
+use crate::xml::limits::{GateFault, Limits};
 
 /// Most faults that are told of one document.
 const MOST_FAULTS: usize = 100;

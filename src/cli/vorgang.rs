@@ -11,7 +11,7 @@ use super::output::{Output, moment, or_dash};
 use super::person;
 use crate::clock::Clock;
 use crate::effects::Vorgang;
-use crate::pipeline::jugendamt::ALIAS;
+use crate::pipeline::alias::ALIAS;
 use crate::store::contract::{Scope, Store, View};
 
 /// How many are looked through for one.

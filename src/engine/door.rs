@@ -11,7 +11,7 @@ use crate::plan::{Accept, Binding, Partner, Plan, PlanSet};
 use crate::register::record::Record;
 use crate::rejection::{Fault, Rejection, UNQUOTED};
 use crate::store::contract::{Delivery, Entry, Keep};
-use crate::xml::gate;
+use crate::xml::limits::Limits;
 use crate::xoev::contract::{Detected, Known, Taken, gate_rejection, is_test};
 
 use super::entry::{self, Settled};
@@ -52,7 +52,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
     if !admitted_here {
         return denied(ground, "absender fuer diesen eingang nicht zugelassen");
     }
-    let limits = gate::Limits { bytes: first_plan.limits.max_body, ..gate::Limits::default() };
+    let limits = Limits { bytes: first_plan.limits.max_body, ..Limits::default() };
     let taken_in = bench.reader.take(ground.envelope.body.clone(), &limits, &*set.standards);
     let Taken { document, detected, read } = match taken_in {
         Ok(taken) => taken,
@@ -230,7 +230,7 @@ fn refused(
 /// What a delivery says that comes in where no route takes any; what cannot be read there is of no known route.
 fn looked_into(ground: &Ground, bench: &mut Bench) -> Objected {
     let body = ground.envelope.body.clone();
-    let taken = bench.reader.take(body, &gate::Limits::default(), &*ground.set.standards);
+    let taken = bench.reader.take(body, &Limits::default(), &*ground.set.standards);
     let Ok(Taken { document, detected: Ok(detected), read: Some(read) }) = taken else {
         return Objected::default();
     };

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::paper::texts::Fassung;
+use crate::paper::fassung::Fassung;
 
 /// The name under which the platform's own head stands.
 pub const PLATTFORM: &str = "plattform";

@@ -383,7 +383,7 @@ impl Frame<'_> {
     }
 
     fn fassung(&self) -> String {
-        let of = |fassung: &crate::paper::texts::Fassung| format!("{} {}", fassung.nummer, fassung.datum);
+        let of = |fassung: &crate::paper::fassung::Fassung| format!("{} {}", fassung.nummer, fassung.datum);
         format!("{}: {}; head: {}", self.text.name(), of(&self.text.fassung), of(&self.kopf.fassung))
     }
 

@@ -1,9 +1,9 @@
 //! The texts of the letters as data: by document, form, language and office, each in a version that somebody approved or nobody has.
 //! Says which text holds; never reads a file and never puts a name or a date into a text by itself.
 
-use jiff::civil::Date;
 use serde::Serialize;
 
+use crate::paper::fassung::Fassung;
 use crate::paper::head::Kopf;
 
 /// What is written.
@@ -65,26 +65,6 @@ impl Form {
 pub const DEUTSCH: &str = "de";
 /// Leichte Sprache, as BCP 47 says it.
 pub const LEICHTE_SPRACHE: &str = "de-simple";
-
-/// A version of a text or head.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Fassung {
-    /// Its number.
-    pub nummer: String,
-    /// Its day.
-    pub datum: Date,
-    /// Who approved it, and when; `None` where nobody has.
-    pub freigegeben: Option<Freigabe>,
-}
-
-/// An approval.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Freigabe {
-    /// Who.
-    pub von: String,
-    /// When.
-    pub am: Date,
-}
 
 /// A part of a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

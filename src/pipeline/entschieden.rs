@@ -3,7 +3,7 @@
 
 use crate::effects::{Trace, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
-use crate::pipeline::jugendamt::alias;
+use crate::pipeline::alias::alias;
 use crate::register::antwort::Gefragt;
 use crate::register::entscheidung::{Entscheidung, Ergebnis};
 use crate::register::keys::{self, SearchKey};

@@ -131,7 +131,8 @@ mod tests {
     use super::*;
     use crate::pipeline::testing::{antrag, bench, building, decided, standards};
     use crate::register::entscheidung::Fall;
-    use crate::xml::gate::{self, Limits};
+    use crate::xml::gate;
+    use crate::xml::limits::Limits;
     use crate::xoev::contract::Standards;
 
     fn step(what: &str) -> Arc<dyn Step> {

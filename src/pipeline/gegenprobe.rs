@@ -13,7 +13,8 @@ use crate::effects::{
     Call, Fact, MirrorChange, Question, Retrieval, Stored, Vorgang, VorgangChange, VorgangState,
 };
 use crate::message::Message;
-use crate::pipeline::jugendamt::{ALIAS, today, way};
+use crate::pipeline::alias::ALIAS;
+use crate::pipeline::jugendamt::{today, way};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
 use crate::pipeline::{answer, sending, settings};
 use crate::register::aemter::tag;

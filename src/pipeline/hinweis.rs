@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
-use crate::pipeline::jugendamt::ALIAS;
+use crate::pipeline::alias::ALIAS;
 use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::register::aemter::tag;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::effects::{Fact, Question, Vorgang, VorgangChange};
 use crate::message::Message;
+use crate::pipeline::alias::alias;
 use crate::pipeline::authorise;
 use crate::pipeline::sending;
 use crate::pipeline::settings;
@@ -18,7 +19,7 @@ use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingF
 use crate::register::aemter::tag;
 use crate::register::keys;
 use crate::register::tafeln::Tafeln;
-use crate::register::vorgang::{Akte, Gesendet};
+use crate::register::vorgang::Gesendet;
 
 /// The row of the menu.
 pub const ENTRY: Entry = Entry {
@@ -34,8 +35,6 @@ pub const ENTRY: Entry = Entry {
 pub const OFFICE: &str = "jugendamt";
 /// The office where nobody knows which.
 const UNKNOWN: &str = "unbekannt";
-/// `art` of a Vorgang that only leads to another.
-pub const ALIAS: &str = "sendung";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum To {
@@ -171,18 +170,6 @@ pub fn way(reach: &Reach, office: Option<&str>) -> (String, String) {
     let partner = office.unwrap_or(UNKNOWN);
     let way = office.and_then(|office| reach.answers.get(office)).cloned();
     (partner.to_owned(), way.unwrap_or_else(|| format!("{OFFICE}:{partner}")))
-}
-
-/// What leads to a Vorgang from a message that was sent of it, or from an id.
-pub fn alias(vorgang: &Vorgang) -> Vorgang {
-    let akte = Akte {
-        art: ALIAS.to_owned(),
-        partner: vorgang.akte.partner.clone(),
-        nummer: vorgang.akte.nummer,
-        transaktionsid: vorgang.akte.transaktionsid.clone(),
-        ..Akte::default()
-    };
-    Vorgang { id: vorgang.id, owner: vorgang.owner.clone(), state: vorgang.state, deadline: None, akte }
 }
 
 /// Two requests of different partners with the same id: which one an answer means is then not certain, and stays so.

@@ -1,5 +1,6 @@
 //! The steps: what a route may do. The menu of the room; every step is a file and two lines here.
 
+pub mod alias;
 pub mod answer;
 pub mod authorise;
 pub mod authorise_area;

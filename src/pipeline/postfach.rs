@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState};
 use crate::envelope::Reply;
 use crate::message::Message;
-use crate::pipeline::jugendamt::ALIAS;
+use crate::pipeline::alias::ALIAS;
 use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::pipeline::{schreiben, sending};

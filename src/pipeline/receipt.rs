@@ -88,6 +88,7 @@ mod tests {
     use super::*;
     use crate::pipeline::testing::{bench, building, message, platform, standards};
     use crate::xml::gate;
+    use crate::xml::limits::Limits;
     use crate::xoev::contract::Standards;
 
     #[test]
@@ -99,7 +100,7 @@ mod tests {
         assert!(one.effects == other.effects);
         let reply = one.effects.reply.unwrap();
         assert_eq!(reply.message, "xfamilie.0011");
-        let document = gate::pass(reply.body, &gate::Limits::default()).unwrap();
+        let document = gate::pass(reply.body, &Limits::default()).unwrap();
         let detected = standards().detect(&document).unwrap();
         assert!(detected.test, "the test attribute is echoed");
         let record = bench.reader.read(&detected, &document).unwrap();

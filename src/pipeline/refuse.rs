@@ -17,8 +17,9 @@ use crate::pipeline::answer;
 use crate::pipeline::step::{Bench, Original, Refuse, SettingFault, Trouble};
 use crate::register::record::{Behoerde, Kopf};
 use crate::rejection::{Rejection, UNQUOTED};
-use crate::xml::gate::{self, Document, Limits};
+use crate::xml::gate::{self, Document};
 use crate::xml::json;
+use crate::xml::limits::Limits;
 use crate::xoev::contract::{Answering, Detected, Standards};
 
 /// Prefix and key of a reader that has none.

@@ -18,7 +18,8 @@ use crate::register::entscheidung::{Befund, Entscheidung, Ergebnis, Fall, Kandid
 use crate::register::keys::{self, SearchKey};
 use crate::register::record::{Eintragung, Quelle, Registersatz, Vermerk};
 use crate::register::vorgang::Akte;
-use crate::xml::gate::{self, Limits};
+use crate::xml::gate;
+use crate::xml::limits::Limits;
 use crate::xoev::contract::Standards;
 use crate::xoev::package;
 use crate::xoev::set::PackageSet;

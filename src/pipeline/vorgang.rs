@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::effects::{self, Fact, Question, VorgangChange, VorgangState};
 use crate::message::Message;
+use crate::pipeline::alias::ALIAS;
 use crate::pipeline::bestand::{incomplete, only_persons, person, registermeldung};
-use crate::pipeline::jugendamt::ALIAS;
 use crate::pipeline::settings;
 use crate::pipeline::settle::leads_to;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, NEXT, Place, SettingFault, Step, Trouble};
@@ -259,7 +259,7 @@ fn zurueckziehen(message: &mut Message, named: &str) -> Result<Flow, Trouble> {
 mod tests {
     use super::*;
     use crate::effects::Vorgang as Stored;
-    use crate::pipeline::jugendamt::ALIAS;
+    use crate::pipeline::alias::ALIAS;
     use crate::pipeline::testing::{answering, antrag, bench, building, decided, sample};
     use crate::register::aemter::Amt;
     use crate::register::entscheidung::Fall;

@@ -180,7 +180,8 @@ mod tests {
     use super::*;
     use crate::pipeline::answer;
     use crate::pipeline::testing::{bench, platform, standards};
-    use crate::xml::gate::{self, Limits};
+    use crate::xml::gate;
+    use crate::xml::limits::Limits;
     use crate::xoev::contract::{Standards, WriteError};
 
     const SAMPLES: &str = "xsd/xfamilie/1.3.0/samples";

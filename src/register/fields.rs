@@ -1,45 +1,10 @@
 //! The menu of what a mapping may fill: every field of the canonical record by its written name, and how it is set.
 //! Knows no standard and no XML; the text it is given was valid to its schema, and what it cannot read it refuses.
 
-use std::fmt;
-
+use crate::register::field::{Field, Unreadable, datum, field, token, wahrheit};
 use crate::register::fields_satz::{GEGEBEN, NEU};
 use crate::register::fields_weitere::FURTHER;
-use crate::register::record::{
-    Anmeldung, Behoerde, Nachweis, Postkorb, Record, TeilDatum, Terminwunsch, Zusatzangaben,
-};
-
-/// How often a field may be filled from one message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cardinality {
-    /// At most once.
-    One,
-    /// Any number of times; every time adds one.
-    Many,
-    /// Begins a new entry of a list; its text is not looked at.
-    Entry,
-}
-
-/// A text that is no value of the field; holds nothing of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("value cannot be read; correct the message")]
-pub struct Unreadable;
-
-/// One field of the menu.
-pub struct Field {
-    /// Its name as mappings write it, such as `mutter.name.familienname`.
-    pub target: &'static str,
-    /// How often it may be filled.
-    pub cardinality: Cardinality,
-    /// Puts a text into it.
-    pub set: fn(&mut Record, &str) -> Result<(), Unreadable>,
-}
-
-impl fmt::Debug for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Field({})", self.target)
-    }
-}
+use crate::register::record::{Anmeldung, Behoerde, Nachweis, Postkorb, Record, Terminwunsch, Zusatzangaben};
 
 /// Every field there is.
 pub fn all() -> impl Iterator<Item = &'static Field> {
@@ -56,21 +21,6 @@ pub fn entry_of(target: &str) -> Option<&'static Field> {
     let (list, rest) = target.rsplit_once("[].")?;
     (!rest.is_empty()).then(|| find(&format!("{list}[]")))?
 }
-
-macro_rules! field {
-    ($cardinality:ident, $target:expr, |$record:ident, $text:pat_param| $body:expr) => {
-        $crate::register::fields::Field {
-            target: $target,
-            cardinality: $crate::register::fields::Cardinality::$cardinality,
-            set: |$record, $text| {
-                $body;
-                Ok(())
-            },
-        }
-    };
-}
-
-pub(super) use field;
 
 /// The fields outside the Registersatz, in the order of the record.
 pub const FIELDS: &[Field] = &[
@@ -122,23 +72,6 @@ pub const FIELDS: &[Field] = &[
     field!(One, "bezug", |r, t| r.bezug = Some(t.to_owned())),
     field!(Many, "gruende", |r, t| r.gruende.push(token(t))),
 ];
-
-/// White space at both ends of a token means nothing.
-pub(super) fn token(text: &str) -> String {
-    text.trim().to_owned()
-}
-
-pub(super) fn datum(text: &str) -> Result<TeilDatum, Unreadable> {
-    TeilDatum::parse(text.trim()).ok_or(Unreadable)
-}
-
-pub(super) fn wahrheit(text: &str) -> Result<bool, Unreadable> {
-    match text.trim() {
-        "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
-        _ => Err(Unreadable),
-    }
-}
 
 fn behoerde(behoerde: &mut Behoerde, text: &str) -> Result<(), Unreadable> {
     let (praefix, kennung) = text.trim().split_once(':').ok_or(Unreadable)?;

@@ -2,7 +2,7 @@
 //! replaces them (`neu.`). Knows no standard and no XML.
 
 use crate::register::aemter::ags;
-use crate::register::fields::{Field, Unreadable, datum, field, token, wahrheit};
+use crate::register::field::{Field, Unreadable, datum, field, token, wahrheit};
 use crate::register::record::{
     Angaben, Anschrift, Auslandsanschrift, Eintragung, Kind, Mutter, Personenname, Record,
 };

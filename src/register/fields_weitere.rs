@@ -1,8 +1,7 @@
 //! The menu of what a mapping may fill, continued: persons that a search finds, notices of other authorities, and what
 //! is said of a register as a whole. Like `fields.rs` it knows no standard and refuses what it cannot read.
 
-use crate::register::fields::field;
-use crate::register::fields::{Field, Unreadable, datum, token, wahrheit};
+use crate::register::field::{Field, Unreadable, datum, field, token, wahrheit};
 use crate::register::record::{Anschrift, Hinweis, Person, Record, Registermeldung};
 
 /// The fields that `fields.rs` does not hold, in the order of the record.

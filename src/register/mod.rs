@@ -6,6 +6,7 @@ pub mod anmeldung;
 pub mod antwort;
 pub mod bestand;
 pub mod entscheidung;
+pub mod field;
 pub mod fields;
 pub mod fields_satz;
 pub mod fields_weitere;

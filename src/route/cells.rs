@@ -8,12 +8,13 @@ use serde_json::Value;
 
 use crate::pipeline::step::{Refuse, SettingFault};
 use crate::plan::{Accept, Binding, Partner, Plan};
-use crate::route::compile::Menus;
 use crate::route::connections::Connections;
 use crate::route::fault::{Collector, Desk};
 use crate::route::file::{Accepts, On, RouteFile};
+use crate::route::menus::Menus;
 use crate::route::partners::Partners;
-use crate::route::tree::{Kind, Node, Place};
+use crate::route::place::Place;
+use crate::route::tree::{Kind, Node};
 use crate::transport::port::{Answers, HttpBinding};
 use crate::xoev::contract::Known;
 

@@ -26,22 +26,14 @@ use crate::route::explain;
 use crate::route::fault::{Collector, Desk, Fault, Faults};
 use crate::route::file::{self, RouteFile};
 use crate::route::letters::{self, Letters};
+use crate::route::menus::Menus;
 use crate::route::partners::{self, Partners, WrittenPartner};
 use crate::route::steps::Steps;
 use crate::route::tafeln;
+use crate::route::text_file::TextFile;
 use crate::route::tree::{self, At};
-use crate::transport;
 use crate::transport::port::{Admission, Channel};
 use crate::xoev::contract::{Known, Standards};
-
-/// A text with the name by which the reader knows its file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TextFile {
-    /// Path relative to where the operator stands.
-    pub name: String,
-    /// The text.
-    pub text: String,
-}
 
 /// All that is compiled together.
 #[derive(Clone)]
@@ -60,14 +52,6 @@ pub struct Files {
     pub tables: Vec<TextFile>,
     /// The texts and heads of the letters.
     pub letters: Letters,
-}
-
-/// The menus: what a route may name.
-pub struct Menus<'a> {
-    /// The steps.
-    pub steps: &'a [pipeline::step::Entry],
-    /// The transports.
-    pub transports: &'a [transport::port::Entry],
 }
 
 /// Compiles; on failure every fault of every file. `now` lets expired partners be warned of.

@@ -13,7 +13,8 @@ use crate::envelope::Stage;
 use crate::plan::Patience;
 use crate::register::fristen::Fristen;
 use crate::route::fault::{Desk, SECRET_KEYS};
-use crate::route::tree::{At, Kind, Node, Place};
+use crate::route::place::Place;
+use crate::route::tree::{At, Kind, Node};
 use crate::route::{reading, retention};
 use crate::transport::port::Entry;
 

@@ -9,8 +9,9 @@ use secrecy::ExposeSecret;
 use crate::config::{Resolve, SecretRef};
 use crate::route::connections;
 use crate::route::fault::Desk;
+use crate::route::place::Place;
 use crate::route::reading;
-use crate::route::tree::{Node, Place};
+use crate::route::tree::Node;
 use crate::transport::port::Credential;
 
 /// Shortest bearer token, characters.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::route::tree::Place;
+use crate::route::place::Place;
 
 /// Keys whose value is a secret: it must be written as a reference and is masked wherever a line is shown.
 pub const SECRET_KEYS: &[&str] = &["secret", "secrets", "token", "password", "passphrase", "bearer"];

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
+use crate::paper::fassung::{Fassung, Freigabe};
 use crate::paper::font::{Weight, shape};
 use crate::paper::head::{Kopf, PLATTFORM};
-use crate::paper::texts::{
-    Absatz, DEUTSCH, DOKUMENTE, Dokument, Fassung, Form, Freigabe, Text, Texte, einsetzen, stellen,
-};
+use crate::paper::texts::{Absatz, DEUTSCH, DOKUMENTE, Dokument, Form, Text, Texte, einsetzen, stellen};
 use crate::register::aemter::Aemter;
-use crate::route::compile::TextFile;
 use crate::route::fault::{Collector, Desk};
+use crate::route::place::Place;
 use crate::route::reading;
-use crate::route::tree::{self, Kind, Node, Place};
+use crate::route::text_file::TextFile;
+use crate::route::tree::{self, Kind, Node};
 
 /// The folder of texts and heads, beside the routes and inside a stage folder.
 pub const FOLDER: &str = "letters";

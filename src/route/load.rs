@@ -4,10 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::config;
-use crate::route::compile::{Files, TextFile};
+use crate::route::compile::Files;
 use crate::route::fault::Faults;
 use crate::route::letters::{self, Letters};
 use crate::route::tafeln;
+use crate::route::text_file::TextFile;
 
 /// Most route files that are read.
 const MOST_ROUTES: usize = 1000;

@@ -9,7 +9,8 @@ use crate::pipeline::tell::{ONLINEDIENST, ROLES};
 use crate::route::fault::Desk;
 use crate::route::file::{StepItem, When};
 use crate::route::partners::Partners;
-use crate::route::tree::{At, Place};
+use crate::route::place::Place;
+use crate::route::tree::At;
 
 /// What an item reaches.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,8 +12,9 @@ use crate::config::Resolve;
 use crate::route::connections::{self, Connections};
 use crate::route::credentials;
 use crate::route::fault::Desk;
+use crate::route::place::Place;
 use crate::route::reading;
-use crate::route::tree::{At, Kind, Node, Place};
+use crate::route::tree::{At, Kind, Node};
 use crate::transport::port::{Admitted, Credential, Entry};
 
 /// How a partner is reached by a connection.

@@ -4,8 +4,8 @@
 use schemars::{Schema, json_schema};
 use serde_json::{Map, Value, json};
 
-use crate::route::compile::Menus;
 use crate::route::file::{LOGINS, ORDERS, WORDS};
+use crate::route::menus::Menus;
 use crate::route::retention;
 
 /// Schema of a route file.

@@ -10,10 +10,11 @@ use crate::register::aemter::{Aemter, Amt, Gebiet};
 use crate::register::gemeinden::{Gemeinden, falten};
 use crate::register::tabelle;
 use crate::register::tafeln::Tafeln;
-use crate::route::compile::TextFile;
 use crate::route::fault::{Collector, Desk};
+use crate::route::place::Place;
 use crate::route::reading;
-use crate::route::tree::{self, At, Kind, Node, Place};
+use crate::route::text_file::TextFile;
+use crate::route::tree::{self, At, Kind, Node};
 
 /// The folder of the tables inside a stage folder.
 pub const FOLDER: &str = "tables";

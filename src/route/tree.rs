@@ -4,38 +4,17 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::Spanned;
 use serde_saphyr::options::MergeKeyPolicy;
-use serde_saphyr::{Location, Spanned};
 
 use crate::config::MAX_TEXT;
 use crate::route::fault::Desk;
+use crate::route::place::Place;
 
 /// Deepest nesting that is read.
 const MAX_DEPTH: usize = 32;
 /// Most values that a file may hold.
 const MAX_NODES: usize = 50_000;
-
-/// A place in a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place {
-    /// 1-based line, 0 when unknown.
-    pub line: u32,
-    /// 1-based column in characters, 0 when unknown.
-    pub column: u32,
-    /// Characters that are meant.
-    pub width: u32,
-}
-
-impl From<Location> for Place {
-    fn from(location: Location) -> Self {
-        let small = |number: u64| u32::try_from(number).unwrap_or(0);
-        Place {
-            line: small(location.line()),
-            column: small(location.column()),
-            width: small(location.span().len()),
-        }
-    }
-}
 
 /// Something with its place.
 #[derive(Clone, Debug, PartialEq)]

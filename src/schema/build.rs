@@ -12,7 +12,9 @@ use super::identity::Constraint;
 use super::load::{Document, Documents};
 use super::names::{NameId, Names, XSD_NAME};
 use super::simple::{Prefixes, SimpleId, Simples};
-use super::tables::{Complex, Element, ElementId, TypeId, Use, Wildcard};
+use super::tables::{
+    Complex, EXTENSION, Element, ElementId, RESTRICTION, SUBSTITUTION, TypeId, Use, Wildcard,
+};
 use super::tree::Node;
 use crate::xml::chars;
 
@@ -153,6 +155,13 @@ pub(super) fn trimmed(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\n', '\r'])
 }
 
+/// What may be closed to an element, as written.
+pub(super) const BLOCKS: &[(&str, u8)] =
+    &[("extension", EXTENSION), ("restriction", RESTRICTION), ("substitution", SUBSTITUTION)];
+
+/// What may be closed to a complex type, as written.
+pub(super) const DERIVATIONS: &[(&str, u8)] = &[("extension", EXTENSION), ("restriction", RESTRICTION)];
+
 /// What is being built.
 pub(super) struct Builder<'d> {
     pub(super) patterns: &'d Patterns,
@@ -224,7 +233,7 @@ impl<'d> Builder<'d> {
                     return Err(root.fault(format!("'{name}' is qualified or unqualified")));
                 }
             }
-            root.ways_or_default("blockDefault", "blockDefault", super::build_element::BLOCKS)?;
+            root.ways_or_default("blockDefault", "blockDefault", BLOCKS)?;
             for node in &document.read.root.children {
                 let site = Site { document, node };
                 let Some(kind) = Kind::of(node) else { continue };

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::build::{Builder, Kind, Site, State};
+use super::build::{Builder, DERIVATIONS, Kind, Site, State};
 use super::content::{Particle, Term};
 use super::fault::SchemaFault;
 use super::names::{NameId, NsId};
@@ -12,8 +12,6 @@ use super::tables::{
     ANY_TYPE, Allowed, Complex, ComplexId, Content, EXTENSION, Process, RESTRICTION, TypeId, Wildcard,
 };
 use super::tree::Node;
-
-pub(super) const DERIVATIONS: &[(&str, u8)] = &[("extension", EXTENSION), ("restriction", RESTRICTION)];
 
 /// What a content is before its model is compiled.
 const OPEN_MODEL: u32 = u32::MAX;

@@ -1,16 +1,11 @@
 //! Builds element declarations: types, values, substitution groups, identity constraints (XSD 1.0 Part 1, 3.3).
 //! A declaration is made at once and its type later, so that types may hold themselves.
 
-use super::build::{Builder, Kind, Site, State};
+use super::build::{BLOCKS, Builder, DERIVATIONS, Kind, Site, State};
 use super::fault::SchemaFault;
 use super::identity::{self, Constraint, Sort};
 use super::simple::Role;
-use super::tables::{
-    ANY_TYPE, Content, EXTENSION, Element, ElementId, RESTRICTION, SUBSTITUTION, TypeId, Value, derives,
-};
-
-pub(super) const BLOCKS: &[(&str, u8)] =
-    &[("extension", EXTENSION), ("restriction", RESTRICTION), ("substitution", SUBSTITUTION)];
+use super::tables::{ANY_TYPE, Content, Element, ElementId, TypeId, Value, derives};
 
 impl<'d> Builder<'d> {
     /// The declaration that an `element` inside a model group means.
@@ -37,7 +32,7 @@ impl<'d> Builder<'d> {
 
     fn declare(&mut self, site: Site<'d>, qualified: bool) -> Result<ElementId, SchemaFault> {
         let name = self.own_name(site, qualified)?;
-        let finals = site.ways_or_default("final", "finalDefault", super::build_complex::DERIVATIONS)?;
+        let finals = site.ways_or_default("final", "finalDefault", DERIVATIONS)?;
         self.elements.push(Element {
             name,
             of_type: ANY_TYPE,

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use super::automaton;
 use super::build::{Builder, Kind, Site, State, trimmed};
 use super::fault::SchemaFault;
+use super::lexis::White;
 use super::moment::{Duration, Moment};
 use super::names::NameId;
 use super::number::{self, Decimal};
 use super::pattern;
-use super::simple::{ANY_SIMPLE, Bound, Look, Primitive, Role, Simple, SimpleId, Variety, White};
+use super::simple::{ANY_SIMPLE, Bound, Look, Primitive, Role, Simple, SimpleId, Variety};
 use super::tables::{LIST, RESTRICTION, TypeId, UNION};
 use super::tree::Node;
 

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use super::lexis::Lexis;
+use super::lexis::{Lexis, White};
 use super::moment::Kind;
 use super::names::{NameId, Names, XSD};
-use super::simple::{ANY_SIMPLE, Bound, Primitive, Role, Simple, SimpleId, Simples, Variety, White};
+use super::simple::{ANY_SIMPLE, Bound, Primitive, Role, Simple, SimpleId, Simples, Variety};
 
 const PRIMITIVES: &[(&str, Primitive)] = &[
     ("boolean", Primitive::Boolean),

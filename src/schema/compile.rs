@@ -5,12 +5,12 @@ use std::collections::HashMap;
 
 use super::automaton::Patterns;
 use super::build::{Builder, Kind};
-use super::content::{self, Known, Model, Unfit};
+use super::content::{self, Known, Unfit};
 use super::fault::{Breach, SchemaFault};
 use super::load::{self, Library};
 use super::names::NameId;
 use super::outline::Outline;
-use super::tables::{ComplexId, Content, ElementId, SUBSTITUTION, Schema, TypeId, derives};
+use super::tables::{ComplexId, Content, ElementId, Model, SUBSTITUTION, Schema, TypeId, derives};
 use super::watch::Validation;
 use crate::xml::gate::Document;
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::names::{NameId, NsId};
-use super::tables::{ElementId, Wildcard};
+use super::tables::{Action, All, Automaton, Edge, ElementId, Model, State, Target, Wildcard};
 
 /// A part of a content model with its counts; `None` is without end.
 #[derive(Debug)]
@@ -38,68 +38,6 @@ impl Particle {
                 Term::Choice(all) => all.iter().any(|part| part.emptiable()),
             }
     }
-}
-
-/// A compiled content model.
-#[derive(Debug)]
-pub(super) enum Model {
-    Automaton(Automaton),
-    All(All),
-}
-
-/// Which declaration or wildcard takes an element.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Target {
-    Element(ElementId),
-    Wildcard(u32),
-}
-
-/// States and their edges; state 0 is the first.
-#[derive(Debug)]
-pub(super) struct Automaton {
-    pub(super) states: Vec<State>,
-    pub(super) counters: usize,
-    /// All names of all states, in order: to go on inside when the order of children was wrong.
-    pub(super) known: Vec<(NameId, ElementId)>,
-}
-
-/// What may come next.
-#[derive(Debug, Default)]
-pub(super) struct State {
-    /// In the order of names; each with its declaration and its edge.
-    pub(super) names: Vec<(NameId, ElementId, u32)>,
-    /// Wildcards with their edge.
-    pub(super) wildcards: Vec<(u32, u32)>,
-    pub(super) edges: Vec<Edge>,
-    /// The counters that must have come so far, where the content may end here.
-    pub(super) accepts: Option<Vec<(u32, u32)>>,
-}
-
-/// A way to another state.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Edge {
-    pub(super) to: u32,
-    pub(super) action: Action,
-}
-
-/// What counters must be and become.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Action {
-    /// Counters that are left, with the least they must have.
-    pub(super) needs: Vec<(u32, u32)>,
-    /// The counter that goes up, with the most it may have then.
-    pub(super) up: Option<(u32, Option<u32>)>,
-    /// Counters that begin at one.
-    pub(super) begins: Vec<u32>,
-}
-
-/// Elements in any order, each once at most.
-#[derive(Debug)]
-pub(super) struct All {
-    /// In the order of names; each with its declaration and its place.
-    pub(super) names: Vec<(NameId, ElementId, u32)>,
-    pub(super) required: Vec<bool>,
-    pub(super) optional: bool,
 }
 
 /// Why a content model cannot be used.
@@ -546,17 +484,5 @@ impl Tree {
 
     fn nullable(&self) -> bool {
         self.min == 0 || self.body_nullable()
-    }
-}
-
-impl State {
-    /// The declaration that takes a name, and its edge.
-    pub(super) fn find(&self, name: NameId) -> Option<(ElementId, u32)> {
-        if self.names.len() <= 8 {
-            let found = self.names.iter().find(|(known, ..)| *known == name);
-            return found.map(|(_, element, edge)| (*element, *edge));
-        }
-        let at = self.names.binary_search_by_key(&name, |(known, ..)| *known).ok()?;
-        Some((self.names[at].1, self.names[at].2))
     }
 }

@@ -142,7 +142,8 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::xml::gate::{self, Limits};
+    use crate::xml::gate;
+    use crate::xml::limits::Limits;
 
     #[derive(Default)]
     struct Told(String);

@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 
-use super::simple::White;
 use crate::xml::chars;
 
 /// The rule of a built-in type derived from string or decimal.
@@ -49,6 +48,14 @@ fn is_language(text: &str) -> bool {
 fn is_name_like(text: &str, token: bool) -> bool {
     let lead = if token { "_" } else { "" };
     !text.is_empty() && chars::is_ncname(&format!("{lead}{}", text.replace(':', "_")))
+}
+
+/// What happens to white space first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum White {
+    Preserve,
+    Replace,
+    Collapse,
 }
 
 /// The text with its white space treated as the type has it.

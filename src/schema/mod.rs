@@ -10,6 +10,7 @@ mod build_element;
 mod build_simple;
 mod builtin;
 mod charset;
+pub mod checked;
 pub mod compile;
 mod content;
 mod doctype;

@@ -4,16 +4,16 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::content::{All, Automaton, Model, Target};
+use super::checked::{Checked, TextType};
 use super::events::{Attribute, Sink, Spaces, Start};
 use super::fault::Breach;
 use super::keys::Keys;
 use super::lexis;
 use super::names::{NameId, NsId, XSI};
-use super::run_content::anywhere;
 use super::simple::{Key, Look, Role, SimpleId};
-use super::tables::{ANY_TYPE, Content, ElementId, Process, Schema, TypeId, Value};
-use super::watch::{Checked, TextType};
+use super::tables::{
+    ANY_TYPE, All, Automaton, Content, ElementId, Model, Process, Schema, Target, TypeId, Value,
+};
 
 /// An open element.
 #[derive(Clone, Copy)]
@@ -170,7 +170,7 @@ impl<'s, 'a> Run<'s, 'a> {
         let schema = self.schema;
         let model = &schema.models[model as usize];
         if spoiled {
-            return match name.and_then(|name| anywhere(model, name)) {
+            return match name.and_then(|name| model.anywhere(name)) {
                 Some(element) => (Some(element), Process::Strict),
                 None => (None, Process::Skip),
             };
@@ -187,7 +187,7 @@ impl<'s, 'a> Run<'s, 'a> {
             if let Some(parent) = self.frames.last_mut() {
                 parent.spoiled = true;
             }
-            return match name.and_then(|name| anywhere(model, name)) {
+            return match name.and_then(|name| model.anywhere(name)) {
                 Some(element) => (Some(element), Process::Strict),
                 None => (None, Process::Skip),
             };
@@ -506,5 +506,5 @@ impl<'a> Sink<'a> for Run<'_, 'a> {
 /// The value of an `xsi:` attribute without white space at its ends.
 pub(super) fn instruction<'v>(attributes: &'v [Attribute<'_>], local: &str) -> Option<Cow<'v, str>> {
     let found = attributes.iter().find(|attribute| attribute.space == XSI && attribute.local == local);
-    found.map(|attribute| lexis::whitened(&attribute.value, super::simple::White::Collapse))
+    found.map(|attribute| lexis::whitened(&attribute.value, lexis::White::Collapse))
 }

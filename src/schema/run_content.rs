@@ -1,10 +1,9 @@
 //! Goes through the content model of the open element, child by child: which declaration takes one, what may come next,
 //! whether the content may end. It never goes back, and knows nothing of text and attributes.
 
-use super::content::{Model, Target};
 use super::names::{NameId, NsId};
 use super::run::{Frame, Run};
-use super::tables::ElementId;
+use super::tables::{Model, Target};
 
 impl Run<'_, '_> {
     /// Goes one step in the innermost element's content.
@@ -99,20 +98,6 @@ impl Run<'_, '_> {
                     needs.iter().all(|(counter, least)| counters[*counter as usize] >= *least)
                 })
             }
-        }
-    }
-}
-
-/// The declaration of a name wherever it stands in a model: to go on inside after the order was wrong.
-pub(super) fn anywhere(model: &Model, name: NameId) -> Option<ElementId> {
-    match model {
-        Model::All(all) => {
-            let at = all.names.binary_search_by_key(&name, |(known, ..)| *known).ok()?;
-            Some(all.names[at].1)
-        }
-        Model::Automaton(automaton) => {
-            let at = automaton.known.binary_search_by_key(&name, |(known, _)| *known).ok()?;
-            Some(automaton.known[at].1)
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::automaton::Pattern;
-use super::lexis::{self, Lexis};
+use super::lexis::{self, Lexis, White};
 use super::moment::{Duration, Kind, Moment};
 use super::names::NameId;
 use super::number::{self, Decimal};
@@ -43,14 +43,6 @@ pub(super) enum Variety {
     Atomic(Primitive),
     List(SimpleId),
     Union(Vec<SimpleId>),
-}
-
-/// What happens to white space first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum White {
-    Preserve,
-    Replace,
-    Collapse,
 }
 
 /// What a value is beyond itself.

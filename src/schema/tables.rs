@@ -1,7 +1,6 @@
-//! The tables that a schema is compiled into: types, declarations, wildcards, constraints. Shared by all threads.
+//! The tables that a schema is compiled into: types, declarations, content models, wildcards, constraints. Shared by all threads.
 //! Once made they never change and never grow.
 
-use super::content::Model;
 use super::identity::Constraint;
 use super::names::{NO_NS, NameId, Names, NsId};
 use super::simple::{ANY_SIMPLE, Key, SimpleId, Simples, Variety};
@@ -186,6 +185,96 @@ pub(super) struct Element {
     pub(super) value: Option<Value>,
     /// Numbers into the constraints.
     pub(super) constraints: Vec<u32>,
+}
+
+/// A compiled content model.
+#[derive(Debug)]
+pub(super) enum Model {
+    Automaton(Automaton),
+    All(All),
+}
+
+impl Model {
+    /// The declaration of a name wherever it stands: to go on inside after the order was wrong.
+    pub(super) fn anywhere(&self, name: NameId) -> Option<ElementId> {
+        match self {
+            Model::All(all) => {
+                let at = all.names.binary_search_by_key(&name, |(known, ..)| *known).ok()?;
+                Some(all.names[at].1)
+            }
+            Model::Automaton(automaton) => {
+                let at = automaton.known.binary_search_by_key(&name, |(known, _)| *known).ok()?;
+                Some(automaton.known[at].1)
+            }
+        }
+    }
+}
+
+/// Which declaration or wildcard takes an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Target {
+    Element(ElementId),
+    Wildcard(u32),
+}
+
+/// States and their edges; state 0 is the first.
+#[derive(Debug)]
+pub(super) struct Automaton {
+    pub(super) states: Vec<State>,
+    pub(super) counters: usize,
+    /// All names of all states, in order: to go on inside when the order of children was wrong.
+    pub(super) known: Vec<(NameId, ElementId)>,
+}
+
+/// What may come next.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// In the order of names; each with its declaration and its edge.
+    pub(super) names: Vec<(NameId, ElementId, u32)>,
+    /// Wildcards with their edge.
+    pub(super) wildcards: Vec<(u32, u32)>,
+    pub(super) edges: Vec<Edge>,
+    /// The counters that must have come so far, where the content may end here.
+    pub(super) accepts: Option<Vec<(u32, u32)>>,
+}
+
+impl State {
+    /// The declaration that takes a name, and its edge.
+    pub(super) fn find(&self, name: NameId) -> Option<(ElementId, u32)> {
+        if self.names.len() <= 8 {
+            let found = self.names.iter().find(|(known, ..)| *known == name);
+            return found.map(|(_, element, edge)| (*element, *edge));
+        }
+        let at = self.names.binary_search_by_key(&name, |(known, ..)| *known).ok()?;
+        Some((self.names[at].1, self.names[at].2))
+    }
+}
+
+/// A way to another state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Edge {
+    pub(super) to: u32,
+    pub(super) action: Action,
+}
+
+/// What counters must be and become.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Action {
+    /// Counters that are left, with the least they must have.
+    pub(super) needs: Vec<(u32, u32)>,
+    /// The counter that goes up, with the most it may have then.
+    pub(super) up: Option<(u32, Option<u32>)>,
+    /// Counters that begin at one.
+    pub(super) begins: Vec<u32>,
+}
+
+/// Elements in any order, each once at most.
+#[derive(Debug)]
+pub(super) struct All {
+    /// In the order of names; each with its declaration and its place.
+    pub(super) names: Vec<(NameId, ElementId, u32)>,
+    pub(super) required: Vec<bool>,
+    pub(super) optional: bool,
 }
 
 /// A schema, compiled. Shared by all threads; validation never changes it.

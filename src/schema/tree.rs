@@ -10,7 +10,8 @@ use super::doctype;
 use super::events::{Attribute, Shown, Sink, Spaces, Start};
 use super::names::{Names, XSD, XSD_NAME};
 use super::simple::Prefixes;
-use crate::xml::gate::{self, Limits, Place};
+use crate::xml::gate::{self, Place};
+use crate::xml::limits::Limits;
 
 /// An element of a schema document.
 #[derive(Debug)]

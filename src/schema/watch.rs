@@ -3,11 +3,12 @@
 
 use std::borrow::Cow;
 
+use super::checked::{Checked, TextType};
 use super::events::{Attribute, Shown, Sink, Spaces, Start};
 use super::fault::Breach;
 use super::names::{NO_NS, NameId};
 use super::run::Run;
-use super::simple::{Look, Prefixes, SimpleId};
+use super::simple::{Look, Prefixes};
 use super::tables::Schema;
 use crate::xml::scope::Scope;
 use crate::xml::walk::{self, Watch};
@@ -59,23 +60,6 @@ impl Listener for () {
     fn attribute(&mut self, _: &str, _: &str) {}
     fn text(&mut self, _: &str) {}
     fn close(&mut self, _: Trail<'_>) {}
-}
-
-/// A simple type by which a text was judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TextType(pub(super) SimpleId);
-
-/// A text that was judged: what of a document can be looked at again by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checked {
-    /// Octet at which the element begins.
-    pub offset: usize,
-    /// The local name of the attribute; `None` for the text of the element.
-    pub attribute: Option<String>,
-    /// By what it was judged.
-    pub of: TextType,
-    /// Whether nothing but this type has a say: no fixed or supplied value, no key, no reference, no prefix.
-    pub alone: bool,
 }
 
 /// Prefixes of a text that has none.

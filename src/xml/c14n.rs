@@ -248,7 +248,7 @@ impl<'t> Writer<'t, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xml::gate::Limits;
+    use crate::xml::limits::Limits;
     use crate::xml::tree::Tree;
     use bytes::Bytes;
 

@@ -1,6 +1,9 @@
 //! Character and name classes of XML 1.0 (fifth edition) and Namespaces in XML 1.0, as pure functions.
 //! It never looks at structure: where a name or a reference may stand is decided by its callers.
 
+/// The octets of U+FEFF in UTF-8, which a document may begin with.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// Says whether `character` is an XML `Char`, that is, may stand in a document at all.
 pub fn is_char(character: char) -> bool {
     match character {

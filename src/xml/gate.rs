@@ -13,32 +13,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::chars::BYTE_ORDER_MARK;
 use super::json::{self, Translation};
-use super::walk::{self, Stop, Watch};
-
-/// The octets of U+FEFF in UTF-8, which a document may begin with.
-pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-
-/// How much of a document is looked at before it is refused.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Size of the document in octets.
-    pub bytes: usize,
-    /// Levels of elements; the root is level 1.
-    pub depth: usize,
-    /// Attributes of one element, namespace declarations included.
-    pub attributes: usize,
-    /// Length of one name (element, attribute, target; with its prefix) in octets.
-    pub name: usize,
-    /// Elements of the document.
-    pub nodes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { bytes: 8 << 20, depth: 64, attributes: 64, name: 512, nodes: 200_000 }
-    }
-}
+use super::limits::{GateFault, Limits};
+use super::walk::{self, Root, Stop, Watch};
 
 /// A place in a document for a person: both numbers count from 1, the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,35 +33,6 @@ impl fmt::Display for Place {
     }
 }
 
-/// What kept a document out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum GateFault {
-    /// The octets are not UTF-8, or the document says that it is in another encoding.
-    #[error("not utf-8; encode and declare the document as utf-8")]
-    NotUtf8,
-    /// The document breaks a rule of XML 1.0 or Namespaces in XML 1.0; the text is ours.
-    #[error("not well-formed: {0}")]
-    NotWellFormed(&'static str),
-    /// There is a document type declaration.
-    #[error("document type declaration; send the document without one")]
-    Doctype,
-    /// There are more octets than allowed.
-    #[error("document too large; send files as parts beside the document")]
-    TooLarge,
-    /// Elements are nested deeper than allowed.
-    #[error("elements nested too deep")]
-    TooDeep,
-    /// An element has more attributes than allowed.
-    #[error("too many attributes on one element")]
-    TooManyAttributes,
-    /// A name is longer than allowed.
-    #[error("name too long")]
-    NameTooLong,
-    /// There are more elements than allowed.
-    #[error("too many elements")]
-    TooManyNodes,
-}
-
 /// A refusal: what and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{fault} ({place})")]
@@ -92,24 +41,6 @@ pub struct GateError {
     pub fault: GateFault,
     /// Where it was seen.
     pub place: Place,
-}
-
-/// The root element's name and unprefixed attributes, enough to detect standard, version and message.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Root {
-    /// Namespace of the root; empty when it has none.
-    pub namespace: String,
-    /// Local name of the root.
-    pub local: String,
-    /// The unprefixed attributes in document order, (name, normalised value); no namespace declarations.
-    pub attributes: Vec<(String, String)>,
-}
-
-impl fmt::Debug for Root {
-    // Attribute values are the sender's text.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Root").field("attributes", &self.attributes.len()).finish_non_exhaustive()
-    }
 }
 
 /// Proof that octets passed the gate. Only [`pass`] makes one; a clone costs two counters.

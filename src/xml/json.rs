@@ -11,7 +11,8 @@ use std::borrow::Cow;
 use json_event_parser::{JsonEvent, LowLevelJsonParser};
 use unicode_normalization::UnicodeNormalization;
 
-use super::gate::{BYTE_ORDER_MARK, GateFault, Limits};
+use super::chars::BYTE_ORDER_MARK;
+use super::limits::{GateFault, Limits};
 use super::walk::Stop;
 use super::write::{escape_attribute, escape_text};
 

@@ -7,6 +7,7 @@ pub mod chars;
 pub mod encryption;
 pub mod gate;
 pub mod json;
+pub mod limits;
 pub mod scope;
 pub mod sign;
 pub mod signature;

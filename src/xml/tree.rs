@@ -12,8 +12,10 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use super::chars;
-use super::gate::{self, BYTE_ORDER_MARK, Document, GateError, GateFault, Limits, Place};
+use super::chars::BYTE_ORDER_MARK;
+use super::gate::{self, Document, GateError, Place};
 use super::json;
+use super::limits::{GateFault, Limits};
 use super::scope::{Namespace, Scope};
 use super::tag::{self, Tag};
 

@@ -2,8 +2,10 @@
 //! whoever watches, so that nobody has to go over the octets again. It never holds more than the open declarations and the
 //! attributes of one tag, and keeps nothing but the root.
 
-use super::chars;
-use super::gate::{BYTE_ORDER_MARK, GateFault, Limits, Root};
+use std::fmt;
+
+use super::chars::{self, BYTE_ORDER_MARK};
+use super::limits::{GateFault, Limits};
 use super::scope::{DECLARATIONS, NONE, Namespace, Scope};
 use super::tag::{self, Attribute, Tag, TagFault};
 
@@ -13,6 +15,24 @@ pub struct Stop {
     pub fault: GateFault,
     /// Offset in octets.
     pub at: usize,
+}
+
+/// The root element's name and unprefixed attributes, enough to detect standard, version and message.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Root {
+    /// Namespace of the root; empty when it has none.
+    pub namespace: String,
+    /// Local name of the root.
+    pub local: String,
+    /// The unprefixed attributes in document order, (name, normalised value); no namespace declarations.
+    pub attributes: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Root {
+    // Attribute values are the sender's text.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Root").field("attributes", &self.attributes.len()).finish_non_exhaustive()
+    }
 }
 
 /// A start tag as the gate saw it.

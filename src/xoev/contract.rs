@@ -7,7 +7,9 @@ use bytes::Bytes;
 
 use crate::register::record::{Kopf, Record};
 use crate::rejection::{Fault, Rejection};
-use crate::xml::gate::{self, Document, GateError, GateFault, Limits, Root};
+use crate::xml::gate::{self, Document, GateError};
+use crate::xml::limits::{GateFault, Limits};
+use crate::xml::walk::Root;
 
 /// What a document is, found by looking at it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::register::record::Kopf;
 use crate::rejection::Rejection;
-use crate::xml::gate::Limits;
+use crate::xml::limits::Limits;
 use crate::xoev::contract::{Reader, Standards, Taken, gate_rejection};
 use crate::xoev::rules::is_uuid;
 

@@ -5,12 +5,25 @@ use std::collections::BTreeMap;
 
 use serde_saphyr::Spanned;
 
-use crate::register::fields::{self, Cardinality, Field};
+use crate::register::field::{Cardinality, Field};
+use crate::register::fields;
 use crate::schema::tables::Schema;
 use crate::schema::watch::Known;
 use crate::xoev::fault::{PackageFault, nearest};
-use crate::xoev::rules::Probe;
 use crate::xoev::shape::{Astray, Name, Shape};
+
+/// What a rule looks at in a place; the number is the rule's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// The text must be so.
+    Value(usize),
+    /// The element that is looked at as a whole.
+    Within(usize),
+    /// The text decides whether the rule applies.
+    When(usize),
+    /// Counts.
+    Then(usize),
+}
 
 /// A place in a document that something is done at.
 #[derive(Debug, Default)]

@@ -3,6 +3,7 @@
 pub mod adopt;
 pub mod catalog;
 pub mod codelist;
+mod compiled;
 pub mod contract;
 pub mod diff;
 pub mod fault;
@@ -17,5 +18,6 @@ pub mod schema;
 pub mod set;
 pub mod shape;
 pub mod skeleton;
+mod standards;
 pub mod template;
 pub mod written;

@@ -1,7 +1,6 @@
 //! Loads the folder of packages: the only place of this room that touches files. Every fault of every file is
 //! collected; a set is loaded whole or not at all.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -9,18 +8,16 @@ use jiff::civil::Date;
 use serde::de::DeserializeOwned;
 use serde_saphyr::Spanned;
 
-use crate::rejection::{Fault, Rejection};
 use crate::schema::automaton::Patterns;
-use crate::schema::tables::Schema;
-use crate::schema::watch::Known;
 use crate::xoev::codelist::{CodeList, CodeLists};
+use crate::xoev::compiled::{MessageType, Package, Reading};
 use crate::xoev::fault::{PackageFault, nearest};
 use crate::xoev::manifest::{PackageFile, ReadFile, RulesFile};
 use crate::xoev::mapping::{self, Automaton, Paths, did_you_mean};
 use crate::xoev::rules::Rules;
 use crate::xoev::schema::{self, Files};
 use crate::xoev::set::PackageSet;
-use crate::xoev::shape::{Name, Shape};
+use crate::xoev::shape::Shape;
 use crate::xoev::template::{Form, Templates};
 use crate::xoev::written::Shapes;
 
@@ -28,86 +25,6 @@ use crate::xoev::written::Shapes;
 const BASE: &str = "base";
 /// Largest file that is read, octets.
 const LARGEST_FILE: u64 = 16 << 20;
-
-/// A message that can be accepted.
-#[derive(Debug)]
-pub struct Reading {
-    /// What is done where.
-    pub automaton: Automaton,
-    /// The text rules.
-    pub rules: Rules,
-}
-
-/// A message type of a package.
-#[derive(Debug)]
-pub struct MessageType {
-    /// The type, such as `xfamilie.0804`.
-    pub message: String,
-    /// Its root element.
-    pub root: Name,
-    /// How it is read; `None` when the package does not map it.
-    pub reading: Option<Reading>,
-    /// How its header is read, also where nothing else is.
-    pub header: Automaton,
-}
-
-/// One version of one standard, compiled.
-#[derive(Debug)]
-pub struct Package {
-    /// Kennung of the standard.
-    pub id: String,
-    /// What it is, for people.
-    pub about: String,
-    /// The standard, such as `xfamilie`.
-    pub standard: String,
-    /// Value of the root's `standard` attribute.
-    pub attribute: String,
-    /// The version.
-    pub version: String,
-    /// First day on which a message of this version may be made.
-    pub from: Option<Date>,
-    /// Last day on which a message of this version may be made.
-    pub until: Option<Date>,
-    /// Its messages, in the order of their types.
-    pub messages: Vec<MessageType>,
-    /// Type of the receipt.
-    pub receipt: Option<String>,
-    /// Type of the rejection.
-    pub rejection: Option<String>,
-    /// Version of the rejection where it belongs to another standard.
-    pub rejection_version: Option<String>,
-    /// Whether the rejection carries the original even when that was valid to its schema.
-    pub quotes_always: bool,
-    /// Types that are never answered.
-    pub never: Vec<String>,
-    /// Codes of this standard that differ from the usual ones.
-    pub faults: BTreeMap<Fault, String>,
-    /// Its code lists.
-    pub codelists: CodeLists,
-    /// Its schemas, for all threads.
-    pub schema: Schema,
-    /// The elements whose code list the sender chooses.
-    pub free: Vec<Known>,
-    /// What it can write.
-    pub templates: Templates,
-    /// What of it was found valid already.
-    pub shapes: Shapes,
-}
-
-impl Package {
-    /// A rejection with this standard's own code.
-    pub fn coded(&self, mut rejection: Rejection) -> Rejection {
-        if let Some(code) = self.faults.get(&rejection.fault) {
-            rejection.code.clone_from(code);
-        }
-        rejection
-    }
-
-    /// Whether a message of this version may be made on this day.
-    pub fn valid_on(&self, day: Date) -> bool {
-        self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
-    }
-}
 
 /// Loads all packages below `folder` (`<standard>/<version>/package.yaml`), with the schemas of `base/`.
 ///

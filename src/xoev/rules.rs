@@ -7,24 +7,11 @@ use serde_saphyr::Spanned;
 use crate::rejection::{Fault, Rejection};
 use crate::xoev::fault::PackageFault;
 use crate::xoev::manifest::{Form, Must, RuleText};
-use crate::xoev::mapping::{Automaton, Paths};
+use crate::xoev::mapping::{Automaton, Paths, Probe};
 use crate::xoev::shape::Name;
 
 /// How `within` names the whole message.
 const WHOLE: &str = ".";
-
-/// What a rule looks at in a place; the number is the rule's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Probe {
-    /// The text must be so.
-    Value(usize),
-    /// The element that is looked at as a whole.
-    Within(usize),
-    /// The text decides whether the rule applies.
-    When(usize),
-    /// Counts.
-    Then(usize),
-}
 
 #[derive(Debug)]
 struct Rule {

@@ -1,20 +1,20 @@
-//! The loaded packages as one set: tells what a document is and how a standard answers. Several versions stand side by
-//! side; an unknown one is refused, never guessed at. Names no standard.
+//! The loaded packages as one set, in which a document finds its own. Several versions stand side by side; an unknown one is refused, never
+//! guessed at. Names no standard.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::rejection::{Fault, Rejection};
-use crate::xml::gate::{Document, Root};
-use crate::xoev::contract::{Answering, Detected, Known, Reader, Standards, is_test_root};
-use crate::xoev::package::{MessageType, Package};
-use crate::xoev::reader::PackageReader;
+use crate::xml::walk::Root;
+use crate::xoev::compiled::{MessageType, Package};
+use crate::xoev::contract::{Detected, is_test_root};
 
 /// All packages of one folder; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct PackageSet {
     packages: Arc<Vec<Package>>,
-    hash: Arc<str>,
+    /// The hash over the files of all packages.
+    pub(super) hash: Arc<str>,
 }
 
 impl PackageSet {
@@ -82,7 +82,8 @@ impl PackageSet {
         Err(Rejection::new(Fault::Version, text).at(1, 1))
     }
 
-    fn newest(&self, standard: &str) -> Option<&Package> {
+    /// The package of the newest version of a standard.
+    pub(super) fn newest(&self, standard: &str) -> Option<&Package> {
         self.packages.iter().rfind(|package| package.standard == standard)
     }
 }
@@ -96,51 +97,6 @@ pub fn version_key(version: &str) -> Vec<(u64, &str)> {
             (part[..digits].parse().unwrap_or(0), &part[digits..])
         })
         .collect()
-}
-
-impl Standards for PackageSet {
-    fn detect(&self, document: &Document) -> Result<Detected, Rejection> {
-        self.detect_root(document.root())
-    }
-
-    fn answering(&self, standard: &str, version: Option<&str>) -> Option<Answering> {
-        let package = match version.and_then(|version| self.package(standard, version)) {
-            Some(package) => package,
-            None => self.newest(standard)?,
-        };
-        Some(Answering {
-            receipt: package.receipt.clone(),
-            rejection: package.rejection.clone(),
-            never: package.never.clone(),
-            version: package.version.clone(),
-            rejection_version: package.rejection_version.clone(),
-            quotes_always: package.quotes_always,
-            codes: package.faults.clone(),
-        })
-    }
-
-    fn known(&self) -> Vec<Known> {
-        self.packages
-            .iter()
-            .flat_map(|package| {
-                package.messages.iter().map(|message| Known {
-                    message: message.message.clone(),
-                    standard: package.standard.clone(),
-                    version: package.version.clone(),
-                    reads: message.reading.is_some(),
-                    writes: package.templates.has(&message.message),
-                })
-            })
-            .collect()
-    }
-
-    fn hash(&self) -> String {
-        self.hash.to_string()
-    }
-
-    fn reader(&self) -> Box<dyn Reader> {
-        Box::new(PackageReader::new(self.clone()))
-    }
 }
 
 #[cfg(test)]

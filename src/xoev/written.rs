@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::schema::checked::{Checked, TextType};
 use crate::schema::tables::Schema;
-use crate::schema::watch::{Checked, TextType};
 use crate::xml::tag::{self, Tag};
 use crate::xml::{chars, walk};
 

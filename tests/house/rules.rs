@@ -1,6 +1,6 @@
 //! The house rules, each a function from sources to faults. They never touch a disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::lexer::{self, Token, before_tests, paths, tokens};
 use super::table::{CORE, FEATURES, IMPURE_PATHS, IMPURE_WORDS, LIBRARIES, LOADER, MAY_IMPORT, MEDIAN, WALL};
@@ -93,6 +93,57 @@ pub fn imports(sources: &[Source]) -> Vec<String> {
                 faults.push(format!("{}:{}: {room} may not import {meant}", source.path, path.line));
             }
         }
+    }
+    faults
+}
+
+/// Files of one room that lead back to themselves by what they name, tests left out: none of them can be read, or taken out, without the
+/// others. What both need belongs into a file below both.
+pub fn circles(sources: &[Source]) -> Vec<String> {
+    let files: BTreeMap<Vec<String>, &Source> =
+        sources.iter().filter_map(|source| Some((source.module()?, source))).collect();
+    let modules: Vec<&Vec<String>> = files.keys().collect();
+    let names = |module: &Vec<String>, source: &Source| -> Vec<usize> {
+        let mut named: Vec<usize> = paths(source.own_tokens())
+            .iter()
+            .filter_map(|path| {
+                let meant = resolve(module, path)?;
+                let file = (1..=meant.len())
+                    .rev()
+                    .find_map(|length| modules.binary_search(&&meant[..length].to_vec()).ok())?;
+                (modules[file] != module && modules[file].first() == module.first()).then_some(file)
+            })
+            .collect();
+        named.sort_unstable();
+        named.dedup();
+        named
+    };
+    let named: Vec<Vec<usize>> = files.iter().map(|(module, source)| names(module, source)).collect();
+    let reached: Vec<BTreeSet<usize>> = (0..named.len())
+        .map(|from| {
+            let (mut seen, mut open) = (BTreeSet::new(), named[from].clone());
+            while let Some(next) = open.pop() {
+                if seen.insert(next) {
+                    open.extend(&named[next]);
+                }
+            }
+            seen
+        })
+        .collect();
+    let mut told = BTreeSet::new();
+    let mut faults = Vec::new();
+    for (from, reached_from) in reached.iter().enumerate() {
+        if !reached_from.contains(&from) || !told.insert(from) {
+            continue;
+        }
+        let circle: Vec<usize> =
+            reached_from.iter().copied().filter(|to| reached[*to].contains(&from)).collect();
+        told.extend(&circle);
+        let arrows = circle.iter().flat_map(|one| {
+            let within = named[*one].iter().filter(|to| circle.contains(to));
+            within.map(|to| format!("{} -> {}", modules[*one].join("::"), modules[*to].join("::")))
+        });
+        faults.push(format!("a circle of {} files: {}", circle.len(), arrows.collect::<Vec<_>>().join(", ")));
     }
     faults
 }

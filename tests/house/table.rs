@@ -38,7 +38,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "store::retention",
             "store::recovery",
             "xoev::contract",
-            "xml::gate",
+            "xml::limits",
             "effects",
             "envelope",
             "message",

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use drehscheibe::app::fit;
 use drehscheibe::app::house::{House, Options};
-use drehscheibe::app::place;
 use drehscheibe::app::player::{Event, Given};
 use drehscheibe::app::script::{self, Shelf};
 use drehscheibe::clock::Clock;
@@ -23,7 +23,7 @@ const ROUTE: &str = "antwort-jugendamt";
 
 fn deliveries(stage: &StageDir) -> Vec<Given> {
     let place = place_of(stage);
-    let fit = place::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}"));
+    let fit = fit::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}"));
     let file = root().join("routes/tests").join(ROUTE).join("antwort-andere-personen.yaml");
     let case = case::read("antwort", &std::fs::read_to_string(&file).unwrap()).unwrap();
     let shelf = Shelf { compiled: &fit.compiled, xsd: &place.xsd, case: &file };

@@ -2,7 +2,8 @@
 //! translation, and what is not clear never passes.
 
 use bytes::Bytes;
-use drehscheibe::xml::gate::{self, Document, GateFault, Limits};
+use drehscheibe::xml::gate::{self, Document};
+use drehscheibe::xml::limits::{GateFault, Limits};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use quick_xml::Reader;

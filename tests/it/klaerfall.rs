@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use drehscheibe::app::fit;
 use drehscheibe::app::house::{House, Options};
-use drehscheibe::app::place::{self, Place};
+use drehscheibe::app::place::Place;
 use drehscheibe::app::player::{Event, Given, Script};
 use drehscheibe::app::script::{self, Shelf};
 use drehscheibe::clock::Clock;
@@ -211,7 +212,7 @@ fn tells_a_letter(text: &str) -> bool {
 
 fn played(stage: &StageDir, name: &str) -> Script {
     let place = place_of(stage);
-    let fit = place::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}"));
+    let fit = fit::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}"));
     let file = root().join("routes/tests").join(ROUTE).join(format!("{name}.yaml"));
     let case = case::read(name, &fs::read_to_string(&file).unwrap()).unwrap();
     script::of(&Shelf { compiled: &fit.compiled, xsd: &place.xsd, case: &file }, ROUTE, &case).unwrap()

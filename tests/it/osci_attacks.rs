@@ -12,7 +12,7 @@ use drehscheibe::trust::scheme::Scheme;
 use drehscheibe::trust::sign::{KeySigner, Signer};
 use drehscheibe::xml::algorithm::{self, DSIG};
 use drehscheibe::xml::c14n::{self, Form};
-use drehscheibe::xml::gate::GateFault;
+use drehscheibe::xml::limits::GateFault;
 use drehscheibe::xml::signature::SignatureFault;
 use drehscheibe::xml::tree::Tree;
 

@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use drehscheibe::app::place::{self, Fit, Place, Unfit};
+use drehscheibe::app::fit::{self, Fit, Unfit};
+use drehscheibe::app::place::Place;
 use drehscheibe::app::player::{self, Played, Troubles};
 use drehscheibe::app::script::{self, Shelf};
 use drehscheibe::envelope::Inbound;
@@ -67,7 +68,7 @@ impl Stage {
     }
 
     fn fit(&self) -> Result<Fit, Unfit> {
-        place::compile(&self.place(), None)
+        fit::compile(&self.place(), None)
     }
 
     async fn played(&self, name: &str) -> Played {

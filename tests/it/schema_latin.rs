@@ -5,7 +5,8 @@ use bytes::Bytes;
 use drehscheibe::latin::datatype::{Datatype, check};
 use drehscheibe::schema::fault::Breach;
 use drehscheibe::schema::tables::Schema;
-use drehscheibe::xml::gate::{self, Limits};
+use drehscheibe::xml::gate;
+use drehscheibe::xml::limits::Limits;
 use proptest::prelude::*;
 
 use crate::schema_support::Texts;

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use drehscheibe::schema::fault::Breach;
 use drehscheibe::schema::load::{Library, beside};
 use drehscheibe::schema::tables::Schema;
-use drehscheibe::xml::gate::{self, Limits};
+use drehscheibe::xml::gate;
+use drehscheibe::xml::limits::Limits;
 
 /// The official schemas, where they are at hand.
 pub const SHARED: &str = "../shared/schemas";

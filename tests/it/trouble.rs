@@ -10,7 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use drehscheibe::app::place::{self, Place};
+use drehscheibe::app::fit;
+use drehscheibe::app::place::Place;
 use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::clock::Clock;
 use drehscheibe::engine::core::Settings as Bounds;
@@ -318,7 +319,7 @@ async fn inside() -> Inside {
         xsd: root().join("xsd"),
         data: stage.data(),
     };
-    let fit = place::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit}"));
+    let fit = fit::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit}"));
     let taker = Arc::new(Taker::default());
     let destinations: Destinations = fit
         .compiled

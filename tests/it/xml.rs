@@ -6,7 +6,8 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use bytes::Bytes;
-use drehscheibe::xml::gate::{Document, GateError, GateFault, Limits, pass};
+use drehscheibe::xml::gate::{Document, GateError, pass};
+use drehscheibe::xml::limits::{GateFault, Limits};
 use drehscheibe::xml::write::{escape_attribute, escape_text};
 use proptest::prelude::*;
 

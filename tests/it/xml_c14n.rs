@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use bytes::Bytes;
 use drehscheibe::xml::c14n::{Form, Way, canonical};
-use drehscheibe::xml::gate::Limits;
+use drehscheibe::xml::limits::Limits;
 use drehscheibe::xml::tree::Tree;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

@@ -10,7 +10,7 @@ use drehscheibe::trust::scheme::Scheme;
 use drehscheibe::trust::sign::Signer;
 use drehscheibe::xml::algorithm::{self, DSIG};
 use drehscheibe::xml::c14n::{Form, canonical};
-use drehscheibe::xml::gate::Limits;
+use drehscheibe::xml::limits::Limits;
 use drehscheibe::xml::sign::{ToReference, signature, signed_info};
 use drehscheibe::xml::signature::{Part, Signature, SignatureFault, Target, verify};
 use drehscheibe::xml::tree::{Element, Tree};

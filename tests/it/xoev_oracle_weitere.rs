@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bytes::Bytes;
-use drehscheibe::xml::gate::{self, Limits};
+use drehscheibe::xml::gate;
+use drehscheibe::xml::limits::Limits;
 use drehscheibe::xoev::contract::Standards;
 use drehscheibe::xoev::package;
 

@@ -123,7 +123,7 @@ fn refuse(
 
 fn identity(set: &PackageSet, body: &Bytes) -> Identity {
     let document =
-        drehscheibe::xml::gate::pass(body.clone(), &drehscheibe::xml::gate::Limits::default()).unwrap();
+        drehscheibe::xml::gate::pass(body.clone(), &drehscheibe::xml::limits::Limits::default()).unwrap();
     let detected = set.detect(&document).unwrap();
     Identity {
         standard: detected.standard,

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::gather::shorten;
+use super::sentence::shorten;
 use super::words::{Vocabulary, Word};
+use crate::app::fit::Fit;
 use crate::app::house;
-use crate::app::place::{Fit, Place};
+use crate::app::place::Place;
 use crate::store::contract::{Breaker, Figures, Pause, Scope, Store, StoreError};
 
 /// What a store says.

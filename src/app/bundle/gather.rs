@@ -14,15 +14,15 @@ use super::figures;
 use super::log::{self, Lines};
 use super::metrics::{self, Sample};
 use super::search::{LOOKED_FOR, Search};
+use super::sentence::shorten;
 use super::words::{Vocabulary, Word};
-use crate::app::place::{self, Fit, Place, Unfit};
+use crate::app::fit::{self, Fit, Unfit};
+use crate::app::place::Place;
 use crate::config;
 use crate::telemetry::alarm::Alarm;
 
 /// Largest file below `secrets/` that is looked at, octets.
 const LARGEST_SECRET: u64 = 64 * 1024;
-/// Longest finding that is kept, characters.
-const LONGEST: usize = 400;
 
 /// What the caller asked for and looked at.
 pub struct Asked {
@@ -52,8 +52,8 @@ pub struct Finding {
 /// Compiles a stage and hears every secret that is resolved while it does.
 pub fn compile(place: &Place, now: Timestamp) -> Result<(Fit, Search), Unfit> {
     let heard: Arc<Mutex<Vec<(String, secrecy::SecretString)>>> = Arc::default();
-    let standards = place::standards(&place.xsd)?;
-    let mut files = place::read(place)?;
+    let standards = fit::standards(&place.xsd)?;
+    let mut files = fit::read(place)?;
     let (resolve, ears) = (files.resolve.clone(), heard.clone());
     files.resolve = Arc::new(move |secret| {
         let found = resolve(secret)?;
@@ -63,7 +63,7 @@ pub fn compile(place: &Place, now: Timestamp) -> Result<(Fit, Search), Unfit> {
     });
     // Help can be asked for before the rights of files are mended; what they hold is searched for all the same.
     files.guarded = files.resolve.clone();
-    let fit = place::compile_files(&files, standards, Some(now))?;
+    let fit = fit::compile_files(&files, standards, Some(now))?;
     let mut search = Search::default();
     for (name, secret) in heard.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         search.add(name, secret.expose_secret());
@@ -276,21 +276,6 @@ fn shortened(finding: &Finding, place: &Place) -> Finding {
         false => shorten(&finding.text, place),
     };
     Finding { text, ..*finding }
-}
-
-/// A sentence of ours without the folders of this machine.
-pub(super) fn shorten(text: &str, place: &Place) -> String {
-    let folders = [
-        ("<data>", &place.data),
-        ("<config>", &place.config),
-        ("<routes>", &place.routes),
-        ("<xsd>", &place.xsd),
-    ];
-    let shortened = folders.iter().fold(text.to_owned(), |text, (name, folder)| {
-        let written = folder.display().to_string();
-        if written.len() > 1 { text.replace(&written, name) } else { text }
-    });
-    shortened.chars().filter(|c| !c.is_control()).take(LONGEST).collect()
 }
 
 fn readme(about: &About, pieces: &[Piece], search: &Search, metrics: &str, log: &str) -> String {

@@ -6,4 +6,5 @@ pub mod gather;
 pub mod log;
 pub mod metrics;
 pub mod search;
+mod sentence;
 pub mod words;

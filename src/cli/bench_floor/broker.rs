@@ -239,12 +239,13 @@ pub async fn confirmed(confirm: PublisherConfirm) -> Result<(), CliError> {
 mod tests {
     use super::*;
     use crate::xml::gate;
+    use crate::xml::limits::Limits;
 
     #[test]
     fn a_delivery_is_filled_up_and_stays_whole() {
         let octets = delivery(7);
         assert_eq!(octets.len(), OCTETS);
-        assert!(gate::pass(octets.into(), &gate::Limits::default()).is_ok());
+        assert!(gate::pass(octets.into(), &Limits::default()).is_ok());
         assert_eq!(number_of(&id_of(7)), Some(7));
         assert_eq!(number_of("anders"), None);
     }

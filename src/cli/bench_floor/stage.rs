@@ -171,7 +171,8 @@ fn connections(broker: &AMQPUri, queues: &Queues, prefetch: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::place::{self, Place};
+    use crate::app::fit;
+    use crate::app::place::Place;
     use crate::transport::amqp::ENTRY;
 
     #[test]
@@ -185,9 +186,9 @@ mod tests {
         stage.point_at("postgresql://p@127.0.0.1/x", "postgresql://o@127.0.0.1/x").unwrap();
         let below = |name: &str| folder.path().join(name);
         let place = Place { config: below("stage"), routes: below("routes"), xsd, data: below("data") };
-        let fit = place::compile(&place, None);
+        let fit = fit::compile(&place, None);
         let fit = fit.unwrap_or_else(|unfit| match unfit {
-            place::Unfit::Files(faults) => panic!("{faults}"),
+            fit::Unfit::Files(faults) => panic!("{faults}"),
             other => panic!("{other}"),
         });
         assert_eq!(fit.compiled.plans.len(), 1);

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::app::place;
+use crate::app::fit;
 use crate::cli::exit::CliError;
-use crate::xml::gate;
+use crate::xml::limits::Limits;
 use crate::xoev::contract::{Reader, Standards};
 
 /// A delivery on its way.
@@ -34,7 +34,7 @@ impl Validators {
         threads: usize,
         valid: UnboundedSender<Result<Item, CliError>>,
     ) -> Result<Validators, CliError> {
-        let standards = place::standards(xsd).map_err(CliError::from_unfit)?;
+        let standards = fit::standards(xsd).map_err(CliError::from_unfit)?;
         let (inlet, items) = crossbeam_channel::unbounded();
         for n in 0..threads.max(1) {
             let (items, valid, standards) = (items.clone(), valid.clone(), standards.clone());
@@ -69,9 +69,8 @@ fn work(
 fn check(standards: &dyn Standards, reader: &mut dyn Reader, octets: &Bytes) -> Result<(), CliError> {
     let invalid =
         |what: &str| CliError::Usage(format!("the floor was given a delivery that is not valid: {what}"));
-    let taken = reader
-        .take(octets.clone(), &gate::Limits::default(), standards)
-        .map_err(|_| invalid("not well-formed"))?;
+    let taken =
+        reader.take(octets.clone(), &Limits::default(), standards).map_err(|_| invalid("not well-formed"))?;
     let read = taken.read.ok_or_else(|| invalid("of no known version"))?;
     read.map(drop).map_err(|_| invalid("against its schema or rules"))
 }

@@ -8,8 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::link::Link;
-use super::settings::QueueSettings;
-use super::source::queue_part;
+use super::settings::{QueueSettings, queue_part};
 use super::topology;
 use crate::envelope::Lying;
 use crate::telemetry::alarm::{Alarm, raise};

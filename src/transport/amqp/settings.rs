@@ -242,6 +242,11 @@ impl QueueSettings {
     }
 }
 
+/// What a queue is called where it does not run.
+pub fn queue_part(connection: &str, queue: &str) -> String {
+    format!("queue {queue} of {connection}")
+}
+
 /// The faults that the type of a connection's settings cannot say.
 pub fn further(settings: &Settings, faults: &mut Vec<(String, String)>) {
     let mut fault = |path: &str, text: &str| faults.push((path.to_owned(), text.to_owned()));

@@ -12,7 +12,7 @@ use super::depth::{self, Depths, Flow};
 use super::fault::Fault;
 use super::link::{Direction, Link, Pauses};
 use super::parcel::Opener;
-use super::settings::{QueueSettings, Settings};
+use super::settings::{QueueSettings, Settings, queue_part};
 use super::topology;
 use crate::clock::Tick;
 use crate::telemetry::alarm::{Alarm, raise};
@@ -99,11 +99,6 @@ impl AmqpSource {
 
 fn link_part(connection: &str) -> String {
     format!("connection {connection}")
-}
-
-/// What a queue is called where it does not run.
-pub fn queue_part(connection: &str, queue: &str) -> String {
-    format!("queue {queue} of {connection}")
 }
 
 /// Keeps one entry of the connection consumed while its link stands.

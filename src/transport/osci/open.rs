@@ -16,7 +16,8 @@ use crate::trust::cipher::Undecryptable;
 use crate::trust::decrypt::Decrypter;
 use crate::xml::algorithm::XENC;
 use crate::xml::encryption::{Allowed, Data, Encrypted, EncryptionFault, Reader};
-use crate::xml::gate::{self, GateError};
+use crate::xml::gate::GateError;
+use crate::xml::limits;
 use crate::xml::tree::{Element, Tree};
 
 /// How much of a message is looked at, and which algorithms may have been used.
@@ -25,7 +26,7 @@ pub struct Rules {
     /// Bounds of the package.
     pub mime: reader::Limits,
     /// Bounds of an envelope and of each decrypted container.
-    pub xml: gate::Limits,
+    pub xml: limits::Limits,
     /// Algorithms that may be read.
     pub allowed: Allowed,
     /// Containers inside each other, encrypted or not.
@@ -35,7 +36,7 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         let mime = reader::Limits { parts: 256, ..reader::Limits::default() };
-        let xml = gate::Limits { bytes: 64 << 20, ..gate::Limits::default() };
+        let xml = limits::Limits { bytes: 64 << 20, ..limits::Limits::default() };
         Rules { mime, xml, allowed: Allowed::default(), depth: 8 }
     }
 }

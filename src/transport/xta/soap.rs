@@ -9,7 +9,7 @@ use super::fault::{Class, Exception, Fault, Problem};
 use super::names::{ANONYMOUS, BOX, CORE, META, Module, SOAP, SOAP11, WSA, XTA};
 use super::values;
 use crate::xml::chars;
-use crate::xml::gate::{GateFault, Limits};
+use crate::xml::limits::{GateFault, Limits};
 use crate::xml::tree::{Element, Tree};
 
 const NEXT: &str = "http://www.w3.org/2003/05/soap-envelope/role/next";

@@ -4,7 +4,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use drehscheibe::app::place::{self, Place};
+use drehscheibe::app::fit;
+use drehscheibe::app::place::Place;
 use drehscheibe::cli::sample_antrag::registermeldung;
 use drehscheibe::clock::Clock;
 use drehscheibe::engine::core::Settings;
@@ -47,7 +48,7 @@ fn compiled() -> (Arc<PlanSet>, Arc<Tafeln>) {
             xsd: root().join("xsd"),
             data: root().join("target/unused"),
         };
-        let fit = place::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}"));
+        let fit = fit::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}"));
         let tafeln = fit.compiled.tafeln.clone();
         (Arc::new(fit.compiled.into_plan_set(Default::default(), fit.standards, Stage::Demo)), tafeln)
     };

@@ -7,7 +7,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use drehscheibe::app::place::{self, Place};
+use drehscheibe::app::fit;
+use drehscheibe::app::place::Place;
 use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::clock::Clock;
 use drehscheibe::engine::core::Settings;
@@ -80,7 +81,7 @@ fn base() -> &'static PlanSet {
             .unwrap();
         fs::write(routes.join("zweitlieferung.yaml"), ZWEITE).unwrap();
         let place = Place { config: stage.stage(), routes, xsd: root().join("xsd"), data: stage.data() };
-        let fit = place::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}"));
+        let fit = fit::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}"));
         fit.compiled.into_plan_set(Default::default(), fit.standards, Stage::Test)
     })
 }

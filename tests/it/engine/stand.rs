@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use drehscheibe::app::place::{self, Place};
+use drehscheibe::app::fit;
+use drehscheibe::app::place::Place;
 use drehscheibe::clock::Clock;
 use drehscheibe::engine::core::Settings;
 use drehscheibe::engine::points::Points;
@@ -39,7 +40,7 @@ impl Demo {
             xsd: root().join("xsd"),
             data: folder.path().join("data"),
         };
-        let fit = place::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}"));
+        let fit = fit::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}"));
         let set = fit.compiled.into_plan_set(Default::default(), fit.standards, Stage::Demo);
         let path = folder.path().join("store");
         std::fs::create_dir_all(&path).unwrap();

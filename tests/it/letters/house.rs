@@ -4,8 +4,9 @@
 use std::process::{Command, Stdio};
 
 use drehscheibe::paper::facts::Fakten;
+use drehscheibe::paper::fassung::Freigabe;
 use drehscheibe::paper::letter::{Datei, Deckblatt, Empfaenger, Inhalt, Unfertig, deckblatt, schreiben};
-use drehscheibe::paper::texts::{Dokument, Freigabe, Texte};
+use drehscheibe::paper::texts::{Dokument, Texte};
 use drehscheibe::register::aemter::{Aemter, Amt};
 use drehscheibe::register::record::{
     self, Anschrift, Eintragung, Mutter, Personenname, Quelle, Registersatz, TeilDatum,

@@ -2,8 +2,8 @@
 
 use drehscheibe::paper::letter::{Inhalt, Unfertig, schreiben};
 use drehscheibe::paper::texts::{Ohne, Texte};
-use drehscheibe::route::compile::TextFile;
 use drehscheibe::route::letters::Letters;
+use drehscheibe::route::text_file::TextFile;
 
 use super::house::{AMT, auskunft, fakten, read, shipped, words};
 

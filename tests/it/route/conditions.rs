@@ -9,6 +9,7 @@ use drehscheibe::pipeline::step::{Flow, Trouble};
 use drehscheibe::plan::{Plan, Planned};
 use drehscheibe::register::record::Record;
 use drehscheibe::xml::gate;
+use drehscheibe::xml::limits::Limits;
 
 use super::house::{self, CONNECTIONS, PARTNERS, ROUTE, built};
 
@@ -30,7 +31,7 @@ fn message(values: &[(&'static str, &str)]) -> Message {
         in_band: false,
     };
     let envelope = Envelope { head, body: body.clone(), parts: Vec::new(), evidence: Evidence::default() };
-    let document = gate::pass(body, &gate::Limits::default()).unwrap();
+    let document = gate::pass(body, &Limits::default()).unwrap();
     Message {
         values: values.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
         ..Message::begin(

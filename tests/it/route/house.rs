@@ -13,9 +13,11 @@ use drehscheibe::pipeline::step::{
 };
 use drehscheibe::register::record::Record;
 use drehscheibe::rejection::{Fault as Wrong, Rejection};
-use drehscheibe::route::compile::{Files, Menus, TextFile, compile};
+use drehscheibe::route::compile::{Files, compile};
 use drehscheibe::route::compiled::Compiled;
 use drehscheibe::route::fault::Faults;
+use drehscheibe::route::menus::Menus;
+use drehscheibe::route::text_file::TextFile;
 use drehscheibe::transport::port::{self, Answers};
 use drehscheibe::xml::gate::Document;
 use drehscheibe::xoev::contract::{Answering, Detected, Known, Reader, Standards, WriteError};

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use drehscheibe::app::place::{self, Place};
-use drehscheibe::route::compile::Menus;
+use drehscheibe::app::fit;
+use drehscheibe::app::place::Place;
+use drehscheibe::route::menus::Menus;
 use drehscheibe::route::{load, schema};
 use drehscheibe::transport::port::Answers;
 use serde_json::Value;
@@ -31,7 +32,7 @@ fn the_shipped_routes_compile_in_the_demo_stage() {
         xsd: root.join("xsd"),
         data: root.join("target"),
     };
-    let compiled = match place::compile(&place, None) {
+    let compiled = match fit::compile(&place, None) {
         Ok(fit) => fit.compiled,
         Err(unfit) => panic!("{unfit}"),
     };
