@@ -181,10 +181,18 @@ fn bestand(now: Timestamp) -> Bestand {
             fehlend: 0,
             ueberzaehlig: 0,
             liste: true,
+            mit: Vec::new(),
             person: "a".into(),
         }),
         unterschriften: vec![person("a"), person("b")],
-        meldung: Some(Meldung { am: now, anzahl: 1, stimmt: true, gezaehlt: None, letzte: None }),
+        meldung: Some(Meldung {
+            am: now,
+            anzahl: 1,
+            stimmt: true,
+            gezaehlt: None,
+            letzte: None,
+            mit: Vec::new(),
+        }),
         ..Bestand::default()
     }
 }

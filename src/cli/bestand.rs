@@ -275,7 +275,7 @@ async fn status(
         for (amt, answer) in aemter.iter().zip(store.lookup(questions).await?) {
             match answer.fact {
                 Fact::Bestand(found) if amt == name => bestand = found.unwrap_or_default(),
-                Fact::Bestand(found) => bestand.uebernehmen(table.ab(amt), found),
+                Fact::Bestand(found) => bestand.uebernehmen(amt, found),
                 _ => {}
             }
         }

@@ -147,7 +147,7 @@ async fn of_offices(
                     register.bestand = found.unwrap_or_default();
                 }
                 (Question::Bestand(amt), Fact::Bestand(found)) => {
-                    register.bestand.uebernehmen(compiled.tafeln.aemter.ab(amt), found);
+                    register.bestand.uebernehmen(amt, found);
                 }
                 (_, Fact::Objections(found)) => {
                     register.unread =
@@ -683,7 +683,7 @@ mod tests {
     #[test]
     fn a_register_that_persons_answer_for_is_told_with_each_cause_and_since_when() {
         let meldung = |hour: &str, stimmt| {
-            Some(Meldung { am: at(hour), anzahl: 1, stimmt, gezaehlt: None, letzte: None })
+            Some(Meldung { am: at(hour), anzahl: 1, stimmt, gezaehlt: None, letzte: None, mit: Vec::new() })
         };
         let register =
             |meldung| Register { bestand: Bestand { meldung, ..Bestand::default() }, ..Register::default() };
@@ -727,6 +727,7 @@ mod tests {
             stimmt: true,
             gezaehlt: None,
             letzte: None,
+            mit: Vec::new(),
         });
         let item = told(register(old)).unwrap();
         assert_eq!(item.since, Some(at("11:00:00")));

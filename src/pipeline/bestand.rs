@@ -164,11 +164,13 @@ impl Step for Stand {
         let as_of = stand.unwrap_or(at);
         let counts = matches!(said.was.as_str(), "abgleich" | "meldung");
         let mut questions = vec![Question::Bestand(amt.clone())];
+        // A successor answers for what its predecessors delivered.
+        let aemter = self.tafeln.aemter.mit_vorgaengern(&amt, tag(message.now()));
         if counts {
-            // A successor answers for what its predecessors delivered.
-            let of = self.tafeln.aemter.mit_vorgaengern(&amt, tag(message.now()));
-            questions.extend(of.into_iter().map(|partner| Question::Anzahl { partner, at: as_of }));
+            let of = aemter.iter().cloned();
+            questions.extend(of.map(|partner| Question::Anzahl { partner, at: as_of }));
         }
+        let mit: Vec<String> = aemter.iter().filter(|other| **other != amt).cloned().collect();
         if said.was == "meldung" {
             let uuid = said.letzte_uuid.as_deref().map(|uuid| uuid.trim().to_ascii_lowercase());
             let (partner, standard) = (amt.clone(), self.standard.clone());
@@ -199,14 +201,13 @@ impl Step for Stand {
             }
             "abgleich" => {
                 let person = who.ok_or_else(only_persons)?;
-                let abgleich = abgleich(&said, (at, stand), gezaehlt, person)?;
+                let abgleich = Abgleich { mit, ..abgleich(&said, (at, stand), gezaehlt, person)? };
                 detail.push(("lueckenlos", abgleich.lueckenlos().to_string()));
                 detail.push(("liste", abgleich.liste.to_string()));
                 detail.push(("stand", stand.map_or_else(|| "-".to_owned(), |stand| stand.to_string())));
                 let beweist = abgleich.beweist();
                 bestand.abgleichen(abgleich).map_err(hindered)?;
                 if beweist {
-                    let aemter = self.tafeln.aemter.mit_vorgaengern(&amt, tag(message.now()));
                     gapless(message, aemter, &amt, as_of);
                 }
             }
@@ -224,7 +225,7 @@ impl Step for Stand {
                 let frist = SignedDuration::try_from(MELDEFRIST).unwrap_or(SignedDuration::MAX);
                 let counts_since = now.checked_sub(frist).unwrap_or(Timestamp::MIN);
                 let meldung =
-                    Meldung { am: at, anzahl, stimmt, gezaehlt: Some(gezaehlt), letzte: Some(last) };
+                    Meldung { am: at, anzahl, stimmt, gezaehlt: Some(gezaehlt), letzte: Some(last), mit };
                 let newest = bestand.melden(meldung.clone(), counts_since);
                 detail.push(("am", at.to_string()));
                 detail.push(("letzte", newest.to_string()));
@@ -293,7 +294,7 @@ fn abgleich(
     // A comparison of counts alone knows only the difference; it can hide as many gaps as surplus records.
     let fehlend = said.fehlend.unwrap_or(erwartet.saturating_sub(gezaehlt));
     let ueberzaehlig = said.ueberzaehlig.unwrap_or(gezaehlt.saturating_sub(erwartet));
-    Ok(Abgleich { am, stand, erwartet, gezaehlt, fehlend, ueberzaehlig, person, liste })
+    Ok(Abgleich { am, stand, erwartet, gezaehlt, fehlend, ueberzaehlig, person, liste, mit: Vec::new() })
 }
 
 /// What follows when office and mirror held the same children with the same entries at a moment (rules.md 2.1): whatever of this office

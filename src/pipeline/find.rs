@@ -119,7 +119,7 @@ impl Step for Find {
                     gefunden.offen |= vorgang.as_ref().is_some_and(offen);
                 }
                 (Question::Bestand(amt), Fact::Bestand(bestand)) => {
-                    gefunden.register(bestand, self.tafeln.aemter.ab(amt));
+                    gefunden.register(amt, bestand);
                 }
                 (Question::Objections(Sought::Under(_)), Fact::Objections(found)) => {
                     gefunden.offen |= !found.is_empty();
@@ -201,10 +201,10 @@ struct Gefunden {
 
 impl Gefunden {
     /// Takes in what is known of the register of the birthplace, then of the offices it was taken over from.
-    fn register(&mut self, bestand: &Option<Bestand>, ended: Option<Timestamp>) {
+    fn register(&mut self, amt: &str, bestand: &Option<Bestand>) {
         match (self.eigener, &mut self.bestand) {
             (false, own) => own.clone_from(bestand),
-            (true, Some(own)) => own.uebernehmen(ended, bestand.clone()),
+            (true, Some(own)) => own.uebernehmen(amt, bestand.clone()),
             (true, None) => {}
         }
         self.eigener = true;

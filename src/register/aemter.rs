@@ -71,12 +71,6 @@ impl Amt {
         self.gebiete.iter().any(|gebiet| gebiet.gilt(am))
     }
 
-    /// The first day on which it holds no area any more; `None` for one that never held any, or holds one without end.
-    pub fn endete(&self) -> Option<Date> {
-        let last = self.gebiete.iter().map(|gebiet| gebiet.bis).max()??;
-        self.gebiete.iter().all(|gebiet| gebiet.bis.is_some()).then(|| last.tomorrow().ok()).flatten()
-    }
-
     /// Whether its last area has ended before this day; one without any area has ended where another took over.
     pub fn geendet(&self, am: Date) -> bool {
         let all = self.gebiete.iter().all(|gebiet| gebiet.bis.is_some_and(|last| last < am));
@@ -201,20 +195,10 @@ impl Aemter {
         std::iter::once(amt.to_owned()).chain(before.map(|other| other.id.clone())).collect()
     }
 
-    /// From when on the areas of an office are another's, where all of them have ended or will.
-    pub fn ab(&self, amt: &str) -> Option<Timestamp> {
-        self.amt(amt).and_then(Amt::endete).and_then(beginn)
-    }
-
     /// The office that keeps the register for births abroad.
     pub fn fuer_auslandsgeburten(&self) -> Zustaendig<'_> {
         one(self.aemter.iter().filter(|amt| amt.auslandsgeburten).collect())
     }
-}
-
-/// The moment at which a day begins in Germany.
-fn beginn(tag: Date) -> Option<Timestamp> {
-    tag.to_zoned(TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC)).ok().map(|day| day.timestamp())
 }
 
 /// The civil date in Germany at a moment: the day on which competence is asked for.

@@ -32,6 +32,9 @@ pub struct Abgleich {
     /// is none; nor does a list of an earlier version, which named children without their codes.
     #[serde(default)]
     pub liste: bool,
+    /// The offices whose records it counted besides its own: those that it had taken over by then.
+    #[serde(default)]
+    pub mit: Vec<String>,
 }
 
 /// A person's signature under the completeness.
@@ -58,6 +61,9 @@ pub struct Meldung {
     /// Whether its last message was the newest that had come until then; an earlier version did not note it.
     #[serde(default)]
     pub letzte: Option<bool>,
+    /// The offices whose records it counted besides its own, as [`Abgleich::mit`].
+    #[serde(default)]
+    pub mit: Vec<String>,
 }
 
 impl Meldung {
@@ -110,8 +116,8 @@ pub struct Bestand {
 /// A register that another office took over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Uebernahme {
-    /// From when on it is the other's; `None` where the office before had no area.
-    pub ab: Option<Timestamp>,
+    /// The office that kept it.
+    pub amt: String,
     /// What was known of it, if a load was begun.
     pub bestand: Option<Bestand>,
 }
@@ -193,9 +199,9 @@ impl Bestand {
     }
 
     /// Puts beside it what is known of a register that its office took over.
-    pub fn uebernehmen(&mut self, ab: Option<Timestamp>, other: Option<Bestand>) {
+    pub fn uebernehmen(&mut self, amt: &str, other: Option<Bestand>) {
         self.alte_schluessel |= other.as_ref().is_some_and(|other| other.alte_schluessel);
-        self.uebernommen.push(Uebernahme { ab, bestand: other });
+        self.uebernommen.push(Uebernahme { amt: amt.to_owned(), bestand: other });
     }
 
     /// Whether nobody said of a register that it took over that it is complete, or what was said no longer counts.
@@ -283,15 +289,15 @@ impl Bestand {
         self.erklaert() && fresh
     }
 
-    /// Whether what is known of this register is known of one that it took over, too: its own list was made since then and holds both; or
-    /// the other was declared complete, and one Bestandsmeldung that still counts speaks of it: the other's, or one of both.
+    /// Whether what is known of this register is known of one that it took over, too: its own list was compared with both; or the other was
+    /// declared complete, and one Bestandsmeldung that still counts speaks of it: the other's, or one of both. By what was counted and not
+    /// by days: a table is often changed after the day from which it holds.
     fn deckt(&self, other: &Uebernahme, now: Timestamp, max_age: Duration) -> bool {
-        let Some(ab) = other.ab else { return true };
-        let since = |moment: Option<Timestamp>| moment.is_some_and(|moment| moment >= ab);
-        if since(self.abgleich.as_ref().and_then(|abgleich| abgleich.stand)) {
+        let counted = |mit: &[String]| mit.contains(&other.amt);
+        if self.abgleich.as_ref().is_some_and(|abgleich| counted(&abgleich.mit)) {
             return true;
         }
-        let of_both = since(self.meldung.as_ref().map(|meldung| meldung.am));
+        let of_both = self.meldung.as_ref().is_some_and(|meldung| counted(&meldung.mit));
         other.bestand.as_ref().is_some_and(|bestand| {
             bestand.erklaert() && (of_both || bestand.vollstaendig_und_frisch(now, max_age))
         })
@@ -317,6 +323,7 @@ mod tests {
             ueberzaehlig,
             person: "a".into(),
             liste: true,
+            mit: Vec::new(),
         }
     }
 
@@ -352,10 +359,10 @@ mod tests {
     fn a_register_that_was_taken_over_is_known_only_where_somebody_said_so() {
         let day = Duration::from_secs(24 * 3600);
         let meldung = |hour: i64, stimmt: bool| {
-            Some(Meldung { am: at(hour), anzahl: 10, stimmt, gezaehlt: None, letzte: None })
+            Some(Meldung { am: at(hour), anzahl: 10, stimmt, gezaehlt: None, letzte: None, mit: Vec::new() })
         };
         let with = |own: Bestand, other: Option<Bestand>| {
-            let uebernommen = vec![Uebernahme { ab: Some(at(10)), bestand: other }];
+            let uebernommen = vec![Uebernahme { amt: "alt".to_owned(), bestand: other }];
             Bestand { uebernommen, ..own }.vollstaendig_und_frisch(at(12), day)
         };
         let own = Bestand { meldung: meldung(9, true), ..declared() };
@@ -366,11 +373,15 @@ mod tests {
         assert!(with(own.clone(), other(9, true)));
         assert!(!with(own.clone(), other(9, false)), "it did not agree");
         assert!(!with(own.clone(), other(-30, true)), "too long ago");
-        let of_both = Bestand { meldung: meldung(11, true), ..declared() };
+        let mit = vec!["alt".to_owned()];
+        let both = meldung(11, true).map(|meldung| Meldung { mit: mit.clone(), ..meldung });
+        let of_both = Bestand { meldung: both, ..declared() };
         assert!(with(of_both.clone(), other(9, false)), "counted anew, both together");
         assert!(!with(of_both.clone(), Some(loading.clone())) && !with(of_both, None));
         let mut compared = own;
         compared.abgleichen(abgleich(11, 0, 0)).unwrap();
+        assert!(!with(compared.clone(), None), "its list held its own only");
+        compared.abgleichen(Abgleich { mit, ..abgleich(11, 0, 0) }).unwrap();
         assert!(with(compared.clone(), None) && with(compared, Some(loading)), "its list holds both");
     }
 
@@ -398,13 +409,25 @@ mod tests {
         let day = Duration::from_secs(26 * 3600);
         let mut bestand = declared();
         assert!(!bestand.vollstaendig_und_frisch(at(10), day), "never reported");
-        bestand.meldung =
-            Some(Meldung { am: at(10), anzahl: 10, stimmt: true, gezaehlt: None, letzte: None });
+        bestand.meldung = Some(Meldung {
+            am: at(10),
+            anzahl: 10,
+            stimmt: true,
+            gezaehlt: None,
+            letzte: None,
+            mit: Vec::new(),
+        });
         assert!(bestand.vollstaendig_und_frisch(at(36), day));
         assert!(!bestand.vollstaendig_und_frisch(at(37), day), "too old");
         assert!(!bestand.vollstaendig_und_frisch(at(9), day), "from the future");
-        bestand.meldung =
-            Some(Meldung { am: at(10), anzahl: 10, stimmt: false, gezaehlt: None, letzte: None });
+        bestand.meldung = Some(Meldung {
+            am: at(10),
+            anzahl: 10,
+            stimmt: false,
+            gezaehlt: None,
+            letzte: None,
+            mit: Vec::new(),
+        });
         assert!(!bestand.vollstaendig_und_frisch(at(11), day), "did not agree");
     }
 
@@ -456,8 +479,14 @@ mod tests {
 
     #[test]
     fn an_older_meldung_replaces_nothing_and_only_takes_back() {
-        let meldung =
-            |hour, stimmt| Meldung { am: at(hour), anzahl: 10, stimmt, gezaehlt: None, letzte: None };
+        let meldung = |hour, stimmt| Meldung {
+            am: at(hour),
+            anzahl: 10,
+            stimmt,
+            gezaehlt: None,
+            letzte: None,
+            mit: Vec::new(),
+        };
         for (first, second, last) in [
             (meldung(10, true), meldung(11, true), meldung(11, true)),
             (meldung(10, true), meldung(11, false), meldung(11, false)),

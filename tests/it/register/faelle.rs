@@ -54,9 +54,6 @@ fn nimmt_ueber(welt: &mut Welt, alt: impl FnOnce(&mut Option<Bestand>, jiff::Tim
     (before.id, before.nachfolge) = ("jugendamt-alt".to_owned(), Some(GEBURT.to_owned()));
     welt.tafeln.aemter.aemter.push(before);
     amt(welt, GEBURT, |amt| amt.gebiete[0].von = Some("2026-11-21".parse().unwrap()));
-    // Its own last word is of yesterday evening.
-    let evening = welt.now - jiff::SignedDuration::from_hours(12);
-    bestand(welt, |bestand| bestand.meldung.as_mut().unwrap().am = evening);
     let mut known = None;
     alt(&mut known, welt.now);
     if let Some(known) = known {
@@ -265,6 +262,7 @@ const ROWS: &[(&str, Change, Fall)] = &[
                     stimmt: true,
                     gezaehlt: None,
                     letzte: None,
+                    mit: Vec::new(),
                 })
             })
         },
@@ -281,6 +279,7 @@ const ROWS: &[(&str, Change, Fall)] = &[
                     stimmt: true,
                     gezaehlt: None,
                     letzte: None,
+                    mit: Vec::new(),
                 })
             })
         },
@@ -311,8 +310,7 @@ const ROWS: &[(&str, Change, Fall)] = &[
                 bestand.meldung.as_mut().unwrap().stimmt = false;
                 *alt = Some(bestand);
             });
-            let morning = w.now - jiff::SignedDuration::from_hours(2);
-            bestand(w, |b| b.meldung.as_mut().unwrap().am = morning);
+            bestand(w, |b| b.meldung.as_mut().unwrap().mit = vec!["jugendamt-alt".to_owned()]);
         },
         Fall::A,
     ),
@@ -320,8 +318,7 @@ const ROWS: &[(&str, Change, Fall)] = &[
         "compared a list of both since it took over",
         |w| {
             nimmt_ueber(w, |_, _| ());
-            let morning = w.now - jiff::SignedDuration::from_hours(2);
-            bestand(w, |b| b.abgleich.as_mut().unwrap().stand = Some(morning));
+            bestand(w, |b| b.abgleich.as_mut().unwrap().mit = vec!["jugendamt-alt".to_owned()]);
         },
         Fall::A,
     ),

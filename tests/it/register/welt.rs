@@ -293,10 +293,18 @@ pub fn vollstaendig(now: jiff::Timestamp) -> Bestand {
             fehlend: 0,
             ueberzaehlig: 0,
             liste: true,
+            mit: Vec::new(),
             person: "a".into(),
         }),
         unterschriften: vec![person("a", 270), person("b", 260)],
-        meldung: Some(Meldung { am: before(5), anzahl: 10, stimmt: true, gezaehlt: None, letzte: None }),
+        meldung: Some(Meldung {
+            am: before(5),
+            anzahl: 10,
+            stimmt: true,
+            gezaehlt: None,
+            letzte: None,
+            mit: Vec::new(),
+        }),
         ..Bestand::default()
     }
 }

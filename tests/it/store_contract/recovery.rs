@@ -307,7 +307,8 @@ pub async fn a_recovering_store_is_neither_copied_nor_opened_early(house: &dyn H
 
 pub async fn no_bestand_is_fresh_after_a_recovery(house: &dyn House) {
     let store = running(house).await;
-    let meldung = Meldung { am: at(1), anzahl: 1, stimmt: true, gezaehlt: None, letzte: None };
+    let meldung =
+        Meldung { am: at(1), anzahl: 1, stimmt: true, gezaehlt: None, letzte: None, mit: Vec::new() };
     let bestand = Bestand { begonnen: Some(at(0)), meldung: Some(meldung), ..Default::default() };
     let mut entry = delivery("a", "p", "1");
     entry.effects.bestaende =

@@ -59,7 +59,14 @@ pub async fn bestaende_are_kept_and_guarded(house: &dyn House) {
     let question = || Question::Bestand("jugendamt-bremen".into());
     assert_eq!(ask(&*store, question()).await.0, Fact::Bestand(None));
     for n in 1..=2u64 {
-        let meldung = Meldung { am: at(n as i64), anzahl: n, stimmt: true, gezaehlt: None, letzte: None };
+        let meldung = Meldung {
+            am: at(n as i64),
+            anzahl: n,
+            stimmt: true,
+            gezaehlt: None,
+            letzte: None,
+            mit: Vec::new(),
+        };
         let bestand = Bestand { begonnen: Some(at(0)), meldung: Some(meldung), ..Default::default() };
         let before = Guard { key: question().key(), seen: ask(&*store, question()).await.1 };
         let mut entry = delivery("a", "p", &n.to_string());
