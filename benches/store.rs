@@ -75,7 +75,7 @@ async fn claim_and_settle(store: &dyn Store) {
             lane: lane.id,
             fence: lane.fence,
             row: due.id,
-            outcome: Outcome::Sent { reference: "200".into(), evidence: "200".into() },
+            outcome: Outcome::Sent { reference: "200".into(), evidence: "200".into(), follow: None },
             answers: Vec::new(),
             delivers: due.delivers,
             release: true,

@@ -179,7 +179,8 @@ fn variants(case: &Case) -> Vec<(String, Troubles)> {
         let partners = partners.iter().map(|partner| (partner.clone(), mishaps.clone())).collect();
         variants.push((name.to_owned(), Troubles { partners, ..plain.clone() }));
     }
-    for point in points::ALL {
+    // A played partner confirms at once: there is nothing to look after.
+    for point in points::ALL.iter().filter(|point| !point.is_of_looks()) {
         let crashes = vec![Points::halt_at(*point, 1)];
         variants.push((format!("crash at {}", point.word()), Troubles { crashes, ..plain.clone() }));
     }

@@ -430,8 +430,8 @@ pub enum ParkedCommand {
         after_help = "Example:\n  drehscheibe parked replay 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --reason \"partner corrected its address\""
     )]
     Replay(ReplayArgs),
-    /// Note that a delivery reached its receiver (by this way or another), so that what waits behind it goes on; person and reason are
-    /// recorded.
+    /// Note that a delivery reached its receiver (by this way or another), so that what waits behind it goes on, or that one was confirmed
+    /// that failed to be; person and reason are recorded.
     #[command(
         after_help = "Example:\n  drehscheibe parked arrived 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --reason \"Kita-Portal hat sie unter dieser Nummer\""
     )]

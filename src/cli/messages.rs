@@ -119,7 +119,7 @@ pub fn print_sends(sends: &[ListedSend], now: Timestamp, out: &mut Output) -> st
         .map(|send| {
             vec![
                 send.id.to_string(),
-                send.state.clone(),
+                state_of(send),
                 send.destination.clone(),
                 send.message.clone(),
                 send.attempts.to_string(),
@@ -129,6 +129,14 @@ pub fn print_sends(sends: &[ListedSend], now: Timestamp, out: &mut Output) -> st
         })
         .collect();
     out.table(&["SENDS", "STATE", "DESTINATION", "MESSAGE", "ATTEMPTS", "QUEUED", "CAUSE"], &rows)
+}
+
+/// Of what was sent and is still to be confirmed when it is looked at next.
+fn state_of(send: &ListedSend) -> String {
+    match send.next_look {
+        Some(next) => format!("{}, next look {}", send.state, moment(next)),
+        None => send.state.clone(),
+    }
 }
 
 fn state(listed: &Listed) -> String {
@@ -184,6 +192,8 @@ pub mod tests {
             attempts: 3,
             queued: "2026-11-21T10:00:00Z".parse().unwrap(),
             next_try: None,
+            next_look: None,
+            confirmed: None,
             cause: Some("connection cut after the request".to_owned()),
             next_step: None,
         }
@@ -206,6 +216,13 @@ pub mod tests {
         let printed = Printed::default();
         print_list(&[], noon(), &mut printed.output(true)).unwrap();
         assert_eq!(printed.text(), "[]\n");
+    }
+
+    #[test]
+    fn what_is_followed_says_when_it_is_looked_at() {
+        let sent = ListedSend { state: "sent".to_owned(), next_look: Some(noon()), ..send() };
+        assert_eq!(state_of(&sent), "sent, next look 2026-11-21 12:00:00Z");
+        assert_eq!(state_of(&ListedSend { state: "confirmed".to_owned(), ..send() }), "confirmed");
     }
 
     #[test]

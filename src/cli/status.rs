@@ -410,6 +410,27 @@ fn of_destination(backlog: &Backlog, pauses: &[Pause], breakers: &[Breaker], now
             next: "read the cause with `drehscheibe parked list`, mend it, replay".to_owned(),
         });
     }
+    if backlog.failed > 0 {
+        items.push(Item {
+            what: format!("{name}, nicht bestätigt"),
+            count: backlog.failed,
+            since: None,
+            whose: Whose::Person,
+            cause: None,
+            next: "read the cause with `drehscheibe parked list`, call the receiver: where it arrived `parked arrived`"
+                .to_owned(),
+        });
+    }
+    if backlog.followed > 0 {
+        items.push(Item {
+            what: format!("{name}, noch nicht bestätigt"),
+            count: backlog.followed,
+            since: None,
+            whose: Whose::FarEnd,
+            cause: None,
+            next: "sent, and looked after by itself until the receiver confirms it".to_owned(),
+        });
+    }
     if backlog.waiting > 0 {
         let (whose, cause, next) = why_it_waits(backlog, pauses, breakers, now);
         let (count, since) = (backlog.waiting, backlog.oldest);
@@ -601,6 +622,9 @@ mod tests {
             parked: 0,
             unclear: 0,
             sent: 10,
+            followed: 0,
+            confirmed: 0,
+            failed: 0,
             attempts: 12,
             last_cause: cause.map(str::to_owned),
         }

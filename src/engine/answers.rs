@@ -48,8 +48,12 @@ fn lay(core: &Core, set: &Arc<PlanSet>, mut envelope: Envelope) -> Entry {
     }
 }
 
-/// An answer that cannot be stored as it came: what is known of it is kept, because the row that it came with has arrived.
-pub fn set_apart(answer: Entry, cause: &str) -> Entry {
+/// Answers that cannot be stored as they came: what is known of them is kept, because what they came with is settled all the same.
+pub fn all_apart(answers: Vec<Entry>, cause: &str) -> Vec<Entry> {
+    answers.into_iter().map(|answer| set_apart(answer, cause)).collect()
+}
+
+fn set_apart(answer: Entry, cause: &str) -> Entry {
     raise(Alarm::MessageParked, "answer", &[("id", &answer.envelope.head.id.to_string())]);
     Entry {
         state: Inbound::Parked,

@@ -24,6 +24,7 @@ use super::attempt::{self, InDoubt};
 use super::backoff::{self, Failed};
 use super::breaker::Breakers;
 use super::core::Core;
+use super::following;
 use super::hands::{Given, Lanes};
 use super::hindsight::Hindsight;
 use super::points::{Crashed, Point};
@@ -392,8 +393,7 @@ async fn settle_until_stored(core: &Core, settling: &Settling, mut settle: Settl
             }
             Err(StoreError::Entry(cause)) if whole && !settle.answers.is_empty() => {
                 whole = false;
-                let answers = std::mem::take(&mut settle.answers).into_iter();
-                settle.answers = answers.map(|answer| answers::set_apart(answer, &cause)).collect();
+                settle.answers = answers::all_apart(std::mem::take(&mut settle.answers), &cause);
             }
             Err(error) => {
                 core.store_failed(&error);
@@ -456,7 +456,7 @@ async fn try_one(
     let outcome = match sent {
         Ok(receipt) => {
             note_success(core, table, &due.destination).await;
-            return Ok(arrived(receipt));
+            return Ok(arrived(receipt, core.clock.now()));
         }
         Err(SendError::Later { cause, retry_after, far_end }) => {
             if far_end {
@@ -479,7 +479,7 @@ async fn try_one(
             };
             match doubt {
                 InDoubt::Again => later(core, due, patience, None, &cause),
-                InDoubt::Arrived(receipt) => return Ok(arrived(receipt)),
+                InDoubt::Arrived(receipt) => return Ok(arrived(receipt, core.clock.now())),
                 InDoubt::Ask | InDoubt::Person => Outcome::Unclear { cause },
             }
         }
@@ -488,9 +488,12 @@ async fn try_one(
 }
 
 /// It arrived, by this attempt or an earlier one; what came back is settled with it.
-fn arrived(receipt: Receipt) -> (Outcome, Vec<Envelope>) {
-    let Receipt { reference, evidence, answers } = receipt;
-    (Outcome::Sent { reference, evidence }, answers)
+fn arrived(receipt: Receipt, now: Timestamp) -> (Outcome, Vec<Envelope>) {
+    let Receipt { reference, evidence, answers, follow } = receipt;
+    (
+        Outcome::Sent { reference, evidence, follow: follow.map(|follow| following::laid(follow, now)) },
+        answers,
+    )
 }
 
 fn later(core: &Core, due: &Due, patience: &Patience, asked: Option<Duration>, cause: &str) -> Outcome {

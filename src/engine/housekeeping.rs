@@ -198,7 +198,9 @@ async fn handle(core: &Core, others: &dyn Commands, command: &Command) -> Comman
                     core.outbox.notify_one();
                     CommandState::Done("noted as delivered; what waited behind it goes on".to_owned())
                 }
-                Ok(false) => CommandState::Refused("no delivery of this id is parked or unclear".to_owned()),
+                Ok(false) => {
+                    CommandState::Refused("no delivery of this id is parked, unclear or failed".to_owned())
+                }
                 Err(error) => CommandState::Refused(error.to_string()),
             }
         }
@@ -261,10 +263,11 @@ fn rest(took: Duration, most: Duration) -> Duration {
 
 /// Tells what is under way; of a destination that has nothing left that this is so.
 fn tell(core: &Core, open: &[UnderWay], destinations: &mut BTreeSet<String>, now: Timestamp) {
-    for UnderWay { destination, waiting, oldest, held } in open {
+    for UnderWay { destination, waiting, oldest, held, followed } in open {
         let age = oldest.map(|oldest| now.duration_since(oldest)).unwrap_or_default();
         let age = Duration::try_from(age).unwrap_or_default();
         metric::backlog(destination, *waiting, age, *held);
+        metric::followed(destination, *followed);
         if age > OLD {
             raise(Alarm::BacklogOld, destination, &[]);
         }
@@ -273,5 +276,6 @@ fn tell(core: &Core, open: &[UnderWay], destinations: &mut BTreeSet<String>, now
     destinations.extend(open.iter().map(|one| one.destination.clone()));
     for idle in destinations.iter().filter(|known| open.iter().all(|one| one.destination != **known)) {
         metric::backlog(idle, 0, Duration::ZERO, 0);
+        metric::followed(idle, 0);
     }
 }

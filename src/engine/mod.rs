@@ -18,6 +18,7 @@ pub mod lookup;
 pub mod receive;
 pub mod commit;
 pub mod dispatch;
+pub mod following;
 pub mod hands;
 pub mod hindsight;
 pub mod housekeeping;

@@ -29,6 +29,12 @@ pub enum Point {
     AfterSend,
     /// Settled.
     AfterSettle,
+    /// Before it is looked whether something was confirmed.
+    BeforeLook,
+    /// It was looked, nothing is settled.
+    AfterLook,
+    /// The look is settled.
+    LookSettled,
     /// A waiting or replayed message was taken up again.
     Resumed,
 }
@@ -46,6 +52,9 @@ pub const ALL: &[Point] = &[
     Point::BeforeSend,
     Point::AfterSend,
     Point::AfterSettle,
+    Point::BeforeLook,
+    Point::AfterLook,
+    Point::LookSettled,
     Point::Resumed,
 ];
 
@@ -64,8 +73,16 @@ impl Point {
             Point::BeforeSend => "before-send",
             Point::AfterSend => "after-send",
             Point::AfterSettle => "after-settle",
+            Point::BeforeLook => "before-look",
+            Point::AfterLook => "after-look",
+            Point::LookSettled => "look-settled",
             Point::Resumed => "resumed",
         }
+    }
+
+    /// Whether only what is followed after it was sent passes it.
+    pub fn is_of_looks(self) -> bool {
+        matches!(self, Point::BeforeLook | Point::AfterLook | Point::LookSettled)
     }
 
     /// The point of a word.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::envelope::Envelope;
@@ -17,6 +18,7 @@ use crate::transport::port::{Busy, Destination, Receipt, SendError};
 
 use super::answers;
 use super::core::Core;
+use super::following;
 
 /// Rows looked up before the next are read.
 const PAGE: usize = 64;
@@ -178,15 +180,21 @@ type Found = (Finding, Vec<Envelope>);
 async fn found(core: &Core, due: &Due) -> Option<Found> {
     let destination = core.set.load().destinations.get(&due.destination).cloned()?;
     let patience = destination.patience().unwrap_or(core.settings.send_timeout);
-    look_up(&*destination, due, patience).await
+    look_up(&*destination, due, patience, core.clock.now()).await
 }
 
 /// What the far end says; `None`: nothing for now.
-async fn look_up(destination: &dyn Destination, due: &Due, patience: Duration) -> Option<Found> {
+async fn look_up(
+    destination: &dyn Destination,
+    due: &Due,
+    patience: Duration,
+    now: Timestamp,
+) -> Option<Found> {
     let asked = tokio::time::timeout(patience, destination.find_by_reference(&due.envelope)).await;
     let finding = match asked {
-        Ok(Ok(Some(Receipt { reference, evidence, answers }))) => {
-            return Some((Finding::Arrived { reference, evidence }, answers));
+        Ok(Ok(Some(Receipt { reference, evidence, answers, follow }))) => {
+            let follow = follow.map(|follow| following::laid(follow, now));
+            return Some((Finding::Arrived { reference, evidence, follow }, answers));
         }
         Ok(Ok(None)) => Finding::Queued,
         // The receiver knows a repeat by its id and says so in the port: a second look at it harms nobody.
@@ -282,8 +290,8 @@ mod tests {
     async fn a_row_ends_as_its_far_end_says() {
         let unclear = || Err(SendError::Unclear { cause: "no lookup".to_owned() });
         let later = || Err(SendError::Later { cause: "down".to_owned(), retry_after: None, far_end: true });
-        let there = Receipt { reference: "r".to_owned(), evidence: "e".to_owned(), answers: Vec::new() };
-        let arrived = Finding::Arrived { reference: "r".to_owned(), evidence: "e".to_owned() };
+        let there = Receipt { reference: "r".to_owned(), evidence: "e".to_owned(), ..Receipt::default() };
+        let arrived = Finding::Arrived { reference: "r".to_owned(), evidence: "e".to_owned(), follow: None };
         for (says, safe, expected) in [
             (Ok(Some(there.clone())), false, Some(arrived.clone())),
             (Ok(Some(there)), true, Some(arrived)),
@@ -293,10 +301,12 @@ mod tests {
             (later(), true, Some(Finding::Queued)),
             (later(), false, None),
         ] {
-            let found = look_up(&Says(says, safe), &due(), Duration::from_secs(5)).await;
+            let found =
+                look_up(&Says(says, safe), &due(), Duration::from_secs(5), Timestamp::UNIX_EPOCH).await;
             assert_eq!(found.map(|(found, _)| found), expected, "repeat is safe: {safe}");
         }
-        let found = look_up(&Says(unclear(), false), &due(), Duration::from_secs(5)).await;
+        let found =
+            look_up(&Says(unclear(), false), &due(), Duration::from_secs(5), Timestamp::UNIX_EPOCH).await;
         assert!(matches!(found, Some((Finding::Unknown { cause }, _)) if cause.contains("no lookup")));
     }
 

@@ -23,7 +23,7 @@ use super::receive::{self, Reception};
 use super::recover::{self, Gate};
 use super::refused::Refused;
 use super::watch::{self, Broken, Standing};
-use super::{commit, dispatch, lookup, rekey, retention};
+use super::{commit, dispatch, following, lookup, rekey, retention};
 
 /// A running engine.
 pub struct Engine {
@@ -109,6 +109,7 @@ impl Engine {
         let core = &self.core;
         self.keepers = vec![
             watch::spawn(core, "dispatch", dispatch::run(core.clone())),
+            watch::spawn(core, "following", following::run(core.clone())),
             watch::spawn(core, "others", housekeeping::others(core.clone())),
             watch::spawn(core, "resume", housekeeping::resume(core.clone(), self.reception.clone())),
             watch::spawn(core, "commands", housekeeping::commands(core.clone(), commands)),

@@ -16,6 +16,7 @@ use crate::envelope::{Claim, Envelope, Inbound, Stage, Verdict};
 use crate::register::keys::SearchKey;
 use crate::rejection::Rejection;
 use crate::store::duty::Duties;
+use crate::store::follow::Follows;
 use crate::store::lane::{Lane, Settle, Take, Want};
 use crate::store::looks::Looks;
 use crate::store::plays::Plays;
@@ -240,7 +241,7 @@ pub struct ListedSend {
     pub destination: String,
     /// The type.
     pub message: String,
-    /// `queued`, `retrying`, `sent`, `parked` or `unclear`.
+    /// `queued`, `retrying`, `sent`, `parked` or `unclear`; of what was followed at last `confirmed` or `failed`.
     pub state: String,
     /// Settled attempts.
     pub attempts: u32,
@@ -248,6 +249,10 @@ pub struct ListedSend {
     pub queued: Timestamp,
     /// When it is tried next.
     pub next_try: Option<Timestamp>,
+    /// When it is looked at next, of what was sent and is followed.
+    pub next_look: Option<Timestamp>,
+    /// What confirmed it, of what was followed.
+    pub confirmed: Option<String>,
     /// Plain cause of the last failure.
     pub cause: Option<String>,
     /// One safe next step.
@@ -284,6 +289,12 @@ pub struct Backlog {
     pub unclear: u64,
     /// Rows delivered.
     pub sent: u64,
+    /// Of these the rows whose far end is still to confirm them.
+    pub followed: u64,
+    /// Of these the rows that their far end confirmed.
+    pub confirmed: u64,
+    /// Of these the rows that were not confirmed and wait for a person.
+    pub failed: u64,
     /// Attempts that were settled, of all rows.
     pub attempts: u64,
     /// Plain cause of the newest failure of a waiting row.
@@ -299,8 +310,10 @@ pub struct UnderWay {
     pub waiting: u64,
     /// When the oldest of them was queued.
     pub oldest: Option<Timestamp>,
-    /// Rows that wait for a person: parked or unclear.
+    /// Rows that wait for a person: parked, unclear or failed.
     pub held: u64,
+    /// Rows that were sent and are still to be confirmed.
+    pub followed: u64,
 }
 
 /// The figures of a store at one moment.
@@ -423,7 +436,7 @@ pub trait SpoolRead: Send {
 
 /// A store.
 #[async_trait]
-pub trait Store: Duties + Looks + Retention + Recovery + Rekey + Plays + Send + Sync {
+pub trait Store: Duties + Follows + Looks + Retention + Recovery + Rekey + Plays + Send + Sync {
     /// Makes this a running process of the store and clears up after those that died: their leases end, commands that they
     /// had taken wait again, claims that nobody needs go (their number is returned). Refused where only one may run and one does.
     async fn begin_run(&self) -> Result<u64, StoreError>;
@@ -506,14 +519,14 @@ pub trait Store: Duties + Looks + Retention + Recovery + Rekey + Plays + Send + 
     /// was told of (unclear) no longer holds it up.
     async fn replay(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Settles a parked or unclear row of the outbox as sent, because a person found out that it reached the receiver, by this way or
-    /// another; the person and reason are audited. `false` when it is not in such a state.
+    /// Settles a parked or unclear row of the outbox as sent, or one that failed to be confirmed as confirmed, because a person found out
+    /// that it reached the receiver, by this way or another; the person and reason are audited. `false` when it is not in such a state.
     async fn arrived(&self, id: Uuid, person: &str, reason: &str, now: Timestamp)
     -> Result<bool, StoreError>;
 
     /// Lists messages in a scope.
     async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError>;
-    /// Lists parked and unclear outbox rows in a scope.
+    /// Lists parked and unclear outbox rows in a scope, and those that were sent and failed to be confirmed.
     async fn list_parked_sends(&self, scope: &Scope, limit: usize) -> Result<Vec<ListedSend>, StoreError>;
     /// The original of a message, opened; the view is written to the Abrufprotokoll with person and reason.
     async fn original(

@@ -149,6 +149,28 @@ pub fn state_after(outcome: &Outcome) -> (&'static str, Option<bool>) {
     }
 }
 
+/// A look at a row that is followed: since when it is, and how many looks were settled before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// When the row was sent.
+    pub since: i64,
+    /// Looks before this one.
+    pub looks: i64,
+}
+
+/// Whether a look settles: the row is still to be confirmed, was not sent again since, and no other look was settled meanwhile. `stands`
+/// is what is kept of it, with its state.
+pub fn look_settles(asked: Look, stands: Option<(&str, Look)>) -> bool {
+    stands.is_some_and(|(state, look)| state == FOLLOWED && look == asked)
+}
+
+/// The state of a row that is still to be confirmed, where it is kept that it is followed; the row itself is *sent*.
+pub const FOLLOWED: &str = "open";
+/// The state of one that was confirmed.
+pub const CONFIRMED: &str = "confirmed";
+/// The state of one that was not, and waits for a person.
+pub const FAILED: &str = "failed";
+
 /// Whether a waiting message that runs now runs because its time is over: nobody woke it and no person replayed it.
 pub fn wait_is_over(until: Option<i64>, woken: bool, by_person: bool, now: i64) -> bool {
     until.is_some_and(|until| until <= now) && !woken && !by_person
@@ -217,6 +239,18 @@ mod tests {
         assert!(!settles(holder, Some(7), 2, "queued"), "the row is another lane's");
         for state in ["sent", "parked", "unclear"] {
             assert!(!settles(holder, Some(7), 1, state), "{state}");
+        }
+    }
+
+    #[test]
+    fn a_look_settles_once_and_only_what_it_looked_at() {
+        let look = Look { since: 5, looks: 2 };
+        assert!(look_settles(look, Some((FOLLOWED, look))));
+        assert!(!look_settles(look, Some((FOLLOWED, Look { looks: 3, ..look }))), "another look came before");
+        assert!(!look_settles(look, Some((FOLLOWED, Look { since: 6, ..look }))), "it was sent again");
+        assert!(!look_settles(look, None), "it is not followed any more");
+        for state in [CONFIRMED, FAILED] {
+            assert!(!look_settles(look, Some((state, look))), "{state}");
         }
     }
 

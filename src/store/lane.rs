@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::envelope::Envelope;
 use crate::seal::index::Tag;
 use crate::store::contract::{Entry, Stamp};
+use crate::store::follow::Follow;
 
 /// One row of the outbox, opened, as a worker gets it.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,6 +100,8 @@ pub enum Outcome {
         reference: String,
         /// What proves it.
         evidence: String,
+        /// Set where the far end confirms it later: laid down in the same transaction, unless the row's content goes with it.
+        follow: Option<Follow>,
     },
     /// Not delivered, tried again at this time.
     Later {

@@ -17,6 +17,7 @@ pub mod backup;
 pub mod contract;
 pub mod decide;
 pub mod duty;
+pub mod follow;
 pub mod lane;
 pub mod lies;
 pub mod looks;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::store::contract::{Entry, StoreError};
+use crate::store::follow::Follow;
 use crate::store::lane::Due;
 
 /// A store that was put back from a backup and whose dispatch is closed until a person opens it.
@@ -71,6 +72,8 @@ pub enum Finding {
         reference: String,
         /// What proves it.
         evidence: String,
+        /// Set where the far end confirms it later.
+        follow: Option<Follow>,
     },
     /// It certainly did not arrive, or a repeat under the same id is harmless there: it stays queued.
     Queued,

@@ -60,6 +60,8 @@ alarms! {
     DeliveryParked = "delivery-parked",
     /// Nobody knows whether a delivery arrived.
     OutcomeUnclear = "outcome-unclear",
+    /// What was sent was not confirmed by its receiver, or not in time.
+    DeliveryNotConfirmed = "delivery-not-confirmed",
     /// The oldest waiting row of a destination is too old.
     BacklogOld = "backlog-old",
     /// A pause has held for too long.

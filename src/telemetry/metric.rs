@@ -85,7 +85,19 @@ pub const METRICS: &[Metric] = &[
         "drehscheibe_parked",
         Shape::Gauge,
         &["destination"],
-        "rows that wait for a person, parked or unclear",
+        "rows that wait for a person: parked, unclear, or sent and not confirmed",
+    ),
+    row(
+        "drehscheibe_followed",
+        Shape::Gauge,
+        &["destination"],
+        "rows that were sent and are still to be confirmed by their far end",
+    ),
+    row(
+        "drehscheibe_looked_total",
+        Shape::Counter,
+        &["destination", "outcome"],
+        "looks whether what was sent was confirmed, by outcome",
     ),
     row("drehscheibe_mirror_entries", Shape::Gauge, &[], "Registersätze in the mirror"),
     row("drehscheibe_inbound", Shape::Gauge, &["state"], "inbound messages in the store, by state"),
@@ -188,6 +200,28 @@ impl Sent {
     }
 }
 
+/// What a look at something that was sent has found, as a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// Nothing yet.
+    Open,
+    /// It is where it belongs.
+    Confirmed,
+    /// It is not.
+    Failed,
+}
+
+impl Looked {
+    /// The label's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Looked::Open => "open",
+            Looked::Confirmed => "confirmed",
+            Looked::Failed => "failed",
+        }
+    }
+}
+
 /// What runs; set once at start.
 pub fn build_info(stage: &'static str) {
     gauge!("drehscheibe_build_info", "version" => env!("CARGO_PKG_VERSION"), "stage" => stage).set(1.0);
@@ -257,6 +291,18 @@ pub fn backlog(destination: &str, waiting: u64, oldest: Duration, parked: u64) {
     gauge!("drehscheibe_waiting", "destination" => name()).set(waiting as f64);
     gauge!("drehscheibe_oldest_waiting_seconds", "destination" => name()).set(oldest.as_secs_f64());
     gauge!("drehscheibe_parked", "destination" => name()).set(parked as f64);
+}
+
+/// So many rows of a destination were sent and are still to be confirmed.
+pub fn followed(destination: &str, rows: u64) {
+    gauge!("drehscheibe_followed", "destination" => destination.to_owned()).set(rows as f64);
+}
+
+/// It was looked whether something was confirmed.
+pub fn looked(destination: &str, outcome: Looked) {
+    let outcome = outcome.as_str();
+    counter!("drehscheibe_looked_total", "destination" => destination.to_owned(), "outcome" => outcome)
+        .increment(1);
 }
 
 /// A breaker opened or closed.
@@ -399,6 +445,8 @@ mod tests {
             took(Stretch::Door, Duration::ZERO);
             commit_entries(17);
             backlog("callback:kita", 2, Duration::from_secs(90), 1);
+            followed("lieferungen:amt", 2);
+            looked("lieferungen:amt", Looked::Confirmed);
             breaker("callback:kita", true);
             queue_depth("runs", 5);
             duty("source trays", true);

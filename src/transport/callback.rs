@@ -253,7 +253,7 @@ fn outcome(status: u16, retry_after: Option<Duration>, envelope: &Envelope) -> R
         200..=299 | 409 => Ok(Receipt {
             reference: envelope.head.id.to_string(),
             evidence: format!("http {status}"),
-            answers: Vec::new(),
+            ..Receipt::default()
         }),
         300..=399 => later("the receiver redirects, which is not followed; correct the url", false),
         401 | 403 | 404 => later("the receiver does not take it; keys or url may be wrong", false),

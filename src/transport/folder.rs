@@ -28,6 +28,9 @@ use out::FolderDestination;
 /// The folder below the data folder where reasons of refused files are written, where a tray names no other.
 pub const QUARANTINE: &str = "quarantine";
 
+/// No partner has longer to take a document: by then a person has to know.
+const LONGEST_TO_TAKE: Duration = Duration::from_secs(90 * 24 * 3600);
+
 /// The menu entry.
 pub const ENTRY: Entry = Entry {
     word: "folder",
@@ -91,6 +94,9 @@ pub struct TraySettings {
 pub struct ChannelSettings {
     /// Where files for the partner are laid, if not in its tray's `out`.
     pub out: Option<PathBuf>,
+    /// How long the partner has to take a document out of it: then it is confirmed, and one that still lies there has failed and waits
+    /// for a person. Without it nobody looks.
+    pub taken_within: Option<Span>,
 }
 
 fn two_seconds() -> Span {
@@ -173,6 +179,9 @@ fn further_of_channel(settings: &ChannelSettings, faults: &mut Vec<(String, Stri
     if let Some(text) = settings.out.as_deref().and_then(unusable) {
         faults.push(("/out".to_owned(), text.to_owned()));
     }
+    if settings.taken_within.is_some_and(|within| within.0.is_zero() || within.0 > LONGEST_TO_TAKE) {
+        faults.push(("/taken-within".to_owned(), "must be more than zero and at most 90 days".to_owned()));
+    }
 }
 
 /// Why a path is no place for a tray.
@@ -201,7 +210,8 @@ fn destination(
         connection: name.to_owned(),
         text: "the partner has no `out`; give its tray or its channel one".to_owned(),
     })?;
-    Ok(FolderDestination::new(out, channel.partner.clone(), around))
+    let within = own.taken_within.map(|within| within.0);
+    Ok(FolderDestination::new(out, channel.partner.clone(), within, around))
 }
 
 /// Takes files out of the trays of one connection, in the order of their names, one at a time per tray.

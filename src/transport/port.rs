@@ -71,7 +71,70 @@ pub struct Receipt {
     pub evidence: String,
     /// Documents that came back; they are delivered to the intake as messages.
     pub answers: Vec<Envelope>,
+    /// Set where the far end has taken it and confirms it later: it is looked after.
+    pub follow: Option<Follow>,
 }
+
+/// Asks the house to look after what was sent until its far end confirms it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Follow {
+    /// The first look, so long after it was sent.
+    pub first: Duration,
+    /// The last look, so long after it was sent: what is not confirmed then has failed.
+    pub within: Duration,
+    /// What looks need beside the reference, such as what attempts remembered; a few KiB. Kept sealed with the row, gone with its content.
+    pub keep: Bytes,
+}
+
+/// What was sent and is looked after.
+#[derive(Clone, Copy, Debug)]
+pub struct Followed<'a> {
+    /// Its id, the same under which it was sent.
+    pub id: uuid::Uuid,
+    /// [`Receipt::reference`].
+    pub reference: &'a str,
+    /// [`Follow::keep`].
+    pub keep: &'a [u8],
+    /// Looks before this one.
+    pub looks: u32,
+    /// Whether this is the last look: what is open after it has failed.
+    pub last: bool,
+}
+
+/// What a look has found.
+#[derive(Clone, Debug)]
+pub enum After {
+    /// Nothing yet.
+    Open {
+        /// When it makes sense to look again; `None`: as the house thinks fit.
+        again: Option<Duration>,
+    },
+    /// It is where it belongs.
+    Confirmed(Proof),
+    /// It is not, and will not be: a person has to know.
+    Failed {
+        /// Plain cause without values of the message.
+        cause: String,
+        /// One safe next step.
+        next_step: String,
+        /// What says so.
+        proof: Proof,
+    },
+}
+
+/// What says how it ended.
+#[derive(Clone, Debug, Default)]
+pub struct Proof {
+    /// In words, without personal data.
+    pub evidence: String,
+    /// The octets, such as a signed report as it came; [`PROOF`] at most, of longer ones hash and size are kept.
+    pub octets: Bytes,
+    /// Documents that came back; they are delivered to the intake as messages.
+    pub answers: Vec<Envelope>,
+}
+
+/// So many octets of a proof are kept.
+pub const PROOF: usize = 1024 * 1024;
 
 /// Why an envelope did not leave; the texts hold no value of the message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -163,6 +226,13 @@ pub trait Destination: Send + Sync {
 
     /// Looks an earlier attempt up at the far end; `Ok(None)` means it certainly did not arrive.
     async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError>;
+
+    /// Looks whether the far end has confirmed what it took: asked where [`Receipt::follow`] wanted it, until it is confirmed or has
+    /// failed. Never sends. May be asked again for what it has told already, after a crash or by another process, and then tells the same.
+    /// An error: nothing is known by this look; `Never` says that no look can tell any more.
+    async fn look_after(&self, _followed: &Followed<'_>) -> Result<After, SendError> {
+        Err(SendError::Never { cause: "nobody can look there whether it was confirmed".to_owned() })
+    }
 
     /// The same, telling as it gets on and with a memory: for what takes longer than a receiver may be silent, such as an upload of large
     /// parts, and for what has steps of which a later attempt must know.

@@ -35,6 +35,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "store::contract",
             "store::lane",
             "store::duty",
+            "store::follow",
             "store::retention",
             "store::recovery",
             "xoev::contract",

@@ -7,6 +7,7 @@ mod clock_ahead;
 mod deletion;
 mod duty;
 mod far;
+mod following;
 mod house;
 mod kept;
 mod long;

@@ -56,6 +56,7 @@ mod store;
 mod store_contract;
 mod store_damage;
 mod support;
+mod taken;
 mod transport_amqp;
 mod transport_amqp_hostile;
 mod transport_amqp_neighbours;

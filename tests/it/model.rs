@@ -6,6 +6,7 @@
 use stateright::{Checker, HasDiscoveries, Model};
 
 mod broken;
+mod following;
 mod holds;
 mod house;
 mod shelf;

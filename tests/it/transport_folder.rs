@@ -529,7 +529,7 @@ async fn what_is_called_otherwise_lies_there_all_the_same() {
 async fn envelopes_leave_whole_under_our_id_and_a_repeat_changes_nothing() {
     let place = Place::new();
     let around = place.house.around(Clock::real());
-    let destination = FolderDestination::new(place.path("out"), "ja-nord".to_owned(), &around);
+    let destination = FolderDestination::new(place.path("out"), "ja-nord".to_owned(), None, &around);
     let mut leaving = envelope("<a/>", "application/xml; charset=utf-8");
     let partner = leaving.head.partner.clone().unwrap();
     let mut writer = place.house.begin(&partner).await.unwrap();
@@ -562,7 +562,7 @@ async fn envelopes_leave_whole_under_our_id_and_a_repeat_changes_nothing() {
     fs::remove_file(&leaving.parts[0].claim.name).unwrap();
     assert!(matches!(destination.send(&leaving).await, Err(SendError::Never { .. })));
     let json = envelope("{}", "application/json");
-    let gone = FolderDestination::new(place.path("nowhere"), "ja-nord".to_owned(), &around);
+    let gone = FolderDestination::new(place.path("nowhere"), "ja-nord".to_owned(), None, &around);
     assert!(matches!(gone.send(&json).await, Err(SendError::Later { far_end: true, .. })));
     assert_eq!(destination.send(&json).await.unwrap().reference, format!("{id}.json"));
 }
@@ -600,7 +600,7 @@ impl Memory for Left {
 async fn what_a_broken_off_attempt_left_half_written_goes_with_the_next_one() {
     let place = Place::new();
     let around = place.house.around(Clock::real());
-    let destination = FolderDestination::new(place.path("out"), "ja-nord".to_owned(), &around);
+    let destination = FolderDestination::new(place.path("out"), "ja-nord".to_owned(), None, &around);
     let mut leaving = envelope("<a/>", "application/xml");
     let partner = leaving.head.partner.clone().unwrap();
     let mut writer = place.house.begin(&partner).await.unwrap();

@@ -84,6 +84,8 @@ async fn queue(
                 }
                 Err(other) => return Err(other),
             }
+            // What was followed is on its way again: what its far end says of it from now on is of the next time.
+            run(tx, sql!("follow_forget"), &[&vec![row.nr]]).await?;
             let lane = lanes::lanes_for(base, tx, &mut numbers, &[wish]).await?.lanes;
             run(tx, sql!("outbox_again"), &[&row.nr, &lane[0], &micros(now), &deadline]).await?;
             trail.push(now, (row.stamp, &row.traceparent), Some(answer.id), "outbox.again", &json!({}))?;

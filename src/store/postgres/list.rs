@@ -117,24 +117,22 @@ async fn shown_sends(base: &Base, tx: &Tx<'_>, found: &[Row]) -> Stored<Vec<List
             attempts: u32::try_from(get::<i64>(r, 6)?).unwrap_or(u32::MAX),
             queued: time(get(r, 7)?),
             next_try: get::<Option<i64>>(r, 8)?.map(time),
+            next_look: get::<Option<i64>>(r, 10)?.map(time),
+            confirmed: None,
             cause: None,
             next_step: None,
         };
-        sends.push((get::<i64>(r, 0)?, send));
+        sends.push((get::<i64>(r, 0)?, send, get::<Option<&str>>(r, 9)?));
     }
-    let owners = sends.iter().map(|(nr, send)| (*nr, Owner::new("outbox", send.id))).collect();
+    let owners = sends.iter().map(|(nr, send, _)| (*nr, Owner::new("outbox", send.id))).collect();
     let mut notes: HashMap<i64, SendNote> = notes(base, tx, owners).await?;
-    for (nr, send) in &mut sends {
-        let note = notes.remove(nr).unwrap_or_default();
-        (send.cause, send.next_step) = (note.cause, note.next_step);
-        if send.state != "queued" && send.state != "retrying" {
-            send.next_try = None;
-        }
-    }
-    Ok(sends.into_iter().map(|(_, send)| send).collect())
+    let shown = sends
+        .into_iter()
+        .map(|(nr, send, followed)| shown::send(send, notes.remove(&nr).unwrap_or_default(), followed));
+    Ok(shown.collect())
 }
 
-/// Lists parked and unclear sends, newest first.
+/// Lists sends that wait for a person, newest first.
 pub async fn parked_sends(base: &Base, scope: &Scope, most: usize) -> Stored<Vec<ListedSend>> {
     let (mandant, partner) = narrow(scope);
     let most = limit(if most == 0 { 100 } else { most });
@@ -204,9 +202,12 @@ pub async fn under_way(base: &Base) -> Stored<Vec<UnderWay>> {
     let one = |r: &Row| {
         let oldest: Option<i64> = get(r, 2)?;
         let (waiting, held) = (count(get(r, 1)?), count(get(r, 3)?));
-        Ok(UnderWay { destination: get(r, 0)?, waiting, oldest: oldest.map(time), held })
+        Ok(UnderWay { destination: get(r, 0)?, waiting, oldest: oldest.map(time), held, followed: 0 })
     };
-    found.iter().map(one).collect()
+    let open = found.iter().map(one).collect::<Stored<_>>()?;
+    let left = rows(&client, sql!("follow_left"), &[]).await?;
+    let left = left.iter().map(|r| Ok((get(r, 0)?, count(get(r, 1)?), count(get(r, 2)?))));
+    Ok(shown::with_followed(open, left.collect::<Stored<_>>()?))
 }
 
 /// The figures of a scope.
@@ -243,6 +244,9 @@ async fn backlog(
         .map(|r| Ok((get(r, 0)?, get(r, 1)?, count(get(r, 2)?), count(get(r, 3)?), get(r, 4)?)))
         .collect::<Stored<_>>()?;
     let mut backlog = shown::backlog(found);
+    let followed = rows(tx, sql!("figures_followed"), &[&mandant, &partner]).await?;
+    let followed = followed.iter().map(|r| Ok((get(r, 0)?, get(r, 1)?, count(get(r, 2)?))));
+    shown::count_followed(&mut backlog, followed.collect::<Stored<_>>()?);
     for one_of in backlog.iter_mut().filter(|one| one.waiting > 0) {
         let newest = one(tx, sql!("figures_last_cause"), &[&mandant, &partner, &one_of.destination]).await?;
         if let Some(r) = newest {

@@ -11,6 +11,7 @@ mod commit;
 mod deliveries;
 pub mod duty;
 mod essence;
+mod follow;
 mod house;
 mod keyring;
 mod lanes;

@@ -38,6 +38,8 @@ pub async fn row(tx: &Tx<'_>, old: &Old) -> Stored<Vec<Uuid>> {
 pub async fn sealed_under(tx: &Tx<'_>, subject: i64) -> Stored<()> {
     run(tx, sql!("audit_salt_destroy"), &[&subject]).await?;
     run(tx, sql!("claim_use_destroy"), &[&subject]).await?;
+    // What is followed before contents, as where a look is settled.
+    run(tx, sql!("follow_forget_subject"), &[&subject]).await?;
     run(tx, sql!("sealed_destroy"), &[&subject]).await.map(drop)
 }
 
@@ -79,6 +81,7 @@ pub async fn clear_messages(tx: &Tx<'_>, keys: &[&[u8]], own: Uuid) -> Stored<()
     run(tx, sql!("sealed_clear"), &[&others]).await?;
     // Marked first: what is settled meanwhile is then seen as sent by the next statement.
     run(tx, sql!("outbox_doom_cause"), &[&causes]).await?;
+    run(tx, sql!("follow_forget_cause"), &[&causes]).await?;
     run(tx, sql!("sealed_clear_sent"), &[&causes]).await?;
     run(tx, sql!("waiting_delete"), &[&others]).await?;
     run(tx, sql!("inbox_subject_delete"), &[&keys]).await.map(drop)

@@ -55,6 +55,7 @@ async fn unname_inbox(tx: &Tx<'_>, (numbers, ids): &Pairs) -> Stored<()> {
 async fn unname_outbox(tx: &Tx<'_>, (numbers, ids): &Pairs) -> Stored<()> {
     run(tx, sql!("ret_outbox_unname"), &[ids]).await?;
     run(tx, sql!("ret_outbox_undoom"), &[numbers]).await?;
+    run(tx, sql!("follow_forget"), &[numbers]).await?;
     run(tx, sql!("claim_use_delete"), &[numbers]).await?;
     run(tx, sql!("ret_salt"), &[ids, &since(numbers)]).await.map(drop)
 }
@@ -166,9 +167,7 @@ pub async fn vorgaenge(base: &Base, tx: &Tx<'_>, bis: i64, now: Timestamp, most:
     run(tx, sql!("sealed_delete"), &[&numbers]).await?;
     for subject in &subjects {
         remove::keep_unsent(base, tx, *subject).await?;
-        run(tx, sql!("audit_salt_destroy"), &[subject]).await?;
-        run(tx, sql!("claim_use_destroy"), &[subject]).await?;
-        run(tx, sql!("sealed_destroy"), &[subject]).await?;
+        remove::sealed_under(tx, *subject).await?;
     }
     run(tx, sql!("key_to_destroy_add"), &[&subjects]).await?;
     Ok(Removed { anzahl: numbers.len() as u64, ..Removed::default() })

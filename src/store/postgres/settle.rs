@@ -9,9 +9,11 @@ use uuid::Uuid;
 
 use crate::seal::index::Tag;
 use crate::store::decide::{self, Holder};
+use crate::store::follow::Follow;
 use crate::store::lane::{Outcome, Settle};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::Base;
+use crate::store::postgres::follow::{self, Fresh};
 use crate::store::postgres::pool::{Tx, rows, run, together, transact};
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, commit, lanes};
@@ -159,7 +161,11 @@ async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stor
     for (one, row) in &valid {
         let (state, unclear, note) = settled(&one.outcome);
         if let Some(content) = contents.remove(&row.nr) {
-            notes.push((Owner::new("outbox", one.row), row.nr, content, note));
+            let wanted = match &one.outcome {
+                Outcome::Sent { follow: Some(wanted), .. } => Some((wanted, one.now)),
+                _ => None,
+            };
+            notes.push((Owner::new("outbox", one.row), row.nr, content, note, wanted));
         }
         nr.push(row.nr);
         states.push(state);
@@ -178,7 +184,7 @@ async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stor
             trail.push(one.now, (row.stamp, &row.traceparent), Some(one.row), &what, &detail)?;
         }
     }
-    let (noted, notes) = sealed_notes(base, tx, notes).await?;
+    let (noted, notes, mut followed) = sealed_notes(base, tx, notes).await?;
     let arrived: Vec<i64> =
         nr.iter().zip(&states).filter(|(_, state)| **state == "sent").map(|(nr, _)| *nr).collect();
     let outcomes: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&nr, &states, &doubts, &at];
@@ -193,6 +199,9 @@ async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stor
         trail = trail.write(tx, month),
     )?;
     clear(tx, &doomed).await?;
+    // Without content there is nothing to look by.
+    followed.retain(|one| !doomed.contains(&one.nr));
+    follow::lay(tx, &followed).await?;
     let (keys, at): (Vec<&[u8]>, Vec<i64>) = delivered(valid.iter().map(|(one, _)| *one)).into_iter().unzip();
     if !keys.is_empty() {
         run(tx, sql!("vorgang_delivered"), &[&keys, &at]).await?;
@@ -234,25 +243,32 @@ async fn waiting_for(tx: &Tx<'_>, sent: &[Uuid]) -> Stored<Vec<i64>> {
     rows(tx, sql!("outbox_waiting_for"), &[&sent]).await?.iter().map(|r| get(r, 0)).collect()
 }
 
-/// Notes sealed for their rows. A content that does not open takes none: its state still changes.
+/// A note to be sealed for its row, and how the row is followed from when it was sent, if it is.
+type ToNote<'a> = (Owner, i64, Closed, SendNote, Option<(&'a Follow, Timestamp)>);
+
+/// Notes sealed for their rows, and what is followed of these. A content that does not open takes neither: its state still changes.
 async fn sealed_notes(
     base: &Base,
     tx: &Tx<'_>,
-    notes: Vec<(Owner, i64, Closed, SendNote)>,
-) -> Stored<(Vec<i64>, Vec<Vec<u8>>)> {
+    notes: Vec<ToNote<'_>>,
+) -> Stored<(Vec<i64>, Vec<Vec<u8>>, Vec<Fresh>)> {
     let (mut asked, mut wanted) = (Vec::with_capacity(notes.len()), Vec::with_capacity(notes.len()));
-    for (owner, nr, content, note) in notes {
+    for (owner, nr, content, note, follow) in notes {
         asked.push((owner, content));
-        wanted.push((nr, note));
+        wanted.push((nr, note, follow));
     }
     let (mut nr, mut sealed) = (Vec::with_capacity(wanted.len()), Vec::with_capacity(wanted.len()));
-    for (opened, (row, note)) in base.keyring.open_all(tx, asked).await?.into_iter().zip(wanted) {
+    let mut followed = Vec::new();
+    for (opened, (row, note, follow)) in base.keyring.open_all(tx, asked).await?.into_iter().zip(wanted) {
         if let Ok(Some(opened)) = opened {
             nr.push(row);
             sealed.push(opened.seal_note(&to_json(&note)?)?);
+            if let Some((follow, now)) = follow {
+                followed.push(Fresh::new(row, &opened, follow, now)?);
+            }
         }
     }
-    Ok((nr, sealed))
+    Ok((nr, sealed, followed))
 }
 
 async fn write_notes(tx: &Tx<'_>, nr: &[i64], sealed: &[Vec<u8>]) -> Stored<()> {
@@ -274,7 +290,8 @@ async fn freed(tx: &Tx<'_>, id: Uuid) -> Stored<Option<Option<(OutRow, Option<i6
     Ok(Some(Some((row, fence))))
 }
 
-/// Settles a parked or unclear row as sent, because a person says so; `None` when there is no such row at all.
+/// Settles a parked or unclear row as sent, or one that failed to be confirmed as confirmed, because a person says so; `None` when there
+/// is no such row at all.
 pub async fn arrived(
     base: &Base,
     tx: &Tx<'_>,
@@ -282,6 +299,10 @@ pub async fn arrived(
     now: Timestamp,
     month: i64,
 ) -> Stored<Option<bool>> {
+    let Some(found) = out_rows(tx, &[id]).await?.remove(&id) else { return Ok(None) };
+    if found.state == "sent" {
+        return follow::arrived(base, tx, (id, &found), detail, (now, month)).await.map(Some);
+    }
     let Some(freed) = freed(tx, id).await? else { return Ok(None) };
     // A held head keeps everybody from leasing its lane, so the fence that stands is nobody's.
     let Some((row, Some(fence))) = freed else { return Ok(Some(false)) };

@@ -127,7 +127,17 @@ impl Opened {
 
     /// Seals what an attempt leaves, under the same data key.
     pub fn seal_left(&self, octets: &[u8]) -> Stored<Vec<u8>> {
-        self.key.seal(&self.owner.place("left"), octets).map_err(sealing)
+        self.seal_beside("left", octets)
+    }
+
+    /// Seals what stands beside the row in a column of another table, under the same data key: it dies with the row's content.
+    pub fn seal_beside(&self, column: &str, octets: &[u8]) -> Stored<Vec<u8>> {
+        self.key.seal(&self.owner.place(column), octets).map_err(sealing)
+    }
+
+    /// What stands beside the row.
+    pub fn beside(&self, column: &str, sealed: &Option<Vec<u8>>) -> Stored<Option<Vec<u8>>> {
+        self.part(column, sealed)
     }
 
     /// What an attempt left.

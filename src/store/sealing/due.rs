@@ -136,7 +136,7 @@ pub fn at_once(work: &Work, send: &SendWork) -> Option<Due> {
 pub fn settled(outcome: &Outcome) -> (&'static str, Option<bool>, SendNote) {
     let (state, doubt) = state_after(outcome);
     let note = match outcome {
-        Outcome::Sent { reference, evidence } => SendNote {
+        Outcome::Sent { reference, evidence, .. } => SendNote {
             reference: Some(reference.clone()),
             evidence: Some(evidence.clone()),
             ..SendNote::default()
@@ -156,9 +156,12 @@ pub fn settled(outcome: &Outcome) -> (&'static str, Option<bool>, SendNote) {
     (state, doubt, note)
 }
 
+/// What proves what a person found out.
+pub const BY_A_PERSON: &str = "a person found out that it arrived";
+
 /// What a person says who found out that a row reached its receiver.
 pub fn said_to_have_arrived() -> Outcome {
-    Outcome::Sent { reference: String::new(), evidence: "a person found out that it arrived".into() }
+    Outcome::Sent { reference: String::new(), evidence: BY_A_PERSON.into(), follow: None }
 }
 
 /// The original of a message; `None` where it was not kept or was deleted.

@@ -161,4 +161,7 @@ pub struct SendNote {
     pub reference: Option<String>,
     /// What proves the delivery.
     pub evidence: Option<String>,
+    /// What confirmed it later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<String>,
 }

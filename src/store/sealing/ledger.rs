@@ -163,7 +163,9 @@ pub fn lost_content(row: Uuid) -> Stored<Fresh> {
 /// What a finding means for the row; `None`: only its doubt goes.
 pub fn outcome(finding: Finding) -> Option<Outcome> {
     match finding {
-        Finding::Arrived { reference, evidence } => Some(Outcome::Sent { reference, evidence }),
+        Finding::Arrived { reference, evidence, follow } => {
+            Some(Outcome::Sent { reference, evidence, follow })
+        }
         Finding::Queued => None,
         Finding::Unknown { cause } => Some(Outcome::Unclear { cause }),
     }

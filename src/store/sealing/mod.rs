@@ -5,6 +5,7 @@ pub mod claim_file;
 pub mod content;
 pub mod due;
 pub mod endet;
+pub mod follow;
 pub mod heads;
 pub mod house;
 pub mod keys;

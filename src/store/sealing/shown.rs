@@ -11,7 +11,8 @@ use crate::envelope::{Stage, Verdict};
 use crate::register::objection::{Objection, Why};
 use crate::register::vorgang::Akte;
 use crate::seal::key::sha256;
-use crate::store::contract::{Backlog, StoreError};
+use crate::store::contract::{Backlog, ListedSend, StoreError, UnderWay};
+use crate::store::decide::{CONFIRMED, FAILED, FOLLOWED, is_open};
 use crate::store::sealing::content::{Opened, from_json};
 use crate::store::sealing::heads::{InboxNote, SealedReply, SendHead, SendNote};
 use crate::store::sealing::values::{Stored, codes, state, time};
@@ -125,17 +126,18 @@ pub fn backlog(rows: Vec<(String, String, u64, u64, i64)>) -> Vec<Backlog> {
     let mut backlog: Vec<Backlog> = Vec::new();
     for (destination, state, n, attempts, oldest) in rows {
         if backlog.last().is_none_or(|last| last.destination != destination) {
-            let (waiting, parked, unclear, sent) = (0, 0, 0, 0);
-            let (oldest, last_cause) = (None, None);
             backlog.push(Backlog {
                 destination,
-                waiting,
-                oldest,
-                parked,
-                unclear,
-                sent,
+                waiting: 0,
+                oldest: None,
+                parked: 0,
+                unclear: 0,
+                sent: 0,
+                followed: 0,
+                confirmed: 0,
+                failed: 0,
                 attempts: 0,
-                last_cause,
+                last_cause: None,
             });
         }
         let Some(last) = backlog.last_mut() else { continue };
@@ -151,6 +153,50 @@ pub fn backlog(rows: Vec<(String, String, u64, u64, i64)>) -> Vec<Backlog> {
         }
     }
     backlog
+}
+
+/// Counts by destination what is or was followed, from rows of (destination, state, rows).
+pub fn count_followed(backlog: &mut [Backlog], rows: Vec<(String, String, u64)>) {
+    for (destination, state, n) in rows {
+        let Some(of) = backlog.iter_mut().find(|one| one.destination == destination) else { continue };
+        match state.as_str() {
+            FOLLOWED => of.followed += n,
+            CONFIRMED => of.confirmed += n,
+            FAILED => of.failed += n,
+            _ => {}
+        }
+    }
+}
+
+/// What is under way, with what was sent and is still to be confirmed or was not: rows of (destination, open, failed).
+pub fn with_followed(mut open: Vec<UnderWay>, left: Vec<(String, u64, u64)>) -> Vec<UnderWay> {
+    for (destination, followed, failed) in left {
+        match open.iter_mut().find(|one| one.destination == destination) {
+            Some(one) => {
+                one.followed += followed;
+                one.held += failed;
+            }
+            None => open.push(UnderWay { destination, waiting: 0, oldest: None, held: failed, followed }),
+        }
+    }
+    open.sort_by(|one, other| one.destination.cmp(&other.destination));
+    open
+}
+
+/// A row of the outbox as it is shown, with its note and the state of what is or was followed of it.
+pub fn send(send: ListedSend, note: SendNote, followed: Option<&str>) -> ListedSend {
+    // Where it goes again nobody looks at what was.
+    let followed = followed.filter(|_| send.state == "sent");
+    let state = followed.filter(|state| *state != FOLLOWED).map_or(send.state, str::to_owned);
+    ListedSend {
+        next_try: send.next_try.filter(|_| is_open(&state)),
+        next_look: send.next_look.filter(|_| followed == Some(FOLLOWED)),
+        confirmed: note.confirmed.filter(|_| state == CONFIRMED),
+        cause: note.cause,
+        next_step: note.next_step,
+        state,
+        ..send
+    }
 }
 
 /// A Vorgang as it stands in its row: id, owner, state, deadline.

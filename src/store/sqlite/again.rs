@@ -57,6 +57,8 @@ fn again(
         }
         Err(other) => return Err(other),
     }
+    // What was followed is on its way again: what its far end says of it from now on is of the next time.
+    scene.run(sql!("follow_forget"), [row.row])?;
     let (lane, _) = lanes::lane_for(scene, None, &answer.destination, Some(micros(now)), || None)?;
     let deadline = answer.deadline.map(micros);
     scene.run(sql!("outbox_again"), params![row.row, lane, micros(now), deadline])?;

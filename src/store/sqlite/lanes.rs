@@ -19,6 +19,7 @@ use crate::store::sealing::values::{Stored, later, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::claims::Pending;
 use crate::store::sqlite::commit;
+use crate::store::sqlite::follow;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::read::stamp_of;
 use crate::store::sqlite::values::{sql, trouble, uuid};
@@ -319,10 +320,12 @@ pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
         {
             scene.bump([vorgang])?;
         }
-        // Its child was deleted while it was on its way: now its content goes, too.
+        // Its child was deleted while it was on its way: now its content goes, too, and with it what looks would need.
         if scene.run(sql!("outbox_is_doomed"), [settle.row])? > 0 {
             scene.run(sql!("claim_use_delete"), [row.sealed])?;
             scene.run(sql!("sealed_clear"), [row.sealed])?;
+        } else if let Outcome::Sent { follow: Some(wanted), .. } = &settle.outcome {
+            follow::lay(scene, settle.row, &row, wanted, settle.now)?;
         }
         for lane in lanes_after(scene, settle.row)? {
             arm(scene, lane, now, false)?;
@@ -411,13 +414,18 @@ fn freed(scene: &Scene<'_>, id: Uuid) -> Stored<Option<Option<OutRow>>> {
     Ok(Some(Some(row)))
 }
 
-/// Settles a parked or unclear row as sent, because a person says so; `None` when there is no such row at all.
+/// Settles a parked or unclear row as sent, or one that failed to be confirmed as confirmed, because a person says so; `None` when there
+/// is no such row at all.
 pub fn arrived(
     scene: &mut Scene<'_>,
     id: Uuid,
     detail: &serde_json::Value,
     now: Timestamp,
 ) -> Stored<Option<bool>> {
+    let Some(found) = out_row(scene, id)? else { return Ok(None) };
+    if found.state == "sent" {
+        return follow::arrived(scene, id, &found, detail, now).map(Some);
+    }
     let Some(row) = freed(scene, id)? else { return Ok(None) };
     let Some(row) = row else { return Ok(Some(false)) };
     // A held head keeps everybody from leasing its lane, so the fence that stands is nobody's.

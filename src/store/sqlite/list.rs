@@ -115,7 +115,7 @@ fn sends(
     sql: &str,
     values: impl rusqlite::Params,
 ) -> Stored<Vec<ListedSend>> {
-    let rows: Vec<(ListedSend, i64)> = {
+    let rows: Vec<(ListedSend, i64, Option<String>)> = {
         let mut list = connection.prepare_cached(sql).map_err(trouble)?;
         list.query_map(values, |r| {
             let send = ListedSend {
@@ -127,27 +127,25 @@ fn sends(
                 attempts: u32::try_from(r.get::<_, i64>(6)?).unwrap_or(u32::MAX),
                 queued: time(r.get(7)?),
                 next_try: r.get::<_, Option<i64>>(8)?.map(time),
+                next_look: r.get::<_, Option<i64>>(11)?.map(time),
+                confirmed: None,
                 cause: None,
                 next_step: None,
             };
-            Ok((send, r.get(9)?))
+            Ok((send, r.get(9)?, r.get(10)?))
         })
         .and_then(Iterator::collect)
         .map_err(trouble)?
     };
     rows.into_iter()
-        .map(|(mut send, sealed)| {
+        .map(|(send, sealed, followed)| {
             let note: SendNote = note(connection, keyring, sealed, Owner::new("outbox", send.id))?;
-            (send.cause, send.next_step) = (note.cause, note.next_step);
-            if send.state != "queued" && send.state != "retrying" {
-                send.next_try = None;
-            }
-            Ok(send)
+            Ok(shown::send(send, note, followed.as_deref()))
         })
         .collect()
 }
 
-/// Lists parked and unclear sends, newest first.
+/// Lists sends that wait for a person, newest first.
 pub fn parked_sends(
     connection: &Connection,
     keyring: &Keyring,
@@ -202,13 +200,20 @@ pub fn original(
 /// What has not left yet, by destination.
 pub fn under_way(connection: &Connection) -> Stored<Vec<UnderWay>> {
     let mut list = connection.prepare_cached(sql!("outbox_under_way")).map_err(trouble)?;
-    list.query_map([], |r| {
-        let oldest: Option<i64> = r.get(2)?;
-        let (waiting, held) = (count(r.get(1)?), count(r.get(3)?));
-        Ok(UnderWay { destination: r.get(0)?, waiting, oldest: oldest.map(time), held })
-    })
-    .and_then(Iterator::collect)
-    .map_err(trouble)
+    let open = list
+        .query_map([], |r| {
+            let oldest: Option<i64> = r.get(2)?;
+            let (waiting, held) = (count(r.get(1)?), count(r.get(3)?));
+            Ok(UnderWay { destination: r.get(0)?, waiting, oldest: oldest.map(time), held, followed: 0 })
+        })
+        .and_then(Iterator::collect)
+        .map_err(trouble)?;
+    let mut left = connection.prepare_cached(sql!("follow_left")).map_err(trouble)?;
+    let left: Vec<(String, u64, u64)> = left
+        .query_map([], |r| Ok((r.get(0)?, count(r.get(1)?), count(r.get(2)?))))
+        .and_then(Iterator::collect)
+        .map_err(trouble)?;
+    Ok(shown::with_followed(open, left))
 }
 
 /// The figures of a scope.
@@ -250,6 +255,13 @@ fn backlog(
         .map_err(trouble)?
     };
     let mut backlog = shown::backlog(rows);
+    let followed: Vec<(String, String, u64)> = {
+        let mut list = connection.prepare_cached(sql!("figures_followed")).map_err(trouble)?;
+        list.query_map([mandant, partner], |r| Ok((r.get(0)?, r.get(1)?, count(r.get(2)?))))
+            .and_then(Iterator::collect)
+            .map_err(trouble)?
+    };
+    shown::count_followed(&mut backlog, followed);
     for one in backlog.iter_mut().filter(|one| one.waiting > 0) {
         let newest: Option<(Uuid, i64)> = {
             let mut get = connection.prepare_cached(sql!("figures_last_cause")).map_err(trouble)?;

@@ -10,6 +10,7 @@ mod deliveries;
 mod durable;
 mod duty;
 mod essence;
+mod follow;
 mod guards;
 mod house;
 mod keyring;

@@ -53,6 +53,7 @@ pub fn row(scene: &Scene<'_>, id: Uuid, bumps: &mut BTreeSet<Tag>) -> Stored<Opt
 pub fn sealed_under(scene: &Scene<'_>, subject: i64) -> Stored<()> {
     scene.run(sql!("audit_salt_destroy"), [subject])?;
     scene.run(sql!("claim_use_destroy"), [subject])?;
+    scene.run(sql!("follow_forget_subject"), [subject])?;
     scene.run(sql!("sealed_destroy"), [subject]).map(drop)
 }
 
@@ -80,6 +81,7 @@ pub fn clear_messages(scene: &mut Scene<'_>, key: &Tag, own: Uuid) -> Stored<()>
             continue;
         }
         scene.run(sql!("sealed_clear"), [sealed])?;
+        scene.run(sql!("follow_forget_cause"), [id])?;
         scene.run(sql!("sealed_clear_sent"), [id])?;
         scene.run(sql!("outbox_doom_cause"), [id])?;
         scene.run(sql!("waiting_delete"), [row])?;

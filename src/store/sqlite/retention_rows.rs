@@ -120,9 +120,7 @@ pub fn vorgaenge(scene: &mut Scene<'_>, bis: i64, now: Timestamp, most: usize) -
             scene.run(sql!("sealed_delete"), [sealed])?;
         }
         remove::keep_unsent(scene, *subject)?;
-        scene.run(sql!("audit_salt_destroy"), [subject])?;
-        scene.run(sql!("claim_use_destroy"), [subject])?;
-        scene.run(sql!("sealed_destroy"), [subject])?;
+        remove::sealed_under(scene, *subject)?;
         scene.run(sql!("key_to_destroy_add"), [subject])?;
         scene.destroys_keys();
     }

@@ -154,7 +154,7 @@ impl Destination for AmqpDestination {
             properties = properties.with_correlation_id(correlation.as_str().into());
         }
         self.publisher.publish(Message { exchange, routing_key, properties, octets }).await?;
-        Ok(Receipt { reference: id, evidence: "confirmed by the broker".to_owned(), answers: Vec::new() })
+        Ok(Receipt { reference: id, evidence: "confirmed by the broker".to_owned(), ..Receipt::default() })
     }
 
     fn repeat_is_safe(&self) -> bool {

@@ -204,6 +204,12 @@ impl Room {
         gone_is_fine(sys::unlinkat(&self.0, name, AtFlags::REMOVEDIR)).is_ok()
     }
 
+    /// The number by which its file system knows the folder: the same as long as it is the same folder, also after a restart of the
+    /// machine; another one where a volume is not mounted, or the folder was made anew.
+    pub fn number(&self) -> io::Result<u64> {
+        Ok(wide(sys::fstat(&self.0)?.st_ino))
+    }
+
     /// Makes names durable.
     pub fn sync(&self) -> io::Result<()> {
         Ok(sys::fsync(&self.0)?)

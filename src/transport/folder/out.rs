@@ -17,11 +17,14 @@ use super::handle::{Room, Temporary, said, sweep, write_whole};
 use crate::clock::Clock;
 use crate::envelope::{Envelope, Part, is_json};
 use crate::transport::port::{
-    Attempt, Destination, Forgetful, Memory, Progress, Receipt, SendError, Spool, Surroundings,
+    After, Attempt, Destination, Follow, Followed, Forgetful, Memory, Progress, Proof, Receipt, SendError,
+    Spool, Surroundings,
 };
 
 /// What a crash left of files that were being written goes when nobody has written to it for a day.
 const OLD: Duration = Duration::from_secs(24 * 3600);
+/// The first look whether a document was taken; sooner where it has less time.
+const FIRST_LOOK: Duration = Duration::from_secs(60);
 
 /// The out tray of one partner.
 pub struct FolderDestination {
@@ -31,19 +34,47 @@ pub struct FolderDestination {
     spool: Arc<dyn Spool>,
     clock: Clock,
     swept: AtomicBool,
+    taken_within: Option<Duration>,
 }
 
 impl FolderDestination {
-    /// A destination that writes to this folder, which must be there; a relative one lies below the data folder.
-    pub fn new(out: PathBuf, partner: String, around: &Surroundings) -> FolderDestination {
+    /// A destination that writes to this folder, which must be there; a relative one lies below the data folder. With `taken_within` a
+    /// document is confirmed when the partner has taken it away, and has failed when it still lies there after that time.
+    pub fn new(
+        out: PathBuf,
+        partner: String,
+        taken_within: Option<Duration>,
+        around: &Surroundings,
+    ) -> FolderDestination {
         let (spool, clock) = (around.spool.clone(), around.clock.clone());
         let base = around.data.clone();
-        FolderDestination { base, out, partner, spool, clock, swept: AtomicBool::new(false) }
+        FolderDestination { base, out, partner, spool, clock, swept: AtomicBool::new(false), taken_within }
     }
 
     async fn room(&self) -> Result<Room, SendError> {
         let (base, out) = (self.base.clone(), self.out.clone());
         blocking(move || Room::open(&base, &out)).await
+    }
+
+    /// Whether a document of ours lies in the tray, and which folder that is.
+    async fn lies(&self, name: String) -> Result<(bool, u64), SendError> {
+        let room = self.room().await?;
+        blocking(move || {
+            let found = room.look(OsStr::new(&name))?;
+            Ok((found.is_some_and(|found| found.kind == FileType::RegularFile), room.number()?))
+        })
+        .await
+    }
+
+    /// What proves that a document lies in the tray, which is the folder of this number.
+    fn receipt(&self, name: String, number: u64) -> Receipt {
+        let follow = self.taken_within.map(|within| Follow {
+            first: FIRST_LOOK.min(within / 4),
+            within,
+            keep: number.to_be_bytes().to_vec().into(),
+        });
+        let evidence = "file written and synced".to_owned();
+        Receipt { reference: name, evidence, follow, ..Receipt::default() }
     }
 
     async fn write_part(
@@ -109,8 +140,12 @@ impl Destination for FolderDestination {
         }
         let name = file_name(envelope);
         let (body, as_written) = (envelope.body.clone(), name.clone());
-        blocking(move || write_whole(&room, as_written.as_ref(), &body)).await?;
-        Ok(receipt(name))
+        let number = blocking(move || {
+            write_whole(&room, as_written.as_ref(), &body)?;
+            room.number()
+        })
+        .await?;
+        Ok(self.receipt(name, number))
     }
 
     fn repeat_is_safe(&self) -> bool {
@@ -119,10 +154,32 @@ impl Destination for FolderDestination {
 
     async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError> {
         let name = file_name(envelope);
-        let (room, written) = (self.room().await?, name.clone());
-        let found = blocking(move || room.look(OsStr::new(&written))).await?;
-        let there = found.is_some_and(|found| found.kind == FileType::RegularFile);
-        Ok(there.then(|| receipt(name)))
+        let (there, number) = self.lies(name.clone()).await?;
+        Ok(there.then(|| self.receipt(name, number)))
+    }
+
+    /// Whoever takes a document takes it away. A folder that is not the one into which it was laid says nothing of it: a volume that is
+    /// not mounted looks like a tray that was emptied.
+    async fn look_after(&self, followed: &Followed<'_>) -> Result<After, SendError> {
+        let (there, number) = self.lies(followed.reference.to_owned()).await?;
+        if followed.keep != number.to_be_bytes() {
+            return Err(SendError::Later {
+                cause: "the out tray is another folder than the one into which it was laid".to_owned(),
+                retry_after: None,
+                far_end: false,
+            });
+        }
+        Ok(match there {
+            false => {
+                After::Confirmed(Proof { evidence: "taken out of the tray".to_owned(), ..Proof::default() })
+            }
+            true if followed.last => After::Failed {
+                cause: "it still lies in the out tray, the partner has not taken it in time".to_owned(),
+                next_step: "call the partner; it may still be taken: then `parked arrived`".to_owned(),
+                proof: Proof::default(),
+            },
+            true => After::Open { again: None },
+        })
     }
 
     fn width(&self) -> usize {
@@ -133,10 +190,6 @@ impl Destination for FolderDestination {
 fn is_temporary(name: &str) -> bool {
     let id = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
     id.is_some_and(|id| Uuid::try_parse(id).is_ok())
-}
-
-fn receipt(name: String) -> Receipt {
-    Receipt { evidence: "file written and synced".to_owned(), reference: name, answers: Vec::new() }
 }
 
 /// The name of the document: our id and an ending by its media type.

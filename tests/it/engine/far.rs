@@ -63,7 +63,7 @@ impl Far {
     fn receipt(&self, reference: String) -> Receipt {
         let mut answers = self.back.lock().unwrap().clone();
         answers.iter_mut().for_each(|answer| answer.head.id = Uuid::now_v7());
-        Receipt { reference, evidence: String::new(), answers }
+        Receipt { reference, answers, ..Receipt::default() }
     }
 
     pub fn taken(&self) -> usize {

@@ -9,7 +9,7 @@ use drehscheibe::engine::points::{Point, Points};
 use drehscheibe::envelope::Envelope;
 use drehscheibe::transport::port::{Attempt, Destination, Forgetful, Progress, Receipt, SendError};
 
-use super::rig::{NORD, Rig, WOHNGELD, deliver, fast, stop, wish};
+use super::rig::{HORT, NORD, Rig, deliver, fast, stop, wish};
 use crate::support::until;
 
 #[derive(Default)]
@@ -93,7 +93,7 @@ async fn what_a_far_end_gave_before_the_act_is_known_after_a_crash_and_after_sil
     let mut rig = Rig::new(fast(50.0)).await;
     let gives = Arc::new(Gives { silent: Mutex::new(1), ..Gives::default() });
     rig.set.destinations.insert(NORD.to_owned(), gives.clone());
-    rig.set.destinations.insert(WOHNGELD.to_owned(), Arc::new(Behind(gives.clone())));
+    rig.set.destinations.insert(HORT.to_owned(), Arc::new(Behind(gives.clone())));
     // The process falls after the first act; the second act is not answered; the third is.
     let engine = rig.engine_at(Points::halt_at(Point::AfterSend, 1));
     let delivered =

@@ -9,6 +9,7 @@ use drehscheibe::effects::{Answer, Outgoing, Question, Stored, Vorgang};
 use drehscheibe::envelope::{Claim, Envelope, Lying};
 use drehscheibe::store::contract::*;
 use drehscheibe::store::duty::{Ask, Duties, Duty, Holding, Taken};
+use drehscheibe::store::follow::{Followed, Follows, Looked, Which};
 use drehscheibe::store::lane::*;
 use drehscheibe::store::looks::{Look, Looks};
 use drehscheibe::store::plays::Plays;
@@ -424,6 +425,34 @@ impl Duties for Troubled {
 
     async fn clear_up(&self) -> Result<u64, StoreError> {
         self.inner.clear_up().await
+    }
+}
+
+#[async_trait]
+impl Follows for Troubled {
+    async fn due_looks(&self, duty: &Duty, which: &Which) -> Result<Option<Vec<Followed>>, StoreError> {
+        self.inner.due_looks(duty, which).await
+    }
+
+    async fn next_look(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.sound("next_look");
+        self.inner.next_look().await
+    }
+
+    async fn settle_look(&self, duty: &Duty, looked: Looked) -> Result<bool, StoreError> {
+        self.pass(&self.no_settle)?;
+        self.inner.settle_look(duty, looked).await
+    }
+
+    async fn proof(
+        &self,
+        scope: &Scope,
+        id: Uuid,
+        person: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Option<bytes::Bytes>, StoreError> {
+        self.inner.proof(scope, id, person, reason, now).await
     }
 }
 

@@ -18,6 +18,7 @@ const TASKS: &[(&str, &str)] = &[
     ("commit", "commit"),
     ("dispatch", "claim"),
     ("settling", "settle"),
+    ("following", "next_look"),
     ("resume", "resume"),
     ("commands", "take_commands"),
     ("figures", "under_way"),

@@ -127,8 +127,14 @@ async fn after_a_jump_back_retries_and_breakers_do_not_wait_for_the_old_time() {
 async fn an_outage_of_half_an_hour_and_of_three_days_gives_nothing_up() {
     let seed = said::seed(20_261_128);
     let _said = OnFailure("long outages", seed);
-    let wanted =
-        Wanted { postgres: true, amqp: true, own: Some("fault-outage"), proxied: false, prefetch: 0 };
+    let wanted = Wanted {
+        postgres: true,
+        amqp: true,
+        own: Some("fault-outage"),
+        proxied: false,
+        prefetch: 0,
+        followed: false,
+    };
     let Some(calm) = calm(wanted, 60).await else { return };
     let Some(mut lab) = Lab::new(wanted).await else { return };
     patient(&lab);

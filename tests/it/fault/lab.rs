@@ -34,6 +34,8 @@ pub struct Wanted {
     pub proxied: bool,
     /// How many deliveries the broker hands over ahead; 0: 100.
     pub prefetch: u16,
+    /// What is laid into the tray of the Jugendamt is followed, and nobody takes it.
+    pub followed: bool,
 }
 
 /// A server that is the test's own or that it shares.
@@ -142,6 +144,10 @@ impl Lab {
             queue: format!("stoerung.{}", uuid::Uuid::new_v4().simple()),
         };
         lab.furnish(&lab.stage, wanted.prefetch).await;
+        if wanted.followed {
+            let partners = lab.stage.stage().join("partners.yaml");
+            rewrite(&partners, "lieferungen: {}", "lieferungen: { taken-within: 2s }");
+        }
         Some(lab)
     }
 

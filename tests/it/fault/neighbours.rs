@@ -10,8 +10,14 @@ use crate::fault::said::{self, OnFailure};
 use crate::support::{Running, Seeded};
 
 const RUN: &str = "neighbours fall";
-const WANTED: Wanted =
-    Wanted { postgres: true, amqp: true, own: Some("fault-neighbours"), proxied: false, prefetch: 0 };
+const WANTED: Wanted = Wanted {
+    postgres: true,
+    amqp: true,
+    own: Some("fault-neighbours"),
+    proxied: false,
+    prefetch: 0,
+    followed: false,
+};
 
 /// What falls.
 #[derive(Clone, Copy, Debug)]

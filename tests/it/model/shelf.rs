@@ -266,7 +266,7 @@ fn head_of(row: &Row) -> Head<'_> {
 fn outcome(came: Came) -> Outcome {
     let text = String::new;
     match came {
-        Came::Sent => Outcome::Sent { reference: text(), evidence: text() },
+        Came::Sent => Outcome::Sent { reference: text(), evidence: text(), follow: None },
         Came::Later(_) => Outcome::Later { at: Timestamp::UNIX_EPOCH, cause: text() },
         Came::Parked => Outcome::Parked { cause: text(), next_step: text() },
         Came::Unclear => Outcome::Unclear { cause: text() },

@@ -24,6 +24,7 @@ const WHOLE: &[&str] = &[
     "essence_vorgang",
     "figures_backlog",
     "figures_codes",
+    "figures_followed",
     "figures_inbound",
     "figures_mirror",
     "figures_oldest_waiting",

@@ -270,7 +270,7 @@ async fn ten_replicas_behave_as_one() {
     let status = cluster.asked(3, &["status"]).await;
     let duties = status["duties"].as_array().unwrap();
     let names: Vec<&str> = duties.iter().filter_map(|duty| duty["name"].as_str()).collect();
-    assert_eq!(names, ["rekey", "retention", "source lieferungen", "source wecker"]);
+    assert_eq!(names, ["following", "rekey", "retention", "source lieferungen", "source wecker"]);
     let pause = ["pause", "destination", "callback:kita-portal-nord", "--reason", "Wartung"];
     cluster.asked(1, &pause).await;
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -209,7 +209,7 @@ pub fn bodies(lane: &Lane) -> Vec<String> {
 }
 
 pub fn sent() -> Outcome {
-    Outcome::Sent { reference: "r".into(), evidence: "e".into() }
+    Outcome::Sent { reference: "r".into(), evidence: "e".into(), follow: None }
 }
 
 pub fn later(seconds: i64) -> Outcome {

@@ -67,7 +67,7 @@ pub async fn fill_with(store: &dyn Store, marker: &str) {
     let id = commit_one(store, entry).await;
     let lane = claim(store, 1).await.remove(0);
     assert!(store.remember(lane.id, lane.fence, lane.heads[1].id, m("left").as_bytes()).await.unwrap());
-    let reference = Outcome::Sent { reference: m("reference"), evidence: m("evidence") };
+    let reference = Outcome::Sent { reference: m("reference"), evidence: m("evidence"), follow: None };
     assert!(settle(store, &lane, 0, reference, false, 1).await);
     let outcome = Outcome::Parked { cause: m("cause"), next_step: m("step") };
     assert!(settle(store, &lane, 1, outcome, true, 1).await);

@@ -4,6 +4,7 @@ pub mod claims;
 pub mod common;
 pub mod damage;
 pub mod duty;
+pub mod follow;
 pub mod guards;
 pub mod house;
 pub mod kept;
@@ -37,6 +38,10 @@ macro_rules! store_contract {
                 lanes_of_a_thousand excepted_destinations_are_not_touched destinations_take_turns
                 a_destination_gets_no_more_lanes_than_wanted an_answer_goes_again an_answer_to_what_is_gone_goes_and_leaves_nothing
                 a_crash_of_the_holder_frees_at_start a_lease_is_renewed_by_its_fence_only;
+            follow: what_is_followed_is_looked_at_when_due_and_ends_once
+                what_failed_waits_for_a_person_and_is_never_sent_again a_look_is_settled_under_its_duty_only
+                what_comes_back_with_a_look_is_laid_down_with_it what_is_sent_again_is_followed_anew
+                a_deletion_reaches_what_is_followed retention_takes_what_was_followed_along;
             kept: what_a_commit_keeps_is_what_a_claim_would_get what_a_commit_keeps_is_settled_like_any_other
                 a_commit_keeps_no_more_than_wanted_and_only_what_is_new a_lease_of_a_commit_runs_out
                 a_lease_that_its_holder_does_not_know_of_ends_at_once;

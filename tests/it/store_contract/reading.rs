@@ -103,7 +103,8 @@ pub async fn figures_count_what_is_there(house: &dyn House) {
     assert_eq!(figures.codes, [("X001".to_owned(), 2), ("X002".to_owned(), 2)]);
     let backlog = &figures.backlog[0];
     assert_eq!((backlog.waiting, backlog.sent, backlog.unclear, backlog.parked), (1, 1, 1, 0));
-    let under_way = UnderWay { destination: "c:x".into(), waiting: 1, oldest: backlog.oldest, held: 1 };
+    let under_way =
+        UnderWay { destination: "c:x".into(), waiting: 1, oldest: backlog.oldest, held: 1, followed: 0 };
     assert_eq!((store.under_way().await.unwrap(), backlog.oldest.is_some()), (vec![under_way], true));
     let listed = store.list(&Scope::Operator, Filter { limit: 2, ..Default::default() }).await.unwrap();
     assert_eq!(listed.len(), 2);

@@ -158,7 +158,7 @@ pub async fn doubtful_rows_end_as_they_were_found(house: &dyn House) {
     let order: Vec<String> = seen.iter().map(|due| due.destination.clone()).collect();
     assert_eq!(order, ["c:0", "c:1", "c:2", "c:3", "c:4"], "page by page, in their order");
     assert!(seen.iter().all(|due| due.unclear && !due.envelope.body.is_empty()));
-    let arrived = Finding::Arrived { reference: "r".into(), evidence: "e".into() };
+    let arrived = Finding::Arrived { reference: "r".into(), evidence: "e".into(), follow: None };
     let unknown = Finding::Unknown { cause: "cannot be looked up".into() };
     for (n, finding) in [arrived.clone(), Finding::Queued, unknown].into_iter().enumerate() {
         assert!(store.resolve(seen[n].id, finding, Vec::new(), at(502)).await.unwrap());

@@ -1,0 +1,382 @@
+//! Looks after what was sent until its far end confirms it: one replica alone, under a duty, each destination with the width and the
+//! patience that it has for sending. A look settles under the fence of the duty and is made again where a crash took it along.
+//! Never sends anything, never holds a lane, and decides nothing that a far end or the time has not said.
+
+use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::envelope::Envelope;
+use crate::store::contract::StoreError;
+use crate::store::duty::Duty;
+use crate::store::follow::{Follow, Followed, Found, Looked, Which};
+use crate::telemetry::alarm::{Alarm, raise};
+use crate::telemetry::metric;
+use crate::transport::port::{self, After, Destination, PROOF, Proof, SendError};
+
+use super::answers;
+use super::breaker::signed;
+use super::core::Core;
+use super::duty::Term;
+use super::points::{Crashed, Point};
+use super::watch::Unwound;
+
+/// The duty of looking after what was sent.
+pub const DUTY: &str = "following";
+
+/// How often it is asked what is due, where nothing says so: what another replica has sent, or what a pause has held.
+const ASK: Duration = Duration::from_secs(1);
+/// So many looks at once.
+const TOGETHER: usize = 64;
+/// Between two looks at one row, where its far end names no time: longer the longer nothing was confirmed.
+const SOONEST: Duration = Duration::from_secs(1);
+const LATEST: Duration = Duration::from_secs(3600);
+
+/// What is laid down with a row that was sent now.
+pub fn laid(follow: port::Follow, now: Timestamp) -> Follow {
+    let after = |span| now.checked_add(signed(span)).unwrap_or(Timestamp::MAX);
+    let until = after(follow.within);
+    Follow { due: after(follow.first).min(until), until, keep: follow.keep }
+}
+
+/// When a row is looked at again that was sent `since` and is still open.
+fn again(since: Timestamp, until: Timestamp, asked: Option<Duration>, now: Timestamp) -> Timestamp {
+    let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+    let pause = asked.unwrap_or((age / 4).min(LATEST)).max(SOONEST);
+    let at = now.checked_add(signed(pause)).unwrap_or(Timestamp::MAX);
+    // The end of its time is a look of its own, so that it fails then and not a pause later.
+    if now < until { at.min(until) } else { at }
+}
+
+/// What a look leads to. Nothing that could not be found out ever counts as confirmed, and what nobody confirmed in its time has failed.
+pub fn judged(
+    after: Result<After, SendError>,
+    (since, until): (Timestamp, Timestamp),
+    now: Timestamp,
+) -> (Found, Vec<Envelope>) {
+    let alone = |found| (found, Vec::new());
+    let open = |asked| alone(Found::Open { at: again(since, until, asked, now) });
+    let failed = |cause: String, next: &str| {
+        alone(Found::Failed { cause, next_step: next.to_owned(), proof: bytes::Bytes::new() })
+    };
+    let last = now >= until;
+    match after {
+        Ok(After::Confirmed(proof)) => {
+            let (evidence, octets, answers) = kept(proof);
+            (Found::Confirmed { evidence, proof: octets }, answers)
+        }
+        Ok(After::Failed { cause, next_step, proof }) => {
+            let (evidence, octets, answers) = kept(proof);
+            let cause = if evidence.is_empty() { cause } else { format!("{cause} ({evidence})") };
+            (Found::Failed { cause, next_step, proof: octets }, answers)
+        }
+        Ok(After::Open { again }) if !last => open(again),
+        Ok(After::Open { .. }) => failed("not confirmed in its time".to_owned(), ASK_RECEIVER),
+        Err(SendError::Never { cause }) => failed(cause, ASK_RECEIVER),
+        Err(SendError::Later { retry_after, .. }) if !last => open(retry_after),
+        Err(SendError::Unclear { .. }) if !last => open(None),
+        Err(SendError::Later { cause, .. } | SendError::Unclear { cause }) => {
+            failed(format!("nobody could tell in its time whether it was confirmed: {cause}"), ASK_RECEIVER)
+        }
+    }
+}
+
+/// The safe next step where a far end has told nothing.
+const ASK_RECEIVER: &str = "ask the receiver: where it arrived `parked arrived`";
+
+/// What is kept of a proof.
+fn kept(proof: Proof) -> (String, bytes::Bytes, Vec<Envelope>) {
+    let Proof { evidence, octets, answers } = proof;
+    if octets.len() <= PROOF {
+        return (evidence, octets, answers);
+    }
+    let (size, hash) = (octets.len(), hex::encode(digest::digest(&digest::SHA256, &octets)));
+    let told = format!("its proof of {size} octets is too long to be kept, SHA-256 {hash}");
+    let evidence = if evidence.is_empty() { told } else { format!("{evidence}; {told}") };
+    (evidence, bytes::Bytes::new(), answers)
+}
+
+/// Runs until the engine stops. What is under way then is looked at again by whoever has the duty next.
+pub async fn run(core: Arc<Core>) {
+    let wish = core.duties.wish(DUTY);
+    while !core.stop.is_cancelled() && !core.points.crashed() {
+        let term = tokio::select! {
+            term = wish.term() => term,
+            () = core.stop.cancelled() => return,
+        };
+        if under(&core, &term).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Looks under one term; returns when it is over.
+async fn under(core: &Arc<Core>, term: &Term) -> Result<(), Crashed> {
+    let mut desk = Desk { looks: JoinSet::new(), under_way: HashMap::new() };
+    while !core.stop.is_cancelled() && !term.ended().is_cancelled() {
+        if core.points.crashed() {
+            return Err(Crashed);
+        }
+        desk.clear();
+        let mut until = None;
+        if !core.gate.is_closed() {
+            match desk.begin(core, term.duty()).await {
+                Ok(Next::Stale) => return Ok(()),
+                Ok(Next::More) => continue,
+                Ok(Next::At(next)) => until = next,
+                Err(error) => core.store_failed(&error),
+            }
+        }
+        let timer = async {
+            match until {
+                Some(until) => core.clock.sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = timer => {}
+            Some(ended) = desk.looks.join_next_with_id(), if !desk.looks.is_empty() => desk.ended(ended),
+            () = tokio::time::sleep(ASK) => {}
+            () = term.ended().cancelled() => {}
+            () = core.stop.cancelled() => {}
+        }
+    }
+    Ok(())
+}
+
+/// When there is something to look at next.
+enum Next {
+    /// Another replica has the duty.
+    Stale,
+    /// At once.
+    More,
+    /// At this time, if it is known, or when a look ends.
+    At(Option<Timestamp>),
+}
+
+/// The looks that are under way.
+struct Desk {
+    looks: JoinSet<()>,
+    /// By task: row and destination.
+    under_way: HashMap<tokio::task::Id, (Uuid, String)>,
+}
+
+impl Desk {
+    fn clear(&mut self) {
+        while let Some(ended) = self.looks.try_join_next_with_id() {
+            self.ended(ended);
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(tokio::task::Id, ()), tokio::task::JoinError>) {
+        let id = match ended {
+            Ok((id, ())) => id,
+            Err(failed) => failed.id(),
+        };
+        self.under_way.remove(&id);
+    }
+
+    fn at(&self, destination: &str) -> usize {
+        self.under_way.values().filter(|(_, of)| of == destination).count()
+    }
+
+    /// Begins what is due and has room.
+    async fn begin(&mut self, core: &Arc<Core>, duty: &Duty) -> Result<Next, StoreError> {
+        let Some(next) = core.store.next_look().await? else { return Ok(Next::At(None)) };
+        let now = core.clock.now();
+        if next > now {
+            return Ok(Next::At(Some(next)));
+        }
+        let room = TOGETHER.saturating_sub(self.looks.len());
+        if room == 0 {
+            return Ok(Next::At(None));
+        }
+        let set = core.set.load_full();
+        let breakers = core.store.breakers().await?;
+        let open = breakers.into_iter().filter(|row| row.open_until.is_some_and(|until| until > now));
+        let mut except: Vec<String> = open.map(|row| row.destination).collect();
+        let full = |name: &&String, to: &Arc<dyn Destination>| self.at(name) >= to.width().max(1);
+        let held =
+            set.destinations.iter().filter(|(name, to)| core.destination_paused(name) || full(name, to));
+        except.extend(held.map(|(name, _)| name.clone()));
+        // What is under way is still due, and comes with what is not.
+        let limit = room + self.looks.len();
+        let which = Which { now, limit, except };
+        let Some(due) = core.store.due_looks(duty, &which).await? else { return Ok(Next::Stale) };
+        let many = due.len() >= limit;
+        let under_way: HashSet<Uuid> = self.under_way.values().map(|(row, _)| *row).collect();
+        let mut begun = false;
+        for followed in due.into_iter().filter(|followed| !under_way.contains(&followed.id)) {
+            let destination = set.destinations.get(&followed.destination).cloned();
+            let width = destination.as_ref().map_or(TOGETHER, |to| to.width().max(1));
+            if self.looks.len() >= TOGETHER || self.at(&followed.destination) >= width {
+                continue;
+            }
+            begun = true;
+            let what = (followed.id, followed.destination.clone());
+            let look = look(core.clone(), duty.clone(), destination, followed);
+            self.under_way.insert(self.looks.spawn(look).id(), what);
+        }
+        // Where one destination has filled the list those behind it are due, too.
+        Ok(if many && begun { Next::More } else { Next::At(None) })
+    }
+}
+
+/// One look, to its settling. A crash or a lost duty takes it along: it is made again.
+async fn look(core: Arc<Core>, duty: Duty, destination: Option<Arc<dyn Destination>>, followed: Followed) {
+    let _unwound = Unwound(followed.destination.clone());
+    if core.points.reach(Point::BeforeLook).is_err() {
+        return;
+    }
+    let after = ask(&core, destination.as_deref(), &followed).await;
+    if core.points.reach(Point::AfterLook).is_err() {
+        return;
+    }
+    let now = core.clock.now();
+    let (found, answers) = judged(after, (followed.since, followed.until), now);
+    let answers = answers::laid(&core, answers);
+    let (row, since, looks) = (followed.id, followed.since, followed.looks);
+    let looked = Looked { row, since, looks, found, answers, now };
+    if settle_until_stored(&core, &duty, looked.clone()).await {
+        report(&followed, &looked.found);
+    }
+    let _ = core.points.reach(Point::LookSettled);
+}
+
+/// Asks the far end, no longer than it may stand still. A panic of a transport is an error of this program and costs one look.
+async fn ask(
+    core: &Core,
+    destination: Option<&dyn Destination>,
+    followed: &Followed,
+) -> Result<After, SendError> {
+    let later =
+        |cause: &str| Err(SendError::Later { cause: cause.to_owned(), retry_after: None, far_end: false });
+    let Some(destination) = destination else {
+        return later("destination is not configured in this stage");
+    };
+    let asked = port::Followed {
+        id: followed.id,
+        reference: &followed.reference,
+        keep: &followed.keep,
+        looks: followed.looks,
+        last: core.clock.now() >= followed.until,
+    };
+    let patience = destination.patience().unwrap_or(core.settings.send_timeout);
+    let asked = AssertUnwindSafe(destination.look_after(&asked)).catch_unwind();
+    match tokio::time::timeout(patience, asked).await {
+        Ok(Ok(after)) => after,
+        Ok(Err(_)) => {
+            raise(Alarm::WorkerFailed, &followed.destination, &[]);
+            later("an error of this program broke the look off")
+        }
+        Err(_) => later("the receiver did not answer in time"),
+    }
+}
+
+/// Settling is repeated while the store is busy; the fence refuses us when another one has the duty. Whether it was settled.
+async fn settle_until_stored(core: &Core, duty: &Duty, mut looked: Looked) -> bool {
+    let mut whole = true;
+    loop {
+        match core.store.settle_look(duty, looked.clone()).await {
+            Ok(done) => {
+                if done && !looked.answers.is_empty() {
+                    core.woken.notify_one();
+                }
+                return done;
+            }
+            Err(StoreError::Entry(cause)) if whole && !looked.answers.is_empty() => {
+                whole = false;
+                looked.answers = answers::all_apart(std::mem::take(&mut looked.answers), &cause);
+            }
+            Err(error) => {
+                core.store_failed(&error);
+                if core.stop.is_cancelled() || core.points.crashed() {
+                    return false;
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        }
+    }
+}
+
+fn report(followed: &Followed, found: &Found) {
+    let destination = followed.destination.as_str();
+    let outcome = match found {
+        Found::Open { .. } => metric::Looked::Open,
+        Found::Confirmed { .. } => metric::Looked::Confirmed,
+        Found::Failed { .. } => {
+            raise(Alarm::DeliveryNotConfirmed, destination, &[("id", &followed.id.to_string())]);
+            metric::Looked::Failed
+        }
+    };
+    metric::looked(destination, outcome);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).expect("a time")
+    }
+
+    fn of(after: Result<After, SendError>, now: i64) -> Found {
+        judged(after, (at(0), at(1000)), at(now)).0
+    }
+
+    #[test]
+    fn what_is_open_is_looked_at_again_and_fails_when_its_time_is_over() {
+        let open = |again| Ok(After::Open { again });
+        assert_eq!(of(open(None), 0), Found::Open { at: at(1) });
+        assert_eq!(of(open(None), 400), Found::Open { at: at(500) });
+        assert_eq!(of(open(Some(Duration::from_secs(30))), 400), Found::Open { at: at(430) });
+        assert_eq!(of(open(None), 900), Found::Open { at: at(1000) }, "the last look is at its end");
+        assert!(matches!(of(open(None), 1000), Found::Failed { .. }));
+        let long = judged(open(None), (at(0), at(1_000_000)), at(500_000)).0;
+        assert_eq!(long, Found::Open { at: at(503_600) });
+    }
+
+    #[test]
+    fn what_nobody_can_tell_is_never_confirmed() {
+        let later =
+            |retry_after| Err(SendError::Later { cause: "down".to_owned(), retry_after, far_end: true });
+        let unclear = || Err(SendError::Unclear { cause: "mute".to_owned() });
+        assert_eq!(of(later(Some(Duration::from_secs(100))), 4), Found::Open { at: at(104) });
+        assert!(matches!(of(unclear(), 4), Found::Open { .. }));
+        for (error, word) in [(later(None), "down"), (unclear(), "mute")] {
+            assert!(matches!(of(error, 1000), Found::Failed { cause, .. } if cause.contains(word)));
+        }
+        let never = Err(SendError::Never { cause: "no such report".to_owned() });
+        assert!(matches!(of(never, 4), Found::Failed { cause, .. } if cause == "no such report"));
+    }
+
+    #[test]
+    fn a_proof_is_kept_whole_or_by_its_hash() {
+        let confirmed = |octets: usize| {
+            let proof =
+                Proof { evidence: "read".to_owned(), octets: vec![7; octets].into(), answers: Vec::new() };
+            of(Ok(After::Confirmed(proof)), 2000)
+        };
+        let Found::Confirmed { evidence, proof } = confirmed(PROOF) else { panic!("late is not lost") };
+        assert_eq!((evidence.as_str(), proof.len()), ("read", PROOF));
+        let Found::Confirmed { evidence, proof } = confirmed(PROOF + 1) else { panic!("it is confirmed") };
+        assert!(proof.is_empty() && evidence.starts_with("read; its proof of 1048577 octets"), "{evidence}");
+    }
+
+    #[test]
+    fn the_first_look_is_never_after_the_last() {
+        let follow = |first, within| {
+            let (first, within) = (Duration::from_secs(first), Duration::from_secs(within));
+            laid(port::Follow { first, within, keep: bytes::Bytes::new() }, at(0))
+        };
+        assert_eq!((follow(5, 50).due, follow(5, 50).until), (at(5), at(50)));
+        assert_eq!(follow(50, 5).due, at(5));
+    }
+}

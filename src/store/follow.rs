@@ -1,0 +1,120 @@
+//! What is followed after it was sent: rows whose far end confirms later, when each is looked at, and how it ends. Laid down with the
+//! settling that says *sent*, never later; looked at by one process alone, under a duty and its fence, like everything that one does
+//! alone. Times are the caller's. Never sends anything and never holds a lane: a row that is followed has left it.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::store::contract::{Entry, Scope, StoreError};
+use crate::store::duty::Duty;
+
+/// What is laid down with a row that was sent and is looked after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Follow {
+    /// The first look.
+    pub due: Timestamp,
+    /// The last look: what is not confirmed then has failed.
+    pub until: Timestamp,
+    /// What the looks need, kept sealed with the row.
+    pub keep: Bytes,
+}
+
+/// A row that is due to be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// The row's id, as the receiver saw it.
+    pub id: Uuid,
+    /// `connection:partner`.
+    pub destination: String,
+    /// What the far end calls it.
+    pub reference: String,
+    /// [`Follow::keep`].
+    pub keep: Bytes,
+    /// When it was sent.
+    pub since: Timestamp,
+    /// The last look.
+    pub until: Timestamp,
+    /// Looks that were settled before.
+    pub looks: u32,
+}
+
+/// What to look at.
+#[derive(Clone, Debug)]
+pub struct Which {
+    /// Now.
+    pub now: Timestamp,
+    /// At most so many, those that are due longest first.
+    pub limit: usize,
+    /// Destinations that must not be asked now.
+    pub except: Vec<String>,
+}
+
+/// What a look has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing yet: looked at again then.
+    Open {
+        /// When.
+        at: Timestamp,
+    },
+    /// It is where it belongs.
+    Confirmed {
+        /// What says so, without personal data.
+        evidence: String,
+        /// The octets that prove it, such as a signed report; empty where there are none.
+        proof: Bytes,
+    },
+    /// It is not, and a person has to know.
+    Failed {
+        /// Plain cause without values.
+        cause: String,
+        /// One safe next step.
+        next_step: String,
+        /// The octets that prove it; empty where there are none.
+        proof: Bytes,
+    },
+}
+
+/// The settling of one look.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// The row.
+    pub row: Uuid,
+    /// [`Followed::since`]: a row that was sent again meanwhile is another one to look at.
+    pub since: Timestamp,
+    /// [`Followed::looks`]: each look settles once.
+    pub looks: u32,
+    /// What it found.
+    pub found: Found,
+    /// What came back with it: stored in the same transaction, to run at once.
+    pub answers: Vec<Entry>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Rows that are followed.
+#[async_trait]
+pub trait Follows: Send + Sync {
+    /// The rows that are due; `None` when the fence is stale. What lost its content with its child or Vorgang is not followed any
+    /// more, and what does not open has failed: both are settled by this call and not returned.
+    async fn due_looks(&self, duty: &Duty, which: &Which) -> Result<Option<Vec<Followed>>, StoreError>;
+
+    /// The earliest time at which a look is due, if any is.
+    async fn next_look(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Settles a look; `false`, and nothing written, when the fence is stale or the row is not to be settled by this look.
+    async fn settle_look(&self, duty: &Duty, looked: Looked) -> Result<bool, StoreError>;
+
+    /// The octets that proved how a row of a scope ended; the view is written to the Abrufprotokoll with person and reason. `None`
+    /// where there are none.
+    async fn proof(
+        &self,
+        scope: &Scope,
+        id: Uuid,
+        person: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Option<Bytes>, StoreError>;
+}

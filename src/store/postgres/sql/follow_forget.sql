@@ -1,0 +1,1 @@
+DELETE FROM followed WHERE nr = ANY($1::bigint[])

@@ -1,0 +1,1 @@
+SELECT due FROM followed WHERE state = 'open' ORDER BY due LIMIT 1

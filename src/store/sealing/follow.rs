@@ -1,0 +1,163 @@
+//! What is followed after it was sent, as rows keep it, alike for every back end: what looks need, how a look leaves the row, its note
+//! and its proof. Never touches the database and never looks.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::store::contract::StoreError;
+use crate::store::decide::{CONFIRMED, FAILED, Look};
+use crate::store::follow::{Followed, Found, Looked};
+use crate::store::sealing::content::{Opened, to_json};
+use crate::store::sealing::due::BY_A_PERSON;
+use crate::store::sealing::heads::SendNote;
+use crate::store::sealing::values::{Stored, micros, time};
+
+const KEPT: &str = "kept";
+const PROOF: &str = "proof";
+
+/// A row that is due to be looked at, still sealed.
+#[derive(Debug)]
+pub struct ClosedFollowed {
+    /// The row's id.
+    pub id: Uuid,
+    /// Where to.
+    pub destination: String,
+    /// When it was sent.
+    pub since: i64,
+    /// The last look.
+    pub until: i64,
+    /// Looks before.
+    pub looks: i64,
+    /// What looks need.
+    pub kept: Option<Vec<u8>>,
+}
+
+impl ClosedFollowed {
+    /// As whoever looks gets it.
+    pub fn open(self, opened: &Opened) -> Stored<Followed> {
+        let keep = opened.beside(KEPT, &self.kept)?.unwrap_or_default();
+        Ok(Followed {
+            id: self.id,
+            destination: self.destination,
+            reference: opened.note::<SendNote>()?.reference.unwrap_or_default(),
+            keep: keep.into(),
+            since: time(self.since),
+            until: time(self.until),
+            looks: u32::try_from(self.looks).unwrap_or(u32::MAX),
+        })
+    }
+
+    /// What is settled of it where it does not open: nobody can look any more.
+    pub fn broken(&self, now: jiff::Timestamp) -> Looked {
+        Looked {
+            row: self.id,
+            since: time(self.since),
+            looks: u32::try_from(self.looks).unwrap_or(u32::MAX),
+            found: Found::Failed {
+                cause: "its sealed content does not open, so nobody can look whether it was confirmed".into(),
+                next_step: "ask the receiver: where it arrived `parked arrived`".into(),
+                proof: Bytes::new(),
+            },
+            answers: Vec::new(),
+            now,
+        }
+    }
+}
+
+/// What looks need, sealed with their row.
+pub fn seal_kept(opened: &Opened, keep: &[u8]) -> Stored<Vec<u8>> {
+    opened.seal_beside(KEPT, keep)
+}
+
+/// The octets that prove how a row ended.
+pub fn open_proof(opened: &Opened, proof: Vec<u8>) -> Stored<Option<Bytes>> {
+    Ok(opened.beside(PROOF, &Some(proof))?.map(Bytes::from))
+}
+
+/// Which look it is.
+pub fn look_of(looked: &Looked) -> Look {
+    Look { since: micros(looked.since), looks: i64::from(looked.looks) }
+}
+
+/// How a row that was followed ends.
+#[derive(Debug)]
+pub struct Ended {
+    /// The state.
+    pub state: &'static str,
+    /// The change that is audited.
+    pub what: &'static str,
+    /// Its details.
+    pub detail: Value,
+    note: Note,
+    proof: Bytes,
+}
+
+#[derive(Debug)]
+enum Note {
+    Confirmed(String),
+    Failed(String, String),
+}
+
+/// How a look ends a row; `None`: it is looked at again.
+pub fn ended(looked: &Looked) -> Option<Ended> {
+    let detail = json!({ "looks": u64::from(looked.looks) + 1 });
+    match &looked.found {
+        Found::Open { .. } => None,
+        Found::Confirmed { evidence, proof } => Some(Ended {
+            state: CONFIRMED,
+            what: "outbox.confirmed",
+            detail,
+            note: Note::Confirmed(evidence.clone()),
+            proof: proof.clone(),
+        }),
+        Found::Failed { cause, next_step, proof } => Some(Ended {
+            state: FAILED,
+            what: "outbox.failed",
+            detail,
+            note: Note::Failed(cause.clone(), next_step.clone()),
+            proof: proof.clone(),
+        }),
+    }
+}
+
+/// How a person ends one that had failed.
+pub fn ended_by_person(detail: &Value) -> Ended {
+    let (what, note) = ("outbox.arrived", Note::Confirmed(BY_A_PERSON.into()));
+    Ended { state: CONFIRMED, what, detail: detail.clone(), note, proof: Bytes::new() }
+}
+
+impl Ended {
+    /// Note and proof, sealed with the row. A content that does not open takes neither: its state still changes.
+    pub fn sealed(&self, opened: &Opened) -> Stored<Option<Sealed>> {
+        match self.seal(opened) {
+            Ok(sealed) => Ok(Some(sealed)),
+            Err(StoreError::Corrupt(_)) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    fn seal(&self, opened: &Opened) -> Stored<Sealed> {
+        let sent: SendNote = opened.note()?;
+        let note = match &self.note {
+            Note::Confirmed(evidence) => {
+                SendNote { cause: None, next_step: None, confirmed: Some(evidence.clone()), ..sent }
+            }
+            Note::Failed(cause, next) => {
+                SendNote { cause: Some(cause.clone()), next_step: Some(next.clone()), ..sent }
+            }
+        };
+        let note = opened.seal_note(&to_json(&note)?)?;
+        let proof = (!self.proof.is_empty()).then(|| opened.seal_beside(PROOF, &self.proof)).transpose()?;
+        Ok(Sealed { note, proof })
+    }
+}
+
+/// What is written with the end of a row.
+#[derive(Debug)]
+pub struct Sealed {
+    /// The row's note.
+    pub note: Vec<u8>,
+    /// The proof, where there is one.
+    pub proof: Option<Vec<u8>>,
+}

@@ -1,0 +1,1 @@
+SELECT state, since, looks FROM followed WHERE outbox = ?1
