@@ -21,6 +21,7 @@ pub mod dispatch;
 pub mod hands;
 pub mod hindsight;
 pub mod housekeeping;
+pub mod mailboxes;
 pub mod ports;
 pub mod rekey;
 pub mod retention;

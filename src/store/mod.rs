@@ -20,6 +20,7 @@ pub mod duty;
 pub mod lane;
 pub mod lies;
 pub mod looks;
+pub mod mailbox;
 pub mod migrated;
 pub mod plays;
 pub mod postgres;

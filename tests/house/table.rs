@@ -35,6 +35,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "store::contract",
             "store::lane",
             "store::duty",
+            "store::mailbox",
             "store::retention",
             "store::recovery",
             "xoev::contract",

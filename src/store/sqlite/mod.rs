@@ -21,6 +21,7 @@ mod list;
 mod lock;
 mod mark;
 mod looks;
+mod mailbox;
 mod objections;
 pub mod open;
 mod read;
