@@ -305,7 +305,7 @@ pub fn envelope(n: u64, body: Bytes) -> Envelope {
 pub async fn settled(store: &dyn Store) -> Result<(), CliError> {
     loop {
         // Figures count all rows: asked only when no lane is left, or the asking would be measured.
-        if store.next_due().await?.is_none() {
+        if store.next_due(&[]).await?.is_none() {
             let figures = store.figures(&Scope::Operator).await?;
             if figures.backlog.iter().all(|backlog| backlog.waiting == 0) {
                 return Ok(());

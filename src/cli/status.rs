@@ -18,21 +18,26 @@ use crate::effects::{Fact, Question};
 use crate::engine::commit::TO_MAINTAINERS;
 use crate::engine::objecting;
 use crate::envelope::Inbound;
+use crate::pipeline::jugendamt::OFFICE;
 use crate::register::aemter::tag;
 use crate::register::bestand::Bestand;
 use crate::register::objection::{Sought, Why};
 use crate::register::tatsachen::MELDEFRIST;
-use crate::route::compiled::Compiled;
+use crate::route::compiled::{Compiled, WantedDestination};
 use crate::store::contract::{Backlog, Breaker, Figures, Filter, Listed, Pause, Scope, Store};
 use crate::store::duty::Holding;
 use crate::store::looks::Look;
 use crate::store::recovery::Recovering;
 use crate::telemetry::parts::{Said, Turn};
+use crate::transport::TRANSPORTS;
 
 use offices::{of_office, of_unowned};
 
 /// Younger than this (seconds) a waiting row is simply under way.
 const UNDER_WAY: i64 = 60;
+
+/// Younger than this (seconds) what lies in a mailbox simply waits for its receiver.
+const COLLECTED: i64 = 4 * 3600;
 
 /// Whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -112,7 +117,7 @@ pub async fn run(global: &Global, clock: &Clock, out: &mut Output) -> Result<Exi
     let breakers = store.breakers().await?;
     let duties = store.duties().await?;
     let kept = kept(&*store, &figures).await?;
-    let mut report = report(figures, pauses, &breakers, &kept, now);
+    let mut report = report(figures, pauses, (&breakers, &mailboxes(&fit.compiled)), &kept, now);
     report.parts = parts(&fit.compiled).await;
     report.items.extend(store.recovery().await?.map(of_recovery));
     report.items.extend(report.parts.iter().filter_map(|said| of_part(said, now)));
@@ -360,16 +365,29 @@ async fn kept(store: &dyn Store, figures: &Figures) -> Result<Vec<Listed>, CliEr
     Ok(store.list(&Scope::Operator, filter).await?)
 }
 
-/// Makes the report of what the store says at a moment.
+/// The destinations whose receivers come for what they get, also of what was addressed to an office before it had a way.
+fn mailboxes(compiled: &Compiled) -> Vec<String> {
+    let kinds = || TRANSPORTS.iter().filter(|entry| entry.collected);
+    let all = compiled.destinations.iter();
+    let own = all.filter(|wanted| kinds().any(|entry| entry.word == wanted.kind));
+    let mut found: Vec<String> = own.map(WantedDestination::key).collect();
+    let gets_there = |way: &Option<String>| way.as_ref().is_some_and(|way| found.contains(way));
+    let offices = compiled.partners.iter().filter(|(_, partner)| gets_there(&partner.return_address));
+    let offices: Vec<String> = offices.map(|(id, _)| format!("{OFFICE}:{id}")).collect();
+    found.extend(offices);
+    found
+}
+
+/// Makes the report of what the store says at a moment, of breakers and of what is known as a mailbox.
 pub fn report(
     figures: Figures,
     pauses: Vec<Pause>,
-    breakers: &[Breaker],
+    (breakers, mailboxes): (&[Breaker], &[String]),
     kept: &[Listed],
     now: Timestamp,
 ) -> Report {
-    let mut items: Vec<Item> =
-        figures.backlog.iter().flat_map(|backlog| of_destination(backlog, &pauses, breakers, now)).collect();
+    let of = |backlog| of_destination(backlog, &pauses, (breakers, mailboxes), now);
+    let mut items: Vec<Item> = figures.backlog.iter().flat_map(of).collect();
     items.extend(of_inbound(&figures, kept));
     items.extend(pauses.iter().map(of_pause));
     items.sort_by_key(|item| (urgency(item), item.since));
@@ -386,7 +404,12 @@ fn urgency(item: &Item) -> u8 {
     }
 }
 
-fn of_destination(backlog: &Backlog, pauses: &[Pause], breakers: &[Breaker], now: Timestamp) -> Vec<Item> {
+fn of_destination(
+    backlog: &Backlog,
+    pauses: &[Pause],
+    known: (&[Breaker], &[String]),
+    now: Timestamp,
+) -> Vec<Item> {
     let name = &backlog.destination;
     let mut items = Vec::new();
     if backlog.unclear > 0 {
@@ -432,7 +455,7 @@ fn of_destination(backlog: &Backlog, pauses: &[Pause], breakers: &[Breaker], now
         });
     }
     if backlog.waiting > 0 {
-        let (whose, cause, next) = why_it_waits(backlog, pauses, breakers, now);
+        let (whose, cause, next) = why_it_waits(backlog, pauses, known, now);
         let (count, since) = (backlog.waiting, backlog.oldest);
         items.push(Item { what: name.clone(), count, since, whose, cause, next });
     }
@@ -442,7 +465,7 @@ fn of_destination(backlog: &Backlog, pauses: &[Pause], breakers: &[Breaker], now
 fn why_it_waits(
     backlog: &Backlog,
     pauses: &[Pause],
-    breakers: &[Breaker],
+    (breakers, mailboxes): (&[Breaker], &[String]),
     now: Timestamp,
 ) -> (Whose, Option<String>, String) {
     let partner = backlog.destination.split_once(':').map(|(_, partner)| partner);
@@ -455,6 +478,14 @@ fn why_it_waits(
         let next =
             format!("`drehscheibe resume {} {} --reason …` when the reason is gone", pause.kind, pause.name);
         return (Whose::Person, Some(format!("held: {}", pause.reason)), next);
+    }
+    let older = |than: i64| backlog.oldest.is_some_and(|oldest| now.duration_since(oldest).as_secs() >= than);
+    if mailboxes.contains(&backlog.destination) {
+        let cause = Some("not collected yet".to_owned());
+        return match older(COLLECTED) {
+            true => (Whose::FarEnd, cause, "ask the receiver whether it looks into its mailbox".to_owned()),
+            false => (Whose::Nobody, cause, "nothing; the receiver comes for it".to_owned()),
+        };
     }
     let open_until = breakers
         .iter()
@@ -469,8 +500,7 @@ fn why_it_waits(
         let next = "tried again by itself; call the receiver if it lasts".to_owned();
         return (Whose::FarEnd, Some(cause.clone()), next);
     }
-    let old = backlog.oldest.is_some_and(|oldest| now.duration_since(oldest).as_secs() >= UNDER_WAY);
-    if old {
+    if older(UNDER_WAY) {
         let next = "look whether `drehscheibe run` is running and not overloaded".to_owned();
         (Whose::Ours, Some("no attempt has failed, yet it was not sent".to_owned()), next)
     } else {
@@ -641,10 +671,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_lies_in_a_mailbox_waits_for_its_receiver() {
+        let mailboxes = ["postfach:amt".to_owned()];
+        let look = |since: &str| {
+            let backlog =
+                Backlog { oldest: Some(at(since)), ..backlog("postfach:amt", 2, Some("given back")) };
+            let figures = Figures { backlog: vec![backlog], ..Figures::default() };
+            let items = report(figures, vec![], (&[], &mailboxes), &[], at("12:00:00")).items;
+            (items[0].whose, items[0].cause.clone().unwrap())
+        };
+        assert_eq!(look("09:00:00"), (Whose::Nobody, "not collected yet".to_owned()));
+        assert_eq!(look("08:00:00").0, Whose::FarEnd);
+    }
+
     fn whose(backlog: Backlog, pauses: Vec<Pause>, breakers: &[Breaker]) -> (Whose, String) {
         let destination = backlog.destination.clone();
         let figures = Figures { backlog: vec![backlog], ..Figures::default() };
-        let report = report(figures, pauses, breakers, &[], at("12:00:00"));
+        let report = report(figures, pauses, (breakers, &[]), &[], at("12:00:00"));
         let item = report.items.into_iter().find(|item| item.what == destination).unwrap();
         (item.whose, item.next)
     }
@@ -774,7 +818,8 @@ mod tests {
             repeats: 1,
             timers: 2,
         };
-        let report = report(figures, vec![pause("route", "registerlieferung")], &[], &[], at("12:00:00"));
+        let report =
+            report(figures, vec![pause("route", "registerlieferung")], (&[], &[]), &[], at("12:00:00"));
         let order: Vec<(&str, Whose)> =
             report.items.iter().map(|item| (item.what.as_str(), item.whose)).collect();
         assert_eq!(
@@ -815,7 +860,7 @@ mod tests {
             ("12:00:10", "duty       source wecker: knoten-1/42 since 2026-11-21 09:00:00Z\n"),
             ("11:59:00", "duty       source wecker: nobody, knoten-1/42 had it until 2026-11-21 11:59:00Z\n"),
         ] {
-            let report = report(Figures::default(), vec![], &[], &[], at("12:00:00"));
+            let report = report(Figures::default(), vec![], (&[], &[]), &[], at("12:00:00"));
             let printed = Printed::default();
             print(&Report { duties: vec![held(until)], ..report }, &mut printed.output(false)).unwrap();
             assert!(printed.text().contains(said), "{}", printed.text());
@@ -825,8 +870,11 @@ mod tests {
     #[test]
     fn an_empty_house_says_so() {
         let printed = Printed::default();
-        print(&report(Figures::default(), vec![], &[], &[], at("12:00:00")), &mut printed.output(false))
-            .unwrap();
+        print(
+            &report(Figures::default(), vec![], (&[], &[]), &[], at("12:00:00")),
+            &mut printed.output(false),
+        )
+        .unwrap();
         assert!(printed.text().ends_with("\nnothing waits\n"), "{}", printed.text());
     }
 }

@@ -27,6 +27,7 @@ use super::core::Core;
 use super::following;
 use super::hands::{Given, Lanes};
 use super::hindsight::Hindsight;
+use super::mailboxes;
 use super::points::{Crashed, Point};
 use super::sending::{self, Lease, Turns};
 use super::settle::Settling;
@@ -216,7 +217,8 @@ impl Desk {
             return;
         }
         let core = self.core.clone();
-        let due = self.meanwhile(core.store.next_due()).await.ok().flatten();
+        let collected = mailboxes::all(&core);
+        let due = self.meanwhile(core.store.next_due(&collected)).await.ok().flatten();
         let probe = lock(&self.table.breakers).next_probe(now);
         // A lane that is due but excluded hides the next one; it must not make this spin, however fast the clock runs.
         let hidden = due.is_some_and(|due| due <= now);
@@ -290,7 +292,7 @@ async fn claim(
     };
     let (mut most, mut kept) = (Lanes::new(), HashMap::new());
     for (name, destination) in &set.destinations {
-        let open = !except.contains(name) && !core.destination_paused(name);
+        let open = !destination.collected() && !except.contains(name) && !core.destination_paused(name);
         // A lane that waits for its turn uses up its lease; where a repeat does harm none may be lost, so none waits.
         let waiting = if destination.repeat_is_safe() { 4 } else { 1 };
         let width = destination.width().max(1) * waiting;

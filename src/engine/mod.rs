@@ -22,6 +22,7 @@ pub mod following;
 pub mod hands;
 pub mod hindsight;
 pub mod housekeeping;
+pub mod mailboxes;
 pub mod ports;
 pub mod rekey;
 pub mod retention;

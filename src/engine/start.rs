@@ -23,7 +23,7 @@ use super::receive::{self, Reception};
 use super::recover::{self, Gate};
 use super::refused::Refused;
 use super::watch::{self, Broken, Standing};
-use super::{commit, dispatch, following, lookup, rekey, retention};
+use super::{commit, dispatch, following, lookup, mailboxes, rekey, retention};
 
 /// A running engine.
 pub struct Engine {
@@ -113,6 +113,7 @@ impl Engine {
             watch::spawn(core, "others", housekeeping::others(core.clone())),
             watch::spawn(core, "resume", housekeeping::resume(core.clone(), self.reception.clone())),
             watch::spawn(core, "commands", housekeeping::commands(core.clone(), commands)),
+            watch::spawn(core, "mailboxes", mailboxes::overdue(core.clone())),
             watch::spawn(core, "figures", housekeeping::figures(core.clone())),
             watch::spawn(core, "retention", retain(core.clone())),
             watch::spawn(core, "rekey", rekeyed(core.clone())),

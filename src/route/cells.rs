@@ -15,6 +15,8 @@ use crate::route::menus::Menus;
 use crate::route::partners::Partners;
 use crate::route::place::Place;
 use crate::route::tree::{Kind, Node};
+use crate::transport::http::answer::MESSAGES;
+use crate::transport::http::mailbox::MAILBOX;
 use crate::transport::port::{Answers, HttpBinding};
 use crate::xoev::contract::Known;
 
@@ -162,6 +164,11 @@ impl Cells<'_> {
             desk.fault(
                 on.value.at,
                 "this is no path; write such as `/v1/lieferungen`: letters, digits, `-`, `_`, `.`",
+            );
+        } else if word == HTTP && is_served_already(&on.value.value) {
+            desk.fault(
+                on.value.at,
+                "under this path partners ask for what is theirs (messages, mailbox); write another one",
             );
         }
         self.served(desk, on);
@@ -355,6 +362,14 @@ fn is_path(written: &str) -> bool {
                 !part.is_empty() && !part.starts_with('.') && part.chars().all(plain)
             })
         })
+}
+
+/// Whether the door answers there by itself.
+fn is_served_already(path: &str) -> bool {
+    [MESSAGES, MAILBOX].iter().any(|own| {
+        let rest = path.strip_prefix(own.trim_end_matches('/'));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
 }
 
 fn texts_under(node: &Node, key: &str, found: &mut Vec<(String, Place)>) {

@@ -240,7 +240,9 @@ impl Reader<'_> {
             .iter()
             .filter_map(|item| credentials::read(desk, item, self.resolve))
             .collect();
-        let channels = node.get("channels").map(|node| self.channels(&what, node)).unwrap_or_default();
+        let has_credentials = node.get("credentials").is_some();
+        let channels = node.get("channels");
+        let channels = channels.map(|node| self.channels(&what, node, has_credentials)).unwrap_or_default();
         let answers_by = reading::optional_text(desk, node, "answers-by")
             .filter(|connection| self.answers_by(connection, node));
         let versions = node.get("versions").map(|node| self.versions(node)).unwrap_or_default();
@@ -279,7 +281,7 @@ impl Reader<'_> {
             .collect()
     }
 
-    fn channels(&self, what: &str, node: &Node) -> Vec<WrittenChannel> {
+    fn channels(&self, what: &str, node: &Node, has_credentials: bool) -> Vec<WrittenChannel> {
         let desk = self.desk;
         if !matches!(node.kind, Kind::Map(_)) {
             desk.fault(node.at, format!("`channels` is {}; write connections with settings", node.what()));
@@ -313,6 +315,15 @@ impl Reader<'_> {
                 written,
                 (entry.check_channel)(&settings),
             );
+            if entry.collected && !has_credentials {
+                desk.fault(
+                    name.at,
+                    format!(
+                        "{what} comes for what `{}` holds, but nothing proves who it is; write its `credentials`",
+                        name.value
+                    ),
+                );
+            }
             channels.push(WrittenChannel { connection: name.clone(), settings, written: written.clone() });
         }
         channels

@@ -19,6 +19,7 @@ use crate::store::duty::Duties;
 use crate::store::follow::Follows;
 use crate::store::lane::{Lane, Settle, Take, Want};
 use crate::store::looks::Looks;
+use crate::store::mailbox::Mailboxes;
 use crate::store::plays::Plays;
 use crate::store::recovery::Recovery;
 use crate::store::rekey::Rekey;
@@ -436,7 +437,9 @@ pub trait SpoolRead: Send {
 
 /// A store.
 #[async_trait]
-pub trait Store: Duties + Follows + Looks + Retention + Recovery + Rekey + Plays + Send + Sync {
+pub trait Store:
+    Duties + Follows + Looks + Mailboxes + Retention + Recovery + Rekey + Plays + Send + Sync
+{
     /// Makes this a running process of the store and clears up after those that died: their leases end, commands that they
     /// had taken wait again, claims that nobody needs go (their number is returned). Refused where only one may run and one does.
     async fn begin_run(&self) -> Result<u64, StoreError>;
@@ -498,8 +501,8 @@ pub trait Store: Duties + Follows + Looks + Retention + Recovery + Rekey + Plays
     async fn close(&self, _patience: Duration) -> Result<(), StoreError> {
         Ok(())
     }
-    /// The earliest time at which a lane is due, if any waits.
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// The earliest time at which a lane is due, if any waits but those of these destinations, which nobody sends.
+    async fn next_due(&self, but: &[String]) -> Result<Option<Timestamp>, StoreError>;
     /// Whether everything that a delivery needs can be reached, the keys too, wherever they stand, and the store can acknowledge what
     /// it is given now; an error says what keeps it from that.
     async fn sound(&self) -> Result<(), StoreError>;

@@ -139,6 +139,62 @@ pub fn settles(holder: Holder, fence_of_lane: Option<i64>, row_lane: i64, row_st
     fence_of_lane == Some(holder.fence) && row_lane == holder.lane && is_open(row_state)
 }
 
+/// The lane of a row that a reader of a mailbox asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leased<'a> {
+    /// Its fence.
+    pub fence: i64,
+    /// Until when it is leased.
+    pub until: Option<i64>,
+    /// To whom.
+    pub holder: &'a str,
+}
+
+/// How the first row of a lane of a mailbox is handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandOut {
+    /// Under a new lease; a former one is over, and what was handed out under it is in doubt.
+    Anew,
+    /// To whom it was handed out before, under the same lease.
+    Again,
+    /// Not before the lease of another is over.
+    NotYet(i64),
+}
+
+/// Whether a reader gets the first row of a lane, by the fence that it shows and the word by which it knows its repeats. A lease that ends
+/// after `absurd` was given before the clock went back.
+pub fn hand_out(
+    lane: Leased<'_>,
+    (shown, holder): (Option<i64>, Option<&str>),
+    now: i64,
+    absurd: i64,
+) -> HandOut {
+    match lane.until {
+        Some(until) if until > now && until <= absurd => {
+            let same = shown == Some(lane.fence) || holder.is_some_and(|holder| holder == lane.holder);
+            if same { HandOut::Again } else { HandOut::NotYet(until) }
+        }
+        _ => HandOut::Anew,
+    }
+}
+
+/// What came of a reader's ending a row that is not open any more: the same call repeated says the same. `reference`: what is noted with a
+/// row that was sent; `None` where its content went.
+pub fn ended_before(
+    outcome: &Outcome,
+    state: &str,
+    reference: Option<&str>,
+    (holder, fence): (Holder, Option<i64>),
+) -> bool {
+    match outcome {
+        Outcome::Sent { reference: own, .. } => {
+            state == "sent" && reference.is_none_or(|reference| reference == own)
+        }
+        Outcome::Parked { .. } => state == "parked" && fence == Some(holder.fence),
+        Outcome::Later { .. } | Outcome::Unclear { .. } => false,
+    }
+}
+
 /// The state that an outcome leaves a row in, and whether it is in doubt then; `None`: as before.
 pub fn state_after(outcome: &Outcome) -> (&'static str, Option<bool>) {
     match outcome {
@@ -252,6 +308,34 @@ mod tests {
         for state in [CONFIRMED, FAILED] {
             assert!(!look_settles(look, Some((state, look))), "{state}");
         }
+    }
+
+    #[test]
+    fn a_reader_gets_what_nobody_has_in_hand_and_its_own_again() {
+        let lane = |until| Leased { fence: 7, until, holder: "leser a" };
+        let asks = |until, shown, holder| hand_out(lane(until), (shown, holder), 100, 1_000);
+        assert_eq!(asks(None, None, None), HandOut::Anew);
+        assert_eq!(asks(None, Some(7), Some("leser a")), HandOut::Anew, "what was given back is given anew");
+        assert_eq!(asks(Some(101), None, None), HandOut::NotYet(101));
+        assert_eq!(asks(Some(101), Some(6), Some("leser b")), HandOut::NotYet(101));
+        assert_eq!(asks(Some(101), Some(7), None), HandOut::Again);
+        assert_eq!(asks(Some(101), None, Some("leser a")), HandOut::Again);
+        assert_eq!(asks(Some(100), Some(7), None), HandOut::Anew, "its time is over");
+        assert_eq!(asks(Some(1_001), None, None), HandOut::Anew, "the clock went back");
+    }
+
+    #[test]
+    fn the_same_end_said_again_is_the_same_and_another_is_not() {
+        let sent = |reference: &str| Outcome::Sent { reference: reference.into(), evidence: String::new() };
+        let parked = Outcome::Parked { cause: String::new(), next_step: String::new() };
+        let at = (Holder { lane: 1, fence: 7 }, Some(7));
+        assert!(ended_before(&sent("1-7"), "sent", Some("1-7"), at));
+        assert!(!ended_before(&sent("1-7"), "sent", Some("1-8"), at), "another reader has closed it");
+        assert!(ended_before(&sent("1-7"), "sent", None, at), "nobody knows who closed it, but it is");
+        assert!(!ended_before(&sent("1-7"), "parked", Some("1-7"), at));
+        assert!(ended_before(&parked, "parked", None, at));
+        assert!(!ended_before(&parked, "parked", None, (at.0, Some(8))));
+        assert!(!ended_before(&parked, "sent", None, at));
     }
 
     #[test]

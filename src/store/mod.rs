@@ -21,6 +21,7 @@ pub mod follow;
 pub mod lane;
 pub mod lies;
 pub mod looks;
+pub mod mailbox;
 pub mod migrated;
 pub mod plays;
 pub mod postgres;

@@ -29,6 +29,7 @@ pub const ENTRY: Entry = Entry {
     word: "amqp",
     answers: Some(Answers::ByMessage),
     sends: true,
+    collected: false,
     alone: false,
     check: |written| check::<Settings>(written, settings::further),
     check_channel: |written| check::<ChannelSettings>(written, settings::further_channel),

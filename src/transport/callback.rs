@@ -29,6 +29,7 @@ pub const ENTRY: Entry = Entry {
     word: "callback",
     answers: None,
     sends: true,
+    collected: false,
     alone: false,
     check: |written| settings::check::<Settings>(written, |_, _| {}),
     check_channel: |written| settings::check::<ChannelSettings>(written, further),

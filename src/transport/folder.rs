@@ -36,6 +36,7 @@ pub const ENTRY: Entry = Entry {
     word: "folder",
     answers: Some(Answers::ByMessage),
     sends: true,
+    collected: false,
     alone: true,
     check: |written| settings::check::<Settings>(written, further),
     check_channel: |written| settings::check::<ChannelSettings>(written, further_of_channel),

@@ -7,7 +7,9 @@ pub mod body;
 pub mod guarded;
 pub mod heads;
 pub mod life;
+pub mod mailbox;
 pub mod openapi;
+mod openapi_mailbox;
 pub mod origin;
 pub mod pace;
 pub mod places;
@@ -39,6 +41,7 @@ pub const ENTRY: Entry = Entry {
     word: "http",
     answers: Some(Answers::InBand),
     sends: false,
+    collected: false,
     alone: false,
     check: |written| settings::check::<Settings>(written, further),
     check_channel: |written| settings::check::<NoChannel>(written, |_, _| {}),

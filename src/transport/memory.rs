@@ -19,6 +19,7 @@ pub const ENTRY: Entry = Entry {
     word: "memory",
     answers: None,
     sends: true,
+    collected: false,
     alone: false,
     check: |written| settings::check::<Settings>(written, |_, _| {}),
     check_channel: |written| settings::check::<Settings>(written, |_, _| {}),

@@ -12,6 +12,7 @@ pub mod amqp;
 pub mod callback;
 pub mod folder;
 pub mod http;
+pub mod mailbox;
 pub mod memory;
 pub mod osci;
 pub mod person;
@@ -19,5 +20,13 @@ pub mod timer;
 pub mod xta;
 
 /// Every transport by the word it has in `connections.yaml` and in routes.
-pub const TRANSPORTS: &[port::Entry] =
-    &[http::ENTRY, folder::ENTRY, callback::ENTRY, amqp::ENTRY, person::ENTRY, timer::ENTRY, memory::ENTRY];
+pub const TRANSPORTS: &[port::Entry] = &[
+    http::ENTRY,
+    folder::ENTRY,
+    callback::ENTRY,
+    amqp::ENTRY,
+    mailbox::ENTRY,
+    person::ENTRY,
+    timer::ENTRY,
+    memory::ENTRY,
+];

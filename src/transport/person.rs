@@ -11,6 +11,7 @@ pub const ENTRY: Entry = Entry {
     // The verdict is what the person is told; nothing is sent to the office for it.
     answers: Some(Answers::InBand),
     sends: false,
+    collected: false,
     alone: false,
     check: |_| vec![(String::new(), NO_CONNECTION.to_owned())],
     check_channel: |_| vec![(String::new(), NO_CONNECTION.to_owned())],

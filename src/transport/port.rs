@@ -1,6 +1,8 @@
 //! The contracts between transports and the house: what a transport implements and what it is given.
 //! No transport knows a standard, a route, a step or a store.
 
+pub mod mailbox;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -247,6 +249,11 @@ pub trait Destination: Send + Sync {
 
     /// How many envelopes may be under way at once; asked before each, so that a change counts at once.
     fn width(&self) -> usize;
+
+    /// Whether the receiver comes for what it gets: then nothing is sent, and `patience` is how long a reader may have it in hand.
+    fn collected(&self) -> bool {
+        false
+    }
 }
 
 /// Why a part could not be spooled or read back.
@@ -447,6 +454,8 @@ pub struct Surroundings {
     pub notes: Arc<dyn Notes>,
     /// Timers.
     pub timers: Arc<dyn DueTimers>,
+    /// Mailboxes of partners.
+    pub mailboxes: Arc<dyn mailbox::Mailboxes>,
     /// Where a part that does not run says so.
     pub parts: Parts,
     /// Time.
@@ -467,6 +476,8 @@ pub struct Entry {
     pub answers: Option<Answers>,
     /// Whether it can be a destination.
     pub sends: bool,
+    /// Whether receivers come for what is sent by it, and so need credentials: see [`Destination::collected`].
+    pub collected: bool,
     /// Whether only one replica may run a source of it at a time: it polls what all replicas share.
     pub alone: bool,
     /// Checks the settings of a connection: all faults as (path of the key such as `/listen`, text saying what is allowed).

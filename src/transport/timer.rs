@@ -17,6 +17,7 @@ pub const ENTRY: Entry = Entry {
     word: "timer",
     answers: Some(Answers::ByMessage),
     sends: false,
+    collected: false,
     alone: true,
     check: |written| settings::check::<Settings>(written, further),
     check_channel: |written| settings::check::<NoChannel>(written, |_, _| {}),

@@ -36,6 +36,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "store::lane",
             "store::duty",
             "store::follow",
+            "store::mailbox",
             "store::retention",
             "store::recovery",
             "xoev::contract",

@@ -10,5 +10,7 @@ mod documents;
 mod floods;
 #[path = "http/frames.rs"]
 mod frames;
+#[path = "http/mailbox.rs"]
+mod mailbox;
 #[path = "http/shapes.rs"]
 mod shapes;

@@ -28,6 +28,7 @@ mod json;
 mod klaerfall;
 mod latin;
 mod letters;
+mod mailbox;
 mod model;
 mod mime;
 mod mime_frame;

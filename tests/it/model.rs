@@ -9,6 +9,7 @@ mod broken;
 mod following;
 mod holds;
 mod house;
+mod readers;
 mod shelf;
 mod world;
 
@@ -61,5 +62,25 @@ fn every_broken_variant_is_found() {
         let checked = checker.spawn_bfs().join();
         let found = checked.discovery(property);
         assert!(found.is_some(), "{broken:?} breaks nothing: `{property}` holds");
+    }
+}
+
+#[test]
+fn readers_of_a_mailbox_lose_nothing_and_close_only_what_they_have() {
+    let mailbox = readers::Mailbox { broken: None };
+    let checked = mailbox.checker().threads(2).target_state_count(BOUND).spawn_bfs().join();
+    let states = checked.unique_state_count();
+    checked.assert_properties();
+    assert!(checked.is_done() && states > 1_000, "{states}");
+}
+
+#[test]
+fn every_broken_mailbox_is_found() {
+    for (broken, property) in readers::VARIANTS {
+        let mailbox = readers::Mailbox { broken: Some(*broken) };
+        let wanted = HasDiscoveries::AnyOf([*property].into());
+        let checker = mailbox.checker().threads(2).target_state_count(BOUND).finish_when(wanted);
+        let checked = checker.spawn_bfs().join();
+        assert!(checked.discovery(property).is_some(), "{broken:?} breaks nothing: `{property}` holds");
     }
 }

@@ -18,7 +18,7 @@ fn paths(faults: Vec<(String, String)>) -> Vec<String> {
 #[test]
 fn every_transport_is_in_the_menu_with_a_strict_schema() {
     let words: Vec<&str> = TRANSPORTS.iter().map(|entry| entry.word).collect();
-    assert_eq!(words, ["http", "folder", "callback", "amqp", "person", "timer", "memory"]);
+    assert_eq!(words, ["http", "folder", "callback", "amqp", "mailbox", "person", "timer", "memory"]);
     for entry in TRANSPORTS {
         let schema = (entry.schema)();
         assert_eq!(schema.get("additionalProperties"), Some(&Value::Bool(false)), "{}", entry.word);

@@ -14,6 +14,7 @@ use drehscheibe::envelope::{
     Claim, Envelope, Evidence, Head, How, Inbound, Part, PartnerRef, Reply, Stage, Verdict,
 };
 use drehscheibe::transport::ids::sha256_hex;
+use drehscheibe::transport::port::mailbox::{Asking, End, Ended, Fetch, Handed, Item, Mailboxes, Reach};
 use drehscheibe::transport::port::*;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -43,6 +44,9 @@ pub struct House {
     pub written: Arc<AtomicU64>,
     /// True makes the spool refuse.
     pub spool_full: Mutex<bool>,
+    /// The one letter that mailboxes hold, with its owner; and what readers did with it, in order.
+    pub letter: Mutex<Option<(String, Envelope)>>,
+    pub done: Mutex<Vec<(Uuid, String, End)>>,
 }
 
 impl House {
@@ -76,6 +80,8 @@ impl House {
             standing: Mutex::default(),
             written: Arc::default(),
             spool_full: Mutex::new(false),
+            letter: Mutex::default(),
+            done: Mutex::default(),
         })
     }
 
@@ -87,6 +93,7 @@ impl House {
             standings: self.clone(),
             notes: self.clone(),
             timers: self.clone(),
+            mailboxes: self.clone(),
             parts: Default::default(),
             clock,
             stage: Stage::Test,
@@ -317,6 +324,55 @@ impl DueTimers for House {
         let mut timers = self.timers.lock().unwrap();
         let count = limit.min(timers.len());
         Ok(timers.drain(..count).collect())
+    }
+}
+
+/// The receipt of the one letter.
+pub const RECEIPT: &str = "1-1-a";
+
+#[async_trait]
+impl Mailboxes for House {
+    fn any(&self) -> bool {
+        self.letter.lock().unwrap().is_some()
+    }
+
+    async fn lying(
+        &self,
+        partner: &PartnerRef,
+        _: Option<Uuid>,
+        _: usize,
+    ) -> Result<Option<Vec<Item>>, Busy> {
+        let letter = self.letter.lock().unwrap().clone();
+        Ok(letter.filter(|(owner, _)| *owner == partner.id).map(|(_, envelope)| {
+            vec![Item {
+                id: envelope.head.id,
+                message: "xfamilie.0011".to_owned(),
+                test: true,
+                size: 1,
+                parts: envelope.parts.len(),
+                queued: envelope.head.received,
+                deadline: None,
+                order: "1".to_owned(),
+                reach: Reach::Ready,
+                fetched: false,
+            }]
+        }))
+    }
+
+    async fn fetch(&self, partner: &PartnerRef, id: Uuid, _: Asking) -> Result<Fetch, Busy> {
+        let letter = self.letter.lock().unwrap().clone();
+        let own = letter.filter(|(owner, envelope)| *owner == partner.id && envelope.head.id == id);
+        Ok(own.map_or(Fetch::Unknown, |(_, envelope)| {
+            let until = envelope.head.received + Duration::from_secs(300);
+            Fetch::Handed(Box::new(Handed { receipt: RECEIPT.to_owned(), until, envelope }))
+        }))
+    }
+
+    async fn hold(&self, _: &PartnerRef, _: Uuid, _: &str) {}
+
+    async fn end(&self, _: &PartnerRef, id: Uuid, receipt: &str, end: End) -> Result<Ended, Busy> {
+        self.done.lock().unwrap().push((id, receipt.to_owned(), end));
+        Ok(if receipt == RECEIPT { Ended::Done } else { Ended::Stale })
     }
 }
 

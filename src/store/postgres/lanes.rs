@@ -165,7 +165,7 @@ pub async fn lock_with_after(tx: &Tx<'_>, lanes: &[i64], before: &[Uuid]) -> Sto
 }
 
 /// Ends leases of rows (lane, last place handed out); what was handed out under them is in doubt.
-async fn end(tx: &Tx<'_>, ended: &[tokio_postgres::Row], at: i64) -> Stored<()> {
+pub async fn end(tx: &Tx<'_>, ended: &[tokio_postgres::Row], at: i64) -> Stored<()> {
     if ended.is_empty() {
         return Ok(());
     }
@@ -393,9 +393,9 @@ pub fn closed_due(r: &tokio_postgres::Row) -> Stored<ClosedDue> {
     })
 }
 
-/// When a lane can go at the earliest.
-pub async fn next_due(base: &Base) -> Stored<Option<Timestamp>> {
+/// When a lane can go at the earliest, but those of these destinations.
+pub async fn next_due(base: &Base, but: &[String]) -> Stored<Option<Timestamp>> {
     let client = base.db.get().await?;
-    let next = one(&client, sql!("lane_next"), &[]).await?;
+    let next = one(&client, sql!("lane_next"), &[&but]).await?;
     Ok(next.map(|r| get::<Option<i64>>(&r, 0)).transpose()?.flatten().map(time))
 }

@@ -20,6 +20,7 @@ mod list;
 mod listen;
 pub mod migrate;
 mod looks;
+mod mailbox;
 mod objections;
 pub mod open;
 pub mod outside;

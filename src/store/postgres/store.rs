@@ -17,7 +17,7 @@ use crate::store::contract::{
     Resumed, Scope, SpoolRead, SpoolWrite, Stamp, Store, StoreError, UnderWay, View,
 };
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
-use crate::store::lane::{Lane, Outcome, Settle, Take, Want};
+use crate::store::lane::{Lane, Settle, Take, Want};
 use crate::store::lies::Lies;
 use crate::store::migrated::{Migrated, Version};
 use crate::store::postgres::base::Base;
@@ -34,6 +34,7 @@ use crate::store::postgres::{
 use crate::store::rekey::Rekey;
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use crate::store::sealing::claim_file::Reading;
+use crate::store::sealing::due::does_not_open;
 use crate::store::sealing::prepare::{self, MirrorWork, Work};
 use crate::store::sealing::values::Stored;
 
@@ -216,18 +217,9 @@ impl Store for PostgresStore {
         let (lanes, broken) = lanes::claim(&self.base, &want).await?;
         if !broken.is_empty() {
             // One row that does not open must not stop the others.
-            let settles = broken.into_iter().map(|(lane, fence, row)| Settle {
-                lane,
-                fence,
-                row,
-                outcome: Outcome::Parked {
-                    cause: "its sealed content does not open".into(),
-                    next_step: "restore the store's files from the backup, then replay it".into(),
-                },
-                answers: Vec::new(),
-                delivers: None,
-                release: !lanes.iter().any(|open: &Lane| open.id == lane),
-                now,
+            let settles = broken.into_iter().map(|row| {
+                let release = !lanes.iter().any(|open: &Lane| open.id == row.0);
+                does_not_open(row, release, now)
             });
             self.settle(settles.collect()).await?;
         }
@@ -264,12 +256,12 @@ impl Store for PostgresStore {
         settle::remember(&self.base, (lane, fence), row, what).await
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        lanes::next_due(&self.base).await
+    async fn next_due(&self, but: &[String]) -> Result<Option<Timestamp>, StoreError> {
+        lanes::next_due(&self.base, but).await
     }
 
     async fn sound(&self) -> Result<(), StoreError> {
-        lanes::next_due(&self.base).await?;
+        lanes::next_due(&self.base, &[]).await?;
         ledger::last(&self.base).await.map(drop)
     }
 

@@ -10,7 +10,8 @@ use crate::seal::index::Tag;
 use crate::seal::key::sha256;
 use crate::store::contract::{Stamp, StoreError};
 use crate::store::decide::state_after;
-use crate::store::lane::{Due, Outcome};
+use crate::store::lane::{Due, Outcome, Settle};
+use crate::store::mailbox::Item;
 use crate::store::sealing::content::Opened;
 use crate::store::sealing::heads::{Letter, SealedHead, SendHead, SendNote};
 use crate::store::sealing::prepare::{SendWork, Work};
@@ -21,6 +22,15 @@ pub const LONGEST_LEASE: std::time::Duration = std::time::Duration::from_secs(15
 
 /// What lies further ahead than this was written before the clock went back; below it clocks of replicas may differ.
 pub const SKEW: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Who holds a lease that is a reader's of a mailbox and no process's; behind it, where the reader has one, the word by which it knows its
+/// repeats.
+pub const READER: &str = "leser";
+
+/// The holder of a reader's lease.
+pub fn reader(key: Option<&str>) -> String {
+    key.map_or_else(|| READER.to_owned(), |key| format!("{READER} {key}"))
+}
 
 /// A row of the outbox as read, still sealed.
 #[derive(Debug)]
@@ -158,6 +168,34 @@ pub fn settled(outcome: &Outcome) -> (&'static str, Option<bool>, SendNote) {
 
 /// What proves what a person found out.
 pub const BY_A_PERSON: &str = "a person found out that it arrived";
+
+/// How a row is settled that does not open, by lane, fence and row: one that does not must not stop the others.
+pub fn does_not_open((lane, fence, row): (i64, i64, Uuid), release: bool, now: Timestamp) -> Settle {
+    let outcome = Outcome::Parked {
+        cause: "its sealed content does not open".into(),
+        next_step: "restore the store's files from the backup, then replay it".into(),
+    };
+    Settle { lane, fence, row, outcome, answers: Vec::new(), delivers: None, release, now }
+}
+
+impl Item {
+    /// With what its sealed head says; one that does not open is found when it is handed out.
+    pub fn with_head(self, opened: Stored<Option<Opened>>) -> Stored<Item> {
+        let head = opened.and_then(|opened| opened.map(|one| one.head::<SendHead>()).transpose());
+        let head = match head.map(Option::flatten) {
+            Ok(Some(head)) => head,
+            Ok(None) | Err(StoreError::Corrupt(_)) => return Ok(self),
+            Err(other) => return Err(other),
+        };
+        let parts: u64 = head.parts.iter().map(|part| part.size).sum();
+        Ok(Item {
+            test: head.test.unwrap_or(self.test),
+            size: self.size.saturating_add(parts),
+            parts: head.parts.len(),
+            ..self
+        })
+    }
+}
 
 /// What a person says who found out that a row reached its receiver.
 pub fn said_to_have_arrived() -> Outcome {

@@ -11,7 +11,9 @@ use crate::store::contract::StoreError;
 use crate::store::decide::{self, Armed, Head, Holder};
 use crate::store::lane::{Due, Lane, Outcome, Settle, Want};
 use crate::store::sealing::content::{Opened, Owner, to_json};
-use crate::store::sealing::due::{self, ClosedDue, LONGEST_LEASE, SKEW, said_to_have_arrived, settled};
+use crate::store::sealing::due::{
+    self, ClosedDue, LONGEST_LEASE, READER, SKEW, said_to_have_arrived, settled,
+};
 use crate::store::sealing::heads::SendNote;
 use crate::store::sealing::prepare::Work;
 use crate::store::sealing::taking::Lease;
@@ -86,7 +88,7 @@ pub fn arm(scene: &Scene<'_>, lane: i64, at: i64, anew: bool) -> Stored<()> {
     Ok(())
 }
 
-/// Ends leases that are over, or all of them; rows that were handed out under them are in doubt.
+/// Ends leases that are over, or all that processes hold; rows that were handed out under them are in doubt.
 pub fn end_leases(scene: &Scene<'_>, now: Option<Timestamp>) -> Stored<()> {
     end_leases_but(scene, now, |_| false)
 }
@@ -98,7 +100,9 @@ fn end_leases_but(scene: &Scene<'_>, now: Option<Timestamp>, stay: impl Fn(i64) 
     };
     let ended: Vec<(i64, Option<i64>)> = {
         let mut list = scene.connection.prepare_cached(sql!("lane_expired")).map_err(trouble)?;
-        let rows = list.query_map([over, absurd], |r| Ok((r.get(0)?, r.get(1)?))).map_err(trouble)?;
+        let spared = now.is_none().then_some(READER);
+        let rows =
+            list.query_map(params![over, absurd, spared], |r| Ok((r.get(0)?, r.get(1)?))).map_err(trouble)?;
         rows.collect::<Result<_, _>>().map_err(trouble)?
     };
     for (lane, handed) in ended.into_iter().filter(|(lane, _)| !stay(*lane)) {
@@ -456,12 +460,13 @@ pub fn replay(
     Ok(Some(true))
 }
 
-/// When a lane can go at the earliest.
-pub fn next_due(connection: &Connection) -> Stored<Option<Timestamp>> {
-    let one = |sql: &str| -> Stored<Option<i64>> {
+/// When a lane can go at the earliest, but those of these destinations.
+pub fn next_due(connection: &Connection, but: &[String]) -> Stored<Option<Timestamp>> {
+    let one = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> Stored<Option<i64>> {
         let mut get = connection.prepare_cached(sql).map_err(trouble)?;
-        get.query_row([], |r| r.get(0)).map_err(trouble)
+        get.query_row(values, |r| r.get(0)).map_err(trouble)
     };
-    let next = [one(sql!("lane_next_free"))?, one(sql!("lane_next_leased"))?];
+    let but = json!(but).to_string();
+    let next = [one(sql!("lane_next_free"), &[&but])?, one(sql!("lane_next_leased"), &[])?];
     Ok(next.into_iter().flatten().min().map(time))
 }

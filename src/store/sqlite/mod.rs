@@ -22,6 +22,7 @@ mod list;
 mod lock;
 mod mark;
 mod looks;
+mod mailbox;
 mod objections;
 pub mod open;
 mod read;

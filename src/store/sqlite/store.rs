@@ -17,10 +17,11 @@ use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Listed, ListedSend, Made, Pause,
     Resumed, Scope, SpoolRead, SpoolWrite, Stamp, Store, StoreError, UnderWay, View,
 };
-use crate::store::lane::{Lane, Outcome, Settle, Take, Want};
+use crate::store::lane::{Lane, Settle, Take, Want};
 use crate::store::lies::Lies;
 use crate::store::migrated::{Migrated, Version};
 use crate::store::sealing::claim_file::{Folder, Reading};
+use crate::store::sealing::due::does_not_open;
 use crate::store::sealing::keys::{HOUSE, MandantKey};
 use crate::store::sealing::prepare::{self, Work};
 use crate::store::sealing::taking::Taking;
@@ -329,18 +330,9 @@ impl Store for SqliteStore {
         let (lanes, broken) = self.readers.read(move |db, keyring| lanes::open(db, keyring, closed)).await?;
         if !broken.is_empty() {
             // One row that does not open must not stop the others.
-            let settles = broken.into_iter().map(|(lane, fence, row)| Settle {
-                lane,
-                fence,
-                row,
-                outcome: Outcome::Parked {
-                    cause: "its sealed content does not open".into(),
-                    next_step: "restore the store's files from the backup, then replay it".into(),
-                },
-                answers: Vec::new(),
-                delivers: None,
-                release: !lanes.iter().any(|open: &Lane| open.id == lane),
-                now,
+            let settles = broken.into_iter().map(|row| {
+                let release = !lanes.iter().any(|open: &Lane| open.id == row.0);
+                does_not_open(row, release, now)
             });
             self.settle(settles.collect()).await?;
         }
@@ -375,13 +367,14 @@ impl Store for SqliteStore {
         self.write(move |scene| lanes::remember(scene, (lane, fence), row, &what)).await
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.readers.read(|db, _| lanes::next_due(db)).await
+    async fn next_due(&self, but: &[String]) -> Result<Option<Timestamp>, StoreError> {
+        let but = but.to_vec();
+        self.readers.read(move |db, _| lanes::next_due(db, &but)).await
     }
 
     async fn sound(&self) -> Result<(), StoreError> {
         self.signs.free()?;
-        self.readers.ask(|db, _| lanes::next_due(db)).await?;
+        self.readers.ask(|db, _| lanes::next_due(db, &[])).await?;
         self.keyring.beside(ledger::last).map(drop)
     }
 

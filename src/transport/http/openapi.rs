@@ -7,21 +7,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::body::Bytes;
 use serde_json::{Map, Value, json};
 
+use super::openapi_mailbox;
 use crate::transport::port::HttpBinding;
 
 /// The document as it was made last: anybody may ask for it, as often as he likes.
 #[derive(Default)]
-pub struct Described(Mutex<Option<(Arc<Vec<HttpBinding>>, Bytes)>>);
+pub struct Described(Mutex<Option<Made>>);
+
+/// What was made, and of what.
+struct Made {
+    paths: Arc<Vec<HttpBinding>>,
+    mailboxes: bool,
+    document: Bytes,
+}
 
 impl Described {
-    /// The document for these paths, made anew where they are others than before.
-    pub fn of(&self, paths: &Arc<Vec<HttpBinding>>, certificates: bool) -> Bytes {
+    /// The document for these paths, made anew where they are others than before; `mailboxes`: whether partners have such.
+    pub fn of(&self, paths: &Arc<Vec<HttpBinding>>, certificates: bool, mailboxes: bool) -> Bytes {
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*made {
-            Some((of, document)) if Arc::ptr_eq(of, paths) => document.clone(),
+            Some(last) if Arc::ptr_eq(&last.paths, paths) && last.mailboxes == mailboxes => {
+                last.document.clone()
+            }
             _ => {
-                let document = Bytes::from(document(paths, certificates));
-                *made = Some((paths.clone(), document.clone()));
+                let document = Bytes::from(document(paths, certificates, mailboxes));
+                *made = Some(Made { paths: paths.clone(), mailboxes, document: document.clone() });
                 document
             }
         }
@@ -29,7 +39,7 @@ impl Described {
 }
 
 /// The document for these paths, as JSON.
-fn document(bindings: &[HttpBinding], certificates: bool) -> Vec<u8> {
+fn document(bindings: &[HttpBinding], certificates: bool, mailboxes: bool) -> Vec<u8> {
     let mut by_path: BTreeMap<&str, Vec<&HttpBinding>> = BTreeMap::new();
     for binding in bindings {
         by_path.entry(&binding.path).or_default().push(binding);
@@ -39,6 +49,9 @@ fn document(bindings: &[HttpBinding], certificates: bool) -> Vec<u8> {
         paths.insert(path.to_owned(), json!({"post": delivery(&bindings)}));
     }
     paths.insert("/v1/nachrichten/{id}".to_owned(), json!({"get": standing()}));
+    if mailboxes {
+        paths.extend(openapi_mailbox::paths());
+    }
     let bearer = json!({"type": "http", "scheme": "bearer"});
     let (schemes, security) = if certificates {
         (
@@ -202,6 +215,7 @@ fn parameters() -> Value {
 
 fn schemas() -> Value {
     json!({
+        "Postfach": openapi_mailbox::schema(),
         "Stand": {
             "type": "object",
             "required": ["id", "stand"],
@@ -245,7 +259,10 @@ fn problems() -> Value {
         "404": problem("Nicht gefunden.", None),
         "405": problem("Methode nicht erlaubt.", Some("Allow")),
         "408": problem("Anfrage zu langsam.", None),
-        "409": problem("Derselbe Schlüssel ist noch in Arbeit.", Some("Retry-After")),
+        "409": problem(
+            "Derselbe Schlüssel ist noch in Arbeit; im Postfach: nicht an der Reihe, anderweitig ausgegeben oder Abholung nicht mehr gültig.",
+            Some("Retry-After"),
+        ),
         "413": problem("Zu groß.", None),
         "415": problem("Medientyp nicht unterstützt.", None),
         "429": problem("Der Partner hat zu viele Anfragen zugleich offen.", Some("Retry-After")),

@@ -27,6 +27,12 @@ pub enum Problem {
     Slow,
     /// 409: a request with the same idempotency key is still under way.
     KeyInUse,
+    /// 409: another reader has it in hand for so long at most.
+    Held(Duration),
+    /// 409: something of the same order comes before it.
+    Behind,
+    /// 409: the reader's receipt is not the current one.
+    Stale,
     /// 413: body or part too large.
     TooLarge,
     /// 415: a media type or encoding that is not taken.
@@ -96,6 +102,24 @@ impl Problem {
                 "Anfrage noch in Arbeit",
                 "Eine Anfrage mit demselben Idempotency-Key wird gerade bearbeitet. Bitte später erneut senden.",
             ),
+            Problem::Held(_) => (
+                StatusCode::CONFLICT,
+                "in-abholung",
+                "Wird gerade abgeholt",
+                "Die Nachricht ist an eine andere Abholung ausgegeben. Der Kopf Retry-After nennt die Wartezeit.",
+            ),
+            Problem::Behind => (
+                StatusCode::CONFLICT,
+                "reihenfolge",
+                "Noch nicht an der Reihe",
+                "Zuerst ist der Empfang der älteren Nachrichten derselben Reihe zu bestätigen.",
+            ),
+            Problem::Stale => (
+                StatusCode::CONFLICT,
+                "abholung-abgelaufen",
+                "Abholung nicht mehr gültig",
+                "Die Abholung ist nicht die letzte dieser Nachricht: Sie wurde zurückgegeben, erneut ausgegeben, bestätigt oder zurückgestellt.",
+            ),
             Problem::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "zu-gross",
@@ -162,7 +186,7 @@ impl Problem {
             Problem::Unknown => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"drehscheibe\""));
             }
-            Problem::TooMany(after) | Problem::Busy(after) => {
+            Problem::TooMany(after) | Problem::Busy(after) | Problem::Held(after) => {
                 // Rounded up: 0 would invite a client to come back at once.
                 headers.insert(
                     RETRY_AFTER,

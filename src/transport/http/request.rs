@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, Method};
+use axum::http::{HeaderMap, HeaderName, Method, Uri};
 use axum::response::Response;
 use axum::{Extension, Router};
 use bytes::Bytes;
@@ -26,8 +26,8 @@ use super::room::{Means, Room};
 use super::server::Peer;
 use super::shares::{Full, HeldKey, Place, Shares};
 use super::stranger::{self, Turnstile};
-use super::{Settings, origin};
-use crate::envelope::{Envelope, Evidence, Head};
+use super::{Settings, mailbox, origin};
+use crate::envelope::{Envelope, Evidence, Head, PartnerRef};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::ids::fresh_id;
 use crate::transport::permits::Permits;
@@ -36,33 +36,38 @@ use crate::transport::tls::ClientCertificates;
 
 /// Where the description of all paths is.
 pub const OPENAPI: &str = "/openapi.json";
-const PREFER: HeaderName = HeaderName::from_static("prefer");
+/// What a client would like (RFC 7240).
+pub const PREFER: HeaderName = HeaderName::from_static("prefer");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// How many parts of all bodies may be open at once; each holds a file.
 const OPEN_PARTS: u64 = 128;
 /// What a client is told to wait when the listener or its own share is full.
-const FULL: Duration = Duration::from_secs(1);
+pub const FULL: Duration = Duration::from_secs(1);
 /// So many questions of partners are put to the store at once; the others wait for their turn, which costs nothing.
 const ASKED: usize = 4;
 /// How long they wait.
-const ASKING: Duration = Duration::from_secs(5);
+pub const ASKING: Duration = Duration::from_secs(5);
+/// So many requests of one partner wait for something to come into its mailbox at once.
+const WAITING: usize = 4;
 
 /// What every request of one listener needs.
 pub struct Door {
     connection: String,
-    around: Surroundings,
+    pub(super) around: Surroundings,
     shares: Shares,
-    permits: Permits,
+    /// Readers that wait for something to come into their mailbox.
+    pub(super) waits: Shares,
+    pub(super) permits: Permits,
     open_parts: Permits,
     proxies: Vec<IpNet>,
-    stop: Stop,
+    pub(super) stop: Stop,
     patience: Duration,
     takes_certificates: bool,
     strangers: Turnstile,
     described: Described,
     begun: TaskTracker,
-    asked: Semaphore,
+    pub(super) asked: Semaphore,
 }
 
 impl Door {
@@ -82,6 +87,7 @@ impl Door {
                 settings.max_in_flight,
                 settings.per_partner.unwrap_or(settings.max_in_flight),
             ),
+            waits: Shares::new(settings.max_connections.div_ceil(4), WAITING),
             permits: Permits::new(settings.body_memory << 20),
             open_parts: Permits::new(OPEN_PARTS),
             proxies,
@@ -120,7 +126,7 @@ async fn handle(
     let (head, body) = request.into_parts();
     let expects = head.headers.contains_key("expect");
     let mut body = Some(body);
-    match door.answer(id, &peer, &head.method, head.uri.path(), &head.headers, &mut body).await {
+    match door.answer(id, &peer, (&head.method, &head.uri), &head.headers, &mut body).await {
         Ok(response) => response,
         Err(problem) => {
             // Whoever waits for 100-continue has sent nothing yet and need not.
@@ -151,23 +157,29 @@ impl Door {
         self: &Arc<Self>,
         id: Uuid,
         peer: &Peer,
-        method: &Method,
-        path: &str,
+        (method, uri): (&Method, &Uri),
         headers: &HeaderMap,
         body: &mut Option<Body>,
     ) -> Result<Response, Problem> {
         if peer.lapsed {
             return Err(Problem::Unknown);
         }
+        let path = uri.path();
         let reads = matches!(*method, Method::GET | Method::HEAD);
         let paths = self.around.doors.http();
         let here: Vec<&HttpBinding> = paths.iter().filter(|binding| binding.path == path).collect();
         if here.is_empty() {
             if path == OPENAPI {
                 return match reads {
-                    true => Ok(answer::json(self.described.of(&paths, self.takes_certificates))),
+                    true => {
+                        let mailboxes = self.around.mailboxes.any();
+                        Ok(answer::json(self.described.of(&paths, self.takes_certificates, mailboxes)))
+                    }
                     false => Err(Problem::Method("GET, HEAD")),
                 };
+            }
+            if let Some(wanted) = mailbox::wanted(path).filter(|_| self.around.mailboxes.any()) {
+                return self.mailbox(peer, (method, uri.query()), headers, wanted).await;
             }
             let wanted = path.strip_prefix(MESSAGES).ok_or(Problem::NotFound)?;
             if !reads {
@@ -186,7 +198,7 @@ impl Door {
             part: own.iter().map(|binding| binding.max_part).max().unwrap_or(0),
             patience: self.patience,
         };
-        let place = self.place(&caller)?;
+        let place = self.place(&caller.partner)?;
         let key = idempotency_key(headers)?;
         let held = match &key {
             None => None,
@@ -228,7 +240,7 @@ impl Door {
         }
     }
 
-    fn caller(&self, peer: &Peer, headers: &HeaderMap) -> Result<Caller, Problem> {
+    pub(super) fn caller(&self, peer: &Peer, headers: &HeaderMap) -> Result<Caller, Problem> {
         let admission = self.around.doors.admission();
         let certificate = peer.shown.as_ref().map(|shown| shown.fingerprint());
         let caller = admit(&admission, certificate, headers, self.around.clock.now())
@@ -304,8 +316,8 @@ impl Door {
     }
 
     /// A place in the partner's share: whatever a partner asks for that costs something needs one.
-    fn place(&self, caller: &Caller) -> Result<Place, Problem> {
-        self.shares.take(&caller.partner.id).map_err(|full| match full {
+    pub(super) fn place(&self, partner: &PartnerRef) -> Result<Place, Problem> {
+        self.shares.take(&partner.id).map_err(|full| match full {
             Full::All => Problem::Busy(FULL),
             Full::Partner => Problem::TooMany(FULL),
         })
@@ -313,14 +325,8 @@ impl Door {
 
     async fn standing(&self, caller: Caller, wanted: &str) -> Result<Response, Problem> {
         let wanted = Uuid::try_parse(wanted).map_err(|_| Problem::NotFound)?;
-        let _place = self.place(&caller)?;
-        let turn = tokio::select! {
-            biased;
-            // Who only waits is told so when the listener ends; nobody waits for it then.
-            () = self.stop.cancelled() => None,
-            turn = tokio::time::timeout(ASKING, self.asked.acquire()) => turn.ok().and_then(Result::ok),
-        };
-        let _turn = turn.ok_or(Problem::Busy(FULL))?;
+        let _place = self.place(&caller.partner)?;
+        let _turn = self.turn().await?;
         match self.around.standings.standing(&caller.partner, wanted).await {
             Ok(Some(standing)) => Ok(answer::of_standing(&standing)),
             Ok(None) => Err(Problem::NotFound),
@@ -388,7 +394,7 @@ fn prefers_message(headers: &HeaderMap) -> bool {
 }
 
 /// The idempotency key: 1 to 255 visible ASCII characters, quoted or not.
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     const BAD: Problem = Problem::Unreadable(
         "Der Idempotency-Key braucht 1 bis 255 sichtbare ASCII-Zeichen und steht nur einmal.",
     );

@@ -12,6 +12,7 @@ use drehscheibe::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use drehscheibe::store::follow::{Followed, Follows, Looked, Which};
 use drehscheibe::store::lane::*;
 use drehscheibe::store::looks::{Look, Looks};
+use drehscheibe::store::mailbox::{self, Ended, Handed, Item, Mailboxes, Overdue, Reader, Ticket};
 use drehscheibe::store::plays::Plays;
 use drehscheibe::store::recovery::{Copied, Finding, LedgerLine, Reapplied, Recovering, Recovery};
 use drehscheibe::store::rekey::Rekey;
@@ -220,8 +221,8 @@ impl Store for Troubled {
         self.inner.remember(lane, fence, row, what).await
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.inner.next_due().await
+    async fn next_due(&self, but: &[String]) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.next_due(but).await
     }
 
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
@@ -384,6 +385,42 @@ impl Looks for Troubled {
 
     async fn looks(&self) -> Result<Vec<Look>, StoreError> {
         self.inner.looks().await
+    }
+}
+
+#[async_trait]
+impl Mailboxes for Troubled {
+    async fn lying(
+        &self,
+        reader: &Reader,
+        after: Option<Uuid>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Item>, StoreError> {
+        self.inner.lying(reader, after, limit, now).await
+    }
+
+    async fn hand_out(&self, reader: &Reader, ask: mailbox::Ask) -> Result<Handed, StoreError> {
+        self.inner.hand_out(reader, ask).await
+    }
+
+    async fn end(
+        &self,
+        reader: &Reader,
+        ticket: Ticket,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<Ended, StoreError> {
+        self.inner.end(reader, ticket, outcome, now).await
+    }
+
+    async fn overdue(
+        &self,
+        mailboxes: &[String],
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Overdue>, StoreError> {
+        self.inner.overdue(mailboxes, now, limit).await
     }
 }
 

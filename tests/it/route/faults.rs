@@ -45,6 +45,7 @@ const CASES: &[Case] = &[
     (Route, "- http: /v1", "- ‹htp: /v1", "unknown transport", Some("http")),
     (Route, "- http: /v1/lieferungen", "- ‹callback: /v1/lieferungen", "sends but takes nothing in", None),
     (Route, "http: /v1/lieferungen", "http: ‹v1/../x", "this is no path", None),
+    (Route, "http: /v1/lieferungen", "http: ‹/v1/postfach/x", "partners ask for what is theirs", None),
     (Route, "folder: trays", "folder: ‹tray", "serves `tray`", Some("trays")),
     (Route, "  - folder: trays", "  - http: ‹/v1/lieferungen", "written twice under `on`", None),
     (

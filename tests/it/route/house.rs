@@ -127,6 +127,7 @@ const fn transport(word: &'static str, answers: Option<Answers>, sends: bool) ->
         word,
         answers,
         sends,
+        collected: false,
         alone: false,
         check: |_| Vec::new(),
         check_channel: |_| Vec::new(),

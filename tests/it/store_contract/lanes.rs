@@ -17,18 +17,18 @@ use super::waiting::{LEASE, waiting};
 
 pub async fn a_lane_keeps_order_and_is_leased_once(house: &dyn House) {
     let store = open(house).await;
-    assert_eq!(store.next_due().await.unwrap(), None);
+    assert_eq!(store.next_due(&[]).await.unwrap(), None);
     let cause =
         commit_sends(&*store, "1", vec![send("c:x", Some("k"), "1"), send("c:x", Some("l"), "other")]).await;
     commit_sends(&*store, "2", vec![send("c:x", Some("k"), "2"), send("c:y", Some("k"), "elsewhere")]).await;
-    assert_eq!(store.next_due().await.unwrap(), Some(at(0)));
+    assert_eq!(store.next_due(&[]).await.unwrap(), Some(at(0)));
     assert_eq!(claim(&*store, -1).await.len(), 0, "not due yet");
     let lanes = claim(&*store, 1).await;
     let mut found: Vec<_> = lanes.iter().map(bodies).collect();
     found.sort();
     assert_eq!(found, [vec!["1", "2"], vec!["elsewhere"], vec!["other"]]);
     assert_eq!(claim(&*store, 1).await.len(), 0, "leased once");
-    assert_eq!(store.next_due().await.unwrap(), Some(at(61)), "when the leases end");
+    assert_eq!(store.next_due(&[]).await.unwrap(), Some(at(61)), "when the leases end");
     let lane = lanes.iter().find(|lane| lane.heads.len() == 2).unwrap();
     let due = &lane.heads[0];
     assert_eq!((due.cause, due.attempts, due.unclear, due.deadline), (cause, 0, false, Some(at(9_999))));
@@ -169,7 +169,7 @@ pub async fn a_parked_head_holds_its_lane_until_replayed(house: &dyn House) {
         assert!(settle(&*store, &lane, 0, outcome, true, 2).await);
         commit_sends(&*store, &format!("{name}+"), vec![send("c:x", Some(&name), "3")]).await;
         assert_eq!(claim(&*store, 10_000).await.len(), 0, "held");
-        assert_eq!(store.next_due().await.unwrap(), None);
+        assert_eq!(store.next_due(&[]).await.unwrap(), None);
         let held = store.list_parked_sends(&Scope::Operator, 10).await.unwrap();
         assert_eq!(held.len(), 1);
         assert_eq!(held[0].state, if unclear { "unclear" } else { "parked" });
@@ -329,7 +329,7 @@ pub async fn a_retry_delays_the_whole_lane(house: &dyn House) {
     let lane = claim(&*store, 1).await.remove(0);
     assert!(settle(&*store, &lane, 0, later(500), true, 2).await);
     commit_sends(&*store, "2", vec![send("c:x", Some("k"), "3")]).await;
-    assert_eq!(store.next_due().await.unwrap(), Some(at(500)));
+    assert_eq!(store.next_due(&[]).await.unwrap(), Some(at(500)));
     assert_eq!(claim(&*store, 499).await.len(), 0);
     let listed = &store.list(&Scope::Operator, all()).await.unwrap()[1].sends;
     assert_eq!((listed[0].state.as_str(), listed[0].attempts), ("retrying", 1));
@@ -361,11 +361,11 @@ pub async fn a_row_leaves_only_after_another(house: &dyn House) {
     assert_eq!(lanes.iter().map(bodies).collect::<Vec<_>>(), [vec!["first"]]);
     assert!(settle(&*store, &lanes[0], 0, parked(), true, 2).await);
     assert_eq!(claim(&*store, 3).await.len(), 0);
-    assert_eq!(store.next_due().await.unwrap(), None);
+    assert_eq!(store.next_due(&[]).await.unwrap(), None);
     assert!(store.replay(first.id, "os:rita", "go", at(4)).await.unwrap());
     let lane = claim(&*store, 5).await.remove(0);
     assert!(settle(&*store, &lane, 0, sent(), true, 6).await);
-    assert_eq!(store.next_due().await.unwrap(), Some(at(6)));
+    assert_eq!(store.next_due(&[]).await.unwrap(), Some(at(6)));
     assert_eq!(bodies(&claim(&*store, 7).await[0]), ["second", "behind"]);
     // After one that is sent already: at once.
     let next = Outgoing { after: Some(first.id), ..send("post:n", None, "next") };
@@ -462,7 +462,7 @@ pub async fn a_clock_that_goes_back_ends_pauses(house: &dyn House) {
     assert_eq!(lanes.iter().map(bodies).collect::<Vec<_>>(), [vec!["tried"]]);
     assert!(settle(&*store, &lanes[0], 0, sent(), true, hours(2)).await);
     assert_eq!(store.claim(back).await.unwrap().len(), 0, "what was asked for is kept");
-    assert_eq!(store.next_due().await.unwrap(), Some(at(hours(29))));
+    assert_eq!(store.next_due(&[]).await.unwrap(), Some(at(hours(29))));
 }
 
 pub async fn what_is_woken_runs_though_the_clock_went_back(house: &dyn House) {
@@ -487,7 +487,7 @@ pub async fn a_lease_is_renewed_by_its_fence_only(house: &dyn House) {
     assert!(renew(lane.fence, 50).await);
     assert!(!renew(lane.fence - 1, 50).await && !renew(lane.fence + 1, 50).await);
     assert_eq!(claim(&*store, 100).await.len(), 0, "it lasts from the renewal on");
-    assert_eq!(store.next_due().await.unwrap(), Some(at(110)));
+    assert_eq!(store.next_due(&[]).await.unwrap(), Some(at(110)));
     assert!(settle(&*store, &lane, 0, sent(), false, 101).await);
     assert!(renew(lane.fence, 105).await, "also between two rows");
     let next = claim(&*store, 166).await.remove(0);
@@ -495,5 +495,5 @@ pub async fn a_lease_is_renewed_by_its_fence_only(house: &dyn House) {
     assert!(!renew(lane.fence, 166).await, "and is another's");
     assert!(settle(&*store, &next, 0, later(500), true, 167).await);
     assert!(!store.renew(next.id, next.fence, at(168), Duration::from_secs(60)).await.unwrap(), "given back");
-    assert_eq!(store.next_due().await.unwrap(), Some(at(500)));
+    assert_eq!(store.next_due(&[]).await.unwrap(), Some(at(500)));
 }

@@ -10,6 +10,7 @@ pub mod house;
 pub mod kept;
 pub mod lanes;
 pub mod looks;
+pub mod mailbox;
 pub mod objections;
 pub mod reading;
 pub mod recovery;
@@ -47,6 +48,13 @@ macro_rules! store_contract {
                 a_lease_that_its_holder_does_not_know_of_ends_at_once;
             looks: what_was_asked_and_found_empty_is_kept_by_place_and_partner
                 what_a_source_never_gets_to_ask_counts_from_its_start;
+            mailbox: a_reader_sees_its_own_in_order_and_fetches_the_first_of_each_lane
+                what_is_anothers_is_like_what_is_not_there one_reader_has_it_and_who_lost_the_answer_gets_it_again
+                a_receipt_ends_its_own_row_only two_that_ask_at_once_are_handed_out_once
+                what_is_given_back_comes_again_and_what_is_refused_waits_for_a_person
+                what_must_not_leave_yet_is_not_there_yet what_nobody_collects_in_time_is_found_unless_a_reader_has_it
+                a_reader_keeps_what_it_has_when_the_house_starts_anew a_mailbox_does_not_keep_dispatch_awake
+                closing_delivers_the_vorgang_and_lets_go_what_waits_for_it;
             waiting: waiting_messages_are_woken waiting_messages_expire_and_finish
                 what_comes_back_is_laid_down_with_its_row a_vorgang_is_delivered_when_its_answer_was_taken
                 replayed_messages_run_again_once a_replay_settled_by_another_is_a_repeat

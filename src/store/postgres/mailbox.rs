@@ -1,0 +1,253 @@
+//! Mailboxes: rows of the outbox that their receivers come for. A reader's lease is no process's (`lauf` is empty), so it outlives the
+//! replica that gave it. Decides nothing that `decide` does not, and reads no clock.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::seal::key::OVERHEAD;
+use crate::store::contract::{Store, StoreError};
+use crate::store::decide::{self, HandOut, Holder, Leased};
+use crate::store::lane::{Outcome, Settle};
+use crate::store::mailbox::{Ask, Ended, Handed, Item, Mailboxes, Overdue, Reader, Ticket};
+use crate::store::postgres::base::{Base, no_stamp, stamps};
+use crate::store::postgres::pool::{Tx, one, rows, run, transact};
+use crate::store::postgres::settle;
+use crate::store::postgres::store::PostgresStore;
+use crate::store::postgres::values::{get, sql};
+use crate::store::postgres::{blob, lanes};
+use crate::store::sealing::content::{Closed, Owner};
+use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, does_not_open, reader};
+use crate::store::sealing::heads::SendNote;
+use crate::store::sealing::values::{Stored, count, later, limit, micros, time};
+
+/// A row of a mailbox as it stands.
+struct Found {
+    lane: i64,
+    state: String,
+    destination: String,
+    attempts: i64,
+    nr: i64,
+    fence: Option<i64>,
+    until: Option<i64>,
+    holder: String,
+    first: bool,
+    may_leave: bool,
+}
+
+async fn find(tx: &Tx<'_>, who: &Reader, id: Uuid, now: Timestamp) -> Stored<Option<Found>> {
+    let found = one(tx, sql!("mailbox_row"), &[&id, &who.partner, &who.destinations, &micros(now)]).await?;
+    let read = |r: tokio_postgres::Row| {
+        Ok(Found {
+            lane: get(&r, 0)?,
+            state: get(&r, 1)?,
+            destination: get(&r, 2)?,
+            attempts: get(&r, 3)?,
+            nr: get(&r, 4)?,
+            fence: get(&r, 5)?,
+            until: get(&r, 6)?,
+            holder: get(&r, 7)?,
+            first: get(&r, 8)?,
+            may_leave: get(&r, 9)?,
+        })
+    };
+    found.map(read).transpose()
+}
+
+/// The same, its lane held locked: of several replicas one decides at a time.
+async fn find_locked(tx: &Tx<'_>, who: &Reader, id: Uuid, now: Timestamp) -> Stored<Option<Found>> {
+    let Some(found) = find(tx, who, id, now).await? else { return Ok(None) };
+    lanes::lock(tx, &[found.lane]).await?;
+    find(tx, who, id, now).await
+}
+
+/// A row that was handed out, still sealed, or why it was not.
+enum Taken {
+    Out(Box<(ClosedDue, Closed)>, Ticket, i64),
+    Not(Handed),
+}
+
+async fn hand_out(tx: &Tx<'_>, who: &Reader, ask: &Ask) -> Stored<Taken> {
+    let not = |handed| Ok(Taken::Not(handed));
+    let Some(found) = find_locked(tx, who, ask.id, ask.now).await? else { return not(Handed::Unknown) };
+    let (true, true, Some(fence)) = (decide::is_open(&found.state), found.may_leave, found.fence) else {
+        return not(Handed::Unknown);
+    };
+    if !found.first {
+        return not(Handed::Behind);
+    }
+    let (now, absurd) = (micros(ask.now), later(ask.now, LONGEST_LEASE));
+    let until = later(ask.now, ask.lease.min(LONGEST_LEASE));
+    let holder = reader(ask.key.as_deref());
+    let known = ask.key.as_ref().map(|_| holder.as_str());
+    let shown = ask.ticket.filter(|shown| shown.lane == found.lane && shown.row == ask.id);
+    let lane = Leased { fence, until: found.until, holder: &found.holder };
+    let fence = match decide::hand_out(lane, (shown.map(|shown| shown.fence), known), now, absurd) {
+        HandOut::NotYet(until) => return not(Handed::Held(time(until))),
+        HandOut::Again => {
+            run(tx, sql!("lane_renew"), &[&found.lane, &fence, &until]).await?;
+            fence
+        }
+        HandOut::Anew => {
+            // What is over casts its doubt before anybody gets it anew.
+            let over = rows(tx, sql!("lane_over"), &[&found.lane, &now, &absurd]).await?;
+            lanes::end(tx, &over, now).await?;
+            fence + 1
+        }
+    };
+    let heads = rows(tx, sql!("outbox_heads"), &[&[found.lane].as_slice(), &limit(1)]).await?;
+    let Some(head) = heads.first() else { return not(Handed::Unknown) };
+    if Some(fence) != found.fence {
+        let (lane, place): (i64, i64) = (found.lane, get(head, 1)?);
+        let none: Option<i64> = None;
+        run(tx, sql!("lane_lease"), &[&[lane].as_slice(), &[place].as_slice(), &until, &holder, &none])
+            .await?;
+    }
+    let ticket = Ticket { lane: found.lane, fence, row: ask.id };
+    let closed = (lanes::closed_due(head)?, blob::closed(head, 16)?);
+    Ok(Taken::Out(Box::new(closed), ticket, until))
+}
+
+async fn end(
+    base: &Base,
+    tx: &Tx<'_>,
+    who: &Reader,
+    (ticket, outcome): (Ticket, &Outcome),
+    (now, month): (Timestamp, i64),
+) -> Stored<Ended> {
+    let holder = Holder { lane: ticket.lane, fence: ticket.fence };
+    // Settling locks for itself, guards before lanes and lanes before rows; what was settled by another meanwhile is looked at again.
+    for _ in 0..2 {
+        let Some(found) = find(tx, who, ticket.row, now).await? else { return Ok(Ended::Unknown) };
+        let fence = found.fence.filter(|_| found.lane == ticket.lane);
+        if !decide::is_open(&found.state) {
+            let noted = reference(base, tx, (Owner::new("outbox", ticket.row), found.nr)).await?;
+            let before = decide::ended_before(outcome, &found.state, noted.as_deref(), (holder, fence));
+            return Ok(if before { Ended::Again } else { Ended::Stale });
+        }
+        if !found.first || fence != Some(ticket.fence) {
+            return Ok(Ended::Stale);
+        }
+        if matches!(outcome, Outcome::Later { .. }) && found.until.is_none() {
+            return Ok(Ended::Again);
+        }
+        let delivers = settle::delivers(base, tx, (ticket.row, found.nr)).await?;
+        let (lane, fence, row, outcome) = (ticket.lane, ticket.fence, ticket.row, outcome.clone());
+        let one = Settle { lane, fence, row, outcome, answers: Vec::new(), delivers, release: true, now };
+        if settle::in_rounds(base, tx, &[one], &mut settle::Laid::new(), month).await? == [true] {
+            let attempts = u32::try_from(found.attempts).unwrap_or(u32::MAX);
+            return Ok(Ended::Done { destination: found.destination, attempts });
+        }
+    }
+    Ok(Ended::Stale)
+}
+
+/// By which ticket a row was closed; `None` where its content went or does not open.
+async fn reference(base: &Base, tx: &Tx<'_>, (owner, nr): (Owner, i64)) -> Stored<Option<String>> {
+    let Some(closed) = blob::read(tx, &[nr], true).await?.remove(&nr) else { return Ok(None) };
+    match base.keyring.open_one(tx, owner, closed).await {
+        Ok(Some(opened)) => Ok(opened.note::<SendNote>()?.reference),
+        Ok(None) | Err(StoreError::Corrupt(_)) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+/// An item with its sealed head.
+fn item(r: &tokio_postgres::Row, now: i64) -> Stored<(Item, Closed)> {
+    let until: Option<i64> = get(r, 9)?;
+    let item = Item {
+        id: get(r, 0)?,
+        lane: get(r, 1)?,
+        message: get(r, 2)?,
+        queued: time(get(r, 3)?),
+        deadline: get::<Option<i64>>(r, 4)?.map(time),
+        fetched: get(r, 5)?,
+        size: count(get::<Option<i64>>(r, 6)?.unwrap_or(0)).saturating_sub(OVERHEAD as u64),
+        test: get(r, 7)?,
+        first: get(r, 8)?,
+        held: until.filter(|until| *until > now).map(time),
+        parts: 0,
+    };
+    Ok((item, blob::closed(r, 10)?))
+}
+
+#[async_trait]
+impl Mailboxes for PostgresStore {
+    async fn lying(
+        &self,
+        reader: &Reader,
+        after: Option<Uuid>,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Item>, StoreError> {
+        let (base, now) = (&self.base, micros(now));
+        let client = base.db.get().await?;
+        let (boxes, most) = (&reader.destinations, limit(most));
+        let found =
+            rows(&client, sql!("mailbox_list"), &[boxes, &reader.partner, &after, &now, &most]).await?;
+        let (mut items, mut closed) = (Vec::with_capacity(found.len()), Vec::with_capacity(found.len()));
+        for r in &found {
+            let (item, content) = item(r, now)?;
+            closed.push((Owner::new("outbox", item.id), content));
+            items.push(item);
+        }
+        let opened = base.keyring.open_all(&client, closed).await?;
+        items.into_iter().zip(opened).map(|(item, opened)| item.with_head(opened)).collect()
+    }
+
+    async fn hand_out(&self, reader: &Reader, ask: Ask) -> Result<Handed, StoreError> {
+        self.watch()?;
+        let base = &self.base;
+        let (closed, ticket, until) = match transact!(base.db, tx => hand_out(&tx, reader, &ask).await)? {
+            Taken::Not(handed) => return Ok(handed),
+            Taken::Out(closed, ticket, until) => (closed, ticket, until),
+        };
+        let (due, content) = *closed;
+        let client = base.db.get().await?;
+        let stamp = stamps(&client, &[due.stamp]).await?.remove(&due.stamp).ok_or_else(no_stamp)?;
+        let opened = base.keyring.open_one(&client, Owner::new("outbox", due.id), content).await;
+        drop(client);
+        match opened.and_then(|opened| due.open(stamp, opened)) {
+            Ok(due) => Ok(Handed::Out(Box::new(due), ticket, time(until))),
+            Err(StoreError::Corrupt(_)) => {
+                let row = (ticket.lane, ticket.fence, ticket.row);
+                self.settle(vec![does_not_open(row, true, ask.now)]).await?;
+                Ok(Handed::Unknown)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    async fn end(
+        &self,
+        reader: &Reader,
+        ticket: Ticket,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<Ended, StoreError> {
+        self.watch()?;
+        let base = &self.base;
+        let month = base.month(now).await?;
+        transact!(base.db, tx => end(base, &tx, reader, (ticket, &outcome), (now, month)).await)
+    }
+
+    async fn overdue(
+        &self,
+        mailboxes: &[String],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Overdue>, StoreError> {
+        let client = self.base.db.get().await?;
+        let found = rows(&client, sql!("mailbox_overdue"), &[&mailboxes, &micros(now), &limit(most)]).await?;
+        let read = |r: &tokio_postgres::Row| {
+            Ok(Overdue {
+                lane: get(r, 0)?,
+                fence: get(r, 1)?,
+                row: get(r, 2)?,
+                destination: get(r, 3)?,
+                fetched: get(r, 4)?,
+            })
+        };
+        found.iter().map(read).collect()
+    }
+}

@@ -1,0 +1,95 @@
+//! Mailboxes of partners without a server of their own: what is sent there lies until its receiver comes for it, by whatever door serves
+//! mailboxes (`http/mailbox.rs`). Sends nothing, keeps nothing itself: a mailbox is the partner's lanes of the outbox.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::port::{Destination, Entry, Receipt, SendError};
+use super::settings::{self, Span};
+use crate::envelope::Envelope;
+
+/// The menu entry.
+pub const ENTRY: Entry = Entry {
+    word: "mailbox",
+    answers: None,
+    sends: true,
+    collected: true,
+    alone: false,
+    check: |written| settings::check::<Settings>(written, further),
+    check_channel: |written| settings::check::<ChannelSettings>(written, |_, _| {}),
+    folders: super::port::no_folders,
+    schema: settings::schema_of::<Settings>,
+    source: |_, _, _| Ok(None),
+    destination: |name, written, _, _| {
+        let settings: Settings = settings::read(name, written)?;
+        Ok(Some(Arc::new(Mailbox { lease: settings.lease.0 })))
+    },
+};
+
+/// Settings of a connection of mailboxes.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Settings {
+    /// How long a reader has in hand what it fetched, from 10s to 15m; closed by then, or handed out again.
+    #[serde(default = "five_minutes")]
+    pub lease: Span,
+}
+
+fn five_minutes() -> Span {
+    Span(Duration::from_secs(300))
+}
+
+const SHORTEST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(900);
+
+fn further(settings: &Settings, faults: &mut Vec<(String, String)>) {
+    if !(SHORTEST..=LONGEST).contains(&settings.lease.0) {
+        faults.push(("/lease".to_owned(), "must be from 10s to 15m".to_owned()));
+    }
+}
+
+/// A partner's mailbox needs no settings: who may read it are the partner's credentials.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ChannelSettings {}
+
+/// The mailbox of one partner.
+struct Mailbox {
+    lease: Duration,
+}
+
+#[async_trait]
+impl Destination for Mailbox {
+    /// Only where a lane was leased while this was no mailbox yet.
+    async fn send(&self, _: &Envelope) -> Result<Receipt, SendError> {
+        let cause = "it waits to be collected".to_owned();
+        Err(SendError::Later { cause, retry_after: None, far_end: false })
+    }
+
+    fn repeat_is_safe(&self) -> bool {
+        // The receiver knows what is handed out again by its id.
+        true
+    }
+
+    async fn find_by_reference(&self, _: &Envelope) -> Result<Option<Receipt>, SendError> {
+        Err(SendError::Unclear {
+            cause: "a receiver of a mailbox cannot be asked; it gets it again".to_owned(),
+        })
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        Some(self.lease)
+    }
+
+    fn width(&self) -> usize {
+        1
+    }
+
+    fn collected(&self) -> bool {
+        true
+    }
+}
