@@ -106,6 +106,7 @@ impl Gate {
                 }
                 .to_owned(),
                 retry_after: RETRY,
+                of_partner: false,
             }),
         }
     }
