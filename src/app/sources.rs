@@ -21,6 +21,7 @@ struct Kept {
     fingerprint: String,
     last: bool,
     stop: Stop,
+    source: Arc<dyn Source>,
     task: JoinHandle<()>,
 }
 
@@ -76,12 +77,13 @@ impl Sources {
         let stop = Stop::new();
         let Wanted { connection, fingerprint, source, last, alone } = wanted;
         let minder = Minder { connection: connection.clone(), clock: clock.clone(), parts: parts.clone() };
-        let task = tokio::spawn(minder.keep(source, alone, stop.clone()));
-        self.0.insert(connection, Kept { fingerprint, last, stop, task });
+        let task = tokio::spawn(minder.keep(source.clone(), alone, stop.clone()));
+        self.0.insert(connection, Kept { fingerprint, last, stop, source, task });
     }
 
-    /// Stops all but those that end last.
+    /// Stops all but those that end last, which keep what health and metrics need.
     pub async fn stop_but_last(&mut self) {
+        self.0.values().filter(|kept| kept.last).for_each(|kept| kept.source.leave());
         let last: Vec<String> =
             self.0.iter().filter(|(_, kept)| kept.last).map(|(connection, _)| connection.clone()).collect();
         self.retain(|connection, _| last.iter().any(|last| last == connection)).await;

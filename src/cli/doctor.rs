@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use crate::app::asking::{self, ALIVE};
+use crate::app::asking::{self, ALIVE, Door};
 use crate::app::bundle::gather::Finding;
 use crate::app::fit::{self, Fit, Unfit};
 use crate::app::house;
@@ -62,7 +62,7 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
     if let Some(fit) = &fit {
         for wanted in &fit.compiled.sources {
             if let Some(listen) = wanted.settings.get("listen").and_then(|listen| listen.as_str()) {
-                findings.push(port(listen).await);
+                findings.push(port(listen, Door::of(&wanted.settings, &place.config).ok()).await);
             }
             if let Some(tls) = wanted.settings.get("tls").filter(|tls| !tls.is_null()) {
                 findings.push(certificates(&place.config, tls));
@@ -177,11 +177,14 @@ fn clock() -> Finding {
     Finding { what: "clock", fine: plausible, text }
 }
 
-async fn port(listen: &str) -> Finding {
+async fn port(listen: &str, door: Option<Door>) -> Finding {
     let (fine, text) = match TcpListener::bind(listen) {
         Ok(_) => (true, format!("{listen} is free")),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            let answer = asking::ask(listen, "/health/live").await;
+            let answer = match &door {
+                Some(door) => asking::ask(door, "/health/live").await,
+                None => None,
+            };
             match answer.is_some_and(|answer| answer.good && answer.text.trim() == ALIVE) {
                 true => (true, format!("{listen} is held by a drehscheibe that runs")),
                 false => {

@@ -4,6 +4,7 @@
 mod offices;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -107,7 +108,8 @@ pub struct Report {
 /// Looks and prints.
 pub async fn run(global: &Global, clock: &Clock, out: &mut Output) -> Result<Exit, CliError> {
     let fit = stage::compile(global, out)?;
-    let house = house(&fit.compiled).await;
+    let config = stage::place(global).config;
+    let house = house(&fit.compiled, &config).await;
     // Said before the store is opened: where it does not open, this is half of the answer.
     out.say(&format!("house      {house}"))?;
     let store = stage::opened(global, &fit, true)?;
@@ -118,7 +120,7 @@ pub async fn run(global: &Global, clock: &Clock, out: &mut Output) -> Result<Exi
     let duties = store.duties().await?;
     let kept = kept(&*store, &figures).await?;
     let mut report = report(figures, pauses, (&breakers, &mailboxes(&fit.compiled)), &kept, now);
-    report.parts = parts(&fit.compiled).await;
+    report.parts = parts(&fit.compiled, &config).await;
     report.items.extend(store.recovery().await?.map(of_recovery));
     report.items.extend(report.parts.iter().filter_map(|said| of_part(said, now)));
     report.items.extend(of_offices(&*store, &fit.compiled, &report.pauses, now).await?);
@@ -287,12 +289,13 @@ fn of_undeclared(offices: &[String]) -> Option<Item> {
 }
 
 /// Whether a process of this stage takes deliveries, as it says itself.
-async fn house(compiled: &Compiled) -> String {
-    let listen = match asking::door(compiled) {
-        Ok(listen) => listen,
+async fn house(compiled: &Compiled, config: &Path) -> String {
+    let door = match asking::door(compiled, config) {
+        Ok(door) => door,
         Err(cause) => return format!("not asked: {cause}"),
     };
-    match asking::ask(listen, "/health/ready").await {
+    let listen = &door.listen;
+    match asking::ask(&door, "/health/ready").await {
         Some(Answered { good: true, text }) if text.starts_with("bereit") => {
             format!("runs and takes deliveries at {listen}")
         }
@@ -308,9 +311,9 @@ async fn house(compiled: &Compiled) -> String {
 }
 
 /// How the parts of the running process are, as it says itself; none where it is not asked.
-async fn parts(compiled: &Compiled) -> Vec<Said> {
-    let Ok(listen) = asking::door(compiled) else { return Vec::new() };
-    let answered = asking::ask(listen, "/health/parts").await.filter(|answered| answered.good);
+async fn parts(compiled: &Compiled, config: &Path) -> Vec<Said> {
+    let Ok(door) = asking::door(compiled, config) else { return Vec::new() };
+    let answered = asking::ask(&door, "/health/parts").await.filter(|answered| answered.good);
     answered.and_then(|answered| serde_json::from_str(&answered.text).ok()).unwrap_or_default()
 }
 

@@ -23,7 +23,11 @@ pub struct Alone {
 
 /// Another replica does it: nothing was taken.
 fn elsewhere() -> Busy {
-    Busy { cause: "another replica does this now".to_owned(), retry_after: Duration::from_secs(1) }
+    Busy {
+        cause: "another replica does this now".to_owned(),
+        retry_after: Duration::from_secs(1),
+        of_partner: false,
+    }
 }
 
 impl Alone {

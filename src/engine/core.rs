@@ -295,5 +295,5 @@ impl Core {
 
 /// The `Busy` that a source is told, with a pause that suits a store or room that is full.
 pub fn busy(cause: impl Into<String>) -> Busy {
-    Busy { cause: cause.into(), retry_after: Duration::from_secs(2) }
+    Busy { cause: cause.into(), retry_after: Duration::from_secs(2), of_partner: false }
 }

@@ -85,7 +85,7 @@ impl Reception {
         if let Some(partner) = &head.partner
             && self.core.paused("partner", &partner.id)
         {
-            return Some("deliveries of this partner are paused by the operator");
+            return Some(PARTNER_PAUSED);
         }
         let mut routes = set.by_binding(&head.binding).peekable();
         routes.peek()?;
@@ -178,12 +178,16 @@ impl Intake for Reception {
 /// The cause of a `Busy` for a route that a person has paused.
 const ROUTE_PAUSED: &str = "the route is paused by the operator";
 
+/// The cause of a `Busy` for a partner that a person has paused.
+const PARTNER_PAUSED: &str = "deliveries of this partner are paused by the operator";
+
 fn paused(cause: &str) -> Busy {
-    Busy { cause: cause.to_owned(), retry_after: Duration::from_secs(30) }
+    let of_partner = cause == PARTNER_PAUSED;
+    Busy { cause: cause.to_owned(), retry_after: Duration::from_secs(30), of_partner }
 }
 
-/// The cause of a `Busy` for a delivery that would have to be parked beyond what is kept of its partner.
-const FULL: &str = "of this partner more is parked or refused than is kept in a day";
+/// The cause of a `Busy` for a delivery that would have to wait or to be parked beyond what is kept of its partner.
+const FULL: &str = "of this partner more waits, is parked or was refused than is kept in a day";
 
 /// Why a delivery is quarantined without a run, and what a person does about it.
 struct Reason {
@@ -327,7 +331,8 @@ fn commit(core: &Core, mut decided: Box<Decided>, ticket: Option<Ticket>) {
     let Some(ticket) = ticket else { return };
     if core.refused.bound(Arc::make_mut(&mut decided.entry), core.clock.now()) == Room::None {
         core.release(std::mem::take(&mut decided.leased));
-        ticket.tell(Err(Busy { cause: FULL.to_owned(), retry_after: Duration::from_secs(600) }));
+        let retry_after = Duration::from_secs(600);
+        ticket.tell(Err(Busy { cause: FULL.to_owned(), retry_after, of_partner: true }));
         return;
     }
     let _ = core.commits.send(Pending { decided, ticket });

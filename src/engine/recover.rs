@@ -108,6 +108,7 @@ impl Gate {
                 }
                 .to_owned(),
                 retry_after: RETRY,
+                of_partner: false,
             }),
         }
     }

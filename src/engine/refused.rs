@@ -1,5 +1,5 @@
-//! How much is kept of what one partner delivers and nobody can use: bounded by partner and time, so that no login fills the disk.
-//! Never touches what is accepted or waits, and never drops what a person may still have to replay.
+//! How much is kept of what one partner delivers and nobody can use, or nobody can use yet: bounded by partner and time, so that no
+//! login fills the disk. Never touches what is accepted, and never drops what waits or what a person may still have to replay.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,8 @@ use crate::envelope::Inbound;
 use crate::store::contract::{Entry, Keep};
 use crate::telemetry::alarm::{Alarm, raise};
 
-/// Octets that refused, parked and quarantined deliveries of one partner may take within [`SPAN`]; beyond, only their hashes are kept.
+/// Octets that refused, waiting, parked and quarantined deliveries of one partner may take within [`SPAN`]; beyond, only the hashes of
+/// what is refused are kept, and what would have to be kept whole is not taken.
 pub const MOST: u64 = 1 << 30;
 /// Beyond, and with what such hashes take, nothing is taken any more that would be refused: without an end to it, the smallest fill the
 /// disk as well as the largest, only by their number.
@@ -50,27 +51,40 @@ fn octets(entry: &Entry) -> u64 {
     }
 }
 
-/// Whether an entry counts: new, of a partner, and of no use.
-fn counts(entry: &Entry) -> bool {
-    matches!(entry.state, Inbound::Rejected | Inbound::Quarantined | Inbound::Parked)
-        && !entry.resumes
-        && entry.envelope.head.partner.is_some()
+/// Of which partner an entry counts; `None` where it is of nobody, or of use. What goes on waiting was counted when it was taken.
+fn partner(entry: &Entry) -> Option<&str> {
+    let counts = match entry.state {
+        Inbound::Rejected | Inbound::Quarantined | Inbound::Parked | Inbound::Denied => true,
+        Inbound::Waiting => !entry.resumes,
+        _ => false,
+    };
+    let partner = entry.envelope.head.partner.as_ref().filter(|_| counts)?;
+    Some(&partner.id)
+}
+
+/// Whether a person may have to replay it, or it runs again by itself: then it is kept whole or not taken.
+fn is_kept_whole(entry: &Entry) -> bool {
+    matches!(entry.state, Inbound::Parked | Inbound::Waiting)
 }
 
 impl Refused {
     /// Whether there is room for an entry; where there is none it is cut down to its hash, or has to come again.
     pub fn bound(&self, entry: &mut Entry, now: Timestamp) -> Room {
-        if !counts(entry) {
-            return Room::Kept;
-        }
-        let kept = self.kept_of(&entry.stamp.partner, now);
-        let fits = |most| kept + octets(entry) <= most;
+        let Some(partner) = partner(entry) else { return Room::Kept };
+        let running = self.running(partner, now);
+        let kept = running.map_or(0, |(_, kept)| kept);
+        let more = if is_counted(entry, running) { 0 } else { octets(entry) };
+        let fits = |most| kept + more <= most;
         if fits(MOST) || entry.keep == Keep::HashOnly && fits(MOST + HASHES) {
             return Room::Kept;
         }
-        raise(Alarm::RefusedTooMuch, &entry.stamp.partner, &[]);
-        if entry.state == Inbound::Parked || kept + ROWS > MOST + HASHES {
-            return Room::None;
+        raise(Alarm::RefusedTooMuch, partner, &[]);
+        match (is_kept_whole(entry), entry.resumes) {
+            // It lies here already.
+            (true, true) => return Room::Kept,
+            (true, false) => return Room::None,
+            (false, false) if kept + ROWS > MOST + HASHES => return Room::None,
+            (false, _) => {}
         }
         entry.keep = Keep::HashOnly;
         entry.cause = Some(match entry.cause.take() {
@@ -82,25 +96,43 @@ impl Refused {
 
     /// An entry was committed.
     pub fn kept(&self, entry: &Entry, now: Timestamp) {
-        if !counts(entry) {
+        // What waited and is of use now no longer counts.
+        let (of_use, sender) = match (partner(entry), &entry.envelope.head.partner) {
+            (Some(partner), _) => (false, partner),
+            (None, Some(partner)) if entry.resumes && entry.state == Inbound::Accepted => {
+                (true, partner.id.as_str())
+            }
+            _ => return,
+        };
+        let running = self.running(sender, now);
+        let counted = is_counted(entry, running);
+        if counted != of_use {
             return;
         }
-        let before = self.kept_of(&entry.stamp.partner, now);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, kept) = all.entry(entry.stamp.partner.clone()).or_insert((now, 0));
-        *kept = before + octets(entry);
+        let (_, kept) = all.entry(sender.to_owned()).or_insert((now, 0));
+        *kept = match of_use {
+            true => kept.saturating_sub(octets(entry)),
+            false => *kept + octets(entry),
+        };
     }
 
-    /// What was kept of a partner in its running span; a span that is over is forgotten, also after a clock that went back.
-    fn kept_of(&self, partner: &str, now: Timestamp) -> u64 {
+    /// Since when the running span of a partner counts, and what was kept in it; one that is over is forgotten, also after a clock
+    /// that went back.
+    fn running(&self, partner: &str, now: Timestamp) -> Option<(Timestamp, u64)> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((since, kept)) = all.get(partner).copied() else { return 0 };
+        let (since, kept) = all.get(partner).copied()?;
         if now >= since && now.duration_since(since) < SPAN {
-            return kept;
+            return Some((since, kept));
         }
         all.remove(partner);
-        0
+        None
     }
+}
+
+/// Whether an entry that settles what was taken before was counted in this span, as what waited or was parked.
+fn is_counted(entry: &Entry, running: Option<(Timestamp, u64)>) -> bool {
+    entry.resumes && running.is_some_and(|(since, _)| entry.envelope.head.received >= since)
 }
 
 #[cfg(test)]
@@ -198,6 +230,45 @@ mod tests {
         assert_eq!(deliver("b", Inbound::Rejected, 900, 5), (Room::Kept, Keep::Original));
         assert_eq!(deliver("a", Inbound::Rejected, 1, 23).0, Room::HashOnly);
         assert_eq!(deliver("a", Inbound::Rejected, 1, 24), (Room::Kept, Keep::Original));
+    }
+
+    #[test]
+    fn what_waits_counts_when_it_is_taken_and_goes_by_the_same_rule_when_it_is_refused() {
+        let refused = Refused::default();
+        let start = Timestamp::from_second(1_800_000_000).unwrap();
+        let at = |hours: i64| start + SignedDuration::from_hours(hours);
+        let settle = |state: Inbound, received: i64, hours: i64, resumes: bool| {
+            let mut one = entry("a", state, 256);
+            let mut envelope = (*one.envelope).clone();
+            envelope.head.received = at(received);
+            (one.envelope, one.resumes) = (Arc::new(envelope), resumes);
+            let room = refused.bound(&mut one, at(hours));
+            if room != Room::None {
+                refused.kept(&one, at(hours));
+            }
+            (room, one.keep)
+        };
+        for _ in 0..3 {
+            assert_eq!(settle(Inbound::Waiting, 0, 0, false), (Room::Kept, Keep::Original));
+        }
+        // Nothing of it may be dropped, so it has to come again; what goes on waiting lies here already.
+        assert_eq!(settle(Inbound::Waiting, 0, 1, false).0, Room::None);
+        assert_eq!(settle(Inbound::Waiting, 0, 1, true), (Room::Kept, Keep::Original));
+        // One turns out to be of use: then another one may wait.
+        assert_eq!(settle(Inbound::Accepted, 0, 2, true).0, Room::Kept);
+        assert_eq!(settle(Inbound::Waiting, 2, 2, false).0, Room::Kept);
+        // Refused within the same day it is not counted twice.
+        assert_eq!(settle(Inbound::Rejected, 2, 3, true), (Room::Kept, Keep::Original));
+        assert_eq!(settle(Inbound::Waiting, 3, 3, false).0, Room::None);
+        // A day later the others count as if they were refused at once, however many they are: to their hash.
+        for _ in 0..3 {
+            assert_eq!(settle(Inbound::Rejected, 0, 25, true), (Room::Kept, Keep::Original));
+        }
+        for _ in 0..3 {
+            assert_eq!(settle(Inbound::Rejected, 0, 25, true), (Room::HashOnly, Keep::HashOnly));
+        }
+        // A person may have to replay it.
+        assert_eq!(settle(Inbound::Parked, 0, 25, true), (Room::Kept, Keep::Original));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! lapin carries the protocol; its own recovery stays off. After a break this room builds connection, topology and
 //! consumers anew, so that no delivery tag ever meets another channel than its own and every check runs again.
 
+pub mod aside;
 pub mod consume;
 pub mod depth;
 pub mod fault;

@@ -19,6 +19,7 @@ pub mod room;
 pub mod server;
 pub mod shares;
 pub mod stranger;
+pub mod uploads;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -74,6 +75,11 @@ pub struct Settings {
     #[serde(default = "body_memory")]
     #[schemars(range(min = 1, max = 65_536))]
     pub body_memory: u64,
+    /// How many MiB of parts may lie on the disk at once of deliveries that are not decided yet. One partner has a quarter of it at most,
+    /// and all together never more than half of what the disk has free.
+    #[serde(default = "upload_disk")]
+    #[schemars(range(min = 4, max = 1_048_576))]
+    pub upload_disk: u64,
     /// How many connections may be open at once. A newcomer gets the place of a client that has not logged in and does nothing.
     #[serde(default = "max_connections")]
     #[schemars(range(min = 1, max = 100_000))]
@@ -103,6 +109,10 @@ fn max_in_flight() -> usize {
 
 fn body_memory() -> u64 {
     64
+}
+
+fn upload_disk() -> u64 {
+    4096
 }
 
 fn max_connections() -> usize {
@@ -172,6 +182,7 @@ pub struct HttpSource {
     around: Surroundings,
     extra: axum::Router,
     bound: watch::Sender<Option<SocketAddr>>,
+    leaving: Stop,
 }
 
 impl HttpSource {
@@ -186,7 +197,14 @@ impl HttpSource {
         settings.tls = settings.tls.map(|tls| tls.below(&around.config));
         let extra = if settings.ops { extra } else { axum::Router::new() };
         let bound = watch::Sender::new(None);
-        Ok(HttpSource { name: name.to_owned(), settings, around: around.clone(), extra, bound })
+        Ok(HttpSource {
+            name: name.to_owned(),
+            settings,
+            around: around.clone(),
+            extra,
+            bound,
+            leaving: Stop::new(),
+        })
     }
 
     /// The address it listens on, as soon as it does; with port 0 in the settings this tells the real one.
@@ -199,6 +217,10 @@ impl HttpSource {
 
 #[async_trait]
 impl Source for HttpSource {
+    fn leave(&self) {
+        self.leaving.cancel();
+    }
+
     async fn run(&self, stop: Stop) -> Result<(), SourceError> {
         let broken = |text: String| SourceError::Broken(format!("connection {}: {text}", self.name));
         let tls = match &self.settings.tls {
@@ -240,7 +262,13 @@ impl Source for HttpSource {
             );
         }
         self.bound.send_replace(listener.local_addr().ok());
-        let terms = Terms { bounds, proxies, patience: self.settings.read_timeout.0, grace: GRACE };
+        let terms = Terms {
+            bounds,
+            proxies,
+            patience: self.settings.read_timeout.0,
+            grace: GRACE,
+            leaving: self.leaving.clone(),
+        };
         let left = server::serve(listener, tls, terms, served, clock, &stop).await;
         self.bound.send_replace(None);
         // Deliveries whose client went away are finished too, in what is left of the same time.

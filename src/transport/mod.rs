@@ -7,6 +7,7 @@ pub mod permits;
 pub mod port;
 pub mod settings;
 pub mod tls;
+pub mod turnstile;
 
 pub mod amqp;
 pub mod callback;

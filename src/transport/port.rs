@@ -37,6 +37,8 @@ pub struct Busy {
     pub cause: String,
     /// When it makes sense to try again.
     pub retry_after: Duration,
+    /// True where it is about the partner of this delivery alone: what others deliver is taken meanwhile.
+    pub of_partner: bool,
 }
 
 /// Where a source delivers; returning a verdict is the permission to acknowledge.
@@ -62,6 +64,9 @@ pub enum SourceError {
 pub trait Source: Send + Sync {
     /// Runs until stopped.
     async fn run(&self, stop: Stop) -> Result<(), SourceError>;
+
+    /// The house is about to end: of a source that ends last, whatever nobody needs until then goes now. Returns at once.
+    fn leave(&self) {}
 }
 
 /// A far end's confirmation.

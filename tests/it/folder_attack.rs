@@ -19,6 +19,7 @@ use drehscheibe::transport::ids::sha256_hex;
 use serde_json::json;
 
 use crate::support::{Seeded, StageDir, free_port, names, put, ready, until};
+use crate::transport_amqp_neighbours::Lines;
 use crate::transport_support::{House, eventually, start};
 
 /// A stage with trays of two offices; Bremen attacks.
@@ -502,4 +503,35 @@ async fn files_of_another_user_are_left_alone_where_an_owner_is_named() {
     let running = start(source(own));
     house.wait_for(1).await;
     running.end().await.unwrap();
+}
+
+// On one thread, so that all lines are heard.
+#[tokio::test]
+async fn who_lays_down_one_thing_after_the_other_gets_no_line_for_each() {
+    let (lines, _hearing) = Lines::hear();
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["in", "out"] {
+        fs::create_dir(dir.path().join(name)).unwrap();
+    }
+    let around = House::new().around(Clock::real());
+    let tray = json!({"partner": "ja-nord", "in": dir.path().join("in"), "out": dir.path().join("out"), "every": "20ms"});
+    let source = FolderSource::new("lieferungen", &json!({"trays": [tray]}), &around).unwrap();
+    let running = start(Arc::new(source));
+    let waits = || {
+        let said = around.parts.said().into_iter().find(|said| said.part.starts_with("left alone"));
+        said.and_then(|said| said.waits).unwrap_or(0)
+    };
+    for n in 1..=20 {
+        fs::create_dir(dir.path().join("in").join(format!("{n}.xml"))).unwrap();
+        for _ in 0..500 {
+            if waits() == n {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(waits(), n, "what is said in `status` is always the newest");
+    }
+    running.end().await.unwrap();
+    let text = lines.text();
+    assert_eq!(text.matches("are left alone").count(), 1, "{text}");
 }

@@ -62,6 +62,7 @@ mod transport_amqp;
 mod transport_amqp_hostile;
 mod transport_amqp_neighbours;
 mod transport_amqp_out;
+mod transport_amqp_shared;
 mod transport_broker;
 mod transport_callback;
 mod transport_folder;

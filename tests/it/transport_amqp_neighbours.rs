@@ -26,7 +26,7 @@ use crate::transport_support::{House, Running, start};
 
 /// What is logged on this thread.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Lines {
     fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
@@ -40,12 +40,17 @@ impl Write for Lines {
 }
 
 impl Lines {
-    fn hear() -> (Lines, tracing::subscriber::DefaultGuard) {
+    pub fn hear() -> (Lines, tracing::subscriber::DefaultGuard) {
         let lines = Lines::default();
         let writer = lines.clone();
         let heard = tracing_subscriber::fmt().json().with_max_level(tracing::Level::INFO);
         let heard = heard.with_writer(move || writer.clone()).finish();
         (lines, tracing::subscriber::set_default(heard))
+    }
+
+    /// All lines so far.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 
     /// Waits for the line of an alarm about a connection, with cause and step of the catalogue and a word of its facts.
@@ -59,8 +64,7 @@ impl Lines {
             fact.to_owned(),
         ];
         until(&format!("{} of {connection} with {fact:?}", explained.code), 60, || {
-            let text = String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned();
-            text.lines().any(|line| wanted.iter().all(|word| line.contains(word)))
+            self.text().lines().any(|line| wanted.iter().all(|word| line.contains(word)))
         })
         .await;
     }

@@ -28,6 +28,8 @@ pub struct House {
     pub apart: Mutex<Vec<(Envelope, &'static str)>>,
     /// What deliveries get in turn; behind the last one they are accepted.
     pub script: Mutex<VecDeque<Result<Verdict, Busy>>>,
+    /// The partner of whom nothing is taken now, while it is set.
+    pub busy_of: Mutex<Option<String>>,
     /// While set, deliveries wait until told to go on.
     pub hold: Mutex<Option<Arc<Notify>>>,
     /// Who may come in.
@@ -72,6 +74,7 @@ impl House {
             delivered: Mutex::default(),
             apart: Mutex::default(),
             script: Mutex::default(),
+            busy_of: Mutex::default(),
             hold: Mutex::default(),
             admission: Mutex::new(Arc::new(Admission { entries })),
             http: Mutex::new(Arc::new(vec![binding])),
@@ -157,7 +160,7 @@ pub fn reply(text: &str) -> Option<Reply> {
 }
 
 pub fn busy(after: Duration) -> Busy {
-    Busy { cause: "test".to_owned(), retry_after: after }
+    Busy { cause: "test".to_owned(), retry_after: after, of_partner: false }
 }
 
 pub fn envelope(body: &str, content_type: &str) -> Envelope {
@@ -205,6 +208,11 @@ impl Running {
 #[async_trait]
 impl Intake for House {
     async fn deliver(&self, envelope: Envelope) -> Result<Verdict, Busy> {
+        let of = envelope.head.partner.as_ref().map(|partner| partner.id.clone());
+        if of.is_some() && of == *self.busy_of.lock().unwrap() {
+            let (cause, retry_after) = ("paused by a person".to_owned(), Duration::from_secs(30));
+            return Err(Busy { cause, retry_after, of_partner: true });
+        }
         let hold = self.hold.lock().unwrap().clone();
         // Made before the delivery is seen, so that no call to go on is missed.
         let waiting = hold.as_ref().map(|hold| hold.notified());

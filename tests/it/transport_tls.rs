@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use drehscheibe::app::asking::{Door, ask};
 use drehscheibe::clock::Clock;
 use drehscheibe::envelope::How;
 use drehscheibe::transport::callback::CallbackDestination;
@@ -16,7 +17,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tokio_rustls::TlsConnector;
 
-use crate::transport_support::{House, HttpDoor, envelope, http_door, problem};
+use crate::transport_support::{House, HttpDoor, envelope, http_door, http_door_with, problem};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
@@ -116,6 +117,31 @@ fn admit(house: &House, leaf: &Leaf, partner: &str, to: Option<&str>) {
 
 fn post(door: &HttpDoor, client: &reqwest::Client) -> reqwest::RequestBuilder {
     client.post(door.url("/v1/lieferungen")).header("content-type", "text/xml").body("<a/>")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_door_that_speaks_tls_is_asked_and_only_the_certificate_it_is_configured_with_is_trusted() {
+    let files = Files::new();
+    let mut settings = files.settings("optional");
+    settings["ops"] = json!(true);
+    let alive = axum::Router::new().route("/health/live", axum::routing::get(|| async { "lebt" }));
+    let door = http_door_with(House::new(), settings.clone(), alive).await;
+    settings["listen"] = json!(format!("0.0.0.0:{}", door.port));
+    let asked = Door::of(&settings, files.dir.path()).unwrap();
+    assert_eq!(asked.certificate, Some(files.path("server.pem")));
+    // It is asked by its address, which stands in no certificate.
+    assert_eq!(ask(&asked, "/health/live").await.unwrap().text, "lebt");
+    // Another certificate of the same authority is another door, and so is the authority's own.
+    fs::write(files.path("other.pem"), leaf(&files.servers, true, 2100).certificate).unwrap();
+    for other in ["other.pem", "servers.pem"] {
+        let other = Door { certificate: Some(files.path(other)), ..asked.clone() };
+        assert_eq!(ask(&other, "/health/live").await, None);
+    }
+    let plain = Door { certificate: None, ..asked.clone() };
+    assert!(ask(&plain, "/health/live").await.is_none_or(|answered| !answered.good));
+    settings["tls"]["client-certificates"] = json!("required");
+    assert!(Door::of(&settings, files.dir.path()).unwrap_err().contains("client certificate"));
+    door.running.end().await.unwrap();
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ fn key_files(settings: &Value) -> Vec<String> {
 /// Gathers the pieces; the first one says what the others are.
 pub async fn gather(place: &Place, fit: &Fit, search: &Search, asked: Asked) -> Vec<Piece> {
     let words = Vocabulary::of(&fit.compiled, &*fit.standards);
-    let (snapshot, metrics_said) = metrics(fit, &asked, &words).await;
+    let (snapshot, metrics_said) = metrics(fit, &place.config, &asked, &words).await;
     let (lines, log_said) = match &asked.log {
         None => (Lines::default(), "no log was given; --log FILE takes one".to_owned()),
         Some(path) => match log::read(path, asked.lines, &words) {
@@ -167,10 +167,10 @@ fn about(fit: &Fit, asked: &Asked, started: Option<f64>) -> About {
     }
 }
 
-async fn metrics(fit: &Fit, asked: &Asked, words: &Vocabulary) -> (Vec<Sample>, String) {
+async fn metrics(fit: &Fit, config: &Path, asked: &Asked, words: &Vocabulary) -> (Vec<Sample>, String) {
     let text = match &asked.metrics {
         Some(path) => config::read_text(path).map_err(|_| "the file of --metrics cannot be read".to_owned()),
-        None => metrics::fetch(&fit.compiled).await,
+        None => metrics::fetch(&fit.compiled, config).await,
     };
     match text {
         Ok(text) => {

@@ -2,6 +2,7 @@
 //! table of metrics names. A line that the table does not know is left out.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::words::{LEFT_OUT, Vocabulary, Word};
 use crate::app::asking;
@@ -31,10 +32,10 @@ impl std::fmt::Display for Sample {
 }
 
 /// Asks the running process of a stage; a plain sentence where that cannot be.
-pub async fn fetch(compiled: &Compiled) -> Result<String, String> {
-    let listen = asking::door(compiled)
+pub async fn fetch(compiled: &Compiled, config: &Path) -> Result<String, String> {
+    let door = asking::door(compiled, config)
         .map_err(|cause| format!("{cause}; save its /metrics and give it with --metrics"))?;
-    let answer = asking::ask(listen, "/metrics").await;
+    let answer = asking::ask(&door, "/metrics").await;
     let answer = answer.filter(|answer| answer.good).map(|answer| answer.text);
     answer.ok_or_else(|| "nobody answers on the connection with `ops: true`; is it running?".to_owned())
 }

@@ -27,9 +27,23 @@ pub struct Flow {
     begun: AtomicU64,
     ended: AtomicU64,
     taken: AtomicU64,
+    held: AtomicU64,
+    upset: AtomicU64,
 }
 
 impl Flow {
+    /// A delivery is held while later ones go on; it is as long as what is returned lives.
+    pub fn hold(self: &Arc<Flow>) -> Upset {
+        self.held.fetch_add(1, Ordering::Relaxed);
+        self.upset.fetch_add(1, Ordering::Release);
+        Upset(self.clone())
+    }
+
+    /// How often the order was upset, and whether it is now.
+    fn order(&self) -> (u64, bool) {
+        (self.upset.load(Ordering::Acquire), self.held.load(Ordering::Relaxed) > 0)
+    }
+
     /// A delivery has come; it is in hand as long as what is returned lives.
     pub fn begin(self: &Arc<Flow>) -> InHand {
         self.begun.fetch_add(1, Ordering::Relaxed);
@@ -63,20 +77,39 @@ impl Drop for InHand {
     }
 }
 
+/// A delivery that later ones overtake.
+#[derive(Debug)]
+pub struct Upset(Arc<Flow>);
+
+impl Drop for Upset {
+    fn drop(&mut self) {
+        self.0.upset.fetch_add(1, Ordering::Release);
+        self.0.held.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Since when the oldest delivery of a queue can lie there at most. A broker says how many there are and not how old they are; but it
-/// hands them out in their order, so once as many were taken as lay there at a look, what is left came after that look.
+/// hands them out in their order, so once as many were taken as lay there at a look, what is left came after that look. Where one was
+/// held meanwhile, it may be the one that is left: then nothing follows from that look.
 #[derive(Debug, Default)]
 struct Age {
     since: Option<Timestamp>,
     look: Option<(Timestamp, u64)>,
+    upset: u64,
 }
 
 impl Age {
     /// At a look at which so many lay there, and when so many had been taken.
-    fn at(&mut self, now: Timestamp, lie: u64, taken: u64) -> Lying {
+    fn at(&mut self, now: Timestamp, lie: u64, taken: u64, (upset, held): (u64, bool)) -> Lying {
+        if std::mem::replace(&mut self.upset, upset) != upset || held {
+            self.look = None;
+        }
         if lie == 0 {
-            *self = Age::default();
+            (self.since, self.look) = (None, None);
             return Lying::Nothing;
+        }
+        if held {
+            return self.since.map_or(Lying::Something, Lying::Since);
         }
         if let Some((then, until)) = self.look
             && until <= taken
@@ -156,7 +189,7 @@ impl Depths {
             self.pause(QUIET).await;
             for ((queue, flow), (seen, age)) in self.queues.iter().zip(seen.into_iter().zip(&mut ages)) {
                 if let Some(seen) = seen.filter(|_| self.goes_on()) {
-                    self.tell(queue, age.at(seen.at, seen.lie(flow), flow.taken())).await;
+                    self.tell(queue, age.at(seen.at, seen.lie(flow), flow.taken(), flow.order())).await;
                 }
                 self.dead(queue).await;
             }
@@ -242,17 +275,36 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
+    /// Nothing was ever held.
+    const CALM: (u64, bool) = (0, false);
+
+    #[test]
+    fn what_was_held_may_be_older_than_what_was_taken_meanwhile() {
+        let flow = Arc::new(Flow::default());
+        let mut age = Age::default();
+        assert_eq!(age.at(at(0), 3, 10, flow.order()), Lying::Something);
+        let held = flow.hold();
+        assert_eq!(age.at(at(15), 3, 20, flow.order()), Lying::Something, "one of the three may lie there");
+        assert_eq!(age.at(at(30), 3, 90, flow.order()), Lying::Something);
+        drop(held);
+        assert_eq!(age.at(at(45), 3, 99, flow.order()), Lying::Something, "it begins anew");
+        assert_eq!(age.at(at(60), 3, 102, flow.order()), Lying::Since(at(45)));
+        // Held and gone between two looks.
+        drop(flow.hold());
+        assert_eq!(age.at(at(75), 3, 200, flow.order()), Lying::Since(at(45)));
+    }
+
     #[test]
     fn what_lies_in_a_queue_came_after_the_last_look_of_which_all_was_taken() {
         let mut age = Age::default();
-        assert_eq!(age.at(at(0), 3, 10), Lying::Something, "how old it is nobody knows");
-        assert_eq!(age.at(at(15), 9, 12), Lying::Something, "two of the three were taken");
-        assert_eq!(age.at(at(30), 9, 13), Lying::Since(at(0)));
-        assert_eq!(age.at(at(45), 9, 21), Lying::Since(at(0)), "eight of nine");
-        assert_eq!(age.at(at(60), 1, 30), Lying::Since(at(30)));
-        assert_eq!(age.at(at(75), 1, 30), Lying::Since(at(30)), "it does not move");
-        assert_eq!(age.at(at(90), 0, 31), Lying::Nothing);
-        assert_eq!(age.at(at(105), 1, 31), Lying::Something);
+        assert_eq!(age.at(at(0), 3, 10, CALM), Lying::Something, "how old it is nobody knows");
+        assert_eq!(age.at(at(15), 9, 12, CALM), Lying::Something, "two of the three were taken");
+        assert_eq!(age.at(at(30), 9, 13, CALM), Lying::Since(at(0)));
+        assert_eq!(age.at(at(45), 9, 21, CALM), Lying::Since(at(0)), "eight of nine");
+        assert_eq!(age.at(at(60), 1, 30, CALM), Lying::Since(at(30)));
+        assert_eq!(age.at(at(75), 1, 30, CALM), Lying::Since(at(30)), "it does not move");
+        assert_eq!(age.at(at(90), 0, 31, CALM), Lying::Nothing);
+        assert_eq!(age.at(at(105), 1, 31, CALM), Lying::Something);
     }
 
     #[test]

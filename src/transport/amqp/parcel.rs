@@ -19,9 +19,11 @@ use crate::telemetry::trace::Traceparent;
 use crate::transport::http::body::{self, Bounds, Received, Shape};
 use crate::transport::http::problem::Problem;
 use crate::transport::http::room::Means;
+use crate::transport::http::uploads::Uploads;
 use crate::transport::ids::{fresh_id, sha256_hex};
 use crate::transport::permits::Permits;
 use crate::transport::port::{Credential, Stop, Surroundings};
+use crate::transport::turnstile::Turnstile;
 
 /// A delivery as it came, cheap to copy.
 #[derive(Clone)]
@@ -40,6 +42,8 @@ pub enum Opened {
     Deliver(Box<Envelope>),
     /// Cannot be opened: to be kept apart, with the reason.
     Apart(Box<Envelope>, &'static str),
+    /// Of nobody, where as many of those as are noted were noted: to be counted and no more.
+    Unheard,
 }
 
 /// Opens parcels of one queue.
@@ -52,6 +56,8 @@ pub struct Opener {
     pub flow: Arc<Flow>,
     /// Largest message in octets.
     pub max_body: usize,
+    /// Bounds what is noted of strangers, on all queues of the connection.
+    pub strangers: Arc<Turnstile<String>>,
     /// The house.
     pub around: Surroundings,
 }
@@ -62,8 +68,11 @@ const DOCUMENT: usize = 8 << 20;
 impl Opener {
     /// Opens a parcel; an error is the time after which it makes sense to try again.
     pub async fn open(&self, parcel: &Parcel) -> Result<Opened, Duration> {
-        let sha256 = sha256_hex(&parcel.octets);
         let partner = self.partner(&parcel.properties);
+        if partner.is_none() && !self.strangers.pass(origin(&parcel.properties)) {
+            return Ok(Opened::Unheard);
+        }
+        let sha256 = sha256_hex(&parcel.octets);
         let mut envelope = self.envelope(parcel, &sha256, partner.as_ref());
         let Some(partner) = partner else {
             // Nothing of it may be kept; the door denies it and says so.
@@ -111,6 +120,7 @@ impl Opener {
             spool: self.around.spool.as_ref(),
             permits: &permits,
             open_parts: &open_parts,
+            uploads: &Uploads::unbounded(),
             stop: &Stop::new(),
         };
         match body::receive(octets, Shape::Multipart(multipart), None, bounds, means).await {
@@ -134,7 +144,7 @@ impl Opener {
     }
 
     /// The partner by the entry of the queue, or by the user that the broker checked.
-    fn partner(&self, properties: &BasicProperties) -> Option<PartnerRef> {
+    pub fn partner(&self, properties: &BasicProperties) -> Option<PartnerRef> {
         let by_broker = |id: &str| Some(PartnerRef { id: id.to_owned(), how: How::Broker });
         if let Some(partner) = &self.queue.partner {
             return by_broker(partner);
@@ -214,6 +224,11 @@ impl Opener {
             },
         }
     }
+}
+
+/// What tells strangers apart: the user that the broker checked, where one is named.
+fn origin(properties: &BasicProperties) -> String {
+    properties.user_id().as_ref().map(|user| user.as_str().to_owned()).unwrap_or_default()
 }
 
 /// The trace context in the headers, if it is well-formed; another one is not worth a refusal.

@@ -247,6 +247,11 @@ pub fn queue_part(connection: &str, queue: &str) -> String {
     format!("queue {queue} of {connection}")
 }
 
+/// What the deliveries of one partner are called where those of a queue that others use as well are held.
+pub fn partner_part(connection: &str, queue: &str, partner: &str) -> String {
+    format!("deliveries of {partner} in queue {queue} of {connection}")
+}
+
 /// The faults that the type of a connection's settings cannot say.
 pub fn further(settings: &Settings, faults: &mut Vec<(String, String)>) {
     let mut fault = |path: &str, text: &str| faults.push((path.to_owned(), text.to_owned()));

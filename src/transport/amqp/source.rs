@@ -20,6 +20,7 @@ use crate::telemetry::parts::{Failing, Turn};
 use crate::transport::looks::announce;
 use crate::transport::port::{BuildError, Place, Source, SourceError, Stop, Surroundings};
 use crate::transport::settings;
+use crate::transport::turnstile::Turnstile;
 
 /// The longest pause before an unfit queue is looked at again, or one whose deliveries were given back.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -29,6 +30,7 @@ pub struct AmqpSource {
     name: String,
     settings: Settings,
     around: Surroundings,
+    strangers: Arc<Turnstile<String>>,
 }
 
 impl AmqpSource {
@@ -40,7 +42,8 @@ impl AmqpSource {
     ) -> Result<Option<AmqpSource>, BuildError> {
         let settings: Settings = settings::read(name, written)?;
         let settings = settings.below(&around.config);
-        let source = AmqpSource { name: name.to_owned(), settings, around: around.clone() };
+        let source =
+            AmqpSource { name: name.to_owned(), settings, around: around.clone(), strangers: Arc::default() };
         Ok((!source.settings.queues.is_empty()).then_some(source))
     }
 
@@ -67,6 +70,7 @@ impl AmqpSource {
                     queue,
                     flow,
                     max_body: self.settings.max_body,
+                    strangers: self.strangers.clone(),
                     around: self.around.clone(),
                 }),
                 link: link.clone(),

@@ -28,8 +28,12 @@ pub type Ages = BTreeMap<String, (Duration, Tick)>;
 
 /// The pause after the first failure, and the longest one.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
-/// The least time between two looks at a tray.
+/// The least time between two looks at a tray, and how many times as long as the last look it is: whoever fills a tray and never stops
+/// to write has a small part of a core at most.
 const BREATH: Duration = Duration::from_millis(10);
+const BREATHS: u32 = 10;
+/// The least time between two lines about what is left alone in a tray.
+const SAID: Duration = Duration::from_secs(60);
 /// How often reasons that are over are looked for.
 const FORGET: Duration = Duration::from_secs(6 * 3600);
 
@@ -46,6 +50,11 @@ pub struct Keeper {
     apart: String,
     /// What was left alone at the last look, by reason.
     unfit: BTreeMap<&'static str, u64>,
+    /// When the log was told of it last, and what.
+    said: Option<Tick>,
+    logged: String,
+    /// How long the last look took.
+    looked: Duration,
     forgot: Option<Tick>,
     /// Why a file that was taken does not go.
     stuck: Option<String>,
@@ -92,6 +101,9 @@ impl Keeper {
             around: around.clone(),
             ages,
             unfit: BTreeMap::new(),
+            said: None,
+            logged: String::new(),
+            looked: Duration::ZERO,
             forgot: None,
             stuck: None,
             held: None,
@@ -153,12 +165,13 @@ impl Keeper {
             }
             *pause = PAUSES.0;
             let nap = busy.as_ref().map_or(Duration::ZERO, |busy| busy.retry_after);
+            let breath = breath(self.looked, self.settings.every.0);
             let every = settles.map_or(self.settings.every.0, |settles| settles.min(self.settings.every.0));
             tokio::select! {
                 () = stop.cancelled() => {}
                 // A change does not shorten the pause that the house asked for.
                 // Nor does a sender that never stops to write make us look without end.
-                () = async { changed.notified().await; tokio::time::sleep(BREATH).await }, if busy.is_none() => {}
+                () = async { changed.notified().await; tokio::time::sleep(breath).await }, if busy.is_none() => {}
                 () = tokio::time::sleep(nap.max(every)) => {}
             }
         }
@@ -176,7 +189,9 @@ impl Keeper {
                 tracing::warn!(connection = self.connection, "reasons of refused files cannot be cleared up");
             }
         }
+        let began = Tick::now();
         let look = self.disk(move |tray| tray.look(now)).await?;
+        self.looked = began.elapsed();
         if let Some(error) = &look.trouble {
             self.stuck = Some(format!("entries cannot be looked at: {}", said(error)));
         }
@@ -210,7 +225,7 @@ impl Keeper {
         }
         // Those behind them are looked at once; where none of these goes, there is no hurry.
         if look.more && taken {
-            outcome.1 = Some(BREATH);
+            outcome.1 = Some(breath(self.looked, self.settings.every.0));
         }
         self.say_unfit(unfit);
         Ok(outcome)
@@ -325,18 +340,15 @@ impl Keeper {
     fn say_unfit(&mut self, unfit: BTreeMap<&'static str, u64>) {
         let partner = &self.settings.partner;
         metric::left_alone(&self.connection, partner, unfit.values().sum());
-        if unfit == self.unfit {
-            return;
-        }
         let list: Vec<String> = unfit.iter().map(|(reason, count)| format!("{reason}: {count}")).collect();
+        let list = list.join(", ");
         let parts = &self.around.parts;
-        if list.is_empty() {
+        if unfit.is_empty() && !self.unfit.is_empty() {
             parts.gone(&self.apart);
-        } else {
+        } else if unfit != self.unfit {
             let failing = Failing {
                 cause: format!(
-                    "what is not taken, for its name or its kind ({}), counts as deliveries that were not taken",
-                    list.join(", ")
+                    "what is not taken, for its name or its kind ({list}), counts as deliveries that were not taken"
                 ),
                 next: format!(
                     "the partner removes them, or lays plain files of its own under new names that end in {}",
@@ -346,12 +358,19 @@ impl Keeper {
             };
             parts.fails(&self.apart, failing);
             parts.waits(&self.apart, unfit.values().sum());
+        }
+        // Who lays down one after the other is told of with the newest figures, and not at each of them.
+        if !list.is_empty() && list != self.logged && self.said.is_none_or(|said| said.elapsed() >= SAID) {
             tracing::warn!(
                 connection = self.connection,
                 partner,
-                reasons = list.join(", "),
+                reasons = list,
                 "entries of a tray that are no plain files of the partner, or are named otherwise, are left alone; the partner must remove them"
             );
+            self.said = Some(Tick::now());
+            self.logged = list;
+        } else if list.is_empty() {
+            self.logged = list;
         }
         self.unfit = unfit;
     }
@@ -453,6 +472,11 @@ enum Delivered {
     Busy(Busy),
 }
 
+/// How long a tray is let alone that changes all the time, where a look at it took so long; never longer than one that does not change.
+fn breath(looked: Duration, every: Duration) -> Duration {
+    looked.saturating_mul(BREATHS).min(every).max(BREATH)
+}
+
 /// Why a file was refused: codes only. `None` when it was taken.
 fn refusal(verdict: &Verdict, too_large: bool) -> Option<String> {
     let taken = matches!(verdict.state, Inbound::Accepted | Inbound::Waiting | Inbound::Parked);
@@ -478,4 +502,18 @@ fn watcher(folder: &Path, changed: Arc<Notify>) -> Option<notify::RecommendedWat
     .ok()?;
     watcher.watch(folder, RecursiveMode::NonRecursive).ok()?;
     Some(watcher)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tray_that_takes_long_to_look_at_is_let_alone_for_ten_times_as_long() {
+        let ms = Duration::from_millis;
+        assert_eq!(breath(Duration::ZERO, ms(2000)), BREATH);
+        assert_eq!(breath(ms(50), ms(2000)), ms(500));
+        assert_eq!(breath(ms(900), ms(2000)), ms(2000), "never longer than one that does not change");
+        assert_eq!(breath(ms(900), ms(1)), BREATH);
+    }
 }

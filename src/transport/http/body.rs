@@ -326,6 +326,7 @@ impl<'a> Assembly<'a> {
                 self.first_was_large = true;
                 let mut writer = self.means.spool.begin(self.means.partner).await.map_err(not_stored)?;
                 let size = document.content.len() as u64;
+                self.room.spool(document.content.len())?;
                 writer.write(document.content.freeze()).await.map_err(not_stored)?;
                 Current::Part { writer, headers: document.headers, size }
             }
@@ -336,6 +337,7 @@ impl<'a> Assembly<'a> {
             if *size > self.bounds.part {
                 return Err(Problem::TooLarge);
             }
+            self.room.spool(octets.len())?;
             writer.write(octets).await.map_err(not_stored)?;
         }
         Ok(())
@@ -377,6 +379,7 @@ impl<'a> Assembly<'a> {
         if document.content.len() as u64 > self.bounds.part {
             return Err(Problem::TooLarge);
         }
+        self.room.spool(document.content.len())?;
         let mut writer = self.means.spool.begin(self.means.partner).await.map_err(not_stored)?;
         writer.write(document.content.freeze()).await.map_err(not_stored)?;
         written(writer, self.labels(&document.headers), self.means).await

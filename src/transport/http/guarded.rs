@@ -10,13 +10,18 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use super::heads::Heads;
+use super::heads::{END, Heads};
 use super::life::Life;
 use super::pace::Pace;
 use crate::clock::Tick;
 
 /// Length of the preface of HTTP/2, by which versions are told apart.
 const PREFACE: usize = 24;
+
+/// How much of what comes behind a refused head is passed over, and how long: who is still sending when the connection is closed would
+/// never see the answer.
+const LEFT: usize = 1 << 20;
+const LEFT_FOR: Duration = Duration::from_secs(1);
 
 /// A connection with bounds of its own.
 pub struct Guarded<T> {
@@ -29,6 +34,10 @@ pub struct Guarded<T> {
     /// What a far end that does not take its answers has left of our patience.
     pace: Pace,
     waiting: Option<(Tick, Pin<Box<Sleep>>)>,
+    /// How much of the end of a refused head was read.
+    ended: usize,
+    /// How much may still be passed over, and until when.
+    over: Option<(usize, Pin<Box<Sleep>>)>,
 }
 
 impl<T> Guarded<T> {
@@ -43,6 +52,8 @@ impl<T> Guarded<T> {
             read: 0,
             pace: Pace::new(patience),
             waiting: None,
+            ended: 0,
+            over: None,
         }
     }
 
@@ -91,6 +102,28 @@ impl<T> Guarded<T> {
     }
 }
 
+impl<T: AsyncRead + Unpin> Guarded<T> {
+    /// Passes over what the far end is still sending. It is no error whatever becomes of that.
+    fn pass_over(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some((left, until)) = &mut self.over else { return Poll::Ready(Ok(())) };
+        let mut scratch = [0; 4096];
+        while *left > 0 {
+            let mut piece = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut self.inner).poll_read(cx, &mut piece) {
+                Poll::Ready(Ok(())) if !piece.filled().is_empty() => {
+                    *left = left.saturating_sub(piece.filled().len());
+                }
+                Poll::Ready(_) => break,
+                Poll::Pending => {
+                    ready!(until.as_mut().poll(cx));
+                    break;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -99,7 +132,14 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.heads.refused() {
-            return Poll::Ready(Err(ErrorKind::InvalidData.into()));
+            let rest = if this.heads.refused_a_head() { &END[this.ended..] } else { &[] };
+            if rest.is_empty() {
+                return Poll::Ready(Err(ErrorKind::InvalidData.into()));
+            }
+            let fits = rest.len().min(buf.remaining());
+            buf.put_slice(&rest[..fits]);
+            this.ended += fits;
+            return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
         match Pin::new(&mut this.inner).poll_read(cx, buf) {
@@ -128,7 +168,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.inner).poll_write(cx, buf);
         self.written(cx, outcome)
@@ -140,8 +180,15 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(&mut self.inner).poll_shutdown(cx);
-        self.flushed(cx, outcome)
+        if self.over.is_none() {
+            let outcome = Pin::new(&mut self.inner).poll_shutdown(cx);
+            ready!(self.flushed(cx, outcome))?;
+            if !self.heads.refused_a_head() {
+                return Poll::Ready(Ok(()));
+            }
+            self.over = Some((LEFT, Box::pin(tokio::time::sleep(LEFT_FOR))));
+        }
+        self.pass_over(cx)
     }
 
     fn poll_write_vectored(

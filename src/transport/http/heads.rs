@@ -5,8 +5,11 @@
 /// How much of a line is looked at; more than any length or coding needs.
 const KEPT: usize = 128;
 
-/// The octet that no head may hold: the parser that gets it answers 400. Elsewhere it would pass over it.
+/// The octet that no head may hold: the parser that gets it, and the end of the head behind it, answers 400. Elsewhere it would pass
+/// over it.
 const REFUSED: u8 = 0;
+/// What the parser has to get behind a refused head: it does not look at one before it is whole.
+pub const END: &[u8] = b"\r\n\r\n";
 
 /// The place in the stream of octets of one connection.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub struct Heads {
     only_http2: bool,
     /// No line has come yet.
     untouched: bool,
+    /// What was refused stands in a head.
+    in_head: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +60,7 @@ impl Default for Heads {
             chunked: false,
             only_http2: false,
             untouched: true,
+            in_head: false,
         }
     }
 }
@@ -101,7 +107,7 @@ impl Heads {
                     self.line.clear();
                     at += end;
                     if !lawful {
-                        self.state = State::Refused;
+                        (self.state, self.in_head) = (State::Refused, in_head);
                         if !in_head {
                             return at;
                         }
@@ -112,6 +118,11 @@ impl Heads {
             }
         }
         octets.len()
+    }
+
+    /// Whether what was refused stands in a head: then [`END`] belongs behind it, and an answer comes.
+    pub fn refused_a_head(&self) -> bool {
+        self.refused() && self.in_head
     }
 
     /// Whether something was refused: what comes behind it is never read.

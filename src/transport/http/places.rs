@@ -91,17 +91,22 @@ impl Places {
         let fits = table.open.len() < bounds.most && (is_proxy || table.count(&owner) < bounds.per_address);
         if fits {
             table.put(id, Entry { owner, life: life.clone() });
-        } else if bounds.reserve > 0 {
-            // A probe is over within milliseconds; who has stood here longest is none.
-            if table.reserved.len() >= bounds.reserve {
-                table.reserved.remove(0).1.cut();
-            }
-            table.reserved.push((id, life.clone()));
-        } else {
+        } else if !table.reserve(id, &life, bounds.reserve) {
             return None;
         }
         drop(table);
         Some(Place { places: self.clone(), id, life, ops_only: !fits })
+    }
+
+    /// Takes a place on the reserve; `None` where there is none.
+    pub fn take_reserved(&self) -> Option<Place> {
+        let life = Life::begin();
+        let mut table = self.table();
+        let id = table.next;
+        table.next += 1;
+        let stands = table.reserve(id, &life, self.0.bounds.reserve);
+        drop(table);
+        stands.then(|| Place { places: self.clone(), id, life, ops_only: true })
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -117,6 +122,19 @@ impl Table {
     fn put(&mut self, id: u64, entry: Entry) {
         *self.counts.entry(entry.owner.clone()).or_default() += 1;
         self.open.insert(id, entry);
+    }
+
+    /// Puts a connection on the reserve of this size, if there is one.
+    fn reserve(&mut self, id: u64, life: &Arc<Life>, reserve: usize) -> bool {
+        if reserve == 0 {
+            return false;
+        }
+        // A probe is over within milliseconds; who has stood here longest is none.
+        if self.reserved.len() >= reserve {
+            self.reserved.remove(0).1.cut();
+        }
+        self.reserved.push((id, life.clone()));
+        true
     }
 
     fn remove(&mut self, id: u64) -> Option<Entry> {
@@ -181,6 +199,12 @@ impl Place {
     /// Whether the connection stands on the reserve, where only health and metrics are answered.
     pub fn ops_only(&self) -> bool {
         self.ops_only
+    }
+
+    /// Whether nobody has logged in on it and it is no proxy's.
+    pub fn is_a_strangers(&self) -> bool {
+        let table = self.places.table();
+        table.open.get(&self.id).is_some_and(|entry| matches!(entry.owner, Owner::Address(_)))
     }
 
     /// Whether somebody has logged in on it.

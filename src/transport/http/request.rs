@@ -25,7 +25,8 @@ use super::problem::Problem;
 use super::room::{Means, Room};
 use super::server::Peer;
 use super::shares::{Full, HeldKey, Place, Shares};
-use super::stranger::{self, Turnstile};
+use super::stranger;
+use super::uploads::Uploads;
 use super::{Settings, mailbox, origin};
 use crate::envelope::{Envelope, Evidence, Head, PartnerRef};
 use crate::telemetry::alarm::{Alarm, raise};
@@ -33,6 +34,7 @@ use crate::transport::ids::fresh_id;
 use crate::transport::permits::Permits;
 use crate::transport::port::{HttpBinding, Stop, Surroundings};
 use crate::transport::tls::ClientCertificates;
+use crate::transport::turnstile::Turnstile;
 
 /// Where the description of all paths is.
 pub const OPENAPI: &str = "/openapi.json";
@@ -60,11 +62,12 @@ pub struct Door {
     pub(super) waits: Shares,
     pub(super) permits: Permits,
     open_parts: Permits,
+    uploads: Uploads,
     proxies: Vec<IpNet>,
     pub(super) stop: Stop,
     patience: Duration,
     takes_certificates: bool,
-    strangers: Turnstile,
+    strangers: Turnstile<IpAddr>,
     described: Described,
     begun: TaskTracker,
     pub(super) asked: Semaphore,
@@ -90,6 +93,7 @@ impl Door {
             waits: Shares::new(settings.max_connections.div_ceil(4), WAITING),
             permits: Permits::new(settings.body_memory << 20),
             open_parts: Permits::new(OPEN_PARTS),
+            uploads: Uploads::within(settings.upload_disk << 20, &around.data),
             proxies,
             stop,
             patience: settings.read_timeout.0,
@@ -211,6 +215,7 @@ impl Door {
             spool: self.around.spool.as_ref(),
             permits: &self.permits,
             open_parts: &self.open_parts,
+            uploads: &self.uploads,
             stop: &self.stop,
         };
         let received = body::receive(whole, shape, body::announced(headers), bounds, means).await?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 use super::problem::Problem;
+use super::uploads::{Full, Upload, Uploads};
 use crate::envelope::PartnerRef;
 use crate::transport::permits::{Permit, Permits};
 use crate::transport::port::{Spool, Stop};
@@ -25,6 +26,8 @@ pub struct Means<'a> {
     /// Permission to keep a part open until it is known whether the body is taken as a whole: what is not finished leaves nothing
     /// behind.
     pub open_parts: &'a Permits,
+    /// Permission to have octets of parts on the disk.
+    pub uploads: &'a Uploads,
     /// The listener is being stopped.
     pub stop: &'a Stop,
 }
@@ -32,13 +35,14 @@ pub struct Means<'a> {
 /// What may be held of a document whose length nobody announced, before more is asked for.
 const UNANNOUNCED: u64 = 64 << 10;
 
-/// The permission to hold a document.
+/// The permission to hold a document in memory, and its parts on the disk.
 pub struct Room {
     permit: Option<Permit>,
     /// How many octets may be held.
     pub octets: u64,
     most: u64,
     patience: Duration,
+    upload: Upload,
 }
 
 impl Room {
@@ -50,7 +54,8 @@ impl Room {
         means: Means<'_>,
     ) -> Result<Room, Problem> {
         let most = most as u64;
-        let mut room = Room { permit: None, octets: 0, most, patience };
+        let upload = means.uploads.begin(&means.partner.id);
+        let mut room = Room { permit: None, octets: 0, most, patience, upload };
         room.grow(announced.unwrap_or(UNANNOUNCED).min(most), means).await?;
         Ok(room)
     }
@@ -66,6 +71,15 @@ impl Room {
         self.permit = Some(taken.ok_or(Problem::Busy(AGAIN))?);
         self.octets = octets;
         Ok(())
+    }
+
+    /// So many octets of a part are about to be written.
+    pub fn spool(&mut self, octets: usize) -> Result<(), Problem> {
+        self.upload.more(octets).map_err(|full| match full {
+            Full::All => Problem::Busy(AGAIN),
+            Full::Partner => Problem::TooMany(AGAIN),
+            Full::Never => Problem::TooLarge,
+        })
     }
 
     /// Gives back what is not needed.

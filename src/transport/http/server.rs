@@ -82,6 +82,8 @@ pub struct Terms {
     pub patience: Duration,
     /// How long begun requests may take once the listener is stopped.
     pub grace: Duration,
+    /// From when on only health and metrics are answered.
+    pub leaving: Stop,
 }
 
 /// One listener.
@@ -94,6 +96,7 @@ struct Listener {
     patience: Duration,
     clock: Clock,
     stop: Stop,
+    leaving: Stop,
     /// Ends what is left when the time of grace is over.
     over: CancellationToken,
 }
@@ -108,7 +111,7 @@ pub async fn serve(
     clock: Clock,
     stop: &Stop,
 ) -> Duration {
-    let Terms { bounds, proxies, patience, grace } = terms;
+    let Terms { bounds, proxies, patience, grace, leaving } = terms;
     let places = Places::new(bounds);
     let over = CancellationToken::new();
     let _over = over.clone().drop_guard();
@@ -120,6 +123,7 @@ pub async fn serve(
         patience,
         clock,
         stop: stop.clone(),
+        leaving,
         over: over.clone(),
     });
     let connections = TaskTracker::new();
@@ -132,7 +136,11 @@ pub async fn serve(
         match accepted {
             Ok((stream, address)) => {
                 let by_proxy = origin::is_proxy(&proxies, address.ip());
-                if let Some(place) = places.take(address.ip(), by_proxy) {
+                let place = match this.leaving.is_cancelled() {
+                    true => places.take_reserved(),
+                    false => places.take(address.ip(), by_proxy),
+                };
+                if let Some(place) = place {
                     connections.spawn(this.clone().talk(stream, address, place));
                 }
             }
@@ -190,9 +198,11 @@ impl Listener {
     /// One connection from its hand-shake to its end.
     async fn talk(self: Arc<Self>, stream: TcpStream, address: SocketAddr, place: Place) {
         let life = place.life().clone();
+        let ops_only = place.ops_only();
         let shaken = tokio::select! {
             shaken = self.shake(stream) => shaken,
             () = life.is_cut() => return,
+            () = self.leaving.cancelled(), if !ops_only => return,
             () = self.stop.cancelled() => return,
         };
         let Ok((stream, shown)) = shaken else { return };
@@ -201,7 +211,6 @@ impl Listener {
             Either::Right(tls) => tls.get_ref().1.alpn_protocol() == Some(&b"h2"[..]),
         };
         let peer = Peer { address, shown: shown.map(Arc::new), lapsed: false, place: Arc::new(place) };
-        let ops_only = peer.place.ops_only();
         let answer = service_fn(|request| self.clone().answer(request, peer.clone()));
         let stream = Guarded::new(stream, life.clone(), self.patience, agreed_on_http2);
         let builder = if ops_only { &self.probes } else { &self.builder };
@@ -221,9 +230,16 @@ impl Listener {
                 () = self.over.cancelled() => return,
                 () = &mut probe, if ops_only => return,
                 () = self.stop.cancelled(), if leaving.is_none() => {}
+                () = self.leaving.cancelled(), if leaving.is_none() && !ops_only => {
+                    if peer.place.is_a_strangers() && life.idle().is_some() {
+                        return;
+                    }
+                }
                 () = life.is_retired(), if leaving.is_none() => {}
                 () = tokio::time::sleep(nap) => match leaving {
                     Some(since) if has_lingered(&life, since.elapsed()) => return,
+                    // What a stranger has begun is nothing that the end waits for.
+                    Some(since) if since.elapsed() >= LINGER && self.leaving.is_cancelled() && peer.place.is_a_strangers() => return,
                     None if life.idle().is_some_and(|idle| idle >= self.patience) => {}
                     _ => continue,
                 },
@@ -348,7 +364,13 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let bounds = Bounds { most: 4, per_address: 4, per_partner: 4, reserve: 0 };
-        let terms = Terms { bounds, proxies: Vec::new(), patience: Duration::from_secs(30), grace: GRACE };
+        let terms = Terms {
+            bounds,
+            proxies: Vec::new(),
+            patience: Duration::from_secs(30),
+            grace: GRACE,
+            leaving: Stop::new(),
+        };
         let served = Served { all: Router::new().fallback(never), ops: None };
         let stop = Stop::new();
         let inner = stop.clone();

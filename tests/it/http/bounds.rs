@@ -323,6 +323,88 @@ async fn documents_wait_for_permission_before_they_are_read() {
     door.running.end().await.unwrap();
 }
 
+/// The beginning of a request with a document and so many octets of a part, which does not end.
+fn begins_a_part(token: &str, octets: usize) -> Vec<u8> {
+    let head = format!(
+        "POST /v1/lieferungen HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer geheim-{token}\r\n\
+         Content-Type: multipart/mixed; boundary=x\r\nContent-Length: 60000000\r\n\r\n\
+         --x\r\nContent-Disposition: form-data; name=document\r\nContent-Type: text/xml\r\n\r\n<a/>\r\n\
+         --x\r\nContent-Type: application/pdf\r\n\r\n"
+    );
+    [head.into_bytes(), vec![b' '; octets]].concat()
+}
+
+async fn status_of(stream: &mut TcpStream) -> String {
+    let mut answer = [0; 12];
+    tokio::time::timeout(5 * SECOND, stream.read_exact(&mut answer)).await.unwrap().unwrap();
+    String::from_utf8_lossy(&answer[9..]).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uploads_that_do_not_end_have_a_share_of_the_disk() {
+    let door = door(json!({"upload-disk": 16, "read-timeout": "10s"})).await;
+    // A quarter is 4 MiB: one holds three of them, and the second one gets no further.
+    let mut first = socket(&door).await;
+    first.write_all(&begins_a_part("ja-nord", 3 << 20)).await.unwrap();
+    let written = || door.house.written.load(std::sync::atomic::Ordering::Relaxed);
+    crate::transport_support::eventually(|| written() > (3 << 20) - 1024).await;
+    let mut second = socket(&door).await;
+    let _ = second.write_all(&begins_a_part("ja-nord", 2 << 20)).await;
+    assert_eq!(status_of(&mut second).await, "429");
+    assert!(written() < 5 << 20, "{}", written());
+    // Another partner has a share of its own; what never fits is told so.
+    let mut other = socket(&door).await;
+    let _ = other.write_all(&begins_a_part("ja-sued", 6 << 20)).await;
+    assert_eq!(status_of(&mut other).await, "413");
+    // When it breaks off its room is free again.
+    drop(first);
+    for round in 0.. {
+        let mut third = socket(&door).await;
+        third.write_all(&begins_a_part("ja-nord", 2 << 20)).await.unwrap();
+        let mut nothing = [0; 1];
+        if tokio::time::timeout(SECOND, third.read(&mut nothing)).await.is_err() {
+            break;
+        }
+        assert!(round < 10, "it never comes back");
+    }
+    door.running.end().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_house_that_leaves_lets_strangers_go_at_once_and_still_answers_probes() {
+    let clock = drehscheibe::clock::Clock::real();
+    let settings = json!({"listen": "127.0.0.1:0", "ops": true, "read-timeout": "30s"});
+    let around = House::new().around(clock);
+    let source = std::sync::Arc::new(
+        drehscheibe::transport::http::HttpSource::new("tuer", &settings, &around, ops()).unwrap(),
+    );
+    let running = crate::transport_support::start(source.clone());
+    let port = source.bound().await.unwrap().port();
+    let mut strangers = Vec::new();
+    for n in 0..50 {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        // Some say nothing, some have begun a request that does not end.
+        if n % 2 == 0 {
+            stream.write_all(upload("nobody", 1000).as_bytes()).await.unwrap();
+        }
+        strangers.push(stream);
+    }
+    drehscheibe::transport::port::Source::leave(&*source);
+    for stream in &mut strangers {
+        assert!(ends(stream).await < 4 * SECOND);
+    }
+    for _ in 0..3 {
+        let alive = reqwest::get(format!("http://127.0.0.1:{port}/health/live")).await.unwrap();
+        assert_eq!(alive.text().await.unwrap(), "lebt");
+    }
+    let mut late = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    late.write_all(format!("{}<a/>", upload("ja-nord", 4)).as_bytes()).await.unwrap();
+    assert_eq!(status_of(&mut late).await, "503");
+    let began = Instant::now();
+    running.end().await.unwrap();
+    assert!(began.elapsed() < 8 * SECOND, "{:?}", began.elapsed());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn its_end_waits_for_no_socket_on_which_nothing_was_begun() {
     let door = door(json!({"read-timeout": "30s"})).await;
