@@ -2,11 +2,11 @@
 //! Never shows content and never decides: it asks the running process, and reads figures, pauses and breakers.
 
 mod offices;
+mod registers;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::args::Global;
@@ -17,22 +17,19 @@ use crate::app::asking::{self, Answered};
 use crate::clock::Clock;
 use crate::effects::{Fact, Question};
 use crate::engine::commit::TO_MAINTAINERS;
-use crate::engine::objecting;
 use crate::envelope::Inbound;
 use crate::pipeline::jugendamt::OFFICE;
 use crate::register::aemter::tag;
-use crate::register::bestand::Bestand;
 use crate::register::objection::{Sought, Why};
-use crate::register::tatsachen::MELDEFRIST;
 use crate::route::compiled::{Compiled, WantedDestination};
 use crate::store::contract::{Backlog, Breaker, Figures, Filter, Listed, Pause, Scope, Store};
 use crate::store::duty::Holding;
-use crate::store::looks::Look;
 use crate::store::recovery::Recovering;
 use crate::telemetry::parts::{Said, Turn};
 use crate::transport::TRANSPORTS;
 
 use offices::{of_office, of_unowned};
+use registers::{Register, held, of_register, of_undeclared};
 
 /// Younger than this (seconds) a waiting row is simply under way.
 const UNDER_WAY: i64 = 60;
@@ -178,114 +175,6 @@ async fn of_offices(
         }
     }
     Ok(items)
-}
-
-/// What decides whether absence may be read from a register.
-#[derive(Default)]
-struct Register {
-    bestand: Bestand,
-    /// Since when the oldest delivery that nobody could read stands against all of it.
-    unread: Option<Timestamp>,
-    /// What sources found where its deliveries come in.
-    looks: Vec<Look>,
-    /// Since when deliveries are held by a pause.
-    held: Option<Timestamp>,
-}
-
-/// Since when deliveries of each office are held by a person.
-fn held(compiled: &Compiled, pauses: &[Pause]) -> BTreeMap<String, Timestamp> {
-    let mut held: BTreeMap<String, Timestamp> = BTreeMap::new();
-    for pause in pauses {
-        for partner in
-            compiled.plans.iter().flat_map(|plan| objecting::concerned(plan, &pause.kind, &pause.name))
-        {
-            let since = held.entry(partner.clone()).or_insert(pause.since);
-            *since = pause.since.min(*since);
-        }
-    }
-    held
-}
-
-/// Why a register that was declared complete is answered by persons only (case J), since when, and what ends it; `rueckstand`: how long
-/// deliveries may lie unread.
-fn of_register(
-    office: &str,
-    register: &Register,
-    (now, rueckstand): (Timestamp, SignedDuration),
-) -> Option<Item> {
-    let bestand = &register.bestand;
-    let after = |since: Timestamp, time: SignedDuration| since.checked_add(time).ok();
-    let mut why: Vec<(String, Option<Timestamp>)> = Vec::new();
-    let late = |since: Timestamp| after(since, rueckstand).filter(|from| *from < now);
-    if let Some(since) = register.unread {
-        why.push(("an unreadable delivery".to_owned(), Some(since)));
-    }
-    let lies = register.looks.iter().filter_map(|look| look.since).min();
-    for (what, since) in [("deliveries that nobody took", lies), ("a pause", register.held)] {
-        if let Some(from) = since.and_then(late) {
-            why.push((format!("{what} since {}", moment(since.unwrap_or(from))), Some(from)));
-        }
-    }
-    for look in &register.looks {
-        if let Some(from) = late(look.looked) {
-            let text = format!("nothing was asked for at {} since {}", look.place, moment(look.looked));
-            why.push((text, Some(from)));
-        }
-    }
-    let frist = SignedDuration::try_from(MELDEFRIST).unwrap_or(SignedDuration::MAX);
-    match &bestand.meldung {
-        None => why.push(("no Bestandsmeldung".to_owned(), None)),
-        Some(last) if !last.stimmt => {
-            let what = last.abweichung().unwrap_or_default();
-            let text = format!("the Bestandsmeldung of {} does not agree ({what})", moment(last.am));
-            why.push((text, Some(last.am)));
-        }
-        Some(last) if after(last.am, frist).is_none_or(|until| until < now) => {
-            let text = format!("the last Bestandsmeldung is of {}", moment(last.am));
-            why.push((text, after(last.am, frist)));
-        }
-        Some(_) => {}
-    }
-    if bestand.ungedeckt(now, MELDEFRIST) {
-        let text = "a register that it took over was never declared complete, or its last Bestandsmeldung does not count any more: \
-            compare a list of both (`bestand abgleich`), or let a Bestandsmeldung count both where the other was declared";
-        why.push((text.to_owned(), None));
-    }
-    if bestand.alte_schluessel {
-        why.push(("its search keys are being made anew".to_owned(), None));
-    }
-    let since = why.iter().filter_map(|(_, since)| *since).min();
-    let cause: Vec<String> = why.into_iter().map(|(text, _)| text).collect();
-    let next = "nothing is answered automatically from it; it ends when each of these has (`bestand status`, `lieferung list`)";
-    (!cause.is_empty()).then(|| Item {
-        what: format!("{office}, Register gesperrt (J)"),
-        count: 1,
-        since,
-        whose: Whose::Sender,
-        cause: Some(cause.join("; ")),
-        next: next.to_owned(),
-    })
-}
-
-/// So many offices are named one by one.
-const NAMED: usize = 5;
-
-/// Registers that nobody declared complete: all of them are case J, and none of it is news.
-fn of_undeclared(offices: &[String]) -> Option<Item> {
-    let mut named = offices.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if offices.len() > NAMED {
-        named.push_str(", …");
-    }
-    (!offices.is_empty()).then(|| Item {
-        what: "Register ohne Vollständigkeitserklärung (J)".to_owned(),
-        count: offices.len() as u64,
-        since: None,
-        whose: Whose::Nobody,
-        cause: Some(named),
-        next:
-            "nothing is answered automatically from them; `drehscheibe bestand status` says how far each is"
-                .to_owned(),
-    })
 }
 
 /// Whether a process of this stage takes deliveries, as it says itself.
@@ -639,8 +528,6 @@ pub fn print(report: &Report, out: &mut Output) -> std::io::Result<()> {
 mod tests {
     use super::*;
     use crate::cli::output::tests::Printed;
-    use crate::pipeline::find::RUECKSTAND;
-    use crate::register::bestand::Meldung;
     use crate::register::objection::Objection;
 
     fn at(text: &str) -> Timestamp {
@@ -749,64 +636,6 @@ mod tests {
         );
         assert!(items[0].next.contains("lieferung freigeben") && items[0].what.contains("blockiert"));
         assert!(of_office("jugendamt-bremen", &[]).is_empty());
-    }
-
-    #[test]
-    fn a_register_that_persons_answer_for_is_told_with_each_cause_and_since_when() {
-        let meldung = |hour: &str, stimmt| {
-            Some(Meldung { am: at(hour), anzahl: 1, stimmt, gezaehlt: None, letzte: None, mit: Vec::new() })
-        };
-        let register =
-            |meldung| Register { bestand: Bestand { meldung, ..Bestand::default() }, ..Register::default() };
-        let told =
-            |register: Register| of_register("jugendamt-bremen", &register, (at("12:00:00"), RUECKSTAND));
-        assert_eq!(told(register(meldung("08:00:00", true))), None);
-        let look = |since: Option<&str>, looked| Look {
-            place: "lieferungen jugendamt-bremen".to_owned(),
-            partner: "jugendamt-bremen".to_owned(),
-            since: since.map(at),
-            looked: at(looked),
-            emptied: None,
-        };
-        let item = told(Register {
-            looks: vec![look(Some("11:00:01"), "11:59:59"), look(None, "11:00:01")],
-            ..register(meldung("08:00:00", true))
-        });
-        assert_eq!(item, None, "under way");
-        let item = told(Register {
-            looks: vec![look(Some("09:00:00"), "11:59:00"), look(None, "10:59:00")],
-            held: Some(at("10:30:00")),
-            unread: Some(at("11:00:00")),
-            ..register(meldung("11:30:00", false))
-        })
-        .unwrap();
-        assert_eq!(item.since, Some(at("10:00:00")), "an hour after the oldest came");
-        assert!(item.what.ends_with("Register gesperrt (J)"), "{}", item.what);
-        let cause = item.cause.unwrap();
-        for part in [
-            "unreadable",
-            "nobody took since 2026-11-21 09:00:00Z",
-            "a pause since",
-            "nothing was asked for at lieferungen jugendamt-bremen since 2026-11-21 10:59:00Z",
-            "11:30:00Z does not agree",
-        ] {
-            assert!(cause.contains(part), "{part}: {cause}");
-        }
-        let old = Some(Meldung {
-            am: "2026-11-20T09:00:00Z".parse().unwrap(),
-            anzahl: 1,
-            stimmt: true,
-            gezaehlt: None,
-            letzte: None,
-            mit: Vec::new(),
-        });
-        let item = told(register(old)).unwrap();
-        assert_eq!(item.since, Some(at("11:00:00")));
-        assert!(told(register(None)).unwrap().cause.unwrap().contains("no Bestandsmeldung"));
-        let names: Vec<String> = (0..7).map(|n| format!("amt-{n}")).collect();
-        let item = of_undeclared(&names).unwrap();
-        assert_eq!((item.count, item.cause.as_deref()), (7, Some("amt-0, amt-1, amt-2, amt-3, amt-4, …")));
-        assert_eq!(of_undeclared(&[]), None);
     }
 
     #[test]

@@ -15,8 +15,7 @@ use crate::route::menus::Menus;
 use crate::route::partners::Partners;
 use crate::route::place::Place;
 use crate::route::tree::{Kind, Node};
-use crate::transport::http::answer::MESSAGES;
-use crate::transport::http::mailbox::MAILBOX;
+use crate::transport::http::answer::{MAILBOX, MESSAGES};
 use crate::transport::port::{Answers, HttpBinding};
 use crate::xoev::contract::Known;
 

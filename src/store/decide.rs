@@ -326,7 +326,11 @@ mod tests {
 
     #[test]
     fn the_same_end_said_again_is_the_same_and_another_is_not() {
-        let sent = |reference: &str| Outcome::Sent { reference: reference.into(), evidence: String::new() };
+        let sent = |reference: &str| Outcome::Sent {
+            reference: reference.into(),
+            evidence: String::new(),
+            follow: None,
+        };
         let parked = Outcome::Parked { cause: String::new(), next_step: String::new() };
         let at = (Holder { lane: 1, fence: 7 }, Some(7));
         assert!(ended_before(&sent("1-7"), "sent", Some("1-7"), at));

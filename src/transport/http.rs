@@ -4,6 +4,7 @@
 pub mod admit;
 pub mod answer;
 pub mod body;
+pub mod door;
 pub mod guarded;
 pub mod heads;
 pub mod life;
@@ -34,7 +35,7 @@ use tokio::sync::watch;
 use super::port::{Answers, BuildError, Entry, Source, SourceError, Stop, Surroundings};
 use super::settings::{self, SOCKET_ADDRESS, Span};
 use super::tls::{self, ServerTls, TlsSettings};
-use request::Door;
+use door::Door;
 use server::{Served, Terms};
 
 /// The menu entry.

@@ -66,6 +66,7 @@ mod transport_amqp_shared;
 mod transport_broker;
 mod transport_callback;
 mod transport_folder;
+mod transport_folder_told;
 mod transport_http;
 mod transport_menu;
 mod transport_multipart;

@@ -573,7 +573,7 @@ mod tests {
         assert_eq!(look.unfit, BTreeMap::from(apart));
         assert!(look.items.is_empty() && look.left);
         assert!(look.oldest.unwrap() > Duration::from_secs(3000), "by the moment it came");
-        let soon = tray.look(Timestamp::now()).unwrap();
+        let soon = tray.look(crate::clock::Clock::real().now()).unwrap();
         assert_eq!(soon.unfit.get("unfertig"), None, "somebody may still write it");
         for name in ["a.xml", "b.xml", "c.pdf"] {
             fs::remove_file(place.join(name)).unwrap();

@@ -12,6 +12,8 @@ use crate::transport::port::Standing;
 
 /// Where a partner asks for the stand of its message.
 pub const MESSAGES: &str = "/v1/nachrichten/";
+/// Where the mailbox is.
+pub const MAILBOX: &str = "/v1/postfach";
 
 /// The answer to a delivery; where its document goes by message, without that.
 pub fn of_verdict(mut verdict: Verdict, by_message: bool) -> Response {

@@ -16,8 +16,9 @@ use tokio::sync::SemaphorePermit;
 use uuid::Uuid;
 
 use super::answer;
+use super::answer::MAILBOX;
+use super::door::{ASKING, Door, FULL, PREFER, idempotency_key};
 use super::problem::Problem;
-use super::request::{ASKING, Door, FULL, PREFER, idempotency_key};
 use super::room::AGAIN;
 use super::server::Peer;
 use super::shares::Place;
@@ -30,8 +31,6 @@ use crate::transport::permits::Permit;
 use crate::transport::port::mailbox::{Asking, End, Ended, Fetch, Handed, Item, Reach, Reason};
 use crate::transport::port::{PartReader, SpoolError};
 
-/// Where the mailbox is.
-pub const MAILBOX: &str = "/v1/postfach";
 const RECEIPT: HeaderName = HeaderName::from_static("abholung");
 /// A document is never larger; the room for it is asked for before it is read.
 const DOCUMENT: u64 = 8 << 20;

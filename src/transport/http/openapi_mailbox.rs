@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::mailbox::MAILBOX;
+use super::answer::MAILBOX;
 
 /// The paths with what can be done there.
 pub fn paths() -> Map<String, Value> {

@@ -1,9 +1,7 @@
 //! One request from its head to its answer: path, method, caller, share, key, body, delivery.
 //! Never acknowledges what the intake did not commit; a begun delivery is finished even when its client goes away.
 
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -11,105 +9,27 @@ use axum::http::{HeaderMap, HeaderName, Method, Uri};
 use axum::response::Response;
 use axum::{Extension, Router};
 use bytes::Bytes;
-use ipnet::IpNet;
-use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::admit::{Caller, admit};
+use super::admit::Caller;
 use super::answer::{self, MESSAGES};
 use super::body::{self, Bounds, Received};
-use super::openapi::Described;
+use super::door::{Door, FULL, PREFER, idempotency_key};
+use super::mailbox;
 use super::places::share_of;
 use super::problem::Problem;
 use super::room::{Means, Room};
 use super::server::Peer;
-use super::shares::{Full, HeldKey, Place, Shares};
+use super::shares::HeldKey;
 use super::stranger;
-use super::uploads::Uploads;
-use super::{Settings, mailbox, origin};
-use crate::envelope::{Envelope, Evidence, Head, PartnerRef};
+use crate::envelope::{Envelope, Evidence, Head};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::ids::fresh_id;
-use crate::transport::permits::Permits;
-use crate::transport::port::{HttpBinding, Stop, Surroundings};
-use crate::transport::tls::ClientCertificates;
-use crate::transport::turnstile::Turnstile;
+use crate::transport::port::HttpBinding;
 
 /// Where the description of all paths is.
 pub const OPENAPI: &str = "/openapi.json";
-/// What a client would like (RFC 7240).
-pub const PREFER: HeaderName = HeaderName::from_static("prefer");
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-/// How many parts of all bodies may be open at once; each holds a file.
-const OPEN_PARTS: u64 = 128;
-/// What a client is told to wait when the listener or its own share is full.
-pub const FULL: Duration = Duration::from_secs(1);
-/// So many questions of partners are put to the store at once; the others wait for their turn, which costs nothing.
-const ASKED: usize = 4;
-/// How long they wait.
-pub const ASKING: Duration = Duration::from_secs(5);
-/// So many requests of one partner wait for something to come into its mailbox at once.
-const WAITING: usize = 4;
-
-/// What every request of one listener needs.
-pub struct Door {
-    connection: String,
-    pub(super) around: Surroundings,
-    shares: Shares,
-    /// Readers that wait for something to come into their mailbox.
-    pub(super) waits: Shares,
-    pub(super) permits: Permits,
-    open_parts: Permits,
-    uploads: Uploads,
-    proxies: Vec<IpNet>,
-    pub(super) stop: Stop,
-    patience: Duration,
-    takes_certificates: bool,
-    strangers: Turnstile<IpAddr>,
-    described: Described,
-    begun: TaskTracker,
-    pub(super) asked: Semaphore,
-}
-
-impl Door {
-    /// The door of a connection.
-    pub fn new(
-        connection: &str,
-        settings: &Settings,
-        proxies: Vec<IpNet>,
-        around: &Surroundings,
-        stop: Stop,
-    ) -> Door {
-        let clients = settings.tls.as_ref().map_or(ClientCertificates::Off, |tls| tls.client_certificates);
-        Door {
-            connection: connection.to_owned(),
-            around: around.clone(),
-            shares: Shares::new(
-                settings.max_in_flight,
-                settings.per_partner.unwrap_or(settings.max_in_flight),
-            ),
-            waits: Shares::new(settings.max_connections.div_ceil(4), WAITING),
-            permits: Permits::new(settings.body_memory << 20),
-            open_parts: Permits::new(OPEN_PARTS),
-            uploads: Uploads::within(settings.upload_disk << 20, &around.data),
-            proxies,
-            stop,
-            patience: settings.read_timeout.0,
-            takes_certificates: clients != ClientCertificates::Off,
-            strangers: Turnstile::default(),
-            described: Described::default(),
-            begun: TaskTracker::new(),
-            asked: Semaphore::new(ASKED),
-        }
-    }
-
-    /// Deliveries that were begun.
-    pub fn begun(&self) -> &TaskTracker {
-        &self.begun
-    }
-}
 
 /// Serves every path that nobody else serves.
 pub fn router(door: Arc<Door>) -> Router {
@@ -245,30 +165,6 @@ impl Door {
         }
     }
 
-    pub(super) fn caller(&self, peer: &Peer, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let admission = self.around.doors.admission();
-        let certificate = peer.shown.as_ref().map(|shown| shown.fingerprint());
-        let caller = admit(&admission, certificate, headers, self.around.clock.now())
-            .filter(|_| !peer.lapsed)
-            .ok_or(Problem::Unknown)?;
-        if !peer.place.belongs_to(&caller.partner.id) {
-            return Err(Problem::TooMany(FULL));
-        }
-        Ok(caller)
-    }
-
-    fn origin(&self, peer: &Peer, headers: &HeaderMap) -> IpAddr {
-        origin::of_request(&self.proxies, peer.address.ip(), headers)
-    }
-
-    /// Where a delivery comes from, for its evidence: the connection, and the client where a named proxy says who it is.
-    fn peer(&self, peer: &Peer, headers: &HeaderMap) -> String {
-        match self.origin(peer, headers) {
-            client if client == peer.address.ip().to_canonical() => peer.address.to_string(),
-            client => format!("{client} via {}", peer.address),
-        }
-    }
-
     /// Notes who was turned away, so that it is seen and can be proved; the answer is the same whatever becomes of it.
     async fn note_stranger(
         &self,
@@ -318,14 +214,6 @@ impl Door {
         if !matches!(noted.await, Ok(Ok(_))) {
             raise(Alarm::SenderNotAdmitted, &self.connection, &[]);
         }
-    }
-
-    /// A place in the partner's share: whatever a partner asks for that costs something needs one.
-    pub(super) fn place(&self, partner: &PartnerRef) -> Result<Place, Problem> {
-        self.shares.take(&partner.id).map_err(|full| match full {
-            Full::All => Problem::Busy(FULL),
-            Full::Partner => Problem::TooMany(FULL),
-        })
     }
 
     async fn standing(&self, caller: Caller, wanted: &str) -> Result<Response, Problem> {
@@ -398,26 +286,6 @@ fn prefers_message(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The idempotency key: 1 to 255 visible ASCII characters, quoted or not.
-pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    const BAD: Problem = Problem::Unreadable(
-        "Der Idempotency-Key braucht 1 bis 255 sichtbare ASCII-Zeichen und steht nur einmal.",
-    );
-    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
-    let Some(value) = given.next() else { return Ok(None) };
-    let value = value.to_str().map_err(|_| BAD)?.trim();
-    let key = match value.strip_prefix('"') {
-        Some(quoted) => quoted.strip_suffix('"').ok_or(BAD)?,
-        None => value,
-    };
-    let lawful =
-        (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
-    if given.next().is_some() || !lawful {
-        return Err(BAD);
-    }
-    Ok(Some(key.to_owned()))
-}
-
 /// The trace context that came along, if it is well-formed; another one is not worth a refusal.
 fn traceparent(headers: &HeaderMap) -> Option<String> {
     let mut given = headers.get_all(TRACEPARENT).iter();
@@ -448,20 +316,6 @@ mod tests {
             headers.append(name.clone(), value.parse().unwrap());
         }
         headers
-    }
-
-    #[test]
-    fn keys_are_read_quoted_or_not() {
-        let read = |values: &[&str]| idempotency_key(&headers(IDEMPOTENCY_KEY, values));
-        assert_eq!(read(&[]), Ok(None));
-        assert_eq!(read(&["abc"]), Ok(Some("abc".into())));
-        assert_eq!(read(&["\"8e03978e-40d5\""]), Ok(Some("8e03978e-40d5".into())));
-        assert!(read(&[&"x".repeat(255)]).is_ok());
-        for bad in
-            [&["" as &str][..], &["\"\""], &["\"a"], &["a b"], &["a", "b"], &["a\"b"], &[&"x".repeat(256)]]
-        {
-            assert!(read(bad).is_err(), "{bad:?}");
-        }
     }
 
     #[test]

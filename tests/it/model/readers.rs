@@ -112,7 +112,8 @@ impl World {
             Some(Broken::ReceiptWithoutRow) => self.first().unwrap_or(hand.row),
             _ => hand.row,
         };
-        let outcome = Outcome::Sent { reference: hand.fence.to_string(), evidence: String::new() };
+        let outcome =
+            Outcome::Sent { reference: hand.fence.to_string(), evidence: String::new(), follow: None };
         let holder = Holder { lane: LANE, fence: hand.fence };
         if let Some(by) = self.sent[row] {
             let noted = (broken != Some(Broken::CloserForgotten)).then(|| by.to_string());

@@ -6,7 +6,7 @@ use drehscheibe::register::entscheidung::{Ergebnis, Fall};
 use drehscheibe::register::record::{Anschrift, Kind, Personenname, TeilDatum};
 use proptest::prelude::*;
 
-use super::welt::{GEBURT, WOHNORT, Welt};
+use super::welt::{GEBURT, WOHNORT, Welt, nimmt_ueber, vollstaendig};
 
 type Change = fn(&mut Welt);
 
@@ -44,21 +44,6 @@ fn amt(welt: &mut Welt, id: &str, change: impl FnOnce(&mut drehscheibe::register
 
 fn bestand(welt: &mut Welt, change: impl FnOnce(&mut Bestand)) {
     change(welt.bestaende.get_mut(GEBURT).unwrap());
-}
-
-/// The office keeps the register since this morning; of the one before it `alt` is known.
-fn nimmt_ueber(welt: &mut Welt, alt: impl FnOnce(&mut Option<Bestand>, jiff::Timestamp)) {
-    let ended = "2026-11-20".parse().unwrap();
-    let mut before = welt.tafeln.aemter.amt(GEBURT).unwrap().clone();
-    before.gebiete[0].bis = Some(ended);
-    (before.id, before.nachfolge) = ("jugendamt-alt".to_owned(), Some(GEBURT.to_owned()));
-    welt.tafeln.aemter.aemter.push(before);
-    amt(welt, GEBURT, |amt| amt.gebiete[0].von = Some("2026-11-21".parse().unwrap()));
-    let mut known = None;
-    alt(&mut known, welt.now);
-    if let Some(known) = known {
-        welt.bestaende.insert("jugendamt-alt".to_owned(), known);
-    }
 }
 
 fn zusatz(welt: &mut Welt, change: impl FnOnce(&mut drehscheibe::register::record::Zusatzangaben)) {
@@ -286,16 +271,12 @@ const ROWS: &[(&str, Change, Fall)] = &[
         Fall::A,
     ),
     ("took over what was never declared", |w| nimmt_ueber(w, |_, _| ()), Fall::J),
-    (
-        "took over what was declared",
-        |w| nimmt_ueber(w, |alt, now| *alt = Some(super::welt::vollstaendig(now))),
-        Fall::A,
-    ),
+    ("took over what was declared", |w| nimmt_ueber(w, |alt, now| *alt = Some(vollstaendig(now))), Fall::A),
     (
         "took over what did not agree",
         |w| {
             nimmt_ueber(w, |alt, now| {
-                let mut bestand = super::welt::vollstaendig(now);
+                let mut bestand = vollstaendig(now);
                 bestand.meldung.as_mut().unwrap().stimmt = false;
                 *alt = Some(bestand);
             })
@@ -306,7 +287,7 @@ const ROWS: &[(&str, Change, Fall)] = &[
         "counted both since it took over",
         |w| {
             nimmt_ueber(w, |alt, now| {
-                let mut bestand = super::welt::vollstaendig(now);
+                let mut bestand = vollstaendig(now);
                 bestand.meldung.as_mut().unwrap().stimmt = false;
                 *alt = Some(bestand);
             });

@@ -331,3 +331,19 @@ fn tafeln() -> Tafeln {
     }
     tafeln
 }
+
+/// The office keeps the register since this morning; of the one before it `alt` is known.
+pub fn nimmt_ueber(welt: &mut Welt, alt: impl FnOnce(&mut Option<Bestand>, jiff::Timestamp)) {
+    let ended = "2026-11-20".parse().unwrap();
+    let mut before = welt.tafeln.aemter.amt(GEBURT).unwrap().clone();
+    before.gebiete[0].bis = Some(ended);
+    (before.id, before.nachfolge) = ("jugendamt-alt".to_owned(), Some(GEBURT.to_owned()));
+    welt.tafeln.aemter.aemter.push(before);
+    let own = welt.tafeln.aemter.aemter.iter_mut().find(|amt| amt.id == GEBURT).unwrap();
+    own.gebiete[0].von = Some("2026-11-21".parse().unwrap());
+    let mut known = None;
+    alt(&mut known, welt.now);
+    if let Some(known) = known {
+        welt.bestaende.insert("jugendamt-alt".to_owned(), known);
+    }
+}

@@ -35,7 +35,7 @@ async fn ask_for(store: &dyn Store, partner: &str, ask: Ask) -> Handed {
 }
 
 fn taken(ticket: Ticket) -> Outcome {
-    Outcome::Sent { reference: ticket.to_string(), evidence: "closed".into() }
+    Outcome::Sent { reference: ticket.to_string(), evidence: "closed".into(), follow: None }
 }
 
 async fn close(store: &dyn Store, partner: &str, ticket: Ticket, now: i64) -> Ended {

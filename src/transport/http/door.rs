@@ -1,0 +1,176 @@
+//! What every request of one listener stands on: shares, permits, who is calling and from where, the key of its repeats.
+//! Answers nothing itself and knows no path.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName};
+use ipnet::IpNet;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use super::admit::{Caller, admit};
+use super::openapi::Described;
+use super::problem::Problem;
+use super::server::Peer;
+use super::shares::{Full, Place, Shares};
+use super::uploads::Uploads;
+use super::{Settings, origin};
+use crate::envelope::PartnerRef;
+use crate::transport::permits::Permits;
+use crate::transport::port::{Stop, Surroundings};
+use crate::transport::tls::ClientCertificates;
+use crate::transport::turnstile::Turnstile;
+
+/// What a client would like (RFC 7240).
+pub const PREFER: HeaderName = HeaderName::from_static("prefer");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// How many parts of all bodies may be open at once; each holds a file.
+const OPEN_PARTS: u64 = 128;
+/// What a client is told to wait when the listener or its own share is full.
+pub const FULL: Duration = Duration::from_secs(1);
+/// So many questions of partners are put to the store at once; the others wait for their turn, which costs nothing.
+const ASKED: usize = 4;
+/// How long they wait.
+pub const ASKING: Duration = Duration::from_secs(5);
+/// So many requests of one partner wait for something to come into its mailbox at once.
+const WAITING: usize = 4;
+
+/// What every request of one listener needs.
+pub struct Door {
+    pub(super) connection: String,
+    pub(super) around: Surroundings,
+    pub(super) shares: Shares,
+    /// Readers that wait for something to come into their mailbox.
+    pub(super) waits: Shares,
+    pub(super) permits: Permits,
+    pub(super) open_parts: Permits,
+    pub(super) uploads: Uploads,
+    pub(super) proxies: Vec<IpNet>,
+    pub(super) stop: Stop,
+    pub(super) patience: Duration,
+    pub(super) takes_certificates: bool,
+    pub(super) strangers: Turnstile<IpAddr>,
+    pub(super) described: Described,
+    pub(super) begun: TaskTracker,
+    pub(super) asked: Semaphore,
+}
+
+impl Door {
+    /// The door of a connection.
+    pub fn new(
+        connection: &str,
+        settings: &Settings,
+        proxies: Vec<IpNet>,
+        around: &Surroundings,
+        stop: Stop,
+    ) -> Door {
+        let clients = settings.tls.as_ref().map_or(ClientCertificates::Off, |tls| tls.client_certificates);
+        Door {
+            connection: connection.to_owned(),
+            around: around.clone(),
+            shares: Shares::new(
+                settings.max_in_flight,
+                settings.per_partner.unwrap_or(settings.max_in_flight),
+            ),
+            waits: Shares::new(settings.max_connections.div_ceil(4), WAITING),
+            permits: Permits::new(settings.body_memory << 20),
+            open_parts: Permits::new(OPEN_PARTS),
+            uploads: Uploads::within(settings.upload_disk << 20, &around.data),
+            proxies,
+            stop,
+            patience: settings.read_timeout.0,
+            takes_certificates: clients != ClientCertificates::Off,
+            strangers: Turnstile::default(),
+            described: Described::default(),
+            begun: TaskTracker::new(),
+            asked: Semaphore::new(ASKED),
+        }
+    }
+
+    /// Deliveries that were begun.
+    pub fn begun(&self) -> &TaskTracker {
+        &self.begun
+    }
+
+    /// Who is calling, by certificate or token, on a connection that is one of its own.
+    pub fn caller(&self, peer: &Peer, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let admission = self.around.doors.admission();
+        let certificate = peer.shown.as_ref().map(|shown| shown.fingerprint());
+        let caller = admit(&admission, certificate, headers, self.around.clock.now())
+            .filter(|_| !peer.lapsed)
+            .ok_or(Problem::Unknown)?;
+        if !peer.place.belongs_to(&caller.partner.id) {
+            return Err(Problem::TooMany(FULL));
+        }
+        Ok(caller)
+    }
+
+    /// The client, by the connection or a named proxy.
+    pub fn origin(&self, peer: &Peer, headers: &HeaderMap) -> IpAddr {
+        origin::of_request(&self.proxies, peer.address.ip(), headers)
+    }
+
+    /// Where a delivery comes from, for its evidence: the connection, and the client where a named proxy says who it is.
+    pub fn peer(&self, peer: &Peer, headers: &HeaderMap) -> String {
+        match self.origin(peer, headers) {
+            client if client == peer.address.ip().to_canonical() => peer.address.to_string(),
+            client => format!("{client} via {}", peer.address),
+        }
+    }
+
+    /// A place in the partner's share: whatever a partner asks for that costs something needs one.
+    pub fn place(&self, partner: &PartnerRef) -> Result<Place, Problem> {
+        self.shares.take(&partner.id).map_err(|full| match full {
+            Full::All => Problem::Busy(FULL),
+            Full::Partner => Problem::TooMany(FULL),
+        })
+    }
+}
+
+/// The idempotency key: 1 to 255 visible ASCII characters, quoted or not.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    const BAD: Problem = Problem::Unreadable(
+        "Der Idempotency-Key braucht 1 bis 255 sichtbare ASCII-Zeichen und steht nur einmal.",
+    );
+    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = given.next() else { return Ok(None) };
+    let value = value.to_str().map_err(|_| BAD)?.trim();
+    let key = match value.strip_prefix('"') {
+        Some(quoted) => quoted.strip_suffix('"').ok_or(BAD)?,
+        None => value,
+    };
+    let lawful =
+        (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+    if given.next().is_some() || !lawful {
+        return Err(BAD);
+    }
+    Ok(Some(key.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(name.clone(), value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn keys_are_read_quoted_or_not() {
+        let read = |values: &[&str]| idempotency_key(&headers(IDEMPOTENCY_KEY, values));
+        assert_eq!(read(&[]), Ok(None));
+        assert_eq!(read(&["abc"]), Ok(Some("abc".into())));
+        assert_eq!(read(&["\"8e03978e-40d5\""]), Ok(Some("8e03978e-40d5".into())));
+        assert!(read(&[&"x".repeat(255)]).is_ok());
+        for bad in
+            [&["" as &str][..], &["\"\""], &["\"a"], &["a b"], &["a", "b"], &["a\"b"], &[&"x".repeat(256)]]
+        {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
+    }
+}
