@@ -259,20 +259,13 @@ impl Line<'_> {
         Ok(())
     }
 
-    /// Has the broker hand out as many more as are held aside, or no longer. Where order is kept nobody else may consume beside us.
+    /// Has the broker hand out as many more as are held aside. Where order is kept nobody else may consume beside us. It stays so until
+    /// the consumer ends: what comes for one that is being cancelled the library drops, and the broker would wait for it.
     async fn fetch_more(&mut self, deliveries: &mut SelectAll<Consumer>) -> Result<(), Fault> {
         if self.opener.queue.order != Order::None || self.ended.is_cancelled() {
             return Ok(());
         }
         let (held, own) = (self.aside.len(), usize::from(self.opener.queue.prefetch));
-        if held == 0 {
-            self.fetched = own;
-            for tag in self.further.drain(..) {
-                let cancelled = self.channel.basic_cancel(tag, BasicCancelOptions::default()).await;
-                cancelled.map_err(|error| Fault::of(&error))?;
-            }
-            return Ok(());
-        }
         if self.fetched < MOST && self.fetched.saturating_sub(held) < own.div_ceil(2) {
             let more = held.clamp(FURTHER.0, FURTHER.1);
             let prefetch = u16::try_from(more).unwrap_or(u16::MAX);
@@ -291,7 +284,7 @@ impl Line<'_> {
             let Some(done) = self.begun.try_join_next() else { break };
             given_back |= !self.note(done);
         }
-        for (tag, multiple) in self.tags.due() {
+        for (tag, multiple) in self.tags.due(self.further.is_empty()) {
             let acknowledged = self.channel.basic_ack(tag, BasicAckOptions { multiple }).await;
             acknowledged.map_err(|error| End::Broken(Fault::of(&error)))?;
         }
@@ -451,10 +444,12 @@ impl Tags {
         self.0.remove(&tag);
     }
 
-    /// What to acknowledge now, with whether it stands for all before it.
-    fn due(&mut self) -> Vec<(u64, bool)> {
+    /// What to acknowledge now, with whether it stands for all before it: only where they are seen in their order. Of several consumers
+    /// one may have a lower tag that nobody has looked at yet.
+    fn due(&mut self, in_order: bool) -> Vec<(u64, bool)> {
         let mut due = Vec::new();
-        let front: Vec<u64> = self.0.iter().take_while(|(_, done)| **done).map(|(tag, _)| *tag).collect();
+        let front = self.0.iter().take_while(|(_, done)| in_order && **done).map(|(tag, _)| *tag);
+        let front: Vec<u64> = front.collect();
         if let Some(last) = front.last() {
             due.push((*last, front.len() > 1));
         }
@@ -479,16 +474,22 @@ mod tests {
             tags.begun(tag);
         }
         tags.done(2);
-        assert_eq!(tags.due(), [(2, false)]);
+        assert_eq!(tags.due(true), [(2, false)]);
         tags.done(1);
         tags.done(3);
         tags.done(5);
-        assert_eq!(tags.due(), [(3, true), (5, false)]);
+        assert_eq!(tags.due(true), [(3, true), (5, false)]);
         tags.done(4);
-        assert_eq!(tags.due(), [(4, false)]);
-        assert_eq!(tags.due(), []);
+        assert_eq!(tags.due(true), [(4, false)]);
+        assert_eq!(tags.due(true), []);
         tags.done(6);
-        assert_eq!(tags.due(), [(6, false)]);
+        assert_eq!(tags.due(true), [(6, false)]);
         assert!(tags.0.is_empty());
+        // A lower one may still come.
+        for tag in [9, 8] {
+            tags.begun(tag);
+            tags.done(tag);
+        }
+        assert_eq!(tags.due(false), [(8, false), (9, false)]);
     }
 }
