@@ -85,7 +85,8 @@ impl World {
 
     fn hand_out(&mut self, reader: usize, row: usize, shown: Option<i64>, broken: Option<Broken>) -> bool {
         let first = self.first() == Some(row);
-        if !first && !(broken == Some(Broken::OrderUnseen) && self.sent[row].is_none()) {
+        let unseen = broken == Some(Broken::OrderUnseen) && self.sent[row].is_none();
+        if !first && !unseen {
             return false;
         }
         let lane = Leased { fence: self.fence, until: self.until, holder: "leser" };
