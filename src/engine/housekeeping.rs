@@ -184,7 +184,11 @@ async fn handle(core: &Core, others: &dyn Commands, command: &Command) -> Comman
                     CommandState::Done("replayed; see `messages show` for what became of it".to_owned())
                 }
                 Ok(false) => {
-                    CommandState::Refused("nothing of this id is parked, unclear or quarantined".to_owned())
+                    CommandState::Refused(
+                        "nothing of this id is parked, unclear or quarantined; what was sent and not confirmed (`failed`) is never sent \
+                         again by itself: ask the receiver, close it with `parked arrived`, or have what caused it delivered anew"
+                            .to_owned(),
+                    )
                 }
                 Err(error) => CommandState::Refused(error.to_string()),
             }

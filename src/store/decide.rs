@@ -178,6 +178,12 @@ pub fn hand_out(
     }
 }
 
+/// Whether a reader may end a row that is the first of its lane: it is in its hand, or was and nobody has said since what became of it. What
+/// was refused, given back, or replayed by a person has to be handed out anew first, and so has what never was: its lane's fence is no secret.
+pub fn handed_out(leased: bool, doubted: bool) -> bool {
+    leased || doubted
+}
+
 /// What came of a reader's ending a row that is not open any more: the same call repeated says the same. `reference`: what is noted with a
 /// row that was sent; `None` where its content went.
 pub fn ended_before(

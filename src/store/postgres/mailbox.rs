@@ -33,6 +33,8 @@ struct Found {
     holder: String,
     first: bool,
     may_leave: bool,
+    /// Whether it was handed out and nobody said what became of it.
+    doubted: bool,
 }
 
 async fn find(tx: &Tx<'_>, who: &Reader, id: Uuid, now: Timestamp) -> Stored<Option<Found>> {
@@ -49,6 +51,7 @@ async fn find(tx: &Tx<'_>, who: &Reader, id: Uuid, now: Timestamp) -> Stored<Opt
             holder: get(&r, 7)?,
             first: get(&r, 8)?,
             may_leave: get(&r, 9)?,
+            doubted: get(&r, 10)?,
         })
     };
     found.map(read).transpose()
@@ -130,6 +133,9 @@ async fn end(
         }
         if matches!(outcome, Outcome::Later { .. }) && found.until.is_none() {
             return Ok(Ended::Again);
+        }
+        if !decide::handed_out(found.until.is_some(), found.doubted) {
+            return Ok(Ended::Stale);
         }
         let delivers = settle::delivers(base, tx, (ticket.row, found.nr)).await?;
         let (lane, fence, row, outcome) = (ticket.lane, ticket.fence, ticket.row, outcome.clone());

@@ -34,6 +34,8 @@ struct Found {
     holder: String,
     first: bool,
     may_leave: bool,
+    /// Whether it was handed out and nobody said what became of it.
+    doubted: bool,
 }
 
 fn find(connection: &Connection, who: &Reader, id: Uuid, now: Timestamp) -> Stored<Option<Found>> {
@@ -51,6 +53,7 @@ fn find(connection: &Connection, who: &Reader, id: Uuid, now: Timestamp) -> Stor
             holder: r.get::<_, Option<String>>(7)?.unwrap_or_default(),
             first: r.get::<_, Option<bool>>(8)?.unwrap_or(false),
             may_leave: r.get::<_, Option<bool>>(9)?.unwrap_or(false),
+            doubted: r.get(10)?,
         })
     })
     .optional()
@@ -124,6 +127,9 @@ fn end(
     }
     if matches!(outcome, Outcome::Later { .. }) && found.until.is_none() {
         return Ok(Ended::Again);
+    }
+    if !decide::handed_out(found.until.is_some(), found.doubted) {
+        return Ok(Ended::Stale);
     }
     let delivers = lanes::delivers(scene, ticket.row, found.sealed)?;
     let (lane, fence, row) = (ticket.lane, ticket.fence, ticket.row);

@@ -10,7 +10,9 @@ use std::path::{Component, Path};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rustix::fs::{self as sys, Access, AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat};
+use rustix::fs::{
+    self as sys, Access, AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat, StatxFlags,
+};
 use uuid::Uuid;
 
 use crate::telemetry::machine;
@@ -204,10 +206,22 @@ impl Room {
         gone_is_fine(sys::unlinkat(&self.0, name, AtFlags::REMOVEDIR)).is_ok()
     }
 
-    /// The number by which its file system knows the folder: the same as long as it is the same folder, also after a restart of the
-    /// machine; another one where a volume is not mounted, or the folder was made anew.
-    pub fn number(&self) -> io::Result<u64> {
-        Ok(wide(sys::fstat(&self.0)?.st_ino))
+    /// By what a folder is known again, also after a restart of the machine: the number that its file system has for it and the moment at which
+    /// it was made, which no other folder shares. Numbers alone do not do: the first folder of two volumes often has the same. Where no moment is
+    /// known its device stands for it, so that such a folder is rather another one than taken for this one.
+    pub fn identity(&self) -> io::Result<Vec<u8>> {
+        let wanted = StatxFlags::INO | StatxFlags::BTIME;
+        let found = sys::statx(&self.0, "", AtFlags::EMPTY_PATH, wanted)?;
+        let born = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME);
+        let (seconds, rest) = match born {
+            true => (found.stx_btime.tv_sec, found.stx_btime.tv_nsec),
+            false => (i64::from(found.stx_dev_major), found.stx_dev_minor),
+        };
+        let mut identity = found.stx_ino.to_be_bytes().to_vec();
+        identity.extend([u8::from(born)]);
+        identity.extend(seconds.to_be_bytes());
+        identity.extend(rest.to_be_bytes());
+        Ok(identity)
     }
 
     /// Makes names durable.
@@ -327,4 +341,25 @@ pub fn sweep(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_known_again_and_one_made_anew_is_another() {
+        let base = tempfile::tempdir().unwrap();
+        let open = || Room::open(base.path(), Path::new("out")).unwrap().identity().unwrap();
+        std::fs::create_dir(base.path().join("out")).unwrap();
+        let first = open();
+        std::fs::write(base.path().join("out/a.xml"), "").unwrap();
+        assert_eq!(open(), first);
+        for _ in 0..8 {
+            // File systems like to give the number of a folder that has gone to the next one.
+            std::fs::remove_dir_all(base.path().join("out")).unwrap();
+            std::fs::create_dir(base.path().join("out")).unwrap();
+            assert_ne!(open(), first);
+        }
+    }
 }

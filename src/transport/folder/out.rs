@@ -57,21 +57,21 @@ impl FolderDestination {
     }
 
     /// Whether a document of ours lies in the tray, and which folder that is.
-    async fn lies(&self, name: String) -> Result<(bool, u64), SendError> {
+    async fn lies(&self, name: String) -> Result<(bool, Vec<u8>), SendError> {
         let room = self.room().await?;
         blocking(move || {
             let found = room.look(OsStr::new(&name))?;
-            Ok((found.is_some_and(|found| found.kind == FileType::RegularFile), room.number()?))
+            Ok((found.is_some_and(|found| found.kind == FileType::RegularFile), room.identity()?))
         })
         .await
     }
 
-    /// What proves that a document lies in the tray, which is the folder of this number.
-    fn receipt(&self, name: String, number: u64) -> Receipt {
+    /// What proves that a document lies in the tray, which is the folder that is known by this.
+    fn receipt(&self, name: String, folder: Vec<u8>) -> Receipt {
         let follow = self.taken_within.map(|within| Follow {
             first: FIRST_LOOK.min(within / 4),
             within,
-            keep: number.to_be_bytes().to_vec().into(),
+            keep: folder.into(),
         });
         let evidence = "file written and synced".to_owned();
         Receipt { reference: name, evidence, follow, ..Receipt::default() }
@@ -140,12 +140,12 @@ impl Destination for FolderDestination {
         }
         let name = file_name(envelope);
         let (body, as_written) = (envelope.body.clone(), name.clone());
-        let number = blocking(move || {
+        let folder = blocking(move || {
             write_whole(&room, as_written.as_ref(), &body)?;
-            room.number()
+            room.identity()
         })
         .await?;
-        Ok(self.receipt(name, number))
+        Ok(self.receipt(name, folder))
     }
 
     fn repeat_is_safe(&self) -> bool {
@@ -154,15 +154,15 @@ impl Destination for FolderDestination {
 
     async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError> {
         let name = file_name(envelope);
-        let (there, number) = self.lies(name.clone()).await?;
-        Ok(there.then(|| self.receipt(name, number)))
+        let (there, folder) = self.lies(name.clone()).await?;
+        Ok(there.then(|| self.receipt(name, folder)))
     }
 
     /// Whoever takes a document takes it away. A folder that is not the one into which it was laid says nothing of it: a volume that is
     /// not mounted looks like a tray that was emptied.
     async fn look_after(&self, followed: &Followed<'_>) -> Result<After, SendError> {
-        let (there, number) = self.lies(followed.reference.to_owned()).await?;
-        if followed.keep != number.to_be_bytes() {
+        let (there, folder) = self.lies(followed.reference.to_owned()).await?;
+        if followed.keep != folder {
             return Err(SendError::Later {
                 cause: "the out tray is another folder than the one into which it was laid".to_owned(),
                 retry_after: None,

@@ -343,3 +343,40 @@ pub async fn a_mailbox_does_not_keep_dispatch_awake(house: &dyn House) {
         Some(at(70))
     );
 }
+
+pub async fn only_what_was_handed_out_is_ended_and_only_once(house: &dyn House) {
+    let store = open(house).await;
+    let refuse = Outcome::Parked { cause: "x".into(), next_step: "y".into() };
+    let ids = put(&*store, "1", vec![send("post:x", Some("k"), "1"), send("post:x", Some("k"), "2")]).await;
+    // Lane and fence are no secret; by them alone nobody says that he has it.
+    let (lane, fence) = (lying(&*store, "x", 1).await[0].lane, 0);
+    assert_eq!(close(&*store, "x", Ticket { lane, fence, row: ids[0] }, 1).await, Ended::Stale);
+    let (_, ticket) = fetched(&*store, "x", ask(ids[0], 2)).await;
+    assert_eq!(close(&*store, "x", ticket, 3).await, done("post:x", 0));
+    assert_eq!(close(&*store, "x", Ticket { row: ids[1], ..ticket }, 3).await, Ended::Stale);
+
+    // What was refused and replayed by a person is another hand-out's.
+    let (_, ticket) = fetched(&*store, "x", ask(ids[1], 4)).await;
+    let end = |outcome: Outcome, now| {
+        let store = store.clone();
+        async move { store.end(&reader("x"), ticket, outcome, at(now)).await.unwrap() }
+    };
+    assert_eq!(end(refuse.clone(), 5).await, done("post:x", 0));
+    assert_eq!(end(refuse.clone(), 5).await, Ended::Again);
+    assert!(store.replay(ids[1], "anna", "corrected", at(6)).await.unwrap());
+    assert_eq!(end(taken(ticket), 7).await, Ended::Stale);
+    assert_eq!(end(refuse.clone(), 7).await, Ended::Stale, "said again after it was put right");
+    assert_eq!(lying(&*store, "x", 7).await.len(), 1);
+
+    // So is what was given back.
+    let (_, ticket) = fetched(&*store, "x", ask(ids[1], 8)).await;
+    let back = Outcome::Later { at: at(9), cause: "given back".into() };
+    let end = |outcome: Outcome| {
+        let store = store.clone();
+        async move { store.end(&reader("x"), ticket, outcome, at(9)).await.unwrap() }
+    };
+    assert!(matches!(end(back.clone()).await, Ended::Done { .. }));
+    assert_eq!((end(back).await, end(taken(ticket)).await), (Ended::Again, Ended::Stale));
+    let (_, ticket) = fetched(&*store, "x", ask(ids[1], 10)).await;
+    assert!(matches!(close(&*store, "x", ticket, 11).await, Ended::Done { .. }));
+}

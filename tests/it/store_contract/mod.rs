@@ -54,6 +54,7 @@ macro_rules! store_contract {
                 what_is_given_back_comes_again_and_what_is_refused_waits_for_a_person
                 what_must_not_leave_yet_is_not_there_yet what_nobody_collects_in_time_is_found_unless_a_reader_has_it
                 a_reader_keeps_what_it_has_when_the_house_starts_anew a_mailbox_does_not_keep_dispatch_awake
+                only_what_was_handed_out_is_ended_and_only_once
                 closing_delivers_the_vorgang_and_lets_go_what_waits_for_it;
             waiting: waiting_messages_are_woken waiting_messages_expire_and_finish
                 what_comes_back_is_laid_down_with_its_row a_vorgang_is_delivered_when_its_answer_was_taken

@@ -3,7 +3,8 @@ SELECT r.lane, r.state, r.destination, r.attempts, r.nr, l.fence, l.lease_until,
   coalesce(h.state = ANY (ARRAY['queued', 'retrying'])
     AND coalesce((SELECT a.state = 'sent' FROM outbox_id d JOIN outbox a ON a.nr = d.nr WHERE d.id = h.after), h.after IS NULL)
     AND coalesce(h.not_before, $4::bigint) <= $4 AND coalesce(r.not_before, $4) <= $4
-    AND (coalesce(h.deadline, $4 + 1) > $4 OR coalesce(l.lease_until, 0) > $4), false)
+    AND (coalesce(h.deadline, $4 + 1) > $4 OR coalesce(l.lease_until, 0) > $4), false),
+  r.unclear
 FROM outbox_id i
 JOIN outbox r ON r.nr = i.nr
 LEFT JOIN lane l ON l.nr = r.lane
