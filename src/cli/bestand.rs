@@ -271,14 +271,12 @@ async fn status(
         // What its predecessors deliver is its own; the office itself comes first.
         let aemter = table.mit_vorgaengern(name, tag(now));
         let questions = aemter.iter().cloned().map(Question::Bestand).collect();
-        let mut bestand = Bestand::default();
-        for (amt, answer) in aemter.iter().zip(store.lookup(questions).await?) {
-            match answer.fact {
-                Fact::Bestand(found) if amt == name => bestand = found.unwrap_or_default(),
-                Fact::Bestand(found) => bestand.uebernehmen(amt, found),
-                _ => {}
-            }
-        }
+        let answers = store.lookup(questions).await?;
+        let known = aemter.iter().zip(answers).filter_map(|(amt, answer)| match answer.fact {
+            Fact::Bestand(found) => Some((amt.as_str(), found)),
+            _ => None,
+        });
+        let bestand = Bestand::zusammen(known).unwrap_or_default();
         let looks: Vec<&Look> = looks.iter().filter(|look| aemter.contains(&look.partner)).collect();
         let at = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
         let fresh = bestand.vollstaendig_und_frisch(now, FRESH);

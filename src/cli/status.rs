@@ -17,9 +17,11 @@ use crate::app::asking::{self, Answered};
 use crate::clock::Clock;
 use crate::effects::{Fact, Question};
 use crate::engine::commit::TO_MAINTAINERS;
+use crate::engine::objecting;
 use crate::envelope::Inbound;
 use crate::pipeline::jugendamt::OFFICE;
 use crate::register::aemter::tag;
+use crate::register::bestand::Bestand;
 use crate::register::objection::{Sought, Why};
 use crate::route::compiled::{Compiled, WantedDestination};
 use crate::store::contract::{Backlog, Breaker, Figures, Filter, Listed, Pause, Scope, Store};
@@ -29,7 +31,7 @@ use crate::telemetry::parts::{Said, Turn};
 use crate::transport::TRANSPORTS;
 
 use offices::{of_office, of_unowned};
-use registers::{Register, held, of_register, of_undeclared};
+use registers::{Register, of_register, of_undeclared};
 
 /// Younger than this (seconds) a waiting row is simply under way.
 const UNDER_WAY: i64 = 60;
@@ -135,7 +137,7 @@ async fn of_offices(
 ) -> Result<Vec<Item>, CliError> {
     let offices = compiled.tafeln.aemter.aemter.iter().map(|amt| amt.id.clone());
     let offices: Vec<String> = offices.filter(|id| compiled.partners.contains_key(id)).collect();
-    let (held, looks) = (held(compiled, pauses), store.looks().await?);
+    let (held, looks) = (objecting::held(compiled.plans.iter(), pauses, now), store.looks().await?);
     let rueckstand = compiled.rueckstand();
     let (mut items, mut undeclared) = (Vec::new(), Vec::new());
     for office in offices {
@@ -144,15 +146,10 @@ async fn of_offices(
         // No person data: only what is known of registers and deliveries as such is asked for.
         let mut questions = vec![Question::Objections(Sought::Open(office.clone()))];
         questions.extend(aemter.iter().cloned().map(Question::Bestand));
-        let mut register = Register::default();
+        let (mut register, mut known) = (Register::default(), Vec::new());
         for (question, answer) in questions.iter().zip(store.lookup(questions.clone()).await?) {
             match (question, answer.fact) {
-                (Question::Bestand(amt), Fact::Bestand(found)) if *amt == office => {
-                    register.bestand = found.unwrap_or_default();
-                }
-                (Question::Bestand(amt), Fact::Bestand(found)) => {
-                    register.bestand.uebernehmen(amt, found);
-                }
+                (Question::Bestand(amt), Fact::Bestand(found)) => known.push((amt.as_str(), found)),
                 (_, Fact::Objections(found)) => {
                     register.unread =
                         found.iter().filter(|one| one.why == Why::Unreadable).map(|one| one.since).min();
@@ -161,6 +158,7 @@ async fn of_offices(
                 _ => {}
             }
         }
+        register.bestand = Bestand::zusammen(known).unwrap_or_default();
         register.looks = looks.iter().filter(|look| aemter.contains(&look.partner)).cloned().collect();
         register.held = aemter.iter().filter_map(|amt| held.get(amt).copied()).min();
         match register.bestand.erklaert() {
@@ -303,49 +301,34 @@ fn of_destination(
     now: Timestamp,
 ) -> Vec<Item> {
     let name = &backlog.destination;
-    let mut items = Vec::new();
-    if backlog.unclear > 0 {
-        items.push(Item {
-            what: format!("{name}, Zustellung ungeklärt"),
-            count: backlog.unclear,
-            since: None,
-            whose: Whose::Person,
-            cause: None,
-            next: "ask the receiver (`drehscheibe parked list`): where it arrived `parked arrived`, else `parked replay`"
-                .to_owned(),
-        });
-    }
-    if backlog.parked > 0 {
-        items.push(Item {
-            what: format!("{name}, unzustellbar"),
-            count: backlog.parked,
-            since: None,
-            whose: Whose::Person,
-            cause: None,
-            next: "read the cause with `drehscheibe parked list`, mend it, replay".to_owned(),
-        });
-    }
-    if backlog.failed > 0 {
-        items.push(Item {
-            what: format!("{name}, nicht bestätigt"),
-            count: backlog.failed,
-            since: None,
-            whose: Whose::Person,
-            cause: None,
-            next: "read the cause with `drehscheibe parked list`, call the receiver: where it arrived `parked arrived`"
-                .to_owned(),
-        });
-    }
-    if backlog.followed > 0 {
-        items.push(Item {
-            what: format!("{name}, noch nicht bestätigt"),
-            count: backlog.followed,
-            since: None,
-            whose: Whose::FarEnd,
-            cause: None,
-            next: "sent, and looked after by itself until the receiver confirms it".to_owned(),
-        });
-    }
+    const CALL: &str =
+        "read the cause with `drehscheibe parked list`, call the receiver: where it arrived `parked arrived`";
+    const ASK: &str = "ask the receiver (`drehscheibe parked list`): where it arrived `parked arrived`, else `parked replay`";
+    let counted = [
+        ("Zustellung ungeklärt", backlog.unclear, Whose::Person, ASK),
+        (
+            "unzustellbar",
+            backlog.parked,
+            Whose::Person,
+            "read the cause with `drehscheibe parked list`, mend it, replay",
+        ),
+        ("nicht bestätigt", backlog.failed, Whose::Person, CALL),
+        (
+            "noch nicht bestätigt",
+            backlog.followed,
+            Whose::FarEnd,
+            "sent, and looked after by itself until the receiver confirms it",
+        ),
+    ];
+    let item = |(what, count, whose, next): (&str, u64, Whose, &str)| Item {
+        what: format!("{name}, {what}"),
+        count,
+        since: None,
+        whose,
+        cause: None,
+        next: next.to_owned(),
+    };
+    let mut items: Vec<Item> = counted.into_iter().filter(|(_, count, ..)| *count > 0).map(item).collect();
     if backlog.waiting > 0 {
         let (whose, cause, next) = why_it_waits(backlog, pauses, known, now);
         let (count, since) = (backlog.waiting, backlog.oldest);

@@ -15,7 +15,7 @@ use crate::plan::Patience;
 use crate::store::contract::{Breaker, StoreError};
 use crate::store::lane::{Due, Lane, Outcome, Settle, Want};
 use crate::telemetry::alarm::{Alarm, raise};
-use crate::telemetry::metric::{self, Sent, Stretch};
+use crate::telemetry::metric::{self, Stretch};
 use crate::telemetry::trace::{adopt, carry};
 use crate::transport::port::{Destination, Receipt, SendError};
 
@@ -30,7 +30,7 @@ use super::hindsight::Hindsight;
 use super::mailboxes;
 use super::points::{Crashed, Point};
 use super::sending::{self, Lease, Turns};
-use super::settle::Settling;
+use super::settle::{Settling, report, until_stored};
 use super::watch::Unwound;
 
 /// How long a look at the lanes may wait for more to look for; far below what a partner notices.
@@ -358,7 +358,7 @@ async fn serve(core: &Core, table: &Table, lane: Lane, leased: Timestamp) -> Res
         let arrived = matches!(outcome, Outcome::Sent { .. });
         let half_used = lease.over(core, core.settings.lease / 2);
         let release = attempt::releases(arrived, index == last, half_used, core.stop.is_cancelled());
-        report(due, &outcome);
+        report(&due.destination, due.attempts, &outcome);
         if release && destination.as_ref().is_some_and(|to| to.repeat_is_safe()) {
             drop(turn.take());
             core.hands.settling(&lane.destination, lane.id);
@@ -377,35 +377,14 @@ async fn serve(core: &Core, table: &Table, lane: Lane, leased: Timestamp) -> Res
 }
 
 /// Settling is repeated while the store is busy: the lease runs out in the worst case, and the fence refuses us then.
-async fn settle_until_stored(core: &Core, settling: &Settling, mut settle: Settle) -> bool {
-    let mut whole = true;
-    loop {
-        match settling.settle(settle.clone()).await {
-            Ok(done) => {
-                if !settle.answers.is_empty() {
-                    core.woken.notify_one();
-                }
-                if !done {
-                    tracing::warn!(
-                        lane = settle.lane,
-                        "the lease of a lane was lost, its settling was refused"
-                    );
-                }
-                return done;
-            }
-            Err(StoreError::Entry(cause)) if whole && !settle.answers.is_empty() => {
-                whole = false;
-                settle.answers = answers::all_apart(std::mem::take(&mut settle.answers), &cause);
-            }
-            Err(error) => {
-                core.store_failed(&error);
-                if core.stop.is_cancelled() || core.points.crashed() {
-                    return false;
-                }
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
-        }
+async fn settle_until_stored(core: &Core, settling: &Settling, settle: Settle) -> bool {
+    let lane = settle.lane;
+    let settled =
+        until_stored(core, settle, |settle| &mut settle.answers, |settle| settling.settle(settle)).await;
+    if settled == Some(false) {
+        tracing::warn!(lane, "the lease of a lane was lost, its settling was refused");
     }
+    settled == Some(true)
 }
 
 /// One attempt: how it ended, and what came back with what arrived.
@@ -520,26 +499,6 @@ async fn note_failure(core: &Core, table: &Table, destination: &str, patience: &
         raise(Alarm::DestinationDown, destination, &[]);
         let _ = core.store.set_breaker(row).await;
     }
-}
-
-fn report(due: &Due, outcome: &Outcome) {
-    let destination = due.destination.as_str();
-    if !matches!(outcome, Outcome::Later { .. }) {
-        metric::attempts(destination, due.attempts + 1);
-    }
-    let sent = match outcome {
-        Outcome::Sent { .. } => Sent::Sent,
-        Outcome::Later { .. } => Sent::Later,
-        Outcome::Parked { .. } => {
-            raise(Alarm::DeliveryParked, destination, &[]);
-            Sent::Never
-        }
-        Outcome::Unclear { .. } => {
-            raise(Alarm::OutcomeUnclear, destination, &[]);
-            Sent::Unclear
-        }
-    };
-    metric::dispatched(destination, sent);
 }
 
 fn default_patience() -> Patience {

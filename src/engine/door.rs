@@ -7,7 +7,7 @@ use crate::effects::Objected;
 use crate::envelope::{Inbound, Stage};
 use crate::message::{Identity, Message, Resumed, Sender};
 use crate::pipeline::step::{Bench, Trouble};
-use crate::plan::{Accept, Binding, Partner, Plan, PlanSet};
+use crate::plan::{Binding, Partner, Plan, PlanSet};
 use crate::register::record::Record;
 use crate::rejection::{Fault, Rejection, UNQUOTED};
 use crate::store::contract::{Delivery, Entry, Keep};
@@ -254,12 +254,8 @@ fn noted_here(
     identity: &Identity,
     read: &Result<Record, Vec<Rejection>>,
 ) -> Option<Delivery> {
-    let delivers = ground.set.plans.iter().filter(|plan| plan.delivers()).any(|plan| {
-        let takes =
-            |accept: &Accept| accept.message == identity.message && accept.partners.contains(&sender.id);
-        plan.accept.iter().any(takes)
-    });
-    let record = read.as_ref().ok().filter(|_| delivers)?;
+    objecting::delivers(&ground.set, &sender.id, identity)?;
+    let record = read.as_ref().ok()?;
     run::delivery(ground, sender, identity, &record.kopf)
 }
 

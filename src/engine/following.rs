@@ -26,6 +26,7 @@ use super::breaker::signed;
 use super::core::Core;
 use super::duty::Term;
 use super::points::{Crashed, Point};
+use super::settle::until_stored;
 use super::watch::Unwound;
 
 /// The duty of looking after what was sent.
@@ -243,9 +244,10 @@ async fn look(core: Arc<Core>, duty: Duty, destination: Option<Arc<dyn Destinati
     let (found, answers) = judged(after, (followed.since, followed.until), now);
     let answers = answers::laid(&core, answers);
     let (row, since, looks) = (followed.id, followed.since, followed.looks);
-    let looked = Looked { row, since, looks, found, answers, now };
-    if settle_until_stored(&core, &duty, looked.clone()).await {
-        report(&followed, &looked.found);
+    let looked = Looked { row, since, looks, found: found.clone(), answers, now };
+    let settle = |looked| core.store.settle_look(&duty, looked);
+    if until_stored(&core, looked, |looked| &mut looked.answers, settle).await == Some(true) {
+        report(&followed, &found);
     }
     let _ = core.points.reach(Point::LookSettled);
 }
@@ -277,32 +279,6 @@ async fn ask(
             later("an error of this program broke the look off")
         }
         Err(_) => later("the receiver did not answer in time"),
-    }
-}
-
-/// Settling is repeated while the store is busy; the fence refuses us when another one has the duty. Whether it was settled.
-async fn settle_until_stored(core: &Core, duty: &Duty, mut looked: Looked) -> bool {
-    let mut whole = true;
-    loop {
-        match core.store.settle_look(duty, looked.clone()).await {
-            Ok(done) => {
-                if done && !looked.answers.is_empty() {
-                    core.woken.notify_one();
-                }
-                return done;
-            }
-            Err(StoreError::Entry(cause)) if whole && !looked.answers.is_empty() => {
-                whole = false;
-                looked.answers = answers::all_apart(std::mem::take(&mut looked.answers), &cause);
-            }
-            Err(error) => {
-                core.store_failed(&error);
-                if core.stop.is_cancelled() || core.points.crashed() {
-                    return false;
-                }
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
-        }
     }
 }
 

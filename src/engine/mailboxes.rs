@@ -12,13 +12,12 @@ use crate::envelope::PartnerRef;
 use crate::store::contract::StoreError;
 use crate::store::lane::{Outcome, Settle};
 use crate::store::mailbox::{self as stored, Reader, Ticket};
-use crate::telemetry::alarm::{Alarm, raise};
-use crate::telemetry::metric::{self, Sent};
 use crate::transport::port::Busy;
 use crate::transport::port::mailbox::{Asking, End, Ended, Fetch, Handed, Item, Mailboxes, Reach, Reason};
 
 use super::core::{Core, busy};
 use super::ports::Ports;
+use super::settle::report;
 
 /// How long a reader has something in hand where its mailbox says nothing else.
 const LEASE: Duration = Duration::from_secs(300);
@@ -178,25 +177,6 @@ fn item(item: stored::Item) -> Item {
     };
     let fetched = fetched || matches!(reach, Reach::Held(_));
     Item { id, message, test, size, parts, queued, deadline, order: lane.to_string(), reach, fetched }
-}
-
-fn report(destination: &str, attempts: u32, outcome: &Outcome) {
-    let sent = match outcome {
-        Outcome::Sent { .. } => Sent::Sent,
-        Outcome::Later { .. } => Sent::Later,
-        Outcome::Parked { .. } => {
-            raise(Alarm::DeliveryParked, destination, &[]);
-            Sent::Never
-        }
-        Outcome::Unclear { .. } => {
-            raise(Alarm::OutcomeUnclear, destination, &[]);
-            Sent::Unclear
-        }
-    };
-    if !matches!(sent, Sent::Later) {
-        metric::attempts(destination, attempts.saturating_add(1));
-    }
-    metric::dispatched(destination, sent);
 }
 
 /// Parks what was not collected in time, until the engine stops. Of several replicas each looks; the fence lets one settle.

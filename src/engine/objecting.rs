@@ -91,11 +91,15 @@ pub fn concerned<'a>(plan: &'a Plan, kind: &'a str, name: &'a str) -> impl Itera
 
 /// Since when deliveries of a partner are held by a person: its own pause, or one of a route that takes them. What lies behind a
 /// pause nobody sees, so it counts from the pause on.
-pub fn held(set: &PlanSet, pauses: &[Pause], now: Timestamp) -> BTreeMap<String, Timestamp> {
+pub fn held<'a>(
+    plans: impl Iterator<Item = &'a Plan> + Clone,
+    pauses: &[Pause],
+    now: Timestamp,
+) -> BTreeMap<String, Timestamp> {
     let mut held: BTreeMap<String, Timestamp> = BTreeMap::new();
     let holds = |pause: &&Pause| pause.until.is_none_or(|until| until > now);
     for pause in pauses.iter().filter(holds) {
-        for partner in set.plans.iter().flat_map(|plan| concerned(plan, &pause.kind, &pause.name)) {
+        for partner in plans.clone().flat_map(|plan| concerned(plan, &pause.kind, &pause.name)) {
             let since = held.entry(partner.clone()).or_insert(pause.since);
             *since = pause.since.min(*since);
         }
@@ -110,7 +114,8 @@ fn counted<'a>(ground: &'a Ground, identity: Option<&Identity>) -> Option<&'a st
     (!dry).then_some(partner.id.as_str())
 }
 
-fn delivers<'a>(set: &'a PlanSet, partner: &str, identity: &Identity) -> Option<&'a dyn Objects> {
+/// What says so of the route that delivers such messages of a partner, wherever they come in; `None` where none does.
+pub fn delivers<'a>(set: &'a PlanSet, partner: &str, identity: &Identity) -> Option<&'a dyn Objects> {
     set.plans.iter().find_map(|plan| {
         let takes = plan.accept.iter().any(|accept| {
             accept.message == identity.message && accept.partners.iter().any(|known| known == partner)

@@ -61,13 +61,17 @@ impl Reception {
             return Err(busy("the engine is stopping").into());
         }
         let set = core.set.load_full();
-        if let Some(cause) = self.paused(&set, &envelope) {
-            return Err(paused(cause).into());
+        if let Some(paused) = self.paused(&set, &envelope) {
+            return Err(paused.busy().into());
         }
         envelope.head.traceparent.get_or_insert_with(|| Traceparent::begin().to_string());
         let ticket = self.room(&envelope, began).await?;
         let (ticket, verdict) = ticket;
-        let held = Arc::new(objecting::held(&set, &core.pauses.load(), core.clock.now()));
+        let held = Arc::new(objecting::held(
+            set.plans.iter().map(AsRef::as_ref),
+            &core.pauses.load(),
+            core.clock.now(),
+        ));
         let ground = Ground { held, ..Ground::new(envelope, set, resumed) };
         let stopped = || NoVerdict::Busy(busy("the engine has stopped"));
         if core.ready.send(Task::Deliver(ground, ticket)).is_err() {
@@ -80,16 +84,16 @@ impl Reception {
         outcome
     }
 
-    fn paused(&self, set: &PlanSet, envelope: &Envelope) -> Option<&'static str> {
+    fn paused(&self, set: &PlanSet, envelope: &Envelope) -> Option<Paused> {
         let head = &envelope.head;
         if let Some(partner) = &head.partner
             && self.core.paused("partner", &partner.id)
         {
-            return Some(PARTNER_PAUSED);
+            return Some(Paused::Partner);
         }
         let mut routes = set.by_binding(&head.binding).peekable();
         routes.peek()?;
-        routes.all(|(plan, _)| self.core.paused("route", &plan.route)).then_some(ROUTE_PAUSED)
+        routes.all(|(plan, _)| self.core.paused("route", &plan.route)).then_some(Paused::Route)
     }
 
     async fn room(
@@ -175,15 +179,22 @@ impl Intake for Reception {
     }
 }
 
-/// The cause of a `Busy` for a route that a person has paused.
-const ROUTE_PAUSED: &str = "the route is paused by the operator";
+/// What a person has paused.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Paused {
+    Partner,
+    Route,
+}
 
-/// The cause of a `Busy` for a partner that a person has paused.
-const PARTNER_PAUSED: &str = "deliveries of this partner are paused by the operator";
-
-fn paused(cause: &str) -> Busy {
-    let of_partner = cause == PARTNER_PAUSED;
-    Busy { cause: cause.to_owned(), retry_after: Duration::from_secs(30), of_partner }
+impl Paused {
+    fn busy(self) -> Busy {
+        let cause = match self {
+            Paused::Partner => "deliveries of this partner are paused by the operator",
+            Paused::Route => "the route is paused by the operator",
+        };
+        let of_partner = self == Paused::Partner;
+        Busy { cause: cause.to_owned(), retry_after: Duration::from_secs(30), of_partner }
+    }
 }
 
 /// The cause of a `Busy` for a delivery that would have to wait or to be parked beyond what is kept of its partner.
@@ -282,7 +293,7 @@ fn handle(core: &Arc<Core>, task: Task, bench: &mut Bench) {
                 // A binding may lead to several routes; which one it is shows only here.
                 Opened::Run(run) if core.paused("route", &run.plan.route) => {
                     if let Some(ticket) = told.take() {
-                        ticket.tell(Err(paused(ROUTE_PAUSED)));
+                        ticket.tell(Err(Paused::Route.busy()));
                     }
                 }
                 Opened::Run(run) => drive(core, run, &mut told, bench),

@@ -1,15 +1,22 @@
-//! Group settling: what lanes have to settle at the same time is settled in one transaction.
+//! Settling: what lanes have to settle at the same time is settled in one transaction, and what cannot be stored now is tried again.
 //! Decides nothing; each lane gets its own answer, and one that fails alone fails nobody else.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::store::contract::{Store, StoreError};
-use crate::store::lane::Settle;
+use crate::store::contract::{Entry, Store, StoreError};
+use crate::store::lane::{Outcome, Settle};
+use crate::telemetry::alarm::{Alarm, raise};
+use crate::telemetry::metric::{self, Sent};
 
+use super::answers;
 use super::core::Core;
 use super::watch;
+
+/// How long it is waited before what could not be stored is settled again.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// One row to settle and who waits for the answer.
 struct Wanted {
@@ -66,4 +73,57 @@ async fn run(store: Arc<dyn Store>, mut inlet: mpsc::UnboundedReceiver<Wanted>, 
             }
         }
     }
+}
+
+/// Settles until it is stored, or refused by its fence (`Some(false)`), or the engine ends (`None`). What came back with it (`laid`) is
+/// kept as far as it can be: a document that cannot be stored as it came must not keep what it came with from being settled.
+pub async fn until_stored<What: Clone, Settled: Future<Output = Result<bool, StoreError>>>(
+    core: &Core,
+    mut what: What,
+    laid: fn(&mut What) -> &mut Vec<Entry>,
+    settle: impl Fn(What) -> Settled,
+) -> Option<bool> {
+    let mut whole = true;
+    loop {
+        match settle(what.clone()).await {
+            Ok(done) => {
+                if done && !laid(&mut what).is_empty() {
+                    core.woken.notify_one();
+                }
+                return Some(done);
+            }
+            Err(StoreError::Entry(cause)) if whole && !laid(&mut what).is_empty() => {
+                whole = false;
+                let came = laid(&mut what);
+                *came = answers::all_apart(std::mem::take(came), &cause);
+            }
+            Err(error) => {
+                core.store_failed(&error);
+                if core.stop.is_cancelled() || core.points.crashed() {
+                    return None;
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Tells how an attempt at a row of a destination ended; `attempts`: those that were settled before.
+pub fn report(destination: &str, attempts: u32, outcome: &Outcome) {
+    let sent = match outcome {
+        Outcome::Sent { .. } => Sent::Sent,
+        Outcome::Later { .. } => Sent::Later,
+        Outcome::Parked { .. } => {
+            raise(Alarm::DeliveryParked, destination, &[]);
+            Sent::Never
+        }
+        Outcome::Unclear { .. } => {
+            raise(Alarm::OutcomeUnclear, destination, &[]);
+            Sent::Unclear
+        }
+    };
+    if !matches!(sent, Sent::Later) {
+        metric::attempts(destination, attempts.saturating_add(1));
+    }
+    metric::dispatched(destination, sent);
 }

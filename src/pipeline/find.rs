@@ -95,6 +95,10 @@ impl Step for Find {
         ENTRY.word
     }
 
+    fn rueckstand(&self) -> Option<SignedDuration> {
+        Some(self.rueckstand)
+    }
+
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
         if !login_holds(message) {
             // A route that forgot `authorise` must not look anything up.
@@ -119,7 +123,7 @@ impl Step for Find {
                     gefunden.offen |= vorgang.as_ref().is_some_and(offen);
                 }
                 (Question::Bestand(amt), Fact::Bestand(bestand)) => {
-                    gefunden.register(amt, bestand);
+                    gefunden.bestaende.push((amt, bestand.clone()));
                 }
                 (Question::Objections(Sought::Under(_)), Fact::Objections(found)) => {
                     gefunden.offen |= !found.is_empty();
@@ -189,27 +193,16 @@ fn offen(vorgang: &Vorgang) -> bool {
 
 /// What the answers bring together.
 #[derive(Default)]
-struct Gefunden {
+struct Gefunden<'a> {
     saetze: Vec<Stored>,
     gelesen: Vec<Uuid>,
     offen: bool,
     gesperrt: bool,
-    bestand: Option<Bestand>,
-    /// Whether the Bestand of the office itself was seen: those of its predecessors come after it.
-    eigener: bool,
+    /// What is known of the register of the birthplace, then of those that its office took over.
+    bestaende: Vec<(&'a str, Option<Bestand>)>,
 }
 
-impl Gefunden {
-    /// Takes in what is known of the register of the birthplace, then of the offices it was taken over from.
-    fn register(&mut self, amt: &str, bestand: &Option<Bestand>) {
-        match (self.eigener, &mut self.bestand) {
-            (false, own) => own.clone_from(bestand),
-            (true, Some(own)) => own.uebernehmen(amt, bestand.clone()),
-            (true, None) => {}
-        }
-        self.eigener = true;
-    }
-
+impl Gefunden<'_> {
     /// Takes records in, each once: several keys lead to the same one.
     fn saetze(&mut self, stored: &[Stored]) {
         for one in stored {
@@ -229,7 +222,7 @@ impl Gefunden {
             || vorgeburtlich.iter().any(|stored| vorgeburt_beruehrt(kind, mutter, &stored.registersatz));
         let gefunden = geboren.into_iter().map(|stored| (stored.id, stored.partner, stored.registersatz));
         // Of a register of which something lies here unread nobody may say that it is complete.
-        let bestand = self.bestand.filter(|_| !self.gesperrt);
+        let bestand = Bestand::zusammen(self.bestaende).filter(|_| !self.gesperrt);
         Befund { kandidaten: sichten(orte, kind, mutter, gefunden), offen, bestand }
     }
 }

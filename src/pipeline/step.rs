@@ -1,7 +1,7 @@
 //! The contract of a step: a pure function of a message and its facts to effects.
 //! A step never waits, never looks at a clock, never asks the store itself: it returns questions.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::effects::{Answer, Effects, Objected, Question};
 use crate::envelope::{Head, Inbound};
@@ -67,6 +67,10 @@ pub trait Step: Send + Sync {
     /// stands against answers.
     fn delivers(&self) -> bool {
         false
+    }
+    /// How long deliveries of an office may lie unread before it answers nothing of that register; `None` where it reads none.
+    fn rueckstand(&self) -> Option<SignedDuration> {
+        None
     }
 }
 

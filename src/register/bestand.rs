@@ -198,8 +198,15 @@ impl Bestand {
         }
     }
 
-    /// Puts beside it what is known of a register that its office took over.
-    pub fn uebernehmen(&mut self, amt: &str, other: Option<Bestand>) {
+    /// What is known of a register by what is known of its office, which comes first, and of those whose registers it took over.
+    pub fn zusammen<'a>(known: impl IntoIterator<Item = (&'a str, Option<Bestand>)>) -> Option<Bestand> {
+        let mut known = known.into_iter();
+        let mut own = known.next()?.1?;
+        known.for_each(|(amt, other)| own.uebernehmen(amt, other));
+        Some(own)
+    }
+
+    fn uebernehmen(&mut self, amt: &str, other: Option<Bestand>) {
         self.alte_schluessel |= other.as_ref().is_some_and(|other| other.alte_schluessel);
         self.uebernommen.push(Uebernahme { amt: amt.to_owned(), bestand: other });
     }

@@ -12,7 +12,7 @@ use crate::register::gemeinden::Gemeinden;
 use crate::register::keys::{self, SearchKey, falten};
 use crate::register::namen::{self, Wort};
 use crate::register::once::once;
-use crate::register::record::{Kind, Kopf, Mutter, Personenname, Record};
+use crate::register::record::{Kind, Kopf, Mutter, Record};
 use crate::register::uhr::LONGEST;
 
 /// Most objections that one look gives back; beyond it there are simply too many.
@@ -233,17 +233,10 @@ fn gleich(kind: &Kind, mutter: &Mutter) -> Vec<Gleich> {
         return Vec::new();
     }
     let days = [born.to_string(), mother.to_string()];
-    let folded = |names: Vec<Option<&str>>| -> Vec<String> {
-        once(names.into_iter().flatten().map(falten).filter(|name| !name.is_empty()))
-            .into_iter()
-            .take(NAMEN)
-            .collect()
-    };
-    let given = folded(kind.namen.iter().map(|name| name.vornamen.as_deref()).collect());
+    let given = gefaltet(kind.namen.iter().map(|name| &name.vornamen));
     let hers: Vec<Wort> = namen::vornamen(&mutter.name).into_iter().take(NAMEN).collect();
-    let family = |name: &Personenname| [name.familienname.clone(), name.geburtsname.clone()];
-    let families: Vec<Option<String>> = kind.namen.iter().chain([&mutter.name]).flat_map(family).collect();
-    let families = folded(families.iter().map(Option::as_deref).collect());
+    let named_so = kind.namen.iter().chain([&mutter.name]);
+    let families = gefaltet(named_so.flat_map(|name| [&name.familienname, &name.geburtsname]));
     let named = |parts: [&str; 3]| {
         let days = days.iter().map(String::as_str);
         Gleich::Ganz(SearchKey::new("gleich-namen", days.chain(parts)))
@@ -259,6 +252,13 @@ fn gleich(kind: &Kind, mutter: &Mutter) -> Vec<Gleich> {
         vornamen: kind.namen.iter().flat_map(namen::vornamen).collect(),
     });
     whole.into_iter().chain(entry).collect()
+}
+
+/// The whole names of several, each once.
+fn gefaltet<'a>(names: impl Iterator<Item = &'a Option<String>>) -> Vec<String> {
+    let mut folded = once(names.flatten().map(|name| falten(name)).filter(|name| !name.is_empty()));
+    folded.truncate(NAMEN);
+    folded
 }
 
 /// A key of a birth entry together with one given name, or with none.
@@ -298,8 +298,7 @@ pub fn copy(uuid: &str) -> SearchKey {
 
 /// The key that ties deliveries of the same octets, by their hash.
 pub fn inhalt(content: &[u8; 32]) -> SearchKey {
-    let hex: String = content.iter().map(|octet| format!("{octet:02x}")).collect();
-    SearchKey::new("inhalt", [hex.as_str()])
+    SearchKey::new("inhalt", [hex::encode(content).as_str()])
 }
 
 /// The child and mother of which a delivery speaks: as they stood, and as they stand now.
@@ -326,7 +325,7 @@ pub fn made(kopf: &Kopf, received: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::register::record::TeilDatum;
+    use crate::register::record::{Personenname, TeilDatum};
     use crate::register::testing::{kind, mutter};
 
     /// Whether a later delivery of one child ends what an earlier one says.

@@ -93,29 +93,11 @@ pub struct Compiled {
     pub texte: Arc<Texte>,
 }
 
-/// The settings of every `find` below this part of the effective configuration.
-fn finds<'a>(part: &'a Value, found: &mut Vec<&'a Value>) {
-    match part {
-        Value::Object(map) => {
-            found.extend(map.get(find::ENTRY.word));
-            map.values().for_each(|value| finds(value, found));
-        }
-        Value::Array(list) => list.iter().for_each(|value| finds(value, found)),
-        _ => {}
-    }
-}
-
 impl Compiled {
     /// How long deliveries of an office may lie unread before the first of the routes answers nothing of its register.
     pub fn rueckstand(&self) -> SignedDuration {
-        let mut found = Vec::new();
-        finds(&self.effective, &mut found);
-        let written = |settings: &&Value| settings.get("rueckstand").and_then(Value::as_str)?.parse().ok();
-        found
-            .iter()
-            .map(|settings| written(settings).unwrap_or(find::RUECKSTAND))
-            .min()
-            .unwrap_or(find::RUECKSTAND)
+        let steps = self.plans.iter().flat_map(|plan| &plan.steps);
+        steps.filter_map(|planned| planned.step.rueckstand()).min().unwrap_or(find::RUECKSTAND)
     }
 
     /// The set that runs, once the destinations are built.

@@ -21,6 +21,7 @@ pub mod server;
 pub mod shares;
 pub mod stranger;
 pub mod uploads;
+pub mod wishes;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

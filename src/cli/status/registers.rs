@@ -1,17 +1,12 @@
 //! Registers as lines of `status`: why one is answered by persons only (case J), since when, and what ends it. Reads counts, moments and
 //! names of offices only; never asks a store.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Item, Whose};
 use crate::cli::output::moment;
-use crate::engine::objecting;
 use crate::register::bestand::Bestand;
 use crate::register::tatsachen::MELDEFRIST;
-use crate::route::compiled::Compiled;
-use crate::store::contract::Pause;
 use crate::store::looks::Look;
 
 /// What decides whether absence may be read from a register.
@@ -25,20 +20,6 @@ pub struct Register {
     pub looks: Vec<Look>,
     /// Since when deliveries are held by a pause.
     pub held: Option<Timestamp>,
-}
-
-/// Since when deliveries of each office are held by a person.
-pub fn held(compiled: &Compiled, pauses: &[Pause]) -> BTreeMap<String, Timestamp> {
-    let mut held: BTreeMap<String, Timestamp> = BTreeMap::new();
-    for pause in pauses {
-        for partner in
-            compiled.plans.iter().flat_map(|plan| objecting::concerned(plan, &pause.kind, &pause.name))
-        {
-            let since = held.entry(partner.clone()).or_insert(pause.since);
-            *since = pause.since.min(*since);
-        }
-    }
-    held
 }
 
 /// Why a register that was declared complete is answered by persons only (case J), since when, and what ends it; `rueckstand`: how long

@@ -1,10 +1,10 @@
-//! What every request of one listener stands on: shares, permits, who is calling and from where, the key of its repeats.
+//! What every request of one listener stands on: shares, permits, who is calling and from where.
 //! Answers nothing itself and knows no path.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::HeaderMap;
 use ipnet::IpNet;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -22,9 +22,6 @@ use crate::transport::port::{Stop, Surroundings};
 use crate::transport::tls::ClientCertificates;
 use crate::transport::turnstile::Turnstile;
 
-/// What a client would like (RFC 7240).
-pub const PREFER: HeaderName = HeaderName::from_static("prefer");
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// How many parts of all bodies may be open at once; each holds a file.
 const OPEN_PARTS: u64 = 128;
 /// What a client is told to wait when the listener or its own share is full.
@@ -125,52 +122,5 @@ impl Door {
             Full::All => Problem::Busy(FULL),
             Full::Partner => Problem::TooMany(FULL),
         })
-    }
-}
-
-/// The idempotency key: 1 to 255 visible ASCII characters, quoted or not.
-pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    const BAD: Problem = Problem::Unreadable(
-        "Der Idempotency-Key braucht 1 bis 255 sichtbare ASCII-Zeichen und steht nur einmal.",
-    );
-    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
-    let Some(value) = given.next() else { return Ok(None) };
-    let value = value.to_str().map_err(|_| BAD)?.trim();
-    let key = match value.strip_prefix('"') {
-        Some(quoted) => quoted.strip_suffix('"').ok_or(BAD)?,
-        None => value,
-    };
-    let lawful =
-        (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
-    if given.next().is_some() || !lawful {
-        return Err(BAD);
-    }
-    Ok(Some(key.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for value in values {
-            headers.append(name.clone(), value.parse().unwrap());
-        }
-        headers
-    }
-
-    #[test]
-    fn keys_are_read_quoted_or_not() {
-        let read = |values: &[&str]| idempotency_key(&headers(IDEMPOTENCY_KEY, values));
-        assert_eq!(read(&[]), Ok(None));
-        assert_eq!(read(&["abc"]), Ok(Some("abc".into())));
-        assert_eq!(read(&["\"8e03978e-40d5\""]), Ok(Some("8e03978e-40d5".into())));
-        assert!(read(&[&"x".repeat(255)]).is_ok());
-        for bad in
-            [&["" as &str][..], &["\"\""], &["\"a"], &["a b"], &["a", "b"], &["a\"b"], &[&"x".repeat(256)]]
-        {
-            assert!(read(bad).is_err(), "{bad:?}");
-        }
     }
 }

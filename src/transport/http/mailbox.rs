@@ -17,11 +17,12 @@ use uuid::Uuid;
 
 use super::answer;
 use super::answer::MAILBOX;
-use super::door::{ASKING, Door, FULL, PREFER, idempotency_key};
+use super::door::{ASKING, Door, FULL};
 use super::problem::Problem;
 use super::room::AGAIN;
 use super::server::Peer;
 use super::shares::Place;
+use super::wishes::{idempotency_key, wait};
 use crate::clock::Tick;
 use crate::envelope::{Envelope, Part, PartnerRef};
 use crate::mime::media::{Boundary, quoted};
@@ -37,8 +38,6 @@ const DOCUMENT: u64 = 8 << 20;
 /// A page where none is asked for, and the largest.
 const PAGE: usize = 50;
 const LARGEST_PAGE: usize = 100;
-/// How long a reader may wait for something to come.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How often it is looked for meanwhile.
 const LOOK: Duration = Duration::from_secs(1);
 /// A document goes out in pieces of so many octets.
@@ -122,17 +121,6 @@ fn reason(word: &str) -> Option<Reason> {
         "sonstiges" => Reason::Other,
         _ => return None,
     })
-}
-
-/// How long the reader would wait for something to come (RFC 7240).
-fn wait(headers: &HeaderMap) -> Option<Duration> {
-    let given = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
-    let seconds = given.flat_map(|value| value.split(',')).find_map(|one| {
-        let (name, value) = one.split(';').next()?.split_once('=')?;
-        let named = name.trim().eq_ignore_ascii_case("wait");
-        named.then(|| value.trim().trim_matches('"').parse::<u64>().ok()).flatten()
-    });
-    seconds.filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT))
 }
 
 /// The receipt that a reader shows, which is one line of plain characters.
@@ -525,18 +513,5 @@ mod tests {
         ] {
             assert!(query(Some(bad)).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn who_waits_says_so_as_rfc_7240_has_it_and_not_for_ever() {
-        let wait = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(PREFER, value.parse().unwrap());
-            super::wait(&headers).map(|wait| wait.as_secs())
-        };
-        assert_eq!(wait("wait=20"), Some(20));
-        assert_eq!(wait("respond-async, Wait=5; x=y"), Some(5));
-        assert_eq!(wait("wait=86400"), Some(30));
-        assert_eq!((wait("wait=0"), wait("wait=-1"), wait("wait"), wait("x=3")), (None, None, None, None));
     }
 }

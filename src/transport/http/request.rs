@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, Method, Uri};
+use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
 use axum::{Extension, Router};
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::admit::Caller;
 use super::answer::{self, MESSAGES};
 use super::body::{self, Bounds, Received};
-use super::door::{Door, FULL, PREFER, idempotency_key};
+use super::door::{Door, FULL};
 use super::mailbox;
 use super::places::share_of;
 use super::problem::Problem;
@@ -22,6 +22,7 @@ use super::room::{Means, Room};
 use super::server::Peer;
 use super::shares::HeldKey;
 use super::stranger;
+use super::wishes::{idempotency_key, prefers_message, traceparent};
 use crate::envelope::{Envelope, Evidence, Head};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::ids::fresh_id;
@@ -29,7 +30,6 @@ use crate::transport::port::HttpBinding;
 
 /// Where the description of all paths is.
 pub const OPENAPI: &str = "/openapi.json";
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Serves every path that nobody else serves.
 pub fn router(door: Arc<Door>) -> Router {
@@ -275,76 +275,4 @@ struct Wants {
     key: String,
     /// Its answer shall go the way that the partner's answers by message go.
     by_message: bool,
-}
-
-/// Whether the sender does not wait for the answer (RFC 7240).
-fn prefers_message(headers: &HeaderMap) -> bool {
-    let given = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
-    given.flat_map(|value| value.split(',')).any(|one| {
-        let preference = one.split(';').next().unwrap_or_default().trim();
-        preference.eq_ignore_ascii_case("respond-async")
-    })
-}
-
-/// The trace context that came along, if it is well-formed; another one is not worth a refusal.
-fn traceparent(headers: &HeaderMap) -> Option<String> {
-    let mut given = headers.get_all(TRACEPARENT).iter();
-    let (Some(value), None) = (given.next(), given.next()) else { return None };
-    let value = value.to_str().ok()?;
-    let fields: Vec<&str> = value.split('-').collect();
-    let [version, trace, parent, flags] = fields[..] else { return None };
-    let hex = |field: &str, length: usize| {
-        field.len() == length && field.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let zero = |field: &str| field.bytes().all(|byte| byte == b'0');
-    let well_formed = version == "00"
-        && hex(trace, 32)
-        && hex(parent, 16)
-        && hex(flags, 2)
-        && !zero(trace)
-        && !zero(parent);
-    well_formed.then(|| value.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for value in values {
-            headers.append(name.clone(), value.parse().unwrap());
-        }
-        headers
-    }
-
-    #[test]
-    fn who_does_not_wait_for_the_answer_says_so_as_rfc_7240_has_it() {
-        let says = |values: &[&str]| prefers_message(&headers(PREFER, values));
-        assert!(
-            says(&["respond-async"]) && says(&["Respond-Async; x=y"]) && says(&["wait=5, respond-async"])
-        );
-        assert!(says(&["wait=5", "respond-async"]));
-        assert!(
-            !says(&[]) && !says(&["wait=5"]) && !says(&["x-respond-async"]) && !says(&["foo=respond-async"])
-        );
-    }
-
-    #[test]
-    fn only_a_well_formed_trace_context_is_kept() {
-        let read = |value: &str| traceparent(&headers(TRACEPARENT, &[value]));
-        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert_eq!(read(good).as_deref(), Some(good));
-        for bad in [
-            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
-            "",
-        ] {
-            assert_eq!(read(bad), None, "{bad}");
-        }
-    }
 }
