@@ -56,6 +56,9 @@ pub struct Settings {
     pub duty_lease: Duration,
     /// How long each class of data is kept, and when the daily run begins.
     pub fristen: Fristen,
+    /// Whether this process takes part in the daily run. A play does not: it sets time forward by months and compares what is left at its end,
+    /// and whether the run comes before that end is chance.
+    pub retains: bool,
 }
 
 impl Default for Settings {
@@ -74,6 +77,7 @@ impl Default for Settings {
             name: "drehscheibe".to_owned(),
             duty_lease: LEASE,
             fristen: Fristen::default(),
+            retains: true,
         }
     }
 }

@@ -166,7 +166,8 @@ async fn keep_duties(core: Arc<Core>) {
 /// what it has until a person opens it.
 async fn retain(core: Arc<Core>) {
     let _wish = core.duties.wish(retention::DUTY);
-    let may_run = || !core.gate.is_closed() && core.duties.held(retention::DUTY).is_some();
+    let may_run =
+        || core.settings.retains && !core.gate.is_closed() && core.duties.held(retention::DUTY).is_some();
     retention::daily(core.clone(), may_run).await;
 }
 
