@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::SignedDuration;
@@ -13,10 +12,9 @@ use crate::engine::points::{self, Points};
 use crate::envelope::Inbound;
 use crate::route::case::{self, Case, Expected, Failure, When};
 use crate::route::load::yaml_files;
-use crate::xoev::contract::Standards;
 
 use super::far::Mishap;
-use super::fit::{self, Unfit};
+use super::fit::Fit;
 use super::place::Place;
 use super::player::{self, Played, Script, Troubles};
 use super::script;
@@ -74,8 +72,8 @@ fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Plays one case in all its variants.
-pub async fn run(place: &Place, standards: &Arc<dyn Standards>, found: &Found) -> Outcome {
+/// Plays one case in all its variants, each in a store and an engine of its own; the compiled files are shared, since a play changes none.
+pub async fn run(place: &Place, fit: &Fit, found: &Found) -> Outcome {
     let mut outcome = Outcome { case: found.name.clone(), about: None, plays: 0, faults: Vec::new() };
     let case = match &found.case {
         Ok(case) => case,
@@ -85,7 +83,7 @@ pub async fn run(place: &Place, standards: &Arc<dyn Standards>, found: &Found) -
         }
     };
     outcome.about = case.about.clone();
-    let script = match script(place, standards, found, case) {
+    let script = match script(place, fit, found, case) {
         Ok(script) => script,
         Err(faults) => {
             outcome.faults = faults;
@@ -95,7 +93,7 @@ pub async fn run(place: &Place, standards: &Arc<dyn Standards>, found: &Found) -
     let mut calm: Option<Vec<String>> = None;
     for (variant, troubles) in variants(case) {
         outcome.plays += 1;
-        let played = match play(place, standards, &script, &troubles).await {
+        let played = match play(fit, &script, &troubles).await {
             Ok(played) => played,
             Err(text) => {
                 outcome.faults.push(format!("{variant}: {text}"));
@@ -125,15 +123,9 @@ pub async fn run(place: &Place, standards: &Arc<dyn Standards>, found: &Found) -
     outcome
 }
 
-async fn play(
-    place: &Place,
-    standards: &Arc<dyn Standards>,
-    script: &Script,
-    troubles: &Troubles,
-) -> Result<Played, String> {
-    let fit = fit::compile_with(place, standards.clone(), None).map_err(|unfit: Unfit| unfit.to_string())?;
+async fn play(fit: &Fit, script: &Script, troubles: &Troubles) -> Result<Played, String> {
     let folder = Scratch::in_memory().map_err(|error| format!("no temporary folder: {}", error.kind()))?;
-    player::play(fit, &folder.0, script, troubles).await.map_err(|error| error.to_string())
+    player::play(fit.clone(), &folder.0, script, troubles).await.map_err(|error| error.to_string())
 }
 
 /// A folder below the system's temporary one, removed at the end.
@@ -209,13 +201,7 @@ fn all_partners(case: &Case) -> Vec<String> {
     sent.chain(delivered).collect()
 }
 
-fn script(
-    place: &Place,
-    standards: &Arc<dyn Standards>,
-    found: &Found,
-    case: &Case,
-) -> Result<Script, Vec<String>> {
-    let fit = fit::compile_with(place, standards.clone(), None).map_err(|unfit| vec![unfit.to_string()])?;
+fn script(place: &Place, fit: &Fit, found: &Found, case: &Case) -> Result<Script, Vec<String>> {
     script::of(
         &script::Shelf { compiled: &fit.compiled, xsd: &place.xsd, case: &found.file },
         &found.route,

@@ -57,6 +57,7 @@ pub enum Unfit {
 }
 
 /// A compiled set with the standards it was compiled against.
+#[derive(Clone)]
 pub struct Fit {
     /// The set.
     pub compiled: Compiled,

@@ -70,7 +70,8 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
             let trays = wanted.settings.get("trays").and_then(|trays| trays.as_array());
             for tray in trays.into_iter().flatten() {
                 for folder in ["in", "out"].iter().filter_map(|key| tray.get(key)?.as_str()) {
-                    findings.push(self::tray(&place.data, Path::new(folder)));
+                    let real = matches!(fit.compiled.stage.stage, Stage::Produktion | Stage::Abnahme);
+                    findings.push(self::tray(&place.data, Path::new(folder), real));
                 }
             }
         }
@@ -136,11 +137,17 @@ fn certificates(config: &Path, written: &serde_json::Value) -> Finding {
     }
 }
 
-/// A run makes no tray itself, else a missing mount would go unnoticed.
-fn tray(data: &Path, tray: &Path) -> Finding {
-    let shown = data.join(tray);
-    let shown = shown.display();
+/// A run makes no tray itself, else a missing mount would go unnoticed. One that a narrow umask closed to everybody else takes nothing
+/// from a partner of another user; in a stage that is not real its operator may be the partner.
+fn tray(data: &Path, tray: &Path, real: bool) -> Finding {
+    let path = data.join(tray);
+    let shown = path.display();
     let (fine, text) = match Room::open(data, tray).and_then(|room| room.may_write()) {
+        // An access list shows in the bits of the group.
+        Ok(()) if std::fs::metadata(&path).is_ok_and(|found| found.mode() & 0o077 == 0) => (
+            !real,
+            format!("{shown} can be entered by its own user only; let its partner in, such as by a group and chmod 2770"),
+        ),
         Ok(()) => (true, format!("{shown} is there and can be written")),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             (false, format!("{shown} is missing; mount it, or make it with mkdir -p"))
@@ -258,6 +265,22 @@ async fn store(place: &Place, fit: &Fit) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tray_that_nobody_else_can_enter_is_told() {
+        use std::os::unix::fs::PermissionsExt;
+        let data = tempfile::tempdir().unwrap();
+        let folder = data.path().join("tray");
+        std::fs::create_dir(&folder).unwrap();
+        let told = |mode, real| {
+            std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
+            tray(data.path(), Path::new("tray"), real)
+        };
+        let closed = told(0o700, true);
+        assert!(!closed.fine && closed.text.contains("own user only"), "{}", closed.text);
+        assert!(told(0o700, false).fine);
+        assert!(told(0o2770, true).fine);
+    }
 
     #[test]
     fn a_backup_is_young_and_lies_elsewhere() {

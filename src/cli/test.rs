@@ -40,12 +40,12 @@ pub async fn run(global: &Global, args: &TestArgs, out: &mut Output) -> Result<E
             )?;
         }
     }
-    // Faults of the stage's own files are shown once, not once for each case.
+    // Compiled once: faults of the stage's own files are shown once, and a play costs what it plays.
     let fit = fit::compile(&place, None).map_err(|unfit| stage::shown(unfit, out))?;
     let only = args.path.as_deref().map(|path| name_of(&place.routes, path));
     let found = cases::find(&place.routes, only.as_deref());
     // A play waits more than it works; told in the order of the names all the same.
-    let plays = found.iter().map(|found| cases::run(&place, &fit.standards, found));
+    let plays = found.iter().map(|found| cases::run(&place, &fit, found));
     let mut played = std::pin::pin!(stream::iter(plays).buffered(AT_ONCE));
     while let Some(outcome) = played.next().await {
         tell(outcome, &mut outcomes, out)?;

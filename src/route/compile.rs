@@ -408,7 +408,7 @@ fn assemble(
     Some(Compiled {
         version: rest.version,
         http: cells::http(&plans, &partners),
-        stage,
+        stage: Arc::new(stage),
         plans,
         partners,
         admission,

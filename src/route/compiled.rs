@@ -62,11 +62,12 @@ impl std::fmt::Debug for WantedSource {
 }
 
 /// All files, compiled.
+#[derive(Clone)]
 pub struct Compiled {
     /// Hash over the octets of all files and over the packages.
     pub version: String,
-    /// What belongs to the stage as a whole.
-    pub stage: StageSettings,
+    /// What belongs to the stage as a whole; shared, so that its key stands in memory once.
+    pub stage: Arc<StageSettings>,
     /// The routes, in the order of their files.
     pub plans: Vec<Plan>,
     /// The partners.
