@@ -25,6 +25,10 @@ const TRAYS: &[&str] = &[
     "jugendamt-bremen/out",
     "jugendamt-hamburg/in",
     "jugendamt-hamburg/out",
+    "familiengericht-bremen/in",
+    "familiengericht-bremen/out",
+    "notar-bremen/in",
+    "notar-bremen/out",
     "postfach/out",
 ];
 

@@ -110,9 +110,13 @@ fn word(why: Why) -> &'static str {
 fn next(why: Why) -> &'static str {
     match why {
         Why::Rejected | Why::Quarantined => "the office delivers the child anew, or says `erledigt`",
-        Why::Parked => "mend the cause and replay (`parked show`), or the office delivers anew",
+        Why::Parked => {
+            "mend the cause and replay (`parked show`), or the office delivers anew; a notice of a court waits for the office"
+        }
         Why::Waiting => "nothing yet; else as for what was refused",
-        Why::Unreadable => "the office sends a readable copy; else `lieferung freigeben` by two persons",
+        Why::Unreadable => {
+            "the office sends a readable copy, of a court's notice it says `erledigt`; else `lieferung freigeben` by two persons"
+        }
         Why::Foreign => {
             "a hint: if it is its own, the office delivers it anew with the right place and key; of others nothing"
         }

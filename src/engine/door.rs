@@ -12,7 +12,7 @@ use crate::register::record::Record;
 use crate::rejection::{Fault, Rejection, UNQUOTED};
 use crate::store::contract::{Delivery, Entry, Keep};
 use crate::xml::limits::Limits;
-use crate::xoev::contract::{Detected, Known, Taken, gate_rejection, is_test};
+use crate::xoev::contract::{Detected, Known, Taken, gate_rejection};
 
 use super::entry::{self, Settled};
 use super::objecting::{self, Outcome};
@@ -63,7 +63,7 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
             return said(refused, objections);
         }
     };
-    let marked_test = is_test(&document);
+    let marked_test = set.standards.is_test(&document);
     if set.stage != Stage::Produktion && !marked_test {
         let text = "Diese Stage nimmt nur Nachrichten mit dem Attribut test an.";
         let rejection = Rejection::new(Fault::Other, text).rule(UNQUOTED);
@@ -234,7 +234,7 @@ fn looked_into(ground: &Ground, bench: &mut Bench) -> Objected {
     let Ok(Taken { document, detected: Ok(detected), read: Some(read) }) = taken else {
         return Objected::default();
     };
-    let identity = identified(&detected, is_test(&document));
+    let identity = identified(&detected, ground.set.standards.is_test(&document));
     left_lying(ground, &identity, read)
 }
 

@@ -39,17 +39,18 @@ pub fn original(kopf: &Kopf) -> Value {
         "nachrichten_uuid": kopf.nachrichten_uuid,
         "nachrichtentyp": kopf.nachrichtentyp,
         "erstellungszeitpunkt": kopf.erstellungszeitpunkt,
+        "transaktionsid": kopf.transaktionsid,
     })
 }
 
-/// Writes every receipt and rejection of the loaded standards once with invented values, so that a wrong `platform`
+/// Writes every receipt, rejection and later answer of the loaded standards once with invented values, so that a wrong `platform`
 /// block or template is a fault when routes are loaded and not when the first message is answered.
 pub fn rehearse(standards: &dyn Standards, platform: &Value) -> Result<(), SettingFault> {
     let mut reader = standards.reader();
     let leser = Behoerde { praefix: "jga".into(), kennung: "0".into(), name: "Probe".into() };
     for known in standards.known() {
         let Some(answering) = standards.answering(&known.standard, Some(&known.version)) else { continue };
-        if ![&answering.receipt, &answering.rejection]
+        if ![&answering.receipt, &answering.rejection, &answering.done, &answering.declined]
             .into_iter()
             .flatten()
             .any(|answer| *answer == known.message)
@@ -61,6 +62,7 @@ pub fn rehearse(standards: &dyn Standards, platform: &Value) -> Result<(), Setti
             "nachrichten_uuid": Uuid::nil().to_string(),
             "nachrichtentyp": known.message.rsplit_once('.').map_or("", |(_, number)| number),
             "erstellungszeitpunkt": zeitpunkt(Timestamp::UNIX_EPOCH),
+            "transaktionsid": "Probe",
         });
         values["nachricht"] = json!("PHByb2JlLz4=");
         values["gruende"] = json!([{ "code": "X001", "spezifisch": [] }]);

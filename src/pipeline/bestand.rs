@@ -150,7 +150,7 @@ impl Step for Stand {
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
         let said = registermeldung(message)?.clone();
-        if matches!(said.was.as_str(), "marke" | "erledigt" | "freigabe") {
+        if matches!(said.was.as_str(), "marke" | "erledigt" | "abgelehnt" | "freigabe") {
             // For the steps of these names, which stand beside this one.
             return Ok(Flow::Next);
         }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
+use crate::pipeline::alias::ALIAS;
 use crate::pipeline::bestand::{incomplete, only_persons, person, registermeldung};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::pipeline::uebergaenge;
@@ -24,7 +25,7 @@ use crate::rejection::{Fault, Rejection};
 pub const ENTRY: Entry = Entry {
     word: "erledigt",
     place: Place::Do,
-    about: "The responsible office says that it has dealt with a notice; it is closed, and automatic answers are given again.",
+    about: "The responsible office says that it has dealt with a notice, or did not take it over; it is closed, and automatic answers are given again.",
     schema: || json!({ "type": "object", "properties": {}, "additionalProperties": false }),
     declares: &[],
     build,
@@ -32,6 +33,9 @@ pub const ENTRY: Entry = Entry {
 
 /// The word of persons of the operator who close it in the office's name.
 const RELEASE: &str = "freigabe";
+
+/// The word of an office that did not take a notice over.
+pub const ABGELEHNT: &str = "abgelehnt";
 
 struct Erledigt {
     tafeln: Arc<Tafeln>,
@@ -137,6 +141,12 @@ impl Erledigt {
     }
 }
 
+/// The key of the notice that an entry under our id of its delivery leads to.
+fn leads_to_notice(vorgang: &Vorgang) -> Option<SearchKey> {
+    let uuid = vorgang.akte.transaktionsid.as_deref().filter(|_| vorgang.akte.art == ALIAS)?;
+    Some(keys::hinweis(uuid))
+}
+
 /// Ends a notice: under its keys nothing of it is open any more. Says what else has to be known first, if anything.
 fn end(
     message: &mut Message,
@@ -163,6 +173,10 @@ fn end(
         changes.push(VorgangChange { key, vorgang: open });
     }
     message.audit("hinweis.erledigt", &[("hinweis", &vorgang.id.to_string())]);
+    if let (Some(_), Some(delivery)) = (&vorgang.akte.rueckmeldung, vorgang.akte.nummer) {
+        let which = Which::Delivery(delivery);
+        message.effects.objections.push(ObjectionChange::Close { which, by: ENTRY.word });
+    }
     vorgang.state = state;
     vorgang.akte.unter.clear();
     message.effects.vorgaenge.extend(changes);
@@ -180,11 +194,12 @@ impl Step for Erledigt {
         if said.was == RELEASE {
             return self.released(message);
         }
-        if said.was != ENTRY.word {
+        if said.was != ENTRY.word && said.was != ABGELEHNT {
             return Ok(Flow::Next);
         }
+        let declined = said.was == ABGELEHNT;
         let id = said.id.clone().ok_or_else(incomplete)?;
-        let key = keys::hinweis(&id);
+        let mut key = keys::hinweis(&id);
         let mut questions = vec![Question::Vorgang(key.clone())];
         // A delivery is named by our id of it, which its rejection and the daily list tell.
         let delivery = Uuid::try_parse(id.trim()).ok();
@@ -192,9 +207,9 @@ impl Step for Erledigt {
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
         }
-        let Some(Fact::Vorgang(Some(vorgang))) = message.fact(0).cloned() else {
+        let Some(Fact::Vorgang(Some(mut vorgang))) = message.fact(0).cloned() else {
             return match (delivery, message.fact(1).cloned()) {
-                (Some(id), Some(Fact::Objections(found))) if !found.is_empty() => {
+                (Some(id), Some(Fact::Objections(found))) if !found.is_empty() && !declined => {
                     self.delivery(message, id, &found)
                 }
                 _ => {
@@ -204,9 +219,27 @@ impl Step for Erledigt {
                 }
             };
         };
+        if let Some(notice) = leads_to_notice(&vorgang) {
+            // Named by our id of it, as the daily list does.
+            key = notice;
+            let nth = questions.len();
+            questions.push(Question::Vorgang(key.clone()));
+            if !message.answered(&questions) {
+                return Ok(Flow::Ask(questions));
+            }
+            let Some(Fact::Vorgang(Some(meant))) = message.fact(nth).cloned() else {
+                let text = "Unter dieser Kennung ist kein Hinweis mehr bekannt.";
+                return Err(refused(Fault::Other, "hinweis-unbekannt", text));
+            };
+            vorgang = meant;
+        }
         if !responsible(&self.tafeln.aemter, &vorgang.owner, &message.sender.id, tag(message.now())) {
             let text = "Für diesen Hinweis ist eine andere Stelle zuständig.";
             return Err(refused(Fault::Authority, "nicht-zustaendig", text));
+        }
+        if declined && vorgang.akte.rueckmeldung.is_none() && vorgang.state.open() {
+            let text = "Eine Ablehnung ist für diesen Hinweis nicht vorgesehen.";
+            return Err(refused(Fault::Other, "ablehnung-nicht-vorgesehen", text));
         }
         Ok(end(message, &mut questions, (key, vorgang))?.unwrap_or(Flow::Next))
     }
@@ -301,6 +334,54 @@ mod tests {
         assert!(kept.akte.unter.is_empty() && kept.state == VorgangState::Zugestellt);
         notice(TWO.replace("42", "43").as_str(), &mut world);
         assert_eq!(open(&world), 1, "a later notice opens it again");
+    }
+
+    /// A notice of a court, whose sender awaits an answer, with the entry under our id of its delivery.
+    fn justice(uuid: &str, ours: &str, world: &mut World) {
+        notice(uuid, world);
+        let own = world.get_mut(&GuardKey(keys::hinweis(uuid))).unwrap();
+        own.akte.rueckmeldung = Some(Box::default());
+        own.akte.nummer = Some(ours.parse().unwrap());
+        let mut alias = crate::pipeline::alias::alias(own);
+        alias.akte.transaktionsid = Some(uuid.into());
+        world.insert(GuardKey(keys::hinweis(ours)), alias);
+    }
+
+    fn said(was: &str, id: &str, world: &mut World) -> (Result<(), String>, Message) {
+        let step = building(|building| build(&json!({}), building)).unwrap();
+        let mut message = message();
+        message.sender.id = "jugendamt-bremen".into();
+        message.record.registermeldung =
+            Some(Registermeldung { was: was.into(), id: Some(id.into()), ..Registermeldung::default() });
+        (play(&step, &mut message, world), message)
+    }
+
+    #[test]
+    fn a_notice_of_a_court_ends_under_its_id_and_ours_and_with_what_stands_against_answers() {
+        for (was, named) in [("erledigt", ONE), ("erledigt", TWO), (ABGELEHNT, ONE), (ABGELEHNT, TWO)] {
+            let mut world = World::new();
+            justice(ONE, TWO, &mut world);
+            let (outcome, message) = said(was, named, &mut world);
+            assert_eq!(outcome, Ok(()), "{was} {named}");
+            let close =
+                ObjectionChange::Close { which: Which::Delivery(TWO.parse().unwrap()), by: ENTRY.word };
+            assert!(message.effects.objections == [close], "{was} {named}");
+            assert_eq!(open(&world), 0);
+            // What is owed to the court is still known to the word that tells it.
+            let kept = message.vorgang.unwrap();
+            assert_eq!(kept.key, keys::hinweis(ONE));
+            assert!(kept.vorgang.akte.rueckmeldung.is_some() && !kept.vorgang.state.open());
+            assert_eq!(said("erledigt", TWO, &mut world).0, Err("S999 hinweis-beendet".into()));
+        }
+    }
+
+    #[test]
+    fn only_a_notice_whose_sender_is_told_is_refused_by_an_office() {
+        let mut world = World::new();
+        notice(ONE, &mut world);
+        assert_eq!(said(ABGELEHNT, ONE, &mut world).0, Err("S999 ablehnung-nicht-vorgesehen".into()));
+        assert_eq!(open(&world), 1);
+        assert_eq!(said(ABGELEHNT, TWO, &mut world).0, Err("S999 hinweis-unbekannt".into()));
     }
 
     #[test]

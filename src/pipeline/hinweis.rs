@@ -13,7 +13,7 @@ use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::register::aemter::tag;
 use crate::register::fristen::satz_endet;
-use crate::register::keys;
+use crate::register::keys::{self, SearchKey};
 use crate::register::objection::{ObjectionChange, Opening, Why};
 use crate::register::tafeln::Tafeln;
 use crate::register::tatsachen::geburtsort;
@@ -96,33 +96,9 @@ impl Step for Hinweis {
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
         }
-        if let Some(Fact::Vorgang(Some(before))) = message.fact(0)
-            && before.id != change.vorgang.id
-        {
-            // The office closes a notice by this id, so it must mean one notice only, whoever sent them.
-            let text = "Ein anderer Hinweis trägt bereits diese nachrichtenUUID.";
-            return Err(Rejection::new(Fault::Other, text).rule("uuid-vergeben").into());
-        }
+        one_notice(message, change.vorgang.id)?;
         let offen = change.vorgang.id;
-        let mut changes = Vec::with_capacity(under.len());
-        for (nth, key) in under.into_iter().enumerate() {
-            let Some(Fact::Vorgang(before)) = message.fact(nth + 1) else {
-                return Err(Trouble::Ours("hinweis got other answers than it asked for".to_owned()));
-            };
-            // What is open there already stays open. It is of no office: notices of several may meet under it.
-            let mut vorgang = before.clone().unwrap_or_else(|| Vorgang {
-                id: message.derived_id(&format!("hinweis {nth}")),
-                owner: String::new(),
-                state: VorgangState::BeimJugendamt,
-                deadline: None,
-                akte: Akte { art: ALIAS.to_owned(), ..Akte::default() },
-            });
-            if !vorgang.akte.offen.contains(&offen) {
-                vorgang.akte.offen.push(offen);
-            }
-            vorgang.state = VorgangState::BeimJugendamt;
-            changes.push(VorgangChange { key, vorgang });
-        }
+        let changes = opened(message, offen, under)?;
         message.effects.vorgaenge.extend(changes);
         if let (true, Ok(notice)) = (change.vorgang.owner.is_empty(), Uuid::try_parse(uuid.trim())) {
             let opening = unowned(message, notice);
@@ -133,6 +109,42 @@ impl Step for Hinweis {
         message.audit("hinweis.offen", &[("hinweis", &offen.to_string())]);
         Ok(Flow::Next)
     }
+}
+
+/// The office closes a notice by the id of its message, so that must mean one notice only, whoever sent them. What stands under the id
+/// was asked first.
+pub fn one_notice(message: &Message, id: Uuid) -> Result<(), Trouble> {
+    match message.fact(0) {
+        Some(Fact::Vorgang(Some(before))) if before.id != id => {
+            let text = "Ein anderer Hinweis trägt bereits diese nachrichtenUUID.";
+            Err(Rejection::new(Fault::Other, text).rule("uuid-vergeben").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A notice as open under each of these keys; what stands there was asked in their order, after what stands under its id.
+pub fn opened(message: &Message, offen: Uuid, under: Vec<SearchKey>) -> Result<Vec<VorgangChange>, Trouble> {
+    let mut changes = Vec::with_capacity(under.len());
+    for (nth, key) in under.into_iter().enumerate() {
+        let Some(Fact::Vorgang(before)) = message.fact(nth + 1) else {
+            return Err(Trouble::Ours("a notice got other answers than it asked for".to_owned()));
+        };
+        // What is open there already stays open. It is of no office: notices of several may meet under it.
+        let mut vorgang = before.clone().unwrap_or_else(|| Vorgang {
+            id: message.derived_id(&format!("hinweis {nth}")),
+            owner: String::new(),
+            state: VorgangState::BeimJugendamt,
+            deadline: None,
+            akte: Akte { art: ALIAS.to_owned(), ..Akte::default() },
+        });
+        if !vorgang.akte.offen.contains(&offen) {
+            vorgang.akte.offen.push(offen);
+        }
+        vorgang.state = VorgangState::BeimJugendamt;
+        changes.push(VorgangChange { key, vorgang });
+    }
+    Ok(changes)
 }
 
 /// What lists a notice that no office can close, until two persons of the operator do.

@@ -17,8 +17,10 @@ pub mod freigabe;
 pub mod gegenprobe;
 pub mod hinweis;
 pub mod jugendamt;
+pub mod limits;
 pub mod marke;
 pub mod mirror;
+pub mod mitteilung;
 pub mod nachweis;
 pub mod note;
 pub mod objection;
@@ -27,6 +29,7 @@ pub mod order;
 pub mod postfach;
 pub mod receipt;
 pub mod refuse;
+pub mod rueckmeldung;
 pub mod schreiben;
 pub mod sending;
 pub mod settings;
@@ -51,6 +54,8 @@ pub const STEPS: &[step::Entry] = &[
     bestand::ENTRY,
     marke::ENTRY,
     hinweis::ENTRY,
+    limits::ENTRY,
+    mitteilung::ENTRY,
     erledigt::ENTRY,
     offene::ENTRY,
     build::ENTRY,
@@ -60,6 +65,7 @@ pub const STEPS: &[step::Entry] = &[
     erinnern::ENTRY,
     note::ENTRY,
     receipt::ENTRY,
+    rueckmeldung::ENTRY,
     postfach::ENTRY,
     jugendamt::ENTRY,
     gegenprobe::ENTRY,

@@ -131,7 +131,8 @@ fn told(one: &Objection) -> Value {
         ),
         Why::Parked => (
             "zurückgestellt",
-            "Der Betrieb klärt die Ursache. Sie können neu liefern oder diese Kennung als erledigt melden.",
+            "Der Betrieb klärt die Ursache. Sie können neu liefern oder diese Kennung als erledigt melden. Die Mitteilung eines Gerichts oder \
+             Notars wartet auf Sie: Bitte melden Sie diese Kennung als erledigt oder abgelehnt.",
         ),
         Why::Quarantined => (
             "gesondert",
@@ -143,7 +144,8 @@ fn told(one: &Objection) -> Value {
         ),
         Why::Unreadable => (
             "unlesbar",
-            "Bitte liefern Sie eine lesbare Fassung mit derselben nachrichtenUUID; bis dahin wird aus Ihrem Register nichts automatisch beauskunftet.",
+            "Bitte liefern Sie eine lesbare Fassung mit derselben nachrichtenUUID; bis dahin wird aus Ihrem Register nichts automatisch beauskunftet. \
+             Die Mitteilung eines Gerichts oder Notars melden Sie bitte als erledigt oder abgelehnt.",
         ),
         Why::Foreign => (
             "Zuständigkeit",

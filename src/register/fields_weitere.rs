@@ -37,6 +37,7 @@ pub const FURTHER: &[Field] = &[
     field!(One, "personen[].anschriften[].wohnort", |r, t| anschrift(r)?.wohnort = Some(t.to_owned())),
     field!(Many, "personen[].sperren", |r, t| person(r)?.sperren.push(token(t))),
     field!(One, "personen[].sterbedatum", |r, t| person(r)?.sterbedatum = Some(datum(t)?)),
+    field!(Many, "personen[].rollen", |r, t| person(r)?.rollen.push(token(t))),
     field!(One, "ergebnisstatus", |r, t| r.ergebnisstatus = Some(token(t))),
     field!(One, "registermeldung.was", |r, t| meldung(r).was = token(t)),
     field!(One, "registermeldung.jugendamt", |r, t| meldung(r).jugendamt = Some(token(t))),

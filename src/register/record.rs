@@ -461,13 +461,23 @@ pub struct Person {
     pub sperren: Vec<String>,
     /// When the person died.
     pub sterbedatum: Option<TeilDatum>,
+    /// What it is in a proceeding, in our own words: [`ROLLE_KIND`], [`ROLLE_ELTERNTEIL`]; other roles are not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollen: Vec<String>,
 }
+
+/// The child of whom a proceeding or a notice speaks.
+pub const ROLLE_KIND: &str = "kind";
+/// A parent of it; which of both is not said.
+pub const ROLLE_ELTERNTEIL: &str = "elternteil";
+/// Sex of a person that is not its mother.
+pub const MAENNLICH: &str = "m";
 
 /// What an authority says of its own register (daily Bestandsmeldung) or a person orders about it (rules.md 6).
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registermeldung {
-    /// What: `beginn`, `abgleich`, `erklaerung`, `meldung`, `marke`, `rueckzug`, `erledigt`, `bestaetigung`, `freigabe`,
-    /// `offene-lieferungen`.
+    /// What: `beginn`, `abgleich`, `erklaerung`, `meldung`, `marke`, `rueckzug`, `erledigt`, `abgelehnt`, `bestaetigung`,
+    /// `freigabe`, `offene-lieferungen`.
     pub was: String,
     /// The Jugendamt, as named in `partners.yaml`.
     pub jugendamt: Option<String>,
@@ -519,7 +529,7 @@ pub struct Record {
     pub anmeldung: Option<Anmeldung>,
     /// What a notice says about custody.
     pub hinweis: Option<Hinweis>,
-    /// Persons that a search asks for or found.
+    /// Persons that a search asks for or found, or that take part in what a notice speaks of.
     pub personen: Vec<Person>,
     /// How a search ended, as coded.
     pub ergebnisstatus: Option<String>,

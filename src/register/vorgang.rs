@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::register::antwort::Gefragt;
 use crate::register::entscheidung::Fall;
+use crate::register::record::Behoerde;
 
 /// A message that a Vorgang sent, and what the far end said of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,22 @@ pub struct Gesendet {
     /// `true` for a Quittung, `false` for a Rückweisung, nothing yet otherwise.
     #[serde(default)]
     pub quittiert: Option<bool>,
+}
+
+/// What the answer to a notice needs; of the persons it speaks of nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rueckmeldung {
+    /// The standard of the notice.
+    pub standard: String,
+    /// Its version.
+    pub version: String,
+    /// The id that the notice gave itself.
+    pub uuid: String,
+    /// The file number of its sender.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aktenzeichen: Option<String>,
+    /// Who wrote it.
+    pub absender: Behoerde,
 }
 
 /// The restricted record of a Vorgang.
@@ -70,6 +87,9 @@ pub struct Akte {
     /// Of a Klärfall: what was asked, so that its answer can be compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gefragt: Option<Box<Gefragt>>,
+    /// Of a notice whose sender awaits what became of it: what the answer needs; gone once it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rueckmeldung: Option<Box<Rueckmeldung>>,
     /// Nothing was decided because the login is missing, unreadable or too old: the service has her log in again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub erneuern: bool,

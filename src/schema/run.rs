@@ -26,7 +26,7 @@ pub(super) struct Frame {
     pub(super) state: u32,
     pub(super) counters: usize,
     /// Inside of what nobody looks at.
-    skip: bool,
+    pub(super) skip: bool,
     pub(super) nil: bool,
     /// The order of children is wrong already: what follows is a consequence.
     spoiled: bool,

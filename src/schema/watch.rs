@@ -40,6 +40,11 @@ impl Trail<'_> {
     pub fn offset(&self) -> usize {
         self.run.frames.last().map_or(0, |frame| frame.offset)
     }
+
+    /// Whether it stands where the schema takes anything unseen: then nobody knows what its attributes and texts mean.
+    pub fn passed_over(&self) -> bool {
+        self.run.frames.last().is_some_and(|frame| frame.skip)
+    }
 }
 
 /// Hears of a document while it is validated.

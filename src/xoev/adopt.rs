@@ -142,7 +142,9 @@ pub fn adopt(
         notes.push(format!("{space} is not in the package; taken from {from}"));
     }
 
-    let retold = Retold { namespaces: &namespaces, old: &old.version, new: version };
+    let within = old.within.as_ref();
+    let attribute = within.map(|within| within.version.attribute.as_str());
+    let retold = Retold { namespaces: &namespaces, old: &old.version, new: version, attribute };
     let mut files = Files::new();
     for (name, text) in &ours.files {
         let replaced =
@@ -211,6 +213,8 @@ struct Retold<'a> {
     namespaces: &'a BTreeMap<String, String>,
     old: &'a str,
     new: &'a str,
+    /// The attribute that says the version where no root does.
+    attribute: Option<&'a str>,
 }
 
 impl Retold<'_> {
@@ -230,6 +234,10 @@ impl Retold<'_> {
         for space in [' ', '\n', '\t'] {
             let (old, new) = (self.old, self.new);
             rest = rest.replace(&format!("{space}version=\"{old}\""), &format!("{space}version=\"{new}\""));
+        }
+        if let Some(attribute) = self.attribute {
+            let (old, new) = (self.old, self.new);
+            rest = rest.replace(&format!(" {attribute}=\"{old}\""), &format!(" {attribute}=\"{new}\""));
         }
         format!("{declaration}{rest}")
     }
@@ -414,12 +422,17 @@ mod tests {
     #[test]
     fn only_what_means_the_version_is_retold() {
         let namespaces = BTreeMap::from([("urn:a/1.0".to_owned(), "urn:a/1.1".to_owned())]);
-        let retold = Retold { namespaces: &namespaces, old: "1.0", new: "1.1" };
+        let retold = Retold { namespaces: &namespaces, old: "1.0", new: "1.1", attribute: None };
         assert_eq!(
             retold.text(
                 "<?xml version=\"1.0\"?><a xmlns=\"urn:a/1.0\" version=\"1.0\" listVersionID=\"1.0\"/>"
             ),
             "<?xml version=\"1.0\"?><a xmlns=\"urn:a/1.1\" version=\"1.1\" listVersionID=\"1.0\"/>"
+        );
+        let within = Retold { attribute: Some("aVersion"), ..retold };
+        assert_eq!(
+            within.text("<a><b aVersion=\"1.0\" bVersion=\"1.0\"/></a>"),
+            "<a><b aVersion=\"1.1\" bVersion=\"1.0\"/></a>"
         );
     }
 }

@@ -12,6 +12,7 @@ use crate::xoev::mapping::Automaton;
 use crate::xoev::rules::Rules;
 use crate::xoev::shape::Name;
 use crate::xoev::template::Templates;
+use crate::xoev::within::Within;
 use crate::xoev::written::Shapes;
 
 /// A message that can be accepted.
@@ -45,7 +46,7 @@ pub struct Package {
     pub about: String,
     /// The standard, such as `xfamilie`.
     pub standard: String,
-    /// Value of the root's `standard` attribute.
+    /// Value of the root's `standard` attribute, where roots have one; the name that people are told.
     pub attribute: String,
     /// The version.
     pub version: String,
@@ -53,6 +54,8 @@ pub struct Package {
     pub from: Option<Date>,
     /// Last day on which a message of this version may be made.
     pub until: Option<Date>,
+    /// Where its messages say version and test, if their roots do not.
+    pub within: Option<Within>,
     /// Its messages, in the order of their types.
     pub messages: Vec<MessageType>,
     /// Type of the receipt.
@@ -63,6 +66,10 @@ pub struct Package {
     pub rejection_version: Option<String>,
     /// Whether the rejection carries the original even when that was valid to its schema.
     pub quotes_always: bool,
+    /// Type that says that a message was dealt with.
+    pub done: Option<String>,
+    /// Type that says that a message was not taken over.
+    pub declined: Option<String>,
     /// Types that are never answered.
     pub never: Vec<String>,
     /// Codes of this standard that differ from the usual ones.

@@ -20,7 +20,7 @@ pub struct Detected {
     pub version: String,
     /// The type, such as `xfamilie.0804`.
     pub message: String,
-    /// Whether the root carries the `test` attribute.
+    /// Whether it says that it is a test: by the `test` attribute of its root, or as its standard says it.
     pub test: bool,
     /// Which package of the set; only meaningful to the set that detected it.
     pub package: usize,
@@ -48,6 +48,10 @@ pub struct Answering {
     pub receipt: Option<String>,
     /// Type of the rejection, such as `xfamilie.0001`.
     pub rejection: Option<String>,
+    /// Type that says that the reader has dealt with a message, such as `xjustiz.0005008`.
+    pub done: Option<String>,
+    /// Type that says that the reader did not take a message over.
+    pub declined: Option<String>,
     /// Types that are never answered.
     pub never: Vec<String>,
     /// Version that answers are written in: the one asked for, or the newest loaded one where that is unknown.
@@ -78,6 +82,10 @@ pub enum WriteError {
 pub trait Standards: Send + Sync {
     /// Standard, version and message of a document, or the rejection V000.
     fn detect(&self, document: &Document) -> Result<Detected, Rejection>;
+    /// Whether a document says that it is a test, be its version known or not.
+    fn is_test(&self, document: &Document) -> bool {
+        is_test(document)
+    }
     /// How a standard answers; `None` for an unknown standard.
     fn answering(&self, standard: &str, version: Option<&str>) -> Option<Answering>;
     /// All message types of all packages; of each standard the oldest version first.

@@ -99,7 +99,12 @@ impl Outline {
 
     /// The messages: those the package names and those that its schemas define beside them.
     fn messages(&self) -> BTreeMap<String, Name> {
-        let paths = Paths { file: "", namespaces: &self.manifest.namespaces, shape: &self.shape };
+        let paths = Paths {
+            file: "",
+            namespaces: &self.manifest.namespaces,
+            shape: &self.shape,
+            words: &self.manifest.words,
+        };
         let mut messages: BTreeMap<String, Name> = BTreeMap::new();
         for (message, root) in &self.manifest.messages {
             if let Ok(root) = paths.name(&root.value)
@@ -142,7 +147,8 @@ impl Outline {
         let name = |file: &str| format!("{}/{file}", self.at);
         let (manifest_name, read_name, rules_name) =
             (name("package.yaml"), name("read.yaml"), name("rules.yaml"));
-        let paths = |file| Paths { file, namespaces: &namespaces, shape: &other.shape };
+        let words = &self.manifest.words;
+        let paths = |file| Paths { file, namespaces: &namespaces, shape: &other.shape, words };
         let mut faults = Vec::new();
         for (message, root) in &self.manifest.messages {
             let Ok(root_name) = paths(&manifest_name).name(&root.value) else { continue };

@@ -18,7 +18,7 @@ pub struct PackageFile {
     pub about: String,
     /// The standard as routes write it, such as `xfamilie`.
     pub standard: String,
-    /// The value of the root's `standard` attribute, such as `XFamilie`.
+    /// The value of the root's `standard` attribute, such as `XFamilie`; only what people are told where roots have none.
     pub attribute: String,
     /// The version, also the value of the root's `version` attribute.
     pub version: String,
@@ -29,6 +29,12 @@ pub struct PackageFile {
     pub namespaces: BTreeMap<String, String>,
     /// Entry schemas, relative to the package.
     pub schemas: Vec<Spanned<String>>,
+    /// Where its messages say inside of them what the roots of other standards say.
+    #[serde(default)]
+    pub within: Option<WithinText>,
+    /// By target, what codes of this standard mean in the words of the record; a code that is not listed means `*`, else nothing.
+    #[serde(default)]
+    pub words: BTreeMap<String, BTreeMap<String, String>>,
     /// The header dialect: where every message of the standard says who, to whom, when.
     pub header: BTreeMap<String, Spanned<String>>,
     /// Type of the receipt.
@@ -43,6 +49,12 @@ pub struct PackageFile {
     /// Whether the rejection carries the original even when that was valid to its schema.
     #[serde(default)]
     pub rejection_quotes_always: bool,
+    /// Type that says later that the reader has dealt with a message.
+    #[serde(default)]
+    pub done: Option<Spanned<String>>,
+    /// Type that says later that the reader did not take a message over.
+    #[serde(default)]
+    pub declined: Option<Spanned<String>>,
     /// Types that are never answered.
     #[serde(default)]
     pub never_answer: Vec<Spanned<String>>,
@@ -54,6 +66,37 @@ pub struct PackageFile {
     /// The code lists.
     #[serde(default)]
     pub codelists: CodeListFile,
+}
+
+/// What stands inside of the messages of a standard whose roots say neither version nor test.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WithinText {
+    /// Where the version stands; its value is that of the package.
+    pub version: VersionText,
+    /// What marks a test: any of these.
+    #[serde(default)]
+    pub test: Vec<TestText>,
+}
+
+/// An attribute of an element.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VersionText {
+    /// Path of the element.
+    pub at: Spanned<String>,
+    /// Its attribute.
+    pub attribute: String,
+}
+
+/// Texts of an element.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestText {
+    /// Path of the element.
+    pub at: Spanned<String>,
+    /// The texts.
+    pub is: Vec<String>,
 }
 
 /// Days are `YYYY-MM-DD`.

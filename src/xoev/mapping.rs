@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_saphyr::Spanned;
 
-use crate::register::field::{Cardinality, Field};
+use crate::register::field::{Cardinality, Field, Unreadable};
 use crate::register::fields;
+use crate::register::record::Record;
 use crate::schema::tables::Schema;
 use crate::schema::watch::Known;
 use crate::xoev::fault::{PackageFault, nearest};
@@ -34,9 +35,34 @@ pub struct Node {
     /// List entries of the record that begin here.
     pub entries: Vec<&'static Field>,
     /// Fields of the record that the text here fills.
-    pub fields: Vec<&'static Field>,
+    pub fields: Vec<Filling>,
     /// What rules look at here.
     pub probes: Vec<Probe>,
+}
+
+/// What codes mean, by target.
+pub type Words = BTreeMap<String, BTreeMap<String, String>>;
+
+/// The code that stands for all that are not listed.
+const ANY: &str = "*";
+
+/// A field with what codes mean that fill it.
+#[derive(Debug)]
+pub struct Filling {
+    field: &'static Field,
+    /// Codes and their words; the text itself is meant where there are none.
+    words: Option<BTreeMap<String, String>>,
+}
+
+impl Filling {
+    /// Puts a text, or the word that it is the code of, into the record; a code that means nothing here fills nothing.
+    pub fn fill(&self, record: &mut Record, text: &str) -> Result<(), Unreadable> {
+        let Some(words) = &self.words else { return (self.field.set)(record, text) };
+        match words.get(text.trim()).or_else(|| words.get(ANY)) {
+            Some(word) => (self.field.set)(record, word),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The paths of one message as a tree; node 0 is the root element.
@@ -113,6 +139,8 @@ pub struct Paths<'a> {
     pub namespaces: &'a BTreeMap<String, String>,
     /// What the schemas allow.
     pub shape: &'a Shape,
+    /// What codes mean.
+    pub words: &'a Words,
 }
 
 impl Paths<'_> {
@@ -250,7 +278,10 @@ pub fn compile<'a>(
                                 "path may occur more than once: {}; the target {} takes one value",
                                 path.value, field.target
                             ))),
-                            (_, true, _) => automaton.insert(&place.path).fields.push(field),
+                            (_, true, _) => {
+                                let words = paths.words.get(field.target).cloned();
+                                automaton.insert(&place.path).fields.push(Filling { field, words });
+                            }
                         }
                     }
                 }

@@ -20,4 +20,5 @@ pub mod shape;
 pub mod skeleton;
 mod standards;
 pub mod template;
+pub mod within;
 pub mod written;

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use serde::de::DeserializeOwned;
 use serde_saphyr::Spanned;
 
+use crate::register::fields;
 use crate::schema::automaton::Patterns;
 use crate::xoev::codelist::{CodeList, CodeLists};
 use crate::xoev::compiled::{MessageType, Package, Reading};
@@ -17,8 +18,9 @@ use crate::xoev::mapping::{self, Automaton, Paths, did_you_mean};
 use crate::xoev::rules::Rules;
 use crate::xoev::schema::{self, Files};
 use crate::xoev::set::PackageSet;
-use crate::xoev::shape::Shape;
+use crate::xoev::shape::{Name, Shape};
 use crate::xoev::template::{Form, Templates};
+use crate::xoev::within::Within;
 use crate::xoev::written::Shapes;
 
 /// Folder of schemas that all packages may use.
@@ -196,7 +198,8 @@ fn build(at: &str, files: Files, patterns: &Patterns) -> Result<Package, Vec<Pac
         manifest.rejection_version.is_none() || known.contains(&message.value.as_str())
     };
     let rejection = || manifest.rejection.iter().filter(own);
-    let named = manifest.receipt.iter().chain(rejection()).chain(&manifest.never_answer);
+    let later = || manifest.done.iter().chain(&manifest.declined);
+    let named = manifest.receipt.iter().chain(rejection()).chain(later()).chain(&manifest.never_answer);
     for message in named.filter(|message| !known.contains(&message.value.as_str())) {
         let near = nearest(&message.value, known.iter().copied());
         faults.push(fault(format!("unknown message: {}{}", message.value, did_you_mean(near)), message));
@@ -218,7 +221,12 @@ fn build(at: &str, files: Files, patterns: &Patterns) -> Result<Package, Vec<Pac
     let entries: Vec<String> = manifest.schemas.iter().map(|schema| name(&schema.value)).collect();
     let (schema, plain) = schema::compile(&files, &entries, patterns).map_err(|fault| vec![fault])?;
     let shape = Shape::new(plain);
-    let paths = |file| Paths { file, namespaces: &manifest.namespaces, shape: &shape };
+    let words = &manifest.words;
+    let paths = |file| Paths { file, namespaces: &manifest.namespaces, shape: &shape, words };
+    for target in words.keys().filter(|target| fields::find(target).is_none()) {
+        let near = did_you_mean(nearest(target, fields::all().map(|field| field.target)));
+        faults.push(PackageFault::of(&manifest_name, format!("words: unknown target: {target}{near}")));
+    }
 
     let read_name = name("read.yaml");
     let rules_name = name("rules.yaml");
@@ -279,6 +287,11 @@ fn build(at: &str, files: Files, patterns: &Patterns) -> Result<Package, Vec<Pac
         messages.push(MessageType { message: message.clone(), root: root_name, reading, header });
     }
 
+    let roots: Vec<Name> = messages.iter().map(|message: &MessageType| message.root.clone()).collect();
+    let within = manifest.within.as_ref().and_then(|text| {
+        let read = Within::read(text, &paths(&manifest_name), &roots);
+        read.map_err(|more| faults.extend(more)).ok()
+    });
     let mut held = Vec::new();
     for file in &manifest.codelists.held {
         match files.get(&name(&file.value)).map(|text| CodeList::read(text)) {
@@ -321,7 +334,7 @@ fn build(at: &str, files: Files, patterns: &Patterns) -> Result<Package, Vec<Pac
     for (from, part) in templates.missing_parts() {
         faults.push(PackageFault::of(at, format!("{from} includes a part that is missing: write/{part}")));
     }
-    for message in manifest.receipt.iter().chain(rejection()) {
+    for message in manifest.receipt.iter().chain(rejection()).chain(later()) {
         if !templates.has(&message.value) {
             faults.push(fault(format!("no template for {}; add it to write/", message.value), message));
         }
@@ -337,11 +350,14 @@ fn build(at: &str, files: Files, patterns: &Patterns) -> Result<Package, Vec<Pac
         version: manifest.version,
         from,
         until,
+        within,
         messages,
         receipt: manifest.receipt.map(|message| message.value),
         rejection: manifest.rejection.map(|message| message.value),
         rejection_version: manifest.rejection_version,
         quotes_always: manifest.rejection_quotes_always,
+        done: manifest.done.map(|message| message.value),
+        declined: manifest.declined.map(|message| message.value),
         never: manifest.never_answer.into_iter().map(|message| message.value).collect(),
         faults: manifest.faults,
         codelists: CodeLists::new(held, manifest.codelists.open),

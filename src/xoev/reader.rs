@@ -43,7 +43,8 @@ impl Reader for PackageReader {
             (looked, receiving.finish())
         });
         let document = document?;
-        let (detected, pass) = receiving.unwrap_or((Err(unsupported()), None));
+        // Where the root does not say what it is, that is looked for in the document.
+        let (detected, pass) = receiving.unwrap_or_else(|| (self.set.detect(&document), None));
         let read = match (&detected, pass) {
             (Ok(_), Some((breaches, pass))) => Some(pass.outcome(breaches, &document)),
             (Ok(detected), None) => Some(self.read(detected, &document)),
@@ -168,6 +169,9 @@ impl<'s> Receiving<'s, '_> {
 
 impl<'a> Watch<'a> for Receiving<'_, 'a> {
     fn root(&mut self, root: &Root) {
+        if self.set.says_within(root) {
+            return;
+        }
         let detected = self.set.detect_root(root);
         if let Some((package, message)) = detected.as_ref().ok().and_then(|found| self.set.found(found))
             && let Some(reading) = &message.reading
@@ -345,8 +349,11 @@ impl Listener for Pass<'_> {
         };
         self.nodes.push(node);
         self.keeping = 0;
-        self.free = name.is_some_and(|name| self.package.free.contains(&name));
-        if self.code.as_ref().is_some_and(|code| code.depth + 1 == self.nodes.len() && local == "code") {
+        let passed_over = trail.passed_over();
+        self.free = passed_over || name.is_some_and(|name| self.package.free.contains(&name));
+        if !passed_over
+            && self.code.as_ref().is_some_and(|code| code.depth + 1 == self.nodes.len() && local == "code")
+        {
             self.keeping = self.nodes.len();
             self.text.clear();
         }
@@ -401,8 +408,8 @@ impl Listener for Pass<'_> {
             }
         }
         if let Some(node) = node.map(|node| self.automaton.node(node)) {
-            for field in &node.fields {
-                if (field.set)(&mut self.record, &self.text).is_err() {
+            for filling in &node.fields {
+                if filling.fill(&mut self.record, &self.text).is_err() {
                     self.broken(unreadable(), trail);
                 }
             }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::rejection::{Fault, Rejection};
+use crate::xml::gate::Document;
 use crate::xml::walk::Root;
 use crate::xoev::compiled::{MessageType, Package};
 use crate::xoev::contract::{Detected, is_test_root};
@@ -54,23 +55,42 @@ impl PackageSet {
         };
         let (standard, version) = (attribute("standard"), attribute("version"));
         for (at, package) in self.packages.iter().enumerate() {
-            let message = package
-                .messages
-                .iter()
-                .find(|message| message.root.1 == root.local && message.root.0 == root.namespace);
-            if let Some(message) = message
+            if let Some(message) = with_root(package, root)
+                && package.within.is_none()
                 && standard == Some(&package.attribute)
                 && version == Some(&package.version)
             {
-                return Ok(Detected {
-                    standard: package.standard.clone(),
-                    version: package.version.clone(),
-                    message: message.message.clone(),
-                    test: is_test_root(root),
-                    package: at,
-                });
+                return Ok(detected((at, package), message, is_test_root(root)));
             }
         }
+        Err(self.unsupported())
+    }
+
+    /// Whether a root is of a standard that says version and test inside of the document.
+    pub(super) fn says_within(&self, root: &Root) -> bool {
+        self.packages.iter().any(|package| package.within.is_some() && with_root(package, root).is_some())
+    }
+
+    /// As [`PackageSet::detect_root`], of a document whose root does not say its version.
+    pub(super) fn detect_within(&self, document: &Document) -> Result<Detected, Rejection> {
+        for (at, package) in self.packages.iter().enumerate() {
+            if let (Some(within), Some(message)) = (&package.within, with_root(package, document.root()))
+                && let said = within.look(document)
+                && said.version.as_ref() == Some(&package.version)
+            {
+                return Ok(detected((at, package), message, said.test || is_test_root(document.root())));
+            }
+        }
+        Err(self.unsupported())
+    }
+
+    /// Whether a document says that it is a test as any package says it that has this root.
+    pub(super) fn test_within(&self, document: &Document) -> bool {
+        let of_root = self.packages.iter().filter(|package| with_root(package, document.root()).is_some());
+        of_root.filter_map(|package| package.within.as_ref()).any(|within| within.look(document).test)
+    }
+
+    fn unsupported(&self) -> Rejection {
         let supported: BTreeSet<String> = self
             .packages
             .iter()
@@ -79,12 +99,27 @@ impl PackageSet {
         let supported = supported.into_iter().collect::<Vec<_>>().join(", ");
         let text =
             format!("Standard, Version oder Nachricht wird nicht unterstützt; unterstützt: {supported}.");
-        Err(Rejection::new(Fault::Version, text).at(1, 1))
+        Rejection::new(Fault::Version, text).at(1, 1)
     }
 
     /// The package of the newest version of a standard.
     pub(super) fn newest(&self, standard: &str) -> Option<&Package> {
         self.packages.iter().rfind(|package| package.standard == standard)
+    }
+}
+
+/// The message of a package that has this root.
+fn with_root<'p>(package: &'p Package, root: &Root) -> Option<&'p MessageType> {
+    package.messages.iter().find(|message| message.root.1 == root.local && message.root.0 == root.namespace)
+}
+
+fn detected((at, package): (usize, &Package), message: &MessageType, test: bool) -> Detected {
+    Detected {
+        standard: package.standard.clone(),
+        version: package.version.clone(),
+        message: message.message.clone(),
+        test,
+        package: at,
     }
 }
 

@@ -2,13 +2,22 @@
 
 use crate::rejection::Rejection;
 use crate::xml::gate::Document;
-use crate::xoev::contract::{Answering, Detected, Known, Reader, Standards};
+use crate::xoev::contract::{Answering, Detected, Known, Reader, Standards, is_test_root};
 use crate::xoev::reader::PackageReader;
 use crate::xoev::set::PackageSet;
 
 impl Standards for PackageSet {
     fn detect(&self, document: &Document) -> Result<Detected, Rejection> {
-        self.detect_root(document.root())
+        let root = document.root();
+        if !self.says_within(root) {
+            return self.detect_root(root);
+        }
+        self.detect_within(document)
+    }
+
+    fn is_test(&self, document: &Document) -> bool {
+        let root = document.root();
+        is_test_root(root) || self.says_within(root) && self.test_within(document)
     }
 
     fn answering(&self, standard: &str, version: Option<&str>) -> Option<Answering> {
@@ -19,6 +28,8 @@ impl Standards for PackageSet {
         Some(Answering {
             receipt: package.receipt.clone(),
             rejection: package.rejection.clone(),
+            done: package.done.clone(),
+            declined: package.declined.clone(),
             never: package.never.clone(),
             version: package.version.clone(),
             rejection_version: package.rejection_version.clone(),

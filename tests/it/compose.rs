@@ -87,9 +87,11 @@ fn its_settings_are_those_that_the_program_and_the_image_have() {
 
     // Trays are made by the image, because a run makes none.
     let stage = yaml("deploy/compose/connections.yaml");
-    for tray in stage["connections"]["lieferungen"]["trays"].as_array().unwrap() {
-        for which in ["in", "out"] {
-            assert!(image.contains(&format!("{data}/{}", tray[which].as_str().unwrap())), "{tray}");
+    for connection in ["lieferungen", "justiz"] {
+        for tray in stage["connections"][connection]["trays"].as_array().unwrap() {
+            for which in ["in", "out"] {
+                assert!(image.contains(&format!("{data}/{}", tray[which].as_str().unwrap())), "{tray}");
+            }
         }
     }
 

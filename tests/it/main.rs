@@ -87,6 +87,7 @@ mod xoev_versions;
 mod xoev_oracle_weitere;
 mod xoev_weitere;
 mod xoev_written;
+mod xoev_xjustiz;
 mod xoev_xmeld;
 mod xta_captures;
 mod xta_negatives;

@@ -21,6 +21,11 @@ const PACKAGES: &[(&str, &str, Option<&str>)] = &[
         "xinneres-rueckweisung.xsd",
         Some("xinneres-26.11/xinneres-rueckweisung.reconstructed.xsd"),
     ),
+    (
+        "xjustiz/3.6.2",
+        "xjustiz-schriftgutobjekte.xsd",
+        Some("xjustiz/3.6.2/xjustiz_0005_nachrichten_3_2.xsd"),
+    ),
     ("xmeld/26.11", "xmeld-freie-suche.xsd", None),
     (
         "xpersonenstand/26.11",

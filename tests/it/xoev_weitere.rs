@@ -23,7 +23,7 @@ use drehscheibe::xoev::set::PackageSet;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const FURTHER: [&str; 4] = ["drehscheibe-json", "xinneres", "xmeld", "xpersonenstand"];
+const FURTHER: [&str; 5] = ["drehscheibe-json", "xinneres", "xjustiz", "xmeld", "xpersonenstand"];
 
 fn own() -> PackageSet {
     package::load(Path::new("xsd")).unwrap_or_else(|faults| panic!("{faults:#?}"))

@@ -72,6 +72,7 @@ fn persons() -> Vec<Person> {
         ],
         sperren: vec!["3".into(), "11".into()],
         sterbedatum: TeilDatum::parse("2025-12"),
+        rollen: Vec::new(),
     };
     let little = Person {
         name: Personenname { familienname: some("O'Neill <&> \"Söhne\""), ..Personenname::default() },
