@@ -371,16 +371,24 @@ mod tests {
         assert_eq!((opening.amt.as_str(), opening.why), ("jugendamt-bremen", Why::Parked));
         assert_eq!(opening.delivery, message.envelope.head.id);
         let tafeln = tafeln();
+        let child = Kind {
+            namen: vec![kind(None).name],
+            geburtsdatum: kind(None).geburtsdatum,
+            geburtsort: Some("Bremen".into()),
+            ..Kind::default()
+        };
         let keys_of = |person: &Person| {
             let geburtsdatum = person.geburtsdatum.unwrap_or_default();
             let mutter = Mutter { name: person.name.clone(), geburtsdatum, ..Mutter::default() };
-            objection::under(&tafeln.gemeinden, None, &mutter)
+            objection::under(&tafeln.gemeinden, Some(&child), &mutter)
         };
         for parent in [&mother, &unsaid] {
             let keys = keys_of(parent);
             assert!(!keys.is_empty() && keys.iter().all(|key| opening.under.contains(key)));
         }
-        let his = keys_of(&father);
+        // By what stands under the child's own data he would be met, too; under his there is nothing.
+        let of_both = [keys_of(&mother), keys_of(&unsaid)].concat();
+        let his: Vec<SearchKey> = keys_of(&father).into_iter().filter(|key| !of_both.contains(key)).collect();
         assert!(!his.is_empty() && his.iter().all(|key| !opening.under.contains(key)));
         let own = message.vorgang.as_ref().unwrap();
         assert!(own.vorgang.akte.unter.is_empty() && own.vorgang.state == VorgangState::BeimJugendamt);

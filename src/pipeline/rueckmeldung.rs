@@ -246,7 +246,7 @@ mod tests {
         if let Some(owed) =
             message.vorgang.as_mut().and_then(|change| change.vorgang.akte.rueckmeldung.as_mut())
         {
-            owed.standard = "xmeld".into();
+            owed.standard = "drehscheibe-json".into();
         }
         let step =
             building(|building| build(&json!(null), building)).unwrap_or_else(|faults| panic!("{faults:?}"));
