@@ -254,6 +254,7 @@ fn steps(standards: &PackageSet) -> [Arc<dyn Step>; 3] {
         standards,
         platform: &Value::Null,
         addressees: vec![],
+        ways: &[],
         give_up_after: Duration::from_secs(3600),
         reach: Arc::new(Reach {
             answers: [(AMT.to_owned(), format!("tray:{AMT}"))].into(),

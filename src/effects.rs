@@ -2,7 +2,7 @@
 //! audit lines, together with the guards it was decided on. Nothing here performs anything.
 
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -304,6 +304,26 @@ pub struct Timer {
     pub body: Bytes,
 }
 
+/// One of several ways by which an outgoing document reaches its receiver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// Where to: `connection:partner`.
+    pub destination: String,
+    /// How long it may take by this way, in seconds from when it is taken.
+    pub seconds: u64,
+    /// Whether the next way is taken when that time is over, too; else only where the far end refuses for good.
+    #[serde(default)]
+    pub until_late: bool,
+}
+
+impl Way {
+    /// When the time of a way is over that is taken now; `None`: beyond the calendar.
+    pub fn until(&self, now: Timestamp) -> Option<Timestamp> {
+        let span = SignedDuration::from_secs(i64::try_from(self.seconds).unwrap_or(i64::MAX));
+        now.checked_add(span).ok()
+    }
+}
+
 /// One envelope to send: a row of the outbox, in the same transaction as everything else.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Outgoing {
@@ -335,6 +355,9 @@ pub struct Outgoing {
     pub not_before: Option<Timestamp>,
     /// The Vorgang whose answer this is: it counts as delivered once the far end has taken it, and not before.
     pub delivers: Option<SearchKey>,
+    /// All ways to the receiver in their order, of which `destination` is the first; empty where there is no other. Only for envelopes
+    /// without order, which have a lane of their own: what has an order could be overtaken on another way.
+    pub ways: Vec<Way>,
 }
 
 impl std::fmt::Debug for Outgoing {
@@ -473,6 +496,7 @@ mod tests {
             deadline: None,
             not_before: None,
             delivers: None,
+            ways: Vec::new(),
         }
     }
 

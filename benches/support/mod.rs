@@ -163,6 +163,7 @@ impl Entries {
             deadline: None,
             not_before: None,
             delivers: None,
+            ways: Vec::new(),
         });
         let effects = Effects {
             guards: vec![Guard { key: GuardKey(key), seen: 0 }],

@@ -168,7 +168,11 @@ fn variants(case: &Case) -> Vec<(String, Troubles)> {
         ("partners out of order twice", vec![Mishap::Unavailable, Mishap::Unavailable]),
         ("answers of partners lost", vec![Mishap::Timeout]),
     ] {
-        let partners = partners.iter().map(|partner| (partner.clone(), mishaps.clone())).collect();
+        // Ways that are closed stay closed: the others are in trouble.
+        let closed = |all: &Vec<Mishap>| all.iter().any(Mishap::closes_the_way);
+        let mut partners: BTreeMap<String, Vec<Mishap>> =
+            partners.iter().map(|partner| (partner.clone(), mishaps.clone())).collect();
+        partners.extend(written.clone().into_iter().filter(|(_, mishaps)| closed(mishaps)));
         variants.push((name.to_owned(), Troubles { partners, ..plain.clone() }));
     }
     // A played partner confirms at once: there is nothing to look after.
@@ -184,6 +188,8 @@ fn written_mishaps(case: &Case) -> BTreeMap<String, Vec<Mishap>> {
         Failure::Timeout => Mishap::Timeout,
         Failure::Status(status) if (200..300).contains(status) => Mishap::Fine,
         Failure::Status(_) => Mishap::Unavailable,
+        Failure::Refused => Mishap::Refused,
+        Failure::NotCollected => Mishap::NotCollected,
         Failure::Ok => Mishap::Fine,
     };
     case.partners_fail
@@ -208,6 +214,9 @@ fn script(place: &Place, fit: &Fit, found: &Found, case: &Case) -> Result<Script
         case,
     )
 }
+
+/// What was sent: word with partner and with way, document, how long after its cause it may leave.
+type Taken = ((String, String), Option<Value>, Option<SignedDuration>);
 
 fn compare(then: &Expected, played: &Played) -> Vec<String> {
     let mut faults = Vec::new();
@@ -258,12 +267,13 @@ fn compare(then: &Expected, played: &Played) -> Vec<String> {
     }
     if let Some(expected) = &then.sent {
         let body = |octets: &Bytes| serde_json::from_slice::<Value>(octets).ok();
-        let mut open: Vec<(String, Option<Value>, Option<SignedDuration>)> = played
+        let mut open: Vec<Taken> = played
             .taken
             .iter()
             .map(|(word, partner, envelope)| {
                 let delay = played.delays.get(&envelope.head.id).copied();
-                (format!("{word} {partner}"), body(&envelope.body), delay)
+                let way = envelope.head.binding.clone();
+                ((format!("{word} {partner}"), format!("{word} {way}")), body(&envelope.body), delay)
             })
             .collect();
         // What is looked at closely chooses first.
@@ -272,8 +282,8 @@ fn compare(then: &Expected, played: &Played) -> Vec<String> {
         for sent in expected {
             let key = format!("{} {}", sent.word.value, sent.partner.value);
             let wanted = sent.delay.and_then(|delay| SignedDuration::try_from(delay).ok());
-            let fits = |(taken, body, delay): &(String, Option<Value>, Option<SignedDuration>)| {
-                *taken == key
+            let fits = |((taken, way), body, delay): &Taken| {
+                (*taken == key || *way == key)
                     && (sent.delay.is_none() || *delay == wanted)
                     && sent
                         .body
@@ -287,7 +297,7 @@ fn compare(then: &Expected, played: &Played) -> Vec<String> {
                 None => faults.push(format!("`{key}` was not sent as expected")),
             }
         }
-        for (key, _, _) in open {
+        for ((_, key), _, _) in open {
             faults.push(format!("`{key}` was sent and not expected"));
         }
     }

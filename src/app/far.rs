@@ -15,8 +15,19 @@ pub enum Mishap {
     Timeout,
     /// Says that it is out of order.
     Unavailable,
+    /// Refuses it for good, this time and every other.
+    Refused,
+    /// Is a mailbox that nobody empties.
+    NotCollected,
     /// Takes it.
     Fine,
+}
+
+impl Mishap {
+    /// Whether nothing ever arrives by this way.
+    pub fn closes_the_way(&self) -> bool {
+        matches!(self, Mishap::Refused | Mishap::NotCollected)
+    }
 }
 
 /// A partner in memory.
@@ -49,6 +60,17 @@ impl Destination for Partner {
         let attempt = seen.attempts.entry(envelope.head.id).or_default();
         let mishap = self.mishaps.get(*attempt).copied().unwrap_or(Mishap::Fine);
         *attempt += 1;
+        if let Some(closed) = self.mishaps.iter().find(|mishap| mishap.closes_the_way()) {
+            return Err(match closed {
+                Mishap::Refused => {
+                    SendError::Never { cause: "the partner of the test takes no such thing".to_owned() }
+                }
+                _ => {
+                    let cause = "it waits to be collected".to_owned();
+                    SendError::Later { cause, retry_after: None, far_end: false }
+                }
+            });
+        }
         if mishap == Mishap::Unavailable {
             let cause = "the partner of the test is out of order".to_owned();
             return Err(SendError::Later { cause, retry_after: None, far_end: true });
@@ -78,5 +100,9 @@ impl Destination for Partner {
 
     fn width(&self) -> usize {
         4
+    }
+
+    fn collected(&self) -> bool {
+        self.mishaps.contains(&Mishap::NotCollected)
     }
 }

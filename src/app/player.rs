@@ -151,7 +151,10 @@ pub async fn play(
     let stage = if compiled.stage.stage == Stage::Produktion { Stage::Test } else { compiled.stage.stage };
     let mut partners: BTreeMap<String, Arc<Partner>> = BTreeMap::new();
     for wanted in &compiled.destinations {
-        let mishaps = troubles.partners.get(&wanted.channel.partner).cloned().unwrap_or_default();
+        // One way to a partner may fail in its own manner.
+        let told = troubles.partners.get(&wanted.key());
+        let told = told.or_else(|| troubles.partners.get(&wanted.channel.partner));
+        let mishaps = told.cloned().unwrap_or_default();
         let (word, name) = (wanted.kind.clone(), wanted.channel.partner.clone());
         partners.insert(wanted.key(), Arc::new(Partner { word, name, mishaps, seen: Mutex::default() }));
     }
@@ -163,7 +166,9 @@ pub async fn play(
     // A key of its own that ends with the play: `dry-run` plays messages with real data, too.
     let mut key = [0u8; 32];
     aws_lc_rs::rand::fill(&mut key).map_err(|_| std::io::Error::other("no random octets"))?;
-    let house = House { folder, stage, key, set };
+    let uncollected: Vec<String> =
+        partners.iter().filter(|(_, partner)| partner.collected()).map(|(key, _)| key.clone()).collect();
+    let house = House { folder, stage, key, set, uncollected };
     let began = script.begins.unwrap_or_else(begins);
     let mut state = State { began, ..State::default() };
     if !script.before.is_empty() {
@@ -223,6 +228,8 @@ struct House<'a> {
     stage: Stage,
     key: [u8; 32],
     set: Arc<PlanSet>,
+    /// Mailboxes that nobody empties.
+    uncollected: Vec<String>,
 }
 
 /// What is known between the processes of a play.
@@ -270,7 +277,7 @@ impl House<'_> {
             }
             engine.open_dispatch(Arc::new(NoCommands));
             let rest = match calm {
-                true => rest(&*store, &clock, &points).await?,
+                true => rest(&*store, &self.uncollected, &clock, &points).await?,
                 false => false,
             };
             let crashed = points.crashed();
@@ -449,15 +456,28 @@ fn envelope(given: &Given, received: Timestamp) -> Envelope {
 const WOKEN: Duration = Duration::from_millis(600);
 
 /// Waits until nothing is left to send; `false` when the engine stopped at a crash point meanwhile.
-async fn rest(store: &dyn Store, clock: &Clock, points: &Points) -> Result<bool, PlayError> {
+async fn rest(
+    store: &dyn Store,
+    uncollected: &[String],
+    clock: &Clock,
+    points: &Points,
+) -> Result<bool, PlayError> {
     let began = Tick::now();
     let mut calm = began;
     loop {
         if points.crashed() {
             return Ok(false);
         }
+        // Asked first: what goes on by its next way between the two looks is then seen there.
+        let late = match uncollected.is_empty() {
+            true => false,
+            false => !store.overdue(uncollected, clock.now(), 1).await?.is_empty(),
+        };
         let figures = store.figures(&Scope::Operator).await?;
-        let open: u64 = figures.backlog.iter().map(|backlog| backlog.waiting).sum();
+        // What lies in a mailbox that nobody empties lies there until its time is over.
+        let lies = |destination: &String| uncollected.contains(destination);
+        let moving = figures.backlog.iter().filter(|backlog| !lies(&backlog.destination));
+        let open = u64::from(late) + moving.map(|backlog| backlog.waiting).sum::<u64>();
         let waits =
             figures.inbound.iter().any(|(state, count)| state == Inbound::Waiting.as_str() && *count > 0);
         if !waits {

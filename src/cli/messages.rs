@@ -6,6 +6,7 @@ use super::output::{Output, age, counted, moment, or_dash};
 use crate::clock::Clock;
 use crate::envelope::Inbound;
 use crate::store::contract::{Filter, Listed, ListedSend, Scope, Store};
+use crate::store::lane::{WayLeft, Why};
 use jiff::Timestamp;
 
 /// Runs one of the commands.
@@ -128,7 +129,23 @@ pub fn print_sends(sends: &[ListedSend], now: Timestamp, out: &mut Output) -> st
             ]
         })
         .collect();
-    out.table(&["SENDS", "STATE", "DESTINATION", "MESSAGE", "ATTEMPTS", "QUEUED", "CAUSE"], &rows)
+    out.table(&["SENDS", "STATE", "DESTINATION", "MESSAGE", "ATTEMPTS", "QUEUED", "CAUSE"], &rows)?;
+    for send in sends {
+        for left in &send.ways {
+            out.say(&format!("{}  {}", send.id, way_left(left)))?;
+        }
+    }
+    Ok(())
+}
+
+/// In words when a way was left, and why.
+pub fn way_left(left: &WayLeft) -> String {
+    let why = match left.why {
+        Why::Refused => "refused for good",
+        Why::Late => "not delivered in its time",
+        Why::NotCollected => "not collected in its time, taken back",
+    };
+    format!("left {} on {}: {why} ({})", left.destination, moment(left.at), left.cause)
 }
 
 /// Of what was sent and is still to be confirmed when it is looked at next.
@@ -196,6 +213,7 @@ pub mod tests {
             confirmed: None,
             cause: Some("connection cut after the request".to_owned()),
             next_step: None,
+            ways: Vec::new(),
         }
     }
 
@@ -223,6 +241,27 @@ pub mod tests {
         let sent = ListedSend { state: "sent".to_owned(), next_look: Some(noon()), ..send() };
         assert_eq!(state_of(&sent), "sent, next look 2026-11-21 12:00:00Z");
         assert_eq!(state_of(&ListedSend { state: "confirmed".to_owned(), ..send() }), "confirmed");
+    }
+
+    #[test]
+    fn each_way_that_was_left_is_shown_with_its_time_and_reason() {
+        let left = |destination: &str, why| WayLeft {
+            destination: destination.to_owned(),
+            at: noon(),
+            why,
+            cause: "plain cause".to_owned(),
+        };
+        let ways = vec![left("postkorb:amt", Why::NotCollected), left("trays:amt", Why::Refused)];
+        let moved = ListedSend { destination: "brief:amt".to_owned(), ways, ..send() };
+        let printed = Printed::default();
+        print_sends(&[moved], noon(), &mut printed.output(false)).unwrap();
+        let text = printed.text();
+        for line in [
+            "left postkorb:amt on 2026-11-21 12:00:00Z: not collected in its time, taken back (plain cause)",
+            "left trays:amt on 2026-11-21 12:00:00Z: refused for good (plain cause)",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
     }
 
     #[test]

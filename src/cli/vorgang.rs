@@ -7,12 +7,13 @@ use uuid::Uuid;
 
 use super::args_vorgang::{VorgangCommand, VorgangListArgs, VorgangShowArgs};
 use super::exit::{CliError, Exit};
+use super::messages::way_left;
 use super::output::{Output, moment, or_dash};
 use super::person;
 use crate::clock::Clock;
 use crate::effects::Vorgang;
 use crate::pipeline::alias::ALIAS;
-use crate::store::contract::{Scope, Store, View};
+use crate::store::contract::{Filter, Scope, Store, View};
 
 /// How many are looked through for one.
 const ALL: usize = 100_000;
@@ -38,6 +39,9 @@ pub struct Shown {
     pub erinnerungen: u32,
     /// What was sent and whether it was receipted.
     pub gesendet: Vec<String>,
+    /// Ways that were left of what the delivery sent that began it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wege: Vec<String>,
     /// The row of the table; only for the responsible Mandant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fall: Option<String>,
@@ -62,9 +66,10 @@ pub async fn run(
         }
         VorgangCommand::Show(VorgangShowArgs { id, mandant, reason }) => {
             let all = shown(store, clock, ALL, mandant, reason).await?;
-            match all.iter().find(|one| one.id == *id || one.nummer == Some(*id)) {
-                Some(one) => {
-                    print_one(one, out)?;
+            match all.into_iter().find(|one| one.id == *id || one.nummer == Some(*id)) {
+                Some(mut one) => {
+                    one.wege = ways(store, mandant, one.nummer).await?;
+                    print_one(&one, out)?;
                     Ok(Exit::Ok)
                 }
                 None => {
@@ -75,6 +80,21 @@ pub async fn run(
             }
         }
     }
+}
+
+/// What is told of ways stands with the rows of the outbox.
+async fn ways(
+    store: &dyn Store,
+    mandant: &Option<String>,
+    nummer: Option<Uuid>,
+) -> Result<Vec<String>, CliError> {
+    if nummer.is_none() {
+        return Ok(Vec::new());
+    }
+    let scope = mandant.clone().map_or(Scope::Operator, Scope::Mandant);
+    let filter = Filter { id: nummer, limit: 1, ..Filter::default() };
+    let sends = store.list(&scope, filter).await?.into_iter().flat_map(|message| message.sends);
+    Ok(sends.flat_map(|send| send.ways).map(|left| way_left(&left)).collect())
 }
 
 async fn shown(
@@ -112,6 +132,7 @@ fn show(vorgang: &Vorgang, with_letter: bool) -> Shown {
         stand: akte.stand,
         erinnerungen: akte.erinnerungen,
         gesendet: sent.collect(),
+        wege: Vec::new(),
         fall: akte.fall.filter(|_| with_letter).map(|fall| format!("{fall:?}")),
     }
 }
@@ -154,6 +175,9 @@ fn print_one(one: &Shown, out: &mut Output) -> std::io::Result<()> {
     }
     for sent in &one.gesendet {
         out.say(&format!("{:<11}{sent}", "sent"))?;
+    }
+    for left in &one.wege {
+        out.say(&format!("{:<11}{left}", "way"))?;
     }
     if let Some(fall) = &one.fall {
         out.say(&format!("{:<11}{fall}", "fall"))?;

@@ -10,6 +10,17 @@ pub fn looks_first(unclear: bool, repeat_is_safe: bool) -> bool {
     unclear && !repeat_is_safe
 }
 
+/// Whether a row may have arrived by an attempt before the one that its far end has refused: where a repeat does harm, that one was
+/// looked up before.
+pub fn doubted(unclear: bool, repeat_is_safe: bool) -> bool {
+    unclear && !looks_first(unclear, repeat_is_safe)
+}
+
+/// Whether a send of unknown outcome that is repeated stays in doubt: nobody has said that it did not arrive.
+pub fn stays_doubted(repeat_is_safe: bool) -> bool {
+    repeat_is_safe
+}
+
 /// What is done about a send of unknown outcome.
 #[derive(Debug)]
 pub enum InDoubt {
@@ -58,6 +69,12 @@ mod tests {
         assert!(matches!(in_doubt(false, Some(Ok(Some(Receipt::default())))), InDoubt::Arrived(_)));
         assert!(matches!(in_doubt(false, Some(Ok(None))), InDoubt::Again));
         assert!(matches!(in_doubt(false, Some(Err(unclear()))), InDoubt::Person));
+    }
+
+    #[test]
+    fn what_was_looked_up_is_in_doubt_no_more() {
+        assert!(doubted(true, true) && !doubted(true, false) && !doubted(false, true));
+        assert!(stays_doubted(true) && !stays_doubted(false));
     }
 
     #[test]

@@ -28,6 +28,7 @@ use super::following;
 use super::hands::{Given, Lanes};
 use super::hindsight::Hindsight;
 use super::mailboxes;
+use super::onward::{self, Ends};
 use super::points::{Crashed, Point};
 use super::sending::{self, Lease, Turns};
 use super::settle::{Settling, report, until_stored};
@@ -346,11 +347,7 @@ async fn serve(core: &Core, table: &Table, lane: Lane, leased: Timestamp) -> Res
     for (index, due) in lane.heads.iter().enumerate() {
         let now = core.clock.now();
         let (outcome, back) = if attempt::is_too_late(due.deadline, now) {
-            let parked = Outcome::Parked {
-                cause: "not delivered before its deadline".to_owned(),
-                next_step: "find out why the receiver did not take it, then replay".to_owned(),
-            };
-            (parked, Vec::new())
+            settled_as(core, onward::late(core, &lease, destination.as_deref(), due).await)
         } else {
             try_one(core, table, &lease, destination.as_deref(), due, &patience).await?
         };
@@ -408,7 +405,8 @@ async fn try_one(
                     .to_owned(),
             }));
         }
-        return Ok(alone(later(core, due, patience, None, "destination is not configured in this stage")));
+        let cause = "destination is not configured in this stage";
+        return Ok(alone(later(core, due, patience, None, (cause, false))));
     };
     core.points.reach(Point::BeforeSend)?;
     let began = Tick::now();
@@ -443,12 +441,12 @@ async fn try_one(
             if far_end {
                 note_failure(core, table, &due.destination, patience).await;
             }
-            later(core, due, patience, retry_after, &cause)
+            later(core, due, patience, retry_after, (&cause, false))
         }
-        Err(SendError::Never { cause }) => Outcome::Parked {
-            cause: format!("refused by the receiver: {cause}"),
-            next_step: "ask the receiver why, correct it, then replay".to_owned(),
-        },
+        Err(SendError::Never { cause }) => {
+            let cause = format!("refused by the receiver: {cause}");
+            return Ok(settled_as(core, onward::refused(core, lease, destination, due, cause).await));
+        }
         Err(SendError::Unclear { cause }) => {
             let safe = destination.repeat_is_safe();
             let doubt = match attempt::in_doubt(safe, None) {
@@ -459,7 +457,7 @@ async fn try_one(
                 known => known,
             };
             match doubt {
-                InDoubt::Again => later(core, due, patience, None, &cause),
+                InDoubt::Again => later(core, due, patience, None, (&cause, attempt::stays_doubted(safe))),
                 InDoubt::Arrived(receipt) => return Ok(arrived(receipt, core.clock.now())),
                 InDoubt::Ask | InDoubt::Person => Outcome::Unclear { cause },
             }
@@ -477,10 +475,24 @@ fn arrived(receipt: Receipt, now: Timestamp) -> (Outcome, Vec<Envelope>) {
     )
 }
 
-fn later(core: &Core, due: &Due, patience: &Patience, asked: Option<Duration>, cause: &str) -> Outcome {
+/// How a row ends that one way has not delivered.
+fn settled_as(core: &Core, ends: Ends) -> (Outcome, Vec<Envelope>) {
+    match ends {
+        Ends::So(outcome) => (outcome, Vec::new()),
+        Ends::Arrived(receipt) => arrived(receipt, core.clock.now()),
+    }
+}
+
+fn later(
+    core: &Core,
+    due: &Due,
+    patience: &Patience,
+    asked: Option<Duration>,
+    (cause, doubt): (&str, bool),
+) -> Outcome {
     let (attempts, seed, deadline) = (due.attempts, due.id.as_u128(), due.deadline);
     let at = backoff::next_try(patience, Failed { attempts, seed, asked, deadline }, core.clock.now());
-    Outcome::Later { at, cause: cause.to_owned() }
+    Outcome::Later { at, cause: cause.to_owned(), doubt }
 }
 
 async fn note_success(core: &Core, table: &Table, destination: &str) {

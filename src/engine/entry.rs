@@ -165,6 +165,7 @@ fn answer(ground: &Ground, id: Uuid, destination: &str, refusal: &Refusal, reply
         deadline: now.checked_add(super::breaker::signed(refusal.give_up_after)).ok(),
         not_before: None,
         delivers: None,
+        ways: Vec::new(),
     }
 }
 

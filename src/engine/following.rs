@@ -13,20 +13,22 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use crate::effects::Way;
 use crate::envelope::Envelope;
 use crate::store::contract::StoreError;
 use crate::store::duty::Duty;
 use crate::store::follow::{Follow, Followed, Found, Looked, Which};
+use crate::store::lane::{self, Onward, Why};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
-use crate::transport::port::{self, After, Destination, PROOF, Proof, SendError};
+use crate::transport::port::{self, After, Destination, PROOF, Proof, SendError, Withdrawal};
 
 use super::answers;
 use super::breaker::signed;
 use super::core::Core;
 use super::duty::Term;
 use super::points::{Crashed, Point};
-use super::settle::until_stored;
+use super::settle::{until_stored, way_left};
 use super::watch::Unwound;
 
 /// The duty of looking after what was sent.
@@ -39,6 +41,8 @@ const TOGETHER: usize = 64;
 /// Between two looks at one row, where its far end names no time: longer the longer nothing was confirmed.
 const SOONEST: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_secs(3600);
+/// Between two attempts to take something back, where its far end names no time.
+const TAKE_BACK: Duration = Duration::from_secs(60);
 
 /// What is laid down with a row that was sent now.
 pub fn laid(follow: port::Follow, now: Timestamp) -> Follow {
@@ -85,6 +89,48 @@ pub fn judged(
         Err(SendError::Unclear { .. }) if !last => open(None),
         Err(SendError::Later { cause, .. } | SendError::Unclear { cause }) => {
             failed(format!("nobody could tell in its time whether it was confirmed: {cause}"), ASK_RECEIVER)
+        }
+    }
+}
+
+/// Whether a look finds the receiver's time over, where the next way is taken then.
+fn to_take_back(followed: &Followed, now: Timestamp) -> Option<&lane::Next> {
+    followed.next.as_ref().filter(|next| next.late_after.is_some() && now >= followed.until)
+}
+
+/// What taking back leads to. Another way is taken only where it is certain that the receiver has not got it and cannot get it any more.
+pub fn taken_back(
+    back: Result<Withdrawal, SendError>,
+    (from, since, until): (&str, Timestamp, Timestamp),
+    to: &Way,
+    now: Timestamp,
+) -> (Found, Vec<Envelope>) {
+    let alone = |found| (found, Vec::new());
+    // It is tried for as long again as the receiver had, and for an hour at least.
+    let had = until.duration_since(since).max(jiff::SignedDuration::from_hours(1));
+    let over = until.checked_add(had).is_ok_and(|end| now >= end);
+    let failed = |cause: String| {
+        let next_step = "find out whether the receiver has it: where it arrived `parked arrived`".to_owned();
+        alone(Found::Failed { cause, next_step, proof: bytes::Bytes::new() })
+    };
+    match back {
+        Ok(Withdrawal::Step { keep }) => alone(Found::Step { at: now, keep }),
+        Ok(Withdrawal::Gone) => alone(Found::TakenBack(Onward {
+            from: from.to_owned(),
+            to: to.clone(),
+            why: Why::NotCollected,
+            cause: "not collected in time, taken back before anybody took it".to_owned(),
+        })),
+        Ok(Withdrawal::Collected(proof)) => {
+            let (evidence, octets, answers) = kept(proof);
+            (Found::Confirmed { evidence, proof: octets }, answers)
+        }
+        Err(SendError::Later { retry_after, .. }) if !over => {
+            let pause = retry_after.unwrap_or(TAKE_BACK).max(SOONEST);
+            alone(Found::Open { at: now.checked_add(signed(pause)).unwrap_or(Timestamp::MAX) })
+        }
+        Err(SendError::Later { cause, .. } | SendError::Never { cause } | SendError::Unclear { cause }) => {
+            failed(format!("not collected in time, and not taken back for certain: {cause}"))
         }
     }
 }
@@ -236,43 +282,89 @@ async fn look(core: Arc<Core>, duty: Duty, destination: Option<Arc<dyn Destinati
     if core.points.reach(Point::BeforeLook).is_err() {
         return;
     }
-    let after = ask(&core, destination.as_deref(), &followed).await;
+    let began = core.clock.now();
+    let next = to_take_back(&followed, began);
+    let after = ask(&core, destination.as_deref(), &followed, next.is_none()).await;
+    let taken = match (&after, next) {
+        // What the receiver has, or never gets, is not taken back.
+        (Ok(After::Open { .. }) | Err(_), Some(next)) => {
+            Some((take_back(&core, destination.as_deref(), &followed).await, next))
+        }
+        _ => None,
+    };
     if core.points.reach(Point::AfterLook).is_err() {
         return;
     }
     let now = core.clock.now();
-    let (found, answers) = judged(after, (followed.since, followed.until), now);
+    let (found, answers) = match taken {
+        Some((back, next)) => {
+            let of = (followed.destination.as_str(), followed.since, followed.until);
+            taken_back(back, of, &next.way, now)
+        }
+        None => judged(after, (followed.since, followed.until), now),
+    };
     let answers = answers::laid(&core, answers);
     let (row, since, looks) = (followed.id, followed.since, followed.looks);
-    let looked = Looked { row, since, looks, found: found.clone(), answers, now };
+    let delivers = followed.delivers;
+    let looked = Looked { row, since, looks, delivers, found: found.clone(), answers, now };
     let settle = |looked| core.store.settle_look(&duty, looked);
     if until_stored(&core, looked, |looked| &mut looked.answers, settle).await == Some(true) {
         report(&followed, &found);
+        if matches!(found, Found::TakenBack(_)) {
+            core.outbox.notify_one();
+        }
     }
     let _ = core.points.reach(Point::LookSettled);
 }
 
-/// Asks the far end, no longer than it may stand still. A panic of a transport is an error of this program and costs one look.
+/// Asks the far end. `ends`: a look at the end of its time is the last one.
 async fn ask(
     core: &Core,
     destination: Option<&dyn Destination>,
     followed: &Followed,
+    ends: bool,
 ) -> Result<After, SendError> {
-    let later =
-        |cause: &str| Err(SendError::Later { cause: cause.to_owned(), retry_after: None, far_end: false });
-    let Some(destination) = destination else {
-        return later("destination is not configured in this stage");
-    };
-    let asked = port::Followed {
+    let Some(destination) = destination else { return not_configured() };
+    let asked = asked(followed, ends && core.clock.now() >= followed.until);
+    within(core, destination, followed, destination.look_after(&asked)).await
+}
+
+/// Takes it back.
+async fn take_back(
+    core: &Core,
+    destination: Option<&dyn Destination>,
+    followed: &Followed,
+) -> Result<Withdrawal, SendError> {
+    let Some(destination) = destination else { return not_configured() };
+    within(core, destination, followed, destination.withdraw(&asked(followed, true))).await
+}
+
+fn not_configured<T>() -> Result<T, SendError> {
+    let cause = "destination is not configured in this stage".to_owned();
+    Err(SendError::Later { cause, retry_after: None, far_end: false })
+}
+
+fn asked(followed: &Followed, last: bool) -> port::Followed<'_> {
+    port::Followed {
         id: followed.id,
         reference: &followed.reference,
         keep: &followed.keep,
         looks: followed.looks,
-        last: core.clock.now() >= followed.until,
-    };
+        last,
+    }
+}
+
+/// No longer than a far end may stand still. A panic of a transport is an error of this program and costs one look.
+async fn within<T>(
+    core: &Core,
+    destination: &dyn Destination,
+    followed: &Followed,
+    asked: impl Future<Output = Result<T, SendError>>,
+) -> Result<T, SendError> {
+    let later =
+        |cause: &str| Err(SendError::Later { cause: cause.to_owned(), retry_after: None, far_end: false });
     let patience = destination.patience().unwrap_or(core.settings.send_timeout);
-    let asked = AssertUnwindSafe(destination.look_after(&asked)).catch_unwind();
-    match tokio::time::timeout(patience, asked).await {
+    match tokio::time::timeout(patience, AssertUnwindSafe(asked).catch_unwind()).await {
         Ok(Ok(after)) => after,
         Ok(Err(_)) => {
             raise(Alarm::WorkerFailed, &followed.destination, &[]);
@@ -285,7 +377,11 @@ async fn ask(
 fn report(followed: &Followed, found: &Found) {
     let destination = followed.destination.as_str();
     let outcome = match found {
-        Found::Open { .. } => metric::Looked::Open,
+        Found::Open { .. } | Found::Step { .. } => metric::Looked::Open,
+        Found::TakenBack(onward) => {
+            way_left(onward);
+            metric::Looked::TakenBack
+        }
         Found::Confirmed { .. } => metric::Looked::Confirmed,
         Found::Failed { .. } => {
             raise(Alarm::DeliveryNotConfirmed, destination, &[("id", &followed.id.to_string())]);
@@ -331,6 +427,26 @@ mod tests {
         }
         let never = Err(SendError::Never { cause: "no such report".to_owned() });
         assert!(matches!(of(never, 4), Found::Failed { cause, .. } if cause == "no such report"));
+    }
+
+    #[test]
+    fn only_what_is_certainly_back_goes_another_way() {
+        let to = Way { destination: "tray:x".to_owned(), seconds: 60, until_late: false };
+        let of = |back, now| taken_back(back, ("box:x", at(0), at(1000)), &to, at(now)).0;
+        let later = || Err(SendError::Later { cause: "down".to_owned(), retry_after: None, far_end: true });
+        let keep = bytes::Bytes::from_static(b"k");
+        assert_eq!(of(Ok(Withdrawal::Step { keep: keep.clone() }), 1000), Found::Step { at: at(1000), keep });
+        let Found::TakenBack(onward) = of(Ok(Withdrawal::Gone), 1000) else { panic!("it is back") };
+        assert_eq!((&*onward.from, &onward.to, onward.why), ("box:x", &to, Why::NotCollected));
+        let collected = of(Ok(Withdrawal::Collected(Proof::default())), 1000);
+        assert!(matches!(collected, Found::Confirmed { .. }), "{collected:?}");
+        assert_eq!(of(later(), 1000), Found::Open { at: at(1060) });
+        assert!(matches!(of(later(), 4600), Found::Failed { .. }), "not for ever");
+        for error in
+            [SendError::Never { cause: "no".to_owned() }, SendError::Unclear { cause: "mute".to_owned() }]
+        {
+            assert!(matches!(of(Err(error), 1000), Found::Failed { .. }));
+        }
     }
 
     #[test]

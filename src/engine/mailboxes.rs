@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::clock::Tick;
 use crate::envelope::PartnerRef;
 use crate::store::contract::StoreError;
-use crate::store::lane::{Outcome, Settle};
+use crate::store::lane::{Onward, Outcome, Settle, Why};
 use crate::store::mailbox::{self as stored, Reader, Ticket};
 use crate::transport::port::Busy;
 use crate::transport::port::mailbox::{Asking, End, Ended, Fetch, Handed, Item, Mailboxes, Reach, Reason};
@@ -81,7 +81,8 @@ fn outcome(core: &Core, ticket: Ticket, end: End) -> Outcome {
             follow: None,
         },
         End::GivenBack => {
-            Outcome::Later { at: core.clock.now(), cause: "given back by the receiver".to_owned() }
+            let cause = "given back by the receiver".to_owned();
+            Outcome::Later { at: core.clock.now(), cause, doubt: false }
         }
         End::Refused(Reason::Unreadable) => parked("the receiver cannot read it", ASK),
         End::Refused(Reason::Misaddressed) => parked("the receiver says that it is not for it", ASK),
@@ -153,9 +154,10 @@ impl Mailboxes for Ports {
         let known = receipt.parse::<Ticket>().ok().filter(|ticket| ticket.row == id);
         let ticket = known.unwrap_or(Ticket { lane: 0, fence: 0, row: id });
         let outcome = outcome(core, ticket, end);
-        let ended = core.store.end(&reader, ticket, outcome.clone(), core.clock.now()).await;
+        let refused = matches!(end, End::Refused(_));
+        let ended = core.store.end(&reader, ticket, (outcome, refused), core.clock.now()).await;
         Ok(match ended.map_err(|error| failed(core, &error))? {
-            stored::Ended::Done { destination, attempts } => {
+            stored::Ended::Done { destination, attempts, outcome } => {
                 report(&destination, attempts, &outcome);
                 // What leaves only after it, and who waits for it to be delivered.
                 core.outbox.notify_one();
@@ -179,7 +181,7 @@ fn item(item: stored::Item) -> Item {
     Item { id, message, test, size, parts, queued, deadline, order: lane.to_string(), reach, fetched }
 }
 
-/// Parks what was not collected in time, until the engine stops. Of several replicas each looks; the fence lets one settle.
+/// Parks what was not collected in time, or sends it its next way, until the engine stops. Of several replicas each looks; the fence lets one settle.
 pub async fn overdue(core: Arc<Core>) {
     tokio::select! {
         () = core.gate.opened() => {}
@@ -206,11 +208,23 @@ pub async fn overdue(core: Arc<Core>) {
 
 async fn park(core: &Core, found: Vec<stored::Overdue>) {
     for one in found {
-        let stored::Overdue { lane, fence, row, destination, fetched } = one;
+        let stored::Overdue { lane, fence, row, destination, fetched, next } = one;
+        let next = next.filter(|next| next.late_after.is_some());
+        // Who could not fetch because of our pause has his time when it ends.
+        if next.is_some() && core.destination_paused(&destination) {
+            continue;
+        }
         // Whoever fetched it may have it, and a person has to ask; what nobody fetched certainly did not arrive.
-        let outcome = match fetched {
-            true => Outcome::Unclear { cause: "fetched but not closed before its deadline".to_owned() },
-            false => Outcome::Parked {
+        let outcome = match (fetched, next) {
+            (true, _) => Outcome::Unclear { cause: "fetched but not closed before its deadline".to_owned() },
+            // Settling withdraws it: whoever fetches at this moment has the lane before, or nothing.
+            (false, Some(next)) => Outcome::Onward(Onward {
+                from: destination.clone(),
+                to: next.way,
+                why: Why::NotCollected,
+                cause: "not collected in time, withdrawn before anybody fetched it".to_owned(),
+            }),
+            (false, None) => Outcome::Parked {
                 cause: "not collected before its deadline".to_owned(),
                 next_step: "ask the receiver why it does not collect, then replay".to_owned(),
             },
@@ -219,7 +233,12 @@ async fn park(core: &Core, found: Vec<stored::Overdue>) {
         let settle =
             Settle { lane, fence, row, outcome: outcome.clone(), answers, delivers, release: true, now };
         match core.store.settle(vec![settle]).await {
-            Ok(settled) if settled == [true] => report(&destination, 0, &outcome),
+            Ok(settled) if settled == [true] => {
+                report(&destination, 0, &outcome);
+                if matches!(outcome, Outcome::Onward(_)) {
+                    core.outbox.notify_one();
+                }
+            }
             // A reader or another replica was faster.
             Ok(_) => {}
             Err(error) => return core.store_failed(&error),

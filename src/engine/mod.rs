@@ -23,6 +23,7 @@ pub mod hands;
 pub mod hindsight;
 pub mod housekeeping;
 pub mod mailboxes;
+pub mod onward;
 pub mod ports;
 pub mod rekey;
 pub mod retention;

@@ -179,9 +179,17 @@ async fn pass(core: &Core) -> Result<u64, StoreError> {
 type Found = (Finding, Vec<Envelope>);
 
 async fn found(core: &Core, due: &Due) -> Option<Found> {
-    let destination = core.set.load().destinations.get(&due.destination).cloned()?;
+    let destination = core.set.load().destinations.get(&due.destination).cloned();
+    let Some(destination) = destination else { return elsewhere(due) };
     let patience = destination.patience().unwrap_or(core.settings.send_timeout);
     look_up(&*destination, due, patience, core.clock.now()).await
+}
+
+/// A row with another way may have gone that way after the backup was taken, whatever the one that it is on says; `None` where it has none.
+fn elsewhere(due: &Due) -> Option<Found> {
+    due.next.as_ref()?;
+    let cause = "it may have left by another of its ways after the backup was taken".to_owned();
+    Some((Finding::Unknown { cause }, Vec::new()))
 }
 
 /// What the far end says; `None`: nothing for now.
@@ -193,6 +201,8 @@ async fn look_up(
 ) -> Option<Found> {
     let asked = tokio::time::timeout(patience, destination.find_by_reference(&due.envelope)).await;
     let finding = match asked {
+        // Only that it arrived is certain: where it went after the backup was taken nobody knows here.
+        Ok(Ok(None) | Err(_)) | Err(_) if due.next.is_some() => return elsewhere(due),
         Ok(Ok(Some(Receipt { reference, evidence, answers, follow }))) => {
             let follow = follow.map(|follow| following::laid(follow, now));
             return Some((Finding::Arrived { reference, evidence, follow }, answers));
@@ -214,8 +224,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::effects::Way;
     use crate::envelope::Stage;
     use crate::store::contract::Stamp;
+    use crate::store::lane::Next;
 
     /// A far end that knows one thing to say.
     struct Says(Result<Option<Receipt>, SendError>, bool);
@@ -282,6 +294,7 @@ mod tests {
             deadline: None,
             unclear: true,
             delivers: None,
+            next: None,
             left: None,
             envelope,
         }
@@ -309,6 +322,23 @@ mod tests {
         let found =
             look_up(&Says(unclear(), false), &due(), Duration::from_secs(5), Timestamp::UNIX_EPOCH).await;
         assert!(matches!(found, Some((Finding::Unknown { cause }, _)) if cause.contains("no lookup")));
+    }
+
+    #[tokio::test]
+    async fn what_has_another_way_may_have_gone_it() {
+        let way = Way { destination: "tray:x".to_owned(), seconds: 60, until_late: false };
+        let due = Due { next: Some(Next { way, late_after: None }), ..due() };
+        let there = Receipt { reference: "r".to_owned(), ..Receipt::default() };
+        for (says, safe, arrived) in
+            [(Ok(Some(there)), true, true), (Ok(None), false, false), (Ok(None), true, false)]
+        {
+            let found = look_up(&Says(says, safe), &due, Duration::from_secs(5), Timestamp::UNIX_EPOCH).await;
+            match found {
+                Some((Finding::Arrived { .. }, _)) => assert!(arrived),
+                Some((Finding::Unknown { .. }, _)) => assert!(!arrived),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[tokio::test]

@@ -142,6 +142,11 @@ impl Memory for OfRow<'_> {
     }
 }
 
+/// How long the receiver has on the way that a row is on, where the next way is taken then.
+fn onward_after(due: &Due) -> Option<Duration> {
+    due.next.as_ref().and_then(|next| next.late_after)
+}
+
 /// Sends an envelope.
 pub async fn send(
     core: &Core,
@@ -151,7 +156,9 @@ pub async fn send(
 ) -> Result<Receipt, SendError> {
     let progress = Progress::default();
     let memory = OfRow { core, lease, row: due.id, left: due.left.as_deref() };
-    let sending = destination.attempt(envelope, Attempt { progress: &progress, memory: &memory });
+    let taken_within = onward_after(due);
+    let sending =
+        destination.attempt(envelope, Attempt { progress: &progress, memory: &memory, taken_within });
     within(core, lease, destination, (envelope, Some(&progress)), sending).await
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::store::contract::{Entry, Store, StoreError};
-use crate::store::lane::{Outcome, Settle};
+use crate::store::lane::{Onward, Outcome, Settle};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Sent};
 
@@ -108,6 +108,12 @@ pub async fn until_stored<What: Clone, Settled: Future<Output = Result<bool, Sto
     }
 }
 
+/// Calls a person: a way is used up, and somebody may want to know why before its next message takes the same.
+pub fn way_left(onward: &Onward) {
+    let (to, why) = (onward.to.destination.as_str(), onward.why.as_str());
+    raise(Alarm::WayLeft, &onward.from, &[("to", to), ("why", why)]);
+}
+
 /// Tells how an attempt at a row of a destination ended; `attempts`: those that were settled before.
 pub fn report(destination: &str, attempts: u32, outcome: &Outcome) {
     let sent = match outcome {
@@ -116,6 +122,10 @@ pub fn report(destination: &str, attempts: u32, outcome: &Outcome) {
         Outcome::Parked { .. } => {
             raise(Alarm::DeliveryParked, destination, &[]);
             Sent::Never
+        }
+        Outcome::Onward(onward) => {
+            way_left(onward);
+            Sent::NextWay
         }
         Outcome::Unclear { .. } => {
             raise(Alarm::OutcomeUnclear, destination, &[]);

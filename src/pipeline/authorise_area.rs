@@ -276,6 +276,7 @@ mod tests {
             standards: &standards,
             platform: &platform,
             addressees: vec![],
+            ways: &[],
             give_up_after: Default::default(),
             reach: Default::default(),
             tafeln: Arc::new(tafeln),

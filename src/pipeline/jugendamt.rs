@@ -15,7 +15,9 @@ use crate::pipeline::alias::alias;
 use crate::pipeline::authorise;
 use crate::pipeline::sending;
 use crate::pipeline::settings;
-use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
+use crate::pipeline::step::{
+    Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble, WishedWay,
+};
 use crate::register::aemter::tag;
 use crate::register::keys;
 use crate::register::tafeln::Tafeln;
@@ -51,6 +53,7 @@ struct Jugendamt {
     document: String,
     reach: Arc<Reach>,
     tafeln: Arc<Tafeln>,
+    ways: Vec<WishedWay>,
     give_up_after: Duration,
 }
 
@@ -60,6 +63,7 @@ fn schema() -> Value {
         "properties": {
             "to": { "description": "The office of residence or of birth.", "enum": ["wohnort", "geburt"] },
             "message": { "description": "Name of the document, as an earlier `as` gave it.", "type": "string" },
+            "ways": sending::ways_schema(),
         },
         "required": ["to", "message"],
         "additionalProperties": false,
@@ -67,7 +71,7 @@ fn schema() -> Value {
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    let map = settings::keys(settings, ENTRY.word, &["to", "message"])?;
+    let map = settings::keys(settings, ENTRY.word, &["to", "message", "ways"])?;
     let to = map.get("to").and_then(Value::as_str);
     let Some((_, to)) = ROLES.iter().find(|(word, _)| to == Some(word)) else {
         let text = "unknown office; allowed: wohnort, geburt".to_owned();
@@ -76,7 +80,8 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
     let document = settings::text(map, "message", "name that an earlier `as` gave")?;
     let (reach, tafeln, give_up_after) =
         (building.reach.clone(), building.tafeln.clone(), building.give_up_after);
-    Ok(Arc::new(Jugendamt { to: *to, document, reach, tafeln, give_up_after }))
+    let ways = building.ways.to_vec();
+    Ok(Arc::new(Jugendamt { to: *to, document, reach, tafeln, ways, give_up_after }))
 }
 
 impl Step for Jugendamt {
@@ -90,11 +95,14 @@ impl Step for Jugendamt {
             return Err(Trouble::Ours(text));
         };
         let amt = self.office(message);
-        let (partner, destination) = way(&self.reach, amt.as_deref());
-        // The offices of residence and of birth may be one: it gets a document once, and two documents under two ids.
+        let (partner, usual) = way(&self.reach, amt.as_deref());
+        let ways = sending::ways(&self.reach, &partner, &self.ways, self.give_up_after);
+        let destination = ways.first().map_or(usual, |way| way.destination.clone());
+        // The offices of residence and of birth may be one: it gets a document once, by whatever way, and two documents under two ids.
         let purpose = format!("{}:{}", ENTRY.word, self.document);
-        let id = message.derived_id(&format!("{purpose}:{destination}"));
-        if message.effects.sends.iter().any(|send| send.id == id) {
+        let to_it = message.effects.sends.iter().filter(|send| send.partner == partner);
+        let known = |to: &str| message.derived_id(&format!("{purpose}:{to}"));
+        if to_it.into_iter().any(|send| send.id == known(&send.destination)) {
             return Ok(Flow::Next);
         }
         let uuid = Uuid::parse_str(&document.message_id).ok();
@@ -138,6 +146,7 @@ impl Step for Jugendamt {
         let mut send =
             sending::outgoing(message, &purpose, (&partner, &destination), document, parts, patience);
         send.not_before = None;
+        sending::by_ways(&mut send, ways, message.now());
         message.effects.sends.push(send);
         // Whether it can be reached stands with the row; here it would tell the case.
         message.audit(ENTRY.word, &[]);

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState};
+use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState, Way};
 use crate::envelope::Reply;
 use crate::message::Message;
 use crate::pipeline::alias::ALIAS;
@@ -50,6 +50,7 @@ struct Postfach {
     most: u32,
     partner: String,
     destination: String,
+    ways: Vec<Way>,
     tafeln: Arc<Tafeln>,
     give_up_after: Duration,
 }
@@ -61,6 +62,7 @@ fn schema() -> Value {
             "to": { "description": "Only the mother receives an Auskunft.", "enum": [MUTTER] },
             "document": { "description": "Name of the document, as an earlier `as` gave it.", "type": "string" },
             "delay": sending::delay_schema(),
+            "ways": sending::ways_schema(),
             "per-account": {
                 "description": "How many letters an account gets in 24 hours where nothing was decided.",
                 "type": "integer", "minimum": 1, "maximum": 100, "default": MOST,
@@ -72,7 +74,7 @@ fn schema() -> Value {
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    let map = settings::keys(settings, ENTRY.word, &["to", "document", "delay", "per-account"])?;
+    let map = settings::keys(settings, ENTRY.word, &["to", "document", "delay", "ways", "per-account"])?;
     let fault = |path: &str, text: String| SettingFault { path: path.to_owned(), text };
     let mut faults = Vec::new();
     if map.get("to").and_then(Value::as_str) != Some(MUTTER) {
@@ -97,11 +99,24 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
             faults.extend(wrong);
             String::new()
         });
-    let keeper = match building.reach.groups.get(GROUP).map(Vec::as_slice) {
-        Some([one]) => building.reach.answers.get(one).map(|way| (one.clone(), way.clone())),
-        _ => None,
-    };
-    if keeper.is_none() {
+    let reach = &building.reach;
+    let (mut keeper, mut ways) = (None, Vec::new());
+    if let Some([one]) = reach.groups.get(GROUP).map(Vec::as_slice) {
+        ways = sending::ways(reach, one, building.ways, building.give_up_after);
+        // Who keeps the mailboxes is known, and so are the ways to it.
+        for (nth, wish) in building.ways.iter().enumerate() {
+            if sending::ways(reach, one, std::slice::from_ref(wish), building.give_up_after).is_empty() {
+                let by = wish.connection.as_deref().unwrap_or(sending::USUAL);
+                let text = format!(
+                    "`{one}`, who keeps the mailboxes, has no such way; write a channel by `{by}` in partners.yaml"
+                );
+                faults.push(fault(&format!("/ways/{nth}"), text));
+            }
+        }
+        let first = ways.first().map(|way| &way.destination).or_else(|| reach.answers.get(one));
+        keeper = first.map(|destination| (one.clone(), destination.clone()));
+    }
+    if keeper.is_none() && faults.is_empty() {
         let text = format!(
             "exactly one partner of the group `{GROUP}` with `answers-by` keeps the mailboxes; write it in partners.yaml"
         );
@@ -110,7 +125,16 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
     match keeper {
         Some((partner, destination)) if faults.is_empty() => {
             let (tafeln, give_up_after) = (building.tafeln.clone(), building.give_up_after);
-            Ok(Arc::new(Postfach { document, delay, most, partner, destination, tafeln, give_up_after }))
+            Ok(Arc::new(Postfach {
+                document,
+                delay,
+                most,
+                partner,
+                destination,
+                ways,
+                tafeln,
+                give_up_after,
+            }))
         }
         _ => Err(faults),
     }
@@ -169,6 +193,11 @@ impl Step for Postfach {
         };
         message.audit(ENTRY.word, &[("weg", weg)]);
         send.correlation = handle;
+        // An account is no addressee of a letter: what nobody decided goes by the first way or not at all.
+        if !undecided {
+            let leaves = send.not_before.unwrap_or_else(|| message.now());
+            sending::by_ways(&mut send, self.ways.clone(), leaves);
+        }
         message.effects.sends.push(send);
         // A request whose login does not hold was not answered by that; it stays as it was decided.
         if message.entscheidung.as_ref().is_none_or(|entscheidung| entscheidung.fall != Fall::K) {

@@ -131,6 +131,7 @@ mod tests {
             standards: &standards,
             platform: &wrong,
             addressees: vec![],
+            ways: &[],
             give_up_after: std::time::Duration::from_secs(60),
             reach: Default::default(),
             tafeln: Default::default(),

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::effects::{Outgoing, VorgangState};
+use crate::effects::{Outgoing, VorgangState, Way};
 use crate::envelope::{Inbound, Part, Reply};
 use crate::message::Message;
 use crate::pipeline::answer;
-use crate::pipeline::step::SettingFault;
+use crate::pipeline::step::{Reach, SettingFault, WishedWay};
 use crate::register::entscheidung::Ergebnis;
 use crate::register::keys;
 use crate::register::vorgang::Akte;
@@ -43,6 +43,66 @@ pub fn delay(written: Option<&Value>) -> Result<SignedDuration, SettingFault> {
             path: "/delay".to_owned(),
             text: "time of 0s to 1h expected, such as `60s`".to_owned(),
         })
+}
+
+/// The word among `ways` for the way of a partner's answers, whatever connection that is.
+pub const USUAL: &str = "answers-by";
+
+/// JSON Schema of the setting `ways`.
+pub fn ways_schema() -> Value {
+    let by = json!({ "description": "A connection, or `answers-by` for that of the receiver's answers.", "type": "string" });
+    json!({
+        "description": "By what the receiver is reached, in order; ways that it does not have are passed over. Without it by its `answers-by`.",
+        "type": "array",
+        "minItems": 1,
+        "items": { "oneOf": [
+            by,
+            {
+                "type": "object",
+                "properties": {
+                    "by": by,
+                    "within": {
+                        "description": "The next way is taken, too, where the receiver has not got it by this one in this time.",
+                        "type": "string",
+                    },
+                },
+                "required": ["by"],
+                "additionalProperties": false,
+            },
+        ] },
+    })
+}
+
+/// The ways to a partner among those that are wished, each once: those that it has.
+pub fn ways(reach: &Reach, partner: &str, wished: &[WishedWay], give_up_after: Duration) -> Vec<Way> {
+    let mut ways: Vec<Way> = Vec::new();
+    for wish in wished {
+        let destination = match &wish.connection {
+            None => reach.answers.get(partner).cloned(),
+            Some(connection) => {
+                let has = reach.connected.contains(&(connection.clone(), partner.to_owned()));
+                has.then(|| format!("{connection}:{partner}"))
+            }
+        };
+        let Some(destination) = destination else { continue };
+        if ways.iter().all(|way| way.destination != destination) {
+            let seconds = wish.within.unwrap_or(give_up_after).as_secs();
+            ways.push(Way { destination, seconds, until_late: wish.within.is_some() });
+        }
+    }
+    // Nothing comes after the last one that there is.
+    if let Some(last) = ways.last_mut() {
+        (last.seconds, last.until_late) = (give_up_after.as_secs(), false);
+    }
+    ways
+}
+
+/// Lets a row leave by these ways, the first of which it is made for.
+pub fn by_ways(send: &mut Outgoing, ways: Vec<Way>, leaves: jiff::Timestamp) {
+    if let Some(first) = ways.first() {
+        send.deadline = first.until(leaves);
+    }
+    send.ways = if ways.len() > 1 { ways } else { Vec::new() };
 }
 
 /// The Vorgang that the message belongs to.
@@ -122,6 +182,7 @@ pub fn outgoing(
         deadline,
         not_before: message.envelope.head.received.checked_add(delay).ok(),
         delivers: None,
+        ways: Vec::new(),
     }
 }
 
@@ -168,6 +229,41 @@ pub fn handed_over(message: &mut Message) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_receiver_is_reached_by_the_ways_that_it_has_in_their_order() {
+        let mut reach = Reach::default();
+        reach.answers.insert("amt".into(), "trays:amt".into());
+        reach.connected =
+            [("trays", "amt"), ("brief", "amt"), ("brief", "ohne")].map(|(c, p)| (c.into(), p.into())).into();
+        let wish = |by: Option<&str>, days: Option<u64>| WishedWay {
+            connection: by.map(str::to_owned),
+            within: days.map(|days| Duration::from_secs(days * 86_400)),
+        };
+        let wished = [
+            wish(Some("postkorb"), Some(1)),
+            wish(None, Some(5)),
+            wish(Some("trays"), None),
+            wish(Some("brief"), None),
+        ];
+        let give_up = Duration::from_secs(14 * 86_400);
+        let way = |to: &str, days: u64, until_late| Way {
+            destination: to.into(),
+            seconds: days * 86_400,
+            until_late,
+        };
+        assert_eq!(
+            ways(&reach, "amt", &wished, give_up),
+            [way("trays:amt", 5, true), way("brief:amt", 14, false)]
+        );
+        assert_eq!(ways(&reach, "ohne", &wished, give_up), [way("brief:ohne", 14, false)]);
+        assert_eq!(
+            ways(&reach, "amt", &wished[..2], give_up),
+            [way("trays:amt", 14, false)],
+            "nothing comes after it"
+        );
+        assert!(ways(&reach, "fremd", &wished, give_up).is_empty());
+    }
 
     #[test]
     fn a_delay_is_a_time_of_at_most_an_hour() {

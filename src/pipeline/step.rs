@@ -154,6 +154,15 @@ pub struct Addressee {
     pub destination: String,
 }
 
+/// A way by which an item under `send` wishes to reach its receiver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WishedWay {
+    /// The connection; `None`: that of the receiver's answers.
+    pub connection: Option<String>,
+    /// How long it may take by this way, where the next one is taken then.
+    pub within: Option<std::time::Duration>,
+}
+
 /// What a step may be built with.
 pub struct Building<'a> {
     /// The standards that are loaded.
@@ -162,6 +171,8 @@ pub struct Building<'a> {
     pub platform: &'a serde_json::Value,
     /// The addressees of a `send` item's `to`, in the order of their names; empty where the word needs none.
     pub addressees: Vec<Addressee>,
+    /// The ways that the item names, in order; empty where it names none.
+    pub ways: &'a [WishedWay],
     /// How long a sent envelope is tried before it is parked.
     pub give_up_after: std::time::Duration,
     /// How partners are reached whom only the message names (`to: wohnort`, `to: onlinedienst`).
@@ -177,6 +188,8 @@ pub struct Reach {
     pub answers: std::collections::BTreeMap<String, String>,
     /// By word of a transport and partner: the destination, where the partner has exactly one channel by it.
     pub channels: std::collections::BTreeMap<(String, String), String>,
+    /// Connection and partner, for every channel that a partner has.
+    pub connected: std::collections::BTreeSet<(String, String)>,
     /// Partners by group.
     pub groups: std::collections::BTreeMap<String, Vec<String>>,
     /// By partner and standard: the version that it takes, where `partners.yaml` names one.

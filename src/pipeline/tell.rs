@@ -199,6 +199,7 @@ impl Tell {
             deadline,
             not_before: None,
             delivers: None,
+            ways: Vec::new(),
         });
     }
 

@@ -54,6 +54,7 @@ pub fn building<T>(build: impl FnOnce(&Building<'_>) -> T) -> T {
         standards: &standards,
         platform: &platform,
         addressees: vec![addressee("kita"), addressee("portal")],
+        ways: &[],
         give_up_after: Duration::from_secs(24 * 3600),
         reach: Arc::new(reach()),
         tafeln: Default::default(),

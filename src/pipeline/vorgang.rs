@@ -322,6 +322,7 @@ mod tests {
             standards: building.standards,
             platform: building.platform,
             addressees: Vec::new(),
+            ways: &[],
             give_up_after: building.give_up_after,
             reach: building.reach.clone(),
             tafeln: building.tafeln.clone(),

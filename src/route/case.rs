@@ -24,7 +24,7 @@ pub struct Case {
     pub when: Vec<When>,
     /// What must be so afterwards.
     pub then: Expected,
-    /// How the far ends of partners fail, attempt by attempt; then they work.
+    /// How the far ends of partners (or `connection:partner`, one way to it) fail, attempt by attempt; then they work.
     pub partners_fail: BTreeMap<String, Vec<Failure>>,
 }
 
@@ -115,6 +115,10 @@ pub enum Failure {
     Timeout,
     /// It answers with this HTTP status.
     Status(u16),
+    /// It refuses for good, this time and every other.
+    Refused,
+    /// Nobody comes for what lies there: it is a mailbox that is not emptied.
+    NotCollected,
     /// It works.
     Ok,
 }
@@ -145,7 +149,7 @@ pub struct Expected {
 pub struct Sent {
     /// The send word, such as `callback`.
     pub word: At<String>,
-    /// To whom.
+    /// To whom; `connection:partner` where it matters by which way.
     pub partner: At<String>,
     /// The body, if it is looked at; `*` stands for any value.
     pub body: Option<Value>,
@@ -353,6 +357,8 @@ fn failure(desk: Desk<'_>, node: &Node) -> Option<Failure> {
     let found = match &node.kind {
         Kind::Text(text) if text == "timeout" => Some(Failure::Timeout),
         Kind::Text(text) if text == "ok" => Some(Failure::Ok),
+        Kind::Text(text) if text == "refused" => Some(Failure::Refused),
+        Kind::Text(text) if text == "not-collected" => Some(Failure::NotCollected),
         Kind::Number(number) => {
             status(number).and_then(|status| u16::try_from(status).ok()).map(Failure::Status)
         }
@@ -363,7 +369,7 @@ fn failure(desk: Desk<'_>, node: &Node) -> Option<Failure> {
             node.at,
             "this is no failure; write a word or an HTTP status",
             "",
-            ["timeout", "ok", "503"],
+            ["timeout", "ok", "refused", "not-collected", "503"],
         );
     }
     found

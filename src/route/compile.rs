@@ -174,6 +174,7 @@ fn reach(partners: &Partners, connections: &Connections) -> Reach {
         let mut ways: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for channel in &partner.channels {
             if let Some(known) = connections.by_name.get(&channel.connection.value) {
+                reach.connected.insert((known.name.value.clone(), id.clone()));
                 ways.entry(&known.kind).or_default().push(&known.name.value);
             }
         }

@@ -26,3 +26,4 @@ pub mod steps;
 pub mod tafeln;
 pub mod text_file;
 pub mod tree;
+pub mod ways;

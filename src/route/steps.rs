@@ -24,6 +24,7 @@ use crate::route::menus::Menus;
 use crate::route::partners::{Partners, WrittenPartner};
 use crate::route::reading;
 use crate::route::tree::{At, Kind};
+use crate::route::ways;
 use crate::xoev::contract::Standards;
 
 /// Words of the language itself that may stand like verbs under `do`.
@@ -175,10 +176,12 @@ impl<'a> Steps<'a> {
         if let Some(entry) = self.entry(&item.verb, stands) {
             let settings = effective_settings(item);
             addressees = self.addressees(item);
+            let ways = ways::read(desk, item, self.menus, self.partners, self.connections);
             let building = Building {
                 standards: self.standards,
                 platform: &self.partners.platform,
                 addressees: addressees.clone(),
+                ways: &ways,
                 give_up_after: self.give_up_after,
                 reach: self.reach.clone(),
                 tafeln: self.tafeln.clone(),

@@ -17,7 +17,7 @@ use crate::register::keys::SearchKey;
 use crate::rejection::Rejection;
 use crate::store::duty::Duties;
 use crate::store::follow::Follows;
-use crate::store::lane::{Lane, Settle, Take, Want};
+use crate::store::lane::{Lane, Settle, Take, Want, WayLeft};
 use crate::store::looks::Looks;
 use crate::store::mailbox::Mailboxes;
 use crate::store::plays::Plays;
@@ -258,6 +258,8 @@ pub struct ListedSend {
     pub cause: Option<String>,
     /// One safe next step.
     pub next_step: Option<String>,
+    /// Ways that it was on before, the first one first.
+    pub ways: Vec<WayLeft>,
 }
 
 /// What to list.

@@ -197,7 +197,7 @@ pub fn ended_before(
             state == "sent" && reference.is_none_or(|reference| reference == own)
         }
         Outcome::Parked { .. } => state == "parked" && fence == Some(holder.fence),
-        Outcome::Later { .. } | Outcome::Unclear { .. } => false,
+        Outcome::Later { .. } | Outcome::Unclear { .. } | Outcome::Onward(_) => false,
     }
 }
 
@@ -205,7 +205,8 @@ pub fn ended_before(
 pub fn state_after(outcome: &Outcome) -> (&'static str, Option<bool>) {
     match outcome {
         Outcome::Sent { .. } => ("sent", Some(false)),
-        Outcome::Later { .. } => ("retrying", None),
+        Outcome::Later { doubt, .. } => ("retrying", doubt.then_some(true)),
+        Outcome::Onward(_) => ("queued", Some(false)),
         Outcome::Parked { .. } => ("parked", None),
         Outcome::Unclear { .. } => ("unclear", Some(true)),
     }

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::seal::index::Tag;
 use crate::store::contract::{Entry, Scope, StoreError};
 use crate::store::duty::Duty;
+use crate::store::lane::{Next, Onward};
 
 /// What is laid down with a row that was sent and is looked after.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,10 @@ pub struct Followed {
     pub until: Timestamp,
     /// Looks that were settled before.
     pub looks: u32,
+    /// What comes after the way by which it was sent.
+    pub next: Option<Next>,
+    /// The Vorgang whose answer it is: handed back with the settling.
+    pub delivers: Option<Tag>,
 }
 
 /// What to look at.
@@ -59,6 +65,15 @@ pub enum Found {
         /// When.
         at: Timestamp,
     },
+    /// A step of taking it back is done: looked at again then, with this instead of what was kept.
+    Step {
+        /// When.
+        at: Timestamp,
+        /// What the next look needs.
+        keep: Bytes,
+    },
+    /// It was taken back: it is to be sent again, by its next way, and its Vorgang is delivered no more.
+    TakenBack(Onward),
     /// It is where it belongs.
     Confirmed {
         /// What says so, without personal data.
@@ -86,6 +101,8 @@ pub struct Looked {
     pub since: Timestamp,
     /// [`Followed::looks`]: each look settles once.
     pub looks: u32,
+    /// [`Followed::delivers`].
+    pub delivers: Option<Tag>,
     /// What it found.
     pub found: Found,
     /// What came back with it: stored in the same transaction, to run at once.

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::effects::Way;
 use crate::envelope::Envelope;
 use crate::seal::index::Tag;
 use crate::store::contract::{Entry, Stamp};
@@ -33,10 +35,92 @@ pub struct Due {
     pub unclear: bool,
     /// The Vorgang whose answer it is, as the store names it: handed back with the settling.
     pub delivers: Option<Tag>,
+    /// What comes after the way that it is on.
+    pub next: Option<Next>,
     /// What an attempt before left for the ones after it: see `Store::remember`.
     pub left: Option<Bytes>,
     /// The envelope to send.
     pub envelope: Envelope,
+}
+
+/// What comes after the way that a row is on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// The way.
+    pub way: Way,
+    /// How long the way before it may take, where this one is taken when that time is over, too.
+    pub late_after: Option<Duration>,
+}
+
+/// Why a row goes on by its next way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// The far end refused it for good.
+    Refused,
+    /// It could not be delivered in the time of the way.
+    Late,
+    /// Its receiver did not come for it in time, and it was taken back.
+    NotCollected,
+}
+
+impl Why {
+    /// The word that is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Why::Refused => "refused",
+            Why::Late => "late",
+            Why::NotCollected => "not-collected",
+        }
+    }
+}
+
+/// A row goes on by its next way: it has certainly not reached its receiver by the one before, and cannot any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Onward {
+    /// The way that is left, `connection:partner`.
+    pub from: String,
+    /// The way that is taken.
+    pub to: Way,
+    /// Why.
+    pub why: Why,
+    /// Plain cause without values.
+    pub cause: String,
+}
+
+/// How a row ends that has certainly not arrived by what was tried last: its far end refused it for good, or its time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undelivered {
+    /// It goes on by its next way.
+    Onward,
+    /// A person decides.
+    Parked,
+    /// It may have arrived by something that was tried before: a person finds out, and no other way is taken.
+    Unclear,
+}
+
+impl Undelivered {
+    /// `next`: whether there is a way that may be taken now; `doubted`: whether it may have arrived by something that was tried before.
+    pub fn judged(next: bool, doubted: bool) -> Undelivered {
+        match (next, doubted) {
+            (false, _) => Undelivered::Parked,
+            (true, false) => Undelivered::Onward,
+            (true, true) => Undelivered::Unclear,
+        }
+    }
+}
+
+/// A way that was left, as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WayLeft {
+    /// `connection:partner`.
+    pub destination: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub why: Why,
+    /// Plain cause.
+    pub cause: String,
 }
 
 /// A leased lane with its heads in order.
@@ -109,6 +193,8 @@ pub enum Outcome {
         at: Timestamp,
         /// Plain cause without values.
         cause: String,
+        /// Whether this attempt may have arrived all the same: a repeat of it does no harm, but no other way may be taken.
+        doubt: bool,
     },
     /// Nobody tries again by itself.
     Parked {
@@ -117,6 +203,8 @@ pub enum Outcome {
         /// One safe next step.
         next_step: String,
     },
+    /// It goes on by the next way, in a lane of its own there; what held of the way before is forgotten.
+    Onward(Onward),
     /// It may or may not have arrived, and repeating is not safe.
     Unclear {
         /// Plain cause.
@@ -144,4 +232,17 @@ pub struct Settle {
     pub release: bool,
     /// Now.
     pub now: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_other_way_is_taken_in_doubt() {
+        assert_eq!(Undelivered::judged(true, false), Undelivered::Onward);
+        assert_eq!(Undelivered::judged(true, true), Undelivered::Unclear);
+        assert_eq!(Undelivered::judged(false, false), Undelivered::Parked);
+        assert_eq!(Undelivered::judged(false, true), Undelivered::Parked);
+    }
 }

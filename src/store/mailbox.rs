@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::store::contract::StoreError;
-use crate::store::lane::{Due, Outcome};
+use crate::store::lane::{Due, Next, Outcome};
 
 /// Who reads, and what: nothing else is seen, found or told apart from what is not there.
 ///
@@ -116,7 +116,7 @@ pub enum Handed {
 }
 
 /// What came of ending a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Ended {
     /// It is settled by this call.
     Done {
@@ -124,6 +124,8 @@ pub enum Ended {
         destination: String,
         /// Settled attempts before.
         attempts: u32,
+        /// How it was settled: what was refused may go on by its next way, or be in doubt.
+        outcome: Outcome,
     },
     /// By the same call before.
     Again,
@@ -146,6 +148,8 @@ pub struct Overdue {
     pub destination: String,
     /// Whether it was handed out before, so that the receiver may have it.
     pub fetched: bool,
+    /// What comes after this mailbox.
+    pub next: Option<Next>,
 }
 
 /// Keeps the mailboxes.
@@ -164,12 +168,13 @@ pub trait Mailboxes {
     async fn hand_out(&self, reader: &Reader, ask: Ask) -> Result<Handed, StoreError>;
 
     /// Settles a row that was handed out under a ticket which is current: the lane is given back. Also after the lease is over, as long as
-    /// nobody got it meanwhile. [`Outcome::Sent`] names the ticket as its reference.
+    /// nobody got it meanwhile. [`Outcome::Sent`] names the ticket as its reference. `refused`: the reader refuses it for good, so it goes
+    /// on by its next way, where there is one.
     async fn end(
         &self,
         reader: &Reader,
         ticket: Ticket,
-        outcome: Outcome,
+        (outcome, refused): (Outcome, bool),
         now: Timestamp,
     ) -> Result<Ended, StoreError>;
 

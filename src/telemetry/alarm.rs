@@ -62,6 +62,8 @@ alarms! {
     OutcomeUnclear = "outcome-unclear",
     /// What was sent was not confirmed by its receiver, or not in time.
     DeliveryNotConfirmed = "delivery-not-confirmed",
+    /// An outgoing message goes on by its next way.
+    WayLeft = "way-left",
     /// The oldest waiting row of a destination is too old.
     BacklogOld = "backlog-old",
     /// A pause has held for too long.

@@ -184,6 +184,8 @@ pub enum Sent {
     Later,
     /// Refused or given up: parked.
     Never,
+    /// Not by this way: it goes on by the next one.
+    NextWay,
     /// Unknown.
     Unclear,
 }
@@ -195,6 +197,7 @@ impl Sent {
             Sent::Sent => "sent",
             Sent::Later => "later",
             Sent::Never => "never",
+            Sent::NextWay => "next-way",
             Sent::Unclear => "unclear",
         }
     }
@@ -209,6 +212,8 @@ pub enum Looked {
     Confirmed,
     /// It is not.
     Failed,
+    /// It was taken back, and goes another way.
+    TakenBack,
 }
 
 impl Looked {
@@ -218,6 +223,7 @@ impl Looked {
             Looked::Open => "open",
             Looked::Confirmed => "confirmed",
             Looked::Failed => "failed",
+            Looked::TakenBack => "taken-back",
         }
     }
 }

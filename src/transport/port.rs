@@ -140,6 +140,20 @@ pub struct Proof {
     pub answers: Vec<Envelope>,
 }
 
+/// What came of taking back what was sent and not collected.
+#[derive(Clone, Debug)]
+pub enum Withdrawal {
+    /// A step is done: this is kept in the place of [`Follow::keep`], durably, before it is asked again.
+    Step {
+        /// What further calls need.
+        keep: Bytes,
+    },
+    /// The receiver has not got it and cannot get it any more.
+    Gone,
+    /// The receiver was faster: it has it.
+    Collected(Proof),
+}
+
 /// So many octets of a proof are kept.
 pub const PROOF: usize = 1024 * 1024;
 
@@ -220,6 +234,8 @@ pub struct Attempt<'a> {
     pub progress: &'a Progress,
     /// What it leaves, and what was left to it.
     pub memory: &'a dyn Memory,
+    /// How long the receiver has to come for it, where another way is taken then: who can see that asks to be followed for so long.
+    pub taken_within: Option<Duration>,
 }
 
 /// Sends envelopes out.
@@ -241,7 +257,14 @@ pub trait Destination: Send + Sync {
         Err(SendError::Never { cause: "nobody can look there whether it was confirmed".to_owned() })
     }
 
-    /// The same, telling as it gets on and with a memory: for what takes longer than a receiver may be silent, such as an upload of large
+    /// Takes back what was sent and not collected, so that another way may be taken: asked when the receiver's time is over. It may be asked
+    /// again for what it has done already, after a crash or by another process, and then says the same. An error: nothing is known; `Later`
+    /// is tried again, else a person decides. Nothing that could not be taken back for certain is ever called gone.
+    async fn withdraw(&self, _followed: &Followed<'_>) -> Result<Withdrawal, SendError> {
+        Err(SendError::Never { cause: "what was sent there cannot be taken back".to_owned() })
+    }
+
+    /// As [`Destination::send`], telling as it gets on and with a memory: for what takes longer than a receiver may be silent, such as an upload of large
     /// parts, and for what has steps of which a later attempt must know.
     async fn attempt(&self, envelope: &Envelope, _attempt: Attempt<'_>) -> Result<Receipt, SendError> {
         self.send(envelope).await

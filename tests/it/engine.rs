@@ -27,4 +27,5 @@ mod trouble;
 mod troubled;
 mod waiting;
 mod watch;
+mod ways;
 mod woken;

@@ -11,6 +11,7 @@ mod holds;
 mod house;
 mod readers;
 mod shelf;
+mod ways;
 mod world;
 
 use broken::VARIANTS;

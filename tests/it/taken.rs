@@ -10,7 +10,9 @@ use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::clock::Clock;
 use drehscheibe::transport::folder::ENTRY;
 use drehscheibe::transport::folder::out::FolderDestination;
-use drehscheibe::transport::port::{After, Destination, Followed, SendError};
+use drehscheibe::transport::port::{
+    After, Attempt, Destination, Followed, Forgetful, Progress, SendError, Withdrawal,
+};
 use serde_json::{Value, json};
 
 use crate::support::{Receiver, Running, StageDir, names, put, until, up};
@@ -209,4 +211,63 @@ async fn a_tray_tells_whether_its_document_was_taken_and_only_of_the_folder_into
         assert_eq!(faults.len(), 1, "{wrong}: {faults:?}");
         assert_eq!(faults[0].0, "/taken-within");
     }
+}
+
+#[tokio::test]
+async fn what_nobody_took_is_taken_back_once_or_the_partner_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let around = House::new().around(Clock::real());
+    let destination = FolderDestination::new(out.clone(), "ja-nord".to_owned(), None, &around);
+    let taken_within = Some(Duration::from_secs(100));
+    let lay = async || {
+        let leaving = envelope("<a/>", "application/xml");
+        let attempt = Attempt { progress: &Progress::default(), memory: &Forgetful, taken_within };
+        let receipt = destination.attempt(&leaving, attempt).await.unwrap();
+        let follow = receipt.follow.expect("another way is taken where nobody comes");
+        assert_eq!(follow.within, Duration::from_secs(100));
+        (leaving.head.id, receipt.reference, follow.keep)
+    };
+    let back = async |(id, name, _): &(uuid::Uuid, String, bytes::Bytes), keep: &[u8]| {
+        let followed = Followed { id: *id, reference: name, keep, looks: 0, last: true };
+        destination.withdraw(&followed).await
+    };
+    let open = async |(id, name, _): &(uuid::Uuid, String, bytes::Bytes), keep: &[u8]| {
+        let followed = Followed { id: *id, reference: name, keep, looks: 0, last: false };
+        matches!(destination.look_after(&followed).await, Ok(After::Open { .. }))
+    };
+    // First it is ours again, then that is kept, then it goes, with its parts.
+    let one = lay().await;
+    fs::write(out.join(format!("{}.part-1", one.0)), b"%PDF").unwrap();
+    let Ok(Withdrawal::Step { keep }) = back(&one, &one.2).await else { panic!("it is there") };
+    assert!(!out.join(&one.1).exists(), "nobody finds it under its name any more");
+    assert!(open(&one, &one.2).await, "it was not taken, whoever heard of the step or not");
+    let Ok(Withdrawal::Step { keep: again }) = back(&one, &one.2).await else { panic!("nobody heard of it") };
+    assert_eq!(again, keep);
+    assert!(matches!(back(&one, &keep).await, Ok(Withdrawal::Gone)));
+    assert_eq!(names(&out), Vec::<String>::new(), "nothing of it is left");
+    assert!(open(&one, &keep).await, "what we have taken back was not taken");
+    assert!(matches!(back(&one, &keep).await, Ok(Withdrawal::Gone)), "asked again it says the same");
+    // The partner was faster.
+    let two = lay().await;
+    fs::remove_file(out.join(&two.1)).unwrap();
+    assert!(matches!(back(&two, &two.2).await, Ok(Withdrawal::Collected(_))));
+    // Another file under its name is not ours to take.
+    let three = lay().await;
+    fs::rename(out.join(&three.1), dir.path().join("mine")).unwrap();
+    fs::write(out.join(&three.1), b"something else").unwrap();
+    let Err(SendError::Never { cause }) = back(&three, &three.2).await else { panic!("it is another file") };
+    assert!(cause.contains("another file"), "{cause}");
+    assert_eq!(fs::read(out.join(&three.1)).unwrap(), b"something else");
+    // A volume that is not mounted says nothing; of what was laid there before such things were kept nobody knows.
+    let four = lay().await;
+    fs::rename(&out, dir.path().join("away")).unwrap();
+    fs::create_dir(&out).unwrap();
+    assert!(matches!(back(&four, &four.2).await, Err(SendError::Later { .. })));
+    fs::remove_dir(&out).unwrap();
+    fs::rename(dir.path().join("away"), &out).unwrap();
+    let folder_only = &four.2[..four.2.len() / 2];
+    assert!(matches!(back(&four, folder_only).await, Err(SendError::Never { .. })));
+    assert!(out.join(&four.1).exists());
 }

@@ -487,8 +487,9 @@ async fn what_a_broken_off_attempt_left_half_written_goes_with_the_next_one() {
         fs::write(place.path("out").join(name), "halb").unwrap();
     }
     let progress = Progress::default();
-    let attempt =
-        async |memory: &Left| destination.attempt(&leaving, Attempt { progress: &progress, memory }).await;
+    let attempt = async |memory: &Left| {
+        destination.attempt(&leaving, Attempt { progress: &progress, memory, taken_within: None }).await
+    };
     // What cannot be known to the next attempt is not begun.
     let refuses = Left { left: None, kept: Mutex::default(), refuses: true };
     assert!(matches!(attempt(&refuses).await, Err(SendError::Later { far_end: false, .. })));
@@ -507,6 +508,9 @@ async fn what_a_broken_off_attempt_left_half_written_goes_with_the_next_one() {
     // What is small is written in a moment and needs no memory.
     leaving.parts.clear();
     let memory = Left::by(&other);
-    destination.attempt(&leaving, Attempt { progress: &progress, memory: &memory }).await.unwrap();
+    destination
+        .attempt(&leaving, Attempt { progress: &progress, memory: &memory, taken_within: None })
+        .await
+        .unwrap();
     assert!(memory.kept.lock().unwrap().is_empty());
 }

@@ -117,6 +117,18 @@ pub async fn read(on: &impl GenericClient, numbers: &[i64], notes: bool) -> Stor
     rows(on, sql, &[&numbers]).await?.iter().map(|r| Ok((get(r, 0)?, closed(r, 1)?))).collect()
 }
 
+/// Heads and notes of sealed rows, without what came.
+pub async fn heads(on: &impl GenericClient, numbers: &[i64]) -> Stored<HashMap<i64, Closed>> {
+    if numbers.is_empty() {
+        return Ok(HashMap::new());
+    }
+    rows(on, sql!("sealed_heads"), &[&numbers])
+        .await?
+        .iter()
+        .map(|r| Ok((get(r, 0)?, closed(r, 1)?)))
+        .collect()
+}
+
 /// A sealed row by number.
 pub async fn read_one(on: &impl GenericClient, nr: i64) -> Stored<Closed> {
     let missing = || StoreError::Corrupt("a sealed row is missing".into());

@@ -11,14 +11,16 @@ use crate::store::contract::{Scope, StoreError};
 use crate::store::decide::{self, FAILED, Look};
 use crate::store::duty::Duty;
 use crate::store::follow::{Follow, Followed, Follows, Found, Looked, Which};
+use crate::store::lane::Onward;
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, narrow_to, one, rows, run, transact};
-use crate::store::postgres::settle::{Laid, OutRow, out_rows};
+use crate::store::postgres::settle::{Laid, OutRow, go_on, out_rows};
 use crate::store::postgres::store::PostgresStore;
 use crate::store::postgres::values::{get, sql, trouble};
 use crate::store::postgres::{blob, commit, duty, house};
 use crate::store::sealing::content::{Opened, Owner};
+use crate::store::sealing::due::{ONWARD, onward_detail};
 use crate::store::sealing::follow::{
     self as sealed, ClosedFollowed, Ended, ended, ended_by_person, look_of, open_proof,
 };
@@ -76,7 +78,7 @@ async fn due(base: &Base, which: &Which) -> Stored<Due> {
         numbers.push(nr);
         due.push((nr, ClosedFollowed { id, destination, since, until, looks, kept: get(r, 6)? }));
     }
-    let mut contents = blob::read(&client, &numbers, true).await?;
+    let mut contents = blob::heads(&client, &numbers).await?;
     let (mut asked, mut there) = (Vec::new(), Vec::new());
     for (nr, followed) in due {
         match contents.remove(&nr) {
@@ -119,11 +121,49 @@ async fn settle(base: &Base, tx: &Tx<'_>, looked: &Looked, month: i64) -> Stored
     }
     match (&looked.found, ended(looked)) {
         (Found::Open { at }, _) => {
-            run(tx, sql!("follow_again"), &[&row.nr, &micros(*at)]).await?;
+            run(tx, sql!("follow_again"), &[&row.nr, &micros(*at), &None::<Vec<u8>>]).await?;
         }
+        (Found::Step { at, keep }, _) => {
+            // Without content there is nothing that could be taken back.
+            let Some(opened) = content(base, tx, looked.row, row.nr).await? else { return Ok(false) };
+            let kept = sealed::seal_kept(&opened, keep)?;
+            run(tx, sql!("follow_again"), &[&row.nr, &micros(*at), &Some(kept)]).await?;
+        }
+        (Found::TakenBack(onward), _) => return take_back(base, tx, (looked, &row), onward, month).await,
         (_, Some(ended)) => end(base, tx, (looked.row, &row, 1), &ended, (looked.now, month)).await?,
         (_, None) => {}
     }
+    Ok(true)
+}
+
+async fn content(base: &Base, tx: &Tx<'_>, id: Uuid, nr: i64) -> Stored<Option<Opened>> {
+    let closed = blob::read_one(tx, nr).await?;
+    match base.keyring.open_one(tx, Owner::new("outbox", id), closed).await {
+        Err(StoreError::Corrupt(_)) => Ok(None),
+        other => other,
+    }
+}
+
+/// What was taken back goes on by its next way; `false` when its content went meanwhile, with which it is over.
+async fn take_back(
+    base: &Base,
+    tx: &Tx<'_>,
+    (looked, row): (&Looked, &OutRow),
+    onward: &Onward,
+    month: i64,
+) -> Stored<bool> {
+    let (id, now) = (looked.row, looked.now);
+    let Some(opened) = content(base, tx, id, row.nr).await? else { return Ok(false) };
+    let note = sealed::taken_back(&opened, onward, now)?;
+    run(tx, sql!("sealed_note"), &[&vec![row.nr], &vec![&note[..]]]).await?;
+    run(tx, sql!("follow_forget"), &[&vec![row.nr]]).await?;
+    go_on(base, tx, &[(row.nr, onward, now)], month).await?;
+    if let Some(vorgang) = &looked.delivers {
+        run(tx, sql!("vorgang_not_delivered"), &[&&vorgang[..], &micros(now)]).await?;
+    }
+    let mut trail = Trail::default();
+    trail.push(now, (row.stamp, &row.traceparent), Some(id), ONWARD, &onward_detail(onward))?;
+    trail.write(tx, month).await?;
     Ok(true)
 }
 
@@ -134,11 +174,7 @@ async fn end(
     ended: &Ended,
     (now, month): (Timestamp, i64),
 ) -> Stored<()> {
-    let closed = blob::read_one(tx, row.nr).await?;
-    let opened = match base.keyring.open_one(tx, Owner::new("outbox", id), closed).await {
-        Err(StoreError::Corrupt(_)) => None,
-        other => other?,
-    };
+    let opened = content(base, tx, id, row.nr).await?;
     let sealed = opened.map(|opened| ended.sealed(&opened)).transpose()?.flatten();
     if let Some(sealed) = &sealed {
         run(tx, sql!("sealed_note"), &[&vec![row.nr], &vec![&sealed.note[..]]]).await?;
@@ -172,6 +208,10 @@ async fn act(
     (looked, laid): (&Looked, &mut Laid),
     month: i64,
 ) -> Stored<bool> {
+    // Guards before rows, as everywhere: what was decided on a Vorgang that is delivered no more is decided again.
+    if let (Found::TakenBack(_), Some(vorgang)) = (&looked.found, &looked.delivers) {
+        rows(tx, sql!("guard_bump"), &[&vec![&vorgang[..]]]).await?;
+    }
     if !duty::holds(tx, duty).await? || !settle(base, tx, looked, month).await? {
         return Ok(false);
     }

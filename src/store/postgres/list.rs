@@ -121,6 +121,7 @@ async fn shown_sends(base: &Base, tx: &Tx<'_>, found: &[Row]) -> Stored<Vec<List
             confirmed: None,
             cause: None,
             next_step: None,
+            ways: Vec::new(),
         };
         sends.push((get::<i64>(r, 0)?, send, get::<Option<&str>>(r, 9)?));
     }

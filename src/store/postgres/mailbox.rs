@@ -17,7 +17,7 @@ use crate::store::postgres::store::PostgresStore;
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, lanes};
 use crate::store::sealing::content::{Closed, Owner};
-use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, does_not_open, reader};
+use crate::store::sealing::due::{self, ClosedDue, LONGEST_LEASE, does_not_open, reader};
 use crate::store::sealing::heads::SendNote;
 use crate::store::sealing::values::{Stored, count, later, limit, micros, time};
 
@@ -115,7 +115,7 @@ async fn end(
     base: &Base,
     tx: &Tx<'_>,
     who: &Reader,
-    (ticket, outcome): (Ticket, &Outcome),
+    (ticket, outcome, refused): (Ticket, &Outcome, bool),
     (now, month): (Timestamp, i64),
 ) -> Stored<Ended> {
     let holder = Holder { lane: ticket.lane, fence: ticket.fence };
@@ -138,11 +138,20 @@ async fn end(
             return Ok(Ended::Stale);
         }
         let delivers = settle::delivers(base, tx, (ticket.row, found.nr)).await?;
-        let (lane, fence, row, outcome) = (ticket.lane, ticket.fence, ticket.row, outcome.clone());
+        let outcome = match refused {
+            true => {
+                let closed = blob::read_one(tx, found.nr).await?;
+                let opened = base.keyring.open_one(tx, Owner::new("outbox", ticket.row), closed).await;
+                due::refused(outcome.clone(), &found.destination, due::head(opened)?, found.doubted)
+            }
+            false => outcome.clone(),
+        };
+        let told = outcome.clone();
+        let (lane, fence, row) = (ticket.lane, ticket.fence, ticket.row);
         let one = Settle { lane, fence, row, outcome, answers: Vec::new(), delivers, release: true, now };
         if settle::in_rounds(base, tx, &[one], &mut settle::Laid::new(), month).await? == [true] {
             let attempts = u32::try_from(found.attempts).unwrap_or(u32::MAX);
-            return Ok(Ended::Done { destination: found.destination, attempts });
+            return Ok(Ended::Done { destination: found.destination, attempts, outcome: told });
         }
     }
     Ok(Ended::Stale)
@@ -228,13 +237,13 @@ impl Mailboxes for PostgresStore {
         &self,
         reader: &Reader,
         ticket: Ticket,
-        outcome: Outcome,
+        (outcome, refused): (Outcome, bool),
         now: Timestamp,
     ) -> Result<Ended, StoreError> {
         self.watch()?;
         let base = &self.base;
         let month = base.month(now).await?;
-        transact!(base.db, tx => end(base, &tx, reader, (ticket, &outcome), (now, month)).await)
+        transact!(base.db, tx => end(base, &tx, reader, (ticket, &outcome, refused), (now, month)).await)
     }
 
     async fn overdue(
@@ -245,15 +254,19 @@ impl Mailboxes for PostgresStore {
     ) -> Result<Vec<Overdue>, StoreError> {
         let client = self.base.db.get().await?;
         let found = rows(&client, sql!("mailbox_overdue"), &[&mailboxes, &micros(now), &limit(most)]).await?;
-        let read = |r: &tokio_postgres::Row| {
-            Ok(Overdue {
-                lane: get(r, 0)?,
-                fence: get(r, 1)?,
-                row: get(r, 2)?,
-                destination: get(r, 3)?,
-                fetched: get(r, 4)?,
-            })
-        };
-        found.iter().map(read).collect()
+        let (mut numbers, mut all) = (Vec::new(), Vec::new());
+        for r in &found {
+            let (lane, fence, row) = (get(r, 0)?, get(r, 1)?, get(r, 2)?);
+            numbers.push(get(r, 5)?);
+            all.push(Overdue { lane, fence, row, destination: get(r, 3)?, fetched: get(r, 4)?, next: None });
+        }
+        let mut contents = blob::heads(&client, &numbers).await?;
+        for (overdue, nr) in all.iter_mut().zip(numbers) {
+            // What has no content any more has no other way either.
+            let Some(closed) = contents.remove(&nr) else { continue };
+            let opened = self.base.keyring.open_one(&client, Owner::new("outbox", overdue.row), closed).await;
+            overdue.next = due::head(opened)?.and_then(|head| head.next(&overdue.destination));
+        }
+        Ok(all)
     }
 }

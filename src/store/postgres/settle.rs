@@ -4,15 +4,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::seal::index::Tag;
 use crate::store::decide::{self, Holder};
 use crate::store::follow::Follow;
-use crate::store::lane::{Outcome, Settle};
+use crate::store::lane::{Onward, Outcome, Settle};
 use crate::store::postgres::audit::Trail;
-use crate::store::postgres::base::Base;
+use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::follow::{self, Fresh};
 use crate::store::postgres::pool::{Tx, rows, run, together, transact};
 use crate::store::postgres::values::{get, sql};
@@ -157,15 +156,18 @@ async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stor
     }
     let mut trail = Trail::default();
     let (mut notes, mut arms, mut released) = (Vec::new(), Vec::new(), Vec::new());
+    let mut onward = Vec::new();
     let (mut nr, mut states, mut doubts, mut at) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (one, row) in &valid {
         let (state, unclear, note) = settled(&one.outcome);
+        let left = due::left_by(&one.outcome);
+        onward.extend(left.map(|left| (row.nr, left, one.now)));
         if let Some(content) = contents.remove(&row.nr) {
             let wanted = match &one.outcome {
-                Outcome::Sent { follow: Some(wanted), .. } => Some((wanted, one.now)),
+                Outcome::Sent { follow: Some(wanted), .. } => Some(wanted),
                 _ => None,
             };
-            notes.push((Owner::new("outbox", one.row), row.nr, content, note, wanted));
+            notes.push((Owner::new("outbox", one.row), row.nr, content, (note, left), (wanted, one.now)));
         }
         nr.push(row.nr);
         states.push(state);
@@ -179,12 +181,13 @@ async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stor
             _ => one.now,
         };
         arms.push((row.lane, micros(next), true));
-        if state != row.state {
-            let (what, detail) = (format!("outbox.{state}"), json!({ "fence": one.fence }));
+        if let Some((what, detail)) = due::audited(&one.outcome, one.fence, (&row.state, state)) {
             trail.push(one.now, (row.stamp, &row.traceparent), Some(one.row), &what, &detail)?;
         }
     }
     let (noted, notes, mut followed) = sealed_notes(base, tx, notes).await?;
+    // Before lanes are given back: with what goes on by another way the one that it leaves is empty.
+    go_on(base, tx, &onward, month).await?;
     let arrived: Vec<i64> =
         nr.iter().zip(&states).filter(|(_, state)| **state == "sent").map(|(nr, _)| *nr).collect();
     let outcomes: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&nr, &states, &doubts, &at];
@@ -219,6 +222,31 @@ async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stor
     Ok(done)
 }
 
+/// Puts rows on their next ways, in lanes of their own there: whoever had the lanes before has nothing of them any more, whatever fence
+/// he holds.
+pub async fn go_on(base: &Base, tx: &Tx<'_>, onward: &[(i64, &Onward, Timestamp)], month: i64) -> Stored<()> {
+    if onward.is_empty() {
+        return Ok(());
+    }
+    let mut numbers = Numbers::draw(tx, month, onward.len()).await?;
+    let wishes: Vec<lanes::Wish<'_>> = onward
+        .iter()
+        .map(|one| lanes::Wish {
+            name: None,
+            destination: &one.1.to.destination,
+            free: Some(micros(one.2)),
+            now: micros(one.2),
+            lease: None,
+        })
+        .collect();
+    let lanes = lanes::lanes_for(base, tx, &mut numbers, &wishes).await?.lanes;
+    let nr: Vec<i64> = onward.iter().map(|(nr, ..)| *nr).collect();
+    let to: Vec<&str> = onward.iter().map(|(_, onward, _)| onward.to.destination.as_str()).collect();
+    let deadlines: Vec<Option<i64>> =
+        onward.iter().map(|(_, onward, at)| onward.to.until(*at).map(micros)).collect();
+    run(tx, sql!("outbox_next_way"), &[&nr, &lanes, &to, &deadlines]).await.map(drop)
+}
+
 /// Of these rows, which have arrived, those whose child was deleted while they were on their way.
 async fn doomed(tx: &Tx<'_>, arrived: &[i64]) -> Stored<Vec<i64>> {
     if arrived.is_empty() {
@@ -243,8 +271,8 @@ async fn waiting_for(tx: &Tx<'_>, sent: &[Uuid]) -> Stored<Vec<i64>> {
     rows(tx, sql!("outbox_waiting_for"), &[&sent]).await?.iter().map(|r| get(r, 0)).collect()
 }
 
-/// A note to be sealed for its row, and how the row is followed from when it was sent, if it is.
-type ToNote<'a> = (Owner, i64, Closed, SendNote, Option<(&'a Follow, Timestamp)>);
+/// A note to be sealed for its row, with the way that is left if one is, and how the row is followed, if it is, from this moment on.
+type ToNote<'a> = (Owner, i64, Closed, (SendNote, Option<&'a Onward>), (Option<&'a Follow>, Timestamp));
 
 /// Notes sealed for their rows, and what is followed of these. A content that does not open takes neither: its state still changes.
 async fn sealed_notes(
@@ -261,9 +289,10 @@ async fn sealed_notes(
     let mut followed = Vec::new();
     for (opened, (row, note, follow)) in base.keyring.open_all(tx, asked).await?.into_iter().zip(wanted) {
         if let Ok(Some(opened)) = opened {
+            let ((note, left), (follow, now)) = (note, follow);
             nr.push(row);
-            sealed.push(opened.seal_note(&to_json(&note)?)?);
-            if let Some((follow, now)) = follow {
+            sealed.push(opened.seal_note(&to_json(&due::noted(&opened, note, left, now)?)?)?);
+            if let Some(follow) = follow {
                 followed.push(Fresh::new(row, &opened, follow, now)?);
             }
         }

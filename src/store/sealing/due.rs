@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::envelope::{Envelope, Evidence, Head, How, Label, PartnerRef};
@@ -10,7 +11,7 @@ use crate::seal::index::Tag;
 use crate::seal::key::sha256;
 use crate::store::contract::{Stamp, StoreError};
 use crate::store::decide::state_after;
-use crate::store::lane::{Due, Outcome, Settle};
+use crate::store::lane::{Due, Onward, Outcome, Settle, Undelivered, WayLeft, Why};
 use crate::store::mailbox::Item;
 use crate::store::sealing::content::Opened;
 use crate::store::sealing::heads::{Letter, SealedHead, SendHead, SendNote};
@@ -76,7 +77,7 @@ impl ClosedDue {
 
     /// The row as a worker gets it, from its content in clear.
     fn due(self, stamp: Stamp, head: SendHead, body: Bytes) -> Due {
-        let (queued, delivers) = (time(self.queued), head.delivers());
+        let (queued, delivers, next) = (time(self.queued), head.delivers(), head.next(&self.destination));
         let stamp = Stamp { traceparent: self.traceparent.clone(), ..stamp };
         let traceparent = (!self.traceparent.is_empty()).then_some(self.traceparent);
         let label = Label { message: self.message, test: head.test.unwrap_or(stamp.test) };
@@ -114,6 +115,7 @@ impl ClosedDue {
             deadline: self.deadline.map(time),
             unclear: self.unclear,
             delivers,
+            next,
             left: None,
             envelope,
         }
@@ -151,7 +153,9 @@ pub fn settled(outcome: &Outcome) -> (&'static str, Option<bool>, SendNote) {
             evidence: Some(evidence.clone()),
             ..SendNote::default()
         },
-        Outcome::Later { cause, .. } => SendNote { cause: Some(cause.clone()), ..SendNote::default() },
+        Outcome::Later { cause, .. } | Outcome::Onward(Onward { cause, .. }) => {
+            SendNote { cause: Some(cause.clone()), ..SendNote::default() }
+        }
         Outcome::Parked { cause, next_step } => {
             SendNote { cause: Some(cause.clone()), next_step: Some(next_step.clone()), ..SendNote::default() }
         }
@@ -164,6 +168,67 @@ pub fn settled(outcome: &Outcome) -> (&'static str, Option<bool>, SendNote) {
         },
     };
     (state, doubt, note)
+}
+
+/// A note as it is written over the one before: the ways that were left stay, and with them the one that is left now.
+pub fn noted(opened: &Opened, note: SendNote, left: Option<&Onward>, at: Timestamp) -> Stored<SendNote> {
+    // A note that does not open tells of no ways; the row is settled all the same.
+    let before: SendNote = match opened.note() {
+        Err(StoreError::Corrupt(_)) => SendNote::default(),
+        other => other?,
+    };
+    let mut ways = before.ways;
+    ways.extend(left.map(|left| WayLeft {
+        destination: left.from.clone(),
+        at,
+        why: left.why,
+        cause: left.cause.clone(),
+    }));
+    Ok(SendNote { ways, ..note })
+}
+
+/// The way that is left with an outcome.
+pub fn left_by(outcome: &Outcome) -> Option<&Onward> {
+    match outcome {
+        Outcome::Onward(onward) => Some(onward),
+        _ => None,
+    }
+}
+
+/// What is audited of a row that goes on by another way.
+pub const ONWARD: &str = "outbox.next-way";
+
+/// The details of it: names from configuration and words of ours.
+pub fn onward_detail(onward: &Onward) -> Value {
+    json!({ "from": onward.from, "to": onward.to.destination, "why": onward.why.as_str() })
+}
+
+/// What is audited of a settling, with its details; `None` where the state stays.
+pub fn audited(outcome: &Outcome, fence: i64, (before, after): (&str, &str)) -> Option<(String, Value)> {
+    if let Outcome::Onward(onward) = outcome {
+        let mut detail = onward_detail(onward);
+        detail["fence"] = fence.into();
+        return Some((ONWARD.to_owned(), detail));
+    }
+    (before != after).then(|| (format!("outbox.{after}"), json!({ "fence": fence })))
+}
+
+/// How a reader's refusal is settled: by the next way, where its row has one and no other reader may have got it.
+pub fn refused(outcome: Outcome, from: &str, head: Option<SendHead>, doubted: bool) -> Outcome {
+    let next = head.and_then(|head| head.next(from));
+    let cause = match &outcome {
+        Outcome::Parked { cause, .. } => cause.clone(),
+        _ => return outcome,
+    };
+    match (Undelivered::judged(next.is_some(), doubted), next) {
+        (Undelivered::Onward, Some(next)) => {
+            Outcome::Onward(Onward { from: from.to_owned(), to: next.way, why: Why::Refused, cause })
+        }
+        (Undelivered::Unclear, _) => Outcome::Unclear {
+            cause: format!("{cause}, but it was fetched before and nobody said what became of that"),
+        },
+        _ => outcome,
+    }
 }
 
 /// What proves what a person found out.
@@ -208,6 +273,15 @@ pub fn envelope(opened: Option<Opened>) -> Stored<Option<Envelope>> {
     let (Some(head), Some(body)) = (opened.head::<SealedHead>()?, opened.body()?) else { return Ok(None) };
     let SealedHead { head, parts, evidence } = head;
     Ok(Some(Envelope { head, body: body.into(), parts, evidence }))
+}
+
+/// The head of a row; none where its content was destroyed or does not open any more.
+pub fn head(opened: Stored<Option<Opened>>) -> Stored<Option<SendHead>> {
+    match opened.and_then(|opened| opened.map(|opened| opened.head()).transpose()) {
+        Ok(head) => Ok(head.flatten()),
+        Err(StoreError::Corrupt(_)) => Ok(None),
+        Err(other) => Err(other),
+    }
 }
 
 /// The Vorgang whose answer a row is; none where its content was destroyed or does not open any more.

@@ -2,15 +2,17 @@
 //! and its proof. Never touches the database and never looks.
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::store::contract::StoreError;
 use crate::store::decide::{CONFIRMED, FAILED, Look};
 use crate::store::follow::{Followed, Found, Looked};
+use crate::store::lane::Onward;
 use crate::store::sealing::content::{Opened, to_json};
-use crate::store::sealing::due::BY_A_PERSON;
-use crate::store::sealing::heads::SendNote;
+use crate::store::sealing::due::{BY_A_PERSON, noted};
+use crate::store::sealing::heads::{SendHead, SendNote};
 use crate::store::sealing::values::{Stored, micros, time};
 
 const KEPT: &str = "kept";
@@ -37,7 +39,10 @@ impl ClosedFollowed {
     /// As whoever looks gets it.
     pub fn open(self, opened: &Opened) -> Stored<Followed> {
         let keep = opened.beside(KEPT, &self.kept)?.unwrap_or_default();
+        let head: Option<SendHead> = opened.head()?;
         Ok(Followed {
+            next: head.as_ref().and_then(|head| head.next(&self.destination)),
+            delivers: head.and_then(|head| head.delivers()),
             id: self.id,
             destination: self.destination,
             reference: opened.note::<SendNote>()?.reference.unwrap_or_default(),
@@ -49,11 +54,12 @@ impl ClosedFollowed {
     }
 
     /// What is settled of it where it does not open: nobody can look any more.
-    pub fn broken(&self, now: jiff::Timestamp) -> Looked {
+    pub fn broken(&self, now: Timestamp) -> Looked {
         Looked {
             row: self.id,
             since: time(self.since),
             looks: u32::try_from(self.looks).unwrap_or(u32::MAX),
+            delivers: None,
             found: Found::Failed {
                 cause: "its sealed content does not open, so nobody can look whether it was confirmed".into(),
                 next_step: "ask the receiver: where it arrived `parked arrived`".into(),
@@ -68,6 +74,12 @@ impl ClosedFollowed {
 /// What looks need, sealed with their row.
 pub fn seal_kept(opened: &Opened, keep: &[u8]) -> Stored<Vec<u8>> {
     opened.seal_beside(KEPT, keep)
+}
+
+/// The note of a row that was taken back and goes on by its next way, sealed with it.
+pub fn taken_back(opened: &Opened, onward: &Onward, now: Timestamp) -> Stored<Vec<u8>> {
+    let note = SendNote { cause: Some(onward.cause.clone()), ..SendNote::default() };
+    opened.seal_note(&to_json(&noted(opened, note, Some(onward), now)?)?)
 }
 
 /// The octets that prove how a row ended.
@@ -103,7 +115,7 @@ enum Note {
 pub fn ended(looked: &Looked) -> Option<Ended> {
     let detail = json!({ "looks": u64::from(looked.looks) + 1 });
     match &looked.found {
-        Found::Open { .. } => None,
+        Found::Open { .. } | Found::Step { .. } | Found::TakenBack(_) => None,
         Found::Confirmed { evidence, proof } => Some(Ended {
             state: CONFIRMED,
             what: "outbox.confirmed",

@@ -1,15 +1,18 @@
 //! What rows keep sealed beside their documents: heads, notes, committed answers. Shapes only; seals and opens nothing.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::effects::Outgoing;
+use crate::effects::{Outgoing, Way};
 use crate::envelope::{Evidence, Head, Part, Reply};
 use crate::rejection::Rejection;
 use crate::seal::index::Tag;
 use crate::store::contract::StoreError;
+use crate::store::lane::{Next, WayLeft};
 use crate::store::sealing::values::Stored;
 
 /// Head, parts and evidence of a stored envelope.
@@ -113,6 +116,9 @@ pub struct SendHead {
     /// Whether the document is marked as test; `None` in rows of an earlier program, for which the mark of what caused them stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<bool>,
+    /// All ways to the receiver; empty where there is one. A program that knows none of them sends by the way that the row is on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ways: Vec<Way>,
 }
 
 impl SendHead {
@@ -124,7 +130,16 @@ impl SendHead {
             parts: Vec::new(),
             delivers: None,
             test: Some(answer.test),
+            ways: Vec::new(),
         }
+    }
+
+    /// What comes after the way that leads to this destination.
+    pub fn next(&self, destination: &str) -> Option<Next> {
+        let at = self.ways.iter().position(|way| way.destination == destination)?;
+        let (now, next) = (self.ways.get(at)?, self.ways.get(at + 1)?);
+        let late_after = now.until_late.then(|| Duration::from_secs(now.seconds));
+        Some(Next { way: next.clone(), late_after })
     }
 
     /// The blind key of the Vorgang whose answer it is.
@@ -164,4 +179,7 @@ pub struct SendNote {
     /// What confirmed it later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<String>,
+    /// Ways that it was on before. A program that knows none of them forgets them with the next outcome; the audit trail does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ways: Vec<WayLeft>,
 }

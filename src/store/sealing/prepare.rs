@@ -342,7 +342,12 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Op
             parts: send.parts.clone(),
             delivers: send.delivers.as_ref().map(|key| hex::encode(search(key))),
             test: Some(send.test),
+            ways: send.ways.clone(),
         };
+        if !send.ways.is_empty() && send.order.is_some() {
+            // On another way it could be overtaken, or overtake.
+            return Err(StoreError::Entry("what has several ways keeps no order".into()));
+        }
         let owner = Owner::new("outbox", send.id);
         let taken = take.is_some_and(|take| take.most.iter().any(|(of, _)| *of == send.destination));
         sends.push(SendWork {

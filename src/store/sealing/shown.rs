@@ -194,6 +194,7 @@ pub fn send(send: ListedSend, note: SendNote, followed: Option<&str>) -> ListedS
         confirmed: note.confirmed.filter(|_| state == CONFIRMED),
         cause: note.cause,
         next_step: note.next_step,
+        ways: note.ways,
         state,
         ..send
     }

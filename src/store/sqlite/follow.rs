@@ -11,7 +11,9 @@ use crate::store::contract::{Scope, StoreError};
 use crate::store::decide::{self, FAILED, Look};
 use crate::store::duty::Duty;
 use crate::store::follow::{Follow, Followed, Follows, Found, Looked, Which};
+use crate::store::lane::Onward;
 use crate::store::sealing::content::{Opened, Owner};
+use crate::store::sealing::due::{ONWARD, onward_detail};
 use crate::store::sealing::follow::{
     self as sealed, ClosedFollowed, Ended, ended, ended_by_person, look_of, open_proof,
 };
@@ -95,11 +97,36 @@ fn settle(scene: &mut Scene<'_>, looked: &Looked) -> Stored<bool> {
     }
     match (&looked.found, ended(looked)) {
         (Found::Open { at }, _) => {
-            scene.run(sql!("follow_again"), params![row.row, micros(*at)])?;
+            scene.run(sql!("follow_again"), params![row.row, micros(*at), None::<Vec<u8>>])?;
         }
+        (Found::Step { at, keep }, _) => {
+            // Without content there is nothing that could be taken back.
+            let Some(opened) = content(scene.connection, scene.keyring, looked.row, row.sealed)? else {
+                return Ok(false);
+            };
+            let kept = sealed::seal_kept(&opened, keep)?;
+            scene.run(sql!("follow_again"), params![row.row, micros(*at), kept])?;
+        }
+        (Found::TakenBack(onward), _) => return take_back(scene, &row, looked, onward),
         (_, Some(ended)) => end(scene, &row, (looked.row, &ended), 1, looked.now)?,
         (_, None) => {}
     }
+    Ok(true)
+}
+
+/// What was taken back goes on by its next way; `false` when its content went meanwhile, with which it is over.
+fn take_back(scene: &mut Scene<'_>, row: &OutRow, looked: &Looked, onward: &Onward) -> Stored<bool> {
+    let (id, now) = (looked.row, looked.now);
+    let Some(opened) = content(scene.connection, scene.keyring, id, row.sealed)? else { return Ok(false) };
+    scene.run(sql!("sealed_note"), params![row.sealed, sealed::taken_back(&opened, onward, now)?])?;
+    scene.run(sql!("follow_forget"), [row.row])?;
+    lanes::go_on(scene, row, onward, now)?;
+    if let Some(vorgang) = &looked.delivers
+        && scene.run(sql!("vorgang_not_delivered"), params![vorgang, micros(now)])? > 0
+    {
+        scene.bump([vorgang])?;
+    }
+    lanes::change(scene, row, id, now, ONWARD, &onward_detail(onward))?;
     Ok(true)
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::seal::index::Tag;
 use crate::store::contract::StoreError;
 use crate::store::decide::{self, Armed, Head, Holder};
-use crate::store::lane::{Due, Lane, Outcome, Settle, Want};
+use crate::store::lane::{Due, Lane, Onward, Outcome, Settle, Want};
 use crate::store::sealing::content::{Opened, Owner, to_json};
 use crate::store::sealing::due::{
     self, ClosedDue, LONGEST_LEASE, READER, SKEW, said_to_have_arrived, settled,
@@ -309,8 +309,12 @@ pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
     let Some(row) = to_settle(scene, holder, settle.row)? else { return Ok(false) };
     let now = micros(settle.now);
     let (state, unclear, note) = settled(&settle.outcome);
-    write_note(scene, settle.row, row.sealed, &note)?;
+    let left = due::left_by(&settle.outcome);
+    write_note(scene, settle.row, row.sealed, (note, left, settle.now))?;
     scene.run(sql!("outbox_settle"), params![row.row, state, 1, unclear, now])?;
+    if let Some(onward) = left {
+        go_on(scene, &row, onward, settle.now)?;
+    }
     if settle.release {
         scene.run(sql!("lane_end_lease"), [settle.lane])?;
     }
@@ -335,12 +339,18 @@ pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
             arm(scene, lane, now, false)?;
         }
     }
-    if state != row.state {
-        let what = format!("outbox.{state}");
-        let detail = json!({ "fence": settle.fence });
+    if let Some((what, detail)) = due::audited(&settle.outcome, settle.fence, (&row.state, state)) {
         change(scene, &row, settle.row, settle.now, &what, &detail)?;
     }
     Ok(true)
+}
+
+/// Puts a row on its next way, in a lane of its own there: whoever had the lane before has nothing of it any more, whatever fence he holds.
+pub fn go_on(scene: &Scene<'_>, row: &OutRow, onward: &Onward, at: Timestamp) -> Stored<()> {
+    let (to, now) = (&onward.to, micros(at));
+    let (lane, _) = lane_for(scene, None, &to.destination, Some(now), || None)?;
+    let deadline = to.until(at).map(micros);
+    scene.run(sql!("outbox_next_way"), params![row.row, lane, to.destination, deadline]).map(drop)
 }
 
 /// Keeps what an attempt leaves; `false` when the fence is stale or the row is not this lane's to settle, or has no content any more.
@@ -379,7 +389,12 @@ fn lanes_after(scene: &Scene<'_>, id: Uuid) -> Stored<Vec<i64>> {
     list.query_map([id], |r| r.get(0)).and_then(Iterator::collect).map_err(trouble)
 }
 
-fn write_note(scene: &Scene<'_>, id: Uuid, sealed: i64, note: &SendNote) -> Stored<()> {
+fn write_note(
+    scene: &Scene<'_>,
+    id: Uuid,
+    sealed: i64,
+    (note, left, at): (SendNote, Option<&Onward>, Timestamp),
+) -> Stored<()> {
     let owner = Owner::new("outbox", id);
     // A content that does not open takes no note: its state still changes.
     let opened = match Opened::read(scene.connection, scene.keyring, sealed, owner) {
@@ -388,7 +403,7 @@ fn write_note(scene: &Scene<'_>, id: Uuid, sealed: i64, note: &SendNote) -> Stor
         Err(other) => return Err(other),
     };
     if let Some(opened) = opened {
-        let note = opened.seal_note(&to_json(note)?)?;
+        let note = opened.seal_note(&to_json(&due::noted(&opened, note, left, at)?)?)?;
         scene.run(sql!("sealed_note"), params![sealed, note])?;
     }
     Ok(())

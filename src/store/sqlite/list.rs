@@ -131,6 +131,7 @@ fn sends(
                 confirmed: None,
                 cause: None,
                 next_step: None,
+                ways: Vec::new(),
             };
             Ok((send, r.get(9)?, r.get(10)?))
         })

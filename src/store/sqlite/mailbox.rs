@@ -13,8 +13,8 @@ use crate::store::decide::{self, HandOut, Holder, Leased};
 use crate::store::lane::{Due, Outcome, Settle};
 use crate::store::mailbox::{Ask, Ended, Handed, Item, Mailboxes, Overdue, Reader, Ticket};
 use crate::store::sealing::content::{Opened, Owner};
-use crate::store::sealing::due::{ClosedDue, LONGEST_LEASE, does_not_open, reader};
-use crate::store::sealing::heads::SendNote;
+use crate::store::sealing::due::{self, ClosedDue, LONGEST_LEASE, does_not_open, reader};
+use crate::store::sealing::heads::{SendHead, SendNote};
 use crate::store::sealing::values::{Stored, count, later, limit, micros, time};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::lanes;
@@ -110,7 +110,7 @@ fn end(
     scene: &mut Scene<'_>,
     who: &Reader,
     ticket: Ticket,
-    outcome: Outcome,
+    (outcome, refused): (Outcome, bool),
     now: Timestamp,
 ) -> Stored<Ended> {
     let Some(found) = find(scene.connection, who, ticket.row, now)? else { return Ok(Ended::Unknown) };
@@ -132,13 +132,26 @@ fn end(
         return Ok(Ended::Stale);
     }
     let delivers = lanes::delivers(scene, ticket.row, found.sealed)?;
+    let outcome = match refused {
+        true => {
+            let head = head_of(scene.connection, scene.keyring, found.sealed, ticket.row)?;
+            due::refused(outcome, &found.destination, head, found.doubted)
+        }
+        false => outcome,
+    };
     let (lane, fence, row) = (ticket.lane, ticket.fence, ticket.row);
+    let told = outcome.clone();
     let settle = Settle { lane, fence, row, outcome, answers: Vec::new(), delivers, release: true, now };
     if !lanes::settle(scene, &settle)? {
         return Ok(Ended::Stale);
     }
     let attempts = u32::try_from(found.attempts).unwrap_or(u32::MAX);
-    Ok(Ended::Done { destination: found.destination, attempts })
+    Ok(Ended::Done { destination: found.destination, attempts, outcome: told })
+}
+
+/// The head of a row; `None` where its content went or does not open.
+fn head_of(connection: &Connection, keyring: &Keyring, sealed: i64, id: Uuid) -> Stored<Option<SendHead>> {
+    due::head(Opened::read(connection, keyring, sealed, Owner::new("outbox", id)))
 }
 
 /// By which ticket a row was closed; `None` where its content went or does not open.
@@ -192,20 +205,34 @@ fn lying(
     Ok(items)
 }
 
-fn overdue(connection: &Connection, boxes: &[String], now: Timestamp, most: usize) -> Stored<Vec<Overdue>> {
+fn overdue(
+    connection: &Connection,
+    keyring: &Keyring,
+    boxes: &[String],
+    (now, most): (Timestamp, usize),
+) -> Stored<Vec<Overdue>> {
     let mut list = connection.prepare_cached(sql!("mailbox_overdue")).map_err(trouble)?;
     let read = |r: &rusqlite::Row<'_>| {
-        Ok(Overdue {
+        let overdue = Overdue {
             lane: r.get(0)?,
             fence: r.get(1)?,
             row: uuid(r.get(2)?)?,
             destination: r.get(3)?,
             fetched: r.get(4)?,
-        })
+            next: None,
+        };
+        Ok((overdue, r.get(5)?))
     };
-    list.query_map(params![json!(boxes).to_string(), micros(now), limit(most)], read)
+    let found: Vec<(Overdue, i64)> = list
+        .query_map(params![json!(boxes).to_string(), micros(now), limit(most)], read)
         .and_then(Iterator::collect)
-        .map_err(trouble)
+        .map_err(trouble)?;
+    let next = |(overdue, sealed): (Overdue, i64)| {
+        let head = head_of(connection, keyring, sealed, overdue.row)?;
+        let next = head.and_then(|head| head.next(&overdue.destination));
+        Ok(Overdue { next, ..overdue })
+    };
+    found.into_iter().map(next).collect()
 }
 
 #[async_trait]
@@ -243,7 +270,7 @@ impl Mailboxes for SqliteStore {
         &self,
         reader: &Reader,
         ticket: Ticket,
-        outcome: Outcome,
+        outcome: (Outcome, bool),
         now: Timestamp,
     ) -> Result<Ended, StoreError> {
         let who = reader.clone();
@@ -257,6 +284,6 @@ impl Mailboxes for SqliteStore {
         limit: usize,
     ) -> Result<Vec<Overdue>, StoreError> {
         let boxes = mailboxes.to_vec();
-        self.readers.ask(move |db, _| overdue(db, &boxes, now, limit)).await
+        self.readers.ask(move |db, keyring| overdue(db, keyring, &boxes, (now, limit))).await
     }
 }

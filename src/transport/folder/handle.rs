@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 use std::sync::Arc;
@@ -210,24 +210,37 @@ impl Room {
     /// it was made, which no other folder shares. Numbers alone do not do: the first folder of two volumes often has the same. Where no moment is
     /// known its device stands for it, so that such a folder is rather another one than taken for this one.
     pub fn identity(&self) -> io::Result<Vec<u8>> {
-        let wanted = StatxFlags::INO | StatxFlags::BTIME;
-        let found = sys::statx(&self.0, "", AtFlags::EMPTY_PATH, wanted)?;
-        let born = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME);
-        let (seconds, rest) = match born {
-            true => (found.stx_btime.tv_sec, found.stx_btime.tv_nsec),
-            false => (i64::from(found.stx_dev_major), found.stx_dev_minor),
-        };
-        let mut identity = found.stx_ino.to_be_bytes().to_vec();
-        identity.extend([u8::from(born)]);
-        identity.extend(seconds.to_be_bytes());
-        identity.extend(rest.to_be_bytes());
-        Ok(identity)
+        identity(&*self.0, OsStr::new(""), AtFlags::EMPTY_PATH)
+    }
+
+    /// The same of what lies under a name, itself and not what it leads to; `None` when nothing does.
+    pub fn identity_of(&self, name: &OsStr) -> io::Result<Option<Vec<u8>>> {
+        match identity(&*self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(identity) => Ok(Some(identity)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes names durable.
     pub fn sync(&self) -> io::Result<()> {
         Ok(sys::fsync(&self.0)?)
     }
+}
+
+fn identity(at: impl AsFd, name: &OsStr, flags: AtFlags) -> io::Result<Vec<u8>> {
+    let wanted = StatxFlags::INO | StatxFlags::BTIME;
+    let found = sys::statx(at, name, flags, wanted)?;
+    let born = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME);
+    let (seconds, rest) = match born {
+        true => (found.stx_btime.tv_sec, found.stx_btime.tv_nsec),
+        false => (i64::from(found.stx_dev_major), found.stx_dev_minor),
+    };
+    let mut identity = found.stx_ino.to_be_bytes().to_vec();
+    identity.extend([u8::from(born)]);
+    identity.extend(seconds.to_be_bytes());
+    identity.extend(rest.to_be_bytes());
+    Ok(identity)
 }
 
 /// What may be said of an error: which kind of trouble the system has, or a sentence of this room. A library's text could hold
@@ -260,11 +273,14 @@ fn gone_is_fine(outcome: rustix::io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Writes a file that appears whole or not at all and survives a power cut.
-pub fn write_whole(room: &Room, name: &OsStr, content: &[u8]) -> io::Result<()> {
+/// Writes a file that appears whole or not at all and survives a power cut; gives back by what it is known again.
+pub fn write_whole(room: &Room, name: &OsStr, content: &[u8]) -> io::Result<Vec<u8>> {
     let mut temporary = Temporary::create(room)?;
     temporary.file.write_all(content)?;
-    temporary.publish(name)
+    // By its handle: what lies under the name afterwards may be another file.
+    let identity = identity(&temporary.file, OsStr::new(""), AtFlags::EMPTY_PATH)?;
+    temporary.publish(name)?;
+    Ok(identity)
 }
 
 /// A file under a name that nobody takes; gone when dropped before it was published.

@@ -2,8 +2,8 @@
 //! A repeat writes the same names again; nothing of a message gets into a name. The folder is opened anew for each envelope and
 //! without following links, because its partner may do in it what he likes.
 
-use std::ffi::OsStr;
-use std::io::Write;
+use std::ffi::{OsStr, OsString};
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::envelope::{Envelope, Part, is_json};
 use crate::transport::port::{
     After, Attempt, Destination, Follow, Followed, Forgetful, Memory, Progress, Proof, Receipt, SendError,
-    Spool, Surroundings,
+    Spool, Surroundings, Withdrawal,
 };
 
 /// What a crash left of files that were being written goes when nobody has written to it for a day.
@@ -56,22 +56,27 @@ impl FolderDestination {
         blocking(move || Room::open(&base, &out)).await
     }
 
-    /// Whether a document of ours lies in the tray, and which folder that is.
-    async fn lies(&self, name: String) -> Result<(bool, Vec<u8>), SendError> {
+    /// What lies in the tray under a name of ours, if it is a file, and which folder that is.
+    async fn lies(&self, name: String) -> Result<(Option<Vec<u8>>, Vec<u8>), SendError> {
         let room = self.room().await?;
         blocking(move || {
-            let found = room.look(OsStr::new(&name))?;
-            Ok((found.is_some_and(|found| found.kind == FileType::RegularFile), room.identity()?))
+            let name = OsStr::new(&name);
+            let file = match room.look(name)? {
+                Some(found) if found.kind == FileType::RegularFile => room.identity_of(name)?,
+                _ => None,
+            };
+            Ok((file, room.identity()?))
         })
         .await
     }
 
-    /// What proves that a document lies in the tray, which is the folder that is known by this.
-    fn receipt(&self, name: String, folder: Vec<u8>) -> Receipt {
-        let follow = self.taken_within.map(|within| Follow {
+    /// What proves that a document lies in the tray; `laid`: where, and which file it is, where it may have to be taken back. `within`: how
+    /// long the partner has.
+    fn receipt(&self, name: String, laid: &Laid, within: Option<Duration>) -> Receipt {
+        let follow = within.map(|within| Follow {
             first: FIRST_LOOK.min(within / 4),
             within,
-            keep: folder.into(),
+            keep: laid.kept().into(),
         });
         let evidence = "file written and synced".to_owned();
         Receipt { reference: name, evidence, follow, ..Receipt::default() }
@@ -124,7 +129,11 @@ impl FolderDestination {
 #[async_trait]
 impl Destination for FolderDestination {
     async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
-        self.attempt(envelope, Attempt { progress: &Progress::default(), memory: &Forgetful }).await
+        self.attempt(
+            envelope,
+            Attempt { progress: &Progress::default(), memory: &Forgetful, taken_within: None },
+        )
+        .await
     }
 
     async fn attempt(&self, envelope: &Envelope, attempt: Attempt<'_>) -> Result<Receipt, SendError> {
@@ -140,12 +149,13 @@ impl Destination for FolderDestination {
         }
         let name = file_name(envelope);
         let (body, as_written) = (envelope.body.clone(), name.clone());
-        let folder = blocking(move || {
-            write_whole(&room, as_written.as_ref(), &body)?;
-            room.identity()
+        let goes_on = attempt.taken_within.is_some();
+        let laid = blocking(move || {
+            let file = write_whole(&room, as_written.as_ref(), &body)?;
+            Ok(Laid { folder: room.identity()?, file: goes_on.then_some(file), taken_back: false })
         })
         .await?;
-        Ok(self.receipt(name, folder))
+        Ok(self.receipt(name, &laid, attempt.taken_within.or(self.taken_within)))
     }
 
     fn repeat_is_safe(&self) -> bool {
@@ -154,25 +164,23 @@ impl Destination for FolderDestination {
 
     async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError> {
         let name = file_name(envelope);
-        let (there, folder) = self.lies(name.clone()).await?;
-        Ok(there.then(|| self.receipt(name, folder)))
+        let (file, folder) = self.lies(name.clone()).await?;
+        Ok(file.map(|_| {
+            let laid = Laid { folder, file: None, taken_back: false };
+            self.receipt(name, &laid, self.taken_within)
+        }))
     }
 
-    /// Whoever takes a document takes it away. A folder that is not the one into which it was laid says nothing of it: a volume that is
-    /// not mounted looks like a tray that was emptied.
+    /// Whoever takes a document takes it away.
     async fn look_after(&self, followed: &Followed<'_>) -> Result<After, SendError> {
-        let (there, folder) = self.lies(followed.reference.to_owned()).await?;
-        if followed.keep != folder {
-            return Err(SendError::Later {
-                cause: "the out tray is another folder than the one into which it was laid".to_owned(),
-                retry_after: None,
-                far_end: false,
-            });
-        }
-        Ok(match there {
-            false => {
-                After::Confirmed(Proof { evidence: "taken out of the tray".to_owned(), ..Proof::default() })
-            }
+        let (file, folder) = self.lies(followed.reference.to_owned()).await?;
+        let laid = Laid::read(followed.keep, &folder)?;
+        // What we have taken back ourselves was not taken, also where nobody heard that we did.
+        let back = laid.taken_back
+            || (laid.file.is_some() && self.lies(taken_back_as(followed.id)).await?.0 == laid.file);
+        Ok(match file.is_some() {
+            false if back => After::Open { again: None },
+            false => After::Confirmed(taken()),
             true if followed.last => After::Failed {
                 cause: "it still lies in the out tray, the partner has not taken it in time".to_owned(),
                 next_step: "call the partner; it may still be taken: then `parked arrived`".to_owned(),
@@ -182,9 +190,113 @@ impl Destination for FolderDestination {
         })
     }
 
+    /// First it gets a name that is no document's, which only one can do: the partner who takes it away, or we. What lies there then is
+    /// compared with what was laid there, and only when it is kept that it was us it is removed, with its parts.
+    async fn withdraw(&self, followed: &Followed<'_>) -> Result<Withdrawal, SendError> {
+        let room = self.room().await?;
+        let (keep, name, id) = (followed.keep.to_vec(), OsString::from(followed.reference), followed.id);
+        let back = OsString::from(taken_back_as(id));
+        let outcome = blocking(move || {
+            let laid = match Laid::read(&keep, &room.identity()?) {
+                Ok(laid) => laid,
+                Err(error) => return Ok(Err(error)),
+            };
+            if laid.taken_back {
+                remove_all(&room, id, &back)?;
+                return Ok(Ok(Withdrawal::Gone));
+            }
+            let Some(file) = laid.file.clone() else {
+                let cause = "it is not known which file was laid there".to_owned();
+                return Ok(Err(SendError::Never { cause }));
+            };
+            let step = Withdrawal::Step { keep: Laid { taken_back: true, ..laid }.kept().into() };
+            // A crash left it there.
+            if room.identity_of(&back)?.as_ref() == Some(&file) {
+                return Ok(Ok(step));
+            }
+            match room.identity_of(&name)? {
+                Some(found) if found == file => {}
+                Some(_) => return Ok(Err(SendError::Never { cause: ANOTHER.to_owned() })),
+                None => return Ok(Ok(Withdrawal::Collected(taken()))),
+            }
+            match room.rename(&name, &room, &back) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    return Ok(Ok(Withdrawal::Collected(taken())));
+                }
+                other => other?,
+            }
+            if room.identity_of(&back)?.as_ref() != Some(&file) {
+                // It came there in this moment and is not ours to take.
+                room.rename_if_free(&back, &name)?;
+                return Ok(Err(SendError::Never { cause: ANOTHER.to_owned() }));
+            }
+            room.sync()?;
+            Ok(Ok(step))
+        });
+        outcome.await?
+    }
+
     fn width(&self) -> usize {
         4
     }
+}
+
+/// Why nothing is taken back.
+const ANOTHER: &str = "another file lies under its name in the out tray";
+
+/// By what a document that was laid into a tray is known again.
+#[derive(Clone, Debug)]
+struct Laid {
+    folder: Vec<u8>,
+    /// Which file it is; only kept where it may have to be taken back.
+    file: Option<Vec<u8>>,
+    /// Whether we have taken it back.
+    taken_back: bool,
+}
+
+impl Laid {
+    /// As it is kept: both are of one length, and what was taken back is marked.
+    fn kept(&self) -> Vec<u8> {
+        let file = self.file.as_deref().unwrap_or_default();
+        let mark: &[u8] = if self.taken_back { &[1] } else { &[] };
+        [&self.folder[..], file, mark].concat()
+    }
+
+    /// From what was kept. A folder that is not the one into which it was laid says nothing of it: a volume that is not mounted looks like
+    /// a tray that was emptied.
+    fn read(kept: &[u8], folder: &[u8]) -> Result<Laid, SendError> {
+        let another = || SendError::Later {
+            cause: "the out tray is another folder than the one into which it was laid".to_owned(),
+            retry_after: None,
+            far_end: false,
+        };
+        let rest = kept.strip_prefix(folder).ok_or_else(another)?;
+        let (file, mark) = rest.split_at_checked(folder.len()).unwrap_or((&[], &[]));
+        let file = (!file.is_empty()).then(|| file.to_vec());
+        Ok(Laid { folder: folder.to_vec(), file, taken_back: !mark.is_empty() })
+    }
+}
+
+/// The name under which a document lies that was taken back.
+fn taken_back_as(id: Uuid) -> String {
+    format!(".{id}.withdrawn")
+}
+
+fn taken() -> Proof {
+    Proof { evidence: "taken out of the tray".to_owned(), ..Proof::default() }
+}
+
+/// Removes a document that was taken back, and its parts.
+fn remove_all(room: &Room, id: Uuid, back: &OsStr) -> std::io::Result<()> {
+    let (prefix, mut parts) = (format!("{id}.part-"), Vec::new());
+    room.each(|name| {
+        if name.to_str().is_some_and(|name| name.starts_with(&prefix)) {
+            parts.push(name.to_owned());
+        }
+    })?;
+    parts.iter().try_for_each(|part| room.remove(part))?;
+    room.remove(back)?;
+    room.sync()
 }
 
 fn is_temporary(name: &str) -> bool {

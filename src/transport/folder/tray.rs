@@ -383,14 +383,14 @@ impl Tray {
     /// Writes a reason, which holds codes only, for the operator.
     pub fn note(&self, id: Uuid, reason: &str) -> io::Result<()> {
         let room = Room::make(&self.base, &self.notes)?;
-        write_whole(&room, &OsString::from(format!("{id}.grund.txt")), reason.as_bytes())
+        write_whole(&room, &OsString::from(format!("{id}.grund.txt")), reason.as_bytes()).map(drop)
     }
 
     /// Tells the partner why a file was refused that no answer is written to.
     pub fn tell(&self, id: Uuid, reason: &str) -> io::Result<()> {
         let Some(out) = &self.out else { return Ok(()) };
         let room = Room::open(&self.base, out)?;
-        write_whole(&room, &OsString::from(format!("{id}.grund.txt")), reason.as_bytes())
+        write_whole(&room, &OsString::from(format!("{id}.grund.txt")), reason.as_bytes()).map(drop)
     }
 
     /// Removes reasons that are over, and what an earlier version put beside them.

@@ -26,6 +26,8 @@ pub enum Does {
     Lose,
     /// Does not take it, and nobody knows.
     Vanish,
+    /// Refuses it for good.
+    Refuse,
 }
 
 type Rule = Box<dyn Fn(&Envelope, u32) -> Does + Send + Sync>;
@@ -109,6 +111,7 @@ impl Destination for Far {
         match does {
             Does::Later => return later(false),
             Does::Down => return later(true),
+            Does::Refuse => return Err(SendError::Never { cause: "no such thing here".to_owned() }),
             Does::Vanish => return Err(SendError::Unclear { cause: "the line went dead".to_owned() }),
             Does::Take | Does::Lose => {}
         }

@@ -23,7 +23,11 @@ struct Gives {
 #[async_trait]
 impl Destination for Gives {
     async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
-        self.attempt(envelope, Attempt { progress: &Progress::default(), memory: &Forgetful }).await
+        self.attempt(
+            envelope,
+            Attempt { progress: &Progress::default(), memory: &Forgetful, taken_within: None },
+        )
+        .await
     }
 
     async fn attempt(&self, _: &Envelope, attempt: Attempt<'_>) -> Result<Receipt, SendError> {

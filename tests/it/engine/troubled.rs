@@ -408,7 +408,7 @@ impl Mailboxes for Troubled {
         &self,
         reader: &Reader,
         ticket: Ticket,
-        outcome: Outcome,
+        outcome: (Outcome, bool),
         now: Timestamp,
     ) -> Result<Ended, StoreError> {
         self.inner.end(reader, ticket, outcome, now).await

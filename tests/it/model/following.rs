@@ -186,6 +186,8 @@ impl House {
         kept.looks += 1;
         match found {
             Found::Open { at } => kept.due = at.as_second(),
+            // Only where there is another way, which `ways` walks through.
+            Found::Step { .. } | Found::TakenBack(_) => return None,
             Found::Confirmed { .. } => {
                 kept.state = CONFIRMED;
                 if !taken {

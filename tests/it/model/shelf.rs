@@ -267,7 +267,7 @@ fn outcome(came: Came) -> Outcome {
     let text = String::new;
     match came {
         Came::Sent => Outcome::Sent { reference: text(), evidence: text(), follow: None },
-        Came::Later(_) => Outcome::Later { at: Timestamp::UNIX_EPOCH, cause: text() },
+        Came::Later(_) => Outcome::Later { at: Timestamp::UNIX_EPOCH, cause: text(), doubt: false },
         Came::Parked => Outcome::Parked { cause: text(), next_step: text() },
         Came::Unclear => Outcome::Unclear { cause: text() },
     }

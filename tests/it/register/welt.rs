@@ -197,6 +197,7 @@ impl Welt {
             standards: standards(),
             platform: &Value::Null,
             addressees: vec![],
+            ways: &[],
             give_up_after: Duration::from_secs(3600),
             reach: Arc::new(self.reach.clone()),
             tafeln: Arc::new(self.tafeln.clone()),

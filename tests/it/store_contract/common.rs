@@ -177,6 +177,7 @@ pub fn send(destination: &str, order: Option<&str>, body: &str) -> Outgoing {
         deadline: Some(at(9_999)),
         not_before: None,
         delivers: None,
+        ways: Vec::new(),
     }
 }
 
@@ -213,7 +214,7 @@ pub fn sent() -> Outcome {
 }
 
 pub fn later(seconds: i64) -> Outcome {
-    Outcome::Later { at: at(seconds), cause: "no answer".into() }
+    Outcome::Later { at: at(seconds), cause: "no answer".into(), doubt: false }
 }
 
 pub fn parked() -> Outcome {

@@ -42,7 +42,8 @@ async fn due(store: &dyn Store, duty: &Duty, now: i64) -> Vec<Followed> {
 
 fn looked(of: &Followed, found: Found, now: i64) -> Looked {
     let (row, since, looks) = (of.id, of.since, of.looks);
-    Looked { row, since, looks, found, answers: Vec::new(), now: at(now) }
+    let delivers = of.delivers;
+    Looked { row, since, looks, delivers, found, answers: Vec::new(), now: at(now) }
 }
 
 fn confirmed() -> Found {

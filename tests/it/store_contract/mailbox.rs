@@ -8,7 +8,9 @@ use drehscheibe::store::lane::{Due, Outcome, Want};
 use drehscheibe::store::mailbox::{Ask, Ended, Handed, Item, Reader, Ticket};
 use uuid::Uuid;
 
-use super::common::{House, at, commit_one, commit_sends, delivery, key, open, parked, send, spool, want};
+use super::common::{
+    House, at, commit_one, commit_sends, delivery, key, open, parked, send, sent, spool, want,
+};
 
 fn reader(partner: &str) -> Reader {
     Reader { partner: partner.into(), destinations: vec![format!("post:{partner}")] }
@@ -39,11 +41,19 @@ fn taken(ticket: Ticket) -> Outcome {
 }
 
 async fn close(store: &dyn Store, partner: &str, ticket: Ticket, now: i64) -> Ended {
-    store.end(&reader(partner), ticket, taken(ticket), at(now)).await.unwrap()
+    plain(store.end(&reader(partner), ticket, (taken(ticket), false), at(now)).await.unwrap())
 }
 
 fn done(destination: &str, attempts: u32) -> Ended {
-    Ended::Done { destination: destination.into(), attempts }
+    Ended::Done { destination: destination.into(), attempts, outcome: sent() }
+}
+
+/// Whatever the outcome was: that is looked at where it matters.
+fn plain(ended: Ended) -> Ended {
+    match ended {
+        Ended::Done { destination, attempts, .. } => done(&destination, attempts),
+        other => other,
+    }
 }
 
 /// The ids of what was committed, in order.
@@ -128,7 +138,7 @@ pub async fn what_is_anothers_is_like_what_is_not_there(house: &dyn House) {
     ] {
         assert_eq!(store.lying(&foreign, None, 9, at(2)).await.unwrap(), []);
         assert_eq!(store.hand_out(&foreign, ask(own, 2)).await.unwrap(), Handed::Unknown);
-        assert_eq!(store.end(&foreign, ticket, taken(ticket), at(2)).await.unwrap(), Ended::Unknown);
+        assert_eq!(store.end(&foreign, ticket, (taken(ticket), false), at(2)).await.unwrap(), Ended::Unknown);
     }
     assert_eq!(close(&*store, "x", ticket, 3).await, done("post:x", 0));
 }
@@ -152,14 +162,16 @@ pub async fn one_reader_has_it_and_who_lost_the_answer_gets_it_again(house: &dyn
     assert_eq!((due.id, due.unclear, next.fence), (id, true, ticket.fence + 1));
     assert!(lying(&*store, "x", 81).await[0].fetched);
     // The first one's receipt is good for nothing now, and changes nothing.
-    for outcome in [taken(ticket), parked(), Outcome::Later { at: at(82), cause: "back".into() }] {
-        assert_eq!(store.end(&reader("x"), ticket, outcome, at(82)).await.unwrap(), Ended::Stale);
+    for outcome in
+        [taken(ticket), parked(), Outcome::Later { at: at(82), cause: "back".into(), doubt: false }]
+    {
+        assert_eq!(store.end(&reader("x"), ticket, (outcome, false), at(82)).await.unwrap(), Ended::Stale);
     }
     assert_eq!(close(&*store, "x", next, 83).await, done("post:x", 0));
     // What was closed stays so for whoever closed it, and for nobody else.
     assert_eq!(close(&*store, "x", next, 84).await, Ended::Again);
     assert_eq!(close(&*store, "x", ticket, 84).await, Ended::Stale);
-    assert_eq!(store.end(&reader("x"), next, parked(), at(84)).await.unwrap(), Ended::Stale);
+    assert_eq!(store.end(&reader("x"), next, (parked(), false), at(84)).await.unwrap(), Ended::Stale);
     assert_eq!(ask_for(&*store, "x", ask(id, 84)).await, Handed::Unknown);
 }
 
@@ -210,17 +222,20 @@ pub async fn what_is_given_back_comes_again_and_what_is_refused_waits_for_a_pers
     let store = open(house).await;
     let rows = put(&*store, "1", vec![send("post:x", Some("k"), "1"), send("post:x", Some("k"), "2")]).await;
     let (_, ticket) = fetched(&*store, "x", ask(rows[0], 0)).await;
-    let back = |now| Outcome::Later { at: at(now), cause: "given back".into() };
-    assert_eq!(store.end(&reader("x"), ticket, back(1), at(1)).await.unwrap(), done("post:x", 0));
-    assert_eq!(store.end(&reader("x"), ticket, back(2), at(2)).await.unwrap(), Ended::Again);
+    let back = |now| Outcome::Later { at: at(now), cause: "given back".into(), doubt: false };
+    let ended = store.end(&reader("x"), ticket, (back(1), false), at(1)).await.unwrap();
+    assert_eq!(plain(ended), done("post:x", 0));
+    assert_eq!(store.end(&reader("x"), ticket, (back(2), false), at(2)).await.unwrap(), Ended::Again);
     let (due, next) = fetched(&*store, "x", ask(rows[0], 3)).await;
     assert_eq!(
         (due.unclear, due.attempts, next.fence),
         (false, 1, ticket.fence + 1),
         "no doubt, and counted once"
     );
-    assert_eq!(store.end(&reader("x"), next, parked(), at(4)).await.unwrap(), done("post:x", 1));
-    assert_eq!(store.end(&reader("x"), next, parked(), at(5)).await.unwrap(), Ended::Again);
+    let ended = store.end(&reader("x"), next, (parked(), true), at(4)).await.unwrap();
+    let left = Ended::Done { destination: "post:x".into(), attempts: 1, outcome: parked() };
+    assert_eq!(ended, left, "there is no other way");
+    assert_eq!(store.end(&reader("x"), next, (parked(), false), at(5)).await.unwrap(), Ended::Again);
     assert_eq!(close(&*store, "x", next, 5).await, Ended::Stale);
     // It holds its lane, and nothing of the lane is seen.
     assert_eq!(lying(&*store, "x", 6).await, []);
@@ -359,7 +374,7 @@ pub async fn only_what_was_handed_out_is_ended_and_only_once(house: &dyn House) 
     let (_, ticket) = fetched(&*store, "x", ask(ids[1], 4)).await;
     let end = |outcome: Outcome, now| {
         let store = store.clone();
-        async move { store.end(&reader("x"), ticket, outcome, at(now)).await.unwrap() }
+        async move { plain(store.end(&reader("x"), ticket, (outcome, false), at(now)).await.unwrap()) }
     };
     assert_eq!(end(refuse.clone(), 5).await, done("post:x", 0));
     assert_eq!(end(refuse.clone(), 5).await, Ended::Again);
@@ -370,10 +385,10 @@ pub async fn only_what_was_handed_out_is_ended_and_only_once(house: &dyn House) 
 
     // So is what was given back.
     let (_, ticket) = fetched(&*store, "x", ask(ids[1], 8)).await;
-    let back = Outcome::Later { at: at(9), cause: "given back".into() };
+    let back = Outcome::Later { at: at(9), cause: "given back".into(), doubt: false };
     let end = |outcome: Outcome| {
         let store = store.clone();
-        async move { store.end(&reader("x"), ticket, outcome, at(9)).await.unwrap() }
+        async move { store.end(&reader("x"), ticket, (outcome, false), at(9)).await.unwrap() }
     };
     assert!(matches!(end(back.clone()).await, Ended::Done { .. }));
     assert_eq!((end(back).await, end(taken(ticket)).await), (Ended::Again, Ended::Stale));

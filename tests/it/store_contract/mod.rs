@@ -19,6 +19,7 @@ pub mod rekey;
 pub mod retention;
 pub mod time;
 pub mod waiting;
+pub mod ways;
 
 /// Runs the suite for a back end: a name, and an expression that makes a [`common::House`].
 #[macro_export]
@@ -56,6 +57,11 @@ macro_rules! store_contract {
                 a_reader_keeps_what_it_has_when_the_house_starts_anew a_mailbox_does_not_keep_dispatch_awake
                 only_what_was_handed_out_is_ended_and_only_once
                 closing_delivers_the_vorgang_and_lets_go_what_waits_for_it;
+            ways: a_row_that_is_refused_goes_on_by_its_next_way_in_the_same_act
+                what_may_have_arrived_is_in_doubt_until_somebody_says what_keeps_an_order_has_one_way
+                a_mailbox_that_is_left_has_nothing_for_its_reader_any_more
+                a_reader_who_fetches_in_the_moment_of_the_withdrawal_has_it_or_never_sees_it
+                what_was_taken_back_goes_on_and_is_delivered_no_more;
             waiting: waiting_messages_are_woken waiting_messages_expire_and_finish
                 what_comes_back_is_laid_down_with_its_row a_vorgang_is_delivered_when_its_answer_was_taken
                 replayed_messages_run_again_once a_replay_settled_by_another_is_a_repeat

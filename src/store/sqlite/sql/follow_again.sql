@@ -1,1 +1,1 @@
-UPDATE followed SET due = ?2, looks = looks + 1 WHERE outbox = ?1
+UPDATE followed SET due = ?2, looks = looks + 1, kept = coalesce(?3, kept) WHERE outbox = ?1

@@ -1,0 +1,108 @@
+//! `ways` of an item under `send`: by what its receiver is reached, in order. Judges each way where it is written; who has which channel
+//! is known when a message runs, so a way that a receiver does not have is passed over then.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::pipeline::sending::USUAL;
+use crate::pipeline::step::WishedWay;
+use crate::route::connections::Connections;
+use crate::route::fault::Desk;
+use crate::route::file::StepItem;
+use crate::route::menus::Menus;
+use crate::route::partners::Partners;
+use crate::route::reading;
+use crate::route::tree::{At, Kind};
+
+/// The setting.
+const KEY: &str = "ways";
+/// The shortest and the longest time of a way.
+const TIMES: std::ops::RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(365 * 86_400);
+
+/// Reads the ways of an item; none where nothing is written. What has a fault is told and left out.
+pub fn read(
+    desk: Desk<'_>,
+    item: &StepItem,
+    menus: &Menus<'_>,
+    partners: &Partners,
+    connections: &Connections,
+) -> Vec<WishedWay> {
+    let Some(node) = item.settings.get(KEY) else { return Vec::new() };
+    let items = reading::list(desk, node, "`ways`");
+    if items.is_empty() && matches!(node.kind, Kind::List(_)) {
+        desk.fault(
+            node.at,
+            "`ways` is empty; name a connection such as `ways: [postkorb, brief]`, or leave it out",
+        );
+    }
+    let mut seen = BTreeSet::new();
+    let mut ways = Vec::new();
+    for (nth, node) in items.iter().enumerate() {
+        let (by, within) = match &node.kind {
+            Kind::Map(_) => {
+                let Some(node) = reading::map(desk, node, "a way", &["by", "within"]) else { continue };
+                let by = reading::need(desk, node, "a way", "by");
+                let by = by.and_then(|node| reading::text(desk, node, "`by`"));
+                (by, reading::duration(desk, node, "within", TIMES).map(|within| (within, node)))
+            }
+            _ => (reading::text(desk, node, "a way"), None),
+        };
+        let Some(by) = by else { continue };
+        let last = nth + 1 == items.len();
+        if let Some((_, node)) = within.filter(|_| last) {
+            desk.fault(
+                node.locate("/within"),
+                "the last way has no `within`: nothing comes after it, and what does not arrive by it is parked after `give-up-after`; leave it out",
+            );
+            continue;
+        }
+        if !seen.insert(by.value.clone()) {
+            desk.fault(
+                by.at,
+                format!("`{}` is named twice; a way that was left is not taken again", by.value),
+            );
+            continue;
+        }
+        if known(desk, &by, (menus, partners, connections)) {
+            let connection = Some(by.value).filter(|by| by != USUAL);
+            ways.push(WishedWay { connection, within: within.map(|(within, _)| within) });
+        }
+    }
+    ways
+}
+
+fn known(
+    desk: Desk<'_>,
+    by: &At<String>,
+    (menus, partners, connections): (&Menus<'_>, &Partners, &Connections),
+) -> bool {
+    let sends = |kind: &str| menus.transports.iter().any(|entry| entry.word == kind && entry.sends);
+    if by.value == USUAL {
+        return true;
+    }
+    let Some(connection) = connections.by_name.get(&by.value) else {
+        // One with faults of its own is written and not read; it is judged next time.
+        if !connections.written.contains(&by.value) {
+            let all = connections.by_name.values().filter(|known| sends(&known.kind));
+            let all = all.map(|known| known.name.value.as_str()).chain([USUAL]);
+            let text = format!("unknown connection: `{}`; write it in connections.yaml", by.value);
+            desk.unknown(by.at, text, &by.value, all);
+        }
+        return false;
+    };
+    if !sends(&connection.kind) {
+        let text =
+            format!("connection `{}` is {}, which takes in but does not send", by.value, connection.kind);
+        desk.fault(by.at, text);
+        return false;
+    }
+    let mut channels = partners.by_name.values().flat_map(|partner| &partner.channels);
+    if !channels.any(|channel| channel.connection.value == by.value) {
+        let text = format!(
+            "no partner has a channel by `{0}`, so nobody is reached by it; write `channels: {{ {0}: … }}` in partners.yaml",
+            by.value
+        );
+        desk.warn(by.at, text);
+    }
+    true
+}

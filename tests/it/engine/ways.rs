@@ -1,0 +1,208 @@
+//! Ways through the whole engine: what is refused for good goes on, what may have arrived does not, and what nobody collected goes on once
+//! it was taken back; counted at the far ends, killed at every step.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use drehscheibe::effects::{Outgoing, Way};
+use drehscheibe::engine::points::{Point, Points};
+use drehscheibe::envelope::Envelope;
+use drehscheibe::pipeline::step::Flow;
+use drehscheibe::store::contract::ListedSend;
+use drehscheibe::transport::port::{
+    After, Attempt, Destination, Follow, Followed, Receipt, SendError, Withdrawal,
+};
+use futures_util::future::join_all;
+use uuid::Uuid;
+
+use super::far::{Does, Far};
+use super::rig::{NORD, Rig, TRAY, WOHNGELD, deliver, fast, stop, wish};
+use crate::support::until;
+
+/// Three ways, of which the first may take so many seconds.
+async fn rig(seconds: u64) -> Rig {
+    let mut rig = Rig::new(fast(20.0)).await;
+    rig.step(false, move |message| {
+        let way = |to: &str, seconds, until_late| Way { destination: to.to_owned(), seconds, until_late };
+        let ways = vec![way(NORD, seconds, true), way(WOHNGELD, 100_000, false), way(TRAY, 100_000, false)];
+        let deadline = ways[0].until(message.now());
+        message.effects.sends.push(Outgoing {
+            id: message.derived_id("ways"),
+            destination: NORD.to_owned(),
+            partner: "kita-portal-nord".to_owned(),
+            order: None,
+            message: "drehscheibe.stand".to_owned(),
+            test: true,
+            content_type: "application/json".to_owned(),
+            body: bytes::Bytes::from(format!("{{\"id\":\"{}\"}}", message.envelope.head.id)),
+            parts: Vec::new(),
+            correlation: None,
+            after: None,
+            deadline,
+            not_before: None,
+            delivers: None,
+            ways,
+        });
+        Ok(Flow::Next)
+    });
+    rig
+}
+
+fn arrived(fars: [&Far; 3]) -> [usize; 3] {
+    fars.map(Far::taken)
+}
+
+/// Delivers to an engine that falls at a point, and goes on with another one until the row has come to its end; the row.
+async fn fallen(rig: &Rig, points: Points, (to, state): (&str, &str)) -> ListedSend {
+    let engine = rig.engine_at(points);
+    let told = deliver(&engine, rig.envelope(&wish(1, 1)));
+    let told = tokio::time::timeout(Duration::from_secs(5), told).await;
+    until("it has fallen", 20, || engine.core.points.crashed()).await;
+    stop(engine).await;
+    let engine = rig.engine();
+    let id = match told {
+        Ok(verdict) => verdict.id,
+        Err(_) => deliver(&engine, rig.envelope(&wish(1, 1))).await.id,
+    };
+    let sent = ends(rig, id, to, state).await;
+    stop(engine).await;
+    sent
+}
+
+async fn ends(rig: &Rig, id: Uuid, to: &str, state: &str) -> ListedSend {
+    for _ in 0..1_500 {
+        let mut sends = rig.show(id).await.sends;
+        assert_eq!(sends.len(), 1);
+        let send = sends.remove(0);
+        if send.destination == to && send.state == state {
+            return send;
+        }
+        tokio::time::sleep(Duration::from_millis(15)).await;
+    }
+    panic!("it did not become {state} at {to}: {:?}", rig.show(id).await.sends);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_arrives_by_the_next_way_once_wherever_the_process_dies() {
+    let points = [
+        (Point::AfterSend, 1),
+        (Point::AfterSettle, 1),
+        (Point::BeforeSend, 2),
+        (Point::AfterSend, 2),
+        (Point::AfterSettle, 2),
+    ];
+    let plays = points.map(|(point, nth)| async move {
+        let mut rig = rig(100_000).await;
+        let first = rig.far(NORD, |_, _| Does::Refuse);
+        let second = rig.far(WOHNGELD, |_, _| Does::Refuse);
+        let third = rig.far(TRAY, |_, _| Does::Take);
+        let sent = fallen(&rig, Points::halt_at(point, nth), (TRAY, "sent")).await;
+        assert_eq!(arrived([&first, &second, &third]), [0, 0, 1], "{point:?} {nth}");
+        let ways: Vec<&str> = sent.ways.iter().map(|left| left.destination.as_str()).collect();
+        assert_eq!(ways, [NORD, WOHNGELD], "{point:?} {nth}");
+    });
+    join_all(plays).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_have_arrived_is_asked_for_and_never_goes_another_way() {
+    for (finds, state) in [(true, "sent"), (false, "unclear")] {
+        let mut rig = rig(100_000).await;
+        // It takes the first one, the answer is lost, and the repeat is refused.
+        let first = rig.far(NORD, |_, attempt| if attempt == 1 { Does::Lose } else { Does::Refuse });
+        first.finds.store(finds, Ordering::SeqCst);
+        let second = rig.far(WOHNGELD, |_, _| Does::Take);
+        let engine = rig.engine();
+        let verdict = deliver(&engine, rig.envelope(&wish(1, 1))).await;
+        let sent = ends(&rig, verdict.id, NORD, state).await;
+        assert!(sent.ways.is_empty());
+        assert_eq!((first.taken(), second.taken()), (1, 0));
+        stop(engine).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_delivered_in_its_time_goes_on_where_the_route_says_so() {
+    let mut rig = rig(30).await;
+    let first = rig.far(NORD, |_, _| Does::Later);
+    let second = rig.far(WOHNGELD, |_, _| Does::Take);
+    let engine = rig.engine();
+    let verdict = deliver(&engine, rig.envelope(&wish(1, 1))).await;
+    let sent = ends(&rig, verdict.id, WOHNGELD, "sent").await;
+    assert_eq!((sent.ways.len(), sent.ways[0].why.as_str()), (1, "late"));
+    assert_eq!((first.taken(), second.taken()), (0, 1));
+    stop(engine).await;
+}
+
+/// A tray that nobody empties: takes back in two steps, and counts what lies there.
+#[derive(Default)]
+struct Uncollected {
+    lying: Mutex<HashSet<Uuid>>,
+    aside: Mutex<HashSet<Uuid>>,
+}
+
+#[async_trait]
+impl Destination for Uncollected {
+    async fn send(&self, _: &Envelope) -> Result<Receipt, SendError> {
+        Err(SendError::Never { cause: "it is attempted".to_owned() })
+    }
+
+    async fn attempt(&self, envelope: &Envelope, attempt: Attempt<'_>) -> Result<Receipt, SendError> {
+        self.lying.lock().unwrap().insert(envelope.head.id);
+        let within = attempt.taken_within.expect("there is another way");
+        let follow = Follow { first: within / 4, within, keep: b"lies"[..].into() };
+        Ok(Receipt { follow: Some(follow), ..Receipt::default() })
+    }
+
+    fn repeat_is_safe(&self) -> bool {
+        true
+    }
+
+    async fn find_by_reference(&self, _: &Envelope) -> Result<Option<Receipt>, SendError> {
+        Err(SendError::Unclear { cause: "there is no way to ask".to_owned() })
+    }
+
+    async fn look_after(&self, _: &Followed<'_>) -> Result<After, SendError> {
+        // The next look is the one at the end of its time.
+        Ok(After::Open { again: Some(Duration::from_secs(1_000)) })
+    }
+
+    async fn withdraw(&self, followed: &Followed<'_>) -> Result<Withdrawal, SendError> {
+        if followed.keep == b"aside" {
+            self.aside.lock().unwrap().remove(&followed.id);
+            return Ok(Withdrawal::Gone);
+        }
+        if self.lying.lock().unwrap().remove(&followed.id) {
+            self.aside.lock().unwrap().insert(followed.id);
+        }
+        assert!(self.aside.lock().unwrap().contains(&followed.id), "it was removed before that was kept");
+        Ok(Withdrawal::Step { keep: b"aside"[..].into() })
+    }
+
+    fn width(&self) -> usize {
+        4
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_collects_is_taken_back_and_goes_on_once_wherever_the_process_dies() {
+    // The second look takes it aside, the third one away.
+    let points =
+        [(Point::AfterLook, 2), (Point::LookSettled, 2), (Point::AfterLook, 3), (Point::LookSettled, 3)];
+    let plays = points.map(|(point, nth)| async move {
+        let mut rig = rig(30).await;
+        let tray = Arc::new(Uncollected::default());
+        rig.set.destinations.insert(NORD.to_owned(), tray.clone());
+        let second = rig.far(WOHNGELD, |_, _| Does::Take);
+        let sent = fallen(&rig, Points::halt_at(point, nth), (WOHNGELD, "sent")).await;
+        let left = sent.ways.iter().map(|left| left.why.as_str()).collect::<Vec<_>>();
+        assert_eq!(left, ["not-collected"], "{point:?} {nth}");
+        assert_eq!((second.taken(), second.seen.lock().unwrap().repeated), (1, 0), "{point:?} {nth}");
+        assert!(tray.lying.lock().unwrap().is_empty() && tray.aside.lock().unwrap().is_empty());
+    });
+    join_all(plays).await;
+}

@@ -1,0 +1,315 @@
+//! What every store must hold of ways: a row that goes on is in another lane of another destination at once, with nothing of the way before,
+//! and whoever had it before has it no more. Decides nothing that `lane::Undelivered` does not.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use drehscheibe::effects::{Fact, Outgoing, Question, Vorgang, VorgangChange, VorgangState, Way};
+use drehscheibe::store::contract::{ListedSend, Scope, Store, StoreError};
+use drehscheibe::store::duty::{Ask as AskDuty, Duty, Taken};
+use drehscheibe::store::follow::{Follow, Found, Looked, Which};
+use drehscheibe::store::lane::{Next, Onward, Outcome, Settle, Want, Why};
+use drehscheibe::store::mailbox::{Ask, Ended, Handed, Reader};
+use uuid::Uuid;
+
+use super::common::{
+    House, all, at, claim, commit_one, commit_sends, delivery, key, later, moved, open, parked, send, sent,
+    settle, settling, want,
+};
+
+fn way(destination: &str, seconds: u64, until_late: bool) -> Way {
+    Way { destination: destination.into(), seconds, until_late }
+}
+
+/// By these ways, of which the first may take a hundred seconds.
+fn by(ways: &[Way], body: &str) -> Outgoing {
+    Outgoing {
+        partner: "x".into(),
+        deadline: Some(at(100)),
+        ways: ways.to_vec(),
+        ..send(&ways[0].destination, None, body)
+    }
+}
+
+fn three() -> Vec<Way> {
+    vec![way("post:x", 100, true), way("c:x", 200, false), way("tray:x", 300, false)]
+}
+
+fn onward(from: &str, to: Way, why: Why) -> Outcome {
+    Outcome::Onward(Onward { from: from.into(), to, why, cause: "plain cause".into() })
+}
+
+async fn shown(store: &dyn Store, id: Uuid) -> ListedSend {
+    let listed = store.list(&Scope::Operator, all()).await.unwrap();
+    listed.into_iter().flat_map(|one| one.sends).find(|send| send.id == id).unwrap()
+}
+
+fn reader() -> Reader {
+    Reader { partner: "x".into(), destinations: vec!["post:x".into()] }
+}
+
+fn ask(id: Uuid, now: i64) -> Ask {
+    Ask { id, ticket: None, key: None, lease: Duration::from_secs(60), now: at(now) }
+}
+
+pub async fn a_row_that_is_refused_goes_on_by_its_next_way_in_the_same_act(house: &dyn House) {
+    let store = open(house).await;
+    let ways = [way("c:x", 200, false), way("d:x", 250, false), way("tray:x", 300, false)];
+    let row = by(&ways, "letter");
+    let id = row.id;
+    commit_sends(&*store, "1", vec![row]).await;
+    let first = claim(&*store, 1).await.remove(0);
+    let due = &first.heads[0];
+    assert_eq!(due.next, Some(Next { way: ways[1].clone(), late_after: None }));
+    assert!(store.remember(first.id, first.fence, id, b"half").await.unwrap());
+    let outcome = onward("c:x", ways[1].clone(), Why::Refused);
+    let stale = Settle { fence: first.fence - 1, ..settling(&first, 0, outcome.clone(), true, 2) };
+    assert_eq!(store.settle(vec![stale]).await.unwrap(), [false], "the lease was lost");
+    assert_eq!(shown(&*store, id).await.destination, "c:x");
+    assert!(settle(&*store, &first, 0, outcome.clone(), true, 2).await);
+    // The answer to that was lost: said again it moves nothing, nor does anything else of who had the lane.
+    assert!(!settle(&*store, &first, 0, outcome, true, 3).await, "it has moved already");
+    assert!(!settle(&*store, &first, 0, sent(), true, 3).await);
+    assert!(!store.remember(first.id, first.fence, id, b"late").await.unwrap());
+    let moved = shown(&*store, id).await;
+    assert_eq!((&*moved.destination, &*moved.state, moved.attempts), ("d:x", "queued", 1));
+    let left = &moved.ways[0];
+    assert_eq!(
+        (&*left.destination, left.at, left.why, &*left.cause),
+        ("c:x", at(2), Why::Refused, "plain cause")
+    );
+    // The same document under the same id, with nothing of the way before, and a time of its own.
+    let second = claim(&*store, 4).await.remove(0);
+    let due = &second.heads[0];
+    assert_eq!((due.id, &*second.destination, &*due.envelope.head.connection), (id, "d:x", "d"));
+    assert_eq!((&due.envelope.body[..], due.unclear, &due.left), (&b"letter"[..], false, &None));
+    assert_eq!(due.deadline, Some(at(252)));
+    assert_ne!(second.id, first.id);
+    assert!(settle(&*store, &second, 0, later(10), true, 5).await);
+    let second = claim(&*store, 10).await.remove(0);
+    assert!(settle(&*store, &second, 0, onward("d:x", ways[2].clone(), Why::Late), true, 11).await);
+    let third = claim(&*store, 12).await.remove(0);
+    assert_eq!((&*third.destination, &third.heads[0].next), ("tray:x", &None), "nothing comes after it");
+    assert!(settle(&*store, &third, 0, parked(), true, 13).await);
+    let end = shown(&*store, id).await;
+    assert_eq!((&*end.state, end.attempts, end.cause.as_deref()), ("parked", 4, Some("410")));
+    let left: Vec<_> = end.ways.iter().map(|left| (&*left.destination, left.why)).collect();
+    assert_eq!(left, [("c:x", Why::Refused), ("d:x", Why::Late)], "what was left stays told");
+    assert!(claim(&*store, 9_000).await.is_empty(), "it waits for a person");
+    assert!(store.replay(id, "os:rita", "again", at(9_001)).await.unwrap());
+    assert_eq!(claim(&*store, 9_002).await[0].destination, "tray:x");
+}
+
+pub async fn what_may_have_arrived_is_in_doubt_until_somebody_says(house: &dyn House) {
+    let store = open(house).await;
+    let ways = [way("c:x", 200, true), way("tray:x", 300, false)];
+    commit_sends(&*store, "1", vec![by(&ways, "letter")]).await;
+    let first = claim(&*store, 1).await.remove(0);
+    let lost = Outcome::Later { at: at(2), cause: "no answer".into(), doubt: true };
+    assert!(settle(&*store, &first, 0, lost, true, 1).await);
+    let again = claim(&*store, 2).await.remove(0);
+    assert!(again.heads[0].unclear);
+    assert!(settle(&*store, &again, 0, later(3), true, 2).await);
+    let again = claim(&*store, 3).await.remove(0);
+    assert!(
+        again.heads[0].unclear,
+        "a later attempt that certainly did not arrive says nothing of an earlier one"
+    );
+    assert_eq!(again.heads[0].next.as_ref().unwrap().late_after, Some(Duration::from_secs(200)));
+    assert!(settle(&*store, &again, 0, Outcome::Unclear { cause: "c".into() }, true, 4).await);
+    assert!(claim(&*store, 999).await.is_empty());
+}
+
+pub async fn what_keeps_an_order_has_one_way(house: &dyn House) {
+    let store = open(house).await;
+    let mut entry = delivery("a", "p", "1");
+    entry.effects.sends = vec![Outgoing { order: Some(key("k")), ..by(&three(), "letter") }];
+    assert!(matches!(store.commit(vec![entry]).await, Err(StoreError::Entry(_))));
+}
+
+pub async fn a_mailbox_that_is_left_has_nothing_for_its_reader_any_more(house: &dyn House) {
+    let store = open(house).await;
+    let ids: Vec<Uuid> = {
+        let rows: Vec<Outgoing> =
+            ["never fetched", "fetched", "refused", "refused in doubt"].map(|body| by(&three(), body)).into();
+        let ids = rows.iter().map(|row| row.id).collect();
+        commit_sends(&*store, "1", rows).await;
+        ids
+    };
+    let out = async |id: Uuid, now: i64| match store.hand_out(&reader(), ask(id, now)).await.unwrap() {
+        Handed::Out(due, ticket, _) => (*due, ticket),
+        other => panic!("{other:?}"),
+    };
+    let (due, _) = out(ids[1], 1).await;
+    assert_eq!(due.next, Some(Next { way: three()[1].clone(), late_after: Some(Duration::from_secs(100)) }));
+    let (_, ticket) = out(ids[2], 1).await;
+    let refused = store.end(&reader(), ticket, (parked(), true), at(2)).await.unwrap();
+    let Ended::Done { destination, outcome: Outcome::Onward(onward), .. } = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!((&*destination, &*onward.to.destination, onward.why), ("post:x", "c:x", Why::Refused));
+    assert_eq!(store.end(&reader(), ticket, (parked(), true), at(3)).await.unwrap(), Ended::Unknown);
+    // What somebody fetched and did not close may be with him: another one's refusal moves nothing.
+    out(ids[3], 1).await;
+    let (_, ticket) = out(ids[3], 70).await;
+    let refused = store.end(&reader(), ticket, (parked(), true), at(71)).await.unwrap();
+    assert!(matches!(refused, Ended::Done { outcome: Outcome::Unclear { .. }, .. }), "{refused:?}");
+    // Not collected in time: withdrawn under the fence that stands.
+    let boxes = ["post:x".to_owned()];
+    // Leases that are over end with the next look at the lanes.
+    let except = vec!["post:x".into(), "c:x".into()];
+    store.claim(Want { except, ..want(99) }).await.unwrap();
+    assert!(store.overdue(&boxes, at(99), 10).await.unwrap().is_empty());
+    let mut late = store.overdue(&boxes, at(100), 10).await.unwrap();
+    late.sort_by_key(|one| one.fetched);
+    assert_eq!(
+        late.iter().map(|one| (one.row, one.fetched)).collect::<Vec<_>>(),
+        [(ids[0], false), (ids[1], true)]
+    );
+    let next = late[0].next.clone().unwrap();
+    assert_eq!(next.way, three()[1]);
+    let settle = |fence| Settle {
+        lane: late[0].lane,
+        fence,
+        row: ids[0],
+        outcome: super::ways::onward("post:x", next.way.clone(), Why::NotCollected),
+        answers: Vec::new(),
+        delivers: None,
+        release: true,
+        now: at(101),
+    };
+    assert_eq!(
+        store.settle(vec![settle(late[0].fence - 1)]).await.unwrap(),
+        [false],
+        "somebody fetched meanwhile"
+    );
+    assert_eq!(store.settle(vec![settle(late[0].fence)]).await.unwrap(), [true]);
+    assert_eq!(store.hand_out(&reader(), ask(ids[0], 102)).await.unwrap(), Handed::Unknown);
+    let lying = store.lying(&reader(), None, 10, at(102)).await.unwrap();
+    assert!(lying.iter().all(|item| item.id != ids[0] && item.id != ids[2]), "{lying:?}");
+    let mut leaves: Vec<Uuid> = claim(&*store, 102)
+        .await
+        .iter()
+        .filter(|lane| lane.destination == "c:x")
+        .map(|lane| lane.heads[0].id)
+        .collect();
+    leaves.sort_unstable();
+    let mut wanted = vec![ids[0], ids[2]];
+    wanted.sort_unstable();
+    assert_eq!(leaves, wanted);
+}
+
+pub async fn a_reader_who_fetches_in_the_moment_of_the_withdrawal_has_it_or_never_sees_it(house: &dyn House) {
+    let store = open(house).await;
+    let row = by(&three(), "letter");
+    let id = row.id;
+    commit_sends(&*store, "1", vec![row]).await;
+    let late = store.overdue(&["post:x".to_owned()], at(100), 10).await.unwrap().remove(0);
+    // Before its deadline by his clock: the fence has moved, and the withdrawal is refused.
+    assert!(matches!(store.hand_out(&reader(), ask(id, 99)).await.unwrap(), Handed::Out(..)));
+    let withdrawal = Settle {
+        lane: late.lane,
+        fence: late.fence,
+        row: id,
+        outcome: onward("post:x", three()[1].clone(), Why::NotCollected),
+        answers: Vec::new(),
+        delivers: None,
+        release: true,
+        now: at(100),
+    };
+    assert_eq!(store.settle(vec![withdrawal]).await.unwrap(), [false]);
+    let stays = shown(&*store, id).await;
+    assert_eq!((&*stays.destination, stays.ways.len()), ("post:x", 0));
+}
+
+async fn duty(store: &dyn Store) -> Duty {
+    let ask = AskDuty {
+        name: "following".into(),
+        worker: "w".into(),
+        fence: None,
+        now: at(1),
+        lease: Duration::from_secs(1_000),
+    };
+    match store.take_duty(&ask).await.unwrap() {
+        Taken::Held(duty) => duty,
+        Taken::Other { .. } => panic!("somebody else holds it"),
+    }
+}
+
+pub async fn what_was_taken_back_goes_on_and_is_delivered_no_more(house: &dyn House) {
+    let store = open(house).await;
+    let ways = [way("tray:x", 100, true), way("brief:x", 300, false)];
+    let mut entry = delivery("a", "p", "1");
+    let vorgang = Vorgang {
+        id: Uuid::new_v4(),
+        owner: "a".into(),
+        state: VorgangState::Entschieden,
+        deadline: None,
+        akte: Default::default(),
+    };
+    entry.effects.vorgaenge = vec![VorgangChange { key: key("v"), vorgang }];
+    let row = Outgoing { delivers: Some(key("v")), ..by(&ways, "letter") };
+    let id = row.id;
+    entry.effects.sends = vec![row];
+    commit_one(&*store, entry).await;
+    let state = async || {
+        let answer = store.lookup(vec![Question::Vorgang(key("v"))]).await.unwrap().remove(0);
+        match answer.fact {
+            Fact::Vorgang(Some(found)) => (found.state, answer.guard.seen),
+            other => panic!("{other:?}"),
+        }
+    };
+    let lane = claim(&*store, 1).await.remove(0);
+    let follow = Follow { due: at(50), until: at(101), keep: Bytes::from_static(b"which file") };
+    let laid = Outcome::Sent { reference: "r".into(), evidence: "e".into(), follow: Some(follow) };
+    assert!(settle(&*store, &lane, 0, laid, true, 1).await);
+    let (delivered, seen) = state().await;
+    assert_eq!(delivered, VorgangState::Zugestellt);
+    let duty = duty(&*store).await;
+    let due = async |now: i64| {
+        let which = Which { now: at(now), limit: 10, except: Vec::new() };
+        store.due_looks(&duty, &which).await.unwrap().unwrap().remove(0)
+    };
+    let first = due(101).await;
+    assert_eq!(first.next, Some(Next { way: ways[1].clone(), late_after: Some(Duration::from_secs(100)) }));
+    assert!(first.delivers.is_some());
+    let looked = |of: &drehscheibe::store::follow::Followed, found: Found| Looked {
+        row: id,
+        since: of.since,
+        looks: of.looks,
+        delivers: of.delivers,
+        found,
+        answers: Vec::new(),
+        now: at(101),
+    };
+    // A step is kept before the next one is done.
+    let step = Found::Step { at: at(101), keep: Bytes::from_static(b"ours again") };
+    assert!(store.settle_look(&duty, looked(&first, step)).await.unwrap());
+    let again = due(101).await;
+    assert_eq!((&again.keep[..], again.looks), (&b"ours again"[..], 1));
+    let back = || {
+        Found::TakenBack(Onward {
+            from: "tray:x".into(),
+            to: ways[1].clone(),
+            why: Why::NotCollected,
+            cause: "nobody came".into(),
+        })
+    };
+    assert!(!store.settle_look(&duty, looked(&first, back())).await.unwrap(), "that look was settled");
+    assert!(store.settle_look(&duty, looked(&again, back())).await.unwrap());
+    assert!(!store.settle_look(&duty, looked(&again, back())).await.unwrap(), "once");
+    assert_eq!(store.next_look().await.unwrap(), None, "nothing is followed any more");
+    assert!(moved(&*store, "v", seen).await, "whoever decided on the Vorgang looks again");
+    assert_eq!(state().await.0, VorgangState::Entschieden);
+    let send = shown(&*store, id).await;
+    assert_eq!((&*send.destination, &*send.state, send.ways.len()), ("brief:x", "queued", 1));
+    assert_eq!((send.ways[0].why, &*send.ways[0].cause), (Why::NotCollected, "nobody came"));
+    let lane = claim(&*store, 102).await.remove(0);
+    assert_eq!(
+        (&*lane.destination, lane.heads[0].id, lane.heads[0].deadline),
+        ("brief:x", id, Some(at(401)))
+    );
+    assert!(settle(&*store, &lane, 0, sent(), true, 103).await);
+    assert_eq!(state().await.0, VorgangState::Zugestellt, "by the way that delivered");
+    assert_eq!(shown(&*store, id).await.ways.len(), 1);
+}
