@@ -18,9 +18,10 @@ use crate::engine::ports::Ports;
 use crate::engine::start::{Engine, Start};
 use crate::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, Stage, Verdict};
 use crate::pipeline::alias::ALIAS;
+use crate::pipeline::jugendamt::OFFICE;
 use crate::plan::PlanSet;
 use crate::store::contract::{
-    Command, CommandState, Figures, Filter, Listed, Scope, Store, StoreError, View,
+    Backlog, Command, CommandState, Figures, Filter, Listed, Scope, Store, StoreError, View,
 };
 use crate::store::plays::Plays;
 use crate::store::sqlite;
@@ -457,7 +458,13 @@ async fn rest(store: &dyn Store, clock: &Clock, points: &Points) -> Result<bool,
             return Ok(false);
         }
         let figures = store.figures(&Scope::Operator).await?;
-        let open: u64 = figures.backlog.iter().map(|backlog| backlog.waiting).sum();
+        // What is for an office that cannot be reached waits behind its first row, which waits for a person.
+        let stuck = |backlog: &&Backlog| backlog.parked > 0 && backlog.destination.starts_with(OFFICE);
+        let behind: u64 = figures.backlog.iter().filter(stuck).map(|backlog| backlog.waiting).sum();
+        let mut open: u64 = figures.backlog.iter().map(|backlog| backlog.waiting).sum();
+        if open > 0 && open == behind && store.next_due(&[]).await?.is_none() {
+            open = 0;
+        }
         let waits =
             figures.inbound.iter().any(|(state, count)| state == Inbound::Waiting.as_str() && *count > 0);
         if !waits {

@@ -19,7 +19,7 @@ use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingF
 use crate::register::aemter::tag;
 use crate::register::keys;
 use crate::register::tafeln::Tafeln;
-use crate::register::vorgang::Gesendet;
+use crate::register::vorgang::{ANTRAG, Gesendet};
 
 /// The row of the menu.
 pub const ENTRY: Entry = Entry {
@@ -34,7 +34,9 @@ pub const ENTRY: Entry = Entry {
 /// The first part of a destination that stands for an office without a channel: `jugendamt:<office>`.
 pub const OFFICE: &str = "jugendamt";
 /// The office where nobody knows which.
-const UNKNOWN: &str = "unbekannt";
+pub const UNKNOWN: &str = "unbekannt";
+/// Where lies what is for an office that nobody knows: two persons give its Vorgang to one (`zuweisen`).
+pub const NOBODYS: &str = "jugendamt:unbekannt";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum To {
@@ -138,6 +140,12 @@ impl Step for Jugendamt {
         let mut send =
             sending::outgoing(message, &purpose, (&partner, &destination), document, parts, patience);
         send.not_before = None;
+        // What an office gets of one request comes in the order in which it was said: never its withdrawal before it.
+        send.order = message
+            .vorgang
+            .as_ref()
+            .filter(|change| change.vorgang.akte.art == ANTRAG)
+            .map(|change| change.key.clone());
         message.effects.sends.push(send);
         // Whether it can be reached stands with the row; here it would tell the case.
         message.audit(ENTRY.word, &[]);

@@ -467,7 +467,7 @@ pub struct Person {
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registermeldung {
     /// What: `beginn`, `abgleich`, `erklaerung`, `meldung`, `marke`, `rueckzug`, `erledigt`, `bestaetigung`, `freigabe`,
-    /// `offene-lieferungen`.
+    /// `zuweisung`, `offene-lieferungen`.
     pub was: String,
     /// The Jugendamt, as named in `partners.yaml`.
     pub jugendamt: Option<String>,
