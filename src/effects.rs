@@ -366,6 +366,32 @@ impl std::fmt::Debug for Outgoing {
     }
 }
 
+/// Rows of the outbox that go over to another addressee: what a message sent to one partner, and what waits behind it under its order. What
+/// has left of that message goes once more, what left under the order does not. A row whose content is gone stays where it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HandOver {
+    /// The message whose rows go over.
+    pub cause: Uuid,
+    /// The partner that they were for.
+    pub from: String,
+    /// The order under which more may wait.
+    pub order: SearchKey,
+    /// The destinations where it may wait.
+    pub waiting_at: Vec<String>,
+    /// The receiving partner from now on.
+    pub partner: String,
+    /// Where to from now on.
+    pub destination: String,
+    /// Given up and parked after this time.
+    pub deadline: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for HandOver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HandOver({} to {})", self.cause, self.destination)
+    }
+}
+
 /// A line of the audit trail; the detail holds no person data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditLine {
@@ -432,6 +458,8 @@ pub struct Effects {
     pub timers: Vec<Timer>,
     /// Envelopes to send.
     pub sends: Vec<Outgoing>,
+    /// Rows that go over to another addressee.
+    pub hand_overs: Vec<HandOver>,
     /// The answer to the sender.
     pub reply: Option<Reply>,
     /// Lines of the audit trail.

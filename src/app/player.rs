@@ -18,9 +18,10 @@ use crate::engine::ports::Ports;
 use crate::engine::start::{Engine, Start};
 use crate::envelope::{Envelope, Evidence, Head, How, Inbound, PartnerRef, Stage, Verdict};
 use crate::pipeline::alias::ALIAS;
+use crate::pipeline::jugendamt::OFFICE;
 use crate::plan::PlanSet;
 use crate::store::contract::{
-    Command, CommandState, Figures, Filter, Listed, Scope, Store, StoreError, View,
+    Backlog, Command, CommandState, Figures, Filter, Listed, Scope, Store, StoreError, View,
 };
 use crate::store::plays::Plays;
 use crate::store::sqlite;
@@ -477,7 +478,12 @@ async fn rest(
         // What lies in a mailbox that nobody empties lies there until its time is over.
         let lies = |destination: &String| uncollected.contains(destination);
         let moving = figures.backlog.iter().filter(|backlog| !lies(&backlog.destination));
-        let open = u64::from(late) + moving.map(|backlog| backlog.waiting).sum::<u64>();
+        let waiting: u64 = moving.clone().map(|backlog| backlog.waiting).sum();
+        // What is for an office that cannot be reached waits behind its first row, which waits for a person.
+        let stuck = |backlog: &&Backlog| backlog.parked > 0 && backlog.destination.starts_with(OFFICE);
+        let behind: u64 = moving.filter(stuck).map(|backlog| backlog.waiting).sum();
+        let at_rest = waiting == behind && (waiting == 0 || store.next_due(&[]).await?.is_none());
+        let open = u64::from(late) + if at_rest { 0 } else { waiting };
         let waits =
             figures.inbound.iter().any(|(state, count)| state == Inbound::Waiting.as_str() && *count > 0);
         if !waits {

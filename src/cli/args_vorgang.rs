@@ -1,9 +1,10 @@
-//! What can be written after `vorgang`: looks at Vorgänge, and the confirmation of an answer. It never does anything itself.
+//! What can be written after `vorgang`: looks at Vorgänge, the confirmation of an answer, the office of a Vorgang. It never does anything
+//! itself.
 
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::args_order::reason;
+use super::args_order::{Patience, reason};
 use super::args_register::Ordered;
 
 /// Commands of `vorgang`.
@@ -29,6 +30,32 @@ pub enum VorgangCommand {
         #[command(flatten)]
         ordered: Ordered,
     },
+    /// Give an open Vorgang to the office that answers it, where nobody knew which, where its office ended or is the wrong one; it takes a
+    /// second person within 24 hours. What is answered or withdrawn is given to nobody.
+    #[command(
+        after_help = "Example:\n  drehscheibe vorgang zuweisen 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --amt jugendamt-bremen --aktenzeichen \"51-12/2026\" \
+            --reason \"Amt nimmt den Vorgang an, Anruf vom 12. Mai\""
+    )]
+    Zuweisen(ZuweisenArgs),
+}
+
+/// Arguments of `vorgang zuweisen`.
+#[derive(Clone, Debug, Args)]
+pub struct ZuweisenArgs {
+    /// Its id, or the id of the request that began it: `parked list` names that.
+    pub id: Uuid,
+    /// The office: its name in partners.yaml, or the key (ARS, 2 to 12 digits) of a place of its area.
+    #[arg(long, value_name = "ARS|PARTNER")]
+    pub amt: String,
+    /// The file number under which the office takes it.
+    #[arg(long, value_name = "TEXT")]
+    pub aktenzeichen: String,
+    /// Why; recorded with the acting person.
+    #[arg(long, visible_alias = "grund", value_parser = reason)]
+    pub reason: String,
+    /// How long to wait for the running process.
+    #[command(flatten)]
+    pub patience: Patience,
 }
 
 /// Arguments of `vorgang list`.

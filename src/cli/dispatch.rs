@@ -12,7 +12,7 @@ use crate::cli::output::Output;
 use crate::cli::{
     backup, bench, bench_floor, bestaetigen, bestand, check, completions, demo, doctor, dry_run, inspect,
     letter, lieferung, messages, migrate, parked, pause, recover, retention, routes, run, schema, stage,
-    standards, status, support, tables, test, validate, vorgang,
+    standards, status, support, tables, test, validate, vorgang, zuweisen,
 };
 use crate::clock::Clock;
 use crate::telemetry::panics;
@@ -73,6 +73,7 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Vorgang(VorgangCommand::Bestaetigen { id, ordered }) => {
             bestaetigen::run(global, &clock, *id, ordered, out).await
         }
+        Command::Vorgang(VorgangCommand::Zuweisen(args)) => zuweisen::run(global, &clock, args, out).await,
         Command::Vorgang(command) => {
             vorgang::run(&*stage::write_store(global, out)?, &clock, command, out).await
         }

@@ -59,3 +59,4 @@ pub mod tables;
 pub mod test;
 pub mod validate;
 pub mod vorgang;
+pub mod zuweisen;

@@ -10,10 +10,14 @@ use super::command::{self, Asked};
 use super::exit::{CliError, Exit};
 use super::messages;
 use super::output::{Output, age, moment, or_dash};
+use super::vorgang;
 use crate::clock::Clock;
 use crate::envelope::Inbound;
+use crate::pipeline::jugendamt::NOBODYS;
 use crate::store::contract::{Filter, Listed, ListedSend, Scope, Store};
 
+/// The type of a notice, which two persons end with `lieferung freigeben`.
+const NOTICE: &str = "xpersonenstand.141010";
 /// At most so many of each are listed; more are said to be there.
 const LIMIT: usize = 200;
 
@@ -51,8 +55,16 @@ pub async fn run(
 async fn all(store: &dyn Store, limit: usize) -> Result<Parked, CliError> {
     let states = vec![Inbound::Parked, Inbound::Quarantined];
     let messages = store.list(&Scope::Operator, Filter { states, limit, ..Filter::default() }).await?;
-    let sends = store.list_parked_sends(&Scope::Operator, limit).await?;
+    let sends = store.list_parked_sends(&Scope::Operator, limit).await?.into_iter().map(of_nobody).collect();
     Ok(Parked { messages, sends })
+}
+
+/// What is for an office that nobody knows has no channel to be given: a request is given to an office.
+fn of_nobody(send: ListedSend) -> ListedSend {
+    if send.destination != NOBODYS || send.message == NOTICE {
+        return send;
+    }
+    ListedSend { next_step: Some(vorgang::zuweisen(send.cause_id)), ..send }
 }
 
 async fn show(store: &dyn Store, clock: &Clock, id: Uuid, out: &mut Output) -> Result<Exit, CliError> {
@@ -65,8 +77,8 @@ async fn show(store: &dyn Store, clock: &Clock, id: Uuid, out: &mut Output) -> R
     }
     // The contract finds parked rows only as a list; there are few, or something else is wrong.
     let sends = store.list_parked_sends(&Scope::Operator, usize::from(u16::MAX)).await?;
-    if let Some(send) = sends.iter().find(|send| send.id == id) {
-        print_send(send, clock.now(), out)?;
+    if let Some(send) = sends.into_iter().find(|send| send.id == id).map(of_nobody) {
+        print_send(&send, clock.now(), out)?;
         return Ok(Exit::Ok);
     }
     out.say(&format!("nothing with id {id} waits for a person; see `drehscheibe parked list`"))?;
@@ -153,6 +165,18 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&printed.text()).unwrap();
         assert_eq!(json["messages"][0]["cause"], "no route claims it");
         assert_eq!(json["sends"][0]["state"], "unclear");
+    }
+
+    #[test]
+    fn what_no_office_is_known_for_says_what_gives_it_one() {
+        let nobodys = ListedSend { destination: NOBODYS.into(), ..send() };
+        let request = of_nobody(ListedSend { message: "xfamilie.0801".into(), ..nobodys.clone() });
+        let step = format!("vorgang zuweisen {}", request.cause_id);
+        assert!(request.next_step.unwrap().contains(&step));
+        let notice = ListedSend { message: NOTICE.into(), ..nobodys };
+        for other in [notice, send()] {
+            assert_eq!(of_nobody(other.clone()), other);
+        }
     }
 
     #[test]

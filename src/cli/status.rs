@@ -19,7 +19,7 @@ use crate::effects::{Fact, Question};
 use crate::engine::commit::TO_MAINTAINERS;
 use crate::engine::objecting;
 use crate::envelope::Inbound;
-use crate::pipeline::jugendamt::OFFICE;
+use crate::pipeline::jugendamt::{NOBODYS, OFFICE};
 use crate::register::aemter::tag;
 use crate::register::bestand::Bestand;
 use crate::register::objection::{Sought, Why};
@@ -304,13 +304,19 @@ fn of_destination(
     const CALL: &str =
         "read the cause with `drehscheibe parked list`, call the receiver: where it arrived `parked arrived`";
     const ASK: &str = "ask the receiver (`drehscheibe parked list`): where it arrived `parked arrived`, else `parked replay`";
+    const NOBODY_KNOWN: &str =
+        "no office is known: find it (`drehscheibe parked list`), then two persons `vorgang zuweisen`";
     let counted = [
         ("Zustellung ungeklärt", backlog.unclear, Whose::Person, ASK),
         (
             "unzustellbar",
             backlog.parked,
             Whose::Person,
-            "read the cause with `drehscheibe parked list`, mend it, replay",
+            if *name == NOBODYS {
+                NOBODY_KNOWN
+            } else {
+                "read the cause with `drehscheibe parked list`, mend it, replay"
+            },
         ),
         ("nicht bestätigt", backlog.failed, Whose::Person, CALL),
         (
@@ -329,7 +335,10 @@ fn of_destination(
         next: next.to_owned(),
     };
     let mut items: Vec<Item> = counted.into_iter().filter(|(_, count, ..)| *count > 0).map(item).collect();
-    if backlog.waiting > 0 {
+    // What waits there waits for its first row.
+    if backlog.waiting > 0 && *name == NOBODYS {
+        items.push(item(("wartet dahinter", backlog.waiting, Whose::Person, NOBODY_KNOWN)));
+    } else if backlog.waiting > 0 {
         let (whose, cause, next) = why_it_waits(backlog, pauses, known, now);
         let (count, since) = (backlog.waiting, backlog.oldest);
         items.push(Item { what: name.clone(), count, since, whose, cause, next });

@@ -11,8 +11,9 @@ use super::messages::way_left;
 use super::output::{Output, moment, or_dash};
 use super::person;
 use crate::clock::Clock;
-use crate::effects::Vorgang;
+use crate::effects::{Vorgang, VorgangState};
 use crate::pipeline::alias::ALIAS;
+use crate::register::vorgang::{ANTRAG, Zuweisung};
 use crate::store::contract::{Filter, Scope, Store, View};
 
 /// How many are looked through for one.
@@ -42,6 +43,14 @@ pub struct Shown {
     /// Ways that were left of what the delivery sent that began it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub wege: Vec<String>,
+    /// Whether two persons gave it to its office.
+    pub zugewiesen: bool,
+    /// The office that a first person named; a second one is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zuweisung: Option<Zuweisung>,
+    /// What a person can do next, where nothing goes on by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_step: Option<String>,
     /// The row of the table; only for the responsible Mandant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fall: Option<String>,
@@ -61,23 +70,22 @@ pub async fn run(
             Ok(Exit::Ok)
         }
         // What it asks stands in a file of its own, since it needs the whole stage.
-        VorgangCommand::Bestaetigen { .. } => {
+        VorgangCommand::Bestaetigen { .. } | VorgangCommand::Zuweisen(_) => {
             Err(CliError::Usage("this is carried out by the running process".to_owned()))
         }
         VorgangCommand::Show(VorgangShowArgs { id, mandant, reason }) => {
-            let all = shown(store, clock, ALL, mandant, reason).await?;
-            match all.into_iter().find(|one| one.id == *id || one.nummer == Some(*id)) {
-                Some(mut one) => {
-                    one.wege = ways(store, mandant, one.nummer).await?;
-                    print_one(&one, out)?;
-                    Ok(Exit::Ok)
-                }
+            let mut found = one(store, clock, *id, mandant, reason).await?;
+            if let Some(one) = &mut found {
+                one.wege = ways(store, mandant, one.nummer).await?;
+            }
+            match &found {
+                Some(one) => print_one(one, out)?,
                 None => {
                     out.say(&format!("no Vorgang with id {id}; see `drehscheibe vorgang list`"))?;
                     out.value(&serde_json::Value::Null)?;
-                    Ok(Exit::No)
                 }
             }
+            Ok(if found.is_some() { Exit::Ok } else { Exit::No })
         }
     }
 }
@@ -95,6 +103,18 @@ async fn ways(
     let filter = Filter { id: nummer, limit: 1, ..Filter::default() };
     let sends = store.list(&scope, filter).await?.into_iter().flat_map(|message| message.sends);
     Ok(sends.flat_map(|send| send.ways).map(|left| way_left(&left)).collect())
+}
+
+/// One by its id or by our id of the request that began it.
+pub async fn one(
+    store: &dyn Store,
+    clock: &Clock,
+    id: Uuid,
+    mandant: &Option<String>,
+    reason: &str,
+) -> Result<Option<Shown>, CliError> {
+    let all = shown(store, clock, ALL, mandant, reason).await?;
+    Ok(all.into_iter().find(|one| one.id == id || one.nummer == Some(id)))
 }
 
 async fn shown(
@@ -133,8 +153,23 @@ fn show(vorgang: &Vorgang, with_letter: bool) -> Shown {
         erinnerungen: akte.erinnerungen,
         gesendet: sent.collect(),
         wege: Vec::new(),
+        zugewiesen: akte.zugewiesen,
+        zuweisung: akte.zuweisung.clone(),
+        next_step: akte.nummer.filter(|_| nobodys(vorgang)).map(zuweisen),
         fall: akte.fall.filter(|_| with_letter).map(|fall| format!("{fall:?}")),
     }
+}
+
+/// Whether it is a request that waits for an office and has none.
+fn nobodys(vorgang: &Vorgang) -> bool {
+    vorgang.akte.art == ANTRAG && vorgang.owner.is_empty() && vorgang.state == VorgangState::BeimJugendamt
+}
+
+/// What gives a Vorgang to an office.
+pub fn zuweisen(id: Uuid) -> String {
+    format!(
+        "find the office, then two persons: `drehscheibe vorgang zuweisen {id} --amt … --aktenzeichen … --reason …`"
+    )
 }
 
 /// Prints a list: a row for each Vorgang.
@@ -179,6 +214,16 @@ fn print_one(one: &Shown, out: &mut Output) -> std::io::Result<()> {
     for left in &one.wege {
         out.say(&format!("{:<11}{left}", "way"))?;
     }
+    if one.zugewiesen {
+        out.say(&format!("{:<11}{}", "zugewiesen", "by two persons"))?;
+    }
+    if let Some(Zuweisung { amt, person, am }) = &one.zuweisung {
+        let said = format!("{amt}, by {person} at {}; a second person is missing", moment(*am));
+        out.say(&format!("{:<11}{said}", "zuweisung"))?;
+    }
+    if let Some(next) = &one.next_step {
+        out.say(&format!("{:<11}{next}", "next step"))?;
+    }
     if let Some(fall) = &one.fall {
         out.say(&format!("{:<11}{fall}", "fall"))?;
     }
@@ -189,7 +234,6 @@ fn print_one(one: &Shown, out: &mut Output) -> std::io::Result<()> {
 mod tests {
     use super::*;
     use crate::cli::output::tests::Printed;
-    use crate::effects::VorgangState;
     use crate::register::entscheidung::Fall;
     use crate::register::vorgang::Akte;
 
@@ -220,6 +264,28 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&printed.text()).unwrap();
         assert_eq!(json[0]["state"], "beim-jugendamt");
         assert!(json[0].get("fall").is_none());
+    }
+
+    #[test]
+    fn one_without_an_office_says_what_gives_it_one() {
+        let mut nobodys = Vorgang { owner: String::new(), ..example() };
+        nobodys.akte.nummer = Some(Uuid::from_u128(9));
+        let said = |vorgang: &Vorgang| {
+            let printed = Printed::default();
+            print_one(&show(vorgang, false), &mut printed.output(false)).unwrap();
+            printed.text()
+        };
+        let step = "vorgang zuweisen 00000000-0000-0000-0000-000000000009";
+        assert!(said(&nobodys).contains(step), "{}", said(&nobodys));
+        let am = "2026-11-21T12:00:00Z".parse().unwrap();
+        nobodys.akte.zuweisung =
+            Some(Zuweisung { amt: "jugendamt-bremen".into(), person: "anna".into(), am });
+        let missing = "jugendamt-bremen, by anna at 2026-11-21 12:00:00Z; a second person is missing";
+        assert!(said(&nobodys).contains(missing), "{}", said(&nobodys));
+        let over = Vorgang { state: VorgangState::Zurueckgezogen, ..nobodys };
+        for other in [over, example()] {
+            assert!(!said(&other).contains("zuweisen"));
+        }
     }
 
     #[test]

@@ -106,7 +106,8 @@ async fn halving(core: &Core, batch: &[Pending]) -> (Vec<Result<Committed, Store
                 }
                 let new = batch[range.clone()].iter().zip(&outcomes);
                 let new = new.filter(|(_, outcome)| **outcome == Committed::New);
-                let sends: usize = new.map(|(pending, _)| pending.entry().effects.sends.len()).sum();
+                let rows = |effects: &Effects| effects.sends.len() + effects.hand_overs.len();
+                let sends: usize = new.map(|(pending, _)| rows(&pending.entry().effects)).sum();
                 let left = sends > lanes.iter().map(|lane| lane.heads.len()).sum();
                 kept.push(Kept { reserved, lanes, left });
                 for (index, outcome) in range.zip(outcomes) {

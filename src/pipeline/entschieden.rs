@@ -8,7 +8,7 @@ use crate::register::antwort::Gefragt;
 use crate::register::entscheidung::{Entscheidung, Ergebnis};
 use crate::register::keys::{self, SearchKey};
 use crate::register::record::{Postkorb, Record};
-use crate::register::vorgang::Akte;
+use crate::register::vorgang::{ANTRAG, Akte};
 
 /// Value that says what becomes of a request.
 pub const ERGEBNIS: &str = "ergebnis";
@@ -53,7 +53,7 @@ pub fn festhalten(message: &mut Message, entscheidung: Entscheidung) {
         Ergebnis::Negativ | Ergebnis::Eintragung | Ergebnis::Zustaendigkeit => None,
     };
     let akte = Akte {
-        art: "antrag".to_owned(),
+        art: ANTRAG.to_owned(),
         partner: message.sender.id.clone(),
         nummer: Some(message.envelope.head.id),
         transaktionsid: message.record.kopf.transaktionsid.clone(),

@@ -21,7 +21,7 @@ use crate::pipeline::step::{
 use crate::register::aemter::tag;
 use crate::register::keys;
 use crate::register::tafeln::Tafeln;
-use crate::register::vorgang::Gesendet;
+use crate::register::vorgang::{ANTRAG, Gesendet};
 
 /// The row of the menu.
 pub const ENTRY: Entry = Entry {
@@ -36,7 +36,9 @@ pub const ENTRY: Entry = Entry {
 /// The first part of a destination that stands for an office without a channel: `jugendamt:<office>`.
 pub const OFFICE: &str = "jugendamt";
 /// The office where nobody knows which.
-const UNKNOWN: &str = "unbekannt";
+pub const UNKNOWN: &str = "unbekannt";
+/// Where lies what is for an office that nobody knows: two persons give its Vorgang to one (`zuweisen`).
+pub const NOBODYS: &str = "jugendamt:unbekannt";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum To {
@@ -147,6 +149,10 @@ impl Step for Jugendamt {
             sending::outgoing(message, &purpose, (&partner, &destination), document, parts, patience);
         send.not_before = None;
         sending::by_ways(&mut send, ways, message.now());
+        // What an office gets of one request comes in the order in which it was said: never its withdrawal before it. What has several
+        // ways has none, for on another one it could be overtaken all the same.
+        let asked = message.vorgang.as_ref().filter(|change| change.vorgang.akte.art == ANTRAG);
+        send.order = asked.filter(|_| send.ways.is_empty()).map(|change| change.key.clone());
         message.effects.sends.push(send);
         // Whether it can be reached stands with the row; here it would tell the case.
         message.audit(ENTRY.word, &[]);

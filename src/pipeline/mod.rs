@@ -43,6 +43,7 @@ mod testing;
 pub mod uebergaenge;
 pub mod versions;
 pub mod vorgang;
+pub mod zuweisen;
 
 /// All verbs, in the order in which help shows them.
 pub const STEPS: &[step::Entry] = &[
@@ -61,6 +62,7 @@ pub const STEPS: &[step::Entry] = &[
     build::ENTRY,
     forward::ENTRY,
     vorgang::ENTRY,
+    zuweisen::ENTRY,
     settle::ENTRY,
     erinnern::ENTRY,
     note::ENTRY,

@@ -140,7 +140,8 @@ impl Vorgang {
             return Ok(Flow::Ask(both.into()));
         }
         let Some(Fact::Vorgang(Some(vorgang))) = message.fact(1).cloned() else { return Err(unknown()) };
-        let of = (vorgang.owner.as_str(), vorgang.akte.gefragt.as_deref());
+        let asked = vorgang.akte.gefragt.as_deref().filter(|_| !vorgang.akte.zugewiesen);
+        let of = (vorgang.owner.as_str(), asked);
         if !zustaendig(&self.tafeln, of, &message.sender.id, tag(message.now())) {
             let text = "Für diesen Vorgang ist heute eine andere Stelle zuständig.";
             return Err(refused(Fault::Authority, "nicht-zustaendig", text));
@@ -245,9 +246,12 @@ fn zurueckziehen(message: &mut Message, named: &str) -> Result<Flow, Trouble> {
     let mut vorgang = vorgang;
     if let Ok(state) = uebergaenge::allowed(vorgang.state, VorgangState::Zurueckgezogen) {
         vorgang.state = state;
-        let told = json!({ "art": RUECKZUG, "transaktionsid": id });
-        let document = sending::json_document(message, MESSAGE, message.derived_id(RUECKZUG), &told);
-        message.built.insert(named.to_owned(), document);
+        // No office has it, and none is given it any more: there is nobody to be told.
+        if !vorgang.owner.is_empty() {
+            let told = json!({ "art": RUECKZUG, "transaktionsid": id });
+            let document = sending::json_document(message, MESSAGE, message.derived_id(RUECKZUG), &told);
+            message.built.insert(named.to_owned(), document);
+        }
         message.keep_vorgang(VorgangChange { key, vorgang });
     }
     message.values.insert(ENTRY.word, "zurueckgezogen".to_owned());
@@ -454,9 +458,15 @@ mod tests {
             outcome.map(|_| message)
         };
         let open = withdraw(Some(begun())).unwrap();
-        assert_eq!(open.vorgang.unwrap().vorgang.state, VorgangState::Zurueckgezogen);
+        assert_eq!(open.vorgang.as_ref().unwrap().vorgang.state, VorgangState::Zurueckgezogen);
         let done = withdraw(Some(Stored { state: VorgangState::Zugestellt, ..begun() })).unwrap();
         assert!(done.vorgang.is_none());
+        let nobodys = withdraw(Some(Stored { owner: String::new(), ..begun() })).unwrap();
+        assert!(nobodys.built.is_empty() && !open.built.is_empty(), "there is nobody to be told");
+        assert_eq!(
+            (nobodys.values, nobodys.effects.audit),
+            (open.values.clone(), open.effects.audit.clone())
+        );
         assert_eq!((done.values, done.effects.audit), (open.values, open.effects.audit));
         assert_eq!(code(withdraw(None).map(|_| Flow::Next)), "S999 vorgang-unbekannt");
     }

@@ -477,7 +477,7 @@ pub const MAENNLICH: &str = "m";
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registermeldung {
     /// What: `beginn`, `abgleich`, `erklaerung`, `meldung`, `marke`, `rueckzug`, `erledigt`, `abgelehnt`, `bestaetigung`,
-    /// `freigabe`, `offene-lieferungen`.
+    /// `freigabe`, `zuweisung`, `offene-lieferungen`.
     pub was: String,
     /// The Jugendamt, as named in `partners.yaml`.
     pub jugendamt: Option<String>,

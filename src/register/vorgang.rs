@@ -93,7 +93,27 @@ pub struct Akte {
     /// Nothing was decided because the login is missing, unreadable or too old: the service has her log in again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub erneuern: bool,
+    /// Two persons gave it to its office: the residence that was asked for no longer says who answers it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub zugewiesen: bool,
+    /// What a first person said; it waits for a second one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zuweisung: Option<Zuweisung>,
 }
+
+/// A first person's word to which office a Vorgang is to go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Zuweisung {
+    /// The office.
+    pub amt: String,
+    /// Who said so.
+    pub person: String,
+    /// When.
+    pub am: Timestamp,
+}
+
+/// [`Akte::art`] of a request.
+pub const ANTRAG: &str = "antrag";
 
 /// The use of an application of another authority (Once-Only).
 pub const ONCE_ONLY: &str = "once-only";

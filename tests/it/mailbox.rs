@@ -4,11 +4,19 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use drehscheibe::app::house::{House, Options};
+use drehscheibe::app::player::Given;
 use drehscheibe::cli::sample::{Wish, eintragung};
+use drehscheibe::clock::Clock;
+use drehscheibe::engine::core::Settings;
+use drehscheibe::engine::points::Points;
+use drehscheibe::envelope::Inbound;
+use drehscheibe::store::contract::Scope;
 use reqwest::{Method, Response};
 use serde_json::Value;
 
-use crate::support::{Running, StageDir, TOKEN, free_port, ready, root};
+use crate::klaerfall;
+use crate::support::{Receiver, Running, StageDir, TOKEN, free_port, ready, root};
 
 /// Token of a second office with a mailbox.
 const OTHER: &str = "token-des-zweiten-postfachs-0123456789";
@@ -287,4 +295,147 @@ fn check_refuses_a_mailbox_that_nobody_can_open() {
     let said =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(!output.status.success() && said.contains("nothing proves who it is"), "{said}");
+}
+
+/// A house with the shipped routes in which Bremen comes for what it gets.
+async fn shipped() -> (House, StageDir, Receiver) {
+    let receiver = Receiver::start().await;
+    let http = free_port();
+    let mut stage = klaerfall::stage("A", http, receiver.address);
+    (stage.routes, stage.http) = (root().join("routes"), http);
+    for (file, from, to) in [
+        ("connections.yaml", "connections:\n", "connections:\n  postfach: { kind: mailbox, lease: 10s }\n"),
+        (
+            "partners.yaml",
+            "channels:\n      lieferungen: {}\n    answers-by: lieferungen\n",
+            "channels:\n      lieferungen: {}\n      postfach: {}\n    answers-by: postfach\n",
+        ),
+    ] {
+        let path = stage.stage().join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from}");
+        fs::write(path, text.replacen(from, to, 1)).unwrap();
+    }
+    let options = Options {
+        place: klaerfall::place_of(&stage),
+        clock: Clock::scaled(klaerfall::began(), 1.0),
+        points: Points::none(),
+        settings: Settings { workers: 1, ..Settings::default() },
+        waits: false,
+    };
+    (House::start(options).await.unwrap(), stage, receiver)
+}
+
+fn given(binding: &str, partner: &str, name: &str, body: String) -> Given {
+    let (binding, partner) = (binding.to_owned(), Some(partner.to_owned()));
+    Given { binding, partner, transport_id: name.to_owned(), body: body.into(), ..Given::default() }
+}
+
+fn case(file: &str, changes: &[(&str, &str)]) -> String {
+    let text = fs::read_to_string(root().join("routes/tests").join(file)).unwrap();
+    changes.iter().fold(text, |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_office_gets_a_request_before_its_withdrawal_and_one_of_nobody_when_it_is_given_it() {
+    let (house, stage, _receiver) = shipped().await;
+    let (intake, store) = (house.shared.around.intake.clone(), house.shared.core.store.clone());
+    let token = fs::read_to_string(stage.stage().join("secrets/jugendamt-bremen.token")).unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let ask = async |method: Method, path: &str, receipt: Option<&str>| {
+        let url = format!("http://{}/v1/postfach{path}", stage.http);
+        let mut request = client.request(method, url).bearer_auth(token.trim());
+        if let Some(receipt) = receipt {
+            request = request.header("abholung", receipt);
+        }
+        request.send().await.unwrap()
+    };
+    let list = async || {
+        let page = json(ask(Method::GET, "", None).await).await;
+        let all = page["nachrichten"].as_array().unwrap().clone();
+        all.iter().map(|one| (id(one), one["nachricht"].to_string())).collect::<Vec<_>>()
+    };
+    let close = async |id: &str| {
+        let fetched = ask(Method::POST, &format!("/{id}/abholung"), None).await;
+        let receipt = fetched.headers()["abholung"].to_str().unwrap().to_owned();
+        let body = fetched.text().await.unwrap();
+        let ended = ask(Method::POST, &format!("/{id}/empfang"), Some(&receipt)).await;
+        assert_eq!(ended.status(), 200);
+        body
+    };
+    let deliver = async |given: Given| {
+        let verdict = intake.deliver(klaerfall::envelope(&given)).await.unwrap();
+        assert_eq!(verdict.state, Inbound::Accepted, "{:?}", verdict.codes);
+        verdict.id
+    };
+    let antrag = "antwort-jugendamt/antrag.json";
+    deliver(given("http /v1/antraege", "kita-portal-nord", "a", case(antrag, &[]))).await;
+    deliver(given(
+        "http /v1/rueckzuege",
+        "kita-portal-nord",
+        "b",
+        case("antrag-rueckzug/rueckzug.json", &[]),
+    ))
+    .await;
+    let both = list().await;
+    assert_eq!(both.len(), 2, "{both:?}");
+    assert!(both[0].1.contains("0801") && both[1].1.contains("rueckzug"), "{both:?}");
+    let early = ask(Method::POST, &format!("/{}/abholung", both[1].0), None).await;
+    assert_eq!(early.status(), 409, "the withdrawal waits until its request is closed");
+    assert!(close(&both[0].0).await.contains("0801"));
+    assert!(close(&both[1].0).await.contains("rueckzug"));
+    assert!(list().await.is_empty());
+
+    // Nobody knows the office of this one.
+    let changes = [
+        ("\"gemeindeschluessel\": \"04011000\"", "\"gemeindeschluessel\": \"09162000\""),
+        ("\"wohnort\": \"Bremen\"", "\"wohnort\": \"M\u{fc}nchen\""),
+        ("8b7a-000000000801", "8b7a-000000001801"),
+        ("8b7a-000000000201", "8b7a-000000001201"),
+    ];
+    let nobodys = deliver(given("http /v1/antraege", "kita-portal-nord", "c", case(antrag, &changes))).await;
+    for _ in 0..500 {
+        if !store.list_parked_sends(&Scope::Operator, 1).await.unwrap().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let told = async |words: &[&str]| {
+        let mut command = stage.command(words);
+        let ended = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let said = [ended.stdout, ended.stderr].concat();
+        (ended.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let (_, said) = told(&["parked", "list", "--json"]).await;
+    assert!(said.contains(&format!("vorgang zuweisen {nobodys}")), "{said}");
+    let (_, said) = told(&["status"]).await;
+    assert!(said.contains("vorgang zuweisen"), "{said}");
+    let number = nobodys.to_string();
+    let why = ["--aktenzeichen", "51-12/2026", "--grund", "Amt nimmt den Vorgang an", "--wait", "20s"];
+    let give = |amt: &'static str| [&["vorgang", "zuweisen", &number, "--amt", amt][..], &why[..]].concat();
+    for wrong in ["09162000", "jugendamt-bremerhaven"] {
+        let (code, said) = told(&give(wrong)).await;
+        assert_eq!(code, Some(2), "{said}");
+    }
+    let (code, said) = told(&give("04011")).await;
+    assert!(code == Some(0) && said.contains("a second person"), "{said}");
+    let (code, said) = told(&give("jugendamt-bremen")).await;
+    assert!(code == Some(1) && said.contains("dieselbe-person"), "{said}");
+    assert!(list().await.is_empty(), "one person alone gives nothing to anybody");
+    let (_, said) = told(&["vorgang", "show", &number, "--reason", "Wer fehlt noch"]).await;
+    assert!(said.contains("a second person is missing"), "{said}");
+    let order = case("vorgang-zuweisung/zuweisung.json", &[("000000000201", "000000001201")]);
+    let order = given("person zuweisung", "jugendamt-bremen", "d", order);
+    deliver(Given { acting: Some("bert.muster".to_owned()), ..order }).await;
+    let third = list().await;
+    assert_eq!(third.len(), 1, "{third:?}");
+    assert!(close(&third[0].0).await.contains("0801"));
+    let (_, said) = told(&["vorgang", "show", &number, "--reason", "Wer hat ihn"]).await;
+    assert!(said.contains("jugendamt-bremen") && said.contains("by two persons"), "{said}");
+    let (_, said) = told(&["parked", "list"]).await;
+    assert!(said.contains("nothing waits for a person"), "{said}");
+    house.stop(Duration::from_secs(5)).await;
 }

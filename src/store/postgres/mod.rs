@@ -12,6 +12,7 @@ mod deliveries;
 pub mod duty;
 mod essence;
 mod follow;
+mod hand_over;
 mod house;
 mod keyring;
 mod lanes;

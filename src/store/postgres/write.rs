@@ -17,7 +17,7 @@ use crate::store::postgres::commit::{Old, tag};
 use crate::store::postgres::pool::{Tx, rows, run, together};
 use crate::store::postgres::records::{Rows, cases, records, timers};
 use crate::store::postgres::values::{get, race, sql};
-use crate::store::postgres::{deliveries, lanes, objections, remove, resumed};
+use crate::store::postgres::{deliveries, hand_over, lanes, objections, remove, resumed};
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
 use crate::store::sealing::prepare::{MirrorWork, SendWork, Work};
 use crate::store::sealing::taking::Taking;
@@ -115,6 +115,7 @@ pub async fn all(
     deliveries::note(tx, winners, mirror).await?;
     traces(tx, winners, &subjects, mirror, &rows_of).await?;
     objections::change(tx, winners).await?;
+    hand_over::all(base, tx, winners, month).await?;
     let woken: Vec<&[u8]> = winners.iter().flat_map(|w| w.work.wakes.iter().map(|key| &key[..])).collect();
     let woken = !woken.is_empty() && run(tx, sql!("waiting_wake"), &[&woken]).await? > 0;
     if let Some(trail) = late {

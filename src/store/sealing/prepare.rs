@@ -9,7 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::effects::{AuditLine, MirrorChange, Outgoing, Retrieval, Vorgang, bestand_key, objections_key};
+use crate::effects::{
+    AuditLine, HandOver, MirrorChange, Outgoing, Retrieval, Vorgang, bestand_key, objections_key,
+};
 use crate::envelope::{Hold, Inbound, Part};
 use crate::register::keys::SearchKey;
 use crate::register::objection::{ObjectionChange, Opening, Which, Why};
@@ -140,6 +142,25 @@ pub struct SendWork {
     pub claims: Vec<(String, Key)>,
 }
 
+/// Rows that go over to another addressee.
+#[derive(Debug)]
+pub struct HandOverWork {
+    /// The message whose rows go over.
+    pub cause: Uuid,
+    /// The partner that they were for.
+    pub from: String,
+    /// The lanes where more of it may wait.
+    pub lanes: Vec<Tag>,
+    /// Where to from now on.
+    pub destination: String,
+    /// The receiver from now on.
+    pub partner: String,
+    /// Name of the lane there.
+    pub lane: Tag,
+    /// Given up after.
+    pub deadline: Option<i64>,
+}
+
 /// A timer, sealed.
 #[derive(Debug)]
 pub struct TimerWork {
@@ -239,6 +260,8 @@ pub struct Work {
     pub timers: Vec<TimerWork>,
     /// Sends.
     pub sends: Vec<SendWork>,
+    /// Rows that go over to another addressee.
+    pub hand_overs: Vec<HandOverWork>,
     /// Lines of the audit trail.
     pub audit: Vec<AuditLine>,
     /// Retrievals.
@@ -289,6 +312,23 @@ impl Work {
             "sends": self.sends.iter().map(|s| s.id).collect::<Vec<_>>(),
             "lines": self.audit,
         })
+    }
+}
+
+/// The name of the lane of an order at a destination.
+fn lane_of(keyring: &Keys, destination: &str, order: &SearchKey) -> Tag {
+    keyring.order.tag_of(&[destination.as_bytes(), &order.octets()])
+}
+
+fn hand_over(keyring: &Keys, over: &HandOver) -> HandOverWork {
+    HandOverWork {
+        cause: over.cause,
+        from: over.from.clone(),
+        lanes: over.waiting_at.iter().map(|at| lane_of(keyring, at, &over.order)).collect(),
+        destination: over.destination.clone(),
+        partner: over.partner.clone(),
+        lane: lane_of(keyring, &over.destination, &over.order),
+        deadline: over.deadline.map(micros),
     }
 }
 
@@ -354,10 +394,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Op
             content: Fresh::seal(owner, Some(&to_json(&head)?), Some(&send.body), None)?,
             claims: open_claims(&mandant, &head.parts)?,
             open: taken.then(|| Letter { head, body: send.body.clone() }),
-            lane: send
-                .order
-                .as_ref()
-                .map(|key| keyring.order.tag_of(&[send.destination.as_bytes(), &key.octets()])),
+            lane: send.order.as_ref().map(|key| lane_of(keyring, &send.destination, key)),
             id: send.id,
             destination: send.destination.clone(),
             partner: send.partner.clone(),
@@ -444,6 +481,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Op
         objections,
         timers,
         sends,
+        hand_overs: effects.hand_overs.iter().map(|over| hand_over(keyring, over)).collect(),
         audit: effects.audit.clone(),
         retrievals: effects.retrievals.clone(),
         wakes: effects.wakes.iter().map(search).collect(),

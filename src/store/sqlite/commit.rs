@@ -23,7 +23,7 @@ use crate::store::sqlite::claims::Pending;
 use crate::store::sqlite::deliveries::Deltas;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{deliveries, lanes, ledger, objections, register, remove};
+use crate::store::sqlite::{deliveries, hand_over, lanes, ledger, objections, register, remove};
 
 /// What became of an entry; the verdict of a repeat is opened outside the transaction.
 #[derive(Debug)]
@@ -124,6 +124,7 @@ pub fn entry(
     for send in &work.sends {
         queue(scene, pending, (work, stamp), subject.as_ref(), send, taking.as_deref_mut())?;
     }
+    hand_over::all(scene, work)?;
     let mut woken = false;
     for key in &work.wakes {
         woken |= scene.run(sql!("waiting_wake"), [key])? > 0;

@@ -12,6 +12,7 @@ mod duty;
 mod essence;
 mod follow;
 mod guards;
+mod hand_over;
 mod house;
 mod keyring;
 mod jobs;

@@ -6,6 +6,7 @@ pub mod damage;
 pub mod duty;
 pub mod follow;
 pub mod guards;
+pub mod hand_over;
 pub mod house;
 pub mod kept;
 pub mod lanes;
@@ -44,6 +45,8 @@ macro_rules! store_contract {
                 what_failed_waits_for_a_person_and_is_never_sent_again a_look_is_settled_under_its_duty_only
                 what_comes_back_with_a_look_is_laid_down_with_it what_is_sent_again_is_followed_anew
                 a_deletion_reaches_what_is_followed retention_takes_what_was_followed_along;
+            hand_over: what_waits_for_nobody_goes_over_in_its_order what_had_reached_another_goes_over_once_more
+                only_what_is_new_hands_anything_over;
             kept: what_a_commit_keeps_is_what_a_claim_would_get what_a_commit_keeps_is_settled_like_any_other
                 a_commit_keeps_no_more_than_wanted_and_only_what_is_new a_lease_of_a_commit_runs_out
                 a_lease_that_its_holder_does_not_know_of_ends_at_once;
