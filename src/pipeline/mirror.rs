@@ -128,7 +128,8 @@ impl Step for Mirror {
         }
         known.stamps(message.answers.get(place..questions.len()).unwrap_or_default()).ok_or_else(strange)?;
         let (partner, am) = (message.sender.id.as_str(), tag(message.now()));
-        let owns = |stored: &Stored| self.tafeln.aemter.gehoert(&stored.partner, partner, am);
+        let owns =
+            |stored: &Stored| self.tafeln.gehoert(&stored.partner, &stored.registersatz.kind, partner, am);
         let judged = delivery.judge(&known, &owns);
         // A repeat is no fault while a load is declared; only then is the Bestand asked for: no other delivery
         // depends on it, nor is to be decided again because it changed.
