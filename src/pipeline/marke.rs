@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::effects::{Fact, MirrorChange, Question, Retrieval};
+use crate::effects::{Fact, MirrorChange, Question, Retrieval, Stored};
 use crate::message::Message;
 use crate::pipeline::bestand::{incomplete, only_persons, person, registermeldung};
 use crate::pipeline::settings;
@@ -64,9 +64,10 @@ impl Step for Marke {
             return Err(Trouble::Ours("marke got other answers than it asked for".to_owned()));
         };
         let am = tag(message.now());
-        let owner = |partner: &str| self.tafeln.aemter.gehoert(partner, &message.sender.id, am);
+        let (sender, tafeln) = (&message.sender.id, &self.tafeln);
+        let own = |stored: &Stored| tafeln.gehoert(&stored.partner, &stored.registersatz.kind, sender, am);
         // Whether it exists at another office is nobody's business.
-        let Some(stored) = found.into_iter().find(|stored| stored.id == id && owner(&stored.partner)) else {
+        let Some(stored) = found.into_iter().find(|stored| stored.id == id && own(stored)) else {
             let text = "Einen solchen Registersatz dieser Stelle gibt es nicht.";
             return Err(Rejection::new(Fault::Other, text).rule("registersatz-unbekannt").into());
         };
@@ -83,7 +84,7 @@ impl Step for Marke {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::effects::{Answer, Guard, Stored};
+    use crate::effects::{Answer, Guard};
     use crate::envelope::{Envelope, How, PartnerRef};
     use crate::pipeline::testing::{bench, building, message};
     use crate::register::record::{Quelle, Registermeldung, Registersatz};

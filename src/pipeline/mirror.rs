@@ -110,7 +110,8 @@ impl Step for Mirror {
     }
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
-        let delivery = Delivery::of(message)?;
+        let orte = &self.tafeln.gemeinden;
+        let mut delivery = Delivery::of(message, orte)?;
         message.effects.subjects = delivery.keys().to_vec();
         let mut questions = delivery.questions();
         let clocks = questions.len();
@@ -119,7 +120,7 @@ impl Step for Mirror {
             return Ok(Flow::Ask(questions));
         }
         let strange = || Trouble::Ours("mirror got answers to other questions than it asked".to_owned());
-        let mut known = delivery.known(&message.answers).ok_or_else(strange)?;
+        let mut known = delivery.known(&message.answers, orte).ok_or_else(strange)?;
         // Hardly ever asked: only of what was deleted lately.
         let place = questions.len();
         questions.extend(delivery.stempel(&known));
@@ -128,7 +129,8 @@ impl Step for Mirror {
         }
         known.stamps(message.answers.get(place..questions.len()).unwrap_or_default()).ok_or_else(strange)?;
         let (partner, am) = (message.sender.id.as_str(), tag(message.now()));
-        let owns = |stored: &Stored| self.tafeln.aemter.gehoert(&stored.partner, partner, am);
+        let owns =
+            |stored: &Stored| self.tafeln.gehoert(&stored.partner, &stored.registersatz.kind, partner, am);
         let judged = delivery.judge(&known, &owns);
         // A repeat is no fault while a load is declared; only then is the Bestand asked for: no other delivery
         // depends on it, nor is to be decided again because it changed.
@@ -204,7 +206,7 @@ impl Mirror {
                     return Err(Rejection::new(Fault::Other, text).rule("registersatz-unbekannt").into());
                 }
                 let received = message.envelope.head.received;
-                return Ok(Flow::Wait { for_: delivery.key().clone(), until: later(received, self.wait) });
+                return Ok(Flow::Wait { for_: delivery.wartet().clone(), until: later(received, self.wait) });
             }
         }
         Ok(Flow::Next)
@@ -224,7 +226,7 @@ impl Mirror {
         if nach.vermerk.widerspruch {
             message.audit("mirror.contested", &[("record", &id.to_string())]);
         }
-        message.effects.wakes.extend(Delivery::weckt(&registersatz));
+        message.effects.wakes.extend(Delivery::weckt(&registersatz, &self.tafeln.gemeinden));
         message.effects.mirror.push(MirrorChange::put(id, registersatz));
         message.audit("mirror.put", &[("record", &id.to_string())]);
     }
@@ -240,7 +242,18 @@ impl Mirror {
     }
 
     fn remove(&self, message: &mut Message, delivery: &Delivery, id: Uuid, stand: Zeit) {
-        bury(message, id, delivery.key().clone(), Zeit { stempel: stand.stempel, ..delivery.zeit() });
+        let zeit = Zeit { stempel: stand.stempel, ..delivery.zeit() };
+        bury(message, id, delivery.key().clone(), zeit);
+        // Its place may come under another name.
+        for (nth, key) in delivery.daneben().iter().enumerate() {
+            let nobody = message.derived_id(&format!("schreibweise {nth}"));
+            message.effects.mirror.push(MirrorChange::Remove {
+                id: nobody,
+                tombstone: key.clone(),
+                created: zeit.moment,
+                until: later(message.now(), TOMBSTONE),
+            });
+        }
     }
 }
 
@@ -330,7 +343,7 @@ mod tests {
     const OLD: &str = "2026-01-01T00:00:00Z";
 
     fn satz(message: &Message) -> Registersatz {
-        Delivery::of(message).ok().and_then(Delivery::into_registersatz).unwrap()
+        Delivery::of(message, &Default::default()).ok().and_then(Delivery::into_registersatz).unwrap()
     }
 
     /// The sample's record as another message of the same office left it.
@@ -726,6 +739,70 @@ mod tests {
             let theirs = world(vec![old(|s| s.partner = "jugendamt-alt".into())]);
             let done = run_with(&step, &mut loeschung(), &theirs);
             assert_eq!(done.is_ok(), owns, "{last:?} {nachfolge:?}");
+        }
+    }
+
+    /// A table of two names for the place, as it is once it was completed.
+    fn two_names() -> Mirror {
+        let mut tafeln = Tafeln::default();
+        tafeln.gemeinden.add("BREMEN".into(), "040110000000");
+        tafeln.gemeinden.add_weiteren("BREMEN MITTE".into(), "040110000000");
+        Mirror { wait: WAIT, tafeln: Arc::new(tafeln) }
+    }
+
+    #[test]
+    fn what_names_its_place_in_another_way_is_the_same_record_once_the_table_knows_both() {
+        let district = || {
+            let mut message = message();
+            message.record.kind.as_mut().unwrap().geburtsort = Some("Bremen-Mitte".into());
+            message
+        };
+        for (step, replaced) in [(mirror(), false), (two_names(), true)] {
+            let mut delivered = district();
+            assert_eq!(run_with(&step, &mut delivered, &world(vec![old(|_| ())])), Ok(Flow::Next));
+            let [MirrorChange::Put { id, .. }] = &delivered.effects.mirror[..] else { panic!() };
+            assert_eq!(*id == Uuid::from_u128(7), replaced);
+        }
+        // A child that differs in anything else is another one.
+        let twin = old(|s| s.registersatz.kind.namen[0].vornamen = Some("Ida".into()));
+        let mut delivered = district();
+        assert_eq!(run_with(&two_names(), &mut delivered, &world(vec![twin])), Ok(Flow::Next));
+        let [MirrorChange::Put { id, .. }] = &delivered.effects.mirror[..] else { panic!() };
+        assert_ne!(*id, Uuid::from_u128(7));
+        // Where both stand already each is found by its own name.
+        let other = old(|s| {
+            s.id = Uuid::from_u128(8);
+            s.registersatz.kind.geburtsort = Some("Bremen-Mitte".into());
+            s.registersatz.eintragung.arten = vec!["04".into()];
+        });
+        let mut delivered = district();
+        let both = world(vec![old(|_| ()), other]);
+        assert_eq!(run_with(&two_names(), &mut delivered, &both), Ok(Flow::Next));
+        let [MirrorChange::Put { id, .. }] = &delivered.effects.mirror[..] else { panic!() };
+        assert_eq!(*id, Uuid::from_u128(8));
+    }
+
+    #[test]
+    fn a_korrektur_of_how_the_place_is_written_finds_the_record_under_either_name() {
+        for (alt, neu) in [("Bremen-Mitte", "Bremen"), ("Bremen", "Bremen-Mitte")] {
+            let mut message = korrektur(|angaben| {
+                let mut kind = message().record.kind.unwrap();
+                kind.geburtsort = Some(neu.into());
+                angaben.kind = Some(kind);
+            });
+            message.record.kind.as_mut().unwrap().geburtsort = Some(alt.into());
+            assert_eq!(
+                run_with(&two_names(), &mut message, &world(vec![old(|_| ())])),
+                Ok(Flow::Next),
+                "{alt}"
+            );
+            let put = message.effects.mirror.iter().find_map(|change| match change {
+                MirrorChange::Put { id, registersatz, .. } => {
+                    Some((*id, registersatz.kind.geburtsort.clone()))
+                }
+                MirrorChange::Remove { .. } => None,
+            });
+            assert_eq!(put, Some((Uuid::from_u128(7), Some(neu.into()))));
         }
     }
 

@@ -140,7 +140,13 @@ impl Objects for Objecting {
                 keys: vec![objection::inhalt(&settling.content)],
                 before: Timestamp::MAX,
             };
-            let later = Which::About { aemter, keys: of_each(&spoken, objection::closes), before };
+            // Of these children also what those left open who kept the register of their places before.
+            let held = spoken
+                .iter()
+                .filter_map(|(kind, _)| *kind)
+                .flat_map(|kind| self.tafeln.halter(kind, tag(settling.now)));
+            let later_of = once(aemter.into_iter().chain(held.map(|amt| amt.id.clone())));
+            let later = Which::About { aemter: later_of, keys: of_each(&spoken, objection::closes), before };
             let own = Which::Delivery(settling.head.id);
             changes.extend([close(own, EFFECT), close(itself, EFFECT), close(later, LATER)]);
             return self.told(changes, settling.now);

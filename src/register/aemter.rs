@@ -173,6 +173,25 @@ impl Aemter {
         false
     }
 
+    /// The offices that held a place one after the other, today's first: the table says it where an area begins on a day and another one's
+    /// covered the place until then. Nobody, where nobody or nobody alone holds it today.
+    pub fn halter(&self, ars: &str, am: Date) -> Vec<&Amt> {
+        let (mut all, mut am): (Vec<&Amt>, Date) = (Vec::new(), am);
+        // Each step goes back behind the beginning of an area, so there are no more of them than areas.
+        while let Zustaendig::Eines(amt) = self.zustaendig(ars, am) {
+            if all.last().is_none_or(|last| last.id != amt.id) {
+                all.push(amt);
+            }
+            let covers = |gebiet: &&Gebiet| gebiet.gilt(am) && deckt(&gebiet.ars, ars);
+            let since = amt.gebiete.iter().filter(covers).filter_map(|gebiet| gebiet.von).max();
+            match since.and_then(|first| first.yesterday().ok()) {
+                Some(before) => am = before,
+                None => break,
+            }
+        }
+        all
+    }
+
     /// The office that stands where this one stood: itself, or its last successor by this day. `None` where all its areas have
     /// ended and nobody took over.
     pub fn heutige<'a>(&'a self, owner: &'a str, am: Date) -> Option<&'a str> {
@@ -225,6 +244,14 @@ enum Liegt {
     Ja,
     Nein,
     Vielleicht,
+}
+
+/// Whether a place may lie in an area.
+fn deckt(gebiet: &str, ars: &str) -> bool {
+    match ars.len() {
+        AGS => !matches!(ags_in(ars, gebiet), Liegt::Nein),
+        _ => ars.starts_with(gebiet),
+    }
 }
 
 fn ags_in(ags: &str, gebiet: &str) -> Liegt {
@@ -312,6 +339,29 @@ mod tests {
         ] {
             assert_eq!(found(&aemter, key), office, "{key}");
         }
+    }
+
+    #[test]
+    fn a_place_was_held_by_one_after_the_other() {
+        let day = |text: &str| Some(text.parse().unwrap());
+        let gebiet = |ars: &str, von, bis| Gebiet { ars: ars.into(), von, bis };
+        let of = |id: &str, gebiete: Vec<Gebiet>| Amt { gebiete, ..amt(id, &[]) };
+        let aemter = Aemter {
+            aemter: vec![
+                of("land", vec![gebiet("03351", None, None)]),
+                of("stadt", vec![gebiet("033510501", day("2026-03-01"), day("2026-08-31"))]),
+                of("verband", vec![gebiet("0335105", day("2026-09-01"), None)]),
+                of("neu", vec![gebiet("09", day("2026-09-01"), None)]),
+            ],
+        };
+        let held = |ars: &str, am: &str| -> Vec<String> {
+            aemter.halter(ars, am.parse().unwrap()).iter().map(|amt| amt.id.clone()).collect()
+        };
+        assert_eq!(held("033510501001", "2026-11-21"), ["verband", "stadt", "land"]);
+        assert_eq!(held("033510501001", "2026-08-31"), ["stadt", "land"]);
+        assert_eq!(held("033519999001", "2026-11-21"), ["land"]);
+        assert_eq!(held("091620000000", "2026-11-21"), ["neu"], "nobody had it before");
+        assert!(held("020000000000", "2026-11-21").is_empty());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Places by name: the ARS of a Gemeinde, where a name means exactly one (sorgeregister.md 8), and the other names of a Gemeinde,
 //! which reconcile a name with a key (rules.md 2.4). Data of a stage; a name that means several places names none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::latin::searchform::vergleichsform;
 use crate::register::aemter::{AGS, ARS, ags};
@@ -31,6 +31,8 @@ pub struct Gemeinden {
     weitere: BTreeMap<String, Vec<String>>,
     /// The official names of each ARS of `by_name`, folded.
     namen: BTreeMap<String, Vec<String>>,
+    /// Those that have other names.
+    mit_weiteren: BTreeSet<String>,
 }
 
 /// The place of a birth, as far as it is resolved.
@@ -64,6 +66,7 @@ impl Gemeinden {
 
     /// Adds another name of a Gemeinde: short, former, or of a district.
     pub fn add_weiteren(&mut self, folded_name: String, ars: &str) {
+        self.mit_weiteren.insert(ars.to_owned());
         add(&mut self.weitere, folded_name, ars);
     }
 
@@ -75,6 +78,11 @@ impl Gemeinden {
     /// The official names of the Gemeinde of an ARS, folded; none where it is not known.
     pub fn amtlich(&self, ars: &str) -> &[String] {
         self.namen.get(ars).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether one Gemeinde may be written in several ways.
+    pub fn mehrere_namen(&self, ars: &str) -> bool {
+        self.mit_weiteren.contains(ars) || self.amtlich(ars).len() > 1
     }
 
     /// All Gemeinden that a folded name may mean, by their official or another name.

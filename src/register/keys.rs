@@ -135,6 +135,16 @@ pub fn child(kind: &Kind, mutter: &Mutter) -> SearchKey {
     }
 }
 
+/// The key of the same child as if its place were written so.
+pub fn child_in(ort: &str, kind: &Kind, mutter: &Mutter) -> SearchKey {
+    child(&Kind { geburtsort: Some(ort.to_owned()), ..kind.clone() }, mutter)
+}
+
+/// The key of both days: each record of this child stands under it, wherever it was born and however that is written.
+pub fn beide_tage(kind: &Kind, mutter: &Mutter) -> SearchKey {
+    gefaltet("tage", [geboren(kind).as_str(), &mutter.geburtsdatum.to_string()])
+}
+
 /// Whether a month is known in which it will be born, and nothing else.
 pub fn erwartet(kind: &Kind) -> bool {
     vorgeburtlich(kind) && kind.erwartet.is_some()
@@ -289,7 +299,7 @@ pub fn vorgeburtlich(kind: &Kind) -> bool {
 /// is judged afterwards, as a partial date or a month with one name.
 pub fn near(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
     let (tag, ihr_tag) = (geboren(kind), mutter.geburtsdatum.to_string());
-    let mut keys = vec![gefaltet("tage", [tag.as_str(), &ihr_tag])];
+    let mut keys = vec![beide_tage(kind, mutter)];
     keys.extend(namen_mit(kind, &[tag], &[ihr_tag]));
     keys
 }

@@ -3,8 +3,9 @@
 
 use jiff::civil::Date;
 
-use crate::register::aemter::{Aemter, Zustaendig};
-use crate::register::gemeinden::{Gemeinden, Ort, falten};
+use crate::register::aemter::{Aemter, Amt, Zustaendig};
+use crate::register::gemeinden::{Geburtsplatz, Gemeinden, Ort, falten};
+use crate::register::record::Kind;
 use crate::register::tabelle::Tabelle;
 
 /// All tables of a stage.
@@ -34,6 +35,31 @@ pub enum Ortsangabe<'a> {
 }
 
 impl Tafeln {
+    /// Whether what `lieferant` delivered of a child belongs to `amt` on this day: by its place of birth, where the table says that this went
+    /// over from the one to another, also of an office that lives on without it; else by the offices themselves.
+    pub fn gehoert(&self, lieferant: &str, kind: &Kind, amt: &str, am: Date) -> bool {
+        let holders = self.halter(kind, am);
+        let led = |holder: &&Amt| self.aemter.gehoert(lieferant, &holder.id, am);
+        match holders.split_first() {
+            // It holds the place today, or whoever took it over from it does.
+            Some((today, before)) if led(today) || before.iter().any(led) => today.id == amt,
+            _ => self.aemter.gehoert(lieferant, amt, am),
+        }
+    }
+
+    /// The offices that kept the register of a child's place of birth one after the other, today's first; none where that is not certain.
+    pub fn halter(&self, kind: &Kind, am: Date) -> Vec<&Amt> {
+        let key = kind.register_ars.as_deref().filter(|_| !kind.im_ausland());
+        match self.gemeinden.platz(kind) {
+            Geburtsplatz::Gemeinde(ars) | Geburtsplatz::Register(ars) => self.aemter.halter(ars, am),
+            // Of a child not yet born the key is all there is.
+            Geburtsplatz::Offen if kind.geburtsdatum.is_none() => {
+                key.map(|ars| self.aemter.halter(ars, am)).unwrap_or_default()
+            }
+            Geburtsplatz::Offen => Vec::new(),
+        }
+    }
+
     /// Reconciles name and key of a place on a day (rules.md 2.4): a key alone is not certain whatever it says, and short, former
     /// and district names count beside a key only, because they name several places that no table knows.
     pub fn ortsangabe(&self, name: Option<&str>, ars: Option<&str>, am: Date) -> Ortsangabe<'_> {
@@ -58,6 +84,64 @@ impl Tafeln {
             [_] => Ortsangabe::Einig(by_key),
             several if several.contains(&key) => Ortsangabe::Einig(by_key),
             _ => Ortsangabe::Mehrdeutig,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::register::aemter::Gebiet;
+    use crate::register::testing::kind;
+
+    /// Of `land` the city went to `stadt` on the first of September; `land` lives on. `alt` ended altogether.
+    fn tafeln() -> Tafeln {
+        let day = |text: &str| Some(text.parse().unwrap());
+        let amt = |id: &str, ars: &str, (von, bis), nachfolge: Option<&str>| Amt {
+            id: id.into(),
+            gebiete: vec![Gebiet { ars: ars.into(), von, bis }],
+            nachfolge: nachfolge.map(str::to_owned),
+            ..Amt::default()
+        };
+        let mut tafeln = Tafeln::default();
+        tafeln.aemter.aemter = vec![
+            amt("land", "03351", (None, None), None),
+            amt("stadt", "033510501", (day("2026-09-01"), None), None),
+            amt("alt", "04", (None, day("2026-08-31")), Some("neu")),
+            amt("neu", "04", (day("2026-09-01"), None), None),
+        ];
+        for (ars, name) in
+            [("033510501001", "Neustadt"), ("033519999001", "Altdorf"), ("040110000000", "Bremen")]
+        {
+            tafeln.gemeinden.add(falten(name), ars);
+        }
+        tafeln
+    }
+
+    #[test]
+    fn what_was_delivered_belongs_to_who_keeps_the_register_of_its_place_today() {
+        let tafeln = tafeln();
+        let (before, after) = (Date::constant(2026, 8, 31), Date::constant(2026, 11, 21));
+        for (lieferant, ort, amt, then, now) in [
+            ("land", "Neustadt", "land", true, false),
+            ("land", "Neustadt", "stadt", false, true),
+            ("land", "Altdorf", "land", true, true),
+            ("land", "Altdorf", "stadt", false, false),
+            ("stadt", "Neustadt", "stadt", true, true),
+            ("alt", "Bremen", "alt", true, false),
+            ("alt", "Bremen", "neu", false, true),
+            // The table tells of no handover between these.
+            ("land", "Bremen", "neu", false, false),
+            ("stadt", "Bremen", "neu", false, false),
+            // A place that nobody resolves says nothing: it goes by the offices.
+            ("land", "Nirgends", "land", true, true),
+            ("alt", "Nirgends", "neu", false, true),
+        ] {
+            let mut kind = kind();
+            kind.geburtsort = Some(ort.into());
+            kind.register_ars = None;
+            let is = |am| tafeln.gehoert(lieferant, &kind, amt, am);
+            assert_eq!((is(before), is(after)), (then, now), "{lieferant} {ort} {amt}");
         }
     }
 }

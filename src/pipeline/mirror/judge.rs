@@ -21,21 +21,36 @@ pub struct Known {
 }
 
 impl Known {
-    /// Takes in the answers of one key: its records and its tombstone, and perhaps those of the key of the program before. Under that
-    /// one stand other children, too; and a child that was deleted by it is deleted.
-    pub fn take(&mut self, key: &SearchKey, answers: &[Answer]) -> Option<()> {
+    /// Takes in the answers of one key: its records and its tombstone, and perhaps those of the key of the program before and of the other
+    /// names of its place. Under those stand other children, too; and a child that was deleted by one is deleted. What stands under the key
+    /// itself is the record; only where nothing does, it is what is `meint` by it.
+    pub fn take(
+        &mut self,
+        key: &SearchKey,
+        answers: &[Answer],
+        meint: &dyn Fn(&Registersatz) -> bool,
+    ) -> Option<()> {
         let (mut records, mut deleted): (Vec<Stored>, Option<Timestamp>) = (Vec::new(), None);
+        let mut gemeint: Vec<Stored> = Vec::new();
         for pair in answers.chunks_exact(2) {
             let (Fact::Mirror(stored), Fact::Tombstone(at)) = (&pair[0].fact, &pair[1].fact) else {
                 return None;
             };
             for one in stored {
                 let same = child(&one.registersatz.kind, &one.registersatz.mutter) == *key;
-                if same && !records.iter().any(|known| known.id == one.id) {
-                    records.push(one.clone());
+                let into = match same {
+                    true => &mut records,
+                    false if meint(&one.registersatz) => &mut gemeint,
+                    false => continue,
+                };
+                if !into.iter().any(|known| known.id == one.id) {
+                    into.push(one.clone());
                 }
             }
             deleted = deleted.max(*at);
+        }
+        if records.is_empty() {
+            records = gemeint;
         }
         self.stored.push(records);
         self.deleted.push(deleted);
@@ -268,7 +283,8 @@ pub fn korrektur(
         let text = "Die bisherigen Angaben stimmen nicht mit dem Bestand überein.";
         return Err(Rejection::new(Fault::Other, text).rule("alt-weicht-ab"));
     }
-    if moves && known.one(1)?.is_some() {
+    // It may be the very same one, under another name of its place.
+    if moves && known.one(1)?.is_some_and(|there| there.id != stored.id) {
         return Err(ambiguous());
     }
     if moves && known.after_deletion(1, zeit) == Folge::Aelter {

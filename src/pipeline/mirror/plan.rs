@@ -7,6 +7,7 @@ use crate::effects::{Answer, Question, Stored};
 use crate::message::Message;
 use crate::pipeline::step::Trouble;
 use crate::pipeline::uhr;
+use crate::register::gemeinden::{Geburtsplatz, Gemeinden};
 use crate::register::keys::{self, SearchKey};
 use crate::register::record::{Eintragung, Kind, Mutter, Quelle, Registersatz, Zeit, moment};
 use crate::rejection::{Fault, Rejection};
@@ -38,11 +39,46 @@ pub struct Delivery {
     keys: Vec<SearchKey>,
     /// Beside each key that of the program before, where it is another.
     alte: Vec<Option<SearchKey>>,
+    /// Beside each key where the same child stands whose place is written in another way.
+    orte: Vec<Option<Schreibweise>>,
+    /// Where nothing older may come in either once the record is gone.
+    daneben: Vec<SearchKey>,
+}
+
+/// A place of birth that has several names, and of a child born there what does not depend on them.
+struct Schreibweise {
+    /// The Gemeinde.
+    ars: String,
+    /// As this delivery writes it.
+    ort: Option<String>,
+    /// What every record of the child stands under.
+    tage: SearchKey,
+    /// The child's key by the official name: its tombstone stands there, too.
+    amtlich: SearchKey,
+}
+
+impl Schreibweise {
+    fn of(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> Option<Schreibweise> {
+        let Geburtsplatz::Gemeinde(ars) = orte.platz(kind) else { return None };
+        let name = orte.amtlich(ars).first().filter(|_| orte.mehrere_namen(ars) && !keys::erwartet(kind))?;
+        Some(Schreibweise {
+            ars: ars.to_owned(),
+            ort: kind.geburtsort.clone(),
+            tage: keys::beide_tage(kind, mutter),
+            amtlich: keys::child_in(name, kind, mutter),
+        })
+    }
+
+    /// Whether a record is that of the child of this key, but for how its place is written.
+    fn meint(&self, orte: &Gemeinden, key: &SearchKey, satz: &Registersatz) -> bool {
+        orte.platz(&satz.kind) == Geburtsplatz::Gemeinde(&self.ars)
+            && keys::child_in(self.ort.as_deref().unwrap_or_default(), &satz.kind, &satz.mutter) == *key
+    }
 }
 
 impl Delivery {
     /// The delivery of a message; what lacks a part that every delivery has is refused.
-    pub fn of(message: &Message) -> Result<Delivery, Trouble> {
+    pub fn of(message: &Message, gemeinden: &Gemeinden) -> Result<Delivery, Trouble> {
         let record = &message.record;
         let missing = || {
             let text = "Die Angaben zu Mutter, Kind oder Eintragung fehlen.";
@@ -70,6 +106,7 @@ impl Delivery {
         };
         let mut keys = vec![keys::child(kind, mutter)];
         let mut alte = vec![keys::child_alt(kind, mutter)];
+        let mut orte = vec![Schreibweise::of(gemeinden, kind, mutter)];
         let eintragung = record.eintragung.as_ref();
         // The number of the message and nothing in it says whether it enters, corrects or deletes.
         let art = match message.identity.message.rsplit('.').next() {
@@ -86,6 +123,7 @@ impl Delivery {
                 if keys[0] != key {
                     keys.push(key);
                     alte.push(keys::child_alt(&neu.kind, &neu.mutter));
+                    orte.push(Schreibweise::of(gemeinden, &neu.kind, &neu.mutter));
                 }
                 let aendert =
                     given.is_some_and(|n| n.mutter.is_some() || n.kind.is_some() || n.eintragung.is_some());
@@ -98,7 +136,7 @@ impl Delivery {
                 return Err(Trouble::Ours(text.to_owned()));
             }
         };
-        Ok(Delivery { art, stamp, made, keys, alte })
+        Ok(Delivery { art, stamp, made, keys, alte, orte, daneben: Vec::new() })
     }
 
     /// The keys of the record: as it stands in the mirror, then the new one where it changes.
@@ -111,6 +149,16 @@ impl Delivery {
         &self.keys[0]
     }
 
+    /// The key under which it waits for its record: that of the official name, under which whatever name it comes with wakes it.
+    pub fn wartet(&self) -> &SearchKey {
+        self.orte[0].as_ref().map_or(&self.keys[0], |ort| &ort.amtlich)
+    }
+
+    /// The keys beside [`Delivery::key`] under which nothing older may come in once the record is gone.
+    pub fn daneben(&self) -> &[SearchKey] {
+        &self.daneben
+    }
+
     /// When the author made it: as far as that is believed, which is at the latest when it was received, and as it says.
     pub fn zeit(&self) -> Zeit {
         Zeit { moment: self.made, stempel: self.stamp }
@@ -121,11 +169,17 @@ impl Delivery {
         self.stamp
     }
 
-    /// What must be known: for each key the records and the tombstone, and the same for the key under which the program before kept
-    /// the same child, where that is another.
+    /// What must be known: for each key the records and the tombstone, the same for the key under which the program before kept
+    /// the same child, where that is another, and for the other names of its place, where it has some.
     pub fn questions(&self) -> Vec<Question> {
-        let keys = self.keys.iter().zip(&self.alte).flat_map(|(key, alt)| std::iter::once(key).chain(alt));
-        keys.flat_map(|key| [Question::Mirror(key.clone()), Question::Tombstone(key.clone())]).collect()
+        let mut questions = Vec::with_capacity(4);
+        for ((key, alt), ort) in self.keys.iter().zip(&self.alte).zip(&self.orte) {
+            let own = std::iter::once(key).chain(alt).map(|key| (key, key));
+            for (records, tombstone) in own.chain(ort.iter().map(|ort| (&ort.tage, &ort.amtlich))) {
+                questions.extend([Question::Mirror(records.clone()), Question::Tombstone(tombstone.clone())]);
+            }
+        }
+        questions
     }
 
     /// Of what was deleted under its keys: how late its stamps were.
@@ -135,28 +189,50 @@ impl Delivery {
     }
 
     /// What the store knows, from the answers to [`Delivery::questions`]; `None` where others were asked.
-    pub fn known(&self, answers: &[Answer]) -> Option<Known> {
+    pub fn known(&mut self, answers: &[Answer], gemeinden: &Gemeinden) -> Option<Known> {
         let mut rest = answers;
         let mut known = Known::default();
-        for (key, alt) in self.keys.iter().zip(&self.alte) {
-            let (asked, after) = rest.split_at_checked(if alt.is_some() { 4 } else { 2 })?;
+        for ((key, alt), ort) in self.keys.iter().zip(&self.alte).zip(&self.orte) {
+            let asked = 2 + 2 * usize::from(alt.is_some()) + 2 * usize::from(ort.is_some());
+            let (asked, after) = rest.split_at_checked(asked)?;
             rest = after;
-            known.take(key, asked)?;
+            let meint = |satz: &Registersatz| ort.as_ref().is_some_and(|ort| ort.meint(gemeinden, key, satz));
+            known.take(key, asked, &meint)?;
         }
+        let stands = known.stored.first().into_iter().flatten();
+        let stands = stands.map(|one| keys::child(&one.registersatz.kind, &one.registersatz.mutter));
+        let mut daneben: Vec<SearchKey> =
+            stands.chain(self.orte[0].as_ref().map(|ort| ort.amtlich.clone())).collect();
+        daneben.sort_unstable();
+        daneben.dedup();
+        daneben.retain(|key| *key != self.keys[0]);
+        self.daneben = daneben;
         Some(known)
     }
 
     /// The keys whose waiting messages this delivery wakes, for a record that stands under this key now.
-    pub fn weckt(registersatz: &Registersatz) -> Vec<SearchKey> {
+    pub fn weckt(registersatz: &Registersatz, gemeinden: &Gemeinden) -> Vec<SearchKey> {
         let (kind, mutter) = (&registersatz.kind, &registersatz.mutter);
-        std::iter::once(keys::child(kind, mutter)).chain(keys::child_alt(kind, mutter)).collect()
+        let amtlich = Schreibweise::of(gemeinden, kind, mutter).map(|ort| ort.amtlich);
+        let own = keys::child(kind, mutter);
+        let amtlich = amtlich.filter(|key| *key != own);
+        std::iter::once(own).chain(keys::child_alt(kind, mutter)).chain(amtlich).collect()
     }
 
     /// What is to be done.
     pub fn judge(&self, known: &Known, owns: &dyn Fn(&Stored) -> bool) -> Result<Judged, Rejection> {
         match &self.art {
             Art::Eintragung(new) => judge::eintragung(new, known, owns),
-            Art::Korrektur { alt, neu, aendert } => judge::korrektur((alt, neu), *aendert, known, owns),
+            Art::Korrektur { alt, neu, aendert } => {
+                // The same place under another name contradicts nothing.
+                let mut alt = alt.clone();
+                if let Some([one]) = known.stored.first().map(Vec::as_slice)
+                    && keys::child(&one.registersatz.kind, &one.registersatz.mutter) != self.keys[0]
+                {
+                    alt.kind.geburtsort.clone_from(&one.registersatz.kind.geburtsort);
+                }
+                judge::korrektur((&alt, neu), *aendert, known, owns)
+            }
             Art::Loeschung => judge::loeschung(self.zeit(), known, owns),
         }
     }
@@ -179,6 +255,10 @@ mod tests {
     use crate::effects::{Fact, Guard};
     use crate::pipeline::testing::message;
 
+    fn ohne() -> Gemeinden {
+        Gemeinden::default()
+    }
+
     fn unnamed(number: &str) -> Message {
         let mut message = message();
         let kind = message.record.kind.as_mut().unwrap();
@@ -189,11 +269,12 @@ mod tests {
 
     /// What is known where a record stands, and a tombstone, under the key of the program before.
     fn known(delivered: &str, stored: &str, deleted: Option<&str>) -> Known {
-        let record =
-            |number: &str| Delivery::of(&unnamed(number)).ok().and_then(Delivery::into_registersatz).unwrap();
+        let record = |number: &str| {
+            Delivery::of(&unnamed(number), &ohne()).ok().and_then(Delivery::into_registersatz).unwrap()
+        };
         let satz = record(stored);
         let before = keys::alt::child(&satz.kind, &satz.mutter);
-        let delivery = Delivery::of(&unnamed(delivered)).ok().unwrap();
+        let mut delivery = Delivery::of(&unnamed(delivered), &ohne()).ok().unwrap();
         let answer = |question: Question| {
             let fact = match &question {
                 Question::Mirror(key) if *key == before => Fact::Mirror(vec![Stored {
@@ -212,8 +293,8 @@ mod tests {
         };
         let answers: Vec<Answer> = delivery.questions().into_iter().map(answer).collect();
         assert_eq!(answers.len(), 4);
-        assert!(delivery.known(&answers[..3]).is_none());
-        delivery.known(&answers).unwrap()
+        assert!(delivery.known(&answers[..3], &ohne()).is_none());
+        delivery.known(&answers, &ohne()).unwrap()
     }
 
     #[test]
@@ -225,7 +306,7 @@ mod tests {
     #[test]
     fn a_tombstone_of_the_program_before_bars() {
         let barred = known("1235/2024", "1234/2024", Some("2027-01-01T00:00:00Z"));
-        let delivery = Delivery::of(&unnamed("1235/2024")).ok().unwrap();
+        let delivery = Delivery::of(&unnamed("1235/2024"), &ohne()).ok().unwrap();
         assert!(delivery.judge(&barred, &|_| true).is_err());
         let free = known("1235/2024", "1234/2024", None);
         assert!(matches!(delivery.judge(&free, &|_| true), Ok(Judged::New(_))));
@@ -233,9 +314,10 @@ mod tests {
 
     #[test]
     fn what_waits_is_woken_under_both_keys() {
-        let satz =
-            |message: &Message| Delivery::of(message).ok().and_then(Delivery::into_registersatz).unwrap();
-        assert_eq!(Delivery::weckt(&satz(&unnamed("1234/2024"))).len(), 2);
-        assert_eq!(Delivery::weckt(&satz(&message())).len(), 1);
+        let satz = |message: &Message| {
+            Delivery::of(message, &ohne()).ok().and_then(Delivery::into_registersatz).unwrap()
+        };
+        assert_eq!(Delivery::weckt(&satz(&unnamed("1234/2024")), &ohne()).len(), 2);
+        assert_eq!(Delivery::weckt(&satz(&message()), &ohne()).len(), 1);
     }
 }
