@@ -146,7 +146,9 @@ fn tray(data: &Path, tray: &Path, real: bool) -> Finding {
         // An access list shows in the bits of the group.
         Ok(()) if std::fs::metadata(&path).is_ok_and(|found| found.mode() & 0o077 == 0) => (
             !real,
-            format!("{shown} can be entered by its own user only; let its partner in, such as by a group and chmod 2770"),
+            format!(
+                "{shown} can be entered by its own user only; let its partner in, such as by a group and chmod 2770"
+            ),
         ),
         Ok(()) => (true, format!("{shown} is there and can be written")),
         Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -287,6 +287,7 @@ mod tests {
                     standards: b.standards,
                     platform: b.platform,
                     addressees: Vec::new(),
+                    ways: &[],
                     give_up_after: b.give_up_after,
                     reach: Arc::new(reach),
                     tafeln: Arc::new(tafeln),

@@ -147,10 +147,10 @@ async fn cases_say_which_way_refuses_and_what_nobody_collects() {
         &["folder: postfach, delay: 60s", told],
         "beim-jugendamt",
     );
-    let standards = fit::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}")).standards;
+    let fit = fit::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}"));
     let found = cases::find(&place.routes, None);
     assert_eq!(found.len(), 3);
-    let played = futures_util::future::join_all(found.iter().map(|one| cases::run(&place, &standards, one)));
+    let played = futures_util::future::join_all(found.iter().map(|one| cases::run(&place, &fit, one)));
     for outcome in played.await {
         assert!(outcome.faults.is_empty(), "{}: {:#?}", outcome.case, outcome.faults);
         assert!(outcome.plays > 10);
