@@ -111,7 +111,8 @@ set_up() {
   cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt || return 1
   cargo clippy --version >/dev/null 2>&1 || rustup component add clippy || return 1
   if ! cargo deny --version >/dev/null 2>&1; then
-    cargo install --locked --quiet cargo-deny --version "$DENY_VERSION" || return 1
+    # It reads some files once: building it optimised would take longer than it ever saves.
+    cargo install --locked --quiet --debug cargo-deny --version "$DENY_VERSION" || return 1
   fi
   cargo --version
   cargo deny --version
