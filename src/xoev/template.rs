@@ -1,12 +1,13 @@
 //! Templates of what we send: every value is put into NFC and written for XML or JSON, whatever the template forgets.
 //! Opens no file and never lets a value pass as markup.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use crate::xml::write::escape_attribute;
 use crate::xoev::written::Rendered;
@@ -77,23 +78,24 @@ impl Templates {
             if value.is_none() {
                 return Err(Error::new(ErrorKind::UndefinedError, "value is null; ask with `if` first"));
             }
-            let text: String = match value.kind() {
+            let text: Cow<'_, str> = match (value.kind(), value.as_str()) {
                 // As XML Schema and JSON write it; the library writes it as Python does.
-                ValueKind::Bool => value.is_true().to_string(),
-                _ => value.to_string().nfc().collect(),
+                (ValueKind::Bool, _) => Cow::Borrowed(if value.is_true() { "true" } else { "false" }),
+                (_, Some(text)) => composed(text),
+                (_, None) => Cow::Owned(composed(&value.to_string()).into_owned()),
             };
             if matches!(state.auto_escape(), AutoEscape::Json) {
                 return match value.kind() {
                     ValueKind::Bool | ValueKind::Number => out.write_str(&text).map_err(Error::from),
                     ValueKind::String => {
-                        out.write_str(&serde_json::Value::String(text).to_string()).map_err(Error::from)
+                        out.write_str(&serde_json::Value::from(text).to_string()).map_err(Error::from)
                     }
                     _ => Err(Error::new(ErrorKind::BadSerialization, "value is not plain")),
                 };
             }
             // What a macro wrote is a value where it is put in; marks of its own parts mean nothing there.
             let text = match text.contains([BEGIN, END]) {
-                true => text.replace([BEGIN, END], ""),
+                true => Cow::Owned(text.replace([BEGIN, END], "")),
                 false => text,
             };
             // The text of the error names no value, only the position of the character.
@@ -155,6 +157,14 @@ impl Templates {
         let template = self.environment.get_template(&name(message, form)).map_err(|error| plain(&error))?;
         let marked = template.render(minijinja::Value::from(Serde(values))).map_err(|error| plain(&error))?;
         Ok(taken_apart(&marked))
+    }
+}
+
+/// A text in NFC; most are, and nothing is copied then.
+fn composed(text: &str) -> Cow<'_, str> {
+    match text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(text.nfc().collect()),
     }
 }
 

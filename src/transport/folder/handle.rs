@@ -275,12 +275,19 @@ fn gone_is_fine(outcome: rustix::io::Result<()>) -> io::Result<()> {
 
 /// Writes a file that appears whole or not at all and survives a power cut; gives back by what it is known again.
 pub fn write_whole(room: &Room, name: &OsStr, content: &[u8]) -> io::Result<Vec<u8>> {
+    let (identity, durable) = lay_whole(room, name, content)?;
+    durable.map(|()| identity)
+}
+
+/// The same for a folder of which somebody else takes things away. An error: nothing could be seen there. The inner one: it can be seen, and
+/// may be gone after a power cut.
+pub fn lay_whole(room: &Room, name: &OsStr, content: &[u8]) -> io::Result<(Vec<u8>, io::Result<()>)> {
     let mut temporary = Temporary::create(room)?;
     temporary.file.write_all(content)?;
     // By its handle: what lies under the name afterwards may be another file.
     let identity = identity(&temporary.file, OsStr::new(""), AtFlags::EMPTY_PATH)?;
-    temporary.publish(name)?;
-    Ok(identity)
+    temporary.place(name)?;
+    Ok((identity, room.sync()))
 }
 
 /// A file under a name that nobody takes; gone when dropped before it was published.
@@ -314,7 +321,14 @@ impl Temporary {
     }
 
     /// Gives it its name, replacing an earlier file of that name, durably.
-    pub fn publish(mut self, name: &OsStr) -> io::Result<()> {
+    pub fn publish(self, name: &OsStr) -> io::Result<()> {
+        let room = self.room.clone();
+        self.place(name)?;
+        room.sync()
+    }
+
+    /// Gives it its name; its content is durable then, and the name once the folder is synced.
+    fn place(mut self, name: &OsStr) -> io::Result<()> {
         self.file.sync_all()?;
         if let Some(written) = self.name.take()
             && let Err(error) = self.room.rename(&written, &self.room, name)
@@ -322,7 +336,7 @@ impl Temporary {
             self.name = Some(written);
             return Err(error);
         }
-        self.room.sync()
+        Ok(())
     }
 }
 

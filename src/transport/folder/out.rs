@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use rustix::fs::FileType;
 use uuid::Uuid;
 
-use super::handle::{Room, Temporary, said, sweep, write_whole};
+use super::handle::{Room, Temporary, lay_whole, said, sweep};
 use crate::clock::Clock;
 use crate::envelope::{Envelope, Part, is_json};
 use crate::transport::port::{
@@ -150,11 +150,19 @@ impl Destination for FolderDestination {
         let name = file_name(envelope);
         let (body, as_written) = (envelope.body.clone(), name.clone());
         let goes_on = attempt.taken_within.is_some();
+        // From the moment at which it has its name the partner may have it, whatever fails then.
         let laid = blocking(move || {
-            let file = write_whole(&room, as_written.as_ref(), &body)?;
-            Ok(Laid { folder: room.identity()?, file: goes_on.then_some(file), taken_back: false })
+            let (file, durable) = lay_whole(&room, as_written.as_ref(), &body)?;
+            let folder = durable.and_then(|()| room.identity());
+            Ok(folder.map(|folder| Laid { folder, file: goes_on.then_some(file), taken_back: false }))
         })
-        .await?;
+        .await?
+        .map_err(|error| SendError::Unclear {
+            cause: format!(
+                "it lies in the out tray and may not stay there: {}; check the disk",
+                said(&error)
+            ),
+        })?;
         Ok(self.receipt(name, &laid, attempt.taken_within.or(self.taken_within)))
     }
 
@@ -165,10 +173,14 @@ impl Destination for FolderDestination {
     async fn find_by_reference(&self, envelope: &Envelope) -> Result<Option<Receipt>, SendError> {
         let name = file_name(envelope);
         let (file, folder) = self.lies(name.clone()).await?;
-        Ok(file.map(|_| {
-            let laid = Laid { folder, file: None, taken_back: false };
-            self.receipt(name, &laid, self.taken_within)
-        }))
+        if file.is_none() {
+            // Whoever takes a document takes it away.
+            let cause =
+                "it does not lie in the out tray: it was never laid there, or the partner has it".to_owned();
+            return Err(SendError::Unclear { cause });
+        }
+        let laid = Laid { folder, file: None, taken_back: false };
+        Ok(Some(self.receipt(name, &laid, self.taken_within)))
     }
 
     /// Whoever takes a document takes it away.
@@ -314,7 +326,10 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T, SendError> {
     let outcome = tokio::task::spawn_blocking(work).await;
-    outcome.map_err(std::io::Error::other).and_then(|inner| inner).map_err(|error| SendError::Later {
+    // How far a work came that broke off nobody knows.
+    let broken =
+        |_| SendError::Unclear { cause: "an error of this program broke the attempt off".to_owned() };
+    outcome.map_err(broken)?.map_err(|error| SendError::Later {
         cause: format!("the out tray cannot be written: {}; check folder, rights and space", said(&error)),
         retry_after: None,
         far_end: true,
