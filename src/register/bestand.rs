@@ -6,6 +6,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::register::objection::dieselbe_person;
+
 /// How old an office's list may be when somebody signs the completeness on it: a weekend with a day on each side.
 pub const LISTE_GILT: SignedDuration = SignedDuration::from_hours(4 * 24);
 
@@ -262,7 +264,7 @@ impl Bestand {
         if person.trim().is_empty() {
             return Err(Hindernis::OhnePerson);
         }
-        if self.unterschriften.iter().any(|other| other.person == person) {
+        if self.unterschriften.iter().any(|other| dieselbe_person(&other.person, person)) {
             return Err(Hindernis::DieselbePerson);
         }
         self.unterschriften.push(Unterschrift { person: person.to_owned(), am });
@@ -272,10 +274,10 @@ impl Bestand {
     /// Whether two different persons signed the completeness after a comparison by list without a gap.
     pub fn erklaert(&self) -> bool {
         let compared = self.abgleich.as_ref().is_some_and(Abgleich::beweist);
-        let mut persons: Vec<&str> = self.unterschriften.iter().map(|one| one.person.as_str()).collect();
-        persons.sort_unstable();
-        persons.dedup();
-        self.begonnen.is_some() && compared && persons.len() >= 2
+        let mut persons = self.unterschriften.iter().map(|one| one.person.as_str());
+        let first = persons.next();
+        let two = first.is_some_and(|first| persons.any(|other| !dieselbe_person(first, other)));
+        self.begonnen.is_some() && compared && two
     }
 
     /// Whether a declared load is under way: records that come again are counted, not refused.
