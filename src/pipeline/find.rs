@@ -157,7 +157,12 @@ impl Step for Find {
             message.effects.retrievals.push(Retrieval { step: ENTRY.word.to_owned(), records });
         }
         let (kind, mutter) = asked_for(message);
-        message.befund = Some(gefunden.befund(&self.tafeln.gemeinden, &kind, &mutter));
+        let letzter = frueher.iter().map(|(_, last)| *last).max();
+        let mut befund = gefunden.befund(&self.tafeln.gemeinden, &kind, &mutter);
+        // Of a part that went over nobody said that it is complete before a list of the office that keeps it now was compared.
+        befund.bestand =
+            befund.bestand.filter(|known| letzter.is_none_or(|letzter| known.verglichen_nach(letzter)));
+        message.befund = Some(befund);
         Ok(Flow::Next)
     }
 }
@@ -252,6 +257,7 @@ mod tests {
     use crate::pipeline::entschieden::ANMELDUNG;
     use crate::pipeline::testing::{answering, antrag, bench};
     use crate::register::aemter::{Amt, Gebiet};
+    use crate::register::bestand::Abgleich;
     use crate::register::objection::{Objection, Why};
 
     /// What is known of the register of a child whose place went from Bremen to Hamburg on the fifteenth; Bremen lives on.
@@ -274,7 +280,7 @@ mod tests {
                 Question::Vorgang(_) => Fact::Vorgang(None),
                 Question::Bestand(amt) => {
                     assert_eq!(amt, "hamburg", "only who keeps it today says that it is complete");
-                    Fact::Bestand(Some(Bestand::default()))
+                    Fact::Bestand(Some(compared("2026-11-15T08:00:00Z")))
                 }
                 Question::Objections(_) => Fact::Objections(Vec::new()),
                 Question::Backlog(_) => Fact::Backlog(None),
@@ -283,6 +289,47 @@ mod tests {
         };
         answering(&mut message, |message| step.apply(message, &mut bench()), fact).unwrap();
         message.befund.unwrap().bestand
+    }
+
+    /// A register whose list was compared without a gap as of a moment.
+    fn compared(stand: &str) -> Bestand {
+        let stand: Timestamp = stand.parse().unwrap();
+        let (mit, person) = (Vec::new(), "anna".to_owned());
+        let abgleich = Abgleich {
+            am: stand,
+            stand: Some(stand),
+            erwartet: 1,
+            gezaehlt: 1,
+            fehlend: 0,
+            ueberzaehlig: 0,
+            person,
+            liste: true,
+            mit,
+        };
+        Bestand { abgleich: Some(abgleich), ..Bestand::default() }
+    }
+
+    #[test]
+    fn a_part_that_went_over_is_complete_once_a_list_of_who_keeps_it_now_was_compared() {
+        let with = |known: Bestand| {
+            bestand(&move |question| match question {
+                Question::Bestand(_) => Some(Fact::Bestand(Some(known.clone()))),
+                _ => None,
+            })
+        };
+        let after = compared("2026-11-15T08:00:00Z");
+        assert!(with(after.clone()).is_some());
+        assert!(with(compared("2026-11-14T22:59:59Z")).is_none(), "of the last day of the office before");
+        assert!(with(Bestand::default()).is_none());
+        let gap = |change: fn(&mut Abgleich)| {
+            let mut known = after.clone();
+            known.abgleich.iter_mut().for_each(change);
+            with(known)
+        };
+        assert!(
+            gap(|abgleich| abgleich.fehlend = 1).is_none()
+                && gap(|abgleich| abgleich.liste = false).is_none()
+        );
     }
 
     #[test]

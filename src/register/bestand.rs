@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::register::aemter::tag;
 use crate::register::objection::dieselbe_person;
 
 /// How old an office's list may be when somebody signs the completeness on it: a weekend with a day on each side.
@@ -296,6 +298,14 @@ impl Bestand {
             meldung.stimmt && meldung.am <= now && now.duration_since(meldung.am) <= longest
         });
         self.erklaert() && fresh
+    }
+
+    /// Whether the office's own list was compared without a gap as of a moment after this day: of what went over to it then, no older one
+    /// says anything.
+    pub fn verglichen_nach(&self, letzter: Date) -> bool {
+        self.abgleich.as_ref().is_some_and(|abgleich| {
+            abgleich.beweist() && abgleich.stand.is_some_and(|stand| tag(stand) > letzter)
+        })
     }
 
     /// Whether what is known of this register is known of one that it took over, too: its own list was compared with both; or the other was
