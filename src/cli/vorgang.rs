@@ -217,7 +217,7 @@ fn print_one(one: &Shown, out: &mut Output) -> std::io::Result<()> {
     if one.zugewiesen {
         out.say(&format!("{:<11}{}", "zugewiesen", "by two persons"))?;
     }
-    if let Some(Zuweisung { amt, person, am }) = &one.zuweisung {
+    if let Some(Zuweisung { amt, person, am, .. }) = &one.zuweisung {
         let said = format!("{amt}, by {person} at {}; a second person is missing", moment(*am));
         out.say(&format!("{:<11}{said}", "zuweisung"))?;
     }
@@ -278,8 +278,8 @@ mod tests {
         let step = "vorgang zuweisen 00000000-0000-0000-0000-000000000009";
         assert!(said(&nobodys).contains(step), "{}", said(&nobodys));
         let am = "2026-11-21T12:00:00Z".parse().unwrap();
-        nobodys.akte.zuweisung =
-            Some(Zuweisung { amt: "jugendamt-bremen".into(), person: "anna".into(), am });
+        let (amt, aktenzeichen) = ("jugendamt-bremen".into(), "51-1/26".into());
+        nobodys.akte.zuweisung = Some(Zuweisung { amt, person: "anna".into(), am, aktenzeichen });
         let missing = "jugendamt-bremen, by anna at 2026-11-21 12:00:00Z; a second person is missing";
         assert!(said(&nobodys).contains(missing), "{}", said(&nobodys));
         let over = Vorgang { state: VorgangState::Zurueckgezogen, ..nobodys };

@@ -17,7 +17,9 @@ use crate::pipeline::vorgang::responsible;
 use crate::pipeline::{hinweis, settings};
 use crate::register::aemter::tag;
 use crate::register::keys::{self, SearchKey};
-use crate::register::objection::{Objection, ObjectionChange, SECOND_PERSON, Sought, Which, Why};
+use crate::register::objection::{
+    Objection, ObjectionChange, SECOND_PERSON, Sought, Which, Why, dieselbe_person,
+};
 use crate::register::tafeln::Tafeln;
 use crate::rejection::{Fault, Rejection};
 
@@ -108,7 +110,7 @@ impl Erledigt {
         let released = open.and_then(|open| open.released.clone());
         let first = released.filter(|(at, _)| now.duration_since(*at) <= SECOND_PERSON);
         let nth = match first {
-            Some((_, other)) if other == person => {
+            Some((_, other)) if dieselbe_person(&other, &person) => {
                 let text = "Dieselbe Person hat bereits freigegeben; es fehlt eine zweite.";
                 return Err(refused(Fault::Other, "dieselbe-person", text));
             }
@@ -482,6 +484,7 @@ mod tests {
         let az = Some("51-1/26");
         assert_eq!(order(Some("anna"), az, None), Ok("first: anna".into()));
         assert_eq!(order(Some("anna"), az, Some((1, "anna"))), Err("dieselbe-person".into()));
+        assert_eq!(order(Some("anna"), az, Some((1, " Anna"))), Err("dieselbe-person".into()));
         assert_eq!(order(Some("bert"), az, Some((1, "anna"))), Ok("closed: freigabe".into()));
         assert_eq!(order(Some("bert"), az, Some((25, "anna"))), Ok("first: bert".into()), "too late");
         assert_eq!(order(Some("anna"), None, None), Err("angaben-fehlen".into()));

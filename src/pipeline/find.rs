@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -110,6 +111,12 @@ impl Step for Find {
             return Ok(Flow::Ask(questions));
         }
         let (mut gefunden, now) = (Gefunden::default(), message.now());
+        let frueher = self.frueher(message);
+        // Of an office that kept the register of the place before only what is older than the handover; what came on its day may be.
+        let concerns = |amt: &str, since: Timestamp| {
+            let kept = frueher.iter().find(|(before, _)| before == amt);
+            kept.is_none_or(|(_, last)| tag(since) <= last.tomorrow().unwrap_or(*last))
+        };
         for (question, answer) in questions.iter().zip(&message.answers) {
             match (question, &answer.fact) {
                 (Question::Mirror(_), Fact::Mirror(stored)) => gefunden.saetze(stored),
@@ -128,12 +135,14 @@ impl Step for Find {
                 (Question::Objections(Sought::Under(_)), Fact::Objections(found)) => {
                     gefunden.offen |= !found.is_empty();
                 }
-                (Question::Objections(_), Fact::Objections(found)) => {
-                    gefunden.gesperrt |= !found.is_empty();
+                (Question::Objections(Sought::Blocks(amt)), Fact::Objections(found)) => {
+                    gefunden.gesperrt |= found.iter().any(|one| concerns(amt, one.since));
                 }
                 (Question::Backlog(amt), Fact::Backlog(since)) => {
                     let held = message.held.get(amt).copied();
-                    let lies = |since: Timestamp| now.duration_since(since) > self.rueckstand;
+                    let lies = |since: Timestamp| {
+                        now.duration_since(since) > self.rueckstand && concerns(amt, since)
+                    };
                     gefunden.gesperrt |= since.iter().copied().chain(held).any(lies);
                 }
                 _ => {
@@ -148,7 +157,12 @@ impl Step for Find {
             message.effects.retrievals.push(Retrieval { step: ENTRY.word.to_owned(), records });
         }
         let (kind, mutter) = asked_for(message);
-        message.befund = Some(gefunden.befund(&self.tafeln.gemeinden, &kind, &mutter));
+        let letzter = frueher.iter().map(|(_, last)| *last).max();
+        let mut befund = gefunden.befund(&self.tafeln.gemeinden, &kind, &mutter);
+        // Of a part that went over nobody said that it is complete before a list of the office that keeps it now was compared.
+        befund.bestand =
+            befund.bestand.filter(|known| letzter.is_none_or(|letzter| known.verglichen_nach(letzter)));
+        message.befund = Some(befund);
         Ok(Flow::Next)
     }
 }
@@ -174,7 +188,17 @@ impl Find {
             questions.push(Question::Backlog(amt.clone()));
             questions.push(Question::Objections(Sought::Blocks(amt)));
         }
+        // What those left open who kept the register of this place before may be about the child.
+        for (amt, _) in self.frueher(message) {
+            questions.push(Question::Backlog(amt.clone()));
+            questions.push(Question::Objections(Sought::Blocks(amt)));
+        }
         questions
+    }
+
+    fn frueher(&self, message: &Message) -> Vec<(String, Date)> {
+        let kind = message.record.kind.as_ref();
+        kind.map(|kind| self.tafeln.frueher(kind, tag(message.now()))).unwrap_or_default()
     }
 }
 
@@ -224,5 +248,125 @@ impl Gefunden<'_> {
         // Of a register of which something lies here unread nobody may say that it is complete.
         let bestand = Bestand::zusammen(self.bestaende).filter(|_| !self.gesperrt);
         Befund { kandidaten: sichten(orte, kind, mutter, gefunden), offen, bestand }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::entschieden::ANMELDUNG;
+    use crate::pipeline::testing::{answering, antrag, bench};
+    use crate::register::aemter::{Amt, Gebiet};
+    use crate::register::bestand::Abgleich;
+    use crate::register::objection::{Objection, Why};
+
+    /// What is known of the register of a child whose place went from Bremen to Hamburg on the fifteenth; Bremen lives on.
+    fn bestand(answer: &dyn Fn(&Question) -> Option<Fact>) -> Option<Bestand> {
+        let gebiet = |ars: &str, von, bis| Gebiet { ars: ars.into(), von, bis };
+        let amt = |id: &str, gebiete| Amt { id: id.into(), gebiete, ..Amt::default() };
+        let (last, first) = (Date::constant(2026, 11, 14), Date::constant(2026, 11, 15));
+        let mut tafeln = Tafeln::default();
+        tafeln.aemter.aemter = vec![
+            amt("bremen", vec![gebiet("04011", None, Some(last)), gebiet("04012", None, None)]),
+            amt("hamburg", vec![gebiet("02", None, None), gebiet("04011", Some(first), None)]),
+        ];
+        tafeln.gemeinden.add("BREMEN".into(), "040110000000");
+        let step = Find { tafeln: Arc::new(tafeln), rueckstand: RUECKSTAND };
+        let mut message = antrag();
+        message.values.insert(ANMELDUNG, "mutter".to_owned());
+        let fact = |question: &Question| {
+            answer(question).unwrap_or_else(|| match question {
+                Question::Mirror(_) => Fact::Mirror(Vec::new()),
+                Question::Vorgang(_) => Fact::Vorgang(None),
+                Question::Bestand(amt) => {
+                    assert_eq!(amt, "hamburg", "only who keeps it today says that it is complete");
+                    Fact::Bestand(Some(compared("2026-11-15T08:00:00Z")))
+                }
+                Question::Objections(_) => Fact::Objections(Vec::new()),
+                Question::Backlog(_) => Fact::Backlog(None),
+                _ => panic!("unexpected question"),
+            })
+        };
+        answering(&mut message, |message| step.apply(message, &mut bench()), fact).unwrap();
+        message.befund.unwrap().bestand
+    }
+
+    /// A register whose list was compared without a gap as of a moment.
+    fn compared(stand: &str) -> Bestand {
+        let stand: Timestamp = stand.parse().unwrap();
+        let (mit, person) = (Vec::new(), "anna".to_owned());
+        let abgleich = Abgleich {
+            am: stand,
+            stand: Some(stand),
+            erwartet: 1,
+            gezaehlt: 1,
+            fehlend: 0,
+            ueberzaehlig: 0,
+            person,
+            liste: true,
+            mit,
+        };
+        Bestand { abgleich: Some(abgleich), ..Bestand::default() }
+    }
+
+    #[test]
+    fn a_part_that_went_over_is_complete_once_a_list_of_who_keeps_it_now_was_compared() {
+        let with = |known: Bestand| {
+            bestand(&move |question| match question {
+                Question::Bestand(_) => Some(Fact::Bestand(Some(known.clone()))),
+                _ => None,
+            })
+        };
+        let after = compared("2026-11-15T08:00:00Z");
+        assert!(with(after.clone()).is_some());
+        assert!(with(compared("2026-11-14T22:59:59Z")).is_none(), "of the last day of the office before");
+        assert!(with(Bestand::default()).is_none());
+        let gap = |change: fn(&mut Abgleich)| {
+            let mut known = after.clone();
+            known.abgleich.iter_mut().for_each(change);
+            with(known)
+        };
+        assert!(
+            gap(|abgleich| abgleich.fehlend = 1).is_none()
+                && gap(|abgleich| abgleich.liste = false).is_none()
+        );
+    }
+
+    #[test]
+    fn what_the_office_before_left_unread_concerns_the_part_that_went_over_until_it_is_ended() {
+        assert!(bestand(&|_| None).is_some());
+        for (since, free) in
+            [("2026-11-14T10:00:00Z", false), ("2026-11-15T22:00:00Z", false), ("2026-11-15T23:00:00Z", true)]
+        {
+            let since: Timestamp = since.parse().unwrap();
+            let blocks = |question: &Question| match question {
+                Question::Objections(Sought::Blocks(amt)) if amt == "bremen" => {
+                    Some(Fact::Objections(vec![Objection {
+                        amt: amt.clone(),
+                        delivery: Uuid::nil(),
+                        why: Why::Unreadable,
+                        message: String::new(),
+                        made: since,
+                        since,
+                        closed: None,
+                        released: None,
+                    }]))
+                }
+                _ => None,
+            };
+            assert_eq!(bestand(&blocks).is_some(), free, "unreadable since {since}");
+            let backlog = |question: &Question| match question {
+                Question::Backlog(amt) if amt == "bremen" => Some(Fact::Backlog(Some(since))),
+                _ => None,
+            };
+            assert_eq!(bestand(&backlog).is_some(), free, "waits since {since}");
+        }
+        let own = |question: &Question| match question {
+            Question::Backlog(amt) if amt == "hamburg" => {
+                Some(Fact::Backlog(Some("2026-11-20T10:00:00Z".parse().unwrap())))
+            }
+            _ => None,
+        };
+        assert!(bestand(&own).is_none(), "its own counts whenever it came");
     }
 }

@@ -127,7 +127,8 @@ impl Step for Mirror {
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
         }
-        known.stamps(message.answers.get(place..questions.len()).unwrap_or_default()).ok_or_else(strange)?;
+        let stamps = message.answers.get(place..questions.len()).unwrap_or_default();
+        delivery.stamps(&mut known, stamps).ok_or_else(strange)?;
         let (partner, am) = (message.sender.id.as_str(), tag(message.now()));
         let owns =
             |stored: &Stored| self.tafeln.gehoert(&stored.partner, &stored.registersatz.kind, partner, am);
@@ -196,7 +197,7 @@ impl Mirror {
                 // so that a record made between both is not taken for a new one.
                 if deleted.spaeter(delivery.zeit()) != deleted {
                     let nobody = message.derived_id("loeschung");
-                    self.remove(message, &delivery, nobody, delivery.zeit());
+                    self.remove(message, &delivery, nobody, deleted.spaeter(delivery.zeit()));
                 }
                 message.audit("mirror.already-removed", &[]);
             }
@@ -214,14 +215,24 @@ impl Mirror {
 
     fn put(&self, message: &mut Message, delivery: Delivery, id: Uuid, nach: Nach) {
         let (old, zeit) = (delivery.key().clone(), delivery.zeit());
+        let places: Vec<SearchKey> =
+            std::iter::once(old.clone()).chain(delivery.daneben().to_vec()).collect();
         let Some(mut registersatz) = delivery.into_registersatz() else { return };
         registersatz.vermerk = nach.vermerk;
         registersatz.quelle = registersatz.quelle.bis(nach.stand);
         let key = keys::child(&registersatz.kind, &registersatz.mutter);
         if key != old {
-            // Under the old data nothing older may come in again; there is no record left, only its place is marked.
-            let nobody = message.derived_id("altschluessel");
-            bury(message, nobody, old, Zeit { stempel: nach.stand.stempel, ..zeit });
+            // Under the old data, however its place is written, nothing older may come in again; there is no record left, only its places
+            // are marked. Not where the record stands from now on.
+            let here = Delivery::weckt(&registersatz, &self.tafeln.gemeinden);
+            let left = places.into_iter().filter(|place| !here.contains(place));
+            for (nth, place) in left.enumerate() {
+                let nobody = message.derived_id(&match nth {
+                    0 => "altschluessel".to_owned(),
+                    _ => format!("altschluessel {nth}"),
+                });
+                bury(message, nobody, place, Zeit { stempel: nach.stand.stempel, ..zeit });
+            }
         }
         if nach.vermerk.widerspruch {
             message.audit("mirror.contested", &[("record", &id.to_string())]);
@@ -247,12 +258,7 @@ impl Mirror {
         // Its place may come under another name.
         for (nth, key) in delivery.daneben().iter().enumerate() {
             let nobody = message.derived_id(&format!("schreibweise {nth}"));
-            message.effects.mirror.push(MirrorChange::Remove {
-                id: nobody,
-                tombstone: key.clone(),
-                created: zeit.moment,
-                until: later(message.now(), TOMBSTONE),
-            });
+            bury(message, nobody, key.clone(), zeit);
         }
     }
 }
@@ -263,7 +269,7 @@ fn bury(message: &mut Message, id: Uuid, tombstone: SearchKey, zeit: Zeit) {
     let beside = keys::grabstein_stempel(&tombstone);
     message.effects.mirror.push(MirrorChange::Remove { id, tombstone, created: zeit.moment, until });
     if zeit.stempel > zeit.moment {
-        let id = message.derived_id("grabstein-stempel");
+        let id = message.derived_id(&format!("grabstein-stempel {id}"));
         message.effects.mirror.push(MirrorChange::Remove {
             id,
             tombstone: beside,
@@ -803,6 +809,78 @@ mod tests {
                 MirrorChange::Remove { .. } => None,
             });
             assert_eq!(put, Some((Uuid::from_u128(7), Some(neu.into()))));
+        }
+    }
+
+    /// What a delivery buried, as the store tells it the next one.
+    fn buried(message: &Message) -> Vec<(SearchKey, &'static str)> {
+        let of = |change: &MirrorChange| match change {
+            MirrorChange::Remove { tombstone, created, .. } => {
+                Some((tombstone.clone(), &*created.to_string().leak()))
+            }
+            MirrorChange::Put { .. } => None,
+        };
+        message.effects.mirror.iter().filter_map(of).collect()
+    }
+
+    #[test]
+    fn how_late_the_stamp_of_a_deletion_was_is_known_under_every_name_of_the_place() {
+        let stamped = |mut message: Message, ort: &str, stamp: &str, received: &str| {
+            message.record.kopf.erstellungszeitpunkt = stamp.into();
+            message.record.kind.as_mut().unwrap().geburtsort = Some(ort.into());
+            let mut envelope = crate::envelope::Envelope::clone(&message.envelope);
+            envelope.head.received = received.parse().unwrap();
+            message.envelope = Arc::new(envelope);
+            message
+        };
+        for deleted in ["Bremen", "Bremen-Mitte"] {
+            let (stamp, receipt) = ("2026-11-21T12:00:00Z", "2026-11-21T09:10:00Z");
+            let mut gone = stamped(loeschung(), deleted, stamp, receipt);
+            assert_eq!(run_with(&two_names(), &mut gone, &world(vec![old(|_| ())])), Ok(Flow::Next));
+            let world = World { deleted: buried(&gone), ..World::default() };
+            let mut ids: Vec<Uuid> = gone
+                .effects
+                .mirror
+                .iter()
+                .map(|change| match change {
+                    MirrorChange::Remove { id, .. } | MirrorChange::Put { id, .. } => *id,
+                })
+                .collect();
+            ids.sort_unstable();
+            ids.dedup();
+            assert_eq!(ids.len(), gone.effects.mirror.len(), "each of its own");
+            for again in ["Bremen", "Bremen-Mitte"] {
+                for (stamp, contested) in [("2026-11-21T11:00:00Z", true), ("2026-11-21T12:00:01Z", false)] {
+                    let mut message = stamped(message(), again, stamp, "2026-11-21T09:12:00Z");
+                    assert_eq!(run_with(&two_names(), &mut message, &world), Ok(Flow::Next));
+                    assert_eq!(put(&message).vermerk.widerspruch, contested, "{deleted}, {again}, {stamp}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_korrektur_leaves_nothing_open_where_the_record_stood_however_the_place_is_written() {
+        for (stood, alt) in [("Bremen", "Bremen-Mitte"), ("Bremen-Mitte", "Bremen")] {
+            let at =
+                |ort: &'static str| move |s: &mut Stored| s.registersatz.kind.geburtsort = Some(ort.into());
+            let mut moves = korrektur(|angaben| {
+                let kind = message().record.kind.unwrap();
+                let geburtsdatum = crate::register::record::TeilDatum::parse("2024-08-08");
+                angaben.kind = Some(Kind { geburtsdatum, geburtsort: Some(alt.into()), ..kind });
+            });
+            moves.record.kind.as_mut().unwrap().geburtsort = Some(alt.into());
+            assert_eq!(run_with(&two_names(), &mut moves, &world(vec![old(at(stood))])), Ok(Flow::Next));
+            let world = World { deleted: buried(&moves), ..World::default() };
+            for late in ["Bremen", "Bremen-Mitte"] {
+                let mut message = message();
+                message.record.kopf.erstellungszeitpunkt = "2026-11-21T09:00:00Z".into();
+                message.record.kind.as_mut().unwrap().geburtsort = Some(late.into());
+                let Err(Trouble::Rejected(all)) = run_with(&two_names(), &mut message, &world) else {
+                    panic!("{stood}, {alt}, {late}: an older one had effect")
+                };
+                assert_eq!(all[0].rule.as_deref(), Some("nach-loeschung"));
+            }
         }
     }
 

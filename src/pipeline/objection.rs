@@ -85,19 +85,28 @@ impl Objecting {
         };
         let am = tag(settling.now);
         let kinder = || spoken.iter().filter_map(|(kind, _)| *kind);
-        let own = kinder().any(|kind| may_own(&self.tafeln, settling.partner, kind, am));
-        let foreign = !own && kinder().next().is_some();
-        let mut opening = self.opening(settling, if foreign { Why::Foreign } else { why });
+        let mut opening = self.opening(settling, why);
         opening.made = objection::made(&record.kopf, settling.head.received);
+        let may = |am| kinder().any(|kind| may_own(&self.tafeln, settling.partner, kind, am));
+        let own = may(am) || kinder().next().is_none();
+        // What it made while the register of the place was its own still says something; who keeps that today is told, and ends it.
+        let before = !own && may(tag(opening.made));
+        let foreign = !own && !before;
+        if foreign {
+            opening.why = Why::Foreign;
+        }
         let child = |(kind, mutter): &(Option<&Kind>, &Mutter)| kind.map(|kind| keys::child(kind, mutter));
         let itself = [objection::inhalt(&settling.content)];
         opening.about =
             once(spoken.iter().filter_map(child).chain(of_each(spoken, objection::about)).chain(itself));
         opening.ends = kinder().filter_map(satz_endet).max();
+        let office = || kinder().find_map(|kind| geburtsort(kind, &self.tafeln, am).amt());
         if foreign {
-            let office = kinder().find_map(|kind| geburtsort(kind, &self.tafeln, am).amt());
-            opening.amt = office.map(|amt| amt.id.clone()).unwrap_or_default();
+            opening.amt = office().map(|amt| amt.id.clone()).unwrap_or_default();
             return Some(opening);
+        }
+        if let Some(today) = office().filter(|_| before) {
+            opening.amt.clone_from(&today.id);
         }
         let orte = &self.tafeln.gemeinden;
         let under = spoken.iter().flat_map(|(kind, mutter)| objection::under(orte, *kind, mutter));
@@ -140,13 +149,9 @@ impl Objects for Objecting {
                 keys: vec![objection::inhalt(&settling.content)],
                 before: Timestamp::MAX,
             };
-            // Of these children also what those left open who kept the register of their places before.
-            let held = spoken
-                .iter()
-                .filter_map(|(kind, _)| *kind)
-                .flat_map(|kind| self.tafeln.halter(kind, tag(settling.now)));
-            let later_of = once(aemter.into_iter().chain(held.map(|amt| amt.id.clone())));
-            let later = Which::About { aemter: later_of, keys: of_each(&spoken, objection::closes), before };
+            // Never what another office left open that kept the register of the place before and lives on: what it was to say nobody
+            // else knows (rules.md 2.1).
+            let later = Which::About { aemter, keys: of_each(&spoken, objection::closes), before };
             let own = Which::Delivery(settling.head.id);
             changes.extend([close(own, EFFECT), close(itself, EFFECT), close(later, LATER)]);
             return self.told(changes, settling.now);
@@ -196,6 +201,8 @@ fn copied(octets: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::Date;
+
     use super::*;
     use crate::effects::{Fact, Guard, Question, Stored};
     use crate::message::Message;
@@ -314,6 +321,63 @@ mod tests {
         message.record.kind.as_mut().unwrap().register_ars = Some("040110000000".into());
         let changes = settled(&message, Inbound::Parked, &[], &[]);
         assert_eq!(opened(&changes).unwrap().why, Why::Parked, "nobody can say whose it is: it counts");
+    }
+
+    /// Of Bremen's registers that of the city went to Hamburg; Bremen lives on with the rest, or ended and Hamburg took all of it over.
+    fn after_handover(message: &Message, state: Inbound, whole: bool) -> Vec<ObjectionChange> {
+        let mut tafeln = Tafeln::clone(&hook().tafeln);
+        let (last, first) = (Date::constant(2026, 11, 20), Date::constant(2026, 11, 21));
+        let gebiet = |ars: &str, von, bis| Gebiet { ars: ars.into(), von, bis };
+        let [bremen, _, hamburg] = &mut tafeln.aemter.aemter[..] else { panic!() };
+        bremen.gebiete = vec![gebiet("04011", None, Some(last)), gebiet("03", None, None)];
+        hamburg.gebiete.push(gebiet("04011", Some(first), None));
+        if whole {
+            bremen.gebiete.pop();
+            bremen.nachfolge = Some(hamburg.id.clone());
+        }
+        let envelope = &message.envelope;
+        let settling = Settling {
+            head: &envelope.head,
+            body: &envelope.body,
+            content: [1; 32],
+            partner: &message.sender.id,
+            identity: Some(&message.identity),
+            now: message.now(),
+            state,
+            rejections: &refused(),
+        };
+        Objecting::new(Arc::new(tafeln), true).read(&settling, &message.record, &[]).changes
+    }
+
+    #[test]
+    fn what_another_office_left_open_is_closed_only_by_who_took_over_its_whole_register() {
+        let mut message = message();
+        message.sender.id = "jugendamt-hamburg".into();
+        for (whole, offices) in
+            [(false, &["jugendamt-hamburg"][..]), (true, &["jugendamt-hamburg", "jugendamt-bremen"])]
+        {
+            let changes = after_handover(&message, Inbound::Accepted, whole);
+            let later = changes.iter().find_map(|change| match change {
+                ObjectionChange::Close { which: Which::About { aemter, .. }, by: LATER } => Some(aemter),
+                _ => None,
+            });
+            assert_eq!(later.unwrap(), offices);
+        }
+    }
+
+    #[test]
+    fn what_was_made_before_a_handover_stands_against_answers_until_who_keeps_the_register_today_ends_it() {
+        for (stamp, why, under) in [
+            ("2026-11-20T23:00:00+01:00", Why::Rejected, true),
+            ("2026-11-21T00:00:01+01:00", Why::Foreign, false),
+        ] {
+            let mut message = message();
+            message.record.kopf.erstellungszeitpunkt = stamp.into();
+            let changes = after_handover(&message, Inbound::Rejected, false);
+            let opening = opened(&changes).unwrap();
+            assert_eq!((opening.why, opening.amt.as_str()), (why, "jugendamt-hamburg"));
+            assert_eq!(!opening.under.is_empty(), under);
+        }
     }
 
     #[test]

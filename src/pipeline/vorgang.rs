@@ -140,9 +140,11 @@ impl Vorgang {
             return Ok(Flow::Ask(both.into()));
         }
         let Some(Fact::Vorgang(Some(vorgang))) = message.fact(1).cloned() else { return Err(unknown()) };
-        let asked = vorgang.akte.gefragt.as_deref().filter(|_| !vorgang.akte.zugewiesen);
-        let of = (vorgang.owner.as_str(), asked);
-        if !zustaendig(&self.tafeln, of, &message.sender.id, tag(message.now())) {
+        let of = (vorgang.owner.as_str(), vorgang.akte.gefragt.as_deref());
+        let (sender, am) = (message.sender.id.as_str(), tag(message.now()));
+        // What two persons gave to an office nobody else answers; nor does that one once the table names another: it is given again.
+        let given = !vorgang.akte.zugewiesen || responsible(&self.tafeln.aemter, of.0, sender, am);
+        if !given || !zustaendig(&self.tafeln, of, sender, am) {
             let text = "Für diesen Vorgang ist heute eine andere Stelle zuständig.";
             return Err(refused(Fault::Authority, "nicht-zustaendig", text));
         }
@@ -362,6 +364,44 @@ mod tests {
         for stored in [begun(), old(), nobody()] {
             let outcome = close(&mut answer("jugendamt-hamburg"), Some(alias()), Some(stored));
             assert_eq!(code(outcome), "T070 nicht-zustaendig");
+        }
+    }
+
+    #[test]
+    fn what_two_persons_gave_is_answered_by_that_office_and_only_as_long_as_the_table_names_no_other() {
+        use crate::register::aemter::Gebiet;
+        let given = |table: Option<&str>, from: &str| {
+            let step = building(|building| {
+                let mut tafeln = Tafeln::default();
+                for (id, ars) in [("jugendamt-bremen", "05"), ("jugendamt-hamburg", "02")] {
+                    let own = Gebiet { ars: ars.into(), von: None, bis: None };
+                    let theirs = Gebiet { ars: "09".into(), ..own.clone() };
+                    let gebiete = if table == Some(id) { vec![own, theirs] } else { vec![own] };
+                    tafeln.aemter.aemter.push(Amt { id: id.into(), gebiete, ..Amt::default() });
+                }
+                let building = Building { tafeln: Arc::new(tafeln), ..copy(building) };
+                build(&json!({ "vorgang": "schliessen", "as": "antwort" }), &building)
+            })
+            .unwrap();
+            let mut stored = Stored { owner: "jugendamt-bremen".into(), ..begun() };
+            stored.akte.zugewiesen = true;
+            for anschrift in &mut stored.akte.gefragt.as_mut().unwrap().anschriften {
+                anschrift.gemeindeschluessel = Some("09162000".into());
+            }
+            let fact = |question: &Question| match question {
+                Question::Vorgang(key) if key.class() == "klaerfall" => Fact::Vorgang(Some(alias())),
+                _ => Fact::Vorgang(Some(stored.clone())),
+            };
+            answering(&mut answer(from), |message| step.apply(message, &mut bench()), fact)
+        };
+        assert_eq!(given(None, "jugendamt-bremen"), Ok(Flow::Next));
+        assert_eq!(given(Some("jugendamt-bremen"), "jugendamt-bremen"), Ok(Flow::Next));
+        for (table, from) in [
+            (Some("jugendamt-hamburg"), "jugendamt-bremen"),
+            (Some("jugendamt-hamburg"), "jugendamt-hamburg"),
+            (None, "jugendamt-hamburg"),
+        ] {
+            assert_eq!(code(given(table, from)), "T070 nicht-zustaendig", "{table:?} {from}");
         }
     }
 

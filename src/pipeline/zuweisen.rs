@@ -19,7 +19,7 @@ use crate::pipeline::settle::leads_to;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
 use crate::register::aemter::{Zustaendig, tag};
 use crate::register::keys::{self, SearchKey};
-use crate::register::objection::SECOND_PERSON;
+use crate::register::objection::{SECOND_PERSON, dieselbe_person};
 use crate::register::tafeln::Tafeln;
 use crate::register::tatsachen::wohnort;
 use crate::register::vorgang::Zuweisung;
@@ -101,7 +101,8 @@ impl Step for Zuweisen {
         }
         let person = person(message).map(str::to_owned).ok_or_else(only_persons)?;
         let aktenzeichen =
-            said.aktenzeichen.filter(|written| !written.trim().is_empty()).ok_or_else(incomplete)?;
+            said.aktenzeichen.map(|written| written.trim().to_owned()).filter(|written| !written.is_empty());
+        let aktenzeichen = aktenzeichen.ok_or_else(incomplete)?;
         let id = said.id.as_deref().map(str::trim).filter(|id| !id.is_empty()).ok_or_else(incomplete)?;
         let (key, mut vorgang) = match meant(message, id)? {
             Meant::Ask(questions) => return Ok(Flow::Ask(questions)),
@@ -110,9 +111,11 @@ impl Step for Zuweisen {
         let (now, amt) = (message.now(), message.sender.id.clone());
         let destination = self.may_have(&vorgang, &amt, tag(now))?;
         let first = vorgang.akte.zuweisung.take();
-        let first = first.filter(|one| one.amt == amt && now.duration_since(one.am) <= SECOND_PERSON);
+        // Two who name different Aktenzeichen have not agreed, no more than two who name different offices: that is a new beginning.
+        let agreed = |one: &Zuweisung| one.amt == amt && one.aktenzeichen == aktenzeichen;
+        let first = first.filter(|one| agreed(one) && now.duration_since(one.am) <= SECOND_PERSON);
         let nth = match first {
-            Some(one) if one.person == person => {
+            Some(one) if dieselbe_person(&one.person, &person) => {
                 let text = "Dieselbe Person hat bereits zugewiesen; es fehlt eine zweite.";
                 return Err(refused(Fault::Other, "dieselbe-person", text));
             }
@@ -120,9 +123,10 @@ impl Step for Zuweisen {
                 self.give(message, &key, &mut vorgang, (&amt, destination));
                 "zweite"
             }
-            // Another office than the first person named is a new beginning.
             None => {
-                vorgang.akte.zuweisung = Some(Zuweisung { amt: amt.clone(), person, am: now });
+                let aktenzeichen = aktenzeichen.clone();
+                let amt = amt.clone();
+                vorgang.akte.zuweisung = Some(Zuweisung { amt, person, am: now, aktenzeichen });
                 "erste"
             }
         };
@@ -327,6 +331,11 @@ mod tests {
         message.vorgang.clone().unwrap().vorgang
     }
 
+    /// What anna said.
+    fn first(am: jiff::Timestamp) -> Zuweisung {
+        Zuweisung { amt: BREMEN.into(), person: "anna".into(), am, aktenzeichen: "51-1/26".into() }
+    }
+
     /// The residence of the sample lies in nobody's area here.
     fn elsewhere(vorgang: Vorgang) -> Vorgang {
         let mut vorgang = vorgang;
@@ -347,7 +356,15 @@ mod tests {
             "one alone gives nothing"
         );
         let begun = kept(&first);
-        assert_eq!(order(&begun, BREMEN, "anna").run().err(), Some("dieselbe-person".into()));
+        for same in ["anna", "Anna "] {
+            assert_eq!(order(&begun, BREMEN, same).run().err(), Some("dieselbe-person".into()));
+        }
+        // Nor have two agreed who name different Aktenzeichen.
+        let mut other = order(&begun, BREMEN, "bert");
+        other.aktenzeichen = Some("99-1/20");
+        let other = other.run().unwrap();
+        assert_eq!((other.values[VALUE].as_str(), kept(&other).owner.as_str()), ("erste", ""));
+        assert_eq!(kept(&other).akte.zuweisung.unwrap().aktenzeichen, "99-1/20");
         // The other person names another office: that is a new beginning.
         let other = order(&begun, HAMBURG, "bert").run().unwrap();
         assert_eq!((other.values[VALUE].as_str(), kept(&other).owner.as_str()), ("erste", ""));
@@ -368,7 +385,7 @@ mod tests {
     fn a_first_word_is_over_after_a_day() {
         let mut begun = elsewhere(nobodys());
         let am = antrag().now() - SignedDuration::from_hours(25);
-        begun.akte.zuweisung = Some(Zuweisung { amt: BREMEN.into(), person: "anna".into(), am });
+        begun.akte.zuweisung = Some(first(am));
         let again = order(&begun, BREMEN, "bert").run().unwrap();
         assert_eq!((again.values[VALUE].as_str(), kept(&again).owner.as_str()), ("erste", ""));
     }
@@ -411,8 +428,7 @@ mod tests {
         begun.owner = HAMBURG.into();
         begun.akte.gesendet[0].an = HAMBURG.into();
         begun.akte.gesendet[0].quittiert = Some(true);
-        begun.akte.zuweisung =
-            Some(Zuweisung { amt: BREMEN.into(), person: "anna".into(), am: antrag().now() });
+        begun.akte.zuweisung = Some(first(antrag().now()));
         let mut ended = order(&begun, BREMEN, "bert");
         ended.aemter[1] = office(HAMBURG, "03", Some("2026-11-01"));
         let given = ended.run().unwrap();

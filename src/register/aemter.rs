@@ -173,14 +173,14 @@ impl Aemter {
         false
     }
 
-    /// The offices that held a place one after the other, today's first: the table says it where an area begins on a day and another one's
-    /// covered the place until then. Nobody, where nobody or nobody alone holds it today.
-    pub fn halter(&self, ars: &str, am: Date) -> Vec<&Amt> {
-        let (mut all, mut am): (Vec<&Amt>, Date) = (Vec::new(), am);
+    /// The offices that held a place one after the other, today's first, each with the last day on which it did: the table says it where an
+    /// area begins on a day and another one's covered the place until then. Nobody, where nobody or nobody alone holds it today.
+    pub fn halter(&self, ars: &str, am: Date) -> Vec<(&Amt, Date)> {
+        let (mut all, mut am): (Vec<(&Amt, Date)>, Date) = (Vec::new(), am);
         // Each step goes back behind the beginning of an area, so there are no more of them than areas.
         while let Zustaendig::Eines(amt) = self.zustaendig(ars, am) {
-            if all.last().is_none_or(|last| last.id != amt.id) {
-                all.push(amt);
+            if all.last().is_none_or(|(last, _)| last.id != amt.id) {
+                all.push((amt, am));
             }
             let covers = |gebiet: &&Gebiet| gebiet.gilt(am) && deckt(&gebiet.ars, ars);
             let since = amt.gebiete.iter().filter(covers).filter_map(|gebiet| gebiet.von).max();
@@ -355,8 +355,13 @@ mod tests {
             ],
         };
         let held = |ars: &str, am: &str| -> Vec<String> {
-            aemter.halter(ars, am.parse().unwrap()).iter().map(|amt| amt.id.clone()).collect()
+            aemter.halter(ars, am.parse().unwrap()).iter().map(|(amt, _)| amt.id.clone()).collect()
         };
+        let last = |ars: &str| -> Vec<String> {
+            let am = Date::constant(2026, 11, 21);
+            aemter.halter(ars, am).iter().map(|(_, last)| last.to_string()).collect()
+        };
+        assert_eq!(last("033510501001"), ["2026-11-21", "2026-08-31", "2026-02-28"]);
         assert_eq!(held("033510501001", "2026-11-21"), ["verband", "stadt", "land"]);
         assert_eq!(held("033510501001", "2026-08-31"), ["stadt", "land"]);
         assert_eq!(held("033519999001", "2026-11-21"), ["land"]);

@@ -3,8 +3,12 @@
 
 use std::time::Duration;
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use crate::register::aemter::tag;
+use crate::register::objection::dieselbe_person;
 
 /// How old an office's list may be when somebody signs the completeness on it: a weekend with a day on each side.
 pub const LISTE_GILT: SignedDuration = SignedDuration::from_hours(4 * 24);
@@ -262,7 +266,7 @@ impl Bestand {
         if person.trim().is_empty() {
             return Err(Hindernis::OhnePerson);
         }
-        if self.unterschriften.iter().any(|other| other.person == person) {
+        if self.unterschriften.iter().any(|other| dieselbe_person(&other.person, person)) {
             return Err(Hindernis::DieselbePerson);
         }
         self.unterschriften.push(Unterschrift { person: person.to_owned(), am });
@@ -272,10 +276,10 @@ impl Bestand {
     /// Whether two different persons signed the completeness after a comparison by list without a gap.
     pub fn erklaert(&self) -> bool {
         let compared = self.abgleich.as_ref().is_some_and(Abgleich::beweist);
-        let mut persons: Vec<&str> = self.unterschriften.iter().map(|one| one.person.as_str()).collect();
-        persons.sort_unstable();
-        persons.dedup();
-        self.begonnen.is_some() && compared && persons.len() >= 2
+        let mut persons = self.unterschriften.iter().map(|one| one.person.as_str());
+        let first = persons.next();
+        let two = first.is_some_and(|first| persons.any(|other| !dieselbe_person(first, other)));
+        self.begonnen.is_some() && compared && two
     }
 
     /// Whether a declared load is under way: records that come again are counted, not refused.
@@ -294,6 +298,14 @@ impl Bestand {
             meldung.stimmt && meldung.am <= now && now.duration_since(meldung.am) <= longest
         });
         self.erklaert() && fresh
+    }
+
+    /// Whether the office's own list was compared without a gap as of a moment after this day: of what went over to it then, no older one
+    /// says anything.
+    pub fn verglichen_nach(&self, letzter: Date) -> bool {
+        self.abgleich.as_ref().is_some_and(|abgleich| {
+            abgleich.beweist() && abgleich.stand.is_some_and(|stand| tag(stand) > letzter)
+        })
     }
 
     /// Whether what is known of this register is known of one that it took over, too: its own list was compared with both; or the other was

@@ -151,6 +151,11 @@ pub enum ObjectionChange {
 /// How long a first person's release waits for the second (rules.md 9).
 pub const SECOND_PERSON: SignedDuration = SignedDuration::from_hours(24);
 
+/// Whether two names are those of one person: who writes the own name in another case, or with a blank more, is no second one.
+pub fn dieselbe_person(one: &str, other: &str) -> bool {
+    one.trim().to_lowercase() == other.trim().to_lowercase()
+}
+
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sought {
@@ -158,7 +163,7 @@ pub enum Sought {
     Under(SearchKey),
     /// What this delivery opened, closed ones too.
     Delivery(Uuid),
-    /// What blocks an office as a whole; one is enough.
+    /// What blocks an office as a whole; the oldest is enough.
     Blocks(String),
     /// All that is open of an office, hints too.
     Open(String),

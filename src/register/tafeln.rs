@@ -1,6 +1,8 @@
 //! The tables that decide besides the code: offices, places, the decision table. Loaded with the routes and part of what
 //! `decided_by` names; nothing here reads a file.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 
 use crate::register::aemter::{Aemter, Amt, Zustaendig};
@@ -39,16 +41,17 @@ impl Tafeln {
     /// over from the one to another, also of an office that lives on without it; else by the offices themselves.
     pub fn gehoert(&self, lieferant: &str, kind: &Kind, amt: &str, am: Date) -> bool {
         let holders = self.halter(kind, am);
-        let led = |holder: &&Amt| self.aemter.gehoert(lieferant, &holder.id, am);
+        let led = |(holder, _): &(&Amt, Date)| self.aemter.gehoert(lieferant, &holder.id, am);
         match holders.split_first() {
             // It holds the place today, or whoever took it over from it does.
-            Some((today, before)) if led(today) || before.iter().any(led) => today.id == amt,
+            Some((today, before)) if led(today) || before.iter().any(led) => today.0.id == amt,
             _ => self.aemter.gehoert(lieferant, amt, am),
         }
     }
 
-    /// The offices that kept the register of a child's place of birth one after the other, today's first; none where that is not certain.
-    pub fn halter(&self, kind: &Kind, am: Date) -> Vec<&Amt> {
+    /// The offices that kept the register of a child's place of birth one after the other, today's first, each with the last day on which it
+    /// did; none where that is not certain.
+    pub fn halter(&self, kind: &Kind, am: Date) -> Vec<(&Amt, Date)> {
         let key = kind.register_ars.as_deref().filter(|_| !kind.im_ausland());
         match self.gemeinden.platz(kind) {
             Geburtsplatz::Gemeinde(ars) | Geburtsplatz::Register(ars) => self.aemter.halter(ars, am),
@@ -58,6 +61,35 @@ impl Tafeln {
             }
             Geburtsplatz::Offen => Vec::new(),
         }
+    }
+
+    /// The offices that kept the register of a child's place of birth before today's did and that this one did not take over as a whole, with
+    /// those that they had taken over by then; each with the last day on which it kept it. What stood open of them that day still concerns
+    /// the child. Of each place that it may be, where that is not certain.
+    pub fn frueher(&self, kind: &Kind, am: Date) -> Vec<(String, Date)> {
+        let places: Vec<&str> = match self.gemeinden.platz(kind) {
+            Geburtsplatz::Gemeinde(ars) | Geburtsplatz::Register(ars) => vec![ars],
+            Geburtsplatz::Offen if kind.im_ausland() => Vec::new(),
+            Geburtsplatz::Offen => {
+                let named = self.gemeinden.alle(&falten(kind.geburtsort.as_deref().unwrap_or_default()));
+                named.into_iter().chain(kind.register_ars.as_deref()).collect()
+            }
+        };
+        let mut all: BTreeMap<String, Date> = BTreeMap::new();
+        for ars in places {
+            let holders = self.aemter.halter(ars, am);
+            let Some(((today, _), before)) = holders.split_first() else { continue };
+            let whole = self.aemter.mit_vorgaengern(&today.id, am);
+            for (amt, last) in before {
+                for id in self.aemter.mit_vorgaengern(&amt.id, *last) {
+                    if !whole.contains(&id) {
+                        let known = all.entry(id).or_insert(*last);
+                        *known = (*last).max(*known);
+                    }
+                }
+            }
+        }
+        all.into_iter().collect()
     }
 
     /// Reconciles name and key of a place on a day (rules.md 2.4): a key alone is not certain whatever it says, and short, former
@@ -116,6 +148,21 @@ mod tests {
             tafeln.gemeinden.add(falten(name), ars);
         }
         tafeln
+    }
+
+    #[test]
+    fn who_kept_a_part_before_is_known_with_its_last_day_and_who_was_taken_over_whole_is_not_asked_for() {
+        let mut tafeln = tafeln();
+        let before = |tafeln: &Tafeln, ort: &str| {
+            let kind = Kind { geburtsort: Some(ort.into()), register_ars: None, ..kind() };
+            tafeln.frueher(&kind, Date::constant(2026, 11, 21))
+        };
+        assert_eq!(before(&tafeln, "Neustadt"), [("land".to_owned(), Date::constant(2026, 8, 31))]);
+        tafeln.gemeinden.add(falten("Zweimal"), "033510501002");
+        tafeln.gemeinden.add(falten("Zweimal"), "033519999002");
+        assert_eq!(before(&tafeln, "Zweimal").len(), 1, "it may be the one that went over");
+        let before = |ort| before(&tafeln, ort);
+        assert!(before("Altdorf").is_empty() && before("Bremen").is_empty() && before("Nirgends").is_empty());
     }
 
     #[test]

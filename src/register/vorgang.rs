@@ -93,7 +93,7 @@ pub struct Akte {
     /// Nothing was decided because the login is missing, unreadable or too old: the service has her log in again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub erneuern: bool,
-    /// Two persons gave it to its office: the residence that was asked for no longer says who answers it.
+    /// Two persons gave it to its office: nobody else answers it, nor does that one once the residence that was asked for says another.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub zugewiesen: bool,
     /// What a first person said; it waits for a second one.
@@ -110,6 +110,9 @@ pub struct Zuweisung {
     pub person: String,
     /// When.
     pub am: Timestamp,
+    /// The office's Aktenzeichen; a program before this one did not keep it, and what it left agrees with none.
+    #[serde(default)]
+    pub aktenzeichen: String,
 }
 
 /// [`Akte::art`] of a request.

@@ -57,18 +57,14 @@ impl Known {
         Some(())
     }
 
-    /// Takes in how late the stamps were of what was deleted, for each key that has a tombstone.
-    pub fn stamps(&mut self, answers: &[Answer]) -> Option<()> {
-        let mut rest = answers.iter();
-        for deleted in &self.deleted {
-            self.stempel.push(match deleted {
-                None => None,
-                Some(_) => match rest.next()?.fact {
-                    Fact::Tombstone(at) => at,
-                    _ => return None,
-                },
-            });
+    /// Takes in of the next key how late the stamps were of what was deleted, under whatever name of its place.
+    pub fn stamp(&mut self, answers: &[Answer]) -> Option<()> {
+        let mut latest: Option<Timestamp> = None;
+        for answer in answers {
+            let Fact::Tombstone(at) = &answer.fact else { return None };
+            latest = latest.max(*at);
         }
+        self.stempel.push(latest);
         Some(())
     }
 

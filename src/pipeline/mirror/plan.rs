@@ -182,10 +182,30 @@ impl Delivery {
         questions
     }
 
-    /// Of what was deleted under its keys: how late its stamps were.
+    /// Where the tombstone of a key's child may lie: as its place is written, as the program before had it, and by the official name.
+    fn steine(&self, nth: usize) -> impl Iterator<Item = &SearchKey> {
+        let alt = self.alte.get(nth).and_then(Option::as_ref);
+        let amtlich = self.orte.get(nth).and_then(Option::as_ref).map(|ort| &ort.amtlich);
+        self.keys.get(nth).into_iter().chain(alt).chain(amtlich)
+    }
+
+    /// Of what was deleted under its keys: how late its stamps were, under each name of the place.
     pub fn stempel(&self, known: &Known) -> Vec<Question> {
-        let deleted = self.keys.iter().zip(&known.deleted).filter(|(_, deleted)| deleted.is_some());
-        deleted.map(|(key, _)| Question::Tombstone(keys::grabstein_stempel(key))).collect()
+        let deleted = known.deleted.iter().enumerate().filter(|(_, deleted)| deleted.is_some());
+        let places = deleted.flat_map(|(nth, _)| self.steine(nth));
+        places.map(|key| Question::Tombstone(keys::grabstein_stempel(key))).collect()
+    }
+
+    /// Takes in the answers to [`Delivery::stempel`]; `None` where others were asked.
+    pub fn stamps(&self, known: &mut Known, answers: &[Answer]) -> Option<()> {
+        let mut rest = answers;
+        for nth in 0..known.deleted.len() {
+            let asked = known.deleted[nth].map_or(0, |_| self.steine(nth).count());
+            let (own, after) = rest.split_at_checked(asked)?;
+            rest = after;
+            known.stamp(own)?;
+        }
+        Some(())
     }
 
     /// What the store knows, from the answers to [`Delivery::questions`]; `None` where others were asked.
