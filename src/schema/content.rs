@@ -110,7 +110,7 @@ const MOST_PLACES: usize = 20_000;
 const MOST_ITEMS: usize = 1_000_000;
 const MOST_EDGES: usize = 1_000_000;
 /// For all contents of a schema.
-const MOST_WORK: usize = 16_000_000;
+const MOST_WORK: usize = 8_000_000;
 const MOST_KEPT: usize = 2_000_000;
 /// Counts beyond this are counted instead of written out.
 const FEW: u32 = 3;
@@ -227,6 +227,14 @@ impl<'k> Plan<'k> {
             }
             Term::Choice(all) => TreeKind::Choice(all.iter().map(|part| self.number(part)).collect()),
         };
+        let (mut kind, mut counts) = (kind, (particle.min, particle.max));
+        if let TreeKind::Sequence(all) | TreeKind::Choice(all) = &mut kind
+            && let [only] = &all[..]
+            && let Some(both) = product(counts, (only.min, only.max))
+            && let Some(only) = all.pop()
+        {
+            (kind, counts) = (only.kind, both);
+        }
         let nullable = match &kind {
             TreeKind::Leaf(_) => false,
             TreeKind::Sequence(all) => all.iter().all(Tree::nullable),
@@ -236,7 +244,7 @@ impl<'k> Plan<'k> {
             TreeKind::Leaf(_) => false,
             TreeKind::Sequence(all) | TreeKind::Choice(all) => all.iter().all(|part| part.bare),
         };
-        Tree { min: particle.min, max: particle.max, kind, body_nullable: nullable, bare }
+        Tree { min: counts.0, max: counts.1, kind, body_nullable: nullable, bare }
     }
 
     fn leaf(&mut self, target: Target) -> TreeKind {
@@ -544,6 +552,25 @@ impl<'k> Plan<'k> {
         }
         Ok(())
     }
+}
+
+/// Least and most of a part.
+type Counts = (u32, Option<u32>);
+
+/// How often a part may stand that is alone in another: `x{2,5}` in `{2,5}` is `x{4,25}`. `None` where not every count between
+/// the ends can come: three times `x{4,5}` is no `x{0,15}`.
+fn product((least, most): Counts, inner: Counts) -> Option<Counts> {
+    let next = u64::from(inner.0) * (u64::from(least) + 1);
+    let reached = match inner.1 {
+        _ if least == 0 => 0,
+        Some(most) => u64::from(most) * u64::from(least),
+        None => u64::MAX - 1,
+    };
+    // What one time more begins with adjoins what was reached; further on the steps only overlap more.
+    let whole = most == Some(least) || next <= reached + 1;
+    let most = most.zip(inner.1).map(|(one, two)| one.saturating_mul(two).min(u32::MAX - 1));
+    let least = least.saturating_mul(inner.0).min(u32::MAX - 1);
+    whole.then_some((least, most))
 }
 
 struct Tree {

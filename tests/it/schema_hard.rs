@@ -45,13 +45,11 @@ fn what_grows_with_each_level_is_refused_and_not_written_out() {
         format!("{groups}<xs:group name='g{levels}'><xs:sequence>{bottom}</xs:sequence></xs:group>")
     };
     let of_group = element("<xs:group ref='t:g0'/>");
-    let counts = |levels: usize| {
-        let (open, close) = ("<xs:sequence minOccurs='2' maxOccurs='5'>", "</xs:sequence>");
-        element(&format!("{}<xs:element name='b'/>{}", open.repeat(levels), close.repeat(levels)))
-    };
-    let small = |levels: usize| {
-        let (open, close) = ("<xs:sequence minOccurs='2' maxOccurs='3'>", "</xs:sequence>");
-        element(&format!("{}<xs:element name='b'/>{}", open.repeat(levels), close.repeat(levels)))
+    let open = "<xs:sequence minOccurs='2' maxOccurs='5'>";
+    let counts = |levels: usize, more: &str| {
+        let close: String =
+            (0..levels).map(|at| more.replace('@', &at.to_string()) + "</xs:sequence>").collect();
+        element(&format!("{}<xs:element name='b'/>{close}", open.repeat(levels)))
     };
     let unions = |levels: usize, members: fn(usize) -> String| {
         let types: String = (0..levels)
@@ -100,8 +98,7 @@ fn what_grows_with_each_level_is_refused_and_not_written_out() {
         ("groups of nothing", twice(60, "") + &of_group, "parts when written out"),
         ("groups that nobody uses", twice(60, bottom), "parts when written out"),
         ("groups, one in the other", deep + &of_group, "nested more than"),
-        ("counts in counts", counts(6), "too large"),
-        ("small counts in small counts", small(9), "too large"),
+        ("counts in counts", counts(6, "<xs:element name='m@' minOccurs='0'/>"), "too large"),
         ("unions of one twice", unions(40, |at| format!("t:u{at} t:u{at}")), "unions of unions"),
         ("unions of one once", unions(150, |at| format!("t:u{at}")), "unions of unions"),
         (
@@ -132,7 +129,33 @@ fn what_grows_with_each_level_is_refused_and_not_written_out() {
         &[&format!("<a @>{}</a>", "<b/>".repeat(256))],
         &["<a @><b/></a>"],
     );
-    judge(&counts(2), &["<a @><b/><b/><b/><b/></a>"], &["<a @><b/><b/><b/></a>"]);
+    let (good, bad) = (format!("<a @>{}</a>", "<b/>".repeat(64)), format!("<a @>{}</a>", "<b/>".repeat(63)));
+    judge(&counts(6, ""), &[&good], &[&bad]);
+    // Counts that are one count, and those that are none because of what lies between.
+    let nested = |outer: &str, inner: &str| {
+        element(&format!("<xs:sequence {outer}><xs:element name='b' {inner}/></xs:sequence>"))
+    };
+    for (outer, inner, lawful) in [
+        ((0, 3), (4, 5), &[0, 4, 5, 8, 10, 12, 15][..]),
+        ((2, 3), (2, 3), &[4, 5, 6, 7, 8, 9]),
+        ((1, 2), (4, 5), &[4, 5, 8, 9, 10]),
+        ((3, 3), (4, 5), &[12, 13, 14, 15]),
+        ((0, 40), (0, 100), &[0, 1, 17, 18]),
+        ((0, 2), (2, 18), &[0, 2, 3, 17, 18]),
+    ] {
+        let written = |(least, most): (u32, u32)| format!("minOccurs='{least}' maxOccurs='{most}'");
+        let schema = compiled(&nested(&written(outer), &written(inner))).unwrap();
+        for count in 0..19u32 {
+            let document = format!("<a {XSI}>{}</a>", "<b/>".repeat(count as usize));
+            let times = (outer.0..=outer.1).any(|times| (inner.0 * times..=inner.1 * times).contains(&count));
+            assert_eq!(
+                breaches(&schema, document.as_bytes()).is_empty(),
+                times,
+                "{outer:?} {inner:?} {count}"
+            );
+            assert!(times || !lawful.contains(&count), "{outer:?} {inner:?} {count}");
+        }
+    }
 }
 
 /// A union looks at each member once, also where a pattern asks what white space its member keeps.
