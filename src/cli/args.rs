@@ -100,7 +100,9 @@ pub enum Command {
     ///
     /// With --json one line for each document: {"file", "valid", "faults": [{code, line, column, path, text}]}.
     #[command(after_help = "Example:\n  drehscheibe validate --schema xfamilie-geburt.xsd lieferung.xml\n\n\
-        Exit code 1 when a document is not valid, 2 when the schema cannot be used.")]
+        Schema documents are read from the folder of the schema, below it and at most two folders above it.\n\
+        Exit code 1 when a document is not valid, 2 when the schema cannot be used or a document cannot be read:\n\
+        then nothing is on standard output.")]
     Validate(ValidateArgs),
     /// Look after the packages of the standards: list, check and compare them, take in an official one.
     #[command(

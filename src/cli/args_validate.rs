@@ -7,7 +7,8 @@ use clap::Args;
 /// Arguments of `validate`.
 #[derive(Clone, Debug, Args)]
 pub struct ValidateArgs {
-    /// The schema (XSD 1.0); what it includes and imports is read from beside it, never from the net.
+    /// The schema (XSD 1.0); what it includes and imports is read from its folder, folders below it and at most two
+    /// above it, never from the net.
     #[arg(long, value_name = "FILE.xsd")]
     pub schema: PathBuf,
     /// The documents.

@@ -58,5 +58,6 @@ pub mod support;
 pub mod tables;
 pub mod test;
 pub mod validate;
+mod validate_encoding;
 pub mod vorgang;
 pub mod zuweisen;

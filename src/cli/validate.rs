@@ -1,5 +1,6 @@
 //! `validate`: documents against a schema, without a package. Needs no store and no stage; shows no value of a document.
-//! Schema documents are read from disk beside the schema only: never from the net, never over a link.
+//! Schema documents are read from disk near the schema only: never from the net, never over a link, never from more than
+//! two folders above it.
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,7 @@ use serde::Serialize;
 use crate::cli::args_validate::ValidateArgs;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
+use crate::cli::validate_encoding::in_utf8;
 use crate::schema::fault::Breach;
 use crate::schema::load::{Library, beside};
 use crate::schema::tables::Schema;
@@ -20,6 +22,12 @@ const MOST_FAULTS: usize = 100;
 const LARGEST: usize = 64 << 20;
 /// Folders below that of the schema, and files in them, that are looked through for an address in the net.
 const MOST_FILES: usize = 20_000;
+
+/// Folders above that of the schema in which other schema documents may stand: sets of schemas lie beside each other, and
+/// versions of one package below a common folder.
+const MOST_UP: usize = 2;
+/// Most that is told of all documents, octets: it is held until the last one is read.
+const MOST_TOLD: usize = 64 << 20;
 
 /// Wider than for messages: a whole register may be looked at.
 fn limits() -> Limits {
@@ -49,38 +57,47 @@ pub fn run(args: &ValidateArgs, out: &mut Output) -> Result<Exit, CliError> {
     let disk = Disk::of(&args.schema).map_err(unfit)?;
     let schema =
         Schema::compile(&[&disk.entry], &disk).map_err(|fault| unfit(disk.shown(&fault.to_string())))?;
-    // What cannot be read at all is told before anything is printed.
-    for document in &args.documents {
-        let size = std::fs::metadata(document).and_then(|metadata| match metadata.is_file() {
-            true => Ok(metadata.len()),
-            false => Err(std::io::ErrorKind::InvalidInput.into()),
-        });
-        size.map_err(|error| CliError::Usage(format!("{}: {}", document.display(), error.kind())))?;
-    }
-    let mut all_valid = true;
+    // A document that cannot be read leaves nothing on standard output, wherever it stands: nothing is said before all were.
+    let (mut all_valid, mut told) = (true, Vec::new());
     for document in &args.documents {
         let faults = faults(&schema, document)?;
         all_valid &= faults.is_empty();
         let file = document.display().to_string();
         let said = Said { file: &file, valid: faults.is_empty(), faults };
         if out.is_json() {
-            let mut line = serde_json::to_vec(&said).unwrap_or_default();
-            line.push(b'\n');
-            out.raw(&line)?;
-            continue;
+            told.extend(serde_json::to_vec(&said).unwrap_or_default());
+            told.push(b'\n');
+        } else {
+            let verdict = if said.valid { "valid" } else { "not valid" };
+            told.extend(format!("{}: {verdict}\n", said.file).into_bytes());
+            for fault in &said.faults {
+                let Fault { code, line, column, path, text } = fault;
+                told.extend(format!("  {line}:{column} {code} {path} {text}\n").into_bytes());
+            }
         }
-        out.say(&format!("{}: {}", said.file, if said.valid { "valid" } else { "not valid" }))?;
-        for fault in &said.faults {
-            let Fault { code, line, column, path, text } = fault;
-            out.say(&format!("  {line}:{column} {code} {path} {text}"))?;
+        if told.len() > MOST_TOLD {
+            let text = format!("more than {MOST_TOLD} octets are to be told; give fewer documents at once");
+            return Err(CliError::Usage(text));
         }
     }
+    out.raw(&told)?;
     Ok(if all_valid { Exit::Ok } else { Exit::No })
 }
 
 fn faults(schema: &Schema, file: &Path) -> Result<Vec<Fault>, CliError> {
-    let octets = std::fs::read(file)
-        .map_err(|error| CliError::Usage(format!("{}: {}", file.display(), error.kind())))?;
+    let unread = |error: std::io::Error| CliError::Usage(format!("{}: {}", file.display(), error.kind()));
+    let metadata = std::fs::metadata(file).map_err(unread)?;
+    if !metadata.is_file() {
+        return Err(unread(std::io::ErrorKind::InvalidInput.into()));
+    }
+    let octets = std::fs::read(file).map_err(unread)?;
+    let octets = match in_utf8(octets) {
+        Ok(octets) => octets,
+        Err(text) => {
+            let (path, text) = ("/".to_owned(), text.to_owned());
+            return Ok(vec![Fault { code: "encoding", line: 1, column: 1, path, text }]);
+        }
+    };
     match gate::pass(octets.into(), &limits()) {
         Ok(document) => Ok(schema
             .validate(&document, MOST_FAULTS)
@@ -109,6 +126,8 @@ fn told(document: &Document, breach: Breach) -> Fault {
 /// The schema documents on disk; names are paths without links.
 struct Disk {
     folder: PathBuf,
+    /// What no document stands outside of.
+    top: PathBuf,
     entry: String,
 }
 
@@ -118,7 +137,8 @@ impl Disk {
             schema.canonicalize().map_err(|error| format!("{}: {}", schema.display(), error.kind()))?;
         let entry = found.to_str().ok_or("the path is not utf-8")?.to_owned();
         let folder = found.parent().map(Path::to_owned).unwrap_or_default();
-        Ok(Disk { folder, entry })
+        let top = folder.ancestors().take(MOST_UP + 1).last().map(Path::to_owned).unwrap_or_default();
+        Ok(Disk { folder, top, entry })
     }
 
     /// Files beside the schema by their own names.
@@ -179,8 +199,10 @@ impl Library for Disk {
         if location.starts_with(['/', '\\']) {
             return Err("only documents beside the schema are read; write a relative path".to_owned());
         }
-        let path = beside(from, &location.replace("%20", " "));
-        path.map(|path| format!("/{path}")).ok_or_else(|| "leads out of all folders".to_owned())
+        let path = beside(from, &location.replace("%20", " ")).map(|path| format!("/{path}"));
+        path.filter(|path| Path::new(path).starts_with(&self.top)).ok_or_else(|| {
+            format!("stands more than {MOST_UP} folders above the schema, and nothing is read from there")
+        })
     }
 
     fn octets(&self, name: &str) -> Result<Vec<u8>, String> {
@@ -193,6 +215,7 @@ impl Library for Disk {
         if !metadata.is_file() || metadata.len() > LARGEST as u64 {
             return Err(format!("is no file of at most {LARGEST} octets"));
         }
-        std::fs::read(path).map_err(|error| error.kind().to_string())
+        let octets = std::fs::read(path).map_err(|error| error.kind().to_string())?;
+        in_utf8(octets).map_err(str::to_owned)
     }
 }

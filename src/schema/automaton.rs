@@ -15,6 +15,8 @@ const MOST_STATES: usize = 20_000;
 const MOST_CELLS: usize = 1 << 20;
 /// Work for the table, in visited steps.
 const MOST_WORK: usize = 8 << 20;
+/// Marks of which sets hold which class of characters.
+const MOST_MARKS: usize = 32 << 20;
 /// Ways that are followed side by side where there is no table.
 const MOST_WAYS: usize = 2_000;
 /// Characters whose class stands in a table of its own.
@@ -38,9 +40,9 @@ enum Machine {
 /// Characters that no set of the pattern tells apart are one class.
 #[derive(Debug)]
 struct Classes {
-    near: Vec<u16>,
+    near: Vec<u32>,
     /// First characters of intervals and their class, in order.
-    far: Vec<(u32, u16)>,
+    far: Vec<(u32, u32)>,
     count: usize,
 }
 
@@ -81,10 +83,10 @@ pub(super) fn any_of(exprs: &[Expr]) -> Result<Pattern, PatternFault> {
         [only] => only,
         _ => plan.push(Step::Fork(starts))?,
     };
-    let (classes, members) = Classes::new(&plan.list);
+    let (classes, members) = Classes::new(&plan.list).ok_or(TOO_LARGE)?;
     let machine = match table(&plan.steps, start, &classes, &members, plan.list.len()) {
         Some(machine) => machine,
-        None if plan.steps.len() <= MOST_WAYS => {
+        None if plan.steps.len() <= MOST_WAYS && members.len() * plan.list.len() <= MOST_MARKS => {
             let by_class = members
                 .iter()
                 .map(|sets| (0..plan.list.len()).map(|set| sets.contains(&(set as u32))).collect())
@@ -171,8 +173,8 @@ fn nullable(expr: &Expr) -> bool {
 }
 
 impl Classes {
-    /// The classes, and for each the sets that hold its characters.
-    fn new(sets: &[Set]) -> (Classes, Vec<Vec<u32>>) {
+    /// The classes, and for each the sets that hold its characters; `None` where these would be too many.
+    fn new(sets: &[Set]) -> Option<(Classes, Vec<Vec<u32>>)> {
         let mut edges: Vec<(u32, u32, bool)> = Vec::new();
         for (number, set) in sets.iter().enumerate() {
             for &(first, last) in set.ranges() {
@@ -181,11 +183,11 @@ impl Classes {
             }
         }
         edges.sort_unstable();
-        let mut known: HashMap<Vec<u32>, u16> = HashMap::from([(vec![], 0)]);
+        let mut known: HashMap<Vec<u32>, u32> = HashMap::from([(vec![], 0)]);
         let mut members = vec![vec![]];
         let mut far = vec![(0, 0)];
         let mut inside = std::collections::BTreeSet::new();
-        let mut at = 0;
+        let (mut at, mut kept) = (0, 0);
         while at < edges.len() {
             let place = edges[at].0;
             while at < edges.len() && edges[at].0 == place {
@@ -201,24 +203,28 @@ impl Classes {
                 break;
             }
             let key: Vec<u32> = inside.iter().copied().collect();
-            let next = members.len() as u16;
+            let next = members.len() as u32;
+            kept += key.len();
+            if kept > MOST_MARKS {
+                return None;
+            }
             let class = *known.entry(key.clone()).or_insert_with(|| {
                 members.push(key);
                 next
             });
-            if far.last().is_some_and(|last: &(u32, u16)| last.0 == place) {
+            if far.last().is_some_and(|last: &(u32, u32)| last.0 == place) {
                 far.pop();
             }
-            if far.last().is_none_or(|last: &(u32, u16)| last.1 != class) {
+            if far.last().is_none_or(|last: &(u32, u32)| last.1 != class) {
                 far.push((place, class));
             }
         }
         let mut classes = Classes { near: Vec::new(), far, count: members.len() };
         classes.near = (0..NEAR as u32).map(|code| classes.search(code)).collect();
-        (classes, members)
+        Some((classes, members))
     }
 
-    fn search(&self, code: u32) -> u16 {
+    fn search(&self, code: u32) -> u32 {
         let after = self.far.partition_point(|(first, _)| *first <= code);
         self.far.get(after.wrapping_sub(1)).map_or(0, |(_, class)| *class)
     }
@@ -226,8 +232,8 @@ impl Classes {
     fn of(&self, character: char) -> usize {
         let code = u32::from(character);
         match self.near.get(code as usize) {
-            Some(class) => usize::from(*class),
-            None => usize::from(self.search(code)),
+            Some(class) => *class as usize,
+            None => self.search(code) as usize,
         }
     }
 }

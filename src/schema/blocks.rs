@@ -335,7 +335,13 @@ const OLDER: &[(&str, u32, u32)] = &[
     ("PhoneticExtensions", 0x1D00, 0x1D7F),
 ];
 
-/// The first and last code point of a block, or `None` when there is no block of that name.
-pub(super) fn find(name: &str) -> Option<(u32, u32)> {
-    BLOCKS.iter().chain(OLDER).find(|(known, ..)| *known == name).map(|(_, first, last)| (*first, *last))
+/// The first and last code points of a block, or `None` when there is no block of that name. `PrivateUse` has three parts
+/// (Part 2, appendix F.1.1).
+pub(super) fn find(name: &str) -> Option<Vec<(u32, u32)>> {
+    let found = BLOCKS.iter().chain(OLDER).find(|(known, ..)| *known == name)?;
+    let mut ranges = vec![(found.1, found.2)];
+    if name == "PrivateUse" {
+        ranges.extend([(0xF_0000, 0xF_FFFD), (0x10_0000, 0x10_FFFD)]);
+    }
+    Some(ranges)
 }

@@ -175,6 +175,8 @@ pub(super) struct Builder<'d> {
     /// Facets that may not change, and ways of derivation that are closed, by simple type.
     pub(super) fixed: HashMap<SimpleId, Vec<&'static str>>,
     pub(super) simple_finals: HashMap<SimpleId, u8>,
+    /// Of unions and lists: types that a value may be put before, and levels.
+    pub(super) reach: HashMap<SimpleId, (usize, usize)>,
     pub(super) complexes: Vec<Complex>,
     /// The particle of each complex type.
     pub(super) particles: Vec<Option<Arc<Particle>>>,
@@ -187,6 +189,10 @@ pub(super) struct Builder<'d> {
     /// Heads of substitution groups, by member.
     pub(super) heads: HashMap<ElementId, ElementId>,
     pub(super) wildcards: Vec<Wildcard>,
+    /// Parts and attributes that derived types copied from their bases.
+    pub(super) copied: usize,
+    /// Heads that were found above elements.
+    pub(super) climbed: usize,
     pub(super) constraints: Vec<Constraint>,
     /// Where each constraint stands, and to what a keyref refers.
     pub(super) constraint_sites: Vec<(Site<'d>, Option<NameId>)>,
@@ -206,6 +212,7 @@ impl<'d> Builder<'d> {
             within: Vec::new(),
             fixed: HashMap::new(),
             simple_finals: HashMap::new(),
+            reach: HashMap::new(),
             complexes: Vec::new(),
             particles: Vec::new(),
             sites: Vec::new(),
@@ -214,6 +221,8 @@ impl<'d> Builder<'d> {
             todo: Vec::new(),
             heads: HashMap::new(),
             wildcards: Vec::new(),
+            copied: 0,
+            climbed: 0,
             constraints: Vec::new(),
             constraint_sites: Vec::new(),
         }
@@ -256,7 +265,10 @@ impl<'d> Builder<'d> {
         let mut redefinitions = documents.redefinitions.clone();
         redefinitions.sort_by_key(|(document, child)| (usize::MAX - document, *child));
         for (document, child) in &redefinitions {
-            let document = &documents.list[*document];
+            let number = *document;
+            let reach = documents.leads.get(&(number, *child)).map(|at| documents.of_one(*at));
+            let reach = reach.unwrap_or_default();
+            let document = &documents.list[number];
             let redefine = &document.read.root.children[*child];
             for node in redefine.children.iter().filter(|node| node.local != "annotation") {
                 let site = Site { document, node };
@@ -265,11 +277,49 @@ impl<'d> Builder<'d> {
                 let Some(original) = self.index.get(&(kind, name)).copied() else {
                     return Err(site.fault(format!("there is no {} of this name to redefine", kind.word())));
                 };
+                // Part 1, 3.15.6 and 4.2.2: what is redefined stands in the document that is named or in one of its own, and
+                // has been redefined there only; two redefinitions would be two components of one name.
+                let from = &self.globals[original];
+                let home = documents.list.iter().position(|other| std::ptr::eq(other, from.site.document));
+                if from.original.is_some() && home.is_none_or(|home| home == number || !reach.contains(&home))
+                {
+                    return Err(site.fault(format!("there are two redefinitions of this {}", kind.word())));
+                }
+                if home.is_none_or(|home| home == number || !reach.contains(&home)) {
+                    let text =
+                        format!("there is no {} of this name in the document to redefine", kind.word());
+                    return Err(site.fault(text));
+                }
                 if self.globals[original].site.node.local != node.local {
                     return Err(site.fault("a redefinition is of the kind of what it redefines"));
                 }
+                if matches!(kind, Kind::Group | Kind::AttributeGroup) {
+                    self.holds_itself_once(site, kind, name)?;
+                }
                 self.globals.push(Global { kind, site, name, original: Some(original), state: State::Fresh });
                 self.index.insert((kind, name), self.globals.len() - 1);
+            }
+        }
+        Ok(())
+    }
+
+    /// Part 1, 4.2.2, 6.1 and 7.1: a group that is redefined with itself inside holds itself once, and there exactly once.
+    fn holds_itself_once(&mut self, site: Site<'d>, kind: Kind, name: NameId) -> Result<(), SchemaFault> {
+        let (mut todo, mut found) = (vec![site.node], 0);
+        while let Some(node) = todo.pop() {
+            let here = site.at(node);
+            // What an element declares inside is another content.
+            todo.extend(node.parts().filter(|part| part.xsd && part.local != "element"));
+            let Some(text) = here.get("ref").filter(|_| Kind::of(node) == Some(kind)) else { continue };
+            if self.qname(here, text)? != name {
+                continue;
+            }
+            found += 1;
+            if found > 1 {
+                return Err(here.fault("a redefinition holds what it redefines once at most"));
+            }
+            if kind == Kind::Group && self.occurs(here)? != (1, Some(1)) {
+                return Err(here.fault("a redefinition holds what it redefines exactly once, without counts"));
             }
         }
         Ok(())

@@ -9,6 +9,9 @@ use super::names::{XSI, XSI_NAME};
 use super::simple::{ANY_SIMPLE, Look, Role, SimpleId};
 use super::tables::{ComplexId, EXTENSION, TypeId, Use, Value, Wildcard};
 
+/// What a copied attribute takes, measured in parts of contents.
+const WEIGHT: usize = 4;
+
 impl<'d> Builder<'d> {
     /// The attributes that a node holds, those of the groups included; in the order of their names.
     pub(super) fn attribute_set(&mut self, site: Site<'d>) -> Result<AttributeSet, SchemaFault> {
@@ -24,6 +27,7 @@ impl<'d> Builder<'d> {
                         part.get("ref").ok_or_else(|| part.fault("an attribute group has 'ref' here"))?;
                     let global = self.resolve(Kind::AttributeGroup, part, text)?;
                     let group = self.attribute_group(global)?;
+                    self.keep(part, WEIGHT * group.uses.len())?;
                     set.uses.extend(group.uses.iter().cloned());
                     // What a group prohibits says nothing to who uses it.
                     if let Some(wildcard) = &group.wildcard {
@@ -51,12 +55,42 @@ impl<'d> Builder<'d> {
 
     pub(super) fn attribute_group(&mut self, global: usize) -> Result<Arc<AttributeSet>, SchemaFault> {
         let built = self.once(global, |builder, site| {
-            Ok(State::AttributeGroup(Arc::new(builder.attribute_set(site)?)))
+            let set = builder.attribute_set(site)?;
+            if let Some(original) = builder.globals[global].original
+                && !site.node.parts().any(|part| builder.is_itself(global, site.at(part)))
+            {
+                builder.restricts_group(site, &set, original)?;
+            }
+            Ok(State::AttributeGroup(Arc::new(set)))
         })?;
         match built {
             State::AttributeGroup(group) => Ok(group),
             _ => Err(self.globals[global].site.fault("this is not an attribute group")),
         }
+    }
+
+    fn is_itself(&mut self, global: usize, part: Site<'d>) -> bool {
+        let text = part.get("ref").filter(|_| part.node.local == "attributeGroup");
+        text.is_some_and(|text| self.qname(part, text).is_ok_and(|name| name == self.globals[global].name))
+    }
+
+    /// Part 1, 4.2.2, 7.2.2: a redefinition that does not hold what it redefines restricts it.
+    fn restricts_group(
+        &mut self,
+        site: Site<'d>,
+        set: &AttributeSet,
+        original: usize,
+    ) -> Result<(), SchemaFault> {
+        let before = self.attribute_group(original)?;
+        // Nothing is inherited here: what the new group does not name is gone.
+        let lost = |one: &&Use| one.required && set.uses.iter().all(|other| other.name != one.name);
+        if let Some(lost) = before.uses.iter().find(lost) {
+            let name = self.names.local(lost.name);
+            return Err(site.fault(format!("the base requires the attribute '{name}'")));
+        }
+        let (uses, gone) = (&before.uses, &set.prohibited);
+        let no_type = TypeId::Simple(ANY_SIMPLE);
+        self.narrower(site, &set.uses, gone, set.wildcard.as_ref(), uses, before.wildcard.as_ref(), no_type)
     }
 
     fn attribute(&mut self, site: Site<'d>, set: &mut AttributeSet) -> Result<(), SchemaFault> {
@@ -184,6 +218,7 @@ impl<'d> Builder<'d> {
         let (inherited, before) = match base {
             TypeId::Simple(_) => (Vec::new(), None),
             TypeId::Complex(base) => {
+                self.keep(how, WEIGHT * self.complexes[base.0 as usize].attributes.len())?;
                 let base = &self.complexes[base.0 as usize];
                 (base.attributes.clone(), base.wildcard.clone())
             }

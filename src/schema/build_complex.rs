@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::build::{Builder, DERIVATIONS, Kind, Site, State};
-use super::content::{Particle, Term};
+use super::content::{Particle, Parts, Term};
 use super::fault::SchemaFault;
 use super::names::{NameId, NsId};
 use super::simple::SimpleId;
@@ -15,6 +15,13 @@ use super::tree::Node;
 
 /// What a content is before its model is compiled.
 const OPEN_MODEL: u32 = u32::MAX;
+
+/// Parts of one content, with each reference to a group written out.
+const MOST_PARTS: usize = 100_000;
+/// Parts and attributes that types copy from their bases and attribute groups, for the whole schema.
+const MOST_COPIED: usize = 4_000_000;
+/// Levels of parts of one content.
+const MOST_DEPTH: usize = 250;
 
 fn is_group(node: &Node) -> bool {
     matches!(&*node.local, "group" | "all" | "choice" | "sequence")
@@ -35,7 +42,7 @@ impl<'d> Builder<'d> {
             attributes: Vec::new(),
             wildcard: Some(wildcard),
         });
-        let any = Particle { min: 0, max: None, term: Term::Any(0) };
+        let any = Particle::new(0, None, Term::Any(0));
         self.particles.push(Some(Arc::new(any)));
         self.sites.push(None);
     }
@@ -92,7 +99,7 @@ impl<'d> Builder<'d> {
         };
         self.complexes[id.0 as usize].content = content;
         self.particles[id.0 as usize] = match (particle, mixed) {
-            (None, true) => Some(Arc::new(Particle { min: 1, max: Some(1), term: Term::Sequence(vec![]) })),
+            (None, true) => Some(Arc::new(Particle::new(1, Some(1), Term::Sequence(Arc::default())))),
             (particle, _) => particle,
         };
     }
@@ -220,8 +227,16 @@ impl<'d> Builder<'d> {
                             if matches!(inherited.term, Term::All(_)) || matches!(own.term, Term::All(_)) {
                                 return Err(how.fault("'all' is the whole content and cannot be extended"));
                             }
-                            let all = vec![inherited, own];
-                            Some(Arc::new(Particle { min: 1, max: Some(1), term: Term::Sequence(all) }))
+                            // One list however long the chain of extensions is, instead of one inside the other.
+                            let all: Parts = match &inherited.term {
+                                Term::Sequence(all) if (inherited.min, inherited.max) == (1, Some(1)) => {
+                                    all.iter().cloned().chain([own]).collect()
+                                }
+                                _ => [inherited, own].into(),
+                            };
+                            self.keep(how, all.len())?;
+                            let all = Term::Sequence(all);
+                            Some(self.bounded(how, Particle::new(1, Some(1), all))?)
                         }
                     };
                     (particle, before)
@@ -239,6 +254,10 @@ impl<'d> Builder<'d> {
                 }
                 _ => {}
             }
+            // Part 1, 3.4.6, 5.3.2 and 3.9.6: what the base demands a restriction cannot leave out.
+            if own.as_ref().is_none_or(|own| own.emptiable()) && !self.emptiable(before) {
+                return Err(how.fault("the base has no empty content, and the restriction allows one"));
+            }
             self.set_content(id, own, mixed);
         }
         self.derive_attributes(how, id, base, method)
@@ -248,9 +267,12 @@ impl<'d> Builder<'d> {
     fn own_particle(&mut self, site: Site<'d>) -> Result<Option<Arc<Particle>>, SchemaFault> {
         let Some(node) = site.node.parts().find(|node| is_group(node)) else { return Ok(None) };
         let particle = self.particle(site.at(node), true)?;
-        Ok(particle.filter(|particle| match &particle.term {
-            Term::Sequence(all) | Term::All(all) => !all.is_empty(),
-            Term::Choice(all) => !all.is_empty() || particle.min > 0,
+        // Part 1, 3.4.2: empty is what holds nothing as it is written. Parts that may not occur are no particles, but the
+        // content around them is one of elements, in which white space may stand.
+        let written = node.parts().next().is_some();
+        Ok(particle.filter(|particle| match &*node.local {
+            "sequence" | "all" => written,
+            "choice" => written || particle.min > 0,
             _ => true,
         }))
     }
@@ -298,7 +320,33 @@ impl<'d> Builder<'d> {
             "all" if max != Some(1) => return Err(site.fault("'all' stands once at most")),
             _ => self.model_group(site)?,
         };
-        Ok((max != Some(0)).then(|| Arc::new(Particle { min, max, term })))
+        if max == Some(0) {
+            return Ok(None);
+        }
+        self.bounded(site, Particle::new(min, max, term)).map(Some)
+    }
+
+    /// Counts what types copy from their bases and attribute groups, for the whole schema.
+    pub(super) fn keep(&mut self, site: Site<'d>, more: usize) -> Result<(), SchemaFault> {
+        self.copied += more;
+        if self.copied > MOST_COPIED {
+            return Err(site.unsupported("types come to too many parts and attributes together"));
+        }
+        Ok(())
+    }
+
+    /// A particle that can be gone through without end of memory, whatever refers to what.
+    fn bounded(&self, site: Site<'d>, particle: Particle) -> Result<Arc<Particle>, SchemaFault> {
+        if particle.size > MOST_PARTS {
+            let text =
+                format!("groups that use groups come to more than {MOST_PARTS} parts when written out");
+            return Err(site.unsupported(text));
+        }
+        if particle.depth > MOST_DEPTH {
+            let text = format!("groups and extensions are nested more than {MOST_DEPTH} deep");
+            return Err(site.unsupported(text));
+        }
+        Ok(Arc::new(particle))
     }
 
     fn model_group(&mut self, site: Site<'d>) -> Result<Term, SchemaFault> {
@@ -312,8 +360,12 @@ impl<'d> Builder<'d> {
                 all.push(particle);
             }
         }
+        let all: Parts = all.into();
         Ok(match &*site.node.local {
             "sequence" => Term::Sequence(all),
+            // Nothing is left to choose from: Xerces and libxml2 let nothing stand there, where 3.8.4 by its letter lets no
+            // content be valid. A choice that is written without parts stays what no content satisfies.
+            "choice" if all.is_empty() && site.node.parts().next().is_some() => Term::Sequence(all),
             "choice" => Term::Choice(all),
             _ => Term::All(all),
         })
@@ -324,7 +376,7 @@ impl<'d> Builder<'d> {
             let node = site.node.parts().next();
             let node = node.ok_or_else(|| site.fault("a group has all, choice or sequence"))?;
             let term = builder.model_group(site.at(node))?;
-            Ok(State::Group(Arc::new(Particle { min: 1, max: Some(1), term })))
+            Ok(State::Group(builder.bounded(site, Particle::new(1, Some(1), term))?))
         })?;
         match built {
             State::Group(group) => Ok(group),

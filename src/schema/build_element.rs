@@ -7,6 +7,9 @@ use super::identity::{self, Constraint, Sort};
 use super::simple::Role;
 use super::tables::{ANY_TYPE, Content, Element, ElementId, TypeId, Value, derives};
 
+/// Members of substitution groups, counted at each head above them.
+const MOST_CLIMBED: usize = 1_000_000;
+
 impl<'d> Builder<'d> {
     /// The declaration that an `element` inside a model group means.
     pub(super) fn local_element(&mut self, site: Site<'d>) -> Result<ElementId, SchemaFault> {
@@ -100,6 +103,11 @@ impl<'d> Builder<'d> {
             if at == id || steps > self.elements.len() {
                 return Err(self.element_sites[id.0 as usize].fault("the element substitutes itself"));
             }
+        }
+        self.climbed += steps;
+        if self.climbed > MOST_CLIMBED {
+            let text = "the substitution groups are too large together";
+            return Err(self.element_sites[id.0 as usize].unsupported(text));
         }
         let typeless = |builder: &Self, id: ElementId| {
             let site = builder.element_sites[id.0 as usize];

@@ -17,6 +17,12 @@ use super::simple::{ANY_SIMPLE, Bound, Look, Primitive, Role, Simple, SimpleId, 
 use super::tables::{LIST, RESTRICTION, TypeId, UNION};
 use super::tree::Node;
 
+/// Types that a value of a union may be put before, and levels of unions and lists.
+const MOST_MEMBERS: usize = 10_000;
+const MOST_UNIONS: usize = 100;
+/// Patterns that a type collects from the types it is derived from.
+const MOST_PATTERNS: usize = 500;
+
 const FINALS: &[(&str, u8)] = &[("restriction", RESTRICTION), ("list", LIST), ("union", UNION)];
 
 impl<'d> Builder<'d> {
@@ -117,12 +123,35 @@ impl<'d> Builder<'d> {
             }
         };
         simple.name = name;
+        self.bounded_union(how, &simple)?;
         let id = self.put_simple(simple);
         if !fixed.is_empty() {
             self.fixed.insert(id, fixed);
         }
         self.simple_finals.insert(id, finals);
         Ok(id)
+    }
+
+    /// A value is put before each member, and before the members of those: bounded when the type is made.
+    fn bounded_union(&mut self, site: Site<'d>, simple: &Simple) -> Result<(), SchemaFault> {
+        let reach = |id: &SimpleId| self.reach.get(id).copied().unwrap_or((1, 1));
+        let (count, depth) = match &simple.variety {
+            Variety::Atomic(_) => return Ok(()),
+            Variety::List(item) => reach(item),
+            Variety::Union(members) => members
+                .iter()
+                .map(reach)
+                .fold((0, 0), |all, one| (usize::saturating_add(all.0, one.0), usize::max(all.1, one.1))),
+        };
+        let (count, depth) = (count + 1, depth + 1);
+        if count > MOST_MEMBERS || depth > MOST_UNIONS {
+            let text = format!(
+                "unions of unions are supported up to {MOST_MEMBERS} members in all and {MOST_UNIONS} levels"
+            );
+            return Err(site.unsupported(text));
+        }
+        self.reach.insert(SimpleId(self.simples.list.len() as u32), (count, depth));
+        Ok(())
     }
 
     pub(super) fn put_simple(&mut self, simple: Simple) -> SimpleId {
@@ -201,6 +230,9 @@ impl<'d> Builder<'d> {
             if fixed.contains(&facet) && before_value != value_of(facet, &simple) {
                 return Err(site.fault(format!("the base has fixed the facet '{facet}'")));
             }
+            if facet.ends_with("clusive") {
+                self.bound_of_base(site, &before, raw)?;
+            }
             if site.flag("fixed")? && !fixed.contains(&facet) {
                 fixed.push(facet);
             }
@@ -217,6 +249,9 @@ impl<'d> Builder<'d> {
                 }
             };
             simple.patterns.push(pattern);
+            if simple.patterns.len() > MOST_PATTERNS {
+                return Err(site.unsupported("the type and its bases have too many patterns together"));
+            }
         }
         if !values.is_empty() {
             let mut keys: HashMap<Box<str>, u32> = HashMap::new();
@@ -234,6 +269,17 @@ impl<'d> Builder<'d> {
             simple.enumeration = Some(Arc::new(keys));
         }
         Ok(simple)
+    }
+
+    /// Part 2, 4.3.7.2 and its kin: a bound is a value of the base. Whether it lies within the ends of the base is looked at
+    /// where the ends are compared: an exclusive end may be said again.
+    fn bound_of_base(&mut self, site: Site<'d>, base: &Simple, raw: &str) -> Result<(), SchemaFault> {
+        let probe = self.put_simple(Simple { least: None, most: None, ..base.clone() });
+        let mut ids = Vec::new();
+        let mut look = Look { prefixes: &*site.node.scope, key: true, ids: &mut ids };
+        let found = self.simples.check(probe, raw, &mut look).map(drop);
+        self.simples.list.pop();
+        found.map_err(|broken| site.fault(format!("the bound is no value of the base: {}", broken.what)))
     }
 
     fn facet(&self, site: Site<'d>, facet: &str, text: &str, simple: &mut Simple) -> Result<(), SchemaFault> {
@@ -412,6 +458,8 @@ fn coherent(site: Site<'_>, seen: &[&str], before: &Simple, simple: &mut Simple)
             Some(Ordering::Less) => {}
             // Both exclusive at one place is an empty range, and lawful.
             Some(Ordering::Equal) if least_itself == most_itself => {}
+            // Part 2, 4.3.9.4: beyond the inclusive end of the base is only what is greater. An empty type, and lawful.
+            Some(Ordering::Equal) if !own_most && *most_itself => {}
             _ if !own => {}
             _ => return no("the lower end of the range is above the upper one"),
         }
@@ -425,9 +473,10 @@ fn coherent(site: Site<'_>, seen: &[&str], before: &Simple, simple: &mut Simple)
         }
     };
     let apart = |end: &Option<(Bound, bool)>, other: &Option<(Bound, bool)>, wanted: Ordering| {
-        let (Some((end, itself)), Some((other, other_itself))) = (end, other) else { return true };
+        let (Some((end, _)), Some((other, other_itself))) = (end, other) else { return true };
         match order(end, other) {
-            Some(Ordering::Equal) => *other_itself || !*itself,
+            // Part 2, 4.3.7.4 to 4.3.10.4: at the exclusive end of the base is outside of it.
+            Some(Ordering::Equal) => *other_itself,
             Some(order) => order == wanted,
             None => false,
         }

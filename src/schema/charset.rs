@@ -108,7 +108,7 @@ pub(super) fn escape(letter: char) -> Option<Set> {
 /// The set behind the name in `\p{name}`: a general category or a block; `None` when there is none.
 pub(super) fn property(name: &str) -> Option<Set> {
     match name.strip_prefix("Is") {
-        Some(block) => blocks::find(block).map(|range| Set::of([range])),
+        Some(block) => blocks::find(block).map(Set::of),
         None => category(name),
     }
 }

@@ -73,6 +73,7 @@ impl<'d> Builder<'d> {
         let of = |element: ElementId| members.get(&element).cloned().unwrap_or_default();
         let known = Known { members: &of, wildcards: &self.wildcards, space_of: &space_of, show: &show };
         let mut models = Vec::new();
+        let mut room = content::Room::default();
         let mut numbers: HashMap<usize, u32> = HashMap::new();
         let mut set = Vec::new();
         for (at, particle) in self.particles.iter().enumerate() {
@@ -84,7 +85,8 @@ impl<'d> Builder<'d> {
             let number = match numbers.get(&key) {
                 Some(number) => *number,
                 None => {
-                    let model = content::compile(particle, &known).map_err(|unfit| self.unfit(at, unfit))?;
+                    let model = content::compile(particle, &known, &mut room)
+                        .map_err(|unfit| self.unfit(at, unfit))?;
                     self.consistent(at, &model)?;
                     models.push(model);
                     numbers.insert(key, models.len() as u32 - 1);
@@ -108,6 +110,9 @@ impl<'d> Builder<'d> {
                 false,
             ),
             Unfit::TooLarge => ("the content model is too large to be compiled".to_owned(), true),
+            Unfit::TooMuch => {
+                ("the content models up to this one are too large together to be compiled".to_owned(), true)
+            }
         };
         match self.sites[complex] {
             Some(site) => SchemaFault { unsupported, ..site.fault(text) },

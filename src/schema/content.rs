@@ -2,20 +2,30 @@
 //! (XSD 1.0 Part 1, 3.8.6, Unique Particle Attribution, and Element Declarations Consistent).
 //! It never goes back in a sequence of children; what would make the tables explode is refused when it is loaded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::names::{NameId, NsId};
 use super::tables::{Action, All, Automaton, Edge, ElementId, Model, State, Target, Wildcard};
 
-/// A part of a content model with its counts; `None` is without end.
+/// A part of a content model with its counts; `None` is without end. Groups share their parts, so that what is written out
+/// may be far larger than what is kept: how large is known before anybody goes through it.
 #[derive(Debug)]
 pub(super) struct Particle {
     pub(super) min: u32,
     pub(super) max: Option<u32>,
     pub(super) term: Term,
+    /// Parts in it, itself included, as if each reference to a group were written out.
+    pub(super) size: usize,
+    /// Levels of parts, itself included.
+    pub(super) depth: usize,
+    /// Whether nothing at all satisfies it.
+    emptiable: bool,
 }
+
+/// Parts of a group; shared, because each reference to the group has them.
+pub(super) type Parts = Arc<[Arc<Particle>]>;
 
 /// What may occur.
 #[derive(Clone, Debug)]
@@ -23,20 +33,30 @@ pub(super) enum Term {
     Element(ElementId),
     /// A number into the wildcards.
     Any(u32),
-    Sequence(Vec<Arc<Particle>>),
-    Choice(Vec<Arc<Particle>>),
-    All(Vec<Arc<Particle>>),
+    Sequence(Parts),
+    Choice(Parts),
+    All(Parts),
 }
 
 impl Particle {
+    pub(super) fn new(min: u32, max: Option<u32>, term: Term) -> Particle {
+        let parts = match &term {
+            Term::Element(_) | Term::Any(_) => &[][..],
+            Term::Sequence(all) | Term::Choice(all) | Term::All(all) => all,
+        };
+        let size = parts.iter().fold(1usize, |size, part| size.saturating_add(part.size));
+        let depth = 1 + parts.iter().map(|part| part.depth).max().unwrap_or(0);
+        let emptiable = match &term {
+            Term::Element(_) | Term::Any(_) => false,
+            Term::Sequence(all) | Term::All(all) => all.iter().all(|part| part.emptiable()),
+            Term::Choice(all) => all.iter().any(|part| part.emptiable()),
+        };
+        Particle { min, max, term, size, depth, emptiable: min == 0 || emptiable }
+    }
+
     /// Whether nothing at all satisfies it.
     pub(super) fn emptiable(&self) -> bool {
-        self.min == 0
-            || match &self.term {
-                Term::Element(_) | Term::Any(_) => false,
-                Term::Sequence(all) | Term::All(all) => all.iter().all(|part| part.emptiable()),
-                Term::Choice(all) => all.iter().any(|part| part.emptiable()),
-            }
+        self.emptiable
     }
 }
 
@@ -47,6 +67,34 @@ pub(super) enum Unfit {
     Ambiguous(String),
     /// The tables would be too large.
     TooLarge,
+    /// Those of all contents together would be.
+    TooMuch,
+}
+
+/// What the contents of one schema may take together: many of middling size are as bad as a large one.
+pub(super) struct Room {
+    /// Steps of compiling.
+    work: usize,
+    /// Names, edges and states that are kept.
+    kept: usize,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        Room { work: MOST_WORK, kept: MOST_KEPT }
+    }
+}
+
+impl Room {
+    fn work(&mut self, steps: usize) -> Result<(), Stop> {
+        self.work = self.work.checked_sub(steps).ok_or(Stop::Unfit(Unfit::TooMuch))?;
+        Ok(())
+    }
+
+    fn keep(&mut self, more: usize) -> Result<(), Stop> {
+        self.kept = self.kept.checked_sub(more).ok_or(Stop::Unfit(Unfit::TooMuch))?;
+        Ok(())
+    }
 }
 
 /// What the compiler must know of the schema.
@@ -61,18 +109,21 @@ pub(super) struct Known<'k> {
 const MOST_PLACES: usize = 20_000;
 const MOST_ITEMS: usize = 1_000_000;
 const MOST_EDGES: usize = 1_000_000;
+/// For all contents of a schema.
+const MOST_WORK: usize = 8_000_000;
+const MOST_KEPT: usize = 2_000_000;
 /// Counts beyond this are counted instead of written out.
 const FEW: u32 = 3;
 
 /// Compiles a whole content.
-pub(super) fn compile(particle: &Particle, known: &Known<'_>) -> Result<Model, Unfit> {
+pub(super) fn compile(particle: &Particle, known: &Known<'_>, room: &mut Room) -> Result<Model, Unfit> {
     if let Term::All(parts) = &particle.term {
         return all(particle, parts, known).map(Model::All);
     }
-    match Plan::new(known, true).compile(particle) {
+    match Plan::new(known, true, room).compile(particle) {
         Ok(automaton) => Ok(Model::Automaton(automaton)),
         // Where counters could be in doubt everything is written out, if there is room.
-        Err(Stop::Doubt) => match Plan::new(known, false).compile(particle) {
+        Err(Stop::Doubt) => match Plan::new(known, false, room).compile(particle) {
             Ok(automaton) => Ok(Model::Automaton(automaton)),
             Err(Stop::Unfit(unfit)) => Err(unfit),
             Err(Stop::Doubt) => Err(Unfit::TooLarge),
@@ -88,6 +139,9 @@ fn all(particle: &Particle, parts: &[Arc<Particle>], known: &Known<'_>) -> Resul
             let at = required.len() as u32;
             names.extend((known.members)(element).into_iter().map(|(name, element)| (name, element, at)));
             required.push(part.min > 0);
+            if names.len() > MOST_EDGES {
+                return Err(Unfit::TooLarge);
+            }
         }
     }
     names.sort_unstable();
@@ -147,6 +201,7 @@ type Same = (Vec<(usize, Vec<(u32, u32)>, Option<(u32, Option<u32>)>)>, Ends);
 
 struct Plan<'k> {
     known: &'k Known<'k>,
+    room: &'k mut Room,
     counting: bool,
     places: Vec<Place>,
     /// Target by leaf.
@@ -157,8 +212,9 @@ struct Plan<'k> {
 }
 
 impl<'k> Plan<'k> {
-    fn new(known: &'k Known<'k>, counting: bool) -> Plan<'k> {
-        Plan { known, counting, places: vec![], leaves: vec![], links: vec![], counters: 0, items: 0 }
+    fn new(known: &'k Known<'k>, counting: bool, room: &'k mut Room) -> Plan<'k> {
+        let (places, leaves, links) = (vec![], vec![], vec![]);
+        Plan { known, room, counting, places, leaves, links, counters: 0, items: 0 }
     }
 
     /// Numbers the leaves; parts that are written out several times keep the numbers.
@@ -171,7 +227,24 @@ impl<'k> Plan<'k> {
             }
             Term::Choice(all) => TreeKind::Choice(all.iter().map(|part| self.number(part)).collect()),
         };
-        Tree { min: particle.min, max: particle.max, kind }
+        let (mut kind, mut counts) = (kind, (particle.min, particle.max));
+        if let TreeKind::Sequence(all) | TreeKind::Choice(all) = &mut kind
+            && let [only] = &all[..]
+            && let Some(both) = product(counts, (only.min, only.max))
+            && let Some(only) = all.pop()
+        {
+            (kind, counts) = (only.kind, both);
+        }
+        let nullable = match &kind {
+            TreeKind::Leaf(_) => false,
+            TreeKind::Sequence(all) => all.iter().all(Tree::nullable),
+            TreeKind::Choice(all) => all.iter().any(Tree::nullable),
+        };
+        let bare = match &kind {
+            TreeKind::Leaf(_) => false,
+            TreeKind::Sequence(all) | TreeKind::Choice(all) => all.iter().all(|part| part.bare),
+        };
+        Tree { min: counts.0, max: counts.1, kind, body_nullable: nullable, bare }
     }
 
     fn leaf(&mut self, target: Target) -> TreeKind {
@@ -180,13 +253,18 @@ impl<'k> Plan<'k> {
     }
 
     fn compile(mut self, particle: &Particle) -> Result<Automaton, Stop> {
+        self.room.work(particle.size)?;
         let tree = self.number(particle);
         let part = self.repeated(&tree)?;
         self.automaton(part)
     }
 
     fn repeated(&mut self, tree: &Tree) -> Result<Part, Stop> {
-        let nullable = tree.body_nullable();
+        if tree.bare {
+            // Nothing is nothing, however often.
+            return Ok(Part { nullable: tree.nullable(), first: Rc::default(), last: vec![] });
+        }
+        let nullable = tree.body_nullable;
         let (min, max) = (if nullable { 0 } else { tree.min }, tree.max);
         let counted = self.counting && (min > FEW || max.is_some_and(|max| max > FEW));
         match (min, max) {
@@ -318,11 +396,12 @@ impl<'k> Plan<'k> {
     }
 
     fn count(&mut self, more: usize) -> Result<(), Stop> {
+        self.room.work(more)?;
         self.items += more;
         if self.items > MOST_ITEMS { Err(TOO_LARGE) } else { Ok(()) }
     }
 
-    fn automaton(self, part: Part) -> Result<Automaton, Stop> {
+    fn automaton(mut self, part: Part) -> Result<Automaton, Stop> {
         // Places from which the same may follow are one; the beginning is a place of its own.
         let mut ends: Vec<Ends> = vec![None; self.places.len()];
         for exit in &part.last {
@@ -360,7 +439,9 @@ impl<'k> Plan<'k> {
                 }
                 number
             })?;
-            edges += state.edges.len() + state.names.len() + 1;
+            let more = state.edges.len() + state.names.len() + 1;
+            self.room.keep(more)?;
+            edges += more;
             if edges > MOST_EDGES {
                 return Err(TOO_LARGE);
             }
@@ -376,7 +457,7 @@ impl<'k> Plan<'k> {
     }
 
     fn state(
-        &self,
+        &mut self,
         set: &[u32],
         kinds: &[Follow],
         mut number: impl FnMut(&[u32]) -> u32,
@@ -384,14 +465,21 @@ impl<'k> Plan<'k> {
         // What may come, by particle.
         let mut by_leaf: Vec<(u32, u32, Action)> = Vec::new();
         let mut accepts: Ends = None;
+        // Many places lead to the same list of what comes next.
+        let mut seen = HashSet::new();
         for kind in set {
             let (links, end) = &kinds[*kind as usize];
+            self.room.work(links.len() + 1)?;
             for link in links {
+                if link.needs.is_empty() && link.up.is_none() && !seen.insert(Rc::as_ptr(&link.first)) {
+                    continue;
+                }
                 by_leaf.extend(link.first.iter().map(|entry| {
                     let action =
                         Action { needs: link.needs.clone(), up: link.up, begins: entry.begins.clone() };
                     (self.places[entry.place as usize].leaf, entry.place, action)
                 }));
+                self.room.work(link.first.len())?;
                 if by_leaf.len() > MOST_EDGES {
                     return Err(TOO_LARGE);
                 }
@@ -422,11 +510,16 @@ impl<'k> Plan<'k> {
             match self.leaves[leaf as usize] {
                 Target::Element(element) => {
                     let members = (self.known.members)(element);
+                    self.room.work(members.len())?;
                     state.names.extend(members.into_iter().map(|(name, element)| (name, element, edge)));
+                    if state.names.len() > MOST_EDGES {
+                        return Err(TOO_LARGE);
+                    }
                 }
                 Target::Wildcard(wildcard) => state.wildcards.push((wildcard, edge)),
             }
         }
+        self.room.work(state.wildcards.len().saturating_mul(state.names.len() + state.wildcards.len()))?;
         self.unique(&mut state)?;
         Ok(state)
     }
@@ -461,10 +554,33 @@ impl<'k> Plan<'k> {
     }
 }
 
+/// Least and most of a part.
+type Counts = (u32, Option<u32>);
+
+/// How often a part may stand that is alone in another: `x{2,5}` in `{2,5}` is `x{4,25}`. `None` where not every count between
+/// the ends can come: three times `x{4,5}` is no `x{0,15}`.
+fn product((least, most): Counts, inner: Counts) -> Option<Counts> {
+    let next = u64::from(inner.0) * (u64::from(least) + 1);
+    let reached = match inner.1 {
+        _ if least == 0 => 0,
+        Some(most) => u64::from(most) * u64::from(least),
+        None => u64::MAX - 1,
+    };
+    // What one time more begins with adjoins what was reached; further on the steps only overlap more.
+    let whole = most == Some(least) || next <= reached + 1;
+    let most = most.zip(inner.1).map(|(one, two)| one.saturating_mul(two).min(u32::MAX - 1));
+    let least = least.saturating_mul(inner.0).min(u32::MAX - 1);
+    whole.then_some((least, most))
+}
+
 struct Tree {
     min: u32,
     max: Option<u32>,
     kind: TreeKind,
+    /// Whether nothing satisfies it once.
+    body_nullable: bool,
+    /// Whether no element may stand in it at all.
+    bare: bool,
 }
 
 enum TreeKind {
@@ -474,15 +590,7 @@ enum TreeKind {
 }
 
 impl Tree {
-    fn body_nullable(&self) -> bool {
-        match &self.kind {
-            TreeKind::Leaf(_) => false,
-            TreeKind::Sequence(all) => all.iter().all(Tree::nullable),
-            TreeKind::Choice(all) => all.iter().any(Tree::nullable),
-        }
-    }
-
     fn nullable(&self) -> bool {
-        self.min == 0 || self.body_nullable()
+        self.min == 0 || self.body_nullable
     }
 }

@@ -31,8 +31,27 @@ struct Row {
     scope: usize,
     depth: usize,
     offset: usize,
-    fields: Vec<Option<Box<str>>>,
+    fields: Vec<Field>,
     broken: bool,
+}
+
+/// What a field has come to.
+#[derive(Clone, PartialEq)]
+enum Field {
+    /// No node yet.
+    Open,
+    /// A node without a value: an element that is nil.
+    Nil,
+    Value(Box<str>),
+}
+
+impl Field {
+    fn value(&self) -> Option<&str> {
+        match self {
+            Field::Value(value) => Some(value),
+            _ => None,
+        }
+    }
 }
 
 /// Keys of the tables below an open element; false where two tables hold the same key.
@@ -79,7 +98,7 @@ impl Keys {
         for (scope, active) in self.scopes.iter().enumerate() {
             let constraint = &all[active.constraint as usize];
             if constraint.selector.iter().any(|path| path.reaches(&names[active.depth..])) {
-                let fields = vec![None; constraint.fields.len()];
+                let fields = vec![Field::Open; constraint.fields.len()];
                 self.rows.push(Row { scope, depth, offset, fields, broken: false });
             }
         }
@@ -111,7 +130,7 @@ impl Keys {
                     .iter()
                     .any(|path| path.takes_attribute(space, name) && path.reaches(&names[depth..]));
                 if reached {
-                    set(&mut self.rows[at], field, Some(key), &mut self.faults);
+                    set(&mut self.rows[at], field, text_of(key), &mut self.faults);
                 }
             }
         }
@@ -139,8 +158,11 @@ impl Keys {
                 let what = "a key has no field that may be nil";
                 let code = "cvc-identity-constraint.4.2.3";
                 self.faults.push(KeyFault { code, offset, what, depth: row.depth + 1 });
-            } else if !nil {
-                set(row, field, value, &mut self.faults);
+            } else if nil {
+                // A node all the same, and a field is one at most (Part 1, 3.11.4, 3).
+                set(row, field, Field::Nil, &mut self.faults);
+            } else if let Some(key) = value {
+                set(row, field, text_of(key), &mut self.faults);
             }
         }
         while let Some(row) = self.rows.pop_if(|row| row.depth == depth) {
@@ -197,7 +219,7 @@ impl Keys {
     fn close_row(&mut self, all: &[Constraint], row: Row) {
         let scope = &mut self.scopes[row.scope];
         let sort = all[scope.constraint as usize].sort;
-        let complete = row.fields.iter().all(Option::is_some);
+        let complete = row.fields.iter().all(|field| field.value().is_some());
         if !complete {
             if sort == Sort::Key && !row.broken {
                 let what = "each field of a key has a value";
@@ -207,7 +229,7 @@ impl Keys {
             }
             return;
         }
-        let key: String = row.fields.iter().flatten().fold(String::new(), |mut key, field| {
+        let key: String = row.fields.iter().filter_map(Field::value).fold(String::new(), |mut key, field| {
             key.push_str(field);
             key.push('\u{2}');
             key
@@ -226,16 +248,17 @@ impl Keys {
     }
 }
 
-fn set(row: &mut Row, field: usize, key: Option<&Key<'_>>, faults: &mut Vec<KeyFault>) {
-    let Some(key) = key else { return };
-    if row.fields[field].is_some() {
-        if !row.broken {
-            row.broken = true;
-            let (offset, depth) = (row.offset, row.depth + 1);
-            let what = "a field is one element or attribute at most";
-            faults.push(KeyFault { code: "cvc-identity-constraint.3", offset, what, depth });
-        }
-        return;
+fn text_of(key: &Key<'_>) -> Field {
+    Field::Value(format!("{}{}", char::from(b'A' + key.tag), key.text).into())
+}
+
+fn set(row: &mut Row, field: usize, node: Field, faults: &mut Vec<KeyFault>) {
+    if row.fields[field] == Field::Open {
+        row.fields[field] = node;
+    } else if !row.broken {
+        row.broken = true;
+        let (offset, depth) = (row.offset, row.depth + 1);
+        let what = "a field is one element or attribute at most";
+        faults.push(KeyFault { code: "cvc-identity-constraint.3", offset, what, depth });
     }
-    row.fields[field] = Some(format!("{}{}", char::from(b'A' + key.tag), key.text).into());
 }

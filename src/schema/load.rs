@@ -65,6 +65,26 @@ impl Document {
 pub(super) struct Documents {
     pub(super) list: Vec<Document>,
     pub(super) redefinitions: Vec<(usize, usize)>,
+    /// To which document each include and redefinition leads, by the same.
+    pub(super) leads: HashMap<(usize, usize), usize>,
+}
+
+impl Documents {
+    /// A document and all that it includes or redefines.
+    pub(super) fn of_one(&self, first: usize) -> HashSet<usize> {
+        let (mut all, mut todo) = (HashSet::new(), vec![first]);
+        while let Some(document) = todo.pop() {
+            if !all.insert(document) {
+                continue;
+            }
+            for (child, node) in self.list[document].read.root.children.iter().enumerate() {
+                if matches!(&*node.local, "include" | "redefine") {
+                    todo.extend(self.leads.get(&(document, child)));
+                }
+            }
+        }
+        all
+    }
 }
 
 struct Wanted {
@@ -136,14 +156,17 @@ pub(super) fn load(entries: &[&str], library: &dyn Library) -> Result<Documents,
             (None, ..) => String::new(),
         };
         let chameleon = own.is_none() && !target.is_empty();
-        if known.contains_key(&(want.file.clone(), target.clone())) {
-            continue;
-        }
+        let key = (want.file.clone(), target.clone());
         // The same document under another name adds nothing.
-        let same = documents.list.iter().any(|other| other.target == target && other.read.text == read.text);
-        let number = documents.list.len();
-        known.insert((want.file.clone(), target.clone()), number);
-        if same {
+        let same =
+            || documents.list.iter().position(|other| other.target == target && other.read.text == read.text);
+        let before = known.get(&key).copied().or_else(same);
+        let number = before.unwrap_or(documents.list.len());
+        known.insert(key, number);
+        if let Some(by) = want.by {
+            documents.leads.insert(by, number);
+        }
+        if before.is_some() {
             continue;
         }
         if number >= MOST_DOCUMENTS {

@@ -60,7 +60,7 @@ impl<'t> Reader<'t> {
         Some(number)
     }
 
-    /// At least four digits, no leading zero beyond four, no year 0000; the astronomical year.
+    /// At least four digits, no leading zero beyond four, no year 0000; the year as it is written.
     fn year(&mut self) -> Option<i128> {
         let negative = self.eat(b'-').is_some();
         let digits = self.run();
@@ -71,7 +71,7 @@ impl<'t> Reader<'t> {
         let year = if digits.len() > 20 { 10i128.pow(20) } else { number(digits)? };
         match (negative, year) {
             (_, 0) => None,
-            (true, year) => Some(1 - year),
+            (true, year) => Some(-year),
             (false, year) => Some(year),
         }
     }
@@ -188,7 +188,10 @@ impl Moment {
         if kind == Kind::Time && second == DAY {
             second = 0;
         }
-        let seconds = day_number(year, month, day) * DAY + second - zone.unwrap_or(0);
+        // A year before Christ has the days that its written number says (appendix E, maximumDayInMonthFor); the year 0,
+        // which would have 366, is none.
+        let gap = if year < 0 { 366 } else { 0 };
+        let seconds = (day_number(year, month, day) + gap) * DAY + second - zone.unwrap_or(0);
         Some(Moment { seconds, part, zoned: zone.is_some() })
     }
 
@@ -352,6 +355,9 @@ mod tests {
         assert_eq!(order("2024-01-03T12:00:00", "2024-01-01T12:00:00Z"), Some(Ordering::Greater));
         assert_eq!(order("2024-01-01T12:00:00.5Z", "2024-01-01T12:00:00.49Z"), Some(Ordering::Greater));
         assert_eq!(order("-0001-12-31T00:00:00Z", "0001-01-01T00:00:00Z"), Some(Ordering::Less));
+        assert_eq!(order("-0001-12-31T24:00:00Z", "0001-01-01T00:00:00Z"), Some(Ordering::Equal));
+        assert_eq!(order("-0004-02-29T24:00:00Z", "-0004-03-01T00:00:00Z"), Some(Ordering::Equal));
+        assert_eq!(order("-0004-02-29T00:00:00Z", "-0004-03-01T00:00:00Z"), Some(Ordering::Less));
         let span = |one, two| Duration::read(one).unwrap().compare(&Duration::read(two).unwrap());
         assert_eq!(span("P1Y", "P12M"), Some(Ordering::Equal));
         assert_eq!(span("P1M", "P30D"), None);

@@ -213,7 +213,19 @@ impl Simples {
         raw: &'v str,
         look: &mut Look<'_>,
     ) -> Result<Option<Key<'v>>, Broken> {
+        self.judge(id, raw, look).map(|(key, _)| key)
+    }
+
+    /// As [`Simples::check`]; answers as well how white space is treated: that of a union is that of the member which takes
+    /// the value.
+    fn judge<'v>(
+        &self,
+        id: SimpleId,
+        raw: &'v str,
+        look: &mut Look<'_>,
+    ) -> Result<(Option<Key<'v>>, White), Broken> {
         let simple = self.get(id);
+        let mut white = simple.white;
         let union = matches!(simple.variety, Variety::Union(_));
         let text = if union { Cow::Borrowed(raw) } else { lexis::whitened(raw, simple.white) };
         if !union && !simple.patterns.iter().all(|pattern| pattern.holds(&text)) {
@@ -242,9 +254,10 @@ impl Simples {
                 let mut found = None;
                 for member in members {
                     let mut inner = Look { prefixes: look.prefixes, key: wanted, ids: look.ids };
-                    match self.check(*member, raw, &mut inner) {
-                        Ok(key) => {
+                    match self.judge(*member, raw, &mut inner) {
+                        Ok((key, its)) => {
                             found = Some(key);
+                            white = its;
                             break;
                         }
                         Err(_) => look.ids.truncate(marks),
@@ -260,8 +273,7 @@ impl Simples {
             }
         };
         if union && !simple.patterns.is_empty() {
-            // White space of a union is that of the member which takes the value.
-            let text = lexis::whitened(raw, self.white_of(id, raw, look.prefixes));
+            let text = lexis::whitened(raw, white);
             if !simple.patterns.iter().all(|pattern| pattern.holds(&text)) {
                 return Err(broken("cvc-pattern-valid", "a value of the prescribed pattern is expected"));
             }
@@ -271,19 +283,7 @@ impl Simples {
         {
             return Err(broken("cvc-enumeration-valid", "one of the listed values is expected"));
         }
-        Ok(key)
-    }
-
-    fn white_of(&self, id: SimpleId, raw: &str, prefixes: &dyn Prefixes) -> White {
-        let simple = self.get(id);
-        let Variety::Union(members) = &simple.variety else { return simple.white };
-        let mut ids = Vec::new();
-        let takes = |member: &&SimpleId| {
-            let mut look = Look { prefixes, key: false, ids: &mut ids };
-            self.check(**member, raw, &mut look).is_ok()
-        };
-        let member = members.iter().find(takes);
-        member.map_or(White::Preserve, |member| self.white_of(*member, raw, prefixes))
+        Ok((key, white))
     }
 
     fn atomic<'v>(

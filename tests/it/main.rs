@@ -45,6 +45,7 @@ mod rights;
 mod route;
 mod schema_constructs;
 mod schema_fuzz;
+mod schema_hard;
 mod schema_latin;
 mod schema_mutants;
 mod schema_oracle;

@@ -123,3 +123,118 @@ fn the_shipped_schemas_and_their_samples_can_be_used() {
     assert!(told.contains("0804-eintragung-vorhanden.xml: valid\n"), "{told}");
     assert!(told.contains("invalid-0804-datum.xml: not valid\n"), "{told}");
 }
+
+#[test]
+fn documents_that_cannot_be_read_leave_nothing_on_standard_output_wherever_they_stand() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("folder.xml")).unwrap();
+    for last in ["gone.xml", "folder.xml"] {
+        for words in [&["main.xsd", "good.xml", last, "--json"][..], &["main.xsd", "good.xml", last]] {
+            let output = validate(folder.path(), words);
+            assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()), "{last}");
+        }
+    }
+    // Of the right kind and size, and still not to be read.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let shut = folder.path().join("shut.xml");
+        fs::write(&shut, "<a/>").unwrap();
+        fs::set_permissions(&shut, fs::Permissions::from_mode(0)).unwrap();
+        // Who may read everything cannot play this.
+        if fs::read(&shut).is_err() {
+            let output = validate(folder.path(), &["main.xsd", "good.xml", "shut.xml", "--json"]);
+            assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()));
+        }
+    }
+}
+
+#[test]
+fn schema_documents_stand_at_most_two_folders_above_the_schema() {
+    let root = tempfile::tempdir().unwrap();
+    let base = root.path().canonicalize().unwrap();
+    let inner = base.join("one/two/three");
+    fs::create_dir_all(&inner).unwrap();
+    let head = r#"<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">"#;
+    let types =
+        format!("{head}<xs:simpleType name='n'><xs:restriction base='xs:int'/></xs:simpleType></xs:schema>");
+    for place in ["types.xsd", "one/types.xsd", "one/two/types.xsd"] {
+        fs::write(base.join(place), &types).unwrap();
+    }
+    fs::create_dir(base.join("one/neighbour")).unwrap();
+    // From a document above it goes no higher than from the schema itself.
+    fs::write(
+        base.join("one/neighbour/over.xsd"),
+        format!("{head}<xs:include schemaLocation='../../types.xsd'/></xs:schema>"),
+    )
+    .unwrap();
+    fs::write(inner.join("a.xml"), "<a>1</a>").unwrap();
+    for (location, code) in [
+        ("../types.xsd", 0),
+        ("../../types.xsd", 0),
+        ("../../neighbour/../types.xsd", 0),
+        ("../../../types.xsd", 2),
+        ("../three/../../../types.xsd", 2),
+        ("../../neighbour/over.xsd", 2),
+    ] {
+        let schema = format!(
+            "{head}<xs:include schemaLocation='{location}'/><xs:element name='a' type='n'/></xs:schema>"
+        );
+        fs::write(inner.join("s.xsd"), schema).unwrap();
+        for (folder, schema) in
+            [(&inner, "s.xsd".to_owned()), (&base, inner.join("s.xsd").display().to_string())]
+        {
+            let document = inner.join("a.xml").display().to_string();
+            let output = validate(folder, &[&schema, &document]);
+            assert_eq!(output.status.code(), Some(code), "{location}: {}", text(&output.stderr));
+            if code == 2 {
+                assert_eq!(text(&output.stdout), "");
+                assert!(text(&output.stderr).contains("more than 2 folders above the schema"), "{location}");
+            }
+        }
+    }
+}
+
+#[test]
+fn documents_and_schemas_in_other_encodings_are_read_or_refused_as_such() {
+    let folder = folder();
+    let wide = |text: &str| -> Vec<u8> {
+        std::iter::once(0xFEFF).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
+    };
+    fs::write(
+        folder.path().join("wide.xml"),
+        wide("<?xml version='1.0' encoding='UTF-16'?><a><zahl>1</zahl></a>"),
+    )
+    .unwrap();
+    fs::write(
+        folder.path().join("odd.xml"),
+        wide("<?xml version='1.0' encoding='UTF-16'?><a><zahl>ä</zahl></a>"),
+    )
+    .unwrap();
+    fs::write(
+        folder.path().join("latin.xml"),
+        b"<?xml version='1.0' encoding='ISO-8859-1'?><a><!-- \xE4 --><zahl>1</zahl></a>",
+    )
+    .unwrap();
+    fs::write(
+        folder.path().join("ebcdic.xml"),
+        "<?xml version='1.0' encoding='IBM1047'?><a><zahl>1</zahl></a>",
+    )
+    .unwrap();
+    fs::write(
+        folder.path().join("wide.xsd"),
+        wide(&format!("<?xml version='1.0' encoding='UTF-16'?>{SCHEMA}")),
+    )
+    .unwrap();
+    for schema in ["main.xsd", "wide.xsd"] {
+        let output =
+            validate(folder.path(), &[schema, "wide.xml", "latin.xml", "odd.xml", "ebcdic.xml", "--json"]);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        let lines: Vec<Value> =
+            text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!((&lines[0]["valid"], &lines[1]["valid"]), (&json!(true), &json!(true)));
+        let place = &lines[2]["faults"][0];
+        assert_eq!((&place["code"], &place["column"]), (&json!("cvc-datatype-valid.1.2.1"), &json!(43)));
+        assert_eq!(lines[3]["faults"][0]["code"], json!("encoding"));
+    }
+}
