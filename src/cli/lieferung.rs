@@ -63,11 +63,11 @@ async fn list(
         vec![
             if one.amt.is_empty() { "–".to_owned() } else { one.amt.clone() },
             one.delivery.to_string(),
-            word(one.why).to_owned(),
+            word(one).to_owned(),
             if one.message.is_empty() { "–".to_owned() } else { one.message.clone() },
             age(now, one.since),
             released.map_or_else(
-                || next(one.why).to_owned(),
+                || next(one).to_owned(),
                 |(at, person)| format!("released by {person} at {}; a second person is missing", moment(*at)),
             ),
         ]
@@ -95,8 +95,10 @@ async fn list(
     Ok(Exit::Ok)
 }
 
-fn word(why: Why) -> &'static str {
-    match why {
+fn word(one: &Objection) -> &'static str {
+    match one.why {
+        Why::Parked if one.of_notice() => "Mitteilung",
+        Why::Unreadable if one.of_notice() => "Mitteilung ohne Angaben",
         Why::Rejected => "abgewiesen",
         Why::Parked => "zurückgestellt",
         Why::Quarantined => "gesondert",
@@ -107,21 +109,20 @@ fn word(why: Why) -> &'static str {
     }
 }
 
-fn next(why: Why) -> &'static str {
-    match why {
+fn next(one: &Objection) -> &'static str {
+    match one.why {
+        Why::Parked | Why::Unreadable if one.of_notice() => {
+            "the office that got it says `erledigt` or `abgelehnt`; else two persons with its Aktenzeichen: `lieferung freigeben`"
+        }
         Why::Rejected | Why::Quarantined => "the office delivers the child anew, or says `erledigt`",
-        Why::Parked => {
-            "mend the cause and replay (`parked show`), or the office delivers anew; a notice of a court waits for the office"
-        }
+        Why::Parked => "mend the cause and replay (`parked show`), or the office delivers anew",
         Why::Waiting => "nothing yet; else as for what was refused",
-        Why::Unreadable => {
-            "the office sends a readable copy, of a court's notice it says `erledigt`; else `lieferung freigeben` by two persons"
-        }
+        Why::Unreadable => "the office sends a readable copy; else `lieferung freigeben` by two persons",
         Why::Foreign => {
             "a hint: if it is its own, the office delivers it anew with the right place and key; of others nothing"
         }
         Why::Unowned => {
-            "find the office, hand it on; then `lieferung freigeben` with its Aktenzeichen by two persons"
+            "find the office, hand it on; then two persons with its Aktenzeichen: `lieferung freigeben`, by any connected office (`--jugendamt`)"
         }
     }
 }

@@ -13,11 +13,11 @@ use super::output::{Output, age, moment, or_dash};
 use super::vorgang;
 use crate::clock::Clock;
 use crate::envelope::Inbound;
-use crate::pipeline::jugendamt::NOBODYS;
+use crate::pipeline::jugendamt::{NOBODYS, OFFICE};
 use crate::store::contract::{Filter, Listed, ListedSend, Scope, Store};
 
-/// The type of a notice, which two persons end with `lieferung freigeben`.
-const NOTICE: &str = "xpersonenstand.141010";
+/// The types of notices, which two persons end with `lieferung freigeben` where no connected office can.
+const NOTICES: [&str; 2] = ["xpersonenstand.141010", "xjustiz.0005005"];
 /// At most so many of each are listed; more are said to be there.
 const LIMIT: usize = 200;
 
@@ -59,9 +59,19 @@ async fn all(store: &dyn Store, limit: usize) -> Result<Parked, CliError> {
     Ok(Parked { messages, sends })
 }
 
-/// What is for an office that nobody knows has no channel to be given: a request is given to an office.
+/// What is for an office that nobody knows, or knows how to reach, has no channel to be given: a request is given to an office, a notice
+/// handed on by hand.
 fn of_nobody(send: ListedSend) -> ListedSend {
-    if send.destination != NOBODYS || send.message == NOTICE {
+    if NOTICES.contains(&send.message.as_str())
+        && send.destination.split_once(':').is_some_and(|(way, _)| way == OFFICE)
+    {
+        let id = send.id;
+        let next = format!(
+            "find the office and hand it on by hand, then `drehscheibe parked arrived {id} --reason …`; its notice stays open until two persons `drehscheibe lieferung freigeben …` (`lieferung list`)"
+        );
+        return ListedSend { next_step: Some(next), ..send };
+    }
+    if send.destination != NOBODYS {
         return send;
     }
     ListedSend { next_step: Some(vorgang::zuweisen(send.cause_id)), ..send }
@@ -173,10 +183,17 @@ mod tests {
         let request = of_nobody(ListedSend { message: "xfamilie.0801".into(), ..nobodys.clone() });
         let step = format!("vorgang zuweisen {}", request.cause_id);
         assert!(request.next_step.unwrap().contains(&step));
-        let notice = ListedSend { message: NOTICE.into(), ..nobodys };
-        for other in [notice, send()] {
-            assert_eq!(of_nobody(other.clone()), other);
+        for message in NOTICES {
+            for destination in [NOBODYS, "jugendamt:jugendamt-celle"] {
+                let notice =
+                    ListedSend { message: message.into(), destination: destination.into(), ..send() };
+                let step = of_nobody(notice.clone()).next_step.unwrap();
+                assert!(
+                    step.contains(&format!("parked arrived {}", notice.id)) && !step.contains("zuweisen")
+                );
+            }
         }
+        assert_eq!(of_nobody(send()), send());
     }
 
     #[test]

@@ -304,8 +304,7 @@ fn of_destination(
     const CALL: &str =
         "read the cause with `drehscheibe parked list`, call the receiver: where it arrived `parked arrived`";
     const ASK: &str = "ask the receiver (`drehscheibe parked list`): where it arrived `parked arrived`, else `parked replay`";
-    const NOBODY_KNOWN: &str =
-        "no office is known: find it (`drehscheibe parked list`), then two persons `vorgang zuweisen`";
+    const NOBODY_KNOWN: &str = "no office is known: find it (`drehscheibe parked list`); then two persons `vorgang zuweisen`, a notice by hand (`parked arrived`)";
     let counted = [
         ("Zustellung ungeklärt", backlog.unclear, Whose::Person, ASK),
         (

@@ -232,8 +232,10 @@ impl Step for Stand {
                 self.tell(message, &amt, &meldung, &bestand);
             }
             _ => {
-                let text = "bestand takes beginn, abgleich, erklaerung and meldung only; take this message off the route";
-                return Err(Trouble::Ours(text.to_owned()));
+                // Such as `zuweisung`: persons order it, at an entry of its own.
+                who.ok_or_else(only_persons)?;
+                let text = "Diese Meldung nimmt dieser Eingang nicht an.";
+                return Err(Rejection::new(Fault::Other, text).rule("meldung-fremd").into());
             }
         }
         message.effects.bestaende.push(BestandChange { amt, bestand });
@@ -532,8 +534,10 @@ mod tests {
         let foreign = said("meldung", |s| s.jugendamt = Some("jugendamt-hamburg".into()));
         let refused = run(&step(), &mut ordered(foreign, None), &mut World::default());
         assert_eq!(refused, Err("T070 fremdes-register".into()));
-        let other = run(&step(), &mut ordered(said("rueckzug", |_| ()), Some("a")), &mut World::default());
-        assert!(other.unwrap_err().starts_with("bestand takes"));
+        for (person, told) in [(Some("a"), "S999 meldung-fremd"), (None, "T070 nur-auf-anordnung")] {
+            let other = run(&step(), &mut ordered(said("zuweisung", |_| ()), person), &mut World::default());
+            assert_eq!(other, Err(told.into()), "refused, and no fault of ours");
+        }
         assert!(run(&step(), &mut message(), &mut World::default()).is_err());
         for (settings, right) in [
             (json!({}), true),

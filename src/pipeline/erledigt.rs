@@ -11,7 +11,7 @@ use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
 use crate::pipeline::alias::ALIAS;
 use crate::pipeline::bestand::{incomplete, only_persons, person, registermeldung};
-use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
+use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
 use crate::pipeline::uebergaenge;
 use crate::pipeline::vorgang::responsible;
 use crate::pipeline::{hinweis, settings};
@@ -20,6 +20,7 @@ use crate::register::keys::{self, SearchKey};
 use crate::register::objection::{
     Objection, ObjectionChange, SECOND_PERSON, Sought, Which, Why, dieselbe_person,
 };
+use crate::register::once::once;
 use crate::register::tafeln::Tafeln;
 use crate::rejection::{Fault, Rejection};
 
@@ -41,11 +42,12 @@ pub const ABGELEHNT: &str = "abgelehnt";
 
 struct Erledigt {
     tafeln: Arc<Tafeln>,
+    reach: Arc<Reach>,
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
     settings::none(settings, ENTRY.word)?;
-    Ok(Arc::new(Erledigt { tafeln: building.tafeln.clone() }))
+    Ok(Arc::new(Erledigt { tafeln: building.tafeln.clone(), reach: building.reach.clone() }))
 }
 
 fn refused(fault: Fault, rule: &str, text: &str) -> Trouble {
@@ -83,27 +85,56 @@ impl Erledigt {
         let aktenzeichen =
             said.aktenzeichen.filter(|written| !written.trim().is_empty()).ok_or_else(incomplete)?;
         let id = said.id.as_deref().and_then(|id| Uuid::try_parse(id.trim()).ok()).ok_or_else(incomplete)?;
-        let notice = keys::hinweis(&id.hyphenated().to_string());
+        let mut notice = keys::hinweis(&id.hyphenated().to_string());
         let mut questions =
             vec![Question::Objections(Sought::Delivery(id)), Question::Vorgang(notice.clone())];
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
         }
-        let (found, vorgang) = match (message.fact(0), message.fact(1)) {
+        let (mut found, mut vorgang) = match (message.fact(0), message.fact(1)) {
             (Some(Fact::Objections(found)), Some(Fact::Vorgang(vorgang))) => (found.clone(), vorgang.clone()),
-            _ => return Err(Trouble::Ours("erledigt got other answers than it asked for".to_owned())),
+            _ => return Err(foreign_answers()),
         };
+        if let Some(key) = vorgang.as_ref().and_then(leads_to_notice) {
+            // Named by our id of its delivery.
+            let nth = questions.len();
+            questions.push(Question::Vorgang(key.clone()));
+            if !message.answered(&questions) {
+                return Ok(Flow::Ask(questions));
+            }
+            let Some(Fact::Vorgang(meant)) = message.fact(nth) else { return Err(foreign_answers()) };
+            (notice, vorgang) = (key, meant.clone());
+        }
+        // What stands against answers for a notice is named by its own id or by ours of its delivery.
+        let ids = vorgang.as_ref().map(|vorgang| deliveries(vorgang, id)).unwrap_or_default();
+        for other in ids.iter().filter(|other| **other != id) {
+            let nth = questions.len();
+            questions.push(Question::Objections(Sought::Delivery(*other)));
+            if !message.answered(&questions) {
+                return Ok(Flow::Ask(questions));
+            }
+            let Some(Fact::Objections(more)) = message.fact(nth) else { return Err(foreign_answers()) };
+            found.extend(more.iter().cloned());
+        }
         let now = message.now();
+        let am = tag(now);
         let own = |one: &Objection| {
-            one.closed.is_none() && self.tafeln.aemter.gehoert(&one.amt, &message.sender.id, tag(now))
+            one.closed.is_none() && self.tafeln.aemter.gehoert(&one.amt, &message.sender.id, am)
         };
-        // A notice that no office owns is nobody's; which office dealt with it the Aktenzeichen says.
-        let unowned = vorgang.filter(|vorgang| vorgang.owner.is_empty() && !vorgang.akte.unter.is_empty());
-        let open = found.iter().find(|one| match unowned {
-            Some(_) => one.closed.is_none() && one.why == Why::Unowned,
+        // A notice that no connected office owns is nobody's; which office dealt with it the Aktenzeichen says. That of a court is also ended
+        // in the name of its office.
+        let task = vorgang.filter(|vorgang| {
+            let open = vorgang.state.open() && vorgang.akte.art == hinweis::ENTRY.word;
+            let by_persons = !hinweis::closable(&self.tafeln.aemter, &self.reach, &vorgang.owner, now);
+            let of_court = vorgang.akte.rueckmeldung.is_some();
+            let own = || self.tafeln.aemter.gehoert(&vorgang.owner, &message.sender.id, am);
+            open && (by_persons || (of_court && own()))
+        });
+        let open = found.iter().find(|one| match task {
+            Some(_) => one.closed.is_none(),
             None => own(one),
         });
-        if open.is_none() && unowned.is_none() {
+        if open.is_none() && task.is_none() {
             let text = "Unter dieser Kennung ist keine offene Lieferung dieser Stelle bekannt.";
             return Err(refused(Fault::Other, "lieferung-unbekannt", text));
         }
@@ -115,13 +146,15 @@ impl Erledigt {
                 return Err(refused(Fault::Other, "dieselbe-person", text));
             }
             Some(_) => {
-                if let Some(vorgang) = unowned
+                if let Some(vorgang) = task
                     && let Some(flow) = end(message, &mut questions, (notice, vorgang))?
                 {
                     return Ok(flow);
                 }
-                let which = Which::Delivery(id);
-                message.effects.objections.push(ObjectionChange::Close { which, by: RELEASE });
+                for id in once(ids.into_iter().chain([id])) {
+                    let which = Which::Delivery(id);
+                    message.effects.objections.push(ObjectionChange::Close { which, by: RELEASE });
+                }
                 "zweite"
             }
             None => {
@@ -130,7 +163,8 @@ impl Erledigt {
                     let opening = hinweis::unowned(message, id);
                     message.effects.objections.push(ObjectionChange::Open(Box::new(opening)));
                 }
-                let release = ObjectionChange::Release { delivery: id, person, at: now };
+                let delivery = open.map_or(id, |open| open.delivery);
+                let release = ObjectionChange::Release { delivery, person, at: now };
                 message.effects.objections.push(release);
                 "erste"
             }
@@ -141,6 +175,17 @@ impl Erledigt {
         message.audit("lieferung.freigabe", &detail);
         Ok(Flow::Next)
     }
+}
+
+fn foreign_answers() -> Trouble {
+    Trouble::Ours("erledigt got other answers than it asked for".to_owned())
+}
+
+/// The ids under which a notice stands against answers: as it was named, its own, and ours of its delivery.
+fn deliveries(vorgang: &Vorgang, named: Uuid) -> Vec<Uuid> {
+    let own = vorgang.akte.rueckmeldung.as_ref().and_then(|owed| Uuid::try_parse(owed.uuid.trim()).ok());
+    let ours = vorgang.akte.rueckmeldung.as_ref().and(vorgang.akte.nummer);
+    once([named].into_iter().chain(own).chain(ours))
 }
 
 /// The key of the notice that an entry under our id of its delivery leads to.
@@ -175,8 +220,11 @@ fn end(
         changes.push(VorgangChange { key, vorgang: open });
     }
     message.audit("hinweis.erledigt", &[("hinweis", &vorgang.id.to_string())]);
-    if let (Some(_), Some(delivery)) = (&vorgang.akte.rueckmeldung, vorgang.akte.nummer) {
-        let which = Which::Delivery(delivery);
+    let owed = vorgang.akte.rueckmeldung.as_ref();
+    let ours = owed.and(vorgang.akte.nummer);
+    let own = owed.and_then(|owed| Uuid::try_parse(owed.uuid.trim()).ok());
+    for id in ours.into_iter().chain(own) {
+        let which = Which::Delivery(id);
         message.effects.objections.push(ObjectionChange::Close { which, by: ENTRY.word });
     }
     vorgang.state = state;
@@ -242,6 +290,13 @@ impl Step for Erledigt {
         if declined && vorgang.akte.rueckmeldung.is_none() && vorgang.state.open() {
             let text = "Eine Ablehnung ist für diesen Hinweis nicht vorgesehen.";
             return Err(refused(Fault::Other, "ablehnung-nicht-vorgesehen", text));
+        }
+        // What lists a notice by its own id; of an office that was connected since.
+        if let (Some(id), Some(Fact::Objections(found))) = (delivery, message.fact(1))
+            && found.iter().any(|one| one.closed.is_none())
+        {
+            let which = Which::Delivery(id);
+            message.effects.objections.push(ObjectionChange::Close { which, by: ENTRY.word });
         }
         Ok(end(message, &mut questions, (key, vorgang))?.unwrap_or(Flow::Next))
     }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -10,8 +11,8 @@ use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
 use crate::pipeline::alias::ALIAS;
 use crate::pipeline::settings;
-use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
-use crate::register::aemter::tag;
+use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
+use crate::register::aemter::{Aemter, tag};
 use crate::register::fristen::satz_endet;
 use crate::register::keys::{self, SearchKey};
 use crate::register::objection::{ObjectionChange, Opening, Why};
@@ -35,11 +36,12 @@ pub const ENTRY: Entry = Entry {
 
 struct Hinweis {
     tafeln: Arc<Tafeln>,
+    reach: Arc<Reach>,
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
     settings::none(settings, ENTRY.word)?;
-    Ok(Arc::new(Hinweis { tafeln: building.tafeln.clone() }))
+    Ok(Arc::new(Hinweis { tafeln: building.tafeln.clone(), reach: building.reach.clone() }))
 }
 
 impl Step for Hinweis {
@@ -54,7 +56,7 @@ impl Step for Hinweis {
             return Err(Trouble::Ours(text.to_owned()));
         };
         let uuid = record.kopf.nachrichten_uuid.clone();
-        let under = keys::offen(&self.tafeln.gemeinden, record.kind.as_ref(), mutter);
+        let under = keys::hinweis_unter(&self.tafeln.gemeinden, record.kind.as_ref(), mutter);
         // What came of this child goes with its Registersatz; that the notice is open stays, it names nobody.
         let subjects: Vec<_> = record.kind.iter().map(|kind| keys::child(kind, mutter)).collect();
         let am = tag(message.now());
@@ -100,7 +102,8 @@ impl Step for Hinweis {
         let offen = change.vorgang.id;
         let changes = opened(message, offen, under)?;
         message.effects.vorgaenge.extend(changes);
-        if let (true, Ok(notice)) = (change.vorgang.owner.is_empty(), Uuid::try_parse(uuid.trim())) {
+        let closable = closable(&self.tafeln.aemter, &self.reach, &change.vorgang.owner, message.now());
+        if let (false, Ok(notice)) = (closable, Uuid::try_parse(uuid.trim())) {
             let opening = unowned(message, notice);
             message.effects.objections.push(ObjectionChange::Open(Box::new(opening)));
         }
@@ -145,6 +148,12 @@ pub fn opened(message: &Message, offen: Uuid, under: Vec<SearchKey>) -> Result<V
         changes.push(VorgangChange { key, vorgang });
     }
     Ok(changes)
+}
+
+/// Whether the office of a notice can end it: there is one, and it, or who took over from it, is connected.
+pub fn closable(aemter: &Aemter, reach: &Reach, owner: &str, now: Timestamp) -> bool {
+    let today = aemter.heutige(owner, tag(now)).filter(|office| !office.is_empty());
+    today.is_some_and(|office| reach.answers.contains_key(office))
 }
 
 /// What lists a notice that no office can close, until two persons of the operator do.
@@ -201,7 +210,7 @@ mod tests {
         let mut changes = message.effects.vorgaenge.clone();
         let own = changes.pop().unwrap();
         let (kind, mutter) = (message.record.kind.as_ref(), message.record.mutter.as_ref().unwrap());
-        let under = keys::offen(&Default::default(), kind, mutter);
+        let under = keys::hinweis_unter(&Default::default(), kind, mutter);
         assert!(changes.iter().map(|change| &change.key).eq(&under));
         for change in changes {
             assert_eq!(change.vorgang.akte.offen, [own.vorgang.id]);

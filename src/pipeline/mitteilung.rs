@@ -5,22 +5,25 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::effects::{Question, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
 use crate::pipeline::alias::ALIAS;
+use crate::pipeline::authorise_area::may_own;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
 use crate::pipeline::{hinweis, offene, settings};
 use crate::register::aemter::{Amt, tag};
 use crate::register::fristen::satz_endet;
-use crate::register::gemeinden::falten;
+use crate::register::gemeinden::{Gemeinden, falten};
 use crate::register::keys::{self, SearchKey};
-use crate::register::objection::{self, ObjectionChange, Opening, Why};
+use crate::register::objection::{self, MADE_OF_NOTICE, ObjectionChange, Opening, Why};
 use crate::register::once::once;
 use crate::register::record::{
-    Behoerde, Kind, MAENNLICH, Mutter, Person, Personenname, ROLLE_ELTERNTEIL, ROLLE_KIND,
+    Behoerde, Kind, MAENNLICH, Mutter, Person, Personenname, ROLLE_ELTERNTEIL, ROLLE_KIND, TeilDatum,
+    WEIBLICH,
 };
 use crate::register::tafeln::Tafeln;
 use crate::register::tatsachen::geburtsort;
@@ -54,28 +57,73 @@ fn build(written: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<
 struct Betroffene {
     kinder: Vec<Kind>,
     muetter: Vec<Mutter>,
+    /// Whether one of them is the mother for certain, and found by her name and day.
+    mutter_bekannt: bool,
 }
 
+/// So old a mother is at least, in years of the calendar.
+const MUTTER_AB: i16 = 10;
+/// So old a child is at most.
+const KIND_BIS: i16 = 18;
+
 impl Betroffene {
-    /// No standard of the courts tells mother from father by role, so each parent that is not said to be a man may be her.
-    fn of(personen: &[Person]) -> Betroffene {
-        let with = |rolle: &'static str| {
-            let has = move |person: &&Person| person.rollen.iter().any(|own| own == rolle);
-            personen.iter().filter(has).filter(|person| person.name != Personenname::default())
+    /// No standard of the courts tells mother from father by role, and where the father began the proceeding she is named by another one
+    /// than that of a parent. So everybody who is not said to be a man, and is no child by role or age, may be her.
+    fn of(personen: &[Person], am: Date) -> Betroffene {
+        let has = |person: &Person, rolle: &str| person.rollen.iter().any(|own| own == rolle);
+        let year =
+            |person: &Person| person.geburtsdatum.map(|born: TeilDatum| born.jahr).filter(|year| *year > 0);
+        let young = |person: &Person| {
+            year(person).is_some_and(|year| i32::from(year) > i32::from(am.year() - KIND_BIS))
         };
-        let kinder = with(ROLLE_KIND).map(|person| Kind {
-            namen: namen(person),
-            geburtsort: person.geburtsort.clone(),
-            geburtsstaat: person.geburtsstaat.clone(),
-            geburtsdatum: person.geburtsdatum,
-            ..Kind::default()
-        });
-        let parents = with(ROLLE_ELTERNTEIL).filter(|person| person.geschlecht.as_deref() != Some(MAENNLICH));
-        let muetter = parents.flat_map(|person| {
+        let is_child =
+            |person: &Person| has(person, ROLLE_KIND) || (young(person) && !has(person, ROLLE_ELTERNTEIL));
+        let kinder: Vec<Kind> = personen
+            .iter()
+            .filter(|person| is_child(person))
+            .map(|person| Kind {
+                namen: namen(person),
+                geburtsort: person.geburtsort.clone(),
+                geburtsstaat: person.geburtsstaat.clone(),
+                geburtsdatum: person.geburtsdatum,
+                ..Kind::default()
+            })
+            .collect();
+        let too_young = |person: &Person| {
+            year(person).is_some_and(|year| i32::from(year) > i32::from(am.year() - MUTTER_AB))
+        };
+        let may_be = |person: &&Person| {
+            let parent = has(person, ROLLE_ELTERNTEIL) || !is_child(person);
+            let said = person.name != Personenname::default();
+            parent && said && !too_young(person) && person.geschlecht.as_deref() != Some(MAENNLICH)
+        };
+        let candidates: Vec<&Person> = personen.iter().filter(may_be).collect();
+        let women: Vec<&&Person> =
+            candidates.iter().filter(|person| person.geschlecht.as_deref() == Some(WEIBLICH)).collect();
+        let certain = |person: &Person| {
+            let day = person.geburtsdatum.is_some_and(|born| born.vollstaendig());
+            let alone = candidates.len() == 1 || has(person, ROLLE_ELTERNTEIL);
+            day && alone && person.name.familienname.is_some() && person.name.vornamen.is_some()
+        };
+        let mutter_bekannt = matches!(women.as_slice(), [one] if certain(one));
+        let muetter = candidates.iter().flat_map(|person| {
             let geburtsdatum = person.geburtsdatum.unwrap_or_default();
             namen(person).into_iter().map(move |name| Mutter { name, geburtsdatum, ..Mutter::default() })
         });
-        Betroffene { kinder: kinder.collect(), muetter: muetter.collect() }
+        Betroffene { muetter: muetter.collect(), kinder, mutter_bekannt }
+    }
+
+    /// The children that no request would be found to be about by what is said of them: of each no key with all its parts is known, and
+    /// no mother for certain. Where no child is named at all it is one of which nothing is known.
+    fn unbestimmt(&self, orte: &Gemeinden) -> Vec<Kind> {
+        if self.mutter_bekannt {
+            return Vec::new();
+        }
+        let unknown = |kind: &&Kind| keys::hinweis_unter(orte, Some(kind), &Mutter::default()).is_empty();
+        match self.kinder.is_empty() {
+            true => vec![Kind::default()],
+            false => self.kinder.iter().filter(unknown).cloned().collect(),
+        }
     }
 
     /// Each child with each mother; a child alone where no mother is known, and a mother alone where no child is.
@@ -154,52 +202,36 @@ impl Step for Mitteilung {
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
         own_sender(message)?;
-        let betroffene = Betroffene::of(&message.record.personen);
-        if betroffene.kinder.len() > MOST || betroffene.muetter.len() > MOST {
+        let am = tag(message.now());
+        let betroffene = Betroffene::of(&message.record.personen, am);
+        if betroffene.kinder.len() > MOST || betroffene.muetter.len() > 2 * MOST {
             let text = "Die Nachricht nennt mehr Beteiligte, als zu einer Mitteilung gehören.";
             return Err(Rejection::new(Fault::Other, text).rule("zu-viele-beteiligte").into());
         }
         let paare = betroffene.paare();
         let orte = &self.tafeln.gemeinden;
         let office = self.office(message, &betroffene).map(|amt| amt.id.clone());
-        let under: Vec<SearchKey> = match office {
-            Some(_) => all_of(&paare, |kind, mutter| objection::under(orte, kind, mutter)),
-            None => all_of(&paare, |kind, mutter| keys::offen(orte, kind, mutter)),
-        };
-        if under.is_empty() && office.is_none() {
-            let text = "this notice says too little of child and mother to be found again, and names no office that is known; \
-                        forward it by hand";
-            return Err(Trouble::Ours(text.to_owned()));
-        }
+        let under = all_of(&paare, |kind, mutter| keys::hinweis_unter(orte, kind, mutter));
         let change = self.change(message, office.as_deref(), &under);
-        let mut questions = vec![Question::Vorgang(change.key.clone())];
-        if office.is_none() {
-            questions.extend(under.iter().cloned().map(Question::Vorgang));
-        }
+        let questions: Vec<Question> =
+            std::iter::once(&change.key).chain(&under).cloned().map(Question::Vorgang).collect();
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
         }
         hinweis::one_notice(message, change.vorgang.id)?;
         let subject = |(kind, mutter): &(Option<&Kind>, Mutter)| kind.map(|kind| keys::child(kind, mutter));
         message.effects.subjects = once(paare.iter().filter_map(subject));
+        let changes = hinweis::opened(message, change.vorgang.id, under)?;
+        message.effects.vorgaenge.extend(changes);
+        // The daily list names it by our id of it.
         let uuid = message.record.kopf.nachrichten_uuid.clone();
-        match &office {
-            Some(office) => {
-                let opening = opening(message, office, under, &paare);
-                let next = offene::next_list(office, message.now(), message.identity.test);
+        message.effects.vorgaenge.push(by_our_id(message, &change.vorgang, &uuid));
+        for opening in self.openings(message, office.as_deref(), &betroffene, &paare) {
+            if office.as_deref() == Some(opening.amt.as_str()) {
+                let next = offene::next_list(&opening.amt, message.now(), message.identity.test);
                 message.effects.timers.extend(next);
-                message.effects.objections.push(ObjectionChange::Open(Box::new(opening)));
-                // The daily list names it by our id of it.
-                message.effects.vorgaenge.push(by_our_id(message, &change.vorgang, &uuid));
             }
-            None => {
-                let changes = hinweis::opened(message, change.vorgang.id, under)?;
-                message.effects.vorgaenge.extend(changes);
-                if let Ok(notice) = Uuid::try_parse(uuid.trim()) {
-                    let listed = hinweis::unowned(message, notice);
-                    message.effects.objections.push(ObjectionChange::Open(Box::new(listed)));
-                }
-            }
+            message.effects.objections.push(ObjectionChange::Open(Box::new(opening)));
         }
         message.audit("mitteilung.offen", &[("hinweis", &change.vorgang.id.to_string())]);
         message.keep_vorgang(change);
@@ -210,6 +242,59 @@ impl Step for Mitteilung {
 }
 
 impl Mitteilung {
+    /// What stands against answers besides the Vorgang, and lists it: one that names it for its office, or for the operator where no
+    /// connected office can end it. Each register that a child may stand in of which too little is said is J as a whole.
+    fn openings(
+        &self,
+        message: &Message,
+        office: Option<&str>,
+        betroffene: &Betroffene,
+        paare: &[(Option<&Kind>, Mutter)],
+    ) -> Vec<Opening> {
+        let orte = &self.tafeln.gemeinden;
+        let am = tag(message.now());
+        let unbestimmt = betroffene.unbestimmt(orte);
+        let may_be_of = |amt: &&Amt| match office {
+            Some(office) => amt.id == office,
+            None => unbestimmt.iter().any(|kind| may_own(&self.tafeln, &amt.id, kind, am)),
+        };
+        let all = self.tafeln.aemter.aemter.iter().filter(|_| !unbestimmt.is_empty());
+        let blocked: Vec<&str> = all.filter(may_be_of).map(|amt| amt.id.as_str()).collect();
+        // Also the near ones, and each day of a date that is known in part.
+        let under = all_of(paare, |kind, mutter| {
+            objection::under(orte, kind, mutter).into_iter().filter(SearchKey::ohne_luecke).collect()
+        });
+        let owner = office
+            .filter(|office| hinweis::closable(&self.tafeln.aemter, &self.reach, office, message.now()));
+        let own = Uuid::try_parse(message.record.kopf.nachrichten_uuid.trim()).ok();
+        let delivery = match owner {
+            Some(_) => message.envelope.head.id,
+            None => own.unwrap_or(message.envelope.head.id),
+        };
+        let mut content = [0; 32];
+        content[..16].copy_from_slice(message.derived_id(ENTRY.word).as_bytes());
+        let opening = |amt: &str, why: Why| Opening {
+            amt: amt.to_owned(),
+            content,
+            delivery,
+            why,
+            message: message.identity.message.clone(),
+            made: MADE_OF_NOTICE,
+            since: message.now(),
+            under: under.clone(),
+            // Nothing that is delivered, deleted or compared ends it: its task does.
+            about: Vec::new(),
+            ends: paare.iter().filter_map(|(kind, _)| kind.and_then(satz_endet)).max(),
+        };
+        let listed = match owner {
+            Some(owner) if blocked.contains(&owner) => None,
+            Some(owner) => Some(opening(owner, Why::Parked)),
+            None => Some(opening("", Why::Unowned)),
+        };
+        let blocks = blocked.iter().map(|amt| opening(amt, Why::Unreadable));
+        listed.into_iter().chain(blocks).collect()
+    }
+
     /// The task: whose it is, and what the answer to the sender needs.
     fn change(&self, message: &Message, office: Option<&str>, under: &[SearchKey]) -> VorgangChange {
         let kopf = &message.record.kopf;
@@ -224,8 +309,7 @@ impl Mitteilung {
             art: hinweis::ENTRY.word.to_owned(),
             partner: message.sender.id.clone(),
             nummer: Some(message.envelope.head.id),
-            // What an office owns stands against answers by an objection, which closes in more ways.
-            unter: if office.is_none() { keys::in_worten(under) } else { Vec::new() },
+            unter: keys::in_worten(under),
             rueckmeldung: Some(Box::new(rueckmeldung)),
             ..Akte::default()
         };
@@ -246,35 +330,6 @@ fn all_of(
 ) -> Vec<SearchKey> {
     let all: BTreeSet<SearchKey> = paare.iter().flat_map(|(kind, mutter)| keys(*kind, mutter)).collect();
     all.into_iter().collect()
-}
-
-/// What stands against answers of this office until the notice is ended. Of a child that nobody knows it is any of its register.
-fn opening(
-    message: &Message,
-    office: &str,
-    under: Vec<SearchKey>,
-    paare: &[(Option<&Kind>, Mutter)],
-) -> Opening {
-    let uuid = &message.record.kopf.nachrichten_uuid;
-    let mut content = [0; 32];
-    content[..16].copy_from_slice(message.derived_id(ENTRY.word).as_bytes());
-    let about = paare.iter().flat_map(|(kind, mutter)| {
-        let of = |kind: &Kind| [vec![keys::child(kind, mutter)], objection::about(kind, mutter)].concat();
-        kind.map(of).unwrap_or_default()
-    });
-    Opening {
-        amt: office.to_owned(),
-        content,
-        delivery: message.envelope.head.id,
-        why: if under.is_empty() { Why::Unreadable } else { Why::Parked },
-        message: message.identity.message.clone(),
-        // The sender's clock is not the office's: what the office made after the receipt is made later for certain.
-        made: message.now(),
-        since: message.now(),
-        under,
-        about: once(about.chain([objection::copy(uuid)])),
-        ends: paare.iter().filter_map(|(kind, _)| kind.and_then(satz_endet)).max(),
-    }
 }
 
 /// What leads from our id of the delivery to the task.
@@ -352,6 +407,14 @@ mod tests {
         answering(message, |message| step.apply(message, &mut bench()), |_| Fact::Vorgang(None))
     }
 
+    fn openings(message: &Message) -> Vec<&Opening> {
+        let opened = |change| match change {
+            &ObjectionChange::Open(ref opening) => Some(&**opening),
+            _ => None,
+        };
+        message.effects.objections.iter().filter_map(opened).collect()
+    }
+
     fn opened_by(message: &Message) -> &Opening {
         match message.effects.objections.as_slice() {
             [ObjectionChange::Open(opening)] => opening,
@@ -391,7 +454,8 @@ mod tests {
         let his: Vec<SearchKey> = keys_of(&father).into_iter().filter(|key| !of_both.contains(key)).collect();
         assert!(!his.is_empty() && his.iter().all(|key| !opening.under.contains(key)));
         let own = message.vorgang.as_ref().unwrap();
-        assert!(own.vorgang.akte.unter.is_empty() && own.vorgang.state == VorgangState::BeimJugendamt);
+        assert!(!own.vorgang.akte.unter.is_empty() && own.vorgang.state == VorgangState::BeimJugendamt);
+        assert!(opening.about.is_empty() && opening.made == MADE_OF_NOTICE, "its task alone ends it");
         assert_eq!(own.key, keys::hinweis(&message.record.kopf.nachrichten_uuid));
         assert!(message.record.personen.is_empty() && message.effects.mirror.is_empty());
         let told = serde_json::to_string(&own.vorgang).unwrap();
@@ -407,7 +471,7 @@ mod tests {
 
     #[test]
     fn without_a_child_it_stands_against_the_office_that_is_named() {
-        let other = person("anwalt", "Eva", "1980-01-01", Some("Bremen"), None);
+        let other = person("anwalt", "Jan", "1980-01-01", Some("Bremen"), Some(MAENNLICH));
         for personen in [vec![], vec![other]] {
             let mut message = notice(personen, "JUGENDAMT BREMEN");
             assert_eq!(run(&mut message), Ok(Flow::Next));
@@ -416,7 +480,72 @@ mod tests {
             assert!(opening.under.is_empty());
         }
         for nobody in ["Jugendamt Musterhausen", ""] {
-            assert!(matches!(run(&mut notice(vec![], nobody)), Err(Trouble::Ours(_))), "{nobody}");
+            let mut message = notice(vec![], nobody);
+            assert_eq!(run(&mut message), Ok(Flow::Next));
+            assert!(message.vorgang.as_ref().is_some_and(|own| own.vorgang.owner.is_empty()));
+            let opened = openings(&message);
+            let of =
+                |why: Why| opened.iter().filter(|one| one.why == why).map(|one| one.amt.as_str()).collect();
+            let (blocked, listed): (Vec<&str>, Vec<&str>) = (of(Why::Unreadable), of(Why::Unowned));
+            assert_eq!(
+                (blocked, listed),
+                (vec!["jugendamt-bremen", "jugendamt-hamburg"], vec![""]),
+                "{nobody}"
+            );
+        }
+    }
+
+    /// Whether an A about the child of [`kind`] in the register of Bremen would be stopped, by Q or by J.
+    fn stops(message: &Message) -> bool {
+        let orte = &tafeln().gemeinden;
+        let child = Kind {
+            namen: vec![kind(None).name],
+            geburtsdatum: kind(None).geburtsdatum,
+            geburtsort: Some("Bremen".into()),
+            ..Kind::default()
+        };
+        let mother = person("", "Zoë", "1994-03-12", None, None);
+        let geburtsdatum = mother.geburtsdatum.unwrap_or_default();
+        let mutter = Mutter { name: mother.name, geburtsdatum, ..Mutter::default() };
+        let offen = keys::offen_gesucht(orte, &child, &mutter);
+        let asked = objection::asked(orte, &offen, &child, &mutter);
+        message.effects.vorgaenge.iter().any(|change| offen.contains(&change.key))
+            || openings(message).iter().any(|one| {
+                let blocks = one.why == Why::Unreadable && one.amt == "jugendamt-bremen";
+                blocks || one.under.iter().any(|key| asked.contains(key))
+            })
+    }
+
+    #[test]
+    fn whoever_says_less_protects_no_less() {
+        let step = building(|building| {
+            let reach = building.reach.clone();
+            build(&json!({}), &Building { tafeln: tafeln(), reach, addressees: Vec::new(), ..*building })
+        })
+        .unwrap();
+        for left_out in 0..1_u32 << 11 {
+            let out = |bit: u32| left_out & (1 << bit) != 0;
+            let mut child = kind((!out(0)).then_some(if out(10) { "Brehmen" } else { "Bremen" }));
+            let rolle = if out(1) { "antragsgegnerin" } else { ROLLE_ELTERNTEIL };
+            let sex = (!out(2)).then_some(WEIBLICH);
+            let mut mother = person(rolle, "Zoë", "1994-03-12", None, sex);
+            for (bit, field) in [
+                (3, &mut child.name.familienname),
+                (4, &mut child.name.vornamen),
+                (5, &mut mother.name.familienname),
+                (6, &mut mother.name.vornamen),
+            ] {
+                *field = field.take().filter(|_| !out(bit));
+            }
+            child.geburtsdatum = child.geburtsdatum.filter(|_| !out(7));
+            mother.geburtsdatum = mother.geburtsdatum.filter(|_| !out(8));
+            let father = person(ROLLE_ELTERNTEIL, "Paweł", "1992-01-30", None, Some(MAENNLICH));
+            let mut message =
+                notice(vec![child, mother, father], if out(9) { "" } else { "Jugendamt Bremen" });
+            let flow =
+                answering(&mut message, |message| step.apply(message, &mut bench()), |_| Fact::Vorgang(None));
+            assert_eq!(flow, Ok(Flow::Next), "{left_out:b}");
+            assert!(stops(&message), "{left_out:b}");
         }
     }
 

@@ -125,14 +125,22 @@ impl Step for Offene {
 
 fn told(one: &Objection) -> Value {
     let (grund, weg) = match one.why {
+        Why::Parked if one.of_notice() => (
+            "Mitteilung",
+            "Die Mitteilung eines Gerichts oder Notars wartet auf Sie: Bitte melden Sie diese Kennung als erledigt oder abgelehnt.",
+        ),
+        Why::Unreadable if one.of_notice() => (
+            "Mitteilung ohne ausreichende Angaben",
+            "Die Mitteilung eines Gerichts oder Notars sagt zu wenig; bis sie beendet ist, wird aus Ihrem Register nichts automatisch beauskunftet. \
+             Ging sie an Sie, melden Sie diese Kennung bitte als erledigt oder abgelehnt; sonst klärt der Betrieb, wessen sie ist.",
+        ),
         Why::Rejected => (
             "abgewiesen",
             "Bitte liefern Sie den Registersatz richtig neu oder melden Sie diese Kennung als erledigt.",
         ),
         Why::Parked => (
             "zurückgestellt",
-            "Der Betrieb klärt die Ursache. Sie können neu liefern oder diese Kennung als erledigt melden. Die Mitteilung eines Gerichts oder \
-             Notars wartet auf Sie: Bitte melden Sie diese Kennung als erledigt oder abgelehnt.",
+            "Der Betrieb klärt die Ursache. Sie können neu liefern oder diese Kennung als erledigt melden.",
         ),
         Why::Quarantined => (
             "gesondert",
@@ -144,8 +152,7 @@ fn told(one: &Objection) -> Value {
         ),
         Why::Unreadable => (
             "unlesbar",
-            "Bitte liefern Sie eine lesbare Fassung mit derselben nachrichtenUUID; bis dahin wird aus Ihrem Register nichts automatisch beauskunftet. \
-             Die Mitteilung eines Gerichts oder Notars melden Sie bitte als erledigt oder abgelehnt.",
+            "Bitte liefern Sie eine lesbare Fassung mit derselben nachrichtenUUID; bis dahin wird aus Ihrem Register nichts automatisch beauskunftet.",
         ),
         Why::Foreign => (
             "Zuständigkeit",
@@ -159,7 +166,7 @@ fn told(one: &Objection) -> Value {
         "kennung": one.delivery,
         "grund": grund,
         "nachricht": one.message,
-        "erstellt": answer::zeitpunkt(one.made),
+        "erstellt": answer::zeitpunkt(if one.of_notice() { one.since } else { one.made }),
         "seit": answer::zeitpunkt(one.since),
         "weg": weg,
     })

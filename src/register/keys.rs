@@ -52,6 +52,11 @@ impl SearchKey {
         GESUCHT.contains(&self.class) || alt::GESUCHT.contains(&self.class)
     }
 
+    /// Whether no part of it is empty. Under one with an empty part nobody is found: whoever asks names all of them.
+    pub fn ohne_luecke(&self) -> bool {
+        self.value.split('\u{1f}').all(|part| !part.is_empty())
+    }
+
     /// The octets that the store's HMAC is made over: class, separator, value.
     pub fn octets(&self) -> Vec<u8> {
         let mut octets = Vec::with_capacity(self.class.len() + 1 + self.value.len());
@@ -210,6 +215,13 @@ pub fn bestaetigung(id: &str) -> SearchKey {
 /// name stands in for it. The place counts under each of its names that the table knows, and under its key.
 pub fn offen(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
     offen::unter(orte, kind, mutter)
+}
+
+/// The keys under which a notice is open: those of [`offen`], and where its place is missing, abroad or in no table the child's day with
+/// each of its names, wherever it was born. An unresolved place agrees with every other one (rules.md 2.3).
+pub fn hinweis_unter(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
+    let everywhere = kind.map(|kind| offen::ueberall(orte, kind)).unwrap_or_default();
+    once(offen(orte, kind, mutter).into_iter().chain(everywhere))
 }
 
 /// All keys under which something open around a child or its mother may be kept.

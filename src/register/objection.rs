@@ -148,6 +148,10 @@ pub enum ObjectionChange {
     },
 }
 
+/// The [`Opening::made`] of a notice that is a task: nothing that an office makes, and no comparison, is later than it, so it ends with the
+/// task alone. A moment and no mark of its own, so that a program before this one leaves it open, too.
+pub const MADE_OF_NOTICE: Timestamp = Timestamp::MAX;
+
 /// How long a first person's release waits for the second (rules.md 9).
 pub const SECOND_PERSON: SignedDuration = SignedDuration::from_hours(24);
 
@@ -188,6 +192,13 @@ pub struct Objection {
     pub closed: Option<(Timestamp, String)>,
     /// When a first person of the operator released it, and who.
     pub released: Option<(Timestamp, String)>,
+}
+
+impl Objection {
+    /// Whether it is the notice of a court or notary, which stands until its task ends; see [`MADE_OF_NOTICE`].
+    pub fn of_notice(&self) -> bool {
+        self.made.as_second() == MADE_OF_NOTICE.as_second()
+    }
 }
 
 /// All keys under which a decision about this child would meet a delivery about it, or about one near to it.

@@ -472,6 +472,8 @@ pub const ROLLE_KIND: &str = "kind";
 pub const ROLLE_ELTERNTEIL: &str = "elternteil";
 /// Sex of a person that is not its mother.
 pub const MAENNLICH: &str = "m";
+/// Sex of a person that may be.
+pub const WEIBLICH: &str = "w";
 
 /// What an authority says of its own register (daily Bestandsmeldung) or a person orders about it (rules.md 6).
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,16 +14,16 @@ pub fn of_unowned(found: &[Objection]) -> Option<Item> {
         count: notices.len() as u64,
         since: Some(since),
         whose: Whose::Person,
-        cause: Some("the birthplace of each has no single office in the tables".to_owned()),
-        next: "find the office and hand it on; two persons end it with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt …` (`lieferung list`)"
+        cause: Some("the birthplace of each has no single office that is connected".to_owned()),
+        next: "find the office and hand it on; two persons end it with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt …`, by any connected office (`lieferung list`)"
             .to_owned(),
     })
 }
 
 /// What of an office's deliveries had no effect, by who has to do something about it.
 pub fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
-    let item = |what: String, whose, next: String, counts: fn(Why) -> bool| {
-        let mut counted = found.iter().filter(|one| counts(one.why)).peekable();
+    let item = |what: String, whose, next: String, counts: fn(&Objection) -> bool| {
+        let mut counted = found.iter().filter(|one| counts(one)).peekable();
         counted.peek()?;
         let since = counted.clone().map(|one| one.since).min();
         Some(Item { what, count: counted.count() as u64, since, whose, cause: None, next })
@@ -34,7 +34,23 @@ pub fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
         format!(
             "ask the office for a readable copy; else two persons with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt {office}` (`lieferung list`)"
         ),
-        |why| why == Why::Unreadable,
+        |one| one.why == Why::Unreadable && !one.of_notice(),
+    );
+    let unclear = item(
+        format!("{office}, Register blockiert (J) durch Mitteilungen, die zu wenig sagen"),
+        Whose::Person,
+        format!(
+            "the office that got it says `erledigt` or `abgelehnt`; else two persons with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt {office}` (`lieferung list`)"
+        ),
+        |one| one.why == Why::Unreadable && one.of_notice(),
+    );
+    let notices = item(
+        format!("{office}, offene Mitteilungen (Q)"),
+        Whose::Sender,
+        format!(
+            "the office says `erledigt` or `abgelehnt`; `drehscheibe lieferung list --jugendamt {office}`"
+        ),
+        |one| one.why == Why::Parked && one.of_notice(),
     );
     let open = item(
         format!("{office}, Lieferungen ohne Wirkung"),
@@ -42,13 +58,13 @@ pub fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
         format!(
             "the office delivers anew or says `erledigt`; `drehscheibe lieferung list --jugendamt {office}`"
         ),
-        |why| !matches!(why, Why::Unreadable | Why::Foreign | Why::Unowned),
+        |one| !matches!(one.why, Why::Unreadable | Why::Foreign | Why::Unowned) && !one.of_notice(),
     );
     let hints = item(
         format!("{office}, fremde Lieferungen zu Kindern seines Registers"),
         Whose::Nobody,
         "nothing; the office is told in its daily list".to_owned(),
-        |why| why == Why::Foreign,
+        |one| one.why == Why::Foreign,
     );
-    [blocked, open, hints].into_iter().flatten().collect()
+    [blocked, unclear, open, notices, hints].into_iter().flatten().collect()
 }

@@ -186,6 +186,16 @@ pub fn am_schluessel(orte: &Gemeinden, kind: &Kind) -> Vec<SearchKey> {
     Bekannt::of(Some(kind), &Mutter::default()).kind_namen(&places)
 }
 
+/// See [`super::hinweis_unter`].
+pub fn ueberall(orte: &Gemeinden, kind: &Kind) -> Vec<SearchKey> {
+    let resolved = matches!(orte.platz(kind), Geburtsplatz::Gemeinde(_)) && !kind.im_ausland();
+    if resolved {
+        Vec::new()
+    } else {
+        Bekannt::of(Some(kind), &Mutter::default()).kind_namen(&[String::new()])
+    }
+}
+
 /// Where her day is known in part and nothing of the child's: her given and family names with each day that it may be.
 pub fn ihre_tage(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
     let known = Bekannt::of(kind, mutter);
@@ -230,6 +240,8 @@ pub fn gesucht(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> Vec<SearchKey>
     let known = Bekannt::of(Some(kind), mutter);
     let first: Vec<Wort> = known.vornamen.iter().take(1).cloned().collect();
     let mut keys = known.kind_namen(&orte_gesucht(orte, kind));
+    // A notice whose place nobody could resolve stands without it.
+    keys.extend(known.kind_namen(&[String::new()]));
     keys.extend(known.mutter(&first, &known.familie));
     keys.extend(known.tage(&first));
     keys.extend(known.kind_familie());
