@@ -408,11 +408,13 @@ mod tests {
     }
 
     fn openings(message: &Message) -> Vec<&Opening> {
-        let opened = |change| match change {
-            &ObjectionChange::Open(ref opening) => Some(&**opening),
-            _ => None,
-        };
-        message.effects.objections.iter().filter_map(opened).collect()
+        let changes = message.effects.objections.iter();
+        changes
+            .filter_map(|change| match change {
+                ObjectionChange::Open(opening) => Some(&**opening),
+                _ => None,
+            })
+            .collect()
     }
 
     fn opened_by(message: &Message) -> &Opening {

@@ -47,15 +47,6 @@ const LIBXML2_IS_WRONG: &[Kind] = &[
         |_, theirs| theirs.contains("\\p{L}") && theirs.contains("The value 'ẞ'"),
         "a letter of today's Unicode",
     ),
-    (
-        |_, theirs| {
-            let address = theirs.split_once("'xs:anyURI'").and_then(|(before, _)| before.split_once("://"));
-            let authority = address.and_then(|(_, rest)| rest.split(['/', '\'']).next());
-            let port = authority.and_then(|authority| authority.split_once(':'));
-            port.is_some_and(|(_, port)| !port.bytes().all(|byte| byte.is_ascii_digit()))
-        },
-        "an authority may be a registered name with a colon (RFC 2396, which Part 2, 3.2.17 names; Xerces judges as we do)",
-    ),
     (|ours, _| ours.ends_with("(xsi:nil)"), "xsi:nil is a boolean wherever it stands"),
     (
         |_, theirs| {

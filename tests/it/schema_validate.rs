@@ -140,7 +140,7 @@ fn documents_that_cannot_be_read_leave_nothing_on_standard_output_wherever_they_
         use std::os::unix::fs::PermissionsExt;
         let shut = folder.path().join("shut.xml");
         fs::write(&shut, "<a/>").unwrap();
-        fs::set_permissions(&shut, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&shut, fs::Permissions::from_mode(0o0)).unwrap();
         // Who may read everything cannot play this.
         if fs::read(&shut).is_err() {
             let output = validate(folder.path(), &["main.xsd", "good.xml", "shut.xml", "--json"]);
