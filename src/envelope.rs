@@ -34,6 +34,11 @@ impl Stage {
             Stage::Demo => "demo",
         }
     }
+
+    /// Whether partners of others deliver here, so that what is open or missing harms somebody.
+    pub fn is_real(self) -> bool {
+        matches!(self, Stage::Produktion | Stage::Abnahme)
+    }
 }
 
 /// How a partner proved who it is.

@@ -79,15 +79,7 @@ pub fn standards(xsd: &Path) -> Result<Arc<dyn Standards>, Unfit> {
 
 /// Loads and compiles everything of a stage; all faults of all files at once.
 pub fn compile(place: &Place, now: Option<Timestamp>) -> Result<Fit, Unfit> {
-    compile_with(place, standards(&place.xsd)?, now)
-}
-
-/// The same with packages that are loaded already.
-pub fn compile_with(
-    place: &Place,
-    standards: Arc<dyn Standards>,
-    now: Option<Timestamp>,
-) -> Result<Fit, Unfit> {
+    let standards = standards(&place.xsd)?;
     let fit = compile_files(&read(place)?, standards, now)?;
     match rights::wrong(place, &fit.compiled) {
         found if found.is_empty() => {}

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::config;
-use crate::envelope::Stage;
 use crate::route::compiled::Compiled;
 use crate::route::{letters, tafeln};
 
@@ -20,7 +19,7 @@ const MOST: usize = 50_000;
 
 /// What is wrong, one sentence each; empty when nothing is, and in a stage that is not real.
 pub fn wrong(place: &Place, compiled: &Compiled) -> Vec<String> {
-    if !matches!(compiled.stage.stage, Stage::Produktion | Stage::Abnahme) {
+    if !compiled.stage.stage.is_real() {
         return Vec::new();
     }
     let named = named(&place.config, compiled);

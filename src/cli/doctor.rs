@@ -20,7 +20,6 @@ use crate::cli::output::Output;
 use crate::cli::stage;
 use crate::clock::Clock;
 use crate::config;
-use crate::envelope::Stage;
 use crate::store::contract::Scope;
 use crate::transport::folder::handle::{Room, said};
 use crate::transport::tls::{ServerTls, TlsSettings};
@@ -60,6 +59,7 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
     findings.push(folder(&place.data));
     findings.push(clock());
     if let Some(fit) = &fit {
+        let real = fit.compiled.stage.stage.is_real();
         for wanted in &fit.compiled.sources {
             if let Some(listen) = wanted.settings.get("listen").and_then(|listen| listen.as_str()) {
                 findings.push(port(listen, Door::of(&wanted.settings, &place.config).ok()).await);
@@ -70,7 +70,6 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
             let trays = wanted.settings.get("trays").and_then(|trays| trays.as_array());
             for tray in trays.into_iter().flatten() {
                 for folder in ["in", "out"].iter().filter_map(|key| tray.get(key)?.as_str()) {
-                    let real = matches!(fit.compiled.stage.stage, Stage::Produktion | Stage::Abnahme);
                     findings.push(self::tray(&place.data, Path::new(folder), real));
                 }
             }
@@ -78,7 +77,7 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
         if place.store_folder(&fit.compiled).is_dir() {
             findings.push(store(place, fit).await);
             findings.push(rights(&place.store_folder(&fit.compiled)));
-            if matches!(fit.compiled.stage.stage, Stage::Produktion | Stage::Abnahme) {
+            if real {
                 findings.push(backup(place, fit).await);
             }
         } else {

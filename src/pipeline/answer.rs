@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::pipeline::step::SettingFault;
+use crate::envelope::Reply;
+use crate::pipeline::step::{Bench, SettingFault, Trouble};
 use crate::register::record::{Behoerde, Kopf};
 use crate::xoev::contract::Standards;
 
@@ -40,6 +41,24 @@ pub fn original(kopf: &Kopf) -> Value {
         "nachrichtentyp": kopf.nachrichtentyp,
         "erstellungszeitpunkt": kopf.erstellungszeitpunkt,
         "transaktionsid": kopf.transaktionsid,
+    })
+}
+
+/// Writes a message of a standard from the values of its template.
+pub fn written(
+    bench: &mut Bench,
+    (message, version): (&str, &str),
+    (id, test): (Uuid, bool),
+    values: &Value,
+) -> Result<Reply, Trouble> {
+    let body =
+        bench.reader.write(message, version, values).map_err(|error| Trouble::Ours(error.to_string()))?;
+    Ok(Reply {
+        content_type: bench.reader.media_type(message, version).to_owned(),
+        body,
+        message: message.to_owned(),
+        message_id: id.to_string(),
+        test,
     })
 }
 

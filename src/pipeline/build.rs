@@ -287,15 +287,7 @@ fn document(
     content: Value,
 ) -> Result<Reply, Trouble> {
     let values = werte::nachricht(kopf, content);
-    let body =
-        bench.reader.write(type_, version, &values).map_err(|error| Trouble::Ours(error.to_string()))?;
-    Ok(Reply {
-        content_type: answer::XML.to_owned(),
-        body,
-        message: type_.to_owned(),
-        message_id: id.to_string(),
-        test: message.identity.test,
-    })
+    answer::written(bench, (type_, version), (id, message.identity.test), &values)
 }
 
 #[cfg(test)]

@@ -97,24 +97,20 @@ impl Erledigt {
         };
         if let Some(key) = vorgang.as_ref().and_then(leads_to_notice) {
             // Named by our id of its delivery.
-            let nth = questions.len();
-            questions.push(Question::Vorgang(key.clone()));
-            if !message.answered(&questions) {
-                return Ok(Flow::Ask(questions));
+            match also(message, &mut questions, Question::Vorgang(key.clone())) {
+                None => return Ok(Flow::Ask(questions)),
+                Some(Fact::Vorgang(meant)) => (notice, vorgang) = (key, meant.clone()),
+                Some(_) => return Err(foreign_answers()),
             }
-            let Some(Fact::Vorgang(meant)) = message.fact(nth) else { return Err(foreign_answers()) };
-            (notice, vorgang) = (key, meant.clone());
         }
         // What stands against answers for a notice is named by its own id or by ours of its delivery.
-        let ids = vorgang.as_ref().map(|vorgang| deliveries(vorgang, id)).unwrap_or_default();
+        let ids = once([id].into_iter().chain(vorgang.iter().flat_map(deliveries)));
         for other in ids.iter().filter(|other| **other != id) {
-            let nth = questions.len();
-            questions.push(Question::Objections(Sought::Delivery(*other)));
-            if !message.answered(&questions) {
-                return Ok(Flow::Ask(questions));
+            match also(message, &mut questions, Question::Objections(Sought::Delivery(*other))) {
+                None => return Ok(Flow::Ask(questions)),
+                Some(Fact::Objections(more)) => found.extend(more.iter().cloned()),
+                Some(_) => return Err(foreign_answers()),
             }
-            let Some(Fact::Objections(more)) = message.fact(nth) else { return Err(foreign_answers()) };
-            found.extend(more.iter().cloned());
         }
         let now = message.now();
         let am = tag(now);
@@ -151,7 +147,7 @@ impl Erledigt {
                 {
                     return Ok(flow);
                 }
-                for id in once(ids.into_iter().chain([id])) {
+                for id in ids {
                     let which = Which::Delivery(id);
                     message.effects.objections.push(ObjectionChange::Close { which, by: RELEASE });
                 }
@@ -181,11 +177,17 @@ fn foreign_answers() -> Trouble {
     Trouble::Ours("erledigt got other answers than it asked for".to_owned())
 }
 
-/// The ids under which a notice stands against answers: as it was named, its own, and ours of its delivery.
-fn deliveries(vorgang: &Vorgang, named: Uuid) -> Vec<Uuid> {
-    let own = vorgang.akte.rueckmeldung.as_ref().and_then(|owed| Uuid::try_parse(owed.uuid.trim()).ok());
-    let ours = vorgang.akte.rueckmeldung.as_ref().and(vorgang.akte.nummer);
-    once([named].into_iter().chain(own).chain(ours))
+/// Asks one thing more; `None`: it has to be known first.
+fn also<'m>(message: &'m Message, questions: &mut Vec<Question>, more: Question) -> Option<&'m Fact> {
+    questions.push(more);
+    message.answered(questions).then(|| message.fact(questions.len() - 1)).flatten()
+}
+
+/// The ids under which the notice of a court stands against answers: ours of its delivery, and its own.
+fn deliveries(vorgang: &Vorgang) -> impl Iterator<Item = Uuid> + use<> {
+    let owed = vorgang.akte.rueckmeldung.as_ref();
+    let ours = owed.and(vorgang.akte.nummer);
+    ours.into_iter().chain(owed.and_then(|owed| Uuid::try_parse(owed.uuid.trim()).ok()))
 }
 
 /// The key of the notice that an entry under our id of its delivery leads to.
@@ -220,10 +222,7 @@ fn end(
         changes.push(VorgangChange { key, vorgang: open });
     }
     message.audit("hinweis.erledigt", &[("hinweis", &vorgang.id.to_string())]);
-    let owed = vorgang.akte.rueckmeldung.as_ref();
-    let ours = owed.and(vorgang.akte.nummer);
-    let own = owed.and_then(|owed| Uuid::try_parse(owed.uuid.trim()).ok());
-    for id in ours.into_iter().chain(own) {
+    for id in deliveries(&vorgang) {
         let which = Which::Delivery(id);
         message.effects.objections.push(ObjectionChange::Close { which, by: ENTRY.word });
     }
@@ -272,16 +271,14 @@ impl Step for Erledigt {
         if let Some(notice) = leads_to_notice(&vorgang) {
             // Named by our id of it, as the daily list does.
             key = notice;
-            let nth = questions.len();
-            questions.push(Question::Vorgang(key.clone()));
-            if !message.answered(&questions) {
-                return Ok(Flow::Ask(questions));
-            }
-            let Some(Fact::Vorgang(Some(meant))) = message.fact(nth).cloned() else {
-                let text = "Unter dieser Kennung ist kein Hinweis mehr bekannt.";
-                return Err(refused(Fault::Other, "hinweis-unbekannt", text));
+            vorgang = match also(message, &mut questions, Question::Vorgang(key.clone())) {
+                None => return Ok(Flow::Ask(questions)),
+                Some(Fact::Vorgang(Some(meant))) => meant.clone(),
+                Some(_) => {
+                    let text = "Unter dieser Kennung ist kein Hinweis mehr bekannt.";
+                    return Err(refused(Fault::Other, "hinweis-unbekannt", text));
+                }
             };
-            vorgang = meant;
         }
         if !responsible(&self.tafeln.aemter, &vorgang.owner, &message.sender.id, tag(message.now())) {
             let text = "Für diesen Hinweis ist eine andere Stelle zuständig.";

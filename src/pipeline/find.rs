@@ -106,12 +106,12 @@ impl Step for Find {
             let text = "find without a login that holds; put `authorise: { use: … }` before it";
             return Err(Trouble::Ours(text.to_owned()));
         }
-        let questions = self.questions(message);
+        let frueher = self.frueher(message);
+        let questions = self.questions(message, &frueher);
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
         }
         let (mut gefunden, now) = (Gefunden::default(), message.now());
-        let frueher = self.frueher(message);
         // Of an office that kept the register of the place before only what is older than the handover; what came on its day may be.
         let concerns = |amt: &str, since: Timestamp| {
             let kept = frueher.iter().find(|(before, _)| before == amt);
@@ -168,7 +168,7 @@ impl Step for Find {
 }
 
 impl Find {
-    fn questions(&self, message: &Message) -> Vec<Question> {
+    fn questions(&self, message: &Message, frueher: &[(String, Date)]) -> Vec<Question> {
         let mut questions = vec![Question::Vorgang(key(message))];
         let (Some(kind), Some(mutter)) = (&message.record.kind, &message.record.mutter) else {
             return questions;
@@ -189,9 +189,9 @@ impl Find {
             questions.push(Question::Objections(Sought::Blocks(amt)));
         }
         // What those left open who kept the register of this place before may be about the child.
-        for (amt, _) in self.frueher(message) {
+        for (amt, _) in frueher {
             questions.push(Question::Backlog(amt.clone()));
-            questions.push(Question::Objections(Sought::Blocks(amt)));
+            questions.push(Question::Objections(Sought::Blocks(amt.clone())));
         }
         questions
     }

@@ -15,7 +15,7 @@ use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingF
 use crate::register::aemter::{Aemter, tag};
 use crate::register::fristen::satz_endet;
 use crate::register::keys::{self, SearchKey};
-use crate::register::objection::{ObjectionChange, Opening, Why};
+use crate::register::objection::{self, ObjectionChange, Opening, Why};
 use crate::register::tafeln::Tafeln;
 use crate::register::tatsachen::geburtsort;
 use crate::register::vorgang::Akte;
@@ -158,11 +158,9 @@ pub fn closable(aemter: &Aemter, reach: &Reach, owner: &str, now: Timestamp) -> 
 
 /// What lists a notice that no office can close, until two persons of the operator do.
 pub fn unowned(message: &Message, notice: Uuid) -> Opening {
-    let mut content = [0; 32];
-    content[..16].copy_from_slice(notice.as_bytes());
     Opening {
         amt: String::new(),
-        content,
+        content: objection::by_id(notice),
         delivery: notice,
         why: Why::Unowned,
         message: message.identity.message.clone(),

@@ -22,8 +22,7 @@ use crate::register::keys::{self, SearchKey};
 use crate::register::objection::{self, MADE_OF_NOTICE, ObjectionChange, Opening, Why};
 use crate::register::once::once;
 use crate::register::record::{
-    Behoerde, Kind, MAENNLICH, Mutter, Person, Personenname, ROLLE_ELTERNTEIL, ROLLE_KIND, TeilDatum,
-    WEIBLICH,
+    Behoerde, Kind, MAENNLICH, Mutter, Person, Personenname, ROLLE_ELTERNTEIL, ROLLE_KIND, WEIBLICH,
 };
 use crate::register::tafeln::Tafeln;
 use crate::register::tatsachen::geburtsort;
@@ -71,13 +70,11 @@ impl Betroffene {
     /// than that of a parent. So everybody who is not said to be a man, and is no child by role or age, may be her.
     fn of(personen: &[Person], am: Date) -> Betroffene {
         let has = |person: &Person, rolle: &str| person.rollen.iter().any(|own| own == rolle);
-        let year =
-            |person: &Person| person.geburtsdatum.map(|born: TeilDatum| born.jahr).filter(|year| *year > 0);
-        let young = |person: &Person| {
-            year(person).is_some_and(|year| i32::from(year) > i32::from(am.year() - KIND_BIS))
+        let younger =
+            |person: &Person, than: i16| person.geburtsdatum.is_some_and(|born| born.jahr > am.year() - than);
+        let is_child = |person: &Person| {
+            has(person, ROLLE_KIND) || (younger(person, KIND_BIS) && !has(person, ROLLE_ELTERNTEIL))
         };
-        let is_child =
-            |person: &Person| has(person, ROLLE_KIND) || (young(person) && !has(person, ROLLE_ELTERNTEIL));
         let kinder: Vec<Kind> = personen
             .iter()
             .filter(|person| is_child(person))
@@ -89,13 +86,10 @@ impl Betroffene {
                 ..Kind::default()
             })
             .collect();
-        let too_young = |person: &Person| {
-            year(person).is_some_and(|year| i32::from(year) > i32::from(am.year() - MUTTER_AB))
-        };
         let may_be = |person: &&Person| {
             let parent = has(person, ROLLE_ELTERNTEIL) || !is_child(person);
             let said = person.name != Personenname::default();
-            parent && said && !too_young(person) && person.geschlecht.as_deref() != Some(MAENNLICH)
+            parent && said && !younger(person, MUTTER_AB) && person.geschlecht.as_deref() != Some(MAENNLICH)
         };
         let candidates: Vec<&Person> = personen.iter().filter(may_be).collect();
         let women: Vec<&&Person> =
@@ -271,8 +265,7 @@ impl Mitteilung {
             Some(_) => message.envelope.head.id,
             None => own.unwrap_or(message.envelope.head.id),
         };
-        let mut content = [0; 32];
-        content[..16].copy_from_slice(message.derived_id(ENTRY.word).as_bytes());
+        let content = objection::by_id(message.derived_id(ENTRY.word));
         let opening = |amt: &str, why: Why| Opening {
             amt: amt.to_owned(),
             content,

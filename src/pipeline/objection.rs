@@ -239,6 +239,16 @@ mod tests {
         rejections: &[Rejection],
         answers: &[Answer],
     ) -> Vec<ObjectionChange> {
+        settled_by(&hook(), message, state, rejections, answers)
+    }
+
+    fn settled_by(
+        objecting: &Objecting,
+        message: &Message,
+        state: Inbound,
+        rejections: &[Rejection],
+        answers: &[Answer],
+    ) -> Vec<ObjectionChange> {
         let envelope = &message.envelope;
         let settling = Settling {
             head: &envelope.head,
@@ -250,7 +260,7 @@ mod tests {
             state,
             rejections,
         };
-        hook().read(&settling, &message.record, answers).changes
+        objecting.read(&settling, &message.record, answers).changes
     }
 
     fn opened(changes: &[ObjectionChange]) -> Option<&Opening> {
@@ -335,18 +345,7 @@ mod tests {
             bremen.gebiete.pop();
             bremen.nachfolge = Some(hamburg.id.clone());
         }
-        let envelope = &message.envelope;
-        let settling = Settling {
-            head: &envelope.head,
-            body: &envelope.body,
-            content: [1; 32],
-            partner: &message.sender.id,
-            identity: Some(&message.identity),
-            now: message.now(),
-            state,
-            rejections: &refused(),
-        };
-        Objecting::new(Arc::new(tafeln), true).read(&settling, &message.record, &[]).changes
+        settled_by(&Objecting::new(Arc::new(tafeln), true), message, state, &refused(), &[])
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::envelope::Reply;
 use crate::message::Message;
 use crate::pipeline::answer;
 use crate::pipeline::settings;
@@ -68,17 +67,8 @@ impl Step for Receipt {
         for (name, told) in &message.told {
             values[*name] = told.clone();
         }
-        let body = bench
-            .reader
-            .write(receipt, version, &values)
-            .map_err(|error| Trouble::Ours(error.to_string()))?;
-        message.effects.reply = Some(Reply {
-            content_type: bench.reader.media_type(receipt, version).to_owned(),
-            body,
-            message: receipt.clone(),
-            message_id: id.to_string(),
-            test: message.identity.test,
-        });
+        let reply = answer::written(bench, (receipt, version), (id, identity.test), &values)?;
+        message.effects.reply = Some(reply);
         Ok(Flow::Next)
     }
 }

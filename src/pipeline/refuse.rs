@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::effects::{AuditLine, Effects};
-use crate::envelope::{Head, Reply, is_json};
+use crate::envelope::{Head, is_json};
 use crate::message::Sender;
 use crate::pipeline::answer;
 use crate::pipeline::step::{Bench, Original, Refuse, SettingFault, Trouble};
@@ -140,17 +140,7 @@ impl Refuse for Refusal {
             let quoted = if unquoted { &[] } else { original.body.as_ref() };
             values["nachricht"] = Value::String(STANDARD.encode(quoted));
         }
-        let body = bench
-            .reader
-            .write(rejection, version, &values)
-            .map_err(|error| Trouble::Ours(error.to_string()))?;
-        effects.reply = Some(Reply {
-            content_type: bench.reader.media_type(rejection, version).to_owned(),
-            body,
-            message: rejection.clone(),
-            message_id: id.to_string(),
-            test,
-        });
+        effects.reply = Some(answer::written(bench, (rejection, version), (id, test), &values)?);
         Ok(effects)
     }
 }

@@ -134,15 +134,7 @@ impl Rueckmelden {
         values["original"] = json!({ "nachrichten_uuid": owed.uuid, "transaktionsid": owed.aktenzeichen });
         values["gruende"] =
             json!([{ "code": told.code, "spezifisch": [{ "code": false, "beschreibung": TEXT }] }]);
-        let body =
-            bench.reader.write(type_, version, &values).map_err(|error| Trouble::Ours(error.to_string()))?;
-        Ok(Reply {
-            content_type: bench.reader.media_type(type_, version).to_owned(),
-            body,
-            message: type_.to_owned(),
-            message_id: id.to_string(),
-            test: message.identity.test,
-        })
+        answer::written(bench, (type_, version), (id, message.identity.test), &values)
     }
 }
 

@@ -152,6 +152,13 @@ pub enum ObjectionChange {
 /// task alone. A moment and no mark of its own, so that a program before this one leaves it open, too.
 pub const MADE_OF_NOTICE: Timestamp = Timestamp::MAX;
 
+/// The [`Opening::content`] of what is told apart by an id and not by its octets.
+pub fn by_id(id: Uuid) -> [u8; 32] {
+    let mut content = [0; 32];
+    content[..16].copy_from_slice(id.as_bytes());
+    content
+}
+
 /// How long a first person's release waits for the second (rules.md 9).
 pub const SECOND_PERSON: SignedDuration = SignedDuration::from_hours(24);
 

@@ -15,7 +15,7 @@ use crate::store::lane::Onward;
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, narrow_to, one, rows, run, transact};
-use crate::store::postgres::settle::{Laid, OutRow, go_on, out_rows};
+use crate::store::postgres::settle::{Laid, OutRow, content, go_on, out_rows};
 use crate::store::postgres::store::PostgresStore;
 use crate::store::postgres::values::{get, sql, trouble};
 use crate::store::postgres::{blob, commit, duty, house};
@@ -125,7 +125,7 @@ async fn settle(base: &Base, tx: &Tx<'_>, looked: &Looked, month: i64) -> Stored
         }
         (Found::Step { at, keep }, _) => {
             // Without content there is nothing that could be taken back.
-            let Some(opened) = content(base, tx, looked.row, row.nr).await? else { return Ok(false) };
+            let Some(opened) = content(base, tx, (looked.row, row.nr)).await? else { return Ok(false) };
             let kept = sealed::seal_kept(&opened, keep)?;
             run(tx, sql!("follow_again"), &[&row.nr, &micros(*at), &Some(kept)]).await?;
         }
@@ -134,14 +134,6 @@ async fn settle(base: &Base, tx: &Tx<'_>, looked: &Looked, month: i64) -> Stored
         (_, None) => {}
     }
     Ok(true)
-}
-
-async fn content(base: &Base, tx: &Tx<'_>, id: Uuid, nr: i64) -> Stored<Option<Opened>> {
-    let closed = blob::read_one(tx, nr).await?;
-    match base.keyring.open_one(tx, Owner::new("outbox", id), closed).await {
-        Err(StoreError::Corrupt(_)) => Ok(None),
-        other => other,
-    }
 }
 
 /// What was taken back goes on by its next way; `false` when its content went meanwhile, with which it is over.
@@ -153,7 +145,7 @@ async fn take_back(
     month: i64,
 ) -> Stored<bool> {
     let (id, now) = (looked.row, looked.now);
-    let Some(opened) = content(base, tx, id, row.nr).await? else { return Ok(false) };
+    let Some(opened) = content(base, tx, (id, row.nr)).await? else { return Ok(false) };
     let note = sealed::taken_back(&opened, onward, now)?;
     run(tx, sql!("sealed_note"), &[&vec![row.nr], &vec![&note[..]]]).await?;
     run(tx, sql!("follow_forget"), &[&vec![row.nr]]).await?;
@@ -174,7 +166,7 @@ async fn end(
     ended: &Ended,
     (now, month): (Timestamp, i64),
 ) -> Stored<()> {
-    let opened = content(base, tx, id, row.nr).await?;
+    let opened = content(base, tx, (id, row.nr)).await?;
     let sealed = opened.map(|opened| ended.sealed(&opened)).transpose()?.flatten();
     if let Some(sealed) = &sealed {
         run(tx, sql!("sealed_note"), &[&vec![row.nr], &vec![&sealed.note[..]]]).await?;

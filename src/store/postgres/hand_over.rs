@@ -6,13 +6,11 @@ use uuid::Uuid;
 use crate::store::contract::StoreError;
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, Numbers};
-use crate::store::postgres::blob;
 use crate::store::postgres::lanes::{self, Wish};
 use crate::store::postgres::pool::{Tx, rows, run};
-use crate::store::postgres::settle::{OutRow, out_rows};
+use crate::store::postgres::settle::{OutRow, content, out_rows};
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::write::Winner;
-use crate::store::sealing::content::Owner;
 use crate::store::sealing::prepare::{HandOverWork, Work};
 use crate::store::sealing::values::{Stored, micros};
 
@@ -38,7 +36,9 @@ async fn one(base: &Base, tx: &Tx<'_>, (work, over): (&Work, &HandOverWork), mon
     lanes::lock(tx, &left).await?;
     let mut found: Vec<(Uuid, OutRow)> = Vec::new();
     for (id, row) in out_rows(tx, &ids).await? {
-        if has_content(base, tx, id, &row).await? {
+        if let Some(opened) = content(base, tx, (id, row.nr)).await?
+            && opened.body()?.is_some()
+        {
             found.push((id, row));
         }
     }
@@ -65,13 +65,4 @@ async fn one(base: &Base, tx: &Tx<'_>, (work, over): (&Work, &HandOverWork), mon
     let arms: Vec<lanes::Arm> = left.into_iter().map(|lane| (lane, now, true)).collect();
     lanes::arm(tx, &arms).await?;
     trail.write(tx, month).await
-}
-
-async fn has_content(base: &Base, tx: &Tx<'_>, id: Uuid, row: &OutRow) -> Stored<bool> {
-    let closed = blob::read_one(tx, row.nr).await?;
-    match base.keyring.open_one(tx, Owner::new("outbox", id), closed).await {
-        Ok(Some(opened)) => Ok(opened.body()?.is_some()),
-        Ok(None) | Err(StoreError::Corrupt(_)) => Ok(false),
-        Err(other) => Err(other),
-    }
 }

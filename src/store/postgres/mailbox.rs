@@ -18,7 +18,7 @@ use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, lanes};
 use crate::store::sealing::content::{Closed, Owner};
 use crate::store::sealing::due::{self, ClosedDue, LONGEST_LEASE, does_not_open, reader};
-use crate::store::sealing::heads::SendNote;
+use crate::store::sealing::heads::{SendHead, SendNote};
 use crate::store::sealing::values::{Stored, count, later, limit, micros, time};
 
 /// A row of a mailbox as it stands.
@@ -137,13 +137,10 @@ async fn end(
         if !decide::handed_out(found.until.is_some(), found.doubted) {
             return Ok(Ended::Stale);
         }
-        let delivers = settle::delivers(base, tx, (ticket.row, found.nr)).await?;
+        let head = settle::head(base, tx, (ticket.row, found.nr)).await?;
+        let delivers = head.as_ref().and_then(SendHead::delivers);
         let outcome = match refused {
-            true => {
-                let closed = blob::read_one(tx, found.nr).await?;
-                let opened = base.keyring.open_one(tx, Owner::new("outbox", ticket.row), closed).await;
-                due::refused(outcome.clone(), &found.destination, due::head(opened)?, found.doubted)
-            }
+            true => due::refused(outcome.clone(), &found.destination, head, found.doubted),
             false => outcome.clone(),
         };
         let told = outcome.clone();
@@ -160,11 +157,9 @@ async fn end(
 /// By which ticket a row was closed; `None` where its content went or does not open.
 async fn reference(base: &Base, tx: &Tx<'_>, (owner, nr): (Owner, i64)) -> Stored<Option<String>> {
     let Some(closed) = blob::read(tx, &[nr], true).await?.remove(&nr) else { return Ok(None) };
-    match base.keyring.open_one(tx, owner, closed).await {
-        Ok(Some(opened)) => Ok(opened.note::<SendNote>()?.reference),
-        Ok(None) | Err(StoreError::Corrupt(_)) => Ok(None),
-        Err(other) => Err(other),
-    }
+    let opened = due::readable(base.keyring.open_one(tx, owner, closed).await)?;
+    let note = opened.map(|opened| opened.note::<SendNote>()).transpose()?;
+    Ok(note.and_then(|note| note.reference))
 }
 
 /// An item with its sealed head.

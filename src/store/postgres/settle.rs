@@ -16,9 +16,9 @@ use crate::store::postgres::follow::{self, Fresh};
 use crate::store::postgres::pool::{Tx, rows, run, together, transact};
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, commit, lanes};
-use crate::store::sealing::content::{Closed, Owner, to_json};
+use crate::store::sealing::content::{Closed, Opened, Owner, to_json};
 use crate::store::sealing::due::{self, said_to_have_arrived, settled};
-use crate::store::sealing::heads::SendNote;
+use crate::store::sealing::heads::{SendHead, SendNote};
 use crate::store::sealing::prepare::Work;
 use crate::store::sealing::values::{Stored, micros};
 
@@ -113,9 +113,20 @@ fn delivered<'a>(settles: impl Iterator<Item = &'a Settle>) -> BTreeMap<&'a [u8]
 }
 
 /// The Vorgang whose answer a row is.
-pub async fn delivers(base: &Base, tx: &Tx<'_>, (id, nr): (Uuid, i64)) -> Stored<Option<Tag>> {
+pub async fn delivers(base: &Base, tx: &Tx<'_>, row: (Uuid, i64)) -> Stored<Option<Tag>> {
+    Ok(head(base, tx, row).await?.and_then(|head| head.delivers()))
+}
+
+/// The head of a row; none where its content was destroyed or does not open.
+pub async fn head(base: &Base, tx: &Tx<'_>, (id, nr): (Uuid, i64)) -> Stored<Option<SendHead>> {
     let closed = blob::read_one(tx, nr).await?;
-    due::delivers(base.keyring.open_one(tx, Owner::new("outbox", id), closed).await)
+    due::head(base.keyring.open_one(tx, Owner::new("outbox", id), closed).await)
+}
+
+/// The content of a row; none where it was destroyed or does not open.
+pub async fn content(base: &Base, tx: &Tx<'_>, (id, nr): (Uuid, i64)) -> Stored<Option<Opened>> {
+    let closed = blob::read_one(tx, nr).await?;
+    due::readable(base.keyring.open_one(tx, Owner::new("outbox", id), closed).await)
 }
 
 /// Settles rows of which none comes twice. Under load these transactions stand in a row behind each other, so what need not wait for

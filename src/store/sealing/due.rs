@@ -286,10 +286,14 @@ pub fn head(opened: Stored<Option<Opened>>) -> Stored<Option<SendHead>> {
 
 /// The Vorgang whose answer a row is; none where its content was destroyed or does not open any more.
 pub fn delivers(opened: Stored<Option<Opened>>) -> Stored<Option<Tag>> {
+    Ok(head(opened)?.and_then(|head| head.delivers()))
+}
+
+/// A content, or none where it was destroyed or does not open any more.
+pub fn readable(opened: Stored<Option<Opened>>) -> Stored<Option<Opened>> {
     match opened {
-        Ok(Some(opened)) => Ok(opened.head::<SendHead>()?.and_then(|head| head.delivers())),
-        Ok(None) | Err(StoreError::Corrupt(_)) => Ok(None),
-        Err(other) => Err(other),
+        Err(StoreError::Corrupt(_)) => Ok(None),
+        other => other,
     }
 }
 

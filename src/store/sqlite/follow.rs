@@ -19,7 +19,7 @@ use crate::store::sealing::follow::{
 };
 use crate::store::sealing::values::{Stored, limit, may_see_payloads, micros, narrow, time};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::lanes::{self, OutRow, out_row};
+use crate::store::sqlite::lanes::{self, OutRow, content, out_row};
 use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
@@ -27,18 +27,10 @@ use crate::store::sqlite::{commit, house};
 
 /// Lays down that a row that is settled as sent is followed; without content there is nothing to look by.
 pub fn lay(scene: &Scene<'_>, id: Uuid, row: &OutRow, follow: &Follow, now: Timestamp) -> Stored<()> {
-    let Some(opened) = content(scene.connection, scene.keyring, id, row.sealed)? else { return Ok(()) };
+    let Some(opened) = content(scene, id, row.sealed)? else { return Ok(()) };
     let kept = sealed::seal_kept(&opened, &follow.keep)?;
     let values = params![row.row, micros(now), micros(follow.due), micros(follow.until), kept];
     scene.run(sql!("follow_add"), values).map(drop)
-}
-
-/// A content; `None` where it was destroyed or does not open.
-fn content(connection: &Connection, keyring: &Keyring, id: Uuid, sealed: i64) -> Stored<Option<Opened>> {
-    match Opened::read(connection, keyring, sealed, Owner::new("outbox", id)) {
-        Err(StoreError::Corrupt(_)) => Ok(None),
-        other => other,
-    }
 }
 
 /// What is due, opened; what lost its content (row and when it was sent); what does not open.
@@ -101,7 +93,7 @@ fn settle(scene: &mut Scene<'_>, looked: &Looked) -> Stored<bool> {
         }
         (Found::Step { at, keep }, _) => {
             // Without content there is nothing that could be taken back.
-            let Some(opened) = content(scene.connection, scene.keyring, looked.row, row.sealed)? else {
+            let Some(opened) = content(scene, looked.row, row.sealed)? else {
                 return Ok(false);
             };
             let kept = sealed::seal_kept(&opened, keep)?;
@@ -117,7 +109,7 @@ fn settle(scene: &mut Scene<'_>, looked: &Looked) -> Stored<bool> {
 /// What was taken back goes on by its next way; `false` when its content went meanwhile, with which it is over.
 fn take_back(scene: &mut Scene<'_>, row: &OutRow, looked: &Looked, onward: &Onward) -> Stored<bool> {
     let (id, now) = (looked.row, looked.now);
-    let Some(opened) = content(scene.connection, scene.keyring, id, row.sealed)? else { return Ok(false) };
+    let Some(opened) = content(scene, id, row.sealed)? else { return Ok(false) };
     scene.run(sql!("sealed_note"), params![row.sealed, sealed::taken_back(&opened, onward, now)?])?;
     scene.run(sql!("follow_forget"), [row.row])?;
     lanes::go_on(scene, row, onward, now)?;
@@ -137,7 +129,7 @@ fn end(
     looks: i64,
     now: Timestamp,
 ) -> Stored<()> {
-    let opened = content(scene.connection, scene.keyring, id, row.sealed)?;
+    let opened = content(scene, id, row.sealed)?;
     let sealed = opened.map(|opened| ended.sealed(&opened)).transpose()?.flatten();
     if let Some(sealed) = &sealed {
         scene.run(sql!("sealed_note"), params![row.sealed, sealed.note])?;

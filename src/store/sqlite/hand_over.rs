@@ -4,8 +4,6 @@ use rusqlite::{OptionalExtension, params};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::store::contract::StoreError;
-use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::prepare::{HandOverWork, Work};
 use crate::store::sealing::values::{Stored, micros};
 use crate::store::sqlite::lanes::{self, OutRow};
@@ -21,7 +19,9 @@ fn one(scene: &mut Scene<'_>, work: &Work, over: &HandOverWork) -> Stored<()> {
     let now = micros(work.now);
     let mut found = Vec::new();
     for (id, row) in rows(scene, over)? {
-        if has_content(scene, id, &row)? {
+        if let Some(opened) = lanes::content(scene, id, row.sealed)?
+            && opened.body()?.is_some()
+        {
             found.push((id, row));
         }
     }
@@ -46,14 +46,6 @@ fn one(scene: &mut Scene<'_>, work: &Work, over: &HandOverWork) -> Stored<()> {
         lanes::arm(scene, before, now, true)?;
     }
     lanes::arm(scene, lane, now, true)
-}
-
-fn has_content(scene: &Scene<'_>, id: Uuid, row: &OutRow) -> Stored<bool> {
-    match Opened::read(scene.connection, scene.keyring, row.sealed, Owner::new("outbox", id)) {
-        Ok(Some(opened)) => Ok(opened.body()?.is_some()),
-        Ok(None) | Err(StoreError::Corrupt(_)) => Ok(false),
-        Err(other) => Err(other),
-    }
 }
 
 /// The rows that go over, in their order.

@@ -361,6 +361,11 @@ pub fn remember(scene: &Scene<'_>, (lane, fence): (i64, i64), id: Uuid, what: &[
     scene.run(sql!("outbox_remember"), params![row.row, opened.seal_left(what)?]).map(|rows| rows > 0)
 }
 
+/// The content of a row of the outbox; `None` where it was destroyed or does not open.
+pub fn content(scene: &Scene<'_>, id: Uuid, sealed: i64) -> Stored<Option<Opened>> {
+    due::readable(Opened::read(scene.connection, scene.keyring, sealed, Owner::new("outbox", id)))
+}
+
 /// The Vorgang whose answer a row is.
 pub fn delivers(scene: &Scene<'_>, id: Uuid, sealed: i64) -> Stored<Option<Tag>> {
     due::delivers(Opened::read(scene.connection, scene.keyring, sealed, Owner::new("outbox", id)))
@@ -395,14 +400,8 @@ fn write_note(
     sealed: i64,
     (note, left, at): (SendNote, Option<&Onward>, Timestamp),
 ) -> Stored<()> {
-    let owner = Owner::new("outbox", id);
     // A content that does not open takes no note: its state still changes.
-    let opened = match Opened::read(scene.connection, scene.keyring, sealed, owner) {
-        Ok(opened) => opened,
-        Err(StoreError::Corrupt(_)) => None,
-        Err(other) => return Err(other),
-    };
-    if let Some(opened) = opened {
+    if let Some(opened) = content(scene, id, sealed)? {
         let note = opened.seal_note(&to_json(&due::noted(&opened, note, left, at)?)?)?;
         scene.run(sql!("sealed_note"), params![sealed, note])?;
     }

@@ -131,12 +131,10 @@ fn end(
     if !decide::handed_out(found.until.is_some(), found.doubted) {
         return Ok(Ended::Stale);
     }
-    let delivers = lanes::delivers(scene, ticket.row, found.sealed)?;
+    let head = head_of(scene.connection, scene.keyring, found.sealed, ticket.row)?;
+    let delivers = head.as_ref().and_then(SendHead::delivers);
     let outcome = match refused {
-        true => {
-            let head = head_of(scene.connection, scene.keyring, found.sealed, ticket.row)?;
-            due::refused(outcome, &found.destination, head, found.doubted)
-        }
+        true => due::refused(outcome, &found.destination, head, found.doubted),
         false => outcome,
     };
     let (lane, fence, row) = (ticket.lane, ticket.fence, ticket.row);
@@ -161,11 +159,9 @@ fn reference(
     sealed: i64,
     owner: Owner,
 ) -> Stored<Option<String>> {
-    match Opened::read(connection, keyring, sealed, owner) {
-        Ok(Some(opened)) => Ok(opened.note::<SendNote>()?.reference),
-        Ok(None) | Err(StoreError::Corrupt(_)) => Ok(None),
-        Err(other) => Err(other),
-    }
+    let opened = due::readable(Opened::read(connection, keyring, sealed, owner))?;
+    let note = opened.map(|opened| opened.note::<SendNote>()).transpose()?;
+    Ok(note.and_then(|note| note.reference))
 }
 
 fn lying(

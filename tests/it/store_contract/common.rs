@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use drehscheibe::effects::{Fact, Guard, GuardKey, MirrorChange, Outgoing, Question};
+use drehscheibe::effects::{Fact, Guard, GuardKey, MirrorChange, Outgoing, Question, Vorgang, VorgangState};
 use drehscheibe::envelope::{Claim, Envelope, Evidence, Head, How, Inbound, Part, PartnerRef, Stage};
 use drehscheibe::register::keys::SearchKey;
 use drehscheibe::register::record::{
@@ -159,6 +159,11 @@ pub fn record(name: &str) -> Box<Registersatz> {
 
 pub fn put(id: Uuid, name: &str, keys: &[&str]) -> MirrorChange {
     MirrorChange::Put { id, registersatz: record(name), keys: keys.iter().map(|k| key(k)).collect() }
+}
+
+/// A Vorgang of an office, of which nothing is recorded.
+pub fn vorgang(owner: &str, state: VorgangState) -> Vorgang {
+    Vorgang { id: Uuid::new_v4(), owner: owner.into(), state, deadline: None, akte: Default::default() }
 }
 
 pub fn send(destination: &str, order: Option<&str>, body: &str) -> Outgoing {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use drehscheibe::effects::{AuditLine, MirrorChange, Retrieval, Timer, Vorgang, VorgangChange, VorgangState};
+use drehscheibe::effects::{AuditLine, MirrorChange, Retrieval, Timer, VorgangChange, VorgangState};
 use drehscheibe::envelope::{Inbound, Reply};
 use drehscheibe::rejection::{Fault, Rejection};
 use drehscheibe::store::contract::{Command, Filter, Key, Pause, Scope, Store};
@@ -10,7 +10,8 @@ use drehscheibe::store::lane::Outcome;
 use uuid::Uuid;
 
 use super::common::{
-    all, at, bodies, claim, commit_one, commit_sends, delivery, guard, key, put, seen, send, settle, spool,
+    self, all, at, bodies, claim, commit_one, commit_sends, delivery, guard, key, put, seen, send, settle,
+    spool,
 };
 use super::waiting::{LEASE, waiting};
 
@@ -42,13 +43,7 @@ pub async fn fill_with(store: &dyn Store, marker: &str) {
         until: at(2),
     };
     entry.effects.mirror.push(stone);
-    let vorgang = Vorgang {
-        id: Uuid::new_v4(),
-        owner: "jga:1".into(),
-        state: VorgangState::Eingegangen,
-        deadline: None,
-        akte: Default::default(),
-    };
+    let vorgang = common::vorgang("jga:1", VorgangState::Eingegangen);
     entry.effects.vorgaenge = vec![VorgangChange { key: key(&m("vorgang")), vorgang }];
     entry.effects.timers =
         vec![Timer { id: Uuid::new_v4(), due: at(1), name: "timer t".into(), body: m("timer").into() }];

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use drehscheibe::effects::{Fact, Outgoing, Question, Vorgang, VorgangChange, VorgangState};
+use drehscheibe::effects::{Fact, Outgoing, Question, VorgangChange, VorgangState};
 use drehscheibe::store::contract::{Scope, Store};
 use drehscheibe::store::lane::{Due, Outcome, Want};
 use drehscheibe::store::mailbox::{Ask, Ended, Handed, Item, Reader, Ticket};
 use uuid::Uuid;
 
 use super::common::{
-    House, at, commit_one, commit_sends, delivery, key, open, parked, send, sent, spool, want,
+    self, House, at, commit_one, commit_sends, delivery, key, open, parked, send, sent, spool, want,
 };
 
 fn reader(partner: &str) -> Reader {
@@ -320,13 +320,7 @@ pub async fn closing_delivers_the_vorgang_and_lets_go_what_waits_for_it(house: &
             other => panic!("{other:?}"),
         }
     };
-    let vorgang = Vorgang {
-        id: Uuid::new_v4(),
-        owner: "a".into(),
-        state: VorgangState::Entschieden,
-        deadline: None,
-        akte: Default::default(),
-    };
+    let vorgang = common::vorgang("a", VorgangState::Entschieden);
     let mut entry = delivery("a", "p", "1");
     entry.effects.vorgaenge = vec![VorgangChange { key: key("v"), vorgang }];
     let answer = Outgoing { delivers: Some(key("v")), ..send("post:x", None, "1") };

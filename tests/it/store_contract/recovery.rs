@@ -15,8 +15,8 @@ use drehscheibe::store::recovery::{Finding, Reapplied};
 use uuid::Uuid;
 
 use super::common::{
-    House, at, bodies, claim, commit_one, delivery, guard, key, mirrored, moved, open, put, read_claim, seen,
-    send, sent, settle, spool,
+    self, House, at, bodies, claim, commit_one, delivery, guard, key, mirrored, moved, open, put, read_claim,
+    seen, send, sent, settle, spool,
 };
 
 /// A backup of a store in a folder that goes with the test.
@@ -57,13 +57,7 @@ pub async fn what_was_deleted_since_is_deleted_again(house: &dyn House) {
     second.effects.sends = vec![send("c:y", Some("z"), "of another child")];
     let second = commit_one(&*store, second).await;
     let mut case = delivery("a", "p", "case");
-    let vorgang = Vorgang {
-        id: Uuid::from_u128(3),
-        owner: "j".into(),
-        state: VorgangState::BeimJugendamt,
-        deadline: None,
-        akte: Default::default(),
-    };
+    let vorgang = Vorgang { id: Uuid::from_u128(3), ..common::vorgang("j", VorgangState::BeimJugendamt) };
     case.effects.guards = vec![guard("v", seen(&*store, "v").await)];
     case.effects.vorgaenge = vec![VorgangChange { key: key("v"), vorgang }];
     commit_one(&*store, case).await;

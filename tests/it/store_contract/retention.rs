@@ -16,7 +16,7 @@ use jiff::civil::Date;
 use uuid::Uuid;
 
 use super::common::{
-    House, all, at, bodies, claim, claims_of, commit_one, delivery, id_of, key, mirrored, moved, open,
+    self, House, all, at, bodies, claim, claims_of, commit_one, delivery, id_of, key, mirrored, moved, open,
     parked, record, seen, send, sent, settle, spool,
 };
 
@@ -156,13 +156,7 @@ pub async fn ended_vorgaenge_go_with_their_keys(house: &dyn House) {
             .into_iter()
             .enumerate()
     {
-        let vorgang = Vorgang {
-            id: Uuid::from_u128(n as u128 + 1),
-            owner: "jga:1".into(),
-            state,
-            deadline: None,
-            akte: Default::default(),
-        };
+        let vorgang = Vorgang { id: Uuid::from_u128(n as u128 + 1), ..common::vorgang("jga:1", state) };
         let mut entry = delivery(mandant, "p", &n.to_string());
         entry.now = at(n as i64);
         entry.effects.vorgaenge = vec![VorgangChange { key: key(&format!("v{n}")), vorgang }];

@@ -12,8 +12,8 @@ use drehscheibe::store::lane::{Lane, Settle, Take, Want};
 use uuid::Uuid;
 
 use super::common::{
-    House, all, at, bodies, claim, commit_one, commit_sends, delivery, guard, id_of, key, later, mirrored,
-    moved, open, parked, put, read_claim, seen, send, sent, settle, settling, spool, want,
+    self, House, all, at, bodies, claim, commit_one, commit_sends, delivery, guard, id_of, key, later,
+    mirrored, moved, open, parked, put, read_claim, seen, send, sent, settle, settling, spool, want,
 };
 
 /// How long a message is leased.
@@ -170,13 +170,8 @@ pub async fn vorgaenge_change_and_are_found(house: &dyn House) {
         }
     };
     assert_eq!(find().await.0, None);
-    let mut vorgang = Vorgang {
-        id: Uuid::new_v4(),
-        owner: "jga:1".into(),
-        state: VorgangState::BeimJugendamt,
-        deadline: Some(at(77)),
-        akte: Default::default(),
-    };
+    let mut vorgang =
+        Vorgang { deadline: Some(at(77)), ..common::vorgang("jga:1", VorgangState::BeimJugendamt) };
     for (n, state) in [VorgangState::BeimJugendamt, VorgangState::Zugestellt].into_iter().enumerate() {
         vorgang.state = state;
         let mut entry = delivery("a", "p", &n.to_string());
@@ -304,13 +299,7 @@ pub async fn a_vorgang_is_delivered_when_its_answer_was_taken(house: &dyn House)
     let store = open(house).await;
     let begun = |name: &str| {
         let state = VorgangState::Entschieden;
-        let vorgang = Vorgang {
-            id: Uuid::new_v4(),
-            owner: "a".into(),
-            state,
-            deadline: None,
-            akte: Default::default(),
-        };
+        let vorgang = common::vorgang("a", state);
         let mut entry = delivery("a", "p", name);
         entry.effects.vorgaenge = vec![VorgangChange { key: key(name), vorgang }];
         entry.effects.sends = vec![Outgoing { delivers: Some(key(name)), ..send("c:x", None, name) }];

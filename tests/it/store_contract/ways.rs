@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use drehscheibe::effects::{Fact, Outgoing, Question, Vorgang, VorgangChange, VorgangState, Way};
+use drehscheibe::effects::{Fact, Outgoing, Question, VorgangChange, VorgangState, Way};
 use drehscheibe::store::contract::{ListedSend, Scope, Store, StoreError};
 use drehscheibe::store::duty::{Ask as AskDuty, Duty, Taken};
 use drehscheibe::store::follow::{Follow, Found, Looked, Which};
@@ -13,8 +13,8 @@ use drehscheibe::store::mailbox::{Ask, Ended, Handed, Reader};
 use uuid::Uuid;
 
 use super::common::{
-    House, all, at, claim, commit_one, commit_sends, delivery, key, later, moved, open, parked, send, sent,
-    settle, settling, want,
+    self, House, all, at, claim, commit_one, commit_sends, delivery, key, later, moved, open, parked, send,
+    sent, settle, settling, want,
 };
 
 fn way(destination: &str, seconds: u64, until_late: bool) -> Way {
@@ -240,13 +240,7 @@ pub async fn what_was_taken_back_goes_on_and_is_delivered_no_more(house: &dyn Ho
     let store = open(house).await;
     let ways = [way("tray:x", 100, true), way("brief:x", 300, false)];
     let mut entry = delivery("a", "p", "1");
-    let vorgang = Vorgang {
-        id: Uuid::new_v4(),
-        owner: "a".into(),
-        state: VorgangState::Entschieden,
-        deadline: None,
-        akte: Default::default(),
-    };
+    let vorgang = common::vorgang("a", VorgangState::Entschieden);
     entry.effects.vorgaenge = vec![VorgangChange { key: key("v"), vorgang }];
     let row = Outgoing { delivers: Some(key("v")), ..by(&ways, "letter") };
     let id = row.id;
