@@ -10,7 +10,7 @@ use crate::envelope::{Inbound, Part, Reply};
 use crate::register::bestand::Bestand;
 use crate::register::keys::{self, SearchKey};
 use crate::register::objection::{Objection, ObjectionChange, Sought};
-use crate::register::record::Registersatz;
+use crate::register::record::{Kind, Registersatz};
 use crate::register::uhr::Lead;
 use crate::register::vorgang::Akte;
 
@@ -72,6 +72,9 @@ pub enum Question {
         /// The moment.
         at: Timestamp,
     },
+    /// Where the children of this partner's Registersätze were born, as it stands now. Opens each of them, so only where the number alone does
+    /// not say how many of them are still its own.
+    Orte(String),
     /// Whether a message is the newest delivery of a partner up to a moment, whatever its verdict was.
     Neueste {
         /// The partner.
@@ -104,7 +107,9 @@ impl Question {
             | Question::Ausgestellt(key) => GuardKey(key.clone()),
             Question::Bestand(amt) => GuardKey(bestand_key(amt)),
             // Without the moment: a bucket for each that was ever asked for would only grow.
-            Question::Anzahl { partner, .. } => GuardKey(SearchKey::new(ANZAHL, [partner.as_str()])),
+            Question::Anzahl { partner, .. } | Question::Orte(partner) => {
+                GuardKey(SearchKey::new(ANZAHL, [partner.as_str()]))
+            }
             Question::Neueste { partner, standard, .. } => {
                 GuardKey(SearchKey::new(LIEFERUNG, [partner.as_str(), standard]))
             }
@@ -157,6 +162,8 @@ pub enum Fact {
     Bestand(Option<Bestand>),
     /// How many.
     Anzahl(u64),
+    /// Each place once, [`Kind::nur_ort`], and how many were born there.
+    Orte(Vec<(Kind, u64)>),
     /// Whether it is the newest one.
     Neueste(bool),
     /// Who was ahead, each partner once.

@@ -24,6 +24,7 @@ use crate::envelope::Stage;
 use crate::plan::Partner;
 use crate::register::aemter::tag;
 use crate::register::bestand::Bestand;
+use crate::register::record::Kind;
 use crate::register::uhr::TOLERANCE;
 use crate::store::contract::{Scope, Store, View};
 use crate::store::looks::Look;
@@ -158,11 +159,14 @@ async fn compared(
         Some(stand) => out.say(&format!("the list is of {}", moment(stand)))?,
     }
     let store = stage::write_store(global, out)?;
-    let mut held = Held::default();
-    for office in fit.compiled.tafeln.aemter.mit_vorgaengern(&ordered.jugendamt, tag(clock.now())) {
+    let (mut held, tafeln) = (Held::default(), &fit.compiled.tafeln);
+    let am = tag(stand.unwrap_or(begun));
+    for office in tafeln.aemter.mit_vorgaengern(&ordered.jugendamt, tag(clock.now())) {
         let mandant = fit.compiled.partners.get(&office).map(|known| known.sender.mandant.clone());
-        let scope = Scope::Partner { mandant: mandant.unwrap_or_else(|| office.clone()), partner: office };
-        count(&*store, clock, scope, &ordered.reason, (&secret, stand), &mut held).await?;
+        let partner = office.clone();
+        let scope = Scope::Partner { mandant: mandant.unwrap_or_else(|| office.clone()), partner };
+        let own = |kind: &Kind| tafeln.zaehlt(&office, kind, &ordered.jugendamt, am);
+        count(&*store, clock, (scope, &own), &ordered.reason, (&secret, stand), &mut held).await?;
     }
     let (missing, more) = (liste::less(&list, &held.marks), liste::less(&held.marks, &list));
     let surplus = liste::less(&more, &held.younger);
@@ -173,6 +177,12 @@ async fn compared(
         sum(&missing),
         sum(&surplus)
     ))?;
+    if held.gone > 0 {
+        out.say(&format!(
+            "{} more in the mirror lie in a part that went to another office, which has not delivered them yet; they do not count here",
+            held.gone
+        ))?;
+    }
     let later = sum(&more).saturating_sub(sum(&surplus));
     if later > 0 {
         out.say(&format!(
@@ -197,17 +207,18 @@ async fn compared(
     Ok(said)
 }
 
-/// What the mirror holds, and what of it came or was changed after the moment of the list.
+/// What the mirror holds, what of it came or was changed after the moment of the list, and how many are no longer the office's.
 #[derive(Default)]
 struct Held {
     marks: Marks,
     younger: Marks,
+    gone: u64,
 }
 
 async fn count(
     store: &dyn Store,
     clock: &Clock,
-    scope: Scope,
+    (scope, own): (Scope, &(dyn Fn(&Kind) -> bool + Sync)),
     reason: &str,
     (secret, stand): (&Secret, Option<Timestamp>),
     held: &mut Held,
@@ -226,6 +237,10 @@ async fn count(
         after = Some(last.id);
         for record in &page {
             let satz = &record.registersatz;
+            if !own(&satz.kind) {
+                held.gone += 1;
+                continue;
+            }
             let mark = secret.mark(&satz.kind, &satz.mutter, &satz.eintragung);
             if stand.is_some_and(|stand| satz.quelle.moment() > stand) {
                 *held.younger.entry(mark.clone()).or_default() += 1;

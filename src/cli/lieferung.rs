@@ -59,7 +59,7 @@ async fn list(
         .collect();
     let now = clock.now();
     let row = |one: &Objection| {
-        let released = one.released.as_ref().filter(|(at, _)| now.duration_since(*at) <= SECOND_PERSON);
+        let released = one.released.as_ref().filter(|word| now.duration_since(word.at) <= SECOND_PERSON);
         vec![
             if one.amt.is_empty() { "–".to_owned() } else { one.amt.clone() },
             one.delivery.to_string(),
@@ -68,7 +68,9 @@ async fn list(
             age(now, one.since),
             released.map_or_else(
                 || next(one).to_owned(),
-                |(at, person)| format!("released by {person} at {}; a second person is missing", moment(*at)),
+                |word| {
+                    format!("released by {} at {}; a second person is missing", word.person, moment(word.at))
+                },
             ),
         ]
     };
@@ -88,7 +90,7 @@ async fn list(
             "grund": one.why.as_str(),
             "message": one.message,
             "seit": one.since,
-            "freigegeben": one.released.as_ref().map(|(at, person)| json!({ "am": at, "von": person })),
+            "freigegeben": one.released.as_ref().map(|word| json!({ "am": word.at, "von": word.person })),
         })
     };
     out.value(&found.iter().map(shown).collect::<Vec<_>>())?;

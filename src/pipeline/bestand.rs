@@ -4,6 +4,9 @@
 //! What an office counts for its Bestandsmeldung (`anzahl`) is its whole register as the platform must hold it by the office's own books:
 //! without Registersätze whose first delivery was sent and is not receipted by a 0011, with those whose 0806 is not receipted. One that was
 //! never sent counts, so that it shows as a gap. Here the count must simply equal the mirror's.
+//!
+//! What went over to another office with a part of the area is in the new keeper's book, not in the old one's, from the first day on. In the
+//! mirror it stands under the old office until the new one delivers it; it is not counted as the old one's meanwhile.
 
 use std::sync::Arc;
 
@@ -15,7 +18,7 @@ use crate::envelope::How;
 use crate::message::Message;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::pipeline::{answer, uhr};
-use crate::register::aemter::tag;
+use crate::register::aemter::{Aemter, beginn, tag};
 use crate::register::bestand::{Abgleich, Bestand, Hindernis, Meldung};
 use crate::register::objection::{ObjectionChange, Which};
 use crate::register::record::{Registermeldung, moment};
@@ -170,6 +173,12 @@ impl Step for Stand {
             let of = aemter.iter().cloned();
             questions.extend(of.map(|partner| Question::Anzahl { partner, at: as_of }));
         }
+        let am = tag(as_of);
+        if counts {
+            // The number alone does not say how many lie in a part that went over.
+            let parted = aemter.iter().filter(|of| self.tafeln.aemter.abgegeben(of, am).is_some());
+            questions.extend(parted.cloned().map(Question::Orte));
+        }
         let mit: Vec<String> = aemter.iter().filter(|other| **other != amt).cloned().collect();
         if said.was == "meldung" {
             let uuid = said.letzte_uuid.as_deref().map(|uuid| uuid.trim().to_ascii_lowercase());
@@ -182,15 +191,22 @@ impl Step for Stand {
         }
         let mut bestand = Bestand::default();
         let (mut gezaehlt, mut neueste, mut leads) = (0, false, Fact::Leads(Vec::new()));
-        for answer in &message.answers {
-            match &answer.fact {
-                Fact::Bestand(found) => bestand = found.clone().unwrap_or_default(),
-                Fact::Anzahl(n) => gezaehlt += n,
-                Fact::Neueste(is) => neueste = *is,
-                Fact::Leads(_) => leads = answer.fact.clone(),
+        let mut gone = 0;
+        for (question, answer) in questions.iter().zip(&message.answers) {
+            match (question, &answer.fact) {
+                (_, Fact::Bestand(found)) => bestand = found.clone().unwrap_or_default(),
+                (_, Fact::Anzahl(n)) => gezaehlt += n,
+                (Question::Orte(of), Fact::Orte(orte)) => {
+                    let went = orte.iter().filter(|(kind, _)| !self.tafeln.zaehlt(of, kind, &amt, am));
+                    gone += went.map(|(_, n)| n).sum::<u64>();
+                }
+                (_, Fact::Neueste(is)) => neueste = *is,
+                (_, Fact::Leads(_)) => leads = answer.fact.clone(),
                 _ => return Err(Trouble::Ours("bestand got other answers than it asked for".to_owned())),
             }
         }
+        // Counted as it stands now: where the new keeper took some of them over since that moment the two do not agree, until the next one.
+        let gezaehlt = gezaehlt.saturating_sub(gone);
         uhr::judge(message, stamp, &leads)?;
         let (now, who) = (message.now(), person(message).map(str::to_owned));
         let mut detail = vec![("was", said.was.clone()), ("gezaehlt", gezaehlt.to_string())];
@@ -208,7 +224,7 @@ impl Step for Stand {
                 let beweist = abgleich.beweist();
                 bestand.abgleichen(abgleich).map_err(hindered)?;
                 if beweist {
-                    gapless(message, aemter, &amt, as_of);
+                    gapless(message, &self.tafeln.aemter, (&amt, aemter), as_of);
                 }
             }
             "erklaerung" => {
@@ -301,10 +317,17 @@ fn abgleich(
 
 /// What follows when office and mirror held the same children with the same entries at a moment (rules.md 2.1): whatever of this office
 /// had not had its effect until then cannot have had any.
-fn gapless(message: &mut Message, aemter: Vec<String>, amt: &str, at: Timestamp) {
-    let which = Which::Office { aemter, before: at };
+/// Its list no longer names the children of a part that went over: what came until the day of the handover may be about one of them.
+fn gapless(message: &mut Message, table: &Aemter, (amt, aemter): (&str, Vec<String>), at: Timestamp) {
+    let parted = aemter.iter().filter_map(|of| table.abgegeben(of, tag(at))).max();
+    let from = parted.and_then(|last| beginn(last.tomorrow().ok()?.tomorrow().ok()?));
+    let from = from.unwrap_or(Timestamp::MIN);
+    let which = Which::Office { aemter, from, before: at };
     message.effects.objections.push(ObjectionChange::Close { which, by: "abgleich" });
-    message.audit("bestand.gapless", &[("jugendamt", amt), ("at", &at.to_string())]);
+    let (at, from) = (at.to_string(), parted.map(|_| from.to_string()));
+    let from = from.iter().map(|from| ("from", from.as_str()));
+    let detail: Vec<(&str, &str)> = [("jugendamt", amt), ("at", &at)].into_iter().chain(from).collect();
+    message.audit("bestand.gapless", &detail);
 }
 
 #[cfg(test)]
@@ -313,7 +336,9 @@ mod tests {
     use crate::effects::{Answer, Guard};
     use crate::envelope::{Envelope, PartnerRef};
     use crate::pipeline::testing::{bench, building, message};
-    use crate::register::aemter::{Aemter, Amt, Gebiet};
+    use crate::register::aemter::{Amt, Gebiet};
+    use crate::register::gemeinden::falten;
+    use crate::register::record::Kind;
 
     /// What the store holds.
     #[derive(Clone, Default)]
@@ -321,6 +346,8 @@ mod tests {
         bestand: Bestand,
         anzahl: u64,
         neueste: bool,
+        /// Where the children of the office that was asked for were born.
+        orte: Vec<(&'static str, u64)>,
     }
 
     fn said(was: &str, change: impl FnOnce(&mut Registermeldung)) -> Registermeldung {
@@ -353,6 +380,11 @@ mod tests {
                 Question::Anzahl { .. } => Fact::Anzahl(world.anzahl),
                 Question::Neueste { .. } => Fact::Neueste(world.neueste),
                 Question::Leads => Fact::Leads(Vec::new()),
+                Question::Orte(_) => {
+                    let kind = |ort: &str| Kind { geburtsort: Some(ort.into()), ..Kind::default() };
+                    let orte = world.orte.iter().map(|(ort, n)| (kind(ort), *n));
+                    Fact::Orte(orte.collect())
+                }
                 _ => panic!("unexpected question"),
             };
             let answer = |q: &Question| Answer { fact: fact(q), guard: Guard { key: q.key(), seen: 1 } };
@@ -412,6 +444,7 @@ mod tests {
             bestand: Bestand::beginnen("2026-11-20T09:00:00Z".parse().unwrap()),
             anzahl: 3,
             neueste: true,
+            ..World::default()
         };
         let list = |stand: Option<&str>| {
             said("abgleich", |s| {
@@ -527,6 +560,69 @@ mod tests {
         let meldung = said("meldung", |s| (s.anzahl, s.letzte_uuid) = (Some(4), Some("x".into())));
         run(&step, &mut ordered(meldung, None), &mut world).unwrap();
         assert!(world.bestand.meldung.unwrap().stimmt, "two of each");
+    }
+
+    /// Bremen without Neustadt, which Hamburg keeps since the fifteenth.
+    fn parted() -> Stand {
+        let gebiet = |ars: &str, von: Option<&str>, bis: Option<&str>| {
+            let day = |day: &str| day.parse().unwrap();
+            Gebiet { ars: ars.into(), von: von.map(day), bis: bis.map(day) }
+        };
+        let amt = |id: &str, gebiete| Amt { id: id.into(), gebiete, ..Amt::default() };
+        let mut tafeln = Tafeln::default();
+        tafeln.aemter.aemter = vec![
+            amt(
+                "jugendamt-bremen",
+                vec![gebiet("04011", None, None), gebiet("04012", None, Some("2026-11-14"))],
+            ),
+            amt("jugendamt-hamburg", vec![gebiet("04012", Some("2026-11-15"), None)]),
+        ];
+        tafeln.gemeinden.add(falten("Altstadt"), "040110000000");
+        tafeln.gemeinden.add(falten("Neustadt"), "040120000000");
+        Stand { standard: STANDARD.into(), tafeln: Arc::new(tafeln) }
+    }
+
+    #[test]
+    fn what_went_over_with_a_part_of_the_area_is_not_counted_as_the_old_offices() {
+        let agrees = |anzahl: u64, at: &str| {
+            let orte = vec![("Altstadt", 2), ("Neustadt", 3), ("Irgendwo", 1)];
+            let mut world = World { anzahl: 6, neueste: true, orte, ..World::default() };
+            let meldung = said("meldung", |s| (s.anzahl, s.letzte_uuid) = (Some(anzahl), Some("x".into())));
+            let mut message = ordered(meldung, None);
+            message.record.kopf.erstellungszeitpunkt = at.into();
+            run(&parted(), &mut message, &mut world).unwrap();
+            world.bestand.meldung.unwrap().stimmt
+        };
+        // Its own book holds two, and one whose place nobody resolves.
+        assert!(agrees(3, "2026-11-21T09:00:00Z"));
+        // To go on counting what is another's is the wrong answer, not the right one.
+        assert!(!agrees(6, "2026-11-21T09:00:00Z"));
+        // As of the last day it was all its own.
+        assert!(agrees(6, "2026-11-14T22:59:00Z") && !agrees(3, "2026-11-14T22:59:00Z"));
+    }
+
+    #[test]
+    fn a_comparison_after_a_part_went_over_closes_only_what_came_after_that() {
+        let closed = |step: Stand, stand: &str| {
+            let begun = "2026-11-01T09:00:00Z".parse().unwrap();
+            let orte = vec![("Altstadt", 3)];
+            let mut world = World { bestand: Bestand::beginnen(begun), anzahl: 3, orte, ..World::default() };
+            let list = said("abgleich", |s| {
+                (s.anzahl, s.liste, s.fehlend, s.ueberzaehlig) = (Some(3), Some(true), Some(0), Some(0));
+                s.stand = Some(stand.into());
+            });
+            let mut message = ordered(list, Some("a"));
+            run(&step, &mut message, &mut world).unwrap();
+            match message.effects.objections.as_slice() {
+                [ObjectionChange::Close { which: Which::Office { from, .. }, .. }] => *from,
+                other => panic!("{other:?}"),
+            }
+        };
+        // What came on the first day of the new keeper may have been sent on the last one of the old.
+        let after: Timestamp = "2026-11-15T23:00:00Z".parse().unwrap();
+        assert_eq!(closed(parted(), "2026-11-20T09:00:00Z"), after);
+        assert_eq!(closed(parted(), "2026-11-14T09:00:00Z"), Timestamp::MIN, "the list named them still");
+        assert_eq!(closed(step(), "2026-11-20T09:00:00Z"), Timestamp::MIN);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::pipeline::{hinweis, settings};
 use crate::register::aemter::tag;
 use crate::register::keys::{self, SearchKey};
 use crate::register::objection::{
-    Objection, ObjectionChange, SECOND_PERSON, Sought, Which, Why, dieselbe_person,
+    Objection, ObjectionChange, Released, SECOND_PERSON, Sought, Which, Why, dieselbe_person,
 };
 use crate::register::once::once;
 use crate::register::tafeln::Tafeln;
@@ -83,7 +83,8 @@ impl Erledigt {
         let said = registermeldung(message)?.clone();
         let person = person(message).map(str::to_owned).ok_or_else(only_persons)?;
         let aktenzeichen =
-            said.aktenzeichen.filter(|written| !written.trim().is_empty()).ok_or_else(incomplete)?;
+            said.aktenzeichen.map(|written| written.trim().to_owned()).filter(|written| !written.is_empty());
+        let aktenzeichen = aktenzeichen.ok_or_else(incomplete)?;
         let id = said.id.as_deref().and_then(|id| Uuid::try_parse(id.trim()).ok()).ok_or_else(incomplete)?;
         let mut notice = keys::hinweis(&id.hyphenated().to_string());
         let mut questions =
@@ -135,9 +136,12 @@ impl Erledigt {
             return Err(refused(Fault::Other, "lieferung-unbekannt", text));
         }
         let released = open.and_then(|open| open.released.clone());
-        let first = released.filter(|(at, _)| now.duration_since(*at) <= SECOND_PERSON);
+        // Two who name different Aktenzeichen have not agreed: that is a new beginning.
+        let first = released.filter(|word| {
+            now.duration_since(word.at) <= SECOND_PERSON && word.aktenzeichen.as_ref() == Some(&aktenzeichen)
+        });
         let nth = match first {
-            Some((_, other)) if dieselbe_person(&other, &person) => {
+            Some(word) if dieselbe_person(&word.person, &person) => {
                 let text = "Dieselbe Person hat bereits freigegeben; es fehlt eine zweite.";
                 return Err(refused(Fault::Other, "dieselbe-person", text));
             }
@@ -160,8 +164,8 @@ impl Erledigt {
                     message.effects.objections.push(ObjectionChange::Open(Box::new(opening)));
                 }
                 let delivery = open.map_or(id, |open| open.delivery);
-                let release = ObjectionChange::Release { delivery, person, at: now };
-                message.effects.objections.push(release);
+                let word = Released { at: now, person, aktenzeichen: Some(aktenzeichen.clone()) };
+                message.effects.objections.push(ObjectionChange::Release { delivery, word });
                 "erste"
             }
         };
@@ -490,7 +494,9 @@ mod tests {
 
     #[test]
     fn two_persons_of_the_operator_release_what_nobody_can_read() {
-        let order = |person: Option<&str>, aktenzeichen: Option<&str>, released: Option<(i64, &str)>| {
+        let order = |person: Option<&str>,
+                     aktenzeichen: Option<&str>,
+                     released: Option<(i64, &str, Option<&str>)>| {
             let step = building(|building| build(&json!({}), building)).unwrap();
             let mut message = message();
             message.record.registermeldung = Some(Registermeldung {
@@ -517,7 +523,11 @@ mod tests {
                 made: now,
                 since: now,
                 closed: None,
-                released: released.map(|(ago, who)| (hours(ago), who.to_owned())),
+                released: released.map(|(ago, who, az)| Released {
+                    at: hours(ago),
+                    person: who.to_owned(),
+                    aktenzeichen: az.map(str::to_owned),
+                }),
             };
             let fact = |question: &Question| match question {
                 Question::Objections(_) => Fact::Objections(vec![found.clone()]),
@@ -525,7 +535,7 @@ mod tests {
             };
             match answering(&mut message, |message| step.apply(message, &mut bench()), fact) {
                 Ok(Flow::Next) => match message.effects.objections.remove(0) {
-                    ObjectionChange::Release { person, .. } => Ok(format!("first: {person}")),
+                    ObjectionChange::Release { word, .. } => Ok(format!("first: {}", word.person)),
                     ObjectionChange::Close { by, .. } => Ok(format!("closed: {by}")),
                     ObjectionChange::Open(_) => panic!("nothing is opened"),
                 },
@@ -535,10 +545,22 @@ mod tests {
         };
         let az = Some("51-1/26");
         assert_eq!(order(Some("anna"), az, None), Ok("first: anna".into()));
-        assert_eq!(order(Some("anna"), az, Some((1, "anna"))), Err("dieselbe-person".into()));
-        assert_eq!(order(Some("anna"), az, Some((1, " Anna"))), Err("dieselbe-person".into()));
-        assert_eq!(order(Some("bert"), az, Some((1, "anna"))), Ok("closed: freigabe".into()));
-        assert_eq!(order(Some("bert"), az, Some((25, "anna"))), Ok("first: bert".into()), "too late");
+        assert_eq!(order(Some("anna"), az, Some((1, "anna", az))), Err("dieselbe-person".into()));
+        assert_eq!(order(Some("anna"), az, Some((1, " Anna", az))), Err("dieselbe-person".into()));
+        assert_eq!(order(Some("bert"), az, Some((1, "anna", az))), Ok("closed: freigabe".into()));
+        assert_eq!(
+            order(Some("bert"), Some(" 51-1/26 "), Some((1, "anna", az))),
+            Ok("closed: freigabe".into())
+        );
+        for other in [Some("51-2/26"), None] {
+            let told = order(Some("bert"), az, Some((1, "anna", other)));
+            assert_eq!(
+                told,
+                Ok("first: bert".into()),
+                "they have not agreed, or a program before this one took the first"
+            );
+        }
+        assert_eq!(order(Some("bert"), az, Some((25, "anna", az))), Ok("first: bert".into()), "too late");
         assert_eq!(order(Some("anna"), None, None), Err("angaben-fehlen".into()));
         assert_eq!(order(None, az, None), Err("nur-auf-anordnung".into()), "never the office's system");
     }
@@ -591,7 +613,9 @@ mod tests {
             closed: None,
             released: None,
         };
-        let signed = Objection { released: Some((message().now(), "anna".into())), ..listed.clone() };
+        let word =
+            Released { at: message().now(), person: "anna".into(), aktenzeichen: Some("51-1/26".into()) };
+        let signed = Objection { released: Some(word), ..listed.clone() };
         assert_eq!(release(ONE, "anna", std::slice::from_ref(&listed), &mut world), Ok(1));
         assert_eq!(
             release(ONE, "anna", std::slice::from_ref(&signed), &mut world),

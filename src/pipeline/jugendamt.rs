@@ -46,9 +46,14 @@ enum To {
     Wohnort,
     /// Of the child's birth, which keeps the register.
     Geburt,
+    /// That had the Vorgang until it was given to another one.
+    Vorher,
 }
 
-const ROLES: &[(&str, To)] = &[("wohnort", To::Wohnort), ("geburt", To::Geburt)];
+/// The value that says which office had the Vorgang until now.
+pub const VORHER: &str = "jugendamt-vorher";
+
+const ROLES: &[(&str, To)] = &[("wohnort", To::Wohnort), ("geburt", To::Geburt), ("vorher", To::Vorher)];
 
 struct Jugendamt {
     to: To,
@@ -63,7 +68,10 @@ fn schema() -> Value {
     json!({
         "type": "object",
         "properties": {
-            "to": { "description": "The office of residence or of birth.", "enum": ["wohnort", "geburt"] },
+            "to": {
+                "description": "The office of residence or of birth, or the one that had the Vorgang before.",
+                "enum": ["wohnort", "geburt", "vorher"],
+            },
             "message": { "description": "Name of the document, as an earlier `as` gave it.", "type": "string" },
             "ways": sending::ways_schema(),
         },
@@ -76,7 +84,7 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
     let map = settings::keys(settings, ENTRY.word, &["to", "message", "ways"])?;
     let to = map.get("to").and_then(Value::as_str);
     let Some((_, to)) = ROLES.iter().find(|(word, _)| to == Some(word)) else {
-        let text = "unknown office; allowed: wohnort, geburt".to_owned();
+        let text = "unknown office; allowed: wohnort, geburt, vorher".to_owned();
         return Err(vec![SettingFault { path: "/to".to_owned(), text }]);
     };
     let document = settings::text(map, "message", "name that an earlier `as` gave")?;
@@ -152,7 +160,9 @@ impl Step for Jugendamt {
         // What an office gets of one request comes in the order in which it was said: never its withdrawal before it. What has several
         // ways has none, for on another one it could be overtaken all the same.
         let asked = message.vorgang.as_ref().filter(|change| change.vorgang.akte.art == ANTRAG);
-        send.order = asked.filter(|_| send.ways.is_empty()).map(|change| change.key.clone());
+        // What the office before gets is of a Vorgang that is no longer its own, and does not wait for what the new one has still to get.
+        let ordered = send.ways.is_empty() && self.to != To::Vorher;
+        send.order = asked.filter(|_| ordered).map(|change| change.key.clone());
         message.effects.sends.push(send);
         // Whether it can be reached stands with the row; here it would tell the case.
         message.audit(ENTRY.word, &[]);
@@ -166,7 +176,11 @@ impl Jugendamt {
         let decided = message.entscheidung.as_ref().and_then(|entscheidung| match self.to {
             To::Wohnort => entscheidung.wohnort_amt.clone(),
             To::Geburt => entscheidung.geburts_amt.clone(),
+            To::Vorher => None,
         });
+        if self.to == To::Vorher {
+            return message.values.get(VORHER).cloned();
+        }
         let owner = message.vorgang.as_ref().map(|change| change.vorgang.owner.clone());
         let of_vorgang = owner.filter(|owner| !owner.is_empty() && message.entscheidung.is_none());
         decided.or(of_vorgang.map(|owner| today(&self.tafeln, &owner, tag(message.now()))))

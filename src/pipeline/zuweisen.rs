@@ -13,7 +13,8 @@ use uuid::Uuid;
 use crate::effects::{Fact, HandOver, Question, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
 use crate::pipeline::bestand::{incomplete, only_persons, person, registermeldung};
-use crate::pipeline::jugendamt::{OFFICE, UNKNOWN, way};
+use crate::pipeline::jugendamt::{OFFICE, UNKNOWN, VORHER, today, way};
+use crate::pipeline::sending;
 use crate::pipeline::settings;
 use crate::pipeline::settle::leads_to;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
@@ -30,24 +31,49 @@ pub const ENTRY: Entry = Entry {
     word: "zuweisen",
     place: Place::Do,
     about: "Two persons give an open Vorgang to the office that answers it; what that office was to get goes to it.",
-    schema: || json!({ "type": "object", "properties": {}, "additionalProperties": false }),
+    schema,
     declares: &[(VALUE, &["erste", "zweite"])],
     build,
 };
 
 /// What is ordered, and the value that says which of the two persons did.
 const VALUE: &str = "zuweisung";
+/// What an office is told whose Vorgang it no longer is.
+const ABGABE: &str = "abgabe";
+/// Message type of that.
+const MESSAGE: &str = "drehscheibe.abgabe";
 
 struct Zuweisen {
+    /// Name of what the office before is told; none: it is not told.
+    named: Option<String>,
     reach: Arc<Reach>,
     tafeln: Arc<Tafeln>,
     give_up_after: Duration,
 }
 
+fn schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "as": {
+                "description": "Name of what tells the office that had it until then; made only where there is one that can be reached.",
+                "type": "string",
+            },
+        },
+        "additionalProperties": false,
+    })
+}
+
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
-    settings::none(settings, ENTRY.word)?;
+    let named = if settings.get("as").is_some() {
+        let map = settings::keys(settings, ENTRY.word, &["as"])?;
+        Some(settings::text(map, "as", "name for what the office before is told")?)
+    } else {
+        settings::none(settings, ENTRY.word)?;
+        None
+    };
     let (reach, tafeln) = (building.reach.clone(), building.tafeln.clone());
-    Ok(Arc::new(Zuweisen { reach, tafeln, give_up_after: building.give_up_after }))
+    Ok(Arc::new(Zuweisen { named, reach, tafeln, give_up_after: building.give_up_after }))
 }
 
 fn refused(fault: Fault, rule: &str, text: &str) -> Trouble {
@@ -202,6 +228,7 @@ impl Zuweisen {
             sent.an = amt.to_owned();
             sent.quittiert = None;
         }
+        self.tell(message, vorgang, &before, amt);
         let from = if before.is_empty() { UNKNOWN.to_owned() } else { before };
         // A reminder went to whoever stood there on its day.
         let today = self.tafeln.aemter.heutige(&from, tag(message.now())).unwrap_or(&from);
@@ -222,6 +249,23 @@ impl Zuweisen {
             destination,
             deadline,
         });
+    }
+}
+
+impl Zuweisen {
+    /// Who had it until now, and can be reached, would else keep the papers and work on. Whether it had fetched the request already is not
+    /// known here; one that it never got it need not look for.
+    fn tell(&self, message: &mut Message, vorgang: &Vorgang, before: &str, amt: &str) {
+        let before = today(&self.tafeln, before, tag(message.now()));
+        let id = vorgang.akte.transaktionsid.as_ref();
+        let (Some(named), Some(id)) = (&self.named, id) else { return };
+        if before == amt || !self.reach.answers.contains_key(&before) {
+            return;
+        }
+        let told = json!({ "art": ABGABE, "transaktionsid": id });
+        let document = sending::json_document(message, MESSAGE, message.derived_id(ABGABE), &told);
+        message.built.insert(named.clone(), document);
+        message.values.insert(VORHER, before);
     }
 }
 

@@ -192,6 +192,19 @@ impl Aemter {
         all
     }
 
+    /// The last day on which `of` kept a part of its area that another office keeps on this day, without having taken it over as a whole.
+    /// Such a part may lie in an area of either table row, so each of them is looked at.
+    pub fn abgegeben(&self, of: &str, am: Date) -> Option<Date> {
+        let areas = self.aemter.iter().flat_map(|amt| &amt.gebiete);
+        let left = areas.filter_map(|gebiet| {
+            let holders = self.halter(&gebiet.ars, am);
+            let ((today, _), before) = holders.split_first()?;
+            let gone = !self.gehoert(of, &today.id, am);
+            before.iter().find(|(amt, _)| gone && amt.id == of).map(|(_, last)| *last)
+        });
+        left.max()
+    }
+
     /// The office that stands where this one stood: itself, or its last successor by this day. `None` where all its areas have
     /// ended and nobody took over.
     pub fn heutige<'a>(&'a self, owner: &'a str, am: Date) -> Option<&'a str> {
@@ -223,6 +236,11 @@ impl Aemter {
 /// The civil date in Germany at a moment: the day on which competence is asked for.
 pub fn tag(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC)).date()
+}
+
+/// When a civil day begins in Germany.
+pub fn beginn(day: Date) -> Option<Timestamp> {
+    Some(day.to_zoned(TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC)).ok()?.timestamp())
 }
 
 /// Digits of an AGS: Land 2, Regierungsbezirk 1, Kreis 2, Gemeinde 3.
@@ -367,6 +385,16 @@ mod tests {
         assert_eq!(held("033519999001", "2026-11-21"), ["land"]);
         assert_eq!(held("091620000000", "2026-11-21"), ["neu"], "nobody had it before");
         assert!(held("020000000000", "2026-11-21").is_empty());
+        let left =
+            |of: &str, am: &str| aemter.abgegeben(of, am.parse().unwrap()).map(|last| last.to_string());
+        assert_eq!(left("land", "2026-02-28"), None);
+        assert_eq!(left("land", "2026-03-01"), Some("2026-02-28".into()));
+        assert_eq!(left("stadt", "2026-11-21"), Some("2026-08-31".into()));
+        assert_eq!(left("verband", "2026-11-21"), None);
+        // What is taken over as a whole is no part that went.
+        let mut whole = aemter.clone();
+        whole.aemter[1].nachfolge = Some("verband".into());
+        assert_eq!(whole.abgegeben("stadt", "2026-11-21".parse().unwrap()), None);
     }
 
     #[test]

@@ -116,10 +116,12 @@ pub enum Which {
         /// Exclusive.
         before: Timestamp,
     },
-    /// All of these offices that were made and received before a moment.
+    /// All of these offices that were made before a moment and received in a span before it.
     Office {
         /// The office with those that it took over from.
         aemter: Vec<String>,
+        /// Received at the earliest.
+        from: Timestamp,
         /// Exclusive.
         before: Timestamp,
     },
@@ -141,10 +143,8 @@ pub enum ObjectionChange {
     Release {
         /// The delivery.
         delivery: Uuid,
-        /// Who.
-        person: String,
-        /// When.
-        at: Timestamp,
+        /// By whom, when, and with which Aktenzeichen.
+        word: Released,
     },
 }
 
@@ -197,8 +197,19 @@ pub struct Objection {
     pub since: Timestamp,
     /// When and by what it was closed.
     pub closed: Option<(Timestamp, String)>,
-    /// When a first person of the operator released it, and who.
-    pub released: Option<(Timestamp, String)>,
+    /// What a first person of the operator said to release it, if one did.
+    pub released: Option<Released>,
+}
+
+/// The word of a first person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Released {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub person: String,
+    /// The office's Aktenzeichen, with which the second person has to come, too; a program before this one did not keep it.
+    pub aktenzeichen: Option<String>,
 }
 
 impl Objection {

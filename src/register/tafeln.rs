@@ -49,6 +49,12 @@ impl Tafeln {
         }
     }
 
+    /// Whether what `lieferant`, which is `amt` itself or was taken over by it, delivered of a child counts as a record of `amt` on this day:
+    /// all but what lies where another office keeps the register by then.
+    pub fn zaehlt(&self, lieferant: &str, kind: &Kind, amt: &str, am: Date) -> bool {
+        self.gehoert(lieferant, kind, amt, am) || self.gehoert(lieferant, kind, lieferant, am)
+    }
+
     /// The offices that kept the register of a child's place of birth one after the other, today's first, each with the last day on which it
     /// did; none where that is not certain.
     pub fn halter(&self, kind: &Kind, am: Date) -> Vec<(&Amt, Date)> {

@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::register::objection::{MOST, Objection, Sought};
+use crate::register::objection::{MOST, Objection, Released, Sought};
 use crate::seal::index::Tag;
 use crate::store::postgres::commit::tag;
 use crate::store::postgres::pool::{Tx, rows, run};
@@ -57,7 +57,7 @@ fn read(r: &Row, from: usize) -> Stored<Objection> {
     let (why, message): (String, String) = (get(r, from + 2)?, get(r, from + 3)?);
     let (made, since): (i64, i64) = (get(r, from + 4)?, get(r, from + 5)?);
     let closed = (get(r, from + 6)?, get(r, from + 7)?);
-    let released = (get(r, from + 8)?, get(r, from + 9)?);
+    let released = (get(r, from + 8)?, get(r, from + 9)?, get(r, from + 10)?);
     shown::objection((amt, delivery, why, message, made, since, closed, released))
 }
 
@@ -67,8 +67,9 @@ pub async fn change(tx: &Tx<'_>, winners: &[Winner<'_>]) -> Stored<()> {
         for change in &winner.work.objections {
             match change {
                 ObjectionWork::Open(opening) => open(tx, winner, opening).await?,
-                ObjectionWork::Release { delivery, person, at } => {
-                    run(tx, sql!("objection_release"), &[delivery, at, person]).await?;
+                ObjectionWork::Release { delivery, word } => {
+                    let (at, Released { person, aktenzeichen, .. }) = (micros(word.at), word);
+                    run(tx, sql!("objection_release"), &[delivery, &at, person, aktenzeichen]).await?;
                 }
                 ObjectionWork::Close { which, by } => {
                     let found = which_rows(tx, which).await?;
@@ -115,7 +116,9 @@ async fn which_rows(tx: &Tx<'_>, which: &Closing) -> Stored<Vec<i64>> {
     let found = match which {
         Closing::Delivery(id) => rows(tx, sql!("objection_of_delivery"), &[id, &false]).await?,
         Closing::Block(id) => rows(tx, sql!("objection_of_delivery"), &[id, &true]).await?,
-        Closing::Office(aemter, before) => rows(tx, sql!("objection_of_office"), &[aemter, before]).await?,
+        Closing::Office(aemter, from, before) => {
+            rows(tx, sql!("objection_of_office"), &[aemter, from, before]).await?
+        }
         Closing::About(_, keys, _) if keys.is_empty() => Vec::new(),
         Closing::About(aemter, keys, before) => {
             let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::effects::{Answer, Fact, Guard, Question, Stored as StoredRecord, Vorgang};
 use crate::register::bestand::Bestand;
 use crate::register::objection::Sought;
-use crate::register::record::Registersatz;
+use crate::register::record::{Kind, Registersatz};
 use crate::seal::index::Tag;
 use crate::store::contract::{Key as OnceKey, StoreError};
 use crate::store::postgres::base::Base;
@@ -20,6 +20,7 @@ use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, deliveries};
 use crate::store::postgres::{looks, objections};
 use crate::store::sealing::content::{Owner, from_json};
+use crate::store::sealing::orte::Orte;
 use crate::store::sealing::prepare::once;
 use crate::store::sealing::shown;
 use crate::store::sealing::values::{Stored, count, micros, time};
@@ -70,6 +71,7 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
             Question::Anzahl { partner, at } => {
                 Fact::Anzahl(deliveries::anzahl(&tx, partner, micros(*at)).await?)
             }
+            Question::Orte(partner) => Fact::Orte(orte(base, &tx, partner).await?),
             Question::Neueste { partner, standard, uuid, at } => {
                 let key = uuid.as_ref().map(|uuid| OnceKey::business(partner, standard, uuid));
                 let key = key.map(|key| once(&base.keyring, &key));
@@ -93,6 +95,30 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
         answers.push(Answer { fact, guard: Guard { key: question.key(), seen } });
     }
     Ok(answers)
+}
+
+/// How many records are open at a time.
+const PAGE: i64 = 500;
+
+/// Where the children of a partner's records were born, a page open at a time.
+async fn orte(base: &Base, tx: &Tx<'_>, partner: &str) -> Stored<Vec<(Kind, u64)>> {
+    let (mut found, mut after) = (Orte::default(), None::<Uuid>);
+    loop {
+        let page = rows(tx, sql!("mirror_list"), &[&None::<&str>, &partner, &after, &PAGE]).await?;
+        let Some(last) = page.last() else { return Ok(found.counted()) };
+        after = Some(get(last, 0)?);
+        let numbers = page.iter().map(|r| get(r, 3)).collect::<Stored<Vec<i64>>>()?;
+        let mut contents = blob::read(tx, &numbers, false).await?;
+        let lost = || StoreError::Corrupt("the key of a record of the mirror is missing".into());
+        let mut closed = Vec::with_capacity(page.len());
+        for (r, nr) in page.iter().zip(numbers) {
+            closed.push((Owner::new("mirror", get(r, 0)?), contents.remove(&nr).ok_or_else(lost)?));
+        }
+        for opened in base.keyring.open_all(tx, closed).await? {
+            let registersatz: Registersatz = from_json(&opened?.ok_or_else(lost)?.body()?.ok_or_else(lost)?)?;
+            found.add(&registersatz.kind);
+        }
+    }
 }
 
 async fn versions(tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, i64>> {

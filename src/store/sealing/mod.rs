@@ -11,6 +11,7 @@ pub mod house;
 pub mod keys;
 pub mod ledger;
 pub mod mark;
+pub mod orte;
 pub mod prepare;
 pub mod rekey;
 pub mod shown;

@@ -14,7 +14,7 @@ use crate::effects::{
 };
 use crate::envelope::{Hold, Inbound, Part};
 use crate::register::keys::SearchKey;
-use crate::register::objection::{ObjectionChange, Opening, Which, Why};
+use crate::register::objection::{ObjectionChange, Opening, Released, Which, Why};
 use crate::seal::index::Tag;
 use crate::seal::key::{Key, Place};
 use crate::store::contract::{Entry, Keep, Key as OnceKey, Stamp, StoreError};
@@ -68,10 +68,8 @@ pub enum ObjectionWork {
     Release {
         /// Of what this delivery opened.
         delivery: Uuid,
-        /// Who.
-        person: String,
-        /// When.
-        at: i64,
+        /// By whom, when, and with which Aktenzeichen.
+        word: Released,
     },
 }
 
@@ -112,7 +110,7 @@ pub enum Closing {
     /// Of offices under keys, made before.
     About(Vec<String>, Vec<Tag>, i64),
     /// Of offices, made and received before.
-    Office(Vec<String>, i64),
+    Office(Vec<String>, i64, i64),
 }
 
 /// A row of the outbox, sealed.
@@ -499,15 +497,15 @@ fn objection(keyring: &Keys, change: ObjectionChange) -> ObjectionWork {
     let search = |key: &SearchKey| keyring.search.tag(&key.octets());
     let all = |keys: &[SearchKey]| keys.iter().map(search).collect::<BTreeSet<_>>().into_iter().collect();
     match change {
-        ObjectionChange::Release { delivery, person, at } => {
-            ObjectionWork::Release { delivery, person, at: micros(at) }
-        }
+        ObjectionChange::Release { delivery, word } => ObjectionWork::Release { delivery, word },
         ObjectionChange::Close { which, by } => {
             let which = match which {
                 Which::Delivery(id) => Closing::Delivery(id),
                 Which::Block(id) => Closing::Block(id),
                 Which::About { aemter, keys, before } => Closing::About(aemter, all(&keys), micros(before)),
-                Which::Office { aemter, before } => Closing::Office(aemter, micros(before)),
+                Which::Office { aemter, from, before } => {
+                    Closing::Office(aemter, micros(from), micros(before))
+                }
             };
             ObjectionWork::Close { which, by }
         }

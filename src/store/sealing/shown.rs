@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::effects::{Vorgang, VorgangState};
 use crate::envelope::{Stage, Verdict};
-use crate::register::objection::{Objection, Why};
+use crate::register::objection::{Objection, Released, Why};
 use crate::register::vorgang::Akte;
 use crate::seal::key::sha256;
 use crate::store::contract::{Backlog, ListedSend, StoreError, UnderWay};
@@ -43,17 +43,24 @@ pub struct First {
     pub sealed: Option<i64>,
 }
 
-/// A row of an objection: office, delivery, why, type, made, since; when and by what it was closed; when and by whom released.
-pub type ObjectionRow =
-    (String, Uuid, String, String, i64, i64, (Option<i64>, Option<String>), (Option<i64>, Option<String>));
+/// A row of an objection: office, delivery, why, type, made, since; when and by what it was closed; when, by whom and with which
+/// Aktenzeichen released.
+pub type ObjectionRow = (String, Uuid, String, String, i64, i64, ClosedRow, ReleasedRow);
+
+/// When and by what.
+type ClosedRow = (Option<i64>, Option<String>);
+
+/// When, by whom, with which Aktenzeichen.
+type ReleasedRow = (Option<i64>, Option<String>, Option<String>);
 
 /// An objection as it is kept.
 pub fn objection(row: ObjectionRow) -> Stored<Objection> {
     let (amt, delivery, why, message, made, since, closed, released) = row;
     let unknown = || StoreError::Corrupt("an objection has a reason that no program wrote".into());
     let why = Why::from_stored(&why).ok_or_else(unknown)?;
-    let at = |(at, by): (Option<i64>, Option<String>)| at.map(|at| (time(at), by.unwrap_or_default()));
-    let (closed, released) = (at(closed), at(released));
+    let closed = closed.0.map(|at| (time(at), closed.1.unwrap_or_default()));
+    let (at, person, aktenzeichen) = released;
+    let released = at.map(|at| Released { at: time(at), person: person.unwrap_or_default(), aktenzeichen });
     Ok(Objection { amt, delivery, why, message, made: time(made), since: time(since), closed, released })
 }
 

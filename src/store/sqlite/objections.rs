@@ -33,7 +33,7 @@ fn list(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> St
 }
 
 fn read(r: &Row<'_>) -> rusqlite::Result<ObjectionRow> {
-    let (closed, released) = ((r.get(6)?, r.get(7)?), (r.get(8)?, r.get(9)?));
+    let (closed, released) = ((r.get(6)?, r.get(7)?), (r.get(8)?, r.get(9)?, r.get(10)?));
     Ok((r.get(0)?, uuid(r.get(1)?)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?, closed, released))
 }
 
@@ -42,8 +42,9 @@ pub fn change(scene: &Scene<'_>, work: &Work, stamp: i64) -> Stored<()> {
     for change in &work.objections {
         match change {
             ObjectionWork::Open(opening) => open(scene, work, stamp, opening)?,
-            ObjectionWork::Release { delivery, person, at } => {
-                scene.run(sql!("objection_release"), params![delivery, at, person])?;
+            ObjectionWork::Release { delivery, word } => {
+                let values = params![delivery, micros(word.at), word.person, word.aktenzeichen];
+                scene.run(sql!("objection_release"), values)?;
             }
             ObjectionWork::Close { which, by } => {
                 for row in which_rows(scene, which)? {
@@ -78,8 +79,8 @@ fn which_rows(scene: &Scene<'_>, which: &Closing) -> Stored<Vec<i64>> {
     match which {
         Closing::Delivery(id) => numbers(db, sql!("objection_of_delivery"), params![id, false]),
         Closing::Block(id) => numbers(db, sql!("objection_of_delivery"), params![id, true]),
-        Closing::Office(aemter, before) => {
-            let of = |amt| numbers(db, sql!("objection_of_office"), params![amt, before]);
+        Closing::Office(aemter, from, before) => {
+            let of = |amt| numbers(db, sql!("objection_of_office"), params![amt, from, before]);
             Ok(aemter.iter().map(of).collect::<Stored<Vec<_>>>()?.concat())
         }
         Closing::About(aemter, keys, before) => {

@@ -8,17 +8,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::effects::{Answer, Fact, Guard, GuardKey, Question, Stored as StoredRecord};
 use crate::envelope::Stage;
 use crate::register::bestand::Bestand;
-use crate::register::record::Registersatz;
+use crate::register::record::{Kind, Registersatz};
 use crate::seal::index::Tag;
 use crate::store::contract::{Key as OnceKey, Stamp, StoreError};
 use crate::store::sealing::content::{Opened, Owner, from_json};
+use crate::store::sealing::orte::Orte;
 use crate::store::sealing::prepare::once;
 use crate::store::sealing::values::{Stored, micros, stage_of, time};
 use crate::store::sqlite::guards::Moment;
@@ -153,6 +154,7 @@ pub fn lookup(
             Question::Anzahl { partner, at } => {
                 Fact::Anzahl(deliveries::anzahl(connection, partner, micros(*at))?)
             }
+            Question::Orte(partner) => Fact::Orte(orte(connection, keyring, partner)?),
             Question::Neueste { partner, standard, uuid, at } => {
                 let key = uuid.as_ref().map(|uuid| OnceKey::business(partner, standard, uuid));
                 let key = key.map(|key| once(keyring, &key));
@@ -209,6 +211,22 @@ fn records(
         found.entry(place).or_default().extend(opened.get(&row).cloned());
     }
     Ok(found)
+}
+
+/// Where the children of a partner's records were born, one record open at a time.
+fn orte(connection: &Connection, keyring: &Keyring, partner: &str) -> Stored<Vec<(Kind, u64)>> {
+    let mut list = connection.prepare_cached(sql!("mirror_list")).map_err(trouble)?;
+    let mut rows = list.query(params![None::<&str>, partner, None::<Uuid>, i64::MAX]).map_err(trouble)?;
+    let mut found = Orte::default();
+    while let Some(row) = rows.next().map_err(trouble)? {
+        let owner = Owner::new("mirror", uuid(row.get(0).map_err(trouble)?).map_err(trouble)?);
+        let sealed = row.get(3).map_err(trouble)?;
+        let lost = || StoreError::Corrupt("the key of a record of the mirror is missing".into());
+        let opened = Opened::read(connection, keyring, sealed, owner)?.ok_or_else(lost)?;
+        let registersatz: Registersatz = from_json(&opened.body()?.ok_or_else(lost)?)?;
+        found.add(&registersatz.kind);
+    }
+    Ok(found.counted())
 }
 
 /// The attributes behind a stamp's number, without trace context.

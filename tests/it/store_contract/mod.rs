@@ -81,7 +81,8 @@ macro_rules! store_contract {
                 records_are_counted_and_read_page_by_page
                 a_send_waits_for_its_time a_deletion_reaches_all_that_spoke_of_the_child
                 what_leaves_after_a_deletion_goes_when_it_has_arrived;
-            time: the_newest_delivery_up_to_a_moment_is_known_whatever_its_verdict
+            time: where_the_children_of_a_partner_were_born_is_counted
+                the_newest_delivery_up_to_a_moment_is_known_whatever_its_verdict
                 of_two_that_came_with_stamps_ahead_the_stamps_say_which_is_the_newest records_are_counted_as_of_a_moment
                 it_is_remembered_whose_clock_was_ahead
                 a_record_of_an_earlier_program_was_received_when_it_was_written

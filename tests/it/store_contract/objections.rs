@@ -6,7 +6,7 @@ use std::sync::Arc;
 use drehscheibe::effects::{Fact, Guard, MirrorChange, Question};
 use drehscheibe::envelope::Inbound;
 use drehscheibe::register::fristen::{Fristen, Klasse};
-use drehscheibe::register::objection::{Objection, ObjectionChange, Opening, Sought, Which, Why};
+use drehscheibe::register::objection::{Objection, ObjectionChange, Opening, Released, Sought, Which, Why};
 use drehscheibe::seal::key::sha256;
 use drehscheibe::store::contract::{Committed, Entry, Store};
 use drehscheibe::store::retention::Stichtag;
@@ -203,17 +203,22 @@ pub async fn objections_are_closed_by_every_way(house: &dyn House) {
     assert_eq!((of(&*store, AMT).await, ask(&*store, Sought::Blocks(AMT.into())).await.0.len()), (1, 0));
     // What a first person releases is noted and closes nothing.
     let mut release = delivery("a", AMT, "release");
-    let (delivery, person, at_) = (ids[2], "os:anna".to_owned(), at(40));
-    release.effects.objections = vec![ObjectionChange::Release { delivery, person: person.clone(), at: at_ }];
+    let (person, aktenzeichen) = ("os:anna".to_owned(), Some("51-1/26".to_owned()));
+    let word = Released { at: at(40), person, aktenzeichen };
+    release.effects.objections = vec![ObjectionChange::Release { delivery: ids[2], word: word.clone() }];
     commit_one(&*store, release).await;
     let (found, _) = ask(&*store, Sought::Delivery(ids[2])).await;
-    assert_eq!((found[0].released.clone(), found[0].closed.clone()), (Some((at_, person)), None));
+    assert_eq!((found[0].released.clone(), found[0].closed.clone()), (Some(word), None));
     // A comparison closes all of its office that is older.
     commit_one(&*store, refused("young", "young", 100)).await;
     let mut other = refused("others", "others", 10);
     change(&mut other, |opening| opening.amt = "other".into());
     commit_one(&*store, other).await;
-    close("compared", Which::Office { aemter: vec![AMT.into()], before: at(100) }).await;
+    let office =
+        |from, before| Which::Office { aemter: vec![AMT.into()], from: at(from), before: at(before) };
+    close("younger ones only", office(60, 100)).await;
+    assert_eq!(under(&*store, "c near").await, 1, "received before the span");
+    close("compared", office(0, 100)).await;
     assert_eq!((under(&*store, "c near").await, under(&*store, "young near").await), (0, 1));
     assert_eq!((of(&*store, AMT).await, of(&*store, "other").await), (1, 1));
 }

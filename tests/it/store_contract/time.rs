@@ -31,6 +31,29 @@ pub fn neueste(uuid: Option<&str>, moment: i64) -> Question {
     Question::Neueste { partner: "p".into(), standard: "xfamilie".into(), uuid, at: at(moment) }
 }
 
+pub async fn where_the_children_of_a_partner_were_born_is_counted(house: &dyn House) {
+    let store = open(house).await;
+    for (n, (partner, ort)) in
+        [("p", "Bremen"), ("p", "Bremerhaven"), ("q", "Bremen"), ("p", "Bremen")].into_iter().enumerate()
+    {
+        let mut entry = delivered(&format!("u-{n}"), 10, Inbound::Accepted);
+        entry.stamp.partner = partner.into();
+        let mut change = put(Uuid::from_u128(n as u128 + 1), "Quendel", &[&format!("child {n}")]);
+        if let MirrorChange::Put { registersatz, .. } = &mut change {
+            registersatz.kind.geburtsort = Some(ort.into());
+        }
+        entry.effects.mirror = vec![change];
+        commit_one(&*store, entry).await;
+    }
+    let Fact::Orte(mut found) = ask(&*store, Question::Orte("p".into())).await.0 else { panic!() };
+    found.sort_by_key(|(_, n)| *n);
+    let told: Vec<(&str, u64)> =
+        found.iter().map(|(kind, n)| (kind.geburtsort.as_deref().unwrap(), *n)).collect();
+    assert_eq!(told, [("Bremerhaven", 1), ("Bremen", 2)]);
+    assert!(found.iter().all(|(kind, _)| kind.namen.is_empty()), "nothing of a child but its place");
+    assert_eq!(ask(&*store, Question::Orte("r".into())).await.0, Fact::Orte(Vec::new()));
+}
+
 pub async fn the_newest_delivery_up_to_a_moment_is_known_whatever_its_verdict(house: &dyn House) {
     let store = open(house).await;
     let newest = async |uuid: Option<&str>, moment| ask(&*store, neueste(uuid, moment)).await.0;

@@ -1,1 +1,1 @@
-UPDATE objection SET released = $2, released_by = $3 WHERE delivery = $1 AND closed IS NULL
+UPDATE objection SET released = $2, released_by = $3, released_for = $4 WHERE delivery = $1 AND closed IS NULL
