@@ -23,6 +23,7 @@ mod compose;
 mod engine;
 mod fault;
 mod folder_attack;
+mod handbook;
 mod http;
 mod json;
 mod klaerfall;
