@@ -77,6 +77,7 @@ mod transport_timer;
 mod transport_tls;
 mod trouble;
 mod trust;
+mod watching;
 mod xml;
 mod xml_c14n;
 mod xml_signature;
