@@ -478,6 +478,9 @@ pub struct Effects {
     /// Children (keys of their Registersätze) that this message speaks of: deleting one reaches what came with it, whatever
     /// became of the message.
     pub subjects: Vec<SearchKey>,
+    /// Keys that messages named as `subjects`: what came with those messages goes now, with what they sent; what of that has still to arrive
+    /// goes when it has (rules.md 10).
+    pub forgets: Vec<SearchKey>,
     /// What leads from a key of a Registersatz to the Vorgang whose Auskunft was read from it; goes with the Vorgang. The key is one that
     /// the decision rested on, so that its guard moves with it.
     pub traces: Vec<Trace>,

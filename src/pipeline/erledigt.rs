@@ -232,6 +232,8 @@ fn end(
     }
     vorgang.state = state;
     vorgang.akte.unter.clear();
+    // The father's data and the document have served their purpose (rules.md 10).
+    message.effects.forgets.push(key.clone());
     message.effects.vorgaenge.extend(changes);
     message.keep_vorgang(VorgangChange { key, vorgang });
     Ok(None)
@@ -428,6 +430,7 @@ mod tests {
             // What is owed to the court is still known to the word that tells it.
             let kept = message.vorgang.unwrap();
             assert_eq!(kept.key, keys::hinweis(ONE));
+            assert_eq!(message.effects.forgets, [keys::hinweis(ONE)], "what came goes with it");
             assert!(kept.vorgang.akte.rueckmeldung.is_some() && !kept.vorgang.state.open());
             assert_eq!(said("erledigt", TWO, &mut world).0, Err("S999 hinweis-beendet".into()));
         }

@@ -78,6 +78,8 @@ impl Step for Hinweis {
             },
         };
         message.effects.subjects = subjects;
+        // When its task has ended it goes, whatever becomes of the child's record (rules.md 10).
+        message.effects.subjects.push(change.key.clone());
         let custody = message
             .record
             .hinweis
@@ -320,7 +322,8 @@ mod tests {
         let mut message = notice(false);
         assert_eq!(run(&mut message, &[]), Flow::Next);
         let (kind, mutter) = (message.record.kind.as_ref().unwrap(), message.record.mutter.as_ref().unwrap());
-        let subjects = vec![keys::child(kind, mutter)];
+        let own = keys::hinweis(&message.record.kopf.nachrichten_uuid);
+        let subjects = vec![keys::child(kind, mutter), own];
         assert!(message.effects == crate::effects::Effects { subjects, ..Default::default() });
         assert!(message.vorgang.is_some(), "so that the office is told of the birth");
         assert_eq!(message.values["hinweis"], "keiner");

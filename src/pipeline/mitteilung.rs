@@ -214,7 +214,8 @@ impl Step for Mitteilung {
         }
         hinweis::one_notice(message, change.vorgang.id)?;
         let subject = |(kind, mutter): &(Option<&Kind>, Mutter)| kind.map(|kind| keys::child(kind, mutter));
-        message.effects.subjects = once(paare.iter().filter_map(subject));
+        // When its task has ended it goes, whatever becomes of the children's records (rules.md 10).
+        message.effects.subjects = once(paare.iter().filter_map(subject).chain([change.key.clone()]));
         let changes = hinweis::opened(message, change.vorgang.id, under)?;
         message.effects.vorgaenge.extend(changes);
         // The daily list names it by our id of it.

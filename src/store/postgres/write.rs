@@ -302,7 +302,8 @@ async fn traces(
     let (mut keys, mut inboxes) = (Vec::new(), Vec::new());
     let mut untraced = Vec::new();
     for (winner, (subject, _)) in winners.iter().zip(subjects) {
-        let Some(row) = rows_of.get(&winner.place).filter(|_| subject.is_none()) else { continue };
+        let other = subject.is_none() || puts(winner.work).is_empty();
+        let Some(row) = rows_of.get(&winner.place).filter(|_| other) else { continue };
         keys.extend(winner.work.subjects.iter().map(|key| &key[..]));
         inboxes.extend(winner.work.subjects.iter().map(|_| *row));
         untraced.push(winner);
@@ -319,6 +320,10 @@ async fn traces(
                 remove::messages(tx, &gone, work.id).await?;
             }
         }
+    }
+    for Winner { work, .. } in winners.iter().filter(|winner| !winner.work.forgets.is_empty()) {
+        let gone: Vec<&[u8]> = work.forgets.iter().map(|key| &key[..]).collect();
+        remove::messages(tx, &gone, work.id).await?;
     }
     for Winner { work, .. } in winners.iter().filter(|winner| puts(winner.work).is_empty()) {
         for change in &work.mirror {

@@ -268,6 +268,8 @@ pub struct Work {
     pub wakes: Vec<Tag>,
     /// Children that it speaks of.
     pub subjects: Vec<Tag>,
+    /// Keys under which messages are forgotten.
+    pub forgets: Vec<Tag>,
     /// Hash of the content, for the audit trail.
     pub hash: [u8; 32],
 }
@@ -484,6 +486,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Op
         retrievals: effects.retrievals.clone(),
         wakes: effects.wakes.iter().map(search).collect(),
         subjects: effects.subjects.iter().map(search).collect(),
+        forgets: effects.forgets.iter().map(search).collect(),
         hash: entry.content,
         mandant,
     })

@@ -96,8 +96,11 @@ pub fn entry(
         drop_timer(scene, timer)?;
     }
     // What the child's own key seals needs no other trace to it.
-    if subject.is_none() {
+    if subject.is_none() || puts(work).is_empty() {
         remember_subjects(scene, work, inbox)?;
+    }
+    for key in &work.forgets {
+        remove::messages(scene, key, work.id)?;
     }
     let mut deltas = Deltas::new();
     for change in &work.mirror {

@@ -80,6 +80,7 @@ macro_rules! store_contract {
                 readers_of_a_bestand_do_not_hinder_each_other
                 records_are_counted_and_read_page_by_page
                 a_send_waits_for_its_time a_deletion_reaches_all_that_spoke_of_the_child
+                what_is_forgotten_goes_with_what_it_sent_and_its_vorgang_stays
                 what_leaves_after_a_deletion_goes_when_it_has_arrived;
             time: where_the_children_of_a_partner_were_born_is_counted
                 the_newest_delivery_up_to_a_moment_is_known_whatever_its_verdict

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::common::{
     House, at, bodies, claim, commit_one, delivery, guard, key, moved, open, parked, put, seen, send, sent,
-    settle,
+    settle, vorgang,
 };
 use super::time::{anzahl, neueste};
 
@@ -245,6 +245,42 @@ pub async fn a_deletion_reaches_all_that_spoke_of_the_child(house: &dyn House) {
         vec![MirrorChange::Remove { id: moved, tombstone: key("n"), created: at(7), until: at(1000) }];
     commit_one(&*store, gone).await;
     assert!(!opens(&*store, again).await && !opens(&*store, change).await, "its key reaches the past");
+}
+
+pub async fn what_is_forgotten_goes_with_what_it_sent_and_its_vorgang_stays(house: &dyn House) {
+    let store = open(house).await;
+    // A notice whose Vorgang seals it, one that several seal, and one of another key.
+    let mut ids = Vec::new();
+    for (n, of, cases) in [("one", "n", 1), ("two", "n", 2), ("other", "z", 1)] {
+        let mut entry = delivery("a", "p", n);
+        entry.effects.subjects = vec![key(of)];
+        let case = |nth: i32| VorgangChange {
+            key: key(&format!("{n} {nth}")),
+            vorgang: vorgang("p", VorgangState::BeimJugendamt),
+        };
+        entry.effects.vorgaenge = (0..cases).map(case).collect();
+        entry.effects.sends = vec![send(&format!("c:{n}"), None, "to the office")];
+        ids.push(commit_one(&*store, entry).await);
+    }
+    let lanes = claim(&*store, 10).await;
+    let first = lanes.iter().find(|lane| lane.destination == "c:one").unwrap();
+    assert!(settle(&*store, first, 0, sent(), true, 11).await);
+    let shown = |lines: Vec<String>| {
+        lines.into_iter().filter(|line| line.starts_with("outbox") && !line.ends_with(" -")).count()
+    };
+    assert_eq!(shown(store.essence().await.unwrap()), 3);
+    let mut ended = delivery("a", "p", "ended");
+    ended.effects.forgets = vec![key("n")];
+    ended.effects.sends = vec![send("c:court", None, "what became of it")];
+    let ended = commit_one(&*store, ended).await;
+    assert!(!opens(&*store, ids[0]).await && !opens(&*store, ids[1]).await, "nothing that came is left");
+    assert!(opens(&*store, ids[2]).await && opens(&*store, ended).await);
+    assert_eq!(shown(store.essence().await.unwrap()), 3, "what had arrived is gone, what is owed is not");
+    let owed = lanes.iter().find(|lane| lane.destination == "c:two").unwrap();
+    assert!(settle(&*store, owed, 0, sent(), true, 12).await);
+    assert_eq!(shown(store.essence().await.unwrap()), 2, "it has arrived");
+    let (Fact::Vorgang(kept), _) = ask(&*store, Question::Vorgang(key("one 0"))).await else { panic!() };
+    assert!(kept.is_some(), "what is known of the task stays");
 }
 
 pub async fn what_leaves_after_a_deletion_goes_when_it_has_arrived(house: &dyn House) {
