@@ -19,6 +19,7 @@ pub mod set;
 pub mod shape;
 pub mod skeleton;
 mod standards;
+mod steps;
 pub mod template;
 pub mod within;
 pub mod written;

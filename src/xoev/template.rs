@@ -4,12 +4,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use crate::xml::write::escape_attribute;
+use crate::xoev::steps::{Steps, composed, in_place};
 use crate::xoev::written::Rendered;
 
 /// Steps a template may take; one of ours needs some hundred.
@@ -52,7 +52,14 @@ impl Form {
 #[derive(Debug)]
 pub struct Templates {
     environment: Environment<'static>,
-    forms: BTreeMap<String, Form>,
+    known: BTreeMap<String, Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    form: Form,
+    /// Taken apart when it is written for the first time; without steps where only the library can write it.
+    steps: OnceLock<Option<Steps>>,
 }
 
 impl Default for Templates {
@@ -81,14 +88,15 @@ impl Templates {
             let text: Cow<'_, str> = match (value.kind(), value.as_str()) {
                 // As XML Schema and JSON write it; the library writes it as Python does.
                 (ValueKind::Bool, _) => Cow::Borrowed(if value.is_true() { "true" } else { "false" }),
-                (_, Some(text)) => composed(text),
-                (_, None) => Cow::Owned(composed(&value.to_string()).into_owned()),
+                (_, Some(text)) => Cow::Borrowed(text),
+                (_, None) => Cow::Owned(value.to_string()),
             };
             if matches!(state.auto_escape(), AutoEscape::Json) {
                 return match value.kind() {
                     ValueKind::Bool | ValueKind::Number => out.write_str(&text).map_err(Error::from),
                     ValueKind::String => {
-                        out.write_str(&serde_json::Value::from(text).to_string()).map_err(Error::from)
+                        let quoted = serde_json::Value::from(composed(&text)).to_string();
+                        out.write_str(&quoted).map_err(Error::from)
                     }
                     _ => Err(Error::new(ErrorKind::BadSerialization, "value is not plain")),
                 };
@@ -99,13 +107,13 @@ impl Templates {
                 false => text,
             };
             // The text of the error names no value, only the position of the character.
-            let escaped = escape_attribute(&text)
-                .map_err(|error| Error::new(ErrorKind::BadEscape, error.to_string()))?;
+            let escaped =
+                in_place(&text).map_err(|error| Error::new(ErrorKind::BadEscape, error.to_string()))?;
             out.write_char(BEGIN).map_err(Error::from)?;
             out.write_str(&escaped).map_err(Error::from)?;
             out.write_char(END).map_err(Error::from)
         });
-        Templates { environment, forms: BTreeMap::new() }
+        Templates { environment, known: BTreeMap::new() }
     }
 
     /// Adds the template of a message, or a part (`_name.xml`) that templates include; the error tells line and cause and
@@ -115,9 +123,12 @@ impl Templates {
             let line = text[..at].matches('\n').count() + 1;
             return Err((line, "a character that xml does not have; take it out".to_owned()));
         }
-        if self.forms.insert(message.to_owned(), form).is_some() {
+        let known = Known { form, steps: OnceLock::new() };
+        if self.known.insert(message.to_owned(), known).is_some() {
             return Err((0, "second template of this message; keep one".to_owned()));
         }
+        // It may be a part of others.
+        self.known.values_mut().for_each(|known| known.steps = OnceLock::new());
         self.environment
             .add_template_owned(name(message, form), text.to_owned())
             .map_err(|error| (error.line().unwrap_or(0), plain(&error)))
@@ -140,12 +151,12 @@ impl Templates {
 
     /// Whether there is a template for this message.
     pub fn has(&self, message: &str) -> bool {
-        self.forms.contains_key(message)
+        self.known.contains_key(message)
     }
 
     /// What the template of this message writes.
     pub fn form(&self, message: &str) -> Option<Form> {
-        self.forms.get(message).copied()
+        self.known.get(message).map(|known| known.form)
     }
 
     /// Writes a message.
@@ -154,24 +165,38 @@ impl Templates {
         if form == Form::Xml && holds_mark(values) {
             return Err("a value holds a character that xml does not have".to_owned());
         }
+        let Some(rendered) = self.by_steps(message, form, values) else {
+            return self.by_library(message, form, values);
+        };
+        // Wherever this is built with assertions each document is written both ways.
+        debug_assert!(
+            self.by_library(message, form, values)
+                .is_ok_and(|other| other.text == rendered.text && other.values == rendered.values),
+            "steps and library differ: {message}"
+        );
+        Ok(rendered)
+    }
+
+    fn by_steps(&self, message: &str, form: Form, values: &serde_json::Value) -> Option<Rendered> {
+        let known = self.known.get(message).filter(|_| form == Form::Xml)?;
+        let steps = known.steps.get_or_init(|| Steps::of(&self.environment, &name(message, form)));
+        steps.as_ref()?.write(values)
+    }
+
+    fn by_library(&self, message: &str, form: Form, values: &serde_json::Value) -> Result<Rendered, String> {
         let template = self.environment.get_template(&name(message, form)).map_err(|error| plain(&error))?;
         let marked = template.render(minijinja::Value::from(Serde(values))).map_err(|error| plain(&error))?;
         Ok(taken_apart(&marked))
     }
 }
 
-/// A text in NFC; most are, and nothing is copied then.
-fn composed(text: &str) -> Cow<'_, str> {
-    match text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
-        true => Cow::Borrowed(text),
-        false => Cow::Owned(text.nfc().collect()),
-    }
-}
-
 /// Whether a value holds a mark: it could pass for one of ours.
 fn holds_mark(values: &serde_json::Value) -> bool {
     match values {
-        serde_json::Value::String(text) => text.contains([BEGIN, END]),
+        // Both marks are single octets; all of a text are looked at, which is faster than to stop early.
+        serde_json::Value::String(text) => {
+            text.bytes().fold(false, |found, octet| found | (octet == BEGIN as u8) | (octet == END as u8))
+        }
         serde_json::Value::Array(all) => all.iter().any(holds_mark),
         serde_json::Value::Object(all) => all.values().any(holds_mark),
         _ => false,
@@ -183,22 +208,22 @@ fn taken_apart(marked: &str) -> Rendered {
     let mut rendered = Rendered {
         text: String::with_capacity(marked.len()),
         values: Vec::with_capacity(32),
-        shape: String::with_capacity(marked.len()),
+        shape: Vec::with_capacity(marked.len()),
     };
     let mut rest = marked;
     while let Some(begin) = rest.find(BEGIN) {
         let value = &rest[begin + 1..];
         let end = value.find(END).unwrap_or(value.len());
         rendered.text.push_str(&rest[..begin]);
-        rendered.shape.push_str(&rest[..begin]);
-        rendered.shape.push(BEGIN);
+        rendered.shape.extend_from_slice(&rest.as_bytes()[..begin]);
+        rendered.shape.push(BEGIN as u8);
         let start = rendered.text.len();
         rendered.text.push_str(&value[..end]);
         rendered.values.push(start..rendered.text.len());
         rest = value.get(end + 1..).unwrap_or_default();
     }
     rendered.text.push_str(rest);
-    rendered.shape.push_str(rest);
+    rendered.shape.extend_from_slice(rest.as_bytes());
     rendered
 }
 
@@ -266,16 +291,17 @@ mod tests {
     fn a_document_has_its_values_in_their_places_and_a_shape_without_them() {
         let mut templates = Templates::new();
         templates.add("m", Form::Xml, "<a b=\"{{ x }}\">{{ x }}{{ y }}{% if z %}!{% endif %}</a>").unwrap();
-        let rendered = templates.render("m", &json!({"x": "ä<", "y": "", "z": true})).unwrap();
+        let values = json!({"x": "ä<", "y": "", "z": true});
+        let rendered = templates.by_library("m", Form::Xml, &values).unwrap();
         assert_eq!(rendered.text, "<a b=\"ä&lt;\">ä&lt;!</a>");
         let values: Vec<&str> = rendered.values.iter().map(|range| &rendered.text[range.clone()]).collect();
         assert_eq!(values, ["ä&lt;", "ä&lt;", ""]);
-        assert_eq!(rendered.shape, "<a b=\"\u{1}\">\u{1}\u{1}!</a>");
+        assert_eq!(rendered.shape, b"<a b=\"\x01\">\x01\x01!</a>");
         templates
             .add("n", Form::Xml, "{% macro tag(d) %}{{ d }}-{{ d }}{% endmacro %}<a>{{ tag(x) }}</a>")
             .unwrap();
         let rendered = templates.render("n", &json!({"x": "1"})).unwrap();
-        assert_eq!((rendered.text.as_str(), rendered.shape.as_str()), ("<a>1-1</a>", "<a>\u{1}</a>"));
+        assert_eq!((rendered.text.as_str(), &*rendered.shape), ("<a>1-1</a>", &b"<a>\x01</a>"[..]));
         assert!(templates.render("n", &json!({"x": "\u{1}1\u{2}"})).is_err());
     }
 
@@ -288,5 +314,166 @@ mod tests {
         assert!(templates.render("m", &json!({"a": {}, "b": [], "c": 3})).is_err());
         assert_eq!(templates.form("m"), Some(Form::Json));
         assert!(templates.add("m", Form::Xml, "<a/>").is_err());
+    }
+
+    /// The templates of a package, as they are shipped.
+    fn shipped(package: &str) -> Templates {
+        let mut templates = Templates::new();
+        for file in std::fs::read_dir(format!("xsd/{package}/write")).unwrap() {
+            let path = file.unwrap().path();
+            let file = path.file_name().unwrap().to_str().unwrap();
+            let message = if file.starts_with('_') { file } else { file.rsplit_once('.').unwrap().0 };
+            templates
+                .add(message, Form::of(file).unwrap(), &std::fs::read_to_string(&path).unwrap())
+                .unwrap();
+        }
+        templates
+    }
+
+    /// Every place of a tree of values with what is below it.
+    fn places(values: &serde_json::Value, at: &str, found: &mut Vec<String>) {
+        match values {
+            serde_json::Value::Array(all) => {
+                all.iter().enumerate().for_each(|(n, one)| places(one, &format!("{at}/{n}"), found));
+            }
+            serde_json::Value::Object(all) => {
+                all.iter().for_each(|(name, one)| places(one, &format!("{at}/{name}"), found));
+            }
+            _ => {}
+        }
+        found.push(at.to_owned());
+    }
+
+    #[test]
+    fn steps_write_what_the_library_writes_or_leave_it_to_it() {
+        let templates = shipped("xfamilie/1.3.0");
+        let whole = json!({
+            "id": "1", "zeitpunkt": "2", "test": true, "produkt": {"name": "n", "hersteller": "h", "version": "0"},
+            "autor": {"praefix": "jga", "kennung": "1", "name": "A & O", "erreichbarkeit": [{"kanal": "01", "kennung": "x"}],
+                "anschrift": {"hausnummer": "1", "postleitzahl": "2", "strasse": "s", "wohnort": "w"}},
+            "leser": {"praefix": "jga", "kennung": "2", "name": "e\u{301}<"},
+            "gruende": [{"code": "V000", "spezifisch": [{"code": null, "beschreibung": "b"}]}],
+            "postkorb": {"handle": "h", "zustimmung": false},
+            "original": {"nachrichten_uuid": "u", "nachrichtentyp": "0804", "erstellungszeitpunkt": "e", "transaktionsid": "t"},
+        });
+        let mut all = Vec::new();
+        places(&whole, "", &mut all);
+        let others = [
+            json!(null),
+            json!(""),
+            json!(true),
+            json!(0),
+            json!(-7),
+            json!(1.5),
+            json!([]),
+            json!({}),
+            json!("\u{7}"),
+            json!("\"'<>&\t\n\r"),
+            json!([{"kanal": "1", "kennung": "2"}, {"kanal": "3", "kennung": "4"}]),
+            json!(["1"]),
+        ];
+        let mut changed = vec![(true, whole.clone())];
+        for place in &all {
+            for other in &others {
+                let mut one = whole.clone();
+                let old = std::mem::replace(one.pointer_mut(place).unwrap(), other.clone());
+                changed.push((old.is_string() && other.is_string(), one));
+            }
+            if let Some((parent, name)) = place.rsplit_once('/') {
+                let mut one = whole.clone();
+                if let Some(parent) = one.pointer_mut(parent).and_then(serde_json::Value::as_object_mut) {
+                    parent.shift_remove(name);
+                    changed.push((false, one));
+                }
+            }
+        }
+        let (mut by_steps, mut left) = (0, 0);
+        let mut shapes: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+        for (text, values) in &changed {
+            for message in ["0011", "0001"] {
+                let library = templates.by_library(message, Form::Xml, values);
+                let Some(steps) = templates.by_steps(message, Form::Xml, values) else {
+                    // Such as a list where a text belongs.
+                    left += usize::from(library.is_ok());
+                    assert!(library.is_err() || !text, "{message} {values}");
+                    continue;
+                };
+                let library = library.unwrap();
+                assert_eq!(
+                    (&steps.text, &steps.values),
+                    (&library.text, &library.values),
+                    "{message} {values}"
+                );
+                // Ways through a template stand for one shape, whatever the values are.
+                let shape = shapes.entry(steps.shape).or_insert_with(|| library.shape.clone());
+                assert_eq!(*shape, library.shape, "{message} {values}");
+                by_steps += 1;
+            }
+        }
+        println!("documents by steps {by_steps}, left to the library {left}, shapes {}", shapes.len());
+        assert!(by_steps >= 300 && shapes.len() >= 10, "{by_steps} {}", shapes.len());
+    }
+
+    #[test]
+    fn steps_leave_to_the_library_what_they_do_not_know() {
+        let values = json!({"x": {"y": "1"}, "n": null, "all": ["a", "b"], "no": []});
+        for (number, (text, steps)) in [
+            ("<a>{{ x.y }}</a>", Some("<a>1</a>")),
+            ("<a>{{ x.y ~ ':' ~ x.y }}</a>", Some("<a>1:1</a>")),
+            ("{% set z = 'k' %}<a>{% with w = x %}{{ w.y }}{% endwith %}{{ z }}</a>", Some("<a>1k</a>")),
+            ("{% for w in all %}{% if w == 'a' or w != 'b' %}{{ w }}{% endif %};{% endfor %}", Some("a;;")),
+            ("{% for w in no %}{{ w }}{% endfor %}{% if not no and n is none %}e{% endif %}", Some("e")),
+            ("{% if x.z is defined %}d{% elif q is not defined %}u{% else %}e{% endif %}", Some("u")),
+            // A name is given only where its block goes.
+            (
+                "{% with x = all %}{% endwith %}{{ x.y }}{% for x in all %}{{ x }}{% endfor %}{{ x.y }}",
+                Some("1ab1"),
+            ),
+            // A name given on some ways only, what is made by others, what would be a fault.
+            ("{% if x %}{% set z = '1' %}{% endif %}{{ z }}", None),
+            ("{% for w in all %}{{ loop.index }}{% endfor %}", None),
+            ("{% for w in all if w != 'a' %}{{ w }}{% endfor %}", None),
+            ("{% for w in no %}{% else %}e{% endfor %}", None),
+            ("{% macro m(a) %}{{ a }}{% endmacro %}{{ m(x.y) }}", None),
+            ("{{ x.y | upper }}", None),
+            ("{{ x['y'] }}", None),
+            ("{% if range is defined %}r{% endif %}", None),
+            ("{% if x %}{{ q }}{% endif %}", None),
+            ("{{ n }}", None),
+            ("{{ x.z }}", None),
+            ("{% if x.z %}{% endif %}", None),
+            ("{{ n.z }}", None),
+            ("{% include '_none.xml' %}", None),
+            ("{% include '_self.xml' %}", None),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut templates = Templates::new();
+            let message = format!("m{number}");
+            templates.add(&message, Form::Xml, text).unwrap();
+            templates.add("_self.xml", Form::Xml, "{% include '_self.xml' %}").unwrap();
+            let found = templates.by_steps(&message, Form::Xml, &values).map(|found| found.text);
+            assert_eq!(found.as_deref(), steps, "{text}");
+            if let Some(found) = found {
+                assert_eq!(templates.by_library(&message, Form::Xml, &values).unwrap().text, found, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_templates_that_ask_for_more_are_left_to_the_library() {
+        let mut left = Vec::new();
+        for package in ["xfamilie/1.3.0", "xinneres/6", "xjustiz/3.6.2", "xmeld/26.11"] {
+            let templates = shipped(package);
+            for (message, known) in &templates.known {
+                if Steps::of(&templates.environment, &name(message, known.form)).is_none() {
+                    left.push(format!("{package} {message}"));
+                }
+            }
+        }
+        // A loop with a condition of its own, one that asks which entry is the first, macros.
+        let know = ["xfamilie/1.3.0 0803", "xjustiz/3.6.2 0005007", "xmeld/26.11 1332", "xmeld/26.11 1333"];
+        assert_eq!(left, know);
     }
 }

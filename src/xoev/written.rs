@@ -24,13 +24,17 @@ pub struct Rendered {
     pub text: String,
     /// Where values stand in it, in order.
     pub values: Vec<Range<usize>>,
-    /// The document without them, a mark in the place of each.
-    pub shape: String,
+    /// What the document is without them: its text with a mark in the place of each, or the ways that were taken through its template,
+    /// from which just that follows.
+    pub shape: Vec<u8>,
 }
 
-/// The shapes of a package that were found valid; without a [`Shape`] where it has to be judged whole each time.
+/// Shapes that were found valid; without a [`Shape`] where it has to be judged whole each time.
+type Found = HashMap<Box<[u8]>, Option<Arc<Shape>>>;
+
+/// The shapes of a package that were found valid.
 #[derive(Debug, Default)]
-pub struct Shapes(RwLock<HashMap<Box<str>, Option<Arc<Shape>>>>);
+pub struct Shapes(RwLock<Found>);
 
 /// What is known of a document by its shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
