@@ -1,6 +1,6 @@
 //! `validate`: documents against a schema, without a package. Needs no store and no stage; shows no value of a document.
 //! Schema documents are read from disk near the schema only: never from the net, never over a link, never from more than
-//! two folders above it.
+//! two folders above it. What stands for an address in the net is said by a catalog beside the schema, else found by name.
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,7 @@ use crate::schema::load::{Library, beside};
 use crate::schema::tables::Schema;
 use crate::xml::gate::{self, Document};
 use crate::xml::limits::{GateFault, Limits};
+use crate::xml::tree::Tree;
 
 /// Most faults that are told of one document.
 const MOST_FAULTS: usize = 100;
@@ -26,6 +27,9 @@ const MOST_FILES: usize = 20_000;
 /// Folders above that of the schema in which other schema documents may stand: sets of schemas lie beside each other, and
 /// versions of one package below a common folder.
 const MOST_UP: usize = 2;
+/// What says beside a schema which files stand for addresses in the net (OASIS XML Catalogs), and its namespace.
+const CATALOG: &str = "catalog.xml";
+const CATALOGS: &str = "urn:oasis:names:tc:entity:xmlns:xml:catalog";
 /// Most that is told of all documents, octets: it is held until the last one is read.
 const MOST_TOLD: usize = 64 << 20;
 
@@ -146,26 +150,58 @@ impl Disk {
         text.replace(&format!("{}/", self.folder.display()), "")
     }
 
-    /// The one file in the schema's folder or below of which something holds.
-    fn only(&self, holds: impl Fn(&Path) -> bool) -> Option<String> {
+    /// The file that a catalog beside the schema names for an address or a namespace.
+    fn by_catalog(&self, location: &str, namespace: &str) -> Result<Option<String>, String> {
+        let path = self.folder.join(CATALOG);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let name = path.to_str().ok_or("the path is not utf-8")?;
+        let unfit = |text: String| format!("{CATALOG} beside the schema cannot be used: {text}");
+        let octets = self.octets(name).map_err(unfit)?;
+        let tree = Tree::parse(octets.into(), &limits()).map_err(|error| unfit(error.to_string()))?;
+        let entries = || tree.root().descendants().filter(|element| element.namespace() == CATALOGS);
+        let file = [location, namespace].into_iter().filter(|wanted| !wanted.is_empty()).find_map(|wanted| {
+            let key = |local: &str| if local == "system" { "systemId" } else { "name" };
+            let mut found = entries().filter(|entry| matches!(entry.local(), "uri" | "system"));
+            found.find(|entry| entry.attribute(key(entry.local())) == Some(wanted))?.attribute("uri")
+        });
+        let Some(file) = file else { return Ok(None) };
+        if file.contains(':') || file.starts_with(['/', '\\']) {
+            return Err(unfit(format!("'{file}' is no path below its folder")));
+        }
+        let found = self.within(name, file)?;
+        if !Path::new(&found).exists() {
+            return Err(unfit(format!("'{file}' is not there")));
+        }
+        Ok(Some(found))
+    }
+
+    /// A path as a document writes it.
+    fn within(&self, from: &str, location: &str) -> Result<String, String> {
+        let path = beside(from, &location.replace("%20", " ")).map(|path| format!("/{path}"));
+        path.filter(|path| Path::new(path).starts_with(&self.top)).ok_or_else(|| {
+            format!("stands more than {MOST_UP} folders above the schema, and nothing is read from there")
+        })
+    }
+
+    /// The files in the schema's folder and below of which something holds, two at most.
+    fn those(&self, holds: impl Fn(&Path) -> bool) -> Vec<String> {
         let (mut folders, mut looked) = (vec![self.folder.clone()], 0);
-        let mut found = None;
+        let mut found = Vec::new();
         while let Some(folder) = folders.pop() {
-            let entries = std::fs::read_dir(folder).ok()?.filter_map(Result::ok);
-            for entry in entries {
+            let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+            for entry in entries.filter_map(Result::ok) {
                 looked += 1;
+                let Ok(kind) = entry.file_type() else { return Vec::new() };
                 if looked > MOST_FILES {
-                    return None;
+                    return Vec::new();
                 }
-                let kind = entry.file_type().ok()?;
                 let path = entry.path();
                 if kind.is_dir() {
                     folders.push(path);
-                } else if kind.is_file() && holds(&path) {
-                    if found.is_some() {
-                        return None;
-                    }
-                    found = path.to_str().map(str::to_owned);
+                } else if kind.is_file() && holds(&path) && found.len() < 2 {
+                    found.extend(path.to_str().map(str::to_owned));
                 }
             }
         }
@@ -188,21 +224,33 @@ impl Library for Disk {
             return Ok(location.to_owned());
         }
         if location.contains("://") || location.starts_with("urn:") {
+            if let Some(file) = self.by_catalog(location, namespace)? {
+                return Ok(file);
+            }
             // By the name of the file, else by the namespace: some addresses end with no name.
             let name = location.rsplit('/').next().unwrap_or_default();
-            let by_name = self.only(|path| path.file_name().is_some_and(|found| found == name));
-            return by_name.or_else(|| self.only(|path| has_target(path, namespace))).ok_or_else(|| {
-                "nothing is read from the net; put a document of that name or namespace beside the schema, once"
-                    .to_owned()
-            });
+            let by_name = self.those(|path| path.file_name().is_some_and(|found| found == name));
+            let found = match &*by_name {
+                [_] => by_name,
+                _ => self.those(|path| has_target(path, namespace)),
+            };
+            return match <[String; 1]>::try_from(found) {
+                Ok([file]) => Ok(file),
+                Err(found) => Err(format!(
+                    "nothing is read from the net, and {} beside the schema; put the document there, or say which it is in \
+                     {CATALOG} beside the schema: <catalog xmlns=\"{CATALOGS}\"><uri name=\"{location}\" uri=\"FILE\"/></catalog>",
+                    if found.is_empty() {
+                        "no document of that name or namespace is"
+                    } else {
+                        "more than one of that namespace are"
+                    },
+                )),
+            };
         }
         if location.starts_with(['/', '\\']) {
             return Err("only documents beside the schema are read; write a relative path".to_owned());
         }
-        let path = beside(from, &location.replace("%20", " ")).map(|path| format!("/{path}"));
-        path.filter(|path| Path::new(path).starts_with(&self.top)).ok_or_else(|| {
-            format!("stands more than {MOST_UP} folders above the schema, and nothing is read from there")
-        })
+        self.within(from, location)
     }
 
     fn octets(&self, name: &str) -> Result<Vec<u8>, String> {

@@ -103,10 +103,8 @@ impl<'d> Builder<'d> {
 
     fn unfit(&self, complex: usize, unfit: Unfit) -> SchemaFault {
         let (text, unsupported) = match unfit {
-            Unfit::Ambiguous(name) => (
-                format!(
-                    "the content is ambiguous: two particles may take '{name}' (Unique Particle Attribution)"
-                ),
+            Unfit::Ambiguous(name, which) => (
+                format!("the content is ambiguous: {which} may take '{name}' (Unique Particle Attribution)"),
                 false,
             ),
             Unfit::TooLarge => ("the content model is too large to be compiled".to_owned(), true),

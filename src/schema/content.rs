@@ -63,8 +63,8 @@ impl Particle {
 /// Why a content model cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unfit {
-    /// Two particles may take the same element.
-    Ambiguous(String),
+    /// Two particles may take the same element: which, and what they are.
+    Ambiguous(String, &'static str),
     /// The tables would be too large.
     TooLarge,
     /// Those of all contents together would be.
@@ -146,7 +146,7 @@ fn all(particle: &Particle, parts: &[Arc<Particle>], known: &Known<'_>) -> Resul
     }
     names.sort_unstable();
     match names.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        Some(pair) => Err(Unfit::Ambiguous((known.show)(pair[0].0))),
+        Some(pair) => Err(Unfit::Ambiguous((known.show)(pair[0].0), "two particles")),
         None => Ok(All { names, required, optional: particle.min == 0 }),
     }
 }
@@ -530,23 +530,24 @@ impl<'k> Plan<'k> {
         let guarded = |edges: [u32; 2]| {
             edges.iter().any(|edge| state.edges[*edge as usize].action != Action::default())
         };
-        let clash = |name: String, edges: [u32; 2]| {
+        let clash = |name: String, which: &'static str, edges: [u32; 2]| {
             // With the counts written out there may be no doubt: `a{2,2}, a`.
-            if guarded(edges) { Stop::Doubt } else { Stop::Unfit(Unfit::Ambiguous(name)) }
+            if guarded(edges) { Stop::Doubt } else { Stop::Unfit(Unfit::Ambiguous(name, which)) }
         };
         if let Some(pair) = state.names.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            return Err(clash((self.known.show)(pair[0].0), [pair[0].2, pair[1].2]));
+            return Err(clash((self.known.show)(pair[0].0), "two particles", [pair[0].2, pair[1].2]));
         }
         for (at, (wildcard, edge)) in state.wildcards.iter().enumerate() {
             let allowed = &self.known.wildcards[*wildcard as usize].allowed;
             for (name, _, other) in &state.names {
                 if allowed.has((self.known.space_of)(*name)) {
-                    return Err(clash((self.known.show)(*name), [*edge, *other]));
+                    let name = (self.known.show)(*name);
+                    return Err(clash(name, "an element and a wildcard beside it", [*edge, *other]));
                 }
             }
             for (wildcard, other) in &state.wildcards[at + 1..] {
                 if allowed.meets(&self.known.wildcards[*wildcard as usize].allowed) {
-                    return Err(clash("any".to_owned(), [*edge, *other]));
+                    return Err(clash("any".to_owned(), "two wildcards", [*edge, *other]));
                 }
             }
         }

@@ -238,3 +238,63 @@ fn documents_and_schemas_in_other_encodings_are_read_or_refused_as_such() {
         assert_eq!(lines[3]["faults"][0]["code"], json!("encoding"));
     }
 }
+
+#[test]
+fn a_catalog_beside_the_schema_says_what_stands_for_an_address() {
+    let folder = folder();
+    let root = folder.path();
+    let schema = |name: &str| {
+        format!(
+            r#"<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:b"><xs:element name="{name}" type="xs:int"/></xs:schema>"#
+        )
+    };
+    for part in ["one", "two"] {
+        fs::create_dir(root.join(part)).unwrap();
+        fs::write(root.join(part).join("b.xsd"), schema(part)).unwrap();
+    }
+    let entry = r#"<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:b="urn:b"><xs:import namespace="urn:b" schemaLocation="https://example.invalid/b/"/><xs:element name="a"><xs:complexType><xs:sequence><xs:element ref="b:two"/></xs:sequence></xs:complexType></xs:element></xs:schema>"#;
+    fs::write(root.join("net.xsd"), entry).unwrap();
+    fs::write(root.join("two.xml"), r#"<a><two xmlns="urn:b">2</two></a>"#).unwrap();
+    let with = |catalog: Option<&str>| {
+        let path = root.join("catalog.xml");
+        match catalog {
+            Some(entries) => {
+                let text = format!(
+                    r#"<catalog xmlns="urn:oasis:names:tc:entity:xmlns:xml:catalog">{entries}</catalog>"#
+                );
+                fs::write(path, text).unwrap();
+            }
+            None => drop(fs::remove_file(path)),
+        }
+        let output = validate(root, &["net.xsd", "two.xml"]);
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, told, why) = with(None);
+    assert_eq!((code, told), (Some(2), String::new()));
+    let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(why.contains("more than one of that namespace") && why.contains("catalog.xml"), "{why}");
+    for known in [
+        r#"<uri name="https://example.invalid/b/" uri="two/b.xsd"/>"#,
+        r#"<group><system systemId="https://example.invalid/b/" uri="./two/b.xsd"/></group>"#,
+        // The address counts before the namespace.
+        r#"<uri name="urn:b" uri="one/b.xsd"/><uri name="https://example.invalid/b/" uri="two/b.xsd"/>"#,
+        r#"<uri name="urn:b" uri="two/b.xsd"/>"#,
+    ] {
+        let (code, told, why) = with(Some(known));
+        assert_eq!((code, told.as_str()), (Some(0), "two.xml: valid\n"), "{known} {why}");
+    }
+    for (wrong, word) in [
+        (r#"<uri name="urn:b" uri="three/b.xsd"/>"#, "'three/b.xsd' is not there"),
+        (r#"<uri name="urn:b" uri="../../../../../../../../b.xsd"/>"#, "folders above"),
+        (r#"<uri name="urn:b" uri="/etc/passwd"/>"#, "no path below its folder"),
+        (r#"<uri name="urn:b" uri="https://example.invalid/c.xsd"/>"#, "no path below its folder"),
+        (r#"<uri name="urn:b""#, "catalog.xml beside the schema cannot be used"),
+        (r#"<uri name="urn:c" uri="two/b.xsd"/>"#, "more than one of that namespace"),
+    ] {
+        let (code, told, why) = with(Some(wrong));
+        assert_eq!((code, told), (Some(2), String::new()), "{wrong}");
+        // Long lines are broken where they are shown.
+        let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(why.contains(word), "{wrong} {why}");
+    }
+}
