@@ -5,6 +5,9 @@
 /// How much of a line is looked at; more than any length or coding needs.
 const KEPT: usize = 128;
 
+/// The most digits of the size of a chunk.
+const MOST_DIGITS: usize = 16;
+
 /// The octet that no head may hold: the parser that gets it, and the end of the head behind it, answers 400. Elsewhere it would pass
 /// over it.
 const REFUSED: u8 = 0;
@@ -205,6 +208,10 @@ impl Heads {
 
     fn chunk(&mut self, text: &[u8]) -> bool {
         let digits = text.iter().take_while(|octet| octet.is_ascii_hexdigit()).count();
+        // More than a size needs: behind as many zeros as are looked at a digit could stand, and the parser would read another size.
+        if digits > MOST_DIGITS {
+            return false;
+        }
         let size = std::str::from_utf8(&text[..digits]).ok();
         let size = size.and_then(|digits| u64::from_str_radix(digits, 16).ok());
         let Some(size) = size.filter(|size| *size < u64::MAX / 2) else { return false };
@@ -265,6 +272,13 @@ mod tests {
         }
         let long = format!("POST / HTTP/1.1\r\nTransfer-Encoding: {}chunked\r\n\r\n", " ".repeat(KEPT));
         assert!(refused(&long));
+        // The parser reads five octets here, and the guard would have read an end.
+        for zeros in [17, KEPT - 1, KEPT, 2 * KEPT] {
+            let size = format!("{}5", "0".repeat(zeros));
+            assert!(refused(&format!(
+                "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{size}\r\nabcde\r\n0\r\n\r\n"
+            )));
+        }
         for good in [
             "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.0\r\n\r\n",
             "POST / HTTP/1.1\r\nContent-Length: 4\r\nContent-Length: 4\r\n\r\n\n\n\n\nGET / HTTP/1.1\r\n\r\n",

@@ -55,6 +55,10 @@ fn refused() -> Vec<(String, String)> {
             post(&format!("Transfer-Encoding: {coding}\r\n"), "4\r\n<a/>\r\n0\r\n\r\n"),
         );
     }
+    for zeros in [17, 130] {
+        let size = format!("{}4", "0".repeat(zeros));
+        put(&format!("{zeros} zeros before a size"), post(chunked, &format!("{size}\r\n<a/>\r\n0\r\n\r\n")));
+    }
     for (name, lines) in [
         ("coding and length", format!("{chunked}{length}")),
         ("length and coding", format!("{length}{chunked}")),
