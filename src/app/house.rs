@@ -205,6 +205,7 @@ impl House {
             stage,
             data: place.data.clone(),
             config: place.config.clone(),
+            parts_lie: place.store_folder(&fit.compiled),
         };
         let (sources, applied) = (Mutex::default(), Mutex::default());
         let shared = Arc::new(Shared { place, around, core: engine.core.clone(), sources, applied });
@@ -239,9 +240,29 @@ impl House {
 
 /// Opens the store as a running process of it; also how many claims nobody needed.
 async fn begun(place: &Place, compiled: &Compiled) -> Result<(Arc<dyn Store>, u64), StoreError> {
+    not_a_missing_mount(place, compiled)?;
     let store = open_store(place, compiled, false)?;
     let garbage = store.begin_run().await?;
     Ok((store, garbage))
+}
+
+/// A run of a real stage begins no store where there is none: a volume that is not mounted looks like that, and what would be acknowledged
+/// meanwhile would lie below it, unseen, once it is there again.
+fn not_a_missing_mount(place: &Place, compiled: &Compiled) -> Result<(), StoreError> {
+    let Lies::Folder(folder) = lies(place, compiled) else { return Ok(()) };
+    let none = || Ok(store_versions(place, compiled)?.iter().all(|tables| tables.found.is_none()));
+    match compiled.stage.stage.is_real() && none()? {
+        false => Ok(()),
+        true => Err(StoreError::Refused(
+            format!(
+                "there is no store in {}, and a run of stage {} begins none: mount its volume, or put the store back; a new house is begun \
+                 with `drehscheibe migrate`, once",
+                folder.display(),
+                compiled.stage.stage.as_str()
+            )
+            .into(),
+        )),
+    }
 }
 
 /// The same as often as it takes: a database that comes back later finds the process waiting, as one that went while it ran would.

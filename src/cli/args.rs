@@ -181,7 +181,7 @@ pub enum Command {
         after_help = "Example:\n  drehscheibe doctor --config deploy/stages/produktion --data /var/lib/drehscheibe"
     )]
     Doctor,
-    /// Bring the tables of the stage's store up to this program's version, and say what was made; needs no running process.
+    /// Bring the tables of the stage's store up to this program's version, or begin it, and say what was made; needs no running process.
     #[command(after_help = "Example:\n  drehscheibe migrate --config deploy/stages/produktion\n\n\
         On PostgreSQL with the login `owner` of the store; several at once wait for each other.")]
     Migrate,

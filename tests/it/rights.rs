@@ -242,6 +242,32 @@ async fn wait_ready(http: SocketAddr) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_of_a_real_stage_takes_no_empty_folder_for_a_new_house() {
+    let stage = StageDir::new([free_port(), free_port()]);
+    for name in ["key", "bremen", "whsec"] {
+        mode(&stage.stage().join("secrets").join(name), 0o440);
+    }
+    edit(&stage, "stage: test", "stage: abnahme");
+    let (fine, said) = within(&stage, &["run"], 30);
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(!fine && flat.contains("begins none") && flat.contains("drehscheibe migrate"), "{said}");
+    assert!(!stage.data().join("store/drehscheibe.db").exists(), "nothing was begun");
+    let (fine, said) = within(&stage, &["migrate"], 30);
+    assert!(fine, "{said}");
+    let mut running = stage.start(None);
+    wait_ready(stage.http).await;
+    assert!(running.terminate());
+    // As a volume looks that is not mounted.
+    fs::rename(stage.data().join("store"), stage.data().join("anderswo")).unwrap();
+    let (fine, said) = within(&stage, &["run"], 30);
+    assert!(!fine && said.contains("mount its volume"), "{said}");
+    fs::rename(stage.data().join("anderswo"), stage.data().join("store")).unwrap();
+    let mut running = stage.start(None);
+    wait_ready(stage.http).await;
+    assert!(running.terminate());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_that_is_held_is_told_and_one_that_is_removed_admits_nobody() {
     let stage = StageDir::new([free_port(), free_port()]);
     let store = stage.data().join("store");

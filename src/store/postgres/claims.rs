@@ -187,6 +187,14 @@ impl SpoolWrite for Writing {
     }
 }
 
+/// Refuses a folder of claims that holds none of those that rows name.
+pub async fn are_there(base: &Base) -> Stored<()> {
+    let client = base.db.get().await?;
+    let named = one(&client, sql!("claim_first"), &[]).await?.is_some();
+    let folder = base.claims.clone();
+    tokio::task::spawn_blocking(move || folder.is_the_stores(named)).await.map_err(|_| broken())?
+}
+
 /// Removes files that no row names and no living process holds.
 pub async fn collect(base: &Base, begun: &Begun, dead: &[i64]) -> Stored<u64> {
     let client = base.db.get().await?;

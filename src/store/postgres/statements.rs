@@ -19,6 +19,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("bestand_put", include_str!("sql/bestand_put.sql")),
     ("breaker_list", include_str!("sql/breaker_list.sql")),
     ("breaker_set", include_str!("sql/breaker_set.sql")),
+    ("claim_first", include_str!("sql/claim_first.sql")),
     ("claim_names", include_str!("sql/claim_names.sql")),
     ("claim_needed", include_str!("sql/claim_needed.sql")),
     ("claim_needless", include_str!("sql/claim_needless.sql")),

@@ -139,6 +139,7 @@ impl PostgresStore {
 impl Store for PostgresStore {
     async fn begin_run(&self) -> Result<u64, StoreError> {
         self.watch()?;
+        claims::are_there(&self.base).await?;
         let dead = bury::at_start(&self.base).await?;
         recovery::next_epoch(&self.base).await?;
         recovery::forget_marks(&self.base).await?;

@@ -20,6 +20,9 @@ use crate::store::sealing::keys::MandantKey;
 use crate::store::sealing::prepare::claim_place;
 use crate::store::sealing::values::{Stored, disk, sealing};
 
+/// By a folder of this name a person says that the claims are lost and the house starts without them.
+const LOST: &str = "lost";
+
 /// The folder of claims.
 #[derive(Clone, Debug)]
 pub struct Folder(PathBuf);
@@ -37,6 +40,28 @@ impl Folder {
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Refuses to be of use where rows name claims (`named`) and none lies here: a volume that is not mounted looks like that, and what would
+    /// be written meanwhile would lie below it, unseen, once it is there again.
+    pub fn is_the_stores(&self, named: bool) -> Stored<()> {
+        if !named {
+            return Ok(());
+        }
+        for found in fs::read_dir(&self.0).map_err(disk)? {
+            let found = found.map_err(disk)?;
+            if found.file_name() == LOST || found.file_type().map_err(disk)?.is_file() {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Refused(
+            format!(
+                "the folder of large parts {} is empty, and messages name parts in it: mount its volume, or put the parts back from the backup; \
+                 where they are lost for good, make a folder `{LOST}` in it, and each is told when it is needed",
+                self.0.display()
+            )
+            .into(),
+        ))
     }
 
     /// The file of a claim; its name is checked, so that no handle leads elsewhere.

@@ -164,7 +164,7 @@ impl SpoolWrite for Writing {
         let place = move || -> Stored<(Vec<u8>, Hold)> {
             let target = folder.file(&named)?;
             let mut held = pending.lock();
-            let there = target.exists();
+            let there = target.try_exists().map_err(disk)?;
             // The same content is there already: its file and key serve both.
             let before = held.finished.remove(&named);
             let holders = 1 + before.as_ref().map_or(0, |before| before.holders);

@@ -153,6 +153,10 @@ impl SqliteStore {
     /// wait again, claims that no row names go (their number is returned).
     pub async fn lock_for_run(&self) -> Result<u64, StoreError> {
         let lock = Lock::of_run(&self.folder)?;
+        let named = |db: &rusqlite::Connection, _: &Keyring| -> Stored<bool> {
+            db.prepare_cached(sql!("claim_first")).and_then(|mut first| first.exists([])).map_err(trouble)
+        };
+        self.claims.is_the_stores(self.readers.read(named).await?)?;
         *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = Some(lock);
         self.runs.store(true, Ordering::Release);
         self.write(|scene| {

@@ -41,6 +41,7 @@ const WHOLE: &[&str] = &[
 ];
 /// Indexes that hold only what the statement looks for, or in the order in which it stops at its limit: read from their beginning.
 const FROM_THE_BEGINNING: &[&str] = &[
+    "claim_first",
     "claim_names",
     "doubt_all",
     "doubt_count",

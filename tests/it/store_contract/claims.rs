@@ -81,6 +81,34 @@ pub async fn damaged_claims_are_found(house: &dyn House) {
     }
 }
 
+pub async fn an_empty_folder_is_no_folder_of_a_store_that_names_claims(house: &dyn House) {
+    let (store, _) = house.run().await.unwrap();
+    let part = spool(&*store, "a", b"kept").await;
+    let mut entry = delivery("a", "p", "1");
+    Arc::make_mut(&mut entry.envelope).parts = vec![part.clone()];
+    commit_one(&*store, entry).await;
+    store.close(std::time::Duration::from_secs(5)).await.unwrap();
+    drop(store);
+    // As a volume looks that is not mounted.
+    let (there, aside) = (claims_of(house).remove(0), house.claims().with_extension("volume"));
+    std::fs::rename(&there, &aside).unwrap();
+    let refused = house.run().await.map(|(_, removed)| removed).unwrap_err();
+    assert!(
+        matches!(&refused, StoreError::Refused(text) if text.to_string().contains("mount its volume")),
+        "{refused}"
+    );
+    // A person says that they are lost.
+    std::fs::create_dir(house.claims().join("lost")).unwrap();
+    let (store, _) = house.run().await.unwrap();
+    assert!(matches!(read_claim(&*store, "a", &part.claim).await, Err(StoreError::Corrupt(_))));
+    store.close(std::time::Duration::from_secs(5)).await.unwrap();
+    drop(store);
+    std::fs::remove_dir(house.claims().join("lost")).unwrap();
+    std::fs::rename(&aside, &there).unwrap();
+    let (store, _) = house.run().await.unwrap();
+    assert_eq!(read_claim(&*store, "a", &part.claim).await.unwrap(), b"kept");
+}
+
 pub async fn a_claim_of_another_mandant_does_not_open(house: &dyn House) {
     let store = open(house).await;
     commit_one(&*store, delivery("b", "p", "0")).await;

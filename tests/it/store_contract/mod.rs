@@ -105,7 +105,8 @@ macro_rules! store_contract {
                 keys_that_are_lost_are_told_and_what_they_sealed_is_taken_anew
                 a_recovering_store_is_neither_copied_nor_opened_early no_bestand_is_fresh_after_a_recovery
                 a_backup_is_read_back_whole;
-            claims: parts_go_round_in_bounded_memory damaged_claims_are_found small_and_empty_parts
+            claims: an_empty_folder_is_no_folder_of_a_store_that_names_claims
+                parts_go_round_in_bounded_memory damaged_claims_are_found small_and_empty_parts
                 claims_nobody_needs_are_collected a_claim_that_everybody_let_go_goes_at_once a_claim_of_another_mandant_does_not_open;);
     };
     (@each $name:ident, $house:expr, $($part:ident: $($case:ident)*;)*) => {
