@@ -42,7 +42,7 @@ impl Headers {
                 if !value.is_empty() {
                     value.push(' ');
                 }
-                value.push_str(line.trim_matches([' ', '\t']));
+                value.push_str(&spaced(line));
                 continue;
             }
             let (name, value) = line.split_once(':').ok_or(MimeError::BadHeader("line without a colon"))?;
@@ -52,7 +52,7 @@ impl Headers {
             if lines.len() >= most {
                 return Err(MimeError::TooManyHeaders);
             }
-            lines.push((name.to_ascii_lowercase(), value.trim_matches([' ', '\t']).to_owned()));
+            lines.push((name.to_ascii_lowercase(), spaced(value)));
         }
         Self::check(lines)
     }
@@ -116,6 +116,11 @@ impl Headers {
     }
 }
 
+/// A value without white space around it; a tab within it is a space, as nobody could write it into a header again.
+fn spaced(value: &str) -> String {
+    value.trim_matches([' ', '\t']).replace('\t', " ")
+}
+
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Headers").field("lines", &self.lines.len()).finish_non_exhaustive()
@@ -142,6 +147,13 @@ mod tests {
         assert_eq!(headers.encoding(), Encoding::Base64);
         assert_eq!(headers.get("x"), Some("y"));
         assert!(!format!("{headers:?}").contains("Müller"));
+    }
+
+    #[test]
+    fn a_tab_within_a_value_is_a_space() {
+        let headers =
+            Headers::parse(b"Content-Type: a/b;\tc=d\r\nContent-Disposition: x; name=\"a\tb\"", 8).unwrap();
+        assert_eq!((headers.content_type(), headers.name()), (Some("a/b; c=d"), Some("a b")));
     }
 
     #[test]

@@ -146,6 +146,34 @@ pub fn quoted(text: &str) -> Result<String, MimeError> {
     Ok(quoted)
 }
 
+/// The longest media type that is handed on; a property of AMQP holds no longer text.
+const LONGEST_TYPE: usize = 255;
+
+/// A media type that a sender wrote, as it may be handed on to whoever it may: with its parameters where they are short and nothing but
+/// printable ASCII, else without; of what is no media type even then nothing is said.
+pub fn handed_on(content_type: &str) -> &str {
+    let fits = |text: &str| {
+        text.len() <= LONGEST_TYPE
+            && text.bytes().all(|octet| matches!(octet, b' '..=b'~'))
+            && text.contains('/')
+    };
+    let bare = || content_type.split(';').next().unwrap_or_default().trim();
+    if fits(content_type) {
+        content_type
+    } else if fits(bare()) {
+        bare()
+    } else {
+        "application/octet-stream"
+    }
+}
+
+/// Writes a name that a sender gave as a quoted string: control characters, which could end the header, become spaces.
+pub fn quoted_name(name: &str) -> String {
+    let printable: String =
+        name.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
+    quoted(&printable).unwrap_or_default()
+}
+
 /// Says whether `text` is a token of RFC 2045 (what names of headers and parameters are made of).
 pub fn is_token(text: &str) -> bool {
     !text.is_empty()

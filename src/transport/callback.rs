@@ -21,6 +21,7 @@ use super::settings::{self, Secret, Span};
 use super::tls::{self, Identity};
 use crate::clock::Clock;
 use crate::envelope::Envelope;
+use crate::mime::media::handed_on;
 use address::{Refused, Resolver};
 use sign::Key;
 
@@ -162,7 +163,7 @@ impl CallbackDestination {
         let id = envelope.head.id.to_string();
         let timestamp = self.clock.now().as_second().to_string();
         let signature = sign::header(&self.keys, &id, &timestamp, &envelope.body);
-        let content_type = envelope.head.content_type.as_deref().unwrap_or("application/json");
+        let content_type = envelope.head.content_type.as_deref().map_or("application/json", handed_on);
         let mut headers = HeaderMap::new();
         let mut put = |name: &'static str, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value) {

@@ -494,6 +494,8 @@ pub struct Surroundings {
     pub data: PathBuf,
     /// Folder that relative paths of certificates are relative to.
     pub config: PathBuf,
+    /// Folder below which parts of deliveries are laid down: its disk has to have room for them.
+    pub parts_lie: PathBuf,
 }
 
 /// A transport's description in the menu: how it is checked and built.

@@ -60,6 +60,20 @@ async fn a_consumer_sees_type_and_test_without_opening_anything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_media_type_that_no_property_holds_leaves_without_its_parameters() {
+    let Some(broker) = shared().await else { return };
+    let house = House::new();
+    let client = broker.client(USER).await;
+    client.declare("out.lang", "quorum", &[]).await;
+    let to = destination(&house, &broker.settings(json!({})), json!({"routing-key": "out.lang"}));
+    let mut envelope = outgoing("<auskunft/>");
+    envelope.head.content_type = Some(format!("application/xml; x={}", "y".repeat(300)));
+    until_sent(&to, &envelope).await;
+    let got = client.take("out.lang").await;
+    assert_eq!(got.properties.content_type().as_ref().unwrap().as_str(), "application/xml");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_outcome_belongs_to_its_own_message_though_many_are_under_way() {
     let Some(broker) = shared().await else { return };
     let house = House::new();

@@ -145,3 +145,40 @@ async fn a_part_of_50_mib_passes_through_without_staying_in_memory() {
     assert!(ahead < 16 << 20, "{ahead} octets were held somewhere");
     door.running.end().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_a_sender_calls_a_part_is_kept_as_it_can_be_handed_on() {
+    let door = http_door(House::new(), json!({})).await;
+    let long = format!("Content-Type: text/xml; x={}", "y".repeat(300));
+    let content = body(&[
+        (&["Content-Disposition: form-data; name=document", &long], b"<a/>"),
+        (
+            &["Content-Disposition: form-data; name=\"a\tb.pdf\"", "Content-Type: application/pdf;\tx=y"],
+            b"%PDF",
+        ),
+    ]);
+    assert_eq!(send(&door, "multipart/mixed; boundary=grenze", content).await.status(), 202);
+    let client = reqwest::Client::new().post(door.url("/v1/lieferungen")).bearer_auth("geheim-ja-nord");
+    let alone = client.header("content-type", long.strip_prefix("Content-Type: ").unwrap()).body("<b/>");
+    assert_eq!(alone.send().await.unwrap().status(), 202);
+    let delivered = door.house.delivered();
+    assert_eq!(delivered[0].head.content_type.as_deref(), Some("text/xml"));
+    assert_eq!(delivered[1].head.content_type.as_deref(), Some("text/xml"));
+    let part = &delivered[0].parts[0];
+    assert_eq!((&*part.name, &*part.content_type), ("a b.pdf", "application/pdf; x=y"));
+    door.running.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_disk_that_is_looked_at_is_the_one_on_which_parts_lie() {
+    let house = House::new();
+    // Nothing is free there, whatever the data folder has.
+    *house.parts_lie.lock().unwrap() = Some("/proc".into());
+    let door = http_door(house, json!({})).await;
+    let content = body(&[
+        (&["Content-Disposition: form-data; name=document", "Content-Type: text/xml"], b"<a/>"),
+        (&["Content-Disposition: form-data; name=b", "Content-Type: application/pdf"], b"%PDF"),
+    ]);
+    assert_eq!(send(&door, "multipart/mixed; boundary=grenze", content).await.status(), 503);
+    door.running.end().await.unwrap();
+}

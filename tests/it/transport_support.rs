@@ -38,6 +38,10 @@ pub struct House {
     pub http: Mutex<Arc<Vec<HttpBinding>>>,
     /// Where parts are written.
     pub spooled: tempfile::TempDir,
+    /// The partner whose questions for its mailbox are never answered.
+    pub unanswered: Mutex<Option<String>>,
+    /// Where parts lie, if not there.
+    pub parts_lie: Mutex<Option<std::path::PathBuf>>,
     /// Due timers, handed out once each.
     pub timers: Mutex<VecDeque<Envelope>>,
     /// The one message that standings know: partner, id, stand.
@@ -79,6 +83,8 @@ impl House {
             admission: Mutex::new(Arc::new(Admission { entries })),
             http: Mutex::new(Arc::new(vec![binding])),
             spooled: tempfile::tempdir().unwrap(),
+            unanswered: Mutex::default(),
+            parts_lie: Mutex::default(),
             timers: Mutex::default(),
             standing: Mutex::default(),
             written: Arc::default(),
@@ -102,6 +108,12 @@ impl House {
             stage: Stage::Test,
             data: self.spooled.path().to_owned(),
             config: self.spooled.path().to_owned(),
+            parts_lie: self
+                .parts_lie
+                .lock()
+                .unwrap()
+                .clone()
+                .unwrap_or_else(|| self.spooled.path().to_owned()),
         }
     }
 
@@ -350,6 +362,9 @@ impl Mailboxes for House {
         _: Option<Uuid>,
         _: usize,
     ) -> Result<Option<Vec<Item>>, Busy> {
+        if self.unanswered.lock().unwrap().as_ref() == Some(&partner.id) {
+            std::future::pending::<()>().await;
+        }
         let letter = self.letter.lock().unwrap().clone();
         Ok(letter.filter(|(owner, _)| *owner == partner.id).map(|(_, envelope)| {
             vec![Item {

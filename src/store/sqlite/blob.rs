@@ -45,7 +45,11 @@ impl Fresh {
 impl Closed {
     /// Reads a row.
     pub fn read(connection: &Connection, row: i64) -> Stored<Closed> {
-        let mut get = connection.prepare_cached(sql!("sealed_get")).map_err(trouble)?;
+        Closed::by(connection, sql!("sealed_get"), row)
+    }
+
+    fn by(connection: &Connection, sql: &str, row: i64) -> Stored<Closed> {
+        let mut get = connection.prepare_cached(sql).map_err(trouble)?;
         get.query_row([row], |r| {
             Ok(Closed {
                 mandant: r.get(0)?,
@@ -93,6 +97,16 @@ impl Opened {
         owner: Owner,
     ) -> Stored<Option<Opened>> {
         Closed::read(connection, row)?.open(connection, keyring, owner)
+    }
+
+    /// Reads and opens a row without what came, which may be long.
+    pub fn without_body(
+        connection: &Connection,
+        keyring: &Keyring,
+        row: i64,
+        owner: Owner,
+    ) -> Stored<Option<Opened>> {
+        Closed::by(connection, sql!("sealed_heads"), row)?.open(connection, keyring, owner)
     }
 
     /// Wraps the row's data key anew: by a child's or Vorgang's key, else by the Mandant's.

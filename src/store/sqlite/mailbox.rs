@@ -149,7 +149,7 @@ fn end(
 
 /// The head of a row; `None` where its content went or does not open.
 fn head_of(connection: &Connection, keyring: &Keyring, sealed: i64, id: Uuid) -> Stored<Option<SendHead>> {
-    due::head(Opened::read(connection, keyring, sealed, Owner::new("outbox", id)))
+    due::head(Opened::without_body(connection, keyring, sealed, Owner::new("outbox", id)))
 }
 
 /// By which ticket a row was closed; `None` where its content went or does not open.
@@ -159,7 +159,7 @@ fn reference(
     sealed: i64,
     owner: Owner,
 ) -> Stored<Option<String>> {
-    let opened = due::readable(Opened::read(connection, keyring, sealed, owner))?;
+    let opened = due::readable(Opened::without_body(connection, keyring, sealed, owner))?;
     let note = opened.map(|opened| opened.note::<SendNote>()).transpose()?;
     Ok(note.and_then(|note| note.reference))
 }
@@ -195,7 +195,7 @@ fn lying(
             Ok((item, r.get(6)?))
         };
         let (item, sealed) = read(r).map_err(trouble)?;
-        let opened = Opened::read(connection, keyring, sealed, Owner::new("outbox", item.id));
+        let opened = Opened::without_body(connection, keyring, sealed, Owner::new("outbox", item.id));
         items.push(item.with_head(opened)?);
     }
     Ok(items)

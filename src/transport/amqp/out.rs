@@ -13,7 +13,7 @@ use super::settings::{ChannelSettings, Settings};
 use super::way;
 use crate::clock::Clock;
 use crate::envelope::{Envelope, Part};
-use crate::mime::media::{Boundary, quoted};
+use crate::mime::media::{Boundary, handed_on, quoted_name};
 use crate::mime::writer::Writer;
 use crate::transport::port::{BuildError, Channel, Destination, Receipt, SendError, Spool, Surroundings};
 use crate::transport::settings;
@@ -81,7 +81,7 @@ impl AmqpDestination {
     }
 
     async fn octets(&self, envelope: &Envelope) -> Result<(Vec<u8>, String), SendError> {
-        let content_type = envelope.head.content_type.clone().unwrap_or_else(|| "application/xml".to_owned());
+        let content_type = envelope.head.content_type.as_deref().map_or("application/xml", handed_on);
         let parts: u64 = envelope.parts.iter().map(|part| part.size).sum();
         if (envelope.body.len() as u64).saturating_add(parts) > self.max_body as u64 {
             return Err(SendError::Never {
@@ -89,15 +89,14 @@ impl AmqpDestination {
             });
         }
         if envelope.parts.is_empty() {
-            return Ok((envelope.body.to_vec(), content_type));
+            return Ok((envelope.body.to_vec(), content_type.to_owned()));
         }
         let broken = |_| SendError::Never { cause: "the parts cannot be written as multipart".to_owned() };
         // By chance, so that no content can hold it; what stays the same on each attempt is the message's id.
         let boundary = Boundary::new(&format!("drehscheibe-{}", Uuid::new_v4())).map_err(broken)?;
         let mut writer = Writer::new(&boundary);
         let mut octets = Vec::new();
-        let document =
-            [("Content-Type", content_type.as_str()), ("Content-Disposition", "inline; name=\"document\"")];
+        let document = [("Content-Type", content_type), ("Content-Disposition", "inline; name=\"document\"")];
         octets.extend(writer.start_part(&document).map_err(broken)?);
         octets.extend(writer.data(envelope.body.clone()).map_err(broken)?);
         for part in &envelope.parts {
@@ -109,9 +108,9 @@ impl AmqpDestination {
 
     async fn part(&self, writer: &mut Writer, octets: &mut Vec<u8>, part: &Part) -> Result<(), SendError> {
         let broken = |_| SendError::Never { cause: "the parts cannot be written as multipart".to_owned() };
-        let disposition = format!("attachment; name={}", quoted(&part.name).map_err(broken)?);
+        let disposition = format!("attachment; name={}", quoted_name(&part.name));
         let headers =
-            [("Content-Type", part.content_type.as_str()), ("Content-Disposition", disposition.as_str())];
+            [("Content-Type", handed_on(&part.content_type)), ("Content-Disposition", disposition.as_str())];
         octets.extend(writer.start_part(&headers).map_err(broken)?);
         let mut reader = self.spool.open(&self.partner, part).await?;
         while let Some(piece) = reader.read().await? {

@@ -96,7 +96,7 @@ impl Opener {
             parcel.properties.content_type().as_ref().map(|written| written.as_str().to_owned());
         let essence = content_type.as_deref().unwrap_or_default().trim_start().to_ascii_lowercase();
         if !essence.starts_with("multipart/") {
-            envelope.head.content_type = content_type;
+            envelope.head.content_type = content_type.map(|written| media::handed_on(&written).to_owned());
             if envelope.body.len() > DOCUMENT {
                 envelope.body = Bytes::new();
                 return Ok(Opened::Apart(Box::new(envelope), "the document is larger than 8 MiB"));

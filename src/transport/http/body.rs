@@ -113,7 +113,7 @@ pub async fn receive(
             while let Some(piece) = octets.next().await? {
                 room.hold(&mut content, &piece, means).await?;
             }
-            (content.freeze(), Some(content_type), Vec::new())
+            (content.freeze(), Some(media::handed_on(&content_type).to_owned()), Vec::new())
         }
         Shape::Multipart(multipart) => {
             let mut assembly = Assembly::new(&multipart, bounds, means, &mut room);
@@ -372,6 +372,7 @@ impl<'a> Assembly<'a> {
         for part in self.parts {
             parts.push(part.durable().await?);
         }
+        let content_type = content_type.map(|claimed| media::handed_on(&claimed).to_owned());
         Ok((document.content.freeze(), content_type, parts))
     }
 
@@ -392,7 +393,7 @@ impl<'a> Assembly<'a> {
             Some(name) => name.chars().take(255).collect(),
             None => format!("teil-{}", self.seen),
         };
-        (name, headers.content_type().unwrap_or("application/octet-stream").to_owned())
+        (name, media::handed_on(headers.content_type().unwrap_or_default()).to_owned())
     }
 }
 

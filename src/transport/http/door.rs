@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::admit::{Caller, admit};
@@ -26,8 +25,9 @@ use crate::transport::turnstile::Turnstile;
 const OPEN_PARTS: u64 = 128;
 /// What a client is told to wait when the listener or its own share is full.
 pub const FULL: Duration = Duration::from_secs(1);
-/// So many questions of partners are put to the store at once; the others wait for their turn, which costs nothing.
-const ASKED: usize = 4;
+/// So many questions of partners are put to the store at once; the others wait for their turn, which costs nothing. Shared as octets are:
+/// one partner never has the last of them.
+const ASKED: u64 = 4;
 /// How long they wait.
 pub const ASKING: Duration = Duration::from_secs(5);
 /// So many requests of one partner wait for something to come into its mailbox at once.
@@ -50,7 +50,7 @@ pub struct Door {
     pub(super) strangers: Turnstile<IpAddr>,
     pub(super) described: Described,
     pub(super) begun: TaskTracker,
-    pub(super) asked: Semaphore,
+    pub(super) asked: Permits,
 }
 
 impl Door {
@@ -73,7 +73,7 @@ impl Door {
             waits: Shares::new(settings.max_connections.div_ceil(4), WAITING),
             permits: Permits::new(settings.body_memory << 20),
             open_parts: Permits::new(OPEN_PARTS),
-            uploads: Uploads::within(settings.upload_disk << 20, &around.data),
+            uploads: Uploads::within(settings.upload_disk << 20, &around.parts_lie),
             proxies,
             stop,
             patience: settings.read_timeout.0,
@@ -81,7 +81,7 @@ impl Door {
             strangers: Turnstile::default(),
             described: Described::default(),
             begun: TaskTracker::new(),
-            asked: Semaphore::new(ASKED),
+            asked: Permits::new(ASKED),
         }
     }
 

@@ -12,7 +12,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::json;
-use tokio::sync::SemaphorePermit;
 use uuid::Uuid;
 
 use super::answer;
@@ -25,7 +24,7 @@ use super::shares::Place;
 use super::wishes::{idempotency_key, wait};
 use crate::clock::Tick;
 use crate::envelope::{Envelope, Part, PartnerRef};
-use crate::mime::media::{Boundary, quoted};
+use crate::mime::media::{Boundary, handed_on, quoted_name};
 use crate::mime::writer::Writer;
 use crate::transport::ids::sha256_hex;
 use crate::transport::permits::Permit;
@@ -216,18 +215,18 @@ impl Door {
         limit: usize,
     ) -> Result<Vec<Item>, Problem> {
         let _place = self.place(partner)?;
-        let _turn = self.turn().await?;
+        let _turn = self.turn(&partner.id).await?;
         let lying = self.around.mailboxes.lying(partner, after, limit).await;
         lying.map_err(|busy| Problem::Busy(busy.retry_after))?.ok_or(Problem::NotFound)
     }
 
-    /// A turn at the store: questions of partners wait for each other, which costs nothing.
-    pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>, Problem> {
+    /// A turn at the store: questions of partners wait for each other, which costs nothing, and those of one hold up no other's.
+    pub(super) async fn turn(&self, partner: &str) -> Result<Permit, Problem> {
         let turn = tokio::select! {
             biased;
             // Who only waits is told so when the listener ends; nobody waits for it then.
             () = self.stop.cancelled() => None,
-            turn = tokio::time::timeout(ASKING, self.asked.acquire()) => turn.ok().and_then(Result::ok),
+            turn = self.asked.take(partner, 1, ASKING) => turn,
         };
         turn.ok_or(Problem::Busy(FULL))
     }
@@ -241,7 +240,7 @@ impl Door {
         let place = self.place(&partner)?;
         let permit = self.permits.take(&partner.id, DOCUMENT, ASKING).await.ok_or(Problem::Busy(AGAIN))?;
         let fetched = {
-            let _turn = self.turn().await?;
+            let _turn = self.turn(&partner.id).await?;
             self.around.mailboxes.fetch(&partner, id, asking).await
         };
         match fetched.map_err(|busy| Problem::Busy(busy.retry_after))? {
@@ -267,7 +266,7 @@ impl Door {
         let Envelope { head, body, parts, .. } = envelope;
         permit.shrink(body.len() as u64);
         let lease = Duration::try_from(until.duration_since(self.around.clock.now())).unwrap_or_default();
-        let content_type = head.content_type.unwrap_or_else(|| "application/xml".to_owned());
+        let content_type = head.content_type.as_deref().map_or("application/xml", handed_on).to_owned();
         let digest = digest(&sha256_hex(&body));
         let (size, whole) = (body.len(), parts.is_empty());
         let mut media_type = content_type.clone();
@@ -323,7 +322,7 @@ impl Door {
         end: End,
     ) -> Result<Response, Problem> {
         let _place = self.place(partner)?;
-        let _turn = self.turn().await?;
+        let _turn = self.turn(&partner.id).await?;
         let ended = self.around.mailboxes.end(partner, id, receipt, end).await;
         match ended.map_err(|busy| Problem::Busy(busy.retry_after))? {
             Ended::Done => {
@@ -400,7 +399,11 @@ impl Letter {
     /// What is to be sent next. An error breaks the answer off: the reader sees that it is not whole, and closes nothing.
     async fn piece(&mut self) -> Result<Option<Bytes>, std::io::Error> {
         let broken = || std::io::Error::other("a part cannot be handed out now");
-        let frame = |_| std::io::Error::other("the parts cannot be written as multipart");
+        let id = self.id;
+        let frame = |_| {
+            tracing::warn!(%id, "a message in a mailbox cannot be written as multipart; nobody can fetch it");
+            std::io::Error::other("the parts cannot be written as multipart")
+        };
         self.keep().await;
         if let (Some([content_type, digest]), Some(writer)) = (self.document.take(), &mut self.writer) {
             let headers = [
@@ -423,10 +426,10 @@ impl Letter {
                 let Some(part) = self.parts.next() else {
                     return Ok(self.writer.take().map(Writer::end));
                 };
-                let disposition = format!("attachment; name={}", quoted(&part.name).map_err(frame)?);
+                let disposition = format!("attachment; name={}", quoted_name(&part.name));
                 let digest = digest(&part.sha256);
                 let headers = [
-                    ("Content-Type", part.content_type.as_str()),
+                    ("Content-Type", handed_on(&part.content_type)),
                     ("Content-Disposition", disposition.as_str()),
                     ("Content-Digest", digest.as_str()),
                 ];

@@ -219,7 +219,7 @@ impl Door {
     async fn standing(&self, caller: Caller, wanted: &str) -> Result<Response, Problem> {
         let wanted = Uuid::try_parse(wanted).map_err(|_| Problem::NotFound)?;
         let _place = self.place(&caller.partner)?;
-        let _turn = self.turn().await?;
+        let _turn = self.turn(&caller.partner.id).await?;
         match self.around.standings.standing(&caller.partner, wanted).await {
             Ok(Some(standing)) => Ok(answer::of_standing(&standing)),
             Ok(None) => Err(Problem::NotFound),

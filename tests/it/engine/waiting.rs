@@ -181,6 +181,7 @@ fn timers(rig: &Rig, engine: &Engine) -> (Stop, tokio::task::JoinHandle<()>) {
         stage: Stage::Test,
         data: rig.folder.path().to_owned(),
         config: rig.folder.path().to_owned(),
+        parts_lie: rig.folder.path().to_owned(),
     };
     let source = TimerSource::new("timer", &serde_json::json!({}), &around).unwrap();
     let (stop, inner) = (Stop::new(), Stop::new());

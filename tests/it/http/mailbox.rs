@@ -177,6 +177,38 @@ async fn large_parts_stream_and_one_that_is_lost_is_never_taken_for_whole() {
     door.running.end().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_sender_called_a_part_and_its_type_it_can_be_fetched() {
+    let long = format!("application/xml; x={}", "y".repeat(300));
+    for (content_type, shown) in [
+        ("application/pdf;\tx=y", "application/pdf"),
+        ("application/pdf; x=\r\nEvil: 1", "application/pdf"),
+        (&*long, "application/xml"),
+        ("text/plain; x=\u{fc}", "text/plain"),
+        ("\u{7}", "application/octet-stream"),
+        ("application/pdf; x=y", "application/pdf; x=y"),
+    ] {
+        let (door, id) = door(&[("a\tb\r\n\"c\".pdf", b"%PDF".to_vec())]).await;
+        {
+            let mut letter = door.house.letter.lock().unwrap();
+            let letter = &mut letter.as_mut().unwrap().1;
+            letter.head.content_type = Some(long.clone());
+            letter.parts[0].content_type = content_type.to_owned();
+        }
+        let fetched = post(&door, &format!("/v1/postfach/{id}/abholung")).send().await.unwrap();
+        let named = fetched.headers()["content-type"].to_str().unwrap().to_owned();
+        let boundary = Parameterised::parse(&named).unwrap().get("boundary").unwrap().to_owned();
+        let body = fetched.bytes().await.unwrap_or_else(|_| panic!("broken off: {content_type:?}"));
+        let parts = split(&body, &boundary);
+        assert_eq!(parts[1].1, b"%PDF");
+        let (document, part) = (&parts[0].0, &parts[1].0);
+        assert!(document.contains("Content-Type: application/xml\r\n"), "{document}");
+        assert!(part.contains(&format!("Content-Type: {shown}\r\n")), "{part}");
+        assert!(part.contains(r#"name="a b  \"c\".pdf""#), "{part}");
+        door.running.end().await.unwrap();
+    }
+}
+
 /// Heads and contents of a multipart body.
 fn split<'a>(body: &'a Bytes, boundary: &str) -> Vec<(String, &'a [u8])> {
     let delimiter = format!("--{boundary}");
@@ -204,6 +236,22 @@ async fn who_waits_for_nothing_is_answered_at_once_and_none_waits_past_the_end()
     let there = get(&door, "/v1/postfach").header("prefer", "wait=20").send().await.unwrap();
     assert_eq!(there.headers()["preference-applied"], "wait=20");
     assert!(began.elapsed() < Duration::from_secs(5), "there is something");
+    door.running.end().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_reader_that_asks_without_end_keeps_no_other_from_asking() {
+    let (door, _) = door(&[]).await;
+    *door.house.unanswered.lock().unwrap() = Some("ja-nord".to_owned());
+    let asking: Vec<_> = (0..20)
+        .map(|_| tokio::spawn(get(&door, "/v1/postfach").timeout(Duration::from_secs(9)).send()))
+        .collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let began = Instant::now();
+    let other = as_partner(&door, reqwest::Method::GET, "/v1/postfach", "ja-sued").send().await.unwrap();
+    assert_eq!(other.status(), 404, "it has no mailbox");
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    asking.into_iter().for_each(|one| one.abort());
     door.running.end().await.unwrap();
 }
 
