@@ -22,7 +22,7 @@ use crate::envelope::Inbound;
 use crate::pipeline::jugendamt::{NOBODYS, OFFICE};
 use crate::register::aemter::tag;
 use crate::register::bestand::Bestand;
-use crate::register::objection::{Sought, Why};
+use crate::register::objection::{Objection, Sought, Why};
 use crate::route::compiled::{Compiled, WantedDestination};
 use crate::store::contract::{Backlog, Breaker, Figures, Filter, Listed, Pause, Scope, Store};
 use crate::store::duty::Holding;
@@ -144,20 +144,26 @@ async fn of_offices(
         // What a predecessor delivered is this office's, and so is what of it lies here.
         let aemter = compiled.tafeln.aemter.mit_vorgaengern(&office, tag(now));
         // No person data: only what is known of registers and deliveries as such is asked for.
-        let mut questions = vec![Question::Objections(Sought::Open(office.clone()))];
+        let sought = [Sought::Open(office.clone()), Sought::Blocks(office.clone())];
+        let mut questions = sought.map(Question::Objections).to_vec();
         questions.extend(aemter.iter().cloned().map(Question::Bestand));
-        let (mut register, mut known) = (Register::default(), Vec::new());
+        let (mut register, mut known, mut open) = (Register::default(), Vec::new(), Vec::new());
         for (question, answer) in questions.iter().zip(store.lookup(questions.clone()).await?) {
             match (question, answer.fact) {
                 (Question::Bestand(amt), Fact::Bestand(found)) => known.push((amt.as_str(), found)),
-                (_, Fact::Objections(found)) => {
-                    register.unread =
-                        found.iter().filter(|one| one.why == Why::Unreadable).map(|one| one.since).min();
-                    items.extend(of_office(&office, &found));
+                // Asked for by itself: behind as many others as are listed at most it would not be seen.
+                (Question::Objections(Sought::Blocks(_)), Fact::Objections(found)) => {
+                    let new =
+                        |one: &Objection| open.iter().all(|known: &Objection| known.delivery != one.delivery);
+                    let found: Vec<Objection> = found.into_iter().filter(new).collect();
+                    open.extend(found);
                 }
+                (_, Fact::Objections(found)) => open = found,
                 _ => {}
             }
         }
+        register.unread = open.iter().filter(|one| one.why == Why::Unreadable).map(|one| one.since).min();
+        items.extend(of_office(&office, &open));
         register.bestand = Bestand::zusammen(known).unwrap_or_default();
         register.looks = looks.iter().filter(|look| aemter.contains(&look.partner)).cloned().collect();
         register.held = aemter.iter().filter_map(|amt| held.get(amt).copied()).min();
@@ -519,7 +525,7 @@ pub fn print(report: &Report, out: &mut Output) -> std::io::Result<()> {
 mod tests {
     use super::*;
     use crate::cli::output::tests::Printed;
-    use crate::register::objection::Objection;
+    use crate::register::objection::MOST;
 
     fn at(text: &str) -> Timestamp {
         format!("2026-11-21T{text}Z").parse().unwrap()
@@ -627,6 +633,9 @@ mod tests {
         );
         assert!(items[0].next.contains("lieferung freigeben") && items[0].what.contains("blockiert"));
         assert!(of_office("jugendamt-bremen", &[]).is_empty());
+        assert!(items.iter().all(|item| item.cause.is_none()));
+        let many = of_office("jugendamt-bremen", &vec![one(Why::Rejected, "11:00:00"); MOST]);
+        assert!(many[0].cause.as_ref().unwrap().contains("there may be more"));
     }
 
     #[test]

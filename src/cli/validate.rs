@@ -94,6 +94,11 @@ fn faults(schema: &Schema, file: &Path) -> Result<Vec<Fault>, CliError> {
     if !metadata.is_file() {
         return Err(unread(std::io::ErrorKind::InvalidInput.into()));
     }
+    // UTF-16 takes twice as much as the UTF-8 that the gate counts.
+    if metadata.len() > 2 * LARGEST as u64 {
+        let (path, text) = ("/".to_owned(), format!("more than {LARGEST} octets"));
+        return Ok(vec![Fault { code: "limit", line: 1, column: 1, path, text }]);
+    }
     let octets = std::fs::read(file).map_err(unread)?;
     let octets = match in_utf8(octets) {
         Ok(octets) => octets,
@@ -141,7 +146,9 @@ impl Disk {
             schema.canonicalize().map_err(|error| format!("{}: {}", schema.display(), error.kind()))?;
         let entry = found.to_str().ok_or("the path is not utf-8")?.to_owned();
         let folder = found.parent().map(Path::to_owned).unwrap_or_default();
-        let top = folder.ancestors().take(MOST_UP + 1).last().map(Path::to_owned).unwrap_or_default();
+        // Never the root: of a schema that lies high up everything on the machine would stand near it.
+        let near = folder.ancestors().take(MOST_UP + 1).filter(|folder| folder.parent().is_some());
+        let top = near.last().unwrap_or(&folder).to_owned();
         Ok(Disk { folder, top, entry })
     }
 

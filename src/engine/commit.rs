@@ -228,6 +228,9 @@ async fn answer_again(core: &Core, decided: &Decided, first: &Verdict) -> Result
     let answer =
         decided.refusal.as_ref().and_then(|refusal| entry::answer_to_repeat(&decided.ground, refusal, first));
     let Some(answer) = answer else { return Ok(()) };
+    if !core.refused.answers_again(&answer.partner, core.clock.now()) {
+        return Err(super::receive::full());
+    }
     match core.store.answer_again(first.id, answer, &decided.entry.stamp, core.clock.now()).await {
         Ok(queued) => {
             if queued {

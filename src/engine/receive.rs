@@ -198,7 +198,12 @@ impl Paused {
 }
 
 /// The cause of a `Busy` for a delivery that would have to wait or to be parked beyond what is kept of its partner.
-const FULL: &str = "of this partner more waits, is parked or was refused than is kept in a day";
+const FULL: &str = "of this partner more waits, is parked, was refused or came again than is kept in a day";
+
+/// Not taken for its partner's sake, for a while.
+pub fn full() -> Busy {
+    Busy { cause: FULL.to_owned(), retry_after: Duration::from_secs(600), of_partner: true }
+}
 
 /// Why a delivery is quarantined without a run, and what a person does about it.
 struct Reason {
@@ -342,8 +347,7 @@ fn commit(core: &Core, mut decided: Box<Decided>, ticket: Option<Ticket>) {
     let Some(ticket) = ticket else { return };
     if core.refused.bound(Arc::make_mut(&mut decided.entry), core.clock.now()) == Room::None {
         core.release(std::mem::take(&mut decided.leased));
-        let retry_after = Duration::from_secs(600);
-        ticket.tell(Err(Busy { cause: FULL.to_owned(), retry_after, of_partner: true }));
+        ticket.tell(Err(full()));
         return;
     }
     let _ = core.commits.send(Pending { decided, ticket });

@@ -94,6 +94,19 @@ impl Refused {
         Room::HashOnly
     }
 
+    /// Whether a repeat of a partner may be answered by message once more: the row, and what is audited of it, take what a refusal takes.
+    /// Counted when it is asked for.
+    pub fn answers_again(&self, partner: &str, now: Timestamp) -> bool {
+        let kept = self.running(partner, now).map_or(0, |(_, kept)| kept);
+        if kept + ROWS > MOST + HASHES {
+            raise(Alarm::RefusedTooMuch, partner, &[]);
+            return false;
+        }
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(partner.to_owned()).or_insert((now, 0)).1 += ROWS;
+        true
+    }
+
     /// An entry was committed.
     pub fn kept(&self, entry: &Entry, now: Timestamp) {
         // What waited and is of use now no longer counts.
@@ -291,5 +304,19 @@ mod tests {
         assert_eq!(refused.bound(&mut one, now), Room::None);
         assert_eq!(refused.bound(&mut entry("a", Inbound::Accepted, 900), now), Room::Kept);
         assert_eq!(refused.bound(&mut entry("b", Inbound::Rejected, 1), now), Room::Kept);
+        assert!(!refused.answers_again("a", now) && refused.answers_again("b", now));
+    }
+
+    #[test]
+    fn repeats_that_are_answered_by_message_have_an_end() {
+        let (refused, now) = (Refused::default(), Timestamp::from_second(1_800_000_000).unwrap());
+        let answered = (0..MOST).take_while(|_| refused.answers_again("a", now)).count() as u64;
+        assert_eq!(answered, (MOST + HASHES) / ROWS);
+        assert_eq!(
+            refused.bound(&mut entry("a", Inbound::Accepted, 900), now),
+            Room::Kept,
+            "what is new goes on"
+        );
+        assert!(refused.answers_again("a", now + SPAN), "and so do repeats when the day is over");
     }
 }

@@ -91,6 +91,11 @@ fn a_schema_that_cannot_be_used_ends_with_two_and_says_nothing_on_standard_outpu
     let absolute =
         refused("absolute.xsd", &format!("{head}<xs:include schemaLocation='/etc/passwd'/></xs:schema>"));
     assert!(absolute.contains("beside the schema"), "{absolute}");
+    // Not even of a schema that lies two folders below the root.
+    let up = "../".repeat(folder.path().components().count() - 1);
+    let root =
+        refused("root.xsd", &format!("{head}<xs:include schemaLocation='{up}proc/version'/></xs:schema>"));
+    assert!(root.contains("folders above the schema"), "{root}");
     let broken = refused("no.xsd", "<xs:schema");
     assert!(broken.contains("cannot be read"), "{broken}");
     #[cfg(unix)]
@@ -297,4 +302,15 @@ fn a_catalog_beside_the_schema_says_what_stands_for_an_address() {
         let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(why.contains(word), "{wrong} {why}");
     }
+}
+
+#[test]
+fn a_document_that_is_far_too_large_is_not_read() {
+    let folder = folder();
+    // Sparse: it takes nothing on the disk.
+    fs::File::create(folder.path().join("huge.xml")).unwrap().set_len(1 << 40).unwrap();
+    let output = validate(folder.path(), &["main.xsd", "huge.xml", "--json"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["faults"][0]["code"], "limit");
 }

@@ -96,8 +96,11 @@ async fn where_order_is_kept_a_partner_s_own_deliveries_wait_in_theirs() {
     let house = House::new();
     *house.admission.lock().unwrap() = by_user(&["ja-nord", "ja-sued"]);
     *house.busy_of.lock().unwrap() = Some("jugendamt-ja-nord".to_owned());
-    let queue = json!({"binding": "in.reihe", "partner-by-user": true, "order": "single-active-consumer"});
-    let running = source(&house, &broker.settings(json!({"queues": [queue]})));
+    let queue = json!({"binding": "in.reihe", "partner-by-user": true, "order": "single-active-consumer", "prefetch": 12});
+    let around = house.around(Clock::real());
+    let parts = around.parts.clone();
+    let settings = broker.settings(json!({"queues": [queue]}));
+    let running = start((ENTRY.source)("broker", &settings, &around).unwrap().unwrap());
     let (nord, sued) = (broker.client("ja-nord").await, broker.client("ja-sued").await);
     nord.exists_soon("in.reihe").await;
     for n in 0..10 {
@@ -107,17 +110,24 @@ async fn where_order_is_kept_a_partner_s_own_deliveries_wait_in_theirs() {
         }
     }
     house.wait_for(10).await;
+    for n in 10..14 {
+        let named = properties(&format!("ja-nord-{n}")).with_user_id("ja-nord".into());
+        nord.publish("in.reihe", format!("<ja-nord-{n}/>").as_bytes(), named).await;
+    }
+    // As many are held as are fetched ahead: nobody is told that the others go on.
+    let causes = || parts.said().into_iter().filter_map(|said| said.failing).map(|failing| failing.cause);
+    eventually(|| causes().any(|cause| cause.contains("stands still for all"))).await;
     *house.busy_of.lock().unwrap() = None;
     for _ in 0..12 {
-        if house.delivered().len() >= 20 {
+        if house.delivered().len() >= 24 {
             break;
         }
         tokio::time::sleep(Duration::from_secs(5)).await;
     }
     let came: Vec<String> =
         house.delivered().iter().map(|one| String::from_utf8_lossy(&one.body).into_owned()).collect();
-    let in_order = |user: &str| (0..10).map(|n| format!("<{user}-{n}/>")).collect::<Vec<_>>();
-    assert_eq!(came, [in_order("ja-sued"), in_order("ja-nord")].concat());
+    let in_order = |user: &str, most| (0..most).map(|n| format!("<{user}-{n}/>")).collect::<Vec<_>>();
+    assert_eq!(came, [in_order("ja-sued", 10), in_order("ja-nord", 14)].concat());
     running.end().await.unwrap();
     emptied(broker, "in.reihe").await;
 }

@@ -1,7 +1,7 @@
 //! What stands against answers of an office's deliveries, and of notices that are no office's, as lines of `status`. Reads ids, reasons and
 //! times only; never what a delivery says.
 
-use crate::register::objection::{Objection, Why};
+use crate::register::objection::{MOST, Objection, Why};
 
 use super::{Item, Whose};
 
@@ -14,10 +14,16 @@ pub fn of_unowned(found: &[Objection]) -> Option<Item> {
         count: notices.len() as u64,
         since: Some(since),
         whose: Whose::Person,
-        cause: Some("the birthplace of each has no single office that is connected".to_owned()),
+        cause: of_more(found)
+            .or_else(|| Some("the birthplace of each has no single office that is connected".to_owned())),
         next: "find the office and hand it on; two persons end it with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt …`, by any connected office (`lieferung list`)"
             .to_owned(),
     })
+}
+
+/// What is said of a count where not all were looked at.
+fn of_more(found: &[Objection]) -> Option<String> {
+    (found.len() >= MOST).then(|| format!("counted among its {MOST} oldest open ones; there may be more"))
 }
 
 /// What of an office's deliveries had no effect, by who has to do something about it.
@@ -26,7 +32,7 @@ pub fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
         let mut counted = found.iter().filter(|one| counts(one)).peekable();
         counted.peek()?;
         let since = counted.clone().map(|one| one.since).min();
-        Some(Item { what, count: counted.count() as u64, since, whose, cause: None, next })
+        Some(Item { what, count: counted.count() as u64, since, whose, cause: of_more(found), next })
     };
     let blocked = item(
         format!("{office}, Bestand blockiert (unlesbar)"),

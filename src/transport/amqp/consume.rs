@@ -3,7 +3,7 @@
 //! the delivery limit, and a broker's dead-letter queue holds only what never reached us. Where the house takes nothing of one partner
 //! alone, its deliveries are held aside, and as many more are fetched for the others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +32,9 @@ use crate::transport::port::{Busy, Stop};
 
 /// The shortest and the longest pause between attempts with a held delivery.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+/// What is said of the others where deliveries of a partner are held aside, and where as many are held as a queue that keeps its order fetches.
+const GOES_ON: &str = "its deliveries are held, those of the others go on";
+const STANDS: &str = "as many of its deliveries are held as the queue fetches ahead (prefetch), and it keeps its order: it stands still for all";
 /// How long begun deliveries may take when the source is stopped.
 const GRACE: Duration = Duration::from_secs(30);
 /// As many completed deliveries at most wait for one acknowledgement.
@@ -91,12 +94,12 @@ pub async fn consume(
         begun: JoinSet::new(),
         tags: Tags::default(),
         aside: Aside::new(prefetch / 4, keeps_order),
-        said: BTreeSet::new(),
+        said: BTreeMap::new(),
         fetched: prefetch,
         further: Vec::new(),
     };
     let end = line.run(consumer, stop).await;
-    line.said.iter().for_each(|partner| line.opener.around.parts.gone(&line.part(partner)));
+    line.said.keys().for_each(|partner| line.opener.around.parts.gone(&line.part(partner)));
     ended.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(5), channel.close(200, "done".into())).await;
     end
@@ -142,8 +145,8 @@ struct Line<'a> {
     begun: JoinSet<(u64, Outcome)>,
     tags: Tags,
     aside: Aside<Held>,
-    /// The partners of whom it is said that theirs are held.
-    said: BTreeSet<String>,
+    /// The partners of whom it is said that theirs are held, and why.
+    said: BTreeMap<String, String>,
     /// How many deliveries the broker hands out at once.
     fetched: usize,
     /// Further consumers, which stand for what is held aside.
@@ -225,8 +228,10 @@ impl Line<'_> {
             if let Some(partner) = partner.filter(|partner| self.aside.of(partner) > 0) {
                 let (began, upset) = (Tick::now(), self.opener.flow.hold());
                 let (whole, since, pause) = (Some(held), began, Duration::ZERO);
-                let waiting = Waiting { partner, whole, octets, hand, upset, began, since, pause };
+                let waiting =
+                    Waiting { partner: partner.clone(), whole, octets, hand, upset, began, since, pause };
                 self.aside.put(tag, waiting);
+                self.say(&partner, None);
                 return;
             }
         }
@@ -296,7 +301,7 @@ impl Line<'_> {
         match done {
             Ok((tag, Outcome::Committed(partner, was_aside))) => {
                 self.tags.done(tag);
-                if let Some(partner) = partner.filter(|partner| self.said.contains(partner)) {
+                if let Some(partner) = partner.filter(|partner| self.said.contains_key(partner)) {
                     if was_aside {
                         self.aside.release(&partner);
                     }
@@ -325,9 +330,13 @@ impl Line<'_> {
             return;
         }
         if let Some(cause) = cause {
-            self.said.insert(partner.to_owned());
+            self.said.insert(partner.to_owned(), cause.to_owned());
+        }
+        if let Some(cause) = self.said.get(partner) {
+            let queue = &self.opener.queue;
+            let stands = queue.order != Order::None && self.aside.len() >= usize::from(queue.prefetch);
             let failing = Failing {
-                cause: format!("{cause}; its deliveries are held, those of the others go on"),
+                cause: format!("{cause}; {}", if stands { STANDS } else { GOES_ON }),
                 next: "resume the partner, or look at what of it waits, is parked or was refused".to_owned(),
                 turn: Turn::Person,
             };

@@ -238,8 +238,14 @@ impl Listener {
                 () = life.is_retired(), if leaving.is_none() => {}
                 () = tokio::time::sleep(nap) => match leaving {
                     Some(since) if has_lingered(&life, since.elapsed()) => return,
-                    // What a stranger has begun is nothing that the end waits for.
-                    Some(since) if since.elapsed() >= LINGER && self.leaving.is_cancelled() && peer.place.is_a_strangers() => return,
+                    // What a stranger has begun is nothing that the end waits for, nor is a probe that is none.
+                    Some(since)
+                        if since.elapsed() >= LINGER
+                            && self.leaving.is_cancelled()
+                            && (ops_only || peer.place.is_a_strangers()) =>
+                    {
+                        return;
+                    }
                     None if life.idle().is_some_and(|idle| idle >= self.patience) => {}
                     _ => continue,
                 },
