@@ -433,6 +433,10 @@ async fn envelopes_leave_whole_under_our_id_and_a_repeat_changes_nothing() {
     assert_eq!(fs::read(place.path(&format!("out/{id}.part-1"))).unwrap(), vec![7u8; 10_000]);
     assert!(destination.find_by_reference(&leaving).await.unwrap().is_some());
     assert!(destination.repeat_is_safe());
+    // The partner takes it: from then on nobody can say that it did not arrive.
+    fs::remove_file(place.path(&format!("out/{id}.xml"))).unwrap();
+    let found = destination.find_by_reference(&leaving).await;
+    assert!(matches!(found, Err(SendError::Unclear { .. })), "{found:?}");
 
     fs::remove_file(&leaving.parts[0].claim.name).unwrap();
     assert!(matches!(destination.send(&leaving).await, Err(SendError::Never { .. })));

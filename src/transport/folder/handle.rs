@@ -106,6 +106,13 @@ impl Room {
         Ok(Room(Arc::new(sys::openat(&at, ".", FOLDER, Mode::empty())?)))
     }
 
+    /// A folder that takes files and cannot be synced, as some file systems have them: the system refuses that to a handle which was opened
+    /// to pass through only.
+    #[cfg(test)]
+    pub fn to_pass_through(path: &Path) -> io::Result<Room> {
+        Ok(Room(Arc::new(sys::openat(CWD, path, THROUGH, Mode::empty())?)))
+    }
+
     /// Opens a folder of our own and makes what is missing of it, for us alone.
     pub fn make(base: &Path, rest: &Path) -> io::Result<Room> {
         let mut room = Room::open(base, Path::new(if rest.is_absolute() { "/" } else { "" }))?;

@@ -3,7 +3,7 @@
 //! without following links, because its partner may do in it what he likes.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -150,19 +150,7 @@ impl Destination for FolderDestination {
         let name = file_name(envelope);
         let (body, as_written) = (envelope.body.clone(), name.clone());
         let goes_on = attempt.taken_within.is_some();
-        // From the moment at which it has its name the partner may have it, whatever fails then.
-        let laid = blocking(move || {
-            let (file, durable) = lay_whole(&room, as_written.as_ref(), &body)?;
-            let folder = durable.and_then(|()| room.identity());
-            Ok(folder.map(|folder| Laid { folder, file: goes_on.then_some(file), taken_back: false }))
-        })
-        .await?
-        .map_err(|error| SendError::Unclear {
-            cause: format!(
-                "it lies in the out tray and may not stay there: {}; check the disk",
-                said(&error)
-            ),
-        })?;
+        let laid = blocking(move || lay(&room, as_written.as_ref(), &body, goes_on)).await??;
         Ok(self.receipt(name, &laid, attempt.taken_within.or(self.taken_within)))
     }
 
@@ -256,6 +244,17 @@ impl Destination for FolderDestination {
 /// Why nothing is taken back.
 const ANOTHER: &str = "another file lies under its name in the out tray";
 
+/// Lays a document where its partner takes it. An error: nothing could be seen there. The inner one: from the moment at which it has its name
+/// the partner may have it, whatever fails then.
+fn lay(room: &Room, name: &OsStr, body: &[u8], goes_on: bool) -> io::Result<Result<Laid, SendError>> {
+    let (file, durable) = lay_whole(room, name, body)?;
+    let folder = durable.and_then(|()| room.identity());
+    let laid = folder.map(|folder| Laid { folder, file: goes_on.then_some(file), taken_back: false });
+    Ok(laid.map_err(|error| SendError::Unclear {
+        cause: format!("it lies in the out tray and may not stay there: {}; check the disk", said(&error)),
+    }))
+}
+
 /// By what a document that was laid into a tray is known again.
 #[derive(Clone, Debug)]
 struct Laid {
@@ -299,7 +298,7 @@ fn taken() -> Proof {
 }
 
 /// Removes a document that was taken back, and its parts.
-fn remove_all(room: &Room, id: Uuid, back: &OsStr) -> std::io::Result<()> {
+fn remove_all(room: &Room, id: Uuid, back: &OsStr) -> io::Result<()> {
     let (prefix, mut parts) = (format!("{id}.part-"), Vec::new());
     room.each(|name| {
         if name.to_str().is_some_and(|name| name.starts_with(&prefix)) {
@@ -323,7 +322,7 @@ fn file_name(envelope: &Envelope) -> String {
 }
 
 async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, SendError> {
     let outcome = tokio::task::spawn_blocking(work).await;
     // How far a work came that broke off nobody knows.
@@ -334,4 +333,25 @@ async fn blocking<T: Send + 'static>(
         retry_after: None,
         far_end: true,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_has_its_name_in_a_tray_and_may_not_stay_there_is_in_doubt() {
+        let tray = tempfile::tempdir().unwrap();
+        let room = Room::to_pass_through(tray.path()).unwrap();
+        assert!(room.sync().is_err(), "the system makes no name in it durable");
+        let laid = lay(&room, OsStr::new("a.xml"), b"<a/>", true).unwrap();
+        assert!(matches!(laid, Err(SendError::Unclear { .. })), "{laid:?}");
+        assert_eq!(fs::read(tray.path().join("a.xml")).unwrap(), b"<a/>", "the partner may have it");
+        // What never had its name nobody can have.
+        fs::create_dir(tray.path().join("b.xml")).unwrap();
+        assert!(lay(&room, OsStr::new("b.xml"), b"<a/>", true).is_err());
+        assert!(lay(&Room::open(tray.path(), "".as_ref()).unwrap(), OsStr::new("c.xml"), b"", true).unwrap().is_ok());
+    }
 }
