@@ -438,9 +438,15 @@ pub enum ParkedCommand {
         after_help = "Example:\n  drehscheibe parked arrived 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --reason \"Kita-Portal hat sie unter dieser Nummer\""
     )]
     Arrived(ReplayArgs),
+    /// Note that a delivery did not reach its receiver and cannot any more: it goes on by its next way, or is parked where it has none; person
+    /// and reason are recorded. What may still lie there has to be taken away before.
+    #[command(
+        after_help = "Example:\n  drehscheibe parked not-arrived 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --reason \"Amt hat sie nicht, Ablage geleert\""
+    )]
+    NotArrived(ReplayArgs),
 }
 
-/// Arguments of `parked replay` and `parked arrived`.
+/// Arguments of `parked replay`, `parked arrived` and `parked not-arrived`.
 #[derive(Clone, Debug, Args)]
 pub struct ReplayArgs {
     /// The id of a message or of something it sent.

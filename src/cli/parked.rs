@@ -49,6 +49,9 @@ pub async fn run(
         ParkedCommand::Arrived(ReplayArgs { id, reason, patience }) => {
             command::post(store, clock, &Asked::Arrived(*id), reason, patience.wait, out).await
         }
+        ParkedCommand::NotArrived(ReplayArgs { id, reason, patience }) => {
+            command::post(store, clock, &Asked::NotArrived(*id), reason, patience.wait, out).await
+        }
     }
 }
 

@@ -307,9 +307,9 @@ fn of_destination(
     now: Timestamp,
 ) -> Vec<Item> {
     let name = &backlog.destination;
-    const CALL: &str =
-        "read the cause with `drehscheibe parked list`, call the receiver: where it arrived `parked arrived`";
+    const CALL: &str = "read the cause with `drehscheibe parked list`, call the receiver: where it arrived `parked arrived`, else `parked not-arrived`";
     const ASK: &str = "ask the receiver (`drehscheibe parked list`): where it arrived `parked arrived`, else `parked replay`";
+    const UNCONFIRMED: &str = "noch nicht bestätigt";
     const NOBODY_KNOWN: &str = "no office is known: find it (`drehscheibe parked list`); then two persons `vorgang zuweisen`, a notice by hand (`parked arrived`)";
     let counted = [
         ("Zustellung ungeklärt", backlog.unclear, Whose::Person, ASK),
@@ -324,19 +324,27 @@ fn of_destination(
             },
         ),
         ("nicht bestätigt", backlog.failed, Whose::Person, CALL),
-        (
-            "noch nicht bestätigt",
-            backlog.followed,
-            Whose::FarEnd,
-            "sent, and looked after by itself until the receiver confirms it",
-        ),
+        match backlog.follow_cause {
+            None => (
+                UNCONFIRMED,
+                backlog.followed,
+                Whose::FarEnd,
+                "sent, and looked after by itself until the receiver confirms it",
+            ),
+            Some(_) => (
+                UNCONFIRMED,
+                backlog.followed,
+                Whose::Person,
+                "mend the cause; until then nobody knows whether the receiver has it, and no other way is taken",
+            ),
+        },
     ];
     let item = |(what, count, whose, next): (&str, u64, Whose, &str)| Item {
         what: format!("{name}, {what}"),
         count,
         since: None,
         whose,
-        cause: None,
+        cause: backlog.follow_cause.clone().filter(|_| what == UNCONFIRMED),
         next: next.to_owned(),
     };
     let mut items: Vec<Item> = counted.into_iter().filter(|(_, count, ..)| *count > 0).map(item).collect();
@@ -544,6 +552,7 @@ mod tests {
             failed: 0,
             attempts: 12,
             last_cause: cause.map(str::to_owned),
+            follow_cause: None,
         }
     }
 

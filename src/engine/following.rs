@@ -29,6 +29,7 @@ use super::core::Core;
 use super::duty::Term;
 use super::points::{Crashed, Point};
 use super::settle::{until_stored, way_left};
+use super::troubled::Troubled;
 use super::watch::Unwound;
 
 /// The duty of looking after what was sent.
@@ -67,7 +68,7 @@ pub fn judged(
     now: Timestamp,
 ) -> (Found, Vec<Envelope>) {
     let alone = |found| (found, Vec::new());
-    let open = |asked| alone(Found::Open { at: again(since, until, asked, now) });
+    let open = |asked, trouble| alone(Found::Open { at: again(since, until, asked, now), trouble });
     let failed = |cause: String, next: &str| {
         alone(Found::Failed { cause, next_step: next.to_owned(), proof: bytes::Bytes::new() })
     };
@@ -82,11 +83,11 @@ pub fn judged(
             let cause = if evidence.is_empty() { cause } else { format!("{cause} ({evidence})") };
             (Found::Failed { cause, next_step, proof: octets }, answers)
         }
-        Ok(After::Open { again }) if !last => open(again),
+        Ok(After::Open { again }) if !last => open(again, None),
         Ok(After::Open { .. }) => failed("not confirmed in its time".to_owned(), ASK_RECEIVER),
         Err(SendError::Never { cause }) => failed(cause, ASK_RECEIVER),
-        Err(SendError::Later { retry_after, .. }) if !last => open(retry_after),
-        Err(SendError::Unclear { .. }) if !last => open(None),
+        Err(SendError::Later { retry_after, cause, .. }) if !last => open(retry_after, Some(cause)),
+        Err(SendError::Unclear { cause }) if !last => open(None, Some(cause)),
         Err(SendError::Later { cause, .. } | SendError::Unclear { cause }) => {
             failed(format!("nobody could tell in its time whether it was confirmed: {cause}"), ASK_RECEIVER)
         }
@@ -110,7 +111,7 @@ pub fn taken_back(
     let had = until.duration_since(since).max(jiff::SignedDuration::from_hours(1));
     let over = until.checked_add(had).is_ok_and(|end| now >= end);
     let failed = |cause: String| {
-        let next_step = "find out whether the receiver has it: where it arrived `parked arrived`".to_owned();
+        let next_step = NOT_BACK.to_owned();
         alone(Found::Failed { cause, next_step, proof: bytes::Bytes::new() })
     };
     match back {
@@ -125,9 +126,10 @@ pub fn taken_back(
             let (evidence, octets, answers) = kept(proof);
             (Found::Confirmed { evidence, proof: octets }, answers)
         }
-        Err(SendError::Later { retry_after, .. }) if !over => {
+        Err(SendError::Later { retry_after, cause, .. }) if !over => {
             let pause = retry_after.unwrap_or(TAKE_BACK).max(SOONEST);
-            alone(Found::Open { at: now.checked_add(signed(pause)).unwrap_or(Timestamp::MAX) })
+            let at = now.checked_add(signed(pause)).unwrap_or(Timestamp::MAX);
+            alone(Found::Open { at, trouble: Some(format!("{NOT_TAKEN_BACK}: {cause}")) })
         }
         Err(SendError::Later { cause, .. } | SendError::Never { cause } | SendError::Unclear { cause }) => {
             failed(format!("not collected in time, and not taken back for certain: {cause}"))
@@ -136,7 +138,11 @@ pub fn taken_back(
 }
 
 /// The safe next step where a far end has told nothing.
-const ASK_RECEIVER: &str = "ask the receiver: where it arrived `parked arrived`";
+const ASK_RECEIVER: &str = "ask the receiver: where it arrived `parked arrived`, else `parked not-arrived`";
+/// The safe next step where something may still lie where it was laid.
+const NOT_BACK: &str = "find out whether the receiver has it: where it arrived `parked arrived`, else take it away from where it lies, then `parked not-arrived`";
+/// Begins what is noted of a row that cannot be taken back now.
+const NOT_TAKEN_BACK: &str = "its receiver's time is over, and it cannot be taken back";
 
 /// What is kept of a proof.
 fn kept(proof: Proof) -> (String, bytes::Bytes, Vec<Envelope>) {
@@ -166,12 +172,13 @@ pub async fn run(core: Arc<Core>) {
 
 /// Looks under one term; returns when it is over.
 async fn under(core: &Arc<Core>, term: &Term) -> Result<(), Crashed> {
-    let mut desk = Desk { looks: JoinSet::new(), under_way: HashMap::new() };
+    let mut desk = Desk { looks: JoinSet::new(), under_way: HashMap::new(), troubled: Arc::default() };
     while !core.stop.is_cancelled() && !term.ended().is_cancelled() {
         if core.points.crashed() {
             return Err(Crashed);
         }
         desk.clear();
+        desk.troubled.forget(&core.parts, core.clock.now());
         let mut until = None;
         if !core.gate.is_closed() {
             match desk.begin(core, term.duty()).await {
@@ -213,6 +220,7 @@ struct Desk {
     looks: JoinSet<()>,
     /// By task: row and destination.
     under_way: HashMap<tokio::task::Id, (Uuid, String)>,
+    troubled: Arc<Troubled>,
 }
 
 impl Desk {
@@ -268,7 +276,8 @@ impl Desk {
             }
             begun = true;
             let what = (followed.id, followed.destination.clone());
-            let look = look(core.clone(), duty.clone(), destination, followed);
+            let of = (duty.clone(), self.troubled.clone());
+            let look = look(core.clone(), of, destination, followed);
             self.under_way.insert(self.looks.spawn(look).id(), what);
         }
         // Where one destination has filled the list those behind it are due, too.
@@ -277,14 +286,21 @@ impl Desk {
 }
 
 /// One look, to its settling. A crash or a lost duty takes it along: it is made again.
-async fn look(core: Arc<Core>, duty: Duty, destination: Option<Arc<dyn Destination>>, followed: Followed) {
+async fn look(
+    core: Arc<Core>,
+    (duty, troubled): (Duty, Arc<Troubled>),
+    destination: Option<Arc<dyn Destination>>,
+    followed: Followed,
+) {
     let _unwound = Unwound(followed.destination.clone());
     if core.points.reach(Point::BeforeLook).is_err() {
         return;
     }
-    let began = core.clock.now();
-    let next = to_take_back(&followed, began);
-    let after = ask(&core, destination.as_deref(), &followed, next.is_none()).await;
+    // One moment for all that this look decides: what was not yet to be taken back when it was asked has not failed when the answer comes.
+    let now = core.clock.now();
+    let next = to_take_back(&followed, now);
+    let last = next.is_none() && now >= followed.until;
+    let after = ask(&core, destination.as_deref(), &followed, last).await;
     let taken = match (&after, next) {
         // What the receiver has, or never gets, is not taken back.
         (Ok(After::Open { .. }) | Err(_), Some(next)) => {
@@ -295,7 +311,6 @@ async fn look(core: Arc<Core>, duty: Duty, destination: Option<Arc<dyn Destinati
     if core.points.reach(Point::AfterLook).is_err() {
         return;
     }
-    let now = core.clock.now();
     let (found, answers) = match taken {
         Some((back, next)) => {
             let of = (followed.destination.as_str(), followed.since, followed.until);
@@ -306,10 +321,11 @@ async fn look(core: Arc<Core>, duty: Duty, destination: Option<Arc<dyn Destinati
     let answers = answers::laid(&core, answers);
     let (row, since, looks) = (followed.id, followed.since, followed.looks);
     let delivers = followed.delivers;
-    let looked = Looked { row, since, looks, delivers, found: found.clone(), answers, now };
+    let looked = Looked { row, since, looks, delivers, found: found.clone(), answers, now: core.clock.now() };
     let settle = |looked| core.store.settle_look(&duty, looked);
     if until_stored(&core, looked, |looked| &mut looked.answers, settle).await == Some(true) {
         report(&followed, &found);
+        troubled.note(&core.parts, &followed, &found);
         if matches!(found, Found::TakenBack(_)) {
             core.outbox.notify_one();
         }
@@ -317,15 +333,15 @@ async fn look(core: Arc<Core>, duty: Duty, destination: Option<Arc<dyn Destinati
     let _ = core.points.reach(Point::LookSettled);
 }
 
-/// Asks the far end. `ends`: a look at the end of its time is the last one.
+/// Asks the far end. `last`: what it does not confirm now has failed.
 async fn ask(
     core: &Core,
     destination: Option<&dyn Destination>,
     followed: &Followed,
-    ends: bool,
+    last: bool,
 ) -> Result<After, SendError> {
     let Some(destination) = destination else { return not_configured() };
-    let asked = asked(followed, ends && core.clock.now() >= followed.until);
+    let asked = asked(followed, last);
     within(core, destination, followed, destination.look_after(&asked)).await
 }
 
@@ -377,6 +393,14 @@ async fn within<T>(
 fn report(followed: &Followed, found: &Found) {
     let destination = followed.destination.as_str();
     let outcome = match found {
+        Found::Open { trouble: Some(trouble), .. } => {
+            // Once for each: what was noted says that a person was called.
+            let known = |noted: &String| noted.starts_with(NOT_TAKEN_BACK);
+            if known(trouble) && !followed.trouble.as_ref().is_some_and(known) {
+                raise(Alarm::NotTakenBack, destination, &[("id", &followed.id.to_string())]);
+            }
+            metric::Looked::Open
+        }
         Found::Open { .. } | Found::Step { .. } => metric::Looked::Open,
         Found::TakenBack(onward) => {
             way_left(onward);
@@ -399,6 +423,10 @@ mod tests {
         Timestamp::from_second(seconds).expect("a time")
     }
 
+    fn open_at(seconds: i64) -> Found {
+        Found::Open { at: at(seconds), trouble: None }
+    }
+
     fn of(after: Result<After, SendError>, now: i64) -> Found {
         judged(after, (at(0), at(1000)), at(now)).0
     }
@@ -406,13 +434,13 @@ mod tests {
     #[test]
     fn what_is_open_is_looked_at_again_and_fails_when_its_time_is_over() {
         let open = |again| Ok(After::Open { again });
-        assert_eq!(of(open(None), 0), Found::Open { at: at(1) });
-        assert_eq!(of(open(None), 400), Found::Open { at: at(500) });
-        assert_eq!(of(open(Some(Duration::from_secs(30))), 400), Found::Open { at: at(430) });
-        assert_eq!(of(open(None), 900), Found::Open { at: at(1000) }, "the last look is at its end");
+        assert_eq!(of(open(None), 0), open_at(1));
+        assert_eq!(of(open(None), 400), open_at(500));
+        assert_eq!(of(open(Some(Duration::from_secs(30))), 400), open_at(430));
+        assert_eq!(of(open(None), 900), open_at(1000), "the last look is at its end");
         assert!(matches!(of(open(None), 1000), Found::Failed { .. }));
         let long = judged(open(None), (at(0), at(1_000_000)), at(500_000)).0;
-        assert_eq!(long, Found::Open { at: at(503_600) });
+        assert_eq!(long, open_at(503_600));
     }
 
     #[test]
@@ -420,8 +448,9 @@ mod tests {
         let later =
             |retry_after| Err(SendError::Later { cause: "down".to_owned(), retry_after, far_end: true });
         let unclear = || Err(SendError::Unclear { cause: "mute".to_owned() });
-        assert_eq!(of(later(Some(Duration::from_secs(100))), 4), Found::Open { at: at(104) });
-        assert!(matches!(of(unclear(), 4), Found::Open { .. }));
+        let down = |seconds| Found::Open { at: at(seconds), trouble: Some("down".to_owned()) };
+        assert_eq!(of(later(Some(Duration::from_secs(100))), 4), down(104), "why is told");
+        assert!(matches!(of(unclear(), 4), Found::Open { trouble: Some(why), .. } if why == "mute"));
         for (error, word) in [(later(None), "down"), (unclear(), "mute")] {
             assert!(matches!(of(error, 1000), Found::Failed { cause, .. } if cause.contains(word)));
         }
@@ -440,7 +469,10 @@ mod tests {
         assert_eq!((&*onward.from, &onward.to, onward.why), ("box:x", &to, Why::NotCollected));
         let collected = of(Ok(Withdrawal::Collected(Proof::default())), 1000);
         assert!(matches!(collected, Found::Confirmed { .. }), "{collected:?}");
-        assert_eq!(of(later(), 1000), Found::Open { at: at(1060) });
+        let Found::Open { at: then, trouble: Some(why) } = of(later(), 1000) else {
+            panic!("it is tried again")
+        };
+        assert_eq!((then, why), (at(1060), format!("{NOT_TAKEN_BACK}: down")));
         assert!(matches!(of(later(), 4600), Found::Failed { .. }), "not for ever");
         for error in
             [SendError::Never { cause: "no".to_owned() }, SendError::Unclear { cause: "mute".to_owned() }]

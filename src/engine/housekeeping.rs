@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::Tick;
 use crate::store::contract::{Command, CommandState, Pause, Resumed, Scope, UnderWay};
+use crate::store::lane::Undelivered;
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
 
@@ -186,7 +187,7 @@ async fn handle(core: &Core, others: &dyn Commands, command: &Command) -> Comman
                 Ok(false) => {
                     CommandState::Refused(
                         "nothing of this id is parked, unclear or quarantined; what was sent and not confirmed (`failed`) is never sent \
-                         again by itself: ask the receiver, close it with `parked arrived`, or have what caused it delivered anew"
+                         again by itself: ask the receiver, then `parked arrived` or `parked not-arrived`"
                             .to_owned(),
                     )
                 }
@@ -205,6 +206,25 @@ async fn handle(core: &Core, others: &dyn Commands, command: &Command) -> Comman
                 Ok(false) => {
                     CommandState::Refused("no delivery of this id is parked, unclear or failed".to_owned())
                 }
+                Err(error) => CommandState::Refused(error.to_string()),
+            }
+        }
+        "not-arrived" => {
+            let Ok(id) = text("id").parse() else {
+                return CommandState::Refused("this is not the id of a delivery".to_owned());
+            };
+            match core.store.not_arrived(id, &command.person, &command.reason, now).await {
+                Ok(Some(Undelivered::Onward)) => {
+                    core.outbox.notify_one();
+                    CommandState::Done("it goes on by its next way; `messages show` says by which".to_owned())
+                }
+                Ok(Some(_)) => CommandState::Done(
+                    "noted: it has no other way and is parked; `parked replay` sends it again".to_owned(),
+                ),
+                Ok(None) => CommandState::Refused(
+                    "no delivery of this id is unclear, failed, or parked with another way; what is parked without one `parked replay` sends again"
+                        .to_owned(),
+                ),
                 Err(error) => CommandState::Refused(error.to_string()),
             }
         }

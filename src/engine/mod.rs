@@ -31,4 +31,5 @@ pub mod recover;
 pub mod refused;
 pub mod start;
 pub mod told;
+pub mod troubled;
 pub mod watch;

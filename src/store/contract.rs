@@ -17,7 +17,7 @@ use crate::register::keys::SearchKey;
 use crate::rejection::Rejection;
 use crate::store::duty::Duties;
 use crate::store::follow::Follows;
-use crate::store::lane::{Lane, Settle, Take, Want, WayLeft};
+use crate::store::lane::{Lane, Settle, Take, Undelivered, Want, WayLeft};
 use crate::store::looks::Looks;
 use crate::store::mailbox::Mailboxes;
 use crate::store::plays::Plays;
@@ -302,6 +302,8 @@ pub struct Backlog {
     pub attempts: u64,
     /// Plain cause of the newest failure of a waiting row.
     pub last_cause: Option<String>,
+    /// Why nothing can be found out of the row that has to be confirmed first, or why it cannot be taken back.
+    pub follow_cause: Option<String>,
 }
 
 /// What has not left yet for one destination.
@@ -528,6 +530,17 @@ pub trait Store:
     /// that it reached the receiver, by this way or another; the person and reason are audited. `false` when it is not in such a state.
     async fn arrived(&self, id: Uuid, person: &str, reason: &str, now: Timestamp)
     -> Result<bool, StoreError>;
+
+    /// What follows where a person found out that a parked, unclear or failed row did **not** reach its receiver and cannot any more: it goes
+    /// on by its next way, or is parked where there is none, and its Vorgang is delivered no more; audited. `None`, and nothing written,
+    /// where it is not in such a state, is parked without another way, or has lost its content.
+    async fn not_arrived(
+        &self,
+        id: Uuid,
+        person: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Option<Undelivered>, StoreError>;
 
     /// Lists messages in a scope.
     async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError>;

@@ -3,7 +3,7 @@
 //! Never reads a row and never looks at a clock. Times are microseconds, or any other unit, of one clock.
 
 use crate::envelope::Inbound;
-use crate::store::lane::Outcome;
+use crate::store::lane::{Outcome, Undelivered};
 
 /// What is there of an entry that is to be committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +94,16 @@ pub fn is_open(state: &str) -> bool {
 /// Whether a row in this state waits for a person, and its lane with it.
 pub fn is_held(state: &str) -> bool {
     matches!(state, "parked" | "unclear")
+}
+
+/// What a person's word leads to that a row did not reach its receiver, by its state or [`FAILED`]; `None` where nobody asks a person for that,
+/// or nothing follows from it. `next`: whether there is a way after the one that it is on.
+pub fn said_not_arrived(state: &str, next: bool) -> Option<Undelivered> {
+    match (state, next) {
+        ("parked", false) => None,
+        (state, _) if is_held(state) || state == FAILED => Some(Undelivered::judged(next, false)),
+        _ => None,
+    }
 }
 
 /// When a lane goes next.
@@ -290,6 +300,19 @@ mod tests {
                 arm(Some(Head { state, ..FREE }), Some(3), true, 5, true),
                 Armed::Still { held: true }
             );
+        }
+    }
+
+    #[test]
+    fn a_persons_word_moves_only_what_waits_for_a_person() {
+        for state in ["unclear", FAILED] {
+            assert_eq!(said_not_arrived(state, true), Some(Undelivered::Onward), "{state}");
+            assert_eq!(said_not_arrived(state, false), Some(Undelivered::Parked), "{state}");
+        }
+        assert_eq!(said_not_arrived("parked", true), Some(Undelivered::Onward));
+        assert_eq!(said_not_arrived("parked", false), None, "it is");
+        for state in ["queued", "retrying", "sent", FOLLOWED, CONFIRMED] {
+            assert_eq!(said_not_arrived(state, true), None, "{state}");
         }
     }
 

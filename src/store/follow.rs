@@ -40,6 +40,8 @@ pub struct Followed {
     pub until: Timestamp,
     /// Looks that were settled before.
     pub looks: u32,
+    /// Why the look before found nothing out, or could not take it back.
+    pub trouble: Option<String>,
     /// What comes after the way by which it was sent.
     pub next: Option<Next>,
     /// The Vorgang whose answer it is: handed back with the settling.
@@ -64,6 +66,9 @@ pub enum Found {
     Open {
         /// When.
         at: Timestamp,
+        /// Where nothing could be found out, or it could not be taken back: plain cause without values, shown with the row until a look
+        /// finds something.
+        trouble: Option<String>,
     },
     /// A step of taking it back is done: looked at again then, with this instead of what was kept.
     Step {

@@ -24,6 +24,7 @@ const OWN: &[&str] = &[
     "resume",
     "replay",
     "arrived",
+    "not-arrived",
     "apply",
     "deliver",
     // Outcomes of an attempt, stretches of a run, queues inside the engine, directions.

@@ -7,18 +7,19 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::seal::index::Tag;
 use crate::store::contract::{Scope, StoreError};
 use crate::store::decide::{self, FAILED, Look};
 use crate::store::duty::Duty;
 use crate::store::follow::{Follow, Followed, Follows, Found, Looked, Which};
 use crate::store::lane::Onward;
 use crate::store::postgres::audit::Trail;
-use crate::store::postgres::base::Base;
+use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::pool::{Tx, narrow_to, one, rows, run, transact};
 use crate::store::postgres::settle::{Laid, OutRow, content, go_on, out_rows};
 use crate::store::postgres::store::PostgresStore;
 use crate::store::postgres::values::{get, sql, trouble};
-use crate::store::postgres::{blob, commit, duty, house};
+use crate::store::postgres::{blob, commit, duty, house, lanes};
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::due::{ONWARD, onward_detail};
 use crate::store::sealing::follow::{
@@ -120,13 +121,17 @@ async fn settle(base: &Base, tx: &Tx<'_>, looked: &Looked, month: i64) -> Stored
         return Ok(false);
     }
     match (&looked.found, ended(looked)) {
-        (Found::Open { at }, _) => {
+        (Found::Open { at, trouble }, _) => {
+            if let Some(opened) = content(base, tx, (looked.row, row.nr)).await? {
+                note_trouble(tx, row.nr, &opened, trouble.as_ref()).await?;
+            }
             run(tx, sql!("follow_again"), &[&row.nr, &micros(*at), &None::<Vec<u8>>]).await?;
         }
         (Found::Step { at, keep }, _) => {
             // Without content there is nothing that could be taken back.
             let Some(opened) = content(base, tx, (looked.row, row.nr)).await? else { return Ok(false) };
             let kept = sealed::seal_kept(&opened, keep)?;
+            note_trouble(tx, row.nr, &opened, None).await?;
             run(tx, sql!("follow_again"), &[&row.nr, &micros(*at), &Some(kept)]).await?;
         }
         (Found::TakenBack(onward), _) => return take_back(base, tx, (looked, &row), onward, month).await,
@@ -134,6 +139,41 @@ async fn settle(base: &Base, tx: &Tx<'_>, looked: &Looked, month: i64) -> Stored
         (_, None) => {}
     }
     Ok(true)
+}
+
+async fn note_trouble(tx: &Tx<'_>, nr: i64, opened: &Opened, trouble: Option<&String>) -> Stored<()> {
+    match sealed::troubled(opened, trouble)? {
+        Some(note) => run(tx, sql!("sealed_note"), &[&vec![nr], &vec![&note[..]]]).await.map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Whether a row that was sent was not confirmed and waits for a person.
+pub async fn failed(tx: &Tx<'_>, nr: i64) -> Stored<bool> {
+    Ok(stands(tx, nr).await?.is_some_and(|(state, _)| state == FAILED))
+}
+
+/// A row that failed to be confirmed is one to be sent again, in a lane of its own, which is still to be armed: nobody looks after it any more,
+/// and its Vorgang, whose guard was moved before, is delivered no more.
+pub async fn take_up(
+    base: &Base,
+    tx: &Tx<'_>,
+    nr: i64,
+    (destination, vorgang): (&str, Option<&Tag>),
+    (now, month): (Timestamp, i64),
+) -> Stored<i64> {
+    run(tx, sql!("follow_forget"), &[&vec![nr]]).await?;
+    let mut numbers = Numbers::draw(tx, month, 1).await?;
+    let wish = lanes::Wish { name: None, destination, free: None, now: micros(now), lease: None };
+    let placed = lanes::lanes_for(base, tx, &mut numbers, &[wish]).await?;
+    let lane = placed.lanes.first().copied();
+    let lane = lane.ok_or_else(|| StoreError::Later("a lane could not be made".into()))?;
+    run(tx, sql!("outbox_next_way"), &[&vec![nr], &vec![lane], &vec![destination], &vec![None::<i64>]])
+        .await?;
+    if let Some(vorgang) = vorgang {
+        run(tx, sql!("vorgang_not_delivered"), &[&&vorgang[..], &micros(now)]).await?;
+    }
+    Ok(lane)
 }
 
 /// What was taken back goes on by its next way; `false` when its content went meanwhile, with which it is over.
@@ -186,7 +226,7 @@ pub async fn arrived(
     detail: &Value,
     at: (Timestamp, i64),
 ) -> Stored<bool> {
-    let failed = stands(tx, row.nr).await?.is_some_and(|(state, _)| state == FAILED);
+    let failed = failed(tx, row.nr).await?;
     if failed {
         end(base, tx, (id, row, 0), &ended_by_person(detail), at).await?;
     }

@@ -248,14 +248,27 @@ async fn backlog(
     let followed = rows(tx, sql!("figures_followed"), &[&mandant, &partner]).await?;
     let followed = followed.iter().map(|r| Ok((get(r, 0)?, get(r, 1)?, count(get(r, 2)?))));
     shown::count_followed(&mut backlog, followed.collect::<Stored<_>>()?);
-    for one_of in backlog.iter_mut().filter(|one| one.waiting > 0) {
-        let newest = one(tx, sql!("figures_last_cause"), &[&mandant, &partner, &one_of.destination]).await?;
-        if let Some(r) = newest {
-            let (id, nr): (Uuid, i64) = (get(&r, 0)?, get(&r, 1)?);
-            let mut note: HashMap<i64, SendNote> =
-                notes(base, tx, vec![(nr, Owner::new("outbox", id))]).await?;
-            one_of.last_cause = note.remove(&nr).and_then(|note| note.cause);
+    for one_of in &mut backlog {
+        let narrow = (mandant, partner, one_of.destination.as_str());
+        if one_of.waiting > 0 {
+            one_of.last_cause = cause_of(base, tx, sql!("figures_last_cause"), narrow).await?;
+        }
+        if one_of.followed > 0 {
+            one_of.follow_cause = cause_of(base, tx, sql!("figures_follow_cause"), narrow).await?;
         }
     }
     Ok(backlog)
+}
+
+/// The cause that is noted with the row that a statement finds.
+async fn cause_of(
+    base: &Base,
+    tx: &Tx<'_>,
+    sql: &'static str,
+    (mandant, partner, destination): (Option<&str>, Option<&str>, &str),
+) -> Stored<Option<String>> {
+    let Some(r) = one(tx, sql, &[&mandant, &partner, &destination]).await? else { return Ok(None) };
+    let (id, nr): (Uuid, i64) = (get(&r, 0)?, get(&r, 1)?);
+    let mut note: HashMap<i64, SendNote> = notes(base, tx, vec![(nr, Owner::new("outbox", id))]).await?;
+    Ok(note.remove(&nr).and_then(|note| note.cause))
 }

@@ -9,11 +9,11 @@ use uuid::Uuid;
 use crate::seal::index::Tag;
 use crate::store::decide::{self, Holder};
 use crate::store::follow::Follow;
-use crate::store::lane::{Onward, Outcome, Settle};
+use crate::store::lane::{Onward, Outcome, Settle, Undelivered};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::follow::{self, Fresh};
-use crate::store::postgres::pool::{Tx, rows, run, together, transact};
+use crate::store::postgres::pool::{Tx, one, rows, run, together, transact};
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, commit, lanes};
 use crate::store::sealing::content::{Closed, Opened, Owner, to_json};
@@ -354,6 +354,54 @@ pub async fn arrived(
     trail.push(now, (row.stamp, &row.traceparent), Some(id), "outbox.arrived", detail)?;
     trail.write(tx, month).await?;
     Ok(Some(done == [true]))
+}
+
+/// What follows where a person says that a row did not reach its receiver; `None` when it is not in a state for that.
+pub async fn not_arrived(
+    base: &Base,
+    tx: &Tx<'_>,
+    (id, detail): (Uuid, &serde_json::Value),
+    now: Timestamp,
+    month: i64,
+) -> Stored<Option<Undelivered>> {
+    let Some((nr, from)) = place(tx, id).await? else { return Ok(None) };
+    // Without content nothing can be sent again.
+    let Some(head) = head(base, tx, (id, nr)).await? else { return Ok(None) };
+    let delivers = head.delivers();
+    // Guards before rows, as everywhere: what was decided on a Vorgang that is delivered no more is decided again.
+    if let Some(vorgang) = &delivers {
+        rows(tx, sql!("guard_bump"), &[&vec![&vorgang[..]]]).await?;
+    }
+    let Some(row) = out_rows(tx, &[id]).await?.remove(&id) else { return Ok(None) };
+    // It may have gone on before it was held.
+    if place(tx, id).await? != Some((nr, from.clone())) {
+        return Ok(None);
+    }
+    let failed = row.state == "sent" && follow::failed(tx, nr).await?;
+    let state = if failed { decide::FAILED } else { row.state.as_str() };
+    let Some(outcome) = due::said_not_to_have_arrived(state, &from, Some(&head)) else { return Ok(None) };
+    let lane = match failed {
+        true => follow::take_up(base, tx, nr, (&from, delivers.as_ref()), (now, month)).await?,
+        false => {
+            run(tx, sql!("outbox_replay"), &[&nr]).await?;
+            row.lane
+        }
+    };
+    // Nobody leases a lane whose head is held, nor one that is made here.
+    let Some(fence) = lanes::lock(tx, &[lane]).await?.remove(&lane) else { return Ok(None) };
+    let leads = due::undelivered(&outcome);
+    let one = Settle { lane, fence, row: id, outcome, answers: Vec::new(), delivers, release: true, now };
+    let done = round(base, tx, &[one], month).await?;
+    let mut trail = Trail::default();
+    trail.push(now, (row.stamp, &row.traceparent), Some(id), due::NOT_ARRIVED, detail)?;
+    trail.write(tx, month).await?;
+    Ok((done == [true]).then_some(leads))
+}
+
+/// Number and destination of a row, which is not held.
+async fn place(tx: &Tx<'_>, id: Uuid) -> Stored<Option<(i64, String)>> {
+    let found = one(tx, sql!("outbox_destination"), &[&id]).await?;
+    found.map(|r| Ok((get(&r, 0)?, get(&r, 1)?))).transpose()
 }
 
 /// Frees a parked or unclear row; `None` when there is no such row at all.

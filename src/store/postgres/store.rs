@@ -17,7 +17,7 @@ use crate::store::contract::{
     Resumed, Scope, SpoolRead, SpoolWrite, Stamp, Store, StoreError, UnderWay, View,
 };
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
-use crate::store::lane::{Lane, Settle, Take, Want};
+use crate::store::lane::{Lane, Settle, Take, Undelivered, Want};
 use crate::store::lies::Lies;
 use crate::store::migrated::{Migrated, Version};
 use crate::store::postgres::base::Base;
@@ -307,6 +307,19 @@ impl Store for PostgresStore {
         let done = waiting::arrived(&self.base, id, person, reason, now).await?;
         watch.tell();
         Ok(done)
+    }
+
+    async fn not_arrived(
+        &self,
+        id: Uuid,
+        person: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Option<Undelivered>, StoreError> {
+        let watch = self.watch()?;
+        let leads = waiting::not_arrived(&self.base, id, person, reason, now).await?;
+        watch.tell();
+        Ok(leads)
     }
 
     async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError> {

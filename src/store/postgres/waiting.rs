@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::envelope::{Envelope, Inbound};
 use crate::store::contract::{Resumed, StoreError};
 use crate::store::decide::wait_is_over;
+use crate::store::lane::Undelivered;
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, one, rows, run, transact};
@@ -105,6 +106,20 @@ pub async fn arrived(base: &Base, id: Uuid, person: &str, reason: &str, now: Tim
     let detail = json!({ "person": person, "reason": reason });
     let done = transact!(base.db, tx => settle::arrived(base, &tx, (id, &detail), now, month).await)?;
     Ok(done.unwrap_or(false))
+}
+
+/// What follows where a row of the outbox did not arrive, with person and reason audited.
+pub async fn not_arrived(
+    base: &Base,
+    id: Uuid,
+    person: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Stored<Option<Undelivered>> {
+    let month = base.month(now).await?;
+    let reason = house::seal_text(base, id, reason).await?;
+    let detail = json!({ "person": person, "reason": reason });
+    transact!(base.db, tx => settle::not_arrived(base, &tx, (id, &detail), now, month).await)
 }
 
 async fn replay_in(

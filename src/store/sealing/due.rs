@@ -10,7 +10,7 @@ use crate::envelope::{Envelope, Evidence, Head, How, Label, PartnerRef};
 use crate::seal::index::Tag;
 use crate::seal::key::sha256;
 use crate::store::contract::{Stamp, StoreError};
-use crate::store::decide::state_after;
+use crate::store::decide::{self, state_after};
 use crate::store::lane::{Due, Onward, Outcome, Settle, Undelivered, WayLeft, Why};
 use crate::store::mailbox::Item;
 use crate::store::sealing::content::Opened;
@@ -162,7 +162,8 @@ pub fn settled(outcome: &Outcome) -> (&'static str, Option<bool>, SendNote) {
         Outcome::Unclear { cause } => SendNote {
             cause: Some(cause.clone()),
             next_step: Some(
-                "ask the receiver: where it arrived `parked arrived`, else `parked replay`".into(),
+                "ask the receiver: where it arrived `parked arrived`, else `parked replay`, or `parked not-arrived` for its next way"
+                    .into(),
             ),
             ..SendNote::default()
         },
@@ -261,6 +262,38 @@ impl Item {
         })
     }
 }
+
+/// The safe next step where a far end has told nothing of what was sent.
+pub const ASK_RECEIVER: &str =
+    "ask the receiver: where it arrived `parked arrived`, else `parked not-arrived`";
+
+/// How a row goes on of which a person says that it did not reach its receiver, by its state ([`decide::FAILED`] where it was not confirmed) and
+/// the destination that it is on; `None` where that is no word for a person to say.
+pub fn said_not_to_have_arrived(state: &str, from: &str, head: Option<&SendHead>) -> Option<Outcome> {
+    let next = head.and_then(|head| head.next(from));
+    let cause = "a person found out that it did not arrive".to_owned();
+    Some(match (decide::said_not_arrived(state, next.is_some())?, next) {
+        (Undelivered::Onward, Some(next)) => {
+            Outcome::Onward(Onward { from: from.to_owned(), to: next.way, why: Why::Late, cause })
+        }
+        _ => Outcome::Parked {
+            cause,
+            next_step: "`parked replay` sends it again; handed on by hand `parked arrived` closes it"
+                .to_owned(),
+        },
+    })
+}
+
+/// What it leads to.
+pub fn undelivered(outcome: &Outcome) -> Undelivered {
+    match outcome {
+        Outcome::Onward(_) => Undelivered::Onward,
+        _ => Undelivered::Parked,
+    }
+}
+
+/// What is audited of it.
+pub const NOT_ARRIVED: &str = "outbox.not-arrived";
 
 /// What a person says who found out that a row reached its receiver.
 pub fn said_to_have_arrived() -> Outcome {

@@ -11,7 +11,7 @@ use crate::store::decide::{CONFIRMED, FAILED, Look};
 use crate::store::follow::{Followed, Found, Looked};
 use crate::store::lane::Onward;
 use crate::store::sealing::content::{Opened, to_json};
-use crate::store::sealing::due::{BY_A_PERSON, noted};
+use crate::store::sealing::due::{ASK_RECEIVER, BY_A_PERSON, noted};
 use crate::store::sealing::heads::{SendHead, SendNote};
 use crate::store::sealing::values::{Stored, micros, time};
 
@@ -40,12 +40,14 @@ impl ClosedFollowed {
     pub fn open(self, opened: &Opened) -> Stored<Followed> {
         let keep = opened.beside(KEPT, &self.kept)?.unwrap_or_default();
         let head: Option<SendHead> = opened.head()?;
+        let note: SendNote = opened.note()?;
         Ok(Followed {
             next: head.as_ref().and_then(|head| head.next(&self.destination)),
             delivers: head.and_then(|head| head.delivers()),
             id: self.id,
             destination: self.destination,
-            reference: opened.note::<SendNote>()?.reference.unwrap_or_default(),
+            reference: note.reference.unwrap_or_default(),
+            trouble: note.cause,
             keep: keep.into(),
             since: time(self.since),
             until: time(self.until),
@@ -62,7 +64,7 @@ impl ClosedFollowed {
             delivers: None,
             found: Found::Failed {
                 cause: "its sealed content does not open, so nobody can look whether it was confirmed".into(),
-                next_step: "ask the receiver: where it arrived `parked arrived`".into(),
+                next_step: ASK_RECEIVER.into(),
                 proof: Bytes::new(),
             },
             answers: Vec::new(),
@@ -74,6 +76,20 @@ impl ClosedFollowed {
 /// What looks need, sealed with their row.
 pub fn seal_kept(opened: &Opened, keep: &[u8]) -> Stored<Vec<u8>> {
     opened.seal_beside(KEPT, keep)
+}
+
+/// The note of a row that is still looked after, sealed with it, with why nothing was found out; `None` where it says that already. A note that
+/// does not open stays as it is.
+pub fn troubled(opened: &Opened, trouble: Option<&String>) -> Stored<Option<Vec<u8>>> {
+    let note: SendNote = match opened.note() {
+        Err(StoreError::Corrupt(_)) => return Ok(None),
+        other => other?,
+    };
+    if note.cause.as_ref() == trouble {
+        return Ok(None);
+    }
+    let note = SendNote { cause: trouble.cloned(), ..note };
+    opened.seal_note(&to_json(&note)?).map(Some)
 }
 
 /// The note of a row that was taken back and goes on by its next way, sealed with it.

@@ -145,6 +145,7 @@ pub fn backlog(rows: Vec<(String, String, u64, u64, i64)>) -> Vec<Backlog> {
                 failed: 0,
                 attempts: 0,
                 last_cause: None,
+                follow_cause: None,
             });
         }
         let Some(last) = backlog.last_mut() else { continue };

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::seal::index::Tag;
 use crate::store::contract::{Scope, StoreError};
 use crate::store::decide::{self, FAILED, Look};
 use crate::store::duty::Duty;
@@ -88,7 +89,10 @@ fn settle(scene: &mut Scene<'_>, looked: &Looked) -> Stored<bool> {
         return Ok(false);
     }
     match (&looked.found, ended(looked)) {
-        (Found::Open { at }, _) => {
+        (Found::Open { at, trouble }, _) => {
+            if let Some(opened) = content(scene, looked.row, row.sealed)? {
+                note_trouble(scene, &row, &opened, trouble.as_ref())?;
+            }
             scene.run(sql!("follow_again"), params![row.row, micros(*at), None::<Vec<u8>>])?;
         }
         (Found::Step { at, keep }, _) => {
@@ -97,6 +101,7 @@ fn settle(scene: &mut Scene<'_>, looked: &Looked) -> Stored<bool> {
                 return Ok(false);
             };
             let kept = sealed::seal_kept(&opened, keep)?;
+            note_trouble(scene, &row, &opened, None)?;
             scene.run(sql!("follow_again"), params![row.row, micros(*at), kept])?;
         }
         (Found::TakenBack(onward), _) => return take_back(scene, &row, looked, onward),
@@ -106,6 +111,13 @@ fn settle(scene: &mut Scene<'_>, looked: &Looked) -> Stored<bool> {
     Ok(true)
 }
 
+fn note_trouble(scene: &Scene<'_>, row: &OutRow, opened: &Opened, trouble: Option<&String>) -> Stored<()> {
+    match sealed::troubled(opened, trouble)? {
+        Some(note) => scene.run(sql!("sealed_note"), params![row.sealed, note]).map(drop),
+        None => Ok(()),
+    }
+}
+
 /// What was taken back goes on by its next way; `false` when its content went meanwhile, with which it is over.
 fn take_back(scene: &mut Scene<'_>, row: &OutRow, looked: &Looked, onward: &Onward) -> Stored<bool> {
     let (id, now) = (looked.row, looked.now);
@@ -113,13 +125,38 @@ fn take_back(scene: &mut Scene<'_>, row: &OutRow, looked: &Looked, onward: &Onwa
     scene.run(sql!("sealed_note"), params![row.sealed, sealed::taken_back(&opened, onward, now)?])?;
     scene.run(sql!("follow_forget"), [row.row])?;
     lanes::go_on(scene, row, onward, now)?;
-    if let Some(vorgang) = &looked.delivers
-        && scene.run(sql!("vorgang_not_delivered"), params![vorgang, micros(now)])? > 0
-    {
-        scene.bump([vorgang])?;
-    }
+    delivered_no_more(scene, looked.delivers.as_ref(), now)?;
     lanes::change(scene, row, id, now, ONWARD, &onward_detail(onward))?;
     Ok(true)
+}
+
+/// The Vorgang of a row that has not arrived after all; whoever decided on it looks again.
+fn delivered_no_more(scene: &mut Scene<'_>, vorgang: Option<&Tag>, now: Timestamp) -> Stored<()> {
+    let Some(vorgang) = vorgang else { return Ok(()) };
+    match scene.run(sql!("vorgang_not_delivered"), params![vorgang, micros(now)])? {
+        0 => Ok(()),
+        _ => scene.bump([vorgang]),
+    }
+}
+
+/// Whether a row that was sent was not confirmed and waits for a person.
+pub fn failed(scene: &Scene<'_>, row: i64) -> Stored<bool> {
+    Ok(stands(scene, row)?.is_some_and(|(state, _)| state == FAILED))
+}
+
+/// A row that failed to be confirmed is one to be sent again, in a lane of its own, which is still to be armed: nobody looks after it any more,
+/// and its Vorgang is delivered no more.
+pub fn take_up(
+    scene: &mut Scene<'_>,
+    row: i64,
+    (destination, vorgang): (&str, Option<&Tag>),
+    now: Timestamp,
+) -> Stored<i64> {
+    scene.run(sql!("follow_forget"), [row])?;
+    let (lane, _) = lanes::lane_for(scene, None, destination, None, || None)?;
+    scene.run(sql!("outbox_next_way"), params![row, lane, destination, None::<i64>])?;
+    delivered_no_more(scene, vorgang, now)?;
+    Ok(lane)
 }
 
 fn end(
@@ -147,7 +184,7 @@ pub fn arrived(
     detail: &serde_json::Value,
     now: Timestamp,
 ) -> Stored<bool> {
-    let failed = stands(scene, row.row)?.is_some_and(|(state, _)| state == FAILED);
+    let failed = failed(scene, row.row)?;
     if failed {
         end(scene, row, (id, &ended_by_person(detail)), 0, now)?;
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::seal::index::Tag;
 use crate::store::contract::StoreError;
 use crate::store::decide::{self, Armed, Head, Holder};
-use crate::store::lane::{Due, Lane, Onward, Outcome, Settle, Want};
+use crate::store::lane::{Due, Lane, Onward, Outcome, Settle, Undelivered, Want};
 use crate::store::sealing::content::{Opened, Owner, to_json};
 use crate::store::sealing::due::{
     self, ClosedDue, LONGEST_LEASE, READER, SKEW, said_to_have_arrived, settled,
@@ -298,8 +298,7 @@ pub fn out_row(scene: &Scene<'_>, id: Uuid) -> Stored<Option<OutRow>> {
 
 /// A row that whoever holds a lane may settle; `None` when the fence is stale or the row is not this lane's to settle.
 fn to_settle(scene: &Scene<'_>, holder: Holder, id: Uuid) -> Stored<Option<OutRow>> {
-    let mut get = scene.connection.prepare_cached(sql!("lane_get")).map_err(trouble)?;
-    let fence: Option<i64> = get.query_row([holder.lane], |r| r.get(0)).optional().map_err(trouble)?;
+    let fence = fence_of(scene, holder.lane)?;
     Ok(out_row(scene, id)?.filter(|row| decide::settles(holder, fence, row.lane, &row.state)))
 }
 
@@ -447,17 +446,56 @@ pub fn arrived(
     let Some(row) = freed(scene, id)? else { return Ok(None) };
     let Some(row) = row else { return Ok(Some(false)) };
     // A held head keeps everybody from leasing its lane, so the fence that stands is nobody's.
-    let fence = {
-        let mut get = scene.connection.prepare_cached(sql!("lane_get")).map_err(trouble)?;
-        get.query_row([row.lane], |r| r.get(0)).optional().map_err(trouble)?
-    };
-    let Some(fence) = fence else { return Ok(Some(false)) };
+    let Some(fence) = fence_of(scene, row.lane)? else { return Ok(Some(false)) };
     let (lane, outcome) = (row.lane, said_to_have_arrived());
     let (answers, delivers) = (Vec::new(), delivers(scene, id, row.sealed)?);
     let settling = Settle { lane, fence, row: id, outcome, answers, delivers, release: true, now };
     let done = settle(scene, &settling)?;
     change(scene, &row, id, now, "outbox.arrived", detail)?;
     Ok(Some(done))
+}
+
+/// What follows where a person says that a row did not reach its receiver; `None` when it is not in a state for that.
+pub fn not_arrived(
+    scene: &mut Scene<'_>,
+    id: Uuid,
+    detail: &serde_json::Value,
+    now: Timestamp,
+) -> Stored<Option<Undelivered>> {
+    let Some(row) = out_row(scene, id)? else { return Ok(None) };
+    let failed = row.state == "sent" && follow::failed(scene, row.row)?;
+    let head =
+        due::head(Opened::read(scene.connection, scene.keyring, row.sealed, Owner::new("outbox", id)))?;
+    let from: String = {
+        let mut get = scene.connection.prepare_cached(sql!("outbox_destination")).map_err(trouble)?;
+        get.query_row([row.row], |r| r.get(0)).map_err(trouble)?
+    };
+    let state = if failed { decide::FAILED } else { row.state.as_str() };
+    let outcome = due::said_not_to_have_arrived(state, &from, head.as_ref());
+    // Without content nothing can be sent again.
+    let (Some(outcome), Some(head)) = (outcome, head) else { return Ok(None) };
+    let delivers = head.delivers();
+    let lane = match failed {
+        true => follow::take_up(scene, row.row, (&from, delivers.as_ref()), now)?,
+        false => {
+            scene.run(sql!("outbox_replay"), [row.row])?;
+            row.lane
+        }
+    };
+    // Nobody leases a lane whose head is held, nor one that is made here.
+    let Some(fence) = fence_of(scene, lane)? else { return Ok(None) };
+    let leads = due::undelivered(&outcome);
+    let settling =
+        Settle { lane, fence, row: id, outcome, answers: Vec::new(), delivers, release: true, now };
+    let settled = settle(scene, &settling)?;
+    change(scene, &row, id, now, due::NOT_ARRIVED, detail)?;
+    Ok(settled.then_some(leads))
+}
+
+/// The fence of a lane that there is.
+fn fence_of(scene: &Scene<'_>, lane: i64) -> Stored<Option<i64>> {
+    let mut get = scene.connection.prepare_cached(sql!("lane_get")).map_err(trouble)?;
+    get.query_row([lane], |r| r.get(0)).optional().map_err(trouble)
 }
 
 /// Frees a parked or unclear row; `None` when there is no such row at all.

@@ -263,17 +263,22 @@ fn backlog(
             .map_err(trouble)?
     };
     shown::count_followed(&mut backlog, followed);
-    for one in backlog.iter_mut().filter(|one| one.waiting > 0) {
-        let newest: Option<(Uuid, i64)> = {
-            let mut get = connection.prepare_cached(sql!("figures_last_cause")).map_err(trouble)?;
-            get.query_row(params![mandant, partner, one.destination], |r| Ok((uuid(r.get(0)?)?, r.get(1)?)))
+    let cause_of = |sql: &str, of: &Backlog| -> Stored<Option<String>> {
+        let found: Option<(Uuid, i64)> = {
+            let mut get = connection.prepare_cached(sql).map_err(trouble)?;
+            get.query_row(params![mandant, partner, of.destination], |r| Ok((uuid(r.get(0)?)?, r.get(1)?)))
                 .optional()
                 .map_err(trouble)?
         };
-        if let Some((id, sealed)) = newest {
-            let note: SendNote = note(connection, keyring, sealed, Owner::new("outbox", id))?;
-            one.last_cause = note.cause;
-        }
+        let Some((id, sealed)) = found else { return Ok(None) };
+        let note: SendNote = note(connection, keyring, sealed, Owner::new("outbox", id))?;
+        Ok(note.cause)
+    };
+    for one in backlog.iter_mut().filter(|one| one.waiting > 0) {
+        one.last_cause = cause_of(sql!("figures_last_cause"), one)?;
+    }
+    for one in backlog.iter_mut().filter(|one| one.followed > 0) {
+        one.follow_cause = cause_of(sql!("figures_follow_cause"), one)?;
     }
     Ok(backlog)
 }

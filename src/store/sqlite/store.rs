@@ -17,7 +17,7 @@ use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Listed, ListedSend, Made, Pause,
     Resumed, Scope, SpoolRead, SpoolWrite, Stamp, Store, StoreError, UnderWay, View,
 };
-use crate::store::lane::{Lane, Settle, Take, Want};
+use crate::store::lane::{Lane, Settle, Take, Undelivered, Want};
 use crate::store::lies::Lies;
 use crate::store::migrated::{Migrated, Version};
 use crate::store::sealing::claim_file::{Folder, Reading};
@@ -426,6 +426,17 @@ impl Store for SqliteStore {
     ) -> Result<bool, StoreError> {
         let (person, reason) = (person.to_owned(), reason.to_owned());
         self.write(move |scene| waiting::arrived(scene, id, &person, &reason, now)).await
+    }
+
+    async fn not_arrived(
+        &self,
+        id: Uuid,
+        person: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Option<Undelivered>, StoreError> {
+        let (person, reason) = (person.to_owned(), reason.to_owned());
+        self.write(move |scene| waiting::not_arrived(scene, id, &person, &reason, now)).await
     }
 
     async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError> {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::envelope::{Envelope, Inbound};
 use crate::store::contract::{Resumed, StoreError};
 use crate::store::decide::wait_is_over;
+use crate::store::lane::Undelivered;
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::due;
 use crate::store::sealing::values::{Stored, later, limit, micros};
@@ -133,6 +134,18 @@ pub fn due_timers(
 pub fn arrived(scene: &mut Scene<'_>, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Stored<bool> {
     let detail = json!({ "person": person, "reason": house::seal_text(scene, id, reason)? });
     Ok(lanes::arrived(scene, id, &detail, now)?.unwrap_or(false))
+}
+
+/// What follows where a row of the outbox did not arrive, with person and reason audited.
+pub fn not_arrived(
+    scene: &mut Scene<'_>,
+    id: Uuid,
+    person: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Stored<Option<Undelivered>> {
+    let detail = json!({ "person": person, "reason": house::seal_text(scene, id, reason)? });
+    lanes::not_arrived(scene, id, &detail, now)
 }
 
 /// Replays a row of the outbox or an inbound message, with person and reason audited.

@@ -183,7 +183,7 @@ impl Destination for FolderDestination {
             false => After::Confirmed(taken()),
             true if followed.last => After::Failed {
                 cause: "it still lies in the out tray, the partner has not taken it in time".to_owned(),
-                next_step: "call the partner; it may still be taken: then `parked arrived`".to_owned(),
+                next_step: "call the partner; it may still be taken: then `parked arrived`; else take it away, then `parked not-arrived`".to_owned(),
                 proof: Proof::default(),
             },
             true => After::Open { again: None },
@@ -352,6 +352,10 @@ mod tests {
         // What never had its name nobody can have.
         fs::create_dir(tray.path().join("b.xml")).unwrap();
         assert!(lay(&room, OsStr::new("b.xml"), b"<a/>", true).is_err());
-        assert!(lay(&Room::open(tray.path(), "".as_ref()).unwrap(), OsStr::new("c.xml"), b"", true).unwrap().is_ok());
+        assert!(
+            lay(&Room::open(tray.path(), "".as_ref()).unwrap(), OsStr::new("c.xml"), b"", true)
+                .unwrap()
+                .is_ok()
+        );
     }
 }

@@ -262,6 +262,16 @@ impl Store for Troubled {
         self.inner.arrived(id, person, reason, now).await
     }
 
+    async fn not_arrived(
+        &self,
+        id: Uuid,
+        person: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Option<Undelivered>, StoreError> {
+        self.inner.not_arrived(id, person, reason, now).await
+    }
+
     async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError> {
         self.inner.list(scope, filter).await
     }

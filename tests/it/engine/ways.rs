@@ -4,10 +4,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use drehscheibe::clock::Clock;
 use drehscheibe::effects::{Outgoing, Way};
 use drehscheibe::engine::points::{Point, Points};
 use drehscheibe::envelope::Envelope;
@@ -17,6 +18,7 @@ use drehscheibe::transport::port::{
     After, Attempt, Destination, Follow, Followed, Receipt, SendError, Withdrawal,
 };
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::far::{Does, Far};
@@ -143,6 +145,10 @@ async fn what_cannot_be_delivered_in_its_time_goes_on_where_the_route_says_so() 
 struct Uncollected {
     lying: Mutex<HashSet<Uuid>>,
     aside: Mutex<HashSet<Uuid>>,
+    /// A look that begins before then is answered after it.
+    slow: Option<(Clock, Mutex<Option<Timestamp>>)>,
+    /// Nothing can be taken back.
+    stuck: AtomicBool,
 }
 
 #[async_trait]
@@ -154,6 +160,10 @@ impl Destination for Uncollected {
     async fn attempt(&self, envelope: &Envelope, attempt: Attempt<'_>) -> Result<Receipt, SendError> {
         self.lying.lock().unwrap().insert(envelope.head.id);
         let within = attempt.taken_within.expect("there is another way");
+        if let Some((clock, until)) = &self.slow {
+            let within = jiff::SignedDuration::try_from(within).unwrap() + jiff::SignedDuration::from_secs(2);
+            *until.lock().unwrap() = clock.now().checked_add(within).ok();
+        }
         let follow = Follow { first: within / 4, within, keep: b"lies"[..].into() };
         Ok(Receipt { follow: Some(follow), ..Receipt::default() })
     }
@@ -167,11 +177,19 @@ impl Destination for Uncollected {
     }
 
     async fn look_after(&self, _: &Followed<'_>) -> Result<After, SendError> {
+        if let Some((clock, until)) = &self.slow {
+            let until = *until.lock().unwrap();
+            clock.sleep_until(until.unwrap()).await;
+        }
         // The next look is the one at the end of its time.
         Ok(After::Open { again: Some(Duration::from_secs(1_000)) })
     }
 
     async fn withdraw(&self, followed: &Followed<'_>) -> Result<Withdrawal, SendError> {
+        if self.stuck.load(Ordering::SeqCst) {
+            let retry_after = Some(Duration::from_secs(2));
+            return Err(SendError::Later { cause: "no right".to_owned(), retry_after, far_end: false });
+        }
         if followed.keep == b"aside" {
             self.aside.lock().unwrap().remove(&followed.id);
             return Ok(Withdrawal::Gone);
@@ -205,4 +223,43 @@ async fn what_nobody_collects_is_taken_back_and_goes_on_once_wherever_the_proces
         assert!(tray.lying.lock().unwrap().is_empty() && tray.aside.lock().unwrap().is_empty());
     });
     join_all(plays).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_that_begins_in_time_and_is_answered_after_it_takes_nothing_for_failed() {
+    let mut rig = rig(30).await;
+    let tray = Uncollected { slow: Some((rig.clock.clone(), Mutex::default())), ..Uncollected::default() };
+    rig.set.destinations.insert(NORD.to_owned(), Arc::new(tray));
+    let second = rig.far(WOHNGELD, |_, _| Does::Take);
+    let engine = rig.engine();
+    let verdict = deliver(&engine, rig.envelope(&wish(1, 1))).await;
+    let sent = ends(&rig, verdict.id, WOHNGELD, "sent").await;
+    assert_eq!((sent.ways[0].why.as_str(), second.taken()), ("not-collected", 1));
+    stop(engine).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_taken_back_says_why_until_it_can() {
+    let mut rig = rig(30).await;
+    let tray = Arc::new(Uncollected { stuck: AtomicBool::new(true), ..Uncollected::default() });
+    rig.set.destinations.insert(NORD.to_owned(), tray.clone());
+    let second = rig.far(WOHNGELD, |_, _| Does::Take);
+    let engine = rig.engine();
+    let verdict = deliver(&engine, rig.envelope(&wish(1, 1))).await;
+    let failing =
+        || engine.core.parts.said().into_iter().find_map(|said| Some((said.part, said.failing?.cause)));
+    until("it cannot be taken back", 20, || failing().is_some()).await;
+    let (part, why) = failing().unwrap();
+    assert!(part.ends_with(NORD) && why.ends_with("cannot be taken back: no right"), "{part} {why}");
+    let shown = rig.show(verdict.id).await.sends.remove(0);
+    assert_eq!((&*shown.state, shown.cause), ("sent", Some(why.clone())));
+    let backlog = rig.figures().await.backlog;
+    let of = backlog.iter().find(|one| one.destination == NORD).unwrap();
+    assert_eq!((of.followed, &of.follow_cause), (1, &Some(why)));
+    assert_eq!(second.taken(), 0);
+    tray.stuck.store(false, Ordering::SeqCst);
+    let sent = ends(&rig, verdict.id, WOHNGELD, "sent").await;
+    assert_eq!((sent.ways[0].why.as_str(), second.taken()), ("not-collected", 1));
+    until("nothing is in trouble any more", 20, || failing().is_none()).await;
+    stop(engine).await;
 }

@@ -25,6 +25,8 @@ enum Broken {
     DoubtUnasked,
     /// A row that goes on stays in its lane, under its fence.
     LaneKept,
+    /// A person's word moves a row whatever became of it meanwhile.
+    WordUnchecked,
     /// The next way is written in a transaction after the one that ends the way before.
     MovedLater,
     /// A document is removed before anybody keeps that it was taken back.
@@ -39,6 +41,7 @@ const PUSHED: &[(Broken, &str)] = &[
     (Broken::DoubtForgotten, "it arrives by one way"),
     (Broken::DoubtUnasked, "it arrives by one way"),
     (Broken::LaneKept, "no way is passed over"),
+    (Broken::WordUnchecked, "no way is passed over"),
     (Broken::MovedLater, "where nothing is left to do it has arrived or a person knows"),
 ];
 
@@ -78,6 +81,9 @@ struct World {
     processes: [Option<Attempt>; 2],
     arrived: [bool; 3],
     refused: [bool; 3],
+    /// A person has said that it did not arrive by this way; said is what was true when it was found out, and carried out twice at most.
+    said: [bool; 3],
+    word: Option<(usize, u8)>,
     crashes: u8,
     losses: u8,
     failures: u8,
@@ -105,6 +111,9 @@ enum Action {
     Move(usize),
     LeaseOver,
     Crash(usize),
+    /// A person finds out that it did not arrive, and says so.
+    FindOut,
+    Say,
 }
 
 struct Pushed(Option<Broken>);
@@ -133,6 +142,9 @@ impl Pushed {
             if world.owes == Some(n) {
                 actions.push(Action::Move(n));
             }
+        }
+        if world.word.is_some() {
+            actions.push(Action::Say);
         }
         if world.leased && world.processes.iter().all(|one| one.is_none_or(|one| one.fence != world.fence)) {
             actions.push(Action::LeaseOver);
@@ -225,6 +237,8 @@ impl Model for Pushed {
             processes: [None, None],
             arrived: [false; 3],
             refused: [false; 3],
+            said: [false; 3],
+            word: None,
             crashes: 2,
             losses: 1,
             failures: 3,
@@ -233,6 +247,13 @@ impl Model for Pushed {
 
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
         actions.extend(self.work(world));
+        if decide::is_held(world.state)
+            && world.word.is_none()
+            && !world.arrived[world.way]
+            && !world.said[world.way]
+        {
+            actions.push(Action::FindOut);
+        }
         for (n, process) in world.processes.iter().enumerate() {
             let Some(attempt) = process else {
                 if world.owes == Some(n) && world.crashes > 0 {
@@ -295,6 +316,22 @@ impl Model for Pushed {
                 world.leased = false;
                 world.unclear |= decide::is_open(world.state);
             }
+            Action::FindOut => world.word = Some((world.way, 2)),
+            Action::Say => {
+                let (way, left) = last.word?;
+                world.word = (left > 1).then_some((way, left - 1));
+                world.said[way] = true;
+                let unchecked = self.is(Broken::WordUnchecked) && world.way < 2;
+                match decide::said_not_arrived(world.state, world.way < 2) {
+                    Some(Undelivered::Onward) => {
+                        (world.state, world.unclear) = ("queued", false);
+                        self.go_on(&mut world);
+                    }
+                    Some(_) => world.state = "parked",
+                    None if unchecked => self.go_on(&mut world),
+                    None => {}
+                }
+            }
             Action::Crash(n) => {
                 world.crashes -= 1;
                 world.processes[n] = None;
@@ -312,7 +349,7 @@ impl Model for Pushed {
                 world.arrived.iter().filter(|arrived| **arrived).count() <= 1
             }),
             Property::always("no way is passed over", |_, world: &World| {
-                world.refused[..world.way.min(2)].iter().all(|refused| *refused)
+                (0..world.way.min(2)).all(|way| world.refused[way] || world.said[way])
             }),
             Property::always(
                 "where nothing is left to do it has arrived or a person knows",
@@ -327,6 +364,9 @@ impl Model for Pushed {
             Property::sometimes("it arrives by the last way", |_, world: &World| world.arrived[2]),
             Property::sometimes("a refusal in doubt waits for a person", |_, world: &World| {
                 world.way == 0 && world.state == "unclear" && world.refused[0]
+            }),
+            Property::sometimes("a person's word sends it on", |_, world: &World| {
+                world.said[0] && world.arrived[1]
             }),
             Property::sometimes("what was lost is found by asking", |_, world: &World| {
                 world.state == "sent" && world.refused[world.way] && world.arrived[world.way]

@@ -89,7 +89,7 @@ async fn shown(
         "outbox_of_cause" => vec![&ids, &m, &p],
         "outbox_held" | "vorgang_list" => vec![&m, &p, &most],
         "mirror_list" => vec![&m, &p, &none, &most],
-        "figures_last_cause" => vec![&m, &p, &destination],
+        "figures_last_cause" | "figures_follow_cause" => vec![&m, &p, &destination],
         _ => vec![&m, &p],
     };
     let found = tx.query_one(&sql, &values).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));

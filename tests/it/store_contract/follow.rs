@@ -99,7 +99,12 @@ pub async fn what_is_followed_is_looked_at_when_due_and_ends_once(house: &dyn Ho
     assert_eq!((first.since, first.until, first.looks), (at(2), at(100), 0));
     assert_eq!(first.keep, Bytes::from_static(b"report 7"));
     // Nothing yet: it comes again then, and the look that was settled settles no more.
-    assert!(store.settle_look(&mine, looked(&first, Found::Open { at: at(50) }, 31)).await.unwrap());
+    assert!(
+        store
+            .settle_look(&mine, looked(&first, Found::Open { at: at(50), trouble: None }, 31))
+            .await
+            .unwrap()
+    );
     assert!(!store.settle_look(&mine, looked(&first, confirmed(), 32)).await.unwrap(), "a look settles once");
     assert_eq!(due(&*store, &mine, 49).await.iter().map(|one| one.id).collect::<Vec<_>>(), [bad]);
     drop(store);
@@ -280,7 +285,7 @@ pub async fn retention_takes_what_was_followed_along(house: &dyn House) {
         let what = match found.id {
             id if id == ended => confirmed(),
             id if id == red => failed(),
-            _ => Found::Open { at: at(2 * month) },
+            _ => Found::Open { at: at(2 * month), trouble: None },
         };
         assert!(store.settle_look(&mine, looked(&found, what, 31)).await.unwrap());
     }

@@ -64,7 +64,9 @@ macro_rules! store_contract {
                 what_may_have_arrived_is_in_doubt_until_somebody_says what_keeps_an_order_has_one_way
                 a_mailbox_that_is_left_has_nothing_for_its_reader_any_more
                 a_reader_who_fetches_in_the_moment_of_the_withdrawal_has_it_or_never_sees_it
-                what_was_taken_back_goes_on_and_is_delivered_no_more;
+                what_was_taken_back_goes_on_and_is_delivered_no_more
+                    a_persons_word_that_it_did_not_arrive_moves_it_on_or_parks_it
+                    why_nothing_is_found_out_stands_with_the_row_until_something_is;
             waiting: waiting_messages_are_woken waiting_messages_expire_and_finish
                 what_comes_back_is_laid_down_with_its_row a_vorgang_is_delivered_when_its_answer_was_taken
                 replayed_messages_run_again_once a_replay_settled_by_another_is_a_repeat

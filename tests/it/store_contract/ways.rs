@@ -8,7 +8,7 @@ use drehscheibe::effects::{Fact, Outgoing, Question, VorgangChange, VorgangState
 use drehscheibe::store::contract::{ListedSend, Scope, Store, StoreError};
 use drehscheibe::store::duty::{Ask as AskDuty, Duty, Taken};
 use drehscheibe::store::follow::{Follow, Found, Looked, Which};
-use drehscheibe::store::lane::{Next, Onward, Outcome, Settle, Want, Why};
+use drehscheibe::store::lane::{Next, Onward, Outcome, Settle, Undelivered, Want, Why};
 use drehscheibe::store::mailbox::{Ask, Ended, Handed, Reader};
 use uuid::Uuid;
 
@@ -306,4 +306,143 @@ pub async fn what_was_taken_back_goes_on_and_is_delivered_no_more(house: &dyn Ho
     assert!(settle(&*store, &lane, 0, sent(), true, 103).await);
     assert_eq!(state().await.0, VorgangState::Zugestellt, "by the way that delivered");
     assert_eq!(shown(&*store, id).await.ways.len(), 1);
+}
+
+pub async fn a_persons_word_that_it_did_not_arrive_moves_it_on_or_parks_it(house: &dyn House) {
+    let store = open(house).await;
+    let ways = [way("c:x", 100, true), way("brief:x", 300, false)];
+    let mut entry = delivery("a", "p", "1");
+    let vorgang = common::vorgang("a", VorgangState::Entschieden);
+    entry.effects.vorgaenge = vec![VorgangChange { key: key("v"), vorgang }];
+    let failed = Outgoing { delivers: Some(key("v")), ..by(&ways, "failed") };
+    let only = |body: &str| Outgoing { partner: "x".into(), ..send("c:x", None, body) };
+    entry.effects.sends = vec![
+        failed,
+        by(&ways, "unclear"),
+        by(&ways, "parked"),
+        by(&ways, "sent"),
+        only("failed alone"),
+        only("unclear alone"),
+        only("parked alone"),
+    ];
+    let ids: Vec<Uuid> = entry.effects.sends.iter().map(|row| row.id).collect();
+    commit_one(&*store, entry).await;
+    let word = async |nth: usize, now: i64| {
+        store.not_arrived(ids[nth], "os:rita", "angerufen", at(now)).await.unwrap()
+    };
+    for (nth, _) in ids.iter().enumerate() {
+        assert_eq!(word(nth, 1).await, None, "it is under way");
+    }
+    assert_eq!(store.not_arrived(Uuid::from_u128(9), "os:rita", "angerufen", at(1)).await.unwrap(), None);
+    let follow = || Follow { due: at(50), until: at(101), keep: Bytes::from_static(b"which file") };
+    for lane in claim(&*store, 1).await {
+        let outcome = match ids.iter().position(|id| *id == lane.heads[0].id).unwrap() {
+            0 | 4 => Outcome::Sent { reference: "r".into(), evidence: "e".into(), follow: Some(follow()) },
+            1 | 5 => Outcome::Unclear { cause: "c".into() },
+            2 | 6 => parked(),
+            _ => sent(),
+        };
+        assert!(settle(&*store, &lane, 0, outcome, true, 2).await);
+    }
+    for nth in [0, 3, 4] {
+        assert_eq!(word(nth, 3).await, None, "it was sent, and has not failed");
+    }
+    let duty = duty(&*store).await;
+    let which = Which { now: at(101), limit: 10, except: Vec::new() };
+    for followed in store.due_looks(&duty, &which).await.unwrap().unwrap() {
+        let found = Found::Failed { cause: "c".into(), next_step: "n".into(), proof: Bytes::new() };
+        let looked = Looked {
+            row: followed.id,
+            since: followed.since,
+            looks: followed.looks,
+            delivers: followed.delivers,
+            found,
+            answers: Vec::new(),
+            now: at(101),
+        };
+        assert!(store.settle_look(&duty, looked).await.unwrap());
+    }
+    let state = async || {
+        let answer = store.lookup(vec![Question::Vorgang(key("v"))]).await.unwrap().remove(0);
+        match answer.fact {
+            Fact::Vorgang(Some(found)) => (found.state, answer.guard.seen),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (delivered, seen) = state().await;
+    assert_eq!(delivered, VorgangState::Zugestellt);
+    // What has another way goes on by it, once.
+    for nth in [0, 1, 2] {
+        assert_eq!(word(nth, 110).await, Some(Undelivered::Onward), "{nth}");
+        assert_eq!(word(nth, 111).await, None, "said again it moves nothing");
+        let moved = shown(&*store, ids[nth]).await;
+        assert_eq!((&*moved.destination, &*moved.state, moved.ways.len()), ("brief:x", "queued", 1), "{nth}");
+        assert_eq!(
+            (&*moved.ways[0].destination, &*moved.ways[0].cause),
+            ("c:x", "a person found out that it did not arrive")
+        );
+    }
+    assert!(moved(&*store, "v", seen).await, "whoever decided on the Vorgang looks again");
+    assert_eq!(state().await.0, VorgangState::Entschieden);
+    // What has none waits for a person, who may send it again.
+    for nth in [4, 5] {
+        assert_eq!(word(nth, 112).await, Some(Undelivered::Parked), "{nth}");
+        let held = shown(&*store, ids[nth]).await;
+        assert_eq!((&*held.destination, &*held.state, held.next_look), ("c:x", "parked", None), "{nth}");
+    }
+    for nth in [3, 4, 5, 6] {
+        assert_eq!(word(nth, 113).await, None, "there is nothing to decide");
+    }
+    assert_eq!(store.next_look().await.unwrap(), None, "nothing is followed any more");
+    assert_eq!(store.list_parked_sends(&Scope::Operator, 10).await.unwrap().len(), 3);
+    let mut left = claim(&*store, 114).await;
+    left.sort_by_key(|lane| ids.iter().position(|id| *id == lane.heads[0].id));
+    let leaves: Vec<_> = left.iter().map(|lane| (lane.heads[0].id, &*lane.destination)).collect();
+    assert_eq!(leaves, [(ids[0], "brief:x"), (ids[1], "brief:x"), (ids[2], "brief:x")]);
+    assert_eq!(left[0].heads[0].deadline, Some(at(410)));
+    assert!(settle(&*store, &left[0], 0, sent(), true, 115).await);
+    assert_eq!(state().await.0, VorgangState::Zugestellt, "by the way that delivered");
+    assert!(store.replay(ids[4], "os:rita", "again", at(116)).await.unwrap());
+    let again = claim(&*store, 117).await.remove(0);
+    assert_eq!((&*again.destination, again.heads[0].id), ("c:x", ids[4]));
+    assert!(settle(&*store, &again, 0, sent(), true, 118).await);
+    assert_eq!(shown(&*store, ids[4]).await.state, "sent");
+}
+
+pub async fn why_nothing_is_found_out_stands_with_the_row_until_something_is(house: &dyn House) {
+    let store = open(house).await;
+    let ways = [way("tray:x", 100, true), way("brief:x", 300, false)];
+    let row = by(&ways, "letter");
+    let id = row.id;
+    commit_sends(&*store, "1", vec![row]).await;
+    let lane = claim(&*store, 1).await.remove(0);
+    let follow = Follow { due: at(50), until: at(101), keep: Bytes::from_static(b"which file") };
+    let laid = Outcome::Sent { reference: "r".into(), evidence: "e".into(), follow: Some(follow) };
+    assert!(settle(&*store, &lane, 0, laid, true, 1).await);
+    let duty = duty(&*store).await;
+    let down = |why: &str| Found::Open { at: at(50), trouble: Some(why.into()) };
+    let step = Found::Step { at: at(50), keep: Bytes::from_static(b"aside") };
+    let nothing = Found::Open { at: at(50), trouble: None };
+    let looks = [
+        (down("no right"), Some("no right")),
+        (nothing.clone(), None),
+        (down("no tray"), Some("no tray")),
+        (down("no tray"), Some("no tray")),
+        (step, None),
+        (nothing, None),
+    ];
+    let mut before = None;
+    for (found, why) in looks {
+        let which = Which { now: at(50), limit: 10, except: Vec::new() };
+        let followed = store.due_looks(&duty, &which).await.unwrap().unwrap().remove(0);
+        assert_eq!((followed.trouble.as_deref(), &*followed.reference), (before, "r"), "{found:?}");
+        let (since, looks, delivers) = (followed.since, followed.looks, followed.delivers);
+        let looked = Looked { row: id, since, looks, delivers, found, answers: Vec::new(), now: at(50) };
+        assert!(store.settle_look(&duty, looked).await.unwrap());
+        let shown = shown(&*store, id).await;
+        assert_eq!((&*shown.state, shown.cause.as_deref()), ("sent", why));
+        let figures = store.figures(&Scope::Operator).await.unwrap();
+        assert_eq!(figures.backlog[0].follow_cause.as_deref(), why);
+        before = why;
+    }
 }

@@ -1,0 +1,1 @@
+SELECT destination FROM outbox WHERE row = ?1
