@@ -40,6 +40,9 @@ pub const UNKNOWN: &str = "unbekannt";
 /// Where lies what is for an office that nobody knows: two persons give its Vorgang to one (`zuweisen`).
 pub const NOBODYS: &str = "jugendamt:unbekannt";
 
+/// For so long a row that was put in the outbox is certainly there: nothing that was sent goes sooner than seven days after it was.
+const KNOWN: SignedDuration = SignedDuration::from_hours(6 * 24);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum To {
     /// Of the mother's residence.
@@ -158,11 +161,19 @@ impl Step for Jugendamt {
         send.not_before = None;
         sending::by_ways(&mut send, ways, message.now());
         // What an office gets of one request comes in the order in which it was said: never its withdrawal before it. What has several
-        // ways has none, for on another one it could be overtaken all the same.
-        let asked = message.vorgang.as_ref().filter(|change| change.vorgang.akte.art == ANTRAG);
-        // What the office before gets is of a Vorgang that is no longer its own, and does not wait for what the new one has still to get.
-        let ordered = send.ways.is_empty() && self.to != To::Vorher;
-        send.order = asked.filter(|_| ordered).map(|change| change.key.clone());
+        // ways has no place in a lane, for on another one it could be overtaken all the same: what comes then leaves after it. What the office
+        // before gets is of a Vorgang that is no longer its own, and waits for nothing.
+        let asked = message.vorgang.clone().filter(|_| self.to != To::Vorher);
+        if let Some(mut change) = asked.filter(|change| change.vorgang.akte.art == ANTRAG) {
+            let (last, now) = (&mut change.vorgang.akte.zuletzt, message.now());
+            let before = last.get(&partner).copied().filter(|(_, at)| now.duration_since(*at) < KNOWN);
+            send.after = before.map(|(row, _)| row);
+            send.order = send.ways.is_empty().then(|| change.key.clone());
+            if before.is_some() || !send.ways.is_empty() {
+                last.insert(partner, (send.id, now));
+                message.keep_vorgang(change);
+            }
+        }
         message.effects.sends.push(send);
         // Whether it can be reached stands with the row; here it would tell the case.
         message.audit(ENTRY.word, &[]);
@@ -277,6 +288,69 @@ mod tests {
             assert_eq!(send.parts, message.envelope.parts[..1]);
             assert_eq!(send.not_before, None);
         }
+    }
+
+    #[test]
+    fn what_comes_after_a_row_of_several_ways_leaves_after_it() {
+        let wish = |by: Option<&str>| WishedWay { connection: by.map(str::to_owned), within: None };
+        let both = [wish(None), wish(Some("brief"))];
+        let run = |ways: &[WishedWay], mut message: Message| {
+            let step = building(|b| {
+                let mut reach = crate::pipeline::testing::reach();
+                reach.connected.insert(("brief".into(), "jugendamt-bremen".into()));
+                let building = Building {
+                    standards: b.standards,
+                    platform: b.platform,
+                    addressees: Vec::new(),
+                    ways,
+                    give_up_after: b.give_up_after,
+                    reach: Arc::new(reach),
+                    tafeln: b.tafeln.clone(),
+                };
+                build(&json!({ "to": "wohnort", "message": "klaerfall" }), &building).unwrap()
+            });
+            while let Ok(Flow::Ask(questions)) = step.apply(&mut message, &mut bench()) {
+                let answer = |question: &Question| Answer {
+                    fact: Fact::Vorgang(None),
+                    guard: Guard { key: question.key(), seen: 0 },
+                };
+                message.answers = questions.iter().map(answer).collect();
+            }
+            message
+        };
+        // What is said of the same request later: a reminder, its withdrawal.
+        let later = |before: &Message, nth: u128, hours: i64| {
+            let mut message = antrag();
+            let mut envelope = crate::envelope::Envelope::clone(&message.envelope);
+            envelope.head.id = Uuid::from_u128(nth);
+            envelope.head.received += SignedDuration::from_hours(hours);
+            message.envelope = Arc::new(envelope);
+            message.built = before.built.clone();
+            message.vorgang = before.vorgang.clone();
+            message
+        };
+        let sent = |message: &Message| {
+            let send = message.effects.sends.last().unwrap();
+            (send.id, send.after, send.order.is_some(), send.ways.len())
+        };
+        let first = run(&both, with_parts());
+        let (id, after, ordered, ways) = sent(&first);
+        assert_eq!((after, ordered, ways), (None, false, 2));
+        let reminder = run(&both, later(&first, 7, 1));
+        let (second, after, ordered, _) = sent(&reminder);
+        assert_eq!((after, ordered), (Some(id), false));
+        // One that has no other way keeps its lane as well.
+        let withdrawn = run(&[], later(&reminder, 8, 2));
+        let (_, after, ordered, ways) = sent(&withdrawn);
+        assert_eq!((after, ordered, ways), (Some(second), true, 0));
+        // After so long nobody knows whether the row before is still there.
+        assert_eq!(sent(&run(&both, later(&first, 9, 6 * 24))).1, None);
+        assert_eq!(sent(&run(&both, later(&first, 9, 6 * 24 - 1))).1, Some(id));
+        // What has one way is as ever.
+        let first = run(&[], with_parts());
+        assert!(first.vorgang.as_ref().unwrap().vorgang.akte.zuletzt.is_empty());
+        let (_, after, ordered, _) = sent(&run(&[], later(&first, 7, 1)));
+        assert_eq!((after, ordered), (None, true));
     }
 
     #[test]

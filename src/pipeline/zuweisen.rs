@@ -229,6 +229,11 @@ impl Zuweisen {
             sent.quittiert = None;
         }
         self.tell(message, vorgang, &before, amt);
+        // What comes for it leaves after what goes over.
+        let of = if before.is_empty() { UNKNOWN } else { before.as_str() };
+        if let Some(last) = vorgang.akte.zuletzt.remove(of) {
+            vorgang.akte.zuletzt.insert(amt.to_owned(), last);
+        }
         let from = if before.is_empty() { UNKNOWN.to_owned() } else { before };
         // A reminder went to whoever stood there on its day.
         let today = self.tafeln.aemter.heutige(&from, tag(message.now())).unwrap_or(&from);
@@ -392,7 +397,9 @@ mod tests {
 
     #[test]
     fn two_persons_give_it_to_an_office_and_the_request_goes_along() {
-        let begun = elsewhere(nobodys());
+        let mut begun = elsewhere(nobodys());
+        let last = (Uuid::from_u128(5), jiff::Timestamp::UNIX_EPOCH);
+        begun.akte.zuletzt.insert(UNKNOWN.into(), last);
         let first = order(&begun, BREMEN, "anna").run().unwrap();
         assert_eq!(first.values[VALUE], "erste");
         assert!(
@@ -417,6 +424,7 @@ mod tests {
         assert_eq!((second.values[VALUE].as_str(), given.owner.as_str()), ("zweite", BREMEN));
         assert!(given.akte.zugewiesen && given.akte.zuweisung.is_none());
         assert_eq!(given.akte.gesendet[0].an, BREMEN);
+        assert_eq!(given.akte.zuletzt, [(BREMEN.to_owned(), last)].into(), "what comes now leaves after it");
         assert_eq!(given.state, VorgangState::BeimJugendamt);
         assert_eq!(given.akte.erinnerungen, begun.akte.erinnerungen, "its time is as it was");
         let [over] = second.effects.hand_overs.as_slice() else { panic!() };

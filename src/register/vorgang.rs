@@ -1,6 +1,8 @@
 //! What a Vorgang keeps besides its state: the restricted record of a request or a notice (rules.md 4).
 //! Sealed in the store; never shown outside the responsible office, and no metric counts its letters.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -96,6 +98,10 @@ pub struct Akte {
     /// Two persons gave it to its office: nobody else answers it, nor does that one once the residence that was asked for says another.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub zugewiesen: bool,
+    /// What was sent last to each partner of what has no place in a lane because it has several ways, and when: what comes after it leaves
+    /// after it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub zuletzt: BTreeMap<String, (Uuid, Timestamp)>,
     /// What a first person said; it waits for a second one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zuweisung: Option<Zuweisung>,

@@ -176,7 +176,8 @@ impl<'a> Steps<'a> {
         if let Some(entry) = self.entry(&item.verb, stands) {
             let settings = effective_settings(item);
             addressees = self.addressees(item);
-            let ways = ways::read(desk, item, self.menus, self.partners, self.connections);
+            let stage = (self.connections, &*self.tafeln);
+            let ways = ways::read(desk, item, self.menus, self.partners, stage);
             let building = Building {
                 standards: self.standards,
                 platform: &self.partners.platform,

@@ -4,13 +4,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::pipeline::jugendamt;
 use crate::pipeline::sending::USUAL;
 use crate::pipeline::step::WishedWay;
+use crate::register::tafeln::Tafeln;
 use crate::route::connections::Connections;
 use crate::route::fault::Desk;
 use crate::route::file::StepItem;
 use crate::route::menus::Menus;
-use crate::route::partners::Partners;
+use crate::route::partners::{Partners, WrittenPartner};
 use crate::route::reading;
 use crate::route::tree::{At, Kind};
 
@@ -25,7 +27,7 @@ pub fn read(
     item: &StepItem,
     menus: &Menus<'_>,
     partners: &Partners,
-    connections: &Connections,
+    (connections, tafeln): (&Connections, &Tafeln),
 ) -> Vec<WishedWay> {
     let Some(node) = item.settings.get(KEY) else { return Vec::new() };
     let items = reading::list(desk, node, "`ways`");
@@ -36,7 +38,8 @@ pub fn read(
         );
     }
     let mut seen = BTreeSet::new();
-    let mut ways = Vec::new();
+    let (mut ways, mut named): (Vec<WishedWay>, Vec<At<String>>) = (Vec::new(), Vec::new());
+    let receivers = receivers(&item.verb.value, partners, tafeln);
     for (nth, node) in items.iter().enumerate() {
         let (by, within) = match &node.kind {
             Kind::Map(_) => {
@@ -63,18 +66,51 @@ pub fn read(
             );
             continue;
         }
-        if known(desk, &by, (menus, partners, connections)) {
-            let connection = Some(by.value).filter(|by| by != USUAL);
+        if known(desk, &by, (menus, &receivers, connections)) {
+            let connection = Some(by.value.clone()).filter(|by| by != USUAL);
             ways.push(WishedWay { connection, within: within.map(|(within, _)| within) });
+            named.push(by);
         }
     }
+    one_for_some(desk, &ways, &named, &receivers);
     ways
+}
+
+/// Who may get what such an item sends: of `jugendamt` the offices of the tables, where there are tables.
+fn receivers<'p>(verb: &str, partners: &'p Partners, tafeln: &Tafeln) -> Vec<&'p WrittenPartner> {
+    let offices = verb == jugendamt::ENTRY.word && !tafeln.aemter.aemter.is_empty();
+    let all = partners.by_name.values();
+    all.filter(|partner| !offices || tafeln.aemter.amt(&partner.id.value).is_some()).collect()
+}
+
+/// Says where two ways are one for somebody, so that the time of one of them does not hold.
+fn one_for_some(desk: Desk<'_>, ways: &[WishedWay], named: &[At<String>], receivers: &[&WrittenPartner]) {
+    let Some(usual) = ways.iter().position(|way| way.connection.is_none()) else { return };
+    for (other, way) in ways.iter().enumerate() {
+        let Some(connection) = &way.connection else { continue };
+        let answered = |partner: &&&WrittenPartner| {
+            partner.answers_by.as_ref().is_some_and(|by| by.value == *connection)
+        };
+        let (first, second) = (usual.min(other), usual.max(other));
+        let timed = [first, second].iter().any(|at| ways.get(*at).is_some_and(|way| way.within.is_some()));
+        let (Some(partner), Some(at)) = (receivers.iter().find(answered), named.get(second)) else {
+            continue;
+        };
+        if timed {
+            let text = format!(
+                "`{connection}` is the way of answers of `{}`, so for it this and `{}` are one way, with the time of the first of the two, if another one follows; name one of them, or give the first one the time that is meant",
+                partner.id.value,
+                named.get(first).map_or(USUAL, |by| by.value.as_str()),
+            );
+            desk.warn(at.at, text);
+        }
+    }
 }
 
 fn known(
     desk: Desk<'_>,
     by: &At<String>,
-    (menus, partners, connections): (&Menus<'_>, &Partners, &Connections),
+    (menus, receivers, connections): (&Menus<'_>, &[&WrittenPartner], &Connections),
 ) -> bool {
     let sends = |kind: &str| menus.transports.iter().any(|entry| entry.word == kind && entry.sends);
     if by.value == USUAL {
@@ -96,10 +132,10 @@ fn known(
         desk.fault(by.at, text);
         return false;
     }
-    let mut channels = partners.by_name.values().flat_map(|partner| &partner.channels);
+    let mut channels = receivers.iter().flat_map(|partner| &partner.channels);
     if !channels.any(|channel| channel.connection.value == by.value) {
         let text = format!(
-            "no partner has a channel by `{0}`, so nobody is reached by it; write `channels: {{ {0}: … }}` in partners.yaml",
+            "nobody who may get this has a channel by `{0}`, so nobody is reached by it; write `channels: {{ {0}: … }}` in partners.yaml",
             by.value
         );
         desk.warn(by.at, text);

@@ -109,6 +109,32 @@ fn each_way_is_judged_where_it_is_written() {
             }
         }
     }
+    // What is no fault and not what was meant is told.
+    for (ways, text) in [
+        ("[ { by: postkorb, within: 5d }, brief ]", None),
+        ("[ { by: answers-by, within: 5d }, brief ]", None),
+        ("[ callback, brief ]", Some("nobody who may get this has a channel by `callback`")),
+        (
+            "[ answers-by, { by: lieferungen, within: 1d }, brief ]",
+            Some("`lieferungen` is the way of answers of"),
+        ),
+        (
+            "[ { by: lieferungen, within: 1d }, answers-by ]",
+            Some("so for it this and `lieferungen` are one way"),
+        ),
+        ("[ answers-by, lieferungen ]", None),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let fit =
+            fit::compile(&stage(dir.path(), ways), None).unwrap_or_else(|unfit| panic!("{ways}: {unfit:?}"));
+        let told = format!("{:?}", fit.compiled.warnings);
+        match text {
+            Some(text) => assert!(told.contains(text), "{ways}: {told}"),
+            None => {
+                assert!(!told.contains("nobody who may") && !told.contains("are one way"), "{ways}: {told}")
+            }
+        }
+    }
     // Who keeps the mothers' mailboxes is known, so each way to it has to be there.
     let dir = tempfile::tempdir().unwrap();
     let place = stage(dir.path(), "[ answers-by ]");
