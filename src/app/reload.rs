@@ -60,6 +60,13 @@ impl Reload {
                 format!("{} ({open} not delivered)", backlog.destination)
             })
             .collect();
+        // What a row may be sent by later is in use as well: without it a mailbox or tray that works is left at its time for nobody.
+        let ahead = self.0.core.store.ahead().await.map_err(|error| error.to_string())?;
+        let ahead = ahead
+            .into_iter()
+            .filter(|way| !fit.compiled.destinations.iter().any(|wanted| wanted.key() == way.destination))
+            .map(|way| format!("{} (a next way of {})", way.destination, way.rows));
+        let stranded: Vec<String> = stranded.into_iter().chain(ahead).collect();
         if stranded.is_empty() {
             return Ok(());
         }

@@ -26,8 +26,8 @@ pub enum Asked {
     Replay(Uuid),
     /// Note that a parked or unclear delivery reached its receiver. Arguments: `{"id"}`.
     Arrived(Uuid),
-    /// Note that one did not reach its receiver, so that its next way is taken. Arguments: `{"id"}`.
-    NotArrived(Uuid),
+    /// Note that one did not reach its receiver by the way that it is on, so that its next one is taken. Arguments: `{"id", "way"}`.
+    NotArrived(Uuid, String),
     /// Hold something. Arguments: `{"kind", "name", "until"}`; `until` is a moment or null.
     Pause(Held, String, Option<Until>),
     /// Let something go on. Arguments: `{"kind", "name"}`.
@@ -58,7 +58,7 @@ impl Asked {
         match self {
             Asked::Replay(_) => "replay",
             Asked::Arrived(_) => "arrived",
-            Asked::NotArrived(_) => "not-arrived",
+            Asked::NotArrived(..) => "not-arrived",
             Asked::Pause(..) => "pause",
             Asked::Resume(..) => "resume",
             Asked::RecoverOpen => "recover-open",
@@ -71,7 +71,8 @@ impl Asked {
     /// The stored arguments.
     pub fn arguments(&self, now: jiff::Timestamp) -> Result<Value, CliError> {
         Ok(match self {
-            Asked::Replay(id) | Asked::Arrived(id) | Asked::NotArrived(id) => json!({"id": id}),
+            Asked::Replay(id) | Asked::Arrived(id) => json!({"id": id}),
+            Asked::NotArrived(id, way) => json!({"id": id, "way": way}),
             Asked::Retention => json!({}),
             Asked::Resume(kind, name) => json!({"kind": kind.as_str(), "name": name}),
             Asked::RecoverOpen => json!({}),

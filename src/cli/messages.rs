@@ -24,13 +24,19 @@ pub async fn run(
         }
         MessagesCommand::Show(ShowArgs { id }) => {
             let filter = Filter { id: Some(*id), limit: 1, ..Filter::default() };
-            match store.list(&Scope::Operator, filter).await?.pop() {
+            let mut found = store.list(&Scope::Operator, filter).await?.pop();
+            if found.is_none() {
+                // The id by which a receiver knows what it got; alarms name it, too.
+                let filter = Filter { sent: Some(*id), limit: 1, ..Filter::default() };
+                found = store.list(&Scope::Operator, filter).await?.pop();
+            }
+            match found {
                 Some(listed) => {
                     print_one(&listed, clock.now(), out)?;
                     Ok(Exit::Ok)
                 }
                 None => {
-                    out.say(&format!("no message with id {id}; see `drehscheibe messages list`"))?;
+                    out.say(&format!("no message with id {id}, nor one that sent anything with it; see `drehscheibe messages list`"))?;
                     out.value(&serde_json::Value::Null)?;
                     Ok(Exit::No)
                 }

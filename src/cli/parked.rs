@@ -50,7 +50,10 @@ pub async fn run(
             command::post(store, clock, &Asked::Arrived(*id), reason, patience.wait, out).await
         }
         ParkedCommand::NotArrived(ReplayArgs { id, reason, patience }) => {
-            command::post(store, clock, &Asked::NotArrived(*id), reason, patience.wait, out).await
+            // Of the way that it is on now: carried out later, it says nothing of another.
+            let Some(send) = held(store, *id).await? else { return nothing(*id, out) };
+            let asked = Asked::NotArrived(*id, send.destination);
+            command::post(store, clock, &asked, reason, patience.wait, out).await
         }
     }
 }
@@ -88,12 +91,20 @@ async fn show(store: &dyn Store, clock: &Clock, id: Uuid, out: &mut Output) -> R
         messages::print_one(&message, clock.now(), out)?;
         return Ok(Exit::Ok);
     }
-    // The contract finds parked rows only as a list; there are few, or something else is wrong.
-    let sends = store.list_parked_sends(&Scope::Operator, usize::from(u16::MAX)).await?;
-    if let Some(send) = sends.into_iter().find(|send| send.id == id).map(of_nobody) {
+    if let Some(send) = held(store, id).await?.map(of_nobody) {
         print_send(&send, clock.now(), out)?;
         return Ok(Exit::Ok);
     }
+    nothing(id, out)
+}
+
+/// A delivery that waits for a person. The contract finds such only as a list; there are few, or something else is wrong.
+async fn held(store: &dyn Store, id: Uuid) -> Result<Option<ListedSend>, CliError> {
+    let sends = store.list_parked_sends(&Scope::Operator, usize::from(u16::MAX)).await?;
+    Ok(sends.into_iter().find(|send| send.id == id))
+}
+
+fn nothing(id: Uuid, out: &mut Output) -> Result<Exit, CliError> {
     out.say(&format!("nothing with id {id} waits for a person; see `drehscheibe parked list`"))?;
     out.value(&serde_json::Value::Null)?;
     Ok(Exit::No)

@@ -264,6 +264,16 @@ impl Core {
         self.paused("destination", destination) || self.paused("partner", partner)
     }
 
+    /// Whether it is paused, or was and what the pause held has not got its time back yet.
+    pub fn destination_held(&self, destination: &str) -> bool {
+        let partner = destination.split_once(':').map_or("", |(_, partner)| partner);
+        self.pauses.load().iter().any(|pause| match pause.kind.as_str() {
+            "destination" => pause.name == destination,
+            "partner" => pause.name == partner,
+            _ => false,
+        })
+    }
+
     /// Calls a person because the store did not do what it was asked, and makes the process unready.
     pub fn store_failed(&self, error: &StoreError) {
         let alarm = error.alarm();

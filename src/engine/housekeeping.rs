@@ -95,12 +95,27 @@ async fn again(core: Arc<Core>, reception: Arc<Reception>, resumed: Resumed) {
     let _ = reception.resume(envelope, Resume { at: core.clock.now(), expired, acting_person }).await;
 }
 
+/// Makes the pauses of this process those that hold; whether it knows them. What one held that has ended by itself has its time back before
+/// anybody takes it for over, also where it ended while nobody ran (`known`: they were known before).
+pub async fn pauses(core: &Core, known: bool) -> bool {
+    let now = core.clock.now();
+    let over = |pause: &Pause| pause.until.is_some_and(|until| until <= now);
+    if (!known || core.pauses.load().iter().any(over))
+        && let Err(error) = core.store.pauses_over(now).await
+    {
+        core.store_failed(&error);
+        return known;
+    }
+    let Ok(pauses) = core.store.pauses(now).await else { return known };
+    core.pauses.store(Arc::new(pauses));
+    true
+}
+
 /// Claims commands that persons committed, and keeps the pauses of this process fresh.
 pub async fn commands(core: Arc<Core>, others: Arc<dyn Commands>) {
+    let mut known = false;
     while !core.stop.is_cancelled() && !core.points.crashed() {
-        if let Ok(pauses) = core.store.pauses(core.clock.now()).await {
-            core.pauses.store(Arc::new(pauses));
-        }
+        known = pauses(&core, known).await;
         match core.store.take_commands(16).await {
             Ok(commands) => {
                 for command in commands {
@@ -165,9 +180,7 @@ async fn handle(core: &Core, others: &dyn Commands, command: &Command) -> Comman
                 since: now,
             });
             let stored = core.store.set_pause(&kind, &name, pause, &command.person, now).await;
-            if let Ok(pauses) = core.store.pauses(now).await {
-                core.pauses.store(Arc::new(pauses));
-            }
+            pauses(core, true).await;
             core.outbox.notify_one();
             match stored {
                 Ok(()) => CommandState::Done(format!("{kind} {name}: {}d", command.what)),
@@ -213,7 +226,7 @@ async fn handle(core: &Core, others: &dyn Commands, command: &Command) -> Comman
             let Ok(id) = text("id").parse() else {
                 return CommandState::Refused("this is not the id of a delivery".to_owned());
             };
-            match core.store.not_arrived(id, &command.person, &command.reason, now).await {
+            match core.store.not_arrived((id, &text("way")), &command.person, &command.reason, now).await {
                 Ok(Some(Undelivered::Onward)) => {
                     core.outbox.notify_one();
                     CommandState::Done("it goes on by its next way; `messages show` says by which".to_owned())
@@ -222,7 +235,7 @@ async fn handle(core: &Core, others: &dyn Commands, command: &Command) -> Comman
                     "noted: it has no other way and is parked; `parked replay` sends it again".to_owned(),
                 ),
                 Ok(None) => CommandState::Refused(
-                    "no delivery of this id is unclear, failed, or parked with another way; what is parked without one `parked replay` sends again"
+                    "this delivery is not, or no more, unclear, failed, or parked with another way by which it did not arrive; what is parked without one `parked replay` sends again"
                         .to_owned(),
                 ),
                 Err(error) => CommandState::Refused(error.to_string()),

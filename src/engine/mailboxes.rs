@@ -12,10 +12,12 @@ use crate::envelope::PartnerRef;
 use crate::store::contract::StoreError;
 use crate::store::lane::{Onward, Outcome, Settle, Why};
 use crate::store::mailbox::{self as stored, Reader, Ticket};
+use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::Busy;
 use crate::transport::port::mailbox::{Asking, End, Ended, Fetch, Handed, Item, Mailboxes, Reach, Reason};
 
 use super::core::{Core, busy};
+use super::housekeeping::pauses;
 use super::ports::Ports;
 use super::settle::report;
 
@@ -24,6 +26,12 @@ const LEASE: Duration = Duration::from_secs(300);
 
 /// So many rows that were not collected in time are parked with one look.
 const OVERDUE: usize = 256;
+
+/// The shortest time between two looks.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// What was given back so often, and again after as many times, is something that its receiver cannot cope with, and a person has to know.
+const OFTEN: u32 = 10;
 
 /// The mailboxes among the destinations that run.
 pub fn all(core: &Core) -> Vec<String> {
@@ -159,6 +167,10 @@ impl Mailboxes for Ports {
         Ok(match ended.map_err(|error| failed(core, &error))? {
             stored::Ended::Done { destination, attempts, outcome } => {
                 report(&destination, attempts, &outcome);
+                let times = attempts.saturating_add(1);
+                if end == End::GivenBack && times.is_multiple_of(OFTEN) {
+                    raise(Alarm::GivenBackOften, &destination, &[("id", &id.to_string())]);
+                }
                 // What leaves only after it, and who waits for it to be delivered.
                 core.outbox.notify_one();
                 Ended::Done
@@ -187,18 +199,25 @@ pub async fn overdue(core: Arc<Core>) {
         () = core.gate.opened() => {}
         () = core.stop.cancelled() => return,
     }
+    // What is paused is known before anything is withdrawn.
+    while !core.stop.is_cancelled() && !pauses(&core, false).await {
+        tokio::time::sleep(SHORTEST).await;
+    }
     while !core.stop.is_cancelled() && !core.points.crashed() {
         let began = Tick::now();
-        let mailboxes = all(&core);
+        let mut found = Vec::new();
+        // Who could not fetch because of our pause has his time when it ends.
+        let mut mailboxes = all(&core);
+        mailboxes.retain(|name| !core.destination_held(name));
         if !mailboxes.is_empty() && !core.gate.is_closed() {
-            let now = core.clock.now();
-            match core.store.overdue(&mailboxes, now, OVERDUE).await {
-                Ok(found) => park(&core, found).await,
+            match core.store.overdue(&mailboxes, core.clock.now(), OVERDUE).await {
+                Ok(overdue) => found = overdue,
                 Err(error) => core.store_failed(&error),
             }
         }
-        // Looking never becomes work of its own in a house that has grown.
-        let pause = (began.elapsed() * 50).clamp(Duration::from_secs(1), Duration::from_secs(60));
+        let pause = rest(began.elapsed(), found.len());
+        let settled = park(&core, found).await;
+        let pause = if settled { pause } else { pause.max(SHORTEST) };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = core.stop.cancelled() => {}
@@ -206,16 +225,23 @@ pub async fn overdue(core: Arc<Core>) {
     }
 }
 
-async fn park(core: &Core, found: Vec<stored::Overdue>) {
+/// How long nobody looks after a look that took so long and found so many: looking never becomes work of its own in a house that has grown.
+/// What is done with what was found is no looking, and where more may be over it is looked again at once: nobody can have it meanwhile.
+fn rest(looked: Duration, found: usize) -> Duration {
+    match found {
+        OVERDUE => Duration::ZERO,
+        _ => (looked * 50).clamp(SHORTEST, Duration::from_secs(60)),
+    }
+}
+
+/// Settles what nobody collected, all in one transaction; whether that could be done.
+async fn park(core: &Core, found: Vec<stored::Overdue>) -> bool {
+    let mut settles = Vec::with_capacity(found.len());
+    let mut destinations = Vec::with_capacity(found.len());
     for one in found {
         let stored::Overdue { lane, fence, row, destination, fetched, next } = one;
-        let next = next.filter(|next| next.late_after.is_some());
-        // Who could not fetch because of our pause has his time when it ends.
-        if next.is_some() && core.destination_paused(&destination) {
-            continue;
-        }
         // Whoever fetched it may have it, and a person has to ask; what nobody fetched certainly did not arrive.
-        let outcome = match (fetched, next) {
+        let outcome = match (fetched, next.filter(|next| next.late_after.is_some())) {
             (true, _) => Outcome::Unclear { cause: "fetched but not closed before its deadline".to_owned() },
             // Settling withdraws it: whoever fetches at this moment has the lane before, or nothing.
             (false, Some(next)) => Outcome::Onward(Onward {
@@ -230,18 +256,49 @@ async fn park(core: &Core, found: Vec<stored::Overdue>) {
             },
         };
         let (answers, delivers, now) = (Vec::new(), None, core.clock.now());
-        let settle =
-            Settle { lane, fence, row, outcome: outcome.clone(), answers, delivers, release: true, now };
-        match core.store.settle(vec![settle]).await {
-            Ok(settled) if settled == [true] => {
-                report(&destination, 0, &outcome);
-                if matches!(outcome, Outcome::Onward(_)) {
-                    core.outbox.notify_one();
-                }
+        settles.push(Settle { lane, fence, row, outcome, answers, delivers, release: true, now });
+        destinations.push(destination);
+    }
+    if settles.is_empty() {
+        return true;
+    }
+    let settled = match core.store.settle(settles.clone()).await {
+        Ok(settled) => settled,
+        // One row that cannot be settled holds no other.
+        Err(StoreError::Entry(_) | StoreError::Corrupt(_)) => {
+            let mut each = Vec::with_capacity(settles.len());
+            for one in &settles {
+                each.push(core.store.settle(vec![one.clone()]).await.is_ok_and(|settled| settled == [true]));
             }
-            // A reader or another replica was faster.
-            Ok(_) => {}
-            Err(error) => return core.store_failed(&error),
+            each
         }
+        Err(error) => {
+            core.store_failed(&error);
+            return false;
+        }
+    };
+    // Of the others a reader or another replica was faster.
+    let done = settles.iter().zip(&destinations).zip(settled).filter(|(_, settled)| *settled);
+    let mut onward = false;
+    for ((Settle { outcome, .. }, destination), _) in done {
+        report(destination, 0, outcome);
+        onward |= matches!(outcome, Outcome::Onward(_));
+    }
+    if onward {
+        core.outbox.notify_one();
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_more_may_be_over_it_is_looked_again_at_once() {
+        assert_eq!(rest(Duration::from_secs(2), OVERDUE), Duration::ZERO);
+        assert_eq!(rest(Duration::from_millis(1), OVERDUE - 1), SHORTEST);
+        assert_eq!(rest(Duration::from_millis(100), 0), Duration::from_secs(5));
+        assert_eq!(rest(Duration::from_secs(9), 0), Duration::from_secs(60));
     }
 }

@@ -25,6 +25,7 @@ use crate::store::recovery::Recovery;
 use crate::store::rekey::Rekey;
 use crate::store::retention::Retention;
 use crate::store::trouble::Cause;
+use crate::store::ways::Ways;
 
 /// Why a store could not do what it was asked; never holds a value of a message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -273,6 +274,8 @@ pub struct Filter {
     pub before: Option<Uuid>,
     /// Only this id.
     pub id: Option<Uuid>,
+    /// Only what sent the row of this id.
+    pub sent: Option<Uuid>,
     /// Only this transport id (for repeats by key).
     pub transport_id: Option<String>,
 }
@@ -442,7 +445,7 @@ pub trait SpoolRead: Send {
 /// A store.
 #[async_trait]
 pub trait Store:
-    Duties + Follows + Looks + Mailboxes + Retention + Recovery + Rekey + Plays + Send + Sync
+    Duties + Follows + Looks + Mailboxes + Ways + Retention + Recovery + Rekey + Plays + Send + Sync
 {
     /// Makes this a running process of the store and clears up after those that died: their leases end, commands that they
     /// had taken wait again, claims that nobody needs go (their number is returned). Refused where only one may run and one does.
@@ -499,16 +502,14 @@ pub trait Store:
     /// with the row ([`Due::left`](crate::store::lane::Due::left)) until that is sent. `false` when the fence is stale or the row is not
     /// this lane's to settle: then nothing was kept.
     async fn remember(&self, lane: i64, fence: i64, row: Uuid, what: &[u8]) -> Result<bool, StoreError>;
-    /// Ends the store at the end of its process: what is queued is done, logs are emptied, threads end, also where somebody still
-    /// holds it; afterwards it takes nothing any more. An error says what could not be brought to its end in this time; what was
-    /// acknowledged is safe in any case. Nothing is to be done where a server holds the data.
+    /// Ends the store at the end of its process: what is queued is done, logs are emptied, threads end, also where somebody still holds it.
+    /// An error says what could not be done in this time; what was acknowledged is safe. Nothing is to be done where a server holds the data.
     async fn close(&self, _patience: Duration) -> Result<(), StoreError> {
         Ok(())
     }
-    /// The earliest time at which a lane is due, if any waits but those of these destinations, which nobody sends.
+    /// The earliest time at which a lane is due, but of these destinations, which nobody sends.
     async fn next_due(&self, but: &[String]) -> Result<Option<Timestamp>, StoreError>;
-    /// Whether everything that a delivery needs can be reached, the keys too, wherever they stand, and the store can acknowledge what
-    /// it is given now; an error says what keeps it from that.
+    /// Whether everything that a delivery needs can be reached, the keys too, and the store can acknowledge now; an error says why not.
     async fn sound(&self) -> Result<(), StoreError>;
     /// The breakers.
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError>;
@@ -526,17 +527,16 @@ pub trait Store:
     /// was told of (unclear) no longer holds it up.
     async fn replay(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Settles a parked or unclear row of the outbox as sent, or one that failed to be confirmed as confirmed, because a person found out
-    /// that it reached the receiver, by this way or another; the person and reason are audited. `false` when it is not in such a state.
+    /// Settles a parked or unclear row as sent, or one that failed to be confirmed as confirmed, because a person found out that it reached
+    /// the receiver, by this way or another; person and reason are audited. `false` when it is not in such a state.
     async fn arrived(&self, id: Uuid, person: &str, reason: &str, now: Timestamp)
     -> Result<bool, StoreError>;
-
-    /// What follows where a person found out that a parked, unclear or failed row did **not** reach its receiver and cannot any more: it goes
-    /// on by its next way, or is parked where there is none, and its Vorgang is delivered no more; audited. `None`, and nothing written,
-    /// where it is not in such a state, is parked without another way, or has lost its content.
+    /// What follows where a person found out that a parked, unclear or failed row did **not** reach its receiver by `way`, its destination, and
+    /// cannot any more: it goes on by its next way, or is parked where there is none, and its Vorgang is delivered no more; audited. `None`,
+    /// and nothing written, where it is not on that way or in such a state, is parked without another, or has lost its content.
     async fn not_arrived(
         &self,
-        id: Uuid,
+        (id, way): (Uuid, &str),
         person: &str,
         reason: &str,
         now: Timestamp,
@@ -567,7 +567,7 @@ pub trait Store:
 
     /// All pauses that hold.
     async fn pauses(&self, now: Timestamp) -> Result<Vec<Pause>, StoreError>;
-    /// Sets (`Some`) or ends (`None`) a pause; audited.
+    /// Sets (`Some`) or ends (`None`) a pause; audited. What one that ends held has the time that it took.
     async fn set_pause(
         &self,
         kind: &str,

@@ -178,6 +178,10 @@ pub trait Mailboxes {
         now: Timestamp,
     ) -> Result<Ended, StoreError>;
 
+    /// Gives what pauses held that have ended by themselves the time that these took, as `set_pause` does where a person ends one; each once.
+    /// Whether there were any.
+    async fn pauses_over(&self, now: Timestamp) -> Result<bool, StoreError>;
+
     /// First rows in these mailboxes whose deadline is over, at most so many.
     async fn overdue(
         &self,

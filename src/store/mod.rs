@@ -33,6 +33,7 @@ pub mod restore;
 mod sealing;
 pub mod sqlite;
 pub mod trouble;
+pub mod ways;
 
 /// How a back end is opened: where it lies, stage of the process, master key, for reading only.
 pub type Open = fn(

@@ -62,6 +62,8 @@ alarms! {
     OutcomeUnclear = "outcome-unclear",
     /// What was sent was not confirmed by its receiver, or not in time.
     DeliveryNotConfirmed = "delivery-not-confirmed",
+    /// A receiver gives the same message back to its mailbox again and again.
+    GivenBackOften = "given-back-often",
     /// What its receiver did not take in time cannot be taken back, so its next way is not taken.
     NotTakenBack = "not-taken-back",
     /// An outgoing message goes on by its next way.

@@ -228,7 +228,12 @@ async fn a_paused_mailbox_gives_nothing_out_a_refusal_calls_a_person_and_a_deadl
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(office.ask(TOKEN, Method::GET, "", None).await.status(), 503);
+    let closed = office.ask(TOKEN, Method::GET, "", None).await;
+    assert_eq!(closed.status(), 503);
+    assert!(
+        closed.text().await.unwrap().contains("gibt zurzeit nichts heraus"),
+        "nobody wanted to hand anything in"
+    );
     assert_eq!(office.fetch(&ids[1], None).await.err(), Some(503));
     assert_eq!(office.list(OTHER).await.len(), 0, "another's mailbox is not concerned");
     assert_eq!(office.end(&ids[0], "empfang", &held).await, 200, "what is in hand is closed");

@@ -156,6 +156,27 @@ pub async fn pauses(base: &Base, now: Timestamp) -> Stored<Vec<Pause>> {
         .collect()
 }
 
+/// What a pause held has the time that this took: it was ours, and nobody's who was to take it.
+async fn time_back(tx: &Tx<'_>, (kind, name): (&str, &str), (since, until): (i64, i64)) -> Stored<()> {
+    if matches!(kind, "destination" | "partner") && since < until {
+        run(tx, sql!("outbox_time_back"), &[&kind, &name, &since, &until]).await?;
+    }
+    Ok(())
+}
+
+/// The same of those that have ended by themselves; whether there were any.
+pub async fn pauses_over(base: &Base, now: Timestamp) -> Stored<bool> {
+    transact!(base.db, tx => async {
+        let over = rows(&tx, sql!("pause_over"), &[&micros(now)]).await?;
+        for r in &over {
+            let (kind, name): (&str, &str) = (get(r, 0)?, get(r, 1)?);
+            time_back(&tx, (kind, name), (get(r, 2)?, get(r, 3)?)).await?;
+            run(&tx, sql!("pause_given_back"), &[&kind, &name]).await?;
+        }
+        Ok(!over.is_empty())
+    }.await)
+}
+
 /// Sets or ends a pause, audited.
 pub async fn set_pause(
     base: &Base,
@@ -166,6 +187,11 @@ pub async fn set_pause(
 ) -> Stored<()> {
     let (month, stamp) = (base.month(now).await?, own(base, person).await?);
     transact!(base.db, tx => async {
+        if let Some(r) = one(&tx, sql!("pause_get"), &[&kind, &name]).await? {
+            let (since, until): (i64, Option<i64>) = (get(&r, 0)?, get(&r, 1)?);
+            let until = until.map_or(micros(now), |until| until.min(micros(now)));
+            time_back(&tx, (kind, name), (since, until)).await?;
+        }
         match pause {
             None => run(&tx, sql!("pause_delete"), &[&kind, &name]).await?,
             Some(pause) => {

@@ -30,7 +30,18 @@ pub async fn list(base: &Base, scope: &Scope, filter: &Filter) -> Stored<Vec<Lis
     let mut client = base.db.get().await?;
     let tx = sicht(&mut client, scope).await?;
     let narrowed: [&(dyn ToSql + Sync); 5] = [&mandant, &partner, &states, &filter.before, &most];
-    let found = match (&transport, &filter.id) {
+    let id = match filter.sent {
+        None => filter.id,
+        Some(sent) => {
+            let cause = one(&tx, sql!("outbox_cause"), &[&sent]).await?.map(|r| get(&r, 0)).transpose()?;
+            let cause: Option<Uuid> = cause.filter(|cause| filter.id.is_none_or(|id| id == *cause));
+            if cause.is_none() {
+                return Ok(Vec::new());
+            }
+            cause
+        }
+    };
+    let found = match (&transport, &id) {
         (Some(transport), id) => {
             let transport = &transport[..];
             let values: Vec<&(dyn ToSql + Sync)> = [&narrowed[..], &[&transport, id]].concat();

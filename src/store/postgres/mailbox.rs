@@ -15,7 +15,7 @@ use crate::store::postgres::pool::{Tx, one, rows, run, transact};
 use crate::store::postgres::settle;
 use crate::store::postgres::store::PostgresStore;
 use crate::store::postgres::values::{get, sql};
-use crate::store::postgres::{blob, lanes};
+use crate::store::postgres::{blob, house, lanes};
 use crate::store::sealing::content::{Closed, Owner};
 use crate::store::sealing::due::{self, ClosedDue, LONGEST_LEASE, does_not_open, reader};
 use crate::store::sealing::heads::{SendHead, SendNote};
@@ -121,7 +121,10 @@ async fn end(
     let holder = Holder { lane: ticket.lane, fence: ticket.fence };
     // Settling locks for itself, guards before lanes and lanes before rows; what was settled by another meanwhile is looked at again.
     for _ in 0..2 {
-        let Some(found) = find(tx, who, ticket.row, now).await? else { return Ok(Ended::Unknown) };
+        let Some(found) = find(tx, who, ticket.row, now).await? else {
+            let again = refused && left_refused(base, tx, who, ticket.row).await?;
+            return Ok(if again { Ended::Again } else { Ended::Unknown });
+        };
         let fence = found.fence.filter(|_| found.lane == ticket.lane);
         if !decide::is_open(&found.state) {
             let noted = reference(base, tx, (Owner::new("outbox", ticket.row), found.nr)).await?;
@@ -152,6 +155,13 @@ async fn end(
         }
     }
     Ok(Ended::Stale)
+}
+
+/// Whether a row left a mailbox of this reader because it was refused there: the same said again.
+async fn left_refused(base: &Base, tx: &Tx<'_>, who: &Reader, id: Uuid) -> Stored<bool> {
+    let Some(r) = one(tx, sql!("mailbox_left"), &[&id, &who.partner]).await? else { return Ok(false) };
+    let opened = settle::content(base, tx, (id, get(&r, 0)?)).await?;
+    Ok(opened.map(|opened| opened.note::<SendNote>()).transpose()?.is_some_and(|note| note.left_refused(who)))
 }
 
 /// By which ticket a row was closed; `None` where its content went or does not open.
@@ -239,6 +249,11 @@ impl Mailboxes for PostgresStore {
         let base = &self.base;
         let month = base.month(now).await?;
         transact!(base.db, tx => end(base, &tx, reader, (ticket, &outcome, refused), (now, month)).await)
+    }
+
+    async fn pauses_over(&self, now: Timestamp) -> Result<bool, StoreError> {
+        self.watch()?;
+        house::pauses_over(&self.base, now).await
     }
 
     async fn overdue(

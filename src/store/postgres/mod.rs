@@ -41,5 +41,6 @@ pub mod statements;
 pub mod store;
 mod values;
 mod waiting;
+mod ways;
 mod witness;
 mod write;

@@ -360,11 +360,12 @@ pub async fn arrived(
 pub async fn not_arrived(
     base: &Base,
     tx: &Tx<'_>,
-    (id, detail): (Uuid, &serde_json::Value),
+    (id, way, detail): (Uuid, &str, &serde_json::Value),
     now: Timestamp,
     month: i64,
 ) -> Stored<Option<Undelivered>> {
-    let Some((nr, from)) = place(tx, id).await? else { return Ok(None) };
+    // What was said of a way before, or is said twice, says nothing of the one that it is on.
+    let Some((nr, from)) = place(tx, id).await?.filter(|(_, from)| from == way) else { return Ok(None) };
     // Without content nothing can be sent again.
     let Some(head) = head(base, tx, (id, nr)).await? else { return Ok(None) };
     let delivers = head.delivers();

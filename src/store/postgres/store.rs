@@ -311,13 +311,13 @@ impl Store for PostgresStore {
 
     async fn not_arrived(
         &self,
-        id: Uuid,
+        row: (Uuid, &str),
         person: &str,
         reason: &str,
         now: Timestamp,
     ) -> Result<Option<Undelivered>, StoreError> {
         let watch = self.watch()?;
-        let leads = waiting::not_arrived(&self.base, id, person, reason, now).await?;
+        let leads = waiting::not_arrived(&self.base, row, person, reason, now).await?;
         watch.tell();
         Ok(leads)
     }

@@ -111,7 +111,7 @@ pub async fn arrived(base: &Base, id: Uuid, person: &str, reason: &str, now: Tim
 /// What follows where a row of the outbox did not arrive, with person and reason audited.
 pub async fn not_arrived(
     base: &Base,
-    id: Uuid,
+    (id, way): (Uuid, &str),
     person: &str,
     reason: &str,
     now: Timestamp,
@@ -119,7 +119,7 @@ pub async fn not_arrived(
     let month = base.month(now).await?;
     let reason = house::seal_text(base, id, reason).await?;
     let detail = json!({ "person": person, "reason": reason });
-    transact!(base.db, tx => settle::not_arrived(base, &tx, (id, &detail), now, month).await)
+    transact!(base.db, tx => settle::not_arrived(base, &tx, (id, way, &detail), now, month).await)
 }
 
 async fn replay_in(

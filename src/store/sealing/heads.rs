@@ -12,7 +12,8 @@ use crate::envelope::{Evidence, Head, Part, Reply};
 use crate::rejection::Rejection;
 use crate::seal::index::Tag;
 use crate::store::contract::StoreError;
-use crate::store::lane::{Next, WayLeft};
+use crate::store::lane::{Next, WayLeft, Why};
+use crate::store::mailbox::Reader;
 use crate::store::sealing::values::Stored;
 
 /// Head, parts and evidence of a stored envelope.
@@ -142,6 +143,12 @@ impl SendHead {
         Some(Next { way: next.clone(), late_after })
     }
 
+    /// The ways after the one that leads to this destination.
+    pub fn ahead(&self, destination: &str) -> &[Way] {
+        let at = self.ways.iter().position(|way| way.destination == destination);
+        at.and_then(|at| self.ways.get(at + 1..)).unwrap_or_default()
+    }
+
     /// The blind key of the Vorgang whose answer it is.
     pub fn delivers(&self) -> Option<Tag> {
         let mut tag = Tag::default();
@@ -182,4 +189,11 @@ pub struct SendNote {
     /// Ways that it was on before. A program that knows none of them forgets them with the next outcome; the audit trail does not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ways: Vec<WayLeft>,
+}
+
+impl SendNote {
+    /// Whether it left a mailbox of this reader because it was refused there.
+    pub fn left_refused(&self, by: &Reader) -> bool {
+        self.ways.iter().any(|left| left.why == Why::Refused && by.destinations.contains(&left.destination))
+    }
 }

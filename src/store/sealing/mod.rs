@@ -1,6 +1,7 @@
 //! What every back end does alike: sealing before the transaction, opening after it, words of rows. The menu of the room.
 //! Never touches a database.
 
+pub mod ahead;
 pub mod claim_file;
 pub mod content;
 pub mod due;

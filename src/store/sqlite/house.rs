@@ -130,6 +130,29 @@ pub fn pauses(connection: &Connection, keyring: &Keyring, now: Timestamp) -> Sto
         .collect()
 }
 
+/// What a pause held has the time that this took: it was ours, and nobody's who was to take it.
+fn time_back(scene: &Scene<'_>, (kind, name): (&str, &str), (since, until): (i64, i64)) -> Stored<()> {
+    if matches!(kind, "destination" | "partner") && since < until {
+        scene.run(sql!("outbox_time_back"), params![kind, name, since, until])?;
+    }
+    Ok(())
+}
+
+/// The same of those that have ended by themselves; whether there were any.
+pub fn pauses_over(scene: &mut Scene<'_>, now: Timestamp) -> Stored<bool> {
+    let over: Vec<(String, String, i64, i64)> = {
+        let mut list = scene.connection.prepare_cached(sql!("pause_over")).map_err(trouble)?;
+        list.query_map([micros(now)], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))
+            .and_then(Iterator::collect)
+            .map_err(trouble)?
+    };
+    for (kind, name, since, until) in &over {
+        time_back(scene, (kind, name), (*since, *until))?;
+        scene.run(sql!("pause_given_back"), [kind, name])?;
+    }
+    Ok(!over.is_empty())
+}
+
 /// Sets or ends a pause, audited.
 pub fn set_pause(
     scene: &mut Scene<'_>,
@@ -140,6 +163,13 @@ pub fn set_pause(
     now: Timestamp,
 ) -> Stored<()> {
     let house = house_key(scene.connection, scene.keyring)?;
+    let stands: Option<(i64, Option<i64>)> = {
+        let mut get = scene.connection.prepare_cached(sql!("pause_get")).map_err(trouble)?;
+        get.query_row([kind, name], |r| Ok((r.get(0)?, r.get(1)?))).optional().map_err(trouble)?
+    };
+    if let Some((since, until)) = stands {
+        time_back(scene, (kind, name), (since, until.map_or(micros(now), |until| until.min(micros(now)))))?;
+    }
     match pause {
         None => {
             scene.run(sql!("pause_delete"), [kind, name])?;

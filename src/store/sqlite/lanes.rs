@@ -458,7 +458,7 @@ pub fn arrived(
 /// What follows where a person says that a row did not reach its receiver; `None` when it is not in a state for that.
 pub fn not_arrived(
     scene: &mut Scene<'_>,
-    id: Uuid,
+    (id, way): (Uuid, &str),
     detail: &serde_json::Value,
     now: Timestamp,
 ) -> Stored<Option<Undelivered>> {
@@ -470,6 +470,10 @@ pub fn not_arrived(
         let mut get = scene.connection.prepare_cached(sql!("outbox_destination")).map_err(trouble)?;
         get.query_row([row.row], |r| r.get(0)).map_err(trouble)?
     };
+    // What was said of a way before, or is said twice, says nothing of this one.
+    if from != way {
+        return Ok(None);
+    }
     let state = if failed { decide::FAILED } else { row.state.as_str() };
     let outcome = due::said_not_to_have_arrived(state, &from, head.as_ref());
     // Without content nothing can be sent again.

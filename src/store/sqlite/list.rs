@@ -36,6 +36,14 @@ pub fn list(
     scope: &Scope,
     filter: &Filter,
 ) -> Stored<Vec<Listed>> {
+    if let Some(sent) = filter.sent {
+        let mut get = connection.prepare_cached(sql!("outbox_cause")).map_err(trouble)?;
+        let cause = get.query_row([sent], |r| uuid(r.get(0)?)).optional().map_err(trouble)?;
+        let Some(cause) = cause.filter(|cause| filter.id.is_none_or(|id| id == *cause)) else {
+            return Ok(Vec::new());
+        };
+        return list(connection, keyring, scope, &Filter { id: Some(cause), sent: None, ..filter.clone() });
+    }
     let (mandant, partner) = narrow(scope);
     let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
     let states = serde_json::Value::from(states).to_string();

@@ -17,10 +17,10 @@ use crate::store::sealing::due::{self, ClosedDue, LONGEST_LEASE, does_not_open, 
 use crate::store::sealing::heads::{SendHead, SendNote};
 use crate::store::sealing::values::{Stored, count, later, limit, micros, time};
 use crate::store::sqlite::keyring::Keyring;
-use crate::store::sqlite::lanes;
 use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
+use crate::store::sqlite::{house, lanes};
 
 /// A row of a mailbox as it stands.
 struct Found {
@@ -113,7 +113,10 @@ fn end(
     (outcome, refused): (Outcome, bool),
     now: Timestamp,
 ) -> Stored<Ended> {
-    let Some(found) = find(scene.connection, who, ticket.row, now)? else { return Ok(Ended::Unknown) };
+    let Some(found) = find(scene.connection, who, ticket.row, now)? else {
+        let again = refused && left_refused(scene, who, ticket.row)?;
+        return Ok(if again { Ended::Again } else { Ended::Unknown });
+    };
     let holder = Holder { lane: ticket.lane, fence: ticket.fence };
     let fence = found.fence.filter(|_| found.lane == ticket.lane);
     if !decide::is_open(&found.state) {
@@ -145,6 +148,17 @@ fn end(
     }
     let attempts = u32::try_from(found.attempts).unwrap_or(u32::MAX);
     Ok(Ended::Done { destination: found.destination, attempts, outcome: told })
+}
+
+/// Whether a row left a mailbox of this reader because it was refused there: the same said again.
+fn left_refused(scene: &Scene<'_>, who: &Reader, id: Uuid) -> Stored<bool> {
+    let sealed: Option<i64> = {
+        let mut get = scene.connection.prepare_cached(sql!("mailbox_left")).map_err(trouble)?;
+        get.query_row(params![id, who.partner], |r| r.get(0)).optional().map_err(trouble)?
+    };
+    let Some(sealed) = sealed else { return Ok(false) };
+    let opened = lanes::content(scene, id, sealed)?;
+    Ok(opened.map(|opened| opened.note::<SendNote>()).transpose()?.is_some_and(|note| note.left_refused(who)))
 }
 
 /// The head of a row; `None` where its content went or does not open.
@@ -271,6 +285,10 @@ impl Mailboxes for SqliteStore {
     ) -> Result<Ended, StoreError> {
         let who = reader.clone();
         self.write(move |scene| end(scene, &who, ticket, outcome, now)).await
+    }
+
+    async fn pauses_over(&self, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(move |scene| house::pauses_over(scene, now)).await
     }
 
     async fn overdue(

@@ -38,4 +38,5 @@ pub mod restore;
 pub mod store;
 mod values;
 mod waiting;
+mod ways;
 mod writer;

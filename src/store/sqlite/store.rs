@@ -430,13 +430,13 @@ impl Store for SqliteStore {
 
     async fn not_arrived(
         &self,
-        id: Uuid,
+        (id, way): (Uuid, &str),
         person: &str,
         reason: &str,
         now: Timestamp,
     ) -> Result<Option<Undelivered>, StoreError> {
-        let (person, reason) = (person.to_owned(), reason.to_owned());
-        self.write(move |scene| waiting::not_arrived(scene, id, &person, &reason, now)).await
+        let (way, person, reason) = (way.to_owned(), person.to_owned(), reason.to_owned());
+        self.write(move |scene| waiting::not_arrived(scene, (id, &way), &person, &reason, now)).await
     }
 
     async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError> {

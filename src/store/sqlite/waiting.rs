@@ -139,13 +139,13 @@ pub fn arrived(scene: &mut Scene<'_>, id: Uuid, person: &str, reason: &str, now:
 /// What follows where a row of the outbox did not arrive, with person and reason audited.
 pub fn not_arrived(
     scene: &mut Scene<'_>,
-    id: Uuid,
+    (id, way): (Uuid, &str),
     person: &str,
     reason: &str,
     now: Timestamp,
 ) -> Stored<Option<Undelivered>> {
     let detail = json!({ "person": person, "reason": house::seal_text(scene, id, reason)? });
-    lanes::not_arrived(scene, id, &detail, now)
+    lanes::not_arrived(scene, (id, way), &detail, now)
 }
 
 /// Replays a row of the outbox or an inbound message, with person and reason audited.

@@ -217,7 +217,7 @@ impl Door {
         let _place = self.place(partner)?;
         let _turn = self.turn(&partner.id).await?;
         let lying = self.around.mailboxes.lying(partner, after, limit).await;
-        lying.map_err(|busy| Problem::Busy(busy.retry_after))?.ok_or(Problem::NotFound)
+        lying.map_err(|busy| Problem::Closed(busy.retry_after))?.ok_or(Problem::NotFound)
     }
 
     /// A turn at the store: questions of partners wait for each other, which costs nothing, and those of one hold up no other's.
@@ -243,7 +243,7 @@ impl Door {
             let _turn = self.turn(&partner.id).await?;
             self.around.mailboxes.fetch(&partner, id, asking).await
         };
-        match fetched.map_err(|busy| Problem::Busy(busy.retry_after))? {
+        match fetched.map_err(|busy| Problem::Closed(busy.retry_after))? {
             Fetch::Handed(handed) => self.letter(partner, *handed, (place, permit)),
             Fetch::Held(until) => {
                 let left = until.duration_since(self.around.clock.now());

@@ -45,6 +45,8 @@ pub enum Problem {
     TooMany(Duration),
     /// 503: our trouble, nothing was taken.
     Busy(Duration),
+    /// 503: a mailbox hands nothing out now.
+    Closed(Duration),
 }
 
 /// The document of RFC 9457.
@@ -156,6 +158,12 @@ impl Problem {
                 "Zurzeit nicht verfügbar",
                 "Nichts wurde angenommen. Der Kopf Retry-After nennt die Wartezeit.",
             ),
+            Problem::Closed(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "nicht-verfuegbar",
+                "Zurzeit nicht verfügbar",
+                "Das Postfach gibt zurzeit nichts heraus; was darin liegt, bleibt liegen. Der Kopf Retry-After nennt die Wartezeit.",
+            ),
         }
     }
 
@@ -186,7 +194,10 @@ impl Problem {
             Problem::Unknown => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"drehscheibe\""));
             }
-            Problem::TooMany(after) | Problem::Busy(after) | Problem::Held(after) => {
+            Problem::TooMany(after)
+            | Problem::Busy(after)
+            | Problem::Closed(after)
+            | Problem::Held(after) => {
                 // Rounded up: 0 would invite a client to come back at once.
                 headers.insert(
                     RETRY_AFTER,

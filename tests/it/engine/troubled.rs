@@ -17,6 +17,7 @@ use drehscheibe::store::plays::Plays;
 use drehscheibe::store::recovery::{Copied, Finding, LedgerLine, Reapplied, Recovering, Recovery};
 use drehscheibe::store::rekey::Rekey;
 use drehscheibe::store::retention::{Faellig, Retention, Scheibe, Stichtag};
+use drehscheibe::store::ways::{Ahead, Ways};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -264,12 +265,12 @@ impl Store for Troubled {
 
     async fn not_arrived(
         &self,
-        id: Uuid,
+        row: (Uuid, &str),
         person: &str,
         reason: &str,
         now: Timestamp,
     ) -> Result<Option<Undelivered>, StoreError> {
-        self.inner.not_arrived(id, person, reason, now).await
+        self.inner.not_arrived(row, person, reason, now).await
     }
 
     async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError> {
@@ -399,7 +400,18 @@ impl Looks for Troubled {
 }
 
 #[async_trait]
+impl Ways for Troubled {
+    async fn ahead(&self) -> Result<Vec<Ahead>, StoreError> {
+        self.inner.ahead().await
+    }
+}
+
+#[async_trait]
 impl Mailboxes for Troubled {
+    async fn pauses_over(&self, now: Timestamp) -> Result<bool, StoreError> {
+        self.inner.pauses_over(now).await
+    }
+
     async fn lying(
         &self,
         reader: &Reader,

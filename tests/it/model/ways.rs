@@ -321,8 +321,10 @@ impl Model for Pushed {
                 let (way, left) = last.word?;
                 world.word = (left > 1).then_some((way, left - 1));
                 world.said[way] = true;
+                // Said of the way that it was on: on another one it is no word.
                 let unchecked = self.is(Broken::WordUnchecked) && world.way < 2;
-                match decide::said_not_arrived(world.state, world.way < 2) {
+                let said = decide::said_not_arrived(world.state, world.way < 2);
+                match said.filter(|_| world.way == way || unchecked) {
                     Some(Undelivered::Onward) => {
                         (world.state, world.unclear) = ("queued", false);
                         self.go_on(&mut world);

@@ -66,7 +66,9 @@ macro_rules! store_contract {
                 a_reader_who_fetches_in_the_moment_of_the_withdrawal_has_it_or_never_sees_it
                 what_was_taken_back_goes_on_and_is_delivered_no_more
                     a_persons_word_that_it_did_not_arrive_moves_it_on_or_parks_it
-                    why_nothing_is_found_out_stands_with_the_row_until_something_is;
+                    why_nothing_is_found_out_stands_with_the_row_until_something_is
+                    what_rows_may_be_sent_by_later_is_counted what_sent_a_row_is_found_by_its_id
+                    what_a_pause_held_has_the_time_that_it_took;
             waiting: waiting_messages_are_woken waiting_messages_expire_and_finish
                 what_comes_back_is_laid_down_with_its_row a_vorgang_is_delivered_when_its_answer_was_taken
                 replayed_messages_run_again_once a_replay_settled_by_another_is_a_repeat

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use drehscheibe::effects::{Fact, Outgoing, Question, VorgangChange, VorgangState, Way};
-use drehscheibe::store::contract::{ListedSend, Scope, Store, StoreError};
+use drehscheibe::store::contract::{Filter, ListedSend, Pause, Scope, Store, StoreError};
 use drehscheibe::store::duty::{Ask as AskDuty, Duty, Taken};
 use drehscheibe::store::follow::{Follow, Found, Looked, Which};
 use drehscheibe::store::lane::{Next, Onward, Outcome, Settle, Undelivered, Want, Why};
@@ -148,7 +148,14 @@ pub async fn a_mailbox_that_is_left_has_nothing_for_its_reader_any_more(house: &
         panic!("{refused:?}")
     };
     assert_eq!((&*destination, &*onward.to.destination, onward.why), ("post:x", "c:x", Why::Refused));
-    assert_eq!(store.end(&reader(), ticket, (parked(), true), at(3)).await.unwrap(), Ended::Unknown);
+    // Said again it is the same, as it is for what was parked; others know nothing of it, nor is it closed afterwards.
+    assert_eq!(store.end(&reader(), ticket, (parked(), true), at(3)).await.unwrap(), Ended::Again);
+    assert_eq!(store.end(&reader(), ticket, (sent(), false), at(3)).await.unwrap(), Ended::Unknown);
+    let other = Reader { partner: "y".into(), ..reader() };
+    assert_eq!(store.end(&other, ticket, (parked(), true), at(3)).await.unwrap(), Ended::Unknown);
+    let elsewhere = Reader { destinations: vec!["c:x".into()], ..reader() };
+    let moved = store.end(&elsewhere, ticket, (parked(), true), at(3)).await.unwrap();
+    assert!(!matches!(moved, Ended::Again | Ended::Done { .. }), "{moved:?}");
     // What somebody fetched and did not close may be with him: another one's refusal moves nothing.
     out(ids[3], 1).await;
     let (_, ticket) = out(ids[3], 70).await;
@@ -328,12 +335,13 @@ pub async fn a_persons_word_that_it_did_not_arrive_moves_it_on_or_parks_it(house
     let ids: Vec<Uuid> = entry.effects.sends.iter().map(|row| row.id).collect();
     commit_one(&*store, entry).await;
     let word = async |nth: usize, now: i64| {
-        store.not_arrived(ids[nth], "os:rita", "angerufen", at(now)).await.unwrap()
+        store.not_arrived((ids[nth], "c:x"), "os:rita", "angerufen", at(now)).await.unwrap()
     };
     for (nth, _) in ids.iter().enumerate() {
         assert_eq!(word(nth, 1).await, None, "it is under way");
     }
-    assert_eq!(store.not_arrived(Uuid::from_u128(9), "os:rita", "angerufen", at(1)).await.unwrap(), None);
+    let other = async |row, now| store.not_arrived(row, "os:rita", "angerufen", at(now)).await.unwrap();
+    assert_eq!(other((Uuid::from_u128(9), "c:x"), 1).await, None);
     let follow = || Follow { due: at(50), until: at(101), keep: Bytes::from_static(b"which file") };
     for lane in claim(&*store, 1).await {
         let outcome = match ids.iter().position(|id| *id == lane.heads[0].id).unwrap() {
@@ -371,6 +379,7 @@ pub async fn a_persons_word_that_it_did_not_arrive_moves_it_on_or_parks_it(house
     };
     let (delivered, seen) = state().await;
     assert_eq!(delivered, VorgangState::Zugestellt);
+    assert_eq!(other((ids[0], "brief:x"), 109).await, None, "by that way nobody has tried it");
     // What has another way goes on by it, once.
     for nth in [0, 1, 2] {
         assert_eq!(word(nth, 110).await, Some(Undelivered::Onward), "{nth}");
@@ -400,6 +409,10 @@ pub async fn a_persons_word_that_it_did_not_arrive_moves_it_on_or_parks_it(house
     let leaves: Vec<_> = left.iter().map(|lane| (lane.heads[0].id, &*lane.destination)).collect();
     assert_eq!(leaves, [(ids[0], "brief:x"), (ids[1], "brief:x"), (ids[2], "brief:x")]);
     assert_eq!(left[0].heads[0].deadline, Some(at(410)));
+    // Held again on the next way, what was said of the one before moves it no further.
+    assert!(settle(&*store, &left[1], 0, Outcome::Unclear { cause: "c".into() }, true, 115).await);
+    assert_eq!(word(1, 115).await, None);
+    assert_eq!(shown(&*store, ids[1]).await.state, "unclear");
     assert!(settle(&*store, &left[0], 0, sent(), true, 115).await);
     assert_eq!(state().await.0, VorgangState::Zugestellt, "by the way that delivered");
     assert!(store.replay(ids[4], "os:rita", "again", at(116)).await.unwrap());
@@ -445,4 +458,106 @@ pub async fn why_nothing_is_found_out_stands_with_the_row_until_something_is(hou
         assert_eq!(figures.backlog[0].follow_cause.as_deref(), why);
         before = why;
     }
+}
+
+pub async fn what_rows_may_be_sent_by_later_is_counted(house: &dyn House) {
+    let store = open(house).await;
+    let only = Outgoing { partner: "x".into(), ..send("post:x", None, "only") };
+    let sends = vec![by(&three(), "one"), by(&three(), "two"), by(&three(), "three"), only];
+    let ids: Vec<Uuid> = sends.iter().map(|send| send.id).collect();
+    commit_sends(&*store, "1", sends).await;
+    let ahead = async || {
+        let ahead = store.ahead().await.unwrap();
+        ahead.into_iter().map(|one| (one.destination, one.rows)).collect::<Vec<_>>()
+    };
+    let of = |c: u64, tray: u64| vec![("c:x".to_owned(), c), ("tray:x".to_owned(), tray)];
+    assert_eq!(ahead().await, of(3, 3));
+    for lane in claim(&*store, 1).await {
+        let follow = Follow { due: at(50), until: at(101), keep: Bytes::new() };
+        let outcome = match ids.iter().position(|id| *id == lane.heads[0].id).unwrap() {
+            0 => onward("post:x", three()[1].clone(), Why::Refused),
+            1 => Outcome::Sent { reference: "r".into(), evidence: "e".into(), follow: Some(follow) },
+            _ => sent(),
+        };
+        assert!(settle(&*store, &lane, 0, outcome, true, 2).await);
+    }
+    // One is on its second way, one is still to be confirmed on its first; what arrived needs none.
+    assert_eq!(ahead().await, of(1, 2));
+}
+
+pub async fn what_sent_a_row_is_found_by_its_id(house: &dyn House) {
+    let store = open(house).await;
+    let row = by(&three(), "letter");
+    let id = row.id;
+    let cause = commit_sends(&*store, "1", vec![row]).await;
+    commit_sends(&*store, "2", vec![send("c:x", None, "other")]).await;
+    let found = async |scope: &Scope, sent: Uuid| {
+        let filter = Filter { sent: Some(sent), ..Filter::default() };
+        store.list(scope, filter).await.unwrap().into_iter().map(|one| one.id).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&Scope::Operator, id).await, [cause]);
+    assert!(found(&Scope::Operator, cause).await.is_empty(), "that is a message");
+    assert!(found(&Scope::Mandant("foreign".into()), id).await.is_empty());
+}
+
+pub async fn what_a_pause_held_has_the_time_that_it_took(house: &dyn House) {
+    let store = open(house).await;
+    let until = |destination: &str, body: &str, seconds: i64| Outgoing {
+        deadline: Some(at(seconds)),
+        ..send(destination, None, body)
+    };
+    let rows = vec![until("c:x", "held", 100), until("c:y", "other", 100), until("c:x", "over before", 40)];
+    commit_sends(&*store, "1", rows).await;
+    let mut late = delivery("a", "p", "2");
+    late.now = at(60);
+    late.effects.sends = vec![until("c:x", "came during it", 160)];
+    let pause = |kind: &str, name: &str, since: i64, until: Option<i64>| Pause {
+        kind: kind.into(),
+        name: name.into(),
+        until: until.map(at),
+        reason: "they asked".into(),
+        person: "os:rita".into(),
+        since: at(since),
+    };
+    let set = async |kind: &str, name: &str, pause: Option<Pause>, now: i64| {
+        store.set_pause(kind, name, pause, "os:rita", at(now)).await.unwrap();
+    };
+    let deadlines = async |now: i64| {
+        let lanes = claim(&*store, now).await;
+        let mut all = Vec::new();
+        for lane in &lanes {
+            let due = &lane.heads[0];
+            let body = String::from_utf8(due.envelope.body.to_vec()).unwrap();
+            all.push((body, due.deadline.unwrap().as_second() - at(0).as_second()));
+            assert!(settle(&*store, lane, 0, later(now), true, now).await);
+        }
+        all.sort();
+        all
+    };
+    let of = |held: i64, came: i64, other: i64, over: i64| {
+        [("came during it", came), ("held", held), ("other", other), ("over before", over)]
+            .map(|(body, at)| (body.to_owned(), at))
+            .to_vec()
+    };
+    set("destination", "c:x", Some(pause("destination", "c:x", 50, None)), 50).await;
+    commit_one(&*store, late).await;
+    assert!(!store.pauses_over(at(70)).await.unwrap(), "it has not ended");
+    set("destination", "c:x", None, 80).await;
+    assert_eq!(deadlines(81).await, of(130, 180, 100, 40));
+    set("destination", "c:x", None, 90).await;
+    assert_eq!(deadlines(91).await, of(130, 180, 100, 40), "once");
+    // One of the partner that ends by itself; a route's holds nothing of this.
+    set("partner", "x", Some(pause("partner", "x", 100, Some(110))), 100).await;
+    set("route", "c:x", Some(pause("route", "c:x", 100, Some(110))), 100).await;
+    assert!(!store.pauses_over(at(109)).await.unwrap());
+    assert!(store.pauses_over(at(115)).await.unwrap());
+    assert!(!store.pauses_over(at(116)).await.unwrap());
+    assert_eq!(deadlines(117).await, of(140, 190, 100, 40));
+    set("partner", "x", None, 118).await;
+    assert_eq!(deadlines(119).await, of(140, 190, 100, 40), "it was given back");
+    // One that is said anew goes on.
+    set("destination", "c:x", Some(pause("destination", "c:x", 120, None)), 120).await;
+    set("destination", "c:x", Some(pause("destination", "c:x", 125, Some(200))), 125).await;
+    set("destination", "c:x", None, 130).await;
+    assert_eq!(deadlines(131).await, of(150, 200, 100, 40));
 }

@@ -1,0 +1,49 @@
+//! What is ahead of rows of the outbox.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::store::contract::StoreError;
+use crate::store::postgres::base::Base;
+use crate::store::postgres::blob;
+use crate::store::postgres::pool::rows;
+use crate::store::postgres::store::PostgresStore;
+use crate::store::postgres::values::{get, sql};
+use crate::store::sealing::ahead::Counted;
+use crate::store::sealing::content::Owner;
+use crate::store::sealing::due;
+use crate::store::sealing::values::Stored;
+use crate::store::ways::{Ahead, Ways};
+
+/// So many contents are read at once.
+const TOGETHER: usize = 512;
+
+async fn ahead(base: &Base) -> Stored<Vec<Ahead>> {
+    let client = base.db.get().await?;
+    let found = rows(&client, sql!("outbox_with_ways"), &[]).await?;
+    let found: Vec<(Uuid, String, i64)> =
+        found.iter().map(|r| Ok((get(r, 0)?, get(r, 1)?, get(r, 2)?))).collect::<Stored<_>>()?;
+    let mut counted = Counted::default();
+    for some in found.chunks(TOGETHER) {
+        let numbers: Vec<i64> = some.iter().map(|(.., nr)| *nr).collect();
+        let mut contents = blob::heads(&client, &numbers).await?;
+        let (mut asked, mut to) = (Vec::new(), Vec::new());
+        for (id, destination, nr) in some {
+            if let Some(content) = contents.remove(nr) {
+                asked.push((Owner::new("outbox", *id), content));
+                to.push(destination);
+            }
+        }
+        for (opened, destination) in base.keyring.open_all(&client, asked).await?.into_iter().zip(to) {
+            counted.row(destination, due::head(opened)?.as_ref());
+        }
+    }
+    Ok(counted.all())
+}
+
+#[async_trait]
+impl Ways for PostgresStore {
+    async fn ahead(&self) -> Result<Vec<Ahead>, StoreError> {
+        ahead(&self.base).await
+    }
+}
