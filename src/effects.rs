@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::envelope::{Inbound, Part, Reply};
+use crate::register::aenderung::Gesucht;
 use crate::register::bestand::Bestand;
 use crate::register::keys::{self, SearchKey};
 use crate::register::objection::{Objection, ObjectionChange, Sought};
@@ -24,6 +25,8 @@ const ANZAHL: &str = "anzahl";
 const LIEFERUNG: &str = "lieferung";
 /// What is a help and no ground: nobody bumps it.
 const LEADS: &str = "leads";
+/// The same.
+const WHOEVER: &str = "whoever";
 const OBJECTIONS: &str = "objections";
 
 impl GuardKey {
@@ -33,7 +36,7 @@ impl GuardKey {
     /// in one queue, or each would send all others back. Whoever writes the bucket bumps it all the same, so no one decides on
     /// a Bestand that was replaced before, and of two writers the later is stale.
     pub fn shared(&self) -> bool {
-        matches!(self.0.class(), BESTAND | ANZAHL | LIEFERUNG | LEADS | OBJECTIONS)
+        matches!(self.0.class(), BESTAND | ANZAHL | LIEFERUNG | LEADS | WHOEVER | OBJECTIONS)
     }
 }
 
@@ -58,6 +61,9 @@ pub struct Guard {
 pub enum Question {
     /// All Registersätze of the mirror that stand under this key.
     Mirror(SearchKey),
+    /// All Registersätze under any of these keys, or that end on any of these days: whom a message may concern that names persons and no
+    /// record. A help and no ground: whoever goes on with one of them asks for it by its id as well.
+    Whoever(Box<Gesucht>),
     /// The Vorgang with this key.
     Vorgang(SearchKey),
     /// The tombstone under this key, if a record was deleted.
@@ -114,6 +120,7 @@ impl Question {
                 GuardKey(SearchKey::new(LIEFERUNG, [partner.as_str(), standard]))
             }
             Question::Leads => GuardKey(SearchKey::new(LEADS, [])),
+            Question::Whoever(_) => GuardKey(SearchKey::new(WHOEVER, [])),
             // The bucket of the key itself: whoever writes a record, a notice or an objection under it moves it.
             Question::Objections(Sought::Under(key)) => GuardKey(key.clone()),
             Question::Objections(Sought::Delivery(id)) => {
@@ -488,6 +495,8 @@ pub struct Effects {
     pub leads: Vec<Lead>,
     /// Whom to call; done whatever became of the message.
     pub calls: Vec<Call>,
+    /// Nothing of the delivery is of use to anybody here: once it is accepted, only its hash, its size and the moment are kept.
+    pub forget: bool,
 }
 
 impl Effects {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::effects::{Answer, AuditLine, Effects, Fact, Question, VorgangChange};
+use crate::effects::{Answer, AuditLine, Effects, Fact, Question, Stored, VorgangChange};
 use crate::envelope::{Envelope, Reply};
 use crate::register::entscheidung::{Befund, Entscheidung};
 use crate::register::record::Record;
@@ -75,6 +75,10 @@ pub struct Message {
     pub told: BTreeMap<&'static str, serde_json::Value>,
     /// What the search met, once `find` ran.
     pub befund: Option<Befund>,
+    /// The Registersätze that a change of persons concerns, once they were looked for.
+    pub betroffene: Option<Vec<Stored>>,
+    /// Offices that get what is handed on besides that of the Vorgang.
+    pub weitere_aemter: Vec<String>,
     /// What was decided, once `decide` ran.
     pub entscheidung: Option<Entscheidung>,
     /// The Vorgang that this message belongs to, once it is known.
@@ -113,6 +117,8 @@ impl Message {
             values: BTreeMap::new(),
             told: BTreeMap::new(),
             befund: None,
+            betroffene: None,
+            weitere_aemter: Vec::new(),
             entscheidung: None,
             vorgang: None,
             built: BTreeMap::new(),

@@ -26,7 +26,7 @@ password() { head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
 
 random | make store.key
 for login in postgres besitzer laufzeit broker; do password | make "$login"; done
-for partner in jugendamt-bremen jugendamt-hamburg standesamt-bremen familiengericht-bremen notar-bremen kita-portal-nord wohngeld-online; do
+for partner in jugendamt-bremen jugendamt-hamburg standesamt-bremen familiengericht-bremen notar-bremen meldebehoerde-bremen kita-portal-nord wohngeld-online; do
   random | make "$partner.token"
 done
 for partner in kita-portal-nord wohngeld-online; do { printf 'whsec_' && random; } | make "$partner.webhook"; done

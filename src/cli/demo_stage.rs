@@ -29,6 +29,7 @@ const TRAYS: &[&str] = &[
     "familiengericht-bremen/out",
     "notar-bremen/in",
     "notar-bremen/out",
+    "fachverfahren-nord/out",
     "postfach/out",
 ];
 

@@ -17,7 +17,12 @@ use crate::pipeline::jugendamt::{NOBODYS, OFFICE};
 use crate::store::contract::{Filter, Listed, ListedSend, Scope, Store};
 
 /// The types of notices, which two persons end with `lieferung freigeben` where no connected office can.
-const NOTICES: [&str; 2] = ["xpersonenstand.141010", "xjustiz.0005005"];
+const NOTICES: [&str; 4] = [
+    "xpersonenstand.141010",
+    "xjustiz.0005005",
+    "drehscheibe-json.personenaenderung",
+    "drehscheibe-xml.personenaenderung",
+];
 /// At most so many of each are listed; more are said to be there.
 const LIMIT: usize = 200;
 

@@ -388,7 +388,10 @@ fn decide(mut run: Run, ended: Ended, now: Timestamp, bench: &mut Bench) -> Deci
     let subjects = caused.subjects.clone();
     let (leads, calls) = (caused.leads.clone(), caused.calls.clone());
     let settled = match ended {
-        Ended::Accepted => Settled { effects: caused, ..Settled::new(Inbound::Accepted) },
+        Ended::Accepted => {
+            let keep = if caused.forget { Keep::HashOnly } else { Keep::Original };
+            Settled { effects: caused, keep, ..Settled::new(Inbound::Accepted) }
+        }
         // It would come again at once and for ever.
         Ended::Waits(wait) if resumed.is_some_and(|resumed| resumed.expired) && wait.until <= now => {
             entry::ours("a step waits on although its waiting time is over".to_owned())

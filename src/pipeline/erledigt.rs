@@ -187,10 +187,11 @@ fn also<'m>(message: &'m Message, questions: &mut Vec<Question>, more: Question)
     message.answered(questions).then(|| message.fact(questions.len() - 1)).flatten()
 }
 
-/// The ids under which the notice of a court stands against answers: ours of its delivery, and its own.
+/// The ids under which a notice stands against answers: ours of its delivery or task, and that of a court its own.
 fn deliveries(vorgang: &Vorgang) -> impl Iterator<Item = Uuid> + use<> {
     let owed = vorgang.akte.rueckmeldung.as_ref();
-    let ours = owed.and(vorgang.akte.nummer);
+    // That of a task is its own.
+    let ours = vorgang.akte.nummer.filter(|nummer| owed.is_some() || *nummer == vorgang.id);
     ours.into_iter().chain(owed.and_then(|owed| Uuid::try_parse(owed.uuid.trim()).ok()))
 }
 

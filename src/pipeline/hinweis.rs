@@ -102,7 +102,8 @@ impl Step for Hinweis {
         }
         one_notice(message, change.vorgang.id)?;
         let offen = change.vorgang.id;
-        let changes = opened(message, offen, under)?;
+        let under = under.into_iter().map(|key| (key, vec![offen])).collect();
+        let changes = opened(message, 1, under)?;
         message.effects.vorgaenge.extend(changes);
         let closable = closable(&self.tafeln.aemter, &self.reach, &change.vorgang.owner, message.now());
         if let (false, Ok(notice)) = (closable, Uuid::try_parse(uuid.trim())) {
@@ -128,11 +129,15 @@ pub fn one_notice(message: &Message, id: Uuid) -> Result<(), Trouble> {
     }
 }
 
-/// A notice as open under each of these keys; what stands there was asked in their order, after what stands under its id.
-pub fn opened(message: &Message, offen: Uuid, under: Vec<SearchKey>) -> Result<Vec<VorgangChange>, Trouble> {
+/// Notices as open under each of these keys; what stands there was asked in their order, the first of them as this question of the step.
+pub fn opened(
+    message: &Message,
+    first: usize,
+    under: Vec<(SearchKey, Vec<Uuid>)>,
+) -> Result<Vec<VorgangChange>, Trouble> {
     let mut changes = Vec::with_capacity(under.len());
-    for (nth, key) in under.into_iter().enumerate() {
-        let Some(Fact::Vorgang(before)) = message.fact(nth + 1) else {
+    for (nth, (key, notices)) in under.into_iter().enumerate() {
+        let Some(Fact::Vorgang(before)) = message.fact(nth + first) else {
             return Err(Trouble::Ours("a notice got other answers than it asked for".to_owned()));
         };
         // What is open there already stays open. It is of no office: notices of several may meet under it.
@@ -143,8 +148,10 @@ pub fn opened(message: &Message, offen: Uuid, under: Vec<SearchKey>) -> Result<V
             deadline: None,
             akte: Akte { art: ALIAS.to_owned(), ..Akte::default() },
         });
-        if !vorgang.akte.offen.contains(&offen) {
-            vorgang.akte.offen.push(offen);
+        for offen in notices {
+            if !vorgang.akte.offen.contains(&offen) {
+                vorgang.akte.offen.push(offen);
+            }
         }
         vorgang.state = VorgangState::BeimJugendamt;
         changes.push(VorgangChange { key, vorgang });

@@ -175,6 +175,7 @@ impl Step for Jugendamt {
             }
         }
         message.effects.sends.push(send);
+        self.further(message);
         // Whether it can be reached stands with the row; here it would tell the case.
         message.audit(ENTRY.word, &[]);
         Ok(Flow::Next)
@@ -182,6 +183,31 @@ impl Step for Jugendamt {
 }
 
 impl Jugendamt {
+    /// Hands it on to the other offices that it is for, each on its own way and under an id of its own.
+    fn further(&self, message: &mut Message) {
+        for amt in std::mem::take(&mut message.weitere_aemter) {
+            let Some(document) = message.built.get(&self.document).cloned() else { continue };
+            let am = tag(message.now());
+            let (partner, usual) = way(
+                &self.reach,
+                Some(&today(&self.tafeln, &amt, am)).filter(|amt| !amt.is_empty()).map(String::as_str),
+            );
+            let ways = sending::ways(&self.reach, &partner, &self.ways, self.give_up_after);
+            let destination = ways.first().map_or(usual, |way| way.destination.clone());
+            let parts = match sending::is_original(&document, message) {
+                true => message.envelope.parts.clone(),
+                false => Vec::new(),
+            };
+            let purpose = format!("{}:{}", ENTRY.word, self.document);
+            let patience = (SignedDuration::ZERO, self.give_up_after);
+            let mut send =
+                sending::outgoing(message, &purpose, (&partner, &destination), document, parts, patience);
+            send.not_before = None;
+            sending::by_ways(&mut send, ways, message.now());
+            message.effects.sends.push(send);
+        }
+    }
+
     /// The responsible office: of the decision, else that of the Vorgang.
     fn office(&self, message: &Message) -> Option<String> {
         let decided = message.entscheidung.as_ref().and_then(|entscheidung| match self.to {

@@ -2,7 +2,6 @@
 //! notice is ended nothing about child and mother is answered automatically (rules.md 10); it is never an Eintragung. What it says of a
 //! father and of documents is neither kept nor looked at.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -11,15 +10,14 @@ use uuid::Uuid;
 
 use crate::effects::{Question, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
-use crate::pipeline::alias::ALIAS;
 use crate::pipeline::authorise_area::may_own;
+use crate::pipeline::notice::{self, Paar};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
-use crate::pipeline::{hinweis, offene, settings};
+use crate::pipeline::{hinweis, settings};
 use crate::register::aemter::{Amt, tag};
-use crate::register::fristen::satz_endet;
 use crate::register::gemeinden::{Gemeinden, falten};
 use crate::register::keys::{self, SearchKey};
-use crate::register::objection::{self, MADE_OF_NOTICE, ObjectionChange, Opening, Why};
+use crate::register::objection::{Opening, Why};
 use crate::register::once::once;
 use crate::register::record::{
     Behoerde, Kind, MAENNLICH, Mutter, Person, Personenname, ROLLE_ELTERNTEIL, ROLLE_KIND, WEIBLICH,
@@ -121,12 +119,12 @@ impl Betroffene {
     }
 
     /// Each child with each mother; a child alone where no mother is known, and a mother alone where no child is.
-    fn paare(&self) -> Vec<(Option<&Kind>, Mutter)> {
+    fn paare(&self) -> Vec<Paar<'_>> {
         let mut muetter = self.muetter.clone();
         if muetter.is_empty() {
             muetter.push(Mutter::default());
         }
-        let of = |mutter: Mutter| -> Vec<(Option<&Kind>, Mutter)> {
+        let of = |mutter: Mutter| -> Vec<Paar<'_>> {
             match self.kinder.is_empty() {
                 true => vec![(None, mutter)],
                 false => self.kinder.iter().map(|kind| (Some(kind), mutter.clone())).collect(),
@@ -179,23 +177,13 @@ impl Mitteilung {
     }
 }
 
-/// A sender that names a court by its key is that court.
-fn own_sender(message: &Message) -> Result<(), Trouble> {
-    let autor = &message.record.kopf.autor;
-    if autor.kennung.is_empty() || message.sender.identities.contains(&autor.key()) {
-        return Ok(());
-    }
-    let text = "Der Absender der Nachricht ist nicht die Stelle, die sie eingeliefert hat.";
-    Err(Rejection::new(Fault::Authority, text).rule("absender-fremd").into())
-}
-
 impl Step for Mitteilung {
     fn name(&self) -> &'static str {
         ENTRY.word
     }
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
-        own_sender(message)?;
+        notice::own_sender(message)?;
         let am = tag(message.now());
         let betroffene = Betroffene::of(&message.record.personen, am);
         if betroffene.kinder.len() > MOST || betroffene.muetter.len() > 2 * MOST {
@@ -205,7 +193,7 @@ impl Step for Mitteilung {
         let paare = betroffene.paare();
         let orte = &self.tafeln.gemeinden;
         let office = self.office(message, &betroffene).map(|amt| amt.id.clone());
-        let under = all_of(&paare, |kind, mutter| keys::hinweis_unter(orte, kind, mutter));
+        let under = notice::open_under(orte, &paare);
         let change = self.change(message, office.as_deref(), &under);
         let questions: Vec<Question> =
             std::iter::once(&change.key).chain(&under).cloned().map(Question::Vorgang).collect();
@@ -213,20 +201,20 @@ impl Step for Mitteilung {
             return Ok(Flow::Ask(questions));
         }
         hinweis::one_notice(message, change.vorgang.id)?;
-        let subject = |(kind, mutter): &(Option<&Kind>, Mutter)| kind.map(|kind| keys::child(kind, mutter));
+        let subject = |(kind, mutter): &Paar<'_>| kind.map(|kind| keys::child(kind, mutter));
         // When its task has ended it goes, whatever becomes of the children's records (rules.md 10).
         message.effects.subjects = once(paare.iter().filter_map(subject).chain([change.key.clone()]));
-        let changes = hinweis::opened(message, change.vorgang.id, under)?;
+        let offen = change.vorgang.id;
+        let under = under.into_iter().map(|key| (key, vec![offen])).collect();
+        let changes = hinweis::opened(message, 1, under)?;
         message.effects.vorgaenge.extend(changes);
         // The daily list names it by our id of it.
-        let uuid = message.record.kopf.nachrichten_uuid.clone();
-        message.effects.vorgaenge.push(by_our_id(message, &change.vorgang, &uuid));
+        let (uuid, ours) =
+            (message.record.kopf.nachrichten_uuid.clone(), message.envelope.head.id.to_string());
+        message.effects.vorgaenge.push(notice::leads_to(message, &change.vorgang, &ours, &uuid));
         for opening in self.openings(message, office.as_deref(), &betroffene, &paare) {
-            if office.as_deref() == Some(opening.amt.as_str()) {
-                let next = offene::next_list(&opening.amt, message.now(), message.identity.test);
-                message.effects.timers.extend(next);
-            }
-            message.effects.objections.push(ObjectionChange::Open(Box::new(opening)));
+            let listed = office.as_deref() == Some(opening.amt.as_str());
+            notice::open(message, opening, listed);
         }
         message.audit("mitteilung.offen", &[("hinweis", &change.vorgang.id.to_string())]);
         message.keep_vorgang(change);
@@ -244,7 +232,7 @@ impl Mitteilung {
         message: &Message,
         office: Option<&str>,
         betroffene: &Betroffene,
-        paare: &[(Option<&Kind>, Mutter)],
+        paare: &[Paar<'_>],
     ) -> Vec<Opening> {
         let orte = &self.tafeln.gemeinden;
         let am = tag(message.now());
@@ -255,10 +243,6 @@ impl Mitteilung {
         };
         let all = self.tafeln.aemter.aemter.iter().filter(|_| !unbestimmt.is_empty());
         let blocked: Vec<&str> = all.filter(may_be_of).map(|amt| amt.id.as_str()).collect();
-        // Also the near ones, and each day of a date that is known in part.
-        let under = all_of(paare, |kind, mutter| {
-            objection::under(orte, kind, mutter).into_iter().filter(SearchKey::ohne_luecke).collect()
-        });
         let owner = office
             .filter(|office| hinweis::closable(&self.tafeln.aemter, &self.reach, office, message.now()));
         let own = Uuid::try_parse(message.record.kopf.nachrichten_uuid.trim()).ok();
@@ -266,20 +250,9 @@ impl Mitteilung {
             Some(_) => message.envelope.head.id,
             None => own.unwrap_or(message.envelope.head.id),
         };
-        let content = objection::by_id(message.derived_id(ENTRY.word));
-        let opening = |amt: &str, why: Why| Opening {
-            amt: amt.to_owned(),
-            content,
-            delivery,
-            why,
-            message: message.identity.message.clone(),
-            made: MADE_OF_NOTICE,
-            since: message.now(),
-            under: under.clone(),
-            // Nothing that is delivered, deleted or compared ends it: its task does.
-            about: Vec::new(),
-            ends: paare.iter().filter_map(|(kind, _)| kind.and_then(satz_endet)).max(),
-        };
+        let content = message.derived_id(ENTRY.word);
+        let opening =
+            |amt: &str, why: Why| notice::opening(message, orte, (amt, why), (delivery, content), paare);
         let listed = match owner {
             Some(owner) if blocked.contains(&owner) => None,
             Some(owner) => Some(opening(owner, Why::Parked)),
@@ -300,12 +273,8 @@ impl Mitteilung {
             absender: kopf.autor.clone(),
         };
         let akte = Akte {
-            art: hinweis::ENTRY.word.to_owned(),
-            partner: message.sender.id.clone(),
-            nummer: Some(message.envelope.head.id),
-            unter: keys::in_worten(under),
             rueckmeldung: Some(Box::new(rueckmeldung)),
-            ..Akte::default()
+            ..notice::akte(message, message.envelope.head.id, under)
         };
         let vorgang = Vorgang {
             id: message.derived_id(ENTRY.word),
@@ -318,34 +287,13 @@ impl Mitteilung {
     }
 }
 
-fn all_of(
-    paare: &[(Option<&Kind>, Mutter)],
-    keys: impl Fn(Option<&Kind>, &Mutter) -> Vec<SearchKey>,
-) -> Vec<SearchKey> {
-    let all: BTreeSet<SearchKey> = paare.iter().flat_map(|(kind, mutter)| keys(*kind, mutter)).collect();
-    all.into_iter().collect()
-}
-
-/// What leads from our id of the delivery to the task.
-fn by_our_id(message: &Message, vorgang: &Vorgang, uuid: &str) -> VorgangChange {
-    let id = message.envelope.head.id;
-    let akte = Akte {
-        art: ALIAS.to_owned(),
-        partner: message.sender.id.clone(),
-        nummer: Some(id),
-        transaktionsid: Some(uuid.to_owned()),
-        ..Akte::default()
-    };
-    let vorgang = Vorgang { akte, ..vorgang.clone() };
-    VorgangChange { key: keys::hinweis(&id.hyphenated().to_string()), vorgang }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::effects::{Fact, VorgangState};
     use crate::pipeline::testing::{answering, bench, building, message};
     use crate::register::aemter::Gebiet;
+    use crate::register::objection::{self, MADE_OF_NOTICE, ObjectionChange};
     use crate::register::record::TeilDatum;
 
     fn tafeln() -> Arc<Tafeln> {

@@ -22,10 +22,14 @@ pub mod marke;
 pub mod mirror;
 pub mod mitteilung;
 pub mod nachweis;
+pub mod normalise;
 pub mod note;
+pub mod notice;
 pub mod objection;
 pub mod offene;
 pub mod order;
+pub mod partner;
+pub mod personenaenderung;
 pub mod postfach;
 pub mod receipt;
 pub mod refuse;
@@ -57,6 +61,8 @@ pub const STEPS: &[step::Entry] = &[
     hinweis::ENTRY,
     limits::ENTRY,
     mitteilung::ENTRY,
+    personenaenderung::ENTRY,
+    normalise::ENTRY,
     erledigt::ENTRY,
     offene::ENTRY,
     build::ENTRY,
@@ -70,6 +76,7 @@ pub const STEPS: &[step::Entry] = &[
     rueckmeldung::ENTRY,
     postfach::ENTRY,
     jugendamt::ENTRY,
+    partner::ENTRY,
     gegenprobe::ENTRY,
     nachweis::ENTRY,
     tell::CALLBACK,

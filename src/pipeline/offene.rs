@@ -127,7 +127,8 @@ fn told(one: &Objection) -> Value {
     let (grund, weg) = match one.why {
         Why::Parked if one.of_notice() => (
             "Mitteilung",
-            "Die Mitteilung eines Gerichts oder Notars wartet auf Sie: Bitte melden Sie diese Kennung als erledigt oder abgelehnt.",
+            "Die Mitteilung einer anderen Stelle wartet auf Sie: Bitte melden Sie diese Kennung als erledigt; die eines Gerichts oder Notars \
+             erledigt oder abgelehnt.",
         ),
         Why::Unreadable if one.of_notice() => (
             "Mitteilung ohne ausreichende Angaben",

@@ -57,6 +57,11 @@ impl Writing {
         }
     }
 
+    /// The version that is written where nobody in particular reads it.
+    pub fn to_whoever(&self) -> &str {
+        self.oldest()
+    }
+
     fn oldest(&self) -> &str {
         self.versions.first().map_or("", String::as_str)
     }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use crate::register::aemter::ARS;
 use crate::register::record::{
-    Angaben, Anschrift, Behoerde, Eintragung, Kind, Mutter, Personenname, Postkorb, Record, TeilDatum,
-    Terminwunsch, Zusatzangaben,
+    Angaben, Anschrift, Behoerde, Eintragung, Kind, Mutter, Person, Personenname, Postkorb, Record,
+    TeilDatum, Terminwunsch, Zusatzangaben,
 };
 
 /// Prefix of the key of a Jugendamt.
@@ -127,6 +127,38 @@ pub fn nachricht(kopf: Value, inhalt: Value) -> Value {
     let mut values = map(kopf);
     values.extend(map(inhalt));
     Value::Object(values)
+}
+
+/// A person of whom a notice or a search speaks: {familienname, geburtsname, vornamen, fruehere_familiennamen, rufname, geburtsdatum,
+/// geburtsort, geburtsstaat, geschlecht, familienstand, anschriften, sperren, sterbedatum, rollen}; dates as one text, the key of an address
+/// as it is kept.
+pub fn person(person: &Person) -> Value {
+    let anschrift = |anschrift: &Anschrift| {
+        json!({
+            "gemeindeschluessel": anschrift.gemeindeschluessel,
+            "strasse": anschrift.strasse,
+            "hausnummer": anschrift.hausnummer,
+            "hausnummer_zusatz": anschrift.hausnummer_zusatz,
+            "postleitzahl": anschrift.postleitzahl,
+            "wohnort": anschrift.wohnort,
+        })
+    };
+    json!({
+        "familienname": person.name.familienname,
+        "geburtsname": person.name.geburtsname,
+        "vornamen": person.name.vornamen,
+        "fruehere_familiennamen": person.fruehere_familiennamen,
+        "rufname": person.rufname,
+        "geburtsdatum": person.geburtsdatum.as_ref().map(TeilDatum::to_string),
+        "geburtsort": person.geburtsort,
+        "geburtsstaat": person.geburtsstaat,
+        "geschlecht": person.geschlecht,
+        "familienstand": person.familienstand,
+        "anschriften": person.anschriften.iter().map(anschrift).collect::<Vec<_>>(),
+        "sperren": person.sperren,
+        "sterbedatum": person.sterbedatum.as_ref().map(TeilDatum::to_string),
+        "rollen": person.rollen,
+    })
 }
 
 fn name(name: &Personenname) -> Value {

@@ -125,6 +125,8 @@ mod tests {
                     "true"
                 }
                 "hinweis.sorgeberechtigt" | "registermeldung.liste" => "true",
+                "aenderung.arten" => "umzug",
+                "aenderung.ab" => "2026-11-01",
                 "registermeldung.anzahl" | "registermeldung.fehlend" | "registermeldung.ueberzaehlig" => "7",
                 target if target.starts_with("zusatz.") && !target.contains("[]") => "true",
                 _ => "jga:1",
@@ -172,6 +174,8 @@ mod tests {
             ("zusatz.gemeinsame_erklaerung", "vielleicht"),
             ("kopf.postkorb.zustimmung", "J"),
             ("kopf.autor", "ohnepraefix"),
+            ("aenderung.arten", "ausflug"),
+            ("aenderung.ab", "bald"),
         ] {
             assert_eq!(
                 (find(target).unwrap().set)(&mut Record::default(), text),

@@ -2,7 +2,7 @@
 //! is said of a register as a whole. Like `fields.rs` it knows no standard and refuses what it cannot read.
 
 use crate::register::field::{Field, Unreadable, datum, field, token, wahrheit};
-use crate::register::record::{Anschrift, Hinweis, Person, Record, Registermeldung};
+use crate::register::record::{ARTEN, Aenderung, Anschrift, Hinweis, Person, Record, Registermeldung};
 
 /// The fields that `fields.rs` does not hold, in the order of the record.
 pub const FURTHER: &[Field] = &[
@@ -38,6 +38,16 @@ pub const FURTHER: &[Field] = &[
     field!(Many, "personen[].sperren", |r, t| person(r)?.sperren.push(token(t))),
     field!(One, "personen[].sterbedatum", |r, t| person(r)?.sterbedatum = Some(datum(t)?)),
     field!(Many, "personen[].rollen", |r, t| person(r)?.rollen.push(token(t))),
+    field!(Many, "aenderung.arten", |r, t| aenderung(r).dazu(art(t)?)),
+    // Any text there says that it happened.
+    field!(Many, "aenderung.umzug", |r, _| aenderung(r).dazu("umzug")),
+    field!(Many, "aenderung.name", |r, _| aenderung(r).dazu("name")),
+    field!(Many, "aenderung.tod", |r, _| aenderung(r).dazu("tod")),
+    field!(Many, "aenderung.adoption", |r, _| aenderung(r).dazu("adoption")),
+    field!(Many, "aenderung.eheschliessung", |r, _| aenderung(r).dazu("eheschliessung")),
+    field!(Many, "aenderung.geburtseintrag", |r, _| aenderung(r).dazu("geburtseintrag")),
+    field!(One, "aenderung.ab", |r, t| aenderung(r).ab = Some(datum(t)?)),
+    field!(One, "aenderung.zeichen", |r, t| aenderung(r).zeichen = Some(t.to_owned())),
     field!(One, "ergebnisstatus", |r, t| r.ergebnisstatus = Some(token(t))),
     field!(One, "registermeldung.was", |r, t| meldung(r).was = token(t)),
     field!(One, "registermeldung.jugendamt", |r, t| meldung(r).jugendamt = Some(token(t))),
@@ -54,6 +64,15 @@ pub const FURTHER: &[Field] = &[
 
 fn zahl(text: &str) -> Result<u64, Unreadable> {
     text.trim().parse().map_err(|_| Unreadable)
+}
+
+fn aenderung(record: &mut Record) -> &mut Aenderung {
+    record.aenderung.get_or_insert_default()
+}
+
+/// A word of the record for what changed; packages say by `words` which of their codes it is.
+fn art(text: &str) -> Result<&'static str, Unreadable> {
+    ARTEN.iter().copied().find(|known| *known == text.trim()).ok_or(Unreadable)
 }
 
 fn hinweis(record: &mut Record) -> &mut Hinweis {

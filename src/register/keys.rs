@@ -6,6 +6,7 @@ mod offen;
 
 use std::fmt;
 
+use jiff::civil::Date;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::latin::searchform::search_form;
@@ -148,6 +149,17 @@ pub fn child_in(ort: &str, kind: &Kind, mutter: &Mutter) -> SearchKey {
 /// The key of both days: each record of this child stands under it, wherever it was born and however that is written.
 pub fn beide_tage(kind: &Kind, mutter: &Mutter) -> SearchKey {
     gefaltet("tage", [geboren(kind).as_str(), &mutter.geburtsdatum.to_string()])
+}
+
+/// The keys under which the records of children of a mother of this day stand that were born on one of these days, first and last, and
+/// of those whose own day is not known whole.
+pub fn der_mutter(ihr_tag: &TeilDatum, first: Date, last: Date) -> Vec<SearchKey> {
+    let ihrer = ihr_tag.to_string();
+    let days = first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last);
+    // As [`beide_tage`] makes it: dates stand as they are.
+    let both = |day: Date| SearchKey { class: "tage", value: format!("{day}\u{1f}{ihrer}") };
+    let mutter = Mutter { geburtsdatum: *ihr_tag, ..Mutter::default() };
+    days.map(both).chain(ohne_tag(&mutter)).collect()
 }
 
 /// Whether a month is known in which it will be born, and nothing else.
@@ -369,7 +381,7 @@ fn teilweise(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
 }
 
 /// All days that a date known in part may mean.
-fn tage_von(datum: &TeilDatum) -> Vec<String> {
+pub fn tage_von(datum: &TeilDatum) -> Vec<String> {
     let months = datum.monat.map_or(1..=12, |monat| monat..=monat);
     let days = |monat: i8| {
         (1..=31).map(move |tag| TeilDatum { jahr: datum.jahr, monat: Some(monat), tag: Some(tag) })

@@ -2,6 +2,7 @@
 
 pub mod abgleich;
 pub mod aemter;
+pub mod aenderung;
 pub mod anmeldung;
 pub mod antwort;
 pub mod bestand;

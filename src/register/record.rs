@@ -477,6 +477,29 @@ pub struct Person {
     pub rollen: Vec<String>,
 }
 
+/// What may have changed, in the words of the record.
+pub const ARTEN: &[&str] = &["umzug", "name", "tod", "adoption", "eheschliessung", "geburtseintrag"];
+
+/// A change of persons; the persons themselves stand in [`Record::personen`].
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aenderung {
+    /// What changed, of [`ARTEN`], each once; none where the message only says how persons stand.
+    pub arten: Vec<String>,
+    /// From when on it holds.
+    pub ab: Option<TeilDatum>,
+    /// The sender's own sign of the event.
+    pub zeichen: Option<String>,
+}
+
+impl Aenderung {
+    /// Adds a kind of change, once.
+    pub fn dazu(&mut self, art: &str) {
+        if !self.arten.iter().any(|known| known == art) {
+            self.arten.push(art.to_owned());
+        }
+    }
+}
+
 /// The child of whom a proceeding or a notice speaks.
 pub const ROLLE_KIND: &str = "kind";
 /// A parent of it; which of both is not said.
@@ -548,6 +571,9 @@ pub struct Record {
     pub ergebnisstatus: Option<String>,
     /// What is said of a register as a whole.
     pub registermeldung: Option<Registermeldung>,
+    /// What changed of the persons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aenderung: Option<Aenderung>,
 }
 
 /// The parts of a Registersatz that a message may give one by one.
@@ -570,27 +596,11 @@ macro_rules! redacted {
         }
     )*};
 }
-redacted!(
-    Personenname,
-    TeilDatum,
-    Anschrift,
-    Auslandsanschrift,
-    Mutter,
-    Kind,
-    Eintragung,
-    Quelle,
-    Registersatz,
-    Record,
-    Postkorb,
-    Nachweis,
-    Zusatzangaben,
-    Terminwunsch,
-    Anmeldung,
-    Hinweis,
-    Person,
-    Registermeldung,
-    Angaben
-);
+redacted! {
+    Personenname, TeilDatum, Anschrift, Auslandsanschrift, Mutter, Kind, Eintragung, Quelle,
+    Registersatz, Record, Postkorb, Nachweis, Zusatzangaben, Terminwunsch, Anmeldung, Hinweis, Person,
+    Registermeldung, Aenderung, Angaben
+}
 
 #[cfg(test)]
 mod tests {

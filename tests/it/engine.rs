@@ -1,6 +1,7 @@
 //! The engine at its boundary: real store, real routes, partners that a test tells what to do, and a store that can be
 //! told to fail. Every wait is bounded; nothing is asserted about time by the clock on the wall.
 
+mod aenderung;
 mod answers;
 mod broker;
 mod clock_ahead;

@@ -82,6 +82,7 @@ mod xml;
 mod xml_c14n;
 mod xml_signature;
 mod xoev;
+mod xoev_aenderung;
 mod xoev_chain;
 mod xoev_generate;
 mod xoev_oracle;

@@ -16,6 +16,7 @@ const SHARED: &str = "../shared/schemas";
 /// Folder of the package, its own schema, and the schema on the official base modules if there is one.
 const PACKAGES: &[(&str, &str, Option<&str>)] = &[
     ("drehscheibe-json/1", "drehscheibe.xsd", None),
+    ("drehscheibe-xml/1", "drehscheibe.xsd", None),
     (
         "xinneres/6",
         "xinneres-rueckweisung.xsd",

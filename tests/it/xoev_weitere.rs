@@ -23,7 +23,8 @@ use drehscheibe::xoev::set::PackageSet;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const FURTHER: [&str; 5] = ["drehscheibe-json", "xinneres", "xjustiz", "xmeld", "xpersonenstand"];
+const FURTHER: [&str; 6] =
+    ["drehscheibe-json", "drehscheibe-xml", "xinneres", "xjustiz", "xmeld", "xpersonenstand"];
 
 fn own() -> PackageSet {
     package::load(Path::new("xsd")).unwrap_or_else(|faults| panic!("{faults:#?}"))
@@ -318,11 +319,13 @@ fn the_packages_know_their_messages() {
     };
     assert_eq!(of("xpersonenstand"), expected(&[("xpersonenstand.141010", true, false)]));
     assert_eq!(of("xinneres"), expected(&[("xinneres.0010", true, true)]));
+    assert_eq!(of("drehscheibe-xml"), expected(&[("drehscheibe-xml.personenaenderung", true, true)]));
     assert_eq!(
         of("drehscheibe-json"),
         expected(&[
             ("drehscheibe-json.anmeldung", true, false),
             ("drehscheibe-json.antrag", true, false),
+            ("drehscheibe-json.personenaenderung", true, true),
             ("drehscheibe-json.quittung", true, true),
             ("drehscheibe-json.registermeldung", true, false),
             ("drehscheibe-json.rueckweisung", true, true),

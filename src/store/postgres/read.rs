@@ -1,13 +1,14 @@
 //! Facts and guards for the steps, read across Mandanten in one snapshot and under a role of its own (rules.md 7).
 //! Never writes.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::effects::{Answer, Fact, Guard, Question, Stored as StoredRecord, Vorgang};
+use crate::register::aenderung::Gesucht;
 use crate::register::bestand::Bestand;
 use crate::register::objection::Sought;
 use crate::register::record::{Kind, Registersatz};
@@ -20,6 +21,7 @@ use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, deliveries};
 use crate::store::postgres::{looks, objections};
 use crate::store::sealing::content::{Owner, from_json};
+use crate::store::sealing::endet;
 use crate::store::sealing::orte::Orte;
 use crate::store::sealing::prepare::once;
 use crate::store::sealing::shown;
@@ -47,7 +49,7 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
     let partners: Vec<&str> = asked_for.collect::<BTreeSet<_>>().into_iter().collect();
     let (versions, records, vorgaenge, stones, bestaende, left, objections, blocks, backlog) = together!(
         versions = versions(&tx, tags.iter().map(|tag| &tag[..]).collect()),
-        records = records(base, &tx, of(|q| matches!(q, Question::Mirror(_)))),
+        records = records(base, &tx, sql!("mirror_by_key"), of(|q| matches!(q, Question::Mirror(_)))),
         vorgaenge = vorgaenge(base, &tx, of(|q| matches!(q, Question::Vorgang(_)))),
         stones = tombstones(&tx, of(|q| matches!(q, Question::Tombstone(_)))),
         bestaende = bestaende(base, &tx, of(|q| matches!(q, Question::Bestand(_)))),
@@ -63,6 +65,7 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
     for (question, tag) in questions.iter().zip(&tags) {
         let fact = match question {
             Question::Mirror(_) => Fact::Mirror(records.get(tag).cloned().unwrap_or_default()),
+            Question::Whoever(sought) => Fact::Mirror(whoever(base, &tx, sought).await?),
             Question::Vorgang(_) => Fact::Vorgang(vorgaenge.get(tag).cloned()),
             Question::Tombstone(_) => Fact::Tombstone(stones.get(tag).copied()),
             Question::Bestand(amt) => {
@@ -133,13 +136,35 @@ async fn asked(tx: &Tx<'_>, sql: &str, keys: &[&[u8]]) -> Stored<Vec<tokio_postg
     rows(tx, sql, values).await
 }
 
-async fn records(base: &Base, tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, Vec<StoredRecord>>> {
+/// Most keys in one statement: what one carries is kept by the library for its connection.
+const AT_ONCE: usize = 2_000;
+
+/// The records under any of these keys, or that end on any of these days, each once.
+async fn whoever(base: &Base, tx: &Tx<'_>, sought: &Gesucht) -> Stored<Vec<StoredRecord>> {
+    let tags: Vec<Tag> = sought.keys.iter().map(|key| base.keyring.search.tag(&key.octets())).collect();
+    let days: Vec<Tag> = sought.enden.iter().map(|day| endet::of_day(&base.keyring, *day)).collect();
+    let mut found: BTreeMap<Uuid, StoredRecord> = BTreeMap::new();
+    for (statement, tags) in [(sql!("mirror_by_key"), &tags), (sql!("mirror_by_day"), &days)] {
+        for some in tags.chunks(AT_ONCE) {
+            let under = records(base, tx, statement, some.iter().map(|tag| &tag[..]).collect()).await?;
+            found.extend(under.into_values().flatten().map(|record| (record.id, record)));
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+async fn records(
+    base: &Base,
+    tx: &Tx<'_>,
+    statement: &str,
+    keys: Vec<&[u8]>,
+) -> Stored<HashMap<Tag, Vec<StoredRecord>>> {
     let lost = || StoreError::Corrupt("the key of a record of the mirror is missing".into());
     let (mut facts, mut closed) = (Vec::new(), Vec::new());
     // Several keys lead to one record: it is opened once.
     let mut places: HashMap<Uuid, usize> = HashMap::new();
     let mut under: Vec<(Tag, usize)> = Vec::new();
-    for r in asked(tx, sql!("mirror_by_key"), &keys).await? {
+    for r in asked(tx, statement, &keys).await? {
         let (key, id): (Tag, Uuid) = (tag(get(&r, 0)?)?, get(&r, 1)?);
         let place = *places.entry(id).or_insert(facts.len());
         under.push((key, place));

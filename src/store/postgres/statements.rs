@@ -163,6 +163,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("meta_get", include_str!("sql/meta_get.sql")),
     ("meta_set", include_str!("sql/meta_set.sql")),
     ("mirror_add", include_str!("sql/mirror_add.sql")),
+    ("mirror_by_day", include_str!("sql/mirror_by_day.sql")),
     ("mirror_by_key", include_str!("sql/mirror_by_key.sql")),
     ("mirror_change", include_str!("sql/mirror_change.sql")),
     ("mirror_count", include_str!("sql/mirror_count.sql")),

@@ -14,11 +14,13 @@ use uuid::Uuid;
 
 use crate::effects::{Answer, Fact, Guard, GuardKey, Question, Stored as StoredRecord};
 use crate::envelope::Stage;
+use crate::register::aenderung::Gesucht;
 use crate::register::bestand::Bestand;
 use crate::register::record::{Kind, Registersatz};
 use crate::seal::index::Tag;
 use crate::store::contract::{Key as OnceKey, Stamp, StoreError};
 use crate::store::sealing::content::{Opened, Owner, from_json};
+use crate::store::sealing::endet;
 use crate::store::sealing::orte::Orte;
 use crate::store::sealing::prepare::once;
 use crate::store::sealing::values::{Stored, micros, stage_of, time};
@@ -134,6 +136,7 @@ pub fn lookup(
     for (place, (question, (tag, key))) in questions.iter().zip(tags.iter().zip(guards)).enumerate() {
         let fact = match question {
             Question::Mirror(_) => Fact::Mirror(mirror.remove(&place).unwrap_or_default()),
+            Question::Whoever(sought) => Fact::Mirror(whoever(connection, keyring, sought)?),
             Question::Vorgang(_) => Fact::Vorgang(register::vorgang(connection, keyring, tag)?),
             Question::Tombstone(_) => {
                 let mut get = connection.prepare_cached(sql!("tombstone_get")).map_err(trouble)?;
@@ -193,6 +196,40 @@ fn records(
         }
     }
     let rows: BTreeSet<i64> = under.iter().map(|(_, row)| *row).collect();
+    let opened = opened(connection, keyring, rows)?;
+    let mut found: HashMap<usize, Vec<StoredRecord>> = HashMap::new();
+    for (place, row) in under {
+        found.entry(place).or_default().extend(opened.get(&row).cloned());
+    }
+    Ok(found)
+}
+
+/// The records under any of these keys, or that end on any of these days, each once.
+fn whoever(connection: &Connection, keyring: &Keyring, sought: &Gesucht) -> Stored<Vec<StoredRecord>> {
+    let mut rows: BTreeSet<i64> = BTreeSet::new();
+    let mut tags: Vec<Tag> = sought.keys.iter().map(|key| keyring.search.tag(&key.octets())).collect();
+    tags.sort_unstable();
+    let days: Vec<Tag> = sought.enden.iter().map(|day| endet::of_day(keyring, *day)).collect();
+    for (statement, tags) in [(sql!("mirror_by_key"), &tags), (sql!("mirror_by_day"), &days)] {
+        let mut get = connection.prepare_cached(statement).map_err(trouble)?;
+        for tag in tags {
+            let mut found = get.query([&tag[..]]).map_err(trouble)?;
+            while let Some(row) = found.next().map_err(trouble)? {
+                rows.insert(row.get(0).map_err(trouble)?);
+            }
+        }
+    }
+    let mut opened: Vec<(i64, StoredRecord)> = opened(connection, keyring, rows)?.into_iter().collect();
+    opened.sort_unstable_by_key(|(row, _)| *row);
+    Ok(opened.into_iter().map(|(_, record)| record).collect())
+}
+
+/// Records by their rows, opened.
+fn opened(
+    connection: &Connection,
+    keyring: &Keyring,
+    rows: BTreeSet<i64>,
+) -> Stored<HashMap<i64, StoredRecord>> {
     let mut opened: HashMap<i64, StoredRecord> = HashMap::with_capacity(rows.len());
     let mut get = connection.prepare_cached(sql!("mirror_get")).map_err(trouble)?;
     for row in rows {
@@ -206,11 +243,7 @@ fn records(
         registersatz.quelle.empfangen.get_or_insert(time(changed));
         opened.insert(row, StoredRecord { id, mandant, partner, registersatz });
     }
-    let mut found: HashMap<usize, Vec<StoredRecord>> = HashMap::new();
-    for (place, row) in under {
-        found.entry(place).or_default().extend(opened.get(&row).cloned());
-    }
-    Ok(found)
+    Ok(opened)
 }
 
 /// Where the children of a partner's records were born, one record open at a time.

@@ -25,14 +25,14 @@ const OPEN: &str = "in-bearbeitung";
 const DONE: &str = "abgeschlossen";
 
 /// An engine of the demonstration with all shipped routes, whose clock stands still.
-struct Demo {
+pub(super) struct Demo {
     _folder: tempfile::TempDir,
-    clock: Clock,
-    engine: Engine,
+    pub(super) clock: Clock,
+    pub(super) engine: Engine,
 }
 
 impl Demo {
-    async fn new() -> Demo {
+    pub(super) async fn new() -> Demo {
         let folder = tempfile::tempdir().unwrap();
         let place = Place {
             config: root().join("deploy/stages/demo"),
@@ -60,7 +60,7 @@ impl Demo {
     }
 
     /// Delivers a document of the route tests that must be taken; its id.
-    async fn take(&self, binding: &str, partner: &str, body: String) -> Uuid {
+    pub(super) async fn take(&self, binding: &str, partner: &str, body: String) -> Uuid {
         let json = body.starts_with('{');
         let head = Head {
             id: Uuid::now_v7(),

@@ -82,7 +82,7 @@ macro_rules! store_contract {
                 originals_are_shown_only_in_scope a_hash_only_message_keeps_no_content;
             register: akten_are_kept_with_their_vorgang bestaende_are_kept_and_guarded
                 readers_of_a_bestand_do_not_hinder_each_other
-                records_are_counted_and_read_page_by_page
+                records_are_counted_and_read_page_by_page whoever_is_sought_is_found_by_key_or_day_once
                 a_send_waits_for_its_time a_deletion_reaches_all_that_spoke_of_the_child
                 what_is_forgotten_goes_with_what_it_sent_and_its_vorgang_stays
                 what_leaves_after_a_deletion_goes_when_it_has_arrived;

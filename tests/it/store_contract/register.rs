@@ -5,16 +5,19 @@ use drehscheibe::effects::{
     BestandChange, Fact, Guard, MirrorChange, Question, Vorgang, VorgangChange, VorgangState,
 };
 use drehscheibe::envelope::Inbound;
+use drehscheibe::register::aenderung::Gesucht;
 use drehscheibe::register::bestand::{Bestand, Meldung};
 use drehscheibe::register::entscheidung::Fall;
+use drehscheibe::register::record::TeilDatum;
 use drehscheibe::register::vorgang::Akte;
 use drehscheibe::store::contract::{Committed, Scope, Store, View};
 use drehscheibe::store::lane::Lane;
+use jiff::civil::Date;
 use uuid::Uuid;
 
 use super::common::{
-    House, at, bodies, claim, commit_one, delivery, guard, key, moved, open, parked, put, seen, send, sent,
-    settle, vorgang,
+    House, at, bodies, claim, commit_one, delivery, guard, key, moved, open, parked, put, record, seen, send,
+    sent, settle, vorgang,
 };
 use super::time::{anzahl, neueste};
 
@@ -153,6 +156,45 @@ pub async fn records_are_counted_and_read_page_by_page(house: &dyn House) {
         vec![MirrorChange::Remove { id: ids[0], tombstone: key("k0"), created: at(1), until: at(9) }];
     commit_one(&*store, gone).await;
     assert_eq!(ask(&*store, anzahl("p", 1)).await.0, Fact::Anzahl(2));
+}
+
+pub async fn whoever_is_sought_is_found_by_key_or_day_once(house: &dyn House) {
+    let store = open(house).await;
+    for (n, name) in ["Ida", "Eva", "Ada"].into_iter().enumerate() {
+        let mut entry = delivery("a", "p", name);
+        let mut registersatz = record(name);
+        registersatz.kind.geburtsdatum = TeilDatum::parse(&format!("2024-08-0{}", n + 1));
+        let keys = vec![key(name), key("all")];
+        entry.effects.mirror =
+            vec![MirrorChange::Put { id: Uuid::from_u128(n as u128 + 1), registersatz, keys }];
+        commit_one(&*store, entry).await;
+    }
+    let end = |day: i8| Date::constant(2042, 8, day);
+    let many = || (0..5_000).map(|n| key(&format!("nobody {n}")));
+    for (keys, enden, expected) in [
+        (vec![], vec![], vec![]),
+        (vec![key("nobody")], vec![end(9)], vec![]),
+        (vec![key("Ida")], vec![end(1)], vec![1]),
+        (vec![key("Ida")], vec![end(3), end(3)], vec![1, 3]),
+        (vec![], vec![end(2)], vec![2]),
+        (many().chain([key("all"), key("Eva")]).collect(), vec![end(1)], vec![1, 2, 3]),
+    ] {
+        let (fact, _) = ask(&*store, Question::Whoever(Box::new(Gesucht { keys, enden }))).await;
+        let Fact::Mirror(found) = fact else { panic!() };
+        let mut ids: Vec<u128> = found.iter().map(|one| one.id.as_u128()).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, expected);
+        assert!(found.iter().all(|one| one.partner == "p" && one.mandant == "a"));
+    }
+    // It is no ground: who asks hinders nobody who writes.
+    let question = Question::Whoever(Box::new(Gesucht { keys: vec![key("all")], enden: vec![] }));
+    let guard = store.lookup(vec![question]).await.unwrap().remove(0).guard;
+    let mut other = delivery("a", "p", "other");
+    other.effects.mirror = vec![put(Uuid::from_u128(1), "Ida", &["Ida", "all"])];
+    commit_one(&*store, other).await;
+    let mut entry = delivery("a", "p", "asked");
+    entry.effects.guards = vec![guard];
+    assert_eq!(store.commit(vec![entry]).await.unwrap(), [Committed::New]);
 }
 
 pub async fn a_send_waits_for_its_time(house: &dyn House) {

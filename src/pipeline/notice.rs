@@ -1,0 +1,99 @@
+//! What a notice of another authority leaves besides its Vorgang: the keys under which it stands against answers until its task ends, and
+//! what lists it for whoever can end it. Shared by the verbs that keep notices; decides nothing and ends nothing itself.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use crate::effects::{Vorgang, VorgangChange};
+use crate::message::Message;
+use crate::pipeline::alias::ALIAS;
+use crate::pipeline::{hinweis, offene};
+use crate::register::fristen::satz_endet;
+use crate::register::gemeinden::Gemeinden;
+use crate::register::keys::{self, SearchKey};
+use crate::register::objection::{self, MADE_OF_NOTICE, ObjectionChange, Opening, Why};
+use crate::register::record::{Kind, Mutter};
+use crate::register::vorgang::Akte;
+use crate::rejection::{Fault, Rejection};
+
+/// Of whom a notice speaks: a child and its mother, as far as each is known.
+pub type Paar<'a> = (Option<&'a Kind>, Mutter);
+
+/// A sender that names an authority by its key is that authority.
+pub fn own_sender(message: &Message) -> Result<(), Rejection> {
+    let autor = &message.record.kopf.autor;
+    if autor.kennung.is_empty() || message.sender.identities.contains(&autor.key()) {
+        return Ok(());
+    }
+    let text = "Der Absender der Nachricht ist nicht die Stelle, die sie eingeliefert hat.";
+    Err(Rejection::new(Fault::Authority, text).rule("absender-fremd"))
+}
+
+/// The keys that one of these makes of each pair, each once.
+pub fn all_of(paare: &[Paar<'_>], keys: impl Fn(Option<&Kind>, &Mutter) -> Vec<SearchKey>) -> Vec<SearchKey> {
+    let all: BTreeSet<SearchKey> = paare.iter().flat_map(|(kind, mutter)| keys(*kind, mutter)).collect();
+    all.into_iter().collect()
+}
+
+/// The keys under which a notice is open as a Vorgang.
+pub fn open_under(orte: &Gemeinden, paare: &[Paar<'_>]) -> Vec<SearchKey> {
+    all_of(paare, |kind, mutter| keys::hinweis_unter(orte, kind, mutter))
+}
+
+/// What stands against answers for a notice of these, also under the near keys and each day of a date that is known in part. Nothing that
+/// is delivered, deleted or compared ends it: its task does.
+pub fn opening(
+    message: &Message,
+    orte: &Gemeinden,
+    (amt, why): (&str, Why),
+    (delivery, content): (Uuid, Uuid),
+    paare: &[Paar<'_>],
+) -> Opening {
+    Opening {
+        amt: amt.to_owned(),
+        content: objection::by_id(content),
+        delivery,
+        why,
+        message: message.identity.message.clone(),
+        made: MADE_OF_NOTICE,
+        since: message.now(),
+        under: all_of(paare, |kind, mutter| {
+            objection::under(orte, kind, mutter).into_iter().filter(SearchKey::ohne_luecke).collect()
+        }),
+        about: Vec::new(),
+        ends: paare.iter().filter_map(|(kind, _)| kind.and_then(satz_endet)).max(),
+    }
+}
+
+/// Opens it; `listed`: the office that it is for is told of it with its daily list.
+pub fn open(message: &mut Message, opening: Opening, listed: bool) {
+    if listed {
+        let next = offene::next_list(&opening.amt, message.now(), message.identity.test);
+        message.effects.timers.extend(next);
+    }
+    message.effects.objections.push(ObjectionChange::Open(Box::new(opening)));
+}
+
+/// What leads from another name of a notice to its task, which stands under the id `to`.
+pub fn leads_to(message: &Message, vorgang: &Vorgang, name: &str, to: &str) -> VorgangChange {
+    let akte = Akte {
+        art: ALIAS.to_owned(),
+        partner: message.sender.id.clone(),
+        nummer: Some(message.envelope.head.id),
+        transaktionsid: Some(to.to_owned()),
+        ..Akte::default()
+    };
+    VorgangChange { key: keys::hinweis(name), vorgang: Vorgang { akte, ..vorgang.clone() } }
+}
+
+/// The record of a task: what whoever ends it has to know, and of the persons nothing but blind words.
+pub fn akte(message: &Message, nummer: Uuid, under: &[SearchKey]) -> Akte {
+    Akte {
+        art: hinweis::ENTRY.word.to_owned(),
+        partner: message.sender.id.clone(),
+        nummer: Some(nummer),
+        unter: keys::in_worten(under),
+        ..Akte::default()
+    }
+}
