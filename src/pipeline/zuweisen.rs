@@ -424,7 +424,7 @@ mod tests {
         assert_eq!((second.values[VALUE].as_str(), given.owner.as_str()), ("zweite", BREMEN));
         assert!(given.akte.zugewiesen && given.akte.zuweisung.is_none());
         assert_eq!(given.akte.gesendet[0].an, BREMEN);
-        assert_eq!(given.akte.zuletzt, [(BREMEN.to_owned(), last)].into(), "what comes now leaves after it");
+        assert_eq!(*given.akte.zuletzt, [(BREMEN.to_owned(), last)].into(), "what comes now leaves after it");
         assert_eq!(given.state, VorgangState::BeimJugendamt);
         assert_eq!(given.akte.erinnerungen, begun.akte.erinnerungen, "its time is as it was");
         let [over] = second.effects.hand_overs.as_slice() else { panic!() };

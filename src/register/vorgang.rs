@@ -101,7 +101,7 @@ pub struct Akte {
     /// What was sent last to each partner of what has no place in a lane because it has several ways, and when: what comes after it leaves
     /// after it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub zuletzt: BTreeMap<String, (Uuid, Timestamp)>,
+    pub zuletzt: Box<BTreeMap<String, (Uuid, Timestamp)>>,
     /// What a first person said; it waits for a second one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zuweisung: Option<Zuweisung>,
