@@ -169,7 +169,7 @@ pub enum Fact {
     Bestand(Option<Bestand>),
     /// How many.
     Anzahl(u64),
-    /// Each place once, [`Kind::nur_ort`], and how many were born there.
+    /// Each place once, as a child of which nothing else is known, and how many were born there.
     Orte(Vec<(Kind, u64)>),
     /// Whether it is the newest one.
     Neueste(bool),

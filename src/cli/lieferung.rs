@@ -116,6 +116,9 @@ fn next(one: &Objection) -> &'static str {
         Why::Parked | Why::Unreadable if one.of_notice() => {
             "the office that got it says `erledigt` or `abgelehnt`; else two persons with its Aktenzeichen: `lieferung freigeben`"
         }
+        Why::Rejected | Why::Quarantined | Why::Waiting if one.of_notice() => {
+            "the office that keeps the register now says `erledigt`; else two persons with its Aktenzeichen: `lieferung freigeben`"
+        }
         Why::Rejected | Why::Quarantined => "the office delivers the child anew, or says `erledigt`",
         Why::Parked => "mend the cause and replay (`parked show`), or the office delivers anew",
         Why::Waiting => "nothing yet; else as for what was refused",

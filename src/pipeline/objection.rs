@@ -15,7 +15,7 @@ use crate::pipeline::step::{Objects, Settling};
 use crate::register::aemter::tag;
 use crate::register::fristen::satz_endet;
 use crate::register::keys::{self, SearchKey};
-use crate::register::objection::{self, ObjectionChange, Opening, Which, Why, spoken_of};
+use crate::register::objection::{self, MADE_OF_NOTICE, ObjectionChange, Opening, Which, Why, spoken_of};
 use crate::register::once::once;
 use crate::register::record::{Kind, Mutter, Record};
 use crate::register::tafeln::Tafeln;
@@ -107,6 +107,8 @@ impl Objecting {
         }
         if let Some(today) = office().filter(|_| before) {
             opening.amt.clone_from(&today.id);
+            // Its load and its lists know nothing of what the office before said: only a word ends this.
+            opening.made = MADE_OF_NOTICE;
         }
         let orte = &self.tafeln.gemeinden;
         let under = spoken.iter().flat_map(|(kind, mutter)| objection::under(orte, *kind, mutter));
@@ -140,6 +142,7 @@ impl Objects for Objecting {
             keys: copy.map(objection::copy).into_iter().collect(),
             before: Timestamp::MIN,
         };
+        // What nobody could read, or a copy of it, was read: it has its effect, or stands from now on as what it is.
         let mut changes = vec![close(Which::Block(settling.head.id), COPY), close(copy, COPY)];
         if settling.state == Inbound::Accepted {
             let before = objection::made(&record.kopf, settling.head.received);
@@ -162,6 +165,10 @@ impl Objects for Objecting {
             && settling.rejections.iter().all(|rejection| rejection.fault == Fault::Repeated);
         if !repeated {
             let opened = self.open(settling, record, &spoken);
+            // A mere hint stands against nothing, so the block does: what was read is about a child all the same.
+            if opened.as_ref().is_none_or(|opening| opening.why == Why::Foreign) {
+                changes.clear();
+            }
             changes.extend(opened.map(|opening| ObjectionChange::Open(Box::new(opening))));
         }
         self.told(changes, settling.now)

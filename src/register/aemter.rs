@@ -1,6 +1,8 @@
 //! Which Jugendamt is competent for a place: areas by longest prefix of the ARS, with the days on which they hold (Gebietsreform).
 //! Data of a stage; no area is built in, and an ambiguous one names nobody.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -173,20 +175,20 @@ impl Aemter {
         false
     }
 
-    /// The offices that held a place one after the other, today's first, each with the last day on which it did: the table says it where an
-    /// area begins on a day and another one's covered the place until then. Nobody, where nobody or nobody alone holds it today.
+    /// The offices that held a place one after the other, today's first, each with the last day on which it did: who holds it changes where
+    /// any area that covers it begins or ends, be it wider or narrower. Days on which nobody, or nobody alone, held it tell of nobody.
+    /// Nobody, where that is so today.
     pub fn halter(&self, ars: &str, am: Date) -> Vec<(&Amt, Date)> {
-        let (mut all, mut am): (Vec<(&Amt, Date)>, Date) = (Vec::new(), am);
-        // Each step goes back behind the beginning of an area, so there are no more of them than areas.
-        while let Zustaendig::Eines(amt) = self.zustaendig(ars, am) {
-            if all.last().is_none_or(|(last, _)| last.id != amt.id) {
-                all.push((amt, am));
-            }
-            let covers = |gebiet: &&Gebiet| gebiet.gilt(am) && deckt(&gebiet.ars, ars);
-            let since = amt.gebiete.iter().filter(covers).filter_map(|gebiet| gebiet.von).max();
-            match since.and_then(|first| first.yesterday().ok()) {
-                Some(before) => am = before,
-                None => break,
+        let Zustaendig::Eines(today) = self.zustaendig(ars, am) else { return Vec::new() };
+        let covering = self.aemter.iter().flat_map(|amt| &amt.gebiete).filter(|g| deckt(&g.ars, ars));
+        let lasts = covering.flat_map(|g| [g.von.and_then(|first| first.yesterday().ok()), g.bis]);
+        let lasts: BTreeSet<Date> = lasts.flatten().filter(|last| *last < am).collect();
+        let mut all = vec![(today, am)];
+        for last in lasts.into_iter().rev() {
+            if let Zustaendig::Eines(amt) = self.zustaendig(ars, last)
+                && all.last().is_none_or(|(after, _)| after.id != amt.id)
+            {
+                all.push((amt, last));
             }
         }
         all
@@ -385,6 +387,20 @@ mod tests {
         assert_eq!(held("033519999001", "2026-11-21"), ["land"]);
         assert_eq!(held("091620000000", "2026-11-21"), ["neu"], "nobody had it before");
         assert!(held("020000000000", "2026-11-21").is_empty());
+        // However the table says it: the wider area is older than what happened, or some days are missing between the two.
+        for (wider, narrower) in [
+            (gebiet("0335", None, None), gebiet("03351", None, day("2026-08-31"))),
+            (gebiet("0335", day("2020-01-01"), None), gebiet("03351", None, day("2026-08-31"))),
+            (gebiet("03351", day("2026-09-10"), None), gebiet("03351", None, day("2026-08-31"))),
+        ] {
+            let aemter = Aemter { aemter: vec![of("kreis", vec![wider]), of("stadt", vec![narrower])] };
+            let held = aemter.halter("033510501001", Date::constant(2026, 11, 21));
+            let held: Vec<(&str, String)> =
+                held.iter().map(|(amt, last)| (amt.id.as_str(), last.to_string())).collect();
+            assert_eq!(held[..2], [("kreis", "2026-11-21".into()), ("stadt", "2026-08-31".into())]);
+            let left = aemter.abgegeben("stadt", Date::constant(2026, 11, 21));
+            assert_eq!(left, Some(Date::constant(2026, 8, 31)));
+        }
         let left =
             |of: &str, am: &str| aemter.abgegeben(of, am.parse().unwrap()).map(|last| last.to_string());
         assert_eq!(left("land", "2026-02-28"), None);

@@ -162,17 +162,6 @@ impl Kind {
     pub fn im_ausland(&self) -> bool {
         self.geburtsstaat.as_deref().is_some_and(|staat| !staat.is_empty() && staat != DEUTSCHLAND)
     }
-
-    /// What it says about the place of birth, and whether it is born; nothing that tells one child from another.
-    pub fn nur_ort(&self) -> Kind {
-        Kind {
-            geburtsort: self.geburtsort.clone(),
-            geburtsstaat: self.geburtsstaat.clone(),
-            register_ars: self.register_ars.clone(),
-            geburtsdatum: self.geburtsdatum.map(|_| TeilDatum::default()),
-            ..Kind::default()
-        }
-    }
 }
 
 /// What the register says about custody.

@@ -24,6 +24,7 @@ mod engine;
 mod fault;
 mod folder_attack;
 mod handbook;
+mod handover;
 mod http;
 mod json;
 mod klaerfall;

@@ -220,7 +220,8 @@ pub fn unter(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> Vec<Sear
     if known.mutter.is_none() {
         keys.extend(known.kind_familie());
     }
-    if known.kind.is_none() {
+    // Where one of the days is not known the other may be wrong by itself: her names count with it.
+    if known.kind.is_none() || known.mutter.is_none() {
         let part = kind.and_then(|kind| kind.geburtsdatum.or(kind.erwartet));
         keys.extend(match part.and_then(|datum| datum.monate()) {
             Some((first, last)) => known.monate(first - MONATE..=last + MONATE),

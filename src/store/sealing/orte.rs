@@ -3,10 +3,21 @@
 
 use std::collections::HashMap;
 
-use crate::register::record::Kind;
+use crate::register::record::{Kind, TeilDatum};
 
 /// Name, state and key of a place, and whether the child is born.
 type Ort = (Option<String>, Option<String>, Option<String>, bool);
+
+/// What is said about the place of birth, and whether the child is born; nothing that tells one child from another.
+fn nur_ort(kind: &Kind) -> Kind {
+    Kind {
+        geburtsort: kind.geburtsort.clone(),
+        geburtsstaat: kind.geburtsstaat.clone(),
+        register_ars: kind.register_ars.clone(),
+        geburtsdatum: kind.geburtsdatum.map(|_| TeilDatum::default()),
+        ..Kind::default()
+    }
+}
 
 /// The places met so far.
 #[derive(Default)]
@@ -15,7 +26,7 @@ pub struct Orte(HashMap<Ort, (Kind, u64)>);
 impl Orte {
     /// Counts the place of one child.
     pub fn add(&mut self, kind: &Kind) {
-        let kind = kind.nur_ort();
+        let kind = nur_ort(kind);
         let ort = (
             kind.geburtsort.clone(),
             kind.geburtsstaat.clone(),
