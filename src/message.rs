@@ -89,6 +89,8 @@ pub struct Message {
     pub effects: Effects,
     /// Answers to the questions of the step that runs now, in the order asked; cleared when it is done.
     pub answers: Vec<Answer>,
+    /// What the step that runs now has asked, where making its questions anew costs more than keeping them.
+    pub asked: Vec<Question>,
     /// For each `choose` of the route, the branch taken.
     pub branches: Vec<Option<usize>>,
     /// The order key of the route, once computed.
@@ -124,6 +126,7 @@ impl Message {
             built: BTreeMap::new(),
             effects: Effects::default(),
             answers: Vec::new(),
+            asked: Vec::new(),
             branches: Vec::new(),
             order: None,
             resumed: None,

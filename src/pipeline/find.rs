@@ -19,6 +19,7 @@ use crate::register::entscheidung::Befund;
 use crate::register::gemeinden::Gemeinden;
 use crate::register::keys;
 use crate::register::objection::{self, Sought};
+use crate::register::once::once;
 use crate::register::record::{Kind, Mutter};
 use crate::register::suche::{sichten, vorgeburt_beruehrt};
 use crate::register::tafeln::Tafeln;
@@ -107,8 +108,14 @@ impl Step for Find {
             return Err(Trouble::Ours(text.to_owned()));
         }
         let frueher = self.frueher(message);
-        let questions = self.questions(message, &frueher);
+        // Each key is made of every spelling of every name: made once, they serve until they are answered.
+        let asked = std::mem::take(&mut message.asked);
+        let questions = match asked.is_empty() || !message.answered(&asked) {
+            true => self.questions(message, &frueher),
+            false => asked,
+        };
         if !message.answered(&questions) {
+            message.asked.clone_from(&questions);
             return Ok(Flow::Ask(questions));
         }
         let (mut gefunden, now) = (Gefunden::default(), message.now());
@@ -173,10 +180,12 @@ impl Find {
         let (Some(kind), Some(mutter)) = (&message.record.kind, &message.record.mutter) else {
             return questions;
         };
-        questions.extend(keys::gesucht(kind, mutter).into_iter().map(Question::Mirror));
+        let near = keys::near(kind, mutter);
+        let under = objection::asked_near(&near);
+        questions.extend(keys::gesucht_neben(near, kind, mutter).into_iter().map(Question::Mirror));
         let orte = &self.tafeln.gemeinden;
-        let offen = keys::offen_gesucht(orte, kind, mutter);
-        let under = objection::asked(orte, &offen, kind, mutter);
+        let (offen, place) = keys::offen_mit_ort(orte, kind, mutter);
+        let under = once(offen.iter().cloned().chain(place).chain(under));
         questions.extend(offen.into_iter().map(Question::Vorgang));
         questions.extend(under.into_iter().map(Sought::Under).map(Question::Objections));
         let heute = tag(message.now());

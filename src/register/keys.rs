@@ -224,7 +224,7 @@ pub fn bestaetigung(id: &str) -> SearchKey {
 /// It touches whoever agrees in the child's day, place and one name; in the mother's day and any of her names; or in her names with
 /// the expected month and two before and after it (rules.md 2.3). Besides, as before: who agrees in both days, or in the child's day
 /// and one of her given names. Where nothing is known of the child's day, her names alone suffice; where hers is not known, her family
-/// name stands in for it. The place counts under each of its names that the table knows, and under its key.
+/// name stands in for it, and her names count with the child's month as well. The place counts under each of its names that the table knows, and under its key.
 pub fn offen(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
     offen::unter(orte, kind, mutter)
 }
@@ -238,12 +238,12 @@ pub fn hinweis_unter(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> 
 
 /// All keys under which something open around a child or its mother may be kept.
 pub fn offen_gesucht(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
-    offen::gesucht(orte, kind, mutter)
+    offen::mit_ort(orte, kind, mutter).0
 }
 
-/// The keys under which what an office delivered of a child stands by the key of its place, whatever place it named.
-pub fn am_schluessel(orte: &Gemeinden, kind: &Kind) -> Vec<SearchKey> {
-    offen::am_schluessel(orte, kind)
+/// The same, and the keys under which what an office delivered of a child stands by the key of its place, whatever place it named.
+pub fn offen_mit_ort(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> (Vec<SearchKey>, Vec<SearchKey>) {
+    offen::mit_ort(orte, kind, mutter)
 }
 
 /// Where her day is known in part and the child's is not: her names with each day that hers may be. Some hundred, so only for the few
@@ -298,7 +298,12 @@ const GESUCHT: [&str; 6] =
 ///
 /// What is asked for with a date that is known in part is no case for an automatic answer (rules.md 2, O): it is looked for as it is.
 pub fn gesucht(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
-    let mut keys = near(kind, mutter);
+    gesucht_neben(near(kind, mutter), kind, mutter)
+}
+
+/// The same beside those of [`near`], where they are made already.
+pub fn gesucht_neben(near: Vec<SearchKey>, kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+    let mut keys = near;
     keys.extend(zum_teil(kind, mutter));
     let born = kind.geburtsdatum.as_ref().filter(|datum| datum.vollstaendig());
     keys.extend(born.map(|born| teil_mutter(&born.to_string(), mutter)));

@@ -234,10 +234,13 @@ pub fn under(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> Vec<Sear
 
 /// All keys that a decision asks; `offen` are those of what is open, [`keys::offen_gesucht`], which it asks besides.
 pub fn asked(orte: &Gemeinden, offen: &[SearchKey], kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
-    let place = keys::am_schluessel(orte, kind);
-    // Both days are a key of what is open, too.
-    let near = keys::near(kind, mutter).into_iter().skip(1);
-    once(offen.iter().cloned().chain(place).chain(near))
+    let (_, place) = keys::offen_mit_ort(orte, kind, mutter);
+    once(offen.iter().cloned().chain(place).chain(asked_near(&keys::near(kind, mutter))))
+}
+
+/// Those of [`keys::near`] that a decision asks: both days are a key of what is open, too.
+pub fn asked_near(near: &[SearchKey]) -> Vec<SearchKey> {
+    near.iter().skip(1).cloned().collect()
 }
 
 /// Of somebody with more names than this the first ones are looked at: an objection that is closed too seldom is closed by a person.

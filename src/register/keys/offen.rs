@@ -175,15 +175,14 @@ fn orte_gesucht(orte: &Gemeinden, kind: &Kind) -> Vec<String> {
     once(kind.geburtsort.as_deref().and_then(ort).into_iter().chain(official))
 }
 
-/// See [`super::am_schluessel`].
-pub fn am_schluessel(orte: &Gemeinden, kind: &Kind) -> Vec<SearchKey> {
+/// The child's day with its names at the key of its place.
+fn am_schluessel(known: &Bekannt, orte: &Gemeinden, kind: &Kind) -> Vec<SearchKey> {
     let place = match orte.platz(kind) {
         Geburtsplatz::Gemeinde(ars) | Geburtsplatz::Register(ars) => Some(ars.to_owned()),
         Geburtsplatz::Offen => None,
     };
     let key = kind.register_ars.clone().filter(|key| !key.is_empty());
-    let places = once(place.into_iter().chain(key));
-    Bekannt::of(Some(kind), &Mutter::default()).kind_namen(&places)
+    known.kind_namen(&once(place.into_iter().chain(key)))
 }
 
 /// See [`super::hinweis_unter`].
@@ -236,8 +235,8 @@ pub fn unter(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> Vec<Sear
     once(keys)
 }
 
-/// See [`super::offen_gesucht`].
-pub fn gesucht(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+/// See [`super::offen_mit_ort`].
+pub fn mit_ort(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> (Vec<SearchKey>, Vec<SearchKey>) {
     let known = Bekannt::of(Some(kind), mutter);
     let first: Vec<Wort> = known.vornamen.iter().take(1).cloned().collect();
     let mut keys = known.kind_namen(&orte_gesucht(orte, kind));
@@ -250,5 +249,5 @@ pub fn gesucht(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> Vec<SearchKey>
     keys.extend(month.map(|(month, _)| known.monate(month..=month)).unwrap_or_default());
     let pairs = known.namen(&first);
     keys.extend(pairs.iter().map(|pair| SearchKey::new(NAMEN, [pair[0].as_str(), &pair[1]])));
-    once(keys)
+    (once(keys), am_schluessel(&known, orte, kind))
 }
