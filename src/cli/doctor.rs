@@ -84,7 +84,10 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
             findings.push(Finding {
                 what: "store",
                 fine: true,
-                text: "none yet; the first run makes it".to_owned(),
+                text: match real {
+                    true => "none yet; `drehscheibe migrate` makes it, a run does not".to_owned(),
+                    false => "none yet; the first run makes it".to_owned(),
+                },
             });
         }
     }

@@ -114,7 +114,7 @@ fn word(one: &Objection) -> &'static str {
 fn next(one: &Objection) -> &'static str {
     match one.why {
         Why::Parked | Why::Unreadable if one.of_notice() => {
-            "the office that got it says `erledigt` or `abgelehnt`; else two persons with its Aktenzeichen: `lieferung freigeben`"
+            "the office that got it says `erledigt` (of a court's notice also `abgelehnt`); else two persons with its Aktenzeichen: `lieferung freigeben`"
         }
         Why::Rejected | Why::Quarantined | Why::Waiting if one.of_notice() => {
             "the office that keeps the register now says `erledigt`; else two persons with its Aktenzeichen: `lieferung freigeben`"
