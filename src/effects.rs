@@ -487,7 +487,7 @@ pub struct Effects {
     pub subjects: Vec<SearchKey>,
     /// Keys that messages named as `subjects`: what came with those messages goes now, with what they sent; what of that has still to arrive
     /// goes when it has (rules.md 10).
-    pub forgets: Vec<SearchKey>,
+    pub clears: Vec<SearchKey>,
     /// What leads from a key of a Registersatz to the Vorgang whose Auskunft was read from it; goes with the Vorgang. The key is one that
     /// the decision rested on, so that its guard moves with it.
     pub traces: Vec<Trace>,

@@ -311,6 +311,13 @@ fn of_destination(
     const ASK: &str = "ask the receiver (`drehscheibe parked list`): where it arrived `parked arrived`, else `parked replay`";
     const UNCONFIRMED: &str = "noch nicht bestätigt";
     const NOBODY_KNOWN: &str = "no office is known: find it (`drehscheibe parked list`); then two persons `vorgang zuweisen`, a notice by hand (`parked arrived`)";
+    let (looks, after) = match backlog.follow_cause {
+        None => (Whose::FarEnd, "sent, and looked after by itself until the receiver confirms it"),
+        Some(_) => (
+            Whose::Person,
+            "mend the cause; until then nobody knows whether the receiver has it, and no other way is taken",
+        ),
+    };
     let counted = [
         ("Zustellung ungeklärt", backlog.unclear, Whose::Person, ASK),
         (
@@ -324,20 +331,7 @@ fn of_destination(
             },
         ),
         ("nicht bestätigt", backlog.failed, Whose::Person, CALL),
-        match backlog.follow_cause {
-            None => (
-                UNCONFIRMED,
-                backlog.followed,
-                Whose::FarEnd,
-                "sent, and looked after by itself until the receiver confirms it",
-            ),
-            Some(_) => (
-                UNCONFIRMED,
-                backlog.followed,
-                Whose::Person,
-                "mend the cause; until then nobody knows whether the receiver has it, and no other way is taken",
-            ),
-        },
+        (UNCONFIRMED, backlog.followed, looks, after),
     ];
     let item = |(what, count, whose, next): (&str, u64, Whose, &str)| Item {
         what: format!("{name}, {what}"),
@@ -365,13 +359,7 @@ fn why_it_waits(
     (breakers, mailboxes): (&[Breaker], &[String]),
     now: Timestamp,
 ) -> (Whose, Option<String>, String) {
-    let partner = backlog.destination.split_once(':').map(|(_, partner)| partner);
-    let held = pauses.iter().find(|pause| match pause.kind.as_str() {
-        "destination" => pause.name == backlog.destination,
-        "partner" => Some(pause.name.as_str()) == partner,
-        _ => false,
-    });
-    if let Some(pause) = held {
+    if let Some(pause) = pauses.iter().find(|pause| pause.holds(&backlog.destination)) {
         let next =
             format!("`drehscheibe resume {} {} --reason …` when the reason is gone", pause.kind, pause.name);
         return (Whose::Person, Some(format!("held: {}", pause.reason)), next);

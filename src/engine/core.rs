@@ -260,18 +260,16 @@ impl Core {
 
     /// Whether nothing may leave for a destination now, for itself or for its partner.
     pub fn destination_paused(&self, destination: &str) -> bool {
-        let partner = destination.split_once(':').map_or("", |(_, partner)| partner);
-        self.paused("destination", destination) || self.paused("partner", partner)
+        let now = self.clock.now();
+        self.pauses
+            .load()
+            .iter()
+            .any(|pause| pause.holds(destination) && pause.until.is_none_or(|until| until > now))
     }
 
     /// Whether it is paused, or was and what the pause held has not got its time back yet.
     pub fn destination_held(&self, destination: &str) -> bool {
-        let partner = destination.split_once(':').map_or("", |(_, partner)| partner);
-        self.pauses.load().iter().any(|pause| match pause.kind.as_str() {
-            "destination" => pause.name == destination,
-            "partner" => pause.name == partner,
-            _ => false,
-        })
+        self.pauses.load().iter().any(|pause| pause.holds(destination))
     }
 
     /// Calls a person because the store did not do what it was asked, and makes the process unready.

@@ -17,7 +17,7 @@ use crate::effects::Way;
 use crate::envelope::Envelope;
 use crate::store::contract::StoreError;
 use crate::store::duty::Duty;
-use crate::store::follow::{Follow, Followed, Found, Looked, Which};
+use crate::store::follow::{ASK_RECEIVER, Follow, Followed, Found, Looked, Which};
 use crate::store::lane::{self, Onward, Why};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
@@ -138,7 +138,6 @@ pub fn taken_back(
 }
 
 /// The safe next step where a far end has told nothing.
-const ASK_RECEIVER: &str = "ask the receiver: where it arrived `parked arrived`, else `parked not-arrived`";
 /// The safe next step where something may still lie where it was laid.
 const NOT_BACK: &str = "find out whether the receiver has it: where it arrived `parked arrived`, else take it away from where it lies, then `parked not-arrived`";
 /// Begins what is noted of a row that cannot be taken back now.

@@ -18,7 +18,7 @@ use crate::envelope::How;
 use crate::message::Message;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::pipeline::{answer, uhr};
-use crate::register::aemter::{Aemter, beginn, tag};
+use crate::register::aemter::{Aemter, beginn, nachklang, tag};
 use crate::register::bestand::{Abgleich, Bestand, Hindernis, Meldung};
 use crate::register::objection::{ObjectionChange, Which};
 use crate::register::record::{Registermeldung, moment};
@@ -103,6 +103,12 @@ pub fn registermeldung(message: &Message) -> Result<&Registermeldung, Trouble> {
 pub fn only_persons() -> Trouble {
     let text = "Das ordnet nur eine berechtigte Person an, nicht ein Fachverfahren.";
     Rejection::new(Fault::Authority, text).rule("nur-auf-anordnung").into()
+}
+
+/// The office's Aktenzeichen under which a person orders something, as it is compared.
+pub fn aktenzeichen(said: &Registermeldung) -> Result<String, Trouble> {
+    let written = said.aktenzeichen.as_deref().map(str::trim).filter(|written| !written.is_empty());
+    written.map(str::to_owned).ok_or_else(incomplete)
 }
 
 /// The refusal of what is not complete enough to be worked with.
@@ -320,7 +326,7 @@ fn abgleich(
 /// Its list no longer names the children of a part that went over: what came until the day of the handover may be about one of them.
 fn gapless(message: &mut Message, table: &Aemter, (amt, aemter): (&str, Vec<String>), at: Timestamp) {
     let parted = aemter.iter().filter_map(|of| table.abgegeben(of, tag(at))).max();
-    let from = parted.and_then(|last| beginn(last.tomorrow().ok()?.tomorrow().ok()?));
+    let from = parted.and_then(|last| beginn(nachklang(last).tomorrow().ok()?));
     let from = from.unwrap_or(Timestamp::MIN);
     let which = Which::Office { aemter, from, before: at };
     message.effects.objections.push(ObjectionChange::Close { which, by: "abgleich" });

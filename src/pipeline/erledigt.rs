@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
 use crate::pipeline::alias::ALIAS;
-use crate::pipeline::bestand::{incomplete, only_persons, person, registermeldung};
+use crate::pipeline::bestand::{aktenzeichen, incomplete, only_persons, person, registermeldung};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
 use crate::pipeline::uebergaenge;
 use crate::pipeline::vorgang::responsible;
@@ -82,9 +82,7 @@ impl Erledigt {
     fn released(&self, message: &mut Message) -> Result<Flow, Trouble> {
         let said = registermeldung(message)?.clone();
         let person = person(message).map(str::to_owned).ok_or_else(only_persons)?;
-        let aktenzeichen =
-            said.aktenzeichen.map(|written| written.trim().to_owned()).filter(|written| !written.is_empty());
-        let aktenzeichen = aktenzeichen.ok_or_else(incomplete)?;
+        let aktenzeichen = aktenzeichen(&said)?;
         let id = said.id.as_deref().and_then(|id| Uuid::try_parse(id.trim()).ok()).ok_or_else(incomplete)?;
         let mut notice = keys::hinweis(&id.hyphenated().to_string());
         let mut questions =
@@ -234,7 +232,7 @@ fn end(
     vorgang.state = state;
     vorgang.akte.unter.clear();
     // The father's data and the document have served their purpose (rules.md 10).
-    message.effects.forgets.push(key.clone());
+    message.effects.clears.push(key.clone());
     message.effects.vorgaenge.extend(changes);
     message.keep_vorgang(VorgangChange { key, vorgang });
     Ok(None)
@@ -431,7 +429,7 @@ mod tests {
             // What is owed to the court is still known to the word that tells it.
             let kept = message.vorgang.unwrap();
             assert_eq!(kept.key, keys::hinweis(ONE));
-            assert_eq!(message.effects.forgets, [keys::hinweis(ONE)], "what came goes with it");
+            assert_eq!(message.effects.clears, [keys::hinweis(ONE)], "what came goes with it");
             assert!(kept.vorgang.akte.rueckmeldung.is_some() && !kept.vorgang.state.open());
             assert_eq!(said("erledigt", TWO, &mut world).0, Err("S999 hinweis-beendet".into()));
         }

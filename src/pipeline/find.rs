@@ -13,13 +13,12 @@ use crate::effects::{Fact, Question, Retrieval, Stored, Vorgang, VorgangState};
 use crate::message::Message;
 use crate::pipeline::entschieden::{key, login_holds};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
-use crate::register::aemter::tag;
+use crate::register::aemter::{nachklang, tag};
 use crate::register::bestand::Bestand;
 use crate::register::entscheidung::Befund;
 use crate::register::gemeinden::Gemeinden;
 use crate::register::keys;
-use crate::register::objection::{self, Sought};
-use crate::register::once::once;
+use crate::register::objection::{self, Asked, Sought};
 use crate::register::record::{Kind, Mutter};
 use crate::register::suche::{sichten, vorgeburt_beruehrt};
 use crate::register::tafeln::Tafeln;
@@ -119,10 +118,10 @@ impl Step for Find {
             return Ok(Flow::Ask(questions));
         }
         let (mut gefunden, now) = (Gefunden::default(), message.now());
-        // Of an office that kept the register of the place before only what is older than the handover; what came on its day may be.
+        // Of an office that kept the register of the place before only what may be older than the handover.
         let concerns = |amt: &str, since: Timestamp| {
             let kept = frueher.iter().find(|(before, _)| before == amt);
-            kept.is_none_or(|(_, last)| tag(since) <= last.tomorrow().unwrap_or(*last))
+            kept.is_none_or(|(_, last)| tag(since) <= nachklang(*last))
         };
         for (question, answer) in questions.iter().zip(&message.answers) {
             match (question, &answer.fact) {
@@ -181,11 +180,9 @@ impl Find {
             return questions;
         };
         let near = keys::near(kind, mutter);
-        let under = objection::asked_near(&near);
-        questions.extend(keys::gesucht_neben(near, kind, mutter).into_iter().map(Question::Mirror));
         let orte = &self.tafeln.gemeinden;
-        let (offen, place) = keys::offen_mit_ort(orte, kind, mutter);
-        let under = once(offen.iter().cloned().chain(place).chain(under));
+        let Asked { offen, under } = objection::asked(orte, &near, kind, mutter);
+        questions.extend(keys::gesucht_neben(near, kind, mutter).into_iter().map(Question::Mirror));
         questions.extend(offen.into_iter().map(Question::Vorgang));
         questions.extend(under.into_iter().map(Sought::Under).map(Question::Objections));
         let heute = tag(message.now());

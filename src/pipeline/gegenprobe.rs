@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -188,11 +188,10 @@ impl Gegenprobe {
         let owner = Some(vorgang.owner.as_str()).filter(|owner| !owner.is_empty());
         let office = owner.map(|owner| today(&self.tafeln, owner, tag(message.now())));
         let (partner, destination) = way(&self.reach, office.as_deref());
-        let patience = (SignedDuration::ZERO, self.give_up_after);
+        let addressed = (partner.as_str(), destination.as_str());
         let mut send =
-            sending::outgoing(message, &purpose, (&partner, &destination), document, Vec::new(), patience);
+            sending::at_once(message, &purpose, addressed, document, Vec::new(), self.give_up_after);
         send.correlation = reference.map(|reference| reference.to_string());
-        send.not_before = None;
         message.effects.sends.push(send);
         let id = vorgang.id.to_string();
         let code = if certain { CONTRADICTED } else { DOUBTFUL };

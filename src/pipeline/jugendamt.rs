@@ -9,7 +9,8 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::effects::{Fact, Question, Vorgang, VorgangChange};
+use crate::effects::{Fact, Outgoing, Question, Vorgang, VorgangChange};
+use crate::envelope::Reply;
 use crate::message::Message;
 use crate::pipeline::alias::alias;
 use crate::pipeline::authorise;
@@ -103,16 +104,11 @@ impl Step for Jugendamt {
     }
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
-        let Some(document) = message.built.get(&self.document).cloned() else {
-            let text = format!("nothing named `{}` was made; correct the route", self.document);
-            return Err(Trouble::Ours(text));
-        };
+        let document = sending::made(message, &self.document)?;
         let amt = self.office(message);
-        let (partner, usual) = way(&self.reach, amt.as_deref());
-        let ways = sending::ways(&self.reach, &partner, &self.ways, self.give_up_after);
-        let destination = ways.first().map_or(usual, |way| way.destination.clone());
+        let (partner, _) = way(&self.reach, amt.as_deref());
         // The offices of residence and of birth may be one: it gets a document once, by whatever way, and two documents under two ids.
-        let purpose = format!("{}:{}", ENTRY.word, self.document);
+        let purpose = self.purpose();
         let to_it = message.effects.sends.iter().filter(|send| send.partner == partner);
         let known = |to: &str| message.derived_id(&format!("{purpose}:{to}"));
         if to_it.into_iter().any(|send| send.id == known(&send.destination)) {
@@ -147,19 +143,7 @@ impl Step for Jugendamt {
             }
             message.keep_vorgang(change);
         }
-        // A request travels with its Nachweise, in whatever message and version it is handed on; what we wrote of our own has none.
-        // The login is what the service told us: the office decides on papers, not on an account.
-        let parts = match message.entscheidung.is_some() || sending::is_original(&document, message) {
-            true => {
-                message.envelope.parts.iter().filter(|part| part.name != authorise::PART).cloned().collect()
-            }
-            false => Vec::new(),
-        };
-        let patience = (SignedDuration::ZERO, self.give_up_after);
-        let mut send =
-            sending::outgoing(message, &purpose, (&partner, &destination), document, parts, patience);
-        send.not_before = None;
-        sending::by_ways(&mut send, ways, message.now());
+        let mut send = self.addressed(message, document.clone(), amt.as_deref());
         // What an office gets of one request comes in the order in which it was said: never its withdrawal before it. What has several
         // ways has no place in a lane, for on another one it could be overtaken all the same: what comes then leaves after it. What the office
         // before gets is of a Vorgang that is no longer its own, and waits for nothing.
@@ -175,7 +159,13 @@ impl Step for Jugendamt {
             }
         }
         message.effects.sends.push(send);
-        self.further(message);
+        // To the other offices that it is for, each on its own way and under an id of its own.
+        for amt in std::mem::take(&mut message.weitere_aemter) {
+            let amt = today(&self.tafeln, &amt, tag(message.now()));
+            let send =
+                self.addressed(message, document.clone(), Some(amt.as_str()).filter(|amt| !amt.is_empty()));
+            message.effects.sends.push(send);
+        }
         // Whether it can be reached stands with the row; here it would tell the case.
         message.audit(ENTRY.word, &[]);
         Ok(Flow::Next)
@@ -183,41 +173,37 @@ impl Step for Jugendamt {
 }
 
 impl Jugendamt {
-    /// Hands it on to the other offices that it is for, each on its own way and under an id of its own.
-    fn further(&self, message: &mut Message) {
-        for amt in std::mem::take(&mut message.weitere_aemter) {
-            let Some(document) = message.built.get(&self.document).cloned() else { continue };
-            let am = tag(message.now());
-            let (partner, usual) = way(
-                &self.reach,
-                Some(&today(&self.tafeln, &amt, am)).filter(|amt| !amt.is_empty()).map(String::as_str),
-            );
-            let ways = sending::ways(&self.reach, &partner, &self.ways, self.give_up_after);
-            let destination = ways.first().map_or(usual, |way| way.destination.clone());
-            let parts = match sending::is_original(&document, message) {
-                true => message.envelope.parts.clone(),
-                false => Vec::new(),
-            };
-            let purpose = format!("{}:{}", ENTRY.word, self.document);
-            let patience = (SignedDuration::ZERO, self.give_up_after);
-            let mut send =
-                sending::outgoing(message, &purpose, (&partner, &destination), document, parts, patience);
-            send.not_before = None;
-            sending::by_ways(&mut send, ways, message.now());
-            message.effects.sends.push(send);
-        }
+    fn purpose(&self) -> String {
+        format!("{}:{}", ENTRY.word, self.document)
+    }
+
+    /// The row that hands a document to an office by its first way, as it leaves at once.
+    fn addressed(&self, message: &Message, document: Reply, amt: Option<&str>) -> Outgoing {
+        let (partner, usual) = way(&self.reach, amt);
+        let ways = sending::ways(&self.reach, &partner, &self.ways, self.give_up_after);
+        let destination = ways.first().map_or(usual, |way| way.destination.clone());
+        // A request travels with its Nachweise, in whatever message and version it is handed on; what we wrote of our own has none.
+        // The login is what the service told us: the office decides on papers, not on an account.
+        let parts = match message.entscheidung.is_some() || sending::is_original(&document, message) {
+            true => {
+                message.envelope.parts.iter().filter(|part| part.name != authorise::PART).cloned().collect()
+            }
+            false => Vec::new(),
+        };
+        let (purpose, addressed) = (self.purpose(), (partner.as_str(), destination.as_str()));
+        let mut send = sending::at_once(message, &purpose, addressed, document, parts, self.give_up_after);
+        sending::by_ways(&mut send, ways, message.now());
+        send
     }
 
     /// The responsible office: of the decision, else that of the Vorgang.
     fn office(&self, message: &Message) -> Option<String> {
-        let decided = message.entscheidung.as_ref().and_then(|entscheidung| match self.to {
-            To::Wohnort => entscheidung.wohnort_amt.clone(),
-            To::Geburt => entscheidung.geburts_amt.clone(),
-            To::Vorher => None,
-        });
-        if self.to == To::Vorher {
-            return message.values.get(VORHER).cloned();
-        }
+        let entscheidung = message.entscheidung.as_ref();
+        let decided = match self.to {
+            To::Wohnort => entscheidung.and_then(|entscheidung| entscheidung.wohnort_amt.clone()),
+            To::Geburt => entscheidung.and_then(|entscheidung| entscheidung.geburts_amt.clone()),
+            To::Vorher => return message.values.get(VORHER).cloned(),
+        };
         let owner = message.vorgang.as_ref().map(|change| change.vorgang.owner.clone());
         let of_vorgang = owner.filter(|owner| !owner.is_empty() && message.entscheidung.is_none());
         decided.or(of_vorgang.map(|owner| today(&self.tafeln, &owner, tag(message.now()))))

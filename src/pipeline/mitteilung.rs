@@ -451,12 +451,12 @@ mod tests {
         let mother = person("", "Zoë", "1994-03-12", None, None);
         let geburtsdatum = mother.geburtsdatum.unwrap_or_default();
         let mutter = Mutter { name: mother.name, geburtsdatum, ..Mutter::default() };
-        let offen = keys::offen_gesucht(orte, &child, &mutter);
-        let asked = objection::asked(orte, &offen, &child, &mutter);
+        let near = keys::near(&child, &mutter);
+        let objection::Asked { offen, under } = objection::asked(orte, &near, &child, &mutter);
         message.effects.vorgaenge.iter().any(|change| offen.contains(&change.key))
             || openings(message).iter().any(|one| {
                 let blocks = one.why == Why::Unreadable && one.amt == "jugendamt-bremen";
-                blocks || one.under.iter().any(|key| asked.contains(key))
+                blocks || one.under.iter().any(|key| under.contains(key))
             })
     }
 

@@ -77,9 +77,7 @@ impl Step for Nachweis {
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
         sending::not_told_before(message, self.delay);
         let document = match released(message) {
-            true => message.built.get(&self.document).cloned().ok_or_else(|| {
-                Trouble::Ours(format!("nothing named `{}` was made; correct the route", self.document))
-            })?,
+            true => sending::made(message, &self.document)?,
             false => keiner(message),
         };
         let partner = message.sender.id.clone();

@@ -279,7 +279,7 @@ mod tests {
 
     fn asked(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
         let orte = &hook().tafeln.gemeinden;
-        objection::asked(orte, &keys::offen_gesucht(orte, kind, mutter), kind, mutter)
+        objection::asked(orte, &keys::near(kind, mutter), kind, mutter).under
     }
 
     fn refused() -> Vec<Rejection> {

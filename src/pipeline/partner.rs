@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::message::Message;
@@ -77,10 +76,7 @@ impl Step for Partner {
     }
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
-        let Some(document) = message.built.get(&self.document).cloned() else {
-            let text = format!("nothing named `{}` was made; correct the route", self.document);
-            return Err(Trouble::Ours(text));
-        };
+        let document = sending::made(message, &self.document)?;
         for partner in &self.to {
             let Some(destination) = self.way(partner) else { continue };
             let ways = sending::ways(&self.reach, partner, &self.ways, self.give_up_after);
@@ -89,10 +85,9 @@ impl Step for Partner {
                 false => Vec::new(),
             };
             let purpose = format!("{}:{}", ENTRY.word, self.document);
-            let patience = (SignedDuration::ZERO, self.give_up_after);
             let addressed = (partner.as_str(), destination.as_str());
-            let mut send = sending::outgoing(message, &purpose, addressed, document.clone(), parts, patience);
-            send.not_before = None;
+            let mut send =
+                sending::at_once(message, &purpose, addressed, document.clone(), parts, self.give_up_after);
             sending::by_ways(&mut send, ways, message.now());
             // What a partner gets of one child or sender comes in the order in which it came, where the route has one.
             send.order = message.order.clone().filter(|_| send.ways.is_empty());

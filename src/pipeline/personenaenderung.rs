@@ -333,9 +333,9 @@ mod tests {
         let tafeln = tafeln();
         for one in &mirror {
             let (kind, mutter) = (&one.registersatz.kind, &one.registersatz.mutter);
-            let offen = keys::offen_gesucht(&tafeln.gemeinden, kind, mutter);
-            let asked = objection::asked(&tafeln.gemeinden, &offen, kind, mutter);
-            assert!(opened.iter().any(|opening| opening.under.iter().any(|key| asked.contains(key))));
+            let near = keys::near(kind, mutter);
+            let objection::Asked { offen, under } = objection::asked(&tafeln.gemeinden, &near, kind, mutter);
+            assert!(opened.iter().any(|opening| opening.under.iter().any(|key| under.contains(key))));
             assert!(
                 message
                     .effects

@@ -156,15 +156,11 @@ impl Step for Postfach {
             return Ok(Flow::Ask(asked));
         }
         sending::not_told_before(message, self.delay);
-        let document = match message.built.get(&self.document) {
-            Some(document) => document.clone(),
+        let document = match sending::made(message, &self.document) {
             // Where nothing was looked up no step could make it.
-            None if undecided => schreiben::schreiben(message, &self.tafeln)
+            Err(_) if undecided => schreiben::schreiben(message, &self.tafeln)
                 .map_err(|fehlt| Trouble::Ours(fehlt.to_string()))?,
-            None => {
-                let text = format!("nothing named `{}` was made; correct the route", self.document);
-                return Err(Trouble::Ours(text));
-            }
+            made => made?,
         };
         let (an, handle) = match (undecided, konto) {
             (false, _) => an_die_mutter(message),

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::envelope::Reply;
@@ -92,10 +91,8 @@ impl Step for Rueckmelden {
         let partner = change.vorgang.akte.partner.clone();
         let document = self.document(message, bench, (&owed, &partner), (&change.vorgang.owner, declined))?;
         let (partner, destination) = way(&self.reach, Some(&partner));
-        let patience = (SignedDuration::ZERO, self.give_up_after);
         let addressed = (partner.as_str(), destination.as_str());
-        let mut send = sending::outgoing(message, ENTRY.word, addressed, document, Vec::new(), patience);
-        send.not_before = None;
+        let send = sending::at_once(message, ENTRY.word, addressed, document, Vec::new(), self.give_up_after);
         message.effects.sends.push(send);
         message.audit(ENTRY.word, &[("wie", if declined { ABGELEHNT } else { "erledigt" })]);
         message.keep_vorgang(change);

@@ -11,7 +11,7 @@ use crate::effects::{Outgoing, VorgangState, Way};
 use crate::envelope::{Inbound, Part, Reply};
 use crate::message::Message;
 use crate::pipeline::answer;
-use crate::pipeline::step::{Reach, SettingFault, WishedWay};
+use crate::pipeline::step::{Reach, SettingFault, Trouble, WishedWay};
 use crate::register::entscheidung::Ergebnis;
 use crate::register::keys;
 use crate::register::vorgang::Akte;
@@ -184,6 +184,25 @@ pub fn outgoing(
         delivers: None,
         ways: Vec::new(),
     }
+}
+
+/// The same, to leave at once.
+pub fn at_once(
+    message: &Message,
+    purpose: &str,
+    addressed: (&str, &str),
+    document: Reply,
+    parts: Vec<Part>,
+    give_up_after: Duration,
+) -> Outgoing {
+    let patience = (SignedDuration::ZERO, give_up_after);
+    Outgoing { not_before: None, ..outgoing(message, purpose, addressed, document, parts, patience) }
+}
+
+/// The document that an earlier word of the route made under this name.
+pub fn made(message: &Message, name: &str) -> Result<Reply, Trouble> {
+    let none = || Trouble::Ours(format!("nothing named `{name}` was made; correct the route"));
+    message.built.get(name).cloned().ok_or_else(none)
 }
 
 /// The delivery itself, to be handed on as it came.

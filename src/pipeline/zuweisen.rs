@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::effects::{Fact, HandOver, Question, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
-use crate::pipeline::bestand::{incomplete, only_persons, person, registermeldung};
+use crate::pipeline::bestand::{aktenzeichen, incomplete, only_persons, person, registermeldung};
 use crate::pipeline::jugendamt::{OFFICE, UNKNOWN, VORHER, today, way};
 use crate::pipeline::sending;
 use crate::pipeline::settings;
@@ -126,9 +126,7 @@ impl Step for Zuweisen {
             return Err(refused(Fault::Other, "keine-zuweisung", text));
         }
         let person = person(message).map(str::to_owned).ok_or_else(only_persons)?;
-        let aktenzeichen =
-            said.aktenzeichen.map(|written| written.trim().to_owned()).filter(|written| !written.is_empty());
-        let aktenzeichen = aktenzeichen.ok_or_else(incomplete)?;
+        let aktenzeichen = aktenzeichen(&said)?;
         let id = said.id.as_deref().map(str::trim).filter(|id| !id.is_empty()).ok_or_else(incomplete)?;
         let (key, mut vorgang) = match meant(message, id)? {
             Meant::Ask(questions) => return Ok(Flow::Ask(questions)),

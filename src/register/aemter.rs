@@ -240,6 +240,11 @@ pub fn tag(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC)).date()
 }
 
+/// The last day on which what comes may still be of an office that kept a place until `last`: what it sent that evening came on the next.
+pub fn nachklang(last: Date) -> Date {
+    last.tomorrow().unwrap_or(last)
+}
+
 /// When a civil day begins in Germany.
 pub fn beginn(day: Date) -> Option<Timestamp> {
     Some(day.to_zoned(TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC)).ok()?.timestamp())

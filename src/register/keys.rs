@@ -224,7 +224,8 @@ pub fn bestaetigung(id: &str) -> SearchKey {
 /// It touches whoever agrees in the child's day, place and one name; in the mother's day and any of her names; or in her names with
 /// the expected month and two before and after it (rules.md 2.3). Besides, as before: who agrees in both days, or in the child's day
 /// and one of her given names. Where nothing is known of the child's day, her names alone suffice; where hers is not known, her family
-/// name stands in for it, and her names count with the child's month as well. The place counts under each of its names that the table knows, and under its key.
+/// name stands in for it, and her names count with the child's month as well. The place counts under each of its names that the table
+/// knows, and under its key.
 pub fn offen(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
     offen::unter(orte, kind, mutter)
 }
@@ -236,14 +237,10 @@ pub fn hinweis_unter(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> 
     once(offen(orte, kind, mutter).into_iter().chain(everywhere))
 }
 
-/// All keys under which something open around a child or its mother may be kept.
-pub fn offen_gesucht(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
-    offen::mit_ort(orte, kind, mutter).0
-}
-
-/// The same, and the keys under which what an office delivered of a child stands by the key of its place, whatever place it named.
-pub fn offen_mit_ort(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> (Vec<SearchKey>, Vec<SearchKey>) {
-    offen::mit_ort(orte, kind, mutter)
+/// All keys under which something open around a child or its mother may be kept, and those under which what an office delivered of a child
+/// stands by the key of its place, whatever place it named.
+pub fn offen_gesucht(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> (Vec<SearchKey>, Vec<SearchKey>) {
+    offen::gesucht(orte, kind, mutter)
 }
 
 /// Where her day is known in part and the child's is not: her names with each day that hers may be. Some hundred, so only for the few

@@ -232,15 +232,20 @@ pub fn under(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> Vec<Sear
     all.into_iter().collect()
 }
 
-/// All keys that a decision asks; `offen` are those of what is open, [`keys::offen_gesucht`], which it asks besides.
-pub fn asked(orte: &Gemeinden, offen: &[SearchKey], kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
-    let (_, place) = keys::offen_mit_ort(orte, kind, mutter);
-    once(offen.iter().cloned().chain(place).chain(asked_near(&keys::near(kind, mutter))))
+/// What a decision asks besides the records.
+pub struct Asked {
+    /// Keys under which something is open.
+    pub offen: Vec<SearchKey>,
+    /// Keys under which an objection stands.
+    pub under: Vec<SearchKey>,
 }
 
-/// Those of [`keys::near`] that a decision asks: both days are a key of what is open, too.
-pub fn asked_near(near: &[SearchKey]) -> Vec<SearchKey> {
-    near.iter().skip(1).cloned().collect()
+/// All that a decision asks so; `near` are the keys of [`keys::near`], which it asks for records, too.
+pub fn asked(orte: &Gemeinden, near: &[SearchKey], kind: &Kind, mutter: &Mutter) -> Asked {
+    let (offen, place) = keys::offen_gesucht(orte, kind, mutter);
+    // Both days are a key of what is open, too.
+    let under = once(offen.iter().chain(&place).chain(near.iter().skip(1)).cloned());
+    Asked { offen, under }
 }
 
 /// Of somebody with more names than this the first ones are looked at: an objection that is closed too seldom is closed by a person.
@@ -477,7 +482,7 @@ mod tests {
     }
 
     fn questions(orte: &Gemeinden, kind: &Kind) -> Vec<SearchKey> {
-        asked(orte, &keys::offen_gesucht(orte, kind, &mutter()), kind, &mutter())
+        asked(orte, &keys::near(kind, &mutter()), kind, &mutter()).under
     }
 
     /// Somebody else in every name and day.
@@ -527,7 +532,8 @@ mod tests {
             // A notice, which has no key of its own to be met by.
             let notice =
                 keys::offen(&orte, Some(&Kind { register_ars: None, ..delivered.clone() }), &fremde());
-            let found = keys::offen_gesucht(&orte, &wanted, &mutter()).iter().any(|key| notice.contains(key));
+            let found =
+                keys::offen_gesucht(&orte, &wanted, &mutter()).0.iter().any(|key| notice.contains(key));
             let known = !delivered.geburtsort.as_deref().unwrap_or_default().contains("Muster");
             if known && delivered.geburtsort.as_deref() != Some("Berlin") {
                 assert_eq!(found, met, "notice {:?} {:?}", delivered.geburtsort, wanted.geburtsort);

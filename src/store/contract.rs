@@ -360,6 +360,18 @@ pub struct Pause {
     pub since: Timestamp,
 }
 
+impl Pause {
+    /// Whether it is one of this destination: of itself or of its partner, whether it holds it still or has ended by itself.
+    pub fn holds(&self, destination: &str) -> bool {
+        let partner = destination.split_once(':').map(|(_, partner)| partner);
+        match self.kind.as_str() {
+            "destination" => self.name == destination,
+            "partner" => partner == Some(&self.name),
+            _ => false,
+        }
+    }
+}
+
 /// A command of a person that the running engine claims.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {

@@ -12,6 +12,10 @@ use crate::store::contract::{Entry, Scope, StoreError};
 use crate::store::duty::Duty;
 use crate::store::lane::{Next, Onward};
 
+/// The safe next step where a far end has told nothing of what was sent.
+pub const ASK_RECEIVER: &str =
+    "ask the receiver: where it arrived `parked arrived`, else `parked not-arrived`";
+
 /// What is laid down with a row that was sent and is looked after.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Follow {

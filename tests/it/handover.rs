@@ -2,10 +2,10 @@
 //! real program (crashed at every point, repeated) in a stage whose table says it, in each of the ways in which tables say it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use crate::support::root;
+use crate::support::{copy, root};
 
 /// How the table says that 04011 went from Bremen to Hamburg on 25 November: Bremen's row and Hamburg's.
 const OWN_ROW: [&str; 2] = [
@@ -21,18 +21,6 @@ const WITH_A_GAP: [&str; 2] = [
     "{ ars: \"04011\", bis: 2026-11-22 }, { ars: \"04012\" }",
     "{ ars: \"02\" }, { ars: \"04011\", von: 2026-11-25 }",
 ];
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let to = to.join(entry.file_name());
-        match entry.file_type().expect("its kind").is_dir() {
-            true => copy(&entry.path(), &to),
-            false => drop(fs::copy(entry.path(), to).expect("copied")),
-        }
-    }
-}
 
 /// Hamburg's word about a child of the part that has no Eintragung: Bremen's sample with Hamburg as its author.
 fn of_hamburg() -> String {

@@ -15,6 +15,8 @@ use drehscheibe::xoev::inspect::inspect;
 use drehscheibe::xoev::package;
 use drehscheibe::xoev::set::PackageSet;
 
+use crate::support::copy;
+
 const SAMPLES: &str = "xsd/xfamilie/1.3.0/samples";
 
 fn own() -> PackageSet {
@@ -160,18 +162,6 @@ fn rejections_hold_no_value_of_the_message() {
 
 /// Copies the packages into a temporary folder so that a test may change them.
 fn copied() -> tempfile::TempDir {
-    fn copy(from: &Path, to: &Path) {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap() {
-            let entry = entry.unwrap();
-            let target = to.join(entry.file_name());
-            if entry.path().is_dir() {
-                copy(&entry.path(), &target);
-            } else {
-                fs::copy(entry.path(), target).unwrap();
-            }
-        }
-    }
     let folder = tempfile::tempdir().unwrap();
     copy(Path::new("xsd"), folder.path());
     folder

@@ -21,6 +21,8 @@ use drehscheibe::xoev::set::PackageSet;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::support::copy;
+
 const HEAD: &str = r#"
   <xs:complexType name="Kopf"><xs:sequence>
     <xs:element name="id" type="xs:string"/><xs:element name="zeit" type="xs:dateTime"/>
@@ -89,17 +91,6 @@ fn install(folder: &Path, version: &str, (elements, map, words): (&str, &str, &s
     fs::write(folder.join("package.yaml"), package).unwrap();
     fs::write(folder.join("read.yaml"), format!("messages:\n  muster.4711:\n{map}")).unwrap();
     fs::write(folder.join("rules.yaml"), "rules: []\n").unwrap();
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        match entry.path().is_dir() {
-            true => copy(&entry.path(), &target),
-            false => drop(fs::copy(entry.path(), target).unwrap()),
-        }
-    }
 }
 
 fn both() -> (tempfile::TempDir, PackageSet) {

@@ -23,6 +23,8 @@ use drehscheibe::xoev::set::PackageSet;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::support::copy;
+
 const FURTHER: [&str; 6] =
     ["drehscheibe-json", "drehscheibe-xml", "xinneres", "xjustiz", "xmeld", "xpersonenstand"];
 
@@ -269,17 +271,6 @@ fn faults_of_json_are_told_at_their_place_in_the_json() {
 
 #[test]
 fn a_rejection_in_another_standard_must_be_written_by_a_loaded_package() {
-    fn copy(from: &Path, to: &Path) {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-            let target = to.join(entry.file_name());
-            if entry.path().is_dir() {
-                copy(&entry.path(), &target);
-            } else {
-                fs::copy(entry.path(), target).unwrap();
-            }
-        }
-    }
     let folder = tempfile::tempdir().unwrap();
     for part in ["base", "xpersonenstand"] {
         copy(&Path::new("xsd").join(part), &folder.path().join(part));

@@ -46,7 +46,7 @@ pub fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
         format!("{office}, Register blockiert (J) durch Mitteilungen, die zu wenig sagen"),
         Whose::Person,
         format!(
-            "the office that got it says `erledigt` or `abgelehnt`; else two persons with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt {office}` (`lieferung list`)"
+            "the office that got it says `erledigt` (of a court's notice also `abgelehnt`); else two persons with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt {office}` (`lieferung list`)"
         ),
         |one| one.why == Why::Unreadable && one.of_notice(),
     );
@@ -54,7 +54,7 @@ pub fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
         format!("{office}, offene Mitteilungen (Q)"),
         Whose::Sender,
         format!(
-            "the office says `erledigt` or `abgelehnt`; `drehscheibe lieferung list --jugendamt {office}`"
+            "the office says `erledigt` (of a court's notice also `abgelehnt`); `drehscheibe lieferung list --jugendamt {office}`"
         ),
         |one| one.why == Why::Parked && one.of_notice(),
     );

@@ -235,8 +235,8 @@ pub fn unter(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> Vec<Sear
     once(keys)
 }
 
-/// See [`super::offen_mit_ort`].
-pub fn mit_ort(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> (Vec<SearchKey>, Vec<SearchKey>) {
+/// See [`super::offen_gesucht`].
+pub fn gesucht(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> (Vec<SearchKey>, Vec<SearchKey>) {
     let known = Bekannt::of(Some(kind), mutter);
     let first: Vec<Wort> = known.vornamen.iter().take(1).cloned().collect();
     let mut keys = known.kind_namen(&orte_gesucht(orte, kind));

@@ -143,7 +143,7 @@ fn apart(works: &[Work], open: &[usize], mirror: &HashMap<Uuid, Old>) -> Vec<usi
         own.extend(work.held().map(|key| (2, *key)));
         own.extend(work.vorgaenge.iter().map(|(key, ..)| (2, *key)));
         own.extend(work.bestaende.iter().map(|(key, _)| (2, *key)));
-        own.extend(work.subjects.iter().chain(&work.forgets).map(|key| (2, *key)));
+        own.extend(work.subjects.iter().chain(&work.clears).map(|key| (2, *key)));
         own.extend(work.moved_by_objections().map(|key| (2, *key)));
         own.extend(work.objections_about().map(|key| (7, *key)));
         own.extend(work.waits.iter().map(|(key, _)| (3, *key)));

@@ -11,15 +11,15 @@ use crate::effects::{Answer, Fact, Guard, Question, Stored as StoredRecord, Vorg
 use crate::register::aenderung::Gesucht;
 use crate::register::bestand::Bestand;
 use crate::register::objection::Sought;
-use crate::register::record::{Kind, Registersatz};
+use crate::register::record::Kind;
 use crate::seal::index::Tag;
-use crate::store::contract::{Key as OnceKey, StoreError};
+use crate::store::contract::Key as OnceKey;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::commit::tag;
 use crate::store::postgres::pool::{Tx, abruf, rows, together};
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, deliveries};
-use crate::store::postgres::{looks, objections};
+use crate::store::postgres::{looks, objections, register};
 use crate::store::sealing::content::{Owner, from_json};
 use crate::store::sealing::endet;
 use crate::store::sealing::orte::Orte;
@@ -110,17 +110,7 @@ async fn orte(base: &Base, tx: &Tx<'_>, partner: &str) -> Stored<Vec<(Kind, u64)
         let page = rows(tx, sql!("mirror_list"), &[&None::<&str>, &partner, &after, &PAGE]).await?;
         let Some(last) = page.last() else { return Ok(found.counted()) };
         after = Some(get(last, 0)?);
-        let numbers = page.iter().map(|r| get(r, 3)).collect::<Stored<Vec<i64>>>()?;
-        let mut contents = blob::read(tx, &numbers, false).await?;
-        let lost = || StoreError::Corrupt("the key of a record of the mirror is missing".into());
-        let mut closed = Vec::with_capacity(page.len());
-        for (r, nr) in page.iter().zip(numbers) {
-            closed.push((Owner::new("mirror", get(r, 0)?), contents.remove(&nr).ok_or_else(lost)?));
-        }
-        for opened in base.keyring.open_all(tx, closed).await? {
-            let registersatz: Registersatz = from_json(&opened?.ok_or_else(lost)?.body()?.ok_or_else(lost)?)?;
-            found.add(&registersatz.kind);
-        }
+        register::opened(base, tx, &page).await?.iter().for_each(|one| found.add(&one.registersatz.kind));
     }
 }
 
@@ -159,7 +149,6 @@ async fn records(
     statement: &str,
     keys: Vec<&[u8]>,
 ) -> Stored<HashMap<Tag, Vec<StoredRecord>>> {
-    let lost = || StoreError::Corrupt("the key of a record of the mirror is missing".into());
     let (mut facts, mut closed) = (Vec::new(), Vec::new());
     // Several keys lead to one record: it is opened once.
     let mut places: HashMap<Uuid, usize> = HashMap::new();
@@ -176,7 +165,7 @@ async fn records(
     let mut found: Vec<StoredRecord> = Vec::with_capacity(facts.len());
     let opened = base.keyring.open_all(tx, closed).await?;
     for ((id, mandant, partner, changed), opened) in facts.into_iter().zip(opened) {
-        let mut registersatz: Registersatz = from_json(&opened?.ok_or_else(lost)?.body()?.ok_or_else(lost)?)?;
+        let mut registersatz = shown::registersatz(opened?)?;
         // A program before this one did not write it.
         registersatz.quelle.empfangen.get_or_insert(changed);
         found.push(StoredRecord { id, mandant, partner, registersatz });

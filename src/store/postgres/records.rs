@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use crate::seal::index::Tag;
-use crate::store::contract::StoreError;
 use crate::store::postgres::base::{Base, Numbers};
 use crate::store::postgres::blob::Columns;
 use crate::store::postgres::commit::Old;
@@ -16,7 +15,7 @@ use crate::store::postgres::write::{Subjects, Winner, puts, subject};
 use crate::store::postgres::{ledger, remove};
 use crate::store::sealing::ledger::{Deleted, MITTEILUNG};
 use crate::store::sealing::prepare::MirrorWork;
-use crate::store::sealing::shown::vorgang_word;
+use crate::store::sealing::shown::{lost_record, vorgang_word};
 use crate::store::sealing::values::{Stored, micros};
 
 /// The mirror.
@@ -61,9 +60,7 @@ pub async fn records<'a>(
                 MirrorWork::Put { id, record, keys: found_by, ende } => {
                     let nr = match mirror.get(id) {
                         Some(old) => {
-                            let lost =
-                                || StoreError::Corrupt("the key of a record of the mirror is missing".into());
-                            let child = known.get(&old.subject).ok_or_else(lost)?;
+                            let child = known.get(&old.subject).ok_or_else(lost_record)?;
                             over.push(old.nr, record, &work.mandant, Some(child))?;
                             changed.push(old.nr, winner, *id);
                             changed_ends.push(&ende[..]);

@@ -1,17 +1,18 @@
 //! The readings that persons order: Vorgänge with their restricted records, Registersätze page by page.
 //! Every reading is written to the Abrufprotokoll in the same transaction, and the scope holds twice.
 
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::effects::{Stored as StoredRecord, Vorgang};
-use crate::store::contract::{StoreError, View};
+use crate::store::contract::View;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::commit::tag;
-use crate::store::postgres::pool::{narrow_to, rows, transact};
+use crate::store::postgres::pool::{Tx, narrow_to, rows, transact};
 use crate::store::postgres::values::{get, sql, trouble};
 use crate::store::postgres::{blob, house};
-use crate::store::sealing::content::{Owner, from_json};
-use crate::store::sealing::shown;
+use crate::store::sealing::content::Owner;
+use crate::store::sealing::shown::{self, lost_record};
 use crate::store::sealing::values::{Stored, limit, narrow};
 
 /// Vorgänge of a scope, newest first; the view is protocolled.
@@ -48,21 +49,30 @@ pub async fn registersaetze(base: &Base, view: &View, after: Option<Uuid>) -> St
         narrow_to(&tx, &view.scope).await?;
         let found = rows(&tx, sql!("mirror_list"), &[&mandant, &partner, &after, &limit(view.limit)]).await?;
         tx.batch_execute("SET LOCAL ROLE NONE").await.map_err(trouble)?;
-        let numbers = found.iter().map(|r| get(r, 3)).collect::<Stored<Vec<i64>>>()?;
-        let mut contents = blob::read(&tx, &numbers, false).await?;
-        let lost = || StoreError::Corrupt("the key of a record of the mirror is missing".into());
-        let mut closed = Vec::with_capacity(found.len());
-        for (r, nr) in found.iter().zip(numbers) {
-            closed.push((Owner::new("mirror", get(r, 0)?), contents.remove(&nr).ok_or_else(lost)?));
-        }
-        let mut records = Vec::with_capacity(found.len());
-        for (r, opened) in found.iter().zip(base.keyring.open_all(&tx, closed).await?) {
-            let registersatz = from_json(&opened?.ok_or_else(lost)?.body()?.ok_or_else(lost)?)?;
-            let (mandant, partner) = (get(r, 1)?, get(r, 2)?);
-            records.push(StoredRecord { id: get(r, 0)?, mandant, partner, registersatz });
-        }
+        let records = opened(base, &tx, &found).await?;
         let ids: Vec<Uuid> = records.iter().map(|record| record.id).collect();
         house::protocol(base, &tx, place, view, "registersaetze", &ids).await?;
         Ok(records)
     }.await)
+}
+
+/// The records of a page of the mirror, in its order.
+pub async fn opened(base: &Base, tx: &Tx<'_>, page: &[Row]) -> Stored<Vec<StoredRecord>> {
+    let numbers = page.iter().map(|r| get(r, 3)).collect::<Stored<Vec<i64>>>()?;
+    let mut contents = blob::read(tx, &numbers, false).await?;
+    let mut closed = Vec::with_capacity(page.len());
+    for (r, nr) in page.iter().zip(numbers) {
+        closed.push((Owner::new("mirror", get(r, 0)?), contents.remove(&nr).ok_or_else(lost_record)?));
+    }
+    let mut records = Vec::with_capacity(page.len());
+    for (r, opened) in page.iter().zip(base.keyring.open_all(tx, closed).await?) {
+        let (mandant, partner) = (get(r, 1)?, get(r, 2)?);
+        records.push(StoredRecord {
+            id: get(r, 0)?,
+            mandant,
+            partner,
+            registersatz: shown::registersatz(opened?)?,
+        });
+    }
+    Ok(records)
 }

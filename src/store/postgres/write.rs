@@ -321,8 +321,8 @@ async fn traces(
             }
         }
     }
-    for Winner { work, .. } in winners.iter().filter(|winner| !winner.work.forgets.is_empty()) {
-        let gone: Vec<&[u8]> = work.forgets.iter().map(|key| &key[..]).collect();
+    for Winner { work, .. } in winners.iter().filter(|winner| !winner.work.clears.is_empty()) {
+        let gone: Vec<&[u8]> = work.clears.iter().map(|key| &key[..]).collect();
         remove::messages(tx, &gone, work.id).await?;
     }
     for Winner { work, .. } in winners.iter().filter(|winner| puts(winner.work).is_empty()) {

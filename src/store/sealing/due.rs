@@ -263,10 +263,6 @@ impl Item {
     }
 }
 
-/// The safe next step where a far end has told nothing of what was sent.
-pub const ASK_RECEIVER: &str =
-    "ask the receiver: where it arrived `parked arrived`, else `parked not-arrived`";
-
 /// How a row goes on of which a person says that it did not reach its receiver, by its state ([`decide::FAILED`] where it was not confirmed) and
 /// the destination that it is on; `None` where that is no word for a person to say.
 pub fn said_not_to_have_arrived(state: &str, from: &str, head: Option<&SendHead>) -> Option<Outcome> {

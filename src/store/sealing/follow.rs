@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use crate::store::contract::StoreError;
 use crate::store::decide::{CONFIRMED, FAILED, Look};
-use crate::store::follow::{Followed, Found, Looked};
+use crate::store::follow::{ASK_RECEIVER, Followed, Found, Looked};
 use crate::store::lane::Onward;
 use crate::store::sealing::content::{Opened, to_json};
-use crate::store::sealing::due::{ASK_RECEIVER, BY_A_PERSON, noted};
+use crate::store::sealing::due::{BY_A_PERSON, noted};
 use crate::store::sealing::heads::{SendHead, SendNote};
 use crate::store::sealing::values::{Stored, micros, time};
 

@@ -109,7 +109,7 @@ pub enum Closing {
     Block(Uuid),
     /// Of offices under keys, made before.
     About(Vec<String>, Vec<Tag>, i64),
-    /// Of offices, made and received before.
+    /// Of offices, received from the first moment on, made and received before the second.
     Office(Vec<String>, i64, i64),
 }
 
@@ -268,8 +268,8 @@ pub struct Work {
     pub wakes: Vec<Tag>,
     /// Children that it speaks of.
     pub subjects: Vec<Tag>,
-    /// Keys under which messages are forgotten.
-    pub forgets: Vec<Tag>,
+    /// Keys under which messages are cleared.
+    pub clears: Vec<Tag>,
     /// Hash of the content, for the audit trail.
     pub hash: [u8; 32],
 }
@@ -486,7 +486,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Op
         retrievals: effects.retrievals.clone(),
         wakes: effects.wakes.iter().map(search).collect(),
         subjects: effects.subjects.iter().map(search).collect(),
-        forgets: effects.forgets.iter().map(search).collect(),
+        clears: effects.clears.iter().map(search).collect(),
         hash: entry.content,
         mandant,
     })

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::effects::{Vorgang, VorgangState};
 use crate::envelope::{Stage, Verdict};
 use crate::register::objection::{Objection, Released, Why};
+use crate::register::record::Registersatz;
 use crate::register::vorgang::Akte;
 use crate::seal::key::sha256;
 use crate::store::contract::{Backlog, ListedSend, StoreError, UnderWay};
@@ -41,6 +42,16 @@ pub struct First {
     pub codes: String,
     /// Where its reply lies, if the message still exists.
     pub sealed: Option<i64>,
+}
+
+/// What is said where a record stands and its content or key does not.
+pub fn lost_record() -> StoreError {
+    StoreError::Corrupt("the key of a record of the mirror is missing".into())
+}
+
+/// The record of an opened content.
+pub fn registersatz(opened: Option<Opened>) -> Stored<Registersatz> {
+    from_json(&opened.ok_or_else(lost_record)?.body()?.ok_or_else(lost_record)?)
 }
 
 /// A row of an objection: office, delivery, why, type, made, since; when and by what it was closed; when, by whom and with which

@@ -15,7 +15,7 @@ use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::keys::SubjectKey;
 use crate::store::sealing::ledger::Deleted;
 use crate::store::sealing::prepare::{MirrorWork, SendWork, Work, claim_place};
-use crate::store::sealing::shown::First;
+use crate::store::sealing::shown::{First, lost_record};
 use crate::store::sealing::taking::Taking;
 use crate::store::sealing::values::{Stored, count, micros, sealing};
 use crate::store::sqlite::audit::{self, Change};
@@ -99,7 +99,7 @@ pub fn entry(
     if subject.is_none() || puts(work).is_empty() {
         remember_subjects(scene, work, inbox)?;
     }
-    for key in &work.forgets {
+    for key in &work.clears {
         remove::messages(scene, key, work.id)?;
     }
     let mut deltas = Deltas::new();
@@ -434,9 +434,7 @@ fn mirror(
                 .map_err(trouble)?;
             let row = match found {
                 Some((row, child, sealed)) => {
-                    let child = scene.keyring.subject(scene.connection, child)?.ok_or_else(|| {
-                        StoreError::Corrupt("the key of a record of the mirror is missing".into())
-                    })?;
+                    let child = scene.keyring.subject(scene.connection, child)?.ok_or_else(lost_record)?;
                     record.replace(scene.connection, sealed, &work.mandant, Some(&child))?;
                     let values = params![row, stamp, work.stamp.traceparent, work.id, micros(work.now), ende];
                     scene.run(sql!("mirror_change"), values)?;

@@ -16,13 +16,14 @@ use crate::effects::{Answer, Fact, Guard, GuardKey, Question, Stored as StoredRe
 use crate::envelope::Stage;
 use crate::register::aenderung::Gesucht;
 use crate::register::bestand::Bestand;
-use crate::register::record::{Kind, Registersatz};
+use crate::register::record::Kind;
 use crate::seal::index::Tag;
 use crate::store::contract::{Key as OnceKey, Stamp, StoreError};
-use crate::store::sealing::content::{Opened, Owner, from_json};
+use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::endet;
 use crate::store::sealing::orte::Orte;
 use crate::store::sealing::prepare::once;
+use crate::store::sealing::shown;
 use crate::store::sealing::values::{Stored, micros, stage_of, time};
 use crate::store::sqlite::guards::Moment;
 use crate::store::sqlite::keyring::Keyring;
@@ -236,9 +237,8 @@ fn opened(
         let (id, mandant, partner, sealed, changed): (Uuid, String, String, i64, i64) = get
             .query_row([row], |r| Ok((uuid(r.get(0)?)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)))
             .map_err(trouble)?;
-        let lost = || StoreError::Corrupt("the key of a record of the mirror is missing".into());
         let content = Opened::read(connection, keyring, sealed, Owner::new("mirror", id))?;
-        let mut registersatz: Registersatz = from_json(&content.ok_or_else(lost)?.body()?.ok_or_else(lost)?)?;
+        let mut registersatz = shown::registersatz(content)?;
         // A program before this one did not write it.
         registersatz.quelle.empfangen.get_or_insert(time(changed));
         opened.insert(row, StoredRecord { id, mandant, partner, registersatz });
@@ -254,10 +254,7 @@ fn orte(connection: &Connection, keyring: &Keyring, partner: &str) -> Stored<Vec
     while let Some(row) = rows.next().map_err(trouble)? {
         let owner = Owner::new("mirror", uuid(row.get(0).map_err(trouble)?).map_err(trouble)?);
         let sealed = row.get(3).map_err(trouble)?;
-        let lost = || StoreError::Corrupt("the key of a record of the mirror is missing".into());
-        let opened = Opened::read(connection, keyring, sealed, owner)?.ok_or_else(lost)?;
-        let registersatz: Registersatz = from_json(&opened.body()?.ok_or_else(lost)?)?;
-        found.add(&registersatz.kind);
+        found.add(&shown::registersatz(Opened::read(connection, keyring, sealed, owner)?)?.kind);
     }
     Ok(found.counted())
 }

@@ -8,7 +8,7 @@ use crate::effects::{Stored as StoredRecord, Vorgang};
 use crate::envelope::Stage;
 use crate::register::bestand::Bestand;
 use crate::seal::index::Tag;
-use crate::store::contract::{StoreError, View};
+use crate::store::contract::View;
 use crate::store::sealing::content::{Fresh, Opened, Owner, from_json};
 use crate::store::sealing::keys::SubjectKey;
 use crate::store::sealing::prepare::Work;
@@ -139,10 +139,8 @@ pub fn registersaetze(
     };
     let mut found = Vec::with_capacity(rows.len());
     for (id, mandant, partner, sealed) in rows {
-        let lost = || StoreError::Corrupt("the key of a record of the mirror is missing".into());
         let opened = Opened::read(scene.connection, scene.keyring, sealed, Owner::new("mirror", id))?;
-        let body = opened.ok_or_else(lost)?.body()?.ok_or_else(lost)?;
-        found.push(StoredRecord { id, mandant, partner, registersatz: from_json(&body)? });
+        found.push(StoredRecord { id, mandant, partner, registersatz: shown::registersatz(opened)? });
     }
     let ids: Vec<Uuid> = found.iter().map(|record| record.id).collect();
     house::protocol(scene, stage, view, "registersaetze", &ids)?;

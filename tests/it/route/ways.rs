@@ -2,26 +2,13 @@
 //! and which mailbox nobody empties, played in all variants.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use drehscheibe::app::cases;
 use drehscheibe::app::fit;
 use drehscheibe::app::place::Place;
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let into = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &into),
-            false => fs::copy(entry.path(), into).map(drop).unwrap(),
-        }
-    }
-}
+use crate::support::{copy, root};
 
 fn edit(file: &Path, from: &str, to: &str) {
     let text = fs::read_to_string(file).unwrap();

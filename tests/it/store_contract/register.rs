@@ -312,7 +312,7 @@ pub async fn what_is_forgotten_goes_with_what_it_sent_and_its_vorgang_stays(hous
     };
     assert_eq!(shown(store.essence().await.unwrap()), 3);
     let mut ended = delivery("a", "p", "ended");
-    ended.effects.forgets = vec![key("n")];
+    ended.effects.clears = vec![key("n")];
     ended.effects.sends = vec![send("c:court", None, "what became of it")];
     let ended = commit_one(&*store, ended).await;
     assert!(!opens(&*store, ids[0]).await && !opens(&*store, ids[1]).await, "nothing that came is left");

@@ -118,8 +118,8 @@ impl Jahr {
         let mut found = Vec::new();
         let tafeln = tafeln();
         let orte = &tafeln.gemeinden;
-        let open = keys::offen_gesucht(orte, &satz.kind, &satz.mutter);
-        for key in objection::asked(orte, &open, &satz.kind, &satz.mutter) {
+        let near = keys::near(&satz.kind, &satz.mutter);
+        for key in objection::asked(orte, &near, &satz.kind, &satz.mutter).under {
             found.extend(self.objections(Sought::Under(key)).await.iter().map(|one| one.delivery));
         }
         found
