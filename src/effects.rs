@@ -495,7 +495,8 @@ pub struct Effects {
     pub leads: Vec<Lead>,
     /// Whom to call; done whatever became of the message.
     pub calls: Vec<Call>,
-    /// Nothing of the delivery is of use to anybody here: once it is accepted, only its hash, its size and the moment are kept.
+    /// Nothing of the delivery is of use to anybody here: once it is accepted, only its hash, its size and the moment are kept. Said again
+    /// it is decided anew.
     pub forget: bool,
 }
 

@@ -53,10 +53,12 @@ pub fn ends_as(own: &str, first: &str) -> Option<String> {
     waited.then(|| first.to_owned())
 }
 
-/// How an entry stands to the message under one of its keys of idempotency; `own`: that message is the entry itself.
-pub fn by_key(own: bool, same_content: bool) -> Known {
+/// How an entry stands to the message under one of its keys of idempotency; `own`: that message is the entry itself; `forgot`: nothing of
+/// that message was of use to anybody here, and of the entry something is: what it says has its effect now.
+pub fn by_key(own: bool, same_content: bool, forgot: bool) -> Known {
     match (own, same_content) {
         (true, _) => Known::New,
+        (false, true) if forgot => Known::New,
         (false, true) => Known::Again,
         (false, false) => Known::Conflict,
     }
@@ -264,9 +266,11 @@ mod tests {
         assert_eq!(by_id(row(true, false), true), Known::Again);
         assert_eq!(by_id(row(true, true), false), Known::Again);
         assert_eq!(by_id(row(false, false), false), Known::Conflict);
-        assert_eq!(by_key(false, true), Known::Again);
-        assert_eq!(by_key(false, false), Known::Conflict);
-        assert_eq!(by_key(true, false), Known::New);
+        assert_eq!(by_key(false, true, false), Known::Again);
+        assert_eq!(by_key(false, true, true), Known::New);
+        assert_eq!(by_key(false, false, false), Known::Conflict);
+        assert_eq!(by_key(false, false, true), Known::Conflict);
+        assert_eq!(by_key(true, false, false), Known::New);
         assert_eq!(ends_as("waiting", "rejected").as_deref(), Some("rejected"));
         assert_eq!(ends_as("waiting", "waiting").as_deref(), Some("accepted"));
         assert_eq!(ends_as("parked", "accepted"), None);

@@ -209,13 +209,7 @@ async fn look(tx: &Tx<'_>, works: &[Work], open: &[usize]) -> Stored<There> {
         },
     )?;
     let keys = keys.iter().map(|r| {
-        let first = First {
-            id: get(r, 2)?,
-            conflict: get(r, 3)?,
-            state: get(r, 4)?,
-            codes: get(r, 5)?,
-            sealed: None,
-        };
+        let first = First::of_key(get(r, 2)?, get(r, 3)?, get(r, 4)?, get(r, 5)?);
         Ok((tag(get(r, 0)?)?, (get(r, 1)?, first)))
     });
     let mirror = mirror.iter().map(|r| {
@@ -240,8 +234,8 @@ async fn find(tx: &Tx<'_>, ids: &[Uuid]) -> Stored<HashMap<Uuid, Found>> {
         .iter()
         .map(|r| {
             let (nr, id): (i64, Uuid) = (get(r, 0)?, get(r, 1)?);
-            let first =
-                First { id, state: get(r, 2)?, conflict: get(r, 3)?, codes: get(r, 4)?, sealed: Some(nr) };
+            let (state, conflict, codes) = (get(r, 2)?, get(r, 3)?, get(r, 4)?);
+            let first = First { id, state, conflict, codes, sealed: Some(nr), forgot: false };
             Ok((id, Found { nr, content: get(r, 5)?, may_resume: get(r, 6)?, first }))
         })
         .collect()
@@ -336,7 +330,8 @@ fn under_keys<'a>(work: &Work, there: &'a There) -> Option<Result<&'a First, ()>
     let mut same = None;
     for key in &work.keys {
         let Some((content, first)) = there.keys.get(key) else { continue };
-        match decide::by_key(first.id == work.id, content[..] == work.content[..]) {
+        let forgot = first.forgot && !work.forgot;
+        match decide::by_key(first.id == work.id, content[..] == work.content[..], forgot) {
             Known::Conflict => return Some(Err(())),
             Known::Again => same = same.or(Some(first)),
             Known::New | Known::Orphan => {}

@@ -457,7 +457,7 @@ async fn keys(tx: &Tx<'_>, winners: &[Winner<'_>]) -> Stored<()> {
     let ids: Vec<Uuid> = works.iter().map(|w| w.id).collect();
     let conflicts: Vec<bool> = works.iter().map(|w| w.conflict).collect();
     let states: Vec<&str> = works.iter().map(|w| w.state.as_str()).collect();
-    let codes: Vec<&str> = works.iter().map(|w| w.codes.as_str()).collect();
+    let codes: Vec<&str> = works.iter().map(|w| w.codes_of_keys()).collect();
     let names: Vec<&[u8]> = keys.keys().copied().collect();
     let since: Vec<i64> = works.iter().map(|w| micros(w.now)).collect();
     let values: &[&(dyn tokio_postgres::types::ToSql + Sync)] =

@@ -23,6 +23,7 @@ use crate::store::sealing::content::{Fresh, Owner, to_json};
 use crate::store::sealing::endet;
 use crate::store::sealing::heads::{InboxNote, Letter, SealedHead, SealedReply, SendHead};
 use crate::store::sealing::keys::{Keys, MandantKey};
+use crate::store::sealing::shown::FORGOT;
 use crate::store::sealing::values::{Stored, micros};
 
 /// A change of the mirror, sealed.
@@ -202,6 +203,8 @@ pub struct Work {
     pub state: Inbound,
     /// Codes, joined by a space.
     pub codes: String,
+    /// Nothing of it is of use to anybody here: said again it may be.
+    pub forgot: bool,
     /// The type.
     pub message: Option<String>,
     /// The route.
@@ -282,6 +285,11 @@ impl SendWork {
 }
 
 impl Work {
+    /// What stands as its codes with its keys of idempotency.
+    pub fn codes_of_keys(&self) -> &str {
+        if self.forgot { FORGOT } else { &self.codes }
+    }
+
     /// The keys that the objections of this entry move.
     pub fn moved_by_objections(&self) -> impl Iterator<Item = &Tag> {
         self.objections.iter().flat_map(|change| match change {
@@ -439,6 +447,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Op
         content: keyring.once.tag_of(&[b"content", &entry.content]),
         state: entry.state,
         codes: codes.join(" "),
+        forgot: effects.forget && entry.state == Inbound::Accepted,
         message: entry.message.clone(),
         route: entry.route.clone(),
         received: envelope.head.received,

@@ -42,6 +42,21 @@ pub struct First {
     pub codes: String,
     /// Where its reply lies, if the message still exists.
     pub sealed: Option<i64>,
+    /// Nothing of it was of use to anybody here.
+    pub forgot: bool,
+}
+
+/// What stands as the codes of an accepted message with its keys, where nothing of it was of use to anybody here. Such a message has no
+/// codes, and this is none of a standard; the rows needed no column more.
+pub const FORGOT: &str = "vergessen";
+
+impl First {
+    /// As a key of idempotency says it.
+    pub fn of_key(id: Uuid, conflict: bool, state: String, codes: String) -> First {
+        let forgot = codes == FORGOT;
+        let codes = if forgot { String::new() } else { codes };
+        First { id, state, conflict, codes, sealed: None, forgot }
+    }
 }
 
 /// What is said where a record stands and its content or key does not.

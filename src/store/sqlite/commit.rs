@@ -78,7 +78,7 @@ pub fn entry(
                 work.id,
                 work.conflict,
                 work.state.as_str(),
-                work.codes,
+                work.codes_of_keys(),
                 micros(work.now)
             ],
         )?;
@@ -185,19 +185,13 @@ fn already(scene: &mut Scene<'_>, work: &Work, row: Option<&Row>) -> Stored<Opti
         let mut get = scene.connection.prepare_cached(sql!("idempotency_get")).map_err(trouble)?;
         let found = get
             .query_row([&key[..]], |r| {
-                let first = First {
-                    id: uuid(r.get(1)?)?,
-                    conflict: r.get(2)?,
-                    state: r.get(3)?,
-                    codes: r.get(4)?,
-                    sealed: None,
-                };
+                let first = First::of_key(uuid(r.get(1)?)?, r.get(2)?, r.get(3)?, r.get(4)?);
                 Ok((r.get::<_, Vec<u8>>(0)?, first))
             })
             .optional()
             .map_err(trouble)?;
         let Some((content, first)) = found else { continue };
-        match decide::by_key(first.id == work.id, content == work.content) {
+        match decide::by_key(first.id == work.id, content == work.content, first.forgot && !work.forgot) {
             Known::Conflict => return Ok(Some(Written::Done(Committed::Conflict))),
             Known::Again => same = same.or(Some(first)),
             Known::New | Known::Orphan => {}
@@ -229,6 +223,7 @@ fn again(scene: &Scene<'_>, work: &Work, id: Uuid) -> Stored<Written> {
             conflict: false,
             codes: String::new(),
             sealed: None,
+            forgot: false,
         })),
     }
 }
@@ -248,6 +243,7 @@ fn find(scene: &Scene<'_>, id: Uuid) -> Stored<Option<Row>> {
                 conflict: r.get(3)?,
                 codes: r.get(4)?,
                 sealed: Some(sealed),
+                forgot: false,
             },
         })
     })

@@ -40,7 +40,7 @@ impl Store {
         if decide::by_id(own, run.resumed.is_some()) == Known::Again {
             return Done::Again;
         }
-        if self.keys[letter] && decide::by_key(run.resumed.is_some(), true) == Known::Again {
+        if self.keys[letter] && decide::by_key(run.resumed.is_some(), true, false) == Known::Again {
             return Done::Again;
         }
         let waits = letter == SECOND && !run.found && run.resumed != Some(true);

@@ -3,7 +3,7 @@
 use drehscheibe::effects::{Fact, Outgoing, Question, Timer};
 use drehscheibe::envelope::{Inbound, Reply};
 use drehscheibe::rejection::{Fault, Rejection};
-use drehscheibe::store::contract::{Committed, Key, Scope, StoreError};
+use drehscheibe::store::contract::{Committed, Keep, Key, Scope, StoreError};
 use uuid::Uuid;
 
 use super::common::{
@@ -115,6 +115,37 @@ pub async fn repeats_get_the_first_verdict(house: &dyn House) {
     let store = open(house).await;
     let done = store.commit(vec![delivery("a", "p", "1")]).await.unwrap().remove(0);
     assert!(matches!(done, Committed::Again(verdict) if verdict.id == id && verdict.reply.is_some()));
+}
+
+pub async fn what_was_forgotten_is_decided_anew_once_it_is_of_use(house: &dyn House) {
+    let store = open(house).await;
+    let forgotten = |id: &str| {
+        let mut entry = delivery("a", "p", id);
+        (entry.keep, entry.effects.forget) = (Keep::HashOnly, true);
+        entry.keys.push(Key { class: "business", parts: vec!["one".into()] });
+        entry.content = [5; 32];
+        entry
+    };
+    let first = commit_one(&*store, forgotten("1")).await;
+    // Of no use again: the first verdict, and no row more.
+    let done = store.commit(vec![forgotten("2")]).await.unwrap().remove(0);
+    assert!(matches!(&done, Committed::Again(verdict) if verdict.id == first && verdict.codes.is_empty()));
+    let of_use = |id: &str| {
+        let mut entry = forgotten(id);
+        (entry.keep, entry.effects.forget) = (Keep::Original, false);
+        entry
+    };
+    let mut other = of_use("3");
+    other.content = [6; 32];
+    assert_eq!(store.commit(vec![other]).await.unwrap(), [Committed::Conflict]);
+    // By the transport's key as well as by that of its business.
+    let second = commit_one(&*store, of_use("1")).await;
+    assert_ne!(second, first);
+    for repeat in [of_use("4"), of_use("1"), forgotten("5")] {
+        let done = store.commit(vec![repeat]).await.unwrap().remove(0);
+        assert!(matches!(done, Committed::Again(verdict) if verdict.id == second));
+    }
+    assert_eq!(store.list(&Scope::Operator, all()).await.unwrap().len(), 2);
 }
 
 pub async fn other_content_is_a_conflict(house: &dyn House) {

@@ -29,7 +29,7 @@ macro_rules! store_contract {
         $crate::store_contract!(@each $name, $house,
             guards: guards_compare_and_bump guards_of_what_is_written_move_too guards_move_within_a_batch
                 repeats_get_the_first_verdict
-                other_content_is_a_conflict a_repeat_by_id_is_the_same_delivery
+                other_content_is_a_conflict what_was_forgotten_is_decided_anew_once_it_is_of_use a_repeat_by_id_is_the_same_delivery
                 callers_at_once_have_one_effect a_batch_is_stored_whole_or_not_at_all
                 what_failed_leaves_nothing;
             lanes: a_lane_keeps_order_and_is_leased_once what_leaves_says_what_it_is what_an_attempt_leaves_is_found_by_the_next_one a_stale_fence_is_refused
