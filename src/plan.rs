@@ -102,15 +102,14 @@ pub struct Plan {
     pub chooses: usize,
     /// Bounds.
     pub limits: Limits,
-    /// What stands against answers of what it takes; of a route that delivers only.
+    /// What stands against answers of what it takes, where something does.
     pub objects: Option<Arc<dyn Objects>>,
 }
 
 impl Plan {
-    /// Whether what this route takes are deliveries of a register: one of its steps delivers, and exactly then it was built with
-    /// what stands against answers.
+    /// Whether what this route takes are deliveries of a register: one of its steps delivers.
     pub fn delivers(&self) -> bool {
-        self.objects.is_some()
+        self.steps.iter().any(|planned| planned.step.delivers())
     }
 }
 

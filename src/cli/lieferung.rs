@@ -127,7 +127,7 @@ fn next(one: &Objection) -> &'static str {
             "a hint: if it is its own, the office delivers it anew with the right place and key; of others nothing"
         }
         Why::Unowned => {
-            "find the office, hand it on; then two persons with its Aktenzeichen: `lieferung freigeben`, by any connected office (`--jugendamt`)"
+            "of a parked message mend the cause and replay (`parked show`); else find the office, hand it on, then two persons with its Aktenzeichen: `lieferung freigeben`, by any connected office (`--jugendamt`)"
         }
     }
 }

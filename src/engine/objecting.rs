@@ -32,7 +32,7 @@ impl Outcome<'_> {
     }
 }
 
-/// What a delivery that could be read says, by the route that delivers such messages of this partner, wherever it came in.
+/// What a delivery that could be read says, by the route that takes such messages of this partner and knows of any, wherever it came in.
 pub fn read(
     ground: &Ground,
     identity: &Identity,
@@ -40,7 +40,9 @@ pub fn read(
     outcome: &Outcome<'_>,
 ) -> Objected {
     let Some(partner) = counted(ground, Some(identity)) else { return Objected::default() };
-    let Some(hook) = delivers(&ground.set, partner, identity) else { return Objected::default() };
+    let takes = |plan: &&std::sync::Arc<Plan>| takes(plan, partner, identity);
+    let hook = ground.set.plans.iter().filter(takes).find_map(|plan| plan.objects.as_deref());
+    let Some(hook) = hook else { return Objected::default() };
     taken(ground, hook.read(&settling(ground, partner, Some(identity), outcome), record, answers))
 }
 
@@ -116,16 +118,19 @@ fn counted<'a>(ground: &'a Ground, identity: Option<&Identity>) -> Option<&'a st
 
 /// What says so of the route that delivers such messages of a partner, wherever they come in; `None` where none does.
 pub fn delivers<'a>(set: &'a PlanSet, partner: &str, identity: &Identity) -> Option<&'a dyn Objects> {
-    set.plans.iter().find_map(|plan| {
-        let takes = plan.accept.iter().any(|accept| {
-            accept.message == identity.message && accept.partners.iter().any(|known| known == partner)
-        });
-        plan.objects.as_deref().filter(|_| takes)
-    })
+    let mut all = set.plans.iter().filter(|plan| takes(plan, partner, identity));
+    all.find_map(|plan| plan.objects.as_deref().filter(|_| plan.delivers()))
+}
+
+/// Whether a route takes such messages of a partner, wherever they come in.
+fn takes(plan: &Plan, partner: &str, identity: &Identity) -> bool {
+    let of = |partners: &[String]| partners.iter().any(|known| known == partner);
+    plan.accept.iter().any(|accept| accept.message == identity.message && of(&accept.partners))
 }
 
 fn delivers_here<'a>(set: &'a PlanSet, partner: &str, binding: &'a str) -> Option<&'a dyn Objects> {
-    set.by_binding(binding).find_map(|(plan, _)| plan.objects.as_deref().filter(|_| admits(plan, partner)))
+    let here = |plan: &Plan| plan.delivers() && admits(plan, partner);
+    set.by_binding(binding).find_map(|(plan, _)| plan.objects.as_deref().filter(|_| here(plan)))
 }
 
 /// Whether a route takes anything of a partner.

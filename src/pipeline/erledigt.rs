@@ -87,9 +87,8 @@ impl Erledigt {
         let mut notice = keys::hinweis(&id.hyphenated().to_string());
         let mut questions =
             vec![Question::Objections(Sought::Delivery(id)), Question::Vorgang(notice.clone())];
-        if !message.answered(&questions) {
-            return Ok(Flow::Ask(questions));
-        }
+        let named = id.hyphenated().to_string();
+        let Some(tasks) = tasks(message, &mut questions, &named) else { return Ok(Flow::Ask(questions)) };
         let (mut found, mut vorgang) = match (message.fact(0), message.fact(1)) {
             (Some(Fact::Objections(found)), Some(Fact::Vorgang(vorgang))) => (found.clone(), vorgang.clone()),
             _ => return Err(foreign_answers()),
@@ -102,32 +101,69 @@ impl Erledigt {
                 Some(_) => return Err(foreign_answers()),
             }
         }
+        if vorgang.is_none() && !tasks.is_empty() {
+            // Named by the UUID of a change of persons: the one of its tasks that persons end.
+            let first = questions.len();
+            let task = |id: &Uuid| keys::hinweis(&id.hyphenated().to_string());
+            questions.extend(tasks.iter().map(|id| Question::Vorgang(task(id))));
+            questions.extend(tasks.iter().map(|id| Question::Objections(Sought::Delivery(*id))));
+            if !message.answered(&questions) {
+                return Ok(Flow::Ask(questions));
+            }
+            let (aemter, now) = (&self.tafeln.aemter, message.now());
+            let by_persons = |owner: &str| {
+                !hinweis::closable(aemter, &self.reach, owner, now)
+                    || aemter.gehoert(owner, &message.sender.id, tag(now))
+            };
+            let open = tasks.iter().enumerate().filter_map(|(nth, id)| match message.fact(first + nth) {
+                Some(Fact::Vorgang(Some(one))) if one.state.open() && by_persons(&one.owner) => {
+                    Some((nth, task(id), one.clone()))
+                }
+                _ => None,
+            });
+            let open: Vec<(usize, SearchKey, Vorgang)> = open.collect();
+            if open.len() > 1 {
+                return Err(refused(Fault::Other, "kennung-mehrdeutig", SEVERAL));
+            }
+            for (nth, key, one) in open {
+                if let Some(Fact::Objections(more)) = message.fact(first + tasks.len() + nth) {
+                    found.extend(more.iter().cloned());
+                }
+                (notice, vorgang) = (key, Some(one));
+            }
+        }
         // What stands against answers for a notice is named by its own id or by ours of its delivery.
         let ids = once([id].into_iter().chain(vorgang.iter().flat_map(deliveries)));
         for other in ids.iter().filter(|other| **other != id) {
+            if questions.contains(&Question::Objections(Sought::Delivery(*other))) {
+                continue;
+            }
             match also(message, &mut questions, Question::Objections(Sought::Delivery(*other))) {
                 None => return Ok(Flow::Ask(questions)),
                 Some(Fact::Objections(more)) => found.extend(more.iter().cloned()),
                 Some(_) => return Err(foreign_answers()),
             }
         }
+        let no_task = vorgang.is_none();
         let now = message.now();
         let am = tag(now);
         let own = |one: &Objection| {
             one.closed.is_none() && self.tafeln.aemter.gehoert(&one.amt, &message.sender.id, am)
         };
-        // A notice that no connected office owns is nobody's; which office dealt with it the Aktenzeichen says. That of a court is also ended
-        // in the name of its office.
+        // A notice that no connected office owns is nobody's; which office dealt with it the Aktenzeichen says. That of a court, a task of a
+        // change of persons, and what shares its id with one, are also ended in the name of their office.
         let task = vorgang.filter(|vorgang| {
             let open = vorgang.state.open() && vorgang.akte.art == hinweis::ENTRY.word;
             let by_persons = !hinweis::closable(&self.tafeln.aemter, &self.reach, &vorgang.owner, now);
-            let of_court = vorgang.akte.rueckmeldung.is_some();
+            let listed = vorgang.akte.rueckmeldung.is_some() || of_change(vorgang) || !tasks.is_empty();
             let own = || self.tafeln.aemter.gehoert(&vorgang.owner, &message.sender.id, am);
-            open && (by_persons || (of_court && own()))
+            open && (by_persons || (listed && own()))
         });
+        // A change of persons that lies here without its effect is nobody's as well, and has no task.
+        let unowned = |one: &Objection| no_task && one.closed.is_none() && one.why == Why::Unowned;
         let open = found.iter().find(|one| match task {
             Some(_) => one.closed.is_none(),
-            None => own(one),
+            None => own(one) || unowned(one),
         });
         if open.is_none() && task.is_none() {
             let text = "Unter dieser Kennung ist keine offene Lieferung dieser Stelle bekannt.";
@@ -175,6 +211,80 @@ impl Erledigt {
     }
 }
 
+/// What an id means besides the notice and the delivery that stand under it.
+enum Meant {
+    /// More has to be known first.
+    Ask,
+    /// What stands under the id itself.
+    Itself,
+    /// The task of a change of persons.
+    Task(SearchKey, Box<Vorgang>),
+}
+
+impl Erledigt {
+    /// The one notice that the sender means with the UUID of a change of persons: of its tasks, and a notice that stands under the same id,
+    /// the one that is the sender's to end.
+    fn task(
+        &self,
+        message: &Message,
+        questions: &mut Vec<Question>,
+        (id, notice): (&str, &SearchKey),
+    ) -> Result<Meant, Trouble> {
+        let Some(tasks) = tasks(message, questions, id) else { return Ok(Meant::Ask) };
+        let tasks: Vec<SearchKey> =
+            tasks.iter().map(|id| keys::hinweis(&id.hyphenated().to_string())).collect();
+        let first = questions.len();
+        questions.extend(tasks.iter().cloned().map(Question::Vorgang));
+        if !message.answered(questions) {
+            return Ok(Meant::Ask);
+        }
+        if tasks.is_empty() {
+            return Ok(Meant::Itself);
+        }
+        let known = |nth: usize, key: &SearchKey| match message.fact(nth) {
+            Some(Fact::Vorgang(Some(found))) if found.akte.art == hinweis::ENTRY.word => {
+                Some((key.clone(), found.clone()))
+            }
+            _ => None,
+        };
+        let of_tasks = tasks.iter().enumerate().filter_map(|(nth, key)| known(first + nth, key));
+        let am = tag(message.now());
+        let own =
+            |vorgang: &Vorgang| responsible(&self.tafeln.aemter, &vorgang.owner, &message.sender.id, am);
+        let own: Vec<(SearchKey, Vorgang)> =
+            known(0, notice).into_iter().chain(of_tasks).filter(|(_, vorgang)| own(vorgang)).collect();
+        let mut open = own.iter().filter(|(_, vorgang)| vorgang.state.open());
+        match (open.next(), open.next()) {
+            (Some(_), Some(_)) => Err(refused(Fault::Other, "kennung-mehrdeutig", SEVERAL)),
+            (Some((key, vorgang)), None) => Ok(Meant::Task(key.clone(), Box::new(vorgang.clone()))),
+            (None, _) => match own.into_iter().next() {
+                Some((key, vorgang)) => Ok(Meant::Task(key, Box::new(vorgang))),
+                None => {
+                    let text = "Für diesen Hinweis ist eine andere Stelle zuständig.";
+                    Err(refused(Fault::Authority, "nicht-zustaendig", text))
+                }
+            },
+        }
+    }
+}
+
+/// What an office is told that names what several senders named so.
+const SEVERAL: &str = "Unter dieser Kennung liegen mehrere Mitteilungen für Sie vor. Bitte nennen Sie die Kennung aus Ihrer Tagesliste; \
+     steht die Mitteilung dort nicht, wenden Sie sich bitte an den Betrieb.";
+
+/// The tasks of a change of persons with this UUID; `None`: it has to be asked first.
+fn tasks(message: &Message, questions: &mut Vec<Question>, uuid: &str) -> Option<Vec<Uuid>> {
+    match also(message, questions, Question::Vorgang(keys::aenderung(uuid)))? {
+        Fact::Vorgang(Some(alias)) => Some(alias.akte.offen.clone()),
+        _ => Some(Vec::new()),
+    }
+}
+
+fn unknown() -> Trouble {
+    let text = "Unter dieser Kennung ist weder ein Hinweis noch eine offene Lieferung bekannt.";
+    refused(Fault::Other, "hinweis-unbekannt", text)
+}
+
 fn foreign_answers() -> Trouble {
     Trouble::Ours("erledigt got other answers than it asked for".to_owned())
 }
@@ -185,11 +295,15 @@ fn also<'m>(message: &'m Message, questions: &mut Vec<Question>, more: Question)
     message.answered(questions).then(|| message.fact(questions.len() - 1)).flatten()
 }
 
+/// Whether it is the task of a change of persons: that has its own id.
+fn of_change(vorgang: &Vorgang) -> bool {
+    vorgang.akte.nummer == Some(vorgang.id)
+}
+
 /// The ids under which a notice stands against answers: ours of its delivery or task, and that of a court its own.
 fn deliveries(vorgang: &Vorgang) -> impl Iterator<Item = Uuid> + use<> {
     let owed = vorgang.akte.rueckmeldung.as_ref();
-    // That of a task is its own.
-    let ours = vorgang.akte.nummer.filter(|nummer| owed.is_some() || *nummer == vorgang.id);
+    let ours = vorgang.akte.nummer.filter(|_| owed.is_some() || of_change(vorgang));
     ours.into_iter().chain(owed.and_then(|owed| Uuid::try_parse(owed.uuid.trim()).ok()))
 }
 
@@ -258,20 +372,26 @@ impl Step for Erledigt {
         // A delivery is named by our id of it, which its rejection and the daily list tell.
         let delivery = Uuid::try_parse(id.trim()).ok();
         questions.extend(delivery.map(|id| Question::Objections(Sought::Delivery(id))));
-        if !message.answered(&questions) {
-            return Ok(Flow::Ask(questions));
-        }
-        let Some(Fact::Vorgang(Some(mut vorgang))) = message.fact(0).cloned() else {
-            return match (delivery, message.fact(1).cloned()) {
-                (Some(id), Some(Fact::Objections(found))) if !found.is_empty() && !declined => {
-                    self.delivery(message, id, &found)
-                }
-                _ => {
-                    let text =
-                        "Unter dieser Kennung ist weder ein Hinweis noch eine offene Lieferung bekannt.";
-                    Err(refused(Fault::Other, "hinweis-unbekannt", text))
-                }
-            };
+        let task = match self.task(message, &mut questions, (&id, &key))? {
+            Meant::Ask => return Ok(Flow::Ask(questions)),
+            Meant::Task(key, vorgang) => Some((key, *vorgang)),
+            Meant::Itself => None,
+        };
+        let named = message.fact(0).cloned();
+        let mut vorgang = match (task, named) {
+            (Some((task, vorgang)), _) => {
+                key = task;
+                vorgang
+            }
+            (None, Some(Fact::Vorgang(Some(vorgang)))) => vorgang,
+            (None, _) => {
+                return match (delivery, message.fact(1).cloned()) {
+                    (Some(id), Some(Fact::Objections(found))) if !found.is_empty() && !declined => {
+                        self.delivery(message, id, &found)
+                    }
+                    _ => Err(unknown()),
+                };
+            }
         };
         if let Some(notice) = leads_to_notice(&vorgang) {
             // Named by our id of it, as the daily list does.
@@ -290,7 +410,8 @@ impl Step for Erledigt {
             return Err(refused(Fault::Authority, "nicht-zustaendig", text));
         }
         if declined && vorgang.akte.rueckmeldung.is_none() && vorgang.state.open() {
-            let text = "Eine Ablehnung ist für diesen Hinweis nicht vorgesehen.";
+            let text =
+                "Eine Ablehnung ist für diesen Hinweis nicht vorgesehen; bitte melden Sie ihn als erledigt.";
             return Err(refused(Fault::Other, "ablehnung-nicht-vorgesehen", text));
         }
         // What lists a notice by its own id; of an office that was connected since.
@@ -442,6 +563,58 @@ mod tests {
         assert_eq!(said(ABGELEHNT, ONE, &mut world).0, Err("S999 ablehnung-nicht-vorgesehen".into()));
         assert_eq!(open(&world), 1);
         assert_eq!(said(ABGELEHNT, TWO, &mut world).0, Err("S999 hinweis-unbekannt".into()));
+    }
+
+    #[test]
+    fn the_uuid_of_a_change_of_persons_means_the_senders_own_task_and_of_several_none() {
+        let mut world = World::new();
+        let task = |uuid: &str, owner: &str, world: &mut World| {
+            notice(uuid, world);
+            let mut one = world.remove(&GuardKey(keys::hinweis(uuid))).unwrap();
+            (one.owner, one.akte.nummer) = (owner.into(), Some(one.id));
+            let id = one.id;
+            world.insert(GuardKey(keys::hinweis(&id.to_string())), one);
+            id
+        };
+        let third = TWO.replace("42", "44");
+        let mut ids =
+            vec![task(ONE, "jugendamt-bremen", &mut world), task(TWO, "jugendamt-hamburg", &mut world)];
+        let named = TWO.replace("42", "43");
+        let alias = |offen: &[Uuid]| Vorgang {
+            id: Uuid::from_u128(3),
+            owner: String::new(),
+            state: VorgangState::BeimJugendamt,
+            deadline: None,
+            akte: crate::register::vorgang::Akte {
+                art: ALIAS.into(),
+                offen: offen.to_vec(),
+                ..Default::default()
+            },
+        };
+        world.insert(GuardKey(keys::aenderung(&named)), alias(&ids));
+        let stands = |id: Uuid, world: &World| world[&GuardKey(keys::hinweis(&id.to_string()))].state;
+        let foreign = close(Some(&named), "jugendamt-kiel", &mut world);
+        assert_eq!(foreign, Err("T070 nicht-zustaendig".into()));
+        assert_eq!(said(ABGELEHNT, &named, &mut world).0, Err("S999 ablehnung-nicht-vorgesehen".into()));
+        assert_eq!(close(Some(&named.to_uppercase()), "jugendamt-bremen", &mut world), Ok(()));
+        assert_eq!(stands(ids[0], &world), VorgangState::Zugestellt);
+        assert_eq!(stands(ids[1], &world), VorgangState::BeimJugendamt);
+        let again = close(Some(&named), "jugendamt-bremen", &mut world);
+        assert_eq!(again, Err("S999 hinweis-beendet".into()));
+        // Another sender used the same UUID, for a register of Hamburg: only the id in the daily list tells the two apart.
+        ids.push(task(&third, "jugendamt-hamburg", &mut world));
+        world.insert(GuardKey(keys::aenderung(&named)), alias(&ids));
+        let several = close(Some(&named), "jugendamt-hamburg", &mut world);
+        assert_eq!(several, Err("S999 kennung-mehrdeutig".into()));
+        assert_eq!(close(Some(&ids[2].to_string()), "jugendamt-hamburg", &mut world), Ok(()));
+        assert_eq!(close(Some(&named), "jugendamt-hamburg", &mut world), Ok(()));
+        assert_eq!(open(&world), 0);
+        // And a notice of another kind under the same id.
+        notice(&named, &mut world);
+        ids.push(task(&TWO.replace("42", "45"), "jugendamt-bremen", &mut world));
+        world.insert(GuardKey(keys::aenderung(&named)), alias(&ids));
+        let several = close(Some(&named), "jugendamt-bremen", &mut world);
+        assert_eq!(several, Err("S999 kennung-mehrdeutig".into()));
     }
 
     #[test]

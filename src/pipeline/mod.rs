@@ -17,6 +17,7 @@ pub mod freigabe;
 pub mod gegenprobe;
 pub mod hinweis;
 pub mod jugendamt;
+pub mod liegt;
 pub mod limits;
 pub mod marke;
 pub mod mirror;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use crate::effects::{Vorgang, VorgangChange};
+use crate::effects::{Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
 use crate::pipeline::alias::ALIAS;
 use crate::pipeline::{hinweis, offene};
@@ -13,6 +13,7 @@ use crate::register::fristen::satz_endet;
 use crate::register::gemeinden::Gemeinden;
 use crate::register::keys::{self, SearchKey};
 use crate::register::objection::{self, MADE_OF_NOTICE, ObjectionChange, Opening, Why};
+use crate::register::once::once;
 use crate::register::record::{Kind, Mutter};
 use crate::register::vorgang::Akte;
 use crate::rejection::{Fault, Rejection};
@@ -39,6 +40,12 @@ pub fn all_of(paare: &[Paar<'_>], keys: impl Fn(Option<&Kind>, &Mutter) -> Vec<S
 /// The keys under which a notice is open as a Vorgang.
 pub fn open_under(orte: &Gemeinden, paare: &[Paar<'_>]) -> Vec<SearchKey> {
     all_of(paare, |kind, mutter| keys::hinweis_unter(orte, kind, mutter))
+}
+
+/// The keys under which whoever asks as this mother is met, although her day is known in part or not at all.
+pub fn of_hidden(orte: &Gemeinden, mutter: &Mutter) -> Vec<SearchKey> {
+    let days = keys::ihre_tage(None, mutter);
+    if mutter.geburtsdatum.jahr > 0 { days } else { keys::offen(orte, None, mutter) }
 }
 
 /// What stands against answers for a notice of these, also under the near keys and each day of a date that is known in part. Nothing that
@@ -85,6 +92,26 @@ pub fn leads_to(message: &Message, vorgang: &Vorgang, name: &str, to: &str) -> V
         ..Akte::default()
     };
     VorgangChange { key: keys::hinweis(name), vorgang: Vorgang { akte, ..vorgang.clone() } }
+}
+
+/// What leads from the UUID of a change of persons to its tasks, by their ids, and to those that stood there before: other senders may have
+/// used the same UUID, and none of them is told.
+pub fn leads_to_tasks(message: &Message, before: Option<&Vorgang>, tasks: &[Uuid]) -> VorgangChange {
+    let stood = before.iter().flat_map(|alias| &alias.akte.offen);
+    let offen = once(stood.chain(tasks).copied());
+    let vorgang = Vorgang {
+        id: message.derived_id("aenderung"),
+        owner: String::new(),
+        state: VorgangState::BeimJugendamt,
+        deadline: None,
+        akte: Akte {
+            art: ALIAS.to_owned(),
+            nummer: Some(message.envelope.head.id),
+            offen,
+            ..Akte::default()
+        },
+    };
+    VorgangChange { key: keys::aenderung(&message.record.kopf.nachrichten_uuid), vorgang }
 }
 
 /// The record of a task: what whoever ends it has to know, and of the persons nothing but blind words.

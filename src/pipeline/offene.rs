@@ -127,8 +127,8 @@ fn told(one: &Objection) -> Value {
     let (grund, weg) = match one.why {
         Why::Parked if one.of_notice() => (
             "Mitteilung",
-            "Die Mitteilung einer anderen Stelle wartet auf Sie: Bitte melden Sie diese Kennung als erledigt; die eines Gerichts oder Notars \
-             erledigt oder abgelehnt.",
+            "Die Mitteilung einer anderen Stelle wartet auf Sie: Bitte melden Sie diese Kennung als erledigt, auch wenn die Mitteilung selbst eine \
+             andere trägt; nur die eines Gerichts oder Notars kann auch abgelehnt werden.",
         ),
         Why::Unreadable if one.of_notice() => (
             "Mitteilung ohne ausreichende Angaben",

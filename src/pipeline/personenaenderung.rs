@@ -1,6 +1,6 @@
 //! The verb `personenaenderung`: a Meldebehörde or a Standesamt says that persons moved, have another name, married, were adopted or died.
 //! Each Geburts-Jugendamt whose register it concerns gets a task, and until that is ended nothing about child and mother is answered
-//! automatically. Changes and deletes no Registersatz (rules.md 8), and of what concerns nobody nothing is kept but hash and moment.
+//! automatically. Who cannot be looked for is a task of nobody, for a person of the operator. Changes and deletes no Registersatz (rules.md 8), and of what concerns nobody nothing is kept but hash and moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,15 +10,18 @@ use uuid::Uuid;
 
 use crate::effects::{Fact, Question, Retrieval, Stored, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
+use crate::pipeline::liegt::Liegt;
 use crate::pipeline::notice::{self, Paar};
-use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
+use crate::pipeline::step::{
+    Bench, Building, Entry, Flow, Objects, Place, Reach, SettingFault, Step, Trouble,
+};
 use crate::pipeline::{hinweis, settings};
 use crate::register::aemter::tag;
-use crate::register::aenderung::{beteiligte, betrifft, gesucht};
+use crate::register::aenderung::{beteiligte, betrifft, gesucht, unauffindbar};
 use crate::register::keys::{self, SearchKey};
 use crate::register::objection::Why;
 use crate::register::once::once;
-use crate::register::record::{Person, Registersatz};
+use crate::register::record::{Mutter, Person, Registersatz};
 use crate::register::tafeln::Tafeln;
 use crate::register::tatsachen::geburtsort;
 use crate::rejection::{Fault, Rejection};
@@ -59,10 +62,13 @@ fn foreign_answers() -> Trouble {
 }
 
 /// The task of one office.
+#[derive(Default)]
 struct Aufgabe {
     office: String,
     id: Uuid,
     saetze: Vec<Registersatz>,
+    /// Possible mothers that nothing could be looked for.
+    unauffindbar: Vec<Mutter>,
 }
 
 impl Aufgabe {
@@ -76,29 +82,33 @@ impl Step for Personenaenderung {
         ENTRY.word
     }
 
+    fn objects(&self) -> Option<Arc<dyn Objects>> {
+        Some(Arc::new(Liegt { tafeln: self.tafeln.clone() }))
+    }
+
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
+        let (personen, heute) = (beteiligte(&message.record), tag(message.now()));
         let betroffene = match message.betroffene.take() {
             Some(known) => known,
             None => {
                 notice::own_sender(message)?;
-                let personen = beteiligte(&message.record);
                 if personen.len() > MOST {
                     let text = "Die Nachricht nennt mehr Personen, als zu einer Änderung gehören.";
                     return Err(refused("zu-viele-beteiligte", text));
                 }
-                let sought = gesucht(&personen, tag(message.now()));
-                if sought.keys.is_empty() && sought.enden.is_empty() && !datiert(&personen) {
+                if !datiert(&personen) {
                     let text = "Die Nachricht nennt zu keiner Person ein Geburtsdatum.";
                     return Err(refused("angaben-fehlen", text));
                 }
-                let questions = vec![Question::Whoever(Box::new(sought))];
+                let questions = vec![Question::Whoever(Box::new(gesucht(&personen, heute)))];
                 if !message.answered(&questions) {
                     return Ok(Flow::Ask(questions));
                 }
                 let Some(Fact::Mirror(found)) = message.fact(0) else { return Err(foreign_answers()) };
-                let orte = &self.tafeln.gemeinden;
-                let met =
-                    |one: &&Stored| personen.iter().any(|person| betrifft(orte, person, &one.registersatz));
+                let (orte, aenderung) = (&self.tafeln.gemeinden, message.record.aenderung.as_ref());
+                let met = |one: &&Stored| {
+                    personen.iter().any(|person| betrifft(orte, aenderung, person, &one.registersatz))
+                };
                 let met: Vec<Stored> = found.iter().filter(met).cloned().collect();
                 // Each record that was opened was looked at, whoever it is of.
                 let records: Vec<Uuid> = found.iter().map(|one| one.id).collect();
@@ -108,13 +118,14 @@ impl Step for Personenaenderung {
                 met
             }
         };
-        if betroffene.is_empty() {
+        let hidden = unauffindbar(&personen, heute);
+        if betroffene.is_empty() && hidden.is_empty() {
             message.values.insert(BETROFFEN, WORDS[1].to_owned());
             message.effects.forget = true;
             message.betroffene = Some(betroffene);
             return Ok(Flow::Next);
         }
-        let flow = self.offen(message, &betroffene);
+        let flow = self.offen(message, &betroffene, hidden);
         message.betroffene = Some(betroffene);
         flow
     }
@@ -126,25 +137,32 @@ fn datiert(personen: &[Person]) -> bool {
 
 impl Personenaenderung {
     /// Whose task it is, in the order of the offices; what no office can be named for is one of nobody.
-    fn aufgaben(&self, message: &Message, betroffene: &[Stored]) -> Vec<Aufgabe> {
+    fn aufgaben(&self, message: &Message, betroffene: &[Stored], hidden: Vec<Mutter>) -> Vec<Aufgabe> {
         let am = tag(message.now());
-        let mut by_office: BTreeMap<String, Vec<Registersatz>> = BTreeMap::new();
+        let mut by_office: BTreeMap<String, Aufgabe> = BTreeMap::new();
         for one in betroffene {
             let of_place =
                 geburtsort(&one.registersatz.kind, &self.tafeln, am).amt().map(|amt| amt.id.clone());
             let of_delivery = || self.tafeln.aemter.heutige(&one.partner, am).map(str::to_owned);
             let office = of_place.or_else(of_delivery).unwrap_or_default();
-            by_office.entry(office).or_default().push(one.registersatz.clone());
+            by_office.entry(office).or_default().saetze.push(one.registersatz.clone());
+        }
+        if !hidden.is_empty() {
+            by_office.entry(String::new()).or_default().unauffindbar = hidden;
         }
         let id = |office: &str| message.derived_id(&format!("{}:{office}", ENTRY.word));
-        let task =
-            |(office, saetze): (String, Vec<Registersatz>)| Aufgabe { id: id(&office), office, saetze };
+        let task = |(office, task): (String, Aufgabe)| Aufgabe { id: id(&office), office, ..task };
         by_office.into_iter().map(task).collect()
     }
 
     /// The tasks, once it is known what stands where they are to stand.
-    fn offen(&self, message: &mut Message, betroffene: &[Stored]) -> Result<Flow, Trouble> {
-        let aufgaben = self.aufgaben(message, betroffene);
+    fn offen(
+        &self,
+        message: &mut Message,
+        betroffene: &[Stored],
+        hidden: Vec<Mutter>,
+    ) -> Result<Flow, Trouble> {
+        let aufgaben = self.aufgaben(message, betroffene, hidden);
         let orte = &self.tafeln.gemeinden;
         let mut under: BTreeMap<SearchKey, Vec<Uuid>> = BTreeMap::new();
         for aufgabe in &aufgaben {
@@ -152,10 +170,9 @@ impl Personenaenderung {
                 under.entry(key).or_default().push(aufgabe.id);
             }
         }
-        // The office reads the id of the message in what it gets; where several do, each ends its own task by the id in its daily list.
-        let uuid = message.record.kopf.nachrichten_uuid.clone();
-        let named = keys::hinweis(&uuid);
-        let mut questions = vec![Question::Vorgang(named.clone())];
+        // An office reads the id of the message in what it gets, and ends its own task by it.
+        let named = keys::aenderung(&message.record.kopf.nachrichten_uuid);
+        let mut questions = vec![Question::Vorgang(named)];
         questions.extend(under.keys().cloned().map(Question::Vorgang));
         // That these records still stand is what it rests on.
         let records: BTreeSet<Uuid> = betroffene.iter().map(|one| one.id).collect();
@@ -163,18 +180,15 @@ impl Personenaenderung {
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
         }
-        if let Some(Fact::Vorgang(Some(_))) = message.fact(0) {
-            return Err(refused("uuid-vergeben", "Ein anderer Hinweis trägt bereits diese nachrichtenUUID."));
-        }
+        let Some(Fact::Vorgang(before)) = message.fact(0) else { return Err(foreign_answers()) };
+        let ids: Vec<Uuid> = aufgaben.iter().map(|aufgabe| aufgabe.id).collect();
+        let alias = notice::leads_to_tasks(message, before.as_ref(), &ids);
+        message.effects.vorgaenge.push(alias);
         let changes = hinweis::opened(message, 1, under.into_iter().collect())?;
         message.effects.vorgaenge.extend(changes);
         let mut offices = Vec::new();
         for aufgabe in aufgaben.iter().rev() {
             let change = self.aufgabe(message, aufgabe);
-            if let [_] = aufgaben.as_slice() {
-                let alias = notice::leads_to(message, &change.vorgang, &uuid, &aufgabe.id.to_string());
-                message.effects.vorgaenge.push(alias);
-            }
             message.audit("hinweis.offen", &[("hinweis", &aufgabe.id.to_string())]);
             offices.push(aufgabe.office.clone());
             message.keep_vorgang(change);
@@ -184,6 +198,10 @@ impl Personenaenderung {
         message.weitere_aemter = offices;
         let saetze = betroffene.iter().map(|one| &one.registersatz);
         message.effects.subjects = once(saetze.map(|satz| keys::child(&satz.kind, &satz.mutter)));
+        if let (true, [task]) = (betroffene.is_empty(), aufgaben.as_slice()) {
+            // No record takes with it what came: its task does when it ends.
+            message.effects.subjects.push(keys::hinweis(&task.id.to_string()));
+        }
         message.values.insert(BETROFFEN, WORDS[0].to_owned());
         Ok(Flow::Next)
     }
@@ -197,7 +215,10 @@ impl Personenaenderung {
             true => (aufgabe.office.as_str(), Why::Parked),
             false => ("", Why::Unowned),
         };
-        let opening = notice::opening(message, orte, (amt, why), (aufgabe.id, aufgabe.id), &paare);
+        let mut opening = notice::opening(message, orte, (amt, why), (aufgabe.id, aufgabe.id), &paare);
+        let hidden = aufgabe.unauffindbar.iter().flat_map(|mutter| notice::of_hidden(orte, mutter));
+        opening.under =
+            opening.under.into_iter().chain(hidden).collect::<BTreeSet<_>>().into_iter().collect();
         notice::open(message, opening, closable);
         let vorgang = Vorgang {
             id: aufgabe.id,
@@ -350,6 +371,47 @@ mod tests {
     }
 
     #[test]
+    fn whoever_cannot_be_looked_for_is_a_task_of_nobody_and_is_met_by_her_request() {
+        let mirror = [stored(1, "Bremen")];
+        let mut person = person_of(&mirror[0].registersatz.mutter);
+        person.geburtsdatum = person.geburtsdatum.map(|datum| TeilDatum { monat: None, tag: None, ..datum });
+        let mut message = change(vec![person]);
+        assert_eq!(run(&mut message, &[], &|_| None), Ok(Flow::Next));
+        assert_eq!((message.values[BETROFFEN].as_str(), message.effects.forget), ("ja", false));
+        let own = message.vorgang.clone().unwrap();
+        assert_eq!((own.vorgang.owner.as_str(), own.vorgang.state), ("", VorgangState::BeimJugendamt));
+        let [ObjectionChange::Open(opening)] = message.effects.objections.as_slice() else { panic!() };
+        assert_eq!((opening.why, opening.delivery), (Why::Unowned, own.vorgang.id));
+        let (kind, mutter) = (&mirror[0].registersatz.kind, &mirror[0].registersatz.mutter);
+        let asked = objection::asked(&tafeln().gemeinden, &keys::near(kind, mutter), kind, mutter);
+        assert!(opening.under.iter().any(|key| asked.under.contains(key)));
+        // What came goes when the task ends, for no record takes it along.
+        assert_eq!(message.effects.subjects, [own.key]);
+    }
+
+    #[test]
+    fn one_uuid_of_several_senders_leads_to_all_their_tasks_and_none_of_them_is_told() {
+        let mirror = [stored(1, "Bremen")];
+        let mut first = change(vec![person_of(&mirror[0].registersatz.mutter)]);
+        run(&mut first, &mirror, &|_| None).unwrap();
+        let named = keys::aenderung(&first.record.kopf.nachrichten_uuid);
+        let of = |message: &Message| {
+            let mut all = message.effects.vorgaenge.iter();
+            all.find(|change| change.key == named).unwrap().vorgang.clone()
+        };
+        let alias = of(&first);
+        assert_eq!(alias.akte.offen, [first.vorgang.clone().unwrap().vorgang.id]);
+        let mut second = change(vec![person_of(&mirror[0].registersatz.mutter)]);
+        second.sender.id = "standesamt-bremen".into();
+        let mut envelope = crate::envelope::Envelope::clone(&second.envelope);
+        envelope.head.id = Uuid::from_u128(99);
+        second.envelope = Arc::new(envelope);
+        let stood = |key: &SearchKey| (*key == named).then(|| alias.clone());
+        assert_eq!(run(&mut second, &mirror, &stood), Ok(Flow::Next));
+        assert_eq!(of(&second).akte.offen, [alias.akte.offen[0], second.vorgang.clone().unwrap().vorgang.id]);
+    }
+
+    #[test]
     fn what_concerns_nobody_leaves_nothing() {
         let stranger = Person {
             name: Personenname { familienname: Some("Beispiel".into()), ..Personenname::default() },
@@ -420,7 +482,7 @@ mod tests {
                 personen.push(Person { name: satz.kind.namen[0].clone(), geburtsdatum: satz.kind.geburtsdatum, ..Person::default() });
             }
             let mut message = change(personen);
-            let named = keys::hinweis(&message.record.kopf.nachrichten_uuid);
+            let named = keys::aenderung(&message.record.kopf.nachrichten_uuid);
             let before = Vorgang {
                 id: Uuid::from_u128(77),
                 owner: String::new(),

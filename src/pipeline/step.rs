@@ -68,6 +68,10 @@ pub trait Step: Send + Sync {
     fn delivers(&self) -> bool {
         false
     }
+    /// What stands against answers of what a route with this step takes, where it is no delivery of a register.
+    fn objects(&self) -> Option<std::sync::Arc<dyn Objects>> {
+        None
+    }
     /// How long deliveries of an office may lie unread before it answers nothing of that register; `None` where it reads none.
     fn rueckstand(&self) -> Option<SignedDuration> {
         None

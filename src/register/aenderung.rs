@@ -10,8 +10,8 @@ use crate::register::keys::{self, SearchKey};
 use crate::register::namen::{self, Wort, teilen_eines};
 use crate::register::once::once;
 use crate::register::record::{
-    Kind, MAENNLICH, Mutter, Person, Personenname, ROLLE_ELTERNTEIL, ROLLE_KIND, Record, Registersatz,
-    TeilDatum, WEIBLICH,
+    Aenderung, GEBURTSEINTRAG, Kind, MAENNLICH, Mutter, Person, Personenname, ROLLE_ELTERNTEIL, ROLLE_KIND,
+    Record, Registersatz, TeilDatum, WEIBLICH,
 };
 
 /// Everybody of whom a message speaks, as persons; where a standard names a child and its mother, these.
@@ -59,16 +59,18 @@ const VOLLJAEHRIG: i16 = 18;
 /// day with every day on which a child of hers may have been born that is under age. So many keys cost less than one more key of each
 /// record would, because few messages ask and many records are kept.
 ///
-/// A date that is known in part is looked for as each day that it may be for a child, and as it is written for a mother: a record that knows
-/// her day in part can lead to no automatic answer anyway.
+/// What is said of anybody's sex is passed over: a mother stays the mother whatever her entry says today.
+///
+/// A date that is known in part is looked for as each day that it may be for a child, and as it is written for a mother: of each day that
+/// hers may be there would be some hundred thousand keys, for a year millions. So [`unauffindbar`] says who is for a person to look for.
 pub fn gesucht(personen: &[Person], heute: Date) -> Gesucht {
     let mut gesucht = Gesucht::default();
     for person in personen {
         let Some(born) = person.geburtsdatum.filter(|datum| datum.jahr > 0) else { continue };
-        if born.jahr >= heute.year() - VOLLJAEHRIG - 1 {
+        if jung_genug(&born, heute) {
             gesucht.enden.extend(enden(&born));
         }
-        if may_be_mother(person) && born.jahr <= heute.year() - MUTTER_AB {
+        if alt_genug(&born, heute) {
             let first = heute.checked_sub(i32::from(VOLLJAEHRIG).years()).unwrap_or(Date::MIN);
             gesucht.keys.extend(keys::der_mutter(&born, first, heute));
         }
@@ -92,13 +94,93 @@ fn once_sorted(mut keys: Vec<SearchKey>) -> Vec<SearchKey> {
     keys
 }
 
-fn may_be_mother(person: &Person) -> bool {
-    person.geschlecht.as_deref() != Some(MAENNLICH)
+fn jung_genug(born: &TeilDatum, heute: Date) -> bool {
+    born.jahr >= heute.year() - VOLLJAEHRIG - 1
+}
+
+fn alt_genug(born: &TeilDatum, heute: Date) -> bool {
+    born.jahr <= heute.year() - MUTTER_AB
+}
+
+/// Whoever may be the mother of a Registersatz and is looked for by nothing, because her day is said in part or not at all: once under each
+/// of her names, by which something open around her is found all the same. Of a man only the former: of many fathers no day is known.
+pub fn unauffindbar(personen: &[Person], heute: Date) -> Vec<Mutter> {
+    let hidden = |person: &&Person| match person.geburtsdatum.filter(|datum| datum.jahr > 0) {
+        Some(born) => !born.vollstaendig() && alt_genug(&born, heute),
+        None => person.geschlecht.as_deref() != Some(MAENNLICH),
+    };
+    personen.iter().filter(hidden).flat_map(als_mutter).collect()
+}
+
+/// As whom the persons of a message may be met by a request.
+pub struct Moeglich {
+    /// Each of whom a Registersatz may be.
+    pub kinder: Vec<Kind>,
+    /// Each possible mother, once under each of her names.
+    pub muetter: Vec<Mutter>,
+    /// Those of [`unauffindbar`].
+    pub unauffindbar: Vec<Mutter>,
+}
+
+/// Everybody whom the persons of a message may be, where nobody has looked in the mirror.
+pub fn moeglich(personen: &[Person], heute: Date) -> Moeglich {
+    let known = |person: &&Person| person.geburtsdatum.is_some_and(|datum| datum.jahr > 0);
+    let day = |person: &Person| person.geburtsdatum.unwrap_or_default();
+    let as_child = |person: &Person| Kind {
+        namen: namen_von(person),
+        geburtsdatum: person.geburtsdatum,
+        geburtsort: person.geburtsort.clone(),
+        geburtsstaat: person.geburtsstaat.clone(),
+        ..Kind::default()
+    };
+    let known = || personen.iter().filter(known);
+    Moeglich {
+        kinder: known().filter(|person| jung_genug(&day(person), heute)).map(as_child).collect(),
+        muetter: known()
+            .filter(|person| day(person).vollstaendig() && alt_genug(&day(person), heute))
+            .flat_map(als_mutter)
+            .collect(),
+        unauffindbar: unauffindbar(personen, heute),
+    }
+}
+
+/// Most family names of one person under which something is kept.
+const FAMILIENNAMEN: usize = 8;
+
+/// The names of a person, one for each family name that it has or had and with the given name in use beside the given ones.
+fn namen_von(person: &Person) -> Vec<Personenname> {
+    let Personenname { familienname, geburtsname, vornamen } = &person.name;
+    let former = person.fruehere_familiennamen.iter().map(|name| Some(name.clone()));
+    let families = std::iter::once(familienname.clone()).chain(former).take(FAMILIENNAMEN);
+    let given = [vornamen.clone()].into_iter().chain(person.rufname.clone().map(Some));
+    let given: Vec<Option<String>> = given.collect();
+    let named = |familienname: Option<String>| {
+        let of = move |vornamen: &Option<String>| Personenname {
+            familienname: familienname.clone(),
+            geburtsname: geburtsname.clone(),
+            vornamen: vornamen.clone(),
+        };
+        given.iter().map(of).collect::<Vec<_>>()
+    };
+    families.flat_map(named).collect()
+}
+
+/// A person as a mother, once under each of her names.
+fn als_mutter(person: &Person) -> Vec<Mutter> {
+    let geburtsdatum = person.geburtsdatum.unwrap_or_default();
+    let named = |name| Mutter { name, geburtsdatum, ..Mutter::default() };
+    namen_von(person).into_iter().map(named).collect()
 }
 
 /// Whether a person may be the child or the mother of a Registersatz: the child by day, place and one name, the mother by her day and one
-/// of her names (rules.md 2.3). What is not said proves no difference.
-pub fn betrifft(orte: &Gemeinden, person: &Person, satz: &Registersatz) -> bool {
+/// of her names (rules.md 2.3). What is not said proves no difference, and neither does a birthplace where the birth entry is what changed:
+/// then a family and a given name of the child have to agree, because a day and one name are those of many children elsewhere.
+pub fn betrifft(
+    orte: &Gemeinden,
+    aenderung: Option<&Aenderung>,
+    person: &Person,
+    satz: &Registersatz,
+) -> bool {
     let Some(born) = person.geburtsdatum else { return false };
     let namen = worte(person);
     let nennt = |other: &[Wort]| namen.is_empty() || other.is_empty() || teilen_eines(&namen, other);
@@ -113,19 +195,35 @@ pub fn betrifft(orte: &Gemeinden, person: &Person, satz: &Registersatz) -> bool 
         let unsaid = person.geburtsort.as_deref().is_none_or(|ort| ort.trim().is_empty());
         unsaid || orte.verhaeltnis(&place, &satz.kind) != Verhaeltnis::Verschieden
     };
+    let entry_changed =
+        aenderung.is_some_and(|aenderung| aenderung.arten.iter().any(|art| art == GEBURTSEINTRAG));
+    let same_names = || {
+        satz.kind.namen.iter().any(|name| {
+            teilen_eines(&vornamen(person), &namen::vornamen(name))
+                && teilen_eines(&familie(person), &namen::familie(name))
+        })
+    };
     let child = own.is_some_and(|own| born.vertraeglich(own))
         && nennt(&namen::alle(&satz.kind.namen))
-        && same_place();
+        && (same_place() || entry_changed && same_names());
     let Mutter { name, geburtsdatum, .. } = &satz.mutter;
-    let mother = || may_be_mother(person) && born.vertraeglich(geburtsdatum) && nennt(&namen::alle([name]));
+    let mother = || born.vertraeglich(geburtsdatum) && nennt(&namen::alle([name]));
     child || mother()
 }
 
 /// Every word of every name that a person has or had.
 fn worte(person: &Person) -> Vec<Wort> {
-    let earlier = person.fruehere_familiennamen.iter().map(|name| Some(name.as_str()));
-    let further = earlier.chain([person.rufname.as_deref()]).flat_map(namen::worte);
-    namen::alle([&person.name]).into_iter().chain(further).collect()
+    familie(person).into_iter().chain(vornamen(person)).collect()
+}
+
+fn familie(person: &Person) -> Vec<Wort> {
+    let earlier = person.fruehere_familiennamen.iter().flat_map(|name| namen::worte(Some(name)));
+    namen::familie(&person.name).into_iter().chain(earlier).collect()
+}
+
+fn vornamen(person: &Person) -> Vec<Wort> {
+    let in_use = namen::worte(person.rufname.as_deref());
+    namen::vornamen(&person.name).into_iter().chain(in_use).collect()
 }
 
 #[cfg(test)]
@@ -204,12 +302,64 @@ mod tests {
             (person("Müller", "Eva", "1994-03-12"), true),
             (earlier, true),
             (person("Schmidt", "Eva", "1994-03-12"), false),
-            (of(MAENNLICH, person("Müller", "Jan", "1994-03-12")), false),
+            (of(MAENNLICH, person("Müller", "Jan", "1994-03-12")), true),
             (ort("Hamburg", person("Müller", "Zoë", "1994-03-12")), true),
             (Person { name: name("Müller", "Zoë"), ..Person::default() }, false),
         ] {
             let tag = person.geburtsdatum.map(|datum| datum.to_string());
-            assert_eq!(betrifft(&orte(), &person, &satz()), met, "{tag:?}");
+            assert_eq!(betrifft(&orte(), None, &person, &satz()), met, "{tag:?}");
+        }
+    }
+
+    #[test]
+    fn where_the_birth_entry_changed_another_place_proves_nothing_of_whoever_has_the_names() {
+        let changed = Aenderung { arten: vec![GEBURTSEINTRAG.into()], ..Aenderung::default() };
+        let moved = Aenderung { arten: vec!["umzug".into()], ..Aenderung::default() };
+        for (aenderung, familie, vornamen, met) in [
+            (&changed, "Mueller", "Anna", true),
+            (&changed, "Müller", "Mia", false),
+            (&changed, "Schmidt", "Lía", false),
+            (&moved, "Müller", "Lía Anna", false),
+        ] {
+            let elsewhere =
+                Person { geburtsort: Some("Hamburg".into()), ..person(familie, vornamen, "2024-08-05") };
+            assert_eq!(betrifft(&orte(), Some(aenderung), &elsewhere, &satz()), met, "{vornamen} {familie}");
+        }
+    }
+
+    /// Whoever asks for a child of hers meets what stands under her names and days, and other mothers do not.
+    #[test]
+    fn of_whom_nothing_can_be_looked_for_is_found_by_whoever_asks() {
+        let satz = satz();
+        let hidden = |person: Person| unauffindbar(&[person], HEUTE);
+        for whole in ["1994-03-12", "2024-08-05", "2020-08", "2020"] {
+            assert!(hidden(person("Müller", "Zoë", whole)).is_empty(), "{whole}");
+        }
+        let man = |tag| Person { geschlecht: Some(MAENNLICH.into()), ..person("Müller", "Zoë", tag) };
+        assert!(hidden(Person { geburtsdatum: None, ..man("1994") }).is_empty());
+        let former = Person {
+            fruehere_familiennamen: vec!["Müller".into()],
+            rufname: Some("Zoë".into()),
+            ..person("Schmidt", "Mia", "1994")
+        };
+        let undated = Person { geburtsdatum: None, ..person("Müller", "Zoë", "1994") };
+        for (person, met) in [
+            (person("Müller", "Zoë", "1994-03"), true),
+            (person("Müller", "Zoë", "1994"), true),
+            (person("Schmidt", "Zoë", "1994"), true),
+            (former, true),
+            (man("1994"), true),
+            (undated, true),
+            (person("Müller", "Zoë", "1994-04"), false),
+            (person("Müller", "Zoë", "1995"), false),
+            (person("Schmidt", "Mia", "1994"), false),
+        ] {
+            let under = hidden(person).into_iter().flat_map(|mutter| match mutter.geburtsdatum.jahr {
+                0 => keys::offen(&orte(), None, &mutter),
+                _ => keys::ihre_tage(None, &mutter),
+            });
+            let (asked, _) = keys::offen_gesucht(&orte(), &satz.kind, &satz.mutter);
+            assert_eq!(under.into_iter().any(|key| asked.contains(&key)), met);
         }
     }
 
@@ -225,7 +375,7 @@ mod tests {
             (person("X", "Y", "1994-03-12"), true),
             (person("X", "Y", "1994-03-13"), false),
             (person("X", "Y", "2024-08-06"), false),
-            (Person { geschlecht: Some(MAENNLICH.into()), ..person("X", "Y", "1994-03-12") }, false),
+            (Person { geschlecht: Some(MAENNLICH.into()), ..person("X", "Y", "1994-03-12") }, true),
         ] {
             let gesucht = gesucht(&[person], HEUTE);
             let by_key = gesucht.keys.iter().any(|key| stands.contains(key));
@@ -245,7 +395,7 @@ mod tests {
             Record { mutter: Some(satz.mutter.clone()), kind: Some(satz.kind.clone()), ..Record::default() };
         let all = beteiligte(&record);
         assert_eq!(all.len(), 2);
-        assert!(all.iter().all(|person| betrifft(&orte(), person, &satz)));
+        assert!(all.iter().all(|person| betrifft(&orte(), None, person, &satz)));
         assert!(beteiligte(&Record::default()).is_empty());
     }
 }

@@ -204,6 +204,12 @@ pub fn hinweis(uuid: &str) -> SearchKey {
     SearchKey::new("hinweis", [uuid])
 }
 
+/// The key that leads from the UUID of a change of persons to its tasks. Apart from [`hinweis`]: whoever sends another notice under the same
+/// UUID must not learn whether the change concerned anybody.
+pub fn aenderung(uuid: &str) -> SearchKey {
+    SearchKey::new("hinweis-aenderung", [uuid])
+}
+
 /// The key that leads from the id of the delivery that began a Vorgang to it: the service asks by nothing else.
 pub fn nummer(id: uuid::Uuid) -> SearchKey {
     SearchKey::new("nummer", [id.hyphenated().to_string().as_str()])

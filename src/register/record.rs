@@ -467,7 +467,9 @@ pub struct Person {
 }
 
 /// What may have changed, in the words of the record.
-pub const ARTEN: &[&str] = &["umzug", "name", "tod", "adoption", "eheschliessung", "geburtseintrag"];
+pub const ARTEN: &[&str] = &["umzug", "name", "tod", "adoption", "eheschliessung", GEBURTSEINTRAG];
+/// That what the entry in the register of births says is another than before, be it its place.
+pub const GEBURTSEINTRAG: &str = "geburtseintrag";
 
 /// A change of persons; the persons themselves stand in [`Record::personen`].
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

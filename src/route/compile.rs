@@ -268,8 +268,10 @@ impl<'a> Compiler<'a> {
         let stage = self.connections.settings.as_ref().map(|settings| settings.stage);
         let test = stage.is_none_or(|stage| stage != Stage::Produktion);
         let delivers = steps.planned.iter().any(|planned| planned.step.delivers());
-        let objects =
-            delivers.then(|| Arc::new(Objecting::new(self.tafeln.clone(), test)) as Arc<dyn Objects>);
+        let objects = match delivers {
+            true => Some(Arc::new(Objecting::new(self.tafeln.clone(), test)) as Arc<dyn Objects>),
+            false => steps.planned.iter().find_map(|planned| planned.step.objects()),
+        };
         let plan = Plan {
             route: read.route.value.clone(),
             about: read.about.clone(),

@@ -16,7 +16,7 @@ pub fn of_unowned(found: &[Objection]) -> Option<Item> {
         whose: Whose::Person,
         cause: of_more(found)
             .or_else(|| Some("the birthplace of each has no single office that is connected".to_owned())),
-        next: "find the office and hand it on; two persons end it with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt …`, by any connected office (`lieferung list`)"
+        next: "replay what is parked (`parked list`); else find the office and hand it on, then two persons end it with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt …`, by any connected office (`lieferung list`)"
             .to_owned(),
     })
 }

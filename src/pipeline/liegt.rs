@@ -1,0 +1,142 @@
+//! What a change of persons says against answers while it lies here without its effect (rules.md 2.1): whoever it names may be the child or
+//! the mother of a Registersatz. Of what is refused its sender is told, so that says nothing. Pure, like the hook of deliveries; ends
+//! nothing but its own.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::effects::{Answer, Objected};
+use crate::envelope::Inbound;
+use crate::pipeline::notice;
+use crate::pipeline::step::{Objects, Settling};
+use crate::register::aemter::tag;
+use crate::register::aenderung::{Moeglich, beteiligte, moeglich};
+use crate::register::fristen::satz_endet;
+use crate::register::keys::{self, SearchKey};
+use crate::register::objection::{self, MADE_OF_NOTICE, ObjectionChange, Opening, Which, Why};
+use crate::register::record::{Mutter, Record};
+use crate::register::tafeln::Tafeln;
+
+/// Closed because it has its effect, or its sender was told that it has none.
+const SETTLED: &str = "wirkung";
+
+/// The hook of a stage with these tables.
+pub struct Liegt {
+    /// The tables.
+    pub tafeln: Arc<Tafeln>,
+}
+
+impl Liegt {
+    /// It is of no office: the delivery is run again, or two persons end it.
+    fn opening(&self, settling: &Settling<'_>, record: &Record) -> Opening {
+        let (orte, heute) = (&self.tafeln.gemeinden, tag(settling.now));
+        let Moeglich { kinder, muetter, unauffindbar } = moeglich(&beteiligte(record), heute);
+        let nobody = Mutter::default();
+        let pairs =
+            kinder.iter().map(|kind| (Some(kind), &nobody)).chain(muetter.iter().map(|her| (None, her)));
+        let met = pairs.flat_map(|(kind, mutter)| {
+            let everywhere = keys::hinweis_unter(orte, kind, mutter);
+            objection::under(orte, kind, mutter).into_iter().chain(everywhere)
+        });
+        let hidden = unauffindbar.iter().flat_map(|mutter| notice::of_hidden(orte, mutter));
+        let under: BTreeSet<SearchKey> = met.chain(hidden).filter(SearchKey::ohne_luecke).collect();
+        let only_children = muetter.is_empty() && unauffindbar.is_empty();
+        Opening {
+            amt: String::new(),
+            content: objection::by_id(settling.head.id),
+            delivery: settling.head.id,
+            why: Why::Unowned,
+            message: settling.identity.map(|identity| identity.message.clone()).unwrap_or_default(),
+            made: MADE_OF_NOTICE,
+            since: settling.now,
+            under: under.into_iter().collect(),
+            about: Vec::new(),
+            ends: kinder.iter().filter_map(satz_endet).max().filter(|_| only_children),
+        }
+    }
+}
+
+impl Objects for Liegt {
+    fn read(&self, settling: &Settling<'_>, record: &Record, _: &[Answer]) -> Objected {
+        let change = match settling.state {
+            Inbound::Parked | Inbound::Waiting => {
+                ObjectionChange::Open(Box::new(self.opening(settling, record)))
+            }
+            Inbound::Accepted | Inbound::Rejected => {
+                ObjectionChange::Close { which: Which::Delivery(settling.head.id), by: SETTLED }
+            }
+            Inbound::Quarantined | Inbound::Denied => return Objected::default(),
+        };
+        Objected { changes: vec![change], ..Objected::default() }
+    }
+
+    fn unread(&self, _: &Settling<'_>) -> Objected {
+        Objected::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+    use crate::pipeline::testing::message;
+    use crate::register::gemeinden::falten;
+    use crate::register::record::{Kind, TeilDatum};
+
+    fn said(message: &Message, state: Inbound) -> Vec<ObjectionChange> {
+        let settling = Settling {
+            head: &message.envelope.head,
+            body: &message.envelope.body,
+            content: [1; 32],
+            partner: "meldebehoerde-bremen",
+            identity: Some(&message.identity),
+            now: message.now(),
+            state,
+            rejections: &[],
+        };
+        let mut tafeln = Tafeln::default();
+        tafeln.gemeinden.add(falten("Bremen"), "040110000000");
+        Liegt { tafeln: Arc::new(tafeln) }.read(&settling, &message.record, &[]).changes
+    }
+
+    fn met(opening: &Opening, kind: &Kind, mutter: &Mutter) -> bool {
+        let mut orte = crate::register::gemeinden::Gemeinden::default();
+        orte.add(falten("Bremen"), "040110000000");
+        let asked = objection::asked(&orte, &keys::near(kind, mutter), kind, mutter).under;
+        opening.under.iter().any(|key| asked.contains(key))
+    }
+
+    #[test]
+    fn whoever_a_change_names_that_lies_here_is_met_and_it_ends_with_its_effect() {
+        let of = message();
+        let (kind, mutter) = (of.record.kind.clone().unwrap(), of.record.mutter.clone().unwrap());
+        let in_part = Mutter {
+            geburtsdatum: TeilDatum { monat: None, tag: None, ..mutter.geburtsdatum },
+            ..mutter.clone()
+        };
+        for (child, her) in [(true, None), (false, Some(&mutter)), (false, Some(&in_part))] {
+            let mut message = message();
+            message.record.kind = message.record.kind.filter(|_| child);
+            message.record.mutter = her.cloned();
+            for state in [Inbound::Parked, Inbound::Waiting] {
+                let changes = said(&message, state);
+                let [ObjectionChange::Open(opening)] = &changes[..] else { panic!() };
+                assert!(met(opening, &kind, &mutter), "{child}");
+                assert_eq!((opening.why, opening.delivery), (Why::Unowned, message.envelope.head.id));
+                assert_eq!(opening.ends.is_some(), child, "of a child it ends when that is of age");
+                let mut other = (kind.clone(), mutter.clone());
+                other.0.geburtsdatum = TeilDatum::parse("2023-01-02");
+                other.1.geburtsdatum = TeilDatum::parse("1987-06-05").unwrap();
+                other.1.name.vornamen = Some("Erna".into());
+                assert!(!met(opening, &other.0, &other.1), "{child}");
+            }
+            for state in [Inbound::Accepted, Inbound::Rejected] {
+                let which = Which::Delivery(message.envelope.head.id);
+                assert_eq!(said(&message, state), [ObjectionChange::Close { which, by: SETTLED }]);
+            }
+            for state in [Inbound::Quarantined, Inbound::Denied] {
+                assert!(said(&message, state).is_empty(), "its sender was told");
+            }
+        }
+    }
+}
