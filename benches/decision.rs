@@ -13,17 +13,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use drehscheibe::cli::bench_floor::account;
-use drehscheibe::effects::{BestandChange, Effects, Guard, GuardKey, MirrorChange};
+use drehscheibe::effects::{BestandChange, Effects, Guard, GuardKey, MirrorChange, Question};
 use drehscheibe::envelope::{Envelope, Evidence, Head, How, PartnerRef};
 use drehscheibe::message::{Identity, Message, Sender};
 use drehscheibe::pipeline::STEPS;
 use drehscheibe::pipeline::step::{Bench, Building, Flow, Reach, Step};
 use drehscheibe::register::aemter::{Aemter, Amt};
+use drehscheibe::register::aenderung::gesucht;
 use drehscheibe::register::bestand::{Abgleich, Bestand, Meldung, Unterschrift};
 use drehscheibe::register::entscheidung::Fall;
 use drehscheibe::register::keys;
 use drehscheibe::register::record::{
-    Anmeldung, Anschrift, Kind, Mutter, Personenname, Quelle, Record, Registersatz, TeilDatum, Zusatzangaben,
+    Anmeldung, Anschrift, Kind, Mutter, Person, Personenname, Quelle, Record, Registersatz, TeilDatum,
+    Zusatzangaben,
 };
 use drehscheibe::register::tafeln::Tafeln;
 use drehscheibe::store::contract::{Entry, Store};
@@ -320,6 +322,18 @@ fn decision(criterion: &mut Criterion) {
         let before = Account::now();
         (0..ROUNDS).for_each(|_| drop(together()));
         before.tell(size, ROUNDS * TOGETHER);
+        // Whom a change of persons may concern that names a mother by her day: each day of a child of hers under age.
+        let (_, mutter) = familie(size / 2);
+        let person = Person { geburtsdatum: Some(mutter.geburtsdatum), ..Person::default() };
+        let sought = gesucht(&[person], now.to_zoned(jiff::tz::TimeZone::UTC).date());
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(format!("whom one person may concern, over {size} records"), |bencher| {
+            bencher.iter(|| {
+                let asked = vec![Question::Whoever(Box::new(sought.clone()))];
+                runtime.block_on(store.lookup(asked)).unwrap()
+            });
+        });
+        group.throughput(Throughput::Elements(TOGETHER));
     }
     group.finish();
 }

@@ -39,6 +39,21 @@ fn document(criterion: &mut Criterion) {
             taken.read.unwrap().unwrap()
         });
     });
+    // Changes of persons: our own JSON, and an answer of a Meldebehörde.
+    for (name, path) in [
+        ("personenaenderung", "xsd/drehscheibe-json/1/samples/personenaenderung-umzug.json"),
+        ("xmeld 1333", "xsd/xmeld/26.11/samples/1333-ein-treffer-mit-sperre.xml"),
+    ] {
+        let body = bytes::Bytes::from(std::fs::read(support::root().join(path)).unwrap());
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(format!("gate, validate and map {name}"), |bencher| {
+            bencher.iter(|| {
+                let taken = reader.take(black_box(body.clone()), &limits, &standards).unwrap();
+                taken.read.unwrap().unwrap()
+            });
+        });
+    }
+    group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function("write 0011", |bencher| {
         bencher.iter(|| reader.write("xfamilie.0011", "1.3.0", black_box(&values)).unwrap());
     });

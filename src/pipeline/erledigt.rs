@@ -741,6 +741,47 @@ mod tests {
     }
 
     #[test]
+    fn two_persons_end_what_a_parked_change_of_persons_says_against_answers() {
+        let lies = |released: Option<Released>| Objection {
+            amt: String::new(),
+            delivery: ONE.parse().unwrap(),
+            why: Why::Unowned,
+            message: String::new(),
+            made: crate::register::objection::MADE_OF_NOTICE,
+            since: message().now(),
+            closed: None,
+            released,
+        };
+        let order = |person: &str, found: Objection| {
+            let step = building(|building| build(&json!({}), building)).unwrap();
+            let mut message = message();
+            message.record.registermeldung = Some(Registermeldung {
+                was: RELEASE.into(),
+                id: Some(ONE.into()),
+                aktenzeichen: Some("51-1/26".into()),
+                ..Registermeldung::default()
+            });
+            let mut envelope = crate::envelope::Envelope::clone(&message.envelope);
+            let how = crate::envelope::How::Internal;
+            envelope.head.partner = Some(crate::envelope::PartnerRef { id: message.sender.id.clone(), how });
+            envelope.head.acting_person = Some(person.to_owned());
+            message.envelope = Arc::new(envelope);
+            let fact = |question: &Question| match question {
+                Question::Objections(_) => Fact::Objections(vec![found.clone()]),
+                _ => Fact::Vorgang(None),
+            };
+            let outcome = answering(&mut message, |message| step.apply(message, &mut bench()), fact);
+            assert_eq!(outcome, Ok(Flow::Next));
+            message.effects.objections
+        };
+        let first = order("anna", lies(None));
+        let [ObjectionChange::Release { delivery, word }] = first.as_slice() else { panic!("{first:?}") };
+        assert_eq!(delivery.to_string(), ONE);
+        let which = Which::Delivery(*delivery);
+        assert_eq!(order("bert", lies(Some(word.clone()))), [ObjectionChange::Close { which, by: RELEASE }]);
+    }
+
+    #[test]
     fn two_persons_of_the_operator_end_a_notice_that_is_no_offices_and_no_other_one() {
         let mut world = World::new();
         for uuid in [ONE, TWO] {
