@@ -334,6 +334,10 @@ fn decision(criterion: &mut Criterion) {
             });
         });
         group.throughput(Throughput::Elements(TOGETHER));
+        // What a Bestandsmeldung asks of an office that lost a part of its area: each of its records is opened.
+        group.bench_function(format!("places of {size} records"), |bencher| {
+            bencher.iter(|| runtime.block_on(store.lookup(vec![Question::Orte(AMT.into())])).unwrap());
+        });
     }
     group.finish();
 }

@@ -90,11 +90,8 @@ pub fn festhalten(message: &mut Message, entscheidung: Entscheidung) {
 
 /// Where a Negativauskunft is found again by a delivery that contradicts it: under every key by which its child was looked for.
 fn traces(message: &Message, vorgang: &SearchKey) -> Vec<Trace> {
-    let (Some(kind), Some(mutter)) = (&message.record.kind, &message.record.mutter) else {
-        return Vec::new();
-    };
-    let under = keys::gesucht(kind, mutter).into_iter();
-    under.map(|under| Trace { under, vorgang: vorgang.clone() }).collect()
+    let gesucht = message.befund.as_ref().map(|befund| befund.gesucht.as_slice()).unwrap_or_default();
+    gesucht.iter().map(|under| Trace { under: under.clone(), vorgang: vorgang.clone() }).collect()
 }
 
 /// What leads from the id of the delivery to its Vorgang, for whoever asks for its stand. Its deadline is the time before

@@ -17,8 +17,8 @@ use crate::register::aemter::{nachklang, tag};
 use crate::register::bestand::Bestand;
 use crate::register::entscheidung::Befund;
 use crate::register::gemeinden::Gemeinden;
-use crate::register::keys;
-use crate::register::objection::{self, Asked, Sought};
+use crate::register::keys::{self, Gesucht, SearchKey};
+use crate::register::objection::{self, Sought};
 use crate::register::record::{Kind, Mutter};
 use crate::register::suche::{sichten, vorgeburt_beruehrt};
 use crate::register::tafeln::Tafeln;
@@ -108,14 +108,13 @@ impl Step for Find {
         }
         let frueher = self.frueher(message);
         // Each key is made of every spelling of every name: made once, they serve until they are answered.
-        let asked = std::mem::take(&mut message.asked);
-        let questions = match asked.is_empty() || !message.answered(&asked) {
-            true => self.questions(message, &frueher),
-            false => asked,
-        };
-        if !message.answered(&questions) {
-            message.asked.clone_from(&questions);
-            return Ok(Flow::Ask(questions));
+        let mut questions = std::mem::take(&mut message.asked);
+        if questions.is_empty() || !message.answered(&questions) {
+            questions = self.questions(message, &frueher);
+            if !message.answered(&questions) {
+                message.asked.clone_from(&questions);
+                return Ok(Flow::Ask(questions));
+            }
         }
         let (mut gefunden, now) = (Gefunden::default(), message.now());
         // Of an office that kept the register of the place before only what may be older than the handover.
@@ -168,6 +167,7 @@ impl Step for Find {
         // Of a part that went over nobody said that it is complete before a list of the office that keeps it now was compared.
         befund.bestand =
             befund.bestand.filter(|known| letzter.is_none_or(|letzter| known.verglichen_nach(letzter)));
+        befund.gesucht = questions.into_iter().filter_map(satz).collect();
         message.befund = Some(befund);
         Ok(Flow::Next)
     }
@@ -179,11 +179,10 @@ impl Find {
         let (Some(kind), Some(mutter)) = (&message.record.kind, &message.record.mutter) else {
             return questions;
         };
-        let near = keys::near(kind, mutter);
-        let orte = &self.tafeln.gemeinden;
-        let Asked { offen, under } = objection::asked(orte, &near, kind, mutter);
-        questions.extend(keys::gesucht_neben(near, kind, mutter).into_iter().map(Question::Mirror));
-        questions.extend(offen.into_iter().map(Question::Vorgang));
+        let gesucht = Gesucht::of(&self.tafeln.gemeinden, kind, mutter);
+        let under = objection::asked(&gesucht);
+        questions.extend(gesucht.saetze.into_iter().map(Question::Mirror));
+        questions.extend(gesucht.offen.into_iter().map(Question::Vorgang));
         questions.extend(under.into_iter().map(Sought::Under).map(Question::Objections));
         let heute = tag(message.now());
         let amt = geburtsort(kind, &self.tafeln, heute).amt();
@@ -253,7 +252,15 @@ impl Gefunden<'_> {
         let gefunden = geboren.into_iter().map(|stored| (stored.id, stored.partner, stored.registersatz));
         // Of a register of which something lies here unread nobody may say that it is complete.
         let bestand = Bestand::zusammen(self.bestaende).filter(|_| !self.gesperrt);
-        Befund { kandidaten: sichten(orte, kind, mutter, gefunden), offen, bestand }
+        Befund { kandidaten: sichten(orte, kind, mutter, gefunden), offen, bestand, gesucht: Vec::new() }
+    }
+}
+
+/// The key of a question for Registersätze.
+fn satz(question: Question) -> Option<SearchKey> {
+    match question {
+        Question::Mirror(key) => Some(key),
+        _ => None,
     }
 }
 

@@ -451,8 +451,8 @@ mod tests {
         let mother = person("", "Zoë", "1994-03-12", None, None);
         let geburtsdatum = mother.geburtsdatum.unwrap_or_default();
         let mutter = Mutter { name: mother.name, geburtsdatum, ..Mutter::default() };
-        let near = keys::near(&child, &mutter);
-        let objection::Asked { offen, under } = objection::asked(orte, &near, &child, &mutter);
+        let gesucht = keys::Gesucht::of(orte, &child, &mutter);
+        let (under, offen) = (objection::asked(&gesucht), gesucht.offen);
         message.effects.vorgaenge.iter().any(|change| offen.contains(&change.key))
             || openings(message).iter().any(|one| {
                 let blocks = one.why == Why::Unreadable && one.amt == "jugendamt-bremen";

@@ -279,7 +279,7 @@ mod tests {
 
     fn asked(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
         let orte = &hook().tafeln.gemeinden;
-        objection::asked(orte, &keys::near(kind, mutter), kind, mutter).under
+        objection::asked(&keys::Gesucht::of(orte, kind, mutter))
     }
 
     fn refused() -> Vec<Rejection> {

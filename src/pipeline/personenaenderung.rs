@@ -354,8 +354,8 @@ mod tests {
         let tafeln = tafeln();
         for one in &mirror {
             let (kind, mutter) = (&one.registersatz.kind, &one.registersatz.mutter);
-            let near = keys::near(kind, mutter);
-            let objection::Asked { offen, under } = objection::asked(&tafeln.gemeinden, &near, kind, mutter);
+            let gesucht = keys::Gesucht::of(&tafeln.gemeinden, kind, mutter);
+            let (under, offen) = (objection::asked(&gesucht), gesucht.offen);
             assert!(opened.iter().any(|opening| opening.under.iter().any(|key| under.contains(key))));
             assert!(
                 message

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::register::bestand::Bestand;
+use crate::register::keys::SearchKey;
 use crate::register::record::Registersatz;
 
 /// A row of the decision table, by its letter.
@@ -117,6 +118,8 @@ pub struct Befund {
     pub offen: bool,
     /// What is known of the register of the birthplace, where it is kept by exactly one office.
     pub bestand: Option<Bestand>,
+    /// The keys under which Registersätze were looked for.
+    pub gesucht: Vec<SearchKey>,
 }
 
 /// A decision, as it is kept in the restricted record and stamped on the answer.

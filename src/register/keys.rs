@@ -2,9 +2,11 @@
 //! Never leaves the process and is never written anywhere as it is.
 
 pub mod alt;
+mod bekannt;
 mod offen;
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use unicode_normalization::UnicodeNormalization;
@@ -12,6 +14,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::latin::searchform::search_form;
 use crate::register::geburtseintrag::kennzeichen;
 use crate::register::gemeinden::Gemeinden;
+use crate::register::keys::bekannt::{Bekannt, Ganz};
 use crate::register::namen::{self, Wort, grob};
 use crate::register::once::once;
 use crate::register::record::{Kind, Mutter, Personenname, Registersatz, TeilDatum};
@@ -25,8 +28,8 @@ pub const VERSION: i64 = 2;
 pub struct SearchKey {
     /// What kind of key, such as `kind`.
     class: &'static str,
-    /// The parts, joined by a separator that cannot occur in them.
-    value: String,
+    /// The parts, joined by a separator that cannot occur in them; shared, because question, answer and guard each hold it.
+    value: Arc<str>,
 }
 
 impl SearchKey {
@@ -39,7 +42,7 @@ impl SearchKey {
             }
             normalise(part, &mut value);
         }
-        SearchKey { class, value }
+        SearchKey { class, value: value.into() }
     }
 
     /// The class, which is no person data.
@@ -157,7 +160,7 @@ pub fn der_mutter(ihr_tag: &TeilDatum, first: Date, last: Date) -> Vec<SearchKey
     let ihrer = ihr_tag.to_string();
     let days = first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last);
     // As [`beide_tage`] makes it: dates stand as they are.
-    let both = |day: Date| SearchKey { class: "tage", value: format!("{day}\u{1f}{ihrer}") };
+    let both = |day: Date| SearchKey { class: "tage", value: format!("{day}\u{1f}{ihrer}").into() };
     let mutter = Mutter { geburtsdatum: *ihr_tag, ..Mutter::default() };
     days.map(both).chain(ohne_tag(&mutter)).collect()
 }
@@ -181,7 +184,7 @@ pub fn child_alt(kind: &Kind, mutter: &Mutter) -> Option<SearchKey> {
 
 /// Beside the tombstone under a key: how late the stamps were of what went under it, where they lay ahead of their receipts.
 pub fn grabstein_stempel(key: &SearchKey) -> SearchKey {
-    SearchKey { class: "grabstein-stempel", value: format!("{}\u{1e}{}", key.class, key.value) }
+    SearchKey { class: "grabstein-stempel", value: format!("{}\u{1e}{}", key.class, key.value).into() }
 }
 
 /// The key of a Vorgang: the partner that began it and its id of it.
@@ -243,10 +246,31 @@ pub fn hinweis_unter(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> 
     once(offen(orte, kind, mutter).into_iter().chain(everywhere))
 }
 
-/// All keys under which something open around a child or its mother may be kept, and those under which what an office delivered of a child
-/// stands by the key of its place, whatever place it named.
-pub fn offen_gesucht(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> (Vec<SearchKey>, Vec<SearchKey>) {
-    offen::gesucht(orte, kind, mutter)
+/// All keys under which something open around a child or its mother may be kept.
+pub fn offen_gesucht(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+    offen::gesucht(&Bekannt::of(Some(kind), mutter), orte, kind).0
+}
+
+/// Everything that a request looks under. Made in one go: its names are taken apart once.
+pub struct Gesucht {
+    /// Those of [`gesucht`].
+    pub saetze: Vec<SearchKey>,
+    /// Those of [`near`], which are among them.
+    pub nahe: Vec<SearchKey>,
+    /// Those of [`offen_gesucht`].
+    pub offen: Vec<SearchKey>,
+    /// Those under which what an office delivered of a child stands by the key of its place, whatever place it named.
+    pub platz: Vec<SearchKey>,
+}
+
+impl Gesucht {
+    /// For this child of this mother.
+    pub fn of(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> Gesucht {
+        let known = Bekannt::of(Some(kind), mutter);
+        let nahe = nahe(&known, kind, mutter);
+        let (offen, platz) = offen::gesucht(&known, orte, kind);
+        Gesucht { saetze: gesucht_neben(&known, &nahe, kind, mutter), nahe, offen, platz }
+    }
 }
 
 /// Where her day is known in part and the child's is not: her names with each day that hers may be. Some hundred, so only for the few
@@ -301,23 +325,23 @@ const GESUCHT: [&str; 6] =
 ///
 /// What is asked for with a date that is known in part is no case for an automatic answer (rules.md 2, O): it is looked for as it is.
 pub fn gesucht(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
-    gesucht_neben(near(kind, mutter), kind, mutter)
+    let known = Bekannt::of(Some(kind), mutter);
+    gesucht_neben(&known, &nahe(&known, kind, mutter), kind, mutter)
 }
 
 /// The same beside those of [`near`], where they are made already.
-pub fn gesucht_neben(near: Vec<SearchKey>, kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
-    let mut keys = near;
-    keys.extend(zum_teil(kind, mutter));
+fn gesucht_neben(known: &Bekannt, near: &[SearchKey], kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+    let mut keys = near.to_vec();
+    keys.extend(zum_teil(&known.namen, kind, mutter));
     let born = kind.geburtsdatum.as_ref().filter(|datum| datum.vollstaendig());
     keys.extend(born.map(|born| teil_mutter(&born.to_string(), mutter)));
     keys.extend(ohne_tag(mutter));
     let month = kind.geburtsdatum.filter(|datum| datum.monat.is_some()).and_then(|datum| datum.monate());
     if let Some((month, _)) = month {
-        let (given, mut words) = (namen::vornamen(&mutter.name), namen::familie(&mutter.name));
         // A record from before a birth touches her by a family name and whatever else; by a given name alone only by the first.
-        let most = if words.is_empty() { given.len() } else { 1 };
-        words.extend(given.into_iter().take(most));
-        keys.extend(words.iter().flat_map(Wort::grobe).map(|word| monat(word, month)));
+        let most = if known.familie.is_empty() { known.vornamen.len() } else { 1 };
+        let words = known.familie.iter().chain(known.vornamen.iter().take(most));
+        keys.extend(words.flat_map(Wort::grobe).map(|word| monat(word, month)));
     }
     once(keys)
 }
@@ -330,9 +354,13 @@ pub fn vorgeburtlich(kind: &Kind) -> bool {
 /// The keys that mean nearness by themselves: both dates, and each name of the child with either date. The others only find what
 /// is judged afterwards, as a partial date or a month with one name.
 pub fn near(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+    nahe(&Bekannt::of(Some(kind), mutter), kind, mutter)
+}
+
+fn nahe(known: &Bekannt, kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
     let (tag, ihr_tag) = (geboren(kind), mutter.geburtsdatum.to_string());
     let mut keys = vec![beide_tage(kind, mutter)];
-    keys.extend(namen_mit(kind, &[tag], &[ihr_tag]));
+    keys.extend(namen_mit(&known.namen, &[tag], &[ihr_tag]));
     keys
 }
 
@@ -341,21 +369,19 @@ pub fn nahe_tage(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
     let partial = |datum: Option<&TeilDatum>| {
         datum.filter(|datum| !datum.vollstaendig() && datum.jahr > 0).map(tage_von).unwrap_or_default()
     };
-    let mut keys = near(kind, mutter);
+    let known = Bekannt::of(Some(kind), mutter);
+    let mut keys = nahe(&known, kind, mutter);
     let (tage, ihre) = (partial(kind.geburtsdatum.as_ref()), partial(Some(&mutter.geburtsdatum)));
-    keys.extend(namen_mit(kind, &tage, &ihre));
+    keys.extend(namen_mit(&known.namen, &tage, &ihre));
     keys
 }
 
 /// The names of the child with each of these days of it, and with each of these days of hers.
-fn namen_mit(kind: &Kind, tage: &[String], ihre: &[String]) -> Vec<SearchKey> {
+fn namen_mit(namen: &[Ganz], tage: &[String], ihre: &[String]) -> Vec<SearchKey> {
     let mut keys = Vec::new();
-    for name in &kind.namen {
-        let (familie, vornamen) = name_of(Some(name));
-        let (familien, vornamen) = (schreibweisen(familie), schreibweisen(vornamen));
-        for (familie, vornamen) in
-            familien.iter().flat_map(|one| vornamen.iter().map(move |other| (one, other)))
-        {
+    for name in namen {
+        let pairs = name.familie.iter().flat_map(|one| name.vornamen.iter().map(move |other| (one, other)));
+        for (familie, vornamen) in pairs {
             let key = |class, tag: &String| SearchKey::new(class, [familie.as_str(), vornamen, tag]);
             keys.extend(ihre.iter().map(|tag| key("name-mutter", tag)));
             keys.extend(tage.iter().map(|tag| key("name-kind", tag)));
@@ -365,14 +391,14 @@ fn namen_mit(kind: &Kind, tage: &[String], ihre: &[String]) -> Vec<SearchKey> {
 }
 
 /// The names of the child with what a record may know of either date in part, month and year: there the other date may be wrong.
-fn zum_teil(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+fn zum_teil(namen: &[Ganz], kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
     let parts = |datum: Option<&TeilDatum>| -> Vec<String> {
         let datum = datum.filter(|datum| datum.vollstaendig());
         let month = datum.map(|datum| TeilDatum { tag: None, ..*datum });
         let year = datum.map(|datum| TeilDatum { monat: None, tag: None, ..*datum });
         month.into_iter().chain(year).map(|datum| datum.to_string()).collect()
     };
-    namen_mit(kind, &parts(kind.geburtsdatum.as_ref()), &parts(Some(&mutter.geburtsdatum)))
+    namen_mit(namen, &parts(kind.geburtsdatum.as_ref()), &parts(Some(&mutter.geburtsdatum)))
 }
 
 /// The keys of a record one of whose dates is known in part.

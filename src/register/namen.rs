@@ -140,6 +140,7 @@ fn einzeln(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
     for c in name.nfd().filter(|c| !is_combining_mark(*c)) {
         match c.is_alphanumeric() {
+            true if c.is_ascii() => text.push(c.to_ascii_uppercase()),
             true => text.extend(search_form(c.encode_utf8(&mut [0; 4])).chars().next()),
             false => text.push(c),
         }
@@ -159,9 +160,24 @@ fn buchstabe(c: char) -> bool {
 
 /// The words of a name, in their order, each once; what an apostrophe parts stands both ways, `O’Neill` as O, NEILL and ONEILL.
 pub fn worte(name: Option<&str>) -> Vec<Wort> {
-    let formen = formen(name.unwrap_or_default());
+    let (mut worte, places) = mit_plaetzen(&formen(name.unwrap_or_default()));
+    if let Some(name) = name.filter(|name| !name.is_ascii()) {
+        for (place, word) in places.iter().zip(zerlegt(&einzeln(name))) {
+            let wort = &mut worte[*place];
+            wort.einzeln = Some(word).filter(|word| *word != wort.form);
+        }
+    }
+    worte
+}
+
+/// The same of the forms of a name, for keys, which no slip of the pen is looked for in.
+pub fn ohne_einzelne(formen: &[String]) -> Vec<Wort> {
+    mit_plaetzen(formen).0
+}
+
+/// The words, and where each word of the name came to stand: other spellings have the same words in the same places.
+fn mit_plaetzen(formen: &[String]) -> (Vec<Wort>, Vec<usize>) {
     let mut worte: Vec<Wort> = Vec::new();
-    // Where each word of the name came to stand: other spellings have the same words in the same places.
     let mut places: Vec<usize> = Vec::new();
     for word in zerlegt(&formen[0]) {
         let known = worte.iter().position(|known| known.form == word);
@@ -178,13 +194,7 @@ pub fn worte(name: Option<&str>) -> Vec<Wort> {
             }
         }
     }
-    if let Some(name) = name.filter(|name| !name.is_ascii()) {
-        for (place, word) in places.iter().zip(zerlegt(&einzeln(name))) {
-            let wort = &mut worte[*place];
-            wort.einzeln = Some(word).filter(|word| *word != wort.form);
-        }
-    }
-    worte
+    (worte, places)
 }
 
 /// The words of a search form, in their order.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::register::geburtseintrag::Geburtseintrag;
 use crate::register::gemeinden::Gemeinden;
-use crate::register::keys::{self, SearchKey, falten};
+use crate::register::keys::{self, Gesucht, SearchKey, falten};
 use crate::register::namen::{self, Wort};
 use crate::register::once::once;
 use crate::register::record::{Kind, Kopf, Mutter, Record};
@@ -232,20 +232,11 @@ pub fn under(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> Vec<Sear
     all.into_iter().collect()
 }
 
-/// What a decision asks besides the records.
-pub struct Asked {
-    /// Keys under which something is open.
-    pub offen: Vec<SearchKey>,
-    /// Keys under which an objection stands.
-    pub under: Vec<SearchKey>,
-}
-
-/// All that a decision asks so; `near` are the keys of [`keys::near`], which it asks for records, too.
-pub fn asked(orte: &Gemeinden, near: &[SearchKey], kind: &Kind, mutter: &Mutter) -> Asked {
-    let (offen, place) = keys::offen_gesucht(orte, kind, mutter);
+/// The keys under which a decision asks for objections.
+pub fn asked(gesucht: &Gesucht) -> Vec<SearchKey> {
+    let Gesucht { offen, platz, nahe, .. } = gesucht;
     // Both days are a key of what is open, too.
-    let under = once(offen.iter().chain(&place).chain(near.iter().skip(1)).cloned());
-    Asked { offen, under }
+    once(offen.iter().chain(platz).chain(nahe.iter().skip(1)).cloned())
 }
 
 /// Of somebody with more names than this the first ones are looked at: an objection that is closed too seldom is closed by a person.
@@ -482,7 +473,7 @@ mod tests {
     }
 
     fn questions(orte: &Gemeinden, kind: &Kind) -> Vec<SearchKey> {
-        asked(orte, &keys::near(kind, &mutter()), kind, &mutter()).under
+        asked(&Gesucht::of(orte, kind, &mutter()))
     }
 
     /// Somebody else in every name and day.
@@ -532,8 +523,7 @@ mod tests {
             // A notice, which has no key of its own to be met by.
             let notice =
                 keys::offen(&orte, Some(&Kind { register_ars: None, ..delivered.clone() }), &fremde());
-            let found =
-                keys::offen_gesucht(&orte, &wanted, &mutter()).0.iter().any(|key| notice.contains(key));
+            let found = keys::offen_gesucht(&orte, &wanted, &mutter()).iter().any(|key| notice.contains(key));
             let known = !delivered.geburtsort.as_deref().unwrap_or_default().contains("Muster");
             if known && delivered.geburtsort.as_deref() != Some("Berlin") {
                 assert_eq!(found, met, "notice {:?} {:?}", delivered.geburtsort, wanted.geburtsort);

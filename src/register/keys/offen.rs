@@ -1,11 +1,12 @@
 //! The keys under which something open around a child or its mother is kept (case Q), and looked for. Coarse on purpose: what is
 //! known otherwise must not hide it, and who is found too much only waits for a person. Nothing is judged behind them.
 
-use super::{MONATE, SearchKey, alt, falten, schreibweisen, tage_von};
+use super::bekannt::Bekannt;
+use super::{MONATE, SearchKey, alt, falten, tage_von};
 use crate::register::gemeinden::{Geburtsplatz, Gemeinden};
-use crate::register::namen::{self, Wort};
+use crate::register::namen::Wort;
 use crate::register::once::once;
-use crate::register::record::{Kind, Mutter, TeilDatum};
+use crate::register::record::{Kind, Mutter};
 
 /// The child's day, its place and one of its names.
 const KIND_NAME: &str = "offen-kind-name";
@@ -41,44 +42,17 @@ pub fn aus_worten(words: &[String]) -> Vec<SearchKey> {
     let key = |word: &String| {
         let (class, value) = word.split_once(IN_WORDS)?;
         let class = CLASSES.into_iter().chain(alt::OFFEN).find(|known| *known == class)?;
-        Some(SearchKey { class, value: value.to_owned() })
+        Some(SearchKey { class, value: value.into() })
     };
     words.iter().filter_map(key).collect()
 }
 
-/// What is known of a child and its mother, as far as something open is kept and looked for by it.
-struct Bekannt {
-    kind: Option<String>,
-    mutter: Option<String>,
-    kind_namen: Vec<Wort>,
-    vornamen: Vec<Wort>,
-    familie: Vec<Wort>,
-    /// Family name and name at birth as a whole in each spelling, none where there is none.
-    ganze: [Vec<String>; 2],
-}
-
 impl Bekannt {
-    fn of(kind: Option<&Kind>, mutter: &Mutter) -> Self {
-        let day = |datum: &TeilDatum| datum.vollstaendig().then(|| datum.to_string());
-        let whole = |name: &Option<String>| -> Vec<String> {
-            let spelled = schreibweisen(name.as_deref().unwrap_or_default());
-            spelled.into_iter().filter(|name| !name.is_empty()).collect()
-        };
-        Bekannt {
-            kind: kind.and_then(|kind| kind.geburtsdatum.as_ref()).and_then(day),
-            mutter: day(&mutter.geburtsdatum),
-            kind_namen: kind.map(|kind| namen::alle(&kind.namen)).unwrap_or_default(),
-            vornamen: namen::vornamen(&mutter.name),
-            familie: namen::familie(&mutter.name),
-            ganze: [whole(&mutter.name.familienname), whole(&mutter.name.geburtsname)],
-        }
-    }
-
     /// Keys of the child's day with its names at each of these places.
     fn kind_namen(&self, orte: &[String]) -> Vec<SearchKey> {
         let Some(day) = &self.kind else { return Vec::new() };
         let at = |ort: &String| -> Vec<SearchKey> {
-            self.kind_namen
+            self.worte
                 .iter()
                 .flat_map(Wort::grobe)
                 .map(|word| SearchKey::new(KIND_NAME, [day.as_str(), ort, word]))
@@ -235,19 +209,18 @@ pub fn unter(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> Vec<Sear
     once(keys)
 }
 
-/// See [`super::offen_gesucht`].
-pub fn gesucht(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> (Vec<SearchKey>, Vec<SearchKey>) {
-    let known = Bekannt::of(Some(kind), mutter);
-    let first: Vec<Wort> = known.vornamen.iter().take(1).cloned().collect();
+/// See [`super::Gesucht`]: under what something is open, and what an office delivered stands by the key of its place.
+pub fn gesucht(known: &Bekannt, orte: &Gemeinden, kind: &Kind) -> (Vec<SearchKey>, Vec<SearchKey>) {
+    let first = &known.vornamen[..known.vornamen.len().min(1)];
     let mut keys = known.kind_namen(&orte_gesucht(orte, kind));
     // A notice whose place nobody could resolve stands without it.
     keys.extend(known.kind_namen(&[String::new()]));
-    keys.extend(known.mutter(&first, &known.familie));
-    keys.extend(known.tage(&first));
+    keys.extend(known.mutter(first, &known.familie));
+    keys.extend(known.tage(first));
     keys.extend(known.kind_familie());
     let month = kind.geburtsdatum.filter(|datum| datum.monat.is_some()).and_then(|datum| datum.monate());
     keys.extend(month.map(|(month, _)| known.monate(month..=month)).unwrap_or_default());
-    let pairs = known.namen(&first);
+    let pairs = known.namen(first);
     keys.extend(pairs.iter().map(|pair| SearchKey::new(NAMEN, [pair[0].as_str(), &pair[1]])));
-    (once(keys), am_schluessel(&known, orte, kind))
+    (once(keys), am_schluessel(known, orte, kind))
 }

@@ -1,7 +1,7 @@
 //! Objections: deliveries that have not had their effect, under the keys of the children they speak of.
 //! Never decides which are opened or closed.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, Statement, params};
 
 use crate::register::objection::{MOST, Objection, Sought};
 use crate::seal::index::Tag;
@@ -23,7 +23,11 @@ pub fn sought(connection: &Connection, sought: &Sought, tag: &Tag) -> Stored<Vec
 }
 
 fn list(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> Stored<Vec<Objection>> {
-    let mut get = connection.prepare_cached(sql).map_err(trouble)?;
+    listed(&mut *connection.prepare_cached(sql).map_err(trouble)?, values)
+}
+
+/// What a statement finds for these values.
+pub fn listed(get: &mut Statement<'_>, values: impl rusqlite::Params) -> Stored<Vec<Objection>> {
     let mut rows = get.query(values).map_err(trouble)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(trouble)? {

@@ -3,19 +3,23 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::effects::{Answer, Fact, Guard, GuardKey, Question, Stored as StoredRecord};
+use crate::effects::{Answer, Fact, Guard, GuardKey, Question, Stored as StoredRecord, Vorgang};
 use crate::envelope::Stage;
 use crate::register::aenderung::Gesucht;
 use crate::register::bestand::Bestand;
+use crate::register::keys::SearchKey;
+use crate::register::objection::{Objection, Sought};
 use crate::register::record::Kind;
 use crate::seal::index::Tag;
 use crate::store::contract::{Key as OnceKey, Stamp, StoreError};
@@ -127,18 +131,22 @@ pub fn lookup(
     // Before the snapshot, which begins with the first read: what was told until then is in it.
     let seen = moment.now();
     let guards: Vec<GuardKey> = questions.iter().map(Question::key).collect();
-    let tags: Vec<Tag> = guards.iter().map(|guard| keyring.search.tag(&guard.0.octets())).collect();
+    let tags = tags(keyring, &guards);
     let mut order: Vec<usize> = (0..questions.len()).collect();
     order.sort_unstable_by_key(|place| tags[*place]);
     let mut mirror = records(connection, keyring, questions, &tags, &order)?;
-    // All runs ask for one Bestand.
+    let mut vorgaenge = open_under(connection, keyring, questions, &tags, &order)?;
+    let mut objections = objected(connection, questions, &tags, &order)?;
+    // All runs ask for the state of one register.
     let mut bestaende: HashMap<Tag, Option<Bestand>> = HashMap::new();
+    let mut backlogs: HashMap<&str, Option<Timestamp>> = HashMap::new();
+    let mut blocks: HashMap<&str, Vec<Objection>> = HashMap::new();
     let mut answers = Vec::with_capacity(questions.len());
     for (place, (question, (tag, key))) in questions.iter().zip(tags.iter().zip(guards)).enumerate() {
         let fact = match question {
             Question::Mirror(_) => Fact::Mirror(mirror.remove(&place).unwrap_or_default()),
             Question::Whoever(sought) => Fact::Mirror(whoever(connection, keyring, sought)?),
-            Question::Vorgang(_) => Fact::Vorgang(register::vorgang(connection, keyring, tag)?),
+            Question::Vorgang(_) => Fact::Vorgang(vorgaenge.remove(&place)),
             Question::Tombstone(_) => {
                 let mut get = connection.prepare_cached(sql!("tombstone_get")).map_err(trouble)?;
                 let created: Option<i64> =
@@ -146,14 +154,11 @@ pub fn lookup(
                 Fact::Tombstone(created.map(time))
             }
             Question::Bestand(amt) => {
-                let known = match bestaende.entry(*tag) {
-                    Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(free) => {
-                        let left = rekey::left(connection, amt)?;
-                        free.insert(Bestand::mit(register::bestand(connection, keyring, tag)?, left))
-                    }
+                let read = || {
+                    let left = rekey::left(connection, amt)?;
+                    Ok(Bestand::mit(register::bestand(connection, keyring, tag)?, left))
                 };
-                Fact::Bestand(known.clone())
+                Fact::Bestand(once_read(&mut bestaende, *tag, read)?.clone())
             }
             Question::Anzahl { partner, at } => {
                 Fact::Anzahl(deliveries::anzahl(connection, partner, micros(*at))?)
@@ -170,12 +175,77 @@ pub fn lookup(
                 Fact::Ausgestellt(found.filter_map(Result::transpose).collect::<Stored<_>>()?)
             }
             Question::Leads => Fact::Leads(deliveries::leads(connection)?),
-            Question::Backlog(partner) => Fact::Backlog(looks::backlog(connection, partner)?),
+            Question::Backlog(partner) => {
+                let read = || looks::backlog(connection, partner);
+                Fact::Backlog(*once_read(&mut backlogs, partner.as_str(), read)?)
+            }
+            Question::Objections(sought @ Sought::Blocks(amt)) => {
+                let read = || objections::sought(connection, sought, tag);
+                Fact::Objections(once_read(&mut blocks, amt.as_str(), read)?.clone())
+            }
+            Question::Objections(Sought::Under(_)) => {
+                Fact::Objections(objections.remove(&place).unwrap_or_default())
+            }
             Question::Objections(sought) => Fact::Objections(objections::sought(connection, sought, tag)?),
         };
         answers.push(Answer { fact, guard: Guard { key, seen } });
     }
     Ok(answers)
+}
+
+/// What was read before in the same snapshot, else now.
+fn once_read<K: Eq + Hash, V>(
+    known: &mut HashMap<K, V>,
+    key: K,
+    read: impl FnOnce() -> Stored<V>,
+) -> Stored<&V> {
+    Ok(match known.entry(key) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(free) => free.insert(read()?),
+    })
+}
+
+/// The tags of keys. A decision asks by one key for several things.
+fn tags(keyring: &Keyring, guards: &[GuardKey]) -> Vec<Tag> {
+    let mut made: HashMap<&SearchKey, Tag> = HashMap::with_capacity(guards.len());
+    let mut tag = |key| *made.entry(key).or_insert_with(|| keyring.search.tag(&key.octets()));
+    guards.iter().map(|guard| tag(&guard.0)).collect()
+}
+
+/// What is open under the questions' keys by the questions' places.
+fn open_under(
+    connection: &Connection,
+    keyring: &Keyring,
+    questions: &[Question],
+    tags: &[Tag],
+    order: &[usize],
+) -> Stored<HashMap<usize, Vorgang>> {
+    let mut found = HashMap::new();
+    let mut get = connection.prepare_cached(sql!("vorgang_get")).map_err(trouble)?;
+    for place in order.iter().filter(|place| matches!(questions[**place], Question::Vorgang(_))) {
+        let vorgang = register::vorgang_by(&mut get, connection, keyring, &tags[*place])?;
+        found.extend(vorgang.map(|vorgang| (*place, vorgang)));
+    }
+    Ok(found)
+}
+
+/// The objections under the questions' keys by the questions' places.
+fn objected(
+    connection: &Connection,
+    questions: &[Question],
+    tags: &[Tag],
+    order: &[usize],
+) -> Stored<HashMap<usize, Vec<Objection>>> {
+    let mut found = HashMap::new();
+    let mut get = connection.prepare_cached(sql!("objection_under")).map_err(trouble)?;
+    let under = |place: &&usize| matches!(questions[**place], Question::Objections(Sought::Under(_)));
+    for place in order.iter().filter(under) {
+        let objections = objections::listed(&mut get, params![&tags[*place][..]])?;
+        if !objections.is_empty() {
+            found.insert(*place, objections);
+        }
+    }
+    Ok(found)
 }
 
 /// The records under the questions' keys by the questions' places; one to which several keys lead is opened once.

@@ -1,7 +1,7 @@
 //! The register's own state: restricted records of Vorgänge, Bestände, and the readings that persons order.
 //! Every reading by a person is written to the Abrufprotokoll in the same transaction.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
 use uuid::Uuid;
 
 use crate::effects::{Stored as StoredRecord, Vorgang};
@@ -25,6 +25,16 @@ type VorgangRow = (Uuid, String, String, Option<i64>, Option<i64>);
 /// The Vorgang under a key.
 pub fn vorgang(connection: &Connection, keyring: &Keyring, key: &Tag) -> Stored<Option<Vorgang>> {
     let mut get = connection.prepare_cached(sql!("vorgang_get")).map_err(trouble)?;
+    vorgang_by(&mut get, connection, keyring, key)
+}
+
+/// The same by a statement that asks for many.
+pub fn vorgang_by(
+    get: &mut Statement<'_>,
+    connection: &Connection,
+    keyring: &Keyring,
+    key: &Tag,
+) -> Stored<Option<Vorgang>> {
     let found: Option<VorgangRow> = get
         .query_row([&key[..]], |r| Ok((uuid(r.get(0)?)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)))
         .optional()

@@ -135,7 +135,6 @@ fn messen(seed: u64, (places, orte): &(Vec<Platz>, Gemeinden), count: usize, req
             .flatten()
             .any(|nth| vorgeburt_beruehrt(kind, mutter, &before[*nth as usize]));
         let noticed = keys::offen_gesucht(orte, kind, mutter)
-            .0
             .iter()
             .filter_map(|key| open.get(&hashed(key)))
             .flatten()

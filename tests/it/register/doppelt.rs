@@ -348,7 +348,7 @@ fn nothing_open_and_no_record_from_before_the_birth_is_missed() {
             }
         }
         let open = keys::offen(&orte, Some(&other), &her);
-        assert!(meet(&keys::offen_gesucht(&orte, &kind, &mutter).0, &open), "{round}: open, way {way}");
+        assert!(meet(&keys::offen_gesucht(&orte, &kind, &mutter), &open), "{round}: open, way {way}");
         if way > 0 {
             let before =
                 satz(Kind { erwartet: other.erwartet.or(other.geburtsdatum), ..Kind::default() }, her);

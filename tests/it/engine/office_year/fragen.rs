@@ -118,8 +118,7 @@ impl Jahr {
         let mut found = Vec::new();
         let tafeln = tafeln();
         let orte = &tafeln.gemeinden;
-        let near = keys::near(&satz.kind, &satz.mutter);
-        for key in objection::asked(orte, &near, &satz.kind, &satz.mutter).under {
+        for key in objection::asked(&keys::Gesucht::of(orte, &satz.kind, &satz.mutter)) {
             found.extend(self.objections(Sought::Under(key)).await.iter().map(|one| one.delivery));
         }
         found
