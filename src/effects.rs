@@ -1,6 +1,8 @@
 //! What a message causes, as values: changes of the mirror and of the Vorgang, objections, timers, envelopes to send, a reply,
 //! audit lines, together with the guards it was decided on. Nothing here performs anything.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -96,6 +98,8 @@ pub enum Question {
     Leads,
     /// The Vorgänge whose Auskunft left a trace under this key of a Registersatz.
     Ausgestellt(SearchKey),
+    /// What is open under this key and whether an objection stands there: a decision asks both of nearly every key.
+    Offen(SearchKey),
     /// What deliveries that have not had their effect say against an answer.
     Objections(Sought),
     /// Since when the oldest delivery of this partner lies where sources see it and nobody took it.
@@ -106,7 +110,7 @@ impl Question {
     /// Whether this is the key that the answer's guard stands on.
     pub fn stands_on(&self, key: &GuardKey) -> bool {
         match self {
-            Question::Mirror(own) | Question::Vorgang(own) | Question::Objections(Sought::Under(own)) => {
+            Question::Mirror(own) | Question::Offen(own) | Question::Objections(Sought::Under(own)) => {
                 key.0 == *own
             }
             _ => self.key() == *key,
@@ -119,6 +123,7 @@ impl Question {
             // What was issued rests on the records under a key and is guarded with them.
             Question::Mirror(key)
             | Question::Vorgang(key)
+            | Question::Offen(key)
             | Question::Tombstone(key)
             | Question::Ausgestellt(key) => GuardKey(key.clone()),
             Question::Bestand(amt) => GuardKey(bestand_key(amt)),
@@ -170,7 +175,7 @@ pub struct Stored {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact {
     /// The Registersätze found, possibly none.
-    Mirror(Vec<Stored>),
+    Mirror(Vec<Arc<Stored>>),
     /// The Vorgang found.
     Vorgang(Option<Vorgang>),
     /// When the deleted record was created at its author.
@@ -187,10 +192,24 @@ pub enum Fact {
     Leads(Vec<Lead>),
     /// The Vorgänge of what was issued.
     Ausgestellt(Vec<Vorgang>),
+    /// What was found under a key, and whether an objection stands there.
+    Offen {
+        /// The Vorgang.
+        vorgang: Option<Vorgang>,
+        /// The objection.
+        objected: bool,
+    },
     /// The objections found: one where one is enough, else the oldest first, at most [`crate::register::objection::MOST`].
     Objections(Vec<Objection>),
     /// Since when, if anything lies there; a place that nobody looks into counts since it was looked into last.
     Backlog(Option<Timestamp>),
+}
+
+impl Fact {
+    /// These records.
+    pub fn mirror(records: impl IntoIterator<Item = Stored>) -> Fact {
+        Fact::Mirror(records.into_iter().map(Arc::new).collect())
+    }
 }
 
 /// A fact together with the guard that commit will compare.

@@ -131,8 +131,8 @@ impl Step for Find {
                         return Err(Rejection::new(Fault::Other, text).rule("vorgang-besteht").into());
                     }
                 }
-                (Question::Vorgang(_), Fact::Vorgang(vorgang)) => {
-                    gefunden.offen |= vorgang.as_ref().is_some_and(offen);
+                (Question::Offen(_), Fact::Offen { vorgang, objected }) => {
+                    gefunden.offen |= *objected || vorgang.as_ref().is_some_and(offen);
                 }
                 (Question::Bestand(amt), Fact::Bestand(bestand)) => {
                     gefunden.bestaende.push((amt, bestand.clone()));
@@ -182,8 +182,9 @@ impl Find {
         let gesucht = Gesucht::of(&self.tafeln.gemeinden, kind, mutter);
         let under = objection::asked(&gesucht);
         questions.extend(gesucht.saetze.into_iter().map(Question::Mirror));
-        questions.extend(gesucht.offen.into_iter().map(Question::Vorgang));
-        questions.extend(under.into_iter().map(Sought::Under).map(Question::Objections));
+        let besides = under.into_iter().filter(|key| !gesucht.offen.contains(key));
+        questions.extend(besides.map(Sought::Under).map(Question::Objections));
+        questions.extend(gesucht.offen.into_iter().map(Question::Offen));
         let heute = tag(message.now());
         let amt = geburtsort(kind, &self.tafeln, heute).amt();
         // What an office took over stands under its predecessor, and what that left unread stays so.
@@ -223,7 +224,7 @@ fn offen(vorgang: &Vorgang) -> bool {
 /// What the answers bring together.
 #[derive(Default)]
 struct Gefunden<'a> {
-    saetze: Vec<Stored>,
+    saetze: Vec<Arc<Stored>>,
     gelesen: Vec<Uuid>,
     offen: bool,
     gesperrt: bool,
@@ -233,7 +234,7 @@ struct Gefunden<'a> {
 
 impl Gefunden<'_> {
     /// Takes records in, each once: several keys lead to the same one.
-    fn saetze(&mut self, stored: &[Stored]) {
+    fn saetze(&mut self, stored: &[Arc<Stored>]) {
         for one in stored {
             if self.gelesen.contains(&one.id) {
                 continue;
@@ -244,12 +245,12 @@ impl Gefunden<'_> {
     }
 
     fn befund(self, orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> Befund {
-        let (vorgeburtlich, geboren): (Vec<Stored>, Vec<Stored>) =
+        let (vorgeburtlich, geboren): (Vec<_>, Vec<_>) =
             self.saetze.into_iter().partition(|stored| keys::vorgeburtlich(&stored.registersatz.kind));
         // What was delivered before the birth is no record of the child, but it may well be about it.
         let offen = self.offen
             || vorgeburtlich.iter().any(|stored| vorgeburt_beruehrt(kind, mutter, &stored.registersatz));
-        let gefunden = geboren.into_iter().map(|stored| (stored.id, stored.partner, stored.registersatz));
+        let gefunden = geboren.iter().map(|one| (one.id, one.partner.clone(), one.registersatz.clone()));
         // Of a register of which something lies here unread nobody may say that it is complete.
         let bestand = Bestand::zusammen(self.bestaende).filter(|_| !self.gesperrt);
         Befund { kandidaten: sichten(orte, kind, mutter, gefunden), offen, bestand, gesucht: Vec::new() }
@@ -291,6 +292,7 @@ mod tests {
             answer(question).unwrap_or_else(|| match question {
                 Question::Mirror(_) => Fact::Mirror(Vec::new()),
                 Question::Vorgang(_) => Fact::Vorgang(None),
+                Question::Offen(_) => Fact::Offen { vorgang: None, objected: false },
                 Question::Bestand(amt) => {
                     assert_eq!(amt, "hamburg", "only who keeps it today says that it is complete");
                     Fact::Bestand(Some(compared("2026-11-15T08:00:00Z")))

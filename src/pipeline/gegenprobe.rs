@@ -104,7 +104,7 @@ impl Step for Gegenprobe {
                 Some(_) => return Err(other()),
             };
             read.extend(records.iter().map(|stored| stored.id));
-            if before.is_none() && same_child(&self.tafeln.gemeinden, (id, &satz), &vorgang, records) {
+            if before.is_none() && same_child(&self.tafeln.gemeinden, (id, &satz), &vorgang, &records) {
                 self.tell(message, &vorgang, satz.quelle.moment());
             }
         }
@@ -144,7 +144,7 @@ fn same_child(
     orte: &Gemeinden,
     (id, satz): (Uuid, &Registersatz),
     vorgang: &Vorgang,
-    records: Vec<Stored>,
+    records: &[Arc<Stored>],
 ) -> bool {
     if records.is_empty() || vorgang.akte.satz == Some(id) {
         return true;
@@ -152,7 +152,7 @@ fn same_child(
     if keys::vorgeburtlich(&satz.kind) {
         return records.iter().any(|stored| wird_erwartet(&stored.registersatz.kind, &satz.kind));
     }
-    let found = records.into_iter().map(|stored| (stored.id, stored.partner, stored.registersatz));
+    let found = records.iter().map(|one| (one.id, one.partner.clone(), one.registersatz.clone()));
     !sichten(orte, &satz.kind, &satz.mutter, found).is_empty()
 }
 
@@ -282,7 +282,7 @@ mod tests {
                 ),
                 Question::Mirror(asked) => {
                     let of = |stored: &&Stored| keys::satz(stored.id) == *asked;
-                    Fact::Mirror(records.iter().filter(of).cloned().collect())
+                    Fact::mirror(records.iter().filter(of).cloned())
                 }
                 other => panic!("{other:?}"),
             },

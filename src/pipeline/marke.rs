@@ -71,7 +71,7 @@ impl Step for Marke {
             let text = "Einen solchen Registersatz dieser Stelle gibt es nicht.";
             return Err(Rejection::new(Fault::Other, text).rule("registersatz-unbekannt").into());
         };
-        let mut registersatz = stored.registersatz;
+        let mut registersatz = stored.registersatz.clone();
         // No person takes back that two deliveries of one moment contradict each other: a delivery settles it.
         registersatz.vermerk = Vermerk { widerspruch: registersatz.vermerk.widerspruch, ..vermerk };
         message.effects.retrievals.push(Retrieval { step: ENTRY.word.to_owned(), records: vec![id] });
@@ -134,7 +134,7 @@ mod tests {
         };
         let Flow::Ask(questions) = step.apply(&mut message, &mut bench()).map_err(told)? else { panic!() };
         let guard = Guard { key: questions[0].key(), seen: 1 };
-        message.answers = vec![Answer { fact: Fact::Mirror(found), guard }];
+        message.answers = vec![Answer { fact: Fact::mirror(found), guard }];
         step.apply(&mut message, &mut bench()).map_err(told)?;
         Ok(message)
     }

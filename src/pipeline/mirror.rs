@@ -317,7 +317,7 @@ mod tests {
             let fact = |question: &Question| match question {
                 Question::Mirror(key) => {
                     let here = |s: &&Stored| keys::of(&s.registersatz).contains(key);
-                    Fact::Mirror(world.stored.iter().filter(here).cloned().collect())
+                    Fact::mirror(world.stored.iter().filter(here).cloned())
                 }
                 Question::Tombstone(key) => {
                     let found = world.deleted.iter().find(|(other, _)| other == key);

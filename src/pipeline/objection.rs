@@ -433,7 +433,7 @@ mod tests {
             vermerk: Default::default(),
         };
         let (id, mandant, partner) = (Uuid::nil(), "bremen".into(), "jugendamt-bremen".into());
-        let stored = Fact::Mirror(vec![Stored { id, mandant, partner, registersatz }]);
+        let stored = Fact::mirror([Stored { id, mandant, partner, registersatz }]);
         let deleted = Fact::Tombstone(Some(made + jiff::SignedDuration::from_hours(1)));
         for fact in [stored, deleted] {
             let guard = Guard { key: Question::Bestand("x".into()).key(), seen: 1 };

@@ -106,10 +106,10 @@ impl Step for Personenaenderung {
                 }
                 let Some(Fact::Mirror(found)) = message.fact(0) else { return Err(foreign_answers()) };
                 let (orte, aenderung) = (&self.tafeln.gemeinden, message.record.aenderung.as_ref());
-                let met = |one: &&Stored| {
+                let met = |one: &&Arc<Stored>| {
                     personen.iter().any(|person| betrifft(orte, aenderung, person, &one.registersatz))
                 };
-                let met: Vec<Stored> = found.iter().filter(met).cloned().collect();
+                let met: Vec<Stored> = found.iter().filter(met).map(|one| Stored::clone(one)).collect();
                 // Each record that was opened was looked at, whoever it is of.
                 let records: Vec<Uuid> = found.iter().map(|one| one.id).collect();
                 if !records.is_empty() {
@@ -309,7 +309,7 @@ mod tests {
         for _ in 0..3 {
             let Flow::Ask(questions) = step.apply(message, &mut bench())? else { return Ok(Flow::Next) };
             let fact = |question: &Question| match question {
-                Question::Whoever(_) => Fact::Mirror(mirror.to_vec()),
+                Question::Whoever(_) => Fact::mirror(mirror.to_vec()),
                 Question::Mirror(_) => Fact::Mirror(Vec::new()),
                 Question::Vorgang(key) => Fact::Vorgang(open(key)),
                 other => panic!("{other:?}"),

@@ -1,6 +1,8 @@
 //! Judges a delivery against what is known: who may write, what was deleted, what is new; by moments (rules.md 2.2). Pure.
 //! Never decides who the partner is; ownership comes in as a question.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -13,7 +15,7 @@ use crate::rejection::{Fault, Rejection};
 #[derive(Default)]
 pub struct Known {
     /// The records under each key.
-    pub stored: Vec<Vec<Stored>>,
+    pub stored: Vec<Vec<Arc<Stored>>>,
     /// The tombstone of each key.
     pub deleted: Vec<Option<Timestamp>>,
     /// Of each key that has a tombstone: how late the stamps of what was deleted were, where they lay ahead of their receipts.
@@ -30,8 +32,8 @@ impl Known {
         answers: &[Answer],
         meint: &dyn Fn(&Registersatz) -> bool,
     ) -> Option<()> {
-        let (mut records, mut deleted): (Vec<Stored>, Option<Timestamp>) = (Vec::new(), None);
-        let mut gemeint: Vec<Stored> = Vec::new();
+        let (mut records, mut deleted): (Vec<Arc<Stored>>, Option<Timestamp>) = (Vec::new(), None);
+        let mut gemeint = Vec::new();
         for pair in answers.chunks_exact(2) {
             let (Fact::Mirror(stored), Fact::Tombstone(at)) = (&pair[0].fact, &pair[1].fact) else {
                 return None;
@@ -103,7 +105,7 @@ impl Known {
     }
 
     fn owned(&self, owns: &dyn Fn(&Stored) -> bool) -> Result<(), Rejection> {
-        if self.stored.iter().flatten().all(owns) {
+        if self.stored.iter().flatten().all(|one| owns(one)) {
             return Ok(());
         }
         let text =

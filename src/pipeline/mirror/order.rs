@@ -68,7 +68,7 @@ impl World {
             |question| match question {
                 Question::Mirror(key) => {
                     let here = |s: &&Stored| keys::of(&s.registersatz).contains(key);
-                    Fact::Mirror(stored.iter().filter(here).cloned().collect())
+                    Fact::mirror(stored.iter().filter(here).cloned())
                 }
                 Question::Tombstone(key) => {
                     Fact::Tombstone(deleted.iter().find(|(of, _)| of == key).map(|(_, at)| *at))

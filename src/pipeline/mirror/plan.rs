@@ -297,7 +297,7 @@ mod tests {
         let mut delivery = Delivery::of(&unnamed(delivered), &ohne()).ok().unwrap();
         let answer = |question: Question| {
             let fact = match &question {
-                Question::Mirror(key) if *key == before => Fact::Mirror(vec![Stored {
+                Question::Mirror(key) if *key == before => Fact::mirror([Stored {
                     id: Uuid::from_u128(7),
                     mandant: "bremen".into(),
                     partner: "jugendamt-bremen".into(),

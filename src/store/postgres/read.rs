@@ -2,6 +2,7 @@
 //! Never writes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
@@ -50,11 +51,14 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
     let (versions, records, vorgaenge, stones, bestaende, left, objections, blocks, backlog) = together!(
         versions = versions(&tx, tags.iter().map(|tag| &tag[..]).collect()),
         records = records(base, &tx, sql!("mirror_by_key"), of(|q| matches!(q, Question::Mirror(_)))),
-        vorgaenge = vorgaenge(base, &tx, of(|q| matches!(q, Question::Vorgang(_)))),
+        vorgaenge = vorgaenge(base, &tx, of(|q| matches!(q, Question::Vorgang(_) | Question::Offen(_)))),
         stones = tombstones(&tx, of(|q| matches!(q, Question::Tombstone(_)))),
         bestaende = bestaende(base, &tx, of(|q| matches!(q, Question::Bestand(_)))),
         left = left(&tx, questions),
-        objections = objections::under(&tx, of(|q| matches!(q, Question::Objections(Sought::Under(_))))),
+        objections = objections::under(
+            &tx,
+            of(|q| matches!(q, Question::Offen(_) | Question::Objections(Sought::Under(_))))
+        ),
         blocks = objections::blocks(&tx, aemter),
         backlog = looks::backlog(&tx, partners),
     )?;
@@ -67,6 +71,10 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
             Question::Mirror(_) => Fact::Mirror(records.get(tag).cloned().unwrap_or_default()),
             Question::Whoever(sought) => Fact::Mirror(whoever(base, &tx, sought).await?),
             Question::Vorgang(_) => Fact::Vorgang(vorgaenge.get(tag).cloned()),
+            Question::Offen(_) => Fact::Offen {
+                vorgang: vorgaenge.get(tag).cloned(),
+                objected: objections.get(tag).is_some_and(|found| !found.is_empty()),
+            },
             Question::Tombstone(_) => Fact::Tombstone(stones.get(tag).copied()),
             Question::Bestand(amt) => {
                 Fact::Bestand(Bestand::mit(bestaende.get(tag).cloned(), left.contains(amt)))
@@ -130,10 +138,10 @@ async fn asked(tx: &Tx<'_>, sql: &str, keys: &[&[u8]]) -> Stored<Vec<tokio_postg
 const AT_ONCE: usize = 2_000;
 
 /// The records under any of these keys, or that end on any of these days, each once.
-async fn whoever(base: &Base, tx: &Tx<'_>, sought: &Gesucht) -> Stored<Vec<StoredRecord>> {
+async fn whoever(base: &Base, tx: &Tx<'_>, sought: &Gesucht) -> Stored<Vec<Arc<StoredRecord>>> {
     let tags: Vec<Tag> = sought.keys.iter().map(|key| base.keyring.search.tag(&key.octets())).collect();
     let days: Vec<Tag> = sought.enden.iter().map(|day| endet::of_day(&base.keyring, *day)).collect();
-    let mut found: BTreeMap<Uuid, StoredRecord> = BTreeMap::new();
+    let mut found: BTreeMap<Uuid, Arc<StoredRecord>> = BTreeMap::new();
     for (statement, tags) in [(sql!("mirror_by_key"), &tags), (sql!("mirror_by_day"), &days)] {
         for some in tags.chunks(AT_ONCE) {
             let under = records(base, tx, statement, some.iter().map(|tag| &tag[..]).collect()).await?;
@@ -148,7 +156,7 @@ async fn records(
     tx: &Tx<'_>,
     statement: &str,
     keys: Vec<&[u8]>,
-) -> Stored<HashMap<Tag, Vec<StoredRecord>>> {
+) -> Stored<HashMap<Tag, Vec<Arc<StoredRecord>>>> {
     let (mut facts, mut closed) = (Vec::new(), Vec::new());
     // Several keys lead to one record: it is opened once.
     let mut places: HashMap<Uuid, usize> = HashMap::new();
@@ -162,15 +170,15 @@ async fn records(
             closed.push((Owner::new("mirror", id), blob::closed(&r, 5)?));
         }
     }
-    let mut found: Vec<StoredRecord> = Vec::with_capacity(facts.len());
+    let mut found: Vec<Arc<StoredRecord>> = Vec::with_capacity(facts.len());
     let opened = base.keyring.open_all(tx, closed).await?;
     for ((id, mandant, partner, changed), opened) in facts.into_iter().zip(opened) {
         let mut registersatz = shown::registersatz(opened?)?;
         // A program before this one did not write it.
         registersatz.quelle.empfangen.get_or_insert(changed);
-        found.push(StoredRecord { id, mandant, partner, registersatz });
+        found.push(Arc::new(StoredRecord { id, mandant, partner, registersatz }));
     }
-    let mut records: HashMap<Tag, Vec<StoredRecord>> = HashMap::new();
+    let mut records: HashMap<Tag, Vec<Arc<StoredRecord>>> = HashMap::new();
     for (key, place) in under {
         records.entry(key).or_default().push(found[place].clone());
     }

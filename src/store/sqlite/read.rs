@@ -18,7 +18,6 @@ use crate::effects::{Answer, Fact, Guard, GuardKey, Question, Stored as StoredRe
 use crate::envelope::Stage;
 use crate::register::aenderung::Gesucht;
 use crate::register::bestand::Bestand;
-use crate::register::keys::SearchKey;
 use crate::register::objection::{Objection, Sought};
 use crate::register::record::Kind;
 use crate::seal::index::Tag;
@@ -131,7 +130,7 @@ pub fn lookup(
     // Before the snapshot, which begins with the first read: what was told until then is in it.
     let seen = moment.now();
     let guards: Vec<GuardKey> = questions.iter().map(Question::key).collect();
-    let tags = tags(keyring, &guards);
+    let tags: Vec<Tag> = guards.iter().map(|guard| keyring.search.tag(&guard.0.octets())).collect();
     let mut order: Vec<usize> = (0..questions.len()).collect();
     order.sort_unstable_by_key(|place| tags[*place]);
     let mut mirror = records(connection, keyring, questions, &tags, &order)?;
@@ -147,6 +146,10 @@ pub fn lookup(
             Question::Mirror(_) => Fact::Mirror(mirror.remove(&place).unwrap_or_default()),
             Question::Whoever(sought) => Fact::Mirror(whoever(connection, keyring, sought)?),
             Question::Vorgang(_) => Fact::Vorgang(vorgaenge.remove(&place)),
+            Question::Offen(_) => {
+                let objected = objections.contains_key(&place);
+                Fact::Offen { vorgang: vorgaenge.remove(&place), objected }
+            }
             Question::Tombstone(_) => {
                 let mut get = connection.prepare_cached(sql!("tombstone_get")).map_err(trouble)?;
                 let created: Option<i64> =
@@ -205,13 +208,6 @@ fn once_read<K: Eq + Hash, V>(
     })
 }
 
-/// The tags of keys. A decision asks by one key for several things.
-fn tags(keyring: &Keyring, guards: &[GuardKey]) -> Vec<Tag> {
-    let mut made: HashMap<&SearchKey, Tag> = HashMap::with_capacity(guards.len());
-    let mut tag = |key| *made.entry(key).or_insert_with(|| keyring.search.tag(&key.octets()));
-    guards.iter().map(|guard| tag(&guard.0)).collect()
-}
-
 /// What is open under the questions' keys by the questions' places.
 fn open_under(
     connection: &Connection,
@@ -222,7 +218,8 @@ fn open_under(
 ) -> Stored<HashMap<usize, Vorgang>> {
     let mut found = HashMap::new();
     let mut get = connection.prepare_cached(sql!("vorgang_get")).map_err(trouble)?;
-    for place in order.iter().filter(|place| matches!(questions[**place], Question::Vorgang(_))) {
+    let asked = |place: &&usize| matches!(questions[**place], Question::Vorgang(_) | Question::Offen(_));
+    for place in order.iter().filter(asked) {
         let vorgang = register::vorgang_by(&mut get, connection, keyring, &tags[*place])?;
         found.extend(vorgang.map(|vorgang| (*place, vorgang)));
     }
@@ -238,7 +235,9 @@ fn objected(
 ) -> Stored<HashMap<usize, Vec<Objection>>> {
     let mut found = HashMap::new();
     let mut get = connection.prepare_cached(sql!("objection_under")).map_err(trouble)?;
-    let under = |place: &&usize| matches!(questions[**place], Question::Objections(Sought::Under(_)));
+    let under = |place: &&usize| {
+        matches!(questions[**place], Question::Offen(_) | Question::Objections(Sought::Under(_)))
+    };
     for place in order.iter().filter(under) {
         let objections = objections::listed(&mut get, params![&tags[*place][..]])?;
         if !objections.is_empty() {
@@ -255,7 +254,7 @@ fn records(
     questions: &[Question],
     tags: &[Tag],
     order: &[usize],
-) -> Stored<HashMap<usize, Vec<StoredRecord>>> {
+) -> Stored<HashMap<usize, Vec<Arc<StoredRecord>>>> {
     let mut under: Vec<(usize, i64)> = Vec::new();
     {
         let mut keys = connection.prepare_cached(sql!("mirror_by_key")).map_err(trouble)?;
@@ -268,7 +267,7 @@ fn records(
     }
     let rows: BTreeSet<i64> = under.iter().map(|(_, row)| *row).collect();
     let opened = opened(connection, keyring, rows)?;
-    let mut found: HashMap<usize, Vec<StoredRecord>> = HashMap::new();
+    let mut found: HashMap<usize, Vec<Arc<StoredRecord>>> = HashMap::new();
     for (place, row) in under {
         found.entry(place).or_default().extend(opened.get(&row).cloned());
     }
@@ -276,7 +275,7 @@ fn records(
 }
 
 /// The records under any of these keys, or that end on any of these days, each once.
-fn whoever(connection: &Connection, keyring: &Keyring, sought: &Gesucht) -> Stored<Vec<StoredRecord>> {
+fn whoever(connection: &Connection, keyring: &Keyring, sought: &Gesucht) -> Stored<Vec<Arc<StoredRecord>>> {
     let mut rows: BTreeSet<i64> = BTreeSet::new();
     let mut tags: Vec<Tag> = sought.keys.iter().map(|key| keyring.search.tag(&key.octets())).collect();
     tags.sort_unstable();
@@ -290,7 +289,7 @@ fn whoever(connection: &Connection, keyring: &Keyring, sought: &Gesucht) -> Stor
             }
         }
     }
-    let mut opened: Vec<(i64, StoredRecord)> = opened(connection, keyring, rows)?.into_iter().collect();
+    let mut opened: Vec<(i64, Arc<StoredRecord>)> = opened(connection, keyring, rows)?.into_iter().collect();
     opened.sort_unstable_by_key(|(row, _)| *row);
     Ok(opened.into_iter().map(|(_, record)| record).collect())
 }
@@ -300,8 +299,8 @@ fn opened(
     connection: &Connection,
     keyring: &Keyring,
     rows: BTreeSet<i64>,
-) -> Stored<HashMap<i64, StoredRecord>> {
-    let mut opened: HashMap<i64, StoredRecord> = HashMap::with_capacity(rows.len());
+) -> Stored<HashMap<i64, Arc<StoredRecord>>> {
+    let mut opened: HashMap<i64, Arc<StoredRecord>> = HashMap::with_capacity(rows.len());
     let mut get = connection.prepare_cached(sql!("mirror_get")).map_err(trouble)?;
     for row in rows {
         let (id, mandant, partner, sealed, changed): (Uuid, String, String, i64, i64) = get
@@ -311,7 +310,7 @@ fn opened(
         let mut registersatz = shown::registersatz(content)?;
         // A program before this one did not write it.
         registersatz.quelle.empfangen.get_or_insert(time(changed));
-        opened.insert(row, StoredRecord { id, mandant, partner, registersatz });
+        opened.insert(row, Arc::new(StoredRecord { id, mandant, partner, registersatz }));
     }
     Ok(opened)
 }

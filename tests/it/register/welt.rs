@@ -208,14 +208,13 @@ impl Welt {
     /// What the store would say; counts the questions.
     fn fact(&self, question: &Question) -> Fact {
         match question {
-            Question::Mirror(key) => Fact::Mirror(
-                self.saetze
-                    .iter()
-                    .filter(|stored| keys::of(&stored.registersatz).contains(key))
-                    .cloned()
-                    .collect(),
+            Question::Mirror(key) => Fact::mirror(
+                self.saetze.iter().filter(|stored| keys::of(&stored.registersatz).contains(key)).cloned(),
             ),
             Question::Vorgang(key) => Fact::Vorgang(self.vorgaenge.get(key).cloned()),
+            Question::Offen(key) => {
+                Fact::Offen { vorgang: self.vorgaenge.get(key).cloned(), objected: false }
+            }
             Question::Bestand(amt) => Fact::Bestand(self.bestaende.get(amt).cloned()),
             // No delivery of this world is left without its effect.
             Question::Objections(_) => Fact::Objections(Vec::new()),
