@@ -102,7 +102,7 @@ mod tests {
     fn met(opening: &Opening, kind: &Kind, mutter: &Mutter) -> bool {
         let mut orte = crate::register::gemeinden::Gemeinden::default();
         orte.add(falten("Bremen"), "040110000000");
-        let asked = objection::asked(&orte, &keys::near(kind, mutter), kind, mutter).under;
+        let asked = objection::asked(&keys::Gesucht::of(&orte, kind, mutter));
         opening.under.iter().any(|key| asked.contains(key))
     }
 

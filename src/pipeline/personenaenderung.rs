@@ -383,8 +383,8 @@ mod tests {
         let [ObjectionChange::Open(opening)] = message.effects.objections.as_slice() else { panic!() };
         assert_eq!((opening.why, opening.delivery), (Why::Unowned, own.vorgang.id));
         let (kind, mutter) = (&mirror[0].registersatz.kind, &mirror[0].registersatz.mutter);
-        let asked = objection::asked(&tafeln().gemeinden, &keys::near(kind, mutter), kind, mutter);
-        assert!(opening.under.iter().any(|key| asked.under.contains(key)));
+        let asked = objection::asked(&keys::Gesucht::of(&tafeln().gemeinden, kind, mutter));
+        assert!(opening.under.iter().any(|key| asked.contains(key)));
         // What came goes when the task ends, for no record takes it along.
         assert_eq!(message.effects.subjects, [own.key]);
     }
