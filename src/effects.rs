@@ -421,6 +421,8 @@ pub struct HandOver {
     pub order: SearchKey,
     /// The destinations where it may wait.
     pub waiting_at: Vec<String>,
+    /// More of it that may wait and stands in no order. What of it has left stays where it is, and goes no other way.
+    pub rows: Vec<Uuid>,
     /// The receiving partner from now on.
     pub partner: String,
     /// Where to from now on.

@@ -433,13 +433,13 @@ pub enum ParkedCommand {
     )]
     Replay(ReplayArgs),
     /// Note that a delivery reached its receiver (by this way or another), so that what waits behind it goes on, or that one was confirmed
-    /// that failed to be; person and reason are recorded.
+    /// that failed to be or could not be taken back; person and reason are recorded.
     #[command(
         after_help = "Example:\n  drehscheibe parked arrived 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --reason \"Kita-Portal hat sie unter dieser Nummer\""
     )]
     Arrived(ReplayArgs),
     /// Note that a delivery did not reach its receiver and cannot any more: it goes on by its next way, or is parked where it has none; person
-    /// and reason are recorded. What may still lie there has to be taken away before.
+    /// and reason are recorded. What may still lie there has to be taken away before: where its far end can say that it does, it is refused.
     #[command(
         after_help = "Example:\n  drehscheibe parked not-arrived 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --reason \"Amt hat sie nicht, Ablage geleert\""
     )]

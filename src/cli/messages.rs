@@ -148,10 +148,14 @@ pub fn print_sends(sends: &[ListedSend], now: Timestamp, out: &mut Output) -> st
 pub fn way_left(left: &WayLeft) -> String {
     let why = match left.why {
         Why::Refused => "refused for good",
-        Why::Late => "not delivered in its time",
+        Why::Late => "not delivered by it",
         Why::NotCollected => "not collected in its time, taken back",
     };
-    format!("left {} on {}: {why} ({})", left.destination, moment(left.at), left.cause)
+    let taken = match left.taken {
+        Some(at) => format!("; its receiver closed it there on {} after all", moment(at)),
+        None => String::new(),
+    };
+    format!("left {} on {}: {why} ({}){taken}", left.destination, moment(left.at), left.cause)
 }
 
 /// Of what was sent and is still to be confirmed when it is looked at next.
@@ -256,8 +260,10 @@ pub mod tests {
             at: noon(),
             why,
             cause: "plain cause".to_owned(),
+            taken: None,
         };
-        let ways = vec![left("postkorb:amt", Why::NotCollected), left("trays:amt", Why::Refused)];
+        let taken = WayLeft { taken: Some(noon()), ..left("postkorb:amt", Why::Late) };
+        let ways = vec![left("postkorb:amt", Why::NotCollected), left("trays:amt", Why::Refused), taken];
         let moved = ListedSend { destination: "brief:amt".to_owned(), ways, ..send() };
         let printed = Printed::default();
         print_sends(&[moved], noon(), &mut printed.output(false)).unwrap();
@@ -265,6 +271,7 @@ pub mod tests {
         for line in [
             "left postkorb:amt on 2026-11-21 12:00:00Z: not collected in its time, taken back (plain cause)",
             "left trays:amt on 2026-11-21 12:00:00Z: refused for good (plain cause)",
+            "not delivered by it (plain cause); its receiver closed it there on 2026-11-21 12:00:00Z after all",
         ] {
             assert!(text.contains(line), "{text}");
         }

@@ -24,7 +24,8 @@ use crate::register::aemter::tag;
 use crate::register::bestand::Bestand;
 use crate::register::objection::{Objection, Sought, Why};
 use crate::route::compiled::{Compiled, WantedDestination};
-use crate::store::contract::{Backlog, Breaker, Figures, Filter, Listed, Pause, Scope, Store};
+use crate::store::contract::{Backlog, Breaker, Figures, Filter, Listed, ListedSend, Pause, Scope, Store};
+use crate::store::decide::NOT_BACK;
 use crate::store::duty::Holding;
 use crate::store::recovery::Recovering;
 use crate::telemetry::parts::{Said, Turn};
@@ -119,6 +120,7 @@ pub async fn run(global: &Global, clock: &Clock, out: &mut Output) -> Result<Exi
     let duties = store.duties().await?;
     let kept = kept(&*store, &figures).await?;
     let mut report = report(figures, pauses, (&breakers, &mailboxes(&fit.compiled)), &kept, now);
+    report.items.extend(not_taken_back(&*store, &report.figures).await?);
     report.parts = parts(&fit.compiled, &config).await;
     report.items.extend(store.recovery().await?.map(of_recovery));
     report.items.extend(report.parts.iter().filter_map(|said| of_part(said, now)));
@@ -247,6 +249,9 @@ fn of_recovery(found: Recovering) -> Item {
     Item { what: what.to_owned(), count: 1, since: Some(found.since), whose: Whose::Person, cause, next }
 }
 
+/// Of what waits for a person so much is looked at for what cannot be taken back.
+const LISTED: usize = 10_000;
+
 /// As many kept messages are looked at for their causes.
 const LOOKED_AT: usize = 100;
 
@@ -259,6 +264,33 @@ async fn kept(store: &dyn Store, figures: &Figures) -> Result<Vec<Listed>, CliEr
     }
     let filter = Filter { states, limit: LOOKED_AT, ..Filter::default() };
     Ok(store.list(&Scope::Operator, filter).await?)
+}
+
+/// What should have been taken back and cannot be, by destination.
+async fn not_taken_back(store: &dyn Store, figures: &Figures) -> Result<Vec<Item>, CliError> {
+    if figures.backlog.iter().all(|of| of.followed == 0) {
+        return Ok(Vec::new());
+    }
+    Ok(of_not_taken_back(&store.list_parked_sends(&Scope::Operator, LISTED).await?))
+}
+
+fn of_not_taken_back(sends: &[ListedSend]) -> Vec<Item> {
+    let mut items: Vec<Item> = Vec::new();
+    for send in sends.iter().filter(|send| send.state == NOT_BACK) {
+        let what = format!("{}, nicht zurückgenommen", send.destination);
+        match items.iter_mut().find(|item| item.what == what) {
+            Some(item) => item.count += 1,
+            None => items.push(Item {
+                what,
+                count: 1,
+                since: None,
+                whose: Whose::Person,
+                cause: send.cause.clone(),
+                next: "mend the cause, it is tried again by itself; or find out (`drehscheibe parked list` names each) and say it, which counts at once: `parked arrived`, or taken away `parked not-arrived`".to_owned(),
+            }),
+        }
+    }
+    items
 }
 
 /// The destinations whose receivers come for what they get, also of what was addressed to an office before it had a way.
@@ -633,6 +665,27 @@ mod tests {
         assert!(items.iter().all(|item| item.cause.is_none()));
         let many = of_office("jugendamt-bremen", &vec![one(Why::Rejected, "11:00:00"); MOST]);
         assert!(many[0].cause.as_ref().unwrap().contains("there may be more"));
+    }
+
+    #[test]
+    fn what_cannot_be_taken_back_is_counted_by_destination_and_says_what_counts() {
+        let held = |destination: &str, state: &str| ListedSend {
+            destination: destination.to_owned(),
+            state: state.to_owned(),
+            cause: Some("no right".to_owned()),
+            ..crate::cli::messages::tests::send()
+        };
+        let sends = [
+            held("tray:a", NOT_BACK),
+            held("tray:b", NOT_BACK),
+            held("tray:a", NOT_BACK),
+            held("tray:a", "failed"),
+        ];
+        let items = of_not_taken_back(&sends);
+        let counted: Vec<_> = items.iter().map(|item| (item.what.as_str(), item.count, item.whose)).collect();
+        let (a, b) = ("tray:a, nicht zurückgenommen", "tray:b, nicht zurückgenommen");
+        assert_eq!(counted, [(a, 2, Whose::Person), (b, 1, Whose::Person)]);
+        assert!(items[0].next.contains("parked list") && items[0].next.contains("counts at once"));
     }
 
     #[test]

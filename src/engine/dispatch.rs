@@ -395,15 +395,8 @@ async fn try_one(
 ) -> Result<(Outcome, Vec<Envelope>), Crashed> {
     let alone = |outcome| (outcome, Vec::new());
     let Some(destination) = destination else {
-        // No connection of this name: it stands for an addressee whom nobody knows how to reach, and waiting does not change that.
-        let connection =
-            due.destination.split_once(':').map_or(&*due.destination, |(connection, _)| connection);
-        if !core.set.load().patience.contains_key(connection) {
-            return Ok(alone(Outcome::Parked {
-                cause: "nobody knows how this addressee is reached in this stage".to_owned(),
-                next_step: "give the partner a channel and `answers-by` in partners.yaml, apply, then replay"
-                    .to_owned(),
-            }));
+        if let Some(ends) = onward::gone(core, lease, due).await {
+            return Ok(settled_as(core, ends));
         }
         let cause = "destination is not configured in this stage";
         return Ok(alone(later(core, due, patience, None, (cause, false))));

@@ -17,7 +17,7 @@ use crate::effects::Way;
 use crate::envelope::Envelope;
 use crate::store::contract::StoreError;
 use crate::store::duty::Duty;
-use crate::store::follow::{ASK_RECEIVER, Follow, Followed, Found, Looked, Which};
+use crate::store::follow::{ASK_RECEIVER, Follow, Followed, Found, Looked, TAKE_AWAY, Which};
 use crate::store::lane::{self, Onward, Why};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
@@ -111,7 +111,7 @@ pub fn taken_back(
     let had = until.duration_since(since).max(jiff::SignedDuration::from_hours(1));
     let over = until.checked_add(had).is_ok_and(|end| now >= end);
     let failed = |cause: String| {
-        let next_step = NOT_BACK.to_owned();
+        let next_step = TAKE_AWAY.to_owned();
         alone(Found::Failed { cause, next_step, proof: bytes::Bytes::new() })
     };
     match back {
@@ -129,7 +129,7 @@ pub fn taken_back(
         Err(SendError::Later { retry_after, cause, .. }) if !over => {
             let pause = retry_after.unwrap_or(TAKE_BACK).max(SOONEST);
             let at = now.checked_add(signed(pause)).unwrap_or(Timestamp::MAX);
-            alone(Found::Open { at, trouble: Some(format!("{NOT_TAKEN_BACK}: {cause}")) })
+            alone(Found::Held { at, cause: format!("{NOT_TAKEN_BACK}: {cause}") })
         }
         Err(SendError::Later { cause, .. } | SendError::Never { cause } | SendError::Unclear { cause }) => {
             failed(format!("not collected in time, and not taken back for certain: {cause}"))
@@ -137,9 +137,6 @@ pub fn taken_back(
     }
 }
 
-/// The safe next step where a far end has told nothing.
-/// The safe next step where something may still lie where it was laid.
-const NOT_BACK: &str = "find out whether the receiver has it: where it arrived `parked arrived`, else take it away from where it lies, then `parked not-arrived`";
 /// Begins what is noted of a row that cannot be taken back now.
 const NOT_TAKEN_BACK: &str = "its receiver's time is over, and it cannot be taken back";
 
@@ -392,10 +389,9 @@ async fn within<T>(
 fn report(followed: &Followed, found: &Found) {
     let destination = followed.destination.as_str();
     let outcome = match found {
-        Found::Open { trouble: Some(trouble), .. } => {
+        Found::Held { .. } => {
             // Once for each: what was noted says that a person was called.
-            let known = |noted: &String| noted.starts_with(NOT_TAKEN_BACK);
-            if known(trouble) && !followed.trouble.as_ref().is_some_and(known) {
+            if !followed.held {
                 raise(Alarm::NotTakenBack, destination, &[("id", &followed.id.to_string())]);
             }
             metric::Looked::Open
@@ -468,9 +464,7 @@ mod tests {
         assert_eq!((&*onward.from, &onward.to, onward.why), ("box:x", &to, Why::NotCollected));
         let collected = of(Ok(Withdrawal::Collected(Proof::default())), 1000);
         assert!(matches!(collected, Found::Confirmed { .. }), "{collected:?}");
-        let Found::Open { at: then, trouble: Some(why) } = of(later(), 1000) else {
-            panic!("it is tried again")
-        };
+        let Found::Held { at: then, cause: why } = of(later(), 1000) else { panic!("it is tried again") };
         assert_eq!((then, why), (at(1060), format!("{NOT_TAKEN_BACK}: down")));
         assert!(matches!(of(later(), 4600), Found::Failed { .. }), "not for ever");
         for error in

@@ -11,7 +11,6 @@ use tokio::task::JoinSet;
 
 use crate::clock::Tick;
 use crate::store::contract::{Command, CommandState, Pause, Resumed, Scope, UnderWay};
-use crate::store::lane::Undelivered;
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
 
@@ -20,6 +19,7 @@ use super::points::Point;
 use super::receive::Reception;
 use super::retention;
 use super::run::Resume;
+use super::said;
 use super::watch::Unwound;
 
 /// What only the composition root can do when a person commands it.
@@ -124,9 +124,16 @@ pub async fn commands(core: Arc<Core>, others: Arc<dyn Commands>) {
                         tokio::spawn(retention_ordered(core.clone(), command));
                         continue;
                     }
-                    let state = handle(&core, &*others, &command).await;
-                    tracing::info!(command = %command.what, person = %command.person, ?state, "command");
-                    let _ = core.store.end_command(command.id, state).await;
+                    if command.what == "not-arrived" {
+                        // A far end is asked first, and no other command waits for that.
+                        let (core, others) = (core.clone(), others.clone());
+                        tokio::spawn(async move {
+                            let _unwound = Unwound("commands".to_owned());
+                            carry_out(&core, &*others, &command).await;
+                        });
+                        continue;
+                    }
+                    carry_out(&core, &*others, &command).await;
                 }
             }
             Err(error) => core.store_failed(&error),
@@ -137,6 +144,12 @@ pub async fn commands(core: Arc<Core>, others: Arc<dyn Commands>) {
             () = core.stop.cancelled() => {}
         }
     }
+}
+
+async fn carry_out(core: &Core, others: &dyn Commands, command: &Command) {
+    let state = handle(core, others, command).await;
+    tracing::info!(command = %command.what, person = %command.person, ?state, "command");
+    let _ = core.store.end_command(command.id, state).await;
 }
 
 async fn retention_ordered(core: Arc<Core>, command: Command) {
@@ -216,9 +229,9 @@ async fn handle(core: &Core, others: &dyn Commands, command: &Command) -> Comman
                     core.outbox.notify_one();
                     CommandState::Done("noted as delivered; what waited behind it goes on".to_owned())
                 }
-                Ok(false) => {
-                    CommandState::Refused("no delivery of this id is parked, unclear or failed".to_owned())
-                }
+                Ok(false) => CommandState::Refused(
+                    "no delivery of this id is parked, unclear, failed or not taken back".to_owned(),
+                ),
                 Err(error) => CommandState::Refused(error.to_string()),
             }
         }
@@ -226,20 +239,7 @@ async fn handle(core: &Core, others: &dyn Commands, command: &Command) -> Comman
             let Ok(id) = text("id").parse() else {
                 return CommandState::Refused("this is not the id of a delivery".to_owned());
             };
-            match core.store.not_arrived((id, &text("way")), &command.person, &command.reason, now).await {
-                Ok(Some(Undelivered::Onward)) => {
-                    core.outbox.notify_one();
-                    CommandState::Done("it goes on by its next way; `messages show` says by which".to_owned())
-                }
-                Ok(Some(_)) => CommandState::Done(
-                    "noted: it has no other way and is parked; `parked replay` sends it again".to_owned(),
-                ),
-                Ok(None) => CommandState::Refused(
-                    "this delivery is not, or no more, unclear, failed, or parked with another way by which it did not arrive; what is parked without one `parked replay` sends again"
-                        .to_owned(),
-                ),
-                Err(error) => CommandState::Refused(error.to_string()),
-            }
+            said::not_arrived(core, (id, &text("way")), command).await
         }
         _ => others.handle(command).await,
     }

@@ -120,7 +120,16 @@ impl Mailboxes for Ports {
         held(core, &reader)?;
         let found = core.store.lying(&reader, after, limit, core.clock.now()).await;
         let found = found.map_err(|_| busy("the store cannot be read now"))?;
-        Ok(Some(found.into_iter().map(item).collect()))
+        Ok(Some(found.into_iter().map(|one| item(core, one)).collect()))
+    }
+
+    async fn ready(&self, partner: &PartnerRef) -> Result<bool, Busy> {
+        let core = &self.0;
+        let Some((reader, _)) = reader(core, &partner.id) else { return Ok(false) };
+        opened(core)?;
+        held(core, &reader)?;
+        let ready = core.store.ready(&reader, core.clock.now()).await;
+        ready.map_err(|_| busy("the store cannot be read now"))
     }
 
     async fn fetch(&self, partner: &PartnerRef, id: Uuid, asking: Asking) -> Result<Fetch, Busy> {
@@ -128,13 +137,13 @@ impl Mailboxes for Ports {
         let Some((reader, lease)) = reader(core, &partner.id) else { return Ok(Fetch::Unknown) };
         opened(core)?;
         held(core, &reader)?;
-        let ticket = asking.receipt.as_deref().and_then(|shown| shown.parse().ok());
+        let ticket = asking.receipt.as_deref().and_then(|shown| core.store.ticket(shown));
         let ask = stored::Ask { id, ticket, key: asking.key, lease, now: core.clock.now() };
         let handed = core.store.hand_out(&reader, ask).await.map_err(|error| failed(core, &error))?;
         Ok(match handed {
             stored::Handed::Out(due, ticket, until) => {
                 tracing::info!(id = %due.id, destination = %due.destination, "handed out of a mailbox");
-                let receipt = ticket.to_string();
+                let receipt = core.store.receipt(ticket);
                 Fetch::Handed(Box::new(Handed { receipt, until, envelope: due.envelope }))
             }
             stored::Handed::Held(until) => Fetch::Held(until),
@@ -147,7 +156,7 @@ impl Mailboxes for Ports {
         let core = &self.0;
         let Some((_, lease)) = reader(core, &partner.id) else { return };
         // The receipt is of a hand-out to this partner: it was made here for this very answer.
-        if let Some(ticket) = receipt.parse::<Ticket>().ok().filter(|ticket| ticket.row == id)
+        if let Some(ticket) = core.store.ticket(receipt).filter(|ticket| ticket.row == id)
             && let Err(error) = core.store.renew(ticket.lane, ticket.fence, core.clock.now(), lease).await
         {
             core.store_failed(&error);
@@ -159,7 +168,7 @@ impl Mailboxes for Ports {
         let Some((reader, _)) = reader(core, &partner.id) else { return Ok(Ended::Unknown) };
         opened(core)?;
         // What is no receipt of this row is as good as one that is over, where there is such a row at all.
-        let known = receipt.parse::<Ticket>().ok().filter(|ticket| ticket.row == id);
+        let known = core.store.ticket(receipt).filter(|ticket| ticket.row == id);
         let ticket = known.unwrap_or(Ticket { lane: 0, fence: 0, row: id });
         let outcome = outcome(core, ticket, end);
         let refused = matches!(end, End::Refused(_));
@@ -175,6 +184,11 @@ impl Mailboxes for Ports {
                 core.outbox.notify_one();
                 Ended::Done
             }
+            stored::Ended::AfterAll { destination } => {
+                raise(Alarm::TakenAfterAll, &destination, &[("id", &id.to_string())]);
+                core.outbox.notify_one();
+                Ended::Done
+            }
             stored::Ended::Again => Ended::Done,
             stored::Ended::Stale => Ended::Stale,
             stored::Ended::Unknown => Ended::Unknown,
@@ -182,7 +196,7 @@ impl Mailboxes for Ports {
     }
 }
 
-fn item(item: stored::Item) -> Item {
+fn item(core: &Core, item: stored::Item) -> Item {
     let stored::Item { id, message, test, size, parts, queued, deadline, lane, first, held, fetched } = item;
     let reach = match (first, held) {
         (true, None) => Reach::Ready,
@@ -190,7 +204,7 @@ fn item(item: stored::Item) -> Item {
         (false, _) => Reach::Behind,
     };
     let fetched = fetched || matches!(reach, Reach::Held(_));
-    Item { id, message, test, size, parts, queued, deadline, order: lane.to_string(), reach, fetched }
+    Item { id, message, test, size, parts, queued, deadline, order: core.store.series(lane), reach, fetched }
 }
 
 /// Parks what was not collected in time, or sends it its next way, until the engine stops. Of several replicas each looks; the fence lets one settle.

@@ -7,6 +7,7 @@ pub mod attempt;
 pub mod backoff;
 pub mod breaker;
 pub mod run;
+pub mod said;
 pub mod sending;
 pub mod settle;
 pub mod entry;

@@ -10,7 +10,8 @@ use uuid::Uuid;
 use crate::effects::{Fact, Question, Vorgang};
 use crate::envelope::{Envelope, Inbound, Lying, Part, PartnerRef, SMALL_PART, Small, is_json};
 use crate::register::keys::{self, SearchKey};
-use crate::store::contract::{Filter, Scope, SpoolRead, SpoolWrite, StoreError};
+use crate::store::claims::{SpoolRead, SpoolWrite};
+use crate::store::contract::{Filter, Scope, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::{
     Admission, Busy, Doors, DueTimers, HttpBinding, Notes, PartReader, PartWriter, Place, Spool, SpoolError,

@@ -28,11 +28,22 @@ impl Troubled {
     /// What a look has found.
     pub fn note(&self, parts: &Parts, followed: &Followed, found: &Found) {
         let destination = followed.destination.as_str();
-        if let Found::Open { at, trouble: Some(cause) } = found {
+        let in_trouble = match found {
+            Found::Open { at, trouble: Some(cause) } => Some((
+                at,
+                cause,
+                "mend the cause, it is looked again by itself; which it is `messages show` and the log say",
+            )),
+            Found::Held { at, cause } => Some((
+                at,
+                cause,
+                "mend the cause, it is tried again by itself; `parked list` names each, and a person's word counts at once",
+            )),
+            _ => None,
+        };
+        if let Some((at, cause, next)) = in_trouble {
             self.with(|all| all.entry(destination.to_owned()).or_default().insert(followed.id, *at));
-            let next =
-                "mend the cause, it is looked again by itself; which it is `messages show` and the log say"
-                    .to_owned();
+            let next = next.to_owned();
             parts.fails(&part(destination), Failing { cause: cause.clone(), next, turn: Turn::Person });
             return;
         }
@@ -79,6 +90,7 @@ mod tests {
             until: Timestamp::UNIX_EPOCH,
             looks: 0,
             trouble: None,
+            held: false,
             next: None,
             delivers: None,
         }

@@ -154,7 +154,11 @@ impl Step for Jugendamt {
             send.after = before.map(|(row, _)| row);
             send.order = send.ways.is_empty().then(|| change.key.clone());
             if before.is_some() || !send.ways.is_empty() {
-                last.insert(partner, (send.id, now));
+                last.insert(partner.clone(), (send.id, now));
+                // The request itself is found by what it was caused by.
+                if message.entscheidung.is_none() && !send.ways.is_empty() {
+                    change.vorgang.akte.wege.entry(partner).or_default().push(send.id);
+                }
                 message.keep_vorgang(change);
             }
         }
@@ -351,6 +355,9 @@ mod tests {
         let reminder = run(&both, later(&first, 7, 1));
         let (second, after, ordered, _) = sent(&reminder);
         assert_eq!((after, ordered), (Some(id), false));
+        let akte = |message: &Message| message.vorgang.clone().unwrap().vorgang.akte;
+        assert!(akte(&first).wege.is_empty(), "the request is found by its message");
+        assert_eq!(akte(&reminder).wege["jugendamt-bremen"], [second], "where it goes over it goes, too");
         // One that has no other way keeps its lane as well.
         let withdrawn = run(&[], later(&reminder, 8, 2));
         let (_, after, ordered, ways) = sent(&withdrawn);

@@ -242,12 +242,21 @@ impl Zuweisen {
         waiting_at.dedup();
         let wait = SignedDuration::try_from(self.give_up_after).ok();
         let deadline = wait.and_then(|wait| message.now().checked_add(wait).ok());
+        // What has several ways stands in no lane.
+        let mut rows: Vec<Uuid> = Vec::new();
+        for office in [from.as_str(), today] {
+            rows.extend(vorgang.akte.wege.remove(office).unwrap_or_default());
+        }
+        if !rows.is_empty() {
+            vorgang.akte.wege.entry(amt.to_owned()).or_default().extend(&rows);
+        }
         let Some(cause) = vorgang.akte.nummer else { return };
         message.effects.hand_overs.push(HandOver {
             cause,
             from,
             order: key.clone(),
             waiting_at,
+            rows,
             partner: amt.to_owned(),
             destination,
             deadline,
@@ -481,9 +490,13 @@ mod tests {
         begun.akte.zuweisung = Some(first(antrag().now()));
         let mut ended = order(&begun, BREMEN, "bert");
         ended.aemter[1] = office(HAMBURG, "03", Some("2026-11-01"));
+        // Reminders that have several ways stand in no lane: they go over all the same.
+        let reminders = vec![Uuid::from_u128(8), Uuid::from_u128(9)];
+        ended.vorgang.akte.wege.insert(HAMBURG.to_owned(), reminders.clone());
         let given = ended.run().unwrap();
         let [over] = given.effects.hand_overs.as_slice() else { panic!() };
-        assert_eq!(over.from, HAMBURG);
+        assert_eq!((over.from.as_str(), &over.rows), (HAMBURG, &reminders));
+        assert_eq!(*kept(&given).akte.wege, [(BREMEN.to_owned(), reminders)].into());
         assert_eq!(over.waiting_at, ["jugendamt:jugendamt-hamburg", "trays:jugendamt-hamburg"]);
         let sent = &kept(&given).akte.gesendet[0];
         assert_eq!((sent.an.as_str(), sent.quittiert), (BREMEN, None));

@@ -102,6 +102,10 @@ pub struct Akte {
     /// after it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub zuletzt: Box<BTreeMap<String, (Uuid, Timestamp)>>,
+    /// The ids of what each office was sent of a request beside the request itself that has several ways: they stand in no lane, so nothing else
+    /// finds them where the Vorgang goes to another office.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub wege: Box<BTreeMap<String, Vec<Uuid>>>,
     /// What a first person said; it waits for a second one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zuweisung: Option<Zuweisung>,

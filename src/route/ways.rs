@@ -93,14 +93,28 @@ fn one_for_some(desk: Desk<'_>, ways: &[WishedWay], named: &[At<String>], receiv
         };
         let (first, second) = (usual.min(other), usual.max(other));
         let timed = [first, second].iter().any(|at| ways.get(*at).is_some_and(|way| way.within.is_some()));
-        let (Some(partner), Some(at)) = (receivers.iter().find(answered), named.get(second)) else {
-            continue;
-        };
+        let mut theirs = receivers.iter().filter(answered);
+        let (Some(partner), Some(at)) = (theirs.next(), named.get(second)) else { continue };
         if timed {
+            let name = |at: usize| named.get(at).map_or(USUAL, |by| by.value.as_str());
+            let others = match theirs.count() {
+                0 => String::new(),
+                n => format!(" (and {n} more)"),
+            };
+            // What counts is the first place and its time, and no time where nothing comes after it.
+            let counts = match (first + 1..ways.len()).any(|at| at != second) {
+                true => {
+                    "it is taken once, in the place of the first and for the time that stands there; a time of the second holds for others only"
+                }
+                false => {
+                    "it is taken once, and as no other way comes after it, no time holds for it: what does not arrive is parked after `give-up-after`"
+                }
+            };
             let text = format!(
-                "`{connection}` is the way of answers of `{}`, so for it this and `{}` are one way, with the time of the first of the two, if another one follows; name one of them, or give the first one the time that is meant",
+                "`{}` and `{}` are one way for `{}`{others}, whose answers go by `{connection}`: {counts}; name one of the two, or give the first the time that is meant",
+                name(first),
+                name(second),
                 partner.id.value,
-                named.get(first).map_or(USUAL, |by| by.value.as_str()),
             );
             desk.warn(at.at, text);
         }

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::effects::{Answer, Effects, Outgoing, Question, Stored, Vorgang};
-use crate::envelope::{Claim, Envelope, Inbound, Stage, Verdict};
+use crate::envelope::{Envelope, Inbound, Stage, Verdict};
 use crate::register::keys::SearchKey;
 use crate::rejection::Rejection;
+use crate::store::claims::Claims;
 use crate::store::duty::Duties;
 use crate::store::follow::Follows;
 use crate::store::lane::{Lane, Settle, Take, Undelivered, Want, WayLeft};
@@ -438,26 +438,10 @@ pub struct Resumed {
     pub acting_person: Option<String>,
 }
 
-/// Writes one part into a sealed claim.
-#[async_trait]
-pub trait SpoolWrite: Send {
-    /// Seals and appends.
-    async fn write(&mut self, octets: Bytes) -> Result<(), StoreError>;
-    /// Makes it durable and names it by the HMAC of its content; returns the claim, size and SHA-256 in hex.
-    async fn finish(self: Box<Self>) -> Result<(Claim, u64, String), StoreError>;
-}
-
-/// Reads one sealed claim back; every octet was authenticated before it is handed out.
-#[async_trait]
-pub trait SpoolRead: Send {
-    /// The next octets, `None` at the end.
-    async fn read(&mut self) -> Result<Option<Bytes>, StoreError>;
-}
-
 /// A store.
 #[async_trait]
 pub trait Store:
-    Duties + Follows + Looks + Mailboxes + Ways + Retention + Recovery + Rekey + Plays + Send + Sync
+    Claims + Duties + Follows + Looks + Mailboxes + Ways + Retention + Recovery + Rekey + Plays + Send + Sync
 {
     /// Makes this a running process of the store and clears up after those that died: their leases end, commands that they
     /// had taken wait again, claims that nobody needs go (their number is returned). Refused where only one may run and one does.
@@ -539,12 +523,12 @@ pub trait Store:
     /// was told of (unclear) no longer holds it up.
     async fn replay(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Settles a parked or unclear row as sent, or one that failed to be confirmed as confirmed, because a person found out that it reached
-    /// the receiver, by this way or another; person and reason are audited. `false` when it is not in such a state.
+    /// Settles a parked or unclear row as sent, or one that failed to be confirmed or cannot be taken back as confirmed, because a person found
+    /// out that it reached the receiver, by this way or another; person and reason are audited. `false` when it is not in such a state.
     async fn arrived(&self, id: Uuid, person: &str, reason: &str, now: Timestamp)
     -> Result<bool, StoreError>;
-    /// What follows where a person found out that a parked, unclear or failed row did **not** reach its receiver by `way`, its destination, and
-    /// cannot any more: it goes on by its next way, or is parked where there is none, and its Vorgang is delivered no more; audited. `None`,
+    /// What follows where a person found out that a parked, unclear or failed row, or one that cannot be taken back, did **not** reach its
+    /// receiver by `way`, its destination, and cannot any more: it goes on by its next way, or is parked where there is none, and its Vorgang is delivered no more; audited. `None`,
     /// and nothing written, where it is not on that way or in such a state, is parked without another, or has lost its content.
     async fn not_arrived(
         &self,
@@ -556,7 +540,7 @@ pub trait Store:
 
     /// Lists messages in a scope.
     async fn list(&self, scope: &Scope, filter: Filter) -> Result<Vec<Listed>, StoreError>;
-    /// Lists parked and unclear outbox rows in a scope, and those that were sent and failed to be confirmed.
+    /// Lists parked and unclear outbox rows in a scope, and those that were sent and failed to be confirmed or cannot be taken back.
     async fn list_parked_sends(&self, scope: &Scope, limit: usize) -> Result<Vec<ListedSend>, StoreError>;
     /// The original of a message, opened; the view is written to the Abrufprotokoll with person and reason.
     async fn original(
@@ -579,7 +563,8 @@ pub trait Store:
 
     /// All pauses that hold.
     async fn pauses(&self, now: Timestamp) -> Result<Vec<Pause>, StoreError>;
-    /// Sets (`Some`) or ends (`None`) a pause; audited. What one that ends held has the time that it took.
+    /// Sets (`Some`) or ends (`None`) a pause; audited. What one that ends held has the time that it took, less what another one that still stands
+    /// holds as well.
     async fn set_pause(
         &self,
         kind: &str,
@@ -602,11 +587,4 @@ pub trait Store:
     async fn note(&self, connection: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
     /// Writes (`Some`) or removes (`None`) a note.
     async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError>;
-
-    /// Starts a sealed claim for a Mandant.
-    async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError>;
-    /// Opens a sealed claim.
-    async fn open_claim(&self, mandant: &str, claim: &Claim) -> Result<Box<dyn SpoolRead>, StoreError>;
-    /// Removes claim files that no committed row names and that no run holds; returns how many.
-    async fn collect_garbage(&self) -> Result<u64, StoreError>;
 }

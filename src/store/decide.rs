@@ -98,12 +98,14 @@ pub fn is_held(state: &str) -> bool {
     matches!(state, "parked" | "unclear")
 }
 
-/// What a person's word leads to that a row did not reach its receiver, by its state or [`FAILED`]; `None` where nobody asks a person for that,
-/// or nothing follows from it. `next`: whether there is a way after the one that it is on.
+/// What a person's word leads to that a row did not reach its receiver, by its state, [`FAILED`] or [`NOT_BACK`]; `None` where nobody asks a
+/// person for that, or nothing follows from it. `next`: whether there is a way after the one that it is on.
 pub fn said_not_arrived(state: &str, next: bool) -> Option<Undelivered> {
     match (state, next) {
         ("parked", false) => None,
-        (state, _) if is_held(state) || state == FAILED => Some(Undelivered::judged(next, false)),
+        (state, _) if is_held(state) || matches!(state, FAILED | NOT_BACK) => {
+            Some(Undelivered::judged(next, false))
+        }
         _ => None,
     }
 }
@@ -196,6 +198,26 @@ pub fn handed_out(leased: bool, doubted: bool) -> bool {
     leased || doubted
 }
 
+/// What a reader's close leads to that comes after a row of its mailbox was held for a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClosedLate {
+    /// It answers what a person was to find out.
+    Answers,
+    /// It says that a person erred who had said that it did not arrive.
+    Contradicts,
+}
+
+/// Whether it counts: only by the receipt of the last hand-out (`fits`), and where nobody else has said what became of that. `said`: a person
+/// has said that it did not arrive.
+pub fn closed_late(state: &str, fits: bool, said: bool) -> Option<ClosedLate> {
+    match (state, said) {
+        _ if !fits => None,
+        ("unclear", _) => Some(ClosedLate::Answers),
+        ("parked", true) => Some(ClosedLate::Contradicts),
+        _ => None,
+    }
+}
+
 /// What came of a reader's ending a row that is not open any more: the same call repeated says the same. `reference`: what is noted with a
 /// row that was sent; `None` where its content went.
 pub fn ended_before(
@@ -245,6 +267,18 @@ pub const FOLLOWED: &str = "open";
 pub const CONFIRMED: &str = "confirmed";
 /// The state of one that was not, and waits for a person.
 pub const FAILED: &str = "failed";
+/// What one is for a person that is still to be confirmed, and that cannot be taken back now though its receiver's time is over. It is kept as
+/// [`FOLLOWED`]: it is looked at like any other.
+pub const NOT_BACK: &str = "not-taken-back";
+
+/// What waits for a person of a row that was sent, by what is kept of it: it has failed, or (`held`) cannot be taken back.
+pub fn waits_for_person(followed: &str, held: bool) -> Option<&'static str> {
+    match followed {
+        FAILED => Some(FAILED),
+        FOLLOWED if held => Some(NOT_BACK),
+        _ => None,
+    }
+}
 
 /// Whether a waiting message that runs now runs because its time is over: nobody woke it and no person replayed it.
 pub fn wait_is_over(until: Option<i64>, woken: bool, by_person: bool, now: i64) -> bool {
@@ -309,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_persons_word_moves_only_what_waits_for_a_person() {
-        for state in ["unclear", FAILED] {
+        for state in ["unclear", FAILED, NOT_BACK] {
             assert_eq!(said_not_arrived(state, true), Some(Undelivered::Onward), "{state}");
             assert_eq!(said_not_arrived(state, false), Some(Undelivered::Parked), "{state}");
         }
@@ -318,6 +352,10 @@ mod tests {
         for state in ["queued", "retrying", "sent", FOLLOWED, CONFIRMED] {
             assert_eq!(said_not_arrived(state, true), None, "{state}");
         }
+        assert_eq!(waits_for_person(FAILED, false), Some(FAILED));
+        assert_eq!(waits_for_person(FOLLOWED, true), Some(NOT_BACK));
+        assert_eq!(waits_for_person(FOLLOWED, false), None, "it is looked after");
+        assert_eq!(waits_for_person(CONFIRMED, true), None);
     }
 
     #[test]
@@ -374,6 +412,17 @@ mod tests {
         assert!(ended_before(&parked, "parked", None, at));
         assert!(!ended_before(&parked, "parked", None, (at.0, Some(8))));
         assert!(!ended_before(&parked, "sent", None, at));
+    }
+
+    #[test]
+    fn a_late_close_counts_by_the_last_receipt_and_where_nobody_else_has_said() {
+        assert_eq!(closed_late("unclear", true, false), Some(ClosedLate::Answers));
+        assert_eq!(closed_late("parked", true, true), Some(ClosedLate::Contradicts));
+        assert_eq!(closed_late("parked", true, false), None, "it was refused, or nobody had fetched it");
+        for state in ["unclear", "parked"] {
+            assert_eq!(closed_late(state, false, true), None, "another hand-out's receipt");
+        }
+        assert_eq!(closed_late("sent", true, false), None);
     }
 
     #[test]

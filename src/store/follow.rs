@@ -16,6 +16,9 @@ use crate::store::lane::{Next, Onward};
 pub const ASK_RECEIVER: &str =
     "ask the receiver: where it arrived `parked arrived`, else `parked not-arrived`";
 
+/// The safe next step where something may still lie where it was laid.
+pub const TAKE_AWAY: &str = "find out whether the receiver has it: where it arrived `parked arrived`, else take it away from where it lies, then `parked not-arrived`";
+
 /// What is laid down with a row that was sent and is looked after.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Follow {
@@ -46,6 +49,8 @@ pub struct Followed {
     pub looks: u32,
     /// Why the look before found nothing out, or could not take it back.
     pub trouble: Option<String>,
+    /// Whether it could not be taken back then ([`Found::Held`]).
+    pub held: bool,
     /// What comes after the way by which it was sent.
     pub next: Option<Next>,
     /// The Vorgang whose answer it is: handed back with the settling.
@@ -70,9 +75,16 @@ pub enum Found {
     Open {
         /// When.
         at: Timestamp,
-        /// Where nothing could be found out, or it could not be taken back: plain cause without values, shown with the row until a look
-        /// finds something.
+        /// Where nothing could be found out: plain cause without values, shown with the row until a look finds something.
         trouble: Option<String>,
+    },
+    /// Its receiver's time is over, and it cannot be taken back now: tried again then. It waits for a person as well, whose word counts at
+    /// once.
+    Held {
+        /// When.
+        at: Timestamp,
+        /// Plain cause without values.
+        cause: String,
     },
     /// A step of taking it back is done: looked at again then, with this instead of what was kept.
     Step {

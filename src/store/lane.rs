@@ -121,6 +121,9 @@ pub struct WayLeft {
     pub why: Why,
     /// Plain cause.
     pub cause: String,
+    /// When its receiver closed it there after all, though it had gone on: a second copy may have gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<Timestamp>,
 }
 
 /// A leased lane with its heads in order.

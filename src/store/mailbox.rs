@@ -129,6 +129,11 @@ pub enum Ended {
     },
     /// By the same call before.
     Again,
+    /// Its receiver has it although a person had said that it did not arrive; noted, and a second copy may have gone.
+    AfterAll {
+        /// The mailbox.
+        destination: String,
+    },
     /// The ticket is not the current one.
     Stale,
     /// Nothing of this id is this reader's.
@@ -155,6 +160,18 @@ pub struct Overdue {
 /// Keeps the mailboxes.
 #[async_trait]
 pub trait Mailboxes {
+    /// A ticket as its reader gets it: it shows no number of a lane, which would count the traffic of the house.
+    fn receipt(&self, ticket: Ticket) -> String;
+
+    /// The ticket of a receipt, where it is one.
+    fn ticket(&self, receipt: &str) -> Option<Ticket>;
+
+    /// What rows of one lane have in common, as their reader sees it.
+    fn series(&self, lane: i64) -> String;
+
+    /// Whether anything could be had now, wherever it lies.
+    async fn ready(&self, reader: &Reader, now: Timestamp) -> Result<bool, StoreError>;
+
     /// What lies there, in order of coming, from the row after `after`: what can be had, is in hand, or comes behind such.
     async fn lying(
         &self,
@@ -168,7 +185,8 @@ pub trait Mailboxes {
     async fn hand_out(&self, reader: &Reader, ask: Ask) -> Result<Handed, StoreError>;
 
     /// Settles a row that was handed out under a ticket which is current: the lane is given back. Also after the lease is over, as long as
-    /// nobody got it meanwhile. [`Outcome::Sent`] names the ticket as its reference. `refused`: the reader refuses it for good, so it goes
+    /// nobody got it meanwhile, and a close also after a person was called for it, or has said that it did not arrive: then what has not left
+    /// by another way does not leave. [`Outcome::Sent`] names the ticket as its reference. `refused`: the reader refuses it for good, so it goes
     /// on by its next way, where there is one.
     async fn end(
         &self,

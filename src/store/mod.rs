@@ -14,6 +14,7 @@ use crate::store::recovery::{Copied, Restored};
 use crate::store::restore::PutBack;
 
 pub mod backup;
+pub mod claims;
 pub mod contract;
 pub mod decide;
 pub mod duty;

@@ -1,9 +1,11 @@
-//! Which destinations are ahead of rows of the outbox, as ways that may be taken later: whoever removes one asks first. Says nothing of what
-//! waits at a destination now, and opens no document.
+//! What is asked about ways before somebody decides: which destinations are ahead of rows of the outbox, by whoever removes one, and what a
+//! far end is asked by before a person's word counts. Changes nothing.
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::store::contract::StoreError;
+use crate::store::lane::Due;
 
 /// A destination that rows may go to by a later way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,4 +22,8 @@ pub trait Ways {
     /// By destination, how many rows that have not arrived for certain (under way, held by a person, still to be confirmed or not confirmed)
     /// have it among the ways after the one that they are on. Each such row is opened: for persons, and for whoever asks rarely.
     async fn ahead(&self) -> Result<Vec<Ahead>, StoreError>;
+
+    /// A row that waits for a person (parked, unclear, failed, not taken back), as its destination gets it; `None` where it waits for none or
+    /// has lost its content.
+    async fn waiting_for_person(&self, id: Uuid) -> Result<Option<Due>, StoreError>;
 }

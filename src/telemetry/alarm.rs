@@ -64,6 +64,8 @@ alarms! {
     DeliveryNotConfirmed = "delivery-not-confirmed",
     /// A receiver gives the same message back to its mailbox again and again.
     GivenBackOften = "given-back-often",
+    /// A receiver closed what a person had said did not arrive.
+    TakenAfterAll = "taken-after-all",
     /// What its receiver did not take in time cannot be taken back, so its next way is not taken.
     NotTakenBack = "not-taken-back",
     /// An outgoing message goes on by its next way.

@@ -33,6 +33,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "pipeline::step",
             "transport::port",
             "store::contract",
+            "store::claims",
             "store::lane",
             "store::duty",
             "store::follow",

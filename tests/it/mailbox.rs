@@ -267,6 +267,24 @@ async fn a_paused_mailbox_gives_nothing_out_a_refusal_calls_a_person_and_a_deadl
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_back_again_and_again_calls_a_person() {
+    let office = Office::new();
+    let _running = office.up(&[]).await;
+    office.deliver("k1", plain(1)).await;
+    let id = id(&office.list(TOKEN).await[0]);
+    for nth in 1..=10 {
+        assert!(!office.stage.log().contains("given-back-often"), "not before the tenth: {nth}");
+        let (receipt, _) = office.fetch(&id, None).await.unwrap();
+        assert_eq!(office.end(&id, "rueckgabe", &receipt).await, 200);
+    }
+    let log = office.stage.log();
+    let called =
+        log.lines().find(|line| line.contains("given-back-often")).unwrap_or_else(|| panic!("{log}"));
+    assert!(called.contains(&id), "{called}");
+    assert_eq!(office.list(TOKEN).await[0]["stand"], "bereit", "it lies there all the same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_lines_of_the_readme_work_as_they_are_written() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let block =

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use base64::Engine;
 use drehscheibe::envelope::Stage;
 use drehscheibe::store::backup;
+use drehscheibe::store::claims::Claims;
 use drehscheibe::store::contract::{Command, CommandState, Scope, Store, StoreError};
 use drehscheibe::store::lies::Lies;
 use drehscheibe::store::recovery::Restored;

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -52,6 +52,9 @@ pub struct House {
     pub spool_full: Mutex<bool>,
     /// The one letter that mailboxes hold, with its owner; and what readers did with it, in order.
     pub letter: Mutex<Option<(String, Envelope)>>,
+    /// It cannot be had now; something else in the mailbox can.
+    pub behind: AtomicBool,
+    pub elsewhere: AtomicBool,
     pub done: Mutex<Vec<(Uuid, String, End)>>,
 }
 
@@ -90,6 +93,8 @@ impl House {
             written: Arc::default(),
             spool_full: Mutex::new(false),
             letter: Mutex::default(),
+            behind: AtomicBool::default(),
+            elsewhere: AtomicBool::default(),
             done: Mutex::default(),
         })
     }
@@ -376,10 +381,14 @@ impl Mailboxes for House {
                 queued: envelope.head.received,
                 deadline: None,
                 order: "1".to_owned(),
-                reach: Reach::Ready,
+                reach: if self.behind.load(Ordering::SeqCst) { Reach::Behind } else { Reach::Ready },
                 fetched: false,
             }]
         }))
+    }
+
+    async fn ready(&self, _: &PartnerRef) -> Result<bool, Busy> {
+        Ok(self.elsewhere.load(Ordering::SeqCst))
     }
 
     async fn fetch(&self, partner: &PartnerRef, id: Uuid, _: Asking) -> Result<Fetch, Busy> {

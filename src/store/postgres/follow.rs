@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::seal::index::Tag;
 use crate::store::contract::{Scope, StoreError};
-use crate::store::decide::{self, FAILED, Look};
+use crate::store::decide::{self, Look};
 use crate::store::duty::Duty;
 use crate::store::follow::{Follow, Followed, Follows, Found, Looked, Which};
 use crate::store::lane::Onward;
@@ -121,9 +121,9 @@ async fn settle(base: &Base, tx: &Tx<'_>, looked: &Looked, month: i64) -> Stored
         return Ok(false);
     }
     match (&looked.found, ended(looked)) {
-        (Found::Open { at, trouble }, _) => {
+        (Found::Open { at, .. } | Found::Held { at, .. }, _) => {
             if let Some(opened) = content(base, tx, (looked.row, row.nr)).await? {
-                note_trouble(tx, row.nr, &opened, trouble.as_ref()).await?;
+                note_trouble(tx, row.nr, &opened, &looked.found).await?;
             }
             run(tx, sql!("follow_again"), &[&row.nr, &micros(*at), &None::<Vec<u8>>]).await?;
         }
@@ -131,7 +131,7 @@ async fn settle(base: &Base, tx: &Tx<'_>, looked: &Looked, month: i64) -> Stored
             // Without content there is nothing that could be taken back.
             let Some(opened) = content(base, tx, (looked.row, row.nr)).await? else { return Ok(false) };
             let kept = sealed::seal_kept(&opened, keep)?;
-            note_trouble(tx, row.nr, &opened, None).await?;
+            note_trouble(tx, row.nr, &opened, &looked.found).await?;
             run(tx, sql!("follow_again"), &[&row.nr, &micros(*at), &Some(kept)]).await?;
         }
         (Found::TakenBack(onward), _) => return take_back(base, tx, (looked, &row), onward, month).await,
@@ -141,19 +141,21 @@ async fn settle(base: &Base, tx: &Tx<'_>, looked: &Looked, month: i64) -> Stored
     Ok(true)
 }
 
-async fn note_trouble(tx: &Tx<'_>, nr: i64, opened: &Opened, trouble: Option<&String>) -> Stored<()> {
-    match sealed::troubled(opened, trouble)? {
+async fn note_trouble(tx: &Tx<'_>, nr: i64, opened: &Opened, found: &Found) -> Stored<()> {
+    match sealed::troubled(opened, found)? {
         Some(note) => run(tx, sql!("sealed_note"), &[&vec![nr], &vec![&note[..]]]).await.map(drop),
         None => Ok(()),
     }
 }
 
-/// Whether a row that was sent was not confirmed and waits for a person.
-pub async fn failed(tx: &Tx<'_>, nr: i64) -> Stored<bool> {
-    Ok(stands(tx, nr).await?.is_some_and(|(state, _)| state == FAILED))
+/// What a row that was sent waits for a person as: it was not confirmed, or cannot be taken back.
+pub async fn waits(base: &Base, tx: &Tx<'_>, (id, nr): (Uuid, i64)) -> Stored<Option<&'static str>> {
+    let Some((state, _)) = stands(tx, nr).await? else { return Ok(None) };
+    let held = sealed::held(content(base, tx, (id, nr)).await?.as_ref())?;
+    Ok(decide::waits_for_person(&state, held))
 }
 
-/// A row that failed to be confirmed is one to be sent again, in a lane of its own, which is still to be armed: nobody looks after it any more,
+/// A row that failed to be confirmed, or cannot be taken back, is one to be sent again, in a lane of its own, which is still to be armed: nobody looks after it any more,
 /// and its Vorgang, whose guard was moved before, is delivered no more.
 pub async fn take_up(
     base: &Base,
@@ -218,7 +220,7 @@ async fn end(
     trail.write(tx, month).await
 }
 
-/// A person says that what failed to be confirmed arrived; `false` when it did not fail.
+/// A person says that what failed to be confirmed, or cannot be taken back, arrived; `false` when it waits for no person.
 pub async fn arrived(
     base: &Base,
     tx: &Tx<'_>,
@@ -226,11 +228,11 @@ pub async fn arrived(
     detail: &Value,
     at: (Timestamp, i64),
 ) -> Stored<bool> {
-    let failed = failed(tx, row.nr).await?;
-    if failed {
+    let waits = waits(base, tx, (id, row.nr)).await?.is_some();
+    if waits {
         end(base, tx, (id, row, 0), &ended_by_person(detail), at).await?;
     }
-    Ok(failed)
+    Ok(waits)
 }
 
 async fn act(

@@ -28,7 +28,7 @@ async fn one(base: &Base, tx: &Tx<'_>, (work, over): (&Work, &HandOverWork), mon
     let now = micros(work.now);
     let names: Vec<&[u8]> = over.lanes.iter().map(|name| &name[..]).collect();
     let (mut ids, mut left): (Vec<Uuid>, Vec<i64>) = (Vec::new(), Vec::new());
-    for r in rows(tx, sql!("outbox_to_hand_over"), &[&over.cause, &over.from, &names]).await? {
+    for r in rows(tx, sql!("outbox_to_hand_over"), &[&over.cause, &over.from, &names, &over.rows]).await? {
         ids.push(get(&r, 0)?);
         left.push(get(&r, 1)?);
     }
@@ -36,6 +36,10 @@ async fn one(base: &Base, tx: &Tx<'_>, (work, over): (&Work, &HandOverWork), mon
     lanes::lock(tx, &left).await?;
     let mut found: Vec<(Uuid, OutRow)> = Vec::new();
     for (id, row) in out_rows(tx, &ids).await? {
+        if row.state == "sent" && over.rows.contains(&id) {
+            run(tx, sql!("follow_forget"), &[&vec![row.nr]]).await?;
+            continue;
+        }
         if let Some(opened) = content(base, tx, (id, row.nr)).await?
             && opened.body()?.is_some()
         {

@@ -156,7 +156,8 @@ pub async fn pauses(base: &Base, now: Timestamp) -> Stored<Vec<Pause>> {
         .collect()
 }
 
-/// What a pause held has the time that this took: it was ours, and nobody's who was to take it.
+/// What a pause held has the time that this took: it was ours, and nobody's who was to take it. Pauses that overlap give back what they have
+/// in common once: each that ends leaves it to the one that still stands, so they have to end in their order.
 async fn time_back(tx: &Tx<'_>, (kind, name): (&str, &str), (since, until): (i64, i64)) -> Stored<()> {
     if matches!(kind, "destination" | "partner") && since < until {
         run(tx, sql!("outbox_time_back"), &[&kind, &name, &since, &until]).await?;
@@ -166,15 +167,18 @@ async fn time_back(tx: &Tx<'_>, (kind, name): (&str, &str), (since, until): (i64
 
 /// The same of those that have ended by themselves; whether there were any.
 pub async fn pauses_over(base: &Base, now: Timestamp) -> Stored<bool> {
-    transact!(base.db, tx => async {
-        let over = rows(&tx, sql!("pause_over"), &[&micros(now)]).await?;
-        for r in &over {
-            let (kind, name): (&str, &str) = (get(r, 0)?, get(r, 1)?);
-            time_back(&tx, (kind, name), (get(r, 2)?, get(r, 3)?)).await?;
-            run(&tx, sql!("pause_given_back"), &[&kind, &name]).await?;
-        }
-        Ok(!over.is_empty())
-    }.await)
+    transact!(base.db, tx => ended_by_themselves(&tx, now).await)
+}
+
+async fn ended_by_themselves(tx: &Tx<'_>, now: Timestamp) -> Stored<bool> {
+    one(tx, sql!("pause_turn"), &[]).await?;
+    let over = rows(tx, sql!("pause_over"), &[&micros(now)]).await?;
+    for r in &over {
+        let (kind, name): (&str, &str) = (get(r, 0)?, get(r, 1)?);
+        time_back(tx, (kind, name), (get(r, 2)?, get(r, 3)?)).await?;
+        run(tx, sql!("pause_given_back"), &[&kind, &name]).await?;
+    }
+    Ok(!over.is_empty())
 }
 
 /// Sets or ends a pause, audited.
@@ -187,6 +191,7 @@ pub async fn set_pause(
 ) -> Stored<()> {
     let (month, stamp) = (base.month(now).await?, own(base, person).await?);
     transact!(base.db, tx => async {
+        ended_by_themselves(&tx, now).await?;
         if let Some(r) = one(&tx, sql!("pause_get"), &[&kind, &name]).await? {
             let (since, until): (i64, Option<i64>) = (get(&r, 0)?, get(&r, 1)?);
             let until = until.map_or(micros(now), |until| until.min(micros(now)));

@@ -151,7 +151,7 @@ pub async fn parked_sends(base: &Base, scope: &Scope, most: usize) -> Stored<Vec
     let mut client = base.db.get().await?;
     let tx = sicht(&mut client, scope).await?;
     let found = rows(&tx, sql!("outbox_held"), &[&mandant, &partner, &most]).await?;
-    shown_sends(base, &tx, &found).await
+    shown_sends(base, &tx, &found).await.map(shown::held)
 }
 
 /// The verdicts of the first messages under keys, as repeats get them.

@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use crate::seal::key::OVERHEAD;
 use crate::store::contract::{Store, StoreError};
-use crate::store::decide::{self, HandOut, Holder, Leased};
+use crate::store::decide::{self, ClosedLate, HandOut, Holder, Leased};
 use crate::store::lane::{Outcome, Settle};
 use crate::store::mailbox::{Ask, Ended, Handed, Item, Mailboxes, Overdue, Reader, Ticket};
+use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, no_stamp, stamps};
 use crate::store::postgres::pool::{Tx, one, rows, run, transact};
 use crate::store::postgres::settle;
@@ -17,8 +18,9 @@ use crate::store::postgres::store::PostgresStore;
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, house, lanes};
 use crate::store::sealing::content::{Closed, Owner};
-use crate::store::sealing::due::{self, ClosedDue, LONGEST_LEASE, does_not_open, reader};
+use crate::store::sealing::due::{self, ClosedDue, LONGEST_LEASE, TAKEN_AFTER_ALL, does_not_open, reader};
 use crate::store::sealing::heads::{SendHead, SendNote};
+use crate::store::sealing::tickets;
 use crate::store::sealing::values::{Stored, count, later, limit, micros, time};
 
 /// A row of a mailbox as it stands.
@@ -122,14 +124,23 @@ async fn end(
     // Settling locks for itself, guards before lanes and lanes before rows; what was settled by another meanwhile is looked at again.
     for _ in 0..2 {
         let Some(found) = find(tx, who, ticket.row, now).await? else {
-            let again = refused && left_refused(base, tx, who, ticket.row).await?;
-            return Ok(if again { Ended::Again } else { Ended::Unknown });
+            return elsewhere(base, tx, who, (ticket, outcome, refused), (now, month)).await;
         };
         let fence = found.fence.filter(|_| found.lane == ticket.lane);
         if !decide::is_open(&found.state) {
-            let noted = reference(base, tx, (Owner::new("outbox", ticket.row), found.nr)).await?;
-            let before = decide::ended_before(outcome, &found.state, noted.as_deref(), (holder, fence));
-            return Ok(if before { Ended::Again } else { Ended::Stale });
+            let noted = noted(base, tx, (Owner::new("outbox", ticket.row), found.nr)).await?;
+            let reference = noted.reference.as_deref();
+            if decide::ended_before(outcome, &found.state, reference, (holder, fence)) {
+                return Ok(Ended::Again);
+            }
+            let fits = matches!(outcome, Outcome::Sent { .. }) && fence == Some(ticket.fence);
+            let Some(late) = decide::closed_late(&found.state, fits, noted.said) else {
+                return Ok(Ended::Stale);
+            };
+            if settle::as_closed(base, tx, (ticket.row, due::closed_late(ticket)), now, month).await? {
+                return closed_late(tx, ticket, late, (found, outcome), (now, month)).await;
+            }
+            continue;
         }
         if !found.first || fence != Some(ticket.fence) {
             return Ok(Ended::Stale);
@@ -157,19 +168,90 @@ async fn end(
     Ok(Ended::Stale)
 }
 
-/// Whether a row left a mailbox of this reader because it was refused there: the same said again.
-async fn left_refused(base: &Base, tx: &Tx<'_>, who: &Reader, id: Uuid) -> Stored<bool> {
-    let Some(r) = one(tx, sql!("mailbox_left"), &[&id, &who.partner]).await? else { return Ok(false) };
-    let opened = settle::content(base, tx, (id, get(&r, 0)?)).await?;
-    Ok(opened.map(|opened| opened.note::<SendNote>()).transpose()?.is_some_and(|note| note.left_refused(who)))
+/// A close of what waited for a person in this mailbox, which is settled.
+async fn closed_late(
+    tx: &Tx<'_>,
+    ticket: Ticket,
+    late: ClosedLate,
+    (found, outcome): (Found, &Outcome),
+    at: (Timestamp, i64),
+) -> Stored<Ended> {
+    let destination = found.destination;
+    Ok(match late {
+        ClosedLate::Answers => {
+            let attempts = u32::try_from(found.attempts).unwrap_or(u32::MAX);
+            Ended::Done { destination, attempts, outcome: outcome.clone() }
+        }
+        ClosedLate::Contradicts => {
+            audit_taken(tx, ticket.row, (&destination, true), at).await?;
+            Ended::AfterAll { destination }
+        }
+    })
 }
 
-/// By which ticket a row was closed; `None` where its content went or does not open.
-async fn reference(base: &Base, tx: &Tx<'_>, (owner, nr): (Owner, i64)) -> Stored<Option<String>> {
-    let Some(closed) = blob::read(tx, &[nr], true).await?.remove(&nr) else { return Ok(None) };
+/// A row that has left the mailboxes of this reader: refused there before, or closed there after a person had said that it did not arrive.
+async fn elsewhere(
+    base: &Base,
+    tx: &Tx<'_>,
+    who: &Reader,
+    (ticket, outcome, refused): (Ticket, &Outcome, bool),
+    at: (Timestamp, i64),
+) -> Stored<Ended> {
+    let id = ticket.row;
+    let Some(r) = one(tx, sql!("mailbox_left"), &[&id, &who.partner]).await? else {
+        return Ok(Ended::Unknown);
+    };
+    let nr: i64 = get(&r, 0)?;
+    let Some(opened) = settle::content(base, tx, (id, nr)).await? else { return Ok(Ended::Unknown) };
+    let mut note = opened.note::<SendNote>()?;
+    let again = match (outcome, note.left_late(who)) {
+        _ if refused => note.left_refused(who),
+        (Outcome::Sent { .. }, Some(left)) => match left.taken {
+            None => return after_all(base, tx, who, (ticket, nr), at).await,
+            Some(_) => true,
+        },
+        _ => false,
+    };
+    Ok(if again { Ended::Again } else { Ended::Unknown })
+}
+
+/// Its receiver has what went on by another way: where no copy of it has left there yet, none does.
+async fn after_all(
+    base: &Base,
+    tx: &Tx<'_>,
+    who: &Reader,
+    (ticket, nr): (Ticket, i64),
+    (now, month): (Timestamp, i64),
+) -> Stored<Ended> {
+    let id = ticket.row;
+    let stopped = settle::as_closed(base, tx, (id, due::closed_late(ticket)), now, month).await?;
+    // Held from here on, so that two who close it note it once.
+    settle::out_rows(tx, &[id]).await?;
+    let Some(opened) = settle::content(base, tx, (id, nr)).await? else { return Ok(Ended::Unknown) };
+    let Some((destination, note)) = due::taken_after_all(&opened, who, now)? else { return Ok(Ended::Again) };
+    run(tx, sql!("sealed_note"), &[&vec![nr], &vec![&note[..]]]).await?;
+    audit_taken(tx, id, (&destination, stopped), (now, month)).await?;
+    Ok(Ended::AfterAll { destination })
+}
+
+async fn audit_taken(
+    tx: &Tx<'_>,
+    id: Uuid,
+    (destination, stopped): (&str, bool),
+    (now, month): (Timestamp, i64),
+) -> Stored<()> {
+    let Some(row) = settle::out_rows(tx, &[id]).await?.remove(&id) else { return Ok(()) };
+    let mut trail = Trail::default();
+    let detail = due::taken_detail(destination, stopped);
+    trail.push(now, (row.stamp, &row.traceparent), Some(id), TAKEN_AFTER_ALL, &detail)?;
+    trail.write(tx, month).await
+}
+
+/// What is noted with a row, such as by which ticket it was closed; nothing where its content went or does not open.
+async fn noted(base: &Base, tx: &Tx<'_>, (owner, nr): (Owner, i64)) -> Stored<SendNote> {
+    let Some(closed) = blob::read(tx, &[nr], true).await?.remove(&nr) else { return Ok(SendNote::default()) };
     let opened = due::readable(base.keyring.open_one(tx, owner, closed).await)?;
-    let note = opened.map(|opened| opened.note::<SendNote>()).transpose()?;
-    Ok(note.and_then(|note| note.reference))
+    Ok(opened.map(|opened| opened.note::<SendNote>()).transpose()?.unwrap_or_default())
 }
 
 /// An item with its sealed head.
@@ -193,6 +275,25 @@ fn item(r: &tokio_postgres::Row, now: i64) -> Stored<(Item, Closed)> {
 
 #[async_trait]
 impl Mailboxes for PostgresStore {
+    fn receipt(&self, ticket: Ticket) -> String {
+        tickets::receipt(&self.base.keyring, ticket)
+    }
+
+    fn ticket(&self, receipt: &str) -> Option<Ticket> {
+        tickets::ticket(&self.base.keyring, receipt)
+    }
+
+    fn series(&self, lane: i64) -> String {
+        tickets::series(&self.base.keyring, lane)
+    }
+
+    async fn ready(&self, reader: &Reader, now: Timestamp) -> Result<bool, StoreError> {
+        let client = self.base.db.get().await?;
+        let values: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
+            &[&reader.destinations, &reader.partner, &micros(now)];
+        one(&client, sql!("mailbox_ready"), values).await?.map_or(Ok(false), |r| get(&r, 0))
+    }
+
     async fn lying(
         &self,
         reader: &Reader,

@@ -330,8 +330,8 @@ async fn freed(tx: &Tx<'_>, id: Uuid) -> Stored<Option<Option<(OutRow, Option<i6
     Ok(Some(Some((row, fence))))
 }
 
-/// Settles a parked or unclear row as sent, or one that failed to be confirmed as confirmed, because a person says so; `None` when there
-/// is no such row at all.
+/// Settles a parked or unclear row as sent, or one that failed to be confirmed or cannot be taken back as confirmed, because a person says so;
+/// `None` when there is no such row at all.
 pub async fn arrived(
     base: &Base,
     tx: &Tx<'_>,
@@ -378,10 +378,10 @@ pub async fn not_arrived(
     if place(tx, id).await? != Some((nr, from.clone())) {
         return Ok(None);
     }
-    let failed = row.state == "sent" && follow::failed(tx, nr).await?;
-    let state = if failed { decide::FAILED } else { row.state.as_str() };
+    let waits = if row.state == "sent" { follow::waits(base, tx, (id, nr)).await? } else { None };
+    let state = waits.unwrap_or(row.state.as_str());
     let Some(outcome) = due::said_not_to_have_arrived(state, &from, Some(&head)) else { return Ok(None) };
-    let lane = match failed {
+    let lane = match waits.is_some() {
         true => follow::take_up(base, tx, nr, (&from, delivers.as_ref()), (now, month)).await?,
         false => {
             run(tx, sql!("outbox_replay"), &[&nr]).await?;
@@ -393,10 +393,46 @@ pub async fn not_arrived(
     let leads = due::undelivered(&outcome);
     let one = Settle { lane, fence, row: id, outcome, answers: Vec::new(), delivers, release: true, now };
     let done = round(base, tx, &[one], month).await?;
+    if leads == Undelivered::Parked
+        && let Some(opened) = content(base, tx, (id, nr)).await?
+    {
+        write_notes(tx, &[nr], &[due::noted_as_said(&opened)?]).await?;
+    }
     let mut trail = Trail::default();
     trail.push(now, (row.stamp, &row.traceparent), Some(id), due::NOT_ARRIVED, detail)?;
     trail.write(tx, month).await?;
     Ok((done == [true]).then_some(leads))
+}
+
+/// Settles a row as its receiver says who closes it, unless an attempt at it is under way: what was held for a person, or has not left by
+/// another way.
+pub async fn as_closed(
+    base: &Base,
+    tx: &Tx<'_>,
+    (id, outcome): (Uuid, Outcome),
+    now: Timestamp,
+    month: i64,
+) -> Stored<bool> {
+    let Some((nr, _)) = place(tx, id).await? else { return Ok(false) };
+    let delivers = delivers(base, tx, (id, nr)).await?;
+    // Guards before lanes, lanes before rows, as everywhere.
+    if let Some(vorgang) = &delivers {
+        rows(tx, sql!("guard_bump"), &[&vec![&vorgang[..]]]).await?;
+    }
+    // Which lane it is in is known for certain once that is held.
+    let lane = |r: &tokio_postgres::Row| get::<i64>(r, 2);
+    let Some(before) = one(tx, sql!("outbox_destination"), &[&id]).await? else { return Ok(false) };
+    let Some(free) = one(tx, sql!("lane_free"), &[&lane(&before)?]).await? else { return Ok(false) };
+    let Some(row) = out_rows(tx, &[id]).await?.remove(&id) else { return Ok(false) };
+    if row.state == "sent" || row.lane != lane(&before)? {
+        return Ok(false);
+    }
+    if decide::is_held(&row.state) {
+        run(tx, sql!("outbox_replay"), &[&nr]).await?;
+    }
+    let (lane, fence) = (row.lane, get(&free, 0)?);
+    let one = Settle { lane, fence, row: id, outcome, answers: Vec::new(), delivers, release: true, now };
+    Ok(round(base, tx, &[one], month).await? == [true])
 }
 
 /// Number and destination of a row, which is not held.

@@ -12,9 +12,10 @@ use uuid::Uuid;
 
 use crate::effects::{Answer, Outgoing, Question, Stored as StoredRecord, Vorgang};
 use crate::envelope::{Claim, Envelope, Stage};
+use crate::store::claims::{Claims, SpoolRead, SpoolWrite};
 use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Listed, ListedSend, Made, Pause,
-    Resumed, Scope, SpoolRead, SpoolWrite, Stamp, Store, StoreError, UnderWay, View,
+    Resumed, Scope, Stamp, Store, StoreError, UnderWay, View,
 };
 use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use crate::store::lane::{Lane, Settle, Take, Undelivered, Want};
@@ -405,7 +406,10 @@ impl Store for PostgresStore {
         self.watch()?;
         house::set_note(&self.base, connection, key, value.as_deref()).await
     }
+}
 
+#[async_trait]
+impl Claims for PostgresStore {
     async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError> {
         self.watch()?;
         let mandant = self.base.keyring.mandant(&self.base.db, mandant).await?;

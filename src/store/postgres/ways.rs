@@ -4,15 +4,16 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::store::contract::StoreError;
-use crate::store::postgres::base::Base;
-use crate::store::postgres::blob;
-use crate::store::postgres::pool::rows;
+use crate::store::lane::Due;
+use crate::store::postgres::base::{Base, no_stamp, stamps};
+use crate::store::postgres::pool::{one, rows};
 use crate::store::postgres::store::PostgresStore;
 use crate::store::postgres::values::{get, sql};
+use crate::store::postgres::{blob, lanes};
 use crate::store::sealing::ahead::Counted;
 use crate::store::sealing::content::Owner;
-use crate::store::sealing::due;
 use crate::store::sealing::values::Stored;
+use crate::store::sealing::{due, follow};
 use crate::store::ways::{Ahead, Ways};
 
 /// So many contents are read at once.
@@ -41,9 +42,27 @@ async fn ahead(base: &Base) -> Stored<Vec<Ahead>> {
     Ok(counted.all())
 }
 
+async fn waiting_for_person(base: &Base, id: Uuid) -> Stored<Option<Due>> {
+    let client = base.db.get().await?;
+    let Some(r) = one(&client, sql!("outbox_one"), &[&id]).await? else { return Ok(None) };
+    let (closed, state, followed) =
+        (lanes::closed_due(&r)?, get::<&str>(&r, 8)?, get::<Option<&str>>(&r, 24)?);
+    let opened = base.keyring.open_one(&client, Owner::new("outbox", id), blob::closed(&r, 16)?).await;
+    let opened = due::readable(opened)?;
+    if !follow::waits_for_person((state, followed), opened.as_ref())? {
+        return Ok(None);
+    }
+    let stamp = stamps(&client, &[closed.stamp]).await?.remove(&closed.stamp).ok_or_else(no_stamp)?;
+    due::readable(closed.open(stamp, opened).map(Some))
+}
+
 #[async_trait]
 impl Ways for PostgresStore {
     async fn ahead(&self) -> Result<Vec<Ahead>, StoreError> {
         ahead(&self.base).await
+    }
+
+    async fn waiting_for_person(&self, id: Uuid) -> Result<Option<Due>, StoreError> {
+        waiting_for_person(&self.base, id).await
     }
 }

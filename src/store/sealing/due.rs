@@ -12,8 +12,8 @@ use crate::seal::key::sha256;
 use crate::store::contract::{Stamp, StoreError};
 use crate::store::decide::{self, state_after};
 use crate::store::lane::{Due, Onward, Outcome, Settle, Undelivered, WayLeft, Why};
-use crate::store::mailbox::Item;
-use crate::store::sealing::content::Opened;
+use crate::store::mailbox::{Item, Reader, Ticket};
+use crate::store::sealing::content::{Opened, to_json};
 use crate::store::sealing::heads::{Letter, SealedHead, SendHead, SendNote};
 use crate::store::sealing::prepare::{SendWork, Work};
 use crate::store::sealing::values::{Stored, micros, time};
@@ -184,6 +184,7 @@ pub fn noted(opened: &Opened, note: SendNote, left: Option<&Onward>, at: Timesta
         at,
         why: left.why,
         cause: left.cause.clone(),
+        taken: None,
     }));
     Ok(SendNote { ways, ..note })
 }
@@ -291,6 +292,38 @@ pub fn undelivered(outcome: &Outcome) -> Undelivered {
 /// What is audited of it.
 pub const NOT_ARRIVED: &str = "outbox.not-arrived";
 
+/// The note of a row that a person's word has parked, sealed with it.
+pub fn noted_as_said(opened: &Opened) -> Stored<Vec<u8>> {
+    let note = SendNote { said: true, ..opened.note()? };
+    opened.seal_note(&to_json(&note)?)
+}
+
+/// What is audited where its receiver closed in its mailbox what had gone on, or was said not to have arrived.
+pub const TAKEN_AFTER_ALL: &str = "outbox.taken-after-all";
+
+/// The details of it: which mailbox, and whether that was in time to keep another copy from going.
+pub fn taken_detail(destination: &str, stopped: bool) -> Value {
+    json!({ "in": destination, "stopped": stopped })
+}
+
+/// The note of a row that its receiver closed in a mailbox which it had left, sealed with it; `None` where that is noted.
+pub fn taken_after_all(opened: &Opened, who: &Reader, now: Timestamp) -> Stored<Option<(String, Vec<u8>)>> {
+    let mut note: SendNote = opened.note()?;
+    let Some(left) = note.left_late(who).filter(|left| left.taken.is_none()) else { return Ok(None) };
+    left.taken = Some(now);
+    let destination = left.destination.clone();
+    Ok(Some((destination, opened.seal_note(&to_json(&note)?)?)))
+}
+
+/// What a reader says who closes what is not open any more in its mailbox.
+pub fn closed_late(ticket: Ticket) -> Outcome {
+    Outcome::Sent {
+        reference: ticket.to_string(),
+        evidence: "closed by the receiver in its mailbox, after its time".into(),
+        follow: None,
+    }
+}
+
 /// What a person says who found out that a row reached its receiver.
 pub fn said_to_have_arrived() -> Outcome {
     Outcome::Sent { reference: String::new(), evidence: BY_A_PERSON.into(), follow: None }
@@ -318,8 +351,8 @@ pub fn delivers(opened: Stored<Option<Opened>>) -> Stored<Option<Tag>> {
     Ok(head(opened)?.and_then(|head| head.delivers()))
 }
 
-/// A content, or none where it was destroyed or does not open any more.
-pub fn readable(opened: Stored<Option<Opened>>) -> Stored<Option<Opened>> {
+/// A content, or what was read of it; none where it was destroyed or does not open any more.
+pub fn readable<T>(opened: Stored<Option<T>>) -> Stored<Option<T>> {
     match opened {
         Err(StoreError::Corrupt(_)) => Ok(None),
         other => other,

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::store::contract::StoreError;
-use crate::store::decide::{CONFIRMED, FAILED, Look};
-use crate::store::follow::{ASK_RECEIVER, Followed, Found, Looked};
+use crate::store::decide::{self, CONFIRMED, FAILED, Look};
+use crate::store::follow::{ASK_RECEIVER, Followed, Found, Looked, TAKE_AWAY};
 use crate::store::lane::Onward;
 use crate::store::sealing::content::{Opened, to_json};
 use crate::store::sealing::due::{BY_A_PERSON, noted};
@@ -47,6 +47,7 @@ impl ClosedFollowed {
             id: self.id,
             destination: self.destination,
             reference: note.reference.unwrap_or_default(),
+            held: note.not_back,
             trouble: note.cause,
             keep: keep.into(),
             since: time(self.since),
@@ -78,18 +79,40 @@ pub fn seal_kept(opened: &Opened, keep: &[u8]) -> Stored<Vec<u8>> {
     opened.seal_beside(KEPT, keep)
 }
 
-/// The note of a row that is still looked after, sealed with it, with why nothing was found out; `None` where it says that already. A note that
-/// does not open stays as it is.
-pub fn troubled(opened: &Opened, trouble: Option<&String>) -> Stored<Option<Vec<u8>>> {
+/// The note of a row that is still looked after, sealed with it, with why nothing was found out or it could not be taken back; `None` where it
+/// says that already. A note that does not open stays as it is.
+pub fn troubled(opened: &Opened, found: &Found) -> Stored<Option<Vec<u8>>> {
     let note: SendNote = match opened.note() {
         Err(StoreError::Corrupt(_)) => return Ok(None),
         other => other?,
     };
-    if note.cause.as_ref() == trouble {
+    let (cause, not_back) = match found {
+        Found::Open { trouble, .. } => (trouble.as_ref(), false),
+        Found::Held { cause, .. } => (Some(cause), true),
+        _ => (None, false),
+    };
+    if (note.cause.as_ref(), note.not_back) == (cause, not_back) {
         return Ok(None);
     }
-    let note = SendNote { cause: trouble.cloned(), ..note };
+    let next_step = not_back.then(|| TAKE_AWAY.to_owned());
+    let note = SendNote { cause: cause.cloned(), next_step, not_back, ..note };
     opened.seal_note(&to_json(&note)?).map(Some)
+}
+
+/// Whether a row that is looked after could not be taken back; not known of one that does not open.
+pub fn held(opened: Option<&Opened>) -> Stored<bool> {
+    let Some(opened) = opened else { return Ok(false) };
+    match opened.note::<SendNote>() {
+        Err(StoreError::Corrupt(_)) => Ok(false),
+        other => other.map(|note| note.not_back),
+    }
+}
+
+/// Whether a row waits for a person, by its state and that of what is followed of it.
+pub fn waits_for_person((state, followed): (&str, Option<&str>), opened: Option<&Opened>) -> Stored<bool> {
+    let sent = followed.filter(|_| state == "sent");
+    let waits = sent.map(|followed| Ok(decide::waits_for_person(followed, held(opened)?).is_some()));
+    Ok(decide::is_held(state) || waits.transpose()?.unwrap_or(false))
 }
 
 /// The note of a row that was taken back and goes on by its next way, sealed with it.
@@ -131,7 +154,7 @@ enum Note {
 pub fn ended(looked: &Looked) -> Option<Ended> {
     let detail = json!({ "looks": u64::from(looked.looks) + 1 });
     match &looked.found {
-        Found::Open { .. } | Found::Step { .. } | Found::TakenBack(_) => None,
+        Found::Open { .. } | Found::Held { .. } | Found::Step { .. } | Found::TakenBack(_) => None,
         Found::Confirmed { evidence, proof } => Some(Ended {
             state: CONFIRMED,
             what: "outbox.confirmed",
@@ -168,12 +191,19 @@ impl Ended {
     fn seal(&self, opened: &Opened) -> Stored<Sealed> {
         let sent: SendNote = opened.note()?;
         let note = match &self.note {
-            Note::Confirmed(evidence) => {
-                SendNote { cause: None, next_step: None, confirmed: Some(evidence.clone()), ..sent }
-            }
-            Note::Failed(cause, next) => {
-                SendNote { cause: Some(cause.clone()), next_step: Some(next.clone()), ..sent }
-            }
+            Note::Confirmed(evidence) => SendNote {
+                cause: None,
+                next_step: None,
+                not_back: false,
+                confirmed: Some(evidence.clone()),
+                ..sent
+            },
+            Note::Failed(cause, next) => SendNote {
+                cause: Some(cause.clone()),
+                next_step: Some(next.clone()),
+                not_back: false,
+                ..sent
+            },
         };
         let note = opened.seal_note(&to_json(&note)?)?;
         let proof = (!self.proof.is_empty()).then(|| opened.seal_beside(PROOF, &self.proof)).transpose()?;

@@ -186,12 +186,27 @@ pub struct SendNote {
     /// What confirmed it later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<String>,
+    /// Its receiver's time is over and it cannot be taken back: it waits for a person while it is looked after.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_back: bool,
+    /// A person said that it did not arrive by the way that it is on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub said: bool,
     /// Ways that it was on before. A program that knows none of them forgets them with the next outcome; the audit trail does not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ways: Vec<WayLeft>,
 }
 
 impl SendNote {
+    /// The mailbox of this reader that it left because a person had said that it did not arrive there, or because that was taken away; that
+    /// which nobody had fetched, or which was refused, went on for another reason.
+    pub fn left_late(&mut self, by: &Reader) -> Option<&mut WayLeft> {
+        self.ways
+            .iter_mut()
+            .rev()
+            .find(|left| left.why == Why::Late && by.destinations.contains(&left.destination))
+    }
+
     /// Whether it left a mailbox of this reader because it was refused there.
     pub fn left_refused(&self, by: &Reader) -> bool {
         self.ways.iter().any(|left| left.why == Why::Refused && by.destinations.contains(&left.destination))

@@ -50,6 +50,8 @@ pub struct Keys {
     pub once: Index,
     /// Names of claims.
     pub claim: Index,
+    /// What readers of mailboxes see of lanes.
+    pub mailbox: Index,
     /// Keys of notes.
     pub note: Index,
 }
@@ -63,6 +65,7 @@ impl Keys {
             order: index("order")?,
             once: index("once")?,
             claim: index("claim")?,
+            mailbox: index("mailbox")?,
             note: index("note")?,
             master,
             by_name: RwLock::default(),

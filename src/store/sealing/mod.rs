@@ -17,4 +17,5 @@ pub mod prepare;
 pub mod rekey;
 pub mod shown;
 pub mod taking;
+pub mod tickets;
 pub mod values;

@@ -150,6 +150,8 @@ pub struct HandOverWork {
     pub from: String,
     /// The lanes where more of it may wait.
     pub lanes: Vec<Tag>,
+    /// More of it that stands in none of them.
+    pub rows: Vec<Uuid>,
     /// Where to from now on.
     pub destination: String,
     /// The receiver from now on.
@@ -333,6 +335,7 @@ fn hand_over(keyring: &Keys, over: &HandOver) -> HandOverWork {
         cause: over.cause,
         from: over.from.clone(),
         lanes: over.waiting_at.iter().map(|at| lane_of(keyring, at, &over.order)).collect(),
+        rows: over.rows.clone(),
         destination: over.destination.clone(),
         partner: over.partner.clone(),
         lane: lane_of(keyring, &over.destination, &over.order),

@@ -13,7 +13,7 @@ use crate::register::record::Registersatz;
 use crate::register::vorgang::Akte;
 use crate::seal::key::sha256;
 use crate::store::contract::{Backlog, ListedSend, StoreError, UnderWay};
-use crate::store::decide::{CONFIRMED, FAILED, FOLLOWED, is_open};
+use crate::store::decide::{CONFIRMED, FAILED, FOLLOWED, is_open, waits_for_person};
 use crate::store::sealing::content::{Opened, from_json};
 use crate::store::sealing::heads::{InboxNote, SealedReply, SendHead, SendNote};
 use crate::store::sealing::values::{Stored, codes, state, time};
@@ -221,7 +221,8 @@ pub fn with_followed(mut open: Vec<UnderWay>, left: Vec<(String, u64, u64)>) -> 
 pub fn send(send: ListedSend, note: SendNote, followed: Option<&str>) -> ListedSend {
     // Where it goes again nobody looks at what was.
     let followed = followed.filter(|_| send.state == "sent");
-    let state = followed.filter(|state| *state != FOLLOWED).map_or(send.state, str::to_owned);
+    let waits = followed.and_then(|state| waits_for_person(state, note.not_back));
+    let state = waits.or(followed.filter(|state| *state != FOLLOWED)).map_or(send.state, str::to_owned);
     ListedSend {
         next_try: send.next_try.filter(|_| is_open(&state)),
         next_look: send.next_look.filter(|_| followed == Some(FOLLOWED)),
@@ -232,6 +233,11 @@ pub fn send(send: ListedSend, note: SendNote, followed: Option<&str>) -> ListedS
         state,
         ..send
     }
+}
+
+/// Of rows that may wait for a person those that do: of what is looked after only what cannot be taken back.
+pub fn held(sends: Vec<ListedSend>) -> Vec<ListedSend> {
+    sends.into_iter().filter(|send| send.state != "sent").collect()
 }
 
 /// A Vorgang as it stands in its row: id, owner, state, deadline.

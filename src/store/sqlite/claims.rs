@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::envelope::{Claim, Hold};
 use crate::seal::key::{Key, random};
-use crate::store::contract::SpoolWrite;
+use crate::store::claims::SpoolWrite;
 use crate::store::sealing::claim_file::{Begun, Ended, Folder, broken};
 use crate::store::sealing::keys::MandantKey;
 use crate::store::sealing::prepare::claim_place;

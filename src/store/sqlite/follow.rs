@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::seal::index::Tag;
 use crate::store::contract::{Scope, StoreError};
-use crate::store::decide::{self, FAILED, Look};
+use crate::store::decide::{self, Look};
 use crate::store::duty::Duty;
 use crate::store::follow::{Follow, Followed, Follows, Found, Looked, Which};
 use crate::store::lane::Onward;
@@ -89,9 +89,9 @@ fn settle(scene: &mut Scene<'_>, looked: &Looked) -> Stored<bool> {
         return Ok(false);
     }
     match (&looked.found, ended(looked)) {
-        (Found::Open { at, trouble }, _) => {
+        (Found::Open { at, .. } | Found::Held { at, .. }, _) => {
             if let Some(opened) = content(scene, looked.row, row.sealed)? {
-                note_trouble(scene, &row, &opened, trouble.as_ref())?;
+                note_trouble(scene, &row, &opened, &looked.found)?;
             }
             scene.run(sql!("follow_again"), params![row.row, micros(*at), None::<Vec<u8>>])?;
         }
@@ -101,7 +101,7 @@ fn settle(scene: &mut Scene<'_>, looked: &Looked) -> Stored<bool> {
                 return Ok(false);
             };
             let kept = sealed::seal_kept(&opened, keep)?;
-            note_trouble(scene, &row, &opened, None)?;
+            note_trouble(scene, &row, &opened, &looked.found)?;
             scene.run(sql!("follow_again"), params![row.row, micros(*at), kept])?;
         }
         (Found::TakenBack(onward), _) => return take_back(scene, &row, looked, onward),
@@ -111,8 +111,8 @@ fn settle(scene: &mut Scene<'_>, looked: &Looked) -> Stored<bool> {
     Ok(true)
 }
 
-fn note_trouble(scene: &Scene<'_>, row: &OutRow, opened: &Opened, trouble: Option<&String>) -> Stored<()> {
-    match sealed::troubled(opened, trouble)? {
+fn note_trouble(scene: &Scene<'_>, row: &OutRow, opened: &Opened, found: &Found) -> Stored<()> {
+    match sealed::troubled(opened, found)? {
         Some(note) => scene.run(sql!("sealed_note"), params![row.sealed, note]).map(drop),
         None => Ok(()),
     }
@@ -139,12 +139,14 @@ fn delivered_no_more(scene: &mut Scene<'_>, vorgang: Option<&Tag>, now: Timestam
     }
 }
 
-/// Whether a row that was sent was not confirmed and waits for a person.
-pub fn failed(scene: &Scene<'_>, row: i64) -> Stored<bool> {
-    Ok(stands(scene, row)?.is_some_and(|(state, _)| state == FAILED))
+/// What a row that was sent waits for a person as: it was not confirmed, or cannot be taken back.
+pub fn waits(scene: &Scene<'_>, id: Uuid, row: &OutRow) -> Stored<Option<&'static str>> {
+    let Some((state, _)) = stands(scene, row.row)? else { return Ok(None) };
+    let held = sealed::held(content(scene, id, row.sealed)?.as_ref())?;
+    Ok(decide::waits_for_person(&state, held))
 }
 
-/// A row that failed to be confirmed is one to be sent again, in a lane of its own, which is still to be armed: nobody looks after it any more,
+/// A row that failed to be confirmed, or cannot be taken back, is one to be sent again, in a lane of its own, which is still to be armed: nobody looks after it any more,
 /// and its Vorgang is delivered no more.
 pub fn take_up(
     scene: &mut Scene<'_>,
@@ -176,7 +178,7 @@ fn end(
     lanes::change(scene, row, id, now, ended.what, &ended.detail)
 }
 
-/// A person says that what failed to be confirmed arrived; `false` when it did not fail.
+/// A person says that what failed to be confirmed, or cannot be taken back, arrived; `false` when it waits for no person.
 pub fn arrived(
     scene: &mut Scene<'_>,
     id: Uuid,
@@ -184,11 +186,11 @@ pub fn arrived(
     detail: &serde_json::Value,
     now: Timestamp,
 ) -> Stored<bool> {
-    let failed = failed(scene, row.row)?;
-    if failed {
+    let waits = waits(scene, id, row)?.is_some();
+    if waits {
         end(scene, row, (id, &ended_by_person(detail)), 0, now)?;
     }
-    Ok(failed)
+    Ok(waits)
 }
 
 fn proof(

@@ -19,6 +19,10 @@ fn one(scene: &mut Scene<'_>, work: &Work, over: &HandOverWork) -> Stored<()> {
     let now = micros(work.now);
     let mut found = Vec::new();
     for (id, row) in rows(scene, over)? {
+        if row.state == "sent" && over.rows.contains(&id) {
+            scene.run(sql!("follow_forget"), [row.row])?;
+            continue;
+        }
         if let Some(opened) = lanes::content(scene, id, row.sealed)?
             && opened.body()?.is_some()
         {
@@ -57,11 +61,12 @@ fn rows(scene: &Scene<'_>, over: &HandOverWork) -> Stored<Vec<(Uuid, OutRow)>> {
         lanes.extend(found);
     }
     let mut list = scene.connection.prepare_cached(sql!("outbox_to_hand_over")).map_err(trouble)?;
-    let ids: Vec<Uuid> = list
+    let mut ids: Vec<Uuid> = list
         .query_map(params![over.cause, over.from, json!(lanes).to_string()], |r| uuid(r.get(0)?))
         .and_then(Iterator::collect)
         .map_err(trouble)?;
     drop(list);
+    ids.extend(&over.rows);
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {
         found.extend(lanes::out_row(scene, id)?.map(|row| (id, row)));

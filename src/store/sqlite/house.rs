@@ -130,7 +130,8 @@ pub fn pauses(connection: &Connection, keyring: &Keyring, now: Timestamp) -> Sto
         .collect()
 }
 
-/// What a pause held has the time that this took: it was ours, and nobody's who was to take it.
+/// What a pause held has the time that this took: it was ours, and nobody's who was to take it. Pauses that overlap give back what they have
+/// in common once: each that ends leaves it to the one that still stands, so they have to end in their order.
 fn time_back(scene: &Scene<'_>, (kind, name): (&str, &str), (since, until): (i64, i64)) -> Stored<()> {
     if matches!(kind, "destination" | "partner") && since < until {
         scene.run(sql!("outbox_time_back"), params![kind, name, since, until])?;
@@ -163,6 +164,7 @@ pub fn set_pause(
     now: Timestamp,
 ) -> Stored<()> {
     let house = house_key(scene.connection, scene.keyring)?;
+    pauses_over(scene, now)?;
     let stands: Option<(i64, Option<i64>)> = {
         let mut get = scene.connection.prepare_cached(sql!("pause_get")).map_err(trouble)?;
         get.query_row([kind, name], |r| Ok((r.get(0)?, r.get(1)?))).optional().map_err(trouble)?

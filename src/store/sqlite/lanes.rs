@@ -431,8 +431,8 @@ fn freed(scene: &Scene<'_>, id: Uuid) -> Stored<Option<Option<OutRow>>> {
     Ok(Some(Some(row)))
 }
 
-/// Settles a parked or unclear row as sent, or one that failed to be confirmed as confirmed, because a person says so; `None` when there
-/// is no such row at all.
+/// Settles a parked or unclear row as sent, or one that failed to be confirmed or cannot be taken back as confirmed, because a person says so;
+/// `None` when there is no such row at all.
 pub fn arrived(
     scene: &mut Scene<'_>,
     id: Uuid,
@@ -463,7 +463,7 @@ pub fn not_arrived(
     now: Timestamp,
 ) -> Stored<Option<Undelivered>> {
     let Some(row) = out_row(scene, id)? else { return Ok(None) };
-    let failed = row.state == "sent" && follow::failed(scene, row.row)?;
+    let waits = if row.state == "sent" { follow::waits(scene, id, &row)? } else { None };
     let head =
         due::head(Opened::read(scene.connection, scene.keyring, row.sealed, Owner::new("outbox", id)))?;
     let from: String = {
@@ -474,12 +474,12 @@ pub fn not_arrived(
     if from != way {
         return Ok(None);
     }
-    let state = if failed { decide::FAILED } else { row.state.as_str() };
+    let state = waits.unwrap_or(row.state.as_str());
     let outcome = due::said_not_to_have_arrived(state, &from, head.as_ref());
     // Without content nothing can be sent again.
     let (Some(outcome), Some(head)) = (outcome, head) else { return Ok(None) };
     let delivers = head.delivers();
-    let lane = match failed {
+    let lane = match waits.is_some() {
         true => follow::take_up(scene, row.row, (&from, delivers.as_ref()), now)?,
         false => {
             scene.run(sql!("outbox_replay"), [row.row])?;
@@ -492,6 +492,11 @@ pub fn not_arrived(
     let settling =
         Settle { lane, fence, row: id, outcome, answers: Vec::new(), delivers, release: true, now };
     let settled = settle(scene, &settling)?;
+    if leads == Undelivered::Parked
+        && let Some(opened) = content(scene, id, row.sealed)?
+    {
+        scene.run(sql!("sealed_note"), params![row.sealed, due::noted_as_said(&opened)?])?;
+    }
     change(scene, &row, id, now, due::NOT_ARRIVED, detail)?;
     Ok(settled.then_some(leads))
 }

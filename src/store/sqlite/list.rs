@@ -163,7 +163,7 @@ pub fn parked_sends(
 ) -> Stored<Vec<ListedSend>> {
     let (mandant, partner) = narrow(scope);
     let most = if most == 0 { 100 } else { most };
-    sends(connection, keyring, sql!("outbox_held"), params![mandant, partner, limit(most)])
+    sends(connection, keyring, sql!("outbox_held"), params![mandant, partner, limit(most)]).map(shown::held)
 }
 
 /// The verdict of the first message under a key, as a repeat gets it.

@@ -9,14 +9,16 @@ use uuid::Uuid;
 
 use crate::seal::key::OVERHEAD;
 use crate::store::contract::{Store, StoreError};
-use crate::store::decide::{self, HandOut, Holder, Leased};
+use crate::store::decide::{self, ClosedLate, HandOut, Holder, Leased};
 use crate::store::lane::{Due, Outcome, Settle};
 use crate::store::mailbox::{Ask, Ended, Handed, Item, Mailboxes, Overdue, Reader, Ticket};
 use crate::store::sealing::content::{Opened, Owner};
-use crate::store::sealing::due::{self, ClosedDue, LONGEST_LEASE, does_not_open, reader};
+use crate::store::sealing::due::{self, ClosedDue, LONGEST_LEASE, TAKEN_AFTER_ALL, does_not_open, reader};
 use crate::store::sealing::heads::{SendHead, SendNote};
+use crate::store::sealing::tickets;
 use crate::store::sealing::values::{Stored, count, later, limit, micros, time};
 use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::lanes::OutRow;
 use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
@@ -114,16 +116,21 @@ fn end(
     now: Timestamp,
 ) -> Stored<Ended> {
     let Some(found) = find(scene.connection, who, ticket.row, now)? else {
-        let again = refused && left_refused(scene, who, ticket.row)?;
-        return Ok(if again { Ended::Again } else { Ended::Unknown });
+        return elsewhere(scene, who, ticket, (&outcome, refused), now);
     };
     let holder = Holder { lane: ticket.lane, fence: ticket.fence };
     let fence = found.fence.filter(|_| found.lane == ticket.lane);
     if !decide::is_open(&found.state) {
         let owner = Owner::new("outbox", ticket.row);
-        let noted = reference(scene.connection, scene.keyring, found.sealed, owner)?;
-        let before = decide::ended_before(&outcome, &found.state, noted.as_deref(), (holder, fence));
-        return Ok(if before { Ended::Again } else { Ended::Stale });
+        let noted = noted(scene.connection, scene.keyring, found.sealed, owner)?;
+        let before =
+            decide::ended_before(&outcome, &found.state, noted.reference.as_deref(), (holder, fence));
+        if before {
+            return Ok(Ended::Again);
+        }
+        let fits = matches!(outcome, Outcome::Sent { .. }) && fence == Some(ticket.fence);
+        let Some(late) = decide::closed_late(&found.state, fits, noted.said) else { return Ok(Ended::Stale) };
+        return closed_late(scene, ticket, late, (found, outcome), now);
     }
     if !found.first || fence != Some(ticket.fence) {
         return Ok(Ended::Stale);
@@ -150,15 +157,88 @@ fn end(
     Ok(Ended::Done { destination: found.destination, attempts, outcome: told })
 }
 
-/// Whether a row left a mailbox of this reader because it was refused there: the same said again.
-fn left_refused(scene: &Scene<'_>, who: &Reader, id: Uuid) -> Stored<bool> {
+/// A close of what waits for a person in this mailbox: it has arrived.
+fn closed_late(
+    scene: &mut Scene<'_>,
+    ticket: Ticket,
+    late: ClosedLate,
+    (found, outcome): (Found, Outcome),
+    now: Timestamp,
+) -> Stored<Ended> {
+    let Some(row) = lanes::out_row(scene, ticket.row)? else { return Ok(Ended::Unknown) };
+    if !settle_as_closed(scene, ticket, &row, now)? {
+        return Ok(Ended::Stale);
+    }
+    let destination = found.destination;
+    Ok(match late {
+        ClosedLate::Answers => {
+            let attempts = u32::try_from(found.attempts).unwrap_or(u32::MAX);
+            Ended::Done { destination, attempts, outcome }
+        }
+        ClosedLate::Contradicts => {
+            let detail = due::taken_detail(&destination, true);
+            lanes::change(scene, &row, ticket.row, now, TAKEN_AFTER_ALL, &detail)?;
+            Ended::AfterAll { destination }
+        }
+    })
+}
+
+/// A row that has left the mailboxes of this reader: refused there before, or closed there after a person had said that it did not arrive.
+fn elsewhere(
+    scene: &mut Scene<'_>,
+    who: &Reader,
+    ticket: Ticket,
+    (outcome, refused): (&Outcome, bool),
+    now: Timestamp,
+) -> Stored<Ended> {
+    let id = ticket.row;
     let sealed: Option<i64> = {
         let mut get = scene.connection.prepare_cached(sql!("mailbox_left")).map_err(trouble)?;
         get.query_row(params![id, who.partner], |r| r.get(0)).optional().map_err(trouble)?
     };
-    let Some(sealed) = sealed else { return Ok(false) };
-    let opened = lanes::content(scene, id, sealed)?;
-    Ok(opened.map(|opened| opened.note::<SendNote>()).transpose()?.is_some_and(|note| note.left_refused(who)))
+    let Some(sealed) = sealed else { return Ok(Ended::Unknown) };
+    let Some(opened) = lanes::content(scene, id, sealed)? else { return Ok(Ended::Unknown) };
+    let mut note = opened.note::<SendNote>()?;
+    let again = match (outcome, note.left_late(who)) {
+        _ if refused => note.left_refused(who),
+        (Outcome::Sent { .. }, Some(left)) => match left.taken {
+            None => return after_all(scene, who, ticket, now),
+            Some(_) => true,
+        },
+        _ => false,
+    };
+    Ok(if again { Ended::Again } else { Ended::Unknown })
+}
+
+/// Its receiver has what went on by another way: where no copy of it has left there yet, none does.
+fn after_all(scene: &mut Scene<'_>, who: &Reader, ticket: Ticket, now: Timestamp) -> Stored<Ended> {
+    let id = ticket.row;
+    let Some(row) = lanes::out_row(scene, id)? else { return Ok(Ended::Unknown) };
+    let stopped = row.state != "sent" && settle_as_closed(scene, ticket, &row, now)?;
+    let Some(opened) = lanes::content(scene, id, row.sealed)? else { return Ok(Ended::Unknown) };
+    let Some((destination, note)) = due::taken_after_all(&opened, who, now)? else { return Ok(Ended::Again) };
+    scene.run(sql!("sealed_note"), params![row.sealed, note])?;
+    lanes::change(scene, &row, id, now, TAKEN_AFTER_ALL, &due::taken_detail(&destination, stopped))?;
+    Ok(Ended::AfterAll { destination })
+}
+
+/// Settles a row as closed by its receiver, unless an attempt at it is under way.
+fn settle_as_closed(scene: &mut Scene<'_>, ticket: Ticket, row: &OutRow, now: Timestamp) -> Stored<bool> {
+    let fence: Option<i64> = {
+        let mut get = scene.connection.prepare_cached(sql!("lane_free")).map_err(trouble)?;
+        get.query_row([row.lane], |r| r.get(0)).optional().map_err(trouble)?
+    };
+    let Some(fence) = fence else { return Ok(false) };
+    if decide::is_held(&row.state) {
+        scene.run(sql!("outbox_replay"), [row.row])?;
+    }
+    let delivers = head_of(scene.connection, scene.keyring, row.sealed, ticket.row)?
+        .as_ref()
+        .and_then(SendHead::delivers);
+    let (lane, outcome) = (row.lane, due::closed_late(ticket));
+    let settling =
+        Settle { lane, fence, row: ticket.row, outcome, answers: Vec::new(), delivers, release: true, now };
+    lanes::settle(scene, &settling)
 }
 
 /// The head of a row; `None` where its content went or does not open.
@@ -166,16 +246,10 @@ fn head_of(connection: &Connection, keyring: &Keyring, sealed: i64, id: Uuid) ->
     due::head(Opened::without_body(connection, keyring, sealed, Owner::new("outbox", id)))
 }
 
-/// By which ticket a row was closed; `None` where its content went or does not open.
-fn reference(
-    connection: &Connection,
-    keyring: &Keyring,
-    sealed: i64,
-    owner: Owner,
-) -> Stored<Option<String>> {
+/// What is noted with a row, such as by which ticket it was closed; nothing where its content went or does not open.
+fn noted(connection: &Connection, keyring: &Keyring, sealed: i64, owner: Owner) -> Stored<SendNote> {
     let opened = due::readable(Opened::without_body(connection, keyring, sealed, owner))?;
-    let note = opened.map(|opened| opened.note::<SendNote>()).transpose()?;
-    Ok(note.and_then(|note| note.reference))
+    Ok(opened.map(|opened| opened.note::<SendNote>()).transpose()?.unwrap_or_default())
 }
 
 fn lying(
@@ -247,6 +321,29 @@ fn overdue(
 
 #[async_trait]
 impl Mailboxes for SqliteStore {
+    fn receipt(&self, ticket: Ticket) -> String {
+        tickets::receipt(&self.keyring, ticket)
+    }
+
+    fn ticket(&self, receipt: &str) -> Option<Ticket> {
+        tickets::ticket(&self.keyring, receipt)
+    }
+
+    fn series(&self, lane: i64) -> String {
+        tickets::series(&self.keyring, lane)
+    }
+
+    async fn ready(&self, reader: &Reader, now: Timestamp) -> Result<bool, StoreError> {
+        let who = reader.clone();
+        let boxes = json!(who.destinations).to_string();
+        self.readers
+            .ask(move |db, _| {
+                let mut ask = db.prepare_cached(sql!("mailbox_ready")).map_err(trouble)?;
+                ask.query_row(params![boxes, who.partner, micros(now)], |r| r.get(0)).map_err(trouble)
+            })
+            .await
+    }
+
     async fn lying(
         &self,
         reader: &Reader,

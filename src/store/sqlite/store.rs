@@ -13,9 +13,10 @@ use uuid::Uuid;
 
 use crate::effects::{Answer, Outgoing, Question, Stored as StoredRecord, Vorgang};
 use crate::envelope::{Claim, Envelope, Stage};
+use crate::store::claims::{Claims, SpoolRead, SpoolWrite};
 use crate::store::contract::{
     Breaker, Command, CommandState, Committed, Entry, Figures, Filter, Listed, ListedSend, Made, Pause,
-    Resumed, Scope, SpoolRead, SpoolWrite, Stamp, Store, StoreError, UnderWay, View,
+    Resumed, Scope, Stamp, Store, StoreError, UnderWay, View,
 };
 use crate::store::lane::{Lane, Settle, Take, Undelivered, Want};
 use crate::store::lies::Lies;
@@ -524,7 +525,10 @@ impl Store for SqliteStore {
         let (connection, key) = (connection.to_owned(), key.to_owned());
         self.write(move |scene| house::set_note(scene, &connection, &key, value.as_deref())).await
     }
+}
 
+#[async_trait]
+impl Claims for SqliteStore {
     async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError> {
         if self.writer.is_none() {
             return Err(StoreError::Refused("the store is open for reading only".into()));

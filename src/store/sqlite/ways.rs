@@ -1,15 +1,18 @@
 //! What is ahead of rows of the outbox.
 
 use async_trait::async_trait;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
 use crate::store::contract::StoreError;
+use crate::store::lane::Due;
 use crate::store::sealing::ahead::Counted;
 use crate::store::sealing::content::{Opened, Owner};
-use crate::store::sealing::due;
 use crate::store::sealing::values::Stored;
+use crate::store::sealing::{due, follow};
 use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::lanes;
+use crate::store::sqlite::read::stamp_of;
 use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::ways::{Ahead, Ways};
@@ -28,9 +31,26 @@ fn ahead(connection: &Connection, keyring: &Keyring) -> Stored<Vec<Ahead>> {
     Ok(counted.all())
 }
 
+fn waiting_for_person(connection: &Connection, keyring: &Keyring, id: Uuid) -> Stored<Option<Due>> {
+    let mut get = connection.prepare_cached(sql!("outbox_one")).map_err(trouble)?;
+    let read = |r: &rusqlite::Row<'_>| Ok((lanes::due_of(r)?, r.get(8)?, r.get(18)?));
+    let found: Option<(_, String, Option<String>)> = get.query_row([id], read).optional().map_err(trouble)?;
+    let Some((closed, state, followed)) = found else { return Ok(None) };
+    let opened = due::readable(Opened::read(connection, keyring, closed.sealed, Owner::new("outbox", id)))?;
+    if !follow::waits_for_person((&state, followed.as_deref()), opened.as_ref())? {
+        return Ok(None);
+    }
+    let stamp = stamp_of(connection, closed.stamp)?;
+    due::readable(closed.open(stamp, opened).map(Some))
+}
+
 #[async_trait]
 impl Ways for SqliteStore {
     async fn ahead(&self) -> Result<Vec<Ahead>, StoreError> {
         self.readers.ask(ahead).await
+    }
+
+    async fn waiting_for_person(&self, id: Uuid) -> Result<Option<Due>, StoreError> {
+        self.readers.ask(move |db, keyring| waiting_for_person(db, keyring, id)).await
     }
 }

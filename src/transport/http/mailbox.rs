@@ -185,8 +185,13 @@ impl Door {
         let (limit, began) = (query.limit.unwrap_or(PAGE), Tick::now());
         let items = loop {
             let items = self.look(partner, query.after, limit).await?;
-            let ready = items.iter().any(|item| item.reach == Reach::Ready);
             let left = waits.as_ref().map(|(wait, _)| wait.saturating_sub(began.elapsed()));
+            let mut ready = items.iter().any(|item| item.reach == Reach::Ready);
+            // What can be had may lie beside this page.
+            let part = query.after.is_some() || items.len() >= limit;
+            if !ready && part && left.is_some_and(|left| !left.is_zero()) {
+                ready = self.ready(partner).await?;
+            }
             match left.filter(|left| !ready && !left.is_zero()) {
                 None => break items,
                 Some(left) => tokio::select! {
@@ -218,6 +223,12 @@ impl Door {
         let _turn = self.turn(&partner.id).await?;
         let lying = self.around.mailboxes.lying(partner, after, limit).await;
         lying.map_err(|busy| Problem::Closed(busy.retry_after))?.ok_or(Problem::NotFound)
+    }
+
+    async fn ready(&self, partner: &PartnerRef) -> Result<bool, Problem> {
+        let _place = self.place(partner)?;
+        let _turn = self.turn(&partner.id).await?;
+        self.around.mailboxes.ready(partner).await.map_err(|busy| Problem::Closed(busy.retry_after))
     }
 
     /// A turn at the store: questions of partners wait for each other, which costs nothing, and those of one hold up no other's.

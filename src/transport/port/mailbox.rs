@@ -129,6 +129,9 @@ pub trait Mailboxes: Send + Sync {
         limit: usize,
     ) -> Result<Option<Vec<Item>>, Busy>;
 
+    /// Whether anything could be had now, wherever it lies in the partner's mailbox.
+    async fn ready(&self, partner: &PartnerRef) -> Result<bool, Busy>;
+
     /// Hands something out. It stays until it is closed, and comes again with the same id when the reader's time is over.
     async fn fetch(&self, partner: &PartnerRef, id: Uuid, asking: Asking) -> Result<Fetch, Busy>;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use drehscheibe::effects::{Answer, Outgoing, Question, Stored, Vorgang};
 use drehscheibe::envelope::{Claim, Envelope, Lying};
+use drehscheibe::store::claims::{Claims, SpoolRead, SpoolWrite};
 use drehscheibe::store::contract::*;
 use drehscheibe::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use drehscheibe::store::follow::{Followed, Follows, Looked, Which};
@@ -348,7 +349,10 @@ impl Store for Troubled {
     async fn set_note(&self, connection: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError> {
         self.inner.set_note(connection, key, value).await
     }
+}
 
+#[async_trait]
+impl Claims for Troubled {
     async fn spool(&self, mandant: &str) -> Result<Box<dyn SpoolWrite>, StoreError> {
         self.inner.spool(mandant).await
     }
@@ -404,10 +408,30 @@ impl Ways for Troubled {
     async fn ahead(&self) -> Result<Vec<Ahead>, StoreError> {
         self.inner.ahead().await
     }
+
+    async fn waiting_for_person(&self, id: Uuid) -> Result<Option<Due>, StoreError> {
+        self.inner.waiting_for_person(id).await
+    }
 }
 
 #[async_trait]
 impl Mailboxes for Troubled {
+    fn receipt(&self, ticket: Ticket) -> String {
+        self.inner.receipt(ticket)
+    }
+
+    fn ticket(&self, receipt: &str) -> Option<Ticket> {
+        self.inner.ticket(receipt)
+    }
+
+    fn series(&self, lane: i64) -> String {
+        self.inner.series(lane)
+    }
+
+    async fn ready(&self, reader: &Reader, now: Timestamp) -> Result<bool, StoreError> {
+        self.inner.ready(reader, now).await
+    }
+
     async fn pauses_over(&self, now: Timestamp) -> Result<bool, StoreError> {
         self.inner.pauses_over(now).await
     }

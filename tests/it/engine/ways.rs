@@ -13,7 +13,8 @@ use drehscheibe::effects::{Outgoing, Way};
 use drehscheibe::engine::points::{Point, Points};
 use drehscheibe::envelope::Envelope;
 use drehscheibe::pipeline::step::Flow;
-use drehscheibe::store::contract::ListedSend;
+use drehscheibe::store::contract::{Command, CommandState, ListedSend};
+use drehscheibe::store::mailbox::{Ask, Handed, Reader};
 use drehscheibe::transport::port::{
     After, Attempt, Destination, Follow, Followed, Receipt, SendError, Withdrawal,
 };
@@ -252,7 +253,7 @@ async fn what_cannot_be_taken_back_says_why_until_it_can() {
     let (part, why) = failing().unwrap();
     assert!(part.ends_with(NORD) && why.ends_with("cannot be taken back: no right"), "{part} {why}");
     let shown = rig.show(verdict.id).await.sends.remove(0);
-    assert_eq!((&*shown.state, shown.cause), ("sent", Some(why.clone())));
+    assert_eq!((&*shown.state, shown.cause), ("not-taken-back", Some(why.clone())));
     let backlog = rig.figures().await.backlog;
     let of = backlog.iter().find(|one| one.destination == NORD).unwrap();
     assert_eq!((of.followed, &of.follow_cause), (1, &Some(why)));
@@ -262,4 +263,176 @@ async fn what_cannot_be_taken_back_says_why_until_it_can() {
     assert_eq!((sent.ways[0].why.as_str(), second.taken()), ("not-collected", 1));
     until("nothing is in trouble any more", 20, || failing().is_none()).await;
     stop(engine).await;
+}
+
+/// Says, as a person does, that a row did not arrive by a way; what came of it.
+async fn not_arrived(rig: &Rig, id: Uuid, way: &str) -> CommandState {
+    let command = Command {
+        id: Uuid::now_v7(),
+        what: "not-arrived".to_owned(),
+        arguments: format!("{{\"id\":\"{id}\",\"way\":\"{way}\"}}"),
+        person: "os:rita".to_owned(),
+        reason: "angerufen".to_owned(),
+        at: rig.clock.now(),
+    };
+    let posted = command.id;
+    rig.store.post_command(command).await.unwrap();
+    for _ in 0..1_000 {
+        match rig.store.command_state(posted).await.unwrap() {
+            Some(CommandState::Waiting) | None => tokio::time::sleep(Duration::from_millis(15)).await,
+            Some(state) => return state,
+        }
+    }
+    panic!("nobody carried it out");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_persons_word_counts_where_nobody_else_can_tell_and_not_against_what_lies_there() {
+    let mut rig = rig(100_000).await;
+    let first = rig.put(NORD, Far::new(rig.clock.clone(), false, |_, _| Does::Lose));
+    first.finds.store(false, Ordering::SeqCst);
+    let second = rig.far(WOHNGELD, |_, _| Does::Take);
+    let engine = rig.engine();
+    let verdict = deliver(&engine, rig.envelope(&wish(1, 1))).await;
+    let id = ends(&rig, verdict.id, NORD, "unclear").await.id;
+    // It lies there: whoever takes it later has it twice, once it went another way.
+    first.finds.store(true, Ordering::SeqCst);
+    let CommandState::Refused(why) = not_arrived(&rig, id, NORD).await else { panic!("it lies there") };
+    assert!(why.contains("take it away there") && why.contains("parked arrived"), "{why}");
+    assert_eq!(ends(&rig, verdict.id, NORD, "unclear").await.ways.len(), 0);
+    // It was taken away.
+    first.seen.lock().unwrap().taken.clear();
+    assert!(matches!(not_arrived(&rig, id, NORD).await, CommandState::Done(_)));
+    ends(&rig, verdict.id, WOHNGELD, "sent").await;
+    assert_eq!((first.taken(), second.taken()), (0, 1));
+    // Said of the way before it moves nothing.
+    assert!(matches!(not_arrived(&rig, id, NORD).await, CommandState::Refused(_)));
+    stop(engine).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_a_way_is_no_more_the_next_one_that_exists_is_taken() {
+    let mut rig = rig(100_000).await;
+    rig.far(NORD, |_, _| Does::Later);
+    let engine = rig.engine();
+    let verdict = deliver(&engine, rig.envelope(&wish(1, 1))).await;
+    ends(&rig, verdict.id, NORD, "retrying").await;
+    stop(engine).await;
+    // `apply --drain` takes the way away on which it is, and the one after it.
+    for gone in [NORD, WOHNGELD] {
+        rig.set.destinations.remove(gone);
+    }
+    let third = rig.far(TRAY, |_, _| Does::Take);
+    let engine = rig.engine();
+    let sent = ends(&rig, verdict.id, TRAY, "sent").await;
+    let left: Vec<&str> = sent.ways.iter().map(|left| left.destination.as_str()).collect();
+    assert_eq!((left, third.taken()), (vec![NORD, WOHNGELD], 1));
+    assert!(sent.ways.iter().all(|left| left.cause.contains("not configured any more")));
+    stop(engine).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_no_way_is_left_it_is_parked_with_what_helps() {
+    // The last way is of a connection that is gone, or of one that stands and has no such partner any more.
+    for connection_stands in [false, true] {
+        let mut rig = rig(100_000).await;
+        rig.far(NORD, |_, _| Does::Later);
+        let engine = rig.engine();
+        let verdict = deliver(&engine, rig.envelope(&wish(1, 1))).await;
+        ends(&rig, verdict.id, NORD, "retrying").await;
+        stop(engine).await;
+        rig.set.destinations.clear();
+        if !connection_stands {
+            rig.set.patience.remove("lieferungen");
+        }
+        let engine = rig.engine();
+        if connection_stands {
+            // It may come again: it is waited for until its time is over.
+            let waits = ends(&rig, verdict.id, TRAY, "retrying").await;
+            assert!(waits.cause.unwrap().contains("not configured"));
+        } else {
+            let parked = ends(&rig, verdict.id, TRAY, "parked").await;
+            assert!(parked.next_step.unwrap().contains("bring the connection back"));
+        }
+        stop(engine).await;
+    }
+}
+
+/// What lies in a mailbox that was taken away is parked at its time, or in doubt where its receiver may have it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lies_in_a_mailbox_that_is_no_more_waits_for_a_person_at_its_time() {
+    for fetched in [false, true] {
+        let mut rig = Rig::new(fast(20.0)).await;
+        rig.step(false, move |message| {
+            let deadline = message.now().checked_add(jiff::SignedDuration::from_secs(40)).unwrap();
+            message.effects.sends.push(Outgoing {
+                id: message.derived_id("letter"),
+                destination: NORD.to_owned(),
+                partner: "kita-portal-nord".to_owned(),
+                order: None,
+                message: "drehscheibe.stand".to_owned(),
+                test: true,
+                content_type: "application/json".to_owned(),
+                body: bytes::Bytes::from_static(b"{}"),
+                parts: Vec::new(),
+                correlation: None,
+                after: None,
+                deadline: Some(deadline),
+                not_before: None,
+                delivers: None,
+                ways: Vec::new(),
+            });
+            Ok(Flow::Next)
+        });
+        rig.set.destinations.insert(NORD.to_owned(), Arc::new(Letterbox));
+        let engine = rig.engine();
+        let verdict = deliver(&engine, rig.envelope(&wish(1, 1))).await;
+        let row = rig.show(verdict.id).await.sends.remove(0).id;
+        if fetched {
+            let reader =
+                Reader { partner: "kita-portal-nord".to_owned(), destinations: vec![NORD.to_owned()] };
+            let ask = Ask {
+                id: row,
+                ticket: None,
+                key: None,
+                lease: Duration::from_secs(10),
+                now: rig.clock.now(),
+            };
+            assert!(matches!(rig.store.hand_out(&reader, ask).await.unwrap(), Handed::Out(..)));
+        }
+        stop(engine).await;
+        rig.set.destinations.remove(NORD);
+        let engine = rig.engine();
+        let ended = ends(&rig, verdict.id, NORD, if fetched { "unclear" } else { "parked" }).await;
+        assert!(ended.cause.as_ref().unwrap().contains("not configured any more"), "{ended:?}");
+        let step = if fetched { "ask the receiver" } else { "bring the connection back" };
+        assert!(ended.next_step.as_ref().unwrap().contains(step), "{ended:?}");
+        stop(engine).await;
+    }
+}
+
+/// A mailbox.
+struct Letterbox;
+
+#[async_trait]
+impl Destination for Letterbox {
+    async fn send(&self, _: &Envelope) -> Result<Receipt, SendError> {
+        Err(SendError::Never { cause: "its receiver comes for it".to_owned() })
+    }
+
+    fn repeat_is_safe(&self) -> bool {
+        true
+    }
+
+    async fn find_by_reference(&self, _: &Envelope) -> Result<Option<Receipt>, SendError> {
+        Err(SendError::Unclear { cause: "there is no way to ask".to_owned() })
+    }
+
+    fn width(&self) -> usize {
+        1
+    }
+
+    fn collected(&self) -> bool {
+        true
+    }
 }

@@ -1,5 +1,6 @@
 //! The mailbox over HTTP as its reader sees it: letters with parts in bounded memory, how they are ended, and what is told to whom.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -236,6 +237,17 @@ async fn who_waits_for_nothing_is_answered_at_once_and_none_waits_past_the_end()
     let there = get(&door, "/v1/postfach").header("prefer", "wait=20").send().await.unwrap();
     assert_eq!(there.headers()["preference-applied"], "wait=20");
     assert!(began.elapsed() < Duration::from_secs(5), "there is something");
+    // What can be had lies beside the page that is asked for.
+    door.house.behind.store(true, Ordering::SeqCst);
+    door.house.elsewhere.store(true, Ordering::SeqCst);
+    let began = Instant::now();
+    let beside = get(&door, "/v1/postfach?limit=1").header("prefer", "wait=20").send().await.unwrap();
+    assert_eq!(read(beside).await["nachrichten"][0]["stand"], "wartet");
+    assert!(began.elapsed() < Duration::from_secs(5), "there is something on another page");
+    // All of it is on this one.
+    let began = Instant::now();
+    get(&door, "/v1/postfach").header("prefer", "wait=2").send().await.unwrap();
+    assert!(began.elapsed() >= Duration::from_secs(2), "nothing of it can be had");
     door.running.end().await.unwrap();
 }
 

@@ -185,7 +185,7 @@ impl House {
         let kept = world.followed.as_mut()?;
         kept.looks += 1;
         match found {
-            Found::Open { at, .. } => kept.due = at.as_second(),
+            Found::Open { at, .. } | Found::Held { at, .. } => kept.due = at.as_second(),
             // Only where there is another way, which `ways` walks through.
             Found::Step { .. } | Found::TakenBack(_) => return None,
             Found::Confirmed { .. } => {

@@ -493,7 +493,7 @@ impl Laid {
                     tray.wrong.insert("nobody");
                 }
             }
-            Found::Open { .. } | Found::Failed { .. } => tray.ended = Some("failed"),
+            Found::Open { .. } | Found::Held { .. } | Found::Failed { .. } => tray.ended = Some("failed"),
         }
     }
 }

@@ -103,11 +103,11 @@ fn each_way_is_judged_where_it_is_written() {
         ("[ callback, brief ]", Some("nobody who may get this has a channel by `callback`")),
         (
             "[ answers-by, { by: lieferungen, within: 1d }, brief ]",
-            Some("`lieferungen` is the way of answers of"),
+            Some("in the place of the first and for the time that stands there"),
         ),
         (
             "[ { by: lieferungen, within: 1d }, answers-by ]",
-            Some("so for it this and `lieferungen` are one way"),
+            Some("`lieferungen` and `answers-by` are one way for `jugendamt-bremen`"),
         ),
         ("[ answers-by, lieferungen ]", None),
     ] {

@@ -1,8 +1,10 @@
 //! What every store must hold of rows that go over to another addressee.
 
-use drehscheibe::effects::{HandOver, Outgoing};
+use drehscheibe::effects::{HandOver, Outgoing, Way};
 use drehscheibe::envelope::Inbound;
 use drehscheibe::store::contract::Scope;
+use drehscheibe::store::follow::Follow;
+use drehscheibe::store::lane::Outcome;
 use uuid::Uuid;
 
 use super::common::at;
@@ -16,6 +18,7 @@ fn over(cause: Uuid, from: &str, waiting_at: &[&str], destination: &str) -> Hand
         from: from.into(),
         order: key("v"),
         waiting_at: waiting_at.iter().map(|at| (*at).to_owned()).collect(),
+        rows: Vec::new(),
         partner: destination.split(':').nth(1).unwrap().into(),
         destination: destination.into(),
         deadline: Some(at(8_888)),
@@ -82,6 +85,39 @@ pub async fn what_had_reached_another_goes_over_once_more(house: &dyn House) {
         assert!(settle(&*store, &lane, index, sent(), index == 1, 7).await);
     }
     assert_eq!(claim(&*store, 100).await.len(), 0);
+}
+
+/// A reminder that has several ways stands in no lane: it goes over with the request, behind it. One that has left stays where it is, and
+/// goes no other way of the office before.
+pub async fn what_has_several_ways_goes_over_too(house: &dyn House) {
+    let store = open(house).await;
+    let ways = |to: &str| Way { destination: to.into(), seconds: 100, until_late: true };
+    let reminder = |body: &str| Outgoing {
+        partner: "alt".into(),
+        deadline: Some(at(100)),
+        ways: vec![ways("trays:alt"), ways("brief:alt")],
+        ..send("trays:alt", None, body)
+    };
+    let (left, waits) = (reminder("gesehen"), reminder("wartet"));
+    let rows = vec![left.id, waits.id];
+    let cause = commit_sends(&*store, "1", vec![send("trays:alt", Some("v"), "antrag")]).await;
+    let lane = claim(&*store, 1).await.remove(0);
+    assert!(settle(&*store, &lane, 0, sent(), true, 1).await);
+    commit_sends(&*store, "2", vec![left]).await;
+    let lane = claim(&*store, 2).await.remove(0);
+    let follow = Follow { due: at(50), until: at(100), keep: bytes::Bytes::new() };
+    let laid = Outcome::Sent { reference: "r".into(), evidence: "e".into(), follow: Some(follow) };
+    assert!(settle(&*store, &lane, 0, laid, true, 2).await);
+    commit_sends(&*store, "3", vec![waits]).await;
+    let mut order = delivery("b", "neu", "4");
+    order.effects.hand_overs = vec![HandOver { rows, ..over(cause, "alt", &["trays:alt"], "trays:neu") }];
+    order.now = at(4);
+    commit_one(&*store, order).await;
+    assert_eq!(store.next_look().await.unwrap(), None, "the office before gets no letter of it");
+    let lanes = claim(&*store, 5).await;
+    let went: Vec<_> = lanes.iter().map(|lane| (lane.destination.as_str(), bodies(lane))).collect();
+    assert_eq!(went, [("trays:neu", vec!["antrag".to_owned(), "wartet".to_owned()])]);
+    assert!(lanes[0].heads.iter().all(|due| due.next.is_none()), "its ways were the other office's");
 }
 
 /// Without anything to hand over it is an entry like any other, and one that is not new hands nothing over.

@@ -250,6 +250,28 @@ pub async fn what_is_given_back_comes_again_and_what_is_refused_waits_for_a_pers
     assert_eq!(stands(&lying(&*store, "x", 10).await), [(rows[1], true, None)]);
 }
 
+pub async fn whether_anything_can_be_had_is_known_beside_any_page(house: &dyn House) {
+    let store = open(house).await;
+    let ready = async |partner: &str, now: i64| store.ready(&reader(partner), at(now)).await.unwrap();
+    assert!(!ready("x", 0).await);
+    let later = Outgoing { not_before: Some(at(50)), ..send("post:x", Some("b"), "later") };
+    let rows =
+        put(&*store, "1", vec![send("post:x", Some("a"), "1"), send("post:x", Some("a"), "2"), later]).await;
+    assert!(ready("x", 1).await && !ready("y", 1).await);
+    let (_, ticket) = fetched(&*store, "x", ask(rows[0], 1)).await;
+    assert!(!ready("x", 2).await, "what comes behind it cannot be had, nor what is for later");
+    assert!(ready("x", 50).await);
+    assert_eq!(close(&*store, "x", ticket, 3).await, done("post:x", 0));
+    assert!(ready("x", 4).await);
+    // Past its time it is nobody's any more.
+    assert!(!ready("x", 9_999).await);
+    // A receipt shows nothing of lanes and is read back.
+    let shown = store.receipt(ticket);
+    assert_eq!(store.ticket(&shown), Some(ticket));
+    assert!(!shown.starts_with(&ticket.lane.to_string()));
+    assert_eq!(store.series(ticket.lane), store.series(ticket.lane));
+}
+
 pub async fn what_must_not_leave_yet_is_not_there_yet(house: &dyn House) {
     let store = open(house).await;
     let first = send("post:x", Some("a"), "1");

@@ -18,6 +18,7 @@ pub mod recovery;
 pub mod register;
 pub mod rekey;
 pub mod retention;
+pub mod said;
 pub mod time;
 pub mod waiting;
 pub mod ways;
@@ -46,7 +47,7 @@ macro_rules! store_contract {
                 what_comes_back_with_a_look_is_laid_down_with_it what_is_sent_again_is_followed_anew
                 a_deletion_reaches_what_is_followed retention_takes_what_was_followed_along;
             hand_over: what_waits_for_nobody_goes_over_in_its_order what_had_reached_another_goes_over_once_more
-                only_what_is_new_hands_anything_over;
+                what_has_several_ways_goes_over_too only_what_is_new_hands_anything_over;
             kept: what_a_commit_keeps_is_what_a_claim_would_get what_a_commit_keeps_is_settled_like_any_other
                 a_commit_keeps_no_more_than_wanted_and_only_what_is_new a_lease_of_a_commit_runs_out
                 a_lease_that_its_holder_does_not_know_of_ends_at_once;
@@ -56,6 +57,7 @@ macro_rules! store_contract {
                 what_is_anothers_is_like_what_is_not_there one_reader_has_it_and_who_lost_the_answer_gets_it_again
                 a_receipt_ends_its_own_row_only two_that_ask_at_once_are_handed_out_once
                 what_is_given_back_comes_again_and_what_is_refused_waits_for_a_person
+                whether_anything_can_be_had_is_known_beside_any_page
                 what_must_not_leave_yet_is_not_there_yet what_nobody_collects_in_time_is_found_unless_a_reader_has_it
                 a_reader_keeps_what_it_has_when_the_house_starts_anew a_mailbox_does_not_keep_dispatch_awake
                 only_what_was_handed_out_is_ended_and_only_once
@@ -65,10 +67,12 @@ macro_rules! store_contract {
                 a_mailbox_that_is_left_has_nothing_for_its_reader_any_more
                 a_reader_who_fetches_in_the_moment_of_the_withdrawal_has_it_or_never_sees_it
                 what_was_taken_back_goes_on_and_is_delivered_no_more
-                    a_persons_word_that_it_did_not_arrive_moves_it_on_or_parks_it
-                    why_nothing_is_found_out_stands_with_the_row_until_something_is
                     what_rows_may_be_sent_by_later_is_counted what_sent_a_row_is_found_by_its_id
-                    what_a_pause_held_has_the_time_that_it_took;
+                    what_a_pause_held_has_the_time_that_it_took pauses_that_overlap_give_their_time_back_once;
+            said: a_persons_word_that_it_did_not_arrive_moves_it_on_or_parks_it
+                why_nothing_is_found_out_stands_with_the_row_until_something_is
+                what_cannot_be_taken_back_waits_for_a_person_whose_word_counts_at_once
+                what_a_receiver_closes_after_a_person_said_that_it_had_not_arrived_is_told;
             waiting: waiting_messages_are_woken waiting_messages_expire_and_finish
                 what_comes_back_is_laid_down_with_its_row a_vorgang_is_delivered_when_its_answer_was_taken
                 replayed_messages_run_again_once a_replay_settled_by_another_is_a_repeat

@@ -8,7 +8,7 @@ use drehscheibe::effects::{Fact, Outgoing, Question, VorgangChange, VorgangState
 use drehscheibe::store::contract::{Filter, ListedSend, Pause, Scope, Store, StoreError};
 use drehscheibe::store::duty::{Ask as AskDuty, Duty, Taken};
 use drehscheibe::store::follow::{Follow, Found, Looked, Which};
-use drehscheibe::store::lane::{Next, Onward, Outcome, Settle, Undelivered, Want, Why};
+use drehscheibe::store::lane::{Next, Onward, Outcome, Settle, Want, Why};
 use drehscheibe::store::mailbox::{Ask, Ended, Handed, Reader};
 use uuid::Uuid;
 
@@ -17,12 +17,12 @@ use super::common::{
     sent, settle, settling, want,
 };
 
-fn way(destination: &str, seconds: u64, until_late: bool) -> Way {
+pub fn way(destination: &str, seconds: u64, until_late: bool) -> Way {
     Way { destination: destination.into(), seconds, until_late }
 }
 
 /// By these ways, of which the first may take a hundred seconds.
-fn by(ways: &[Way], body: &str) -> Outgoing {
+pub fn by(ways: &[Way], body: &str) -> Outgoing {
     Outgoing {
         partner: "x".into(),
         deadline: Some(at(100)),
@@ -31,24 +31,24 @@ fn by(ways: &[Way], body: &str) -> Outgoing {
     }
 }
 
-fn three() -> Vec<Way> {
+pub fn three() -> Vec<Way> {
     vec![way("post:x", 100, true), way("c:x", 200, false), way("tray:x", 300, false)]
 }
 
-fn onward(from: &str, to: Way, why: Why) -> Outcome {
+pub fn onward(from: &str, to: Way, why: Why) -> Outcome {
     Outcome::Onward(Onward { from: from.into(), to, why, cause: "plain cause".into() })
 }
 
-async fn shown(store: &dyn Store, id: Uuid) -> ListedSend {
+pub async fn shown(store: &dyn Store, id: Uuid) -> ListedSend {
     let listed = store.list(&Scope::Operator, all()).await.unwrap();
     listed.into_iter().flat_map(|one| one.sends).find(|send| send.id == id).unwrap()
 }
 
-fn reader() -> Reader {
+pub fn reader() -> Reader {
     Reader { partner: "x".into(), destinations: vec!["post:x".into()] }
 }
 
-fn ask(id: Uuid, now: i64) -> Ask {
+pub fn ask(id: Uuid, now: i64) -> Ask {
     Ask { id, ticket: None, key: None, lease: Duration::from_secs(60), now: at(now) }
 }
 
@@ -229,7 +229,7 @@ pub async fn a_reader_who_fetches_in_the_moment_of_the_withdrawal_has_it_or_neve
     assert_eq!((&*stays.destination, stays.ways.len()), ("post:x", 0));
 }
 
-async fn duty(store: &dyn Store) -> Duty {
+pub async fn duty(store: &dyn Store) -> Duty {
     let ask = AskDuty {
         name: "following".into(),
         worker: "w".into(),
@@ -313,151 +313,6 @@ pub async fn what_was_taken_back_goes_on_and_is_delivered_no_more(house: &dyn Ho
     assert!(settle(&*store, &lane, 0, sent(), true, 103).await);
     assert_eq!(state().await.0, VorgangState::Zugestellt, "by the way that delivered");
     assert_eq!(shown(&*store, id).await.ways.len(), 1);
-}
-
-pub async fn a_persons_word_that_it_did_not_arrive_moves_it_on_or_parks_it(house: &dyn House) {
-    let store = open(house).await;
-    let ways = [way("c:x", 100, true), way("brief:x", 300, false)];
-    let mut entry = delivery("a", "p", "1");
-    let vorgang = common::vorgang("a", VorgangState::Entschieden);
-    entry.effects.vorgaenge = vec![VorgangChange { key: key("v"), vorgang }];
-    let failed = Outgoing { delivers: Some(key("v")), ..by(&ways, "failed") };
-    let only = |body: &str| Outgoing { partner: "x".into(), ..send("c:x", None, body) };
-    entry.effects.sends = vec![
-        failed,
-        by(&ways, "unclear"),
-        by(&ways, "parked"),
-        by(&ways, "sent"),
-        only("failed alone"),
-        only("unclear alone"),
-        only("parked alone"),
-    ];
-    let ids: Vec<Uuid> = entry.effects.sends.iter().map(|row| row.id).collect();
-    commit_one(&*store, entry).await;
-    let word = async |nth: usize, now: i64| {
-        store.not_arrived((ids[nth], "c:x"), "os:rita", "angerufen", at(now)).await.unwrap()
-    };
-    for (nth, _) in ids.iter().enumerate() {
-        assert_eq!(word(nth, 1).await, None, "it is under way");
-    }
-    let other = async |row, now| store.not_arrived(row, "os:rita", "angerufen", at(now)).await.unwrap();
-    assert_eq!(other((Uuid::from_u128(9), "c:x"), 1).await, None);
-    let follow = || Follow { due: at(50), until: at(101), keep: Bytes::from_static(b"which file") };
-    for lane in claim(&*store, 1).await {
-        let outcome = match ids.iter().position(|id| *id == lane.heads[0].id).unwrap() {
-            0 | 4 => Outcome::Sent { reference: "r".into(), evidence: "e".into(), follow: Some(follow()) },
-            1 | 5 => Outcome::Unclear { cause: "c".into() },
-            2 | 6 => parked(),
-            _ => sent(),
-        };
-        assert!(settle(&*store, &lane, 0, outcome, true, 2).await);
-    }
-    for nth in [0, 3, 4] {
-        assert_eq!(word(nth, 3).await, None, "it was sent, and has not failed");
-    }
-    let duty = duty(&*store).await;
-    let which = Which { now: at(101), limit: 10, except: Vec::new() };
-    for followed in store.due_looks(&duty, &which).await.unwrap().unwrap() {
-        let found = Found::Failed { cause: "c".into(), next_step: "n".into(), proof: Bytes::new() };
-        let looked = Looked {
-            row: followed.id,
-            since: followed.since,
-            looks: followed.looks,
-            delivers: followed.delivers,
-            found,
-            answers: Vec::new(),
-            now: at(101),
-        };
-        assert!(store.settle_look(&duty, looked).await.unwrap());
-    }
-    let state = async || {
-        let answer = store.lookup(vec![Question::Vorgang(key("v"))]).await.unwrap().remove(0);
-        match answer.fact {
-            Fact::Vorgang(Some(found)) => (found.state, answer.guard.seen),
-            other => panic!("{other:?}"),
-        }
-    };
-    let (delivered, seen) = state().await;
-    assert_eq!(delivered, VorgangState::Zugestellt);
-    assert_eq!(other((ids[0], "brief:x"), 109).await, None, "by that way nobody has tried it");
-    // What has another way goes on by it, once.
-    for nth in [0, 1, 2] {
-        assert_eq!(word(nth, 110).await, Some(Undelivered::Onward), "{nth}");
-        assert_eq!(word(nth, 111).await, None, "said again it moves nothing");
-        let moved = shown(&*store, ids[nth]).await;
-        assert_eq!((&*moved.destination, &*moved.state, moved.ways.len()), ("brief:x", "queued", 1), "{nth}");
-        assert_eq!(
-            (&*moved.ways[0].destination, &*moved.ways[0].cause),
-            ("c:x", "a person found out that it did not arrive")
-        );
-    }
-    assert!(moved(&*store, "v", seen).await, "whoever decided on the Vorgang looks again");
-    assert_eq!(state().await.0, VorgangState::Entschieden);
-    // What has none waits for a person, who may send it again.
-    for nth in [4, 5] {
-        assert_eq!(word(nth, 112).await, Some(Undelivered::Parked), "{nth}");
-        let held = shown(&*store, ids[nth]).await;
-        assert_eq!((&*held.destination, &*held.state, held.next_look), ("c:x", "parked", None), "{nth}");
-    }
-    for nth in [3, 4, 5, 6] {
-        assert_eq!(word(nth, 113).await, None, "there is nothing to decide");
-    }
-    assert_eq!(store.next_look().await.unwrap(), None, "nothing is followed any more");
-    assert_eq!(store.list_parked_sends(&Scope::Operator, 10).await.unwrap().len(), 3);
-    let mut left = claim(&*store, 114).await;
-    left.sort_by_key(|lane| ids.iter().position(|id| *id == lane.heads[0].id));
-    let leaves: Vec<_> = left.iter().map(|lane| (lane.heads[0].id, &*lane.destination)).collect();
-    assert_eq!(leaves, [(ids[0], "brief:x"), (ids[1], "brief:x"), (ids[2], "brief:x")]);
-    assert_eq!(left[0].heads[0].deadline, Some(at(410)));
-    // Held again on the next way, what was said of the one before moves it no further.
-    assert!(settle(&*store, &left[1], 0, Outcome::Unclear { cause: "c".into() }, true, 115).await);
-    assert_eq!(word(1, 115).await, None);
-    assert_eq!(shown(&*store, ids[1]).await.state, "unclear");
-    assert!(settle(&*store, &left[0], 0, sent(), true, 115).await);
-    assert_eq!(state().await.0, VorgangState::Zugestellt, "by the way that delivered");
-    assert!(store.replay(ids[4], "os:rita", "again", at(116)).await.unwrap());
-    let again = claim(&*store, 117).await.remove(0);
-    assert_eq!((&*again.destination, again.heads[0].id), ("c:x", ids[4]));
-    assert!(settle(&*store, &again, 0, sent(), true, 118).await);
-    assert_eq!(shown(&*store, ids[4]).await.state, "sent");
-}
-
-pub async fn why_nothing_is_found_out_stands_with_the_row_until_something_is(house: &dyn House) {
-    let store = open(house).await;
-    let ways = [way("tray:x", 100, true), way("brief:x", 300, false)];
-    let row = by(&ways, "letter");
-    let id = row.id;
-    commit_sends(&*store, "1", vec![row]).await;
-    let lane = claim(&*store, 1).await.remove(0);
-    let follow = Follow { due: at(50), until: at(101), keep: Bytes::from_static(b"which file") };
-    let laid = Outcome::Sent { reference: "r".into(), evidence: "e".into(), follow: Some(follow) };
-    assert!(settle(&*store, &lane, 0, laid, true, 1).await);
-    let duty = duty(&*store).await;
-    let down = |why: &str| Found::Open { at: at(50), trouble: Some(why.into()) };
-    let step = Found::Step { at: at(50), keep: Bytes::from_static(b"aside") };
-    let nothing = Found::Open { at: at(50), trouble: None };
-    let looks = [
-        (down("no right"), Some("no right")),
-        (nothing.clone(), None),
-        (down("no tray"), Some("no tray")),
-        (down("no tray"), Some("no tray")),
-        (step, None),
-        (nothing, None),
-    ];
-    let mut before = None;
-    for (found, why) in looks {
-        let which = Which { now: at(50), limit: 10, except: Vec::new() };
-        let followed = store.due_looks(&duty, &which).await.unwrap().unwrap().remove(0);
-        assert_eq!((followed.trouble.as_deref(), &*followed.reference), (before, "r"), "{found:?}");
-        let (since, looks, delivers) = (followed.since, followed.looks, followed.delivers);
-        let looked = Looked { row: id, since, looks, delivers, found, answers: Vec::new(), now: at(50) };
-        assert!(store.settle_look(&duty, looked).await.unwrap());
-        let shown = shown(&*store, id).await;
-        assert_eq!((&*shown.state, shown.cause.as_deref()), ("sent", why));
-        let figures = store.figures(&Scope::Operator).await.unwrap();
-        assert_eq!(figures.backlog[0].follow_cause.as_deref(), why);
-        before = why;
-    }
 }
 
 pub async fn what_rows_may_be_sent_by_later_is_counted(house: &dyn House) {
@@ -560,4 +415,62 @@ pub async fn what_a_pause_held_has_the_time_that_it_took(house: &dyn House) {
     set("destination", "c:x", Some(pause("destination", "c:x", 125, Some(200))), 125).await;
     set("destination", "c:x", None, 130).await;
     assert_eq!(deadlines(131).await, of(150, 200, 100, 40));
+}
+
+/// A pause of the destination and one of its partner: kind, since, until it ends by itself or (`None`) a person ends it at the time beside it.
+type Overlap = ([(&'static str, i64, Option<i64>); 2], [(i64, usize); 2]);
+
+pub async fn pauses_that_overlap_give_their_time_back_once(house: &dyn House) {
+    let (to, partner) = ("destination", "partner");
+    // What each holds, in which order and when they end, and the time that a row of the destination and one beside it get.
+    let cases: [(Overlap, i64, i64); 7] = [
+        (([(to, 10, None), (partner, 20, None)], [(30, 0), (40, 1)]), 30, 20),
+        (([(to, 10, None), (partner, 20, None)], [(30, 1), (40, 0)]), 30, 10),
+        (([(partner, 10, None), (to, 20, None)], [(30, 0), (40, 1)]), 30, 20),
+        (([(partner, 10, None), (to, 20, None)], [(30, 1), (40, 0)]), 30, 30),
+        (([(to, 10, Some(30)), (partner, 20, Some(40))], [(35, 0), (45, 1)]), 30, 20),
+        // Both have ended by themselves before anybody looked, and one does while a person ends the other.
+        (([(to, 10, Some(30)), (partner, 20, Some(40))], [(50, 0), (51, 1)]), 30, 20),
+        (([(to, 10, Some(30)), (partner, 20, None)], [(40, 1), (41, 0)]), 30, 20),
+    ];
+    let store = open(house).await;
+    let mut expected = Vec::new();
+    for (nth, ((pauses, ends), both, alone)) in cases.into_iter().enumerate() {
+        // A partner of its own for each.
+        let (held, beside) = (format!("c:x{nth}"), format!("d:x{nth}"));
+        let row = |destination: &str, seconds: i64| Outgoing {
+            deadline: Some(at(seconds)),
+            partner: format!("x{nth}"),
+            ..send(destination, None, destination)
+        };
+        // The short one is over before its pause gave anything back, and held since before that.
+        let rows = vec![row(&held, 100), row(&held, 15), row(&beside, 100)];
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        commit_sends(&*store, &nth.to_string(), rows).await;
+        let name = |kind: &str| if kind == to { held.clone() } else { format!("x{nth}") };
+        for (kind, since, until) in pauses {
+            let pause = Pause {
+                kind: kind.into(),
+                name: name(kind),
+                until: until.map(at),
+                reason: "they asked".into(),
+                person: "os:rita".into(),
+                since: at(since),
+            };
+            store.set_pause(kind, &name(kind), Some(pause), "os:rita", at(since)).await.unwrap();
+        }
+        for (now, which) in ends {
+            let (kind, _, until) = pauses[which];
+            match until {
+                None => store.set_pause(kind, &name(kind), None, "os:rita", at(now)).await.unwrap(),
+                Some(_) => drop(store.pauses_over(at(now)).await.unwrap()),
+            }
+        }
+        expected.extend([(ids[0], 100 + both), (ids[1], 15 + both), (ids[2], 100 + alone)]);
+    }
+    let lanes = store.claim(Want { lanes: 100, ..want(1) }).await.unwrap();
+    for (nth, (id, deadline)) in expected.into_iter().enumerate() {
+        let due = lanes.iter().map(|lane| &lane.heads[0]).find(|due| due.id == id).unwrap();
+        assert_eq!(due.deadline, Some(at(deadline)), "case {}, row {}", nth / 3, nth % 3);
+    }
 }
