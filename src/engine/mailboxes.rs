@@ -14,7 +14,9 @@ use crate::store::lane::{Onward, Outcome, Settle, Why};
 use crate::store::mailbox::{self as stored, Reader, Ticket};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::Busy;
-use crate::transport::port::mailbox::{Asking, End, Ended, Fetch, Handed, Item, Mailboxes, Reach, Reason};
+use crate::transport::port::mailbox::{
+    Asking, End, Ended, Fetch, Handed, Item, Lain, Mailboxes, Reach, Reason, Stand,
+};
 
 use super::core::{Core, busy};
 use super::housekeeping::pauses;
@@ -150,6 +152,22 @@ impl Mailboxes for Ports {
             stored::Handed::Behind => Fetch::Behind,
             stored::Handed::Unknown => Fetch::Unknown,
         })
+    }
+
+    async fn stands(&self, partner: &PartnerRef, id: Uuid) -> Result<Option<Lain>, Busy> {
+        let core = &self.0;
+        let Some((reader, _)) = reader(core, &partner.id) else { return Ok(None) };
+        let found = core.store.lain(&reader, id, core.clock.now()).await;
+        let found = found.map_err(|_| busy("the store cannot be read now"))?;
+        Ok(found.map(|found| {
+            let stored::Lain { message, test, queued, open, closed } = found;
+            let stand = match (open, closed) {
+                (true, _) => Stand::Lies,
+                (false, true) => Stand::Closed,
+                (false, false) => Stand::Aside,
+            };
+            Lain { message, test, queued, stand }
+        }))
     }
 
     async fn hold(&self, partner: &PartnerRef, id: Uuid, receipt: &str) {

@@ -13,6 +13,7 @@ use crate::register::keys::{self, SearchKey};
 use crate::store::claims::{SpoolRead, SpoolWrite};
 use crate::store::contract::{Filter, Scope, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
+use crate::transport::port::account::{Bound, Taken, Under};
 use crate::transport::port::{
     Admission, Busy, Doors, DueTimers, HttpBinding, Notes, PartReader, PartWriter, Place, Spool, SpoolError,
     Standing, Standings,
@@ -69,6 +70,18 @@ impl Doors for Ports {
     fn http(&self) -> Arc<Vec<HttpBinding>> {
         self.0.set.load().http.clone()
     }
+
+    fn bound(&self, binding: &str) -> Option<Bound> {
+        let set = self.0.set.load();
+        let mut bound: Option<Bound> = None;
+        for (plan, _) in set.by_binding(binding) {
+            let all = bound.get_or_insert(Bound { partners: Vec::new(), max_body: 0, max_part: 0 });
+            all.partners.extend(plan.accept.iter().flat_map(|accept| accept.partners.iter().cloned()));
+            all.max_body = all.max_body.max(plan.limits.max_body);
+            all.max_part = all.max_part.max(plan.limits.max_part);
+        }
+        bound
+    }
 }
 
 #[async_trait]
@@ -90,6 +103,29 @@ impl Standings for Ports {
         };
         let stand = begun.unwrap_or(message.state.stand());
         Ok(Some(Standing { id, stand: stand.to_owned() }))
+    }
+
+    async fn taken(&self, partner: &PartnerRef, under: Under<'_>) -> Result<Option<Taken>, Busy> {
+        let Some(mandant) =
+            self.0.set.load().partners.get(&partner.id).map(|known| known.sender.mandant.clone())
+        else {
+            return Ok(None);
+        };
+        let scope = Scope::Partner { mandant, partner: partner.id.clone() };
+        let filter = match under {
+            Under::Transport(id) => Filter { transport_id: Some(id.to_owned()), ..Filter::default() },
+            Under::Id(id) => Filter { id: Some(id), ..Filter::default() },
+        };
+        let listed = self.0.store.list(&scope, filter).await;
+        let listed = listed.map_err(|_| busy("the store cannot be read now"))?;
+        // Under the same id may lie what came later with other content, which is kept apart: the first is the one that was taken.
+        Ok(listed.into_iter().next_back().map(|first| Taken {
+            id: first.id,
+            state: first.state,
+            received: first.received,
+            message: first.message,
+            test: first.test,
+        }))
     }
 }
 

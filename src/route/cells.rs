@@ -16,7 +16,8 @@ use crate::route::partners::Partners;
 use crate::route::place::Place;
 use crate::route::tree::{Kind, Node};
 use crate::transport::http::answer::{MAILBOX, MESSAGES};
-use crate::transport::port::{Answers, HttpBinding};
+use crate::transport::port::account::Account;
+use crate::transport::port::{Answers, Entry, HttpBinding};
 use crate::xoev::contract::Known;
 
 /// The transport whose values are paths and which OpenAPI shows.
@@ -239,7 +240,17 @@ impl Cells<'_> {
         for connection in self.connections.of_kind(&on.word.value).filter(|known| serves(&known.name.value)) {
             texts_under(&connection.written, "partner", &mut trays);
         }
-        let comes = |id: &str| trays.is_empty() || trays.iter().any(|(partner, _)| partner == id);
+        // Where senders have accounts, who has none does not come.
+        let has_account = |id: &str| {
+            let channels = self.partners.by_name.get(id).map(|partner| partner.channels.as_slice());
+            channels.unwrap_or_default().iter().any(|channel| serves(&channel.connection.value))
+        };
+        let by_account =
+            self.menus.transports.iter().any(|entry| entry.word == on.word.value && has_accounts(entry));
+        let comes = |id: &str| match by_account {
+            true => has_account(id),
+            false => trays.is_empty() || trays.iter().any(|(partner, _)| partner == id),
+        };
         let senders: BTreeSet<&String> = accepts.iter().flat_map(|accept| &accept.partners).collect();
         for id in senders.into_iter().filter(|id| comes(id)) {
             if self.partners.by_name.get(id).is_some_and(|partner| !partner.answers_written) {
@@ -253,6 +264,31 @@ impl Cells<'_> {
             }
         }
     }
+}
+
+/// Whether partners have accounts there: it takes in, and they come for what it sends.
+fn has_accounts(entry: &Entry) -> bool {
+    entry.answers.is_some() && entry.collected
+}
+
+/// The accounts of all partners: each channel at a connection that takes in and is collected from.
+pub fn accounts(connections: &Connections, partners: &Partners, transports: &[Entry]) -> Vec<Account> {
+    let counts = |connection: &str| {
+        let kind = connections.by_name.get(connection).map(|known| known.kind.as_str());
+        transports.iter().any(|entry| Some(entry.word) == kind && has_accounts(entry))
+    };
+    let mut accounts = Vec::new();
+    for (id, partner) in &partners.by_name {
+        for channel in partner.channels.iter().filter(|channel| counts(&channel.connection.value)) {
+            accounts.push(Account {
+                connection: channel.connection.value.clone(),
+                partner: id.clone(),
+                identities: partner.identities.clone(),
+                settings: channel.settings.clone(),
+            });
+        }
+    }
+    accounts
 }
 
 /// Partners that connections name (a tray belongs to one) must be known.

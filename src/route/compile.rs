@@ -362,7 +362,10 @@ fn assemble(
     rest: Rest,
 ) -> Option<Compiled> {
     let effective = explain::whole(&connections, &written, menus.transports, rest.shown);
-    let admission = Admission { entries: written.admitted() };
+    let admission = Admission {
+        entries: written.admitted(),
+        accounts: cells::accounts(&connections, &written, menus.transports),
+    };
     let stage = connections.settings?;
     let mut partners = BTreeMap::new();
     let mut destinations = Vec::new();

@@ -53,6 +53,21 @@ pub struct Item {
     pub fetched: bool,
 }
 
+/// A row that lies or lay in a mailbox; no content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lain {
+    /// The type.
+    pub message: String,
+    /// Whether it is a test.
+    pub test: bool,
+    /// When it was queued.
+    pub queued: Timestamp,
+    /// Whether it is still to be closed.
+    pub open: bool,
+    /// Whether its reader closed it.
+    pub closed: bool,
+}
+
 /// By which a reader ends what it got: lane and fence of its lease, and the one row that was handed out under it, so that no other row of
 /// the lane is ended by mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,6 +195,9 @@ pub trait Mailboxes {
         limit: usize,
         now: Timestamp,
     ) -> Result<Vec<Item>, StoreError>;
+
+    /// Where a row stands, as long as it is kept; `None` where it is not this reader's, or may not leave yet.
+    async fn lain(&self, reader: &Reader, id: Uuid, now: Timestamp) -> Result<Option<Lain>, StoreError>;
 
     /// Hands the first row of a lane out under a lease of its own; the same again to whoever holds that lease.
     async fn hand_out(&self, reader: &Reader, ask: Ask) -> Result<Handed, StoreError>;

@@ -163,6 +163,11 @@ fn further(settings: &Settings, faults: &mut Vec<(String, String)>) {
     if let Some(tls) = &settings.tls {
         tls::check(tls, "/tls", faults);
     }
+    check_listener(settings, faults);
+}
+
+/// The faults of what every listener has, but for its TLS.
+pub fn check_listener(settings: &Settings, faults: &mut Vec<(String, String)>) {
     if settings.read_timeout.0.is_zero() {
         faults.push(("/read-timeout".to_owned(), "must be more than zero".to_owned()));
     }
@@ -177,12 +182,16 @@ fn further(settings: &Settings, faults: &mut Vec<(String, String)>) {
 /// How long begun requests may take when the listener is stopped.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// What a listener serves, made of its door.
+pub type Routes = Arc<dyn Fn(Arc<Door>) -> axum::Router + Send + Sync>;
+
 /// One listener.
 pub struct HttpSource {
     name: String,
     settings: Settings,
     around: Surroundings,
     extra: axum::Router,
+    routes: Routes,
     bound: watch::Sender<Option<SocketAddr>>,
     leaving: Stop,
 }
@@ -195,18 +204,30 @@ impl HttpSource {
         around: &Surroundings,
         extra: axum::Router,
     ) -> Result<HttpSource, BuildError> {
-        let mut settings: Settings = settings::read(name, written)?;
-        settings.tls = settings.tls.map(|tls| tls.below(&around.config));
+        let settings: Settings = settings::read(name, written)?;
         let extra = if settings.ops { extra } else { axum::Router::new() };
+        Ok(HttpSource::serving(name, settings, around, extra, Arc::new(request::router)))
+    }
+
+    /// A listener on the same terms that serves something else.
+    pub fn serving(
+        name: &str,
+        mut settings: Settings,
+        around: &Surroundings,
+        extra: axum::Router,
+        routes: Routes,
+    ) -> HttpSource {
+        settings.tls = settings.tls.map(|tls| tls.below(&around.config));
         let bound = watch::Sender::new(None);
-        Ok(HttpSource {
+        HttpSource {
             name: name.to_owned(),
             settings,
             around: around.clone(),
             extra,
+            routes,
             bound,
             leaving: Stop::new(),
-        })
+        }
     }
 
     /// The address it listens on, as soon as it does; with port 0 in the settings this tells the real one.
@@ -249,7 +270,7 @@ impl Source for HttpSource {
         let door = Door::new(&self.name, &self.settings, proxies.clone(), &self.around, stop.clone());
         let door = Arc::new(door);
         let served = Served {
-            all: self.extra.clone().fallback_service(request::router(door.clone())),
+            all: self.extra.clone().fallback_service((self.routes)(door.clone())),
             ops: self.settings.ops.then(|| self.extra.clone().fallback(request::elsewhere)),
         };
         let clock = self.around.clock.clone();

@@ -26,7 +26,7 @@ pub const ENTRY: Entry = Entry {
     source: |_, _, _| Ok(None),
     destination: |name, written, _, _| {
         let settings: Settings = settings::read(name, written)?;
-        Ok(Some(Arc::new(Mailbox { lease: settings.lease.0 })))
+        Ok(Some(of_lease(settings.lease.0)))
     },
 };
 
@@ -39,7 +39,8 @@ pub struct Settings {
     pub lease: Span,
 }
 
-fn five_minutes() -> Span {
+/// How long a reader has something in hand where nothing is written.
+pub fn five_minutes() -> Span {
     Span(Duration::from_secs(300))
 }
 
@@ -47,9 +48,19 @@ const SHORTEST: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_secs(900);
 
 fn further(settings: &Settings, faults: &mut Vec<(String, String)>) {
-    if !(SHORTEST..=LONGEST).contains(&settings.lease.0) {
+    check_lease(settings.lease, faults);
+}
+
+/// Whether a reader may have something in hand for so long.
+pub fn check_lease(lease: Span, faults: &mut Vec<(String, String)>) {
+    if !(SHORTEST..=LONGEST).contains(&lease.0) {
         faults.push(("/lease".to_owned(), "must be from 10s to 15m".to_owned()));
     }
+}
+
+/// The mailbox of a partner whose readers have something in hand for so long.
+pub fn of_lease(lease: Duration) -> Arc<dyn Destination> {
+    Arc::new(Mailbox { lease })
 }
 
 /// A partner's mailbox needs no settings: who may read it are the partner's credentials.

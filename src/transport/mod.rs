@@ -19,6 +19,7 @@ pub mod osci;
 pub mod person;
 pub mod timer;
 pub mod xta;
+pub mod xta_server;
 
 /// Every transport by the word it has in `connections.yaml` and in routes.
 pub const TRANSPORTS: &[port::Entry] = &[
@@ -27,6 +28,7 @@ pub const TRANSPORTS: &[port::Entry] = &[
     callback::ENTRY,
     amqp::ENTRY,
     mailbox::ENTRY,
+    xta_server::ENTRY,
     person::ENTRY,
     timer::ENTRY,
     memory::ENTRY,

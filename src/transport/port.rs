@@ -1,6 +1,7 @@
 //! The contracts between transports and the house: what a transport implements and what it is given.
 //! No transport knows a standard, a route, a step or a store.
 
+pub mod account;
 pub mod mailbox;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
+
+use account::{Account, Bound, Taken, Under};
 
 use crate::clock::Clock;
 use crate::envelope::{Envelope, Lying, Part, PartnerRef, Stage, Verdict};
@@ -348,6 +351,9 @@ pub struct Standing {
 pub trait Standings: Send + Sync {
     /// `None` when there is no such message of this partner.
     async fn standing(&self, partner: &PartnerRef, id: uuid::Uuid) -> Result<Option<Standing>, Busy>;
+
+    /// What became of a delivery of this partner; `None` where there is none.
+    async fn taken(&self, partner: &PartnerRef, under: Under<'_>) -> Result<Option<Taken>, Busy>;
 }
 
 /// Small durable state of a transport: cursors, tokens, what was fetched but not closed.
@@ -414,6 +420,8 @@ pub enum Credential {
 pub struct Admission {
     /// Credentials with the partner each belongs to and its validity (from, to), as RFC 3339 civil dates.
     pub entries: Vec<Admitted>,
+    /// Accounts of partners at connections that take in and are collected from, one for each channel.
+    pub accounts: Vec<Account>,
 }
 
 /// One admitted credential.
@@ -456,6 +464,8 @@ pub trait Doors: Send + Sync {
     fn admission(&self) -> Arc<Admission>;
     /// The HTTP paths of the running routes.
     fn http(&self) -> Arc<Vec<HttpBinding>>;
+    /// What the running routes take by one of their `on` entries, such as `xta amt`; `None` where none has it.
+    fn bound(&self, binding: &str) -> Option<Bound>;
 }
 
 /// How to reach one partner by a connection, from `partners.yaml`; each transport reads its own settings.

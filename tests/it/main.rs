@@ -97,5 +97,8 @@ mod xoev_xmeld;
 mod xta_captures;
 mod xta_negatives;
 mod xta_oracle;
+mod xta_server;
+mod xta_server_support;
+mod xta_server_wire;
 mod xta_support;
 mod xta_write;

@@ -153,7 +153,7 @@ async fn the_user_that_the_broker_checked_is_the_partner_and_nobody_else() {
         admitted("anderer/ja-sued", "jugendamt-sued", None),
         admitted("broker/haus", "altes-amt", Some("2020-01-01T00:00:00Z")),
     ];
-    *house.admission.lock().unwrap() = Arc::new(Admission { entries });
+    *house.admission.lock().unwrap() = Arc::new(Admission { entries, accounts: Vec::new() });
     let settings = broker
         .settings(json!({"queues": [{"binding": "in.nutzer", "partner-by-user": true, "prefetch": 1}]}));
     let running = source(&house, &settings);

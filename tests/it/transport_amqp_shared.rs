@@ -21,7 +21,7 @@ fn by_user(entries: &[&str]) -> Arc<Admission> {
         from: None,
         to: None,
     };
-    Arc::new(Admission { entries: entries.iter().map(admitted).collect() })
+    Arc::new(Admission { entries: entries.iter().map(admitted).collect(), accounts: Vec::new() })
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,7 +18,7 @@ fn paths(faults: Vec<(String, String)>) -> Vec<String> {
 #[test]
 fn every_transport_is_in_the_menu_with_a_strict_schema() {
     let words: Vec<&str> = TRANSPORTS.iter().map(|entry| entry.word).collect();
-    assert_eq!(words, ["http", "folder", "callback", "amqp", "mailbox", "person", "timer", "memory"]);
+    assert_eq!(words, ["http", "folder", "callback", "amqp", "mailbox", "xta", "person", "timer", "memory"]);
     for entry in TRANSPORTS {
         let schema = (entry.schema)();
         assert_eq!(schema.get("additionalProperties"), Some(&Value::Bool(false)), "{}", entry.word);
@@ -180,6 +180,8 @@ async fn the_menu_builds_what_it_promises() {
         "folder" => json!({"trays": [{"partner": "p", "in": folder.path(), "out": folder.path().join("o")}]}),
         "amqp" => json!({"host": "localhost", "user": "u", "password": "p",
             "queues": [{"binding": "q", "partner": "p"}]}),
+        "xta" => json!({"listen": "127.0.0.1:0", "identities": [{"value": "a:1"}],
+            "tls": {"certificate": "c", "key": "k", "client-ca": "a", "client-certificates": "required"}}),
         _ => json!({}),
     };
     for entry in TRANSPORTS.iter().filter(|entry| entry.word != "person") {

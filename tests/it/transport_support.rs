@@ -14,7 +14,10 @@ use drehscheibe::envelope::{
     Claim, Envelope, Evidence, Head, How, Inbound, Part, PartnerRef, Reply, Stage, Verdict,
 };
 use drehscheibe::transport::ids::sha256_hex;
-use drehscheibe::transport::port::mailbox::{Asking, End, Ended, Fetch, Handed, Item, Mailboxes, Reach};
+use drehscheibe::transport::port::account::{Bound, Taken, Under};
+use drehscheibe::transport::port::mailbox::{
+    Asking, End, Ended, Fetch, Handed, Item, Lain, Mailboxes, Reach,
+};
 use drehscheibe::transport::port::*;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -83,7 +86,7 @@ impl House {
             script: Mutex::default(),
             busy_of: Mutex::default(),
             hold: Mutex::default(),
-            admission: Mutex::new(Arc::new(Admission { entries })),
+            admission: Mutex::new(Arc::new(Admission { entries, accounts: Vec::new() })),
             http: Mutex::new(Arc::new(vec![binding])),
             spooled: tempfile::tempdir().unwrap(),
             unanswered: Mutex::default(),
@@ -256,6 +259,11 @@ impl Doors for House {
     fn http(&self) -> Arc<Vec<HttpBinding>> {
         self.http.lock().unwrap().clone()
     }
+
+    fn bound(&self, _: &str) -> Option<Bound> {
+        let here = self.http.lock().unwrap().first().cloned()?;
+        Some(Bound { partners: here.partners, max_body: here.max_body, max_part: here.max_part })
+    }
 }
 
 struct Writer {
@@ -330,6 +338,10 @@ impl Standings for House {
             .filter(|(owner, standing)| *owner == partner.id && standing.id == id)
             .map(|(_, standing)| standing))
     }
+
+    async fn taken(&self, _: &PartnerRef, _: Under<'_>) -> Result<Option<Taken>, Busy> {
+        Ok(None)
+    }
 }
 
 #[async_trait]
@@ -398,6 +410,10 @@ impl Mailboxes for House {
             let until = envelope.head.received + Duration::from_secs(300);
             Fetch::Handed(Box::new(Handed { receipt: RECEIPT.to_owned(), until, envelope }))
         }))
+    }
+
+    async fn stands(&self, _: &PartnerRef, _: Uuid) -> Result<Option<Lain>, Busy> {
+        Ok(None)
     }
 
     async fn hold(&self, _: &PartnerRef, _: Uuid, _: &str) {}

@@ -2,6 +2,7 @@
 //! replica that gave it. Decides nothing that `decide` does not, and reads no clock.
 
 use async_trait::async_trait;
+use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -9,7 +10,7 @@ use crate::seal::key::OVERHEAD;
 use crate::store::contract::{Store, StoreError};
 use crate::store::decide::{self, ClosedLate, HandOut, Holder, Leased};
 use crate::store::lane::{Outcome, Settle};
-use crate::store::mailbox::{Ask, Ended, Handed, Item, Mailboxes, Overdue, Reader, Ticket};
+use crate::store::mailbox::{Ask, Ended, Handed, Item, Lain, Mailboxes, Overdue, Reader, Ticket};
 use crate::store::postgres::audit::Trail;
 use crate::store::postgres::base::{Base, no_stamp, stamps};
 use crate::store::postgres::pool::{Tx, one, rows, run, transact};
@@ -39,8 +40,8 @@ struct Found {
     doubted: bool,
 }
 
-async fn find(tx: &Tx<'_>, who: &Reader, id: Uuid, now: Timestamp) -> Stored<Option<Found>> {
-    let found = one(tx, sql!("mailbox_row"), &[&id, &who.partner, &who.destinations, &micros(now)]).await?;
+async fn find(on: &impl GenericClient, who: &Reader, id: Uuid, now: Timestamp) -> Stored<Option<Found>> {
+    let found = one(on, sql!("mailbox_row"), &[&id, &who.partner, &who.destinations, &micros(now)]).await?;
     let read = |r: tokio_postgres::Row| {
         Ok(Found {
             lane: get(&r, 0)?,
@@ -314,6 +315,20 @@ impl Mailboxes for PostgresStore {
         }
         let opened = base.keyring.open_all(&client, closed).await?;
         items.into_iter().zip(opened).map(|(item, opened)| item.with_head(opened)).collect()
+    }
+
+    async fn lain(&self, reader: &Reader, id: Uuid, now: Timestamp) -> Result<Option<Lain>, StoreError> {
+        let client = self.base.db.get().await?;
+        let Some(found) = find(&client, reader, id, now).await? else { return Ok(None) };
+        let open = decide::is_open(&found.state);
+        if open && !found.may_leave {
+            return Ok(None);
+        }
+        let Some(r) = one(&client, sql!("mailbox_lain"), &[&id, &reader.partner]).await? else {
+            return Ok(None);
+        };
+        let (queued, closed) = (time(get(&r, 1)?), found.state == "sent");
+        Ok(Some(Lain { message: get(&r, 0)?, queued, test: get(&r, 2)?, open, closed }))
     }
 
     async fn hand_out(&self, reader: &Reader, ask: Ask) -> Result<Handed, StoreError> {

@@ -150,6 +150,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("ledger_known", include_str!("sql/ledger_known.sql")),
     ("ledger_last", include_str!("sql/ledger_last.sql")),
     ("ledger_list", include_str!("sql/ledger_list.sql")),
+    ("mailbox_lain", include_str!("sql/mailbox_lain.sql")),
     ("mailbox_left", include_str!("sql/mailbox_left.sql")),
     ("mailbox_list", include_str!("sql/mailbox_list.sql")),
     ("mailbox_overdue", include_str!("sql/mailbox_overdue.sql")),

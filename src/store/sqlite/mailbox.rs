@@ -11,7 +11,7 @@ use crate::seal::key::OVERHEAD;
 use crate::store::contract::{Store, StoreError};
 use crate::store::decide::{self, ClosedLate, HandOut, Holder, Leased};
 use crate::store::lane::{Due, Outcome, Settle};
-use crate::store::mailbox::{Ask, Ended, Handed, Item, Mailboxes, Overdue, Reader, Ticket};
+use crate::store::mailbox::{Ask, Ended, Handed, Item, Lain, Mailboxes, Overdue, Reader, Ticket};
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::due::{self, ClosedDue, LONGEST_LEASE, TAKEN_AFTER_ALL, does_not_open, reader};
 use crate::store::sealing::heads::{SendHead, SendNote};
@@ -60,6 +60,25 @@ fn find(connection: &Connection, who: &Reader, id: Uuid, now: Timestamp) -> Stor
     })
     .optional()
     .map_err(trouble)
+}
+
+fn lain(connection: &Connection, who: &Reader, id: Uuid, now: Timestamp) -> Stored<Option<Lain>> {
+    let Some(found) = find(connection, who, id, now)? else { return Ok(None) };
+    let open = decide::is_open(&found.state);
+    if open && !found.may_leave {
+        return Ok(None);
+    }
+    let mut get = connection.prepare_cached(sql!("mailbox_lain")).map_err(trouble)?;
+    let read = |r: &rusqlite::Row<'_>| {
+        Ok(Lain {
+            message: r.get(0)?,
+            queued: time(r.get(1)?),
+            test: r.get(2)?,
+            open,
+            closed: found.state == "sent",
+        })
+    };
+    get.query_row(params![id, who.partner], read).optional().map_err(trouble)
 }
 
 /// A row that was handed out, still sealed, or why it was not.
@@ -353,6 +372,11 @@ impl Mailboxes for SqliteStore {
     ) -> Result<Vec<Item>, StoreError> {
         let who = reader.clone();
         self.readers.ask(move |db, keyring| lying(db, keyring, &who, (after, limit), now)).await
+    }
+
+    async fn lain(&self, reader: &Reader, id: Uuid, now: Timestamp) -> Result<Option<Lain>, StoreError> {
+        let who = reader.clone();
+        self.readers.ask(move |db, _| lain(db, &who, id, now)).await
     }
 
     async fn hand_out(&self, reader: &Reader, ask: Ask) -> Result<Handed, StoreError> {

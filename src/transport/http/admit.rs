@@ -105,6 +105,7 @@ mod tests {
                 entry("c", Credential::CertificateSha256("cc".into()), None),
                 entry("d", Credential::CertificateSha256("cc".into()), None),
             ],
+            accounts: Vec::new(),
         }
     }
 

@@ -151,7 +151,7 @@ pub async fn drain(body: Body) {
 }
 
 /// The octets of a body: hashed, counted, and not slower than they may be.
-struct Octets {
+pub struct Octets {
     stream: BodyDataStream,
     hash: digest::Context,
     size: u64,
@@ -161,7 +161,8 @@ struct Octets {
 }
 
 impl Octets {
-    fn new(body: Body, patience: Duration, stop: &Stop) -> Octets {
+    /// Those of a body, for as long as its client is not slower than that and the listener runs.
+    pub fn new(body: Body, patience: Duration, stop: &Stop) -> Octets {
         let stop = stop.clone();
         Octets {
             stream: body.into_data_stream(),
@@ -175,7 +176,8 @@ impl Octets {
         }
     }
 
-    async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+    /// The next piece; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
         let began = Tick::now();
         let piece = tokio::select! {
             piece = tokio::time::timeout(self.pace.left(), self.stream.next()) => piece,
@@ -195,7 +197,8 @@ impl Octets {
         }
     }
 
-    fn finish(self) -> (String, u64) {
+    /// Hash in hex and number of what came.
+    pub fn finish(self) -> (String, u64) {
         (hex::encode(self.hash.finish()), self.size)
     }
 }
@@ -209,19 +212,25 @@ struct Document {
 }
 
 /// A part whose octets are all written.
-enum Written {
+pub enum Written {
     /// Not durable yet.
     Open {
+        /// What makes it so.
         writer: Box<dyn PartWriter>,
+        /// What it is called.
         name: String,
+        /// Its media type.
         content_type: String,
+        /// That it may be open.
         _permit: Permit,
     },
+    /// It is.
     Durable(Part),
 }
 
 impl Written {
-    async fn durable(self) -> Result<Part, Problem> {
+    /// Makes it durable.
+    pub async fn durable(self) -> Result<Part, Problem> {
         match self {
             Written::Durable(part) => Ok(part),
             Written::Open { writer, name, content_type, .. } => {
@@ -398,7 +407,7 @@ impl<'a> Assembly<'a> {
 }
 
 /// All octets of a part are there; it becomes durable with the others, or at once where too many are open.
-async fn written(
+pub async fn written(
     writer: Box<dyn PartWriter>,
     (name, content_type): (String, String),
     means: Means<'_>,
@@ -417,7 +426,8 @@ fn is_document(content_type: &str) -> bool {
         .any(|known| essence.eq_ignore_ascii_case(known))
 }
 
-fn not_stored(_: SpoolError) -> Problem {
+/// What a part is answered with that cannot be stored now.
+pub fn not_stored(_: SpoolError) -> Problem {
     Problem::Busy(AGAIN)
 }
 

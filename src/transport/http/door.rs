@@ -35,22 +35,22 @@ const WAITING: usize = 4;
 
 /// What every request of one listener needs.
 pub struct Door {
-    pub(super) connection: String,
-    pub(super) around: Surroundings,
-    pub(super) shares: Shares,
+    pub(in crate::transport) connection: String,
+    pub(in crate::transport) around: Surroundings,
+    pub(in crate::transport) shares: Shares,
     /// Readers that wait for something to come into their mailbox.
-    pub(super) waits: Shares,
-    pub(super) permits: Permits,
-    pub(super) open_parts: Permits,
-    pub(super) uploads: Uploads,
-    pub(super) proxies: Vec<IpNet>,
-    pub(super) stop: Stop,
-    pub(super) patience: Duration,
-    pub(super) takes_certificates: bool,
-    pub(super) strangers: Turnstile<IpAddr>,
-    pub(super) described: Described,
-    pub(super) begun: TaskTracker,
-    pub(super) asked: Permits,
+    pub(in crate::transport) waits: Shares,
+    pub(in crate::transport) permits: Permits,
+    pub(in crate::transport) open_parts: Permits,
+    pub(in crate::transport) uploads: Uploads,
+    pub(in crate::transport) proxies: Vec<IpNet>,
+    pub(in crate::transport) stop: Stop,
+    pub(in crate::transport) patience: Duration,
+    pub(in crate::transport) takes_certificates: bool,
+    pub(in crate::transport) strangers: Turnstile<IpAddr>,
+    pub(in crate::transport) described: Described,
+    pub(in crate::transport) begun: TaskTracker,
+    pub(in crate::transport) asked: Permits,
 }
 
 impl Door {

@@ -232,7 +232,7 @@ impl Door {
     }
 
     /// A turn at the store: questions of partners wait for each other, which costs nothing, and those of one hold up no other's.
-    pub(super) async fn turn(&self, partner: &str) -> Result<Permit, Problem> {
+    pub(in crate::transport) async fn turn(&self, partner: &str) -> Result<Permit, Problem> {
         let turn = tokio::select! {
             biased;
             // Who only waits is told so when the listener ends; nobody waits for it then.

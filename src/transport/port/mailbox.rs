@@ -114,6 +114,30 @@ pub enum Ended {
     Unknown,
 }
 
+/// Where something stands that lies or lay in a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stand {
+    /// It lies there.
+    Lies,
+    /// Its reader has closed it.
+    Closed,
+    /// It cannot be had: a person looks, or it went another way.
+    Aside,
+}
+
+/// Something that lies or lay in a mailbox; nothing of its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lain {
+    /// The type of its document.
+    pub message: String,
+    /// Whether it is a test.
+    pub test: bool,
+    /// Since when it lies there.
+    pub queued: Timestamp,
+    /// Where it stands.
+    pub stand: Stand,
+}
+
 /// The mailboxes of the house.
 #[async_trait]
 pub trait Mailboxes: Send + Sync {
@@ -137,6 +161,9 @@ pub trait Mailboxes: Send + Sync {
 
     /// Lets the reader's time begin anew, because it is still fetching; an error or a lost receipt changes nothing.
     async fn hold(&self, partner: &PartnerRef, id: Uuid, receipt: &str);
+
+    /// Where something stands, as long as it is known; `None` where it is not this partner's, or cannot be had yet.
+    async fn stands(&self, partner: &PartnerRef, id: Uuid) -> Result<Option<Lain>, Busy>;
 
     /// Ends what a reader has in hand; the same call repeated says the same.
     async fn end(&self, partner: &PartnerRef, id: Uuid, receipt: &str, end: End) -> Result<Ended, Busy>;

@@ -13,7 +13,7 @@ use drehscheibe::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use drehscheibe::store::follow::{Followed, Follows, Looked, Which};
 use drehscheibe::store::lane::*;
 use drehscheibe::store::looks::{Look, Looks};
-use drehscheibe::store::mailbox::{self, Ended, Handed, Item, Mailboxes, Overdue, Reader, Ticket};
+use drehscheibe::store::mailbox::{self, Ended, Handed, Item, Lain, Mailboxes, Overdue, Reader, Ticket};
 use drehscheibe::store::plays::Plays;
 use drehscheibe::store::recovery::{Copied, Finding, LedgerLine, Reapplied, Recovering, Recovery};
 use drehscheibe::store::rekey::Rekey;
@@ -444,6 +444,10 @@ impl Mailboxes for Troubled {
         now: Timestamp,
     ) -> Result<Vec<Item>, StoreError> {
         self.inner.lying(reader, after, limit, now).await
+    }
+
+    async fn lain(&self, reader: &Reader, id: Uuid, now: Timestamp) -> Result<Option<Lain>, StoreError> {
+        self.inner.lain(reader, id, now).await
     }
 
     async fn hand_out(&self, reader: &Reader, ask: mailbox::Ask) -> Result<Handed, StoreError> {

@@ -139,8 +139,23 @@ pub async fn what_is_anothers_is_like_what_is_not_there(house: &dyn House) {
         assert_eq!(store.lying(&foreign, None, 9, at(2)).await.unwrap(), []);
         assert_eq!(store.hand_out(&foreign, ask(own, 2)).await.unwrap(), Handed::Unknown);
         assert_eq!(store.end(&foreign, ticket, (taken(ticket), false), at(2)).await.unwrap(), Ended::Unknown);
+        assert_eq!(store.lain(&foreign, own, at(2)).await.unwrap(), None);
     }
+    let reader = Reader { partner: "x".into(), destinations: vec!["post:x".into()] };
+    let stands = async |id, now| {
+        let lain = store.lain(&reader, id, at(now)).await.unwrap();
+        lain.map(|lain| (lain.open, lain.closed))
+    };
+    assert_eq!((stands(own, 2).await, stands(nothing, 2).await), (Some((true, false)), None));
+    let later = Outgoing { not_before: Some(at(50)), ..send("post:x", None, "2") };
+    let later = put(&*store, "2", vec![later]).await[0];
+    assert_eq!(
+        (stands(later, 49).await, stands(later, 50).await),
+        (None, Some((true, false))),
+        "seen when it may leave"
+    );
     assert_eq!(close(&*store, "x", ticket, 3).await, done("post:x", 0));
+    assert_eq!(stands(own, 4).await, Some((false, true)));
 }
 
 pub async fn one_reader_has_it_and_who_lost_the_answer_gets_it_again(house: &dyn House) {

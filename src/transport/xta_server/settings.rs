@@ -1,0 +1,372 @@
+//! What is written of an XTA server: where it listens, who the house is there, what is said of what it hands out, and what a partner's
+//! account may do. Values only; never opens anything.
+
+use std::net::SocketAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::transport::http;
+use crate::transport::mailbox::{check_lease, five_minutes};
+use crate::transport::settings::{SOCKET_ADDRESS, Span};
+use crate::transport::tls::{self, ClientCertificates, TlsSettings};
+use crate::transport::xta::model::{Code, Identity, List, MessageType, Scenario};
+use crate::transport::xta::names::Port;
+use crate::transport::xta::values;
+
+/// Settings of an XTA server.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Settings {
+    /// Where to listen.
+    #[schemars(with = "String", extend("format" = SOCKET_ADDRESS))]
+    pub listen: SocketAddr,
+    /// TLS. Accounts are known by client certificate only, so one is `required`.
+    pub tls: TlsSettings,
+    /// What the server is called in the ids that it makes and in its reports: up to 41 letters, digits, `-`, `_` and `.`.
+    #[serde(default = "server")]
+    pub server: String,
+    /// Who the house is: the identities under which it can be written to. Under the first it writes.
+    #[schemars(length(min = 1))]
+    pub identities: Vec<Named>,
+    /// Services that the house offers under these identities, for `lookupService`; without any it says that it does not know.
+    #[serde(default)]
+    pub services: Vec<String>,
+    /// What is said of the documents that are handed out; the first that fits counts.
+    #[serde(default)]
+    pub documents: Vec<Document>,
+    /// The addresses of the ports.
+    #[serde(default)]
+    pub paths: Paths,
+    /// How long a reader has in hand what it fetched, from 10s to 15m; closed by then, or handed out again.
+    #[serde(default = "five_minutes")]
+    pub lease: Span,
+    /// How many MiB message and attachments of one delivery may have together; the standard has 40.
+    #[serde(default = "max_content")]
+    #[schemars(range(min = 1, max = 1024))]
+    pub max_content: u64,
+    /// How many requests may be under way at once.
+    #[serde(default = "max_in_flight")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_in_flight: usize,
+    /// How many of them one partner may have.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub per_partner: Option<usize>,
+    /// How many MiB of envelopes and documents may be in memory at once.
+    #[serde(default = "body_memory")]
+    #[schemars(range(min = 64, max = 65_536))]
+    pub body_memory: u64,
+    /// How many MiB of attachments may lie on the disk at once of deliveries that are not decided yet. One partner has a quarter of it at
+    /// most.
+    #[serde(default = "upload_disk")]
+    #[schemars(range(min = 4, max = 1_048_576))]
+    pub upload_disk: u64,
+    /// How many connections may be open at once.
+    #[serde(default = "max_connections")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_connections: usize,
+    /// How many of them one address may have that has not logged in; without it a quarter.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub connections_per_address: Option<usize>,
+    /// How many of them one partner may have; without it half.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub connections_per_partner: Option<usize>,
+    /// Proxies that pass TLS on, by address or network: their connections have no share, and what their `X-Forwarded-For` says of a client
+    /// is believed.
+    #[serde(default)]
+    pub trusted_proxies: Vec<String>,
+    /// How long a client may keep us waiting.
+    #[serde(default = "read_timeout")]
+    pub read_timeout: Span,
+}
+
+/// An identity as written.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Named {
+    /// The identifier, such as `jga:040110000000`.
+    #[schemars(length(min = 1, max = 200))]
+    pub value: String,
+    /// What kind of identifier it is.
+    #[serde(default = "xoev")]
+    pub r#type: String,
+    /// A name for persons.
+    pub name: Option<String>,
+    /// What kind of organisation it is.
+    pub category: Option<String>,
+}
+
+/// What is said of documents that are handed out.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Document {
+    /// Of which: a message such as `xfamilie.0011`, or all of a standard such as `xfamilie`.
+    pub message: String,
+    /// The service's URI.
+    #[serde(default)]
+    pub service: String,
+    /// The business scenario: a code of `scenario-list`; without that a text that was agreed on.
+    pub scenario: String,
+    /// The list that the business scenario stands in.
+    pub scenario_list: Option<CodeList>,
+    /// The list that message types stand in; the message's name is the code.
+    pub list: Option<CodeList>,
+    /// The code of the message type, where it is not the message's name.
+    pub code: Option<String>,
+    /// The schema of the content, a URI.
+    pub schema: String,
+    /// The quality of service, such as the URI of a service profile.
+    pub quality: Option<String>,
+}
+
+/// A list of codes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CodeList {
+    /// Its URI.
+    pub uri: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// The addresses of the ports.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Paths {
+    /// Accounts, ids, reports.
+    pub management: String,
+    /// Sending.
+    pub send: String,
+    /// The mailbox.
+    pub mailbox: String,
+}
+
+impl Default for Paths {
+    fn default() -> Paths {
+        let path = |port: &str| format!("/services/XTAService/{port}");
+        Paths { management: path("ManagementPort"), send: path("SendXtaPort"), mailbox: path("MsgBoxPort") }
+    }
+}
+
+impl Paths {
+    /// Whether one of the ports is there.
+    pub fn has(&self, path: &str) -> bool {
+        [&self.management, &self.send, &self.mailbox].into_iter().any(|port| port == path)
+    }
+
+    /// Whether this port is there; ports may share an address.
+    pub fn serves(&self, path: &str, port: Port) -> bool {
+        match port {
+            Port::Management => self.management == path,
+            Port::SendXta => self.send == path,
+            Port::MsgBox => self.mailbox == path,
+            Port::TransportBase | Port::Sender | Port::Recipient | Port::Reader => false,
+        }
+    }
+}
+
+/// The account of a partner, as written with its channel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct AccountSettings {
+    /// Identities that the account may use beside the partner's own keys, such as the one before a change.
+    pub identities: Vec<Known>,
+    /// Whether what clients in use do otherwise than the schema is refused.
+    pub strict: bool,
+    /// Whether the account is locked: every request is answered with 9011.
+    pub locked: bool,
+}
+
+/// An identity of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Known {
+    /// The identifier.
+    #[schemars(length(min = 1, max = 200))]
+    pub value: String,
+    /// What kind of identifier it is.
+    #[serde(default = "xoev")]
+    pub r#type: String,
+}
+
+fn server() -> String {
+    "drehscheibe".to_owned()
+}
+
+/// The kind of identifiers `praefix:kennung`.
+pub fn xoev() -> String {
+    "xoev".to_owned()
+}
+
+fn max_content() -> u64 {
+    40
+}
+
+fn max_in_flight() -> usize {
+    256
+}
+
+fn body_memory() -> u64 {
+    128
+}
+
+fn upload_disk() -> u64 {
+    4096
+}
+
+fn max_connections() -> usize {
+    1024
+}
+
+fn read_timeout() -> Span {
+    Span(std::time::Duration::from_secs(30))
+}
+
+impl Settings {
+    /// The same as settings of a listener.
+    pub fn listener(&self) -> http::Settings {
+        http::Settings {
+            listen: self.listen,
+            tls: Some(self.tls.clone()),
+            max_in_flight: self.max_in_flight,
+            per_partner: self.per_partner,
+            body_memory: self.body_memory,
+            upload_disk: self.upload_disk,
+            max_connections: self.max_connections,
+            connections_per_address: self.connections_per_address,
+            connections_per_partner: self.connections_per_partner,
+            trusted_proxies: self.trusted_proxies.clone(),
+            read_timeout: self.read_timeout,
+            ops: false,
+        }
+    }
+
+    /// What is said of a document of this type.
+    pub fn document(&self, message: &str) -> Described {
+        let standard = message.split('.').next().unwrap_or(message);
+        let written = self.documents.iter().find(|one| one.message == message || one.message == standard);
+        let usual = || List { uri: "urn:de:payloadSchema:elementName".to_owned(), version: "1.0".to_owned() };
+        let Some(written) = written else {
+            return Described {
+                service: String::new(),
+                scenario: Scenario::Undefined(standard.to_owned()),
+                kind: MessageType {
+                    code: Code { value: message.to_owned(), name: None, list: Some(usual()) },
+                    schema: format!("urn:drehscheibe:nachricht:{message}"),
+                },
+                quality: None,
+            };
+        };
+        let list = written.list.clone().map(|CodeList { uri, version }| List { uri, version });
+        let scenario = match written.scenario_list.clone() {
+            None => Scenario::Undefined(written.scenario.clone()),
+            Some(CodeList { uri, version }) => {
+                let list = Some(List { uri, version });
+                Scenario::Defined(Code { value: written.scenario.clone(), name: None, list })
+            }
+        };
+        let value = written.code.clone().unwrap_or_else(|| message.to_owned());
+        Described {
+            service: written.service.clone(),
+            scenario,
+            kind: MessageType {
+                code: Code { value, name: None, list: Some(list.unwrap_or_else(usual)) },
+                schema: written.schema.clone(),
+            },
+            quality: written.quality.clone(),
+        }
+    }
+}
+
+/// What is said of a document.
+pub struct Described {
+    /// The service.
+    pub service: String,
+    /// The business.
+    pub scenario: Scenario,
+    /// The message type.
+    pub kind: MessageType,
+    /// The quality of service.
+    pub quality: Option<String>,
+}
+
+impl Named {
+    /// As the model has it.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            value: self.value.clone(),
+            scheme: Some(self.r#type.clone()),
+            name: self.name.clone(),
+            category: self.category.clone(),
+        }
+    }
+}
+
+/// The faults of the settings that their type cannot say.
+pub fn further(settings: &Settings, faults: &mut Vec<(String, String)>) {
+    let mut fault = |at: String, text: &str| faults.push((at, text.to_owned()));
+    if settings.tls.client_certificates != ClientCertificates::Required {
+        let text = "must be `required`; an account is known by its client certificate";
+        fault("/tls/client-certificates".to_owned(), text);
+    }
+    let plain = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet);
+    if settings.server.is_empty() || settings.server.len() > 41 || !settings.server.bytes().all(plain) {
+        fault("/server".to_owned(), "must be 1 to 41 letters, digits, `-`, `_` or `.`");
+    }
+    const PATH: &str = "must be a path such as `/services/XTAService/MsgBoxPort`";
+    let Paths { management, send, mailbox } = &settings.paths;
+    for (name, path) in [("management", management), ("send", send), ("mailbox", mailbox)] {
+        if !path.starts_with('/')
+            || path.len() > 200
+            || !path.bytes().all(|octet| plain(octet) || octet == b'/')
+        {
+            fault(format!("/paths/{name}"), PATH);
+        }
+    }
+    for (at, identity) in settings.identities.iter().enumerate() {
+        if identity.r#type.is_empty() {
+            fault(format!("/identities/{at}/type"), "must not be empty");
+        }
+    }
+    for (at, service) in settings.services.iter().enumerate() {
+        if service.is_empty() || !values::is_uri(service) {
+            fault(format!("/services/{at}"), "must be a URI");
+        }
+    }
+    for (at, document) in settings.documents.iter().enumerate() {
+        if document.schema.is_empty() || !values::is_uri(&document.schema) {
+            fault(format!("/documents/{at}/schema"), "must be a URI");
+        }
+        if !values::is_uri(&document.service) {
+            fault(format!("/documents/{at}/service"), "must be a URI, or empty");
+        }
+        for (key, list) in [("list", &document.list), ("scenario-list", &document.scenario_list)] {
+            if list.as_ref().is_some_and(|list| !values::is_uri(&list.uri)) {
+                fault(format!("/documents/{at}/{key}/uri"), "must be a URI");
+            }
+        }
+        if document.quality.as_deref() == Some("") {
+            fault(format!("/documents/{at}/quality"), "must not be empty; leave it out");
+        }
+    }
+    if settings.max_content > settings.upload_disk / 4 {
+        fault(
+            "/upload-disk".to_owned(),
+            "must be at least four times `max-content`: one partner has a quarter",
+        );
+    }
+    check_lease(settings.lease, faults);
+    http::check_listener(&settings.listener(), faults);
+    tls::check(&settings.tls, "/tls", faults);
+    faults.dedup();
+}
+
+impl AccountSettings {
+    /// Those of a channel that was checked; `None` where they cannot be read.
+    pub fn of(written: &serde_json::Value) -> Option<AccountSettings> {
+        if written.is_null() {
+            return Some(AccountSettings::default());
+        }
+        AccountSettings::deserialize(written).ok()
+    }
+}
