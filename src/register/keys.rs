@@ -3,6 +3,7 @@
 
 pub mod alt;
 mod bekannt;
+mod form;
 mod offen;
 
 use std::fmt;
@@ -11,10 +12,10 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::latin::searchform::search_form;
 use crate::register::geburtseintrag::kennzeichen;
 use crate::register::gemeinden::Gemeinden;
 use crate::register::keys::bekannt::{Bekannt, Ganz};
+pub use crate::register::keys::form::falten;
 use crate::register::namen::{self, Wort, grob};
 use crate::register::once::once;
 use crate::register::record::{Kind, Mutter, Personenname, Registersatz, TeilDatum};
@@ -81,25 +82,6 @@ impl fmt::Debug for SearchKey {
 fn gefaltet<'a>(class: &'static str, parts: impl IntoIterator<Item = &'a str>) -> SearchKey {
     let parts: Vec<String> = parts.into_iter().map(falten).collect();
     SearchKey::new(class, parts.iter().map(String::as_str))
-}
-
-/// The form of a part of a person or place inside a key: its search form, and of it letters A–Z and digits only.
-///
-/// Dates are made of digits and hyphens only and keep both: `2020-11` and `20201-1` are not to meet.
-pub fn falten(part: &str) -> String {
-    if is_date(part) {
-        return part.to_owned();
-    }
-    let form = search_form(part);
-    let folded: String = form.chars().filter(|c| c.is_ascii_uppercase() || c.is_ascii_digit()).collect();
-    // A text of other letters only must not meet every other text of other letters.
-    if folded.is_empty() { form.split_whitespace().collect() } else { folded }
-}
-
-fn is_date(part: &str) -> bool {
-    part.len() >= 4
-        && part.bytes().take(4).all(|octet| octet.is_ascii_digit())
-        && part.bytes().all(|octet| octet.is_ascii_digit() || octet == b'-')
 }
 
 /// The coarse forms of a part of a name as a whole, one for each of its spellings; that of its search form is the first.

@@ -1,7 +1,7 @@
 //! What is known of a child and its mother as keys are made of it: days, and names taken apart once for all keys of a request.
 //! Never makes a key.
 
-use super::falten;
+use super::form::falten;
 use crate::register::namen::{self, Wort, grob};
 use crate::register::once::once;
 use crate::register::record::{Kind, Mutter, Personenname, TeilDatum};
