@@ -295,7 +295,11 @@ async fn status(
         let looks: Vec<&Look> = looks.iter().filter(|look| aemter.contains(&look.partner)).collect();
         let at = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
         let fresh = bestand.vollstaendig_und_frisch(now, FRESH);
+        let parted = table.hinzugekommen(name, tag(now)).is_some_and(|last| !bestand.verglichen_nach(last));
         let word = match (bestand.erklaert(), bestand.laedt(), fresh) {
+            (_, _, true) if parted => {
+                "complete and fresh without the part that came over (J until its list is compared)"
+            }
             (_, _, true) => "complete and fresh",
             (true, ..) if bestand.ungedeckt(now, FRESH) => "complete without what it took over",
             (true, ..) => "complete, not fresh",

@@ -207,6 +207,19 @@ impl Aemter {
         left.max()
     }
 
+    /// The last day on which another office, which it did not take over whole, still kept a part of what this one keeps now.
+    pub fn hinzugekommen(&self, of: &str, am: Date) -> Option<Date> {
+        let whole = self.mit_vorgaengern(of, am);
+        let areas = self.aemter.iter().flat_map(|amt| &amt.gebiete);
+        let came = areas.filter_map(|gebiet| {
+            let holders = self.halter(&gebiet.ars, am);
+            let ((today, _), before) = holders.split_first()?;
+            let before = before.iter().filter(|(amt, _)| !whole.contains(&amt.id)).map(|(_, last)| *last);
+            before.max().filter(|_| today.id == of)
+        });
+        came.max()
+    }
+
     /// The office that stands where this one stood: itself, or its last successor by this day. `None` where all its areas have
     /// ended and nobody took over.
     pub fn heutige<'a>(&'a self, owner: &'a str, am: Date) -> Option<&'a str> {
@@ -412,6 +425,10 @@ mod tests {
         assert_eq!(left("land", "2026-03-01"), Some("2026-02-28".into()));
         assert_eq!(left("stadt", "2026-11-21"), Some("2026-08-31".into()));
         assert_eq!(left("verband", "2026-11-21"), None);
+        let came =
+            |of: &str| aemter.hinzugekommen(of, Date::constant(2026, 11, 21)).map(|last| last.to_string());
+        assert_eq!(came("verband"), Some("2026-08-31".into()));
+        assert_eq!((came("land"), came("stadt"), came("neu")), (None, None, None));
         // What is taken over as a whole is no part that went.
         let mut whole = aemter.clone();
         whole.aemter[1].nachfolge = Some("verband".into());
