@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -17,6 +17,7 @@ use crate::engine::core::Core;
 use crate::telemetry::alarm::Alarm;
 use crate::telemetry::metric;
 use crate::telemetry::parts::Said;
+use crate::transport::http::server::Caller;
 
 /// The paths `/health/live`, `/health/ready`, `/health/parts` and `/metrics`.
 pub fn router(core: Arc<Core>) -> Router {
@@ -26,10 +27,12 @@ pub fn router(core: Arc<Core>) -> Router {
         sound: Shared::default(),
         metrics: Shared::default(),
     });
-    Router::new()
-        .route("/health/ready", get(ready))
+    let inner = Router::new()
         .route("/health/parts", get(parts))
         .route("/metrics", get(metrics))
+        .route_layer(from_fn(only_operators));
+    inner
+        .route("/health/ready", get(ready))
         .route_layer(from_fn_with_state(ops.clone(), in_turn))
         .route("/health/live", get(async || "lebt\n"))
         .with_state(ops)
@@ -70,6 +73,15 @@ impl<T: Clone> Shared<T> {
         let made = make.await;
         *last = Some((Tick::now(), made.clone()));
         made
+    }
+}
+
+/// What moves for which office tells a partner what its answer does not: whether a person decides.
+async fn only_operators(request: Request, next: Next) -> Response {
+    match request.extensions().get::<Caller>() {
+        Some(Caller { operator: true }) => next.run(request).await,
+        _ => (StatusCode::FORBIDDEN, "nur von dieser Maschine und aus den Netzen unter `ops-from`\n")
+            .into_response(),
     }
 }
 

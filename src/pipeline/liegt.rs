@@ -28,9 +28,9 @@ pub struct Liegt {
 
 impl Liegt {
     /// It is of no office: the delivery is run again, or two persons end it.
-    fn opening(&self, settling: &Settling<'_>, record: &Record) -> Opening {
+    fn openings(&self, settling: &Settling<'_>, record: &Record) -> Vec<Opening> {
         let (orte, heute) = (&self.tafeln.gemeinden, tag(settling.now));
-        let Moeglich { kinder, muetter, unauffindbar } = moeglich(&beteiligte(record), heute);
+        let Moeglich { kinder, muetter, unauffindbar, ohne_tag } = moeglich(&beteiligte(record), heute);
         let nobody = Mutter::default();
         let pairs =
             kinder.iter().map(|kind| (Some(kind), &nobody)).chain(muetter.iter().map(|her| (None, her)));
@@ -40,8 +40,8 @@ impl Liegt {
         });
         let hidden = unauffindbar.iter().flat_map(|mutter| notice::of_hidden(orte, mutter));
         let under: BTreeSet<SearchKey> = met.chain(hidden).filter(SearchKey::ohne_luecke).collect();
-        let only_children = muetter.is_empty() && unauffindbar.is_empty();
-        Opening {
+        let only_children = muetter.is_empty() && unauffindbar.is_empty() && ohne_tag.is_empty();
+        let nobody = Opening {
             amt: String::new(),
             content: objection::by_id(settling.head.id),
             delivery: settling.head.id,
@@ -52,22 +52,32 @@ impl Liegt {
             under: under.into_iter().collect(),
             about: Vec::new(),
             ends: kinder.iter().filter_map(satz_endet).max().filter(|_| only_children),
-        }
+        };
+        let blocked = notice::may_hold(&self.tafeln, &ohne_tag, settling.now).into_iter();
+        let blocks = blocked.map(|amt| Opening {
+            amt,
+            why: Why::Unreadable,
+            under: Vec::new(),
+            ends: None,
+            ..nobody.clone()
+        });
+        blocks.chain([nobody.clone()]).collect()
     }
 }
 
 impl Objects for Liegt {
     fn read(&self, settling: &Settling<'_>, record: &Record, _: &[Answer]) -> Objected {
-        let change = match settling.state {
+        let changes = match settling.state {
             Inbound::Parked | Inbound::Waiting => {
-                ObjectionChange::Open(Box::new(self.opening(settling, record)))
+                let openings = self.openings(settling, record).into_iter();
+                openings.map(|opening| ObjectionChange::Open(Box::new(opening))).collect()
             }
             Inbound::Accepted | Inbound::Rejected => {
-                ObjectionChange::Close { which: Which::Delivery(settling.head.id), by: SETTLED }
+                vec![ObjectionChange::Close { which: Which::Delivery(settling.head.id), by: SETTLED }]
             }
-            Inbound::Quarantined | Inbound::Denied => return Objected::default(),
+            Inbound::Quarantined | Inbound::Denied => Vec::new(),
         };
-        Objected { changes: vec![change], ..Objected::default() }
+        Objected { changes, ..Objected::default() }
     }
 
     fn unread(&self, _: &Settling<'_>) -> Objected {

@@ -2,19 +2,24 @@
 //! what lists it for whoever can end it. Shared by the verbs that keep notices; decides nothing and ends nothing itself.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::effects::{Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
 use crate::pipeline::alias::ALIAS;
+use crate::pipeline::authorise_area::may_own;
 use crate::pipeline::{hinweis, offene};
+use crate::register::aemter::{Amt, tag};
 use crate::register::fristen::satz_endet;
 use crate::register::gemeinden::Gemeinden;
 use crate::register::keys::{self, SearchKey};
 use crate::register::objection::{self, MADE_OF_NOTICE, ObjectionChange, Opening, Why};
 use crate::register::once::once;
 use crate::register::record::{Kind, Mutter};
+use crate::register::tafeln::Tafeln;
 use crate::register::vorgang::Akte;
 use crate::rejection::{Fault, Rejection};
 
@@ -46,6 +51,14 @@ pub fn open_under(orte: &Gemeinden, paare: &[Paar<'_>]) -> Vec<SearchKey> {
 pub fn of_hidden(orte: &Gemeinden, mutter: &Mutter) -> Vec<SearchKey> {
     let days = keys::ihre_tage(None, mutter);
     if mutter.geburtsdatum.jahr > 0 { days } else { keys::offen(orte, None, mutter) }
+}
+
+/// The offices whose registers one of these children may stand in, of which too little is said to find it: each says nothing by itself
+/// until the notice has ended.
+pub fn may_hold(tafeln: &Arc<Tafeln>, kinder: &[Kind], now: Timestamp) -> Vec<String> {
+    let am = tag(now);
+    let may = |amt: &&Amt| kinder.iter().any(|kind| may_own(tafeln, &amt.id, kind, am));
+    tafeln.aemter.aemter.iter().filter(may).map(|amt| amt.id.clone()).collect()
 }
 
 /// What stands against answers for a notice of these, also under the near keys and each day of a date that is known in part. Nothing that

@@ -17,11 +17,11 @@ use crate::pipeline::step::{
 };
 use crate::pipeline::{hinweis, settings};
 use crate::register::aemter::tag;
-use crate::register::aenderung::{beteiligte, betrifft, gesucht, unauffindbar};
+use crate::register::aenderung::{beteiligte, betrifft, gesucht, kinder_ohne_tag, unauffindbar};
 use crate::register::keys::{self, SearchKey};
 use crate::register::objection::Why;
 use crate::register::once::once;
-use crate::register::record::{Mutter, Person, Registersatz};
+use crate::register::record::{Kind, Mutter, Person, Registersatz};
 use crate::register::tafeln::Tafeln;
 use crate::register::tatsachen::geburtsort;
 use crate::rejection::{Fault, Rejection};
@@ -67,8 +67,23 @@ struct Aufgabe {
     office: String,
     id: Uuid,
     saetze: Vec<Registersatz>,
-    /// Possible mothers that nothing could be looked for.
-    unauffindbar: Vec<Mutter>,
+    /// Those that nothing could be looked for.
+    verborgen: Verborgen,
+}
+
+/// Whoever a message names and nothing could be looked for.
+#[derive(Default)]
+struct Verborgen {
+    /// Possible mothers.
+    muetter: Vec<Mutter>,
+    /// Children of whom no day is said.
+    kinder: Vec<Kind>,
+}
+
+impl Verborgen {
+    fn is_empty(&self) -> bool {
+        self.muetter.is_empty() && self.kinder.is_empty()
+    }
 }
 
 impl Aufgabe {
@@ -118,7 +133,8 @@ impl Step for Personenaenderung {
                 met
             }
         };
-        let hidden = unauffindbar(&personen, heute);
+        let (muetter, kinder) = (unauffindbar(&personen, heute), kinder_ohne_tag(&personen));
+        let hidden = Verborgen { muetter, kinder };
         if betroffene.is_empty() && hidden.is_empty() {
             message.values.insert(BETROFFEN, WORDS[1].to_owned());
             message.effects.forget = true;
@@ -137,7 +153,7 @@ fn datiert(personen: &[Person]) -> bool {
 
 impl Personenaenderung {
     /// Whose task it is, in the order of the offices; what no office can be named for is one of nobody.
-    fn aufgaben(&self, message: &Message, betroffene: &[Stored], hidden: Vec<Mutter>) -> Vec<Aufgabe> {
+    fn aufgaben(&self, message: &Message, betroffene: &[Stored], hidden: Verborgen) -> Vec<Aufgabe> {
         let am = tag(message.now());
         let mut by_office: BTreeMap<String, Aufgabe> = BTreeMap::new();
         for one in betroffene {
@@ -148,7 +164,7 @@ impl Personenaenderung {
             by_office.entry(office).or_default().saetze.push(one.registersatz.clone());
         }
         if !hidden.is_empty() {
-            by_office.entry(String::new()).or_default().unauffindbar = hidden;
+            by_office.entry(String::new()).or_default().verborgen = hidden;
         }
         let id = |office: &str| message.derived_id(&format!("{}:{office}", ENTRY.word));
         let task = |(office, task): (String, Aufgabe)| Aufgabe { id: id(&office), office, ..task };
@@ -160,7 +176,7 @@ impl Personenaenderung {
         &self,
         message: &mut Message,
         betroffene: &[Stored],
-        hidden: Vec<Mutter>,
+        hidden: Verborgen,
     ) -> Result<Flow, Trouble> {
         let aufgaben = self.aufgaben(message, betroffene, hidden);
         let orte = &self.tafeln.gemeinden;
@@ -216,10 +232,15 @@ impl Personenaenderung {
             false => ("", Why::Unowned),
         };
         let mut opening = notice::opening(message, orte, (amt, why), (aufgabe.id, aufgabe.id), &paare);
-        let hidden = aufgabe.unauffindbar.iter().flat_map(|mutter| notice::of_hidden(orte, mutter));
+        let hidden = aufgabe.verborgen.muetter.iter().flat_map(|mutter| notice::of_hidden(orte, mutter));
         opening.under =
             opening.under.into_iter().chain(hidden).collect::<BTreeSet<_>>().into_iter().collect();
         notice::open(message, opening, closable);
+        for amt in notice::may_hold(&self.tafeln, &aufgabe.verborgen.kinder, message.now()) {
+            let blocks = (amt.as_str(), Why::Unreadable);
+            let opening = notice::opening(message, orte, blocks, (aufgabe.id, aufgabe.id), &[]);
+            notice::open(message, opening, false);
+        }
         let vorgang = Vorgang {
             id: aufgabe.id,
             owner: aufgabe.office.clone(),

@@ -112,6 +112,24 @@ pub fn unauffindbar(personen: &[Person], heute: Date) -> Vec<Mutter> {
     personen.iter().filter(hidden).flat_map(als_mutter).collect()
 }
 
+/// The children of whom no day is said. No request is found to be about such a one, whatever else is said of it: the registers that it may
+/// stand in say nothing by themselves, as with a court's notice that says as little.
+pub fn kinder_ohne_tag(personen: &[Person]) -> Vec<Kind> {
+    let child = |person: &&Person| person.rollen.iter().any(|rolle| rolle == ROLLE_KIND);
+    let undated = |person: &&Person| person.geburtsdatum.is_none_or(|datum| datum.jahr == 0);
+    personen.iter().filter(child).filter(undated).map(als_kind).collect()
+}
+
+fn als_kind(person: &Person) -> Kind {
+    Kind {
+        namen: namen_von(person),
+        geburtsdatum: person.geburtsdatum,
+        geburtsort: person.geburtsort.clone(),
+        geburtsstaat: person.geburtsstaat.clone(),
+        ..Kind::default()
+    }
+}
+
 /// As whom the persons of a message may be met by a request.
 pub struct Moeglich {
     /// Each of whom a Registersatz may be.
@@ -120,27 +138,23 @@ pub struct Moeglich {
     pub muetter: Vec<Mutter>,
     /// Those of [`unauffindbar`].
     pub unauffindbar: Vec<Mutter>,
+    /// Those of [`kinder_ohne_tag`].
+    pub ohne_tag: Vec<Kind>,
 }
 
 /// Everybody whom the persons of a message may be, where nobody has looked in the mirror.
 pub fn moeglich(personen: &[Person], heute: Date) -> Moeglich {
     let known = |person: &&Person| person.geburtsdatum.is_some_and(|datum| datum.jahr > 0);
     let day = |person: &Person| person.geburtsdatum.unwrap_or_default();
-    let as_child = |person: &Person| Kind {
-        namen: namen_von(person),
-        geburtsdatum: person.geburtsdatum,
-        geburtsort: person.geburtsort.clone(),
-        geburtsstaat: person.geburtsstaat.clone(),
-        ..Kind::default()
-    };
     let known = || personen.iter().filter(known);
     Moeglich {
-        kinder: known().filter(|person| jung_genug(&day(person), heute)).map(as_child).collect(),
+        kinder: known().filter(|person| jung_genug(&day(person), heute)).map(als_kind).collect(),
         muetter: known()
             .filter(|person| day(person).vollstaendig() && alt_genug(&day(person), heute))
             .flat_map(als_mutter)
             .collect(),
         unauffindbar: unauffindbar(personen, heute),
+        ohne_tag: kinder_ohne_tag(personen),
     }
 }
 

@@ -116,6 +116,16 @@ impl Gemeinden {
         }
     }
 
+    /// Whether name and key of the place of a birth do not contradict each other by these names: the name is one of the Gemeinde of the key,
+    /// or no name that is known at all.
+    pub fn passt(&self, kind: &Kind) -> bool {
+        match (self.platz(kind), kind.register_ars.as_deref().filter(|key| !key.is_empty())) {
+            (Geburtsplatz::Gemeinde(ars), Some(key)) => liegt_in(key, ars),
+            (Geburtsplatz::Gemeinde(_) | Geburtsplatz::Register(_), _) => true,
+            (Geburtsplatz::Offen, _) => false,
+        }
+    }
+
     /// How the places of birth of two children lie to each other.
     pub fn verhaeltnis(&self, eines: &Kind, anderes: &Kind) -> Verhaeltnis {
         use Geburtsplatz::{Gemeinde, Offen, Register};
@@ -246,6 +256,16 @@ mod tests {
             ("Paris", "", Offen),
         ] {
             assert_eq!(orte.platz(&born(ort, ars)), platz, "{ort} {ars}");
+        }
+        for (ort, ars, fits) in [
+            ("Bremen", "", true),
+            ("Bremen", "040110000000", true),
+            ("Bremen-Mitte", "040110000000", true),
+            ("Bremerhaven", "040110000000", false),
+            ("Neustadt", "040110000000", false),
+            ("Bremen-Nirgends", "040110000000", true),
+        ] {
+            assert_eq!(orte.passt(&born(ort, ars)), fits, "{ort} {ars}");
         }
         let abroad = Kind { geburtsstaat: Some("129".into()), ..born("Bremen", "") };
         assert_eq!(orte.platz(&abroad), Offen);

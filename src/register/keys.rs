@@ -3,7 +3,7 @@
 
 pub mod alt;
 mod bekannt;
-mod form;
+pub mod form;
 mod offen;
 
 use std::fmt;
@@ -15,7 +15,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::register::geburtseintrag::kennzeichen;
 use crate::register::gemeinden::Gemeinden;
 use crate::register::keys::bekannt::{Bekannt, Ganz};
-pub use crate::register::keys::form::falten;
+use crate::register::keys::form::falten;
 use crate::register::namen::{self, Wort, grob};
 use crate::register::once::once;
 use crate::register::record::{Kind, Mutter, Personenname, Registersatz, TeilDatum};

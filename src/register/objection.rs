@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use crate::register::geburtseintrag::Geburtseintrag;
 use crate::register::gemeinden::Gemeinden;
-use crate::register::keys::{self, Gesucht, SearchKey, falten};
+use crate::register::keys::form::falten;
+use crate::register::keys::{self, Gesucht, SearchKey};
 use crate::register::namen::{self, Wort};
 use crate::register::once::once;
 use crate::register::record::{Kind, Kopf, Mutter, Record};

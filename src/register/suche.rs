@@ -54,7 +54,7 @@ pub fn sichten(
 
 /// How near one Registersatz is, seen alone.
 pub fn treffer(orte: &Gemeinden, kind: &Kind, mutter: &Mutter, satz: &Registersatz) -> Treffer {
-    if genau(kind, mutter, satz) {
+    if genau(orte, kind, mutter, satz) {
         return Treffer::Genau;
     }
     let tag = match (&kind.geburtsdatum, &satz.kind.geburtsdatum) {
@@ -105,7 +105,7 @@ pub fn wird_erwartet(geboren: &Kind, ungeboren: &Kind) -> bool {
     }
 }
 
-fn genau(kind: &Kind, mutter: &Mutter, satz: &Registersatz) -> bool {
+fn genau(orte: &Gemeinden, kind: &Kind, mutter: &Mutter, satz: &Registersatz) -> bool {
     // The order of several names is not marked, so which one is that of the registration is not known.
     let ([gefragt], [gespeichert]) = (kind.namen.as_slice(), satz.kind.namen.as_slice()) else {
         return false;
@@ -118,7 +118,10 @@ fn genau(kind: &Kind, mutter: &Mutter, satz: &Registersatz) -> bool {
         && kind.geburtsdatum.as_ref().is_some_and(ganz)
         && kind.geburtsdatum == satz.kind.geburtsdatum
         && (gleich(&kind.geburtsort, &satz.kind.geburtsort)
-            || ars(kind).is_some_and(|ars_| Some(ars_) == ars(&satz.kind)))
+            || ars(kind).is_some_and(|ars_| Some(ars_) == ars(&satz.kind))
+                && orte.passt(kind)
+                && orte.passt(&satz.kind)
+                && orte.verhaeltnis(kind, &satz.kind) != Verhaeltnis::Verschieden)
         && staat(kind) == staat(&satz.kind)
         && genau_mutter(mutter, &satz.mutter)
 }
@@ -189,7 +192,7 @@ fn staat(kind: &Kind) -> &str {
 }
 
 fn falten(part: &Option<String>) -> String {
-    keys::falten(part.as_deref().unwrap_or_default())
+    keys::form::falten(part.as_deref().unwrap_or_default())
 }
 
 /// Equal as keys are: without spaces and hyphens, also by transliteration.

@@ -103,6 +103,10 @@ pub struct Settings {
     /// True when this listener also answers for health and metrics.
     #[serde(default)]
     pub ops: bool,
+    /// From where `/metrics` and `/health/parts` may be asked besides this machine, by address or network. They say which office something
+    /// waits for, which no partner may know. A proxy on this machine that forwards them has to be named in `trusted-proxies`.
+    #[serde(default)]
+    pub ops_from: Vec<String>,
 }
 
 fn max_in_flight() -> usize {
@@ -140,6 +144,11 @@ impl Settings {
     fn proxies(&self) -> Vec<IpNet> {
         self.trusted_proxies.iter().filter_map(|written| origin::network(written)).collect()
     }
+
+    /// From where operators ask.
+    fn operators(&self) -> Vec<IpNet> {
+        self.ops_from.iter().filter_map(|written| origin::network(written)).collect()
+    }
 }
 
 fn read_timeout() -> Span {
@@ -171,10 +180,13 @@ pub fn check_listener(settings: &Settings, faults: &mut Vec<(String, String)>) {
     if settings.read_timeout.0.is_zero() {
         faults.push(("/read-timeout".to_owned(), "must be more than zero".to_owned()));
     }
-    for (at, written) in settings.trusted_proxies.iter().enumerate() {
-        if origin::network(written).is_none() {
-            let text = "must be an address or a network such as \"10.1.0.0/16\"";
-            faults.push((format!("/trusted-proxies/{at}"), text.to_owned()));
+    for (key, networks) in [("trusted-proxies", &settings.trusted_proxies), ("ops-from", &settings.ops_from)]
+    {
+        for (at, written) in networks.iter().enumerate() {
+            if origin::network(written).is_none() {
+                let text = "must be an address or a network such as \"10.1.0.0/16\"";
+                faults.push((format!("/{key}/{at}"), text.to_owned()));
+            }
         }
     }
 }
@@ -288,6 +300,7 @@ impl Source for HttpSource {
         let terms = Terms {
             bounds,
             proxies,
+            operators: self.settings.operators(),
             patience: self.settings.read_timeout.0,
             grace: GRACE,
             leaving: self.leaving.clone(),

@@ -412,3 +412,44 @@ async fn every_klaerfall_looks_the_same_from_outside() {
     assert!(tells_a_letter("fall=\"F\"") && !tells_a_letter("Fall FI"), "the search itself");
     assert!(!lines.0.lock().unwrap().is_empty(), "something was logged");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_moves_for_which_office_is_told_to_operators_only() {
+    let (http, receiver) = (free_port(), Receiver::start().await);
+    let stage = stage("J", http, receiver.address);
+    let file = stage.stage().join("connections.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let ops = "    ops: true\n";
+    assert_eq!(text.matches(ops).count(), 1);
+    let more = "    trusted-proxies: [ 127.0.0.1 ]\n    ops-from: [ 198.51.100.0/24 ]\n";
+    fs::write(&file, text.replace(ops, &format!("{ops}{more}"))).unwrap();
+    let options = Options {
+        place: place_of(&stage),
+        clock: Clock::set(began()),
+        points: Points::none(),
+        settings: Settings { workers: 1, ..Settings::default() },
+        waits: false,
+    };
+    let house = House::start(options).await.unwrap();
+    let client = reqwest::Client::new();
+    let asked = async |path: &str, from: Option<&str>| {
+        let request = client.get(format!("http://{http}{path}"));
+        let request = from.into_iter().fold(request, |request, from| request.header("x-forwarded-for", from));
+        request.send().await.unwrap().status().as_u16()
+    };
+    for _ in 0..200 {
+        if client.get(format!("http://{http}/health/live")).send().await.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for (from, told) in [(None, true), (Some("198.51.100.7"), true), (Some("192.0.2.7"), false)] {
+        for path in ["/metrics", "/health/parts"] {
+            assert_eq!(asked(path, from).await, if told { 200 } else { 403 }, "{path} {from:?}");
+        }
+        for path in ["/health/live", "/health/ready"] {
+            assert_eq!(asked(path, from).await, 200, "{path} {from:?}");
+        }
+    }
+    house.stop(Duration::from_secs(5)).await;
+}

@@ -84,7 +84,7 @@ async fn an_office_delivers_by_xta_and_comes_for_its_quittung_through_kill_and_r
         list[at]["IsServiceAvailableValue"].clone()
     };
     assert_eq!(offered(&told[4], 0)["ServiceIsAvailable"], json!(true), "{}", told[4]);
-    assert_eq!(offered(&told[4], 1)["ServiceIsAvailable"], json!(false));
+    assert_eq!(offered(&told[4], 1)["ServiceIsAvailable"], json!(false), "{}", told[4]);
     assert_eq!(offered(&told[5], 0)["ServiceIsAvailableUnknown"], json!(true), "of others nobody knows");
     assert_eq!(reason(&told[6]), "NoMatch");
 

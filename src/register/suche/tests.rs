@@ -9,7 +9,9 @@ type Change = fn(&mut Kind, &mut Mutter);
 /// The places of the tests.
 fn orte() -> Gemeinden {
     let mut orte = Gemeinden::default();
-    for (ars, name) in [("040110000000", "BREMEN"), ("020000000000", "HAMBURG")] {
+    for (ars, name) in
+        [("040110000000", "BREMEN"), ("040120000000", "BREMERHAVEN"), ("020000000000", "HAMBURG")]
+    {
         orte.add(name.to_owned(), ars);
     }
     orte
@@ -59,6 +61,24 @@ fn every_difference_has_its_level() {
         ("second given name missing", |k, _| k.namen[0].vornamen = Some("Lía".into()), same, Aehnlich),
         ("given names turned", |k, _| k.namen[0].vornamen = Some("Marie Lía".into()), same, Aehnlich),
         ("hyphen for space", |k, _| k.namen[0].vornamen = Some("Lia-Marie".into()), same, Aehnlich),
+        (
+            "another Gemeinde beside the same key asked",
+            |k, _| k.geburtsort = Some("Bremerhaven".into()),
+            same,
+            Aehnlich,
+        ),
+        (
+            "another Gemeinde beside the same key stored",
+            same,
+            |k, _| k.geburtsort = Some("Bremerhaven".into()),
+            Aehnlich,
+        ),
+        (
+            "a part of the place that no table knows",
+            |k, _| k.geburtsort = Some("Bremen-Neu".into()),
+            same,
+            Genau,
+        ),
         ("more spaces", |k, _| k.namen[0].vornamen = Some(" Lia   Marie ".into()), same, Genau),
         ("no given name asked", |k, _| k.namen[0].vornamen = None, same, Aehnlich),
         ("no given name stored", same, |k, _| k.namen[0].vornamen = None, Aehnlich),

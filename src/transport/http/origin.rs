@@ -14,10 +14,10 @@ pub fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
-/// Whether an address is one of these proxies.
-pub fn is_proxy(proxies: &[IpNet], address: IpAddr) -> bool {
+/// Whether an address lies in one of these networks.
+pub fn is_of(networks: &[IpNet], address: IpAddr) -> bool {
     let address = address.to_canonical();
-    proxies.iter().any(|net| net.contains(&address))
+    networks.iter().any(|net| net.contains(&address))
 }
 
 /// The address that a request comes from: read from the right, because only what a named proxy added can be believed.
@@ -26,7 +26,7 @@ pub fn of_request(proxies: &[IpNet], connection: IpAddr, headers: &HeaderMap) ->
     let lines: Vec<&str> =
         headers.get_all(FORWARDED_FOR).iter().map(|line| line.to_str().unwrap_or_default()).collect();
     for said in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-        if !is_proxy(proxies, known) {
+        if !is_of(proxies, known) {
             break;
         }
         let Some(said) = address(said.trim()) else { break };

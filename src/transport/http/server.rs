@@ -56,12 +56,21 @@ const BREATH: Duration = Duration::from_millis(100);
 pub struct Peer {
     /// The address of the connection.
     pub address: SocketAddr,
+    /// Whether that is an address of this machine.
+    pub from_here: bool,
     /// The certificate it showed, if our authorities vouched for it.
     pub shown: Option<Arc<Shown>>,
     /// True when they no longer do, or it is no longer valid.
     pub lapsed: bool,
     /// Its place.
     pub place: Arc<Place>,
+}
+
+/// Who asks, for what is served beside the routes.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    /// Whether the request comes from where operators ask: this machine, or a network that the connection names.
+    pub operator: bool,
 }
 
 /// What a listener serves.
@@ -78,6 +87,8 @@ pub struct Terms {
     pub bounds: Bounds,
     /// Whose connections speak for many.
     pub proxies: Vec<IpNet>,
+    /// From where operators ask, besides this machine.
+    pub operators: Vec<IpNet>,
     /// How long a client may keep us waiting.
     pub patience: Duration,
     /// How long begun requests may take once the listener is stopped.
@@ -90,6 +101,8 @@ pub struct Terms {
 struct Listener {
     tls: Option<Arc<ServerTls>>,
     served: Served,
+    proxies: Vec<IpNet>,
+    operators: Vec<IpNet>,
     builder: Builder<TokioExecutor>,
     /// For connections of the reserve.
     probes: Builder<TokioExecutor>,
@@ -111,13 +124,15 @@ pub async fn serve(
     clock: Clock,
     stop: &Stop,
 ) -> Duration {
-    let Terms { bounds, proxies, patience, grace, leaving } = terms;
+    let Terms { bounds, proxies, operators, patience, grace, leaving } = terms;
     let places = Places::new(bounds);
     let over = CancellationToken::new();
     let _over = over.clone().drop_guard();
     let this = Arc::new(Listener {
         tls,
         served,
+        proxies,
+        operators,
         builder: builder(patience, STREAMS),
         probes: builder(patience, STREAMS_OF_PROBE),
         patience,
@@ -135,7 +150,7 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, address)) => {
-                let by_proxy = origin::is_proxy(&proxies, address.ip());
+                let by_proxy = origin::is_of(&this.proxies, address.ip());
                 let place = match this.leaving.is_cancelled() {
                     true => places.take_reserved(),
                     false => places.take(address.ip(), by_proxy),
@@ -199,6 +214,8 @@ impl Listener {
     async fn talk(self: Arc<Self>, stream: TcpStream, address: SocketAddr, place: Place) {
         let life = place.life().clone();
         let ops_only = place.ops_only();
+        let from_here =
+            stream.local_addr().is_ok_and(|own| own.ip().to_canonical() == address.ip().to_canonical());
         let shaken = tokio::select! {
             shaken = self.shake(stream) => shaken,
             () = life.is_cut() => return,
@@ -210,7 +227,8 @@ impl Listener {
             Either::Left(_) => false,
             Either::Right(tls) => tls.get_ref().1.alpn_protocol() == Some(&b"h2"[..]),
         };
-        let peer = Peer { address, shown: shown.map(Arc::new), lapsed: false, place: Arc::new(place) };
+        let shown = shown.map(Arc::new);
+        let peer = Peer { address, from_here, shown, lapsed: false, place: Arc::new(place) };
         let answer = service_fn(|request| self.clone().answer(request, peer.clone()));
         let stream = Guarded::new(stream, life.clone(), self.patience, agreed_on_http2);
         let builder = if ops_only { &self.probes } else { &self.builder };
@@ -290,6 +308,10 @@ impl Listener {
             Problem::Unreadable("Eine Anfrage mit HTTP/1.1 braucht genau einen Kopf Host.").response(id())
         } else {
             let mut request = request.map(Body::new);
+            let from = origin::of_request(&self.proxies, peer.address.ip(), request.headers());
+            let near = peer.from_here && from == peer.address.ip().to_canonical();
+            let operator = near || from.is_loopback() || origin::is_of(&self.operators, from);
+            request.extensions_mut().insert(Caller { operator });
             request.extensions_mut().insert(peer);
             let Ok(response) = app.clone().oneshot(request).await;
             response
@@ -373,6 +395,7 @@ mod tests {
         let terms = Terms {
             bounds,
             proxies: Vec::new(),
+            operators: Vec::new(),
             patience: Duration::from_secs(30),
             grace: GRACE,
             leaving: Stop::new(),

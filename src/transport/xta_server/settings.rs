@@ -238,6 +238,7 @@ impl Settings {
             trusted_proxies: self.trusted_proxies.clone(),
             read_timeout: self.read_timeout,
             ops: false,
+            ops_from: Vec::new(),
         }
     }
 
