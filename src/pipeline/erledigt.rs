@@ -150,12 +150,14 @@ impl Erledigt {
         let own = |one: &Objection| {
             one.closed.is_none() && self.tafeln.aemter.gehoert(&one.amt, &message.sender.id, am)
         };
-        // A notice that no connected office owns is nobody's; which office dealt with it the Aktenzeichen says. That of a court, a task of a
-        // change of persons, and what shares its id with one, are also ended in the name of their office.
+        // A notice that no connected office owns is nobody's; which office dealt with it the Aktenzeichen says. What is listed for its
+        // office, and what shares its id with a change of persons, is also ended in that office's name.
         let task = vorgang.filter(|vorgang| {
             let open = vorgang.state.open() && vorgang.akte.art == hinweis::ENTRY.word;
             let by_persons = !hinweis::closable(&self.tafeln.aemter, &self.reach, &vorgang.owner, now);
-            let listed = vorgang.akte.rueckmeldung.is_some() || of_change(vorgang) || !tasks.is_empty();
+            let lists = |one: &Objection| one.closed.is_none() && Some(one.delivery) == vorgang.akte.nummer;
+            let owed = vorgang.akte.rueckmeldung.is_some() || of_change(vorgang) || !tasks.is_empty();
+            let listed = owed || found.iter().any(lists);
             let own = || self.tafeln.aemter.gehoert(&vorgang.owner, &message.sender.id, am);
             open && (by_persons || (listed && own()))
         });
@@ -301,14 +303,13 @@ fn of_change(vorgang: &Vorgang) -> bool {
 }
 
 /// The ids under which a notice stands against answers: ours of its delivery or task, and that of a court its own.
-fn deliveries(vorgang: &Vorgang) -> impl Iterator<Item = Uuid> + use<> {
+pub fn deliveries(vorgang: &Vorgang) -> impl Iterator<Item = Uuid> + use<> {
     let owed = vorgang.akte.rueckmeldung.as_ref();
-    let ours = vorgang.akte.nummer.filter(|_| owed.is_some() || of_change(vorgang));
-    ours.into_iter().chain(owed.and_then(|owed| Uuid::try_parse(owed.uuid.trim()).ok()))
+    vorgang.akte.nummer.into_iter().chain(owed.and_then(|owed| Uuid::try_parse(owed.uuid.trim()).ok()))
 }
 
 /// The key of the notice that an entry under our id of its delivery leads to.
-fn leads_to_notice(vorgang: &Vorgang) -> Option<SearchKey> {
+pub fn leads_to_notice(vorgang: &Vorgang) -> Option<SearchKey> {
     let uuid = vorgang.akte.transaktionsid.as_deref().filter(|_| vorgang.akte.art == ALIAS)?;
     Some(keys::hinweis(uuid))
 }
@@ -514,6 +515,24 @@ mod tests {
         assert!(kept.akte.unter.is_empty() && kept.state == VorgangState::Zugestellt);
         notice(TWO.replace("42", "43").as_str(), &mut world);
         assert_eq!(open(&world), 1, "a later notice opens it again");
+    }
+
+    #[test]
+    fn what_lists_a_notice_ends_with_it_under_its_id_and_ours() {
+        for named in [ONE, TWO] {
+            let mut world = World::new();
+            notice(ONE, &mut world);
+            let own = world.get_mut(&GuardKey(keys::hinweis(ONE))).unwrap();
+            own.akte.nummer = Some(TWO.parse().unwrap());
+            let mut alias = crate::pipeline::alias::alias(own);
+            alias.akte.transaktionsid = Some(ONE.into());
+            world.insert(GuardKey(keys::hinweis(TWO)), alias);
+            let (outcome, message) = said("erledigt", named, &mut world);
+            assert_eq!(outcome, Ok(()), "{named}");
+            let which = Which::Delivery(TWO.parse().unwrap());
+            assert_eq!(message.effects.objections, [ObjectionChange::Close { which, by: ENTRY.word }]);
+            assert_eq!(open(&world), 0);
+        }
     }
 
     /// A notice of a court, whose sender awaits an answer, with the entry under our id of its delivery.
@@ -837,13 +856,30 @@ mod tests {
             release(ONE, "anna", std::slice::from_ref(&signed), &mut world),
             Err("dieselbe-person".into())
         );
-        assert_eq!(release(ONE, "bert", std::slice::from_ref(&signed), &mut world), Ok(1));
+        assert_eq!(release(ONE, "bert", std::slice::from_ref(&signed), &mut world), Ok(2));
         assert_eq!(open(&world), 1, "the other notice stays open");
         assert_eq!(world[&GuardKey(keys::hinweis(ONE))].state, VorgangState::Zugestellt);
-        let over = Objection { closed: Some((message().now(), "freigabe".into())), ..signed };
+        let over = Objection { closed: Some((message().now(), "freigabe".into())), ..signed.clone() };
         assert_eq!(release(ONE, "carl", &[over], &mut world), Err("lieferung-unbekannt".into()));
-        // One that an office owns is its own to close.
+        // One that an office owns and that an earlier program did not list is its own to close.
         assert_eq!(release(TWO, "anna", &[], &mut world), Err("lieferung-unbekannt".into()));
+        // One that is listed for it is ended in its name, and in no other one's.
+        let for_office = |one: &Objection| Objection {
+            amt: "jugendamt-bremen".into(),
+            delivery: TWO.parse().unwrap(),
+            why: Why::Parked,
+            made: crate::register::objection::MADE_OF_NOTICE,
+            ..one.clone()
+        };
+        assert_eq!(release(TWO, "anna", &[for_office(&listed)], &mut world), Ok(1));
+        assert_eq!(open(&world), 1, "one person alone ends nothing");
+        world.get_mut(&GuardKey(keys::hinweis(TWO))).unwrap().owner = "jugendamt-hamburg".into();
+        let of_other = Objection { amt: "jugendamt-hamburg".into(), ..for_office(&signed) };
+        let foreign = release(TWO, "bert", &[of_other], &mut world);
+        assert_eq!(foreign, Err("lieferung-unbekannt".into()));
+        world.get_mut(&GuardKey(keys::hinweis(TWO))).unwrap().owner = "jugendamt-bremen".into();
+        assert_eq!(release(TWO, "bert", &[for_office(&signed)], &mut world), Ok(2));
+        assert_eq!(open(&world), 0);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
 use crate::pipeline::alias::ALIAS;
-use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
+use crate::pipeline::{notice, settings};
 use crate::register::aemter::{Aemter, tag};
 use crate::register::fristen::satz_endet;
 use crate::register::keys::{self, SearchKey};
@@ -105,8 +105,18 @@ impl Step for Hinweis {
         let under = under.into_iter().map(|key| (key, vec![offen])).collect();
         let changes = opened(message, 1, under)?;
         message.effects.vorgaenge.extend(changes);
-        let closable = closable(&self.tafeln.aemter, &self.reach, &change.vorgang.owner, message.now());
-        if let (false, Ok(notice)) = (closable, Uuid::try_parse(uuid.trim())) {
+        let owner = change.vorgang.owner.clone();
+        if closable(&self.tafeln.aemter, &self.reach, &owner, message.now()) {
+            // The daily list names it by our id of it.
+            let ours = message.envelope.head.id;
+            let alias = notice::leads_to(message, &change.vorgang, &ours.to_string(), &uuid);
+            message.effects.vorgaenge.push(alias);
+            let named = (ours, message.derived_id(ENTRY.word));
+            // It stands against answers by its Vorgang, under no key besides.
+            let opening = notice::opening(message, &self.tafeln.gemeinden, (&owner, Why::Parked), named, &[]);
+            let ends = message.record.kind.as_ref().and_then(satz_endet);
+            notice::open(message, Opening { ends, ..opening }, true);
+        } else if let Ok(notice) = Uuid::try_parse(uuid.trim()) {
             let opening = unowned(message, notice);
             message.effects.objections.push(ObjectionChange::Open(Box::new(opening)));
         }
@@ -268,6 +278,34 @@ mod tests {
             assert_eq!(step.apply(&mut message, &mut bench()), Ok(Flow::Next));
             assert_eq!(message.vorgang.unwrap().vorgang.owner, owner, "{ort} {ars:?} {staat:?}");
         }
+    }
+
+    #[test]
+    fn an_open_notice_is_listed_for_its_office_and_stands_by_its_vorgang_alone() {
+        let mut tafeln = Tafeln::default();
+        let gebiete = vec![Gebiet { ars: "04".into(), von: None, bis: None }];
+        tafeln.aemter.aemter = vec![Amt { id: "jugendamt-bremen".into(), gebiete, ..Amt::default() }];
+        tafeln.gemeinden.add(falten("Bremen"), "040110000000");
+        let tafeln = Arc::new(tafeln);
+        let step = building(|building| {
+            let reach = building.reach.clone();
+            build(&json!({}), &Building { tafeln, reach, addressees: Vec::new(), ..*building })
+        })
+        .unwrap();
+        let mut message = notice(true);
+        let flow =
+            answering(&mut message, |message| step.apply(message, &mut bench()), |_| Fact::Vorgang(None));
+        assert_eq!(flow, Ok(Flow::Next));
+        let [ObjectionChange::Open(listed)] = message.effects.objections.as_slice() else { panic!() };
+        assert_eq!((listed.why, listed.amt.as_str()), (Why::Parked, "jugendamt-bremen"));
+        assert_eq!(listed.delivery, message.envelope.head.id, "our id, as a court's is named");
+        assert_eq!(listed.made, objection::MADE_OF_NOTICE, "its task alone ends it");
+        assert!(listed.under.is_empty() && listed.about.is_empty() && listed.ends.is_some());
+        assert_eq!(message.effects.timers.len(), 1, "the office is told with its daily list");
+        let by_id = keys::hinweis(&message.envelope.head.id.to_string());
+        let alias = message.effects.vorgaenge.iter().find(|change| change.key == by_id).unwrap();
+        let uuid = message.record.kopf.nachrichten_uuid.as_str();
+        assert_eq!(alias.vorgang.akte.transaktionsid.as_deref(), Some(uuid));
     }
 
     #[test]

@@ -214,7 +214,7 @@ pub struct Released {
 }
 
 impl Objection {
-    /// Whether it is the notice of a court or notary, which stands until its task ends; see [`MADE_OF_NOTICE`].
+    /// Whether it stands until a word ends it, as the notice of another authority does; see [`MADE_OF_NOTICE`].
     pub fn of_notice(&self) -> bool {
         self.made.as_second() == MADE_OF_NOTICE.as_second()
     }
