@@ -553,7 +553,7 @@ pub fn print(report: &Report, out: &mut Output) -> std::io::Result<()> {
 mod tests {
     use super::*;
     use crate::cli::output::tests::Printed;
-    use crate::register::objection::MOST;
+    use crate::register::objection::{MADE_OF_NOTICE, MOST};
 
     fn at(text: &str) -> Timestamp {
         format!("2026-11-21T{text}Z").parse().unwrap()
@@ -663,6 +663,15 @@ mod tests {
         assert!(items[0].next.contains("lieferung freigeben") && items[0].what.contains("blockiert"));
         assert!(of_office("jugendamt-bremen", &[]).is_empty());
         assert!(items.iter().all(|item| item.cause.is_none()));
+        let late = |why| Objection { made: MADE_OF_NOTICE, ..one(why, "09:00:00") };
+        for why in [Why::Rejected, Why::Quarantined, Why::Waiting] {
+            let items = of_office("jugendamt-bremen", &[late(why)]);
+            assert!(items[0].what.contains("früheren Jugendamts") && items[0].next.contains("`erledigt`"));
+        }
+        let told: Vec<_> =
+            Why::ALL.iter().filter(|why| **why != Why::Unowned).map(|why| late(*why)).collect();
+        let counted: u64 = of_office("jugendamt-bremen", &told).iter().map(|item| item.count).sum();
+        assert_eq!(counted, told.len() as u64, "each of them stands in one line");
         let many = of_office("jugendamt-bremen", &vec![one(Why::Rejected, "11:00:00"); MOST]);
         assert!(many[0].cause.as_ref().unwrap().contains("there may be more"));
     }

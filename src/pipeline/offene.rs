@@ -135,6 +135,12 @@ fn told(one: &Objection) -> Value {
             "Die Mitteilung eines Gerichts oder Notars sagt zu wenig; bis sie beendet ist, wird aus Ihrem Register nichts automatisch beauskunftet. \
              Ging sie an Sie, melden Sie diese Kennung bitte als erledigt oder abgelehnt; sonst klärt der Betrieb, wessen sie ist.",
         ),
+        // Made while another office kept the register: a delivery of this one is later than nothing of it, and does not end it.
+        Why::Rejected | Why::Quarantined | Why::Waiting if one.of_notice() => (
+            "späte Lieferung des früheren Jugendamts",
+            "Das Jugendamt, das Ihr Register zuvor führte, hat diese Nachricht erst nach der Übergabe eingeliefert; sie blieb ohne Wirkung. \
+             Bitte klären Sie mit ihm, ob in Ihrem Register etwas fehlt, und melden Sie diese Kennung dann als erledigt; eine neue Lieferung allein beendet sie nicht.",
+        ),
         Why::Rejected => (
             "abgewiesen",
             "Bitte liefern Sie den Registersatz richtig neu oder melden Sie diese Kennung als erledigt.",
@@ -177,6 +183,7 @@ fn told(one: &Objection) -> Value {
 mod tests {
     use super::*;
     use crate::pipeline::testing::{answering, bench, building, message};
+    use crate::register::objection::MADE_OF_NOTICE;
     use crate::register::record::Registermeldung;
 
     fn run(found: Vec<Objection>) -> Message {
@@ -220,6 +227,16 @@ mod tests {
         assert_eq!(due, "2026-11-22T06:00:00+01:00".parse().unwrap());
         assert_eq!(message.effects.objections.len(), 1, "the hint is told once");
         assert_eq!(message.vorgang.unwrap().vorgang.owner, "jugendamt-bremen");
+    }
+
+    #[test]
+    fn what_the_office_before_delivered_late_only_a_word_ends() {
+        for why in [Why::Rejected, Why::Quarantined, Why::Waiting] {
+            let message = run(vec![Objection { made: MADE_OF_NOTICE, ..one(why) }]);
+            let list: Value = serde_json::from_slice(&message.built["liste"].body).unwrap();
+            let way = list["lieferungen"][0]["weg"].as_str().unwrap();
+            assert!(way.contains("diese Kennung dann als erledigt") && !way.contains("oder"), "{way}");
+        }
     }
 
     #[test]

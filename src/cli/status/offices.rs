@@ -58,6 +58,14 @@ pub fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
         ),
         |one| one.why == Why::Parked && one.of_notice(),
     );
+    let late = item(
+        format!("{office}, späte Lieferungen des früheren Jugendamts (Q)"),
+        Whose::Sender,
+        format!(
+            "the office clears it with the office before and says `erledigt`; else two persons with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt {office} --aktenzeichen … --reason …` (`lieferung list`)"
+        ),
+        |one| matches!(one.why, Why::Rejected | Why::Quarantined | Why::Waiting) && one.of_notice(),
+    );
     let open = item(
         format!("{office}, Lieferungen ohne Wirkung"),
         Whose::Sender,
@@ -72,5 +80,5 @@ pub fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
         "nothing; the office is told in its daily list".to_owned(),
         |one| one.why == Why::Foreign,
     );
-    [blocked, unclear, open, notices, hints].into_iter().flatten().collect()
+    [blocked, unclear, open, notices, late, hints].into_iter().flatten().collect()
 }
