@@ -312,7 +312,7 @@ async fn vorgaenge(store: &dyn Store, now: Timestamp) -> Result<(Vec<String>, Ve
         reason: "route test".to_owned(),
         now,
     };
-    let all = store.vorgaenge(view).await?;
+    let all = store.vorgaenge(view, None).await?;
     let word = |state| serde_json::to_value(state).ok().and_then(|state| state.as_str().map(str::to_owned));
     let mut states: Vec<String> =
         all.iter().filter(|v| v.akte.art != ALIAS).filter_map(|v| word(v.state)).collect();

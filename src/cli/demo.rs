@@ -229,7 +229,7 @@ async fn answers(store: &dyn Store, clock: &Clock) -> Result<BTreeMap<String, u6
         now: clock.now(),
     };
     let mut answers = BTreeMap::new();
-    for fall in store.vorgaenge(view).await?.iter().filter_map(|vorgang| vorgang.akte.fall) {
+    for fall in store.vorgaenge(view, None).await?.iter().filter_map(|vorgang| vorgang.akte.fall) {
         *answers.entry(letter(fall)).or_default() += 1;
     }
     Ok(answers)

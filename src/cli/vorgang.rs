@@ -127,8 +127,8 @@ async fn shown(
     let scope = mandant.clone().map_or(Scope::Operator, Scope::Mandant);
     let with_letter = mandant.is_some();
     let view = View { scope, limit, person: person::acting(), reason: reason.to_owned(), now: clock.now() };
-    let all = store.vorgaenge(view).await?;
-    Ok(all.iter().filter(|one| one.akte.art != ALIAS).map(|one| show(one, with_letter)).collect())
+    let all = store.vorgaenge(view, Some(ALIAS)).await?;
+    Ok(all.iter().map(|one| show(one, with_letter)).collect())
 }
 
 fn show(vorgang: &Vorgang, with_letter: bool) -> Shown {

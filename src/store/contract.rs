@@ -412,6 +412,9 @@ pub struct Breaker {
     pub open_until: Option<Timestamp>,
 }
 
+/// Rows of one page where not every row counts.
+pub const PAGE: usize = 1000;
+
 /// Who reads what is not for everybody, and why: written to the Abrufprotokoll with what was read (rules.md 8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
@@ -551,8 +554,9 @@ pub trait Store:
         reason: &str,
         now: Timestamp,
     ) -> Result<Option<Envelope>, StoreError>;
-    /// Vorgänge of a scope with their restricted records, newest first; the view is written to the Abrufprotokoll.
-    async fn vorgaenge(&self, view: View) -> Result<Vec<Vorgang>, StoreError>;
+    /// Vorgänge of a scope with their restricted records, newest first, but for those of the art `without`: the limit counts what is given
+    /// back. The view is written to the Abrufprotokoll.
+    async fn vorgaenge(&self, view: View, without: Option<&'static str>) -> Result<Vec<Vorgang>, StoreError>;
     /// Registersätze of a scope in the order in which they came, from the one after `after`; the view is written to the
     /// Abrufprotokoll.
     async fn registersaetze(&self, view: View, after: Option<Uuid>) -> Result<Vec<Stored>, StoreError>;

@@ -356,7 +356,7 @@ async fn asked(letter: &str, name: &str, logged: &Lines) -> Outside {
         reason: "test".into(),
         now: clock.now(),
     };
-    let faelle = store.vorgaenge(view).await.unwrap();
+    let faelle = store.vorgaenge(view, None).await.unwrap();
     let faelle: Vec<String> =
         faelle.iter().filter_map(|vorgang| vorgang.akte.fall.map(|fall| format!("{fall:?}"))).collect();
     assert!(faelle.iter().all(|fall| fall == letter) && !faelle.is_empty(), "{letter}: {faelle:?}");

@@ -2,10 +2,11 @@
 //! Every reading is written to the Abrufprotokoll in the same transaction, and the scope holds twice.
 
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::effects::{Stored as StoredRecord, Vorgang};
-use crate::store::contract::View;
+use crate::store::contract::{PAGE, View};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::commit::tag;
 use crate::store::postgres::pool::{Tx, narrow_to, rows, transact};
@@ -15,25 +16,34 @@ use crate::store::sealing::content::Owner;
 use crate::store::sealing::shown::{self, lost_record};
 use crate::store::sealing::values::{Stored, limit, narrow};
 
-/// Vorgänge of a scope, newest first; the view is protocolled.
-pub async fn vorgaenge(base: &Base, view: &View) -> Stored<Vec<Vorgang>> {
+/// Vorgänge of a scope, newest first, but for those of the art `without`, which only its sealed record tells: so page by page until
+/// there are enough. The view is protocolled.
+pub async fn vorgaenge(base: &Base, view: &View, without: Option<&str>) -> Stored<Vec<Vorgang>> {
     let (mandant, partner) = narrow(&view.scope);
     let place = (house::own(base, &view.person).await?, base.month(view.now).await?);
     transact!(base.db, tx => async {
-        narrow_to(&tx, &view.scope).await?;
-        let found = rows(&tx, sql!("vorgang_list"), &[&mandant, &partner, &limit(view.limit)]).await?;
-        tx.batch_execute("SET LOCAL ROLE NONE").await.map_err(trouble)?;
-        let numbers = found.iter().map(|r| get(r, 5)).collect::<Stored<Vec<i64>>>()?;
-        let mut contents = blob::read(&tx, &numbers, false).await?;
-        let mut vorgaenge = Vec::with_capacity(found.len());
-        for (r, nr) in found.iter().zip(numbers) {
-            let key = tag(get(r, 0)?)?;
-            let opened = match contents.remove(&nr) {
-                Some(closed) => base.keyring.open_one(&tx, Owner::of_key("vorgang", &key), closed).await?,
-                None => None,
-            };
-            let row = (get(r, 1)?, get(r, 2)?, get(r, 3)?, get(r, 4)?);
-            vorgaenge.push(shown::vorgang(row, opened)?);
+        let (mut vorgaenge, mut before) = (Vec::new(), None::<i64>);
+        while vorgaenge.len() < view.limit {
+            narrow_to(&tx, &view.scope).await?;
+            let values: &[&(dyn ToSql + Sync)] = &[&mandant, &partner, &limit(PAGE.min(view.limit)), &before];
+            let found = rows(&tx, sql!("vorgang_list"), values).await?;
+            tx.batch_execute("SET LOCAL ROLE NONE").await.map_err(trouble)?;
+            let numbers = found.iter().map(|r| get(r, 5)).collect::<Stored<Vec<i64>>>()?;
+            let Some(last) = numbers.last() else { break };
+            before = Some(*last);
+            let mut contents = blob::read(&tx, &numbers, false).await?;
+            for (r, nr) in found.iter().zip(numbers) {
+                let key = tag(get(r, 0)?)?;
+                let opened = match contents.remove(&nr) {
+                    Some(closed) => base.keyring.open_one(&tx, Owner::of_key("vorgang", &key), closed).await?,
+                    None => None,
+                };
+                let row = (get(r, 1)?, get(r, 2)?, get(r, 3)?, get(r, 4)?);
+                let one = shown::vorgang(row, opened)?;
+                if vorgaenge.len() < view.limit && without != Some(one.akte.art.as_str()) {
+                    vorgaenge.push(one);
+                }
+            }
         }
         let ids: Vec<Uuid> = vorgaenge.iter().map(|vorgang| vorgang.id).collect();
         house::protocol(base, &tx, place, view, "vorgaenge", &ids).await?;

@@ -343,9 +343,9 @@ impl Store for PostgresStore {
         list::original(&self.base, scope, id, (person, reason), now).await
     }
 
-    async fn vorgaenge(&self, view: View) -> Result<Vec<Vorgang>, StoreError> {
+    async fn vorgaenge(&self, view: View, without: Option<&'static str>) -> Result<Vec<Vorgang>, StoreError> {
         self.watch()?;
-        register::vorgaenge(&self.base, &view).await
+        register::vorgaenge(&self.base, &view, without).await
     }
 
     async fn registersaetze(&self, view: View, after: Option<Uuid>) -> Result<Vec<StoredRecord>, StoreError> {

@@ -8,7 +8,7 @@ use crate::effects::{Stored as StoredRecord, Vorgang};
 use crate::envelope::Stage;
 use crate::register::bestand::Bestand;
 use crate::seal::index::Tag;
-use crate::store::contract::View;
+use crate::store::contract::{PAGE, View};
 use crate::store::sealing::content::{Fresh, Opened, Owner, from_json};
 use crate::store::sealing::keys::SubjectKey;
 use crate::store::sealing::prepare::Work;
@@ -110,21 +110,36 @@ pub fn put_bestand(scene: &Scene<'_>, work: &Work, stamp: i64, key: &Tag, conten
     scene.run(sql!("bestand_put"), values).map(drop)
 }
 
-/// Vorgänge of a scope, newest first; the view is protocolled.
-pub fn vorgaenge(scene: &mut Scene<'_>, stage: Stage, view: &View) -> Stored<Vec<Vorgang>> {
+/// Vorgänge of a scope, newest first, but for those of the art `without`, which only its sealed record tells: so page by page until
+/// there are enough. The view is protocolled.
+pub fn vorgaenge(
+    scene: &mut Scene<'_>,
+    stage: Stage,
+    view: &View,
+    without: Option<&str>,
+) -> Stored<Vec<Vorgang>> {
     let (mandant, partner) = narrow(&view.scope);
-    let rows: Vec<(Tag, VorgangRow)> = {
-        let mut list = scene.connection.prepare_cached(sql!("vorgang_list")).map_err(trouble)?;
-        list.query_map(params![mandant, partner, limit(view.limit)], |r| {
-            let row = (uuid(r.get(1)?)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?);
-            Ok((r.get::<_, Tag>(0)?, row))
-        })
-        .and_then(Iterator::collect)
-        .map_err(trouble)?
-    };
-    let mut found = Vec::with_capacity(rows.len());
-    for (key, row) in rows {
-        found.push(opened(scene.connection, scene.keyring, &key, row)?);
+    let (mut found, mut before) = (Vec::new(), None::<i64>);
+    while found.len() < view.limit {
+        let page: Vec<(i64, Tag, VorgangRow)> = {
+            let mut list = scene.connection.prepare_cached(sql!("vorgang_list")).map_err(trouble)?;
+            list.query_map(params![mandant, partner, limit(PAGE.min(view.limit)), before], |r| {
+                let row = (uuid(r.get(1)?)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?);
+                Ok((r.get(8)?, r.get::<_, Tag>(0)?, row))
+            })
+            .and_then(Iterator::collect)
+            .map_err(trouble)?
+        };
+        if page.is_empty() {
+            break;
+        }
+        for (nr, key, row) in page {
+            before = Some(nr);
+            if found.len() < view.limit {
+                let one = opened(scene.connection, scene.keyring, &key, row)?;
+                found.extend(Some(one).filter(|one| without != Some(one.akte.art.as_str())));
+            }
+        }
     }
     let ids: Vec<Uuid> = found.iter().map(|vorgang| vorgang.id).collect();
     house::protocol(scene, stage, view, "vorgaenge", &ids)?;

@@ -462,9 +462,9 @@ impl Store for SqliteStore {
         self.write(move |scene| list::original(scene, &scope, id, &person, &reason, now)).await
     }
 
-    async fn vorgaenge(&self, view: View) -> Result<Vec<Vorgang>, StoreError> {
+    async fn vorgaenge(&self, view: View, without: Option<&'static str>) -> Result<Vec<Vorgang>, StoreError> {
         let stage = self.stage;
-        self.write(move |scene| register::vorgaenge(scene, stage, &view)).await
+        self.write(move |scene| register::vorgaenge(scene, stage, &view, without)).await
     }
 
     async fn registersaetze(&self, view: View, after: Option<Uuid>) -> Result<Vec<StoredRecord>, StoreError> {

@@ -141,7 +141,7 @@ impl Witnessed {
             reason: "probe".to_owned(),
             now: self.house.clock.now(),
         };
-        let all = self.house.store.vorgaenge(view).await.unwrap();
+        let all = self.house.store.vorgaenge(view, None).await.unwrap();
         all.iter().filter_map(|vorgang| Some((vorgang.akte.nummer?, vorgang.akte.fall?))).collect()
     }
 

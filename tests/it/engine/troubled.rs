@@ -293,8 +293,8 @@ impl Store for Troubled {
         self.inner.original(scope, id, person, reason, now).await
     }
 
-    async fn vorgaenge(&self, view: View) -> Result<Vec<Vorgang>, StoreError> {
-        self.inner.vorgaenge(view).await
+    async fn vorgaenge(&self, view: View, without: Option<&'static str>) -> Result<Vec<Vorgang>, StoreError> {
+        self.inner.vorgaenge(view, without).await
     }
 
     async fn registersaetze(&self, view: View, after: Option<Uuid>) -> Result<Vec<Stored>, StoreError> {

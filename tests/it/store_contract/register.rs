@@ -53,7 +53,28 @@ pub async fn akten_are_kept_with_their_vorgang(house: &dyn House) {
         (Scope::Mandant("b".into()), 0),
         (Scope::Partner { mandant: "a".into(), partner: "other".into() }, 0),
     ] {
-        assert_eq!(store.vorgaenge(view(scope.clone(), 10)).await.unwrap().len(), expected, "{scope:?}");
+        assert_eq!(
+            store.vorgaenge(view(scope.clone(), 10), None).await.unwrap().len(),
+            expected,
+            "{scope:?}"
+        );
+    }
+    // What only leads to it came later, and counts only where it is given back.
+    let mut entry = delivery("a", "p", "aliases");
+    for name in ["one", "two", "three"] {
+        entry.effects.guards.push(guard(name, 0));
+        let akte = Akte { art: "sendung".into(), ..Default::default() };
+        let alias = Vorgang { akte, ..vorgang(Fall::A, 0) };
+        entry.effects.vorgaenge.push(VorgangChange { key: key(name), vorgang: alias });
+    }
+    commit_one(&*store, entry).await;
+    for (limit, without, expected) in [
+        (1, Some("sendung"), &["antrag"][..]),
+        (2, None, &["sendung"; 2]),
+        (9, Some("antrag"), &["sendung"; 3]),
+    ] {
+        let found = store.vorgaenge(view(Scope::Operator, limit), without).await.unwrap();
+        assert!(found.iter().map(|one| one.akte.art.as_str()).eq(expected.iter().copied()), "{limit}");
     }
 }
 
