@@ -97,16 +97,27 @@ pub async fn order(
     said: &[(&str, Value)],
     out: &mut Output,
 ) -> Result<Exit, CliError> {
+    let asked = asked(global, clock, ordered, said, out)?;
+    let store = stage::write_store(global, out)?;
+    command::post(&*store, clock, &asked, &ordered.reason, ordered.patience.wait, out).await
+}
+
+/// The command that brings it to the running process.
+pub(super) fn asked(
+    global: &Global,
+    clock: &Clock,
+    ordered: &Ordered,
+    said: &[(&str, Value)],
+    out: &mut Output,
+) -> Result<Asked, CliError> {
     let fit = stage::compile(global, out)?;
     known(&fit, &ordered.jugendamt)?;
     let document = document(fit.compiled.stage.stage, clock, &ordered.jugendamt, said);
-    let asked = Asked::Deliver {
+    Ok(Asked::Deliver {
         binding: BINDING.to_owned(),
         partner: ordered.jugendamt.clone(),
         document: document.to_string(),
-    };
-    let store = stage::write_store(global, out)?;
-    command::post(&*store, clock, &asked, &ordered.reason, ordered.patience.wait, out).await
+    })
 }
 
 /// The registermeldung that says it, marked as a test where only tests are taken.

@@ -2,16 +2,21 @@
 //! orders that close it. Never shows what a delivery says: ids, reasons and times only.
 
 use serde_json::json;
+use uuid::Uuid;
 
 use super::args::Global;
 use super::args_register::LieferungCommand;
-use super::bestand::order;
+use super::bestand::{self, order};
 use super::exit::{CliError, Exit};
 use super::output::{Output, age, moment};
-use super::stage;
+use super::{command, stage};
 use crate::clock::Clock;
 use crate::effects::{Fact, Question};
+use crate::pipeline::erledigt::{deliveries, leads_to_notice};
+use crate::register::keys;
 use crate::register::objection::{MOST, Objection, SECOND_PERSON, Sought, Why};
+use crate::register::once::once;
+use crate::store::contract::Store;
 
 /// Runs a command of `lieferung`.
 pub async fn run(
@@ -27,9 +32,68 @@ pub async fn run(
         }
         LieferungCommand::Freigeben { id, ordered, aktenzeichen } => {
             let said = [("was", json!("freigabe")), ("id", json!(id)), ("aktenzeichen", json!(aktenzeichen))];
-            order(global, clock, ordered, &said, out).await
+            let asked = bestand::asked(global, clock, ordered, &said, out)?;
+            let store = stage::write_store(global, out)?;
+            let before = reached(&*store, *id).await?;
+            let ended =
+                command::carried(&*store, clock, &asked, &ordered.reason, ordered.patience.wait).await?;
+            if ended.done()
+                && let Some(meant) = meant(&before, &reached(&*store, *id).await?)
+            {
+                out.say(&meant)?;
+            }
+            ended.tell(out)
         }
     }
+}
+
+/// What an id of a delivery or a notice leads to, open or closed.
+async fn reached(store: &dyn Store, id: Uuid) -> Result<Vec<Objection>, CliError> {
+    let name = id.hyphenated().to_string();
+    let mut keys = vec![keys::hinweis(&name), keys::aenderung(&name)];
+    let mut ids = vec![id];
+    // What stands under the id itself may lead to one other place.
+    for _ in 0..2 {
+        let questions = std::mem::take(&mut keys).into_iter().map(Question::Vorgang).collect();
+        for answer in store.lookup(questions).await? {
+            let Fact::Vorgang(Some(found)) = answer.fact else { continue };
+            keys.extend(leads_to_notice(&found));
+            ids.extend(deliveries(&found).chain(found.akte.offen));
+        }
+    }
+    let questions = once(ids).into_iter().map(Sought::Delivery).map(Question::Objections).collect();
+    let answers = store.lookup(questions).await?.into_iter();
+    Ok(answers
+        .flat_map(|answer| match answer.fact {
+            Fact::Objections(found) => found,
+            _ => Vec::new(),
+        })
+        .collect())
+}
+
+/// What the word of a person did, by what stood there before it and stands there since; `None`: that does not tell.
+fn meant(before: &[Objection], after: &[Objection]) -> Option<String> {
+    let same = |one: &Objection, other: &Objection| (&one.amt, one.delivery) == (&other.amt, other.delivery);
+    let earlier = |one: &Objection| {
+        let stood = before.iter().find(|other| same(one, other));
+        stood.and_then(|stood| stood.released.clone())
+    };
+    let first = after.iter().filter(|one| one.closed.is_none() && one.released != earlier(one));
+    let first = first.filter_map(|one| Some((one.released.as_ref()?, earlier(one)))).next();
+    if let Some((word, earlier)) = first {
+        let stays = "a second person has to say the same, with the same Aktenzeichen, within 24 hours; until then it stays open";
+        return Some(match earlier.filter(|old| word.at.duration_since(old.at) <= SECOND_PERSON) {
+            Some(old) => format!(
+                "{} named another Aktenzeichen: that word no longer counts, and yours is the first one now; {stays}",
+                old.person
+            ),
+            None => stays.to_owned(),
+        });
+    }
+    let over = |one: &Objection| {
+        one.closed.is_some() && before.iter().any(|other| same(one, other) && other.closed.is_none())
+    };
+    after.iter().any(over).then(|| "two persons have said the same: it is ended".to_owned())
 }
 
 async fn list(
@@ -129,5 +193,51 @@ fn next(one: &Objection) -> &'static str {
         Why::Unowned => {
             "of a parked message mend the cause and replay (`parked show`); else find the office, hand it on, then two persons with its Aktenzeichen: `lieferung freigeben`, by any connected office (`--jugendamt`)"
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::register::objection::{MADE_OF_NOTICE, Released};
+
+    fn one(released: Option<(&str, &str, &str)>, closed: bool) -> Objection {
+        let at = |text: &str| format!("2026-11-21T{text}:00Z").parse().unwrap();
+        Objection {
+            amt: "jugendamt-bremen".into(),
+            delivery: Uuid::nil(),
+            why: Why::Parked,
+            message: "xpersonenstand.141010".into(),
+            made: MADE_OF_NOTICE,
+            since: at("08:00"),
+            closed: closed.then(|| (at("12:00"), "freigabe".to_owned())),
+            released: released.map(|(time, person, aktenzeichen)| Released {
+                at: at(time),
+                person: person.into(),
+                aktenzeichen: Some(aktenzeichen.into()),
+            }),
+        }
+    }
+
+    #[test]
+    fn who_releases_is_told_what_the_word_did() {
+        let (open, first) = (one(None, false), one(Some(("09:00", "anna", "51-1/26")), false));
+        let said = |before: &[&Objection], after: &Objection| {
+            let before: Vec<Objection> = before.iter().copied().cloned().collect();
+            meant(&before, std::slice::from_ref(after))
+        };
+        for before in [&[&open][..], &[]] {
+            let told = said(before, &first).unwrap();
+            assert!(told.starts_with("a second person") && told.ends_with("stays open"), "{told}");
+        }
+        let other = one(Some(("10:00", "bert", "51-2/26")), false);
+        let told = said(&[&first], &other).unwrap();
+        assert!(
+            told.starts_with("anna named another Aktenzeichen") && told.ends_with("stays open"),
+            "{told}"
+        );
+        let over = one(Some(("09:00", "anna", "51-1/26")), true);
+        assert_eq!(said(&[&first], &over).as_deref(), Some("two persons have said the same: it is ended"));
+        assert_eq!(said(&[&first], &first), None, "nothing is claimed that does not show");
     }
 }
