@@ -177,7 +177,7 @@ impl Vorgang {
             if !confirmed {
                 return Err(Trouble::Ours(format!(
                     "the answer of the office names another child or mother than was asked for{NEXT}a person of the office looks at \
-                     it; `drehscheibe vorgang bestaetigen {id} --jugendamt {}` sends it, nothing else does",
+                     it; `drehscheibe vorgang bestaetigen {id} --jugendamt {} --reason …` sends it, nothing else does",
                     message.sender.id
                 )));
             }

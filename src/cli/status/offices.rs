@@ -16,7 +16,7 @@ pub fn of_unowned(found: &[Objection]) -> Option<Item> {
         whose: Whose::Person,
         cause: of_more(found)
             .or_else(|| Some("the birthplace of each has no single office that is connected".to_owned())),
-        next: "replay what is parked (`parked list`); else find the office and hand it on, then two persons end it with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt …`, by any connected office (`lieferung list`)"
+        next: "replay what is parked (`parked list`); else find the office and hand it on, then two persons end it with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt … --aktenzeichen … --reason …`, by any connected office (`lieferung list`)"
             .to_owned(),
     })
 }
@@ -38,7 +38,7 @@ pub fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
         format!("{office}, Bestand blockiert (unlesbar)"),
         Whose::Person,
         format!(
-            "ask the office for a readable copy; else two persons with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt {office}` (`lieferung list`)"
+            "ask the office for a readable copy; else two persons with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt {office} --aktenzeichen … --reason …` (`lieferung list`)"
         ),
         |one| one.why == Why::Unreadable && !one.of_notice(),
     );
@@ -46,7 +46,7 @@ pub fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
         format!("{office}, Register blockiert (J) durch Mitteilungen, die zu wenig sagen"),
         Whose::Person,
         format!(
-            "the office that got it says `erledigt` (of a court's notice also `abgelehnt`); else two persons with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt {office}` (`lieferung list`)"
+            "the office that got it says `erledigt` (of a court's notice also `abgelehnt`); else two persons with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt {office} --aktenzeichen … --reason …` (`lieferung list`)"
         ),
         |one| one.why == Why::Unreadable && one.of_notice(),
     );
