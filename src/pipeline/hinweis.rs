@@ -26,7 +26,7 @@ const WORDS: &[&str] = &["offen", "keiner"];
 
 /// The row of the menu.
 pub const ENTRY: Entry = Entry {
-    word: "hinweis",
+    word: notice::ART,
     place: Place::Do,
     about: "Keeps what a notice says about custody as an open Vorgang around child and mother; never as an Eintragung.",
     schema: || json!({ "type": "object", "properties": {}, "additionalProperties": false }),

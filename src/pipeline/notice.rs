@@ -11,7 +11,7 @@ use crate::effects::{Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
 use crate::pipeline::alias::ALIAS;
 use crate::pipeline::authorise_area::may_own;
-use crate::pipeline::{hinweis, offene};
+use crate::pipeline::offene;
 use crate::register::aemter::{Amt, tag};
 use crate::register::fristen::satz_endet;
 use crate::register::gemeinden::Gemeinden;
@@ -22,6 +22,9 @@ use crate::register::record::{Kind, Mutter};
 use crate::register::tafeln::Tafeln;
 use crate::register::vorgang::Akte;
 use crate::rejection::{Fault, Rejection};
+
+/// The kind of the restricted record of every notice, whatever verb keeps it.
+pub const ART: &str = "hinweis";
 
 /// Of whom a notice speaks: a child and its mother, as far as each is known.
 pub type Paar<'a> = (Option<&'a Kind>, Mutter);
@@ -130,7 +133,7 @@ pub fn leads_to_tasks(message: &Message, before: Option<&Vorgang>, tasks: &[Uuid
 /// The record of a task: what whoever ends it has to know, and of the persons nothing but blind words.
 pub fn akte(message: &Message, nummer: Uuid, under: &[SearchKey]) -> Akte {
     Akte {
-        art: hinweis::ENTRY.word.to_owned(),
+        art: ART.to_owned(),
         partner: message.sender.id.clone(),
         nummer: Some(nummer),
         unter: keys::in_worten(under),

@@ -84,7 +84,12 @@ async fn an_office_delivers_by_xta_and_comes_for_its_quittung_through_kill_and_r
         list[at]["IsServiceAvailableValue"].clone()
     };
     assert_eq!(offered(&told[4], 0)["ServiceIsAvailable"], json!(true), "{}", told[4]);
-    assert_eq!(offered(&told[4], 1)["ServiceIsAvailable"], json!(false), "{}", told[4]);
+    // zeep leaves a `false` out where it is one of a choice; that we write it is judged by the schema.
+    let other = offered(&told[4], 1);
+    assert!(
+        other["ServiceIsAvailable"] != json!(true) && other["ServiceIsAvailableUnknown"].is_null(),
+        "{other}"
+    );
     assert_eq!(offered(&told[5], 0)["ServiceIsAvailableUnknown"], json!(true), "of others nobody knows");
     assert_eq!(reason(&told[6]), "NoMatch");
 

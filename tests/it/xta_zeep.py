@@ -83,7 +83,7 @@ def arguments(client, step):
     if do == "getMessage":
         return [], {"MsgSelector": {"MessageID": [step["id"]]}}, headers
     if do in ("getNextStatusList", "getNextMessage", "close"):
-        return [], {"MsgBoxRequestID": step.get("request", "1"), "LastMsgReceived": step.get("ids", [])}, headers
+        return [], {"MsgBoxRequestID": step.get("request", "1"), "LastMsgReceived": step.get("ids") or zeep.xsd.SkipValue}, headers
     return [], {}, headers
 
 

@@ -66,6 +66,7 @@ impl Jahr {
             let later = self.now() + SignedDuration::from_mins(20);
             return self.at(later, Event::Look);
         }
+        // A notice of others is on the list, too, and lies in the tray by itself: [`Self::noticed`] ends it.
         let mut took = false;
         if std::mem::take(&mut self.told_of_clock) && self.ahead > SignedDuration::from_hours(24) {
             self.ahead = SignedDuration::ZERO;
@@ -75,7 +76,7 @@ impl Jahr {
             Some(list) => list,
             None => self.listed().await,
         };
-        for one in listed {
+        for one in listed.into_iter().filter(|one| self.sent.contains_key(&one.id)).collect::<Vec<_>>() {
             took |= self.step(one).await;
             self.tick(40);
         }
@@ -84,7 +85,7 @@ impl Jahr {
             self.meldung().await;
         }
         self.noticed().await;
-        if self.listed().await.iter().any(|one| !self.sent[&one.id].early) {
+        if self.listed().await.iter().any(|one| self.sent.get(&one.id).is_some_and(|letter| !letter.early)) {
             self.look_soon();
         }
     }
