@@ -81,13 +81,15 @@ async fn shown(
     let (m, p) = told;
     let (states, none, most): (Vec<&str>, Option<Uuid>, i64) = (vec![], None, 1000);
     let (blind, destination) = (&[0u8; 16][..], "s:p");
+    let before: Option<i64> = None;
     let values: Vec<&(dyn ToSql + Sync)> = match name {
         "inbox_list" => vec![&m, &p, &states, &none, &most],
         "inbox_list_by_id" => vec![&m, &p, &states, &none, &most, &ids[0]],
         "inbox_list_by_transport" => vec![&m, &p, &states, &none, &most, &blind, &none],
         "inbox_original" | "follow_proof" => vec![&ids[0], &m, &p],
         "outbox_of_cause" => vec![&ids, &m, &p],
-        "outbox_held" | "vorgang_list" => vec![&m, &p, &most],
+        "outbox_held" => vec![&m, &p, &most],
+        "vorgang_list" => vec![&m, &p, &most, &before],
         "mirror_list" => vec![&m, &p, &none, &most],
         "figures_last_cause" | "figures_follow_cause" => vec![&m, &p, &destination],
         _ => vec![&m, &p],

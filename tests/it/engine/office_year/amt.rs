@@ -29,7 +29,9 @@ impl Jahr {
     /// What `lieferung list` shows.
     pub async fn listed(&self) -> Vec<Offen> {
         let found = self.objections(Sought::Open(AMT.to_owned())).await;
-        found.iter().map(|one| Offen { id: one.delivery, why: one.why }).collect()
+        // A notice of others lies in the tray by itself: [`Self::noticed`] ends it.
+        let own = found.iter().filter(|one| !one.of_notice());
+        own.map(|one| Offen { id: one.delivery, why: one.why }).collect()
     }
 
     pub async fn objections(&self, sought: Sought) -> Vec<Objection> {
@@ -66,7 +68,6 @@ impl Jahr {
             let later = self.now() + SignedDuration::from_mins(20);
             return self.at(later, Event::Look);
         }
-        // A notice of others is on the list, too, and lies in the tray by itself: [`Self::noticed`] ends it.
         let mut took = false;
         if std::mem::take(&mut self.told_of_clock) && self.ahead > SignedDuration::from_hours(24) {
             self.ahead = SignedDuration::ZERO;
@@ -76,7 +77,7 @@ impl Jahr {
             Some(list) => list,
             None => self.listed().await,
         };
-        for one in listed.into_iter().filter(|one| self.sent.contains_key(&one.id)).collect::<Vec<_>>() {
+        for one in listed {
             took |= self.step(one).await;
             self.tick(40);
         }
@@ -85,7 +86,7 @@ impl Jahr {
             self.meldung().await;
         }
         self.noticed().await;
-        if self.listed().await.iter().any(|one| self.sent.get(&one.id).is_some_and(|letter| !letter.early)) {
+        if self.listed().await.iter().any(|one| !self.sent[&one.id].early) {
             self.look_soon();
         }
     }

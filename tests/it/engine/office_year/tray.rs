@@ -40,8 +40,13 @@ impl Tray {
         let text = std::str::from_utf8(body).unwrap();
         if let Ok(letter) = serde_json::from_str::<Value>(text) {
             if letter["art"] == "offene-lieferungen" {
-                let listed = letter["lieferungen"].as_array().unwrap().iter().map(listed).collect();
-                self.lists.lock().unwrap().push(listed);
+                // A notice of others came by itself, too.
+                let own = |entry: &&Value| entry["grund"] != "Mitteilung";
+                let all = letter["lieferungen"].as_array().unwrap().iter();
+                let listed: Vec<Offen> = all.filter(own).map(listed).collect();
+                if !listed.is_empty() {
+                    self.lists.lock().unwrap().push(listed);
+                }
             }
         } else if text.contains("141010") {
             let (_, after) = text.split_once("<nachrichtenUUID>").unwrap();
