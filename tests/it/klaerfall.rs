@@ -443,7 +443,9 @@ async fn what_moves_for_which_office_is_told_to_operators_only() {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    for (from, told) in [(None, true), (Some("198.51.100.7"), true), (Some("192.0.2.7"), false)] {
+    for (from, told) in
+        [(None, true), (Some("198.51.100.7"), true), (Some("192.0.2.7"), false), (Some("unknown"), false)]
+    {
         for path in ["/metrics", "/health/parts"] {
             assert_eq!(asked(path, from).await, if told { 200 } else { 403 }, "{path} {from:?}");
         }

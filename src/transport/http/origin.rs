@@ -7,7 +7,8 @@ use ipnet::IpNet;
 
 use crate::transport::callback::address::literal;
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// What a proxy says of whom it asks for.
+pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// A network as it is written: `10.1.0.0/16`, `2001:db8::/48`, or one address.
 pub fn network(text: &str) -> Option<IpNet> {

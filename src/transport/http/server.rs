@@ -310,7 +310,11 @@ impl Listener {
             let mut request = request.map(Body::new);
             let from = origin::of_request(&self.proxies, peer.address.ip(), request.headers());
             let near = peer.from_here && from == peer.address.ip().to_canonical();
-            let operator = near || from.is_loopback() || origin::is_of(&self.operators, from);
+            // What a named proxy says and nobody can read is not that it asks for itself.
+            let unread = from == peer.address.ip().to_canonical()
+                && origin::is_of(&self.proxies, from)
+                && request.headers().contains_key(origin::FORWARDED_FOR);
+            let operator = !unread && (near || from.is_loopback() || origin::is_of(&self.operators, from));
             request.extensions_mut().insert(Caller { operator });
             request.extensions_mut().insert(peer);
             let Ok(response) = app.clone().oneshot(request).await;
