@@ -107,16 +107,6 @@ pub enum Question {
 }
 
 impl Question {
-    /// Whether this is the key that the answer's guard stands on.
-    pub fn stands_on(&self, key: &GuardKey) -> bool {
-        match self {
-            Question::Mirror(own) | Question::Offen(own) | Question::Objections(Sought::Under(own)) => {
-                key.0 == *own
-            }
-            _ => self.key() == *key,
-        }
-    }
-
     /// The key that the answer's guard stands on.
     pub fn key(&self) -> GuardKey {
         match self {

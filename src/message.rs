@@ -155,7 +155,7 @@ impl Message {
             && questions
                 .iter()
                 .zip(&self.answers)
-                .all(|(question, answer)| question.stands_on(&answer.guard.key))
+                .all(|(question, answer)| question.key() == answer.guard.key)
     }
 
     /// Keeps the Vorgang of this message as it is now; a later call under the same key replaces an earlier one.

@@ -9,7 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::clock::Tick;
@@ -17,7 +17,8 @@ use crate::engine::core::Core;
 use crate::telemetry::alarm::Alarm;
 use crate::telemetry::metric;
 use crate::telemetry::parts::Said;
-use crate::transport::http::server::Caller;
+use crate::transport::http::door::Door;
+use crate::transport::http::server::Peer;
 
 /// The paths `/health/live`, `/health/ready`, `/health/parts` and `/metrics`.
 pub fn router(core: Arc<Core>) -> Router {
@@ -77,10 +78,15 @@ impl<T: Clone> Shared<T> {
 }
 
 /// What moves for which office tells a partner what its answer does not: whether a person decides.
-async fn only_operators(request: Request, next: Next) -> Response {
-    match request.extensions().get::<Caller>() {
-        Some(Caller { operator: true }) => next.run(request).await,
-        _ => (StatusCode::FORBIDDEN, "nur von dieser Maschine und aus den Netzen unter `ops-from`\n")
+async fn only_operators(
+    Extension(door): Extension<Arc<Door>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match door.is_operators(&peer, request.headers()) {
+        true => next.run(request).await,
+        false => (StatusCode::FORBIDDEN, "nur von dieser Maschine und aus den Netzen unter `ops-from`\n")
             .into_response(),
     }
 }

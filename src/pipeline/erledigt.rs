@@ -759,6 +759,23 @@ mod tests {
         assert_eq!(order(None, az, None), Err("nur-auf-anordnung".into()), "never the office's system");
     }
 
+    /// A person of the operator releases what stands under an id.
+    fn released_by(person: &str, uuid: &str) -> Message {
+        let mut message = message();
+        message.record.registermeldung = Some(Registermeldung {
+            was: RELEASE.into(),
+            id: Some(uuid.into()),
+            aktenzeichen: Some("51-1/26".into()),
+            ..Registermeldung::default()
+        });
+        let mut envelope = crate::envelope::Envelope::clone(&message.envelope);
+        let how = crate::envelope::How::Internal;
+        envelope.head.partner = Some(crate::envelope::PartnerRef { id: message.sender.id.clone(), how });
+        envelope.head.acting_person = Some(person.to_owned());
+        message.envelope = Arc::new(envelope);
+        message
+    }
+
     #[test]
     fn two_persons_end_what_a_parked_change_of_persons_says_against_answers() {
         let lies = |released: Option<Released>| Objection {
@@ -773,18 +790,7 @@ mod tests {
         };
         let order = |person: &str, found: Objection| {
             let step = building(|building| build(&json!({}), building)).unwrap();
-            let mut message = message();
-            message.record.registermeldung = Some(Registermeldung {
-                was: RELEASE.into(),
-                id: Some(ONE.into()),
-                aktenzeichen: Some("51-1/26".into()),
-                ..Registermeldung::default()
-            });
-            let mut envelope = crate::envelope::Envelope::clone(&message.envelope);
-            let how = crate::envelope::How::Internal;
-            envelope.head.partner = Some(crate::envelope::PartnerRef { id: message.sender.id.clone(), how });
-            envelope.head.acting_person = Some(person.to_owned());
-            message.envelope = Arc::new(envelope);
+            let mut message = released_by(person, ONE);
             let fact = |question: &Question| match question {
                 Question::Objections(_) => Fact::Objections(vec![found.clone()]),
                 _ => Fact::Vorgang(None),
@@ -809,18 +815,7 @@ mod tests {
         world.get_mut(&GuardKey(keys::hinweis(ONE))).unwrap().owner.clear();
         let release = |uuid: &str, person: &str, found: &[Objection], world: &mut World| {
             let step = building(|building| build(&json!({}), building)).unwrap();
-            let mut message = message();
-            message.record.registermeldung = Some(Registermeldung {
-                was: "freigabe".into(),
-                id: Some(uuid.into()),
-                aktenzeichen: Some("51-1/26".into()),
-                ..Registermeldung::default()
-            });
-            let mut envelope = crate::envelope::Envelope::clone(&message.envelope);
-            let how = crate::envelope::How::Internal;
-            envelope.head.partner = Some(crate::envelope::PartnerRef { id: message.sender.id.clone(), how });
-            envelope.head.acting_person = Some(person.to_owned());
-            message.envelope = Arc::new(envelope);
+            let mut message = released_by(person, uuid);
             let fact = |question: &Question| match question {
                 Question::Objections(_) => Fact::Objections(found.to_vec()),
                 _ => Fact::Vorgang(world.get(&question.key()).cloned()),

@@ -180,11 +180,13 @@ impl Find {
             return questions;
         };
         let gesucht = Gesucht::of(&self.tafeln.gemeinden, kind, mutter);
-        let under = objection::asked(&gesucht);
+        // What is open stands under fewer keys than objections do.
+        let under = |key: SearchKey| match gesucht.offen.contains(&key) {
+            true => Question::Offen(key),
+            false => Question::Objections(Sought::Under(key)),
+        };
+        questions.extend(objection::asked(&gesucht).into_iter().map(under));
         questions.extend(gesucht.saetze.into_iter().map(Question::Mirror));
-        let besides = under.into_iter().filter(|key| !gesucht.offen.contains(key));
-        questions.extend(besides.map(Sought::Under).map(Question::Objections));
-        questions.extend(gesucht.offen.into_iter().map(Question::Offen));
         let heute = tag(message.now());
         let amt = geburtsort(kind, &self.tafeln, heute).amt();
         // What an office took over stands under its predecessor, and what that left unread stays so.

@@ -30,7 +30,7 @@ impl Liegt {
     /// It is of no office: the delivery is run again, or two persons end it.
     fn openings(&self, settling: &Settling<'_>, record: &Record) -> Vec<Opening> {
         let (orte, heute) = (&self.tafeln.gemeinden, tag(settling.now));
-        let Moeglich { kinder, muetter, unauffindbar, ohne_tag } = moeglich(&beteiligte(record), heute);
+        let Moeglich { kinder, muetter, verborgen } = moeglich(&beteiligte(record), heute);
         let nobody = Mutter::default();
         let pairs =
             kinder.iter().map(|kind| (Some(kind), &nobody)).chain(muetter.iter().map(|her| (None, her)));
@@ -38,9 +38,9 @@ impl Liegt {
             let everywhere = keys::hinweis_unter(orte, kind, mutter);
             objection::under(orte, kind, mutter).into_iter().chain(everywhere)
         });
-        let hidden = unauffindbar.iter().flat_map(|mutter| notice::of_hidden(orte, mutter));
-        let under: BTreeSet<SearchKey> = met.chain(hidden).filter(SearchKey::ohne_luecke).collect();
-        let only_children = muetter.is_empty() && unauffindbar.is_empty() && ohne_tag.is_empty();
+        let under: BTreeSet<SearchKey> =
+            met.chain(notice::of_hidden(orte, &verborgen)).filter(SearchKey::ohne_luecke).collect();
+        let only_children = muetter.is_empty() && verborgen.is_empty();
         let nobody = Opening {
             amt: String::new(),
             content: objection::by_id(settling.head.id),
@@ -53,7 +53,7 @@ impl Liegt {
             about: Vec::new(),
             ends: kinder.iter().filter_map(satz_endet).max().filter(|_| only_children),
         };
-        let blocked = notice::may_hold(&self.tafeln, &ohne_tag, settling.now).into_iter();
+        let blocked = notice::may_hold(&self.tafeln, &verborgen.kinder, settling.now).into_iter();
         let blocks = blocked.map(|amt| Opening {
             amt,
             why: Why::Unreadable,

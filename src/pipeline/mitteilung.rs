@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use crate::effects::{Question, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
-use crate::pipeline::authorise_area::may_own;
 use crate::pipeline::notice::{self, Paar};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
 use crate::pipeline::{hinweis, settings};
@@ -235,14 +234,12 @@ impl Mitteilung {
         paare: &[Paar<'_>],
     ) -> Vec<Opening> {
         let orte = &self.tafeln.gemeinden;
-        let am = tag(message.now());
         let unbestimmt = betroffene.unbestimmt(orte);
-        let may_be_of = |amt: &&Amt| match office {
-            Some(office) => amt.id == office,
-            None => unbestimmt.iter().any(|kind| may_own(&self.tafeln, &amt.id, kind, am)),
+        let blocked: Vec<String> = match office {
+            Some(office) if !unbestimmt.is_empty() => vec![office.to_owned()],
+            Some(_) => Vec::new(),
+            None => notice::may_hold(&self.tafeln, &unbestimmt, message.now()),
         };
-        let all = self.tafeln.aemter.aemter.iter().filter(|_| !unbestimmt.is_empty());
-        let blocked: Vec<&str> = all.filter(may_be_of).map(|amt| amt.id.as_str()).collect();
         let owner = office
             .filter(|office| hinweis::closable(&self.tafeln.aemter, &self.reach, office, message.now()));
         let own = Uuid::try_parse(message.record.kopf.nachrichten_uuid.trim()).ok();
@@ -254,7 +251,7 @@ impl Mitteilung {
         let opening =
             |amt: &str, why: Why| notice::opening(message, orte, (amt, why), (delivery, content), paare);
         let listed = match owner {
-            Some(owner) if blocked.contains(&owner) => None,
+            Some(owner) if blocked.iter().any(|amt| amt == owner) => None,
             Some(owner) => Some(opening(owner, Why::Parked)),
             None => Some(opening("", Why::Unowned)),
         };

@@ -13,6 +13,7 @@ use crate::pipeline::alias::ALIAS;
 use crate::pipeline::authorise_area::may_own;
 use crate::pipeline::offene;
 use crate::register::aemter::{Amt, tag};
+use crate::register::aenderung::Verborgen;
 use crate::register::fristen::satz_endet;
 use crate::register::gemeinden::Gemeinden;
 use crate::register::keys::{self, SearchKey};
@@ -50,10 +51,13 @@ pub fn open_under(orte: &Gemeinden, paare: &[Paar<'_>]) -> Vec<SearchKey> {
     all_of(paare, |kind, mutter| keys::hinweis_unter(orte, kind, mutter))
 }
 
-/// The keys under which whoever asks as this mother is met, although her day is known in part or not at all.
-pub fn of_hidden(orte: &Gemeinden, mutter: &Mutter) -> Vec<SearchKey> {
-    let days = keys::ihre_tage(None, mutter);
-    if mutter.geburtsdatum.jahr > 0 { days } else { keys::offen(orte, None, mutter) }
+/// The keys under which whoever asks as one of these mothers is met, although her day is known in part or not at all.
+pub fn of_hidden(orte: &Gemeinden, verborgen: &Verborgen) -> Vec<SearchKey> {
+    let of = |mutter: &Mutter| match mutter.geburtsdatum.jahr > 0 {
+        true => keys::ihre_tage(None, mutter),
+        false => keys::offen(orte, None, mutter),
+    };
+    verborgen.muetter.iter().flat_map(of).collect()
 }
 
 /// The offices whose registers one of these children may stand in, of which too little is said to find it: each says nothing by itself

@@ -1,6 +1,7 @@
 //! The verb `personenaenderung`: a Meldebehörde or a Standesamt says that persons moved, have another name, married, were adopted or died.
 //! Each Geburts-Jugendamt whose register it concerns gets a task, and until that is ended nothing about child and mother is answered
-//! automatically. Who cannot be looked for is a task of nobody, for a person of the operator. Changes and deletes no Registersatz (rules.md 8), and of what concerns nobody nothing is kept but hash and moment.
+//! automatically. Who cannot be looked for is a task of nobody, for a person of the operator. Changes and deletes no Registersatz (rules.md 8),
+//! and of what concerns nobody nothing is kept but hash and moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,11 +18,11 @@ use crate::pipeline::step::{
 };
 use crate::pipeline::{hinweis, settings};
 use crate::register::aemter::tag;
-use crate::register::aenderung::{beteiligte, betrifft, gesucht, kinder_ohne_tag, unauffindbar};
+use crate::register::aenderung::{Verborgen, beteiligte, betrifft, gesucht};
 use crate::register::keys::{self, SearchKey};
 use crate::register::objection::Why;
 use crate::register::once::once;
-use crate::register::record::{Kind, Mutter, Person, Registersatz};
+use crate::register::record::{Person, Registersatz};
 use crate::register::tafeln::Tafeln;
 use crate::register::tatsachen::geburtsort;
 use crate::rejection::{Fault, Rejection};
@@ -71,21 +72,6 @@ struct Aufgabe {
     verborgen: Verborgen,
 }
 
-/// Whoever a message names and nothing could be looked for.
-#[derive(Default)]
-struct Verborgen {
-    /// Possible mothers.
-    muetter: Vec<Mutter>,
-    /// Children of whom no day is said.
-    kinder: Vec<Kind>,
-}
-
-impl Verborgen {
-    fn is_empty(&self) -> bool {
-        self.muetter.is_empty() && self.kinder.is_empty()
-    }
-}
-
 impl Aufgabe {
     fn paare(&self) -> Vec<Paar<'_>> {
         self.saetze.iter().map(|satz| (Some(&satz.kind), satz.mutter.clone())).collect()
@@ -133,8 +119,7 @@ impl Step for Personenaenderung {
                 met
             }
         };
-        let (muetter, kinder) = (unauffindbar(&personen, heute), kinder_ohne_tag(&personen));
-        let hidden = Verborgen { muetter, kinder };
+        let hidden = Verborgen::of(&personen, heute);
         if betroffene.is_empty() && hidden.is_empty() {
             message.values.insert(BETROFFEN, WORDS[1].to_owned());
             message.effects.forget = true;
@@ -232,7 +217,7 @@ impl Personenaenderung {
             false => ("", Why::Unowned),
         };
         let mut opening = notice::opening(message, orte, (amt, why), (aufgabe.id, aufgabe.id), &paare);
-        let hidden = aufgabe.verborgen.muetter.iter().flat_map(|mutter| notice::of_hidden(orte, mutter));
+        let hidden = notice::of_hidden(orte, &aufgabe.verborgen);
         opening.under =
             opening.under.into_iter().chain(hidden).collect::<BTreeSet<_>>().into_iter().collect();
         notice::open(message, opening, closable);

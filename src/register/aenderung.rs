@@ -114,7 +114,7 @@ pub fn unauffindbar(personen: &[Person], heute: Date) -> Vec<Mutter> {
 
 /// The children of whom no day is said. No request is found to be about such a one, whatever else is said of it: the registers that it may
 /// stand in say nothing by themselves, as with a court's notice that says as little.
-pub fn kinder_ohne_tag(personen: &[Person]) -> Vec<Kind> {
+fn kinder_ohne_tag(personen: &[Person]) -> Vec<Kind> {
     let child = |person: &&Person| person.rollen.iter().any(|rolle| rolle == ROLLE_KIND);
     let undated = |person: &&Person| person.geburtsdatum.is_none_or(|datum| datum.jahr == 0);
     personen.iter().filter(child).filter(undated).map(als_kind).collect()
@@ -130,16 +130,35 @@ fn als_kind(person: &Person) -> Kind {
     }
 }
 
+/// Whoever a message names and nothing can be looked for.
+#[derive(Default)]
+pub struct Verborgen {
+    /// Those of [`unauffindbar`].
+    pub muetter: Vec<Mutter>,
+    /// Those of [`kinder_ohne_tag`].
+    pub kinder: Vec<Kind>,
+}
+
+impl Verborgen {
+    /// Of these persons.
+    pub fn of(personen: &[Person], heute: Date) -> Verborgen {
+        Verborgen { muetter: unauffindbar(personen, heute), kinder: kinder_ohne_tag(personen) }
+    }
+
+    /// Whether there is nobody.
+    pub fn is_empty(&self) -> bool {
+        self.muetter.is_empty() && self.kinder.is_empty()
+    }
+}
+
 /// As whom the persons of a message may be met by a request.
 pub struct Moeglich {
     /// Each of whom a Registersatz may be.
     pub kinder: Vec<Kind>,
     /// Each possible mother, once under each of her names.
     pub muetter: Vec<Mutter>,
-    /// Those of [`unauffindbar`].
-    pub unauffindbar: Vec<Mutter>,
-    /// Those of [`kinder_ohne_tag`].
-    pub ohne_tag: Vec<Kind>,
+    /// Nobody can be looked for as these.
+    pub verborgen: Verborgen,
 }
 
 /// Everybody whom the persons of a message may be, where nobody has looked in the mirror.
@@ -153,8 +172,7 @@ pub fn moeglich(personen: &[Person], heute: Date) -> Moeglich {
             .filter(|person| day(person).vollstaendig() && alt_genug(&day(person), heute))
             .flat_map(als_mutter)
             .collect(),
-        unauffindbar: unauffindbar(personen, heute),
-        ohne_tag: kinder_ohne_tag(personen),
+        verborgen: Verborgen::of(personen, heute),
     }
 }
 
@@ -372,7 +390,7 @@ mod tests {
                 0 => keys::offen(&orte(), None, &mutter),
                 _ => keys::ihre_tage(None, &mutter),
             });
-            let asked = keys::offen_gesucht(&orte(), &satz.kind, &satz.mutter);
+            let asked = keys::Gesucht::of(&orte(), &satz.kind, &satz.mutter).offen;
             assert_eq!(under.into_iter().any(|key| asked.contains(&key)), met);
         }
     }

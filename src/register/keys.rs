@@ -210,7 +210,7 @@ pub fn bestaetigung(id: &str) -> SearchKey {
     SearchKey::new("bestaetigung", [id])
 }
 
-/// The keys under which something open around a child or its mother is kept (case Q); [`offen_gesucht`] finds it again.
+/// The keys under which something open around a child or its mother is kept (case Q); [`Gesucht::offen`] finds it again.
 ///
 /// It touches whoever agrees in the child's day, place and one name; in the mother's day and any of her names; or in her names with
 /// the expected month and two before and after it (rules.md 2.3). Besides, as before: who agrees in both days, or in the child's day
@@ -228,18 +228,13 @@ pub fn hinweis_unter(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> 
     once(offen(orte, kind, mutter).into_iter().chain(everywhere))
 }
 
-/// All keys under which something open around a child or its mother may be kept.
-pub fn offen_gesucht(orte: &Gemeinden, kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
-    offen::gesucht(&Bekannt::of(Some(kind), mutter), orte, kind).0
-}
-
 /// Everything that a request looks under. Made in one go: its names are taken apart once.
 pub struct Gesucht {
-    /// Those of [`gesucht`].
+    /// Those under which the Registersätze near what is asked for stand, and those of records from before a birth.
     pub saetze: Vec<SearchKey>,
     /// Those of [`near`], which are among them.
     pub nahe: Vec<SearchKey>,
-    /// Those of [`offen_gesucht`].
+    /// Those under which something open around a child or its mother may be kept.
     pub offen: Vec<SearchKey>,
     /// Those under which what an office delivered of a child stands by the key of its place, whatever place it named.
     pub platz: Vec<SearchKey>,
@@ -251,7 +246,7 @@ impl Gesucht {
         let known = Bekannt::of(Some(kind), mutter);
         let nahe = nahe(&known, kind, mutter);
         let (offen, platz) = offen::gesucht(&known, orte, kind);
-        Gesucht { saetze: gesucht_neben(&known, &nahe, kind, mutter), nahe, offen, platz }
+        Gesucht { saetze: saetze(&known, &nahe, kind, mutter), nahe, offen, platz }
     }
 }
 
@@ -299,20 +294,14 @@ pub fn of(registersatz: &Registersatz) -> Vec<SearchKey> {
     once(keys)
 }
 
-/// The classes of [`gesucht`].
+/// The classes of [`Gesucht::saetze`].
 const GESUCHT: [&str; 6] =
     ["tage", "name-mutter", "name-kind", "teil-mutter", "ohne-tag", "vorgeburtlich-monat"];
 
-/// All keys under which the Registersätze near what is asked for stand, and those of records from before a birth.
+/// All keys under which the Registersätze near what is asked for stand, and those of records from before a birth; `near` are those of [`near`].
 ///
 /// What is asked for with a date that is known in part is no case for an automatic answer (rules.md 2, O): it is looked for as it is.
-pub fn gesucht(kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
-    let known = Bekannt::of(Some(kind), mutter);
-    gesucht_neben(&known, &nahe(&known, kind, mutter), kind, mutter)
-}
-
-/// The same beside those of [`near`], where they are made already.
-fn gesucht_neben(known: &Bekannt, near: &[SearchKey], kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
+fn saetze(known: &Bekannt, near: &[SearchKey], kind: &Kind, mutter: &Mutter) -> Vec<SearchKey> {
     let mut keys = near.to_vec();
     keys.extend(zum_teil(&known.namen, kind, mutter));
     let born = kind.geburtsdatum.as_ref().filter(|datum| datum.vollstaendig());

@@ -524,7 +524,7 @@ mod tests {
             // A notice, which has no key of its own to be met by.
             let notice =
                 keys::offen(&orte, Some(&Kind { register_ars: None, ..delivered.clone() }), &fremde());
-            let found = keys::offen_gesucht(&orte, &wanted, &mutter()).iter().any(|key| notice.contains(key));
+            let found = Gesucht::of(&orte, &wanted, &mutter()).offen.iter().any(|key| notice.contains(key));
             let known = !delivered.geburtsort.as_deref().unwrap_or_default().contains("Muster");
             if known && delivered.geburtsort.as_deref() != Some("Berlin") {
                 assert_eq!(found, met, "notice {:?} {:?}", delivered.geburtsort, wanted.geburtsort);

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use axum::Extension;
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -109,7 +110,7 @@ pub struct Settings {
     pub ops_from: Vec<String>,
 }
 
-fn max_in_flight() -> usize {
+pub(super) fn max_in_flight() -> usize {
     256
 }
 
@@ -117,11 +118,11 @@ fn body_memory() -> u64 {
     64
 }
 
-fn upload_disk() -> u64 {
+pub(super) fn upload_disk() -> u64 {
     4096
 }
 
-fn max_connections() -> usize {
+pub(super) fn max_connections() -> usize {
     1024
 }
 
@@ -151,7 +152,7 @@ impl Settings {
     }
 }
 
-fn read_timeout() -> Span {
+pub(super) fn read_timeout() -> Span {
     Span(Duration::from_secs(30))
 }
 
@@ -281,9 +282,10 @@ impl Source for HttpSource {
         let proxies = self.settings.proxies();
         let door = Door::new(&self.name, &self.settings, proxies.clone(), &self.around, stop.clone());
         let door = Arc::new(door);
+        let extra = self.extra.clone().layer(Extension(door.clone()));
         let served = Served {
-            all: self.extra.clone().fallback_service((self.routes)(door.clone())),
-            ops: self.settings.ops.then(|| self.extra.clone().fallback(request::elsewhere)),
+            all: extra.clone().fallback_service((self.routes)(door.clone())),
+            ops: self.settings.ops.then(|| extra.fallback(request::elsewhere)),
         };
         let clock = self.around.clock.clone();
         let bounds = self.settings.places(open_files());
@@ -300,7 +302,6 @@ impl Source for HttpSource {
         let terms = Terms {
             bounds,
             proxies,
-            operators: self.settings.operators(),
             patience: self.settings.read_timeout.0,
             grace: GRACE,
             leaving: self.leaving.clone(),

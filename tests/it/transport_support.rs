@@ -19,6 +19,7 @@ use drehscheibe::transport::port::mailbox::{
     Asking, End, Ended, Fetch, Handed, Item, Lain, Mailboxes, Reach,
 };
 use drehscheibe::transport::port::*;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -483,4 +484,15 @@ pub async fn problem(response: reqwest::Response, status: u16) -> serde_json::Va
         assert!(!document[key].as_str().unwrap().is_empty(), "{key}");
     }
     document
+}
+
+/// An authority of tests.
+pub type Authority = CertifiedIssuer<'static, KeyPair>;
+
+/// A new one of this name.
+pub fn authority(name: &str) -> Authority {
+    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }

@@ -11,22 +11,15 @@ use drehscheibe::envelope::How;
 use drehscheibe::transport::callback::CallbackDestination;
 use drehscheibe::transport::ids::sha256_hex;
 use drehscheibe::transport::port::{Admission, Admitted, Channel, Credential, Destination, SendError};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tokio_rustls::TlsConnector;
 
-use crate::transport_support::{House, HttpDoor, envelope, http_door, http_door_with, problem};
-
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
-fn authority(name: &str) -> Authority {
-    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(rcgen::DnType::CommonName, name);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
+use crate::transport_support::{
+    Authority, House, HttpDoor, authority, envelope, http_door, http_door_with, problem,
+};
 
 /// A certificate with its key, both PEM, and its fingerprint.
 struct Leaf {

@@ -13,11 +13,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use drehscheibe::cli::sample::{Wish, eintragung};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair};
 use serde_json::{Value, json};
 
 use crate::schema_support::SHARED;
 use crate::support::{Running, StageDir, free_port, ready};
+use crate::transport_support::{Authority, authority};
 
 /// Who the house is.
 pub const HOUSE: &str = "srp:plattform";
@@ -36,15 +37,6 @@ pub const MANAGEMENT: &str = "/services/XTAService/ManagementPort";
 
 /// Everybody with a certificate of our authority; `fremd` has no account.
 const ALL: [&str; 8] = ["bremen", "zweit", "author", "reader", "streng", "gesperrt", "nebenan", "fremd"];
-
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
-fn authority(name: &str) -> Authority {
-    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(rcgen::DnType::CommonName, name);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
 
 fn leaf(authority: &Authority, name: &str, usage: ExtendedKeyUsagePurpose) -> [String; 2] {
     let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();

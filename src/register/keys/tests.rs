@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 fn finds(query: (&Kind, &Mutter), kind: &Kind, mutter: &Mutter) -> bool {
     let keys = of(&satz(kind.clone(), mutter.clone()));
-    gesucht(query.0, query.1).iter().any(|key| keys.contains(key))
+    Gesucht::of(&orte(), query.0, query.1).saetze.iter().any(|key| keys.contains(key))
 }
 
 fn orte() -> Gemeinden {
@@ -64,7 +64,8 @@ fn keys_print_redacted_and_the_first_is_the_identity() {
 
 #[test]
 fn what_a_request_looks_under_is_known_by_its_class() {
-    let classes: BTreeSet<&str> = gesucht(&kind(), &mutter()).iter().map(SearchKey::class).collect();
+    let classes: BTreeSet<&str> =
+        Gesucht::of(&orte(), &kind(), &mutter()).saetze.iter().map(SearchKey::class).collect();
     assert_eq!(classes, BTreeSet::from(GESUCHT));
     let unborn = Kind { geburtsdatum: None, erwartet: Some(day("2024-07")), ..kind() };
     for kind in [kind(), unborn] {
@@ -77,7 +78,7 @@ fn what_a_request_looks_under_is_known_by_its_class() {
 
 #[test]
 fn keys_of_what_is_open_come_back_from_words() {
-    let mut keys = offen_gesucht(&orte(), &kind(), &mutter());
+    let mut keys = Gesucht::of(&orte(), &kind(), &mutter()).offen;
     keys.extend(alt::offen(Some(&kind()), &Mutter { geburtsdatum: day("1994"), ..mutter() }));
     assert_eq!(aus_worten(&in_worten(&keys)), keys);
     assert!(aus_worten(&["kind\u{1e}X".to_owned(), "offen-kind".to_owned()]).is_empty());
@@ -87,7 +88,7 @@ fn keys_of_what_is_open_come_back_from_words() {
 fn what_is_open_is_found_whatever_one_part_was_unknown_or_different() {
     let (asked_kind, asked_mutter) = (kind(), mutter());
     let found = |kind: Option<&Kind>, mutter: &Mutter| {
-        let asked = offen_gesucht(&orte(), &asked_kind, &asked_mutter);
+        let asked = Gesucht::of(&orte(), &asked_kind, &asked_mutter).offen;
         offen(&orte(), kind, mutter).iter().any(|key| asked.contains(key))
     };
     let kinder = [
@@ -157,7 +158,7 @@ fn a_second_name_has_keys_of_its_own_but_no_identity() {
     let mut asked = kind();
     asked.namen = vec![other];
     asked.geburtsdatum = Some(day("2024-08-06"));
-    assert!(gesucht(&asked, &mutter()).iter().any(|key| keys.contains(key)));
+    assert!(Gesucht::of(&orte(), &asked, &mutter()).saetze.iter().any(|key| keys.contains(key)));
 }
 
 #[test]
@@ -335,7 +336,7 @@ fn a_record_from_before_the_birth_is_found_by_a_family_name_or_the_first_given_o
 #[test]
 fn what_is_open_before_the_birth_is_met_by_two_of_her_names_in_the_month() {
     let unborn = Kind { erwartet: Some(day("2024-08")), ..Kind::default() };
-    let asked = offen_gesucht(&orte(), &kind(), &mutter());
+    let asked = Gesucht::of(&orte(), &kind(), &mutter()).offen;
     for (vornamen, familie, met) in
         [("Marie", "Müller", true), ("Müller", "Marie", true), ("Marie", "Sommer", false)]
     {
@@ -401,8 +402,8 @@ fn the_program_before_finds_what_is_stored_now() {
 #[test]
 fn a_request_asks_by_few_keys() {
     // Beside the six of whole dates: two parts of each date, and her family names in the month.
-    assert_eq!(gesucht(&kind(), &mutter()).len(), 6 + 4 + 2);
-    let offen = offen_gesucht(&orte(), &kind(), &mutter());
+    assert_eq!(Gesucht::of(&orte(), &kind(), &mutter()).saetze.len(), 6 + 4 + 2);
+    let offen = Gesucht::of(&orte(), &kind(), &mutter()).offen;
     // Besides, each name of the child without a place: a notice whose place is in no table stands there.
     assert!(offen.len() <= 16 + 3, "{}", offen.len());
     let place = Gesucht::of(&orte(), &kind(), &mutter()).platz;
@@ -415,7 +416,7 @@ fn what_the_program_before_left_open_is_found_by_its_days_and_plain_names() {
         name.vornamen = Some("Rosa".into());
         name.familienname = Some("Sommer".into());
     });
-    let asked = offen_gesucht(&orte(), &kind(), &plain);
+    let asked = Gesucht::of(&orte(), &kind(), &plain).offen;
     let other = |born: Option<&str>, her: &str| {
         let kind = Kind { geburtsdatum: born.and_then(TeilDatum::parse), ..kind() };
         alt::offen(Some(&kind), &Mutter { geburtsdatum: day(her), ..plain.clone() })
@@ -433,7 +434,7 @@ fn what_the_program_before_left_open_is_found_by_its_days_and_plain_names() {
     }
     let umlaut = alt::offen(Some(&kind()), &mutter());
     assert!(
-        umlaut.iter().any(|key| offen_gesucht(&orte(), &kind(), &mutter()).contains(key)),
+        umlaut.iter().any(|key| Gesucht::of(&orte(), &kind(), &mutter()).offen.contains(key)),
         "both days agree"
     );
 }

@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
+use bytes::Bytes;
 use ipnet::IpNet;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use super::admit::{Caller, admit};
 use super::openapi::Described;
@@ -15,7 +17,8 @@ use super::server::Peer;
 use super::shares::{Full, Place, Shares};
 use super::uploads::Uploads;
 use super::{Settings, origin};
-use crate::envelope::PartnerRef;
+use crate::envelope::{Envelope, Evidence, Head, PartnerRef};
+use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::permits::Permits;
 use crate::transport::port::{Stop, Surroundings};
 use crate::transport::tls::ClientCertificates;
@@ -44,6 +47,7 @@ pub struct Door {
     pub(in crate::transport) open_parts: Permits,
     pub(in crate::transport) uploads: Uploads,
     pub(in crate::transport) proxies: Vec<IpNet>,
+    operators: Vec<IpNet>,
     pub(in crate::transport) stop: Stop,
     pub(in crate::transport) patience: Duration,
     pub(in crate::transport) takes_certificates: bool,
@@ -75,6 +79,7 @@ impl Door {
             open_parts: Permits::new(OPEN_PARTS),
             uploads: Uploads::within(settings.upload_disk << 20, &around.parts_lie),
             proxies,
+            operators: settings.operators(),
             stop,
             patience: settings.read_timeout.0,
             takes_certificates: clients != ClientCertificates::Off,
@@ -108,11 +113,59 @@ impl Door {
         origin::of_request(&self.proxies, peer.address.ip(), headers)
     }
 
+    /// Whether a request comes from where operators ask: this machine, or a network that the connection names.
+    pub fn is_operators(&self, peer: &Peer, headers: &HeaderMap) -> bool {
+        let (from, connection) = (self.origin(peer, headers), peer.address.ip().to_canonical());
+        // What a named proxy says and nobody can read is not that it asks for itself.
+        let unread = from == connection
+            && origin::is_of(&self.proxies, from)
+            && headers.contains_key(origin::FORWARDED_FOR);
+        let here = from.is_loopback() || peer.from_here && from == connection;
+        !unread && (here || origin::is_of(&self.operators, from))
+    }
+
     /// Where a delivery comes from, for its evidence: the connection, and the client where a named proxy says who it is.
     pub fn peer(&self, peer: &Peer, headers: &HeaderMap) -> String {
         match self.origin(peer, headers) {
             client if client == peer.address.ip().to_canonical() => peer.address.to_string(),
             client => format!("{client} via {}", peer.address),
+        }
+    }
+
+    /// Notes who was turned away at a binding, so that it is seen and can be proved; `partner` where it is known all the same.
+    pub async fn turned_away(
+        &self,
+        (id, binding): (Uuid, String),
+        partner: Option<PartnerRef>,
+        traceparent: Option<String>,
+        evidence: Evidence,
+    ) {
+        let envelope = Envelope {
+            head: Head {
+                id,
+                connection: self.connection.clone(),
+                binding,
+                // Its own: a stranger occupies no key.
+                transport_id: id.to_string(),
+                correlation: None,
+                content_type: None,
+                partner,
+                received: self.around.clock.now(),
+                return_address: None,
+                traceparent,
+                acting_person: None,
+                label: None,
+                in_band: false,
+            },
+            body: Bytes::new(),
+            parts: Vec::new(),
+            evidence,
+        };
+        let intake = self.around.intake.clone();
+        let noted = self.begun.spawn(async move { intake.deliver(envelope).await });
+        // A commit raises the alarm; where there is none it must not be missed.
+        if !matches!(noted.await, Ok(Ok(_))) {
+            raise(Alarm::SenderNotAdmitted, &self.connection, &[]);
         }
     }
 

@@ -8,7 +8,6 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
 use axum::{Extension, Router};
-use bytes::Bytes;
 use uuid::Uuid;
 
 use super::admit::Caller;
@@ -187,33 +186,9 @@ impl Door {
         };
         let address = self.peer(peer, headers);
         let evidence = stranger::witness(body.unwrap_or_default(), most, Some(address)).await;
-        let envelope = Envelope {
-            head: Head {
-                id,
-                connection: self.connection.clone(),
-                binding: format!("http {path}"),
-                // Its own: a stranger occupies no key.
-                transport_id: id.to_string(),
-                correlation: None,
-                content_type: None,
-                partner: self.caller(peer, headers).ok().map(|caller| caller.partner),
-                received: self.around.clock.now(),
-                return_address: None,
-                traceparent: traceparent(headers),
-                acting_person: None,
-                label: None,
-                in_band: false,
-            },
-            body: Bytes::new(),
-            parts: Vec::new(),
-            evidence,
-        };
-        let intake = self.around.intake.clone();
-        let noted = self.begun.spawn(async move { intake.deliver(envelope).await });
-        // A commit raises the alarm; where there is none it must not be missed.
-        if !matches!(noted.await, Ok(Ok(_))) {
-            raise(Alarm::SenderNotAdmitted, &self.connection, &[]);
-        }
+        let (at, partner) = ((id, format!("http {path}")), self.caller(peer, headers).ok());
+        let partner = partner.map(|caller| caller.partner);
+        self.turned_away(at, partner, traceparent(headers), evidence).await;
     }
 
     async fn standing(&self, caller: Caller, wanted: &str) -> Result<Response, Problem> {

@@ -66,13 +66,6 @@ pub struct Peer {
     pub place: Arc<Place>,
 }
 
-/// Who asks, for what is served beside the routes.
-#[derive(Clone, Copy, Debug)]
-pub struct Caller {
-    /// Whether the request comes from where operators ask: this machine, or a network that the connection names.
-    pub operator: bool,
-}
-
 /// What a listener serves.
 pub struct Served {
     /// Everything.
@@ -87,8 +80,6 @@ pub struct Terms {
     pub bounds: Bounds,
     /// Whose connections speak for many.
     pub proxies: Vec<IpNet>,
-    /// From where operators ask, besides this machine.
-    pub operators: Vec<IpNet>,
     /// How long a client may keep us waiting.
     pub patience: Duration,
     /// How long begun requests may take once the listener is stopped.
@@ -101,8 +92,6 @@ pub struct Terms {
 struct Listener {
     tls: Option<Arc<ServerTls>>,
     served: Served,
-    proxies: Vec<IpNet>,
-    operators: Vec<IpNet>,
     builder: Builder<TokioExecutor>,
     /// For connections of the reserve.
     probes: Builder<TokioExecutor>,
@@ -124,15 +113,13 @@ pub async fn serve(
     clock: Clock,
     stop: &Stop,
 ) -> Duration {
-    let Terms { bounds, proxies, operators, patience, grace, leaving } = terms;
+    let Terms { bounds, proxies, patience, grace, leaving } = terms;
     let places = Places::new(bounds);
     let over = CancellationToken::new();
     let _over = over.clone().drop_guard();
     let this = Arc::new(Listener {
         tls,
         served,
-        proxies,
-        operators,
         builder: builder(patience, STREAMS),
         probes: builder(patience, STREAMS_OF_PROBE),
         patience,
@@ -150,7 +137,7 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, address)) => {
-                let by_proxy = origin::is_of(&this.proxies, address.ip());
+                let by_proxy = origin::is_of(&proxies, address.ip());
                 let place = match this.leaving.is_cancelled() {
                     true => places.take_reserved(),
                     false => places.take(address.ip(), by_proxy),
@@ -308,14 +295,6 @@ impl Listener {
             Problem::Unreadable("Eine Anfrage mit HTTP/1.1 braucht genau einen Kopf Host.").response(id())
         } else {
             let mut request = request.map(Body::new);
-            let from = origin::of_request(&self.proxies, peer.address.ip(), request.headers());
-            let near = peer.from_here && from == peer.address.ip().to_canonical();
-            // What a named proxy says and nobody can read is not that it asks for itself.
-            let unread = from == peer.address.ip().to_canonical()
-                && origin::is_of(&self.proxies, from)
-                && request.headers().contains_key(origin::FORWARDED_FOR);
-            let operator = !unread && (near || from.is_loopback() || origin::is_of(&self.operators, from));
-            request.extensions_mut().insert(Caller { operator });
             request.extensions_mut().insert(peer);
             let Ok(response) = app.clone().oneshot(request).await;
             response
@@ -399,7 +378,6 @@ mod tests {
         let terms = Terms {
             bounds,
             proxies: Vec::new(),
-            operators: Vec::new(),
             patience: Duration::from_secs(30),
             grace: GRACE,
             leaving: Stop::new(),

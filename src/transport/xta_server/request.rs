@@ -9,7 +9,6 @@ use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, Method};
 use axum::response::Response as Reply;
 use axum::{Extension, Router};
-use bytes::Bytes;
 use uuid::Uuid;
 
 use super::account::{self, Account};
@@ -19,7 +18,6 @@ use super::intake::{self, Said, Taken, Terms};
 use super::no::No;
 use super::order::Came;
 use super::server::Server;
-use crate::envelope::{Envelope, Head};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::http::body::{self, Octets};
 use crate::transport::http::door::FULL;
@@ -341,33 +339,8 @@ impl Server {
         }
         let address = self.door.peer(peer, headers);
         let evidence = stranger::witness(body, WITNESSED, Some(address)).await;
-        let envelope = Envelope {
-            head: Head {
-                id,
-                connection: self.door.connection.clone(),
-                binding: self.binding.clone(),
-                // Its own: a stranger occupies no key.
-                transport_id: id.to_string(),
-                correlation: None,
-                content_type: None,
-                partner: None,
-                received: self.door.around.clock.now(),
-                return_address: None,
-                traceparent: traceparent(headers),
-                acting_person: None,
-                label: None,
-                in_band: false,
-            },
-            body: Bytes::new(),
-            parts: Vec::new(),
-            evidence,
-        };
-        let intake = self.door.around.intake.clone();
-        let noted = self.door.begun().spawn(async move { intake.deliver(envelope).await });
-        // A commit raises the alarm; where there is none it must not be missed.
-        if !matches!(noted.await, Ok(Ok(_))) {
-            raise(Alarm::SenderNotAdmitted, &self.door.connection, &[]);
-        }
+        let at = (id, self.binding.clone());
+        self.door.turned_away(at, None, traceparent(headers), evidence).await;
     }
 }
 

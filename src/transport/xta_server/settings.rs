@@ -46,7 +46,7 @@ pub struct Settings {
     #[schemars(range(min = 1, max = 1024))]
     pub max_content: u64,
     /// How many requests may be under way at once.
-    #[serde(default = "max_in_flight")]
+    #[serde(default = "http::max_in_flight")]
     #[schemars(range(min = 1, max = 100_000))]
     pub max_in_flight: usize,
     /// How many of them one partner may have.
@@ -58,11 +58,11 @@ pub struct Settings {
     pub body_memory: u64,
     /// How many MiB of attachments may lie on the disk at once of deliveries that are not decided yet. One partner has a quarter of it at
     /// most.
-    #[serde(default = "upload_disk")]
+    #[serde(default = "http::upload_disk")]
     #[schemars(range(min = 4, max = 1_048_576))]
     pub upload_disk: u64,
     /// How many connections may be open at once.
-    #[serde(default = "max_connections")]
+    #[serde(default = "http::max_connections")]
     #[schemars(range(min = 1, max = 100_000))]
     pub max_connections: usize,
     /// How many of them one address may have that has not logged in; without it a quarter.
@@ -76,7 +76,7 @@ pub struct Settings {
     #[serde(default)]
     pub trusted_proxies: Vec<String>,
     /// How long a client may keep us waiting.
-    #[serde(default = "read_timeout")]
+    #[serde(default = "http::read_timeout")]
     pub read_timeout: Span,
 }
 
@@ -202,24 +202,8 @@ fn max_content() -> u64 {
     40
 }
 
-fn max_in_flight() -> usize {
-    256
-}
-
 fn body_memory() -> u64 {
     128
-}
-
-fn upload_disk() -> u64 {
-    4096
-}
-
-fn max_connections() -> usize {
-    1024
-}
-
-fn read_timeout() -> Span {
-    Span(std::time::Duration::from_secs(30))
 }
 
 impl Settings {

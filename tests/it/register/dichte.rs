@@ -118,7 +118,7 @@ fn messen(seed: u64, (places, orte): &(Vec<Platz>, Gemeinden), count: usize, req
     for _ in 0..requests {
         let nth = z.unter(all.len() as u64) as usize;
         let (kind, mutter) = &all[nth];
-        let asked = keys::gesucht(kind, mutter);
+        let keys::Gesucht { saetze: asked, offen, .. } = keys::Gesucht::of(orte, kind, mutter);
         let mut found: Vec<u32> =
             asked.iter().filter_map(|key| under.get(&hashed(key))).flatten().copied().collect();
         found.sort_unstable();
@@ -134,7 +134,7 @@ fn messen(seed: u64, (places, orte): &(Vec<Platz>, Gemeinden), count: usize, req
             .filter_map(|key| unborn.get(&hashed(key)))
             .flatten()
             .any(|nth| vorgeburt_beruehrt(kind, mutter, &before[*nth as usize]));
-        let noticed = keys::offen_gesucht(orte, kind, mutter)
+        let noticed = offen
             .iter()
             .filter_map(|key| open.get(&hashed(key)))
             .flatten()

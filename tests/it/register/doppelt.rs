@@ -243,7 +243,7 @@ fn no_double_record_is_missed() {
     for round in 0..rounds() {
         let (kind, mutter) = familie(&mut z);
         let double = doppel(&mut z, &kind, &mutter);
-        let found = meet(&keys::gesucht(&kind, &mutter), &keys::of(&double));
+        let found = meet(&keys::Gesucht::of(&orte, &kind, &mutter).saetze, &keys::of(&double));
         let (one, shown) = (satz(kind.clone(), mutter.clone()), double.clone());
         let both = [one, double].map(|record| (Uuid::nil(), String::new(), record));
         let levels: Vec<Treffer> =
@@ -348,12 +348,12 @@ fn nothing_open_and_no_record_from_before_the_birth_is_missed() {
             }
         }
         let open = keys::offen(&orte, Some(&other), &her);
-        assert!(meet(&keys::offen_gesucht(&orte, &kind, &mutter), &open), "{round}: open, way {way}");
+        assert!(meet(&keys::Gesucht::of(&orte, &kind, &mutter).offen, &open), "{round}: open, way {way}");
         if way > 0 {
             let before =
                 satz(Kind { erwartet: other.erwartet.or(other.geburtsdatum), ..Kind::default() }, her);
             assert!(
-                meet(&keys::gesucht(&kind, &mutter), &keys::of(&before)),
+                meet(&keys::Gesucht::of(&orte, &kind, &mutter).saetze, &keys::of(&before)),
                 "{round}: before birth, way {way}"
             );
             assert!(vorgeburt_beruehrt(&kind, &mutter, &before), "{round}: before birth, way {way}");

@@ -3,6 +3,7 @@
 use drehscheibe::effects::Stored;
 use drehscheibe::latin::searchform::vergleichsform;
 use drehscheibe::register::entscheidung::{Ergebnis, Fall};
+use drehscheibe::register::gemeinden::Gemeinden;
 use drehscheibe::register::keys;
 use proptest::prelude::*;
 
@@ -90,7 +91,7 @@ fn the_mirror_finds_what_it_stores_under_its_own_keys() {
     let satz = welt.satz().clone();
     let (kind, mutter) = (welt.record.kind.clone().unwrap(), welt.record.mutter.clone().unwrap());
     let of = keys::of(&satz);
-    let asked = keys::gesucht(&kind, &mutter);
+    let asked = keys::Gesucht::of(&Gemeinden::default(), &kind, &mutter).saetze;
     let alt = keys::alt::of(&satz);
     let now: Vec<_> = of.iter().filter(|key| !alt.contains(key)).map(|key| key.class()).collect();
     assert_eq!(now, ["name-mutter", "name-kind"], "besides those of the version before");

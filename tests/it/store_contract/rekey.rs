@@ -3,6 +3,7 @@
 
 use drehscheibe::effects::{BestandChange, Fact, Guard, MirrorChange, Question};
 use drehscheibe::register::bestand::Bestand;
+use drehscheibe::register::gemeinden::Gemeinden;
 use drehscheibe::register::keys::{self, SearchKey};
 use drehscheibe::register::record::{Kind, Mutter, Personenname, Registersatz, TeilDatum};
 use drehscheibe::store::contract::{Committed, Store};
@@ -151,7 +152,7 @@ pub async fn letters_that_are_written_two_ways_are_met_after_it(house: &dyn Hous
     let asked = |n: usize, plain: &str| {
         let satz = of(n, plain);
         let her = Mutter { geburtsdatum: day("1990-01-01").unwrap(), ..satz.mutter };
-        keys::gesucht(&satz.kind, &her)
+        keys::Gesucht::of(&Gemeinden::default(), &satz.kind, &her).saetze
     };
     let store = open(house).await;
     for (n, (given, plain)) in names.into_iter().enumerate() {
