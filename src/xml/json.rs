@@ -71,6 +71,7 @@ fn ill(what: &'static str, at: usize) -> Stop {
 struct Member<'a> {
     key: Cow<'a, str>,
     at: usize,
+    is_array: bool,
     values: Vec<(Value<'a>, usize)>,
 }
 
@@ -126,7 +127,12 @@ fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<Member<'a>>, Stop> {
             }
             JsonEvent::StartArray => match open.last_mut() {
                 Some(object) if object.in_array => return Err(ill("array directly in an array", at)),
-                Some(object) => object.in_array = true,
+                Some(object) => {
+                    object.in_array = true;
+                    if let Some(member) = object.members.last_mut() {
+                        member.is_array = true;
+                    }
+                }
                 None => return Err(ill("root that is not an object", at)),
             },
             JsonEvent::EndArray => {
@@ -140,7 +146,7 @@ fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<Member<'a>>, Stop> {
                     return Err(ill("key that cannot name an element", at));
                 }
                 if let Some(object) = open.last_mut() {
-                    object.members.push(Member { key, at, values: Vec::new() });
+                    object.members.push(Member { key, at, is_array: false, values: Vec::new() });
                 }
             }
             JsonEvent::String(text) | JsonEvent::Number(text) => scalar(&mut open, text, at)?,
@@ -246,9 +252,10 @@ fn normalised(text: &str) -> Cow<'_, str> {
 /// The one plain text of a member of the root, with its octet.
 fn plain<'m>(members: &'m [Member<'_>], key: &str) -> Result<Option<(&'m str, usize)>, Stop> {
     let Some(member) = members.iter().find(|member| member.key == key) else { return Ok(None) };
+    // An array of one is no plain value either: another reader of the document would not see what we see.
     match member.values.as_slice() {
-        [] => Ok(None),
-        [(Value::Text(text), at)] => Ok(Some((text.as_ref(), *at))),
+        [] if !member.is_array => Ok(None),
+        [(Value::Text(text), at)] if !member.is_array => Ok(Some((text.as_ref(), *at))),
         _ => Err(ill("nachricht, version or test that is not one plain value", member.at)),
     }
 }
@@ -291,6 +298,9 @@ mod tests {
             (r#"{"nachricht":"a b"}"#, "nachricht that cannot name an element", 13),
             (r#"{"test":{}}"#, "nachricht, version or test that is not one plain value", 1),
             (r#"{"version":["1","2"]}"#, "nachricht, version or test that is not one plain value", 1),
+            (r#"{"version":["1"]}"#, "nachricht, version or test that is not one plain value", 1),
+            (r#"{"test":[]}"#, "nachricht, version or test that is not one plain value", 1),
+            (r#"{"nachricht":["a"]}"#, "nachricht, version or test that is not one plain value", 1),
             (r#"{"a":1} {"#, "text that is not json", 8),
             (r#"{"a":01}"#, "text that is not json", 6),
             (r#"{"a":"\ud800"}"#, "text that is not json", 5),
