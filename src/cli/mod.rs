@@ -58,6 +58,7 @@ pub mod support;
 pub mod tables;
 pub mod test;
 pub mod validate;
+mod validate_disk;
 mod validate_encoding;
 pub mod vorgang;
 pub mod zuweisen;

@@ -122,7 +122,10 @@ pub(super) fn load(entries: &[&str], library: &dyn Library) -> Result<Documents,
                     // Only where no document says what these attributes are.
                     true if documents.list.iter().any(|other| other.target == XML_NAME) => continue,
                     true => XML_ATTRIBUTES.1.as_bytes().to_vec(),
-                    false => library.octets(&want.file).map_err(|text| complain(&documents, text))?,
+                    false => library.octets(&want.file).map_err(|text| match want.by {
+                        Some(_) => complain(&documents, format!("schema document '{}': {text}", want.file)),
+                        None => plain(&want.file, text),
+                    })?,
                 };
                 let read = tree::read(&octets).map_err(|(text, place)| SchemaFault {
                     line: place.map_or(0, |place| place.line),
@@ -197,7 +200,14 @@ fn follow(
     let mut next = Vec::new();
     for (child, node) in read.root.children.iter().enumerate() {
         let document = &mut documents.list[number];
-        let location = node.get("schemaLocation");
+        // An address: blanks around it and several within are none of it (Part 2, 3.2.17).
+        let location = node.get("schemaLocation").map(|location| {
+            location
+                .split([' ', '\t', '\n', '\r'])
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join(" ")
+        });
         let by = Some((number, child));
         let include = match &*node.local {
             "include" | "redefine" => true,
@@ -234,7 +244,7 @@ fn follow(
         }
         let document = &documents.list[number];
         let file = library
-            .find(&document.file, location, &target)
+            .find(&document.file, &location, &target)
             .map_err(|text| document.fault(node, format!("schema document '{location}': {text}")))?;
         next.push(Wanted { file, target: Some(target), include, by });
     }

@@ -113,6 +113,14 @@ impl Names {
         &self.names[name.0 as usize].1
     }
 
+    /// All names that are called so, of whatever namespace. Goes through all of them: for what is told of a fault.
+    pub(super) fn called<'n>(&'n self, local: &'n str) -> impl Iterator<Item = NameId> + 'n {
+        let of = move |(number, (_, known)): (usize, &(NsId, Box<str>))| {
+            (&**known == local).then_some(NameId(number as u32))
+        };
+        self.names.iter().enumerate().filter_map(of)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.names.len()
     }

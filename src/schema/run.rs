@@ -176,7 +176,7 @@ impl<'s, 'a> Run<'s, 'a> {
             };
         }
         let Some(target) = self.step(model, start.space, name) else {
-            let expected = self.expected(model);
+            let expected = self.expected(model, start.local);
             let code = if expected.is_empty() { "cvc-complex-type.2.4.d" } else { "cvc-complex-type.2.4.a" };
             let text = if expected.is_empty() {
                 "no further element is expected here".to_owned()
@@ -340,8 +340,11 @@ impl<'s, 'a> Run<'s, 'a> {
         let model = &schema.models[model as usize];
         if !frame.spoiled && !frame.nil && !self.is_complete(model, frame) {
             // The frame is still the innermost for the names that are shown.
-            let expected = self.expected(model);
-            let text = format!("expected before the end: {}", expected.join(", "));
+            let expected = self.expected(model, "");
+            let text = match &*expected {
+                [] => "the schema lets no content fit here".to_owned(),
+                expected => format!("expected before the end: {}", expected.join(", ")),
+            };
             self.breach("cvc-complex-type.2.4.b", frame.offset, text);
         }
         if let Some(value) = value.filter(|value| value.fixed && !frame.nil) {
@@ -386,7 +389,17 @@ impl<'a> Sink<'a> for Run<'_, 'a> {
             (None, None) if process == Process::Lax => ANY_TYPE,
             (None, None) => {
                 let code = if root { "cvc-elt.1" } else { "cvc-complex-type.2.4.c" };
-                self.breach(code, start.offset, "an element that the schema declares is expected");
+                // Once enough is told nobody looks for more.
+                if self.breaches.len() < self.most {
+                    let is_root = |name: &NameId| {
+                        schema.global_elements.get(name.0 as usize).copied().flatten().is_some()
+                    };
+                    let mut text = "an element that the schema declares is expected".to_owned();
+                    if let Some(declared) = schema.names.called(start.local).find(is_root) {
+                        text = format!("{text}: {}", self.told(declared, start.local));
+                    }
+                    self.breach(code, start.offset, text);
+                }
                 return self.skip(start.offset);
             }
         };

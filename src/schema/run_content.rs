@@ -53,16 +53,16 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Names that may come next, of the schema.
-    pub(super) fn expected(&self, model: &Model) -> Vec<String> {
+    /// Names that may come next, of the schema. One that is called like what stands there, `local`, is another one by its namespace:
+    /// then that is said, because nothing else tells them apart.
+    pub(super) fn expected(&self, model: &Model, local: &str) -> Vec<String> {
         const SHOWN: usize = 12;
         let Some(frame) = self.frames.last() else { return Vec::new() };
         let counters = &self.counters[frame.counters..];
-        let names = &self.schema.names;
         let mut all: Vec<String> = match model {
             Model::All(model) => {
                 let open = model.names.iter().filter(|(.., place)| counters[*place as usize] == 0);
-                open.map(|(name, ..)| names.local(*name).to_owned()).collect()
+                open.map(|(name, ..)| self.told(*name, local)).collect()
             }
             Model::Automaton(automaton) => {
                 let state = &automaton.states[frame.state as usize];
@@ -74,7 +74,7 @@ impl Run<'_, '_> {
                         })
                 });
                 let any = if state.wildcards.is_empty() { None } else { Some("any".to_owned()) };
-                open.map(|(name, ..)| names.local(*name).to_owned()).chain(any).collect()
+                open.map(|(name, ..)| self.told(*name, local)).chain(any).collect()
             }
         };
         all.dedup();
@@ -83,6 +83,19 @@ impl Run<'_, '_> {
             all.push("…".to_owned());
         }
         all
+    }
+
+    /// A name of the schema, with its namespace where it is called like what stands there.
+    pub(super) fn told(&self, name: NameId, local: &str) -> String {
+        let names = &self.schema.names;
+        let own = names.local(name);
+        if own != local {
+            return own.to_owned();
+        }
+        match names.space_name(names.space_of(name)) {
+            "" => format!("{own} without a namespace"),
+            space => format!("{own} of the namespace '{space}'"),
+        }
     }
 
     pub(super) fn is_complete(&self, model: &Model, frame: &Frame) -> bool {

@@ -158,10 +158,14 @@ pub(super) struct Look<'l> {
 }
 
 const TAG_LIST: u8 = 30;
+const TAG_ANY: u8 = 31;
 
 fn tag(primitive: Primitive) -> u8 {
     match primitive {
-        Primitive::AnySimple | Primitive::String => 0,
+        Primitive::String => 0,
+        // Part 2, 3.2.1 leaves open which of the primitive types a value of this one is of: none that is called otherwise, as Xerces and
+        // libxml2 have it.
+        Primitive::AnySimple => TAG_ANY,
         Primitive::Boolean => 1,
         Primitive::Decimal => 2,
         Primitive::Float => 3,

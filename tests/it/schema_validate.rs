@@ -295,6 +295,16 @@ fn a_catalog_beside_the_schema_says_what_stands_for_an_address() {
         (r#"<uri name="urn:b" uri="https://example.invalid/c.xsd"/>"#, "no path below its folder"),
         (r#"<uri name="urn:b""#, "catalog.xml beside the schema cannot be used"),
         (r#"<uri name="urn:c" uri="two/b.xsd"/>"#, "more than one of that namespace"),
+        // Half understood it would lead elsewhere.
+        (r#"<uri xml:base="one/" name="urn:b" uri="b.xsd"/>"#, "'xml:base' is not supported"),
+        (
+            r#"<uri name="urn:b" uri="two/b.xsd"/><nextCatalog catalog="more.xml"/>"#,
+            "'nextCatalog' is not supported",
+        ),
+        (
+            r#"<uri name="urn:b" uri="two/b.xsd"/><rewriteURI uriStartString="urn:" rewritePrefix="one/"/>"#,
+            "'rewriteURI' is not supported",
+        ),
     ] {
         let (code, told, why) = with(Some(wrong));
         assert_eq!((code, told), (Some(2), String::new()), "{wrong}");
@@ -302,6 +312,65 @@ fn a_catalog_beside_the_schema_says_what_stands_for_an_address() {
         let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(why.contains(word), "{wrong} {why}");
     }
+}
+
+#[test]
+fn a_location_is_an_address_and_what_is_missing_is_named() {
+    let folder = folder();
+    let root = folder.path();
+    let part = r#"<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="a" type="xs:int"/></xs:schema>"#;
+    fs::write(root.join("ein teil.xsd"), part).unwrap();
+    fs::write(root.join("a.xml"), "<a>1</a>").unwrap();
+    let with = |location: &str| {
+        let text = format!(
+            r#"<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:include schemaLocation="{location}"/></xs:schema>"#
+        );
+        fs::write(root.join("l.xsd"), text).unwrap();
+        validate(root, &["l.xsd", "a.xml"])
+    };
+    for known in ["ein teil.xsd", " ein%20teil.xsd&#10;", "%65in%20teil.xsd", "./x/../ein teil.xsd"] {
+        let output = with(known);
+        assert_eq!(output.status.code(), Some(0), "{known} {}", text(&output.stderr));
+    }
+    for (wrong, word) in [
+        ("gone.xsd", "schema document 'gone.xsd': is not there"),
+        ("extern", "is no file"),
+        ("%ff.xsd", "is no path in utf-8"),
+        ("%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/a.xsd", "folders above"),
+    ] {
+        let output = with(wrong);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()), "{wrong}");
+        let why = text(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(why.contains(word), "{wrong} {why}");
+    }
+    let gone = validate(root, &["main.xsd", "gone.xml"]);
+    assert!(text(&gone.stderr).contains("gone.xml: is not there"), "{}", text(&gone.stderr));
+    let no_file = validate(root, &["main.xsd", "extern"]);
+    assert!(text(&no_file.stderr).contains("extern: is no file"), "{}", text(&no_file.stderr));
+}
+
+#[test]
+fn another_namespace_is_said_and_so_is_that_not_all_faults_are_told() {
+    let folder = folder();
+    let root = folder.path();
+    fs::write(root.join("inner.xml"), r#"<a><zahl xmlns="urn:anders">1</zahl></a>"#).unwrap();
+    fs::write(root.join("outer.xml"), r#"<a xmlns="urn:anders"/>"#).unwrap();
+    let output = validate(root, &["main.xsd", "inner.xml", "outer.xml"]);
+    let told = text(&output.stdout);
+    assert!(told.contains("expected here: zahl without a namespace"), "{told}");
+    assert!(
+        told.contains("an element that the schema declares is expected: a without a namespace"),
+        "{told}"
+    );
+    let many = format!("<a>{}</a>", "<zahl>x</zahl>".repeat(3));
+    fs::write(root.join("some.xml"), many).unwrap();
+    let free = r#"<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="a"><xs:complexType><xs:sequence><xs:element name="z" type="xs:int" maxOccurs="unbounded"/></xs:sequence></xs:complexType></xs:element></xs:schema>"#;
+    fs::write(root.join("free.xsd"), free).unwrap();
+    fs::write(root.join("many.xml"), format!("<a>{}</a>", "<z>x</z>".repeat(300))).unwrap();
+    let told = text(&validate(root, &["main.xsd", "some.xml"]).stdout);
+    assert!(!told.contains("no more than"), "{told}");
+    let told = text(&validate(root, &["free.xsd", "many.xml"]).stdout);
+    assert!(told.ends_with("no more than 100 faults of a document are told\n"), "{told}");
 }
 
 #[test]
