@@ -335,6 +335,8 @@ pub struct Timer {
     pub name: String,
     /// The document that the envelope carries.
     pub body: Bytes,
+    /// The partner as whose it comes in, whoever set it; `None`: as that of whoever did.
+    pub of: Option<String>,
 }
 
 /// One of several ways by which an outgoing document reaches its receiver.

@@ -89,10 +89,14 @@ impl Notes for Alone {
 impl DueTimers for Alone {
     async fn due(&self, limit: usize) -> Result<Vec<Envelope>, Busy> {
         let (duty, now) = (self.held()?, self.core.clock.now());
-        match self.store().due_timers_under(&duty, now, limit).await {
-            Ok(Some(due)) => Ok(due),
-            Ok(None) => Err(elsewhere()),
-            Err(_) => Err(busy("the store cannot be read now")),
-        }
+        let (duty, store) = (&duty, self.store());
+        let ask = |most| async move {
+            match store.due_timers_under(duty, now, most).await {
+                Ok(Some(due)) => Ok(due),
+                Ok(None) => Err(elsewhere()),
+                Err(_) => Err(busy("the store cannot be read now")),
+            }
+        };
+        super::ports::due(&self.core, limit, ask).await
     }
 }

@@ -258,6 +258,12 @@ impl Core {
         })
     }
 
+    /// Whether every route of a set that takes deliveries from here is paused.
+    pub fn routes_paused(&self, set: &PlanSet, binding: &str) -> bool {
+        let mut routes = set.by_binding(binding).peekable();
+        routes.peek().is_some() && routes.all(|(plan, _)| self.paused("route", &plan.route))
+    }
+
     /// Whether nothing may leave for a destination now, for itself or for its partner.
     pub fn destination_paused(&self, destination: &str) -> bool {
         let now = self.clock.now();

@@ -198,11 +198,36 @@ fn connection_of(place: &str) -> &str {
     place.split_once(' ').map_or(place, |(name, _)| name)
 }
 
+/// So many due timers are looked through for such as no pause holds.
+const TIMERS_AT_MOST: usize = 4096;
+
+/// Due timers that no paused route holds: those that one holds must not stand before the others, however many they are.
+pub async fn due<F>(core: &Core, limit: usize, ask: impl Fn(usize) -> F) -> Result<Vec<Envelope>, Busy>
+where
+    F: Future<Output = Result<Vec<Envelope>, Busy>>,
+{
+    let mut most = limit;
+    loop {
+        let due = ask(most).await?;
+        let all = due.len();
+        let set = core.set.load_full();
+        let free = due.into_iter().filter(|one| !core.routes_paused(&set, &one.head.binding));
+        let free: Vec<Envelope> = free.take(limit).collect();
+        if !free.is_empty() || all < most || most >= TIMERS_AT_MOST {
+            return Ok(free);
+        }
+        most = most.saturating_mul(8).min(TIMERS_AT_MOST);
+    }
+}
+
 #[async_trait]
 impl DueTimers for Ports {
     async fn due(&self, limit: usize) -> Result<Vec<Envelope>, Busy> {
-        let now = self.0.clock.now();
-        self.0.store.due_timers(now, limit).await.map_err(|_| busy("the store cannot be read now"))
+        let (core, now) = (&self.0, self.0.clock.now());
+        let ask = |most| async move {
+            core.store.due_timers(now, most).await.map_err(|_| busy("the store cannot be read now"))
+        };
+        due(core, limit, ask).await
     }
 }
 

@@ -86,14 +86,14 @@ impl Reception {
 
     fn paused(&self, set: &PlanSet, envelope: &Envelope) -> Option<Paused> {
         let head = &envelope.head;
-        if let Some(partner) = &head.partner
+        // A timer is ours, whoever is named with it: a deadline or a daily list is no delivery of a partner.
+        if head.connection != run::TIMER
+            && let Some(partner) = &head.partner
             && self.core.paused("partner", &partner.id)
         {
             return Some(Paused::Partner);
         }
-        let mut routes = set.by_binding(&head.binding).peekable();
-        routes.peek()?;
-        routes.all(|(plan, _)| self.core.paused("route", &plan.route)).then_some(Paused::Route)
+        self.core.routes_paused(set, &head.binding).then_some(Paused::Route)
     }
 
     async fn room(

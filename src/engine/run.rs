@@ -17,7 +17,7 @@ use crate::rejection::Rejection;
 use crate::store::contract::{Delivery, Entry, Key};
 
 /// The connection of timers, which bring a document that we keep.
-const TIMER: &str = "timer";
+pub const TIMER: &str = "timer";
 /// How often one step may ask: what it learns may raise one further question, but nothing goes on for ever.
 const MOST_ROUNDS: u8 = 3;
 

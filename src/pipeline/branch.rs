@@ -54,6 +54,7 @@ impl Step for SetDeadline {
             .checked_add(wait)
             .map_err(|_| Trouble::Ours("deadline lies beyond the calendar; shorten `after`".to_owned()))?;
         let timer = crate::effects::Timer {
+            of: None,
             id: message.derived_id("deadline"),
             due,
             name: self.binding.clone(),

@@ -129,6 +129,7 @@ impl Erinnern {
             .checked_add(self.every)
             .map_err(|_| Trouble::Ours("the next reminder lies beyond the calendar".to_owned()))?;
         message.effects.timers.push(Timer {
+            of: None,
             id: message.derived_id("erinnerung"),
             due,
             name: message.envelope.head.binding.clone(),

@@ -115,9 +115,7 @@ impl Step for Hinweis {
             // It stands against answers by its Vorgang, under no key besides.
             let opening = notice::opening(message, &self.tafeln.gemeinden, (&owner, Why::Parked), named, &[]);
             let ends = message.record.kind.as_ref().and_then(satz_endet);
-            // It sets no time for the daily list: a timer has the stamp of whoever set it, and of a Standesamt the list is not taken, nor any
-            // other list of that office on that day.
-            notice::open(message, Opening { ends, ..opening }, false);
+            notice::open(message, Opening { ends, ..opening }, true);
         } else if let Ok(notice) = Uuid::try_parse(uuid.trim()) {
             let opening = unowned(message, notice);
             message.effects.objections.push(ObjectionChange::Open(Box::new(opening)));
@@ -303,10 +301,8 @@ mod tests {
         assert_eq!(listed.delivery, message.envelope.head.id, "our id, as a court's is named");
         assert_eq!(listed.made, objection::MADE_OF_NOTICE, "its task alone ends it");
         assert!(listed.under.is_empty() && listed.about.is_empty() && listed.ends.is_some());
-        assert!(
-            message.effects.timers.is_empty(),
-            "a list that a Standesamt sets is refused, and the office's own with it"
-        );
+        let [list] = message.effects.timers.as_slice() else { panic!() };
+        assert_eq!(list.of.as_deref(), Some("jugendamt-bremen"), "its own, whoever set it");
         let by_id = keys::hinweis(&message.envelope.head.id.to_string());
         let alias = message.effects.vorgaenge.iter().find(|change| change.key == by_id).unwrap();
         let uuid = message.record.kopf.nachrichten_uuid.as_str();

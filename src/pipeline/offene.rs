@@ -52,12 +52,14 @@ fn build(written: &Value, _: &Building<'_>) -> Result<Arc<dyn Step>, Vec<Setting
     Ok(Arc::new(Offene { named: settings::text(map, "as", "name for the list")? }))
 }
 
-/// The next list of an office: one a day, however much is opened until then.
+/// The next list of an office: one a day, however much is opened until then. It is the office's, whoever opened what it is told of. A program
+/// before this one set it as that of whoever did, under another id: that one must not stand in its place.
 pub fn next_list(amt: &str, now: Timestamp, test: bool) -> Option<Timer> {
     let day = tag(now).tomorrow().ok()?;
     let zone = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC);
     let due = day.at(HOUR, 0, 0, 0).to_zoned(zone).ok()?.timestamp();
-    let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("urn:drehscheibe:{WORD}:{amt}:{day}").as_bytes());
+    let id =
+        Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("urn:drehscheibe:{WORD}:des-amts:{amt}:{day}").as_bytes());
     let mut document = json!({
         "nachricht": "registermeldung",
         "version": "1",
@@ -67,7 +69,13 @@ pub fn next_list(amt: &str, now: Timestamp, test: bool) -> Option<Timer> {
     if test {
         document["test"] = json!(true);
     }
-    Some(Timer { id, due, name: BINDING.to_owned(), body: document.to_string().into() })
+    Some(Timer {
+        id,
+        due,
+        name: BINDING.to_owned(),
+        body: document.to_string().into(),
+        of: Some(amt.to_owned()),
+    })
 }
 
 impl Step for Offene {

@@ -359,12 +359,14 @@ pub fn readable<T>(opened: Stored<Option<T>>) -> Stored<Option<T>> {
     }
 }
 
-/// A due timer as an envelope of the connection `timer`: id, name, trace context and partner of its row.
+/// A due timer as an envelope of the connection `timer`: id, name, trace context and partner of its row. Whose it is stands sealed where that
+/// is another one than whoever set it.
 pub fn timer(
-    (id, name, traceparent, partner): (Uuid, String, String, String),
+    (id, name, traceparent, setter): (Uuid, String, String, String),
     opened: &Opened,
     now: Timestamp,
 ) -> Stored<Envelope> {
+    let partner = opened.head::<String>()?.unwrap_or(setter);
     let body = opened.body()?.unwrap_or_default();
     Ok(Envelope {
         head: Head {

@@ -417,7 +417,8 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Op
     }
     let mut timers = Vec::with_capacity(effects.timers.len());
     for timer in &effects.timers {
-        let content = Fresh::seal(Owner::new("timer", timer.id), None, Some(&timer.body), None)?;
+        let of = timer.of.as_ref().map(to_json).transpose()?;
+        let content = Fresh::seal(Owner::new("timer", timer.id), of.as_deref(), Some(&timer.body), None)?;
         timers.push(TimerWork { id: timer.id, due: micros(timer.due), name: timer.name.clone(), content });
     }
     let mut vorgaenge = Vec::with_capacity(effects.vorgaenge.len());

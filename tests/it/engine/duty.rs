@@ -108,6 +108,7 @@ async fn under_a_lost_duty_nothing_is_asked_for_taken_in_or_noted() {
             due: message.now() - SignedDuration::from_mins(1),
             name: "timer erinnern".to_owned(),
             body: Bytes::from(eintragung(&wish(2, 1))),
+            of: None,
         });
         Ok(Flow::Next)
     });

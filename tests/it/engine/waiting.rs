@@ -209,6 +209,7 @@ async fn a_timer_comes_in_as_a_delivery_when_it_is_due_and_only_once() {
                     due: message.now() + SignedDuration::from_mins(30),
                     name: "timer erinnern".to_owned(),
                     body: Bytes::from(eintragung(&document)),
+                    of: None,
                 });
             }
         }

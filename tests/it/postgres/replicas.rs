@@ -177,6 +177,7 @@ impl Cluster {
             due: now - SignedDuration::from_secs(1),
             name: "timer wecken".to_owned(),
             body: eintragung(&Wish::plain(child)).into(),
+            of: None,
         };
         let mut entry = delivery("jugendamt-bremen", "jugendamt-bremen", &format!("timers {now}"));
         entry.now = now;

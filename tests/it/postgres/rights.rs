@@ -34,7 +34,7 @@ async fn fill(store: &dyn Store) -> Vec<Uuid> {
         };
         entry.effects.vorgaenge = vec![VorgangChange { key: key(&format!("v{name}")), vorgang }];
         entry.effects.timers =
-            vec![Timer { id: Uuid::new_v4(), due: at(1), name: "timer t".into(), body: "".into() }];
+            vec![Timer { id: Uuid::new_v4(), due: at(1), name: "timer t".into(), body: "".into(), of: None }];
         entry.effects.sends = ["r:p", "r:q", "s:p", "f:p"].map(|to| send(to, None, &name)).into();
         ids.push(commit_one(store, entry).await);
         store.commit(vec![delivery(mandant, partner, &name)]).await.unwrap();

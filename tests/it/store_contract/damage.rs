@@ -45,8 +45,13 @@ pub async fn fill_with(store: &dyn Store, marker: &str) {
     entry.effects.mirror.push(stone);
     let vorgang = common::vorgang("jga:1", VorgangState::Eingegangen);
     entry.effects.vorgaenge = vec![VorgangChange { key: key(&m("vorgang")), vorgang }];
-    entry.effects.timers =
-        vec![Timer { id: Uuid::new_v4(), due: at(1), name: "timer t".into(), body: m("timer").into() }];
+    entry.effects.timers = vec![Timer {
+        id: Uuid::new_v4(),
+        due: at(1),
+        name: "timer t".into(),
+        body: m("timer").into(),
+        of: None,
+    }];
     entry.effects.sends =
         vec![send("c:x", Some(&m("order")), &m("send")), send("c:x", Some(&m("order")), "2")];
     entry.effects.sends[0].correlation = Some(m("correlation"));

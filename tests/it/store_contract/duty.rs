@@ -104,7 +104,8 @@ pub async fn a_duty_is_given_back_at_once(house: &dyn House) {
 pub async fn a_stale_fence_acts_no_more(house: &dyn House) {
     let store = open(house).await;
     let mut entry = delivery("a", "p", "1");
-    let timer = Timer { id: Uuid::new_v4(), due: at(1), name: "timer t".into(), body: "<x/>".into() };
+    let timer =
+        Timer { id: Uuid::new_v4(), due: at(1), name: "timer t".into(), body: "<x/>".into(), of: None };
     entry.effects.timers = vec![timer];
     commit_one(&*store, entry).await;
     let never = Duty { name: "source trays".into(), fence: 0 };

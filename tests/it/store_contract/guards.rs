@@ -248,7 +248,7 @@ pub async fn what_failed_leaves_nothing(house: &dyn House) {
     bad.effects.guards = vec![guard("k", 0)];
     bad.effects.mirror = vec![put(Uuid::new_v4(), "N", &["k"])];
     bad.effects.timers =
-        vec![Timer { id: Uuid::new_v4(), due: at(5), name: "timer t".into(), body: "x".into() }];
+        vec![Timer { id: Uuid::new_v4(), due: at(5), name: "timer t".into(), body: "x".into(), of: None }];
     let good = send("c:x", None, "{}");
     let mut twice = send("c:x", None, "{}");
     twice.id = good.id;

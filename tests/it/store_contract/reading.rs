@@ -23,7 +23,7 @@ async fn two_mandanten_two_partners(store: &dyn Store) -> Vec<(&'static str, &'s
         entry.waits = Some((key("w"), at(5_000)));
         entry.effects.mirror = vec![put(Uuid::new_v4(), &name, &[&name])];
         entry.effects.timers =
-            vec![Timer { id: Uuid::new_v4(), due: at(1), name: "timer t".into(), body: "".into() }];
+            vec![Timer { id: Uuid::new_v4(), due: at(1), name: "timer t".into(), body: "".into(), of: None }];
         entry.effects.sends = vec![send("r:p", None, &name), send("r:q", None, &name)];
         made.push((mandant, partner, commit_one(store, entry).await));
         store.commit(vec![delivery(mandant, partner, &name)]).await.unwrap();

@@ -140,11 +140,23 @@ pub async fn a_replay_settled_by_another_is_a_repeat(house: &dyn House) {
 
 pub async fn timers_come_until_committed(house: &dyn House) {
     let store = open(house).await;
-    let timer =
-        Timer { id: Uuid::new_v4(), due: at(100), name: "timer erinnern".into(), body: "<t/>".into() };
-    let mut entry = delivery("a", "p", "1");
+    for of in [None, Some("amt")] {
+        a_timer_comes_until_committed(&*store, of).await;
+    }
+}
+
+/// Whosever it is: who set it is `p`.
+async fn a_timer_comes_until_committed(store: &dyn Store, of: Option<&str>) {
+    let timer = Timer {
+        id: Uuid::new_v4(),
+        due: at(100),
+        name: "timer erinnern".into(),
+        body: "<t/>".into(),
+        of: of.map(str::to_owned),
+    };
+    let mut entry = delivery("a", "p", &timer.id.hyphenated().to_string().to_uppercase());
     entry.effects.timers = vec![timer.clone()];
-    commit_one(&*store, entry).await;
+    commit_one(store, entry).await;
     assert_eq!(store.due_timers(at(99), 10).await.unwrap().len(), 0);
     assert_eq!(store.figures(&Scope::Operator).await.unwrap().timers, 1);
     for _ in 0..2 {
@@ -152,11 +164,12 @@ pub async fn timers_come_until_committed(house: &dyn House) {
         let head = &due[0].head;
         assert_eq!((head.connection.as_str(), head.binding.as_str()), ("timer", "timer erinnern"));
         assert_eq!((head.transport_id.clone(), head.received), (timer.id.to_string(), at(100)));
+        assert_eq!(head.partner.as_ref().map(|partner| partner.id.as_str()), of.or(Some("p")));
         assert_eq!((due.len(), &due[0].body[..]), (1, &b"<t/>"[..]));
     }
     let mut became = delivery("a", "p", &timer.id.to_string());
     became.envelope = Arc::new(store.due_timers(at(100), 1).await.unwrap().remove(0));
-    commit_one(&*store, became).await;
+    commit_one(store, became).await;
     assert_eq!(store.due_timers(at(9_999), 10).await.unwrap().len(), 0);
     assert_eq!(store.figures(&Scope::Operator).await.unwrap().timers, 0);
 }
