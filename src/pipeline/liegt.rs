@@ -10,11 +10,13 @@ use crate::envelope::Inbound;
 use crate::pipeline::notice;
 use crate::pipeline::step::{Objects, Settling};
 use crate::register::aemter::tag;
-use crate::register::aenderung::{Moeglich, beteiligte, moeglich};
+use crate::register::aenderung::{Moeglich, beteiligte, entry_changed, moeglich};
 use crate::register::fristen::satz_endet;
+use crate::register::gemeinden::Gemeinden;
 use crate::register::keys::{self, SearchKey};
+use crate::register::namen;
 use crate::register::objection::{self, MADE_OF_NOTICE, ObjectionChange, Opening, Which, Why};
-use crate::register::record::{Mutter, Record};
+use crate::register::record::{Kind, Mutter, Record, TeilDatum};
 use crate::register::tafeln::Tafeln;
 
 /// Closed because it has its effect, or its sender was told that it has none.
@@ -30,16 +32,16 @@ impl Liegt {
     /// It is of no office: the delivery is run again, or two persons end it.
     fn openings(&self, settling: &Settling<'_>, record: &Record) -> Vec<Opening> {
         let (orte, heute) = (&self.tafeln.gemeinden, tag(settling.now));
-        let Moeglich { kinder, muetter, verborgen } = moeglich(&beteiligte(record), heute);
-        let nobody = Mutter::default();
-        let pairs =
-            kinder.iter().map(|kind| (Some(kind), &nobody)).chain(muetter.iter().map(|her| (None, her)));
-        let met = pairs.flat_map(|(kind, mutter)| {
-            let everywhere = keys::hinweis_unter(orte, kind, mutter);
-            objection::under(orte, kind, mutter).into_iter().chain(everywhere)
-        });
+        let aenderung = record.aenderung.as_ref();
+        let Moeglich { kinder, muetter, verborgen } = moeglich(&beteiligte(record), aenderung, heute);
+        let children = kinder.iter().flat_map(|kind| of_child(orte, kind, entry_changed(aenderung)));
+        let mothers = muetter
+            .iter()
+            .flat_map(|her| [objection::under(orte, None, her), notice::of_her_day(her)].concat());
+        let hidden = notice::of_hidden(orte, &verborgen);
+        // A child that was born at no place that is known stands under an empty one; no other part of a key may be empty.
         let under: BTreeSet<SearchKey> =
-            met.chain(notice::of_hidden(orte, &verborgen)).filter(SearchKey::ohne_luecke).collect();
+            children.chain(mothers.chain(hidden).filter(SearchKey::ohne_luecke)).collect();
         let only_children = muetter.is_empty() && verborgen.is_empty();
         let nobody = Opening {
             amt: String::new(),
@@ -63,6 +65,23 @@ impl Liegt {
         });
         blocks.chain([nobody.clone()]).collect()
     }
+}
+
+/// The keys under which a request about a child of whom so much is said is met, on each day that its own may be: nobody has looked which
+/// records it may be about. `moved`: another place of birth proves nothing.
+fn of_child(orte: &Gemeinden, kind: &Kind, moved: bool) -> Vec<SearchKey> {
+    let nobody = Mutter::default();
+    let born = kind.geburtsdatum.unwrap_or_default();
+    let days = keys::tage_von(&born);
+    let on = days.iter().filter_map(|day| TeilDatum::parse(day)).flat_map(|day| {
+        let kind = Kind { geburtsdatum: Some(day), ..kind.clone() };
+        let anywhere = if moved { keys::ueberall(&kind) } else { Vec::new() };
+        [keys::hinweis_unter(orte, Some(&kind), &nobody), anywhere].concat()
+    });
+    let little = !kind.namen.iter().any(namen::benannt);
+    let alone = if little { keys::nur_tage(Some(&born), None) } else { Vec::new() };
+    let near = objection::under(orte, Some(kind), &nobody).into_iter().filter(SearchKey::ohne_luecke);
+    on.chain(near).chain(alone).collect()
 }
 
 impl Objects for Liegt {
@@ -91,7 +110,6 @@ mod tests {
     use crate::message::Message;
     use crate::pipeline::testing::message;
     use crate::register::gemeinden::falten;
-    use crate::register::record::{Kind, TeilDatum};
 
     fn said(message: &Message, state: Inbound) -> Vec<ObjectionChange> {
         let settling = Settling {
@@ -114,6 +132,44 @@ mod tests {
         orte.add(falten("Bremen"), "040110000000");
         let asked = objection::asked(&keys::Gesucht::of(&orte, kind, mutter));
         opening.under.iter().any(|key| asked.contains(key))
+    }
+
+    #[test]
+    fn whoever_says_less_is_met_no_less() {
+        let of = message();
+        let (kind, mutter) = (of.record.kind.clone().unwrap(), of.record.mutter.clone().unwrap());
+        let part = |born: TeilDatum, year: bool| TeilDatum {
+            tag: None,
+            monat: born.monat.filter(|_| !year),
+            ..born
+        };
+        for left_out in 0..1_u32 << 5 {
+            let out = |bit: u32| left_out & (1 << bit) != 0;
+            let said_of = |name: &mut crate::register::record::Personenname| {
+                name.geburtsname = None;
+                name.familienname = name.familienname.take().filter(|_| !out(0));
+                name.vornamen = name.vornamen.take().filter(|_| !out(1));
+            };
+            let (mut child, mut her) = (kind.clone(), mutter.clone());
+            child.namen.iter_mut().for_each(said_of);
+            said_of(&mut her.name);
+            if out(2) {
+                child.geburtsdatum = child.geburtsdatum.map(|born| part(born, out(3)));
+                her.geburtsdatum = part(her.geburtsdatum, out(3));
+            }
+            if out(4) {
+                child.geburtsort = Some("Musterhausen".into());
+                child.register_ars = None;
+            }
+            for alone in [true, false] {
+                let mut message = message();
+                message.record.kind = Some(child.clone()).filter(|_| alone);
+                message.record.mutter = Some(her.clone()).filter(|_| !alone);
+                let changes = said(&message, Inbound::Parked);
+                let [ObjectionChange::Open(opening)] = &changes[..] else { panic!() };
+                assert!(met(opening, &kind, &mutter), "{left_out:b} {alone}");
+            }
+        }
     }
 
     #[test]

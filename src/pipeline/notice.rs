@@ -17,6 +17,7 @@ use crate::register::aenderung::Verborgen;
 use crate::register::fristen::satz_endet;
 use crate::register::gemeinden::Gemeinden;
 use crate::register::keys::{self, SearchKey};
+use crate::register::namen;
 use crate::register::objection::{self, MADE_OF_NOTICE, ObjectionChange, Opening, Why};
 use crate::register::once::once;
 use crate::register::record::{Kind, Mutter};
@@ -54,16 +55,33 @@ pub fn open_under(orte: &Gemeinden, paare: &[Paar<'_>]) -> Vec<SearchKey> {
 /// The keys under which whoever asks as one of these mothers is met, although her day is known in part or not at all.
 pub fn of_hidden(orte: &Gemeinden, verborgen: &Verborgen) -> Vec<SearchKey> {
     let of = |mutter: &Mutter| match mutter.geburtsdatum.jahr > 0 {
-        true => keys::ihre_tage(None, mutter),
+        true => [keys::ihre_tage(None, mutter), of_her_day(mutter)].concat(),
         false => keys::offen(orte, None, mutter),
     };
     verborgen.muetter.iter().flat_map(of).collect()
 }
 
+/// Of a mother whose family or given name is not said her days alone are what she is met by.
+pub fn of_her_day(mutter: &Mutter) -> Vec<SearchKey> {
+    match namen::benannt(&mutter.name) {
+        true => Vec::new(),
+        false => keys::nur_tage(None, Some(&mutter.geburtsdatum)),
+    }
+}
+
+/// Whether what stands for a state says that none is known: keys of the table of nationalities (without, not known, not said), which that of
+/// states does not have.
+fn unbekannt(staat: &str) -> bool {
+    ["997", "998", "999"].contains(&staat)
+}
+
 /// The offices whose registers one of these children may stand in, of which too little is said to find it: each says nothing by itself
-/// until the notice has ended.
+/// until the notice has ended. A state that is not known is that of no place abroad.
 pub fn may_hold(tafeln: &Arc<Tafeln>, kinder: &[Kind], now: Timestamp) -> Vec<String> {
     let am = tag(now);
+    let anywhere = kinder.iter().filter(|kind| kind.geburtsstaat.as_deref().is_some_and(unbekannt));
+    let anywhere = anywhere.map(|kind| Kind { geburtsstaat: None, ..kind.clone() });
+    let kinder: Vec<Kind> = kinder.iter().cloned().chain(anywhere).collect();
     let may = |amt: &&Amt| kinder.iter().any(|kind| may_own(tafeln, &amt.id, kind, am));
     tafeln.aemter.aemter.iter().filter(may).map(|amt| amt.id.clone()).collect()
 }

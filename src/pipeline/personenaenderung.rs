@@ -119,7 +119,7 @@ impl Step for Personenaenderung {
                 met
             }
         };
-        let hidden = Verborgen::of(&personen, heute);
+        let hidden = Verborgen::of(&personen, message.record.aenderung.as_ref(), heute);
         if betroffene.is_empty() && hidden.is_empty() {
             message.values.insert(BETROFFEN, WORDS[1].to_owned());
             message.effects.forget = true;

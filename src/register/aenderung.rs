@@ -52,6 +52,9 @@ pub struct Gesucht {
 
 /// So old a mother is at least, in years of the calendar.
 const MUTTER_AB: i16 = 10;
+/// Marital status (DSMeld) of who was never married, and of whom nobody knows.
+const LEDIG: &str = "LD";
+const UNBEKANNT: &str = "NB";
 /// No Registersatz is of anybody of this age.
 const VOLLJAEHRIG: i16 = 18;
 
@@ -114,10 +117,25 @@ pub fn unauffindbar(personen: &[Person], heute: Date) -> Vec<Mutter> {
 
 /// The children of whom no day is said. No request is found to be about such a one, whatever else is said of it: the registers that it may
 /// stand in say nothing by themselves, as with a court's notice that says as little.
-fn kinder_ohne_tag(personen: &[Person]) -> Vec<Kind> {
-    let child = |person: &&Person| person.rollen.iter().any(|rolle| rolle == ROLLE_KIND);
+///
+/// Whoever has no role may be a child, but for those of whom a marriage is said. Where the birth entry is what changed the place that is
+/// said proves nothing of the register: the child may stand in any.
+fn kinder_ohne_tag(personen: &[Person], aenderung: Option<&Aenderung>) -> Vec<Kind> {
+    let child = |person: &&Person| match person.rollen.is_empty() {
+        true => person.familienstand.as_deref().is_none_or(|stand| stand == LEDIG || stand == UNBEKANNT),
+        false => person.rollen.iter().any(|rolle| rolle == ROLLE_KIND),
+    };
     let undated = |person: &&Person| person.geburtsdatum.is_none_or(|datum| datum.jahr == 0);
-    personen.iter().filter(child).filter(undated).map(als_kind).collect()
+    let placed = |kind: Kind| match entry_changed(aenderung) {
+        true => Kind { geburtsort: None, geburtsstaat: None, ..kind },
+        false => kind,
+    };
+    personen.iter().filter(child).filter(undated).map(als_kind).map(placed).collect()
+}
+
+/// Whether the entry of a birth is what changed, be it its place.
+pub fn entry_changed(aenderung: Option<&Aenderung>) -> bool {
+    aenderung.is_some_and(|aenderung| aenderung.arten.iter().any(|art| art == GEBURTSEINTRAG))
 }
 
 fn als_kind(person: &Person) -> Kind {
@@ -141,8 +159,8 @@ pub struct Verborgen {
 
 impl Verborgen {
     /// Of these persons.
-    pub fn of(personen: &[Person], heute: Date) -> Verborgen {
-        Verborgen { muetter: unauffindbar(personen, heute), kinder: kinder_ohne_tag(personen) }
+    pub fn of(personen: &[Person], aenderung: Option<&Aenderung>, heute: Date) -> Verborgen {
+        Verborgen { muetter: unauffindbar(personen, heute), kinder: kinder_ohne_tag(personen, aenderung) }
     }
 
     /// Whether there is nobody.
@@ -162,7 +180,7 @@ pub struct Moeglich {
 }
 
 /// Everybody whom the persons of a message may be, where nobody has looked in the mirror.
-pub fn moeglich(personen: &[Person], heute: Date) -> Moeglich {
+pub fn moeglich(personen: &[Person], aenderung: Option<&Aenderung>, heute: Date) -> Moeglich {
     let known = |person: &&Person| person.geburtsdatum.is_some_and(|datum| datum.jahr > 0);
     let day = |person: &Person| person.geburtsdatum.unwrap_or_default();
     let known = || personen.iter().filter(known);
@@ -172,7 +190,7 @@ pub fn moeglich(personen: &[Person], heute: Date) -> Moeglich {
             .filter(|person| day(person).vollstaendig() && alt_genug(&day(person), heute))
             .flat_map(als_mutter)
             .collect(),
-        verborgen: Verborgen::of(personen, heute),
+        verborgen: Verborgen::of(personen, aenderung, heute),
     }
 }
 
@@ -227,8 +245,6 @@ pub fn betrifft(
         let unsaid = person.geburtsort.as_deref().is_none_or(|ort| ort.trim().is_empty());
         unsaid || orte.verhaeltnis(&place, &satz.kind) != Verhaeltnis::Verschieden
     };
-    let entry_changed =
-        aenderung.is_some_and(|aenderung| aenderung.arten.iter().any(|art| art == GEBURTSEINTRAG));
     let same_names = || {
         satz.kind.namen.iter().any(|name| {
             teilen_eines(&vornamen(person), &namen::vornamen(name))
@@ -237,7 +253,7 @@ pub fn betrifft(
     };
     let child = own.is_some_and(|own| born.vertraeglich(own))
         && nennt(&namen::alle(&satz.kind.namen))
-        && (same_place() || entry_changed && same_names());
+        && (same_place() || entry_changed(aenderung) && same_names());
     let Mutter { name, geburtsdatum, .. } = &satz.mutter;
     let mother = || born.vertraeglich(geburtsdatum) && nennt(&namen::alle([name]));
     child || mother()
@@ -392,6 +408,32 @@ mod tests {
             });
             let asked = keys::Gesucht::of(&orte(), &satz.kind, &satz.mutter).offen;
             assert_eq!(under.into_iter().any(|key| asked.contains(&key)), met);
+        }
+    }
+
+    #[test]
+    fn without_a_day_whoever_may_be_a_child_is_one_and_a_changed_entry_tells_no_place() {
+        let changed = Aenderung { arten: vec![GEBURTSEINTRAG.into()], ..Aenderung::default() };
+        let undated = |rolle: &str, stand: &str| Person {
+            geburtsdatum: None,
+            geburtsort: Some("Hamburg".into()),
+            rollen: Some(rolle.to_owned()).filter(|rolle| !rolle.is_empty()).into_iter().collect(),
+            familienstand: Some(stand.to_owned()).filter(|stand| !stand.is_empty()),
+            ..person("Müller", "Lía", "2024")
+        };
+        for (rolle, stand, child) in [
+            (ROLLE_KIND, "", true),
+            (ROLLE_KIND, "VH", true),
+            (ROLLE_ELTERNTEIL, "", false),
+            ("", "", true),
+            ("", "LD", true),
+            ("", "VH", false),
+        ] {
+            for (aenderung, ort) in [(None, Some("Hamburg")), (Some(&changed), None)] {
+                let kinder = Verborgen::of(&[undated(rolle, stand)], aenderung, HEUTE).kinder;
+                assert_eq!(kinder.len(), usize::from(child), "{rolle} {stand}");
+                assert!(kinder.iter().all(|kind| kind.geburtsort.as_deref() == ort));
+            }
         }
     }
 

@@ -236,7 +236,8 @@ pub struct Gesucht {
     pub nahe: Vec<SearchKey>,
     /// Those under which something open around a child or its mother may be kept.
     pub offen: Vec<SearchKey>,
-    /// Those under which what an office delivered of a child stands by the key of its place, whatever place it named.
+    /// Those under which what an office delivered of a child stands by the key of its place, whatever place it named, and those of
+    /// [`nur_tage`].
     pub platz: Vec<SearchKey>,
 }
 
@@ -254,6 +255,16 @@ impl Gesucht {
 /// that are no Registersatz and no notice.
 pub fn ihre_tage(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
     offen::ihre_tage(kind, mutter)
+}
+
+/// Each day that these dates of a child or of a mother may be, by itself: of whom so little is said besides that no other key is made of it.
+pub fn nur_tage(kind: Option<&TeilDatum>, mutter: Option<&TeilDatum>) -> Vec<SearchKey> {
+    offen::nur_tage(kind, mutter)
+}
+
+/// The child's day with each of its names, wherever it was born: where nobody can say where.
+pub fn ueberall(kind: &Kind) -> Vec<SearchKey> {
+    offen::an_jedem_ort(kind)
 }
 
 /// Keys of [`offen`] as words, for a sealed Akte only: whoever closes a notice no longer has the persons they are made of.

@@ -227,6 +227,11 @@ pub fn familie(name: &Personenname) -> Vec<Wort> {
     once(worte(name.familienname.as_deref()).into_iter().chain(worte(name.geburtsname.as_deref())))
 }
 
+/// Whether a family and a given name are said.
+pub fn benannt(name: &Personenname) -> bool {
+    !familie(name).is_empty() && !vornamen(name).is_empty()
+}
+
 /// All words of all names, each once.
 pub fn alle<'a>(namen: impl IntoIterator<Item = &'a Personenname>) -> Vec<Wort> {
     once(namen.into_iter().flat_map(|name| familie(name).into_iter().chain(vornamen(name))))

@@ -6,7 +6,7 @@ use super::{MONATE, SearchKey, alt, falten, tage_von};
 use crate::register::gemeinden::{Geburtsplatz, Gemeinden};
 use crate::register::namen::Wort;
 use crate::register::once::once;
-use crate::register::record::{Kind, Mutter};
+use crate::register::record::{Kind, Mutter, TeilDatum};
 
 /// The child's day, its place and one of its names.
 const KIND_NAME: &str = "offen-kind-name";
@@ -25,7 +25,11 @@ const MONAT: &str = "offen-name-monat";
 /// A given name and a whole family name of hers, where nothing is known of the day.
 const NAMEN: &str = "offen-name";
 
-/// All classes of this page. Those that the program before had, too, have the same parts, so that what it left open is found by them as
+/// The child's day, whatever else is known of it.
+const TAG: &str = "offen-tag";
+/// Her day, whatever else is known of her.
+const IHR_TAG: &str = "offen-ihr-tag";
+/// All classes of this page under which a Vorgang is open. Those that the program before had, too, have the same parts, so that what it left open is found by them as
 /// far as its names are one word each and have one spelling.
 const CLASSES: [&str; 8] = [KIND_NAME, MUTTER, MUTTER_FAMILIE, TAGE, VORNAME, KIND_FAMILIE, MONAT, NAMEN];
 
@@ -162,11 +166,12 @@ fn am_schluessel(known: &Bekannt, orte: &Gemeinden, kind: &Kind) -> Vec<SearchKe
 /// See [`super::hinweis_unter`].
 pub fn ueberall(orte: &Gemeinden, kind: &Kind) -> Vec<SearchKey> {
     let resolved = matches!(orte.platz(kind), Geburtsplatz::Gemeinde(_)) && !kind.im_ausland();
-    if resolved {
-        Vec::new()
-    } else {
-        Bekannt::of(Some(kind), &Mutter::default()).kind_namen(&[String::new()])
-    }
+    if resolved { Vec::new() } else { an_jedem_ort(kind) }
+}
+
+/// See [`super::ueberall`].
+pub fn an_jedem_ort(kind: &Kind) -> Vec<SearchKey> {
+    Bekannt::of(Some(kind), &Mutter::default()).kind_namen(&[String::new()])
 }
 
 /// Where her day is known in part and nothing of the child's: her given and family names with each day that it may be.
@@ -177,6 +182,15 @@ pub fn ihre_tage(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
     }
     let days = tage_von(&mutter.geburtsdatum);
     days.iter().flat_map(|day| ihr_tag(day, &known.vornamen, &known.familie)).collect()
+}
+
+/// See [`super::nur_tage`].
+pub fn nur_tage(kind: Option<&TeilDatum>, mutter: Option<&TeilDatum>) -> Vec<SearchKey> {
+    let of = |class, datum: Option<&TeilDatum>| -> Vec<SearchKey> {
+        let days = datum.filter(|datum| datum.jahr > 0).map(tage_von).unwrap_or_default();
+        days.iter().map(|day| SearchKey::new(class, [day.as_str()])).collect()
+    };
+    of(TAG, kind).into_iter().chain(of(IHR_TAG, mutter)).collect()
 }
 
 /// See [`super::offen`].
@@ -209,7 +223,7 @@ pub fn unter(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> Vec<Sear
     once(keys)
 }
 
-/// See [`super::Gesucht`]: under what something is open, and what an office delivered stands by the key of its place.
+/// See [`super::Gesucht`]: under what something is open, and what else is met by its keys alone.
 pub fn gesucht(known: &Bekannt, orte: &Gemeinden, kind: &Kind) -> (Vec<SearchKey>, Vec<SearchKey>) {
     let first = &known.vornamen[..known.vornamen.len().min(1)];
     let mut keys = known.kind_namen(&orte_gesucht(orte, kind));
@@ -222,5 +236,7 @@ pub fn gesucht(known: &Bekannt, orte: &Gemeinden, kind: &Kind) -> (Vec<SearchKey
     keys.extend(month.map(|(month, _)| known.monate(month..=month)).unwrap_or_default());
     let pairs = known.namen(first);
     keys.extend(pairs.iter().map(|pair| SearchKey::new(NAMEN, [pair[0].as_str(), &pair[1]])));
-    (once(keys), am_schluessel(known, orte, kind))
+    let day = known.kind.iter().map(|day| SearchKey::new(TAG, [day.as_str()]));
+    let hers = known.mutter.iter().map(|day| SearchKey::new(IHR_TAG, [day.as_str()]));
+    (once(keys), am_schluessel(known, orte, kind).into_iter().chain(day).chain(hers).collect())
 }
