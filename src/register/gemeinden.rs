@@ -126,6 +126,17 @@ impl Gemeinden {
         }
     }
 
+    /// Whether the table reconciles the key of a request with the name of its place: it is that of the Gemeinde, or of what the Gemeinde
+    /// lies in, because a register may be kept by a Kreis.
+    pub fn vertraegt(&self, kind: &Kind) -> bool {
+        let Some(key) = kind.register_ars.as_deref().filter(|key| !key.is_empty()) else { return true };
+        match self.platz(kind) {
+            Geburtsplatz::Gemeinde(ars) => liegt_in(key, ars) || umfasst(key, ars),
+            Geburtsplatz::Register(_) => true,
+            Geburtsplatz::Offen => false,
+        }
+    }
+
     /// How the places of birth of two children lie to each other.
     pub fn verhaeltnis(&self, eines: &Kind, anderes: &Kind) -> Verhaeltnis {
         use Geburtsplatz::{Gemeinde, Offen, Register};
@@ -188,6 +199,13 @@ fn liegt_in(schluessel: &str, ars: &str) -> bool {
         AGS => ags(ars).is_some_and(|ags| schluessel == ags),
         _ => false,
     }
+}
+
+/// Whether a key is that of a Land, a Kreis or a Verband in which the Gemeinde of an ARS lies.
+fn umfasst(schluessel: &str, ars: &str) -> bool {
+    let area = schluessel.trim_end_matches('0');
+    let area = schluessel.get(..area.len().max(LAND)).unwrap_or_default();
+    schluessel.len() == ARS && !area.is_empty() && ars.starts_with(area)
 }
 
 /// The form under which a name of a place is compared, its search form: what stands after a comma is a title and left out, and signs

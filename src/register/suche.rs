@@ -117,13 +117,21 @@ fn genau(orte: &Gemeinden, kind: &Kind, mutter: &Mutter, satz: &Registersatz) ->
         && gleich(&gefragt.vornamen, &gespeichert.vornamen)
         && kind.geburtsdatum.as_ref().is_some_and(ganz)
         && kind.geburtsdatum == satz.kind.geburtsdatum
-        && (gleich(&kind.geburtsort, &satz.kind.geburtsort)
-            || ars(kind).is_some_and(|ars_| Some(ars_) == ars(&satz.kind))
-                && orte.passt(kind)
-                && orte.passt(&satz.kind)
-                && orte.verhaeltnis(kind, &satz.kind) != Verhaeltnis::Verschieden)
+        && orte.verhaeltnis(kind, &satz.kind) != Verhaeltnis::Verschieden
+        && (gleich(&kind.geburtsort, &satz.kind.geburtsort) && schluessel_stimmt(orte, kind, &satz.kind)
+            || derselbe_schluessel(kind, &satz.kind) && orte.passt(kind) && orte.passt(&satz.kind))
         && staat(kind) == staat(&satz.kind)
         && genau_mutter(mutter, &satz.mutter)
+}
+
+/// Whether the key that is asked for says nothing else than the place: it is that of the record, or the table reconciles it with the name
+/// (rules.md 2.4).
+pub fn schluessel_stimmt(orte: &Gemeinden, gefragt: &Kind, gespeichert: &Kind) -> bool {
+    derselbe_schluessel(gefragt, gespeichert) || orte.vertraegt(gefragt)
+}
+
+fn derselbe_schluessel(eines: &Kind, anderes: &Kind) -> bool {
+    ars(eines).is_some_and(|key| Some(key) == ars(anderes))
 }
 
 fn genau_mutter(gefragt: &Mutter, gespeichert: &Mutter) -> bool {

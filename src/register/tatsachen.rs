@@ -14,6 +14,7 @@ use crate::register::entscheidung::{Befund, Kandidat, Treffer};
 use crate::register::gemeinden::falten;
 use crate::register::merkmale::{Merkmal, Sachverhalt};
 use crate::register::record::{Anschrift, Kind, Mutter, Record, Registersatz, TeilDatum, Zusatzangaben};
+use crate::register::suche;
 use crate::register::tafeln::{Ortsangabe, Tafeln};
 
 /// Age at which a person is of age (§ 2 BGB), years.
@@ -90,6 +91,13 @@ pub fn feststellen(lage: &Lage<'_>) -> Tatsachen {
         record.kind.as_ref().map_or(Geburtsort::NichtEindeutig, |kind| geburtsort(kind, lage.tafeln, heute));
     let geburts_amt = ort.amt();
     let (treffer, kandidat) = treffer(&lage.befund.kandidaten);
+    // One office may keep both the place and the key: whose register it is says nothing of whether they are one place. That of a register is
+    // its office's, so what the record has beside the same name is right, too.
+    let key_contradicts = record.kind.as_ref().is_some_and(|kind| {
+        let mut stored = lage.befund.kandidaten.iter().map(|one| &one.registersatz.kind);
+        let orte = &lage.tafeln.gemeinden;
+        !orte.vertraegt(kind) && !stored.any(|one| suche::schluessel_stimmt(orte, kind, one))
+    });
     let anmeldung = lage.rolle.map_or("ungueltig", Rolle::as_str);
     let ja_nein = |ja: bool| if ja { "ja" } else { "nein" };
     let geboren = record.kind.as_ref().and_then(|kind| kind.geburtsdatum);
@@ -110,6 +118,7 @@ pub fn feststellen(lage: &Lage<'_>) -> Tatsachen {
         .mit(
             Merkmal::Geburtsort,
             match ort {
+                Geburtsort::Eindeutig(_) if key_contradicts => "nicht-eindeutig",
                 Geburtsort::Eindeutig(_) => "eindeutig",
                 Geburtsort::NichtEindeutig => "nicht-eindeutig",
                 Geburtsort::Ausland(_) => "ausland",

@@ -56,6 +56,14 @@ fn every_difference_has_its_level() {
     };
     let rows: &[(&str, Change, Change, Treffer)] = &[
         ("all equal", same, same, Genau),
+        (
+            "the same name beside another key of the office",
+            |k, _| k.register_ars = Some("040110000999".into()),
+            same,
+            Aehnlich,
+        ),
+        ("beside the key of its Land", |k, _| k.register_ars = Some("040000000000".into()), same, Genau),
+        ("beside no key", |k, _| k.register_ars = None, same, Genau),
         ("written in capitals, ue", |k, _| k.namen[0].familienname = Some("MUELLER".into()), same, Genau),
         ("Muller for Müller", |k, _| k.namen[0].familienname = Some("Muller".into()), same, Aehnlich),
         ("second given name missing", |k, _| k.namen[0].vornamen = Some("Lía".into()), same, Aehnlich),
