@@ -50,7 +50,10 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
         .iter()
         .any(|(plan, _)| plan.accept.iter().any(|accept| accept.partners.contains(&partner.sender.id)));
     if !admitted_here {
-        return denied(ground, "absender fuer diesen eingang nicht zugelassen");
+        // Who it is is known all the same: what it delivers elsewhere says what it says, whichever entry it came in by.
+        let (noted, objections) = refused_here(&ground, &partner.sender, bench);
+        let denied = denied(ground, "absender fuer diesen eingang nicht zugelassen");
+        return said(noted_as(denied, noted), objections);
     }
     let limits = Limits { bytes: first_plan.limits.max_body, ..Limits::default() };
     let taken_in = bench.reader.take(ground.envelope.body.clone(), &limits, &*set.standards);
@@ -225,6 +228,29 @@ fn refused(
         refusal: Some(refusal),
         leased: Vec::new(),
     }))
+}
+
+/// What a delivery says that a known sender makes where it is not admitted: it was refused, and the sender is told.
+fn refused_here(ground: &Ground, sender: &Sender, bench: &mut Bench) -> (Option<Delivery>, Objected) {
+    let body = ground.envelope.body.clone();
+    let standards = &*ground.set.standards;
+    let Ok(Taken { document, detected: Ok(detected), read }) =
+        bench.reader.take(body, &Limits::default(), standards)
+    else {
+        return Default::default();
+    };
+    let test = standards.is_test(&document);
+    if ground.set.stage != Stage::Produktion && !test {
+        return Default::default();
+    }
+    let identity = identified(&detected, test);
+    let read = read.unwrap_or_else(|| bench.reader.read(&detected, &document));
+    let outcome = Outcome::of(Inbound::Rejected);
+    let objections = match &read {
+        Ok(record) => objecting::read(ground, &identity, (record, &[]), &outcome),
+        Err(_) => objecting::unread(ground, Some(&identity), &outcome),
+    };
+    (noted_here(ground, sender, &identity, &read), objections)
 }
 
 /// What a delivery says that comes in where no route takes any; what cannot be read there is of no known route.

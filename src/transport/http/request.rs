@@ -115,7 +115,10 @@ impl Door {
         }
         let caller = self.caller(peer, headers)?;
         let own: Vec<&HttpBinding> =
-            here.into_iter().filter(|binding| binding.partners.contains(&caller.partner.id)).collect();
+            here.iter().copied().filter(|binding| binding.partners.contains(&caller.partner.id)).collect();
+        // Whoever is known and not admitted here is heard all the same, and told no: the house looks at what it says, and keeps nothing else.
+        let foreign = own.is_empty();
+        let own = if foreign { here } else { own };
         let bounds = Bounds {
             document: own.iter().map(|binding| binding.max_body).max().ok_or(Problem::Forbidden)?,
             part: own.iter().map(|binding| binding.max_part).max().unwrap_or(0),
@@ -158,6 +161,7 @@ impl Door {
             door.around.intake.deliver(envelope).await
         });
         match delivery.await {
+            Ok(Ok(verdict)) if foreign => Ok(Problem::Forbidden.response(verdict.id)),
             Ok(Ok(verdict)) => Ok(answer::of_verdict(verdict, by_message)),
             Ok(Err(busy)) => Err(Problem::Busy(busy.retry_after)),
             Err(_) => Err(Problem::Busy(FULL)),
