@@ -186,7 +186,10 @@ fn word(one: &Objection) -> &'static str {
 
 fn next(one: &Objection) -> &'static str {
     match one.why {
-        Why::Parked | Why::Unreadable if one.of_notice() => {
+        Why::Unreadable if one.of_notice() => {
+            "an office that got it (of a change of persons none did) says `erledigt`; else find out whose it is, then two persons with an office's Aktenzeichen: `lieferung freigeben`, by any connected office (`--jugendamt`), ends it for all offices"
+        }
+        Why::Parked if one.of_notice() => {
             "the office that got it says `erledigt` (of a court's notice also `abgelehnt`); else two persons with its Aktenzeichen: `lieferung freigeben`"
         }
         Why::Rejected | Why::Quarantined | Why::Waiting if one.of_notice() => {

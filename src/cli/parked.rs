@@ -12,8 +12,11 @@ use super::messages;
 use super::output::{Output, age, moment, or_dash};
 use super::vorgang;
 use crate::clock::Clock;
+use crate::effects::{Fact, Question};
 use crate::envelope::Inbound;
+use crate::pipeline::erledigt::RELEASE;
 use crate::pipeline::jugendamt::{NOBODYS, OFFICE};
+use crate::register::objection::{Objection, Sought};
 use crate::store::contract::{Filter, Listed, ListedSend, Scope, Store};
 
 /// The types of notices, which two persons end with `lieferung freigeben` where no connected office can.
@@ -65,9 +68,31 @@ pub async fn run(
 
 async fn all(store: &dyn Store, limit: usize) -> Result<Parked, CliError> {
     let states = vec![Inbound::Parked, Inbound::Quarantined];
-    let messages = store.list(&Scope::Operator, Filter { states, limit, ..Filter::default() }).await?;
+    let mut messages = store.list(&Scope::Operator, Filter { states, limit, ..Filter::default() }).await?;
+    say_ended(store, &mut messages).await?;
     let sends = store.list_parked_sends(&Scope::Operator, limit).await?.into_iter().map(of_nobody).collect();
     Ok(Parked { messages, sends })
+}
+
+/// The next step of what two persons have ended: nothing of it stands against answers any more, and nobody has to run it again.
+const ENDED: &str = "none: two persons have ended it (`lieferung freigeben`)";
+
+async fn say_ended(store: &dyn Store, messages: &mut [Listed]) -> Result<(), CliError> {
+    let questions = messages.iter().map(|one| Question::Objections(Sought::Delivery(one.id))).collect();
+    for (listed, answer) in messages.iter_mut().zip(store.lookup(questions).await?) {
+        if let Fact::Objections(found) = &answer.fact
+            && ended(found)
+        {
+            listed.next_step = Some(ENDED.to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Whether two persons have ended all that a message stood for.
+fn ended(found: &[Objection]) -> bool {
+    let by_persons = |one: &Objection| one.closed.as_ref().is_some_and(|(_, by)| by == RELEASE);
+    !found.is_empty() && found.iter().all(by_persons)
 }
 
 /// What is for an office that nobody knows, or knows how to reach, has no channel to be given: a request is given to an office, a notice
@@ -92,7 +117,8 @@ async fn show(store: &dyn Store, clock: &Clock, id: Uuid, out: &mut Output) -> R
     let filter = Filter { id: Some(id), limit: 1, ..Filter::default() };
     let message = store.list(&Scope::Operator, filter).await?.pop();
     let parked = |listed: &Listed| matches!(listed.state, Inbound::Parked | Inbound::Quarantined);
-    if let Some(message) = message.filter(parked) {
+    if let Some(mut message) = message.filter(parked) {
+        say_ended(store, std::slice::from_mut(&mut message)).await?;
         messages::print_one(&message, clock.now(), out)?;
         return Ok(Exit::Ok);
     }
@@ -194,6 +220,23 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&printed.text()).unwrap();
         assert_eq!(json["messages"][0]["cause"], "no route claims it");
         assert_eq!(json["sends"][0]["state"], "unclear");
+    }
+
+    #[test]
+    fn what_two_persons_have_ended_is_ended() {
+        let one = |by: Option<&str>| Objection {
+            amt: String::new(),
+            delivery: Uuid::nil(),
+            why: crate::register::objection::Why::Unowned,
+            message: String::new(),
+            made: noon(),
+            since: noon(),
+            closed: by.map(|by| (noon(), by.to_owned())),
+            released: None,
+        };
+        assert!(ended(&[one(Some(RELEASE)), one(Some(RELEASE))]));
+        assert!(!ended(&[]) && !ended(&[one(None)]) && !ended(&[one(Some(RELEASE)), one(None)]));
+        assert!(!ended(&[one(Some("wirkung"))]));
     }
 
     #[test]

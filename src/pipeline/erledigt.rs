@@ -35,7 +35,7 @@ pub const ENTRY: Entry = Entry {
 };
 
 /// The word of persons of the operator who close it in the office's name.
-const RELEASE: &str = "freigabe";
+pub const RELEASE: &str = "freigabe";
 
 /// The word of an office that did not take a notice over.
 pub const ABGELEHNT: &str = "abgelehnt";
@@ -55,6 +55,14 @@ fn refused(fault: Fault, rule: &str, text: &str) -> Trouble {
 }
 
 impl Erledigt {
+    /// Whether a notice is the sender's to end: it was handed to this office or to one that it took over from, or this one keeps the register of
+    /// its place today (rules.md 2.1).
+    fn ends(&self, vorgang: &Vorgang, message: &Message) -> bool {
+        let (aemter, sender, am) = (&self.tafeln.aemter, &message.sender.id, tag(message.now()));
+        let keeps = |ort: &String| aemter.zustaendig(ort, am).eines().is_some_and(|amt| amt.id == *sender);
+        responsible(aemter, &vorgang.owner, sender, am) || vorgang.akte.ort.as_ref().is_some_and(keeps)
+    }
+
     /// The office says that a delivery of its own which had no effect is dealt with.
     fn delivery(&self, message: &mut Message, id: Uuid, found: &[Objection]) -> Result<Flow, Trouble> {
         let am = tag(message.now());
@@ -63,7 +71,9 @@ impl Erledigt {
             let text = "Für diese Lieferung ist eine andere Stelle zuständig.";
             return Err(refused(Fault::Authority, "nicht-zustaendig", text));
         }
-        if found.iter().any(|one| one.closed.is_none() && one.why == Why::Unreadable) {
+        // What the office before delivered late was read: it says too little of its child, and its list asks for this word.
+        let unread = |one: &Objection| one.closed.is_none() && one.why == Why::Unreadable && !one.of_notice();
+        if found.iter().any(unread) {
             let text = "Diese Lieferung konnte nicht gelesen werden. Bitte liefern Sie eine lesbare Fassung.";
             return Err(refused(Fault::Other, "lieferung-unlesbar", text));
         }
@@ -250,9 +260,7 @@ impl Erledigt {
             _ => None,
         };
         let of_tasks = tasks.iter().enumerate().filter_map(|(nth, key)| known(first + nth, key));
-        let am = tag(message.now());
-        let own =
-            |vorgang: &Vorgang| responsible(&self.tafeln.aemter, &vorgang.owner, &message.sender.id, am);
+        let own = |vorgang: &Vorgang| self.ends(vorgang, message);
         let own: Vec<(SearchKey, Vorgang)> =
             known(0, notice).into_iter().chain(of_tasks).filter(|(_, vorgang)| own(vorgang)).collect();
         let mut open = own.iter().filter(|(_, vorgang)| vorgang.state.open());
@@ -406,7 +414,7 @@ impl Step for Erledigt {
                 }
             };
         }
-        if !responsible(&self.tafeln.aemter, &vorgang.owner, &message.sender.id, tag(message.now())) {
+        if !self.ends(&vorgang, message) {
             let text = "Für diesen Hinweis ist eine andere Stelle zuständig.";
             return Err(refused(Fault::Authority, "nicht-zustaendig", text));
         }
@@ -433,6 +441,8 @@ mod tests {
     use super::*;
     use crate::effects::GuardKey;
     use crate::pipeline::testing::{answering, bench, building, message};
+    use crate::register::aemter::{Amt, Gebiet};
+    use crate::register::objection::MADE_OF_NOTICE;
     use crate::register::record::{Hinweis, Registermeldung};
 
     type World = HashMap<GuardKey, Vorgang>;
@@ -481,6 +491,47 @@ mod tests {
 
     const ONE: &str = "7b2d4c10-1f3a-4e55-8b7a-000000000041";
     const TWO: &str = "7b2d4c10-1f3a-4e55-8b7a-000000000042";
+
+    /// Of `jugendamt-bremen` the city went to another office yesterday; the other lives on with the rest.
+    #[test]
+    fn who_keeps_the_place_today_ends_what_its_office_before_was_given() {
+        let am = tag(message().now());
+        let gebiet = |ars: &str, von, bis| Gebiet { ars: ars.into(), von, bis };
+        let amt = |id: &str, gebiete| Amt { id: id.into(), gebiete, ..Amt::default() };
+        let last = am.yesterday().unwrap();
+        let mut tafeln = Tafeln::default();
+        tafeln.aemter.aemter = vec![
+            amt("jugendamt-bremen", vec![gebiet("04011", None, Some(last)), gebiet("04012", None, None)]),
+            amt("jugendamt-neu", vec![gebiet("04011", Some(am), None)]),
+            amt("jugendamt-hamburg", vec![gebiet("02", None, None)]),
+        ];
+        let tafeln = Arc::new(tafeln);
+        let said = |from: &str, ort: Option<&str>| {
+            let mut world = World::new();
+            notice(ONE, &mut world);
+            world.get_mut(&GuardKey(keys::hinweis(ONE))).unwrap().akte.ort = ort.map(str::to_owned);
+            let step = building(|building| {
+                let reach = building.reach.clone();
+                let tafeln = tafeln.clone();
+                build(&json!({}), &Building { tafeln, reach, addressees: Vec::new(), ..*building })
+            });
+            let mut message = message();
+            message.sender.id = from.into();
+            message.record.registermeldung = Some(Registermeldung {
+                was: "erledigt".into(),
+                id: Some(ONE.into()),
+                ..Registermeldung::default()
+            });
+            play(&step.unwrap(), &mut message, &mut world)
+        };
+        let city = Some("040110000000");
+        assert_eq!(said("jugendamt-neu", city), Ok(()));
+        assert_eq!(said("jugendamt-bremen", city), Ok(()), "it was given to it");
+        for (from, ort) in [("jugendamt-hamburg", city), ("jugendamt-neu", None)] {
+            let told = said(from, ort).unwrap_err();
+            assert!(told.contains("nicht-zustaendig"), "{told}");
+        }
+    }
 
     fn open(world: &World) -> usize {
         let keys = keys::offen(
@@ -679,6 +730,8 @@ mod tests {
         let which = Which::Delivery(ONE.parse().unwrap());
         assert_eq!(closed, [ObjectionChange::Close { which, by: "erledigt" }]);
         assert_eq!(said(vec![own(Why::Unreadable)]), Err("lieferung-unlesbar".into()));
+        let late = Objection { made: MADE_OF_NOTICE, ..own(Why::Unreadable) };
+        assert_eq!(said(vec![late]).map(|closed| closed.len()), Ok(1), "that one was read");
         let other = objection("jugendamt-hamburg", Why::Rejected, false);
         assert_eq!(said(vec![other]), Err("nicht-zustaendig".into()));
         let before = objection("jugendamt-bremen", Why::Rejected, true);

@@ -61,6 +61,7 @@ impl Step for Hinweis {
         let subjects: Vec<_> = record.kind.iter().map(|kind| keys::child(kind, mutter)).collect();
         let am = tag(message.now());
         let office = record.kind.as_ref().and_then(|kind| geburtsort(kind, &self.tafeln, am).amt());
+        let ort = notice::one_place(&self.tafeln.gemeinden, record.kind.iter()).filter(|_| office.is_some());
         let change = VorgangChange {
             key: keys::hinweis(&uuid),
             vorgang: Vorgang {
@@ -73,6 +74,7 @@ impl Step for Hinweis {
                     partner: message.sender.id.clone(),
                     nummer: Some(message.envelope.head.id),
                     unter: keys::in_worten(&under),
+                    ort,
                     ..Akte::default()
                 },
             },

@@ -193,7 +193,9 @@ impl Step for Mitteilung {
         let orte = &self.tafeln.gemeinden;
         let office = self.office(message, &betroffene).map(|amt| amt.id.clone());
         let under = notice::open_under(orte, &paare);
-        let change = self.change(message, office.as_deref(), &under);
+        let mut change = self.change(message, office.as_deref(), &under);
+        let ort = notice::one_place(orte, betroffene.kinder.iter());
+        change.vorgang.akte.ort = ort.filter(|_| office.is_some());
         let questions: Vec<Question> =
             std::iter::once(&change.key).chain(&under).cloned().map(Question::Vorgang).collect();
         if !message.answered(&questions) {

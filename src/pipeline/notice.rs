@@ -15,7 +15,7 @@ use crate::pipeline::offene;
 use crate::register::aemter::{Amt, tag};
 use crate::register::aenderung::Verborgen;
 use crate::register::fristen::satz_endet;
-use crate::register::gemeinden::Gemeinden;
+use crate::register::gemeinden::{Geburtsplatz, Gemeinden};
 use crate::register::keys::{self, SearchKey};
 use crate::register::namen;
 use crate::register::objection::{self, MADE_OF_NOTICE, ObjectionChange, Opening, Why};
@@ -39,6 +39,19 @@ pub fn own_sender(message: &Message) -> Result<(), Rejection> {
     }
     let text = "Der Absender der Nachricht ist nicht die Stelle, die sie eingeliefert hat.";
     Err(Rejection::new(Fault::Authority, text).rule("absender-fremd"))
+}
+
+/// The key of the one place where all these children were born; none where that is not certain.
+pub fn one_place<'a>(orte: &Gemeinden, kinder: impl Iterator<Item = &'a Kind>) -> Option<String> {
+    let place = |kind: &Kind| match orte.platz(kind) {
+        Geburtsplatz::Gemeinde(ars) | Geburtsplatz::Register(ars) => Some(ars.to_owned()),
+        Geburtsplatz::Offen => None,
+    };
+    let places: BTreeSet<Option<String>> = kinder.map(place).collect();
+    match places.len() {
+        1 => places.into_iter().next().flatten(),
+        _ => None,
+    }
 }
 
 /// The keys that one of these makes of each pair, each once.

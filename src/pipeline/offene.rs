@@ -140,8 +140,9 @@ fn told(one: &Objection) -> Value {
         ),
         Why::Unreadable if one.of_notice() => (
             "Mitteilung ohne ausreichende Angaben",
-            "Die Mitteilung eines Gerichts oder Notars sagt zu wenig; bis sie beendet ist, wird aus Ihrem Register nichts automatisch beauskunftet. \
-             Ging sie an Sie, melden Sie diese Kennung bitte als erledigt oder abgelehnt; sonst klärt der Betrieb, wessen sie ist.",
+            "Die Mitteilung einer anderen Stelle sagt zu wenig; bis sie beendet ist, wird aus Ihrem Register nichts automatisch beauskunftet. \
+             Haben Sie sie von uns erhalten, melden Sie diese Kennung bitte als erledigt (die eines Gerichts oder Notars auch als abgelehnt). Haben Sie sie \
+             nicht erhalten, ist von Ihnen nichts zu tun: Der Betrieb klärt, wessen sie ist, und beendet sie.",
         ),
         // Made while another office kept the register: a delivery of this one is later than nothing of it, and does not end it.
         Why::Rejected | Why::Quarantined | Why::Waiting if one.of_notice() => (

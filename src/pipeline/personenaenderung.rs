@@ -25,6 +25,7 @@ use crate::register::once::once;
 use crate::register::record::{Person, Registersatz};
 use crate::register::tafeln::Tafeln;
 use crate::register::tatsachen::geburtsort;
+use crate::register::vorgang::Akte;
 use crate::rejection::{Fault, Rejection};
 
 /// Whether anybody of the mirror is concerned.
@@ -231,7 +232,10 @@ impl Personenaenderung {
             owner: aufgabe.office.clone(),
             state: VorgangState::BeimJugendamt,
             deadline: None,
-            akte: notice::akte(message, aufgabe.id, &notice::open_under(orte, &paare)),
+            akte: Akte {
+                ort: notice::one_place(orte, aufgabe.saetze.iter().map(|satz| &satz.kind)),
+                ..notice::akte(message, aufgabe.id, &notice::open_under(orte, &paare))
+            },
         };
         VorgangChange { key: keys::hinweis(&aufgabe.id.to_string()), vorgang }
     }
@@ -248,7 +252,6 @@ mod tests {
     use crate::register::gemeinden::falten;
     use crate::register::objection::{self, MADE_OF_NOTICE, ObjectionChange};
     use crate::register::record::{Eintragung, Mutter, Personenname, Quelle, TeilDatum, Vermerk};
-    use crate::register::vorgang::Akte;
 
     fn tafeln() -> Arc<Tafeln> {
         let mut tafeln = Tafeln::default();

@@ -80,6 +80,10 @@ pub struct Akte {
     /// Of a notice: the keys under which it is open, in the words of `keys::in_worten`.
     #[serde(default)]
     pub unter: Vec<String>,
+    /// Of a notice: the key of the one place where all its children were born. Who keeps its register today ends the notice, too, where the
+    /// place went over from the office that got it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ort: Option<String>,
     /// What was sent.
     #[serde(default)]
     pub gesendet: Vec<Gesendet>,

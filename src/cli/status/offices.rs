@@ -46,7 +46,7 @@ pub fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
         format!("{office}, Register blockiert (J) durch Mitteilungen, die zu wenig sagen"),
         Whose::Person,
         format!(
-            "the office that got it says `erledigt` (of a court's notice also `abgelehnt`); else two persons with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt {office} --aktenzeichen … --reason …` (`lieferung list`)"
+            "an office that got it (of a change of persons none did) says `erledigt` (of a court's notice also `abgelehnt`); else find out whose it is, then two persons with an office's Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt {office} --aktenzeichen … --reason …`, once for all offices (`lieferung list`)"
         ),
         |one| one.why == Why::Unreadable && one.of_notice(),
     );
