@@ -15,6 +15,7 @@ use crate::register::aenderung::beteiligte;
 use crate::register::record::{
     ARTEN, Aenderung, Anschrift, Behoerde, Kopf, Person, Personenname, Record, TeilDatum,
 };
+use crate::rejection::{Fault, Rejection};
 
 /// The row of the menu.
 pub const ENTRY: Entry = Entry {
@@ -87,6 +88,7 @@ impl Step for Normalise {
     }
 
     fn apply(&self, message: &mut Message, bench: &mut Bench) -> Result<Flow, Trouble> {
+        says_of_one(&message.record)?;
         let type_ = self.writing.message.as_str();
         let id = message.derived_id(&format!("{}:{type_}", ENTRY.word));
         let (test, identity) = (message.identity.test, &message.identity);
@@ -97,6 +99,26 @@ impl Step for Normalise {
         message.audit(ENTRY.word, &[("message", type_)]);
         message.built.insert(self.named.clone(), reply);
         Ok(Flow::Next)
+    }
+}
+
+/// The one result of a search that says how a person stands: exactly one was found.
+const EIN_TREFFER: &str = "01";
+
+/// Refuses the answer to a search that found nobody, several or too many, or was not made. Whoever was found beside the one who was asked
+/// for is not meant by it, and what is not said of anybody is no change.
+fn says_of_one(record: &Record) -> Result<(), Trouble> {
+    let refused = |rule: &str, text: &str| Err(Rejection::new(Fault::Other, text).rule(rule).into());
+    match record.ergebnisstatus.as_deref() {
+        _ if !record.gruende.is_empty() => refused(
+            "suche-abgewiesen",
+            "Diese Nachricht weist eine Suchanfrage zurück und nennt keine Person; sie ist keine Änderung von Personen.",
+        ),
+        None | Some(EIN_TREFFER) => Ok(()),
+        _ => refused(
+            "kein-eindeutiger-treffer",
+            "Diese Antwort auf eine Suchanfrage nennt nicht genau eine gefundene Person; sie ist keine Änderung von Personen.",
+        ),
     }
 }
 
@@ -183,6 +205,33 @@ mod tests {
         gate::pass(built.body.clone(), &Limits::default()).unwrap();
         let (_, read) = bench().reader.open(built.body.clone()).unwrap();
         (built.body.to_vec(), read)
+    }
+
+    #[test]
+    fn only_a_search_that_found_exactly_one_person_says_how_it_stands() {
+        let person = || vec![Person::default()];
+        let found = |status: Option<&str>, personen: Vec<Person>, gruende: &[&str]| {
+            let record = Record {
+                ergebnisstatus: status.map(str::to_owned),
+                personen,
+                gruende: gruende.iter().map(|grund| (*grund).to_owned()).collect(),
+                ..Record::default()
+            };
+            match says_of_one(&record) {
+                Ok(()) => String::new(),
+                Err(Trouble::Rejected(all)) => all[0].rule.clone().unwrap(),
+                Err(other) => panic!("{other:?}"),
+            }
+        };
+        let two = || [person(), person()].concat();
+        assert_eq!(found(Some("01"), person(), &[]), "");
+        assert_eq!(found(None, two(), &[]), "", "of no search");
+        for (status, personen) in
+            [("02", two()), ("02", person()), ("02", vec![]), ("03", vec![]), ("04", person())]
+        {
+            assert_eq!(found(Some(status), personen, &[]), "kein-eindeutiger-treffer", "{status}");
+        }
+        assert_eq!(found(None, vec![], &["T070"]), "suche-abgewiesen");
     }
 
     #[test]
