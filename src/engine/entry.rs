@@ -76,6 +76,9 @@ pub fn build(
     if ground.set.stage == Stage::Produktion && test && settled.state == Inbound::Accepted {
         settled.effects = dry(head, settled.effects);
     }
+    // A list that no route of this set makes would lie parked each day.
+    let made = |name: &str| ground.set.by_binding(name).next().is_some();
+    settled.effects.timers.retain(|timer| timer.of.is_none() || made(&timer.name));
     let stamp = Stamp {
         mandant: sender.mandant.clone(),
         partner: sender.id.clone(),

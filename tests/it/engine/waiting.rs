@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use drehscheibe::cli::sample::eintragung;
+use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::clock::Clock;
 use drehscheibe::effects::{Question, Timer};
 use drehscheibe::engine::ports::Ports;
@@ -15,6 +15,7 @@ use drehscheibe::message::Message;
 use drehscheibe::pipeline::step::{Flow, Trouble};
 use drehscheibe::plan::Binding;
 use drehscheibe::register::keys::SearchKey;
+use drehscheibe::store::contract::Pause;
 use drehscheibe::transport::port::{Answers, Source, Stop, Surroundings};
 use drehscheibe::transport::timer::TimerSource;
 use jiff::SignedDuration;
@@ -279,5 +280,70 @@ async fn what_is_woken_together_is_committed_together() {
     let commits = troubled.commits.load(Ordering::SeqCst) - before;
     let most = troubled.most_entries.load(Ordering::SeqCst);
     assert!(commits < MANY as usize / 3 && most >= 8, "{commits} commits, of {most} at most");
+    stop(engine).await;
+}
+
+/// A list of an office that another partner's message set is the office's; neither its own pause nor timers of a paused route hold it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_timer_is_whose_it_is_and_no_pause_of_others_holds_it() {
+    let mut rig = Rig::new(fast(500.0)).await;
+    rig.far(NORD, |_, _| Does::Take);
+    rig.step(true, |message| {
+        let timer = |purpose: &str, (name, of): (&str, Option<&str>), minutes, wish: &Wish| Timer {
+            id: message.derived_id(purpose),
+            due: message.now() + SignedDuration::from_mins(minutes),
+            name: name.to_owned(),
+            body: Bytes::from(eintragung(wish)),
+            of: of.map(str::to_owned),
+        };
+        if is(message, 1, 1) && message.envelope.head.connection != "timer" {
+            let many = (0..70).map(|n| timer(&format!("still {n}"), ("timer still", None), 29, &wish(2, 1)));
+            let mut timers: Vec<Timer> = many.collect();
+            timers.push(timer("liste", ("timer liste", Some("jugendamt-zweit")), 30, &wish(3, 1)));
+            message.effects.timers.extend(timers);
+        }
+        Ok(Flow::Next)
+    });
+    for (route, key) in [("registerlieferung", "timer still"), ("zweitlieferung", "timer liste")] {
+        let mut plan = rig.plan(route);
+        let binding = plan.bindings[0].clone();
+        plan.bindings.push(Binding { key: key.to_owned(), answers: Answers::ByMessage, ..binding });
+        rig.replace(plan);
+    }
+    let engine = rig.engine();
+    let first = deliver(&engine, rig.envelope(&wish(1, 1))).await;
+    assert_eq!(first.state, Inbound::Accepted);
+    for (kind, name) in [("route", "registerlieferung"), ("partner", "jugendamt-zweit")] {
+        let pause = Pause {
+            kind: kind.into(),
+            name: name.into(),
+            until: None,
+            reason: "Probe".into(),
+            person: "os:rita".into(),
+            since: start_of_time(),
+        };
+        rig.store.set_pause(kind, name, Some(pause), "os:rita", rig.clock.now()).await.unwrap();
+        for _ in 0..1000 {
+            if engine.core.paused(kind, name) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    let (end, task) = timers(&rig, &engine);
+    for _ in 0..1000 {
+        if rig.listed().await.len() > 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let listed = rig.listed().await;
+    let timed: Vec<_> = listed.iter().filter(|one| one.id != first.id).collect();
+    let [list] = timed.as_slice() else { panic!("{} came", timed.len()) };
+    assert_eq!((list.binding.as_str(), list.partner.as_str()), ("timer liste", "jugendamt-zweit"));
+    assert_ne!(list.state, Inbound::Denied);
+    assert_eq!(rig.figures().await.timers, 70, "they wait for their route");
+    end.cancel();
+    task.await.unwrap();
     stop(engine).await;
 }
