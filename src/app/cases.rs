@@ -235,7 +235,8 @@ fn compare(then: &Expected, played: &Played) -> Vec<String> {
     if let (Some(codes), Some(last)) = (&then.codes, last)
         && last.codes != *codes
     {
-        faults.push(format!("codes are [{}], expected [{}]", last.codes.join(", "), codes.join(", ")));
+        let why = why(played, last.state);
+        faults.push(format!("codes are [{}], expected [{}]{why}", last.codes.join(", "), codes.join(", ")));
     }
     if let Some(mirror) = then.mirror
         && played.figures.mirror != u64::from(mirror)

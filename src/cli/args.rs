@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::args_backup::{BackupArgs, RecoverArgs};
 use super::args_bench::BenchArgs;
+use super::args_explain::ExplainArgs;
 use super::args_letter::LetterCommand;
 use super::args_order::{Patience, duration, reason};
 use super::args_register::{BestandCommand, LieferungCommand, MirrorCommand, TablesCommand};
@@ -111,6 +112,14 @@ pub enum Command {
         drehscheibe standards import xfamilie-1.3.0.zip --dry-run"
     )]
     Standards(StandardsCommand),
+    /// Explain a code: of a standard, a reason beside it, a rule, a problem of the interface, an alarm. Needs no stage and no store.
+    ///
+    /// Cause, whose turn it is and one safe step, in German as operators and senders read them.
+    #[command(
+        after_help = "Examples:\n  drehscheibe explain T070\n  drehscheibe explain fremder-geburtsort\n  drehscheibe explain\n\n\
+        Exit code 1 when there is no such code; the nearest ones are named."
+    )]
+    Explain(ExplainArgs),
     /// Print the JSON Schema of a kind of file, for your editor.
     #[command(after_help = "Example:\n  drehscheibe schema route > route.schema.json")]
     Schema(SchemaArgs),

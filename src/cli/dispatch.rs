@@ -10,9 +10,9 @@ use crate::cli::args_vorgang::VorgangCommand;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::{
-    backup, bench, bench_floor, bestaetigen, bestand, check, completions, demo, doctor, dry_run, inspect,
-    letter, lieferung, messages, migrate, parked, pause, recover, retention, routes, run, schema, stage,
-    standards, status, support, tables, test, validate, vorgang, zuweisen,
+    backup, bench, bench_floor, bestaetigen, bestand, check, completions, demo, doctor, dry_run, explain,
+    inspect, letter, lieferung, messages, migrate, parked, pause, recover, retention, routes, run, schema,
+    stage, standards, status, support, tables, test, validate, vorgang, zuweisen,
 };
 use crate::clock::Clock;
 use crate::telemetry::panics;
@@ -62,6 +62,7 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Inspect(args) => inspect::run(global, args, out),
         Command::Validate(args) => validate::run(args, out),
         Command::Standards(command) => standards::run(global, command, out),
+        Command::Explain(args) => explain::run(global, args, out),
         Command::Schema(args) => schema::run(*args, out),
         Command::Status => status::run(global, &clock, out).await,
         Command::Messages(command) => {

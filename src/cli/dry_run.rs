@@ -9,6 +9,7 @@ use crate::app::cases::Scratch;
 use crate::app::player::{self, Event, Given, Played, Script, Troubles};
 use crate::cli::args::{DryRunArgs, Global};
 use crate::cli::exit::{CliError, Exit};
+use crate::cli::messages::beside;
 use crate::cli::output::Output;
 use crate::cli::{person, stage};
 use crate::clock::Clock;
@@ -20,6 +21,8 @@ use crate::xoev::inspect::inspect;
 struct Shown {
     state: String,
     codes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
     reply: Option<String>,
     sends: Vec<String>,
     mirror: u64,
@@ -61,7 +64,10 @@ pub async fn run(global: &Global, args: &DryRunArgs, out: &mut Output) -> Result
         .map_err(|error| CliError::Usage(error.to_string()))?;
     let shown = shown(&played, then.as_ref());
     out.say(&format!("by     {from}"))?;
-    out.say(&format!("state  {}{}", shown.state, codes(&shown.codes)))?;
+    out.say(&format!("state  {}{}", shown.state, codes(&shown.codes, shown.cause.as_deref())))?;
+    if let Some(cause) = &shown.cause {
+        out.say(&format!("why    {cause}"))?;
+    }
     out.say(&format!("answer {}", shown.reply.as_deref().unwrap_or("none")))?;
     for send in &shown.sends {
         out.say(&format!("sends  {send}"))?;
@@ -74,8 +80,8 @@ pub async fn run(global: &Global, args: &DryRunArgs, out: &mut Output) -> Result
     Ok(if shown.differs.is_empty() { Exit::Ok } else { Exit::No })
 }
 
-fn codes(codes: &[String]) -> String {
-    if codes.is_empty() { String::new() } else { format!(" ({})", codes.join(", ")) }
+fn codes(codes: &[String], cause: Option<&str>) -> String {
+    if codes.is_empty() { String::new() } else { format!(": {}", beside(codes, cause)) }
 }
 
 fn shown(played: &Played, then: Option<&Listed>) -> Shown {
@@ -101,7 +107,12 @@ fn shown(played: &Played, then: Option<&Listed>) -> Shown {
         }
     }
     let reply = verdict.and_then(|verdict| verdict.reply.as_ref()).map(|reply| reply.message.clone());
-    Shown { state, codes, reply, sends, mirror: played.figures.mirror, differs }
+    // The only message that came in; what its answer brought is not played.
+    let cause = verdict.and_then(|verdict| {
+        let of_it = |message: &&Listed| message.id == verdict.id;
+        played.messages.iter().find(of_it)?.cause.clone()
+    });
+    Shown { state, codes, cause, reply, sends, mirror: played.figures.mirror, differs }
 }
 
 async fn stored(

@@ -1,6 +1,7 @@
 //! Lists messages and shows one: states, codes, causes, hashes. Never the content, which needs a reason and a record.
 
 use super::args::{ListArgs, MessagesCommand, ShowArgs, StateWord};
+use super::codes;
 use super::exit::{CliError, Exit};
 use super::output::{Output, age, counted, moment, or_dash};
 use crate::clock::Clock;
@@ -104,7 +105,7 @@ pub fn print_one(listed: &Listed, now: Timestamp, out: &mut Output) -> std::io::
         ("decided by", listed.decided_by.clone()),
     ];
     let optional = [
-        ("codes", (!listed.codes.is_empty()).then(|| listed.codes.join(" "))),
+        ("codes", (!listed.codes.is_empty()).then(|| beside(&listed.codes, listed.cause.as_deref()))),
         ("cause", listed.cause.clone()),
         ("next step", listed.next_step.clone()),
     ];
@@ -112,11 +113,28 @@ pub fn print_one(listed: &Listed, now: Timestamp, out: &mut Output) -> std::io::
     for (name, value) in rows.into_iter().chain(optional) {
         out.say(&format!("{name:<11}{value}"))?;
     }
+    if let Some(code) = to_explain(listed) {
+        out.say(&format!("{:<11}drehscheibe explain {code}", "see"))?;
+    }
     if !listed.sends.is_empty() {
         out.say("")?;
         print_sends(&listed.sends, now, out)?;
     }
     out.value(listed)
+}
+
+/// Codes with the specific reasons that are known of them: `T070 (fremder-geburtsort)`.
+pub fn beside(codes: &[String], cause: Option<&str>) -> String {
+    let reasons = cause.map(codes::reasons).unwrap_or_default();
+    let codes = codes.join(" ");
+    if reasons.is_empty() { codes } else { format!("{codes} ({})", reasons.join(", ")) }
+}
+
+/// What says most of why it was refused: its first reason, else its first code.
+fn to_explain(listed: &Listed) -> Option<&str> {
+    let code = listed.codes.first()?;
+    let reason = listed.cause.as_deref().map(codes::reasons).unwrap_or_default().first().copied();
+    Some(reason.unwrap_or(code))
 }
 
 /// Prints rows of the outbox as a table; prints no JSON.
@@ -288,6 +306,18 @@ pub mod tests {
         );
         assert!(text.contains("received   2026-11-21 11:57:00Z (3 minutes ago)"), "{text}");
         assert!(text.contains("callback:kita-portal  stand    3         2 hours ago"), "{text}");
+    }
+
+    #[test]
+    fn the_reason_stands_beside_the_code() {
+        let mut refused = example();
+        refused.codes = vec!["T070".to_owned()];
+        refused.cause = Some("fremder-geburtsort: Der Geburtsort liegt nicht im Gebiet.".to_owned());
+        let printed = Printed::default();
+        print_one(&refused, noon(), &mut printed.output(false)).unwrap();
+        let text = printed.text();
+        assert!(text.contains("codes      T070 (fremder-geburtsort)\n"), "{text}");
+        assert!(text.contains("see        drehscheibe explain fremder-geburtsort\n"), "{text}");
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod cli_inspect_xta;
 mod collector;
 mod compose;
 mod engine;
+mod explain;
 mod fault;
 mod folder_attack;
 mod handbook;
