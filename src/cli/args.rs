@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::args_audit::AuditCommand;
 use super::args_backup::{BackupArgs, RecoverArgs};
 use super::args_bench::BenchArgs;
 use super::args_explain::ExplainArgs;
@@ -179,6 +180,15 @@ pub enum Command {
     /// See what is kept no longer, class by class, and let it be removed before the daily run.
     #[command(subcommand, after_help = "Example:\n  drehscheibe retention plan")]
     Retention(RetentionCommand),
+    /// Look at what happened and who looked, take it away, or check that nothing of it was changed; for the auditor.
+    ///
+    /// Every look is itself recorded with person and reason. In `produktion` and `abnahme` only who stands under `auditors` in
+    /// connections.yaml; `verify` tells no person and is for everybody who may read the store.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  drehscheibe audit verify\n  drehscheibe audit show --from 2026-12-01 --reason \"Revision 7/2026\""
+    )]
+    Audit(AuditCommand),
     /// Look after partners.
     #[command(
         subcommand,

@@ -10,9 +10,9 @@ use crate::cli::args_vorgang::VorgangCommand;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::{
-    backup, bench, bench_floor, bestaetigen, bestand, check, completions, demo, doctor, dry_run, explain,
-    inspect, letter, lieferung, messages, migrate, parked, pause, recover, retention, routes, run, schema,
-    stage, standards, status, support, tables, test, validate, vorgang, zuweisen,
+    audit, backup, bench, bench_floor, bestaetigen, bestand, check, completions, demo, doctor, dry_run,
+    explain, inspect, letter, lieferung, messages, migrate, parked, pause, recover, retention, routes, run,
+    schema, stage, standards, status, support, tables, test, validate, vorgang, zuweisen,
 };
 use crate::clock::Clock;
 use crate::telemetry::panics;
@@ -88,6 +88,7 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Tables(command) => tables::run(global, command, out),
         Command::Letter(command) => letter::run(global, &clock, command, out),
         Command::Retention(command) => retention::run(global, &clock, command, out).await,
+        Command::Audit(command) => audit::run(global, &clock, command, out).await,
         Command::Partners(PartnersCommand::Check) => check::partners(global, out),
         Command::Migrate => migrate::run(global, out),
         Command::Doctor => doctor::run(global, out).await,

@@ -1,6 +1,7 @@
 //! The commands, one file each. The menu of the room; a command reads its arguments, asks, prints, and decides nothing else.
 
 pub mod args;
+pub mod args_audit;
 pub mod args_backup;
 pub mod args_bench;
 pub mod args_explain;
@@ -11,6 +12,9 @@ pub mod args_retention;
 pub mod args_support;
 pub mod args_validate;
 pub mod args_vorgang;
+pub mod audit;
+pub mod audit_export;
+pub mod audit_verify;
 pub mod backup;
 pub mod bench;
 pub mod bench_floor;

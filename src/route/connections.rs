@@ -53,6 +53,8 @@ pub struct StageSettings {
     pub log: String,
     /// How long each class of data is kept, and when the daily run begins.
     pub fristen: Fristen,
+    /// Who may read the evidence and the Abrufprotokoll, as they are recorded: `os:revision`.
+    pub auditors: Vec<String>,
 }
 
 /// One connection.
@@ -96,7 +98,7 @@ impl Connections {
 
 /// Reads the file.
 pub fn read(desk: Desk<'_>, root: &Node, transports: &[Entry], resolve: &Resolve) -> Connections {
-    let keys = ["stage", "mandant", "store", "key", "telemetry", "retention", "connections"];
+    let keys = ["stage", "mandant", "store", "key", "telemetry", "retention", "auditors", "connections"];
     let Some(root) = reading::map(desk, root, "connections.yaml", &keys) else {
         return Connections::default();
     };
@@ -144,6 +146,7 @@ fn stage_settings(desk: Desk<'_>, root: &Node, resolve: &Resolve) -> Option<Stag
     let key = reading::need(desk, root, file, "key").and_then(|node| key(desk, node, resolve));
     let (otlp, log) = telemetry(desk, root);
     let fristen = retention::read(desk, root);
+    let auditors = auditors(desk, root);
     let (kind, path, access) = store?;
     Some(StageSettings {
         stage: stage?,
@@ -155,7 +158,26 @@ fn stage_settings(desk: Desk<'_>, root: &Node, resolve: &Resolve) -> Option<Stag
         otlp,
         log,
         fristen,
+        auditors,
     })
+}
+
+/// Persons as commands record them.
+fn auditors(desk: Desk<'_>, root: &Node) -> Vec<String> {
+    let Some(node) = root.get("auditors") else { return Vec::new() };
+    let mut named = Vec::new();
+    for written in reading::texts(desk, node, "an auditor") {
+        if written
+            .value
+            .strip_prefix("os:")
+            .is_some_and(|name| !name.is_empty() && !name.contains(char::is_whitespace))
+        {
+            named.push(written.value);
+        } else {
+            desk.fault(written.at, "an auditor is a person as it is recorded; write such as `os:revision`");
+        }
+    }
+    named
 }
 
 /// What PostgreSQL needs besides: URLs are secrets, because they may hold a password.

@@ -78,6 +78,7 @@ pub fn whole(
             "store": { "kind": stage.store_kind, "path": stage.store_path },
             "telemetry": { "otlp": stage.otlp, "log": stage.log },
             "retention": retention::shown(&stage.fristen),
+            "auditors": stage.auditors,
         });
         shown.insert("stage".to_owned(), settings);
     }

@@ -127,6 +127,11 @@ pub fn connections(menus: &Menus<'_>) -> Schema {
                 }
             },
             "retention": retention::schema(),
+            "auditors": {
+                "type": "array", "items": { "type": "string", "pattern": "^os:\\S+$" },
+                "description": "Who may read changes and the Abrufprotokoll with `audit`, as recorded: `os:revision`. Without it nobody in produktion and abnahme.",
+                "default": []
+            },
             "connections": { "type": "object", "additionalProperties": { "anyOf": kinds } }
         },
         "$defs": defs

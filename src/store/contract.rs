@@ -14,6 +14,7 @@ use crate::effects::{Answer, Effects, Outgoing, Question, Stored, Vorgang};
 use crate::envelope::{Envelope, Inbound, Stage, Verdict};
 use crate::register::keys::SearchKey;
 use crate::rejection::Rejection;
+use crate::store::audit::Audits;
 use crate::store::claims::Claims;
 use crate::store::duty::Duties;
 use crate::store::follow::Follows;
@@ -444,7 +445,7 @@ pub struct Resumed {
 /// A store.
 #[async_trait]
 pub trait Store:
-    Claims + Duties + Follows + Looks + Mailboxes + Ways + Retention + Recovery + Rekey + Plays + Send + Sync
+    Audits + Claims + Duties + Follows + Looks + Mailboxes + Ways + Retention + Recovery + Rekey + Plays
 {
     /// Makes this a running process of the store and clears up after those that died: their leases end, commands that they
     /// had taken wait again, claims that nobody needs go (their number is returned). Refused where only one may run and one does.

@@ -13,7 +13,9 @@ use crate::store::migrated::{Migrated, Version};
 use crate::store::recovery::{Copied, Restored};
 use crate::store::restore::PutBack;
 
+pub mod audit;
 pub mod backup;
+pub mod chain;
 pub mod claims;
 pub mod contract;
 pub mod decide;

@@ -26,6 +26,7 @@ mod stages;
 mod stand;
 mod trouble;
 mod troubled;
+mod troubled_audits;
 mod waiting;
 mod watch;
 mod ways;

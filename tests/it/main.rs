@@ -10,6 +10,7 @@
 #[path = "../house.rs"]
 mod house;
 mod antwort;
+mod audit;
 mod bundle;
 mod bench_floor;
 mod bestand_liste;

@@ -15,6 +15,7 @@ use secrecy::SecretBox;
 
 use crate::store_contract::common::{House, at};
 
+mod audit;
 pub mod binary;
 mod history;
 mod neighbours;

@@ -3,6 +3,7 @@
 
 mod again;
 mod audit;
+mod audits;
 mod base;
 mod blob;
 mod bury;

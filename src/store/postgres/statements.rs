@@ -4,8 +4,13 @@
 /// Names and texts, sorted by name; the list is as long as the folder `sql/`.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("abruf_add", include_str!("sql/abruf_add.sql")),
+    ("abruf_seen", include_str!("sql/abruf_seen.sql")),
     ("audit_add", include_str!("sql/audit_add.sql")),
+    ("audit_links", include_str!("sql/audit_links.sql")),
+    ("audit_of_subject", include_str!("sql/audit_of_subject.sql")),
     ("audit_salt_destroy", include_str!("sql/audit_salt_destroy.sql")),
+    ("audit_seen", include_str!("sql/audit_seen.sql")),
+    ("audit_strands", include_str!("sql/audit_strands.sql")),
     ("backlog_add", include_str!("sql/backlog_add.sql")),
     ("backlog_begin", include_str!("sql/backlog_begin.sql")),
     ("backlog_delete", include_str!("sql/backlog_delete.sql")),
@@ -41,6 +46,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("command_retake", include_str!("sql/command_retake.sql")),
     ("command_state", include_str!("sql/command_state.sql")),
     ("command_take", include_str!("sql/command_take.sql")),
+    ("command_words", include_str!("sql/command_words.sql")),
     ("copy_rows", include_str!("sql/copy_rows.sql")),
     ("deletion_add", include_str!("sql/deletion_add.sql")),
     ("deletion_done", include_str!("sql/deletion_done.sql")),

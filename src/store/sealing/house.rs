@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::envelope::Stage;
 use crate::seal::key::{Key, Place};
-use crate::store::contract::Stamp;
-use crate::store::sealing::content::to_json;
+use crate::store::contract::{Stamp, StoreError};
+use crate::store::sealing::content::{from_json, to_json};
 use crate::store::sealing::values::{Stored, sealing};
 
 /// What a person wrote, sealed together.
@@ -36,6 +36,28 @@ pub fn seal_view(house: &Key, id: Uuid, person: &str, reason: &str) -> Stored<Ve
     let words = Words { person: person.to_owned(), reason: reason.to_owned(), arguments: String::new() };
     let place = Place::new("abrufprotokoll", id.as_bytes(), "sealed");
     house.seal(&place, &to_json(&words)?).map_err(sealing)
+}
+
+/// Opens what [`seal_view`] sealed.
+pub fn open_view(house: &Key, id: Uuid, sealed: &[u8]) -> Stored<Words> {
+    let place = Place::new("abrufprotokoll", id.as_bytes(), "sealed");
+    from_json(&house.open(&place, sealed).map_err(sealing)?)
+}
+
+/// What a change says of its reason: sealed under the id of its subject, or under one that it names. `None` where it says none.
+pub fn open_reason(house: &Key, subject: Option<Uuid>, detail: &[u8]) -> Option<Stored<String>> {
+    #[derive(Deserialize)]
+    struct Said {
+        reason: Option<String>,
+        id: Option<Uuid>,
+    }
+    let said: Said = serde_json::from_slice(detail).ok()?;
+    let sealed = STANDARD.decode(said.reason?).ok()?;
+    let id = said.id.or(subject)?;
+    let place = Place::new("audit", id.as_bytes(), "reason");
+    let lost = || StoreError::Corrupt("a reason is no text".into());
+    let opened = house.open(&place, &sealed).map_err(sealing);
+    Some(opened.and_then(|octets| String::from_utf8(octets).map_err(|_| lost())))
 }
 
 /// The stamp of a change that belongs to no message.

@@ -26,7 +26,7 @@ pub type Hook = Box<dyn Fn() -> std::pin::Pin<Box<dyn Future<Output = ()> + Send
 
 /// The real store behind a gate: refuses what it is told to refuse, and counts.
 pub struct Troubled {
-    inner: Arc<dyn Store>,
+    pub(super) inner: Arc<dyn Store>,
     pub no_commit: AtomicBool,
     pub no_lookup: AtomicBool,
     pub no_settle: AtomicBool,

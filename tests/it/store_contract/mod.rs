@@ -1,5 +1,6 @@
 //! What every store must hold, whatever it is built on: one suite, run for each back end by a macro.
 
+pub mod audit;
 pub mod claims;
 pub mod common;
 pub mod damage;
@@ -33,6 +34,8 @@ macro_rules! store_contract {
                 other_content_is_a_conflict what_was_forgotten_is_decided_anew_once_it_is_of_use a_repeat_by_id_is_the_same_delivery
                 callers_at_once_have_one_effect a_batch_is_stored_whole_or_not_at_all
                 what_failed_leaves_nothing;
+            audit: the_nachweiskette_is_whole_after_deletion_and_retention
+                persons_and_reasons_are_readable_to_who_was_recorded;
             lanes: a_lane_keeps_order_and_is_leased_once what_leaves_says_what_it_is what_an_attempt_leaves_is_found_by_the_next_one a_stale_fence_is_refused
                 an_expired_lease_casts_doubt a_clock_that_jumps_back_frees_leases
                 a_clock_that_goes_back_ends_pauses

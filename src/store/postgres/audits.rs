@@ -1,0 +1,245 @@
+//! What an auditor reads of the house on PostgreSQL: the strands of the Nachweiskette in pages, changes and the Abrufprotokoll. Each page
+//! is a statement of its own, so no snapshot is held and nobody waits; writes nothing but that somebody looked.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use deadpool_postgres::GenericClient;
+use jiff::Timestamp;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use crate::store::audit::{
+    Audits, By, Change, Held, Link, Lost, Recorded, Retrieved, Strand, Told, Turn, Viewing, Window,
+};
+use crate::store::contract::{Scope, Stamp, StoreError, View};
+use crate::store::postgres::base::{Base, stamps};
+use crate::store::postgres::house;
+use crate::store::postgres::pool::{rows, transact};
+use crate::store::postgres::store::PostgresStore;
+use crate::store::postgres::values::{get, month, sql};
+use crate::store::sealing::content::from_json;
+use crate::store::sealing::house::{self as words, Words, command_place};
+use crate::store::sealing::keys::MandantKey;
+use crate::store::sealing::values::{Stored, limit, micros, sealing, time};
+
+/// Where the number of a stamp stands in a page of links.
+const STAMP: usize = 11;
+
+fn by(stamps: &HashMap<i64, Stamp>, number: i64) -> Option<By> {
+    let stamp = stamps.get(&number)?;
+    Some(By {
+        mandant: stamp.mandant.clone(),
+        partner: stamp.partner.clone(),
+        person: stamp.acting_person.clone(),
+        decided_by: stamp.decided_by.clone(),
+    })
+}
+
+async fn stamps_of(on: &impl GenericClient, page: &[Row], at: usize) -> Stored<HashMap<i64, Stamp>> {
+    let mut numbers = page.iter().map(|r| get(r, at)).collect::<Stored<Vec<i64>>>()?;
+    numbers.sort_unstable();
+    numbers.dedup();
+    stamps(on, &numbers).await
+}
+
+fn link(r: &Row, stamps: &HashMap<i64, Stamp>) -> Stored<Link> {
+    let change = Change {
+        at: get(r, 5)?,
+        subject: get(r, 6)?,
+        what: get(r, 7)?,
+        detail: get(r, 8)?,
+        salt: get(r, 9)?,
+        traceparent: get(r, 10)?,
+        by: by(stamps, get(r, STAMP)?),
+    };
+    let (hash, link) = (Some(get(r, 3)?), Some(get(r, 4)?));
+    Ok(Link { strand: get(r, 1)?, place: get(r, 2)?, change: Held::There(Box::new(change)), hash, link })
+}
+
+async fn read_links(
+    on: &impl GenericClient,
+    sql: &str,
+    values: &[&(dyn ToSql + Sync)],
+) -> Stored<Vec<(i64, Link)>> {
+    let page = rows(on, sql, values).await?;
+    let stamps = stamps_of(on, &page, STAMP).await?;
+    page.iter().map(|r| Ok((get(r, 0)?, link(r, &stamps)?))).collect()
+}
+
+/// Numbers and moments of a window: a row's number begins with its month.
+struct Bounds {
+    before: i64,
+    first: i64,
+    from: i64,
+    until: i64,
+    most: i64,
+}
+
+impl Bounds {
+    fn of(window: &Window, turn: Turn) -> Bounds {
+        let first = window.from.map_or(0, |from| month(from) << 40);
+        let last = window.until.map_or(i64::MAX, |until| (month(until) + 1) << 40);
+        Bounds {
+            before: turn.before.unwrap_or(i64::MAX).min(last),
+            first,
+            from: window.from.map_or(i64::MIN, micros),
+            until: window.until.map_or(i64::MAX, micros),
+            most: limit(turn.limit),
+        }
+    }
+}
+
+/// Why persons did it. A reason that does not open is told as none: the chain says whether the row is whole.
+async fn reasons<'l>(
+    on: &impl GenericClient,
+    house: &MandantKey,
+    links: impl Iterator<Item = &'l Link> + Clone,
+) -> Stored<Vec<Option<String>>> {
+    let change = |link: &'l Link| match &link.change {
+        Held::There(change) => Some(&**change),
+        Held::Gone | Held::Unreadable => None,
+    };
+    let ordered = |change: &&Change| change.what.starts_with("command.");
+    let commands: Vec<Uuid> =
+        links.clone().filter_map(change).filter(ordered).filter_map(|change| change.subject).collect();
+    let mut said: HashMap<Uuid, Option<String>> = HashMap::new();
+    if !commands.is_empty() {
+        for r in rows(on, sql!("command_words"), &[&commands]).await? {
+            let (id, sealed): (Uuid, Vec<u8>) = (get(&r, 0)?, get(&r, 1)?);
+            let opened = house.key.open(&command_place(id), &sealed).map_err(sealing);
+            said.insert(id, opened.and_then(|words| from_json(&words)).ok().map(|words: Words| words.reason));
+        }
+    }
+    let reason = |link: &'l Link| {
+        let change = change(link)?;
+        match (change.subject, ordered(&change)) {
+            (Some(id), true) => said.get(&id).cloned().flatten(),
+            _ => words::open_reason(&house.key, change.subject, &change.detail)?.ok(),
+        }
+    };
+    Ok(links.map(reason).collect())
+}
+
+async fn changes(base: &Base, window: &Window, turn: Turn) -> Stored<Vec<Told>> {
+    let client = base.db.get().await?;
+    let bounds = Bounds::of(window, turn);
+    let Bounds { before, first, from, until, most } = &bounds;
+    let found = match &window.subject {
+        Some(subject) => {
+            let values: &[&(dyn ToSql + Sync)] = &[before, first, from, until, most, subject];
+            read_links(&client, sql!("audit_of_subject"), values).await?
+        }
+        None => read_links(&client, sql!("audit_seen"), &[before, first, from, until, most]).await?,
+    };
+    let house: Arc<MandantKey> = base.keyring.house(&client).await?;
+    let reasons = reasons(&client, &house, found.iter().map(|(_, link)| link)).await?;
+    let told = found.into_iter().zip(reasons).map(|((number, link), reason)| Told { number, link, reason });
+    Ok(told.collect())
+}
+
+async fn retrievals(base: &Base, window: &Window, turn: Turn) -> Stored<Vec<Retrieved>> {
+    let client = base.db.get().await?;
+    let Bounds { before, first, from, until, most } = Bounds::of(window, turn);
+    let values: &[&(dyn ToSql + Sync)] = &[&before, &first, &from, &until, &most, &window.subject];
+    let page = rows(&client, sql!("abruf_seen"), values).await?;
+    let stamps = stamps_of(&client, &page, 6).await?;
+    let house = base.keyring.house(&client).await?;
+    let told = page.iter().map(|r| {
+        let (message, records): (Uuid, Vec<u8>) = (get(r, 2)?, get(r, 4)?);
+        let mut by = by(&stamps, get(r, 6)?).unwrap_or_default();
+        let opened =
+            get::<Option<Vec<u8>>>(r, 5)?.map(|sealed| words::open_view(&house.key, message, &sealed));
+        let damaged = matches!(opened, Some(Err(_)));
+        let words = opened.and_then(Result::ok);
+        if let Some(words) = &words {
+            by.person.clone_from(&words.person);
+        }
+        Ok(Retrieved {
+            number: get(r, 0)?,
+            at: time(get(r, 1)?),
+            message,
+            step: get(r, 3)?,
+            records: records.chunks_exact(16).filter_map(|id| Uuid::from_slice(id).ok()).collect(),
+            by,
+            reason: words.map(|words| words.reason),
+            damaged,
+        })
+    });
+    told.collect()
+}
+
+#[async_trait]
+impl Audits for PostgresStore {
+    async fn strands(&self) -> Result<Vec<Strand>, StoreError> {
+        let client = self.base.db.get().await?;
+        let found = rows(&client, sql!("audit_strands"), &[]).await?;
+        let strand = |r: &Row| {
+            let (begin, end) = (get(r, 1)?, get(r, 3)?);
+            Ok(Strand {
+                number: get(r, 0)?,
+                begin,
+                begin_link: get(r, 2)?,
+                end: i64::max(begin, end),
+                end_link: Some(get(r, 4)?),
+            })
+        };
+        found.iter().map(strand).collect()
+    }
+
+    async fn links(&self, strand: i64, after: i64, most: usize) -> Result<Vec<Link>, StoreError> {
+        let client = self.base.db.get().await?;
+        let page = read_links(&client, sql!("audit_links"), &[&strand, &after, &limit(most)]).await?;
+        Ok(page.into_iter().map(|(_, link)| link).collect())
+    }
+
+    /// The server's log is one line and each process proves its own history; no mark lies outside.
+    async fn lost(&self) -> Result<Option<Lost>, StoreError> {
+        Ok(None)
+    }
+
+    async fn record(
+        &self,
+        viewing: Viewing,
+        person: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        self.watch()?;
+        let base = &self.base;
+        let view = View {
+            scope: Scope::Operator,
+            limit: 0,
+            person: person.to_owned(),
+            reason: reason.to_owned(),
+            now,
+        };
+        let place = (house::own(base, person).await?, base.month(now).await?);
+        let written: Stored<()> = transact!(base.db, tx => async {
+            house::protocol(base, &tx, place, &view, viewing.step(), &[]).await
+        }.await);
+        written?;
+        Ok(Recorded(()))
+    }
+
+    async fn changes(&self, _: &Recorded, window: &Window, turn: Turn) -> Result<Vec<Told>, StoreError> {
+        changes(&self.base, window, turn).await
+    }
+
+    async fn retrievals(
+        &self,
+        _: &Recorded,
+        window: &Window,
+        turn: Turn,
+    ) -> Result<Vec<Retrieved>, StoreError> {
+        retrievals(&self.base, window, turn).await
+    }
+
+    async fn reasons(&self, _: &Recorded, links: &[Link]) -> Result<Vec<Option<String>>, StoreError> {
+        let client = self.base.db.get().await?;
+        let house = self.base.keyring.house(&client).await?;
+        reasons(&client, &house, links.iter()).await
+    }
+}

@@ -1,0 +1,216 @@
+//! What an auditor reads of the embedded store: the Nachweiskette in pages, changes and the Abrufprotokoll. Reads in the turn of those
+//! who only ask, so that no delivery waits; writes nothing but that somebody looked.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Params, Row, params};
+use uuid::Uuid;
+
+use crate::store::audit::{
+    Audits, By, Change, Held, Link, Lost, Recorded, Retrieved, Strand, Told, Turn, Viewing, Window,
+};
+use crate::store::contract::{Scope, StoreError, View};
+use crate::store::sealing::content::from_json;
+use crate::store::sealing::house::{self as words, Words, command_place};
+use crate::store::sealing::keys::{HOUSE, MandantKey};
+use crate::store::sealing::values::{Stored, limit, micros, sealing, time};
+use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::store::SqliteStore;
+use crate::store::sqlite::values::{sql, trouble, uuid};
+use crate::store::sqlite::{house, mark};
+
+/// The one strand.
+const STRAND: i64 = 1;
+
+fn octets(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Vec<u8>>> {
+    Ok(match row.get_ref(at)? {
+        ValueRef::Null => None,
+        other => Some(other.as_bytes().map_err(|_| rusqlite::Error::InvalidQuery)?.to_vec()),
+    })
+}
+
+fn by(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<By>> {
+    if row.get_ref(at)? == ValueRef::Null {
+        return Ok(None);
+    }
+    Ok(Some(By {
+        mandant: row.get(at + 1)?,
+        partner: row.get(at + 2)?,
+        person: row.get(at + 3)?,
+        decided_by: row.get(at + 4)?,
+    }))
+}
+
+fn change(row: &Row<'_>) -> rusqlite::Result<Held> {
+    if row.get_ref(3)? == ValueRef::Null {
+        return Ok(Held::Gone);
+    }
+    Ok(Held::There(Box::new(Change {
+        at: row.get(4)?,
+        subject: row.get::<_, Option<Vec<u8>>>(5)?.map(uuid).transpose()?,
+        what: row.get(6)?,
+        detail: octets(row, 7)?.unwrap_or_default(),
+        salt: octets(row, 8)?,
+        traceparent: row.get(9)?,
+        by: by(row, 10)?,
+    })))
+}
+
+/// What no program wrote is a fault of this row and no reason to tell nothing of the others.
+fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
+    Ok(Link {
+        strand: STRAND,
+        place: row.get(0)?,
+        change: change(row).unwrap_or(Held::Unreadable),
+        hash: octets(row, 1).unwrap_or_default(),
+        link: octets(row, 2).unwrap_or_default(),
+    })
+}
+
+fn read_links(db: &Connection, sql: &str, values: impl Params) -> Stored<Vec<Link>> {
+    let mut list = db.prepare_cached(sql).map_err(trouble)?;
+    list.query_map(values, link).and_then(Iterator::collect).map_err(trouble)
+}
+
+fn strand(db: &Connection) -> Stored<Strand> {
+    let mut get = db.prepare_cached(sql!("audit_strand")).map_err(trouble)?;
+    let (begin, begin_link, end): (i64, Vec<u8>, i64) =
+        get.query_row([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).map_err(trouble)?;
+    Ok(Strand { number: STRAND, begin, begin_link, end: end.max(begin), end_link: None })
+}
+
+fn bounds(window: &Window) -> (i64, i64) {
+    (window.from.map_or(i64::MIN, micros), window.until.map_or(i64::MAX, micros))
+}
+
+fn house_key(db: &Connection, keyring: &Keyring) -> Stored<Arc<MandantKey>> {
+    let lost = || StoreError::Corrupt("the store has lost the key of the house".into());
+    keyring.find(db, HOUSE)?.ok_or_else(lost)
+}
+
+/// Why a person did it. A reason that does not open is told as none: the chain says whether the row is whole.
+fn reason(db: &Connection, keyring: &Keyring, link: &Link) -> Stored<Option<String>> {
+    let Held::There(change) = &link.change else { return Ok(None) };
+    let house = house_key(db, keyring)?;
+    if let (Some(id), true) = (change.subject, change.what.starts_with("command.")) {
+        let mut get = db.prepare_cached(sql!("command_words")).map_err(trouble)?;
+        let found: Option<Vec<u8>> =
+            rusqlite::OptionalExtension::optional(get.query_row([id], |r| r.get(0))).map_err(trouble)?;
+        let opened = found.map(|sealed| -> Stored<Words> {
+            from_json(&house.key.open(&command_place(id), &sealed).map_err(sealing)?)
+        });
+        return Ok(opened.and_then(Result::ok).map(|words| words.reason));
+    }
+    Ok(words::open_reason(&house.key, change.subject, &change.detail).and_then(Result::ok))
+}
+
+fn changes(db: &Connection, keyring: &Keyring, window: &Window, turn: Turn) -> Stored<Vec<Told>> {
+    let (from, until) = bounds(window);
+    let (before, most) = (turn.before.unwrap_or(i64::MAX), limit(turn.limit));
+    let links = match window.subject {
+        Some(subject) => {
+            read_links(db, sql!("audit_of_subject"), params![before, from, until, most, subject])?
+        }
+        None => read_links(db, sql!("audit_seen"), params![before, from, until, most])?,
+    };
+    let told = |link: Link| Ok(Told { number: link.place, reason: reason(db, keyring, &link)?, link });
+    links.into_iter().map(told).collect()
+}
+
+fn retrievals(db: &Connection, keyring: &Keyring, window: &Window, turn: Turn) -> Stored<Vec<Retrieved>> {
+    let (from, until) = bounds(window);
+    let (before, most) = (turn.before.unwrap_or(i64::MAX), limit(turn.limit));
+    let house = house_key(db, keyring)?;
+    let mut list = db.prepare_cached(sql!("abruf_seen")).map_err(trouble)?;
+    let found = list.query_map(params![before, from, until, most, window.subject], |r| {
+        let (records, sealed): (Vec<u8>, Option<Vec<u8>>) = (r.get(4)?, r.get(5)?);
+        let (message, mut by) = (uuid(r.get(2)?)?, by(r, 6)?.unwrap_or_default());
+        let opened = sealed.map(|sealed| words::open_view(&house.key, message, &sealed));
+        let damaged = matches!(opened, Some(Err(_)));
+        let words = opened.and_then(Result::ok);
+        if let Some(words) = &words {
+            by.person.clone_from(&words.person);
+        }
+        Ok(Retrieved {
+            number: r.get(0)?,
+            at: time(r.get(1)?),
+            message,
+            step: r.get(3)?,
+            records: records.chunks_exact(16).filter_map(|id| Uuid::from_slice(id).ok()).collect(),
+            by,
+            reason: words.map(|words| words.reason),
+            damaged,
+        })
+    });
+    found.and_then(Iterator::collect).map_err(trouble)
+}
+
+#[async_trait]
+impl Audits for SqliteStore {
+    async fn strands(&self) -> Result<Vec<Strand>, StoreError> {
+        self.readers.ask(|db, _| Ok(vec![strand(db)?])).await
+    }
+
+    async fn links(&self, _: i64, after: i64, most: usize) -> Result<Vec<Link>, StoreError> {
+        self.readers.ask(move |db, _| read_links(db, sql!("audit_links"), params![after, limit(most)])).await
+    }
+
+    async fn lost(&self) -> Result<Option<Lost>, StoreError> {
+        let folder = self.folder.clone();
+        self.readers
+            .ask(move |db, keyring| {
+                // Of a store that has none yet none is made here.
+                if !folder.join(mark::FILE).exists() {
+                    return Ok(None);
+                }
+                let missing = keyring.beside(|keys| mark::missing(db, keys, &folder))?;
+                Ok(missing.map(|(from, until, commits)| Lost {
+                    commits,
+                    from: time(from),
+                    until: time(until),
+                }))
+            })
+            .await
+    }
+
+    async fn record(
+        &self,
+        viewing: Viewing,
+        person: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let (stage, person, reason) = (self.stage, person.to_owned(), reason.to_owned());
+        self.write(move |scene| {
+            let view = View { scope: Scope::Operator, limit: 0, person, reason, now };
+            house::protocol(scene, stage, &view, viewing.step(), &[])
+        })
+        .await?;
+        Ok(Recorded(()))
+    }
+
+    async fn changes(&self, _: &Recorded, window: &Window, turn: Turn) -> Result<Vec<Told>, StoreError> {
+        let window = window.clone();
+        self.readers.ask(move |db, keyring| changes(db, keyring, &window, turn)).await
+    }
+
+    async fn retrievals(
+        &self,
+        _: &Recorded,
+        window: &Window,
+        turn: Turn,
+    ) -> Result<Vec<Retrieved>, StoreError> {
+        let window = window.clone();
+        self.readers.ask(move |db, keyring| retrievals(db, keyring, &window, turn)).await
+    }
+
+    async fn reasons(&self, _: &Recorded, links: &[Link]) -> Result<Vec<Option<String>>, StoreError> {
+        let links = links.to_vec();
+        self.readers
+            .ask(move |db, keyring| links.iter().map(|link| reason(db, keyring, link)).collect())
+            .await
+    }
+}

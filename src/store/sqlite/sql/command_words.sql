@@ -1,0 +1,1 @@
+SELECT sealed FROM command WHERE id = ?1
