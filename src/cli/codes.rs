@@ -26,13 +26,15 @@ pub enum Kind {
     Regel,
     /// The last word of the type of an answer after RFC 9457.
     Http,
+    /// The code of an exception of XTA.
+    Xta,
     /// An alarm.
     Alarm,
 }
 
 impl Kind {
     /// All kinds in the order in which they are listed.
-    pub const ALL: [Kind; 5] = [Kind::Standard, Kind::Grund, Kind::Regel, Kind::Http, Kind::Alarm];
+    pub const ALL: [Kind; 6] = [Kind::Standard, Kind::Grund, Kind::Regel, Kind::Http, Kind::Xta, Kind::Alarm];
 
     /// The heading, German as the catalogue is.
     pub fn heading(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Kind {
             Kind::Grund => "Untercodes (der genaue Grund)",
             Kind::Regel => "Regeln der Pakete",
             Kind::Http => "Antworten der HTTP-Schnittstelle",
+            Kind::Xta => "Ausnahmen von XTA",
             Kind::Alarm => "Alarme",
         }
     }
@@ -108,6 +111,7 @@ struct File {
     standard: Vec<Entry>,
     grund: Vec<Entry>,
     http: Vec<Entry>,
+    xta: Vec<Entry>,
 }
 
 static BUILT_IN: LazyLock<Vec<Explained>> = LazyLock::new(|| {
@@ -138,11 +142,12 @@ static BUILT_IN: LazyLock<Vec<Explained>> = LazyLock::new(|| {
     of_kind(Kind::Standard, file.standard)
         .chain(of_kind(Kind::Grund, file.grund))
         .chain(of_kind(Kind::Http, file.http))
+        .chain(of_kind(Kind::Xta, file.xta))
         .chain(alarms)
         .collect()
 });
 
-/// What is built in: codes of the standards, reasons, problems, alarms.
+/// What is built in: codes of the standards, reasons, problems, exceptions, alarms.
 pub fn built_in() -> &'static [Explained] {
     &BUILT_IN
 }

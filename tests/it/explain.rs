@@ -10,6 +10,7 @@ use clap::Parser;
 use drehscheibe::cli::args::Cli;
 use drehscheibe::cli::codes::{self, Kind};
 use drehscheibe::rejection::{Fault, Rejection, UNQUOTED};
+use drehscheibe::transport::xta::fault::Problem;
 use serde_json::Value;
 
 use crate::support::root;
@@ -134,6 +135,14 @@ fn every_problem_of_the_interface_is_explained_and_no_other() {
         .collect();
     assert!(given.len() > 10, "{given:?}");
     assert_eq!(given, explained(Kind::Http));
+}
+
+#[test]
+fn every_code_of_xta_is_explained_and_no_other() {
+    let given: BTreeSet<String> =
+        (0..=u16::MAX).filter_map(Problem::of).map(|problem| problem.code).collect();
+    assert!(given.len() > 10, "{given:?}");
+    assert_eq!(given, explained(Kind::Xta));
 }
 
 #[test]
