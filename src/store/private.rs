@@ -49,13 +49,21 @@ pub fn to_look(path: &Path) -> io::Result<File> {
 }
 
 /// What lies under the name of a file of ours and is none: its name and what it is. To wait for it to become one is to wait for ever.
-pub fn no_file(path: &Path) -> Option<String> {
-    let kind = fs::metadata(path).ok()?.file_type();
-    if kind.is_file() {
-        return None;
-    }
+/// `itself`: nor may it be a link, because whoever opens it follows none.
+pub fn no_file(path: &Path, itself: bool) -> Option<String> {
+    let link = fs::symlink_metadata(path).ok()?.file_type().is_symlink();
+    let kind = fs::metadata(path).ok().map(|found| found.file_type());
+    let what = match kind {
+        _ if link && itself => "a link",
+        Some(kind) if kind.is_file() => return None,
+        Some(kind) if kind.is_dir() => "a folder",
+        Some(_) => "a pipe or device",
+        None if link => "a link that leads nowhere",
+        // It went away between the two looks.
+        None => return None,
+    };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    Some(format!("{name} is {}", if kind.is_dir() { "a folder" } else { "a pipe or device" }))
+    Some(format!("{name} is {what}"))
 }
 
 /// Opens a file for a lock or to write in its place, made empty where it is missing: nothing in it is changed.

@@ -85,7 +85,16 @@ pub(crate) fn pause() {
 
 /// Refuses what lies in the place of a file of the store and is none: nobody would open it but by taking it away.
 pub(crate) fn plain(path: &Path) -> Stored<()> {
-    match private::no_file(path) {
+    refused(private::no_file(path, false))
+}
+
+/// The same of a file that SQLite opens beside its database, and follows no link for.
+pub(crate) fn plain_itself(path: &Path) -> Stored<()> {
+    refused(private::no_file(path, true))
+}
+
+fn refused(found: Option<String>) -> Stored<()> {
+    match found {
         None => Ok(()),
         Some(found) => Err(StoreError::Refused(format!(
             "{found} in the store's folder, and no plain file; find out who put it there, take it away and put back what lay there \

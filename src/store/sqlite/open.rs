@@ -60,12 +60,12 @@ pub(crate) fn file(folder: &Path) -> PathBuf {
 
 /// Refuses a database in whose place, or beside it, lies what is no file: SQLite would wait for it or call it a fault of the disk.
 fn plain(path: &Path) -> Stored<()> {
-    for ending in ["", "-wal", "-shm"] {
+    for ending in ["-wal", "-shm"] {
         let mut beside = path.as_os_str().to_owned();
         beside.push(ending);
-        lock::plain(Path::new(&beside))?;
+        lock::plain_itself(Path::new(&beside))?;
     }
-    Ok(())
+    lock::plain(path)
 }
 
 /// Opens one file with the settings that protect data.
@@ -327,14 +327,23 @@ mod tests {
             read_only: false,
         };
         for name in ["lock", "open.lock", "keys.mark", KEYS, DATABASE, "keys.db-wal", "drehscheibe.db-shm"] {
-            for is_pipe in [true, false] {
+            for what in ["pipe", "folder", "link", "link that leads nowhere"] {
+                // Where a link may lead to the file, it is followed.
+                if what == "link" && !name.ends_with("-wal") && !name.ends_with("-shm") {
+                    continue;
+                }
                 let folder = tempfile::tempdir().unwrap();
                 drop(open(&settings(folder.path())).unwrap());
                 let path = folder.path().join(name);
                 let _ = std::fs::remove_file(&path);
-                match is_pipe {
-                    true => mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap(),
-                    false => std::fs::create_dir(&path).unwrap(),
+                let elsewhere = folder.path().join("elsewhere");
+                match what {
+                    "pipe" => mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap(),
+                    "folder" => std::fs::create_dir(&path).unwrap(),
+                    _ => std::os::unix::fs::symlink(&elsewhere, &path).unwrap(),
+                }
+                if what == "link" {
+                    std::fs::write(&elsewhere, "").unwrap();
                 }
                 let of_mark = || Marks::open(folder.path(), Uuid::nil()).map(drop);
                 let refused = match name {
@@ -342,7 +351,7 @@ mod tests {
                     "keys.mark" => of_mark(),
                     _ => open(&settings(folder.path())).map(drop),
                 };
-                let Err(StoreError::Refused(text)) = refused else { panic!("{name} {is_pipe}: {refused:?}") };
+                let Err(StoreError::Refused(text)) = refused else { panic!("{name} {what}: {refused:?}") };
                 assert!(text.starts_with(name) && text.contains("no plain file"), "{text}");
                 assert!(!crate::store::sqlite::lock::runs(folder.path()));
                 if !name.ends_with("lock") && name != "keys.mark" && name != "keys.db-wal" {
