@@ -269,11 +269,12 @@ impl Tray {
         state.seen.retain(|name, _| found.contains_key(name));
         for (name, (mark, counts)) in found {
             match state.settles(&name, mark, self.settled_after) {
-                Some(left) if answered(&name).is_none() => {
+                // Also what we have put aside ourselves and did not remove: its name is no sign of that, anybody can give it.
+                Some(left) => {
                     look.settles = Some(look.settles.map_or(left, |earlier| earlier.min(left)));
                     look.left |= counts;
                 }
-                _ => look.items.push(Item { name, room: room.clone(), around: Vec::new() }),
+                None => look.items.push(Item { name, room: room.clone(), around: Vec::new() }),
             }
         }
         Ok(look)
@@ -543,6 +544,19 @@ mod tests {
         let look = tray.look(later()).unwrap();
         assert_eq!((look.items.len(), look.left, look.more, look.settles), (OFFERED, true, true, None));
         assert!(look.oldest.is_some());
+    }
+
+    #[test]
+    fn a_name_of_ours_that_anybody_can_give_settles_like_any_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = format!("{ANSWERED}{}.{}.xml", "0a".repeat(32), Uuid::new_v4());
+        fs::write(folder.path().join(&name), "half").unwrap();
+        let slow = tray(folder.path(), "10min");
+        let look = slow.look(later()).unwrap();
+        assert!(look.items.is_empty() && look.settles.is_some(), "somebody may still write it");
+        // What a crash left behind is taken again once it has settled, under the name that it had.
+        let look = tray(folder.path(), "0s").look(later()).unwrap();
+        assert_eq!(look.items.iter().map(Item::name_hash).collect::<Vec<_>>(), ["0a".repeat(32)]);
     }
 
     #[test]
