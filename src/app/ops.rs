@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -99,17 +99,34 @@ async fn in_turn(State(ops): State<Arc<Ops>>, request: Request, next: Next) -> R
     }
 }
 
-async fn ready(State(ops): State<Arc<Ops>>) -> Response {
+/// Whether the house takes deliveries; why not, and what of it does not run, is for operators: it names offices and their connections.
+async fn ready(
+    State(ops): State<Arc<Ops>>,
+    Extension(door): Extension<Arc<Door>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+) -> Response {
+    let (status, text) = standing(&ops).await;
+    let text = match door.is_operators(&peer, &headers) {
+        true => text,
+        false if status.is_success() => "bereit\n".to_owned(),
+        false => "nicht bereit\n".to_owned(),
+    };
+    (status, text).into_response()
+}
+
+async fn standing(ops: &Ops) -> (StatusCode, String) {
     let core = &ops.core;
+    let not = |text: &str| (StatusCode::SERVICE_UNAVAILABLE, text.to_owned());
     if let Some(part) = core.broken.part() {
         let text = format!("ein Teil des Programms hat unerwartet geendet ({part}), wird beendet\n");
-        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+        return not(&text);
     }
     if core.leaving.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "wird beendet\n").into_response();
+        return not("wird beendet\n");
     }
     if core.set.load().plans.is_empty() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "noch keine Route\n").into_response();
+        return not("noch keine Route\n");
     }
     if core.gate.is_closed() {
         let text = match core.gate.lost() {
@@ -122,12 +139,12 @@ async fn ready(State(ops): State<Arc<Ops>>) -> Response {
                 lost.from.strftime("%Y-%m-%d %H:%MZ")
             ),
         };
-        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+        return not(&text);
     }
     let sound = async { core.store.sound().await.err().map(|error| error.alarm()) };
     match ops.sound.get(sound).await.or_else(|| core.store_trouble()) {
-        None => bereit(&core.parts.said()).into_response(),
-        Some(alarm) => (StatusCode::SERVICE_UNAVAILABLE, gestoert(alarm)).into_response(),
+        None => (StatusCode::OK, bereit(&core.parts.said())),
+        Some(alarm) => not(&gestoert(alarm)),
     }
 }
 

@@ -20,6 +20,7 @@ use drehscheibe::engine::points::Points;
 use drehscheibe::envelope::{Envelope, Evidence, Head, How, Inbound, Lying, PartnerRef};
 use drehscheibe::route::case;
 use drehscheibe::store::contract::{Filter, Scope, View};
+use drehscheibe::telemetry::parts::{Failing, Turn};
 use drehscheibe::transport::ids::sha256_hex;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -452,6 +453,20 @@ async fn what_moves_for_which_office_is_told_to_operators_only() {
         for path in ["/health/live", "/health/ready"] {
             assert_eq!(asked(path, from).await, 200, "{path} {from:?}");
         }
+    }
+    // Which part does not run names an office; that something does not is no business of others either.
+    let failing = Failing { cause: "weg".to_owned(), next: "nachsehen".to_owned(), turn: Turn::Ours };
+    house.shared.core.parts.fails("tray postfach jugendamt-bremen", failing);
+    for (from, told) in
+        [(None, true), (Some("198.51.100.7"), true), (Some("192.0.2.7"), false), (Some("unknown"), false)]
+    {
+        let request = client.get(format!("http://{http}/health/ready"));
+        let request = from.into_iter().fold(request, |request, from| request.header("x-forwarded-for", from));
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200);
+        let text = answer.text().await.unwrap();
+        assert_eq!(text.contains("jugendamt-bremen"), told, "{from:?}: {text}");
+        assert_eq!(text == "bereit\n", !told, "{from:?}: {text}");
     }
     house.stop(Duration::from_secs(5)).await;
 }
