@@ -246,23 +246,29 @@ async fn begun(place: &Place, compiled: &Compiled) -> Result<(Arc<dyn Store>, u6
     Ok((store, garbage))
 }
 
-/// A run of a real stage begins no store where there is none: a volume that is not mounted looks like that, and what would be acknowledged
-/// meanwhile would lie below it, unseen, once it is there again.
-fn not_a_missing_mount(place: &Place, compiled: &Compiled) -> Result<(), StoreError> {
-    let Lies::Folder(folder) = lies(place, compiled) else { return Ok(()) };
-    let none = || Ok(store_versions(place, compiled)?.iter().all(|tables| tables.found.is_none()));
-    match compiled.stage.stage.is_real() && none()? {
-        false => Ok(()),
-        true => Err(StoreError::Refused(
-            format!(
-                "there is no store in {}, and a run of stage {} begins none: mount its volume, or put the store back; a new house is begun \
-                 with `drehscheibe migrate`, once",
-                folder.display(),
-                compiled.stage.stage.as_str()
-            )
-            .into(),
-        )),
+/// Neither a run nor a command of a real stage begins a store where there is none: a volume that is not mounted looks like that, and so does a database of another
+/// name or server; what would be acknowledged meanwhile would lie there, unseen, once the right one is back.
+pub fn not_a_missing_mount(place: &Place, compiled: &Compiled) -> Result<(), StoreError> {
+    let server = matches!(lies(place, compiled), Lies::Address(_));
+    // Of an embedded store whose keys are left the mark beside them says what is missing, when it is opened.
+    let missing = |tables: &Version| tables.found.is_none() || server && tables.tables != "house";
+    let none = || Ok(store_versions(place, compiled)?.iter().all(missing));
+    if !compiled.stage.stage.is_real() || !none()? {
+        return Ok(());
     }
+    let (place, mend) = match lies(place, compiled) {
+        Lies::Folder(folder) => (folder.display().to_string(), "mount its volume"),
+        // The address holds a password.
+        Lies::Address(_) => ("this database".to_owned(), "name the right one"),
+    };
+    Err(StoreError::Refused(
+        format!(
+            "there is no store in {place}, and stage {} begins none by itself: {mend}, or put the store back; a new house is begun with \
+             `drehscheibe migrate`, once",
+            compiled.stage.stage.as_str()
+        )
+        .into(),
+    ))
 }
 
 /// The same as often as it takes: a database that comes back later finds the process waiting, as one that went while it ran would.

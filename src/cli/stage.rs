@@ -67,5 +67,8 @@ pub fn opened(global: &Global, fit: &Fit, read_only: bool) -> Result<Arc<dyn Sto
     if let Some(told) = person::not_owner(&folder) {
         return Err(CliError::Usage(told));
     }
+    if !read_only {
+        house::not_a_missing_mount(&place, &fit.compiled)?;
+    }
     Ok(house::open_store(&place, &fit.compiled, read_only)?)
 }

@@ -100,3 +100,31 @@ async fn another_stage_is_not_migrated() {
     assert_eq!(ended.status.code(), Some(2), "{said}");
     assert!(said.contains("belongs to stage test"), "{said}");
 }
+
+/// A wrong name of a database looks like a new house.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_of_a_real_stage_takes_no_empty_database_for_a_new_house() {
+    let Some(house) = super::empty().await else { return };
+    let stage = stage(&house).await;
+    let closed = |path: std::path::PathBuf| {
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o440)).unwrap();
+    };
+    for secret in fs::read_dir(stage.stage().join("secrets")).unwrap() {
+        closed(secret.unwrap().path());
+    }
+    let file = stage.stage().join("connections.yaml");
+    fs::write(&file, fs::read_to_string(&file).unwrap().replace("stage: test", "stage: abnahme")).unwrap();
+    let ended = stage.command(&["run"]).output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        !ended.status.success() && said.contains("begins none") && said.contains("drehscheibe migrate"),
+        "{said}"
+    );
+    assert!(!said.contains("besitzer"), "nor is a login shown");
+    let admin = house.server.admin(&house.database).await;
+    let made = admin.query_one("SELECT to_regclass('drehscheibe.meta') IS NULL", &[]).await.unwrap();
+    assert!(made.get::<_, bool>(0), "nothing was begun");
+    assert_eq!(asked(&stage, &["migrate"]).0, 0);
+    let mut running = up(&stage).await;
+    assert!(running.terminate(), "{}", stage.log());
+}
