@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use drehscheibe::cli::sample::{Wish, eintragung};
 use drehscheibe::envelope::Stage;
@@ -224,6 +225,46 @@ async fn an_older_copy_closes_the_house_and_one_that_went_on_by_itself_is_refuse
         Start::Refused(text) => assert!(text.contains("another history"), "{text}"),
         other => panic!("{other:?}"),
     }
+}
+
+/// A file system that was set back, but for the volume of the keys.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_comes_back_with_its_mark_beside_the_keys_of_today_closes_the_house() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, mut acknowledged) = filled(folder.path()).await;
+    let older = killed(folder.path());
+    let lacks = acknowledged.clone();
+    deliver(&store, 900, 3, &mut acknowledged).await;
+    // A clean stop.
+    store.close(Duration::from_secs(10)).await.unwrap();
+    drop(store);
+    let put_back = || {
+        let place = killed(folder.path());
+        for name in [DATABASE, LOG, MARK] {
+            let _ = fs::remove_file(place.path().join(name));
+            fs::copy(older.path().join(name), place.path().join(name)).unwrap();
+        }
+        place
+    };
+    let place = put_back();
+    let Start::Closed(lost) = started(place.path()).await else { panic!("three deliveries are missing") };
+    assert!(lost.commits >= 3, "{lost:?}");
+    // A person opens it; from then on it is a house like any other.
+    let store = open(place.path()).unwrap();
+    store.lock_for_run().await.unwrap();
+    store.reapply(at(1)).await.unwrap();
+    store.open_dispatch("os:rita", "die Partner wiederholen", at(2)).await.unwrap();
+    drop(store);
+    let Start::Open(there) = started(place.path()).await else { panic!("it was opened") };
+    assert_eq!(there, lacks);
+    // Said to have been put back, it is told from when on deliveries are missing, and once.
+    let place = put_back();
+    let restored = Restored { at: at(1), copied: None };
+    let master = SecretBox::new(Box::new([1; 32]));
+    let (_, mark) = MARKS.iter().find(|(name, _)| *name == "sqlite").unwrap();
+    mark(&Lies::Folder(place.path().to_owned()), Stage::Test, master, &restored).unwrap();
+    let Start::Closed(lost) = started(place.path()).await else { panic!("it was put back") };
+    assert!(lost.commits >= 3, "{lost:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,6 +30,10 @@ use crate::telemetry::alarm::Alarm;
 const GROUPS: usize = 64;
 /// How often a mark that somebody else holds is tried for.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// How often the key store is told what was acknowledged, in microseconds.
+const NOTE_EVERY: i64 = 60_000_000;
+/// Tells the key store; where it cannot be told now it is tried again with the next mark.
+pub type Note = Box<dyn Fn(&Mark) -> Stored<()> + Send>;
 /// How far the log may grow, in pages of 4 KiB.
 const BOUNDS: Bounds = Bounds { behind: 4_000, longest: 16_000, little: 2_000, most: 64_000 };
 /// How long the writer waits for readers when it begins the log anew.
@@ -112,16 +116,16 @@ impl Durable {
         connection: &Connection,
         database: &Path,
         beside: Connection,
-        marks: Marks,
+        (marks, note): (Marks, Note),
     ) -> Stored<Durable> {
-        Durable::within(connection, database, beside, marks, BOUNDS)
+        Durable::within(connection, database, beside, (marks, note), BOUNDS)
     }
 
     fn within(
         connection: &Connection,
         database: &Path,
         beside: Connection,
-        marks: Marks,
+        (marks, note): (Marks, Note),
         bounds: Bounds,
     ) -> Stored<Durable> {
         connection
@@ -144,7 +148,7 @@ impl Durable {
             })?,
             thread("store-mark", {
                 let signs = signs.clone();
-                move || tell(&marks, &to_mark, &signs)
+                move || tell((&marks, &note), &to_mark, &signs)
             })?,
             thread("store-log", {
                 let signs = signs.clone();
@@ -243,8 +247,11 @@ fn synchronise(
 
 /// Marks what is durable and tells whoever waits for it. While somebody else holds the mark's file, whoever waits is told to come
 /// again: what it waits for is durable, and is marked as soon as the file is free.
-fn tell(marks: &Marks, synced: &Receiver<Synced>, signs: &Signs) {
+///
+/// Now and then, and at the end, the key store is told as well; nobody waits for that.
+fn tell((marks, note): (&Marks, &Note), synced: &Receiver<Synced>, signs: &Signs) {
     let mut owed: Option<Mark> = None;
+    let (mut marked, mut noted): (Option<Mark>, Option<i64>) = (None, None);
     loop {
         let next = match &owed {
             None => synced.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -253,7 +260,7 @@ fn tell(marks: &Marks, synced: &Receiver<Synced>, signs: &Signs) {
         let (groups, durable) = match next {
             Ok(Synced { groups, durable }) => (groups, durable),
             Err(RecvTimeoutError::Timeout) => (Vec::new(), Ok(())),
-            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Disconnected) => break,
         };
         let newest = groups.iter().filter_map(|group| group.mark()).chain(owed).max_by_key(|mark| mark.n);
         let told = match (durable, newest) {
@@ -274,6 +281,20 @@ fn tell(marks: &Marks, synced: &Receiver<Synced>, signs: &Signs) {
         };
         *signs.held() = told.as_ref().err().filter(|_| owed.is_some()).cloned();
         groups.into_iter().for_each(|waiting| waiting.answer(&told));
+        if told.is_ok() {
+            marked = newest.or(marked);
+        }
+        // A clock that was set back tells again at once.
+        if let Some(mark) = marked
+            && noted.is_none_or(|at| !(0..NOTE_EVERY).contains(&(mark.at - at)))
+            && note(&mark).is_ok()
+        {
+            noted = Some(mark.at);
+        }
+    }
+    // A clean stop leaves no gap between the two.
+    if let Some(mark) = marked {
+        let _ = note(&mark);
     }
 }
 
@@ -366,7 +387,14 @@ mod tests {
         // Never is little enough left: so it is where copying is slower than writing.
         let bounds = Bounds { behind: 40, longest: 160, little: -1, most: 640 };
         let marks = Marks::open(folder.path(), uuid::Uuid::nil()).unwrap();
-        let durable = Durable::within(&main, &file, connect(&file, false).unwrap(), marks, bounds).unwrap();
+        let durable = Durable::within(
+            &main,
+            &file,
+            connect(&file, false).unwrap(),
+            (marks, Box::new(|_| Ok(()))),
+            bounds,
+        )
+        .unwrap();
         let mut longest = 0;
         for _ in 0..3_000 {
             durable.tidy(&main);

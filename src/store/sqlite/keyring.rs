@@ -13,11 +13,12 @@ use crate::seal::key::{Key, Master};
 use crate::store::contract::StoreError;
 use crate::store::sealing::keys::{Keys, MandantKey, POOL, SubjectKey, WrappedMandant, subject_place};
 use crate::store::sealing::ledger::Entry;
+use crate::store::sealing::mark::Mark;
 use crate::store::sealing::values::{Stored, sealing};
 use crate::store::sqlite::keys_end::{self, KeysEnd};
-use crate::store::sqlite::open;
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::emptied_log;
+use crate::store::sqlite::{mark, open};
 
 /// All keys of a store.
 #[derive(Debug)]
@@ -50,6 +51,10 @@ impl Subjects {
     /// the next act tries again.
     fn acted(&mut self, end: KeysEnd) {
         self.end = Some(end);
+        self.empty_log();
+    }
+
+    fn empty_log(&self) {
         let _ = self.connection.busy_timeout(FOR_READERS);
         let _ = emptied_log(&self.connection);
         let _ = self.connection.busy_timeout(open::BUSY);
@@ -174,6 +179,14 @@ impl Keyring {
         let end = keys_end::act(&transaction)?;
         transaction.commit().map_err(trouble)?;
         subjects.acted(end);
+        Ok(())
+    }
+
+    /// Notes what was acknowledged ([`mark::note`]).
+    pub fn note(&self, mark: &Mark) -> Stored<()> {
+        let subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
+        mark::note(&subjects.connection, mark)?;
+        subjects.empty_log();
         Ok(())
     }
 

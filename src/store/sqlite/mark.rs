@@ -140,8 +140,32 @@ pub fn advance(connection: &Connection) -> Stored<Mark> {
     Ok(next.mark())
 }
 
-/// The key store's word that there is a mark, so that a mark that is gone is missed.
+/// The key store's word that there is a mark, so that a mark that is gone is missed; from time to time it is the mark itself ([`note`]).
 const KNOWN: &str = "mark";
+
+/// Notes in the key store what was acknowledged, so that a database which is put back together with its mark is missed, too: the key store is
+/// what nobody puts back. What is noted already and further on stays.
+pub fn note(keys: &Connection, mark: &Mark) -> Stored<()> {
+    let store = store_of(keys)?.into_bytes();
+    if noted(keys, &store)?.is_some_and(|noted| noted.n >= mark.n) {
+        return Ok(());
+    }
+    keys.execute(sql!("meta_put"), [KNOWN, &hex::encode(mark.written(&store))]).map(drop).map_err(trouble)
+}
+
+fn noted(keys: &Connection, store: &[u8; 16]) -> Stored<Option<Mark>> {
+    let said: Option<String> =
+        keys.query_row(sql!("meta_get"), [KNOWN], |r| r.get(0)).optional().map_err(trouble)?;
+    let octets = said.and_then(|said| hex::decode(said).ok()).filter(|octets| octets.len() == WRITTEN);
+    octets.map_or(Ok(None), |octets| Mark::read(&octets, store))
+}
+
+/// The mark beside the keys, or the one in them where that is further on; `None` where there is none beside them.
+fn latest(marks: &Marks, keys: &Connection) -> Stored<Option<Mark>> {
+    let beside = marks.read()?;
+    let noted = noted(keys, &marks.store)?;
+    Ok(beside.map(|beside| noted.filter(|noted| noted.n > beside.n).unwrap_or(beside)))
+}
 
 /// What a person is told whose database is of another history than its mark.
 const OTHER: &str = "the database tells another history than the key store beside it: it is a copy that went on by itself; put back the \
@@ -152,7 +176,8 @@ pub fn same_history(connection: &Connection, keyring: &Keyring, folder: &Path) -
     if !folder.join(FILE).exists() {
         return Ok(());
     }
-    let mark = Marks::open(folder, keyring.beside(store_of)?)?.read()?;
+    let marks = Marks::open(folder, keyring.beside(store_of)?)?;
+    let mark = keyring.beside(|keys| latest(&marks, keys))?;
     match mark.map(|mark| chain(connection).map(|chain| chain.shown(&mark))).transpose()? {
         Some(Shown::Other) => Err(StoreError::Refused(OTHER.into())),
         _ => Ok(()),
@@ -168,7 +193,7 @@ pub fn examine(connection: &Connection, keyring: &Keyring, folder: &Path) -> Sto
     })?;
     let marks = Marks::open(folder, store)?;
     // Read before the chain: another process that writes meanwhile can only make the database longer than its mark.
-    let mark = marks.read()?;
+    let mark = keyring.beside(|keys| latest(&marks, keys))?;
     let chain = chain(connection)?;
     let shown = match (&mark, known) {
         (Some(mark), _) => chain.shown(mark),
@@ -196,12 +221,18 @@ pub fn examine(connection: &Connection, keyring: &Keyring, folder: &Path) -> Sto
             keyring.beside(|keys| keys_end::leave_out(keys, 0))?;
             connection.execute(sql!("recovery_lost"), params![from, until, commits]).map_err(trouble)?;
             marks.set(&chain.mark())?;
+            keyring.beside(forget)?;
         }
     }
     if !known {
-        keyring.beside(|keys| keys.execute(sql!("meta_set"), [KNOWN, "1"]).map(drop).map_err(trouble))?;
+        keyring.beside(forget)?;
     }
     Ok(marks)
+}
+
+/// The key store knows that there is a mark, and of none what it says.
+fn forget(keys: &Connection) -> Stored<()> {
+    keys.execute(sql!("meta_put"), [KNOWN, "1"]).map(drop).map_err(trouble)
 }
 
 /// Since when nothing shows any more that a database is whole which has no commit of its chain: its newest message, and where it holds
@@ -230,7 +261,7 @@ fn nothing_left(from: i64, until: i64) -> String {
 
 /// What the mark beside the keys shows to be missing in a database that a person put back: from when, until when, how many commits.
 pub fn missing(connection: &Connection, keys: &Connection, folder: &Path) -> Stored<Option<(i64, i64, i64)>> {
-    let Some(mark) = Marks::open(folder, store_of(keys)?)?.read()? else { return Ok(None) };
+    let Some(mark) = latest(&Marks::open(folder, store_of(keys)?)?, keys)? else { return Ok(None) };
     let chain = chain(connection)?;
     Ok(match chain.shown(&mark) {
         Shown::Missing { commits, from: 0, until } => Some((whole_since(connection, keys)?, until, commits)),
@@ -247,7 +278,7 @@ fn store_of(keys: &Connection) -> Stored<Uuid> {
 /// Sets the mark of a stopped store to what the database has that a person put back.
 pub fn set(keys: &Connection, folder: &Path, mark: &Mark) -> Stored<()> {
     Marks::open(folder, store_of(keys)?)?.set(mark)?;
-    keys.execute(sql!("meta_set"), [KNOWN, "1"]).map(drop).map_err(trouble)
+    forget(keys)
 }
 
 /// A database this large is looked through whole when its process was killed.

@@ -120,7 +120,9 @@ impl SqliteStore {
             recovery::check(&files.main, &keyring)?;
             let database = open::file(&settings.path);
             let beside = open::connect(&database, false)?;
-            let durable = Durable::start(&files.main, &database, beside, marks)?;
+            let noting = keyring.clone();
+            let note = Box::new(move |mark: &_| noting.note(mark));
+            let durable = Durable::start(&files.main, &database, beside, (marks, note))?;
             signs = durable.signs().clone();
             let guards = Guards::open(&files.main)?;
             let moment = guards.moment();
