@@ -27,6 +27,7 @@ use super::answers;
 use super::breaker::signed;
 use super::core::Core;
 use super::duty::Term;
+use super::onward::{self, NO_WAY};
 use super::points::{Crashed, Point};
 use super::settle::{until_stored, way_left};
 use super::troubled::Troubled;
@@ -294,7 +295,10 @@ async fn look(
     }
     // One moment for all that this look decides: what was not yet to be taken back when it was asked has not failed when the answer comes.
     let now = core.clock.now();
-    let next = to_take_back(&followed, now);
+    // What lies where it can be taken is not taken back for a way that is no more.
+    let over = to_take_back(&followed, now);
+    let next = over.filter(|next| onward::leads(&core, next, followed.since));
+    let stays = over.is_some() && next.is_none();
     let last = next.is_none() && now >= followed.until;
     let after = ask(&core, destination.as_deref(), &followed, last).await;
     let taken = match (&after, next) {
@@ -313,6 +317,14 @@ async fn look(
             taken_back(back, of, &next.way, now)
         }
         None => judged(after, (followed.since, followed.until), now),
+    };
+    let found = match found {
+        Found::Failed { cause, next_step, proof } if stays => Found::Failed {
+            cause: format!("{cause}; it stays where it lies, because {NO_WAY}"),
+            next_step,
+            proof,
+        },
+        found => found,
     };
     let answers = answers::laid(&core, answers);
     let (row, since, looks) = (followed.id, followed.since, followed.looks);

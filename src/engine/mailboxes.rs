@@ -20,6 +20,7 @@ use crate::transport::port::mailbox::{
 
 use super::core::{Core, busy};
 use super::housekeeping::pauses;
+use super::onward;
 use super::ports::Ports;
 use super::settle::report;
 
@@ -273,7 +274,16 @@ async fn park(core: &Core, found: Vec<stored::Overdue>) -> bool {
     for one in found {
         let stored::Overdue { lane, fence, row, destination, fetched, next } = one;
         // Whoever fetched it may have it, and a person has to ask; what nobody fetched certainly did not arrive.
-        let outcome = match (fetched, next.filter(|next| next.late_after.is_some())) {
+        let next = next.filter(|next| next.late_after.is_some());
+        // A mailbox that works is not left for what is no more. (What is overdue by its way was queued a minute ago at least.)
+        let (next, last) = match next {
+            Some(next) if !next.leads(|to| core.set.load().destinations.contains_key(to)) => {
+                (None, Some(next))
+            }
+            other => (other, None),
+        };
+        let stays = last.as_ref().and_then(|next| onward::stays(core, next));
+        let outcome = match (fetched, next) {
             (true, _) => Outcome::Unclear { cause: "fetched but not closed before its deadline".to_owned() },
             // Settling withdraws it: whoever fetches at this moment has the lane before, or nothing.
             (false, Some(next)) => Outcome::Onward(Onward {
@@ -282,10 +292,10 @@ async fn park(core: &Core, found: Vec<stored::Overdue>) -> bool {
                 why: Why::NotCollected,
                 cause: "not collected in time, withdrawn before anybody fetched it".to_owned(),
             }),
-            (false, None) => Outcome::Parked {
+            (false, None) => stays.unwrap_or_else(|| Outcome::Parked {
                 cause: "not collected before its deadline".to_owned(),
                 next_step: "ask the receiver why it does not collect, then replay".to_owned(),
-            },
+            }),
         };
         let (answers, delivers, now) = (Vec::new(), None, core.clock.now());
         settles.push(Settle { lane, fence, row, outcome, answers, delivers, release: true, now });

@@ -1,7 +1,8 @@
 //! What becomes of a row that one way has certainly not delivered, or that is on a way which is no more: its next way, where it has one and no
-//! earlier attempt may have arrived; else a person. Sends nothing, and takes no other way in doubt.
+//! earlier attempt may have arrived; else a person. Where all its later ways are gone, the way that it is on is its last one.
+//! Sends nothing, and takes no other way in doubt.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::store::lane::{Due, Next, Onward, Outcome, Undelivered, Why};
 use crate::transport::port::{Destination, Receipt};
@@ -12,8 +13,24 @@ use super::sending::{self, Lease};
 
 /// For so long a destination that a row was given may not be known here yet: another replica has applied it before this one.
 const KNOWN: SignedDuration = SignedDuration::from_secs(60);
+/// What is said where all later ways of a row are gone.
+pub const NO_WAY: &str = "none of its next ways is configured any more";
 /// The safe next step where nothing leads to an addressee any more, or yet.
 const GIVE_WAY: &str = "give the partner a channel and `answers-by` in partners.yaml, or bring the connection back that was taken away; apply, then replay; what was handed on by hand `parked arrived` closes";
+
+/// Whether a way after the one that a row is on leads anywhere in the set that runs; what is new is said to, because it may have been decided by
+/// a set that this process does not know yet.
+pub fn leads(core: &Core, next: &Next, queued: Timestamp) -> bool {
+    let set = core.set.load();
+    core.clock.now().duration_since(queued) < KNOWN || next.leads(|to| set.destinations.contains_key(to))
+}
+
+/// A row stays where it is whose time is over and after whose way nothing comes any more; `None` where it had the time of a last one.
+pub fn stays(core: &Core, next: &Next) -> Option<Outcome> {
+    let until = core.clock.now().checked_add(SignedDuration::try_from(next.rest()?).ok()?).ok()?;
+    let cause = format!("the time of this way is over; it stays here, because {NO_WAY}");
+    Some(Outcome::Stays { until, cause })
+}
 
 /// How it ends.
 #[derive(Debug)]
@@ -56,10 +73,12 @@ pub async fn gone(core: &Core, lease: &Lease, due: &Due) -> Option<Ends> {
     if due.next.is_some() || core.set.load().patience.contains_key(connection) {
         return None;
     }
-    Some(Ends::So(Outcome::Parked {
-        cause: "nothing in this stage leads to this addressee".to_owned(),
-        next_step: GIVE_WAY.to_owned(),
-    }))
+    let cause = "nothing in this stage leads to this addressee".to_owned();
+    if due.unclear {
+        let cause = format!("{cause}, and an earlier attempt may have arrived");
+        return Some(Ends::So(Outcome::Unclear { cause }));
+    }
+    Some(Ends::So(Outcome::Parked { cause, next_step: GIVE_WAY.to_owned() }))
 }
 
 /// A row whose time is over.
@@ -80,6 +99,16 @@ pub async fn late(core: &Core, lease: &Lease, destination: Option<&dyn Destinati
     ends(core, (lease, destination), due, (next, Why::Late), (due.unclear, cause.to_owned()), parked).await
 }
 
+/// Parked on the last way that is left, and why it is that.
+fn last(parked: Outcome) -> Outcome {
+    match parked {
+        Outcome::Parked { cause, next_step } => {
+            Outcome::Parked { cause: format!("{cause}; {NO_WAY}"), next_step }
+        }
+        other => other,
+    }
+}
+
 async fn ends(
     core: &Core,
     (lease, destination): (&Lease, Option<&dyn Destination>),
@@ -89,6 +118,11 @@ async fn ends(
     parked: Outcome,
 ) -> Ends {
     let Some(next) = next else { return Ends::So(parked) };
+    // Whatever it may have come to before, this is the last way: what is over ends here as it does on one. A way that is no more leads nowhere itself.
+    if destination.is_some() && !leads(core, next, due.queued) {
+        let stays = if why == Why::Late { stays(core, next) } else { None };
+        return Ends::So(stays.unwrap_or_else(|| last(parked)));
+    }
     let from = due.destination.clone();
     let onward = |cause| Ends::So(Outcome::Onward(Onward { from, to: next.way.clone(), why, cause }));
     if Undelivered::judged(true, doubted) == Undelivered::Onward {

@@ -327,7 +327,8 @@ mod tests {
     #[tokio::test]
     async fn what_has_another_way_may_have_gone_it() {
         let way = Way { destination: "tray:x".to_owned(), seconds: 60, until_late: false };
-        let due = Due { next: Some(Next { way, late_after: None }), ..due() };
+        let due =
+            Due { next: Some(Next { way, late_after: None, beyond: Vec::new(), stayed: false }), ..due() };
         let there = Receipt { reference: "r".to_owned(), ..Receipt::default() };
         for (says, safe, arrived) in
             [(Ok(Some(there)), true, true), (Ok(None), false, false), (Ok(None), true, false)]

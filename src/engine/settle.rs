@@ -119,6 +119,10 @@ pub fn report(destination: &str, attempts: u32, outcome: &Outcome) {
     let sent = match outcome {
         Outcome::Sent { .. } => Sent::Sent,
         Outcome::Later { .. } => Sent::Later,
+        Outcome::Stays { .. } => {
+            raise(Alarm::WayMissing, destination, &[]);
+            Sent::Later
+        }
         Outcome::Parked { .. } => {
             raise(Alarm::DeliveryParked, destination, &[]);
             Sent::Never

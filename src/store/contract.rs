@@ -522,13 +522,12 @@ pub trait Store:
     /// Due timers as envelopes of the connection `timer`; a timer is gone when the message it became is committed.
     async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Envelope>, StoreError>;
 
-    /// Replays a parked, unclear or quarantined message or outbox row; the person and reason are audited.
-    /// `false` when it is not in such a state. A row of the outbox then has no deadline any more, and doubt that the person
-    /// was told of (unclear) no longer holds it up.
+    /// Replays a parked, unclear or quarantined message or outbox row; audited. `false` when it is not in such a state. A row then has the whole
+    /// time of its way once more where that has one, else no deadline any more, and doubt that was told (unclear) no longer holds it up.
     async fn replay(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Settles a parked or unclear row as sent, or one that failed to be confirmed or cannot be taken back as confirmed, because a person found
-    /// out that it reached the receiver, by this way or another; person and reason are audited. `false` when it is not in such a state.
+    /// out that it reached the receiver, by whatever way; audited. `false` when it is not in such a state.
     async fn arrived(&self, id: Uuid, person: &str, reason: &str, now: Timestamp)
     -> Result<bool, StoreError>;
     /// What follows where a person found out that a parked, unclear or failed row, or one that cannot be taken back, did **not** reach its

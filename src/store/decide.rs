@@ -192,10 +192,31 @@ pub fn hand_out(
     }
 }
 
+/// The bits of a fence below its hand-outs to readers: there it counts the leases that processes had since.
+const BELOW: u32 = i32::BITS;
+
+/// The fence of a lane that is handed out to a reader anew.
+pub fn handed_anew(fence: i64) -> i64 {
+    ((fence >> BELOW) + 1) << BELOW
+}
+
+/// Whether what a reader shows is the last hand-out of a lane, whatever processes had it since: they send nothing to a mailbox. Hand-outs of a
+/// program that did not count them apart are known by their whole fence only.
+pub fn last_hand_out(shown: i64, stands: i64) -> bool {
+    shown == stands || (shown <= stands && shown > 0 && shown == (stands >> BELOW) << BELOW)
+}
+
 /// Whether a reader may end a row that is the first of its lane: it is in its hand, or was and nobody has said since what became of it. What
 /// was refused, given back, or replayed by a person has to be handed out anew first, and so has what never was: its lane's fence is no secret.
 pub fn handed_out(leased: bool, doubted: bool) -> bool {
     leased || doubted
+}
+
+/// Whether a close counts of what is open again and was not handed out anew: its mailbox was no more for a time, in which processes had its lane.
+/// `doubted`: it is the first of its lane, was handed out, and nobody has said what became of that.
+pub fn taken_meanwhile(outcome: &Outcome, (shown, stands): (i64, Option<i64>), doubted: bool) -> bool {
+    let processes = stands.is_some_and(|stands| shown != stands && last_hand_out(shown, stands));
+    matches!(outcome, Outcome::Sent { .. }) && processes && doubted
 }
 
 /// What a reader's close leads to that comes after a row of its mailbox was held for a person.
@@ -231,7 +252,7 @@ pub fn ended_before(
             state == "sent" && reference.is_none_or(|reference| reference == own)
         }
         Outcome::Parked { .. } => state == "parked" && fence == Some(holder.fence),
-        Outcome::Later { .. } | Outcome::Unclear { .. } | Outcome::Onward(_) => false,
+        Outcome::Later { .. } | Outcome::Stays { .. } | Outcome::Unclear { .. } | Outcome::Onward(_) => false,
     }
 }
 
@@ -240,6 +261,7 @@ pub fn state_after(outcome: &Outcome) -> (&'static str, Option<bool>) {
     match outcome {
         Outcome::Sent { .. } => ("sent", Some(false)),
         Outcome::Later { doubt, .. } => ("retrying", doubt.then_some(true)),
+        Outcome::Stays { .. } => ("retrying", None),
         Outcome::Onward(_) => ("queued", Some(false)),
         Outcome::Parked { .. } => ("parked", None),
         Outcome::Unclear { .. } => ("unclear", Some(true)),
@@ -394,6 +416,17 @@ mod tests {
         assert_eq!(asks(Some(101), None, Some("leser a")), HandOut::Again);
         assert_eq!(asks(Some(100), Some(7), None), HandOut::Anew, "its time is over");
         assert_eq!(asks(Some(1_001), None, None), HandOut::Anew, "the clock went back");
+    }
+
+    #[test]
+    fn the_last_hand_out_is_known_behind_the_leases_of_processes() {
+        let first = handed_anew(7);
+        assert!(first > 7 && last_hand_out(first, first) && last_hand_out(first, first + 5));
+        let second = handed_anew(first + 5);
+        assert!(second > first + 5 && last_hand_out(second, second + 1));
+        assert!(!last_hand_out(first, second) && !last_hand_out(second, first), "another one has it");
+        assert!(!last_hand_out(first + 1, first + 2), "that was a process");
+        assert!(last_hand_out(7, 7) && !last_hand_out(6, 7) && !last_hand_out(0, 7), "of a program before");
     }
 
     #[test]

@@ -50,6 +50,24 @@ pub struct Next {
     pub way: Way,
     /// How long the way before it may take, where this one is taken when that time is over, too.
     pub late_after: Option<Duration>,
+    /// What comes after this one.
+    pub beyond: Vec<Way>,
+    /// Whether the row has stayed on its way already because none of these led anywhere.
+    pub stayed: bool,
+}
+
+impl Next {
+    /// Whether any of the ways to come leads anywhere, by who knows where destinations are.
+    pub fn leads(&self, known: impl Fn(&str) -> bool) -> bool {
+        std::iter::once(&self.way).chain(&self.beyond).any(|way| known(&way.destination))
+    }
+
+    /// How much longer a row may stay on a way whose time is over and after which nothing comes any more: it has the time of the last one.
+    /// `None`: it had it, or that is no longer.
+    pub fn rest(&self) -> Option<Duration> {
+        let last = Duration::from_secs(self.beyond.last().unwrap_or(&self.way).seconds);
+        last.checked_sub(self.late_after?).filter(|rest| !self.stayed && !rest.is_zero())
+    }
 }
 
 /// Why a row goes on by its next way.
@@ -208,6 +226,13 @@ pub enum Outcome {
     },
     /// It goes on by the next way, in a lane of its own there; what held of the way before is forgotten.
     Onward(Onward),
+    /// It stays on its way, whose time is over, because no way after it leads anywhere: it has the time of a last one, until then.
+    Stays {
+        /// When that is over.
+        until: Timestamp,
+        /// Plain cause.
+        cause: String,
+    },
     /// It may or may not have arrived, and repeating is not safe.
     Unclear {
         /// Plain cause.
@@ -240,6 +265,22 @@ pub struct Settle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_later_way_leads_from_has_the_time_of_a_last_one_once() {
+        let way = |to: &str, seconds| Way { destination: to.to_owned(), seconds, until_late: true };
+        let next = Next {
+            way: way("c:x", 60),
+            late_after: Some(Duration::from_secs(100)),
+            beyond: vec![way("tray:x", 300)],
+            stayed: false,
+        };
+        assert!(next.leads(|to| to == "tray:x") && !next.leads(|_| false));
+        assert_eq!(next.rest(), Some(Duration::from_secs(200)));
+        assert_eq!(Next { stayed: true, ..next.clone() }.rest(), None);
+        assert_eq!(Next { beyond: Vec::new(), ..next.clone() }.rest(), None, "it had longer");
+        assert_eq!(Next { late_after: None, ..next }.rest(), None, "it had that time");
+    }
 
     #[test]
     fn no_other_way_is_taken_in_doubt() {

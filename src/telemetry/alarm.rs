@@ -70,6 +70,8 @@ alarms! {
     NotTakenBack = "not-taken-back",
     /// An outgoing message goes on by its next way.
     WayLeft = "way-left",
+    /// An outgoing message stays on its way although the time of that is over: no later way of it is configured any more.
+    WayMissing = "way-missing",
     /// The oldest waiting row of a destination is too old.
     BacklogOld = "backlog-old",
     /// A pause has held for too long.

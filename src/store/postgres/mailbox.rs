@@ -98,16 +98,14 @@ async fn hand_out(tx: &Tx<'_>, who: &Reader, ask: &Ask) -> Stored<Taken> {
             // What is over casts its doubt before anybody gets it anew.
             let over = rows(tx, sql!("lane_over"), &[&found.lane, &now, &absurd]).await?;
             lanes::end(tx, &over, now).await?;
-            fence + 1
+            decide::handed_anew(fence)
         }
     };
     let heads = rows(tx, sql!("outbox_heads"), &[&[found.lane].as_slice(), &limit(1)]).await?;
     let Some(head) = heads.first() else { return not(Handed::Unknown) };
     if Some(fence) != found.fence {
-        let (lane, place): (i64, i64) = (found.lane, get(head, 1)?);
-        let none: Option<i64> = None;
-        run(tx, sql!("lane_lease"), &[&[lane].as_slice(), &[place].as_slice(), &until, &holder, &none])
-            .await?;
+        let place: i64 = get(head, 1)?;
+        run(tx, sql!("lane_hand_out"), &[&found.lane, &until, &holder, &place, &fence]).await?;
     }
     let ticket = Ticket { lane: found.lane, fence, row: ask.id };
     let closed = (lanes::closed_due(head)?, blob::closed(head, 16)?);
@@ -134,12 +132,19 @@ async fn end(
             if decide::ended_before(outcome, &found.state, reference, (holder, fence)) {
                 return Ok(Ended::Again);
             }
-            let fits = matches!(outcome, Outcome::Sent { .. }) && fence == Some(ticket.fence);
+            let last = fence.is_some_and(|stands| decide::last_hand_out(ticket.fence, stands));
+            let fits = matches!(outcome, Outcome::Sent { .. }) && last;
             let Some(late) = decide::closed_late(&found.state, fits, noted.said) else {
                 return Ok(Ended::Stale);
             };
             if settle::as_closed(base, tx, (ticket.row, due::closed_late(ticket)), now, month).await? {
                 return closed_late(tx, ticket, late, (found, outcome), (now, month)).await;
+            }
+            continue;
+        }
+        if decide::taken_meanwhile(outcome, (ticket.fence, fence), found.first && found.doubted) {
+            if settle::as_closed(base, tx, (ticket.row, due::closed_late(ticket)), now, month).await? {
+                return closed_late(tx, ticket, ClosedLate::Answers, (found, outcome), (now, month)).await;
             }
             continue;
         }
@@ -391,7 +396,7 @@ impl Mailboxes for PostgresStore {
             // What has no content any more has no other way either.
             let Some(closed) = contents.remove(&nr) else { continue };
             let opened = self.base.keyring.open_one(&client, Owner::new("outbox", overdue.row), closed).await;
-            overdue.next = due::head(opened)?.and_then(|head| head.next(&overdue.destination));
+            overdue.next = due::next(opened, &overdue.destination)?;
         }
         Ok(all)
     }

@@ -168,11 +168,16 @@ async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stor
     let mut trail = Trail::default();
     let (mut notes, mut arms, mut released) = (Vec::new(), Vec::new(), Vec::new());
     let mut onward = Vec::new();
+    let (mut stays, mut longer) = (Vec::new(), Vec::new());
     let (mut nr, mut states, mut doubts, mut at) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (one, row) in &valid {
         let (state, unclear, note) = settled(&one.outcome);
         let left = due::left_by(&one.outcome);
         onward.extend(left.map(|left| (row.nr, left, one.now)));
+        if let Outcome::Stays { until, .. } = &one.outcome {
+            stays.push(row.nr);
+            longer.push(micros(*until));
+        }
         if let Some(content) = contents.remove(&row.nr) {
             let wanted = match &one.outcome {
                 Outcome::Sent { follow: Some(wanted), .. } => Some(wanted),
@@ -199,6 +204,9 @@ async fn round(base: &Base, tx: &Tx<'_>, settles: &[Settle], month: i64) -> Stor
     let (noted, notes, mut followed) = sealed_notes(base, tx, notes).await?;
     // Before lanes are given back: with what goes on by another way the one that it leaves is empty.
     go_on(base, tx, &onward, month).await?;
+    if !stays.is_empty() {
+        run(tx, sql!("outbox_stays"), &[&stays, &longer]).await?;
+    }
     let arrived: Vec<i64> =
         nr.iter().zip(&states).filter(|(_, state)| **state == "sent").map(|(nr, _)| *nr).collect();
     let outcomes: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&nr, &states, &doubts, &at];
@@ -320,14 +328,30 @@ async fn write_notes(tx: &Tx<'_>, nr: &[i64], sealed: &[Vec<u8>]) -> Stored<()> 
 
 /// Frees a parked or unclear row, its lane locked and still to be armed, and returns it with the lane's fence: `None` when there is
 /// no such row, `Some(None)` when it is not held.
-async fn freed(tx: &Tx<'_>, id: Uuid) -> Stored<Option<Option<(OutRow, Option<i64>)>>> {
+///
+/// `sent_at`: when it is sent again, by a way that may have a time of its own.
+async fn freed(
+    base: &Base,
+    tx: &Tx<'_>,
+    id: Uuid,
+    sent_at: Option<Timestamp>,
+) -> Stored<Option<Option<(OutRow, Option<i64>)>>> {
     let Some(row) = out_rows(tx, &[id]).await?.remove(&id) else { return Ok(None) };
     if !decide::is_held(&row.state) {
         return Ok(Some(None));
     }
     let fence = lanes::lock(tx, &[row.lane]).await?.remove(&row.lane);
-    run(tx, sql!("outbox_replay"), &[&row.nr]).await?;
+    let until = match (sent_at, place(tx, id).await?) {
+        (Some(now), Some((nr, to))) => due::anew(content(base, tx, (id, nr)).await?, &to, now)?,
+        _ => None,
+    };
+    free(tx, row.nr, until).await?;
     Ok(Some(Some((row, fence))))
+}
+
+/// Takes a held row out of the hand of a person; its time, where it has one, is over then.
+async fn free(tx: &Tx<'_>, nr: i64, until: Option<Timestamp>) -> Stored<()> {
+    run(tx, sql!("outbox_replay"), &[&nr, &until.map(micros)]).await.map(drop)
 }
 
 /// Settles a parked or unclear row as sent, or one that failed to be confirmed or cannot be taken back as confirmed, because a person says so;
@@ -343,7 +367,7 @@ pub async fn arrived(
     if found.state == "sent" {
         return follow::arrived(base, tx, (id, &found), detail, (now, month)).await.map(Some);
     }
-    let Some(freed) = freed(tx, id).await? else { return Ok(None) };
+    let Some(freed) = freed(base, tx, id, None).await? else { return Ok(None) };
     // A held head keeps everybody from leasing its lane, so the fence that stands is nobody's.
     let Some((row, Some(fence))) = freed else { return Ok(Some(false)) };
     let (lane, outcome) = (row.lane, said_to_have_arrived());
@@ -384,7 +408,7 @@ pub async fn not_arrived(
     let lane = match waits.is_some() {
         true => follow::take_up(base, tx, nr, (&from, delivers.as_ref()), (now, month)).await?,
         false => {
-            run(tx, sql!("outbox_replay"), &[&nr]).await?;
+            free(tx, nr, None).await?;
             row.lane
         }
     };
@@ -422,15 +446,15 @@ pub async fn as_closed(
     // Which lane it is in is known for certain once that is held.
     let lane = |r: &tokio_postgres::Row| get::<i64>(r, 2);
     let Some(before) = one(tx, sql!("outbox_destination"), &[&id]).await? else { return Ok(false) };
-    let Some(free) = one(tx, sql!("lane_free"), &[&lane(&before)?]).await? else { return Ok(false) };
+    let Some(idle) = one(tx, sql!("lane_free"), &[&lane(&before)?]).await? else { return Ok(false) };
     let Some(row) = out_rows(tx, &[id]).await?.remove(&id) else { return Ok(false) };
     if row.state == "sent" || row.lane != lane(&before)? {
         return Ok(false);
     }
     if decide::is_held(&row.state) {
-        run(tx, sql!("outbox_replay"), &[&nr]).await?;
+        free(tx, nr, None).await?;
     }
-    let (lane, fence) = (row.lane, get(&free, 0)?);
+    let (lane, fence) = (row.lane, get(&idle, 0)?);
     let one = Settle { lane, fence, row: id, outcome, answers: Vec::new(), delivers, release: true, now };
     Ok(round(base, tx, &[one], month).await? == [true])
 }
@@ -441,15 +465,15 @@ async fn place(tx: &Tx<'_>, id: Uuid) -> Stored<Option<(i64, String)>> {
     found.map(|r| Ok((get(&r, 0)?, get(&r, 1)?))).transpose()
 }
 
-/// Frees a parked or unclear row; `None` when there is no such row at all.
+/// Frees a parked or unclear row, with the whole time of its way; `None` when there is no such row at all.
 pub async fn replay(
+    base: &Base,
     tx: &Tx<'_>,
     trail: &mut Trail,
-    id: Uuid,
-    detail: &serde_json::Value,
+    (id, detail): (Uuid, &serde_json::Value),
     now: Timestamp,
 ) -> Stored<Option<bool>> {
-    let Some(freed) = freed(tx, id).await? else { return Ok(None) };
+    let Some(freed) = freed(base, tx, id, Some(now)).await? else { return Ok(None) };
     let Some((row, _)) = freed else { return Ok(Some(false)) };
     lanes::arm(tx, &[(row.lane, micros(now), true)]).await?;
     trail.push(now, (row.stamp, &row.traceparent), Some(id), "outbox.replayed", detail)?;

@@ -96,7 +96,7 @@ pub async fn replay(base: &Base, id: Uuid, person: &str, reason: &str, now: Time
     // A reason is free text and may name somebody: sealed even in the audit trail.
     let reason = house::seal_text(base, id, reason).await?;
     let detail = json!({ "person": person, "reason": reason });
-    transact!(base.db, tx => replay_in(&tx, id, (person, &detail), now, month).await)
+    transact!(base.db, tx => replay_in(base, &tx, id, (person, &detail), (now, month)).await)
 }
 
 /// Settles a row of the outbox as sent, with person and reason audited.
@@ -123,14 +123,14 @@ pub async fn not_arrived(
 }
 
 async fn replay_in(
+    base: &Base,
     tx: &Tx<'_>,
     id: Uuid,
     (person, detail): (&str, &serde_json::Value),
-    now: Timestamp,
-    month: i64,
+    (now, month): (Timestamp, i64),
 ) -> Stored<bool> {
     let mut trail = Trail::default();
-    let done = match settle::replay(tx, &mut trail, id, detail, now).await? {
+    let done = match settle::replay(base, tx, &mut trail, (id, detail), now).await? {
         Some(done) => done,
         None => match one(tx, sql!("inbox_replayable"), &[&id]).await? {
             None => false,

@@ -11,7 +11,7 @@ use crate::seal::index::Tag;
 use crate::seal::key::sha256;
 use crate::store::contract::{Stamp, StoreError};
 use crate::store::decide::{self, state_after};
-use crate::store::lane::{Due, Onward, Outcome, Settle, Undelivered, WayLeft, Why};
+use crate::store::lane::{Due, Next, Onward, Outcome, Settle, Undelivered, WayLeft, Why};
 use crate::store::mailbox::{Item, Reader, Ticket};
 use crate::store::sealing::content::{Opened, to_json};
 use crate::store::sealing::heads::{Letter, SealedHead, SendHead, SendNote};
@@ -72,12 +72,15 @@ impl ClosedDue {
         let head: SendHead = opened.head()?.ok_or_else(gone)?;
         let body = opened.body()?.ok_or_else(gone)?;
         let left = opened.left(&self.left)?.map(Bytes::from);
-        Ok(Due { left, ..self.due(stamp, head, body.into()) })
+        let stayed = note(&opened)?.stayed;
+        let due = self.due(stamp, head, body.into());
+        Ok(Due { left, next: due.next.map(|next| Next { stayed, ..next }), ..due })
     }
 
     /// The row as a worker gets it, from its content in clear.
     fn due(self, stamp: Stamp, head: SendHead, body: Bytes) -> Due {
-        let (queued, delivers, next) = (time(self.queued), head.delivers(), head.next(&self.destination));
+        let (queued, delivers, next) =
+            (time(self.queued), head.delivers(), head.next(&self.destination, false));
         let stamp = Stamp { traceparent: self.traceparent.clone(), ..stamp };
         let traceparent = (!self.traceparent.is_empty()).then_some(self.traceparent);
         let label = Label { message: self.message, test: head.test.unwrap_or(stamp.test) };
@@ -156,6 +159,9 @@ pub fn settled(outcome: &Outcome) -> (&'static str, Option<bool>, SendNote) {
         Outcome::Later { cause, .. } | Outcome::Onward(Onward { cause, .. }) => {
             SendNote { cause: Some(cause.clone()), ..SendNote::default() }
         }
+        Outcome::Stays { cause, .. } => {
+            SendNote { cause: Some(cause.clone()), stayed: true, ..SendNote::default() }
+        }
         Outcome::Parked { cause, next_step } => {
             SendNote { cause: Some(cause.clone()), next_step: Some(next_step.clone()), ..SendNote::default() }
         }
@@ -171,13 +177,18 @@ pub fn settled(outcome: &Outcome) -> (&'static str, Option<bool>, SendNote) {
     (state, doubt, note)
 }
 
+/// The note of a row; one that does not open tells nothing, and the row is sent and settled all the same.
+fn note(opened: &Opened) -> Stored<SendNote> {
+    match opened.note() {
+        Err(StoreError::Corrupt(_)) => Ok(SendNote::default()),
+        other => other,
+    }
+}
+
 /// A note as it is written over the one before: the ways that were left stay, and with them the one that is left now.
-pub fn noted(opened: &Opened, note: SendNote, left: Option<&Onward>, at: Timestamp) -> Stored<SendNote> {
-    // A note that does not open tells of no ways; the row is settled all the same.
-    let before: SendNote = match opened.note() {
-        Err(StoreError::Corrupt(_)) => SendNote::default(),
-        other => other?,
-    };
+pub fn noted(opened: &Opened, new: SendNote, left: Option<&Onward>, at: Timestamp) -> Stored<SendNote> {
+    let before = note(opened)?;
+    let stayed = left.is_none() && (new.stayed || before.stayed);
     let mut ways = before.ways;
     ways.extend(left.map(|left| WayLeft {
         destination: left.from.clone(),
@@ -186,8 +197,18 @@ pub fn noted(opened: &Opened, note: SendNote, left: Option<&Onward>, at: Timesta
         cause: left.cause.clone(),
         taken: None,
     }));
-    Ok(SendNote { ways, ..note })
+    Ok(SendNote { ways, stayed, ..new })
 }
+
+/// What comes after the way that a row is on; none where its content was destroyed or does not open any more.
+pub fn next(opened: Stored<Option<Opened>>, destination: &str) -> Stored<Option<Next>> {
+    let Some(opened) = readable(opened)? else { return Ok(None) };
+    let stayed = note(&opened)?.stayed;
+    Ok(head(Ok(Some(opened)))?.and_then(|head| head.next(destination, stayed)))
+}
+
+/// What is audited of a row that stays on its way because none after it leads anywhere.
+pub const STAYS: &str = "outbox.stays";
 
 /// The way that is left with an outcome.
 pub fn left_by(outcome: &Outcome) -> Option<&Onward> {
@@ -207,6 +228,9 @@ pub fn onward_detail(onward: &Onward) -> Value {
 
 /// What is audited of a settling, with its details; `None` where the state stays.
 pub fn audited(outcome: &Outcome, fence: i64, (before, after): (&str, &str)) -> Option<(String, Value)> {
+    if let Outcome::Stays { .. } = outcome {
+        return Some((STAYS.to_owned(), json!({ "fence": fence })));
+    }
     if let Outcome::Onward(onward) = outcome {
         let mut detail = onward_detail(onward);
         detail["fence"] = fence.into();
@@ -217,7 +241,7 @@ pub fn audited(outcome: &Outcome, fence: i64, (before, after): (&str, &str)) -> 
 
 /// How a reader's refusal is settled: by the next way, where its row has one and no other reader may have got it.
 pub fn refused(outcome: Outcome, from: &str, head: Option<SendHead>, doubted: bool) -> Outcome {
-    let next = head.and_then(|head| head.next(from));
+    let next = head.and_then(|head| head.next(from, false));
     let cause = match &outcome {
         Outcome::Parked { cause, .. } => cause.clone(),
         _ => return outcome,
@@ -267,7 +291,7 @@ impl Item {
 /// How a row goes on of which a person says that it did not reach its receiver, by its state ([`decide::FAILED`] where it was not confirmed) and
 /// the destination that it is on; `None` where that is no word for a person to say.
 pub fn said_not_to_have_arrived(state: &str, from: &str, head: Option<&SendHead>) -> Option<Outcome> {
-    let next = head.and_then(|head| head.next(from));
+    let next = head.and_then(|head| head.next(from, false));
     let cause = "a person found out that it did not arrive".to_owned();
     Some(match (decide::said_not_arrived(state, next.is_some())?, next) {
         (Undelivered::Onward, Some(next)) => {
@@ -349,6 +373,13 @@ pub fn head(opened: Stored<Option<Opened>>) -> Stored<Option<SendHead>> {
 /// The Vorgang whose answer a row is; none where its content was destroyed or does not open any more.
 pub fn delivers(opened: Stored<Option<Opened>>) -> Stored<Option<Tag>> {
     Ok(head(opened)?.and_then(|head| head.delivers()))
+}
+
+/// When the time of a row is over that a person sends once more by the way that it is on.
+pub fn anew(opened: Option<Opened>, destination: &str, now: Timestamp) -> Stored<Option<Timestamp>> {
+    let Some(opened) = opened else { return Ok(None) };
+    let stayed = note(&opened)?.stayed;
+    Ok(head(Ok(Some(opened)))?.and_then(|head| head.anew(destination, stayed, now)))
 }
 
 /// A content, or what was read of it; none where it was destroyed or does not open any more.

@@ -42,7 +42,7 @@ impl ClosedFollowed {
         let head: Option<SendHead> = opened.head()?;
         let note: SendNote = opened.note()?;
         Ok(Followed {
-            next: head.as_ref().and_then(|head| head.next(&self.destination)),
+            next: head.as_ref().and_then(|head| head.next(&self.destination, note.stayed)),
             delivers: head.and_then(|head| head.delivers()),
             id: self.id,
             destination: self.destination,

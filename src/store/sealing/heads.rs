@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::effects::{Outgoing, Way};
@@ -135,12 +136,20 @@ impl SendHead {
         }
     }
 
-    /// What comes after the way that leads to this destination.
-    pub fn next(&self, destination: &str) -> Option<Next> {
+    /// What comes after the way that leads to this destination; `stayed`: what is noted of the row.
+    pub fn next(&self, destination: &str, stayed: bool) -> Option<Next> {
         let at = self.ways.iter().position(|way| way.destination == destination)?;
         let (now, next) = (self.ways.get(at)?, self.ways.get(at + 1)?);
         let late_after = now.until_late.then(|| Duration::from_secs(now.seconds));
-        Some(Next { way: next.clone(), late_after })
+        let beyond = self.ways.get(at + 2..).unwrap_or_default().to_vec();
+        Some(Next { way: next.clone(), late_after, beyond, stayed })
+    }
+
+    /// When the time of the way that leads to this destination is over for what is put on it anew; `None` where that way has none, which the
+    /// last one that is left has not either (`stayed`).
+    pub fn anew(&self, destination: &str, stayed: bool, now: Timestamp) -> Option<Timestamp> {
+        let way = self.ways.iter().find(|way| way.destination == destination)?;
+        if way.until_late && !stayed { way.until(now) } else { None }
     }
 
     /// The ways after the one that leads to this destination.
@@ -192,6 +201,9 @@ pub struct SendNote {
     /// A person said that it did not arrive by the way that it is on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub said: bool,
+    /// It stays on its way although the time of that is over: none of the ways after it led anywhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stayed: bool,
     /// Ways that it was on before. A program that knows none of them forgets them with the next outcome; the audit trail does not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ways: Vec<WayLeft>,

@@ -314,6 +314,9 @@ pub fn settle(scene: &mut Scene<'_>, settle: &Settle) -> Stored<bool> {
     if let Some(onward) = left {
         go_on(scene, &row, onward, settle.now)?;
     }
+    if let Outcome::Stays { until, .. } = &settle.outcome {
+        scene.run(sql!("outbox_stays"), params![row.row, micros(*until)])?;
+    }
     if settle.release {
         scene.run(sql!("lane_end_lease"), [settle.lane])?;
     }
@@ -421,14 +424,30 @@ pub fn change(
     audit::write(scene, &change)
 }
 
-/// Frees a parked or unclear row, its lane still to be armed: `None` when there is no such row, `Some(None)` when it is not held.
-fn freed(scene: &Scene<'_>, id: Uuid) -> Stored<Option<Option<OutRow>>> {
+/// Frees a parked or unclear row, its lane still to be armed: `None` when there is no such row, `Some(None)` when it is not held. `sent_at`:
+/// when it is sent again, by a way that may have a time of its own.
+fn freed(scene: &Scene<'_>, id: Uuid, sent_at: Option<Timestamp>) -> Stored<Option<Option<OutRow>>> {
     let Some(row) = out_row(scene, id)? else { return Ok(None) };
     if !decide::is_held(&row.state) {
         return Ok(Some(None));
     }
-    scene.run(sql!("outbox_replay"), [row.row])?;
+    let until = match sent_at {
+        Some(now) => due::anew(content(scene, id, row.sealed)?, &destination(scene, &row)?, now)?,
+        None => None,
+    };
+    free(scene, &row, until)?;
     Ok(Some(Some(row)))
+}
+
+/// Takes a held row out of the hand of a person; its time, where it has one, is over then.
+pub fn free(scene: &Scene<'_>, row: &OutRow, until: Option<Timestamp>) -> Stored<()> {
+    scene.run(sql!("outbox_replay"), params![row.row, until.map(micros)]).map(drop)
+}
+
+/// Where a row is to go.
+fn destination(scene: &Scene<'_>, row: &OutRow) -> Stored<String> {
+    let mut get = scene.connection.prepare_cached(sql!("outbox_destination")).map_err(trouble)?;
+    get.query_row([row.row], |r| r.get(0)).map_err(trouble)
 }
 
 /// Settles a parked or unclear row as sent, or one that failed to be confirmed or cannot be taken back as confirmed, because a person says so;
@@ -443,7 +462,7 @@ pub fn arrived(
     if found.state == "sent" {
         return follow::arrived(scene, id, &found, detail, now).map(Some);
     }
-    let Some(row) = freed(scene, id)? else { return Ok(None) };
+    let Some(row) = freed(scene, id, None)? else { return Ok(None) };
     let Some(row) = row else { return Ok(Some(false)) };
     // A held head keeps everybody from leasing its lane, so the fence that stands is nobody's.
     let Some(fence) = fence_of(scene, row.lane)? else { return Ok(Some(false)) };
@@ -466,10 +485,7 @@ pub fn not_arrived(
     let waits = if row.state == "sent" { follow::waits(scene, id, &row)? } else { None };
     let head =
         due::head(Opened::read(scene.connection, scene.keyring, row.sealed, Owner::new("outbox", id)))?;
-    let from: String = {
-        let mut get = scene.connection.prepare_cached(sql!("outbox_destination")).map_err(trouble)?;
-        get.query_row([row.row], |r| r.get(0)).map_err(trouble)?
-    };
+    let from = destination(scene, &row)?;
     // What was said of a way before, or is said twice, says nothing of this one.
     if from != way {
         return Ok(None);
@@ -482,7 +498,7 @@ pub fn not_arrived(
     let lane = match waits.is_some() {
         true => follow::take_up(scene, row.row, (&from, delivers.as_ref()), now)?,
         false => {
-            scene.run(sql!("outbox_replay"), [row.row])?;
+            free(scene, &row, None)?;
             row.lane
         }
     };
@@ -507,14 +523,14 @@ fn fence_of(scene: &Scene<'_>, lane: i64) -> Stored<Option<i64>> {
     get.query_row([lane], |r| r.get(0)).optional().map_err(trouble)
 }
 
-/// Frees a parked or unclear row; `None` when there is no such row at all.
+/// Frees a parked or unclear row, with the whole time of its way; `None` when there is no such row at all.
 pub fn replay(
     scene: &mut Scene<'_>,
     id: Uuid,
     detail: &serde_json::Value,
     now: Timestamp,
 ) -> Stored<Option<bool>> {
-    let Some(row) = freed(scene, id)? else { return Ok(None) };
+    let Some(row) = freed(scene, id, Some(now))? else { return Ok(None) };
     let Some(row) = row else { return Ok(Some(false)) };
     arm(scene, row.lane, micros(now), true)?;
     change(scene, &row, id, now, "outbox.replayed", detail)?;

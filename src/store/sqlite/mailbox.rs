@@ -113,8 +113,9 @@ fn hand_out(scene: &Scene<'_>, who: &Reader, ask: &Ask) -> Stored<Taken> {
             fence
         }
         HandOut::Anew => {
-            scene.run(sql!("lane_lease"), params![found.lane, until, holder, place])?;
-            fence + 1
+            let fence = decide::handed_anew(fence);
+            scene.run(sql!("lane_hand_out"), params![found.lane, until, holder, place, fence])?;
+            fence
         }
     };
     let ticket = Ticket { lane: found.lane, fence, row: ask.id };
@@ -147,9 +148,13 @@ fn end(
         if before {
             return Ok(Ended::Again);
         }
-        let fits = matches!(outcome, Outcome::Sent { .. }) && fence == Some(ticket.fence);
+        let last = fence.is_some_and(|stands| decide::last_hand_out(ticket.fence, stands));
+        let fits = matches!(outcome, Outcome::Sent { .. }) && last;
         let Some(late) = decide::closed_late(&found.state, fits, noted.said) else { return Ok(Ended::Stale) };
         return closed_late(scene, ticket, late, (found, outcome), now);
+    }
+    if decide::taken_meanwhile(&outcome, (ticket.fence, fence), found.first && found.doubted) {
+        return closed_late(scene, ticket, ClosedLate::Answers, (found, outcome), now);
     }
     if !found.first || fence != Some(ticket.fence) {
         return Ok(Ended::Stale);
@@ -249,7 +254,7 @@ fn settle_as_closed(scene: &mut Scene<'_>, ticket: Ticket, row: &OutRow, now: Ti
     };
     let Some(fence) = fence else { return Ok(false) };
     if decide::is_held(&row.state) {
-        scene.run(sql!("outbox_replay"), [row.row])?;
+        lanes::free(scene, &row, None)?;
     }
     let delivers = head_of(scene.connection, scene.keyring, row.sealed, ticket.row)?
         .as_ref()
@@ -331,8 +336,8 @@ fn overdue(
         .and_then(Iterator::collect)
         .map_err(trouble)?;
     let next = |(overdue, sealed): (Overdue, i64)| {
-        let head = head_of(connection, keyring, sealed, overdue.row)?;
-        let next = head.and_then(|head| head.next(&overdue.destination));
+        let owner = Owner::new("outbox", overdue.row);
+        let next = due::next(Opened::without_body(connection, keyring, sealed, owner), &overdue.destination)?;
         Ok(Overdue { next, ..overdue })
     };
     found.into_iter().map(next).collect()

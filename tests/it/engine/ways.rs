@@ -358,6 +358,73 @@ async fn where_no_way_is_left_it_is_parked_with_what_helps() {
     }
 }
 
+/// A set was applied without the later ways of what is under way: the way that it is on works, and is its last one from then on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_later_way_is_left_for_stays_where_it_is_and_says_so() {
+    let fine = |_: &Envelope, _: u32| Does::Later;
+    for kind in ["mailbox", "tray", "pushed"] {
+        let mut rig = rig(70).await;
+        let tray = Arc::new(Uncollected::default());
+        match kind {
+            "mailbox" => drop(rig.set.destinations.insert(NORD.to_owned(), Arc::new(Letterbox))),
+            "tray" => drop(rig.set.destinations.insert(NORD.to_owned(), tray.clone())),
+            _ => drop(rig.far(NORD, fine)),
+        }
+        for gone in [WOHNGELD, TRAY] {
+            rig.set.destinations.remove(gone);
+        }
+        let engine = rig.engine();
+        let verdict = deliver(&engine, rig.envelope(&wish(1, 1))).await;
+        let stays =
+            |send: &ListedSend| send.cause.as_ref().is_some_and(|why| why.contains("none of its next ways"));
+        let mut said = None;
+        for _ in 0..1_000 {
+            let send = rig.show(verdict.id).await.sends.remove(0);
+            assert_eq!((&*send.destination, send.ways.len()), (NORD, 0), "{kind}: it moves nowhere");
+            if stays(&send) {
+                said = Some(send);
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(15)).await;
+        }
+        let said = said.unwrap_or_else(|| panic!("{kind}: it says why"));
+        match kind {
+            "tray" => {
+                assert_eq!(said.state, "failed", "a person is called, and it can still be taken");
+                assert_eq!(tray.lying.lock().unwrap().len(), 1);
+            }
+            "mailbox" => {
+                assert_eq!(said.state, "retrying");
+                let reader =
+                    Reader { partner: "kita-portal-nord".to_owned(), destinations: vec![NORD.to_owned()] };
+                let lying = rig.store.lying(&reader, None, 10, rig.clock.now()).await.unwrap();
+                assert_eq!(lying.len(), 1, "its reader can still fetch it");
+            }
+            _ => assert_eq!(said.state, "retrying", "it is tried on"),
+        }
+        stop(engine).await;
+    }
+}
+
+/// Sent again by a person it has the time of its way anew, and goes on when that is over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_person_sends_again_goes_on_when_its_time_is_over() {
+    let mut rig = rig(30).await;
+    let first = rig.put(
+        NORD,
+        Far::new(rig.clock.clone(), false, |_, attempt| if attempt == 1 { Does::Lose } else { Does::Later }),
+    );
+    first.finds.store(false, Ordering::SeqCst);
+    let second = rig.far(WOHNGELD, |_, _| Does::Take);
+    let engine = rig.engine();
+    let verdict = deliver(&engine, rig.envelope(&wish(1, 1))).await;
+    let id = ends(&rig, verdict.id, NORD, "unclear").await.id;
+    assert!(rig.store.replay(id, "os:rita", "er hat es nicht", rig.clock.now()).await.unwrap());
+    let sent = ends(&rig, verdict.id, WOHNGELD, "sent").await;
+    assert_eq!((sent.ways[0].why.as_str(), second.taken()), ("late", 1));
+    stop(engine).await;
+}
+
 /// What lies in a mailbox that was taken away is parked at its time, or in doubt where its receiver may have it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_lies_in_a_mailbox_that_is_no_more_waits_for_a_person_at_its_time() {

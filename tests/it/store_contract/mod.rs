@@ -60,13 +60,14 @@ macro_rules! store_contract {
                 what_is_anothers_is_like_what_is_not_there one_reader_has_it_and_who_lost_the_answer_gets_it_again
                 a_receipt_ends_its_own_row_only two_that_ask_at_once_are_handed_out_once
                 what_is_given_back_comes_again_and_what_is_refused_waits_for_a_person
-                whether_anything_can_be_had_is_known_beside_any_page
+                what_was_closed_while_its_mailbox_was_no_more_counts_when_that_is_back whether_anything_can_be_had_is_known_beside_any_page
                 what_must_not_leave_yet_is_not_there_yet what_nobody_collects_in_time_is_found_unless_a_reader_has_it
                 a_reader_keeps_what_it_has_when_the_house_starts_anew a_mailbox_does_not_keep_dispatch_awake
                 only_what_was_handed_out_is_ended_and_only_once
                 closing_delivers_the_vorgang_and_lets_go_what_waits_for_it;
             ways: a_row_that_is_refused_goes_on_by_its_next_way_in_the_same_act
-                what_may_have_arrived_is_in_doubt_until_somebody_says what_keeps_an_order_has_one_way
+                what_may_have_arrived_is_in_doubt_until_somebody_says what_a_person_sends_again_has_the_time_of_its_way_anew
+                what_stays_on_its_way_has_more_time_once what_keeps_an_order_has_one_way
                 a_mailbox_that_is_left_has_nothing_for_its_reader_any_more
                 a_reader_who_fetches_in_the_moment_of_the_withdrawal_has_it_or_never_sees_it
                 what_was_taken_back_goes_on_and_is_delivered_no_more

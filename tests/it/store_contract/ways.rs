@@ -35,6 +35,12 @@ pub fn three() -> Vec<Way> {
     vec![way("post:x", 100, true), way("c:x", 200, false), way("tray:x", 300, false)]
 }
 
+/// What comes after the first of these.
+fn then(ways: &[Way], late_after: Option<u64>) -> Next {
+    let late_after = late_after.map(Duration::from_secs);
+    Next { way: ways[1].clone(), late_after, beyond: ways[2..].to_vec(), stayed: false }
+}
+
 pub fn onward(from: &str, to: Way, why: Why) -> Outcome {
     Outcome::Onward(Onward { from: from.into(), to, why, cause: "plain cause".into() })
 }
@@ -60,7 +66,7 @@ pub async fn a_row_that_is_refused_goes_on_by_its_next_way_in_the_same_act(house
     commit_sends(&*store, "1", vec![row]).await;
     let first = claim(&*store, 1).await.remove(0);
     let due = &first.heads[0];
-    assert_eq!(due.next, Some(Next { way: ways[1].clone(), late_after: None }));
+    assert_eq!(due.next, Some(then(&ways, None)));
     assert!(store.remember(first.id, first.fence, id, b"half").await.unwrap());
     let outcome = onward("c:x", ways[1].clone(), Why::Refused);
     let stale = Settle { fence: first.fence - 1, ..settling(&first, 0, outcome.clone(), true, 2) };
@@ -120,6 +126,91 @@ pub async fn what_may_have_arrived_is_in_doubt_until_somebody_says(house: &dyn H
     assert!(claim(&*store, 999).await.is_empty());
 }
 
+pub async fn what_a_person_sends_again_has_the_time_of_its_way_anew(house: &dyn House) {
+    let store = open(house).await;
+    let rows = vec![
+        by(&three(), "with a time"),
+        by(&[way("d:x", 100, false), way("tray:x", 300, false)], "without"),
+    ];
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    commit_sends(&*store, "1", rows).await;
+    for lane in claim(&*store, 1).await {
+        assert!(settle(&*store, &lane, 0, Outcome::Unclear { cause: "c".into() }, true, 2).await);
+    }
+    let deadline = async |now: i64, id: Uuid| {
+        let lanes = claim(&*store, now).await;
+        let lane = lanes.iter().find(|lane| lane.heads[0].id == id).unwrap();
+        let deadline = lane.heads[0].deadline;
+        assert!(settle(&*store, lane, 0, Outcome::Unclear { cause: "c".into() }, true, now).await);
+        deadline
+    };
+    // As often as he says so, and from when he does.
+    for now in [5_000, 6_000] {
+        assert!(store.replay(ids[0], "os:rita", "again", at(now)).await.unwrap());
+        assert_eq!(deadline(now + 1, ids[0]).await, Some(at(now + 100)));
+    }
+    assert!(store.replay(ids[1], "os:rita", "again", at(7_000)).await.unwrap());
+    assert_eq!(deadline(7_001, ids[1]).await, None, "that way ends by a refusal alone");
+    // In a mailbox it is looked for when that time is over, and not before.
+    assert!(store.replay(ids[0], "os:rita", "again", at(8_000)).await.unwrap());
+    let boxes = ["post:x".to_owned()];
+    assert!(store.overdue(&boxes, at(8_099), 10).await.unwrap().is_empty());
+    let late = store.overdue(&boxes, at(8_100), 10).await.unwrap();
+    assert_eq!(late.iter().map(|one| one.row).collect::<Vec<_>>(), [ids[0]]);
+}
+
+pub async fn what_stays_on_its_way_has_more_time_once(house: &dyn House) {
+    let store = open(house).await;
+    let row = by(&three(), "letter");
+    let id = row.id;
+    commit_sends(&*store, "1", vec![row]).await;
+    let boxes = ["post:x".to_owned()];
+    let over = async |now: i64| store.overdue(&boxes, at(now), 10).await.unwrap();
+    let late = over(100).await.remove(0);
+    assert_eq!(late.next, Some(then(&three(), Some(100))));
+    let stays = |fence| Settle {
+        lane: late.lane,
+        fence,
+        row: id,
+        outcome: Outcome::Stays { until: at(300), cause: "no way".into() },
+        answers: Vec::new(),
+        delivers: None,
+        release: true,
+        now: at(100),
+    };
+    assert_eq!(
+        store.settle(vec![stays(late.fence - 1)]).await.unwrap(),
+        [false],
+        "somebody fetched meanwhile"
+    );
+    assert_eq!(store.settle(vec![stays(late.fence)]).await.unwrap(), [true]);
+    // It lies there as before, and says why.
+    let listed = shown(&*store, id).await;
+    assert_eq!((&*listed.destination, &*listed.state, listed.ways.len()), ("post:x", "retrying", 0));
+    assert_eq!(listed.cause.as_deref(), Some("no way"));
+    assert_eq!(store.lying(&reader(), None, 10, at(101)).await.unwrap().len(), 1);
+    assert!(over(299).await.is_empty());
+    let stayed = over(300).await.remove(0).next.unwrap();
+    assert!(stayed.stayed && stayed.rest().is_none());
+    // Whatever else is noted of it, and whoever gets it.
+    let lane = claim(&*store, 301).await.remove(0);
+    assert!(lane.heads[0].next.as_ref().unwrap().stayed);
+    assert!(settle(&*store, &lane, 0, parked(), true, 302).await);
+    assert!(store.replay(id, "os:rita", "again", at(303)).await.unwrap());
+    let lane = claim(&*store, 304).await.remove(0);
+    assert_eq!(
+        (lane.heads[0].deadline, lane.heads[0].next.as_ref().unwrap().stayed),
+        (None, true),
+        "as on a last way"
+    );
+    // A way that is back is taken, and is a way like any other.
+    assert!(
+        settle(&*store, &lane, 0, onward("post:x", way("c:x", 200, true), Why::Refused), true, 305).await
+    );
+    let lane = claim(&*store, 306).await.remove(0);
+    assert!(!lane.heads[0].next.as_ref().unwrap().stayed);
+}
+
 pub async fn what_keeps_an_order_has_one_way(house: &dyn House) {
     let store = open(house).await;
     let mut entry = delivery("a", "p", "1");
@@ -141,7 +232,7 @@ pub async fn a_mailbox_that_is_left_has_nothing_for_its_reader_any_more(house: &
         other => panic!("{other:?}"),
     };
     let (due, _) = out(ids[1], 1).await;
-    assert_eq!(due.next, Some(Next { way: three()[1].clone(), late_after: Some(Duration::from_secs(100)) }));
+    assert_eq!(due.next, Some(then(&three(), Some(100))));
     let (_, ticket) = out(ids[2], 1).await;
     let refused = store.end(&reader(), ticket, (parked(), true), at(2)).await.unwrap();
     let Ended::Done { destination, outcome: Outcome::Onward(onward), .. } = refused else {
@@ -272,7 +363,7 @@ pub async fn what_was_taken_back_goes_on_and_is_delivered_no_more(house: &dyn Ho
         store.due_looks(&duty, &which).await.unwrap().unwrap().remove(0)
     };
     let first = due(101).await;
-    assert_eq!(first.next, Some(Next { way: ways[1].clone(), late_after: Some(Duration::from_secs(100)) }));
+    assert_eq!(first.next, Some(then(&ways, Some(100))));
     assert!(first.delivers.is_some());
     let looked = |of: &drehscheibe::store::follow::Followed, found: Found| Looked {
         row: id,
