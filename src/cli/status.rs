@@ -27,6 +27,7 @@ use crate::route::compiled::{Compiled, WantedDestination};
 use crate::store::contract::{Backlog, Breaker, Figures, Filter, Listed, ListedSend, Pause, Scope, Store};
 use crate::store::decide::NOT_BACK;
 use crate::store::duty::Holding;
+use crate::store::lane::Behind;
 use crate::store::recovery::Recovering;
 use crate::telemetry::parts::{Said, Turn};
 use crate::transport::TRANSPORTS;
@@ -378,15 +379,54 @@ fn of_destination(
     if backlog.waiting > 0 && *name == NOBODYS {
         items.push(item(("wartet dahinter", backlog.waiting, Whose::Person, NOBODY_KNOWN)));
     } else if backlog.waiting > 0 {
-        let (whose, cause, next) = why_it_waits(backlog, pauses, known, now);
-        let (count, since) = (backlog.waiting, backlog.oldest);
+        let held = pauses.iter().any(|pause| pause.holds(name));
+        // What is held is held whatever it comes after.
+        let behind: &[Behind] = if held { &[] } else { &backlog.behind };
+        items.extend(behind.iter().map(|behind| of_behind(name, behind, known.1)));
+        let count = backlog.waiting.saturating_sub(behind.iter().map(|behind| behind.waiting).sum());
+        if count == 0 {
+            return items;
+        }
+        let since = if held { backlog.oldest } else { backlog.free_since.or(backlog.oldest) };
+        let (whose, cause, next) = why_it_waits((backlog, since), pauses, known, now);
         items.push(Item { what: name.clone(), count, since, whose, cause, next });
     }
     items
 }
 
+/// What comes after something else at a destination: whose turn it is, that is whose turn what is before it is.
+fn of_behind(name: &str, behind: &Behind, mailboxes: &[String]) -> Item {
+    let to = &behind.destination;
+    let (whose, cause, next) = match behind.held {
+        true => (
+            Whose::Person,
+            format!("comes after what waits for a person ({to})"),
+            "nothing of its own: it leaves when what is before it has (`drehscheibe parked list`)".to_owned(),
+        ),
+        false if mailboxes.contains(to) => (
+            Whose::FarEnd,
+            format!("comes after what lies in a mailbox and is not closed ({to})"),
+            "nothing of its own: ask the receiver whether it looks into that mailbox".to_owned(),
+        ),
+        false => (
+            Whose::Nobody,
+            format!("comes after what has not left yet ({to})"),
+            format!("nothing of its own: it leaves when what is before it has; see {to}"),
+        ),
+    };
+    Item {
+        what: format!("{name}, wartet dahinter"),
+        count: behind.waiting,
+        since: Some(behind.oldest),
+        whose,
+        cause: Some(cause),
+        next,
+    }
+}
+
+/// Of what could leave, `since` when.
 fn why_it_waits(
-    backlog: &Backlog,
+    (backlog, since): (&Backlog, Option<Timestamp>),
     pauses: &[Pause],
     (breakers, mailboxes): (&[Breaker], &[String]),
     now: Timestamp,
@@ -396,7 +436,11 @@ fn why_it_waits(
             format!("`drehscheibe resume {} {} --reason …` when the reason is gone", pause.kind, pause.name);
         return (Whose::Person, Some(format!("held: {}", pause.reason)), next);
     }
-    let older = |than: i64| backlog.oldest.is_some_and(|oldest| now.duration_since(oldest).as_secs() >= than);
+    let older = |than: i64| since.is_some_and(|since| now.duration_since(since).as_secs() >= than);
+    if let Some(from) = since.filter(|since| *since > now) {
+        let next = format!("nothing; a rule lets it leave from {} on", moment(from));
+        return (Whose::Nobody, None, next);
+    }
     if mailboxes.contains(&backlog.destination) {
         let cause = Some("not collected yet".to_owned());
         return match older(COLLECTED) {
@@ -573,6 +617,8 @@ mod tests {
             attempts: 12,
             last_cause: cause.map(str::to_owned),
             follow_cause: None,
+            behind: Vec::new(),
+            free_since: None,
         }
     }
 
@@ -630,6 +676,45 @@ mod tests {
         assert_eq!(whose(backlog("callback:kita", 1, None), vec![], &[]).0, Whose::Ours);
         let fresh = Backlog { oldest: Some(at("11:59:30")), ..backlog("callback:kita", 1, None) };
         assert_eq!(whose(fresh, vec![], &[]).0, Whose::Nobody);
+    }
+
+    #[test]
+    fn what_waits_by_order_is_whose_turn_what_is_before_it_is() {
+        let behind = |destination: &str, held| Behind {
+            destination: destination.to_owned(),
+            held,
+            waiting: 2,
+            oldest: at("10:00:00"),
+        };
+        let waits = Backlog {
+            behind: vec![behind("brief:amt", true), behind("postfach:amt", false), behind("tray:amt", false)],
+            free_since: Some(at("12:00:30")),
+            ..backlog("brief:amt", 7, None)
+        };
+        let look = |backlog: Backlog, pauses| {
+            let figures = Figures { backlog: vec![backlog], ..Figures::default() };
+            let items =
+                report(figures, pauses, (&[], &["postfach:amt".to_owned()]), &[], at("12:00:00")).items;
+            items.into_iter().map(|item| (item.what, item.count, item.whose)).collect::<Vec<_>>()
+        };
+        let line = |what: &str, count, whose| (what.to_owned(), count, whose);
+        let after = "brief:amt, wartet dahinter";
+        assert_eq!(
+            look(waits.clone(), vec![]),
+            [
+                line(after, 2, Whose::Person),
+                line(after, 2, Whose::FarEnd),
+                line(after, 2, Whose::Nobody),
+                line("brief:amt", 1, Whose::Nobody),
+            ],
+            "nothing is said of the machine"
+        );
+        let since = Backlog { free_since: Some(at("11:58:00")), ..waits.clone() };
+        assert!(look(since, vec![]).contains(&line("brief:amt", 1, Whose::Ours)), "it could have left");
+        let all = Backlog { waiting: 6, free_since: None, ..waits.clone() };
+        assert!(look(all, vec![]).iter().all(|(what, ..)| what == after));
+        let held = look(waits, vec![pause("destination", "brief:amt")]);
+        assert!(held.contains(&line("brief:amt", 7, Whose::Person)) && held.len() == 2, "{held:?}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::store::audit::Audits;
 use crate::store::claims::Claims;
 use crate::store::duty::Duties;
 use crate::store::follow::Follows;
-use crate::store::lane::{Lane, Settle, Take, Undelivered, Want, WayLeft};
+use crate::store::lane::{Behind, Lane, Settle, Take, Undelivered, Want, WayLeft};
 use crate::store::looks::Looks;
 use crate::store::mailbox::Mailboxes;
 use crate::store::plays::Plays;
@@ -308,6 +308,10 @@ pub struct Backlog {
     pub last_cause: Option<String>,
     /// Why nothing can be found out of the row that has to be confirmed first, or why it cannot be taken back.
     pub follow_cause: Option<String>,
+    /// Of the waiting rows those that come after others, by what they wait for.
+    pub behind: Vec<Behind>,
+    /// From when on the first of the others could leave: it may have been put there to leave later.
+    pub free_since: Option<Timestamp>,
 }
 
 /// What has not left yet for one destination.

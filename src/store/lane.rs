@@ -144,6 +144,19 @@ pub struct WayLeft {
     pub taken: Option<Timestamp>,
 }
 
+/// Rows that wait because of their order: the row before them in their lane waits for a person, or one that they come after has not arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Behind {
+    /// Where the row is to go that they wait for.
+    pub destination: String,
+    /// Whether that row waits for a person.
+    pub held: bool,
+    /// How many rows wait for such.
+    pub waiting: u64,
+    /// When the oldest of them was queued, or could have left at the earliest.
+    pub oldest: Timestamp,
+}
+
 /// A leased lane with its heads in order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lane {

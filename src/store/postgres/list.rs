@@ -259,6 +259,10 @@ async fn backlog(
     let followed = rows(tx, sql!("figures_followed"), &[&mandant, &partner]).await?;
     let followed = followed.iter().map(|r| Ok((get(r, 0)?, get(r, 1)?, count(get(r, 2)?))));
     shown::count_followed(&mut backlog, followed.collect::<Stored<_>>()?);
+    let by_order = rows(tx, sql!("figures_behind"), &[&mandant, &partner]).await?;
+    let by_order =
+        by_order.iter().map(|r| Ok((get(r, 0)?, get(r, 1)?, get(r, 2)?, count(get(r, 3)?), get(r, 4)?)));
+    shown::by_order(&mut backlog, by_order.collect::<Stored<_>>()?);
     for one_of in &mut backlog {
         let narrow = (mandant, partner, one_of.destination.as_str());
         if one_of.waiting > 0 {

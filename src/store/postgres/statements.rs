@@ -73,6 +73,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("essence_outbox", include_str!("sql/essence_outbox.sql")),
     ("essence_vorgang", include_str!("sql/essence_vorgang.sql")),
     ("figures_backlog", include_str!("sql/figures_backlog.sql")),
+    ("figures_behind", include_str!("sql/figures_behind.sql")),
     ("figures_codes", include_str!("sql/figures_codes.sql")),
     ("figures_follow_cause", include_str!("sql/figures_follow_cause.sql")),
     ("figures_followed", include_str!("sql/figures_followed.sql")),

@@ -14,6 +14,7 @@ use crate::register::vorgang::Akte;
 use crate::seal::key::sha256;
 use crate::store::contract::{Backlog, ListedSend, StoreError, UnderWay};
 use crate::store::decide::{CONFIRMED, FAILED, FOLLOWED, is_open, waits_for_person};
+use crate::store::lane::Behind;
 use crate::store::sealing::content::{Opened, from_json};
 use crate::store::sealing::heads::{InboxNote, SealedReply, SendHead, SendNote};
 use crate::store::sealing::values::{Stored, codes, state, time};
@@ -172,6 +173,8 @@ pub fn backlog(rows: Vec<(String, String, u64, u64, i64)>) -> Vec<Backlog> {
                 attempts: 0,
                 last_cause: None,
                 follow_cause: None,
+                behind: Vec::new(),
+                free_since: None,
             });
         }
         let Some(last) = backlog.last_mut() else { continue };
@@ -187,6 +190,20 @@ pub fn backlog(rows: Vec<(String, String, u64, u64, i64)>) -> Vec<Backlog> {
         }
     }
     backlog
+}
+
+/// Waiting rows by what they wait for, as read: destination, that of what they wait for, whether that is held, how many, since when.
+pub type ByOrder = (String, Option<String>, bool, u64, i64);
+
+/// Says of each destination what waits there by order, and from when on the rest could leave.
+pub fn by_order(backlog: &mut [Backlog], rows: Vec<ByOrder>) {
+    for (destination, behind, held, waiting, oldest) in rows {
+        let Some(of) = backlog.iter_mut().find(|one| one.destination == destination) else { continue };
+        match behind {
+            Some(destination) => of.behind.push(Behind { destination, held, waiting, oldest: time(oldest) }),
+            None => of.free_since = Some(time(oldest)),
+        }
+    }
 }
 
 /// Counts by destination what is or was followed, from rows of (destination, state, rows).

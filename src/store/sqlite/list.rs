@@ -271,6 +271,15 @@ fn backlog(
             .map_err(trouble)?
     };
     shown::count_followed(&mut backlog, followed);
+    let by_order: Vec<shown::ByOrder> = {
+        let mut list = connection.prepare_cached(sql!("figures_behind")).map_err(trouble)?;
+        list.query_map([mandant, partner], |r| {
+            Ok((r.get(0)?, r.get(1)?, r.get(2)?, count(r.get(3)?), r.get(4)?))
+        })
+        .and_then(Iterator::collect)
+        .map_err(trouble)?
+    };
+    shown::by_order(&mut backlog, by_order);
     let cause_of = |sql: &str, of: &Backlog| -> Stored<Option<String>> {
         let found: Option<(Uuid, i64)> = {
             let mut get = connection.prepare_cached(sql).map_err(trouble)?;

@@ -23,6 +23,7 @@ const WHOLE: &[&str] = &[
     "essence_outbox",
     "essence_vorgang",
     "figures_backlog",
+    "figures_behind",
     "figures_codes",
     "figures_followed",
     "figures_inbound",

@@ -110,7 +110,7 @@ async fn every_reading_statement_keeps_to_the_scope_without_its_own_narrowing() 
         .filter(|(_, sql)| sql.contains("::text IS NULL OR "))
         .map(|(name, _)| *name)
         .collect();
-    assert_eq!(narrowing.len(), 19, "{narrowing:?}");
+    assert_eq!(narrowing.len(), 20, "{narrowing:?}");
     let scopes = [
         ("mandant", Some("a"), None),
         ("mandant", Some("c"), None),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use drehscheibe::effects::{MirrorChange, Outgoing};
 use drehscheibe::envelope::{Envelope, Inbound, Reply};
 use drehscheibe::store::contract::{Committed, Entry, Filter, Scope};
-use drehscheibe::store::lane::{Due, Outcome, Settle, Want};
+use drehscheibe::store::lane::{Behind, Due, Outcome, Settle, Want};
 use uuid::Uuid;
 
 use super::common::{
@@ -156,6 +156,49 @@ pub async fn a_clock_that_jumps_back_frees_leases(house: &dyn House) {
     // A small step back does not steal.
     assert_eq!(claim(&*store, -10_010).await.len(), 0);
     assert_eq!(store.resume(at(-10_010), lease, 10).await.unwrap().len(), 0);
+}
+
+pub async fn what_waits_by_order_is_told_by_what_it_waits_for(house: &dyn House) {
+    let store = open(house).await;
+    // A lane whose head is held; what comes after what is elsewhere, and what is behind that; what may leave later only.
+    let first = send("d:x", None, "first");
+    let after = Outgoing { after: Some(first.id), ..send("c:x", Some("b"), "after") };
+    let later = Outgoing { not_before: Some(at(90)), ..send("c:x", None, "later") };
+    let all = vec![
+        send("c:x", Some("a"), "held"),
+        send("c:x", Some("a"), "behind it"),
+        first,
+        after,
+        send("c:x", Some("b"), "behind that"),
+        later,
+    ];
+    commit_sends(&*store, "1", all).await;
+    let of = async |destination: &str| {
+        let backlog = store.figures(&Scope::Operator).await.unwrap().backlog;
+        backlog.into_iter().find(|one| one.destination == destination).unwrap()
+    };
+    let behind = |destination: &str, held, waiting| Behind {
+        destination: destination.into(),
+        held,
+        waiting,
+        oldest: at(0),
+    };
+    let before = of("c:x").await;
+    assert_eq!(
+        (before.waiting, &before.behind, before.free_since),
+        (5, &vec![behind("d:x", false, 2)], Some(at(0)))
+    );
+    for lane in claim(&*store, 1).await {
+        assert!(settle(&*store, &lane, 0, Outcome::Unclear { cause: "c".into() }, true, 2).await);
+    }
+    let held = of("c:x").await;
+    assert_eq!(held.behind, [behind("c:x", true, 1), behind("d:x", true, 2)]);
+    assert_eq!((held.waiting, held.free_since), (4, Some(at(90))), "the rest leaves then");
+    let other = of("d:x").await;
+    assert!(other.behind.is_empty() && other.free_since.is_none());
+    // Who may see less sees of these, too, only its own.
+    let scope = Scope::Partner { mandant: "a".into(), partner: "nobody".into() };
+    assert!(store.figures(&scope).await.unwrap().backlog.is_empty());
 }
 
 pub async fn a_parked_head_holds_its_lane_until_replayed(house: &dyn House) {

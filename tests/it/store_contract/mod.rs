@@ -40,7 +40,7 @@ macro_rules! store_contract {
                 an_expired_lease_casts_doubt a_clock_that_jumps_back_frees_leases
                 a_clock_that_goes_back_ends_pauses
                 what_is_woken_runs_though_the_clock_went_back
-                a_parked_head_holds_its_lane_until_replayed what_a_person_says_arrived_is_sent a_retry_delays_the_whole_lane
+                what_waits_by_order_is_told_by_what_it_waits_for a_parked_head_holds_its_lane_until_replayed what_a_person_says_arrived_is_sent a_retry_delays_the_whole_lane
                 unordered_rows_do_not_wait_for_each_other a_row_leaves_only_after_another
                 lanes_of_a_thousand excepted_destinations_are_not_touched destinations_take_turns
                 a_destination_gets_no_more_lanes_than_wanted an_answer_goes_again an_answer_to_what_is_gone_goes_and_leaves_nothing
