@@ -397,6 +397,14 @@ pub enum MessagesCommand {
     /// Show one message: states, causes, what it sent; never its content.
     #[command(after_help = "Example:\n  drehscheibe messages show 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10")]
     Show(ShowArgs),
+    /// Write the original of a message into a new folder, for a person who has to compare or hand it on.
+    ///
+    /// It takes two persons: the first one's request stands for 24 hours, a second one who gives the same command within that time gets the
+    /// files. Both, with their reasons, stand in the Abrufprotokoll. The files can be read by the user who runs the command only.
+    #[command(
+        after_help = "Example:\n  drehscheibe messages original 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --out vergleich-1 --reason \"zwei Fassungen vergleichen\""
+    )]
+    Original(OriginalArgs),
 }
 
 /// States that can be listed.
@@ -437,6 +445,19 @@ pub struct ShowArgs {
     pub id: Uuid,
 }
 
+/// Arguments of `messages original`.
+#[derive(Clone, Debug, Args)]
+pub struct OriginalArgs {
+    /// The id of the message.
+    pub id: Uuid,
+    /// The folder that is made for it; one that is there is never written into.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// Why; recorded with the acting person.
+    #[arg(long, value_parser = reason)]
+    pub reason: String,
+}
+
 /// Commands of `parked`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum ParkedCommand {
@@ -451,6 +472,12 @@ pub enum ParkedCommand {
         after_help = "Example:\n  drehscheibe parked replay 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --reason \"partner corrected its address\""
     )]
     Replay(ReplayArgs),
+    /// End a message that is kept apart and was refused: it stays refused and is listed no more; person and reason are recorded. What it says
+    /// against answers stays until its office has delivered or said `erledigt`, or two persons end it (`lieferung list`).
+    #[command(
+        after_help = "Example:\n  drehscheibe parked reject 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10 --reason \"Amt hat unter neuer Kennung geliefert\""
+    )]
+    Reject(ReplayArgs),
     /// Note that a delivery reached its receiver (by this way or another), so that what waits behind it goes on, or that one was confirmed
     /// that failed to be or could not be taken back; person and reason are recorded.
     #[command(
@@ -465,7 +492,7 @@ pub enum ParkedCommand {
     NotArrived(ReplayArgs),
 }
 
-/// Arguments of `parked replay`, `parked arrived` and `parked not-arrived`.
+/// Arguments of `parked replay`, `parked reject`, `parked arrived` and `parked not-arrived`.
 #[derive(Clone, Debug, Args)]
 pub struct ReplayArgs {
     /// The id of a message or of something it sent.

@@ -24,6 +24,8 @@ const LOOK: Duration = Duration::from_millis(150);
 pub enum Asked {
     /// Process a parked, unclear or quarantined thing again. Arguments: `{"id"}`.
     Replay(Uuid),
+    /// End a thing that is kept apart. Arguments: `{"id"}`.
+    Reject(Uuid),
     /// Note that a parked or unclear delivery reached its receiver. Arguments: `{"id"}`.
     Arrived(Uuid),
     /// Note that one did not reach its receiver by the way that it is on, so that its next one is taken. Arguments: `{"id", "way"}`.
@@ -57,6 +59,7 @@ impl Asked {
     pub fn what(&self) -> &'static str {
         match self {
             Asked::Replay(_) => "replay",
+            Asked::Reject(_) => "reject",
             Asked::Arrived(_) => "arrived",
             Asked::NotArrived(..) => "not-arrived",
             Asked::Pause(..) => "pause",
@@ -71,7 +74,7 @@ impl Asked {
     /// The stored arguments.
     pub fn arguments(&self, now: jiff::Timestamp) -> Result<Value, CliError> {
         Ok(match self {
-            Asked::Replay(id) | Asked::Arrived(id) => json!({"id": id}),
+            Asked::Replay(id) | Asked::Reject(id) | Asked::Arrived(id) => json!({"id": id}),
             Asked::NotArrived(id, way) => json!({"id": id, "way": way}),
             Asked::Retention => json!({}),
             Asked::Resume(kind, name) => json!({"kind": kind.as_str(), "name": name}),

@@ -5,14 +5,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::args::{Cli, Command, PartnersCommand};
+use crate::cli::args::{Cli, Command, MessagesCommand, PartnersCommand};
 use crate::cli::args_vorgang::VorgangCommand;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::{
     audit, backup, bench, bench_floor, bestaetigen, bestand, check, completions, demo, doctor, dry_run,
-    explain, inspect, letter, lieferung, messages, migrate, parked, pause, recover, retention, routes, run,
-    schema, stage, standards, status, support, tables, test, validate, vorgang, zuweisen,
+    explain, inspect, letter, lieferung, messages, migrate, original, parked, pause, person, recover,
+    retention, routes, run, schema, stage, standards, status, support, tables, test, validate, vorgang,
+    zuweisen,
 };
 use crate::clock::Clock;
 use crate::telemetry::panics;
@@ -65,6 +66,9 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Explain(args) => explain::run(global, args, out),
         Command::Schema(args) => schema::run(*args, out),
         Command::Status => status::run(global, &clock, out).await,
+        Command::Messages(MessagesCommand::Original(args)) => {
+            original::run(&*stage::write_store(global, out)?, &clock, &person::acting(), args, out).await
+        }
         Command::Messages(command) => {
             messages::run(&*stage::read_store(global, out)?, &clock, command, out).await
         }

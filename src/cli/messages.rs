@@ -23,6 +23,10 @@ pub async fn run(
             print_list(&listed, clock.now(), out)?;
             Ok(Exit::Ok)
         }
+        // What it needs stands in a file of its own.
+        MessagesCommand::Original(_) => {
+            Err(CliError::Usage("an original needs a store that can be written to".to_owned()))
+        }
         MessagesCommand::Show(ShowArgs { id }) => {
             let filter = Filter { id: Some(*id), limit: 1, ..Filter::default() };
             let mut found = store.list(&Scope::Operator, filter).await?.pop();

@@ -44,6 +44,7 @@ pub mod lieferung;
 pub mod liste;
 pub mod messages;
 pub mod migrate;
+pub mod original;
 pub mod output;
 pub mod parked;
 pub mod pause;

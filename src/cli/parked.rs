@@ -54,6 +54,9 @@ pub async fn run(
         ParkedCommand::Replay(ReplayArgs { id, reason, patience }) => {
             command::post(store, clock, &Asked::Replay(*id), reason, patience.wait, out).await
         }
+        ParkedCommand::Reject(ReplayArgs { id, reason, patience }) => {
+            command::post(store, clock, &Asked::Reject(*id), reason, patience.wait, out).await
+        }
         ParkedCommand::Arrived(ReplayArgs { id, reason, patience }) => {
             command::post(store, clock, &Asked::Arrived(*id), reason, patience.wait, out).await
         }

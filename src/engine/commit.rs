@@ -176,9 +176,9 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
                 ticket.tell(answered.map(|()| verdict));
             }
         }
-        Ok(Committed::Conflict) => {
+        Ok(Committed::Conflict(first)) => {
             core.release(leased);
-            let _ = core.ready.send(Task::Conflict(decided, ticket));
+            let _ = core.ready.send(Task::Conflict(decided, first, ticket));
         }
         Ok(Committed::Stale) => {
             core.release(leased.clone());

@@ -8,6 +8,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use uuid::Uuid;
+
 use crate::clock::{Clock, Tick};
 use crate::effects::{GuardKey, Question};
 use crate::envelope::Verdict;
@@ -147,8 +149,8 @@ pub enum Task {
     Deliver(Ground, Ticket),
     /// A run whose facts are there.
     Continue(Box<Run>, Ticket),
-    /// A decided delivery whose key came before with other content: write its refusal.
-    Conflict(Box<Decided>, Ticket),
+    /// A decided delivery whose key came before with other content, by this message: write its refusal.
+    Conflict(Box<Decided>, Uuid, Ticket),
     /// A repeat of a message that is gone: write its answer anew.
     Anew(Box<Decided>, Box<Verdict>, oneshot::Sender<Rewritten>),
 }

@@ -229,7 +229,13 @@ pub fn codes(rejections: &[Rejection]) -> Vec<String> {
 }
 
 /// The entry of a delivery whose key came before with other content: quarantined **and** refused (rules.md 5).
-pub fn conflict(ground: &Ground, first: &Entry, effects: Effects, rejection: Rejection) -> Entry {
+/// `earlier`: that one.
+pub fn conflict(
+    ground: &Ground,
+    (first, earlier): (&Entry, Uuid),
+    effects: Effects,
+    rejection: Rejection,
+) -> Entry {
     let effects = Effects { subjects: first.effects.subjects.clone(), ..effects };
     let mut parts = vec![hex::encode(first.content)];
     // The business key where there is one: the same conflict may come again under another transport id.
@@ -241,7 +247,9 @@ pub fn conflict(ground: &Ground, first: &Entry, effects: Effects, rejection: Rej
         keys: vec![crate::store::contract::Key { class: "conflict", parts }],
         state: Inbound::Quarantined,
         cause: Some("same key as an earlier delivery, other content".to_owned()),
-        next_step: Some("compare both originals, ask the sender which one holds".to_owned()),
+        next_step: Some(format!(
+            "compare both originals (`messages original ID --out FOLDER`, this one and {earlier}), ask the sender which one holds; a right one comes under an id of its own, then `parked reject`"
+        )),
         rejections: vec![rejection],
         waits: None,
         effects,

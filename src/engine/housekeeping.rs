@@ -220,6 +220,22 @@ async fn handle(core: &Core, others: &dyn Commands, command: &Command) -> Comman
                 Err(error) => CommandState::Refused(error.to_string()),
             }
         }
+        "reject" => {
+            let Ok(id) = text("id").parse() else {
+                return CommandState::Refused("this is not the id of a message".to_owned());
+            };
+            match core.store.reject(id, &command.person, &command.reason, now).await {
+                Ok(true) => CommandState::Done(
+                    "it stays refused and waits for nobody any more; what it says against answers ends by itself or by `lieferung list`"
+                        .to_owned(),
+                ),
+                Ok(false) => CommandState::Refused(
+                    "nothing of this id is kept apart, or its sender has no answer yet: that one `parked replay` runs again"
+                        .to_owned(),
+                ),
+                Err(error) => CommandState::Refused(error.to_string()),
+            }
+        }
         "arrived" => {
             let Ok(id) = text("id").parse() else {
                 return CommandState::Refused("this is not the id of a delivery".to_owned());

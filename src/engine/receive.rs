@@ -10,6 +10,8 @@ use async_trait::async_trait;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use jiff::Timestamp;
 
+use uuid::Uuid;
+
 use crate::clock::Tick;
 use crate::envelope::{Envelope, Inbound, Verdict};
 use crate::pipeline::step::Bench;
@@ -317,7 +319,9 @@ fn handle(core: &Arc<Core>, task: Task, bench: &mut Bench) {
                 std::panic::resume_unwind(panic);
             }
         }
-        Task::Conflict(decided, ticket) => conflict(core, *decided, &mut Told(Some(ticket)), bench),
+        Task::Conflict(decided, first, ticket) => {
+            conflict(core, (*decided, first), &mut Told(Some(ticket)), bench);
+        }
         Task::Anew(decided, mut verdict, back) => {
             verdict.reply = entry::anew(&decided, &verdict, bench);
             // Whoever asked is gone only with the engine.
@@ -435,7 +439,7 @@ fn decide(mut run: Run, ended: Ended, now: Timestamp, bench: &mut Bench) -> Deci
 }
 
 /// Decides a delivery whose key came before with other content; without a way to refuse it is only kept apart.
-fn conflict(core: &Core, decided: Decided, told: &mut Told, bench: &mut Bench) {
+fn conflict(core: &Core, (decided, earlier): (Decided, Uuid), told: &mut Told, bench: &mut Bench) {
     let Decided { ground, entry: first, refusal, .. } = decided;
     let rejection = entry::conflict_rejection();
     let effects = match &refusal {
@@ -447,7 +451,7 @@ fn conflict(core: &Core, decided: Decided, told: &mut Told, bench: &mut Bench) {
         }
         None => Default::default(),
     };
-    let mut entry = entry::conflict(&ground, &first, effects, rejection);
+    let mut entry = entry::conflict(&ground, (&first, earlier), effects, rejection);
     entry.effects.object(objecting::set_apart(&ground, refusal.as_ref(), Inbound::Quarantined));
     // The refusal stays with it: a repeat of the conflict is owed the same answer.
     commit(

@@ -163,8 +163,8 @@ pub enum Committed {
     New,
     /// The key and content were there already; nothing was written, here is the first verdict (`again` set).
     Again(Verdict),
-    /// The key was there with other content; nothing was written.
-    Conflict,
+    /// A key was there with other content; nothing was written. The message that came under it first.
+    Conflict(Uuid),
     /// A guard has moved since the lookup; nothing was written, run it again.
     Stale,
 }
@@ -530,6 +530,9 @@ pub trait Store:
     /// time of its way once more where that has one, else no deadline any more, and doubt that was told (unclear) no longer holds it up.
     async fn replay(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
 
+    /// Ends what is kept apart and was refused, or of which only its hash is kept, as rejected; audited. `false` when it is not in such a
+    /// state. What it says against answers stays: that has ends of its own.
+    async fn reject(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
     /// Settles a parked or unclear row as sent, or one that failed to be confirmed or cannot be taken back as confirmed, because a person found
     /// out that it reached the receiver, by whatever way; audited. `false` when it is not in such a state.
     async fn arrived(&self, id: Uuid, person: &str, reason: &str, now: Timestamp)

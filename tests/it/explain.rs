@@ -56,6 +56,7 @@ const BY_NAME: [&str; 9] = [
     "src/pipeline/bestand.rs",
     "src/pipeline/erledigt.rs",
     "src/pipeline/limits.rs",
+    "src/pipeline/normalise.rs",
     "src/pipeline/personenaenderung.rs",
     "src/pipeline/vorgang.rs",
     "src/pipeline/zuweisen.rs",

@@ -23,6 +23,7 @@ const OWN: &[&str] = &[
     "pause",
     "resume",
     "replay",
+    "reject",
     "arrived",
     "not-arrived",
     "apply",

@@ -96,7 +96,7 @@ pub fn lay<'a>(
 ) -> Pin<Box<dyn Future<Output = Stored<()>> + Send + 'a>> {
     Box::pin(async move {
         let (written, _) = batch(base, tx, std::slice::from_ref(work), &[stamp], month, None).await?;
-        if matches!(written.as_slice(), [Written::Done(Committed::Conflict)]) {
+        if matches!(written.as_slice(), [Written::Done(Committed::Conflict(_))]) {
             work.keys.clear();
             batch(base, tx, std::slice::from_ref(work), &[stamp], month, None).await?;
         }
@@ -268,9 +268,9 @@ async fn decide<'a>(
         let written = match (decide::by_id(own, work.resumes), row) {
             (Known::Orphan, _) => return Err(StoreError::Entry(ORPHAN.into())),
             (Known::Again, Some(row)) => Some(Written::Again(row.first.clone())),
-            (Known::Conflict, _) => Some(Written::Done(Committed::Conflict)),
+            (Known::Conflict, _) => Some(Written::Done(Committed::Conflict(work.id))),
             (Known::New | Known::Again, _) => match under_keys(work, there) {
-                Some(Err(())) => Some(Written::Done(Committed::Conflict)),
+                Some(Err(first)) => Some(Written::Done(Committed::Conflict(first))),
                 Some(Ok(first)) => {
                     // A message that another delivery has settled meanwhile: it is not run again and again. What waited ends as
                     // that one did; what a person replayed stays where it is.
@@ -325,14 +325,14 @@ async fn decide<'a>(
     Ok(winners)
 }
 
-/// What stands under the keys of a message: nothing, other content (`Err`), or the first message of the same content.
-fn under_keys<'a>(work: &Work, there: &'a There) -> Option<Result<&'a First, ()>> {
+/// What stands under the keys of a message: nothing, other content (`Err`: of which message), or the first message of the same content.
+fn under_keys<'a>(work: &Work, there: &'a There) -> Option<Result<&'a First, Uuid>> {
     let mut same = None;
     for key in &work.keys {
         let Some((content, first)) = there.keys.get(key) else { continue };
         let forgot = first.forgot && !work.forgot;
         match decide::by_key(first.id == work.id, content[..] == work.content[..], forgot) {
-            Known::Conflict => return Some(Err(())),
+            Known::Conflict => return Some(Err(first.id)),
             Known::Again => same = same.or(Some(first)),
             Known::New | Known::Orphan => {}
         }

@@ -110,6 +110,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("inbox_list_by_id", include_str!("sql/inbox_list_by_id.sql")),
     ("inbox_list_by_transport", include_str!("sql/inbox_list_by_transport.sql")),
     ("inbox_original", include_str!("sql/inbox_original.sql")),
+    ("inbox_reject", include_str!("sql/inbox_reject.sql")),
     ("inbox_replayable", include_str!("sql/inbox_replayable.sql")),
     ("inbox_resumed", include_str!("sql/inbox_resumed.sql")),
     ("inbox_stamp", include_str!("sql/inbox_stamp.sql")),

@@ -297,6 +297,11 @@ impl Store for PostgresStore {
         Ok(done)
     }
 
+    async fn reject(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.watch()?;
+        waiting::reject(&self.base, id, person, reason, now).await
+    }
+
     async fn arrived(
         &self,
         id: Uuid,

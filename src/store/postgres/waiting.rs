@@ -90,6 +90,27 @@ pub async fn due_timers(base: &Base, now: Timestamp, most: usize) -> Stored<Vec<
     Ok(envelopes)
 }
 
+/// Ends what is kept apart, with person and reason audited.
+pub async fn reject(base: &Base, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Stored<bool> {
+    let month = base.month(now).await?;
+    let reason = house::seal_text(base, id, reason).await?;
+    let detail = json!({ "person": person, "reason": reason });
+    transact!(base.db, tx => reject_in(&tx, id, &detail, (now, month)).await)
+}
+
+async fn reject_in(
+    tx: &Tx<'_>,
+    id: Uuid,
+    detail: &serde_json::Value,
+    (now, month): (Timestamp, i64),
+) -> Stored<bool> {
+    let Some(r) = one(tx, sql!("inbox_reject"), &[&id]).await? else { return Ok(false) };
+    let mut trail = Trail::default();
+    trail.push(now, (get(&r, 0)?, get::<&str>(&r, 1)?), Some(id), "inbox.rejected", detail)?;
+    trail.write(tx, month).await?;
+    Ok(true)
+}
+
 /// Replays a row of the outbox or an inbound message, with person and reason audited.
 pub async fn replay(base: &Base, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Stored<bool> {
     let month = base.month(now).await?;

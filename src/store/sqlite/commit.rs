@@ -164,7 +164,7 @@ pub fn entry(
 /// Lays down what came back with a row that was sent. Under a key that stands with other content it lies without one: its run finds
 /// the conflict and answers it.
 pub fn lay(scene: &mut Scene<'_>, pending: &Pending, work: &mut Work) -> Stored<()> {
-    if let (Written::Done(Committed::Conflict), _) = entry(scene, pending, work, None)? {
+    if let (Written::Done(Committed::Conflict(_)), _) = entry(scene, pending, work, None)? {
         work.keys.clear();
         entry(scene, pending, work, None)?;
     }
@@ -177,7 +177,7 @@ fn already(scene: &mut Scene<'_>, work: &Work, row: Option<&Row>) -> Stored<Opti
     match decide::by_id(own, work.resumes) {
         Known::New => {}
         Known::Again => return Ok(Some(again(scene, work, row.map_or(work.id, |row| row.first.id))?)),
-        Known::Conflict => return Ok(Some(Written::Done(Committed::Conflict))),
+        Known::Conflict => return Ok(Some(Written::Done(Committed::Conflict(work.id)))),
         Known::Orphan => return Err(StoreError::Entry(ORPHAN.into())),
     }
     let mut same = None;
@@ -192,7 +192,7 @@ fn already(scene: &mut Scene<'_>, work: &Work, row: Option<&Row>) -> Stored<Opti
             .map_err(trouble)?;
         let Some((content, first)) = found else { continue };
         match decide::by_key(first.id == work.id, content == work.content, first.forgot && !work.forgot) {
-            Known::Conflict => return Ok(Some(Written::Done(Committed::Conflict))),
+            Known::Conflict => return Ok(Some(Written::Done(Committed::Conflict(first.id)))),
             Known::Again => same = same.or(Some(first)),
             Known::New | Known::Orphan => {}
         }

@@ -254,7 +254,7 @@ fn settle_as_closed(scene: &mut Scene<'_>, ticket: Ticket, row: &OutRow, now: Ti
     };
     let Some(fence) = fence else { return Ok(false) };
     if decide::is_held(&row.state) {
-        lanes::free(scene, &row, None)?;
+        lanes::free(scene, row, None)?;
     }
     let delivers = head_of(scene.connection, scene.keyring, row.sealed, ticket.row)?
         .as_ref()

@@ -420,6 +420,11 @@ impl Store for SqliteStore {
         self.write(move |scene| waiting::replay(scene, id, &person, &reason, now)).await
     }
 
+    async fn reject(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let (person, reason) = (person.to_owned(), reason.to_owned());
+        self.write(move |scene| waiting::reject(scene, id, &person, &reason, now)).await
+    }
+
     async fn arrived(
         &self,
         id: Uuid,

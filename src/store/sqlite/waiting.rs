@@ -148,6 +148,19 @@ pub fn not_arrived(
     lanes::not_arrived(scene, (id, way), &detail, now)
 }
 
+/// Ends what is kept apart, with person and reason audited.
+pub fn reject(scene: &mut Scene<'_>, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Stored<bool> {
+    let detail = json!({ "person": person, "reason": house::seal_text(scene, id, reason)? });
+    let found: Option<(i64, String)> = {
+        let mut end = scene.connection.prepare_cached(sql!("inbox_reject")).map_err(trouble)?;
+        end.query_row([id], |r| Ok((r.get(0)?, r.get(1)?))).optional().map_err(trouble)?
+    };
+    let Some((stamp, traceparent)) = found else { return Ok(false) };
+    let (traceparent, subject, what) = (traceparent.as_str(), Some(id), "inbox.rejected");
+    audit::write(scene, &Change { at: now, stamp, traceparent, subject, what, detail: &detail })?;
+    Ok(true)
+}
+
 /// Replays a row of the outbox or an inbound message, with person and reason audited.
 pub fn replay(scene: &mut Scene<'_>, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Stored<bool> {
     // A reason is free text and may name somebody: sealed even in the audit trail.

@@ -254,6 +254,10 @@ impl Store for Troubled {
         self.inner.replay(id, person, reason, now).await
     }
 
+    async fn reject(&self, id: Uuid, person: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.inner.reject(id, person, reason, now).await
+    }
+
     async fn arrived(
         &self,
         id: Uuid,

@@ -86,7 +86,8 @@ macro_rules! store_contract {
                 many_that_ask_at_once_are_answered_by_one;
             house: commands_are_taken_once pauses_hold_until_their_end notes_and_breakers_are_kept
                 other_stage_key_and_version_are_refused essence_is_equal_for_equal_work;
-            reading: reads_are_scoped_by_mandant_and_partner figures_count_what_is_there
+            reading: what_is_kept_apart_and_was_answered_ends_by_a_persons_word
+                an_original_is_written_for_two_persons_and_nobody_else reads_are_scoped_by_mandant_and_partner figures_count_what_is_there
                 originals_are_shown_only_in_scope a_hash_only_message_keeps_no_content;
             register: akten_are_kept_with_their_vorgang bestaende_are_kept_and_guarded
                 readers_of_a_bestand_do_not_hinder_each_other

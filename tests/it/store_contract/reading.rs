@@ -2,6 +2,11 @@
 
 use std::sync::Arc;
 
+use drehscheibe::cli::args::OriginalArgs;
+use drehscheibe::cli::exit::Exit;
+use drehscheibe::cli::original;
+use drehscheibe::cli::output::Output;
+use drehscheibe::clock::Clock;
 use drehscheibe::effects::Timer;
 use drehscheibe::envelope::Inbound;
 use drehscheibe::rejection::{Fault, Rejection};
@@ -144,4 +149,78 @@ pub async fn a_hash_only_message_keeps_no_content(house: &dyn House) {
     drop(store);
     house.run().await.unwrap();
     assert_eq!(claims_of(house).len(), 0, "nor the part");
+}
+
+pub async fn what_is_kept_apart_and_was_answered_ends_by_a_persons_word(house: &dyn House) {
+    let store = open(house).await;
+    let apart = |name: &str, codes: Vec<Rejection>, keep| {
+        let mut entry = delivery("a", "p", name);
+        (entry.state, entry.rejections, entry.keep) = (Inbound::Quarantined, codes, keep);
+        entry
+    };
+    let refused = || vec![Rejection::new(Fault::Other, "Schon geliefert.")];
+    let answered = commit_one(&*store, apart("1", refused(), Keep::Original)).await;
+    let hash = commit_one(&*store, apart("2", vec![], Keep::HashOnly)).await;
+    let open_still = commit_one(&*store, apart("3", vec![], Keep::Original)).await;
+    let mut parked = delivery("a", "p", "4");
+    parked.state = Inbound::Parked;
+    let parked = commit_one(&*store, parked).await;
+    for (id, ends) in
+        [(answered, true), (hash, true), (open_still, false), (parked, false), (Uuid::new_v4(), false)]
+    {
+        assert_eq!(store.reject(id, "os:rita", "neu geliefert", at(2)).await.unwrap(), ends);
+        assert!(!store.reject(id, "os:rita", "zweimal", at(3)).await.unwrap());
+    }
+    let states = |id: Uuid| {
+        let store = store.clone();
+        async move {
+            store
+                .list(&Scope::Operator, Filter { id: Some(id), limit: 1, ..all() })
+                .await
+                .unwrap()
+                .remove(0)
+                .state
+        }
+    };
+    assert_eq!((states(answered).await, states(hash).await), (Inbound::Rejected, Inbound::Rejected));
+    assert_eq!((states(open_still).await, states(parked).await), (Inbound::Quarantined, Inbound::Parked));
+    assert!(!store.replay(answered, "os:rita", "doch nicht", at(4)).await.unwrap(), "it is over");
+}
+
+pub async fn an_original_is_written_for_two_persons_and_nobody_else(house: &dyn House) {
+    let store = open(house).await;
+    let mut entry = delivery("a", "p", "1");
+    (entry.state, entry.rejections) =
+        (Inbound::Quarantined, vec![Rejection::new(Fault::Other, "Schon geliefert.")]);
+    Arc::make_mut(&mut entry.envelope).parts = vec![spool(&*store, "a", &[b'x'; 100_000]).await];
+    let body = entry.envelope.body.clone();
+    let id = commit_one(&*store, entry).await;
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("vergleich");
+    let asked = async |person: &str, at: i64| {
+        let args = OriginalArgs { id, out: folder.clone(), reason: format!("Vergleich {person}") };
+        let mut out = Output::stdout(true);
+        original::run(&*store, &Clock::set(self::at(at)), person, &args, &mut out).await
+    };
+    // Alone nobody sees it, however often he asks, nor is a request too old of any use.
+    for moment in [0, 1, 90_000] {
+        assert_eq!(asked("os:anna", moment).await.unwrap(), Exit::Ok);
+        assert!(!folder.exists());
+    }
+    assert_eq!(asked("os:rita", 90_000 + 86_400).await.unwrap(), Exit::Ok);
+    assert!(!folder.exists(), "the day was over: this is a request of her own");
+    assert_eq!(asked("os:anna", 180_000).await.unwrap(), Exit::Ok);
+    let octets = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    assert_eq!(octets("dokument.xml"), body);
+    assert_eq!(octets("teil-1.pdf"), [b'x'; 100_000]);
+    let said: serde_json::Value = serde_json::from_slice(&octets("angaben.json")).unwrap();
+    assert_eq!((&said["id"], &said["files"][1]["name"]), (&id.to_string().into(), &"n.pdf".into()));
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let mode = std::os::unix::fs::MetadataExt::mode(&entry.unwrap().metadata().unwrap());
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    assert_eq!(std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&folder).unwrap()) & 0o777, 0o700);
+    // Used up; and a folder that is there is never written into.
+    assert_eq!(asked("os:rita", 180_001).await.unwrap(), Exit::Ok);
+    assert!(asked("os:anna", 180_002).await.is_err());
 }
