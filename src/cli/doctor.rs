@@ -23,6 +23,7 @@ use crate::config;
 use crate::store::contract::Scope;
 use crate::transport::folder::handle::{Room, said};
 use crate::transport::tls::{ServerTls, TlsSettings};
+use crate::transport::xta_client;
 
 /// Looks at everything that a run needs.
 pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
@@ -63,6 +64,12 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
         for wanted in &fit.compiled.sources {
             if let Some(listen) = wanted.settings.get("listen").and_then(|listen| listen.as_str()) {
                 findings.push(port(listen, Door::of(&wanted.settings, &place.config).ok()).await);
+            }
+            if wanted.kind == xta_client::ENTRY.word {
+                let told = xta_client::doctor::accounts(&wanted.connection, &wanted.settings, &place.config);
+                let told = told.await.into_iter();
+                findings.extend(told.map(|(fine, text)| Finding { what: "account", fine, text }));
+                continue;
             }
             if let Some(tls) = wanted.settings.get("tls").filter(|tls| !tls.is_null()) {
                 findings.push(certificates(&place.config, tls));

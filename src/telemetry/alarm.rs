@@ -78,6 +78,8 @@ alarms! {
     PauseLong = "pause-long",
     /// A source cannot start or ended.
     SourceBroken = "source-broken",
+    /// A message in a mailbox at a server of others cannot be fetched.
+    MessageNotFetched = "message-not-fetched",
     /// A broker does not answer, refuses us, or the connection broke off.
     BrokerDown = "broker-down",
     /// A broker takes no messages for want of memory or disk.

@@ -19,7 +19,9 @@ pub mod osci;
 pub mod person;
 pub mod timer;
 pub mod xta;
+pub mod xta_client;
 pub mod xta_server;
+pub mod xta_words;
 
 /// Every transport by the word it has in `connections.yaml` and in routes.
 pub const TRANSPORTS: &[port::Entry] = &[
@@ -29,6 +31,7 @@ pub const TRANSPORTS: &[port::Entry] = &[
     amqp::ENTRY,
     mailbox::ENTRY,
     xta_server::ENTRY,
+    xta_client::ENTRY,
     person::ENTRY,
     timer::ENTRY,
     memory::ENTRY,

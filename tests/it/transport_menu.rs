@@ -5,7 +5,8 @@ use drehscheibe::transport::TRANSPORTS;
 use drehscheibe::transport::port::{Channel, Entry};
 use serde_json::{Value, json};
 
-use crate::transport_support::House;
+use crate::transport_support::{House, authority};
+use crate::xta_server_support::leaf;
 
 fn entry(word: &str) -> &'static Entry {
     TRANSPORTS.iter().find(|entry| entry.word == word).unwrap()
@@ -18,7 +19,10 @@ fn paths(faults: Vec<(String, String)>) -> Vec<String> {
 #[test]
 fn every_transport_is_in_the_menu_with_a_strict_schema() {
     let words: Vec<&str> = TRANSPORTS.iter().map(|entry| entry.word).collect();
-    assert_eq!(words, ["http", "folder", "callback", "amqp", "mailbox", "xta", "person", "timer", "memory"]);
+    assert_eq!(
+        words,
+        ["http", "folder", "callback", "amqp", "mailbox", "xta", "xta-client", "person", "timer", "memory"]
+    );
     for entry in TRANSPORTS {
         let schema = (entry.schema)();
         assert_eq!(schema.get("additionalProperties"), Some(&Value::Bool(false)), "{}", entry.word);
@@ -175,11 +179,21 @@ async fn the_menu_builds_what_it_promises() {
     let house = House::new();
     let around = house.around(Clock::real());
     let folder = tempfile::tempdir().unwrap();
+    let own = authority("own");
+    let [certificate, key] = leaf(&own, "own", rcgen::ExtendedKeyUsagePurpose::ClientAuth);
+    for (name, text) in [("ca.pem", own.pem()), ("own.pem", certificate), ("own.key", key)] {
+        std::fs::write(around.config.join(name), text).unwrap();
+    }
     let settings = |word: &str| match word {
         "http" => json!({"listen": "127.0.0.1:0"}),
         "folder" => json!({"trays": [{"partner": "p", "in": folder.path(), "out": folder.path().join("o")}]}),
         "amqp" => json!({"host": "localhost", "user": "u", "password": "p",
             "queues": [{"binding": "q", "partner": "p"}]}),
+        "xta-client" => json!({
+            "ports": {"management": "https://a.example/m", "send": "https://a.example/s", "mailbox": "https://a.example/b"},
+            "tls": {"ca": "ca.pem", "client-certificate": {"certificate": "own.pem", "key": "own.key"}},
+            "identities": [{"value": "a:1"}], "readers": [{"value": "a:1"}],
+            "senders": [{"partner": "p", "identities": [{"value": "b:1"}]}]}),
         "xta" => json!({"listen": "127.0.0.1:0", "identities": [{"value": "a:1"}],
             "tls": {"certificate": "c", "key": "k", "client-ca": "a", "client-certificates": "required"}}),
         _ => json!({}),
@@ -194,6 +208,7 @@ async fn the_menu_builds_what_it_promises() {
                 json!({"url": "https://a.example/", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"})
             }
             "amqp" => json!({"routing-key": "antworten.p"}),
+            "xta-client" => json!({"reader": {"value": "b:1"}}),
             _ => json!({}),
         };
         let channel = Channel { partner: "p".to_owned(), settings: channel };

@@ -38,7 +38,8 @@ pub const MANAGEMENT: &str = "/services/XTAService/ManagementPort";
 /// Everybody with a certificate of our authority; `fremd` has no account.
 const ALL: [&str; 8] = ["bremen", "zweit", "author", "reader", "streng", "gesperrt", "nebenan", "fremd"];
 
-fn leaf(authority: &Authority, name: &str, usage: ExtendedKeyUsagePurpose) -> [String; 2] {
+/// A certificate of an authority and its key.
+pub fn leaf(authority: &Authority, name: &str, usage: ExtendedKeyUsagePurpose) -> [String; 2] {
     let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     params.distinguished_name.push(rcgen::DnType::CommonName, name);
     params.insert_extended_key_usage(usage);
@@ -190,37 +191,40 @@ impl Amt {
 
     /// What came of the steps of a client that speaks by the official description; `None` where there is none, or no description.
     pub fn zeep(&self, who: &str, steps: Value) -> Option<Vec<Value>> {
-        let (python, wsdl) = judge()?;
         let tls = self.stage.stage().join("tls");
         let mut order = json!({
-            "wsdl": wsdl, "ca": tls.join("servers.pem"),
+            "ca": tls.join("servers.pem"),
             "server": format!("https://localhost:{}", self.xta.port()), "steps": steps,
         });
         if who != "niemand" {
             order["certificate"] = json!(tls.join(format!("{who}.pem")));
             order["key"] = json!(tls.join(format!("{who}.key")));
         }
-        let mut child = Command::new(python)
-            .args(["-c", include_str!("xta_zeep.py")])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(order.to_string().as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        let told: Result<Vec<Value>, _> = serde_json::from_slice(&output.stdout);
-        Some(
-            told.unwrap_or_else(|_| {
-                panic!("{}\n{}", String::from_utf8_lossy(&output.stderr), self.stage.log())
-            }),
-        )
+        let told = zeep(order)?;
+        Some(told.unwrap_or_else(|said| panic!("{said}\n{}", self.stage.log())))
     }
 
     /// What came of one step of each of them.
     pub fn zeep_one(&self, who: &str, step: Value) -> Option<Value> {
         self.zeep(who, json!([step])).map(|mut told| told.remove(0))
     }
+}
+
+/// What came of the steps of zeep, or what it said instead; `None` where it is not here.
+pub fn zeep(mut order: Value) -> Option<Result<Vec<Value>, String>> {
+    let (python, wsdl) = judge()?;
+    order["wsdl"] = json!(wsdl);
+    let mut child = Command::new(python)
+        .args(["-c", include_str!("xta_zeep.py")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(order.to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = serde_json::from_slice(&output.stdout);
+    Some(told.map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned()))
 }
 
 /// A Python that has zeep, and the official description beside the repository; where one is missing it is said.

@@ -4,10 +4,11 @@
 use jiff::Timestamp;
 
 use super::no::No;
-use super::settings::{AccountSettings, xoev};
+use super::settings::AccountSettings;
 use crate::envelope::{How, PartnerRef};
 use crate::transport::port::{Admission, Credential};
 use crate::transport::xta::model::Identity;
+use crate::transport::xta_words::xoev;
 use crate::trust::digest;
 
 /// An account.

@@ -8,23 +8,12 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
-use uuid::Uuid;
 
 use crate::mime::fault::MimeError;
-use crate::mime::media::Boundary;
 use crate::mime::writer::Writer;
 use crate::transport::xta::out::Written;
 use crate::transport::xta::package;
-
-/// An id of a message on the wire.
-pub fn wire_id() -> String {
-    format!("urn:uuid:{}", Uuid::new_v4())
-}
-
-/// What separates the parts: by chance, so that no content can hold it.
-pub fn boundary() -> Result<Boundary, MimeError> {
-    Boundary::new(&format!("drehscheibe-{}", Uuid::new_v4()))
-}
+use crate::transport::xta_words::boundary;
 
 /// An envelope without parts. Every fault is a 500, as all stacks have it, but for what is no message at all.
 pub fn whole(written: &Written, multipart: bool, status: u16, after: Option<Duration>) -> Response {

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::no::No;
 use crate::envelope::Part;
-use crate::mime::media::{Boundary, handed_on};
+use crate::mime::media::Boundary;
 use crate::transport::http::body::{Octets, Written, not_stored, written};
 use crate::transport::http::room::{Means, Room};
 use crate::transport::port::PartWriter;
@@ -20,6 +20,7 @@ use crate::transport::xta::package::{Limits, Package, PackageFault, Step};
 use crate::transport::xta::parts::{self, Sizes};
 use crate::transport::xta::receive::{self, Incoming, Rules};
 use crate::transport::xta::soap::Addressing;
+use crate::transport::xta_words::labels;
 
 /// Octets of an envelope that comes alone: a document of the largest size in it as Base64, and some more.
 pub const ALONE: usize = 16 << 20;
@@ -203,16 +204,6 @@ fn fit(container: &Container, parts: &[parts::Part], keep: Keep, most: u64, said
 
 async fn begin(means: Means<'_>) -> Result<Box<dyn PartWriter>, No> {
     means.spool.begin(means.partner).await.map_err(|error| not_stored(error).into())
-}
-
-/// What an attachment is called, and its media type; by its name steps find it.
-fn labels(content: &Content, at: usize) -> (String, String) {
-    let named = [&content.file_name, &content.id].into_iter().flatten().find(|name| !name.is_empty());
-    let name = match named {
-        Some(name) => name.chars().map(|c| if c.is_control() { ' ' } else { c }).take(255).collect(),
-        None => format!("anlage-{}", at + 1),
-    };
-    (name, handed_on(content.content_type.as_deref().unwrap_or_default()).to_owned())
 }
 
 /// Whose a part is.

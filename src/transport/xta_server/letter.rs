@@ -13,28 +13,25 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::account::Account;
-use super::answer::{boundary, of_type, wire_id};
+use super::answer::of_type;
 use super::ids;
 use super::no::No;
 use super::server::Server;
 use crate::clock::Tick;
-use crate::envelope::{Envelope, Part, PartnerRef, is_json};
+use crate::envelope::{Envelope, Part, PartnerRef};
 use crate::mime::fault::MimeError;
-use crate::mime::media::handed_on;
 use crate::mime::writer::Writer;
 use crate::transport::http::shares::Place;
 use crate::transport::permits::Permit;
 use crate::transport::port::mailbox::{End, Handed};
 use crate::transport::port::{PartReader, SpoolError};
-use crate::transport::xta::model::{
-    BoxStatus, Container, Content, Identity, Order, Party, Response, Source, Times,
-};
+use crate::transport::xta::model::{BoxStatus, Identity, Order, Party, Response, Times};
 use crate::transport::xta::names::{Module, Operation};
 use crate::transport::xta::out::{Carriage, Stretch};
 use crate::transport::xta::package;
 use crate::transport::xta::soap::Addressing;
 use crate::transport::xta::{values, write};
-use crate::xml::chars;
+use crate::transport::xta_words::{Beside, boundary, contents, wire_id};
 
 /// A document goes out in pieces of so many octets; a multiple of three, so that Base64 of it needs no rest.
 const PIECE: usize = 48 << 10;
@@ -89,40 +86,12 @@ impl Server {
         meta.in_reply_to = answered.into_iter().collect();
         let size = parts.iter().map(|part| part.size).sum::<u64>().saturating_add(body.len() as u64);
         meta.size = Some(size);
-        let content_type = head.content_type.as_deref().map_or("application/xml", handed_on);
-        let (mut sources, mut contents) = (Vec::new(), Vec::new());
-        let mut add = |content: Content, octets: Octets| {
-            if let Source::Part(id) = &content.source {
-                contents.push((id.clone(), octets));
-            }
-            sources.push(content);
+        let (container, beside) = contents((body.len(), head.content_type.as_deref()), &parts);
+        let octets = |of: Beside<'_>| match of {
+            Beside::Document => Octets::Here(body.clone()),
+            Beside::Part(part) => Octets::Spooled(part.clone()),
         };
-        let document = Content {
-            encoding: Some("UTF-8".to_owned()),
-            file_name: Some(
-                if is_json(content_type) { "nachricht.json" } else { "nachricht.xml" }.to_owned(),
-            ),
-            id: Some("nachricht".to_owned()),
-            size: Some(body.len() as u64),
-            ..Content::new(Source::Part("nachricht@drehscheibe".to_owned()), content_type)
-        };
-        add(document, Octets::Here(body));
-        for (at, part) in parts.into_iter().enumerate() {
-            let id = format!("anlage-{}", at + 1);
-            let content = Content {
-                file_name: Some(lawful(&part.name)).filter(|name| !name.is_empty()),
-                id: Some(id.clone()),
-                size: Some(part.size),
-                ..Content::new(
-                    Source::Part(format!("{id}@drehscheibe")),
-                    &lawful(handed_on(&part.content_type)),
-                )
-            };
-            add(content, Octets::Spooled(part));
-        }
-        let mut sources = sources.into_iter();
-        let container =
-            Container::Open { message: sources.next(), attachments: sources.collect(), more: Vec::new() };
+        let contents = beside.into_iter().map(|(id, of)| (id, octets(of))).collect();
         let order = Order { meta: Box::new(meta), container };
         Letter {
             server: self.clone(),
@@ -133,18 +102,6 @@ impl Server {
             response: Response::Message { status: Some(status), order: Some(order) },
             contents,
             until_taken: (place, permit),
-        }
-    }
-}
-
-/// A text with what XML can hold.
-fn lawful(text: &str) -> String {
-    let spaced = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let text: String = spaced.take(255).collect();
-    match chars::first_illegal(&text) {
-        None => text,
-        Some(_) => {
-            text.chars().filter(|c| chars::first_illegal(c.encode_utf8(&mut [0; 4])).is_none()).collect()
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::transport::http::wishes::traceparent;
 use crate::transport::port::account::Under;
 use crate::transport::xta::model::{Container, Order, Request, Response};
 use crate::transport::xta::values;
+use crate::transport::xta_words::moment;
 
 /// What came with the request.
 pub struct Came<'a> {
@@ -79,7 +80,7 @@ impl Server {
 
     /// Whether a moment as written lies ahead; what cannot be read does.
     fn lies_ahead(&self, written: &str) -> bool {
-        super::shelf::moment(written).is_none_or(|at| at > self.door.around.clock.now())
+        moment(written).is_none_or(|at| at > self.door.around.clock.now())
     }
 
     /// Hands an order to the house. A delivery that is begun is finished, also when its author goes away.

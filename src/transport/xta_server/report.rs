@@ -14,6 +14,7 @@ use crate::transport::port::mailbox::{Lain, Stand};
 use crate::transport::xta::model::{
     Code, Event, Identity, List, MetaData, Party, Report, Response, Severity, Times,
 };
+use crate::transport::xta_words::Described;
 
 fn repeat_key(known: &str) -> String {
     format!("wiederholt {}", sha256_hex(known.as_bytes()))
@@ -112,14 +113,11 @@ impl Server {
         (message, test): (&str, bool),
         times: Times,
     ) -> MetaData {
-        let described = self.settings.document(message);
-        let mut meta = MetaData::new(id.trim(), author, reader, described.kind);
+        let described = Described::of(&self.settings.documents, message);
+        let mut meta = MetaData::new(id.trim(), author, reader, described.kind.clone());
         meta.test = test;
         meta.times = times;
-        meta.service = Some(described.service);
-        meta.scenario = Some(described.scenario);
-        meta.quality =
-            described.quality.map(|value| crate::transport::xta::model::Quality { value, defined: true });
+        described.say(&mut meta);
         meta
     }
 

@@ -12,7 +12,7 @@ use axum::{Extension, Router};
 use uuid::Uuid;
 
 use super::account::{self, Account};
-use super::answer::{whole, wire_id};
+use super::answer::whole;
 use super::ids;
 use super::intake::{self, Said, Taken, Terms};
 use super::no::No;
@@ -36,6 +36,7 @@ use crate::transport::xta::names::{Module, Operation};
 use crate::transport::xta::out::Carriage;
 use crate::transport::xta::receive::{Incoming, Refused};
 use crate::transport::xta::write;
+use crate::transport::xta_words::wire_id;
 
 const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
 /// So many octets of a stranger's request are hashed.
@@ -300,7 +301,7 @@ impl Server {
                 false => Availability::Unknown,
             };
             let mut lookup = lookup.clone();
-            lookup.reader.identity.scheme.get_or_insert_with(super::settings::xoev);
+            lookup.reader.identity.scheme.get_or_insert_with(crate::transport::xta_words::xoev);
             Some(Found { lookup, availability, parameters: Vec::new() })
         };
         Ok(Response::Lookup(lookups.iter().map(one).collect()))

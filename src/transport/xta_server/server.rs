@@ -27,7 +27,7 @@ impl Server {
     pub fn house(&self) -> Party {
         Party::of(self.settings.identities.first().map_or_else(
             || Identity { value: String::new(), scheme: None, name: None, category: None },
-            super::settings::Named::identity,
+            crate::transport::xta_words::Named::identity,
         ))
     }
 

@@ -10,9 +10,9 @@ use crate::transport::http;
 use crate::transport::mailbox::{check_lease, five_minutes};
 use crate::transport::settings::{SOCKET_ADDRESS, Span};
 use crate::transport::tls::{self, ClientCertificates, TlsSettings};
-use crate::transport::xta::model::{Code, Identity, List, MessageType, Scenario};
 use crate::transport::xta::names::Port;
 use crate::transport::xta::values;
+use crate::transport::xta_words::{Document, Named, check_documents, xoev};
 
 /// Settings of an XTA server.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -80,55 +80,6 @@ pub struct Settings {
     pub read_timeout: Span,
 }
 
-/// An identity as written.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Named {
-    /// The identifier, such as `jga:040110000000`.
-    #[schemars(length(min = 1, max = 200))]
-    pub value: String,
-    /// What kind of identifier it is.
-    #[serde(default = "xoev")]
-    pub r#type: String,
-    /// A name for persons.
-    pub name: Option<String>,
-    /// What kind of organisation it is.
-    pub category: Option<String>,
-}
-
-/// What is said of documents that are handed out.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Document {
-    /// Of which: a message such as `xfamilie.0011`, or all of a standard such as `xfamilie`.
-    pub message: String,
-    /// The service's URI.
-    #[serde(default)]
-    pub service: String,
-    /// The business scenario: a code of `scenario-list`; without that a text that was agreed on.
-    pub scenario: String,
-    /// The list that the business scenario stands in.
-    pub scenario_list: Option<CodeList>,
-    /// The list that message types stand in; the message's name is the code.
-    pub list: Option<CodeList>,
-    /// The code of the message type, where it is not the message's name.
-    pub code: Option<String>,
-    /// The schema of the content, a URI.
-    pub schema: String,
-    /// The quality of service, such as the URI of a service profile.
-    pub quality: Option<String>,
-}
-
-/// A list of codes.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct CodeList {
-    /// Its URI.
-    pub uri: String,
-    /// Its version.
-    pub version: String,
-}
-
 /// The addresses of the ports.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -193,11 +144,6 @@ fn server() -> String {
     "drehscheibe".to_owned()
 }
 
-/// The kind of identifiers `praefix:kennung`.
-pub fn xoev() -> String {
-    "xoev".to_owned()
-}
-
 fn max_content() -> u64 {
     40
 }
@@ -223,66 +169,6 @@ impl Settings {
             read_timeout: self.read_timeout,
             ops: false,
             ops_from: Vec::new(),
-        }
-    }
-
-    /// What is said of a document of this type.
-    pub fn document(&self, message: &str) -> Described {
-        let standard = message.split('.').next().unwrap_or(message);
-        let written = self.documents.iter().find(|one| one.message == message || one.message == standard);
-        let usual = || List { uri: "urn:de:payloadSchema:elementName".to_owned(), version: "1.0".to_owned() };
-        let Some(written) = written else {
-            return Described {
-                service: String::new(),
-                scenario: Scenario::Undefined(standard.to_owned()),
-                kind: MessageType {
-                    code: Code { value: message.to_owned(), name: None, list: Some(usual()) },
-                    schema: format!("urn:drehscheibe:nachricht:{message}"),
-                },
-                quality: None,
-            };
-        };
-        let list = written.list.clone().map(|CodeList { uri, version }| List { uri, version });
-        let scenario = match written.scenario_list.clone() {
-            None => Scenario::Undefined(written.scenario.clone()),
-            Some(CodeList { uri, version }) => {
-                let list = Some(List { uri, version });
-                Scenario::Defined(Code { value: written.scenario.clone(), name: None, list })
-            }
-        };
-        let value = written.code.clone().unwrap_or_else(|| message.to_owned());
-        Described {
-            service: written.service.clone(),
-            scenario,
-            kind: MessageType {
-                code: Code { value, name: None, list: Some(list.unwrap_or_else(usual)) },
-                schema: written.schema.clone(),
-            },
-            quality: written.quality.clone(),
-        }
-    }
-}
-
-/// What is said of a document.
-pub struct Described {
-    /// The service.
-    pub service: String,
-    /// The business.
-    pub scenario: Scenario,
-    /// The message type.
-    pub kind: MessageType,
-    /// The quality of service.
-    pub quality: Option<String>,
-}
-
-impl Named {
-    /// As the model has it.
-    pub fn identity(&self) -> Identity {
-        Identity {
-            value: self.value.clone(),
-            scheme: Some(self.r#type.clone()),
-            name: self.name.clone(),
-            category: self.category.clone(),
         }
     }
 }
@@ -318,27 +204,10 @@ pub fn further(settings: &Settings, faults: &mut Vec<(String, String)>) {
             fault(format!("/services/{at}"), "must be a URI");
         }
     }
-    for (at, document) in settings.documents.iter().enumerate() {
-        if document.schema.is_empty() || !values::is_uri(&document.schema) {
-            fault(format!("/documents/{at}/schema"), "must be a URI");
-        }
-        if !values::is_uri(&document.service) {
-            fault(format!("/documents/{at}/service"), "must be a URI, or empty");
-        }
-        for (key, list) in [("list", &document.list), ("scenario-list", &document.scenario_list)] {
-            if list.as_ref().is_some_and(|list| !values::is_uri(&list.uri)) {
-                fault(format!("/documents/{at}/{key}/uri"), "must be a URI");
-            }
-        }
-        if document.quality.as_deref() == Some("") {
-            fault(format!("/documents/{at}/quality"), "must not be empty; leave it out");
-        }
-    }
+    check_documents(&settings.documents, "/documents", faults);
     if settings.max_content > settings.upload_disk / 4 {
-        fault(
-            "/upload-disk".to_owned(),
-            "must be at least four times `max-content`: one partner has a quarter",
-        );
+        let text = "must be at least four times `max-content`: one partner has a quarter";
+        faults.push(("/upload-disk".to_owned(), text.to_owned()));
     }
     check_lease(settings.lease, faults);
     http::check_listener(&settings.listener(), faults);

@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use jiff::civil::DateTime;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -24,6 +23,7 @@ use crate::transport::xta::model::{
 };
 use crate::transport::xta::names::Module;
 use crate::transport::xta::values;
+use crate::transport::xta_words::{Described, moment};
 
 const REASON: &str = "http://www.osci.eu/ws/2008/05/transport/MsgBox/reasons/";
 /// The largest page of a list, and that of the store.
@@ -40,17 +40,6 @@ struct Fetched {
     first: Timestamp,
     /// By which it is closed.
     receipt: String,
-}
-
-/// A moment as written; one without a zone is by the clock on the wall here.
-pub fn moment(written: &str) -> Option<Timestamp> {
-    let written = written.trim();
-    if let Ok(moment) = written.parse::<Timestamp>() {
-        return Some(moment);
-    }
-    let civil: DateTime = written.parse().ok()?;
-    let zone = TimeZone::get("Europe/Berlin").ok()?;
-    civil.to_zoned(zone).ok().map(|zoned| zoned.timestamp())
 }
 
 /// What a list has found.
@@ -194,7 +183,7 @@ impl Server {
 
     fn brief(&self, item: &Item, first: Option<Timestamp>) -> Brief {
         // An address is wanted; of a text that was agreed on there is none.
-        let scenario = match self.settings.document(&item.message).scenario {
+        let scenario = match Described::of(&self.settings.documents, &item.message).scenario {
             Scenario::Defined(code) => code.value,
             Scenario::Undefined(text) => text,
         };
@@ -371,18 +360,4 @@ fn fits(list: &List, item: &Item) -> bool {
         && list.from.is_none_or(|from| from <= item.queued)
         && list.to.is_none_or(|to| item.queued <= to)
         && (list.ids.is_empty() || list.ids.contains(&item.id))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moments_without_a_zone_are_those_of_the_clock_on_the_wall() {
-        let at = |text: &str| moment(text).map(|at| at.to_string());
-        assert_eq!(at("2026-11-21T12:00:00Z").as_deref(), Some("2026-11-21T12:00:00Z"));
-        assert_eq!(at("2026-11-21T12:00:00.5+01:00").as_deref(), Some("2026-11-21T11:00:00.5Z"));
-        assert_eq!(at(" 2026-07-01T12:00:00 ").as_deref(), Some("2026-07-01T10:00:00Z"));
-        assert_eq!(at("gestern"), None);
-    }
 }

@@ -1,0 +1,42 @@
+//! The XTA client of the house (module 2.1.1): it comes for what lies in its mailboxes at a server of others, and sends orders there and looks
+//! after them until their report is final. Never opens a document, never closes what was not committed, and never sends an order again of
+//! which it does not know what became of it.
+
+pub mod ask;
+pub mod content;
+pub mod doctor;
+pub mod fetch;
+pub mod keeper;
+pub mod link;
+pub mod list;
+pub mod order;
+pub mod out;
+pub mod settings;
+pub mod source;
+pub mod trouble;
+
+use std::sync::Arc;
+
+use super::port::{self, Answers, Entry};
+use super::settings::{check, schema_of};
+use settings::{ChannelSettings, Settings, further, further_of_channel};
+use source::ClientSource;
+
+/// The menu entry.
+pub const ENTRY: Entry = Entry {
+    word: "xta-client",
+    answers: Some(Answers::ByMessage),
+    sends: true,
+    collected: false,
+    alone: true,
+    check: |written| check::<Settings>(written, further),
+    check_channel: |written| check::<ChannelSettings>(written, further_of_channel),
+    folders: port::no_folders,
+    schema: schema_of::<Settings>,
+    source: |name, written, around| {
+        Ok(ClientSource::new(name, written, around)?.map(|source| Arc::new(source) as Arc<dyn port::Source>))
+    },
+    destination: |name, written, channel, around| {
+        Ok(Some(Arc::new(out::ClientDestination::new(name, written, channel, around)?)))
+    },
+};

@@ -1,0 +1,527 @@
+//! Looks after one mailbox: lists, fetches, hands to the house, and closes what was committed, the oldest first, one after the other. What
+//! cannot be fetched is said and passed over, what nobody takes stays where it lies; a mailbox in trouble is tried again and stops no other.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::ask;
+use super::fetch::{self, To, Whole};
+use super::link::Link;
+use super::list::{self, Entry, Listed, laid};
+use super::settings::Unknown;
+use super::trouble::Trouble;
+use crate::clock::Tick;
+use crate::envelope::{Envelope, Evidence, Head, How, Inbound, Lying, PartnerRef, Stage, Verdict};
+use crate::mime::media::handed_on;
+use crate::telemetry::alarm::{Alarm, raise};
+use crate::telemetry::parts::{Failing, Turn};
+use crate::transport::ids::{fresh_id, sha256_hex};
+use crate::transport::port::account::Under;
+use crate::transport::port::{Place, Stop, Surroundings};
+use crate::transport::xta::model::{MetaData, Party};
+use crate::transport::xta_words::Named;
+
+/// The pause after the first failure, and the longest one where the connection looks more often.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// At each so-manieth look, the first among them, also what was fetched before is asked for by name.
+const AGAIN: u64 = 10;
+/// So many pages at one look.
+const PAGES: usize = 1000;
+/// The largest page that is asked for where a server does not go on with lists.
+const LARGEST: u64 = 2000;
+/// So many messages in a row that cannot be fetched are trouble of the server.
+const IN_A_ROW: u32 = 3;
+/// The longest time until what could not be fetched is tried again.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// Why a look ended early.
+enum Halt {
+    /// The server, or what is between.
+    Trouble(Trouble),
+    /// The house takes nothing now.
+    Busy(Duration),
+    /// It was asked to.
+    Stopped,
+}
+
+impl From<Trouble> for Halt {
+    fn from(trouble: Trouble) -> Halt {
+        Halt::Trouble(trouble)
+    }
+}
+
+/// What became of a message.
+enum One {
+    /// It is committed and closed, or gone.
+    Done,
+    /// It stays where it lies, for this reason.
+    Left(&'static str),
+    /// It is still to be taken.
+    Waits(String, Option<Timestamp>),
+}
+
+/// A message that could not be taken.
+struct Failed {
+    times: u32,
+    since: Tick,
+}
+
+/// Looks after one mailbox.
+pub struct Keeper {
+    connection: String,
+    reader: Party,
+    name: String,
+    link: Arc<Link>,
+    around: Surroundings,
+    binding: String,
+    part: String,
+    looks: u64,
+    /// What was committed and could not be closed, with the id of its exchange.
+    open: Vec<(String, Option<String>)>,
+    failed: HashMap<String, Failed>,
+    in_a_row: u32,
+    /// What was left at the last look, as it was logged.
+    said: String,
+    /// Authors of nobody that were told.
+    strangers: HashSet<String>,
+}
+
+/// The places of a mailbox: one for each sender, so that what one of them has left there counts against no other.
+pub fn places(connection: &str, reader: &Named, partners: &[String]) -> Vec<Place> {
+    let place = |partner: &String| Place {
+        connection: connection.to_owned(),
+        name: format!("{} {partner}", reader.value),
+        binding: format!("xta-client {connection}"),
+        partners: vec![partner.clone()],
+    };
+    partners.iter().map(place).collect()
+}
+
+impl Keeper {
+    /// The keeper of a mailbox.
+    pub fn new(connection: &str, reader: &Named, link: Arc<Link>, around: &Surroundings) -> Keeper {
+        Keeper {
+            connection: connection.to_owned(),
+            reader: Party::of(reader.identity()),
+            name: reader.value.clone(),
+            link,
+            around: around.clone(),
+            binding: format!("xta-client {connection}"),
+            part: format!("mailbox {} of {connection}", reader.value),
+            looks: 0,
+            open: Vec::new(),
+            failed: HashMap::new(),
+            in_a_row: 0,
+            said: String::new(),
+            strangers: HashSet::new(),
+        }
+    }
+
+    /// Runs until stopped.
+    pub async fn run(mut self, stop: Stop) {
+        let every = self.link.settings.every.0;
+        let mut pause = PAUSES.0;
+        let mut good = Tick::now();
+        while !stop.is_cancelled() {
+            let nap = match self.look(&stop).await {
+                Ok(()) => {
+                    (good, pause) = (Tick::now(), PAUSES.0);
+                    self.around.parts.runs(&self.part);
+                    every
+                }
+                Err(Halt::Stopped) => break,
+                // Why the house is busy its own alarm says.
+                Err(Halt::Busy(after)) => {
+                    good = Tick::now();
+                    after
+                }
+                Err(Halt::Trouble(trouble)) => {
+                    self.fails(&trouble);
+                    if good.elapsed() >= self.link.settings.alarm_after.0 {
+                        let subject = format!("{}/{}", self.connection, self.name);
+                        raise(Alarm::SourceBroken, &subject, &[("cause", &trouble.to_string())]);
+                    }
+                    let nap = trouble.after().unwrap_or(pause).max(pause);
+                    pause = (pause * 2).min(every.max(PAUSES.1));
+                    nap.min(LONGEST)
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(nap) => {}
+            }
+        }
+        self.around.parts.gone(&self.part);
+    }
+
+    fn fails(&self, trouble: &Trouble) {
+        let ours = matches!(trouble, Trouble::Tls(_) | Trouble::Unwritable(_) | Trouble::Spool(_));
+        let failing = Failing {
+            cause: trouble.to_string(),
+            next: "tried again by itself; look with `drehscheibe doctor`, then ask who runs the server"
+                .to_owned(),
+            turn: if ours { Turn::Ours } else { Turn::FarEnd },
+        };
+        tracing::warn!(
+            connection = self.connection,
+            mailbox = self.name,
+            cause = failing.cause,
+            "a look at a mailbox failed"
+        );
+        self.around.parts.fails(&self.part, failing);
+    }
+
+    /// One look at all that lies there.
+    async fn look(&mut self, stop: &Stop) -> Result<(), Halt> {
+        self.close_what_is_open().await?;
+        let again = self.looks.is_multiple_of(AGAIN);
+        self.looks += 1;
+        self.in_a_row = 0;
+        let mut most = self.link.settings.page;
+        let mut page = match list::first(&self.link, &self.reader, most, again).await {
+            // A server that knows no such selection is asked without.
+            Err(Trouble::Refused(..)) if again => list::first(&self.link, &self.reader, most, false).await?,
+            other => other?,
+        };
+        let (mut seen, mut left) = (HashSet::new(), BTreeMap::<&'static str, u64>::new());
+        let mut waiting = BTreeMap::new();
+        let mut complete = false;
+        self.tell_oldest(&page).await;
+        for _ in 0..PAGES {
+            let (mut all_gone, mut fresh) = (true, false);
+            let Listed { entries, request_id, more } = page;
+            for entry in entries {
+                if stop.is_cancelled() {
+                    return Err(Halt::Stopped);
+                }
+                let id = match &entry {
+                    Entry::Said(meta) => meta.message_id.clone(),
+                    Entry::Ill(id) => id.clone(),
+                };
+                if !seen.insert(key(&id)) {
+                    continue;
+                }
+                fresh = true;
+                let one = match entry {
+                    Entry::Said(meta) => self.one(&meta, stop).await?,
+                    Entry::Ill(id) => {
+                        self.not_fetched(&id, "what is said of it cannot be read");
+                        One::Left("cannot be read")
+                    }
+                };
+                match one {
+                    One::Done => continue,
+                    One::Left(reason) => *left.entry(reason).or_default() += 1,
+                    One::Waits(partner, since) => {
+                        let known: &mut Option<Timestamp> = waiting.entry(partner).or_insert(since);
+                        *known = known.zip(since).map(|(known, since)| known.min(since));
+                    }
+                }
+                all_gone = false;
+            }
+            if !more {
+                complete = true;
+                break;
+            }
+            // Where all of a page is gone its list begins anew; else it goes on, or is asked for longer than what stays.
+            let next = match all_gone && fresh {
+                true => None,
+                false => list::next(&self.link, &self.reader, request_id.as_deref()).await,
+            };
+            page = match next {
+                Some(next) if fresh => next,
+                _ if all_gone && fresh => list::first(&self.link, &self.reader, most, false).await?,
+                _ if most < LARGEST => {
+                    most = (most * 2).min(LARGEST);
+                    list::first(&self.link, &self.reader, most, false).await?
+                }
+                _ => break,
+            };
+        }
+        self.failed.retain(|id, _| seen.contains(id) || !complete);
+        self.tell(&waiting, complete).await;
+        self.say_left(&left, complete);
+        Ok(())
+    }
+
+    /// What is committed is closed before anything else.
+    async fn close_what_is_open(&mut self) -> Result<(), Halt> {
+        for (id, request_id) in std::mem::take(&mut self.open) {
+            self.close(id, request_id).await?;
+        }
+        Ok(())
+    }
+
+    /// Closes a message; it is kept for the next look where that fails.
+    async fn close(&mut self, id: String, request_id: Option<String>) -> Result<(), Halt> {
+        match ask::close(&self.link, &self.reader, &id, request_id.as_deref()).await {
+            Ok(()) => Ok(()),
+            // Somebody else of the account has closed it.
+            Err(trouble) if trouble.is_unknown_id() => Ok(()),
+            Err(trouble) => {
+                self.open.push((id, request_id));
+                Err(trouble.into())
+            }
+        }
+    }
+
+    /// One message of a list.
+    async fn one(&mut self, meta: &MetaData, stop: &Stop) -> Result<One, Halt> {
+        let Some(partner) = self.link.settings.sender(&meta.author.identity).map(str::to_owned) else {
+            if self.strangers.len() < 1024 && self.strangers.insert(key(&meta.message_id)) {
+                raise(Alarm::SenderNotAdmitted, &self.binding, &[]);
+            }
+            return Ok(One::Left("of an author who is no sender of this connection"));
+        };
+        if let Some(reason) = self.leaves(meta, &partner) {
+            return Ok(One::Left(reason));
+        }
+        let id = key(&meta.message_id);
+        let since = laid(meta);
+        if self.failed.get(&id).is_some_and(|failed| failed.since.elapsed() < pause(failed.times, &self.link))
+        {
+            return Ok(One::Waits(partner, since));
+        }
+        let of = PartnerRef { id: partner.clone(), how: How::Broker };
+        if self.is_taken(&of, &meta.message_id, since).await? {
+            self.close(meta.message_id.clone(), None).await?;
+            return Ok(One::Done);
+        }
+        let to = To { reader: &self.reader, partner: &of, spool: &*self.around.spool };
+        let fetched = tokio::select! {
+            fetched = fetch::fetch(&self.link, &meta.message_id, to) => fetched,
+            () = stop.cancelled() => return Err(Halt::Stopped),
+        };
+        let whole = match fetched {
+            Ok(whole) => whole,
+            // Another reader of the account took it, or it went.
+            Err(trouble) if trouble.is_unknown_id() => return Ok(One::Done),
+            Err(trouble @ (Trouble::Unreachable(_) | Trouble::Tls(_) | Trouble::Spool(_))) => {
+                return Err(trouble.into());
+            }
+            Err(trouble) if trouble.is_denied() => return Err(trouble.into()),
+            Err(trouble) => {
+                self.not_fetched(&meta.message_id, &trouble.to_string());
+                self.in_a_row += 1;
+                if self.in_a_row >= IN_A_ROW && trouble.is_far_end() {
+                    return Err(trouble.into());
+                }
+                return Ok(One::Waits(partner, since));
+            }
+        };
+        self.in_a_row = 0;
+        if self.link.settings.sender(&whole.meta.author.identity) != Some(&partner) {
+            self.not_fetched(&meta.message_id, "its author is another one than the list says");
+            return Ok(One::Waits(partner, since));
+        }
+        let request_id = whole.request_id.clone();
+        let Some(verdict) = self.deliver(whole, &of, stop).await? else {
+            return Ok(One::Waits(partner, since));
+        };
+        if verdict.state == Inbound::Denied {
+            // Nothing of it is kept here, so it must not go there.
+            self.not_fetched(&meta.message_id, "its sender is not admitted now");
+            return Ok(One::Waits(partner, since));
+        }
+        self.failed.remove(&id);
+        self.close(meta.message_id.clone(), request_id).await?;
+        Ok(One::Done)
+    }
+
+    /// Whether a message is committed already and was only not closed: then it is neither fetched nor answered once more. What was laid there
+    /// after the one that was taken is another one, whatever its id says; so is what says nothing of when it was.
+    async fn is_taken(&self, partner: &PartnerRef, id: &str, since: Option<Timestamp>) -> Result<bool, Halt> {
+        let Some(since) = since else { return Ok(false) };
+        let known = transport_id(&partner.id, id);
+        match self.around.standings.taken(partner, Under::Transport(&known)).await {
+            Ok(taken) => {
+                Ok(taken.is_some_and(|taken| taken.state != Inbound::Denied && since <= taken.received))
+            }
+            Err(busy) => Err(Halt::Busy(busy.retry_after)),
+        }
+    }
+
+    /// Why a message of a known sender is not fetched: decided by the running routes before anything is done.
+    fn leaves(&self, meta: &MetaData, partner: &str) -> Option<&'static str> {
+        if meta.test && self.around.stage == Stage::Produktion {
+            return Some("marked as a test, in this stage");
+        }
+        let bound = self.around.doors.bound(&self.binding);
+        let is_routed = match &bound {
+            // Whom the routes do not name is not let in, and nothing of it would be kept.
+            Some(bound) if !bound.partners.iter().any(|known| known == partner) => {
+                return Some("of a sender whom no route names here");
+            }
+            bound => bound.is_some(),
+        };
+        let takes = is_routed && self.link.settings.selects(meta);
+        match self.link.settings.unknown {
+            Unknown::Leave if !takes => Some("not taken by a route, or not selected"),
+            Unknown::Leave | Unknown::Park => None,
+        }
+    }
+
+    /// Hands a message to the house until it is committed; `None`: of its sender alone nothing is taken now.
+    async fn deliver(
+        &self,
+        whole: Whole,
+        partner: &PartnerRef,
+        stop: &Stop,
+    ) -> Result<Option<Verdict>, Halt> {
+        let apart = whole.apart;
+        let envelope = self.envelope(whole, partner);
+        loop {
+            let outcome = match apart {
+                Some(cause) => self.around.intake.set_apart(envelope.clone(), cause).await,
+                None => self.around.intake.deliver(envelope.clone()).await,
+            };
+            match outcome {
+                Ok(verdict) => return Ok(Some(verdict)),
+                Err(busy) if busy.of_partner => return Ok(None),
+                // Held for a while, so that it need not be fetched again; then the server has it in hand no longer.
+                Err(busy) => tokio::select! {
+                    () = stop.cancelled() => return Err(Halt::Stopped),
+                    () = tokio::time::sleep(busy.retry_after) => {
+                        if busy.retry_after > PAUSES.1 {
+                            return Err(Halt::Busy(Duration::ZERO));
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    fn envelope(&self, whole: Whole, partner: &PartnerRef) -> Envelope {
+        let now = self.around.clock.now();
+        let Whole { meta, document, content_type, parts, sha256, size, .. } = whole;
+        let id = meta.message_id.trim().to_owned();
+        let protocol_ids = vec![
+            ("xta.message-id".to_owned(), id.clone()),
+            ("xta.author".to_owned(), meta.author.identity.value.clone()),
+            ("xta.reader".to_owned(), self.name.clone()),
+        ];
+        Envelope {
+            head: Head {
+                id: fresh_id(now),
+                connection: self.connection.clone(),
+                binding: self.binding.clone(),
+                transport_id: transport_id(&partner.id, &id),
+                correlation: Some(id),
+                content_type: content_type.map(|claimed| handed_on(&claimed).to_owned()),
+                partner: Some(partner.clone()),
+                received: now,
+                return_address: None,
+                traceparent: None,
+                acting_person: None,
+                label: None,
+                in_band: false,
+            },
+            body: document,
+            parts,
+            evidence: Evidence {
+                octets_sha256: sha256,
+                size,
+                verification: "mtls; the server vouches for its author".to_owned(),
+                protocol_ids,
+                peer: None,
+            },
+        }
+    }
+
+    /// A message cannot be taken: a person has to know, and the others go on.
+    fn not_fetched(&mut self, id: &str, cause: &str) {
+        let failed = self.failed.entry(key(id)).or_insert(Failed { times: 0, since: Tick::now() });
+        *failed = Failed { times: failed.times + 1, since: Tick::now() };
+        let subject = format!("{}/{}", self.connection, self.name);
+        // Its id is foreign text: its hash tells two of them apart.
+        let hash = sha256_hex(key(id).as_bytes());
+        raise(Alarm::MessageNotFetched, &subject, &[("id-sha256", &hash[..16]), ("cause", cause)]);
+    }
+
+    /// Tells since when the oldest of each sender lies there, before anything is fetched: the house may be busy for long.
+    async fn tell_oldest(&self, page: &Listed) {
+        let mut oldest = BTreeMap::new();
+        for entry in &page.entries {
+            let Entry::Said(meta) = entry else { continue };
+            let Some(partner) = self.link.settings.sender(&meta.author.identity) else { continue };
+            if self.leaves(meta, partner).is_none() {
+                oldest.entry(partner.to_owned()).or_insert_with(|| laid(meta));
+            }
+        }
+        self.tell(&oldest, false).await;
+    }
+
+    /// Tells the house what lies there; that nothing of a sender does only after all was seen.
+    async fn tell(&self, waiting: &BTreeMap<String, Option<Timestamp>>, complete: bool) {
+        let partners = self.partners();
+        let named = Named { value: self.name.clone(), r#type: String::new(), name: None, category: None };
+        for place in places(&self.connection, &named, &partners) {
+            let lying = match place.partners.first().and_then(|partner| waiting.get(partner)) {
+                Some(Some(since)) => Lying::Since(*since),
+                Some(None) => Lying::Something,
+                None if complete => Lying::Nothing,
+                None => continue,
+            };
+            if let Err(busy) = self.around.notes.looked(&place, lying).await {
+                tracing::debug!(
+                    connection = self.connection,
+                    cause = busy.cause,
+                    "what lies in a mailbox is not kept"
+                );
+            }
+        }
+    }
+
+    fn partners(&self) -> Vec<String> {
+        self.link.settings.senders.iter().map(|sender| sender.partner.clone()).collect()
+    }
+
+    /// Says what stays where it lies, when that has changed.
+    fn say_left(&mut self, left: &BTreeMap<&'static str, u64>, complete: bool) {
+        let list: Vec<String> = left.iter().map(|(reason, many)| format!("{reason}: {many}")).collect();
+        let list = list.join(", ");
+        self.around.parts.waits(&self.part, left.values().sum());
+        if list != self.said {
+            match list.is_empty() {
+                true => tracing::info!(
+                    connection = self.connection,
+                    mailbox = self.name,
+                    "nothing is left in a mailbox any more"
+                ),
+                false => tracing::warn!(
+                    connection = self.connection,
+                    mailbox = self.name,
+                    reasons = list,
+                    "messages are left in a mailbox, neither fetched nor closed"
+                ),
+            }
+        }
+        if !complete {
+            tracing::warn!(
+                connection = self.connection,
+                mailbox = self.name,
+                "a mailbox was not seen to its end; what is left in it hides the rest"
+            );
+        }
+        self.said = list;
+    }
+}
+
+/// Under which a delivery is known: by its sender and the id of its order, as a hash, because that is foreign text.
+fn transport_id(partner: &str, id: &str) -> String {
+    format!("{partner}:xta-{}", sha256_hex(key(id).as_bytes()))
+}
+
+/// Under which an id is known: they are compared without case.
+fn key(id: &str) -> String {
+    id.trim().to_ascii_lowercase()
+}
+
+/// How long what could not be fetched so often is left alone.
+fn pause(times: u32, link: &Link) -> Duration {
+    let factor = 1u32 << times.saturating_sub(1).min(10);
+    link.settings.every.0.saturating_mul(factor).min(LONGEST)
+}

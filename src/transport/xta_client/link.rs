@@ -1,0 +1,315 @@
+//! One exchange with a port: mutual TLS, an envelope out, an answer back, each within its bounds. Follows no redirect, asks no proxy of the
+//! environment, repeats nothing by itself, and never lets an answer be larger than it may.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::{Body, Response as Reply};
+
+use super::settings::{Settings, port};
+use super::trouble::Trouble;
+use crate::clock::Tick;
+use crate::mime::writer::Writer;
+use crate::telemetry::parts::{Failing, Parts, Turn};
+use crate::transport::tls::{self, TlsError};
+use crate::transport::xta::binding::{self, Form, Head};
+use crate::transport::xta::model::{Party, Request, Response};
+use crate::transport::xta::names::{Module, Operation, Port};
+use crate::transport::xta::out::{Carriage, Unwritable};
+use crate::transport::xta::package::{self, Limits, Package, Step};
+use crate::transport::xta::receive::{self, Rules};
+use crate::transport::xta::write;
+use crate::transport::xta_words::{boundary, wire_id};
+
+/// Octets of an answer that is held: a list, a report.
+const HELD: usize = 8 << 20;
+/// How often the files of our certificate are looked at for a change.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// The way to one server.
+pub struct Link {
+    connection: String,
+    /// What is written of it.
+    pub settings: Settings,
+    parts: Parts,
+    held: Mutex<Held>,
+}
+
+struct Held {
+    client: reqwest::Client,
+    digest: [u8; 32],
+    looked: Tick,
+}
+
+/// A request that is written.
+pub struct Asked {
+    /// The operation.
+    pub operation: Operation,
+    /// Its media type.
+    pub content_type: String,
+    /// Its action.
+    pub action: String,
+}
+
+impl Link {
+    /// The way of a connection; `settings` with whole paths. An error says what of our own material is not usable.
+    pub fn open(connection: &str, settings: Settings, parts: Parts) -> Result<Link, String> {
+        let files = Files::read(&settings).map_err(|fault| fault.to_string())?;
+        let client = files.client(&settings)?;
+        let held = Mutex::new(Held { client, digest: files.digest, looked: Tick::now() });
+        Ok(Link { connection: connection.to_owned(), settings, parts, held })
+    }
+
+    /// The client that holds now. New material is taken when it is whole; until then the last good one stays.
+    async fn client(&self) -> reqwest::Client {
+        let held = || self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let (client, digest) = {
+            let mut held = held();
+            if held.looked.elapsed() < LOOK {
+                return held.client.clone();
+            }
+            held.looked = Tick::now();
+            (held.client.clone(), held.digest)
+        };
+        let settings = self.settings.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let files = Files::read(&settings).map_err(|fault| fault.to_string())?;
+            match files.digest == digest {
+                true => Ok(None),
+                false => files.client(&settings).map(|client| Some((client, files.digest))),
+            }
+        });
+        let part = format!("tls {}", self.connection);
+        match looked.await {
+            Ok(Ok(None)) => self.parts.runs(&part),
+            Ok(Ok(Some((fresh, digest)))) => {
+                self.parts.runs(&part);
+                tracing::info!(connection = self.connection, "new tls material in use");
+                let mut held = held();
+                (held.client, held.digest) = (fresh.clone(), digest);
+                return fresh;
+            }
+            Ok(Err(cause)) => self.parts.fails(
+                &part,
+                Failing {
+                    cause,
+                    next: "put usable files in place; until then the last good ones are shown".to_owned(),
+                    turn: Turn::Ours,
+                },
+            ),
+            Err(_) => {}
+        }
+        client
+    }
+
+    /// Asks for what has no contents beside it.
+    pub async fn ask(&self, request: &Request, identity: Option<&Party>) -> Result<Response, Trouble> {
+        Ok(self.ask_for(request, identity).await?.0)
+    }
+
+    /// As [`Link::ask`], with the octets of the answer's envelope as they came.
+    pub async fn ask_for(
+        &self,
+        request: &Request,
+        identity: Option<&Party>,
+    ) -> Result<(Response, Bytes), Trouble> {
+        let (asked, body) = self.envelope(request, identity)?;
+        let exchange = async {
+            let length = body.len() as u64;
+            let (mut reply, after) = self.post(&asked, Body::from(body), length).await?;
+            let root = self.held(&mut reply).await?;
+            let answer = self.read(root.clone(), asked.operation, after)?;
+            Ok((answer, root))
+        };
+        let lost = || Err(Trouble::Lost("no answer in time"));
+        tokio::time::timeout(self.settings.timeout.0, exchange).await.unwrap_or_else(|_| lost())
+    }
+
+    /// An envelope without parts, framed as what every stack of a server takes.
+    pub fn envelope(&self, request: &Request, identity: Option<&Party>) -> Result<(Asked, Bytes), Trouble> {
+        let operation = write::operation_of(request);
+        let to = self.address(operation)?;
+        let unwritable = |fault: Unwritable| Trouble::Unwritable(fault.to_string());
+        let written = write::request(Module::Xta211, request, identity, &to, &wire_id(), Carriage::Parts)
+            .map_err(unwritable)?;
+        let root = written.whole().unwrap_or_default().to_owned();
+        let framed = || {
+            let boundary = boundary()?;
+            let mut writer = Writer::new(&boundary);
+            let headers = package::root_headers(written.action.as_deref())?;
+            let mut body = BytesMut::from(
+                &writer.start_part(&headers.each_ref().map(|(name, value)| (*name, value.as_str())))?[..],
+            );
+            body.extend_from_slice(&writer.data(root.into())?);
+            body.extend_from_slice(&writer.end());
+            Ok((package::content_type(&boundary, written.action.as_deref())?, body.freeze()))
+        };
+        let (content_type, body) = framed()
+            .map_err(|fault: crate::mime::fault::MimeError| Trouble::Unwritable(fault.to_string()))?;
+        Ok((Asked { operation, content_type, action: written.action.unwrap_or_default() }, body))
+    }
+
+    /// The address of the port of an operation.
+    pub fn address(&self, operation: Operation) -> Result<String, Trouble> {
+        let ports = &self.settings.ports;
+        match operation.port(Module::Xta211) {
+            Some(Port::Management) => Ok(ports.management.clone()),
+            Some(Port::SendXta) => Ok(ports.send.clone()),
+            Some(Port::MsgBox) => Ok(ports.mailbox.clone()),
+            _ => Err(Trouble::Unwritable("not an operation of this module".to_owned())),
+        }
+    }
+
+    /// Sends a body of so many octets; the answer is there as far as its head, with the time after which its server wants to be asked again.
+    pub async fn post(
+        &self,
+        asked: &Asked,
+        body: Body,
+        length: u64,
+    ) -> Result<(Reply, Option<Duration>), Trouble> {
+        let address = self.address(asked.operation)?;
+        let url = port(&address).ok_or(Trouble::Unreachable("the port has no usable address"))?;
+        let request = self
+            .client()
+            .await
+            .post(url)
+            .header(CONTENT_TYPE, &asked.content_type)
+            .header(CONTENT_LENGTH, length)
+            .header("SOAPAction", format!("\"{}\"", asked.action))
+            .header(ACCEPT, "multipart/related, application/soap+xml")
+            .body(body);
+        let reply = request.send().await.map_err(|error| not_sent(&error))?;
+        let after = retry_after(reply.headers());
+        Ok((reply, after))
+    }
+
+    /// Reads an envelope as the answer to an operation.
+    pub fn read(
+        &self,
+        root: Bytes,
+        operation: Operation,
+        after: Option<Duration>,
+    ) -> Result<Response, Trouble> {
+        let rules = Rules { strict: self.settings.strict, envelope: root.len().max(1) };
+        let answer = receive::response(root, Module::Xta211, operation, &rules);
+        let answer = answer.map_err(|fault| Trouble::Unreadable(fault.reason))?;
+        for deviation in &answer.deviations {
+            tracing::debug!(connection = self.connection, deviation = deviation.text(), "an answer deviates");
+        }
+        answer.outcome.map_err(|fault| Trouble::Refused(Box::new(fault), after))
+    }
+
+    /// The envelope of an answer that is held; parts beside it are passed over.
+    pub async fn held(&self, reply: &mut Reply) -> Result<Bytes, Trouble> {
+        match form(reply, retry_after(reply.headers()))? {
+            Form::Plain => {
+                let mut octets = BytesMut::new();
+                while let Some(piece) = self.piece(reply).await? {
+                    if octets.len() + piece.len() > HELD {
+                        return Err(Trouble::Unreadable("larger than 8 MiB".to_owned()));
+                    }
+                    octets.extend_from_slice(&piece);
+                }
+                Ok(octets.freeze())
+            }
+            Form::Multipart { boundary, start } => {
+                let total = 4 * HELD as u64;
+                let limits = Limits { root: HELD, part: total, total, parts: 64 };
+                let mut package = Package::new(&boundary, start.as_deref(), &limits);
+                let unreadable = |fault: package::PackageFault| Trouble::Unreadable(fault.to_string());
+                let mut root = None;
+                while let Some(piece) = self.piece(reply).await? {
+                    for step in package.feed(&piece).map_err(unreadable)? {
+                        if let Step::Root { octets, .. } = step {
+                            root = Some(octets);
+                        }
+                    }
+                }
+                package.finish().map_err(unreadable)?;
+                root.ok_or_else(|| Trouble::Unreadable("no part with the envelope".to_owned()))
+            }
+        }
+    }
+
+    /// The next piece of an answer, in time.
+    pub async fn piece(&self, reply: &mut Reply) -> Result<Option<Bytes>, Trouble> {
+        match tokio::time::timeout(self.settings.timeout.0, reply.chunk()).await {
+            Ok(Ok(piece)) => Ok(piece),
+            Ok(Err(_)) => Err(Trouble::Lost("the answer broke off")),
+            Err(_) => Err(Trouble::Lost("the answer stood still")),
+        }
+    }
+}
+
+/// The form of an answer; whatever is no envelope is known by its status.
+pub fn form(reply: &Reply, after: Option<Duration>) -> Result<Form, Trouble> {
+    let content_type = reply.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let read = binding::read(&Head { content_type, ..Head::default() });
+    read.map(|binding| binding.form).map_err(|_| Trouble::Status { status: reply.status().as_u16(), after })
+}
+
+/// What a failed exchange means; the library's text is not used, it holds the address.
+fn not_sent(error: &reqwest::Error) -> Trouble {
+    if error.is_connect() {
+        Trouble::Unreachable("no connection, or its tls was not accepted")
+    } else {
+        Trouble::Lost("the exchange broke off")
+    }
+}
+
+/// When the server wants to be asked again, in seconds.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse::<u64>().ok()?;
+    Some(Duration::from_secs(seconds.min(86_400)))
+}
+
+/// The files of our certificate, read once so that what is compared is what is used.
+struct Files {
+    digest: [u8; 32],
+}
+
+impl Files {
+    fn read(settings: &Settings) -> Result<Files, TlsError> {
+        let own = &settings.tls.client_certificate;
+        let mut context = digest::Context::new(&digest::SHA256);
+        let files =
+            [(&settings.tls.ca, "ca"), (&own.certificate, "client-certificate"), (&own.key, "client key")];
+        for (path, role) in files {
+            let octets = zeroize::Zeroizing::new(tls::read(path, role)?);
+            context.update(&(octets.len() as u64).to_be_bytes());
+            context.update(&octets);
+        }
+        let mut digest = [0; 32];
+        digest.copy_from_slice(context.finish().as_ref());
+        Ok(Files { digest })
+    }
+
+    fn client(&self, settings: &Settings) -> Result<reqwest::Client, String> {
+        let own = &settings.tls.client_certificate;
+        let config = tls::client_config(&settings.tls.ca, Some(own));
+        let mut config = config.map_err(|fault| fault.to_string())?;
+        // The standard speaks HTTP/1.1.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            // Whether a request is repeated is never the library's decision.
+            .retry(reqwest::retry::never())
+            .http1_only()
+            .connect_timeout(settings.timeout.0.min(CONNECT))
+            .tls_backend_preconfigured(config)
+            .user_agent("drehscheibe");
+        if let Some(proxy) = &settings.proxy {
+            let proxy =
+                reqwest::Proxy::all(proxy).map_err(|_| "the proxy has no usable address".to_owned())?;
+            builder = builder.proxy(proxy);
+        }
+        builder.build().map_err(|_| "http client cannot be built; check ca and client-certificate".to_owned())
+    }
+}
