@@ -5,10 +5,14 @@
 use std::fs;
 use std::time::Duration;
 
+use drehscheibe::clock::Clock;
+use drehscheibe::transport::port::{After, Channel, Followed, SendError, Withdrawal};
 use drehscheibe::transport::xta::names::Module;
+use drehscheibe::transport::xta_client::ENTRY;
 use serde_json::{Value, json};
 
 use crate::support::until;
+use crate::transport_support::{House, envelope};
 use crate::xta_client_support::{BREMEN, Broker, FREMD, Foreign, HOUSE, MIXED, USUAL};
 use crate::xta_server_support::{code, delivery, zeep};
 use crate::xta_support::refused_by_schema;
@@ -290,6 +294,153 @@ async fn a_server_that_is_away_is_told_and_what_lies_there_is_taken_when_it_is_b
     drop(running);
     let (_, said) = broker.cli(&["doctor"]);
     assert!(said.contains("is active"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_certificates_are_shown_as_soon_as_they_are_whole() {
+    let broker = Broker::new(USUAL, "", json!({}));
+    let tls = broker.stage.stage().join("tls");
+    let own = ["haus.pem", "haus.key"].map(|name| fs::read(tls.join(name)).unwrap());
+    // The account of somebody else at first.
+    for (from, to) in [("fremd.pem", "haus.pem"), ("fremd.key", "haus.key")] {
+        fs::copy(tls.join(from), tls.join(to)).unwrap();
+    }
+    let id = broker.foreign.put(&delivery(1), json!({})).await;
+    let (good, said) = broker.cli(&["doctor"]);
+    assert!(!good && said.contains("PermissionDenied 9012"), "{said}");
+    let mut running = broker.stage.start_with(&[]);
+    broker.until("looks that are refused", 30, |state| state.calls("MsgBoxStatusListRequest") >= 2).await;
+    // Half of it is nothing: the key does not fit.
+    fs::write(tls.join("haus.pem"), &own[0]).unwrap();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    fs::write(tls.join("haus.key"), &own[1]).unwrap();
+    broker.until("it is taken", 60, |state| state.closed(std::slice::from_ref(&id))).await;
+    assert!(broker.stage.log().contains("new tls material in use"), "{}", broker.stage.log());
+    assert!(running.terminate());
+    assert!(!broker.stage.log().contains("PRIVATE KEY"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_waits_for_no_server_that_hangs() {
+    let broker = Broker::new(USUAL, "", json!({}));
+    let mut running = broker.up().await;
+    broker.until("looks", 30, |state| state.calls("MsgBoxStatusListRequest") >= 2).await;
+    broker.foreign.order("MsgBoxStatusListRequest", json!({ "do": "sleep", "seconds": 4, "times": 9 })).await;
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    let began = std::time::Instant::now();
+    assert!(running.terminate());
+    println!("stopped after {:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_go_through_a_proxy_that_sees_nothing_of_them() {
+    let proxy = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = proxy.local_addr().unwrap();
+    let passed = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = passed.clone();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = proxy.accept().await {
+            let counted = counted.clone();
+            tokio::spawn(async move {
+                use tokio::io::{AsyncReadExt, AsyncWriteExt};
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(client.read_u8().await?);
+                }
+                let head = String::from_utf8_lossy(&head).into_owned();
+                let port =
+                    head.split(' ').nth(1).and_then(|target| target.rsplit(':').next()?.parse::<u16>().ok());
+                assert!(head.starts_with("CONNECT localhost:"), "{head}");
+                let mut server = tokio::net::TcpStream::connect(("127.0.0.1", port.unwrap())).await?;
+                counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+                tokio::io::copy_bidirectional(&mut client, &mut server).await
+            });
+        }
+    });
+    let broker = Broker::new(USUAL, &format!("    proxy: \"http://{address}\"\n"), json!({}));
+    let id = broker.foreign.put(&delivery(1), json!({})).await;
+    let mut running = broker.up().await;
+    broker
+        .until("it is taken", 60, |state| state.closed(std::slice::from_ref(&id)) && state.sent() == 1)
+        .await;
+    assert!(passed.load(std::sync::atomic::Ordering::SeqCst) >= 2);
+    assert!(running.terminate());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_taken_back_only_where_its_server_says_so() {
+    let broker = Broker::new(USUAL, "", json!({}));
+    let house = House::new();
+    let mut around = house.around(Clock::real());
+    around.config = broker.stage.stage();
+    let [management, send, mailbox] =
+        USUAL.map(|path| format!("https://localhost:{}{path}", broker.foreign.xta));
+    let written = json!({
+        "ports": { "management": management, "send": send, "mailbox": mailbox },
+        "tls": { "ca": "tls/servers.pem", "client-certificate": { "certificate": "tls/haus.pem", "key": "tls/haus.key" } },
+        "identities": [{ "value": HOUSE }], "timeout": "3s",
+    });
+    let channel = Channel {
+        partner: "p".to_owned(),
+        settings: json!({ "reader": { "value": BREMEN }, "report-within": "1h" }),
+    };
+    let destination = (ENTRY.destination)("broker", &written, &channel, &around).unwrap().unwrap();
+    let receipt = destination.send(&envelope("<antwort/>", "application/xml")).await.unwrap();
+    let follow = receipt.follow.unwrap();
+    assert_eq!(follow.within, Duration::from_secs(3600));
+    let followed = Followed {
+        id: uuid::Uuid::from_u128(1),
+        reference: &receipt.reference,
+        keep: &follow.keep,
+        looks: 0,
+        last: false,
+    };
+    assert!(matches!(destination.look_after(&followed).await, Ok(After::Open { .. })));
+    let denied = destination.withdraw(&followed).await;
+    assert!(matches!(&denied, Err(SendError::Never { cause }) if cause.ends_with("9101")), "{denied:?}");
+    for what in [
+        json!({ "do": "fault", "code": 9030 }),
+        json!({ "do": "drop-before" }),
+        json!({ "do": "status", "status": 503 }),
+    ] {
+        broker.foreign.order("CancelMessage", what).await;
+        assert!(matches!(destination.withdraw(&followed).await, Err(SendError::Later { .. })));
+    }
+    broker.foreign.order("CancelMessage", json!({ "do": "done" })).await;
+    assert!(matches!(destination.withdraw(&followed).await, Ok(Withdrawal::Gone)));
+    // Once it is closed its report is green, and kept as it came.
+    for (status, words) in [(2, "yellow, 1 warnings"), (1, "green")] {
+        broker.foreign.hand("status", json!({ "id": receipt.reference, "status": status })).await;
+        let After::Confirmed(proof) = destination.look_after(&followed).await.unwrap() else {
+            panic!("confirmed")
+        };
+        assert!(proof.evidence.ends_with(words), "{}", proof.evidence);
+        assert!(String::from_utf8_lossy(&proof.octets).contains("TransportReport"));
+    }
+    broker.foreign.hand("status", json!({ "id": receipt.reference, "status": 3 })).await;
+    assert!(matches!(destination.look_after(&followed).await, Ok(After::Failed { .. })));
+    // Whoever asks without the memory of the attempts is told by what is known here.
+    let found = destination.find_by_reference(&envelope("<antwort/>", "application/xml")).await.unwrap();
+    assert_eq!(found.unwrap().reference, receipt.reference);
+    let mut other = envelope("<antwort/>", "application/xml");
+    other.head.id = uuid::Uuid::from_u128(9);
+    assert!(matches!(destination.find_by_reference(&other).await, Err(SendError::Unclear { .. })));
+}
+
+#[test]
+fn the_lines_of_the_readme_are_settings() {
+    let readme = include_str!("../../README.md");
+    let section = readme.split("### XTA 2: mailboxes and senders at a server of others").nth(1).unwrap();
+    let lines = section.split("```yaml").nth(1).unwrap().split("```").next().unwrap();
+    let (connections, rest) = lines.split_once("# partners.yaml").unwrap();
+    let (partners, _) = rest.split_once("# the route").unwrap();
+    let read = |text: &str| serde_saphyr::from_str::<Value>(text).unwrap();
+    let mut broker = read(connections)["broker"].take();
+    assert_eq!(broker.as_object_mut().unwrap().shift_remove("kind"), Some(json!("xta-client")));
+    assert_eq!((ENTRY.check)(&broker), []);
+    let channel = &read(partners)["jugendamt-bremen"]["channels"]["broker"];
+    assert_eq!((ENTRY.check_channel)(channel), []);
 }
 
 /// The most memory that a process has had, in KiB.

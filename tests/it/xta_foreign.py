@@ -423,6 +423,8 @@ class Xta(Handler):
                 stated = party.findtext(q(META, "Identifier")) if party is not None else None
                 own = server.account(subject.get("commonName"), stated)
                 do = getattr(server, name)
+                if ordered and ordered["do"] == "done":
+                    do = lambda *_: ("", "")
                 answer = do(own, header, body, parts) if name.startswith("SendMessage") else do(own, header, body)
                 head, inside, *rest = answer
                 contents = rest[0] if rest else []

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::ask;
 use super::fetch::{self, To, Whole};
@@ -34,6 +34,8 @@ const PAGES: usize = 1000;
 const LARGEST: u64 = 2000;
 /// So many messages in a row that cannot be fetched are trouble of the server.
 const IN_A_ROW: u32 = 3;
+/// So far the clock of a server may be ahead of ours.
+const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 /// The longest time until what could not be fetched is tried again.
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -176,14 +178,17 @@ impl Keeper {
 
     /// One look at all that lies there.
     async fn look(&mut self, stop: &Stop) -> Result<(), Halt> {
-        self.close_what_is_open().await?;
+        // What is committed is closed before anything else.
+        while let Some((id, request_id)) = self.open.pop() {
+            unless(stop, self.close(id, request_id)).await??;
+        }
         let again = self.looks.is_multiple_of(AGAIN);
         self.looks += 1;
         self.in_a_row = 0;
         let mut most = self.link.settings.page;
-        let mut page = match list::first(&self.link, &self.reader, most, again).await {
+        let mut page = match self.first(most, again, stop).await {
             // A server that knows no such selection is asked without.
-            Err(Trouble::Refused(..)) if again => list::first(&self.link, &self.reader, most, false).await?,
+            Err(Halt::Trouble(Trouble::Refused(..))) if again => self.first(most, false, stop).await?,
             other => other?,
         };
         let (mut seen, mut left) = (HashSet::new(), BTreeMap::<&'static str, u64>::new());
@@ -229,14 +234,14 @@ impl Keeper {
             // Where all of a page is gone its list begins anew; else it goes on, or is asked for longer than what stays.
             let next = match all_gone && fresh {
                 true => None,
-                false => list::next(&self.link, &self.reader, request_id.as_deref()).await,
+                false => unless(stop, list::next(&self.link, &self.reader, request_id.as_deref())).await?,
             };
             page = match next {
                 Some(next) if fresh => next,
-                _ if all_gone && fresh => list::first(&self.link, &self.reader, most, false).await?,
+                _ if all_gone && fresh => self.first(most, false, stop).await?,
                 _ if most < LARGEST => {
                     most = (most * 2).min(LARGEST);
-                    list::first(&self.link, &self.reader, most, false).await?
+                    self.first(most, false, stop).await?
                 }
                 _ => break,
             };
@@ -247,12 +252,8 @@ impl Keeper {
         Ok(())
     }
 
-    /// What is committed is closed before anything else.
-    async fn close_what_is_open(&mut self) -> Result<(), Halt> {
-        for (id, request_id) in std::mem::take(&mut self.open) {
-            self.close(id, request_id).await?;
-        }
-        Ok(())
+    async fn first(&self, most: u64, again: bool, stop: &Stop) -> Result<Listed, Halt> {
+        Ok(unless(stop, list::first(&self.link, &self.reader, most, again)).await??)
     }
 
     /// Closes a message; it is kept for the next look where that fails.
@@ -287,7 +288,7 @@ impl Keeper {
         }
         let of = PartnerRef { id: partner.clone(), how: How::Broker };
         if self.is_taken(&of, &meta.message_id, since).await? {
-            self.close(meta.message_id.clone(), None).await?;
+            unless(stop, self.close(meta.message_id.clone(), None)).await??;
             return Ok(One::Done);
         }
         let to = To { reader: &self.reader, partner: &of, spool: &*self.around.spool };
@@ -327,7 +328,7 @@ impl Keeper {
             return Ok(One::Waits(partner, since));
         }
         self.failed.remove(&id);
-        self.close(meta.message_id.clone(), request_id).await?;
+        unless(stop, self.close(meta.message_id.clone(), request_id)).await??;
         Ok(One::Done)
     }
 
@@ -337,9 +338,9 @@ impl Keeper {
         let Some(since) = since else { return Ok(false) };
         let known = transport_id(&partner.id, id);
         match self.around.standings.taken(partner, Under::Transport(&known)).await {
-            Ok(taken) => {
-                Ok(taken.is_some_and(|taken| taken.state != Inbound::Denied && since <= taken.received))
-            }
+            Ok(taken) => Ok(taken.is_some_and(|taken| {
+                taken.state != Inbound::Denied && since.duration_since(taken.received) <= AHEAD
+            })),
             Err(busy) => Err(Halt::Busy(busy.retry_after)),
         }
     }
@@ -431,10 +432,15 @@ impl Keeper {
         }
     }
 
+    /// A message is let alone for longer each time, so that what cannot be taken is not fetched at each look.
+    fn wait(&mut self, key: &str) {
+        let times = self.failed.get(key).map_or(0, |failed| failed.times);
+        self.failed.insert(key.to_owned(), Failed { times: times + 1, since: Tick::now() });
+    }
+
     /// A message cannot be taken: a person has to know, and the others go on.
     fn not_fetched(&mut self, id: &str, cause: &str) {
-        let failed = self.failed.entry(key(id)).or_insert(Failed { times: 0, since: Tick::now() });
-        *failed = Failed { times: failed.times + 1, since: Tick::now() };
+        self.wait(&key(id));
         let subject = format!("{}/{}", self.connection, self.name);
         // Its id is foreign text: its hash tells two of them apart.
         let hash = sha256_hex(key(id).as_bytes());
@@ -481,7 +487,10 @@ impl Keeper {
 
     /// Says what stays where it lies, when that has changed.
     fn say_left(&mut self, left: &BTreeMap<&'static str, u64>, complete: bool) {
-        let list: Vec<String> = left.iter().map(|(reason, many)| format!("{reason}: {many}")).collect();
+        let mut list: Vec<String> = left.iter().map(|(reason, many)| format!("{reason}: {many}")).collect();
+        if !complete {
+            list.push("not seen to its end, because what is left hides the rest".to_owned());
+        }
         let list = list.join(", ");
         self.around.parts.waits(&self.part, left.values().sum());
         if list != self.said {
@@ -499,14 +508,15 @@ impl Keeper {
                 ),
             }
         }
-        if !complete {
-            tracing::warn!(
-                connection = self.connection,
-                mailbox = self.name,
-                "a mailbox was not seen to its end; what is left in it hides the rest"
-            );
-        }
         self.said = list;
+    }
+}
+
+/// What is asked for, unless the source is stopped before it is there; nothing is begun by it that has to be finished.
+async fn unless<T>(stop: &Stop, asked: impl Future<Output = T>) -> Result<T, Halt> {
+    tokio::select! {
+        answer = asked => Ok(answer),
+        () = stop.cancelled() => Err(Halt::Stopped),
     }
 }
 

@@ -84,7 +84,7 @@ impl Link {
                 false => files.client(&settings).map(|client| Some((client, files.digest))),
             }
         });
-        let part = format!("tls {}", self.connection);
+        let part = self.part();
         match looked.await {
             Ok(Ok(None)) => self.parts.runs(&part),
             Ok(Ok(Some((fresh, digest)))) => {
@@ -105,6 +105,15 @@ impl Link {
             Err(_) => {}
         }
         client
+    }
+
+    fn part(&self) -> String {
+        format!("tls {}", self.connection)
+    }
+
+    /// Nobody is to wait any more for what is said of it.
+    pub fn gone(&self) {
+        self.parts.gone(&self.part());
     }
 
     /// Asks for what has no contents beside it.

@@ -60,6 +60,7 @@ impl Source for ClientSource {
                 which.insert(keepers.spawn(keeper(at)).id(), at);
             }
         }
+        self.link.gone();
         Ok(())
     }
 }
