@@ -108,6 +108,10 @@ set_up() {
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages+=(postgresql)
   # Tests start their own broker with deploy/dev/rabbitmq.sh; the system's stays off (see install_packages).
   [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || packages+=(rabbitmq-server)
+  # A SOAP stack of others serves the XTA client.
+  if [ "$peers" -eq 1 ] && ! command -v wsimport >/dev/null; then
+    packages+=(jaxws libjaxws-java)
+  fi
   if [ "${#packages[@]}" -gt 0 ]; then
     install_packages "${packages[@]}" || return 1
   fi

@@ -3,10 +3,12 @@
 //! first, where they are here.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 use drehscheibe::clock::Clock;
-use drehscheibe::transport::port::{After, Channel, Followed, SendError, Withdrawal};
+use drehscheibe::envelope::{Claim, How, Part, PartnerRef};
+use drehscheibe::transport::port::{After, Channel, Destination, Followed, SendError, Spool, Withdrawal};
 use drehscheibe::transport::xta::names::Module;
 use drehscheibe::transport::xta_client::ENTRY;
 use serde_json::{Value, json};
@@ -368,9 +370,8 @@ async fn connections_go_through_a_proxy_that_sees_nothing_of_them() {
     assert!(running.terminate());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_order_is_taken_back_only_where_its_server_says_so() {
-    let broker = Broker::new(USUAL, "", json!({}));
+/// The destination of the office by the foreign server, without a program around it.
+fn bare(broker: &Broker) -> (Arc<House>, Arc<dyn Destination>) {
     let house = House::new();
     let mut around = house.around(Clock::real());
     around.config = broker.stage.stage();
@@ -381,11 +382,47 @@ async fn an_order_is_taken_back_only_where_its_server_says_so() {
         "tls": { "ca": "tls/servers.pem", "client-certificate": { "certificate": "tls/haus.pem", "key": "tls/haus.key" } },
         "identities": [{ "value": HOUSE }], "timeout": "3s",
     });
-    let channel = Channel {
-        partner: "p".to_owned(),
-        settings: json!({ "reader": { "value": BREMEN }, "report-within": "1h" }),
-    };
+    let settings = json!({ "reader": { "value": BREMEN }, "report-within": "1h" });
+    let channel = Channel { partner: "p".to_owned(), settings };
     let destination = (ENTRY.destination)("broker", &written, &channel, &around).unwrap().unwrap();
+    (house, destination)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_parts_leave_as_they_are_read_and_half_of_one_is_never_an_order() {
+    let broker = Broker::new(USUAL, "", json!({}));
+    let (house, destination) = bare(&broker);
+    let partner = PartnerRef { id: "p".to_owned(), how: How::Internal };
+    let mut writer = house.begin(&partner).await.unwrap();
+    for _ in 0..80 {
+        writer.write(vec![b'%'; 1 << 20].into()).await.unwrap();
+    }
+    let part = writer.finish("Anlage \u{1} ü.pdf", "application/pdf").await.unwrap();
+    let mut large = envelope("<antwort/>", "application/xml");
+    large.parts = vec![part.clone(), Part { size: part.size + 1, ..part.clone() }];
+    // What is shorter than it is said to be breaks off.
+    assert!(destination.send(&large).await.is_err());
+    large.parts = vec![
+        part.clone(),
+        Part { claim: Claim { name: "gibtesnicht".to_owned(), ..Claim::default() }, ..part.clone() },
+    ];
+    assert!(
+        matches!(destination.send(&large).await, Err(SendError::Never { .. })),
+        "a part that does not open"
+    );
+    assert_eq!(broker.foreign.state().await.sent(), 0);
+    large.parts = vec![part];
+    let receipt = destination.send(&large).await.unwrap();
+    let state = broker.foreign.state().await;
+    let sent = state.one(&receipt.reference);
+    assert_eq!(sent["sizes"], json!([10, 80 << 20]));
+    assert_eq!(sent["names"], json!(["nachricht.xml", "Anlage   ü.pdf"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_taken_back_only_where_its_server_says_so() {
+    let broker = Broker::new(USUAL, "", json!({}));
+    let (_house, destination) = bare(&broker);
     let receipt = destination.send(&envelope("<antwort/>", "application/xml")).await.unwrap();
     let follow = receipt.follow.unwrap();
     assert_eq!(follow.within, Duration::from_secs(3600));
