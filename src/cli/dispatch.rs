@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::args::{Cli, Command, MessagesCommand, PartnersCommand};
+use crate::cli::args::{Cli, Command, PartnersCommand};
+use crate::cli::args_messages::MessagesCommand;
 use crate::cli::args_vorgang::VorgangCommand;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;

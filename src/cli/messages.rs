@@ -1,6 +1,6 @@
 //! Lists messages and shows one: states, codes, causes, hashes. Never the content, which needs a reason and a record.
 
-use super::args::{ListArgs, MessagesCommand, ShowArgs, StateWord};
+use super::args_messages::{ListArgs, MessagesCommand, ShowArgs, StateWord};
 use super::codes;
 use super::exit::{CliError, Exit};
 use super::output::{Output, age, counted, moment, or_dash};

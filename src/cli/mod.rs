@@ -6,6 +6,7 @@ pub mod args_backup;
 pub mod args_bench;
 pub mod args_explain;
 pub mod args_letter;
+pub mod args_messages;
 mod args_order;
 pub mod args_register;
 pub mod args_retention;

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::args::OriginalArgs;
+use super::args_messages::OriginalArgs;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use crate::clock::Clock;

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::args::{ParkedCommand, ReplayArgs, ShowArgs};
+use super::args::{ParkedCommand, ReplayArgs};
+use super::args_messages::ShowArgs;
 use super::command::{self, Asked};
 use super::exit::{CliError, Exit};
 use super::messages;

@@ -460,8 +460,7 @@ pub trait Store:
         false
     }
 
-    /// Returns when another process may have brought work; a store of one process never returns. Polling suffices without it. Heard by
-    /// one listener.
+    /// Returns when another process may have brought work, to one listener; a store of one process never does. Polling suffices without it.
     async fn woken(&self) {
         std::future::pending().await
     }

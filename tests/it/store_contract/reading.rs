@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use drehscheibe::cli::args::OriginalArgs;
+use drehscheibe::cli::args_messages::OriginalArgs;
 use drehscheibe::cli::exit::Exit;
 use drehscheibe::cli::original;
 use drehscheibe::cli::output::Output;
