@@ -118,6 +118,7 @@ stage:
     nachweise: 1095d
     befehle: 90d
     hour: 2
+  auditors: []
 routes:
   - route: lieferung
     about: Jugendämter deliver.
