@@ -73,9 +73,11 @@ pub async fn gone(core: &Core, lease: &Lease, due: &Due) -> Option<Ends> {
     if due.next.is_some() || core.set.load().patience.contains_key(connection) {
         return None;
     }
-    let cause = "nothing in this stage leads to this addressee".to_owned();
-    if due.unclear {
-        let cause = format!("{cause}, and an earlier attempt may have arrived");
+    let mut cause = "nothing in this stage leads to this addressee".to_owned();
+    // A process leases also what leads nowhere, to say so here: the end of such a lease with its process says nothing of an attempt. Only what a
+    // reader had in its hand, or an attempt left something of, may have arrived.
+    if due.unclear && (lease.was_handed_out() || due.attempts > 0 || due.left.is_some()) {
+        cause.push_str(", and an earlier attempt may have arrived");
         return Some(Ends::So(Outcome::Unclear { cause }));
     }
     Some(Ends::So(Outcome::Parked { cause, next_step: GIVE_WAY.to_owned() }))

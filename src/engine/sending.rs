@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::clock::Tick;
 use crate::envelope::Envelope;
+use crate::store::decide;
 use crate::store::lane::{Due, Lane};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::{Attempt, Destination, Memory, Progress, Receipt, SendError};
@@ -86,6 +87,11 @@ impl Lease {
     /// The lease of a lane that was taken then.
     pub fn new(lane: &Lane, since: Timestamp) -> Lease {
         Lease { lane: lane.id, fence: lane.fence, since: Mutex::new(since) }
+    }
+
+    /// Whether a reader ever had what stands in the lane in its hand.
+    pub fn was_handed_out(&self) -> bool {
+        decide::was_handed_out(self.fence)
     }
 
     /// Whether more than this of it is over.

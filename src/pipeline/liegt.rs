@@ -35,9 +35,9 @@ impl Liegt {
         let aenderung = record.aenderung.as_ref();
         let Moeglich { kinder, muetter, verborgen } = moeglich(&beteiligte(record), aenderung, heute);
         let children = kinder.iter().flat_map(|kind| of_child(orte, kind, entry_changed(aenderung)));
-        let mothers = muetter
-            .iter()
-            .flat_map(|her| [objection::under(orte, None, her), notice::of_her_day(her)].concat());
+        let mothers = muetter.iter().flat_map(|her| {
+            [objection::under(orte, None, her), keys::nur_tage(None, Some(&her.geburtsdatum))].concat()
+        });
         let hidden = notice::of_hidden(orte, &verborgen);
         // A child that was born at no place that is known stands under an empty one; no other part of a key may be empty.
         let under: BTreeSet<SearchKey> =
@@ -78,8 +78,9 @@ fn of_child(orte: &Gemeinden, kind: &Kind, moved: bool) -> Vec<SearchKey> {
         let anywhere = if moved { keys::ueberall(&kind) } else { Vec::new() };
         [keys::hinweis_unter(orte, Some(&kind), &nobody), anywhere].concat()
     });
+    // Once it is looked up any one name will do. So a whole day is met by itself: it is that of few, and nobody has looked.
     let little = !kind.namen.iter().any(namen::benannt);
-    let alone = if little { keys::nur_tage(Some(&born), None) } else { Vec::new() };
+    let alone = if little || born.vollstaendig() { keys::nur_tage(Some(&born), None) } else { Vec::new() };
     let near = objection::under(orte, Some(kind), &nobody).into_iter().filter(SearchKey::ohne_luecke);
     on.chain(near).chain(alone).collect()
 }

@@ -118,10 +118,13 @@ pub fn unauffindbar(personen: &[Person], heute: Date) -> Vec<Mutter> {
 /// The children of whom no day is said. No request is found to be about such a one, whatever else is said of it: the registers that it may
 /// stand in say nothing by themselves, as with a court's notice that says as little.
 ///
-/// Whoever has no role may be a child, but for those of whom a marriage is said. Where the birth entry is what changed the place that is
+/// Whoever has no role may be a child, but for those of whom a marriage is said, be it as what changed. Where the birth entry is what changed the place that is
 /// said proves nothing of the register: the child may stand in any.
 fn kinder_ohne_tag(personen: &[Person], aenderung: Option<&Aenderung>) -> Vec<Kind> {
+    let marry = personen.len() <= 2
+        && aenderung.is_some_and(|aenderung| aenderung.arten.iter().any(|art| art == EHESCHLIESSUNG));
     let child = |person: &&Person| match person.rollen.is_empty() {
+        true if marry => false,
         true => person.familienstand.as_deref().is_none_or(|stand| stand == LEDIG || stand == UNBEKANNT),
         false => person.rollen.iter().any(|rolle| rolle == ROLLE_KIND),
     };
@@ -130,7 +133,10 @@ fn kinder_ohne_tag(personen: &[Person], aenderung: Option<&Aenderung>) -> Vec<Ki
         true => Kind { geburtsort: None, geburtsstaat: None, ..kind },
         false => kind,
     };
-    personen.iter().filter(child).filter(undated).map(als_kind).map(placed).collect()
+    // Of whoever has more names than are looked for nothing is found either.
+    let renamed = |person: &&Person| person.fruehere_familiennamen.len() >= FAMILIENNAMEN;
+    let undated = personen.iter().filter(child).filter(undated).map(als_kind).map(placed);
+    undated.chain(personen.iter().filter(renamed).map(|_| Kind::default())).collect()
 }
 
 /// Whether the entry of a birth is what changed, be it its place.
@@ -194,8 +200,10 @@ pub fn moeglich(personen: &[Person], aenderung: Option<&Aenderung>, heute: Date)
     }
 }
 
-/// Most family names of one person under which something is kept.
-const FAMILIENNAMEN: usize = 8;
+/// Most family names of one person under which something is kept; of whoever has more nothing is looked for.
+const FAMILIENNAMEN: usize = 16;
+/// The change that is a marriage: of two persons, neither a child.
+const EHESCHLIESSUNG: &str = "eheschliessung";
 
 /// The names of a person, one for each family name that it has or had and with the given name in use beside the given ones.
 fn namen_von(person: &Person) -> Vec<Personenname> {
@@ -224,7 +232,7 @@ fn als_mutter(person: &Person) -> Vec<Mutter> {
 
 /// Whether a person may be the child or the mother of a Registersatz: the child by day, place and one name, the mother by her day and one
 /// of her names (rules.md 2.3). What is not said proves no difference, and neither does a birthplace where the birth entry is what changed:
-/// then a family and a given name of the child have to agree, because a day and one name are those of many children elsewhere.
+/// then family and given name of the child have to agree as far as they are said, because a day and one name are those of many children elsewhere.
 pub fn betrifft(
     orte: &Gemeinden,
     aenderung: Option<&Aenderung>,
@@ -233,7 +241,9 @@ pub fn betrifft(
 ) -> bool {
     let Some(born) = person.geburtsdatum else { return false };
     let namen = worte(person);
-    let nennt = |other: &[Wort]| namen.is_empty() || other.is_empty() || teilen_eines(&namen, other);
+    let agree =
+        |said: &[Wort], known: &[Wort]| said.is_empty() || known.is_empty() || teilen_eines(said, known);
+    let nennt = |other: &[Wort]| agree(&namen, other);
     let own = satz.kind.geburtsdatum.as_ref().or(satz.kind.erwartet.as_ref());
     let place = Kind {
         geburtsort: person.geburtsort.clone(),
@@ -246,10 +256,11 @@ pub fn betrifft(
         unsaid || orte.verhaeltnis(&place, &satz.kind) != Verhaeltnis::Verschieden
     };
     let same_names = || {
-        satz.kind.namen.iter().any(|name| {
-            teilen_eines(&vornamen(person), &namen::vornamen(name))
-                && teilen_eines(&familie(person), &namen::familie(name))
-        })
+        let (given, family) = (vornamen(person), familie(person));
+        let mut known = satz.kind.namen.iter();
+        satz.kind.namen.is_empty()
+            || known
+                .any(|name| agree(&given, &namen::vornamen(name)) && agree(&family, &namen::familie(name)))
     };
     let child = own.is_some_and(|own| born.vertraeglich(own))
         && nennt(&namen::alle(&satz.kind.namen))
@@ -367,6 +378,10 @@ mod tests {
             (&changed, "Mueller", "Anna", true),
             (&changed, "Müller", "Mia", false),
             (&changed, "Schmidt", "Lía", false),
+            (&changed, "Müller", "", true),
+            (&changed, "", "Lía", true),
+            (&changed, "", "", true),
+            (&changed, "Schmidt", "", false),
             (&moved, "Müller", "Lía Anna", false),
         ] {
             let elsewhere =
@@ -435,6 +450,28 @@ mod tests {
                 assert!(kinder.iter().all(|kind| kind.geburtsort.as_deref() == ort));
             }
         }
+    }
+
+    #[test]
+    fn who_marries_is_no_child_and_who_has_too_many_names_is_hidden() {
+        let undated = |vornamen: &str| Person { geburtsdatum: None, ..person("Müller", vornamen, "2024") };
+        let marriage = Aenderung { arten: vec![EHESCHLIESSUNG.into()], ..Aenderung::default() };
+        let hidden = |personen: &[Person]| Verborgen::of(personen, Some(&marriage), HEUTE).kinder.len();
+        assert_eq!(hidden(&[undated("Eva"), undated("Jan")]), 0);
+        assert_eq!(
+            hidden(&[undated("Eva"), undated("Jan"), undated("Lía")]),
+            3,
+            "one of three may be their child"
+        );
+        let child = Person { rollen: vec![ROLLE_KIND.into()], ..undated("Lía") };
+        assert_eq!(hidden(&[undated("Eva"), child]), 1);
+        let named = |names: usize| Person {
+            fruehere_familiennamen: (0..names).map(|at| format!("Name{at}")).collect(),
+            ..person("Müller", "Eva", "1994-03-12")
+        };
+        assert_eq!((hidden(&[named(15)]), hidden(&[named(16)])), (0, 1));
+        let names = namen_von(&named(15));
+        assert!(names.iter().any(|name| name.familienname.as_deref() == Some("Name14")));
     }
 
     #[test]

@@ -200,6 +200,11 @@ pub fn handed_anew(fence: i64) -> i64 {
     ((fence >> BELOW) + 1) << BELOW
 }
 
+/// Whether a lane of this fence was ever handed out to a reader.
+pub fn was_handed_out(fence: i64) -> bool {
+    fence >> BELOW > 0
+}
+
 /// Whether what a reader shows is the last hand-out of a lane, whatever processes had it since: they send nothing to a mailbox. Hand-outs of a
 /// program that did not count them apart are known by their whole fence only.
 pub fn last_hand_out(shown: i64, stands: i64) -> bool {
