@@ -145,10 +145,15 @@ pub async fn run(store: &dyn Store, args: &AuditVerifyArgs, out: &mut Output) ->
             local(lost.until)
         ))?;
     }
-    out.say(if whole {
-        "whole: nothing is missing, nothing was changed"
-    } else {
-        "NOT whole: keep the store as it is, take a copy of its files, and call the data protection officer"
+    out.say(&match (whole, strands.iter().map(|one| one.without_salt).sum::<u64>()) {
+        (true, 0) => "whole: no gap and no change was found".to_owned(),
+        (true, rows) => format!(
+            "whole as far as it can be judged: no gap and no change was found; what {} without salt said only an export from before its deletion can show",
+            counted(rows, "row")
+        ),
+        (false, _) => {
+            "NOT whole: keep the store as it is, take a copy of its files, and call the data protection officer".to_owned()
+        }
     })?;
     let lost_commits = lost.map_or(0, |lost| lost.commits);
     out.value(&Verified { whole, strands, lost_commits })?;

@@ -57,7 +57,7 @@ async fn an_auditor_sees_takes_away_and_verifies_and_every_damage_is_named() {
 
     // Beside the running process.
     let (code, said) = run(&stage, &["audit", "verify"]);
-    assert!(code == 0 && said.contains("whole: nothing is missing"), "{said}");
+    assert!(code == 0 && said.contains("whole: no gap and no change was found"), "{said}");
     let (code, shown) = json(&stage, &["audit", "show", "--reason", REASON, "--json"]);
     assert_eq!(code, 0);
     let paused =
