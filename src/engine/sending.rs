@@ -14,7 +14,6 @@ use uuid::Uuid;
 
 use crate::clock::Tick;
 use crate::envelope::Envelope;
-use crate::store::decide;
 use crate::store::lane::{Due, Lane};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::transport::port::{Attempt, Destination, Memory, Progress, Receipt, SendError};
@@ -79,6 +78,7 @@ impl Drop for Turn<'_> {
 pub struct Lease {
     lane: i64,
     fence: i64,
+    handed_out: bool,
     /// Since when it runs; moved by each renewal.
     since: Mutex<Timestamp>,
 }
@@ -86,12 +86,17 @@ pub struct Lease {
 impl Lease {
     /// The lease of a lane that was taken then.
     pub fn new(lane: &Lane, since: Timestamp) -> Lease {
-        Lease { lane: lane.id, fence: lane.fence, since: Mutex::new(since) }
+        Lease {
+            lane: lane.id,
+            fence: lane.fence,
+            handed_out: lane.was_handed_out(),
+            since: Mutex::new(since),
+        }
     }
 
     /// Whether a reader ever had what stands in the lane in its hand.
     pub fn was_handed_out(&self) -> bool {
-        decide::was_handed_out(self.fence)
+        self.handed_out
     }
 
     /// Whether more than this of it is over.

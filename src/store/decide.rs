@@ -3,7 +3,7 @@
 //! Never reads a row and never looks at a clock. Times are microseconds, or any other unit, of one clock.
 
 use crate::envelope::Inbound;
-use crate::store::lane::{Outcome, Undelivered};
+use crate::store::lane::{BELOW, Outcome, Undelivered};
 
 /// What is there of an entry that is to be committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,17 +192,9 @@ pub fn hand_out(
     }
 }
 
-/// The bits of a fence below its hand-outs to readers: there it counts the leases that processes had since.
-const BELOW: u32 = i32::BITS;
-
 /// The fence of a lane that is handed out to a reader anew.
 pub fn handed_anew(fence: i64) -> i64 {
     ((fence >> BELOW) + 1) << BELOW
-}
-
-/// Whether a lane of this fence was ever handed out to a reader.
-pub fn was_handed_out(fence: i64) -> bool {
-    fence >> BELOW > 0
 }
 
 /// Whether what a reader shows is the last hand-out of a lane, whatever processes had it since: they send nothing to a mailbox. Hand-outs of a

@@ -157,6 +157,9 @@ pub struct Behind {
     pub oldest: Timestamp,
 }
 
+/// The bits of a fence below its hand-outs to readers: there it counts the leases that processes had since.
+pub const BELOW: u32 = i32::BITS;
+
 /// A leased lane with its heads in order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lane {
@@ -168,6 +171,13 @@ pub struct Lane {
     pub destination: String,
     /// Rows in their order, at most as many as were asked for.
     pub heads: Vec<Due>,
+}
+
+impl Lane {
+    /// Whether a reader ever had what stands in it in its hand.
+    pub fn was_handed_out(&self) -> bool {
+        self.fence >> BELOW > 0
+    }
 }
 
 /// What a worker wants of the lanes.

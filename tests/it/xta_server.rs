@@ -164,6 +164,8 @@ async fn an_office_delivers_by_xta_and_comes_for_its_quittung_through_kill_and_r
         .zeep(
             "bremen",
             json!([
+                {"do": "close", "as": BREMEN, "ids": [first, NEVER]},
+                {"do": "getStatusList", "as": BREMEN},
                 {"do": "close", "as": BREMEN, "ids": [first]},
                 {"do": "close", "as": BREMEN, "ids": [first]},
                 {"do": "getMessage", "as": BREMEN, "id": first},
@@ -175,6 +177,9 @@ async fn an_office_delivers_by_xta_and_comes_for_its_quittung_through_kill_and_r
             ]),
         )
         .unwrap();
+    assert_eq!(code(&told[0]), 9070, "of what is not known with it nothing is closed");
+    assert!(listed(&told[1]).0.contains(first), "{told:?}");
+    let told = &told[2..];
     assert_eq!((&told[0], &told[1]), (&json!({"answer": null}), &json!({"answer": null})), "{told:?}");
     assert_eq!([code(&told[2]), code(&told[4]), code(&told[5])], [9070; 3]);
     assert_eq!(told[3]["answer"]["MessageStatus"]["Status"], json!(1));

@@ -284,16 +284,22 @@ impl Server {
         Ok(self.letter(account, (asks, status), (handed, first), (place, permit)))
     }
 
-    /// Closes what a reader received. All that can be closed is; a fault says that one of them is not known.
+    /// Closes what a reader received. Of a call that names something else nothing is closed: who reads its fault takes all as open.
     pub async fn close_all(&self, account: &Account, received: &[String]) -> Result<(), No> {
-        let mut refused = None;
+        let mut rows = Vec::with_capacity(received.len());
         for id in received {
-            let row = ids::row_of(&self.settings.server, id);
-            let closed = match row {
-                Some(row) => self.close(account, row).await?,
-                None => false,
-            };
-            if !closed {
+            let row = ids::row_of(&self.settings.server, id).ok_or_else(|| No::code(9070))?;
+            let had = self.fetched(account, row).await?.is_some()
+                || self.lain(account, row).await?.is_some_and(|lain| lain.stand == Stand::Closed);
+            if !had {
+                return Err(No::code(9070));
+            }
+            rows.push(row);
+        }
+        // One that is no more in hand by now is said; what was closed before it stays closed, and closing it again does no harm.
+        let mut refused = None;
+        for row in rows {
+            if !self.close(account, row).await? {
                 refused = Some(No::code(9070));
             }
         }
