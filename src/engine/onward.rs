@@ -68,9 +68,12 @@ pub async fn gone(core: &Core, lease: &Lease, due: &Due) -> Option<Ends> {
             ends(core, (lease, None), due, (Some(next), Why::Late), (due.unclear, cause), parked).await,
         );
     }
-    // No connection of this name: it stands for an addressee whom nobody knows how to reach, and waiting does not change that.
+    // No connection of this name: it stands for an addressee whom nobody knows how to reach, and waiting does not change that. Where the
+    // connection stands, an apply may give the partner its channel there again, and what it has for it alone waits until its time is over; the
+    // last of several ways is one that nobody looks at any more, and is waited for only as long as another replica may know its set.
     let connection = due.destination.split_once(':').map_or(&*due.destination, |(connection, _)| connection);
-    if due.next.is_some() || core.set.load().patience.contains_key(connection) {
+    let ended = due.several && age >= KNOWN;
+    if due.next.is_some() || !ended && core.set.load().patience.contains_key(connection) {
         return None;
     }
     let mut cause = "nothing in this stage leads to this addressee".to_owned();

@@ -295,6 +295,7 @@ mod tests {
             unclear: true,
             delivers: None,
             next: None,
+            several: false,
             left: None,
             envelope,
         }

@@ -37,6 +37,8 @@ pub struct Due {
     pub delivers: Option<Tag>,
     /// What comes after the way that it is on.
     pub next: Option<Next>,
+    /// Whether it was given several ways.
+    pub several: bool,
     /// What an attempt before left for the ones after it: see `Store::remember`.
     pub left: Option<Bytes>,
     /// The envelope to send.

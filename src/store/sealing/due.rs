@@ -119,6 +119,7 @@ impl ClosedDue {
             unclear: self.unclear,
             delivers,
             next,
+            several: !head.ways.is_empty(),
             left: None,
             envelope,
         }

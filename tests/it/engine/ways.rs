@@ -14,6 +14,7 @@ use drehscheibe::engine::points::{Point, Points};
 use drehscheibe::envelope::Envelope;
 use drehscheibe::pipeline::step::Flow;
 use drehscheibe::store::contract::{Command, CommandState, ListedSend};
+use drehscheibe::store::lane::Outcome;
 use drehscheibe::store::mailbox::{Ask, Handed, Reader};
 use drehscheibe::transport::port::{
     After, Attempt, Destination, Follow, Followed, Receipt, SendError, Withdrawal,
@@ -346,14 +347,48 @@ async fn where_no_way_is_left_it_is_parked_with_what_helps() {
             rig.set.patience.remove("lieferungen");
         }
         let engine = rig.engine();
-        if connection_stands {
-            // It may come again: it is waited for until its time is over.
-            let waits = ends(&rig, verdict.id, TRAY, "retrying").await;
-            assert!(waits.cause.unwrap().contains("not configured"));
-        } else {
-            let parked = ends(&rig, verdict.id, TRAY, "parked").await;
-            assert!(parked.next_step.unwrap().contains("bring the connection back"));
+        let parked = ends(&rig, verdict.id, TRAY, "parked").await;
+        assert!(parked.cause.unwrap().contains("nothing in this stage leads to this addressee"));
+        assert!(parked.next_step.unwrap().contains("bring the connection back"));
+        stop(engine).await;
+    }
+}
+
+/// The store, which does as a reader says, knows no set: what the reader refuses goes where nothing leads to, and is not left there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_reader_refuses_and_no_later_way_is_left_for_is_parked_with_what_helps() {
+    for young in [false, true] {
+        let mut rig = rig(100_000).await;
+        rig.set.destinations.insert(NORD.to_owned(), Arc::new(Letterbox));
+        // The connections stand, the partner has its channels there no more.
+        for gone in [WOHNGELD, TRAY] {
+            rig.set.destinations.remove(gone);
         }
+        let engine = rig.engine();
+        let verdict = deliver(&engine, rig.envelope(&wish(1, 1))).await;
+        let row = rig.show(verdict.id).await.sends.remove(0);
+        if !young {
+            until("it is older than a set that only another replica knows", 20, || {
+                rig.clock.now().duration_since(row.queued) > jiff::SignedDuration::from_secs(70)
+            })
+            .await;
+        }
+        let reader = Reader { partner: "kita-portal-nord".to_owned(), destinations: vec![NORD.to_owned()] };
+        let (lease, now) = (Duration::from_secs(100), rig.clock.now());
+        let ask = Ask { id: row.id, ticket: None, key: None, lease, now };
+        let Handed::Out(_, ticket, _) = rig.store.hand_out(&reader, ask).await.unwrap() else {
+            panic!("nobody else has it")
+        };
+        let refused =
+            Outcome::Parked { cause: "unlesbar".to_owned(), next_step: "ask the receiver".to_owned() };
+        let now = rig.clock.now();
+        rig.store.end(&reader, ticket, (refused, true), now).await.unwrap();
+        let parked = ends(&rig, verdict.id, TRAY, "parked").await;
+        let left: Vec<&str> = parked.ways.iter().map(|left| left.why.as_str()).collect();
+        assert_eq!(left, ["refused", "late"], "young: {young}");
+        assert!(parked.next_step.unwrap().contains("bring the connection back"));
+        let age = rig.clock.now().duration_since(row.queued);
+        assert!(age >= jiff::SignedDuration::from_secs(60), "another replica may know its set: {age}");
         stop(engine).await;
     }
 }
