@@ -66,6 +66,22 @@ pub fn no_file(path: &Path, itself: bool) -> Option<String> {
     Some(format!("{name} is {what}"))
 }
 
+/// The same of a folder of ours: a link may lead to it.
+pub fn no_folder(path: &Path) -> Option<String> {
+    let what = match fs::metadata(path) {
+        Ok(found) if found.is_dir() => return None,
+        Ok(found) if found.is_file() => "a plain file",
+        Ok(_) => "a pipe or device",
+        Err(_) if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) => {
+            "a link that leads nowhere"
+        }
+        // There is none, or nobody may look: making it says so.
+        Err(_) => return None,
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Some(format!("{name} is {what}"))
+}
+
 /// Opens a file for a lock or to write in its place, made empty where it is missing: nothing in it is changed.
 pub fn for_lock(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()

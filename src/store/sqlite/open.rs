@@ -68,6 +68,18 @@ fn plain(path: &Path) -> Stored<()> {
     lock::plain(path)
 }
 
+/// Refuses what lies in the place of the claims' folder and is none: it holds half of a lock, which would be waited for.
+pub(crate) fn claims_folder(folder: &Path) -> Stored<()> {
+    let claims = folder.join(CLAIMS);
+    match private::no_folder(&claims).or_else(|| private::no_folder(&claims.join("tmp"))) {
+        None => Ok(()),
+        Some(found) => refused(&format!(
+            "{found} in the store's folder, and no folder; find out who put it there, take it away and put back the folder {CLAIMS} with the \
+             large parts that lay in it (where there were none, it is made anew)"
+        )),
+    }
+}
+
 /// Opens one file with the settings that protect data.
 pub(crate) fn connect(path: &Path, read_only: bool) -> Stored<Connection> {
     let flags = if read_only {
@@ -102,7 +114,7 @@ pub(crate) fn open(settings: &Settings) -> Stored<Files> {
     let master = Master::new(&settings.master).map_err(sealing)?;
     let folder = &settings.path;
     let (main, keys) = (file(folder), folder.join(KEYS));
-    plain(&main).and_then(|()| plain(&keys))?;
+    plain(&main).and_then(|()| plain(&keys)).and_then(|()| claims_folder(folder))?;
     if settings.read_only && !main.exists() {
         return refused("this folder holds no store; run the program once, or name the right folder");
     }
@@ -358,6 +370,45 @@ mod tests {
                     let reading = Settings { read_only: true, ..settings(folder.path()) };
                     assert!(matches!(open(&reading), Err(StoreError::Refused(_))), "{name}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn what_lies_in_the_place_of_the_claims_and_is_no_folder_is_refused_at_once() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+        for name in [CLAIMS, "claims/tmp"] {
+            for what in ["pipe", "file", "link to a file", "link that leads nowhere", "link"] {
+                let folder = tempfile::tempdir().unwrap();
+                let settings = || Settings {
+                    path: folder.path().to_owned(),
+                    stage: Stage::Test,
+                    master: SecretBox::new(Box::new([7; KEY_LEN])),
+                    read_only: false,
+                };
+                drop(open(&settings()).unwrap());
+                let (path, elsewhere) = (folder.path().join(name), folder.path().join("elsewhere"));
+                let _ = std::fs::remove_dir_all(&path);
+                match what {
+                    "pipe" => mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap(),
+                    "file" => std::fs::write(&path, "x").unwrap(),
+                    _ => std::os::unix::fs::symlink(&elsewhere, &path).unwrap(),
+                }
+                match what {
+                    "link to a file" => std::fs::write(&elsewhere, "x").unwrap(),
+                    "link" => std::fs::create_dir(&elsewhere).unwrap(),
+                    _ => {}
+                }
+                let opened = open(&settings()).map(drop);
+                if what == "link" {
+                    assert_eq!(opened, Ok(()), "large parts may lie on another volume");
+                    continue;
+                }
+                let Err(StoreError::Refused(text)) = opened else { panic!("{name} {what}: {opened:?}") };
+                assert!(text.contains("no folder") && text.contains("take it away"), "{text}");
+                let reading = open(&Settings { read_only: true, ..settings() }).map(drop);
+                assert!(matches!(reading, Err(StoreError::Refused(_))), "{name} {what}: {reading:?}");
             }
         }
     }

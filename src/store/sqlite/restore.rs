@@ -57,6 +57,7 @@ pub fn put_back(
     let place = place.folder()?;
     let _lock = stopped(place)?;
     // Who takes the turn holds this folder, and a new machine has the key store alone.
+    open::claims_folder(place)?;
     private::folder(&place.join(CLAIMS)).map_err(disk)?;
     // No other process opens meanwhile what is about to be moved.
     let _turn = Lock::of_turn(place)?;
