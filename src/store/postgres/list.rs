@@ -64,7 +64,8 @@ pub async fn list(base: &Base, scope: &Scope, filter: &Filter) -> Stored<Vec<Lis
     }
     for (nr, one) in &mut listed {
         let note = notes.remove(nr).unwrap_or_default();
-        (one.cause, one.next_step, one.octets_sha256) = (note.told(), note.next_step, note.octets_sha256);
+        (one.cause, one.next_step) = (note.told(), note.next_step(one.state));
+        one.octets_sha256 = note.octets_sha256;
         one.sends = sends.remove(&one.id).unwrap_or_default();
     }
     Ok(listed.into_iter().map(|(_, one)| one).collect())

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::effects::{Outgoing, Way};
-use crate::envelope::{Evidence, Head, Part, Reply};
+use crate::envelope::{Evidence, Head, Inbound, Part, Reply};
 use crate::rejection::Rejection;
 use crate::seal::index::Tag;
 use crate::store::contract::StoreError;
@@ -47,6 +47,11 @@ pub struct InboxNote {
 const REASONS: (usize, usize) = (3, 600);
 
 impl InboxNote {
+    /// What is to be done next: nothing, where a person has ended what was kept apart, or it was refused.
+    pub fn next_step(&self, state: Inbound) -> Option<String> {
+        self.next_step.clone().filter(|_| state != Inbound::Rejected)
+    }
+
     /// Why a message is where it is: its cause, else what it was refused for, each fault with sub-code and sentence. Neither holds a
     /// value of the message.
     pub fn told(&self) -> Option<String> {

@@ -61,11 +61,12 @@ pub fn list(
     rows.into_iter()
         .map(|row| {
             let note: InboxNote = note(connection, keyring, row.sealed, Owner::new("inbox", row.id))?;
+            let state = state(&row.state)?;
             Ok(Listed {
-                state: state(&row.state)?,
+                state,
                 codes: codes(&row.codes),
                 cause: note.told(),
-                next_step: note.next_step,
+                next_step: note.next_step(state),
                 octets_sha256: note.octets_sha256,
                 sends: sends(
                     connection,

@@ -156,6 +156,7 @@ pub async fn what_is_kept_apart_and_was_answered_ends_by_a_persons_word(house: &
     let apart = |name: &str, codes: Vec<Rejection>, keep| {
         let mut entry = delivery("a", "p", name);
         (entry.state, entry.rejections, entry.keep) = (Inbound::Quarantined, codes, keep);
+        entry.next_step = Some("compare them".to_owned());
         entry
     };
     let refused = || vec![Rejection::new(Fault::Other, "Schon geliefert.")];
@@ -171,20 +172,20 @@ pub async fn what_is_kept_apart_and_was_answered_ends_by_a_persons_word(house: &
         assert_eq!(store.reject(id, "os:rita", "neu geliefert", at(2)).await.unwrap(), ends);
         assert!(!store.reject(id, "os:rita", "zweimal", at(3)).await.unwrap());
     }
-    let states = |id: Uuid| {
+    let shown = |id: Uuid| {
         let store = store.clone();
         async move {
-            store
-                .list(&Scope::Operator, Filter { id: Some(id), limit: 1, ..all() })
-                .await
-                .unwrap()
-                .remove(0)
-                .state
+            let mut listed =
+                store.list(&Scope::Operator, Filter { id: Some(id), limit: 1, ..all() }).await.unwrap();
+            listed.remove(0)
         }
     };
+    let states = async |id: Uuid| shown(id).await.state;
     assert_eq!((states(answered).await, states(hash).await), (Inbound::Rejected, Inbound::Rejected));
     assert_eq!((states(open_still).await, states(parked).await), (Inbound::Quarantined, Inbound::Parked));
     assert!(!store.replay(answered, "os:rita", "doch nicht", at(4)).await.unwrap(), "it is over");
+    assert_eq!(shown(answered).await.next_step, None, "nothing is to be done any more");
+    assert_eq!(shown(open_still).await.next_step.as_deref(), Some("compare them"));
 }
 
 pub async fn an_original_is_written_for_two_persons_and_nobody_else(house: &dyn House) {
