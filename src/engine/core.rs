@@ -248,6 +248,10 @@ pub struct Core {
 /// Why a process ends whose database lacks what was acknowledged.
 const ENDS_WITH_HISTORY: &str = "the database lacks what was acknowledged; started again the house is closed until a person opens it: drehscheibe recover";
 
+/// Why a process ends whose store was taken from under it.
+const ENDS_WITH_PLACE: &str =
+    "other files lie where it has its store open, or none; put back the folder that was there, then start";
+
 /// How long a failure of the store makes the process unready: then one delivery may try again, or none ever would.
 const UNREADY: Duration = Duration::from_secs(10);
 
@@ -284,11 +288,16 @@ impl Core {
     pub fn store_failed(&self, error: &StoreError) {
         let alarm = error.alarm();
         raise(alarm, "store", &[("cause", &error.to_string())]);
-        if matches!(error, StoreError::History) {
+        let ends = match error {
+            StoreError::History => Some(ENDS_WITH_HISTORY),
+            StoreError::Replaced(_) => Some(ENDS_WITH_PLACE),
+            _ => None,
+        };
+        if let Some(why) = ends {
             // Nothing more is taken or sent. What this process keeps of numbers and keys belongs to another history, so it ends; the
             // next one begins with what the database has, closed until a person opens it.
             self.gate.close();
-            watch::ends(self, "store", ENDS_WITH_HISTORY);
+            watch::ends(self, "store", why);
         }
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some((Tick::now(), alarm));
     }

@@ -40,12 +40,12 @@ pub enum StoreError {
     /// The store belongs to another stage, version or key.
     #[error("store refused: {0}")]
     Refused(Cause),
-    /// The database lacks what this process has acknowledged: a fail-over led to one that lagged behind, or one was put back. It is
-    /// marked as one that was put back; what this process holds in memory is of another history.
-    #[error(
-        "the database lacks what was acknowledged; it was marked as put back and starts closed, deliveries have to be asked for again"
-    )]
+    /// The database lacks what this process has acknowledged, and is marked as put back; what it holds in memory is of another history.
+    #[error("{}", crate::store::trouble::LACKS)]
     History,
+    /// Another file lies where this one of the store was opened, or none: what is acknowledged from now on nobody would find again.
+    #[error("{0}{said}", said = crate::store::trouble::REPLACED)]
+    Replaced(&'static str),
     /// Sealed octets do not open: damaged or of another key.
     #[error("sealed octets do not open: {0}; restore the file from backup or check the key")]
     Corrupt(String),

@@ -8,6 +8,13 @@ use std::ops::Deref;
 use crate::store::contract::StoreError;
 use crate::telemetry::alarm::Alarm;
 
+/// What is said where a database lacks what was acknowledged: a fail-over led to one that lagged behind, or one was put back.
+pub const LACKS: &str = "the database lacks what was acknowledged; it was marked as put back and starts closed, deliveries have to be asked for again";
+/// What is said of a file of the store that is not the one any more that is open.
+pub const REPLACED: &str = " in the store's folder is no longer the file that this process has open (was the folder put back, moved or unmounted under \
+     it?); nothing is acknowledged any more; put the folder back that was there (a backup only with `drehscheibe recover DIR`, while \
+     nothing runs), then start; where it is lost, have the partners repeat their deliveries";
+
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -165,7 +172,7 @@ impl StoreError {
     pub fn alarm(&self) -> Alarm {
         match self {
             StoreError::Corrupt(_) => Alarm::StoreDamaged,
-            StoreError::History => Alarm::AcknowledgedLost,
+            StoreError::History | StoreError::Replaced(_) => Alarm::AcknowledgedLost,
             StoreError::Refused(cause) => cause.trouble.alarm().unwrap_or(Alarm::StoreRefused),
             StoreError::Later(cause) | StoreError::Entry(cause) => {
                 cause.trouble.alarm().unwrap_or(Alarm::StoreBusy)

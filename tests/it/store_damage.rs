@@ -18,7 +18,7 @@ use secrecy::SecretBox;
 use uuid::Uuid;
 
 use crate::store_contract::common::{at, commit_one, delivery, put};
-use crate::support::{StageDir, free_port, post, up};
+use crate::support::{StageDir, free_port, post, until, up};
 
 const DATABASE: &str = "drehscheibe.db";
 const LOG: &str = "drehscheibe.db-wal";
@@ -473,4 +473,85 @@ async fn the_real_program_leaves_no_log_when_it_is_told_to_end() {
     assert!(
         stage.log().contains("not closed whole") && stage.log().contains("another process still reads it")
     );
+}
+
+/// All files of a copy come in the place of a running store's, each at once, as `rsync` puts them.
+fn put_under(copy: &Path, store: &Path) {
+    for name in [DATABASE, LOG, "keys.db", KEYS_LOG, MARK] {
+        fs::copy(copy.join(name), store.join("coming")).unwrap();
+        fs::rename(store.join("coming"), store.join(name)).unwrap();
+    }
+}
+
+async fn is_taken(stage: &StageDir, key: &str, n: u64) -> bool {
+    let said = reqwest::Client::new()
+        .post(format!("http://{}/v1/lieferungen", stage.http))
+        .bearer_auth(crate::support::TOKEN)
+        .header("content-type", "application/xml")
+        .header("idempotency-key", key)
+        .body(eintragung(&Wish::plain(n)))
+        .send()
+        .await;
+    said.is_ok_and(|said| said.status() == 200)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_real_program_acknowledges_nothing_into_files_that_nobody_finds_again() {
+    for (how, delivers) in
+        [("put back", true), ("put back", false), ("moved away", true), ("log gone", false)]
+    {
+        let stage = StageDir::new([free_port(), free_port()]);
+        let mut running = up(&stage).await;
+        let (store, away) = (stage.data().join("store"), stage.data().join("away"));
+        for n in 0..3 {
+            assert!(is_taken(&stage, &format!("k-{n}"), n).await);
+        }
+        let older = killed(&store);
+        for n in 3..6 {
+            assert!(is_taken(&stage, &format!("k-{n}"), n).await);
+        }
+        match how {
+            "put back" => put_under(older.path(), &store),
+            "log gone" => fs::remove_file(store.join(LOG)).unwrap(),
+            _ => fs::rename(&store, &away).unwrap(),
+        }
+        if delivers {
+            for n in 6..9 {
+                assert!(!is_taken(&stage, &format!("k-{n}"), n).await, "{how}: it would be lost");
+            }
+        }
+        until("it ends by itself", 40, || running.ended()).await;
+        assert_eq!(running.code(), Some(2), "{how}");
+        assert!(stage.log().contains("acknowledged-lost"), "{}", stage.log());
+        assert!(stage.log().contains("no longer the file that this process has open"), "{}", stage.log());
+        if how == "put back" {
+            // The copy brings its own mark, which fits it: without a word of the process that ended nothing would be missed.
+            let mut running = stage.start(None);
+            let ready = format!("http://{}/health/ready", stage.http);
+            let mut said = String::new();
+            for _ in 0..1_500 {
+                if let Ok(answer) = reqwest::get(&ready).await {
+                    assert_eq!(answer.status(), 503, "{}", stage.log());
+                    said = answer.text().await.unwrap();
+                    if said.contains("neu anfordern") {
+                        break;
+                    }
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            assert!(said.contains("neu anfordern"), "{said}\n{}", stage.log());
+            assert!(running.terminate());
+            continue;
+        }
+        if how == "moved away" {
+            assert!(!store.exists(), "nothing is made in its place");
+            fs::rename(&away, &store).unwrap();
+        }
+        let mut running = up(&stage).await;
+        assert!(running.terminate());
+        let file = rusqlite::Connection::open(store.join(DATABASE)).unwrap();
+        let taken: i64 = file.query_row("SELECT count(*) FROM inbox", [], |r| r.get(0)).unwrap();
+        // What was committed and told to nobody may be there, too: its sender comes again.
+        assert!(taken >= 6, "{how}: all that was acknowledged is there");
+    }
 }

@@ -12,7 +12,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use crate::store::contract::StoreError;
 use crate::store::sealing::mark::Mark;
 use crate::store::sealing::values::{Stored, disk};
 use crate::store::sqlite::mark::Marks;
+use crate::store::sqlite::place::Place;
 use crate::store::sqlite::values::trouble;
 use crate::telemetry::alarm::Alarm;
 
@@ -30,6 +31,8 @@ use crate::telemetry::alarm::Alarm;
 const GROUPS: usize = 64;
 /// How often a mark that somebody else holds is tried for.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// How often it is looked, where nothing is acknowledged, whether the store's files still lie in their place.
+const LOOK_AT_PLACE: Duration = Duration::from_millis(500);
 /// How often the key store is told what was acknowledged, in microseconds.
 const NOTE_EVERY: i64 = 60_000_000;
 /// Tells the key store; where it cannot be told now it is tried again with the next mark.
@@ -58,6 +61,8 @@ struct Bounds {
 pub struct Signs {
     /// The disk refused: nothing is written any more.
     broken: Arc<AtomicBool>,
+    /// Other files lie in the place of those that are open, or none.
+    replaced: Arc<OnceLock<StoreError>>,
     /// The writer shall begin the log anew.
     anew: Arc<AtomicBool>,
     /// Somebody else holds the mark: nothing is acknowledged until it is let go.
@@ -65,8 +70,12 @@ pub struct Signs {
 }
 
 impl Signs {
-    /// An error once the disk has refused to make something durable: what it holds is then unknown until a restart.
+    /// An error once the disk has refused to make something durable: what it holds is then unknown until a restart; and once other files lie
+    /// in the place of the store's.
     pub fn sound(&self) -> Stored<()> {
+        if let Some(replaced) = self.replaced.get() {
+            return Err(replaced.clone());
+        }
         match self.broken.load(Ordering::Acquire) {
             false => Ok(()),
             true => Err(StoreError::Later(
@@ -116,16 +125,16 @@ impl Durable {
         connection: &Connection,
         database: &Path,
         beside: Connection,
-        (marks, note): (Marks, Note),
+        (marks, note, place): (Marks, Note, Place),
     ) -> Stored<Durable> {
-        Durable::within(connection, database, beside, (marks, note), BOUNDS)
+        Durable::within(connection, database, beside, (marks, note, place), BOUNDS)
     }
 
     fn within(
         connection: &Connection,
         database: &Path,
         beside: Connection,
-        (marks, note): (Marks, Note),
+        (marks, note, place): (Marks, Note, Place),
         bounds: Bounds,
     ) -> Stored<Durable> {
         connection
@@ -148,7 +157,7 @@ impl Durable {
             })?,
             thread("store-mark", {
                 let signs = signs.clone();
-                move || tell((&marks, &note), &to_mark, &signs)
+                move || tell((&marks, &note, &place), &to_mark, &signs)
             })?,
             thread("store-log", {
                 let signs = signs.clone();
@@ -248,13 +257,14 @@ fn synchronise(
 /// Marks what is durable and tells whoever waits for it. While somebody else holds the mark's file, whoever waits is told to come
 /// again: what it waits for is durable, and is marked as soon as the file is free.
 ///
+/// Nobody is told anything once other files lie in the place of the store's; that is looked at before anybody is, and often where nobody is.
 /// Now and then, and at the end, the key store is told as well; nobody waits for that.
-fn tell((marks, note): (&Marks, &Note), synced: &Receiver<Synced>, signs: &Signs) {
+fn tell((marks, note, place): (&Marks, &Note, &Place), synced: &Receiver<Synced>, signs: &Signs) {
     let mut owed: Option<Mark> = None;
     let (mut marked, mut noted): (Option<Mark>, Option<i64>) = (None, None);
     loop {
         let next = match &owed {
-            None => synced.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            None => synced.recv_timeout(LOOK_AT_PLACE),
             Some(_) => synced.recv_timeout(LOOK_AGAIN),
         };
         let (groups, durable) = match next {
@@ -270,6 +280,14 @@ fn tell((marks, note): (&Marks, &Note), synced: &Receiver<Synced>, signs: &Signs
             }
             (durable, _) => durable,
         };
+        let told = told.and_then(|()| place.stands());
+        if let Err(replaced @ StoreError::Replaced(_)) = &told {
+            let _ = signs.replaced.set(replaced.clone());
+            // Again at each look, and at the end: a copy that is still being put there may bring its own mark last.
+            if let Some(mark) = marked {
+                let _ = place.tell(marks, &mark);
+            }
+        }
         owed = match &told {
             Err(error) if error.alarm() == Alarm::StoreFileHeld => newest,
             // A mark that is half written is none, and an acknowledgement without a mark could be lost unseen.
@@ -295,6 +313,9 @@ fn tell((marks, note): (&Marks, &Note), synced: &Receiver<Synced>, signs: &Signs
     // A clean stop leaves no gap between the two.
     if let Some(mark) = marked {
         let _ = note(&mark);
+        if signs.replaced.get().is_some() {
+            let _ = place.tell(marks, &mark);
+        }
     }
 }
 
@@ -387,11 +408,12 @@ mod tests {
         // Never is little enough left: so it is where copying is slower than writing.
         let bounds = Bounds { behind: 40, longest: 160, little: -1, most: 640 };
         let marks = Marks::open(folder.path(), uuid::Uuid::nil()).unwrap();
+        let place = Place::with(folder.path(), &["house.db"]).unwrap();
         let durable = Durable::within(
             &main,
             &file,
             connect(&file, false).unwrap(),
-            (marks, Box::new(|_| Ok(()))),
+            (marks, Box::new(|_| Ok(())), place),
             bounds,
         )
         .unwrap();

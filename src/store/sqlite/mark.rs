@@ -55,6 +55,16 @@ impl Marks {
         Ok(Marks { file, path, store: store.into_bytes() })
     }
 
+    /// The mark's file of this store as it lies in a folder now; `None` where none lies there that says anything.
+    pub fn lies_again(&self, folder: &Path) -> Stored<Option<Marks>> {
+        let whole = fs::metadata(folder.join(FILE)).is_ok_and(|found| found.is_file() && found.len() == SIZE);
+        if !whole {
+            return Ok(None);
+        }
+        let there = Marks::open(folder, Uuid::from_bytes(self.store))?;
+        Ok(there.read()?.map(|_| there))
+    }
+
     fn places(&self) -> Stored<[Option<Mark>; 2]> {
         let mut found = [None, None];
         for (mark, place) in found.iter_mut().zip(PLACES) {

@@ -27,6 +27,7 @@ mod looks;
 mod mailbox;
 mod objections;
 pub mod open;
+mod place;
 mod read;
 mod reapply;
 pub mod recovery;

@@ -35,6 +35,7 @@ use crate::store::sqlite::guards::{Guards, Moment};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::lock::Lock;
 use crate::store::sqlite::open::Settings;
+use crate::store::sqlite::place::Place;
 use crate::store::sqlite::read::{self, Readers};
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::writer::{Scene, Start, Writer};
@@ -53,7 +54,7 @@ pub struct SqliteStore {
     pub(super) readers: Arc<Readers>,
     moment: Arc<Moment>,
     pub(super) writer: Option<Writer>,
-    signs: Signs,
+    pub(super) signs: Signs,
     pub(super) claims: Folder,
     pub(super) pending: Arc<Pending>,
     pub(super) duties: Arc<Roster>,
@@ -122,7 +123,8 @@ impl SqliteStore {
             let beside = open::connect(&database, false)?;
             let noting = keyring.clone();
             let note = Box::new(move |mark: &_| noting.note(mark));
-            let durable = Durable::start(&files.main, &database, beside, (marks, note))?;
+            let place = Place::of(&settings.path)?;
+            let durable = Durable::start(&files.main, &database, beside, (marks, note, place))?;
             signs = durable.signs().clone();
             let guards = Guards::open(&files.main)?;
             let moment = guards.moment();
