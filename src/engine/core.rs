@@ -296,6 +296,8 @@ impl Core {
         if let Some(why) = ends {
             // Nothing more is taken or sent. What this process keeps of numbers and keys belongs to another history, so it ends; the
             // next one begins with what the database has, closed until a person opens it.
+            // First of all that it leaves: who looks whether the gate may open again goes by that.
+            self.leaving.cancel();
             self.gate.close();
             watch::ends(self, "store", why);
         }

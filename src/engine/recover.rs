@@ -137,6 +137,8 @@ pub async fn run(core: Arc<Core>) {
             Err(error) => core.store_failed(&error),
         }
         match core.store.recovery().await {
+            // What made this process end is not over because the store says nothing of it now: the next one asks anew.
+            Ok(None) if core.leaving.is_cancelled() => {}
             Ok(None) => {
                 core.gate.open();
                 core.outbox.notify_one();
