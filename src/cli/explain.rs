@@ -72,33 +72,18 @@ fn list(all: &[&Explained], out: &mut Output) -> std::io::Result<()> {
 
 /// The codes that are most like it: those that begin so, then those with the fewest letters to change.
 fn nearest<'a>(code: &str, all: &[&'a Explained]) -> Vec<&'a str> {
-    let wanted: Vec<char> = plain(code).to_lowercase().chars().collect();
+    let wanted = plain(code).to_lowercase();
     let mut ranked: Vec<(bool, usize, &str)> = all
         .iter()
         .map(|entry| {
-            let other: Vec<char> = entry.code.to_lowercase().chars().collect();
+            let other = entry.code.to_lowercase();
             let begins = !wanted.is_empty() && other.starts_with(&wanted);
-            (!begins, distance(&wanted, &other), entry.code.as_str())
+            (!begins, strsim::levenshtein(&wanted, &other), entry.code.as_str())
         })
         .collect();
     ranked.sort_unstable();
     ranked.dedup_by_key(|(_, _, code)| *code);
     ranked.into_iter().take(NEAREST).map(|(_, _, code)| code).collect()
-}
-
-/// How many letters have to be changed, added or removed.
-fn distance(one: &[char], other: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, letter) in one.iter().enumerate() {
-        let mut corner = row[0];
-        row[0] = at + 1;
-        for (next, second) in other.iter().enumerate() {
-            let changed = corner + usize::from(letter != second);
-            corner = row[next + 1];
-            row[next + 1] = changed.min(corner + 1).min(row[next] + 1);
-        }
-    }
-    row[other.len()]
 }
 
 #[cfg(test)]
@@ -113,6 +98,6 @@ mod tests {
         assert_eq!(near("T07")[0], "T070");
         assert!(near("store-un").contains(&"store-unreachable"));
         assert_eq!(near("\u{1b}[31m").len(), NEAREST);
-        assert_eq!(distance(&['a', 'b'], &['b']), 1);
+        assert_eq!(strsim::levenshtein("ab", "b"), 1);
     }
 }

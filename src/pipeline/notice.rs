@@ -75,7 +75,7 @@ pub fn of_hidden(orte: &Gemeinden, verborgen: &Verborgen) -> Vec<SearchKey> {
 }
 
 /// Of a mother whose family or given name is not said her days alone are what she is met by.
-pub fn of_her_day(mutter: &Mutter) -> Vec<SearchKey> {
+fn of_her_day(mutter: &Mutter) -> Vec<SearchKey> {
     match namen::benannt(&mutter.name) {
         true => Vec::new(),
         false => keys::nur_tage(None, Some(&mutter.geburtsdatum)),

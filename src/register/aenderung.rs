@@ -10,8 +10,8 @@ use crate::register::keys::{self, SearchKey};
 use crate::register::namen::{self, Wort, teilen_eines};
 use crate::register::once::once;
 use crate::register::record::{
-    Aenderung, GEBURTSEINTRAG, Kind, MAENNLICH, Mutter, Person, Personenname, ROLLE_ELTERNTEIL, ROLLE_KIND,
-    Record, Registersatz, TeilDatum, WEIBLICH,
+    Aenderung, EHESCHLIESSUNG, GEBURTSEINTRAG, Kind, MAENNLICH, Mutter, Person, Personenname,
+    ROLLE_ELTERNTEIL, ROLLE_KIND, Record, Registersatz, TeilDatum, WEIBLICH,
 };
 
 /// Everybody of whom a message speaks, as persons; where a standard names a child and its mother, these.
@@ -121,8 +121,7 @@ pub fn unauffindbar(personen: &[Person], heute: Date) -> Vec<Mutter> {
 /// Whoever has no role may be a child, but for those of whom a marriage is said, be it as what changed. Where the birth entry is what changed the place that is
 /// said proves nothing of the register: the child may stand in any.
 fn kinder_ohne_tag(personen: &[Person], aenderung: Option<&Aenderung>) -> Vec<Kind> {
-    let marry = personen.len() <= 2
-        && aenderung.is_some_and(|aenderung| aenderung.arten.iter().any(|art| art == EHESCHLIESSUNG));
+    let marry = personen.len() <= 2 && is_what_changed(EHESCHLIESSUNG, aenderung);
     let child = |person: &&Person| match person.rollen.is_empty() {
         true if marry => false,
         true => person.familienstand.as_deref().is_none_or(|stand| stand == LEDIG || stand == UNBEKANNT),
@@ -141,7 +140,11 @@ fn kinder_ohne_tag(personen: &[Person], aenderung: Option<&Aenderung>) -> Vec<Ki
 
 /// Whether the entry of a birth is what changed, be it its place.
 pub fn entry_changed(aenderung: Option<&Aenderung>) -> bool {
-    aenderung.is_some_and(|aenderung| aenderung.arten.iter().any(|art| art == GEBURTSEINTRAG))
+    is_what_changed(GEBURTSEINTRAG, aenderung)
+}
+
+fn is_what_changed(wanted: &str, aenderung: Option<&Aenderung>) -> bool {
+    aenderung.is_some_and(|aenderung| aenderung.arten.iter().any(|art| art == wanted))
 }
 
 fn als_kind(person: &Person) -> Kind {
@@ -202,8 +205,6 @@ pub fn moeglich(personen: &[Person], aenderung: Option<&Aenderung>, heute: Date)
 
 /// Most family names of one person under which something is kept; of whoever has more nothing is looked for.
 const FAMILIENNAMEN: usize = 16;
-/// The change that is a marriage: of two persons, neither a child.
-const EHESCHLIESSUNG: &str = "eheschliessung";
 
 /// The names of a person, one for each family name that it has or had and with the given name in use beside the given ones.
 fn namen_von(person: &Person) -> Vec<Personenname> {

@@ -467,7 +467,9 @@ pub struct Person {
 }
 
 /// What may have changed, in the words of the record.
-pub const ARTEN: &[&str] = &["umzug", "name", "tod", "adoption", "eheschliessung", GEBURTSEINTRAG];
+pub const ARTEN: &[&str] = &["umzug", "name", "tod", "adoption", EHESCHLIESSUNG, GEBURTSEINTRAG];
+/// A marriage: of two persons, neither a child.
+pub const EHESCHLIESSUNG: &str = "eheschliessung";
 /// That what the entry in the register of births says is another than before, be it its place.
 pub const GEBURTSEINTRAG: &str = "geburtseintrag";
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::fault::SchemaFault;
 use super::grammar;
+use super::lexis::{White, whitened};
 use super::names::{XML_NAME, XSD_NAME};
 use super::tree::{self, Node, Read};
 
@@ -201,13 +202,7 @@ fn follow(
     for (child, node) in read.root.children.iter().enumerate() {
         let document = &mut documents.list[number];
         // An address: blanks around it and several within are none of it (Part 2, 3.2.17).
-        let location = node.get("schemaLocation").map(|location| {
-            location
-                .split([' ', '\t', '\n', '\r'])
-                .filter(|part| !part.is_empty())
-                .collect::<Vec<_>>()
-                .join(" ")
-        });
+        let location = node.get("schemaLocation").map(|location| whitened(location, White::Collapse));
         let by = Some((number, child));
         let include = match &*node.local {
             "include" | "redefine" => true,

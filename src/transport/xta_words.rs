@@ -236,7 +236,7 @@ pub fn lawful(text: &str) -> String {
 pub fn labels(content: &Content, at: usize) -> (String, String) {
     let named = [&content.file_name, &content.id].into_iter().flatten().find(|name| !name.is_empty());
     let name = match named {
-        Some(name) => name.chars().map(|c| if c.is_control() { ' ' } else { c }).take(255).collect(),
+        Some(name) => lawful(name),
         None => format!("anlage-{}", at + 1),
     };
     (name, handed_on(content.content_type.as_deref().unwrap_or_default()).to_owned())

@@ -20,10 +20,9 @@ use crate::store::postgres::house;
 use crate::store::postgres::pool::{rows, transact};
 use crate::store::postgres::store::PostgresStore;
 use crate::store::postgres::values::{get, month, sql};
-use crate::store::sealing::content::from_json;
-use crate::store::sealing::house::{self as words, Words, command_place};
+use crate::store::sealing::house::{self as words, AbrufRow};
 use crate::store::sealing::keys::MandantKey;
-use crate::store::sealing::values::{Stored, limit, micros, sealing, time};
+use crate::store::sealing::values::{Stored, limit, micros};
 
 /// Where the number of a stamp stands in a page of links.
 const STAMP: usize = 11;
@@ -109,8 +108,7 @@ async fn reasons<'l>(
     if !commands.is_empty() {
         for r in rows(on, sql!("command_words"), &[&commands]).await? {
             let (id, sealed): (Uuid, Vec<u8>) = (get(&r, 0)?, get(&r, 1)?);
-            let opened = house.key.open(&command_place(id), &sealed).map_err(sealing);
-            said.insert(id, opened.and_then(|words| from_json(&words)).ok().map(|words: Words| words.reason));
+            said.insert(id, words::open_command(&house.key, id, &sealed).ok().map(|words| words.reason));
         }
     }
     let reason = |link: &'l Link| {
@@ -148,25 +146,16 @@ async fn retrievals(base: &Base, window: &Window, turn: Turn) -> Stored<Vec<Retr
     let stamps = stamps_of(&client, &page, 6).await?;
     let house = base.keyring.house(&client).await?;
     let told = page.iter().map(|r| {
-        let (message, records): (Uuid, Vec<u8>) = (get(r, 2)?, get(r, 4)?);
-        let mut by = by(&stamps, get(r, 6)?).unwrap_or_default();
-        let opened =
-            get::<Option<Vec<u8>>>(r, 5)?.map(|sealed| words::open_view(&house.key, message, &sealed));
-        let damaged = matches!(opened, Some(Err(_)));
-        let words = opened.and_then(Result::ok);
-        if let Some(words) = &words {
-            by.person.clone_from(&words.person);
-        }
-        Ok(Retrieved {
+        let row = AbrufRow {
             number: get(r, 0)?,
-            at: time(get(r, 1)?),
-            message,
+            at: get(r, 1)?,
+            message: get(r, 2)?,
             step: get(r, 3)?,
-            records: records.chunks_exact(16).filter_map(|id| Uuid::from_slice(id).ok()).collect(),
-            by,
-            reason: words.map(|words| words.reason),
-            damaged,
-        })
+            records: get(r, 4)?,
+            sealed: get(r, 5)?,
+            by: by(&stamps, get(r, 6)?).unwrap_or_default(),
+        };
+        Ok(row.told(&house.key))
     });
     told.collect()
 }

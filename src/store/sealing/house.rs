@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use crate::envelope::Stage;
 use crate::seal::key::{Key, Place};
+use crate::store::audit::{By, Retrieved};
 use crate::store::contract::{Stamp, StoreError};
 use crate::store::sealing::content::{from_json, to_json};
-use crate::store::sealing::values::{Stored, sealing};
+use crate::store::sealing::values::{Stored, sealing, time};
 
 /// What a person wrote, sealed together.
 #[derive(Serialize, Deserialize)]
@@ -39,9 +40,56 @@ pub fn seal_view(house: &Key, id: Uuid, person: &str, reason: &str) -> Stored<Ve
 }
 
 /// Opens what [`seal_view`] sealed.
-pub fn open_view(house: &Key, id: Uuid, sealed: &[u8]) -> Stored<Words> {
+fn open_view(house: &Key, id: Uuid, sealed: &[u8]) -> Stored<Words> {
     let place = Place::new("abrufprotokoll", id.as_bytes(), "sealed");
     from_json(&house.open(&place, sealed).map_err(sealing)?)
+}
+
+/// A row of the Abrufprotokoll as it is read.
+#[derive(Debug)]
+pub struct AbrufRow {
+    /// Its number.
+    pub number: i64,
+    /// When, in microseconds since 1970.
+    pub at: i64,
+    /// The message, or the id of the view.
+    pub message: Uuid,
+    /// The step that asked, or what a person looked at.
+    pub step: String,
+    /// The ids of the records, 16 octets each.
+    pub records: Vec<u8>,
+    /// Person and reason of a view, sealed.
+    pub sealed: Option<Vec<u8>>,
+    /// Its attributes.
+    pub by: By,
+}
+
+impl AbrufRow {
+    /// As an auditor is told it: the person of a view is the one that its words name.
+    pub fn told(self, house: &Key) -> Retrieved {
+        let AbrufRow { number, at, message, step, records, sealed, mut by } = self;
+        let opened = sealed.map(|sealed| open_view(house, message, &sealed));
+        let damaged = matches!(opened, Some(Err(_)));
+        let words = opened.and_then(Result::ok);
+        if let Some(words) = &words {
+            by.person.clone_from(&words.person);
+        }
+        Retrieved {
+            number,
+            at: time(at),
+            message,
+            step,
+            records: records.chunks_exact(16).filter_map(|id| Uuid::from_slice(id).ok()).collect(),
+            by,
+            reason: words.map(|words| words.reason),
+            damaged,
+        }
+    }
+}
+
+/// Opens what was sealed with a command.
+pub fn open_command(house: &Key, id: Uuid, sealed: &[u8]) -> Stored<Words> {
+    from_json(&house.open(&command_place(id), sealed).map_err(sealing)?)
 }
 
 /// What a change says of its reason: sealed under the id of its subject, or under one that it names. `None` where it says none.

@@ -1,22 +1,18 @@
 //! What an auditor reads of the embedded store: the Nachweiskette in pages, changes and the Abrufprotokoll. Reads in the turn of those
 //! who only ask, so that no delivery waits; writes nothing but that somebody looked.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params, Row, params};
-use uuid::Uuid;
 
+use crate::seal::key::Key;
 use crate::store::audit::{
     Audits, By, Change, Held, Link, Lost, Recorded, Retrieved, Strand, Told, Turn, Viewing, Window,
 };
 use crate::store::contract::{Scope, StoreError, View};
-use crate::store::sealing::content::from_json;
-use crate::store::sealing::house::{self as words, Words, command_place};
-use crate::store::sealing::keys::{HOUSE, MandantKey};
-use crate::store::sealing::values::{Stored, limit, micros, sealing, time};
+use crate::store::sealing::house::{self as words, AbrufRow};
+use crate::store::sealing::values::{Stored, limit, micros, time};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble, uuid};
@@ -86,25 +82,17 @@ fn bounds(window: &Window) -> (i64, i64) {
     (window.from.map_or(i64::MIN, micros), window.until.map_or(i64::MAX, micros))
 }
 
-fn house_key(db: &Connection, keyring: &Keyring) -> Stored<Arc<MandantKey>> {
-    let lost = || StoreError::Corrupt("the store has lost the key of the house".into());
-    keyring.find(db, HOUSE)?.ok_or_else(lost)
-}
-
 /// Why a person did it. A reason that does not open is told as none: the chain says whether the row is whole.
-fn reason(db: &Connection, keyring: &Keyring, link: &Link) -> Stored<Option<String>> {
+fn reason(db: &Connection, house: &Key, link: &Link) -> Stored<Option<String>> {
     let Held::There(change) = &link.change else { return Ok(None) };
-    let house = house_key(db, keyring)?;
     if let (Some(id), true) = (change.subject, change.what.starts_with("command.")) {
         let mut get = db.prepare_cached(sql!("command_words")).map_err(trouble)?;
         let found: Option<Vec<u8>> =
             rusqlite::OptionalExtension::optional(get.query_row([id], |r| r.get(0))).map_err(trouble)?;
-        let opened = found.map(|sealed| -> Stored<Words> {
-            from_json(&house.key.open(&command_place(id), &sealed).map_err(sealing)?)
-        });
+        let opened = found.map(|sealed| words::open_command(house, id, &sealed));
         return Ok(opened.and_then(Result::ok).map(|words| words.reason));
     }
-    Ok(words::open_reason(&house.key, change.subject, &change.detail).and_then(Result::ok))
+    Ok(words::open_reason(house, change.subject, &change.detail).and_then(Result::ok))
 }
 
 fn changes(db: &Connection, keyring: &Keyring, window: &Window, turn: Turn) -> Stored<Vec<Told>> {
@@ -116,34 +104,27 @@ fn changes(db: &Connection, keyring: &Keyring, window: &Window, turn: Turn) -> S
         }
         None => read_links(db, sql!("audit_seen"), params![before, from, until, most])?,
     };
-    let told = |link: Link| Ok(Told { number: link.place, reason: reason(db, keyring, &link)?, link });
+    let house = keyring.house(db)?;
+    let told = |link: Link| Ok(Told { number: link.place, reason: reason(db, &house.key, &link)?, link });
     links.into_iter().map(told).collect()
 }
 
 fn retrievals(db: &Connection, keyring: &Keyring, window: &Window, turn: Turn) -> Stored<Vec<Retrieved>> {
     let (from, until) = bounds(window);
     let (before, most) = (turn.before.unwrap_or(i64::MAX), limit(turn.limit));
-    let house = house_key(db, keyring)?;
+    let house = keyring.house(db)?;
     let mut list = db.prepare_cached(sql!("abruf_seen")).map_err(trouble)?;
     let found = list.query_map(params![before, from, until, most, window.subject], |r| {
-        let (records, sealed): (Vec<u8>, Option<Vec<u8>>) = (r.get(4)?, r.get(5)?);
-        let (message, mut by) = (uuid(r.get(2)?)?, by(r, 6)?.unwrap_or_default());
-        let opened = sealed.map(|sealed| words::open_view(&house.key, message, &sealed));
-        let damaged = matches!(opened, Some(Err(_)));
-        let words = opened.and_then(Result::ok);
-        if let Some(words) = &words {
-            by.person.clone_from(&words.person);
-        }
-        Ok(Retrieved {
+        let row = AbrufRow {
             number: r.get(0)?,
-            at: time(r.get(1)?),
-            message,
+            at: r.get(1)?,
+            message: uuid(r.get(2)?)?,
             step: r.get(3)?,
-            records: records.chunks_exact(16).filter_map(|id| Uuid::from_slice(id).ok()).collect(),
-            by,
-            reason: words.map(|words| words.reason),
-            damaged,
-        })
+            records: r.get(4)?,
+            sealed: r.get(5)?,
+            by: by(r, 6)?.unwrap_or_default(),
+        };
+        Ok(row.told(&house.key))
     });
     found.and_then(Iterator::collect).map_err(trouble)
 }
@@ -210,7 +191,10 @@ impl Audits for SqliteStore {
     async fn reasons(&self, _: &Recorded, links: &[Link]) -> Result<Vec<Option<String>>, StoreError> {
         let links = links.to_vec();
         self.readers
-            .ask(move |db, keyring| links.iter().map(|link| reason(db, keyring, link)).collect())
+            .ask(move |db, keyring| {
+                let house = keyring.house(db)?;
+                links.iter().map(|link| reason(db, &house.key, link)).collect()
+            })
             .await
     }
 }

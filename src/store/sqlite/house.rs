@@ -1,8 +1,6 @@
 //! The small durable state of the house: pauses, commands, breakers, notes. Free texts of persons and values of notes are sealed.
 //! Never acts on them.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
@@ -11,30 +9,23 @@ use uuid::Uuid;
 use crate::envelope::Stage;
 use crate::seal::index::Tag;
 use crate::seal::key::Place;
-use crate::store::contract::{Breaker, Command, CommandState, Pause, StoreError, View};
+use crate::store::contract::{Breaker, Command, CommandState, Pause, View};
 use crate::store::sealing::content::{from_json, to_json};
 use crate::store::sealing::house::{self as words, Words, command_place, own_stamp, pause_place};
-use crate::store::sealing::keys::{HOUSE, MandantKey};
 use crate::store::sealing::values::{Stored, limit, micros, sealing, time};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
 
-fn house_key(connection: &Connection, keyring: &Keyring) -> Stored<Arc<MandantKey>> {
-    keyring
-        .find(connection, HOUSE)?
-        .ok_or_else(|| StoreError::Corrupt("the store has lost the key of the house".into()))
-}
-
 /// Seals a free text under the key of the house; base64.
 pub fn seal_text(scene: &Scene<'_>, id: Uuid, text: &str) -> Stored<String> {
-    words::seal_text(&house_key(scene.connection, scene.keyring)?.key, id, text)
+    words::seal_text(&scene.keyring.house(scene.connection)?.key, id, text)
 }
 
 /// Seals person and reason of a view for the Abrufprotokoll.
 pub fn seal_view(scene: &Scene<'_>, id: Uuid, person: &str, reason: &str) -> Stored<Vec<u8>> {
-    words::seal_view(&house_key(scene.connection, scene.keyring)?.key, id, person, reason)
+    words::seal_view(&scene.keyring.house(scene.connection)?.key, id, person, reason)
 }
 
 /// Writes a reading of several records into the Abrufprotokoll.
@@ -45,7 +36,7 @@ pub fn protocol(
     step: &str,
     records: &[Uuid],
 ) -> Stored<()> {
-    let key = house_key(scene.connection, scene.keyring)?.id.clone();
+    let key = scene.keyring.house(scene.connection)?.id.clone();
     let stamp = scene.stamp(&own_stamp(stage, &key, &view.person))?;
     let id = Uuid::now_v7();
     let words = seal_view(scene, id, &view.person, &view.reason)?;
@@ -55,7 +46,7 @@ pub fn protocol(
 }
 
 fn open_words(connection: &Connection, keyring: &Keyring, place: &Place, sealed: &[u8]) -> Stored<Words> {
-    let key = house_key(connection, keyring)?;
+    let key = keyring.house(connection)?;
     from_json(&key.key.open(place, sealed).map_err(sealing)?)
 }
 
@@ -89,7 +80,7 @@ pub fn note(db: &Connection, keyring: &Keyring, connection: &str, key: &str) -> 
     let mut get = db.prepare_cached(sql!("note_get")).map_err(trouble)?;
     let sealed: Option<Vec<u8>> = get.query_row([&tag[..]], |r| r.get(0)).optional().map_err(trouble)?;
     let Some(sealed) = sealed else { return Ok(None) };
-    let opened = house_key(db, keyring)?.key.open(&Place::new("note", &tag, "value"), &sealed);
+    let opened = keyring.house(db)?.key.open(&Place::new("note", &tag, "value"), &sealed);
     opened.map(Some).map_err(sealing)
 }
 
@@ -99,7 +90,7 @@ pub fn set_note(scene: &Scene<'_>, connection: &str, key: &str, value: Option<&[
     match value {
         None => scene.run(sql!("note_delete"), [&tag[..]]).map(drop),
         Some(value) => {
-            let house = house_key(scene.connection, scene.keyring)?;
+            let house = scene.keyring.house(scene.connection)?;
             let sealed = house.key.seal(&Place::new("note", &tag, "value"), value).map_err(sealing)?;
             scene.run(sql!("note_set"), params![tag, connection, sealed]).map(drop)
         }
@@ -163,7 +154,7 @@ pub fn set_pause(
     person: &str,
     now: Timestamp,
 ) -> Stored<()> {
-    let house = house_key(scene.connection, scene.keyring)?;
+    let house = scene.keyring.house(scene.connection)?;
     pauses_over(scene, now)?;
     let stands: Option<(i64, Option<i64>)> = {
         let mut get = scene.connection.prepare_cached(sql!("pause_get")).map_err(trouble)?;
@@ -195,7 +186,7 @@ pub fn set_pause(
 
 /// Writes a command, audited.
 pub fn post_command(scene: &mut Scene<'_>, stage: Stage, command: &Command) -> Stored<()> {
-    let house = house_key(scene.connection, scene.keyring)?;
+    let house = scene.keyring.house(scene.connection)?;
     let words = Words {
         person: command.person.clone(),
         reason: command.reason.clone(),

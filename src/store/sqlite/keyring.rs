@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::seal::key::{Key, Master};
 use crate::store::contract::StoreError;
-use crate::store::sealing::keys::{Keys, MandantKey, POOL, SubjectKey, WrappedMandant, subject_place};
+use crate::store::sealing::keys::{HOUSE, Keys, MandantKey, POOL, SubjectKey, WrappedMandant, subject_place};
 use crate::store::sealing::ledger::Entry;
 use crate::store::sealing::mark::Mark;
 use crate::store::sealing::values::{Stored, sealing};
@@ -77,6 +77,12 @@ impl Keyring {
         let mut statement = connection.prepare_cached(sql!("mandant_key_by_name")).map_err(trouble)?;
         let found = statement.query_row([mandant], row_of).optional().map_err(trouble)?;
         found.map(|found| self.open(found)).transpose()
+    }
+
+    /// The key of the house.
+    pub fn house(&self, connection: &Connection) -> Stored<Arc<MandantKey>> {
+        let lost = || StoreError::Corrupt("the store has lost the key of the house".into());
+        self.find(connection, HOUSE)?.ok_or_else(lost)
     }
 
     /// The key with this number.

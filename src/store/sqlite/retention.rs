@@ -7,11 +7,9 @@ use serde_json::json;
 use crate::envelope::Stage;
 use crate::register::fristen::{Klasse, REGELN, VORWARNUNG};
 use crate::seal::index::Tag;
-use crate::store::contract::StoreError;
 use crate::store::retention::{DELIVERIES, Faellig, Scheibe, Stichtag};
 use crate::store::sealing::endet::{self, PASS, Removed};
 use crate::store::sealing::house::own_stamp;
-use crate::store::sealing::keys::HOUSE;
 use crate::store::sealing::values::{Stored, count, limit, micros, time};
 use crate::store::sqlite::audit::{self, Change};
 use crate::store::sqlite::deliveries;
@@ -230,8 +228,7 @@ fn note(
     klasse: Klasse,
     removed: &Removed,
 ) -> Stored<()> {
-    let lost = || StoreError::Corrupt("the store has lost the key of the house".into());
-    let key = scene.keyring.find(scene.connection, HOUSE)?.ok_or_else(lost)?.id.clone();
+    let key = scene.keyring.house(scene.connection)?.id.clone();
     let stamp = scene.stamp(&own_stamp(stage, &key, &stichtag.person))?;
     let detail = json!({
         "klasse": klasse.wort(),

@@ -91,12 +91,17 @@ pub struct Keeper {
     strangers: HashSet<String>,
 }
 
+/// The entry of a connection.
+fn binding(connection: &str) -> String {
+    format!("xta-client {connection}")
+}
+
 /// The places of a mailbox: one for each sender, so that what one of them has left there counts against no other.
-pub fn places(connection: &str, reader: &Named, partners: &[String]) -> Vec<Place> {
+pub fn places(connection: &str, reader: &str, partners: &[String]) -> Vec<Place> {
     let place = |partner: &String| Place {
         connection: connection.to_owned(),
-        name: format!("{} {partner}", reader.value),
-        binding: format!("xta-client {connection}"),
+        name: format!("{reader} {partner}"),
+        binding: binding(connection),
         partners: vec![partner.clone()],
     };
     partners.iter().map(place).collect()
@@ -111,7 +116,7 @@ impl Keeper {
             name: reader.value.clone(),
             link,
             around: around.clone(),
-            binding: format!("xta-client {connection}"),
+            binding: binding(connection),
             part: format!("mailbox {} of {connection}", reader.value),
             looks: 0,
             open: Vec::new(),
@@ -462,9 +467,7 @@ impl Keeper {
 
     /// Tells the house what lies there; that nothing of a sender does only after all was seen.
     async fn tell(&self, waiting: &BTreeMap<String, Option<Timestamp>>, complete: bool) {
-        let partners = self.partners();
-        let named = Named { value: self.name.clone(), r#type: String::new(), name: None, category: None };
-        for place in places(&self.connection, &named, &partners) {
+        for place in places(&self.connection, &self.name, &self.link.settings.partners()) {
             let lying = match place.partners.first().and_then(|partner| waiting.get(partner)) {
                 Some(Some(since)) => Lying::Since(*since),
                 Some(None) => Lying::Something,
@@ -479,10 +482,6 @@ impl Keeper {
                 );
             }
         }
-    }
-
-    fn partners(&self) -> Vec<String> {
-        self.link.settings.senders.iter().map(|sender| sender.partner.clone()).collect()
     }
 
     /// Says what stays where it lies, when that has changed.

@@ -175,8 +175,7 @@ impl ClientDestination {
 
     /// Sends the order under its id.
     async fn send_as(&self, envelope: &Envelope, id: &str, progress: &Progress) -> Result<(), Sent> {
-        let order = order::order(envelope, id, (&self.author, &self.reader), &self.channel);
-        let (order, contents) = order;
+        let (order, contents) = order::order(envelope, id, (&self.author, &self.reader), &self.channel);
         let request = Request::SendMessage(order);
         let to = self.link.address(Operation::SendMessage)?;
         let written = write::request(Module::Xta211, &request, None, &to, &wire_id(), Carriage::Parts)

@@ -198,6 +198,11 @@ impl Settings {
         writes.next().is_none().then_some(found.partner.as_str())
     }
 
+    /// Whose messages are taken.
+    pub fn partners(&self) -> Vec<String> {
+        self.senders.iter().map(|sender| sender.partner.clone()).collect()
+    }
+
     /// Whether a message is selected by what is said beside it.
     pub fn selects(&self, meta: &MetaData) -> bool {
         self.select.is_empty() || self.select.iter().any(|select| select.fits(meta))

@@ -12,6 +12,7 @@ use super::settings::Settings;
 use crate::transport::looks::announce;
 use crate::transport::port::{BuildError, Place, Source, SourceError, Stop, Surroundings};
 use crate::transport::settings;
+use crate::transport::xta_words::Named;
 
 /// Reads the mailboxes of one connection.
 pub struct ClientSource {
@@ -41,9 +42,9 @@ impl ClientSource {
 impl Source for ClientSource {
     async fn run(&self, stop: Stop) -> Result<(), SourceError> {
         let settings = &self.link.settings;
-        let partners: Vec<String> = settings.senders.iter().map(|sender| sender.partner.clone()).collect();
-        let all: Vec<Place> =
-            settings.readers.iter().flat_map(|reader| places(&self.name, reader, &partners)).collect();
+        let partners = settings.partners();
+        let places = |reader: &Named| places(&self.name, &reader.value, &partners);
+        let all: Vec<Place> = settings.readers.iter().flat_map(places).collect();
         announce(&self.around, &self.name, &all, &stop).await;
         let keeper = |at: usize| {
             Keeper::new(&self.name, &settings.readers[at], self.link.clone(), &self.around).run(stop.clone())
