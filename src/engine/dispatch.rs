@@ -355,7 +355,7 @@ async fn serve(core: &Core, table: &Table, lane: Lane, leased: Timestamp) -> Res
         let arrived = matches!(outcome, Outcome::Sent { .. });
         let half_used = lease.over(core, core.settings.lease / 2);
         let release = attempt::releases(arrived, index == last, half_used, core.stop.is_cancelled());
-        report(&due.destination, due.attempts, &outcome);
+        let ended = outcome.clone();
         if release && destination.as_ref().is_some_and(|to| to.repeat_is_safe()) {
             drop(turn.take());
             core.hands.settling(&lane.destination, lane.id);
@@ -364,6 +364,10 @@ async fn serve(core: &Core, table: &Table, lane: Lane, leased: Timestamp) -> Res
         let (row, delivers) = (due.id, due.delivers);
         let settle = Settle { lane, fence, row, outcome, answers, delivers, release, now };
         let settled = settle_until_stored(core, &table.settling, settle).await;
+        // Who lost the lease tells nothing: the row is counted by whoever settles it, once.
+        if settled {
+            report(&due.destination, due.attempts, &ended);
+        }
         core.points.reach(Point::AfterSettle)?;
         if !settled || !arrived || (release && index < last) {
             return Ok(false);

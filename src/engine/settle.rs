@@ -114,7 +114,7 @@ pub fn way_left(onward: &Onward) {
     raise(Alarm::WayLeft, &onward.from, &[("to", to), ("why", why)]);
 }
 
-/// Tells how an attempt at a row of a destination ended; `attempts`: those that were settled before.
+/// Tells how an attempt at a row of a destination ended, once it is settled; `attempts`: those that were settled before.
 pub fn report(destination: &str, attempts: u32, outcome: &Outcome) {
     let sent = match outcome {
         Outcome::Sent { .. } => Sent::Sent,

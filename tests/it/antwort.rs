@@ -96,7 +96,7 @@ async fn an_answer_about_somebody_else_reaches_her_only_when_her_office_has_conf
 
     let (code, said) = confirm(&stage, parked, "jugendamt-bremen").await;
     assert_eq!(code, Some(0), "{said}");
-    for _ in 0..100 {
+    for _ in 0..600 {
         if state().await.state == Inbound::Accepted {
             break;
         }
@@ -111,7 +111,7 @@ async fn an_answer_about_somebody_else_reaches_her_only_when_her_office_has_conf
         let all = files(&out).into_iter().map(|(_, text)| serde_json::from_str(&text).unwrap());
         all.filter(|letter: &Value| letter["art"] == "antwort-des-jugendamts").collect()
     };
-    until("the answer lies in the tray of the mailboxes", 30, || !letters().is_empty()).await;
+    until("the answer lies in the tray of the mailboxes", 60, || !letters().is_empty()).await;
     house.stop(Duration::from_secs(5)).await;
     let letters = letters();
     assert_eq!(letters.len(), 1);

@@ -72,7 +72,7 @@ async fn a_bundle_tells_how_the_house_stands_and_nothing_of_persons_or_secrets()
     let broken = marked(9).replace("version=\"1.3.0\"", "version=\"9.9.9\"");
     assert_eq!(post(&stage, Some(TOKEN), "kaputt", broken).await, 422);
     assert_eq!(post(&stage, Some(marks::TOKEN), "fremd", marked(10)).await, 401);
-    until("the services were told", 30, || partners.iter().all(|partner| partner.accepted() >= 4)).await;
+    until("the services were told", 60, || partners.iter().all(|partner| partner.accepted() >= 4)).await;
     let paused = stage.command(&[
         "pause",
         "destination",

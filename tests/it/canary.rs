@@ -237,7 +237,7 @@ async fn marked_personal_data_stands_nowhere_in_clear() {
         .header("idempotency-key", marks::KEY)
         .body(marked(0));
     assert!(died.send().await.is_err(), "it died before it could answer");
-    until("it is gone", 20, || dying.ended()).await;
+    until("it is gone", 60, || dying.ended()).await;
 
     let mut running = story.stage.start(None);
     wait_ready(&story).await;
@@ -286,7 +286,7 @@ async fn marked_personal_data_stands_nowhere_in_clear() {
 }
 
 async fn wait_ready(story: &Story) {
-    for _ in 0..500 {
+    for _ in 0..3_000 {
         if ready(&story.client, story.stage.http).await {
             return;
         }
@@ -387,12 +387,12 @@ async fn folder(story: &mut Story) {
     put(&tray, &name("zu-gross"), &vec![b' '; (8 << 20) + 1]);
     std::os::unix::fs::symlink("/nirgends", tray.join(name("verweis"))).expect("a link");
     let out = story.stage.tray("out");
-    until("both were answered by folder", 30, || {
+    until("both were answered by folder", 60, || {
         files(&out).iter().filter(|file| file.extension().is_some_and(|e| e == "xml")).count() >= 2
     })
     .await;
     // A link is nobody's delivery and stays where it lies.
-    until("the tray is empty but for the link", 30, || {
+    until("the tray is empty but for the link", 60, || {
         files(&tray).iter().all(|file| file.is_symlink() || !file.display().to_string().contains(marks::FILE))
     })
     .await;

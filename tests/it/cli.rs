@@ -96,7 +96,7 @@ async fn a_delivery_can_be_followed_and_the_store_is_guarded() {
     let mut running = up(&stage).await;
     let (status, body) = post(&stage, "eins", eintragung(&Wish::plain(3))).await;
     assert!(status == 200 && body.contains("quittung.0011"), "{status}");
-    until("both partners were told", 30, || partners.iter().all(|partner| partner.accepted() == 1)).await;
+    until("both partners were told", 60, || partners.iter().all(|partner| partner.accepted() == 1)).await;
 
     let looked = cli(&stage, &["status", "--json"]).json();
     assert_eq!(looked["figures"]["mirror"], 1);
@@ -182,7 +182,7 @@ async fn what_is_parked_is_shown_with_cause_and_replayed_by_a_person() {
     let replayed = cli(&stage, &["parked", "replay", id, "--reason", REASON, "--json"]);
     assert_eq!((replayed.code, replayed.json()["state"].clone()), (0, "done".into()), "{}", replayed.out);
     // Nothing changed, so it waits for a person again.
-    until("the message is parked again", 30, || {
+    until("the message is parked again", 60, || {
         let parked = cli(&stage, &["parked", "list", "--json"]).json();
         parked["messages"].as_array().is_some_and(|messages| messages.len() == 1)
     })
@@ -203,7 +203,7 @@ async fn a_paused_destination_waits_and_goes_on() {
     assert_eq!((paused.code, paused.json()["state"].clone()), (0, "done".into()), "{}", paused.out);
 
     assert_eq!(post(&stage, "eins", eintragung(&Wish::plain(1))).await.0, 200);
-    until("the other partner is told", 30, || partners[1].accepted() == 1).await;
+    until("the other partner is told", 60, || partners[1].accepted() == 1).await;
     let looked = cli(&stage, &["status", "--json"]).json();
     assert_eq!(looked["pauses"].as_array().map(Vec::len), Some(1));
     let waits = looked["items"].as_array().expect("items").iter().find(|item| item["what"] == held);
@@ -211,7 +211,7 @@ async fn a_paused_destination_waits_and_goes_on() {
     assert_eq!(partners[0].accepted(), 0);
 
     assert_eq!(cli(&stage, &["resume", "destination", held, "--reason", REASON]).code, 0);
-    until("the held callback arrives", 30, || partners[0].accepted() == 1).await;
+    until("the held callback arrives", 60, || partners[0].accepted() == 1).await;
     assert!(cli(&stage, &["status", "--json"]).json()["pauses"].as_array().is_some_and(Vec::is_empty));
     assert!(running.terminate(), "{}", stage.log());
 }
@@ -242,7 +242,7 @@ async fn changed_files_are_taken_over_whole_or_not_at_all() {
         let id = message["id"].as_str().expect("an id");
         assert_eq!(cli(&stage, &["parked", "replay", id, "--reason", REASON]).code, 0);
     }
-    until("all three were told", 30, || partners.iter().all(|partner| partner.accepted() == 3)).await;
+    until("all three were told", 60, || partners.iter().all(|partner| partner.accepted() == 3)).await;
     assert_eq!(cli(&stage, &["status", "--json"]).json()["figures"]["mirror"], 3);
 
     // A broken file: all faults at once, and what runs goes on.
@@ -268,10 +268,10 @@ async fn changed_files_are_taken_over_whole_or_not_at_all() {
 
     // Removing a partner for whom something waits is refused with the count, unless a person says so.
     let held = "callback:kita-portal-nord";
-    until("nothing waits", 30, || partners.iter().all(|partner| partner.accepted() == 4)).await;
+    until("nothing waits", 60, || partners.iter().all(|partner| partner.accepted() == 4)).await;
     assert_eq!(cli(&stage, &["pause", "destination", held, "--reason", REASON]).code, 0);
     assert_eq!(post(&stage, "fuenf", eintragung(&Wish::plain(5))).await.0, 200);
-    until("the other partner is told", 30, || partners[1].accepted() == 5).await;
+    until("the other partner is told", 60, || partners[1].accepted() == 5).await;
     edit(&route, "  - callback: { to: kita-portal-nord, body: { id: vorgang, stand: stand } }\n", "");
     let written = fs::read_to_string(stage.stage().join("partners.yaml")).expect("partners");
     let kept: String = {
@@ -286,7 +286,7 @@ async fn changed_files_are_taken_over_whole_or_not_at_all() {
     let drained = cli(&stage, &["routes", "apply", "--drain", "--reason", REASON]);
     assert_eq!(drained.code, 0, "{}{}", drained.out, drained.err);
     assert_eq!(post(&stage, "sechs", eintragung(&Wish::plain(6))).await.0, 200);
-    until("only the partner that is left is told", 30, || partners[1].accepted() == 6).await;
+    until("only the partner that is left is told", 60, || partners[1].accepted() == 6).await;
     assert!(running.terminate(), "{}", stage.log());
 }
 

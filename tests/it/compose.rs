@@ -185,7 +185,7 @@ async fn its_health_check_tells_a_running_program_from_none() {
     assert!(!script("ready.sh", &port).status.success(), "nobody listens");
     let mut running = stage.start(None);
     let client = reqwest::Client::new();
-    for _ in 0..1_500 {
+    for _ in 0..3_000 {
         if ready(&client, stage.http).await {
             break;
         }

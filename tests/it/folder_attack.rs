@@ -110,7 +110,7 @@ fn picture(folder: &Path) -> BTreeMap<PathBuf, String> {
 
 async fn wait_ready(stage: &StageDir) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    for _ in 0..1_500 {
+    for _ in 0..3_000 {
         if ready(&client, stage.http).await {
             return;
         }
@@ -136,7 +136,7 @@ async fn no_link_of_a_partner_reaches_the_store_the_secrets_or_another_tray() {
     let mut running = stage.start(None);
     wait_ready(&stage).await;
     put(&tray, "erste.xml", eintragung(&Wish::plain(1)).as_bytes());
-    until("the first is taken", 20, || names(&stage.tray("out")).len() == 1).await;
+    until("the first is taken", 60, || names(&stage.tray("out")).len() == 1).await;
     assert!(running.terminate());
     // A file that Hamburg is still writing.
     fs::write(hamburg.join("in/.hamburg.xml.tmp"), "<hamburg/>").unwrap();
@@ -193,9 +193,9 @@ async fn no_link_of_a_partner_reaches_the_store_the_secrets_or_another_tray() {
         if fs::symlink_metadata(&tray).unwrap().is_dir() {
             let name = format!("gut-{nth}.xml");
             put(&tray, &name, eintragung(&Wish::plain(10 + nth as u64)).as_bytes());
-            until("a delivery beside it is taken", 20, || !tray.join(&name).exists()).await;
+            until("a delivery beside it is taken", 60, || !tray.join(&name).exists()).await;
         } else {
-            until("its trouble is told", 20, || stage.log().contains("is a link")).await;
+            until("its trouble is told", 60, || stage.log().contains("is a link")).await;
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
         assert!(running.terminate(), "{what}\n{}", stage.log());

@@ -342,7 +342,7 @@ async fn asked(letter: &str, name: &str, logged: &Lines) -> Outside {
     assert!(!receiver.seen.lock().unwrap().accepted.contains_key(&callback), "{letter}: too early");
     clock.move_to(began() + SignedDuration::from_secs(61));
     let seen = || receiver.seen.lock().unwrap().accepted.get(&callback).cloned();
-    until("callback and mailbox", 20, || seen().is_some() && !files(&out).is_empty()).await;
+    until("callback and mailbox", 60, || seen().is_some() && !files(&out).is_empty()).await;
 
     let url = format!("http://{http}/v1/nachrichten/{}", message.id);
     let standing = client.get(url).bearer_auth(token.trim()).send().await.unwrap();
@@ -438,7 +438,7 @@ async fn what_moves_for_which_office_is_told_to_operators_only() {
         let request = from.into_iter().fold(request, |request, from| request.header("x-forwarded-for", from));
         request.send().await.unwrap().status().as_u16()
     };
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         if client.get(format!("http://{http}/health/live")).send().await.is_ok() {
             break;
         }

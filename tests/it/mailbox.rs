@@ -148,7 +148,7 @@ async fn an_office_without_a_server_comes_for_its_quittungen_through_kill_and_re
         office.deliver(&format!("k{n}"), plain(n)).await;
     }
     let mut items = Vec::new();
-    for _ in 0..500 {
+    for _ in 0..3_000 {
         items = office.list(TOKEN).await;
         if items.len() == 3 {
             break;
@@ -180,7 +180,7 @@ async fn an_office_without_a_server_comes_for_its_quittungen_through_kill_and_re
     running.kill();
     let _running = office.up(&[]).await;
     let mut next = office.fetch(&id(&items[1]), None).await;
-    for _ in 0..200 {
+    for _ in 0..600 {
         if next != Err(409) {
             break;
         }
@@ -212,7 +212,7 @@ async fn a_paused_mailbox_gives_nothing_out_a_refusal_calls_a_person_and_a_deadl
     let page = json(waiting.await.unwrap().unwrap()).await;
     assert!(!page["nachrichten"].as_array().unwrap().is_empty());
     let mut items = office.list(TOKEN).await;
-    for _ in 0..500 {
+    for _ in 0..3_000 {
         if items.len() == 4 {
             break;
         }
@@ -222,7 +222,7 @@ async fn a_paused_mailbox_gives_nothing_out_a_refusal_calls_a_person_and_a_deadl
     let ids: Vec<String> = items.iter().map(id).collect();
     let (held, _) = office.fetch(&ids[0], None).await.unwrap();
     office.cli(&["pause", "destination", "postfach:jugendamt-bremen", "--reason", "Wartung"]);
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         if office.ask(TOKEN, Method::GET, "", None).await.status() == 503 {
             break;
         }
@@ -238,7 +238,7 @@ async fn a_paused_mailbox_gives_nothing_out_a_refusal_calls_a_person_and_a_deadl
     assert_eq!(office.list(OTHER).await.len(), 0, "another's mailbox is not concerned");
     assert_eq!(office.end(&ids[0], "empfang", &held).await, 200, "what is in hand is closed");
     office.cli(&["resume", "destination", "postfach:jugendamt-bremen", "--reason", "fertig"]);
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         if office.ask(TOKEN, Method::GET, "", None).await.status() == 200 {
             break;
         }
@@ -254,7 +254,7 @@ async fn a_paused_mailbox_gives_nothing_out_a_refusal_calls_a_person_and_a_deadl
     office.fetch(&ids[2], None).await.unwrap();
     off.set(40 * 86_400);
     let mut parked = String::new();
-    for _ in 0..200 {
+    for _ in 0..600 {
         parked = office.cli(&["parked", "list"]);
         if parked.contains("not collected before its deadline") && parked.contains("fetched but not closed") {
             break;
@@ -420,7 +420,7 @@ async fn an_office_gets_a_request_before_its_withdrawal_and_one_of_nobody_when_i
         ("8b7a-000000000201", "8b7a-000000001201"),
     ];
     let nobodys = deliver(given("http /v1/antraege", "kita-portal-nord", "c", case(antrag, &changes))).await;
-    for _ in 0..500 {
+    for _ in 0..3_000 {
         if !store.list_parked_sends(&Scope::Operator, 1).await.unwrap().is_empty() {
             break;
         }

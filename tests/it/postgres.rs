@@ -97,7 +97,7 @@ impl House for Served {
         let place = Lies::at(format!("{url}?claims={claims}&owner={owner}"));
         let restored = Restored { at: at(500), copied: Some(at(100)) };
         // A connection of the store before may take a moment to end.
-        for _ in 0..100 {
+        for _ in 0..1_200 {
             let master = SecretBox::new(Box::new([1; 32]));
             match recovery::mark(&place, Stage::Test, master, &restored) {
                 Err(StoreError::Refused(text)) if text.contains("runs") => {

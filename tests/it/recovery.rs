@@ -110,7 +110,7 @@ async fn health(stage: &StageDir) -> Option<(u16, String)> {
 /// Starts the program and waits until its door answers with this status.
 async fn up(stage: &StageDir, status: u16) -> (Running, String) {
     let running = stage.start(None);
-    for _ in 0..1_500 {
+    for _ in 0..3_000 {
         if let Some((found, text)) = health(stage).await
             && found == status
             && !text.contains("noch keine")
@@ -199,7 +199,7 @@ async fn story(ground: Ground) {
     assert_eq!(status, 200, "{said}");
     let (status, said) = post(&stage, "kind-3", eintragung(&Wish::plain(3))).await;
     assert_eq!(status, 200, "{said}");
-    until("all has left", 30, || {
+    until("all has left", 60, || {
         partners.iter().map(Receiver::accepted).sum::<usize>() >= 4 * of_one && waits(&stage) == 0
     })
     .await;
@@ -244,7 +244,7 @@ async fn story(ground: Ground) {
         if matches!(ground, Ground::Embedded) { 2 } else { 1 }
     );
     assert_eq!(post(&stage, "zu-frueh", eintragung(&Wish::plain(9))).await.0, 503, "nothing comes in");
-    until("the doubtful rows are looked up", 30, || json(&stage, &["recover"]).1["doubtful"] == 0).await;
+    until("the doubtful rows are looked up", 60, || json(&stage, &["recover"]).1["doubtful"] == 0).await;
     let (code, state) = json(&stage, &["recover"]);
     assert_eq!((code, &state["applied"]), (1, &Value::Bool(true)), "{state}");
     let held = store().list_parked_sends(&Scope::Operator, 100).await.unwrap();
@@ -266,7 +266,7 @@ async fn story(ground: Ground) {
     assert_eq!(code, 0, "{said}");
     let client = reqwest::Client::new();
     let mut is_ready = false;
-    for _ in 0..500 {
+    for _ in 0..3_000 {
         is_ready = ready(&client, stage.http).await;
         if is_ready {
             break;
@@ -274,11 +274,11 @@ async fn story(ground: Ground) {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     assert!(is_ready, "{}", stage.log());
-    until("what may not have left goes again", 30, || {
+    until("what may not have left goes again", 60, || {
         partners.iter().all(|partner| partner.seen.lock().unwrap().repeated >= 1)
     })
     .await;
-    until("nothing waits", 30, || waits(&stage) == 0).await;
+    until("nothing waits", 60, || waits(&stage) == 0).await;
     // The same ids came again, known to the receivers; no second answer, and none was changed.
     assert_eq!(ids(&partners), before);
     for partner in &partners {

@@ -204,7 +204,7 @@ async fn files_of_a_store_are_closed_whatever_the_umask_is() {
     let mut running = start();
     wait_ready(stage.http).await;
     put(&stage.tray("in"), "a.xml", eintragung(&Wish::plain(1)).as_bytes());
-    until("it is taken", 20, || !stage.tray("in").join("a.xml").exists()).await;
+    until("it is taken", 60, || !stage.tray("in").join("a.xml").exists()).await;
     // While it runs, its log and index lie there, too.
     assert!(store.join("drehscheibe.db-wal").exists() && store.join("keys.db-wal").exists());
     assert_eq!(open_to_others(&store), [] as [PathBuf; 0]);
@@ -232,7 +232,7 @@ async fn files_of_a_store_are_closed_whatever_the_umask_is() {
 
 async fn wait_ready(http: SocketAddr) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    for _ in 0..1_500 {
+    for _ in 0..3_000 {
         if crate::support::ready(&client, http).await {
             return;
         }
@@ -389,12 +389,12 @@ async fn parts_of_a_delivery_of_which_only_the_hash_is_kept_go_at_once() {
     for n in 0..3 {
         assert_eq!(with_parts(&stage, &format!("ohne-{n}"), &unmarked, 1 << 20).await, 422);
     }
-    until("the parts are gone", 20, || lie() == 0).await;
+    until("the parts are gone", 60, || lie() == 0).await;
     // What is kept stays, and a repeat adds nothing to it.
     let kept = with_parts(&stage, "kaputt", "<kaputt", 1 << 20).await;
     assert_eq!((kept, lie()), (422, 2));
     assert_eq!(with_parts(&stage, "kaputt", "<kaputt", 1 << 20).await, 422);
-    until("a repeat leaves nothing", 20, || lie() == 2).await;
+    until("a repeat leaves nothing", 60, || lie() == 2).await;
     assert!(running.terminate());
     assert_eq!(lie(), 2);
 }
@@ -430,7 +430,7 @@ async fn a_tray_in_trouble_stands_in_ready_status_and_metrics_while_the_others_g
     let (_, said) = within(&stage, &["status"], 15);
     assert!(said.contains("a part of it does not run") && said.contains(part), "{said}");
     put(&bremen, "a.xml", eintragung(&Wish::plain(1)).as_bytes());
-    until("the other tray goes on", 20, || !bremen.join("a.xml").exists()).await;
+    until("the other tray goes on", 60, || !bremen.join("a.xml").exists()).await;
     fs::rename(stage.data().join("weg"), &hamburg).unwrap();
     let began = Instant::now();
     while ask("/health/ready").await.1 != "bereit\n" {
@@ -440,6 +440,6 @@ async fn a_tray_in_trouble_stands_in_ready_status_and_metrics_while_the_others_g
     assert!(ask("/metrics").await.1.contains(&line(1)));
     assert!(!within(&stage, &["status"], 15).1.contains(part));
     put(&hamburg, "b.xml", b"<kein/>");
-    until("it is taken again", 20, || !hamburg.join("b.xml").exists()).await;
+    until("it is taken again", 60, || !hamburg.join("b.xml").exists()).await;
     assert!(running.terminate());
 }

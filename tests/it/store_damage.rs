@@ -520,7 +520,7 @@ async fn the_real_program_acknowledges_nothing_into_files_that_nobody_finds_agai
                 assert!(!is_taken(&stage, &format!("k-{n}"), n).await, "{how}: it would be lost");
             }
         }
-        until("it ends by itself", 40, || running.ended()).await;
+        until("it ends by itself", 60, || running.ended()).await;
         assert_eq!(running.code(), Some(2), "{how}");
         assert!(stage.log().contains("acknowledged-lost"), "{}", stage.log());
         assert!(stage.log().contains("no longer the file that this process has open"), "{}", stage.log());
@@ -529,7 +529,7 @@ async fn the_real_program_acknowledges_nothing_into_files_that_nobody_finds_agai
             let mut running = stage.start(None);
             let ready = format!("http://{}/health/ready", stage.http);
             let mut said = String::new();
-            for _ in 0..1_500 {
+            for _ in 0..3_000 {
                 if let Ok(answer) = reqwest::get(&ready).await {
                     assert_eq!(answer.status(), 503, "{}", stage.log());
                     said = answer.text().await.unwrap();

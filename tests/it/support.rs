@@ -399,7 +399,7 @@ pub async fn ready(client: &reqwest::Client, http: SocketAddr) -> bool {
 pub async fn up(stage: &StageDir) -> Running {
     let running = stage.start(None);
     let client = reqwest::Client::new();
-    for _ in 0..1_500 {
+    for _ in 0..3_000 {
         if ready(&client, stage.http).await {
             return running;
         }

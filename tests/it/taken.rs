@@ -88,7 +88,7 @@ async fn a_document_is_confirmed_when_its_partner_has_taken_it_whatever_was_kill
     for child in 1..4 {
         tray.deliver(child);
     }
-    until("all are sent and followed", 40, || {
+    until("all are sent and followed", 60, || {
         let sends = tray.sends();
         sends.len() == 3 && sends.iter().all(|(_, state, next)| state == "sent" && *next)
     })
@@ -151,7 +151,7 @@ async fn a_pause_holds_looks_beyond_the_time_and_a_tray_that_is_gone_is_no_tray_
     let tray = Tray::new("12s").await;
     let running = up(&tray.stage).await;
     tray.deliver(1);
-    until("the document lies there", 40, || tray.lying().len() == 1).await;
+    until("the document lies there", 60, || tray.lying().len() == 1).await;
     let (kind, name) = ("destination", "lieferungen:jugendamt-bremen");
     let paused = tray.stage.command(&["pause", kind, name, "--reason", "Umbau"]).output().unwrap();
     assert!(paused.status.success(), "{}", String::from_utf8_lossy(&paused.stderr));
@@ -164,7 +164,7 @@ async fn a_pause_holds_looks_beyond_the_time_and_a_tray_that_is_gone_is_no_tray_
     assert_eq!(tray.states(), ["sent"], "nobody looks while it is paused");
     let resumed = tray.stage.command(&["resume", kind, name, "--reason", "fertig"]).output().unwrap();
     assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
-    until("a person is called", 30, || tray.states() == ["failed"]).await;
+    until("a person is called", 60, || tray.states() == ["failed"]).await;
     let cause = tray.json(&["parked", "list"])["sends"][0]["cause"].as_str().unwrap().to_owned();
     assert!(cause.contains("another folder"), "{cause}");
     tray.ends(running);

@@ -34,7 +34,7 @@ pub fn destination(house: &Arc<House>, settings: &Value, channel: Value) -> Arc<
 
 /// Sends until the broker has it, as the dispatcher does: a queue that was just made may have no leader yet.
 pub async fn until_sent(to: &Arc<dyn Destination>, envelope: &Envelope) -> Receipt {
-    for _ in 0..300 {
+    for _ in 0..600 {
         match to.send(envelope).await {
             Ok(receipt) => return receipt,
             Err(SendError::Never { cause }) => panic!("{cause}"),
@@ -454,7 +454,7 @@ async fn a_cut_line_costs_nothing_in_either_direction() {
         while let Err(error) = to.send(&envelope).await {
             assert!(!matches!(error, SendError::Never { .. }), "{error}");
             attempts += 1;
-            assert!(attempts < 60, "{error}");
+            assert!(attempts < 600, "{error}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -469,6 +469,8 @@ async fn a_cut_line_costs_nothing_in_either_direction() {
         let id = envelope.head.transport_id.clone();
         assert_eq!(*by_body.entry(envelope.body.clone()).or_insert_with(|| id.clone()), id);
     }
+    // What the cut gave back to the queue comes once more; who stops before it leaves it there.
+    client.drained("in.schnitt").await;
     running.end().await.unwrap();
     emptied(broker, "in.schnitt").await;
 }

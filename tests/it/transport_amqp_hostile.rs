@@ -252,7 +252,7 @@ async fn what_is_fetched_and_not_taken_still_waits() {
     // The broker says that nothing lies there: all three are out, and nobody has taken them.
     let waits =
         || parts.said().iter().find(|said| said.part.contains("in.pausiert of")).and_then(|said| said.waits);
-    until("what is held is told", 40, || waits() == Some(3)).await;
+    until("what is held is told", 60, || waits() == Some(3)).await;
     running.end().await.unwrap();
 }
 
@@ -281,9 +281,9 @@ async fn octets_are_permitted_before_they_are_fetched_and_one_queue_that_is_held
         house.delivered().into_iter().map(|envelope| envelope.head.transport_id).collect();
     assert_eq!(seen.len(), room, "a hundred were allowed, and only so many had room");
     client.publish("in.klein", b"<k/>", properties("k-1")).await;
-    until("the neighbour's delivery", 30, || house.delivered().iter().any(|one| one.body == "<k/>")).await;
+    until("the neighbour's delivery", 60, || house.delivered().iter().any(|one| one.body == "<k/>")).await;
     let expected = ("queue in.gross of broker".to_owned(), Turn::Ours);
-    until("the queue that gave way", 30, || failing(&parts).contains(&expected)).await;
+    until("the queue that gave way", 60, || failing(&parts).contains(&expected)).await;
     assert!(!failing(&parts).iter().any(|(part, _)| part.contains("in.klein")));
     running.end().await.unwrap();
     assert_eq!(parts.said(), [], "what has ended says nothing more");
@@ -301,7 +301,7 @@ async fn what_the_broker_gave_up_on_is_said() {
     client.declare("in.aufgegeben.dead", "quorum", &[]).await;
     client.publish("in.aufgegeben", b"<a/>", properties("m-1")).await;
     // A consumer that fails on it each time.
-    for _ in 0..400 {
+    for _ in 0..2_400 {
         let got = client.channel.basic_get("in.aufgegeben".into(), BasicGetOptions::default()).await.unwrap();
         let Some(got) = got else {
             if client.ready("in.aufgegeben.dead").await == Some(1) {
@@ -315,7 +315,7 @@ async fn what_the_broker_gave_up_on_is_said() {
     assert_eq!(client.ready("in.aufgegeben.dead").await, Some(1));
     let intake: Arc<dyn Intake> = house.clone();
     let (running, parts) = begun(&intake, house.around(Clock::real()), &settings);
-    until("the dead letter", 30, || {
+    until("the dead letter", 60, || {
         failing(&parts) == [("queue in.aufgegeben.dead of broker".to_owned(), Turn::Person)]
     })
     .await;
@@ -337,7 +337,7 @@ async fn one_unfit_queue_is_said_and_the_others_run() {
     let (running, parts) = begun(&intake, house.around(Clock::real()), &settings);
     client.publish("in.fit", b"<a/>", properties("m-1")).await;
     house.wait_for(1).await;
-    until("the unfit queue", 30, || failing(&parts) == [("queue in.unfit of broker".to_owned(), Turn::Ours)])
+    until("the unfit queue", 60, || failing(&parts) == [("queue in.unfit of broker".to_owned(), Turn::Ours)])
         .await;
     running.end().await.unwrap();
 }

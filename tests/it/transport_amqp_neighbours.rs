@@ -105,7 +105,7 @@ async fn a_broker_in_trouble_is_told_and_what_waits_goes_on_by_itself() {
     // It lacks room on its disk: what leaves waits.
     aside(&broker, |broker| broker.control(&["set_disk_free_limit", "999999GB"])).await;
     let mut told = None;
-    for _ in 0..600 {
+    for _ in 0..1_200 {
         match to.send(&outgoing("<voll/>")).await {
             Err(SendError::Later { cause, far_end: true, .. }) if cause.contains("memory or disk") => {
                 told = Some(cause);

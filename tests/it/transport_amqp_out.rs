@@ -295,7 +295,7 @@ async fn a_broker_that_restarts_is_killed_or_blocks_loses_nothing() {
     let other = broker.client(USER).await;
     broker.control(&["set_vm_memory_high_watermark", "0.000001"]);
     let mut told = None;
-    for _ in 0..100 {
+    for _ in 0..1_200 {
         match to.send(&outgoing("<blockiert/>")).await {
             Err(SendError::Later { cause, far_end: true, .. }) if cause.contains("memory or disk") => {
                 told = Some(cause);

@@ -245,7 +245,7 @@ impl Client {
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let properties = properties.with_delivery_mode(2);
         // A queue that was just made may have no leader yet.
-        for _ in 0..100 {
+        for _ in 0..1_200 {
             let (exchange, key, properties) = (exchange.into(), key.into(), properties.clone());
             let confirm =
                 self.channel.basic_publish(exchange, key, options, octets, properties).await.unwrap();
@@ -279,7 +279,7 @@ impl Client {
     }
 
     pub async fn exists_soon(&self, queue: &str) {
-        for _ in 0..400 {
+        for _ in 0..2_400 {
             if self.ready(queue).await.is_some() {
                 return;
             }
@@ -288,9 +288,20 @@ impl Client {
         panic!("queue {queue} was not made");
     }
 
-    /// Takes a message, waiting for it at most ten seconds.
+    /// Waits until nothing is ready in a queue, at most a minute.
+    pub async fn drained(&self, queue: &str) {
+        for _ in 0..2400 {
+            if self.ready(queue).await == Some(0) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("queue {queue} is not drained");
+    }
+
+    /// Takes a message, waiting for it at most a minute.
     pub async fn take(&self, queue: &str) -> lapin::message::Delivery {
-        for _ in 0..400 {
+        for _ in 0..2_400 {
             let options = BasicGetOptions { no_ack: true };
             if let Some(found) = self.channel.basic_get(queue.into(), options).await.unwrap() {
                 return found.delivery;

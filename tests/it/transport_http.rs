@@ -296,7 +296,7 @@ async fn a_question_of_a_partner_counts_in_its_share_and_ends_with_the_listener(
     assert!(!other.is_finished());
     door.running.stop.cancel();
     let mut busy = 0;
-    for _ in 0..100 {
+    for _ in 0..3_000 {
         busy = asked.iter().filter(|one| one.is_finished()).count();
         if busy == 3 {
             break;
@@ -383,7 +383,7 @@ async fn a_delivery_is_finished_when_its_client_goes_away() {
     *door.house.hold.lock().unwrap() = None;
     hold.notify_one();
     door.house.then(Ok(verdict(Inbound::Accepted)));
-    for _ in 0..200 {
+    for _ in 0..6_000 {
         let again = door.post().header("idempotency-key", "k").body("<a/>").send().await.unwrap();
         if again.status() == 202 {
             return door.running.end().await.unwrap();

@@ -331,7 +331,7 @@ async fn changed_files_are_taken_without_a_restart_and_torn_ones_are_not() {
         sha256_hex(info.peer_certificate().unwrap())
     };
     let until = async |wanted: &str| {
-        for _ in 0..200 {
+        for _ in 0..6_000 {
             if shown().await == wanted {
                 return;
             }

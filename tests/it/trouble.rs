@@ -68,7 +68,7 @@ fn configure(stage: &StageDir, more: &str) {
 }
 
 async fn wait_ready(stage: &StageDir, client: &reqwest::Client) {
-    for _ in 0..500 {
+    for _ in 0..3_000 {
         if ready(client, stage.http).await {
             return;
         }
@@ -97,12 +97,12 @@ async fn a_trace_goes_from_the_sender_to_the_partner_and_an_end_is_announced() {
     let sent = post(&stage, &client, eintragung(&Wish::plain(1)))
         .header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"));
     assert_eq!(sent.send().await.unwrap().status(), 200);
-    until("both partners were told", 20, || slow.traces.lock().unwrap().len() >= 2).await;
+    until("both partners were told", 60, || slow.traces.lock().unwrap().len() >= 2).await;
     for trace in slow.traces.lock().unwrap().iter() {
         assert!(trace.starts_with(&format!("00-{TRACE}-")), "{trace}");
         assert!(!trace.contains("00f067aa0ba902b7"), "the attempt is a span of its own: {trace}");
     }
-    until("log lines name the trace", 10, || {
+    until("log lines name the trace", 60, || {
         let log = stage.log();
         ["\"committed\"", "\"attempt\""]
             .iter()
@@ -110,7 +110,7 @@ async fn a_trace_goes_from_the_sender_to_the_partner_and_an_end_is_announced() {
     })
     .await;
     let trace = hex::decode(TRACE).unwrap();
-    until("spans are exported", 20, || {
+    until("spans are exported", 60, || {
         collector.has(&trace)
             && [&b"deliver"[..], b"continue", b"dispatch"].iter().all(|span| collector.has(span))
     })
@@ -149,10 +149,10 @@ async fn a_trace_goes_from_the_sender_to_the_partner_and_an_end_is_announced() {
     // It ends: no longer ready, takes nothing new, finishes what is under way.
     *slow.pause.lock().unwrap() = Duration::from_secs(3);
     assert_eq!(post(&stage, &client, eintragung(&Wish::plain(4))).send().await.unwrap().status(), 200);
-    until("a callback is under way", 10, || slow.traces.lock().unwrap().len() >= 3).await;
+    until("a callback is under way", 60, || slow.traces.lock().unwrap().len() >= 3).await;
     let ending = tokio::task::spawn_blocking(move || running.terminate());
     let (mut unready, mut refused) = (false, false);
-    for _ in 0..200 {
+    for _ in 0..3_000 {
         let health = client.get(format!("http://{}/health/ready", stage.http)).send().await;
         unready |= health.is_ok_and(|answer| answer.status() == 503);
         if unready && !refused {
@@ -225,9 +225,9 @@ async fn broken_files_are_all_shown_at_start_and_never_touch_what_runs() {
     breakage();
     let hangup = std::process::Command::new("kill").args(["-HUP", &running.id().to_string()]).status();
     assert!(hangup.unwrap().success());
-    until("the reload is refused", 20, || stage.log().contains("were not applied")).await;
+    until("the reload is refused", 60, || stage.log().contains("were not applied")).await;
     assert_eq!(door(2).send().await.unwrap().status(), 200, "what ran runs on");
-    until("its partners are told on", 20, || partners.iter().all(|partner| partner.accepted() >= 2)).await;
+    until("its partners are told on", 60, || partners.iter().all(|partner| partner.accepted() >= 2)).await;
     let _ = running.kill();
     let _ = running.wait();
 }
@@ -423,7 +423,7 @@ async fn a_full_disk_is_busy_and_alarmed_and_passes_without_a_restart() {
     assert_eq!(house.engine.core.store_trouble(), None);
     let figures = house.store.figures(&Scope::Operator).await.unwrap();
     assert_eq!(figures.mirror, taken, "nothing was committed in half");
-    until("both partners learn of each", 30, || house.taker.0.lock().unwrap().len() as u64 >= taken * 2)
+    until("both partners learn of each", 60, || house.taker.0.lock().unwrap().len() as u64 >= taken * 2)
         .await;
     house.end().await;
 }
@@ -463,7 +463,7 @@ async fn a_corrupt_claim_is_not_handed_out_and_calls_a_person() {
 async fn a_clock_that_jumps_is_alarmed_and_stops_nothing() {
     let house = inside().await;
     assert_eq!(house.deliver(1).await, Ok(Inbound::Accepted));
-    until("told", 20, || house.taker.0.lock().unwrap().len() >= 2).await;
+    until("told", 60, || house.taker.0.lock().unwrap().len() >= 2).await;
     // Not so far back that what is delivered would be stamped more than 24 hours ahead (rules.md 2.2).
     for (n, moment) in [(2, "2026-11-19T09:00:00Z"), (4, "2028-02-29T23:59:59Z"), (5, "2026-11-20T09:00:00Z")]
     {
@@ -472,8 +472,8 @@ async fn a_clock_that_jumps_is_alarmed_and_stops_nothing() {
         // A repeat is known whatever the clock says.
         assert_eq!(house.deliver(n).await, Ok(Inbound::Accepted), "{moment}");
     }
-    until("all are told", 20, || house.taker.0.lock().unwrap().len() >= 8).await;
+    until("all are told", 60, || house.taker.0.lock().unwrap().len() >= 8).await;
     assert_eq!(house.store.figures(&Scope::Operator).await.unwrap().mirror, 4);
-    until("it is alarmed", 20, || alarmed("clock-jumped")).await;
+    until("it is alarmed", 60, || alarmed("clock-jumped")).await;
     house.end().await;
 }

@@ -275,7 +275,7 @@ async fn an_order_of_unknown_outcome_is_sent_again_only_after_its_report_was_ask
     // Refused for good: a person is called, and nothing is sent again.
     order(json!({ "do": "fault", "code": 9050 })).await;
     broker.foreign.put(&delivery(100), json!({})).await;
-    until("a person is called", 30, || broker.stage.log().contains("delivery-parked")).await;
+    until("a person is called", 60, || broker.stage.log().contains("delivery-parked")).await;
     let (_, parked) = broker.cli(&["parked", "list"]);
     assert!(parked.contains("9050"), "{parked}");
     assert_eq!(broker.foreign.state().await.sent(), many);

@@ -78,7 +78,7 @@ async fn a_foreign_stack_serves_the_client() {
     assert!(told.iter().all(|told| *told == json!({ "answer": null })), "{told:?}");
     let mut running = up(&stage).await;
     let mut answers = 0;
-    for _ in 0..60 {
+    for _ in 0..120 {
         let told = order(json!([{ "do": "getStatusList", "as": OFFICE }]));
         answers = told[0]["answer"]["body"]["MessageMetaData"].as_array().map_or(0, Vec::len);
         if answers == 5 {

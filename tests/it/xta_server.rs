@@ -37,10 +37,10 @@ fn document(told: &Value) -> String {
     String::from_utf8(STANDARD.decode(octets).unwrap()).unwrap()
 }
 
-/// The list of an office once it has so many, at most ten seconds later.
+/// The list of an office once it has so many, at most a minute later.
 async fn waited(amt: &Amt, who: &str, identity: &str, many: usize) -> Option<Vec<String>> {
     let mut told = Value::Null;
-    for _ in 0..20 {
+    for _ in 0..120 {
         told = amt.zeep_one(who, json!({"do": "getStatusList", "as": identity}))?;
         let (ids, _) = listed(&told);
         if ids.len() >= many {

@@ -97,7 +97,7 @@ impl Said {
 
     /// The ids in an account's mailbox, once there are so many.
     async fn lying(&mut self, amt: &Amt, who: &str, identity: &str, many: usize) -> Vec<String> {
-        for _ in 0..500 {
+        for _ in 0..3_000 {
             let told = self.ask(amt, who, identity, &Request::GetStatusList(Selection::default())).await;
             let Ok(Response::List { full, .. }) = told.answer.outcome else { panic!("no list") };
             if full.len() >= many {

@@ -57,7 +57,7 @@ async fn an_answer_that_cannot_be_taken_now_waits_and_the_row_is_sent_once() {
     tokio::time::sleep(std::time::Duration::from_millis(600)).await;
     assert_eq!(states(&rig).await, [Inbound::Accepted, Inbound::Waiting]);
     rig.store.set_pause("partner", "jugendamt-bremen", None, "os:rita", rig.clock.now()).await.unwrap();
-    until("it is free", 10, || !held()).await;
+    until("it is free", 60, || !held()).await;
     rig.until_mirror(2).await;
     assert_eq!(states(&rig).await, [Inbound::Accepted, Inbound::Accepted]);
     nord.has(2).await;
@@ -89,14 +89,14 @@ async fn an_answer_is_there_after_a_crash_behind_its_settling_and_never_before()
         rig.store.set_pause(kind, HORT, Some(pause(kind, HORT)), person, rig.clock.now()).await.unwrap();
         let engine = rig.engine_at(Points::halt_at(at, 1));
         // Only the one that answers is told, so that it is the one that passes the point.
-        until("the other is held", 10, || engine.core.destination_paused(HORT)).await;
+        until("the other is held", 60, || engine.core.destination_paused(HORT)).await;
         let _ = tokio::time::timeout(
             std::time::Duration::from_secs(3),
             deliver(&engine, rig.by_second(&wish(1, 1))),
         )
         .await;
-        until("it has fallen", 20, || engine.core.points.crashed()).await;
-        until("it was sent", 10, || nord.attempts() == 1).await;
+        until("it has fallen", 60, || engine.core.points.crashed()).await;
+        until("it was sent", 60, || nord.attempts() == 1).await;
         stop(engine).await;
         assert_eq!(states(&rig).await.contains(&Inbound::Waiting), laid, "{at:?}");
         rig.store.set_pause(kind, HORT, None, person, rig.clock.now()).await.unwrap();

@@ -111,7 +111,7 @@ async fn what_was_sent_is_looked_at_until_it_is_confirmed_and_holds_nobody_up() 
     let first = deliver(&engine, rig.by_second(&wish(1, 1))).await;
     let sent = rig.until_send(first.id, NORD, "sent").await;
     assert!(sent.next_look.is_some());
-    until("it was looked at twice", 20, || far.looks() >= 2).await;
+    until("it was looked at twice", 60, || far.looks() >= 2).await;
     // The next row of the same child is not behind it; another destination neither.
     let second = deliver(&engine, rig.by_second(&wish(1, 2))).await;
     rig.until_send(second.id, NORD, "sent").await;
@@ -130,7 +130,7 @@ async fn what_was_sent_is_looked_at_until_it_is_confirmed_and_holds_nobody_up() 
             backlog.iter().find(|one| one.destination == NORD).map(|one| (one.followed, one.confirmed));
         nord == Some((0, 3))
     };
-    for _ in 0..500 {
+    for _ in 0..3_000 {
         if confirmed().await {
             break;
         }
@@ -181,7 +181,7 @@ async fn a_pause_and_a_breaker_hold_looks_and_a_look_that_is_not_answered_holds_
     let engine = rig.engine();
     let first = deliver(&engine, rig.by_second(&wish(1, 1))).await;
     rig.until_send(first.id, NORD, "sent").await;
-    until("it was looked at", 20, || far.looks() >= 1).await;
+    until("it was looked at", 60, || far.looks() >= 1).await;
     let pause = Pause {
         kind: "destination".to_owned(),
         name: NORD.to_owned(),
@@ -192,7 +192,7 @@ async fn a_pause_and_a_breaker_hold_looks_and_a_look_that_is_not_answered_holds_
     };
     let now = rig.clock.now();
     rig.store.set_pause("destination", NORD, Some(pause), "os:rita", now).await.unwrap();
-    until("the pause is heard of", 20, || engine.core.destination_paused(NORD)).await;
+    until("the pause is heard of", 60, || engine.core.destination_paused(NORD)).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(quiet(&far).await, "nothing is asked while it is paused");
     let long = rig.clock.now().checked_add(SignedDuration::from_hours(100)).unwrap();
@@ -200,12 +200,12 @@ async fn a_pause_and_a_breaker_hold_looks_and_a_look_that_is_not_answered_holds_
         |open_until: Option<Timestamp>| Breaker { destination: NORD.to_owned(), failures: 9, open_until };
     rig.store.set_breaker(breaker(Some(long))).await.unwrap();
     rig.store.set_pause("destination", NORD, None, "os:rita", rig.clock.now()).await.unwrap();
-    until("the pause is over", 20, || !engine.core.destination_paused(NORD)).await;
+    until("the pause is over", 60, || !engine.core.destination_paused(NORD)).await;
     assert!(quiet(&far).await, "nothing is asked while the breaker is open");
     far.mute.store(true, Ordering::SeqCst);
     rig.store.set_breaker(breaker(None)).await.unwrap();
     let before = far.looks();
-    until("it is looked at again", 20, || far.looks() > before).await;
+    until("it is looked at again", 60, || far.looks() > before).await;
     // The look hangs; rows of the same lane leave all the same.
     let second = deliver(&engine, rig.by_second(&wish(1, 2))).await;
     rig.until_send(second.id, NORD, "sent").await;

@@ -112,7 +112,7 @@ async fn what_stands_still_is_given_up_and_a_person_told_also_where_nobody_answe
             (1, 0),
             "{mute}"
         );
-        until("its room is free", 10, || engine.core.hands.under_way(NORD) == 0).await;
+        until("its room is free", 60, || engine.core.hands.under_way(NORD) == 0).await;
         stop(engine).await;
     }
 }
@@ -126,7 +126,7 @@ async fn an_attempt_whose_lease_cannot_be_renewed_is_broken_off() {
     let troubled = rig.troubled();
     let engine = rig.engine();
     let first = deliver(&engine, rig.by_second(&wish(1, 1))).await;
-    until("it has begun", 10, || slow.begun.load(Ordering::SeqCst) == 1).await;
+    until("it has begun", 60, || slow.begun.load(Ordering::SeqCst) == 1).await;
     troubled.no_settle.store(true, Ordering::SeqCst);
     // Twice its lease later nobody sends under it any more, though it never ended by itself.
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -196,21 +196,21 @@ async fn a_width_that_apply_changed_counts_for_sending() {
     }
     hort.has(24).await;
     let now = || at_once.load(Ordering::SeqCst);
-    until("one goes on", 10, || now() == 1).await;
+    until("one goes on", 60, || now() == 1).await;
     apply(&engine, wide(4));
-    until("four go on", 10, || now() == 4).await;
+    until("four go on", 60, || now() == 4).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(now(), 4);
     apply(&engine, wide(2));
     // The four that go on end; from then on two do.
     gate.add_permits(4);
-    until("the four have ended", 10, || gate.available_permits() == 0).await;
+    until("the four have ended", 60, || gate.available_permits() == 0).await;
     for _ in 0..8 {
-        until("two go on", 10, || now() == 2).await;
+        until("two go on", 60, || now() == 2).await;
         tokio::time::sleep(Duration::from_millis(60)).await;
         assert!(now() <= 2, "{}", now());
         gate.add_permits(2);
-        until("they have ended", 10, || gate.available_permits() == 0).await;
+        until("they have ended", 60, || gate.available_permits() == 0).await;
     }
     gate.add_permits(1_000);
     rig.at_rest().await;

@@ -58,7 +58,7 @@ async fn a_message_that_was_taken_by_http_is_answered_in_the_tray_when_it_comes_
             let seen = tray.seen.lock().unwrap();
             (seen.taken.len() as u32, seen.repeated)
         };
-        crate::support::until("the answer lies there again", 10, || seen() == (1, repeat - 1)).await;
+        crate::support::until("the answer lies there again", 60, || seen() == (1, repeat - 1)).await;
     }
     let laid = tray.seen.lock().unwrap().taken[0].clone();
     assert_eq!(document(&laid), reply(&first), "the same document with the same id");
@@ -99,7 +99,7 @@ async fn each_name_under_which_a_message_comes_gets_its_own_answer() {
     assert_eq!((tray.attempts(), nord.attempts(), rig.figures().await.mirror), (80, 20, 20));
     // Once more under a known name it is the same row again.
     deliver(&engine, rig.by_tray("file-7", eintragung(&wish(8, 1)))).await;
-    crate::support::until("laid again", 10, || tray.seen.lock().unwrap().repeated == 1).await;
+    crate::support::until("laid again", 60, || tray.seen.lock().unwrap().repeated == 1).await;
     assert_eq!(answers(), told);
     stop(Arc::into_inner(engine).unwrap()).await;
 }
@@ -117,7 +117,7 @@ async fn a_repeat_in_the_tray_gets_its_rejection_again_and_leaves_the_store_as_i
     let essence = rig.store.essence().await.unwrap();
     let again = deliver(&engine, rig.by_tray("file-1", broken.clone())).await;
     assert!(again.again && again.id == first.id);
-    crate::support::until("laid again", 10, || tray.seen.lock().unwrap().repeated == 1).await;
+    crate::support::until("laid again", 60, || tray.seen.lock().unwrap().repeated == 1).await;
     rig.until_send(first.id, TRAY, "sent").await;
     assert_eq!(rig.store.essence().await.unwrap(), essence);
     // In band a repeat needs no row: the exchange carries the answer.

@@ -218,7 +218,7 @@ async fn steps_that_ask_twice_with_crossed_keys_do_not_block_each_other() {
     assert!(states.iter().all(|state| *state == Inbound::Accepted));
     // Whatever was leased is free again.
     let free = engine.core.room.clone();
-    until("all room is free", 5, || free.available_permits() == engine.core.settings.in_flight).await;
+    until("all room is free", 60, || free.available_permits() == engine.core.settings.in_flight).await;
     assert_eq!(deliver(&engine, rig.envelope(&wish(99, 1))).await.state, Inbound::Accepted);
     stop(Arc::into_inner(engine).unwrap()).await;
 }
@@ -243,7 +243,7 @@ async fn requests_of_one_office_are_looked_up_at_the_same_time() {
         let (rig, engine) = (rig.clone(), engine.clone());
         tasks.spawn(async move { deliver(&engine, rig.envelope(&wish(n, 1))).await.state });
         // One after the other, so that nobody is looked up in the batch of another.
-        until("it is looked up, though none before it is committed", 10, || {
+        until("it is looked up, though none before it is committed", 60, || {
             troubled.lookups.load(Ordering::SeqCst) == n as usize + 1
         })
         .await;
@@ -270,7 +270,7 @@ async fn no_more_lanes_are_leased_than_a_partner_can_serve() {
         deliver(&engine, rig.envelope(&wish(n, n))).await;
     }
     troubled.no_claim.store(false, Ordering::SeqCst);
-    until("the partner is as busy as it can be", 10, || nord.attempts() == 2).await;
+    until("the partner is as busy as it can be", 60, || nord.attempts() == 2).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     let folder = rusqlite::Connection::open(rig.folder.path().join("drehscheibe.db")).unwrap();
     let leased: i64 = folder

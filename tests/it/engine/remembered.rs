@@ -102,8 +102,8 @@ async fn what_a_far_end_gave_before_the_act_is_known_after_a_crash_and_after_sil
     let engine = rig.engine_at(Points::halt_at(Point::AfterSend, 1));
     let delivered =
         tokio::time::timeout(Duration::from_secs(3), deliver(&engine, rig.by_second(&wish(1, 1)))).await;
-    until("it has fallen", 20, || engine.core.points.crashed()).await;
-    until("it has acted", 20, || !gives.acted.lock().unwrap().is_empty()).await;
+    until("it has fallen", 60, || engine.core.points.crashed()).await;
+    until("it has acted", 60, || !gives.acted.lock().unwrap().is_empty()).await;
     stop(engine).await;
     let engine = rig.engine();
     let id = match delivered {

@@ -21,7 +21,7 @@ fn time(text: &str) -> Timestamp {
 }
 
 async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
-    for _ in 0..1500 {
+    for _ in 0..3_000 {
         if holds().await {
             return;
         }

@@ -304,7 +304,7 @@ impl Rig {
     }
 
     pub async fn until_send(&self, id: Uuid, destination: &str, state: &str) -> ListedSend {
-        for _ in 0..1000 {
+        for _ in 0..4_000 {
             let send = self.send_of(id, destination).await;
             if send.state == state {
                 return send;
@@ -316,7 +316,7 @@ impl Rig {
 
     /// Waits until so many records stand in the mirror.
     pub async fn until_mirror(&self, records: u64) {
-        for _ in 0..1500 {
+        for _ in 0..4_000 {
             if self.figures().await.mirror == records {
                 return;
             }
@@ -327,7 +327,7 @@ impl Rig {
 
     /// Waits until nothing is left to send.
     pub async fn at_rest(&self) {
-        for _ in 0..1500 {
+        for _ in 0..6_000 {
             if self.figures().await.backlog.iter().all(|backlog| backlog.waiting == 0) {
                 return;
             }
@@ -361,7 +361,7 @@ pub fn wish(child: u64, n: u64) -> Wish {
 
 /// Delivers until there is a verdict, as every sender must; bounded.
 pub async fn deliver(engine: &Engine, envelope: Envelope) -> Verdict {
-    for _ in 0..2000 {
+    for _ in 0..12_000 {
         match engine.reception.deliver(envelope.clone()).await {
             Ok(verdict) => return verdict,
             Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,

@@ -45,7 +45,7 @@ async fn a_message_that_breaks_a_worker_is_quarantined_in_the_end_and_costs_nobo
     assert_eq!(original(&rig, verdict.id).await, Some(last.body));
     let shown = rig.show(verdict.id).await;
     assert!(shown.cause.is_some() && shown.next_step.is_some() && shown.sends.is_empty());
-    until("all room is free", 5, || engine.core.room.available_permits() == rig.settings.in_flight).await;
+    until("all room is free", 60, || engine.core.room.available_permits() == rig.settings.in_flight).await;
     stop(engine).await;
 }
 
@@ -155,7 +155,7 @@ async fn more_than_fits_waits_and_is_then_told_to_come_again() {
     assert!(troubled.most_entries.load(Ordering::SeqCst) <= 4, "no queue is longer than the room");
     assert_eq!(deliver(&engine, rig.envelope(&wish(50, 1))).await.state, Inbound::Accepted);
     let all_octets = rig.settings.in_flight_octets;
-    until("all octets are free", 5, || engine.core.octets.available_permits() == all_octets).await;
+    until("all octets are free", 60, || engine.core.octets.available_permits() == all_octets).await;
     stop(Arc::into_inner(engine).unwrap()).await;
 }
 

@@ -29,7 +29,7 @@ fn is(message: &Message, child: u64, n: u64) -> bool {
 }
 
 async fn until_state(rig: &Rig, id: Uuid, state: Inbound) {
-    for _ in 0..800 {
+    for _ in 0..6_000 {
         if rig.show(id).await.state == state {
             return;
         }
@@ -225,7 +225,7 @@ async fn a_timer_comes_in_as_a_delivery_when_it_is_due_and_only_once() {
     let first = deliver(&engine, rig.envelope(&wish(1, 1))).await;
     assert_eq!((first.state, rig.figures().await.timers), (Inbound::Accepted, 2));
     nord.has(2).await;
-    for _ in 0..500 {
+    for _ in 0..6_000 {
         if rig.figures().await.timers == 0 {
             break;
         }
@@ -270,7 +270,7 @@ async fn what_is_woken_together_is_committed_together() {
     assert_eq!(troubled.most_entries.load(Ordering::SeqCst), 1);
     let before = troubled.commits.load(Ordering::SeqCst);
     deliver(&engine, rig.envelope(&wish(500, 1))).await;
-    for _ in 0..800 {
+    for _ in 0..3_000 {
         if rig.figures().await.inbound == [("accepted".to_owned(), MANY + 1)] {
             break;
         }
@@ -331,7 +331,7 @@ async fn a_timer_is_whose_it_is_and_no_pause_of_others_holds_it() {
         }
     }
     let (end, task) = timers(&rig, &engine);
-    for _ in 0..1000 {
+    for _ in 0..6_000 {
         if rig.listed().await.len() > 1 {
             break;
         }

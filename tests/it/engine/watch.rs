@@ -88,7 +88,7 @@ async fn a_destination_that_panics_costs_one_attempt() {
     rig.until_send(first.id, NORD, "sent").await;
     assert_eq!((nord.attempts(), nord.taken()), (3, 1));
     // The row is seen as sent before the hand that sent it is free.
-    until("its room is free", 10, || engine.core.hands.under_way(NORD) == 0).await;
+    until("its room is free", 60, || engine.core.hands.under_way(NORD) == 0).await;
     assert_eq!(engine.core.broken.part(), None);
     stop(engine).await;
 }
@@ -103,8 +103,8 @@ async fn a_lane_that_panics_gives_its_room_back_and_is_taken_up_again() {
     *troubled.breaks.lock().unwrap() = Some("set_breaker");
     let engine = rig.engine();
     let first = deliver(&engine, rig.envelope(&wish(1, 1))).await;
-    until("it was tried", 10, || nord.attempts() >= 1).await;
-    until("its room is free", 10, || engine.core.hands.under_way(NORD) == 0).await;
+    until("it was tried", 60, || nord.attempts() >= 1).await;
+    until("its room is free", 60, || engine.core.hands.under_way(NORD) == 0).await;
     *troubled.breaks.lock().unwrap() = None;
     assert_eq!(rig.send_of(first.id, NORD).await.state, "queued");
     rig.until_send(first.id, NORD, "sent").await;

@@ -65,7 +65,7 @@ async fn fallen(rig: &Rig, points: Points, (to, state): (&str, &str)) -> ListedS
     let engine = rig.engine_at(points);
     let told = deliver(&engine, rig.envelope(&wish(1, 1)));
     let told = tokio::time::timeout(Duration::from_secs(5), told).await;
-    until("it has fallen", 20, || engine.core.points.crashed()).await;
+    until("it has fallen", 60, || engine.core.points.crashed()).await;
     stop(engine).await;
     let engine = rig.engine();
     let id = match told {
@@ -78,7 +78,7 @@ async fn fallen(rig: &Rig, points: Points, (to, state): (&str, &str)) -> ListedS
 }
 
 async fn ends(rig: &Rig, id: Uuid, to: &str, state: &str) -> ListedSend {
-    for _ in 0..1_500 {
+    for _ in 0..4_000 {
         let mut sends = rig.show(id).await.sends;
         assert_eq!(sends.len(), 1);
         let send = sends.remove(0);
@@ -250,7 +250,7 @@ async fn what_cannot_be_taken_back_says_why_until_it_can() {
     let verdict = deliver(&engine, rig.envelope(&wish(1, 1))).await;
     let failing =
         || engine.core.parts.said().into_iter().find_map(|said| Some((said.part, said.failing?.cause)));
-    until("it cannot be taken back", 20, || failing().is_some()).await;
+    until("it cannot be taken back", 60, || failing().is_some()).await;
     let (part, why) = failing().unwrap();
     assert!(part.ends_with(NORD) && why.ends_with("cannot be taken back: no right"), "{part} {why}");
     let shown = rig.show(verdict.id).await.sends.remove(0);
@@ -262,7 +262,7 @@ async fn what_cannot_be_taken_back_says_why_until_it_can() {
     tray.stuck.store(false, Ordering::SeqCst);
     let sent = ends(&rig, verdict.id, WOHNGELD, "sent").await;
     assert_eq!((sent.ways[0].why.as_str(), second.taken()), ("not-collected", 1));
-    until("nothing is in trouble any more", 20, || failing().is_none()).await;
+    until("nothing is in trouble any more", 60, || failing().is_none()).await;
     stop(engine).await;
 }
 
@@ -278,7 +278,7 @@ async fn not_arrived(rig: &Rig, id: Uuid, way: &str) -> CommandState {
     };
     let posted = command.id;
     rig.store.post_command(command).await.unwrap();
-    for _ in 0..1_000 {
+    for _ in 0..4_000 {
         match rig.store.command_state(posted).await.unwrap() {
             Some(CommandState::Waiting) | None => tokio::time::sleep(Duration::from_millis(15)).await,
             Some(state) => return state,
@@ -368,7 +368,7 @@ async fn what_a_reader_refuses_and_no_later_way_is_left_for_is_parked_with_what_
         let verdict = deliver(&engine, rig.envelope(&wish(1, 1))).await;
         let row = rig.show(verdict.id).await.sends.remove(0);
         if !young {
-            until("it is older than a set that only another replica knows", 20, || {
+            until("it is older than a set that only another replica knows", 60, || {
                 rig.clock.now().duration_since(row.queued) > jiff::SignedDuration::from_secs(70)
             })
             .await;
@@ -415,7 +415,7 @@ async fn what_no_later_way_is_left_for_stays_where_it_is_and_says_so() {
             // Its cause is soon that of the next attempt: that there is one after its time says that it stays.
             let over = rig.clock.now().checked_add(jiff::SignedDuration::from_secs(90)).unwrap();
             let mut before = None;
-            for _ in 0..2_000 {
+            for _ in 0..4_000 {
                 let send = rig.show(verdict.id).await.sends.remove(0);
                 assert_eq!((&*send.destination, send.ways.len()), (NORD, 0), "{kind}: it moves nowhere");
                 assert_ne!(send.state, "parked", "it is tried on");
@@ -431,7 +431,7 @@ async fn what_no_later_way_is_left_for_stays_where_it_is_and_says_so() {
         let stays =
             |send: &ListedSend| send.cause.as_ref().is_some_and(|why| why.contains("none of its next ways"));
         let mut said = None;
-        for _ in 0..1_000 {
+        for _ in 0..4_000 {
             let send = rig.show(verdict.id).await.sends.remove(0);
             assert_eq!((&*send.destination, send.ways.len()), (NORD, 0), "{kind}: it moves nowhere");
             if stays(&send) {

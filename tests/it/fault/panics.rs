@@ -13,7 +13,7 @@ async fn a_panic_says_its_place_only_and_ends_the_process_in_order() {
     let mut running = lab.up(&[("DREHSCHEIBE_CRASH_AT", "before-commit:1:panic".to_owned())]).await;
     let (status, _) = post(&lab.stage, &client, "0", eintragung(&Wish::plain(0))).await;
     assert_ne!(status, 200);
-    until("it ends by itself", 40, || running.ended()).await;
+    until("it ends by itself", 60, || running.ended()).await;
     assert_eq!(running.code(), Some(2));
     let log = lab.stage.log();
     assert!(log.contains("engine-broken") && log.contains("src/engine/points.rs:"), "{}", tail(&log));

@@ -72,7 +72,7 @@ impl Trial {
         self.n += 1;
         let explained = alarm.explained();
         let mut told = (0, String::new());
-        for _ in 0..100 {
+        for _ in 0..600 {
             let status = self.deliver().await;
             assert!(status == 503 || status == 200, "{alarm:?}: {status}\n{}", self.stage.log());
             told = self.ready().await;
@@ -93,7 +93,7 @@ impl Trial {
     /// The trouble is over: it is ready by itself, and what was refused is taken when it comes again.
     async fn recovers(&self) {
         let mut status = 0;
-        for _ in 0..300 {
+        for _ in 0..600 {
             status = self.deliver().await;
             if status == 200 && self.ready().await.0 == 200 {
                 return;

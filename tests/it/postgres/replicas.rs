@@ -193,7 +193,7 @@ impl Cluster {
     /// Waits until both partners were told of so many; nothing was told otherwise the second time.
     async fn until_told(&self, effects: usize) {
         let told = || self.partners.iter().all(|partner| partner.accepted() >= effects);
-        for _ in 0..1_500 {
+        for _ in 0..3_000 {
             if told() {
                 break;
             }
@@ -204,6 +204,12 @@ impl Cluster {
             assert_eq!(seen.accepted.len(), effects, "{}", self.replicas[0].log());
             assert!(seen.changed.is_empty(), "{:?}", seen.changed);
         }
+    }
+
+    /// What the replicas say of leases that they lost.
+    fn lost_leases(&self) -> String {
+        let logs = self.replicas.iter().map(Replica::log).collect::<String>();
+        logs.lines().filter(|line| line.contains("lease")).collect::<Vec<_>>().join("\n")
     }
 
     fn repeated(&self) -> u64 {
@@ -262,7 +268,12 @@ async fn ten_replicas_behave_as_one() {
     assert_eq!(by_timer.iter().filter(|n| **n > 0.0).count(), 1, "{by_timer:?}");
     assert_eq!(by_timer.iter().sum::<f64>(), timers as f64);
     let sent = cluster.sum("drehscheibe_dispatched_total", "outcome=\"sent\"").await;
-    assert_eq!(sent.iter().sum::<f64>(), (2 * effects as u64 + files + timers) as f64, "{sent:?}");
+    assert_eq!(
+        sent.iter().sum::<f64>(),
+        (2 * effects as u64 + files + timers) as f64,
+        "{sent:?}\n{}",
+        cluster.lost_leases()
+    );
     assert!(sent.iter().filter(|n| **n > 0.0).count() > 1, "not one replica sent everything: {sent:?}");
     let held = cluster.sum("drehscheibe_duty_held", "source lieferungen").await;
     assert_eq!(held.iter().sum::<f64>(), 1.0, "{held:?}");
@@ -281,7 +292,7 @@ async fn ten_replicas_behave_as_one() {
             cluster.post(n % 10, &format!("key-{n}"), &eintragung(&Wish::plain(n as u64))).await.unwrap();
         assert_eq!(status, 200);
     }
-    until("the other one is told", 20, || cluster.partners[1].accepted() == effects + 10).await;
+    until("the other one is told", 60, || cluster.partners[1].accepted() == effects + 10).await;
     assert_eq!(cluster.partners[0].accepted(), before, "paused, wherever it came in");
     cluster.asked(2, &["resume", "destination", "callback:kita-portal-nord", "--reason", "fertig"]).await;
     cluster.until_told(effects + 10).await;
@@ -292,7 +303,7 @@ async fn ten_replicas_behave_as_one() {
         .unwrap();
     cluster.asked(4, &["routes", "apply", "--reason", "Text"]).await;
     let followed = || cluster.replicas.iter().filter(|r| r.log().contains("as another replica did")).count();
-    until("nine others apply it too", 20, || followed() == 9).await;
+    until("nine others apply it too", 60, || followed() == 9).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -343,7 +354,7 @@ async fn what_one_does_alone_goes_on_when_it_is_frozen_killed_or_told_to_end() {
             "STOP" => {
                 // What it had leased to send is held by the lease of its lane; what comes in now is not.
                 let mirror = "SELECT count(*) FROM drehscheibe.mirror";
-                for _ in 0..500 {
+                for _ in 0..3_000 {
                     if cluster.count(mirror).await == effects as i64 {
                         break;
                     }
@@ -352,7 +363,7 @@ async fn what_one_does_alone_goes_on_when_it_is_frozen_killed_or_told_to_end() {
                 assert_eq!(cluster.count(mirror).await, effects as i64, "taken in by the others");
                 cluster.replicas[before].running.signal("CONT");
                 let frozen = &cluster.replicas[before];
-                until("it sees that it lost its duty", 20, || frozen.log().contains("duty-lost")).await;
+                until("it sees that it lost its duty", 60, || frozen.log().contains("duty-lost")).await;
             }
             "KILL" => {
                 let config = cluster.replicas[before].config.clone();

@@ -129,7 +129,7 @@ impl Server {
     }
 
     async fn ready(&self) {
-        for _ in 0..600 {
+        for _ in 0..1_200 {
             if tokio_postgres::connect(&self.url("postgres", "postgres"), NoTls).await.is_ok() {
                 return;
             }
@@ -176,7 +176,7 @@ impl Server {
         assert!(Command::new("kill").args([&format!("-{signal}"), &first]).status().unwrap().success());
         self.halt();
         let left = || children.split_whitespace().any(|pid| Path::new("/proc").join(pid).exists());
-        for _ in 0..600 {
+        for _ in 0..3_000 {
             if !left() {
                 return;
             }
@@ -266,7 +266,7 @@ impl Server {
         let name = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let admin = self.admin("postgres").await;
         let make = format!("CREATE DATABASE {name} TEMPLATE vorlage OWNER besitzer");
-        for _ in 0..100 {
+        for _ in 0..3_000 {
             match admin.batch_execute(&make).await {
                 Ok(()) => return name,
                 // A connection to the template is still ending.

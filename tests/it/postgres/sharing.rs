@@ -33,7 +33,7 @@ fn writes(entry: &mut Entry, n: usize) {
 /// Waits until so many statements wait for a lock.
 async fn until_waiting(admin: &Client, waiting: i64) {
     let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    for _ in 0..500 {
+    for _ in 0..3_000 {
         let found: i64 = admin.query_one(count, &[]).await.unwrap().get(0);
         if found >= waiting {
             return;
@@ -252,7 +252,7 @@ async fn what_a_dead_process_had_goes_on_with_the_living() {
     assert_eq!(watching.take_commands(5).await.unwrap().len(), 0);
     drop(dying);
     let mut buried = 0;
-    for _ in 0..100 {
+    for _ in 0..600 {
         buried += watching.clear_up().await.unwrap();
         if buried > 0 {
             break;

@@ -93,7 +93,7 @@ async fn a_server_ends_when_its_test_process_is_gone() {
     let process = std::path::PathBuf::from(format!("/proc/{}", pid.lines().next().unwrap()));
     assert!(process.exists());
     server.abandon();
-    for _ in 0..1_000 {
+    for _ in 0..3_000 {
         if !folder.exists() {
             break;
         }

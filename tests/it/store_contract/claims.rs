@@ -155,7 +155,7 @@ pub async fn claims_nobody_needs_are_collected(house: &dyn House) {
 pub async fn a_claim_that_everybody_let_go_goes_at_once(house: &dyn House) {
     let store = open(house).await;
     let left = async |n: usize| {
-        for _ in 0..500 {
+        for _ in 0..6_000 {
             if claims_of(house).len() == n {
                 return;
             }

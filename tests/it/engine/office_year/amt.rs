@@ -280,7 +280,7 @@ impl Jahr {
             return;
         }
         let mut lists = Vec::new();
-        for _ in 0..2000 {
+        for _ in 0..12_000 {
             lists = self.tray.lists();
             if !lists.is_empty() {
                 break;

@@ -469,7 +469,7 @@ impl Jahr {
             return self.at(later, Event::NoticeDone(nth, uuid));
         }
         let tray = self.tray.clone();
-        crate::support::until("the notice in the tray", 20, || tray.noticed(uuid)).await;
+        crate::support::until("the notice in the tray", 60, || tray.noticed(uuid)).await;
         let known = self.children[nth].truth.clone().unwrap_or_else(|| self.births[nth].satz.clone());
         let before = self.children[nth].stored.clone();
         let with = Satz { arten: vec!["01"], ..known };

@@ -24,7 +24,7 @@ impl Jahr {
             at: self.now(),
         };
         self.house.store.post_command(command).await.unwrap();
-        for _ in 0..2000 {
+        for _ in 0..6_000 {
             match self.house.store.command_state(id).await.unwrap() {
                 Some(CommandState::Done(_)) => return,
                 Some(CommandState::Refused(why)) => panic!("{what} {kind} {name}: {why}"),
@@ -104,7 +104,7 @@ impl Jahr {
         let Some(id) = self.notes.iter().find_map(waits) else { return };
         let filter = || drehscheibe::store::contract::Filter { id: Some(id), limit: 1, ..Default::default() };
         let scope = drehscheibe::store::contract::Scope::Operator;
-        for _ in 0..2000 {
+        for _ in 0..12_000 {
             let listed = self.house.store.list(&scope, filter()).await.unwrap().remove(0);
             if listed.state == Inbound::Accepted {
                 self.children[nth].stored.clone_from(&self.sent[&id].neu.clone());
