@@ -201,6 +201,7 @@ impl House {
             timers: ports.clone(),
             mailboxes: ports,
             parts: engine.core.parts.clone(),
+            reached: engine.core.reached.clone(),
             clock,
             stage,
             data: place.data.clone(),

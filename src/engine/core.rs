@@ -18,6 +18,7 @@ use crate::register::fristen::Fristen;
 use crate::store::contract::{Entry, Pause, Store, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::parts::Parts;
+use crate::transport::port::reach::Reached;
 use crate::transport::port::{Busy, Stop};
 
 use super::duty::{Keeper, LEASE};
@@ -223,6 +224,8 @@ pub struct Core {
     pub gate: Gate,
     /// What of the house does not run although the house does.
     pub parts: Parts,
+    /// Which far ends have answered, and how often.
+    pub reached: Reached,
     /// What was kept of deliveries that nobody can use.
     pub refused: Refused,
     /// What is in hand of the outbox.

@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use crate::clock::Tick;
 use crate::envelope::Envelope;
-use crate::plan::Patience;
+use crate::plan::{Patience, PlanSet};
 use crate::store::contract::{Breaker, StoreError};
 use crate::store::lane::{Due, Lane, Outcome, Settle, Want};
 use crate::telemetry::alarm::{Alarm, raise};
@@ -22,7 +22,7 @@ use crate::transport::port::{Destination, Receipt, SendError};
 use super::answers;
 use super::attempt::{self, InDoubt};
 use super::backoff::{self, Failed};
-use super::breaker::Breakers;
+use super::breaker::{Began, Breakers};
 use super::core::Core;
 use super::following;
 use super::hands::{Given, Lanes};
@@ -91,6 +91,7 @@ pub async fn run(core: Arc<Core>) {
         }
         while desk.lanes.try_join_next().is_some() {}
         let now = core.clock.now();
+        probe_soon(&core, &table, now).await;
         let went_back = hindsight.looks_back(now);
         let claimed = desk.meanwhile(claim(&core, &table, now, went_back)).await;
         if went_back && matches!(claimed, Ok(Some(_))) {
@@ -267,10 +268,31 @@ fn is_no_reason(ended: &Result<Result<bool, Crashed>, tokio::task::JoinError>) -
 fn hear(core: &Core, breakers: &Mutex<Breakers>, rows: Vec<Breaker>) -> Vec<(String, bool)> {
     let set = core.set.load();
     lock(breakers).hear(rows, core.clock.now(), |destination| {
-        let connection = destination.split_once(':').map_or(destination, |(connection, _)| connection);
-        let patience = set.patience.get(connection).cloned().unwrap_or_else(default_patience);
+        let patience = patience_of(&set, destination);
         patience.longest.max(patience.breaker_open)
     })
+}
+
+/// Brings the probes of far ends forward that have answered somebody.
+async fn probe_soon(core: &Core, table: &Table, now: Timestamp) {
+    let rows = {
+        let set = core.set.load();
+        let soonest = |destination: &str| {
+            let patience = patience_of(&set, destination);
+            patience.first.min(patience.breaker_open)
+        };
+        lock(&table.breakers).heard(|destination| core.reached.times(destination), now, soonest)
+    };
+    for row in rows {
+        // Where it cannot be stored this replica probes all the same.
+        let _ = core.store.set_breaker(row).await;
+    }
+}
+
+/// How patient the house is with a destination, as its connection says.
+fn patience_of(set: &PlanSet, destination: &str) -> Patience {
+    let connection = destination.split_once(':').map_or(destination, |(connection, _)| connection);
+    set.patience.get(connection).cloned().unwrap_or_else(default_patience)
 }
 
 async fn claim(
@@ -333,9 +355,7 @@ async fn claim(
 async fn serve(core: &Core, table: &Table, lane: Lane, leased: Timestamp) -> Result<bool, Crashed> {
     let set = core.set.load_full();
     let destination = set.destinations.get(&lane.destination).cloned();
-    let connection =
-        lane.destination.split_once(':').map_or(lane.destination.as_str(), |(connection, _)| connection);
-    let patience = set.patience.get(connection).cloned().unwrap_or_else(default_patience);
+    let patience = patience_of(&set, &lane.destination);
     let width = || core.set.load().destinations.get(&lane.destination).map_or(1, |to| to.width());
     let mut turn = Some(table.turns.turn(&lane.destination, width).await);
     let lease = Lease::new(&lane, leased);
@@ -407,6 +427,7 @@ async fn try_one(
     };
     core.points.reach(Point::BeforeSend)?;
     let began = Tick::now();
+    let state = lock(&table.breakers).begins(&due.destination, core.clock.now());
     let span = tracing::info_span!("dispatch", destination = %due.destination);
     adopt(&span, due.envelope.head.traceparent.as_deref());
     // The receiver continues this very attempt.
@@ -436,7 +457,7 @@ async fn try_one(
         }
         Err(SendError::Later { cause, retry_after, far_end }) => {
             if far_end {
-                note_failure(core, table, &due.destination, patience).await;
+                note_failure(core, table, &due.destination, (patience, state)).await;
             }
             later(core, due, patience, retry_after, (&cause, false))
         }
@@ -500,8 +521,9 @@ async fn note_success(core: &Core, table: &Table, destination: &str) {
     }
 }
 
-async fn note_failure(core: &Core, table: &Table, destination: &str, patience: &Patience) {
-    let row = lock(&table.breakers).failed(destination, patience, core.clock.now());
+async fn note_failure(core: &Core, table: &Table, destination: &str, (patience, began): (&Patience, Began)) {
+    let heard = core.reached.times(destination);
+    let row = lock(&table.breakers).failed(destination, patience, (began, heard), core.clock.now());
     if let Some(row) = row {
         core.hands.shut(destination);
         metric::breaker(destination, true);

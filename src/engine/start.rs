@@ -13,6 +13,7 @@ use crate::clock::{Clock, Tick};
 use crate::plan::PlanSet;
 use crate::store::contract::Store;
 use crate::telemetry::parts::Parts;
+use crate::transport::port::reach::Reached;
 
 use super::core::{Core, Settings};
 use super::duty::Keeper;
@@ -73,6 +74,7 @@ impl Engine {
             pauses: ArcSwap::default(),
             gate: Gate::default(),
             parts: Parts::default(),
+            reached: Reached::default(),
             refused: Refused::default(),
             hands: Hands::default(),
             outbox: Notify::new(),

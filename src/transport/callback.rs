@@ -16,6 +16,7 @@ use reqwest::{Response, Url};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::port::reach::Reached;
 use super::port::{BuildError, Channel, Destination, Entry, Receipt, SendError, Surroundings};
 use super::settings::{self, Secret, Span};
 use super::tls::{self, Identity};
@@ -132,6 +133,9 @@ pub struct CallbackDestination {
     client: reqwest::Client,
     width: usize,
     clock: Clock,
+    /// Whom it reaches, as the house calls it.
+    name: String,
+    reached: Reached,
 }
 
 impl CallbackDestination {
@@ -143,6 +147,7 @@ impl CallbackDestination {
         around: &Surroundings,
     ) -> Result<CallbackDestination, BuildError> {
         let settings: Settings = settings::read(name, written)?;
+        let partner = &channel.partner;
         let mut channel: ChannelSettings = settings::read(name, &channel.settings)?;
         channel.ca = channel.ca.map(|ca| around.config.join(ca));
         channel.client_certificate =
@@ -156,7 +161,15 @@ impl CallbackDestination {
             })
             .collect::<Result<Vec<Key>, BuildError>>()?;
         let client = client(&channel, url.host_str().unwrap_or_default()).map_err(broken)?;
-        Ok(CallbackDestination { url, keys, client, width: settings.width, clock: around.clock.clone() })
+        Ok(CallbackDestination {
+            url,
+            keys,
+            client,
+            width: settings.width,
+            clock: around.clock.clone(),
+            name: format!("{name}:{partner}"),
+            reached: around.reached.clone(),
+        })
     }
 
     fn headers(&self, envelope: &Envelope) -> HeaderMap {
@@ -226,7 +239,11 @@ impl Destination for CallbackDestination {
                 let status = response.status().as_u16();
                 let retry_after = retry_after(&response, self.clock.now());
                 drain(response).await;
-                outcome(status, retry_after, envelope)
+                let outcome = outcome(status, retry_after, envelope);
+                if !matches!(outcome, Err(SendError::Later { far_end: true, .. })) {
+                    self.reached.answered(&self.name);
+                }
+                outcome
             }
             Err(error) => Err(not_sent(&error)),
         }

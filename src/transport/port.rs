@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod mailbox;
+pub mod reach;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -496,6 +497,8 @@ pub struct Surroundings {
     pub mailboxes: Arc<dyn mailbox::Mailboxes>,
     /// Where a part that does not run says so.
     pub parts: Parts,
+    /// Where a far end that has answered is said.
+    pub reached: reach::Reached,
     /// Time.
     pub clock: Clock,
     /// The stage of the process.

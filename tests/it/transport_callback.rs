@@ -98,6 +98,22 @@ async fn statuses_mean_what_the_brief_of_webhooks_says() {
 }
 
 #[tokio::test]
+async fn whoever_answers_is_there_and_whoever_is_in_trouble_is_not() {
+    let around = House::new().around(Clock::set(NOW.parse().unwrap()));
+    for (status, reached) in [(503, 0), (429, 0), (422, 1), (401, 2), (204, 3)] {
+        let server = MockServer::start().await;
+        Mock::given(method("POST")).respond_with(ResponseTemplate::new(status)).mount(&server).await;
+        let settings =
+            json!({ "url": local(&server, "/"), "secret": SECRET, "allow-private": ["localhost"] });
+        let channel = Channel { partner: "dienst".to_owned(), settings };
+        let destination = CallbackDestination::new("rueckruf", &json!({}), &channel, &around).unwrap();
+        let _ = destination.send(&envelope("{}", "application/json")).await;
+        assert_eq!(around.reached.times("rueckruf:dienst"), reached, "{status}");
+    }
+    assert_eq!(around.reached.times("rueckruf:other"), 0, "each partner is a far end of its own");
+}
+
+#[tokio::test]
 async fn retry_after_is_read_in_both_forms() {
     let wait = async |status: u16, text: &str| match answer(
         ResponseTemplate::new(status).insert_header("retry-after", text),

@@ -113,6 +113,7 @@ impl House {
             timers: self.clone(),
             mailboxes: self.clone(),
             parts: Default::default(),
+            reached: Default::default(),
             clock,
             stage: Stage::Test,
             data: self.spooled.path().to_owned(),

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::until;
 use crate::transport_support::{House, envelope};
-use crate::xta_client_support::{BREMEN, Broker, FREMD, Foreign, HOUSE, MIXED, USUAL};
+use crate::xta_client_support::{BREMEN, Broker, FREMD, Foreign, HOUSE, MIXED, USUAL, edit};
 use crate::xta_server_support::{code, delivery, zeep};
 use crate::xta_support::refused_by_schema;
 
@@ -167,6 +167,25 @@ async fn a_kill_between_fetch_and_close_has_one_effect() {
     assert!(running.terminate());
     let (_, listed) = broker.cli(&["messages", "list", "--json"]);
     assert_eq!(listed.matches("\"accepted\"").count(), 2, "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_mailbox_answers_is_not_waited_for_as_long_as_its_breaker_says() {
+    let broker = Broker::new(USUAL, "", json!({}));
+    edit(
+        &broker.stage,
+        "connections.yaml",
+        "retry: { first: 50ms, longest: 400ms, breaker-after: 50, breaker-open: 150ms }",
+        "retry: { first: 1s, longest: 1h, breaker-after: 1, breaker-open: 1h }",
+    );
+    // Of five orders at once the first ones fail; the mailbox is looked at all the time.
+    broker.foreign.order("SendMessage", json!({ "do": "fault", "code": 9030, "times": 2 })).await;
+    for n in 1..=5 {
+        broker.foreign.put(&delivery(n), json!({})).await;
+    }
+    let mut running = broker.up().await;
+    broker.until("five answers, hours before a probe", 120, |state| state.sent() == 5).await;
+    assert!(running.terminate());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,6 @@ use std::path::Path;
 use super::ask;
 use super::link::Link;
 use super::settings::Settings;
-use crate::telemetry::parts::Parts;
 use crate::transport::settings;
 use crate::transport::xta::model::Party;
 
@@ -17,7 +16,7 @@ pub async fn accounts(name: &str, written: &serde_json::Value, config: &Path) ->
     };
     let mut named = settings.identities.clone();
     named.extend(settings.readers.iter().filter(|reader| !settings.identities.contains(reader)).cloned());
-    let link = match Link::open(name, settings, Parts::default()) {
+    let link = match Link::open(name, settings, Default::default()) {
         Ok(link) => link,
         Err(cause) => return vec![(false, format!("{name}: {cause}"))],
     };

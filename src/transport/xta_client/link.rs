@@ -14,6 +14,7 @@ use super::trouble::Trouble;
 use crate::clock::Tick;
 use crate::mime::writer::Writer;
 use crate::telemetry::parts::{Failing, Parts, Turn};
+use crate::transport::port::reach::Reached;
 use crate::transport::tls::{self, TlsError};
 use crate::transport::xta::binding::{self, Form, Head};
 use crate::transport::xta::model::{Party, Request, Response};
@@ -37,6 +38,7 @@ pub struct Link {
     /// What is written of it.
     pub settings: Settings,
     parts: Parts,
+    reached: Reached,
     held: Mutex<Held>,
 }
 
@@ -58,11 +60,15 @@ pub struct Asked {
 
 impl Link {
     /// The way of a connection; `settings` with whole paths. An error says what of our own material is not usable.
-    pub fn open(connection: &str, settings: Settings, parts: Parts) -> Result<Link, String> {
+    pub fn open(
+        connection: &str,
+        settings: Settings,
+        (parts, reached): (Parts, Reached),
+    ) -> Result<Link, String> {
         let files = Files::read(&settings).map_err(|fault| fault.to_string())?;
         let client = files.client(&settings)?;
         let held = Mutex::new(Held { client, digest: files.digest, looked: Tick::now() });
-        Ok(Link { connection: connection.to_owned(), settings, parts, held })
+        Ok(Link { connection: connection.to_owned(), settings, parts, reached, held })
     }
 
     /// The client that holds now. New material is taken when it is whole; until then the last good one stays.
@@ -210,7 +216,11 @@ impl Link {
         for deviation in &answer.deviations {
             tracing::debug!(connection = self.connection, deviation = deviation.text(), "an answer deviates");
         }
-        answer.outcome.map_err(|fault| Trouble::Refused(Box::new(fault), after))
+        let read = answer.outcome.map_err(|fault| Trouble::Refused(Box::new(fault), after));
+        if !read.as_ref().is_err_and(Trouble::is_far_end) {
+            self.reached.answered(&self.connection);
+        }
+        read
     }
 
     /// The envelope of an answer that is held; parts beside it are passed over.

@@ -98,7 +98,8 @@ impl ClientDestination {
         let author = own.author.as_ref().or(settings.identities.first());
         let author = author.ok_or_else(|| broken("nobody is written as its author".to_owned()))?;
         let (author, reader) = (Party::of(author.identity()), Party::of(own.reader.identity()));
-        let link = Link::open(name, settings.below(&around.config), around.parts.clone()).map_err(broken)?;
+        let told = (around.parts.clone(), around.reached.clone());
+        let link = Link::open(name, settings.below(&around.config), told).map_err(broken)?;
         Ok(ClientDestination {
             link,
             author,

@@ -32,7 +32,8 @@ impl ClientSource {
         if settings.readers.is_empty() {
             return Ok(None);
         }
-        let link = Link::open(name, settings.below(&around.config), around.parts.clone());
+        let link =
+            Link::open(name, settings.below(&around.config), (around.parts.clone(), around.reached.clone()));
         let link = link.map_err(|text| BuildError { connection: name.to_owned(), text })?;
         Ok(Some(ClientSource { name: name.to_owned(), link: Arc::new(link), around: around.clone() }))
     }

@@ -178,6 +178,7 @@ fn timers(rig: &Rig, engine: &Engine) -> (Stop, tokio::task::JoinHandle<()>) {
         timers: ports.clone(),
         mailboxes: ports,
         parts: Default::default(),
+        reached: Default::default(),
         clock: rig.clock.clone(),
         stage: Stage::Test,
         data: rig.folder.path().to_owned(),
