@@ -10,17 +10,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Response, Url};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::port::reach::Reached;
+use super::caller::{Around, Caller};
 use super::port::{BuildError, Channel, Destination, Entry, Receipt, SendError, Surroundings};
+use super::retry_after::retry_after;
 use super::settings::{self, Secret, Span};
-use super::tls::{self, Identity};
-use crate::clock::Clock;
+use super::tls::{self, Identity, TlsError};
+use super::unreached::Unreached;
+use super::watched::Files;
 use crate::envelope::Envelope;
 use crate::mime::media::handed_on;
 use address::{Refused, Resolver};
@@ -130,12 +131,8 @@ fn target(channel: &ChannelSettings) -> Result<Url, &'static str> {
 pub struct CallbackDestination {
     url: Url,
     keys: Vec<Key>,
-    client: reqwest::Client,
+    caller: Caller,
     width: usize,
-    clock: Clock,
-    /// Whom it reaches, as the house calls it.
-    name: String,
-    reached: Reached,
 }
 
 impl CallbackDestination {
@@ -160,21 +157,20 @@ impl CallbackDestination {
                 Key::read(&secret.0).map_err(|text| broken(format!("secret of the channel {text}")))
             })
             .collect::<Result<Vec<Key>, BuildError>>()?;
-        let client = client(&channel, url.host_str().unwrap_or_default()).map_err(broken)?;
-        Ok(CallbackDestination {
-            url,
-            keys,
-            client,
-            width: settings.width,
-            clock: around.clock.clone(),
-            name: format!("{name}:{partner}"),
-            reached: around.reached.clone(),
-        })
+        let files = tls::client_files(channel.ca.as_deref(), channel.client_certificate.as_ref());
+        let host = url.host_str().unwrap_or_default().to_owned();
+        // Each partner is a far end of its own.
+        let caller =
+            Caller::open(&format!("{name}:{partner}"), Around::of(around), files, move |files: &Files| {
+                client(&channel, &host, files)
+            });
+        let caller = caller.map_err(|fault| broken(fault.to_string()))?;
+        Ok(CallbackDestination { url, keys, caller, width: settings.width })
     }
 
     fn headers(&self, envelope: &Envelope) -> HeaderMap {
         let id = envelope.head.id.to_string();
-        let timestamp = self.clock.now().as_second().to_string();
+        let timestamp = self.caller.now().as_second().to_string();
         let signature = sign::header(&self.keys, &id, &timestamp, &envelope.body);
         let content_type = envelope.head.content_type.as_deref().map_or("application/json", handed_on);
         let mut headers = HeaderMap::new();
@@ -195,7 +191,7 @@ impl CallbackDestination {
 }
 
 /// The client of one channel; it can reach nothing but what the channel allows.
-fn client(channel: &ChannelSettings, host: &str) -> Result<reqwest::Client, String> {
+fn client(channel: &ChannelSettings, host: &str, files: &Files) -> Result<reqwest::Client, TlsError> {
     let allowed = channel.allow_private.iter().any(|name| name.eq_ignore_ascii_case(host));
     let builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -207,24 +203,17 @@ fn client(channel: &ChannelSettings, host: &str) -> Result<reqwest::Client, Stri
         .connect_timeout(channel.timeout.0.min(Duration::from_secs(5)))
         .dns_resolver(Resolver { private: allowed })
         .user_agent("drehscheibe");
-    let identity = channel.client_certificate.as_ref();
-    let builder = match (&channel.ca, identity) {
-        (Some(ca), identity) => {
-            let config = tls::client_config(ca, identity).map_err(|fault| fault.to_string())?;
-            builder.tls_backend_preconfigured(config)
-        }
-        (None, Some(identity)) => {
-            let mut pem = tls::read(&identity.key, "key").map_err(|fault| fault.to_string())?;
-            pem.push(b'\n');
-            pem.extend(tls::read(&identity.certificate, "certificate").map_err(|fault| fault.to_string())?);
-            let pem = zeroize::Zeroizing::new(pem);
+    let builder = match (files.of("ca"), files.of("certificate"), files.of("key")) {
+        (Some(_), ..) => builder.tls_backend_preconfigured(tls::client_config(files)?),
+        (None, Some(certificate), Some(key)) => {
+            let pem = zeroize::Zeroizing::new([key, b"\n", certificate].concat());
             let identity = reqwest::Identity::from_pem(&pem)
-                .map_err(|_| "client-certificate holds no usable certificate and key".to_owned())?;
+                .map_err(|_| TlsError::Unfit("client-certificate holds no usable certificate and key"))?;
             builder.identity(identity)
         }
-        (None, None) => builder,
+        (None, ..) => builder,
     };
-    builder.build().map_err(|_| "http client cannot be built; check ca and client-certificate".to_owned())
+    builder.build().map_err(|_| TlsError::Unfit("http client cannot be built by ca and client-certificate"))
 }
 
 #[async_trait]
@@ -233,19 +222,25 @@ impl Destination for CallbackDestination {
         if !envelope.parts.is_empty() {
             return Err(SendError::Never { cause: "a callback carries no parts".to_owned() });
         }
-        let request = self.client.post(self.url.clone()).headers(self.headers(envelope));
+        let client = self.caller.client().await.map_err(not_reached)?;
+        let request = client.post(self.url.clone()).headers(self.headers(envelope));
         match request.body(envelope.body.clone()).send().await {
             Ok(response) => {
                 let status = response.status().as_u16();
-                let retry_after = retry_after(&response, self.clock.now());
+                let retry_after = retry_after(response.headers(), self.caller.now());
                 drain(response).await;
                 let outcome = outcome(status, retry_after, envelope);
-                if !matches!(outcome, Err(SendError::Later { far_end: true, .. })) {
-                    self.reached.answered(&self.name);
-                }
+                self.caller.answered(!matches!(outcome, Err(SendError::Later { far_end: true, .. })));
                 outcome
             }
-            Err(error) => Err(not_sent(&error)),
+            Err(error) if is_refused(&error) => {
+                Err(later("the host has only private addresses and is not listed in allow-private", false))
+            }
+            Err(error) => Err(match self.caller.not_sent(&error) {
+                Some(why) => not_reached(why),
+                None if error.is_timeout() => later("no answer in time", true),
+                None => later("the exchange broke off", true),
+            }),
         }
     }
 
@@ -282,35 +277,25 @@ fn outcome(status: u16, retry_after: Option<Duration>, envelope: &Envelope) -> R
     }
 }
 
-/// What a failed exchange means; the library's text is not used, it holds the URL.
-fn not_sent(error: &reqwest::Error) -> SendError {
-    let later =
-        |cause: &str, far_end| SendError::Later { cause: cause.to_owned(), retry_after: None, far_end };
+fn later(cause: &str, far_end: bool) -> SendError {
+    SendError::Later { cause: cause.to_owned(), retry_after: None, far_end }
+}
+
+/// Nobody was reached.
+fn not_reached(why: Unreached) -> SendError {
+    later(&why.to_string(), true)
+}
+
+/// Whether we refused to call: the library's text is not used, it holds the URL.
+fn is_refused(error: &reqwest::Error) -> bool {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(inner) = source {
         if inner.downcast_ref::<Refused>().is_some() {
-            return later("the host has only private addresses and is not listed in allow-private", false);
+            return true;
         }
         source = inner.source();
     }
-    if error.is_timeout() {
-        later("no answer in time", true)
-    } else if error.is_connect() {
-        later("no connection, or its TLS was not accepted", true)
-    } else {
-        later("the exchange broke off", true)
-    }
-}
-
-/// When the receiver wants to be asked again: seconds or an HTTP date.
-fn retry_after(response: &Response, now: Timestamp) -> Option<Duration> {
-    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-    let wait = at.duration_since(now);
-    Some(Duration::try_from(wait.max(SignedDuration::ZERO)).unwrap_or(Duration::ZERO))
+    false
 }
 
 /// Reads at most 4 KiB so that the connection can be used again; the content is of no interest.
@@ -339,9 +324,9 @@ mod tests {
         let written =
             json!({ "url": url, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "timeout": "2s" });
         let channel: ChannelSettings = serde_json::from_value(written).unwrap();
-        let error = client(&channel, "localhost").unwrap().post(&url).send().await.unwrap_err();
-        let SendError::Later { far_end: false, cause, .. } = not_sent(&error) else { panic!("{error:?}") };
-        assert!(cause.contains("allow-private"), "{cause}");
+        let files = Files::read(&[]).unwrap();
+        let error = client(&channel, "localhost", &files).unwrap().post(&url).send().await.unwrap_err();
+        assert!(is_refused(&error), "{error:?}");
         let came = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
         assert!(came.is_err(), "nobody was called");
     }

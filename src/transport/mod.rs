@@ -1,13 +1,17 @@
 //! The transports: how octets come in and leave. The menu of the room; a transport is one module and one line here.
 //! No transport knows a standard, a route, a step or a store.
 
+pub mod caller;
 pub mod ids;
 pub mod looks;
 pub mod permits;
 pub mod port;
+pub mod retry_after;
 pub mod settings;
 pub mod tls;
 pub mod turnstile;
+pub mod unreached;
+pub mod watched;
 
 pub mod amqp;
 pub mod callback;

@@ -2,12 +2,10 @@
 //! trust anchors and identity. Trust never comes from a message; a torn file never replaces what works.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use aws_lc_rs::digest;
 use jiff::Timestamp;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -25,7 +23,15 @@ use serde::{Deserialize, Serialize};
 use super::ids::sha256_hex;
 use super::port::Stop;
 use super::settings::Span;
+use super::unreached::Unreached;
+use super::watched::{self, Files, Named, Unreadable, Watched};
 use crate::telemetry::parts::{Failing, Parts, Turn};
+
+/// The roles of files.
+const CERTIFICATE: &str = "certificate";
+const KEY: &str = "key";
+const CA: &str = "ca";
+const CLIENT_CA: &str = "client-ca";
 
 /// Whether a client has to show a certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -92,6 +98,12 @@ pub enum TlsError {
     Unfit(&'static str),
 }
 
+impl From<Unreadable> for TlsError {
+    fn from(Unreadable(role): Unreadable) -> TlsError {
+        TlsError::Unreadable { role }
+    }
+}
+
 impl TlsSettings {
     /// The same with relative paths below a folder.
     pub fn below(self, folder: &Path) -> TlsSettings {
@@ -148,41 +160,28 @@ impl Trust {
 /// The TLS configuration of a listener; connections take the current one, so a reload needs no restart.
 pub struct ServerTls {
     settings: TlsSettings,
-    current: ArcSwap<Trust>,
-    seen: Mutex<Seen>,
+    watched: Watched<Trust, TlsError>,
 }
 
 impl ServerTls {
     /// Loads the material for the first time.
     pub fn open(settings: TlsSettings) -> Result<ServerTls, TlsError> {
-        let files = Files::read(&settings)?;
-        let trust = files.trust(settings.client_certificates, 0)?;
-        let seen = Mutex::new(Seen { digest: files.digest(), unfit: None });
-        Ok(ServerTls { settings, current: ArcSwap::from_pointee(trust), seen })
+        let mut named = vec![(CERTIFICATE, settings.certificate.clone()), (KEY, settings.key.clone())];
+        named.extend(settings.client_ca.clone().map(|ca| (CLIENT_CA, ca)));
+        let clients = settings.client_certificates;
+        let make = move |files: &Files, generation| trust(files, clients, generation);
+        Ok(ServerTls { settings, watched: Watched::open(named, Box::new(make))? })
     }
 
     /// What holds now; new connections begin with it, and each request of an open one is looked at by it.
     pub fn trust(&self) -> Arc<Trust> {
-        self.current.load_full()
+        self.watched.current()
     }
 
     /// Loads the material if it changed; true when another one is in use now. On a fault the last good one stays, and the fault is
     /// told until the files are good again.
     pub fn reload(&self) -> Result<bool, TlsError> {
-        let files = Files::read(&self.settings)?;
-        let digest = files.digest();
-        {
-            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            if seen.digest == digest {
-                return seen.unfit.clone().map_or(Ok(false), Err);
-            }
-        }
-        let generation = self.current.load().generation + 1;
-        let trust = files.trust(self.settings.client_certificates, generation);
-        let unfit = trust.as_ref().err().cloned();
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen { digest, unfit };
-        self.current.store(Arc::new(trust?));
-        Ok(true)
+        self.watched.reload()
     }
 
     /// Looks for changes until stopped. Contents are compared, not times: a replaced link or a restored file counts. As long as the
@@ -222,69 +221,38 @@ impl ServerTls {
     }
 }
 
-/// What was found in the files last.
-struct Seen {
-    digest: [u8; 32],
-    /// Why it is not in use.
-    unfit: Option<TlsError>,
+/// What a listener trusts by the contents of its files.
+fn trust(files: &Files, clients: ClientCertificates, generation: u64) -> Result<Trust, TlsError> {
+    let builder = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|_| TlsError::Unfit("no protocol version usable"))?;
+    let verifier = verifier(files, clients)?;
+    let builder = match &verifier {
+        None => builder.with_no_client_auth(),
+        Some(verifier) => builder.with_client_cert_verifier(verifier.clone()),
+    };
+    let mut config = builder
+        .with_single_cert(certificates(content(files, CERTIFICATE)?, CERTIFICATE)?, own_key(files)?)
+        .map_err(|_| TlsError::Unfit("certificate and key do not fit"))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Trust { config: Arc::new(config), verifier, generation })
 }
 
-/// The contents of the files, read once so that what is compared is what is used.
-struct Files {
-    certificate: Vec<u8>,
-    key: zeroize::Zeroizing<Vec<u8>>,
-    client_ca: Option<Vec<u8>>,
-}
-
-impl Files {
-    fn read(settings: &TlsSettings) -> Result<Files, TlsError> {
-        Ok(Files {
-            certificate: read(&settings.certificate, "certificate")?,
-            key: zeroize::Zeroizing::new(read(&settings.key, "key")?),
-            client_ca: settings.client_ca.as_deref().map(|path| read(path, "client-ca")).transpose()?,
-        })
-    }
-
-    fn digest(&self) -> [u8; 32] {
-        let mut context = digest::Context::new(&digest::SHA256);
-        for file in [&self.certificate, &*self.key, self.client_ca.as_ref().unwrap_or(&Vec::new())] {
-            context.update(&(file.len() as u64).to_be_bytes());
-            context.update(file);
-        }
-        let mut out = [0; 32];
-        out.copy_from_slice(context.finish().as_ref());
-        out
-    }
-
-    fn trust(&self, clients: ClientCertificates, generation: u64) -> Result<Trust, TlsError> {
-        let builder = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .map_err(|_| TlsError::Unfit("no protocol version usable"))?;
-        let verifier = self.verifier(clients)?;
-        let builder = match &verifier {
-            None => builder.with_no_client_auth(),
-            Some(verifier) => builder.with_client_cert_verifier(verifier.clone()),
-        };
-        let mut config = builder
-            .with_single_cert(certificates(&self.certificate, "certificate")?, private_key(&self.key)?)
-            .map_err(|_| TlsError::Unfit("certificate and key do not fit"))?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Trust { config: Arc::new(config), verifier, generation })
-    }
-
-    fn verifier(&self, clients: ClientCertificates) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
-        match (clients, &self.client_ca) {
-            (ClientCertificates::Off, _) | (_, None) => Ok(None),
-            (wanted, Some(pem)) => {
-                let roots = Arc::new(roots(pem, "client-ca")?);
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
-                let verifier = match wanted {
-                    ClientCertificates::Optional => verifier.allow_unauthenticated(),
-                    _ => verifier,
-                };
-                let verifier = verifier.build();
-                verifier.map(Some).map_err(|_| TlsError::Unfit("client authorities not usable"))
-            }
+fn verifier(
+    files: &Files,
+    clients: ClientCertificates,
+) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
+    match (clients, files.of(CLIENT_CA)) {
+        (ClientCertificates::Off, _) | (_, None) => Ok(None),
+        (wanted, Some(pem)) => {
+            let roots = Arc::new(roots(pem, CLIENT_CA)?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
+            let verifier = match wanted {
+                ClientCertificates::Optional => verifier.allow_unauthenticated(),
+                _ => verifier,
+            };
+            let verifier = verifier.build();
+            verifier.map(Some).map_err(|_| TlsError::Unfit("client authorities not usable"))
         }
     }
 }
@@ -321,7 +289,7 @@ impl Shown {
     /// Whether our authorities vouch for it now. Costs a comparison; a verification only when the authorities were loaded
     /// anew, the certificate has run out, or nobody looked yet.
     pub fn holds(&self, tls: &ServerTls, now: Timestamp) -> bool {
-        let trust = tls.current.load();
+        let trust = tls.watched.current();
         let Some(verifier) = &trust.verifier else { return false };
         let valid = self.valid.is_some_and(|(from, to)| from <= now && now <= to);
         if valid && self.vouched.load(Ordering::Relaxed) == trust.generation + 1 {
@@ -351,24 +319,54 @@ fn validity(chain: &[CertificateDer<'_>]) -> Option<(Timestamp, Timestamp)> {
     Some(whole)
 }
 
-/// The TLS configuration towards a server that only the authorities in `ca` may vouch for.
-pub fn client_config(ca: &Path, identity: Option<&Identity>) -> Result<ClientConfig, TlsError> {
+/// The files of a client: the authorities that may vouch for its server, and its own certificate and key.
+pub fn client_files(ca: Option<&Path>, identity: Option<&Identity>) -> Vec<Named> {
+    let mut named = Vec::new();
+    named.extend(ca.map(|ca| (CA, ca.to_owned())));
+    if let Some(Identity { certificate, key }) = identity {
+        named.extend([(CERTIFICATE, certificate.clone()), (KEY, key.clone())]);
+    }
+    named
+}
+
+/// The TLS configuration towards a server that only the authorities among these files may vouch for.
+pub fn client_config(files: &Files) -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|_| TlsError::Unfit("no protocol version usable"))?
-        .with_root_certificates(roots(&read(ca, "ca")?, "ca")?);
-    let mut config = match identity {
+        .with_root_certificates(roots(content(files, CA)?, CA)?);
+    let mut config = match files.of(CERTIFICATE) {
         None => builder.with_no_client_auth(),
-        Some(identity) => {
-            let chain = certificates(&read(&identity.certificate, "certificate")?, "certificate")?;
-            let key = zeroize::Zeroizing::new(read(&identity.key, "key")?);
-            builder
-                .with_client_auth_cert(chain, private_key(&key)?)
-                .map_err(|_| TlsError::Unfit("certificate and key do not fit"))?
-        }
+        Some(chain) => builder
+            .with_client_auth_cert(certificates(chain, CERTIFICATE)?, own_key(files)?)
+            .map_err(|_| TlsError::Unfit("certificate and key do not fit"))?,
     };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// When our own certificate among these files is valid; `None` where we show none.
+pub fn own_validity(files: &Files) -> Result<Option<(Timestamp, Timestamp)>, TlsError> {
+    let Some(chain) = files.of(CERTIFICATE) else { return Ok(None) };
+    let chain = certificates(chain, CERTIFICATE)?;
+    validity(&chain[..1]).map(Some).ok_or(TlsError::NotPem { role: CERTIFICATE })
+}
+
+/// Whether our own certificate may be shown now.
+pub fn is_valid(own: Option<(Timestamp, Timestamp)>, now: Timestamp) -> Result<(), Unreached> {
+    match own {
+        Some((_, to)) if now > to => Err(Unreached::OwnExpired),
+        Some((from, _)) if now < from => Err(Unreached::OwnEarly),
+        _ => Ok(()),
+    }
+}
+
+fn content<'f>(files: &'f Files, role: &'static str) -> Result<&'f [u8], TlsError> {
+    files.of(role).ok_or(TlsError::Unreadable { role })
+}
+
+fn own_key(files: &Files) -> Result<PrivateKeyDer<'static>, TlsError> {
+    private_key(content(files, KEY)?)
 }
 
 /// The TLS configuration towards a server that shows exactly the certificate in a file: the first one there, which is a server's own.
@@ -442,13 +440,9 @@ pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-/// Reads a file of a role; the largest sensible one is 1 MiB.
+/// Reads a file of a role.
 pub fn read(path: &Path, role: &'static str) -> Result<Vec<u8>, TlsError> {
-    match std::fs::metadata(path) {
-        Ok(found) if found.is_file() && found.len() <= 1 << 20 => {}
-        _ => return Err(TlsError::Unreadable { role }),
-    }
-    std::fs::read(path).map_err(|_| TlsError::Unreadable { role })
+    Ok(watched::read(path, role)?)
 }
 
 fn certificates(pem: &[u8], role: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -78,6 +78,7 @@ mod transport_multipart;
 mod transport_support;
 mod transport_timer;
 mod transport_tls;
+mod transport_unreached;
 mod trouble;
 mod trust;
 mod watching;

@@ -7,11 +7,15 @@ use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use crate::telemetry::machine;
 use crate::telemetry::parts::{Failing, Turn};
 use crate::transport::tls::TlsError;
+use crate::transport::unreached::Unreached;
 
 /// Why a broker, a queue or an exchange cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// Nobody answers, or it does not speak with us.
+    /// Nobody was reached.
+    #[error("{0}")]
+    Unreached(Unreached),
+    /// It does not speak with us.
     #[error(
         "broker does not answer; check that it runs, its address, and with tls the authorities on both sides"
     )]
@@ -60,6 +64,7 @@ impl Fault {
     /// Whose turn it is.
     pub fn turn(&self) -> Turn {
         match self {
+            Fault::Unreached(why) => why.turn(),
             Fault::Machine(_) | Fault::Tls(_) => Turn::Ours,
             _ => Turn::FarEnd,
         }
@@ -67,6 +72,9 @@ impl Fault {
 
     /// How a part that it stops is told of.
     pub fn failing(&self, turn: Turn) -> Failing {
+        if let Fault::Unreached(why) = self {
+            return why.failing();
+        }
         let said = self.to_string();
         // What is wrong stands before what to do.
         let (cause, next) = said.split_once("; ").unwrap_or((&said, "look at the broker and its log"));
@@ -96,10 +104,15 @@ impl Fault {
 
     /// The same while a connection is being made.
     pub fn of_opening(error: &lapin::Error) -> Fault {
-        if let ErrorKind::IOError(system) = error.kind()
-            && machine::is_out_of_means(system)
-        {
-            return Fault::Machine(machine::said(system));
+        if let ErrorKind::IOError(system) = error.kind() {
+            if machine::is_out_of_means(system) {
+                return Fault::Machine(machine::said(system));
+            }
+            // What it says while it closes looks like an end of the stream: that is told below.
+            match Unreached::in_chain(&**system, true) {
+                None | Some(Unreached::Other) => {}
+                Some(why) => return Fault::Unreached(why),
+            }
         }
         match Fault::of(error) {
             Fault::Permission | Fault::Login => Fault::Login,
@@ -132,7 +145,13 @@ mod tests {
     fn what_our_machine_lacks_is_not_the_brokers() {
         let of =
             |errno: Errno| Fault::of_opening(&ErrorKind::IOError(Arc::new(io::Error::from(errno))).into());
-        assert_eq!((of(Errno::CONNREFUSED), Fault::Unreachable.turn()), (Fault::Unreachable, Turn::FarEnd));
+        let nobody = Fault::Unreached(Unreached::Nobody);
+        assert_eq!((of(Errno::CONNREFUSED), nobody.turn()), (nobody, Turn::FarEnd));
+        assert_eq!(
+            of(Errno::CONNRESET),
+            Fault::Unreachable,
+            "what breaks off may be a login that was refused"
+        );
         let ours = of(Errno::MFILE);
         assert_eq!(ours.turn(), Turn::Ours);
         assert!(ours.to_string().contains("no file handle left"), "{ours}");

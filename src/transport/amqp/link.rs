@@ -20,10 +20,13 @@ use super::fault::Fault;
 use super::permit::Gate;
 use super::settings::Settings;
 use super::wire;
+use crate::clock::Clock;
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric;
 use crate::transport::port::Stop;
 use crate::transport::tls;
+use crate::transport::unreached::Unreached;
+use crate::transport::watched::Files;
 
 /// Which way messages go on a connection; each has its own, because a broker in trouble blocks whole connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +66,7 @@ impl Link {
         let gate = Gate::new();
         let opened = match tokio::time::timeout(PATIENCE, connect(name, settings, direction, &gate)).await {
             Ok(opened) => opened,
-            Err(_) => Err(Fault::Unreachable),
+            Err(_) => Err(Fault::Unreached(Unreached::Silent)),
         };
         let connection = opened.inspect_err(|fault| {
             metric::broker(name, direction.as_str(), false);
@@ -120,8 +123,11 @@ async fn connect(
     let tls = match &settings.tls {
         None => None,
         Some(written) => {
-            let mut config =
-                tls::client_config(&written.ca, written.client_certificate.as_ref()).map_err(Fault::Tls)?;
+            let named = tls::client_files(Some(&written.ca), written.client_certificate.as_ref());
+            let files = Files::read(&named).map_err(|fault| Fault::Tls(fault.into()))?;
+            let own = tls::own_validity(&files).map_err(Fault::Tls)?;
+            tls::is_valid(own, Clock::real().now()).map_err(Fault::Unreached)?;
+            let mut config = tls::client_config(&files).map_err(Fault::Tls)?;
             // AMQP has no protocol to negotiate.
             config.alpn_protocols.clear();
             Some(Arc::new(config))

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+use crate::transport::unreached::resolve;
+
 /// All addresses of a host were refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the host has only addresses that are not public; list it in allow-private if that is meant")]
@@ -20,7 +22,7 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let private = self.private;
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found = resolve(name.as_str()).await?;
             let any = !found.is_empty();
             let open: Vec<SocketAddr> =
                 found.into_iter().filter(|address| private || !is_private(address.ip())).collect();

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::ask;
 use super::link::Link;
 use super::settings::Settings;
+use crate::transport::caller::Around;
 use crate::transport::settings;
 use crate::transport::xta::model::Party;
 
@@ -16,7 +17,7 @@ pub async fn accounts(name: &str, written: &serde_json::Value, config: &Path) ->
     };
     let mut named = settings.identities.clone();
     named.extend(settings.readers.iter().filter(|reader| !settings.identities.contains(reader)).cloned());
-    let link = match Link::open(name, settings, Default::default()) {
+    let link = match Link::open(name, settings, Around::alone()) {
         Ok(link) => link,
         Err(cause) => return vec![(false, format!("{name}: {cause}"))],
     };

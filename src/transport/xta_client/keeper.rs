@@ -17,7 +17,7 @@ use crate::clock::Tick;
 use crate::envelope::{Envelope, Evidence, Head, How, Inbound, Lying, PartnerRef, Stage, Verdict};
 use crate::mime::media::handed_on;
 use crate::telemetry::alarm::{Alarm, raise};
-use crate::telemetry::parts::{Failing, Turn};
+use crate::telemetry::parts::Failing;
 use crate::transport::ids::{fresh_id, sha256_hex};
 use crate::transport::port::account::Under;
 use crate::transport::port::{Place, Stop, Surroundings};
@@ -165,16 +165,19 @@ impl Keeper {
     }
 
     fn fails(&self, trouble: &Trouble) {
-        let ours = matches!(trouble, Trouble::Tls(_) | Trouble::Unwritable(_) | Trouble::Spool(_));
-        let failing = Failing {
-            cause: trouble.to_string(),
-            next: "tried again by itself; look with `drehscheibe doctor`, then ask who runs the server"
-                .to_owned(),
-            turn: if ours { Turn::Ours } else { Turn::FarEnd },
+        let failing = match trouble {
+            Trouble::Unreached(why) => why.failing(),
+            _ => Failing {
+                cause: trouble.to_string(),
+                next: "tried again by itself; look with `drehscheibe doctor`, then ask who runs the server"
+                    .to_owned(),
+                turn: trouble.turn(),
+            },
         };
         tracing::warn!(
             connection = self.connection,
             mailbox = self.name,
+            turn = ?failing.turn,
             cause = failing.cause,
             "a look at a mailbox failed"
         );
@@ -305,7 +308,7 @@ impl Keeper {
             Ok(whole) => whole,
             // Another reader of the account took it, or it went.
             Err(trouble) if trouble.is_unknown_id() => return Ok(One::Done),
-            Err(trouble @ (Trouble::Unreachable(_) | Trouble::Tls(_) | Trouble::Spool(_))) => {
+            Err(trouble @ (Trouble::Unreached(_) | Trouble::Spool(_))) => {
                 return Err(trouble.into());
             }
             Err(trouble) if trouble.is_denied() => return Err(trouble.into()),

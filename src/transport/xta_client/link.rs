@@ -1,21 +1,20 @@
 //! One exchange with a port: mutual TLS, an envelope out, an answer back, each within its bounds. Follows no redirect, asks no proxy of the
 //! environment, repeats nothing by itself, and never lets an answer be larger than it may.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_lc_rs::digest;
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Body, Response as Reply};
 
 use super::settings::{Settings, port};
 use super::trouble::Trouble;
-use crate::clock::Tick;
 use crate::mime::writer::Writer;
-use crate::telemetry::parts::{Failing, Parts, Turn};
-use crate::transport::port::reach::Reached;
+use crate::transport::caller::{Around, Caller};
+use crate::transport::retry_after::retry_after;
 use crate::transport::tls::{self, TlsError};
+use crate::transport::unreached::{Names, Unreached};
+use crate::transport::watched::Files;
 use crate::transport::xta::binding::{self, Form, Head};
 use crate::transport::xta::model::{Party, Request, Response};
 use crate::transport::xta::names::{Module, Operation, Port};
@@ -27,8 +26,6 @@ use crate::transport::xta_words::{boundary, wire_id};
 
 /// Octets of an answer that is held: a list, a report.
 const HELD: usize = 8 << 20;
-/// How often the files of our certificate are looked at for a change.
-const LOOK: Duration = Duration::from_secs(5);
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -37,15 +34,7 @@ pub struct Link {
     connection: String,
     /// What is written of it.
     pub settings: Settings,
-    parts: Parts,
-    reached: Reached,
-    held: Mutex<Held>,
-}
-
-struct Held {
-    client: reqwest::Client,
-    digest: [u8; 32],
-    looked: Tick,
+    caller: Caller,
 }
 
 /// A request that is written.
@@ -60,66 +49,18 @@ pub struct Asked {
 
 impl Link {
     /// The way of a connection; `settings` with whole paths. An error says what of our own material is not usable.
-    pub fn open(
-        connection: &str,
-        settings: Settings,
-        (parts, reached): (Parts, Reached),
-    ) -> Result<Link, String> {
-        let files = Files::read(&settings).map_err(|fault| fault.to_string())?;
-        let client = files.client(&settings)?;
-        let held = Mutex::new(Held { client, digest: files.digest, looked: Tick::now() });
-        Ok(Link { connection: connection.to_owned(), settings, parts, reached, held })
-    }
-
-    /// The client that holds now. New material is taken when it is whole; until then the last good one stays.
-    async fn client(&self) -> reqwest::Client {
-        let held = || self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let (client, digest) = {
-            let mut held = held();
-            if held.looked.elapsed() < LOOK {
-                return held.client.clone();
-            }
-            held.looked = Tick::now();
-            (held.client.clone(), held.digest)
-        };
-        let settings = self.settings.clone();
-        let looked = tokio::task::spawn_blocking(move || {
-            let files = Files::read(&settings).map_err(|fault| fault.to_string())?;
-            match files.digest == digest {
-                true => Ok(None),
-                false => files.client(&settings).map(|client| Some((client, files.digest))),
-            }
-        });
-        let part = self.part();
-        match looked.await {
-            Ok(Ok(None)) => self.parts.runs(&part),
-            Ok(Ok(Some((fresh, digest)))) => {
-                self.parts.runs(&part);
-                tracing::info!(connection = self.connection, "new tls material in use");
-                let mut held = held();
-                (held.client, held.digest) = (fresh.clone(), digest);
-                return fresh;
-            }
-            Ok(Err(cause)) => self.parts.fails(
-                &part,
-                Failing {
-                    cause,
-                    next: "put usable files in place; until then the last good ones are shown".to_owned(),
-                    turn: Turn::Ours,
-                },
-            ),
-            Err(_) => {}
-        }
-        client
-    }
-
-    fn part(&self) -> String {
-        format!("tls {}", self.connection)
+    pub fn open(connection: &str, settings: Settings, around: Around) -> Result<Link, String> {
+        let tls = &settings.tls;
+        let files = tls::client_files(Some(&tls.ca), Some(&tls.client_certificate));
+        let built = settings.clone();
+        let caller = Caller::open(connection, around, files, move |files| client(files, &built));
+        let caller = caller.map_err(|fault| fault.to_string())?;
+        Ok(Link { connection: connection.to_owned(), settings, caller })
     }
 
     /// Nobody is to wait any more for what is said of it.
     pub fn gone(&self) {
-        self.parts.gone(&self.part());
+        self.caller.gone();
     }
 
     /// Asks for what has no contents beside it.
@@ -188,19 +129,27 @@ impl Link {
         length: u64,
     ) -> Result<(Reply, Option<Duration>), Trouble> {
         let address = self.address(asked.operation)?;
-        let url = port(&address).ok_or(Trouble::Unreachable("the port has no usable address"))?;
-        let request = self
-            .client()
-            .await
+        let url = port(&address).ok_or(Unreached::Address)?;
+        let client = self.caller.client().await?;
+        let request = client
             .post(url)
             .header(CONTENT_TYPE, &asked.content_type)
             .header(CONTENT_LENGTH, length)
             .header("SOAPAction", format!("\"{}\"", asked.action))
             .header(ACCEPT, "multipart/related, application/soap+xml")
             .body(body);
-        let reply = request.send().await.map_err(|error| not_sent(&error))?;
-        let after = retry_after(reply.headers());
+        let reply = request.send().await.map_err(|error| match self.caller.not_sent(&error) {
+            Some(why) => Trouble::Unreached(why),
+            None => Trouble::Lost("the exchange broke off"),
+        })?;
+        let after = self.after(&reply);
+        self.caller.answered(false);
         Ok((reply, after))
+    }
+
+    /// When the server wants to be asked again.
+    pub fn after(&self, reply: &Reply) -> Option<Duration> {
+        retry_after(reply.headers(), self.caller.now())
     }
 
     /// Reads an envelope as the answer to an operation.
@@ -218,14 +167,14 @@ impl Link {
         }
         let read = answer.outcome.map_err(|fault| Trouble::Refused(Box::new(fault), after));
         if !read.as_ref().is_err_and(Trouble::is_far_end) {
-            self.reached.answered(&self.connection);
+            self.caller.answered(true);
         }
         read
     }
 
     /// The envelope of an answer that is held; parts beside it are passed over.
     pub async fn held(&self, reply: &mut Reply) -> Result<Bytes, Trouble> {
-        match form(reply, retry_after(reply.headers()))? {
+        match form(reply, self.after(reply))? {
             Form::Plain => {
                 let mut octets = BytesMut::new();
                 while let Some(piece) = self.piece(reply).await? {
@@ -272,63 +221,26 @@ pub fn form(reply: &Reply, after: Option<Duration>) -> Result<Form, Trouble> {
     read.map(|binding| binding.form).map_err(|_| Trouble::Status { status: reply.status().as_u16(), after })
 }
 
-/// What a failed exchange means; the library's text is not used, it holds the address.
-fn not_sent(error: &reqwest::Error) -> Trouble {
-    if error.is_connect() {
-        Trouble::Unreachable("no connection, or its tls was not accepted")
-    } else {
-        Trouble::Lost("the exchange broke off")
+/// The client of a server; the files are those of our certificate and of the authorities that may vouch for it.
+fn client(files: &Files, settings: &Settings) -> Result<reqwest::Client, TlsError> {
+    let mut config = tls::client_config(files)?;
+    // The standard speaks HTTP/1.1.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let mut builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        // Whether a request is repeated is never the library's decision.
+        .retry(reqwest::retry::never())
+        .http1_only()
+        .connect_timeout(settings.timeout.0.min(CONNECT))
+        .dns_resolver(Names)
+        .tls_backend_preconfigured(config)
+        .user_agent("drehscheibe");
+    if let Some(proxy) = &settings.proxy {
+        let proxy =
+            reqwest::Proxy::all(proxy).map_err(|_| TlsError::Unfit("the proxy has no usable address"))?;
+        builder = builder.proxy(proxy);
     }
-}
-
-/// When the server wants to be asked again, in seconds.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse::<u64>().ok()?;
-    Some(Duration::from_secs(seconds.min(86_400)))
-}
-
-/// The files of our certificate, read once so that what is compared is what is used.
-struct Files {
-    digest: [u8; 32],
-}
-
-impl Files {
-    fn read(settings: &Settings) -> Result<Files, TlsError> {
-        let own = &settings.tls.client_certificate;
-        let mut context = digest::Context::new(&digest::SHA256);
-        let files =
-            [(&settings.tls.ca, "ca"), (&own.certificate, "client-certificate"), (&own.key, "client key")];
-        for (path, role) in files {
-            let octets = zeroize::Zeroizing::new(tls::read(path, role)?);
-            context.update(&(octets.len() as u64).to_be_bytes());
-            context.update(&octets);
-        }
-        let mut digest = [0; 32];
-        digest.copy_from_slice(context.finish().as_ref());
-        Ok(Files { digest })
-    }
-
-    fn client(&self, settings: &Settings) -> Result<reqwest::Client, String> {
-        let own = &settings.tls.client_certificate;
-        let config = tls::client_config(&settings.tls.ca, Some(own));
-        let mut config = config.map_err(|fault| fault.to_string())?;
-        // The standard speaks HTTP/1.1.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let mut builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            // Whether a request is repeated is never the library's decision.
-            .retry(reqwest::retry::never())
-            .http1_only()
-            .connect_timeout(settings.timeout.0.min(CONNECT))
-            .tls_backend_preconfigured(config)
-            .user_agent("drehscheibe");
-        if let Some(proxy) = &settings.proxy {
-            let proxy =
-                reqwest::Proxy::all(proxy).map_err(|_| "the proxy has no usable address".to_owned())?;
-            builder = builder.proxy(proxy);
-        }
-        builder.build().map_err(|_| "http client cannot be built; check ca and client-certificate".to_owned())
-    }
+    builder.build().map_err(|_| TlsError::Unfit("http client cannot be built by ca and client-certificate"))
 }

@@ -18,6 +18,7 @@ use super::settings::{ChannelSettings, Settings};
 use super::trouble::{Trouble, Verdict, judged};
 use crate::clock::Tick;
 use crate::envelope::Envelope;
+use crate::transport::caller::Around;
 use crate::transport::port::{
     After, Attempt, BuildError, Channel, Destination, Follow, Followed, Forgetful, Memory, Progress, Proof,
     Receipt, SendError, Spool, Surroundings, Withdrawal,
@@ -98,8 +99,7 @@ impl ClientDestination {
         let author = own.author.as_ref().or(settings.identities.first());
         let author = author.ok_or_else(|| broken("nobody is written as its author".to_owned()))?;
         let (author, reader) = (Party::of(author.identity()), Party::of(own.reader.identity()));
-        let told = (around.parts.clone(), around.reached.clone());
-        let link = Link::open(name, settings.below(&around.config), told).map_err(broken)?;
+        let link = Link::open(name, settings.below(&around.config), Around::of(around)).map_err(broken)?;
         Ok(ClientDestination {
             link,
             author,

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use super::keeper::{Keeper, places};
 use super::link::Link;
 use super::settings::Settings;
+use crate::transport::caller::Around;
 use crate::transport::looks::announce;
 use crate::transport::port::{BuildError, Place, Source, SourceError, Stop, Surroundings};
 use crate::transport::settings;
@@ -32,8 +33,7 @@ impl ClientSource {
         if settings.readers.is_empty() {
             return Ok(None);
         }
-        let link =
-            Link::open(name, settings.below(&around.config), (around.parts.clone(), around.reached.clone()));
+        let link = Link::open(name, settings.below(&around.config), Around::of(around));
         let link = link.map_err(|text| BuildError { connection: name.to_owned(), text })?;
         Ok(Some(ClientSource { name: name.to_owned(), link: Arc::new(link), around: around.clone() }))
     }

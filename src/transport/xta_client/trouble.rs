@@ -5,23 +5,22 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::telemetry::parts::Turn;
 use crate::transport::port::{SendError, SpoolError};
+use crate::transport::unreached::Unreached;
 use crate::transport::xta::fault::{Exception, Fault};
 
 /// Why an exchange came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Trouble {
-    /// Our own certificate or the authorities cannot be used: nobody was called.
-    #[error("our tls material cannot be used: {0}")]
-    Tls(String),
     /// Nobody was reached: nothing was sent.
     #[error("{0}")]
-    Unreachable(&'static str),
+    Unreached(#[from] Unreached),
     /// It broke off, or nothing came: what the far end did with it nobody knows.
     #[error("{0}")]
     Lost(&'static str),
     /// An answer without an envelope.
-    #[error("the port answers http {status} without an envelope; check its address")]
+    #[error("the port answers http {status} without an envelope; {}", of_status(*.status))]
     Status {
         /// The status.
         status: u16,
@@ -40,6 +39,22 @@ pub enum Trouble {
     /// A part cannot be laid down or read: ours.
     #[error("{0}")]
     Spool(SpoolError),
+}
+
+/// Whose turn it is where a port answers so without an envelope, and what to do.
+fn of_status(status: u16) -> &'static str {
+    match turn_of_status(status) {
+        Turn::FarEnd => "the far end's: tried again by itself, ask who runs it if it lasts",
+        _ if matches!(status, 401 | 403) => "ours: have our certificate admitted there",
+        _ => "ours: check the address of the port",
+    }
+}
+
+fn turn_of_status(status: u16) -> Turn {
+    match status {
+        408 | 425 | 429 | 500.. => Turn::FarEnd,
+        _ => Turn::Ours,
+    }
 }
 
 /// A fault by its exception and code; its own text is somebody else's.
@@ -81,6 +96,30 @@ impl Trouble {
         self.exception() == Some(Exception::PermissionDenied)
     }
 
+    /// Whose turn it is.
+    pub fn turn(&self) -> Turn {
+        match self {
+            Trouble::Unreached(why) => why.turn(),
+            Trouble::Lost(_) | Trouble::Unreadable(_) => Turn::FarEnd,
+            Trouble::Status { status, .. } => turn_of_status(*status),
+            Trouble::Unwritable(_) | Trouble::Spool(_) => Turn::Ours,
+            Trouble::Refused(..) => match (self.code(), self.exception()) {
+                // An account that is locked, unknown or not booked is theirs to mend.
+                (Some(9011..=9013), _) => Turn::FarEnd,
+                (
+                    _,
+                    None
+                    | Some(
+                        Exception::TechnicalProblem
+                        | Exception::ExternalServiceUnavailable
+                        | Exception::InvalidMessageId,
+                    ),
+                ) => Turn::FarEnd,
+                _ => Turn::Ours,
+            },
+        }
+    }
+
     /// When the far end wants to be asked again.
     pub fn after(&self) -> Option<Duration> {
         match self {
@@ -92,7 +131,7 @@ impl Trouble {
     /// Whether it may be another time at once: the far end is not there, or in trouble itself.
     pub fn is_far_end(&self) -> bool {
         match self {
-            Trouble::Unreachable(_) | Trouble::Lost(_) => true,
+            Trouble::Unreached(_) | Trouble::Lost(_) => true,
             Trouble::Status { status, .. } => *status == 429 || *status >= 500,
             Trouble::Refused(fault, _) => fault.problem.as_ref().is_none_or(|problem| {
                 matches!(problem.exception, Exception::TechnicalProblem | Exception::PermissionDenied)
@@ -133,7 +172,7 @@ pub fn judged(trouble: &Trouble) -> Verdict {
     let never = || Verdict::Not(SendError::Never { cause: trouble.to_string() });
     let later = || Verdict::Not(trouble.clone().before_the_act());
     match trouble {
-        Trouble::Tls(_) | Trouble::Unreachable(_) | Trouble::Unwritable(_) | Trouble::Spool(_) => later(),
+        Trouble::Unreached(_) | Trouble::Unwritable(_) | Trouble::Spool(_) => later(),
         Trouble::Lost(_) | Trouble::Unreadable(_) => Verdict::Open,
         Trouble::Status { status: 413, .. } => never(),
         // Who was not let in, or stood at the wrong door, gave nothing away.
@@ -198,6 +237,26 @@ mod tests {
     }
 
     #[test]
+    fn each_trouble_says_whose_turn_it_is() {
+        for (trouble, turn, part) in [
+            (Trouble::Unreached(Unreached::Nobody), Turn::FarEnd, "nobody listens"),
+            (Trouble::Unreached(Unreached::Name), Turn::Ours, "not found"),
+            (Trouble::Unreached(Unreached::OwnExpired), Turn::Ours, "ours: "),
+            (Trouble::Status { status: 404, after: None }, Turn::Ours, "http 404"),
+            (Trouble::Status { status: 403, after: None }, Turn::Ours, "admitted"),
+            (Trouble::Status { status: 503, after: None }, Turn::FarEnd, "the far end's"),
+            (Trouble::Lost("broke off"), Turn::FarEnd, "broke off"),
+            (refused(9014), Turn::Ours, "9014"),
+            (refused(9012), Turn::FarEnd, "9012"),
+            (refused(9030), Turn::FarEnd, "9030"),
+            (refused(9022), Turn::Ours, "9022"),
+        ] {
+            assert_eq!(trouble.turn(), turn, "{trouble}");
+            assert!(trouble.to_string().contains(part), "{trouble}");
+        }
+    }
+
+    #[test]
     fn what_has_no_exception_is_never_taken_for_a_refusal() {
         let bare = Trouble::Refused(Box::new(Fault::sender("geheim")), None);
         assert_eq!(judged(&bare), Verdict::Failed);
@@ -215,7 +274,7 @@ mod tests {
         );
         assert_eq!(judged(&Trouble::Lost("broke off")), Verdict::Open);
         assert_eq!(judged(&Trouble::Unreadable("x".to_owned())), Verdict::Open);
-        let nobody = judged(&Trouble::Unreachable("no connection"));
+        let nobody = judged(&Trouble::Unreached(Unreached::Nobody));
         assert!(matches!(nobody, Verdict::Not(SendError::Later { far_end: true, .. })));
     }
 }

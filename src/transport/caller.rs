@@ -1,0 +1,166 @@
+//! The HTTP client by which the house calls one far end: made of the files of our TLS material and made anew when they change, with the last
+//! good one until then. It shows no certificate that is over, says why nobody was reached and by whose fault, and repeats nothing by itself.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::port::Surroundings;
+use super::port::reach::Reached;
+use super::tls::{self, TlsError};
+use super::unreached::Unreached;
+use super::watched::{Files, Named, Watched};
+use crate::clock::{Clock, Tick};
+use crate::telemetry::parts::{Failing, Parts, Turn};
+
+/// How often the files are looked at for a change.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// What a caller is told of its house.
+#[derive(Clone)]
+pub struct Around {
+    /// Where it says that a far end is not reached.
+    pub parts: Parts,
+    /// Where it says that one has answered.
+    pub reached: Reached,
+    /// Time.
+    pub clock: Clock,
+}
+
+impl Around {
+    /// That of a transport.
+    pub fn of(around: &Surroundings) -> Around {
+        Around { parts: around.parts.clone(), reached: around.reached.clone(), clock: around.clock.clone() }
+    }
+
+    /// That of whoever asks by himself, such as a command.
+    pub fn alone() -> Around {
+        Around { parts: Parts::default(), reached: Reached::default(), clock: Clock::real() }
+    }
+}
+
+/// What was made of the files.
+struct Made {
+    client: reqwest::Client,
+    /// When our own certificate is valid, where we show one.
+    own: Option<(Timestamp, Timestamp)>,
+}
+
+/// Calls one far end.
+pub struct Caller {
+    /// What it is called: a connection, or a destination where each partner has a far end of its own.
+    name: String,
+    around: Around,
+    watched: Arc<Watched<Made, TlsError>>,
+    has_files: bool,
+    looked: Mutex<Tick>,
+    /// Why it was not reached last.
+    failed: Mutex<Option<Unreached>>,
+}
+
+impl Caller {
+    /// The caller of a far end, whose client is built of the contents of files. An error says what of our own material is not usable.
+    pub fn open(
+        name: &str,
+        around: Around,
+        files: Vec<Named>,
+        build: impl Fn(&Files) -> Result<reqwest::Client, TlsError> + Send + Sync + 'static,
+    ) -> Result<Caller, TlsError> {
+        let has_files = !files.is_empty();
+        let make = move |files: &Files, _| Ok(Made { client: build(files)?, own: tls::own_validity(files)? });
+        let watched = Arc::new(Watched::open(files, Box::new(make))?);
+        let (looked, failed) = (Mutex::new(Tick::now()), Mutex::default());
+        Ok(Caller { name: name.to_owned(), around, watched, has_files, looked, failed })
+    }
+
+    /// The client that holds now, unless our own certificate is over: then nobody is called.
+    pub async fn client(&self) -> Result<reqwest::Client, Unreached> {
+        self.look().await;
+        let made = self.watched.current();
+        tls::is_valid(made.own, self.around.clock.now()).inspect_err(|why| self.fails(*why))?;
+        Ok(made.client.clone())
+    }
+
+    /// Takes new material when it is whole.
+    async fn look(&self) {
+        {
+            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            if !self.has_files || looked.elapsed() < LOOK {
+                return;
+            }
+            *looked = Tick::now();
+        }
+        let watched = self.watched.clone();
+        let (parts, part) = (&self.around.parts, self.material());
+        match tokio::task::spawn_blocking(move || watched.reload()).await {
+            Ok(Ok(fresh)) => {
+                parts.runs(&part);
+                if fresh {
+                    tracing::info!(far_end = self.name, "new tls material in use");
+                }
+            }
+            Ok(Err(fault)) => parts.fails(
+                &part,
+                Failing {
+                    cause: fault.to_string(),
+                    next: "put usable files in place; until then the last good ones are shown".to_owned(),
+                    turn: Turn::Ours,
+                },
+            ),
+            Err(_) => {}
+        }
+    }
+
+    /// Why a call came to nothing, where nothing was sent by it; `None` where it had begun.
+    pub fn not_sent(&self, error: &reqwest::Error) -> Option<Unreached> {
+        let why = Unreached::of(error)?;
+        self.fails(why);
+        Some(why)
+    }
+
+    /// Nobody was reached.
+    fn fails(&self, why: Unreached) {
+        let before = self.failed.lock().unwrap_or_else(PoisonError::into_inner).replace(why);
+        if before != Some(why) {
+            tracing::warn!(
+                far_end = self.name,
+                turn = ?why.turn(),
+                cause = why.cause(),
+                next = why.next(),
+                "a far end is not reached"
+            );
+        }
+        self.around.parts.fails(&self.part(), why.failing());
+    }
+
+    /// It was reached; `well`: and is not in trouble itself.
+    pub fn answered(&self, well: bool) {
+        if self.failed.lock().unwrap_or_else(PoisonError::into_inner).take().is_some() {
+            tracing::info!(far_end = self.name, "a far end is reached again");
+            self.around.parts.gone(&self.part());
+        }
+        if well {
+            self.around.reached.answered(&self.name);
+        }
+    }
+
+    /// The time of its house.
+    pub fn now(&self) -> Timestamp {
+        self.around.clock.now()
+    }
+
+    fn part(&self) -> String {
+        format!("far end {}", self.name)
+    }
+
+    fn material(&self) -> String {
+        format!("tls {}", self.name)
+    }
+
+    /// Nobody is to wait any more for what is said of it.
+    pub fn gone(&self) {
+        self.around.parts.gone(&self.part());
+        self.around.parts.gone(&self.material());
+    }
+}
