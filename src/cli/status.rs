@@ -223,7 +223,7 @@ fn of_part(said: &Said, now: Timestamp) -> Option<Item> {
     Some(Item {
         what: said.part.clone(),
         count: said.waits.unwrap_or(0),
-        since: now.checked_sub(std::time::Duration::from_secs(said.seconds)).ok(),
+        since: said.oldest.or(now.checked_sub(std::time::Duration::from_secs(said.seconds)).ok()),
         whose,
         cause: Some(failing.cause.clone()),
         next: failing.next.clone(),
@@ -571,7 +571,13 @@ pub fn print(report: &Report, out: &mut Output) -> std::io::Result<()> {
         out.say(&format!("rejected   {}", codes.join(", ")))?;
     }
     for said in report.parts.iter().filter(|said| said.waits.is_some_and(|waits| waits > 0)) {
-        out.say(&format!("waits      {} at {}", counted(said.waits.unwrap_or(0), "message"), said.part))?;
+        let oldest =
+            said.oldest.map_or_else(String::new, |since| format!(" (for {})", age(report.at, since)));
+        out.say(&format!(
+            "waits      {} at {}{oldest}",
+            counted(said.waits.unwrap_or(0), "message"),
+            said.part
+        ))?;
     }
     out.say("")?;
     if report.items.is_empty() {

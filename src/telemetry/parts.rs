@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::metric;
@@ -39,6 +40,9 @@ pub struct Said {
     pub part: String,
     /// How much waits at it, where that is known.
     pub waits: Option<u64>,
+    /// Since when the oldest of that lies there, where that is known.
+    #[serde(default)]
+    pub oldest: Option<Timestamp>,
     /// Why it does not run; `None` where it does.
     pub failing: Option<Failing>,
     /// For how many seconds it has not run.
@@ -48,6 +52,7 @@ pub struct Said {
 #[derive(Default)]
 struct Part {
     waits: Option<u64>,
+    oldest: Option<Timestamp>,
     failing: Option<(Failing, Instant)>,
 }
 
@@ -85,6 +90,14 @@ impl Parts {
         self.with(|parts| parts.entry(part.to_owned()).or_default().waits = Some(waits));
     }
 
+    /// So much lies at a part, the oldest of it since then, where that is known.
+    pub fn lies(&self, part: &str, waits: u64, oldest: Option<Timestamp>) {
+        self.with(|parts| {
+            let of = parts.entry(part.to_owned()).or_default();
+            (of.waits, of.oldest) = (Some(waits), oldest);
+        });
+    }
+
     /// A part is not there any more.
     pub fn gone(&self, part: &str) {
         // Whatever became of it is nobody's trouble now.
@@ -97,6 +110,7 @@ impl Parts {
         let said = |(part, of): (&String, &Part)| Said {
             part: part.clone(),
             waits: of.waits,
+            oldest: of.oldest,
             failing: of.failing.as_ref().map(|(failing, _)| failing.clone()),
             seconds: of.failing.as_ref().map_or(0, |(_, since)| since.elapsed().as_secs()),
         };
@@ -125,6 +139,9 @@ mod tests {
         assert_eq!(said.iter().map(|one| one.part.as_str()).collect::<Vec<_>>(), ["queue a", "queue b"]);
         assert_eq!((said[0].waits, &said[0].failing), (Some(7), &None));
         assert_eq!(said[1].failing, Some(failing("second")));
+        let since = Timestamp::UNIX_EPOCH;
+        parts.lies("queue b", 2, Some(since));
+        assert_eq!((parts.said()[1].waits, parts.said()[1].oldest), (Some(2), Some(since)));
         parts.runs("queue b");
         assert_eq!(parts.said()[1].failing, None);
         parts.gone("queue b");

@@ -234,6 +234,62 @@ async fn what_cannot_be_had_is_said_and_stops_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_fetched_stands_in_status_and_is_told_once() {
+    let broker = Broker::new(USUAL, "", json!({}));
+    broker.foreign.order("MsgBoxFetchRequest", json!({ "do": "truncate", "times": 1_000_000 })).await;
+    let stranger = broker.foreign.put("<fremd/>", json!({ "author": FREMD })).await;
+    let id = broker.foreign.put(&delivery(1), json!({})).await;
+    let mut running = broker.up().await;
+    broker.until("four attempts", 60, |state| state.one(&id)["fetched"].as_u64() >= Some(4)).await;
+    let part = async |name: &str| {
+        let (good, said) = broker.cli(&["status", "--json"]);
+        assert!(good, "{said}");
+        let report: Value = serde_json::from_str(&said).unwrap();
+        report["parts"].as_array().unwrap().iter().find(|part| part["part"] == name).cloned()
+    };
+    let name = format!("not fetched of mailbox {HOUSE} of broker");
+    let failing = part(&name).await.unwrap();
+    assert_eq!((&failing["waits"], &failing["failing"]["turn"]), (&json!(1), &json!("far-end")), "{failing}");
+    assert!(failing["oldest"].is_string(), "{failing}");
+    let left = part(&format!("mailbox {HOUSE} of broker")).await.unwrap();
+    assert!(left["waits"] == json!(1) && left["oldest"].is_string(), "{left}");
+    let metrics = reqwest::get(format!("http://{}/metrics", broker.stage.http)).await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    assert!(metrics.contains("drehscheibe_alarms_total{code=\"message-not-fetched\"} 1\n"), "{metrics}");
+    broker.foreign.hand("forget", json!({})).await;
+    broker.until("it is taken", 90, |state| state.closed(std::slice::from_ref(&id))).await;
+    let mut last = Some(failing);
+    for _ in 0..120 {
+        last = part(&name).await;
+        if last.is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert_eq!(last, None);
+    assert_eq!(broker.foreign.state().await.one(&stranger)["fetched"], json!(0));
+    assert!(running.terminate());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_addressed_to_another_reader_stays_where_it_lies() {
+    let broker = Broker::new(USUAL, "", json!({}));
+    // In the mailbox of the house by an error of its server: closing it would be a receipt for somebody else.
+    let other = broker.foreign.put(&delivery(1), json!({ "reader": FREMD, "box": HOUSE })).await;
+    let copy =
+        broker.foreign.put(&delivery(2), json!({ "reader": FREMD, "box": HOUSE, "others": [HOUSE] })).await;
+    let own = broker.foreign.put(&delivery(3), json!({})).await;
+    let mut running = broker.up().await;
+    let state = broker.until("what is ours", 60, |state| state.closed(&[own.clone(), copy.clone()])).await;
+    let looks = state.calls("MsgBoxStatusListRequest");
+    let state =
+        broker.until("further looks", 60, |state| state.calls("MsgBoxStatusListRequest") > looks + 3).await;
+    assert_eq!((&state.one(&other)["fetched"], &state.one(&other)["closed"]), (&json!(0), &json!(false)));
+    assert!(broker.stage.log().contains("addressed to another reader"));
+    assert!(running.terminate());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_no_route_takes_stays_or_is_parked_as_it_is_written() {
     for (unknown, closed) in [("leave", false), ("park", true)] {
         let more = format!("    select: [ {{ code: lieferung }} ]\n    unknown: {unknown}\n");

@@ -68,6 +68,7 @@ class Message:
     def __init__(self, meta, contents):
         self.meta, self.contents = meta, contents
         self.fetched, self.closed, self.status, self.at = 0, False, None, time.time()
+        self.box = None
 
     def text(self, path):
         return (self.meta.findtext(path) or "").strip()
@@ -202,7 +203,7 @@ class Server:
         selector = body.find(q(BOX, "MsgSelector"))
         ids = [] if selector is None else [(one.text or "").strip().lower() for one in selector.findall(q(WSA, "MessageID"))]
         new = selector is not None and selector.get("newEntry") in ("true", "1")
-        found = [one for one in self.messages.values() if one.reader in own and not one.closed]
+        found = [one for one in self.messages.values() if (one.box or one.reader) in own and not one.closed]
         found = [one for one in found if (not ids or one.id.lower() in ids) and not (new and one.fetched)]
         return sorted(found, key=lambda one: one.at)
 
@@ -261,7 +262,7 @@ class Server:
     def MsgBoxCloseRequest(self, own, header, body):
         for one in body.findall(q(BOX, "LastMsgReceived")):
             found = self.of(one.text or "")
-            if found.reader not in own:
+            if (found.box or found.reader) not in own:
                 raise No(9070, "MessageID fuer den Account nicht bekannt.")
             found.closed = True
             found.stamp("Reception")
@@ -276,9 +277,11 @@ class Server:
 
         id = one.get("id") or f"urn:de:xta:messageid:fremd:{uuid.uuid4()}"
         code = one.get("code", "lieferung")
+        others = "".join(f'<m:OtherReaders type="xoev">{escape(value)}</m:OtherReaders>' for value in one.get("others", []))
+        others = f"<m:OtherDestinations>{others}</m:OtherDestinations>" if others else ""
         meta = ET.fromstring(
             f'<m:MessageMetaData {NAMES} TestMsg="{"true" if one.get("test", True) else "false"}"><m:DeliveryAttributes/>'
-            f'<m:Originators>{party("Author", one["author"])}</m:Originators><m:Destinations>{party("Reader", one["reader"])}</m:Destinations>'
+            f'<m:Originators>{party("Author", one["author"])}</m:Originators><m:Destinations>{party("Reader", one["reader"])}{others}</m:Destinations>'
             f"<m:MsgIdentification><a:MessageID>{escape(id)}</a:MessageID></m:MsgIdentification>"
             f'<m:Qualifier><m:Service>{escape(one.get("service", "urn:example:dienst:1.0"))}</m:Service>'
             f"<m:BusinessScenario><m:Undefined>SORGEREGISTER</m:Undefined></m:BusinessScenario>"
@@ -290,6 +293,7 @@ class Server:
         for name, size in one.get("attachments", []):
             contents.append(("Attachment", {"contentType": "application/pdf", "filename": name}, b"%PDF" + b"a" * (size - 4)))
         message = Message(meta, contents)
+        message.box = one.get("box")
         message.stamp("Origin")
         message.stamp("Delivery")
         self.messages[id.lower()] = message
@@ -491,6 +495,9 @@ class Hand(Handler):
                 told = server.put(wanted)
             elif self.path == "/script":
                 server.script.append(wanted)
+                told = {}
+            elif self.path == "/forget":
+                server.script.clear()
                 told = {}
             elif self.path == "/status":
                 server.messages[wanted["id"].lower()].status = wanted["status"]

@@ -17,7 +17,7 @@ use crate::clock::Tick;
 use crate::envelope::{Envelope, Evidence, Head, How, Inbound, Lying, PartnerRef, Stage, Verdict};
 use crate::mime::media::handed_on;
 use crate::telemetry::alarm::{Alarm, raise};
-use crate::telemetry::parts::Failing;
+use crate::telemetry::parts::{Failing, Turn};
 use crate::transport::ids::{fresh_id, sha256_hex};
 use crate::transport::port::account::Under;
 use crate::transport::port::{Place, Stop, Surroundings};
@@ -59,8 +59,8 @@ impl From<Trouble> for Halt {
 enum One {
     /// It is committed and closed, or gone.
     Done,
-    /// It stays where it lies, for this reason.
-    Left(&'static str),
+    /// It stays where it lies, for this reason, since then.
+    Left(&'static str, Option<Timestamp>),
     /// It is still to be taken.
     Waits(String, Option<Timestamp>),
 }
@@ -69,6 +69,8 @@ enum One {
 struct Failed {
     times: u32,
     since: Tick,
+    /// Since when it lies there.
+    laid: Option<Timestamp>,
 }
 
 /// Looks after one mailbox.
@@ -85,6 +87,8 @@ pub struct Keeper {
     open: Vec<(String, Option<String>)>,
     failed: HashMap<String, Failed>,
     in_a_row: u32,
+    /// Whether it stands somewhere that something cannot be fetched.
+    fails_said: bool,
     /// What was left at the last look, as it was logged.
     said: String,
     /// Authors of nobody that were told.
@@ -122,6 +126,7 @@ impl Keeper {
             open: Vec::new(),
             failed: HashMap::new(),
             in_a_row: 0,
+            fails_said: false,
             said: String::new(),
             strangers: HashSet::new(),
         }
@@ -162,6 +167,8 @@ impl Keeper {
             }
         }
         self.around.parts.gone(&self.part);
+        self.failed.clear();
+        self.say_failed(None);
     }
 
     fn fails(&self, trouble: &Trouble) {
@@ -200,7 +207,7 @@ impl Keeper {
             other => other?,
         };
         let (mut seen, mut left) = (HashSet::new(), BTreeMap::<&'static str, u64>::new());
-        let mut waiting = BTreeMap::new();
+        let (mut waiting, mut left_since) = (BTreeMap::new(), None::<Timestamp>);
         let mut complete = false;
         self.tell_oldest(&page).await;
         for _ in 0..PAGES {
@@ -221,13 +228,18 @@ impl Keeper {
                 let one = match entry {
                     Entry::Said(meta) => self.one(&meta, stop).await?,
                     Entry::Ill(id) => {
-                        self.not_fetched(&id, "what is said of it cannot be read");
-                        One::Left("cannot be read")
+                        self.not_fetched((&id, None), ("what is said of it cannot be read", Turn::FarEnd));
+                        // It is counted with what cannot be fetched.
+                        all_gone = false;
+                        continue;
                     }
                 };
                 match one {
                     One::Done => continue,
-                    One::Left(reason) => *left.entry(reason).or_default() += 1,
+                    One::Left(reason, since) => {
+                        *left.entry(reason).or_default() += 1;
+                        left_since = [left_since, since].into_iter().flatten().min();
+                    }
                     One::Waits(partner, since) => {
                         let known: &mut Option<Timestamp> = waiting.entry(partner).or_insert(since);
                         *known = known.zip(since).map(|(known, since)| known.min(since));
@@ -255,8 +267,9 @@ impl Keeper {
             };
         }
         self.failed.retain(|id, _| seen.contains(id) || !complete);
+        self.say_failed(None);
         self.tell(&waiting, complete).await;
-        self.say_left(&left, complete);
+        self.say_left(&left, left_since, complete);
         Ok(())
     }
 
@@ -283,10 +296,10 @@ impl Keeper {
             if self.strangers.len() < 1024 && self.strangers.insert(key(&meta.message_id)) {
                 raise(Alarm::SenderNotAdmitted, &self.binding, &[]);
             }
-            return Ok(One::Left("of an author who is no sender of this connection"));
+            return Ok(One::Left("of an author who is no sender of this connection", laid(meta)));
         };
         if let Some(reason) = self.leaves(meta, &partner) {
-            return Ok(One::Left(reason));
+            return Ok(One::Left(reason, laid(meta)));
         }
         let id = key(&meta.message_id);
         let since = laid(meta);
@@ -313,7 +326,8 @@ impl Keeper {
             }
             Err(trouble) if trouble.is_denied() => return Err(trouble.into()),
             Err(trouble) => {
-                self.not_fetched(&meta.message_id, &trouble.to_string());
+                let cause = trouble.to_string();
+                self.not_fetched((&meta.message_id, since), (&cause, trouble.turn()));
                 self.in_a_row += 1;
                 if self.in_a_row >= IN_A_ROW && trouble.is_far_end() {
                     return Err(trouble.into());
@@ -322,8 +336,14 @@ impl Keeper {
             }
         };
         self.in_a_row = 0;
+        if !self.is_ours(&whole.meta) {
+            let cause = "its reader is another one than the list says";
+            self.not_fetched((&meta.message_id, since), (cause, Turn::FarEnd));
+            return Ok(One::Waits(partner, since));
+        }
         if self.link.settings.sender(&whole.meta.author.identity) != Some(&partner) {
-            self.not_fetched(&meta.message_id, "its author is another one than the list says");
+            let cause = "its author is another one than the list says";
+            self.not_fetched((&meta.message_id, since), (cause, Turn::FarEnd));
             return Ok(One::Waits(partner, since));
         }
         let request_id = whole.request_id.clone();
@@ -332,7 +352,7 @@ impl Keeper {
         };
         if verdict.state == Inbound::Denied {
             // Nothing of it is kept here, so it must not go there.
-            self.not_fetched(&meta.message_id, "its sender is not admitted now");
+            self.not_fetched((&meta.message_id, since), ("its sender is not admitted now", Turn::Ours));
             return Ok(One::Waits(partner, since));
         }
         self.failed.remove(&id);
@@ -353,8 +373,18 @@ impl Keeper {
         }
     }
 
+    /// Whether a message is for the reader of this mailbox. Closing what is another's would be a receipt in his name.
+    fn is_ours(&self, meta: &MetaData) -> bool {
+        let own = &self.reader.identity.value;
+        let others = meta.other_readers.iter().chain(&meta.copies);
+        std::iter::once(&meta.reader.identity).chain(others).any(|reader| reader.value == *own)
+    }
+
     /// Why a message of a known sender is not fetched: decided by the running routes before anything is done.
     fn leaves(&self, meta: &MetaData, partner: &str) -> Option<&'static str> {
+        if !self.is_ours(meta) {
+            return Some("addressed to another reader");
+        }
         if meta.test && self.around.stage == Stage::Produktion {
             return Some("marked as a test, in this stage");
         }
@@ -440,19 +470,42 @@ impl Keeper {
         }
     }
 
-    /// A message is let alone for longer each time, so that what cannot be taken is not fetched at each look.
-    fn wait(&mut self, key: &str) {
-        let times = self.failed.get(key).map_or(0, |failed| failed.times);
-        self.failed.insert(key.to_owned(), Failed { times: times + 1, since: Tick::now() });
+    /// A message cannot be taken: a person has to know, once, and the others go on. It is let alone for longer each time, so that it is not
+    /// fetched at each look, and stands in `status` until it is taken or gone.
+    fn not_fetched(&mut self, (id, laid): (&str, Option<Timestamp>), (cause, turn): (&str, Turn)) {
+        let key = key(id);
+        let times = self.failed.get(&key).map_or(0, |failed| failed.times);
+        // Its id is foreign text: its hash tells two of them apart.
+        let hash = sha256_hex(key.as_bytes());
+        self.failed.insert(key, Failed { times: times + 1, since: Tick::now(), laid });
+        if times == 0 {
+            let subject = format!("{}/{}", self.connection, self.name);
+            raise(Alarm::MessageNotFetched, &subject, &[("id-sha256", &hash[..16]), ("cause", cause)]);
+        }
+        let next = "ask who runs the server or its sender; where it is too large raise `max-content`";
+        self.say_failed(Some(Failing { cause: cause.to_owned(), next: next.to_owned(), turn }));
     }
 
-    /// A message cannot be taken: a person has to know, and the others go on.
-    fn not_fetched(&mut self, id: &str, cause: &str) {
-        self.wait(&key(id));
-        let subject = format!("{}/{}", self.connection, self.name);
-        // Its id is foreign text: its hash tells two of them apart.
-        let hash = sha256_hex(key(id).as_bytes());
-        raise(Alarm::MessageNotFetched, &subject, &[("id-sha256", &hash[..16]), ("cause", cause)]);
+    /// Says how much cannot be fetched, and why the last of it; or that it is all taken or gone.
+    fn say_failed(&mut self, why: Option<Failing>) {
+        let (parts, part) = (&self.around.parts, format!("not fetched of {}", self.part));
+        if self.failed.is_empty() {
+            if std::mem::take(&mut self.fails_said) {
+                tracing::info!(
+                    connection = self.connection,
+                    mailbox = self.name,
+                    "what could not be fetched is taken or gone"
+                );
+                parts.gone(&part);
+            }
+            return;
+        }
+        if let Some(why) = why {
+            parts.fails(&part, why);
+            self.fails_said = true;
+        }
+        let oldest = self.failed.values().filter_map(|failed| failed.laid).min();
+        parts.lies(&part, self.failed.len() as u64, oldest);
     }
 
     /// Tells since when the oldest of each sender lies there, before anything is fetched: the house may be busy for long.
@@ -488,13 +541,13 @@ impl Keeper {
     }
 
     /// Says what stays where it lies, when that has changed.
-    fn say_left(&mut self, left: &BTreeMap<&'static str, u64>, complete: bool) {
+    fn say_left(&mut self, left: &BTreeMap<&'static str, u64>, oldest: Option<Timestamp>, complete: bool) {
         let mut list: Vec<String> = left.iter().map(|(reason, many)| format!("{reason}: {many}")).collect();
         if !complete {
             list.push("not seen to its end, because what is left hides the rest".to_owned());
         }
         let list = list.join(", ");
-        self.around.parts.waits(&self.part, left.values().sum());
+        self.around.parts.lies(&self.part, left.values().sum(), oldest);
         if list != self.said {
             match list.is_empty() {
                 true => tracing::info!(
