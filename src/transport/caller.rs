@@ -126,7 +126,7 @@ impl Caller {
             tracing::warn!(
                 far_end = self.name,
                 turn = ?why.turn(),
-                cause = why.cause(),
+                cause = why.what(),
                 next = why.next(),
                 "a far end is not reached"
             );

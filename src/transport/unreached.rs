@@ -67,7 +67,7 @@ impl Unreached {
     }
 
     /// What is the matter.
-    pub fn cause(self) -> &'static str {
+    pub fn what(self) -> &'static str {
         match self {
             Unreached::Address => "what is written is no address",
             Unreached::Name => "the name of its host is not found",
@@ -115,7 +115,7 @@ impl Unreached {
 
     /// How a part that it stops is told of.
     pub fn failing(self) -> Failing {
-        Failing { cause: self.cause().to_owned(), next: self.next().to_owned(), turn: self.turn() }
+        Failing { cause: self.what().to_owned(), next: self.next().to_owned(), turn: self.turn() }
     }
 
     /// Why an exchange came to nothing; `None` where it had begun.
@@ -160,7 +160,7 @@ impl Error for Unreached {}
 
 impl std::fmt::Display for Unreached {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}; {}: {}", self.cause(), said(self.turn()), self.next())
+        write!(f, "{}; {}: {}", self.what(), said(self.turn()), self.next())
     }
 }
 

@@ -226,11 +226,10 @@ pub fn ill_fault(ill: Ill, module: Module, operation: Operation) -> Fault {
         Ill::Structure(_) | Ill::Strict(_) => 9022,
         Ill::Encoding(_) => 9051,
     };
-    match Problem::of(code) {
-        Some(problem) => {
-            let reason = ill.text().to_owned();
-            Fault { reason, ..Fault::of(problem.for_operation(module, operation)) }
-        }
+    // An operation without an exception for it is asked by something else than what its schema has: a fault of the protocol. It is not ours
+    // (9030), which would be tried again.
+    match Problem::of(code).filter(|problem| problem.exception.is_declared(module, operation)) {
+        Some(problem) => Fault { reason: ill.text().to_owned(), ..Fault::of(problem) },
         None => Fault::sender(ill.text()),
     }
 }
