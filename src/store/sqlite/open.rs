@@ -146,22 +146,14 @@ pub(crate) fn open(settings: &Settings) -> Stored<Files> {
             return refused("this folder holds no complete store; run the program once");
         }
     } else {
-        for (tables, runner, connection) in [
-            ("house", house::migrations::runner(), &mut main),
-            ("keys", keys::migrations::runner(), &mut keys),
-        ] {
-            let report = runner.run(connection).map_err(|error| not_made(tables, &error))?;
-            let version = newest(runner.get_migrations());
-            made.push(Migrated::of(tables, version, report.applied_migrations()));
+        let fresh = meta(&main, "store")?.is_none();
+        if fresh {
+            waits(&main, false).and_then(|()| waits(&keys, false))?;
         }
-        if meta(&main, "store")?.is_none() {
-            let store = Uuid::new_v4().to_string();
-            set(&keys, "store", &store)?;
-            // A crash before now leaves a key store that belongs to nobody yet: its word counts.
-            let store = meta(&keys, "store")?.unwrap_or(store);
-            set(&main, "stage", settings.stage.as_str())?;
-            set(&main, "key", &check_value(&master)?)?;
-            set(&main, "store", &store)?;
+        made.push(migrate("house", house::migrations::runner(), &mut main)?);
+        made.push(migrate("keys", keys::migrations::runner(), &mut keys)?);
+        if fresh {
+            complete(&mut main, &keys, settings.stage, &master)?;
         }
     }
     if meta(&main, "store")? != meta(&keys, "store")? {
@@ -170,6 +162,33 @@ pub(crate) fn open(settings: &Settings) -> Stored<Files> {
         );
     }
     Ok(Files { main, keys, master, made })
+}
+
+/// Whether a connection waits for the disk at each commit. One that does waits for all that was committed before, too.
+fn waits(connection: &Connection, waits: bool) -> Stored<()> {
+    connection.pragma_update(None, "synchronous", if waits { "FULL" } else { "NORMAL" }).map_err(trouble)
+}
+
+/// Makes tables or brings them up to date, all steps or none: a step that was made and is not known as made would end every later start.
+fn migrate(tables: &'static str, runner: refinery::Runner, connection: &mut Connection) -> Stored<Migrated> {
+    let runner = runner.set_grouped(true);
+    let report = runner.run(connection).map_err(|error| not_made(tables, &error))?;
+    Ok(Migrated::of(tables, newest(runner.get_migrations()), report.applied_migrations()))
+}
+
+/// Writes last what makes two databases a store: until the database knows its name nobody has put anything into it, and a start makes
+/// whatever is missing of the tables. So nothing before waits for the disk; the key store does here, and then the database.
+fn complete(main: &mut Connection, keys: &Connection, stage: Stage, master: &Master) -> Stored<()> {
+    waits(keys, true).and_then(|()| waits(main, true))?;
+    let store = Uuid::new_v4().to_string();
+    set(keys, "store", &store)?;
+    // A crash before now leaves a key store that belongs to nobody yet: its word counts.
+    let store = meta(keys, "store")?.unwrap_or(store);
+    let transaction = main.transaction().map_err(trouble)?;
+    set(&transaction, "stage", stage.as_str())?;
+    set(&transaction, "key", &check_value(master)?)?;
+    set(&transaction, "store", &store)?;
+    transaction.commit().map_err(trouble)
 }
 
 /// Opens a database that lies in another folder and shall take the place of a store's own: of the same stage, master key and
@@ -183,7 +202,7 @@ pub(crate) fn beside(settings: &Settings, folder: &Path) -> Stored<Connection> {
     if meta(&main, "store")?.is_none() || meta(&main, "store")? != meta(&keys, "store")? {
         return refused("the backup belongs to another store than the key store keys.db; name the right one");
     }
-    house::migrations::runner().run(&mut main).map_err(|error| not_made("house", &error))?;
+    migrate("house", house::migrations::runner(), &mut main)?;
     Ok(main)
 }
 
@@ -409,6 +428,63 @@ mod tests {
                 assert!(text.contains("no folder") && text.contains("take it away"), "{text}");
                 let reading = open(&Settings { read_only: true, ..settings() }).map(drop);
                 assert!(matches!(reading, Err(StoreError::Refused(_))), "{name} {what}: {reading:?}");
+            }
+        }
+    }
+
+    /// How much of a log is left after a cut: nothing, or all up to the end of a commit; and in the middle of what follows.
+    fn cuts(log: &[u8]) -> Vec<usize> {
+        const HEAD: usize = 32;
+        const FRAME: usize = 24 + 4096;
+        let commits = (HEAD..log.len())
+            .step_by(FRAME)
+            .filter(|at| log[at + 4..at + 8] != [0; 4])
+            .flat_map(|at| [at + FRAME / 2, at + FRAME]);
+        std::iter::once(0).chain(commits).collect()
+    }
+
+    #[test]
+    fn a_store_whose_making_was_cut_off_anywhere_is_made_whole_by_the_next_start() {
+        let settings = |folder: &Path| Settings {
+            path: folder.to_owned(),
+            stage: Stage::Test,
+            master: SecretBox::new(Box::new([7; KEY_LEN])),
+            read_only: false,
+        };
+        let tables = |of: &Connection| -> Vec<String> {
+            let mut list =
+                of.prepare("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY sql").unwrap();
+            list.query_map([], |r| r.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        // Held open, so that both logs lie there as they were written.
+        let made = open(&settings(folder.path())).unwrap();
+        let [house, keys] = [DATABASE, KEYS].map(|name| {
+            let octets = |ending: &str| std::fs::read(folder.path().join(format!("{name}{ending}"))).unwrap();
+            (octets(""), octets("-wal"))
+        });
+        let of_house = cuts(&house.1);
+        let whole = (house.1.len(), keys.1.len());
+        // The database's last commit waits for the key store: before it anything may be missing of both, with it nothing of the keys.
+        let torn = of_house
+            .iter()
+            .filter(|cut| **cut < whole.0)
+            .flat_map(|house| cuts(&keys.1).into_iter().map(|keys| (*house, keys)));
+        for (left, left_of_keys) in torn.chain([whole]) {
+            let cut = tempfile::tempdir().unwrap();
+            for (name, (file, log), left) in [(DATABASE, &house, left), (KEYS, &keys, left_of_keys)] {
+                std::fs::write(cut.path().join(name), file).unwrap();
+                std::fs::write(cut.path().join(format!("{name}-wal")), &log[..left]).unwrap();
+            }
+            for nth in ["the next start", "the one after it"] {
+                let files = open(&settings(cut.path()))
+                    .unwrap_or_else(|error| panic!("{left} {left_of_keys}, {nth}: {error}"));
+                assert_eq!(meta(&files.main, "store"), meta(&files.keys, "store"));
+                assert_eq!(meta(&files.main, "stage").unwrap().as_deref(), Some("test"));
+                assert_eq!(tables(&files.main), tables(&made.main), "{left} {left_of_keys}, {nth}");
+                assert_eq!(tables(&files.keys), tables(&made.keys), "{left} {left_of_keys}, {nth}");
+                let durable: i64 = files.main.query_row("PRAGMA synchronous", [], |r| r.get(0)).unwrap();
+                assert_eq!(durable, 2, "whoever works with it waits for the disk");
             }
         }
     }
