@@ -28,13 +28,16 @@ pub enum Kind {
     Http,
     /// The code of an exception of XTA.
     Xta,
+    /// The word with which a reader ends what it cannot process.
+    Rueckgabe,
     /// An alarm.
     Alarm,
 }
 
 impl Kind {
     /// All kinds in the order in which they are listed.
-    pub const ALL: [Kind; 6] = [Kind::Standard, Kind::Grund, Kind::Regel, Kind::Http, Kind::Xta, Kind::Alarm];
+    pub const ALL: [Kind; 7] =
+        [Kind::Standard, Kind::Grund, Kind::Regel, Kind::Http, Kind::Xta, Kind::Rueckgabe, Kind::Alarm];
 
     /// The heading, German as the catalogue is.
     pub fn heading(self) -> &'static str {
@@ -44,6 +47,7 @@ impl Kind {
             Kind::Regel => "Regeln der Pakete",
             Kind::Http => "Antworten der HTTP-Schnittstelle",
             Kind::Xta => "Ausnahmen von XTA",
+            Kind::Rueckgabe => "Was ein Empfänger nicht verarbeiten kann",
             Kind::Alarm => "Alarme",
         }
     }
@@ -112,6 +116,7 @@ struct File {
     grund: Vec<Entry>,
     http: Vec<Entry>,
     xta: Vec<Entry>,
+    rueckgabe: Vec<Entry>,
 }
 
 static BUILT_IN: LazyLock<Vec<Explained>> = LazyLock::new(|| {
@@ -143,6 +148,7 @@ static BUILT_IN: LazyLock<Vec<Explained>> = LazyLock::new(|| {
         .chain(of_kind(Kind::Grund, file.grund))
         .chain(of_kind(Kind::Http, file.http))
         .chain(of_kind(Kind::Xta, file.xta))
+        .chain(of_kind(Kind::Rueckgabe, file.rueckgabe))
         .chain(alarms)
         .collect()
 });

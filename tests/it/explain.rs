@@ -10,6 +10,7 @@ use clap::Parser;
 use drehscheibe::cli::args::Cli;
 use drehscheibe::cli::codes::{self, Kind};
 use drehscheibe::rejection::{Fault, Rejection, UNQUOTED};
+use drehscheibe::transport::port::mailbox::{REFUSED, Reason};
 use drehscheibe::transport::xta::fault::Problem;
 use serde_json::Value;
 
@@ -144,6 +145,27 @@ fn every_code_of_xta_is_explained_and_no_other() {
         (0..=u16::MAX).filter_map(Problem::of).map(|problem| problem.code).collect();
     assert!(given.len() > 10, "{given:?}");
     assert_eq!(given, explained(Kind::Xta));
+}
+
+#[test]
+fn every_word_with_which_a_reader_gives_up_is_explained_and_no_other() {
+    let given = Reason::ALL.into_iter().map(Reason::as_str).chain([REFUSED]).map(str::to_owned).collect();
+    assert_eq!(explained(Kind::Rueckgabe), given);
+}
+
+#[test]
+fn no_reason_is_given_where_it_is_not_looked_for() {
+    let mut files = Vec::new();
+    sources(&root().join("src"), &mut files);
+    for file in &files {
+        let name = file.strip_prefix(root()).expect("below").display().to_string();
+        let looked_at = ["src/pipeline/", "src/engine/", "src/xoev/", "src/register/"];
+        // The one makes it, the other draws lines.
+        let other = name == "src/rejection.rs" || name.starts_with("src/paper/");
+        if !other && !looked_at.iter().any(|room| name.starts_with(room)) {
+            assert!(!source(file).contains(".rule("), "{name} gives a reason that nobody looks for");
+        }
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ use crate::mime::media::{Boundary, handed_on, quoted_name};
 use crate::mime::writer::Writer;
 use crate::transport::ids::sha256_hex;
 use crate::transport::permits::Permit;
-use crate::transport::port::mailbox::{Asking, End, Ended, Fetch, Handed, Item, Reach, Reason};
+use crate::transport::port::mailbox::{Asking, End, Ended, Fetch, Handed, Item, REFUSED, Reach, Reason};
 use crate::transport::port::{PartReader, SpoolError};
 
 const RECEIPT: HeaderName = HeaderName::from_static("abholung");
@@ -76,7 +76,7 @@ pub fn wanted(path: &str) -> Option<Wanted> {
         "abholung" => Wanted::Fetch(id),
         "empfang" => Wanted::Ended(id, Act::Take),
         "rueckgabe" => Wanted::Ended(id, Act::GiveBack),
-        "nicht-verarbeitbar" => Wanted::Ended(id, Act::Refuse),
+        REFUSED => Wanted::Ended(id, Act::Refuse),
         _ => return None,
     })
 }
@@ -113,13 +113,7 @@ fn query(written: Option<&str>) -> Result<Query, Problem> {
 }
 
 fn reason(word: &str) -> Option<Reason> {
-    Some(match word {
-        "unlesbar" => Reason::Unreadable,
-        "falscher-empfaenger" => Reason::Misaddressed,
-        "nicht-unterstuetzt" => Reason::Unsupported,
-        "sonstiges" => Reason::Other,
-        _ => return None,
-    })
+    Reason::ALL.into_iter().find(|reason| reason.as_str() == word)
 }
 
 /// The receipt that a reader shows, which is one line of plain characters.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::answer::MAILBOX;
+use crate::transport::port::mailbox::{REFUSED, Reason};
 
 /// The paths with what can be done there.
 pub fn paths() -> Map<String, Value> {
@@ -12,7 +13,7 @@ pub fn paths() -> Map<String, Value> {
     };
     let reason = json!({
         "name": "grund", "in": "query",
-        "schema": {"enum": ["unlesbar", "falscher-empfaenger", "nicht-unterstuetzt", "sonstiges"], "default": "sonstiges"},
+        "schema": {"enum": Reason::ALL.map(Reason::as_str), "default": Reason::Other.as_str()},
     });
     [
         (MAILBOX.to_owned(), json!({"get": list()})),
@@ -20,7 +21,7 @@ pub fn paths() -> Map<String, Value> {
         ended("empfang", "Bestätigt den Empfang: Erst damit ist die Nachricht zugestellt.", None),
         ended("rueckgabe", "Gibt eine ausgegebene Nachricht unverarbeitet zurück.", None),
         ended(
-            "nicht-verarbeitbar",
+            REFUSED,
             "Meldet, dass die Nachricht nicht verarbeitet werden kann; ein Mensch sieht nach.",
             Some(reason),
         ),

@@ -77,6 +77,9 @@ pub enum Fetch {
     Unknown,
 }
 
+/// The word with which a reader says that it cannot process what it got.
+pub const REFUSED: &str = "nicht-verarbeitbar";
+
 /// Why a reader cannot process what it got: a closed set, so that nothing personal gets into causes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -88,6 +91,22 @@ pub enum Reason {
     Unsupported,
     /// Anything else.
     Other,
+}
+
+impl Reason {
+    /// All of them.
+    pub const ALL: [Reason; 4] =
+        [Reason::Unreadable, Reason::Misaddressed, Reason::Unsupported, Reason::Other];
+
+    /// The word with which a reader says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::Unreadable => "unlesbar",
+            Reason::Misaddressed => "falscher-empfaenger",
+            Reason::Unsupported => "nicht-unterstuetzt",
+            Reason::Other => "sonstiges",
+        }
+    }
 }
 
 /// How a reader ends what it has in hand.
