@@ -28,7 +28,7 @@ pub enum AuditCommand {
     Export(AuditExportArgs),
     /// Compute every link of the Nachweiskette anew and name each gap and each row that was changed; changes nothing.
     #[command(
-        after_help = "Examples:\n  drehscheibe audit verify\n  drehscheibe audit verify --against revision-2026-12/manifest.json\n\n\
+        after_help = "Examples:\n  drehscheibe audit verify\n  drehscheibe audit verify --against revision-2026-12\n\n\
         Exit code 1 when something is missing or was changed."
     )]
     Verify(AuditVerifyArgs),
@@ -89,8 +89,9 @@ pub struct AuditExportArgs {
 /// Arguments of `audit verify`.
 #[derive(Clone, Debug, Args)]
 pub struct AuditVerifyArgs {
-    /// The manifest of an export that was taken away before: what it holds must still be there as it was.
-    #[arg(long, value_name = "FILE")]
+    /// The folder of an export that was taken away before, or its manifest alone: what it holds must still be there as it was, but for
+    /// what is older than its period.
+    #[arg(long, value_name = "EXPORT")]
     pub against: Option<PathBuf>,
 }
 

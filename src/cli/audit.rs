@@ -28,7 +28,8 @@ pub async fn run(
     match command {
         AuditCommand::Verify(args) => {
             let store = stage::opened(global, &fit, true)?;
-            audit_verify::run(&*store, args, out).await
+            let periods = (&fit.compiled.stage.fristen, clock.now());
+            audit_verify::run(&*store, periods, args, out).await
         }
         AuditCommand::Show(args) => {
             let who = admitted(&fit.compiled.stage, person::acting())?;

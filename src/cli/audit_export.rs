@@ -10,21 +10,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::args_audit::AuditExportArgs;
-use super::audit_verify::{Head, PAGE, walk};
+use super::audit_against::{CHAIN, FORMAT, Head, MANIFEST, RETRIEVALS};
+use super::audit_verify::{PAGE, walk};
 use super::exit::{CliError, Exit};
 use super::output::{Output, counted};
-use crate::store::audit::{Held, Link, Recorded, Retrieved, Turn, Viewing, Window};
+use crate::store::audit::{Held, Link, Recorded, Turn, Viewing, Window};
 use crate::store::contract::Store;
 use crate::store::private;
-
-/// The chain.
-const CHAIN: &str = "nachweiskette.jsonl";
-/// The retrievals.
-const RETRIEVALS: &str = "abrufprotokoll.jsonl";
-/// What both are, and their hashes.
-const MANIFEST: &str = "manifest.json";
-/// The format, for whoever reads it.
-const FORMAT: &str = "drehscheibe-nachweis/1";
 
 /// A file of lines that is hashed as it is written.
 struct Lines {
@@ -143,7 +135,7 @@ async fn retrievals(
         let Some(last) = page.last() else { break };
         before = Some(last.number);
         for one in &page {
-            file.put(&of_retrieval(one)).map_err(cannot)?;
+            file.put(&one.line()).map_err(cannot)?;
         }
     }
     let count = file.lines;
@@ -189,6 +181,9 @@ fn of_link(link: &Link, reason: Option<&str>) -> Value {
         Err(_) => line["detail_hex"] = json!(hex::encode(&change.detail)),
     }
     line["salt"] = json!(change.salt.as_ref().map(hex::encode));
+    if change.stands {
+        line["subject_there"] = json!(true);
+    }
     line["traceparent"] = json!(change.traceparent);
     line["reason"] = json!(reason);
     if let Some(by) = &change.by {
@@ -198,18 +193,4 @@ fn of_link(link: &Link, reason: Option<&str>) -> Value {
         line["decided_by"] = json!(by.decided_by);
     }
     line
-}
-
-fn of_retrieval(one: &Retrieved) -> Value {
-    json!({
-        "at": one.at,
-        "step": one.step,
-        "message": one.message,
-        "records": one.records,
-        "person": one.by.person,
-        "partner": one.by.partner,
-        "mandant": one.by.mandant,
-        "reason": one.reason,
-        "damaged": one.damaged,
-    })
 }

@@ -1,59 +1,19 @@
 //! `audit verify`: walks through every strand in pages and prints what its judge finds. Never shows what a row says of anybody.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
-
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
+use serde::Serialize;
 
 use super::args_audit::{AuditVerifyArgs, local, local_micros};
+use super::audit_against::{Beside, Export, Protocol, Then};
 use super::exit::{CliError, Exit};
 use super::output::{Output, counted};
+use crate::register::fristen::{Fristen, Klasse};
 use crate::store::audit::{Link, Strand};
 use crate::store::chain::{Judge, Wrong};
 use crate::store::contract::Store;
 
 /// Rows of one page.
 pub const PAGE: usize = 1_000;
-/// A manifest is small.
-const MANIFEST: u64 = 1 << 20;
-
-/// Where a strand stood when it was taken away.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Head {
-    /// The strand.
-    pub strand: i64,
-    /// The last place.
-    pub place: i64,
-    /// The link there, in hexadecimal digits.
-    pub link: String,
-}
-
-/// What of a manifest is compared.
-#[derive(Deserialize)]
-struct Manifest {
-    strands: Vec<Taken>,
-}
-
-#[derive(Deserialize)]
-struct Taken {
-    end: Head,
-}
-
-/// What became of a place that an export names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Then {
-    /// It is there as it was.
-    Same,
-    /// Retention removed it since.
-    Over,
-    /// Another link stands there.
-    Other,
-    /// It is not there.
-    Missing,
-}
-
 #[derive(Serialize)]
 struct Found {
     wrong: &'static str,
@@ -74,7 +34,7 @@ struct Judged {
     faults: Vec<Found>,
     more: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    against: Option<Then>,
+    against: Option<Beside>,
 }
 
 #[derive(Serialize)]
@@ -82,6 +42,8 @@ struct Verified {
     whole: bool,
     strands: Vec<Judged>,
     lost_commits: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protocol: Option<Protocol>,
 }
 
 /// Walks through a strand in pages and judges it; `each` sees every page before it is judged.
@@ -122,20 +84,33 @@ async fn begins_later(store: &dyn Store, judge: &mut Judge) -> Result<(), CliErr
 }
 
 /// Judges all strands and prints what was found.
-pub async fn run(store: &dyn Store, args: &AuditVerifyArgs, out: &mut Output) -> Result<Exit, CliError> {
-    let taken = args.against.as_deref().map(read).transpose()?;
+pub async fn run(
+    store: &dyn Store,
+    (fristen, now): (&Fristen, Timestamp),
+    args: &AuditVerifyArgs,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
+    let over = |klasse| fristen.grenze(klasse, now);
+    let mut export =
+        args.against.as_deref().map(|place| Export::open(place, over(Klasse::Nachweise))).transpose()?;
     let mut strands = Vec::new();
     for strand in store.strands().await? {
-        let head = taken.as_ref().and_then(|taken| taken.get(&strand.number)).cloned();
-        strands.push(judged(store, strand, head).await?);
+        strands.push(judged(store, strand, export.as_mut()).await?);
     }
+    let protocol = match &export {
+        Some(export) => export.protocol(store, over(Klasse::Abrufprotokoll)).await?,
+        None => None,
+    };
     let lost = store.lost().await?;
+    let same = |one: &Judged| one.faults.is_empty() && one.against.as_ref().is_none_or(Beside::same);
     let whole = lost.is_none()
-        && strands
-            .iter()
-            .all(|one| one.faults.is_empty() && !matches!(one.against, Some(Then::Other | Then::Missing)));
+        && strands.iter().all(same)
+        && protocol.as_ref().is_none_or(|protocol| protocol.missing == 0);
     for one in &strands {
         print(one, out)?;
+    }
+    if let Some(export) = &export {
+        beside(export, protocol.as_ref(), out)?;
     }
     if let Some(lost) = &lost {
         out.say(&format!(
@@ -156,45 +131,42 @@ pub async fn run(store: &dyn Store, args: &AuditVerifyArgs, out: &mut Output) ->
         }
     })?;
     let lost_commits = lost.map_or(0, |lost| lost.commits);
-    out.value(&Verified { whole, strands, lost_commits })?;
+    out.value(&Verified { whole, strands, lost_commits, protocol })?;
     Ok(if whole { Exit::Ok } else { Exit::No })
 }
 
-/// The heads of an export, by strand.
-fn read(file: &Path) -> Result<BTreeMap<i64, Head>, CliError> {
-    let cannot = |why: &str| {
-        CliError::Usage(format!("{}: {why}; name the manifest.json of an export", file.display()))
-    };
-    let size = fs::metadata(file).map_err(|error| cannot(&error.kind().to_string()))?;
-    if !size.is_file() || size.len() > MANIFEST {
-        return Err(cannot("is no manifest"));
+/// What was compared with an export besides the strands.
+fn beside(export: &Export, protocol: Option<&Protocol>, out: &mut Output) -> std::io::Result<()> {
+    if !export.has_links() {
+        out.say("only where the export begins and ends was compared; with its other files beside the manifest every link is")?;
     }
-    let text = fs::read(file).map_err(|error| cannot(&error.kind().to_string()))?;
-    let manifest: Manifest = serde_json::from_slice(&text).map_err(|_| cannot("is no manifest"))?;
-    Ok(manifest.strands.into_iter().map(|taken| (taken.end.strand, taken.end)).collect())
+    let Some(Protocol { same, over, missing }) = protocol else {
+        return out.say("the Abrufprotokoll was not compared: the export's does not lie beside its manifest");
+    };
+    let lines = |count: u64| counted(count, "line");
+    out.say(&format!(
+        "Abrufprotokoll: {} as in the export, {} older than its period and gone",
+        lines(*same),
+        lines(*over)
+    ))?;
+    match missing {
+        0 => Ok(()),
+        missing => out.say(&format!(
+            "FAULT Abrufprotokoll: {} of the export, younger than its period, are missing or say something else",
+            lines(*missing)
+        )),
+    }
 }
 
-async fn judged(store: &dyn Store, strand: Strand, head: Option<Head>) -> Result<Judged, CliError> {
+async fn judged(store: &dyn Store, strand: Strand, export: Option<&mut Export>) -> Result<Judged, CliError> {
     let (number, begin, end) = (strand.number, strand.begin, strand.end);
-    let mut then = head.as_ref().map(|head| {
-        if head.place < begin {
-            Then::Over
-        } else if head.place == begin {
-            if hex::encode(&strand.begin_link) == head.link { Then::Same } else { Then::Other }
-        } else {
-            Then::Missing
-        }
-    });
-    let judge = walk(store, strand, async |page| {
-        if let Some(head) = &head
-            && let Some(link) = page.iter().find(|link| link.place == head.place)
-        {
-            let same = link.link.as_ref().is_some_and(|link| hex::encode(link) == head.link);
-            then = Some(if same { Then::Same } else { Then::Other });
-        }
-        Ok(())
+    let mut comparing = export.and_then(|export| export.strand(&strand));
+    let judge = walk(store, strand, async |page| match &mut comparing {
+        Some(comparing) => comparing.page(page),
+        None => Ok(()),
     })
     .await?;
+    let against = comparing.map(|comparing| comparing.end()).transpose()?;
     let faults = judge.faults.iter().map(|fault| Found {
         wrong: fault.wrong.as_str(),
         strand: fault.strand,
@@ -212,7 +184,7 @@ async fn judged(store: &dyn Store, strand: Strand, head: Option<Head>) -> Result
         head: judge.head().map(hex::encode).unwrap_or_default(),
         more: judge.found - faults.len() as u64,
         faults,
-        against: then,
+        against,
     })
 }
 
@@ -248,17 +220,33 @@ fn print(one: &Judged, out: &mut Output) -> std::io::Result<()> {
     if one.more > 0 {
         out.say(&format!("FAULT strand {strand}: {} more", one.more))?;
     }
-    match one.against {
-        Some(Then::Other) => {
-            out.say(&format!("FAULT strand {strand}: where the export ended another link stands now"))
+    match &one.against {
+        Some(against) => differences(*strand, against, out),
+        None => Ok(()),
+    }
+}
+
+/// What became of what an export has of a strand.
+fn differences(strand: i64, against: &Beside, out: &mut Output) -> std::io::Result<()> {
+    for (then, did) in [(against.begin, "began behind"), (against.end, "ended with")] {
+        match then {
+            Then::Other => out
+                .say(&format!("FAULT strand {strand}: another link stands now where the export {did} one"))?,
+            Then::Missing => out.say(&format!("FAULT strand {strand}: what the export {did} is missing"))?,
+            Then::Over | Then::Same => {}
         }
-        Some(Then::Missing) => {
-            out.say(&format!("FAULT strand {strand}: what the export ended with is missing"))
-        }
-        Some(Then::Over) => out.say(&format!(
-            "strand {strand}: what the export ended with went with retention, so it cannot be compared"
-        )),
-        Some(Then::Same) | None => Ok(()),
+    }
+    if against.end == Then::Over {
+        out.say(&format!(
+            "strand {strand}: what the export ended with is older than what is left of the strand"
+        ))?;
+    }
+    for one in &against.differences {
+        out.say(&format!("FAULT strand {strand}, link {}: {}", one.place, one.differs.says()))?;
+    }
+    match against.more {
+        0 => Ok(()),
+        more => out.say(&format!("FAULT strand {strand}: {more} more that differ from the export")),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod args_support;
 pub mod args_validate;
 pub mod args_vorgang;
 pub mod audit;
+pub mod audit_against;
 pub mod audit_export;
 pub mod audit_verify;
 pub mod backup;

@@ -3,7 +3,9 @@
 //! before. Never changes what it proves, and never opens a payload.
 
 use async_trait::async_trait;
+use aws_lc_rs::digest;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::store::contract::StoreError;
@@ -47,6 +49,8 @@ pub struct Change {
     pub detail: Vec<u8>,
     /// The salt of the hash; `None` where it died with what the change speaks of.
     pub salt: Option<Vec<u8>>,
+    /// Whether a salt is missing although what the change speaks of is still there and opens.
+    pub stands: bool,
     /// Trace context.
     pub traceparent: String,
     /// The attributes of the row; `None` where they are missing.
@@ -133,6 +137,34 @@ pub struct Retrieved {
     pub damaged: bool,
 }
 
+impl Retrieved {
+    /// What an export says of it.
+    pub fn line(&self) -> Value {
+        json!({
+            "at": self.at,
+            "step": self.step,
+            "message": self.message,
+            "records": self.records,
+            "person": self.by.person,
+            "partner": self.by.partner,
+            "mandant": self.by.mandant,
+            "reason": self.reason,
+            "damaged": self.damaged,
+        })
+    }
+}
+
+/// What of a line of the Abrufprotokoll is compared, in this order, whatever else another program says of it.
+const COMPARED: [&str; 8] = ["at", "step", "message", "records", "person", "partner", "mandant", "reason"];
+
+/// The mark of a line of the Abrufprotokoll: it tells nothing to who has not the line itself.
+pub fn mark_of(line: &Value) -> [u8; 32] {
+    let compared: Vec<&Value> = COMPARED.iter().map(|name| line.get(name).unwrap_or(&Value::Null)).collect();
+    let mut mark = [0; 32];
+    mark.copy_from_slice(digest::digest(&digest::SHA256, json!(compared).to_string().as_bytes()).as_ref());
+    mark
+}
+
 /// The proof that a look was written into the Abrufprotokoll; only a store makes one.
 #[derive(Debug)]
 pub struct Recorded(pub(in crate::store) ());
@@ -204,6 +236,13 @@ pub trait Audits: Send + Sync {
         window: &Window,
         turn: Turn,
     ) -> Result<Vec<Retrieved>, StoreError>;
+
+    /// The marks of retrievals, newest first, with the number to turn the page by. Nobody learns anything of them that has not the lines
+    /// already, so it is no look that is written down.
+    async fn retrieval_marks(&self, turn: Turn) -> Result<Vec<(i64, [u8; 32])>, StoreError> {
+        let page = self.retrievals(&Recorded(()), &Window::default(), turn).await?;
+        Ok(page.iter().map(|one| (one.number, mark_of(&one.line()))).collect())
+    }
 
     /// Why persons did what these links prove, by place; for an export.
     async fn reasons(&self, recorded: &Recorded, links: &[Link]) -> Result<Vec<Option<String>>, StoreError>;

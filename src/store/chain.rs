@@ -1,7 +1,7 @@
 //! The Nachweiskette judged link by link: every hash and every link computed anew, every place counted. Pure; knows no back end, reads
 //! nothing, and goes on behind a fault, so that all of them are named.
 
-use crate::store::audit::{Held, Link, Strand};
+use crate::store::audit::{Change, Held, Link, Strand};
 use crate::store::sealing::house;
 
 /// What is wrong.
@@ -19,7 +19,7 @@ pub enum Wrong {
     RowUnreadable,
     /// The link does not follow from the one before and from the hash.
     LinkChanged,
-    /// The salt is missing though the change speaks of nothing that can have been deleted.
+    /// The salt is missing though what the change speaks of is still there, or is nothing that is deleted with its salts.
     SaltGone,
     /// The attributes of the row are missing.
     AttributesGone,
@@ -66,7 +66,7 @@ impl Wrong {
             Wrong::RowUnreadable => "the row has a shape that no program wrote",
             Wrong::LinkChanged => "the link does not follow from the one before it and from the row",
             Wrong::SaltGone => {
-                "the salt is missing, and nothing that this row speaks of can have been deleted"
+                "the salt is missing, and what this row speaks of was not deleted: it cannot be shown that the row is as it was"
             }
             Wrong::AttributesGone => "who and for whom is missing",
             Wrong::EndGone => "the last rows and links are missing, or are other ones",
@@ -107,6 +107,8 @@ pub struct Judge {
     pub found: u64,
 }
 
+/// How the words of orders begin.
+const ORDERED: &str = "command.";
 /// So many faults of a strand are named; the others are counted.
 const FAULTS: usize = 1_000;
 
@@ -213,7 +215,7 @@ impl Judge {
                     self.fault(Wrong::RowChanged, here, at);
                 }
             }
-            (None, _) if change.subject.is_none() => self.fault(Wrong::SaltGone, here, at),
+            (None, _) if !ends(change) => self.fault(Wrong::SaltGone, here, at),
             (None, _) => self.without_salt += 1,
             // That the link is missing is told with the link.
             (Some(_), None) => {}
@@ -239,12 +241,18 @@ impl Judge {
     }
 }
 
+/// Whether what a change speaks of can have been deleted together with its salt: a message or a send that is not there any more, or whose
+/// key is. Orders of persons, deletions and recoveries keep their salts as long as their rows.
+fn ends(change: &Change) -> bool {
+    change.subject.is_some() && !change.stands && !change.what.starts_with(ORDERED)
+}
+
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::store::audit::{By, Change};
+    use crate::store::audit::By;
 
     fn strand(begin: (i64, Vec<u8>), links: &[Link]) -> Strand {
         let (end, end_link) =
@@ -261,6 +269,7 @@ mod tests {
                 what: "inbox.accepted".into(),
                 detail: b"{}".to_vec(),
                 salt: Some(vec![place as u8; 16]),
+                stands: false,
                 traceparent: String::new(),
                 by: Some(By::default()),
             };
@@ -367,6 +376,12 @@ mod tests {
         assert_eq!((judge.without_salt, judge.found), (1, 0));
         change(&mut all[2]).salt = None;
         assert_eq!(faults(strand((0, vec![]), &all), &all), [(Wrong::SaltGone, 3, 3)]);
+        // Of what is still there, and of what is never deleted with its salts.
+        change(&mut all[1]).stands = true;
+        change(&mut all[3]).salt = None;
+        change(&mut all[3]).what = "command.pause".into();
+        let gone = [(Wrong::SaltGone, 2, 2), (Wrong::SaltGone, 3, 3), (Wrong::SaltGone, 4, 4)];
+        assert_eq!(faults(strand((0, vec![]), &all), &all), gone);
     }
 
     #[test]

@@ -104,9 +104,17 @@ async fn an_auditor_sees_takes_away_and_verifies_and_every_damage_is_named() {
     assert!(running.terminate(), "{}", stage.log());
 
     let manifest = folder.join("manifest.json");
-    let against = ["audit", "verify", "--against", manifest.to_str().expect("UTF-8")];
-    assert_eq!(run(&stage, &against).0, 0, "what came since is no fault");
-    damages(&stage, &against);
+    let against = ["audit", "verify", "--against", folder.to_str().expect("UTF-8")];
+    let (code, said) = run(&stage, &against);
+    assert!(code == 0 && said.contains("as in the export"), "what came since is no fault: {said}");
+    // Kept alone, as whoever wrote it down elsewhere has it.
+    let alone = out.path().join("alone.json");
+    std::fs::copy(&manifest, &alone).expect("a copy");
+    let by_manifest = ["audit", "verify", "--against", alone.to_str().expect("UTF-8")];
+    let (code, said) = run(&stage, &by_manifest);
+    assert!(code == 0 && said.contains("only where the export begins and ends was compared"), "{said}");
+    damages(&stage, &by_manifest);
+    forged(&stage, &against);
     foreign_damages(&folder, noted);
 }
 
@@ -132,6 +140,7 @@ fn damages(stage: &StageDir, against: &[&str]) {
             "UPDATE nachweiskette SET chain = zeroblob(32) WHERE row = 3".into(),
             vec![fault("link-changed", 3, 3), fault("link-changed", 4, 4)],
         ),
+        ("UPDATE audit SET salt = NULL WHERE row = 3".into(), vec![fault("salt-gone", 3, 3)]),
         ("DELETE FROM audit WHERE row = 3".into(), vec![fault("row-gone", 3, 3)]),
         ("DELETE FROM nachweiskette WHERE row = 3".into(), vec![fault("link-gone", 3, 3)]),
         (
@@ -157,6 +166,54 @@ fn damages(stage: &StageDir, against: &[&str]) {
     db.execute_batch(mend).expect("as it was");
     assert_eq!(faults(stage).0, 0);
     assert_eq!(run(stage, against).0, 0);
+}
+
+/// What a person who may write the whole database can do so that the store itself is none the wiser: an earlier export finds each.
+fn forged(stage: &StageDir, against: &[&str]) {
+    let db = Connection::open(stage.data().join("store/drehscheibe.db")).expect("the database");
+    db.execute_batch(
+        "CREATE TEMP TABLE kept AS SELECT * FROM audit; CREATE TEMP TABLE kept_links AS SELECT * FROM nachweiskette;
+         CREATE TEMP TABLE kept_seen AS SELECT * FROM abrufprotokoll;
+         CREATE TEMP TABLE kept_seq AS SELECT seq FROM sqlite_sequence WHERE name = 'audit'",
+    )
+    .expect("a copy");
+    let mend = "DELETE FROM audit; INSERT INTO audit SELECT * FROM kept; DELETE FROM nachweiskette;
+        INSERT INTO nachweiskette SELECT * FROM kept_links; DELETE FROM kette_anfang; DELETE FROM abrufprotokoll;
+        INSERT INTO abrufprotokoll SELECT * FROM kept_seen; UPDATE sqlite_sequence SET seq = (SELECT seq FROM kept_seq) WHERE name = 'audit'";
+    let young = "it is missing, and it is too young to have gone with retention";
+    let cases = [
+        (
+            "INSERT INTO kette_anfang (eins, row, chain) SELECT 1, row, chain FROM nachweiskette WHERE row = 2;
+             DELETE FROM audit WHERE row <= 2; DELETE FROM nachweiskette WHERE row <= 2",
+            young,
+        ),
+        (
+            "DELETE FROM audit WHERE row > 2; DELETE FROM nachweiskette WHERE row > 2;
+             UPDATE sqlite_sequence SET seq = 2 WHERE name = 'audit'",
+            "what the export ended with is missing",
+        ),
+        (
+            "UPDATE audit SET what = 'inbox.rejected', subject = randomblob(16), salt = NULL WHERE row = 3",
+            "the row says something else than in the export",
+        ),
+        (
+            "DELETE FROM abrufprotokoll WHERE row = (SELECT min(row) FROM abrufprotokoll)",
+            "FAULT Abrufprotokoll: 1 line of the export",
+        ),
+        (
+            "UPDATE abrufprotokoll SET at = at + 1000000 WHERE row = (SELECT min(row) FROM abrufprotokoll)",
+            "FAULT Abrufprotokoll: 1 line of the export",
+        ),
+    ];
+    for (damage, named) in cases {
+        db.execute_batch(damage).expect("the damage");
+        assert_eq!(faults(stage), (0, vec![]), "the store alone does not show it: {damage}");
+        let (code, said) = run(stage, against);
+        assert!(code == 1 && said.contains(named), "{damage}\n{said}");
+        db.execute_batch(mend).expect("as it was");
+    }
+    let (code, said) = run(stage, against);
+    assert_eq!(code, 0, "{said}");
 }
 
 /// A line of the export that was changed is found by hash, by the chain where the hashes were corrected, and by the noted hash then.

@@ -53,6 +53,7 @@ fn link(r: &Row, stamps: &HashMap<i64, Stamp>) -> Stored<Link> {
         salt: get(r, 9)?,
         traceparent: get(r, 10)?,
         by: by(stamps, get(r, STAMP)?),
+        stands: get(r, STAMP + 1)?,
     };
     let (hash, link) = (Some(get(r, 3)?), Some(get(r, 4)?));
     Ok(Link { strand: get(r, 1)?, place: get(r, 2)?, change: Held::There(Box::new(change)), hash, link })

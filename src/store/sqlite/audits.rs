@@ -52,6 +52,7 @@ fn change(row: &Row<'_>) -> rusqlite::Result<Held> {
         salt: octets(row, 8)?,
         traceparent: row.get(9)?,
         by: by(row, 10)?,
+        stands: row.get(15)?,
     })))
 }
 

@@ -22,7 +22,7 @@ async fn what_the_owner_of_the_database_changes_is_named() {
     let strand: i64 = admin.query_one("SELECT strang FROM audit WHERE glied = 5", &[]).await.unwrap().get(0);
     let row = format!("WHERE strang = {strand} AND glied");
     type Named = &'static [(Wrong, i64, i64)];
-    let damages: [(String, Named); 6] = [
+    let damages: [(String, Named); 7] = [
         (
             format!("UPDATE audit SET detail = set_byte(detail, 0, get_byte(detail, 0) # 1) {row} = 5"),
             &[(Wrong::RowChanged, 5, 5)],
@@ -33,6 +33,8 @@ async fn what_the_owner_of_the_database_changes_is_named() {
             format!("UPDATE audit SET chain = set_byte(chain, 0, get_byte(chain, 0) # 1) {row} = 5"),
             &[(Wrong::LinkChanged, 5, 5), (Wrong::LinkChanged, 6, 6)],
         ),
+        // What it speaks of is still there.
+        (format!("UPDATE audit SET salt = NULL {row} = 5"), &[(Wrong::SaltGone, 5, 5)]),
         (format!("DELETE FROM audit {row} BETWEEN 3 AND 5"), &[(Wrong::Gap, 3, 5)]),
         (format!("DELETE FROM audit {row} > 7"), &[(Wrong::EndGone, 8, 9)]),
     ];
