@@ -13,9 +13,19 @@ pub enum MessagesCommand {
     /// List messages, newest first.
     #[command(after_help = "Example:\n  drehscheibe messages list --state parked --state quarantined")]
     List(ListArgs),
+    /// Find messages by what you know of them: partner, time, type, code, one of our ids, or an id that the sender gave.
+    #[command(after_help = "Examples:\n  \
+        drehscheibe messages find --partner jugendamt-bremen --when \"yesterday 9:50–10:10\"\n  \
+        drehscheibe messages find --own 6f9619ff-8b86-4d01-b42d-00cf4fc964ff\n  \
+        drehscheibe messages find 019ad8e2\n  \
+        drehscheibe messages find --type xfamilie.0804 --code T070 --when gestern\n\n\
+        Without an id and without --when the last seven days are looked at. Times are those of a clock in Germany.")]
+    Find(FindArgs),
     /// Show one message: states, causes, what it sent; never its content.
-    #[command(after_help = "Example:\n  drehscheibe messages show 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10")]
-    Show(ShowArgs),
+    #[command(
+        after_help = "Example:\n  drehscheibe messages show 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10\n  drehscheibe messages show 01932f6e8a40"
+    )]
+    Show(SeekArgs),
     /// Write the original of a message into a new folder, for a person who has to compare or hand it on.
     ///
     /// It takes two persons: the first one's request stands for 24 hours, a second one who gives the same command within that time gets the
@@ -55,6 +65,63 @@ pub struct ListArgs {
     /// Only older than this message, to turn the page.
     #[arg(long, value_name = "ID")]
     pub before: Option<Uuid>,
+}
+
+/// Arguments of `messages find`.
+#[derive(Clone, Debug, Args)]
+pub struct FindArgs {
+    /// Its id or that of what it sent; the beginning suffices, eight characters at least.
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
+    /// An id that its sender gave it: nachrichtenUUID, transaktionsid, Idempotency-Key, or the id of the transport.
+    #[arg(long, value_name = "ID", conflicts_with = "id")]
+    pub own: Option<String>,
+    /// The SHA-256 of its octets, or its beginning.
+    #[arg(long, value_name = "HASH", conflicts_with_all = ["id", "own"], value_parser = hash)]
+    pub sha256: Option<String>,
+    /// Only of this partner.
+    #[arg(long, value_name = "PARTNER")]
+    pub partner: Option<String>,
+    /// Only of this route.
+    #[arg(long, value_name = "ROUTE")]
+    pub route: Option<String>,
+    /// Only of this type, such as `xfamilie.0804`.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub message: Option<String>,
+    /// Only this state; may be given several times.
+    #[arg(long = "state", value_enum)]
+    pub states: Vec<StateWord>,
+    /// Only refused with this code, such as `T070`.
+    #[arg(long, value_name = "CODE")]
+    pub code: Option<String>,
+    /// Only received then: `yesterday 9:50–10:10`, `gestern`, `2026-12-01 10:00 bis 12:00` (German time).
+    #[arg(long, value_name = "WHEN")]
+    pub when: Option<String>,
+    /// At most so many, the newest.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
+}
+
+impl FindArgs {
+    /// At most so many.
+    pub fn limit(&self) -> usize {
+        usize::try_from(self.limit).unwrap_or(usize::MAX)
+    }
+}
+
+fn hash(text: &str) -> Result<String, String> {
+    let digits = text.bytes().all(|b| b.is_ascii_hexdigit());
+    match (8..=64).contains(&text.len()) && digits {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err("write the SHA-256 in hexadecimal digits, eight at least".to_owned()),
+    }
+}
+
+/// Arguments of `messages show`.
+#[derive(Clone, Debug, Args)]
+pub struct SeekArgs {
+    /// Its id or that of what it sent; the beginning suffices, eight characters at least.
+    pub id: String,
 }
 
 /// Arguments of the commands that show one thing.

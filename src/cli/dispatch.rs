@@ -12,7 +12,7 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::{
     audit, backup, bench, bench_floor, bestaetigen, bestand, check, completions, demo, doctor, dry_run,
-    explain, inspect, letter, lieferung, messages, migrate, original, parked, pause, person, recover,
+    explain, find, inspect, letter, lieferung, messages, migrate, original, parked, pause, person, recover,
     retention, routes, run, schema, stage, standards, status, support, tables, test, validate, vorgang,
     zuweisen,
 };
@@ -70,6 +70,7 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Messages(MessagesCommand::Original(args)) => {
             original::run(&*stage::write_store(global, out)?, &clock, &person::acting(), args, out).await
         }
+        Command::Messages(MessagesCommand::Find(args)) => find::run(global, &clock, args, out).await,
         Command::Messages(command) => {
             messages::run(&*stage::read_store(global, out)?, &clock, command, out).await
         }

@@ -1,6 +1,7 @@
 //! Lists messages and shows one: states, codes, causes, hashes. Never the content, which needs a reason and a record.
 
-use super::args_messages::{ListArgs, MessagesCommand, ShowArgs, StateWord};
+use super::args_audit::local;
+use super::args_messages::{ListArgs, MessagesCommand, SeekArgs, StateWord};
 use super::codes;
 use super::exit::{CliError, Exit};
 use super::output::{Output, age, counted, moment, or_dash};
@@ -8,7 +9,9 @@ use crate::clock::Clock;
 use crate::envelope::Inbound;
 use crate::store::contract::{Filter, Listed, ListedSend, Scope, Store};
 use crate::store::lane::{WayLeft, Why};
+use crate::store::seek::Seek;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 /// Runs one of the commands.
 pub async fn run(
@@ -27,38 +30,79 @@ pub async fn run(
         MessagesCommand::Original(_) => {
             Err(CliError::Usage("an original needs a store that can be written to".to_owned()))
         }
-        MessagesCommand::Show(ShowArgs { id }) => {
-            let filter = Filter { id: Some(*id), limit: 1, ..Filter::default() };
-            let mut found = store.list(&Scope::Operator, filter).await?.pop();
-            if found.is_none() {
-                // The id by which a receiver knows what it got; alarms name it, too.
-                let filter = Filter { sent: Some(*id), limit: 1, ..Filter::default() };
-                found = store.list(&Scope::Operator, filter).await?.pop();
-            }
-            match found {
-                Some(listed) => {
-                    print_one(&listed, clock.now(), out)?;
-                    Ok(Exit::Ok)
-                }
-                None => {
-                    out.say(&format!("no message with id {id}, nor one that sent anything with it; see `drehscheibe messages list`"))?;
-                    out.value(&serde_json::Value::Null)?;
-                    Ok(Exit::No)
-                }
-            }
+        MessagesCommand::Find(_) => {
+            Err(CliError::Usage("to find something the stage has to be known".to_owned()))
+        }
+        MessagesCommand::Show(SeekArgs { id }) => show(store, clock.now(), id, out).await,
+    }
+}
+
+/// Shows the message of an id of ours, whole or its beginning: its own, or that by which a receiver knows what it got; alarms name it, too.
+async fn show(store: &dyn Store, now: Timestamp, id: &str, out: &mut Output) -> Result<Exit, CliError> {
+    let between = Some(ids_of(id)?);
+    let of = |seek| Filter { limit: SEVERAL, seek, ..Filter::default() };
+    let itself = of(Seek { between, ..Seek::default() });
+    let mut found = store.list(&Scope::Operator, itself).await?;
+    if found.is_empty() {
+        let sent = of(Seek { sent: between, ..Seek::default() });
+        found = store.list(&Scope::Operator, sent).await?;
+    }
+    match &found[..] {
+        [] => {
+            out.say(&format!(
+                "no message with id {id}, nor one that sent anything with it; see `drehscheibe messages list`"
+            ))?;
+            out.value(&serde_json::Value::Null)?;
+            Ok(Exit::No)
+        }
+        [one] => {
+            print_one(one, now, out)?;
+            Ok(Exit::Ok)
+        }
+        several => {
+            out.say(&format!("several begin with {id}; name more of the one that you mean"))?;
+            print_list(several, now, out)?;
+            Ok(Exit::No)
         }
     }
 }
 
-fn filter(args: &ListArgs) -> Filter {
-    let states = args.states.iter().map(|state| match state {
+/// So many are named where an id is not whole.
+const SEVERAL: usize = 20;
+/// So many characters of an id have to be given.
+const SHORT: usize = 8;
+
+/// The first and the last id that begin so.
+pub fn ids_of(text: &str) -> Result<(Uuid, Uuid), CliError> {
+    let digits: String = text.trim().chars().filter(|c| *c != '-').collect();
+    let id = |rest: &str| Uuid::try_parse(&format!("{digits}{}", rest.repeat(32 - digits.len())));
+    match (SHORT..=32).contains(&digits.len()) {
+        true => id("0").and_then(|first| Ok((first, id("f")?))).map_err(|_| no_id(text)),
+        false => Err(no_id(text)),
+    }
+}
+
+fn no_id(text: &str) -> CliError {
+    let shown: String = text.chars().filter(|c| !c.is_control()).take(60).collect();
+    CliError::Usage(format!(
+        "`{shown}` is no id and no beginning of one; write {SHORT} of its characters at least"
+    ))
+}
+
+/// The stored state of a word.
+pub fn word_of(state: StateWord) -> Inbound {
+    match state {
         StateWord::Waiting => Inbound::Waiting,
         StateWord::Accepted => Inbound::Accepted,
         StateWord::Rejected => Inbound::Rejected,
         StateWord::Quarantined => Inbound::Quarantined,
         StateWord::Parked => Inbound::Parked,
         StateWord::Denied => Inbound::Denied,
-    });
+    }
+}
+
+fn filter(args: &ListArgs) -> Filter {
+    let states = args.states.iter().copied().map(word_of);
     Filter {
         states: states.collect(),
         limit: usize::try_from(args.limit).unwrap_or(usize::MAX),
@@ -78,7 +122,7 @@ pub fn print_list(listed: &[Listed], now: Timestamp, out: &mut Output) -> std::i
                 vec![
                     listed.id.to_string(),
                     state(listed),
-                    format!("{} ago", age(now, listed.received)),
+                    format!("{} ({} ago)", local(listed.received), age(now, listed.received)),
                     or_dash(listed.message.as_deref()),
                     listed.partner.clone(),
                     or_dash(listed.route.as_deref()),
@@ -94,7 +138,7 @@ pub fn print_list(listed: &[Listed], now: Timestamp, out: &mut Output) -> std::i
 
 /// Prints one message with what it sent.
 pub fn print_one(listed: &Listed, now: Timestamp, out: &mut Output) -> std::io::Result<()> {
-    let received = format!("{} ({} ago)", moment(listed.received), age(now, listed.received));
+    let received = format!("{} ({} ago)", local(listed.received), age(now, listed.received));
     let rows = [
         ("id", listed.id.to_string()),
         ("state", state(listed)),
@@ -197,8 +241,6 @@ fn state(listed: &Listed) -> String {
 pub mod tests {
     //! Examples of listed messages, for the tests of this room.
 
-    use uuid::Uuid;
-
     use super::*;
     use crate::cli::output::tests::Printed;
 
@@ -255,7 +297,13 @@ pub mod tests {
         print_list(&[example()], noon(), &mut printed.output(false)).unwrap();
         let text = printed.text();
         let row = text.lines().nth(1).unwrap();
-        for cell in ["parked (test)", "3 minutes ago", "xfamilie.0804", "jugendamt-musterstadt", " – "] {
+        for cell in [
+            "parked (test)",
+            "2026-11-21 12:57:00 (3 minutes ago)",
+            "xfamilie.0804",
+            "jugendamt-musterstadt",
+            " – ",
+        ] {
             assert!(row.contains(cell), "{cell}: {row}");
         }
         let printed = Printed::default();
@@ -308,7 +356,7 @@ pub mod tests {
             text.contains("cause      no route claims it\nnext step  add the route, then replay\n"),
             "{text}"
         );
-        assert!(text.contains("received   2026-11-21 11:57:00Z (3 minutes ago)"), "{text}");
+        assert!(text.contains("received   2026-11-21 12:57:00 (3 minutes ago)"), "{text}");
         assert!(text.contains("callback:kita-portal  stand    3         2 hours ago"), "{text}");
     }
 
@@ -322,6 +370,18 @@ pub mod tests {
         let text = printed.text();
         assert!(text.contains("codes      T070 (fremder-geburtsort)\n"), "{text}");
         assert!(text.contains("see        drehscheibe explain fremder-geburtsort\n"), "{text}");
+    }
+
+    #[test]
+    fn the_beginning_of_an_id_is_all_ids_that_begin_so() {
+        let (first, last) = ids_of("019ad8e2-8a4").unwrap();
+        assert_eq!(first.to_string(), "019ad8e2-8a40-0000-0000-000000000000");
+        assert_eq!(last.to_string(), "019ad8e2-8a4f-ffff-ffff-ffffffffffff");
+        let whole = "019ad8e2-8a40-7cc0-98c4-2f1d5a1b7e10";
+        assert_eq!(ids_of(whole).unwrap(), (whole.parse().unwrap(), whole.parse().unwrap()));
+        for none in ["019ad8e", "", "019ad8eg", "019ad8e2-8a40-7cc0-98c4-2f1d5a1b7e100", "äöüäöüäö"] {
+            assert!(ids_of(none).is_err(), "{none}");
+        }
     }
 
     #[test]

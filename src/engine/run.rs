@@ -303,12 +303,7 @@ pub fn keys(envelope: &Envelope, message: Option<&Message>) -> Vec<Key> {
     if let Some(message) = message
         && let Some(einmalig) = &message.record.kopf.einmalig
     {
-        let parts = vec![
-            message.sender.id.clone(),
-            message.identity.message.clone(),
-            einmalig.trim().to_ascii_lowercase(),
-        ];
-        keys.push(Key { class: "einmalig", parts });
+        keys.push(Key::einmalig(&message.sender.id, &message.identity.message, einmalig));
     }
     keys
 }

@@ -1,6 +1,5 @@
-//! What the house asks of a store, kept narrow so that every back end passes one contract suite.
-//! Keys come in clear and are turned into HMACs here; payloads come in clear and are sealed here; neither ever leaves
-//! a back end unsealed. Times are the caller's: a store reads no clock.
+//! What the house asks of a store, kept narrow so that every back end passes one contract suite. Keys come in clear and are turned into
+//! HMACs here; payloads are sealed here; neither ever leaves a back end unsealed. Times are the caller's: a store reads no clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +24,7 @@ use crate::store::plays::Plays;
 use crate::store::recovery::Recovery;
 use crate::store::rekey::Rekey;
 use crate::store::retention::Retention;
+use crate::store::seek::Seek;
 use crate::store::trouble::Cause;
 use crate::store::ways::Ways;
 
@@ -275,10 +275,10 @@ pub struct Filter {
     pub before: Option<Uuid>,
     /// Only this id.
     pub id: Option<Uuid>,
-    /// Only what sent the row of this id.
-    pub sent: Option<Uuid>,
     /// Only this transport id (for repeats by key).
     pub transport_id: Option<String>,
+    /// Only what is looked for.
+    pub seek: Seek,
 }
 
 /// What waits for one destination.

@@ -34,6 +34,7 @@ pub mod retention;
 pub mod recovery;
 pub mod restore;
 mod sealing;
+pub mod seek;
 pub mod sqlite;
 pub mod trouble;
 pub mod ways;

@@ -11,6 +11,17 @@ pub fn fresh_id(now: Timestamp) -> Uuid {
     Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanoseconds))
 }
 
+/// Under which a delivery is known that came with a key of its sender, or with the hash of its content for one.
+pub fn by_key(partner: &str, key: &str) -> String {
+    format!("{partner}:{key}")
+}
+
+/// Under which a delivery is known that came with the id of a message of a broker: as a hash, because that is foreign text of any length
+/// and content.
+pub fn by_message_id(partner: &str, id: &str) -> String {
+    format!("{partner}:id-{}", sha256_hex(id.as_bytes()))
+}
+
 /// SHA-256, hex lower case.
 pub fn sha256_hex(octets: &[u8]) -> String {
     hex::encode(digest::digest(&digest::SHA256, octets))

@@ -24,6 +24,7 @@ mod compose;
 mod engine;
 mod explain;
 mod fault;
+mod find;
 mod folder_attack;
 mod handbook;
 mod handover;

@@ -1,8 +1,9 @@
 //! What people may see: lists, figures and originals, each narrowed to a scope twice, in the statement and by the database's
 //! row-level security. Never shows a payload in a list.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -17,9 +18,10 @@ use crate::store::postgres::{blob, house};
 use crate::store::sealing::content::Owner;
 use crate::store::sealing::due;
 use crate::store::sealing::heads::{InboxNote, SendNote};
-use crate::store::sealing::prepare::transport;
+use crate::store::sealing::prepare::{once, transport};
 use crate::store::sealing::shown::{self, Broken, First};
 use crate::store::sealing::values::{Stored, codes, count, limit, may_see_payloads, narrow, state, time};
+use crate::store::seek::Seek;
 
 /// Lists messages, newest first.
 pub async fn list(base: &Base, scope: &Scope, filter: &Filter) -> Stored<Vec<Listed>> {
@@ -28,19 +30,18 @@ pub async fn list(base: &Base, scope: &Scope, filter: &Filter) -> Stored<Vec<Lis
     let most = limit(if filter.limit == 0 { 100 } else { filter.limit });
     let transport = filter.transport_id.as_deref().map(|id| transport(&base.keyring, id));
     let mut client = base.db.get().await?;
+    if let Some(ids) = named(base, &client, filter).await? {
+        drop(client);
+        let mut found = Vec::new();
+        for id in ids.into_iter().filter(|found| filter.id.is_none_or(|id| id == *found)) {
+            found.extend(Box::pin(list(base, scope, &filter.of(id))).await?);
+        }
+        found.retain(|listed| filter.seek.fits(listed));
+        return Ok(found);
+    }
     let tx = sicht(&mut client, scope).await?;
     let narrowed: [&(dyn ToSql + Sync); 5] = [&mandant, &partner, &states, &filter.before, &most];
-    let id = match filter.sent {
-        None => filter.id,
-        Some(sent) => {
-            let cause = one(&tx, sql!("outbox_cause"), &[&sent]).await?.map(|r| get(&r, 0)).transpose()?;
-            let cause: Option<Uuid> = cause.filter(|cause| filter.id.is_none_or(|id| id == *cause));
-            if cause.is_none() {
-                return Ok(Vec::new());
-            }
-            cause
-        }
-    };
+    let id = filter.id;
     let found = match (&transport, &id) {
         (Some(transport), id) => {
             let transport = &transport[..];
@@ -50,6 +51,12 @@ pub async fn list(base: &Base, scope: &Scope, filter: &Filter) -> Stored<Vec<Lis
         (None, Some(id)) => {
             let values: Vec<&(dyn ToSql + Sync)> = [&narrowed[..], &[id]].concat();
             rows(&tx, sql!("inbox_list_by_id"), &values).await?
+        }
+        (None, None) if filter.seek.narrows() => {
+            let (from, to) = filter.seek.between.unwrap_or((Uuid::nil(), Uuid::max()));
+            let Seek { partner, route, message, code, .. } = &filter.seek;
+            let sought: [&(dyn ToSql + Sync); 6] = [&from, &to, partner, route, message, code];
+            rows(&tx, sql!("inbox_sought"), &[&narrowed[..], &sought[..]].concat()).await?
         }
         (None, None) => rows(&tx, sql!("inbox_list"), &narrowed).await?,
     };
@@ -68,7 +75,32 @@ pub async fn list(base: &Base, scope: &Scope, filter: &Filter) -> Stored<Vec<Lis
         one.octets_sha256 = note.octets_sha256;
         one.sends = sends.remove(&one.id).unwrap_or_default();
     }
-    Ok(listed.into_iter().map(|(_, one)| one).collect())
+    Ok(listed.into_iter().map(|(_, one)| one).filter(|one| filter.seek.fits(one)).collect())
+}
+
+/// The messages that are looked for by what they sent, or by a key of theirs; `None` where they are not.
+async fn named(base: &Base, on: &impl GenericClient, filter: &Filter) -> Stored<Option<Vec<Uuid>>> {
+    let seek = &filter.seek;
+    if seek.is_open() {
+        return Ok(None);
+    }
+    let mut found = Vec::new();
+    if let Some((from, to)) = seek.sent {
+        found.extend(rows(on, sql!("outbox_sought"), &[&from, &to]).await?);
+    }
+    if !seek.transports.is_empty() {
+        let tags = seek.transports.iter().map(|known| transport(&base.keyring, known).to_vec());
+        let tags: Vec<Vec<u8>> = tags.collect();
+        found.extend(rows(on, sql!("inbox_of_transport"), &[&tags]).await?);
+    }
+    if !seek.keys.is_empty() {
+        let keys: Vec<Vec<u8>> = seek.keys.iter().map(|key| once(&base.keyring, key).to_vec()).collect();
+        found.extend(rows(on, sql!("idempotency_message"), &[&keys]).await?);
+    }
+    let mut ids: Vec<Uuid> = found.iter().map(|r| get(r, 0)).collect::<Stored<_>>()?;
+    let mut seen = HashSet::new();
+    ids.retain(|id| seen.insert(*id));
+    Ok(Some(ids))
 }
 
 fn listed(r: &Row) -> Stored<(i64, Listed)> {

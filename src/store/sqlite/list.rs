@@ -1,6 +1,8 @@
 //! What people may see: lists, figures and originals, each narrowed to a scope in the statement itself.
 //! Never shows a payload in a list.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
@@ -9,11 +11,12 @@ use crate::envelope::{Envelope, Verdict};
 use crate::store::contract::{Backlog, Figures, Filter, Listed, ListedSend, Scope, UnderWay};
 use crate::store::sealing::content::{Opened, Owner};
 use crate::store::sealing::heads::{InboxNote, SendNote};
-use crate::store::sealing::prepare::transport;
+use crate::store::sealing::prepare::{once, transport};
 use crate::store::sealing::shown::{self, Broken, First};
 use crate::store::sealing::values::{
     Stored, codes, count, limit, may_see_payloads, micros, narrow, state, time,
 };
+use crate::store::seek::Seek;
 use crate::store::sqlite::house;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble, uuid};
@@ -36,13 +39,13 @@ pub fn list(
     scope: &Scope,
     filter: &Filter,
 ) -> Stored<Vec<Listed>> {
-    if let Some(sent) = filter.sent {
-        let mut get = connection.prepare_cached(sql!("outbox_cause")).map_err(trouble)?;
-        let cause = get.query_row([sent], |r| uuid(r.get(0)?)).optional().map_err(trouble)?;
-        let Some(cause) = cause.filter(|cause| filter.id.is_none_or(|id| id == *cause)) else {
-            return Ok(Vec::new());
-        };
-        return list(connection, keyring, scope, &Filter { id: Some(cause), sent: None, ..filter.clone() });
+    if let Some(ids) = named(connection, keyring, filter)? {
+        let mut found = Vec::new();
+        for id in ids.into_iter().filter(|found| filter.id.is_none_or(|id| id == *found)) {
+            found.extend(list(connection, keyring, scope, &filter.of(id))?);
+        }
+        found.retain(|listed| filter.seek.fits(listed));
+        return Ok(found);
     }
     let (mandant, partner) = narrow(scope);
     let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
@@ -50,15 +53,34 @@ pub fn list(
     let transport = filter.transport_id.as_deref().map(|id| transport(keyring, id));
     let most = if filter.limit == 0 { 100 } else { filter.limit };
     let rows: Vec<Row> = {
-        let mut list = connection.prepare_cached(sql!("inbox_list")).map_err(trouble)?;
-        list.query_map(
-            params![mandant, partner, filter.id, transport, states, filter.before, limit(most)],
-            row_of,
-        )
-        .and_then(Iterator::collect)
-        .map_err(trouble)?
+        let by_id = filter.seek.narrows() && filter.id.is_none() && transport.is_none();
+        let sql = if by_id { sql!("inbox_sought") } else { sql!("inbox_list") };
+        let mut list = connection.prepare_cached(sql).map_err(trouble)?;
+        let found = if by_id {
+            let (from, to) = filter.seek.between.unwrap_or((Uuid::nil(), Uuid::max()));
+            let Seek { partner: wanted, route, message, code, .. } = &filter.seek;
+            let values = params![
+                mandant,
+                partner,
+                from,
+                to,
+                states,
+                filter.before,
+                limit(most),
+                wanted,
+                route,
+                message,
+                code
+            ];
+            list.query_map(values, row_of).and_then(Iterator::collect)
+        } else {
+            let values = params![mandant, partner, filter.id, transport, states, filter.before, limit(most)];
+            list.query_map(values, row_of).and_then(Iterator::collect)
+        };
+        found.map_err(trouble)?
     };
-    rows.into_iter()
+    let listed = rows
+        .into_iter()
         .map(|row| {
             let note: InboxNote = note(connection, keyring, row.sealed, Owner::new("inbox", row.id))?;
             let state = state(&row.state)?;
@@ -77,7 +99,37 @@ pub fn list(
                 ..row.listed
             })
         })
-        .collect()
+        .collect::<Stored<Vec<Listed>>>()?;
+    Ok(listed.into_iter().filter(|listed| filter.seek.fits(listed)).collect())
+}
+
+/// The messages that are looked for by what they sent, or by a key of theirs; `None` where they are not.
+fn named(connection: &Connection, keyring: &Keyring, filter: &Filter) -> Stored<Option<Vec<Uuid>>> {
+    let seek = &filter.seek;
+    if seek.is_open() {
+        return Ok(None);
+    }
+    let mut ids = Vec::new();
+    if let Some((from, to)) = seek.sent {
+        let mut get = connection.prepare_cached(sql!("outbox_sought")).map_err(trouble)?;
+        let found: rusqlite::Result<Vec<Uuid>> =
+            get.query_map([from, to], |r| uuid(r.get(0)?)).and_then(Iterator::collect);
+        ids = found.map_err(trouble)?;
+    }
+    let mut came = connection.prepare_cached(sql!("inbox_of_transport")).map_err(trouble)?;
+    for known in &seek.transports {
+        let found: rusqlite::Result<Vec<Uuid>> =
+            came.query_map([transport(keyring, known)], |r| uuid(r.get(0)?)).and_then(Iterator::collect);
+        ids.extend(found.map_err(trouble)?);
+    }
+    let mut get = connection.prepare_cached(sql!("idempotency_message")).map_err(trouble)?;
+    for key in &seek.keys {
+        let found = get.query_row([once(keyring, key)], |r| uuid(r.get(0)?)).optional().map_err(trouble)?;
+        ids.extend(found);
+    }
+    let mut seen = HashSet::new();
+    ids.retain(|id| seen.insert(*id));
+    Ok(Some(ids))
 }
 
 fn row_of(r: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
@@ -299,4 +351,43 @@ fn backlog(
         one.follow_cause = cause_of(sql!("figures_follow_cause"), one)?;
     }
     Ok(backlog)
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretBox;
+
+    use super::*;
+    use crate::envelope::Stage;
+    use crate::store::sqlite::open::{Settings, open};
+
+    #[test]
+    fn what_is_looked_for_is_reached_by_an_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            path: folder.path().to_owned(),
+            stage: Stage::Test,
+            master: SecretBox::new(Box::new([7; 32])),
+            read_only: false,
+        };
+        let house = open(&settings).unwrap().main;
+        for sql in [
+            sql!("inbox_sought"),
+            sql!("outbox_sought"),
+            sql!("inbox_of_transport"),
+            sql!("idempotency_message"),
+        ] {
+            let mut plan = house.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let nothing = vec![rusqlite::types::Null; plan.parameter_count()];
+            let steps =
+                plan.query_map(rusqlite::params_from_iter(nothing), |r| r.get::<_, String>(3)).unwrap();
+            let steps: Vec<String> = steps.collect::<Result<_, _>>().unwrap();
+            assert!(steps[0].starts_with("SEARCH"), "{steps:?}");
+            // The list of states is the one thing that is gone through.
+            let whole = |step: &&String| {
+                (step.starts_with("SCAN") && !step.contains("json_each")) || step.contains("TEMP B-TREE")
+            };
+            assert_eq!(steps.iter().find(whole), None, "{steps:?}");
+        }
+    }
 }

@@ -20,7 +20,7 @@ use crate::transport::http::body::{self, Bounds, Received, Shape};
 use crate::transport::http::problem::Problem;
 use crate::transport::http::room::Means;
 use crate::transport::http::uploads::Uploads;
-use crate::transport::ids::{fresh_id, sha256_hex};
+use crate::transport::ids::{by_message_id, fresh_id, sha256_hex};
 use crate::transport::permits::Permits;
 use crate::transport::port::{Credential, Stop, Surroundings};
 use crate::transport::turnstile::Turnstile;
@@ -179,8 +179,7 @@ impl Opener {
             // Its own: who is not known occupies no key.
             (None, _) => id.to_string(),
             (Some(partner), Some(message_id)) if self.queue.repeat_by == RepeatBy::MessageId => {
-                // As a hash: it is foreign text of any length and content.
-                format!("{}:id-{}", partner.id, sha256_hex(message_id.as_bytes()))
+                by_message_id(&partner.id, message_id)
             }
             (Some(partner), _) => format!("{}:{sha256}", partner.id),
         };

@@ -24,7 +24,7 @@ use super::stranger;
 use super::wishes::{idempotency_key, prefers_message, traceparent};
 use crate::envelope::{Envelope, Evidence, Head};
 use crate::telemetry::alarm::{Alarm, raise};
-use crate::transport::ids::fresh_id;
+use crate::transport::ids::{by_key, fresh_id};
 use crate::transport::port::HttpBinding;
 
 /// Where the description of all paths is.
@@ -147,7 +147,7 @@ impl Door {
             None => (received.sha256.clone(), None),
         };
         // Keys of one partner never meet those of another: the verdict, and so the reply, belongs to its partner.
-        let key = format!("{}:{key}", caller.partner.id);
+        let key = by_key(&caller.partner.id, &key);
         let wants = Wants {
             by_message: prefers_message(headers)
                 && own.iter().any(|binding| binding.by_message.contains(&caller.partner.id)),

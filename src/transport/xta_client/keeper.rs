@@ -576,7 +576,7 @@ async fn unless<T>(stop: &Stop, asked: impl Future<Output = T>) -> Result<T, Hal
 }
 
 /// Under which a delivery is known: by its sender and the id of its order, as a hash, because that is foreign text.
-fn transport_id(partner: &str, id: &str) -> String {
+pub fn transport_id(partner: &str, id: &str) -> String {
     format!("{partner}:xta-{}", sha256_hex(key(id).as_bytes()))
 }
 

@@ -20,6 +20,7 @@ pub mod register;
 pub mod rekey;
 pub mod retention;
 pub mod said;
+pub mod seek;
 pub mod time;
 pub mod waiting;
 pub mod ways;
@@ -89,6 +90,7 @@ macro_rules! store_contract {
             reading: what_is_kept_apart_and_was_answered_ends_by_a_persons_word
                 an_original_is_written_for_two_persons_and_nobody_else reads_are_scoped_by_mandant_and_partner figures_count_what_is_there
                 originals_are_shown_only_in_scope a_hash_only_message_keeps_no_content;
+            seek: messages_are_found_by_what_is_known_of_them;
             register: akten_are_kept_with_their_vorgang bestaende_are_kept_and_guarded
                 readers_of_a_bestand_do_not_hinder_each_other
                 records_are_counted_and_read_page_by_page whoever_is_sought_is_found_by_key_or_day_once

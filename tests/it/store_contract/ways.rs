@@ -10,6 +10,7 @@ use drehscheibe::store::duty::{Ask as AskDuty, Duty, Taken};
 use drehscheibe::store::follow::{Follow, Found, Looked, Which};
 use drehscheibe::store::lane::{Next, Onward, Outcome, Settle, Want, Why};
 use drehscheibe::store::mailbox::{Ask, Ended, Handed, Reader};
+use drehscheibe::store::seek::Seek;
 use uuid::Uuid;
 
 use super::common::{
@@ -438,7 +439,7 @@ pub async fn what_sent_a_row_is_found_by_its_id(house: &dyn House) {
     let cause = commit_sends(&*store, "1", vec![row]).await;
     commit_sends(&*store, "2", vec![send("c:x", None, "other")]).await;
     let found = async |scope: &Scope, sent: Uuid| {
-        let filter = Filter { sent: Some(sent), ..Filter::default() };
+        let filter = Filter { seek: Seek::sent(sent), ..Filter::default() };
         store.list(scope, filter).await.unwrap().into_iter().map(|one| one.id).collect::<Vec<_>>()
     };
     assert_eq!(found(&Scope::Operator, id).await, [cause]);

@@ -1,0 +1,175 @@
+//! `messages find`: what somebody asks for at night (a partner, a time, an id that the sender knows) becomes a question to the store. Shows
+//! what `messages list` shows, and never a content.
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::args::Global;
+use super::args_audit::local;
+use super::args_messages::FindArgs;
+use super::exit::{CliError, Exit};
+use super::messages::{ids_of, print_list, word_of};
+use super::output::Output;
+use super::stage;
+use super::window::{self, Window};
+use crate::app::fit::Fit;
+use crate::clock::Clock;
+use crate::store::contract::{Filter, Key, Listed, Scope, Store};
+use crate::store::seek::Seek;
+use crate::transport::ids::{by_key, by_message_id};
+use crate::transport::{xta_client, xta_server};
+
+/// Looked back so far where no time is named.
+const BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Opened one by one for a hash, so many at most.
+const OPENED: usize = 20_000;
+/// So many at once.
+const PAGE: usize = 1_000;
+
+/// Runs the command.
+pub async fn run(
+    global: &Global,
+    clock: &Clock,
+    args: &FindArgs,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
+    let fit = stage::compile(global, out)?;
+    let store = stage::opened(global, &fit, true)?;
+    let (store, now) = (&*store, clock.now());
+    let wanted = filter(args, now)?;
+    let found = match (&args.id, &args.own, &args.sha256) {
+        (Some(id), _, _) => by_id(store, id, &wanted).await?,
+        (_, Some(own), _) => by_own(store, &fit, own, args.partner.as_deref(), &wanted).await?,
+        (_, _, Some(hash)) => by_hash(store, hash, &wanted, args.limit()).await?,
+        _ => store.list(&Scope::Operator, wanted.clone()).await?,
+    };
+    if found.is_empty() {
+        out.say("nothing was found")?;
+        if let (Some(window), None, None) = (seen(args, now)?, &args.id, &args.own) {
+            out.say(&format!(
+                "looked at what was received from {} until {} (German time); `--when` names another time",
+                local(window.from),
+                local(window.until)
+            ))?;
+        }
+        out.value(&found)?;
+        return Ok(Exit::No);
+    }
+    print_list(&found, now, out)?;
+    Ok(Exit::Ok)
+}
+
+/// The window that is looked at, where one is.
+fn seen(args: &FindArgs, now: Timestamp) -> Result<Option<Window>, CliError> {
+    let Some(text) = &args.when else {
+        let named = args.id.is_some() || args.own.is_some();
+        let from = now.checked_sub(BACK).unwrap_or(Timestamp::MIN);
+        return Ok((!named).then_some(Window { from, until: now }));
+    };
+    let zone = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC);
+    let read = window::read(text, now, &zone);
+    read.map(Some).ok_or_else(|| CliError::Usage(format!("`{text}` is no time: {}", window::ALLOWED)))
+}
+
+fn filter(args: &FindArgs, now: Timestamp) -> Result<Filter, CliError> {
+    let window = seen(args, now)?;
+    Ok(Filter {
+        states: args.states.iter().copied().map(word_of).collect(),
+        limit: args.limit(),
+        seek: Seek {
+            between: window.map(|window| ids_within(window, args.when.is_some())),
+            partner: args.partner.clone(),
+            route: args.route.clone(),
+            message: args.message.clone(),
+            code: args.code.as_ref().map(|code| code.to_uppercase()),
+            ..Seek::default()
+        },
+        ..Filter::default()
+    })
+}
+
+fn seeking(wanted: &Filter, seek: Seek) -> Filter {
+    Filter { seek, ..wanted.clone() }
+}
+
+/// The ids of what was received in a window: they begin with their moment, in milliseconds.
+fn ids_within(window: Window, ended: bool) -> (Uuid, Uuid) {
+    let id = |at: i64, rest: u8| {
+        let mut octets = [rest; 16];
+        octets[..6].copy_from_slice(&u64::try_from(at).unwrap_or(0).to_be_bytes()[2..]);
+        Uuid::from_bytes(octets)
+    };
+    let until = window.until.as_millisecond();
+    // Without an end what comes this moment is looked at, too.
+    let last = if ended { id(until - 1, u8::MAX) } else { Uuid::max() };
+    (id(window.from.as_millisecond(), 0), last)
+}
+
+/// By an id of ours, whole or its beginning: of a message, or of what one sent.
+async fn by_id(store: &dyn Store, id: &str, wanted: &Filter) -> Result<Vec<Listed>, CliError> {
+    let between = ids_of(id)?;
+    let window = wanted.seek.between;
+    let within = |listed: &Listed| window.is_none_or(|(from, to)| (from..=to).contains(&listed.id));
+    let asked = seeking(wanted, Seek { between: Some(between), ..wanted.seek.clone() });
+    let mut found = store.list(&Scope::Operator, asked).await?;
+    if found.is_empty() {
+        let sent = Seek { sent: Some(between), between: None, ..wanted.seek.clone() };
+        let asked = seeking(wanted, sent);
+        found = store.list(&Scope::Operator, asked).await?;
+    }
+    found.retain(within);
+    Ok(found)
+}
+
+/// By an id that its sender gave it: the transport's, the message's, the Vorgang's.
+async fn by_own(
+    store: &dyn Store,
+    fit: &Fit,
+    own: &str,
+    partner: Option<&str>,
+    wanted: &Filter,
+) -> Result<Vec<Listed>, CliError> {
+    let known = fit.standards.known();
+    let mut standards: Vec<&str> = known.iter().map(|known| known.standard.as_str()).collect();
+    standards.sort_unstable();
+    standards.dedup();
+    let mut messages: Vec<&str> =
+        known.iter().filter(|known| known.reads).map(|known| known.message.as_str()).collect();
+    messages.sort_unstable();
+    messages.dedup();
+    let (mut transports, mut keys) = (vec![own.to_owned()], Vec::new());
+    let partners = fit.compiled.partners.keys().map(String::as_str);
+    for name in partners.filter(|name| partner.is_none_or(|wanted| wanted == *name)) {
+        transports.extend([
+            by_key(name, own),
+            by_message_id(name, own),
+            xta_client::keeper::transport_id(name, own),
+            xta_server::ids::of_delivery(name, own),
+        ]);
+        keys.extend(standards.iter().map(|standard| Key::business(name, standard, own)));
+        keys.extend(messages.iter().map(|message| Key::einmalig(name, message, own)));
+    }
+    let seek = Seek { transports, keys, ..wanted.seek.clone() };
+    Ok(store.list(&Scope::Operator, seeking(wanted, seek)).await?)
+}
+
+/// By the hash of its octets or the beginning of it: it stands sealed beside each message, so the window is opened one by one.
+async fn by_hash(
+    store: &dyn Store,
+    hash: &str,
+    wanted: &Filter,
+    most: usize,
+) -> Result<Vec<Listed>, CliError> {
+    let hash = hash.to_lowercase();
+    let (mut found, mut before, mut opened) = (Vec::new(), None, 0);
+    while opened < OPENED && found.len() < most {
+        let page = store.list(&Scope::Operator, Filter { before, limit: PAGE, ..wanted.clone() }).await?;
+        let Some(last) = page.last() else { break };
+        before = Some(last.id);
+        opened += page.len();
+        found.extend(page.into_iter().filter(|listed| listed.octets_sha256.starts_with(&hash)));
+    }
+    found.truncate(most);
+    Ok(found)
+}

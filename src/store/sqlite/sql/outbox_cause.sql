@@ -1,1 +1,0 @@
-SELECT cause FROM outbox WHERE id = ?1
