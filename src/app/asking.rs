@@ -1,14 +1,17 @@
 //! Asks the running process of a stage how it is, by the connection with `ops: true` on this machine. Never waits long, never
-//! sends anything of a message.
+//! sends anything of a message, and never takes another's word for that of its own house: an answer proves whose it is (`proof.rs`).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::app::proof::{self, Answer, Challenge, Proof, Proved};
 use crate::route::compiled::Compiled;
+use crate::store::contract::Store;
 use crate::transport;
 use crate::transport::tls::{ClientCertificates, TlsSettings, only_config};
 
@@ -16,9 +19,6 @@ use crate::transport::tls::{ClientCertificates, TlsSettings, only_config};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Most octets that are read.
 const MOST: usize = 4 << 20;
-/// What a process that runs answers at `/health/live`.
-pub const ALIVE: &str = "lebt";
-
 /// What was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answered {
@@ -73,8 +73,93 @@ fn tls(settings: &Value) -> Option<&Value> {
     settings.get("tls").filter(|tls| !tls.is_null())
 }
 
-/// Asks whoever listens at a door for a path; `None` where nobody answers, or somebody with another certificate.
-pub async fn ask(door: &Door, path: &str) -> Option<Answered> {
+/// What was heard at a door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Nobody answers, or somebody with another certificate.
+    Nobody,
+    /// The process of this stage and store.
+    Ours(Answered),
+    /// A process with the key of this stage; whether it is of this store only the store could tell, and one of the two cannot read it.
+    OfStage(Answered),
+    /// Somebody who proves nothing: a program of before, or of somebody else. What it says is nobody's.
+    Unproven,
+    /// A house of another stage, key or store.
+    Another,
+}
+
+/// What only this stage and its store know, to tell the answers of its process from those of others.
+pub struct House {
+    proof: Proof,
+    store: Option<Arc<dyn Store>>,
+}
+
+impl House {
+    /// The house of a compiled stage, with its store where that opens; `None` where the system cannot do it.
+    pub fn of(compiled: &Compiled, store: Option<Arc<dyn Store>>) -> Option<House> {
+        Some(House::new(Proof::of(compiled).ok()?, store))
+    }
+
+    /// The house that makes such proofs.
+    pub fn new(proof: Proof, store: Option<Arc<dyn Store>>) -> House {
+        House { proof, store }
+    }
+
+    /// Asks whoever listens at a door for a path.
+    pub async fn ask(&self, door: &Door, path: &str) -> Heard {
+        self.twice(door, path, None).await.0
+    }
+
+    /// Whether the process behind a door of its own listens at an address, too.
+    pub async fn listens(&self, door: &Door, address: SocketAddr) -> (Heard, bool) {
+        self.twice(door, "/health/live", Some(address)).await
+    }
+
+    async fn twice(&self, door: &Door, path: &str, listens: Option<SocketAddr>) -> (Heard, bool) {
+        match self.once(door, path, listens).await {
+            // It may have been started between the look into the store and its answer.
+            (Heard::Another, _) => self.once(door, path, listens).await,
+            heard => heard,
+        }
+    }
+
+    async fn once(&self, door: &Door, path: &str, listens: Option<SocketAddr>) -> (Heard, bool) {
+        let Ok(challenge) = proof::challenge() else { return (Heard::Nobody, false) };
+        let secret = match &self.store {
+            Some(store) => proof::secret(&**store).await.ok().flatten(),
+            None => None,
+        };
+        let Some(raw) = fetch(door, path, &challenge, listens).await else { return (Heard::Nobody, false) };
+        let Some(written) = &raw.proof else { return (Heard::Unproven, false) };
+        // Each of the two answers to the second question is a proof of its own.
+        let said: &[Option<bool>] = if listens.is_some() { &[Some(true), Some(false)] } else { &[None] };
+        for is in said {
+            let answer = Answer {
+                challenge: &challenge,
+                path,
+                status: raw.status,
+                body: raw.text.as_bytes(),
+                listens: listens.zip(*is),
+            };
+            let answered = Answered { good: (200..300).contains(&raw.status), text: raw.text.clone() };
+            match self.proof.read(secret.as_ref(), answer, written) {
+                Proved::Store => return (Heard::Ours(answered), is.unwrap_or(false)),
+                Proved::Stage => return (Heard::OfStage(answered), is.unwrap_or(false)),
+                Proved::Another => {}
+            }
+        }
+        (Heard::Another, false)
+    }
+}
+
+/// What came over the wire, believed by nobody yet.
+struct Raw {
+    status: u16,
+    text: String,
+    proof: Option<String>,
+}
+
+async fn fetch(door: &Door, path: &str, challenge: &Challenge, listens: Option<SocketAddr>) -> Option<Raw> {
     let address = reachable(door.listen.parse().ok()?);
     let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE);
     let (client, scheme) = match &door.certificate {
@@ -84,7 +169,14 @@ pub async fn ask(door: &Door, path: &str) -> Option<Answered> {
             (client.tls_backend_preconfigured(config), "https")
         }
     };
-    let mut answer = client.build().ok()?.get(format!("{scheme}://{address}{path}")).send().await.ok()?;
+    // Whoever sends us elsewhere is not the process that was asked.
+    let client = client.redirect(reqwest::redirect::Policy::none()).build().ok()?;
+    let asked = client.get(format!("{scheme}://{address}{path}"));
+    let mut asked = asked.header(proof::CHALLENGE, hex::encode(challenge));
+    if let Some(listens) = listens {
+        asked = asked.header(proof::LISTENS, listens.to_string());
+    }
+    let mut answer = asked.send().await.ok()?;
     let mut octets = Vec::new();
     while let Some(chunk) = answer.chunk().await.ok()? {
         octets.extend_from_slice(&chunk);
@@ -92,8 +184,8 @@ pub async fn ask(door: &Door, path: &str) -> Option<Answered> {
             return None;
         }
     }
-    let text = String::from_utf8(octets).ok()?;
-    Some(Answered { good: answer.status().is_success(), text })
+    let proof = answer.headers().get(proof::PROOF).map(|proof| proof.to_str().unwrap_or("").to_owned());
+    Some(Raw { status: answer.status().as_u16(), text: String::from_utf8(octets).ok()?, proof })
 }
 
 /// Who listens everywhere is asked at home.

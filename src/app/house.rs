@@ -33,6 +33,7 @@ use crate::xoev::contract::Standards;
 
 use super::fit::{self, Fit, Unfit};
 use super::place::Place;
+use super::proof::{self, Proof};
 use super::reload::Reload;
 use super::shared::Shared;
 use super::{applied, follow};
@@ -208,8 +209,13 @@ impl House {
             config: place.config.clone(),
             parts_lie: place.store_folder(&fit.compiled),
         };
-        let (sources, applied) = (Mutex::default(), Mutex::default());
-        let shared = Arc::new(Shared { place, around, core: engine.core.clone(), sources, applied });
+        // Best effort: where it is not made, the one of before counts, and commands may not know this process for certain.
+        if let Err(error) = proof::renew(&*engine.core.store).await {
+            tracing::warn!(cause = %error, "commands will not know for certain that this process is their house");
+        }
+        let proof = Proof::of(&fit.compiled).map_err(|error| std::io::Error::other(error.to_string()))?;
+        let (sources, applied, proof) = (Mutex::default(), Mutex::default(), Arc::new(proof));
+        let shared = Arc::new(Shared { place, around, core: engine.core.clone(), proof, sources, applied });
         *shared.applied.lock().await = applied::last(&*shared.core.store).await?;
         shared.install(fit).await?;
         engine.open_dispatch(Arc::new(Reload(shared.clone())));

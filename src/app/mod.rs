@@ -6,6 +6,7 @@ mod folders;
 mod rights;
 pub mod fit;
 pub mod sources;
+pub mod proof;
 pub mod ops;
 pub mod shared;
 pub mod applied;

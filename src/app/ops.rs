@@ -1,17 +1,20 @@
-//! What an operator's tools ask over HTTP: liveness, readiness, metrics. Never tells anything about a message.
+//! What an operator's tools ask over HTTP: liveness, readiness, metrics, each with a proof of whose answer it is for who asks for one.
+//! Never tells anything about a message.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
 use tokio::sync::{Mutex, Semaphore};
 
+use crate::app::proof::{self, Answer, CHALLENGE, Challenge, LISTENS, PROOF, Proof, Secret, read_challenge};
 use crate::clock::Tick;
 use crate::engine::core::Core;
 use crate::telemetry::alarm::Alarm;
@@ -21,9 +24,12 @@ use crate::transport::http::door::Door;
 use crate::transport::http::server::Peer;
 
 /// The paths `/health/live`, `/health/ready`, `/health/parts` and `/metrics`.
-pub fn router(core: Arc<Core>) -> Router {
+pub fn router(core: Arc<Core>, proof: Arc<Proof>) -> Router {
     let ops = Arc::new(Ops {
         core,
+        proof,
+        secret: Shared::default(),
+        last: std::sync::Mutex::default(),
         places: Semaphore::new(AT_ONCE),
         sound: Shared::default(),
         metrics: Shared::default(),
@@ -36,6 +42,7 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/health/ready", get(ready))
         .route_layer(from_fn_with_state(ops.clone(), in_turn))
         .route("/health/live", get(async || "lebt\n"))
+        .route_layer(from_fn_with_state(ops.clone(), proved))
         .with_state(ops)
 }
 
@@ -46,8 +53,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// For so long an answer stands that cost something: anybody may ask, as often as he likes.
 const FRESH: Duration = Duration::from_millis(100);
 
+/// No answer of these paths comes near so many octets; of a longer one nothing is proved.
+const PROVED: usize = 16 << 20;
+
 struct Ops {
     core: Arc<Core>,
+    proof: Arc<Proof>,
+    secret: Shared<Option<Secret>>,
+    /// The secret as it was when the store could be read last.
+    last: std::sync::Mutex<Option<Secret>>,
     places: Semaphore,
     sound: Shared<Option<Alarm>>,
     metrics: Shared<Bytes>,
@@ -88,6 +102,44 @@ async fn only_operators(
         true => next.run(request).await,
         false => (StatusCode::FORBIDDEN, "nur von dieser Maschine und aus den Netzen unter `ops-from`\n")
             .into_response(),
+    }
+}
+
+/// Proves to who asks for it whose answer it is. To everybody else a proof is a number like any other.
+async fn proved(State(ops): State<Arc<Ops>>, request: Request, next: Next) -> Response {
+    let (challenge, listens) = asked(request.headers());
+    let Some(challenge) = challenge else { return next.run(request).await };
+    let path = request.uri().path().to_owned();
+    let (mut head, body) = next.run(request).await.into_parts();
+    let Ok(body) = to_bytes(body, PROVED).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let listens = listens.map(|at| (at, ops.core.parts.listens_at(at)));
+    let (status, secret) = (head.status.as_u16(), ops.secret().await);
+    let answer = Answer { challenge: &challenge, path: &path, status, body: &body, listens };
+    if let Ok(value) = HeaderValue::try_from(ops.proof.make(secret.as_ref(), answer)) {
+        head.headers.insert(PROOF, value);
+    }
+    Response::from_parts(head, body.into())
+}
+
+fn asked(headers: &HeaderMap) -> (Option<Challenge>, Option<SocketAddr>) {
+    let head = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    (head(CHALLENGE).and_then(read_challenge), head(LISTENS).and_then(|at| at.parse().ok()))
+}
+
+impl Ops {
+    /// The secret of the store as it stands there; as it stood, where the store cannot be read.
+    async fn secret(&self) -> Option<Secret> {
+        let read = async {
+            let read = tokio::time::timeout(PATIENCE, proof::secret(&*self.core.store)).await;
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Ok(Ok(found)) = read {
+                *last = found;
+            }
+            last.clone()
+        };
+        self.secret.get(read).await
     }
 }
 

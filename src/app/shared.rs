@@ -19,6 +19,7 @@ use super::applied::Applied;
 use super::fit::Fit;
 use super::ops;
 use super::place::Place;
+use super::proof::Proof;
 use super::sources::{Sources, Wanted};
 
 /// What the running parts share, so that a reload can swap them.
@@ -29,6 +30,8 @@ pub struct Shared {
     pub around: Surroundings,
     /// The engine's shared part.
     pub core: Arc<Core>,
+    /// By what who asks knows that this process answers.
+    pub proof: Arc<Proof>,
     /// The sources.
     pub sources: Mutex<Sources>,
     /// What was applied last by any replica, as far as this one knows.
@@ -85,7 +88,8 @@ impl Shared {
     ) -> Result<Option<Arc<dyn Source>>, BuildError> {
         // The one source that carries paths which are not a transport's: health and metrics.
         if kind == transport::http::ENTRY.word {
-            let source = HttpSource::new(connection, settings, &self.around, ops::router(self.core.clone()))?;
+            let ops = ops::router(self.core.clone(), self.proof.clone());
+            let source = HttpSource::new(connection, settings, &self.around, ops)?;
             return Ok(Some(Arc::new(source)));
         }
         match transport::TRANSPORTS.iter().find(|entry| entry.word == kind) {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use crate::app::asking::{self, ALIVE, Door};
+use crate::app::asking::{self, Door, Heard, House};
 use crate::app::bundle::gather::Finding;
 use crate::app::fit::{self, Fit, Unfit};
 use crate::app::house;
@@ -61,9 +61,10 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
     findings.push(clock());
     if let Some(fit) = &fit {
         let real = fit.compiled.stage.stage.is_real();
+        let runs = Runs::of(place, fit);
         for wanted in &fit.compiled.sources {
             if let Some(listen) = wanted.settings.get("listen").and_then(|listen| listen.as_str()) {
-                findings.push(port(listen, Door::of(&wanted.settings, &place.config).ok()).await);
+                findings.push(port(listen, &runs).await);
             }
             if wanted.kind == xta_client::ENTRY.word {
                 let told = xta_client::doctor::accounts(&wanted.connection, &wanted.settings, &place.config);
@@ -195,20 +196,64 @@ fn clock() -> Finding {
     Finding { what: "clock", fine: plausible, text }
 }
 
-async fn port(listen: &str, door: Option<Door>) -> Finding {
+/// The process of this stage, as far as it can be asked which addresses are its own.
+struct Runs {
+    door: Result<Door, &'static str>,
+    house: Option<House>,
+}
+
+impl Runs {
+    fn of(place: &Place, fit: &Fit) -> Runs {
+        let there = place.store_folder(&fit.compiled).is_dir();
+        let store = there.then(|| house::open_store(place, &fit.compiled, true).ok()).flatten();
+        Runs { door: asking::door(&fit.compiled, &place.config), house: House::of(&fit.compiled, store) }
+    }
+
+    /// Whether it holds an address that is taken.
+    async fn holds(&self, listen: &str) -> (bool, String) {
+        let (door, house, at) = match (&self.door, &self.house, listen.parse()) {
+            (Ok(door), Some(house), Ok(at)) => (door, house, at),
+            (Err(cause), ..) => {
+                return (false, format!("taken; whether by a run of this stage cannot be asked: {cause}"));
+            }
+            _ => return (false, "taken; whether by a run of this stage cannot be asked".to_owned()),
+        };
+        match house.listens(door, at).await {
+            (Heard::Ours(_), true) => (true, "held by the drehscheibe of this stage that runs".to_owned()),
+            (Heard::OfStage(_), true) => (
+                true,
+                "held by a drehscheibe with the key of this stage; which store it has could not be found out".to_owned(),
+            ),
+            (Heard::Ours(_) | Heard::OfStage(_), false) => {
+                (false, "held by another program, while the drehscheibe of this stage runs without it; free it or choose another".to_owned())
+            }
+            (Heard::Unproven, _) => (
+                false,
+                format!(
+                    "taken; who answers at {} proves nothing, it may be an older program of this house or another one",
+                    door.listen
+                ),
+            ),
+            (Heard::Another, _) => (
+                false,
+                format!(
+                    "taken; who answers at {} is a house of another stage, key or store; give each addresses of its own",
+                    door.listen
+                ),
+            ),
+            (Heard::Nobody, _) => {
+                (false, "held by another program, or by a run that cannot be asked".to_owned())
+            }
+        }
+    }
+}
+
+async fn port(listen: &str, runs: &Runs) -> Finding {
     let (fine, text) = match TcpListener::bind(listen) {
         Ok(_) => (true, format!("{listen} is free")),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            let answer = match &door {
-                Some(door) => asking::ask(door, "/health/live").await,
-                None => None,
-            };
-            match answer.is_some_and(|answer| answer.good && answer.text.trim() == ALIVE) {
-                true => (true, format!("{listen} is held by a drehscheibe that runs")),
-                false => {
-                    (false, format!("{listen} is held by another program, or by a run that cannot be asked"))
-                }
-            }
+            let (fine, said) = runs.holds(listen).await;
+            (fine, format!("{listen} is {said}"))
         }
         Err(error) => (false, format!("{listen} cannot be taken: {}; choose another address", error.kind())),
     };

@@ -4,8 +4,6 @@
 mod offices;
 mod registers;
 
-use std::path::Path;
-
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -13,7 +11,7 @@ use super::args::Global;
 use super::exit::{CliError, Exit};
 use super::output::{Output, age, counted, moment, or_dash};
 use super::stage;
-use crate::app::asking::{self, Answered};
+use crate::app::asking::{self, Answered, Door, Heard, House};
 use crate::clock::Clock;
 use crate::effects::{Fact, Question};
 use crate::engine::commit::TO_MAINTAINERS;
@@ -110,10 +108,19 @@ pub struct Report {
 pub async fn run(global: &Global, clock: &Clock, out: &mut Output) -> Result<Exit, CliError> {
     let fit = stage::compile(global, out)?;
     let config = stage::place(global).config;
-    let house = house(&fit.compiled, &config).await;
-    // Said before the store is opened: where it does not open, this is half of the answer.
+    let store = stage::opened(global, &fit, true);
+    let asked = asking::door(&fit.compiled, &config).map(|door| {
+        let house = House::of(&fit.compiled, store.as_ref().ok().cloned());
+        (door, house)
+    });
+    let (house, parts) = match &asked {
+        Ok((door, Some(house))) => self::house(door, house).await,
+        Ok((_, None)) => ("not asked: the system gives no random octets".to_owned(), Vec::new()),
+        Err(cause) => (format!("not asked: {cause}"), Vec::new()),
+    };
+    // Also where the store does not open: this is half of the answer.
     out.say(&format!("house      {house}"))?;
-    let store = stage::opened(global, &fit, true)?;
+    let store = store?;
     let now = clock.now();
     let figures = store.figures(&Scope::Operator).await?;
     let pauses = store.pauses(now).await?;
@@ -122,7 +129,7 @@ pub async fn run(global: &Global, clock: &Clock, out: &mut Output) -> Result<Exi
     let kept = kept(&*store, &figures).await?;
     let mut report = report(figures, pauses, (&breakers, &mailboxes(&fit.compiled)), &kept, now);
     report.items.extend(not_taken_back(&*store, &report.figures).await?);
-    report.parts = parts(&fit.compiled, &config).await;
+    report.parts = parts;
     report.items.extend(store.recovery().await?.map(of_recovery));
     report.items.extend(report.parts.iter().filter_map(|said| of_part(said, now)));
     report.items.extend(of_offices(&*store, &fit.compiled, &report.pauses, now).await?);
@@ -184,33 +191,48 @@ async fn of_offices(
     Ok(items)
 }
 
-/// Whether a process of this stage takes deliveries, as it says itself.
-async fn house(compiled: &Compiled, config: &Path) -> String {
-    let door = match asking::door(compiled, config) {
-        Ok(door) => door,
-        Err(cause) => return format!("not asked: {cause}"),
-    };
+/// Whether the process of this stage and store takes deliveries, and how its parts are, as it says itself. What somebody else says who
+/// answers in its place is nobody's word.
+async fn house(door: &Door, house: &House) -> (String, Vec<Said>) {
     let listen = &door.listen;
-    match asking::ask(&door, "/health/ready").await {
-        Some(Answered { good: true, text }) if text.starts_with("bereit") => {
-            format!("runs and takes deliveries at {listen}")
+    let (Answered { good, text }, of) = match house.ask(door, "/health/ready").await {
+        Heard::Ours(answered) => (answered, ""),
+        Heard::OfStage(answered) => {
+            (answered, " (by the key of this stage; which store it has could not be found out)")
         }
-        Some(Answered { good: true, .. }) => {
-            format!("runs and takes deliveries at {listen}; a part of it does not run, see below")
+        Heard::Unproven => {
+            let said = format!(
+                "cannot be told: somebody answers at {listen} and proves nothing, an older program of this house or another one; start \
+                 this program's `drehscheibe run`, or find out who listens there"
+            );
+            return (said, Vec::new());
         }
-        Some(Answered { text, .. }) => {
+        Heard::Another => {
+            let said = format!(
+                "is not who answers at {listen}: that is another house, of another stage, key or store; give each an address of its own"
+            );
+            return (said, Vec::new());
+        }
+        Heard::Nobody => {
+            return (
+                format!("does not run: nobody answers at {listen}; start `drehscheibe run`"),
+                Vec::new(),
+            );
+        }
+    };
+    let said = match good {
+        true if text.starts_with("bereit") => format!("runs and takes deliveries at {listen}{of}"),
+        true => format!("runs and takes deliveries at {listen}{of}; a part of it does not run, see below"),
+        false => {
             let text: String = text.trim().chars().filter(|c| !c.is_control()).take(120).collect();
-            format!("runs at {listen} and takes nothing: {text}")
+            format!("runs at {listen}{of} and takes nothing: {text}")
         }
-        None => format!("does not run: nobody answers at {listen}; start `drehscheibe run`"),
-    }
-}
-
-/// How the parts of the running process are, as it says itself; none where it is not asked.
-async fn parts(compiled: &Compiled, config: &Path) -> Vec<Said> {
-    let Ok(door) = asking::door(compiled, config) else { return Vec::new() };
-    let answered = asking::ask(&door, "/health/parts").await.filter(|answered| answered.good);
-    answered.and_then(|answered| serde_json::from_str(&answered.text).ok()).unwrap_or_default()
+    };
+    let parts = match house.ask(door, "/health/parts").await {
+        Heard::Ours(answered) => serde_json::from_str(&answered.text).unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    (said, parts)
 }
 
 fn of_part(said: &Said, now: Timestamp) -> Option<Item> {

@@ -1,7 +1,9 @@
-//! What of a running house does not run although the house does: a queue, a connection, a tray, each with its cause and what to do.
+//! What of a running house does not run although the house does: a queue, a connection, a tray, each with its cause and what to do; and
+//! where it listens.
 //! Holds names from configuration and sentences of ours only; decides nothing and raises no alarm.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -56,13 +58,42 @@ struct Part {
     failing: Option<(Failing, Instant)>,
 }
 
+#[derive(Default)]
+struct Held {
+    parts: Mutex<BTreeMap<String, Part>>,
+    listens: Mutex<Vec<SocketAddr>>,
+}
+
 /// The parts of one house that have something to say; cheap to copy, all copies are one.
 #[derive(Clone, Default)]
-pub struct Parts(Arc<Mutex<BTreeMap<String, Part>>>);
+pub struct Parts(Arc<Held>);
+
+/// For as long as it is kept, the house listens at an address.
+pub struct Listening(Parts, SocketAddr);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let mut listens = self.0.0.listens.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = listens.iter().position(|at| *at == self.1) {
+            listens.swap_remove(at);
+        }
+    }
+}
 
 impl Parts {
     fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Part>) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.0.parts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A listener stands at an address.
+    pub fn listens(&self, at: SocketAddr) -> Listening {
+        self.0.listens.lock().unwrap_or_else(PoisonError::into_inner).push(at);
+        Listening(self.clone(), at)
+    }
+
+    /// Whether a listener of this house stands at an address.
+    pub fn listens_at(&self, at: SocketAddr) -> bool {
+        self.0.listens.lock().unwrap_or_else(PoisonError::into_inner).contains(&at)
     }
 
     /// A part does not run; since when is kept while only the cause changes.
@@ -146,5 +177,15 @@ mod tests {
         assert_eq!(parts.said()[1].failing, None);
         parts.gone("queue b");
         assert_eq!(parts.said().len(), 1);
+    }
+
+    #[test]
+    fn a_house_listens_where_it_does_for_as_long_as_it_does() {
+        let (parts, at) = (Parts::default(), "127.0.0.1:1".parse().unwrap());
+        let (one, two) = (parts.listens(at), parts.clone().listens(at));
+        drop(one);
+        assert!(parts.listens_at(at) && !parts.listens_at("127.0.0.1:2".parse().unwrap()));
+        drop(two);
+        assert!(!parts.listens_at(at));
     }
 }

@@ -273,6 +273,7 @@ impl Source for HttpSource {
                 error.kind()
             ))
         })?;
+        let listening = listener.local_addr().ok().map(|at| self.around.parts.listens(at));
         // Everything that lives as long as this run ends with it, also when the run itself is dropped.
         let ended = stop.child_token();
         let _end = ended.clone().drop_guard();
@@ -308,6 +309,7 @@ impl Source for HttpSource {
         };
         let left = server::serve(listener, tls, terms, served, clock, &stop).await;
         self.bound.send_replace(None);
+        drop(listening);
         // Deliveries whose client went away are finished too, in what is left of the same time.
         let begun = door.begun();
         begun.close();

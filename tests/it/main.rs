@@ -13,6 +13,7 @@ mod antwort;
 mod audit;
 mod bundle;
 mod bench_floor;
+mod believed;
 mod bestand_liste;
 mod calls;
 mod canary;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drehscheibe::app::asking::{Door, ask};
+use drehscheibe::app::asking::{Door, Heard, House as Asker};
+use drehscheibe::app::proof::Proof;
 use drehscheibe::clock::Clock;
 use drehscheibe::envelope::How;
 use drehscheibe::transport::callback::CallbackDestination;
@@ -123,15 +124,16 @@ async fn a_door_that_speaks_tls_is_asked_and_only_the_certificate_it_is_configur
     let asked = Door::of(&settings, files.dir.path()).unwrap();
     assert_eq!(asked.certificate, Some(files.path("server.pem")));
     // It is asked by its address, which stands in no certificate.
-    assert_eq!(ask(&asked, "/health/live").await.unwrap().text, "lebt");
+    let asker = Asker::new(Proof::with("test", &secrecy::SecretBox::new(Box::new([7; 32]))).unwrap(), None);
+    assert_eq!(asker.ask(&asked, "/health/live").await, Heard::Unproven, "it answers, and is no whole house");
     // Another certificate of the same authority is another door, and so is the authority's own.
     fs::write(files.path("other.pem"), leaf(&files.servers, true, 2100).certificate).unwrap();
     for other in ["other.pem", "servers.pem"] {
         let other = Door { certificate: Some(files.path(other)), ..asked.clone() };
-        assert_eq!(ask(&other, "/health/live").await, None);
+        assert_eq!(asker.ask(&other, "/health/live").await, Heard::Nobody);
     }
     let plain = Door { certificate: None, ..asked.clone() };
-    assert!(ask(&plain, "/health/live").await.is_none_or(|answered| !answered.good));
+    assert!(!matches!(asker.ask(&plain, "/health/live").await, Heard::Ours(_) | Heard::OfStage(_)));
     settings["tls"]["client-certificates"] = json!("required");
     assert!(Door::of(&settings, files.dir.path()).unwrap_err().contains("client certificate"));
     door.running.end().await.unwrap();

@@ -17,6 +17,7 @@ use super::search::{LOOKED_FOR, Search};
 use super::sentence::shorten;
 use super::words::{Vocabulary, Word};
 use crate::app::fit::{self, Fit, Unfit};
+use crate::app::house;
 use crate::app::place::Place;
 use crate::config;
 use crate::telemetry::alarm::Alarm;
@@ -106,7 +107,7 @@ fn key_files(settings: &Value) -> Vec<String> {
 /// Gathers the pieces; the first one says what the others are.
 pub async fn gather(place: &Place, fit: &Fit, search: &Search, asked: Asked) -> Vec<Piece> {
     let words = Vocabulary::of(&fit.compiled, &*fit.standards);
-    let (snapshot, metrics_said) = metrics(fit, &place.config, &asked, &words).await;
+    let (snapshot, metrics_said) = metrics(fit, place, &asked, &words).await;
     let (lines, log_said) = match &asked.log {
         None => (Lines::default(), "no log was given; --log FILE takes one".to_owned()),
         Some(path) => match log::read(path, asked.lines, &words) {
@@ -167,15 +168,21 @@ fn about(fit: &Fit, asked: &Asked, started: Option<f64>) -> About {
     }
 }
 
-async fn metrics(fit: &Fit, config: &Path, asked: &Asked, words: &Vocabulary) -> (Vec<Sample>, String) {
+async fn metrics(fit: &Fit, place: &Place, asked: &Asked, words: &Vocabulary) -> (Vec<Sample>, String) {
     let text = match &asked.metrics {
-        Some(path) => config::read_text(path).map_err(|_| "the file of --metrics cannot be read".to_owned()),
-        None => metrics::fetch(&fit.compiled, config).await,
+        Some(path) => config::read_text(path)
+            .map(|text| (text, ""))
+            .map_err(|_| "the file of --metrics cannot be read".to_owned()),
+        None => {
+            let there = place.store_folder(&fit.compiled).is_dir();
+            let store = there.then(|| house::open_store(place, &fit.compiled, true).ok()).flatten();
+            metrics::fetch(&fit.compiled, store, &place.config).await
+        }
     };
     match text {
-        Ok(text) => {
+        Ok((text, by)) => {
             let samples = metrics::allowed(&text, words);
-            let said = format!("{} values", samples.len());
+            let said = format!("{} values{by}", samples.len());
             (samples, said)
         }
         Err(cause) => (Vec::new(), cause),

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::words::{LEFT_OUT, Vocabulary, Word};
-use crate::app::asking;
+use crate::app::asking::{self, Answered, Heard, House};
 use crate::route::compiled::Compiled;
+use crate::store::contract::Store;
 use crate::telemetry::metric::{METRICS, Shape};
 
 /// One value of one metric.
@@ -31,13 +33,29 @@ impl std::fmt::Display for Sample {
     }
 }
 
-/// Asks the running process of a stage; a plain sentence where that cannot be.
-pub async fn fetch(compiled: &Compiled, config: &Path) -> Result<String, String> {
+/// Asks the running process of a stage, and says what is to be said of its word; a plain sentence where it cannot be asked.
+pub async fn fetch(
+    compiled: &Compiled,
+    store: Option<Arc<dyn Store>>,
+    config: &Path,
+) -> Result<(String, &'static str), String> {
     let door = asking::door(compiled, config)
         .map_err(|cause| format!("{cause}; save its /metrics and give it with --metrics"))?;
-    let answer = asking::ask(&door, "/metrics").await;
-    let answer = answer.filter(|answer| answer.good).map(|answer| answer.text);
-    answer.ok_or_else(|| "nobody answers on the connection with `ops: true`; is it running?".to_owned())
+    let house = House::of(compiled, store).ok_or("the answer could not be proved")?;
+    match house.ask(&door, "/metrics").await {
+        Heard::Ours(Answered { good: true, text }) => Ok((text, "")),
+        Heard::OfStage(Answered { good: true, text }) => {
+            Ok((text, "; by a process with the key of this stage, of which store it is was not told"))
+        }
+        Heard::Unproven | Heard::Another => Err(
+            "who answers on the connection with `ops: true` does not prove to be the process of this stage and store; save the right \
+             one's /metrics and give it with --metrics"
+                .to_owned(),
+        ),
+        Heard::Nobody | Heard::Ours(_) | Heard::OfStage(_) => {
+            Err("nobody answers on the connection with `ops: true`; is it running?".to_owned())
+        }
+    }
 }
 
 /// What the table of metrics knows of a text in the format of Prometheus.
