@@ -14,7 +14,7 @@ pub fn run(global: &Global, args: &CheckArgs, out: &mut Output) -> Result<Exit, 
     let fit = match fit::compile(&place, Some(Clock::real().now())) {
         Ok(fit) => fit,
         Err(fit::Unfit::Files(faults)) => {
-            out.say(&show::render(&faults.faults, &[], false))?;
+            out.lines(&show::render(&faults.faults, &[], false))?;
             out.say(&counted(faults.faults.len() as u64, "fault"))?;
             out.value(&faults.json())?;
             return Ok(Exit::No);
@@ -22,10 +22,10 @@ pub fn run(global: &Global, args: &CheckArgs, out: &mut Output) -> Result<Exit, 
         Err(other) => return Err(CliError::Usage(other.to_string())),
     };
     if !fit.compiled.warnings.is_empty() {
-        out.say(&show::render(&[], &fit.compiled.warnings, false))?;
+        out.lines(&show::render(&[], &fit.compiled.warnings, false))?;
     }
     if args.explain {
-        out.say(&explain::text(&fit.compiled.effective))?;
+        out.lines(&explain::text(&fit.compiled.effective))?;
     }
     out.say(&format!(
         "{}, {}, {}, {}, {}: no fault; version {}",

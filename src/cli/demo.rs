@@ -107,7 +107,7 @@ pub async fn run(global: &Global, once: bool, out: &mut Output) -> Result<Exit, 
     let wanted = Story { callback_attempts: story.callback_attempts, ..told() };
     let as_told = story == wanted && story.callback_attempts > story.callbacks_delivered;
     if !out.is_json() {
-        out.say(&summary(&story))?;
+        out.lines(&summary(&story))?;
     }
     if out.is_json() {
         out.value(&story)?;
@@ -117,7 +117,9 @@ pub async fn run(global: &Global, once: bool, out: &mut Output) -> Result<Exit, 
     }
     house.stop(Duration::from_secs(10)).await;
     if !as_told && !out.is_json() {
-        out.say(&format!("the story should have ended otherwise:\n   told  {wanted:?}\n   ended {story:?}"))?;
+        out.lines(&format!(
+            "the story should have ended otherwise:\n   told  {wanted:?}\n   ended {story:?}"
+        ))?;
     }
     Ok(if as_told { Exit::Ok } else { Exit::No })
 }
@@ -149,7 +151,7 @@ fn summary(story: &Story) -> String {
 
 async fn linger(stage: &DemoStage, out: &mut Output) -> Result<(), CliError> {
     if !out.is_json() {
-        out.say(&format!(
+        out.lines(&format!(
             "\nThe house goes on until Ctrl-C. Look around:\n  \
              drehscheibe status --config {stage} --data {data}\n  \
              drehscheibe messages list --config {stage} --data {data}\n  \

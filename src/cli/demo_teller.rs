@@ -78,7 +78,7 @@ impl<'a> Teller<'a> {
     /// Says what the next lines are about.
     pub fn chapter(&mut self, text: &str) -> Result<(), CliError> {
         if !self.out.is_json() {
-            self.out.say(&format!("\n   {text}"))?;
+            self.out.lines(&format!("\n   {text}"))?;
         }
         Ok(())
     }

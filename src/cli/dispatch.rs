@@ -9,7 +9,7 @@ use crate::cli::args::{Cli, Command, PartnersCommand};
 use crate::cli::args_messages::MessagesCommand;
 use crate::cli::args_vorgang::VorgangCommand;
 use crate::cli::exit::{CliError, Exit};
-use crate::cli::output::Output;
+use crate::cli::output::{Output, visible_lines};
 use crate::cli::{
     audit, backup, bench, bench_floor, bestaetigen, bestand, check, completions, demo, doctor, dry_run,
     explain, find, inspect, letter, lieferung, messages, migrate, original, parked, pause, person, recover,
@@ -49,7 +49,7 @@ pub fn start(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "the one place where a command that cannot run says why")]
 fn complain(error: &CliError) {
-    eprintln!("drehscheibe: {error}");
+    eprintln!("drehscheibe: {}", visible_lines(&error.to_string()));
 }
 
 async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {

@@ -1,6 +1,8 @@
-//! What commands print: tables and plain sentences for people, JSON for programs, never both at once.
+//! What commands print: tables and plain sentences for people, JSON for programs, never both at once. What people read passes here, and
+//! only signs that show themselves leave: names of files, queues, parts and partners are written by others. JSON is exact.
 //! Never prints a payload; who calls it has asked the store for what may be seen.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use jiff::Timestamp;
@@ -28,9 +30,15 @@ impl Output {
         self.json
     }
 
-    /// A sentence for people; nothing in JSON.
+    /// A sentence for people, in one line; nothing in JSON.
     pub fn say(&mut self, text: &str) -> io::Result<()> {
-        if self.json { Ok(()) } else { writeln!(self.to, "{text}") }
+        if self.json { Ok(()) } else { writeln!(self.to, "{}", visible(text)) }
+    }
+
+    /// Several lines of ours for people; nothing in JSON. A name that somebody else wrote could begin a line of its own here, so it stands in
+    /// a sentence or in a table.
+    pub fn lines(&mut self, text: &str) -> io::Result<()> {
+        if self.json { Ok(()) } else { writeln!(self.to, "{}", visible_lines(text)) }
     }
 
     /// A table for people; nothing in JSON. Columns are as wide as their widest cell, the last one is not filled up.
@@ -38,6 +46,8 @@ impl Output {
         if self.json {
             return Ok(());
         }
+        let shown = |row: &Vec<String>| row.iter().map(|cell| visible(cell).into_owned()).collect();
+        let rows: Vec<Vec<String>> = rows.iter().map(shown).collect();
         let widths: Vec<usize> = (0..head.len())
             .map(|column| {
                 let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
@@ -45,7 +55,7 @@ impl Output {
             })
             .collect();
         self.row(head.iter().copied(), &widths)?;
-        for row in rows {
+        for row in &rows {
             self.row(row.iter().map(String::as_str), &widths)?;
         }
         Ok(())
@@ -54,8 +64,6 @@ impl Output {
     fn row<'a>(&mut self, cells: impl Iterator<Item = &'a str>, widths: &[usize]) -> io::Result<()> {
         let mut line = String::new();
         for (cell, width) in cells.zip(widths) {
-            // Control characters of a stranger's name must not reach the terminal.
-            let cell: String = cell.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect();
             line.push_str(&format!("{cell:width$}  "));
         }
         writeln!(self.to, "{}", line.trim_end())
@@ -74,6 +82,36 @@ impl Output {
     pub fn raw(&mut self, text: &[u8]) -> io::Result<()> {
         self.to.write_all(text)
     }
+}
+
+/// A text with what does not show itself written out, such as `\u{1b}`: signs that steer a terminal, begin a line, turn the direction of
+/// reading or cannot be seen at all. Letters with signs of their own keep them.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if text.chars().all(shows_itself) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for sign in text.chars() {
+        match shows_itself(sign) {
+            true => shown.push(sign),
+            false => shown.extend(sign.escape_default()),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// The same line by line.
+pub fn visible_lines(text: &str) -> String {
+    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
+}
+
+fn shows_itself(sign: char) -> bool {
+    if sign.is_ascii() {
+        return !sign.is_ascii_control();
+    }
+    // Behind another sign one that is put upon it stays; alone it would be written out.
+    let two: String = ['x', sign].into_iter().collect();
+    !two.escape_debug().skip(1).eq(sign.escape_unicode()) || sign == '\u{a0}'
 }
 
 /// An age in plain words, in its largest unit: `3 minutes`; a moment that is still to come has no age yet.
@@ -145,7 +183,38 @@ pub mod tests {
         let printed = Printed::default();
         let rows = [vec!["ä".to_owned(), "x".to_owned()], vec!["long\u{1b}[31m".to_owned(), "y".to_owned()]];
         printed.output(false).table(&["A", "B"], &rows).unwrap();
-        assert_eq!(printed.text(), "A          B\nä          x\nlong\u{FFFD}[31m  y\n");
+        assert_eq!(printed.text(), "A               B\nä               x\nlong\\u{1b}[31m  y\n");
+    }
+
+    #[test]
+    fn what_does_not_show_itself_is_written_out_wherever_people_read() {
+        for (hidden, shown) in [
+            ("\u{1b}[2J", "\\u{1b}[2J"),
+            ("a\nb\rc\td\0", "a\\nb\\rc\\td\\u{0}"),
+            ("\u{9b}x\u{7f}", "\\u{9b}x\\u{7f}"),
+            ("a\u{202e}lmx.b", "a\\u{202e}lmx.b"),
+            ("\u{200b}\u{200c}\u{2066}\u{feff}\u{ad}", "\\u{200b}\\u{200c}\\u{2066}\\u{feff}\\u{ad}"),
+            ("\u{2028}\u{e0041}\u{61c}", "\\u{2028}\\u{e0041}\\u{61c}"),
+        ] {
+            assert_eq!(visible(hidden), shown);
+            let printed = Printed::default();
+            let mut out = printed.output(false);
+            out.say(hidden).unwrap();
+            out.table(&["A"], &[vec![hidden.to_owned()]]).unwrap();
+            assert_eq!(printed.text(), format!("{shown}\nA\n{shown}\n"));
+            let printed = Printed::default();
+            printed.output(true).value(&hidden).unwrap();
+            assert_eq!(serde_json::from_str::<String>(&printed.text()).unwrap(), hidden, "exact");
+        }
+        // Names as they are written in Europe, with signs upon letters, and what our own sentences are written with.
+        for plain in
+            ["Müller-Łęcka", "M\u{304}ǚ", "Jo\u{30c}n O'Ne\"ill \\", "§\u{a0}58 – „…“ → ≥ ✓ ──", "Ελένη Иван"]
+        {
+            assert_eq!(visible(plain), plain);
+        }
+        let printed = Printed::default();
+        printed.output(false).lines("a\u{1b}\nb\n").unwrap();
+        assert_eq!(printed.text(), "a\\u{1b}\nb\n\n");
     }
 
     #[test]

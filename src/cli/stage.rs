@@ -33,7 +33,7 @@ pub fn shown(unfit: Unfit, out: &mut Output) -> CliError {
     let cause = unfit.to_string();
     if let Unfit::Files(faults) = unfit {
         // An output that is gone leaves the exit code, which says the same.
-        let _ = out.say(&show::render(&faults.faults, &[], false));
+        let _ = out.lines(&show::render(&faults.faults, &[], false));
         let _ = out.value(&faults.json());
     }
     CliError::Usage(cause)

@@ -108,10 +108,7 @@ fn refuse(found: &[Found], out: &mut Output) -> io::Result<()> {
 fn show(pieces: &[Piece], out: &mut Output) -> io::Result<()> {
     for piece in pieces {
         out.say(&format!("── {} ({})", piece.name, counted(piece.text.len() as u64, "octet")))?;
-        // Whatever it holds, it does not steer the terminal.
-        let text: String =
-            piece.text.chars().map(|c| if c.is_control() && c != '\n' { '\u{FFFD}' } else { c }).collect();
-        out.say(&text)?;
+        out.lines(&piece.text)?;
     }
     Ok(())
 }
