@@ -84,19 +84,14 @@ fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     for word in lower.split_whitespace() {
         let mut rest = word;
-        if let Some((date, behind)) = rest.split_at_checked("2026-12-01".len())
-            && date.parse::<Date>().is_ok()
-        {
-            words.push(date.to_owned());
+        while !rest.is_empty() {
+            let (said, behind) = match (rest.split_at_checked("2026-12-01".len()), rest.strip_prefix('-')) {
+                (Some((date, behind)), _) if date.parse::<Date>().is_ok() => (date, behind),
+                (_, Some(behind)) => ("-", behind),
+                (_, None) => rest.split_at(rest.find('-').unwrap_or(rest.len())),
+            };
+            words.push(said.to_owned());
             rest = behind;
-        }
-        for (nth, part) in rest.split('-').enumerate() {
-            if nth > 0 {
-                words.push("-".to_owned());
-            }
-            if !part.is_empty() {
-                words.push(part.to_owned());
-            }
         }
     }
     // Said and without meaning.
