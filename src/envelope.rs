@@ -113,6 +113,31 @@ pub struct Label {
 }
 
 impl Head {
+    /// The head of a delivery that came by a connection and is known there under a transport's id. What nobody says is left out, and its answer
+    /// goes by message.
+    pub fn came(
+        (id, received): (Uuid, Timestamp),
+        connection: &str,
+        binding: String,
+        transport_id: String,
+    ) -> Head {
+        Head {
+            id,
+            connection: connection.to_owned(),
+            binding,
+            transport_id,
+            correlation: None,
+            content_type: None,
+            partner: None,
+            received,
+            return_address: None,
+            traceparent: None,
+            acting_person: None,
+            label: None,
+            in_band: false,
+        }
+    }
+
     /// An id of something that this delivery causes: the same in every run of it, made of its id and a purpose.
     ///
     /// It begins with the time of the delivery's own id (UUID version 8 in the shape of version 7), so that rows written

@@ -197,20 +197,16 @@ impl Opener {
         };
         Envelope {
             head: Head {
-                id,
-                connection: self.connection.clone(),
-                binding: format!("amqp {}", self.queue.binding),
-                transport_id,
                 correlation: way::pack(&self.connection, reply_to, correlation.or(message_id)),
-                content_type: None,
                 partner: partner.cloned(),
-                received: now,
-                // The partner's `answers-by` says where answers go; what the sender names is only looked at there.
-                return_address: None,
                 traceparent: traceparent(properties),
-                acting_person: None,
-                label: None,
-                in_band: false,
+                // The partner's `answers-by` says where answers go; what the sender names is only looked at there.
+                ..Head::came(
+                    (id, now),
+                    &self.connection,
+                    format!("amqp {}", self.queue.binding),
+                    transport_id,
+                )
             },
             body: Bytes::new(),
             parts: Vec::new(),

@@ -411,19 +411,15 @@ impl Keeper {
         let partner = &self.settings.partner;
         Envelope {
             head: Head {
-                id: fresh_id(now),
-                connection: self.connection.clone(),
-                binding: format!("folder {}", self.connection),
-                transport_id: format!("{partner}:{}-{sha256}", item.name_hash()),
-                correlation: None,
                 content_type,
                 partner: Some(PartnerRef { id: partner.clone(), how: How::Tray }),
-                received: now,
                 return_address: Some(format!("{}:{partner}", self.connection)),
-                traceparent: None,
-                acting_person: None,
-                label: None,
-                in_band: false,
+                ..Head::came(
+                    (fresh_id(now), now),
+                    &self.connection,
+                    format!("folder {}", self.connection),
+                    format!("{partner}:{}-{sha256}", item.name_hash()),
+                )
             },
             evidence: Evidence {
                 octets_sha256: sha256,

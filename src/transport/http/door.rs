@@ -142,20 +142,10 @@ impl Door {
     ) {
         let envelope = Envelope {
             head: Head {
-                id,
-                connection: self.connection.clone(),
-                binding,
-                // Its own: a stranger occupies no key.
-                transport_id: id.to_string(),
-                correlation: None,
-                content_type: None,
                 partner,
-                received: self.around.clock.now(),
-                return_address: None,
                 traceparent,
-                acting_person: None,
-                label: None,
-                in_band: false,
+                // Under an id of its own: a stranger occupies no key.
+                ..Head::came((id, self.around.clock.now()), &self.connection, binding, id.to_string())
             },
             body: Bytes::new(),
             parts: Vec::new(),

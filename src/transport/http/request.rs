@@ -220,19 +220,16 @@ impl Door {
         let peer = self.peer(peer, headers);
         let envelope = Envelope {
             head: Head {
-                id,
-                connection: self.connection.clone(),
-                binding: format!("http {path}"),
-                transport_id: wants.key,
-                correlation: None,
                 content_type: received.content_type,
                 partner: Some(caller.partner),
-                received: self.around.clock.now(),
-                return_address: None,
                 traceparent: traceparent(headers),
-                acting_person: None,
-                label: None,
                 in_band: !wants.by_message,
+                ..Head::came(
+                    (id, self.around.clock.now()),
+                    &self.connection,
+                    format!("http {path}"),
+                    wants.key,
+                )
             },
             body: received.document,
             parts: received.parts,

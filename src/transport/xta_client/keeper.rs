@@ -444,19 +444,15 @@ impl Keeper {
         ];
         Envelope {
             head: Head {
-                id: fresh_id(now),
-                connection: self.connection.clone(),
-                binding: self.binding.clone(),
-                transport_id: transport_id(&partner.id, &id),
-                correlation: Some(id),
+                correlation: Some(id.clone()),
                 content_type: content_type.map(|claimed| handed_on(&claimed).to_owned()),
                 partner: Some(partner.clone()),
-                received: now,
-                return_address: None,
-                traceparent: None,
-                acting_person: None,
-                label: None,
-                in_band: false,
+                ..Head::came(
+                    (fresh_id(now), now),
+                    &self.connection,
+                    self.binding.clone(),
+                    transport_id(&partner.id, &id),
+                )
             },
             body: document,
             parts,

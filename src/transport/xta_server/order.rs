@@ -112,19 +112,16 @@ impl Server {
         let known = ids::of_delivery(&account.partner.id, &message_id);
         let envelope = Envelope {
             head: Head {
-                id: came.id,
-                connection: self.door.connection.clone(),
-                binding: self.binding.clone(),
-                transport_id: known.clone(),
                 correlation: Some(message_id),
                 content_type: content_type.map(|claimed| handed_on(&claimed).to_owned()),
                 partner: Some(account.partner.clone()),
-                received: self.door.around.clock.now(),
-                return_address: None,
                 traceparent: traceparent(came.headers),
-                acting_person: None,
-                label: None,
-                in_band: false,
+                ..Head::came(
+                    (came.id, self.door.around.clock.now()),
+                    &self.door.connection,
+                    self.binding.clone(),
+                    known.clone(),
+                )
             },
             body: document,
             parts,
