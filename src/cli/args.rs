@@ -20,6 +20,7 @@ use super::args_retention::RetentionCommand;
 use super::args_support::SupportCommand;
 use super::args_validate::ValidateArgs;
 use super::args_vorgang::VorgangCommand;
+use super::args_xta::XtaCommand;
 
 /// Integration adapter of the Sorgeregister-Plattform.
 #[derive(Debug, Parser)]
@@ -122,6 +123,16 @@ pub enum Command {
         Exit code 1 when there is no such code; the nearest ones are named."
     )]
     Explain(ExplainArgs),
+    /// By hand at an XTA server, of the stage or any other: list a mailbox, fetch, send, ask for a report.
+    ///
+    /// Closes nothing unless --close is given, and sends nothing twice.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  drehscheibe xta ls --connection broker\n  \
+        drehscheibe xta get ID --to post --url https://xta.example/services/XTAService --cert haus.pem --key haus.key --ca ca.pem --as srp:plattform\n\n\
+        Exit code 1 when the server refuses, 2 when it is not reached."
+    )]
+    Xta(XtaCommand),
     /// Print the JSON Schema of a kind of file, for your editor.
     #[command(after_help = "Example:\n  drehscheibe schema route > route.schema.json")]
     Schema(SchemaArgs),

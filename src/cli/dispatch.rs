@@ -13,7 +13,7 @@ use crate::cli::output::{Output, visible_lines};
 use crate::cli::{
     audit, backup, bench, bench_floor, bestaetigen, bestand, check, completions, demo, doctor, dry_run,
     explain, find, inspect, letter, lieferung, messages, migrate, original, parked, pause, person, recover,
-    retention, routes, run, schema, stage, standards, status, support, tables, test, validate, vorgang,
+    retention, routes, run, schema, stage, standards, status, support, tables, test, validate, vorgang, xta,
     zuweisen,
 };
 use crate::clock::Clock;
@@ -65,6 +65,7 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Validate(args) => validate::run(args, out),
         Command::Standards(command) => standards::run(global, command, out),
         Command::Explain(args) => explain::run(global, args, out),
+        Command::Xta(command) => xta::run(global, &clock, command, out).await,
         Command::Schema(args) => schema::run(*args, out),
         Command::Status => status::run(global, &clock, out).await,
         Command::Messages(MessagesCommand::Original(args)) => {

@@ -593,13 +593,9 @@ pub fn print(report: &Report, out: &mut Output) -> std::io::Result<()> {
         out.say(&format!("rejected   {}", codes.join(", ")))?;
     }
     for said in report.parts.iter().filter(|said| said.waits.is_some_and(|waits| waits > 0)) {
-        let oldest =
-            said.oldest.map_or_else(String::new, |since| format!(" (for {})", age(report.at, since)));
-        out.say(&format!(
-            "waits      {} at {}{oldest}",
-            counted(said.waits.unwrap_or(0), "message"),
-            said.part
-        ))?;
+        let oldest = said.oldest.map(|since| format!(" (for {})", age(report.at, since))).unwrap_or_default();
+        let waits = counted(said.waits.unwrap_or(0), "message");
+        out.say(&format!("waits      {waits} at {}{oldest}", said.part))?;
     }
     out.say("")?;
     if report.items.is_empty() {

@@ -3,6 +3,7 @@
 //! which it does not know what became of it.
 
 pub mod ask;
+pub mod by_hand;
 pub mod content;
 pub mod doctor;
 pub mod fetch;
@@ -11,6 +12,7 @@ pub mod link;
 pub mod list;
 pub mod order;
 pub mod out;
+pub mod post;
 pub mod settings;
 pub mod source;
 pub mod trouble;

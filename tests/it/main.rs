@@ -101,6 +101,7 @@ mod xoev_xjustiz;
 mod xoev_xmeld;
 mod xta_captures;
 mod xta_client;
+mod xta_client_mailbox;
 mod xta_client_support;
 mod xta_negatives;
 mod xta_oracle;

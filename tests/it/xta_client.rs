@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::until;
 use crate::transport_support::{House, envelope};
-use crate::xta_client_support::{BREMEN, Broker, FREMD, Foreign, HOUSE, MIXED, USUAL, edit};
+use crate::xta_client_support::{BREMEN, Broker, FREMD, Foreign, HOUSE, MIXED, USUAL};
 use crate::xta_server_support::{code, delivery, zeep};
 use crate::xta_support::refused_by_schema;
 
@@ -170,25 +170,6 @@ async fn a_kill_between_fetch_and_close_has_one_effect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_whose_mailbox_answers_is_not_waited_for_as_long_as_its_breaker_says() {
-    let broker = Broker::new(USUAL, "", json!({}));
-    edit(
-        &broker.stage,
-        "connections.yaml",
-        "retry: { first: 50ms, longest: 400ms, breaker-after: 50, breaker-open: 150ms }",
-        "retry: { first: 1s, longest: 1h, breaker-after: 1, breaker-open: 1h }",
-    );
-    // Of five orders at once the first ones fail; the mailbox is looked at all the time.
-    broker.foreign.order("SendMessage", json!({ "do": "fault", "code": 9030, "times": 2 })).await;
-    for n in 1..=5 {
-        broker.foreign.put(&delivery(n), json!({})).await;
-    }
-    let mut running = broker.up().await;
-    broker.until("five answers, hours before a probe", 120, |state| state.sent() == 5).await;
-    assert!(running.terminate());
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_had_is_said_and_stops_nobody() {
     let broker = Broker::new(USUAL, "", json!({ "next-pages": false }));
     // Left where they lie, and in the way of whoever looks at the first page only.
@@ -231,62 +212,6 @@ async fn what_cannot_be_had_is_said_and_stops_nobody() {
     assert!(listed.contains("quarantined"), "{listed}");
     assert!(running.terminate());
     assert!(!broker.stage.log().contains("panicked"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_fetched_stands_in_status_and_is_told_once() {
-    let broker = Broker::new(USUAL, "", json!({}));
-    broker.foreign.order("MsgBoxFetchRequest", json!({ "do": "truncate", "times": 1_000_000 })).await;
-    let stranger = broker.foreign.put("<fremd/>", json!({ "author": FREMD })).await;
-    let id = broker.foreign.put(&delivery(1), json!({})).await;
-    let mut running = broker.up().await;
-    broker.until("four attempts", 60, |state| state.one(&id)["fetched"].as_u64() >= Some(4)).await;
-    let part = async |name: &str| {
-        let (good, said) = broker.cli(&["status", "--json"]);
-        assert!(good, "{said}");
-        let report: Value = serde_json::from_str(&said).unwrap();
-        report["parts"].as_array().unwrap().iter().find(|part| part["part"] == name).cloned()
-    };
-    let name = format!("not fetched of mailbox {HOUSE} of broker");
-    let failing = part(&name).await.unwrap();
-    assert_eq!((&failing["waits"], &failing["failing"]["turn"]), (&json!(1), &json!("far-end")), "{failing}");
-    assert!(failing["oldest"].is_string(), "{failing}");
-    let left = part(&format!("mailbox {HOUSE} of broker")).await.unwrap();
-    assert!(left["waits"] == json!(1) && left["oldest"].is_string(), "{left}");
-    let metrics = reqwest::get(format!("http://{}/metrics", broker.stage.http)).await.unwrap();
-    let metrics = metrics.text().await.unwrap();
-    assert!(metrics.contains("drehscheibe_alarms_total{code=\"message-not-fetched\"} 1\n"), "{metrics}");
-    broker.foreign.hand("forget", json!({})).await;
-    broker.until("it is taken", 90, |state| state.closed(std::slice::from_ref(&id))).await;
-    let mut last = Some(failing);
-    for _ in 0..120 {
-        last = part(&name).await;
-        if last.is_none() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-    assert_eq!(last, None);
-    assert_eq!(broker.foreign.state().await.one(&stranger)["fetched"], json!(0));
-    assert!(running.terminate());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_addressed_to_another_reader_stays_where_it_lies() {
-    let broker = Broker::new(USUAL, "", json!({}));
-    // In the mailbox of the house by an error of its server: closing it would be a receipt for somebody else.
-    let other = broker.foreign.put(&delivery(1), json!({ "reader": FREMD, "box": HOUSE })).await;
-    let copy =
-        broker.foreign.put(&delivery(2), json!({ "reader": FREMD, "box": HOUSE, "others": [HOUSE] })).await;
-    let own = broker.foreign.put(&delivery(3), json!({})).await;
-    let mut running = broker.up().await;
-    let state = broker.until("what is ours", 60, |state| state.closed(&[own.clone(), copy.clone()])).await;
-    let looks = state.calls("MsgBoxStatusListRequest");
-    let state =
-        broker.until("further looks", 60, |state| state.calls("MsgBoxStatusListRequest") > looks + 3).await;
-    assert_eq!((&state.one(&other)["fetched"], &state.one(&other)["closed"]), (&json!(0), &json!(false)));
-    assert!(broker.stage.log().contains("addressed to another reader"));
-    assert!(running.terminate());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ask;
-use super::content::{self, Going};
-use super::link::{Asked, Link};
+use super::content::Going;
+use super::link::Link;
 use super::order;
+use super::post;
 use super::settings::{ChannelSettings, Settings};
 use super::trouble::{Trouble, Verdict, judged};
 use crate::clock::Tick;
@@ -25,11 +26,7 @@ use crate::transport::port::{
 };
 use crate::transport::settings as written_settings;
 use crate::transport::xta::fault::Exception;
-use crate::transport::xta::model::{Availability, Identity, Party, Report, Request, Response, Severity};
-use crate::transport::xta::names::{Module, Operation};
-use crate::transport::xta::out::Carriage;
-use crate::transport::xta::write;
-use crate::transport::xta_words::wire_id;
+use crate::transport::xta::model::{Availability, Identity, Party, Report, Response, Severity};
 
 /// The first look at a report; sooner where there is less time.
 const FIRST_LOOK: Duration = Duration::from_secs(60);
@@ -177,20 +174,9 @@ impl ClientDestination {
     /// Sends the order under its id.
     async fn send_as(&self, envelope: &Envelope, id: &str, progress: &Progress) -> Result<(), Sent> {
         let (order, contents) = order::order(envelope, id, (&self.author, &self.reader), &self.channel);
-        let request = Request::SendMessage(order);
-        let to = self.link.address(Operation::SendMessage)?;
-        let written = write::request(Module::Xta211, &request, None, &to, &wire_id(), Carriage::Parts)
-            .map_err(|fault| Trouble::Unwritable(fault.to_string()))?;
         let going = Going::default();
         let of = (self.spool.clone(), self.partner.as_str());
-        let (content_type, length, body) = content::body(&written, contents, of, &going)?;
-        let action = written.action.unwrap_or_default();
-        let asked = Asked { operation: Operation::SendMessage, content_type, action };
-        let exchange = async {
-            let (mut reply, after) = self.link.post(&asked, body, length).await?;
-            let root = self.link.held(&mut reply).await?;
-            self.link.read(root, Operation::SendMessage, after)
-        };
+        let exchange = post::order(&self.link, (order, contents), of, &going);
         tokio::pin!(exchange);
         let mut seen = 0;
         let answered = loop {
