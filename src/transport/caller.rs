@@ -131,7 +131,11 @@ impl Caller {
                 "a far end is not reached"
             );
         }
-        self.around.parts.fails(&self.part(), why.failing());
+        // What is the far end's to mend is no part of the house that does not run: it stands with what waits for it.
+        match why.turn() {
+            Turn::FarEnd => self.around.parts.gone(&self.part()),
+            _ => self.around.parts.fails(&self.part(), why.failing()),
+        }
     }
 
     /// It was reached; `well`: and is not in trouble itself.
