@@ -12,6 +12,7 @@ use crate::cli::person;
 use crate::clock::Clock;
 use crate::route::show;
 use crate::store::contract::Store;
+use crate::store::migrated::begun_by;
 
 /// The folders that the global arguments name.
 pub fn place(global: &Global) -> Place {
@@ -60,8 +61,9 @@ pub fn opened(global: &Global, fit: &Fit, read_only: bool) -> Result<Arc<dyn Sto
     let folder = place.store_folder(&fit.compiled);
     if !folder.is_dir() {
         return Err(CliError::Usage(format!(
-            "there is no store at {} yet; start `drehscheibe run` once, or name another folder with --data",
-            folder.display()
+            "there is no store at {} yet; name another folder with --data, or {}",
+            folder.display(),
+            begun_by(fit.compiled.stage.stage)
         )));
     }
     if let Some(told) = person::not_owner(&folder) {

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::envelope::Stage;
+
 /// What was done with one set of tables.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Migrated {
@@ -21,6 +23,14 @@ impl Migrated {
     }
 }
 
+/// What makes the tables of a store of a stage where there are none: where data are real no run begins one.
+pub fn begun_by(stage: Stage) -> &'static str {
+    match stage.is_real() {
+        true => "run `drehscheibe migrate`, once",
+        false => "start `drehscheibe run` or `drehscheibe migrate` once",
+    }
+}
+
 /// Of which version one set of tables is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Version {
@@ -30,4 +40,17 @@ pub struct Version {
     pub found: Option<i64>,
     /// The newest version that this program knows.
     pub program: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_run_is_named_where_none_begins_a_store() {
+        for stage in [Stage::Produktion, Stage::Abnahme] {
+            assert!(begun_by(stage).contains("migrate") && !begun_by(stage).contains("drehscheibe run"));
+        }
+        assert!(begun_by(Stage::Test).contains("`drehscheibe run`"));
+    }
 }

@@ -50,8 +50,10 @@ pub(crate) async fn connect(config: &Config, tls: MakeRustlsConnect) -> Stored<C
 pub async fn migrate(settings: &Settings) -> Result<Vec<Migrated>, StoreError> {
     let main = connect(&settings.owner(HOUSE)?, settings.tls()?).await?;
     let keys = connect(&settings.owner_of_keys(KEYS)?, settings.tls()?).await?;
-    let house = one_schema(main, HOUSE, house::migrations::runner(), &settings.login()?).await?;
-    let keys = one_schema(keys, KEYS, keys::migrations::runner(), &settings.login_of_keys()?).await?;
+    let may_not = |of_keys| denied(settings.owner.is_some(), of_keys && settings.keys.is_some());
+    let (main_login, keys_login) = (settings.login()?, settings.login_of_keys()?);
+    let house = one_schema(main, HOUSE, house::migrations::runner(), (&main_login, may_not(false))).await?;
+    let keys = one_schema(keys, KEYS, keys::migrations::runner(), (&keys_login, may_not(true))).await?;
     Ok(vec![house, keys])
 }
 
@@ -98,20 +100,33 @@ async fn version(client: &Client, schema: &str, newest: i64) -> Stored<bool> {
     Ok(found == newest)
 }
 
+/// What to do where the login that makes tables may not: `owner`, whether one is named; `keys`, whether it is that of a key store in a
+/// database of its own, which makes its tables itself, whoever the owner of the other one is.
+fn denied(owner: bool, keys: bool) -> &'static str {
+    match (keys, owner) {
+        (true, _) => {
+            "the login of `keys` makes the tables of the key store itself and may not make tables or roles in its database; let an \
+             administrator give it CREATE there (and CREATEROLE, once, where the role `drehscheibe_lauf` is missing)"
+        }
+        (false, true) => {
+            "the login `owner` of the store may not make tables or roles in its database; let it own the database, or an administrator give \
+             it CREATE there and CREATEROLE once"
+        }
+        (false, false) => {
+            "the login of the running program may not make tables or roles; name the owner's login as `owner` of the store for `migrate`"
+        }
+    }
+}
+
 async fn one_schema(
     mut client: Client,
     schema: &str,
     runner: refinery::Runner,
-    login: &str,
+    (login, may_not): (&str, &'static str),
 ) -> Stored<Migrated> {
-    let denied = |error: tokio_postgres::Error| {
-        match error.code() {
-        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => StoreError::Refused(
-            "this database login may not make tables; run `migrate` with the owner's login (`owner` of the store)"
-                .into(),
-        ),
+    let denied = |error: tokio_postgres::Error| match error.code() {
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => StoreError::Refused(may_not.into()),
         _ => trouble(error),
-    }
     };
     client
         .batch_execute(&format!("SET statement_timeout = 0; SET lock_timeout = '{}s'", TURN.as_secs()))
@@ -125,10 +140,7 @@ async fn one_schema(
         let source =
             std::error::Error::source(&error).and_then(|s| s.downcast_ref::<tokio_postgres::Error>());
         match source.and_then(tokio_postgres::Error::code) {
-            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => StoreError::Refused(
-                "this database login may not make tables or roles; run `migrate` with the owner's login"
-                    .into(),
-            ),
+            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => StoreError::Refused(may_not.into()),
             Some(code) => StoreError::Later(
                 format!("the tables cannot be made: PostgreSQL answers {}", code.code()).into(),
             ),
@@ -169,4 +181,18 @@ async fn member(client: &Client, schema: &str, login: &str) -> Stored<()> {
         })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_to_make_tables_and_may_not_is_named() {
+        // `owner` never makes those of a key store in a database of its own.
+        assert!(denied(true, true).contains("login of `keys`") && !denied(true, true).contains("`owner`"));
+        assert_eq!(denied(true, true), denied(false, true));
+        assert!(denied(true, false).contains("login `owner` of the store may not"));
+        assert!(denied(false, false).contains("name the owner's login as `owner`"));
+    }
 }

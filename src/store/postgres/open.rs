@@ -19,7 +19,7 @@ use crate::envelope::Stage;
 use crate::seal::key::{KEY_LEN, Master};
 use crate::store::contract::StoreError;
 use crate::store::lies::Lies;
-use crate::store::migrated::Migrated;
+use crate::store::migrated::{Migrated, begun_by};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::keyring::Keyring;
 use crate::store::postgres::listen::Watch;
@@ -268,16 +268,16 @@ pub(crate) async fn open(settings: &Settings) -> Stored<(Arc<Base>, Option<Watch
     if !migrate::is_current(&main, &keys).await? {
         same_store(&main, settings.stage, &master).await?;
         if settings.read_only {
-            return refused(
-                "the store is empty or older than this program; run the program or `migrate` once",
-            );
+            let made = begun_by(settings.stage);
+            return refused(&format!("the store is empty or older than this program; {made}"));
         }
         migrate::migrate(settings).await?;
     }
     same_store(&main, settings.stage, &master).await?;
     if meta(&main, "store").await?.is_none() {
         if settings.read_only {
-            return refused("this database holds no complete store; run the program once");
+            let made = begun_by(settings.stage);
+            return refused(&format!("this database holds no complete store; {made}"));
         }
         complete(&main, &keys, settings.stage, &master).await?;
         same_store(&main, settings.stage, &master).await?;

@@ -12,7 +12,7 @@ use crate::envelope::Stage;
 use crate::seal::key::{KEY_LEN, Master};
 use crate::store::backup::CLAIMS;
 use crate::store::contract::StoreError;
-use crate::store::migrated::{Migrated, Version};
+use crate::store::migrated::{Migrated, Version, begun_by};
 use crate::store::private;
 use crate::store::sealing::keys::check_value;
 use crate::store::sealing::values::{Stored, disk, sealing};
@@ -116,7 +116,8 @@ pub(crate) fn open(settings: &Settings) -> Stored<Files> {
     let (main, keys) = (file(folder), folder.join(KEYS));
     plain(&main).and_then(|()| plain(&keys)).and_then(|()| claims_folder(folder))?;
     if settings.read_only && !main.exists() {
-        return refused("this folder holds no store; run the program once, or name the right folder");
+        let made = begun_by(settings.stage);
+        return refused(&format!("this folder holds no store; name the right folder, or {made}"));
     }
     if !settings.read_only {
         make_folder(folder)?;
@@ -143,7 +144,8 @@ pub(crate) fn open(settings: &Settings) -> Stored<Files> {
     let mut made = Vec::new();
     if settings.read_only {
         if meta(&main, "store")?.is_none() {
-            return refused("this folder holds no complete store; run the program once");
+            let made = begun_by(settings.stage);
+            return refused(&format!("this folder holds no complete store; {made}"));
         }
     } else {
         let fresh = meta(&main, "store")?.is_none();
