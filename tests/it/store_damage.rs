@@ -337,6 +337,32 @@ async fn the_log_of_the_keys_holds_one_act_at_most() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn keys_that_a_kill_has_damaged_are_told_at_the_start_and_a_mark_in_them_is_no_more_than_a_second_witness()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let store = with_many_keys(folder.path()).await;
+    let keys = |copy: &Path| rusqlite::Connection::open(copy.join("keys.db")).unwrap();
+    let page: u32 = keys(folder.path())
+        .query_row("SELECT rootpage FROM sqlite_master WHERE name = 'subject_key'", [], |r| r.get(0))
+        .unwrap();
+    let damaged = killed(folder.path());
+    let size: u32 = keys(damaged.path()).query_row("PRAGMA page_size", [], |r| r.get(0)).unwrap();
+    flip(&damaged.path().join("keys.db"), u64::from((page - 1) * size));
+    let Start::Refused(text) = started(damaged.path()).await else { panic!("nobody says so") };
+    assert!(text.contains("keys.db is damaged"), "{text}");
+    // What the key store says of the mark counts only where it is whole; the file beside it says it all the same.
+    for said in ["", "00", &"ab".repeat(88)] {
+        let copy = killed(folder.path());
+        let noted =
+            keys(copy.path()).execute("UPDATE meta SET value = ?1 WHERE name = 'mark'", [said]).unwrap();
+        assert_eq!(noted, 1);
+        let Start::Open(found) = started(copy.path()).await else { panic!("{said} closes the house") };
+        assert_eq!(found.len(), 600);
+    }
+    drop(store);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_log_of_the_keys_loses_nothing_or_is_refused_with_the_moment() {
     let folder = tempfile::tempdir().unwrap();
     open(folder.path()).unwrap();

@@ -14,6 +14,7 @@ use crate::store::recovery::ask_from;
 use crate::store::sealing::mark::{Chain, Mark, Shown, WRITTEN};
 use crate::store::sealing::values::{Stored, disk, time};
 use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::recovery::KEYS;
 use crate::store::sqlite::values::{sql, trouble};
 use crate::store::sqlite::{keys_end, lock, open};
 use crate::store::trouble::{Cause, Trouble};
@@ -315,11 +316,27 @@ pub fn after_a_kill(connection: &Connection, folder: &Path, left: u64) -> Stored
     sound(connection, chain(connection)?.at)
 }
 
+/// The same of the key store: a key that cannot be read is else missed only when what it sealed is needed.
+pub fn keys_after_a_kill(keys: &Connection, folder: &Path, left: u64) -> Stored<()> {
+    if lock::runs(folder) || left == 0 || size(&folder.join(KEYS)) > LOOKED_THROUGH {
+        return Ok(());
+    }
+    whole(keys, || StoreError::Refused(KEYS_DAMAGED.into()))
+}
+
+/// What a person is told whose key store is damaged.
+const KEYS_DAMAGED: &str = "the key store keys.db is damaged, and what it cannot give back any more does not open: put its newest copy in its \
+     place (`backup keys` makes one); where that is older than the database the start says what else to do";
+
 fn sound(connection: &Connection, from: i64) -> Stored<()> {
+    whole(connection, || damaged(from))
+}
+
+fn whole(connection: &Connection, damaged: impl Fn() -> StoreError) -> Stored<()> {
     let said: rusqlite::Result<String> = connection.query_row("PRAGMA integrity_check(1)", [], |r| r.get(0));
     match said {
         Ok(said) if said == "ok" => Ok(()),
-        Ok(_) | Err(rusqlite::Error::SqliteFailure(..)) => Err(damaged(from)),
+        Ok(_) | Err(rusqlite::Error::SqliteFailure(..)) => Err(damaged()),
         Err(error) => Err(trouble(error)),
     }
 }

@@ -110,6 +110,7 @@ impl SqliteStore {
         } else {
             // Before anything but the tables is written: what is missing is seen as it was left.
             mark::after_a_kill(&files.main, &settings.path, left)?;
+            keyring.beside(|keys| mark::keys_after_a_kill(keys, &settings.path, left))?;
             // Of a database that is not this one's nothing else would be true.
             mark::same_history(&files.main, &keyring, &settings.path)?;
             keys_end::examine(&files.main, &keyring)?;
