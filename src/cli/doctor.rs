@@ -16,7 +16,7 @@ use crate::app::place::Place;
 use crate::cli::args::Global;
 use crate::cli::backup::LAST;
 use crate::cli::exit::{CliError, Exit};
-use crate::cli::output::Output;
+use crate::cli::output::{Output, counted, saetze};
 use crate::cli::stage;
 use crate::clock::Clock;
 use crate::config;
@@ -309,9 +309,9 @@ async fn store(place: &Place, fit: &Fit) -> Finding {
             what: "store",
             fine: true,
             text: format!(
-                "opens; {} Registersätze, {} destinations with rows",
-                figures.mirror,
-                figures.backlog.len()
+                "opens; {}, {} with rows",
+                saetze(figures.mirror),
+                counted(figures.backlog.len() as u64, "destination")
             ),
         },
         Err(error) => Finding { what: "store", fine: false, text: error.to_string() },

@@ -10,7 +10,7 @@ use crate::app::player::{self, Event, Given, Played, Script, Troubles};
 use crate::cli::args::{DryRunArgs, Global};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::messages::beside;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, saetze};
 use crate::cli::{person, stage};
 use crate::clock::Clock;
 use crate::envelope::{Part, Stage};
@@ -72,7 +72,7 @@ pub async fn run(global: &Global, args: &DryRunArgs, out: &mut Output) -> Result
     for send in &shown.sends {
         out.say(&format!("sends  {send}"))?;
     }
-    out.say(&format!("mirror {} Registersätze in an empty mirror", shown.mirror))?;
+    out.say(&format!("mirror {} in an empty mirror", saetze(shown.mirror)))?;
     for line in &shown.differs {
         out.say(&format!("differs from then: {line}"))?;
     }

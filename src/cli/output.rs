@@ -146,6 +146,14 @@ pub fn counted(count: u64, noun: &str) -> String {
     }
 }
 
+/// A count of Registersätze.
+pub fn saetze(count: u64) -> String {
+    match count {
+        1 => "1 Registersatz".to_owned(),
+        _ => format!("{count} Registersätze"),
+    }
+}
+
 #[cfg(test)]
 pub mod tests {
     //! Shows what a command prints.
@@ -228,6 +236,11 @@ pub mod tests {
         let printed = Printed::default();
         printed.output(false).value(&1).unwrap();
         assert_eq!(printed.text(), "");
+    }
+
+    #[test]
+    fn counts_agree_with_their_nouns() {
+        assert_eq!((saetze(1), saetze(0)), ("1 Registersatz".to_owned(), "0 Registersätze".to_owned()));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::args::Global;
 use super::args_retention::RetentionCommand;
 use super::command::{self, Asked};
 use super::exit::{CliError, Exit};
-use super::output::{Output, moment, or_dash};
+use super::output::{Output, moment, or_dash, saetze};
 use super::stage;
 use crate::clock::{Clock, in_berlin};
 use crate::register::fristen::Klasse;
@@ -86,8 +86,8 @@ fn print(all: &[Shown], stichtag: &Stichtag, out: &mut Output) -> std::io::Resul
         }
         if one.faellig.klasse == Klasse::Registersaetze && one.faellig.ohne_datum > 0 {
             out.say(&format!(
-                "{} Registersätze have no birth date and never go by themselves; their Jugendamt has to correct them",
-                one.faellig.ohne_datum
+                "{} without birth date: nothing lets them go by itself, their Jugendamt has to correct them",
+                saetze(one.faellig.ohne_datum)
             ))?;
         }
     }
@@ -113,13 +113,9 @@ mod tests {
         let printed = Printed::default();
         print(&all, &stichtag, &mut printed.output(false)).unwrap();
         let text = printed.text();
-        for wanted in [
-            "zurueckgestellt",
-            "90 days",
-            "2 more wait",
-            "1 Registersätze have no birth date",
-            "at 2 o'clock",
-        ] {
+        for wanted in
+            ["zurueckgestellt", "90 days", "2 more wait", "1 Registersatz without birth date", "at 2 o'clock"]
+        {
             assert!(text.contains(wanted), "{wanted}: {text}");
         }
         let json = serde_json::to_value(&all[1]).unwrap();

@@ -1,6 +1,7 @@
 //! Whether the house runs, what waits, how old it is, whose fault it is, and what to do next: one look for the operator.
 //! Never shows content and never decides: it asks the running process, and reads figures, pauses and breakers.
 
+mod destinations;
 mod offices;
 mod registers;
 
@@ -9,7 +10,7 @@ use serde::Serialize;
 
 use super::args::Global;
 use super::exit::{CliError, Exit};
-use super::output::{Output, age, counted, moment, or_dash};
+use super::output::{Output, age, counted, moment, or_dash, saetze};
 use super::stage;
 use crate::app::asking::{self, Answered, Door, Heard, House};
 use crate::clock::Clock;
@@ -17,27 +18,21 @@ use crate::effects::{Fact, Question};
 use crate::engine::commit::TO_MAINTAINERS;
 use crate::engine::objecting;
 use crate::envelope::Inbound;
-use crate::pipeline::jugendamt::{NOBODYS, OFFICE};
+use crate::pipeline::jugendamt::OFFICE;
 use crate::register::aemter::tag;
 use crate::register::bestand::Bestand;
 use crate::register::objection::{Objection, Sought, Why};
 use crate::route::compiled::{Compiled, WantedDestination};
-use crate::store::contract::{Backlog, Breaker, Figures, Filter, Listed, ListedSend, Pause, Scope, Store};
+use crate::store::contract::{Breaker, Figures, Filter, Listed, ListedSend, Pause, Scope, Store};
 use crate::store::decide::NOT_BACK;
 use crate::store::duty::Holding;
-use crate::store::lane::Behind;
 use crate::store::recovery::Recovering;
 use crate::telemetry::parts::{Said, Turn};
 use crate::transport::TRANSPORTS;
 
+use destinations::of_destination;
 use offices::{of_office, of_unowned};
 use registers::{Register, of_register, of_undeclared};
-
-/// Younger than this (seconds) a waiting row is simply under way.
-const UNDER_WAY: i64 = 60;
-
-/// Younger than this (seconds) what lies in a mailbox simply waits for its receiver.
-const COLLECTED: i64 = 4 * 3600;
 
 /// Whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -47,6 +42,8 @@ pub enum Whose {
     FarEnd,
     /// The sender's side.
     Sender,
+    /// The Jugendamt's that got it.
+    Office,
     /// Ours: configuration or program.
     Ours,
     /// A person held it or has to decide.
@@ -60,6 +57,7 @@ impl Whose {
         match self {
             Whose::FarEnd => "far end",
             Whose::Sender => "sender",
+            Whose::Office => "office",
             Whose::Ours => "ours",
             Whose::Person => "a person",
             Whose::Nobody => "nobody",
@@ -235,13 +233,17 @@ async fn house(door: &Door, house: &House) -> (String, Vec<Said>) {
     (said, parts)
 }
 
-fn of_part(said: &Said, now: Timestamp) -> Option<Item> {
-    let failing = said.failing.as_ref()?;
-    let whose = match failing.turn {
+fn of_turn(turn: Turn) -> Whose {
+    match turn {
         Turn::Ours => Whose::Ours,
         Turn::FarEnd => Whose::FarEnd,
         Turn::Person => Whose::Person,
-    };
+    }
+}
+
+fn of_part(said: &Said, now: Timestamp) -> Option<Item> {
+    let failing = said.failing.as_ref()?;
+    let whose = of_turn(failing.turn);
     Some(Item {
         what: said.part.clone(),
         count: said.waits.unwrap_or(0),
@@ -349,145 +351,9 @@ fn urgency(item: &Item) -> u8 {
     match item.whose {
         Whose::Person => 0,
         Whose::Ours => 1,
-        Whose::Sender => 2,
+        Whose::Sender | Whose::Office => 2,
         Whose::FarEnd => 3,
         Whose::Nobody => 4,
-    }
-}
-
-fn of_destination(
-    backlog: &Backlog,
-    pauses: &[Pause],
-    known: (&[Breaker], &[String]),
-    now: Timestamp,
-) -> Vec<Item> {
-    let name = &backlog.destination;
-    const CALL: &str = "read the cause with `drehscheibe parked list`, call the receiver: where it arrived `parked arrived`, else `parked not-arrived`";
-    const ASK: &str = "ask the receiver (`drehscheibe parked list`): where it arrived `parked arrived`, else `parked replay`";
-    const UNCONFIRMED: &str = "noch nicht bestätigt";
-    const NOBODY_KNOWN: &str = "no office is known: find it (`drehscheibe parked list`); then two persons `vorgang zuweisen`, a notice by hand (`parked arrived`)";
-    let (looks, after) = match backlog.follow_cause {
-        None => (Whose::FarEnd, "sent, and looked after by itself until the receiver confirms it"),
-        Some(_) => (
-            Whose::Person,
-            "mend the cause; until then nobody knows whether the receiver has it, and no other way is taken",
-        ),
-    };
-    let counted = [
-        ("Zustellung ungeklärt", backlog.unclear, Whose::Person, ASK),
-        (
-            "unzustellbar",
-            backlog.parked,
-            Whose::Person,
-            if *name == NOBODYS {
-                NOBODY_KNOWN
-            } else {
-                "read the cause with `drehscheibe parked list`, mend it, replay"
-            },
-        ),
-        ("nicht bestätigt", backlog.failed, Whose::Person, CALL),
-        (UNCONFIRMED, backlog.followed, looks, after),
-    ];
-    let item = |(what, count, whose, next): (&str, u64, Whose, &str)| Item {
-        what: format!("{name}, {what}"),
-        count,
-        since: None,
-        whose,
-        cause: backlog.follow_cause.clone().filter(|_| what == UNCONFIRMED),
-        next: next.to_owned(),
-    };
-    let mut items: Vec<Item> = counted.into_iter().filter(|(_, count, ..)| *count > 0).map(item).collect();
-    // What waits there waits for its first row.
-    if backlog.waiting > 0 && *name == NOBODYS {
-        items.push(item(("wartet dahinter", backlog.waiting, Whose::Person, NOBODY_KNOWN)));
-    } else if backlog.waiting > 0 {
-        let held = pauses.iter().any(|pause| pause.holds(name));
-        // What is held is held whatever it comes after.
-        let behind: &[Behind] = if held { &[] } else { &backlog.behind };
-        items.extend(behind.iter().map(|behind| of_behind(name, behind, known.1)));
-        let count = backlog.waiting.saturating_sub(behind.iter().map(|behind| behind.waiting).sum());
-        if count == 0 {
-            return items;
-        }
-        let since = if held { backlog.oldest } else { backlog.free_since.or(backlog.oldest) };
-        let (whose, cause, next) = why_it_waits((backlog, since), pauses, known, now);
-        items.push(Item { what: name.clone(), count, since, whose, cause, next });
-    }
-    items
-}
-
-/// What comes after something else at a destination: whose turn it is, that is whose turn what is before it is.
-fn of_behind(name: &str, behind: &Behind, mailboxes: &[String]) -> Item {
-    let to = &behind.destination;
-    let (whose, cause, next) = match behind.held {
-        true => (
-            Whose::Person,
-            format!("comes after what waits for a person ({to})"),
-            "nothing of its own: it leaves when what is before it has (`drehscheibe parked list`)".to_owned(),
-        ),
-        false if mailboxes.contains(to) => (
-            Whose::FarEnd,
-            format!("comes after what lies in a mailbox and is not closed ({to})"),
-            "nothing of its own: ask the receiver whether it looks into that mailbox".to_owned(),
-        ),
-        false => (
-            Whose::Nobody,
-            format!("comes after what has not left yet ({to})"),
-            format!("nothing of its own: it leaves when what is before it has; see {to}"),
-        ),
-    };
-    Item {
-        what: format!("{name}, wartet dahinter"),
-        count: behind.waiting,
-        since: Some(behind.oldest),
-        whose,
-        cause: Some(cause),
-        next,
-    }
-}
-
-/// Of what could leave, `since` when.
-fn why_it_waits(
-    (backlog, since): (&Backlog, Option<Timestamp>),
-    pauses: &[Pause],
-    (breakers, mailboxes): (&[Breaker], &[String]),
-    now: Timestamp,
-) -> (Whose, Option<String>, String) {
-    if let Some(pause) = pauses.iter().find(|pause| pause.holds(&backlog.destination)) {
-        let next =
-            format!("`drehscheibe resume {} {} --reason …` when the reason is gone", pause.kind, pause.name);
-        return (Whose::Person, Some(format!("held: {}", pause.reason)), next);
-    }
-    let older = |than: i64| since.is_some_and(|since| now.duration_since(since).as_secs() >= than);
-    if let Some(from) = since.filter(|since| *since > now) {
-        let next = format!("nothing; a rule lets it leave from {} on", moment(from));
-        return (Whose::Nobody, None, next);
-    }
-    if mailboxes.contains(&backlog.destination) {
-        let cause = Some("not collected yet".to_owned());
-        return match older(COLLECTED) {
-            true => (Whose::FarEnd, cause, "ask the receiver whether it looks into its mailbox".to_owned()),
-            false => (Whose::Nobody, cause, "nothing; the receiver comes for it".to_owned()),
-        };
-    }
-    let open_until = breakers
-        .iter()
-        .find(|breaker| breaker.destination == backlog.destination)
-        .and_then(|breaker| breaker.open_until)
-        .filter(|until| *until > now);
-    if let Some(until) = open_until {
-        let next = format!("tried again by itself at {}; call the receiver if it lasts", moment(until));
-        return (Whose::FarEnd, backlog.last_cause.clone(), next);
-    }
-    if let Some(cause) = &backlog.last_cause {
-        let next = "tried again by itself; call the receiver if it lasts".to_owned();
-        return (Whose::FarEnd, Some(cause.clone()), next);
-    }
-    if older(UNDER_WAY) {
-        let next = "look whether `drehscheibe run` is running and not overloaded".to_owned();
-        (Whose::Ours, Some("no attempt has failed, yet it was not sent".to_owned()), next)
-    } else {
-        (Whose::Nobody, None, "nothing; it is under way".to_owned())
     }
 }
 
@@ -581,12 +447,11 @@ pub fn print(report: &Report, out: &mut Output) -> std::io::Result<()> {
     let sent: u64 = figures.backlog.iter().map(|backlog| backlog.sent).sum();
     let attempts: u64 = figures.backlog.iter().map(|backlog| backlog.attempts).sum();
     out.say(&format!("sent       {} in {}", counted(sent, "delivery"), counted(attempts, "attempt")))?;
-    let saetze = if figures.mirror == 1 { "Registersatz" } else { "Registersätze" };
-    let (mirror, timers) = (figures.mirror, counted(figures.timers, "timer"));
+    let (mirror, timers) = (saetze(figures.mirror), counted(figures.timers, "timer"));
     for held in &report.duties {
         out.say(&format!("duty       {}: {}", held.name, of_duty(held, report.at)))?;
     }
-    out.say(&format!("mirror     {mirror} {saetze}; {timers}"))?;
+    out.say(&format!("mirror     {mirror}; {timers}"))?;
     if !figures.codes.is_empty() {
         let codes: Vec<String> =
             figures.codes.iter().map(|(code, count)| format!("{code} {count}")).collect();
@@ -622,6 +487,8 @@ mod tests {
     use super::*;
     use crate::cli::output::tests::Printed;
     use crate::register::objection::{MADE_OF_NOTICE, MOST};
+    use crate::store::contract::Backlog;
+    use crate::store::lane::Behind;
 
     fn at(text: &str) -> Timestamp {
         format!("2026-11-21T{text}Z").parse().unwrap()
@@ -640,6 +507,7 @@ mod tests {
             failed: 0,
             attempts: 12,
             last_cause: cause.map(str::to_owned),
+            last_turn: None,
             follow_cause: None,
             behind: Vec::new(),
             free_since: None,
@@ -695,6 +563,15 @@ mod tests {
         let (person, next) =
             whose(failing(), vec![pause("destination", "callback:kita")], &[open("12:05:00")]);
         assert!(person == Whose::Person && next.contains("resume destination callback:kita"), "{next}");
+        let of = |turn, destination: &str| {
+            let backlog = Backlog { last_turn: Some(turn), ..backlog(destination, 2, Some("why")) };
+            whose(backlog, vec![], &[open("12:05:00")])
+        };
+        let (ours, next) = of(Turn::Ours, "callback:kita");
+        assert!(ours == Whose::Ours && next.contains("doctor") && !next.contains("call"), "{next}");
+        assert_eq!(of(Turn::FarEnd, "callback:kita").0, Whose::FarEnd);
+        let (person, next) = of(Turn::Person, "postfach:amt");
+        assert!(person == Whose::Person && next.contains("later way") && next.contains("call"), "{next}");
         assert_eq!(whose(failing(), vec![pause("partner", "kita")], &[]).0, Whose::Person);
         assert_eq!(whose(failing(), vec![pause("partner", "other")], &[]).0, Whose::FarEnd);
         assert_eq!(whose(backlog("callback:kita", 1, None), vec![], &[]).0, Whose::Ours);

@@ -16,6 +16,7 @@ use crate::store::contract::{Breaker, StoreError};
 use crate::store::lane::{Due, Lane, Outcome, Settle, Want};
 use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::metric::{self, Stretch};
+use crate::telemetry::parts::Turn;
 use crate::telemetry::trace::{adopt, carry};
 use crate::transport::port::{Destination, Receipt, SendError};
 
@@ -423,7 +424,7 @@ async fn try_one(
             return Ok(settled_as(core, ends));
         }
         let cause = "destination is not configured in this stage";
-        return Ok(alone(later(core, due, patience, None, (cause, false))));
+        return Ok(alone(later(core, due, patience, None, (cause, false, Turn::Ours))));
     };
     core.points.reach(Point::BeforeSend)?;
     let began = Tick::now();
@@ -459,7 +460,8 @@ async fn try_one(
             if far_end {
                 note_failure(core, table, &due.destination, (patience, state)).await;
             }
-            later(core, due, patience, retry_after, (&cause, false))
+            let turn = if far_end { Turn::FarEnd } else { Turn::Ours };
+            later(core, due, patience, retry_after, (&cause, false, turn))
         }
         Err(SendError::Never { cause }) => {
             let cause = format!("refused by the receiver: {cause}");
@@ -475,7 +477,10 @@ async fn try_one(
                 known => known,
             };
             match doubt {
-                InDoubt::Again => later(core, due, patience, None, (&cause, attempt::stays_doubted(safe))),
+                InDoubt::Again => {
+                    let doubted = attempt::stays_doubted(safe);
+                    later(core, due, patience, None, (&cause, doubted, Turn::FarEnd))
+                }
                 InDoubt::Arrived(receipt) => return Ok(arrived(receipt, core.clock.now())),
                 InDoubt::Ask | InDoubt::Person => Outcome::Unclear { cause },
             }
@@ -506,11 +511,11 @@ fn later(
     due: &Due,
     patience: &Patience,
     asked: Option<Duration>,
-    (cause, doubt): (&str, bool),
+    (cause, doubt, turn): (&str, bool, Turn),
 ) -> Outcome {
     let (attempts, seed, deadline) = (due.attempts, due.id.as_u128(), due.deadline);
     let at = backoff::next_try(patience, Failed { attempts, seed, asked, deadline }, core.clock.now());
-    Outcome::Later { at, cause: cause.to_owned(), doubt }
+    Outcome::Later { at, cause: cause.to_owned(), doubt, turn }
 }
 
 async fn note_success(core: &Core, table: &Table, destination: &str) {

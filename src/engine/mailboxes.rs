@@ -13,6 +13,7 @@ use crate::store::contract::StoreError;
 use crate::store::lane::{Onward, Outcome, Settle, Why};
 use crate::store::mailbox::{self as stored, Reader, Ticket};
 use crate::telemetry::alarm::{Alarm, raise};
+use crate::telemetry::parts::Turn;
 use crate::transport::port::Busy;
 use crate::transport::port::mailbox::{
     Asking, End, Ended, Fetch, Handed, Item, Lain, Mailboxes, Reach, Reason, Stand,
@@ -93,7 +94,7 @@ fn outcome(core: &Core, ticket: Ticket, end: End) -> Outcome {
         },
         End::GivenBack => {
             let cause = "given back by the receiver".to_owned();
-            Outcome::Later { at: core.clock.now(), cause, doubt: false }
+            Outcome::Later { at: core.clock.now(), cause, doubt: false, turn: Turn::FarEnd }
         }
         End::Refused(Reason::Unreadable) => parked("the receiver cannot read it", ASK),
         End::Refused(Reason::Misaddressed) => parked("the receiver says that it is not for it", ASK),

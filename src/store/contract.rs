@@ -306,6 +306,8 @@ pub struct Backlog {
     pub attempts: u64,
     /// Plain cause of the newest failure of a waiting row.
     pub last_cause: Option<String>,
+    /// Whose turn it is because of that, where that is known.
+    pub last_turn: Option<crate::telemetry::parts::Turn>,
     /// Why nothing can be found out of the row that has to be confirmed first, or why it cannot be taken back.
     pub follow_cause: Option<String>,
     /// Of the waiting rows those that come after others, by what they wait for.
@@ -483,8 +485,7 @@ pub trait Store:
 
     /// Queues the committed answer to a message once more, for a sender that repeats it: a row of this id that was sent goes
     /// again, one that is on its way or waits for a person stays, a missing one is added to what the message caused. Where the
-    /// message is gone the row has the attributes of the repeat, and its content goes when it has arrived.
-    /// `false` when nothing had to be queued.
+    /// message is gone the row has the attributes of the repeat, and its content goes when it has arrived. `false` when nothing had to be queued.
     async fn answer_again(
         &self,
         first: Uuid,
@@ -563,8 +564,7 @@ pub trait Store:
     /// Vorgänge of a scope with their restricted records, newest first, but for those of the art `without`: the limit counts what is given
     /// back. The view is written to the Abrufprotokoll.
     async fn vorgaenge(&self, view: View, without: Option<&'static str>) -> Result<Vec<Vorgang>, StoreError>;
-    /// Registersätze of a scope in the order in which they came, from the one after `after`; the view is written to the
-    /// Abrufprotokoll.
+    /// Registersätze of a scope in the order in which they came, from the one after `after`; the view is written to the Abrufprotokoll.
     async fn registersaetze(&self, view: View, after: Option<Uuid>) -> Result<Vec<Stored>, StoreError>;
     /// What has not left yet, of all Mandanten, by destination; costs as much as that is, however much the store holds.
     async fn under_way(&self) -> Result<Vec<UnderWay>, StoreError>;

@@ -13,6 +13,7 @@ use crate::envelope::Envelope;
 use crate::seal::index::Tag;
 use crate::store::contract::{Entry, Stamp};
 use crate::store::follow::Follow;
+use crate::telemetry::parts::Turn;
 
 /// One row of the outbox, opened, as a worker gets it.
 #[derive(Clone, Debug, PartialEq)]
@@ -241,6 +242,8 @@ pub enum Outcome {
         cause: String,
         /// Whether this attempt may have arrived all the same: a repeat of it does no harm, but no other way may be taken.
         doubt: bool,
+        /// Whose turn it is, as whoever knows the cause says.
+        turn: Turn,
     },
     /// Nobody tries again by itself.
     Parked {

@@ -171,7 +171,7 @@ pub enum SendError {
         cause: String,
         /// What the far end asked for.
         retry_after: Option<Duration>,
-        /// True when the far end as a whole is in trouble (counts for the breaker).
+        /// True when the far end as a whole is in trouble (counts for the breaker); false where it is for us to mend, or to wait.
         far_end: bool,
     },
     /// Certainly not accepted and never will be as it is.

@@ -52,7 +52,8 @@ pub fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
     );
     let notices = item(
         format!("{office}, offene Mitteilungen (Q)"),
-        Whose::Sender,
+        // Who made the notice has done his part.
+        Whose::Office,
         format!(
             "the office says `erledigt` (of a court's notice also `abgelehnt`); `drehscheibe lieferung list --jugendamt {office}`"
         ),
@@ -60,7 +61,7 @@ pub fn of_office(office: &str, found: &[Objection]) -> Vec<Item> {
     );
     let late = item(
         format!("{office}, späte Lieferungen des früheren Jugendamts (Q)"),
-        Whose::Sender,
+        Whose::Office,
         format!(
             "the office clears it with the office before and says `erledigt`; else two persons with its Aktenzeichen: `drehscheibe lieferung freigeben ID --jugendamt {office} --aktenzeichen … --reason …` (`lieferung list`)"
         ),

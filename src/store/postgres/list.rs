@@ -22,6 +22,7 @@ use crate::store::sealing::prepare::{once, transport};
 use crate::store::sealing::shown::{self, Broken, First};
 use crate::store::sealing::values::{Stored, codes, count, limit, may_see_payloads, narrow, state, time};
 use crate::store::seek::Seek;
+use crate::telemetry::parts::Turn;
 
 /// Lists messages, newest first.
 pub async fn list(base: &Base, scope: &Scope, filter: &Filter) -> Stored<Vec<Listed>> {
@@ -299,24 +300,25 @@ async fn backlog(
     for one_of in &mut backlog {
         let narrow = (mandant, partner, one_of.destination.as_str());
         if one_of.waiting > 0 {
-            one_of.last_cause = cause_of(base, tx, sql!("figures_last_cause"), narrow).await?;
+            (one_of.last_cause, one_of.last_turn) =
+                cause_of(base, tx, sql!("figures_last_cause"), narrow).await?;
         }
         if one_of.followed > 0 {
-            one_of.follow_cause = cause_of(base, tx, sql!("figures_follow_cause"), narrow).await?;
+            one_of.follow_cause = cause_of(base, tx, sql!("figures_follow_cause"), narrow).await?.0;
         }
     }
     Ok(backlog)
 }
 
-/// The cause that is noted with the row that a statement finds.
+/// The cause that is noted with the row that a statement finds, and whose turn it is.
 async fn cause_of(
     base: &Base,
     tx: &Tx<'_>,
     sql: &'static str,
     (mandant, partner, destination): (Option<&str>, Option<&str>, &str),
-) -> Stored<Option<String>> {
-    let Some(r) = one(tx, sql, &[&mandant, &partner, &destination]).await? else { return Ok(None) };
+) -> Stored<(Option<String>, Option<Turn>)> {
+    let Some(r) = one(tx, sql, &[&mandant, &partner, &destination]).await? else { return Ok((None, None)) };
     let (id, nr): (Uuid, i64) = (get(&r, 0)?, get(&r, 1)?);
     let mut note: HashMap<i64, SendNote> = notes(base, tx, vec![(nr, Owner::new("outbox", id))]).await?;
-    Ok(note.remove(&nr).and_then(|note| note.cause))
+    Ok(note.remove(&nr).map(SendNote::waits).unwrap_or_default())
 }

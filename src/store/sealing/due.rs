@@ -157,7 +157,10 @@ pub fn settled(outcome: &Outcome) -> (&'static str, Option<bool>, SendNote) {
             evidence: Some(evidence.clone()),
             ..SendNote::default()
         },
-        Outcome::Later { cause, .. } | Outcome::Onward(Onward { cause, .. }) => {
+        Outcome::Later { cause, turn, .. } => {
+            SendNote { cause: Some(cause.clone()), turn: Some(*turn), ..SendNote::default() }
+        }
+        Outcome::Onward(Onward { cause, .. }) => {
             SendNote { cause: Some(cause.clone()), ..SendNote::default() }
         }
         Outcome::Stays { cause, .. } => {

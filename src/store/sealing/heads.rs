@@ -16,6 +16,7 @@ use crate::store::contract::StoreError;
 use crate::store::lane::{Next, WayLeft, Why};
 use crate::store::mailbox::Reader;
 use crate::store::sealing::values::Stored;
+use crate::telemetry::parts::Turn;
 
 /// Head, parts and evidence of a stored envelope.
 #[derive(Debug, Serialize, Deserialize)]
@@ -191,6 +192,9 @@ impl std::fmt::Debug for Letter {
 pub struct SendNote {
     /// Plain cause of the last failure.
     pub cause: Option<String>,
+    /// Whose turn it is because of it; a program that does not know it leaves it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Turn>,
     /// One safe next step.
     pub next_step: Option<String>,
     /// What the far end calls it.
@@ -215,6 +219,12 @@ pub struct SendNote {
 }
 
 impl SendNote {
+    /// Why its row waits, and whose turn it is: of one that has no way left to go on by a person's, as the alarm says.
+    pub fn waits(self) -> (Option<String>, Option<Turn>) {
+        let turn = if self.stayed { Some(Turn::Person) } else { self.turn };
+        (self.cause, turn)
+    }
+
     /// The mailbox of this reader that it left because a person had said that it did not arrive there, or because that was taken away; that
     /// which nobody had fetched, or which was refused, went on for another reason.
     pub fn left_late(&mut self, by: &Reader) -> Option<&mut WayLeft> {

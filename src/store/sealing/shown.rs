@@ -172,6 +172,7 @@ pub fn backlog(rows: Vec<(String, String, u64, u64, i64)>) -> Vec<Backlog> {
                 failed: 0,
                 attempts: 0,
                 last_cause: None,
+                last_turn: None,
                 follow_cause: None,
                 behind: Vec::new(),
                 free_since: None,

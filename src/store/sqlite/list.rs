@@ -22,6 +22,7 @@ use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::waiting;
 use crate::store::sqlite::writer::Scene;
+use crate::telemetry::parts::Turn;
 
 /// A row of the list, still sealed.
 struct Row {
@@ -333,22 +334,22 @@ fn backlog(
         .map_err(trouble)?
     };
     shown::by_order(&mut backlog, by_order);
-    let cause_of = |sql: &str, of: &Backlog| -> Stored<Option<String>> {
+    let cause_of = |sql: &str, of: &Backlog| -> Stored<(Option<String>, Option<Turn>)> {
         let found: Option<(Uuid, i64)> = {
             let mut get = connection.prepare_cached(sql).map_err(trouble)?;
             get.query_row(params![mandant, partner, of.destination], |r| Ok((uuid(r.get(0)?)?, r.get(1)?)))
                 .optional()
                 .map_err(trouble)?
         };
-        let Some((id, sealed)) = found else { return Ok(None) };
+        let Some((id, sealed)) = found else { return Ok((None, None)) };
         let note: SendNote = note(connection, keyring, sealed, Owner::new("outbox", id))?;
-        Ok(note.cause)
+        Ok(note.waits())
     };
     for one in backlog.iter_mut().filter(|one| one.waiting > 0) {
-        one.last_cause = cause_of(sql!("figures_last_cause"), one)?;
+        (one.last_cause, one.last_turn) = cause_of(sql!("figures_last_cause"), one)?;
     }
     for one in backlog.iter_mut().filter(|one| one.followed > 0) {
-        one.follow_cause = cause_of(sql!("figures_follow_cause"), one)?;
+        one.follow_cause = cause_of(sql!("figures_follow_cause"), one)?.0;
     }
     Ok(backlog)
 }

@@ -328,10 +328,11 @@ async fn blocking<T: Send + 'static>(
     // How far a work came that broke off nobody knows.
     let broken =
         |_| SendError::Unclear { cause: "an error of this program broke the attempt off".to_owned() };
+    // The folder lies with us: nobody who is called could mend it.
     outcome.map_err(broken)?.map_err(|error| SendError::Later {
         cause: format!("the out tray cannot be written: {}; check folder, rights and space", said(&error)),
         retry_after: None,
-        far_end: true,
+        far_end: false,
     })
 }
 

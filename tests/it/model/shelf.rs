@@ -3,6 +3,7 @@
 
 use drehscheibe::store::decide::{self, Armed, Head, Holder, Known, Own};
 use drehscheibe::store::lane::Outcome;
+use drehscheibe::telemetry::parts::Turn;
 use jiff::Timestamp;
 
 use super::broken::Broken;
@@ -267,7 +268,9 @@ fn outcome(came: Came) -> Outcome {
     let text = String::new;
     match came {
         Came::Sent => Outcome::Sent { reference: text(), evidence: text(), follow: None },
-        Came::Later(_) => Outcome::Later { at: Timestamp::UNIX_EPOCH, cause: text(), doubt: false },
+        Came::Later(_) => {
+            Outcome::Later { at: Timestamp::UNIX_EPOCH, cause: text(), doubt: false, turn: Turn::FarEnd }
+        }
         Came::Parked => Outcome::Parked { cause: text(), next_step: text() },
         Came::Unclear => Outcome::Unclear { cause: text() },
     }

@@ -1,7 +1,6 @@
 //! A model of ways: a row of three of them, two processes, far ends that refuse, fall silent or tell afterwards, settlings whose answer is
 //! lost, leases that run out; and a document that is taken back from where nobody collected it, step by step, with crashes between any two.
-//! It decides by the program's own functions (`engine::attempt`, `engine::following`, `store::decide`, `store::lane`); each broken variant
-//! has to be found.
+//! It decides by the program's own functions (`engine::attempt`, `engine::following`, `store::decide`, `store::lane`); each broken one is found.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +11,7 @@ use drehscheibe::engine::following::taken_back;
 use drehscheibe::store::decide::{self, Holder};
 use drehscheibe::store::follow::Found;
 use drehscheibe::store::lane::{Onward, Outcome, Undelivered, Why};
+use drehscheibe::telemetry::parts::Turn;
 use drehscheibe::transport::port::{Proof, Withdrawal};
 use jiff::Timestamp;
 use stateright::{Checker, HasDiscoveries, Model, Property};
@@ -188,7 +188,9 @@ impl Pushed {
             || Outcome::Onward(Onward { from: text(), to: way.clone(), why: Why::Refused, cause: text() });
         let outcome = match attempt.came {
             Some(Came::Sent) => Outcome::Sent { reference: text(), evidence: text(), follow: None },
-            Some(Came::Later { doubt }) => Outcome::Later { at: Timestamp::UNIX_EPOCH, cause: text(), doubt },
+            Some(Came::Later { doubt }) => {
+                Outcome::Later { at: Timestamp::UNIX_EPOCH, cause: text(), doubt, turn: Turn::FarEnd }
+            }
             Some(Came::Refused { certain }) => match Undelivered::judged(world.way < 2, !certain) {
                 Undelivered::Onward => onward(),
                 Undelivered::Unclear => Outcome::Unclear { cause: text() },

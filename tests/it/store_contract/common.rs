@@ -15,6 +15,7 @@ use drehscheibe::register::record::{
 use drehscheibe::seal::key::sha256;
 use drehscheibe::store::contract::{Committed, Entry, Filter, Keep, Key, Stamp, Store, StoreError};
 use drehscheibe::store::lane::{Lane, Outcome, Settle, Want};
+use drehscheibe::telemetry::parts::Turn;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -219,7 +220,7 @@ pub fn sent() -> Outcome {
 }
 
 pub fn later(seconds: i64) -> Outcome {
-    Outcome::Later { at: at(seconds), cause: "no answer".into(), doubt: false }
+    Outcome::Later { at: at(seconds), cause: "no answer".into(), doubt: false, turn: Turn::FarEnd }
 }
 
 pub fn parked() -> Outcome {

@@ -7,6 +7,7 @@ use drehscheibe::effects::{MirrorChange, Outgoing};
 use drehscheibe::envelope::{Envelope, Inbound, Reply};
 use drehscheibe::store::contract::{Committed, Entry, Filter, Scope};
 use drehscheibe::store::lane::{Behind, Due, Outcome, Settle, Want};
+use drehscheibe::telemetry::parts::Turn;
 use uuid::Uuid;
 
 use super::common::{
@@ -379,8 +380,17 @@ pub async fn a_retry_delays_the_whole_lane(house: &dyn House) {
     assert_eq!((listed[0].next_try, listed[0].cause.as_deref()), (Some(at(500)), Some("no answer")));
     let backlog = store.figures(&Scope::Operator).await.unwrap().backlog;
     assert_eq!((backlog[0].waiting, backlog[0].attempts, backlog[0].oldest), (3, 1, Some(at(0))));
-    assert_eq!(backlog[0].last_cause.as_deref(), Some("no answer"));
-    assert_eq!(bodies(&claim(&*store, 500).await[0]), ["1", "2", "3"]);
+    assert_eq!(
+        (backlog[0].last_cause.as_deref(), backlog[0].last_turn),
+        (Some("no answer"), Some(Turn::FarEnd))
+    );
+    let lane = claim(&*store, 500).await.remove(0);
+    let cause = "not configured".to_owned();
+    let ours = Outcome::Later { at: at(600), cause, doubt: false, turn: Turn::Ours };
+    assert!(settle(&*store, &lane, 0, ours, true, 500).await);
+    let backlog = store.figures(&Scope::Operator).await.unwrap().backlog;
+    assert_eq!(backlog[0].last_turn, Some(Turn::Ours), "as who knows the cause says");
+    assert_eq!(bodies(&claim(&*store, 600).await[0]), ["1", "2", "3"]);
 }
 
 pub async fn unordered_rows_do_not_wait_for_each_other(house: &dyn House) {

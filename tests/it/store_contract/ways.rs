@@ -11,6 +11,7 @@ use drehscheibe::store::follow::{Follow, Found, Looked, Which};
 use drehscheibe::store::lane::{Next, Onward, Outcome, Settle, Want, Why};
 use drehscheibe::store::mailbox::{Ask, Ended, Handed, Reader};
 use drehscheibe::store::seek::Seek;
+use drehscheibe::telemetry::parts::Turn;
 use uuid::Uuid;
 
 use super::common::{
@@ -112,7 +113,7 @@ pub async fn what_may_have_arrived_is_in_doubt_until_somebody_says(house: &dyn H
     let ways = [way("c:x", 200, true), way("tray:x", 300, false)];
     commit_sends(&*store, "1", vec![by(&ways, "letter")]).await;
     let first = claim(&*store, 1).await.remove(0);
-    let lost = Outcome::Later { at: at(2), cause: "no answer".into(), doubt: true };
+    let lost = Outcome::Later { at: at(2), cause: "no answer".into(), doubt: true, turn: Turn::FarEnd };
     assert!(settle(&*store, &first, 0, lost, true, 1).await);
     let again = claim(&*store, 2).await.remove(0);
     assert!(again.heads[0].unclear);
@@ -185,6 +186,8 @@ pub async fn what_stays_on_its_way_has_more_time_once(house: &dyn House) {
         "somebody fetched meanwhile"
     );
     assert_eq!(store.settle(vec![stays(late.fence)]).await.unwrap(), [true]);
+    let waits = store.figures(&Scope::Operator).await.unwrap().backlog;
+    assert!(waits.iter().any(|of| of.last_turn == Some(Turn::Person)), "as the alarm says");
     // It lies there as before, and says why.
     let listed = shown(&*store, id).await;
     assert_eq!((&*listed.destination, &*listed.state, listed.ways.len()), ("post:x", "retrying", 0));
