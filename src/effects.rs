@@ -98,6 +98,8 @@ pub enum Question {
     Leads,
     /// The Vorgänge whose Auskunft left a trace under this key of a Registersatz.
     Ausgestellt(SearchKey),
+    /// Whether nothing of an answer has left, so that it can be taken back.
+    Unsent(TakeBack),
     /// What is open under this key and whether an objection stands there: a decision asks both of nearly every key.
     Offen(SearchKey),
     /// What deliveries that have not had their effect say against an answer.
@@ -115,7 +117,9 @@ impl Question {
             | Question::Vorgang(key)
             | Question::Offen(key)
             | Question::Tombstone(key)
-            | Question::Ausgestellt(key) => GuardKey(key.clone()),
+            | Question::Ausgestellt(key)
+            // The Vorgang moves when its answer is sent; commit looks at the rows themselves once more.
+            | Question::Unsent(TakeBack { vorgang: key, .. }) => GuardKey(key.clone()),
             Question::Bestand(amt) => GuardKey(bestand_key(amt)),
             // Without the moment: a bucket for each that was ever asked for would only grow.
             Question::Anzahl { partner, .. } | Question::Orte(partner) => {
@@ -182,6 +186,8 @@ pub enum Fact {
     Leads(Vec<Lead>),
     /// The Vorgänge of what was issued.
     Ausgestellt(Vec<Vorgang>),
+    /// Whether it can be taken back.
+    Unsent(bool),
     /// What was found under a key, and whether an objection stands there.
     Offen {
         /// The Vorgang.
@@ -264,7 +270,9 @@ impl Vorgang {
         if self.akte.erneuern {
             return ANMELDUNG_ERNEUERN;
         }
-        match self.state.open() && !self.akte.once_only() {
+        // What is decided anew was told that it is done: that it is open again would say why.
+        let anew = self.state == VorgangState::Eingegangen && self.akte.fall.is_some();
+        match self.state.open() && !anew && !self.akte.told_once() {
             true => Inbound::Waiting.stand(),
             false => Inbound::Accepted.stand(),
         }
@@ -429,6 +437,18 @@ impl std::fmt::Debug for HandOver {
     }
 }
 
+/// An answer that is taken back before it has left, so that its request is decided anew: all rows that carry it go, the request waits to run
+/// again at once, and its Vorgang is `eingegangen`. Where any of it may have left, the entry that asks for it is stale.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakeBack {
+    /// The request whose answer it is: our id of its delivery.
+    pub cause: Uuid,
+    /// The key of its Vorgang, which must be decided and not delivered.
+    pub vorgang: SearchKey,
+    /// Message types that say nothing of an answer, receipts and what only tells that it is done: where such a row has left, it stays.
+    pub beside: Vec<String>,
+}
+
 /// A line of the audit trail; the detail holds no person data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditLine {
@@ -497,6 +517,8 @@ pub struct Effects {
     pub sends: Vec<Outgoing>,
     /// Rows that go over to another addressee.
     pub hand_overs: Vec<HandOver>,
+    /// Answers that are taken back.
+    pub take_backs: Vec<TakeBack>,
     /// The answer to the sender.
     pub reply: Option<Reply>,
     /// Lines of the audit trail.

@@ -34,6 +34,23 @@ pub fn key(message: &Message) -> SearchKey {
     keys::vorgang(&message.sender.id, &transaktionsid(message))
 }
 
+/// The key of a Vorgang that a request began, from its record; `None` of what no request began.
+pub fn key_of(akte: &Akte) -> Option<SearchKey> {
+    let nummer = akte.nummer?.to_string();
+    let id = akte.transaktionsid.as_deref().filter(|id| !id.trim().is_empty());
+    Some(keys::vorgang(&akte.partner, id.unwrap_or(&nummer)))
+}
+
+/// Whether this is the Vorgang of the message itself, whose answer was taken back before it left.
+pub fn decided_anew(message: &Message, vorgang: &Vorgang) -> bool {
+    message.resumed.is_some() && vorgang.state == VorgangState::Eingegangen && own(message, vorgang)
+}
+
+/// Whether the message itself began this Vorgang.
+pub fn own(message: &Message, vorgang: &Vorgang) -> bool {
+    vorgang.akte.nummer == Some(message.envelope.head.id)
+}
+
 /// The partner's id of the Vorgang, else ours.
 fn transaktionsid(message: &Message) -> String {
     let id = message.record.kopf.transaktionsid.as_ref().filter(|id| !id.trim().is_empty());
@@ -65,6 +82,7 @@ pub fn festhalten(message: &mut Message, entscheidung: Entscheidung) {
         // A mailbox of a login that does not hold is nobody's.
         postkorb: postkorb(&message.record).filter(|_| holds),
         gefragt,
+        gesagt: message.befund.as_ref().is_some_and(|befund| befund.gesagt),
         erneuern: message.values.get(ANMELDUNG).is_some_and(|login| login == ERNEUERN),
         ..Akte::default()
     };

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::effects::{Fact, Question, Retrieval, Stored, Vorgang, VorgangState};
 use crate::message::Message;
-use crate::pipeline::entschieden::{key, login_holds};
+use crate::pipeline::entschieden::{decided_anew, key, login_holds, own};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::register::aemter::{nachklang, tag};
 use crate::register::bestand::Bestand;
@@ -117,6 +117,7 @@ impl Step for Find {
             }
         }
         let (mut gefunden, now) = (Gefunden::default(), message.now());
+        let (mut anew, mut told) = (false, false);
         // Of an office that kept the register of the place before only what may be older than the handover.
         let concerns = |amt: &str, since: Timestamp| {
             let kept = frueher.iter().find(|(before, _)| before == amt);
@@ -126,10 +127,20 @@ impl Step for Find {
             match (question, &answer.fact) {
                 (Question::Mirror(_), Fact::Mirror(stored)) => gefunden.saetze(stored),
                 (Question::Vorgang(asked), Fact::Vorgang(vorgang)) if *asked == key(message) => {
-                    if vorgang.is_some() {
+                    let before = vorgang.as_ref();
+                    anew = before.is_some_and(|before| decided_anew(message, before));
+                    if !anew && before.is_some_and(|before| own(message, before)) {
+                        let text = "the Vorgang of this request went on before it was decided anew; look at it, and end the request with \
+                                    `parked reject`";
+                        return Err(Trouble::Ours(text.to_owned()));
+                    }
+                    if !anew && before.is_some() {
                         let text = "Zu dieser transaktionsid besteht bereits ein Vorgang.";
                         return Err(Rejection::new(Fault::Other, text).rule("vorgang-besteht").into());
                     }
+                }
+                (Question::Vorgang(asked), Fact::Vorgang(alias)) if *asked == nummer(message) => {
+                    told = alias.as_ref().and_then(|alias| alias.deadline).is_some_and(|until| until <= now);
                 }
                 (Question::Offen(_), Fact::Offen { vorgang, objected }) => {
                     gefunden.offen |= *objected || vorgang.as_ref().is_some_and(offen);
@@ -167,6 +178,7 @@ impl Step for Find {
         // Of a part that went over nobody said that it is complete before a list of the office that keeps it now was compared.
         befund.bestand =
             befund.bestand.filter(|known| letzter.is_none_or(|letzter| known.verglichen_nach(letzter)));
+        befund.gesagt = anew && told;
         befund.gesucht = questions.into_iter().filter_map(satz).collect();
         message.befund = Some(befund);
         Ok(Flow::Next)
@@ -176,6 +188,9 @@ impl Step for Find {
 impl Find {
     fn questions(&self, message: &Message, frueher: &[(String, Date)]) -> Vec<Question> {
         let mut questions = vec![Question::Vorgang(key(message))];
+        if message.resumed.is_some() {
+            questions.push(Question::Vorgang(nummer(message)));
+        }
         let (Some(kind), Some(mutter)) = (&message.record.kind, &message.record.mutter) else {
             return questions;
         };
@@ -212,6 +227,11 @@ impl Find {
 
 fn asked_for(message: &Message) -> (Kind, Mutter) {
     (message.record.kind.clone().unwrap_or_default(), message.record.mutter.clone().unwrap_or_default())
+}
+
+/// The key of what leads from our id of the request to its Vorgang.
+fn nummer(message: &Message) -> SearchKey {
+    keys::nummer(message.envelope.head.id)
 }
 
 /// Whether something under this key still waits for an office or a person.
@@ -255,7 +275,7 @@ impl Gefunden<'_> {
         let gefunden = geboren.iter().map(|one| (one.id, one.partner.clone(), one.registersatz.clone()));
         // Of a register of which something lies here unread nobody may say that it is complete.
         let bestand = Bestand::zusammen(self.bestaende).filter(|_| !self.gesperrt);
-        Befund { kandidaten: sichten(orte, kind, mutter, gefunden), offen, bestand, gesucht: Vec::new() }
+        Befund { kandidaten: sichten(orte, kind, mutter, gefunden), offen, bestand, ..Befund::default() }
     }
 }
 

@@ -1,7 +1,8 @@
-//! The word `gegenprobe`: an accepted delivery shows an Eintragung; where a Negativauskunft was issued for this child, the office that issued
-//! it is told, with its reference, and a person is called (rules.md 2.7). Takes nothing back itself: what follows is the office's decision.
+//! The word `gegenprobe`: an accepted delivery shows an Eintragung; where a Negativauskunft was issued for this child and nothing of it has left,
+//! it is taken back and its request decided anew. Else the office that issued it is told, with its reference, and a person is called
+//! (rules.md 2.7). Takes nothing back that may have left: what follows is the office's decision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,13 +11,14 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::effects::{
-    Call, Fact, MirrorChange, Question, Retrieval, Stored, Vorgang, VorgangChange, VorgangState,
+    Call, Fact, MirrorChange, Question, Retrieval, Stored, TakeBack, Vorgang, VorgangChange, VorgangState,
 };
 use crate::message::Message;
 use crate::pipeline::alias::ALIAS;
+use crate::pipeline::entschieden::key_of;
 use crate::pipeline::jugendamt::{today, way};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
-use crate::pipeline::{answer, sending, settings};
+use crate::pipeline::{answer, sending, settings, tell};
 use crate::register::aemter::tag;
 use crate::register::entscheidung::Fall;
 use crate::register::gemeinden::Gemeinden;
@@ -25,12 +27,13 @@ use crate::register::record::Registersatz;
 use crate::register::suche::{sichten, wird_erwartet};
 use crate::register::tafeln::Tafeln;
 use crate::register::vorgang::Akte;
+use crate::xoev::contract::Standards;
 
 /// The row of the menu.
 pub const ENTRY: Entry = Entry {
     word: "gegenprobe",
     place: Place::Send,
-    about: "Tells the issuing Jugendamt, and calls a person, where a delivery shows an Eintragung that a Negativauskunft denied.",
+    about: "Takes back a Negativauskunft that has not left where a delivery shows an Eintragung that it denied; else tells the issuing Jugendamt and calls a person.",
     schema: || json!({ "type": "object", "properties": {}, "additionalProperties": false }),
     declares: &[],
     build,
@@ -47,12 +50,32 @@ struct Gegenprobe {
     reach: Arc<Reach>,
     tafeln: Arc<Tafeln>,
     give_up_after: Duration,
+    /// Message types that say nothing of an answer.
+    beside: Vec<String>,
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
     settings::none(settings, ENTRY.word)?;
     let (reach, tafeln) = (building.reach.clone(), building.tafeln.clone());
-    Ok(Arc::new(Gegenprobe { reach, tafeln, give_up_after: building.give_up_after }))
+    let beside = beside(building.standards);
+    Ok(Arc::new(Gegenprobe { reach, tafeln, give_up_after: building.give_up_after, beside }))
+}
+
+/// Receipts and rejections of every standard, and what tells that something is done: where these have left, no answer has.
+fn beside(standards: &dyn Standards) -> Vec<String> {
+    let mut beside = BTreeSet::from([tell::MESSAGE.to_owned()]);
+    for known in standards.known() {
+        let answering = standards.answering(&known.standard, Some(&known.version));
+        beside.extend(answering.into_iter().flat_map(|one| [one.receipt, one.rejection]).flatten());
+    }
+    beside.into_iter().collect()
+}
+
+/// What is asked to take back an answer that is not delivered; `None` of what is being decided anew already.
+fn take_back(beside: &[String], vorgang: &Vorgang) -> Option<TakeBack> {
+    let decided = vorgang.state == VorgangState::Entschieden;
+    let (cause, vorgang) = (vorgang.akte.nummer?, key_of(&vorgang.akte)?);
+    decided.then(|| TakeBack { cause, vorgang, beside: beside.to_vec() })
 }
 
 /// The record with an Eintragung that a delivery brings into the mirror, and the keys under which it will stand there.
@@ -88,6 +111,7 @@ impl Step for Gegenprobe {
         for vorgang in issued.values() {
             questions.push(Question::Vorgang(told(vorgang.id)));
             questions.extend(vorgang.akte.satz.map(|satz| Question::Mirror(keys::satz(satz))));
+            questions.extend(take_back(&self.beside, vorgang).map(Question::Unsent));
         }
         if !message.answered(&questions) {
             return Ok(Flow::Ask(questions));
@@ -103,9 +127,24 @@ impl Step for Gegenprobe {
                 Some(Some(Fact::Mirror(records))) => records,
                 Some(_) => return Err(other()),
             };
+            let back = take_back(&self.beside, &vorgang);
+            let unsent = match back.as_ref().map(|_| answers.next()) {
+                None => false,
+                Some(Some(Fact::Unsent(unsent))) => unsent,
+                Some(_) => return Err(other()),
+            };
             read.extend(records.iter().map(|stored| stored.id));
-            if before.is_none() && same_child(&self.tafeln.gemeinden, (id, &satz), &vorgang, &records) {
-                self.tell(message, &vorgang, satz.quelle.moment());
+            if !same_child(&self.tafeln.gemeinden, (id, &satz), &vorgang, &records) {
+                continue;
+            }
+            match back.filter(|_| unsent) {
+                Some(back) => {
+                    message
+                        .audit(ENTRY.word, &[("vorgang", &vorgang.id.to_string()), ("auskunft", "zurueck")]);
+                    message.effects.take_backs.push(back);
+                }
+                None if before.is_none() => self.tell(message, &vorgang, satz.quelle.moment()),
+                None => {}
             }
         }
         if !read.is_empty() {
@@ -125,6 +164,8 @@ fn issued(message: &Message, asked: usize) -> Result<BTreeMap<Uuid, Vorgang>, Tr
         issued.extend(
             found
                 .iter()
+                // What is decided anew is no Auskunft any more.
+                .filter(|vorgang| vorgang.state != VorgangState::Eingegangen)
                 .filter(|vorgang| vorgang.akte.fall == Some(Fall::A))
                 .map(|vorgang| (vorgang.id, vorgang.clone())),
         );
@@ -317,6 +358,46 @@ mod tests {
         let mut next = delivered(|_| ());
         run_after(&mut next, &[auskunft(|_| ())], &[], std::slice::from_ref(change));
         assert!(next.effects.sends.is_empty() && next.effects.calls.is_empty());
+    }
+
+    #[test]
+    fn what_has_not_left_is_taken_back_and_nobody_is_called() {
+        let decided = |state| Vorgang { state, ..auskunft(|_| ()) };
+        for (state, unsent, before) in [
+            (VorgangState::Entschieden, true, false),
+            // That somebody was told before does not let it leave.
+            (VorgangState::Entschieden, true, true),
+            (VorgangState::Entschieden, false, false),
+            (VorgangState::Zugestellt, true, false),
+            (VorgangState::Eingegangen, true, false),
+        ] {
+            let mut message = delivered(|_| ());
+            let step = building(|building| build(&json!({}), building)).unwrap();
+            let outcome = answering(
+                &mut message,
+                |message| step.apply(message, &mut bench()),
+                |question| match question {
+                    Question::Ausgestellt(_) => Fact::Ausgestellt(vec![decided(state)]),
+                    Question::Vorgang(_) => Fact::Vorgang(before.then(|| decided(VorgangState::Zugestellt))),
+                    Question::Mirror(_) => Fact::mirror([]),
+                    Question::Unsent(back) => {
+                        assert_eq!(
+                            (back.cause, &back.vorgang),
+                            (Uuid::from_u128(40), &keys::vorgang("kita", "t-1"))
+                        );
+                        assert!(back.beside.iter().any(|other| other == "drehscheibe.stand"));
+                        Fact::Unsent(unsent)
+                    }
+                    other => panic!("{other:?}"),
+                },
+            );
+            assert_eq!(outcome, Ok(Flow::Next));
+            let back = state == VorgangState::Entschieden && unsent;
+            assert_eq!(message.effects.take_backs.len(), usize::from(back), "{state:?}");
+            let told = !back && !before && state != VorgangState::Eingegangen;
+            assert_eq!(message.effects.calls.len(), usize::from(told), "{state:?}");
+            assert_eq!(message.effects.sends.len(), usize::from(told), "{state:?}");
+        }
     }
 
     #[test]

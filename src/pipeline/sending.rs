@@ -134,9 +134,9 @@ pub fn stand(message: &Message) -> &'static str {
     }
 }
 
-/// Whether the Vorgang was begun for another application.
-pub fn once_only(message: &Message) -> bool {
-    akte(message).is_some_and(Akte::once_only)
+/// Whether the service is told once that it is done, and never more.
+pub fn told_once(message: &Message) -> bool {
+    akte(message).is_some_and(Akte::told_once)
 }
 
 /// How long is waited before it is told: not at all where only another login helps, since that tells nothing of a register.

@@ -18,7 +18,7 @@ use crate::pipeline::step::{
 };
 
 /// Message type of what is told.
-const MESSAGE: &str = "drehscheibe.stand";
+pub const MESSAGE: &str = "drehscheibe.stand";
 /// The role of the online service that asked; who that is only the message tells.
 pub const ONLINEDIENST: &str = "onlinedienst";
 /// What `to` of a word may be besides partners and groups.
@@ -203,12 +203,13 @@ impl Tell {
         });
     }
 
-    /// Tells whoever asked. What asked for another application was told everything at once, and never more.
+    /// Tells whoever asked. What asked for another application was told everything at once, and never more; so was who had been told that it is
+    /// done before the answer was taken back.
     fn onlinedienst(&self, message: &mut Message, reach: &Reach, delay: SignedDuration) {
         sending::not_told_before(message, delay);
         let delay = sending::wait(message, delay);
         let nummer = sending::nummer(message);
-        if sending::once_only(message) && nummer != message.envelope.head.id {
+        if sending::told_once(message) && nummer != message.envelope.head.id {
             return;
         }
         let partner = sending::onlinedienst(message).to_owned();

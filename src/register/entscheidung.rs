@@ -120,6 +120,8 @@ pub struct Befund {
     pub bestand: Option<Bestand>,
     /// The keys under which Registersätze were looked for.
     pub gesucht: Vec<SearchKey>,
+    /// The request is decided anew, and the time is over at which whoever asked was told that it is done.
+    pub gesagt: bool,
 }
 
 /// A decision, as it is kept in the restricted record and stamped on the answer.

@@ -99,6 +99,9 @@ pub struct Akte {
     /// Nothing was decided because the login is missing, unreadable or too old: the service has her log in again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub erneuern: bool,
+    /// Its answer was taken back before it left, when the service had been told that it is done: it is told nothing more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gesagt: bool,
     /// Two persons gave it to its office: nobody else answers it, nor does that one once the residence that was asked for says another.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub zugewiesen: bool,
@@ -139,6 +142,11 @@ impl Akte {
     /// The mailbox that the answer of an office goes to: never that of a proxy, the mother alone receives it (rules.md 2.5).
     pub fn postkorb_der_mutter(&self) -> Option<&str> {
         self.postkorb.as_deref().filter(|_| self.fall != Some(Fall::V))
+    }
+
+    /// Whether the service is told once that it is done, whatever becomes of it, and never more.
+    pub fn told_once(&self) -> bool {
+        self.once_only() || self.gesagt
     }
 
     /// Whether the Vorgang was begun for another application.

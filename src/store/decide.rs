@@ -253,6 +253,42 @@ pub fn ended_before(
     }
 }
 
+/// A row of what a request has caused, as far as it decides whether its answer can be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owed<'a> {
+    /// Its state.
+    pub state: &'a str,
+    /// An attempt of unknown outcome was made.
+    pub unclear: bool,
+    /// An attempt left something at the far end.
+    pub left: bool,
+    /// It is on the way that it was made for, and goes to whom it was made for.
+    pub first_way: bool,
+    /// Somebody has its lane in hand.
+    pub leased: bool,
+    /// The fence of its lane; 0 where there is none.
+    pub fence: i64,
+    /// It carries the answer, and does not only say that there is one.
+    pub carries: bool,
+}
+
+impl Owed<'_> {
+    /// Whether it is certain that nothing of it has left: nobody has it in hand, no attempt is in doubt, no reader was ever shown it, and no
+    /// way before this one was tried. That attempts were refused does not matter: what was refused for certain was not accepted.
+    pub fn is_here(&self) -> bool {
+        let still = is_open(self.state) || self.state == "parked";
+        still && !self.unclear && !self.left && self.first_way && !self.leased && self.fence >> BELOW == 0
+    }
+}
+
+/// Which of these rows go where an answer is taken back, by their places: all that carry it, and what else of them is still here. `None` where
+/// any of the answer may have left, and where nothing carries it: then nobody knows how it was given.
+pub fn taken_back(rows: &[Owed<'_>]) -> Option<Vec<usize>> {
+    let carried = || rows.iter().filter(|row| row.carries);
+    let here = carried().next().is_some() && carried().all(Owed::is_here);
+    here.then(|| (0..rows.len()).filter(|place| rows[*place].is_here()).collect())
+}
+
 /// The state that an outcome leaves a row in, and whether it is in doubt then; `None`: as before.
 pub fn state_after(outcome: &Outcome) -> (&'static str, Option<bool>) {
     match outcome {
@@ -375,6 +411,41 @@ mod tests {
         assert_eq!(waits_for_person(FOLLOWED, true), Some(NOT_BACK));
         assert_eq!(waits_for_person(FOLLOWED, false), None, "it is looked after");
         assert_eq!(waits_for_person(CONFIRMED, true), None);
+    }
+
+    #[test]
+    fn an_answer_is_taken_back_whole_or_not_at_all() {
+        const HERE: Owed<'_> = Owed {
+            state: "queued",
+            unclear: false,
+            left: false,
+            first_way: true,
+            leased: false,
+            fence: 0,
+            carries: true,
+        };
+        let told = Owed { carries: false, ..HERE };
+        let gone = Owed { state: "sent", ..told };
+        assert_eq!(taken_back(&[gone, HERE, told]), Some(vec![1, 2]), "what only tells may have left");
+        for state in ["retrying", "parked"] {
+            assert_eq!(taken_back(&[Owed { state, ..HERE }]), Some(vec![0]), "{state}");
+        }
+        // A process had it and gave it back; only a reader's hand-outs count in the upper half.
+        assert_eq!(taken_back(&[Owed { fence: 3, ..HERE }]), Some(vec![0]));
+        for left in [
+            Owed { state: "sent", ..HERE },
+            Owed { state: "unclear", ..HERE },
+            Owed { unclear: true, ..HERE },
+            Owed { left: true, ..HERE },
+            Owed { first_way: false, ..HERE },
+            Owed { leased: true, ..HERE },
+            Owed { fence: handed_anew(0), ..HERE },
+        ] {
+            assert_eq!(taken_back(&[HERE, left]), None, "{left:?}");
+            assert_eq!(taken_back(&[HERE, Owed { carries: false, ..left }]), Some(vec![0]), "{left:?}");
+        }
+        assert_eq!(taken_back(&[told]), None, "nobody knows how it was given");
+        assert_eq!(taken_back(&[]), None);
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod retention;
 pub mod rig;
 mod stages;
 mod stand;
+mod taken_back;
 mod trouble;
 mod troubled;
 mod troubled_audits;

@@ -11,6 +11,7 @@ mod holds;
 mod house;
 mod readers;
 mod shelf;
+mod taken_back;
 mod ways;
 mod world;
 
@@ -81,6 +82,26 @@ fn every_broken_mailbox_is_found() {
         let mailbox = readers::Mailbox { broken: Some(*broken) };
         let wanted = HasDiscoveries::AnyOf([*property].into());
         let checker = mailbox.checker().threads(2).target_state_count(BOUND).finish_when(wanted);
+        let checked = checker.spawn_bfs().join();
+        assert!(checked.discovery(property).is_some(), "{broken:?} breaks nothing: `{property}` holds");
+    }
+}
+
+#[test]
+fn an_answer_is_taken_back_whole_or_somebody_is_told() {
+    let answered = taken_back::Answered { broken: None };
+    let checked = answered.checker().threads(2).target_state_count(BOUND).spawn_bfs().join();
+    let states = checked.unique_state_count();
+    checked.assert_properties();
+    assert!(checked.is_done() && states > 100, "{states}");
+}
+
+#[test]
+fn every_broken_taking_back_is_found() {
+    for (broken, property) in taken_back::VARIANTS {
+        let answered = taken_back::Answered { broken: Some(*broken) };
+        let wanted = HasDiscoveries::AnyOf([*property].into());
+        let checker = answered.checker().threads(2).target_state_count(BOUND).finish_when(wanted);
         let checked = checker.spawn_bfs().join();
         assert!(checked.discovery(property).is_some(), "{broken:?} breaks nothing: `{property}` holds");
     }

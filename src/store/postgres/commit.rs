@@ -14,6 +14,7 @@ use crate::store::decide::{self, Known, ORPHAN, Own};
 use crate::store::lane::{Lane, Take};
 use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, rows, run, together, transact};
+use crate::store::postgres::take_back;
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::write::{self, Winner};
 use crate::store::sealing::prepare::{MirrorWork, Work};
@@ -143,6 +144,7 @@ fn apart(works: &[Work], open: &[usize], mirror: &HashMap<Uuid, Old>) -> Vec<usi
         own.extend(work.held().map(|key| (2, *key)));
         own.extend(work.vorgaenge.iter().map(|(key, ..)| (2, *key)));
         own.extend(work.bestaende.iter().map(|(key, _)| (2, *key)));
+        own.extend(work.take_backs.iter().map(|back| (0, back.cause.into_bytes())));
         own.extend(work.subjects.iter().chain(&work.clears).map(|key| (2, *key)));
         own.extend(work.moved_by_objections().map(|key| (2, *key)));
         own.extend(work.objections_about().map(|key| (7, *key)));
@@ -293,7 +295,7 @@ async fn decide<'a>(
             continue;
         }
         let stale = |(key, seen): &(Tag, i64)| there.versions.get(key).copied().unwrap_or(0) != *seen;
-        if work.guards.iter().any(stale) {
+        if work.guards.iter().any(stale) || !take_back::stand(tx, work).await? {
             done[*place] = Some(Written::Done(Committed::Stale));
             continue;
         }

@@ -18,9 +18,9 @@ use crate::store::contract::Key as OnceKey;
 use crate::store::postgres::base::Base;
 use crate::store::postgres::commit::tag;
 use crate::store::postgres::pool::{Tx, abruf, rows, together};
-use crate::store::postgres::values::{get, sql};
+use crate::store::postgres::values::{get, sql, trouble};
 use crate::store::postgres::{blob, deliveries};
-use crate::store::postgres::{looks, objections, register};
+use crate::store::postgres::{looks, objections, register, take_back};
 use crate::store::sealing::content::{Owner, from_json};
 use crate::store::sealing::endet;
 use crate::store::sealing::orte::Orte;
@@ -65,6 +65,7 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
     let issued = deliveries::issued(&tx, of(|q| matches!(q, Question::Ausgestellt(_)))).await?;
     // The Vorgänge that traces lead to.
     let cases = self::vorgaenge(base, &tx, issued.iter().map(|(_, case)| &case[..]).collect()).await?;
+    let mut unsent = unsent(&tx, questions, &tags).await?.into_iter();
     let mut answers = Vec::with_capacity(questions.len());
     for (question, tag) in questions.iter().zip(&tags) {
         let fact = match question {
@@ -92,6 +93,7 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
                 let of_key = issued.iter().filter(|(key, _)| key == tag);
                 Fact::Ausgestellt(of_key.filter_map(|(_, case)| cases.get(case).cloned()).collect())
             }
+            Question::Unsent(_) => Fact::Unsent(unsent.next().unwrap_or(false)),
             Question::Leads => Fact::Leads(deliveries::leads(&tx).await?),
             Question::Backlog(partner) => Fact::Backlog(backlog.get(partner).copied()),
             Question::Objections(Sought::Under(_)) => {
@@ -106,6 +108,26 @@ pub async fn lookup(base: &Base, questions: &[Question]) -> Stored<Vec<Answer>> 
         answers.push(Answer { fact, guard: Guard { key: question.key(), seen } });
     }
     Ok(answers)
+}
+
+/// Which answers can be taken back, in the order of the questions. What waits to leave is nothing that decisions rest on, and the role of the
+/// look-up does not see it: these questions alone are asked as the engine.
+async fn unsent(tx: &Tx<'_>, questions: &[Question], tags: &[Tag]) -> Stored<Vec<bool>> {
+    let asked = questions.iter().zip(tags).filter_map(|(question, tag)| match question {
+        Question::Unsent(back) => Some((back, tag)),
+        _ => None,
+    });
+    let asked: Vec<_> = asked.collect();
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    tx.batch_execute("SET LOCAL ROLE NONE").await.map_err(trouble)?;
+    let mut unsent = Vec::with_capacity(asked.len());
+    for (back, tag) in asked {
+        unsent.push(take_back::possible(tx, (back.cause, tag), &back.beside).await?);
+    }
+    tx.batch_execute("SET LOCAL ROLE drehscheibe_abruf").await.map_err(trouble)?;
+    Ok(unsent)
 }
 
 /// How many records are open at a time.

@@ -1,10 +1,14 @@
 //! A message that waited or is replayed: what came stays sealed as it was, what became of it changes.
 //! Never makes a message anew.
 
+use std::collections::HashSet;
+
+use uuid::Uuid;
+
 use crate::store::postgres::base::Base;
 use crate::store::postgres::blob::{self, Columns};
-use crate::store::postgres::pool::{Tx, run};
-use crate::store::postgres::values::sql;
+use crate::store::postgres::pool::{Tx, rows, run};
+use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::write::Winner;
 use crate::store::sealing::content::Owner;
 use crate::store::sealing::keys::SubjectKey;
@@ -57,4 +61,15 @@ pub async fn settle(
         run(tx, sql!("claim_use_delete"), &[&vec![row]]).await?;
     }
     Ok(())
+}
+
+/// What messages that are resumed would send and have sent before, when their answer was not yet taken back: it is not of that answer, and stays.
+pub async fn sent_before(tx: &Tx<'_>, winners: &[Winner<'_>]) -> Stored<HashSet<Uuid>> {
+    let resumed = winners.iter().filter(|winner| winner.row.is_some());
+    let (ids, causes): (Vec<Uuid>, Vec<Uuid>) =
+        resumed.flat_map(|winner| winner.work.sends.iter().map(|send| (send.id, winner.work.id))).unzip();
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    rows(tx, sql!("outbox_of_resumed"), &[&ids, &causes]).await?.iter().map(|r| get(r, 0)).collect()
 }

@@ -60,6 +60,16 @@ async fn unname_outbox(tx: &Tx<'_>, (numbers, ids): &Pairs) -> Stored<()> {
     run(tx, sql!("ret_salt"), &[ids, &since(numbers)]).await.map(drop)
 }
 
+/// Removes rows that were taken back. Their ids are given to other rows, so what was written of them keeps its salt.
+pub async fn taken_back(tx: &Tx<'_>, gone: &Pairs) -> Stored<()> {
+    let (numbers, ids) = gone;
+    run(tx, sql!("ret_outbox_unname"), &[ids]).await?;
+    run(tx, sql!("ret_outbox_undoom"), &[numbers]).await?;
+    run(tx, sql!("claim_use_delete"), &[numbers]).await?;
+    run(tx, sql!("ret_outbox_delete"), &[numbers]).await?;
+    run(tx, sql!("sealed_delete"), &[numbers]).await.map(drop)
+}
+
 /// Removes what leads to the next rows of a month that goes whole; the number to go on at, `None` at the end.
 pub async fn unname(tx: &Tx<'_>, sends: bool, (from, to): (i64, i64), most: usize) -> Stored<Option<i64>> {
     let sql = if sends { sql!("ret_outbox_page") } else { sql!("ret_inbox_page") };

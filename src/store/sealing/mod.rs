@@ -16,6 +16,7 @@ pub mod orte;
 pub mod prepare;
 pub mod rekey;
 pub mod shown;
+pub mod take_back;
 pub mod taking;
 pub mod tickets;
 pub mod values;

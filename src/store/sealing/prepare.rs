@@ -24,6 +24,7 @@ use crate::store::sealing::endet;
 use crate::store::sealing::heads::{InboxNote, Letter, SealedHead, SealedReply, SendHead};
 use crate::store::sealing::keys::{Keys, MandantKey};
 use crate::store::sealing::shown::FORGOT;
+use crate::store::sealing::take_back::TakeBackWork;
 use crate::store::sealing::values::{Stored, micros};
 
 /// A change of the mirror, sealed.
@@ -265,6 +266,8 @@ pub struct Work {
     pub sends: Vec<SendWork>,
     /// Rows that go over to another addressee.
     pub hand_overs: Vec<HandOverWork>,
+    /// Answers that are taken back.
+    pub take_backs: Vec<TakeBackWork>,
     /// Lines of the audit trail.
     pub audit: Vec<AuditLine>,
     /// Retrievals.
@@ -495,6 +498,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Op
         timers,
         sends,
         hand_overs: effects.hand_overs.iter().map(|over| hand_over(keyring, over)).collect(),
+        take_backs: effects.take_backs.iter().map(|back| TakeBackWork::of(keyring, back)).collect(),
         audit: effects.audit.clone(),
         retrievals: effects.retrievals.clone(),
         wakes: effects.wakes.iter().map(search).collect(),

@@ -23,7 +23,7 @@ use crate::store::sqlite::claims::Pending;
 use crate::store::sqlite::deliveries::Deltas;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{deliveries, hand_over, lanes, ledger, objections, register, remove};
+use crate::store::sqlite::{deliveries, hand_over, lanes, ledger, objections, register, remove, take_back};
 
 /// What became of an entry; the verdict of a repeat is opened outside the transaction.
 #[derive(Debug)]
@@ -61,6 +61,9 @@ pub fn entry(
         if !scene.stands(key, count(*seen))? {
             return Ok((Written::Done(Committed::Stale), false));
         }
+    }
+    if !take_back::stand(scene, work)? {
+        return Ok((Written::Done(Committed::Stale), false));
     }
     let stamp = scene.stamp(&work.stamp)?;
     let mut bumps: BTreeSet<Tag> = work.held().copied().collect();
@@ -128,7 +131,7 @@ pub fn entry(
         queue(scene, pending, (work, stamp), subject.as_ref(), send, taking.as_deref_mut())?;
     }
     hand_over::all(scene, work)?;
-    let mut woken = false;
+    let mut woken = take_back::all(scene, work)?;
     for key in &work.wakes {
         woken |= scene.run(sql!("waiting_wake"), [key])? > 0;
     }
@@ -475,6 +478,9 @@ fn queue(
     send: &SendWork,
     mut taking: Option<&mut Taking<'_>>,
 ) -> Stored<()> {
+    if work.resumes && of_this_message(scene, work, send)? {
+        return Ok(());
+    }
     if let Some(after) = send.after {
         let mut exists = scene.connection.prepare_cached(sql!("outbox_exists")).map_err(trouble)?;
         if !exists.exists([after]).map_err(trouble)? {
@@ -517,6 +523,13 @@ fn queue(
     use_claims(scene, pending, work, sealed, subject, &send.claims)?;
     // A new lane whose only row can leave is armed already.
     if made && free.is_some() { Ok(()) } else { lanes::arm(scene, lane, now, false) }
+}
+
+/// Whether the row stands there since the message ran before: its answer was taken back, and this was not of it.
+fn of_this_message(scene: &Scene<'_>, work: &Work, send: &SendWork) -> Stored<bool> {
+    let mut get = scene.connection.prepare_cached(sql!("outbox_cause")).map_err(trouble)?;
+    let cause = get.query_row([send.id], |r| uuid(r.get(0)?)).optional().map_err(trouble)?;
+    Ok(cause == Some(work.id))
 }
 
 fn use_claims(

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::effects::{Answer, Fact, Guard, GuardKey, Question, Stored as StoredRecord, Vorgang};
+use crate::effects::{Answer, Fact, Guard, GuardKey, Question, Stored as StoredRecord, TakeBack, Vorgang};
 use crate::envelope::Stage;
 use crate::register::aenderung::Gesucht;
 use crate::register::bestand::Bestand;
@@ -31,7 +31,7 @@ use crate::store::sealing::values::{Stored, micros, stage_of, time};
 use crate::store::sqlite::guards::Moment;
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::values::{sql, trouble, uuid};
-use crate::store::sqlite::{deliveries, looks, objections, open, register, rekey};
+use crate::store::sqlite::{deliveries, looks, objections, open, register, rekey, take_back};
 use crate::store::trouble::Trouble;
 
 /// Reading connections kept open between reads.
@@ -176,6 +176,9 @@ pub fn lookup(
                 let issued = deliveries::issued(connection, tag)?.into_iter();
                 let found = issued.map(|key| register::vorgang(connection, keyring, &key));
                 Fact::Ausgestellt(found.filter_map(Result::transpose).collect::<Stored<_>>()?)
+            }
+            Question::Unsent(TakeBack { cause, beside, .. }) => {
+                Fact::Unsent(take_back::possible(connection, (*cause, tag), beside)?)
             }
             Question::Leads => Fact::Leads(deliveries::leads(connection)?),
             Question::Backlog(partner) => {

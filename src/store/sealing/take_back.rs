@@ -1,0 +1,26 @@
+//! Answers that are taken back, as both back ends are told of them. Never looks at a row.
+
+use uuid::Uuid;
+
+use crate::effects::TakeBack;
+use crate::seal::index::Tag;
+use crate::store::sealing::keys::Keys;
+
+/// An answer that is taken back.
+#[derive(Debug)]
+pub struct TakeBackWork {
+    /// The request.
+    pub cause: Uuid,
+    /// The key of its Vorgang.
+    pub vorgang: Tag,
+    /// Message types that say nothing of an answer.
+    pub beside: Vec<String>,
+}
+
+impl TakeBackWork {
+    /// The same, its key made blind.
+    pub fn of(keyring: &Keys, back: &TakeBack) -> TakeBackWork {
+        let vorgang = keyring.search.tag(&back.vorgang.octets());
+        TakeBackWork { cause: back.cause, vorgang, beside: back.beside.clone() }
+    }
+}

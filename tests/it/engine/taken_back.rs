@@ -1,0 +1,246 @@
+//! A Negativauskunft that has not left when an Eintragung comes never leaves (rules.md 2.7): whatever holds it, wherever the process dies, the
+//! mother gets one document, and it is the one that the table decides with the Eintragung. The service is told once, and the same.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use drehscheibe::cli::sample::{Wish, eintragung};
+use drehscheibe::engine::core::Settings;
+use drehscheibe::engine::points::{Point, Points};
+use drehscheibe::envelope::Inbound;
+use drehscheibe::register::entscheidung::Fall;
+use drehscheibe::store::contract::{Filter, Pause, Scope, View};
+use drehscheibe::transport::port::{Destination, Destinations};
+use jiff::SignedDuration;
+use uuid::Uuid;
+
+use super::far::{Does, Far};
+use super::house::{AMT, House, set_with};
+use super::no_wrong_answer::Witnessed;
+use super::rig::start_of_time;
+use crate::support::until;
+
+const MAILBOXES: &str = "lieferungen:postfach";
+const SERVICE: &str = "callback:kita-portal-nord";
+/// The child that is asked for.
+const CHILD: u64 = 1;
+
+struct Played {
+    world: Witnessed,
+    mailboxes: Arc<Far>,
+    service: Arc<Far>,
+    office: Arc<Far>,
+    down: Arc<AtomicBool>,
+}
+
+impl Played {
+    /// A register without an entry, and a house whose far ends can be out of order.
+    async fn new(number: u64) -> Played {
+        let down = Arc::new(AtomicBool::new(false));
+        let clock = drehscheibe::clock::Clock::set(start_of_time());
+        let seen = down.clone();
+        let rule = move |_: &_, _| if seen.load(Ordering::SeqCst) { Does::Down } else { Does::Take };
+        let mailboxes = Arc::new(Far::new(clock.clone(), true, rule));
+        let taking = || Arc::new(Far::new(clock.clone(), true, |_, _| Does::Take));
+        let (service, office, other) = (taking(), taking(), taking());
+        let mut destinations = Destinations::new();
+        for (name, far) in [
+            (MAILBOXES.to_owned(), &mailboxes),
+            (SERVICE.to_owned(), &service),
+            (format!("lieferungen:{AMT}"), &office),
+            ("callback:wohngeld-online".to_owned(), &other),
+        ] {
+            destinations.insert(name, far.clone() as Arc<dyn Destination>);
+        }
+        let settings = Settings { workers: 2, ..Settings::default() };
+        let house = House::of(number, start_of_time(), set_with(destinations), settings).await;
+        let mut world = Witnessed::of(house);
+        world.declared(&[CHILD, 2]).await;
+        Played { world, mailboxes, service, office, down }
+    }
+
+    async fn pause(&self, paused: bool) {
+        let house = &self.world.house;
+        let pause = Pause {
+            kind: "destination".into(),
+            name: MAILBOXES.into(),
+            until: None,
+            reason: "Probe".into(),
+            person: "os:rita".into(),
+            since: house.clock.now(),
+        };
+        let pause = paused.then_some(pause);
+        house.store.set_pause("destination", MAILBOXES, pause, "os:rita", house.clock.now()).await.unwrap();
+        let core = &house.engine.as_ref().unwrap().core;
+        until("the pause is seen", 60, || core.destination_paused(MAILBOXES) == paused).await;
+    }
+
+    fn later(&self, seconds: i64) {
+        let clock = &self.world.house.clock;
+        clock.move_to(clock.now() + SignedDuration::from_secs(seconds));
+    }
+
+    /// Delivers that there is an Eintragung, and waits until the request was decided with it.
+    async fn delivered(&mut self, art: &'static str, id: Uuid) -> Fall {
+        let message = self.world.house.fresh();
+        let wish = Wish { message, arten: vec![art], second: 100, ..Wish::plain(CHILD) };
+        let verdict = self.world.take(&wish, eintragung(&wish)).await;
+        assert_eq!(verdict.state, Inbound::Accepted, "{:?}", verdict.codes);
+        for _ in 0..3000 {
+            let house = &mut self.world.house;
+            if house.points.crashed() {
+                house.restart(Points::none()).await;
+                // What the dead process had in hand is free once its time is over.
+                self.later(600);
+            }
+            let house = &self.world.house;
+            let filter = Filter { id: Some(id), ..Filter::default() };
+            let state = house.store.list(&Scope::Operator, filter).await.unwrap().remove(0).state;
+            let fall = self.world.letters().await[&id];
+            if state == Inbound::Accepted && fall != Fall::A {
+                return fall;
+            }
+            assert_ne!(state, Inbound::Parked);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("it was not decided anew");
+    }
+
+    /// The state of what the request sends to the mailboxes.
+    async fn letter(&self, id: Uuid) -> (String, u32) {
+        let filter = Filter { id: Some(id), ..Filter::default() };
+        let shown = self.world.house.store.list(&Scope::Operator, filter).await.unwrap().remove(0);
+        let send = shown.sends.into_iter().find(|send| send.destination == MAILBOXES).unwrap();
+        (send.state, send.attempts)
+    }
+
+    async fn stand(&self, id: Uuid) -> &'static str {
+        let view = View {
+            scope: Scope::Operator,
+            limit: 100,
+            person: "probe".to_owned(),
+            reason: "probe".to_owned(),
+            now: self.world.house.clock.now(),
+        };
+        let all = self.world.house.store.vorgaenge(view, None).await.unwrap();
+        all.iter().find(|one| one.akte.nummer == Some(id) && one.akte.fall.is_some()).unwrap().stand()
+    }
+}
+
+fn says(far: &Far, what: &str) -> Vec<String> {
+    let seen = far.seen.lock().unwrap();
+    let said = |body: &bytes::Bytes| serde_json::from_slice::<serde_json::Value>(body).ok();
+    let told = seen
+        .taken
+        .iter()
+        .filter_map(|one| said(&one.body))
+        .filter_map(|body| body.get(what).and_then(|value| value.as_str()).map(str::to_owned));
+    told.collect()
+}
+
+/// What the service was told of this request.
+fn told(far: &Far, id: Uuid) -> Vec<String> {
+    let seen = far.seen.lock().unwrap();
+    let bodies = seen.taken.iter().map(|one| serde_json::from_slice::<serde_json::Value>(&one.body).unwrap());
+    bodies
+        .filter(|body| body["id"] == id.to_string())
+        .map(|body| body["stand"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_behind_a_pause_does_not_leave_when_an_entry_came_meanwhile() {
+    for (number, (art, fall, document, seconds, stand)) in [
+        ("01", Fall::B, "hinweis-auf-eintragung", 61, "abgeschlossen"),
+        // The service was told that it is done before: it learns nothing more, or it would learn why.
+        ("02", Fall::C, "in-bearbeitung", 61, "abgeschlossen"),
+        // Nobody was told yet: as if the Eintragung had been there before.
+        ("02", Fall::C, "in-bearbeitung", 10, "in-bearbeitung"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut played = Played::new(number as u64 * 1_000_000).await;
+        played.pause(true).await;
+        let id = played.world.ask(CHILD).await;
+        assert_eq!(played.world.letters().await[&id], Fall::A);
+        played.later(seconds);
+        if seconds > 60 {
+            until("the service is told", 60, || !told(&played.service, id).is_empty()).await;
+        }
+        let decided = played.delivered(art, id).await;
+        assert!(decided == fall || (fall == Fall::C && decided != Fall::B), "{decided:?}");
+        assert_eq!(played.mailboxes.attempts(), 0);
+        played.later(3_600);
+        played.pause(false).await;
+        played.mailboxes.has(1).await;
+        until("the service is told", 60, || !told(&played.service, id).is_empty()).await;
+        assert_eq!(says(&played.mailboxes, "art"), [document]);
+        assert_eq!(told(&played.service, id), [stand]);
+        assert_eq!(played.stand(id).await, stand);
+        if fall == Fall::C {
+            until("the office has the request", 60, || played.office.taken() > 0).await;
+        }
+        // What comes later finds nothing to take back.
+        let message = played.world.house.fresh();
+        let wish = Wish { message, arten: vec![art], second: 200, ..Wish::plain(CHILD) };
+        played.world.take(&wish, eintragung(&wish)).await;
+        assert_eq!(says(&played.mailboxes, "art"), [document]);
+        played.world.house.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_whose_far_end_is_down_does_not_leave_when_an_entry_came_meanwhile() {
+    let mut played = Played::new(7_000_000).await;
+    played.down.store(true, Ordering::SeqCst);
+    let id = played.world.ask(CHILD).await;
+    played.later(61);
+    for _ in 0..3000 {
+        let (state, attempts) = played.letter(id).await;
+        if state == "retrying" && attempts > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(played.letter(id).await.0, "retrying");
+    assert_eq!(played.delivered("01", id).await, Fall::B);
+    played.down.store(false, Ordering::SeqCst);
+    for _ in 0..3000 {
+        if played.mailboxes.taken() > 0 {
+            break;
+        }
+        // Until the breaker lets a try through.
+        played.later(60);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(says(&played.mailboxes, "art"), ["hinweis-auf-eintragung"]);
+    played.world.house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wherever_the_process_dies_one_document_arrives_and_never_the_old_one() {
+    let points =
+        [Point::BeforeLookup, Point::AfterLookup, Point::BeforeCommit, Point::AfterCommit, Point::Answered];
+    for (number, (point, nth)) in points.into_iter().flat_map(|point| [(point, 1), (point, 2)]).enumerate() {
+        let mut played = Played::new(10_000_000 + number as u64 * 1_000_000).await;
+        played.pause(true).await;
+        let id = played.world.ask(CHILD).await;
+        played.later(61);
+        until("the service is told", 60, || !told(&played.service, id).is_empty()).await;
+        played.world.house.restart(Points::halt_at(point, nth)).await;
+        let core = played.world.house.engine.as_ref().unwrap().core.clone();
+        until("the pause is seen", 60, || core.destination_paused(MAILBOXES) || core.points.crashed()).await;
+        assert_eq!(played.delivered("01", id).await, Fall::B, "{point:?} {nth}");
+        if played.world.house.points.crashed() {
+            played.world.house.restart(Points::none()).await;
+        }
+        assert_eq!(played.mailboxes.attempts(), 0, "{point:?} {nth}");
+        played.pause(false).await;
+        played.mailboxes.has(1).await;
+        assert_eq!(says(&played.mailboxes, "art"), ["hinweis-auf-eintragung"], "{point:?} {nth}");
+        assert_eq!(told(&played.service, id), ["abgeschlossen"], "{point:?} {nth}");
+        played.world.house.stop().await;
+    }
+}
