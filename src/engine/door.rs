@@ -81,7 +81,10 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
             let dry = set.stage == Stage::Produktion && marked_test;
             let objections = match dry {
                 true => Objected::default(),
-                false => objecting::unread(&ground, None, &Outcome::of(Inbound::Rejected)),
+                false => {
+                    let named = set.standards.named(&document);
+                    objecting::unknown(&ground, &named, &Outcome::of(Inbound::Rejected))
+                }
             };
             let refused = refused(ground, &partner, (first_plan, binding), None, vec![rejection], bench);
             return said(refused, objections);

@@ -58,6 +58,20 @@ pub fn unread(ground: &Ground, identity: Option<&Identity>, outcome: &Outcome<'_
     taken(ground, hook.unread(&settling(ground, partner, identity, outcome)))
 }
 
+/// What a delivery says that no package reads, by the message types that its root may be of: nothing where none of them is delivered by this
+/// partner anywhere, whatever its version is. Of a root that nobody knows it is not known, so it counts (rules.md 2.1 b and c).
+pub fn unknown(ground: &Ground, named: &[String], outcome: &Outcome<'_>) -> Objected {
+    let Some(partner) = counted(ground, None) else { return Objected::default() };
+    let delivered = |message: &String| {
+        let of = |plan: &&std::sync::Arc<Plan>| plan.delivers() && takes_type(plan, partner, message);
+        ground.set.plans.iter().any(|plan| of(&plan))
+    };
+    match named.is_empty() || named.iter().any(delivered) {
+        true => unread(ground, None, outcome),
+        false => Objected::default(),
+    }
+}
+
 /// Without times that no route of this set takes.
 fn taken(ground: &Ground, mut said: Objected) -> Objected {
     said.timers.retain(|timer| ground.set.by_binding(&timer.name).next().is_some());
@@ -124,8 +138,12 @@ pub fn delivers<'a>(set: &'a PlanSet, partner: &str, identity: &Identity) -> Opt
 
 /// Whether a route takes such messages of a partner, wherever they come in.
 fn takes(plan: &Plan, partner: &str, identity: &Identity) -> bool {
+    takes_type(plan, partner, &identity.message)
+}
+
+fn takes_type(plan: &Plan, partner: &str, message: &str) -> bool {
     let of = |partners: &[String]| partners.iter().any(|known| known == partner);
-    plan.accept.iter().any(|accept| accept.message == identity.message && of(&accept.partners))
+    plan.accept.iter().any(|accept| accept.message == message && of(&accept.partners))
 }
 
 fn delivers_here<'a>(set: &'a PlanSet, partner: &str, binding: &'a str) -> Option<&'a dyn Objects> {

@@ -86,6 +86,10 @@ pub trait Standards: Send + Sync {
     fn is_test(&self, document: &Document) -> bool {
         is_test(document)
     }
+    /// The message types of which a document may be by its root, be its version known or not; empty where nobody knows the root.
+    fn named(&self, _document: &Document) -> Vec<String> {
+        Vec::new()
+    }
     /// How a standard answers; `None` for an unknown standard.
     fn answering(&self, standard: &str, version: Option<&str>) -> Option<Answering>;
     /// All message types of all packages; of each standard the oldest version first.

@@ -66,6 +66,16 @@ impl PackageSet {
         Err(self.unsupported())
     }
 
+    /// The message types with this root in any package. By its name alone: versions that nobody loaded may have other namespaces.
+    pub(super) fn named_by(&self, root: &Root) -> Vec<String> {
+        let named = |package: &Package| {
+            let of = package.messages.iter().filter(|message| message.root.1 == root.local);
+            of.map(|message| message.message.clone()).collect::<Vec<_>>()
+        };
+        let all: BTreeSet<String> = self.packages.iter().flat_map(named).collect();
+        all.into_iter().collect()
+    }
+
     /// Whether a root is of a standard that says version and test inside of the document.
     pub(super) fn says_within(&self, root: &Root) -> bool {
         self.packages.iter().any(|package| package.within.is_some() && with_root(package, root).is_some())

@@ -20,6 +20,10 @@ impl Standards for PackageSet {
         is_test_root(root) || self.says_within(root) && self.test_within(document)
     }
 
+    fn named(&self, document: &Document) -> Vec<String> {
+        self.named_by(document.root())
+    }
+
     fn answering(&self, standard: &str, version: Option<&str>) -> Option<Answering> {
         let package = match version.and_then(|version| self.package(standard, version)) {
             Some(package) => package,
