@@ -126,6 +126,13 @@ pub struct Partner {
     pub to: Option<jiff::Timestamp>,
 }
 
+impl Partner {
+    /// Whether it is admitted at a moment.
+    pub fn holds(&self, now: jiff::Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= now) && self.to.is_none_or(|to| to > now)
+    }
+}
+
 /// Retry behaviour of one destination.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Patience {

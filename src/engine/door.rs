@@ -153,9 +153,7 @@ fn admitted(set: &PlanSet, ground: &Ground) -> Option<Partner> {
     let reference = ground.envelope.head.partner.as_ref()?;
     let partner = set.partners.get(&reference.id)?;
     let now = ground.envelope.head.received;
-    let begun = partner.from.is_none_or(|from| from <= now);
-    let over = partner.to.is_some_and(|to| to <= now);
-    (begun && !over).then(|| partner.clone())
+    partner.holds(now).then(|| partner.clone())
 }
 
 fn denied(ground: Ground, cause: &str) -> Opened {

@@ -5,10 +5,12 @@ use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::effects::{Fact, Question, Vorgang};
 use crate::envelope::{Envelope, Inbound, Lying, Part, PartnerRef, SMALL_PART, Small, is_json};
+use crate::plan::PlanSet;
 use crate::register::keys::{self, SearchKey};
 use crate::store::claims::{SpoolRead, SpoolWrite};
 use crate::store::contract::{Filter, Scope, StoreError};
@@ -202,7 +204,21 @@ fn connection_of(place: &str) -> &str {
 /// So many due timers are looked through for such as no pause holds.
 const TIMERS_AT_MOST: usize = 4096;
 
-/// Due timers that no paused route holds: those that one holds must not stand before the others, however many they are.
+/// Whether a timer comes in as a delivery of nobody who may make one there: its office is no partner now, or no route takes it any more.
+/// Handed in it would be denied and used up; it waits until somebody has it again, and calls a person meanwhile. What no route takes at all is
+/// parked like anything else.
+fn of_nobody(set: &PlanSet, timer: &Envelope, now: Timestamp) -> bool {
+    let binding = &timer.head.binding;
+    let partner = timer.head.partner.as_ref().and_then(|partner| set.partners.get(&partner.id));
+    let admits = |id: &String| {
+        let mut plans = set.by_binding(binding).map(|(plan, _)| plan);
+        plans.any(|plan| plan.accept.iter().any(|accept| accept.partners.contains(id)))
+    };
+    let taken = partner.is_some_and(|partner| partner.holds(now) && admits(&partner.sender.id));
+    set.by_binding(binding).next().is_some() && !taken
+}
+
+/// Due timers that no paused route holds and that are somebody's: the others must not stand before them, however many they are.
 pub async fn due<F>(core: &Core, limit: usize, ask: impl Fn(usize) -> F) -> Result<Vec<Envelope>, Busy>
 where
     F: Future<Output = Result<Vec<Envelope>, Busy>>,
@@ -212,8 +228,14 @@ where
         let due = ask(most).await?;
         let all = due.len();
         let set = core.set.load_full();
+        let now = core.clock.now();
         let free = due.into_iter().filter(|one| !core.routes_paused(&set, &one.head.binding));
-        let free: Vec<Envelope> = free.take(limit).collect();
+        let (kept, free): (Vec<Envelope>, Vec<Envelope>) = free.partition(|one| of_nobody(&set, one, now));
+        for one in &kept {
+            let partner = one.head.partner.as_ref().map_or("-", |partner| partner.id.as_str());
+            raise(Alarm::TimerKept, &one.head.binding, &[("of", partner), ("id", &one.head.id.to_string())]);
+        }
+        let free: Vec<Envelope> = free.into_iter().take(limit).collect();
         if !free.is_empty() || all < most || most >= TIMERS_AT_MOST {
             return Ok(free);
         }

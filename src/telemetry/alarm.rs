@@ -74,6 +74,8 @@ alarms! {
     WayMissing = "way-missing",
     /// The oldest waiting row of a destination is too old.
     BacklogOld = "backlog-old",
+    /// A timer that is due is of nobody who may deliver.
+    TimerKept = "timer-kept",
     /// A pause has held for too long.
     PauseLong = "pause-long",
     /// A source cannot start or ended.

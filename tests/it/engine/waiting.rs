@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use super::far::Does;
 use super::rig::{NORD, Rig, deliver, fast, start_of_time, stop, wish};
+use crate::support::until;
 
 fn is(message: &Message, child: u64, n: u64) -> bool {
     message.record.kopf.nachrichten_uuid == wish(child, n).uuid().to_string()
@@ -242,6 +243,66 @@ async fn a_timer_comes_in_as_a_delivery_when_it_is_due_and_only_once() {
     }
     rig.at_rest().await;
     assert_eq!(nord.attempts(), 3, "each is told once");
+    end.cancel();
+    task.await.unwrap();
+    stop(engine).await;
+}
+
+/// An office whose deliveries no route takes any more, or not yet again: its list is not used up by being denied.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_timer_of_nobody_is_kept_until_it_is_somebodys() {
+    let mut rig = Rig::new(fast(2000.0)).await;
+    rig.far(NORD, |_, _| Does::Take);
+    rig.step(true, |message| {
+        if is(message, 1, 1) && message.envelope.head.connection != "timer" {
+            for (of, minutes) in [(Some("jugendamt-zweit"), 30), (None, 60)] {
+                message.effects.timers.push(Timer {
+                    id: message.derived_id(of.unwrap_or("eigen")),
+                    due: message.now() + SignedDuration::from_mins(minutes),
+                    name: "timer erinnern".to_owned(),
+                    body: Bytes::from(eintragung(&wish(1, 2))),
+                    of: of.map(str::to_owned),
+                });
+            }
+        }
+        Ok(Flow::Next)
+    });
+    let mut plan = rig.plan("registerlieferung");
+    let binding = plan.bindings[0].clone();
+    plan.bindings.push(Binding { key: "timer erinnern".to_owned(), answers: Answers::ByMessage, ..binding });
+    rig.replace(plan);
+    let engine = rig.engine();
+    let (end, task) = timers(&rig, &engine);
+    let first = deliver(&engine, rig.envelope(&wish(1, 1))).await;
+    assert_eq!(first.state, Inbound::Accepted);
+    // The later one comes in, so the earlier one was looked at.
+    until("the other is used", 60, || rig.clock.now() > start_of_time() + SignedDuration::from_hours(2))
+        .await;
+    for _ in 0..1000 {
+        if rig.listed().await.len() == 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!((rig.listed().await.len(), rig.figures().await.timers), (2, 1), "it lies there");
+    assert!(rig.listed().await.iter().all(|listed| listed.state == Inbound::Accepted));
+    end.cancel();
+    task.await.unwrap();
+    stop(engine).await;
+    let mut plan = rig.plan("registerlieferung");
+    for accept in &mut plan.accept {
+        accept.partners.push("jugendamt-zweit".to_owned());
+    }
+    rig.replace(plan);
+    let engine = rig.engine();
+    let (end, task) = timers(&rig, &engine);
+    for _ in 0..1000 {
+        if rig.figures().await.timers == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!((rig.listed().await.len(), rig.figures().await.timers), (3, 0), "once a route takes it again");
     end.cancel();
     task.await.unwrap();
     stop(engine).await;
