@@ -22,8 +22,9 @@ use crate::config::{self, SecretRef};
 use crate::effects::{Fact, Question};
 use crate::envelope::Stage;
 use crate::plan::Partner;
-use crate::register::aemter::tag;
+use crate::register::aemter::{Aemter, nachklang, tag};
 use crate::register::bestand::Bestand;
+use crate::register::objection::Sought;
 use crate::register::record::Kind;
 use crate::register::uhr::TOLERANCE;
 use crate::store::contract::{Scope, Store, View};
@@ -302,12 +303,19 @@ async fn status(
             Fact::Bestand(found) => Some((amt.as_str(), found)),
             _ => None,
         });
+        let blocked = blocked(&*store, table, (name, &aemter), now).await?;
         let bestand = Bestand::zusammen(known).unwrap_or_default();
         let looks: Vec<&Look> = looks.iter().filter(|look| aemter.contains(&look.partner)).collect();
         let at = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
         let fresh = bestand.vollstaendig_und_frisch(now, FRESH);
         let parted = table.hinzugekommen(name, tag(now)).is_some_and(|last| !bestand.verglichen_nach(last));
         let word = match (bestand.erklaert(), bestand.laedt(), fresh) {
+            (_, _, true) if blocked == Some(Blocked::Whole) => {
+                "complete and fresh, but J: something stands against all its answers; see status"
+            }
+            (_, _, true) if blocked == Some(Blocked::Part) && !parted => {
+                "complete and fresh, but the part that came over is J: something stands against it; see status"
+            }
             (_, _, true) if parted => {
                 "complete and fresh without the part that came over (J until its list is compared)"
             }
@@ -358,6 +366,40 @@ async fn status(
     )?;
     out.value(&values)?;
     Ok(Exit::Ok)
+}
+
+/// What of a register says nothing although it is complete and fresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Blocked {
+    /// All of it: what nobody could read, or what says too little to find whom it is about.
+    Whole,
+    /// What came over from an office that left such a thing behind.
+    Part,
+}
+
+/// Whether something that the decision asks for by its office stands against the answers of a register.
+async fn blocked(
+    store: &dyn Store,
+    table: &Aemter,
+    (name, aemter): (&str, &[String]),
+    now: Timestamp,
+) -> Result<Option<Blocked>, CliError> {
+    let parts = table.teile_von(name, tag(now));
+    let asked: Vec<String> = aemter.iter().chain(parts.keys()).cloned().collect();
+    let questions = asked.iter().cloned().map(|amt| Question::Objections(Sought::Blocks(amt))).collect();
+    let mut found = None;
+    for (amt, answer) in asked.iter().zip(store.lookup(questions).await?) {
+        let Fact::Objections(open) = answer.fact else { continue };
+        match parts.get(amt) {
+            None if !open.is_empty() => return Ok(Some(Blocked::Whole)),
+            // What it left open later is of what it kept.
+            Some(last) if open.iter().any(|one| tag(one.since) <= nachklang(*last)) => {
+                found = Some(Blocked::Part);
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
 }
 
 /// Until when all was taken that lay where an office's deliveries come in: what was asked and found empty, of several places the one that

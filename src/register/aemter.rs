@@ -1,7 +1,7 @@
 //! Which Jugendamt is competent for a place: areas by longest prefix of the ARS, with the days on which they hold (Gebietsreform).
 //! Data of a stage; no area is built in, and an ambiguous one names nobody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -209,15 +209,23 @@ impl Aemter {
 
     /// The last day on which another office, which it did not take over whole, still kept a part of what this one keeps now.
     pub fn hinzugekommen(&self, of: &str, am: Date) -> Option<Date> {
+        self.teile_von(of, am).into_values().max()
+    }
+
+    /// The offices that kept a part of what this one keeps now, each with the last day on which it did, without those that it took over whole.
+    pub fn teile_von(&self, of: &str, am: Date) -> BTreeMap<String, Date> {
         let whole = self.mit_vorgaengern(of, am);
-        let areas = self.aemter.iter().flat_map(|amt| &amt.gebiete);
-        let came = areas.filter_map(|gebiet| {
+        let mut parts: BTreeMap<String, Date> = BTreeMap::new();
+        for gebiet in self.aemter.iter().flat_map(|amt| &amt.gebiete) {
             let holders = self.halter(&gebiet.ars, am);
-            let ((today, _), before) = holders.split_first()?;
-            let before = before.iter().filter(|(amt, _)| !whole.contains(&amt.id)).map(|(_, last)| *last);
-            before.max().filter(|_| today.id == of)
-        });
-        came.max()
+            let Some(((today, _), before)) = holders.split_first() else { continue };
+            let other = before.iter().filter(|(amt, _)| today.id == of && !whole.contains(&amt.id));
+            for (amt, last) in other {
+                let known = parts.entry(amt.id.clone()).or_insert(*last);
+                *known = (*known).max(*last);
+            }
+        }
+        parts
     }
 
     /// The office that stands where this one stood: itself, or its last successor by this day. `None` where all its areas have
