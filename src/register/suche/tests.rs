@@ -282,6 +282,19 @@ fn every_difference_has_its_level() {
             },
             Keiner,
         ),
+        (
+            "the same, entered under another number",
+            same,
+            |k, _| k.geburtsregister_nummer = Some("1235/2024".into()),
+            Aehnlich,
+        ),
+        (
+            "the same, the number in another form",
+            same,
+            |k, _| k.geburtsregister_nummer = Some("2024/1234".into()),
+            Genau,
+        ),
+        ("the same, one number unknown", same, |k, _| k.geburtsregister_nummer = None, Genau),
         ("twin, same number", |k, _| k.namen[0].vornamen = Some("Ida".into()), same, Aehnlich),
         (
             "twin, another number",
