@@ -113,7 +113,8 @@ impl Objecting {
         let orte = &self.tafeln.gemeinden;
         let under = spoken.iter().flat_map(|(kind, mutter)| objection::under(orte, *kind, mutter));
         opening.under = under.collect::<BTreeSet<_>>().into_iter().collect();
-        if opening.under.is_empty() {
+        // Nobody asks under a key of which a part is missing.
+        if !opening.under.iter().any(SearchKey::ohne_luecke) {
             // Too little is said of the child to be met by a decision: then it stands against all of them.
             opening.why = Why::Unreadable;
         }
@@ -163,7 +164,11 @@ impl Objects for Objecting {
         // that may be behind, and what overtook it may be no more than the same old word said again.
         let repeated = !settling.rejections.is_empty()
             && settling.rejections.iter().all(|rejection| rejection.fault == Fault::Repeated);
-        if !repeated {
+        if repeated {
+            // The same octets that were made at a wrong entry before: what they say is in the mirror.
+            let keys = vec![objection::inhalt(&settling.content)];
+            changes.push(close(Which::About { aemter, keys, before: Timestamp::MAX }, EFFECT));
+        } else {
             let opened = self.open(settling, record, &spoken);
             // A mere hint stands against nothing, so the block does: what was read is about a child all the same.
             if opened.as_ref().is_none_or(|opening| opening.why == Why::Foreign) {
@@ -311,6 +316,20 @@ mod tests {
     }
 
     #[test]
+    fn who_says_too_little_to_be_met_stands_against_the_whole_register() {
+        let mut message = message();
+        let kind = message.record.kind.as_mut().unwrap();
+        (kind.geburtsdatum, kind.namen) = (None, Vec::new());
+        let mutter = message.record.mutter.as_mut().unwrap();
+        mutter.geburtsdatum = Default::default();
+        mutter.name.vornamen = None;
+        mutter.name.geburtsname = None;
+        let changes = settled(&message, Inbound::Parked, &[], &[]);
+        let opening = opened(&changes).unwrap();
+        assert_eq!((opening.why, opening.amt.as_str()), (Why::Unreadable, "jugendamt-bremen"));
+    }
+
+    #[test]
     fn a_correction_stands_under_the_child_as_it_was_and_as_it_is() {
         let mut message = message();
         let mut kind = message.record.kind.clone().unwrap();
@@ -407,7 +426,13 @@ mod tests {
     fn only_what_the_mirror_says_already_is_no_objection() {
         let message = message();
         let repeated = vec![Rejection::new(Fault::Repeated, "Schon da.")];
-        assert!(opened(&settled(&message, Inbound::Rejected, &repeated, &[])).is_none());
+        let changes = settled(&message, Inbound::Rejected, &repeated, &[]);
+        assert!(opened(&changes).is_none());
+        let itself = vec![objection::inhalt(&[1; 32])];
+        let ends = changes.iter().any(|change| {
+            matches!(change, ObjectionChange::Close { which: Which::About { keys, .. }, .. } if *keys == itself)
+        });
+        assert!(ends, "what the same octets left at a wrong entry has its effect");
         let mixed = [repeated, refused()].concat();
         assert!(opened(&settled(&message, Inbound::Rejected, &mixed, &[])).is_some());
     }

@@ -188,9 +188,17 @@ impl Personenaenderung {
         message.effects.vorgaenge.push(alias);
         let changes = hinweis::opened(message, 1, under.into_iter().collect())?;
         message.effects.vorgaenge.extend(changes);
+        // Its sender got our id of the delivery: by that the task of nobody is named, too, else the one that there is.
+        let nobody = aufgaben.iter().find(|aufgabe| aufgabe.office.is_empty());
+        let meant = nobody.or(aufgaben.first().filter(|_| aufgaben.len() == 1)).map(|aufgabe| aufgabe.id);
+        let ours = message.envelope.head.id.to_string();
         let mut offices = Vec::new();
         for aufgabe in aufgaben.iter().rev() {
             let change = self.aufgabe(message, aufgabe);
+            if meant == Some(aufgabe.id) {
+                let alias = notice::leads_to(message, &change.vorgang, &ours, &aufgabe.id.to_string());
+                message.effects.vorgaenge.push(alias);
+            }
             message.audit("hinweis.offen", &[("hinweis", &aufgabe.id.to_string())]);
             offices.push(aufgabe.office.clone());
             message.keep_vorgang(change);
@@ -302,6 +310,22 @@ mod tests {
         (message.record.mutter, message.record.kind) = (None, None);
         message.record.kopf.autor = Default::default();
         message
+    }
+
+    #[test]
+    fn a_task_of_nobody_is_named_by_the_id_that_its_sender_got() {
+        let of = message();
+        let hidden = TeilDatum { monat: None, tag: None, ..of.record.mutter.clone().unwrap().geburtsdatum };
+        let mut her = person_of(&of.record.mutter.unwrap());
+        her.geburtsdatum = Some(hidden);
+        let mut message = change(vec![her]);
+        run(&mut message, &[], &|_| None).unwrap();
+        let task = message.vorgang.clone().unwrap();
+        assert_eq!(task.vorgang.owner, "");
+        let named = keys::hinweis(&message.envelope.head.id.to_string());
+        let alias = message.effects.vorgaenge.iter().find(|change| change.key == named).unwrap();
+        let leads = crate::pipeline::erledigt::leads_to_notice(&alias.vorgang);
+        assert_eq!(leads, Some(task.key));
     }
 
     /// Runs it over a mirror and what is open under keys already.
