@@ -195,6 +195,14 @@ fn head(desk: Desk<'_>, root: &Node, aemter: &Aemter) -> Option<Found> {
         Kopf { von: von.value, fassung, zeilen, ruecksendung: back.value, kontakt, unterzeichner, fuss };
     for written in kopf.texts() {
         shown(desk, root.at, "the head", written);
+        // It stands on every notice, too.
+        if kopf.von == PLATTFORM
+            && let Some(word) = unnamed(DEUTSCH, written)
+        {
+            let text =
+                format!("the head names what letters are about (`{word}`); a notice says nothing of it");
+            desk.fault(root.at, text);
+        }
     }
     Some(Found::Head(Box::new(kopf)))
 }

@@ -98,6 +98,14 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
     (GOOD_HEAD, "zeilen: [ Plattform ]", "zeilen: [a, b, c, d, e]", "more than 4"),
     (GOOD_HEAD, "ruecksendung: Weg 1\n", "", "has no `ruecksendung`"),
     (GOOD_HEAD, "Weg 1", "'Weg \u{4e2d}'", "a character that no letter can show"),
+    (GOOD_HEAD, "[ Plattform ]", "[ Plattform, Sorgeregister-Plattform ]", "names what letters are about"),
+    (
+        GOOD_HEAD,
+        "Weg 1\n",
+        "Weg 1\nkontakt: [{ was: E-Mail, wert: sorge@x.example }]\n",
+        "names what letters are about",
+    ),
+    (GOOD_HEAD, "Weg 1\n", "Weg 1\nfuss: [[ Stelle f\u{fc}r Kinder ]]\n", "names what letters are about"),
 ];
 
 #[test]
