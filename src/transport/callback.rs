@@ -24,6 +24,7 @@ use super::unreached::Unreached;
 use super::watched::Files;
 use crate::envelope::Envelope;
 use crate::mime::media::handed_on;
+use crate::telemetry::parts::Turn;
 use address::{Refused, Resolver};
 use sign::Key;
 
@@ -283,7 +284,7 @@ fn later(cause: &str, far_end: bool) -> SendError {
 
 /// Nobody was reached.
 fn not_reached(why: Unreached) -> SendError {
-    later(&why.to_string(), true)
+    later(&why.to_string(), why.turn() == Turn::FarEnd)
 }
 
 /// Whether we refused to call: the library's text is not used, it holds the URL.

@@ -147,7 +147,10 @@ impl Trouble {
             Trouble::Unwritable(_) => SendError::Never { cause: self.to_string() },
             _ => SendError::Later {
                 retry_after: self.after(),
-                far_end: self.is_far_end(),
+                far_end: match &self {
+                    Trouble::Unreached(why) => why.turn() == Turn::FarEnd,
+                    _ => self.is_far_end(),
+                },
                 cause: self.to_string(),
             },
         }

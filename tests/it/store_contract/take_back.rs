@@ -10,6 +10,7 @@ use drehscheibe::register::entscheidung::Fall;
 use drehscheibe::register::vorgang::Akte;
 use drehscheibe::store::contract::{Committed, Entry, Scope, Store, View};
 use drehscheibe::store::lane::{Lane, Onward, Outcome, Why};
+use drehscheibe::telemetry::parts::Turn;
 use uuid::Uuid;
 
 use super::common::{
@@ -147,7 +148,7 @@ pub async fn what_may_have_left_is_not_taken_back(house: &dyn House) {
         Outcome::Onward(Onward { from, to, why: Why::Refused, cause: "410".into() })
     };
     let unclear = Outcome::Unclear { cause: "dead".into() };
-    let doubt = Outcome::Later { at: at(15), cause: "dead".into(), doubt: true };
+    let doubt = Outcome::Later { at: at(15), cause: "dead".into(), doubt: true, turn: Turn::FarEnd };
     for (n, outcome) in
         [Some(sent()), Some(unclear), Some(doubt), Some(onward()), None].into_iter().enumerate()
     {

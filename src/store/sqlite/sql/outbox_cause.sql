@@ -1,0 +1,1 @@
+SELECT cause FROM outbox WHERE id = ?1
