@@ -2,10 +2,11 @@
 //! What came whole and cannot be opened is kept as it came, because it is closed then; what did not come whole is no message.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_lc_rs::digest;
 use bytes::{Bytes, BytesMut};
-use reqwest::{Body, Response as Reply};
+use reqwest::{Body, Response as Reply, StatusCode};
 
 use super::ask::same;
 use super::link::{Link, form};
@@ -81,7 +82,7 @@ pub async fn fetch(link: &Link, id: &str, to: To<'_>) -> Result<Whole, Trouble> 
         document: None,
         order: None,
         root: Bytes::new(),
-        after,
+        answered: (reply.status(), after),
     };
     match form(&reply, after)? {
         Form::Plain => intake.alone(reply).await?,
@@ -124,7 +125,8 @@ struct Intake<'a> {
     document: Option<String>,
     order: Option<(Option<String>, Order)>,
     root: Bytes,
-    after: Option<std::time::Duration>,
+    /// With which status, and when the server wants to be asked again.
+    answered: (StatusCode, Option<Duration>),
 }
 
 fn unreadable(fault: PackageFault) -> Trouble {
@@ -185,7 +187,7 @@ impl Intake<'_> {
 
     /// Reads the envelope: from then on it is known which part is the document.
     fn read(&mut self, root: Bytes) -> Result<(), Trouble> {
-        let response = self.link.read(root.clone(), Operation::GetMessage, self.after)?;
+        let response = self.link.read(root.clone(), Operation::GetMessage, self.answered)?;
         let Response::Message { status, order: Some(order) } = response else {
             return Err(Trouble::Unreadable("an answer to something else".to_owned()));
         };

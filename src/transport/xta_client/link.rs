@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
-use reqwest::{Body, Response as Reply};
+use reqwest::{Body, Response as Reply, StatusCode};
 
 use super::settings::{Settings, port};
 use super::trouble::Trouble;
@@ -79,7 +79,7 @@ impl Link {
             let length = body.len() as u64;
             let (mut reply, after) = self.post(&asked, Body::from(body), length).await?;
             let root = self.held(&mut reply).await?;
-            let answer = self.read(root.clone(), asked.operation, after)?;
+            let answer = self.read(root.clone(), asked.operation, (reply.status(), after))?;
             Ok((answer, root))
         };
         let lost = || Err(Trouble::Lost("no answer in time"));
@@ -157,7 +157,7 @@ impl Link {
         &self,
         root: Bytes,
         operation: Operation,
-        after: Option<Duration>,
+        (status, after): (StatusCode, Option<Duration>),
     ) -> Result<Response, Trouble> {
         let rules = Rules { strict: self.settings.strict, envelope: root.len().max(1) };
         let answer = receive::response(root, Module::Xta211, operation, &rules);
@@ -165,7 +165,12 @@ impl Link {
         for deviation in &answer.deviations {
             tracing::debug!(connection = self.connection, deviation = deviation.text(), "an answer deviates");
         }
-        let read = answer.outcome.map_err(|fault| Trouble::Refused(Box::new(fault), after));
+        let read = match answer.outcome {
+            Err(fault) => Err(Trouble::Refused(Box::new(fault), after)),
+            // What stands in an answer of failure is no answer, however well it reads.
+            Ok(_) if status != StatusCode::OK => Err(Trouble::Status { status: status.as_u16(), after }),
+            Ok(answer) => Ok(answer),
+        };
         if !read.as_ref().is_err_and(Trouble::is_far_end) {
             self.caller.answered(true);
         }
@@ -214,8 +219,13 @@ impl Link {
     }
 }
 
-/// The form of an answer; whatever is no envelope is known by its status.
+/// The form of an answer. Whatever is no envelope is known by its status, and so is what comes with a status with which SOAP answers nothing:
+/// 200 is an answer, 400 and 500 may be faults, and of the rest no word is believed.
 pub fn form(reply: &Reply, after: Option<Duration>) -> Result<Form, Trouble> {
+    let status = reply.status();
+    if !matches!(status, StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::INTERNAL_SERVER_ERROR) {
+        return Err(Trouble::Status { status: status.as_u16(), after });
+    }
     let content_type = reply.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let read = binding::read(&Head { content_type, ..Head::default() });
     read.map(|binding| binding.form).map_err(|_| Trouble::Status { status: reply.status().as_u16(), after })

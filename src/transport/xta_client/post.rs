@@ -28,5 +28,5 @@ pub async fn order(
     let asked = Asked { operation: Operation::SendMessage, content_type, action };
     let (mut reply, after) = link.post(&asked, body, length).await?;
     let root = link.held(&mut reply).await?;
-    link.read(root, Operation::SendMessage, after)
+    link.read(root, Operation::SendMessage, (reply.status(), after))
 }

@@ -19,8 +19,8 @@ pub enum Trouble {
     /// It broke off, or nothing came: what the far end did with it nobody knows.
     #[error("{0}")]
     Lost(&'static str),
-    /// An answer without an envelope.
-    #[error("the port answers http {status} without an envelope; {}", of_status(*.status))]
+    /// No answer of an XTA port: another status than its answers and faults have, or no envelope.
+    #[error("the port answers http {status}, which is no answer of XTA; {}", of_status(*.status))]
     Status {
         /// The status.
         status: u16,
@@ -41,7 +41,7 @@ pub enum Trouble {
     Spool(SpoolError),
 }
 
-/// Whose turn it is where a port answers so without an envelope, and what to do.
+/// Whose turn it is where a port answers so, and what to do.
 fn of_status(status: u16) -> &'static str {
     match turn_of_status(status) {
         Turn::FarEnd => "the far end's: tried again by itself, ask who runs it if it lasts",
