@@ -26,7 +26,7 @@ use crate::transport::xta_words::labels;
 const ROOT: usize = 16 << 20;
 /// Octets of a business document.
 const DOCUMENT: usize = 8 << 20;
-/// The most parts of an answer, the envelope included.
+/// The most parts of an answer, the envelope included; contents within the envelope count as parts.
 const PARTS: usize = 256;
 /// So much is written into the spool at a time.
 const PIECE: usize = 256 << 10;
@@ -82,6 +82,7 @@ pub async fn fetch(link: &Link, id: &str, to: To<'_>) -> Result<Whole, Trouble> 
         document: None,
         order: None,
         root: Bytes::new(),
+        contents: 0,
         answered: (reply.status(), after),
     };
     match form(&reply, after)? {
@@ -125,8 +126,14 @@ struct Intake<'a> {
     document: Option<String>,
     order: Option<(Option<String>, Order)>,
     root: Bytes,
+    /// How many contents it has so far: those in the envelope, and the parts that have begun beside it.
+    contents: usize,
     /// With which status, and when the server wants to be asked again.
     answered: (StatusCode, Option<Duration>),
+}
+
+fn too_many() -> Trouble {
+    Trouble::Unreadable(format!("more than {} contents", PARTS - 1))
 }
 
 fn unreadable(fault: PackageFault) -> Trouble {
@@ -166,6 +173,7 @@ impl Intake<'_> {
                 match step {
                     Step::Root { octets, .. } => self.read(octets)?,
                     Step::Begin(id) => {
+                        self.counts(usize::from(id.is_some()))?;
                         current = match &id {
                             None => Current::Nobody,
                             Some(id) if self.document.as_ref() == Some(id) => Current::Here(BytesMut::new()),
@@ -191,6 +199,12 @@ impl Intake<'_> {
         let Response::Message { status, order: Some(order) } = response else {
             return Err(Trouble::Unreadable("an answer to something else".to_owned()));
         };
+        let inside = |content: &&Content| matches!(content.source, Source::Inline(_));
+        // Before anything is laid down for it.
+        self.counts(order.container.contents().filter(inside).count())?;
+        if order.container.contents().count() >= PARTS {
+            return Err(too_many());
+        }
         if let Container::Open { message: Some(Content { source: Source::Part(id), .. }), .. } =
             &order.container
         {
@@ -199,6 +213,15 @@ impl Intake<'_> {
         self.order = Some((status.and_then(|status| status.request_id), order));
         self.root = root;
         Ok(())
+    }
+
+    /// So many more contents: those in the envelope and those beside it have one bound together.
+    fn counts(&mut self, more: usize) -> Result<(), Trouble> {
+        self.contents += more;
+        match self.contents >= PARTS {
+            true => Err(too_many()),
+            false => Ok(()),
+        }
     }
 
     async fn begin(&self) -> Result<Box<dyn PartWriter>, Trouble> {
