@@ -82,6 +82,8 @@ alarms! {
     SourceBroken = "source-broken",
     /// A message in a mailbox at a server of others cannot be fetched.
     MessageNotFetched = "message-not-fetched",
+    /// What stays in a mailbox at a server of others hides what lies behind it.
+    MailboxHidden = "mailbox-hidden",
     /// A broker does not answer, refuses us, or the connection broke off.
     BrokerDown = "broker-down",
     /// A broker takes no messages for want of memory or disk.

@@ -4,10 +4,12 @@
 
 pub mod ask;
 pub mod by_hand;
+pub mod closing;
 pub mod content;
 pub mod doctor;
 pub mod fetch;
 pub mod keeper;
+pub mod left;
 pub mod link;
 pub mod list;
 pub mod order;
@@ -16,6 +18,7 @@ pub mod post;
 pub mod settings;
 pub mod source;
 pub mod trouble;
+pub mod watch;
 
 use std::sync::Arc;
 

@@ -103,6 +103,7 @@ mod xta_captures;
 mod xta_client;
 mod xta_client_mailbox;
 mod xta_client_support;
+mod xta_hostile;
 mod xta_negatives;
 mod xta_oracle;
 mod xta_peer;

@@ -7,7 +7,9 @@ its standard input ends. Its second port is the hand of the test: messages are p
 import base64
 import datetime
 import email.parser
+import gzip
 import http.server
+import itertools
 import json
 import re
 import ssl
@@ -101,6 +103,7 @@ class Server:
         self.paths = {path: port for port, path in config["paths"].items()}
         self.next_pages = config.get("next-pages", True)
         self.cap = config.get("cap", 100)
+        self.by_time = config.get("by-time", True)
         self.services = config.get("services", [])
         self.lock = threading.RLock()
         self.messages, self.lists, self.script = {}, {}, []
@@ -204,7 +207,11 @@ class Server:
         ids = [] if selector is None else [(one.text or "").strip().lower() for one in selector.findall(q(WSA, "MessageID"))]
         new = selector is not None and selector.get("newEntry") in ("true", "1")
         found = [one for one in self.messages.values() if (one.box or one.reader) in own and not one.closed]
+        since = (selector.findtext(q(BOX, "MsgBoxEntryTimeFrom")) or "").strip() if selector is not None and self.by_time else ""
         found = [one for one in found if (not ids or one.id.lower() in ids) and not (new and one.fetched)]
+        if since:
+            told = lambda one: one.text(f"{q(META, 'DeliveryAttributes')}/{q(META, 'Delivery')}").rstrip("Z")
+            found = [one for one in found if told(one) >= since.rstrip("Z")]
         return sorted(found, key=lambda one: one.at)
 
     @staticmethod
@@ -290,12 +297,14 @@ class Server:
         )
         octets = base64.b64decode(one["content"]) if "content" in one else b"x" * one["size"]
         contents = [("Message", {"contentType": one.get("kind", "application/xml"), "filename": "main.xml"}, octets)]
-        for name, size in one.get("attachments", []):
+        for name, size in one.get("attachments", []) or [(f"{at}.pdf", 4) for at in range(one.get("many", 0))]:
             contents.append(("Attachment", {"contentType": "application/pdf", "filename": name}, b"%PDF" + b"a" * (size - 4)))
         message = Message(meta, contents)
         message.box = one.get("box")
         message.stamp("Origin")
         message.stamp("Delivery")
+        if "delivered" in one:
+            message.meta.find(f"{q(META, 'DeliveryAttributes')}/{q(META, 'Delivery')}").text = one["delivered"]
         self.messages[id.lower()] = message
         return {"id": id}
 
@@ -312,9 +321,9 @@ class Server:
         ]
         return {"messages": shown, "calls": list(self.calls), "sent": self.sent, "script": len(self.script)}
 
-    def ordered(self, action):
+    def ordered(self, action, asked=""):
         for at, one in enumerate(self.script):
-            if one["op"] == action:
+            if one["op"] == action and one.get("id", "").lower() in ("", asked.lower()):
                 one["times"] = one.get("times", 1) - 1
                 if one["times"] <= 0:
                     del self.script[at]
@@ -402,8 +411,9 @@ class Xta(Handler):
         action = named.pop() if len(named) == 1 else ""
         name = action.rsplit("/", 1)[-1]
         id = (header[q(WSA, "MessageID")].text or "").strip() if q(WSA, "MessageID") in header else None
+        asked = next((found.text or "" for found in body.iter() if found.tag in (q(WSA, "MessageID"), q(BOX, "LastMsgReceived"))), "").strip() if body is not None else ""
         with server.lock:
-            ordered = server.ordered(name)
+            ordered = server.ordered(name, asked)
             server.calls.append(name)
         if ordered and ordered["do"] == "drop-before":
             self.close_connection = True
@@ -469,7 +479,81 @@ class Xta(Handler):
             self.end_headers()
             self.wfile.write(out[: len(out) // 2])
             return None
+        if ordered and ordered["do"] in HOSTILE:
+            self.close_connection = True
+            return HOSTILE[ordered["do"]](self, (status, kind, out), ordered)
         self.reply(status, kind, out)
+
+    def begin(self, status, kind, more=()):
+        self.send_response(status)
+        for name, value in [("Content-Type", kind), ("Connection", "close"), *more]:
+            self.send_header(name, value)
+        self.end_headers()
+
+    def drip(self, octets):
+        """An octet now and then, each in time and all of them never."""
+        for octet in octets:
+            time.sleep(0.4)
+            self.wfile.write(bytes([octet]))
+            self.wfile.flush()
+
+    def drip_head(self, answer, ordered):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Lang: ")
+        self.drip(itertools.repeat(121))
+
+    def drip_interim(self, answer, ordered):
+        for _ in itertools.repeat(None):
+            self.wfile.write(b"HTTP/1.1 102 Processing\r\n\r\n")
+            self.wfile.flush()
+            time.sleep(0.4)
+
+    def drip_body(self, answer, ordered):
+        self.begin(*answer[:2])
+        self.wfile.write(answer[2][: len(answer[2]) // 2])
+        self.drip(answer[2][len(answer[2]) // 2 :])
+
+    def drip_preamble(self, answer, ordered):
+        self.begin(*answer[:2])
+        self.drip(itertools.repeat(120))
+
+    def drip_epilogue(self, answer, ordered):
+        self.begin(*answer[:2])
+        self.wfile.write(answer[2] + b"\r\n")
+        self.drip(itertools.repeat(120))
+
+    def flood(self, answer, ordered):
+        self.begin(*answer[:2])
+        while True:
+            self.wfile.write(b"x" * 65536)
+
+    def huge_head(self, answer, ordered):
+        self.begin(*answer[:2], [(f"X-{at}", "y" * 8000) for at in range(200)])
+
+    def zipped(self, answer, ordered):
+        self.begin(*answer[:2], [("Content-Encoding", "gzip")])
+        self.wfile.write(gzip.compress(answer[2] + bytes(100_000_000)))
+
+    def too_short(self, answer, ordered):
+        self.begin(*answer[:2], [("Content-Length", str(len(answer[2]) + 10))])
+        self.wfile.write(answer[2])
+
+    def too_long(self, answer, ordered):
+        self.begin(*answer[:2], [("Content-Length", str(len(answer[2]) - 10))])
+        self.wfile.write(answer[2])
+
+    def two_lengths(self, answer, ordered):
+        self.begin(*answer[:2], [("Content-Length", str(len(answer[2]))), ("Content-Length", "5")])
+        self.wfile.write(answer[2])
+
+    def redirected(self, answer, ordered):
+        self.begin(307, answer[1], [("Location", self.path), ("Content-Length", "0")])
+
+    def with_dtd(self, answer, ordered):
+        dtd = b"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY e SYSTEM 'file:///etc/hostname'>]><a>&e;</a>"
+        self.reply(200, "application/soap+xml; charset=utf-8", dtd)
+
+    def as_status(self, answer, ordered):
+        self.reply(ordered["status"], *answer[1:])
 
     def framed(self, whole, contents, action):
         boundary = f"uuid:{uuid.uuid4()}"
@@ -485,6 +569,12 @@ class Xta(Handler):
             f'start-info="application/soap+xml;action=\\"{action}\\""'
         )
         return kind, b"".join(out)
+
+
+HOSTILE = {name.replace("_", "-"): getattr(Xta, name) for name in (
+    "drip_head", "drip_interim", "drip_body", "drip_preamble", "drip_epilogue", "flood", "huge_head", "zipped", "too_short", "too_long", "two_lengths",
+    "redirected", "with_dtd", "as_status",
+)}
 
 
 class Hand(Handler):

@@ -12,6 +12,7 @@ use super::ask::same;
 use super::link::{Link, form};
 use super::trouble::Trouble;
 use crate::envelope::{Part, PartnerRef};
+use crate::transport::http::pace::Pace;
 use crate::transport::port::{PartWriter, Spool, SpoolError};
 use crate::transport::xta::binding::Form;
 use crate::transport::xta::model::{
@@ -83,6 +84,7 @@ pub async fn fetch(link: &Link, id: &str, to: To<'_>) -> Result<Whole, Trouble> 
         order: None,
         root: Bytes::new(),
         contents: 0,
+        pace: link.pace(),
         answered: (reply.status(), after),
     };
     match form(&reply, after)? {
@@ -128,6 +130,7 @@ struct Intake<'a> {
     root: Bytes,
     /// How many contents it has so far: those in the envelope, and the parts that have begun beside it.
     contents: usize,
+    pace: Pace,
     /// With which status, and when the server wants to be asked again.
     answered: (StatusCode, Option<Duration>),
 }
@@ -146,7 +149,7 @@ fn not_stored(error: SpoolError) -> Trouble {
 
 impl Intake<'_> {
     async fn piece(&mut self, reply: &mut Reply) -> Result<Option<Bytes>, Trouble> {
-        let piece = self.link.piece(reply).await?;
+        let piece = self.link.piece(reply, &mut self.pace).await?;
         if let Some(piece) = &piece {
             self.sha256.update(piece);
             self.size += piece.len() as u64;

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ask;
+use super::closing::Closing;
 use super::fetch::{self, To, Whole};
+use super::left::{Left, Seen};
 use super::link::Link;
-use super::list::{self, Entry, Listed, laid};
+use super::list::{Entry, Listed, Walk, laid};
 use super::settings::Unknown;
 use super::trouble::Trouble;
+use super::watch::Watch;
 use crate::clock::Tick;
 use crate::envelope::{Envelope, Evidence, Head, How, Inbound, Lying, PartnerRef, Stage, Verdict};
 use crate::mime::media::handed_on;
@@ -28,11 +30,7 @@ use crate::transport::xta_words::Named;
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// At each so-manieth look, the first among them, also what was fetched before is asked for by name.
 const AGAIN: u64 = 10;
-/// So many pages at one look.
-const PAGES: usize = 1000;
-/// The largest page that is asked for where a server does not go on with lists.
-const LARGEST: u64 = 2000;
-/// So many messages in a row that cannot be fetched are trouble of the server.
+/// So many messages in a row that cannot be fetched are trouble: of one sender, whose others wait for the next look then, or of the server.
 const IN_A_ROW: u32 = 3;
 /// So far the clock of a server may be ahead of ours.
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);
@@ -83,14 +81,16 @@ pub struct Keeper {
     binding: String,
     part: String,
     looks: u64,
-    /// What was committed and could not be closed, with the id of its exchange.
-    open: Vec<(String, Option<String>)>,
+    closing: Closing,
     failed: HashMap<String, Failed>,
-    in_a_row: u32,
+    /// How often in a row, at this look, messages of a sender could not be fetched because of the far end.
+    in_a_row: HashMap<String, u32>,
+    /// Why the last of those could not be fetched, unless another one was since.
+    last: Option<Trouble>,
+    watch: Watch,
     /// Whether it stands somewhere that something cannot be fetched.
     fails_said: bool,
-    /// What was left at the last look, as it was logged.
-    said: String,
+    left: Left,
     /// Authors of nobody that were told.
     strangers: HashSet<String>,
 }
@@ -114,6 +114,7 @@ pub fn places(connection: &str, reader: &str, partners: &[String]) -> Vec<Place>
 impl Keeper {
     /// The keeper of a mailbox.
     pub fn new(connection: &str, reader: &Named, link: Arc<Link>, around: &Surroundings) -> Keeper {
+        let part = format!("mailbox {} of {connection}", reader.value);
         Keeper {
             connection: connection.to_owned(),
             reader: Party::of(reader.identity()),
@@ -121,13 +122,15 @@ impl Keeper {
             link,
             around: around.clone(),
             binding: binding(connection),
-            part: format!("mailbox {} of {connection}", reader.value),
             looks: 0,
-            open: Vec::new(),
+            closing: Closing::default(),
             failed: HashMap::new(),
-            in_a_row: 0,
+            in_a_row: HashMap::new(),
+            last: None,
+            watch: Watch::new(),
             fails_said: false,
-            said: String::new(),
+            left: Left::of(connection, &reader.value, &part),
+            part,
             strangers: HashSet::new(),
         }
     }
@@ -136,23 +139,25 @@ impl Keeper {
     pub async fn run(mut self, stop: Stop) {
         let every = self.link.settings.every.0;
         let mut pause = PAUSES.0;
-        let mut good = Tick::now();
+        let (watch, after) = (self.watch.clone(), self.link.settings.alarm_after.0);
         while !stop.is_cancelled() {
-            let nap = match self.look(&stop).await {
+            let late = self.late();
+            let nap = match watch.beside(after, self.look(&stop), late).await {
                 Ok(()) => {
-                    (good, pause) = (Tick::now(), PAUSES.0);
+                    watch.good();
+                    pause = PAUSES.0;
                     self.around.parts.runs(&self.part);
                     every
                 }
                 Err(Halt::Stopped) => break,
                 // Why the house is busy its own alarm says.
                 Err(Halt::Busy(after)) => {
-                    good = Tick::now();
+                    watch.good();
                     after
                 }
                 Err(Halt::Trouble(trouble)) => {
                     self.fails(&trouble);
-                    if good.elapsed() >= self.link.settings.alarm_after.0 {
+                    if watch.since() >= after {
                         let subject = format!("{}/{}", self.connection, self.name);
                         raise(Alarm::SourceBroken, &subject, &[("cause", &trouble.to_string())]);
                     }
@@ -166,9 +171,21 @@ impl Keeper {
                 () = tokio::time::sleep(nap) => {}
             }
         }
-        self.around.parts.gone(&self.part);
+        self.left.gone(&self.around.parts);
         self.failed.clear();
         self.say_failed(None);
+    }
+
+    /// Says that a look lasts too long, and what it is at.
+    fn late(&self) -> impl Fn(&'static str) + use<> {
+        let (parts, part) = (self.around.parts.clone(), self.part.clone());
+        let subject = format!("{}/{}", self.connection, self.name);
+        move |at| {
+            let cause = format!("nothing came of it for as long as alarm-after says; it waits for {at}");
+            raise(Alarm::SourceBroken, &subject, &[("cause", &cause)]);
+            let next = "it is given up and tried again by itself; ask who runs the server why it is so slow";
+            parts.fails(&part, Failing { cause, next: next.to_owned(), turn: Turn::FarEnd });
+        }
     }
 
     fn fails(&self, trouble: &Trouble) {
@@ -193,27 +210,30 @@ impl Keeper {
 
     /// One look at all that lies there.
     async fn look(&mut self, stop: &Stop) -> Result<(), Halt> {
+        self.watch.at("the end of a close");
         // What is committed is closed before anything else.
-        while let Some((id, request_id)) = self.open.pop() {
-            unless(stop, self.close(id, request_id)).await??;
+        let failed = unless(stop, self.closing.again(&self.link, &self.reader)).await?;
+        if let Some(trouble @ Trouble::Unreached(_)) = failed {
+            return Err(trouble.into());
         }
         let again = self.looks.is_multiple_of(AGAIN);
         self.looks += 1;
-        self.in_a_row = 0;
-        let mut most = self.link.settings.page;
-        let mut page = match self.first(most, again, stop).await {
+        self.in_a_row.clear();
+        self.last = None;
+        self.watch.at("a list");
+        let link = self.link.clone();
+        let (mut walk, reader) = (Walk::new(&link, self.link.settings.page), self.reader.clone());
+        let mut page = match unless(stop, walk.first(&reader, again)).await? {
             // A server that knows no such selection is asked without.
-            Err(Halt::Trouble(Trouble::Refused(..))) if again => self.first(most, false, stop).await?,
+            Err(Trouble::Refused(..)) if again => unless(stop, walk.first(&reader, false)).await??,
             other => other?,
         };
-        let (mut seen, mut left) = (HashSet::new(), BTreeMap::<&'static str, u64>::new());
-        let (mut waiting, mut left_since) = (BTreeMap::new(), None::<Timestamp>);
-        let mut complete = false;
+        let (mut seen, mut left, mut waiting) = (HashSet::new(), Seen::default(), BTreeMap::new());
+        let began = Tick::now();
         self.tell_oldest(&page).await;
-        for _ in 0..PAGES {
+        left.complete = loop {
             let (mut all_gone, mut fresh) = (true, false);
-            let Listed { entries, request_id, more } = page;
-            for entry in entries {
+            for entry in std::mem::take(&mut page.entries) {
                 if stop.is_cancelled() {
                     return Err(Halt::Stopped);
                 }
@@ -236,10 +256,7 @@ impl Keeper {
                 };
                 match one {
                     One::Done => continue,
-                    One::Left(reason, since) => {
-                        *left.entry(reason).or_default() += 1;
-                        left_since = [left_since, since].into_iter().flatten().min();
-                    }
+                    One::Left(reason, since) => left.one(reason, since),
                     One::Waits(partner, since) => {
                         let known: &mut Option<Timestamp> = waiting.entry(partner).or_insert(since);
                         *known = known.zip(since).map(|(known, since)| known.min(since));
@@ -247,47 +264,55 @@ impl Keeper {
                 }
                 all_gone = false;
             }
-            if !more {
-                complete = true;
-                break;
+            if !page.more {
+                break walk.saw_all(seen.len());
             }
-            // Where all of a page is gone its list begins anew; else it goes on, or is asked for longer than what stays.
-            let next = match all_gone && fresh {
-                true => None,
-                false => unless(stop, list::next(&self.link, &self.reader, request_id.as_deref())).await?,
-            };
-            page = match next {
-                Some(next) if fresh => next,
-                _ if all_gone && fresh => self.first(most, false, stop).await?,
-                _ if most < LARGEST => {
-                    most = (most * 2).min(LARGEST);
-                    self.first(most, false, stop).await?
-                }
-                _ => break,
-            };
-        }
-        self.failed.retain(|id, _| seen.contains(id) || !complete);
+            // A list that goes on for ever is left where it brought nothing for so long.
+            if self.watch.since().min(began.elapsed()) >= self.link.settings.alarm_after.0 {
+                break false;
+            }
+            self.watch.at("a list");
+            match unless(stop, walk.next(&reader, &page, all_gone, fresh)).await?? {
+                Some(next) => page = next,
+                None => break false,
+            }
+        };
+        self.failed.retain(|id, _| seen.contains(id) || !left.complete);
         self.say_failed(None);
-        self.tell(&waiting, complete).await;
-        self.say_left(&left, left_since, complete);
-        Ok(())
+        self.tell(&waiting, left.complete).await;
+        self.left.say(&left, &self.around.parts);
+        // Where only failures came of it, from one sender or many, it is trouble of the server.
+        match self.last.take() {
+            Some(trouble) if self.in_a_row.values().sum::<u32>() >= IN_A_ROW => Err(trouble.into()),
+            _ => Ok(()),
+        }
     }
 
-    async fn first(&self, most: u64, again: bool, stop: &Stop) -> Result<Listed, Halt> {
-        Ok(unless(stop, list::first(&self.link, &self.reader, most, again)).await??)
-    }
-
-    /// Closes a message; it is kept for the next look where that fails.
-    async fn close(&mut self, id: String, request_id: Option<String>) -> Result<(), Halt> {
-        match ask::close(&self.link, &self.reader, &id, request_id.as_deref()).await {
-            Ok(()) => Ok(()),
-            // Somebody else of the account has closed it.
-            Err(trouble) if trouble.is_unknown_id() => Ok(()),
-            Err(trouble) => {
-                self.open.push((id, request_id));
-                Err(trouble.into())
+    /// Closes what is committed. Where that fails it stays open until the next look, and the others go on.
+    async fn closed(
+        &mut self,
+        (meta, partner): (&MetaData, &str),
+        request_id: Option<String>,
+        stop: &Stop,
+    ) -> Result<One, Halt> {
+        self.watch.at("the end of a close");
+        if !self.closing.has(&meta.message_id) {
+            let one = (meta.message_id.as_str(), request_id);
+            match unless(stop, self.closing.one(&self.link, &self.reader, one)).await? {
+                Ok(()) => {
+                    self.watch.good();
+                    self.in_a_row.remove(partner);
+                    self.last = None;
+                    return Ok(One::Done);
+                }
+                Err(trouble @ Trouble::Unreached(_)) => return Err(trouble.into()),
+                Err(trouble) => {
+                    *self.in_a_row.entry(partner.to_owned()).or_default() += 1;
+                    self.last = Some(trouble);
+                }
             }
         }
+        Ok(One::Left("taken, and not closed yet because the server fails", laid(meta)))
     }
 
     /// One message of a list.
@@ -307,11 +332,19 @@ impl Keeper {
         {
             return Ok(One::Waits(partner, since));
         }
+        let bound = match self.last.is_some() && self.in_a_row.values().sum::<u32>() >= IN_A_ROW {
+            // Nothing comes from there: the other senders have one attempt each.
+            true => 1,
+            false => IN_A_ROW,
+        };
+        if self.in_a_row.get(&partner).is_some_and(|many| *many >= bound) {
+            return Ok(One::Waits(partner, since));
+        }
         let of = PartnerRef { id: partner.clone(), how: How::Broker };
         if self.is_taken(&of, &meta.message_id, since).await? {
-            unless(stop, self.close(meta.message_id.clone(), None)).await??;
-            return Ok(One::Done);
+            return self.closed((meta, &partner), None, stop).await;
         }
+        self.watch.at("a message");
         let to = To { reader: &self.reader, partner: &of, spool: &*self.around.spool };
         let fetched = tokio::select! {
             fetched = fetch::fetch(&self.link, &meta.message_id, to) => fetched,
@@ -324,18 +357,17 @@ impl Keeper {
             Err(trouble @ (Trouble::Unreached(_) | Trouble::Spool(_))) => {
                 return Err(trouble.into());
             }
-            Err(trouble) if trouble.is_denied() => return Err(trouble.into()),
             Err(trouble) => {
                 let cause = trouble.to_string();
                 self.not_fetched((&meta.message_id, since), (&cause, trouble.turn()));
-                self.in_a_row += 1;
-                if self.in_a_row >= IN_A_ROW && trouble.is_far_end() {
-                    return Err(trouble.into());
+                // Its own fault costs no time; a far end that fails is not waited for again and again while others wait.
+                if trouble.is_far_end() {
+                    *self.in_a_row.entry(partner.clone()).or_default() += 1;
+                    self.last = Some(trouble);
                 }
                 return Ok(One::Waits(partner, since));
             }
         };
-        self.in_a_row = 0;
         if !self.is_ours(&whole.meta) {
             let cause = "its reader is another one than the list says";
             self.not_fetched((&meta.message_id, since), (cause, Turn::FarEnd));
@@ -356,8 +388,7 @@ impl Keeper {
             return Ok(One::Waits(partner, since));
         }
         self.failed.remove(&id);
-        unless(stop, self.close(meta.message_id.clone(), request_id)).await??;
-        Ok(One::Done)
+        self.closed((meta, &partner), request_id, stop).await
     }
 
     /// Whether a message is committed already and was only not closed: then it is neither fetched nor answered once more. What was laid there
@@ -424,6 +455,8 @@ impl Keeper {
                 Err(busy) => tokio::select! {
                     () = stop.cancelled() => return Err(Halt::Stopped),
                     () = tokio::time::sleep(busy.retry_after) => {
+                        // The server has done its part.
+                        self.watch.good();
                         if busy.retry_after > PAUSES.1 {
                             return Err(Halt::Busy(Duration::ZERO));
                         }
@@ -534,32 +567,6 @@ impl Keeper {
                 );
             }
         }
-    }
-
-    /// Says what stays where it lies, when that has changed.
-    fn say_left(&mut self, left: &BTreeMap<&'static str, u64>, oldest: Option<Timestamp>, complete: bool) {
-        let mut list: Vec<String> = left.iter().map(|(reason, many)| format!("{reason}: {many}")).collect();
-        if !complete {
-            list.push("not seen to its end, because what is left hides the rest".to_owned());
-        }
-        let list = list.join(", ");
-        self.around.parts.lies(&self.part, left.values().sum(), oldest);
-        if list != self.said {
-            match list.is_empty() {
-                true => tracing::info!(
-                    connection = self.connection,
-                    mailbox = self.name,
-                    "nothing is left in a mailbox any more"
-                ),
-                false => tracing::warn!(
-                    connection = self.connection,
-                    mailbox = self.name,
-                    reasons = list,
-                    "messages are left in a mailbox, neither fetched nor closed"
-                ),
-            }
-        }
-        self.said = list;
     }
 }
 

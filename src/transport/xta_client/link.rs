@@ -9,8 +9,10 @@ use reqwest::{Body, Response as Reply, StatusCode};
 
 use super::settings::{Settings, port};
 use super::trouble::Trouble;
+use crate::clock::Tick;
 use crate::mime::writer::Writer;
 use crate::transport::caller::{Around, Caller};
+use crate::transport::http::pace::Pace;
 use crate::transport::retry_after::retry_after;
 use crate::transport::tls::{self, TlsError};
 use crate::transport::unreached::{Names, Unreached};
@@ -179,10 +181,11 @@ impl Link {
 
     /// The envelope of an answer that is held; parts beside it are passed over.
     pub async fn held(&self, reply: &mut Reply) -> Result<Bytes, Trouble> {
+        let mut pace = self.pace();
         match form(reply, self.after(reply))? {
             Form::Plain => {
                 let mut octets = BytesMut::new();
-                while let Some(piece) = self.piece(reply).await? {
+                while let Some(piece) = self.piece(reply, &mut pace).await? {
                     if octets.len() + piece.len() > HELD {
                         return Err(Trouble::Unreadable("larger than 8 MiB".to_owned()));
                     }
@@ -196,7 +199,7 @@ impl Link {
                 let mut package = Package::new(&boundary, start.as_deref(), &limits);
                 let unreadable = |fault: package::PackageFault| Trouble::Unreadable(fault.to_string());
                 let mut root = None;
-                while let Some(piece) = self.piece(reply).await? {
+                while let Some(piece) = self.piece(reply, &mut pace).await? {
                     for step in package.feed(&piece).map_err(unreadable)? {
                         if let Step::Root { octets, .. } = step {
                             root = Some(octets);
@@ -209,12 +212,22 @@ impl Link {
         }
     }
 
-    /// The next piece of an answer, in time.
-    pub async fn piece(&self, reply: &mut Reply) -> Result<Option<Bytes>, Trouble> {
-        match tokio::time::timeout(self.settings.timeout.0, reply.chunk()).await {
-            Ok(Ok(piece)) => Ok(piece),
+    /// How long an answer may keep us waiting in all: the longer the more of it comes.
+    pub fn pace(&self) -> Pace {
+        Pace::new(self.settings.timeout.0)
+    }
+
+    /// The next piece of an answer, in time. Octets that only drip never make up for the waiting.
+    pub async fn piece(&self, reply: &mut Reply, pace: &mut Pace) -> Result<Option<Bytes>, Trouble> {
+        let began = Tick::now();
+        match tokio::time::timeout(pace.left(), reply.chunk()).await {
+            Ok(Ok(piece)) => {
+                pace.waited(began.elapsed());
+                pace.moved(piece.as_ref().map_or(0, Bytes::len));
+                Ok(piece)
+            }
             Ok(Err(_)) => Err(Trouble::Lost("the answer broke off")),
-            Err(_) => Err(Trouble::Lost("the answer stood still")),
+            Err(_) => Err(Trouble::Lost("the answer stood still, or only dripped")),
         }
     }
 }
