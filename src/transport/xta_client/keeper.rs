@@ -127,7 +127,7 @@ impl Keeper {
             failed: HashMap::new(),
             in_a_row: HashMap::new(),
             last: None,
-            watch: Watch::new(),
+            watch: Watch::begin(),
             fails_said: false,
             left: Left::of(connection, &reader.value, &part),
             part,

@@ -12,7 +12,7 @@ pub struct Watch(Arc<Mutex<(Tick, &'static str)>>);
 
 impl Watch {
     /// It is good now.
-    pub fn new() -> Watch {
+    pub fn begin() -> Watch {
         Watch(Arc::new(Mutex::new((Tick::now(), ""))))
     }
 
@@ -71,7 +71,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_never_ends_is_told_and_who_gets_on_is_not() {
-        let (watch, told) = (Watch::new(), AtomicUsize::new(0));
+        let (watch, told) = (Watch::begin(), AtomicUsize::new(0));
         let late = |what: &str| {
             assert_eq!(what, "a list");
             told.fetch_add(1, Ordering::Relaxed);
