@@ -75,6 +75,10 @@ impl Step for Partner {
         ENTRY.word
     }
 
+    fn receivers(&self) -> &[String] {
+        &self.to
+    }
+
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
         let document = sending::made(message, &self.document)?;
         for partner in &self.to {

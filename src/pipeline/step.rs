@@ -68,6 +68,11 @@ pub trait Step: Send + Sync {
     fn delivers(&self) -> bool {
         false
     }
+    /// The partners that it hands its document to, where they are known before a message runs: two items that hand one document to one
+    /// partner are refused. Empty where only a message tells, or where the route's language resolves `to` itself.
+    fn receivers(&self) -> &[String] {
+        &[]
+    }
     /// What stands against answers of what a route with this step takes, where it is no delivery of a register.
     fn objects(&self) -> Option<std::sync::Arc<dyn Objects>> {
         None

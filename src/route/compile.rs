@@ -169,7 +169,11 @@ fn reach(partners: &Partners, connections: &Connections) -> Reach {
         reach.versions.insert(id.clone(), versions(partner));
         reach.identities.insert(id.clone(), partner.identities.clone());
         for group in &partner.groups {
-            reach.groups.entry(group.value.clone()).or_default().push(id.clone());
+            let members = reach.groups.entry(group.value.clone()).or_default();
+            // Written twice it is one member all the same.
+            if members.last() != Some(id) {
+                members.push(id.clone());
+            }
         }
         let mut ways: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for channel in &partner.channels {

@@ -17,6 +17,8 @@ use crate::route::tree::At;
 enum Target {
     /// A destination, `connection:partner`, and its partner.
     Named { destination: String, partner: String },
+    /// A partner that a word hands a document to by ways of its own.
+    Handed { partner: String, document: String },
     /// Whoever a role stands for, and the document that it gets where the word may hand over several.
     Role { role: String, document: String },
 }
@@ -27,6 +29,16 @@ struct Sent {
     at: Place,
     target: Target,
     when: Option<When>,
+}
+
+/// Whom an item reaches, as far as that is known before a message runs.
+pub struct Reached<'a> {
+    /// Whether the word's `to` is resolved into destinations.
+    pub addressed: bool,
+    /// These destinations.
+    pub addressees: &'a [Addressee],
+    /// The partners that a word resolves itself.
+    pub receivers: Vec<String>,
 }
 
 /// The items under `send` so far.
@@ -62,30 +74,32 @@ pub struct Made<'a> {
 const HANDED_OVER: &str = "message";
 
 impl Meeting {
-    /// Takes an item under `send`; a fault at its place where it may meet an earlier one. `addressed`: its word needs partners,
-    /// and `addressees` are those it has.
+    /// Takes an item under `send`; a fault at its place where it may meet an earlier one.
     pub fn take(
         &mut self,
         desk: Desk<'_>,
         item: &StepItem,
-        (addressed, addressees): (bool, &[Addressee]),
+        reached: Reached<'_>,
         askers: &Askers<'_>,
         made: &Made<'_>,
     ) {
         let at = item.verb.at;
         let text = |key: &str| item.settings.get(key).and_then(|node| node.text()).unwrap_or_default();
-        let mut targets: Vec<Target> = addressees
-            .iter()
-            .map(|addressee| Target::Named {
-                destination: addressee.destination.clone(),
-                partner: addressee.partner.clone(),
-            })
-            .collect();
+        let named = reached.addressees.iter().map(|addressee| Target::Named {
+            destination: addressee.destination.clone(),
+            partner: addressee.partner.clone(),
+        });
+        let handed = reached
+            .receivers
+            .into_iter()
+            .map(|partner| Target::Handed { partner, document: text(HANDED_OVER).to_owned() });
+        let mut targets: Vec<Target> = named.chain(handed).collect();
         // Whom nobody is named like has a fault of its own.
-        if targets.is_empty() && (!addressed || ROLES.contains(&text("to"))) {
+        if targets.is_empty() && (!reached.addressed || ROLES.contains(&text("to"))) {
             let (role, document) = (text("to").to_owned(), text(HANDED_OVER).to_owned());
             targets.push(Target::Role { role, document });
         }
+        let mut told = false;
         for target in targets {
             let sent = Sent { word: item.verb.value.clone(), at, target, when: item.when.clone() };
             let met = self.sent.iter().find(|earlier| {
@@ -94,8 +108,13 @@ impl Meeting {
                     && meet(&earlier.target, &sent.target, askers)
                     && !exclude(earlier.when.as_ref(), sent.when.as_ref(), made)
             });
-            if let Some(earlier) = met {
-                desk.fault(at, said(&sent, earlier));
+            // Two groups may have many members in common: one sentence says which pair of items it is.
+            match met {
+                Some(earlier) if !told => {
+                    told = true;
+                    desk.fault(at, said(&sent, earlier));
+                }
+                _ => {}
             }
             self.sent.push(sent);
         }
@@ -105,11 +124,16 @@ impl Meeting {
 fn meet(one: &Target, other: &Target, askers: &Askers<'_>) -> bool {
     match (one, other) {
         (Target::Named { destination, .. }, Target::Named { destination: other, .. }) => destination == other,
-        (Target::Role { .. }, Target::Role { .. }) => one == other,
+        // By whatever ways: it would have the document twice.
+        (Target::Role { .. }, Target::Role { .. }) | (Target::Handed { .. }, Target::Handed { .. }) => {
+            one == other
+        }
         (Target::Named { partner, .. }, Target::Role { role, .. })
         | (Target::Role { role, .. }, Target::Named { partner, .. }) => {
             role == ONLINEDIENST && askers.holds(partner)
         }
+        // One word hands over, or tells; it never does both.
+        (Target::Handed { .. }, _) | (_, Target::Handed { .. }) => false,
     }
 }
 
@@ -143,11 +167,14 @@ fn said(sent: &Sent, earlier: &Sent) -> String {
         | (Target::Role { role, .. }, Target::Named { partner, .. }) => {
             format!("`{partner}`, which may be the `{role}`,")
         }
+        (Target::Handed { partner, document }, _) => format!("`{partner}` with `{document}`"),
+        (Target::Named { destination, .. }, Target::Handed { .. }) => format!("`{destination}`"),
         (Target::Role { role, .. }, _) if role.is_empty() => "the same addressee".to_owned(),
         (Target::Role { role, .. }, _) => format!("`{role}`"),
     };
     format!(
-        "`{}` reaches {whom} in line {} already; both would have one id and the message could not be kept: leave one out, or \
+        "`{}` reaches {whom} in line {} already; both would have one id and the message could not be kept, or it \
+         would get the same twice: leave one out, or \
          give both a `when` of which only one can hold",
         sent.word, earlier.at.line
     )

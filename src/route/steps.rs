@@ -19,7 +19,7 @@ use crate::route::defaults;
 use crate::route::explain;
 use crate::route::fault::Desk;
 use crate::route::file::{Branch, Item, StepItem, Test, When};
-use crate::route::meeting::{Askers, Made, Meeting};
+use crate::route::meeting::{Askers, Made, Meeting, Reached};
 use crate::route::menus::Menus;
 use crate::route::partners::{Partners, WrittenPartner};
 use crate::route::reading;
@@ -172,7 +172,7 @@ impl<'a> Steps<'a> {
             self.documents(item);
         }
         let verb = item.verb.value.as_str();
-        let mut addressees = Vec::new();
+        let (mut addressees, mut receivers) = (Vec::new(), Vec::new());
         if let Some(entry) = self.entry(&item.verb, stands) {
             let settings = effective_settings(item);
             addressees = self.addressees(item);
@@ -188,7 +188,10 @@ impl<'a> Steps<'a> {
                 tafeln: self.tafeln.clone(),
             };
             match (entry.build)(&settings, &building) {
-                Ok(step) => self.plan(step, taken, when.as_ref().and_then(|(_, when)| when.clone())),
+                Ok(step) => {
+                    receivers = step.receivers().to_vec();
+                    self.plan(step, taken, when.as_ref().and_then(|(_, when)| when.clone()));
+                }
                 Err(faults) => {
                     for fault in faults {
                         let key = fault.path.trim_start_matches('/').replace('/', ".");
@@ -208,7 +211,7 @@ impl<'a> Steps<'a> {
             }
         }
         if stands == Stands::Send {
-            self.meet(item, &addressees);
+            self.meet(item, &addressees, receivers);
         }
         if let Some(named) = &item.named {
             self.name(named, taken);
@@ -230,7 +233,7 @@ impl<'a> Steps<'a> {
     }
 
     /// Two items must not reach one addressee the same way.
-    fn meet(&mut self, item: &StepItem, addressees: &[Addressee]) {
+    fn meet(&mut self, item: &StepItem, addressees: &[Addressee], receivers: Vec<String>) {
         let word = item.verb.value.as_str();
         let addressed =
             self.menus.transports.iter().any(|transport| transport.word == word && transport.sends);
@@ -246,7 +249,8 @@ impl<'a> Steps<'a> {
         let before_login = &self.before_login;
         let behind = |name: &str| login && !before_login.contains(name);
         let made = Made { apart: &excluded, behind: &behind };
-        self.meeting.take(self.desk, item, (addressed, addressees), &askers, &made);
+        let reached = Reached { addressed, addressees, receivers };
+        self.meeting.take(self.desk, item, reached, &askers, &made);
     }
 
     fn name(&mut self, named: &At<String>, taken: Taken) {

@@ -3,6 +3,7 @@
 mod conditions;
 mod faults;
 mod house;
+mod meeting;
 mod sets;
 mod shipped;
 mod ways;
