@@ -20,7 +20,7 @@ use crate::xoev::contract::Standards;
 use crate::xoev::package;
 
 use super::place::Place;
-use super::{folders, rights};
+use super::{folders, rights, spots};
 
 /// Why the files of a stage cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,7 @@ pub enum Unfit {
     /// What everybody on the machine can read or change and must not, in a stage that is real.
     #[error("{}", .0.join("\n"))]
     Exposed(Vec<String>),
-    /// Folders that meet: a tray in another partner's, or in what is ours.
+    /// Places that meet: a tray in another partner's or in what is ours, one queue, mailbox or endpoint of two partners.
     #[error("{}", .0.join("\n"))]
     Meeting(Vec<String>),
     /// A folder is missing; nothing else was looked at.
@@ -85,9 +85,11 @@ pub fn compile(place: &Place, now: Option<Timestamp>) -> Result<Fit, Unfit> {
         found if found.is_empty() => {}
         found => return Err(Unfit::Exposed(found)),
     }
-    match folders::meeting(place, &fit.compiled) {
-        found if found.is_empty() => Ok(fit),
-        found => Err(Unfit::Meeting(found)),
+    let mut met = folders::meeting(place, &fit.compiled);
+    met.extend(spots::meeting(&fit.compiled));
+    match met.is_empty() {
+        true => Ok(fit),
+        false => Err(Unfit::Meeting(met)),
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod orders;
 pub mod place;
 mod folders;
+mod spots;
 mod rights;
 pub mod fit;
 pub mod sources;

@@ -35,6 +35,7 @@ pub const ENTRY: Entry = Entry {
     check: |written| check::<Settings>(written, settings::further),
     check_channel: |written| check::<ChannelSettings>(written, settings::further_channel),
     folders: super::port::no_folders,
+    spots: settings::spots,
     schema: schema_of::<Settings>,
     source: |name, written, around| {
         let source = source::AmqpSource::new(name, written, around)?;

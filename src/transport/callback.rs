@@ -16,6 +16,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::caller::{Around, Caller};
+use super::port::spot::{Spot, origin};
 use super::port::{BuildError, Channel, Destination, Entry, Receipt, SendError, Surroundings};
 use super::retry_after::retry_after;
 use super::settings::{self, Secret, Span};
@@ -38,6 +39,7 @@ pub const ENTRY: Entry = Entry {
     check: |written| settings::check::<Settings>(written, |_, _| {}),
     check_channel: |written| settings::check::<ChannelSettings>(written, further),
     folders: super::port::no_folders,
+    spots,
     schema: settings::schema_of::<Settings>,
     source: |_, _, _| Ok(None),
     destination: |name, written, channel, around| {
@@ -126,6 +128,19 @@ fn target(channel: &ChannelSettings) -> Result<Url, &'static str> {
         );
     }
     Ok(url)
+}
+
+/// Where a channel's callbacks go, however its URL is written.
+fn spots(_: &serde_json::Value, channel: Option<&Channel>) -> Vec<Spot> {
+    let Some(channel) = channel else { return Vec::new() };
+    let url = channel.settings.get("url").and_then(serde_json::Value::as_str);
+    let Some(url) = url.and_then(|url| Url::parse(url).ok()) else { return Vec::new() };
+    let origin = origin(url.scheme(), url.host_str().unwrap_or_default(), url.port_or_known_default());
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let at = format!("{origin}{}{query}", url.path()).replace('*', "%2A");
+    // A query may be a secret of the partner.
+    let said = format!("{origin}{}", url.path());
+    vec![Spot { at, said, key: "url", written: Some(channel.partner.clone()) }]
 }
 
 /// Sends callbacks to one partner.

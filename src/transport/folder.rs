@@ -41,6 +41,7 @@ pub const ENTRY: Entry = Entry {
     check: |written| settings::check::<Settings>(written, further),
     check_channel: |written| settings::check::<ChannelSettings>(written, further_of_channel),
     folders,
+    spots: super::port::no_spots,
     schema: settings::schema_of::<Settings>,
     source: |name, written, around| Ok(Some(Arc::new(FolderSource::new(name, written, around)?))),
     destination: |name, written, channel, around| {

@@ -22,6 +22,7 @@ pub const ENTRY: Entry = Entry {
     check: |written| settings::check::<Settings>(written, further),
     check_channel: |written| settings::check::<ChannelSettings>(written, |_, _| {}),
     folders: super::port::no_folders,
+    spots: super::port::no_spots,
     schema: settings::schema_of::<Settings>,
     source: |_, _, _| Ok(None),
     destination: |name, written, _, _| {

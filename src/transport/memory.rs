@@ -24,6 +24,7 @@ pub const ENTRY: Entry = Entry {
     check: |written| settings::check::<Settings>(written, |_, _| {}),
     check_channel: |written| settings::check::<Settings>(written, |_, _| {}),
     folders: super::port::no_folders,
+    spots: super::port::no_spots,
     schema: settings::schema_of::<Settings>,
     source: |_, _, _| Ok(None),
     destination: |_, _, _, _| Ok(Some(Arc::new(Sink::default()))),

@@ -16,6 +16,7 @@ pub const ENTRY: Entry = Entry {
     check: |_| vec![(String::new(), NO_CONNECTION.to_owned())],
     check_channel: |_| vec![(String::new(), NO_CONNECTION.to_owned())],
     folders: super::port::no_folders,
+    spots: super::port::no_spots,
     schema: || json!({ "type": "object", "properties": {}, "additionalProperties": false }),
     source: |_, _, _| Ok(None),
     destination: |_, _, _, _| Ok(None),

@@ -4,6 +4,7 @@
 pub mod account;
 pub mod mailbox;
 pub mod reach;
+pub mod spot;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -529,6 +530,8 @@ pub struct Entry {
     pub check_channel: fn(settings: &serde_json::Value) -> Vec<(String, String)>,
     /// Folders that a connection, or a partner's channel by it, uses: no two of them may meet.
     pub folders: fn(settings: &serde_json::Value, channel: Option<&Channel>) -> Vec<Claimed>,
+    /// Places at far ends that a connection takes from, or a partner's channel by it lays into: see [`spot::Spot`].
+    pub spots: fn(settings: &serde_json::Value, channel: Option<&Channel>) -> Vec<spot::Spot>,
     /// JSON Schema of the settings of a connection.
     pub schema: fn() -> serde_json::Value,
     /// Builds the source, if the connection has one.
@@ -546,6 +549,11 @@ pub struct Claimed {
     pub partner: Option<String>,
     /// The key that names it, such as `in`.
     pub key: &'static str,
+}
+
+/// For transports that take and lay nowhere but in folders or in the house.
+pub fn no_spots(_: &serde_json::Value, _: Option<&Channel>) -> Vec<spot::Spot> {
+    Vec::new()
 }
 
 /// For transports without folders.

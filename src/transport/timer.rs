@@ -22,6 +22,7 @@ pub const ENTRY: Entry = Entry {
     check: |written| settings::check::<Settings>(written, further),
     check_channel: |written| settings::check::<NoChannel>(written, |_, _| {}),
     folders: super::port::no_folders,
+    spots: super::port::no_spots,
     schema: settings::schema_of::<Settings>,
     source: |name, written, around| Ok(Some(Arc::new(TimerSource::new(name, written, around)?))),
     destination: |_, _, _, _| Ok(None),

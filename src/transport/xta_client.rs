@@ -37,6 +37,7 @@ pub const ENTRY: Entry = Entry {
     check: |written| check::<Settings>(written, further),
     check_channel: |written| check::<ChannelSettings>(written, further_of_channel),
     folders: port::no_folders,
+    spots: settings::spots,
     schema: schema_of::<Settings>,
     source: |name, written, around| {
         Ok(ClientSource::new(name, written, around)?.map(|source| Arc::new(source) as Arc<dyn port::Source>))

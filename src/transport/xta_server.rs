@@ -37,6 +37,7 @@ pub const ENTRY: Entry = Entry {
     check: |written| check::<Settings>(written, further),
     check_channel: |written| check::<AccountSettings>(written, |_, _| {}),
     folders: port::no_folders,
+    spots: port::no_spots,
     schema: schema_of::<Settings>,
     source: |name, written, around| Ok(Some(Arc::new(XtaSource::new(name, written, around)?))),
     destination: |name, written, _, _| {

@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::way;
+use crate::transport::port::Channel;
+use crate::transport::port::spot::{Spot, origin};
 use crate::transport::settings::{Secret, Span};
 use crate::transport::tls::Identity;
 
@@ -250,6 +252,45 @@ pub fn queue_part(connection: &str, queue: &str) -> String {
 /// What the deliveries of one partner are called where those of a queue that others use as well are held.
 pub fn partner_part(connection: &str, queue: &str, partner: &str) -> String {
     format!("deliveries of {partner} in queue {queue} of {connection}")
+}
+
+/// What is taken from at the broker, and where a partner's channel lays: exchange and routing key, and the queues that it may name. Another name
+/// of the broker's host is another broker, for all that is known here.
+pub fn spots(written: &serde_json::Value, channel: Option<&Channel>) -> Vec<Spot> {
+    let Ok(settings) = serde_json::from_value::<Settings>(written.clone()) else { return Vec::new() };
+    let port = settings.port.unwrap_or(if settings.tls.is_some() { 5671 } else { 5672 });
+    let broker = format!("{}/{}", origin("amqp", &settings.host, Some(port)), settings.vhost);
+    let spot = |exchange: &str, key: &str, named: &'static str, written: Option<&Channel>| Spot {
+        at: format!("{broker} {exchange} {key}"),
+        said: match exchange {
+            "" => format!("queue {key}"),
+            exchange => format!("exchange {exchange} with routing key {key}"),
+        },
+        key: named,
+        written: written.map(|channel| channel.partner.clone()),
+    };
+    let Some(channel) = channel else {
+        let ours = |queue: &QueueSettings| {
+            let mut ours: Vec<Spot> =
+                queue.names().iter().map(|name| spot("", name, "queue", None)).collect();
+            ours.push(spot("", &queue.dead(), "dead-letter", None));
+            // Whatever the routing key is, it spreads to our queues.
+            ours.extend(queue.exchange.as_deref().map(|exchange| spot(exchange, "*", "exchange", None)));
+            ours
+        };
+        return settings.queues.iter().flat_map(ours).collect();
+    };
+    let Ok(own) = serde_json::from_value::<ChannelSettings>(channel.settings.clone()) else {
+        return Vec::new();
+    };
+    let mut spots = Vec::new();
+    if own.routing_key.is_some() || !own.exchange.is_empty() {
+        // Here a star is an octet like any other.
+        let key = own.routing_key.as_deref().unwrap_or_default().replace('*', "%2A");
+        spots.push(spot(&own.exchange, &key, "routing-key", Some(channel)));
+    }
+    spots.extend(own.reply_to.iter().map(|pattern| spot("", pattern, "reply-to", Some(channel))));
+    spots
 }
 
 /// The faults that the type of a connection's settings cannot say.

@@ -8,6 +8,8 @@ use reqwest::Url;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::transport::port::Channel;
+use crate::transport::port::spot::{Spot, origin};
 use crate::transport::settings::Span;
 use crate::transport::tls::Identity as Certificate;
 use crate::transport::xta::model::{Identity, MetaData, Scenario};
@@ -222,6 +224,30 @@ impl Select {
             && is(&self.scenario, scenario)
             && is(&self.code, Some(&meta.message_type.code.value))
             && is(&self.schema, Some(&meta.message_type.schema))
+    }
+}
+
+/// The mailboxes of the house at the server, and that of the partner whom a channel writes to. The server is known by the host of its port for
+/// sending: by whatever path, an identity has one mailbox there.
+pub fn spots(written: &serde_json::Value, channel: Option<&Channel>) -> Vec<Spot> {
+    let Ok(settings) = serde_json::from_value::<Settings>(written.clone()) else { return Vec::new() };
+    let Some(url) = port(&settings.ports.send) else { return Vec::new() };
+    let server = origin(url.scheme(), url.host_str().unwrap_or_default(), url.port_or_known_default());
+    let spot = |named: &Named, key: &'static str, written: Option<&Channel>| Spot {
+        at: format!("{server} {} {}", named.r#type, named.value).replace('*', "%2A"),
+        said: format!("the mailbox of {}", named.value),
+        key,
+        written: written.map(|channel| channel.partner.clone()),
+    };
+    match channel {
+        None => {
+            let identities = settings.identities.iter().map(|named| spot(named, "identities", None));
+            identities.chain(settings.readers.iter().map(|named| spot(named, "readers", None))).collect()
+        }
+        Some(channel) => {
+            let own = serde_json::from_value::<ChannelSettings>(channel.settings.clone());
+            own.iter().map(|own| spot(&own.reader, "reader", Some(channel))).collect()
+        }
     }
 }
 

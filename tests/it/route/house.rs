@@ -132,6 +132,7 @@ const fn transport(word: &'static str, answers: Option<Answers>, sends: bool) ->
         check: |_| Vec::new(),
         check_channel: |_| Vec::new(),
         folders: drehscheibe::transport::port::no_folders,
+        spots: drehscheibe::transport::port::no_spots,
         schema: || json!({ "type": "object", "properties": {} }),
         source: |_, _, _| Ok(None),
         destination: |_, _, _, _| Ok(None),
@@ -156,6 +157,7 @@ pub const TRANSPORTS: &[port::Entry] = &[
     port::Entry {
         check_channel: |settings| required(settings, &["url", "secret"], &["allow-private"]),
         folders: drehscheibe::transport::port::no_folders,
+        spots: drehscheibe::transport::port::no_spots,
         ..transport("callback", None, true)
     },
     transport("timer", Some(Answers::ByMessage), false),

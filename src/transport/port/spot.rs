@@ -1,0 +1,20 @@
+//! Places at far ends, as transports tell them, so that two which are one are found before anything runs. Knows no transport and opens nothing.
+
+/// A place at a far end. No two partners are written to at one, and none that is taken from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Spot {
+    /// Which it is: two ways of writing one place have the same text, or, with `*`, may be the same place.
+    pub at: String,
+    /// As it may be said to persons.
+    pub said: String,
+    /// The key that names it, such as `url`.
+    pub key: &'static str,
+    /// Who is written to there; `None` where it is taken from.
+    pub written: Option<String>,
+}
+
+/// A host, scheme and port as one text, however they are written.
+pub fn origin(scheme: &str, host: &str, port: Option<u16>) -> String {
+    let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();
+    format!("{scheme}://{host}:{}", port.map(|port| port.to_string()).unwrap_or_default())
+}
