@@ -66,15 +66,13 @@ pub fn no_file(path: &Path, itself: bool) -> Option<String> {
     Some(format!("{name} is {what}"))
 }
 
-/// The same of a folder of ours: a link may lead to it.
+/// The same of a folder of ours, which is never a link: what is removed below it would be somebody's elsewhere.
 pub fn no_folder(path: &Path) -> Option<String> {
-    let what = match fs::metadata(path) {
+    let what = match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => return None,
+        Ok(found) if found.is_symlink() => "a link",
         Ok(found) if found.is_file() => "a plain file",
         Ok(_) => "a pipe or device",
-        Err(_) if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) => {
-            "a link that leads nowhere"
-        }
         // There is none, or nobody may look: making it says so.
         Err(_) => return None,
     };

@@ -19,6 +19,7 @@ use crate::store::postgres::base::Base;
 use crate::store::postgres::pool::{Tx, one, rows, run};
 use crate::store::postgres::values::{get, sql, trouble};
 use crate::store::sealing::claim_file::{Begun as Open, Ended, broken};
+use crate::store::sealing::claim_names::Lies;
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
 use crate::store::sealing::prepare::claim_place;
 use crate::store::sealing::values::{Stored, disk, sealing};
@@ -79,7 +80,7 @@ async fn let_go(base: &Base, name: String) -> Stored<()> {
     run(&tx, sql!("claim_pending_let_go"), &[&name, &base.lauf]).await?;
     let needed = one(&tx, sql!("claim_needed"), &[&name]).await?;
     if !needed.map(|r| get(&r, 0)).transpose()?.unwrap_or(true) {
-        remove(&base.claims.file(&name)?).await?;
+        remove(base, Lies::Finished, &name).await?;
     }
     tx.commit().await.map_err(trouble)
 }
@@ -202,9 +203,9 @@ pub async fn collect(base: &Base, begun: &Begun, dead: &[i64]) -> Stored<u64> {
     run(&client, sql!("claim_pending_age"), &[&base.lauf]).await?;
     run(&client, sql!("claim_pending_forget"), &[&base.lauf, &SPARED, &dead]).await?;
     drop(client);
-    let folder = base.claims.path().to_owned();
+    let folder = base.claims.clone();
     let listed = tokio::task::spawn_blocking(move || -> Stored<[Vec<String>; 2]> {
-        Ok([files(&folder)?, files(&folder.join("tmp"))?])
+        Ok([folder.claims(Lies::Finished)?, folder.claims(Lies::Aside)?])
     });
     let [finished, asides] = listed.await.map_err(|_| broken())??;
     let mut removed = 0;
@@ -217,21 +218,10 @@ pub async fn collect(base: &Base, begun: &Begun, dead: &[i64]) -> Stored<u64> {
     for aside in asides {
         let own = begun.lock().unwrap_or_else(PoisonError::into_inner).contains(&aside);
         if !own && !written_by_another(base, &aside).await? {
-            removed += u64::from(remove(&base.claims.aside(&aside)).await?);
+            removed += u64::from(remove(base, Lies::Aside, &aside).await?);
         }
     }
     Ok(removed)
-}
-
-fn files(folder: &std::path::Path) -> Stored<Vec<String>> {
-    let mut names = Vec::new();
-    for found in fs::read_dir(folder).map_err(disk)? {
-        let found = found.map_err(disk)?;
-        if found.file_type().map_err(disk)?.is_file() {
-            names.push(found.file_name().to_string_lossy().into_owned());
-        }
-    }
-    Ok(names)
 }
 
 async fn remove_unless_needed(base: &Base, name: &str) -> Stored<bool> {
@@ -242,16 +232,13 @@ async fn remove_unless_needed(base: &Base, name: &str) -> Stored<bool> {
     if needed.map(|r| get(&r, 0)).transpose()?.unwrap_or(true) {
         return Ok(false);
     }
-    remove(&base.claims.path().join(name)).await
+    remove(base, Lies::Finished, name).await
 }
 
 /// Removes a file; `false` where another process that collects at the same moment was faster.
-async fn remove(file: &std::path::Path) -> Stored<bool> {
-    match tokio::fs::remove_file(file).await {
-        Ok(()) => Ok(true),
-        Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(disk(error)),
-    }
+async fn remove(base: &Base, lies: Lies, name: &str) -> Stored<bool> {
+    let (folder, name) = (base.claims.clone(), name.to_owned());
+    tokio::task::spawn_blocking(move || folder.remove(lies, &name)).await.map_err(|_| broken())?
 }
 
 /// Whether a living other process writes this file.

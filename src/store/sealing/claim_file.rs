@@ -17,6 +17,7 @@ use crate::seal::stream::{CHUNK, HEAD, Opener, SEALED_CHUNK, Sealer};
 use crate::store::claims::SpoolRead;
 use crate::store::contract::StoreError;
 use crate::store::private;
+use crate::store::sealing::claim_names::{Lies, Names};
 use crate::store::sealing::keys::MandantKey;
 use crate::store::sealing::prepare::claim_place;
 use crate::store::sealing::values::{Stored, disk, sealing};
@@ -32,10 +33,36 @@ impl Folder {
     /// The folder below a store's folder; made where it is missing.
     pub fn open(store: &Path, read_only: bool) -> Stored<Folder> {
         let folder = store.join("claims");
+        Folder::is_one(&folder)?;
         if !read_only {
             private::folder(&folder).and_then(|()| private::folder(&folder.join("tmp"))).map_err(disk)?;
         }
         Ok(Folder(folder))
+    }
+
+    /// Refuses what lies in the place of the folder and is none: to wait for it to become one is to wait for ever, and behind a link lies
+    /// what is somebody else's.
+    pub fn is_one(folder: &Path) -> Stored<()> {
+        match private::no_folder(folder).or_else(|| private::no_folder(&folder.join("tmp"))) {
+            None => Ok(()),
+            Some(found) => Err(StoreError::Refused(
+                format!(
+                    "{found} in the store's folder, and no folder; find out who put it there, take it away and put back the folder claims with \
+                     the large parts that lay in it (where there were none, it is made anew; a volume of their own is mounted there)"
+                )
+                .into(),
+            )),
+        }
+    }
+
+    /// The claims that lie here, finished or being written; whatever else lies there is no business of ours.
+    pub fn claims(&self, lies: Lies) -> Stored<Vec<String>> {
+        Names::open(&self.0, lies).and_then(|names| names.claims()).map_err(disk)
+    }
+
+    /// Removes claims, `false` for each that is not there, is no plain file or not ours.
+    pub fn remove(&self, lies: Lies, name: &str) -> Stored<bool> {
+        Names::open(&self.0, lies).and_then(|names| names.remove(name)).map_err(disk)
     }
 
     /// The folder itself.

@@ -3,6 +3,7 @@
 
 pub mod ahead;
 pub mod claim_file;
+pub mod claim_names;
 pub mod content;
 pub mod due;
 pub mod endet;

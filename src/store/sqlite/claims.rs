@@ -15,6 +15,7 @@ use crate::envelope::{Claim, Hold};
 use crate::seal::key::{Key, random};
 use crate::store::claims::SpoolWrite;
 use crate::store::sealing::claim_file::{Begun, Ended, Folder, broken};
+use crate::store::sealing::claim_names::Lies;
 use crate::store::sealing::keys::MandantKey;
 use crate::store::sealing::prepare::claim_place;
 use crate::store::sealing::values::{Stored, disk, sealing};
@@ -98,10 +99,8 @@ impl Pending {
             let named =
                 connection.prepare_cached(sql!("claim_use_any")).and_then(|mut any| any.exists([&name]));
             // Where nobody can tell it stays for the daily collection.
-            if let (false, Ok(false), Ok(file)) =
-                (held.finished.contains_key(&name), named, folder.file(&name))
-            {
-                let _ = fs::remove_file(file);
+            if let (false, Ok(false)) = (held.finished.contains_key(&name), named) {
+                let _ = folder.remove(Lies::Finished, &name);
             }
         }
     }
@@ -214,22 +213,17 @@ pub fn collect(connection: &Connection, folder: &Folder, pending: &Pending) -> S
         finished.survived <= SPARED
     });
     let mut removed = 0;
-    for (dir, aside) in [(folder.path().to_owned(), false), (folder.path().join("tmp"), true)] {
-        for found in fs::read_dir(&dir).map_err(disk)? {
-            let found = found.map_err(disk)?;
-            if !found.file_type().map_err(disk)?.is_file() {
-                continue;
-            }
-            let name = found.file_name().to_string_lossy().into_owned();
-            let needed = if aside {
-                held.writing.contains(&name)
-            } else {
-                let mut any = connection.prepare_cached(sql!("claim_use_any")).map_err(trouble)?;
-                held.finished.contains_key(&name) || any.exists([&name]).map_err(trouble)?
+    for lies in [Lies::Finished, Lies::Aside] {
+        for name in folder.claims(lies)? {
+            let needed = match lies {
+                Lies::Aside => held.writing.contains(&name),
+                Lies::Finished => {
+                    let mut any = connection.prepare_cached(sql!("claim_use_any")).map_err(trouble)?;
+                    held.finished.contains_key(&name) || any.exists([&name]).map_err(trouble)?
+                }
             };
             if !needed {
-                fs::remove_file(found.path()).map_err(disk)?;
-                removed += 1;
+                removed += u64::from(folder.remove(lies, &name)?);
             }
         }
     }

@@ -164,7 +164,7 @@ async fn processes_that_start_at_once_do_not_trip_over_what_each_of_them_removes
     let claims = house.claims();
     for n in 0..200 {
         std::fs::write(claims.join(format!("{n:064x}")), "of nobody").unwrap();
-        std::fs::write(claims.join("tmp").join(format!("999999-{n}")), "half written").unwrap();
+        std::fs::write(claims.join("tmp").join(format!("999999-{n:032x}")), "half written").unwrap();
     }
     let (one, two) = (house.store(Stage::Test, 1).await.unwrap(), house.store(Stage::Test, 1).await.unwrap());
     let (first, second) = tokio::join!(one.begin_run(), two.begin_run());

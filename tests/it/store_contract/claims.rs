@@ -144,7 +144,7 @@ pub async fn claims_nobody_needs_are_collected(house: &dyn House) {
     assert_eq!(std::fs::read_dir(house.claims().join("tmp")).unwrap().count(), 0);
     // A crash: one finished that nobody committed, one half written, one file from nowhere.
     drop(store);
-    std::fs::write(house.claims().join("tmp").join("0123"), b"half").unwrap();
+    std::fs::write(house.claims().join("tmp").join("0".repeat(32)), b"half").unwrap();
     std::fs::write(house.claims().join("f".repeat(64)), b"whole").unwrap();
     assert_eq!(claims_of(house).len(), 4);
     let (store, removed) = house.run().await.unwrap();
