@@ -16,6 +16,10 @@ use crate::mime::fault::MimeError;
 use crate::mime::media::{Boundary, handed_on};
 use crate::xml::chars;
 
+/// The most contents and parts of one order, the envelope included: parts beside it and attachments within it are counted together, for each
+/// may become a file.
+pub const MOST_PARTS: usize = 64;
+
 /// An identity as written.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

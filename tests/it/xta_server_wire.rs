@@ -449,6 +449,45 @@ async fn what_is_too_large_is_refused_and_its_author_gets_to_see_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn contents_within_the_envelope_and_parts_beside_it_are_counted_together() {
+    let amt = Amt::new();
+    let _running = amt.up().await;
+    let mut said = Said::default();
+    let files = || {
+        let claims = amt.stage.data().join("store/claims");
+        let of = |folder: &std::path::Path| {
+            let found = std::fs::read_dir(folder).unwrap().map(|found| found.unwrap());
+            found.filter(|found| found.file_type().unwrap().is_file()).count()
+        };
+        of(&claims) + of(&claims.join("tmp"))
+    };
+    let before = files();
+    let document = delivery(1);
+    let one = |at: usize| inline(format!("{at}"));
+    let contents = |count: usize| [inline(document.clone())].into_iter().chain((0..count).map(one)).collect();
+    // The envelope and its 63 contents are what may be.
+    for (id, count) in [("urn:x:63", 63), ("urn:x:2000", 2000)] {
+        let told = said.ask(&amt, "bremen", BREMEN, &order(BREMEN, id, contents(count))).await;
+        assert_eq!(told.code().as_deref(), Some("9022"), "{count}");
+    }
+    let part = |id: &str, kind: &str| Content::new(Source::Part(id.to_owned()), kind);
+    let beside = |within: usize| {
+        let mut all = vec![part("m@x", "application/xml"), part("a@x", "application/pdf")];
+        all.extend((0..within).map(one));
+        order(BREMEN, "urn:x:beside", all)
+    };
+    let parts: [(&str, &[u8]); 2] = [("m@x", document.as_bytes()), ("a@x", b"%PDF-1.7")];
+    let (media_type, body) = framed(&beside(62), &parts);
+    let told = amt.post("bremen", SEND, &[("content-type", &media_type)], body).await;
+    assert_eq!(said.read(told, Operation::SendMessage).code().as_deref(), Some("9022"));
+    assert_eq!(files(), before, "nothing of what was refused was written");
+    let (media_type, body) = framed(&beside(61), &parts);
+    let told = amt.post("bremen", SEND, &[("content-type", &media_type)], body).await;
+    let told = said.read(told, Operation::SendMessage);
+    assert_eq!(told.answer.outcome, Ok(Response::Empty), "{}", amt.stage.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_is_a_multipart_where_one_is_asked_for_and_its_parts_are_whole() {
     let amt = Amt::new();
     let _running = amt.up().await;

@@ -20,7 +20,7 @@ use crate::transport::xta::package::{Limits, Package, PackageFault, Step};
 use crate::transport::xta::parts::{self, Sizes};
 use crate::transport::xta::receive::{self, Incoming, Rules};
 use crate::transport::xta::soap::Addressing;
-use crate::transport::xta_words::labels;
+use crate::transport::xta_words::{MOST_PARTS, labels};
 
 /// Octets of an envelope that comes alone: a document of the largest size in it as Base64, and some more.
 pub const ALONE: usize = 16 << 20;
@@ -28,8 +28,6 @@ pub const ALONE: usize = 16 << 20;
 const ROOT: usize = 2 << 20;
 /// Octets of a business document.
 pub const DOCUMENT: usize = 8 << 20;
-/// The most parts of a request, the envelope included.
-const PARTS: usize = 64;
 /// So much is written into the spool at a time.
 const PIECE: usize = 256 << 10;
 
@@ -137,6 +135,24 @@ fn container(request: &Request) -> Option<&Container> {
     }
 }
 
+/// How many contents stand in an envelope, if all together are no more than an order may have, `parts` so far included: before anything of
+/// them is written.
+fn few(request: &Request, parts: usize) -> Result<usize, No> {
+    let sources: Vec<&Source> = container(request)
+        .iter()
+        .flat_map(|container| container.contents())
+        .map(|content| &content.source)
+        .collect();
+    let within = sources.iter().filter(|source| matches!(source, Source::Inline(_))).count();
+    match sources.len() < MOST_PARTS && within + parts <= MOST_PARTS {
+        true => Ok(within),
+        false => Err(No::because(
+            9022,
+            "too many contents; an order has at most 63, within the envelope and beside it",
+        )),
+    }
+}
+
 async fn alone(
     octets: &mut Octets,
     room: &mut Room,
@@ -152,6 +168,7 @@ async fn alone(
         envelope.extend_from_slice(&piece);
     }
     let incoming = read(envelope.freeze(), &terms.actions, terms.strict, said)?;
+    few(&incoming.request, 1)?;
     let keep = judge(&incoming)?;
     let (document, attachments) = match (keep, container(&incoming.request)) {
         (Some(keep), Some(container)) => inline(container, keep, &terms, room, said).await?,
@@ -240,10 +257,21 @@ struct Assembly<'a> {
     current: Current,
     held: HashMap<String, Held>,
     measured: Vec<parts::Part>,
+    /// Parts so far, the envelope included.
+    parts: usize,
+    /// Contents that stand in the envelope: they count like parts.
+    within: usize,
 }
 
 impl Assembly<'_> {
     async fn begin(&mut self, id: Option<&str>) -> Result<(), No> {
+        self.parts += 1;
+        if self.parts + self.within > MOST_PARTS {
+            return Err(No::because(
+                9022,
+                "too many contents; an order has at most 63, within the envelope and beside it",
+            ));
+        }
         let role = id.and_then(|id| match &self.roles {
             // Of an early part nobody knows whose it is; small JSON among them is kept at hand.
             None => Some((String::new(), "application/json".to_owned())),
@@ -372,7 +400,7 @@ async fn beside(
         root: ROOT,
         part: terms.container,
         total: terms.container.saturating_add(2 * ROOT as u64),
-        parts: PARTS,
+        parts: MOST_PARTS,
     };
     let mut package = Package::new(boundary, start, &limits);
     let mut assembly = Assembly {
@@ -384,6 +412,8 @@ async fn beside(
         current: Current::Nobody,
         held: HashMap::new(),
         measured: Vec::new(),
+        parts: 1,
+        within: 0,
     };
     let mut judge = Some(judge);
     let mut incoming: Option<Incoming> = None;
@@ -395,6 +425,7 @@ async fn beside(
                     let mut actions = terms.actions.clone();
                     actions.extend(binding::of_root(content_type.as_deref())?);
                     let read = read(octets, &actions, terms.strict, said)?;
+                    assembly.within = few(&read.request, assembly.parts)?;
                     let keep = match judge.take() {
                         Some(judge) => judge(&read)?,
                         None => None,
