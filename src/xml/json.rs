@@ -77,6 +77,7 @@ struct Member<'a> {
 
 enum Value<'a> {
     Text(Cow<'a, str>),
+    Truth(bool),
     Object(Vec<Member<'a>>),
 }
 
@@ -149,8 +150,8 @@ fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<Member<'a>>, Stop> {
                     object.members.push(Member { key, at, is_array: false, values: Vec::new() });
                 }
             }
-            JsonEvent::String(text) | JsonEvent::Number(text) => scalar(&mut open, text, at)?,
-            JsonEvent::Boolean(truth) => scalar(&mut open, if truth { "true" } else { "false" }.into(), at)?,
+            JsonEvent::String(text) | JsonEvent::Number(text) => value(&mut open, Value::Text(text), at)?,
+            JsonEvent::Boolean(truth) => value(&mut open, Value::Truth(truth), at)?,
             JsonEvent::Null => {}
             JsonEvent::Eof => break,
         }
@@ -158,9 +159,9 @@ fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<Member<'a>>, Stop> {
     root.ok_or_else(|| ill("root that is not an object", bytes.len()))
 }
 
-fn scalar<'a>(open: &mut [Open<'a>], text: Cow<'a, str>, at: usize) -> Result<(), Stop> {
+fn value<'a>(open: &mut [Open<'a>], value: Value<'a>, at: usize) -> Result<(), Stop> {
     match open.last_mut() {
-        Some(object) => put(object, Value::Text(text), at),
+        Some(object) => put(object, value, at),
         None => Err(ill("root that is not an object", at)),
     }
 }
@@ -201,12 +202,13 @@ impl Writer<'_> {
         };
         self.places.push((0, 0));
         self.xml.push_str(&format!("<{name} xmlns=\"{NAMESPACE}\" standard=\"{STANDARD}\""));
-        for attribute in ["version", "test"] {
-            if let Some((value, at)) = plain(members, attribute)? {
-                let value = normalised(value);
-                let value = escape_attribute(&value).map_err(|_| ill(ILLEGAL, at))?;
-                self.xml.push_str(&format!(" {attribute}=\"{value}\""));
-            }
+        if let Some((value, at)) = plain(members, "version")? {
+            let value = normalised(value);
+            let value = escape_attribute(&value).map_err(|_| ill(ILLEGAL, at))?;
+            self.xml.push_str(&format!(" version=\"{value}\""));
+        }
+        if let Some(test) = truth(members, "test")? {
+            self.xml.push_str(&format!(" test=\"{test}\""));
         }
         self.xml.push('>');
         let inner = members.iter().filter(|member| !matches!(&*member.key, "version" | "test"));
@@ -230,6 +232,7 @@ impl Writer<'_> {
                     let text = normalised(text);
                     self.xml.push_str(&escape_text(&text).map_err(|_| ill(ILLEGAL, *at))?);
                 }
+                Value::Truth(truth) => self.xml.push_str(if *truth { "true" } else { "false" }),
                 // As deep as the limit on depth at most.
                 Value::Object(members) => {
                     for member in members {
@@ -249,6 +252,16 @@ fn normalised(text: &str) -> Cow<'_, str> {
     if unicode_normalization::is_nfc(text) { text.into() } else { text.nfc().collect::<String>().into() }
 }
 
+/// The one truth of a member of the root: what only looks like one (`"true"`, `1`) others would read otherwise. `null` says nothing.
+fn truth(members: &[Member<'_>], key: &str) -> Result<Option<bool>, Stop> {
+    let Some(member) = members.iter().find(|member| member.key == key) else { return Ok(None) };
+    match member.values.as_slice() {
+        [] if !member.is_array => Ok(None),
+        [(Value::Truth(truth), _)] if !member.is_array => Ok(Some(*truth)),
+        _ => Err(ill("test that is neither true nor false", member.at)),
+    }
+}
+
 /// The one plain text of a member of the root, with its octet.
 fn plain<'m>(members: &'m [Member<'_>], key: &str) -> Result<Option<(&'m str, usize)>, Stop> {
     let Some(member) = members.iter().find(|member| member.key == key) else { return Ok(None) };
@@ -256,7 +269,7 @@ fn plain<'m>(members: &'m [Member<'_>], key: &str) -> Result<Option<(&'m str, us
     match member.values.as_slice() {
         [] if !member.is_array => Ok(None),
         [(Value::Text(text), at)] if !member.is_array => Ok(Some((text.as_ref(), *at))),
-        _ => Err(ill("nachricht, version or test that is not one plain value", member.at)),
+        _ => Err(ill("nachricht or version that is not one plain text or number", member.at)),
     }
 }
 
@@ -296,11 +309,16 @@ mod tests {
             (r#"{"a":[1,[2]]}"#, "array directly in an array", 8),
             (r#"{"a":"\u0000"}"#, ILLEGAL, 5),
             (r#"{"nachricht":"a b"}"#, "nachricht that cannot name an element", 13),
-            (r#"{"test":{}}"#, "nachricht, version or test that is not one plain value", 1),
-            (r#"{"version":["1","2"]}"#, "nachricht, version or test that is not one plain value", 1),
-            (r#"{"version":["1"]}"#, "nachricht, version or test that is not one plain value", 1),
-            (r#"{"test":[]}"#, "nachricht, version or test that is not one plain value", 1),
-            (r#"{"nachricht":["a"]}"#, "nachricht, version or test that is not one plain value", 1),
+            (r#"{"test":{}}"#, "test that is neither true nor false", 1),
+            (r#"{"version":["1","2"]}"#, "nachricht or version that is not one plain text or number", 1),
+            (r#"{"version":["1"]}"#, "nachricht or version that is not one plain text or number", 1),
+            (r#"{"test":"x"}"#, "test that is neither true nor false", 1),
+            (r#"{"test":"true"}"#, "test that is neither true nor false", 1),
+            (r#"{"test":1}"#, "test that is neither true nor false", 1),
+            (r#"{"test":[true]}"#, "test that is neither true nor false", 1),
+            (r#"{"version":true}"#, "nachricht or version that is not one plain text or number", 1),
+            (r#"{"test":[]}"#, "test that is neither true nor false", 1),
+            (r#"{"nachricht":["a"]}"#, "nachricht or version that is not one plain text or number", 1),
             (r#"{"a":1} {"#, "text that is not json", 8),
             (r#"{"a":01}"#, "text that is not json", 6),
             (r#"{"a":"\ud800"}"#, "text that is not json", 5),
