@@ -113,6 +113,21 @@ pub fn trays(place: &Place, compiled: &Compiled) -> BTreeSet<PathBuf> {
     used.filter(|used| used.claimed.partner.is_some()).map(|used| used.path).collect()
 }
 
+/// Where a file lies that a command shall write, if that is no place for it: in what is ours alone, or in a tray, where a partner would take it
+/// away and the house might take it in.
+pub fn no_place_for(place: &Place, compiled: &Compiled, to: &Path) -> Option<String> {
+    let to = real(to);
+    let store = place.store_folder(compiled);
+    let ours =
+        [(&store, "the folder of the store"), (&place.data.join(QUARANTINE), "the folder of quarantine")];
+    if let Some((_, what)) = ours.into_iter().find(|(path, _)| to.starts_with(real(path))) {
+        return Some(what.to_owned());
+    }
+    let used = used(place, compiled).into_iter();
+    let mut held = used.filter(|used| to.starts_with(&used.path) || to.starts_with(real(&used.path)));
+    held.next().map(|used| used.said())
+}
+
 /// What is ours, with what says most first: a tray that is the store's folder holds the claims, too.
 fn own(place: &Place, compiled: &Compiled) -> Vec<Own> {
     let store = place.store_folder(compiled);

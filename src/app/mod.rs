@@ -2,7 +2,7 @@
 
 pub mod orders;
 pub mod place;
-mod folders;
+pub mod folders;
 mod spots;
 mod rights;
 pub mod fit;

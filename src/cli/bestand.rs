@@ -157,6 +157,9 @@ async fn compared(
     let text = std::fs::read_to_string(file)
         .map_err(|error| CliError::Usage(format!("{} cannot be read: {}", file.display(), error.kind())))?;
     let fit = stage::compile(global, out)?;
+    if let Some(file) = luecken {
+        stage::may_write(global, &fit, file)?;
+    }
     let partner = known(&fit, &ordered.jugendamt)?;
     let secret = secret(global, partner)?;
     let Liste { stand, marks: list } = liste::read(&secret, &text).map_err(CliError::Usage)?;

@@ -69,7 +69,9 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Schema(args) => schema::run(*args, out),
         Command::Status => status::run(global, &clock, out).await,
         Command::Messages(MessagesCommand::Original(args)) => {
-            original::run(&*stage::write_store(global, out)?, &clock, &person::acting(), args, out).await
+            let fit = stage::compile(global, out)?;
+            stage::may_write(global, &fit, &args.out)?;
+            original::run(&*stage::opened(global, &fit, false)?, &clock, &person::acting(), args, out).await
         }
         Command::Messages(MessagesCommand::Find(args)) => find::run(global, &clock, args, out).await,
         Command::Messages(command) => {

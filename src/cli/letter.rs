@@ -50,6 +50,7 @@ pub fn run(
         }
     };
     let path = args.out.as_deref().unwrap_or_else(|| Path::new(&datei.name));
+    stage::may_write(global, &fit, path)?;
     std::fs::write(path, &datei.octets).map_err(|error| {
         CliError::Usage(format!("{} cannot be written: {}", path.display(), error.kind()))
     })?;

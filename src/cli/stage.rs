@@ -1,8 +1,10 @@
 //! From the global arguments to the place, the compiled set and the store of a stage. Prints nothing itself.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::app::fit::{self, Fit, Unfit};
+use crate::app::folders;
 use crate::app::house;
 use crate::app::place::Place;
 use crate::cli::args::Global;
@@ -38,6 +40,17 @@ pub fn shown(unfit: Unfit, out: &mut Output) -> CliError {
         let _ = out.value(&faults.json());
     }
     CliError::Usage(cause)
+}
+
+/// Refuses to write what a command makes into the store's folder, quarantine or a partner's tray.
+pub fn may_write(global: &Global, fit: &Fit, to: &Path) -> Result<(), CliError> {
+    match folders::no_place_for(&place(global), &fit.compiled, to) {
+        None => Ok(()),
+        Some(what) => Err(CliError::Usage(format!(
+            "{} lies in {what}, where nothing but deliveries and what the house keeps may lie; name a place outside of it",
+            to.display()
+        ))),
+    }
 }
 
 /// The store of the stage for reading: no lock, nothing is changed.

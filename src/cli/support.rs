@@ -50,6 +50,9 @@ pub async fn run(
     }
     let (place, at) = (stage::place(global), clock.now());
     let (fit, search) = gather::compile(&place, at).map_err(|unfit| stage::shown(unfit, out))?;
+    if let Some(to) = &args.to {
+        stage::may_write(global, &fit, to)?;
+    }
     let asked = Asked {
         at,
         findings: doctor::findings(&place).await,

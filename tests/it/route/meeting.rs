@@ -1,10 +1,11 @@
 //! What must not meet, as `check` looks at a whole stage: two items under `send` that hand one document to one partner, two partners who are
-//! written to at one place, a place that is written to and taken from.
+//! written to at one place, a place that is written to and taken from; what a command writes and a place of the house's or of a partner's.
 
 use std::fs;
 use std::path::Path;
 
 use drehscheibe::app::fit;
+use drehscheibe::app::folders::no_place_for;
 use drehscheibe::app::place::Place;
 
 use crate::support::{copy, root};
@@ -186,5 +187,29 @@ fn two_partners_have_no_endpoint_in_common_however_it_is_written() {
         let secret = "secret: { file: secrets/kita-portal-nord.webhook }";
         let to = |url: &str| format!("callback: {{ url: '{url}', {secret} }}");
         judged("", &to("https://dienst.example/hook"), &to(url), why);
+    }
+}
+
+#[test]
+fn what_a_command_writes_lies_neither_in_the_store_nor_in_a_tray() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = demo(dir.path());
+    let compiled = fit::compile(&place, None).unwrap().compiled;
+    let tray = "trays/jugendamt-bremen/in";
+    fs::create_dir_all(place.data.join(tray)).unwrap();
+    fs::create_dir_all(place.data.join("drehscheibe.db")).unwrap();
+    std::os::unix::fs::symlink(place.data.join(tray), dir.path().join("link")).unwrap();
+    for (to, refused) in [
+        ("data/drehscheibe.db/export", true),
+        ("data/drehscheibe.db/claims/export", true),
+        ("data/quarantine/export", true),
+        ("data/trays/jugendamt-bremen/in/export", true),
+        ("data/trays/jugendamt-hamburg/out", true),
+        ("link/export", true),
+        ("data/export", false),
+        ("data/trays/export", false),
+        ("export", false),
+    ] {
+        assert_eq!(no_place_for(&place, &compiled, &dir.path().join(to)).is_some(), refused, "{to}");
     }
 }
