@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use drehscheibe::app::fit;
+use drehscheibe::app::fit::{self, Unfit};
 use drehscheibe::app::folders::no_place_for;
 use drehscheibe::app::place::Place;
 
@@ -28,7 +28,13 @@ fn demo(dir: &Path) -> Place {
 
 /// What `check` says of a stage; empty when it passes.
 fn said(place: &Place) -> String {
-    fit::compile(place, None).err().map(|unfit| unfit.to_string()).unwrap_or_default()
+    match fit::compile(place, None) {
+        Ok(_) => String::new(),
+        Err(Unfit::Files(faults)) => {
+            faults.faults.iter().map(|fault| fault.text.as_str()).collect::<Vec<_>>().join("\n")
+        }
+        Err(unfit) => unfit.to_string(),
+    }
 }
 
 #[test]
@@ -153,7 +159,7 @@ fn two_partners_have_no_mailbox_at_a_server_in_common_nor_one_with_the_house() {
         format!(
             "  {name}: {{ kind: xta-client, ports: {{ management: 'https://{host}/m', send: 'https://{host}/s', mailbox: 'https://{host}/b' }}, \
              tls: {{ ca: tls/s.pem, client-certificate: {{ certificate: tls/h.pem, key: tls/h.key }} }}, \
-             identities: [{{ value: 'srp:haus' }}], readers: [{{ value: 'srp:haus' }}] }}\n"
+             identities: [{{ value: 'srp:haus' }}], readers: [{{ value: 'srp:haus' }}], senders: [{{ partner: jugendamt-bremen, identities: [{{ value: 'jga:1' }}] }}] }}\n"
         )
     };
     let one = server("amt", "xta.example");
