@@ -217,6 +217,7 @@ impl House {
         let (sources, applied, proof) = (Mutex::default(), Mutex::default(), Arc::new(proof));
         let shared = Arc::new(Shared { place, around, core: engine.core.clone(), proof, sources, applied });
         *shared.applied.lock().await = applied::last(&*shared.core.store).await?;
+        engine.know_pauses().await;
         shared.install(fit).await?;
         engine.open_dispatch(Arc::new(Reload(shared.clone())));
         let follower = watch::spawn(&engine.core, "follow", follow::follow(shared.clone()));

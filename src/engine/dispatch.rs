@@ -28,6 +28,7 @@ use super::core::Core;
 use super::following;
 use super::hands::{Given, Lanes};
 use super::hindsight::Hindsight;
+use super::housekeeping::pauses_known;
 use super::mailboxes;
 use super::onward::{self, Ends};
 use super::points::{Crashed, Point};
@@ -59,6 +60,7 @@ pub async fn run(core: Arc<Core>) {
         () = core.gate.opened() => {}
         () = core.stop.cancelled() => return,
     }
+    pauses_known(&core).await;
     let rows = loop {
         match core.store.breakers().await {
             Ok(rows) => break rows,

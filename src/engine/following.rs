@@ -27,6 +27,7 @@ use super::answers;
 use super::breaker::signed;
 use super::core::Core;
 use super::duty::Term;
+use super::housekeeping::pauses_known;
 use super::onward::{self, NO_WAY};
 use super::points::{Crashed, Point};
 use super::settle::{until_stored, way_left};
@@ -155,6 +156,7 @@ fn kept(proof: Proof) -> (String, bytes::Bytes, Vec<Envelope>) {
 
 /// Runs until the engine stops. What is under way then is looked at again by whoever has the duty next.
 pub async fn run(core: Arc<Core>) {
+    pauses_known(&core).await;
     let wish = core.duties.wish(DUTY);
     while !core.stop.is_cancelled() && !core.points.crashed() {
         let term = tokio::select! {

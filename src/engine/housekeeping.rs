@@ -22,6 +22,9 @@ use super::run::Resume;
 use super::said;
 use super::watch::Unwound;
 
+/// So long is waited before pauses that could not be read are read again.
+const UNKNOWN: Duration = Duration::from_millis(500);
+
 /// What only the composition root can do when a person commands it.
 #[async_trait]
 pub trait Commands: Send + Sync {
@@ -58,6 +61,7 @@ pub async fn resume(core: Arc<Core>, reception: Arc<Reception>) {
         () = core.gate.opened() => {}
         () = core.stop.cancelled() => return,
     }
+    pauses_known(&core).await;
     // They run side by side and meet in the batches that everything goes through; half a batch is taken up while another is under way.
     let most = core.settings.batch.max(2);
     let mut under_way: JoinSet<()> = JoinSet::new();
@@ -109,6 +113,13 @@ pub async fn pauses(core: &Core, known: bool) -> bool {
     let Ok(pauses) = core.store.pauses(now).await else { return known };
     core.pauses.store(Arc::new(pauses));
     true
+}
+
+/// Waits until the pauses that hold are known: a start must not send past them what it finds in the outbox.
+pub async fn pauses_known(core: &Core) {
+    while !core.stop.is_cancelled() && !core.points.crashed() && !pauses(core, false).await {
+        tokio::time::sleep(UNKNOWN).await;
+    }
 }
 
 /// Claims commands that persons committed, and keeps the pauses of this process fresh.

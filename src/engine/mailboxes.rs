@@ -20,7 +20,7 @@ use crate::transport::port::mailbox::{
 };
 
 use super::core::{Core, busy};
-use super::housekeeping::pauses;
+use super::housekeeping::pauses_known;
 use super::onward;
 use super::ports::Ports;
 use super::settle::report;
@@ -234,9 +234,7 @@ pub async fn overdue(core: Arc<Core>) {
         () = core.stop.cancelled() => return,
     }
     // What is paused is known before anything is withdrawn.
-    while !core.stop.is_cancelled() && !pauses(&core, false).await {
-        tokio::time::sleep(SHORTEST).await;
-    }
+    pauses_known(&core).await;
     while !core.stop.is_cancelled() && !core.points.crashed() {
         let began = Tick::now();
         let mut found = Vec::new();

@@ -106,6 +106,11 @@ impl Engine {
         Ok(Engine { core, reception, threads, stretches, keepers: Vec::new() })
     }
 
+    /// Reads which pauses hold, before sources begin; where the store does not tell, nobody is let in by it either.
+    pub async fn know_pauses(&self) {
+        housekeeping::pauses(&self.core, false).await;
+    }
+
     /// Opens dispatch and the keepers: from now on what is in the outbox leaves.
     pub fn open_dispatch(&mut self, commands: Arc<dyn Commands>) {
         let core = &self.core;

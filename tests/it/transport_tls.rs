@@ -409,12 +409,17 @@ async fn a_callback_trusts_the_authorities_of_its_channel_and_shows_our_certific
     let whole = json!({"ca": files.path("servers.pem"), "client-certificate": identity});
     assert_eq!(send(whole).await.unwrap().evidence, "http 202");
     assert_eq!(door.house.delivered().len(), 1);
-    for bad in [
-        json!({"ca": files.path("servers.pem")}),
-        json!({"ca": files.path("clients.pem"), "client-certificate": identity}),
-        json!({"client-certificate": identity}),
+    // Whom we trust is ours to mend. Without a certificate of ours the line only breaks off: by then our side of TLS 1.3 has begun.
+    for (bad, theirs) in [
+        (json!({"ca": files.path("servers.pem")}), true),
+        (json!({"ca": files.path("clients.pem"), "client-certificate": identity}), false),
+        (json!({"client-certificate": identity}), false),
     ] {
-        assert!(matches!(send(bad).await, Err(SendError::Later { far_end: true, .. })));
+        let found = send(bad.clone()).await;
+        assert!(
+            matches!(found, Err(SendError::Later { far_end, .. }) if far_end == theirs),
+            "{bad}: {found:?}"
+        );
     }
     door.running.end().await.unwrap();
 }

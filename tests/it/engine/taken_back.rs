@@ -87,12 +87,14 @@ impl Played {
         let wish = Wish { message, arten: vec![art], second: 100, ..Wish::plain(CHILD) };
         let verdict = self.world.take(&wish, eintragung(&wish)).await;
         assert_eq!(verdict.state, Inbound::Accepted, "{:?}", verdict.codes);
-        for _ in 0..3000 {
+        for look in 1..3000 {
             let house = &mut self.world.house;
             if house.points.crashed() {
                 house.restart(Points::none()).await;
-                // What the dead process had in hand is free once its time is over.
-                self.later(600);
+            }
+            // What a dead process had in hand is free once its time is over.
+            if look % 100 == 0 {
+                self.later(60);
             }
             let house = &self.world.house;
             let filter = Filter { id: Some(id), ..Filter::default() };
@@ -104,7 +106,10 @@ impl Played {
             assert_ne!(state, Inbound::Parked);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("it was not decided anew");
+        let filter = Filter { id: Some(id), ..Filter::default() };
+        let shown = self.world.house.store.list(&Scope::Operator, filter).await.unwrap().remove(0);
+        let sends: Vec<_> = shown.sends.iter().map(|send| (&send.destination, &send.state)).collect();
+        panic!("not decided anew: {:?}, {sends:?}", shown.state);
     }
 
     /// The state of what the request sends to the mailboxes.
