@@ -19,9 +19,10 @@ pub enum XtaCommand {
     },
     /// Fetch a message into a folder: nachricht.*, and anlage-N.* for each attachment.
     ///
-    /// It stays in the mailbox unless --close is given: closing tells its author that it was received.
+    /// It stays in the mailbox unless --close is given: closing tells its author that it was received. What lies in a mailbox of the stage is
+    /// not fetched by hand: its route takes it in, and `messages original` shows it and records who looked.
     #[command(
-        after_help = "Example:\n  drehscheibe xta get urn:de:xta:messageid:broker:1 --connection broker --to post"
+        after_help = "Example:\n  drehscheibe xta get urn:de:xta:messageid:broker:1 --to post --url https://xta.example/services/XTAService --cert haus.pem --key haus.key --ca ca.pem --as srp:plattform"
     )]
     Get {
         /// The server.
@@ -64,7 +65,7 @@ pub enum XtaCommand {
         /// The URI of the schema of the document.
         #[arg(long, value_name = "URI")]
         schema: String,
-        /// It is no test.
+        /// It is no test. Not with --connection: what the stage sends leaves by its routes.
         #[arg(long)]
         real: bool,
     },

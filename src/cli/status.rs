@@ -193,10 +193,15 @@ async fn of_offices(
 /// answers in its place is nobody's word.
 async fn house(door: &Door, house: &House) -> (String, Vec<Said>) {
     let listen = &door.listen;
-    let (Answered { good, text }, of) = match house.ask(door, "/health/ready").await {
-        Heard::Ours(answered) => (answered, ""),
-        Heard::OfStage(answered) => {
-            (answered, " (by the key of this stage; which store it has could not be found out)")
+    let Answered { good, text } = match house.ask(door, "/health/ready").await {
+        Heard::Ours(answered) => answered,
+        // Whoever stands between can take the proof of the store away: what only the key says is said of no store.
+        Heard::OfStage(_) => {
+            let said = format!(
+                "cannot be told: a process with the key of this stage answers at {listen}, and that it runs on this store is not proved; \
+                 ask `doctor` who holds the store"
+            );
+            return (said, Vec::new());
         }
         Heard::Unproven => {
             let said = format!(
@@ -213,17 +218,20 @@ async fn house(door: &Door, house: &House) -> (String, Vec<Said>) {
         }
         Heard::Nobody => {
             return (
-                format!("does not run: nobody answers at {listen}; start `drehscheibe run`"),
+                format!(
+                    "does not run: nobody answers at {listen}; start `drehscheibe run`, or look at the process that `doctor` finds at its \
+                     store"
+                ),
                 Vec::new(),
             );
         }
     };
     let said = match good {
-        true if text.starts_with("bereit") => format!("runs and takes deliveries at {listen}{of}"),
-        true => format!("runs and takes deliveries at {listen}{of}; a part of it does not run, see below"),
+        true if text.starts_with("bereit") => format!("runs and takes deliveries at {listen}"),
+        true => format!("runs and takes deliveries at {listen}; a part of it does not run, see below"),
         false => {
             let text: String = text.trim().chars().filter(|c| !c.is_control()).take(120).collect();
-            format!("runs at {listen}{of} and takes nothing: {text}")
+            format!("runs at {listen} and takes nothing: {text}")
         }
     };
     let parts = match house.ask(door, "/health/parts").await {

@@ -1,7 +1,9 @@
 //! `xta`: by hand at an XTA server, of the stage or any other: list, fetch, send, ask for a report. It shows what its user asked for and no
 //! content, closes nothing unless told so, and sends nothing twice.
 
+use std::fs::DirBuilder;
 use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -112,8 +114,14 @@ async fn get(
     close: bool,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
+    if at.connection.is_some() {
+        return Err(usage(
+            "what lies in a mailbox of the stage is taken in by its route, and who looks at it is recorded by `messages original`; fetch \
+             by hand with --url, --cert, --key and --ca",
+        ));
+    }
     let (link, reader, _) = server(global, at)?;
-    std::fs::create_dir_all(to)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(to)?;
     let whole = match by_hand::fetch(&link, &reader, id, &Folder::new(to.to_owned())).await {
         Ok(whole) => whole,
         Err(trouble) => return no(&trouble, out),
@@ -207,6 +215,12 @@ async fn send(
     else {
         return Ok(Exit::Cannot);
     };
+    if *real && at.connection.is_some() {
+        return Err(usage(
+            "what the stage sends leaves by its routes, which keep and record it; by hand it sends tests, or give --url, --cert, --key and \
+             --ca",
+        ));
+    }
     let (link, author, author_named) = server(global, at)?;
     let written = json!({
         "reader": { "value": to }, "author": author_named,

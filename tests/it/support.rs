@@ -94,9 +94,10 @@ connections:
             ),
         )
         .expect("connections.yaml");
-        let channel = |port: u16| {
+        // Each is told at a place of its own, also where one receiver plays both.
+        let channel = |port: u16, of: &str| {
             format!(
-                r#"channels: {{ callback: {{ url: "http://localhost:{port}/benachrichtigung", secret: {{ file: secrets/whsec }}, allow-private: [localhost] }} }}"#
+                r#"channels: {{ callback: {{ url: "http://localhost:{port}/benachrichtigung{of}", secret: {{ file: secrets/whsec }}, allow-private: [localhost] }} }}"#
             )
         };
         fs::write(
@@ -124,8 +125,8 @@ partners:
     name: Wohngeld Online
     {}
 "#,
-                channel(partners[0].port()),
-                channel(partners[1].port())
+                channel(partners[0].port(), ""),
+                channel(partners[1].port(), "?an=wohngeld")
             ),
         )
         .expect("partners.yaml");

@@ -2,6 +2,7 @@
 //! long it waits for a server that answers, and what a person does there by hand.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -121,6 +122,18 @@ async fn by_hand_a_mailbox_is_listed_and_fetched_and_closed_only_where_that_is_s
         4,
         "nothing is written over, and nothing else lies there"
     );
+    for file in fs::read_dir(folder.path()).unwrap() {
+        assert_eq!(
+            file.unwrap().metadata().unwrap().permissions().mode() & 0o077,
+            0,
+            "nobody else may read it"
+        );
+    }
+    // What the house takes in itself is not taken from under it, nor looked at past its record.
+    for words in [&["get", &id, "--to", to, "--close"][..], &["get", &id, "--to", to]] {
+        let (good, refused) = broker.cli(&[&["xta"], words, &["--connection", "broker"]].concat());
+        assert!(!good && refused.contains("messages original"), "{refused}");
+    }
     let (good, gone) = said(&[&["get", &id, "--to", to], &anywhere[..]].concat());
     assert!(!good && gone["trouble"].as_str().unwrap().contains("9070"), "{gone}");
     let file = folder.path().join("antwort.xml");
@@ -128,6 +141,9 @@ async fn by_hand_a_mailbox_is_listed_and_fetched_and_closed_only_where_that_is_s
     let (file, attached) = (file.to_str().unwrap(), folder.path().join("anlage-1.pdf"));
     let order = ["send", file, "--to", BREMEN, "--message", "xfamilie.0803", "--scenario", "SORGEREGISTER"];
     let with = ["--schema", "urn:example:schema:1.0", "--attach", attached.to_str().unwrap()];
+    let (good, refused) =
+        broker.cli(&[&["xta"], &order[..], &with, &["--connection", "broker", "--real"]].concat());
+    assert!(!good && refused.contains("leaves by its routes"), "{refused}");
     let (good, sent) = said(&[&order[..], &with, &["--connection", "broker"]].concat());
     assert!(good && sent["taken"] == json!(true), "{sent}");
     let state = broker.foreign.state().await;

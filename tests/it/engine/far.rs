@@ -83,7 +83,7 @@ impl Far {
     }
 
     pub async fn has(&self, count: usize) {
-        until(&format!("{count} envelopes"), 20, || self.taken() >= count).await;
+        until(&format!("{count} envelopes"), 60, || self.taken() >= count).await;
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use drehscheibe::envelope::Inbound;
 use drehscheibe::pipeline::step::Flow;
-use drehscheibe::store::contract::{Filter, Scope};
+use drehscheibe::store::contract::{Filter, Pause, Scope};
 use drehscheibe::transport::port::Intake;
 
 use super::far::Does;
@@ -46,6 +46,33 @@ async fn a_message_that_breaks_a_worker_is_quarantined_in_the_end_and_costs_nobo
     let shown = rig.show(verdict.id).await;
     assert!(shown.cause.is_some() && shown.next_step.is_some() && shown.sends.is_empty());
     until("all room is free", 60, || engine.core.room.available_permits() == rig.settings.in_flight).await;
+    stop(engine).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_leaves_before_it_is_known_what_is_paused() {
+    let mut rig = Rig::new(fast(1.0)).await;
+    let nord = rig.far(NORD, |_, _| Does::Take);
+    let other = rig.far(WOHNGELD, |_, _| Does::Take);
+    let pause = Pause {
+        kind: "destination".to_owned(),
+        name: NORD.to_owned(),
+        until: None,
+        reason: "Wartung".to_owned(),
+        person: "os:rita".to_owned(),
+        since: rig.clock.now(),
+    };
+    rig.store.set_pause("destination", NORD, Some(pause), "os:rita", rig.clock.now()).await.unwrap();
+    let troubled = rig.troubled();
+    troubled.no_pauses.store(true, Ordering::SeqCst);
+    // As after a start over a store that does not tell at once.
+    let engine = rig.engine();
+    assert_eq!(deliver(&engine, rig.envelope(&wish(1, 1))).await.state, Inbound::Accepted);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!((nord.attempts(), other.attempts()), (0, 0), "it is not known what may leave");
+    troubled.no_pauses.store(false, Ordering::SeqCst);
+    other.has(1).await;
+    assert_eq!(nord.attempts(), 0, "it is paused");
     stop(engine).await;
 }
 

@@ -32,6 +32,7 @@ pub struct Troubled {
     pub no_settle: AtomicBool,
     pub no_claim: AtomicBool,
     pub no_duty: AtomicBool,
+    pub no_pauses: AtomicBool,
     /// Entries with this transport id cannot be stored with their effects.
     pub cursed: Mutex<Option<String>>,
     /// Passed before each commit.
@@ -61,6 +62,7 @@ impl Troubled {
             no_settle: AtomicBool::default(),
             no_claim: AtomicBool::default(),
             no_duty: AtomicBool::default(),
+            no_pauses: AtomicBool::default(),
             cursed: Mutex::default(),
             turnstile: tokio::sync::Semaphore::new(0),
             guarded: AtomicBool::default(),
@@ -315,6 +317,7 @@ impl Store for Troubled {
     }
 
     async fn pauses(&self, now: Timestamp) -> Result<Vec<Pause>, StoreError> {
+        self.pass(&self.no_pauses)?;
         self.inner.pauses(now).await
     }
 

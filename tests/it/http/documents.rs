@@ -131,8 +131,9 @@ async fn json_is_answered_with_json_and_never_parked() {
         assert_eq!(stand, "abgeschlossen", "{at} {shown}");
         let told: Value = serde_json::from_str(&text).expect("json");
         assert_eq!(told["nachricht"], "rueckweisung", "{at} {shown}");
-        if at < 4 {
-            assert_eq!(told["gruende"][0]["code"], "S999", "{at} {shown}: {text}");
+        // Said not to be a test, or not said; and what is no truth at all.
+        if let Some(code) = ["S999", "S999", "X000", "X000"].get(at) {
+            assert_eq!(told["gruende"][0]["code"], *code, "{at} {shown}: {text}");
         }
     }
     for state in ["parked", "quarantined", "accepted"] {

@@ -72,6 +72,8 @@ fn refused() -> Vec<(String, String)> {
         put(&format!("length {value:?}"), post(&format!("Content-Length: {value}\r\n"), "<a/>"));
     }
     put("two lengths", post("Content-Length: 4\r\nContent-Length: 5\r\n", "<a/>"));
+    // RFC 9110 (8.6) leaves it to the reader whether the same said twice is taken; a proxy before us may read only one of them.
+    put("one length twice", post("Content-Length: 4\r\nContent-Length: 4\r\n", "<a/>"));
     for chunk in [
         "4\n<a/>\r\n0\r\n\r\n",
         "4\r\n<a/>\n0\r\n\r\n",
@@ -129,7 +131,6 @@ fn taken() -> Vec<(String, usize)> {
         (format!("{length}{chunked}{length}{chunked}"), 4),
         (post("content-LENGTH:4\r\nX:\r\n", "\n\n\n\n"), 1),
         (post("Transfer-Encoding: Chunked\r\n", "4\r\n\n\n\n\n\r\n0\r\n\r\n"), 1),
-        (post("Content-Length: 4\r\nContent-Length: 4\r\n", "<a/>"), 1),
         (length.replace("HTTP/1.1\r\nHost: a\r\n", "HTTP/1.0\r\n"), 1),
         (post("Content-Length: 4\r\nContent-Encoding: identity\r\n", "<a/>"), 1),
     ]
