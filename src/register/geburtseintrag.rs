@@ -128,6 +128,51 @@ impl Geburtseintrag {
         };
         one_form && (self.nummer != other.nummer || self.jahr != other.jahr || amt)
     }
+
+    /// Whether it may be the same entry: one number, and no year and no Standesamt beside another one. What one side leaves out
+    /// contradicts nothing, and a key is not compared with a name.
+    fn selber(&self, other: &Geburtseintrag) -> bool {
+        let jahr = match (self.jahr, other.jahr) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        };
+        self.nummer == other.nummer && jahr && ein_amt(self.standesamt.as_ref(), other.standesamt.as_ref())
+    }
+}
+
+/// Whether two entries that are both given are not recognisably one. That proves no other child, for which [`Geburtseintrag::anderer`] asks;
+/// but it is no clean match either: what cannot be read is the same entry only where it is written in the same letters.
+pub fn widersprechen(eines: &Kind, anderes: &Kind) -> bool {
+    let geschrieben = |kind: &Kind| {
+        let text = vergleichsform(kind.geburtsregister_nummer.as_deref().unwrap_or_default());
+        text.chars().filter(|c| c.is_alphanumeric() || *c == '/').collect::<String>()
+    };
+    let texts = (geschrieben(eines), geschrieben(anderes));
+    if texts.0.is_empty() || texts.1.is_empty() {
+        return false;
+    }
+    match (Geburtseintrag::of(eines), Geburtseintrag::of(anderes)) {
+        (Some(one), Some(other)) => !one.selber(&other),
+        _ => {
+            let amt = |kind: &Kind| kind.geburtsstandesamt.as_deref().and_then(standesamt);
+            texts.0 != texts.1 || !ein_amt(amt(eines).as_ref(), amt(anderes).as_ref())
+        }
+    }
+}
+
+/// Whether two Standesaemter may be one: of two names the one says no more than the other does.
+fn ein_amt(eines: Option<&Standesamt>, anderes: Option<&Standesamt>) -> bool {
+    match (eines, anderes) {
+        (Some(Standesamt::Schluessel(one)), Some(Standesamt::Schluessel(other))) => one == other,
+        (Some(Standesamt::Name(one)), Some(Standesamt::Name(other))) => {
+            let (one, other) = (bedeutend(one), bedeutend(other));
+            let holds = |all: &[Wort], some: &[Wort]| {
+                some.iter().all(|word| teilen_eines(std::slice::from_ref(word), all))
+            };
+            holds(&one, &other) || holds(&other, &one)
+        }
+        _ => true,
+    }
 }
 
 impl Geburtseintrag {
@@ -244,6 +289,51 @@ mod tests {
         let key = entry("04011101/1234/2024", None);
         assert_eq!(key, entry("1234/2024", Some("04011101")));
         assert!(key.anderer(&entry("1234/2024", Some("04011102"))));
+    }
+
+    #[test]
+    fn what_is_not_recognisably_one_entry_is_no_clean_match() {
+        let mitte = Some("Standesamt Bremen-Mitte");
+        let stored = child("1234/2024", mitte);
+        for (number, amt, contradicts) in [
+            ("1234/2024", mitte, false),
+            ("01234/2024", mitte, false),
+            ("1234 / 2024", mitte, false),
+            ("G 1234/2024", mitte, false),
+            ("1234/24", mitte, false),
+            ("2024/1234", mitte, false),
+            ("1234", mitte, false),
+            ("1234/2024", None, false),
+            ("1234/2024", Some("Bremen Mitte"), false),
+            ("1234/2024", Some("Standesamt Bremen"), false),
+            ("1234/2024", Some("Bremen-Mite"), false),
+            ("1234/2024", Some("Standesamt"), false),
+            ("1234/2024", Some("04011101"), false),
+            ("G04011000-1234-2024", None, false),
+            ("", None, false),
+            ("-", Some("Standesamt Bremen-Nord"), false),
+            ("1234/2024", Some("Standesamt Bremen-Nord"), true),
+            ("1234/2024", Some("Standesamt Kiel"), true),
+            ("1235/2024", mitte, true),
+            ("1235/2024", None, true),
+            ("1235/2024", Some("04011101"), true),
+            ("1235", mitte, true),
+            ("1235/24", mitte, true),
+            ("1234/2023", mitte, true),
+            ("G04011000-1235-2024", mitte, true),
+            ("1234/2024/2", mitte, true),
+            ("1234a/2024", mitte, true),
+            ("unbekannt", mitte, true),
+        ] {
+            let asked = child(number, amt);
+            for (one, other) in [(&asked, &stored), (&stored, &asked)] {
+                assert_eq!(widersprechen(one, other), contradicts, "{number} {amt:?}");
+            }
+        }
+        let odd = |amt| child("1234a/2024", amt);
+        assert!(!widersprechen(&odd(mitte), &child("1234A / 2024", None)), "written in the same letters");
+        assert!(widersprechen(&odd(mitte), &odd(Some("Standesamt Bremen-Nord"))));
+        assert!(widersprechen(&odd(None), &child("1234b/2024", None)));
     }
 
     #[test]

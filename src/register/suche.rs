@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::latin::searchform::vergleichsform;
 use crate::register::entscheidung::{Kandidat, Treffer};
-use crate::register::geburtseintrag::Geburtseintrag;
+use crate::register::geburtseintrag::{Geburtseintrag, widersprechen};
 use crate::register::gemeinden::{Gemeinden, Verhaeltnis};
 use crate::register::keys;
 use crate::register::namen::{self, nennen_eines, teilen_eines, weitere_widersprechen};
@@ -121,7 +121,7 @@ fn genau(orte: &Gemeinden, kind: &Kind, mutter: &Mutter, satz: &Registersatz) ->
         && (gleich(&kind.geburtsort, &satz.kind.geburtsort) && schluessel_stimmt(orte, kind, &satz.kind)
             || derselbe_schluessel(kind, &satz.kind) && orte.passt(kind) && orte.passt(&satz.kind))
         && staat(kind) == staat(&satz.kind)
-        && !eintrag_widerspricht(kind, &satz.kind)
+        && !widersprechen(kind, &satz.kind)
         && genau_mutter(mutter, &satz.mutter)
 }
 
@@ -174,12 +174,6 @@ fn anderes_kind(eines: &Kind, anderes: &Kind) -> bool {
         && benannt(anderes)
         && fremd(eines, anderes)
         && fremd(anderes, eines)
-}
-
-/// Whether the births are entered under different numbers, written in one form. That alone does not say that it is another child, and it is no
-/// clean match either.
-fn eintrag_widerspricht(eines: &Kind, anderes: &Kind) -> bool {
-    matches!((Geburtseintrag::of(eines), Geburtseintrag::of(anderes)), (Some(one), Some(other)) if one.anderer(&other))
 }
 
 /// A name whose family name is that of birth too, or that has no other.

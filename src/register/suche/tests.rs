@@ -294,6 +294,30 @@ fn every_difference_has_its_level() {
             |k, _| k.geburtsregister_nummer = Some("2024/1234".into()),
             Genau,
         ),
+        (
+            "the same, another number without its Standesamt",
+            |k, _| k.geburtsstandesamt = Some("Standesamt Bremen-Mitte".into()),
+            |k, _| k.geburtsregister_nummer = Some("1235/2024".into()),
+            Aehnlich,
+        ),
+        (
+            "the same number at another Standesamt of the town",
+            |k, _| k.geburtsstandesamt = Some("Standesamt Bremen-Mitte".into()),
+            |k, _| k.geburtsstandesamt = Some("Standesamt Bremen-Nord".into()),
+            Aehnlich,
+        ),
+        (
+            "the same, one Standesamt left out",
+            |k, _| k.geburtsstandesamt = Some("Standesamt Bremen-Mitte".into()),
+            same,
+            Genau,
+        ),
+        (
+            "the same, a number that nobody reads",
+            same,
+            |k, _| k.geburtsregister_nummer = Some("1234/2024/2".into()),
+            Aehnlich,
+        ),
         ("the same, one number unknown", same, |k, _| k.geburtsregister_nummer = None, Genau),
         ("twin, same number", |k, _| k.namen[0].vornamen = Some("Ida".into()), same, Aehnlich),
         (
