@@ -494,6 +494,8 @@ pub struct Objected {
     pub changes: Vec<ObjectionChange>,
     /// When its office is told of what is open.
     pub timers: Vec<Timer>,
+    /// As in [`Effects::beside`].
+    pub beside: Arc<[String]>,
 }
 
 /// Everything that one message causes; committed in one transaction.
@@ -519,6 +521,9 @@ pub struct Effects {
     pub hand_overs: Vec<HandOver>,
     /// Answers that are taken back.
     pub take_backs: Vec<TakeBack>,
+    /// As [`TakeBack::beside`], for the Negativauskünfte that rest on a key that an objection opens here: where they have not left they are
+    /// taken back with the commit that opens it (rules.md 2.1).
+    pub beside: Arc<[String]>,
     /// The answer to the sender.
     pub reply: Option<Reply>,
     /// Lines of the audit trail.
@@ -533,8 +538,8 @@ pub struct Effects {
     /// Keys that messages named as `subjects`: what came with those messages goes now, with what they sent; what of that has still to arrive
     /// goes when it has (rules.md 10).
     pub clears: Vec<SearchKey>,
-    /// What leads from a key of a Registersatz to the Vorgang whose Auskunft was read from it; goes with the Vorgang. The key is one that
-    /// the decision rested on, so that its guard moves with it.
+    /// What leads to the Vorgang of a Negativauskunft from each key that it rests on: of a Registersatz, of what is open, and of what blocks
+    /// an office; goes with the Vorgang. Each is guarded by the decision.
     pub traces: Vec<Trace>,
     /// Partners that were ahead of our clock; noted whatever became of the message.
     pub leads: Vec<Lead>,
@@ -549,6 +554,7 @@ impl Effects {
     /// Adds what the delivery says against answers.
     pub fn object(&mut self, said: Objected) {
         self.objections.extend(said.changes);
+        self.beside = said.beside;
         self.timers.extend(said.timers);
     }
 

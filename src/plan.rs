@@ -166,6 +166,8 @@ pub struct PlanSet {
     pub destinations: Destinations,
     /// Patience by connection.
     pub patience: BTreeMap<String, Patience>,
+    /// Message types that say nothing of an answer: where these have left, it may still be taken back.
+    pub beside: Arc<[String]>,
 }
 
 impl PlanSet {

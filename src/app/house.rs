@@ -328,5 +328,6 @@ fn empty_set(compiled: &Compiled, standards: &Arc<dyn Standards>) -> PlanSet {
         http: Arc::default(),
         destinations: Destinations::new(),
         patience: Default::default(),
+        beside: Arc::default(),
     }
 }

@@ -77,6 +77,7 @@ pub fn build(
         settled.effects = dry(head, settled.effects);
     }
     // A list that no route of this set makes would lie parked each day.
+    settled.effects.beside = ground.set.beside.clone();
     let made = |name: &str| ground.set.by_binding(name).next().is_some();
     settled.effects.timers.retain(|timer| timer.of.is_none() || made(&timer.name));
     let stamp = Stamp {

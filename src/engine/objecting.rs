@@ -72,9 +72,10 @@ pub fn unknown(ground: &Ground, named: &[String], outcome: &Outcome<'_>) -> Obje
     }
 }
 
-/// Without times that no route of this set takes.
+/// Without times that no route of this set takes, and with what says nothing of an answer.
 fn taken(ground: &Ground, mut said: Objected) -> Objected {
     said.timers.retain(|timer| ground.set.by_binding(&timer.name).next().is_some());
+    said.beside = ground.set.beside.clone();
     said
 }
 

@@ -106,7 +106,8 @@ pub fn festhalten(message: &mut Message, entscheidung: Entscheidung) {
     message.effects.vorgaenge.push(nummer);
 }
 
-/// Where a Negativauskunft is found again by a delivery that contradicts it: under every key by which its child was looked for.
+/// Where a Negativauskunft is found again by what contradicts it: under every key by which its child, what is open around it and what blocks
+/// its office was looked for.
 fn traces(message: &Message, vorgang: &SearchKey) -> Vec<Trace> {
     let gesucht = message.befund.as_ref().map(|befund| befund.gesucht.as_slice()).unwrap_or_default();
     gesucht.iter().map(|under| Trace { under: under.clone(), vorgang: vorgang.clone() }).collect()

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::effects::{Fact, Question, Retrieval, Stored, Vorgang, VorgangState};
+use crate::effects::{Fact, Question, Retrieval, Stored, Vorgang, VorgangState, objections_key};
 use crate::message::Message;
 use crate::pipeline::entschieden::{decided_anew, key, login_holds, own};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
@@ -179,7 +179,7 @@ impl Step for Find {
         befund.bestand =
             befund.bestand.filter(|known| letzter.is_none_or(|letzter| known.verglichen_nach(letzter)));
         befund.gesagt = anew && told;
-        befund.gesucht = questions.into_iter().filter_map(satz).collect();
+        befund.gesucht = questions.into_iter().filter_map(rests_on).collect();
         message.befund = Some(befund);
         Ok(Flow::Next)
     }
@@ -279,10 +279,11 @@ impl Gefunden<'_> {
     }
 }
 
-/// The key of a question for Registersätze.
-fn satz(question: Question) -> Option<SearchKey> {
+/// The key under which that stands which would speak against a Negativauskunft.
+fn rests_on(question: Question) -> Option<SearchKey> {
     match question {
-        Question::Mirror(key) => Some(key),
+        Question::Mirror(key) | Question::Offen(key) | Question::Objections(Sought::Under(key)) => Some(key),
+        Question::Objections(Sought::Blocks(amt)) => Some(objections_key(&amt)),
         _ => None,
     }
 }

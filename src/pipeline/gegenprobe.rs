@@ -18,7 +18,7 @@ use crate::pipeline::alias::ALIAS;
 use crate::pipeline::entschieden::key_of;
 use crate::pipeline::jugendamt::{today, way};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, Reach, SettingFault, Step, Trouble};
-use crate::pipeline::{answer, sending, settings, tell};
+use crate::pipeline::{answer, nachweis, sending, settings, tell};
 use crate::register::aemter::tag;
 use crate::register::entscheidung::Fall;
 use crate::register::gemeinden::Gemeinden;
@@ -61,9 +61,10 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
     Ok(Arc::new(Gegenprobe { reach, tafeln, give_up_after: building.give_up_after, beside }))
 }
 
-/// Receipts and rejections of every standard, and what tells that something is done: where these have left, no answer has.
-fn beside(standards: &dyn Standards) -> Vec<String> {
-    let mut beside = BTreeSet::from([tell::MESSAGE.to_owned()]);
+/// Receipts and rejections of every standard, what tells that something is done, and what tells an application the same whatever the case is:
+/// where these have left, no answer has.
+pub fn beside(standards: &dyn Standards) -> Vec<String> {
+    let mut beside = BTreeSet::from([tell::MESSAGE.to_owned(), nachweis::MESSAGE.to_owned()]);
     for known in standards.known() {
         let answering = standards.answering(&known.standard, Some(&known.version));
         beside.extend(answering.into_iter().flat_map(|one| [one.receipt, one.rejection]).flatten());
@@ -385,7 +386,10 @@ mod tests {
                             (back.cause, &back.vorgang),
                             (Uuid::from_u128(40), &keys::vorgang("kita", "t-1"))
                         );
-                        assert!(back.beside.iter().any(|other| other == "drehscheibe.stand"));
+                        for tells in ["drehscheibe.stand", "drehscheibe.nachweis"] {
+                            assert!(back.beside.iter().any(|other| other == tells), "{tells}");
+                        }
+                        assert!(!back.beside.iter().any(|other| other == "drehscheibe.auskunft"));
                         Fact::Unsent(unsent)
                     }
                     other => panic!("{other:?}"),

@@ -26,7 +26,7 @@ pub const ENTRY: Entry = Entry {
 };
 
 /// Message type of the answer that tells nothing.
-const MESSAGE: &str = "drehscheibe.nachweis";
+pub const MESSAGE: &str = "drehscheibe.nachweis";
 /// What is told in every case but one.
 const KEINER: &str = "kein Nachweis abrufbar";
 

@@ -50,7 +50,7 @@ impl Objecting {
             _ => None,
         };
         let timers = changes.iter().filter_map(office).collect();
-        Objected { changes, timers }
+        Objected { changes, timers, ..Objected::default() }
     }
 
     /// An opening with what all of them share.

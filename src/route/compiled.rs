@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::envelope::Stage;
 use crate::paper::texts::Texte;
-use crate::pipeline::find;
 use crate::pipeline::jugendamt::OFFICE;
+use crate::pipeline::{find, gegenprobe};
 use crate::plan::{Partner, Patience, Plan, PlanSet};
 use crate::register::tafeln::Tafeln;
 use crate::route::connections::StageSettings;
@@ -119,6 +119,7 @@ impl Compiled {
             version: self.version,
             stage,
             plans: self.plans.into_iter().map(Arc::new).collect(),
+            beside: gegenprobe::beside(&*standards).into(),
             standards,
             partners: self.partners,
             admission: Arc::new(self.admission),

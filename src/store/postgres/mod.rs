@@ -40,6 +40,7 @@ mod retention_rows;
 mod settle;
 pub mod statements;
 pub mod store;
+mod spoken_against;
 mod take_back;
 mod values;
 mod waiting;

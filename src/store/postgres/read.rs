@@ -207,7 +207,8 @@ async fn records(
     Ok(records)
 }
 
-async fn vorgaenge(base: &Base, tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, Vorgang>> {
+/// The Vorgänge under these keys.
+pub async fn vorgaenge(base: &Base, tx: &Tx<'_>, keys: Vec<&[u8]>) -> Stored<HashMap<Tag, Vorgang>> {
     let (mut facts, mut closed) = (Vec::new(), Vec::new());
     for r in asked(tx, sql!("vorgang_get"), &keys).await? {
         let key = tag(get(&r, 0)?)?;

@@ -344,6 +344,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("tombstone_get", include_str!("sql/tombstone_get.sql")),
     ("tombstone_put", include_str!("sql/tombstone_put.sql")),
     ("trace_add", include_str!("sql/trace_add.sql")),
+    ("trace_decided", include_str!("sql/trace_decided.sql")),
     ("trace_list", include_str!("sql/trace_list.sql")),
     ("vorgang_anew", include_str!("sql/vorgang_anew.sql")),
     ("vorgang_delivered", include_str!("sql/vorgang_delivered.sql")),

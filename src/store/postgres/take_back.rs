@@ -42,6 +42,7 @@ async fn found(
             state: get(r, 5)?,
             unclear: get(r, 6)?,
             left: get(r, 7)?,
+            attempts: get(r, 12)?,
             first_way: get(r, 8)?,
             leased: get(r, 9)?,
             fence: get(r, 10)?,
@@ -81,7 +82,8 @@ pub async fn all(tx: &Tx<'_>, winners: &[Winner<'_>], month: i64) -> Stored<bool
     Ok(any)
 }
 
-async fn one(tx: &Tx<'_>, (work, back): (&Work, &TakeBackWork), month: i64) -> Stored<()> {
+/// Takes back one answer that [`possible`] says can be.
+pub async fn one(tx: &Tx<'_>, (work, back): (&Work, &TakeBackWork), month: i64) -> Stored<()> {
     let place = (back.cause, &back.vorgang);
     // Lanes before rows, as everywhere; and what was seen before they were held may be in somebody's hand now: then all is done again, and
     // the entry is stale.

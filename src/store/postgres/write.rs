@@ -17,7 +17,9 @@ use crate::store::postgres::commit::{Old, tag};
 use crate::store::postgres::pool::{Tx, rows, run, together};
 use crate::store::postgres::records::{Rows, cases, records, timers};
 use crate::store::postgres::values::{get, race, sql};
-use crate::store::postgres::{deliveries, hand_over, lanes, objections, remove, resumed, take_back};
+use crate::store::postgres::{
+    deliveries, hand_over, lanes, objections, remove, resumed, spoken_against, take_back,
+};
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
 use crate::store::sealing::prepare::{MirrorWork, SendWork, Work};
 use crate::store::sealing::taking::Taking;
@@ -116,7 +118,8 @@ pub async fn all(
     traces(tx, winners, &subjects, mirror, &rows_of).await?;
     objections::change(tx, winners).await?;
     hand_over::all(base, tx, winners, month).await?;
-    let anew = take_back::all(tx, winners, month).await?;
+    let anew =
+        take_back::all(tx, winners, month).await? | spoken_against::all(base, tx, winners, month).await?;
     let woken: Vec<&[u8]> = winners.iter().flat_map(|w| w.work.wakes.iter().map(|key| &key[..])).collect();
     let woken = anew | (!woken.is_empty() && run(tx, sql!("waiting_wake"), &[&woken]).await? > 0);
     if let Some(trail) = late {

@@ -268,6 +268,8 @@ pub struct Work {
     pub hand_overs: Vec<HandOverWork>,
     /// Answers that are taken back.
     pub take_backs: Vec<TakeBackWork>,
+    /// [`Effects::beside`].
+    pub beside: Arc<[String]>,
     /// Lines of the audit trail.
     pub audit: Vec<AuditLine>,
     /// Retrievals.
@@ -499,6 +501,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Op
         sends,
         hand_overs: effects.hand_overs.iter().map(|over| hand_over(keyring, over)).collect(),
         take_backs: effects.take_backs.iter().map(|back| TakeBackWork::of(keyring, back)).collect(),
+        beside: effects.beside.clone(),
         audit: effects.audit.clone(),
         retrievals: effects.retrievals.clone(),
         wakes: effects.wakes.iter().map(search).collect(),

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use crate::effects::TakeBack;
+use crate::effects::{TakeBack, Vorgang, VorgangState};
+use crate::register::entscheidung::Fall;
 use crate::seal::index::Tag;
 use crate::store::sealing::keys::Keys;
 
@@ -22,5 +23,17 @@ impl TakeBackWork {
     pub fn of(keyring: &Keys, back: &TakeBack) -> TakeBackWork {
         let vorgang = keyring.search.tag(&back.vorgang.octets());
         TakeBackWork { cause: back.cause, vorgang, beside: back.beside.clone() }
+    }
+
+    /// The Negativauskunft of a decided Vorgang that an objection speaks against; `None` of what is none, and of the entry's own.
+    pub fn of_negativ(
+        entry: Uuid,
+        vorgang: Tag,
+        stands: &Vorgang,
+        beside: &[String],
+    ) -> Option<TakeBackWork> {
+        let negativ = stands.state == VorgangState::Entschieden && stands.akte.fall == Some(Fall::A);
+        let cause = stands.akte.nummer.filter(|cause| negativ && *cause != entry)?;
+        Some(TakeBackWork { cause, vorgang, beside: beside.to_vec() })
     }
 }

@@ -23,7 +23,9 @@ use crate::store::sqlite::claims::Pending;
 use crate::store::sqlite::deliveries::Deltas;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
-use crate::store::sqlite::{deliveries, hand_over, lanes, ledger, objections, register, remove, take_back};
+use crate::store::sqlite::{
+    deliveries, hand_over, lanes, ledger, objections, register, remove, spoken_against, take_back,
+};
 
 /// What became of an entry; the verdict of a repeat is opened outside the transaction.
 #[derive(Debug)]
@@ -131,7 +133,7 @@ pub fn entry(
         queue(scene, pending, (work, stamp), subject.as_ref(), send, taking.as_deref_mut())?;
     }
     hand_over::all(scene, work)?;
-    let mut woken = take_back::all(scene, work)?;
+    let mut woken = take_back::all(scene, work)? | spoken_against::all(scene, work)?;
     for key in &work.wakes {
         woken |= scene.run(sql!("waiting_wake"), [key])? > 0;
     }

@@ -38,6 +38,7 @@ mod retention;
 mod retention_rows;
 pub mod restore;
 pub mod store;
+mod spoken_against;
 mod take_back;
 mod values;
 mod waiting;

@@ -68,6 +68,7 @@ pub fn set_with(destinations: Destinations) -> Arc<PlanSet> {
         http: set.http.clone(),
         destinations,
         patience: set.patience.clone(),
+        beside: set.beside.clone(),
     })
 }
 

@@ -180,6 +180,7 @@ fn apply(engine: &Engine, destination: Arc<dyn Destination>) {
         http: set.http.clone(),
         destinations,
         patience: set.patience.clone(),
+        beside: set.beside.clone(),
     }));
 }
 

@@ -126,6 +126,7 @@ impl Rig {
             admission: base.admission.clone(),
             http: base.http.clone(),
             destinations: Default::default(),
+            beside: base.beside.clone(),
             patience: ["callback", "lieferungen"].map(|name| (name.to_owned(), patience.clone())).into(),
         };
         let mut rig = Rig {
@@ -204,6 +205,7 @@ impl Rig {
             admission: set.admission.clone(),
             http: set.http.clone(),
             destinations: set.destinations.clone(),
+            beside: set.beside.clone(),
             patience: set.patience.clone(),
         })
     }

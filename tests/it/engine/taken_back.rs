@@ -197,7 +197,7 @@ async fn an_answer_behind_a_pause_does_not_leave_when_an_entry_came_meanwhile() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_whose_far_end_is_down_does_not_leave_when_an_entry_came_meanwhile() {
+async fn an_answer_that_a_far_end_refused_counts_as_left_and_its_office_gets_a_task() {
     let mut played = Played::new(7_000_000).await;
     played.down.store(true, Ordering::SeqCst);
     let id = played.world.ask(CHILD).await;
@@ -210,7 +210,15 @@ async fn an_answer_whose_far_end_is_down_does_not_leave_when_an_entry_came_meanw
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(played.letter(id).await.0, "retrying");
-    assert_eq!(played.delivered("01", id).await, Fall::B);
+    // Nothing says whether the far end read what it refused: it keeps its content, and the office that issued it is told.
+    let message = played.world.house.fresh();
+    let wish = Wish { message, arten: vec!["01"], second: 100, ..Wish::plain(CHILD) };
+    assert_eq!(played.world.take(&wish, eintragung(&wish)).await.state, Inbound::Accepted);
+    until("the office has its task", 60, || {
+        says(&played.office, "art").iter().any(|art| art == "auskunft-pruefen")
+    })
+    .await;
+    assert_eq!(played.world.letters().await[&id], Fall::A);
     played.down.store(false, Ordering::SeqCst);
     for _ in 0..3000 {
         if played.mailboxes.taken() > 0 {
@@ -220,8 +228,41 @@ async fn an_answer_whose_far_end_is_down_does_not_leave_when_an_entry_came_meanw
         played.later(60);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(says(&played.mailboxes, "art"), ["hinweis-auf-eintragung"]);
+    assert_eq!(says(&played.mailboxes, "art"), ["auskunft"]);
     played.world.house.stop().await;
+}
+
+/// What lies here without its effect takes it back as what was taken does: of the child, and unreadable of its office (rules.md 2.1).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_does_not_leave_when_a_delivery_that_speaks_against_it_lies_here_without_effect() {
+    for (number, (from, to)) in
+        [("Bremen</xfg:geburtsort>", "Musterhausen</xfg:geburtsort>"), ("angabenZumKind", "angabenZumKinde")]
+            .into_iter()
+            .enumerate()
+    {
+        let mut played = Played::new(40_000_000 + number as u64 * 1_000_000).await;
+        played.pause(true).await;
+        let id = played.world.ask(CHILD).await;
+        assert_eq!(played.world.letters().await[&id], Fall::A);
+        let message = played.world.house.fresh();
+        let wish = Wish { message, arten: vec!["01"], second: 100, ..Wish::plain(CHILD) };
+        let whole = eintragung(&wish);
+        assert!(whole.contains(from), "{from}");
+        let verdict = played.world.take(&wish, whole.replace(from, to)).await;
+        assert_ne!(verdict.state, Inbound::Accepted);
+        for _ in 0..3000 {
+            if played.world.letters().await[&id] != Fall::A {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_ne!(played.world.letters().await[&id], Fall::A, "{to}");
+        played.later(3_600);
+        played.pause(false).await;
+        played.mailboxes.has(1).await;
+        assert_eq!(says(&played.mailboxes, "art"), ["in-bearbeitung"], "{to}");
+        played.world.house.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
