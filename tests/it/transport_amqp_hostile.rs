@@ -148,12 +148,12 @@ const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 async fn whatever_a_publisher_writes_beside_its_message_is_taken_and_stops_nobody() {
     let Some(broker) = shared().await else { return };
     let house = House::new();
-    let settings = two_queues(broker, "in.seltsam", "in.nachbar");
+    let settings = two_queues(broker, "in.seltsam", "in.neben");
     let intake: Arc<dyn Intake> = house.clone();
     let (running, parts) = begun(&intake, house.around(Clock::real()), &settings);
     let client = broker.client("ja-sued").await;
     client.exists_soon("in.seltsam").await;
-    client.exists_soon("in.nachbar").await;
+    client.exists_soon("in.neben").await;
     let mut raw = Raw::new(broker, "ja-nord").await;
     let trace = entry("traceparent", TRACE.as_bytes());
     let cases = [
@@ -180,9 +180,7 @@ async fn whatever_a_publisher_writes_beside_its_message_is_taken_and_stops_nobod
     ];
     for (nth, case) in cases.iter().enumerate() {
         raw.publish((b"", b"in.seltsam"), format!("<n>{nth}</n>").as_bytes(), case).await;
-        client
-            .publish("in.nachbar", format!("<m>{nth}</m>").as_bytes(), properties(&format!("m-{nth}")))
-            .await;
+        client.publish("in.neben", format!("<m>{nth}</m>").as_bytes(), properties(&format!("m-{nth}"))).await;
     }
     let all = house.wait_for(2 * cases.len()).await;
     let of = |nth: usize| all.iter().find(|one| one.body == format!("<n>{nth}</n>").as_bytes()).unwrap();
@@ -197,7 +195,7 @@ async fn whatever_a_publisher_writes_beside_its_message_is_taken_and_stops_nobod
     assert_eq!(failing(&parts), []);
     running.end().await.unwrap();
     emptied(broker, "in.seltsam").await;
-    emptied(broker, "in.nachbar").await;
+    emptied(broker, "in.neben").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -260,9 +258,9 @@ async fn what_is_fetched_and_not_taken_still_waits() {
 async fn octets_are_permitted_before_they_are_fetched_and_one_queue_that_is_held_gives_way() {
     let Some(broker) = shared().await else { return };
     let house = House::new();
-    let settings = two_queues(broker, "in.gross", "in.klein");
+    let settings = two_queues(broker, "in.gewicht", "in.klein");
     let client = broker.client(USER).await;
-    for queue in ["in.gross", "in.klein"] {
+    for queue in ["in.gewicht", "in.klein"] {
         // Made by the source once, so that they are there before anything is taken.
         let running = source(&House::new(), &one_queue(broker, queue, json!({})));
         client.exists_soon(queue).await;
@@ -270,7 +268,7 @@ async fn octets_are_permitted_before_they_are_fetched_and_one_queue_that_is_held
     }
     let body = vec![b' '; 1_000_000];
     for nth in 0..100 {
-        client.publish("in.gross", &body, properties(&format!("g-{nth}"))).await;
+        client.publish("in.gewicht", &body, properties(&format!("g-{nth}"))).await;
     }
     let intake: Arc<dyn Intake> = Arc::new(Held { house: house.clone(), partner: "ja-nord" });
     let (running, parts) = begun(&intake, house.around(Clock::real()), &settings);

@@ -96,23 +96,23 @@ async fn where_order_is_kept_a_partner_s_own_deliveries_wait_in_theirs() {
     let house = House::new();
     *house.admission.lock().unwrap() = by_user(&["ja-nord", "ja-sued"]);
     *house.busy_of.lock().unwrap() = Some("jugendamt-ja-nord".to_owned());
-    let queue = json!({"binding": "in.reihe", "partner-by-user": true, "order": "single-active-consumer", "prefetch": 12});
+    let queue = json!({"binding": "in.folge", "partner-by-user": true, "order": "single-active-consumer", "prefetch": 12});
     let around = house.around(Clock::real());
     let parts = around.parts.clone();
     let settings = broker.settings(json!({"queues": [queue]}));
     let running = start((ENTRY.source)("broker", &settings, &around).unwrap().unwrap());
     let (nord, sued) = (broker.client("ja-nord").await, broker.client("ja-sued").await);
-    nord.exists_soon("in.reihe").await;
+    nord.exists_soon("in.folge").await;
     for n in 0..10 {
         for (from, user) in [(&nord, "ja-nord"), (&sued, "ja-sued")] {
             let named = properties(&format!("{user}-{n}")).with_user_id(user.into());
-            from.publish("in.reihe", format!("<{user}-{n}/>").as_bytes(), named).await;
+            from.publish("in.folge", format!("<{user}-{n}/>").as_bytes(), named).await;
         }
     }
     house.wait_for(10).await;
     for n in 10..14 {
         let named = properties(&format!("ja-nord-{n}")).with_user_id("ja-nord".into());
-        nord.publish("in.reihe", format!("<ja-nord-{n}/>").as_bytes(), named).await;
+        nord.publish("in.folge", format!("<ja-nord-{n}/>").as_bytes(), named).await;
     }
     // As many are held as are fetched ahead: nobody is told that the others go on.
     let causes = || parts.said().into_iter().filter_map(|said| said.failing).map(|failing| failing.cause);
@@ -129,5 +129,5 @@ async fn where_order_is_kept_a_partner_s_own_deliveries_wait_in_theirs() {
     let in_order = |user: &str, most| (0..most).map(|n| format!("<{user}-{n}/>")).collect::<Vec<_>>();
     assert_eq!(came, [in_order("ja-sued", 10), in_order("ja-nord", 14)].concat());
     running.end().await.unwrap();
-    emptied(broker, "in.reihe").await;
+    emptied(broker, "in.folge").await;
 }
