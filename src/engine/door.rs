@@ -11,6 +11,7 @@ use crate::plan::{Binding, Partner, Plan, PlanSet};
 use crate::register::record::Record;
 use crate::rejection::{Fault, Rejection, UNQUOTED};
 use crate::store::contract::{Delivery, Entry, Keep};
+use crate::xml::gate::Document;
 use crate::xml::limits::Limits;
 use crate::xoev::contract::{Detected, Known, Taken, gate_rejection};
 
@@ -235,8 +236,7 @@ fn refused(
 fn refused_here(ground: &Ground, sender: &Sender, bench: &mut Bench) -> (Option<Delivery>, Objected) {
     let body = ground.envelope.body.clone();
     let standards = &*ground.set.standards;
-    let Ok(Taken { document, detected: Ok(detected), read }) =
-        bench.reader.take(body, &Limits::default(), standards)
+    let Ok(Taken { document, detected, read }) = bench.reader.take(body, &Limits::default(), standards)
     else {
         return Default::default();
     };
@@ -244,6 +244,9 @@ fn refused_here(ground: &Ground, sender: &Sender, bench: &mut Bench) -> (Option<
     if ground.set.stage != Stage::Produktion && !test {
         return Default::default();
     }
+    let Ok(detected) = detected else {
+        return (None, named_elsewhere(ground, &document, Inbound::Rejected));
+    };
     let identity = identified(&detected, test);
     let read = read.unwrap_or_else(|| bench.reader.read(&detected, &document));
     let outcome = Outcome::of(Inbound::Rejected);
@@ -254,12 +257,27 @@ fn refused_here(ground: &Ground, sender: &Sender, bench: &mut Bench) -> (Option<
     (noted_here(ground, sender, &identity, &read), objections)
 }
 
+/// What a delivery says of a version that no package reads, by an entry at which nothing of its sender is taken: a new release is often sent to
+/// a wrong one first. Of a root that nobody knows nothing is said there.
+fn named_elsewhere(ground: &Ground, document: &Document, state: Inbound) -> Objected {
+    let named = ground.set.standards.named(document);
+    let dry = ground.set.stage == Stage::Produktion && ground.set.standards.is_test(document);
+    match named.is_empty() || dry {
+        true => Objected::default(),
+        false => objecting::unknown(ground, &named, &Outcome::of(state)),
+    }
+}
+
 /// What a delivery says that comes in where no route takes any; what cannot be read there is of no known route.
 fn looked_into(ground: &Ground, bench: &mut Bench) -> Objected {
     let body = ground.envelope.body.clone();
     let taken = bench.reader.take(body, &Limits::default(), &*ground.set.standards);
-    let Ok(Taken { document, detected: Ok(detected), read: Some(read) }) = taken else {
-        return Objected::default();
+    let (document, detected, read) = match taken {
+        Ok(Taken { document, detected: Ok(detected), read: Some(read) }) => (document, detected, read),
+        Ok(Taken { document, detected: Err(_), .. }) => {
+            return named_elsewhere(ground, &document, Inbound::Parked);
+        }
+        _ => return Objected::default(),
     };
     let identity = identified(&detected, ground.set.standards.is_test(&document));
     left_lying(ground, &identity, read)

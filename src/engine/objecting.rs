@@ -61,15 +61,15 @@ pub fn unread(ground: &Ground, identity: Option<&Identity>, outcome: &Outcome<'_
 /// What a delivery says that no package reads, by the message types that its root may be of: nothing where none of them is delivered by this
 /// partner anywhere, whatever its version is. Of a root that nobody knows it is not known, so it counts (rules.md 2.1 b and c).
 pub fn unknown(ground: &Ground, named: &[String], outcome: &Outcome<'_>) -> Objected {
-    let Some(partner) = counted(ground, None) else { return Objected::default() };
-    let delivered = |message: &String| {
-        let of = |plan: &&std::sync::Arc<Plan>| plan.delivers() && takes_type(plan, partner, message);
-        ground.set.plans.iter().any(|plan| of(&plan))
-    };
-    match named.is_empty() || named.iter().any(delivered) {
-        true => unread(ground, None, outcome),
-        false => Objected::default(),
+    if named.is_empty() {
+        return unread(ground, None, outcome);
     }
+    let Some(partner) = counted(ground, None) else { return Objected::default() };
+    // Known to be a delivery it counts wherever it came in, as one that is of a known version does.
+    let of = |plan: &Plan| plan.delivers() && named.iter().any(|message| takes_type(plan, partner, message));
+    let hook = ground.set.plans.iter().find_map(|plan| plan.objects.as_deref().filter(|_| of(plan)));
+    let Some(hook) = hook else { return Objected::default() };
+    taken(ground, hook.unread(&settling(ground, partner, None, outcome)))
 }
 
 /// Without times that no route of this set takes, and with what says nothing of an answer.
