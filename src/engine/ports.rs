@@ -100,8 +100,8 @@ impl Standings for Ports {
             self.0.store.list(&scope, filter).await.map_err(|_| busy("the store cannot be read now"))?;
         let Some(message) = listed.first() else { return Ok(None) };
         let begun = match message.state {
-            // One whose answer was taken back waits to be decided anew, and was told already.
-            Inbound::Accepted | Inbound::Waiting => self.begun(&partner.id, id).await?,
+            // One whose answer was taken back waits to be decided anew, or was parked when it was, and was told already.
+            Inbound::Accepted | Inbound::Waiting | Inbound::Parked => self.begun(&partner.id, id).await?,
             _ => None,
         };
         let stand = begun.unwrap_or(message.state.stand());

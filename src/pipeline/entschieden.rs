@@ -46,6 +46,14 @@ pub fn decided_anew(message: &Message, vorgang: &Vorgang) -> bool {
     message.resumed.is_some() && vorgang.state == VorgangState::Eingegangen && own(message, vorgang)
 }
 
+/// Of [`ERGEBNIS`]: whoever asked has withdrawn it before it was decided anew; nobody is told anything of it.
+pub const ZURUECKGEZOGEN: &str = "zurueckgezogen";
+
+/// Whether the message itself began this Vorgang and it was withdrawn while it waited to be decided anew.
+pub fn withdrawn(message: &Message, vorgang: &Vorgang) -> bool {
+    message.resumed.is_some() && vorgang.state == VorgangState::Zurueckgezogen && own(message, vorgang)
+}
+
 /// Whether the message itself began this Vorgang.
 pub fn own(message: &Message, vorgang: &Vorgang) -> bool {
     vorgang.akte.nummer == Some(message.envelope.head.id)

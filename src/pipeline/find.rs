@@ -11,7 +11,9 @@ use uuid::Uuid;
 
 use crate::effects::{Fact, Question, Retrieval, Stored, Vorgang, VorgangState, objections_key};
 use crate::message::Message;
-use crate::pipeline::entschieden::{decided_anew, key, login_holds, own};
+use crate::pipeline::entschieden::{
+    ERGEBNIS, ZURUECKGEZOGEN, decided_anew, key, login_holds, own, withdrawn,
+};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::register::aemter::{nachklang, tag};
 use crate::register::bestand::Bestand;
@@ -128,6 +130,10 @@ impl Step for Find {
                 (Question::Mirror(_), Fact::Mirror(stored)) => gefunden.saetze(stored),
                 (Question::Vorgang(asked), Fact::Vorgang(vorgang)) if *asked == key(message) => {
                     let before = vorgang.as_ref();
+                    if before.is_some_and(|before| withdrawn(message, before)) {
+                        message.values.insert(ERGEBNIS, ZURUECKGEZOGEN.to_owned());
+                        return Ok(Flow::Stop);
+                    }
                     anew = before.is_some_and(|before| decided_anew(message, before));
                     if !anew && before.is_some_and(|before| own(message, before)) {
                         let text = "the Vorgang of this request went on before it was decided anew; look at it, and end the request with \
@@ -292,9 +298,10 @@ fn rests_on(question: Question) -> Option<SearchKey> {
 mod tests {
     use super::*;
     use crate::pipeline::entschieden::ANMELDUNG;
-    use crate::pipeline::testing::{answering, antrag, bench};
+    use crate::pipeline::testing::{answering, antrag, bench, decided};
     use crate::register::aemter::{Amt, Gebiet};
     use crate::register::bestand::Abgleich;
+    use crate::register::entscheidung::Fall;
     use crate::register::objection::{Objection, Why};
 
     /// What is known of the register of a child whose place went from Bremen to Hamburg on the fifteenth; Bremen lives on.
@@ -368,6 +375,35 @@ mod tests {
             gap(|abgleich| abgleich.fehlend = 1).is_none()
                 && gap(|abgleich| abgleich.liste = false).is_none()
         );
+    }
+
+    #[test]
+    fn a_request_that_was_withdrawn_before_it_was_decided_anew_ends_and_is_looked_up_no_more() {
+        let step = Find { tafeln: Arc::new(Tafeln::default()), rueckstand: RUECKSTAND };
+        let mut message = antrag();
+        message.values.insert(ANMELDUNG, "mutter".to_owned());
+        message.resumed = Some(crate::message::Resumed { at: message.now(), expired: false });
+        let before = decided(antrag(), Fall::A).vorgang.unwrap().vorgang;
+        assert_eq!(before.akte.nummer, Some(message.envelope.head.id));
+        let before = Vorgang { state: VorgangState::Zurueckgezogen, ..before };
+        assert_eq!(before.stand(), "abgeschlossen");
+        let begun = key(&message);
+        let flow = answering(
+            &mut message,
+            |message| step.apply(message, &mut bench()),
+            |question| match question {
+                Question::Vorgang(asked) if *asked == begun => Fact::Vorgang(Some(before.clone())),
+                Question::Vorgang(_) => Fact::Vorgang(None),
+                Question::Mirror(_) => Fact::Mirror(Vec::new()),
+                Question::Offen(_) => Fact::Offen { vorgang: None, objected: false },
+                Question::Bestand(_) => Fact::Bestand(None),
+                Question::Objections(_) => Fact::Objections(Vec::new()),
+                _ => Fact::Backlog(None),
+            },
+        );
+        assert!(matches!(flow, Ok(Flow::Stop)), "{flow:?}");
+        assert_eq!(message.values.get(ERGEBNIS).map(String::as_str), Some(ZURUECKGEZOGEN));
+        assert!(message.befund.is_none() && message.effects.retrievals.is_empty());
     }
 
     #[test]

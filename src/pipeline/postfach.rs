@@ -14,6 +14,7 @@ use crate::effects::{Fact, Question, Vorgang, VorgangChange, VorgangState, Way};
 use crate::envelope::Reply;
 use crate::message::Message;
 use crate::pipeline::alias::ALIAS;
+use crate::pipeline::entschieden::{ERGEBNIS, ZURUECKGEZOGEN};
 use crate::pipeline::settings;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
 use crate::pipeline::{schreiben, sending};
@@ -146,6 +147,9 @@ impl Step for Postfach {
     }
 
     fn apply(&self, message: &mut Message, _: &mut Bench) -> Result<Flow, Trouble> {
+        if message.values.get(ERGEBNIS).is_some_and(|ergebnis| ergebnis == ZURUECKGEZOGEN) {
+            return Ok(Flow::Next);
+        }
         let undecided = message
             .entscheidung
             .as_ref()
@@ -362,6 +366,14 @@ mod tests {
             assert_eq!(change.vorgang.state, VorgangState::Entschieden, "{fall:?}: nothing has left yet");
             assert_eq!(send.delivers.as_ref(), Some(&change.key), "{fall:?}");
         }
+    }
+
+    #[test]
+    fn what_was_withdrawn_before_it_was_decided_anew_is_no_letter() {
+        let mut message = antrag();
+        message.values.insert(ERGEBNIS, ZURUECKGEZOGEN.to_owned());
+        apply(&mut message);
+        assert!(message.effects.sends.is_empty());
     }
 
     #[test]
