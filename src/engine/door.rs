@@ -11,7 +11,6 @@ use crate::plan::{Binding, Partner, Plan, PlanSet};
 use crate::register::record::Record;
 use crate::rejection::{Fault, Rejection, UNQUOTED};
 use crate::store::contract::{Delivery, Entry, Keep};
-use crate::xml::gate::Document;
 use crate::xml::limits::Limits;
 use crate::xoev::contract::{Detected, Known, Taken, gate_rejection};
 
@@ -245,7 +244,8 @@ fn refused_here(ground: &Ground, sender: &Sender, bench: &mut Bench) -> (Option<
         return Default::default();
     }
     let Ok(detected) = detected else {
-        return (None, named_elsewhere(ground, &document, Inbound::Rejected));
+        let named = standards.named(&document);
+        return (None, named_elsewhere(ground, (named, test), Inbound::Rejected));
     };
     let identity = identified(&detected, test);
     let read = read.unwrap_or_else(|| bench.reader.read(&detected, &document));
@@ -259,9 +259,8 @@ fn refused_here(ground: &Ground, sender: &Sender, bench: &mut Bench) -> (Option<
 
 /// What a delivery says of a version that no package reads, by an entry at which nothing of its sender is taken: a new release is often sent to
 /// a wrong one first. Of a root that nobody knows nothing is said there.
-fn named_elsewhere(ground: &Ground, document: &Document, state: Inbound) -> Objected {
-    let named = ground.set.standards.named(document);
-    let dry = ground.set.stage == Stage::Produktion && ground.set.standards.is_test(document);
+fn named_elsewhere(ground: &Ground, (named, test): (Vec<String>, bool), state: Inbound) -> Objected {
+    let dry = ground.set.stage == Stage::Produktion && test;
     match named.is_empty() || dry {
         true => Objected::default(),
         false => objecting::unknown(ground, &named, &Outcome::of(state)),
@@ -275,7 +274,9 @@ fn looked_into(ground: &Ground, bench: &mut Bench) -> Objected {
     let (document, detected, read) = match taken {
         Ok(Taken { document, detected: Ok(detected), read: Some(read) }) => (document, detected, read),
         Ok(Taken { document, detected: Err(_), .. }) => {
-            return named_elsewhere(ground, &document, Inbound::Parked);
+            let standards = &*ground.set.standards;
+            let said = (standards.named(&document), standards.is_test(&document));
+            return named_elsewhere(ground, said, Inbound::Parked);
         }
         _ => return Objected::default(),
     };

@@ -262,8 +262,6 @@ pub struct Owed<'a> {
     pub unclear: bool,
     /// An attempt left something at the far end.
     pub left: bool,
-    /// Attempts that ended, however they did.
-    pub attempts: i64,
     /// It is on the way that it was made for, and goes to whom it was made for.
     pub first_way: bool,
     /// Somebody has its lane in hand.
@@ -276,17 +274,10 @@ pub struct Owed<'a> {
 
 impl Owed<'_> {
     /// Whether it is certain that nothing of it has left: nobody has it in hand, no attempt is in doubt, no reader was ever shown it, and no
-    /// way before this one was tried. Whoever refused it may have read it all the same, and of an attempt nothing says whether that much was sent:
-    /// so one that ended counts as well.
+    /// way before this one was tried. That attempts were refused does not matter: what was refused for certain was not accepted.
     pub fn is_here(&self) -> bool {
         let still = is_open(self.state) || self.state == "parked";
-        still
-            && !self.unclear
-            && !self.left
-            && self.attempts == 0
-            && self.first_way
-            && !self.leased
-            && self.fence >> BELOW == 0
+        still && !self.unclear && !self.left && self.first_way && !self.leased && self.fence >> BELOW == 0
     }
 }
 
@@ -428,7 +419,6 @@ mod tests {
             state: "queued",
             unclear: false,
             left: false,
-            attempts: 0,
             first_way: true,
             leased: false,
             fence: 0,
@@ -447,9 +437,6 @@ mod tests {
             Owed { state: "unclear", ..HERE },
             Owed { unclear: true, ..HERE },
             Owed { left: true, ..HERE },
-            // Whoever refused it may have read it.
-            Owed { state: "retrying", attempts: 1, ..HERE },
-            Owed { state: "parked", attempts: 1, ..HERE },
             Owed { first_way: false, ..HERE },
             Owed { leased: true, ..HERE },
             Owed { fence: handed_anew(0), ..HERE },

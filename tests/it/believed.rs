@@ -79,10 +79,10 @@ async fn a_house_on_the_address_of_another_is_not_taken_for_it() {
     let told = said(&third, &["status"]);
     assert!(told.contains("house      is not who answers at"), "{told}");
 
-    // The same key and no store: it is of this stage, and more cannot be said.
+    // The same key and no store: it is of this stage, and of no store anything is said.
     edit(&second, "path: store", "path: nirgends");
     let told = said(&second, &["status"]);
-    assert!(told.contains("runs and takes deliveries") && told.contains("could not be found out"), "{told}");
+    assert!(told.contains("house      cannot be told") && !told.contains("takes deliveries"), "{told}");
     assert!(running.terminate());
     edit(&second, &first.http.to_string(), &own.to_string());
 }

@@ -42,7 +42,6 @@ async fn found(
             state: get(r, 5)?,
             unclear: get(r, 6)?,
             left: get(r, 7)?,
-            attempts: get(r, 12)?,
             first_way: get(r, 8)?,
             leased: get(r, 9)?,
             fence: get(r, 10)?,

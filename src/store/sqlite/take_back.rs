@@ -38,14 +38,13 @@ fn found(
     let inbox = get.query_row(params![cause, vorgang], |r| r.get(0)).optional().map_err(trouble)?;
     let Some(inbox) = inbox else { return Ok(None) };
     let mut list = connection.prepare_cached(sql!("outbox_owed")).map_err(trouble)?;
-    let (mut owed, mut told, mut rows) = (Vec::new(), Vec::<(String, i64)>::new(), Vec::new());
+    let (mut owed, mut rows) = (Vec::new(), Vec::new());
     let mut found = list.query([cause]).map_err(trouble)?;
     while let Some(r) = found.next().map_err(trouble)? {
         let message: String = r.get(12).map_err(trouble)?;
         let state: String = r.get(6).map_err(trouble)?;
         let flag = |column: usize| r.get::<_, bool>(column).map_err(trouble);
-        owed.push((state, flag(7)?, flag(8)?, flag(9)?, flag(10)?, r.get(11).map_err(trouble)?));
-        told.push((message, r.get(13).map_err(trouble)?));
+        owed.push((state, flag(7)?, flag(8)?, flag(9)?, flag(10)?, r.get(11).map_err(trouble)?, message));
         rows.push(Some(Going {
             row: r.get(0).map_err(trouble)?,
             id: uuid(r.get(1).map_err(trouble)?).map_err(trouble)?,
@@ -55,18 +54,15 @@ fn found(
             sealed: r.get(5).map_err(trouble)?,
         }));
     }
-    let owed = owed.iter().zip(&told).map(
-        |((state, unclear, left, first_way, leased, fence), (message, attempts))| Owed {
-            state,
-            unclear: *unclear,
-            left: *left,
-            attempts: *attempts,
-            first_way: *first_way,
-            leased: *leased,
-            fence: *fence,
-            carries: !beside.contains(message),
-        },
-    );
+    let owed = owed.iter().map(|(state, unclear, left, first_way, leased, fence, message)| Owed {
+        state,
+        unclear: *unclear,
+        left: *left,
+        first_way: *first_way,
+        leased: *leased,
+        fence: *fence,
+        carries: !beside.contains(message),
+    });
     let owed: Vec<Owed<'_>> = owed.collect();
     let going = decide::taken_back(&owed);
     Ok(going.map(|going| (inbox, going.into_iter().filter_map(|place| rows[place].take()).collect())))

@@ -197,7 +197,7 @@ async fn an_answer_behind_a_pause_does_not_leave_when_an_entry_came_meanwhile() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_a_far_end_refused_counts_as_left_and_its_office_gets_a_task() {
+async fn an_answer_whose_far_end_is_down_does_not_leave_when_an_entry_came_meanwhile() {
     let mut played = Played::new(7_000_000).await;
     played.down.store(true, Ordering::SeqCst);
     let id = played.world.ask(CHILD).await;
@@ -210,15 +210,7 @@ async fn an_answer_that_a_far_end_refused_counts_as_left_and_its_office_gets_a_t
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(played.letter(id).await.0, "retrying");
-    // Nothing says whether the far end read what it refused: it keeps its content, and the office that issued it is told.
-    let message = played.world.house.fresh();
-    let wish = Wish { message, arten: vec!["01"], second: 100, ..Wish::plain(CHILD) };
-    assert_eq!(played.world.take(&wish, eintragung(&wish)).await.state, Inbound::Accepted);
-    until("the office has its task", 60, || {
-        says(&played.office, "art").iter().any(|art| art == "auskunft-pruefen")
-    })
-    .await;
-    assert_eq!(played.world.letters().await[&id], Fall::A);
+    assert_eq!(played.delivered("01", id).await, Fall::B);
     played.down.store(false, Ordering::SeqCst);
     for _ in 0..3000 {
         if played.mailboxes.taken() > 0 {
@@ -228,7 +220,7 @@ async fn an_answer_that_a_far_end_refused_counts_as_left_and_its_office_gets_a_t
         played.later(60);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(says(&played.mailboxes, "art"), ["auskunft"]);
+    assert_eq!(says(&played.mailboxes, "art"), ["hinweis-auf-eintragung"]);
     played.world.house.stop().await;
 }
 

@@ -18,8 +18,6 @@ pub enum Broken {
     HandUnseen,
     /// An attempt of unknown outcome is taken for none.
     DoubtUnseen,
-    /// An attempt that was refused is taken for none, although who refused it has read it.
-    RefusalUnseen,
     /// Where nothing can be taken back nobody is told.
     NobodyTold,
 }
@@ -29,7 +27,6 @@ pub const VARIANTS: &[(Broken, &str)] = &[
     (Broken::LookedOnce, "what was taken back does not leave"),
     (Broken::HandUnseen, "what was taken back does not leave"),
     (Broken::DoubtUnseen, "the receiver sees one document"),
-    (Broken::RefusalUnseen, "the receiver sees one document"),
     (Broken::NobodyTold, "it is taken back or somebody is told"),
 ];
 
@@ -53,7 +50,6 @@ struct Row {
     says: Says,
     state: &'static str,
     unclear: bool,
-    attempts: i64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -98,7 +94,6 @@ impl World {
             state: row.state,
             unclear: row.unclear && broken != Some(Broken::DoubtUnseen),
             left: false,
-            attempts: if broken == Some(Broken::RefusalUnseen) { 0 } else { row.attempts },
             first_way: true,
             leased: self.leased && broken != Some(Broken::HandUnseen),
             fence: self.fence,
@@ -128,7 +123,7 @@ impl Model for Answered {
     type Action = Action;
 
     fn init_states(&self) -> Vec<World> {
-        let row = Row { says: Says::Negativ, state: "queued", unclear: false, attempts: 0 };
+        let row = Row { says: Says::Negativ, state: "queued", unclear: false };
         vec![World { row: Some(row), trouble: 3, ..World::default() }]
     }
 
@@ -175,7 +170,7 @@ impl Model for Answered {
                 world.waits = false;
                 // The lane is made anew; fences are never given twice.
                 world.fence += 1;
-                world.row = Some(Row { says: Says::Anew, state: "queued", unclear: false, attempts: 0 });
+                world.row = Some(Row { says: Says::Anew, state: "queued", unclear: false });
             }
             Action::Lease => {
                 world.fence += 1;
@@ -194,9 +189,7 @@ impl Model for Answered {
             }
             Action::Refused => {
                 world.trouble = world.trouble.checked_sub(1)?;
-                let (says, fence, _) = world.hand?;
-                world.arrives(says);
-                world.hand = Some((says, fence, Some(false)));
+                world.hand = world.hand.map(|(says, fence, _)| (says, fence, Some(false)));
             }
             Action::Settle => {
                 let (_, fence, taken) = world.hand.take()?;
@@ -204,7 +197,6 @@ impl Model for Answered {
                 let row = world.row.as_mut()?;
                 if decide::settles(Holder { lane: LANE, fence }, of_lane, LANE, row.state) {
                     row.state = if taken == Some(true) { "sent" } else { "retrying" };
-                    row.attempts += 1;
                     world.leased = false;
                 }
             }
@@ -231,10 +223,8 @@ impl Model for Answered {
             Property::always("it is taken back or somebody is told", |_, world: &World| {
                 !world.committed || world.back != world.told
             }),
-            Property::sometimes("somebody is told after it was refused", |_, world: &World| {
-                let refused =
-                    world.row.as_ref().is_some_and(|row| row.state == "retrying" && row.attempts > 0);
-                world.told && refused
+            Property::sometimes("it is taken back after it was refused", |_, world: &World| {
+                world.back && world.trouble < 3
             }),
             Property::sometimes("it had left", |_, world: &World| world.told && !world.far.is_empty()),
             Property::sometimes("the new one arrives", |_, world: &World| world.far == [Says::Anew]),
