@@ -280,7 +280,7 @@ async fn octets_are_permitted_before_they_are_fetched_and_one_queue_that_is_held
     assert_eq!(seen.len(), room, "a hundred were allowed, and only so many had room");
     client.publish("in.klein", b"<k/>", properties("k-1")).await;
     until("the neighbour's delivery", 60, || house.delivered().iter().any(|one| one.body == "<k/>")).await;
-    let expected = ("queue in.gross of broker".to_owned(), Turn::Ours);
+    let expected = ("queue in.gewicht of broker".to_owned(), Turn::Ours);
     until("the queue that gave way", 60, || failing(&parts).contains(&expected)).await;
     assert!(!failing(&parts).iter().any(|(part, _)| part.contains("in.klein")));
     running.end().await.unwrap();
