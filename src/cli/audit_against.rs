@@ -7,13 +7,13 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::digest;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::exit::CliError;
 use crate::store::audit::{Held, Link, Strand, Turn, mark_of};
+use crate::store::backup::hashed;
 use crate::store::contract::Store;
 
 /// The chain.
@@ -235,15 +235,8 @@ fn part(folder: &Path, manifest: &Manifest, name: &str) -> Result<Option<PathBuf
         return Ok(None);
     };
     let broken = |error: std::io::Error| cannot(&path, &error.kind().to_string());
-    let mut file = File::open(&path).map_err(broken)?;
-    let (mut hash, mut octets) = (digest::Context::new(&digest::SHA256), vec![0; 1 << 16]);
-    loop {
-        match file.read(&mut octets).map_err(broken)? {
-            0 => break,
-            read => hash.update(&octets[..read]),
-        }
-    }
-    if hex::encode(hash.finish().as_ref()) != named.sha256 {
+    let (_, sha256) = hashed(&path).map_err(broken)?;
+    if sha256 != named.sha256 {
         return Err(cannot(&path, "is not the file that its manifest names, so it proves nothing"));
     }
     Ok(Some(path))

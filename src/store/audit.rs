@@ -3,11 +3,11 @@
 //! before. Never changes what it proves, and never opens a payload.
 
 use async_trait::async_trait;
-use aws_lc_rs::digest;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::seal::key::sha256;
 use crate::store::contract::StoreError;
 
 /// A strand of the Nachweiskette: the embedded store has one, PostgreSQL as many as write at once.
@@ -160,9 +160,7 @@ const COMPARED: [&str; 8] = ["at", "step", "message", "records", "person", "part
 /// The mark of a line of the Abrufprotokoll: it tells nothing to who has not the line itself.
 pub fn mark_of(line: &Value) -> [u8; 32] {
     let compared: Vec<&Value> = COMPARED.iter().map(|name| line.get(name).unwrap_or(&Value::Null)).collect();
-    let mut mark = [0; 32];
-    mark.copy_from_slice(digest::digest(&digest::SHA256, json!(compared).to_string().as_bytes()).as_ref());
-    mark
+    sha256(json!(compared).to_string().as_bytes())
 }
 
 /// The proof that a look was written into the Abrufprotokoll; only a store makes one.

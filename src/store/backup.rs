@@ -101,7 +101,8 @@ fn sync(path: &Path) -> Stored<()> {
     File::open(path).and_then(|file| file.sync_all()).map_err(folder)
 }
 
-fn hashed(path: &Path) -> std::io::Result<(u64, String)> {
+/// The size of a file, and its SHA-256 as hex.
+pub fn hashed(path: &Path) -> std::io::Result<(u64, String)> {
     let mut file = File::open(path)?;
     let mut hash = digest::Context::new(&digest::SHA256);
     let (mut size, mut piece) = (0, vec![0; 256 * 1024]);

@@ -235,7 +235,7 @@ async fn remove_unless_needed(base: &Base, name: &str) -> Stored<bool> {
     remove(base, Lies::Finished, name).await
 }
 
-/// Removes a file; `false` where another process that collects at the same moment was faster.
+/// Removes a file; `false` where it is none of ours, or another process that collects at the same moment was faster.
 async fn remove(base: &Base, lies: Lies, name: &str) -> Stored<bool> {
     let (folder, name) = (base.claims.clone(), name.to_owned());
     tokio::task::spawn_blocking(move || folder.remove(lies, &name)).await.map_err(|_| broken())?

@@ -52,20 +52,27 @@ async fn unname_inbox(tx: &Tx<'_>, (numbers, ids): &Pairs) -> Stored<()> {
     run(tx, sql!("ret_salt"), &[ids, &since(numbers)]).await.map(drop)
 }
 
-async fn unname_outbox(tx: &Tx<'_>, (numbers, ids): &Pairs) -> Stored<()> {
+async fn unname_outbox(tx: &Tx<'_>, gone: &Pairs) -> Stored<()> {
+    forget_outbox(tx, gone).await?;
+    let (numbers, ids) = gone;
+    run(tx, sql!("ret_salt"), &[ids, &since(numbers)]).await.map(drop)
+}
+
+/// As [`unname_outbox`], but for the salts.
+async fn forget_outbox(tx: &Tx<'_>, (numbers, ids): &Pairs) -> Stored<()> {
     run(tx, sql!("ret_outbox_unname"), &[ids]).await?;
     run(tx, sql!("ret_outbox_undoom"), &[numbers]).await?;
     run(tx, sql!("follow_forget"), &[numbers]).await?;
-    run(tx, sql!("claim_use_delete"), &[numbers]).await?;
-    run(tx, sql!("ret_salt"), &[ids, &since(numbers)]).await.map(drop)
+    run(tx, sql!("claim_use_delete"), &[numbers]).await.map(drop)
 }
 
 /// Removes rows that were taken back. Their ids are given to other rows, so what was written of them keeps its salt.
 pub async fn taken_back(tx: &Tx<'_>, gone: &Pairs) -> Stored<()> {
-    let (numbers, ids) = gone;
-    run(tx, sql!("ret_outbox_unname"), &[ids]).await?;
-    run(tx, sql!("ret_outbox_undoom"), &[numbers]).await?;
-    run(tx, sql!("claim_use_delete"), &[numbers]).await?;
+    forget_outbox(tx, gone).await?;
+    delete_outbox(tx, gone).await
+}
+
+async fn delete_outbox(tx: &Tx<'_>, (numbers, _): &Pairs) -> Stored<()> {
     run(tx, sql!("ret_outbox_delete"), &[numbers]).await?;
     run(tx, sql!("sealed_delete"), &[numbers]).await.map(drop)
 }
@@ -97,8 +104,7 @@ async fn outbox(tx: &Tx<'_>, gone: &Pairs) -> Stored<()> {
         return Ok(());
     }
     unname_outbox(tx, gone).await?;
-    run(tx, sql!("ret_outbox_delete"), &[&gone.0]).await?;
-    run(tx, sql!("sealed_delete"), &[&gone.0]).await.map(drop)
+    delete_outbox(tx, gone).await
 }
 
 /// Settled messages of a month, and what has arrived.

@@ -28,10 +28,7 @@ pub async fn all(base: &Base, tx: &Tx<'_>, winners: &[Winner<'_>], month: i64) -
                 .and_then(|stands| TakeBackWork::of_negativ(work.id, vorgang, stands, &work.beside));
             let Some(back) = back else { continue };
             // Another entry of the same wave may have taken it back, or something of it has left.
-            if take_back::possible(tx, (back.cause, &back.vorgang), &back.beside).await? {
-                take_back::one(tx, (work, &back), month).await?;
-                any = true;
-            }
+            any |= take_back::one(tx, (work, &back), month).await?;
         }
     }
     Ok(any)

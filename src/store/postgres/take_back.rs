@@ -74,19 +74,21 @@ pub async fn all(tx: &Tx<'_>, winners: &[Winner<'_>], month: i64) -> Stored<bool
     let mut any = false;
     for winner in winners {
         for back in &winner.work.take_backs {
-            one(tx, (winner.work, back), month).await?;
+            if !one(tx, (winner.work, back), month).await? {
+                return Err(race());
+            }
             any = true;
         }
     }
     Ok(any)
 }
 
-/// Takes back one answer that [`possible`] says can be.
-pub async fn one(tx: &Tx<'_>, (work, back): (&Work, &TakeBackWork), month: i64) -> Stored<()> {
+/// Takes back one answer, where all of it can be; returns whether it was.
+pub async fn one(tx: &Tx<'_>, (work, back): (&Work, &TakeBackWork), month: i64) -> Stored<bool> {
     let place = (back.cause, &back.vorgang);
     // Lanes before rows, as everywhere; and what was seen before they were held may be in somebody's hand now: then all is done again, and
     // the entry is stale.
-    let seen = found(tx, place, &back.beside).await?.ok_or_else(race)?;
+    let Some(seen) = found(tx, place, &back.beside).await? else { return Ok(false) };
     lanes::lock(tx, &seen.1.iter().map(|row| row.lane).collect::<Vec<_>>()).await?;
     let (inbox, going) = found(tx, place, &back.beside).await?.ok_or_else(race)?;
     if going.iter().map(|row| row.nr).ne(seen.1.iter().map(|row| row.nr)) {
@@ -105,5 +107,6 @@ pub async fn one(tx: &Tx<'_>, (work, back): (&Work, &TakeBackWork), month: i64) 
     run(tx, sql!("inbox_state"), &[&vec![inbox], &Inbound::Waiting.as_str()]).await?;
     run(tx, sql!("waiting_put"), &[&vec![inbox], &vec![None::<&[u8]>], &vec![None::<i64>]]).await?;
     run(tx, sql!("vorgang_anew"), &[&&back.vorgang[..], &now]).await?;
-    trail.write(tx, month).await
+    trail.write(tx, month).await?;
+    Ok(true)
 }

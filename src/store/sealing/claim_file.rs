@@ -60,7 +60,7 @@ impl Folder {
         Names::open(&self.0, lies).and_then(|names| names.claims()).map_err(disk)
     }
 
-    /// Removes claims, `false` for each that is not there, is no plain file or not ours.
+    /// Removes a claim; `false` where it is not there, is no plain file or not ours.
     pub fn remove(&self, lies: Lies, name: &str) -> Stored<bool> {
         Names::open(&self.0, lies).and_then(|names| names.remove(name)).map_err(disk)
     }
@@ -94,8 +94,7 @@ impl Folder {
 
     /// The file of a claim; its name is checked, so that no handle leads elsewhere.
     pub fn file(&self, name: &str) -> Stored<PathBuf> {
-        let plain = name.len() == 64 && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if plain {
+        if Lies::Finished.names(name) {
             Ok(self.0.join(name))
         } else {
             Err(StoreError::Corrupt("a claim has no proper name".into()))

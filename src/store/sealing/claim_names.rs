@@ -32,7 +32,7 @@ pub enum Lies {
 impl Lies {
     /// Whether a claim of ours can have this name here: the HMAC of its content; or by chance, behind the number of its process where
     /// several share the folder.
-    fn names(self, name: &str) -> bool {
+    pub fn names(self, name: &str) -> bool {
         let hex = |text: &str, length: usize| {
             text.len() == length && text.bytes().all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'))
         };

@@ -1,5 +1,7 @@
 //! Answers that are taken back, as both back ends are told of them. Never looks at a row.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use crate::effects::{TakeBack, Vorgang, VorgangState};
@@ -15,7 +17,7 @@ pub struct TakeBackWork {
     /// The key of its Vorgang.
     pub vorgang: Tag,
     /// Message types that say nothing of an answer.
-    pub beside: Vec<String>,
+    pub beside: Arc<[String]>,
 }
 
 impl TakeBackWork {
@@ -30,10 +32,10 @@ impl TakeBackWork {
         entry: Uuid,
         vorgang: Tag,
         stands: &Vorgang,
-        beside: &[String],
+        beside: &Arc<[String]>,
     ) -> Option<TakeBackWork> {
         let negativ = stands.state == VorgangState::Entschieden && stands.akte.fall == Some(Fall::A);
         let cause = stands.akte.nummer.filter(|cause| negativ && *cause != entry)?;
-        Some(TakeBackWork { cause, vorgang, beside: beside.to_vec() })
+        Some(TakeBackWork { cause, vorgang, beside: beside.clone() })
     }
 }

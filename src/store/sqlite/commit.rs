@@ -24,7 +24,7 @@ use crate::store::sqlite::deliveries::Deltas;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
 use crate::store::sqlite::{
-    deliveries, hand_over, lanes, ledger, objections, register, remove, spoken_against, take_back,
+    deliveries, hand_over, lanes, ledger, objections, register, remove, spoken_against, take_back, waiting,
 };
 
 /// What became of an entry; the verdict of a repeat is opened outside the transaction.
@@ -93,9 +93,7 @@ pub fn entry(
         scene.run(sql!("waiting_put"), params![inbox, key, until, until, None::<String>])?;
     }
     if work.at_once {
-        // Since ever, because the clock may go back before it runs.
-        let values = params![inbox, None::<Vec<u8>>, None::<i64>, 0, None::<String>];
-        scene.run(sql!("waiting_put"), values)?;
+        waiting::at_once(scene, inbox)?;
     }
     if let Some(timer) = work.timer {
         drop_timer(scene, timer)?;

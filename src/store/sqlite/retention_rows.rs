@@ -42,10 +42,15 @@ fn inbox(scene: &Scene<'_>, (row, id, sealed): Row) -> Stored<()> {
     scene.run(sql!("sealed_delete"), [sealed]).map(drop)
 }
 
-fn outbox(scene: &Scene<'_>, (row, id, sealed): Row) -> Stored<()> {
+fn outbox(scene: &Scene<'_>, gone: Row) -> Stored<()> {
+    scene.run(sql!("ret_salt"), [gone.1])?;
+    taken_back(scene, gone)
+}
+
+/// Removes a row that was taken back. Its id is given to another row, so what was written of it keeps its salt.
+pub fn taken_back(scene: &Scene<'_>, (row, id, sealed): Row) -> Stored<()> {
     scene.run(sql!("claim_use_delete"), [sealed])?;
     scene.run(sql!("ret_outbox_undoom"), [id])?;
-    scene.run(sql!("ret_salt"), [id])?;
     scene.run(sql!("ret_outbox_delete"), [row])?;
     scene.run(sql!("sealed_delete"), [sealed]).map(drop)
 }

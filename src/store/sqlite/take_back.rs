@@ -12,9 +12,9 @@ use crate::store::sealing::prepare::Work;
 use crate::store::sealing::take_back::TakeBackWork;
 use crate::store::sealing::values::{Stored, micros};
 use crate::store::sqlite::audit::{self, Change};
-use crate::store::sqlite::lanes;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
+use crate::store::sqlite::{lanes, retention_rows, waiting};
 
 /// A row that goes.
 struct Going {
@@ -76,7 +76,7 @@ pub fn possible(connection: &Connection, vorgang: (Uuid, &Tag), beside: &[String
 /// Whether all that an entry takes back can still be.
 pub fn stand(scene: &Scene<'_>, work: &Work) -> Stored<bool> {
     for back in &work.take_backs {
-        if found(scene.connection, (back.cause, &back.vorgang), &back.beside)?.is_none() {
+        if !possible(scene.connection, (back.cause, &back.vorgang), &back.beside)? {
             return Ok(false);
         }
     }
@@ -99,10 +99,7 @@ pub fn one(scene: &mut Scene<'_>, work: &Work, back: &TakeBackWork) -> Stored<bo
     };
     let now = micros(work.now);
     for Going { row, id, lane, stamp, traceparent, sealed } in going {
-        scene.run(sql!("claim_use_delete"), [sealed])?;
-        scene.run(sql!("ret_outbox_undoom"), [id])?;
-        scene.run(sql!("ret_outbox_delete"), [row])?;
-        scene.run(sql!("sealed_delete"), [sealed])?;
+        retention_rows::taken_back(scene, (row, id, sealed))?;
         lanes::arm(scene, lane, now, true)?;
         let (what, detail) = ("outbox.taken-back", json!({ "by": work.id }));
         let traceparent = traceparent.as_str();
@@ -110,8 +107,7 @@ pub fn one(scene: &mut Scene<'_>, work: &Work, back: &TakeBackWork) -> Stored<bo
         audit::write(scene, &change)?;
     }
     scene.run(sql!("inbox_state"), params![inbox, Inbound::Waiting.as_str()])?;
-    // Since ever, because the clock may go back before it runs.
-    scene.run(sql!("waiting_put"), params![inbox, None::<Vec<u8>>, None::<i64>, 0, None::<String>])?;
+    waiting::at_once(scene, inbox)?;
     scene.run(sql!("vorgang_anew"), params![back.vorgang, now])?;
     Ok(true)
 }

@@ -30,6 +30,11 @@ pub struct ClosedResumed {
     person: Option<String>,
 }
 
+/// Has a message run again at once: since ever, because the clock may go back before it runs.
+pub fn at_once(scene: &Scene<'_>, inbox: i64) -> Stored<()> {
+    scene.run(sql!("waiting_put"), params![inbox, None::<Vec<u8>>, None::<i64>, 0, None::<String>]).map(drop)
+}
+
 /// Leases messages that are due to run again.
 pub fn resume(
     scene: &mut Scene<'_>,

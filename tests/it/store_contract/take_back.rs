@@ -46,7 +46,7 @@ fn answered(name: &str, letter: &str) -> Entry {
 }
 
 fn back(cause: Uuid) -> TakeBack {
-    TakeBack { cause, vorgang: key("v"), beside: vec![BESIDE.to_owned()] }
+    TakeBack { cause, vorgang: key("v"), beside: [BESIDE.to_owned()].into() }
 }
 
 /// Whether it can be taken back, and an entry of another Mandant that does so.
