@@ -96,7 +96,7 @@ pub struct AuditVerifyArgs {
 }
 
 /// The clock that people in the offices read.
-fn berlin() -> TimeZone {
+pub fn berlin() -> TimeZone {
     TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC)
 }
 

@@ -1,12 +1,11 @@
 //! `messages find`: what somebody asks for at night (a partner, a time, an id that the sender knows) becomes a question to the store. Shows
 //! what `messages list` shows, and never a content.
 
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::args::Global;
-use super::args_audit::local;
+use super::args_audit::{berlin, local};
 use super::args_messages::FindArgs;
 use super::exit::{CliError, Exit};
 use super::messages::{ids_of, print_list, word_of};
@@ -37,16 +36,17 @@ pub async fn run(
     let fit = stage::compile(global, out)?;
     let store = stage::opened(global, &fit, true)?;
     let (store, now) = (&*store, clock.now());
-    let wanted = filter(args, now)?;
+    let window = seen(args, now)?;
+    let wanted = filter(args, window);
     let found = match (&args.id, &args.own, &args.sha256) {
         (Some(id), _, _) => by_id(store, id, &wanted).await?,
         (_, Some(own), _) => by_own(store, &fit, own, args.partner.as_deref(), &wanted).await?,
-        (_, _, Some(hash)) => by_hash(store, hash, &wanted, args.limit()).await?,
+        (_, _, Some(hash)) => by_hash(store, hash, &wanted).await?,
         _ => store.list(&Scope::Operator, wanted.clone()).await?,
     };
     if found.is_empty() {
         out.say("nothing was found")?;
-        if let (Some(window), None, None) = (seen(args, now)?, &args.id, &args.own) {
+        if let (Some(window), None, None) = (window, &args.id, &args.own) {
             out.say(&format!(
                 "looked at what was received from {} until {} (German time); `--when` names another time",
                 local(window.from),
@@ -67,14 +67,12 @@ fn seen(args: &FindArgs, now: Timestamp) -> Result<Option<Window>, CliError> {
         let from = now.checked_sub(BACK).unwrap_or(Timestamp::MIN);
         return Ok((!named).then_some(Window { from, until: now }));
     };
-    let zone = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC);
-    let read = window::read(text, now, &zone);
+    let read = window::read(text, now, &berlin());
     read.map(Some).ok_or_else(|| CliError::Usage(format!("`{text}` is no time: {}", window::ALLOWED)))
 }
 
-fn filter(args: &FindArgs, now: Timestamp) -> Result<Filter, CliError> {
-    let window = seen(args, now)?;
-    Ok(Filter {
+fn filter(args: &FindArgs, window: Option<Window>) -> Filter {
+    Filter {
         states: args.states.iter().copied().map(word_of).collect(),
         limit: args.limit(),
         seek: Seek {
@@ -86,7 +84,7 @@ fn filter(args: &FindArgs, now: Timestamp) -> Result<Filter, CliError> {
             ..Seek::default()
         },
         ..Filter::default()
-    })
+    }
 }
 
 fn seeking(wanted: &Filter, seek: Seek) -> Filter {
@@ -155,20 +153,15 @@ async fn by_own(
 }
 
 /// By the hash of its octets or the beginning of it: it stands sealed beside each message, so the window is opened one by one.
-async fn by_hash(
-    store: &dyn Store,
-    hash: &str,
-    wanted: &Filter,
-    most: usize,
-) -> Result<Vec<Listed>, CliError> {
-    let hash = hash.to_lowercase();
+async fn by_hash(store: &dyn Store, hash: &str, wanted: &Filter) -> Result<Vec<Listed>, CliError> {
+    let most = wanted.limit;
     let (mut found, mut before, mut opened) = (Vec::new(), None, 0);
     while opened < OPENED && found.len() < most {
         let page = store.list(&Scope::Operator, Filter { before, limit: PAGE, ..wanted.clone() }).await?;
         let Some(last) = page.last() else { break };
         before = Some(last.id);
         opened += page.len();
-        found.extend(page.into_iter().filter(|listed| listed.octets_sha256.starts_with(&hash)));
+        found.extend(page.into_iter().filter(|listed| listed.octets_sha256.starts_with(hash)));
     }
     found.truncate(most);
     Ok(found)

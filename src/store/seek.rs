@@ -61,6 +61,19 @@ impl Filter {
     pub fn of(&self, id: Uuid) -> Filter {
         Filter { id: Some(id), seek: Seek::default(), ..self.clone() }
     }
+
+    /// Of messages that were found one by one those that are looked for, newest first, at most so many.
+    pub fn newest(&self, mut found: Vec<Listed>) -> Vec<Listed> {
+        found.retain(|listed| self.seek.fits(listed));
+        found.sort_unstable_by_key(|listed| std::cmp::Reverse(listed.id));
+        found.truncate(self.most());
+        found
+    }
+
+    /// At most so many.
+    pub fn most(&self) -> usize {
+        if self.limit == 0 { 100 } else { self.limit }
+    }
 }
 
 impl Key {

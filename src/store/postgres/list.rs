@@ -28,7 +28,7 @@ use crate::telemetry::parts::Turn;
 pub async fn list(base: &Base, scope: &Scope, filter: &Filter) -> Stored<Vec<Listed>> {
     let (mandant, partner) = narrow(scope);
     let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
-    let most = limit(if filter.limit == 0 { 100 } else { filter.limit });
+    let most = limit(filter.most());
     let transport = filter.transport_id.as_deref().map(|id| transport(&base.keyring, id));
     let mut client = base.db.get().await?;
     if let Some(ids) = named(base, &client, filter).await? {
@@ -37,8 +37,7 @@ pub async fn list(base: &Base, scope: &Scope, filter: &Filter) -> Stored<Vec<Lis
         for id in ids.into_iter().filter(|found| filter.id.is_none_or(|id| id == *found)) {
             found.extend(Box::pin(list(base, scope, &filter.of(id))).await?);
         }
-        found.retain(|listed| filter.seek.fits(listed));
-        return Ok(found);
+        return Ok(filter.newest(found));
     }
     let tx = sicht(&mut client, scope).await?;
     let narrowed: [&(dyn ToSql + Sync); 5] = [&mandant, &partner, &states, &filter.before, &most];

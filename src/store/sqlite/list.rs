@@ -45,14 +45,13 @@ pub fn list(
         for id in ids.into_iter().filter(|found| filter.id.is_none_or(|id| id == *found)) {
             found.extend(list(connection, keyring, scope, &filter.of(id))?);
         }
-        found.retain(|listed| filter.seek.fits(listed));
-        return Ok(found);
+        return Ok(filter.newest(found));
     }
     let (mandant, partner) = narrow(scope);
     let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
     let states = serde_json::Value::from(states).to_string();
     let transport = filter.transport_id.as_deref().map(|id| transport(keyring, id));
-    let most = if filter.limit == 0 { 100 } else { filter.limit };
+    let most = filter.most();
     let rows: Vec<Row> = {
         let by_id = filter.seek.narrows() && filter.id.is_none() && transport.is_none();
         let sql = if by_id { sql!("inbox_sought") } else { sql!("inbox_list") };

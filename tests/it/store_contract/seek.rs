@@ -103,6 +103,9 @@ pub async fn messages_are_found_by_what_is_known_of_them(house: &dyn House) {
         let seen = found(&*store, &of_q, &made, filter).await;
         assert!(seen.iter().all(|one| *one == 1), "{what}: another partner's");
     }
+    let own = Seek { keys: keys.concat(), ..Seek::default() };
+    let newest = Filter { seek: own, limit: 3, ..Filter::default() };
+    assert_eq!(found(&*store, &Scope::Operator, &made, newest).await, [3, 2, 1], "the newest of many");
     let page = |before, limit| Filter {
         before,
         limit,
