@@ -445,8 +445,9 @@ pub struct TakeBack {
     pub cause: Uuid,
     /// The key of its Vorgang, which must be decided and not delivered.
     pub vorgang: SearchKey,
-    /// Message types that say nothing of an answer, receipts and what only tells that it is done: where such a row has left, it stays.
-    pub beside: Vec<String>,
+    /// Message types that say nothing of an answer: receipts, rejections, what only tells that it is done, and that no Nachweis can be had. Where
+    /// such a row has left, it stays.
+    pub beside: Arc<[String]>,
 }
 
 /// A line of the audit trail; the detail holds no person data.
@@ -494,8 +495,6 @@ pub struct Objected {
     pub changes: Vec<ObjectionChange>,
     /// When its office is told of what is open.
     pub timers: Vec<Timer>,
-    /// As in [`Effects::beside`].
-    pub beside: Arc<[String]>,
 }
 
 /// Everything that one message causes; committed in one transaction.
@@ -554,7 +553,6 @@ impl Effects {
     /// Adds what the delivery says against answers.
     pub fn object(&mut self, said: Objected) {
         self.objections.extend(said.changes);
-        self.beside = said.beside;
         self.timers.extend(said.timers);
     }
 

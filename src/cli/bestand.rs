@@ -22,7 +22,7 @@ use crate::config::{self, SecretRef};
 use crate::effects::{Fact, Question};
 use crate::envelope::Stage;
 use crate::plan::Partner;
-use crate::register::aemter::{Aemter, nachklang, tag};
+use crate::register::aemter::{Aemter, tag, zaehlt_noch};
 use crate::register::bestand::Bestand;
 use crate::register::objection::Sought;
 use crate::register::record::Kind;
@@ -393,13 +393,12 @@ async fn blocked(
     let mut found = None;
     for (amt, answer) in asked.iter().zip(store.lookup(questions).await?) {
         let Fact::Objections(open) = answer.fact else { continue };
-        match parts.get(amt) {
-            None if !open.is_empty() => return Ok(Some(Blocked::Whole)),
-            // What it left open later is of what it kept.
-            Some(last) if open.iter().any(|one| tag(one.since) <= nachklang(*last)) => {
-                found = Some(Blocked::Part);
+        let part = parts.get(amt);
+        if open.iter().any(|one| zaehlt_noch(one.since, part)) {
+            match part {
+                None => return Ok(Some(Blocked::Whole)),
+                Some(_) => found = Some(Blocked::Part),
             }
-            _ => {}
         }
     }
     Ok(found)

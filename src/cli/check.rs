@@ -66,7 +66,7 @@ pub fn partners(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
             .collect();
         let credentials =
             fit.compiled.admission.entries.iter().filter(|entry| entry.partner == *name).count();
-        let valid = partner.from.is_none_or(|from| from <= now) && partner.to.is_none_or(|to| now < to);
+        let valid = partner.holds(now);
         let useless = credentials == 0 && ways.is_empty();
         fine &= valid && !useless;
         let word = match (valid, useless) {

@@ -251,7 +251,7 @@ pub const TO_MAINTAINERS: &str = "send a support bundle to the maintainers, then
 /// What cannot be stored passed everything that a sender can do wrong: it is our fault, so it is parked.
 async fn culprit(core: &Core, decided: &Decided, cause: &str) -> Result<Verdict, Busy> {
     let first: &Entry = &decided.entry;
-    let mut effects = Effects::default();
+    let mut effects = Effects { beside: decided.ground.set.beside.clone(), ..Effects::default() };
     effects.object(objecting::set_apart(&decided.ground, decided.refusal.as_ref(), Inbound::Parked));
     let entry = Entry {
         state: Inbound::Parked,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use uuid::Uuid;
@@ -218,8 +218,8 @@ pub struct Core {
     pub duties: Arc<Keeper>,
     /// What was told of each place where a source looks for deliveries, and when that was written.
     pub backlog: Mutex<HashMap<String, Told>>,
-    /// Pauses that hold.
-    pub pauses: ArcSwap<Vec<Pause>>,
+    /// Pauses that hold; `None` until they were read once.
+    pub pauses: ArcSwapOption<Vec<Pause>>,
     /// Closed while a store that was put back waits for a person.
     pub gate: Gate,
     /// What of the house does not run although the house does.
@@ -259,10 +259,15 @@ const ENDS_WITH_PLACE: &str =
 const UNREADY: Duration = Duration::from_secs(10);
 
 impl Core {
+    /// The pauses that hold, as far as they are known.
+    pub fn pauses(&self) -> Arc<Vec<Pause>> {
+        self.pauses.load_full().unwrap_or_default()
+    }
+
     /// Whether something is paused now.
     pub fn paused(&self, kind: &str, name: &str) -> bool {
         let now = self.clock.now();
-        self.pauses.load().iter().any(|pause| {
+        self.pauses().iter().any(|pause| {
             pause.kind == kind && pause.name == name && pause.until.is_none_or(|until| until > now)
         })
     }
@@ -276,15 +281,14 @@ impl Core {
     /// Whether nothing may leave for a destination now, for itself or for its partner.
     pub fn destination_paused(&self, destination: &str) -> bool {
         let now = self.clock.now();
-        self.pauses
-            .load()
+        self.pauses()
             .iter()
             .any(|pause| pause.holds(destination) && pause.until.is_none_or(|until| until > now))
     }
 
     /// Whether it is paused, or was and what the pause held has not got its time back yet.
     pub fn destination_held(&self, destination: &str) -> bool {
-        self.pauses.load().iter().any(|pause| pause.holds(destination))
+        self.pauses().iter().any(|pause| pause.holds(destination))
     }
 
     /// Calls a person because the store did not do what it was asked, and makes the process unready.

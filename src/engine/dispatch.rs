@@ -294,8 +294,7 @@ async fn probe_soon(core: &Core, table: &Table, now: Timestamp) {
 
 /// How patient the house is with a destination, as its connection says.
 fn patience_of(set: &PlanSet, destination: &str) -> Patience {
-    let connection = destination.split_once(':').map_or(destination, |(connection, _)| connection);
-    set.patience.get(connection).cloned().unwrap_or_else(default_patience)
+    set.patience.get(onward::connection_of(destination)).cloned().unwrap_or_else(default_patience)
 }
 
 async fn claim(

@@ -76,8 +76,8 @@ pub fn build(
     if ground.set.stage == Stage::Produktion && test && settled.state == Inbound::Accepted {
         settled.effects = dry(head, settled.effects);
     }
-    // A list that no route of this set makes would lie parked each day.
     settled.effects.beside = ground.set.beside.clone();
+    // A list that no route of this set makes would lie parked each day.
     let made = |name: &str| ground.set.by_binding(name).next().is_some();
     settled.effects.timers.retain(|timer| timer.of.is_none() || made(&timer.name));
     let stamp = Stamp {
@@ -237,7 +237,8 @@ pub fn conflict(
     effects: Effects,
     rejection: Rejection,
 ) -> Entry {
-    let effects = Effects { subjects: first.effects.subjects.clone(), ..effects };
+    let (subjects, beside) = (first.effects.subjects.clone(), ground.set.beside.clone());
+    let effects = Effects { subjects, beside, ..effects };
     let mut parts = vec![hex::encode(first.content)];
     // The business key where there is one: the same conflict may come again under another transport id.
     if let Some(key) = first.keys.last() {

@@ -99,34 +99,36 @@ async fn again(core: Arc<Core>, reception: Arc<Reception>, resumed: Resumed) {
     let _ = reception.resume(envelope, Resume { at: core.clock.now(), expired, acting_person }).await;
 }
 
-/// Makes the pauses of this process those that hold; whether it knows them. What one held that has ended by itself has its time back before
-/// anybody takes it for over, also where it ended while nobody ran (`known`: they were known before).
-pub async fn pauses(core: &Core, known: bool) -> bool {
+/// Makes the pauses of this process those that hold. What one held that has ended by itself has its time back before anybody takes it for over,
+/// also where it ended while nobody ran.
+pub async fn pauses(core: &Core) {
     let now = core.clock.now();
     let over = |pause: &Pause| pause.until.is_some_and(|until| until <= now);
-    if (!known || core.pauses.load().iter().any(over))
+    if core.pauses.load().as_ref().is_none_or(|known| known.iter().any(over))
         && let Err(error) = core.store.pauses_over(now).await
     {
         core.store_failed(&error);
-        return known;
+        return;
     }
-    let Ok(pauses) = core.store.pauses(now).await else { return known };
-    core.pauses.store(Arc::new(pauses));
-    true
+    if let Ok(pauses) = core.store.pauses(now).await {
+        core.pauses.store(Some(Arc::new(pauses)));
+    }
 }
 
 /// Waits until the pauses that hold are known: a start must not send past them what it finds in the outbox.
 pub async fn pauses_known(core: &Core) {
-    while !core.stop.is_cancelled() && !core.points.crashed() && !pauses(core, false).await {
-        tokio::time::sleep(UNKNOWN).await;
+    while !core.stop.is_cancelled() && !core.points.crashed() && core.pauses.load().is_none() {
+        pauses(core).await;
+        if core.pauses.load().is_none() {
+            tokio::time::sleep(UNKNOWN).await;
+        }
     }
 }
 
 /// Claims commands that persons committed, and keeps the pauses of this process fresh.
 pub async fn commands(core: Arc<Core>, others: Arc<dyn Commands>) {
-    let mut known = false;
     while !core.stop.is_cancelled() && !core.points.crashed() {
-        known = pauses(&core, known).await;
+        pauses(&core).await;
         match core.store.take_commands(16).await {
             Ok(commands) => {
                 for command in commands {
@@ -204,7 +206,7 @@ async fn handle(core: &Core, others: &dyn Commands, command: &Command) -> Comman
                 since: now,
             });
             let stored = core.store.set_pause(&kind, &name, pause, &command.person, now).await;
-            pauses(core, true).await;
+            pauses(core).await;
             core.outbox.notify_one();
             match stored {
                 Ok(()) => CommandState::Done(format!("{kind} {name}: {}d", command.what)),

@@ -72,10 +72,9 @@ pub fn unknown(ground: &Ground, named: &[String], outcome: &Outcome<'_>) -> Obje
     taken(ground, hook.unread(&settling(ground, partner, None, outcome)))
 }
 
-/// Without times that no route of this set takes, and with what says nothing of an answer.
+/// Without times that no route of this set takes.
 fn taken(ground: &Ground, mut said: Objected) -> Objected {
     said.timers.retain(|timer| ground.set.by_binding(&timer.name).next().is_some());
-    said.beside = ground.set.beside.clone();
     said
 }
 

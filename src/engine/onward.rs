@@ -58,6 +58,11 @@ pub async fn refused(
         .await
 }
 
+/// The connection of a destination.
+pub fn connection_of(destination: &str) -> &str {
+    destination.split_once(':').map_or(destination, |(connection, _)| connection)
+}
+
 /// A row whose destination is not in the running set: taken away under it, or never there. `None`: it may come, and is waited for.
 pub async fn gone(core: &Core, lease: &Lease, due: &Due) -> Option<Ends> {
     let age = core.clock.now().duration_since(due.queued);
@@ -71,9 +76,9 @@ pub async fn gone(core: &Core, lease: &Lease, due: &Due) -> Option<Ends> {
     // No connection of this name: it stands for an addressee whom nobody knows how to reach, and waiting does not change that. Where the
     // connection stands, an apply may give the partner its channel there again, and what it has for it alone waits until its time is over; the
     // last of several ways is one that nobody looks at any more, and is waited for only as long as another replica may know its set.
-    let connection = due.destination.split_once(':').map_or(&*due.destination, |(connection, _)| connection);
     let ended = due.several && age >= KNOWN;
-    if due.next.is_some() || !ended && core.set.load().patience.contains_key(connection) {
+    let stands = || core.set.load().patience.contains_key(connection_of(&due.destination));
+    if due.next.is_some() || !ended && stands() {
         return None;
     }
     let mut cause = "nothing in this stage leads to this addressee".to_owned();

@@ -69,11 +69,8 @@ impl Reception {
         envelope.head.traceparent.get_or_insert_with(|| Traceparent::begin().to_string());
         let ticket = self.room(&envelope, began).await?;
         let (ticket, verdict) = ticket;
-        let held = Arc::new(objecting::held(
-            set.plans.iter().map(AsRef::as_ref),
-            &core.pauses.load(),
-            core.clock.now(),
-        ));
+        let held =
+            Arc::new(objecting::held(set.plans.iter().map(AsRef::as_ref), &core.pauses(), core.clock.now()));
         let ground = Ground { held, ..Ground::new(envelope, set, resumed) };
         let stopped = || NoVerdict::Busy(busy("the engine has stopped"));
         if core.ready.send(Task::Deliver(ground, ticket)).is_err() {

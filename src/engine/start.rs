@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -71,7 +71,7 @@ impl Engine {
             octets: Arc::new(Semaphore::new(settings.in_flight_octets)),
             duties,
             backlog: Mutex::default(),
-            pauses: ArcSwap::default(),
+            pauses: ArcSwapOption::default(),
             gate: Gate::default(),
             parts: Parts::default(),
             reached: Reached::default(),
@@ -108,7 +108,7 @@ impl Engine {
 
     /// Reads which pauses hold, before sources begin; where the store does not tell, nobody is let in by it either.
     pub async fn know_pauses(&self) {
-        housekeeping::pauses(&self.core, false).await;
+        housekeeping::pauses(&self.core).await;
     }
 
     /// Opens dispatch and the keepers: from now on what is in the outbox leaves.

@@ -1,6 +1,8 @@
 //! What every decision leaves behind, whoever made it: the decision on the message, the Vorgang with its restricted record, and
 //! one line of the audit trail that is the same for all cases. The case letter stands in the restricted record only.
 
+use uuid::Uuid;
+
 use crate::effects::{Trace, Vorgang, VorgangChange, VorgangState};
 use crate::message::Message;
 use crate::pipeline::alias::alias;
@@ -36,33 +38,26 @@ pub fn key(message: &Message) -> SearchKey {
 
 /// The key of a Vorgang that a request began, from its record; `None` of what no request began.
 pub fn key_of(akte: &Akte) -> Option<SearchKey> {
-    let nummer = akte.nummer?.to_string();
-    let id = akte.transaktionsid.as_deref().filter(|id| !id.trim().is_empty());
-    Some(keys::vorgang(&akte.partner, id.unwrap_or(&nummer)))
-}
-
-/// Whether this is the Vorgang of the message itself, whose answer was taken back before it left.
-pub fn decided_anew(message: &Message, vorgang: &Vorgang) -> bool {
-    message.resumed.is_some() && vorgang.state == VorgangState::Eingegangen && own(message, vorgang)
+    Some(keys::vorgang(&akte.partner, &id_of(akte.transaktionsid.as_deref(), akte.nummer?)))
 }
 
 /// Of [`ERGEBNIS`]: whoever asked has withdrawn it before it was decided anew; nobody is told anything of it.
 pub const ZURUECKGEZOGEN: &str = "zurueckgezogen";
-
-/// Whether the message itself began this Vorgang and it was withdrawn while it waited to be decided anew.
-pub fn withdrawn(message: &Message, vorgang: &Vorgang) -> bool {
-    message.resumed.is_some() && vorgang.state == VorgangState::Zurueckgezogen && own(message, vorgang)
-}
 
 /// Whether the message itself began this Vorgang.
 pub fn own(message: &Message, vorgang: &Vorgang) -> bool {
     vorgang.akte.nummer == Some(message.envelope.head.id)
 }
 
-/// The partner's id of the Vorgang, else ours.
+/// The partner's id of the Vorgang that a request begins.
 fn transaktionsid(message: &Message) -> String {
-    let id = message.record.kopf.transaktionsid.as_ref().filter(|id| !id.trim().is_empty());
-    id.cloned().unwrap_or_else(|| message.envelope.head.id.to_string())
+    id_of(message.record.kopf.transaktionsid.as_deref(), message.envelope.head.id)
+}
+
+/// The partner's id of a Vorgang, else ours.
+fn id_of(transaktionsid: Option<&str>, nummer: Uuid) -> String {
+    let id = transaktionsid.filter(|id| !id.trim().is_empty());
+    id.map_or_else(|| nummer.to_string(), str::to_owned)
 }
 
 /// Keeps a decision: on the message, as value for the route, and as Vorgang.

@@ -11,11 +11,9 @@ use uuid::Uuid;
 
 use crate::effects::{Fact, Question, Retrieval, Stored, Vorgang, VorgangState, objections_key};
 use crate::message::Message;
-use crate::pipeline::entschieden::{
-    ERGEBNIS, ZURUECKGEZOGEN, decided_anew, key, login_holds, own, withdrawn,
-};
+use crate::pipeline::entschieden::{ERGEBNIS, ZURUECKGEZOGEN, key, login_holds, own};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
-use crate::register::aemter::{nachklang, tag};
+use crate::register::aemter::{tag, zaehlt_noch};
 use crate::register::bestand::Bestand;
 use crate::register::entscheidung::Befund;
 use crate::register::gemeinden::Gemeinden;
@@ -119,30 +117,34 @@ impl Step for Find {
             }
         }
         let (mut gefunden, now) = (Gefunden::default(), message.now());
-        let (mut anew, mut told) = (false, false);
+        let (mut anew, mut told, resumed) = (false, false, message.resumed.is_some());
         // Of an office that kept the register of the place before only what may be older than the handover.
         let concerns = |amt: &str, since: Timestamp| {
             let kept = frueher.iter().find(|(before, _)| before == amt);
-            kept.is_none_or(|(_, last)| tag(since) <= nachklang(*last))
+            zaehlt_noch(since, kept.map(|(_, last)| last))
         };
         for (question, answer) in questions.iter().zip(&message.answers) {
             match (question, &answer.fact) {
                 (Question::Mirror(_), Fact::Mirror(stored)) => gefunden.saetze(stored),
                 (Question::Vorgang(asked), Fact::Vorgang(vorgang)) if *asked == key(message) => {
-                    let before = vorgang.as_ref();
-                    if before.is_some_and(|before| withdrawn(message, before)) {
-                        message.values.insert(ERGEBNIS, ZURUECKGEZOGEN.to_owned());
-                        return Ok(Flow::Stop);
-                    }
-                    anew = before.is_some_and(|before| decided_anew(message, before));
-                    if !anew && before.is_some_and(|before| own(message, before)) {
-                        let text = "the Vorgang of this request went on before it was decided anew; look at it, and end the request with \
-                                    `parked reject`";
-                        return Err(Trouble::Ours(text.to_owned()));
-                    }
-                    if !anew && before.is_some() {
-                        let text = "Zu dieser transaktionsid besteht bereits ein Vorgang.";
-                        return Err(Rejection::new(Fault::Other, text).rule("vorgang-besteht").into());
+                    match vorgang.as_ref().map(|before| (before.state, own(message, before))) {
+                        None => {}
+                        // Its answer was taken back before it left.
+                        Some((VorgangState::Eingegangen, true)) if resumed => anew = true,
+                        // Whoever asked has withdrawn it meanwhile.
+                        Some((VorgangState::Zurueckgezogen, true)) if resumed => {
+                            message.values.insert(ERGEBNIS, ZURUECKGEZOGEN.to_owned());
+                            return Ok(Flow::Stop);
+                        }
+                        Some((_, true)) => {
+                            let text = "the Vorgang of this request went on before it was decided anew; look at it, and end the \
+                                        request with `parked reject`";
+                            return Err(Trouble::Ours(text.to_owned()));
+                        }
+                        Some((_, false)) => {
+                            let text = "Zu dieser transaktionsid besteht bereits ein Vorgang.";
+                            return Err(Rejection::new(Fault::Other, text).rule("vorgang-besteht").into());
+                        }
                     }
                 }
                 (Question::Vorgang(asked), Fact::Vorgang(alias)) if *asked == nummer(message) => {

@@ -51,7 +51,7 @@ struct Gegenprobe {
     tafeln: Arc<Tafeln>,
     give_up_after: Duration,
     /// Message types that say nothing of an answer.
-    beside: Vec<String>,
+    beside: Arc<[String]>,
 }
 
 fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec<SettingFault>> {
@@ -63,7 +63,7 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
 
 /// Receipts and rejections of every standard, what tells that something is done, and what tells an application the same whatever the case is:
 /// where these have left, no answer has.
-pub fn beside(standards: &dyn Standards) -> Vec<String> {
+pub fn beside(standards: &dyn Standards) -> Arc<[String]> {
     let mut beside = BTreeSet::from([tell::MESSAGE.to_owned(), nachweis::MESSAGE.to_owned()]);
     for known in standards.known() {
         let answering = standards.answering(&known.standard, Some(&known.version));
@@ -73,10 +73,10 @@ pub fn beside(standards: &dyn Standards) -> Vec<String> {
 }
 
 /// What is asked to take back an answer that is not delivered; `None` of what is being decided anew already.
-fn take_back(beside: &[String], vorgang: &Vorgang) -> Option<TakeBack> {
+fn take_back(beside: &Arc<[String]>, vorgang: &Vorgang) -> Option<TakeBack> {
     let decided = vorgang.state == VorgangState::Entschieden;
     let (cause, vorgang) = (vorgang.akte.nummer?, key_of(&vorgang.akte)?);
-    decided.then(|| TakeBack { cause, vorgang, beside: beside.to_vec() })
+    decided.then(|| TakeBack { cause, vorgang, beside: beside.clone() })
 }
 
 /// The record with an Eintragung that a delivery brings into the mirror, and the keys under which it will stand there.

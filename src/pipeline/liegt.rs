@@ -97,7 +97,7 @@ impl Objects for Liegt {
             }
             Inbound::Quarantined | Inbound::Denied => Vec::new(),
         };
-        Objected { changes, ..Objected::default() }
+        Objected { changes, timers: Vec::new() }
     }
 
     fn unread(&self, _: &Settling<'_>) -> Objected {

@@ -50,7 +50,7 @@ impl Objecting {
             _ => None,
         };
         let timers = changes.iter().filter_map(office).collect();
-        Objected { changes, timers, ..Objected::default() }
+        Objected { changes, timers }
     }
 
     /// An opening with what all of them share.

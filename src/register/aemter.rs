@@ -266,6 +266,11 @@ pub fn nachklang(last: Date) -> Date {
     last.tomorrow().unwrap_or(last)
 }
 
+/// Whether what an office left open since a moment counts for a place: of one that kept it until `last` only what may be older than that.
+pub fn zaehlt_noch(since: Timestamp, last: Option<&Date>) -> bool {
+    last.is_none_or(|last| tag(since) <= nachklang(*last))
+}
+
 /// When a civil day begins in Germany.
 pub fn beginn(day: Date) -> Option<Timestamp> {
     Some(day.to_zoned(TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC)).ok()?.timestamp())

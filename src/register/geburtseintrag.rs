@@ -132,10 +132,7 @@ impl Geburtseintrag {
     /// Whether it may be the same entry: one number, and no year and no Standesamt beside another one. What one side leaves out
     /// contradicts nothing, and a key is not compared with a name.
     fn selber(&self, other: &Geburtseintrag) -> bool {
-        let jahr = match (self.jahr, other.jahr) {
-            (Some(one), Some(other)) => one == other,
-            _ => true,
-        };
+        let jahr = self.jahr.zip(other.jahr).is_none_or(|(one, other)| one == other);
         self.nummer == other.nummer && jahr && ein_amt(self.standesamt.as_ref(), other.standesamt.as_ref())
     }
 }
@@ -143,21 +140,17 @@ impl Geburtseintrag {
 /// Whether two entries that are both given are not recognisably one. That proves no other child, for which [`Geburtseintrag::anderer`] asks;
 /// but it is no clean match either: what cannot be read is the same entry only where it is written in the same letters.
 pub fn widersprechen(eines: &Kind, anderes: &Kind) -> bool {
+    if let (Some(one), Some(other)) = (Geburtseintrag::of(eines), Geburtseintrag::of(anderes)) {
+        return !one.selber(&other);
+    }
     let geschrieben = |kind: &Kind| {
         let text = vergleichsform(kind.geburtsregister_nummer.as_deref().unwrap_or_default());
         text.chars().filter(|c| c.is_alphanumeric() || *c == '/').collect::<String>()
     };
-    let texts = (geschrieben(eines), geschrieben(anderes));
-    if texts.0.is_empty() || texts.1.is_empty() {
-        return false;
-    }
-    match (Geburtseintrag::of(eines), Geburtseintrag::of(anderes)) {
-        (Some(one), Some(other)) => !one.selber(&other),
-        _ => {
-            let amt = |kind: &Kind| kind.geburtsstandesamt.as_deref().and_then(standesamt);
-            texts.0 != texts.1 || !ein_amt(amt(eines).as_ref(), amt(anderes).as_ref())
-        }
-    }
+    let amt = |kind: &Kind| kind.geburtsstandesamt.as_deref().and_then(standesamt);
+    let (one, other) = (geschrieben(eines), geschrieben(anderes));
+    let given = !one.is_empty() && !other.is_empty();
+    given && (one != other || !ein_amt(amt(eines).as_ref(), amt(anderes).as_ref()))
 }
 
 /// Whether two Standesaemter may be one: of two names the one says no more than the other does.

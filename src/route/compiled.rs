@@ -119,7 +119,7 @@ impl Compiled {
             version: self.version,
             stage,
             plans: self.plans.into_iter().map(Arc::new).collect(),
-            beside: gegenprobe::beside(&*standards).into(),
+            beside: gegenprobe::beside(&*standards),
             standards,
             partners: self.partners,
             admission: Arc::new(self.admission),
