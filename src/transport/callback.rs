@@ -15,8 +15,8 @@ use reqwest::{Response, Url};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::caller::{Around, Caller};
-use super::port::spot::{Spot, origin};
+use super::caller::{self, Around, Caller};
+use super::port::spot::{Spot, exact, origin};
 use super::port::{BuildError, Channel, Destination, Entry, Receipt, SendError, Surroundings};
 use super::retry_after::retry_after;
 use super::settings::{self, Secret, Span};
@@ -137,7 +137,7 @@ fn spots(_: &serde_json::Value, channel: Option<&Channel>) -> Vec<Spot> {
     let Some(url) = url.and_then(|url| Url::parse(url).ok()) else { return Vec::new() };
     let origin = origin(url.scheme(), url.host_str().unwrap_or_default(), url.port_or_known_default());
     let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let at = format!("{origin}{}{query}", url.path()).replace('*', "%2A");
+    let at = exact(&format!("{origin}{}{query}", url.path()));
     // A query may be a secret of the partner.
     let said = format!("{origin}{}", url.path());
     vec![Spot { at, said, key: "url", written: Some(channel.partner.clone()) }]
@@ -209,16 +209,9 @@ impl CallbackDestination {
 /// The client of one channel; it can reach nothing but what the channel allows.
 fn client(channel: &ChannelSettings, host: &str, files: &Files) -> Result<reqwest::Client, TlsError> {
     let allowed = channel.allow_private.iter().any(|name| name.eq_ignore_ascii_case(host));
-    let builder = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .referer(false)
-        // Whether a send is repeated is the dispatcher's decision.
-        .retry(reqwest::retry::never())
+    let builder = caller::builder(channel.timeout.0.min(Duration::from_secs(5)))
         .timeout(channel.timeout.0)
-        .connect_timeout(channel.timeout.0.min(Duration::from_secs(5)))
-        .dns_resolver(Resolver { private: allowed })
-        .user_agent("drehscheibe");
+        .dns_resolver(Resolver { private: allowed });
     let builder = match (files.of("ca"), files.of("certificate"), files.of("key")) {
         (Some(_), ..) => builder.tls_backend_preconfigured(tls::client_config(files)?),
         (None, Some(certificate), Some(key)) => {
@@ -229,7 +222,7 @@ fn client(channel: &ChannelSettings, host: &str, files: &Files) -> Result<reqwes
         }
         (None, ..) => builder,
     };
-    builder.build().map_err(|_| TlsError::Unfit("http client cannot be built by ca and client-certificate"))
+    caller::built(builder)
 }
 
 #[async_trait]

@@ -40,6 +40,22 @@ impl Around {
     }
 }
 
+/// The beginnings of a client that reaches only whom it is told to, and never repeats anything: whether that is done others decide.
+pub fn builder(connect: Duration) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .retry(reqwest::retry::never())
+        .connect_timeout(connect)
+        .user_agent("drehscheibe")
+}
+
+/// The client that was begun so.
+pub fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, TlsError> {
+    builder.build().map_err(|_| TlsError::Unfit("http client cannot be built by ca and client-certificate"))
+}
+
 /// What was made of the files.
 struct Made {
     client: reqwest::Client,

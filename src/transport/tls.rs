@@ -372,7 +372,7 @@ fn own_key(files: &Files) -> Result<PrivateKeyDer<'static>, TlsError> {
 /// The TLS configuration towards a server that shows exactly the certificate in a file: the first one there, which is a server's own.
 pub fn only_config(certificate: &Path) -> Result<ClientConfig, TlsError> {
     let role = "certificate";
-    let own = certificates(&read(certificate, role)?, role)?.into_iter().next();
+    let own = certificates(&watched::read(certificate, role)?, role)?.into_iter().next();
     let own = own.ok_or(TlsError::NotPem { role })?;
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -438,11 +438,6 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> String {
 /// The one cryptographic provider, passed explicitly so that no process-wide default is needed.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
-}
-
-/// Reads a file of a role.
-pub fn read(path: &Path, role: &'static str) -> Result<Vec<u8>, TlsError> {
-    Ok(watched::read(path, role)?)
 }
 
 fn certificates(pem: &[u8], role: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -165,7 +165,7 @@ impl std::fmt::Display for Unreached {
 }
 
 /// Whose turn it is, in words.
-pub fn said(turn: Turn) -> &'static str {
+fn said(turn: Turn) -> &'static str {
     match turn {
         Turn::Ours => "ours",
         Turn::FarEnd => "the far end's",

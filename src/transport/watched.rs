@@ -2,7 +2,6 @@
 //! Contents are compared, not times: a replaced link or a restored file counts. Never shows a content, and a torn file never replaces what works.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -62,13 +61,14 @@ pub struct Watched<T, E> {
     named: Vec<Named>,
     make: Make<T, E>,
     current: ArcSwap<T>,
-    made: AtomicU64,
     seen: Mutex<Seen<E>>,
 }
 
 /// What was found in the files last.
 struct Seen<E> {
     digest: [u8; 32],
+    /// How often something was made of them.
+    made: u64,
     /// Why it is not in use.
     unfit: Option<E>,
 }
@@ -78,8 +78,8 @@ impl<T, E: Clone + From<Unreadable>> Watched<T, E> {
     pub fn open(named: Vec<Named>, make: Make<T, E>) -> Result<Watched<T, E>, E> {
         let files = Files::read(&named)?;
         let current = ArcSwap::from_pointee(make(&files, 0)?);
-        let seen = Mutex::new(Seen { digest: files.digest(), unfit: None });
-        Ok(Watched { named, make, current, made: AtomicU64::new(0), seen })
+        let seen = Mutex::new(Seen { digest: files.digest(), made: 0, unfit: None });
+        Ok(Watched { named, make, current, seen })
     }
 
     /// What holds now.
@@ -96,9 +96,9 @@ impl<T, E: Clone + From<Unreadable>> Watched<T, E> {
         if seen.digest == digest {
             return seen.unfit.clone().map_or(Ok(false), Err);
         }
-        let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
-        let fresh = (self.make)(&files, number);
-        *seen = Seen { digest, unfit: fresh.as_ref().err().cloned() };
+        let made = seen.made + 1;
+        let fresh = (self.make)(&files, made);
+        *seen = Seen { digest, made, unfit: fresh.as_ref().err().cloned() };
         self.current.store(Arc::new(fresh?));
         Ok(true)
     }

@@ -188,7 +188,7 @@ fn uri(settings: &Settings) -> AMQPUri {
                     .unwrap_or_default(),
             },
             host: settings.host.clone(),
-            port: settings.port.unwrap_or(if encrypted { 5671 } else { 5672 }),
+            port: settings.port(),
         },
         vhost: settings.vhost.clone(),
         query: AMQPQueryString {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::way;
 use crate::transport::port::Channel;
-use crate::transport::port::spot::{Spot, origin};
+use crate::transport::port::spot::{Spot, exact, origin};
 use crate::transport::settings::{Secret, Span};
 use crate::transport::tls::Identity;
 
@@ -207,6 +207,11 @@ fn delivery_limit() -> u32 {
 }
 
 impl Settings {
+    /// The port, by default the usual one with or without TLS.
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(if self.tls.is_some() { 5671 } else { 5672 })
+    }
+
     /// The same with relative paths of TLS files below a folder.
     pub fn below(mut self, folder: &std::path::Path) -> Settings {
         if let Some(tls) = &mut self.tls {
@@ -258,8 +263,7 @@ pub fn partner_part(connection: &str, queue: &str, partner: &str) -> String {
 /// of the broker's host is another broker, for all that is known here.
 pub fn spots(written: &serde_json::Value, channel: Option<&Channel>) -> Vec<Spot> {
     let Ok(settings) = serde_json::from_value::<Settings>(written.clone()) else { return Vec::new() };
-    let port = settings.port.unwrap_or(if settings.tls.is_some() { 5671 } else { 5672 });
-    let broker = format!("{}/{}", origin("amqp", &settings.host, Some(port)), settings.vhost);
+    let broker = format!("{}/{}", origin("amqp", &settings.host, Some(settings.port())), settings.vhost);
     let spot = |exchange: &str, key: &str, named: &'static str, written: Option<&Channel>| Spot {
         at: format!("{broker} {exchange} {key}"),
         said: match exchange {
@@ -285,8 +289,7 @@ pub fn spots(written: &serde_json::Value, channel: Option<&Channel>) -> Vec<Spot
     };
     let mut spots = Vec::new();
     if own.routing_key.is_some() || !own.exchange.is_empty() {
-        // Here a star is an octet like any other.
-        let key = own.routing_key.as_deref().unwrap_or_default().replace('*', "%2A");
+        let key = exact(own.routing_key.as_deref().unwrap_or_default());
         spots.push(spot(&own.exchange, &key, "routing-key", Some(channel)));
     }
     spots.extend(own.reply_to.iter().map(|pattern| spot("", pattern, "reply-to", Some(channel))));

@@ -23,10 +23,9 @@ impl Resolve for Resolver {
         let private = self.private;
         Box::pin(async move {
             let found = resolve(name.as_str()).await?;
-            let any = !found.is_empty();
             let open: Vec<SocketAddr> =
                 found.into_iter().filter(|address| private || !is_private(address.ip())).collect();
-            if open.is_empty() && any {
+            if open.is_empty() {
                 return Err(Refused.into());
             }
             Ok(Box::new(open.into_iter()) as Addrs)

@@ -13,6 +13,11 @@ pub struct Spot {
     pub written: Option<String>,
 }
 
+/// A text in which a star is an octet like any other.
+pub fn exact(text: &str) -> String {
+    text.replace('*', "%2A")
+}
+
 /// A host, scheme and port as one text, however they are written.
 pub fn origin(scheme: &str, host: &str, port: Option<u16>) -> String {
     let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();

@@ -24,8 +24,6 @@ pub struct Page {
     pub request_id: Option<String>,
     /// How many more there are.
     pub pending: u64,
-    /// Whether the server says that there is nothing.
-    pub none: bool,
 }
 
 fn other<T>() -> Result<T, Trouble> {
@@ -106,11 +104,11 @@ pub async fn next(link: &Link, identity: &Party, request_id: &str) -> Result<Pag
 
 fn page(response: Response) -> Result<Page, Trouble> {
     let Response::List { status, brief, full } = response else { return other() };
-    let (pending, none) = match status.remaining {
-        Remaining::Nothing { .. } => (0, true),
-        Remaining::Pending(pending) => (pending, false),
+    let pending = match status.remaining {
+        Remaining::Nothing { .. } => 0,
+        Remaining::Pending(pending) => pending,
     };
-    Ok(Page { full, brief, request_id: status.request_id, pending, none })
+    Ok(Page { full, brief, request_id: status.request_id, pending })
 }
 
 /// Says that a message was received.

@@ -222,7 +222,7 @@ impl Keeper {
         self.last = None;
         self.watch.at("a list");
         let link = self.link.clone();
-        let (mut walk, reader) = (Walk::new(&link, self.link.settings.page), self.reader.clone());
+        let (mut walk, reader) = (Walk::new(&link), self.reader.clone());
         let mut page = match unless(stop, walk.first(&reader, again)).await? {
             // A server that knows no such selection is asked without.
             Err(Trouble::Refused(..)) if again => unless(stop, walk.first(&reader, false)).await??,
@@ -264,7 +264,7 @@ impl Keeper {
                 }
                 all_gone = false;
             }
-            if !page.more {
+            if page.pending == 0 {
                 break walk.saw_all(seen.len());
             }
             // A list that goes on for ever is left where it brought nothing for so long.
@@ -282,10 +282,21 @@ impl Keeper {
         self.tell(&waiting, left.complete).await;
         self.left.say(&left, &self.around.parts);
         // Where only failures came of it, from one sender or many, it is trouble of the server.
-        match self.last.take() {
-            Some(trouble) if self.in_a_row.values().sum::<u32>() >= IN_A_ROW => Err(trouble.into()),
-            _ => Ok(()),
+        match self.is_trouble().then(|| self.last.take()).flatten() {
+            Some(trouble) => Err(trouble.into()),
+            None => Ok(()),
         }
+    }
+
+    /// The far end failed at a message of a sender.
+    fn counts(&mut self, partner: &str, trouble: Trouble) {
+        *self.in_a_row.entry(partner.to_owned()).or_default() += 1;
+        self.last = Some(trouble);
+    }
+
+    /// Whether only failures came of it lately, from one sender or many.
+    fn is_trouble(&self) -> bool {
+        self.last.is_some() && self.in_a_row.values().sum::<u32>() >= IN_A_ROW
     }
 
     /// Closes what is committed. Where that fails it stays open until the next look, and the others go on.
@@ -306,10 +317,7 @@ impl Keeper {
                     return Ok(One::Done);
                 }
                 Err(trouble @ Trouble::Unreached(_)) => return Err(trouble.into()),
-                Err(trouble) => {
-                    *self.in_a_row.entry(partner.to_owned()).or_default() += 1;
-                    self.last = Some(trouble);
-                }
+                Err(trouble) => self.counts(partner, trouble),
             }
         }
         Ok(One::Left("taken, and not closed yet because the server fails", laid(meta)))
@@ -332,7 +340,7 @@ impl Keeper {
         {
             return Ok(One::Waits(partner, since));
         }
-        let bound = match self.last.is_some() && self.in_a_row.values().sum::<u32>() >= IN_A_ROW {
+        let bound = match self.is_trouble() {
             // Nothing comes from there: the other senders have one attempt each.
             true => 1,
             false => IN_A_ROW,
@@ -362,8 +370,7 @@ impl Keeper {
                 self.not_fetched((&meta.message_id, since), (&cause, trouble.turn()));
                 // Its own fault costs no time; a far end that fails is not waited for again and again while others wait.
                 if trouble.is_far_end() {
-                    *self.in_a_row.entry(partner.clone()).or_default() += 1;
-                    self.last = Some(trouble);
+                    self.counts(&partner, trouble);
                 }
                 return Ok(One::Waits(partner, since));
             }

@@ -11,7 +11,7 @@ use super::settings::{Settings, port};
 use super::trouble::Trouble;
 use crate::clock::Tick;
 use crate::mime::writer::Writer;
-use crate::transport::caller::{Around, Caller};
+use crate::transport::caller::{self, Around, Caller};
 use crate::transport::http::pace::Pace;
 use crate::transport::retry_after::retry_after;
 use crate::transport::tls::{self, TlsError};
@@ -249,21 +249,14 @@ fn client(files: &Files, settings: &Settings) -> Result<reqwest::Client, TlsErro
     let mut config = tls::client_config(files)?;
     // The standard speaks HTTP/1.1.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    let mut builder = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .referer(false)
-        // Whether a request is repeated is never the library's decision.
-        .retry(reqwest::retry::never())
+    let mut builder = caller::builder(settings.timeout.0.min(CONNECT))
         .http1_only()
-        .connect_timeout(settings.timeout.0.min(CONNECT))
         .dns_resolver(Names)
-        .tls_backend_preconfigured(config)
-        .user_agent("drehscheibe");
+        .tls_backend_preconfigured(config);
     if let Some(proxy) = &settings.proxy {
         let proxy =
             reqwest::Proxy::all(proxy).map_err(|_| TlsError::Unfit("the proxy has no usable address"))?;
         builder = builder.proxy(proxy);
     }
-    builder.build().map_err(|_| TlsError::Unfit("http client cannot be built by ca and client-certificate"))
+    caller::built(builder)
 }

@@ -35,8 +35,6 @@ pub struct Listed {
     pub many: usize,
     /// Under which the list goes on.
     pub request_id: Option<String>,
-    /// Whether there are more.
-    pub more: bool,
     /// How many, as the server says.
     pub pending: u64,
 }
@@ -58,9 +56,9 @@ pub struct Walk<'l> {
 }
 
 impl Walk<'_> {
-    /// The way by pages of so many at most.
-    pub fn new(link: &Link, most: u64) -> Walk<'_> {
-        Walk { link, most, pages: 0, from: None, latest: None, all: None, gap: false }
+    /// The way by pages of as many at most as the connection says.
+    pub fn new(link: &Link) -> Walk<'_> {
+        Walk { link, most: link.settings.page, pages: 0, from: None, latest: None, all: None, gap: false }
     }
 
     /// The first page. `again`: also what was fetched already is asked for by name, which some servers want.
@@ -176,7 +174,7 @@ async fn one_by_one(link: &Link, reader: &Party, page: Page) -> Result<Listed, T
         }
     }
     let (many, pending) = (page.brief.len(), page.pending);
-    Ok(Listed { entries, many, request_id: page.request_id, more: pending > 0, pending })
+    Ok(Listed { entries, many, request_id: page.request_id, pending })
 }
 
 fn listed(page: Page) -> Listed {
@@ -186,8 +184,7 @@ fn listed(page: Page) -> Listed {
         full.sort_by_key(laid);
     }
     let entries: Vec<Entry> = full.into_iter().map(|meta| Entry::Said(Box::new(meta))).collect();
-    let pending = if page.none { 0 } else { page.pending };
-    Listed { many: entries.len(), entries, request_id: page.request_id, more: pending > 0, pending }
+    Listed { many: entries.len(), entries, request_id: page.request_id, pending: page.pending }
 }
 
 /// When a message was laid there.

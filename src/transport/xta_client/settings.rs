@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::transport::port::Channel;
-use crate::transport::port::spot::{Spot, origin};
+use crate::transport::port::spot::{Spot, exact, origin};
 use crate::transport::settings::Span;
 use crate::transport::tls::Identity as Certificate;
 use crate::transport::xta::model::{Identity, MetaData, Scenario};
@@ -234,7 +234,7 @@ pub fn spots(written: &serde_json::Value, channel: Option<&Channel>) -> Vec<Spot
     let Some(url) = port(&settings.ports.send) else { return Vec::new() };
     let server = origin(url.scheme(), url.host_str().unwrap_or_default(), url.port_or_known_default());
     let spot = |named: &Named, key: &'static str, written: Option<&Channel>| Spot {
-        at: format!("{server} {} {}", named.r#type, named.value).replace('*', "%2A"),
+        at: exact(&format!("{server} {} {}", named.r#type, named.value)),
         said: format!("the mailbox of {}", named.value),
         key,
         written: written.map(|channel| channel.partner.clone()),

@@ -126,7 +126,8 @@ impl Trouble {
     /// Whether it may be another time at once: the far end is not there, or in trouble itself.
     pub fn is_far_end(&self) -> bool {
         match self {
-            Trouble::Unreached(_) | Trouble::Lost(_) => true,
+            Trouble::Unreached(why) => why.turn() == Turn::FarEnd,
+            Trouble::Lost(_) => true,
             Trouble::Status { status, .. } => *status == 429 || *status >= 500,
             Trouble::Refused(fault, _) => fault.problem.as_ref().is_none_or(|problem| {
                 matches!(problem.exception, Exception::TechnicalProblem | Exception::PermissionDenied)
@@ -142,10 +143,7 @@ impl Trouble {
             Trouble::Unwritable(_) => SendError::Never { cause: self.to_string() },
             _ => SendError::Later {
                 retry_after: self.after(),
-                far_end: match &self {
-                    Trouble::Unreached(why) => why.turn() == Turn::FarEnd,
-                    _ => self.is_far_end(),
-                },
+                far_end: self.is_far_end(),
                 cause: self.to_string(),
             },
         }

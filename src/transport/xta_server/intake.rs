@@ -146,11 +146,13 @@ fn few(request: &Request, parts: usize) -> Result<usize, No> {
     let within = sources.iter().filter(|source| matches!(source, Source::Inline(_))).count();
     match sources.len() < MOST_PARTS && within + parts <= MOST_PARTS {
         true => Ok(within),
-        false => Err(No::because(
-            9022,
-            "too many contents; an order has at most 63, within the envelope and beside it",
-        )),
+        false => Err(too_many()),
     }
+}
+
+/// One part is the envelope: an order has one content less than [`MOST_PARTS`].
+fn too_many() -> No {
+    No::because(9022, "too many contents; an order has at most 63, within the envelope and beside it")
 }
 
 async fn alone(
@@ -267,10 +269,7 @@ impl Assembly<'_> {
     async fn begin(&mut self, id: Option<&str>) -> Result<(), No> {
         self.parts += 1;
         if self.parts + self.within > MOST_PARTS {
-            return Err(No::because(
-                9022,
-                "too many contents; an order has at most 63, within the envelope and beside it",
-            ));
+            return Err(too_many());
         }
         let role = id.and_then(|id| match &self.roles {
             // Of an early part nobody knows whose it is; small JSON among them is kept at hand.
