@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -20,7 +21,7 @@ use crate::cli::output::{Output, counted, saetze};
 use crate::cli::stage;
 use crate::clock::Clock;
 use crate::config;
-use crate::store::contract::Scope;
+use crate::store::contract::{Scope, Store, StoreError};
 use crate::transport::folder::handle::{Room, said};
 use crate::transport::tls::{ServerTls, TlsSettings};
 use crate::transport::xta_client;
@@ -61,7 +62,9 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
     findings.push(clock());
     if let Some(fit) = &fit {
         let real = fit.compiled.stage.stage.is_real();
-        let runs = Runs::of(place, fit);
+        let there = place.store_folder(&fit.compiled).is_dir();
+        let opened: Option<Opened> = there.then(|| house::open_store(place, &fit.compiled, true));
+        let runs = Runs::of(place, fit, opened.as_ref().and_then(|opened| opened.as_ref().ok()).cloned());
         for wanted in &fit.compiled.sources {
             if let Some(listen) = wanted.settings.get("listen").and_then(|listen| listen.as_str()) {
                 findings.push(port(listen, &runs).await);
@@ -82,11 +85,11 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
                 }
             }
         }
-        if place.store_folder(&fit.compiled).is_dir() {
-            findings.push(store(place, fit).await);
+        if let Some(opened) = &opened {
+            findings.push(store(opened).await);
             findings.push(rights(&place.store_folder(&fit.compiled)));
             if real {
-                findings.push(backup(place, fit).await);
+                findings.push(backup(place, fit, opened).await);
             }
         } else {
             findings.push(Finding {
@@ -196,6 +199,9 @@ fn clock() -> Finding {
     Finding { what: "clock", fine: plausible, text }
 }
 
+/// The store of a stage, opened once for all that is looked at.
+type Opened = Result<Arc<dyn Store>, StoreError>;
+
 /// The process of this stage, as far as it can be asked which addresses are its own.
 struct Runs {
     door: Result<Door, &'static str>,
@@ -203,9 +209,7 @@ struct Runs {
 }
 
 impl Runs {
-    fn of(place: &Place, fit: &Fit) -> Runs {
-        let there = place.store_folder(&fit.compiled).is_dir();
-        let store = there.then(|| house::open_store(place, &fit.compiled, true).ok()).flatten();
+    fn of(place: &Place, fit: &Fit, store: Option<Arc<dyn Store>>) -> Runs {
         Runs { door: asking::door(&fit.compiled, &place.config), house: House::of(&fit.compiled, store) }
     }
 
@@ -271,8 +275,8 @@ struct LastBackup {
 }
 
 /// Whether there is a backup, how old it is, and whether it falls with the store's own disk.
-async fn backup(place: &Place, fit: &Fit) -> Finding {
-    let noted = match house::open_store(place, &fit.compiled, true) {
+async fn backup(place: &Place, fit: &Fit, opened: &Opened) -> Finding {
+    let noted = match opened {
         Ok(store) => store.note("app", LAST).await.ok().flatten(),
         Err(_) => None,
     };
@@ -299,12 +303,12 @@ fn judged(last: Option<&LastBackup>, store: &Path, now: Timestamp) -> Finding {
     Finding { what: "backup", fine: true, text: format!("the last one is of {}", last.created) }
 }
 
-async fn store(place: &Place, fit: &Fit) -> Finding {
-    let opened = match house::open_store(place, &fit.compiled, true) {
-        Ok(store) => store.figures(&Scope::Operator).await,
-        Err(error) => Err(error),
+async fn store(opened: &Opened) -> Finding {
+    let figures = match opened {
+        Ok(store) => store.figures(&Scope::Operator).await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
     };
-    match opened {
+    match figures {
         Ok(figures) => Finding {
             what: "store",
             fine: true,
@@ -314,7 +318,7 @@ async fn store(place: &Place, fit: &Fit) -> Finding {
                 counted(figures.backlog.len() as u64, "destination")
             ),
         },
-        Err(error) => Finding { what: "store", fine: false, text: error.to_string() },
+        Err(text) => Finding { what: "store", fine: false, text },
     }
 }
 

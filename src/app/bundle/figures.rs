@@ -2,6 +2,7 @@
 //! pauses. Never a cause or a reason: those are sentences, and stay in the house.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -70,15 +71,21 @@ struct Held {
 }
 
 /// Looks at the store of a stage; what it does not say is told as its trouble.
-pub async fn look(place: &Place, fit: &Fit, words: &Vocabulary, now: Timestamp) -> Said {
+pub async fn look(
+    place: &Place,
+    fit: &Fit,
+    opened: &Result<Arc<dyn Store>, StoreError>,
+    words: &Vocabulary,
+    now: Timestamp,
+) -> Said {
     let kind = words.word(&fit.compiled.stage.store_kind);
     let versions = house::store_versions(place, &fit.compiled);
-    let looked = match house::open_store(place, &fit.compiled, true) {
-        Ok(store) => asked(&*store, now).await,
-        Err(error) => Err(error),
+    let looked = match opened {
+        Ok(store) => asked(&**store, now).await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
     };
-    let trouble = [versions.as_ref().err(), looked.as_ref().err()].into_iter().flatten().next();
-    let trouble = trouble.map(|error| shorten(&error.to_string(), place));
+    let trouble = versions.as_ref().err().map(ToString::to_string).or_else(|| looked.as_ref().err().cloned());
+    let trouble = trouble.map(|error| shorten(&error, place));
     let versions = versions.unwrap_or_default().into_iter().map(|one| Version {
         tables: Word::own(one.tables),
         found: one.found,

@@ -20,6 +20,7 @@ use crate::app::fit::{self, Fit, Unfit};
 use crate::app::house;
 use crate::app::place::Place;
 use crate::config;
+use crate::store::contract::{Store, StoreError};
 use crate::telemetry::alarm::Alarm;
 
 /// Largest file below `secrets/` that is looked at, octets.
@@ -107,7 +108,8 @@ fn key_files(settings: &Value) -> Vec<String> {
 /// Gathers the pieces; the first one says what the others are.
 pub async fn gather(place: &Place, fit: &Fit, search: &Search, asked: Asked) -> Vec<Piece> {
     let words = Vocabulary::of(&fit.compiled, &*fit.standards);
-    let (snapshot, metrics_said) = metrics(fit, place, &asked, &words).await;
+    let opened = house::open_store(place, &fit.compiled, true);
+    let (snapshot, metrics_said) = metrics(fit, (place, &opened), &asked, &words).await;
     let (lines, log_said) = match &asked.log {
         None => (Lines::default(), "no log was given; --log FILE takes one".to_owned()),
         Some(path) => match log::read(path, asked.lines, &words) {
@@ -123,7 +125,7 @@ pub async fn gather(place: &Place, fit: &Fit, search: &Search, asked: Asked) -> 
     let findings: Vec<Finding> = asked.findings.iter().map(|finding| shortened(finding, place)).collect();
     let pieces = vec![
         json("about.json", &about),
-        json("store.json", &figures::look(place, fit, &words, asked.at).await),
+        json("store.json", &figures::look(place, fit, &opened, &words, asked.at).await),
         json("configuration.json", &configuration(fit, &words)),
         json("doctor.json", &findings),
         json("alarms.json", &alarms(&snapshot)),
@@ -168,16 +170,17 @@ fn about(fit: &Fit, asked: &Asked, started: Option<f64>) -> About {
     }
 }
 
-async fn metrics(fit: &Fit, place: &Place, asked: &Asked, words: &Vocabulary) -> (Vec<Sample>, String) {
+async fn metrics(
+    fit: &Fit,
+    (place, opened): (&Place, &Result<Arc<dyn Store>, StoreError>),
+    asked: &Asked,
+    words: &Vocabulary,
+) -> (Vec<Sample>, String) {
     let text = match &asked.metrics {
         Some(path) => config::read_text(path)
             .map(|text| (text, ""))
             .map_err(|_| "the file of --metrics cannot be read".to_owned()),
-        None => {
-            let there = place.store_folder(&fit.compiled).is_dir();
-            let store = there.then(|| house::open_store(place, &fit.compiled, true).ok()).flatten();
-            metrics::fetch(&fit.compiled, store, &place.config).await
-        }
+        None => metrics::fetch(&fit.compiled, opened.as_ref().ok().cloned(), &place.config).await,
     };
     match text {
         Ok((text, by)) => {
