@@ -61,8 +61,13 @@ fn read(r: &Row, from: usize) -> Stored<Objection> {
     shown::objection((amt, delivery, why, message, made, since, closed, released))
 }
 
-/// Writes the changes of a wave; entries that touch the same objections are never in one.
+/// Writes the changes of a wave; entries that touch the same objections are never in one. What the closings of a wave mean is looked up for all
+/// of them at once, where nothing is opened beside them: each delivery closes something and nearly never finds anything.
 pub async fn change(tx: &Tx<'_>, winners: &[Winner<'_>]) -> Stored<()> {
+    let all = || winners.iter().flat_map(|winner| winner.work.objections.iter());
+    let closings: Vec<&Closing> = all().filter_map(closing).collect();
+    let opens = all().any(|change| matches!(change, ObjectionWork::Open(_)));
+    let mut ahead = if opens { None } else { Some(which_rows(tx, &closings).await?.into_iter()) };
     for winner in winners {
         for change in &winner.work.objections {
             match change {
@@ -72,7 +77,11 @@ pub async fn change(tx: &Tx<'_>, winners: &[Winner<'_>]) -> Stored<()> {
                     run(tx, sql!("objection_release"), &[delivery, &at, person, aktenzeichen]).await?;
                 }
                 ObjectionWork::Close { which, by } => {
-                    let found = which_rows(tx, which).await?;
+                    let found = match &mut ahead {
+                        Some(ahead) => ahead.next(),
+                        None => which_rows(tx, &[which]).await?.pop(),
+                    };
+                    let found: Vec<i64> = found.unwrap_or_default().into_iter().collect();
                     if !found.is_empty() {
                         let now = micros(winner.work.now);
                         run(tx, sql!("objection_close"), &[&found, &now, by]).await?;
@@ -84,6 +93,13 @@ pub async fn change(tx: &Tx<'_>, winners: &[Winner<'_>]) -> Stored<()> {
         }
     }
     Ok(())
+}
+
+fn closing(change: &ObjectionWork) -> Option<&Closing> {
+    match change {
+        ObjectionWork::Close { which, .. } => Some(which),
+        ObjectionWork::Open(_) | ObjectionWork::Release { .. } => None,
+    }
 }
 
 async fn open(tx: &Tx<'_>, winner: &Winner<'_>, opening: &OpenWork) -> Stored<()> {
@@ -112,20 +128,59 @@ async fn open(tx: &Tx<'_>, winner: &Winner<'_>, opening: &OpenWork) -> Stored<()
     Ok(())
 }
 
-async fn which_rows(tx: &Tx<'_>, which: &Closing) -> Stored<Vec<i64>> {
-    let found = match which {
-        Closing::Delivery(id) => rows(tx, sql!("objection_of_delivery"), &[id, &false]).await?,
-        Closing::Block(id) => rows(tx, sql!("objection_of_delivery"), &[id, &true]).await?,
-        Closing::Office(aemter, from, before) => {
-            rows(tx, sql!("objection_of_office"), &[aemter, from, before]).await?
+/// What each of some closings means, in their order; two statements for all of them, and one for each that names whole offices.
+async fn which_rows(tx: &Tx<'_>, closings: &[&Closing]) -> Stored<Vec<BTreeSet<i64>>> {
+    let mut found = vec![BTreeSet::new(); closings.len()];
+    let mut deliveries: (Vec<i32>, Vec<Uuid>, Vec<bool>) = Default::default();
+    let mut about: (Vec<i32>, Vec<&[u8]>, Vec<i64>) = Default::default();
+    for (place, (closing, found)) in (0_i32..).zip(closings.iter().zip(&mut found)) {
+        match closing {
+            Closing::Delivery(id) | Closing::Block(id) => {
+                deliveries.0.push(place);
+                deliveries.1.push(*id);
+                deliveries.2.push(matches!(closing, Closing::Block(_)));
+            }
+            Closing::Office(aemter, from, before) => {
+                found.extend(once(&rows(tx, sql!("objection_of_office"), &[aemter, from, before]).await?)?);
+            }
+            Closing::About(_, keys, before) => {
+                for key in keys {
+                    about.0.push(place);
+                    about.1.push(key);
+                    about.2.push(*before);
+                }
+            }
         }
-        Closing::About(_, keys, _) if keys.is_empty() => Vec::new(),
-        Closing::About(aemter, keys, before) => {
-            let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
-            rows(tx, sql!("objection_of_about"), &[&keys, aemter, before]).await?
+    }
+    if !deliveries.0.is_empty() {
+        let (places, ids, blocks) = &deliveries;
+        for r in rows(tx, sql!("objection_of_delivery"), &[places, ids, blocks]).await? {
+            if let Some(found) = at(&mut found, &r)? {
+                found.insert(get(&r, 1)?);
+            }
         }
-    };
-    once(&found)
+    }
+    if !about.0.is_empty() {
+        let (places, keys, before) = &about;
+        for r in rows(tx, sql!("objection_of_about"), &[places, keys, before]).await? {
+            let amt: String = get(&r, 2)?;
+            let place: i32 = get(&r, 0)?;
+            let of = usize::try_from(place).ok().and_then(|place| closings.get(place));
+            let named = of.is_some_and(
+                |closing| matches!(closing, Closing::About(aemter, ..) if aemter.contains(&amt)),
+            );
+            if let Some(found) = at(&mut found, &r)?.filter(|_| named) {
+                found.insert(get(&r, 1)?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The place of a row's first column.
+fn at<'a>(found: &'a mut [BTreeSet<i64>], r: &Row) -> Stored<Option<&'a mut BTreeSet<i64>>> {
+    let place: i32 = get(r, 0)?;
+    Ok(usize::try_from(place).ok().and_then(|place| found.get_mut(place)))
 }
 
 fn once(found: &[Row]) -> Stored<Vec<i64>> {

@@ -108,7 +108,8 @@ macro_rules! store_contract {
                 what_was_issued_is_found_under_its_keys_and_goes_with_its_vorgang
                 deliveries_are_forgotten_when_no_meldung_counts_them_and_the_newest_stays;
             objections: objections_are_found_under_their_keys who_looked_before_an_objection_looks_again
-                the_same_content_counts_once objections_are_closed_by_every_way objections_end_with_their_record
+                the_same_content_counts_once objections_are_closed_by_every_way closings_of_one_batch_close_each_their_own
+                objections_end_with_their_record
                 objections_go_when_they_are_over;
             retention: settled_messages_go_with_their_month whole_months_go_and_the_next_one_stays
                 what_nobody_came_for_goes_after_a_warning ended_vorgaenge_go_with_their_keys

@@ -57,8 +57,12 @@ fn change(entry: &mut Entry, by: impl FnOnce(&mut Opening)) {
 }
 
 fn closing(name: &str, which: Which) -> Entry {
+    closing_by(name, which, "test")
+}
+
+fn closing_by(name: &str, which: Which, by: &'static str) -> Entry {
     let mut entry = delivery("a", AMT, name);
-    entry.effects.objections = vec![ObjectionChange::Close { which, by: "test" }];
+    entry.effects.objections = vec![ObjectionChange::Close { which, by }];
     entry
 }
 
@@ -221,6 +225,49 @@ pub async fn objections_are_closed_by_every_way(house: &dyn House) {
     close("compared", office(0, 100)).await;
     assert_eq!((under(&*store, "c near").await, under(&*store, "young near").await), (0, 1));
     assert_eq!((of(&*store, AMT).await, of(&*store, "other").await), (1, 1));
+}
+
+pub async fn closings_of_one_batch_close_each_their_own(house: &dyn House) {
+    let store = open(house).await;
+    let mut ids = Vec::new();
+    for (n, content) in ["a", "b", "c", "d"].into_iter().enumerate() {
+        let mut entry = refused(content, content, 10 + n as i64);
+        if content == "d" {
+            change(&mut entry, |opening| (opening.why, opening.under) = (Why::Unreadable, vec![]));
+        }
+        ids.push(commit_one(&*store, entry).await);
+    }
+    let closed = async |id: Uuid| {
+        let (found, _) = ask(&*store, Sought::Delivery(id)).await;
+        found[0].closed.clone().map(|(_, by)| by)
+    };
+    let stranger = Which::About { aemter: vec!["other".into()], keys: vec![key("c child")], before: at(99) };
+    let batch = vec![
+        closing_by("1", about("a", 11), "about"),
+        closing_by("2", Which::Delivery(Uuid::from_u128(4)), "nothing"),
+        closing_by("3", Which::Delivery(ids[1]), "delivery"),
+        closing_by("4", Which::Block(ids[2]), "no block"),
+        closing_by("5", stranger, "stranger"),
+        closing_by("6", about("c", 12), "as old"),
+        closing_by("7", Which::Block(ids[3]), "block"),
+        closing_by("8", Which::Delivery(ids[1]), "too late"),
+    ];
+    assert_eq!(store.commit(batch).await.unwrap(), vec![Committed::New; 8]);
+    let by = [closed(ids[0]).await, closed(ids[1]).await, closed(ids[2]).await, closed(ids[3]).await];
+    assert_eq!(by.each_ref().map(Option::as_deref), [Some("about"), Some("delivery"), None, Some("block")]);
+    // What the batch itself opens is closed by what comes after it and not by what came before.
+    let (opened, early) = (refused("e", "e", 20), refused("f", "f", 21));
+    let (e, f) = (id_of(&opened), id_of(&early));
+    let batch = vec![
+        closing_by("9", Which::Delivery(f), "before"),
+        opened,
+        early,
+        closing_by("10", Which::Delivery(e), "after"),
+        closing_by("11", about("c", 13), "later"),
+    ];
+    assert_eq!(store.commit(batch).await.unwrap(), vec![Committed::New; 5]);
+    let by = [closed(e).await, closed(f).await, closed(ids[2]).await];
+    assert_eq!(by.each_ref().map(Option::as_deref), [Some("after"), None, Some("later")]);
 }
 
 pub async fn objections_end_with_their_record(house: &dyn House) {
