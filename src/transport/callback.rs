@@ -174,11 +174,11 @@ impl CallbackDestination {
             })
             .collect::<Result<Vec<Key>, BuildError>>()?;
         let files = tls::client_files(channel.ca.as_deref(), channel.client_certificate.as_ref());
-        let host = url.host_str().unwrap_or_default().to_owned();
+        let called = url.clone();
         // Each partner is a far end of its own.
         let caller =
             Caller::open(&format!("{name}:{partner}"), Around::of(around), files, move |files: &Files| {
-                client(&channel, &host, files)
+                client(&channel, &called, files)
             });
         let caller = caller.map_err(|fault| broken(fault.to_string()))?;
         Ok(CallbackDestination { url, keys, caller, width: settings.width })
@@ -207,22 +207,18 @@ impl CallbackDestination {
 }
 
 /// The client of one channel; it can reach nothing but what the channel allows.
-fn client(channel: &ChannelSettings, host: &str, files: &Files) -> Result<reqwest::Client, TlsError> {
+fn client(channel: &ChannelSettings, url: &Url, files: &Files) -> Result<reqwest::Client, TlsError> {
+    let host = url.host_str().unwrap_or_default();
     let allowed = channel.allow_private.iter().any(|name| name.eq_ignore_ascii_case(host));
     let builder = caller::builder(channel.timeout.0.min(Duration::from_secs(5)))
         .timeout(channel.timeout.0)
         .dns_resolver(Resolver { private: allowed });
-    let builder = match (files.of("ca"), files.of("certificate"), files.of("key")) {
-        (Some(_), ..) => builder.tls_backend_preconfigured(tls::client_config(files)?),
-        (None, Some(certificate), Some(key)) => {
-            let pem = zeroize::Zeroizing::new([key, b"\n", certificate].concat());
-            let identity = reqwest::Identity::from_pem(&pem)
-                .map_err(|_| TlsError::Unfit("client-certificate holds no usable certificate and key"))?;
-            builder.identity(identity)
-        }
-        (None, ..) => builder,
+    let config = match files.of("ca") {
+        Some(_) => tls::client_config(files)?,
+        None if url.scheme() == "http" => tls::plain_config()?,
+        None => tls::public_config(files)?,
     };
-    caller::built(builder)
+    caller::built(builder.tls_backend_preconfigured(config))
 }
 
 #[async_trait]
@@ -334,7 +330,8 @@ mod tests {
             json!({ "url": url, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "timeout": "2s" });
         let channel: ChannelSettings = serde_json::from_value(written).unwrap();
         let files = Files::read(&[]).unwrap();
-        let error = client(&channel, "localhost", &files).unwrap().post(&url).send().await.unwrap_err();
+        let url = url.parse().unwrap();
+        let error = client(&channel, &url, &files).unwrap().post(url).send().await.unwrap_err();
         assert!(is_refused(&error), "{error:?}");
         let came = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
         assert!(came.is_err(), "nobody was called");

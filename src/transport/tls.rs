@@ -2,21 +2,23 @@
 //! trust anchors and identity. Trust never comes from a message; a torn file never replaces what works.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{
-    ClientConfig, DigitallySignedStruct, HandshakeKind, RootCertStore, ServerConfig, ServerConnection,
-    SignatureScheme,
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, HandshakeKind, RootCertStore, ServerConfig,
+    ServerConnection, SignatureScheme, WantsVerifier,
 };
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls_platform_verifier::Verifier;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +27,11 @@ use super::port::Stop;
 use super::settings::Span;
 use super::unreached::Unreached;
 use super::watched::{self, Files, Named, Unreadable, Watched};
+use crate::clock::Tick;
 use crate::telemetry::parts::{Failing, Parts, Turn};
+
+/// How long what the machine trusts is not read anew.
+const SHARED: Duration = Duration::from_secs(10);
 
 /// The roles of files.
 const CERTIFICATE: &str = "certificate";
@@ -331,10 +337,30 @@ pub fn client_files(ca: Option<&Path>, identity: Option<&Identity>) -> Vec<Named
 
 /// The TLS configuration towards a server that only the authorities among these files may vouch for.
 pub fn client_config(files: &Files) -> Result<ClientConfig, TlsError> {
-    let builder = ClientConfig::builder_with_provider(provider())
+    showing(protocols()?.with_root_certificates(roots(content(files, CA)?, CA)?), files)
+}
+
+/// The TLS configuration towards a server that whoever the machine trusts may vouch for.
+pub fn public_config(files: &Files) -> Result<ClientConfig, TlsError> {
+    showing(protocols()?.dangerous().with_custom_certificate_verifier(trusted_here()?), files)
+}
+
+/// The TLS configuration of a client that only ever speaks without TLS: nobody can vouch for anybody.
+pub fn plain_config() -> Result<ClientConfig, TlsError> {
+    Ok(protocols()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+}
+
+fn protocols() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, TlsError> {
+    ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .map_err(|_| TlsError::Unfit("no protocol version usable"))?
-        .with_root_certificates(roots(content(files, CA)?, CA)?);
+        .map_err(|_| TlsError::Unfit("no protocol version usable"))
+}
+
+/// With the certificate among these files, if there is one.
+fn showing(
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    files: &Files,
+) -> Result<ClientConfig, TlsError> {
     let mut config = match files.of(CERTIFICATE) {
         None => builder.with_no_client_auth(),
         Some(chain) => builder
@@ -343,6 +369,24 @@ pub fn client_config(files: &Files) -> Result<ClientConfig, TlsError> {
     };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// The judge of certificates by what the machine trusts. Reading that means opening some hundred files, so all clients of one start or reload
+/// share it; a later one reads anew.
+fn trusted_here() -> Result<Arc<Verifier>, TlsError> {
+    static LAST: Mutex<Option<(Tick, Arc<Verifier>)>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((read, verifier)) = &*last
+        && read.elapsed() < SHARED
+    {
+        return Ok(verifier.clone());
+    }
+    let verifier = Verifier::new(provider()).map_err(|_| {
+        TlsError::Unfit("this machine trusts no authority: install ca-certificates, or name `ca`")
+    })?;
+    let verifier = Arc::new(verifier);
+    *last = Some((Tick::now(), verifier.clone()));
+    Ok(verifier)
 }
 
 /// When our own certificate among these files is valid; `None` where we show none.
@@ -458,4 +502,24 @@ fn roots(pem: &[u8], role: &'static str) -> Result<RootCertStore, TlsError> {
         roots.add(certificate).map_err(|_| TlsError::NotPem { role })?;
     }
     Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_machine_trusts_is_read_once_for_the_clients_of_one_start() {
+        let (first, second) = (trusted_here().unwrap(), trusted_here().unwrap());
+        assert!(Arc::ptr_eq(&first, &second));
+    }
+
+    #[test]
+    fn a_client_that_speaks_without_tls_believes_nobody() {
+        let config = plain_config().unwrap();
+        assert!(config.alpn_protocols.is_empty());
+        assert!(public_config(&Files::read(&[]).unwrap()).unwrap().alpn_protocols.len() == 2);
+        // Without authorities of its own a configuration that needs them is not made.
+        assert!(client_config(&Files::read(&[]).unwrap()).is_err());
+    }
 }
