@@ -1,13 +1,14 @@
 //! `validate`: documents against a schema, without a package. Needs no store and no stage; shows no value of a document.
 //! Where the schema documents are read from stands in `validate_disk.rs`.
 
+use std::io::Read;
 use std::path::Path;
 
 use serde::Serialize;
 
 use crate::cli::args_validate::ValidateArgs;
 use crate::cli::exit::{CliError, Exit};
-use crate::cli::output::Output;
+use crate::cli::output::{Output, visible};
 use crate::cli::validate_disk::{Disk, LARGEST, limits, why};
 use crate::cli::validate_encoding::in_utf8;
 use crate::schema::fault::Breach;
@@ -26,6 +27,9 @@ struct Said<'a> {
     file: &'a str,
     valid: bool,
     faults: Vec<Fault>,
+    /// There are more than are told.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    more: bool,
 }
 
 #[derive(Serialize)]
@@ -43,13 +47,18 @@ pub fn run(args: &ValidateArgs, out: &mut Output) -> Result<Exit, CliError> {
     let disk = Disk::of(&args.schema).map_err(unfit)?;
     let schema =
         Schema::compile(&[disk.entry()], &disk).map_err(|fault| unfit(disk.shown(&fault.to_string())))?;
+    for (address, file) in disk.taken() {
+        eprintln!("{}", visible(&format!("{address} is not read; {} stands for it", disk.shown(&file))));
+    }
     // A document that cannot be read leaves nothing on standard output, wherever it stands: nothing is said before all were.
     let (mut all_valid, mut told) = (true, Vec::new());
     for document in &args.documents {
-        let faults = faults(&schema, document)?;
+        let mut faults = faults(&schema, document)?;
+        let more = faults.len() > MOST_FAULTS;
+        faults.truncate(MOST_FAULTS);
         all_valid &= faults.is_empty();
         let file = document.display().to_string();
-        let said = Said { file: &file, valid: faults.is_empty(), faults };
+        let said = Said { file: &file, valid: faults.is_empty(), faults, more };
         if out.is_json() {
             told.extend(serde_json::to_vec(&said).unwrap_or_default());
             told.push(b'\n');
@@ -60,7 +69,7 @@ pub fn run(args: &ValidateArgs, out: &mut Output) -> Result<Exit, CliError> {
                 let Fault { code, line, column, path, text } = fault;
                 told.extend(format!("  {line}:{column} {code} {path} {text}\n").into_bytes());
             }
-            if said.faults.len() == MOST_FAULTS {
+            if said.more {
                 told.extend(
                     format!("  no more than {MOST_FAULTS} faults of a document are told\n").into_bytes(),
                 );
@@ -77,19 +86,27 @@ pub fn run(args: &ValidateArgs, out: &mut Output) -> Result<Exit, CliError> {
 
 fn faults(schema: &Schema, file: &Path) -> Result<Vec<Fault>, CliError> {
     let unread = |error: std::io::Error| CliError::Usage(format!("{}: {}", file.display(), why(&error)));
-    let metadata = std::fs::metadata(file).map_err(unread)?;
-    if !metadata.is_file() {
-        return Err(CliError::Usage(format!(
-            "{}: is no file; name the documents themselves",
-            file.display()
-        )));
-    }
     // UTF-16 takes twice as much as the UTF-8 that the gate counts.
-    if metadata.len() > 2 * LARGEST as u64 {
-        let (path, text) = ("/".to_owned(), format!("more than {LARGEST} octets"));
-        return Ok(vec![Fault { code: "limit", line: 1, column: 1, path, text }]);
+    let most = 2 * LARGEST as u64;
+    let mut octets = Vec::new();
+    if file.as_os_str() == "-" {
+        std::io::stdin().lock().take(most + 1).read_to_end(&mut octets).map_err(unread)?;
+    } else {
+        let metadata = std::fs::metadata(file).map_err(unread)?;
+        if metadata.is_dir() {
+            let text = format!("{}: is no file; name the documents themselves", file.display());
+            return Err(CliError::Usage(text));
+        }
+        if metadata.len() > most {
+            return Ok(too_large());
+        }
+        std::fs::File::open(file)
+            .and_then(|file| file.take(most + 1).read_to_end(&mut octets))
+            .map_err(unread)?;
     }
-    let octets = std::fs::read(file).map_err(unread)?;
+    if octets.len() as u64 > most {
+        return Ok(too_large());
+    }
     let octets = match in_utf8(octets) {
         Ok(octets) => octets,
         Err(text) => {
@@ -99,7 +116,7 @@ fn faults(schema: &Schema, file: &Path) -> Result<Vec<Fault>, CliError> {
     };
     match gate::pass(octets.into(), &limits()) {
         Ok(document) => Ok(schema
-            .validate(&document, MOST_FAULTS)
+            .validate(&document, MOST_FAULTS + 1)
             .into_iter()
             .map(|breach| told(&document, breach))
             .collect()),
@@ -123,6 +140,11 @@ fn faults(schema: &Schema, file: &Path) -> Result<Vec<Fault>, CliError> {
             },
         }]),
     }
+}
+
+fn too_large() -> Vec<Fault> {
+    let (path, text) = ("/".to_owned(), format!("more than {LARGEST} octets"));
+    vec![Fault { code: "limit", line: 1, column: 1, path, text }]
 }
 
 fn told(document: &Document, breach: Breach) -> Fault {

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use percent_encoding::percent_decode_str;
 
@@ -41,6 +42,8 @@ pub(super) struct Disk {
     /// What no document stands outside of.
     top: PathBuf,
     entry: String,
+    /// What was taken for addresses of which no catalog says anything.
+    taken: Mutex<Vec<(String, String)>>,
 }
 
 impl Disk {
@@ -53,12 +56,20 @@ impl Disk {
         // Never the root: of a schema that lies high up everything on the machine would stand near it.
         let near = folder.ancestors().take(MOST_UP + 1).filter(|folder| folder.parent().is_some());
         let top = near.last().unwrap_or(&folder).to_owned();
-        Ok(Disk { folder, top, entry })
+        Ok(Disk { folder, top, entry, taken: Mutex::default() })
     }
 
     /// The name of the schema itself.
     pub(super) fn entry(&self) -> &str {
         &self.entry
+    }
+
+    /// Which documents were taken for addresses in the net by their name or namespace alone, in the order of the addresses.
+    pub(super) fn taken(&self) -> Vec<(String, String)> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        taken.sort_unstable();
+        taken.dedup();
+        taken
     }
 
     /// Files beside the schema by their own names.
@@ -109,28 +120,57 @@ impl Disk {
         })
     }
 
-    /// The files in the schema's folder and below of which something holds, two at most.
-    fn those(&self, holds: impl Fn(&Path) -> bool) -> Vec<String> {
-        let (mut folders, mut looked) = (vec![self.folder.clone()], 0);
-        let mut found = Vec::new();
-        while let Some(folder) = folders.pop() {
-            let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-            for entry in entries.filter_map(Result::ok) {
-                looked += 1;
-                let Ok(kind) = entry.file_type() else { return Vec::new() };
-                if looked > MOST_FILES {
-                    return Vec::new();
-                }
-                let path = entry.path();
-                if kind.is_dir() {
-                    folders.push(path);
-                } else if kind.is_file() && holds(&path) && found.len() < 2 {
-                    found.extend(path.to_str().map(str::to_owned));
-                }
+    /// The one document that can stand for an address: by the name of the file, else by the namespace, because some addresses end with no name;
+    /// nearest to the document that names it, else to the schema.
+    fn by_name(&self, from: &str, name: &str, namespace: &str) -> Result<String, usize> {
+        let near = Path::new(from).parent().filter(|folder| folder.starts_with(&self.top));
+        let places: Vec<&Path> =
+            near.filter(|near| *near != self.folder).into_iter().chain([&*self.folder]).collect();
+        let mut most = 0;
+        for place in &places {
+            if let [file] = &*those(place, |path| path.file_name().is_some_and(|found| found == name)) {
+                return Ok(file.clone());
             }
         }
-        found
+        for place in &places {
+            let found = those(place, |path| has_target(path, namespace));
+            most = most.max(found.len());
+            if let [file] = &*found {
+                return Ok(file.clone());
+            }
+        }
+        Err(most)
     }
+}
+
+/// The files in a folder and below of which something holds, two at most.
+fn those(place: &Path, holds: impl Fn(&Path) -> bool) -> Vec<String> {
+    let (mut folders, mut looked) = (vec![place.to_owned()], 0);
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+        for entry in entries.filter_map(Result::ok) {
+            looked += 1;
+            let Ok(kind) = entry.file_type() else { return Vec::new() };
+            if looked > MOST_FILES {
+                return Vec::new();
+            }
+            let path = entry.path();
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file() && holds(&path) && found.len() < 2 {
+                found.extend(path.to_str().map(str::to_owned));
+            }
+        }
+    }
+    found
+}
+
+/// What is to be written instead of an address on this machine.
+const BESIDE: &str = "only documents beside the schema are read; write a relative path";
+
+fn is_file_address(location: &str) -> bool {
+    location.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"))
 }
 
 /// An address as the path that it stands for: what is written in percent is itself.
@@ -170,28 +210,26 @@ impl Library for Disk {
             if let Some(file) = self.by_catalog(location, namespace)? {
                 return Ok(file);
             }
-            // By the name of the file, else by the namespace: some addresses end with no name.
+            if is_file_address(location) {
+                return Err(BESIDE.to_owned());
+            }
             let name = as_path(location.rsplit('/').next().unwrap_or_default())?;
-            let by_name = self.those(|path| path.file_name().is_some_and(|found| found == &*name));
-            let found = match &*by_name {
-                [_] => by_name,
-                _ => self.those(|path| has_target(path, namespace)),
-            };
-            return match <[String; 1]>::try_from(found) {
-                Ok([file]) => Ok(file),
-                Err(found) => Err(format!(
-                    "nothing is read from the net, and {} beside the schema; put the document there, or say which it is in \
+            let found = self.by_name(from, &name, namespace).map_err(|found| {
+                format!(
+                    "nothing is read from the net, and {} in the schema's folder or below it; put the document there, or say which it is in \
                      {CATALOG} beside the schema: <catalog xmlns=\"{CATALOGS}\"><uri name=\"{location}\" uri=\"FILE\"/></catalog>",
-                    if found.is_empty() {
-                        "no document of that name or namespace is"
-                    } else {
-                        "more than one of that namespace are"
-                    },
-                )),
-            };
+                    if found == 0 { "no document of that name or namespace is" } else { "more than one of that namespace are" },
+                )
+            })?;
+            let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+            taken.push((location.to_owned(), found.clone()));
+            return Ok(found);
+        }
+        if is_file_address(location) || location.is_empty() {
+            return Err(BESIDE.to_owned());
         }
         if location.starts_with(['/', '\\']) {
-            return Err("only documents beside the schema are read; write a relative path".to_owned());
+            return Err(BESIDE.to_owned());
         }
         self.within(from, location)
     }

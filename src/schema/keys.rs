@@ -7,6 +7,10 @@ use super::identity::{Constraint, Sort};
 use super::names::{NameId, NsId};
 use super::simple::Key;
 
+/// Most keys that are held of a document at a time beyond one for each element that is selected. One that lies in nested elements of one
+/// constraint is held for each of them, so without a bound time and memory would grow with the depth, too.
+const MOST_COPIES: usize = 1_000_000;
+
 /// A fault of an identity constraint: code, octet of the element, what was expected.
 pub(super) struct KeyFault {
     pub(super) code: &'static str,
@@ -20,6 +24,8 @@ pub(super) struct KeyFault {
 struct Scope {
     constraint: u32,
     depth: usize,
+    /// Another element with the same constraint is open around it.
+    nested: bool,
     /// Keys with the octet of their element.
     table: HashMap<Box<str>, usize>,
     /// The rows of a keyref.
@@ -65,6 +71,10 @@ pub(super) struct Keys {
     /// Fields whose value comes when the element of that depth ends: row, field.
     pending: Vec<(usize, usize, usize)>,
     held: Held,
+    /// How many keys were held for a nested element since none was open.
+    copies: usize,
+    /// More than can be held were met: nothing is looked at any more.
+    full: bool,
     pub(super) faults: Vec<KeyFault>,
 }
 
@@ -86,11 +96,16 @@ impl Keys {
         names: &[(NsId, Option<NameId>)],
         offset: usize,
     ) {
+        if self.full {
+            return;
+        }
         let depth = names.len() - 1;
         for constraint in own {
+            let nested = self.scopes.iter().any(|scope| scope.constraint == *constraint);
             self.scopes.push(Scope {
                 constraint: *constraint,
                 depth,
+                nested,
                 table: HashMap::new(),
                 wanted: Vec::new(),
             });
@@ -198,6 +213,20 @@ impl Keys {
         if !self.held.is_empty() {
             self.hand_up(depth);
         }
+        if self.copies > MOST_COPIES {
+            self.give_up(depth);
+        } else if self.scopes.is_empty() && self.held.is_empty() {
+            self.copies = 0;
+        }
+    }
+
+    /// Ends looking at keys, because of how many there are.
+    fn give_up(&mut self, depth: usize) {
+        let offset =
+            self.scopes.first().and_then(|scope| scope.table.values().min().copied()).unwrap_or_default();
+        *self = Keys { full: true, faults: std::mem::take(&mut self.faults), ..Keys::default() };
+        let what = "no more than 1000000 keys that lie in nested elements of one identity constraint";
+        self.faults.push(KeyFault { code: "limit", offset, what, depth: depth + 1 });
     }
 
     /// Gives the tables of an element that ended to its parent.
@@ -234,6 +263,7 @@ impl Keys {
             key.push('\u{2}');
             key
         });
+        self.copies += usize::from(scope.nested);
         if sort == Sort::KeyRef {
             scope.wanted.push((key.into(), row.offset));
         } else if scope.table.insert(key.into(), row.offset).is_some() {

@@ -2,8 +2,9 @@
 //! schema cannot be used, and schema documents from beside the schema only.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -371,6 +372,80 @@ fn another_namespace_is_said_and_so_is_that_not_all_faults_are_told() {
     assert!(!told.contains("no more than"), "{told}");
     let told = text(&validate(root, &["free.xsd", "many.xml"]).stdout);
     assert!(told.ends_with("no more than 100 faults of a document are told\n"), "{told}");
+    // A program that reads along is told so, too, and only then.
+    fs::write(root.join("full.xml"), format!("<a>{}</a>", "<z>x</z>".repeat(100))).unwrap();
+    let told = text(&validate(root, &["free.xsd", "many.xml", "full.xml", "--json"]).stdout);
+    let lines: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |line: &Value| (line["faults"].as_array().unwrap().len(), line.get("more").cloned());
+    assert_eq!((of(&lines[0]), of(&lines[1])), ((100, Some(json!(true))), (100, None)));
+}
+
+#[test]
+fn a_document_may_come_from_standard_input() {
+    let folder = folder();
+    let asked = |document: &str, octets: &[u8]| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_drehscheibe"))
+            .current_dir(folder.path())
+            .args(["validate", "--schema", "main.xsd", document])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(octets).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), text(&output.stdout).lines().next().unwrap().to_owned())
+    };
+    assert_eq!(asked("-", b"<a><zahl>1</zahl></a>"), (Some(0), "-: valid".to_owned()));
+    assert_eq!(asked("-", b"<a><zahl>x</zahl></a>"), (Some(1), "-: not valid".to_owned()));
+    assert_eq!(asked("/dev/stdin", b"<a/>"), (Some(1), "/dev/stdin: not valid".to_owned()));
+}
+
+#[test]
+fn what_stands_for_an_address_is_said_and_no_address_of_this_machine_is_read() {
+    let folder = folder();
+    let root = folder.path();
+    let output = validate(root, &["main.xsd", "good.xml"]);
+    let said = "http://example.invalid/schemata/types.xsd is not read; extern/types.xsd stands for it\n";
+    assert_eq!((text(&output.stdout), text(&output.stderr)), ("good.xml: valid\n".into(), said.into()));
+    for address in ["file:///etc/x/types.xsd", "FILE:extern/types.xsd", "file://host/types.xsd", ""] {
+        let schema = SCHEMA.replace("http://example.invalid/schemata/types.xsd", address);
+        fs::write(root.join("local.xsd"), schema).unwrap();
+        let output = validate(root, &["local.xsd", "good.xml"]);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()), "{address}");
+        assert!(text(&output.stderr).contains("beside the schema"), "{address} {}", text(&output.stderr));
+    }
+    // What is named by a document of another folder is looked for near that one first, where the schema's own folder has nothing of it.
+    let set = root.join("set");
+    fs::create_dir_all(set.join("one")).unwrap();
+    fs::create_dir_all(set.join("two")).unwrap();
+    fs::write(set.join("two/main.xsd"), SCHEMA).unwrap();
+    fs::write(set.join("two/types.xsd"), TYPES).unwrap();
+    let entry = r#"<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:include schemaLocation="../two/main.xsd"/></xs:schema>"#;
+    fs::write(set.join("one/entry.xsd"), entry).unwrap();
+    let output = validate(root, &["set/one/entry.xsd", "good.xml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+/// Each key lies in as many elements that it is unique in as are open around it: without a bound time and memory would grow with their number.
+#[test]
+fn keys_in_nested_elements_are_bounded_and_those_of_a_flat_document_are_not() {
+    let folder = folder();
+    let schema = r#"<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="r"><xs:complexType><xs:sequence>
+        <xs:element ref="r" minOccurs="0"/>
+        <xs:element name="k" minOccurs="0" maxOccurs="unbounded"><xs:complexType><xs:attribute name="i"/></xs:complexType></xs:element>
+        </xs:sequence></xs:complexType><xs:key name="u"><xs:selector xpath=".//k"/><xs:field xpath="@i"/></xs:key></xs:element></xs:schema>"#;
+    fs::write(folder.path().join("nested.xsd"), schema).unwrap();
+    let document = |depth: usize, keys: usize| {
+        let rows: String = (0..keys).map(|n| format!("<k i='{n}'/>")).collect();
+        let text = format!("{}{rows}{}", "<r>".repeat(depth), "</r>".repeat(depth));
+        fs::write(folder.path().join("nested.xml"), text).unwrap();
+        let output = validate(folder.path(), &["nested.xsd", "nested.xml", "--json"]);
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        said["faults"].as_array().unwrap().iter().map(|fault| fault["code"].to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(document(200, 1_000), Vec::<String>::new());
+    assert_eq!(document(1, 50_000), Vec::<String>::new());
+    assert_eq!(document(250, 6_000), [r#""limit""#]);
 }
 
 #[test]
