@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -22,6 +23,17 @@ pub enum Turn {
     FarEnd,
     /// A person has to decide.
     Person,
+}
+
+impl Turn {
+    /// The word that is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Turn::Ours => "ours",
+            Turn::FarEnd => "far-end",
+            Turn::Person => "person",
+        }
+    }
 }
 
 /// Why a part does not run.
@@ -55,18 +67,54 @@ pub struct Said {
 struct Part {
     waits: Option<u64>,
     oldest: Option<Timestamp>,
-    failing: Option<(Failing, Instant)>,
+    failing: Option<(Failing, Instant, Option<u64>)>,
 }
 
 #[derive(Default)]
 struct Held {
     parts: Mutex<BTreeMap<String, Part>>,
     listens: Mutex<Vec<SocketAddr>>,
+    speakers: AtomicU64,
 }
 
 /// The parts of one house that have something to say; cheap to copy, all copies are one.
 #[derive(Clone, Default)]
 pub struct Parts(Arc<Held>);
+
+/// Somebody who says how parts are; with it goes what it said that they do not run, and nothing that another one says of the same parts.
+pub struct Speaker(Parts, u64);
+
+impl Speaker {
+    /// A part does not run.
+    pub fn fails(&self, part: &str, failing: Failing) {
+        self.0.fails_by(part, failing, Some(self.1));
+    }
+
+    /// A part runs.
+    pub fn runs(&self, part: &str) {
+        self.0.runs(part);
+    }
+
+    /// A part is not there any more.
+    pub fn gone(&self, part: &str) {
+        self.0.gone(part);
+    }
+
+    /// Takes back what it said does not run.
+    pub fn takes_back(&self) {
+        let mine: Vec<String> = self.0.with(|parts| {
+            let said = |of: &Part| of.failing.as_ref().is_some_and(|(.., by)| *by == Some(self.1));
+            parts.iter().filter(|(_, of)| said(of)).map(|(part, _)| part.clone()).collect()
+        });
+        mine.iter().for_each(|part| self.0.gone(part));
+    }
+}
+
+impl Drop for Speaker {
+    fn drop(&mut self) {
+        self.takes_back();
+    }
+}
 
 /// For as long as it is kept, the house listens at an address.
 pub struct Listening(Parts, SocketAddr);
@@ -96,17 +144,26 @@ impl Parts {
         self.0.listens.lock().unwrap_or_else(PoisonError::into_inner).contains(&at)
     }
 
+    /// Somebody who says how parts are, for as long as he is there.
+    pub fn speaker(&self) -> Speaker {
+        Speaker(self.clone(), self.0.speakers.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// A part does not run; since when is kept while only the cause changes.
+    pub fn fails(&self, part: &str, failing: Failing) {
+        self.fails_by(part, failing, None);
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "how long it lasts is told to people; nothing is decided by it"
     )]
-    pub fn fails(&self, part: &str, failing: Failing) {
+    fn fails_by(&self, part: &str, failing: Failing, by: Option<u64>) {
         metric::part(part, false);
         self.with(|parts| {
             let of = parts.entry(part.to_owned()).or_default();
-            let since = of.failing.as_ref().map_or_else(Instant::now, |(_, since)| *since);
-            of.failing = Some((failing, since));
+            let since = of.failing.as_ref().map_or_else(Instant::now, |(_, since, _)| *since);
+            of.failing = Some((failing, since, by));
         });
     }
 
@@ -142,8 +199,8 @@ impl Parts {
             part: part.clone(),
             waits: of.waits,
             oldest: of.oldest,
-            failing: of.failing.as_ref().map(|(failing, _)| failing.clone()),
-            seconds: of.failing.as_ref().map_or(0, |(_, since)| since.elapsed().as_secs()),
+            failing: of.failing.as_ref().map(|(failing, ..)| failing.clone()),
+            seconds: of.failing.as_ref().map_or(0, |(_, since, _)| since.elapsed().as_secs()),
         };
         self.with(|parts| parts.iter().map(said).collect())
     }
@@ -177,6 +234,22 @@ mod tests {
         assert_eq!(parts.said()[1].failing, None);
         parts.gone("queue b");
         assert_eq!(parts.said().len(), 1);
+    }
+
+    #[test]
+    fn what_somebody_said_goes_with_him_and_what_another_one_says_stays() {
+        let parts = Parts::default();
+        let failing = |cause: &str| Failing { cause: cause.into(), next: "look".into(), turn: Turn::Ours };
+        let (before, after) = (parts.speaker(), parts.speaker());
+        before.fails("far end x", failing("of before"));
+        before.fails("tls x", failing("of before"));
+        after.fails("tls x", failing("of now"));
+        drop(before);
+        let said = parts.said();
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert_eq!(said[0].failing, Some(failing("of now")));
+        drop(after);
+        assert!(parts.said().is_empty());
     }
 
     #[test]

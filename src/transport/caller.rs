@@ -12,7 +12,7 @@ use super::tls::{self, TlsError};
 use super::unreached::Unreached;
 use super::watched::{Files, Named, Watched};
 use crate::clock::{Clock, Tick};
-use crate::telemetry::parts::{Failing, Parts, Turn};
+use crate::telemetry::parts::{Failing, Parts, Speaker, Turn};
 
 /// How often the files are looked at for a change.
 const LOOK: Duration = Duration::from_secs(5);
@@ -68,6 +68,8 @@ pub struct Caller {
     /// What it is called: a connection, or a destination where each partner has a far end of its own.
     name: String,
     around: Around,
+    /// What it said of parts goes with it: after a reload another one is there.
+    says: Speaker,
     watched: Arc<Watched<Made, TlsError>>,
     has_files: bool,
     looked: Mutex<Tick>,
@@ -87,7 +89,8 @@ impl Caller {
         let make = move |files: &Files, _| Ok(Made { client: build(files)?, own: tls::own_validity(files)? });
         let watched = Arc::new(Watched::open(files, Box::new(make))?);
         let (looked, failed) = (Mutex::new(Tick::now()), Mutex::default());
-        Ok(Caller { name: name.to_owned(), around, watched, has_files, looked, failed })
+        let says = around.parts.speaker();
+        Ok(Caller { name: name.to_owned(), around, says, watched, has_files, looked, failed })
     }
 
     /// The client that holds now, unless our own certificate is over: then nobody is called.
@@ -108,15 +111,15 @@ impl Caller {
             *looked = Tick::now();
         }
         let watched = self.watched.clone();
-        let (parts, part) = (&self.around.parts, self.material());
+        let (says, part) = (&self.says, self.material());
         match tokio::task::spawn_blocking(move || watched.reload()).await {
             Ok(Ok(fresh)) => {
-                parts.runs(&part);
+                says.runs(&part);
                 if fresh {
                     tracing::info!(far_end = self.name, "new tls material in use");
                 }
             }
-            Ok(Err(fault)) => parts.fails(
+            Ok(Err(fault)) => says.fails(
                 &part,
                 Failing {
                     cause: fault.to_string(),
@@ -141,7 +144,7 @@ impl Caller {
         if before != Some(why) {
             tracing::warn!(
                 far_end = self.name,
-                turn = ?why.turn(),
+                turn = why.turn().as_str(),
                 cause = why.what(),
                 next = why.next(),
                 "a far end is not reached"
@@ -149,8 +152,8 @@ impl Caller {
         }
         // What is the far end's to mend is no part of the house that does not run: it stands with what waits for it.
         match why.turn() {
-            Turn::FarEnd => self.around.parts.gone(&self.part()),
-            _ => self.around.parts.fails(&self.part(), why.failing()),
+            Turn::FarEnd => self.says.gone(&self.part()),
+            _ => self.says.fails(&self.part(), why.failing()),
         }
     }
 
@@ -158,7 +161,7 @@ impl Caller {
     pub fn answered(&self, well: bool) {
         if self.failed.lock().unwrap_or_else(PoisonError::into_inner).take().is_some() {
             tracing::info!(far_end = self.name, "a far end is reached again");
-            self.around.parts.gone(&self.part());
+            self.says.gone(&self.part());
         }
         if well {
             self.around.reached.answered(&self.name);
@@ -178,9 +181,8 @@ impl Caller {
         format!("tls {}", self.name)
     }
 
-    /// Nobody is to wait any more for what is said of it.
+    /// Nobody is to wait any more for what is said of it. Another one of the same name says for itself.
     pub fn gone(&self) {
-        self.around.parts.gone(&self.part());
-        self.around.parts.gone(&self.material());
+        self.says.takes_back();
     }
 }

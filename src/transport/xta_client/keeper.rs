@@ -172,8 +172,7 @@ impl Keeper {
             }
         }
         self.left.gone(&self.around.parts);
-        self.failed.clear();
-        self.say_failed(None);
+        self.around.parts.gone(&format!("not fetched of {}", self.part));
     }
 
     /// Says that a look lasts too long, and what it is at.
@@ -201,7 +200,7 @@ impl Keeper {
         tracing::warn!(
             connection = self.connection,
             mailbox = self.name,
-            turn = ?failing.turn,
+            turn = failing.turn.as_str(),
             cause = failing.cause,
             "a look at a mailbox failed"
         );

@@ -71,7 +71,7 @@ impl Left {
 
     /// Says, once, that a list cannot be seen to its end, and that it can again.
     fn say_hidden(&mut self, hidden: bool, parts: &Parts) {
-        let part = format!("the end of {}", self.part);
+        let part = self.end_part();
         match (hidden, self.hidden) {
             (true, false) => {
                 let cause = "its list cannot be seen to its end: what stays there hides what lies behind it";
@@ -97,10 +97,14 @@ impl Left {
         self.hidden = hidden;
     }
 
-    /// Nobody looks there any more.
+    /// Nobody looks there any more; what was said of it may hold all the same, so nothing is said to be over.
     pub fn gone(&mut self, parts: &Parts) {
-        self.say_hidden(false, parts);
+        parts.gone(&self.end_part());
         parts.gone(&self.part);
+    }
+
+    fn end_part(&self) -> String {
+        format!("the end of {}", self.part)
     }
 }
 
