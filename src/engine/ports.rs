@@ -258,8 +258,9 @@ impl DueTimers for Ports {
 impl Spool for Ports {
     async fn begin(&self, partner: &PartnerRef) -> Result<Box<dyn PartWriter>, SpoolError> {
         let mandant = self.mandant(&partner.id)?;
-        let writer = self.0.store.spool(&mandant).await.map_err(spool_error)?;
-        Ok(Box::new(Writing { writer, mandant, small: Some(Vec::new()) }))
+        let core = self.0.clone();
+        let writer = self.0.store.spool(&mandant).await.map_err(|error| not_written(&core, error))?;
+        Ok(Box::new(Writing { core, writer, mandant, small: Some(Vec::new()) }))
     }
 
     async fn open(&self, partner: &str, part: &Part) -> Result<Box<dyn PartReader>, SpoolError> {
@@ -275,6 +276,7 @@ impl Spool for Ports {
 }
 
 struct Writing {
+    core: Arc<Core>,
     writer: Box<dyn SpoolWrite>,
     mandant: String,
     /// What came so far, as long as it is small.
@@ -288,11 +290,12 @@ impl PartWriter for Writing {
             Some(small) if small.len() + octets.len() <= SMALL_PART => small.extend_from_slice(&octets),
             _ => self.small = None,
         }
-        self.writer.write(octets).await.map_err(spool_error)
+        self.writer.write(octets).await.map_err(|error| not_written(&self.core, error))
     }
 
     async fn finish(self: Box<Self>, name: &str, content_type: &str) -> Result<Part, SpoolError> {
-        let (claim, size, sha256) = self.writer.finish().await.map_err(spool_error)?;
+        let (claim, size, sha256) =
+            self.writer.finish().await.map_err(|error| not_written(&self.core, error))?;
         // Only what a step may want to read stays with the envelope; documents lie in their claims alone.
         let small = self.small.filter(|_| is_json(content_type)).map(|octets| Small(octets.into()));
         let (name, content_type, mandant) = (name.to_owned(), content_type.to_owned(), self.mandant);
@@ -316,6 +319,14 @@ impl PartReader for Reading {
 fn not_opened(error: StoreError, partner: &str) -> SpoolError {
     if matches!(error, StoreError::Corrupt(_)) {
         raise(Alarm::ClaimCorrupt, partner, &[]);
+    }
+    spool_error(error)
+}
+
+/// Where the folder of parts was taken from under us the process ends, as it does for its database.
+fn not_written(core: &Core, error: StoreError) -> SpoolError {
+    if matches!(error, StoreError::Replaced(_)) {
+        core.store_failed(&error);
     }
     spool_error(error)
 }

@@ -132,7 +132,6 @@ pub const FEATURES: &[(&str, &str, &str)] = &[
     ("tokio", "net", "TcpListener"),
     ("tokio", "time", "timeout"),
     ("tokio", "signal", "ctrl_c"),
-    ("tokio", "fs", "try_exists"),
     ("tokio", "sync", "Notify"),
     ("tokio", "io-util", "AsyncReadExt"),
     ("reqwest", "rustls", "tls_backend_preconfigured"),

@@ -212,6 +212,41 @@ async fn opened_for_reading_it_reads_and_refuses_to_write() {
 }
 
 #[tokio::test]
+async fn parts_go_into_the_folder_that_is_held_open_and_into_none_that_is_put_in_its_place() {
+    let house = house();
+    let (store, _) = house.run().await.unwrap();
+    let (claims, away) = (house.claims(), house.folder.path().join("away"));
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::create_dir(elsewhere.path().join("tmp")).unwrap();
+    for how in ["a link", "a folder", "nothing", "another folder of what is written"] {
+        let mut writing = store.spool("a").await.unwrap();
+        writing.write(vec![7; 300_000].into()).await.unwrap();
+        let swapped = if how.ends_with("written") { claims.join("tmp") } else { claims.clone() };
+        std::fs::rename(&swapped, &away).unwrap();
+        match how {
+            "a link" => std::os::unix::fs::symlink(elsewhere.path(), &claims).unwrap(),
+            "nothing" => {}
+            "a folder" => std::fs::create_dir_all(claims.join("tmp")).unwrap(),
+            _ => std::fs::create_dir(&swapped).unwrap(),
+        }
+        assert!(matches!(writing.finish().await, Err(StoreError::Replaced(_))), "{how}");
+        assert!(matches!(store.spool("a").await.err(), Some(StoreError::Replaced(_))), "{how}");
+        let empty =
+            |folder: &Path| std::fs::read_dir(folder).unwrap().all(|one| one.unwrap().path().is_dir());
+        assert!(empty(elsewhere.path()) && empty(&elsewhere.path().join("tmp")), "{how}");
+        match how {
+            "a link" => std::fs::remove_file(&claims).unwrap(),
+            "nothing" => {}
+            _ => std::fs::remove_dir_all(&swapped).unwrap(),
+        }
+        std::fs::rename(&away, &swapped).unwrap();
+        // What lay there is what is written to again.
+        spool(&*store, "a", how.as_bytes()).await;
+        assert_eq!(std::fs::read_dir(claims.join("tmp")).unwrap().count(), 0, "{how}: nothing is left of it");
+    }
+}
+
+#[tokio::test]
 async fn a_key_store_of_another_store_is_refused() {
     let (one, other) = (house(), house());
     drop(one.open(Stage::Test, 1).await.unwrap());

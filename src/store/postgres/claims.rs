@@ -2,7 +2,6 @@
 //! that no other process collects it, and what rows need of them. Never removes what a row names or a living process holds.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs::{self, File};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_trait::async_trait;
@@ -22,7 +21,7 @@ use crate::store::sealing::claim_file::{Begun as Open, Ended, broken};
 use crate::store::sealing::claim_names::Lies;
 use crate::store::sealing::keys::{MandantKey, SubjectKey};
 use crate::store::sealing::prepare::claim_place;
-use crate::store::sealing::values::{Stored, disk, sealing};
+use crate::store::sealing::values::{Stored, sealing};
 
 /// So many collections a finished claim that no row names survives.
 const SPARED: i64 = 2;
@@ -99,7 +98,7 @@ impl Writing {
     pub fn begin(base: Arc<Base>, begun: Begun, mandant: Arc<MandantKey>) -> Stored<Writing> {
         let aside = format!("{}-{}", base.lauf, hex::encode(random::<16>().map_err(sealing)?));
         begun.lock().unwrap_or_else(PoisonError::into_inner).insert(aside.clone());
-        let open = Open::begin(&base.claims.aside(&aside))?;
+        let open = Open::begin(&base.claims, &aside)?;
         Ok(Writing { base, begun, mandant, aside, open })
     }
 
@@ -107,22 +106,22 @@ impl Writing {
     /// looks after a name.
     async fn place(&self, name: &str, key: Key) -> Stored<Key> {
         let base = &self.base;
-        let target = base.claims.file(name)?;
         let mut client = base.db.get().await?;
         let tx = client.transaction().await.map_err(trouble)?;
         one(&tx, sql!("claim_turn"), &[&name]).await?;
         let house = base.keyring.house(&tx).await?;
-        let there = tokio::fs::try_exists(&target).await.map_err(disk)?;
+        let (folder, claim) = (base.claims.clone(), name.to_owned());
+        let looked = tokio::task::spawn_blocking(move || folder.is_there(&claim));
+        let there = looked.await.map_err(|_| broken())??;
         let known = if there { known_key(base, &tx, name, &house).await? } else { None };
         let key = match known {
             // The same content is there already: its file and key serve both.
             Some(key) => key,
             None => {
-                let (from, folder) = (base.claims.aside(&self.aside), base.claims.path().to_owned());
-                let moved = move || {
-                    fs::rename(from, target).and_then(|()| File::open(folder)?.sync_all()).map_err(disk)
-                };
-                tokio::task::spawn_blocking(moved).await.map_err(|_| broken())??;
+                let (folder, aside, claim) = (base.claims.clone(), self.aside.clone(), name.to_owned());
+                tokio::task::spawn_blocking(move || folder.place(&aside, &claim))
+                    .await
+                    .map_err(|_| broken())??;
                 key
             }
         };
@@ -168,7 +167,7 @@ async fn known_key(base: &Base, tx: &Tx<'_>, name: &str, house: &MandantKey) -> 
 impl Drop for Writing {
     fn drop(&mut self) {
         // Where it was renamed there is nothing left to remove.
-        let _ = fs::remove_file(self.base.claims.aside(&self.aside));
+        self.base.claims.give_up(&self.aside);
         self.begun.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.aside);
     }
 }

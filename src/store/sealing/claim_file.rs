@@ -2,8 +2,9 @@
 //! Never holds more than a few chunks, never writes clear octets to a disk, never takes a path from a handle.
 
 use std::fs::{self, File};
-use std::io::{BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_lc_rs::digest;
@@ -17,7 +18,7 @@ use crate::seal::stream::{CHUNK, HEAD, Opener, SEALED_CHUNK, Sealer};
 use crate::store::claims::SpoolRead;
 use crate::store::contract::StoreError;
 use crate::store::private;
-use crate::store::sealing::claim_names::{Lies, Names};
+use crate::store::sealing::claim_names::{Both, Lies, Names, read_in};
 use crate::store::sealing::keys::MandantKey;
 use crate::store::sealing::prepare::claim_place;
 use crate::store::sealing::values::{Stored, disk, sealing};
@@ -27,17 +28,40 @@ const LOST: &str = "lost";
 
 /// The folder of claims.
 #[derive(Clone, Debug)]
-pub struct Folder(PathBuf);
+pub struct Folder {
+    path: PathBuf,
+    /// Held open by who writes: what is put in its place meanwhile is not written to.
+    held: Option<Arc<Both>>,
+}
 
 impl Folder {
     /// The folder below a store's folder; made where it is missing.
     pub fn open(store: &Path, read_only: bool) -> Stored<Folder> {
         let folder = store.join("claims");
         Folder::is_one(&folder)?;
-        if !read_only {
-            private::folder(&folder).and_then(|()| private::folder(&folder.join("tmp"))).map_err(disk)?;
+        if read_only {
+            return Ok(Folder { path: folder, held: None });
         }
-        Ok(Folder(folder))
+        private::folder(&folder).and_then(|()| private::folder(&folder.join("tmp"))).map_err(disk)?;
+        let held = Some(Arc::new(Both::open(&folder).map_err(disk)?));
+        Ok(Folder { path: folder, held })
+    }
+
+    fn held(&self) -> Stored<&Both> {
+        self.held.as_deref().ok_or_else(|| StoreError::Refused("the store is open for reading only".into()))
+    }
+
+    /// An error where other folders lie in the place of those that are held open: whoever starts next would not find what is written.
+    fn stands(&self) -> Stored<&Both> {
+        let held = self.held()?;
+        if held.lie_at(&self.path) { Ok(held) } else { Err(StoreError::Replaced("the folder claims")) }
+    }
+
+    fn names(&self, lies: Lies) -> io::Result<Names> {
+        match &self.held {
+            Some(held) => held.names(lies),
+            None => Names::open(&self.path, lies),
+        }
     }
 
     /// Refuses what lies in the place of the folder and is none: to wait for it to become one is to wait for ever, and behind a link lies
@@ -57,17 +81,12 @@ impl Folder {
 
     /// The claims that lie here, finished or being written; whatever else lies there is no business of ours.
     pub fn claims(&self, lies: Lies) -> Stored<Vec<String>> {
-        Names::open(&self.0, lies).and_then(|names| names.claims()).map_err(disk)
+        self.names(lies).and_then(|names| names.claims()).map_err(disk)
     }
 
     /// Removes a claim; `false` where it is not there, is no plain file or not ours.
     pub fn remove(&self, lies: Lies, name: &str) -> Stored<bool> {
-        Names::open(&self.0, lies).and_then(|names| names.remove(name)).map_err(disk)
-    }
-
-    /// The folder itself.
-    pub fn path(&self) -> &Path {
-        &self.0
+        self.names(lies).and_then(|names| names.remove(name)).map_err(disk)
     }
 
     /// Refuses to be of use where rows name claims (`named`) and none lies here: a volume that is not mounted looks like that, and what would
@@ -76,7 +95,7 @@ impl Folder {
         if !named {
             return Ok(());
         }
-        for found in fs::read_dir(&self.0).map_err(disk)? {
+        for found in fs::read_dir(&self.path).map_err(disk)? {
             let found = found.map_err(disk)?;
             if found.file_name() == LOST || found.file_type().map_err(disk)?.is_file() {
                 return Ok(());
@@ -86,18 +105,37 @@ impl Folder {
             format!(
                 "the folder of large parts {} is empty, and messages name parts in it: mount its volume, or put the parts back from the backup; \
                  where they are lost for good, make a folder `{LOST}` in it, and each is told when it is needed",
-                self.0.display()
+                self.path.display()
             )
             .into(),
         ))
     }
 
-    /// The file of a claim; its name is checked, so that no handle leads elsewhere.
-    pub fn file(&self, name: &str) -> Stored<PathBuf> {
-        if Lies::Finished.names(name) {
-            Ok(self.0.join(name))
-        } else {
-            Err(StoreError::Corrupt("a claim has no proper name".into()))
+    /// Opens the file of a claim; its name is checked, so that no handle leads elsewhere.
+    fn open_one(&self, name: &str) -> Stored<io::Result<File>> {
+        proper(name)?;
+        Ok(match &self.held {
+            Some(held) => held.read(name),
+            None => read_in(&self.path, name),
+        })
+    }
+
+    /// Whether a claim lies here.
+    pub fn is_there(&self, name: &str) -> Stored<bool> {
+        proper(name)?;
+        self.held()?.is_there(name).map_err(disk)
+    }
+
+    /// Puts what was begun where the name of its claim says, durably.
+    pub fn place(&self, aside: &str, name: &str) -> Stored<()> {
+        proper(name)?;
+        self.stands()?.place(aside, name).map_err(disk)
+    }
+
+    /// Takes away what was begun, where it became no claim.
+    pub fn give_up(&self, aside: &str) {
+        if let Some(held) = &self.held {
+            held.give_up(aside);
         }
     }
 
@@ -105,11 +143,9 @@ impl Folder {
     pub fn copy(&self, names: &[String], into: &Path) -> Stored<Vec<String>> {
         let mut gone = Vec::new();
         for name in names {
-            let to = into.join(name);
-            match fs::copy(self.file(name)?, &to) {
-                Ok(_) => private::close(&to)
-                    .and_then(|()| File::open(&to))
-                    .and_then(|copy| copy.sync_all())
+            match self.open_one(name)? {
+                Ok(mut claim) => private::new_file(&into.join(name))
+                    .and_then(|mut copy| io::copy(&mut claim, &mut copy).and_then(|_| copy.sync_all()))
                     .map_err(disk)?,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => gone.push(name.clone()),
                 Err(error) => return Err(disk(error)),
@@ -117,10 +153,12 @@ impl Folder {
         }
         Ok(gone)
     }
+}
 
-    /// A file that is being written.
-    pub fn aside(&self, name: &str) -> PathBuf {
-        self.0.join("tmp").join(name)
+fn proper(name: &str) -> Stored<()> {
+    match Lies::Finished.names(name) {
+        true => Ok(()),
+        false => Err(StoreError::Corrupt("a claim has no proper name".into())),
     }
 }
 
@@ -134,8 +172,8 @@ struct Draft {
 }
 
 impl Draft {
-    fn begin(path: &Path) -> Stored<Draft> {
-        let mut file = private::new_file(path).map_err(disk)?;
+    fn begin(folder: &Folder, aside: &str) -> Stored<Draft> {
+        let mut file = folder.stands()?.begin(aside).map_err(disk)?;
         file.write_all(&HEAD).map_err(disk)?;
         let sealer = Sealer::new(Key::random().map_err(sealing)?);
         let hash = digest::Context::new(&digest::SHA256);
@@ -185,8 +223,8 @@ pub struct Ended {
 
 impl Begun {
     /// Begins a file under a new key.
-    pub fn begin(path: &Path) -> Stored<Begun> {
-        Draft::begin(path).map(|draft| Begun(Some(draft)))
+    pub fn begin(folder: &Folder, aside: &str) -> Stored<Begun> {
+        Draft::begin(folder, aside).map(|draft| Begun(Some(draft)))
     }
 
     /// Seals and appends.
@@ -232,11 +270,10 @@ pub struct Reading {
 impl Reading {
     /// Opens a claim of a Mandant.
     pub fn begin(folder: &Folder, mandant: &MandantKey, claim: &Claim) -> Stored<Reading> {
-        let path = folder.file(&claim.name)?;
         let corrupt = || StoreError::Corrupt("a claim's handle is of another Mandant or damaged".into());
         let wrapped = STANDARD.decode(&claim.key).map_err(|_| corrupt())?;
         let key = mandant.key.unwrap(&claim_place(&claim.name), &wrapped).map_err(|_| corrupt())?;
-        let mut file = BufReader::with_capacity(SEALED_CHUNK, File::open(path).map_err(disk)?);
+        let mut file = BufReader::with_capacity(SEALED_CHUNK, folder.open_one(&claim.name)?.map_err(disk)?);
         let head = fill(&mut file, HEAD.len())?;
         if head != HEAD {
             return Err(StoreError::Corrupt(

@@ -2,13 +2,16 @@
 //! name, and is a plain file under one name of whoever the folder belongs to, is listed or removed. Whatever else lies there is left alone.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, statat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, fsync, openat, renameat, statat, unlinkat,
+};
 use rustix::io::Errno;
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
@@ -52,6 +55,97 @@ pub struct Names {
     folder: OwnedFd,
     owner: u32,
     lies: Lies,
+}
+
+/// Both folders, held open for as long as a store is: whatever is put in their place meanwhile, nothing is written there.
+#[derive(Debug)]
+pub struct Both {
+    claims: OwnedFd,
+    tmp: OwnedFd,
+}
+
+impl Both {
+    /// Opens them; neither may be a link.
+    pub fn open(claims: &Path) -> io::Result<Both> {
+        let claims = openat(CWD, claims, FOLDER, Mode::empty())?;
+        let tmp = openat(&claims, TMP, FOLDER, Mode::empty())?;
+        Ok(Both { claims, tmp })
+    }
+
+    fn of(&self, lies: Lies) -> &OwnedFd {
+        match lies {
+            Lies::Finished => &self.claims,
+            Lies::Aside => &self.tmp,
+        }
+    }
+
+    /// Whether these are the folders that lie there by name now.
+    pub fn lie_at(&self, claims: &Path) -> bool {
+        let is = |fd: &OwnedFd| fstat(fd).map(|found| (found.st_dev, found.st_ino));
+        Both::open(claims).is_ok_and(|there| {
+            let same =
+                |lies| matches!((is(self.of(lies)), is(there.of(lies))), (Ok(one), Ok(two)) if one == two);
+            same(Lies::Finished) && same(Lies::Aside)
+        })
+    }
+
+    /// What lies in one of them, as [`Names::open`] has it.
+    pub fn names(&self, lies: Lies) -> io::Result<Names> {
+        let folder = self.of(lies).try_clone()?;
+        let owner = fstat(&folder)?.st_uid;
+        Ok(Names { folder, owner, lies })
+    }
+
+    /// Begins a file that is to become a claim.
+    pub fn begin(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(File::from(openat(&self.tmp, name, flags, Mode::RUSR | Mode::WUSR)?))
+    }
+
+    /// Takes away what was begun, where it still lies there.
+    pub fn give_up(&self, name: &str) {
+        // Where it became a claim there is nothing left to remove.
+        let _ = unlinkat(&self.tmp, name, AtFlags::empty());
+    }
+
+    /// Puts what was begun where its name says, durably.
+    pub fn place(&self, aside: &str, name: &str) -> io::Result<()> {
+        renameat(&self.tmp, aside, &self.claims, name)?;
+        Ok(fsync(&self.claims)?)
+    }
+
+    /// Opens a claim to read it.
+    pub fn read(&self, name: &str) -> io::Result<File> {
+        to_read(&self.claims, name)
+    }
+
+    /// Whether a plain file of this name lies among the claims.
+    pub fn is_there(&self, name: &str) -> io::Result<bool> {
+        match statat(&self.claims, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => Ok(FileType::from_raw_mode(found.st_mode) == FileType::RegularFile),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Opens a claim to read it; a link or something else in its place is not there.
+fn to_read(claims: &OwnedFd, name: &str) -> io::Result<File> {
+    // A pipe that was put there must not hold us up.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match openat(claims, name, flags, Mode::empty()) {
+        Err(Errno::LOOP) => return Err(io::ErrorKind::NotFound.into()),
+        other => File::from(other?),
+    };
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
+/// The same of a folder that is not held open.
+pub fn read_in(claims: &Path, name: &str) -> io::Result<File> {
+    to_read(&openat(CWD, claims, FOLDER, Mode::empty())?, name)
 }
 
 impl Names {

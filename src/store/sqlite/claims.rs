@@ -2,7 +2,6 @@
 //! Never holds more than a few chunks, never writes clear octets to a disk, never takes a path from a handle.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs::{self, File};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_trait::async_trait;
@@ -18,7 +17,7 @@ use crate::store::sealing::claim_file::{Begun, Ended, Folder, broken};
 use crate::store::sealing::claim_names::Lies;
 use crate::store::sealing::keys::MandantKey;
 use crate::store::sealing::prepare::claim_place;
-use crate::store::sealing::values::{Stored, disk, sealing};
+use crate::store::sealing::values::{Stored, sealing};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::read::Readers;
 use crate::store::sqlite::values::{sql, trouble};
@@ -132,7 +131,7 @@ impl Writing {
     ) -> Stored<Writing> {
         let aside = hex::encode(random::<16>().map_err(sealing)?);
         pending.lock().writing.insert(aside.clone());
-        let open = Begun::begin(&folder.aside(&aside))?;
+        let open = Begun::begin(&folder, &aside)?;
         Ok(Writing { folder, pending, keyring, readers, mandant, aside, open })
     }
 }
@@ -140,7 +139,7 @@ impl Writing {
 impl Drop for Writing {
     fn drop(&mut self) {
         // Where it was renamed there is nothing left to remove.
-        let _ = fs::remove_file(self.folder.aside(&self.aside));
+        self.folder.give_up(&self.aside);
         self.pending.lock().writing.remove(&self.aside);
     }
 }
@@ -161,9 +160,8 @@ impl SpoolWrite for Writing {
         let (folder, pending, mandant) = (self.folder.clone(), self.pending.clone(), self.mandant.clone());
         let (aside, named) = (self.aside.clone(), name.clone());
         let place = move || -> Stored<(Vec<u8>, Hold)> {
-            let target = folder.file(&named)?;
             let mut held = pending.lock();
-            let there = target.try_exists().map_err(disk)?;
+            let there = folder.is_there(&named)?;
             // The same content is there already: its file and key serve both.
             let before = held.finished.remove(&named);
             let holders = 1 + before.as_ref().map_or(0, |before| before.holders);
@@ -172,8 +170,7 @@ impl SpoolWrite for Writing {
                 _ => match known {
                     Some(key) if there => key,
                     _ => {
-                        fs::rename(folder.aside(&aside), &target).map_err(disk)?;
-                        File::open(folder.path()).and_then(|dir| dir.sync_all()).map_err(disk)?;
+                        folder.place(&aside, &named)?;
                         key
                     }
                 },
