@@ -4,7 +4,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -60,6 +60,24 @@ pub enum ConfigError {
     Empty(String),
 }
 
+/// What the system says of a file that cannot be read or written, in our words.
+pub fn what(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::NotFound => "it is not there",
+        ErrorKind::PermissionDenied => "this user has no right to it",
+        ErrorKind::AlreadyExists => "something of this name is there already",
+        ErrorKind::IsADirectory => "it is a folder",
+        ErrorKind::NotADirectory => "a part of its path is no folder",
+        ErrorKind::DirectoryNotEmpty => "the folder is not empty",
+        ErrorKind::ReadOnlyFilesystem => "it lies where nothing can be written",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "there is no room left",
+        ErrorKind::InvalidData => "it is no UTF-8 text",
+        ErrorKind::AddrInUse => "another program has it",
+        ErrorKind::AddrNotAvailable => "this machine has no such address",
+        _ => "the system refuses it",
+    }
+}
+
 /// Where a secret stands; the only way in which configuration names one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretRef {
@@ -87,7 +105,7 @@ pub fn read_text(path: &Path) -> Result<String, ConfigError> {
     let shown = path.display().to_string();
     let unreadable = |error: std::io::Error| ConfigError::Unreadable {
         path: shown.clone(),
-        cause: error.kind().to_string(),
+        cause: what(error.kind()).to_owned(),
     };
     let file = File::open(path).map_err(unreadable)?;
     let mut octets = Vec::new();

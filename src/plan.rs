@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::envelope::Stage;
 use crate::message::{Message, Sender};
 use crate::pipeline::step::{Objects, Refuse, Step, Trouble};
@@ -134,7 +136,7 @@ impl Partner {
 }
 
 /// Retry behaviour of one destination.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Patience {
     /// First pause.
     pub first: Duration,
@@ -147,6 +149,7 @@ pub struct Patience {
 }
 
 /// All that runs together: swapped whole, so a message is decided by exactly one set.
+#[derive(Clone)]
 pub struct PlanSet {
     /// Hash of routes, packages, partners and connections: `decided_by`.
     pub version: String,

@@ -1,5 +1,7 @@
 //! The note of what was applied last, by which the replicas of a stage tell each other. Applies nothing itself.
 
+use std::collections::BTreeSet;
+
 use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -23,9 +25,10 @@ pub struct Applied {
     pub drain: bool,
 }
 
-/// A hash of what runs, without what may differ between machines.
-pub fn runs(set: &PlanSet) -> String {
-    let picture = Picture::of_set(set, []);
+/// A hash of what runs, without what may differ between machines, nor what is only drained.
+pub fn runs(set: &PlanSet, drained: &BTreeSet<String>) -> String {
+    let mut picture = Picture::of_set(set, []);
+    picture.destinations.retain(|name| !drained.contains(name));
     let picture = serde_json::to_vec(&Picture { version: String::new(), ..picture }).unwrap_or_default();
     hex::encode(digest::digest(&digest::SHA256, &picture))
 }

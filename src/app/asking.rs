@@ -125,8 +125,8 @@ impl House {
 
     async fn once(&self, door: &Door, path: &str, listens: Option<SocketAddr>) -> (Heard, bool) {
         let Ok(challenge) = proof::challenge() else { return (Heard::Nobody, false) };
-        let secret = match &self.store {
-            Some(store) => proof::secret(&**store).await.ok().flatten(),
+        let secrets = match &self.store {
+            Some(store) => proof::all(&**store).await.ok().flatten(),
             None => None,
         };
         let Some(raw) = fetch(door, path, &challenge, listens).await else { return (Heard::Nobody, false) };
@@ -142,7 +142,7 @@ impl House {
                 listens: listens.zip(*is),
             };
             let answered = Answered { good: (200..300).contains(&raw.status), text: raw.text.clone() };
-            match self.proof.read(secret.as_ref(), answer, written) {
+            match self.proof.read(secrets.as_deref(), answer, written) {
                 Proved::Store => return (Heard::Ours(answered), is.unwrap_or(false)),
                 Proved::Stage => return (Heard::OfStage(answered), is.unwrap_or(false)),
                 Proved::Another => {}

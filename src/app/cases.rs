@@ -8,6 +8,7 @@ use bytes::Bytes;
 use jiff::SignedDuration;
 use serde_json::Value;
 
+use crate::config;
 use crate::engine::points::{self, Points};
 use crate::envelope::Inbound;
 use crate::route::case::{self, Case, Expected, Failure, When};
@@ -58,7 +59,7 @@ pub fn find(routes: &Path, only: Option<&str>) -> Vec<Found> {
                 continue;
             }
             let case = std::fs::read_to_string(&file)
-                .map_err(|error| format!("cannot be read: {}", error.kind()))
+                .map_err(|error| format!("cannot be read: {}", config::what(error.kind())))
                 .and_then(|text| {
                     case::read(&file.display().to_string(), &text).map_err(|faults| faults.to_string())
                 });
@@ -124,7 +125,8 @@ pub async fn run(place: &Place, fit: &Fit, found: &Found) -> Outcome {
 }
 
 async fn play(fit: &Fit, script: &Script, troubles: &Troubles) -> Result<Played, String> {
-    let folder = Scratch::in_memory().map_err(|error| format!("no temporary folder: {}", error.kind()))?;
+    let folder = Scratch::in_memory()
+        .map_err(|error| format!("no temporary folder: {}", config::what(error.kind())))?;
     player::play(fit.clone(), &folder.0, script, troubles).await.map_err(|error| error.to_string())
 }
 

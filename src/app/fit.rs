@@ -12,14 +12,17 @@ use crate::pipeline::refuse::Refusal;
 use crate::pipeline::step::Refuse;
 use crate::route::compile::{self, Files};
 use crate::route::compiled::Compiled;
-use crate::route::fault::Faults;
+use crate::route::fault::{Collector, Faults};
 use crate::route::load;
 use crate::route::menus::Menus;
+use crate::route::text_file::TextFile;
+use crate::route::tree;
 use crate::transport;
 use crate::xoev::contract::Standards;
 use crate::xoev::package;
 
 use super::place::Place;
+use super::spots::Met;
 use super::{folders, rights, spots};
 
 /// Why the files of a stage cannot run.
@@ -32,8 +35,8 @@ pub enum Unfit {
     #[error("{}", .0.join("\n"))]
     Exposed(Vec<String>),
     /// Places that meet: a tray in another partner's or in what is ours, one queue, mailbox or endpoint of two partners.
-    #[error("{}", .0.join("\n"))]
-    Meeting(Vec<String>),
+    #[error("{0}")]
+    Meeting(Faults),
     /// A folder is missing; nothing else was looked at.
     #[error(
         "there is no folder {folder} with {what}; start where the checkout lies, or name it with {option}"
@@ -63,6 +66,8 @@ pub struct Fit {
     pub compiled: Compiled,
     /// The standards.
     pub standards: Arc<dyn Standards>,
+    /// What it was compiled from.
+    pub files: Arc<Files>,
 }
 
 /// Loads the packages of the standards.
@@ -89,8 +94,26 @@ pub fn compile(place: &Place, now: Option<Timestamp>) -> Result<Fit, Unfit> {
     met.extend(spots::meeting(&fit.compiled));
     match met.is_empty() {
         true => Ok(fit),
-        false => Err(Unfit::Meeting(met)),
+        false => Err(Unfit::Meeting(placed(&fit.files, met))),
     }
+}
+
+/// Each with the place of the channel or connection that names it.
+fn placed(files: &Files, met: Vec<Met>) -> Faults {
+    let collector = Collector::default();
+    let parsed = |file: &TextFile| tree::parse(&file.text, collector.desk(&file.name, &file.text));
+    let (connections, partners) = (parsed(&files.connections), parsed(&files.partners));
+    for Met { text, connection, partner } in met {
+        let (file, root, path) = match partner {
+            Some(partner) => {
+                (&files.partners, &partners, format!("/partners/{partner}/channels/{connection}"))
+            }
+            None => (&files.connections, &connections, format!("/connections/{connection}")),
+        };
+        let at = root.as_ref().map(|root| root.locate(&path)).unwrap_or_default();
+        collector.again(&file.name).fault(at, text);
+    }
+    collector.finish().0
 }
 
 /// Reads the files of a stage and its routes.
@@ -131,5 +154,5 @@ pub fn compile_files(
         Ok(refuse)
     };
     let compiled = compile::compile(files, &menus, &standards, &refuse, now).map_err(Unfit::Files)?;
-    Ok(Fit { compiled, standards })
+    Ok(Fit { compiled, standards, files: Arc::new(files.clone()) })
 }

@@ -12,6 +12,7 @@ use crate::transport::folder::QUARANTINE;
 use crate::transport::port::{Claimed, no_folders};
 
 use super::place::Place;
+use super::spots::Met;
 
 /// A folder that is ours.
 struct Own {
@@ -46,8 +47,8 @@ impl Used {
     }
 }
 
-/// What is wrong, one sentence each; empty when nothing is.
-pub fn meeting(place: &Place, compiled: &Compiled) -> Vec<String> {
+/// What is wrong; empty when nothing is. Trays are named by their connection.
+pub fn meeting(place: &Place, compiled: &Compiled) -> Vec<Met> {
     let used: Vec<Used> = used(place, compiled).into_iter().collect();
     let own = own(place, compiled);
     let mut found = Vec::new();
@@ -55,11 +56,13 @@ pub fn meeting(place: &Place, compiled: &Compiled) -> Vec<String> {
         let ours = own.iter().find(|own| one.claimed.partner.is_some() && own.meets(&one.path));
         if let Some(own) = ours {
             let (said, what) = (one.said(), own.what);
-            found.push(format!("{said} meets {what}, which is ours alone; name a folder beside it"));
+            let text = format!("{said} meets {what}, which is ours alone; name a folder beside it");
+            found.push(Met { text, connection: one.connection.clone(), partner: None });
         }
         for other in &used[at + 1..] {
             if let Some(why) = meets(one, other) {
-                found.push(format!("{} and {}: {why}", one.said(), other.said()));
+                let text = format!("{} and {}: {why}", one.said(), other.said());
+                found.push(Met { text, connection: other.connection.clone(), partner: None });
             }
         }
     }

@@ -4,23 +4,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::Tick;
 use crate::telemetry::alarm::{Alarm, raise};
 
 use super::applied;
+use super::draining;
 use super::reload::Reload;
 use super::shared::Shared;
 
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How often it is looked at what is left for destinations that were taken away.
+const DRAINED: Duration = Duration::from_secs(5);
+
 /// Applies what other replicas applied, until the process ends.
 pub async fn follow(shared: Arc<Shared>) {
+    let mut looked = Tick::now();
     loop {
         tokio::select! {
             () = shared.core.leaving.cancelled() => return,
             () = tokio::time::sleep(LOOK) => {}
         }
         // Where the store cannot be read the next look tells.
+        if looked.elapsed() >= DRAINED {
+            let _ = draining::look(&shared).await;
+            looked = Tick::now();
+        }
         let Ok(Some(found)) = applied::last(&*shared.core.store).await else { continue };
         {
             let mut applied = shared.applied.lock().await;
@@ -30,8 +40,11 @@ pub async fn follow(shared: Arc<Shared>) {
             *applied = Some(found.clone());
         }
         // The one that was ordered has looked whether anything would be stranded.
-        match Reload(shared.clone()).swap(true).await {
-            Ok(version) if applied::runs(&shared.core.set.load()) == found.runs => {
+        let reload = Reload(shared.clone());
+        let swapped = reload.swap(true).await;
+        let drained = reload.drained().await;
+        match swapped {
+            Ok(version) if applied::runs(&shared.core.set.load(), &drained) == found.runs => {
                 tracing::info!(version, drain = found.drain, "applied, as another replica did");
             }
             Ok(version) => {

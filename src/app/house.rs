@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretBox};
@@ -10,6 +11,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
+use crate::config;
 use crate::engine::core::Settings;
 use crate::engine::points::Points;
 use crate::engine::ports::Ports;
@@ -35,8 +37,8 @@ use super::fit::{self, Fit, Unfit};
 use super::place::Place;
 use super::proof::{self, Proof};
 use super::reload::Reload;
-use super::shared::Shared;
-use super::{applied, follow};
+use super::shared::{InstallError, Shared};
+use super::{applied, follow, watching};
 
 /// Why the house does not stand.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +81,7 @@ const CLOSE: Duration = Duration::from_secs(10);
 pub struct House {
     engine: Engine,
     follower: JoinHandle<()>,
+    watcher: JoinHandle<()>,
     /// What a reload swaps.
     pub shared: Arc<Shared>,
 }
@@ -90,8 +93,9 @@ pub fn open_store(place: &Place, compiled: &Compiled, read_only: bool) -> Result
     if !read_only {
         // Where the store lies in the data folder itself, trays do, too, and partners have to pass.
         let shared = std::fs::canonicalize(&folder).ok() == std::fs::canonicalize(&place.data).ok();
-        if folder.is_dir() && shared { private::made(&folder) } else { private::folder(&folder) }
-            .map_err(|error| StoreError::Refused(format!("no folder: {}", error.kind()).into()))?;
+        if folder.is_dir() && shared { private::made(&folder) } else { private::folder(&folder) }.map_err(
+            |error| StoreError::Refused(format!("no folder: {}", config::what(error.kind())).into()),
+        )?;
     }
     let Some((_, open)) = BACK_ENDS.iter().find(|(name, _)| *name == stage.store_kind) else {
         return Err(StoreError::Refused("there is no store of this kind".into()));
@@ -155,9 +159,13 @@ fn lies(place: &Place, compiled: &Compiled) -> Lies {
     let mut next = if text.contains('?') { '&' } else { '?' };
     let claims = folder.to_string_lossy().into_owned();
     let others = stage.store_access.iter().filter(|(name, _)| *name != "url");
-    let others = others.map(|(name, value)| (*name, value.expose_secret()));
-    for (name, value) in others.chain([("claims", claims.as_str())]) {
-        text.push_str(&format!("{next}{name}={}", encode(value)));
+    // Like every other file, that of the authority lies below the stage's folder.
+    let others = others.map(|(name, value)| match *name {
+        "ca" => ("ca", place.config.join(value.expose_secret()).to_string_lossy().into_owned()),
+        name => (name, value.expose_secret().to_owned()),
+    });
+    for (name, value) in others.chain([("claims", claims)]) {
+        text.push_str(&format!("{next}{name}={}", encode(&value)));
         next = '&';
     }
     Lies::at(text)
@@ -215,13 +223,19 @@ impl House {
         }
         let proof = Proof::of(&fit.compiled).map_err(|error| std::io::Error::other(error.to_string()))?;
         let (sources, applied, proof) = (Mutex::default(), Mutex::default(), Arc::new(proof));
-        let shared = Arc::new(Shared { place, around, core: engine.core.clone(), proof, sources, applied });
+        let (core, certificates, drains) = (engine.core.clone(), Mutex::default(), AtomicBool::default());
+        let shared = Shared { place, around, core, proof, sources, applied, certificates, drains };
+        let shared = Arc::new(shared);
         *shared.applied.lock().await = applied::last(&*shared.core.store).await?;
         engine.know_pauses().await;
-        shared.install(fit).await?;
+        shared.install(fit).await.map_err(|error| match error {
+            InstallError::Build(error) => StartError::Build(error),
+            InstallError::Store(error) => StartError::Store(error),
+        })?;
         engine.open_dispatch(Arc::new(Reload(shared.clone())));
         let follower = watch::spawn(&engine.core, "follow", follow::follow(shared.clone()));
-        Ok(House { engine, follower, shared })
+        let watcher = watch::spawn(&engine.core, "watching", watching::watch(shared.clone()));
+        Ok(House { engine, follower, watcher, shared })
     }
 
     /// Ends in order: sources first, then what is under way, then dispatch, then the store.
@@ -232,6 +246,7 @@ impl House {
         self.follower.abort();
         // It was broken off where it was swapping files in: the next start reads them anyway.
         let _ = self.follower.await;
+        self.watcher.abort();
         self.shared.sources.lock().await.stop_but_last().await;
         let core = self.shared.core.clone();
         self.engine.drain(patience).await;

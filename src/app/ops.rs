@@ -129,10 +129,10 @@ fn asked(headers: &HeaderMap) -> (Option<Challenge>, Option<SocketAddr>) {
 }
 
 impl Ops {
-    /// The secret of the store as it stands there; as it stood, where the store cannot be read.
+    /// The secret of this process by what stands in the store; as it stood, where the store cannot be read.
     async fn secret(&self) -> Option<Secret> {
         let read = async {
-            let read = tokio::time::timeout(PATIENCE, proof::secret(&*self.core.store)).await;
+            let read = tokio::time::timeout(PATIENCE, proof::own(&*self.core.store)).await;
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
             if let Ok(Ok(found)) = read {
                 *last = found;

@@ -148,7 +148,7 @@ pub async fn play(
     script: &Script,
     troubles: &Troubles,
 ) -> Result<Played, PlayError> {
-    let Fit { compiled, standards } = fit;
+    let Fit { compiled, standards, .. } = fit;
     let stage = if compiled.stage.stage == Stage::Produktion { Stage::Test } else { compiled.stage.stage };
     let mut partners: BTreeMap<String, Arc<Partner>> = BTreeMap::new();
     for wanted in &compiled.destinations {

@@ -1,7 +1,8 @@
 //! By what a command knows that who answers it is the running process of its own stage and store, and of no other one on that address.
 //!
 //! Who asks sends a number that was never used before; the answer carries tags (HMAC) over that number and all it says. One is under a
-//! secret of the store, which each start makes anew and which lies there sealed: so a copy of a stage that runs is another house. The
+//! secret of the store, which each start makes anew and which lies there sealed, and under the lock by which the process runs, which no copy of
+//! the store has: so a copy of a stage that runs is another house. The
 //! other is under the stage's key alone, for whoever asks and cannot open the store. Neither leaves anything behind by which a secret or a
 //! content could be learned, and without the secret one tag looks like any other. Sends nothing and asks nobody.
 
@@ -15,6 +16,7 @@ use crate::route::compiled::Compiled;
 use crate::seal::index::{Index, Tag};
 use crate::seal::key::{KEY_LEN, Master, SealError, random};
 use crate::store::contract::{Store, StoreError};
+use crate::store::recovery::OF_A_RUN;
 
 /// The head with the number.
 pub const CHALLENGE: &str = "drehscheibe-challenge";
@@ -24,11 +26,11 @@ pub const LISTENS: &str = "drehscheibe-listens";
 pub const PROOF: &str = "drehscheibe-proof";
 
 /// Where the store keeps the secret.
-const NOTE: (&str, &str) = ("app", "asked");
+const NOTE: (&str, &str) = OF_A_RUN;
 
 /// A number that was never used before.
 pub type Challenge = [u8; 16];
-/// The secret of the store.
+/// The secret of the store, as one of its processes has it.
 pub type Secret = Zeroizing<Vec<u8>>;
 
 /// What an answer is about.
@@ -80,16 +82,18 @@ impl Proof {
         format!("{}.{}", store.unwrap_or_default(), hex::encode(self.tag(None, answer)))
     }
 
-    /// What a value of [`PROOF`] proves of an answer, to who knows the store's secret or does not.
-    pub fn read(&self, secret: Option<&Secret>, answer: Answer<'_>, proof: &str) -> Proved {
+    /// What a value of [`PROOF`] proves of an answer, to who knows the secrets of the processes that run on the store, or cannot know them.
+    pub fn read(&self, secrets: Option<&[Secret]>, answer: Answer<'_>, proof: &str) -> Proved {
         let (store, stage) = proof.split_once('.').unwrap_or_default();
         let same = |written: &str, tag: Tag| {
             let mut read = Tag::default();
             hex::decode_to_slice(written, &mut read).is_ok()
                 && constant_time::verify_slices_are_equal(&read, &tag).is_ok()
         };
-        match secret {
-            Some(secret) if same(store, self.tag(Some(secret), answer)) => Proved::Store,
+        match secrets {
+            Some(secrets) if secrets.iter().any(|secret| same(store, self.tag(Some(secret), answer))) => {
+                Proved::Store
+            }
             Some(_) if !store.is_empty() => Proved::Another,
             _ if same(stage, self.tag(None, answer)) => Proved::Stage,
             _ => Proved::Another,
@@ -107,9 +111,25 @@ impl Proof {
     }
 }
 
-/// The secret of a store; `None` where no run has made one.
-pub async fn secret(store: &dyn Store) -> Result<Option<Secret>, StoreError> {
-    Ok(store.note(NOTE.0, NOTE.1).await?.filter(|secret| !secret.is_empty()).map(Zeroizing::new))
+async fn noted(store: &dyn Store) -> Result<Option<Vec<u8>>, StoreError> {
+    Ok(store.note(NOTE.0, NOTE.1).await?.filter(|secret| !secret.is_empty()))
+}
+
+fn with(noted: &[u8], sign: &[u8]) -> Secret {
+    Zeroizing::new([noted, sign].concat())
+}
+
+/// The secret of the process that this is; `None` where no run has made one, or this is no running process.
+pub async fn own(store: &dyn Store) -> Result<Option<Secret>, StoreError> {
+    let Some(sign) = store.sign() else { return Ok(None) };
+    Ok(noted(store).await?.map(|noted| with(&noted, &sign)))
+}
+
+/// Those of all processes that run on a store; `None` where no run has made one.
+pub async fn all(store: &dyn Store) -> Result<Option<Vec<Secret>>, StoreError> {
+    let Some(noted) = noted(store).await? else { return Ok(None) };
+    let signs = store.signs().await?;
+    Ok(Some(signs.iter().map(|sign| with(&noted, sign)).collect()))
 }
 
 /// Makes the secret of a store anew. All its replicas read it when they are asked.
@@ -151,13 +171,18 @@ mod tests {
             listens: Some((at, true)),
         };
         let made = ours.make(Some(&mine), answer);
-        assert_eq!(ours.read(Some(&mine), answer, &made), Proved::Store);
+        let one = |secret: &Secret| [secret.clone()];
+        let mine_alone = one(&mine);
+        assert_eq!(ours.read(Some(&mine_alone), answer, &made), Proved::Store);
+        let both = [other.clone(), mine.clone()];
+        assert_eq!(ours.read(Some(&both), answer, &made), Proved::Store, "one of several replicas");
+        assert_eq!(ours.read(Some(&[]), answer, &made), Proved::Another, "a copy on which nobody runs");
         assert_eq!(ours.read(None, answer, &made), Proved::Stage, "who cannot open the store");
-        assert_eq!(ours.read(Some(&other), answer, &made), Proved::Another, "a store of the same key");
+        assert_eq!(ours.read(Some(&one(&other)), answer, &made), Proved::Another, "a store of the same key");
         let without = ours.make(None, answer);
-        assert_eq!(ours.read(Some(&mine), answer, &without), Proved::Stage, "its store is away");
+        assert_eq!(ours.read(Some(&mine_alone), answer, &without), Proved::Stage, "its store is away");
         for stranger in [proof("test", 2), proof("abnahme", 1)] {
-            assert_eq!(stranger.read(Some(&mine), answer, &made), Proved::Another);
+            assert_eq!(stranger.read(Some(&mine_alone), answer, &made), Proved::Another);
             assert_eq!(stranger.read(None, answer, &made), Proved::Another);
         }
         for changed in [
@@ -168,11 +193,11 @@ mod tests {
             Answer { listens: Some((at, false)), ..answer },
             Answer { listens: None, ..answer },
         ] {
-            assert_eq!(ours.read(Some(&mine), changed, &made), Proved::Another);
+            assert_eq!(ours.read(Some(&mine_alone), changed, &made), Proved::Another);
             assert_eq!(ours.read(None, changed, &made), Proved::Another);
         }
         for junk in ["", ".", "abc", &made.replace('.', ""), &format!(".{made}")] {
-            assert_eq!(ours.read(Some(&mine), answer, junk), Proved::Another, "{junk}");
+            assert_eq!(ours.read(Some(&mine_alone), answer, junk), Proved::Another, "{junk}");
         }
         assert_eq!(read_challenge(&hex::encode([5; 16])), Some([5; 16]));
         assert_eq!(read_challenge("05"), None);

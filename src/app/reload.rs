@@ -1,19 +1,19 @@
 //! All-or-nothing reload: new files are compiled beside what runs and swapped whole, or nothing changes.
 //! Refuses what would strand messages unless the person said `--drain`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::engine::housekeeping::Commands;
-use crate::pipeline::jugendamt::OFFICE;
-use crate::store::contract::{Command, CommandState, Scope};
+use crate::store::contract::{Backlog, Command, CommandState, Scope};
 use crate::telemetry::alarm::{Alarm, raise};
 
 use super::applied::{self, Applied};
 use super::fit::{self, Fit};
-use super::orders;
 use super::shared::Shared;
+use super::{draining, drains, orders};
 
 /// Handles the commands that only the composition root can.
 pub struct Reload(pub Arc<Shared>);
@@ -21,7 +21,13 @@ pub struct Reload(pub Arc<Shared>);
 impl Reload {
     /// Compiles the files of the stage and swaps them in; the sentence is for the person.
     pub async fn apply(&self, drain: bool) -> Result<String, String> {
-        self.swap(drain).await.map(|version| format!("applied, now running {version}"))
+        match self.swap(drain).await {
+            Ok(version) => Ok(format!("applied, now running {version}{}", self.draining().await)),
+            Err(cause) => {
+                raise(Alarm::ReloadRefused, "routes", &[("cause", &cause)]);
+                Err(cause)
+            }
+        }
     }
 
     /// The same; returns the version that runs now.
@@ -44,36 +50,48 @@ impl Reload {
         Ok(version)
     }
 
+    /// Whether something is left for what runs and would not run any more. What is drained already is none of it.
     async fn refuse_stranding(&self, fit: &Fit) -> Result<(), String> {
-        let figures = self.0.core.store.figures(&Scope::Operator).await.map_err(|error| error.to_string())?;
-        let stranded: Vec<String> = figures
-            .backlog
-            .iter()
-            .filter(|backlog| backlog.waiting + backlog.parked + backlog.unclear > 0)
-            .filter(|backlog| {
-                !fit.compiled.destinations.iter().any(|wanted| wanted.key() == backlog.destination)
-                    // Waits for its office to be connected, which only an apply can do.
-                    && !backlog.destination.starts_with(&format!("{OFFICE}:"))
-            })
-            .map(|backlog| {
-                let open = backlog.waiting + backlog.parked + backlog.unclear;
-                format!("{} ({open} not delivered)", backlog.destination)
-            })
-            .collect();
+        let core = &self.0.core;
+        let known = drains::known(&*core.store).await.map_err(|error| error.to_string())?;
+        let figures = core.store.figures(&Scope::Operator).await.map_err(|error| error.to_string())?;
+        let ahead = core.store.ahead().await.map_err(|error| error.to_string())?;
+        let set = core.set.load_full();
+        let goes =
+            |name: &str| set.destinations.contains_key(name) && drains::goes(&known, &fit.compiled, name);
+        let open = |backlog: &Backlog| backlog.waiting + backlog.parked + backlog.unclear;
+        let used = figures.backlog.iter().filter(|backlog| open(backlog) > 0 && goes(&backlog.destination));
+        let used = used.map(|backlog| format!("{} ({} not delivered)", backlog.destination, open(backlog)));
         // What a row may be sent by later is in use as well: without it a mailbox or tray that works is left at its time for nobody.
-        let ahead = self.0.core.store.ahead().await.map_err(|error| error.to_string())?;
-        let ahead = ahead
-            .into_iter()
-            .filter(|way| !fit.compiled.destinations.iter().any(|wanted| wanted.key() == way.destination))
-            .map(|way| format!("{} (a next way of {})", way.destination, way.rows));
-        let stranded: Vec<String> = stranded.into_iter().chain(ahead).collect();
+        let later = ahead.into_iter().filter(|way| goes(&way.destination));
+        let later = later.map(|way| format!("{} (a next way of {})", way.destination, way.rows));
+        let stranded: Vec<String> = used.chain(later).collect();
         if stranded.is_empty() {
             return Ok(());
         }
         Err(format!(
-            "these destinations are in use and would be gone: {}; keep them, or apply with --drain",
+            "these destinations are in use and would be gone: {}; keep them, or apply with --drain: then each is served as it was until nothing \
+             is left for it",
             stranded.join(", ")
         ))
+    }
+
+    /// The names under which something is drained here, which a replica that began later need not have.
+    pub async fn drained(&self) -> BTreeSet<String> {
+        let known = drains::known(&*self.0.core.store).await.unwrap_or_default();
+        drains::drained(&known)
+    }
+
+    /// What is drained, for the person who applied.
+    async fn draining(&self) -> String {
+        // The sentence only: what was applied runs.
+        let all = drains::draining(&*self.0.core.store).await.unwrap_or_default();
+        let all: Vec<String> =
+            all.iter().map(|one| format!("{} ({} left)", one.destination, one.waiting + one.held)).collect();
+        match all.is_empty() {
+            true => String::new(),
+            false => format!("; taken away and still served: {}, see `routes draining`", all.join(", ")),
+        }
     }
 }
 
@@ -85,6 +103,7 @@ impl Commands for Reload {
             // Posted by whoever put the store back; it stands in the audit trail already.
             "recover" => return CommandState::Done("recorded".to_owned()),
             "recover-open" => return orders::open(&self.0, command).await,
+            "end-drain" => return draining::end(&self.0, command).await,
             "apply" => {}
             other => return CommandState::Refused(format!("this version knows no command `{other}`")),
         }
@@ -92,9 +111,9 @@ impl Commands for Reload {
         let drain = arguments.get("drain").and_then(serde_json::Value::as_bool).unwrap_or(false);
         match self.swap(drain).await {
             Ok(version) => {
-                let sentence = format!("applied, now running {version}");
+                let sentence = format!("applied, now running {version}{}", self.draining().await);
                 let core = &self.0.core;
-                let runs = applied::runs(&core.set.load());
+                let runs = applied::runs(&core.set.load(), &self.drained().await);
                 let applied = Applied { command: command.id, runs, drain };
                 *self.0.applied.lock().await = Some(applied.clone());
                 applied::tell(&*core.store, &applied).await;

@@ -6,6 +6,7 @@ use std::path::Path;
 use bytes::Bytes;
 use serde::Deserialize;
 
+use crate::config;
 use crate::register::record::Record;
 use crate::rejection::Rejection;
 use crate::xml::limits::Limits;
@@ -95,7 +96,7 @@ fn files(samples: &Path) -> Vec<String> {
 fn judge(set: &PackageSet, reader: &mut dyn Reader, samples: &Path, case: &Case) -> Vec<String> {
     let octets = match std::fs::read(samples.join(&case.file)) {
         Ok(octets) => Bytes::from(octets),
-        Err(error) => return vec![format!("cannot be read: {}", error.kind())],
+        Err(error) => return vec![format!("cannot be read: {}", config::what(error.kind()))],
     };
     let Taken { document, detected, read } = match reader.take(octets, &Limits::default(), set) {
         Ok(taken) => taken,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
+use crate::config;
 use crate::plan::Plan;
 use crate::route::case::{Body, By, Case, Delivery, Register, Until, When};
 use crate::route::compiled::Compiled;
@@ -242,8 +243,8 @@ impl Shelf<'_> {
         let Some(path) = beside.or_else(|| self.sample(name)) else {
             return Err(format!("`{name}` is neither beside the case nor a sample of a package"));
         };
-        let octets =
-            std::fs::read(&path).map_err(|error| format!("`{name}` cannot be read: {}", error.kind()))?;
+        let octets = std::fs::read(&path)
+            .map_err(|error| format!("`{name}` cannot be read: {}", config::what(error.kind())))?;
         if body.replace.is_empty() {
             return Ok(octets.into());
         }

@@ -2,6 +2,7 @@
 //! Starts and ends nothing that it did not build.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Mutex;
 
@@ -11,16 +12,31 @@ use crate::engine::duty::of_source;
 use crate::engine::ports;
 use crate::route::compiled::Compiled;
 use crate::route::plan_diff::Picture;
+use crate::store::contract::StoreError;
 use crate::transport;
 use crate::transport::http::HttpSource;
 use crate::transport::port::{BuildError, Destinations, Source, Surroundings};
 
 use super::applied::Applied;
+use super::certificates::{self, Named};
+use super::drains;
 use super::fit::Fit;
+use super::kept;
 use super::ops;
 use super::place::Place;
 use super::proof::Proof;
 use super::sources::{Sources, Wanted};
+
+/// Why files that fit cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// A transport cannot be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// What was reached until now cannot be read or kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// What the running parts share, so that a reload can swap them.
 pub struct Shared {
@@ -34,14 +50,18 @@ pub struct Shared {
     pub proof: Arc<Proof>,
     /// The sources.
     pub sources: Mutex<Sources>,
+    /// The files of certificates that are named by what runs.
+    pub certificates: Mutex<Vec<Named>>,
+    /// Whether something may be drained that was taken away.
+    pub drains: AtomicBool,
     /// What was applied last by any replica, as far as this one knows.
     pub applied: Mutex<Option<Applied>>,
 }
 
 impl Shared {
     /// Builds destinations and sources of a compiled set and swaps everything at once; a fault leaves what runs.
-    pub async fn install(&self, fit: Fit) -> Result<(), BuildError> {
-        let Fit { compiled, standards } = fit;
+    pub async fn install(&self, fit: Fit) -> Result<(), InstallError> {
+        let Fit { compiled, standards, files } = fit;
         let destinations = destinations(&compiled, &self.around)?;
         let mut sources = self.sources.lock().await;
         let mut fresh = Vec::new();
@@ -61,11 +81,31 @@ impl Shared {
             }
         }
         let picture = serde_json::to_vec(&Picture::of_compiled(&compiled)).unwrap_or_default();
-        let set = compiled.into_plan_set(destinations, standards, self.around.stage);
+        let store = &*self.core.store;
+        let now = self.around.clock.now();
+        let known = drains::after(drains::known(store).await?, &compiled, now);
+        let ended = drains::judged(&known, (&self.place, &compiled), drains::ended(store).await?, now);
+        *self.certificates.lock().await = certificates::named(&self.place, &compiled);
+        let mut set = compiled.into_plan_set(destinations, standards, self.around.stage);
+        drains::serve(&known, &ended, &self.around, &mut set);
+        // Before anything runs by it: a restart has to know what was there.
+        drains::keep_known(store, &known).await?;
+        drains::keep_ended(store, &ended).await?;
         // Best effort: the note only serves `routes plan`, which says so when it is missing.
         let _ = self.core.store.set_note("app", "running", Some(picture)).await;
+        let drains = known.iter().any(|one| one.since.is_some());
+        self.drains.store(drains, Ordering::Relaxed);
+        self.core.ended.store(Arc::new(drains::told(&ended)));
         self.core.set.store(Arc::new(set));
         self.core.outbox.notify_one();
+        let place = self.place.clone();
+        let written = tokio::task::spawn_blocking(move || kept::keep(&place, &files, now)).await;
+        // Only commands need it, and only where the files of then cannot be used.
+        if !matches!(written, Ok(Ok(()))) {
+            tracing::warn!(
+                "the applied files could not be kept in the data folder; commands need the files of now"
+            );
+        }
         sources
             .retain(|connection, fingerprint| kept.iter().any(|(c, f)| c == connection && f == fingerprint))
             .await;

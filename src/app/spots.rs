@@ -23,14 +23,27 @@ impl Reached {
     }
 }
 
-/// What is wrong, one sentence each; empty when nothing is.
-pub fn meeting(compiled: &Compiled) -> Vec<String> {
+/// Two places that must not meet, and where the later one is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// What is wrong.
+    pub text: String,
+    /// The connection that names it.
+    pub connection: String,
+    /// The partner in whose channel it is named, where it is.
+    pub partner: Option<String>,
+}
+
+/// What is wrong; empty when nothing is.
+pub fn meeting(compiled: &Compiled) -> Vec<Met> {
     let reached: Vec<Reached> = reached(compiled).into_iter().collect();
     let mut found = Vec::new();
     for (at, one) in reached.iter().enumerate() {
         for other in &reached[at + 1..] {
             if let Some(why) = meets(one, other) {
-                found.push(format!("{} and {}: {why}", one.said(), other.said()));
+                let text = format!("{} and {}: {why}", one.said(), other.said());
+                let (connection, partner) = (other.connection.clone(), other.spot.written.clone());
+                found.push(Met { text, connection, partner });
             }
         }
     }

@@ -14,9 +14,10 @@ use super::args_bench::BenchArgs;
 use super::args_explain::ExplainArgs;
 use super::args_letter::LetterCommand;
 use super::args_messages::{MessagesCommand, ShowArgs};
-use super::args_order::{Patience, duration, reason};
+use super::args_order::{Patience, duration, id, reason};
 use super::args_register::{BestandCommand, LieferungCommand, MirrorCommand, TablesCommand};
 use super::args_retention::RetentionCommand;
+use super::args_routes::RoutesCommand;
 use super::args_support::SupportCommand;
 use super::args_validate::ValidateArgs;
 use super::args_vorgang::VorgangCommand;
@@ -261,31 +262,6 @@ pub struct CheckArgs {
     pub explain: bool,
 }
 
-/// Commands of `routes`.
-#[derive(Clone, Debug, Subcommand)]
-pub enum RoutesCommand {
-    /// Show the difference to what runs, and the messages in flight per version.
-    #[command(after_help = "Example:\n  drehscheibe routes plan --json")]
-    Plan,
-    /// Let the running process take over all files, or none of them.
-    #[command(after_help = "Example:\n  drehscheibe routes apply --drain --reason \"partner left\"")]
-    Apply(ApplyArgs),
-}
-
-/// Arguments of `routes apply`.
-#[derive(Clone, Debug, Args)]
-pub struct ApplyArgs {
-    /// Also remove what messages still use: it takes nothing new and goes when its last message has gone.
-    #[arg(long)]
-    pub drain: bool,
-    /// Why; recorded with the acting person.
-    #[arg(long, value_parser = reason)]
-    pub reason: String,
-    /// How long to wait for the running process.
-    #[command(flatten)]
-    pub patience: Patience,
-}
-
 /// Arguments of `test`.
 #[derive(Clone, Debug, Args)]
 pub struct TestArgs {
@@ -298,7 +274,7 @@ pub struct TestArgs {
 #[command(group = clap::ArgGroup::new("what").required(true).args(["message", "file"]))]
 pub struct DryRunArgs {
     /// The id of a stored message; the look is recorded.
-    #[arg(long, value_name = "ID")]
+    #[arg(value_parser = id, long, value_name = "ID")]
     pub message: Option<Uuid>,
     /// Why a stored message is looked at; recorded with the acting person.
     #[arg(long, value_parser = reason, requires = "message")]
@@ -438,6 +414,7 @@ pub enum ParkedCommand {
 #[derive(Clone, Debug, Args)]
 pub struct ReplayArgs {
     /// The id of a message or of something it sent.
+    #[arg(value_parser = id)]
     pub id: Uuid,
     /// Why; recorded with the acting person.
     #[arg(long, value_parser = reason)]

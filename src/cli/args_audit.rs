@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use uuid::Uuid;
 
-use super::args_order::reason;
+use super::args_order::{id, reason};
+use super::output::{self, berlin};
 
 /// Commands of `audit`.
 #[derive(Clone, Debug, Subcommand)]
@@ -56,7 +56,7 @@ pub struct AuditShowArgs {
     #[arg(long, value_name = "WHEN", value_parser = until)]
     pub until: Option<Timestamp>,
     /// Only of this message, delivery, command or record, by its id.
-    #[arg(long, value_name = "ID")]
+    #[arg(value_parser = id, long, value_name = "ID")]
     pub subject: Option<Uuid>,
     /// Only what begins so, such as `inbox.`, `command.replay` or `audit.`.
     #[arg(long, value_name = "TEXT")]
@@ -95,19 +95,9 @@ pub struct AuditVerifyArgs {
     pub against: Option<PathBuf>,
 }
 
-/// The clock that people in the offices read.
-pub fn berlin() -> TimeZone {
-    TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC)
-}
-
-/// A moment as people in the offices read it.
-pub fn local(at: Timestamp) -> String {
-    at.to_zoned(berlin()).strftime("%Y-%m-%d %H:%M:%S").to_string()
-}
-
-/// The same of microseconds.
+/// A moment in microseconds as people in the offices read it.
 pub fn local_micros(at: i64) -> String {
-    Timestamp::from_microsecond(at).map_or_else(|_| "at no moment".to_owned(), local)
+    Timestamp::from_microsecond(at).map_or_else(|_| "at no moment".to_owned(), output::moment)
 }
 
 fn moment(text: &str) -> Option<Timestamp> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use uuid::Uuid;
 
-use super::args_order::reason;
+use super::args_order::{id, reason};
 
 /// Commands of `messages`.
 #[derive(Clone, Debug, Subcommand)]
@@ -63,7 +63,7 @@ pub struct ListArgs {
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub limit: u32,
     /// Only older than this message, to turn the page.
-    #[arg(long, value_name = "ID")]
+    #[arg(value_parser = id, long, value_name = "ID")]
     pub before: Option<Uuid>,
 }
 
@@ -128,6 +128,7 @@ pub struct SeekArgs {
 #[derive(Clone, Debug, Args)]
 pub struct ShowArgs {
     /// Its id.
+    #[arg(value_parser = id)]
     pub id: Uuid,
 }
 
@@ -135,6 +136,7 @@ pub struct ShowArgs {
 #[derive(Clone, Debug, Args)]
 pub struct OriginalArgs {
     /// The id of the message.
+    #[arg(value_parser = id)]
     pub id: Uuid,
     /// The folder that is made for it; one that is there is never written into.
     #[arg(long, value_name = "FOLDER")]

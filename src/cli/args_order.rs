@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use uuid::Uuid;
 
 /// How long a command waits for the running process.
 #[derive(Clone, Debug, Args)]
@@ -20,6 +21,13 @@ pub fn reason(text: &str) -> Result<String, String> {
         3..=500 => Ok(text.to_owned()),
         _ => Err("a reason has at most 500 characters and names no person of a message".to_owned()),
     }
+}
+
+/// A whole id.
+pub fn id(text: &str) -> Result<Uuid, String> {
+    text.trim().parse().map_err(|_| {
+        "this is no whole id: 36 signs such as 01932f6e-8a40-7cc0-98c4-2f1d5a1b7e10; `messages find` takes the beginning of one".to_owned()
+    })
 }
 
 /// A time as a person writes it.

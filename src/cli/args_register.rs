@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use uuid::Uuid;
 
-use super::args_order::{Patience, reason};
+use super::args_order::{Patience, id, reason};
 
 /// Whose register, and why; recorded with the acting person.
 #[derive(Clone, Debug, Args)]
@@ -119,6 +119,7 @@ pub enum LieferungCommand {
     )]
     Erledigt {
         /// Id of the delivery, as its rejection and the list name it.
+        #[arg(value_parser = id)]
         id: Uuid,
         /// Whose and why.
         #[command(flatten)]
@@ -131,6 +132,7 @@ pub enum LieferungCommand {
     )]
     Freigeben {
         /// Id of the delivery.
+        #[arg(value_parser = id)]
         id: Uuid,
         /// Whose and why.
         #[command(flatten)]
@@ -152,6 +154,7 @@ pub enum MirrorCommand {
     )]
     Mark {
         /// Id of the Registersatz.
+        #[arg(value_parser = id)]
         id: Uuid,
         /// Whose and why.
         #[command(flatten)]

@@ -4,7 +4,7 @@
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::args_order::{Patience, reason};
+use super::args_order::{Patience, id, reason};
 use super::args_register::Ordered;
 
 /// Commands of `vorgang`.
@@ -25,6 +25,7 @@ pub enum VorgangCommand {
     )]
     Bestaetigen {
         /// Id of the parked answer, as `parked list` shows it.
+        #[arg(value_parser = id)]
         id: Uuid,
         /// Whose and why.
         #[command(flatten)]
@@ -43,6 +44,7 @@ pub enum VorgangCommand {
 #[derive(Clone, Debug, Args)]
 pub struct ZuweisenArgs {
     /// Its id, or the id of the request that began it: `parked list` names that.
+    #[arg(value_parser = id)]
     pub id: Uuid,
     /// The office: its name in partners.yaml, or the key (ARS, 2 to 12 digits) of a place of its area.
     #[arg(long, value_name = "ARS|PARTNER")]
@@ -76,6 +78,7 @@ pub struct VorgangListArgs {
 #[derive(Clone, Debug, Args)]
 pub struct VorgangShowArgs {
     /// Its id.
+    #[arg(value_parser = id)]
     pub id: Uuid,
     /// As this Mandant, with what only it may see.
     #[arg(long)]

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::args::Global;
-use super::args_audit::{AuditCommand, AuditShowArgs, Only, local, local_micros};
+use super::args_audit::{AuditCommand, AuditShowArgs, Only, local_micros};
 use super::audit_verify::PAGE;
 use super::exit::{CliError, Exit};
-use super::output::{Output, or_dash};
+use super::output::{Output, moment, or_dash};
 use super::{audit_export, audit_verify, person, stage};
 use crate::clock::Clock;
 use crate::envelope::Stage;
@@ -24,7 +24,7 @@ pub async fn run(
     command: &AuditCommand,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
-    let fit = stage::compile(global, out)?;
+    let fit = stage::running(global, out)?;
     match command {
         AuditCommand::Verify(args) => {
             let store = stage::opened(global, &fit, true)?;
@@ -146,7 +146,7 @@ fn shown_change(told: Told, args: &AuditShowArgs) -> Option<ShownChange> {
 fn shown_retrieval(one: Retrieved, args: &AuditShowArgs) -> Option<ShownRetrieval> {
     let By { mandant, partner, person, .. } = one.by;
     wanted(args, &one.step, &person, &partner).then(|| ShownRetrieval {
-        at: local(one.at),
+        at: moment(one.at),
         step: one.step,
         message: one.message,
         records: one.records,

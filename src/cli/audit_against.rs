@@ -7,11 +7,12 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::exit::CliError;
+use crate::config;
 use crate::store::audit::{Held, Link, Strand, Turn, mark_of};
 use crate::store::backup::hashed;
 use crate::store::contract::Store;
@@ -25,6 +26,10 @@ pub const MANIFEST: &str = "manifest.json";
 /// The format, for whoever reads it.
 pub const FORMAT: &str = "drehscheibe-nachweis/1";
 
+/// What is under way for so long when an export is made may be written behind it with a moment before it.
+const UNDER_WAY: SignedDuration = SignedDuration::from_hours(1);
+/// How the words begin by which a person says that the store was put back.
+const PUT_BACK: &str = "command.recover";
 /// A manifest is small.
 const SIZE: u64 = 1 << 20;
 /// So long a line of an export is at most.
@@ -48,6 +53,7 @@ pub struct Head {
 #[derive(Deserialize)]
 struct Manifest {
     format: String,
+    made: Option<Timestamp>,
     strands: Vec<Taken>,
     #[serde(default)]
     files: Vec<Part>,
@@ -77,6 +83,9 @@ struct Line {
     what: Option<String>,
     detail: Option<String>,
     detail_hex: Option<String>,
+    person: Option<String>,
+    partner: Option<String>,
+    mandant: Option<String>,
 }
 
 /// In what a store differs from an export.
@@ -87,6 +96,8 @@ pub enum Differs {
     OtherLink,
     /// A row without salt says something else than it did.
     OtherRow,
+    /// It names another person, partner or Mandant.
+    OtherPerson,
     /// It is not there.
     Missing,
     /// It is not there, and is too young to have gone with retention.
@@ -99,6 +110,7 @@ impl Differs {
         match self {
             Differs::OtherLink => "another link stands there than the export has",
             Differs::OtherRow => "the row says something else than in the export",
+            Differs::OtherPerson => "who did it, or for whom, says something else than in the export",
             Differs::Missing => "the export has it, and it is missing",
             Differs::TooEarly => {
                 "the export has it, it is missing, and it is too young to have gone with retention"
@@ -143,6 +155,9 @@ pub struct Beside {
     pub differences: Vec<Difference>,
     /// How many more there are.
     pub more: u64,
+    /// When the store was put back after the export was made, in microseconds since 1970: what it had then is not what it has now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub put_back: Option<i64>,
 }
 
 impl Beside {
@@ -162,6 +177,8 @@ pub struct Protocol {
     pub over: u64,
     /// Lines that are missing, or say something else.
     pub missing: u64,
+    /// Lines that are there, are older than the export and are not in it, or say something else there.
+    pub added: u64,
 }
 
 /// An export that was taken away before.
@@ -180,7 +197,7 @@ struct Lines {
 
 impl Lines {
     fn open(path: &Path) -> Result<Lines, CliError> {
-        let file = File::open(path).map_err(|error| cannot(path, &error.kind().to_string()))?;
+        let file = File::open(path).map_err(|error| cannot(path, config::what(error.kind())))?;
         let mut lines = Lines { file: BufReader::new(file), next: None };
         lines.turn()?;
         Ok(lines)
@@ -234,7 +251,7 @@ fn part(folder: &Path, manifest: &Manifest, name: &str) -> Result<Option<PathBuf
     let Some(named) = manifest.files.iter().find(|part| part.name == name).filter(|_| path.exists()) else {
         return Ok(None);
     };
-    let broken = |error: std::io::Error| cannot(&path, &error.kind().to_string());
+    let broken = |error: std::io::Error| cannot(&path, config::what(error.kind()));
     let (_, sha256) = hashed(&path).map_err(broken)?;
     if sha256 != named.sha256 {
         return Err(cannot(&path, "is not the file that its manifest names, so it proves nothing"));
@@ -247,11 +264,11 @@ impl Export {
     pub fn open(place: &Path, over: Timestamp) -> Result<Export, CliError> {
         let file = if place.is_dir() { place.join(MANIFEST) } else { place.to_owned() };
         let broken = |why: &str| cannot(&file, why);
-        let size = fs::metadata(&file).map_err(|error| broken(&error.kind().to_string()))?;
+        let size = fs::metadata(&file).map_err(|error| broken(config::what(error.kind())))?;
         if !size.is_file() || size.len() > SIZE {
             return Err(broken("is no manifest"));
         }
-        let text = fs::read(&file).map_err(|error| broken(&error.kind().to_string()))?;
+        let text = fs::read(&file).map_err(|error| broken(config::what(error.kind())))?;
         let manifest: Manifest = serde_json::from_slice(&text).map_err(|_| broken("is no manifest"))?;
         if manifest.format != FORMAT {
             return Err(broken("is of a format that this program does not know"));
@@ -283,9 +300,11 @@ impl Export {
             compared: 0,
             differences: Vec::new(),
             more: 0,
+            put_back: None,
         };
         let (begin, over) = ((strand.begin, begin_link), self.over);
-        Some(Comparing { lines: self.chain.as_mut(), taken, begin, over, beside })
+        let made = self.manifest.made.map(Timestamp::as_microsecond);
+        Some(Comparing { lines: self.chain.as_mut(), taken, begin, over, made, beside })
     }
 
     /// Whether the links themselves are at hand, and not only where they end.
@@ -296,21 +315,24 @@ impl Export {
     /// Compares the Abrufprotokoll; lines older than `over` may have gone with retention. `None` where the export's is not at hand.
     pub async fn protocol(&self, store: &dyn Store, over: Timestamp) -> Result<Option<Protocol>, CliError> {
         let Some(path) = &self.retrievals else { return Ok(None) };
-        let mut here: HashMap<[u8; 32], u64> = HashMap::new();
+        // What was under way when the export was made may have been written behind it.
+        let settled = self.manifest.made.and_then(|made| made.checked_sub(UNDER_WAY).ok());
+        let mut here: HashMap<[u8; 32], (u64, Timestamp)> = HashMap::new();
         let mut before = None;
         loop {
             let page = store.retrieval_marks(Turn { before, limit: PAGE }).await?;
-            let Some((last, _)) = page.last() else { break };
+            let Some((last, ..)) = page.last() else { break };
             before = Some(*last);
-            for (_, mark) in page {
-                *here.entry(mark).or_default() += 1;
+            for (_, at, mark) in page {
+                here.entry(mark).or_insert((0, at)).0 += 1;
             }
         }
         let mut file = BufReader::new(File::open(path).map_err(|_| unreadable())?);
-        let mut found = Protocol { same: 0, over: 0, missing: 0 };
+        let mut found = Protocol { same: 0, over: 0, missing: 0, added: 0 };
         while let Some(text) = line(&mut file)? {
             let said: Value = serde_json::from_slice(&text).map_err(|_| unreadable())?;
-            if let Some(left) = here.get_mut(&mark_of(&said)).filter(|left| **left > 0) {
+            if let Some(left) = here.get_mut(&mark_of(&said)).map(|(left, _)| left).filter(|left| **left > 0)
+            {
                 *left -= 1;
                 found.same += 1;
                 continue;
@@ -323,6 +345,8 @@ impl Export {
                 found.missing += 1;
             }
         }
+        let older = here.values().filter(|(_, at)| settled.is_some_and(|settled| *at < settled));
+        found.added = older.map(|(left, _)| left).sum();
         Ok(Some(found))
     }
 }
@@ -334,6 +358,7 @@ pub struct Comparing<'e> {
     /// Where the store begins: its last place that went, and the link there.
     begin: (i64, String),
     over: i64,
+    made: Option<i64>,
     beside: Beside,
 }
 
@@ -363,6 +388,12 @@ impl Comparing<'_> {
     pub fn page(&mut self, page: &[Link]) -> Result<(), CliError> {
         for link in page {
             let here = link.link.as_ref().map(hex::encode);
+            if let Held::There(change) = &link.change
+                && change.what.starts_with(PUT_BACK)
+                && self.made.is_some_and(|made| change.at >= made)
+            {
+                self.beside.put_back.get_or_insert(change.at);
+            }
             for (head, then) in
                 [(&self.taken.begin, &mut self.beside.begin), (&self.taken.end, &mut self.beside.end)]
             {
@@ -382,6 +413,8 @@ impl Comparing<'_> {
                     self.differs(Differs::OtherLink, line.place);
                 } else if !says_the_same(&line, link) {
                     self.differs(Differs::OtherRow, line.place);
+                } else if !is_of_the_same(&line, link) {
+                    self.differs(Differs::OtherPerson, line.place);
                 }
             }
         }
@@ -415,4 +448,12 @@ fn says_the_same(line: &Line, link: &Link) -> bool {
         (None, None) => false,
     };
     change.what == *what && change.at == at && change.subject == line.subject && detail
+}
+
+/// Whether it is of the same person, partner and Mandant: these are no part of the hash. That they are missing is told with the link.
+fn is_of_the_same(line: &Line, link: &Link) -> bool {
+    let Held::There(change) = &link.change else { return true };
+    let Some(by) = &change.by else { return true };
+    let same = |then: &Option<String>, now: &String| then.as_ref().is_none_or(|then| then == now);
+    same(&line.person, &by.person) && same(&line.partner, &by.partner) && same(&line.mandant, &by.mandant)
 }

@@ -14,6 +14,7 @@ use super::audit_against::{CHAIN, FORMAT, Head, MANIFEST, RETRIEVALS};
 use super::audit_verify::{PAGE, walk};
 use super::exit::{CliError, Exit};
 use super::output::{Output, counted};
+use crate::config;
 use crate::store::audit::{Held, Link, Recorded, Turn, Viewing, Window};
 use crate::store::contract::Store;
 use crate::store::private;
@@ -67,7 +68,7 @@ pub async fn run(
         CliError::Usage(format!(
             "{} cannot be written: {}; make room or name another folder",
             folder.display(),
-            error.kind()
+            config::what(error.kind())
         ))
     };
     let recorded = store.record(Viewing::Exported, person, &args.reason, now).await?;

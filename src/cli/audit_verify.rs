@@ -1,16 +1,19 @@
 //! `audit verify`: walks through every strand in pages and prints what its judge finds. Never shows what a row says of anybody.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::args_audit::{AuditVerifyArgs, local, local_micros};
+use super::args_audit::{AuditVerifyArgs, local_micros};
 use super::audit_against::{Beside, Export, Protocol, Then};
 use super::exit::{CliError, Exit};
-use super::output::{Output, counted};
+use super::find;
+use super::output::{Output, counted, moment};
+use super::window::Window;
 use crate::register::fristen::{Fristen, Klasse};
-use crate::store::audit::{Link, Strand};
+use crate::store::audit::{Held, Link, Strand};
 use crate::store::chain::{Judge, Wrong};
-use crate::store::contract::Store;
+use crate::store::contract::{Filter, Scope, Store};
+use crate::store::seek::Seek;
 
 /// Rows of one page.
 pub const PAGE: usize = 1_000;
@@ -35,6 +38,9 @@ struct Judged {
     more: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     against: Option<Beside>,
+    /// When its first row that is there was written.
+    #[serde(skip)]
+    first: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -42,6 +48,9 @@ struct Verified {
     whole: bool,
     strands: Vec<Judged>,
     lost_commits: i64,
+    /// When a message was received of which the chain knows nothing any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unproved: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<Protocol>,
 }
@@ -102,10 +111,12 @@ pub async fn run(
         None => None,
     };
     let lost = store.lost().await?;
+    let unproved = unproved(store, &strands, (over(Klasse::Nachweise), now)).await?;
     let same = |one: &Judged| one.faults.is_empty() && one.against.as_ref().is_none_or(Beside::same);
     let whole = lost.is_none()
+        && unproved.is_none()
         && strands.iter().all(same)
-        && protocol.as_ref().is_none_or(|protocol| protocol.missing == 0);
+        && protocol.as_ref().is_none_or(|protocol| protocol.missing + protocol.added == 0);
     for one in &strands {
         print(one, out)?;
     }
@@ -116,8 +127,24 @@ pub async fn run(
         out.say(&format!(
             "FAULT {} that had been acknowledged, made between {} and {}, are missing; the mark beside the keys knows of them",
             counted(u64::try_from(lost.commits).unwrap_or(0), "commit"),
-            local(lost.from),
-            local(lost.until)
+            moment(lost.from),
+            moment(lost.until)
+        ))?;
+    }
+    if let Some(from) = unproved {
+        out.say(&format!(
+            "FAULT the store holds a message received at {}, and the chain begins later, though what it had then is too young to have gone \
+             with retention: its beginning, or all of it, was taken away",
+            moment(from)
+        ))?;
+    }
+    let put_back = strands.iter().filter_map(|one| one.against.as_ref()?.put_back).min();
+    if let (Some(at), false) = (put_back, whole) {
+        out.say(&format!(
+            "the store was put back from a backup, which a person recorded at {}, after this export was made: what came between that backup and \
+             then is in the export and in the store no more, and other links took its places; that is no forgery by itself. Compare who \
+             ordered it (`audit show`), and take a new export",
+            local_micros(at)
         ))?;
     }
     out.say(&match (whole, strands.iter().map(|one| one.without_salt).sum::<u64>()) {
@@ -126,13 +153,44 @@ pub async fn run(
             "whole as far as it can be judged: no gap and no change was found; what {} without salt said only an export from before its deletion can show",
             counted(rows, "row")
         ),
+        (false, _) if put_back.is_some() => {
+            "NOT as the export has it; where the store was put back for a reason that you know, that is why".to_owned()
+        }
         (false, _) => {
             "NOT whole: keep the store as it is, take a copy of its files, and call the data protection officer".to_owned()
         }
     })?;
     let lost_commits = lost.map_or(0, |lost| lost.commits);
-    out.value(&Verified { whole, strands, lost_commits, protocol })?;
+    out.value(&Verified { whole, strands, lost_commits, unproved, protocol })?;
     Ok(if whole { Exit::Ok } else { Exit::No })
+}
+
+/// Retention removes in slices; what is near its end may be gone on one side and not on the other.
+const NEAR: SignedDuration = SignedDuration::from_hours(48);
+/// A message is received before its row is written.
+const BEHIND: SignedDuration = SignedDuration::from_hours(1);
+
+/// When a message was received whose row the chain must have and has not: each left one, and this one is not over.
+async fn unproved(
+    store: &dyn Store,
+    strands: &[Judged],
+    (over, now): (Timestamp, Timestamp),
+) -> Result<Option<Timestamp>, CliError> {
+    let first = strands.iter().filter_map(|one| one.first).min();
+    let first = first.and_then(|at| Timestamp::from_microsecond(at).ok());
+    // A row is written in the transaction of its message.
+    let until = first.map_or(Ok(now), |first| first.checked_sub(BEHIND));
+    let (Ok(from), Ok(until)) = (over.checked_add(NEAR), until) else { return Ok(None) };
+    if from >= until {
+        return Ok(None);
+    }
+    let window = find::ids_within(Window { from, until }, true);
+    let seek = Seek { between: Some(window), ..Seek::default() };
+    let filter = Filter { limit: 1, seek, ..Filter::default() };
+    let found = store.list(&Scope::Operator, filter).await?.first().map(|listed| listed.received);
+    // The first message of a house may have come while it was looked at.
+    let begun = first.is_none() && store.strands().await?.iter().any(|one| one.end > one.begin);
+    Ok(found.filter(|_| !begun))
 }
 
 /// What was compared with an export besides the strands.
@@ -140,7 +198,7 @@ fn beside(export: &Export, protocol: Option<&Protocol>, out: &mut Output) -> std
     if !export.has_links() {
         out.say("only where the export begins and ends was compared; with its other files beside the manifest every link is")?;
     }
-    let Some(Protocol { same, over, missing }) = protocol else {
+    let Some(Protocol { same, over, missing, added }) = protocol else {
         return out.say("the Abrufprotokoll was not compared: the export's does not lie beside its manifest");
     };
     let lines = |count: u64| counted(count, "line");
@@ -149,11 +207,19 @@ fn beside(export: &Export, protocol: Option<&Protocol>, out: &mut Output) -> std
         lines(*same),
         lines(*over)
     ))?;
-    match missing {
-        0 => Ok(()),
-        missing => out.say(&format!(
-            "FAULT Abrufprotokoll: {} of the export, younger than its period, are missing or say something else",
+    let (are, say) = if *missing == 1 { ("is", "says") } else { ("are", "say") };
+    if *missing > 0 {
+        out.say(&format!(
+            "FAULT Abrufprotokoll: {} of the export, younger than its period, {are} missing or {say} something else",
             lines(*missing)
+        ))?;
+    }
+    match added {
+        0 => Ok(()),
+        1 => out.say("FAULT Abrufprotokoll: 1 line that the export does not have is older than the export"),
+        added => out.say(&format!(
+            "FAULT Abrufprotokoll: {} that the export does not have are older than the export",
+            lines(*added)
         )),
     }
 }
@@ -161,9 +227,16 @@ fn beside(export: &Export, protocol: Option<&Protocol>, out: &mut Output) -> std
 async fn judged(store: &dyn Store, strand: Strand, export: Option<&mut Export>) -> Result<Judged, CliError> {
     let (number, begin, end) = (strand.number, strand.begin, strand.end);
     let mut comparing = export.and_then(|export| export.strand(&strand));
-    let judge = walk(store, strand, async |page| match &mut comparing {
-        Some(comparing) => comparing.page(page),
-        None => Ok(()),
+    let mut first = None;
+    let judge = walk(store, strand, async |page| {
+        first = first.or(page.iter().find_map(|link| match &link.change {
+            Held::There(change) => Some(change.at),
+            _ => None,
+        }));
+        match &mut comparing {
+            Some(comparing) => comparing.page(page),
+            None => Ok(()),
+        }
     })
     .await?;
     let against = comparing.map(|comparing| comparing.end()).transpose()?;
@@ -185,6 +258,7 @@ async fn judged(store: &dyn Store, strand: Strand, export: Option<&mut Export>) 
         more: judge.found - faults.len() as u64,
         faults,
         against,
+        first,
     })
 }
 

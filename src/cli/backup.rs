@@ -8,7 +8,7 @@ use serde_json::json;
 use super::args::Global;
 use super::args_backup::{BackupArgs, BackupCommand};
 use super::exit::{CliError, Exit};
-use super::output::Output;
+use super::output::{Output, moment};
 use super::stage;
 use crate::clock::Clock;
 use crate::store::backup::{self, Manifest};
@@ -27,7 +27,9 @@ pub async fn run(
         (Some(into), _) => made(global, clock, into, out).await,
         (None, Some(BackupCommand::Verify { dir })) => verified(dir, out),
         (None, Some(BackupCommand::Keys { into })) => {
-            backup::keys(&*stage::write_store(global, out)?, into).await?;
+            let fit = stage::running(global, out)?;
+            stage::may_write(global, &fit, into)?;
+            backup::keys(&*stage::opened(global, &fit, false)?, into).await?;
             out.say(&format!(
                 "key store and deletion ledger copied to {}; keep it away from the backups",
                 into.display()
@@ -40,7 +42,9 @@ pub async fn run(
 }
 
 async fn made(global: &Global, clock: &Clock, into: &Path, out: &mut Output) -> Result<Exit, CliError> {
-    let store = stage::write_store(global, out)?;
+    let fit = stage::running(global, out)?;
+    stage::may_write(global, &fit, into)?;
+    let store = stage::opened(global, &fit, false)?;
     let manifest = backup::make(&*store, into, clock.now()).await?;
     let note = json!({ "created": manifest.created, "dir": absolute(into) }).to_string();
     // Only `doctor` reads it; the backup stands without it.
@@ -63,7 +67,7 @@ fn shown(manifest: &Manifest, dir: &Path, out: &mut Output) -> Result<(), CliErr
     out.say(&format!(
         "backup {} of {} (stage {}, schema {}, {} files)",
         dir.display(),
-        manifest.created,
+        moment(manifest.created),
         manifest.database.stage,
         manifest.database.schema_version,
         manifest.files.len()

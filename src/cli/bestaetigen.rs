@@ -26,7 +26,7 @@ pub async fn run(
     ordered: &Ordered,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
-    let fit = stage::compile(global, out)?;
+    let fit = stage::running(global, out)?;
     let store = stage::write_store(global, out)?;
     let filter = Filter { id: Some(id), states: vec![Inbound::Parked], limit: 1, ..Filter::default() };
     let listed = store.list(&Scope::Operator, filter).await?;

@@ -111,7 +111,7 @@ pub(super) fn asked(
     said: &[(&str, Value)],
     out: &mut Output,
 ) -> Result<Asked, CliError> {
-    let fit = stage::compile(global, out)?;
+    let fit = stage::running(global, out)?;
     known(&fit, &ordered.jugendamt)?;
     let document = document(fit.compiled.stage.stage, clock, &ordered.jugendamt, said);
     Ok(Asked::Deliver {
@@ -154,9 +154,10 @@ async fn compared(
 ) -> Result<Vec<(&'static str, Value)>, CliError> {
     // What comes while the mirror is read is younger than what was compared.
     let begun = clock.now();
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| CliError::Usage(format!("{} cannot be read: {}", file.display(), error.kind())))?;
-    let fit = stage::compile(global, out)?;
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        CliError::Usage(format!("{} cannot be read: {}", file.display(), config::what(error.kind())))
+    })?;
+    let fit = stage::running(global, out)?;
     if let Some(file) = luecken {
         stage::may_write(global, &fit, file)?;
     }
@@ -288,7 +289,7 @@ async fn status(
     jugendamt: Option<&str>,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
-    let fit = stage::compile(global, out)?;
+    let fit = stage::running(global, out)?;
     let names: Vec<String> = match jugendamt {
         Some(name) => vec![known(&fit, name).map(|partner| partner.sender.id.clone())?],
         None => fit.compiled.tafeln.aemter.aemter.iter().map(|amt| amt.id.clone()).collect(),
@@ -309,7 +310,7 @@ async fn status(
         let blocked = blocked(&*store, table, (name, &aemter), now).await?;
         let bestand = Bestand::zusammen(known).unwrap_or_default();
         let looks: Vec<&Look> = looks.iter().filter(|look| aemter.contains(&look.partner)).collect();
-        let at = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
+        let at = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), moment);
         let fresh = bestand.vollstaendig_und_frisch(now, FRESH);
         let parted = table.hinzugekommen(name, tag(now)).is_some_and(|last| !bestand.verglichen_nach(last));
         let word = match (bestand.erklaert(), bestand.laedt(), fresh) {
@@ -439,14 +440,14 @@ mod tests {
         let said = |looks: &[Look]| channel(&looks.iter().collect::<Vec<_>>(), at("12:00:00"), RUECKSTAND);
         let empty = look(None, "11:59:00", Some("11:59:00"));
         assert_eq!(said(&[]), "-");
-        assert_eq!(said(std::slice::from_ref(&empty)), "empty at 2026-11-21 11:59:00Z");
+        assert_eq!(said(std::slice::from_ref(&empty)), "empty at 2026-11-21 12:59:00");
         let older = look(None, "11:58:00", Some("11:58:00"));
-        assert_eq!(said(&[empty.clone(), older]), "empty at 2026-11-21 11:58:00Z");
+        assert_eq!(said(&[empty.clone(), older]), "empty at 2026-11-21 12:58:00");
         let lies = look(Some("11:30:00"), "11:59:00", Some("11:20:00"));
-        let told = "some lie since 2026-11-21 11:30:00Z, empty at 2026-11-21 11:20:00Z";
+        let told = "some lie since 2026-11-21 12:30:00, empty at 2026-11-21 12:20:00";
         assert_eq!(said(&[empty.clone(), lies]), told);
         let never = look(None, "10:00:00", None);
-        assert_eq!(said(&[empty, never]), "not asked for since 2026-11-21 10:00:00Z, never found empty");
+        assert_eq!(said(&[empty, never]), "not asked for since 2026-11-21 11:00:00, never found empty");
     }
 
     #[test]

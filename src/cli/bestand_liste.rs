@@ -361,7 +361,7 @@ pub fn create(file: &Path, text: &str) -> Result<(), CliError> {
 }
 
 fn unreadable(file: &Path, error: &std::io::Error) -> CliError {
-    CliError::Usage(format!("{} cannot be read: {}", file.display(), error.kind()))
+    CliError::Usage(format!("{} cannot be read: {}", file.display(), config::what(error.kind())))
 }
 
 #[cfg(test)]

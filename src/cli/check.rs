@@ -1,9 +1,10 @@
 //! `check` and `partners check`: whether the files of a stage can run, and what they mean with every default.
 
+use crate::app::certificates::{self, Near, Seen};
 use crate::app::fit;
 use crate::cli::args::{CheckArgs, Global};
 use crate::cli::exit::{CliError, Exit};
-use crate::cli::output::{Output, counted};
+use crate::cli::output::{Output, counted, moment};
 use crate::cli::stage;
 use crate::clock::Clock;
 use crate::route::{explain, show};
@@ -13,7 +14,7 @@ pub fn run(global: &Global, args: &CheckArgs, out: &mut Output) -> Result<Exit, 
     let place = stage::place(global);
     let fit = match fit::compile(&place, Some(Clock::real().now())) {
         Ok(fit) => fit,
-        Err(fit::Unfit::Files(faults)) => {
+        Err(fit::Unfit::Files(faults) | fit::Unfit::Meeting(faults)) => {
             out.lines(&show::render(&faults.faults, &[], false))?;
             out.say(&counted(faults.faults.len() as u64, "fault"))?;
             out.value(&faults.json())?;
@@ -53,6 +54,7 @@ pub fn run(global: &Global, args: &CheckArgs, out: &mut Output) -> Result<Exit, 
 pub fn partners(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
     let fit = stage::compile(global, out)?;
     let now = Clock::real().now();
+    let all = certificates::seen(&certificates::named(&stage::place(global), &fit.compiled), now);
     let mut rows = Vec::new();
     let mut values = Vec::new();
     let mut fine = true;
@@ -68,6 +70,7 @@ pub fn partners(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
             fit.compiled.admission.entries.iter().filter(|entry| entry.partner == *name).count();
         let valid = partner.holds(now);
         let useless = credentials == 0 && ways.is_empty();
+        let own: Vec<&Seen> = all.iter().filter(|one| one.partner.as_ref() == Some(name)).collect();
         fine &= valid && !useless;
         let word = match (valid, useless) {
             (false, _) => "not valid today: deliveries are refused",
@@ -83,10 +86,23 @@ pub fn partners(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
         ]);
         values.push(serde_json::json!({
             "partner": name, "groups": partner.sender.groups, "credentials": credentials, "reached-by": ways,
-            "valid": valid, "verdict": word,
+            "valid": valid, "verdict": word, "certificates": own,
         }));
     }
     out.table(&["partner", "groups", "comes in by", "reached by", "verdict"], &rows)?;
+    let shown = |one: &Seen| {
+        vec![one.by.clone(), one.sha256.chars().take(16).collect(), moment(one.until), one.said(now)]
+    };
+    if !all.is_empty() {
+        out.say("")?;
+        out.table(&["certificate of", "sha256", "until", ""], &all.iter().map(shown).collect::<Vec<_>>())?;
+    }
+    fine &= all.iter().all(|one| one.near != Near::Over);
+    let of_stage = all.iter().filter(|one| one.partner.is_none());
+    let of_stage: Vec<&Seen> = of_stage.collect();
+    if !of_stage.is_empty() {
+        values.push(serde_json::json!({ "partner": null, "certificates": of_stage }));
+    }
     out.value(&values)?;
     Ok(if fine { Exit::Ok } else { Exit::No })
 }

@@ -50,6 +50,13 @@ pub enum Asked {
         /// Also remove what is in use, when its last message has gone.
         drain: bool,
     },
+    /// Wait no longer for a destination that was taken away. Arguments: `{"destination", "to"}`; `to` is a destination or null.
+    EndDrain {
+        /// The one that was taken away.
+        destination: String,
+        /// Where what is left goes.
+        to: Option<String>,
+    },
     /// Remove now what is over. No arguments.
     Retention,
 }
@@ -66,6 +73,7 @@ impl Asked {
             Asked::Resume(..) => "resume",
             Asked::RecoverOpen => "recover-open",
             Asked::Apply { .. } => "apply",
+            Asked::EndDrain { .. } => "end-drain",
             Asked::Deliver { .. } => "deliver",
             Asked::Retention => "retention",
         }
@@ -80,6 +88,7 @@ impl Asked {
             Asked::Resume(kind, name) => json!({"kind": kind.as_str(), "name": name}),
             Asked::RecoverOpen => json!({}),
             Asked::Apply { drain } => json!({"drain": drain}),
+            Asked::EndDrain { destination, to } => json!({"destination": destination, "to": to}),
             Asked::Deliver { binding, partner, document } => {
                 json!({"binding": binding, "partner": partner, "document": document})
             }

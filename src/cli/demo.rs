@@ -17,6 +17,7 @@ use crate::cli::demo_teller::Teller;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::clock::{Clock, Tick};
+use crate::config;
 use crate::engine::core::Settings;
 use crate::engine::points::Points;
 use crate::register::entscheidung::Fall;
@@ -66,8 +67,8 @@ fn counts<const N: usize>(pairs: [(&str, u64); N]) -> BTreeMap<String, u64> {
 
 /// Plays the demonstration; with `once` it ends with the story and says whether it ended as told.
 pub async fn run(global: &Global, once: bool, out: &mut Output) -> Result<Exit, CliError> {
-    let scratch =
-        Scratch::new().map_err(|error| CliError::Usage(format!("no temporary folder: {}", error.kind())))?;
+    let scratch = Scratch::new()
+        .map_err(|error| CliError::Usage(format!("no temporary folder: {}", config::what(error.kind()))))?;
     // One fails twice, the other four times.
     let partners = [DemoPartner::start(2).await, DemoPartner::start(4).await];
     let [Ok(kita), Ok(wohngeld)] = partners else {
@@ -76,7 +77,10 @@ pub async fn run(global: &Global, once: bool, out: &mut Output) -> Result<Exit, 
     let services = [kita, wohngeld];
     let addresses = [services[0].address, services[1].address];
     let stage = DemoStage::write(&scratch.0, global, addresses).map_err(|error| {
-        CliError::Usage(format!("the demonstration's files cannot be written: {}", error.kind()))
+        CliError::Usage(format!(
+            "the demonstration's files cannot be written: {}",
+            config::what(error.kind())
+        ))
     })?;
     // Behind the machine, so that what others look at with the right time lies in the past.
     let real = Clock::real().now();

@@ -69,7 +69,7 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Schema(args) => schema::run(*args, out),
         Command::Status => status::run(global, &clock, out).await,
         Command::Messages(MessagesCommand::Original(args)) => {
-            let fit = stage::compile(global, out)?;
+            let fit = stage::running(global, out)?;
             stage::may_write(global, &fit, &args.out)?;
             original::run(&*stage::opened(global, &fit, false)?, &clock, &person::acting(), args, out).await
         }

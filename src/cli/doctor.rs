@@ -11,13 +11,15 @@ use serde::Deserialize;
 
 use crate::app::asking::{self, Door, Heard, House};
 use crate::app::bundle::gather::Finding;
+use crate::app::certificates::{self, Near};
 use crate::app::fit::{self, Fit, Unfit};
 use crate::app::house;
+use crate::app::kept;
 use crate::app::place::Place;
 use crate::cli::args::Global;
 use crate::cli::backup::LAST;
-use crate::cli::exit::{CliError, Exit};
-use crate::cli::output::{Output, counted, saetze};
+use crate::cli::exit::{CliError, Exit, of_store};
+use crate::cli::output::{Output, counted, moment, saetze};
 use crate::cli::stage;
 use crate::clock::Clock;
 use crate::config;
@@ -55,7 +57,12 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
         }
         Err(unfit) => {
             findings.push(Finding { what: "files", fine: false, text: why(&unfit) });
-            None
+            // What runs is looked at all the same.
+            kept::fit(place, Clock::real().now()).map(|(fit, _)| {
+                let text = "looked at from here on: what was applied last".to_owned();
+                findings.push(Finding { what: "files", fine: false, text });
+                fit
+            })
         }
     };
     findings.push(folder(&place.data));
@@ -85,6 +92,7 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
                 }
             }
         }
+        findings.extend(terms(place, fit, Clock::real().now()));
         if let Some(opened) = &opened {
             findings.push(store(opened).await);
             findings.push(rights(&place.store_folder(&fit.compiled)));
@@ -108,7 +116,8 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
 fn why(unfit: &Unfit) -> String {
     let exposed: Vec<&str> = match unfit {
         Unfit::Missing { .. } => return unfit.to_string(),
-        Unfit::Exposed(found) | Unfit::Meeting(found) => found.iter().map(String::as_str).collect(),
+        Unfit::Exposed(found) => found.iter().map(String::as_str).collect(),
+        Unfit::Meeting(faults) => faults.faults.iter().map(|fault| fault.text.as_str()).collect(),
         // What a person mends on this machine and not in a file is said here, too.
         Unfit::Files(faults) => {
             let texts = faults.faults.iter().map(|fault| fault.text.as_str());
@@ -134,7 +143,11 @@ fn folder(data: &Path) -> Finding {
         Ok(()) => (true, format!("{} is not there yet; the first run makes it", data.display())),
         Err(error) => (
             false,
-            format!("{} cannot be written: {}; create it for this user", data.display(), error.kind()),
+            format!(
+                "{} cannot be written: {}; create it for this user",
+                data.display(),
+                config::what(error.kind())
+            ),
         ),
     };
     Finding { what: "data folder", fine, text }
@@ -148,6 +161,26 @@ fn certificates(config: &Path, written: &serde_json::Value) -> Finding {
         Ok(_) => Finding { what: "certificates", fine: true, text: "certificate and key fit".to_owned() },
         Err(text) => Finding { what: "certificates", fine: false, text },
     }
+}
+
+/// How long the certificates hold that the stage names; each that ends soon by itself.
+fn terms(place: &Place, fit: &Fit, now: Timestamp) -> Vec<Finding> {
+    let all = certificates::seen(&certificates::named(place, &fit.compiled), now);
+    let near = all.iter().filter(|one| one.near != Near::Far);
+    let mut findings: Vec<Finding> = near
+        .map(|one| Finding {
+            what: "certificates",
+            // In three months nobody has to do it at once.
+            fine: one.near == Near::Months,
+            text: format!("{}: {}; {}", one.by, one.said(now), one.next()),
+        })
+        .collect();
+    if let (true, Some(first)) = (findings.is_empty(), all.iter().min_by_key(|one| one.until)) {
+        let text =
+            format!("{}, the first of them {}", counted(all.len() as u64, "certificate"), first.said(now));
+        findings.push(Finding { what: "certificates", fine: true, text });
+    }
+    findings
 }
 
 /// A run makes no tray itself, else a missing mount would go unnoticed. One that a narrow umask closed to everybody else takes nothing
@@ -193,8 +226,8 @@ fn clock() -> Finding {
     // The law's deadlines end at midnight in Germany: a machine without a plausible date must not decide them.
     let plausible = now.as_second() > 1_760_000_000;
     let text = match plausible {
-        true => format!("{now}, in Germany {}", Clock::real().today_in_berlin()),
-        false => format!("{now} lies before this program was made; set the machine's clock"),
+        true => format!("{} German time", moment(now)),
+        false => format!("{} lies before this program was made; set the machine's clock", moment(now)),
     };
     Finding { what: "clock", fine: plausible, text }
 }
@@ -259,7 +292,10 @@ async fn port(listen: &str, runs: &Runs) -> Finding {
             let (fine, said) = runs.holds(listen).await;
             (fine, format!("{listen} is {said}"))
         }
-        Err(error) => (false, format!("{listen} cannot be taken: {}; choose another address", error.kind())),
+        Err(error) => (
+            false,
+            format!("{listen} cannot be taken: {}; choose another address", config::what(error.kind())),
+        ),
     };
     Finding { what: "port", fine, text }
 }
@@ -292,7 +328,10 @@ fn judged(last: Option<&LastBackup>, store: &Path, now: Timestamp) -> Finding {
         );
     };
     if now.duration_since(last.created) > BACKUP_AGE {
-        return wrong(format!("the last one is of {}; run `drehscheibe backup DIR` each day", last.created));
+        return wrong(format!(
+            "the last one is of {}; run `drehscheibe backup DIR` each day",
+            moment(last.created)
+        ));
     }
     let disk = |path: &Path| std::fs::metadata(path).map(|found| found.dev()).ok();
     if disk(store).is_some() && disk(store) == disk(&last.dir) {
@@ -300,13 +339,13 @@ fn judged(last: Option<&LastBackup>, store: &Path, now: Timestamp) -> Finding {
             format!("{} lies on the disk of the store and its keys; copy it elsewhere", last.dir.display());
         return wrong(text);
     }
-    Finding { what: "backup", fine: true, text: format!("the last one is of {}", last.created) }
+    Finding { what: "backup", fine: true, text: format!("the last one is of {}", moment(last.created)) }
 }
 
 async fn store(opened: &Opened) -> Finding {
     let figures = match opened {
-        Ok(store) => store.figures(&Scope::Operator).await.map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
+        Ok(store) => store.figures(&Scope::Operator).await.map_err(|error| of_store(&error)),
+        Err(error) => Err(of_store(error)),
     };
     match figures {
         Ok(figures) => Finding {

@@ -13,6 +13,7 @@ use crate::cli::messages::beside;
 use crate::cli::output::{Output, saetze};
 use crate::cli::{person, stage};
 use crate::clock::Clock;
+use crate::config;
 use crate::envelope::{Part, Stage};
 use crate::store::contract::{Filter, Listed, Scope};
 use crate::xoev::inspect::inspect;
@@ -39,8 +40,9 @@ pub async fn run(global: &Global, args: &DryRunArgs, out: &mut Output) -> Result
             (given, Some(listed), begins)
         }
         (None, Some(file)) => {
-            let octets = std::fs::read(file)
-                .map_err(|error| CliError::Usage(format!("{}: {}", file.display(), error.kind())))?;
+            let octets = std::fs::read(file).map_err(|error| {
+                CliError::Usage(format!("{}: {}", file.display(), config::what(error.kind())))
+            })?;
             let octets = Bytes::from(octets);
             let begins = after_stamp(global, octets.clone(), out)?;
             (from_file(global, octets, args.partner.clone(), out)?, None, begins)

@@ -35,7 +35,7 @@ pub enum CliError {
     #[error("{0}")]
     Usage(String),
     /// The store did not answer.
-    #[error(transparent)]
+    #[error("{}", of_store(.0))]
     Store(#[from] StoreError),
     /// The process could not go on without a part.
     #[error("{part}: {cause}; what was under way was finished")]
@@ -48,6 +48,14 @@ pub enum CliError {
     /// Nothing can be printed.
     #[error("output cannot be written: {0}; check where it is sent")]
     Output(#[from] std::io::Error),
+}
+
+/// Why a store did not answer. A command asks once: what a running house does by itself is not said of it.
+pub fn of_store(error: &StoreError) -> String {
+    match error {
+        StoreError::Later(cause) => format!("the store cannot be used now: {}; try again", cause.once()),
+        other => other.to_string(),
+    }
 }
 
 impl CliError {

@@ -5,11 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::args::Global;
-use super::args_audit::{berlin, local};
 use super::args_messages::FindArgs;
 use super::exit::{CliError, Exit};
 use super::messages::{ids_of, print_list, word_of};
-use super::output::Output;
+use super::output::{Output, berlin, moment};
 use super::stage;
 use super::window::{self, Window};
 use crate::app::fit::Fit;
@@ -18,6 +17,8 @@ use crate::store::contract::{Filter, Key, Listed, Scope, Store};
 use crate::store::seek::Seek;
 use crate::transport::ids::{by_key, by_message_id};
 use crate::transport::{xta_client, xta_server};
+use crate::xoev::fault::nearest;
+use crate::xoev::mapping::did_you_mean;
 
 /// Looked back so far where no time is named.
 const BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -33,7 +34,7 @@ pub async fn run(
     args: &FindArgs,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
-    let fit = stage::compile(global, out)?;
+    let fit = stage::running(global, out)?;
     let store = stage::opened(global, &fit, true)?;
     let (store, now) = (&*store, clock.now());
     let window = seen(args, now)?;
@@ -46,11 +47,14 @@ pub async fn run(
     };
     if found.is_empty() {
         out.say("nothing was found")?;
+        for unknown in unknown(&fit, args) {
+            out.say(&unknown)?;
+        }
         if let (Some(window), None, None) = (window, &args.id, &args.own) {
             out.say(&format!(
                 "looked at what was received from {} until {} (German time); `--when` names another time",
-                local(window.from),
-                local(window.until)
+                moment(window.from),
+                moment(window.until)
             ))?;
         }
         out.value(&found)?;
@@ -58,6 +62,27 @@ pub async fn run(
     }
     print_list(&found, now, out)?;
     Ok(Exit::Ok)
+}
+
+/// What is named and is not known to the files that run, each with what it may have been meant for. What has left them may stand in the store
+/// all the same, so this is said only where nothing was found.
+fn unknown(fit: &Fit, args: &FindArgs) -> Vec<String> {
+    let compiled = &fit.compiled;
+    let known = fit.standards.known();
+    let partners: Vec<&str> = compiled.partners.keys().map(String::as_str).collect();
+    let routes: Vec<&str> = compiled.plans.iter().map(|plan| plan.route.as_str()).collect();
+    let messages: Vec<&str> = known.iter().map(|known| known.message.as_str()).collect();
+    let named = [
+        ("partner", "in partners.yaml", &args.partner, &partners),
+        ("route", "among the routes", &args.route, &routes),
+        ("message type", "in the packages", &args.message, &messages),
+    ];
+    let wrong = named.into_iter().filter_map(|(what, place, named, known)| {
+        let named = named.as_deref().filter(|named| !known.contains(named))?;
+        let near = did_you_mean(nearest(named, known.iter().copied()));
+        Some(format!("there is no {what} `{named}` {place} now{near}"))
+    });
+    wrong.collect()
 }
 
 /// The window that is looked at, where one is.
@@ -92,7 +117,7 @@ fn seeking(wanted: &Filter, seek: Seek) -> Filter {
 }
 
 /// The ids of what was received in a window: they begin with their moment, in milliseconds.
-fn ids_within(window: Window, ended: bool) -> (Uuid, Uuid) {
+pub fn ids_within(window: Window, ended: bool) -> (Uuid, Uuid) {
     let id = |at: i64, rest: u8| {
         let mut octets = [rest; 16];
         octets[..6].copy_from_slice(&u64::try_from(at).unwrap_or(0).to_be_bytes()[2..]);

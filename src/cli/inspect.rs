@@ -6,6 +6,7 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::shipped;
 use crate::cli::{inspect_osci, inspect_xta};
+use crate::config;
 use crate::transport::{osci, xta};
 use crate::xoev::contract::Standards;
 use crate::xoev::{inspect, package};
@@ -16,13 +17,14 @@ const LARGEST: u64 = 8 * 1024 * 1024;
 /// Looks at one file.
 pub fn run(global: &Global, args: &InspectArgs, out: &mut Output) -> Result<Exit, CliError> {
     let cannot = |cause: String| CliError::Usage(format!("{}: {cause}", args.file.display()));
-    let size = std::fs::metadata(&args.file).map_err(|error| cannot(error.kind().to_string()))?.len();
+    let size =
+        std::fs::metadata(&args.file).map_err(|error| cannot(config::what(error.kind()).to_owned()))?.len();
     let too_large =
         |largest: u64| cannot(format!("the file has {size} octets, at most {largest} are taken in"));
     if size > inspect_osci::LARGEST {
         return Err(too_large(inspect_osci::LARGEST));
     }
-    let octets = std::fs::read(&args.file).map_err(|error| cannot(error.kind().to_string()))?;
+    let octets = std::fs::read(&args.file).map_err(|error| cannot(config::what(error.kind()).to_owned()))?;
     // XTA first: its services may be named after OSCI, and stacks declare SOAP 1.1 in their faults, but only XTA is SOAP 1.2.
     if xta::glance::recognises(&octets) {
         return inspect_xta::run(octets.into(), out);

@@ -9,6 +9,7 @@ use crate::cli::args::InspectArgs;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::clock::Clock;
+use crate::config;
 use crate::transport::osci::glance::{self, Glance};
 use crate::transport::osci::open::Rules;
 use crate::trust::certificate::Certificate;
@@ -59,11 +60,11 @@ impl Given {
     }
 
     fn read(&mut self, file: &Path, password: &str) -> Result<(), String> {
-        let size = std::fs::metadata(file).map_err(|error| error.kind().to_string())?.len();
+        let size = std::fs::metadata(file).map_err(|error| config::what(error.kind()).to_owned())?.len();
         if size > keys::LARGEST as u64 {
             return Err(keys::KeyFault::TooLarge.to_string());
         }
-        let octets = std::fs::read(file).map_err(|error| error.kind().to_string())?;
+        let octets = std::fs::read(file).map_err(|error| config::what(error.kind()).to_owned())?;
         let read = keys::read(&octets, password).map_err(|fault| fault.to_string())?;
         for certificate in &read.certificates {
             let own = read.keys.iter().any(|key| key.belongs_to(certificate));

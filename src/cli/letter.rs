@@ -13,6 +13,7 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::stage;
 use crate::clock::Clock;
+use crate::config;
 use crate::paper::facts::{Fakten, Kind, Mensch};
 use crate::paper::letter::{Datei, Deckblatt, Empfaenger, Inhalt, Unfertig, deckblatt, schreiben};
 use crate::paper::texts::Texte;
@@ -52,7 +53,7 @@ pub fn run(
     let path = args.out.as_deref().unwrap_or_else(|| Path::new(&datei.name));
     stage::may_write(global, &fit, path)?;
     std::fs::write(path, &datei.octets).map_err(|error| {
-        CliError::Usage(format!("{} cannot be written: {}", path.display(), error.kind()))
+        CliError::Usage(format!("{} cannot be written: {}", path.display(), config::what(error.kind())))
     })?;
     let pruefwert = datei.pruefwert.map(|value| hex::encode(value.0));
     out.say(&format!("{} written, {} octets; {}", path.display(), datei.octets.len(), datei.fassung))?;

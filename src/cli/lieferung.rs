@@ -102,7 +102,7 @@ async fn list(
     jugendamt: Option<&str>,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
-    let fit = stage::compile(global, out)?;
+    let fit = stage::running(global, out)?;
     let offices = fit.compiled.tafeln.aemter.aemter.iter().map(|amt| amt.id.clone());
     let offices: Vec<String> = offices.filter(|id| jugendamt.is_none_or(|wanted| wanted == id)).collect();
     if let (Some(name), true) = (jugendamt, offices.is_empty()) {

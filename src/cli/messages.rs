@@ -1,6 +1,5 @@
 //! Lists messages and shows one: states, codes, causes, hashes. Never the content, which needs a reason and a record.
 
-use super::args_audit::local;
 use super::args_messages::{ListArgs, MessagesCommand, SeekArgs, StateWord};
 use super::codes;
 use super::exit::{CliError, Exit};
@@ -122,7 +121,7 @@ pub fn print_list(listed: &[Listed], now: Timestamp, out: &mut Output) -> std::i
                 vec![
                     listed.id.to_string(),
                     state(listed),
-                    format!("{} ({} ago)", local(listed.received), age(now, listed.received)),
+                    format!("{} ({} ago)", moment(listed.received), age(now, listed.received)),
                     or_dash(listed.message.as_deref()),
                     listed.partner.clone(),
                     or_dash(listed.route.as_deref()),
@@ -138,7 +137,7 @@ pub fn print_list(listed: &[Listed], now: Timestamp, out: &mut Output) -> std::i
 
 /// Prints one message with what it sent.
 pub fn print_one(listed: &Listed, now: Timestamp, out: &mut Output) -> std::io::Result<()> {
-    let received = format!("{} ({} ago)", local(listed.received), age(now, listed.received));
+    let received = format!("{} ({} ago)", moment(listed.received), age(now, listed.received));
     let rows = [
         ("id", listed.id.to_string()),
         ("state", state(listed)),
@@ -319,7 +318,7 @@ pub mod tests {
     #[test]
     fn what_is_followed_says_when_it_is_looked_at() {
         let sent = ListedSend { state: "sent".to_owned(), next_look: Some(noon()), ..send() };
-        assert_eq!(state_of(&sent), "sent, next look 2026-11-21 12:00:00Z");
+        assert_eq!(state_of(&sent), "sent, next look 2026-11-21 13:00:00");
         assert_eq!(state_of(&ListedSend { state: "confirmed".to_owned(), ..send() }), "confirmed");
     }
 
@@ -339,9 +338,9 @@ pub mod tests {
         print_sends(&[moved], noon(), &mut printed.output(false)).unwrap();
         let text = printed.text();
         for line in [
-            "left postkorb:amt on 2026-11-21 12:00:00Z: not collected in its time, taken back (plain cause)",
-            "left trays:amt on 2026-11-21 12:00:00Z: refused for good (plain cause)",
-            "not delivered by it (plain cause); its receiver closed it there on 2026-11-21 12:00:00Z after all",
+            "left postkorb:amt on 2026-11-21 13:00:00: not collected in its time, taken back (plain cause)",
+            "left trays:amt on 2026-11-21 13:00:00: refused for good (plain cause)",
+            "not delivered by it (plain cause); its receiver closed it there on 2026-11-21 13:00:00 after all",
         ] {
             assert!(text.contains(line), "{text}");
         }

@@ -10,6 +10,7 @@ pub mod args_messages;
 mod args_order;
 pub mod args_register;
 pub mod args_retention;
+pub mod args_routes;
 pub mod args_support;
 pub mod args_validate;
 pub mod args_vorgang;

@@ -15,6 +15,7 @@ use super::args_messages::OriginalArgs;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use crate::clock::Clock;
+use crate::config;
 use crate::envelope::{Envelope, Part};
 use crate::store::contract::{Filter, Listed, Scope, Store};
 use crate::store::private;
@@ -121,7 +122,7 @@ fn unwritten(path: &Path, error: &io::Error) -> CliError {
     CliError::Usage(format!(
         "{} cannot be made: {}; name a folder that is not there yet",
         path.display(),
-        error.kind()
+        config::what(error.kind())
     ))
 }
 

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 /// Where a command prints.
@@ -127,9 +128,14 @@ pub fn age(now: Timestamp, then: Timestamp) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
-/// A moment for people: UTC to the second.
+/// The clock that people in the offices read.
+pub fn berlin() -> TimeZone {
+    TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC)
+}
+
+/// A moment for people: German time to the second. JSON says UTC.
 pub fn moment(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+    at.to_zoned(berlin()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// A missing value.
@@ -254,6 +260,6 @@ pub mod tests {
         assert_eq!(after(3_600), "1 hour");
         assert_eq!(after(86_400), "24 hours");
         assert_eq!(after(3 * 86_400), "3 days");
-        assert_eq!(moment(then), "2026-01-01 00:00:00Z");
+        assert_eq!(moment(then), "2026-01-01 01:00:00");
     }
 }

@@ -286,7 +286,7 @@ mod tests {
         let printed = Printed::default();
         print_send(&send(), noon(), &mut printed.output(false)).unwrap();
         assert!(
-            printed.text().contains("queued       2026-11-21 10:00:00Z (2 hours ago)"),
+            printed.text().contains("queued       2026-11-21 11:00:00 (2 hours ago)"),
             "{}",
             printed.text()
         );

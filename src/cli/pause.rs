@@ -23,7 +23,7 @@ pub async fn pause(
 ) -> Result<Exit, CliError> {
     let name = checked(args.kind, &args.name)?;
     let asked = Asked::Pause(args.kind, name.clone(), args.until);
-    let held = stage::compile(global, out).map(|fit| {
+    let held = stage::running(global, out).map(|fit| {
         let from = clock.now().checked_add(fit.compiled.rueckstand());
         (concerned(&fit.compiled, args.kind, &name), from)
     });

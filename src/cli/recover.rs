@@ -12,7 +12,7 @@ use super::command::{self, Asked};
 use super::exit::{CliError, Exit};
 use super::output::{Output, counted, moment};
 use super::{person, stage};
-use crate::app::house;
+use crate::app::{house, proof};
 use crate::clock::Clock;
 use crate::store::backup;
 use crate::store::contract::Command;
@@ -30,7 +30,7 @@ pub async fn run(
     match (&args.dir, args.after_restore, args.open) {
         (Some(dir), ..) => put_back(global, clock, (dir, &reason), out).await,
         (None, true, _) => {
-            let fit = stage::compile(global, out)?;
+            let fit = stage::running(global, out)?;
             let restored = Restored { at: clock.now(), copied: None };
             house::mark_store(&stage::place(global), &fit.compiled, &restored)?;
             recorded(global, clock, &reason, out).await?;
@@ -54,7 +54,10 @@ async fn recorded(global: &Global, clock: &Clock, reason: &str, out: &mut Output
         reason: reason.to_owned(),
         at: clock.now(),
     };
-    Ok(stage::write_store(global, out)?.post_command(command).await?)
+    let store = stage::write_store(global, out)?;
+    // Whoever ran on what was copied is not who runs on this.
+    proof::renew(&*store).await?;
+    Ok(store.post_command(command).await?)
 }
 
 async fn put_back(
@@ -63,7 +66,7 @@ async fn put_back(
     (dir, reason): (&Path, &str),
     out: &mut Output,
 ) -> Result<Exit, CliError> {
-    let fit = stage::compile(global, out)?;
+    let fit = stage::running(global, out)?;
     let (manifest, faults) = backup::verify(dir)?;
     for fault in &faults {
         out.say(&format!("NOT OK: {fault}"))?;
@@ -92,7 +95,7 @@ async fn put_back(
         PutBack::Done { aside } => {
             out.say(&format!(
                 "the backup of {} is in place; the store of before lies in {}, delete it when all is well",
-                manifest.created,
+                moment(manifest.created),
                 aside.display()
             ))?;
             recorded(global, clock, reason, out).await?;

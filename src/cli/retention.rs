@@ -37,7 +37,7 @@ pub async fn run(
             command::post(&*store, clock, &Asked::Retention, &args.reason, args.patience.wait, out).await
         }
         RetentionCommand::Plan => {
-            let fit = stage::compile(global, out)?;
+            let fit = stage::running(global, out)?;
             let store = stage::read_store(global, out)?;
             let fristen = fit.compiled.stage.fristen.clone();
             let now = clock.now();

@@ -1,9 +1,11 @@
 //! `routes plan` and `routes apply`: the difference between the files and what runs, and taking them over.
 
-use crate::cli::args::{ApplyArgs, Global, RoutesCommand};
+use crate::app::drains::{self, Draining};
+use crate::cli::args::Global;
+use crate::cli::args_routes::{ApplyArgs, EndDrainingArgs, RoutesCommand};
 use crate::cli::command::{self, Asked};
 use crate::cli::exit::{CliError, Exit};
-use crate::cli::output::Output;
+use crate::cli::output::{Output, age};
 use crate::cli::stage;
 use crate::clock::Clock;
 use crate::envelope::Inbound;
@@ -28,7 +30,41 @@ pub async fn run(global: &Global, command: &RoutesCommand, out: &mut Output) -> 
             let asked = Asked::Apply { drain: *drain };
             command::post(&*store, &Clock::real(), &asked, reason, patience.wait, out).await
         }
+        RoutesCommand::Draining => draining(&*stage::read_store(global, out)?, &Clock::real(), out).await,
+        RoutesCommand::EndDraining(EndDrainingArgs { destination, to, reason, patience }) => {
+            let store = stage::write_store(global, out)?;
+            let asked = Asked::EndDrain { destination: destination.clone(), to: to.clone() };
+            command::post(&*store, &Clock::real(), &asked, reason, patience.wait, out).await
+        }
     }
+}
+
+/// What is left for destinations that the files have no more.
+async fn draining(store: &dyn Store, clock: &Clock, out: &mut Output) -> Result<Exit, CliError> {
+    let all = drains::draining(store).await?;
+    if all.is_empty() {
+        out.say("nothing is left for destinations that the files have no more")?;
+    } else {
+        let now = clock.now();
+        let row = |one: &Draining| {
+            let how = match (one.ended, &one.to) {
+                (false, _) => "served as it was".to_owned(),
+                (true, None) => "ended, what waits is parked".to_owned(),
+                (true, Some(to)) => format!("ended, what waits goes to {to}"),
+            };
+            vec![
+                one.destination.clone(),
+                age(now, one.since),
+                one.waiting.to_string(),
+                one.held.to_string(),
+                how,
+            ]
+        };
+        let rows: Vec<_> = all.iter().map(row).collect();
+        out.table(&["DESTINATION", "FOR", "WAITING", "HELD", "HOW"], &rows)?;
+    }
+    out.value(&all)?;
+    Ok(Exit::Ok)
 }
 
 async fn plan(global: &Global, drain: bool, out: &mut Output) -> Result<Difference, CliError> {

@@ -1,15 +1,18 @@
 //! From the global arguments to the place, the compiled set and the store of a stage. Prints nothing itself.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
+
+use jiff::Timestamp;
 
 use crate::app::fit::{self, Fit, Unfit};
 use crate::app::folders;
 use crate::app::house;
+use crate::app::kept;
 use crate::app::place::Place;
 use crate::cli::args::Global;
 use crate::cli::exit::CliError;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, moment, visible};
 use crate::cli::person;
 use crate::clock::Clock;
 use crate::route::show;
@@ -31,10 +34,42 @@ pub fn compile(global: &Global, out: &mut Output) -> Result<Fit, CliError> {
     fit::compile(&place(global), Some(Clock::real().now())).map_err(|unfit| shown(unfit, out))
 }
 
+/// The stage that runs, for commands that look at it or order something of it: its files where they can be used, else as they were applied
+/// last, which is said.
+pub fn running(global: &Global, out: &mut Output) -> Result<Fit, CliError> {
+    let (place, now) = (place(global), Clock::real().now());
+    let unfit = match fit::compile(&place, Some(now)) {
+        Ok(fit) => return Ok(fit),
+        Err(unfit) => unfit,
+    };
+    let Some((fit, at)) = kept::fit(&place, now) else { return Err(shown(unfit, out)) };
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| tell(&unfit, &fit.compiled.version, at));
+    Ok(fit)
+}
+
+/// The stage that runs, where there are files of one that can be used.
+pub fn if_any(global: &Global) -> Option<Fit> {
+    let (place, now) = (place(global), Clock::real().now());
+    fit::compile(&place, Some(now)).ok().or_else(|| kept::fit(&place, now).map(|(fit, _)| fit))
+}
+
+#[expect(clippy::print_stderr, reason = "beside what the command says, which a program may read")]
+fn tell(unfit: &Unfit, version: &str, at: Timestamp) {
+    let unfit = unfit.to_string().replace('\n', "; ");
+    eprintln!(
+        "drehscheibe: {}",
+        visible(&format!(
+            "{unfit} (see `check`); this works from what was applied at {}, version {version}",
+            moment(at)
+        ))
+    );
+}
+
 /// Shows the faults of files as a person reads them, or as JSON, and leaves the error that ends the command.
 pub fn shown(unfit: Unfit, out: &mut Output) -> CliError {
     let cause = unfit.to_string();
-    if let Unfit::Files(faults) = unfit {
+    if let Unfit::Files(faults) | Unfit::Meeting(faults) = unfit {
         // An output that is gone leaves the exit code, which says the same.
         let _ = out.lines(&show::render(&faults.faults, &[], false));
         let _ = out.value(&faults.json());
@@ -64,7 +99,7 @@ pub fn write_store(global: &Global, out: &mut Output) -> Result<Arc<dyn Store>, 
 }
 
 fn store(global: &Global, out: &mut Output, read_only: bool) -> Result<Arc<dyn Store>, CliError> {
-    let fit = compile(global, out)?;
+    let fit = running(global, out)?;
     opened(global, &fit, read_only)
 }
 

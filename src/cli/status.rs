@@ -13,6 +13,9 @@ use super::exit::{CliError, Exit};
 use super::output::{Output, age, counted, moment, or_dash, saetze};
 use super::stage;
 use crate::app::asking::{self, Answered, Door, Heard, House};
+use crate::app::certificates::{self, Near};
+use crate::app::drains;
+use crate::app::place::Place;
 use crate::clock::Clock;
 use crate::effects::{Fact, Question};
 use crate::engine::commit::TO_MAINTAINERS;
@@ -30,7 +33,7 @@ use crate::store::recovery::Recovering;
 use crate::telemetry::parts::{Said, Turn};
 use crate::transport::TRANSPORTS;
 
-use destinations::of_destination;
+use destinations::{of_destination, of_draining};
 use offices::{of_office, of_unowned};
 use registers::{Register, of_register, of_undeclared};
 
@@ -104,7 +107,7 @@ pub struct Report {
 
 /// Looks and prints.
 pub async fn run(global: &Global, clock: &Clock, out: &mut Output) -> Result<Exit, CliError> {
-    let fit = stage::compile(global, out)?;
+    let fit = stage::running(global, out)?;
     let config = stage::place(global).config;
     let store = stage::opened(global, &fit, true);
     let asked = asking::door(&fit.compiled, &config).map(|door| {
@@ -126,14 +129,33 @@ pub async fn run(global: &Global, clock: &Clock, out: &mut Output) -> Result<Exi
     let duties = store.duties().await?;
     let kept = kept(&*store, &figures).await?;
     let mut report = report(figures, pauses, (&breakers, &mailboxes(&fit.compiled)), &kept, now);
+    report.items.extend(drains::draining(&*store).await?.iter().map(of_draining));
     report.items.extend(not_taken_back(&*store, &report.figures).await?);
     report.parts = parts;
     report.items.extend(store.recovery().await?.map(of_recovery));
-    report.items.extend(report.parts.iter().filter_map(|said| of_part(said, now)));
+    // What is said of certificates is said here from the files, also where nobody runs.
+    let parts = report.parts.iter().filter(|said| !said.part.starts_with("certificate of "));
+    report.items.extend(parts.filter_map(|said| of_part(said, now)).collect::<Vec<_>>());
+    report.items.extend(of_certificates(&fit.compiled, &stage::place(global), now));
     report.items.extend(of_offices(&*store, &fit.compiled, &report.pauses, now).await?);
     report.items.sort_by_key(|item| (urgency(item), item.since));
     print(&Report { house: Some(house), duties, ..report }, out)?;
     Ok(Exit::Ok)
+}
+
+/// Certificates that end within a month, or are over.
+fn of_certificates(compiled: &Compiled, place: &Place, now: Timestamp) -> Vec<Item> {
+    let all = certificates::seen(&certificates::named(place, compiled), now);
+    let near = all.iter().filter(|one| one.near >= Near::Weeks);
+    near.map(|one| Item {
+        what: format!("certificate of {}", one.by),
+        count: 1,
+        since: None,
+        whose: of_turn(one.turn),
+        cause: Some(one.said(now)),
+        next: one.next().to_owned(),
+    })
+    .collect()
 }
 
 /// What stands against answers, office by office: which registers are answered by persons only, and which deliveries had no effect.
@@ -565,7 +587,7 @@ mod tests {
         let failing = || backlog("callback:kita", 2, Some("http 503"));
         assert_eq!(whose(failing(), vec![], &[]).0, Whose::FarEnd);
         let (far, next) = whose(failing(), vec![], &[open("12:05:00")]);
-        assert!(far == Whose::FarEnd && next.contains("2026-11-21 12:05:00Z"), "{next}");
+        assert!(far == Whose::FarEnd && next.contains("2026-11-21 13:05:00"), "{next}");
         let (far, next) = whose(failing(), vec![], &[open("11:05:00")]);
         assert!(far == Whose::FarEnd && !next.contains("11:05"), "{next}");
         let (person, next) =
@@ -742,8 +764,8 @@ mod tests {
             until: at(until),
         };
         for (until, said) in [
-            ("12:00:10", "duty       source wecker: knoten-1/42 since 2026-11-21 09:00:00Z\n"),
-            ("11:59:00", "duty       source wecker: nobody, knoten-1/42 had it until 2026-11-21 11:59:00Z\n"),
+            ("12:00:10", "duty       source wecker: knoten-1/42 since 2026-11-21 10:00:00\n"),
+            ("11:59:00", "duty       source wecker: nobody, knoten-1/42 had it until 2026-11-21 12:59:00\n"),
         ] {
             let report = report(Figures::default(), vec![], (&[], &[]), &[], at("12:00:00"));
             let printed = Printed::default();

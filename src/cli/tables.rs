@@ -12,6 +12,7 @@ use super::args_register::{KeyList, TablesCommand};
 use super::exit::{CliError, Exit};
 use super::output::{Output, counted};
 use super::stage;
+use crate::config;
 use crate::route::tafeln::{FOLDER, GEMEINDEN};
 
 /// Largest list that is read, octets.
@@ -67,13 +68,13 @@ fn import(global: &Global, list: KeyList, file: &Path, out: &mut Output) -> Resu
     let unreadable = |cause: &dyn std::fmt::Display| {
         CliError::Usage(format!("{} cannot be read: {cause}", file.display()))
     };
-    let size = std::fs::metadata(file).map_err(|error| unreadable(&error.kind()))?.len();
+    let size = std::fs::metadata(file).map_err(|error| unreadable(&config::what(error.kind())))?.len();
     if size > LARGEST {
         return Err(CliError::Usage(
             "the list is larger than 64 MiB; this is not a list of places".to_owned(),
         ));
     }
-    let text = std::fs::read_to_string(file).map_err(|error| unreadable(&error.kind()))?;
+    let text = std::fs::read_to_string(file).map_err(|error| unreadable(&config::what(error.kind())))?;
     let rows = rows(&text).map_err(|cause| unreadable(&cause))?;
     let (places, left_out) = places(list, &rows);
     if places.is_empty() {
@@ -82,7 +83,7 @@ fn import(global: &Global, list: KeyList, file: &Path, out: &mut Output) -> Resu
     }
     let folder = stage::place(global).config.join(FOLDER);
     let unwritable = |error: std::io::Error| {
-        CliError::Usage(format!("{} cannot be written: {}", folder.display(), error.kind()))
+        CliError::Usage(format!("{} cannot be written: {}", folder.display(), config::what(error.kind())))
     };
     std::fs::create_dir_all(&folder).map_err(unwritable)?;
     let (path, fresh) = (folder.join(GEMEINDEN), folder.join(".gemeinden.csv.new"));

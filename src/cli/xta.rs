@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use super::args::Global;
 use super::args_xta::{At, XtaCommand};
 use super::exit::{CliError, Exit};
-use super::output::Output;
+use super::output::{Output, moment};
 use super::stage;
-use crate::app::fit;
+use crate::app::fit::{self, Fit};
 use crate::clock::Clock;
 use crate::envelope::Part;
 use crate::transport::caller::Around;
@@ -92,8 +92,8 @@ async fn ls(global: &Global, at: &At, most: u64, out: &mut Output) -> Result<Exi
                     line.id.to_owned(),
                     line.author.to_owned(),
                     line.message_type.to_owned(),
-                    line.laid.unwrap_or("–").to_owned(),
-                    line.fetched.unwrap_or("–").to_owned(),
+                    of_server(line.laid),
+                    of_server(line.fetched),
                 ]
             };
             let rows: Vec<Vec<String>> = lines.iter().map(row).collect();
@@ -120,11 +120,24 @@ async fn get(
              by hand with --url, --cert, --key and --ca",
         ));
     }
+    // Without files of a stage here it can be no mailbox of theirs.
+    if let Some(fit) = stage::if_any(global) {
+        stage::may_write(global, &fit, to)?;
+        if let Some(connection) = of_the_stage(&fit, at) {
+            return Err(CliError::Usage(format!(
+                "this is the mailbox of connection {connection} of the stage: its route takes in what lies there, and who looks at it is recorded \
+                 by `messages original`; closed by hand it would be lost to the house"
+            )));
+        }
+    }
     let (link, reader, _) = server(global, at)?;
-    DirBuilder::new().recursive(true).mode(0o700).create(to)?;
+    let made = Made::folder(to)?;
     let whole = match by_hand::fetch(&link, &reader, id, &Folder::new(to.to_owned())).await {
         Ok(whole) => whole,
-        Err(trouble) => return no(&trouble, out),
+        Err(trouble) => {
+            made.take_back();
+            return no(&trouble, out);
+        }
     };
     let files = laid(&whole, to)?;
     if let Some(apart) = whole.apart {
@@ -149,6 +162,45 @@ async fn get(
         "message": Line::of(&whole.meta), "files": files, "closed": closed, "apart": whole.apart, "sha256": whole.sha256,
     }))?;
     Ok(if whole.apart.is_some() { Exit::No } else { Exit::Ok })
+}
+
+/// The folders that were made for what is fetched.
+struct Made(Vec<PathBuf>);
+
+impl Made {
+    /// Makes a folder with what is missing above it.
+    fn folder(to: &Path) -> Result<Made, CliError> {
+        let missing = to.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+        let missing = missing.map(Path::to_owned).collect();
+        DirBuilder::new().recursive(true).mode(0o700).create(to)?;
+        Ok(Made(missing))
+    }
+
+    /// Takes away what is still empty of them, the innermost first.
+    fn take_back(self) {
+        for folder in self.0 {
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
+}
+
+/// The connection of the stage whose mailbox the arguments name: at the same server, as somebody who reads there.
+fn of_the_stage(fit: &Fit, at: &At) -> Option<String> {
+    let host = |url: &str| {
+        let url = reqwest::Url::parse(url).ok()?;
+        Some((url.host_str()?.trim_end_matches('.').to_ascii_lowercase(), url.port_or_known_default()))
+    };
+    let asked = host(at.url.last()?)?;
+    let sources = fit.compiled.sources.iter().filter(|source| source.kind == ENTRY.word);
+    for source in sources {
+        let Ok(settings) = settings::read::<Settings>(&source.connection, &source.settings) else { continue };
+        let mut reads = settings.identities.iter().chain(&settings.readers);
+        let is_its = reads.any(|one| at.identity.as_ref() == Some(&one.value));
+        if is_its && host(&settings.ports.mailbox) == Some(asked.clone()) {
+            return Some(source.connection.clone());
+        }
+    }
+    None
 }
 
 fn text(value: &Value) -> String {
@@ -299,9 +351,12 @@ async fn report(global: &Global, at: &At, id: &str, out: &mut Output) -> Result<
         .iter()
         .map(|event| [event.time.clone(), severity(event.severity).to_owned(), event.code.value.clone()])
         .collect();
-    out.say(&format!("{status} (since {})", plain(&report.time)))?;
+    out.say(&format!("{status} (since {})", of_server(Some(&report.time))))?;
     if !events.is_empty() {
-        let rows: Vec<Vec<String>> = events.iter().map(|event| event.to_vec()).collect();
+        let row = |[time, severity, code]: &[String; 3]| {
+            vec![of_server(Some(time)), severity.clone(), code.clone()]
+        };
+        let rows: Vec<Vec<String>> = events.iter().map(row).collect();
         out.table(&["WHEN", "HOW GRAVE", "CODE"], &rows)?;
     }
     let events: Vec<Value> = events
@@ -315,11 +370,19 @@ async fn report(global: &Global, at: &At, id: &str, out: &mut Output) -> Result<
 /// What a server did not do: not reached it cannot run, refused the answer is no.
 fn no(trouble: &Trouble, out: &mut Output) -> Result<Exit, CliError> {
     if let Trouble::Unreached(why) = trouble {
-        return Err(CliError::Usage(why.to_string()));
+        return Err(CliError::Usage(
+            why.to_string().replace("tried again by itself; ask", "try again, and ask"),
+        ));
     }
     out.say(&trouble.to_string())?;
     out.value(&json!({ "trouble": trouble.to_string(), "turn": trouble.turn() }))?;
     Ok(Exit::No)
+}
+
+/// A moment as a server writes it, on our clock; what is none is shown as it was written.
+fn of_server(written: Option<&str>) -> String {
+    let Some(written) = written else { return "–".to_owned() };
+    written.parse().map_or_else(|_| plain(written), moment)
 }
 
 /// What a stranger wrote, without what a terminal would act on.

@@ -23,7 +23,7 @@ pub async fn run(
     args: &ZuweisenArgs,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
-    let fit = stage::compile(global, out)?;
+    let fit = stage::running(global, out)?;
     let amt = office(&fit, clock, &args.amt)?;
     let store = stage::write_store(global, out)?;
     let known = vorgang::one(&*store, clock, args.id, &None, &args.reason).await?;

@@ -1,7 +1,7 @@
 //! What the rooms of the engine share: store, clock, running set, queues, permits.
 //! Holds no logic of any stretch; see `receive`, `lookup`, `commit`, `dispatch`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -202,6 +202,9 @@ pub struct Core {
     pub points: Points,
     /// What runs now.
     pub set: ArcSwap<PlanSet>,
+    /// Destinations that were taken away and are served no more, each with the one to which what is left goes instead; without one it is
+    /// parked.
+    pub ended: ArcSwap<BTreeMap<String, Option<String>>>,
     /// Bounds.
     pub settings: Settings,
     /// Work for the workers; bounded by the permits, so sending never waits.

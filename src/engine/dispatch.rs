@@ -310,7 +310,10 @@ async fn claim(
     let ours = core.hands.ours();
     let (mut except, probing) = {
         let breakers = lock(&table.breakers);
-        let closed = breakers.closed_for(now, |destination| core.hands.under_way(destination));
+        let mut closed = breakers.closed_for(now, |destination| core.hands.under_way(destination));
+        // Nobody is asked for what was taken away and ended: its breaker holds nothing back.
+        let ended = core.ended.load();
+        closed.retain(|name| set.destinations.contains_key(name) || !ended.contains_key(name));
         let probing: HashSet<String> =
             set.destinations.keys().filter(|name| breakers.probing(name)).cloned().collect();
         (closed, probing)
@@ -424,7 +427,7 @@ async fn try_one(
         if let Some(ends) = onward::gone(core, lease, due).await {
             return Ok(settled_as(core, ends));
         }
-        let cause = "destination is not configured in this stage";
+        let cause = "destination is not configured in this stage; apply files that have it, or `routes end-draining` parks or redirects what waits for it";
         return Ok(alone(later(core, due, patience, None, (cause, false, Turn::Ours))));
     };
     core.points.reach(Point::BeforeSend)?;

@@ -4,6 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::effects::Way;
 use crate::store::lane::{Due, Next, Onward, Outcome, Undelivered, Why};
 use crate::transport::port::{Destination, Receipt};
 
@@ -17,6 +18,11 @@ const KNOWN: SignedDuration = SignedDuration::from_secs(60);
 pub const NO_WAY: &str = "none of its next ways is configured any more";
 /// The safe next step where nothing leads to an addressee any more, or yet.
 const GIVE_WAY: &str = "give the partner a channel and `answers-by` in partners.yaml, or bring the connection back that was taken away; apply, then replay; what was handed on by hand `parked arrived` closes";
+
+/// The safe next step where a person has ended what was left, or the place is another's now.
+const ELSEWHERE: &str = "`routes end-draining DESTINATION --to …` names another destination of the partner, then replay; handed on by hand `parked arrived` closes it; or give the partner its channel back, apply, replay";
+/// How long what had no deadline may take at the destination that a person names.
+const LAST: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// Whether a way after the one that a row is on leads anywhere in the set that runs; what is new is said to, because it may have been decided by
 /// a set that this process does not know yet.
@@ -63,6 +69,37 @@ pub fn connection_of(destination: &str) -> &str {
     destination.split_once(':').map_or(destination, |(connection, _)| connection)
 }
 
+/// A row whose destination was taken away and is served no more, by a person's word or because it cannot be: it goes where that word says, or is
+/// parked. What may have arrived goes nowhere before a person has found out.
+fn ended(core: &Core, lease: &Lease, due: &Due) -> Option<Ends> {
+    let to = core.ended.load().get(&due.destination).cloned()?;
+    let cause = "its destination was taken away, and what was left for it was ended";
+    if may_have_arrived(lease, due) {
+        return Some(Ends::So(Outcome::Unclear {
+            cause: format!("{cause}, and an earlier attempt may have arrived"),
+        }));
+    }
+    let Some(to) = to.filter(|to| core.set.load().destinations.contains_key(to)) else {
+        return Some(Ends::So(Outcome::Parked { cause: cause.to_owned(), next_step: ELSEWHERE.to_owned() }));
+    };
+    let time = due.deadline.map_or(LAST, |deadline| deadline.duration_since(due.queued));
+    let seconds = u64::try_from(time.as_secs()).unwrap_or_default();
+    let to = Way { destination: to, seconds, until_late: false };
+    let from = due.destination.clone();
+    Some(Ends::So(Outcome::Onward(Onward {
+        from,
+        to,
+        why: Why::Late,
+        cause: format!("{cause} by a person"),
+    })))
+}
+
+/// Whether an attempt before may have reached the receiver. A process leases also what leads nowhere, to say so: the end of such a lease with its
+/// process says nothing of an attempt. Only what a reader had in its hand, or an attempt left something of, may have arrived.
+fn may_have_arrived(lease: &Lease, due: &Due) -> bool {
+    due.unclear && (lease.was_handed_out() || due.attempts > 0 || due.left.is_some())
+}
+
 /// A row whose destination is not in the running set: taken away under it, or never there. `None`: it may come, and is waited for.
 pub async fn gone(core: &Core, lease: &Lease, due: &Due) -> Option<Ends> {
     let age = core.clock.now().duration_since(due.queued);
@@ -73,6 +110,11 @@ pub async fn gone(core: &Core, lease: &Lease, due: &Due) -> Option<Ends> {
             ends(core, (lease, None), due, (Some(next), Why::Late), (due.unclear, cause), parked).await,
         );
     }
+    if due.next.is_none()
+        && let Some(ends) = ended(core, lease, due)
+    {
+        return Some(ends);
+    }
     // No connection of this name: it stands for an addressee whom nobody knows how to reach, and waiting does not change that. Where the
     // connection stands, an apply may give the partner its channel there again, and what it has for it alone waits until its time is over; the
     // last of several ways is one that nobody looks at any more, and is waited for only as long as another replica may know its set.
@@ -82,9 +124,7 @@ pub async fn gone(core: &Core, lease: &Lease, due: &Due) -> Option<Ends> {
         return None;
     }
     let mut cause = "nothing in this stage leads to this addressee".to_owned();
-    // A process leases also what leads nowhere, to say so here: the end of such a lease with its process says nothing of an attempt. Only what a
-    // reader had in its hand, or an attempt left something of, may have arrived.
-    if due.unclear && (lease.was_handed_out() || due.attempts > 0 || due.left.is_some()) {
+    if may_have_arrived(lease, due) {
         cause.push_str(", and an earlier attempt may have arrived");
         return Some(Ends::So(Outcome::Unclear { cause }));
     }

@@ -64,6 +64,7 @@ impl Engine {
             clock,
             points,
             set: ArcSwap::new(set),
+            ended: ArcSwap::default(),
             ready,
             lookups,
             commits,

@@ -371,6 +371,11 @@ fn assemble(
         accounts: cells::accounts(&connections, &written, menus.transports),
     };
     let stage = connections.settings?;
+    let of = |partner: &WrittenPartner| {
+        let id = partner.id.value.clone();
+        partner.certificates.iter().map(move |path| (id.clone(), path.clone())).collect::<Vec<_>>()
+    };
+    let certificates = written.by_name.values().flat_map(of).collect();
     let mut partners = BTreeMap::new();
     let mut destinations = Vec::new();
     for (id, partner) in written.by_name {
@@ -421,6 +426,7 @@ fn assemble(
         stage: Arc::new(stage),
         plans,
         partners,
+        certificates,
         admission,
         destinations,
         sources,

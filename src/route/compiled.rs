@@ -72,6 +72,8 @@ pub struct Compiled {
     pub plans: Vec<Plan>,
     /// The partners.
     pub partners: BTreeMap<String, Partner>,
+    /// The files of certificates by which partners prove who they are: partner and path below the stage's folder.
+    pub certificates: Vec<(String, String)>,
     /// Who may come in.
     pub admission: Admission,
     /// The HTTP paths, one entry each.

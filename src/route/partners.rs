@@ -47,6 +47,8 @@ pub struct WrittenPartner {
     pub versions: Vec<(At<String>, At<String>)>,
     /// Credentials with the kind that is shown.
     pub credentials: Vec<(Credential, Place)>,
+    /// The files of certificates among them.
+    pub certificates: Vec<String>,
     /// How it is reached.
     pub channels: Vec<WrittenChannel>,
     /// The connection that takes answers; `None` where nothing or nothing valid is written.
@@ -240,6 +242,12 @@ impl Reader<'_> {
             .iter()
             .filter_map(|item| credentials::read(desk, item, self.resolve))
             .collect();
+        let files = match node.get("credentials").map(|node| &node.kind) {
+            Some(Kind::List(items)) => items.as_slice(),
+            _ => &[],
+        };
+        let files =
+            files.iter().filter_map(|item| item.get("certificate")?.text().map(str::to_owned)).collect();
         let has_credentials = node.get("credentials").is_some();
         let channels = node.get("channels");
         let channels = channels.map(|node| self.channels(&what, node, has_credentials)).unwrap_or_default();
@@ -256,6 +264,7 @@ impl Reader<'_> {
             uses: texts("uses").into_iter().map(|use_| use_.value).collect(),
             versions,
             credentials,
+            certificates: files,
             channels,
             answers_by,
             answers_written: node.get("answers-by").is_some(),

@@ -157,7 +157,7 @@ pub struct Flying {
     pub version: String,
     /// How many.
     pub messages: u64,
-    /// True when the new set has no such route: they would wait for a person.
+    /// True when it runs and the new set has no such route: they would wait for a person.
     pub orphaned: bool,
 }
 
@@ -208,7 +208,7 @@ pub fn difference(running: &Picture, new: &Picture, in_flight: &InFlight, drain:
             route: route.clone(),
             version: version.clone(),
             messages: *messages,
-            orphaned: !new.routes.contains_key(route),
+            orphaned: running.routes.contains_key(route) && !new.routes.contains_key(route),
         });
     }
     if !drain {

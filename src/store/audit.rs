@@ -235,11 +235,11 @@ pub trait Audits: Send + Sync {
         turn: Turn,
     ) -> Result<Vec<Retrieved>, StoreError>;
 
-    /// The marks of retrievals, newest first, with the number to turn the page by. Nobody learns anything of them that has not the lines
+    /// The marks of retrievals, newest first, with the number to turn the page by and the moment. Nobody learns anything of them that has not the lines
     /// already, so it is no look that is written down.
-    async fn retrieval_marks(&self, turn: Turn) -> Result<Vec<(i64, [u8; 32])>, StoreError> {
+    async fn retrieval_marks(&self, turn: Turn) -> Result<Vec<(i64, Timestamp, [u8; 32])>, StoreError> {
         let page = self.retrievals(&Recorded(()), &Window::default(), turn).await?;
-        Ok(page.iter().map(|one| (one.number, mark_of(&one.line()))).collect())
+        Ok(page.iter().map(|one| (one.number, one.at, mark_of(&one.line()))).collect())
     }
 
     /// Why persons did what these links prove, by place; for an export.

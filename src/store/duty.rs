@@ -106,6 +106,13 @@ pub trait Duties: Send + Sync {
         value: Option<Vec<u8>>,
     ) -> Result<bool, StoreError>;
 
+    /// By what this running process is told from one on a copy of its store, by whoever looks at the store itself; `None` where it is no running
+    /// process. Only something that no copy of files or tables has: whose lock it is.
+    fn sign(&self) -> Option<Vec<u8>>;
+
+    /// The signs of all processes that run on this store now.
+    async fn signs(&self) -> Result<Vec<Vec<u8>>, StoreError>;
+
     /// Clears up after processes that were found dead by this call and the one before: their leases and duties end, commands
     /// that they had taken wait again. Returns how many processes. Called at intervals of seconds; a store of one process has none.
     async fn clear_up(&self) -> Result<u64, StoreError>;

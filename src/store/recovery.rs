@@ -118,6 +118,10 @@ pub struct Copied {
     pub claims: Vec<String>,
 }
 
+/// The note by which the processes of a store are known to who asks them: of a run, so it stays out of what is copied where that can be done, and
+/// is made anew where something is put back.
+pub const OF_A_RUN: (&str, &str) = ("app", "asked");
+
 /// When a store was put back, and of which backup.
 #[derive(Clone, Copy, Debug)]
 pub struct Restored {

@@ -22,6 +22,16 @@ pub enum Trouble {
     DiskFull,
     /// Nobody answers at the address.
     Unreachable,
+    /// The server shows a certificate of an authority that is not trusted.
+    Authority,
+    /// The server's certificate is for another host.
+    Host,
+    /// The server's certificate has expired, or is not valid yet.
+    Expired,
+    /// The server refuses our certificate, or wants one.
+    OursRefused,
+    /// TLS was not agreed on with the server.
+    Tls,
     /// The connection broke off in the middle.
     Lost,
     /// The server said that it goes, or is not yet there.
@@ -64,6 +74,20 @@ impl Trouble {
         match self {
             Trouble::DiskFull => "the disk is full; free space where the store lies",
             Trouble::Unreachable => "PostgreSQL cannot be reached; connecting is tried again by itself",
+            Trouble::Authority => {
+                "PostgreSQL shows a certificate of an authority that is not trusted here; name that authority's file under `store.ca`, or, where \
+     the server runs on this very machine, write `sslmode=disable` into its URL (Debian's server offers TLS with a certificate of its own)"
+            }
+            Trouble::Host => {
+                "PostgreSQL's certificate is for another host; write the host that it names into the URL, or have one issued for this one"
+            }
+            Trouble::Expired => {
+                "PostgreSQL's certificate has expired or is not valid yet; have it replaced, compare the clocks"
+            }
+            Trouble::OursRefused => {
+                "PostgreSQL refuses our certificate or wants one; look at pg_hba.conf and what it trusts"
+            }
+            Trouble::Tls => "TLS was not agreed on with PostgreSQL; compare its versions and `ssl` there",
             Trouble::Lost => "the connection to PostgreSQL was lost; it is made again by itself",
             Trouble::Ended => "PostgreSQL stops, starts or ended the connection; it is tried again by itself",
             Trouble::ReadOnly => "PostgreSQL is read-only (a standby?); it is tried again at the primary",
@@ -93,11 +117,29 @@ impl Trouble {
         }
     }
 
+    /// The same for who asks once and goes: nothing of that is tried again by itself.
+    pub fn once(self) -> &'static str {
+        match self {
+            Trouble::Unreachable => "PostgreSQL cannot be reached",
+            Trouble::Lost => "the connection to PostgreSQL was lost",
+            Trouble::Ended => "PostgreSQL stops, starts or ended the connection",
+            Trouble::ReadOnly => "PostgreSQL is read-only (a standby?); name the primary",
+            other => other.says(),
+        }
+    }
+
     /// The alarm that calls a person because of it; `None` for that of the kind of error.
     fn alarm(self) -> Option<Alarm> {
         match self {
             Trouble::DiskFull => Some(Alarm::StoreDiskFull),
-            Trouble::Unreachable | Trouble::Lost | Trouble::Ended => Some(Alarm::StoreUnreachable),
+            Trouble::Unreachable
+            | Trouble::Authority
+            | Trouble::Host
+            | Trouble::Expired
+            | Trouble::OursRefused
+            | Trouble::Tls
+            | Trouble::Lost
+            | Trouble::Ended => Some(Alarm::StoreUnreachable),
             Trouble::ReadOnly | Trouble::FileReadOnly => Some(Alarm::StoreReadOnly),
             Trouble::MarkHeld => Some(Alarm::StoreFileHeld),
             Trouble::NoConnection => Some(Alarm::StoreNoConnection),
@@ -121,6 +163,14 @@ impl Cause {
     /// A trouble with more to say of it, such as who causes it.
     pub fn told(trouble: Trouble, more: &str) -> Cause {
         Cause { trouble, text: format!("{}{more}", trouble.says()).into() }
+    }
+
+    /// The same for who asks once and goes.
+    pub fn once(&self) -> String {
+        match self.text.strip_prefix(self.trouble.says()) {
+            Some(more) => format!("{}{more}", self.trouble.once()),
+            None => self.text.to_string(),
+        }
     }
 
     /// Whether this is what is wrong.

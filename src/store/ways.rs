@@ -2,6 +2,7 @@
 //! far end is asked by before a person's word counts. Changes nothing.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::store::contract::StoreError;
@@ -22,6 +23,9 @@ pub trait Ways {
     /// By destination, how many rows that have not arrived for certain (under way, held by a person, still to be confirmed or not confirmed)
     /// have it among the ways after the one that they are on. Each such row is opened: for persons, and for whoever asks rarely.
     async fn ahead(&self) -> Result<Vec<Ahead>, StoreError>;
+
+    /// What waits for a destination between two attempts is due now; what must not leave before its time, is held or is under way stays as it is.
+    async fn hasten(&self, destination: &str, now: Timestamp) -> Result<(), StoreError>;
 
     /// A row that waits for a person (parked, unclear, failed, not taken back), as its destination gets it; `None` where it waits for none or
     /// has lost its content.

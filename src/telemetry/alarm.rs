@@ -1,7 +1,7 @@
 //! Alarms: the one function that calls a person, and the catalogue that says why and what to do.
 //! Never decides anything and never holds a value of a message: a subject is a name from configuration or an id.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -216,6 +216,41 @@ pub fn raise(alarm: Alarm, subject: &str, facts: &[(&'static str, &str)]) {
     let silent = LOGGED.lock().unwrap_or_else(PoisonError::into_inner).speak(alarm, subject, now);
     if let Some(silent) = silent {
         write(alarm, subject, facts, silent);
+    }
+}
+
+/// Says that what an alarm called a person for is over: counted, and logged once.
+pub fn ended(alarm: Alarm, subject: &str) {
+    metric::alarm_ended(alarm.code());
+    tracing::info!(target: "drehscheibe::alarm", alarm = alarm.code(), subject, "alarm ended");
+}
+
+/// An alarm that stands for as long as its cause does: it begins once, begins again where that grows worse, and ends once.
+#[derive(Debug)]
+pub struct Standing {
+    alarm: Alarm,
+    known: BTreeMap<String, u8>,
+}
+
+impl Standing {
+    /// None stands yet.
+    pub fn new(alarm: Alarm) -> Standing {
+        Standing { alarm, known: BTreeMap::new() }
+    }
+
+    /// What stands now: by its subject how bad it is, and what is said of it.
+    pub fn are(&mut self, now: &BTreeMap<String, (u8, String)>) {
+        for (subject, (grade, said)) in now {
+            if self.known.get(subject).is_none_or(|known| known < grade) {
+                // Each is said, however soon it follows: there are no more of them.
+                metric::alarm(self.alarm.code());
+                write(self.alarm, subject, &[("what", said)], 0);
+            }
+        }
+        for over in self.known.keys().filter(|subject| !now.contains_key(*subject)) {
+            ended(self.alarm, over);
+        }
+        self.known = now.iter().map(|(subject, (grade, _))| (subject.clone(), *grade)).collect();
     }
 }
 

@@ -145,6 +145,18 @@ pub const METRICS: &[Metric] = &[
         &["code"],
         "alarms raised, by code of deploy/alarms.yaml",
     ),
+    row(
+        "drehscheibe_alarms_ended_total",
+        Shape::Counter,
+        &["code"],
+        "alarms whose cause is over, of those that say so",
+    ),
+    row(
+        "drehscheibe_certificate_expires_seconds",
+        Shape::Gauge,
+        &["part"],
+        "when a certificate ends that the stage names, seconds since 1970",
+    ),
 ];
 
 /// A stretch of the way of a message, whose time is measured.
@@ -369,6 +381,16 @@ pub fn queue_depth(queue: &'static str, depth: usize) {
 /// An alarm was raised; only `alarm::raise` calls it.
 pub(super) fn alarm(code: &'static str) {
     counter!("drehscheibe_alarms_total", "code" => code).increment(1);
+}
+
+/// The cause of an alarm is over.
+pub fn alarm_ended(code: &'static str) {
+    counter!("drehscheibe_alarms_ended_total", "code" => code).increment(1);
+}
+
+/// A certificate that the stage names ends at a moment.
+pub fn certificate(by: &str, until: jiff::Timestamp) {
+    gauge!("drehscheibe_certificate_expires_seconds", "part" => by.to_owned()).set(until.as_second() as f64);
 }
 
 // `None` inside means that a recorder of somebody else was there first.

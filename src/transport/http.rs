@@ -274,7 +274,11 @@ impl Source for HttpSource {
                 error.kind()
             ))
         })?;
-        let listening = listener.local_addr().ok().map(|at| self.around.parts.listens(at));
+        let listening = listener.local_addr().ok().map(|at| {
+            let scheme = if tls.is_some() { "https" } else { "http" };
+            tracing::info!(connection = self.name, address = format!("{scheme}://{at}"), "listens");
+            self.around.parts.listens(at)
+        });
         // Everything that lives as long as this run ends with it, also when the run itself is dropped.
         let ended = stop.child_token();
         let _end = ended.clone().drop_guard();

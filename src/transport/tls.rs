@@ -11,10 +11,10 @@ use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::ClientCertVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
-    ClientConfig, ConfigBuilder, DigitallySignedStruct, HandshakeKind, RootCertStore, ServerConfig,
-    ServerConnection, SignatureScheme, WantsVerifier,
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, DistinguishedName, HandshakeKind, RootCertStore,
+    ServerConfig, ServerConnection, SignatureScheme, WantsVerifier,
 };
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -28,6 +28,7 @@ use super::settings::Span;
 use super::unreached::Unreached;
 use super::watched::{self, Files, Named, Unreadable, Watched};
 use crate::clock::Tick;
+use crate::telemetry::alarm::{Alarm, raise};
 use crate::telemetry::parts::{Failing, Parts, Turn};
 
 /// How long what the machine trusts is not read anew.
@@ -257,9 +258,83 @@ fn verifier(
                 ClientCertificates::Optional => verifier.allow_unauthenticated(),
                 _ => verifier,
             };
-            let verifier = verifier.build();
-            verifier.map(Some).map_err(|_| TlsError::Unfit("client authorities not usable"))
+            let inner = verifier.build().map_err(|_| TlsError::Unfit("client authorities not usable"))?;
+            Ok(Some(Arc::new(Telling(inner))))
         }
+    }
+}
+
+/// Says of a client certificate that is refused which one it was: whoever issued it, or gave us another, looks for it by that.
+#[derive(Debug)]
+struct Telling(Arc<dyn ClientCertVerifier>);
+
+impl ClientCertVerifier for Telling {
+    fn offer_client_auth(&self) -> bool {
+        self.0.offer_client_auth()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.0.client_auth_mandatory()
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.0.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        shown: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        self.0.verify_client_cert(shown, chain, now).inspect_err(|error| {
+            let sha256 = fingerprint(shown);
+            // Strangers may show as many as they like: it is logged once a minute.
+            raise(
+                Alarm::SenderNotAdmitted,
+                "client certificate",
+                &[("sha256", &sha256), ("why", refused(error))],
+            );
+        })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        shown: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, shown, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        shown: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, shown, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+/// Why a client certificate is refused, in our words.
+fn refused(error: &rustls::Error) -> &'static str {
+    use rustls::CertificateError as Certificate;
+    match error {
+        rustls::Error::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
+            "it has expired"
+        }
+        rustls::Error::InvalidCertificate(
+            Certificate::NotValidYet | Certificate::NotValidYetContext { .. },
+        ) => "it is not valid yet",
+        rustls::Error::InvalidCertificate(Certificate::UnknownIssuer) => {
+            "it is of an authority that is not named under `client-ca`"
+        }
+        _ => "it cannot be used",
     }
 }
 

@@ -124,6 +124,11 @@ impl Certificate {
         (self.0.not_before..=self.0.not_after).contains(&time)
     }
 
+    /// When its term begins.
+    pub fn not_before(&self) -> Timestamp {
+        self.0.not_before
+    }
+
     /// When its term ends.
     pub fn not_after(&self) -> Timestamp {
         self.0.not_after

@@ -20,6 +20,16 @@ use super::write::{escape_attribute, escape_text};
 pub const NAMESPACE: &str = "urn:drehscheibe:json:1";
 /// The `standard` attribute of every root.
 pub const STANDARD: &str = "Drehscheibe-JSON";
+/// What is said of a `test` that is no truth.
+pub const TEST: &str = "test that is neither true nor false";
+/// What is said of a `nachricht` or `version` that is no plain value.
+pub const NAMES: &str = "nachricht or version that is not one plain text or number";
+/// What is said of a key that comes twice.
+pub const TWICE: &str = "the same key twice in one object";
+/// What is said of a key that is no name.
+pub const KEY: &str = "key that cannot name an element";
+/// What is said of an array in an array.
+pub const ARRAY: &str = "array directly in an array";
 /// Name of a root that does not say which message it is; no schema knows it.
 const NAMELESS: &str = "unbenannt";
 
@@ -127,7 +137,7 @@ fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<Member<'a>>, Stop> {
                 }
             }
             JsonEvent::StartArray => match open.last_mut() {
-                Some(object) if object.in_array => return Err(ill("array directly in an array", at)),
+                Some(object) if object.in_array => return Err(ill(ARRAY, at)),
                 Some(object) => {
                     object.in_array = true;
                     if let Some(member) = object.members.last_mut() {
@@ -144,7 +154,7 @@ fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<Member<'a>>, Stop> {
                     return Err(Stop { fault: GateFault::NameTooLong, at });
                 }
                 if !is_name(&key) {
-                    return Err(ill("key that cannot name an element", at));
+                    return Err(ill(KEY, at));
                 }
                 if let Some(object) = open.last_mut() {
                     object.members.push(Member { key, at, is_array: false, values: Vec::new() });
@@ -181,7 +191,7 @@ fn is_name(key: &str) -> bool {
 fn sorted(mut members: Vec<Member<'_>>) -> Result<Vec<Member<'_>>, Stop> {
     members.sort_by(|one, other| one.key.cmp(&other.key).then(one.at.cmp(&other.at)));
     match members.windows(2).find(|pair| pair[0].key == pair[1].key) {
-        Some(pair) => Err(ill("the same key twice in one object", pair[1].at)),
+        Some(pair) => Err(ill(TWICE, pair[1].at)),
         None => Ok(members),
     }
 }
@@ -258,7 +268,7 @@ fn truth(members: &[Member<'_>], key: &str) -> Result<Option<bool>, Stop> {
     match member.values.as_slice() {
         [] if !member.is_array => Ok(None),
         [(Value::Truth(truth), _)] if !member.is_array => Ok(Some(*truth)),
-        _ => Err(ill("test that is neither true nor false", member.at)),
+        _ => Err(ill(TEST, member.at)),
     }
 }
 
@@ -269,7 +279,7 @@ fn plain<'m>(members: &'m [Member<'_>], key: &str) -> Result<Option<(&'m str, us
     match member.values.as_slice() {
         [] if !member.is_array => Ok(None),
         [(Value::Text(text), at)] if !member.is_array => Ok(Some((text.as_ref(), *at))),
-        _ => Err(ill("nachricht or version that is not one plain text or number", member.at)),
+        _ => Err(ill(NAMES, member.at)),
     }
 }
 

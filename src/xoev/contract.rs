@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::register::record::{Kopf, Record};
 use crate::rejection::{Fault, Rejection};
 use crate::xml::gate::{self, Document, GateError};
+use crate::xml::json;
 use crate::xml::limits::{GateFault, Limits};
 use crate::xml::walk::Root;
 
@@ -156,6 +157,24 @@ pub fn gate_rejection(error: &GateError) -> Rejection {
     let (fault, text) = match error.fault {
         GateFault::NotUtf8 => (Fault::NotUtf8, "Die Nachricht ist nicht in UTF-8 codiert."),
         GateFault::Doctype => (Fault::NotWellFormed, "Eine Dokumenttypdeklaration (DTD) ist nicht erlaubt."),
+        GateFault::NotWellFormed(json::TEST) => (
+            Fault::NotWellFormed,
+            "Der Eintrag `test` ist weder `true` noch `false` (ohne Anführungszeichen).",
+        ),
+        GateFault::NotWellFormed(json::NAMES) => (
+            Fault::NotWellFormed,
+            "Der Eintrag `nachricht` oder `version` ist nicht ein einzelner Text oder eine Zahl.",
+        ),
+        GateFault::NotWellFormed(json::TWICE) => {
+            (Fault::NotWellFormed, "Ein Objekt hat denselben Eintrag zweimal; die Stelle nennt den zweiten.")
+        }
+        GateFault::NotWellFormed(json::KEY) => (
+            Fault::NotWellFormed,
+            "Ein Eintrag hat einen Namen, den keiner haben kann: erlaubt sind Buchstaben, Ziffern, `-`, `_` und `.`.",
+        ),
+        GateFault::NotWellFormed(json::ARRAY) => {
+            (Fault::NotWellFormed, "Eine Liste steht unmittelbar in einer Liste.")
+        }
         GateFault::NotWellFormed(_) => {
             (Fault::NotWellFormed, "Die Nachricht ist kein wohlgeformtes XML oder JSON.")
         }

@@ -164,6 +164,12 @@ fn damages(stage: &StageDir, against: &[&str]) {
     let (code, said) = run(stage, against);
     assert!(code == 1 && said.contains("what the export ended with is missing"), "{said}");
     db.execute_batch(mend).expect("as it was");
+    // All of it away, with its number: what lies in the store speaks against it.
+    let emptied = "DELETE FROM audit; DELETE FROM nachweiskette; UPDATE sqlite_sequence SET seq = 0 WHERE name = 'audit'";
+    db.execute_batch(emptied).expect("the damage");
+    let (code, said) = run(stage, &["audit", "verify"]);
+    assert!(code == 1 && said.contains("its beginning, or all of it, was taken away"), "{said}");
+    db.execute_batch(mend).expect("as it was");
     assert_eq!(faults(stage).0, 0);
     assert_eq!(run(stage, against).0, 0);
 }
@@ -199,6 +205,17 @@ fn forged(stage: &StageDir, against: &[&str]) {
         (
             "DELETE FROM abrufprotokoll WHERE row = (SELECT min(row) FROM abrufprotokoll)",
             "FAULT Abrufprotokoll: 1 line of the export",
+        ),
+        (
+            "UPDATE audit SET stamp = (SELECT o.row FROM stamp o, stamp s WHERE s.row = audit.stamp AND
+             (o.acting_person <> s.acting_person OR o.partner <> s.partner) LIMIT 1) WHERE row = 3",
+            "who did it, or for whom, says something else than in the export",
+        ),
+        (
+            "CREATE TEMP TABLE IF NOT EXISTS more AS SELECT * FROM abrufprotokoll LIMIT 1;
+             UPDATE more SET row = (SELECT max(row) + 1 FROM abrufprotokoll), at = at - 7200000000;
+             INSERT INTO abrufprotokoll SELECT * FROM more",
+            "FAULT Abrufprotokoll: 1 line that the export does not have is older than the export",
         ),
         (
             "UPDATE abrufprotokoll SET at = at + 1000000 WHERE row = (SELECT min(row) FROM abrufprotokoll)",

@@ -143,3 +143,46 @@ async fn an_answer_without_proof_is_nobodys_word() {
     let line = port(&stage, stage.http);
     assert!(line.starts_with("NOT OK") && line.contains("proves nothing"), "{line}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_of_a_running_store_does_not_believe_the_house_that_it_was_copied_from() {
+    let stage = StageDir::new([nowhere(); 2]);
+    let mut running = up(&stage).await;
+    let words = |data: &std::path::Path| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_drehscheibe"));
+        command.arg("status").arg("--config").arg(stage.stage()).arg("--routes").arg(&stage.routes);
+        command.arg("--xsd").arg(crate::support::root().join("xsd")).arg("--data").arg(data);
+        let output = command.output().expect("the program runs");
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    let dir = tempfile::tempdir().expect("a folder");
+    let copied = dir.path().join("copied");
+    crate::support::copy(&stage.data(), &copied);
+    // Of links: its files are those of the house, its folder is not.
+    let linked = dir.path().join("linked");
+    let made = std::process::Command::new("cp").arg("-al").arg(stage.data()).arg(&linked).status();
+    for (how, data) in [("copied", &copied), ("linked", &linked)] {
+        if how == "linked" && !made.as_ref().is_ok_and(std::process::ExitStatus::success) {
+            println!("no links from here to the temporary folder");
+            continue;
+        }
+        let told = said_of(&words(data));
+        assert!(told.contains("is not who answers at"), "{how}: {told}");
+    }
+    // By another name of the same folder it is the house.
+    let named = dir.path().join("named");
+    std::os::unix::fs::symlink(stage.data(), &named).expect("a link");
+    for data in [&named, &stage.data()] {
+        let told = said_of(&words(data));
+        assert!(told.contains("runs and takes deliveries"), "{told}");
+    }
+    // A backup holds nothing of the run that it was made beside, and is put back for one of its own.
+    let backup = dir.path().join("backup");
+    let told = said(&stage, &["backup", &backup.display().to_string()]);
+    assert!(told.contains("keys and deletion ledger are not in it"), "{told}");
+    assert!(running.terminate());
+}
+
+fn said_of(told: &str) -> String {
+    told.lines().find(|line| line.starts_with("house")).unwrap_or(told).to_owned()
+}

@@ -47,6 +47,27 @@ async fn a_delivery_is_found_by_whatever_is_known_of_it() {
 
     assert_eq!(found(&stage, &["--partner", &text(1, "partner")]), every);
     assert_eq!(found(&stage, &["--partner", "niemand"]), [""; 0]);
+    for (words, told) in [
+        (
+            ["--partner", "jugendamt-bremn"],
+            "there is no partner `jugendamt-bremn` in partners.yaml now; did you mean jugendamt-bremen?",
+        ),
+        (
+            ["--route", "registerliferung"],
+            "there is no route `registerliferung` among the routes now; did you mean registerlieferung?",
+        ),
+        (
+            ["--type", "xfamilie.804"],
+            "there is no message type `xfamilie.804` in the packages now; did you mean xfamilie.08",
+        ),
+    ] {
+        let (code, said) = run(&stage, &[&["messages", "find"][..], &words].concat());
+        assert!(code == 1 && said.contains(told), "{said}");
+    }
+    let (code, said) = run(&stage, &["messages", "show", "1234"]);
+    assert!(!said.contains("group count"), "{code}: {said}");
+    let (code, said) = run(&stage, &["parked", "replay", "1234", "--reason", "Probe"]);
+    assert!(code == 2 && said.contains("no whole id") && !said.contains("group count"), "{said}");
     assert_eq!(found(&stage, &["--route", &text(1, "route"), "--type", "xfamilie.0804"]), every);
     assert_eq!(found(&stage, &["--state", "rejected"]), [""; 0]);
     assert_eq!(found(&stage, &["--code", "T070"]), [""; 0]);

@@ -129,8 +129,8 @@ async fn a_trace_goes_from_the_sender_to_the_partner_and_an_end_is_announced() {
     // The figures of the store are taken every few seconds.
     tokio::time::sleep(Duration::from_millis(5500)).await;
     let text = metrics().await;
-    // What did not happen here: nobody was told to come again, no breaker opened, there is no broker, all parts run, and nothing is
-    // looked after.
+    // What did not happen here: nobody was told to come again, no breaker opened, there is no broker, all parts run, nothing is
+    // looked after, no alarm ended, and the stage names no certificate.
     let silent = [
         "drehscheibe_busy_total",
         "drehscheibe_breaker_open",
@@ -139,6 +139,8 @@ async fn a_trace_goes_from_the_sender_to_the_partner_and_an_end_is_announced() {
         "drehscheibe_broker_queue_messages",
         "drehscheibe_part_up",
         "drehscheibe_looked_total",
+        "drehscheibe_alarms_ended_total",
+        "drehscheibe_certificate_expires_seconds",
     ];
     for metric in metric::METRICS.iter().filter(|metric| !silent.contains(&metric.name)) {
         assert!(text.contains(&format!("# TYPE {} ", metric.name)), "{} is missing:\n{text}", metric.name);

@@ -107,10 +107,21 @@ async fn by_hand_a_mailbox_is_listed_and_fetched_and_closed_only_where_that_is_s
             (&json!(id), &json!(BREMEN))
         );
     }
+    // Where no files of this stage lie nobody knows whose mailbox it is.
+    let nowhere = tempfile::tempdir().unwrap();
+    let by_hand = |words: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_drehscheibe"));
+        let output =
+            command.arg("xta").args(words).args(["--json", "--config"]).arg(nowhere.path()).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        let said = serde_json::from_slice::<Value>(&said)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&said)));
+        (output.status.success(), said)
+    };
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().to_str().unwrap();
     for (words, closed) in [(&[][..], false), (&["--close"], true)] {
-        let (good, got) = said(&[&["get", &id, "--to", to], &anywhere[..], words].concat());
+        let (good, got) = by_hand(&[&["get", &id, "--to", to], &anywhere[..], words].concat());
         assert!(good && got["closed"] == json!(closed), "{got}");
         assert!(!got.to_string().contains("Beispielfrau"), "a name of its author is nobody's here: {got}");
         assert_eq!(fs::read_to_string(got["files"][0]["file"].as_str().unwrap()).unwrap(), document);
@@ -134,8 +145,24 @@ async fn by_hand_a_mailbox_is_listed_and_fetched_and_closed_only_where_that_is_s
         let (good, refused) = broker.cli(&[&["xta"], words, &["--connection", "broker"]].concat());
         assert!(!good && refused.contains("messages original"), "{refused}");
     }
-    let (good, gone) = said(&[&["get", &id, "--to", to], &anywhere[..]].concat());
+    // Nor by its address, however that is written, and no folder is left of what came to nothing.
+    let new = folder.path().join("neu/er");
+    let new = new.to_str().unwrap();
+    let other = format!("https://LOCALHOST:{}/services/XTAService/", broker.foreign.xta);
+    for url in [&url, &other] {
+        let at = [&["--url", url][..], &anywhere[2..]].concat();
+        let (good, refused) = broker.cli(&[&["xta", "get", &id, "--to", new, "--close"], &at[..]].concat());
+        assert!(!good && refused.contains("the mailbox of connection broker of the stage"), "{refused}");
+    }
+    let (good, gone) = by_hand(&[&["get", &id, "--to", new], &anywhere[..]].concat());
     assert!(!good && gone["trouble"].as_str().unwrap().contains("9070"), "{gone}");
+    assert!(!folder.path().join("neu").exists());
+    // Nothing is written into a tray, where its partner would take it away.
+    let tray = broker.stage.tray("out");
+    let elsewhere = [&["--url", "https://localhost:9/"][..], &anywhere[2..]].concat();
+    let words = [&["xta", "get", &id, "--to", tray.to_str().unwrap()], &elsewhere[..]].concat();
+    let (good, refused) = broker.cli(&words);
+    assert!(!good && refused.contains("where nothing but deliveries"), "{refused}");
     let file = folder.path().join("antwort.xml");
     fs::write(&file, "<antwort/>").unwrap();
     let (file, attached) = (file.to_str().unwrap(), folder.path().join("anlage-1.pdf"));
@@ -157,4 +184,5 @@ async fn by_hand_a_mailbox_is_listed_and_fetched_and_closed_only_where_that_is_s
     let (good, unknown) =
         broker.cli(&[&["xta", "ls", "--url", "https://localhost:9/"], &anywhere[2..]].concat());
     assert!(!good && unknown.contains("nobody listens"), "{unknown}");
+    assert!(!unknown.contains("by itself"), "a command tries once: {unknown}");
 }

@@ -20,6 +20,8 @@ use crate::xta_server_support::leaf;
 pub const HOUSE: &str = "srp:plattform";
 /// The office of Bremen.
 pub const BREMEN: &str = "jga:040110000000";
+/// The office of Hamburg.
+pub const HAMBURG: &str = "jga:020000000000";
 /// An office that is no sender of the house.
 pub const FREMD: &str = "jga:999990000000";
 
@@ -206,6 +208,25 @@ impl Broker {
     /// Waits for what the foreign server has.
     pub async fn until(&self, what: &str, seconds: u64, is_so: impl Fn(&State) -> bool) -> State {
         self.foreign.until(what, seconds, || self.stage.log(), is_so).await
+    }
+}
+
+impl Broker {
+    /// A second office sends by the same mailbox.
+    pub fn with_hamburg(self) -> Broker {
+        let stage = &self.stage;
+        fs::write(stage.stage().join("secrets/hamburg"), "probe-token-hamburgs-0123456789").unwrap();
+        let sender = format!(
+            ", {{ partner: jugendamt-hamburg, identities: [ {{ value: \"{HAMBURG}\" }} ] }} ]\n    every: 200ms"
+        );
+        edit(stage, "connections.yaml", " ]\n    every: 200ms", &sender);
+        let partner = format!(
+            "  jugendamt-hamburg:\n    name: Jugendamt Hamburg\n    mandant: jugendamt-hamburg\n    groups: [jugendaemter]\n    identities: [\"{HAMBURG}\"]\n    \
+             credentials: [{{ bearer: {{ file: secrets/hamburg }} }}]\n    channels: {{ broker: {{ reader: {{ value: \"{HAMBURG}\" }}, documents: [ {{ message: xfamilie, service: \"urn:example:dienst:1.0\", scenario: XFAMILIE, schema: \"urn:example:xfamilie:1.3.0\" }} ] }} }}\n    \
+             answers-by: broker\n  kita-portal-nord:\n"
+        );
+        edit(stage, "partners.yaml", "  kita-portal-nord:\n", &partner);
+        self
     }
 }
 

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use crate::support::until;
-use crate::xta_client_support::{Broker, FREMD, HOUSE, USUAL};
+use crate::xta_client_support::{Broker, FREMD, HAMBURG, HOUSE, USUAL};
 use crate::xta_server_support::delivery;
 
 /// What is said of a part in `status`, if it is there.
@@ -57,6 +57,44 @@ async fn whatever_a_server_does_with_one_message_the_next_ones_are_taken() {
         // Mended, it is taken as well: nothing of it was kept for it.
         broker.foreign.hand("forget", json!({})).await;
         broker.until(&what, 90, |state| state.closed(std::slice::from_ref(&ill))).await;
+        assert!(running.terminate());
+        assert!(!broker.stage.log().contains("panicked"), "{what}");
+    }
+}
+
+/// More of one partner's messages than a page holds, all older than the other's.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_partners_messages_do_stops_nothing_of_another_ones() {
+    for (what, more) in [
+        ("drip-body", json!({})),
+        ("flood", json!({})),
+        ("too-long", json!({})),
+        ("with-dtd", json!({})),
+        ("as-status", json!({ "status": 500 })),
+        ("fault", json!({ "code": 9014 })),
+    ] {
+        let broker =
+            Broker::new(USUAL, "    max-content: 4\n    alarm-after: 1h\n", json!({})).with_hamburg();
+        let mut ill = Vec::new();
+        for n in 1..=5 {
+            let id = broker.foreign.put(&delivery(n), json!({})).await;
+            let mut order = json!({ "do": what, "id": id, "times": 1_000_000 });
+            for (key, value) in more.as_object().unwrap() {
+                order[key] = value.clone();
+            }
+            broker.foreign.order(FETCH, order).await;
+            ill.push(id);
+        }
+        let mut good = Vec::new();
+        for n in 6..=8 {
+            good.push(broker.foreign.put(&delivery(n), json!({ "author": HAMBURG })).await);
+        }
+        let mut running = broker.up().await;
+        let state = broker.until(what, 120, |state| state.closed(&good)).await;
+        assert!(ill.iter().all(|id| state.one(id)["closed"] == json!(false)), "{what}");
+        // Mended, they are taken as well.
+        broker.foreign.hand("forget", json!({})).await;
+        broker.until(what, 120, |state| state.closed(&ill)).await;
         assert!(running.terminate());
         assert!(!broker.stage.log().contains("panicked"), "{what}");
     }

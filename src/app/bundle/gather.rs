@@ -117,7 +117,9 @@ pub async fn gather(place: &Place, fit: &Fit, search: &Search, asked: Asked) -> 
                 let said = format!("{} lines; {} lines of others left out", lines.lines.len(), lines.foreign);
                 (lines, said)
             }
-            Err(error) => (Lines::default(), format!("the log cannot be read: {}", error.kind())),
+            Err(error) => {
+                (Lines::default(), format!("the log cannot be read: {}", config::what(error.kind())))
+            }
         },
     };
     let started = metrics::value(&snapshot, "drehscheibe_start_time_seconds");

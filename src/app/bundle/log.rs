@@ -36,6 +36,8 @@ const NUMBERS: &[&str] = &["silent", "routes", "millis", "files", "line", "lane"
 /// Sentences of the program that hold nothing but themselves.
 const SENTENCES: &[&str] = &[
     "alarm",
+    "alarm ended",
+    "listens",
     "ready",
     "ended",
     "command",

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::{Item, Whose};
+use crate::app::drains::Draining;
 use crate::cli::output::moment;
 use crate::pipeline::jugendamt::NOBODYS;
 use crate::store::contract::{Backlog, Breaker, Pause};
@@ -105,6 +106,44 @@ fn of_behind(name: &str, behind: &Behind, mailboxes: &[String]) -> Item {
         whose,
         cause: Some(cause),
         next,
+    }
+}
+
+/// A destination that the files have no more and for which something is left.
+pub fn of_draining(one: &Draining) -> Item {
+    let destination = &one.destination;
+    let count = one.waiting + one.held;
+    let item = |what: String, whose, cause: String, next: String| Item {
+        what,
+        count,
+        since: Some(one.since),
+        whose,
+        cause: Some(cause),
+        next,
+    };
+    match (one.ended, &one.to) {
+        (false, _) => item(
+            format!("{destination}, taken away and still served"),
+            if one.held > 0 { Whose::Person } else { Whose::Nobody },
+            "an apply took it away; it is served as it was until nothing is left".to_owned(),
+            format!(
+                "nothing while it empties; `drehscheibe routes end-draining {destination} --reason …` waits no longer (with --to: sends it elsewhere)"
+            ),
+        ),
+        (true, None) => item(
+            format!("{destination}, taken away and ended"),
+            Whose::Person,
+            "it was taken away, and nothing leaves by it any more".to_owned(),
+            format!(
+                "`drehscheibe routes end-draining {destination} --to … --reason …` and `parked replay` send what is left to another destination of the partner; `parked arrived` closes what was handed on by hand"
+            ),
+        ),
+        (true, Some(to)) => item(
+            format!("{destination}, taken away and ended"),
+            if one.held > 0 { Whose::Person } else { Whose::Nobody },
+            format!("it was taken away; what was left goes to {to}"),
+            "what is held for a person goes there when it is replayed (`parked list`)".to_owned(),
+        ),
     }
 }
 

@@ -115,3 +115,14 @@ async fn act(
     house::write_note(base, tx, (connection, key), value).await?;
     Ok(true)
 }
+
+/// The sign of a process: its number, whose lock only it holds.
+pub fn sign(lauf: i64) -> Vec<u8> {
+    lauf.to_be_bytes().to_vec()
+}
+
+/// The signs of all that live.
+pub async fn signs(base: &Base) -> Stored<Vec<Vec<u8>>> {
+    let client = base.db.get().await?;
+    rows(&client, sql!("lauf_all"), &[]).await?.iter().map(|r| get(r, 0).map(sign)).collect()
+}

@@ -444,6 +444,14 @@ impl Claims for PostgresStore {
 
 #[async_trait]
 impl Duties for PostgresStore {
+    fn sign(&self) -> Option<Vec<u8>> {
+        self.watch.as_ref().map(|_| duty::sign(self.base.lauf))
+    }
+
+    async fn signs(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        duty::signs(&self.base).await
+    }
+
     async fn take_duty(&self, ask: &Ask) -> Result<Taken, StoreError> {
         self.watch()?;
         duty::take(&self.base, ask).await

@@ -84,12 +84,52 @@ pub fn not_connected(error: tokio_postgres::Error) -> StoreError {
     if error.code().is_some() {
         return trouble(error);
     }
+    if let Some(trouble) = of_tls(&error) {
+        return StoreError::Later(trouble.into());
+    }
     let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<std::io::Error>());
     let trouble = match source.map(std::io::Error::kind) {
         Some(std::io::ErrorKind::PermissionDenied) => Trouble::ReadOnly,
         _ => Trouble::Unreachable,
     };
     StoreError::Later(trouble.into())
+}
+
+/// What TLS says of a connection that was not made; its error is held by one of the system, whose source it is not.
+fn of_tls(error: &(dyn std::error::Error + 'static)) -> Option<Trouble> {
+    use rustls::{AlertDescription, CertificateError as Certificate, Error};
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(tls) = error.downcast_ref::<Error>() {
+            return Some(match tls {
+                Error::InvalidCertificate(Certificate::UnknownIssuer) => Trouble::Authority,
+                Error::InvalidCertificate(
+                    Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
+                ) => Trouble::Host,
+                Error::InvalidCertificate(
+                    Certificate::Expired
+                    | Certificate::ExpiredContext { .. }
+                    | Certificate::NotValidYet
+                    | Certificate::NotValidYetContext { .. },
+                ) => Trouble::Expired,
+                // A certificate that the server made for itself is of no authority at all.
+                Error::InvalidCertificate(_) => Trouble::Authority,
+                Error::AlertReceived(
+                    AlertDescription::BadCertificate
+                    | AlertDescription::CertificateExpired
+                    | AlertDescription::CertificateRequired
+                    | AlertDescription::CertificateUnknown
+                    | AlertDescription::UnknownCA,
+                ) => Trouble::OursRefused,
+                _ => Trouble::Tls,
+            });
+        }
+        next = match error.downcast_ref::<std::io::Error>() {
+            None => error.source(),
+            Some(system) => system.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static)),
+        };
+    }
+    None
 }
 
 /// A column of a row.

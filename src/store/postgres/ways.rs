@@ -1,18 +1,19 @@
 //! What is ahead of rows of the outbox.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::store::contract::StoreError;
 use crate::store::lane::Due;
 use crate::store::postgres::base::{Base, no_stamp, stamps};
-use crate::store::postgres::pool::{one, rows};
+use crate::store::postgres::pool::{one, rows, transact};
 use crate::store::postgres::store::PostgresStore;
 use crate::store::postgres::values::{get, sql};
 use crate::store::postgres::{blob, lanes};
 use crate::store::sealing::ahead::Counted;
 use crate::store::sealing::content::Owner;
-use crate::store::sealing::values::Stored;
+use crate::store::sealing::values::{Stored, micros};
 use crate::store::sealing::{due, follow};
 use crate::store::ways::{Ahead, Ways};
 
@@ -42,6 +43,15 @@ async fn ahead(base: &Base) -> Stored<Vec<Ahead>> {
     Ok(counted.all())
 }
 
+async fn hasten(base: &Base, destination: &str, now: Timestamp) -> Stored<()> {
+    transact!(base.db, tx => {
+        let found = rows(&tx, sql!("lane_waits"), &[&destination]).await?;
+        let arms: Vec<lanes::Arm> =
+            found.iter().map(|r| Ok((get(r, 0)?, micros(now), true))).collect::<Stored<_>>()?;
+        lanes::arm(&tx, &arms).await
+    })
+}
+
 async fn waiting_for_person(base: &Base, id: Uuid) -> Stored<Option<Due>> {
     let client = base.db.get().await?;
     let Some(r) = one(&client, sql!("outbox_one"), &[&id]).await? else { return Ok(None) };
@@ -60,6 +70,13 @@ async fn waiting_for_person(base: &Base, id: Uuid) -> Stored<Option<Due>> {
 impl Ways for PostgresStore {
     async fn ahead(&self) -> Result<Vec<Ahead>, StoreError> {
         ahead(&self.base).await
+    }
+
+    async fn hasten(&self, destination: &str, now: Timestamp) -> Result<(), StoreError> {
+        let watch = self.watch()?;
+        hasten(&self.base, destination, now).await?;
+        watch.tell();
+        Ok(())
     }
 
     async fn waiting_for_person(&self, id: Uuid) -> Result<Option<Due>, StoreError> {

@@ -70,7 +70,8 @@ pub fn set_breaker(scene: &Scene<'_>, breaker: &Breaker) -> Stored<()> {
     scene.run(sql!("breaker_set"), values).map(drop)
 }
 
-fn note_key(keyring: &Keyring, connection: &str, key: &str) -> Tag {
+/// Under what a note lies.
+pub fn note_key(keyring: &Keyring, connection: &str, key: &str) -> Tag {
     keyring.note.tag_of(&[connection.as_bytes(), key.as_bytes()])
 }
 

@@ -1,6 +1,8 @@
 //! What the embedded store does for the house's own jobs: duties of replicas, the daily run that removes what is over, keys made anew.
 //! Never decides when one runs.
 
+use std::sync::PoisonError;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -10,10 +12,22 @@ use crate::store::duty::{Ask, Duties, Duty, Holding, Taken};
 use crate::store::rekey::Rekey;
 use crate::store::retention::{Faellig, Retention, Scheibe, Stichtag};
 use crate::store::sqlite::store::SqliteStore;
-use crate::store::sqlite::{house, rekey, retention};
+use crate::store::sqlite::{house, lock, rekey, retention};
 
 #[async_trait]
 impl Duties for SqliteStore {
+    fn sign(&self) -> Option<Vec<u8>> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.sign()
+    }
+
+    async fn signs(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        match self.sign() {
+            // A look at its own lock would end in itself.
+            Some(own) => Ok(vec![own]),
+            None => Ok(lock::sign(&self.folder).into_iter().collect()),
+        }
+    }
+
     async fn take_duty(&self, ask: &Ask) -> Result<Taken, StoreError> {
         match self.writer {
             Some(_) => Ok(self.duties.take(ask)),

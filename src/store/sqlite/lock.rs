@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// A lock that is held; free again when it is dropped, or its process ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _folder: File,
+    folder: File,
     _file: File,
 }
 
@@ -55,6 +55,26 @@ impl Lock {
             in_brackets(&holder)
         ).into()))
     }
+}
+
+impl Lock {
+    /// By what this lock is told from that of a copy: where its folder lies.
+    pub(crate) fn sign(&self) -> Option<Vec<u8>> {
+        self.folder.metadata().ok().map(|found| place(&found))
+    }
+}
+
+/// The sign of whoever runs on the store now.
+pub(crate) fn sign(folder: &Path) -> Option<Vec<u8>> {
+    if !runs(folder) {
+        return None;
+    }
+    fs::metadata(folder).ok().map(|found| place(&found))
+}
+
+/// No copy of a folder has its place, not even one of links.
+fn place(found: &fs::Metadata) -> Vec<u8> {
+    [found.dev().to_be_bytes(), found.ino().to_be_bytes()].concat()
 }
 
 /// Whether a process runs on the store.
@@ -116,7 +136,7 @@ fn tried(folder: &Path, file: &Path) -> Stored<Option<Lock>> {
     }
     // For a person who looks into it; the lock does not depend on it, and nobody reads who holds it from there.
     let _ = named.set_len(0).and_then(|()| write!(named, "{}", std::process::id()));
-    Ok(Some(Lock { _folder: held, _file: named }))
+    Ok(Some(Lock { folder: held, _file: named }))
 }
 
 /// Who holds a lock on a file now, as the system says: its number and what it is called. `None` where the system does not tell, as of

@@ -13,8 +13,8 @@ use crate::store::contract::{Entry, StoreError};
 use crate::store::lane::{Due, Settle};
 use crate::store::private;
 use crate::store::recovery::{
-    Copied, Finding, KEYS_OLDER, LedgerLine, NOT_APPLIED, OLDER, RECOVERS, Reapplied, Recovering, Recovery,
-    Restored,
+    Copied, Finding, KEYS_OLDER, LedgerLine, NOT_APPLIED, OF_A_RUN, OLDER, RECOVERS, Reapplied, Recovering,
+    Recovery, Restored,
 };
 use crate::store::sealing::house::own_stamp;
 use crate::store::sealing::keys::HOUSE;
@@ -202,6 +202,15 @@ fn copied(from: &Path, to: &Path) -> Stored<()> {
     source.execute("VACUUM INTO ?1", [to]).map(drop).map_err(trouble)
 }
 
+/// Takes out of a copy what is of the process that runs.
+fn without_run(copy: &Path, keyring: &Keyring) -> Stored<()> {
+    let copy = Connection::open(copy).map_err(trouble)?;
+    copy.execute_batch("PRAGMA secure_delete = ON; PRAGMA journal_mode = DELETE").map_err(trouble)?;
+    let tag = house::note_key(keyring, OF_A_RUN.0, OF_A_RUN.1);
+    copy.execute(sql!("note_delete"), [&tag[..]]).map(drop).map_err(trouble)?;
+    copy.close().map_err(|(_, error)| trouble(error))
+}
+
 impl SqliteStore {
     /// Counts the epoch on, in the database first: the keys are never ahead but after a restore.
     pub(super) async fn next_epoch(&self) -> Stored<()> {
@@ -280,7 +289,11 @@ impl Recovery for SqliteStore {
             return Err(StoreError::Refused(RECOVERS.into()));
         }
         let file = self.copy_file(DATABASE, into).await?;
-        let described = tokio::task::spawn_blocking(move || described(&file));
+        let keyring = self.keyring.clone();
+        let described = tokio::task::spawn_blocking(move || {
+            without_run(&file, &keyring)?;
+            described(&file)
+        });
         let copied = described.await.map_err(|_| StoreError::Later("copying was broken off".into()))??;
         // Before anybody can call it a backup, the store is in an epoch that the copy does not know.
         self.next_epoch().await?;

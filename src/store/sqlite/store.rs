@@ -58,7 +58,7 @@ pub struct SqliteStore {
     pub(super) claims: Folder,
     pub(super) pending: Arc<Pending>,
     pub(super) duties: Arc<Roster>,
-    lock: Mutex<Option<Lock>>,
+    pub(super) lock: Mutex<Option<Lock>>,
     /// Whether this is the running process.
     runs: Arc<AtomicBool>,
 }

@@ -1,6 +1,7 @@
 //! What is ahead of rows of the outbox.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
@@ -8,13 +9,14 @@ use crate::store::contract::StoreError;
 use crate::store::lane::Due;
 use crate::store::sealing::ahead::Counted;
 use crate::store::sealing::content::{Opened, Owner};
-use crate::store::sealing::values::Stored;
+use crate::store::sealing::values::{Stored, micros};
 use crate::store::sealing::{due, follow};
 use crate::store::sqlite::keyring::Keyring;
 use crate::store::sqlite::lanes;
 use crate::store::sqlite::read::stamp_of;
 use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble, uuid};
+use crate::store::sqlite::writer::Scene;
 use crate::store::ways::{Ahead, Ways};
 
 fn ahead(connection: &Connection, keyring: &Keyring) -> Stored<Vec<Ahead>> {
@@ -44,10 +46,23 @@ fn waiting_for_person(connection: &Connection, keyring: &Keyring, id: Uuid) -> S
     due::readable(closed.open(stamp, opened).map(Some))
 }
 
+fn hasten(scene: &mut Scene<'_>, destination: &str, now: Timestamp) -> Stored<()> {
+    let lanes: Vec<i64> = {
+        let mut list = scene.connection.prepare_cached(sql!("lane_waits")).map_err(trouble)?;
+        list.query_map([destination], |r| r.get(0)).and_then(Iterator::collect).map_err(trouble)?
+    };
+    lanes.into_iter().try_for_each(|lane| lanes::arm(scene, lane, micros(now), true))
+}
+
 #[async_trait]
 impl Ways for SqliteStore {
     async fn ahead(&self) -> Result<Vec<Ahead>, StoreError> {
         self.readers.ask(ahead).await
+    }
+
+    async fn hasten(&self, destination: &str, now: Timestamp) -> Result<(), StoreError> {
+        let destination = destination.to_owned();
+        self.write(move |scene| hasten(scene, &destination, now)).await
     }
 
     async fn waiting_for_person(&self, id: Uuid) -> Result<Option<Due>, StoreError> {

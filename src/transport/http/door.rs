@@ -99,9 +99,14 @@ impl Door {
     pub fn caller(&self, peer: &Peer, headers: &HeaderMap) -> Result<Caller, Problem> {
         let admission = self.around.doors.admission();
         let certificate = peer.shown.as_ref().map(|shown| shown.fingerprint());
-        let caller = admit(&admission, certificate, headers, self.around.clock.now())
-            .filter(|_| !peer.lapsed)
-            .ok_or(Problem::Unknown)?;
+        let caller =
+            admit(&admission, certificate, headers, self.around.clock.now()).filter(|_| !peer.lapsed);
+        if let (None, Some(sha256)) = (&caller, certificate) {
+            // By this its issuer, or we in partners.yaml, find which one it is.
+            let subject = format!("{}, client certificate", self.connection);
+            raise(Alarm::SenderNotAdmitted, &subject, &[("sha256", sha256), ("why", "it is no partner's")]);
+        }
+        let caller = caller.ok_or(Problem::Unknown)?;
         if !peer.place.belongs_to(&caller.partner.id) {
             return Err(Problem::TooMany(FULL));
         }

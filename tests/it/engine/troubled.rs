@@ -412,6 +412,10 @@ impl Looks for Troubled {
 
 #[async_trait]
 impl Ways for Troubled {
+    async fn hasten(&self, destination: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.inner.hasten(destination, now).await
+    }
+
     async fn ahead(&self) -> Result<Vec<Ahead>, StoreError> {
         self.inner.ahead().await
     }
@@ -483,6 +487,14 @@ impl Mailboxes for Troubled {
 
 #[async_trait]
 impl Duties for Troubled {
+    fn sign(&self) -> Option<Vec<u8>> {
+        self.inner.sign()
+    }
+
+    async fn signs(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.inner.signs().await
+    }
+
     async fn take_duty(&self, ask: &Ask) -> Result<Taken, StoreError> {
         self.pass(&self.no_duty)?;
         self.inner.take_duty(ask).await

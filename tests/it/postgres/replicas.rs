@@ -394,3 +394,48 @@ async fn what_one_does_alone_goes_on_when_it_is_frozen_killed_or_told_to_end() {
         "no file was left"
     );
 }
+
+/// Each process proves itself by its own lock in the database, and a copy of the database holds none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_replica_is_known_as_one_of_the_house_and_by_a_copy_of_the_database_as_another() {
+    let Some(mut cluster) = Cluster::start(2).await else { return };
+    for n in 0..2 {
+        let said = cluster.asked(n, &["status"]).await;
+        let house = said["house"].as_str().unwrap();
+        assert!(house.starts_with("runs and takes deliveries"), "{n}: {house}");
+    }
+    let copy = format!("{}_kopie", cluster.house.database);
+    cluster.admin.batch_execute(&format!("CREATE DATABASE {copy}")).await.unwrap();
+    let programs = super::server::programs().unwrap();
+    let url = |database: &str| cluster.house.server.url("postgres", database);
+    let dumped = std::process::Command::new(programs.join("pg_dump"))
+        .args(["--no-owner", "--dbname"])
+        .arg(url(&cluster.house.database))
+        .output()
+        .unwrap();
+    assert!(dumped.status.success(), "{}", String::from_utf8_lossy(&dumped.stderr));
+    let file = cluster.stage.dir.path().join("kopie.sql");
+    fs::write(&file, dumped.stdout).unwrap();
+    let put = std::process::Command::new(programs.join("psql"))
+        .args(["--quiet", "--set", "ON_ERROR_STOP=1", "--dbname"])
+        .arg(url(&copy))
+        .arg("--file")
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(put.status.success(), "{}", String::from_utf8_lossy(&put.stderr));
+    let replica = &cluster.replicas[0];
+    let secret = replica.config.join("secrets/url");
+    let own = fs::read_to_string(&secret).unwrap();
+    fs::write(&secret, cluster.house.server.url("laufzeit", &copy)).unwrap();
+    let said = cluster.asked(0, &["status"]).await;
+    let house = said["house"].as_str().unwrap().to_owned();
+    assert!(house.starts_with("is not who answers at"), "{house}");
+    fs::write(&secret, own).unwrap();
+    // One of two that goes takes nothing from the other one's word.
+    cluster.replicas[1].running.kill();
+    let said = cluster.asked(0, &["status"]).await;
+    assert!(said["house"].as_str().unwrap().starts_with("runs and takes deliveries"), "{said}");
+    let said = cluster.asked(1, &["status"]).await;
+    assert!(said["house"].as_str().unwrap().starts_with("does not run"), "{said}");
+}

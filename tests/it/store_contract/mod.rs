@@ -69,7 +69,8 @@ macro_rules! store_contract {
                 a_reader_keeps_what_it_has_when_the_house_starts_anew a_mailbox_does_not_keep_dispatch_awake
                 only_what_was_handed_out_is_ended_and_only_once
                 closing_delivers_the_vorgang_and_lets_go_what_waits_for_it;
-            ways: a_row_that_is_refused_goes_on_by_its_next_way_in_the_same_act
+            ways: what_waits_between_two_attempts_is_due_at_once_when_it_is_hastened
+                a_row_that_is_refused_goes_on_by_its_next_way_in_the_same_act
                 what_may_have_arrived_is_in_doubt_until_somebody_says what_a_person_sends_again_has_the_time_of_its_way_anew
                 what_stays_on_its_way_has_more_time_once what_keeps_an_order_has_one_way
                 a_mailbox_that_is_left_has_nothing_for_its_reader_any_more

@@ -108,6 +108,35 @@ pub async fn a_row_that_is_refused_goes_on_by_its_next_way_in_the_same_act(house
     assert_eq!(claim(&*store, 9_002).await[0].destination, "tray:x");
 }
 
+pub async fn what_waits_between_two_attempts_is_due_at_once_when_it_is_hastened(house: &dyn House) {
+    let store = open(house).await;
+    let held = Outgoing { not_before: Some(at(500)), ..send("c:x", None, "later") };
+    commit_sends(
+        &*store,
+        "1",
+        vec![send("c:x", None, "one"), send("c:x", None, "two"), send("d:x", None, "other"), held],
+    )
+    .await;
+    let lanes = claim(&*store, 1).await;
+    assert_eq!(lanes.len(), 3);
+    let of = |body: &str| lanes.iter().find(|lane| lane.heads[0].envelope.body == body.as_bytes()).unwrap();
+    for body in ["one", "other"] {
+        assert!(settle(&*store, of(body), 0, later(400), true, 2).await);
+    }
+    assert!(claim(&*store, 3).await.is_empty());
+    store.hasten("c:x", at(4)).await.unwrap();
+    let due = claim(&*store, 5).await;
+    assert_eq!(due.len(), 1, "not the other one's, not what is under way, not what has its own time");
+    assert_eq!(due[0].heads[0].envelope.body, "one");
+    assert!(settle(&*store, of("two"), 0, sent(), true, 6).await, "its lease holds");
+    // On the new way of one that is redirected it is as any row of that.
+    let way = Way { destination: "e:x".into(), seconds: 100, until_late: false };
+    assert!(settle(&*store, &due[0], 0, onward("c:x", way, Why::Late), true, 7).await);
+    let moved = claim(&*store, 8).await;
+    assert_eq!((moved.len(), &*moved[0].destination, &moved[0].heads[0].next), (1, "e:x", &None));
+    assert!(settle(&*store, &moved[0], 0, sent(), true, 9).await);
+}
+
 pub async fn what_may_have_arrived_is_in_doubt_until_somebody_says(house: &dyn House) {
     let store = open(house).await;
     let ways = [way("c:x", 200, true), way("tray:x", 300, false)];

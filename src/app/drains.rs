@@ -1,0 +1,301 @@
+//! Destinations that the files have no more and by which something still leaves: how they were reached is kept, sealed, until nothing is left,
+//! over restarts. Never serves a place that is another partner's now, nor a mailbox whose reader has no access any more; sends nothing itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::pipeline::jugendamt::OFFICE;
+use crate::plan::{Patience, PlanSet};
+use crate::route::compiled::{Compiled, WantedDestination};
+use crate::store::contract::{Store, StoreError, UnderWay};
+use crate::transport::TRANSPORTS;
+use crate::transport::port::{Channel, Entry, Surroundings};
+
+use super::place::Place;
+use super::{folders, spots};
+
+/// Where the store keeps, sealed, how each destination is reached that ran last or is drained.
+const WAYS: (&str, &str) = ("app", "ways");
+/// Where it keeps which of them were ended, and where what is left goes.
+const ENDED: (&str, &str) = ("app", "ended-ways");
+
+/// A destination, as it was reached when the files had it. Prints its name only: its settings hold secrets.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Known {
+    connection: String,
+    kind: String,
+    settings: serde_json::Value,
+    partner: String,
+    channel: serde_json::Value,
+    patience: Option<Patience>,
+    /// Whether it was also where the office of this name got what is addressed to it by its name alone.
+    office: bool,
+    /// Since when the files have it no more; `None` while they have it.
+    pub since: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Known({}, {:?})", self.key(), self.since)
+    }
+}
+
+impl Known {
+    fn of(wanted: &WantedDestination, compiled: &Compiled) -> Known {
+        let partner = &wanted.channel.partner;
+        let answers = compiled.partners.get(partner).and_then(|partner| partner.return_address.as_ref());
+        Known {
+            connection: wanted.connection.clone(),
+            kind: wanted.kind.clone(),
+            settings: wanted.settings.clone(),
+            partner: partner.clone(),
+            channel: wanted.channel.settings.clone(),
+            patience: compiled.patience.get(&wanted.connection).cloned(),
+            office: answers == Some(&wanted.key()),
+            since: None,
+        }
+    }
+
+    /// Its name, `connection:partner`.
+    pub fn key(&self) -> String {
+        format!("{}:{}", self.connection, self.partner)
+    }
+
+    /// All names under which rows go there.
+    pub fn names(&self) -> Vec<String> {
+        let office = self.office.then(|| format!("{OFFICE}:{}", self.partner));
+        std::iter::once(self.key()).chain(office).collect()
+    }
+
+    fn wanted(&self) -> WantedDestination {
+        let channel = Channel { partner: self.partner.clone(), settings: self.channel.clone() };
+        WantedDestination {
+            connection: self.connection.clone(),
+            kind: self.kind.clone(),
+            settings: self.settings.clone(),
+            channel,
+        }
+    }
+
+    fn entry(&self) -> Option<&'static Entry> {
+        TRANSPORTS.iter().find(|entry| entry.word == self.kind)
+    }
+}
+
+/// One that is served no more although something is left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// `connection:partner`.
+    pub destination: String,
+    /// The destination of the same partner to which what is left goes; without one it is parked.
+    pub to: Option<String>,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// What is known of destinations that ran last or are drained; none where nothing ran yet, or a newer program wrote it.
+pub async fn known(store: &dyn Store) -> Result<Vec<Known>, StoreError> {
+    let note = store.note(WAYS.0, WAYS.1).await?;
+    Ok(note.and_then(|note| serde_json::from_slice(&note).ok()).unwrap_or_default())
+}
+
+/// Those of them that were ended.
+pub async fn ended(store: &dyn Store) -> Result<Vec<Ended>, StoreError> {
+    let note = store.note(ENDED.0, ENDED.1).await?;
+    Ok(note.and_then(|note| serde_json::from_slice(&note).ok()).unwrap_or_default())
+}
+
+async fn keep<T: Serialize>(store: &dyn Store, (of, key): (&str, &str), all: &[T]) -> Result<(), StoreError> {
+    let octets =
+        serde_json::to_vec(all).map_err(|_| StoreError::Refused("a note cannot be written".into()))?;
+    store.set_note(of, key, Some(octets)).await
+}
+
+/// Writes down what runs from now on.
+pub async fn keep_known(store: &dyn Store, known: &[Known]) -> Result<(), StoreError> {
+    keep(store, WAYS, known).await
+}
+
+/// Writes down what was ended.
+pub async fn keep_ended(store: &dyn Store, ended: &[Ended]) -> Result<(), StoreError> {
+    keep(store, ENDED, ended).await
+}
+
+/// What is known once other files run: theirs, and what they have no more.
+pub fn after(before: Vec<Known>, compiled: &Compiled, now: Timestamp) -> Vec<Known> {
+    let mut known: Vec<Known> =
+        compiled.destinations.iter().map(|wanted| Known::of(wanted, compiled)).collect();
+    let gone = |one: &Known| known.iter().all(|new| new.key() != one.key());
+    let gone: Vec<Known> = before.into_iter().filter(gone).collect();
+    known.extend(gone.into_iter().map(|one| Known { since: one.since.or(Some(now)), ..one }));
+    known
+}
+
+/// The names under which something is drained.
+pub fn drained(known: &[Known]) -> BTreeSet<String> {
+    known.iter().filter(|one| one.since.is_some()).flat_map(Known::names).collect()
+}
+
+/// Whether a destination that runs would be taken away by other files, and is none that was taken away before.
+pub fn goes(known: &[Known], compiled: &Compiled, name: &str) -> bool {
+    let stays = compiled.destinations.iter().any(|wanted| {
+        let new = Known::of(wanted, compiled);
+        new.names().iter().any(|own| own == name)
+    });
+    !stays && !drained(known).contains(name)
+}
+
+/// Whether a destination that the files have no more may be served as it was; else the plain cause why not.
+fn may_serve(one: &Known, place: &Place, compiled: &Compiled) -> Result<(), &'static str> {
+    let entry = one.entry().ok_or("this program knows no such transport")?;
+    // Who has no access any more cannot come for it; where accounts are channels, the channel was the access.
+    if entry.collected && (entry.answers.is_some() || !compiled.partners.contains_key(&one.partner)) {
+        return Err("its reader has no access to its mailbox any more");
+    }
+    let mut with = compiled.clone();
+    with.destinations.push(one.wanted());
+    let met = |with: &Compiled| spots::meeting(with).len() + folders::meeting(place, with).len();
+    match met(&with) > met(compiled) {
+        true => Err("its place is another one's now"),
+        false => Ok(()),
+    }
+}
+
+/// Ends those that cannot be served as they were, once files run that have them no more; what the files have again is ended no more.
+pub fn judged(
+    known: &[Known],
+    (place, compiled): (&Place, &Compiled),
+    mut ended: Vec<Ended>,
+    now: Timestamp,
+) -> Vec<Ended> {
+    ended.retain(|one| compiled.destinations.iter().all(|wanted| wanted.key() != one.destination));
+    for one in known.iter().filter(|one| one.since.is_some()) {
+        let destination = one.key();
+        if ended.iter().any(|known| known.destination == destination) {
+            continue;
+        }
+        if let Err(cause) = may_serve(one, place, compiled) {
+            tracing::warn!(
+                destination,
+                cause,
+                "what is left for a destination that was taken away is parked"
+            );
+            ended.push(Ended { destination, to: None, at: now });
+        }
+    }
+    ended
+}
+
+/// Puts those that the files have no more, and that were not ended, into a set as they were.
+pub fn serve(known: &[Known], ended: &[Ended], around: &Surroundings, set: &mut PlanSet) {
+    let drained = known.iter().filter(|one| one.since.is_some());
+    for one in drained.filter(|one| ended.iter().all(|ended| ended.destination != one.key())) {
+        let (wanted, key) = (one.wanted(), one.key());
+        let Some(entry) = one.entry() else { continue };
+        match (entry.destination)(&wanted.connection, &wanted.settings, &wanted.channel, around) {
+            Ok(Some(destination)) => {
+                for name in one.names() {
+                    // An office that has another way goes by that one.
+                    set.destinations.entry(name).or_insert_with(|| destination.clone());
+                }
+                if let Some(patience) = &one.patience {
+                    set.patience.entry(one.connection.clone()).or_insert_with(|| patience.clone());
+                }
+            }
+            Ok(None) => {}
+            // What is left waits until a person ends it, or it can be opened at another start.
+            Err(error) => tracing::warn!(
+                destination = key,
+                cause = %error,
+                "a destination that was taken away, and for which something is left, cannot be opened as it was"
+            ),
+        }
+    }
+}
+
+/// Where what is left goes, by the destination that was ended, as dispatch is told.
+pub fn told(ended: &[Ended]) -> BTreeMap<String, Option<String>> {
+    ended.iter().map(|one| (one.destination.clone(), one.to.clone())).collect()
+}
+
+/// How much is left for destinations of these names: what waits, what is held for a person, and what is to be confirmed.
+pub fn left(under_way: &[UnderWay], names: &[String]) -> (u64, u64) {
+    let of = under_way.iter().filter(|one| names.contains(&one.destination));
+    of.fold((0, 0), |(waits, held), one| (waits + one.waiting, held + one.held + one.followed))
+}
+
+/// One that is drained or was ended, as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Draining {
+    /// `connection:partner`.
+    pub destination: String,
+    /// Since when the files have it no more, or since when it was ended.
+    pub since: Timestamp,
+    /// Rows that still wait to leave.
+    pub waiting: u64,
+    /// Rows that a person or their far end has to say something of.
+    pub held: u64,
+    /// Whether it was ended: nothing leaves by it any more.
+    pub ended: bool,
+    /// Where what waits goes instead.
+    pub to: Option<String>,
+}
+
+/// All for which something is left.
+pub async fn draining(store: &dyn Store) -> Result<Vec<Draining>, StoreError> {
+    let (known, ended) = (known(store).await?, ended(store).await?);
+    if ended.is_empty() && known.iter().all(|one| one.since.is_none()) {
+        return Ok(Vec::new());
+    }
+    let under_way = store.under_way().await?;
+    let mut all = Vec::new();
+    let drained = known.iter().filter_map(|one| Some((one, one.since?)));
+    for (one, since) in drained.filter(|(one, _)| ended.iter().all(|ended| ended.destination != one.key())) {
+        let (waiting, held) = left(&under_way, &one.names());
+        all.push(Draining { destination: one.key(), since, waiting, held, ended: false, to: None });
+    }
+    for Ended { destination, to, at } in ended {
+        let (waiting, held) = left(&under_way, std::slice::from_ref(&destination));
+        all.push(Draining { destination, since: at, waiting, held, ended: true, to });
+    }
+    all.retain(|one| one.waiting + one.held > 0);
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_counted_under_all_its_names() {
+        let of = |destination: &str, waiting, held, followed| UnderWay {
+            destination: destination.to_owned(),
+            waiting,
+            oldest: None,
+            held,
+            followed,
+        };
+        let under_way = [of("c:x", 2, 1, 0), of("jugendamt:x", 3, 0, 4), of("c:y", 7, 7, 7)];
+        let names = ["c:x".to_owned(), "jugendamt:x".to_owned()];
+        assert_eq!(left(&under_way, &names), (5, 5));
+        assert_eq!(left(&under_way, &["c:z".to_owned()]), (0, 0));
+    }
+
+    #[test]
+    fn how_a_destination_is_reached_is_printed_nowhere() {
+        let known = Known {
+            connection: "callback".into(),
+            kind: "callback".into(),
+            settings: serde_json::json!({}),
+            partner: "kita".into(),
+            channel: serde_json::json!({"secret": "whsec_geheim"}),
+            patience: None,
+            office: false,
+            since: None,
+        };
+        let printed = format!("{known:?}");
+        assert!(printed.contains("callback:kita") && !printed.contains("geheim"), "{printed}");
+    }
+}

@@ -1,0 +1,5 @@
+-- Lanes of a destination that wait between two attempts, held until the end of the transaction, in one order for all processes.
+SELECT l.nr FROM lane l
+WHERE l.nr = ANY(ARRAY(SELECT w.nr FROM lane w WHERE w.destination = $1 AND w.next_try IS NOT NULL AND w.lease_until IS NULL))
+  AND l.lease_until IS NULL
+ORDER BY l.nr FOR UPDATE
