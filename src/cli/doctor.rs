@@ -19,7 +19,7 @@ use crate::app::place::Place;
 use crate::cli::args::Global;
 use crate::cli::backup::LAST;
 use crate::cli::exit::{CliError, Exit, of_store};
-use crate::cli::output::{Output, counted, moment, saetze};
+use crate::cli::output::{Output, age, counted, moment, saetze};
 use crate::cli::stage;
 use crate::clock::Clock;
 use crate::config;
@@ -328,10 +328,9 @@ fn judged(last: Option<&LastBackup>, store: &Path, now: Timestamp) -> Finding {
         );
     };
     if now.duration_since(last.created) > BACKUP_AGE {
-        return wrong(format!(
-            "the last one is of {}; run `drehscheibe backup DIR` each day",
-            moment(last.created)
-        ));
+        // An age and no date: what is found goes into a support bundle, which holds none.
+        let age = age(now, last.created);
+        return wrong(format!("the last one is {age} old; run `drehscheibe backup DIR` each day"));
     }
     let disk = |path: &Path| std::fs::metadata(path).map(|found| found.dev()).ok();
     if disk(store).is_some() && disk(store) == disk(&last.dir) {
@@ -339,7 +338,7 @@ fn judged(last: Option<&LastBackup>, store: &Path, now: Timestamp) -> Finding {
             format!("{} lies on the disk of the store and its keys; copy it elsewhere", last.dir.display());
         return wrong(text);
     }
-    Finding { what: "backup", fine: true, text: format!("the last one is of {}", moment(last.created)) }
+    Finding { what: "backup", fine: true, text: format!("the last one is {} old", age(now, last.created)) }
 }
 
 async fn store(opened: &Opened) -> Finding {

@@ -486,6 +486,8 @@ mod tests {
             mirror_entries(7);
             inbound("accepted", 9);
             alarm("no-route");
+            alarm_ended("certificate-expires");
+            certificate("connection http, tls.certificate", jiff::Timestamp::UNIX_EPOCH);
         });
         let text = handle.render();
         for Metric { name, shape, labels, meaning } in METRICS {

@@ -283,9 +283,10 @@ fn alarms(snapshot: &[Sample]) -> Vec<Raised> {
 
 fn shortened(finding: &Finding, place: &Place) -> Finding {
     // The moment stands in about.json; here it would be a bare date, which a bundle never holds.
-    let text = match finding.what == "clock" && finding.fine {
-        true => "plausible".to_owned(),
-        false => shorten(&finding.text, place),
+    let text = match (finding.what, finding.fine) {
+        ("clock", true) => "plausible".to_owned(),
+        ("clock", false) => "lies before this program was made; set the machine's clock".to_owned(),
+        _ => shorten(&finding.text, place),
     };
     Finding { text, ..*finding }
 }
