@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use super::caller::{self, Around, Caller};
 use super::port::spot::{Spot, exact, origin};
-use super::port::{BuildError, Channel, Destination, Entry, Receipt, SendError, Surroundings};
+use super::port::{Attempt, BuildError, Channel, Destination, Entry, Receipt, SendError, Surroundings};
 use super::retry_after::retry_after;
 use super::settings::{self, Secret, Span};
 use super::tls::{self, Identity, TlsError};
@@ -221,15 +221,25 @@ fn client(channel: &ChannelSettings, url: &Url, files: &Files) -> Result<reqwest
     caller::built(builder.tls_backend_preconfigured(config))
 }
 
-#[async_trait]
-impl Destination for CallbackDestination {
-    async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
+/// What an attempt leaves for those after it: the receiver had the document, whatever it said of it. A broker, an intermediary or a postbox that
+/// refuses a document has not put it where its reader reads; behind a URL the reader itself takes it, and may have read it before it refused it.
+const SHOWN: &[u8] = b"shown";
+
+impl CallbackDestination {
+    /// Makes one call; `shown` says afterwards whether the receiver may have read the document.
+    async fn call(&self, envelope: &Envelope, shown: &mut bool) -> Result<Receipt, SendError> {
         if !envelope.parts.is_empty() {
             return Err(SendError::Never { cause: "a callback carries no parts".to_owned() });
         }
         let client = self.caller.client().await.map_err(not_reached)?;
         let request = client.post(self.url.clone()).headers(self.headers(envelope));
-        match request.body(envelope.body.clone()).send().await {
+        let answered = request.body(envelope.body.clone()).send().await;
+        // A call that broke off may have done so behind the document.
+        *shown = match &answered {
+            Ok(_) => true,
+            Err(error) => !is_refused(error) && Unreached::of(error).is_none(),
+        };
+        match answered {
             Ok(response) => {
                 let status = response.status().as_u16();
                 let retry_after = retry_after(response.headers(), self.caller.now());
@@ -247,6 +257,27 @@ impl Destination for CallbackDestination {
                 None => later("the exchange broke off", true),
             }),
         }
+    }
+}
+
+#[async_trait]
+impl Destination for CallbackDestination {
+    async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
+        self.call(envelope, &mut false).await
+    }
+
+    async fn attempt(&self, envelope: &Envelope, attempt: Attempt<'_>) -> Result<Receipt, SendError> {
+        let mut shown = false;
+        let outcome = self.call(envelope, &mut shown).await;
+        if shown && outcome.is_err() && attempt.memory.left().is_none() {
+            // Where that cannot be kept it is in doubt, which keeps it as well.
+            let unclear = |_| SendError::Unclear {
+                cause: "the receiver did not take it after it may have read it, which cannot be kept now"
+                    .to_owned(),
+            };
+            attempt.memory.remember(SHOWN).await.map_err(unclear)?;
+        }
+        outcome
     }
 
     fn repeat_is_safe(&self) -> bool {

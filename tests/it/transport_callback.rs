@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use drehscheibe::clock::Clock;
 use drehscheibe::transport::callback::CallbackDestination;
-use drehscheibe::transport::port::{Channel, Destination, SendError};
+use drehscheibe::transport::port::{Attempt, Channel, Destination, Memory, Progress, SendError};
 use serde_json::{Value, json};
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -95,6 +95,55 @@ async fn statuses_mean_what_the_brief_of_webhooks_says() {
             other => panic!("{status}: {other:?}"),
         }
     }
+}
+
+/// What attempts left, and nothing else.
+#[derive(Default)]
+struct Left(std::sync::Mutex<Option<Vec<u8>>>);
+
+#[async_trait::async_trait]
+impl Memory for Left {
+    fn left(&self) -> Option<&[u8]> {
+        None
+    }
+
+    async fn remember(&self, what: &[u8]) -> Result<(), SendError> {
+        *self.0.lock().unwrap() = Some(what.to_vec());
+        Ok(())
+    }
+}
+
+/// Whoever refuses a document by a status had it: it may have been read. Whom nobody reached, and who took it, have nothing to be remembered.
+#[tokio::test]
+async fn what_a_receiver_may_have_read_before_it_refused_it_is_remembered() {
+    let left = async |url: &str| {
+        let destination = build(url, json!({})).unwrap();
+        let (progress, memory) = (Progress::default(), Left::default());
+        let attempt = Attempt { progress: &progress, memory: &memory, taken_within: None };
+        let _ = destination.attempt(&envelope("{}", "application/json"), attempt).await;
+        memory.0.into_inner().unwrap().is_some()
+    };
+    for (status, read) in [
+        (204, false),
+        (409, false),
+        (302, true),
+        (400, true),
+        (404, true),
+        (422, true),
+        (429, true),
+        (503, true),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(method("POST")).respond_with(ResponseTemplate::new(status)).mount(&server).await;
+        assert_eq!(left(&local(&server, "/hook")).await, read, "{status}");
+    }
+    // It takes the document, and its answer does not come in time or never.
+    let server = MockServer::start().await;
+    let slow = ResponseTemplate::new(204).set_delay(Duration::from_secs(30));
+    Mock::given(method("POST")).respond_with(slow).mount(&server).await;
+    assert!(left(&local(&server, "/hook")).await, "nobody knows");
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert!(!left(&format!("http://localhost:{}/hook", gone.port())).await, "nobody was there");
 }
 
 #[tokio::test]
