@@ -2,6 +2,7 @@
 //! Never shows content and never decides: it asks the running process, and reads figures, pauses and breakers.
 
 mod destinations;
+mod held;
 mod offices;
 mod registers;
 
@@ -34,6 +35,7 @@ use crate::telemetry::parts::{Said, Turn};
 use crate::transport::TRANSPORTS;
 
 use destinations::{of_destination, of_draining};
+use held::of_held;
 use offices::{of_office, of_unowned};
 use registers::{Register, of_register, of_undeclared};
 
@@ -127,7 +129,8 @@ pub async fn run(global: &Global, clock: &Clock, out: &mut Output) -> Result<Exi
     let pauses = store.pauses(now).await?;
     let breakers = store.breakers().await?;
     let duties = store.duties().await?;
-    let kept = kept(&*store, &figures).await?;
+    let mut kept = kept(&*store, &figures).await?;
+    kept.extend(waiting(&*store, &figures, &pauses).await?);
     let mut report = report(figures, pauses, (&breakers, &mailboxes(&fit.compiled)), &kept, now);
     report.items.extend(drains::draining(&*store).await?.iter().map(of_draining));
     report.items.extend(not_taken_back(&*store, &report.figures).await?);
@@ -321,6 +324,15 @@ async fn kept(store: &dyn Store, figures: &Figures) -> Result<Vec<Listed>, CliEr
     Ok(store.list(&Scope::Operator, filter).await?)
 }
 
+/// The newest messages that wait, where a pause may be what they wait for.
+async fn waiting(store: &dyn Store, figures: &Figures, pauses: &[Pause]) -> Result<Vec<Listed>, CliError> {
+    if pauses.is_empty() || figures.oldest_waiting.is_none() {
+        return Ok(Vec::new());
+    }
+    let filter = Filter { states: vec![Inbound::Waiting], limit: LISTED, ..Filter::default() };
+    Ok(store.list(&Scope::Operator, filter).await?)
+}
+
 /// What should have been taken back and cannot be, by destination.
 async fn not_taken_back(store: &dyn Store, figures: &Figures) -> Result<Vec<Item>, CliError> {
     if figures.backlog.iter().all(|of| of.followed == 0) {
@@ -371,7 +383,11 @@ pub fn report(
 ) -> Report {
     let of = |backlog| of_destination(backlog, &pauses, (breakers, mailboxes), now);
     let mut items: Vec<Item> = figures.backlog.iter().flat_map(of).collect();
-    items.extend(of_inbound(&figures, kept));
+    let held = of_held(kept, &pauses, now);
+    let of_others = |listed: &&Listed| listed.state != Inbound::Waiting;
+    let apart: Vec<Listed> = kept.iter().filter(of_others).cloned().collect();
+    items.extend(of_inbound(&figures, &apart, held.iter().map(|item| item.count).sum()));
+    items.extend(held);
     items.extend(pauses.iter().map(of_pause));
     items.sort_by_key(|item| (urgency(item), item.since));
     Report { at: now, house: None, items, figures, pauses, duties: Vec::new(), parts: Vec::new() }
@@ -387,7 +403,8 @@ fn urgency(item: &Item) -> u8 {
     }
 }
 
-fn of_inbound(figures: &Figures, kept: &[Listed]) -> Vec<Item> {
+/// `held`: how many of those that wait are held by a pause, which is said by itself.
+fn of_inbound(figures: &Figures, kept: &[Listed], held: u64) -> Vec<Item> {
     let counted = |state: &str| {
         figures.inbound.iter().filter(|(name, _)| name == state).map(|(_, count)| *count).sum::<u64>()
     };
@@ -414,6 +431,9 @@ fn of_inbound(figures: &Figures, kept: &[Listed]) -> Vec<Item> {
     let mut items = Vec::new();
     for (state, what, whose, next) in rows {
         let mut left = counted(state);
+        if state == "waiting" {
+            left = left.saturating_sub(held);
+        }
         for (cause, ours, count) in causes(kept, state) {
             left = left.saturating_sub(count);
             let whose = if ours { Whose::Ours } else { whose };
