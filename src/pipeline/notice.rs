@@ -69,7 +69,7 @@ pub fn open_under(orte: &Gemeinden, paare: &[Paar<'_>]) -> Vec<SearchKey> {
 pub fn of_hidden(orte: &Gemeinden, verborgen: &Verborgen) -> Vec<SearchKey> {
     let of = |mutter: &Mutter| match mutter.geburtsdatum.jahr > 0 {
         true => [keys::ihre_tage(None, mutter), of_her_day(mutter)].concat(),
-        false => keys::offen(orte, None, mutter),
+        false => [keys::offen(orte, None, mutter), of_her_name(None, mutter)].concat(),
     };
     verborgen.muetter.iter().flat_map(of).collect()
 }
@@ -79,6 +79,15 @@ fn of_her_day(mutter: &Mutter) -> Vec<SearchKey> {
     match namen::benannt(&mutter.name) {
         true => Vec::new(),
         false => keys::nur_tage(None, Some(&mutter.geburtsdatum)),
+    }
+}
+
+/// Of a mother whose day is not said, and not both of her names, nor a child of hers with its day: nothing else meets her.
+fn of_her_name(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
+    let dated = kind.and_then(|kind| kind.geburtsdatum).is_some_and(|datum| datum.jahr > 0);
+    match dated || mutter.geburtsdatum.jahr > 0 || namen::benannt(&mutter.name) {
+        true => Vec::new(),
+        false => keys::nur_namen(mutter),
     }
 }
 
@@ -117,7 +126,8 @@ pub fn opening(
         made: MADE_OF_NOTICE,
         since: message.now(),
         under: all_of(paare, |kind, mutter| {
-            objection::under(orte, kind, mutter).into_iter().filter(SearchKey::ohne_luecke).collect()
+            let under = objection::under(orte, kind, mutter).into_iter().filter(SearchKey::ohne_luecke);
+            under.chain(of_her_name(kind, mutter)).collect()
         }),
         about: Vec::new(),
         ends: paare.iter().filter_map(|(kind, _)| kind.and_then(satz_endet)).max(),

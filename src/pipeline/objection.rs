@@ -87,7 +87,10 @@ impl Objecting {
         let kinder = || spoken.iter().filter_map(|(kind, _)| *kind);
         let mut opening = self.opening(settling, why);
         opening.made = objection::made(&record.kopf, settling.head.received);
-        let may = |am| kinder().any(|kind| may_own(&self.tafeln, settling.partner, kind, am));
+        let keeps = self.tafeln.aemter.amt(settling.partner).is_some_and(|amt| amt.hat_gebiet(am));
+        // The name of a place alone is a word that somebody typed: it refuses a delivery, and does not prove that the child is not the sender's.
+        let typed = |kind: &Kind| keeps && by_name_alone(kind);
+        let may = |am| kinder().any(|kind| typed(kind) || may_own(&self.tafeln, settling.partner, kind, am));
         let own = may(am) || kinder().next().is_none();
         // What it made while the register of the place was its own still says something; who keeps that today is told, and ends it.
         let before = !own && may(tag(opening.made));
@@ -120,6 +123,11 @@ impl Objecting {
         }
         Some(opening)
     }
+}
+
+/// Whether nothing but the name of its place says whose register a child is of.
+fn by_name_alone(kind: &Kind) -> bool {
+    !kind.im_ausland() && kind.register_ars.as_deref().is_none_or(str::is_empty)
 }
 
 /// The keys that one of these makes of each child that is spoken of.
@@ -353,6 +361,12 @@ mod tests {
         let opening = opened(&changes).unwrap();
         assert_eq!((opening.why, opening.amt.as_str()), (Why::Foreign, "jugendamt-bremerhaven"));
         assert!(opening.under.is_empty());
+        // A name without a key may be mistyped: it counts, and the sender's next word ends it.
+        message.record.kind.as_mut().unwrap().register_ars = None;
+        let changes = settled(&message, Inbound::Rejected, &refused(), &[]);
+        let opening = opened(&changes).unwrap();
+        assert_eq!((opening.why, opening.amt.as_str()), (Why::Rejected, "jugendamt-bremen"));
+        assert!(!opening.under.is_empty());
         message.record.kind.as_mut().unwrap().geburtsort = Some("Bremen an der Muster".into());
         message.record.kind.as_mut().unwrap().register_ars = Some("040110000000".into());
         let changes = settled(&message, Inbound::Parked, &[], &[]);

@@ -200,6 +200,11 @@ pub fn nummer(id: uuid::Uuid) -> SearchKey {
     SearchKey::new("nummer", [id.hyphenated().to_string().as_str()])
 }
 
+/// The key under which it stands that the office of a Negativauskunft was told of what contradicts it: the id of its Vorgang.
+pub fn widerspruch(vorgang: uuid::Uuid) -> SearchKey {
+    SearchKey::new("gegenprobe", [vorgang.hyphenated().to_string().as_str()])
+}
+
 /// The key under which it is counted how often an account was told that nothing was decided.
 pub fn konto(partner: &str, konto: &str) -> SearchKey {
     SearchKey::new("konto", [partner, konto])
@@ -260,6 +265,11 @@ pub fn ihre_tage(kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
 /// Each day that these dates of a child or of a mother may be, by itself: of whom so little is said besides that no other key is made of it.
 pub fn nur_tage(kind: Option<&TeilDatum>, mutter: Option<&TeilDatum>) -> Vec<SearchKey> {
     offen::nur_tage(kind, mutter)
+}
+
+/// The keys of a mother of whom one name is known and nothing else: whoever has that name may be she, and no day says otherwise (rules.md 2.3).
+pub fn nur_namen(mutter: &Mutter) -> Vec<SearchKey> {
+    offen::nur_namen(mutter)
 }
 
 /// The child's day with each of its names, wherever it was born: where nobody can say where.

@@ -29,6 +29,8 @@ const NAMEN: &str = "offen-name";
 const TAG: &str = "offen-tag";
 /// Her day, whatever else is known of her.
 const IHR_TAG: &str = "offen-ihr-tag";
+/// One of her names, where nothing else is known of her.
+const IHR_NAME: &str = "offen-ihr-name";
 /// All classes of this page under which a Vorgang is open. Those that the program before had, too, have the same parts, so that what it left open is found by them as
 /// far as its names are one word each and have one spelling.
 const CLASSES: [&str; 8] = [KIND_NAME, MUTTER, MUTTER_FAMILIE, TAGE, VORNAME, KIND_FAMILIE, MONAT, NAMEN];
@@ -193,6 +195,16 @@ pub fn nur_tage(kind: Option<&TeilDatum>, mutter: Option<&TeilDatum>) -> Vec<Sea
     of(TAG, kind).into_iter().chain(of(IHR_TAG, mutter)).collect()
 }
 
+/// See [`super::nur_namen`].
+pub fn nur_namen(mutter: &Mutter) -> Vec<SearchKey> {
+    let known = Bekannt::of(None, mutter);
+    once(ihre_namen(&known.vornamen, &known.familie))
+}
+
+fn ihre_namen<'a>(vornamen: &'a [Wort], familie: &'a [Wort]) -> impl Iterator<Item = SearchKey> + 'a {
+    vornamen.iter().chain(familie).flat_map(Wort::grobe).map(|word| SearchKey::new(IHR_NAME, [word]))
+}
+
 /// See [`super::offen`].
 pub fn unter(orte: &Gemeinden, kind: Option<&Kind>, mutter: &Mutter) -> Vec<SearchKey> {
     let known = Bekannt::of(kind, mutter);
@@ -238,5 +250,7 @@ pub fn gesucht(known: &Bekannt, orte: &Gemeinden, kind: &Kind) -> (Vec<SearchKey
     keys.extend(pairs.iter().map(|pair| SearchKey::new(NAMEN, [pair[0].as_str(), &pair[1]])));
     let day = known.kind.iter().map(|day| SearchKey::new(TAG, [day.as_str()]));
     let hers = known.mutter.iter().map(|day| SearchKey::new(IHR_TAG, [day.as_str()]));
-    (once(keys), am_schluessel(known, orte, kind).into_iter().chain(day).chain(hers).collect())
+    let names = ihre_namen(first, &known.familie);
+    let alone = am_schluessel(known, orte, kind).into_iter().chain(day).chain(hers).chain(names);
+    (once(keys), once(alone))
 }

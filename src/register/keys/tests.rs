@@ -407,7 +407,30 @@ fn a_request_asks_by_few_keys() {
     // Besides, each name of the child without a place: a notice whose place is in no table stands there.
     assert!(offen.len() <= 16 + 3, "{}", offen.len());
     let place = Gesucht::of(&orte(), &kind(), &mutter()).platz;
-    assert_eq!(place.len(), 3 + 2, "each name of the child at the key of its place, and each day by itself");
+    assert_eq!(
+        place.len(),
+        3 + 2 + 3,
+        "each name of the child at the key of its place, each day and each of her names by itself"
+    );
+}
+
+#[test]
+fn of_whom_one_name_is_said_and_no_day_whoever_has_that_name_is_met() {
+    let asked = Gesucht::of(&orte(), &kind(), &mutter()).platz;
+    let one = |familienname: Option<&str>, vornamen: Option<&str>| {
+        let name = Personenname {
+            familienname: familienname.map(str::to_owned),
+            geburtsname: None,
+            vornamen: vornamen.map(str::to_owned),
+        };
+        nur_namen(&Mutter { name, ..Mutter::default() })
+    };
+    let Personenname { familienname, geburtsname, vornamen } = mutter().name;
+    let met = |keys: &[SearchKey]| !keys.is_empty() && keys.iter().any(|key| asked.contains(key));
+    assert!(met(&one(familienname.as_deref(), None)) && met(&one(geburtsname.as_deref(), None)));
+    // Family and given name may be exchanged.
+    assert!(met(&one(vornamen.as_deref(), None)) && met(&one(None, familienname.as_deref())));
+    assert!(!met(&one(Some("Winterstein"), None)) && one(None, None).is_empty());
 }
 
 #[test]
