@@ -30,7 +30,11 @@ pub enum Opened {
 pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
     let set = ground.set.clone();
     let Some(partner) = admitted(&set, &ground) else {
-        return denied(ground, "absender nicht zugelassen");
+        return match ground.resumed {
+            // It was taken once, so it is kept: a request whose answer was taken back is not to be lost with its service.
+            Some(_) => not_admitted_now(ground),
+            None => denied(ground, "absender nicht zugelassen"),
+        };
     };
     let key = ground.envelope.head.binding.clone();
     let bound: Vec<(&Arc<Plan>, &Binding)> = set.by_binding(&key).collect();
@@ -49,6 +53,9 @@ pub fn open(ground: Ground, bench: &mut Bench) -> Opened {
     let admitted_here = bound
         .iter()
         .any(|(plan, _)| plan.accept.iter().any(|accept| accept.partners.contains(&partner.sender.id)));
+    if !admitted_here && ground.resumed.is_some() {
+        return not_admitted_now(ground);
+    }
     if !admitted_here {
         // Who it is is known all the same: what it delivers elsewhere says what it says, whichever entry it came in by.
         let (noted, objections) = refused_here(&ground, &partner.sender, bench);
@@ -175,6 +182,24 @@ fn denied(ground: Ground, cause: &str) -> Opened {
     // No key: a stranger must not be able to occupy the key of a partner's later delivery. Its octets stand for the
     // content, which the transport may not have kept.
     let entry = Entry { keys: Vec::new(), content: entry::octets_hash(&ground.envelope), ..entry };
+    Opened::Decided(Box::new(Decided { ground, entry: Arc::new(entry), refusal: None, leased: Vec::new() }))
+}
+
+/// What was taken once and runs again, when its sender is not admitted there any more.
+fn not_admitted_now(ground: Ground) -> Opened {
+    let key = &ground.envelope.head.binding;
+    let mandant = ground.set.by_binding(key).next().map(|(_, binding)| binding.mandant.clone());
+    let id = ground.envelope.head.partner.as_ref().map(|partner| partner.id.clone()).unwrap_or_default();
+    let known = ground.set.partners.get(&id).map(|partner| partner.sender.clone());
+    let sender = known.unwrap_or(Sender { id, mandant: mandant.unwrap_or_default(), ..Sender::default() });
+    let settled = Settled {
+        cause: Some("its sender is not admitted here any more".to_owned()),
+        next_step: Some(
+            "admit the partner again in partners.yaml, apply and replay; or have the Jugendamt answer whoever asked".to_owned(),
+        ),
+        ..Settled::new(Inbound::Parked)
+    };
+    let entry = entry::build(&ground, &sender, None, None, settled);
     Opened::Decided(Box::new(Decided { ground, entry: Arc::new(entry), refusal: None, leased: Vec::new() }))
 }
 

@@ -58,7 +58,7 @@ impl Step for Freigabe {
             return Err(Rejection::new(Fault::Other, text).rule("zweck-fehlt").into());
         };
         let admitted = leika(&message.sender.policy).any(|known| known == zweck);
-        let released = admitted && released(&anmeldung, message.now());
+        let released = admitted && released(&anmeldung, message.envelope.head.received);
         message.values.insert(VALUE, if released { JA } else { NEIN }.to_owned());
         Ok(Flow::Next)
     }
@@ -68,11 +68,11 @@ fn leika(policy: &Value) -> impl Iterator<Item = &str> {
     policy.get(LEIKA).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// Released in this very session, after she had logged in and before now.
-fn released(anmeldung: &Anmeldung, now: Timestamp) -> bool {
+/// Released in this very session, after she had logged in and before the request came, however often it is decided anew.
+fn released(anmeldung: &Anmeldung, received: Timestamp) -> bool {
     let moment = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
     match (moment(&anmeldung.zeitpunkt), moment(&anmeldung.freigabe)) {
-        (Some(login), Some(freigabe)) => login <= freigabe && freigabe <= now,
+        (Some(login), Some(freigabe)) => login <= freigabe && freigabe <= received,
         _ => false,
     }
 }
