@@ -1,6 +1,8 @@
 //! What a message causes, as values: changes of the mirror and of the Vorgang, objections, timers, envelopes to send, a reply,
 //! audit lines, together with the guards it was decided on. Nothing here performs anything.
 
+pub mod stand;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::envelope::{Inbound, Part, Reply};
+use crate::envelope::{Part, Reply};
 use crate::register::aenderung::Gesucht;
 use crate::register::bestand::Bestand;
 use crate::register::keys::{self, SearchKey};
@@ -244,9 +246,6 @@ impl VorgangState {
     }
 }
 
-/// What a service is told whose request came without a login that can be read and is fresh (rules.md 2.6).
-pub const ANMELDUNG_ERNEUERN: &str = "anmeldung-erneuern";
-
 /// A case: it spans request, questions, tasks, answer and delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vorgang {
@@ -261,22 +260,6 @@ pub struct Vorgang {
     /// Its restricted record; sealed in the store.
     #[serde(default)]
     pub akte: Akte,
-}
-
-impl Vorgang {
-    /// What the service that began it may learn of it: `in-bearbeitung` or `abgeschlossen`, or that it has to have her log in
-    /// again. Of a request for another application it learns nothing else by it, because every outcome but one is the same.
-    pub fn stand(&self) -> &'static str {
-        if self.akte.erneuern {
-            return ANMELDUNG_ERNEUERN;
-        }
-        // What is decided anew was told that it is done: that it is open again would say why.
-        let anew = self.state == VorgangState::Eingegangen && self.akte.fall.is_some();
-        match self.state.open() && !anew && !self.akte.told_once() {
-            true => Inbound::Waiting.stand(),
-            false => Inbound::Accepted.stand(),
-        }
-    }
 }
 
 /// A change of the mirror.
@@ -437,8 +420,18 @@ impl std::fmt::Debug for HandOver {
     }
 }
 
-/// An answer that is taken back before it has left, so that its request is decided anew: all rows that carry it go, the request waits to run
-/// again at once, and its Vorgang is `eingegangen`. Where any of it may have left, the entry that asks for it is stale.
+/// What becomes of a request whose answer is taken back before it has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// It is decided anew: all rows that carry the answer go, the request waits to run again at once, and its Vorgang is `eingegangen`. Where any of
+    /// it may have left, the entry that asks for it is stale.
+    Anew,
+    /// It is over, because whoever asked has withdrawn it: the rows that carry the answer go, what is told besides stays, and nothing runs. Stale in
+    /// the same way.
+    Over,
+}
+
+/// An answer that is taken back before it has left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TakeBack {
     /// The request whose answer it is: our id of its delivery.
@@ -448,6 +441,8 @@ pub struct TakeBack {
     /// Message types that say nothing of an answer: receipts, rejections, what only tells that it is done, and that no Nachweis can be had. Where
     /// such a row has left, it stays.
     pub beside: Arc<[String]>,
+    /// What becomes of the request.
+    pub then: Then,
 }
 
 /// A line of the audit trail; the detail holds no person data.

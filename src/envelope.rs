@@ -332,12 +332,27 @@ impl Inbound {
     pub fn from_stored(word: &str) -> Option<Inbound> {
         Inbound::ALL.into_iter().find(|state| state.as_str() == word)
     }
+}
 
-    /// What an online service may learn: `in-bearbeitung` or `abgeschlossen` and nothing else (rules.md 3).
-    pub fn stand(self) -> &'static str {
+/// What whoever sent something may be told of it, and nothing else (rules.md 2.6, 3). Which one it is says `effects::stand` alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stand {
+    /// It is not done, or nobody may know yet that it is.
+    InBearbeitung,
+    /// Done.
+    Abgeschlossen,
+    /// Nothing was done: she has to log in again.
+    AnmeldungErneuern,
+}
+
+impl Stand {
+    /// The word that is told.
+    pub fn as_str(self) -> &'static str {
         match self {
-            Inbound::Waiting | Inbound::Parked | Inbound::Quarantined => "in-bearbeitung",
-            Inbound::Accepted | Inbound::Rejected | Inbound::Denied => "abgeschlossen",
+            Stand::InBearbeitung => "in-bearbeitung",
+            Stand::Abgeschlossen => "abgeschlossen",
+            Stand::AnmeldungErneuern => "anmeldung-erneuern",
         }
     }
 }
@@ -370,6 +385,8 @@ pub struct Verdict {
     pub id: Uuid,
     /// The state that was committed.
     pub state: Inbound,
+    /// What its sender is told.
+    pub stand: Stand,
     /// True when the same key came with other content: quarantined and refused.
     pub conflict: bool,
     /// True when this is the verdict of an earlier delivery.

@@ -350,7 +350,7 @@ fn start(
     points: Points,
     set: &Arc<PlanSet>,
 ) -> Result<Engine, PlayError> {
-    let settings = Settings { workers: 1, retains: false, ..Settings::default() };
+    let settings = Settings { workers: 1, retains: false, fresh: Duration::MAX, ..Settings::default() };
     Ok(Engine::start(Start { store, clock: clock.clone(), points, set: set.clone(), settings })?)
 }
 

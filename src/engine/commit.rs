@@ -21,6 +21,7 @@ use super::hands::Lanes;
 use super::objecting;
 use super::points::Point;
 use super::run::{Decided, Ground};
+use super::standing;
 use super::watch::Unwound;
 
 /// Runs until all senders are gone.
@@ -164,7 +165,7 @@ async fn settle(core: &Arc<Core>, pending: Pending, outcome: Result<Committed, S
             core.release(leased);
             committed(&decided.entry);
             core.refused.kept(&decided.entry, core.clock.now());
-            ticket.tell(Ok(verdict(&decided.entry)));
+            ticket.tell(Ok(verdict(core, &decided.entry)));
         }
         Ok(Committed::Again(mut verdict)) => {
             core.release(leased);
@@ -264,7 +265,7 @@ async fn culprit(core: &Core, decided: &Decided, cause: &str) -> Result<Verdict,
     match core.store.commit(vec![entry.clone()]).await.map(|mut outcomes| outcomes.pop()) {
         Ok(Some(Committed::New)) => {
             committed(&entry);
-            Ok(verdict(&entry))
+            Ok(verdict(core, &entry))
         }
         Ok(Some(Committed::Again(verdict))) => Ok(verdict),
         _ => Err(busy("the store cannot take this delivery now")),
@@ -318,10 +319,11 @@ fn committed(entry: &Entry) {
     }
 }
 
-fn verdict(of: &Entry) -> Verdict {
+fn verdict(core: &Core, of: &Entry) -> Verdict {
     Verdict {
         id: of.envelope.head.id,
         state: of.state,
+        stand: standing::first(core, of),
         conflict: of.keys.iter().any(|key| key.class == "conflict"),
         again: false,
         codes: entry::codes(&of.rejections),

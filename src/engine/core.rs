@@ -62,6 +62,10 @@ pub struct Settings {
     /// Whether this process takes part in the daily run. A play does not: it sets time forward by months and compares what is left at its end,
     /// and whether the run comes before that end is chance.
     pub retains: bool,
+    /// How old the Stand of a Negativauskunft may be when it leaves; later its request is decided anew before. What lies unread at an office for less
+    /// than an hour (`rueckstand`) makes no register incomplete, and a Bestandsmeldung is a day's: so within it the answer would be the same. A play,
+    /// for which hours are moments of the machine, has no such time.
+    pub fresh: Duration,
 }
 
 impl Default for Settings {
@@ -81,6 +85,7 @@ impl Default for Settings {
             duty_lease: LEASE,
             fristen: Fristen::default(),
             retains: true,
+            fresh: Duration::from_secs(3600),
         }
     }
 }

@@ -34,6 +34,7 @@ use super::onward::{self, Ends};
 use super::points::{Crashed, Point};
 use super::sending::{self, Lease, Turns};
 use super::settle::{Settling, report, until_stored};
+use super::unsent::{self, Leaves};
 use super::watch::Unwound;
 
 /// How long a look at the lanes may wait for more to look for; far below what a partner notices.
@@ -371,10 +372,14 @@ async fn serve(core: &Core, table: &Table, lane: Lane, leased: Timestamp) -> Res
     let last = lane.heads.len().saturating_sub(1);
     for (index, due) in lane.heads.iter().enumerate() {
         let now = core.clock.now();
-        let (outcome, back) = if attempt::is_too_late(due.deadline, now) {
-            settled_as(core, onward::late(core, &lease, destination.as_deref(), due).await)
-        } else {
-            try_one(core, table, &lease, destination.as_deref(), due, &patience).await?
+        let leaves = unsent::may_leave(core, due, lane.id).await;
+        let (outcome, back) = match &leaves {
+            _ if attempt::is_too_late(due.deadline, now) => {
+                settled_as(core, onward::late(core, &lease, destination.as_deref(), due).await)
+            }
+            Leaves::Now => try_one(core, table, &lease, destination.as_deref(), due, &patience).await?,
+            Leaves::Anew(_) => (unsent::aged(core), Vec::new()),
+            Leaves::Not(outcome) => (outcome.clone(), Vec::new()),
         };
         let answers = answers::laid(core, back);
         let arrived = matches!(outcome, Outcome::Sent { .. });
@@ -394,6 +399,12 @@ async fn serve(core: &Core, table: &Table, lane: Lane, leased: Timestamp) -> Res
             report(&due.destination, due.attempts, &ended);
         }
         core.points.reach(Point::AfterSettle)?;
+        if let Leaves::Anew(vorgang) = leaves
+            && let Err(error) = unsent::run_anew(core, (due.id, due.cause, vorgang)).await
+        {
+            // It is looked at again when it is due.
+            core.store_failed(&error);
+        }
         if !settled || !arrived || (release && index < last) {
             return Ok(false);
         }

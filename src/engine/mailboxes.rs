@@ -24,6 +24,7 @@ use super::housekeeping::pauses_known;
 use super::onward;
 use super::ports::Ports;
 use super::settle::report;
+use super::unsent;
 
 /// How long a reader has something in hand where its mailbox says nothing else.
 const LEASE: Duration = Duration::from_secs(300);
@@ -142,6 +143,10 @@ impl Mailboxes for Ports {
         opened(core)?;
         held(core, &reader)?;
         let ticket = asking.receipt.as_deref().and_then(|shown| core.store.ticket(shown));
+        // What was handed out is out; what was not is looked at like anything that leaves.
+        if ticket.is_none() && !unsent::may_be_handed_out(core, id).await? {
+            return Ok(Fetch::Behind);
+        }
         let ask = stored::Ask { id, ticket, key: asking.key, lease, now: core.clock.now() };
         let handed = core.store.hand_out(&reader, ask).await.map_err(|error| failed(core, &error))?;
         Ok(match handed {

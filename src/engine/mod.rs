@@ -30,6 +30,8 @@ pub mod rekey;
 pub mod retention;
 pub mod recover;
 pub mod refused;
+pub mod standing;
+pub mod unsent;
 pub mod start;
 pub mod told;
 pub mod troubled;

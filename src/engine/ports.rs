@@ -8,10 +8,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::effects::{Fact, Question, Vorgang};
-use crate::envelope::{Envelope, Inbound, Lying, Part, PartnerRef, SMALL_PART, Small, is_json};
+use crate::envelope::{Envelope, Lying, Part, PartnerRef, SMALL_PART, Small, is_json};
 use crate::plan::PlanSet;
-use crate::register::keys::{self, SearchKey};
 use crate::store::claims::{SpoolRead, SpoolWrite};
 use crate::store::contract::{Filter, Scope, StoreError};
 use crate::telemetry::alarm::{Alarm, raise};
@@ -23,6 +21,7 @@ use crate::transport::port::{
 
 use super::core::{Core, busy};
 use super::objecting;
+use super::standing;
 use super::told::Told;
 
 /// All ports of one engine.
@@ -35,32 +34,6 @@ impl Ports {
             .get(partner)
             .map(|partner| partner.sender.mandant.clone())
             .ok_or_else(|| SpoolError::Later("the partner is not in the running set".to_owned()))
-    }
-}
-
-impl Ports {
-    /// The stand of the Vorgang that a message of this partner began, if it began one: nothing is told of it before its fixed
-    /// delay is over, so that asking is not quicker than waiting and all Klärfälle look the same.
-    async fn begun(&self, partner: &str, id: Uuid) -> Result<Option<&'static str>, Busy> {
-        let Some(alias) = self.vorgang(keys::nummer(id)).await? else { return Ok(None) };
-        if alias.akte.partner != partner {
-            return Ok(None);
-        }
-        if alias.deadline.is_some_and(|until| self.0.clock.now() < until) {
-            return Ok(Some(Inbound::Waiting.stand()));
-        }
-        let known = alias.akte.transaktionsid.as_deref().unwrap_or_default();
-        let vorgang = self.vorgang(keys::vorgang(partner, known)).await?;
-        Ok(Some(vorgang.unwrap_or(alias).stand()))
-    }
-
-    async fn vorgang(&self, key: SearchKey) -> Result<Option<Vorgang>, Busy> {
-        let answers = self.0.store.lookup(vec![Question::Vorgang(key)]).await;
-        let answers = answers.map_err(|_| busy("the store cannot be read now"))?;
-        Ok(answers.into_iter().find_map(|answer| match answer.fact {
-            Fact::Vorgang(vorgang) => vorgang,
-            _ => None,
-        }))
     }
 }
 
@@ -99,13 +72,8 @@ impl Standings for Ports {
         let listed =
             self.0.store.list(&scope, filter).await.map_err(|_| busy("the store cannot be read now"))?;
         let Some(message) = listed.first() else { return Ok(None) };
-        let begun = match message.state {
-            // One whose answer was taken back waits to be decided anew, or was parked when it was, and was told already.
-            Inbound::Accepted | Inbound::Waiting | Inbound::Parked => self.begun(&partner.id, id).await?,
-            _ => None,
-        };
-        let stand = begun.unwrap_or(message.state.stand());
-        Ok(Some(Standing { id, stand: stand.to_owned() }))
+        let stand = standing::of(&self.0, &partner.id, (id, message.state)).await?;
+        Ok(Some(Standing { id, stand }))
     }
 
     async fn taken(&self, partner: &PartnerRef, under: Under<'_>) -> Result<Option<Taken>, Busy> {

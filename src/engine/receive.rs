@@ -29,6 +29,7 @@ use super::objecting::{self, Outcome};
 use super::points::Point;
 use super::refused::Room;
 use super::run::{self, Decided, Ended, Ground, Refusal, Resume, Run};
+use super::standing;
 
 /// Where sources deliver.
 pub struct Reception {
@@ -160,7 +161,8 @@ impl Intake for Reception {
                 }
             }
         }
-        outcome.map_err(Busy::from)
+        let partner = envelope.head.partner.as_ref().map(|partner| partner.id.as_str());
+        standing::again(&self.core, partner, outcome.map_err(Busy::from)?).await
     }
 
     async fn set_apart(&self, envelope: Envelope, cause: &'static str) -> Result<Verdict, Busy> {

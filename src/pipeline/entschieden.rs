@@ -86,6 +86,7 @@ pub fn festhalten(message: &mut Message, entscheidung: Entscheidung) {
         postkorb: postkorb(&message.record).filter(|_| holds),
         gefragt,
         gesagt: message.befund.as_ref().is_some_and(|befund| befund.gesagt),
+        spuren: entscheidung.ergebnis == Ergebnis::Negativ,
         erneuern: message.values.get(ANMELDUNG).is_some_and(|login| login == ERNEUERN),
         ..Akte::default()
     };

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::effects::{Fact, Question, Retrieval, Stored, Vorgang, VorgangState, objections_key};
+use crate::effects::{Fact, Question, Retrieval, Stored, Vorgang, VorgangState, objections_key, stand};
 use crate::message::Message;
 use crate::pipeline::entschieden::{ERGEBNIS, ZURUECKGEZOGEN, key, login_holds, own};
 use crate::pipeline::step::{Bench, Building, Entry, Flow, Place, SettingFault, Step, Trouble};
@@ -148,7 +148,7 @@ impl Step for Find {
                     }
                 }
                 (Question::Vorgang(asked), Fact::Vorgang(alias)) if *asked == nummer(message) => {
-                    told = alias.as_ref().and_then(|alias| alias.deadline).is_some_and(|until| until <= now);
+                    told = stand::was_told(alias.as_ref().and_then(|alias| alias.deadline), now);
                 }
                 (Question::Offen(_), Fact::Offen { vorgang, objected }) => {
                     gefunden.offen |= *objected || vorgang.as_ref().is_some_and(offen);
@@ -187,6 +187,7 @@ impl Step for Find {
         befund.bestand =
             befund.bestand.filter(|known| letzter.is_none_or(|letzter| known.verglichen_nach(letzter)));
         befund.gesagt = anew && told;
+        befund.erneut = anew;
         befund.gesucht = questions.into_iter().filter_map(rests_on).collect();
         message.befund = Some(befund);
         Ok(Flow::Next)
@@ -388,7 +389,7 @@ mod tests {
         let before = decided(antrag(), Fall::A).vorgang.unwrap().vorgang;
         assert_eq!(before.akte.nummer, Some(message.envelope.head.id));
         let before = Vorgang { state: VorgangState::Zurueckgezogen, ..before };
-        assert_eq!(before.stand(), "abgeschlossen");
+        assert_eq!(stand::of_vorgang(&before).as_str(), "abgeschlossen");
         let begun = key(&message);
         let flow = answering(
             &mut message,

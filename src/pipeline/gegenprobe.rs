@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::effects::{
-    Call, Fact, MirrorChange, Question, Retrieval, Stored, TakeBack, Vorgang, VorgangChange, VorgangState,
+    Call, Fact, MirrorChange, Question, Retrieval, Stored, TakeBack, Then, Vorgang, VorgangChange,
+    VorgangState,
 };
 use crate::message::Message;
 use crate::pipeline::alias::ALIAS;
@@ -76,7 +77,7 @@ pub fn beside(standards: &dyn Standards) -> Arc<[String]> {
 fn take_back(beside: &Arc<[String]>, vorgang: &Vorgang) -> Option<TakeBack> {
     let decided = vorgang.state == VorgangState::Entschieden;
     let (cause, vorgang) = (vorgang.akte.nummer?, key_of(&vorgang.akte)?);
-    decided.then(|| TakeBack { cause, vorgang, beside: beside.clone() })
+    decided.then(|| TakeBack { cause, vorgang, beside: beside.clone(), then: Then::Anew })
 }
 
 /// The record with an Eintragung that a delivery brings into the mirror, and the keys under which it will stand there.
@@ -110,7 +111,7 @@ impl Step for Gegenprobe {
         }
         let begun = questions.len();
         for vorgang in issued.values() {
-            questions.push(Question::Vorgang(told(vorgang.id)));
+            questions.push(Question::Vorgang(keys::widerspruch(vorgang.id)));
             questions.extend(vorgang.akte.satz.map(|satz| Question::Mirror(keys::satz(satz))));
             questions.extend(take_back(&self.beside, vorgang).map(Question::Unsent));
         }
@@ -172,12 +173,6 @@ fn issued(message: &Message, asked: usize) -> Result<BTreeMap<Uuid, Vorgang>, Tr
         );
     }
     Ok(issued)
-}
-
-/// The key under which it stands that the office was told of a contradiction. Not in the Vorgang itself: who delivers may belong to another
-/// Mandant than who asked, and no row of a Vorgang is to become its own by that.
-fn told(vorgang: Uuid) -> SearchKey {
-    SearchKey::new(ENTRY.word, [vorgang.hyphenated().to_string().as_str()])
 }
 
 /// Whether the record for which a Negativauskunft was issued and the delivered one may be of one child. Where that record is gone, nobody can
@@ -243,7 +238,9 @@ impl Gegenprobe {
         let (owner, state) = (String::new(), VorgangState::Zugestellt);
         let akte = Akte { art: ALIAS.to_owned(), ..Akte::default() };
         let noted = Vorgang { id: vorgang.id, owner, state, deadline: None, akte };
-        message.effects.vorgaenge.push(VorgangChange { key: told(vorgang.id), vorgang: noted });
+        // Not in the Vorgang itself: who delivers may belong to another Mandant than who asked, and no row of a Vorgang is to become its own by
+        // that.
+        message.effects.vorgaenge.push(VorgangChange { key: keys::widerspruch(vorgang.id), vorgang: noted });
     }
 }
 

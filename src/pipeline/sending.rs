@@ -7,8 +7,8 @@ use bytes::Bytes;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::effects::{Outgoing, VorgangState, Way};
-use crate::envelope::{Inbound, Part, Reply};
+use crate::effects::{Outgoing, VorgangState, Way, stand};
+use crate::envelope::{Part, Reply, Stand};
 use crate::message::Message;
 use crate::pipeline::answer;
 use crate::pipeline::step::{Reach, SettingFault, Trouble, WishedWay};
@@ -123,20 +123,13 @@ pub fn nummer(message: &Message) -> uuid::Uuid {
     akte(message).and_then(|akte| akte.nummer).unwrap_or(message.envelope.head.id)
 }
 
-/// What an online service may learn of it: `in-bearbeitung` or `abgeschlossen`.
-pub fn stand(message: &Message) -> &'static str {
+/// What an online service is told of it.
+pub fn stand(message: &Message) -> Stand {
     match (&message.vorgang, &message.entscheidung) {
-        (Some(change), _) => change.vorgang.stand(),
-        (None, Some(entscheidung)) if entscheidung.ergebnis == Ergebnis::Klaerfall => {
-            Inbound::Waiting.stand()
-        }
-        _ => Inbound::Accepted.stand(),
+        (Some(change), _) => stand::of_vorgang(&change.vorgang),
+        (None, Some(entscheidung)) if entscheidung.ergebnis == Ergebnis::Klaerfall => Stand::InBearbeitung,
+        _ => stand::DONE,
     }
-}
-
-/// Whether the service is told once that it is done, and never more.
-pub fn told_once(message: &Message) -> bool {
-    akte(message).is_some_and(Akte::told_once)
 }
 
 /// How long is waited before it is told: not at all where only another login helps, since that tells nothing of a register.
@@ -164,9 +157,11 @@ pub fn outgoing(
     parts: Vec<Part>,
     (delay, give_up_after): (SignedDuration, Duration),
 ) -> Outgoing {
+    // However often it is decided anew, it is given up when it would have been.
+    let anew = message.befund.as_ref().is_some_and(|befund| befund.erneut);
+    let since = if anew { message.envelope.head.received } else { message.now() };
     // A time beyond the calendar means: never given up.
-    let deadline =
-        SignedDuration::try_from(give_up_after).ok().and_then(|wait| message.now().checked_add(wait).ok());
+    let deadline = SignedDuration::try_from(give_up_after).ok().and_then(|wait| since.checked_add(wait).ok());
     Outgoing {
         id: message.derived_id(&format!("{purpose}:{destination}")),
         destination: destination.to_owned(),

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
-use crate::effects::Outgoing;
-use crate::envelope::{Inbound, Reply};
+use crate::effects::{Outgoing, stand};
+use crate::envelope::{Reply, Stand};
 use crate::message::Message;
 use crate::pipeline::sending;
 use crate::pipeline::step::{
@@ -183,7 +183,7 @@ impl Tell {
             .ok()
             .and_then(|wait| message.now().checked_add(wait).ok());
         let id = message.derived_id(&format!("tell:{}", addressee.destination));
-        let body = self.body(message, id, message.envelope.head.id, Inbound::Accepted.stand());
+        let body = self.body(message, id, message.envelope.head.id, stand::DONE);
         message.effects.sends.push(Outgoing {
             id,
             destination: addressee.destination.clone(),
@@ -209,7 +209,7 @@ impl Tell {
         sending::not_told_before(message, delay);
         let delay = sending::wait(message, delay);
         let nummer = sending::nummer(message);
-        if sending::told_once(message) && nummer != message.envelope.head.id {
+        if !stand::is_told(sending::akte(message), nummer == message.envelope.head.id) {
             return;
         }
         let partner = sending::onlinedienst(message).to_owned();
@@ -230,13 +230,13 @@ impl Tell {
         message.effects.sends.push(send);
     }
 
-    fn body(&self, message: &Message, id: uuid::Uuid, nummer: uuid::Uuid, stand: &str) -> Bytes {
+    fn body(&self, message: &Message, id: uuid::Uuid, nummer: uuid::Uuid, stand: Stand) -> Bytes {
         let mut body = Map::new();
         for (key, source) in &self.body {
             let value = match source {
                 Source::Vorgang => nummer.to_string(),
                 Source::Id => id.to_string(),
-                Source::Stand => stand.to_owned(),
+                Source::Stand => stand.as_str().to_owned(),
                 Source::Message => message.identity.message.clone(),
             };
             body.insert(key.clone(), Value::String(value));

@@ -5,11 +5,12 @@ use crate::effects::VorgangState::{
 };
 
 /// From each state the states that may follow. The answer of an office decides a Vorgang; delivered it is by the store, in the
-/// transaction that settles the row of the answer as sent (`Outgoing::delivers`). A withdrawn Vorgang is over for ever; a late answer of the office still
+/// transaction that settles the row of the answer as sent (`Outgoing::delivers`). What is decided is withdrawn only with its answer, of which nothing
+/// has left. A withdrawn Vorgang is over for ever; a late answer of the office still
 /// reaches the mother although the deadline has passed.
 pub const UEBERGAENGE: &[(VorgangState, &[VorgangState])] = &[
     (Eingegangen, &[Entschieden, BeimJugendamt, Rueckfrage, Zurueckgezogen, Abgelaufen]),
-    (Entschieden, &[Zugestellt, Abgelaufen]),
+    (Entschieden, &[Zugestellt, Zurueckgezogen, Abgelaufen]),
     (BeimJugendamt, &[Entschieden, Rueckfrage, Zugestellt, Zurueckgezogen, Abgelaufen]),
     (Rueckfrage, &[Entschieden, BeimJugendamt, Zugestellt, Zurueckgezogen, Abgelaufen]),
     (Abgelaufen, &[Entschieden, Zugestellt]),

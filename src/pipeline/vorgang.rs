@@ -8,10 +8,11 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::effects::{self, Fact, Question, VorgangChange, VorgangState};
+use crate::effects::{self, Fact, Question, TakeBack, Then, VorgangChange, VorgangState};
 use crate::message::Message;
 use crate::pipeline::alias::ALIAS;
 use crate::pipeline::bestand::{incomplete, only_persons, person, registermeldung};
+use crate::pipeline::gegenprobe::beside;
 use crate::pipeline::settings;
 use crate::pipeline::settle::leads_to;
 use crate::pipeline::step::{Bench, Building, Entry, Flow, NEXT, Place, SettingFault, Step, Trouble};
@@ -62,6 +63,8 @@ struct Vorgang {
     what: What,
     named: String,
     tafeln: Arc<Tafeln>,
+    /// Message types that say nothing of an answer.
+    beside: Arc<[String]>,
 }
 
 fn schema() -> Value {
@@ -95,7 +98,8 @@ fn build(settings: &Value, building: &Building<'_>) -> Result<Arc<dyn Step>, Vec
         What::Bestaetigen => String::new(),
         What::Schliessen | What::Zurueckziehen => settings::text(map, "as", "name for what is told then")?,
     };
-    Ok(Arc::new(Vorgang { what: *what, named, tafeln: building.tafeln.clone() }))
+    let (tafeln, beside) = (building.tafeln.clone(), beside(building.standards));
+    Ok(Arc::new(Vorgang { what: *what, named, tafeln, beside }))
 }
 
 impl Step for Vorgang {
@@ -107,7 +111,7 @@ impl Step for Vorgang {
         match self.what {
             What::Schliessen => self.schliessen(message),
             What::Bestaetigen => bestaetigen(message),
-            What::Zurueckziehen => zurueckziehen(message, &self.named),
+            What::Zurueckziehen => zurueckziehen(message, &self.named, &self.beside),
         }
     }
 }
@@ -227,8 +231,9 @@ fn bestaetigen(message: &mut Message) -> Result<Flow, Trouble> {
     Ok(Flow::Next)
 }
 
-/// The key holds the sender, so nobody withdraws what another began.
-fn zurueckziehen(message: &mut Message, named: &str) -> Result<Flow, Trouble> {
+/// The key holds the sender, so nobody withdraws what another began. What of an answer has not left leaves no more; where any of it may have, the
+/// Vorgang stays as it was decided, and whoever asked is told the same: another word would tell how.
+fn zurueckziehen(message: &mut Message, named: &str, beside: &Arc<[String]>) -> Result<Flow, Trouble> {
     let meldung = message.record.registermeldung.as_ref();
     if meldung.is_some_and(|meldung| meldung.was != RUECKZUG) {
         let text = "Diese Meldung ist kein Rückzug; andere nimmt dieser Eingang nicht an.";
@@ -239,17 +244,38 @@ fn zurueckziehen(message: &mut Message, named: &str) -> Result<Flow, Trouble> {
         return Err(unknown());
     };
     let key = keys::vorgang(&message.sender.id, &id);
-    let question = Question::Vorgang(key.clone());
-    if !message.answered(std::slice::from_ref(&question)) {
-        return Ok(Flow::Ask(vec![question]));
+    let mut questions = vec![Question::Vorgang(key.clone())];
+    if !message.answered(&questions) {
+        return Ok(Flow::Ask(questions));
     }
     let Some(Fact::Vorgang(Some(vorgang))) = message.fact(0).cloned() else { return Err(unknown()) };
+    let decided = vorgang.state == VorgangState::Entschieden;
+    let back = vorgang.akte.nummer.filter(|_| decided).map(|cause| TakeBack {
+        cause,
+        vorgang: key.clone(),
+        beside: beside.clone(),
+        then: Then::Over,
+    });
+    if let Some(back) = &back {
+        questions.push(Question::Unsent(back.clone()));
+        if !message.answered(&questions) {
+            return Ok(Flow::Ask(questions));
+        }
+    }
+    let here = match message.fact(1) {
+        None => !decided,
+        Some(Fact::Unsent(unsent)) => *unsent,
+        Some(_) => return Err(Trouble::Ours("vorgang got other answers than it asked for".to_owned())),
+    };
     // One answer for every Vorgang of theirs: whether it could still be withdrawn would tell how it was decided.
     let mut vorgang = vorgang;
-    if let Ok(state) = uebergaenge::allowed(vorgang.state, VorgangState::Zurueckgezogen) {
+    if let Ok(state) = uebergaenge::allowed(vorgang.state, VorgangState::Zurueckgezogen)
+        && here
+    {
         vorgang.state = state;
+        message.effects.take_backs.extend(back);
         // No office has it, and none is given it any more: there is nobody to be told.
-        if !vorgang.owner.is_empty() {
+        if !vorgang.owner.is_empty() && !decided {
             let told = json!({ "art": RUECKZUG, "transaktionsid": id });
             let document = sending::json_document(message, MESSAGE, message.derived_id(RUECKZUG), &told);
             message.built.insert(named.to_owned(), document);
@@ -485,6 +511,7 @@ mod tests {
         let step =
             building(|building| build(&json!({ "vorgang": "zurueckziehen", "as": "rueckzug" }), building))
                 .unwrap();
+        let unsent = std::cell::Cell::new(true);
         let withdraw = |stored: Option<Stored>| {
             let mut message = antrag();
             let id = message.record.kopf.transaktionsid.take();
@@ -493,7 +520,10 @@ mod tests {
             let outcome = answering(
                 &mut message,
                 |message| step.apply(message, &mut bench()),
-                |_| Fact::Vorgang(stored.clone()),
+                |question| match question {
+                    Question::Unsent(_) => Fact::Unsent(unsent.get()),
+                    _ => Fact::Vorgang(stored.clone()),
+                },
             );
             outcome.map(|_| message)
         };
@@ -508,6 +538,17 @@ mod tests {
             (open.values.clone(), open.effects.audit.clone())
         );
         assert_eq!((done.values, done.effects.audit), (open.values, open.effects.audit));
+        // What the table decided is withdrawn with its answer, which no office had; or not at all, and whoever asked hears the same.
+        let decided = || Some(decided(antrag(), Fall::A).vorgang.unwrap().vorgang);
+        let held = withdraw(decided()).unwrap();
+        assert_eq!(held.vorgang.as_ref().unwrap().vorgang.state, VorgangState::Zurueckgezogen);
+        let [back] = held.effects.take_backs.as_slice() else { panic!() };
+        assert_eq!((back.then, Some(back.cause)), (Then::Over, decided().unwrap().akte.nummer));
+        assert!(held.built.is_empty());
+        unsent.set(false);
+        let left = withdraw(decided()).unwrap();
+        assert!(left.vorgang.is_none() && left.effects.take_backs.is_empty());
+        assert_eq!((left.values, left.effects.audit), (held.values, held.effects.audit));
         assert_eq!(code(withdraw(None).map(|_| Flow::Next)), "S999 vorgang-unbekannt");
     }
 

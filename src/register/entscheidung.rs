@@ -122,6 +122,8 @@ pub struct Befund {
     pub gesucht: Vec<SearchKey>,
     /// The request is decided anew, and the time is over at which whoever asked was told that it is done.
     pub gesagt: bool,
+    /// The request is decided anew.
+    pub erneut: bool,
 }
 
 /// A decision, as it is kept in the restricted record and stamped on the answer.

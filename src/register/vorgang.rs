@@ -102,6 +102,9 @@ pub struct Akte {
     /// Its answer was taken back before it left, when the service had been told that it is done: it is told nothing more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gesagt: bool,
+    /// Of a Negativauskunft: it left a trace under every key that it rests on. One that a program before this decided may have left fewer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spuren: bool,
     /// Two persons gave it to its office: nobody else answers it, nor does that one once the residence that was asked for says another.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub zugewiesen: bool,

@@ -13,6 +13,7 @@ use crate::effects::{Answer, Effects, Outgoing, Question, Stored, Vorgang};
 use crate::envelope::{Envelope, Inbound, Stage, Verdict};
 use crate::register::keys::SearchKey;
 use crate::rejection::Rejection;
+use crate::store::anew::Anews;
 use crate::store::audit::Audits;
 use crate::store::claims::Claims;
 use crate::store::duty::Duties;
@@ -451,7 +452,7 @@ pub struct Resumed {
 /// A store.
 #[async_trait]
 pub trait Store:
-    Audits + Claims + Duties + Follows + Looks + Mailboxes + Ways + Retention + Recovery + Rekey + Plays
+    Anews + Audits + Claims + Duties + Follows + Looks + Mailboxes + Ways + Retention + Recovery + Rekey + Plays
 {
     /// Makes this a running process of the store and clears up after those that died: their leases end, commands that they
     /// had taken wait again, claims that nobody needs go (their number is returned). Refused where only one may run and one does.
@@ -498,8 +499,7 @@ pub trait Store:
     async fn claim(&self, want: Want) -> Result<Vec<Lane>, StoreError>;
     /// Settles rows; `false` for each one whose fence is stale (nothing was written for it).
     async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<bool>, StoreError>;
-    /// Lets a lease last from now on as if it were given now; `false` when the fence is stale or the lease has ended. Only for a lane on
-    /// which something goes on.
+    /// Lets a lease last as if it were given now; `false` when the fence is stale or the lease has ended. Only where something goes on.
     async fn renew(&self, lane: i64, fence: i64, now: Timestamp, lease: Duration)
     -> Result<bool, StoreError>;
     /// Keeps what the attempt under way at a row leaves for those after it, sealed with the row, instead of what was left before; it comes

@@ -3,7 +3,7 @@
 //! Never reads a row and never looks at a clock. Times are microseconds, or any other unit, of one clock.
 
 use crate::envelope::Inbound;
-use crate::store::lane::{BELOW, Outcome, Undelivered};
+use crate::store::lane::{Anew, BELOW, Outcome, Undelivered};
 
 /// What is there of an entry that is to be committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +86,12 @@ impl Head<'_> {
 /// process knows of, and that row can leave at once (`free`: when it can; `None` when that is to be found out).
 pub fn may_take(made: bool, free: Option<i64>, now: i64) -> bool {
     made && free.is_some_and(|free| free <= now)
+}
+
+/// The word of the state of a row, whoever holds it; what is no such word is none of a row that is here.
+pub fn word(state: &str) -> &'static str {
+    let words = ["queued", "retrying", "sent", "parked", "unclear"];
+    words.into_iter().find(|word| *word == state).unwrap_or("sent")
 }
 
 /// Whether a row in this state is still to be sent by itself.
@@ -289,6 +295,22 @@ pub fn taken_back(rows: &[Owed<'_>]) -> Option<Vec<usize>> {
     here.then(|| (0..rows.len()).filter(|place| rows[*place].is_here()).collect())
 }
 
+/// Which of these rows go where their request is over: all that carry the answer, or nothing. What is owed or told besides says nothing of it.
+pub fn withdrawn(rows: &[Owed<'_>]) -> Option<Vec<usize>> {
+    Some(taken_back(rows)?.into_iter().filter(|place| rows[*place].carries).collect())
+}
+
+/// What becomes of an answer that is to be decided anew, by its rows and whether its request is kept and decided.
+pub fn anew(rows: &[Owed<'_>], kept: bool) -> Anew {
+    let free: Vec<Owed<'_>> = rows.iter().map(|row| Owed { leased: false, ..*row }).collect();
+    match (taken_back(rows).is_some(), taken_back(&free).is_some()) {
+        (true, _) if kept => Anew::Runs,
+        (true, _) => Anew::Gone,
+        (false, true) => Anew::Busy,
+        (false, false) => Anew::Left,
+    }
+}
+
 /// The state that an outcome leaves a row in, and whether it is in doubt then; `None`: as before.
 pub fn state_after(outcome: &Outcome) -> (&'static str, Option<bool>) {
     match outcome {
@@ -446,6 +468,27 @@ mod tests {
         }
         assert_eq!(taken_back(&[told]), None, "nobody knows how it was given");
         assert_eq!(taken_back(&[]), None);
+        // Whoever asked has withdrawn it: what is told besides is told all the same.
+        assert_eq!(withdrawn(&[gone, HERE, told]), Some(vec![1]));
+        assert_eq!(withdrawn(&[Owed { state: "sent", ..HERE }, told]), None);
+    }
+
+    #[test]
+    fn an_answer_is_decided_anew_where_nothing_of_it_left_and_its_request_is_kept() {
+        let here = Owed {
+            state: "queued",
+            unclear: false,
+            left: false,
+            first_way: true,
+            leased: false,
+            fence: 0,
+            carries: true,
+        };
+        assert_eq!(anew(&[here], true), Anew::Runs);
+        assert_eq!(anew(&[here], false), Anew::Gone);
+        assert_eq!(anew(&[Owed { leased: true, ..here }], true), Anew::Busy);
+        assert_eq!(anew(&[Owed { left: true, ..here }], true), Anew::Left);
+        assert_eq!(anew(&[Owed { left: true, leased: true, ..here }], false), Anew::Left);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Lanes of the outbox as a store hands them out and takes them back: what is due, what is wanted, how it ended.
 //! Values only; part of what `contract` asks of a store.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +15,9 @@ use crate::seal::index::Tag;
 use crate::store::contract::{Entry, Stamp};
 use crate::store::follow::Follow;
 use crate::telemetry::parts::Turn;
+
+/// A Vorgang as the store names it: nobody else reads it.
+pub type Named = Tag;
 
 /// One row of the outbox, opened, as a worker gets it.
 #[derive(Clone, Debug, PartialEq)]
@@ -288,6 +292,39 @@ pub struct Settle {
     pub release: bool,
     /// Now.
     pub now: Timestamp,
+}
+
+/// An answer that lies here.
+#[derive(Clone, Debug)]
+pub struct Unsent {
+    /// The request whose answer it is.
+    pub cause: Uuid,
+    /// Its Vorgang, as the store names it.
+    pub vorgang: Named,
+    /// Message types that say nothing of an answer.
+    pub beside: Arc<[String]>,
+}
+
+/// How an answer lies here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lies {
+    /// What would become of it if it were decided anew.
+    pub anew: Anew,
+    /// Something was objected under a key that it rests on while it could not be taken back.
+    pub spoken_against: bool,
+}
+
+/// What became of an answer that was to be decided anew because it lay here for long, or nobody knows what it rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anew {
+    /// It was taken back, and its request runs again.
+    Runs,
+    /// Something of it is in somebody's hand: it is asked again.
+    Busy,
+    /// Something of it may have left: it is an answer that was issued.
+    Left,
+    /// Nothing of it has left, and its request is not kept any more: nobody can decide it anew.
+    Gone,
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::store::migrated::{Migrated, Version};
 use crate::store::recovery::{Copied, Restored};
 use crate::store::restore::PutBack;
 
+pub mod anew;
 pub mod audit;
 pub mod backup;
 pub mod chain;

@@ -344,8 +344,8 @@ pub trait Spool: Send + Sync {
 pub struct Standing {
     /// The message's id.
     pub id: uuid::Uuid,
-    /// `in-bearbeitung` or `abgeschlossen`.
-    pub stand: String,
+    /// What it is told.
+    pub stand: crate::envelope::Stand,
 }
 
 /// Tells a partner where its own message stands.

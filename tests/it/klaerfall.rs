@@ -70,6 +70,8 @@ struct Outside {
     postfach: Vec<(String, String)>,
     audit: Vec<(String, String)>,
     standing: String,
+    /// The same request said again after the delay: status, head and answer.
+    repeat: (u16, Vec<(String, String)>, String),
 }
 
 /// What the house logs, whatever the test: looked through line by line.
@@ -223,7 +225,7 @@ fn tells_a_letter(text: &str) -> bool {
     text.split(|c: char| !c.is_alphanumeric()).any(|word| letters.contains(word))
 }
 
-fn played(stage: &StageDir, name: &str) -> Script {
+pub fn played(stage: &StageDir, name: &str) -> Script {
     let place = place_of(stage);
     let fit = fit::compile(&place, None).unwrap_or_else(|unfit| panic!("{unfit:?}"));
     let file = root().join("routes/tests").join(ROUTE).join(format!("{name}.yaml"));
@@ -240,7 +242,7 @@ pub fn place_of(stage: &StageDir) -> Place {
     }
 }
 
-fn form(given: &Given) -> Vec<u8> {
+pub fn form(given: &Given) -> Vec<u8> {
     let mut form = Vec::new();
     let mut part = |name: &str, kind: &str, content: &[u8]| {
         let head = format!(
@@ -261,6 +263,19 @@ fn form(given: &Given) -> Vec<u8> {
 /// What goes to the office, or waits for a person because nobody knows which office it is: nobody else sees it.
 fn to_an_office(destination: &str) -> bool {
     matches!(destination, "lieferungen:jugendamt-hamburg" | "jugendamt:unbekannt")
+}
+
+fn heads(answer: &reqwest::Response) -> Vec<(String, String)> {
+    let heads = answer.headers().iter().filter(|(name, _)| *name != "date");
+    let mut heads: Vec<(String, String)> =
+        heads.map(|(name, value)| (name.to_string(), masked(value.to_str().unwrap()))).collect();
+    heads.sort();
+    heads
+}
+
+/// What a head says of where the request stands.
+fn stand_in(heads: &[(String, String)]) -> &str {
+    heads.iter().find(|(name, _)| name == "stand").map_or("", |(_, stand)| stand)
 }
 
 async fn asked(letter: &str, name: &str, logged: &Lines) -> Outside {
@@ -307,13 +322,7 @@ async fn asked(letter: &str, name: &str, logged: &Lines) -> Outside {
         .await
         .unwrap();
     let status = answer.status().as_u16();
-    let mut headers: Vec<(String, String)> = answer
-        .headers()
-        .iter()
-        .filter(|(name, _)| *name != "date")
-        .map(|(name, value)| (name.to_string(), masked(value.to_str().unwrap())))
-        .collect();
-    headers.sort();
+    let headers = heads(&answer);
     let reply = masked(&answer.text().await.unwrap());
 
     let store = house.shared.core.store.clone();
@@ -347,6 +356,15 @@ async fn asked(letter: &str, name: &str, logged: &Lines) -> Outside {
     let url = format!("http://{http}/v1/nachrichten/{}", message.id);
     let standing = client.get(url).bearer_auth(token.trim()).send().await.unwrap();
     let standing = format!("{} {}", standing.status(), masked(&standing.text().await.unwrap()));
+    let repeated = client
+        .post(format!("http://{http}/v1/antraege"))
+        .bearer_auth(token.trim())
+        .header("content-type", "multipart/form-data; boundary=grenze")
+        .body(form(request))
+        .send()
+        .await
+        .unwrap();
+    let repeat = (repeated.status().as_u16(), heads(&repeated), masked(&repeated.text().await.unwrap()));
     let metrics = client.get(format!("http://{http}/metrics")).send().await.unwrap().text().await.unwrap();
     let told = metrics.lines().filter(|line| !line.starts_with('#')).find(|line| tells_a_letter(line));
     assert_eq!(told, None, "{letter}: a metric tells the case");
@@ -376,6 +394,7 @@ async fn asked(letter: &str, name: &str, logged: &Lines) -> Outside {
         postfach: files(&out),
         audit: audit(&stage, message.id),
         standing,
+        repeat,
     };
     house.stop(Duration::from_secs(5)).await;
     outside
@@ -404,6 +423,15 @@ async fn every_klaerfall_looks_the_same_from_outside() {
                 );
                 assert!(outside.sends.iter().all(|(_, _, waits)| *waits == SignedDuration::from_secs(60)));
                 assert!(outside.callback.contains("in-bearbeitung"), "{}", outside.callback);
+                // One stand, wherever it is said: in the first answer, in that to a repeat, and where it is asked for.
+                assert_eq!(
+                    (stand_in(&outside.headers), stand_in(&outside.repeat.1)),
+                    ("in-bearbeitung", "in-bearbeitung")
+                );
+                assert!(
+                    outside.standing.contains("in-bearbeitung") && outside.repeat.0 == 200,
+                    "{outside:?}"
+                );
                 assert!(!outside.audit.is_empty() && !tells_a_letter(&format!("{:?}", outside.audit)));
                 first = Some(outside);
             }

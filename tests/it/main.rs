@@ -25,6 +25,7 @@ mod collector;
 mod compose;
 mod drained;
 mod engine;
+mod entries;
 mod explain;
 mod fault;
 mod faulty;

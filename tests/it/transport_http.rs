@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drehscheibe::envelope::{How, Inbound, Verdict};
+use drehscheibe::envelope::{How, Inbound, Stand, Verdict};
 use drehscheibe::transport::ids::sha256_hex;
 use drehscheibe::transport::port::{Admission, Standing};
 use serde_json::{Value, json};
@@ -23,7 +23,8 @@ async fn plain() -> HttpDoor {
 #[tokio::test]
 async fn a_delivery_becomes_an_envelope_and_its_reply_the_answer() {
     let door = plain().await;
-    door.house.then(Ok(Verdict { reply: reply("<quittung/>"), ..verdict(Inbound::Accepted) }));
+    let done = Verdict { stand: Stand::Abgeschlossen, ..verdict(Inbound::Accepted) };
+    door.house.then(Ok(Verdict { reply: reply("<quittung/>"), ..done }));
     let response = door.post().header("traceparent", TRACE).body("<lieferung/>").send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["content-type"], "application/xml");
@@ -58,15 +59,23 @@ async fn every_verdict_has_its_status() {
         door.house.then(Ok(verdict));
         door.post().body("<a/>").send().await.unwrap()
     };
-    for state in [Inbound::Accepted, Inbound::Waiting, Inbound::Parked, Inbound::Quarantined] {
-        let response = send(verdict(state)).await;
+    // What is told is the verdict's word, whatever its state is.
+    for (state, stand) in [
+        (Inbound::Accepted, Stand::InBearbeitung),
+        (Inbound::Accepted, Stand::AnmeldungErneuern),
+        (Inbound::Waiting, Stand::Abgeschlossen),
+        (Inbound::Parked, Stand::InBearbeitung),
+        (Inbound::Quarantined, Stand::InBearbeitung),
+    ] {
+        let response = send(Verdict { stand, ..verdict(state) }).await;
         assert_eq!(response.status(), 202, "{state:?}");
-        assert_eq!(response.headers()["stand"], state.stand());
+        assert_eq!(response.headers()["stand"], stand.as_str());
         assert!(response.headers().contains_key("location"));
         let document: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
-        assert_eq!(document, json!({"id": Uuid::from_u128(7), "stand": state.stand()}));
+        assert_eq!(document, json!({"id": Uuid::from_u128(7), "stand": stand.as_str()}));
     }
-    let refused = send(Verdict { reply: reply("<nein/>"), ..verdict(Inbound::Rejected) }).await;
+    let done = Verdict { stand: Stand::Abgeschlossen, ..verdict(Inbound::Rejected) };
+    let refused = send(Verdict { reply: reply("<nein/>"), ..done }).await;
     assert_eq!(refused.status(), 422);
     assert_eq!(refused.headers()["stand"], "abgeschlossen");
     assert_eq!(refused.text().await.unwrap(), "<nein/>");
@@ -179,7 +188,7 @@ async fn paths_and_methods_follow_the_running_routes() {
 async fn a_partner_sees_the_stand_of_its_own_message_only() {
     let door = plain().await;
     let id = Uuid::from_u128(9);
-    let standing = Standing { id, stand: "in-bearbeitung".to_owned() };
+    let standing = Standing { id, stand: Stand::InBearbeitung };
     *door.house.standing.lock().unwrap() = Some(("ja-nord".to_owned(), standing));
     let client = reqwest::Client::new();
     let get = async |id: &str, token: &str| {

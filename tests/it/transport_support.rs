@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use drehscheibe::clock::Clock;
 use drehscheibe::envelope::{
-    Claim, Envelope, Evidence, Head, How, Inbound, Part, PartnerRef, Reply, Stage, Verdict,
+    Claim, Envelope, Evidence, Head, How, Inbound, Part, PartnerRef, Reply, Stage, Stand, Verdict,
 };
 use drehscheibe::transport::ids::sha256_hex;
 use drehscheibe::transport::port::account::{Bound, Taken, Under};
@@ -163,6 +163,7 @@ pub fn verdict(state: Inbound) -> Verdict {
     Verdict {
         id: Uuid::from_u128(7),
         state,
+        stand: Stand::InBearbeitung,
         conflict: false,
         again: false,
         codes: Vec::new(),

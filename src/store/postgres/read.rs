@@ -26,6 +26,7 @@ use crate::store::sealing::endet;
 use crate::store::sealing::orte::Orte;
 use crate::store::sealing::prepare::once;
 use crate::store::sealing::shown;
+use crate::store::sealing::take_back::TakeBackWork;
 use crate::store::sealing::values::{Stored, count, micros, time};
 
 /// Answers questions in their order; those of one kind in one statement.
@@ -124,7 +125,7 @@ async fn unsent(tx: &Tx<'_>, questions: &[Question], tags: &[Tag]) -> Stored<Vec
     tx.batch_execute("SET LOCAL ROLE NONE").await.map_err(trouble)?;
     let mut unsent = Vec::with_capacity(asked.len());
     for (back, tag) in asked {
-        unsent.push(take_back::possible(tx, (back.cause, tag), &back.beside).await?);
+        unsent.push(take_back::possible(tx, &TakeBackWork::blind(back, *tag)).await?);
     }
     tx.batch_execute("SET LOCAL ROLE drehscheibe_abruf").await.map_err(trouble)?;
     Ok(unsent)

@@ -28,7 +28,7 @@ pub async fn all(base: &Base, tx: &Tx<'_>, winners: &[Winner<'_>], month: i64) -
                 .and_then(|stands| TakeBackWork::of_negativ(work.id, vorgang, stands, &work.beside));
             let Some(back) = back else { continue };
             // Another entry of the same wave may have taken it back, or something of it has left.
-            any |= take_back::one(tx, (work, &back), month).await?;
+            any |= take_back::spoken_against(tx, ((work.id, work.now), &back), month).await?;
         }
     }
     Ok(any)

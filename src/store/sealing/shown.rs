@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::effects::{Vorgang, VorgangState};
+use crate::effects::{Vorgang, VorgangState, stand};
 use crate::envelope::{Stage, Verdict};
 use crate::register::objection::{Objection, Released, Why};
 use crate::register::record::Registersatz;
@@ -133,9 +133,12 @@ pub fn kept(opened: Stored<Option<Opened>>) -> Stored<Option<InboxNote>> {
 pub fn verdict(first: First, note: Option<InboxNote>) -> Stored<Verdict> {
     let forgotten = note.is_none();
     let note = note.unwrap_or_default();
+    let state = state(&first.state)?;
     Ok(Verdict {
         id: first.id,
-        state: state(&first.state)?,
+        state,
+        // Of what began a Vorgang the engine says more.
+        stand: stand::of_message(state),
         conflict: first.conflict,
         again: true,
         codes: codes(&first.codes),

@@ -4,10 +4,16 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::effects::{TakeBack, Vorgang, VorgangState};
+use crate::effects::{TakeBack, Then, Vorgang, VorgangState};
 use crate::register::entscheidung::Fall;
-use crate::seal::index::Tag;
+use crate::seal::index::{TAG_LEN, Tag};
+use crate::store::decide::Owed;
+use crate::store::lane::Unsent;
 use crate::store::sealing::keys::Keys;
+
+/// The trace that a Negativauskunft is given when something is objected under a key that it rests on while somebody has it in hand, or nobody can
+/// decide it anew: no key of a child or an office is made of it. It goes when the request runs again.
+pub const SPOKEN_AGAINST: Tag = [0; TAG_LEN];
 
 /// An answer that is taken back.
 #[derive(Debug)]
@@ -18,13 +24,19 @@ pub struct TakeBackWork {
     pub vorgang: Tag,
     /// Message types that say nothing of an answer.
     pub beside: Arc<[String]>,
+    /// What becomes of the request.
+    pub then: Then,
 }
 
 impl TakeBackWork {
     /// The same, its key made blind.
     pub fn of(keyring: &Keys, back: &TakeBack) -> TakeBackWork {
-        let vorgang = keyring.search.tag(&back.vorgang.octets());
-        TakeBackWork { cause: back.cause, vorgang, beside: back.beside.clone() }
+        TakeBackWork::blind(back, keyring.search.tag(&back.vorgang.octets()))
+    }
+
+    /// The same under a key that is blind already.
+    pub fn blind(back: &TakeBack, vorgang: Tag) -> TakeBackWork {
+        TakeBackWork { cause: back.cause, vorgang, beside: back.beside.clone(), then: back.then }
     }
 
     /// The Negativauskunft of a decided Vorgang that an objection speaks against; `None` of what is none, and of the entry's own.
@@ -36,6 +48,21 @@ impl TakeBackWork {
     ) -> Option<TakeBackWork> {
         let negativ = stands.state == VorgangState::Entschieden && stands.akte.fall == Some(Fall::A);
         let cause = stands.akte.nummer.filter(|cause| negativ && *cause != entry)?;
-        Some(TakeBackWork { cause, vorgang, beside: beside.clone() })
+        Some(TakeBackWork::anew(cause, vorgang, beside.clone()))
+    }
+
+    /// An answer whose request is decided anew.
+    pub fn anew(cause: Uuid, vorgang: Tag, beside: Arc<[String]>) -> TakeBackWork {
+        TakeBackWork { cause, vorgang, beside, then: Then::Anew }
+    }
+
+    /// An answer that lay here.
+    pub fn unsent(unsent: Unsent) -> TakeBackWork {
+        TakeBackWork::anew(unsent.cause, unsent.vorgang, unsent.beside)
+    }
+
+    /// A row of the request, by its type.
+    pub fn owed<'a>(&self, message: &str, row: Owed<'a>) -> Owed<'a> {
+        Owed { carries: self.beside.iter().all(|other| other != message), ..row }
     }
 }

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::effects::{Answer, Fact, Guard, GuardKey, Question, Stored as StoredRecord, TakeBack, Vorgang};
+use crate::effects::{Answer, Fact, Guard, GuardKey, Question, Stored as StoredRecord, Vorgang};
 use crate::envelope::Stage;
 use crate::register::aenderung::Gesucht;
 use crate::register::bestand::Bestand;
@@ -27,6 +27,7 @@ use crate::store::sealing::endet;
 use crate::store::sealing::orte::Orte;
 use crate::store::sealing::prepare::once;
 use crate::store::sealing::shown;
+use crate::store::sealing::take_back::TakeBackWork;
 use crate::store::sealing::values::{Stored, micros, stage_of, time};
 use crate::store::sqlite::guards::Moment;
 use crate::store::sqlite::keyring::Keyring;
@@ -177,8 +178,8 @@ pub fn lookup(
                 let found = issued.map(|key| register::vorgang(connection, keyring, &key));
                 Fact::Ausgestellt(found.filter_map(Result::transpose).collect::<Stored<_>>()?)
             }
-            Question::Unsent(TakeBack { cause, beside, .. }) => {
-                Fact::Unsent(take_back::possible(connection, (*cause, tag), beside)?)
+            Question::Unsent(back) => {
+                Fact::Unsent(take_back::possible(connection, &TakeBackWork::blind(back, *tag))?)
             }
             Question::Leads => Fact::Leads(deliveries::leads(connection)?),
             Question::Backlog(partner) => {

@@ -27,7 +27,7 @@ pub fn all(scene: &mut Scene<'_>, work: &Work) -> Stored<bool> {
         let back =
             stands.and_then(|stands| TakeBackWork::of_negativ(work.id, vorgang, &stands, &work.beside));
         if let Some(back) = back {
-            any |= take_back::one(scene, work, &back)?;
+            any |= take_back::spoken_against(scene, (work.id, work.now), &back)?;
         }
     }
     Ok(any)

@@ -1,17 +1,27 @@
 //! Answers that are taken back before they leave: their rows go, and their request waits to be decided anew.
 //! All of an answer or nothing of it; never a row of which anything may have left.
 
+use async_trait::async_trait;
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::effects::Then;
 use crate::envelope::Inbound;
 use crate::seal::index::Tag;
+use crate::store::anew::Anews;
+use crate::store::contract::StoreError;
 use crate::store::decide::{self, Owed};
+use crate::store::lane::{Anew, Lies, Unsent};
+use crate::store::sealing::content::{Opened, Owner};
+use crate::store::sealing::due::{self, ClosedDue};
 use crate::store::sealing::prepare::Work;
-use crate::store::sealing::take_back::TakeBackWork;
+use crate::store::sealing::take_back::{SPOKEN_AGAINST, TakeBackWork};
 use crate::store::sealing::values::{Stored, micros};
 use crate::store::sqlite::audit::{self, Change};
+use crate::store::sqlite::keyring::Keyring;
+use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::values::{sql, trouble, uuid};
 use crate::store::sqlite::writer::Scene;
 use crate::store::sqlite::{lanes, retention_rows, waiting};
@@ -26,25 +36,26 @@ struct Going {
     sealed: i64,
 }
 
-/// What is taken back: the number of the request, and the rows that go.
-type Found = (i64, Vec<Going>);
+/// The rows of a request, and what decides about each.
+type Rows = (Vec<Option<Going>>, Vec<Owed<'static>>);
 
-fn found(
-    connection: &Connection,
-    (cause, vorgang): (Uuid, &Tag),
-    beside: &[String],
-) -> Stored<Option<Found>> {
-    let mut get = connection.prepare_cached(sql!("inbox_decided")).map_err(trouble)?;
-    let inbox = get.query_row(params![cause, vorgang], |r| r.get(0)).optional().map_err(trouble)?;
-    let Some(inbox) = inbox else { return Ok(None) };
+fn rows(connection: &Connection, back: &TakeBackWork) -> Stored<Rows> {
     let mut list = connection.prepare_cached(sql!("outbox_owed")).map_err(trouble)?;
     let (mut owed, mut rows) = (Vec::new(), Vec::new());
-    let mut found = list.query([cause]).map_err(trouble)?;
+    let mut found = list.query([back.cause]).map_err(trouble)?;
     while let Some(r) = found.next().map_err(trouble)? {
-        let message: String = r.get(12).map_err(trouble)?;
-        let state: String = r.get(6).map_err(trouble)?;
+        let (message, state): (String, String) = (r.get(12).map_err(trouble)?, r.get(6).map_err(trouble)?);
         let flag = |column: usize| r.get::<_, bool>(column).map_err(trouble);
-        owed.push((state, flag(7)?, flag(8)?, flag(9)?, flag(10)?, r.get(11).map_err(trouble)?, message));
+        let row = Owed {
+            state: decide::word(&state),
+            unclear: flag(7)?,
+            left: flag(8)?,
+            first_way: flag(9)?,
+            leased: flag(10)?,
+            fence: r.get(11).map_err(trouble)?,
+            carries: true,
+        };
+        owed.push(back.owed(&message, row));
         rows.push(Some(Going {
             row: r.get(0).map_err(trouble)?,
             id: uuid(r.get(1).map_err(trouble)?).map_err(trouble)?,
@@ -54,29 +65,25 @@ fn found(
             sealed: r.get(5).map_err(trouble)?,
         }));
     }
-    let owed = owed.iter().map(|(state, unclear, left, first_way, leased, fence, message)| Owed {
-        state,
-        unclear: *unclear,
-        left: *left,
-        first_way: *first_way,
-        leased: *leased,
-        fence: *fence,
-        carries: !beside.contains(message),
-    });
-    let owed: Vec<Owed<'_>> = owed.collect();
-    let going = decide::taken_back(&owed);
-    Ok(going.map(|going| (inbox, going.into_iter().filter_map(|place| rows[place].take()).collect())))
+    Ok((rows, owed))
+}
+
+/// The number of the request, where it is kept and its Vorgang is decided and not delivered.
+fn request(connection: &Connection, back: &TakeBackWork) -> Stored<Option<i64>> {
+    let mut get = connection.prepare_cached(sql!("inbox_decided")).map_err(trouble)?;
+    get.query_row(params![back.cause, back.vorgang], |r| r.get(0)).optional().map_err(trouble)
 }
 
 /// Whether nothing of the answer has left.
-pub fn possible(connection: &Connection, vorgang: (Uuid, &Tag), beside: &[String]) -> Stored<bool> {
-    Ok(found(connection, vorgang, beside)?.is_some())
+pub fn possible(connection: &Connection, back: &TakeBackWork) -> Stored<bool> {
+    let kept = request(connection, back)?.is_some();
+    Ok(kept && decide::taken_back(&rows(connection, back)?.1).is_some())
 }
 
 /// Whether all that an entry takes back can still be.
 pub fn stand(scene: &Scene<'_>, work: &Work) -> Stored<bool> {
     for back in &work.take_backs {
-        if !possible(scene.connection, (back.cause, &back.vorgang), &back.beside)? {
+        if !possible(scene.connection, back)? {
             return Ok(false);
         }
     }
@@ -85,29 +92,106 @@ pub fn stand(scene: &Scene<'_>, work: &Work) -> Stored<bool> {
 
 /// Takes back what one entry says; returns whether a request is to run again.
 pub fn all(scene: &mut Scene<'_>, work: &Work) -> Stored<bool> {
+    let by = (work.id, work.now);
     let mut any = false;
     for back in &work.take_backs {
-        any |= one(scene, work, back)?;
+        match back.then {
+            Then::Anew => any |= one(scene, by, back)?,
+            Then::Over => {
+                let (mut rows, owed) = rows(scene.connection, back)?;
+                let going = decide::withdrawn(&owed).unwrap_or_default();
+                go(scene, by, going.into_iter().filter_map(|place| rows[place].take()))?;
+            }
+        }
     }
     Ok(any)
 }
 
-/// Takes back one answer, where all of it can be; returns whether it was.
-pub fn one(scene: &mut Scene<'_>, work: &Work, back: &TakeBackWork) -> Stored<bool> {
-    let Some((inbox, going)) = found(scene.connection, (back.cause, &back.vorgang), &back.beside)? else {
-        return Ok(false);
-    };
-    let now = micros(work.now);
-    for Going { row, id, lane, stamp, traceparent, sealed } in going {
-        retention_rows::taken_back(scene, (row, id, sealed))?;
-        lanes::arm(scene, lane, now, true)?;
-        let (what, detail) = ("outbox.taken-back", json!({ "by": work.id }));
-        let traceparent = traceparent.as_str();
-        let change = Change { at: work.now, stamp, traceparent, subject: Some(id), what, detail: &detail };
-        audit::write(scene, &change)?;
-    }
+/// Takes back one answer, where all of it can be, so that its request is decided anew; returns whether it was. `by`: what causes it, and when.
+pub fn one(scene: &mut Scene<'_>, by: (Uuid, Timestamp), back: &TakeBackWork) -> Stored<bool> {
+    let Some(inbox) = request(scene.connection, back)? else { return Ok(false) };
+    let (mut rows, owed) = rows(scene.connection, back)?;
+    let Some(going) = decide::taken_back(&owed) else { return Ok(false) };
+    go(scene, by, going.into_iter().filter_map(|place| rows[place].take()))?;
     scene.run(sql!("inbox_state"), params![inbox, Inbound::Waiting.as_str()])?;
     waiting::at_once(scene, inbox)?;
-    scene.run(sql!("vorgang_anew"), params![back.vorgang, now])?;
+    scene.run(sql!("vorgang_anew"), params![back.vorgang, micros(by.1)])?;
+    scene.run(sql!("trace_drop"), params![SPOKEN_AGAINST, back.vorgang])?;
     Ok(true)
+}
+
+/// What would become of an answer that lay here, for who holds this lane.
+fn could(connection: &Connection, back: &TakeBackWork, held: Option<i64>) -> Stored<Anew> {
+    let kept = request(connection, back)?.is_some();
+    let (rows, mut owed) = rows(connection, back)?;
+    for (row, owed) in rows.iter().zip(&mut owed) {
+        owed.leased &= row.as_ref().map(|row| row.lane) != held;
+    }
+    Ok(decide::anew(&owed, kept))
+}
+
+/// Takes a Negativauskunft back that something is objected against; where it is in somebody's hand, or nobody can decide it anew, it is noted with
+/// it, so that it leaves no more. Returns whether its request runs again.
+pub fn spoken_against(scene: &mut Scene<'_>, by: (Uuid, Timestamp), back: &TakeBackWork) -> Stored<bool> {
+    match could(scene.connection, back, None)? {
+        Anew::Runs => one(scene, by, back),
+        Anew::Busy | Anew::Gone => {
+            scene.run(sql!("trace_add"), params![SPOKEN_AGAINST, back.vorgang])?;
+            Ok(false)
+        }
+        Anew::Left => Ok(false),
+    }
+}
+
+/// The request whose answer an open row carries, and its Vorgang.
+fn answer_of(connection: &Connection, keyring: &Keyring, row: Uuid) -> Stored<Option<(Uuid, Tag)>> {
+    let mut get = connection.prepare_cached(sql!("outbox_one")).map_err(trouble)?;
+    let read = |r: &rusqlite::Row<'_>| Ok((lanes::due_of(r)?, r.get(8)?));
+    let found: Option<(ClosedDue, String)> = get.query_row([row], read).optional().map_err(trouble)?;
+    let Some((closed, _)) = found.filter(|(_, state)| decide::is_open(state)) else { return Ok(None) };
+    let head = due::head(Opened::read(connection, keyring, closed.sealed, Owner::new("outbox", row)))?;
+    Ok(head.and_then(|head| head.delivers()).map(|vorgang| (closed.cause, vorgang)))
+}
+
+#[async_trait]
+impl Anews for SqliteStore {
+    async fn lies(&self, unsent: Unsent, held: Option<i64>) -> Result<Lies, StoreError> {
+        let back = TakeBackWork::unsent(unsent);
+        self.readers
+            .ask(move |db, _| {
+                let mut there = db.prepare_cached(sql!("trace_there")).map_err(trouble)?;
+                let spoken_against = there.exists(params![SPOKEN_AGAINST, back.vorgang]).map_err(trouble)?;
+                Ok(Lies { anew: could(db, &back, held)?, spoken_against })
+            })
+            .await
+    }
+
+    async fn run_anew(&self, unsent: Unsent, by: Uuid, now: Timestamp) -> Result<Anew, StoreError> {
+        let back = TakeBackWork::unsent(unsent);
+        self.write(move |scene| {
+            let outcome = could(scene.connection, &back, None)?;
+            if outcome == Anew::Runs {
+                one(scene, (by, now), &back)?;
+            }
+            Ok(outcome)
+        })
+        .await
+    }
+
+    async fn answer_of(&self, row: Uuid) -> Result<Option<(Uuid, Tag)>, StoreError> {
+        self.readers.ask(move |db, keyring| answer_of(db, keyring, row)).await
+    }
+}
+
+/// Removes rows.
+fn go(scene: &mut Scene<'_>, (by, now): (Uuid, Timestamp), going: impl Iterator<Item = Going>) -> Stored<()> {
+    for Going { row, id, lane, stamp, traceparent, sealed } in going {
+        retention_rows::taken_back(scene, (row, id, sealed))?;
+        lanes::arm(scene, lane, micros(now), true)?;
+        let (what, detail) = ("outbox.taken-back", json!({ "by": by }));
+        let traceparent = traceparent.as_str();
+        let change = Change { at: now, stamp, traceparent, subject: Some(id), what, detail: &detail };
+        audit::write(scene, &change)?;
+    }
+    Ok(())
 }

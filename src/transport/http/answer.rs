@@ -18,7 +18,7 @@ pub const MAILBOX: &str = "/v1/postfach";
 /// The answer to a delivery; where its document goes by message, without that.
 pub fn of_verdict(mut verdict: Verdict, by_message: bool) -> Response {
     let applied = by_message && verdict.reply.take().is_some();
-    let stand = verdict.state.stand();
+    let stand = verdict.stand;
     let taken = matches!(verdict.state, Inbound::Accepted | Inbound::Waiting | Inbound::Parked);
     let mut response = match verdict.reply {
         _ if verdict.state == Inbound::Denied => Problem::Forbidden.response(verdict.id),
@@ -34,7 +34,7 @@ pub fn of_verdict(mut verdict: Verdict, by_message: bool) -> Response {
         None if verdict.conflict => Problem::Conflict.response(verdict.id),
         None if verdict.state == Inbound::Rejected => Problem::Rejected(verdict.codes).response(verdict.id),
         None => {
-            let standing = Standing { id: verdict.id, stand: stand.to_owned() };
+            let standing = Standing { id: verdict.id, stand };
             let mut response = of_standing(&standing);
             *response.status_mut() = StatusCode::ACCEPTED;
             response
@@ -42,7 +42,7 @@ pub fn of_verdict(mut verdict: Verdict, by_message: bool) -> Response {
     };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(HeaderName::from_static("stand"), HeaderValue::from_static(stand));
+    headers.insert(HeaderName::from_static("stand"), HeaderValue::from_static(stand.as_str()));
     if let Ok(location) = HeaderValue::from_str(&format!("{MESSAGES}{}", verdict.id)) {
         headers.insert(LOCATION, location);
     }

@@ -180,7 +180,7 @@ fn answer_headers() -> Value {
 fn headers() -> Value {
     json!({
         "Location": {"description": "Wo der Stand zu erfragen ist.", "schema": {"type": "string"}},
-        "Stand": {"schema": {"enum": ["in-bearbeitung", "abgeschlossen"]}},
+        "Stand": {"schema": {"enum": ["in-bearbeitung", "abgeschlossen", "anmeldung-erneuern"]}},
         "Idempotent-Replayed": {
             "description": "Antwort auf eine frühere Lieferung desselben Schlüssels.",
             "schema": {"const": "true"},

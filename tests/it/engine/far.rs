@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use drehscheibe::clock::Clock;
 use drehscheibe::envelope::Envelope;
-use drehscheibe::transport::port::{Destination, Receipt, SendError};
+use drehscheibe::transport::port::{Attempt, Destination, Receipt, SendError};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -28,6 +28,8 @@ pub enum Does {
     Vanish,
     /// Refuses it for good.
     Refuse,
+    /// Refuses it for good once it has read it.
+    Read,
 }
 
 type Rule = Box<dyn Fn(&Envelope, u32) -> Does + Send + Sync>;
@@ -111,7 +113,9 @@ impl Destination for Far {
         match does {
             Does::Later => return later(false),
             Does::Down => return later(true),
-            Does::Refuse => return Err(SendError::Never { cause: "no such thing here".to_owned() }),
+            Does::Refuse | Does::Read => {
+                return Err(SendError::Never { cause: "no such thing here".to_owned() });
+            }
             Does::Vanish => return Err(SendError::Unclear { cause: "the line went dead".to_owned() }),
             Does::Take | Does::Lose => {}
         }
@@ -127,6 +131,14 @@ impl Destination for Far {
             Does::Lose => Err(SendError::Unclear { cause: "the answer was lost".to_owned() }),
             _ => Ok(self.receipt(envelope.head.id.to_string())),
         }
+    }
+
+    async fn attempt(&self, envelope: &Envelope, attempt: Attempt<'_>) -> Result<Receipt, SendError> {
+        let before = self.seen.lock().unwrap().attempts.get(&envelope.head.id).copied().unwrap_or(0);
+        if (self.rule)(envelope, before + 1) == Does::Read && attempt.memory.left().is_none() {
+            attempt.memory.remember(b"read").await?;
+        }
+        self.send(envelope).await
     }
 
     fn repeat_is_safe(&self) -> bool {

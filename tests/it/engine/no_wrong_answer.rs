@@ -118,7 +118,7 @@ impl Witnessed {
         verdict
     }
 
-    fn request(&mut self, child: u64) -> Envelope {
+    pub fn request(&mut self, child: u64) -> Envelope {
         let number = self.house.fresh();
         let body = antrag_json(&Antrag::new(child, number), self.house.clock.now());
         let name = format!("a-{number}");

@@ -93,7 +93,7 @@ impl Demo {
         let ports = Ports(self.engine.core.clone());
         ports.standing(&partner, id).await.unwrap().map(|standing| {
             assert_eq!(standing.id, id);
-            standing.stand
+            standing.stand.as_str().to_owned()
         })
     }
 

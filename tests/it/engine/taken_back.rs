@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use drehscheibe::cli::sample::{Wish, eintragung};
+use drehscheibe::effects::stand;
 use drehscheibe::engine::core::Settings;
 use drehscheibe::engine::points::{Point, Points};
-use drehscheibe::envelope::Inbound;
+use drehscheibe::envelope::{Envelope, Inbound};
 use drehscheibe::register::entscheidung::Fall;
 use drehscheibe::store::contract::{Filter, Pause, Scope, View};
 use drehscheibe::transport::port::{Destination, Destinations};
@@ -21,29 +22,43 @@ use super::no_wrong_answer::Witnessed;
 use super::rig::start_of_time;
 use crate::support::until;
 
-const MAILBOXES: &str = "lieferungen:postfach";
-const SERVICE: &str = "callback:kita-portal-nord";
+pub(super) const MAILBOXES: &str = "lieferungen:postfach";
+pub(super) const SERVICE: &str = "callback:kita-portal-nord";
 /// The child that is asked for.
-const CHILD: u64 = 1;
+pub(super) const CHILD: u64 = 1;
 
-struct Played {
-    world: Witnessed,
-    mailboxes: Arc<Far>,
-    service: Arc<Far>,
-    office: Arc<Far>,
-    down: Arc<AtomicBool>,
+pub(super) struct Played {
+    pub(super) world: Witnessed,
+    pub(super) mailboxes: Arc<Far>,
+    pub(super) service: Arc<Far>,
+    pub(super) office: Arc<Far>,
+    pub(super) down: Arc<AtomicBool>,
+    /// The service of another application, and whether it refuses what it has read.
+    pub(super) other: Arc<Far>,
+    pub(super) refuses: Arc<AtomicBool>,
 }
 
 impl Played {
     /// A register without an entry, and a house whose far ends can be out of order.
-    async fn new(number: u64) -> Played {
+    pub(super) async fn new(number: u64) -> Played {
         let down = Arc::new(AtomicBool::new(false));
         let clock = drehscheibe::clock::Clock::set(start_of_time());
         let seen = down.clone();
         let rule = move |_: &_, _| if seen.load(Ordering::SeqCst) { Does::Down } else { Does::Take };
         let mailboxes = Arc::new(Far::new(clock.clone(), true, rule));
         let taking = || Arc::new(Far::new(clock.clone(), true, |_, _| Does::Take));
-        let (service, office, other) = (taking(), taking(), taking());
+        let (service, office) = (taking(), taking());
+        let refuses = Arc::new(AtomicBool::new(false));
+        let seen = refuses.clone();
+        // What only tells that a delivery is done it takes.
+        let tells = |envelope: &Envelope| {
+            envelope.head.label.as_ref().is_some_and(|label| label.message == "drehscheibe.stand")
+        };
+        let rule = move |envelope: &Envelope, _| match seen.load(Ordering::SeqCst) && !tells(envelope) {
+            true => Does::Read,
+            false => Does::Take,
+        };
+        let other = Arc::new(Far::new(clock.clone(), true, rule));
         let mut destinations = Destinations::new();
         for (name, far) in [
             (MAILBOXES.to_owned(), &mailboxes),
@@ -57,10 +72,10 @@ impl Played {
         let house = House::of(number, start_of_time(), set_with(destinations), settings).await;
         let mut world = Witnessed::of(house);
         world.declared(&[CHILD, 2]).await;
-        Played { world, mailboxes, service, office, down }
+        Played { world, mailboxes, service, office, down, other, refuses }
     }
 
-    async fn pause(&self, paused: bool) {
+    pub(super) async fn pause(&self, paused: bool) {
         let house = &self.world.house;
         let pause = Pause {
             kind: "destination".into(),
@@ -76,13 +91,13 @@ impl Played {
         until("the pause is seen", 60, || core.destination_paused(MAILBOXES) == paused).await;
     }
 
-    fn later(&self, seconds: i64) {
+    pub(super) fn later(&self, seconds: i64) {
         let clock = &self.world.house.clock;
         clock.move_to(clock.now() + SignedDuration::from_secs(seconds));
     }
 
     /// Delivers that there is an Eintragung, and waits until the request was decided with it.
-    async fn delivered(&mut self, art: &'static str, id: Uuid) -> Fall {
+    pub(super) async fn delivered(&mut self, art: &'static str, id: Uuid) -> Fall {
         let message = self.world.house.fresh();
         let wish = Wish { message, arten: vec![art], second: 100, ..Wish::plain(CHILD) };
         let verdict = self.world.take(&wish, eintragung(&wish)).await;
@@ -113,14 +128,14 @@ impl Played {
     }
 
     /// The state of what the request sends to the mailboxes.
-    async fn letter(&self, id: Uuid) -> (String, u32) {
+    pub(super) async fn letter(&self, id: Uuid) -> (String, u32) {
         let filter = Filter { id: Some(id), ..Filter::default() };
         let shown = self.world.house.store.list(&Scope::Operator, filter).await.unwrap().remove(0);
         let send = shown.sends.into_iter().find(|send| send.destination == MAILBOXES).unwrap();
         (send.state, send.attempts)
     }
 
-    async fn stand(&self, id: Uuid) -> &'static str {
+    pub(super) async fn stand(&self, id: Uuid) -> &'static str {
         let view = View {
             scope: Scope::Operator,
             limit: 100,
@@ -129,11 +144,12 @@ impl Played {
             now: self.world.house.clock.now(),
         };
         let all = self.world.house.store.vorgaenge(view, None).await.unwrap();
-        all.iter().find(|one| one.akte.nummer == Some(id) && one.akte.fall.is_some()).unwrap().stand()
+        let vorgang = all.iter().find(|one| one.akte.nummer == Some(id) && one.akte.fall.is_some());
+        stand::of_vorgang(vorgang.unwrap()).as_str()
     }
 }
 
-fn says(far: &Far, what: &str) -> Vec<String> {
+pub(super) fn says(far: &Far, what: &str) -> Vec<String> {
     let seen = far.seen.lock().unwrap();
     let said = |body: &bytes::Bytes| serde_json::from_slice::<serde_json::Value>(body).ok();
     let told = seen
@@ -145,7 +161,7 @@ fn says(far: &Far, what: &str) -> Vec<String> {
 }
 
 /// What the service was told of this request.
-fn told(far: &Far, id: Uuid) -> Vec<String> {
+pub(super) fn told(far: &Far, id: Uuid) -> Vec<String> {
     let seen = far.seen.lock().unwrap();
     let bodies = seen.taken.iter().map(|one| serde_json::from_slice::<serde_json::Value>(&one.body).unwrap());
     bodies

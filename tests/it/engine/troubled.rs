@@ -7,6 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use drehscheibe::effects::{Answer, Outgoing, Question, Stored, Vorgang};
 use drehscheibe::envelope::{Claim, Envelope, Lying};
+use drehscheibe::seal::index::Tag;
+use drehscheibe::store::anew::Anews;
 use drehscheibe::store::claims::{Claims, SpoolRead, SpoolWrite};
 use drehscheibe::store::contract::*;
 use drehscheibe::store::duty::{Ask, Duties, Duty, Holding, Taken};
@@ -370,6 +372,21 @@ impl Claims for Troubled {
 
     async fn collect_garbage(&self) -> Result<u64, StoreError> {
         self.inner.collect_garbage().await
+    }
+}
+
+#[async_trait]
+impl Anews for Troubled {
+    async fn lies(&self, unsent: Unsent, held: Option<i64>) -> Result<Lies, StoreError> {
+        self.inner.lies(unsent, held).await
+    }
+
+    async fn run_anew(&self, unsent: Unsent, by: Uuid, now: Timestamp) -> Result<Anew, StoreError> {
+        self.inner.run_anew(unsent, by, now).await
+    }
+
+    async fn answer_of(&self, row: Uuid) -> Result<Option<(Uuid, Tag)>, StoreError> {
+        self.inner.answer_of(row).await
     }
 }
 

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use drehscheibe::effects::{
-    Fact, Guard, GuardKey, Outgoing, Question, TakeBack, Vorgang, VorgangChange, VorgangState, Way,
+    Fact, Guard, GuardKey, Outgoing, Question, TakeBack, Then, Vorgang, VorgangChange, VorgangState, Way,
 };
 use drehscheibe::envelope::Inbound;
 use drehscheibe::register::entscheidung::Fall;
 use drehscheibe::register::vorgang::Akte;
 use drehscheibe::store::contract::{Committed, Entry, Scope, Store, View};
-use drehscheibe::store::lane::{Lane, Onward, Outcome, Why};
+use drehscheibe::store::lane::{Anew, Lane, Onward, Outcome, Unsent, Why};
 use drehscheibe::telemetry::parts::Turn;
 use uuid::Uuid;
 
@@ -46,7 +46,8 @@ fn answered(name: &str, letter: &str) -> Entry {
 }
 
 fn back(cause: Uuid) -> TakeBack {
-    TakeBack { cause, vorgang: key("v"), beside: [BESIDE.to_owned()].into() }
+    let beside = [BESIDE.to_owned()].into();
+    TakeBack { cause, vorgang: key("v"), beside, then: Then::Anew }
 }
 
 /// Whether it can be taken back, and an entry of another Mandant that does so.
@@ -183,4 +184,81 @@ pub async fn what_may_have_left_is_not_taken_back(house: &dyn House) {
             settle(&*store, lane, 0, sent(), true, 3).await;
         }
     }
+}
+
+/// Of a request that is withdrawn its answer goes, in the same transaction, and nothing runs again; what is told besides is told.
+pub async fn the_answer_to_what_is_withdrawn_goes_and_nothing_runs_again(house: &dyn House) {
+    let store = open(house).await;
+    let id = commit_one(&*store, answered("1", "alt")).await;
+    let withdraw = async |name: &str| {
+        let over = TakeBack { then: Then::Over, ..back(id) };
+        let (fact, seen) = ask(&*store, Question::Unsent(over.clone())).await;
+        let mut entry = delivery("a", "p", name);
+        let mut vorgang = stands(&*store).await;
+        vorgang.state = VorgangState::Zurueckgezogen;
+        entry.effects.vorgaenge = vec![VorgangChange { key: key("v"), vorgang }];
+        entry.effects.take_backs = vec![over];
+        entry.effects.guards = vec![Guard { key: GuardKey(key("v")), seen }];
+        entry.now = at(20);
+        (fact == Fact::Unsent(true), entry)
+    };
+    let (can, entry) = withdraw("2").await;
+    assert!(can);
+    let made = store.commit_and_take(vec![entry.into()], None).await.unwrap();
+    assert_eq!((made.committed.as_slice(), made.woken), ([Committed::New].as_slice(), false));
+    assert_eq!(stands(&*store).await.state, VorgangState::Zurueckgezogen);
+    assert_eq!(store.resume(at(21), Duration::from_secs(60), 10).await.unwrap().len(), 0);
+    let lanes = claim(&*store, 22).await;
+    assert_eq!(lanes.iter().map(bodies).collect::<Vec<_>>(), [vec!["done"]]);
+    let (can, entry) = withdraw("3").await;
+    assert!(!can, "once");
+    assert_eq!(store.commit(vec![entry]).await.unwrap(), [Committed::Stale]);
+}
+
+/// Between the look and the commit of a withdrawal a process takes the answer in hand: the withdrawal is stale and looks again.
+pub async fn what_is_in_hand_is_not_withdrawn(house: &dyn House) {
+    let store = open(house).await;
+    let id = commit_one(&*store, answered("1", "alt")).await;
+    let lanes = claim(&*store, 1).await;
+    let mut entry = delivery("a", "p", "2");
+    entry.effects.take_backs = vec![TakeBack { then: Then::Over, ..back(id) }];
+    assert_eq!(store.commit(vec![entry]).await.unwrap(), [Committed::Stale]);
+    assert!(settle(&*store, to(&lanes, "trays:postfach"), 0, sent(), true, 2).await);
+}
+
+/// An answer that lay here: decided anew where nothing of it has left, for who holds its lane and for nobody else; and what became of it otherwise.
+pub async fn an_answer_that_lay_here_runs_anew(house: &dyn House) {
+    let store = open(house).await;
+    let request = answered("1", "alt");
+    let id = commit_one(&*store, request.clone()).await;
+    let lanes = claim(&*store, 1).await;
+    let letter = to(&lanes, "trays:postfach");
+    let due = &letter.heads[0];
+    let unsent = || Unsent { cause: id, vorgang: due.delivers.unwrap(), beside: [BESIDE.to_owned()].into() };
+    assert_eq!(store.answer_of(due.id).await.unwrap(), Some((id, due.delivers.unwrap())));
+    assert_eq!(store.answer_of(Uuid::from_u128(2)).await.unwrap(), None, "it only tells");
+    assert_eq!(store.answer_of(Uuid::from_u128(77)).await.unwrap(), None);
+    assert_eq!(store.lies(unsent(), Some(letter.id)).await.unwrap().anew, Anew::Runs);
+    assert_eq!(store.lies(unsent(), None).await.unwrap().anew, Anew::Busy);
+    assert_eq!(store.run_anew(unsent(), due.id, at(2)).await.unwrap(), Anew::Busy, "somebody has it in hand");
+    for lane in &lanes {
+        assert!(settle(&*store, lane, 0, later(15), true, 3).await);
+    }
+    assert_eq!(store.run_anew(unsent(), due.id, at(4)).await.unwrap(), Anew::Runs);
+    assert_eq!(stands(&*store).await.state, VorgangState::Eingegangen);
+    assert_eq!(claim(&*store, 20).await.len(), 0, "nothing of it leaves");
+    runs_again(&*store, &request, "neu").await;
+    let lanes = claim(&*store, 23).await;
+    let letter = to(&lanes, "trays:postfach");
+    assert_eq!(bodies(letter), ["neu"]);
+    // It may have left: it was issued.
+    assert!(store.remember(letter.id, letter.fence, letter.heads[0].id, b"shown").await.unwrap());
+    assert_eq!(store.lies(unsent(), Some(letter.id)).await.unwrap().anew, Anew::Left);
+    assert!(settle(&*store, letter, 0, parked(), true, 24).await);
+    assert_eq!(store.run_anew(unsent(), due.id, at(25)).await.unwrap(), Anew::Left);
+    assert_eq!(
+        store.answer_of(due.id).await.unwrap(),
+        None,
+        "a row that waits for a person is handed to nobody"
+    );
 }

@@ -1,0 +1,137 @@
+//! A Negativauskunft that lay here before it leaves: behind a pause, a far end that is down, or a program that knew less. The answer is the
+//! register's when it leaves (rules.md 2.1, 2.4): where its Stand is too old, where it was contradicted, or where nobody knows what it rests on,
+//! its request is decided anew; where that cannot be, it waits for a person. Never decides a request itself, and never holds what is none.
+
+use jiff::SignedDuration;
+use uuid::Uuid;
+
+use crate::effects::{Vorgang, VorgangState};
+use crate::register::entscheidung::Fall;
+use crate::register::keys;
+use crate::store::contract::StoreError;
+use crate::store::lane::{Anew, Due, Named, Outcome, Unsent};
+use crate::telemetry::parts::Turn;
+use crate::transport::port::Busy;
+
+use super::breaker::signed;
+use super::core::{Core, busy};
+use super::standing;
+
+/// Where it was contradicted after something of it may have left.
+const CONTRADICTED: &str = "an Eintragung was delivered that this Negativauskunft denies, and an attempt before may have shown it; its office has a task";
+/// Where its request is not kept any more.
+const GONE: &str =
+    "this Negativauskunft cannot be decided anew, because the request that it answers is not kept any more";
+/// What a person does about either.
+const ANSWER_HER: &str =
+    "do not send it: ask the issuing Jugendamt to answer her itself, and let the retention remove this row";
+
+/// Whether a row may leave.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Leaves {
+    /// It may.
+    Now,
+    /// Not as it is: its request is decided anew.
+    Anew(Named),
+    /// Not now, or not without a person.
+    Not(Outcome),
+}
+
+/// Why an answer may not leave as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Old {
+    /// Time has passed, it rests on what nobody knows, or something was objected while it was in hand: it would be another one now.
+    Aged,
+    /// An Eintragung was delivered that it denies.
+    Contradicted,
+}
+
+/// Whether this row, which is in hand now, may leave.
+pub async fn may_leave(core: &Core, due: &Due, lane: i64) -> Leaves {
+    let Some(vorgang) = due.delivers else { return Leaves::Now };
+    match judged(core, (due.cause, vorgang), Some(lane)).await {
+        Ok((None, _)) => Leaves::Now,
+        Ok((Some(old), outcome)) => match (outcome, old) {
+            (Anew::Runs, _) => Leaves::Anew(vorgang),
+            (Anew::Busy, _) => Leaves::Not(later(core, "another row of this answer is in somebody's hand")),
+            // It was issued: a repeat says what was said before.
+            (Anew::Left, Old::Aged) => Leaves::Now,
+            (Anew::Left, Old::Contradicted) => Leaves::Not(parked(CONTRADICTED)),
+            (Anew::Gone, _) => Leaves::Not(parked(GONE)),
+        },
+        Err(Busy { cause, .. }) => Leaves::Not(later(core, &cause)),
+    }
+}
+
+/// What is noted with a row whose request is decided anew.
+pub fn aged(core: &Core) -> Outcome {
+    later(core, "it lay here; its request is decided anew before it leaves")
+}
+
+/// Decides the request of an answer anew, once nobody has its row in hand.
+pub async fn run_anew(core: &Core, (row, cause, vorgang): (Uuid, Uuid, Named)) -> Result<Anew, StoreError> {
+    let unsent = Unsent { cause, vorgang, beside: core.set.load().beside.clone() };
+    let outcome = core.store.run_anew(unsent, row, core.clock.now()).await?;
+    if outcome == Anew::Runs {
+        tracing::info!(id = %row, cause = %cause, "decided anew before it leaves");
+        core.woken.notify_one();
+    }
+    Ok(outcome)
+}
+
+/// Whether a reader of a mailbox may get this row; where it may not, its request is decided anew.
+pub async fn may_be_handed_out(core: &Core, row: Uuid) -> Result<bool, Busy> {
+    let failed = |error: StoreError| {
+        core.store_failed(&error);
+        busy("the store cannot be used now")
+    };
+    let Some((cause, vorgang)) = core.store.answer_of(row).await.map_err(failed)? else { return Ok(true) };
+    match judged(core, (cause, vorgang), None).await? {
+        (None, _) | (Some(Old::Aged), Anew::Left | Anew::Busy) => Ok(true),
+        (Some(_), Anew::Runs) => run_anew(core, (row, cause, vorgang)).await.map(|_| false).map_err(failed),
+        (Some(_), Anew::Left | Anew::Busy | Anew::Gone) => Ok(false),
+    }
+}
+
+/// Why the answer may not leave as it is, and what would become of it; nothing is asked of what is no Negativauskunft.
+async fn judged(
+    core: &Core,
+    (cause, key): (Uuid, Named),
+    held: Option<i64>,
+) -> Result<(Option<Old>, Anew), Busy> {
+    let Some(negativ) = negativ(core, cause).await? else { return Ok((None, Anew::Left)) };
+    let unsent = Unsent { cause, vorgang: key, beside: core.set.load().beside.clone() };
+    let lies = core.store.lies(unsent, held).await.map_err(|_| busy("the store cannot be read now"))?;
+    // The office of one that was contradicted while it could not be taken back has its task.
+    let told = standing::vorgang(core, keys::widerspruch(negativ.id)).await?;
+    let old = match told.is_some() {
+        true => Some(Old::Contradicted),
+        false => (lies.spoken_against || !is_fresh(core, &negativ)).then_some(Old::Aged),
+    };
+    Ok((old, lies.anew))
+}
+
+/// The Vorgang of this request, where it was answered by a Negativauskunft that is not delivered.
+async fn negativ(core: &Core, cause: Uuid) -> Result<Option<Vorgang>, Busy> {
+    // What an office answered has no such entry: it is the office's word.
+    let Some(alias) = standing::vorgang(core, keys::nummer(cause)).await? else { return Ok(None) };
+    let known = alias.akte.transaktionsid.as_deref().unwrap_or_default();
+    let vorgang = standing::vorgang(core, keys::vorgang(&alias.akte.partner, known)).await?;
+    let stands = |one: &Vorgang| one.akte.fall == Some(Fall::A) && one.state == VorgangState::Entschieden;
+    Ok(vorgang.filter(stands))
+}
+
+fn is_fresh(core: &Core, vorgang: &Vorgang) -> bool {
+    let age = vorgang.akte.stand.map(|stand| core.clock.now().duration_since(stand));
+    vorgang.akte.spuren && age.is_some_and(|age| age <= signed(core.settings.fresh))
+}
+
+fn later(core: &Core, cause: &str) -> Outcome {
+    let now = core.clock.now();
+    let at = now.checked_add(SignedDuration::from_secs(1)).unwrap_or(now);
+    Outcome::Later { at, cause: cause.to_owned(), doubt: false, turn: Turn::Ours }
+}
+
+fn parked(cause: &str) -> Outcome {
+    Outcome::Parked { cause: cause.to_owned(), next_step: ANSWER_HER.to_owned() }
+}

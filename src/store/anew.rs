@@ -1,0 +1,24 @@
+//! Answers that lay here before they leave, and are decided anew: what is asked of a store about them. Never a row of which anything may have
+//! left.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::seal::index::Tag;
+use crate::store::contract::StoreError;
+use crate::store::lane::{Anew, Lies, Unsent};
+
+/// Takes answers back that lay here.
+#[async_trait]
+pub trait Anews {
+    /// How it lies here, for who holds this lane; changes nothing.
+    async fn lies(&self, unsent: Unsent, held: Option<i64>) -> Result<Lies, StoreError>;
+
+    /// Takes it back where nothing of it has left and its request is kept: its rows go, and the request runs again at once. `by`: what it is audited
+    /// with.
+    async fn run_anew(&self, unsent: Unsent, by: Uuid, now: Timestamp) -> Result<Anew, StoreError>;
+
+    /// The request whose answer an open row carries, and its Vorgang; `None` of what is no such row.
+    async fn answer_of(&self, row: Uuid) -> Result<Option<(Uuid, Tag)>, StoreError>;
+}

@@ -1,0 +1,1 @@
+SELECT 1 FROM vorgang_spur WHERE key = $1 AND vorgang = $2

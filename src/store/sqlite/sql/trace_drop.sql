@@ -1,0 +1,1 @@
+DELETE FROM vorgang_spur WHERE key = ?1 AND vorgang = ?2

@@ -1,0 +1,304 @@
+//! A Negativauskunft that lay here before it leaves: the answer is the register's when it leaves (rules.md 2.1, 2.4). Held for longer than an hour its
+//! request is decided anew; where nobody can do that any more it waits for a person; and whatever the house does meanwhile, whoever asks and whoever
+//! repeats the request hear one stand that never goes back.
+
+use std::sync::atomic::Ordering;
+
+use drehscheibe::cli::sample::{Wish, eintragung};
+use drehscheibe::cli::sample_antrag::{Antrag, json as antrag_json};
+use drehscheibe::effects::{Fact, Outgoing, Question, Vorgang, VorgangChange, VorgangState};
+use drehscheibe::engine::ports::Ports;
+use drehscheibe::envelope::{Envelope, How, Inbound, PartnerRef, Stand};
+use drehscheibe::register::entscheidung::Fall;
+use drehscheibe::register::keys;
+use drehscheibe::register::vorgang::Akte;
+use drehscheibe::store::contract::{Committed, Keep, Scope};
+use drehscheibe::store::lane::{Outcome, Settle, Want};
+use drehscheibe::telemetry::parts::Turn;
+use drehscheibe::transport::port::Standings;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::far::Far;
+use super::house::AMT;
+use super::taken_back::{CHILD, MAILBOXES, Played, says, told};
+use crate::store_contract::common::{delivery, send};
+use crate::support::until;
+
+const DAY: i64 = 86_400;
+
+/// Asks, and returns the request with what its sender was told.
+async fn asked(played: &mut Played) -> (Envelope, Stand) {
+    let request = played.world.request(CHILD);
+    let verdict = played.world.house.deliver(request.clone()).await;
+    assert_eq!(verdict.state, Inbound::Accepted, "{:?}", verdict.codes);
+    (request, verdict.stand)
+}
+
+/// What whoever asks is told, and whoever repeats the request.
+async fn heard(played: &mut Played, request: &Envelope) -> (Stand, Stand) {
+    let core = played.world.house.engine.as_ref().unwrap().core.clone();
+    let partner = PartnerRef { id: "kita-portal-nord".to_owned(), how: How::Memory };
+    let asks = Ports(core).standing(&partner, request.head.id).await.unwrap().unwrap();
+    let mut repeat = request.clone();
+    repeat.head.id = Uuid::now_v7();
+    let verdict = played.world.house.deliver(repeat).await;
+    assert!(verdict.again && verdict.state == Inbound::Accepted, "{verdict:?}");
+    (asks.stand, verdict.stand)
+}
+
+/// The office says again how many records there are, as of now.
+async fn reported(played: &mut Played) {
+    let last = played.world.last;
+    played.world.house.said(json!({ "was": "meldung", "anzahl": 2, "letzteUUID": last }), None).await;
+}
+
+fn stand_of(far: &Far) -> Vec<String> {
+    says(far, "stand")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_was_held_for_days_is_the_registers_when_it_leaves() {
+    for (number, fresh) in [(1u64, false), (2, true)] {
+        let mut played = Played::new(70_000_000 + number * 1_000_000).await;
+        played.pause(true).await;
+        let (request, first) = asked(&mut played).await;
+        let id = request.head.id;
+        assert_eq!(first, Stand::InBearbeitung, "nobody is told before the fixed delay");
+        assert_eq!(heard(&mut played, &request).await, (Stand::InBearbeitung, Stand::InBearbeitung));
+        assert_eq!(played.world.letters().await[&id], Fall::A);
+        played.later(61);
+        until("the service is told", 60, || !told(&played.service, id).is_empty()).await;
+        assert_eq!(heard(&mut played, &request).await, (Stand::Abgeschlossen, Stand::Abgeschlossen));
+        // Nobody has said for two days that the register is complete, or its office has just now.
+        played.later(2 * DAY);
+        if fresh {
+            reported(&mut played).await;
+        }
+        let at = played.world.house.clock.now();
+        played.pause(false).await;
+        played.mailboxes.has(1).await;
+        let fall = played.world.letters().await[&id];
+        match fresh {
+            false => {
+                assert_eq!(fall, Fall::J);
+                assert_eq!(says(&played.mailboxes, "art"), ["in-bearbeitung"]);
+                until("the office has the request", 60, || played.office.taken() > 0).await;
+            }
+            true => {
+                assert_eq!(fall, Fall::A);
+                assert_eq!(says(&played.mailboxes, "art"), ["auskunft"]);
+                let day = jiff::tz::TimeZone::get("Europe/Berlin").unwrap().to_datetime(at).date();
+                assert_eq!(stand_of(&played.mailboxes), [day.strftime("%d.%m.%Y").to_string()]);
+            }
+        }
+        // The service hears nothing of all that.
+        assert_eq!(told(&played.service, id), ["abgeschlossen"]);
+        assert_eq!(heard(&mut played, &request).await, (Stand::Abgeschlossen, Stand::Abgeschlossen));
+        played.world.house.stop().await;
+    }
+}
+
+/// Of a request that is not kept any more nobody can decide anything anew: its answer waits for a person.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_whose_request_is_gone_waits_for_a_person() {
+    let mut played = Played::new(80_000_000).await;
+    let now = played.world.house.clock.now();
+    let before = now - jiff::SignedDuration::from_hours(2);
+    let (vorgang, transaktion) = (Uuid::new_v4(), "anfrage-weg");
+    let mut request = delivery("probe", "kita-portal-nord", "weg");
+    let id = request.envelope.head.id;
+    let akte = Akte {
+        art: "antrag".to_owned(),
+        partner: "kita-portal-nord".to_owned(),
+        nummer: Some(id),
+        transaktionsid: Some(transaktion.to_owned()),
+        fall: Some(Fall::A),
+        stand: Some(before),
+        spuren: true,
+        ..Akte::default()
+    };
+    let (owner, state) = (AMT.to_owned(), VorgangState::Entschieden);
+    let of = |akte| Vorgang { id: vorgang, owner: owner.clone(), state, deadline: None, akte };
+    let key = keys::vorgang("kita-portal-nord", transaktion);
+    let alias = Akte { art: "sendung".to_owned(), fall: None, ..akte.clone() };
+    request.effects.vorgaenge = vec![
+        VorgangChange { key: key.clone(), vorgang: of(akte) },
+        VorgangChange { key: keys::nummer(id), vorgang: of(alias) },
+    ];
+    request.effects.sends = vec![Outgoing {
+        message: "drehscheibe.auskunft".to_owned(),
+        not_before: Some(before),
+        delivers: Some(key),
+        deadline: None,
+        ..send(MAILBOXES, None, "alt")
+    }];
+    (request.keep, request.now) = (Keep::HashOnly, now);
+    let store = played.world.house.store.clone();
+    assert_eq!(store.commit(vec![request]).await.unwrap(), [Committed::New]);
+    played.world.house.engine.as_ref().unwrap().core.outbox.notify_one();
+    let mut held = Vec::new();
+    for _ in 0..3_000 {
+        held = store.list_parked_sends(&Scope::Operator, 10).await.unwrap();
+        if !held.is_empty() || played.mailboxes.taken() > 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!((played.mailboxes.attempts(), held.len()), (0, 1), "{held:?}");
+    assert!(held[0].cause.as_deref().unwrap().contains("not kept any more"), "{:?}", held[0].cause);
+    played.world.house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_not_held_leaves_as_it_was_decided() {
+    let mut played = Played::new(81_000_000).await;
+    let (request, _) = asked(&mut played).await;
+    played.later(61);
+    played.mailboxes.has(1).await;
+    assert_eq!(says(&played.mailboxes, "art"), ["auskunft"]);
+    assert_eq!(played.world.letters().await[&request.head.id], Fall::A);
+    played.world.house.stop().await;
+}
+
+/// An application refuses the proof after it had it (rules.md 2.7, 3): it may have read it. So it is no answer that has not left: it goes out under
+/// no other content, its office gets the task, and it is not tried again once it is known to be wrong.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proof_that_was_refused_after_it_was_read_was_issued() {
+    let mut played = Played::new(82_000_000).await;
+    played.refuses.store(true, Ordering::SeqCst);
+    let number = played.world.house.fresh();
+    let antrag = Antrag { zweck: Some("99107023017000"), ..Antrag::new(CHILD, number) };
+    let house = &mut played.world.house;
+    let body = antrag_json(&antrag, house.clock.now());
+    let request = house.envelope("http /v1/nachweise", "wohngeld-online", &format!("n-{number}"), body, None);
+    let id = request.head.id;
+    let verdict = house.deliver(request).await;
+    assert_eq!(verdict.state, Inbound::Accepted, "{:?}", verdict.codes);
+    assert_eq!(played.world.letters().await[&id], Fall::A);
+    played.later(61);
+    let store = played.world.house.store.clone();
+    let held = async || {
+        for _ in 0..3_000 {
+            let held = store.list_parked_sends(&Scope::Operator, 10).await.unwrap();
+            if let [held] = held.as_slice() {
+                return held.clone();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!(
+            "not one waits for a person: {:?}",
+            store.list_parked_sends(&Scope::Operator, 10).await.unwrap()
+        );
+    };
+    let row = held().await;
+    let message = played.world.house.fresh();
+    let wish = Wish { message, arten: vec!["01"], second: 100, ..Wish::plain(CHILD) };
+    let verdict = played.world.take(&wish, eintragung(&wish)).await;
+    assert_eq!(verdict.state, Inbound::Accepted, "{:?}", verdict.codes);
+    // The office has to look at an answer that was issued.
+    until("the office has the task", 60, || says(&played.office, "art") == ["auskunft-pruefen"]).await;
+    assert_eq!(played.world.letters().await[&id], Fall::A, "it was issued");
+    // Whoever replays it now is told that it is wrong: nothing leaves again, though the application would take it.
+    played.refuses.store(false, Ordering::SeqCst);
+    let now = played.world.house.clock.now();
+    assert!(store.replay(row.id, "os:rita", "Probe", now).await.unwrap());
+    played.world.house.engine.as_ref().unwrap().core.outbox.notify_one();
+    for look in 0..3_000 {
+        let row = held().await;
+        if row.cause.as_deref().is_some_and(|cause| cause.contains("denies")) {
+            break;
+        }
+        assert!(look < 2_999, "{row:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    {
+        let seen = played.other.seen.lock().unwrap();
+        assert_eq!(seen.attempts[&row.id], 1);
+        assert!(seen.taken.iter().all(|one| one.head.id != row.id));
+    }
+    played.world.house.stop().await;
+}
+
+/// Another process has the row in hand when the Eintragung comes, and its attempt fails: the next one finds the request decided anew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_in_hand_when_the_entry_comes_leaves_no_more_once_it_is_back() {
+    let mut played = Played::new(83_000_000).await;
+    played.pause(true).await;
+    let (request, _) = asked(&mut played).await;
+    let id = request.head.id;
+    played.later(61);
+    until("the service is told", 60, || !told(&played.service, id).is_empty()).await;
+    // Who holds the lane is no process that knows of the pause.
+    let (store, now) = (played.world.house.store.clone(), played.world.house.clock.now());
+    let want = Want {
+        worker: "other".to_owned(),
+        now,
+        lease: std::time::Duration::from_secs(60),
+        lanes: 10,
+        heads: 1,
+        except: Vec::new(),
+        most: Vec::new(),
+        went_back: false,
+        ours: None,
+    };
+    let lanes = store.claim(want).await.unwrap();
+    let lane = lanes.iter().find(|lane| lane.destination == MAILBOXES).unwrap();
+    let message = played.world.house.fresh();
+    let wish = Wish { message, arten: vec!["01"], second: 100, ..Wish::plain(CHILD) };
+    let verdict = played.world.take(&wish, eintragung(&wish)).await;
+    assert_eq!(verdict.state, Inbound::Accepted, "{:?}", verdict.codes);
+    assert_eq!(played.world.letters().await[&id], Fall::A, "it may have left");
+    until("the office has the task", 60, || says(&played.office, "art") == ["auskunft-pruefen"]).await;
+    let settle = Settle {
+        lane: lane.id,
+        fence: lane.fence,
+        row: lane.heads[0].id,
+        outcome: Outcome::Later { at: now, cause: "http 503".into(), doubt: false, turn: Turn::FarEnd },
+        answers: Vec::new(),
+        delivers: lane.heads[0].delivers,
+        release: true,
+        now,
+    };
+    assert_eq!(store.settle(vec![settle]).await.unwrap(), [true]);
+    played.pause(false).await;
+    played.mailboxes.has(1).await;
+    assert_eq!(says(&played.mailboxes, "art"), ["hinweis-auf-eintragung"]);
+    assert_eq!(played.world.letters().await[&id], Fall::B);
+    played.world.house.stop().await;
+}
+
+/// What a program before this one decided left fewer traces: nobody knows what it rests on, so it is decided anew before it leaves, however young it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_an_earlier_program_decided_is_decided_anew() {
+    let mut played = Played::new(84_000_000).await;
+    played.pause(true).await;
+    let (request, _) = asked(&mut played).await;
+    let id = request.head.id;
+    let document: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+    let key = keys::vorgang("kita-portal-nord", document["transaktionsid"].as_str().unwrap());
+    let store = played.world.house.store.clone();
+    let kept = async || {
+        let answers = store.lookup(vec![Question::Vorgang(key.clone())]).await.unwrap();
+        match &answers[0].fact {
+            Fact::Vorgang(Some(vorgang)) => vorgang.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let before = kept().await;
+    assert!(before.akte.spuren && before.akte.fall == Some(Fall::A));
+    let mut older = before.clone();
+    older.akte.spuren = false;
+    let mut entry = delivery("probe", "probe", "older");
+    entry.effects.vorgaenge = vec![VorgangChange { key: key.clone(), vorgang: older }];
+    assert_eq!(store.commit(vec![entry]).await.unwrap(), [Committed::New]);
+    played.later(61);
+    until("the service is told", 60, || !told(&played.service, id).is_empty()).await;
+    played.pause(false).await;
+    played.mailboxes.has(1).await;
+    let after = kept().await;
+    assert!(after.akte.spuren && after.akte.fall == Some(Fall::A));
+    assert!(after.akte.stand > before.akte.stand, "{:?} {:?}", before.akte.stand, after.akte.stand);
+    assert_eq!(says(&played.mailboxes, "art"), ["auskunft"]);
+    played.world.house.stop().await;
+}
