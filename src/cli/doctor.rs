@@ -25,8 +25,9 @@ use crate::clock::Clock;
 use crate::config;
 use crate::store::contract::{Scope, Store, StoreError};
 use crate::transport::folder::handle::{Room, said};
+use crate::transport::port::account::Account;
 use crate::transport::tls::{ServerTls, TlsSettings};
-use crate::transport::xta_client;
+use crate::transport::{osci_server, xta_client};
 
 /// Looks at everything that a run needs.
 pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
@@ -82,6 +83,19 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
                 findings.extend(told.map(|(fine, text)| Finding { what: "account", fine, text }));
                 continue;
             }
+            let of_kind = [
+                (osci_server::ENTRY.word, osci_server::doctor::certificates as Certificates),
+            ];
+            if let Some((_, certificates)) = of_kind.iter().find(|(word, _)| *word == wanted.kind) {
+                let accounts = &fit.compiled.admission.accounts;
+                let at = (place.config.as_path(), Clock::real().now());
+                let told = certificates(&wanted.connection, &wanted.settings, accounts, at);
+                findings.extend(told.into_iter().map(|(fine, text)| Finding {
+                    what: "certificates",
+                    fine,
+                    text,
+                }));
+            }
             if let Some(tls) = wanted.settings.get("tls").filter(|tls| !tls.is_null()) {
                 findings.push(certificates(&place.config, tls));
             }
@@ -112,6 +126,9 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
     }
     findings
 }
+
+/// What a transport says of its certificates.
+type Certificates = fn(&str, &serde_json::Value, &[Account], (&Path, Timestamp)) -> Vec<(bool, String)>;
 
 fn why(unfit: &Unfit) -> String {
     let exposed: Vec<&str> = match unfit {

@@ -246,7 +246,7 @@ impl Cells<'_> {
             channels.unwrap_or_default().iter().any(|channel| serves(&channel.connection.value))
         };
         let by_account =
-            self.menus.transports.iter().any(|entry| entry.word == on.word.value && has_accounts(entry));
+            self.menus.transports.iter().any(|entry| entry.word == on.word.value && entry.accounts);
         let comes = |id: &str| match by_account {
             true => has_account(id),
             false => trays.is_empty() || trays.iter().any(|(partner, _)| partner == id),
@@ -266,16 +266,11 @@ impl Cells<'_> {
     }
 }
 
-/// Whether partners have accounts there: it takes in, and they come for what it sends.
-fn has_accounts(entry: &Entry) -> bool {
-    entry.answers.is_some() && entry.collected
-}
-
-/// The accounts of all partners: each channel at a connection that takes in and is collected from.
+/// The accounts of all partners: each channel at a connection whose partners have accounts.
 pub fn accounts(connections: &Connections, partners: &Partners, transports: &[Entry]) -> Vec<Account> {
     let counts = |connection: &str| {
         let kind = connections.by_name.get(connection).map(|known| known.kind.as_str());
-        transports.iter().any(|entry| Some(entry.word) == kind && has_accounts(entry))
+        transports.iter().any(|entry| Some(entry.word) == kind && entry.accounts)
     };
     let mut accounts = Vec::new();
     for (id, partner) in &partners.by_name {

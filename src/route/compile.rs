@@ -176,7 +176,7 @@ fn reach(partners: &Partners, connections: &Connections) -> Reach {
             }
         }
         let mut ways: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for channel in &partner.channels {
+        for channel in partner.channels.iter().filter(|channel| channel.sends) {
             if let Some(known) = connections.by_name.get(&channel.connection.value) {
                 reach.connected.insert((known.name.value.clone(), id.clone()));
                 ways.entry(&known.kind).or_default().push(&known.name.value);
@@ -379,7 +379,7 @@ fn assemble(
     let mut partners = BTreeMap::new();
     let mut destinations = Vec::new();
     for (id, partner) in written.by_name {
-        for channel in &partner.channels {
+        for channel in partner.channels.iter().filter(|channel| channel.sends) {
             let Some(connection) = connections.by_name.get(&channel.connection.value) else { continue };
             destinations.push(WantedDestination {
                 connection: connection.name.value.clone(),

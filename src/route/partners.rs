@@ -26,6 +26,8 @@ pub struct WrittenChannel {
     pub settings: Value,
     /// Settings as written.
     pub written: Node,
+    /// Whether the partner is reached by it; else it only says by what the partner is known when it delivers.
+    pub sends: bool,
 }
 
 /// A partner as written.
@@ -308,7 +310,7 @@ impl Reader<'_> {
             let Some(entry) = self.transports.iter().find(|entry| entry.word == connection.kind) else {
                 continue;
             };
-            if !entry.sends {
+            if !entry.sends && !entry.accounts {
                 desk.fault(
                     name.at,
                     format!(
@@ -333,7 +335,12 @@ impl Reader<'_> {
                     ),
                 );
             }
-            channels.push(WrittenChannel { connection: name.clone(), settings, written: written.clone() });
+            channels.push(WrittenChannel {
+                connection: name.clone(),
+                settings,
+                written: written.clone(),
+                sends: entry.sends,
+            });
         }
         channels
     }
@@ -359,7 +366,18 @@ impl Reader<'_> {
             );
             self.desk.fault(connection.at, text);
         }
-        has
+        // A connection with faults of its own is written but not read; it is judged next time.
+        let known = self.connections.by_name.get(&connection.value);
+        let of_kind = known.and_then(|known| self.transports.iter().find(|entry| entry.word == known.kind));
+        let sends = of_kind.is_none_or(|entry| entry.sends);
+        if has && !sends && of_kind.is_some_and(|entry| entry.accounts) {
+            let text = format!(
+                "answers go by `{}`, which takes in but does not send; name a connection that sends",
+                connection.value
+            );
+            self.desk.fault(connection.at, text);
+        }
+        has && sends
     }
 
     fn valid(&self, what: &str, node: &Node) -> (Option<Timestamp>, Option<Timestamp>) {

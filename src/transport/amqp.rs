@@ -31,6 +31,7 @@ pub const ENTRY: Entry = Entry {
     answers: Some(Answers::ByMessage),
     sends: true,
     collected: false,
+    accounts: false,
     alone: false,
     check: |written| check::<Settings>(written, settings::further),
     check_channel: |written| check::<ChannelSettings>(written, settings::further_channel),

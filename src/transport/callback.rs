@@ -35,6 +35,7 @@ pub const ENTRY: Entry = Entry {
     answers: None,
     sends: true,
     collected: false,
+    accounts: false,
     alone: false,
     check: |written| settings::check::<Settings>(written, |_, _| {}),
     check_channel: |written| settings::check::<ChannelSettings>(written, further),

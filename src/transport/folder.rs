@@ -37,6 +37,7 @@ pub const ENTRY: Entry = Entry {
     answers: Some(Answers::ByMessage),
     sends: true,
     collected: false,
+    accounts: false,
     alone: true,
     check: |written| settings::check::<Settings>(written, further),
     check_channel: |written| settings::check::<ChannelSettings>(written, further_of_channel),

@@ -46,6 +46,7 @@ pub const ENTRY: Entry = Entry {
     answers: Some(Answers::InBand),
     sends: false,
     collected: false,
+    accounts: false,
     alone: false,
     check: |written| settings::check::<Settings>(written, further),
     check_channel: |written| settings::check::<NoChannel>(written, |_, _| {}),

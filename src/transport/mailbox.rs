@@ -18,6 +18,7 @@ pub const ENTRY: Entry = Entry {
     answers: None,
     sends: true,
     collected: true,
+    accounts: false,
     alone: false,
     check: |written| settings::check::<Settings>(written, further),
     check_channel: |written| settings::check::<ChannelSettings>(written, |_, _| {}),

@@ -20,6 +20,11 @@ pub mod http;
 pub mod mailbox;
 pub mod memory;
 pub mod osci;
+pub mod osci_contents;
+pub mod osci_keys;
+pub mod osci_server;
+pub mod osci_trust;
+pub mod osci_words;
 pub mod person;
 pub mod timer;
 pub mod xta;
@@ -36,6 +41,7 @@ pub const TRANSPORTS: &[port::Entry] = &[
     mailbox::ENTRY,
     xta_server::ENTRY,
     xta_client::ENTRY,
+    osci_server::ENTRY,
     person::ENTRY,
     timer::ENTRY,
     memory::ENTRY,

@@ -12,6 +12,7 @@ pub const ENTRY: Entry = Entry {
     answers: Some(Answers::InBand),
     sends: false,
     collected: false,
+    accounts: false,
     alone: false,
     check: |_| vec![(String::new(), NO_CONNECTION.to_owned())],
     check_channel: |_| vec![(String::new(), NO_CONNECTION.to_owned())],

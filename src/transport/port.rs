@@ -522,6 +522,9 @@ pub struct Entry {
     pub sends: bool,
     /// Whether receivers come for what is sent by it, and so need credentials: see [`Destination::collected`].
     pub collected: bool,
+    /// Whether partners have accounts there: it takes in, and the channel of each says by what it is known when it delivers. Who has no
+    /// channel there delivers nothing by it.
+    pub accounts: bool,
     /// Whether only one replica may run a source of it at a time: it polls what all replicas share.
     pub alone: bool,
     /// Checks the settings of a connection: all faults as (path of the key such as `/listen`, text saying what is allowed).

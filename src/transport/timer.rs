@@ -18,6 +18,7 @@ pub const ENTRY: Entry = Entry {
     answers: Some(Answers::ByMessage),
     sends: false,
     collected: false,
+    accounts: false,
     alone: true,
     check: |written| settings::check::<Settings>(written, further),
     check_channel: |written| settings::check::<NoChannel>(written, |_, _| {}),

@@ -33,6 +33,7 @@ pub const ENTRY: Entry = Entry {
     answers: Some(Answers::ByMessage),
     sends: true,
     collected: false,
+    accounts: false,
     alone: true,
     check: |written| check::<Settings>(written, further),
     check_channel: |written| check::<ChannelSettings>(written, further_of_channel),

@@ -33,6 +33,7 @@ pub const ENTRY: Entry = Entry {
     answers: Some(Answers::ByMessage),
     sends: true,
     collected: true,
+    accounts: true,
     alone: false,
     check: |written| check::<Settings>(written, further),
     check_channel: |written| check::<AccountSettings>(written, |_, _| {}),

@@ -147,6 +147,16 @@ impl<'t> Encrypted<'t> {
         !self.cipher.is_legacy()
     }
 
+    /// Whether its cipher, or the wrapping of one of its keys, is one that is only read.
+    pub fn is_legacy(&self) -> bool {
+        self.cipher.is_legacy() || self.keys().iter().any(|key| key.wrap.is_legacy())
+    }
+
+    /// Octets of its vector, 12 or 16.
+    pub fn iv_length(&self) -> usize {
+        self.iv_length
+    }
+
     /// Opens it with the key that stands there.
     pub fn open_carried(&self, octets: Vec<u8>) -> Result<Vec<u8>, Undecryptable> {
         let Key::Carried(key) = &self.key else { return Err(Undecryptable) };

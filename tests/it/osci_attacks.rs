@@ -16,6 +16,7 @@ use drehscheibe::xml::limits::GateFault;
 use drehscheibe::xml::signature::SignatureFault;
 use drehscheibe::xml::tree::Tree;
 
+use crate::osci_door::shared;
 use crate::osci_support::{
     as_keys, body, decrypters, envelope, legacy, look, package, recorded, signer, with_envelope,
 };
@@ -143,8 +144,23 @@ fn assert_refused(victim: &Victim, attack: &str, envelope: &str, right: impl Fn(
     assert_ne!(envelope, victim.envelope, "{}: {attack} changes nothing", victim.name);
     match victim.judge(envelope) {
         Ok(()) => panic!("{}: {attack} was taken", victim.name),
-        Err(fault) => assert!(right(&fault), "{}: {attack}: {fault}", victim.name),
+        Err(fault) => {
+            assert!(right(&fault), "{}: {attack}: {fault}", victim.name);
+            at_the_door(victim, attack, envelope, &fault);
+        }
     }
+}
+
+/// What is delivered to a recipient is attacked at its real door, too: it is answered with the code of the fault, and nothing of it is taken.
+fn at_the_door(victim: &Victim, attack: &str, envelope: &str, fault: &ReceiveFault) {
+    if !victim.name.contains("intermed2recipient") || !victim.name.ends_with(".req") {
+        return;
+    }
+    let (runtime, door) = shared();
+    let package = with_envelope(&victim.package, &victim.envelope, envelope);
+    let answered = runtime.block_on(door.code(package));
+    assert_eq!(answered, format!("{:04}", fault.code()), "{}: {attack}", victim.name);
+    assert_eq!(door.received(), 0, "{}: {attack}", victim.name);
 }
 
 #[test]

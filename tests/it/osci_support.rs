@@ -2,7 +2,8 @@
 //! The keys were made for the recordings and are used nowhere else.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use bytes::Bytes;
 use drehscheibe::transport::osci::glance::{self, Glance};
@@ -156,4 +157,83 @@ impl Seeded {
     pub fn octets(&mut self, count: usize) -> Vec<u8> {
         (0..count).map(|_| self.below(256) as u8).collect()
     }
+}
+
+/// What an independent verifier says of bodies, a line each; `None` where it cannot run here, which is said.
+pub fn verified(bodies: &[(&str, &[u8])]) -> Option<Vec<String>> {
+    let has_packages = |python: &&str| {
+        let asked = Command::new(python).args(["-c", "import lxml, cryptography"]).output();
+        asked.is_ok_and(|output| output.status.success())
+    };
+    let Some(python) = ["python3", "/usr/bin/python3"].into_iter().find(has_packages) else {
+        println!(
+            "python3 with lxml and cryptography is not installed: what we write was not verified independently"
+        );
+        return None;
+    };
+    let place = tempfile::tempdir().unwrap();
+    let (keys, folder_of_bodies) = (place.path().join("keys"), place.path().join("0-written"));
+    fs::create_dir_all(&keys).unwrap();
+    fs::create_dir_all(&folder_of_bodies).unwrap();
+    fs::copy(folder().join("verify.py"), place.path().join("verify.py")).unwrap();
+    for name in READERS {
+        fs::write(keys.join(format!("{name}.crt.der")), certificate(name).der()).unwrap();
+        fs::copy(folder().join(format!("keys/{name}.key.pem")), keys.join(format!("{name}.key.pem")))
+            .unwrap();
+    }
+    for (name, body) in bodies {
+        fs::write(folder_of_bodies.join(format!("{name}.http-body.bin")), body).unwrap();
+    }
+    let output = Command::new(python).arg(place.path().join("verify.py")).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<String> = said.lines().filter(|line| line.contains(" | ")).map(str::to_owned).collect();
+    assert_eq!(lines.len(), bodies.len(), "{said}");
+    Some(lines)
+}
+
+/// What xmllint finds wrong in envelopes, each by its official schema; `None` where it or they are not here, which is said.
+pub fn invalid(envelopes: &[(String, String)]) -> Option<Vec<String>> {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/schemas");
+    if !shared.join("osci12").is_dir() || Command::new("xmllint").arg("--version").output().is_err() {
+        println!("the official schemas or xmllint are not here: what we write was not validated");
+        return None;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let mut faults = Vec::new();
+    for (at, (schema, text)) in envelopes.iter().enumerate() {
+        let file = place.path().join(format!("{at}.xml"));
+        fs::write(&file, text).unwrap();
+        let output = Command::new("xmllint")
+            .env("XML_CATALOG_FILES", shared.join("osci12-xmllint-catalog.xml"))
+            .args(["--nonet", "--noout", "--schema", shared.join("osci12").join(schema).to_str().unwrap()])
+            .arg(file)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let lines = said.lines().filter(|line| line.contains("validity error"));
+        faults.extend(lines.map(|line| format!("{schema} {line}")));
+        assert_eq!(output.status.success(), !said.contains("validity error"), "{said}");
+    }
+    Some(faults)
+}
+
+/// The references of every SignedInfo in one order, for libraries write them in the order of a hash map.
+pub fn sorted_references(envelope: &str) -> String {
+    let mut text = String::new();
+    let mut rest = envelope;
+    while let Some(start) = rest.find("<ds:Reference ") {
+        let end = rest.find("</ds:SignedInfo>").unwrap();
+        let mut references: Vec<&str> = rest[start..end].split_inclusive("</ds:Reference>\n").collect();
+        references.sort_unstable();
+        text.push_str(&rest[..start]);
+        text.push_str(&references.concat());
+        rest = &rest[end..];
+        // The value is that over the references in their own order.
+        let value = rest.find("<ds:SignatureValue>").unwrap();
+        let end = rest.find("</ds:SignatureValue>").unwrap();
+        text.push_str(&rest[..value]);
+        rest = &rest[end..];
+    }
+    text.push_str(rest);
+    text
 }

@@ -21,7 +21,19 @@ fn every_transport_is_in_the_menu_with_a_strict_schema() {
     let words: Vec<&str> = TRANSPORTS.iter().map(|entry| entry.word).collect();
     assert_eq!(
         words,
-        ["http", "folder", "callback", "amqp", "mailbox", "xta", "xta-client", "person", "timer", "memory"]
+        [
+            "http",
+            "folder",
+            "callback",
+            "amqp",
+            "mailbox",
+            "xta",
+            "xta-client",
+            "osci",
+            "person",
+            "timer",
+            "memory"
+        ]
     );
     for entry in TRANSPORTS {
         let schema = (entry.schema)();
@@ -194,6 +206,7 @@ async fn the_menu_builds_what_it_promises() {
             "tls": {"ca": "ca.pem", "client-certificate": {"certificate": "own.pem", "key": "own.key"}},
             "identities": [{"value": "a:1"}], "readers": [{"value": "a:1"}],
             "senders": [{"partner": "p", "identities": [{"value": "b:1"}]}]}),
+        "osci" => crate::osci_door::settings(json!({})),
         "xta" => json!({"listen": "127.0.0.1:0", "identities": [{"value": "a:1"}],
             "tls": {"certificate": "c", "key": "k", "client-ca": "a", "client-certificates": "required"}}),
         _ => json!({}),
@@ -209,6 +222,7 @@ async fn the_menu_builds_what_it_promises() {
             }
             "amqp" => json!({"routing-key": "antworten.p"}),
             "xta-client" => json!({"reader": {"value": "b:1"}}),
+            "osci" => json!({"authors": ["a.pem"]}),
             _ => json!({}),
         };
         let channel = Channel { partner: "p".to_owned(), settings: channel };

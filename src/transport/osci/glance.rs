@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::content::{self, Item};
 use super::envelope::{Envelope, EnvelopeFault, Standing};
-use super::kind::{OSCI, SOAP};
+use super::fault;
+use super::kind::SOAP;
 use super::open::{self, OpenFault, Opened, Rules};
 use super::order::Order;
 use super::report::{EncryptionReport, Plain, Report, SignatureKind, SignatureReport};
@@ -197,16 +198,10 @@ impl Glance {
         self.fault.get_or_insert(fault.to_string());
     }
 
-    /// A SOAP fault, whose children have a prefix or not.
     fn soap_fault(&mut self, opened: &Opened) {
         self.kind = Some("SOAPFault".to_owned());
-        let fault = opened.tree.root().child(SOAP, "Body").and_then(|body| body.child(SOAP, "Fault"));
-        let Some(fault) = fault else { return };
-        let of_name = |name| fault.children().find(|child| child.local() == name);
-        let code = of_name("detail").and_then(|detail| detail.child(OSCI, "Code"));
-        let text = of_name("faultstring").map(|text| text.text().into_owned());
-        let code = code.map(|code| code.text().trim().to_owned()).unwrap_or_default();
-        self.feedback.push(SeenFeedback { code, text: text.unwrap_or_default() });
+        let said = fault::read(opened.tree.root());
+        self.feedback.extend(said.map(|said| SeenFeedback { code: said.code, text: said.text }));
     }
 
     /// An envelope that is not built as it must be: its signature is shown, and that it does not count.

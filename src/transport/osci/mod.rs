@@ -3,6 +3,7 @@
 
 pub mod content;
 pub mod envelope;
+pub mod fault;
 pub mod glance;
 pub mod kind;
 pub mod message;

@@ -85,6 +85,10 @@ pub struct Transport {
     pub reader: Certificate,
     /// The decrypted package.
     pub package: Bytes,
+    /// Whether that was done by an algorithm that is only read.
+    pub legacy: bool,
+    /// Octets of the vector: whoever answers takes as many.
+    pub iv_length: usize,
 }
 
 /// A package with its envelope.
@@ -121,7 +125,8 @@ pub fn open(
     if encrypted_data(inner.tree.root()).map_err(opaque)?.is_some() {
         return Err(opaque(OpenFault::Structure("an encrypted message inside an encrypted message")));
     }
-    Ok(Opened { transport: Some(Transport { reader, package: plain }), ..inner })
+    let (legacy, iv_length) = (encrypted.is_legacy(), encrypted.iv_length());
+    Ok(Opened { transport: Some(Transport { reader, package: plain, legacy, iv_length }), ..inner })
 }
 
 fn package(body: &Bytes, content_type: Option<&str>, rules: &Rules) -> Result<Opened, OpenFault> {

@@ -128,6 +128,7 @@ const fn transport(word: &'static str, answers: Option<Answers>, sends: bool) ->
         answers,
         sends,
         collected: false,
+        accounts: false,
         alone: false,
         check: |_| Vec::new(),
         check_channel: |_| Vec::new(),

@@ -1,0 +1,235 @@
+//! Whose a delivery is, and what of its contents is processed: what an author whom the partner pins signed, and what was encrypted for the
+//! house; less only where the partner's policy says so. The first content is the document, the others stand beside it.
+//! It never takes a content whose signature does not count, nor a sender whom nobody vouches for.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::osci::content::{self, Container, ContentFault, Item};
+use super::osci::envelope::{Envelope, Named, Standing};
+use super::osci::open::Rules;
+use super::osci::report::Report;
+use super::osci_keys::Keys;
+use super::osci_trust::{Author, Known};
+use crate::mime::reader;
+use crate::xml::encryption::{Allowed, EncryptionFault};
+use crate::xml::limits;
+
+/// Contents of one delivery.
+const MOST: usize = 64;
+
+/// One content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// What its message calls it.
+    pub name: Option<String>,
+    /// Its media type as the package says; no signature covers it.
+    pub media_type: Option<String>,
+    /// Its octets.
+    pub octets: Bytes,
+}
+
+/// What was gathered.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// The contents, in their order.
+    pub contents: Vec<Content>,
+    /// Who signed: fingerprints of pinned certificates, each once.
+    pub signers: Vec<String>,
+    /// The times of signing that they say and signed.
+    pub times: Vec<String>,
+    /// Whether something is for other readers only.
+    pub closed: bool,
+}
+
+/// By what deliveries are judged.
+#[derive(Clone, Copy)]
+pub struct Bench<'a> {
+    /// Our keys.
+    pub keys: &'a Keys,
+    /// Who is known.
+    pub known: &'a Known,
+    /// Octets of a message.
+    pub most: u64,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// A delivery whose sender is known.
+pub struct Found<'k> {
+    /// Its sender.
+    pub author: &'k Author,
+    /// Its contents.
+    pub gathered: Gathered,
+    /// Why a person has to look at it instead.
+    pub apart: Option<Apart>,
+}
+
+/// Why nothing of a delivery can be processed although it is its sender's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Apart {
+    /// Our key fits and does not open it.
+    Undecryptable,
+    /// It is for other readers only.
+    ForOthers,
+    /// Nothing is in it.
+    Empty,
+}
+
+impl Apart {
+    /// The cause, in words.
+    pub fn cause(self) -> &'static str {
+        match self {
+            Apart::Undecryptable => "content that cannot be decrypted here",
+            Apart::ForOthers => "content that is encrypted for others only",
+            Apart::Empty => "delivery without a content",
+        }
+    }
+}
+
+/// A delivery of which nothing is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit {
+    /// Whose it is, where somebody whom we trust signed that.
+    pub partner: Option<String>,
+    /// Why, in our words, for the operator.
+    pub why: String,
+}
+
+impl<'k> Bench<'k> {
+    /// How much of a message is looked at, and whether old algorithms are read.
+    pub fn rules(&self, legacy: bool) -> Rules {
+        let most = usize::try_from(self.most).unwrap_or(usize::MAX);
+        let mime = reader::Limits {
+            parts: MOST,
+            part_bytes: self.most,
+            body_bytes_total: self.most,
+            ..reader::Limits::default()
+        };
+        let xml = limits::Limits { bytes: most, ..limits::Limits::default() };
+        Rules { mime, xml, allowed: Allowed { legacy }, depth: 4 }
+    }
+
+    /// Sender and contents of a delivery. `vouched`: somebody whom we trust signed its envelope, which names the sender.
+    pub fn found(&self, envelope: &Envelope<'_>, vouched: bool) -> Result<Found<'k>, Unfit> {
+        let stranger = || Unfit {
+            partner: None,
+            why: "its sender is none whose certificate is pinned with a partner".to_owned(),
+        };
+        let author = sender(&envelope.certificates, self.known).ok_or_else(stranger)?;
+        let unfit = |why: String| Unfit { partner: vouched.then(|| author.partner.clone()), why };
+        let rules = self.rules(author.pinned.policy.legacy);
+        let read = content::read(envelope, &self.keys.openers(), &rules, &mut Report::default());
+        let set_apart = |apart| Found { author, gathered: Gathered::default(), apart: Some(apart) };
+        let items = match read {
+            Ok(items) => items,
+            Err(ContentFault::Undecryptable(_)) if vouched => return Ok(set_apart(Apart::Undecryptable)),
+            Err(ContentFault::Encryption(EncryptionFault::Legacy)) => {
+                let why = "content encrypted by an algorithm that is only read where policy says so";
+                return Err(unfit(why.to_owned()));
+            }
+            Err(fault) => return Err(unfit(format!("content: {fault}"))),
+        };
+        let terms = Terms { author, vouched, now: self.now };
+        let gathered = gather(items, &terms).map_err(|why| unfit(why.to_owned()))?;
+        let apart = match (gathered.contents.is_empty(), gathered.closed) {
+            (false, _) => None,
+            _ if !vouched => return Err(unfit("nothing in it that can be opened".to_owned())),
+            (true, true) => Some(Apart::ForOthers),
+            (true, false) => Some(Apart::Empty),
+        };
+        Ok(Found { author, gathered, apart })
+    }
+}
+
+/// The partner that a message names as its sender: whose certificate is that of the originator; where it names none, of its other authors.
+fn sender<'k>(named: &[Named], known: &'k Known) -> Option<&'k Author> {
+    let of_role = |role: &'static str| named.iter().filter(move |named| named.role == role);
+    let role = match of_role("SignatureCertificateOriginator").next() {
+        Some(_) => "SignatureCertificateOriginator",
+        None => "SignatureCertificateOtherAuthor",
+    };
+    let mut found: Option<&Author> = None;
+    for named in of_role(role) {
+        let author = known.author(&named.certificate)?;
+        if found.is_some_and(|found| found.partner != author.partner) {
+            return None;
+        }
+        found = Some(author);
+    }
+    found
+}
+
+/// By what contents are judged.
+struct Terms<'a> {
+    author: &'a Author,
+    vouched: bool,
+    now: Timestamp,
+}
+
+/// What holds of what is around a content.
+#[derive(Clone, Copy, Default)]
+struct Inside {
+    signed: bool,
+    encrypted: bool,
+}
+
+/// Gathers what is processed; an error says, in our words, why nothing is.
+fn gather(items: Vec<Item>, terms: &Terms<'_>) -> Result<Gathered, &'static str> {
+    let mut gathered = Gathered::default();
+    walk(items, Inside::default(), terms, &mut gathered)?;
+    Ok(gathered)
+}
+
+fn walk(
+    items: Vec<Item>,
+    inside: Inside,
+    terms: &Terms<'_>,
+    gathered: &mut Gathered,
+) -> Result<(), &'static str> {
+    let policy = terms.author.pinned.policy;
+    for item in items {
+        match item {
+            Item::Closed { .. } => gathered.closed = true,
+            Item::Container { reader, container } => {
+                let encrypted = inside.encrypted || reader.is_some();
+                let (Container { items, .. }, signed) = counted(container, terms, gathered);
+                walk(items, Inside { signed: inside.signed || signed, encrypted }, terms, gathered)?;
+            }
+            Item::Octets { id, name, media_type, octets } => {
+                if !inside.signed && !(policy.unsigned && terms.vouched) {
+                    return Err("content without the signature of an author who is pinned for its sender");
+                }
+                if !inside.encrypted && !policy.plain {
+                    return Err("content that is not encrypted for the house");
+                }
+                if gathered.contents.len() >= MOST {
+                    return Err("more than 64 contents");
+                }
+                gathered.contents.push(Content { name: name.or(id), media_type, octets });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The container, and whether a signature under a pinned certificate covers it.
+fn counted(container: Standing<Container>, terms: &Terms<'_>, gathered: &mut Gathered) -> (Container, bool) {
+    match container {
+        Standing::Unsigned(unproven) => (unproven.accept_unproven(), false),
+        Standing::Signed { covered, signers } => {
+            let mut counts = false;
+            for signer in signers {
+                if terms.author.pinned.signs(&signer.certificate, terms.now).is_ok() {
+                    counts = true;
+                    let fingerprint = signer.certificate.fingerprint();
+                    if !gathered.signers.contains(&fingerprint) {
+                        gathered.signers.push(fingerprint);
+                    }
+                    gathered.times.extend(signer.time);
+                }
+            }
+            (covered.into_inner(), counts)
+        }
+    }
+}

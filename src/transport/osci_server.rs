@@ -1,0 +1,110 @@
+//! The passive recipient of OSCI 1.2: intermediaries deliver to the house over its listener, and its answer goes back on the same exchange.
+//! The terms of its connections are those of the HTTP door. Never opens a document, and never says that something was received that the
+//! house did not commit.
+
+pub mod answer;
+pub mod deliver;
+pub mod doctor;
+pub mod judge;
+pub mod recipient;
+pub mod request;
+pub mod settings;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::http::HttpSource;
+use super::osci_keys::Keyring;
+use super::osci_trust::{Book, PinSettings, further_of_pins};
+use super::port::{Answers, BuildError, Entry, Source, SourceError, Stop, Surroundings};
+use super::settings::{check, read, schema_of};
+use super::{osci_keys, port};
+use recipient::Recipient;
+use settings::{Settings, further};
+
+/// The menu entry.
+pub const ENTRY: Entry = Entry {
+    word: "osci",
+    // AcceptDelivery has no room for an answer, and one that is not ready at once comes later: each goes by message then.
+    answers: Some(Answers::ByMessage),
+    sends: false,
+    collected: false,
+    accounts: true,
+    alone: false,
+    check: |written| check::<Settings>(written, further),
+    check_channel: |written| check::<PinSettings>(written, further_of_pins),
+    folders: port::no_folders,
+    spots: port::no_spots,
+    schema: schema_of::<Settings>,
+    source: |name, written, around| Ok(Some(Arc::new(OsciSource::new(name, written, around)?))),
+    destination: |_, _, _, _| Ok(None),
+};
+
+/// One passive recipient.
+pub struct OsciSource {
+    name: String,
+    keys: osci_keys::KeySettings,
+    settings: Arc<Settings>,
+    around: Surroundings,
+    source: tokio::sync::OnceCell<HttpSource>,
+}
+
+impl OsciSource {
+    /// Builds the recipient of a connection.
+    pub fn new(
+        name: &str,
+        written: &serde_json::Value,
+        around: &Surroundings,
+    ) -> Result<OsciSource, BuildError> {
+        let settings: Settings = read(name, written)?;
+        Ok(OsciSource {
+            name: name.to_owned(),
+            keys: settings.keys.clone().below(&around.config),
+            settings: Arc::new(settings),
+            around: around.clone(),
+            source: tokio::sync::OnceCell::new(),
+        })
+    }
+
+    /// The address it listens on, as soon as it does.
+    pub async fn bound(&self) -> Option<SocketAddr> {
+        self.source().await.ok()?.bound().await
+    }
+
+    /// The listener; made when the keys can be read, which a start may have to wait for.
+    async fn source(&self) -> Result<&HttpSource, SourceError> {
+        self.source
+            .get_or_try_init(|| async {
+                let (name, keys) = (self.name.clone(), self.keys.clone());
+                let opened = tokio::task::spawn_blocking(move || Keyring::open(&name, keys)).await;
+                let broken = |text: String| SourceError::Broken(format!("connection {}: {text}", self.name));
+                let ring = opened
+                    .map_err(|_| broken("its keys cannot be read".to_owned()))?
+                    .map_err(|fault| broken(format!("keys/{fault}")))?;
+                let book = Book::new(&self.name, self.settings.intermediaries.clone(), &self.around);
+                let (ring, book, settings) = (Arc::new(ring), Arc::new(book), self.settings.clone());
+                let routes = Arc::new(move |door| {
+                    let recipient = Recipient::new(door, settings.clone(), ring.clone(), book.clone());
+                    request::router(Arc::new(recipient))
+                });
+                let listener = self.settings.listener();
+                Ok(HttpSource::serving(&self.name, listener, &self.around, axum::Router::new(), routes))
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl Source for OsciSource {
+    fn leave(&self) {
+        if let Some(source) = self.source.get() {
+            source.leave();
+        }
+    }
+
+    async fn run(&self, stop: Stop) -> Result<(), SourceError> {
+        self.source().await?.run(stop).await
+    }
+}

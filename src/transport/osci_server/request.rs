@@ -1,0 +1,194 @@
+//! One request of an intermediary from its head to its answer: path, share, octets, judgement, delivery, response. Whatever is refused is
+//! noted and answered with the code that the standard has for it.
+//! Never acknowledges what the intake did not commit, and holds no octet that it has no room for.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
+use axum::{Extension, Router};
+use bytes::{Bytes, BytesMut};
+use uuid::Uuid;
+
+use super::answer::{self, response};
+use super::deliver::Answered;
+use super::judge::{Exchange, Judge, Judged, No, Refused};
+use super::recipient::{Came, Recipient};
+use super::settings::TIMES;
+use crate::envelope::{Evidence, How, PartnerRef};
+use crate::telemetry::alarm::{Alarm, raise};
+use crate::transport::http::body::{self, Octets};
+use crate::transport::http::door::FULL;
+use crate::transport::http::places::share_of;
+use crate::transport::http::problem::Problem;
+use crate::transport::http::room::{Means, Room};
+use crate::transport::http::server::Peer;
+use crate::transport::http::wishes::traceparent;
+use crate::transport::ids::fresh_id;
+use crate::transport::osci::fault;
+use crate::transport::osci_contents::Bench;
+use crate::transport::osci_keys::Keys;
+
+/// Serves the path, and nothing else.
+pub fn router(recipient: Arc<Recipient>) -> Router {
+    Router::new().fallback(handle).with_state(recipient)
+}
+
+async fn handle(
+    State(recipient): State<Arc<Recipient>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Response {
+    let id = fresh_id(recipient.door.around.clock.now());
+    let (head, body) = request.into_parts();
+    let problem = match head.method {
+        _ if head.uri.path() != recipient.settings.path => Some(Problem::NotFound),
+        Method::POST => None,
+        _ => Some(Problem::Method("POST")),
+    };
+    let answered = match problem {
+        Some(problem) => {
+            body::drain(body).await;
+            Err(problem)
+        }
+        None => recipient.answer(id, &peer, &head.headers, body).await,
+    };
+    answered.unwrap_or_else(|problem| problem.response(id))
+}
+
+impl Recipient {
+    async fn answer(
+        self: &Arc<Self>,
+        id: Uuid,
+        peer: &Peer,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Response, Problem> {
+        // Until its signature is verified a request is its address's: what that may have is bounded.
+        let origin = share_of(self.door.origin(peer, headers));
+        let asker = PartnerRef { id: format!("address {origin}"), how: How::Internal };
+        let place = match self.door.place(&asker) {
+            Ok(place) => place,
+            Err(full) => {
+                body::drain(body).await;
+                return Err(full);
+            }
+        };
+        let means = Means {
+            partner: &asker,
+            spool: self.door.around.spool.as_ref(),
+            permits: &self.door.permits,
+            open_parts: &self.door.open_parts,
+            uploads: &self.door.uploads,
+            stop: &self.door.stop,
+        };
+        let most = self.settings.most();
+        let announced = body::announced(headers);
+        if announced.is_some_and(|octets| octets > most) {
+            body::drain(body).await;
+            return Err(Problem::TooLarge);
+        }
+        let whole = usize::try_from(most * TIMES).unwrap_or(usize::MAX);
+        let asked = announced.map_or(most, |octets| octets.max(1)) * TIMES;
+        let room = Room::ask(Some(asked), whole, self.door.patience, means).await?;
+        let mut octets = Octets::new(body, self.door.patience, &self.door.stop);
+        let mut content = BytesMut::with_capacity(usize::try_from(asked / TIMES).unwrap_or(0));
+        while let Some(piece) = octets.next().await? {
+            if (content.len() + piece.len()) as u64 > most {
+                return Err(Problem::TooLarge);
+            }
+            content.extend_from_slice(&piece);
+        }
+        let (sha256, size) = octets.finish();
+        let came =
+            Came { id, peer: self.door.peer(peer, headers), sha256, size, traceparent: traceparent(headers) };
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.map(str::to_owned);
+        let (keys, judged) = self.judged(content.freeze(), content_type).await?;
+        match judged {
+            Ok(judged) => {
+                let answered = self.deliver(&judged, &came, (place, room)).await?;
+                if matches!(answered.code, 800) {
+                    tracing::debug!(connection = self.door.connection, id = %came.id, "a delivery is received");
+                }
+                self.respond(judged.exchange, keys, answered).await
+            }
+            Err(refused) => {
+                self.note(&refused, &came, origin).await;
+                match refused.no {
+                    No::Fault(code) => Ok(response(fault::written(code))),
+                    No::Feedback(code, exchange) => {
+                        self.respond(*exchange, keys, Answered { code, reply: None }).await
+                    }
+                }
+            }
+        }
+    }
+
+    /// Judges a body where nobody waits for it.
+    async fn judged(
+        self: &Arc<Self>,
+        body: Bytes,
+        content_type: Option<String>,
+    ) -> Result<(Arc<Keys>, Result<Judged, Refused>), Problem> {
+        let recipient = self.clone();
+        let judging = tokio::task::spawn_blocking(move || {
+            let around = &recipient.door.around;
+            let keys = recipient.ring.current(&around.parts);
+            let known = recipient.book.known(&around.doors.admission());
+            let bench = Bench {
+                keys: &keys,
+                known: &known,
+                most: recipient.settings.most(),
+                now: around.clock.now(),
+            };
+            let judged = Judge(bench).judge(&body, content_type.as_deref());
+            (keys, judged)
+        });
+        judging.await.map_err(|_| Problem::Busy(FULL))
+    }
+
+    /// The response with its feedback, signed and encrypted where nobody waits for it.
+    async fn respond(
+        &self,
+        exchange: Exchange,
+        keys: Arc<Keys>,
+        answered: Answered,
+    ) -> Result<Response, Problem> {
+        let writing = tokio::task::spawn_blocking(move || {
+            answer::body(&exchange, &keys, answered.code, answered.reply.as_ref())
+        });
+        match writing.await {
+            Ok(Ok(body)) => Ok(response(body)),
+            Ok(Err(fault)) => {
+                tracing::error!(connection = self.door.connection, %fault, "a response cannot be written");
+                Ok(response(fault::written(9000)))
+            }
+            Err(_) => Ok(response(fault::written(9000))),
+        }
+    }
+
+    /// Notes what was refused, so that it is seen and can be proved; the answer is the same whatever becomes of it.
+    async fn note(&self, refused: &Refused, came: &Came, origin: std::net::IpAddr) {
+        let (connection, code) = (&self.door.connection, refused.code());
+        tracing::warn!(connection, id = %came.id, code, why = refused.why, "a delivery is refused");
+        if !self.door.strangers.pass(origin) {
+            raise(Alarm::SenderNotAdmitted, connection, &[]);
+            return;
+        }
+        let evidence = Evidence {
+            octets_sha256: came.sha256.clone(),
+            size: came.size,
+            verification: "none".to_owned(),
+            protocol_ids: vec![("osci.code".to_owned(), format!("{code:04}"))],
+            peer: Some(came.peer.clone()),
+        };
+        let partner =
+            refused.partner.clone().map(|partner| PartnerRef { id: partner, how: How::Certificate });
+        let at = (came.id, self.binding.clone());
+        self.door.turned_away(at, partner, came.traceparent.clone(), evidence).await;
+    }
+}

@@ -1,0 +1,85 @@
+//! What every side of OSCI at work needs: the Ids under which certificates are named, random values, moments as OSCI writes them.
+//! It never names a person: Ids are made of roles, hashes and random numbers.
+
+use aws_lc_rs::rand;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+use super::osci::envelope::Named;
+use super::osci::write::{Profile, Secrets, WriteFault};
+use crate::trust::certificate::Certificate;
+
+/// Whose certificate it is, as the names of elements and the Ids of the libraries have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Who sends.
+    Originator,
+    /// Who receives.
+    Addressee,
+    /// Who is between them.
+    Intermediary,
+}
+
+impl Role {
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Role::Originator => ("Originator", "originator"),
+            Role::Addressee => ("Addressee", "addressee"),
+            Role::Intermediary => ("Intermediary", "intermed"),
+        }
+    }
+
+    /// A certificate to encrypt for.
+    pub fn cipher(self, certificate: &Certificate) -> Named {
+        self.named("Cipher", "cipher", certificate)
+    }
+
+    /// A certificate to sign with.
+    pub fn signature(self, certificate: &Certificate) -> Named {
+        self.named("Signature", "signature", certificate)
+    }
+
+    fn named(self, element: &str, id: &str, certificate: &Certificate) -> Named {
+        let (role, prefix) = self.words();
+        Named {
+            id: format!("{prefix}_{id}_{}", certificate.fingerprint()),
+            role: format!("{element}Certificate{role}"),
+            certificate: certificate.clone(),
+        }
+    }
+}
+
+/// Random octets.
+fn random(count: usize) -> Result<Vec<u8>, WriteFault> {
+    let mut octets = vec![0; count];
+    rand::fill(&mut octets).map_err(|_| WriteFault::Encrypt)?;
+    Ok(octets)
+}
+
+/// What the next message of the other side must respond.
+pub fn challenge() -> Result<String, WriteFault> {
+    Ok(STANDARD.encode(random(20)?))
+}
+
+/// A boundary that stands in no part.
+pub fn boundary() -> Result<String, WriteFault> {
+    Ok(format!("MIME_boundary_{}", hex::encode(random(16)?)))
+}
+
+/// An Id that is in no other message.
+pub fn fresh_id(prefix: &str) -> Result<String, WriteFault> {
+    Ok(format!("{prefix}{}", hex::encode(random(12)?)))
+}
+
+/// Key and vector of one encryption.
+pub fn secrets(profile: &Profile) -> Result<Secrets, WriteFault> {
+    Ok(Secrets { key: Zeroizing::new(random(profile.cipher.key_length())?), iv: random(profile.iv_length)? })
+}
+
+/// A moment as OSCI writes it, to the second.
+pub fn date_time(at: Timestamp) -> String {
+    let whole = Timestamp::from_second(at.as_second()).unwrap_or(at);
+    whole.to_string()
+}

@@ -1,0 +1,164 @@
+//! OSCI in the real program: an office delivers by an intermediary, gets its Quittung on the same exchange, and the same octets again have the
+//! same answer and no second effect, also after the process was killed.
+
+use std::fs;
+use std::time::Duration;
+
+use drehscheibe::transport::osci::content::Item;
+use drehscheibe::transport::osci::envelope::Standing;
+use drehscheibe::transport::osci::kind::Kind;
+use jiff::Timestamp;
+
+use crate::osci_door::{Delivery, answered, channel, code, message, settings};
+use crate::osci_support::inside_term;
+use crate::support::{Running, StageDir, free_port, ready};
+use crate::xta_server_support::delivery;
+
+struct Amt {
+    stage: StageDir,
+    url: String,
+    address: std::net::SocketAddr,
+    client: reqwest::Client,
+    clock: String,
+}
+
+fn edit(stage: &StageDir, file: &str, from: &str, to: &str) {
+    let path = stage.stage().join(file);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{from}");
+    fs::write(path, text.replacen(from, to, 1)).unwrap();
+}
+
+impl Amt {
+    fn new() -> Amt {
+        let stage = StageDir::new([free_port(), free_port()]);
+        let address = free_port();
+        let mut osci = settings(serde_json::json!({}));
+        osci["kind"] = "osci".into();
+        osci["listen"] = address.to_string().into();
+        // JSON is YAML.
+        edit(&stage, "connections.yaml", "connections:\n", &format!("connections:\n  osci: {osci}\n"));
+        let channel = channel(serde_json::json!({}));
+        edit(
+            &stage,
+            "partners.yaml",
+            "channels: { lieferungen: {} }",
+            &format!("channels: {{ lieferungen: {{}}, osci: {channel} }}"),
+        );
+        let route = stage.routes.join("registerlieferung.yaml");
+        let text = fs::read_to_string(&route).unwrap();
+        let bound =
+            text.replacen("  - folder: lieferungen\n", "  - folder: lieferungen\n  - osci: osci\n", 1);
+        assert_ne!(bound, text);
+        fs::write(route, bound).unwrap();
+        // The certificates of the recordings have a term; whatever day this machine has.
+        let off = inside_term().as_second() - Timestamp::now().as_second();
+        let clock = stage.dir.path().join("clock");
+        fs::write(&clock, off.to_string()).unwrap();
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
+        Amt {
+            stage,
+            url: format!("http://{address}/osci"),
+            address,
+            client,
+            clock: clock.to_str().unwrap().to_owned(),
+        }
+    }
+
+    async fn up(&self) -> Running {
+        let mut running = self.stage.start_with(&[("DREHSCHEIBE_CLOCK_FILE", self.clock.clone())]);
+        for _ in 0..3_000 {
+            let listens = tokio::net::TcpStream::connect(self.address).await.is_ok();
+            if listens && ready(&self.client, self.stage.http).await {
+                return running;
+            }
+            assert!(!running.ended(), "{}", self.stage.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("not ready\n{}", self.stage.log());
+    }
+
+    async fn post(&self, body: bytes::Bytes) -> bytes::Bytes {
+        let answer = self.client.post(&self.url).body(body).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{}", self.stage.log());
+        answer.bytes().await.unwrap()
+    }
+
+    fn cli(&self, words: &[&str]) -> (bool, String) {
+        let output = self.stage.command(words).output().unwrap();
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.success(), said)
+    }
+}
+
+/// The document in an answer.
+fn document(answer: &bytes::Bytes) -> String {
+    let received = answered(answer);
+    assert_eq!(message(&received).kind, Kind::ResponseToProcessDelivery);
+    let items = received.contents.unwrap();
+    let [Item::Container { reader: Some(_), container: Standing::Signed { covered, .. } }] = &items[..]
+    else {
+        panic!("{items:?}")
+    };
+    let [Item::Octets { octets, .. }] = &covered.get().items[..] else { panic!("one content") };
+    String::from_utf8(octets.to_vec()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_office_delivers_by_osci_and_gets_its_quittung_on_the_same_exchange_once() {
+    let amt = Amt::new();
+    let (good, said) = amt.cli(&["check"]);
+    assert!(good, "{said}");
+    let mut running = amt.up().await;
+    let good = Delivery::of(Kind::ProcessDelivery, "lieferung-1", &delivery(1)).body();
+    let first = amt.post(good.clone()).await;
+    assert_eq!(code(&first), "0800", "{}", amt.stage.log());
+    let quittung = document(&first);
+    assert!(quittung.contains("0011"), "{quittung}");
+    running.kill();
+    let mut running = amt.up().await;
+    // The same octets, and another delivery under the same id.
+    let again = amt.post(good).await;
+    assert_eq!((code(&again).as_str(), document(&again)), ("0800", quittung));
+    let other = Delivery::of(Kind::ProcessDelivery, "lieferung-1", &delivery(2)).body();
+    assert_eq!(code(&amt.post(other).await), "9801");
+    // One-way: its Quittung goes into the tray.
+    let one_way = Delivery::of(Kind::AcceptDelivery, "lieferung-2", &delivery(3)).body();
+    assert_eq!(code(&amt.post(one_way).await), "0800");
+    crate::support::until("the Quittung lies in the tray", 60, || {
+        crate::support::names(&amt.stage.tray("out")).iter().any(|name| name.ends_with(".xml"))
+    })
+    .await;
+    // What is no document of the standard is refused by the house, and that document goes back as well.
+    let ill = amt.post(Delivery::of(Kind::ProcessDelivery, "lieferung-3", "<kein-dokument/>").body()).await;
+    assert_eq!(code(&ill), "0800");
+    // A stranger leaves hash, size and code.
+    let mut stranger = Delivery::of(Kind::ProcessDelivery, "lieferung-4", &delivery(4));
+    (stranger.originator, stranger.author) = ("author_sig", Some("author_sig"));
+    assert_eq!(code(&amt.post(stranger.body()).await), "9805");
+    let (_, listed) = amt.cli(&["messages", "list", "--json"]);
+    for state in ["accepted", "quarantined", "denied"] {
+        assert!(listed.contains(state), "{state}: {listed}");
+    }
+    assert!(!amt.stage.log().contains("kein-dokument"));
+    assert!(running.terminate(), "{}", amt.stage.log());
+}
+
+#[test]
+fn doctor_and_check_say_what_is_wrong_with_keys_and_certificates() {
+    let amt = Amt::new();
+    let (_, said) = amt.cli(&["doctor"]);
+    assert!(said.contains("osci: keys/signature: certificate"), "{said}");
+    assert!(said.contains("osci: jugendamt-bremen"), "{said}");
+    // Another key's certificate, and a file that is not there.
+    edit(&amt.stage, "connections.yaml", "addressee_sig.key.pem", "intermed_sig.key.pem");
+    edit(&amt.stage, "partners.yaml", "originator_sig.crt.pem", "nirgends.crt.pem");
+    let (good, said) = amt.cli(&["doctor"]);
+    assert!(!good && said.contains("the certificate is that of another key"), "{said}");
+    assert!(said.contains("nirgends.crt.pem: certificate file cannot be read"), "{said}");
+    // Who only delivers here is not written to.
+    edit(&amt.stage, "partners.yaml", "answers-by: lieferungen", "answers-by: osci");
+    let (good, said) = amt.cli(&["check"]);
+    assert!(!good && said.contains("takes in but does not send"), "{said}");
+}
