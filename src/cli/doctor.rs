@@ -27,7 +27,7 @@ use crate::store::contract::{Scope, Store, StoreError};
 use crate::transport::folder::handle::{Room, said};
 use crate::transport::port::account::Account;
 use crate::transport::tls::{ServerTls, TlsSettings};
-use crate::transport::{osci_server, xta_client};
+use crate::transport::{osci_client, osci_server, xta_client};
 
 /// Looks at everything that a run needs.
 pub async fn run(global: &Global, out: &mut Output) -> Result<Exit, CliError> {
@@ -85,6 +85,7 @@ pub async fn findings(place: &Place) -> Vec<Finding> {
             }
             let of_kind = [
                 (osci_server::ENTRY.word, osci_server::doctor::certificates as Certificates),
+                (osci_client::ENTRY.word, osci_client::doctor::certificates),
             ];
             if let Some((_, certificates)) = of_kind.iter().find(|(word, _)| *word == wanted.kind) {
                 let accounts = &fit.compiled.admission.accounts;

@@ -20,6 +20,7 @@ pub mod http;
 pub mod mailbox;
 pub mod memory;
 pub mod osci;
+pub mod osci_client;
 pub mod osci_contents;
 pub mod osci_keys;
 pub mod osci_server;
@@ -42,6 +43,7 @@ pub const TRANSPORTS: &[port::Entry] = &[
     xta_server::ENTRY,
     xta_client::ENTRY,
     osci_server::ENTRY,
+    osci_client::ENTRY,
     person::ENTRY,
     timer::ENTRY,
     memory::ENTRY,

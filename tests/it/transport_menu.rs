@@ -30,6 +30,7 @@ fn every_transport_is_in_the_menu_with_a_strict_schema() {
             "xta",
             "xta-client",
             "osci",
+            "osci-client",
             "person",
             "timer",
             "memory"
@@ -207,6 +208,10 @@ async fn the_menu_builds_what_it_promises() {
             "identities": [{"value": "a:1"}], "readers": [{"value": "a:1"}],
             "senders": [{"partner": "p", "identities": [{"value": "b:1"}]}]}),
         "osci" => crate::osci_door::settings(json!({})),
+        "osci-client" => json!({
+            "url": "http://a.example/", "mailbox": true,
+            "keys": crate::osci_door::settings(json!({}))["keys"],
+            "intermediary": {"signature": ["i.pem"], "cipher": ["i.pem"]}}),
         "xta" => json!({"listen": "127.0.0.1:0", "identities": [{"value": "a:1"}],
             "tls": {"certificate": "c", "key": "k", "client-ca": "a", "client-certificates": "required"}}),
         _ => json!({}),
@@ -223,6 +228,7 @@ async fn the_menu_builds_what_it_promises() {
             "amqp" => json!({"routing-key": "antworten.p"}),
             "xta-client" => json!({"reader": {"value": "b:1"}}),
             "osci" => json!({"authors": ["a.pem"]}),
+            "osci-client" => json!({"cipher": ["a.pem"]}),
             _ => json!({}),
         };
         let channel = Channel { partner: "p".to_owned(), settings: channel };

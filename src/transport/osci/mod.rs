@@ -2,6 +2,7 @@
 //! It never holds logic of its own and never re-exports. No part of it waits, looks at a clock or takes a key from a message.
 
 pub mod content;
+pub mod dialog;
 pub mod envelope;
 pub mod fault;
 pub mod glance;

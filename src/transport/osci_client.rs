@@ -1,0 +1,39 @@
+//! The OSCI client of the house: it lays deliveries into mailboxes at an intermediary, or has them forwarded, looks after their process cards
+//! until they were received, and comes for what lies in its own mailbox. Never says anything in a dialog whose last answer it could not read,
+//! and never sends a delivery again of which it does not know what became of it.
+
+pub mod cards;
+pub mod doctor;
+pub mod keeper;
+pub mod link;
+pub mod out;
+pub mod settings;
+pub mod trouble;
+
+use std::sync::Arc;
+
+use super::port::{self, Answers, Entry};
+use super::settings::{check, schema_of};
+use settings::{ChannelSettings, Settings, further, further_of_channel};
+
+/// The menu entry.
+pub const ENTRY: Entry = Entry {
+    word: "osci-client",
+    answers: Some(Answers::ByMessage),
+    sends: true,
+    collected: false,
+    accounts: true,
+    alone: true,
+    check: |written| check::<Settings>(written, further),
+    check_channel: |written| check::<ChannelSettings>(written, further_of_channel),
+    folders: port::no_folders,
+    spots: settings::spots,
+    schema: schema_of::<Settings>,
+    source: |name, written, around| {
+        Ok(keeper::Keeper::new(name, written, around)?
+            .map(|source| Arc::new(source) as Arc<dyn port::Source>))
+    },
+    destination: |name, written, channel, around| {
+        Ok(Some(Arc::new(out::ClientDestination::new(name, written, channel, around)?)))
+    },
+};

@@ -1,0 +1,445 @@
+//! Looks after the mailbox of the house at an intermediary: lists what was not received, fetches it by id, hands it to the house, and only
+//! then gives the next order of the dialog, which is what says that it was received. A dialog whose last answer could not be read, or whose
+//! delivery the house did not take, gets no further order, not even that it ends; the others that lie there are fetched in the next one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+
+use super::cards;
+use super::link::{Came, Heard, Link, Material, Say};
+use super::settings::Settings;
+use super::trouble::Trouble;
+use crate::clock::Tick;
+use crate::envelope::{Envelope, Evidence, Head, How, Inbound, Lying, Part, PartnerRef, Verdict};
+use crate::mime::media::handed_on;
+use crate::telemetry::alarm::{Alarm, raise};
+use crate::telemetry::parts::{Failing, Turn};
+use crate::transport::ids::{fresh_id, sha256_hex};
+use crate::transport::looks::announce;
+use crate::transport::osci::kind::Kind;
+use crate::transport::osci::order::{Order, ProcessCard, Selection};
+use crate::transport::osci_contents::Content;
+use crate::transport::port::{BuildError, Busy, Place, Source, SourceError, SpoolError, Stop, Surroundings};
+use crate::transport::settings;
+
+/// The pause after the first failure, and the longest one where the connection looks more often.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// After so many attempts a delivery that cannot be taken is left where it lies until a person has looked, but for a try now and then.
+const TRIES: u32 = 3;
+/// The longest time until what could not be taken is tried again.
+const LONGEST: Duration = Duration::from_secs(3600);
+/// The largest business document.
+const DOCUMENT: usize = 8 << 20;
+/// So much is written into the spool at a time.
+const PIECE: usize = 256 << 10;
+
+/// Why a look ended early.
+enum Halt {
+    /// The intermediary, or what is between.
+    Trouble(Trouble),
+    /// The house takes nothing now.
+    Busy(Duration),
+    /// It was asked to.
+    Stopped,
+}
+
+impl From<Trouble> for Halt {
+    fn from(trouble: Trouble) -> Halt {
+        Halt::Trouble(trouble)
+    }
+}
+
+/// A delivery that could not be taken.
+struct Failed {
+    times: u32,
+    since: Tick,
+    laid: Option<Timestamp>,
+}
+
+/// Reads the mailbox of one connection.
+pub struct Keeper {
+    connection: String,
+    binding: String,
+    part: String,
+    link: Arc<Link>,
+    around: Surroundings,
+    failed: Mutex<HashMap<String, Failed>>,
+}
+
+/// Under which a delivery is known: by its sender and the id of its intermediary, as a hash, because that is foreign text.
+fn transport_id(partner: &str, message_id: &str) -> String {
+    format!("{partner}:osci-{}", sha256_hex(message_id.as_bytes()))
+}
+
+impl Keeper {
+    /// The keeper of a connection; `None` where it reads no mailbox.
+    pub fn new(
+        name: &str,
+        written: &serde_json::Value,
+        around: &Surroundings,
+    ) -> Result<Option<Keeper>, BuildError> {
+        let settings: Settings = settings::read(name, written)?;
+        if !settings.mailbox {
+            return Ok(None);
+        }
+        let link = Link::open(name, settings, around)
+            .map_err(|text| BuildError { connection: name.to_owned(), text })?;
+        Ok(Some(Keeper {
+            connection: name.to_owned(),
+            binding: format!("osci-client {name}"),
+            part: format!("mailbox of {name}"),
+            link: Arc::new(link),
+            around: around.clone(),
+            failed: Mutex::default(),
+        }))
+    }
+
+    /// Who may have laid something there: a card does not say who did.
+    fn place(&self) -> Place {
+        let admission = self.around.doors.admission();
+        let accounts = admission.accounts.iter().filter(|account| account.connection == self.connection);
+        Place {
+            connection: self.connection.clone(),
+            name: "mailbox".to_owned(),
+            binding: self.binding.clone(),
+            partners: accounts.map(|account| account.partner.clone()).collect(),
+        }
+    }
+
+    /// One look: dialogs until all that can be taken was.
+    async fn look(&self, stop: &Stop) -> Result<(), Halt> {
+        let mut seen: Vec<String> = Vec::new();
+        loop {
+            let with = self.link.material().await?;
+            let mut dialog = cards::begin(&self.link, &with).await?;
+            let (all, more) = cards::waiting(&self.link, &mut dialog, &with).await?;
+            self.tell(&all).await;
+            let due: Vec<ProcessCard> = self.due(all, &seen).await;
+            if due.is_empty() {
+                cards::end(&self.link, dialog, &with).await;
+                return Ok(());
+            }
+            let mut dropped = false;
+            for card in due {
+                if stop.is_cancelled() {
+                    // What was taken last is said to be received by the end of the dialog.
+                    cards::end(&self.link, dialog, &with).await;
+                    return Err(Halt::Stopped);
+                }
+                seen.push(card.message_id.clone());
+                if !self.one(&card, &mut dialog, &with, stop).await? {
+                    dropped = true;
+                    break;
+                }
+            }
+            if !dropped {
+                cards::end(&self.link, dialog, &with).await;
+                if !more {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// What is to be fetched now: neither what was tried in this look already nor what is left alone for a while.
+    async fn due(&self, all: Vec<ProcessCard>, seen: &[String]) -> Vec<ProcessCard> {
+        let mut failed = self.failed.lock().await;
+        failed.retain(|id, _| all.iter().any(|card| card.message_id == *id) || seen.contains(id));
+        let every = self.link.settings.every.0;
+        let rests = |id: &str| {
+            failed.get(id).is_some_and(|failed| {
+                let factor = if failed.times < TRIES { 1 } else { 1 << (failed.times - TRIES + 1).min(10) };
+                failed.since.elapsed() < every.saturating_mul(factor).min(LONGEST)
+            })
+        };
+        let mut due: Vec<ProcessCard> = all
+            .into_iter()
+            .filter(|card| !seen.contains(&card.message_id) && !rests(&card.message_id))
+            .collect();
+        // What failed before comes last: it ends the dialog.
+        due.sort_by_key(|card| failed.get(&card.message_id).map_or(0, |failed| failed.times));
+        due
+    }
+
+    /// Fetches one delivery and hands it to the house. True: the next order of the dialog may be given. False: it must not.
+    async fn one(
+        &self,
+        card: &ProcessCard,
+        dialog: &mut crate::transport::osci::dialog::Dialog,
+        with: &Material,
+        stop: &Stop,
+    ) -> Result<bool, Halt> {
+        let id = &card.message_id;
+        let order = Order { selection: Some(Selection::MessageIds(vec![id.clone()])), ..Order::default() };
+        let fetched = tokio::select! {
+            fetched = self.link.say(dialog, Say::bare(Kind::FetchDelivery, order), with) => fetched,
+            () = stop.cancelled() => return Err(Halt::Stopped),
+        };
+        let heard = match fetched {
+            Ok(heard) => heard,
+            // Somebody else took it, or it went.
+            Err(trouble) if trouble.code() == Some(9803) => return Ok(true),
+            Err(trouble @ (Trouble::Unreached(_) | Trouble::Unwritable(_) | Trouble::Spool(_))) => {
+                return Err(trouble.into());
+            }
+            Err(trouble) => {
+                let goes_on = matches!(trouble, Trouble::Refused(_)) && dialog.is_open();
+                self.not_taken(card, (&trouble.to_string(), trouble.turn())).await;
+                return Ok(goes_on);
+            }
+        };
+        let echoed = heard.order.cards.first().map(|card| card.message_id.as_str());
+        if echoed.is_some_and(|echoed| echoed != id) {
+            dialog.drop_it();
+            let cause = "the intermediary gives another delivery than it was asked for";
+            self.not_taken(card, (cause, Turn::FarEnd)).await;
+            return Ok(false);
+        }
+        match self.deliver(card, heard, stop).await? {
+            Ok(verdict) if verdict.state != Inbound::Denied => {
+                self.taken(id).await;
+                Ok(true)
+            }
+            // Nothing of it is kept here, so it must stay there.
+            Ok(_) => {
+                dialog.drop_it();
+                self.not_taken(card, ("its sender is not admitted now", Turn::Ours)).await;
+                Ok(false)
+            }
+            Err(cause) => {
+                dialog.drop_it();
+                self.not_taken(card, (&cause, Turn::FarEnd)).await;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Hands a delivery to the house until it is committed; an inner error says why nothing of it is taken.
+    async fn deliver(
+        &self,
+        card: &ProcessCard,
+        heard: Heard,
+        stop: &Stop,
+    ) -> Result<Result<Verdict, String>, Halt> {
+        let Heard { package, signer, delivery, .. } = heard;
+        let (partner, gathered, apart) = match delivery {
+            Some(Came::Of { partner, gathered, apart }) => (partner, gathered, apart),
+            Some(Came::Unfit(unfit)) => {
+                raise(Alarm::SenderNotAdmitted, &self.binding, &[]);
+                return Ok(Err(unfit.why));
+            }
+            None => return Ok(Err("an answer without a delivery".to_owned())),
+        };
+        let of = PartnerRef { id: partner, how: How::Certificate };
+        let mut contents = gathered.contents.into_iter();
+        let document = contents.next();
+        let mut parts = Vec::new();
+        for (at, part) in contents.enumerate() {
+            match self.lay_down(&part, at, &of).await {
+                Ok(part) => parts.push(part),
+                Err(_) => return Err(Halt::Busy(PAUSES.0)),
+            }
+        }
+        let now = self.around.clock.now();
+        let (body, content_type) = match (document, apart) {
+            (Some(Content { octets, media_type, .. }), _) => (octets, media_type),
+            // What our key fits and does not open is kept as it came, so that a person can open it later.
+            (None, _) if package.len() <= DOCUMENT => (package.clone(), None),
+            (None, _) => (Bytes::new(), None),
+        };
+        let signed = gathered.signers.first().map_or("unsigned", |_| "signed by a pinned author");
+        let mut protocol_ids = vec![("osci.message-id".to_owned(), plain(&card.message_id))];
+        protocol_ids.extend(signer.map(|signer| ("osci.intermediary".to_owned(), signer)));
+        protocol_ids.extend(gathered.signers.iter().map(|one| ("osci.author".to_owned(), one.clone())));
+        protocol_ids.extend(gathered.times.iter().map(|at| ("osci.signing-time".to_owned(), plain(at))));
+        let envelope = Envelope {
+            head: Head {
+                correlation: Some(plain(&card.message_id)),
+                content_type: content_type.map(|claimed| handed_on(&claimed).to_owned()),
+                partner: Some(of.clone()),
+                ..Head::came(
+                    (fresh_id(now), now),
+                    &self.connection,
+                    self.binding.clone(),
+                    transport_id(&of.id, &card.message_id),
+                )
+            },
+            body,
+            parts,
+            evidence: Evidence {
+                octets_sha256: sha256_hex(&package),
+                size: package.len() as u64,
+                verification: format!("osci; envelope signed by the pinned intermediary; content {signed}"),
+                protocol_ids,
+                peer: None,
+            },
+        };
+        let cause = apart.map(crate::transport::osci_contents::Apart::cause);
+        loop {
+            let outcome: Result<Verdict, Busy> = match cause {
+                Some(cause) => self.around.intake.set_apart(envelope.clone(), cause).await,
+                None => self.around.intake.deliver(envelope.clone()).await,
+            };
+            match outcome {
+                Ok(verdict) => return Ok(Ok(verdict)),
+                Err(busy) if busy.of_partner => {
+                    return Ok(Err("of its sender nothing is taken now".to_owned()));
+                }
+                Err(busy) if busy.retry_after > PAUSES.1 => return Err(Halt::Busy(busy.retry_after)),
+                // Held for a while, so that it need not be fetched again.
+                Err(busy) => tokio::select! {
+                    () = stop.cancelled() => return Err(Halt::Stopped),
+                    () = tokio::time::sleep(busy.retry_after) => {}
+                },
+            }
+        }
+    }
+
+    async fn lay_down(&self, part: &Content, at: usize, of: &PartnerRef) -> Result<Part, SpoolError> {
+        let mut writer = self.around.spool.begin(of).await?;
+        let mut left = part.octets.clone();
+        while !left.is_empty() {
+            writer.write(left.split_to(PIECE.min(left.len()))).await?;
+        }
+        let name = part.name.as_deref().filter(|name| !name.is_empty());
+        let name = name.map_or_else(|| format!("teil-{}", at + 2), |name| name.chars().take(255).collect());
+        let media_type = part.media_type.as_deref().unwrap_or("application/octet-stream");
+        writer.finish(&name, handed_on(media_type)).await
+    }
+
+    async fn taken(&self, id: &str) {
+        let mut failed = self.failed.lock().await;
+        failed.remove(id);
+        self.say(&failed, None);
+    }
+
+    /// A delivery cannot be taken: tried again, and after three times a person is called; it stays where it lies, and the others go on.
+    async fn not_taken(&self, card: &ProcessCard, (cause, turn): (&str, Turn)) {
+        let mut failed = self.failed.lock().await;
+        let times = failed.get(&card.message_id).map_or(0, |failed| failed.times) + 1;
+        let laid = cards::moment(card.creation.as_ref());
+        failed.insert(card.message_id.clone(), Failed { times, since: Tick::now(), laid });
+        // Its id is foreign text: its hash tells two of them apart.
+        let hash = sha256_hex(card.message_id.as_bytes());
+        tracing::warn!(
+            connection = self.connection,
+            id_sha256 = &hash[..16],
+            times,
+            cause,
+            "a delivery in the mailbox cannot be taken"
+        );
+        if times == TRIES {
+            raise(
+                Alarm::MessageNotFetched,
+                &self.connection,
+                &[("id-sha256", &hash[..16]), ("cause", cause)],
+            );
+        }
+        let next =
+            "ask its sender or who runs the intermediary; compare the certificates that are pinned here";
+        self.say(&failed, Some(Failing { cause: cause.to_owned(), next: next.to_owned(), turn }));
+    }
+
+    /// Says how much cannot be taken, and why the last of it; or that it is all taken or gone.
+    fn say(&self, failed: &HashMap<String, Failed>, why: Option<Failing>) {
+        let (parts, part) = (&self.around.parts, format!("not fetched of {}", self.part));
+        if failed.is_empty() {
+            parts.gone(&part);
+            return;
+        }
+        if let Some(why) = why {
+            parts.fails(&part, why);
+        }
+        let oldest = failed.values().filter_map(|failed| failed.laid).min();
+        parts.lies(&part, failed.len() as u64, oldest);
+    }
+
+    /// Tells the house what lies there.
+    async fn tell(&self, all: &[ProcessCard]) {
+        let oldest = all.iter().map(|card| cards::moment(card.creation.as_ref())).min_by_key(|at| *at);
+        let lying = match oldest {
+            None => Lying::Nothing,
+            Some(Some(since)) => Lying::Since(since),
+            Some(None) => Lying::Something,
+        };
+        if let Err(busy) = self.around.notes.looked(&self.place(), lying).await {
+            tracing::debug!(
+                connection = self.connection,
+                cause = busy.cause,
+                "what lies in a mailbox is not kept"
+            );
+        }
+    }
+
+    fn fails(&self, trouble: &Trouble) {
+        let failing = match trouble {
+            Trouble::Unreached(why) => why.failing(),
+            _ => Failing {
+                cause: trouble.to_string(),
+                next: "tried again by itself; look with `drehscheibe doctor`, then ask who runs the intermediary"
+                    .to_owned(),
+                turn: trouble.turn(),
+            },
+        };
+        tracing::warn!(
+            connection = self.connection,
+            turn = ?failing.turn,
+            cause = failing.cause,
+            "a look at a mailbox failed"
+        );
+        self.around.parts.fails(&self.part, failing);
+    }
+}
+
+/// Foreign text as it is kept: bounded.
+fn plain(value: &str) -> String {
+    value.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+#[async_trait]
+impl Source for Keeper {
+    async fn run(&self, stop: Stop) -> Result<(), SourceError> {
+        announce(&self.around, &self.connection, &[self.place()], &stop).await;
+        let every = self.link.settings.every.0;
+        let (mut good, mut pause) = (Tick::now(), PAUSES.0);
+        while !stop.is_cancelled() {
+            let nap = match self.look(&stop).await {
+                Ok(()) => {
+                    (good, pause) = (Tick::now(), PAUSES.0);
+                    self.around.parts.runs(&self.part);
+                    every
+                }
+                Err(Halt::Stopped) => break,
+                // Why the house is busy its own alarm says.
+                Err(Halt::Busy(after)) => {
+                    good = Tick::now();
+                    after
+                }
+                Err(Halt::Trouble(trouble)) => {
+                    self.fails(&trouble);
+                    if good.elapsed() >= self.link.settings.alarm_after.0 {
+                        raise(Alarm::SourceBroken, &self.connection, &[("cause", &trouble.to_string())]);
+                    }
+                    let nap = pause;
+                    pause = (pause * 2).min(every.max(PAUSES.1));
+                    nap
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(nap) => {}
+            }
+        }
+        self.failed.lock().await.clear();
+        self.say(&HashMap::new(), None);
+        self.around.parts.gone(&self.part);
+        self.link.gone();
+        Ok(())
+    }
+}

@@ -1,0 +1,382 @@
+//! One order and its answer: written, signed, encrypted and sent; the answer opened, its signature held against the pinned certificates of the
+//! intermediary, and only then read. Repeats nothing by itself, and ends the dialog when an answer does not count.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::StatusCode;
+use reqwest::header::CONTENT_TYPE;
+
+use super::settings::{Settings, address};
+use super::trouble::{Code, Trouble};
+use crate::transport::caller::{self, Around, Caller};
+use crate::transport::osci::dialog::Dialog;
+use crate::transport::osci::envelope::{Envelope, Named, Standing};
+use crate::transport::osci::fault;
+use crate::transport::osci::kind::Kind;
+use crate::transport::osci::message::{Control, Features, Message};
+use crate::transport::osci::open;
+use crate::transport::osci::order::{Feedback, Order};
+use crate::transport::osci::write::{self, Beside};
+use crate::transport::osci_contents::{Apart, Bench, Gathered, Unfit};
+use crate::transport::osci_keys::{Keyring, Keys};
+use crate::transport::osci_trust::{Book, Known, Pinned};
+use crate::transport::osci_words::{Role, boundary, challenge, secrets};
+use crate::transport::port::Surroundings;
+use crate::transport::tls::{self, TlsError};
+use crate::transport::unreached::{Names, Unreached};
+use crate::transport::watched::Files;
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// What this program can do, as the libraries name it; messages in parts are not among it.
+const FEATURES: [(&str, &str); 5] = [
+    ("DisableBase64", "1.2.0"),
+    ("OAEPEncryption", "1.6.0"),
+    ("SHA3HashAlgo", "1.6.3"),
+    ("GCMPaddingModus", "1.7.0"),
+    ("Support96Bit12ByteIV", "1.9.0"),
+];
+
+/// The way to one intermediary.
+pub struct Link {
+    /// The connection.
+    pub connection: String,
+    /// What is written of it.
+    pub settings: Settings,
+    /// The house.
+    pub around: Surroundings,
+    caller: Caller,
+    ring: Arc<Keyring>,
+    book: Arc<Book>,
+}
+
+/// Keys and trust as they hold now.
+#[derive(Clone)]
+pub struct Material {
+    /// Our keys.
+    pub keys: Arc<Keys>,
+    /// Who is known.
+    pub known: Arc<Known>,
+}
+
+impl Material {
+    /// The intermediary.
+    pub fn intermediary(&self) -> &Pinned {
+        &self.known.intermediaries[0]
+    }
+}
+
+/// A part beside the envelope.
+pub struct Part {
+    /// Its Content-ID.
+    pub id: String,
+    /// Its octets as they travel.
+    pub octets: Vec<u8>,
+}
+
+/// An order to be given.
+pub struct Say {
+    /// Which one.
+    pub kind: Kind,
+    /// What it says.
+    pub order: Order,
+    /// The text of its contents.
+    pub package: Option<String>,
+    /// What stands beside it.
+    pub beside: Vec<Part>,
+    /// Certificates of its addressee.
+    pub addressee: Vec<Named>,
+}
+
+impl Say {
+    /// An order without contents.
+    pub fn bare(kind: Kind, order: Order) -> Say {
+        Say { kind, order, package: None, beside: Vec::new(), addressee: Vec::new() }
+    }
+}
+
+/// What a delivery came to.
+pub enum Came {
+    /// Nothing of it is taken.
+    Unfit(Unfit),
+    /// It is its sender's.
+    Of {
+        /// The partner.
+        partner: String,
+        /// Its contents.
+        gathered: Gathered,
+        /// Why a person has to look at it instead.
+        apart: Option<Apart>,
+    },
+}
+
+/// An answer that counts.
+pub struct Heard {
+    /// What it says.
+    pub order: Order,
+    /// The package as it was signed.
+    pub package: Bytes,
+    /// The fingerprint of the intermediary's certificate; `None` where policy took it unsigned.
+    pub signer: Option<String>,
+    /// The delivery in it.
+    pub delivery: Option<Came>,
+}
+
+/// What was read of an answer before it is held against its dialog.
+struct Read {
+    kind: Kind,
+    control: Control,
+    heard: Heard,
+}
+
+impl Link {
+    /// The way of a connection. An error says what of our own material is not usable.
+    pub fn open(connection: &str, settings: Settings, around: &Surroundings) -> Result<Link, String> {
+        let ca = settings.ca.as_ref().map(|ca| around.config.join(ca));
+        let files = tls::client_files(ca.as_deref(), None);
+        let (timeout, secure) = (settings.timeout.0, ca.is_some());
+        let caller =
+            Caller::open(connection, Around::of(around), files, move |files| client(files, timeout, secure));
+        let caller = caller.map_err(|fault| fault.to_string())?;
+        let ring = Keyring::open(connection, settings.keys.clone().below(&around.config))
+            .map_err(|fault| format!("keys/{fault}"))?;
+        let book = Book::new(connection, vec![settings.intermediary.clone()], around);
+        Ok(Link {
+            connection: connection.to_owned(),
+            settings,
+            around: around.clone(),
+            caller,
+            ring: Arc::new(ring),
+            book: Arc::new(book),
+        })
+    }
+
+    /// Nobody is to wait any more for what is said of it.
+    pub fn gone(&self) {
+        self.caller.gone();
+        self.ring.gone(&self.around.parts);
+        self.book.gone();
+    }
+
+    /// Keys and trust as they hold now.
+    pub async fn material(&self) -> Result<Material, Trouble> {
+        let (ring, book, around) = (self.ring.clone(), self.book.clone(), self.around.clone());
+        let read = tokio::task::spawn_blocking(move || Material {
+            keys: ring.current(&around.parts),
+            known: book.known(&around.doors.admission()),
+        });
+        read.await.map_err(|_| Trouble::Unwritable("keys and certificates cannot be read".to_owned()))
+    }
+
+    /// Gives an order and hears its answer. After an error that is no refusal nothing more can be said in the dialog.
+    pub async fn say(&self, dialog: &mut Dialog, say: Say, with: &Material) -> Result<Heard, Trouble> {
+        let outcome = self.exchange(dialog, say, with).await;
+        if !matches!(outcome, Ok(_) | Err(Trouble::Refused(_))) {
+            dialog.drop_it();
+        }
+        outcome
+    }
+
+    async fn exchange(&self, dialog: &mut Dialog, say: Say, with: &Material) -> Result<Heard, Trouble> {
+        let unwritable = |cause: String| Trouble::Unwritable(cause);
+        let control = dialog.ask(say.kind, challenge()?).map_err(|fault| unwritable(fault.to_string()))?;
+        let kind = say.kind;
+        let (material, now) = (with.clone(), self.around.clock.now());
+        let writing = tokio::task::spawn_blocking(move || written(say, control, &material, now));
+        let (body, sealed) = writing.await.map_err(|_| unwritable("it was not written".to_owned()))??;
+        if body.len() as u64 > self.settings.max_message << 20 {
+            return Err(unwritable("larger than `max-message`".to_owned()));
+        }
+        let timeout = self.settings.timeout.0;
+        let answer = tokio::time::timeout(timeout, self.post(body)).await;
+        let answer = answer.unwrap_or(Err(Trouble::Lost("no answer in time")))?;
+        let (material, most) = (with.clone(), self.settings.max_message << 20);
+        let reading =
+            tokio::task::spawn_blocking(move || read(&answer, kind, sealed, &material, (most, now)));
+        let read = reading.await.map_err(|_| Trouble::Lost("the answer was not read"))??;
+        dialog.hear(read.kind, &read.control).map_err(|fault| Trouble::Unreadable(fault.to_string()))?;
+        self.caller.answered(true);
+        match refusal(&read.heard.order) {
+            Some(code) => Err(Trouble::Refused(code)),
+            None => Ok(read.heard),
+        }
+    }
+
+    async fn post(&self, body: Vec<u8>) -> Result<Bytes, Trouble> {
+        let url = address(&self.settings.url).ok_or(Unreached::Address)?;
+        let client = self.caller.client().await?;
+        let request = client.post(url).header(CONTENT_TYPE, "text/xml; charset=UTF-8").body(body);
+        let mut reply = request.send().await.map_err(|error| match self.caller.not_sent(&error) {
+            Some(why) => Trouble::Unreached(why),
+            None => Trouble::Lost("the exchange broke off"),
+        })?;
+        self.caller.answered(false);
+        if reply.status() != StatusCode::OK {
+            return Err(Trouble::Status(reply.status().as_u16()));
+        }
+        let mut octets = BytesMut::new();
+        loop {
+            match reply.chunk().await {
+                Ok(Some(piece)) => {
+                    if (octets.len() + piece.len()) as u64 > self.settings.max_message << 20 {
+                        return Err(Trouble::Unreadable("larger than `max-message`".to_owned()));
+                    }
+                    octets.extend_from_slice(&piece);
+                }
+                Ok(None) => return Ok(octets.freeze()),
+                Err(_) => return Err(Trouble::Lost("the answer broke off")),
+            }
+        }
+    }
+}
+
+/// The first code that says no.
+fn refusal(order: &Order) -> Option<Code> {
+    if order.feedback.is_empty() {
+        return Some(Code(0));
+    }
+    order.feedback.iter().find(|line| line.is_failure()).map(|line| Code::of(&line.code))
+}
+
+/// Whether feedback has this code.
+pub fn says(feedback: &[Feedback], code: &str) -> bool {
+    feedback.iter().any(|line| line.code == code)
+}
+
+/// The octets of an order, and whether they are encrypted.
+fn written(
+    say: Say,
+    control: Control,
+    with: &Material,
+    now: jiff::Timestamp,
+) -> Result<(Vec<u8>, bool), Trouble> {
+    let intermediary = with.intermediary();
+    let reader = match intermediary.cipher(now) {
+        Some(reader) => Some(reader.clone()),
+        None if intermediary.policy.plain => None,
+        None => {
+            let cause = "no certificate of the intermediary to encrypt for is in its term";
+            return Err(Trouble::Unwritable(cause.to_owned()));
+        }
+    };
+    let keys = &with.keys;
+    let profile = keys.profile(12);
+    let signature = Role::Originator.signature(keys.signature());
+    let signed_as = signature.id.clone();
+    // Later orders of a dialog are answered for the certificate that it began with.
+    let begins = control.conversation.is_none();
+    let mut certificates = Vec::new();
+    if begins {
+        certificates.push(Role::Originator.cipher(keys.cipher()));
+    }
+    certificates.extend(say.addressee);
+    certificates.push(signature);
+    let stamp = |service: &str| (service.to_owned(), "plain".to_owned());
+    let stamped = matches!(say.kind, Kind::StoreDelivery | Kind::ForwardDelivery);
+    let message = Message {
+        kind: say.kind,
+        control,
+        languages: Some("de".to_owned()),
+        stamps: if stamped { vec![stamp("creation"), stamp("reception")] } else { Vec::new() },
+        order: say.order,
+        features: Some(Features {
+            supported: FEATURES.map(|(key, version)| (key.to_owned(), version.to_owned())).to_vec(),
+            ..Features::default()
+        }),
+        certificates,
+        foreign: Vec::new(),
+    };
+    let beside: Vec<Beside<'_>> = say
+        .beside
+        .iter()
+        .map(|part| Beside { id: &part.id, media_type: "application/octet-stream", octets: &part.octets })
+        .collect();
+    let signer = Some((keys.signer(), signed_as.as_str()));
+    let envelope = write::envelope(&message, say.package.as_deref(), &beside, signer, &profile)?;
+    let plain = write::package(&envelope, &beside, &boundary()?)?;
+    match reader {
+        Some(reader) => {
+            let sealed = write::encrypt(&plain, &reader, &secrets(&profile)?, &boundary()?, &profile)?;
+            Ok((sealed, true))
+        }
+        None => Ok((plain, false)),
+    }
+}
+
+/// Reads an answer as far as it counts, in the order that OSCI-Transport 1.2 has.
+fn read(
+    body: &Bytes,
+    asked: Kind,
+    sealed: bool,
+    with: &Material,
+    (most, now): (u64, jiff::Timestamp),
+) -> Result<Read, Trouble> {
+    let ill = |cause: String| Trouble::Unreadable(cause);
+    let intermediary = with.intermediary();
+    let bench = Bench { keys: &with.keys, known: &with.known, most, now };
+    let rules = bench.rules(intermediary.policy.legacy);
+    let opened =
+        open::open(body, None, &with.keys.openers(), &rules).map_err(|fault| ill(fault.to_string()))?;
+    if let Some(said) = fault::read(opened.tree.root()) {
+        return Err(Trouble::Fault(Code::of(&said.code)));
+    }
+    if sealed && opened.transport.is_none() {
+        return Err(ill("it is plain although the order was encrypted".to_owned()));
+    }
+    let envelope = Envelope::read(&opened).map_err(|fault| ill(fault.to_string()))?;
+    let kind = envelope.kind;
+    if kind.name().strip_prefix("ResponseTo") != Some(asked.name()) {
+        return Err(ill("it is an answer to another order".to_owned()));
+    }
+    let judged = envelope.judge().map_err(|fault| ill(fault.to_string()))?;
+    let delivers = kind == Kind::ResponseToFetchDelivery;
+    let delivery = |envelope: &Envelope<'_>, vouched| {
+        delivers.then(|| match bench.found(envelope, vouched) {
+            Ok(found) => Came::Of {
+                partner: found.author.partner.clone(),
+                gathered: found.gathered,
+                apart: found.apart,
+            },
+            Err(unfit) => Came::Unfit(unfit),
+        })
+    };
+    let package = opened.transport.as_ref().map_or_else(|| body.clone(), |way| way.package.clone());
+    let (message, delivery, signer) = match judged {
+        Standing::Signed { covered, signers } => {
+            let signer = signers.first().map(|signer| signer.certificate.clone());
+            let signer = signer.ok_or_else(|| ill("nobody signed it".to_owned()))?;
+            if intermediary.signs(&signer, now).is_err() {
+                return Err(ill(format!(
+                    "it is signed under a certificate that is not the intermediary's, or not in its term: {}",
+                    signer.fingerprint()
+                )));
+            }
+            let delivery = delivery(covered.get(), true);
+            let message = covered.try_map(|envelope| Message::read(&envelope));
+            (message.map(|covered| covered.into_inner()), delivery, Some(signer.fingerprint()))
+        }
+        Standing::Unsigned(unproven) if intermediary.policy.unsigned => {
+            let delivery = delivery(unproven.look(), false);
+            let message = unproven.try_map(|envelope| Message::read(&envelope));
+            (message.map(|unproven| unproven.accept_unproven()), delivery, None)
+        }
+        Standing::Unsigned(_) => return Err(ill("nobody signed it".to_owned())),
+    };
+    let message = message.map_err(|fault| ill(fault.to_string()))?;
+    let heard = Heard { order: message.order, package, signer, delivery };
+    Ok(Read { kind, control: message.control, heard })
+}
+
+/// The client of an intermediary's server.
+fn client(files: &Files, timeout: Duration, secure: bool) -> Result<reqwest::Client, TlsError> {
+    let mut builder = caller::builder(timeout.min(CONNECT)).http1_only().dns_resolver(Names);
+    if secure {
+        let mut config = tls::client_config(files)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        builder = builder.tls_backend_preconfigured(config);
+    }
+    caller::built(builder)
+}
