@@ -15,6 +15,7 @@ use super::args_explain::ExplainArgs;
 use super::args_letter::LetterCommand;
 use super::args_messages::{MessagesCommand, ShowArgs};
 use super::args_order::{Patience, duration, id, reason};
+use super::args_osci::OsciCommand;
 use super::args_register::{BestandCommand, LieferungCommand, MirrorCommand, TablesCommand};
 use super::args_retention::RetentionCommand;
 use super::args_routes::RoutesCommand;
@@ -134,6 +135,9 @@ pub enum Command {
         Exit code 1 when the server refuses, 2 when it is not reached."
     )]
     Xta(XtaCommand),
+    /// OSCI by hand: a small intermediary for tests, demonstrations and sandboxes.
+    #[command(subcommand)]
+    Osci(OsciCommand),
     /// Print the JSON Schema of a kind of file, for your editor.
     #[command(after_help = "Example:\n  drehscheibe schema route > route.schema.json")]
     Schema(SchemaArgs),

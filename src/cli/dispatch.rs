@@ -12,9 +12,9 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::{Output, visible_lines};
 use crate::cli::{
     audit, backup, bench, bench_floor, bestaetigen, bestand, check, completions, demo, doctor, dry_run,
-    explain, find, inspect, letter, lieferung, messages, migrate, original, parked, pause, person, recover,
-    retention, routes, run, schema, stage, standards, status, support, tables, test, validate, vorgang, xta,
-    zuweisen,
+    explain, find, inspect, letter, lieferung, messages, migrate, original, osci, parked, pause, person,
+    recover, retention, routes, run, schema, stage, standards, status, support, tables, test, validate,
+    vorgang, xta, zuweisen,
 };
 use crate::clock::Clock;
 use crate::telemetry::panics;
@@ -66,6 +66,7 @@ async fn command(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Standards(command) => standards::run(global, command, out),
         Command::Explain(args) => explain::run(global, args, out),
         Command::Xta(command) => xta::run(global, &clock, command, out).await,
+        Command::Osci(command) => osci::run(&clock, command, out).await,
         Command::Schema(args) => schema::run(*args, out),
         Command::Status => status::run(global, &clock, out).await,
         Command::Messages(MessagesCommand::Original(args)) => {

@@ -220,6 +220,11 @@ fn make(files: &Files, settings: &KeySettings) -> Result<Keys, KeysFault> {
     }
 }
 
+/// Reads keys once, for whoever does not run for long.
+pub fn read_once(settings: &KeySettings) -> Result<Keys, KeysFault> {
+    make(&Files::read(&settings.files())?, settings)
+}
+
 /// The keys that hold now.
 pub struct Keyring {
     part: String,

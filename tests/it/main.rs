@@ -49,6 +49,7 @@ mod osci_door;
 mod osci_octets;
 mod osci_peer;
 mod osci_recipient;
+mod osci_sandbox;
 mod osci_stage;
 mod osci_support;
 mod osci_write;
