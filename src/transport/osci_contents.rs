@@ -197,7 +197,7 @@ fn walk(
                 walk(items, Inside { signed: inside.signed || signed, encrypted }, terms, gathered)?;
             }
             Item::Octets { id, name, media_type, octets } => {
-                if !inside.signed && !(policy.unsigned && terms.vouched) {
+                if !(inside.signed || policy.unsigned && terms.vouched) {
                     return Err("content without the signature of an author who is pinned for its sender");
                 }
                 if !inside.encrypted && !policy.plain {
