@@ -203,15 +203,38 @@ pub struct Part {
     /// The Mandant whose key opens the claim: that of whoever delivered it, wherever the part is handed on to.
     #[serde(default)]
     pub mandant: String,
-    /// The content itself where it is JSON and small (at most [`SMALL_PART`] octets), so that a step that never waits can read it.
+    /// The content itself: where it is JSON and small (at most [`SMALL_PART`] octets), so that a step that never waits can read it, and
+    /// where a step made the part (at most [`MADE_PART`]): that has no claim, and lies sealed with the row that it leaves with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub small: Option<Small>,
 }
 
-/// Largest content that a [`Part`] carries with it, octets.
+/// Largest content that a [`Part`] of a delivery carries with it, octets.
 pub const SMALL_PART: usize = 16 * 1024;
+/// Largest part that a step makes, octets; so many of all of one row, too.
+pub const MADE_PART: usize = 2 * 1024 * 1024;
 
-/// A small content; prints redacted.
+impl Part {
+    /// A part that a step made, such as the PDF of a letter. `sha256`: of its octets, hex.
+    pub fn made(name: &str, content_type: &str, octets: Bytes, sha256: String) -> Part {
+        Part {
+            name: name.to_owned(),
+            content_type: content_type.to_owned(),
+            size: octets.len() as u64,
+            sha256,
+            claim: Claim::default(),
+            mandant: String::new(),
+            small: Some(Small(octets)),
+        }
+    }
+
+    /// The octets of a part that a step made; `None` for one whose content lies in a claim.
+    pub fn enclosed(&self) -> Option<&Bytes> {
+        self.small.as_ref().filter(|_| self.claim.name.is_empty()).map(|small| &small.0)
+    }
+}
+
+/// A content that is carried along; prints redacted.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Small(#[serde(with = "small_base64")] pub Bytes);
 

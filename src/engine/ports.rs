@@ -232,6 +232,10 @@ impl Spool for Ports {
     }
 
     async fn open(&self, partner: &str, part: &Part) -> Result<Box<dyn PartReader>, SpoolError> {
+        // What a step made came with its row, which was opened as a whole.
+        if let Some(octets) = part.enclosed() {
+            return Ok(Box::new(Enclosed(octets.clone())));
+        }
         // A part that is handed on keeps the key of the Mandant it was delivered under; only who holds its envelope gets here.
         let mandant = match part.mandant.is_empty() {
             true => self.mandant(partner)?,
@@ -268,6 +272,20 @@ impl PartWriter for Writing {
         let small = self.small.filter(|_| is_json(content_type)).map(|octets| Small(octets.into()));
         let (name, content_type, mandant) = (name.to_owned(), content_type.to_owned(), self.mandant);
         Ok(Part { name, content_type, size, sha256, claim, mandant, small })
+    }
+}
+
+/// A part that lies with its row, in pieces like those of a claim.
+struct Enclosed(Bytes);
+
+/// So many octets of it are handed out at a time.
+const PIECE: usize = 64 * 1024;
+
+#[async_trait]
+impl PartReader for Enclosed {
+    async fn read(&mut self) -> Result<Option<Bytes>, SpoolError> {
+        let piece = self.0.split_to(self.0.len().min(PIECE));
+        Ok((!piece.is_empty()).then_some(piece))
     }
 }
 

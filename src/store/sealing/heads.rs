@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::effects::{Outgoing, Way};
-use crate::envelope::{Evidence, Head, Inbound, Part, Reply};
+use crate::envelope::{Evidence, Head, Inbound, MADE_PART, Part, Reply};
 use crate::rejection::Rejection;
 use crate::seal::index::Tag;
 use crate::store::contract::StoreError;
@@ -130,6 +130,26 @@ pub struct SendHead {
 }
 
 impl SendHead {
+    /// Of what an entry sends; `delivers`: the blind key of the Vorgang that it answers. What steps made lies in it and is bounded.
+    pub fn of(send: &Outgoing, delivers: Option<Tag>) -> Stored<SendHead> {
+        if !send.ways.is_empty() && send.order.is_some() {
+            // On another way it could be overtaken, or overtake.
+            return Err(StoreError::Entry("what has several ways keeps no order".into()));
+        }
+        let enclosed = send.parts.iter().filter_map(Part::enclosed).map(Bytes::len);
+        if enclosed.sum::<usize>() > MADE_PART {
+            return Err(StoreError::Entry("what steps made for one row is more than a row may carry".into()));
+        }
+        Ok(SendHead {
+            content_type: send.content_type.clone(),
+            correlation: send.correlation.clone(),
+            parts: send.parts.clone(),
+            delivers: delivers.map(hex::encode),
+            test: Some(send.test),
+            ways: send.ways.clone(),
+        })
+    }
+
     /// Of an answer that goes once more; it delivers nothing and has no parts.
     pub fn answer(answer: &Outgoing) -> SendHead {
         SendHead {

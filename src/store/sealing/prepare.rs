@@ -392,18 +392,7 @@ pub fn prepare(keyring: &Keys, mandant: Arc<MandantKey>, entry: &Entry, take: Op
     }
     let mut sends = Vec::with_capacity(effects.sends.len());
     for send in &effects.sends {
-        let head = SendHead {
-            content_type: send.content_type.clone(),
-            correlation: send.correlation.clone(),
-            parts: send.parts.clone(),
-            delivers: send.delivers.as_ref().map(|key| hex::encode(search(key))),
-            test: Some(send.test),
-            ways: send.ways.clone(),
-        };
-        if !send.ways.is_empty() && send.order.is_some() {
-            // On another way it could be overtaken, or overtake.
-            return Err(StoreError::Entry("what has several ways keeps no order".into()));
-        }
+        let head = SendHead::of(send, send.delivers.as_ref().map(|key| search(key)))?;
         let owner = Owner::new("outbox", send.id);
         let taken = take.is_some_and(|take| take.most.iter().any(|(of, _)| *of == send.destination));
         sends.push(SendWork {
@@ -583,9 +572,11 @@ pub fn claim_place(name: &str) -> Place {
     Place::new("claim", name.as_bytes(), "key")
 }
 
+/// The keys of the claims of parts; what a step made has none, and lies sealed with its row.
 fn open_claims(mandant: &MandantKey, parts: &[Part]) -> Stored<Vec<(String, Key)>> {
     parts
         .iter()
+        .filter(|part| part.enclosed().is_none())
         .map(|part| {
             let foreign = || StoreError::Entry("a part's claim was not made for this Mandant".into());
             let wrapped = STANDARD.decode(&part.claim.key).map_err(|_| foreign())?;

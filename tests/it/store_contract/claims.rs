@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use drehscheibe::effects::Outgoing;
-use drehscheibe::envelope::{Claim, Inbound, Part};
+use drehscheibe::envelope::{Claim, Inbound, MADE_PART, Part};
 use drehscheibe::seal::key::sha256;
 use drehscheibe::store::contract::{Committed, Entry, Keep, StoreError};
+use drehscheibe::store::lane::Why;
 use uuid::Uuid;
 
-use super::common::{House, claim, claims_of, commit_one, delivery, open, put, read_claim, send, spool};
+use super::common::{
+    House, claim, claims_of, commit_one, commit_sends, delivery, open, put, read_claim, send, settle, spool,
+};
+use super::ways::{onward, way};
 
 pub async fn parts_go_round_in_bounded_memory(house: &dyn House) {
     let store = open(house).await;
@@ -48,6 +52,52 @@ pub async fn small_and_empty_parts(house: &dyn House) {
         let part = spool(&*store, "a", &octets).await;
         assert!(read_claim(&*store, "a", &part.claim).await.unwrap() == octets, "{len}");
     }
+}
+
+/// The part that a step made: an `n`th PDF of so many octets.
+fn made(n: u8, len: usize) -> Part {
+    let octets = Bytes::from([b"%PDF-1.7 geheim".to_vec(), vec![n; len]].concat());
+    let sha256 = hex::encode(sha256(&octets));
+    Part::made("schreiben.pdf", "application/pdf", octets, sha256)
+}
+
+pub async fn what_a_step_made_lies_sealed_with_its_row_and_is_bounded(house: &dyn House) {
+    let store = open(house).await;
+    let (letter, cover) = (made(1, 200_000), made(2, 0));
+    let claimed = spool(&*store, "a", b"kept").await;
+    let parts = vec![letter.clone(), claimed.clone(), cover.clone()];
+    let ways = [way("c:x", 200, false), way("d:x", 250, false)];
+    let row = Outgoing { parts: parts.clone(), ways: ways.to_vec(), ..send("c:x", None, "{}") };
+    commit_sends(&*store, "1", vec![row]).await;
+    assert_eq!(claims_of(house).len(), 1, "what a step made is no claim");
+    drop(store);
+    let (store, removed) = house.run().await.unwrap();
+    assert_eq!(removed, 0);
+    // It is there after a restart, on every way, and opens with its row.
+    let first = claim(&*store, 1).await.remove(0);
+    assert_eq!(first.heads[0].envelope.parts, parts);
+    let outcome = onward("c:x", ways[1].clone(), Why::Refused);
+    assert!(settle(&*store, &first, 0, outcome, true, 2).await);
+    let next = claim(&*store, 3).await.remove(0);
+    assert_eq!(next.heads[0].envelope.parts, parts, "on the next way, too");
+    let read: Vec<_> = next.heads[0].envelope.parts.iter().map(Part::enclosed).collect();
+    let octets = |part: &Part| part.small.clone().unwrap().0;
+    assert_eq!(read, [Some(&octets(&letter)), None, Some(&octets(&cover))]);
+    assert_eq!(read_claim(&*store, "a", &claimed.claim).await.unwrap(), b"kept");
+    // More than a row may carry is the fault of the entry, and nothing of it is written.
+    let half = MADE_PART / 2;
+    for (parts, fits) in [(vec![made(3, half), made(4, half)], false), (vec![made(3, half)], true)] {
+        let mut entry = delivery("a", "p", if fits { "3" } else { "2" });
+        entry.effects.sends = vec![Outgoing { parts, ..send("e:x", None, "{}") }];
+        let committed = store.commit(vec![entry]).await;
+        assert_eq!(committed.is_ok(), fits, "{committed:?}");
+        assert!(fits || matches!(committed, Err(StoreError::Entry(_))), "{committed:?}");
+    }
+    // A part without content and without a claim is nobody's.
+    let mut entry = delivery("a", "p", "4");
+    let parts = vec![Part { small: None, ..made(5, 1) }];
+    entry.effects.sends = vec![Outgoing { parts, ..send("f:x", None, "{}") }];
+    assert!(matches!(store.commit(vec![entry]).await, Err(StoreError::Entry(_))));
 }
 
 pub async fn damaged_claims_are_found(house: &dyn House) {

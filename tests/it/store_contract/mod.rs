@@ -128,6 +128,7 @@ macro_rules! store_contract {
                 a_backup_is_read_back_whole;
             claims: an_empty_folder_is_no_folder_of_a_store_that_names_claims
                 parts_go_round_in_bounded_memory damaged_claims_are_found small_and_empty_parts
+                what_a_step_made_lies_sealed_with_its_row_and_is_bounded
                 claims_nobody_needs_are_collected a_claim_that_everybody_let_go_goes_at_once a_claim_of_another_mandant_does_not_open;);
     };
     (@each $name:ident, $house:expr, $($part:ident: $($case:ident)*;)*) => {
